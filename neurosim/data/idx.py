@@ -1,0 +1,151 @@
+"""The IDX format, in which MNIST and its relatives are published.
+
+    bytes 0-1   zero
+    byte  2     type of the values; 0x08 is uint8, the only type that image sets use
+    byte  3     number of dimensions: 3 for images (count, height, width), 1 for labels
+    then        each dimension as a big-endian uint32
+    then        the values, last dimension fastest
+
+A file says how long it is, so everything is checked against the length that the file really has before
+any memory is asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+import struct
+from math import prod
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+
+Bytes: TypeAlias = NDArray[np.uint8]
+
+MAX_BYTES = 2**31  # of pixels in one file; MNIST has 47 million
+_UINT8 = 0x08
+_OTHER_TYPES = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
+_OTHER_FORMATS = {
+    b"<": "a web page: download the file again",
+    b"PK": "a zip archive: unpack it first",
+    b"version https://git-lfs": "a Git LFS pointer: fetch the file itself with 'git lfs pull'",
+}
+_GZIP = b"\x1f\x8b"
+_GZIP_MAX_RATIO = 1032  # deflate cannot make anything smaller than this
+
+
+def read_idx(path: Path, dimensions: int) -> Bytes:
+    """Read an IDX file of uint8 values, gzipped or not, whatever its name.
+
+    Args:
+        path: The file.
+        dimensions: 3 where images are expected, 1 where labels are.
+
+    Returns:
+        uint8 array of that many dimensions; a read-only memory map if the file is not compressed.
+
+    Raises:
+        DataError: The file is missing, damaged, or holds something else; the message says what and where.
+    """
+    size = file_size(path)
+    try:
+        with open(path, "rb") as file:
+            if file.read(2) != _GZIP:
+                file.seek(0)
+                shape = _read_header(file, path, dimensions)
+                start = file.tell()
+                if size != start + prod(shape):
+                    raise _wrong_length(path, shape, f"{size - start:,}")
+                return np.asarray(np.memmap(path, np.uint8, "r", start, shape))
+        return _read_gzip(path, size, dimensions)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def file_size(path: Path) -> int:
+    """Bytes in a regular file; opening a folder, pipe or device instead would fail late or wait for ever."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or pipe"
+        raise DataError(f"{path}: expected a file, received {kind}")
+    return status.st_size
+
+
+def idx_sha256(*arrays: Bytes) -> str:
+    """Checksum of the arrays as uncompressed IDX files, one after the other.
+
+    An IDX header follows from the array's shape, so this is the checksum of the published file however the
+    array was stored: gzipped, as CSV, as npz.
+    """
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(struct.pack(f">BBBB{array.ndim}I", 0, 0, _UINT8, array.ndim, *array.shape))
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _read_gzip(path: Path, size: int, dimensions: int) -> Bytes:
+    import gzip
+    import zlib
+
+    try:
+        with gzip.open(path, "rb") as file:
+            shape = _read_header(file, path, dimensions)
+            if prod(shape) > size * _GZIP_MAX_RATIO:
+                raise _wrong_length(path, shape, f"{size:,} bytes of gzip, which cannot hold as many")
+            values = np.empty(prod(shape), np.uint8)
+            view, filled = memoryview(values), 0
+            while count := file.readinto(view[filled:]):
+                filled += count
+            # One byte more shows that there is more, without unpacking the rest of it.
+            if filled < len(values) or file.read(1):
+                raise _wrong_length(path, shape, "more" if filled == len(values) else f"{filled:,}")
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path}: damaged or cut off gzip data ({error}); get the file again") from error
+    return values.reshape(shape)
+
+
+def _read_header(file: io.BufferedIOBase, path: Path, dimensions: int) -> tuple[int, ...]:
+    """Read the header up to the first value; returns the shape that it declares."""
+    content = f"{'images' if dimensions == 3 else 'labels'} as IDX with {dimensions} dimension(s)"
+    start = file.read(4 + 4 * dimensions)
+    if not start:
+        raise DataError(f"{path}: expected {content}, received an empty file")
+    for prefix, what in _OTHER_FORMATS.items():
+        if start.startswith(prefix[: len(start)]):
+            raise DataError(f"{path}: expected {content}, received {what}")
+    if len(start) < 4 or start[:2] != b"\0\0":
+        raise DataError(f"{path}, byte 0: expected {content}, starting 00 00, received {start[:4].hex(' ')}")
+    type_code, count = start[2], start[3]
+    if type_code != _UINT8:
+        known = _OTHER_TYPES.get(type_code, "no IDX type")
+        raise DataError(f"{path}, byte 2: expected type 0x08 (uint8), received 0x{type_code:02x} ({known})")
+    if count != dimensions:
+        hint = {1: ": these are labels", 3: ": these are images"}.get(count, "")
+        raise DataError(f"{path}, byte 3: expected {content}, received {count}{hint}")
+    if len(start) < 4 + 4 * dimensions:
+        raise DataError(f"{path}, byte {len(start)}: the file ends inside its header")
+    shape: tuple[int, ...] = struct.unpack(f">{dimensions}I", start[4:])
+    if not 0 < prod(shape) <= MAX_BYTES:
+        raise DataError(f"{path}, byte 4: expected 1 to {MAX_BYTES:,} values, received {_times(shape)}")
+    return shape
+
+
+def _wrong_length(path: Path, shape: tuple[int, ...], received: str) -> DataError:
+    return DataError(
+        f"{path}: the header says {_times(shape)} = {prod(shape):,} values, received {received}; "
+        "the file is incomplete or not what it says"
+    )
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(length) for length in shape)

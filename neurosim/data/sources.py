@@ -1,0 +1,242 @@
+"""Where data sets are looked for, what is found there, and whether it is what it claims to be."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import DataError
+from .catalog import CATALOG, PARTS, Published, file_stem
+from .idx import Bytes, file_size, idx_sha256, read_idx
+from .tables import read_csv, read_csv_header, read_npz
+
+_NPZ_NAMES = dict(zip(PARTS, ("x_train", "y_train", "x_test", "y_test"), strict=True))
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of one data set in one folder.
+
+    Args:
+        kind: ``"IDX"``, ``"CSV"`` or ``"npz"``.
+        folder: Where the files are.
+        files: The file of each part that there is (of `PARTS`); one file may hold several.
+        chosen: Whether the user named the folder, so that its files are used or refused but not passed over.
+    """
+
+    kind: str
+    folder: Path
+    files: dict[str, Path]
+    chosen: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    """One part of a data set as it was found, for a report.
+
+    Args:
+        part: One of `PARTS`.
+        path: The file that holds it.
+        size: Of the file, in bytes.
+        sha256: Of the part as an uncompressed IDX file; empty if it could not be read.
+        verified: True if it is the published one, False if not, None if no checksum can tell.
+        problem: What is wrong with it, or empty.
+    """
+
+    part: str
+    path: Path
+    size: int
+    sha256: str
+    verified: bool | None
+    problem: str = ""
+
+
+def cache_folder() -> Path:
+    """The folder of downloads: `$NEUROSIM_HOME`, or ``~/.cache/neurosim``."""
+    return Path(os.path.expanduser(os.environ.get("NEUROSIM_HOME") or "~/.cache/neurosim"))
+
+
+def search_path(folder: str | os.PathLike[str] | None = None) -> list[Path]:
+    """The folders in which data sets are looked for, in this order, whether they exist or not."""
+    named = [os.fspath(folder)] if folder else []
+    named += [value] if (value := os.environ.get("NEUROSIM_DATA")) else []
+    paths = [*(Path(os.path.expanduser(name)) for name in named), Path("data"), Path(), cache_folder()]
+    return list(dict.fromkeys(path.absolute() for path in paths))
+
+
+def find_sources(published: Published, folder: str | os.PathLike[str] | None = None) -> Iterator[Source]:
+    """Every set of files that has the names of a published data set, in the order of the search."""
+    own_names = tuple(f"/{name}" for name in published.folders)
+    for number, place in enumerate(search_path(folder)):
+        chosen = folder is not None and number == 0
+        # MNIST's relatives use MNIST's file names, so those count only in a folder called so or a chosen one.
+        if published.name == "mnist" or chosen or place.as_posix().endswith(own_names):
+            yield from _sources_in(place, published.csv, chosen)
+        else:
+            yield from _csv_sources(place, published.csv, chosen)
+        for name in published.folders:
+            yield from _sources_in(place / name, published.csv, chosen)
+
+
+def own_source(path: Path) -> Source:
+    """A user's own folder or file as a source.
+
+    Raises:
+        DataError: There is nothing there, or nothing of a kind that can be read.
+    """
+    accepted = (
+        "a folder with train-images-idx3-ubyte and train-labels-idx1-ubyte (or .gz; t10k-... for testing), "
+        "or with train.csv (and test.csv), or one .csv or .npz file"
+    )
+    if path.is_dir():
+        names = sorted(file.name for file in path.glob("*.csv"))
+        test = [name for name in names if "test" in name.lower() and "train" not in name.lower()]
+        rest = [name for name in names if name not in test]
+        train = [name for name in rest if "train" in name.lower()] or rest
+        pairs = ((train[0], test[0] if test else ""),) if len(train) == 1 and len(test) < 2 else ()
+        for source in _sources_in(path, pairs, chosen=True):
+            return source
+        listed = ", ".join(sorted(file.name for file in path.iterdir())[:5]) or "nothing"
+        raise DataError(f"{path}: expected {accepted}; received a folder with {listed}")
+    file_size(path)
+    if path.suffix.lower() == ".npz":
+        return Source("npz", path.parent, dict.fromkeys(PARTS, path), chosen=True)
+    if path.suffix.lower() == ".csv":
+        return Source("CSV", path.parent, dict.fromkeys(PARTS[:2], path), chosen=True)
+    raise DataError(f"{path}: expected {accepted}; for IDX files give their folder")
+
+
+def read_source(source: Source) -> dict[str, Bytes]:
+    """Read the parts that are there, and check that they belong together.
+
+    Returns:
+        An array for each part; those of the test set are missing where it has no labels.
+
+    Raises:
+        DataError: A file cannot be read, or its counts or image sizes do not fit the others'.
+    """
+    arrays: dict[str, Bytes] = {}
+    if source.kind == "npz":
+        stored = read_npz(next(iter(source.files.values())))
+        arrays = {part: stored[name] for part, name in _NPZ_NAMES.items() if name in stored}
+    for images_part, labels_part in (PARTS[:2], PARTS[2:]):
+        if source.kind == "IDX" and images_part in source.files:
+            arrays[images_part] = read_idx(source.files[images_part], 3)
+            arrays[labels_part] = read_idx(source.files[labels_part], 1)
+        elif source.kind == "CSV" and images_part in source.files:
+            images, labels = read_csv(source.files[images_part])
+            if labels is not None:
+                arrays[images_part], arrays[labels_part] = images, labels
+            elif images_part == PARTS[0]:
+                raise DataError(
+                    f"{source.files[images_part]}: expected a column of labels before the pixels, received "
+                    f"{images[0].size} columns, which is just one image a row"
+                )
+        images_read, labels_read = arrays.get(images_part), arrays.get(labels_part)
+        if images_read is not None and labels_read is not None and len(images_read) != len(labels_read):
+            raise DataError(
+                f"{source.files[labels_part]}: expected {len(images_read):,} labels, as many as "
+                f"{source.files[images_part].name} has images, received {len(labels_read):,}"
+            )
+    train, test = arrays["train-images"], arrays.get("t10k-images")
+    if test is not None and test.shape[1:] != train.shape[1:]:
+        raise DataError(
+            f"{source.files['t10k-images']}: expected images of {train.shape[1]} x {train.shape[2]} as in "
+            f"{source.files['train-images'].name}, received {test.shape[1]} x {test.shape[2]}"
+        )
+    return arrays
+
+
+def is_published(published: Published, part: str, array: Bytes, path: Path) -> bool | None:
+    """Whether an array read from `path` is that part of a published set; None if no checksum can tell."""
+    digest = idx_sha256(array)
+    for other in CATALOG.values():
+        if other.checksum_of == "idx" and digest in other.checksums.values():
+            return other is published and other.checksums[part] == digest
+    if published.checksum_of == "gz":
+        # Another digest proves nothing: the same images may have been compressed again, or unpacked.
+        return hashlib.sha256(path.read_bytes()).hexdigest() == published.checksums[part] or None
+    # Kaggle's digit competition has its own 42,000 images of MNIST, of which no checksum is known to us.
+    return None if path.name == "train.csv" and _is_kaggle_digits(path) else False
+
+
+def inspect_sources(name: str = "mnist", folder: str | os.PathLike[str] | None = None) -> list[Found]:
+    """Everything that `load(name, folder=folder)` would come across, read and checked, best first.
+
+    Args:
+        name: A published data set.
+        folder: As for `load`.
+
+    Returns:
+        One entry for each part of each set of files, with its checksum and what is wrong with it.
+    """
+    if name not in CATALOG:
+        raise DataError(f"expected one of {', '.join(CATALOG)}, received {name!r}")
+    published, found = CATALOG[name], []
+    for source in find_sources(published, folder):
+        try:
+            arrays, problem = read_source(source), ""
+        except DataError as error:
+            arrays, problem = {}, str(error)
+        for part in PARTS:
+            path = source.files.get(part)
+            if path is None:
+                missing = source.folder / file_stem(part)
+                found.append(Found(part, missing, 0, "", False, f"{missing.name} is missing"))
+            elif part not in arrays:
+                reason = problem or f"{path.name} has no labels"
+                found.append(Found(part, path, path.stat().st_size, "", False, reason))
+            else:
+                verified, digest = is_published(published, part, arrays[part], path), idx_sha256(arrays[part])
+                wrong = f"not the {part} of {name}: its checksum differs" if verified is False else ""
+                found.append(Found(part, path, path.stat().st_size, digest, verified, wrong))
+    return found
+
+
+def _sources_in(folder: Path, csv: tuple[tuple[str, str], ...], chosen: bool) -> Iterator[Source]:
+    files = {part: file for part in PARTS if (file := _idx_file(folder, part))}
+    if files.keys() >= set(PARTS[:2]):
+        if not files.keys() >= set(PARTS[2:]):
+            files = {part: files[part] for part in PARTS[:2]}  # half a test set is none
+        yield Source("IDX", folder, files, chosen)
+    if (npz := folder / "mnist.npz").is_file():
+        yield Source("npz", folder, dict.fromkeys(PARTS, npz), chosen)
+    yield from _csv_sources(folder, csv, chosen)
+
+
+def _csv_sources(folder: Path, csv: tuple[tuple[str, str], ...], chosen: bool) -> Iterator[Source]:
+    for train, test in csv:
+        if not (folder / train).is_file():
+            continue
+        if train == "train.csv" and not chosen and not _is_kaggle_digits(folder / train):
+            continue
+        files = dict.fromkeys(PARTS[:2], folder / train)
+        if test and (folder / test).is_file():
+            files |= dict.fromkeys(PARTS[2:], folder / test)
+        yield Source("CSV", folder, files, chosen)
+
+
+def _is_kaggle_digits(path: Path) -> bool:
+    """Whether a file called ``train.csv``, as any competition's is, has the columns of Kaggle's digits."""
+    try:
+        return read_csv_header(path)[:2] == ["label", "pixel0"]
+    except DataError:
+        return False
+
+
+def _idx_file(folder: Path, part: str) -> Path | None:
+    """The IDX file of a part under any of its usual names, also inside a folder of that name (Kaggle's)."""
+    stem = file_stem(part)
+    names = [stem, stem.replace("-idx", ".idx")]
+    names += [name + ".gz" for name in names]
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    for name in names:
+        for nested in names:
+            if (folder / name / nested).is_file():
+                return folder / name / nested
+    return None

@@ -1,0 +1,176 @@
+"""Gradient checking: backprop held against central differences, in float64.
+
+    dL/dθ_i ≈ (L(θ + h e_i) - L(θ - h e_i)) / 2h,   with an error that falls as h²
+
+A function with a kink (ReLU at 0) has no derivative there, and a difference taken across the kink says nothing about
+either side; such entries are found by watching on which side of every kink each z lies, and counted, not hidden.
+
+Reference: Goodfellow et al. (2016), Deep learning, section 11.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .activations import ACTIVATIONS
+from .errors import NeurosimError
+from .layers import BatchNorm, Dense, Dropout, Input, Layer, _Activated
+from .losses import LOSSES
+from .network import Network
+from .parameters import Array
+from .regularizers import REGULARIZERS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """How well the gradient of each parameter array agrees with central differences.
+
+    Attributes:
+        errors: name -> ‖backprop - difference‖ / (‖backprop‖ + ‖difference‖), 0 where both vanish.
+        checked: how many entries were compared.
+        skipped: how many were left out because a kink lay within the difference.
+        tolerance: what counts as agreement.
+    """
+
+    errors: dict[str, float]
+    checked: int
+    skipped: int
+    tolerance: float
+
+    @property
+    def max_relative_error(self) -> float:
+        """The largest of the errors."""
+        return max(self.errors.values(), default=0.0)
+
+    @property
+    def passed(self) -> bool:
+        """Whether all arrays agree, and most entries could be compared."""
+        return self.max_relative_error <= self.tolerance and self.checked > self.skipped
+
+    def to_frame(self) -> pd.DataFrame:
+        """A new DataFrame, one row a parameter array."""
+        import pandas as pd
+
+        return pd.DataFrame({"array": list(self.errors), "relative_error": list(self.errors.values())})
+
+
+RESOLUTION = 1e-9  # a difference over 1e-5 of a loss near 1 cannot tell a smaller gradient from zero
+
+
+def relative_error(one: Array, other: Array) -> float:
+    """‖one - other‖ / (‖one‖ + ‖other‖), between 0 and 1; 0 where both are zero to within `RESOLUTION`."""
+    size = float(np.linalg.norm(one) + np.linalg.norm(other))
+    return float(np.linalg.norm(one - other)) / size if size > RESOLUTION else 0.0
+
+
+def check_gradients(network: Network, x: Any, y: Any, *, step: float = 1e-5, tolerance: float = 1e-6,
+                    training: bool = True, entries: int | None = None, seed: int = 0) -> GradientCheck:
+    """Compare every gradient of the mean batch loss (penalties included) with central differences.
+
+    Args:
+        network: in float64. Its parameters are moved and put back, bit for bit.
+        x: (B, …) samples.
+        y: (B,) class indices or (B, n_out) rows.
+        step: h.
+        tolerance: the largest relative error that counts as agreement.
+        training: whether dropout and batch normalization behave as in training. Dropout draws the same mask each time.
+        entries: how many entries of each parameter array to compare, at random; ``None``: all.
+        seed: of that choice.
+
+    Raises:
+        NeurosimError: the network is not in float64.
+    """
+    if network.dtype != np.float64:
+        raise NeurosimError(f"gradient check: expected a network with dtype='float64', received {network.dtype}; "
+                            "float32 has too few digits for differences of 1e-5")
+    before = network.snapshot()
+    theta = network.parameters.theta
+    rng = np.random.default_rng(seed)
+
+    def objective() -> tuple[float, Array]:
+        """The loss, and on which side of each kink everything lies."""
+        for purpose, state in before["streams"].items():
+            network.streams[purpose].bit_generator.state = state
+        network.load_batch(x, y)
+        network.forward_(training)
+        loss = network.loss.value_(network.output, network.targets) + network.penalty()
+        return loss, np.concatenate([side.ravel() for side in _kink_sides(network)])
+
+    objective()
+    network.backward_()
+    backprop = network.parameters.grad.copy()
+    errors: dict[str, float] = {}
+    checked = skipped = 0
+    for name, (where, _) in network.parameters.slots.items():
+        chosen = np.arange(where.start, where.stop)
+        if entries is not None and entries < len(chosen):
+            chosen = rng.choice(chosen, entries, replace=False)
+        pairs = []
+        for i in chosen:
+            kept = theta[i]
+            theta[i] = kept + step
+            above, sides_above = objective()
+            theta[i] = kept - step
+            below, sides_below = objective()
+            theta[i] = kept
+            if np.array_equal(sides_above, sides_below):
+                pairs.append((backprop[i], (above - below) / (2.0 * step)))
+            else:
+                skipped += 1
+        checked += len(pairs)
+        table = np.array(pairs).reshape(-1, 2)
+        errors[name] = relative_error(table[:, 0], table[:, 1])
+    network.restore(before)
+    network.parameters.grad[...] = backprop
+    return GradientCheck(errors, checked, skipped, tolerance)
+
+
+def _kink_sides(network: Network) -> Iterator[Array]:
+    """For each kink of an activation, of the loss and of the penalty, on which side of it each argument lies."""
+    for layer in network:
+        if isinstance(layer, _Activated):
+            for kink in layer.activation.kinks:
+                yield layer.z > kink
+        if isinstance(layer, Dense) and layer.regularizer is not None and layer.regularizer.key == "l1":
+            yield layer.W > 0.0
+    yield network.loss.kink_arguments(network.output.a, network.targets) > 0.0
+
+
+def check_everything(seed: int = 0) -> Iterator[tuple[str, str, GradientCheck]]:
+    """Check every activation, every loss with every output activation it accepts, and every kind of layer.
+
+    Yields:
+        (kind, name, result): e.g. ``("activation", "relu", …)``, ``("loss", "mse on sigmoid", …)``.
+    """
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(6, 7))
+    y = rng.integers(0, 4, size=6)
+
+    def check(*layers: Layer, **settings: Any) -> GradientCheck:
+        network = Network([Input(7), *layers], seed=seed + 1, dtype="float64", **settings)
+        for layer in network:
+            if isinstance(layer, Dense) and layer.use_bias:
+                layer.b = rng.normal(scale=0.3, size=layer.n_out)  # zeros would hide a wrong bias
+        return check_gradients(network, x, y)
+
+    for key in ACTIVATIONS:
+        yield "activation", key, check(Dense(6, key), Dense(5, key), Dense(4, "softmax"))
+    for key in LOSSES:
+        for output in ACTIVATIONS:
+            if LOSSES[key]().accepts(ACTIVATIONS[output]()):
+                hidden = Dense(6, "tanh"), Dense(5, "tanh")
+                yield "loss", f"{key} on {output}", check(*hidden, Dense(4, output), loss=key)
+    yield "layer", "dense", check(Dense(6, "tanh"), Dense(4, "softmax"))
+    yield "layer", "dense without bias", check(Dense(6, "tanh", use_bias=False), Dense(4, "softmax"))
+    yield "layer", "dropout", check(Dense(8, "tanh"), Dropout(0.4), Dense(4, "softmax"))
+    yield "layer", "batch_norm", check(Dense(6), BatchNorm("tanh"), Dense(4), BatchNorm("softmax"))
+    for key in REGULARIZERS:
+        penalty = REGULARIZERS[key](strength=0.01)
+        yield "regularizer", key, check(Dense(6, "tanh"), Dense(4, "softmax"), regularizer=penalty)

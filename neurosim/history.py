@@ -1,0 +1,65 @@
+"""What a run of training recorded."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class History:
+    """One row an epoch, and one loss a step.
+
+    Attributes:
+        rows: a dict an epoch: epoch (from 1), loss and accuracy (averages over the epoch, while the weights were
+            changing), val_loss and val_accuracy (at its end, on validation data), train_loss and train_accuracy (at
+            its end, on the training data, if ``fit`` was asked to), seconds (training alone), learning_rate (of its
+            last step).
+        batch_losses: the loss of every step.
+        stopped: why training ended: "finished", "interrupted", "early stopping", "diverged", or another reason that a
+            callback gave; "running" until then.
+        message: a sentence about it.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+        self.batch_losses: list[float] = []
+        self.stopped = "running"
+        self.message = ""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, column: str) -> list[float]:
+        """A column, e.g. ``history["val_accuracy"]``; epochs in which it was not recorded give NaN."""
+        return [row.get(column, float("nan")) for row in self.rows]
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of what was recorded."""
+        return list(dict.fromkeys(name for row in self.rows for name in row))
+
+    def to_frame(self) -> pd.DataFrame:
+        """A new DataFrame, one row an epoch."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows, columns=self.columns or ["epoch", "loss", "accuracy"])
+
+    def to_json(self) -> str:
+        """Everything as JSON; `from_json` is the way back."""
+        return json.dumps(vars(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> History:
+        """The history that `to_json` wrote."""
+        history = cls()
+        vars(history).update(json.loads(text))
+        return history
+
+    def __repr__(self) -> str:
+        figures: dict[str, Any] = self.rows[-1] if self.rows else {}
+        shown = ", ".join(f"{name} {figures[name]:.4g}" for name in
+                          ("loss", "accuracy", "val_loss", "val_accuracy") if name in figures)
+        return f"History({len(self)} epochs, {self.stopped}{': ' + shown if shown else ''})"

@@ -1,0 +1,377 @@
+"""Loss functions: the value L, its gradient dL/da, and the output layer's delta = dL/dz.
+
+L is the mean over the batch; a loss that adds up over the outputs takes the mean over them too (as PyTorch and
+Keras do), so that its size does not depend on the number of classes.  Targets y are rows as wide as the output:
+one-hot for classes.
+
+As with activations there is a readable form, ``loss(a, y)`` and ``loss.gradient(a, y)``, and an in-place form that
+the training step runs on the buffers of the output layer.  The delta of the output is in general the
+vector-Jacobian product of dL/da; where the activation is the natural partner of the loss, the product simplifies to
+(a - y), which is shorter and cannot divide by zero: the *shortcut*.
+
+Keys: cross_entropy, binary_cross_entropy, mse, mae, huber, hinge, squared_hinge.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from .activations import ACTIVATIONS, Activation, Sigmoid, Softmax
+from .errors import NeurosimError
+from .parameters import Array
+from .registry import Configurable, Registry, check_number
+
+
+class Output(Protocol):
+    """What a loss needs of the output layer: its buffers for the present batch."""
+
+    activation: Activation
+    z: Array  # (B, n)
+    a: Array  # (B, n)
+    da: Array  # (B, n)
+    delta: Array  # (B, n)
+    scratch: Sequence[Array]  # what the activation's forward pass left
+
+
+def _total(values: Array) -> float:
+    """The sum, accumulated in float64."""
+    return float(np.add.reduce(values, axis=None, dtype=np.float64))
+
+
+class Loss(Configurable, ABC):
+    """A scalar L(a, y): how far the outputs a (B, n) are from the targets y (B, n)."""
+
+    shortcut: ClassVar[type[Activation] | None] = None  # the output activation for which delta is (a - y)
+    one_hot: ClassVar[bool] = True  # whether each target row has to be a distribution over the classes
+
+    def accepts(self, activation: Activation) -> bool:
+        """Whether the loss is meaningful on outputs of that activation."""
+        return True
+
+    @abstractmethod
+    def __call__(self, a: Array, y: Array) -> float:
+        """L, the mean over the batch. a: (B, n), y: (B, n)."""
+
+    @abstractmethod
+    def gradient(self, a: Array, y: Array) -> Array:
+        """dL/da. A new array (B, n)."""
+
+    @abstractmethod
+    def gradient_(self, a: Array, y: Array, da: Array) -> None:
+        """Write dL/da into `da`, allocating nothing."""
+
+    def value_(self, out: Output, y: Array) -> float:
+        """L on the output layer's buffers. Uses ``out.da`` and ``out.delta``, not yet written, as working space."""
+        return self._value_(out.a, y, out.da, out.delta)
+
+    @abstractmethod
+    def _value_(self, a: Array, y: Array, work: Array, work2: Array) -> float:
+        """L, with `work` and `work2` (B, n) as working space."""
+
+    def delta_(self, out: Output, y: Array) -> None:
+        """Write the output layer's delta = dL/dz: by the shortcut where there is one, else by the chain rule."""
+        if self.shortcut is not None and isinstance(out.activation, self.shortcut):
+            self._shortcut_(out.a, y, out.delta)
+        else:
+            self.gradient_(out.a, y, out.da)
+            out.activation.backward_(out.da, out.z, out.a, out.delta, out.scratch)
+
+    def _shortcut_(self, a: Array, y: Array, delta: Array) -> None:
+        """Write dL/dz where the activation is the natural partner."""
+        raise NotImplementedError
+
+    def kink_arguments(self, a: Array, y: Array) -> Array:
+        """Quantities at whose zeros dL/da jumps; central differences cannot be taken across one."""
+        return np.empty(0)
+
+
+LOSSES: Registry[Loss] = Registry("loss", Loss)  # type: ignore[type-abstract]
+
+
+@LOSSES.register("cross_entropy")
+class CrossEntropy(Loss):
+    """L = -(1/B) Σ_samples Σ_k y_k ln a_k, on a softmax output.
+
+    With it the output delta is (a - y) / B.
+
+    Args:
+        label_smoothing: ε in [0, 1): the target becomes (1 - ε) y + ε / n.
+
+    Reference: Goodfellow et al. (2016), Deep learning, section 6.2.2; Szegedy et al. (2016), Rethinking the
+    Inception architecture, section 7, for the smoothing.
+    """
+
+    shortcut = Softmax
+
+    def __init__(self, label_smoothing: float = 0.0) -> None:
+        self.label_smoothing = check_number("label_smoothing", label_smoothing, 0.0, 1.0, open_high=True)
+
+    def accepts(self, activation: Activation) -> bool:
+        return isinstance(activation, Softmax)
+
+    def _smooth(self, y: Array) -> Array:
+        if self.label_smoothing == 0.0:
+            return y
+        return (1.0 - self.label_smoothing) * y + self.label_smoothing / y.shape[1]
+
+    def __call__(self, a: Array, y: Array) -> float:
+        # 0 ln 0 = 0: a class that the target rules out adds nothing
+        y = self._smooth(y)
+        return -_total(y * np.log(np.maximum(a, np.finfo(a.dtype).tiny))) / len(y)
+
+    def gradient(self, a: Array, y: Array) -> Array:
+        return -self._smooth(y) / (np.maximum(a, np.finfo(a.dtype).tiny) * len(y))
+
+    def gradient_(self, a: Array, y: Array, da: Array) -> None:
+        np.maximum(a, np.finfo(a.dtype).tiny, out=da)
+        da *= -len(y)
+        np.divide(self._smooth(y), da, out=da)
+
+    def value_(self, out: Output, y: Array) -> float:
+        log_a = out.scratch[0]  # left by softmax; unlike ln(a) it is exact where a rounds to 0
+        np.multiply(self._smooth(y), log_a, out=out.da)
+        return -_total(out.da) / len(y)
+
+    def _value_(self, a: Array, y: Array, work: Array, work2: Array) -> float:
+        return self(a, y)
+
+    def _shortcut_(self, a: Array, y: Array, delta: Array) -> None:
+        np.subtract(a, self._smooth(y), out=delta)
+        delta *= 1.0 / len(y)
+
+
+@LOSSES.register("binary_cross_entropy")
+class BinaryCrossEntropy(Loss):
+    """L = -(1/Bn) Σ y ln a + (1 - y) ln(1 - a), on sigmoid outputs: each output is a yes-or-no question of its own.
+
+    With it the output delta is (a - y) / (B n).
+
+    Reference: Bishop (2006), Pattern recognition and machine learning, equation 4.90.
+    """
+
+    shortcut = Sigmoid
+    one_hot = False
+
+    def accepts(self, activation: Activation) -> bool:
+        return isinstance(activation, Sigmoid)
+
+    def __call__(self, a: Array, y: Array) -> float:
+        tiny = np.finfo(a.dtype).tiny
+        return -_total(y * np.log(np.maximum(a, tiny)) + (1.0 - y) * np.log(np.maximum(1.0 - a, tiny))) / y.size
+
+    def gradient(self, a: Array, y: Array) -> Array:
+        return (a - y) / (np.maximum(a * (1.0 - a), np.finfo(a.dtype).tiny) * y.size)
+
+    def gradient_(self, a: Array, y: Array, da: Array) -> None:
+        da[...] = self.gradient(a, y)
+
+    def value_(self, out: Output, y: Array) -> float:
+        # from z, where it cannot overflow or take ln 0:  max(z, 0) - y z + ln(1 + e^-|z|)
+        z, work = out.z, out.da
+        np.abs(z, out=work)
+        np.negative(work, out=work)
+        np.exp(work, out=work)
+        np.log1p(work, out=work)
+        total = _total(work)
+        np.maximum(z, 0.0, out=work)
+        total += _total(work)
+        np.multiply(y, z, out=work)
+        return (total - _total(work)) / y.size
+
+    def _value_(self, a: Array, y: Array, work: Array, work2: Array) -> float:
+        return self(a, y)
+
+    def _shortcut_(self, a: Array, y: Array, delta: Array) -> None:
+        np.subtract(a, y, out=delta)
+        delta *= 1.0 / y.size
+
+
+@LOSSES.register("mse")
+class MSE(Loss):
+    """L = (1/Bn) Σ (a - y)²: the mean squared error.
+
+    Reference: Bishop (2006), equation 1.2, with the mean in place of one half of the sum.
+    """
+
+    one_hot = False
+
+    def __call__(self, a: Array, y: Array) -> float:
+        return _total((a - y) ** 2) / y.size
+
+    def gradient(self, a: Array, y: Array) -> Array:
+        return 2.0 * (a - y) / y.size
+
+    def gradient_(self, a: Array, y: Array, da: Array) -> None:
+        np.subtract(a, y, out=da)
+        da *= 2.0 / y.size
+
+    def _value_(self, a: Array, y: Array, work: Array, work2: Array) -> float:
+        np.subtract(a, y, out=work)
+        np.multiply(work, work, out=work)
+        return _total(work) / y.size
+
+
+@LOSSES.register("mae")
+class MAE(Loss):
+    """L = (1/Bn) Σ |a - y|: the mean absolute error. Its gradient has the same size however large the error."""
+
+    one_hot = False
+
+    def __call__(self, a: Array, y: Array) -> float:
+        return _total(np.abs(a - y)) / y.size
+
+    def gradient(self, a: Array, y: Array) -> Array:
+        return np.sign(a - y) / y.size
+
+    def gradient_(self, a: Array, y: Array, da: Array) -> None:
+        np.subtract(a, y, out=da)
+        np.sign(da, out=da)
+        da *= 1.0 / y.size
+
+    def _value_(self, a: Array, y: Array, work: Array, work2: Array) -> float:
+        np.subtract(a, y, out=work)
+        np.abs(work, out=work)
+        return _total(work) / y.size
+
+    def kink_arguments(self, a: Array, y: Array) -> Array:
+        return a - y
+
+
+@LOSSES.register("huber")
+class Huber(Loss):
+    """L = (1/Bn) Σ h(a - y), with h(r) = r²/2 where |r| ≤ d, else d (|r| - d/2): squared near, absolute far.
+
+    Args:
+        threshold: d, above 0, in the units of the output.
+
+    Reference: Huber (1964), Robust estimation of a location parameter.
+    """
+
+    one_hot = False
+
+    def __init__(self, threshold: float = 1.0) -> None:
+        self.threshold = check_number("threshold", threshold, 0.0, math.inf, open_low=True, open_high=True)
+
+    def __call__(self, a: Array, y: Array) -> float:
+        r, d = np.abs(a - y), self.threshold
+        return _total(np.where(r <= d, 0.5 * r**2, d * (r - 0.5 * d))) / y.size
+
+    def gradient(self, a: Array, y: Array) -> Array:
+        return np.clip(a - y, -self.threshold, self.threshold) / y.size
+
+    def gradient_(self, a: Array, y: Array, da: Array) -> None:
+        np.subtract(a, y, out=da)
+        np.clip(da, -self.threshold, self.threshold, out=da)
+        da *= 1.0 / y.size
+
+    def _value_(self, a: Array, y: Array, work: Array, work2: Array) -> float:
+        # with c = min(|r|, d):  h(r) = c |r| - c²/2 = c (|r| - c/2)
+        r, c = work, work2
+        np.subtract(a, y, out=r)
+        np.abs(r, out=r)
+        np.minimum(r, self.threshold, out=c)
+        np.multiply(r, c, out=r)
+        np.multiply(c, c, out=c)
+        return (_total(r) - 0.5 * _total(c)) / y.size
+
+
+class _Margin(Loss):
+    """L = (1/Bn) Σ_samples Σ_{j≠c} max(0, m - a_c + a_j)^p, where c is the right class."""
+
+    margin: float
+    _power: ClassVar[int]
+
+    def accepts(self, activation: Activation) -> bool:
+        low, high = activation.range
+        return high - low > self.margin
+
+    def _violations(self, a: Array, y: Array, out: Array | None = None) -> Array:
+        """max(0, m - a_c + a_j) for each wrong class j, 0 for the right one c. (B, n)."""
+        right = np.einsum("bj,bj->b", a, y)[:, None]  # (B, 1)
+        out = np.subtract(a, right, out=out)
+        out += self.margin
+        np.maximum(out, 0.0, out=out)
+        out *= 1.0 - y
+        return out
+
+    def __call__(self, a: Array, y: Array) -> float:
+        return _total(self._violations(a, y) ** self._power) / y.size
+
+    def gradient(self, a: Array, y: Array) -> Array:
+        pull = self._violations(a, y)
+        pull = self._power * pull ** (self._power - 1) * (pull > 0.0)  # on each wrong class
+        return (pull - y * pull.sum(axis=1, keepdims=True)) / y.size
+
+    def gradient_(self, a: Array, y: Array, da: Array) -> None:
+        self._violations(a, y, out=da)
+        if self._power == 1:
+            np.sign(da, out=da)
+        else:
+            da *= self._power
+        da -= y * da.sum(axis=1, keepdims=True)
+        da *= 1.0 / y.size
+
+    def _value_(self, a: Array, y: Array, work: Array, work2: Array) -> float:
+        self._violations(a, y, out=work)
+        if self._power == 2:
+            np.multiply(work, work, out=work)
+        return _total(work) / y.size
+
+    def kink_arguments(self, a: Array, y: Array) -> Array:
+        right = np.einsum("bj,bj->b", a, y)[:, None]
+        return (self.margin - right + a)[y == 0]
+
+
+@LOSSES.register("hinge")
+class Hinge(_Margin):
+    """L = (1/Bn) Σ_samples Σ_{j≠c} max(0, m - a_c + a_j), where c is the right class: wrong by less than m counts.
+
+    Args:
+        margin: m, above 0. The output activation has to reach further than m, or no output could satisfy it.
+
+    Reference: Weston and Watkins (1999), Support vector machines for multi-class pattern recognition, with the
+    mean over the classes, as PyTorch's ``MultiMarginLoss``.
+    """
+
+    _power = 1
+
+    def __init__(self, margin: float = 1.0) -> None:
+        self.margin = check_number("margin", margin, 0.0, math.inf, open_low=True, open_high=True)
+
+
+@LOSSES.register("squared_hinge")
+class SquaredHinge(_Margin):
+    """L = (1/Bn) Σ_samples Σ_{j≠c} max(0, m - a_c + a_j)²: the hinge without its kink.
+
+    Args:
+        margin: m, above 0. The output activation has to reach further than m, or no output could satisfy it.
+
+    Reference: as `Hinge`; PyTorch's ``MultiMarginLoss(p=2)``.
+    """
+
+    _power = 2
+
+    def __init__(self, margin: float = 1.0) -> None:
+        self.margin = check_number("margin", margin, 0.0, math.inf, open_low=True, open_high=True)
+
+
+def check_pair(loss: Loss, activation: Activation) -> None:
+    """Refuse a loss on outputs for which it has no meaning.
+
+    Raises:
+        NeurosimError: the message lists the activations that the loss accepts and the losses that accept the
+            activation.
+    """
+    if loss.accepts(activation):
+        return
+    partners = [key for key in ACTIVATIONS if loss.accepts(ACTIVATIONS[key]())]
+    others = [key for key in LOSSES if LOSSES[key]().accepts(activation)]
+    raise NeurosimError(
+        f"loss '{loss.key}' does not go with the output activation '{activation.key}': "
+        f"'{loss.key}' accepts {', '.join(partners)}; '{activation.key}' goes with {', '.join(others)}"
+    )

@@ -1,0 +1,50 @@
+"""Metrics: what is measured of predictions, beside the loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .errors import ShapeError
+from .parameters import Array
+
+
+def _pair(true: Any, predicted: Any) -> tuple[Array, Array]:
+    true, predicted = np.asarray(true), np.asarray(predicted)
+    if true.ndim != 1 or true.shape != predicted.shape:
+        raise ShapeError(f"expected two vectors of class indices of one length, received {true.shape} "
+                         f"and {predicted.shape}")
+    return true, predicted
+
+
+def accuracy(true: Any, predicted: Any) -> float:
+    """The share of right predictions, in [0, 1]; NaN for none at all. Both (N,) class indices."""
+    true, predicted = _pair(true, predicted)
+    return float(np.mean(true == predicted)) if len(true) else float("nan")
+
+
+def confusion_matrix(true: Any, predicted: Any, classes: int | None = None) -> Array:
+    """How often class i was read as class j.
+
+    Args:
+        true: (N,) class indices.
+        predicted: (N,) class indices.
+        classes: how many classes there are; ``None``: as many as occur.
+
+    Returns:
+        (classes, classes) counts; row i: truly i, column j: read as j.
+    """
+    true, predicted = (array.astype(np.intp) for array in _pair(true, predicted))
+    if classes is None:
+        classes = int(max(true.max(initial=-1), predicted.max(initial=-1))) + 1
+    return np.bincount(true * classes + predicted, minlength=classes**2).reshape(classes, classes)
+
+
+def per_class(matrix: Array) -> dict[str, Array]:
+    """Precision, recall, F1 and support of each class, from a confusion matrix. Each (classes,); 0 where undefined."""
+    hits, read, support = np.diag(matrix).astype(float), matrix.sum(axis=0), matrix.sum(axis=1)
+    precision = hits / np.maximum(read, 1)
+    recall = hits / np.maximum(support, 1)
+    f1 = 2.0 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
+    return {"precision": precision, "recall": recall, "f1": f1, "support": support}

@@ -1,0 +1,492 @@
+"""The network: builds the layers, runs them forward and backward, predicts, evaluates, saves and loads."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import DataError, NeurosimError, OutOfRangeError, ShapeError
+from .files import atomic_file
+from .layers import LAYERS, Dense, Dropout, Input, Layer, _Activated
+from .losses import LOSSES, Loss, check_pair
+from .neuron import Neuron
+from .optimizers import OPTIMIZERS, Optimizer
+from .parameters import Array, FlatParameters, aligned_zeros
+from .registry import check_count, check_number
+from .regularizers import REGULARIZERS, Regularizer
+
+if TYPE_CHECKING:
+    from .history import History
+
+PURPOSES = ("weights", "shuffling", "dropout", "augmentation")
+EVALUATION_BATCH = 256  # rows: the activations of a few hundred samples stay in the processor's cache
+FORMAT, VERSION = "neurosim network", 1
+
+
+def random_streams(seed: int) -> dict[str, np.random.Generator]:
+    """One independent stream of random numbers for each purpose, so that using more of one changes no other."""
+    return {purpose: np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(k,)))
+            for k, purpose in enumerate(PURPOSES)}
+
+
+class Text(str):
+    """Text that shows itself as it is at the prompt, line breaks and all."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class Network:
+    """A stack of layers, trained by backpropagation.
+
+    Args:
+        layers: an `Input`, then the others.
+        loss: by name or as an instance. It has to go with the activation of the last layer.
+        optimizer: by name or as an instance.
+        regularizer: a penalty on the weights of every `Dense` that has none of its own.
+        max_norm: a bound on the norm of each neuron's weights, for every `Dense` that has none of its own.
+        seed: of all random numbers: initial weights, shuffling, dropout, augmentation; a stream for each.
+        dtype: "float32" or "float64".
+
+    Attributes:
+        layers: the layers, the input first; ``net[l]`` is ``net.layers[l]``.
+        parameters: the flat vectors ``theta`` and ``grad`` that all layers share. Live.
+
+    Raises:
+        NeurosimError: layers, loss or settings that do not fit together.
+
+    Example:
+        >>> net = ns.Network([ns.Input(784), ns.Dense(32, "relu"), ns.Dense(10, "softmax")], seed=0)
+    """
+
+    def __init__(self, layers: Sequence[Layer], loss: str | Loss | dict[str, Any] = "cross_entropy",
+                 optimizer: str | Optimizer | dict[str, Any] = "adam", *,
+                 regularizer: str | Regularizer | dict[str, Any] | None = None, max_norm: float | None = None,
+                 seed: int = 0, dtype: str = "float32") -> None:
+        self.layers = list(layers)
+        for k, layer in enumerate(self.layers):
+            if not isinstance(layer, Layer):
+                raise NeurosimError(f"layers: expected Input, Dense, Dropout or BatchNorm, received {layer!r}")
+            if isinstance(layer, Input) != (k == 0):
+                raise NeurosimError(f"layers: expected one Input, in the first place, received {layer!r} in place {k}")
+        if len(self.layers) < 2 or not isinstance(self.layers[-1], _Activated):
+            raise NeurosimError("layers: expected an Input and at least one layer after it, the last of them a Dense "
+                                f"or BatchNorm, received {self.layers!r}")
+        if str(np.dtype(dtype) if dtype in ("float32", "float64") else dtype) not in ("float32", "float64"):
+            raise NeurosimError(f"dtype: expected 'float32' or 'float64', received {dtype!r}")
+        self.dtype = np.dtype(dtype)
+        self.seed = check_count("seed", seed, 0)
+        self.regularizer = None if regularizer is None else REGULARIZERS.create(regularizer)
+        self.max_norm = None if max_norm is None else check_number("max_norm", max_norm, 0.0, float("inf"),
+                                                                   open_low=True)
+        self.loss = LOSSES.create(loss)
+        check_pair(self.loss, self.layers[-1].activation)
+
+        previous: Layer | None = None
+        for k, layer in enumerate(self.layers):
+            layer.connect(k, previous, self.dtype)
+            previous = layer
+            if isinstance(layer, Dense):
+                layer.regularizer = layer.regularizer or self.regularizer
+                layer.max_norm = layer.max_norm or self.max_norm
+        self.parameters = FlatParameters(
+            {f"{name}{layer.index}": shape for layer in self.layers
+             for name, shape in layer.parameter_shapes().items()}, self.dtype)
+        for layer in self.layers:
+            layer.attach(self.parameters)
+        self.targets: Array = aligned_zeros((0, self.output.n_out), self.dtype)
+        self._full_targets = self.targets
+        self.optimizer = optimizer
+        self.reset()
+
+    # -- its parts -------------------------------------------------------------------------------------------------
+
+    @property
+    def input(self) -> Input:
+        """Layer 0."""
+        layer = self.layers[0]
+        assert isinstance(layer, Input)
+        return layer
+
+    @property
+    def output(self) -> _Activated:
+        """The last layer."""
+        layer = self.layers[-1]
+        assert isinstance(layer, _Activated)
+        return layer
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The update rule. Assign another (by name or as an instance) to go on with that."""
+        return self._optimizer
+
+    @optimizer.setter
+    def optimizer(self, optimizer: str | Optimizer | dict[str, Any]) -> None:
+        optimizer = OPTIMIZERS.create(optimizer)
+        optimizer.claim(self.parameters.theta, self.parameters.grad)
+        self._optimizer = optimizer
+        for layer in self.layers:
+            layer.optimizer = optimizer
+
+    def __getitem__(self, index: int) -> Layer:
+        """Layer `index`, 0 being the input; negative numbers count from the end.
+
+        Raises:
+            OutOfRangeError: there is no such layer.
+        """
+        try:
+            return self.layers[index]
+        except (IndexError, TypeError):
+            raise OutOfRangeError(f"the network has layers 0 (input) to {len(self.layers) - 1}, "
+                                  f"received {index!r}") from None
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    def neuron(self, layer: int, index: int) -> Neuron:
+        """Neuron `index` of layer `layer`; the same as ``net[layer][index]``."""
+        return self[layer][index]
+
+    def reset(self) -> None:
+        """Back to the initial weights, the first random numbers and an optimizer that remembers nothing."""
+        self.streams = random_streams(self.seed)
+        for layer in self.layers:
+            layer.initialize_(self.streams["weights"])
+            if isinstance(layer, Dropout):
+                layer.rng = self.streams["dropout"]
+        self._optimizer.forget()
+
+    # -- batches ---------------------------------------------------------------------------------------------------
+
+    def use(self, batch_size: int) -> None:
+        """Make the workspaces ready for a batch of that size."""
+        if batch_size == self.input.batch_size:
+            return
+        if batch_size > len(self._full_targets):
+            for layer in self.layers:
+                layer.reserve(batch_size)
+            self._full_targets = aligned_zeros((batch_size, self.output.n_out), self.dtype)
+        for layer in self.layers:
+            layer.use(batch_size)
+        self.targets = self._full_targets[:batch_size]
+
+    def check_targets(self, y: Any, count: int) -> Array:
+        """Targets as rows (N, n_out): class indices become one-hot rows, rows are taken as they are.
+
+        Args:
+            y: (N,) class indices, or (N, n_out) rows. With one output, (N,) numbers are N rows.
+            count: N, how many samples there are.
+
+        Raises:
+            ShapeError: another number of targets than of samples, or rows of another width.
+            NeurosimError: labels that are no class of this network, or rows that the loss cannot use.
+        """
+        y, n = np.asarray(y), self.output.n_out
+        if y.dtype.kind not in "buif":
+            raise NeurosimError(f"labels: expected class indices or rows of numbers, received an array of {y.dtype}")
+        if y.ndim == 0 and count == 1:
+            y = y.reshape(1)
+        if y.ndim not in (1, 2) or len(y) != count:
+            raise ShapeError(f"labels: expected {count} of them, one for each sample, received shape {y.shape}")
+        if y.ndim == 1 and n == 1:
+            y = y[:, None]
+        if y.ndim == 1:
+            wrong = ~((y >= 0) & (y < n) & (y == np.floor(y)))
+            if wrong.any():
+                at = int(np.argmax(wrong))
+                raise NeurosimError(f"labels: expected whole numbers from 0 to {n - 1} (the network has {n} outputs), "
+                                    f"received {y[at]} at position {at}")
+            one_hot: Array = np.eye(n, dtype=self.dtype)[y.astype(np.intp)]
+            return one_hot
+        if y.shape[1] != n:
+            raise ShapeError(f"labels: expected rows of {n} numbers, one for each output, received shape {y.shape}")
+        rows: Array = y.astype(self.dtype)
+        if not np.isfinite(rows).all():
+            raise NeurosimError("labels: expected finite numbers, received NaN or infinity")
+        if self.loss.one_hot and not ((rows >= 0).all() and np.allclose(rows.sum(axis=1), 1.0, atol=1e-4)):
+            raise NeurosimError(f"labels: {self.loss.key} expects class indices or rows that sum to 1, "
+                                "received rows that do not")
+        return rows
+
+    # -- the training step -----------------------------------------------------------------------------------------
+
+    def forward_(self, training: bool = False) -> Array:
+        """Run the batch that the input layer holds through all layers.
+
+        Returns:
+            (B, n_out) the output layer's activations: a live buffer, valid until the next batch.
+        """
+        for layer in self.layers:
+            layer.forward_(training)
+        return self.output.a
+
+    def backward_(self) -> None:
+        """From the output's delta down to every gradient, for the batch and the targets of the last forward pass."""
+        output = self.output
+        self.loss.delta_(output, self.targets)
+        output.backward_from_delta_()
+        for layer in self.layers[-2:0:-1]:
+            layer.backward_()
+        for layer in self.layers:
+            if isinstance(layer, Dense):
+                layer.add_penalty_gradient_()
+
+    def step_(self) -> float:
+        """One step of training on the batch and the targets in the workspaces; returns the loss before the update."""
+        self.forward_(training=True)
+        loss = self.loss.value_(self.output, self.targets)
+        self.backward_()
+        self.update_()
+        return loss
+
+    def update_(self) -> None:
+        """Move the parameters along the last gradients."""
+        self._optimizer.step(self.parameters.theta, self.parameters.grad)
+        for layer in self.layers:
+            if isinstance(layer, Dense):
+                layer.limit_norms_()
+
+    def load_batch(self, x: Any, y: Any) -> None:
+        """Put samples and targets into the workspaces.
+
+        Args:
+            x: samples (B, …); integers are scaled by the `Input`. A single sample will do.
+            y: (B,) class indices or (B, n_out) rows.
+        """
+        rows = self.input.check(x)
+        targets = self.check_targets(y, len(rows))
+        if len(rows) == 0:
+            raise ShapeError("expected at least one sample, received none")
+        self.use(len(rows))
+        self.input.take(rows)
+        np.copyto(self.targets, targets)
+
+    def train_batch(self, x: Any, y: Any) -> float:
+        """One step of training on one batch.
+
+        Args:
+            x: samples (B, …); integers are scaled by the `Input`.
+            y: (B,) class indices or (B, n_out) rows.
+
+        Returns:
+            The mean loss of the batch before the update.
+        """
+        self.load_batch(x, y)
+        return self.step_()
+
+    def gradients(self, x: Any, y: Any, training: bool = False) -> float:
+        """Fill every gradient for one batch without updating anything; returns the loss.
+
+        Args:
+            x: samples (B, …).
+            y: (B,) class indices or (B, n_out) rows.
+            training: whether dropout and batch normalization behave as in training.
+        """
+        self.load_batch(x, y)
+        self.forward_(training)
+        loss = self.loss.value_(self.output, self.targets)
+        self.backward_()
+        return loss
+
+    def penalty(self) -> float:
+        """What the regularizers add to the loss for the present weights."""
+        return sum(layer.regularizer(layer.W) for layer in self.layers
+                   if isinstance(layer, Dense) and layer.regularizer is not None)
+
+    def fit(self, x: Any, y: Any, epochs: int = 5, batch_size: int | None = 64, **options: Any) -> History:
+        """Train. See `neurosim.training.fit` for all options."""
+        from .training import fit
+
+        return fit(self, x, y, epochs, batch_size, **options)
+
+    # -- using it --------------------------------------------------------------------------------------------------
+
+    def _outputs(self, rows: Array) -> Iterator[tuple[slice, Array]]:
+        """The output activations for all rows, batch by batch: live buffers."""
+        for start in range(0, len(rows), EVALUATION_BATCH):
+            part = rows[start : start + EVALUATION_BATCH]
+            self.use(len(part))
+            self.input.take(part)
+            yield slice(start, start + len(part)), self.forward_()
+
+    def predict_proba(self, x: Any) -> Array:
+        """The output activations, (N, n_out): with softmax or sigmoid, probabilities. A copy."""
+        rows = self.input.check(x)
+        result = np.empty((len(rows), self.output.n_out), self.dtype)
+        for where, a in self._outputs(rows):
+            result[where] = a
+        return result
+
+    def predict(self, x: Any) -> Array:
+        """The class of each sample, (N,): its largest output; with a single output, whether that is above 1/2."""
+        a = self.predict_proba(x)
+        return (a[:, 0] > 0.5).astype(np.intp) if a.shape[1] == 1 else a.argmax(axis=1)
+
+    def evaluate(self, x: Any, y: Any) -> dict[str, float]:
+        """The mean loss and the share of right predictions, ``{"loss": …, "accuracy": …}``, penalties not included.
+
+        Accuracy is NaN where the targets are not classes. For no samples at all both are NaN.
+        """
+        rows = self.input.check(x)
+        targets = self.check_targets(y, len(rows))
+        hits = hit_counter(targets)
+        loss, right = 0.0, 0.0
+        for where, a in self._outputs(rows):
+            y_part = targets[where]
+            loss += self.loss.value_(self.output, y_part) * len(y_part)
+            right += hits(a, y_part)
+        count = len(rows) or float("nan")
+        return {"loss": loss / count, "accuracy": right / count}
+
+    # -- describing it ---------------------------------------------------------------------------------------------
+
+    def summary(self) -> Text:
+        """A table: layer, output shape, parameters. ``print`` it, or look at it at the prompt."""
+        rows = [("Layer", "Output shape", "Parameters")]
+        rows += [(f"{layer.index} {_title(layer)}", f"(B, {layer.n_out})", f"{layer.parameter_count:,}")
+                 for layer in self.layers]
+        widths = [max(len(row[k]) for row in rows) for k in range(3)]
+        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
+        rule = "-" * len(lines[0])
+        total = (f"{self.parameters.size:,} parameters, {self.dtype} "
+                 f"({self.parameters.theta.nbytes / 1024:,.0f} KiB); loss {self.loss.key}, "
+                 f"optimizer {self.optimizer.key}")
+        return Text("\n".join([lines[0], rule, *lines[1:], rule, total]))
+
+    def __repr__(self) -> str:
+        widths = " -> ".join(str(layer.n_out) for layer in self.layers if not isinstance(layer, Dropout))
+        return f"Network({widths}: {self.parameters.size:,} parameters, {self.loss.key}, {self.optimizer.key})"
+
+    def config(self) -> dict[str, Any]:
+        """Everything but the numbers, JSON-ready: layers, loss, optimizer, seed, dtype."""
+        return {
+            "layers": [layer.config() for layer in self.layers], "loss": self.loss.config(),
+            "optimizer": self.optimizer.config(),
+            "regularizer": None if self.regularizer is None else self.regularizer.config(),
+            "max_norm": self.max_norm, "seed": self.seed, "dtype": str(self.dtype),
+        }
+
+    # -- keeping it ------------------------------------------------------------------------------------------------
+
+    def arrays(self) -> dict[str, Array]:
+        """Name -> array of all that training changes: parameters, running statistics, optimizer vectors. Live."""
+        found = {name: self.parameters[name] for name in self.parameters}
+        for layer in self.layers:
+            found |= {f"{name}{layer.index}": getattr(layer, name) for name in layer.state_names}
+        return found | {f"optimizer.{name}": vector for name, vector in self.optimizer.state.items()}
+
+    def snapshot(self, weights_only: bool = False) -> dict[str, Any]:
+        """A copy of all that training changes, random streams included, for `restore`.
+
+        With `weights_only`: parameters and running statistics, without the optimizer's vectors.
+        """
+        return {"arrays": {name: array.copy() for name, array in self.arrays().items()
+                           if not (weights_only and name.startswith("optimizer."))},
+                "scalars": self.optimizer.scalars(),
+                "streams": {purpose: rng.bit_generator.state for purpose, rng in self.streams.items()}}
+
+    def restore(self, snapshot: dict[str, Any], weights_only: bool = False) -> None:
+        """Go back to a `snapshot`, bit for bit; with `weights_only` leave optimizer and random streams as they are."""
+        arrays = snapshot["arrays"]
+        if not weights_only:
+            prefix = "optimizer."
+            self.optimizer.restore(snapshot["scalars"], {
+                name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)})
+            for purpose, state in snapshot["streams"].items():
+                self.streams[purpose].bit_generator.state = state
+        for name, array in self.arrays().items():
+            if not (weights_only and name.startswith("optimizer.")):
+                array[...] = arrays[name]
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write everything to one npz file, whole or not at all.
+
+        The file holds the arrays ``W1, b1, …``, running statistics, the optimizer's vectors, and under "config" a JSON
+        text. ``numpy.load`` reads it; nothing in it is pickled.
+
+        Returns:
+            The path written.
+
+        Raises:
+            NeurosimError: the file cannot be written.
+        """
+        path = Path(path)
+        snapshot = self.snapshot()
+        config = {"format": FORMAT, "version": VERSION, "network": self.config(), "scalars": snapshot["scalars"],
+                  "streams": snapshot["streams"]}
+        with atomic_file(path) as file:
+            np.savez(file, config=np.array(json.dumps(config)), **snapshot["arrays"])
+        return path
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Network:
+        """The network that `save` wrote: weights, optimizer state and random streams, ready to train on.
+
+        Raises:
+            DataError: no such file, or not a network of a version that this program knows.
+        """
+        path = Path(path)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            config = json.loads(str(arrays.pop("config")))
+            if config["format"] != FORMAT or config["version"] != VERSION:
+                raise DataError(f"{path}: expected a {FORMAT} of version {VERSION}, "
+                                f"received {config['format']} {config['version']}")
+            settings = config["network"]
+        except FileNotFoundError:
+            raise DataError(f"{path}: no such file; expected a network written by save()") from None
+        except (OSError, EOFError, KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+            raise DataError(f"{path}: expected a network written by save(), received something else "
+                            f"({type(error).__name__}: {error})") from None
+        except ValueError as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(f"{path}: expected a network written by save(), received something else "
+                            f"({error})") from None
+        network = cls(**settings | {"layers": [LAYERS.create(layer) for layer in settings["layers"]]})
+        expected = network.arrays()
+        for name, array in arrays.items():
+            known = expected.get(name)
+            if known is None and name.removeprefix("optimizer.") not in network.optimizer.state_names:
+                raise DataError(f"{path}: holds an array {name!r} that its network does not have")
+            shape = network.parameters.theta.shape if known is None else known.shape
+            if array.shape != shape:
+                raise DataError(f"{path}: expected {name} of shape {shape}, received {array.shape}")
+        missing = [name for name in expected if name not in arrays]
+        if missing:
+            raise DataError(f"{path}: holds no {', '.join(missing)}")
+        network.restore({"arrays": arrays, "scalars": config["scalars"], "streams": config["streams"]})
+        return network
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("targets", "_full_targets")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.targets = self._full_targets = aligned_zeros((0, self.output.n_out), self.dtype)
+
+
+def hit_counter(targets: Array) -> Any:
+    """A function (a, y) -> how many rows of a (B, n) name the class of y (B, n); NaN where `targets` are no classes."""
+    one_hot = bool(((targets == 0.0) | (targets == 1.0)).all())
+    if targets.shape[1] == 1:
+        return lambda a, y: float(((a > 0.5) == (y > 0.5)).sum()) if one_hot else float("nan")
+    if one_hot and bool((targets.sum(axis=1) == 1.0).all()):
+        return lambda a, y: float((a.argmax(axis=1) == y.argmax(axis=1)).sum())
+    return lambda a, y: float("nan")
+
+
+def _title(layer: Layer) -> str:
+    """A layer's name and activation, e.g. ``Dense relu``."""
+    activation = getattr(layer, "activation", None)
+    detail = f" {layer.rate:g}" if isinstance(layer, Dropout) else f" {activation.key}" if activation else ""
+    return type(layer).__name__ + detail

@@ -1,0 +1,158 @@
+"""Names for things: every activation, loss, optimizer … is found by its key, and described by its settings.
+
+A `Registry` maps an exact key in lower snake case to a class.  An unknown key raises an error that lists the
+choices and the nearest match.  `Configurable` gives each registered class what they all need: a readable
+``repr``, a JSON-ready ``config()`` and the way back from it, so that a saved network can be built again
+without pickle.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, TypeVar
+
+from .errors import NeurosimError
+
+T = TypeVar("T", bound="Configurable")
+
+
+def did_you_mean(name: object, choices: Iterable[str]) -> str:
+    """Say which of `choices` is nearest to `name`: ``"; did you mean 'relu'?"``, or nothing."""
+    close = difflib.get_close_matches(str(name).lower().replace("-", "_"), list(choices), n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def unknown(kind: str, name: object, choices: Iterable[str]) -> NeurosimError:
+    """The error for a name that is not among `choices`."""
+    choices = list(choices)
+    return NeurosimError(f"unknown {kind} {name!r}{did_you_mean(name, choices)} (choose from: {', '.join(choices)})")
+
+
+class Configurable:
+    """A thing with a registry key and constructor settings.
+
+    The settings are the constructor's parameters; each must be kept under its own name.
+    """
+
+    key: str = ""
+
+    @classmethod
+    def setting_names(cls) -> tuple[str, ...]:
+        """The names of the constructor's parameters."""
+        return tuple(name for name in inspect.signature(cls).parameters)
+
+    def config(self) -> dict[str, Any]:
+        """The settings as JSON-ready values; ``{"name": key, …}``. `Registry.create` is the way back."""
+        settings = ((name, getattr(self, name)) for name in self.setting_names())
+        return {"name": self.key} | {
+            name: value.config() if isinstance(value, Configurable) else value for name, value in settings
+        }
+
+    def __repr__(self) -> str:
+        """Read as the constructor call that makes it."""
+        settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.setting_names())
+        return f"{type(self).__name__}({settings})"
+
+
+class Registry(Generic[T]):
+    """The classes of one kind, by key.
+
+    Args:
+        kind: what the things are called in an error message, e.g. ``"activation"``.
+        base: the class they derive from; instances of it pass through `create` untouched.
+    """
+
+    def __init__(self, kind: str, base: type[T]) -> None:
+        self.kind = kind
+        self.base = base
+        self._classes: dict[str, type[T]] = {}
+
+    def register(self, key: str) -> Callable[[type[T]], type[T]]:
+        """Class decorator: file the class under `key`."""
+
+        def file(cls: type[T]) -> type[T]:
+            if key in self._classes:
+                raise NeurosimError(f"{self.kind} {key!r} is registered already, as {self._classes[key].__name__}")
+            cls.key = key
+            self._classes[key] = cls
+            return cls
+
+        return file
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._classes)
+
+    def __len__(self) -> int:
+        return len(self._classes)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._classes
+
+    def __getitem__(self, key: str) -> type[T]:
+        """The class filed under `key`.
+
+        Raises:
+            NeurosimError: `key` is unknown; the message lists the choices and the nearest match.
+        """
+        try:
+            return self._classes[key]
+        except (KeyError, TypeError):
+            raise unknown(self.kind, key, self) from None
+
+    def create(self, what: str | T | dict[str, Any]) -> T:
+        """An instance from a key (``"relu"``), from a config (``{"name": "relu"}``) or from an instance.
+
+        Raises:
+            NeurosimError: an unknown key, a setting that the class does not have, or another type.
+        """
+        if isinstance(what, self.base):
+            return what
+        if isinstance(what, str):
+            return self[what]()
+        if isinstance(what, dict):
+            settings = dict(what)
+            cls = self[settings.pop("name", "")]
+            for name in settings:
+                if name not in cls.setting_names():
+                    raise unknown(f"setting of {cls.key}", name, cls.setting_names())
+            return cls(**settings)
+        hint = ""
+        if isinstance(what, type) and issubclass(what, self.base):
+            hint = f"; it is the class, make an instance: {what.__name__}()"
+        raise NeurosimError(f"expected {self.kind} as a name or a {self.base.__name__}, received {what!r}{hint}")
+
+
+def check_number(name: str, value: float, low: float, high: float, *, open_low: bool = False,
+                 open_high: bool = False) -> float:
+    """`value` as a float, if it is a number within the bounds.
+
+    Raises:
+        NeurosimError: it is not a number, or is out of bounds.
+    """
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    above = number > low if open_low else number >= low
+    below = number < high if open_high else number <= high
+    if isinstance(value, (bool, str)) or not (above and below):
+        interval = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
+        raise NeurosimError(f"{name}: expected a number in {interval}, received {value!r}")
+    return number
+
+
+def check_count(name: str, value: int, low: int = 1) -> int:
+    """`value` as an int, if it is a whole number of at least `low`.
+
+    Raises:
+        NeurosimError: it is not whole, or too small.
+    """
+    try:
+        whole = not isinstance(value, (bool, str)) and int(value) == value and value >= low
+    except (TypeError, ValueError, OverflowError):
+        whole = False
+    if not whole:
+        raise NeurosimError(f"{name}: expected a whole number of at least {low}, received {value!r}")
+    return int(value)

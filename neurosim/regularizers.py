@@ -1,0 +1,85 @@
+"""Regularizers: penalties on the weights, and a bound on their norm. Biases are left alone.
+
+A `Regularizer` adds its gradient to dW before the update.  Its penalty is not part of the losses that `fit` and
+`evaluate` report, so that runs with different penalties can be compared; `Network.penalty()` gives it.
+
+Keys: l1, l2.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from .parameters import Array
+from .registry import Configurable, Registry, check_number
+
+
+class Regularizer(Configurable, ABC):
+    """A penalty R(W) that is added to the loss."""
+
+    strength: float
+
+    def __init__(self, strength: float = 1e-4) -> None:
+        self.strength = check_number("strength", strength, 0.0, math.inf, open_high=True)
+
+    @abstractmethod
+    def __call__(self, W: Array) -> float:
+        """R(W), summed in float64."""
+
+    @abstractmethod
+    def add_gradient_(self, W: Array, dW: Array, scratch: Array) -> None:
+        """DW ← dW + dR/dW. All three have the shape of W; `scratch` is overwritten."""
+
+
+REGULARIZERS: Registry[Regularizer] = Registry("regularizer", Regularizer)  # type: ignore[type-abstract]
+
+
+@REGULARIZERS.register("l1")
+class L1(Regularizer):
+    """R(W) = λ Σ |w|: drives weights to exactly where they are not needed, near 0.
+
+    Args:
+        strength: λ, at least 0.
+
+    Reference: Goodfellow et al. (2016), Deep learning, section 7.1.2.
+    """
+
+    def __call__(self, W: Array) -> float:
+        return self.strength * float(np.abs(W).sum(dtype=np.float64))
+
+    def add_gradient_(self, W: Array, dW: Array, scratch: Array) -> None:
+        np.sign(W, out=scratch)
+        scratch *= self.strength
+        dW += scratch
+
+
+@REGULARIZERS.register("l2")
+class L2(Regularizer):
+    """R(W) = λ/2 Σ w²: keeps all weights small. The same as PyTorch's ``weight_decay=λ`` on the weights.
+
+    Args:
+        strength: λ, at least 0.
+
+    Reference: Goodfellow et al. (2016), Deep learning, section 7.1.1.
+    """
+
+    def __call__(self, W: Array) -> float:
+        return 0.5 * self.strength * float(np.square(W).sum(dtype=np.float64))
+
+    def add_gradient_(self, W: Array, dW: Array, scratch: Array) -> None:
+        np.multiply(W, self.strength, out=scratch)
+        dW += scratch
+
+
+def limit_norms_(W: Array, max_norm: float, scratch: Array) -> None:
+    """Scale down each column of W, one neuron's incoming weights, whose Euclidean norm exceeds `max_norm`.
+
+    Reference: Srivastava et al. (2014), Dropout, section 5.1.
+    """
+    np.multiply(W, W, out=scratch)
+    norms = np.sqrt(scratch.sum(axis=0))  # (n_out,)
+    norms = np.maximum(norms, max_norm, out=norms)
+    W *= max_norm / norms

@@ -1,0 +1,295 @@
+"""Schedules: the learning rate as a function of the step.
+
+Give one to an optimizer in place of a number: ``ns.Adam(learning_rate=ns.Cosine(1e-3))``.  Steps are updates of the
+weights, counted from 0.  A schedule with ``steps=None`` stretches over the run: each call of ``fit`` tells it how
+long that run is.
+
+Keys: constant, step, exponential, inverse_time, cosine, warm_up, one_cycle, reduce_on_plateau.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any
+
+from .errors import NeurosimError
+from .registry import Configurable, Registry, check_count, check_number
+
+
+def _check_rate(name: str, value: float) -> float:
+    return check_number(name, value, 0.0, math.inf, open_high=True)
+
+
+def _check_steps(steps: int | None) -> int | None:
+    return None if steps is None else check_count("steps", steps)
+
+
+class Schedule(Configurable, ABC):
+    """A learning rate η(step).
+
+    Attributes:
+        rate: the largest rate it gives.
+        steps: over how many steps it stretches; ``None``: over the run.
+    """
+
+    rate: float
+    steps: int | None = None
+    _first: int = 0
+    _run: int | None = None
+
+    def begin(self, first_step: int, run_steps: int) -> None:
+        """Learn that a run of `run_steps` updates begins at `first_step`."""
+        if self.steps is None:
+            self._first, self._run = first_step, max(run_steps, 1)
+
+    def __call__(self, step: int) -> float:
+        """The learning rate for update number `step` (from 0).
+
+        Raises:
+            NeurosimError: its length is neither given nor known from a run.
+        """
+        return self._rate(max(step - self._first, 0))
+
+    @property
+    def _length(self) -> int:
+        length = self.steps or self._run
+        if length is None:
+            raise NeurosimError(f"{self!r} does not know how long the run is: give it steps=…, or train with fit()")
+        return length
+
+    @abstractmethod
+    def _rate(self, step: int) -> float:
+        """The rate `step` updates after the schedule began."""
+
+    def observe(self, row: dict[str, float]) -> None:
+        """See an epoch's figures, as in `History`. Only reduce_on_plateau acts on them."""
+
+    def state(self) -> dict[str, Any]:
+        """What has to be kept, beside the settings, to go on exactly."""
+        return {name: value for name, value in vars(self).items() if name.startswith("_")}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a `state`."""
+        vars(self).update(state)
+
+
+SCHEDULES: Registry[Schedule] = Registry("schedule", Schedule)  # type: ignore[type-abstract]
+
+
+@SCHEDULES.register("constant")
+class ConstantRate(Schedule):
+    """η(t) = rate."""
+
+    def __init__(self, rate: float = 1e-3) -> None:
+        self.rate = _check_rate("rate", rate)
+
+    def _rate(self, step: int) -> float:
+        return self.rate
+
+
+@SCHEDULES.register("step")
+class StepDecay(Schedule):
+    """η(t) = rate · factor^⌊t / every⌋: a staircase.
+
+    Args:
+        rate: the first rate.
+        factor: what each stair multiplies it by, in (0, 1].
+        every: the length of a stair in steps; ``None``: a third of the run.
+    """
+
+    def __init__(self, rate: float = 1e-3, factor: float = 0.1, every: int | None = None) -> None:
+        self.rate = _check_rate("rate", rate)
+        self.factor = check_number("factor", factor, 0.0, 1.0, open_low=True)
+        self.every = None if every is None else check_count("every", every)
+
+    def _rate(self, step: int) -> float:
+        return self.rate * self.factor ** (step // (self.every or max(math.ceil(self._length / 3), 1)))
+
+
+@SCHEDULES.register("exponential")
+class Exponential(Schedule):
+    """η(t) = rate · factor^(t / steps): falls to `factor` times its start over `steps`.
+
+    Args:
+        rate: the first rate.
+        factor: in (0, 1].
+        steps: ``None``: the run.
+    """
+
+    def __init__(self, rate: float = 1e-3, factor: float = 0.01, steps: int | None = None) -> None:
+        self.rate = _check_rate("rate", rate)
+        self.factor = check_number("factor", factor, 0.0, 1.0, open_low=True)
+        self.steps = _check_steps(steps)
+
+    def _rate(self, step: int) -> float:
+        return float(self.rate * self.factor ** (step / self._length))
+
+
+@SCHEDULES.register("inverse_time")
+class InverseTime(Schedule):
+    """η(t) = rate / (1 + decay · t / steps): the schedule of Robbins and Monro (1951).
+
+    Args:
+        rate: the first rate.
+        decay: at least 0; after `steps` the rate is 1 / (1 + decay) of the first.
+        steps: ``None``: the run.
+    """
+
+    def __init__(self, rate: float = 1e-3, decay: float = 9.0, steps: int | None = None) -> None:
+        self.rate = _check_rate("rate", rate)
+        self.decay = check_number("decay", decay, 0.0, math.inf, open_high=True)
+        self.steps = _check_steps(steps)
+
+    def _rate(self, step: int) -> float:
+        return self.rate / (1.0 + self.decay * step / self._length)
+
+
+def _cosine(start: float, end: float, fraction: float) -> float:
+    """Half a cosine wave from `start` to `end`."""
+    return end + (start - end) * (1.0 + math.cos(math.pi * fraction)) / 2.0
+
+
+@SCHEDULES.register("cosine")
+class Cosine(Schedule):
+    """η(t) = final + (rate - final) (1 + cos(π t / steps)) / 2.
+
+    Args:
+        rate: the first rate.
+        final: the last.
+        steps: ``None``: the run. Afterwards the rate stays at `final`.
+
+    Reference: Loshchilov and Hutter (2017), SGDR, equation 5, without restarts.
+    """
+
+    def __init__(self, rate: float = 1e-3, final: float = 0.0, steps: int | None = None) -> None:
+        self.rate = _check_rate("rate", rate)
+        self.final = _check_rate("final", final)
+        self.steps = _check_steps(steps)
+
+    def _rate(self, step: int) -> float:
+        return _cosine(self.rate, self.final, min(step / self._length, 1.0))
+
+
+@SCHEDULES.register("warm_up")
+class WarmUp(Schedule):
+    """η(t) = after(t) · min(1, (t + 1) / w): another schedule, with a straight ramp over its first w steps.
+
+    Args:
+        rate: the rate that the ramp leads up to, if `after` is not given.
+        warmup: w, as a share of the run in (0, 1].
+        after: the schedule to follow; ``None``: the constant `rate`.
+        steps: ``None``: the run.
+
+    Reference: Goyal et al. (2017), Accurate, large minibatch SGD, section 2.2.
+    """
+
+    def __init__(self, rate: float = 1e-3, warmup: float = 0.1, after: Schedule | str | dict[str, Any] | None = None,
+                 steps: int | None = None) -> None:
+        self.rate = _check_rate("rate", rate)
+        self.warmup = check_number("warmup", warmup, 0.0, 1.0, open_low=True)
+        self.after = None if after is None else SCHEDULES.create(after)
+        self.steps = _check_steps(steps)
+
+    def begin(self, first_step: int, run_steps: int) -> None:
+        super().begin(first_step, run_steps)
+        if self.after is not None:
+            self.after.begin(0, run_steps)  # this schedule hands on steps that count from its own beginning
+
+    def _rate(self, step: int) -> float:
+        after = self.rate if self.after is None else self.after(step)
+        return after * min(1.0, (step + 1) / max(self.warmup * self._length, 1.0))
+
+    def observe(self, row: dict[str, float]) -> None:
+        if self.after is not None:
+            self.after.observe(row)
+
+    def state(self) -> dict[str, Any]:
+        return super().state() | {"after": None if self.after is None else self.after.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore({name: value for name, value in state.items() if name != "after"})
+        if self.after is not None:
+            self.after.restore(state["after"])
+
+
+@SCHEDULES.register("one_cycle")
+class OneCycle(Schedule):
+    """Up from rate / div to `rate` in the first share `up` of the run, then down to nearly nothing, along cosines.
+
+    Args:
+        rate: the peak.
+        up: the share of the run that climbs, in (0, 1).
+        div: the peak over the first rate, at least 1.
+        final_div: the first rate over the last, at least 1.
+        steps: ``None``: the run.
+
+    Reference: Smith and Topin (2018), Super-convergence; the formula of PyTorch's ``OneCycleLR``.
+    """
+
+    def __init__(self, rate: float = 1e-2, up: float = 0.3, div: float = 25.0, final_div: float = 1e4,
+                 steps: int | None = None) -> None:
+        self.rate = _check_rate("rate", rate)
+        self.up = check_number("up", up, 0.0, 1.0, open_low=True, open_high=True)
+        self.div = check_number("div", div, 1.0, math.inf, open_high=True)
+        self.final_div = check_number("final_div", final_div, 1.0, math.inf, open_high=True)
+        self.steps = _check_steps(steps)
+
+    def _rate(self, step: int) -> float:
+        first, last = self.rate / self.div, self.rate / self.div / self.final_div
+        end = max(self._length - 1, 1)
+        peak = min(max(self.up * self._length - 1, 0.0), end)
+        if step <= peak:
+            return _cosine(first, self.rate, step / peak if peak > 0.0 else 1.0)
+        return _cosine(self.rate, last, min((step - peak) / (end - peak), 1.0))
+
+
+@SCHEDULES.register("reduce_on_plateau")
+class ReduceOnPlateau(Schedule):
+    """η falls by `factor` when `monitor` has not improved for more than `patience` epochs.
+
+    Args:
+        rate: the first rate.
+        factor: in (0, 1).
+        patience: epochs, at least 0.
+        monitor: a column of `History` that should fall, or with "accuracy" in its name, rise. Where it was not
+            recorded (no validation data), the training figure of the same name is used.
+        threshold: the relative change that counts as improvement.
+        minimum: the rate never falls below it.
+
+    Reference: the rule of PyTorch's ``ReduceLROnPlateau`` in relative mode.
+    """
+
+    def __init__(self, rate: float = 1e-3, factor: float = 0.1, patience: int = 2, monitor: str = "val_loss",
+                 threshold: float = 1e-4, minimum: float = 0.0) -> None:
+        self.rate = _check_rate("rate", rate)
+        self.factor = check_number("factor", factor, 0.0, 1.0, open_low=True, open_high=True)
+        self.patience = check_count("patience", patience, 0)
+        self.monitor = monitor
+        self.threshold = check_number("threshold", threshold, 0.0, 1.0)
+        self.minimum = _check_rate("minimum", minimum)
+        self._now = self.rate
+        self._best: float | None = None
+        self._bad_epochs = 0
+
+    def _rate(self, step: int) -> float:
+        return self._now
+
+    def observe(self, row: dict[str, float]) -> None:
+        """See an epoch's figures.
+
+        Raises:
+            NeurosimError: `monitor` is not among them.
+        """
+        name = self.monitor if self.monitor in row else self.monitor.removeprefix("val_")
+        if name not in row:
+            raise NeurosimError(f"reduce_on_plateau: expected monitor to be one of {', '.join(row)}, "
+                                f"received {self.monitor!r}")
+        value, rising = row[name], "accuracy" in name
+        margin = 0.0 if self._best is None else self.threshold * abs(self._best)
+        if self._best is None or (value > self._best + margin if rising else value < self._best - margin):
+            self._best, self._bad_epochs = value, 0
+        else:
+            self._bad_epochs += 1
+        if self._bad_epochs > self.patience:
+            self._now, self._bad_epochs = max(self._now * self.factor, self.minimum), 0

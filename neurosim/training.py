@@ -1,0 +1,266 @@
+"""The training loop, and the hooks into it.
+
+`fit` walks over shuffled mini-batches: gather, forward, loss, backward, update.  What else should happen during a
+run is a `Callback`.  Training ends after the last epoch, when a callback says so, on Ctrl-C, or at the step whose
+loss is no longer finite; in every case the history so far is returned and says why.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import NeurosimError, ShapeError
+from .history import History
+from .layers import Dense
+from .network import Network, hit_counter
+from .parameters import Array
+from .registry import check_count, check_number
+from .schedules import Schedule
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Callback:
+    """Something to do during training. Override what is needed.
+
+    Attributes:
+        reason: what `History.stopped` says when `on_epoch` ended the training.
+    """
+
+    reason: str = "callback"
+
+    def on_start(self, network: Network, history: History) -> None:
+        """Before the first step of a run."""
+
+    def on_step(self, network: Network, history: History) -> None:
+        """After each update; gradients and activations of the batch are in the layers."""
+
+    def on_epoch(self, network: Network, history: History) -> bool | None:
+        """After each epoch, its figures in ``history.rows[-1]``. Return True to end the training."""
+
+    def on_end(self, network: Network, history: History) -> None:
+        """After the last step, however training ended."""
+
+
+class EarlyStopping(Callback):
+    """Stop when `monitor` has not improved for `patience` epochs, and go back to the best weights.
+
+    The best weights are restored however training ends: stopped early, interrupted, diverged or run to its last epoch.
+
+    Args:
+        monitor: a column of `History`; one with "accuracy" in its name should rise, any other fall.
+        patience: epochs without improvement, at least 1.
+        min_delta: how much better counts as better, at least 0.
+
+    Attributes:
+        best_epoch: the epoch whose weights were restored, from 1; 0 for none.
+
+    Reference: Prechelt (1998), Early stopping, but when?
+    """
+
+    reason = "early stopping"
+
+    def __init__(self, monitor: str = "val_loss", patience: int = 5, min_delta: float = 0.0) -> None:
+        self.monitor = monitor
+        self.patience = check_count("patience", patience)
+        self.min_delta = check_number("min_delta", min_delta, 0.0, math.inf, open_high=True)
+        self.best_epoch = 0
+
+    def on_start(self, network: Network, history: History) -> None:
+        self.best_epoch, self._best = 0, math.inf
+        self._snapshot: Any = None
+
+    def on_epoch(self, network: Network, history: History) -> bool:
+        row = history.rows[-1]
+        if self.monitor not in row:
+            raise NeurosimError(f"early stopping: expected monitor to be one of {', '.join(row)}, received "
+                                f"{self.monitor!r}; pass validation_data to have val_loss and val_accuracy")
+        value = -row[self.monitor] if "accuracy" in self.monitor else row[self.monitor]
+        if value < self._best - (self.min_delta if math.isfinite(self._best) else 0.0):
+            self.best_epoch, self._best = len(history), value
+            self._snapshot = network.snapshot(weights_only=True)
+        return len(history) - self.best_epoch >= self.patience
+
+    def on_end(self, network: Network, history: History) -> None:
+        if self._snapshot is not None:
+            network.restore(self._snapshot, weights_only=True)
+            history.message = f"{history.message} Weights are those of epoch {self.best_epoch}, the best by " \
+                              f"{self.monitor}.".strip()
+            self._snapshot = None
+
+
+class GradientNorms(Callback):
+    """Record how large the gradient of each layer's weights is: the Euclidean norm of dW.
+
+    Args:
+        every: record every so many steps, at least 1.
+
+    Attributes:
+        rows: dicts of step (from 1), layer (its index among the weight layers, from 1), norm.
+    """
+
+    def __init__(self, every: int = 20) -> None:
+        self.every = check_count("every", every)
+        self.rows: list[dict[str, float]] = []
+        self._step = 0
+
+    def on_step(self, network: Network, history: History) -> None:
+        self._step += 1
+        if self._step % self.every == 1 or self.every == 1:
+            dense = [layer for layer in network if isinstance(layer, Dense)]
+            self.rows += [{"step": self._step, "layer": k, "norm": float(np.linalg.norm(layer.dW))}
+                          for k, layer in enumerate(dense, start=1)]
+
+    def to_frame(self) -> pd.DataFrame:
+        """A new DataFrame with the columns step, layer, norm."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows, columns=["step", "layer", "norm"])
+
+
+def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | None = 64, *,
+        validation_data: tuple[Any, Any] | None = None, verbose: bool = True,
+        callbacks: Iterable[Callback] = (), shuffle: bool = True, evaluate_train: bool = False) -> History:
+    """Train a network by mini-batch gradient descent.
+
+    Args:
+        network: what to train. Calling `fit` again goes on, with the optimizer's state as it is.
+        x: (N, …) samples; integers are scaled by the `Input` layer batch by batch, floats taken as they are.
+        y: (N,) class indices, or (N, n_out) rows.
+        epochs: passes over the data, at least 0.
+        batch_size: samples a step: 1 is single-sample descent, ``None`` full-batch. The last batch may be smaller.
+        validation_data: ``(x, y)`` to evaluate on after each epoch.
+        verbose: a progress bar and a line an epoch, on standard error.
+        callbacks: hooks, called in their order.
+        shuffle: whether each epoch goes through the samples in a new random order.
+        evaluate_train: whether to evaluate on the training data too after each epoch (columns train_loss,
+            train_accuracy): unlike loss and accuracy, which are averages over an epoch of changing weights, these
+            are of the same weights as the validation figures.
+
+    Returns:
+        The `History` of this run; ``history.stopped`` says how it ended.
+
+    Raises:
+        NeurosimError: data or settings that do not fit; nothing has been changed then.
+
+    Reference: Goodfellow et al. (2016), Deep learning, algorithm 8.1.
+    """
+    rows = network.input.check(x)
+    targets = network.check_targets(y, len(rows))
+    epochs = check_count("epochs", epochs, 0)
+    if len(rows) == 0:
+        raise ShapeError("expected at least one sample to train on, received none")
+    B = len(rows) if batch_size is None else min(check_count("batch_size", batch_size), len(rows))
+    if validation_data is not None:
+        x_val, y_val = validation_data
+        val_rows = network.input.check(x_val)
+        val_targets = network.check_targets(y_val, len(val_rows))
+    callbacks = list(callbacks)
+    step_callbacks = [each for each in callbacks if type(each).on_step is not Callback.on_step]
+    steps = math.ceil(len(rows) / B)
+    schedule = network.optimizer.learning_rate
+    if isinstance(schedule, Schedule):
+        schedule.begin(network.optimizer.t, steps * epochs)
+
+    history = History()
+    for each in callbacks:
+        each.on_start(network, history)
+    try:
+        for epoch in range(1, epochs + 1):
+            row = _epoch(network, rows, targets, B, shuffle, history, step_callbacks,
+                         f"epoch {epoch}/{epochs}" if verbose else "")
+            if row is None:
+                history.stopped = "diverged"
+                history.message = (f"The loss became {history.batch_losses[-1]} in epoch {epoch}, at step "
+                                   f"{len(history.batch_losses)}: try a smaller learning rate or clip_norm.")
+                break
+            row = {"epoch": epoch} | row
+            if evaluate_train:
+                row |= {f"train_{name}": value for name, value in network.evaluate(rows, targets).items()}
+            if validation_data is not None:
+                row |= {f"val_{name}": value for name, value in network.evaluate(val_rows, val_targets).items()}
+            history.rows.append(_in_order(row))
+            if verbose:
+                print(_line(row, epochs), file=sys.stderr)
+            if isinstance(schedule, Schedule):
+                schedule.observe(row)
+            stop = [each for each in callbacks if each.on_epoch(network, history)]
+            if stop:
+                history.stopped = stop[0].reason
+                history.message = f"Stopped after epoch {epoch} of {epochs}: {stop[0].reason}."
+                break
+        else:
+            history.stopped = "finished"
+    except KeyboardInterrupt:
+        history.stopped = "interrupted"
+        history.message = (f"Interrupted in epoch {len(history) + 1} of {epochs}, "
+                           f"after {len(history.batch_losses)} steps.")
+    finally:
+        for each in callbacks:
+            each.on_end(network, history)
+    if verbose and history.message:
+        print(history.message, file=sys.stderr)
+    return history
+
+
+def _epoch(network: Network, rows: Array, targets: Array, B: int, shuffle: bool, history: History,
+           callbacks: list[Callback], title: str) -> dict[str, float] | None:
+    """One pass over the data. Returns its figures, or None where the loss was no longer finite."""
+    N = len(rows)
+    order = network.streams["shuffling"].permutation(N) if shuffle else np.arange(N)
+    hits = hit_counter(targets[:1000])
+    total, right, taken = 0.0, 0.0, 0
+    rate = 0.0
+    began = time.perf_counter()
+    # a diverging run overflows before its loss does: the loss is checked at every step, warnings would only repeat it
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"), _bar(title, math.ceil(N / B)) as bar:
+        for start in range(0, N, B):
+            indices = order[start : start + B]
+            network.use(len(indices))
+            network.input.gather(rows, indices)
+            np.take(targets, indices, axis=0, out=network.targets, mode="clip")
+            rate = network.optimizer.rate
+            loss = network.step_()
+            history.batch_losses.append(loss)
+            if not math.isfinite(loss):
+                return None
+            total += loss * len(indices)
+            right += hits(network.output.a, network.targets)
+            for each in callbacks:
+                each.on_step(network, history)
+            taken += 1
+            if taken % 25 == 0:
+                bar.update(25)
+        bar.update(taken % 25)
+    return {"loss": total / N, "accuracy": right / N, "seconds": time.perf_counter() - began, "learning_rate": rate}
+
+
+def _bar(title: str, steps: int) -> Any:
+    """A progress bar for an epoch, or a silent one without a title."""
+    from tqdm import tqdm
+
+    return tqdm(total=steps, desc=title, disable=not title, leave=False, unit=" steps", ncols=79,
+                mininterval=0.2 if sys.stderr.isatty() else 5.0)
+
+
+def _in_order(row: dict[str, float]) -> dict[str, float]:
+    """The columns as they are documented, time and rate last."""
+    last = ("seconds", "learning_rate")
+    return {name: row[name] for name in (*(name for name in row if name not in last), *last)}
+
+
+def _line(row: dict[str, float], epochs: int) -> str:
+    """An epoch's figures as a line."""
+    words = [f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}"]
+    for name, title, form in (("loss", "loss", "{:.4f}"), ("accuracy", "accuracy", "{:.2%}"),
+                              ("val_loss", "val loss", "{:.4f}"), ("val_accuracy", "val accuracy", "{:.2%}")):
+        if name in row and not math.isnan(row[name]):
+            words.append(f"{title} {form.format(row[name])}")
+    return "  ".join([*words, f"{row['seconds']:.1f} s"])

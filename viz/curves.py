@@ -1,0 +1,263 @@
+"""Curves over the course of training: many variants and seeds, or one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from neurosim.errors import NeurosimError
+
+from .frames import (
+    Quantity,
+    as_frame,
+    decades,
+    finite,
+    quantity,
+    seeds_text,
+    with_variants,
+    without_diverged,
+    zoom,
+)
+from .labels import LineEnd, label_ends
+from .style import (
+    MUTED,
+    PALETTE,
+    RIM,
+    AnyFigure,
+    figure_heading,
+    heading,
+    new_axes,
+    new_figure,
+    plain_log,
+    styled,
+    styles_for,
+)
+
+MANY = 12
+"""From so many points on, markers are thinned out."""
+
+
+@styled
+def learning_curves(
+    results: pd.DataFrame,
+    metric: str = "val_accuracy",
+    x: str = "epoch",
+    by: str = "variant",
+    ax: Axes | None = None,
+    title: str | None = None,
+    styles: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Axes:
+    """Draw a quantity over training: a line a variant, the mean over its seeds in a band of ± 1 sd.
+
+    Columns that end in "accuracy" are shown in percent, zoomed to where most curves run; losses that span
+    more than one and a half decades get a logarithmic axis.  A variant whose runs diverged ends in a cross
+    and says so.
+
+    Args:
+        results: one row per variant, seed and epoch: `epoch` (from 1), the metric, and, as far as there are
+            any, `variant`, `seed`, `seconds` (of that epoch), `loss`, `diverged`.  NaN: no number.
+        metric: the column to draw; accuracies in 0..1.
+        x: "epoch", or "seconds" for the time spent so far (mean over the seeds).
+        by: the column that tells the lines apart.
+        ax: where to draw; a new figure if left out.
+        title: instead of the usual one.
+        styles: from `variant_style`, so that variants keep their looks across pictures.
+
+    Returns:
+        The Axes.
+
+    Raises:
+        NeurosimError: if a column is missing, `x` is neither of the two, or a style is missing.
+
+    Example:
+        >>> ax = learning_curves(results, "val_loss", x="seconds")
+    """
+    if x not in ("epoch", "seconds"):
+        raise NeurosimError(f'x: expected "epoch" or "seconds"; received {x!r}.')
+    needed = ["epoch", metric] + (["seconds"] if x == "seconds" else [])
+    frame = with_variants(as_frame(results, needed, "results"), by)
+    names = list(dict.fromkeys(frame[by]))
+    styles = styles_for(names, styles)
+    frame = frame.sort_values("epoch", kind="stable")
+    kind = quantity(metric)
+    frame["value"] = without_diverged(frame, metric) * kind.factor
+    if x == "seconds":
+        frame["time"] = finite(frame["seconds"]).groupby([frame[by], frame["seed"]]).cumsum()
+    tables = {name: _means(frame[frame[by] == name], x) for name in names}
+    values = np.concatenate([table["mean"].to_numpy() for table in tables.values()])
+
+    ax = new_axes(ax, height=max(4.5, 1.5 + 0.24 * len(names)))
+    for i, (name, table) in enumerate(tables.items()):
+        _draw_line(ax, name, table, styles[name], offset=i)
+    cut = _set_limits(ax, tables, values, kind)
+    ax.set_xlabel("epoch" if x == "epoch" else "training time so far (s)")
+    ax.set_ylabel(kind.axis)
+    if x == "epoch":
+        _epoch_axis(ax, frame["epoch"])
+    else:
+        ax.set_xlim(left=0)
+    seeds = int(frame.groupby(by)["seed"].nunique().max())
+    heading(
+        ax,
+        title or f"{kind.label.capitalize()} {'by epoch' if x == 'epoch' else 'against training time'}",
+        seeds_text(seeds) + cut,
+    )
+    low, high = ax.get_ylim()
+    decimals = 2 if high - low < 6 else 1
+    label_ends(ax, _ends(frame, by, tables, kind, decimals), styles)
+    return ax
+
+
+def _means(rows: pd.DataFrame, x: str) -> pd.DataFrame:
+    """Return columns x, mean, sd (NaN for one seed), one row an epoch."""
+    groups = rows.groupby("epoch")
+    table = groups["value"].agg(mean="mean", sd="std").reset_index()
+    table["x"] = groups["time"].mean().to_numpy() if x == "seconds" else table["epoch"].astype(float)
+    return table
+
+
+def _draw_line(ax: Axes, name: str, table: pd.DataFrame, style: Mapping[str, Any], offset: int = 0) -> None:
+    """Draw one mean line and its band; a lone point gets an error bar, an end before time a cross."""
+    x, mean, sd = (table[column].to_numpy(dtype=float) for column in ("x", "mean", "sd"))
+    shown = np.isfinite(mean)
+    every = max(1, int(np.ceil(len(x) / 8))) if len(x) > MANY else 1
+    ax.plot(x, mean, label=name, markevery=(offset % every, every), **RIM, **style)
+    if shown.sum() == 1 and np.isfinite(sd[shown]).all():
+        ax.errorbar(x[shown], mean[shown], sd[shown], color=style["color"], capsize=3, lw=1, fmt="none")
+    elif np.isfinite(sd).any():
+        band = ax.fill_between(x, mean - sd, mean + sd, color=style["color"], alpha=0.14, linewidth=0)
+        band.set_gid(f"band:{name}")
+    if shown.any() and not shown[-1]:
+        last = np.flatnonzero(shown)[-1]
+        ax.plot(x[last], mean[last], "x", color="black", markersize=7, markeredgewidth=1.6, label="_diverged")
+
+
+def _set_limits(ax: Axes, tables: Mapping[str, pd.DataFrame], values: np.ndarray, kind: Quantity) -> str:
+    """Choose scale and limits of y; return what the subtitle has to say about it."""
+    if not np.isfinite(values).any():
+        ax.set_ylim(*((0, 100) if kind.percent else (0, 1)))
+        ax.text(0.5, 0.5, "every run diverged", transform=ax.transAxes, ha="center", color=MUTED)
+        return ""
+    if kind.percent:
+        sd = np.concatenate([table["sd"].fillna(0.0).to_numpy() for table in tables.values()])
+        low, high = zoom(np.concatenate([values, values - sd, np.minimum(values + sd, 100.0)]), percent=True)
+        ax.set_ylim(low, high)
+        return "; lower values lie below the axis" if np.nanmin(values) < low else ""
+    if decades(values) > 1.5:
+        ax.set_yscale("log")
+        lowest = np.nanmin(values)
+        ax.set_ylim(lowest / 1.3, np.nanmax(values) * 1.3)
+        plain_log(ax.yaxis)
+        return "; logarithmic scale"
+    return ""
+
+
+def _epoch_axis(ax: Axes, epochs: pd.Series) -> None:
+    """Put ticks at whole epochs only, with a little air on either side."""
+    low, high = float(epochs.min()), float(epochs.max())
+    air = 0.03 * (high - low) or 0.5
+    ax.set_xlim(low - air, high + air)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, nbins=12))
+
+
+def _ends(
+    frame: pd.DataFrame, by: str, tables: Mapping[str, pd.DataFrame], kind: Quantity, decimals: int
+) -> list[LineEnd]:
+    """Return the end of each line and its label: name, last value, seeds lost."""
+    ends = []
+    for name, table in tables.items():
+        rows = frame[frame[by] == name]
+        final = rows.groupby("seed")["value"].nth(-1)
+        lost, seeds = int(final.isna().sum()), int(rows["seed"].nunique())
+        shown = table.dropna(subset=["mean"])
+        if lost == seeds:
+            first = table["epoch"][table["mean"].notna()[::-1].cumsum() == 0].min()
+            text = f"{name}  diverged in epoch {first:g}"
+        elif lost:
+            text = f"{name}  {kind.text(shown['mean'].iloc[-1], decimals)}  ({lost} of {seeds} diverged)"
+        else:
+            text = f"{name}  {kind.text(shown['mean'].iloc[-1], decimals)}"
+        x, y = (shown["x"].iloc[-1], shown["mean"].iloc[-1]) if len(shown) else (np.nan, np.nan)
+        ends.append(LineEnd(name, float(x), float(y), text, leader=lost < seeds))
+    return ends
+
+
+@styled
+def history_curves(
+    history_frame: pd.DataFrame, fig: AnyFigure | None = None, title: str | None = None
+) -> AnyFigure:
+    """Draw one run: loss and accuracy, training and validation, with the best epoch marked.
+
+    The best epoch is that of the highest validation accuracy or, in this order, lowest validation loss,
+    highest training accuracy, lowest training loss, whichever there is.
+
+    Args:
+        history_frame: one row an epoch: `loss` and, as far as there are any, `val_loss`, `accuracy`,
+            `val_accuracy` (0..1), `epoch` (from 1; otherwise rows are counted).  A History does as well.
+        fig: a Figure or SubFigure to draw in; a new one if left out.
+        title: instead of the usual one.
+
+    Returns:
+        The Figure (two Axes, or one if there is no accuracy).
+
+    Raises:
+        NeurosimError: if there is no column `loss` or no row.
+    """
+    frame = as_frame(history_frame, ["loss"], "history_frame")
+    epochs = (
+        frame["epoch"] if "epoch" in frame else pd.Series(np.arange(1, len(frame) + 1), index=frame.index)
+    )
+    columns = {
+        column: without_diverged(frame, column) * quantity(column).factor
+        for column in ("val_accuracy", "val_loss", "accuracy", "loss")
+        if column in frame and finite(frame[column]).notna().any()
+    }
+    best, best_text = _best_epoch(columns, epochs)
+    panels = [("loss", "loss")] + (
+        [("accuracy", "accuracy (%)")] if "accuracy" in columns or "val_accuracy" in columns else []
+    )
+
+    fig = new_figure(fig, height=3.9)
+    for ax, (panel, label) in zip(fig.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        for column, name, style in (
+            (panel, "training", {"color": PALETTE[0], "linestyle": "-", "marker": "o"}),
+            (f"val_{panel}", "validation", {"color": PALETTE[1], "linestyle": (0, (5, 1.6)), "marker": "s"}),
+        ):
+            if column in columns:
+                every = max(1, len(frame) // 8) if len(frame) > MANY else 1
+                ax.plot(epochs, columns[column], label=name, markevery=every, **RIM, **style)
+        drawn = np.concatenate([line.get_ydata() for line in ax.lines]) if ax.lines else np.array([])
+        if panel == "accuracy":
+            ax.set_ylim(*zoom(drawn, percent=True, cut=0.1))
+        elif decades(drawn) > 1.5:
+            ax.set_yscale("log")
+            plain_log(ax.yaxis)
+        if best is not None:
+            ax.axvline(best, color=MUTED, linewidth=1, linestyle=":", zorder=1, label="best epoch")
+        _epoch_axis(ax, epochs)
+        ax.set_xlabel("epoch")
+        ax.set_ylabel(label)
+        ax.legend(loc="lower right" if panel == "accuracy" else "upper right")
+    figure_heading(fig, title or f"{'Loss and accuracy' if len(panels) == 2 else 'Loss'} by epoch", best_text)
+    return fig
+
+
+def _best_epoch(columns: Mapping[str, pd.Series], epochs: pd.Series) -> tuple[float | None, str]:
+    """Return the best epoch and a sentence on it."""
+    if len(epochs) == 1:
+        return None, "one epoch"
+    for column, values in columns.items():
+        if values.notna().any():
+            kind = quantity(column)
+            row = values.idxmax() if kind.higher_is_better else values.idxmin()
+            word = "highest" if kind.higher_is_better else "lowest"
+            best = epochs.loc[row]
+            return float(
+                best
+            ), f"best epoch: {best:g}, with the {word} {kind.label}, {kind.text(values.loc[row], 2)}"
+    return None, "no epoch ended in finite numbers"

@@ -1,0 +1,185 @@
+"""What the pictures ask of tables: the columns they need, means over seeds, and sensible axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from neurosim.errors import NeurosimError
+
+NO_VARIANT = "run"
+"""The name of the only variant where a table has no column for it."""
+
+
+class Quantity(NamedTuple):
+    """How a column is drawn: its label, whether it is a share shown in percent, and which way is better."""
+
+    label: str
+    percent: bool = False
+    higher_is_better: bool = False
+    unit: str = ""
+
+    @property
+    def factor(self) -> float:
+        """Return what a value is multiplied with before it is drawn."""
+        return 100.0 if self.percent else 1.0
+
+    @property
+    def axis(self) -> str:
+        """Return the axis label, with the unit."""
+        unit = "%" if self.percent else self.unit
+        return f"{self.label} ({unit})" if unit else self.label
+
+    def text(self, value: float, decimals: int = 1) -> str:
+        """Return a value that is already in drawn units as text."""
+        return f"{value:.{decimals}f} %" if self.percent else f"{value:.{_decimals(value)}f}"
+
+    def with_sd(self, mean: float, sd: float, decimals: int = 1) -> str:
+        """Return mean ± standard deviation (NaN: none) as text, both to the same place."""
+        if not np.isfinite(sd):
+            return self.text(mean, decimals)
+        places = decimals if self.percent else _decimals(mean)
+        return f"{mean:.{places}f} ± {sd:.{places}f}" + (" %" if self.percent else "")
+
+
+QUANTITIES = {
+    "loss": Quantity("training loss"),
+    "val_loss": Quantity("validation loss"),
+    "accuracy": Quantity("training accuracy", True, True),
+    "val_accuracy": Quantity("validation accuracy", True, True),
+    "test_accuracy": Quantity("test accuracy", True, True),
+    "test_loss": Quantity("test loss"),
+    "seconds": Quantity("training time", unit="s"),
+    "learning_rate": Quantity("learning rate"),
+}
+
+
+def _decimals(value: float) -> int:
+    """Return how many decimals show three digits of `value`, at most six."""
+    if not np.isfinite(value) or value == 0:
+        return 2
+    return int(np.clip(2 - np.floor(np.log10(abs(value))), 0, 6))
+
+
+def quantity(column: str) -> Quantity:
+    """Return how to draw `column`; a name that ends in "accuracy" is a share, any other a plain number."""
+    if column in QUANTITIES:
+        return QUANTITIES[column]
+    accuracy = column.endswith("accuracy")
+    return Quantity(column.replace("_", " "), accuracy, accuracy)
+
+
+def as_frame(data: Any, columns: Iterable[str], what: str) -> pd.DataFrame:
+    """Return `data` as a DataFrame that has `columns` and at least one row.
+
+    Args:
+        data: a DataFrame, an object with `to_frame()` such as a History, or anything `pd.DataFrame` takes.
+        columns: the columns that must be there.
+        what: the name of the argument, for the message.
+
+    Raises:
+        NeurosimError: if it is no table, a column is missing, or it is empty.
+    """
+    if not isinstance(data, pd.DataFrame):
+        try:
+            data = data.to_frame() if hasattr(data, "to_frame") else pd.DataFrame(data)
+        except (TypeError, ValueError) as error:
+            raise NeurosimError(
+                f"{what}: expected a table (a DataFrame), received {type(data).__name__}."
+            ) from error
+    missing = [column for column in columns if column not in data.columns]
+    if missing:
+        raise NeurosimError(
+            f"{what}: expected the columns {', '.join(columns)}; received {', '.join(map(str, data.columns))}. "
+            f"Add {', '.join(missing)}."
+        )
+    if data.empty:
+        raise NeurosimError(f"{what}: expected at least one row, received none.")
+    return data
+
+
+def finite(values: Any) -> pd.Series:
+    """Return `values` as floats, with every infinity as NaN."""
+    return pd.Series(values).astype(float).replace([np.inf, -np.inf], np.nan)
+
+
+def with_variants(frame: pd.DataFrame, by: str = "variant") -> pd.DataFrame:
+    """Return a copy whose columns `by` (as text) and "seed" exist."""
+    frame = frame.copy()
+    if by in frame:
+        frame[by] = frame[by].astype(str)
+    elif by == "variant":
+        frame[by] = NO_VARIANT
+    else:
+        raise NeurosimError(
+            f"by: expected one of the columns {', '.join(map(str, frame.columns))}; received {by!r}."
+        )
+    if "seed" not in frame:
+        frame["seed"] = 0
+    return frame
+
+
+def without_diverged(frame: pd.DataFrame, metric: str) -> pd.Series:
+    """Return a column with NaN wherever the run had diverged.
+
+    A row is of a diverged run if the metric or the training loss is not a finite number, or a column
+    "diverged" says so: a network full of NaN still has an accuracy (it answers 0 to everything), which is no
+    result.
+    """
+    values = finite(frame[metric])
+    if "loss" in frame:
+        values = values.mask(finite(frame["loss"]).isna())
+    if "diverged" in frame:
+        values = values.mask(frame["diverged"].fillna(False).astype(bool))
+    return values
+
+
+def seeds_text(count: int, band: str = "band") -> str:
+    """Return the line that names what is averaged and what the band shows."""
+    return (
+        "one seed, no band" if count < 2 else f"line: mean of {count} seeds; {band}: ± 1 standard deviation"
+    )
+
+
+def decades(values: Any) -> float:
+    """Return how many powers of ten positive values span; 0 if any is not positive."""
+    values = np.asarray(values, dtype=float)
+    values = values[np.isfinite(values)]
+    if values.size == 0 or values.min() <= 0:
+        return 0.0
+    return float(np.log10(values.max() / values.min()))
+
+
+def zoom(values: Any, *, percent: bool = False, cut: float = 0.2) -> tuple[float, float]:
+    """Return axis limits that show the crowd and let a few far-off low values go.
+
+    From the `cut` quantile to the maximum is the crowd.  Values more than three such spans below it are let
+    go, and others as far as one and a half: where one variant stays at 10 % and eleven meet at 97 %, the
+    eleven can be told apart.
+
+    Args:
+        values: what is drawn, any shape; NaN is ignored.
+        percent: whether the values are in percent, so that the axis ends at 100.
+        cut: the share of values that may fall below the axis, 0 to 1.
+
+    Returns:
+        Low and high limit.
+
+    Example:
+        >>> zoom([96.0, 97.0, 98.0], percent=True)
+        (95.9, 98.1)
+    """
+    values = np.asarray(values, dtype=float).ravel()
+    values = values[np.isfinite(values)]
+    if values.size == 0:
+        return (0.0, 100.0) if percent else (0.0, 1.0)
+    high = float(values.max())
+    knee = float(np.quantile(values, cut))
+    low = float(values.min())
+    if low < knee - 3 * (high - knee) < knee:
+        low = float(values[values >= knee - 1.5 * (high - knee)].min())
+    pad = 0.05 * (high - low) or (0.5 if percent else 0.05 * abs(high) or 0.5)
+    return low - pad, min(high + pad, 100.0 + 0.3 * pad) if percent else high + pad

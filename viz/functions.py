@@ -1,0 +1,178 @@
+"""The functions themselves: activations with their derivatives, and what a loss sends back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from neurosim.errors import NeurosimError, ShapeError
+
+from .frames import as_frame, finite
+from .labels import LineEnd, label_ends
+from .style import (
+    MUTED,
+    PALETTE,
+    RIM,
+    AnyFigure,
+    beside,
+    figure_heading,
+    heading,
+    new_axes,
+    new_figure,
+    styled,
+    styles_for,
+)
+
+Function = Callable[[np.ndarray], np.ndarray]
+
+
+@styled
+def activation_curves(
+    activations: Mapping[str, tuple[Function, Function]] | Iterable[Any],
+    fig: AnyFigure | None = None,
+    title: str | None = None,
+    z_range: tuple[float, float] = (-5.0, 5.0),
+) -> AnyFigure:
+    """Draw each activation f(z), solid, and its derivative, dashed, in panels on shared axes.
+
+    Args:
+        activations: `{name: (f, derivative)}`, or objects that can be called, have `.derivative(z)` and
+            `.key`.  They act on each element of an array; objects whose `.elementwise` is False (softmax) are
+            left out.
+        fig: a Figure or SubFigure to draw in; a new one if left out.
+        title: instead of the usual one.
+        z_range: the pre-activations shown.
+
+    Returns:
+        The Figure, one Axes a function in the order given.
+
+    Raises:
+        NeurosimError: if there is none, or one is not of that form.
+        ShapeError: if one does not return an array of the shape of z.
+    """
+    pairs = _pairs(activations)
+    z = np.linspace(*z_range, 501)  # (501,)
+    count = len(pairs)
+    columns = count if count <= 3 else 2 if count == 4 else min(5, int(np.ceil(np.sqrt(count * 1.4))))
+    rows = -(-count // columns)
+    fig = new_figure(fig, height=max(3.2, 0.75 + 1.65 * rows))
+    grid = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    low, high = 0.0, 0.0
+    for ax, (name, functions) in zip(grid.flat, pairs.items(), strict=False):
+        f, slope = (_evaluate(function, z, name) for function in functions)
+        ax.axhline(0, color="#b0b0b0", linewidth=0.8, zorder=1)
+        ax.axvline(0, color="#b0b0b0", linewidth=0.8, zorder=1)
+        ax.plot(z, f, color=PALETTE[0], linewidth=1.9, label="f(z)")
+        ax.plot(z, slope, color=PALETTE[1], linewidth=1.5, linestyle=(0, (4, 1.6)), label="f'(z)")
+        ax.set_title(name, fontsize=9.5, fontweight="normal", pad=4)
+        low, high = min(low, np.nanmin(f), np.nanmin(slope)), max(high, np.nanmax(f), np.nanmax(slope))
+    grid[0, 0].set_ylim(max(low, -2.0) - 0.25, min(high, 3.0) + 0.25)
+    grid[0, 0].set_xlim(*z_range)
+    for ax in grid.flat[count:]:
+        ax.remove()
+    for ax in grid[-1]:
+        ax.set_xlabel("z")
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure_heading(
+        fig,
+        title or "Activations and their slopes",
+        "f(z) solid, its derivative f'(z) dashed; all on the same axes",
+    )
+    fig.legend(handles, labels, loc="upper right", ncols=2, bbox_to_anchor=(1, 1))
+    return fig
+
+
+def _pairs(activations: Any) -> dict[str, tuple[Function, Function]]:
+    """Return `{name: (f, derivative)}` from either form."""
+    wanted = "activations: expected {name: (f, derivative)} or objects with .derivative(z) and .key"
+    if isinstance(activations, Mapping):
+        items = list(activations.items())
+    else:
+        try:
+            items = [(a.key, (a, a.derivative)) for a in activations if getattr(a, "elementwise", True)]
+        except (AttributeError, TypeError) as error:
+            raise NeurosimError(f"{wanted}; received {activations!r}.") from error
+    if not items:
+        raise NeurosimError(f"{wanted}; received none.")
+    for name, pair in items:
+        if not (isinstance(pair, tuple) and len(pair) == 2 and all(callable(f) for f in pair)):
+            raise NeurosimError(f"{wanted}; received {pair!r} for {name!r}.")
+    return {str(name): pair for name, pair in items}
+
+
+def _evaluate(function: Function, z: np.ndarray, name: str) -> np.ndarray:
+    """Return function(z) as a copy, having checked its shape."""
+    values = np.array(function(z.copy()), dtype=float)
+    if values.shape != z.shape:
+        raise ShapeError(
+            f"activation {name!r}: expected an array of the shape of z, {z.shape}; received {values.shape}. "
+            "Pass functions that act on each element."
+        )
+    return values
+
+
+@styled
+def delta_against_error(
+    curves: pd.DataFrame,
+    ax: Axes | None = None,
+    title: str | None = None,
+    styles: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Axes:
+    """Draw how strongly each loss corrects the output, from surely right (left) to surely wrong (right).
+
+    Args:
+        curves: columns `loss` (name), `probability` (that the network gives to the right class, 0..1) and
+            `delta` (the size of dL/dz of the output).
+        ax: where to draw; a new figure if left out.
+        title: instead of the usual one.
+        styles: from `variant_style`, by name of the loss.
+
+    Returns:
+        The Axes; x runs from 1 down to 0.
+
+    Raises:
+        NeurosimError: if a column is missing or a probability lies outside 0..1.
+    """
+    frame = as_frame(curves, ["loss", "probability", "delta"], "curves")
+    probability = finite(frame["probability"])
+    if not probability.between(0, 1).all():
+        raise NeurosimError(
+            f"curves: expected every probability in 0..1; received {probability.min():g} to {probability.max():g}."
+        )
+    names = list(dict.fromkeys(frame["loss"].astype(str)))
+    styles = styles_for(names, styles)
+    ax = new_axes(ax, height=4.6)
+    ends = []
+    for i, name in enumerate(names):
+        rows = frame[frame["loss"].astype(str) == name].sort_values("probability", ascending=False)
+        x, y = rows["probability"].to_numpy(float), np.abs(finite(rows["delta"]).to_numpy())
+        every = max(1, len(x) // 8)
+        start = int(i * every / len(names))  # so that lines on top of each other still show both markers
+        ax.plot(
+            x,
+            y,
+            label=name,
+            markevery=(start, every),
+            **RIM,
+            **styles[name],
+        )
+        shown = np.flatnonzero(np.isfinite(y))
+        last = shown[-1] if len(shown) else 0
+        ends.append(LineEnd(name, x[last], y[last], name))
+    ax.set_xlim(1.02, -0.02)
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("probability given to the right class")
+    ax.set_ylabel("size of the output delta, |dL/dz|")
+    for text, place, side in (("surely right", 0.01, "left"), ("surely wrong", 0.99, "right")):
+        beside(ax, text, (place, 0), (0, -27), "axes fraction", ha=side, va="top", color=MUTED)
+    heading(
+        ax,
+        title or "How hard each loss pushes back when the output is wrong",
+        "a line that falls to zero at the right learns nothing from its worst mistakes",
+    )
+    label_ends(ax, ends, styles)
+    return ax

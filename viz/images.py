@@ -1,0 +1,330 @@
+"""Pictures made of small images: what neurons look for, what was misread, what a data set holds.
+
+Each is one mosaic, drawn as a single image with gaps: a hundred neurons cost no more than one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from neurosim.errors import NeurosimError, ShapeError
+
+from .style import DIVERGING, INK, MUTED, WIDTH, beside, heading, new_axes, styled
+
+
+def mosaic(tiles: np.ndarray, columns: int, gap: int = 2, head: int = 0) -> np.ndarray:
+    """Return images side by side, row by row, with NaN between them.
+
+    Args:
+        tiles: shape (n, height, width).
+        columns: images a row.
+        gap: pixels between images.
+        head: further pixels above each image, for a caption.
+
+    Returns:
+        One image, a float copy, shape (rows (head + height + gap), columns (width + gap)).
+    """
+    n, height, width = tiles.shape
+    rows = -(-n // columns)
+    cell_height, cell_width = head + height + gap, width + gap
+    sheet = np.full((rows, cell_height, columns, cell_width), np.nan)
+    for i, tile in enumerate(tiles):
+        sheet[i // columns, head : head + height, i % columns, :width] = tile
+    return sheet.reshape(rows * cell_height, columns * cell_width)
+
+
+def _blank(ax: Axes) -> None:
+    """Take away everything but the picture."""
+    ax.set_axis_off()
+    ax.grid(False)
+    ax.set_anchor("NW")
+
+
+def _show_ink(ax: Axes, sheet: np.ndarray, images: np.ndarray) -> None:
+    """Draw dark ink on white paper."""
+    top = (
+        255.0 if np.issubdtype(images.dtype, np.integer) else max(1.0, float(np.nanmax(images, initial=0.0)))
+    )
+    ax.imshow(np.nan_to_num(sheet), cmap=INK, vmin=0.0, vmax=top, interpolation="nearest")
+    _blank(ax)
+
+
+def _as_images(images: Any, shape: tuple[int, int] | None = None) -> np.ndarray:
+    """Return images as (n, height, width); rows of pixels are folded to `shape`, or to a square."""
+    images = np.asarray(images)
+    if images.ndim == 4 and images.shape[-1] == 1:
+        images = images[..., 0]
+    if images.ndim == 2:
+        side = round(images.shape[1] ** 0.5)
+        shape = shape or (side, side)
+        if shape[0] * shape[1] == images.shape[1]:
+            images = images.reshape(-1, *shape)
+    if images.ndim != 3:
+        raise ShapeError(
+            f"images: expected (n, height, width) or (n, pixels) of square images; received {images.shape}."
+        )
+    return images
+
+
+def _as_labels(labels: Any, n: int, what: str) -> np.ndarray:
+    """Return n labels as integers."""
+    labels = np.asarray(labels)
+    if labels.shape != (n,):
+        raise ShapeError(f"{what}: expected one a image, shape ({n},); received {labels.shape}.")
+    return labels.astype(int)
+
+
+def _class_names(class_names: Sequence[str] | None, least: int) -> list[str]:
+    """Return a name for each class: its number unless given."""
+    if class_names is None:
+        return [str(i) for i in range(least)]
+    if len(class_names) < least:
+        raise NeurosimError(f"class_names: expected at least {least}; received {len(class_names)}.")
+    return [str(name) for name in class_names]
+
+
+def _thousands(count: int) -> str:
+    """Return 60000 as "60 000"."""
+    return f"{count:,}".replace(",", "\N{NO-BREAK SPACE}")
+
+
+@styled
+def weight_grid(
+    weights: np.ndarray,
+    shape: tuple[int, int] = (28, 28),
+    count: int | None = None,
+    titles: Sequence[str] | None = None,
+    ax: Axes | None = None,
+    title: str | None = None,
+    columns: int | None = None,
+) -> Axes:
+    """Draw the incoming weights of neurons as images, all on one colour scale centred on zero.
+
+    Red pixels raise the neuron's z, blue pixels lower it.  The scale ends at the 99.8th percentile of the
+    sizes, so that one stray weight does not bleach the rest.
+
+    Args:
+        weights: `W` of a layer, one neuron a column, shape (height x width, n); a single neuron's (height x
+            width,); or images (n, height, width).
+        shape: height and width of the input image.
+        count: how many neurons, from the first; all if left out.
+        titles: a caption for each; the neuron's number (from 0) if left out.
+        ax: where to draw; a new figure if left out.
+        title: instead of the usual one.
+        columns: images a row; chosen to fit if left out.
+
+    Returns:
+        The Axes, which hold one image.
+
+    Raises:
+        ShapeError: if the weights do not fit the image.
+
+    Example:
+        >>> ax = weight_grid(network[1].W, count=32)
+    """
+    tiles = _weight_tiles(weights, shape)[:count]
+    n = len(tiles)
+    if n == 0:
+        raise NeurosimError(f"count: expected at least one neuron; received {count} of {np.shape(weights)}.")
+    captions = (
+        [str(text) for text in titles]
+        if titles is not None
+        else [str(i) for i in range(n)]
+        if n > 1
+        else [""]
+    )
+    if len(captions) < n:
+        raise NeurosimError(f"titles: expected {n}, one a neuron; received {len(captions)}.")
+    if columns is None:
+        columns = min(n, 16 if n > 60 else max(1, int(np.ceil(np.sqrt(n * 1.8)))))
+    height, width = tiles.shape[1:]
+    gap = max(1, round(width / 14))
+    page = WIDTH if n > 1 else 5.4  # inches
+    cell = (page - 1.2) / columns
+    head = round(0.135 / cell * (width + gap)) + 1 if captions[0] else 0  # pixels for a line of small print
+    rows = -(-n // columns)
+    ax = new_axes(
+        ax, width=page, height=min(14.0, 0.75 + rows * cell * (head + height + gap) / (width + gap))
+    )
+    sheet = mosaic(tiles, columns, gap, head)
+    finite = np.abs(tiles[np.isfinite(tiles)])
+    limit = float(np.quantile(finite, 0.998)) if finite.size else 0.0
+    limit = limit or (float(finite.max()) if finite.size else 0.0) or 1.0
+    picture = ax.imshow(sheet, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
+    _blank(ax)
+    size = 6.5 if columns > 12 else 7.5
+    for i in range(n):
+        left, top = i % columns * (width + gap), i // columns * (head + height + gap) + head
+        ax.text(left - 0.5, top - 1.2, captions[i], fontsize=size, color=MUTED, va="bottom", ha="left")
+    over = finite.size and float(finite.max()) > limit * 1.0001
+    extend = "both" if over else "neither"
+    bar = ax.figure.colorbar(picture, ax=ax, fraction=0.03, pad=0.015, aspect=30, shrink=0.9, extend=extend)
+    bar.set_label("weight (no unit): red excites, blue inhibits")
+    bar.outline.set_visible(False)
+    heading(
+        ax,
+        title
+        or (
+            "What each neuron looks for: its incoming weights" if n > 1 else "Incoming weights of one neuron"
+        ),
+    )
+    return ax
+
+
+def _weight_tiles(weights: Any, shape: tuple[int, int]) -> np.ndarray:
+    """Return weights as images, a float copy, shape (n, height, width)."""
+    weights = np.array(weights, dtype=float)
+    pixels = int(np.prod(shape))
+    if weights.ndim == 3:
+        return weights
+    if weights.ndim == 1:
+        weights = weights[:, None]
+    if weights.ndim != 2 or weights.shape[0] != pixels:
+        hint = (
+            " Transpose it: one neuron a column." if weights.ndim == 2 and weights.shape[1] == pixels else ""
+        )
+        raise ShapeError(
+            f"weights: expected ({pixels}, n) for images of {shape[0]} x {shape[1]}; received {weights.shape}."
+            f"{hint or ' Pass the shape= of the input image.'}"
+        )
+    return weights.T.reshape(-1, *shape)
+
+
+def _percent(share: float) -> str:
+    """Return a confidence in percent that is never rounded up to certainty."""
+    return (
+        "> 99.9 %" if share > 0.999 else f"{100 * share:.1f} %" if share > 0.985 else f"{100 * share:.0f} %"
+    )
+
+
+@styled
+def mistakes(
+    images: np.ndarray,
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    confidence: np.ndarray,
+    class_names: Sequence[str] | None = None,
+    count: int = 25,
+    ax: Axes | None = None,
+    title: str | None = None,
+) -> Axes:
+    """Draw the mistakes of which the network was surest, surest first.
+
+    Args:
+        images: all images, right and wrong, shape (n, height, width) or (n, pixels); uint8, or floats in
+            0..1.
+        labels: the true classes, shape (n,).
+        predicted: the predicted classes, shape (n,).
+        confidence: the probability given to the predicted class, 0..1, shape (n,).
+        class_names: a name for each class; its number if left out.
+        count: how many at most.
+        ax: where to draw; a new figure if left out.
+        title: instead of the usual one.
+
+    Returns:
+        The Axes, which hold one image and a caption each.
+
+    Raises:
+        ShapeError: if the lengths differ.
+    """
+    images = _as_images(images)
+    n = len(images)
+    labels, predicted = _as_labels(labels, n, "labels"), _as_labels(predicted, n, "predicted")
+    confidence = np.asarray(confidence, dtype=float)
+    if confidence.shape != (n,):
+        raise ShapeError(
+            f"confidence: expected shape ({n},), that of the predicted class; received {confidence.shape}."
+        )
+    names = _class_names(class_names, int(max(labels.max(initial=0), predicted.max(initial=0))) + 1)
+    wrong = np.flatnonzero(labels != predicted)
+    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][: max(count, 0)]
+    total = f"{_thousands(len(wrong))} of {_thousands(n)} images were misread ({100 * len(wrong) / max(n, 1):.2f} %)"
+    if len(shown) == 0:
+        ax = new_axes(ax, height=1.3)
+        _blank(ax)
+        ax.text(0.5, 0.5, "nothing to show", ha="center", va="center", color=MUTED, transform=ax.transAxes)
+        heading(ax, title or "The surest mistakes", total)
+        return ax
+    columns = min(5, len(shown)) if len(shown) <= 25 else 8
+    rows = -(-len(shown) // columns)
+    height, width = images.shape[1:]
+    gap, head = round(width * 0.5), round(height * 0.45)
+    cell = 1.5 if columns <= 5 else 0.97
+    ax = new_axes(ax, height=0.8 + rows * cell * (head + height + 2) / (width + gap))
+    padded = np.pad(images[shown].astype(float), ((0, 0), (0, 0), (gap // 2, gap - gap // 2)))
+    _show_ink(ax, mosaic(padded, columns, 0, head), images)
+    size = 8 if columns <= 5 else 6
+    short = max(map(len, names)) <= 2
+    for i, which in enumerate(shown):
+        sure = _percent(confidence[which])
+        true, read = names[labels[which]], names[predicted[which]]
+        text = f"true {true}, read as {read}\n({sure})" if short else f"true {true}, read as\n{read} ({sure})"
+        centre, top = (i % columns + 0.5) * (width + gap), i // columns * (head + height) + head
+        ax.text(centre - 0.5, top - 1.5, text, fontsize=size, ha="center", va="bottom", linespacing=1.15)
+    heading(
+        ax,
+        title or "The surest mistakes, the surest first",
+        f"{total}; in brackets: the network's confidence",
+    )
+    return ax
+
+
+@styled
+def contact_sheet(
+    images: np.ndarray,
+    labels: np.ndarray,
+    columns: int = 12,
+    class_names: Sequence[str] | None = None,
+    ax: Axes | None = None,
+    title: str | None = None,
+) -> Axes:
+    """Draw the first samples of each class, a row a class, with the number of samples there are.
+
+    Args:
+        images: shape (n, height, width) or (n, pixels); uint8, or floats in 0..1.
+        labels: classes from 0, shape (n,).
+        columns: samples a class.
+        class_names: a name for each class; its number if left out.
+        ax: where to draw; a new figure if left out.
+        title: instead of the usual one.
+
+    Returns:
+        The Axes, which hold one image.
+
+    Raises:
+        ShapeError: if images and labels do not fit together.
+    """
+    images = _as_images(images)
+    labels = _as_labels(labels, len(images), "labels")
+    if len(images) == 0 or columns < 1:
+        raise NeurosimError(
+            f"expected at least one image and one column; received {len(images)} and {columns}."
+        )
+    classes = int(labels.max()) + 1 if class_names is None else len(class_names)
+    names = _class_names(class_names, int(labels.max()) + 1)
+    height, width = images.shape[1:]
+    tiles = np.zeros((classes * columns, height, width))
+    for label in range(classes):
+        first = np.flatnonzero(labels == label)[:columns]
+        tiles[label * columns : label * columns + len(first)] = images[first]
+    gap = max(1, round(width / 10))
+    cell = (WIDTH - 1.4) / columns
+    ax = new_axes(ax, height=min(14.0, 0.7 + classes * cell))
+    _show_ink(ax, mosaic(tiles, columns, gap), images)
+    counts = np.bincount(labels, minlength=classes)
+    for label, number in enumerate(map(_thousands, counts)):
+        middle = label * (height + gap) + height / 2
+        beside(
+            ax, names[label], (-1, middle), (-6, 0), ha="right", va="bottom", fontsize=9, fontweight="bold"
+        )
+        beside(ax, number, (-1, middle), (-6, -1), ha="right", va="top", fontsize=7.5, color=MUTED)
+    heading(
+        ax,
+        title or "Samples of each class",
+        f"{_thousands(len(images))} images; at the left: class, and how many there are of it",
+    )
+    return ax

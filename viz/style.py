@@ -1,0 +1,309 @@
+"""One restrained look for every picture: colours, markers, fonts, layout and saving.
+
+Colours are those of Okabe and Ito (2008), which stay apart for colour-blind readers; their yellow, too faint
+on white, gives way to a grey.  Colour is never alone: each variant has a marker of its own and, from the
+ninth on, another dash, so a figure still reads on a black-and-white printer.
+
+Nothing here touches pyplot or leaves a setting behind: figures are plain `matplotlib.figure.Figure` objects,
+the style is applied only while a function of `viz` draws, and no window opens.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.image import imsave
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Annotation
+from matplotlib.ticker import FuncFormatter
+
+from neurosim.errors import NeurosimError
+
+WIDTH = 8.0
+"""Width of a figure, in inches: 1200 pixels at `DPI`."""
+DPI = 150
+
+INK_COLOUR = "#222222"
+MUTED = "#6b6b6b"
+FAINT = "#d9d9d9"
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7f7f7f")
+"""Okabe and Ito: blue, vermilion, green, purple, orange, sky blue, black; and grey instead of yellow."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "<", ">", "d", "h", "*", "8", "H")
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
+
+DIVERGING: Colormap = matplotlib.colormaps["RdBu_r"].resampled(63)
+"""Signed quantities: blue below zero, white at zero, red above.  In greyscale the size reads, the sign does
+not.
+
+63 shades look smooth, and keep the files of noisy weights small."""
+INK = "Greys"
+"""Images of handwriting: black ink on white paper."""
+SHARE: Colormap = LinearSegmentedColormap.from_list(
+    "share", ["#ffffff", "#fdd9b0", "#f19a4e", "#c4500a", "#7f2b04"]
+)
+"""Shares and counts: white to dark orange, lightness falling all the way."""
+
+RIM: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.5}
+"""A thin rim that keeps markers apart where they crowd."""
+
+RC: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9.0,
+    "text.color": INK_COLOUR,
+    "figure.dpi": DPI,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "axes.facecolor": "white",
+    "axes.edgecolor": "#8c8c8c",
+    "axes.linewidth": 0.8,
+    "axes.labelcolor": INK_COLOUR,
+    "axes.labelsize": 9.0,
+    "axes.titlesize": 11.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.7,
+    "xtick.color": "#8c8c8c",
+    "ytick.color": "#8c8c8c",
+    "xtick.labelcolor": INK_COLOUR,
+    "ytick.labelcolor": INK_COLOUR,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5.0,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "image.interpolation": "nearest",
+}
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Style = dict[str, Any]
+AnyFigure = Figure | SubFigure
+Point = tuple[float, float]
+
+
+def styled(function: Callable[P, T]) -> Callable[P, T]:
+    """Draw in the style of this module; the reader's own matplotlib settings come back afterwards."""
+    decorated: Callable[P, T] = matplotlib.rc_context(RC)(function)
+    return decorated
+
+
+class Picture(Figure):
+    """A figure that shows itself where it is the last line of a notebook cell: `ax.figure`."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = BytesIO()
+        self.savefig(buffer, format="png", dpi=100)
+        return buffer.getvalue()
+
+
+def new_figure(fig: AnyFigure | None = None, *, width: float = WIDTH, height: float = 4.5) -> AnyFigure:
+    """Return `fig`, or a new figure that belongs to nobody but the caller (pyplot never hears of it)."""
+    if fig is None:
+        layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06, wspace=0.03, hspace=0.03)
+        return Picture(figsize=(width, height), dpi=DPI, layout=layout)
+    if not isinstance(fig, (Figure, SubFigure)):
+        raise NeurosimError(f"fig: expected a matplotlib Figure or SubFigure, received {type(fig).__name__}.")
+    return fig
+
+
+def new_axes(ax: Axes | None = None, *, width: float = WIDTH, height: float = 4.5) -> Axes:
+    """Return `ax`, or the axes of a new figure (inches)."""
+    if ax is None:
+        return new_figure(width=width, height=height).subplots()
+    if not isinstance(ax, Axes):
+        raise NeurosimError(
+            f"ax: expected matplotlib Axes, received {type(ax).__name__}. Pass one Axes, or leave it out."
+        )
+    return ax
+
+
+def root_figure(target: Axes | AnyFigure) -> Figure:
+    """Return the outermost figure that holds `target`."""
+    figure: Any = target.figure if isinstance(target, Axes) else target
+    while isinstance(figure, SubFigure):
+        figure = figure.figure
+    if not isinstance(figure, Figure):
+        raise NeurosimError(f"expected an Axes or a Figure, received {type(target).__name__}.")
+    return figure
+
+
+def axes_size(ax: Axes) -> tuple[float, float]:
+    """Return width and height of the axes in points, after the layout has settled."""
+    figure = root_figure(ax)
+    figure.draw_without_rendering()
+    box = ax.get_window_extent()
+    return box.width * 72 / figure.dpi, box.height * 72 / figure.dpi
+
+
+def variant_style(names: Iterable[str]) -> dict[str, Style]:
+    """Return colour, marker and line style for each name, by its place in `names`.
+
+    Compute it once from all variants of a run and pass it as `styles=` to every picture: each variant then
+    looks the same in all of them, also where a picture shows only some.  The first 15 differ in marker, the
+    first 120 in the combination.
+
+    Args:
+        names: the variants in their order; a name that comes again keeps its first place.
+
+    Returns:
+        `{name: {"color": ..., "marker": ..., "linestyle": ...}}`, ready for `ax.plot(..., **style)`.
+
+    Example:
+        >>> variant_style(["relu", "tanh"])["tanh"]["marker"]
+        's'
+    """
+    if isinstance(names, str):
+        raise NeurosimError(
+            f"names: expected several names, received the one string {names!r}. Write [{names!r}]."
+        )
+    return {
+        name: {
+            "color": PALETTE[i % len(PALETTE)],
+            "marker": MARKERS[i % len(MARKERS)],
+            "linestyle": DASHES[i // len(PALETTE) % len(DASHES)],
+        }
+        for i, name in enumerate(dict.fromkeys(str(n) for n in names))
+    }
+
+
+def styles_for(names: Iterable[str], styles: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Style]:
+    """Return the style of each name: from `styles` if given, otherwise by order of appearance."""
+    names = list(names)
+    if styles is None:
+        return variant_style(names)
+    missing = [name for name in names if name not in styles]
+    if missing:
+        raise NeurosimError(
+            f"styles: expected one for each of {', '.join(names)}; received none for {', '.join(missing)}. "
+            "Build it with variant_style(all names of the run)."
+        )
+    return {name: dict(styles[name]) for name in names}
+
+
+def depth_colours(count: int) -> list[Any]:
+    """Return `count` colours from dark (first layer) to light (last), apart in greyscale too."""
+    return list(matplotlib.colormaps["viridis"](np.linspace(0.0, 0.85, max(count, 1))))
+
+
+def plain_log(axis: Axis) -> None:
+    """Write the powers of ten of a logarithmic axis as plain numbers: 0.01, not 10 to the -2."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def heading(ax: Axes, title: str, subtitle: str = "") -> None:
+    """Write a title, flush left, and below it a quiet line that says how to read the picture."""
+    lines = subtitle.count("\n") + 1 if subtitle else 0
+    ax.set_title(title, loc="left", pad=8 + 12 * lines)
+    if subtitle:
+        beside(ax, subtitle, (0, 1), (0, 6), "axes fraction", color=MUTED, va="bottom", linespacing=1.15)
+
+
+def beside(ax: Axes, text: str, point: Point, offset: Point, where: Any = "data", **look: Any) -> None:
+    """Write `text` at `offset` (points) from `point` (in coordinates `where`), also outside the axes."""
+    look = {"fontsize": 8.5, "annotation_clip": False} | look
+    ax.annotate(text, point, offset, xycoords=where, textcoords="offset points", **look)
+
+
+def figure_heading(fig: AnyFigure, title: str, subtitle: str = "") -> None:
+    """Write the title of a figure of several panels, with a quiet second line."""
+    extra = "\n" * (subtitle.count("\n") + 1) if subtitle else ""
+    text = fig.suptitle(title + extra, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    if subtitle:  # hangs on to the title, wherever the layout puts that
+        look: dict[str, Any] = {"fontsize": 8.5, "color": MUTED, "va": "bottom", "in_layout": False}
+        line = Annotation(subtitle, (0, 0), (0, 2), xycoords=text, textcoords="offset points", **look)
+        fig.add_artist(line)
+
+
+def save(target: Axes | AnyFigure, path: str | os.PathLike[str], note: str = "", *, dpi: int = DPI) -> Path:
+    """Write a figure as PNG, whole or not at all, and leave the figure as it was.
+
+    The picture goes to a temporary file beside `path`, which then takes its name in one step (`os.replace`):
+    a reader never sees half a file, and an old picture survives a failure.
+
+    Args:
+        target: a Figure, or any Axes in it.
+        path: where to; ends in `.png`; missing folders are made.
+        note: a small line at the foot, e.g. "data: built-in digits, NOT MNIST".
+        dpi: pixels an inch; 150 makes the usual 8 inches 1200 pixels wide.
+
+    Returns:
+        The path written.
+
+    Raises:
+        NeurosimError: if the name does not end in `.png`.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise NeurosimError(f"path: expected a name that ends in .png, received {path.name!r}.")
+    figure = root_figure(target)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    take_away = _add_note(figure, note) if note else None
+    try:
+        imsave(partial, _pixels(figure, dpi), format="png", dpi=dpi, pil_kwargs={"optimize": True})
+        os.replace(partial, path)
+    finally:
+        if take_away is not None:
+            take_away()
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def _pixels(figure: Figure, dpi: int) -> np.ndarray:
+    """Return the drawn figure, shape (height, width, 3), uint8.
+
+    Each channel keeps its six upper bits: nobody sees it, and the file shrinks by a third.
+    """
+    raw = BytesIO()
+    figure.savefig(raw, format="rgba", dpi=dpi)
+    pixels = np.frombuffer(raw.getbuffer(), np.uint8).reshape(-1, int(figure.get_figwidth() * dpi), 4)[
+        ..., :3
+    ]
+    return np.minimum((pixels.astype(np.uint16) + 2) // 4 * 4, 255).astype(np.uint8)
+
+
+def _add_note(figure: Figure, note: str) -> Callable[[], None]:
+    """Write `note` at the foot, in a strip kept free of everything else; return what removes it again."""
+    width, height = figure.get_size_inches()
+    strip = 0.2 / height
+    text = figure.text(
+        1 - 0.08 / width,
+        0.06 / height,
+        note,
+        ha="right",
+        va="bottom",
+        fontsize=7,
+        color=MUTED,
+        in_layout=False,
+    )
+    engine: Any = figure.get_layout_engine()
+    before = engine.get().get("rect") if engine is not None else None
+    if before is not None:
+        left, bottom, right, top = before
+        engine.set(rect=(left, bottom + strip, right, top - strip))
+
+    def take_away() -> None:
+        text.remove()
+        if before is not None:
+            engine.set(rect=before)
+
+    return take_away
