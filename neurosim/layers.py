@@ -234,7 +234,7 @@ class Input(Layer):
         self.n_out = math.prod(check_count("Input size", side) for side in shape)
         self.scale = check_number("scale", scale, 0.0, math.inf, open_low=True, open_high=True)
         self.wants_gradient = False  # whether the backward pass goes on to dL/dx of the network's input
-        self._raw = np.empty((0, 0), np.uint8)  # a batch in the data's own dtype
+        self._raw: Array = np.empty((0, 0), np.uint8)  # a batch in the data's own dtype
 
     def buffers(self) -> dict[str, int]:
         return dict.fromkeys(("a", "da") if self.wants_gradient else ("a",), self.n_out)

@@ -47,6 +47,7 @@ class Loss(Configurable, ABC):
     """A scalar L(a, y): how far the outputs a (B, n) are from the targets y (B, n)."""
 
     shortcut: ClassVar[type[Activation] | None] = None  # the output activation for which delta is (a - y)
+    natural_output: ClassVar[str] = "linear"  # the output activation to take where none is asked for, by key
     one_hot: ClassVar[bool] = True  # whether each target row has to be a distribution over the classes
 
     def accepts(self, activation: Activation) -> bool:
@@ -107,6 +108,7 @@ class CrossEntropy(Loss):
     """
 
     shortcut = Softmax
+    natural_output = "softmax"
 
     def __init__(self, label_smoothing: float = 0.0) -> None:
         self.label_smoothing = check_number("label_smoothing", label_smoothing, 0.0, 1.0, open_high=True)
@@ -155,6 +157,7 @@ class BinaryCrossEntropy(Loss):
     """
 
     shortcut = Sigmoid
+    natural_output = "sigmoid"
     one_hot = False
 
     def accepts(self, activation: Activation) -> bool:
@@ -198,6 +201,7 @@ class MSE(Loss):
     Reference: Bishop (2006), equation 1.2, with the mean in place of one half of the sum.
     """
 
+    natural_output = "sigmoid"
     one_hot = False
 
     def __call__(self, a: Array, y: Array) -> float:
@@ -220,6 +224,7 @@ class MSE(Loss):
 class MAE(Loss):
     """L = (1/Bn) Σ |a - y|: the mean absolute error. Its gradient has the same size however large the error."""
 
+    natural_output = "sigmoid"
     one_hot = False
 
     def __call__(self, a: Array, y: Array) -> float:
@@ -252,6 +257,7 @@ class Huber(Loss):
     Reference: Huber (1964), Robust estimation of a location parameter.
     """
 
+    natural_output = "sigmoid"
     one_hot = False
 
     def __init__(self, threshold: float = 1.0) -> None:

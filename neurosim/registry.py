@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
@@ -104,13 +105,15 @@ class Registry(Generic[T]):
     def create(self, what: str | T | dict[str, Any]) -> T:
         """An instance from a key (``"relu"``), from a config (``{"name": "relu"}``) or from an instance.
 
+        A key may carry settings: ``"leaky_relu:negative_slope=0.2"``, several of them separated by commas.
+
         Raises:
             NeurosimError: an unknown key, a setting that the class does not have, or another type.
         """
         if isinstance(what, self.base):
             return what
         if isinstance(what, str):
-            return self[what]()
+            what = self._parse(what)
         if isinstance(what, dict):
             settings = dict(what)
             cls = self[settings.pop("name", "")]
@@ -122,6 +125,20 @@ class Registry(Generic[T]):
         if isinstance(what, type) and issubclass(what, self.base):
             hint = f"; it is the class, make an instance: {what.__name__}()"
         raise NeurosimError(f"expected {self.kind} as a name or a {self.base.__name__}, received {what!r}{hint}")
+
+    def _parse(self, text: str) -> dict[str, Any]:
+        """``"key:name=value,…"`` as a config."""
+        key, _, rest = text.partition(":")
+        config: dict[str, Any] = {"name": key}
+        for part in filter(None, rest.split(",")):
+            name, equals, value = part.partition("=")
+            try:
+                config[name.strip()] = json.loads(value)
+            except json.JSONDecodeError:
+                config[name.strip()] = value.strip()
+            if not equals:
+                raise NeurosimError(f"{self.kind}: expected {key}:setting=value, received {text!r}")
+        return config
 
 
 def check_number(name: str, value: float, low: float, high: float, *, open_low: bool = False,

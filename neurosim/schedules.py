@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from .errors import NeurosimError
 from .registry import Configurable, Registry, check_count, check_number
@@ -31,7 +31,10 @@ class Schedule(Configurable, ABC):
     Attributes:
         rate: the largest rate it gives.
         steps: over how many steps it stretches; ``None``: over the run.
+        usual_peak: the usual `rate`, as a multiple of what an optimizer would take for a constant one.
     """
+
+    usual_peak: ClassVar[float] = 1.0
 
     rate: float
     steps: int | None = None
@@ -226,6 +229,8 @@ class OneCycle(Schedule):
 
     Reference: Smith and Topin (2018), Super-convergence; the formula of PyTorch's ``OneCycleLR``.
     """
+
+    usual_peak = 2.0  # a short stay at a large rate does no harm, and is the point of it
 
     def __init__(self, rate: float = 1e-2, up: float = 0.3, div: float = 25.0, final_div: float = 1e4,
                  steps: int | None = None) -> None:

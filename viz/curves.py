@@ -85,7 +85,7 @@ def learning_curves(
     styles = styles_for(names, styles)
     frame = frame.sort_values("epoch", kind="stable")
     kind = quantity(metric)
-    frame["value"] = without_diverged(frame, metric) * kind.factor
+    frame["value"] = without_diverged(frame, metric, by) * kind.factor
     if x == "seconds":
         frame["time"] = finite(frame["seconds"]).groupby([frame[by], frame["seed"]]).cumsum()
     tables = {name: _means(frame[frame[by] == name], x) for name in names}
@@ -126,7 +126,7 @@ def _draw_line(ax: Axes, name: str, table: pd.DataFrame, style: Mapping[str, Any
     x, mean, sd = (table[column].to_numpy(dtype=float) for column in ("x", "mean", "sd"))
     shown = np.isfinite(mean)
     every = max(1, int(np.ceil(len(x) / 8))) if len(x) > MANY else 1
-    ax.plot(x, mean, label=name, markevery=(offset % every, every), **RIM, **style)
+    ax.plot(x[shown], mean[shown], label=name, markevery=(offset % every, every), **RIM, **style)
     if shown.sum() == 1 and np.isfinite(sd[shown]).all():
         ax.errorbar(x[shown], mean[shown], sd[shown], color=style["color"], capsize=3, lw=1, fmt="none")
     elif np.isfinite(sd).any():
@@ -188,9 +188,7 @@ def _ends(
 
 
 @styled
-def history_curves(
-    history_frame: pd.DataFrame, fig: AnyFigure | None = None, title: str | None = None
-) -> AnyFigure:
+def history_curves(history_frame: pd.DataFrame, fig: AnyFigure | None = None, title: str | None = None) -> AnyFigure:
     """Draw one run: loss and accuracy, training and validation, with the best epoch marked.
 
     The best epoch is that of the highest validation accuracy or, in this order, lowest validation loss,
@@ -209,9 +207,8 @@ def history_curves(
         NeurosimError: if there is no column `loss` or no row.
     """
     frame = as_frame(history_frame, ["loss"], "history_frame")
-    epochs = (
-        frame["epoch"] if "epoch" in frame else pd.Series(np.arange(1, len(frame) + 1), index=frame.index)
-    )
+    frame = frame.reset_index(drop=frame.index.name != "epoch")
+    epochs = frame["epoch"] if "epoch" in frame else pd.Series(np.arange(1, len(frame) + 1), index=frame.index)
     columns = {
         column: without_diverged(frame, column) * quantity(column).factor
         for column in ("val_accuracy", "val_loss", "accuracy", "loss")
@@ -223,7 +220,8 @@ def history_curves(
     )
 
     fig = new_figure(fig, height=3.9)
-    for ax, (panel, label) in zip(fig.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+    axes = fig.subplots(1, len(panels), squeeze=False)[0]
+    for ax, (panel, label) in zip(axes, panels, strict=True):
         for column, name, style in (
             (panel, "training", {"color": PALETTE[0], "linestyle": "-", "marker": "o"}),
             (f"val_{panel}", "validation", {"color": PALETTE[1], "linestyle": (0, (5, 1.6)), "marker": "s"}),
@@ -242,8 +240,9 @@ def history_curves(
         _epoch_axis(ax, epochs)
         ax.set_xlabel("epoch")
         ax.set_ylabel(label)
-        ax.legend(loc="lower right" if panel == "accuracy" else "upper right")
     figure_heading(fig, title or f"{'Loss and accuracy' if len(panels) == 2 else 'Loss'} by epoch", best_text)
+    legend = {line.get_label(): line for ax in axes for line in ax.lines}
+    fig.legend(legend.values(), legend.keys(), loc="upper right", ncols=len(legend))
     return fig
 
 
@@ -257,7 +256,5 @@ def _best_epoch(columns: Mapping[str, pd.Series], epochs: pd.Series) -> tuple[fl
             row = values.idxmax() if kind.higher_is_better else values.idxmin()
             word = "highest" if kind.higher_is_better else "lowest"
             best = epochs.loc[row]
-            return float(
-                best
-            ), f"best epoch: {best:g}, with the {word} {kind.label}, {kind.text(values.loc[row], 2)}"
+            return float(best), f"best epoch: {best:g}, with the {word} {kind.label}, {kind.text(values.loc[row], 2)}"
     return None, "no epoch ended in finite numbers"

@@ -88,8 +88,7 @@ def comparison(
     seeds = int(table["seeds"].max())
     heading(
         ax,
-        title
-        or f"{(final + kind.label).capitalize()}, {'best' if kind.higher_is_better else 'lowest'} on top",
+        title or f"{(final + kind.label).capitalize()}, {'best' if kind.higher_is_better else 'lowest'} on top",
         "one seed each"
         if seeds < 2
         else f"mean of {seeds} seeds, bar: ± 1 standard deviation; small dots: single seeds",
@@ -100,18 +99,14 @@ def comparison(
 def _from_results(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Return mean, sd, values, diverged, seeds (columns) by variant (index), in drawn units."""
     frame = with_variants(frame)
-    frame["value"] = without_diverged(frame, metric) * quantity(metric).factor
     names = list(dict.fromkeys(frame["variant"]))
     if "epoch" in frame:
         frame = frame.sort_values("epoch", kind="stable")
+    frame["value"] = without_diverged(frame, metric) * quantity(metric).factor
     rows = {}
     for name in names:
         runs = frame[frame["variant"] == name].groupby("seed")["value"]
-        final = (
-            runs.sum(min_count=1)
-            if metric == "seconds" and "epoch" in frame
-            else runs.apply(lambda v: v.iloc[-1])
-        )
+        final = runs.sum(min_count=1) if metric == "seconds" and "epoch" in frame else runs.apply(lambda v: v.iloc[-1])
         rows[name] = {
             "mean": final.mean(),
             "sd": final.std(),
@@ -144,9 +139,7 @@ def _from_summary(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 def _set_limits(ax: Axes, table: pd.DataFrame, *, percent: bool) -> bool:
     """Set the limits of x; return whether its scale is logarithmic."""
-    values = np.concatenate(
-        [table["mean"], table["mean"] - table["sd"], table["mean"] + table["sd"], *table["values"]]
-    )
+    values = np.concatenate([table["mean"], table["mean"] - table["sd"], table["mean"] + table["sd"], *table["values"]])
     values = values[np.isfinite(values)]
     if percent or values.size == 0:
         ax.set_xlim(*zoom(np.minimum(values, 100.0), percent=percent))
@@ -161,9 +154,7 @@ def _set_limits(ax: Axes, table: pd.DataFrame, *, percent: bool) -> bool:
     return False
 
 
-def _draw_row(
-    ax: Axes, row: int, entry: pd.Series, style: Mapping[str, Any], limits: tuple[float, float]
-) -> None:
+def _draw_row(ax: Axes, row: int, entry: pd.Series, style: Mapping[str, Any], limits: tuple[float, float]) -> None:
     """Draw one variant at height `row`."""
     low, _ = limits
     mean, sd = entry["mean"], entry["sd"]

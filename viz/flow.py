@@ -133,7 +133,7 @@ def unit_health(
     Raises:
         NeurosimError: if a column is missing or a share lies outside 0..1.
     """
-    frame = with_variants(as_frame(frame, ["epoch"], "frame")).rename_axis(None)
+    frame = with_variants(as_frame(frame, ["epoch"], "frame"))
     shares = [column for column in ("dead", "saturated") if column in frame]
     if not shares:
         raise NeurosimError(
@@ -142,9 +142,7 @@ def unit_health(
     for column in shares:
         values = finite(frame[column]).dropna()
         if not values.between(0, 1).all():
-            raise NeurosimError(
-                f"{column}: expected shares in 0..1; received {values.min():g} to {values.max():g}."
-            )
+            raise NeurosimError(f"{column}: expected shares in 0..1; received {values.min():g} to {values.max():g}.")
     names = list(dict.fromkeys(frame["variant"]))
     styles = styles_for(names, styles)
     fig = new_figure(fig, height=max(3.7, 1.4 + 0.22 * len(names)))
@@ -153,12 +151,7 @@ def unit_health(
         frame["value"] = finite(frame[column]) * 100
         tops = []
         for i, name in enumerate(names):
-            table = (
-                frame[frame["variant"] == name]
-                .groupby("epoch")["value"]
-                .agg(mean="mean", sd="std")
-                .reset_index()
-            )
+            table = frame[frame["variant"] == name].groupby("epoch")["value"].agg(mean="mean", sd="std").reset_index()
             table["x"] = table["epoch"].astype(float)
             _draw_line(ax, name, table, styles[name], offset=i)
             tops.append(np.nanmax((table["mean"] + table["sd"].fillna(0)).to_numpy(), initial=0.0))

@@ -87,9 +87,7 @@ def as_frame(data: Any, columns: Iterable[str], what: str) -> pd.DataFrame:
         try:
             data = data.to_frame() if hasattr(data, "to_frame") else pd.DataFrame(data)
         except (TypeError, ValueError) as error:
-            raise NeurosimError(
-                f"{what}: expected a table (a DataFrame), received {type(data).__name__}."
-            ) from error
+            raise NeurosimError(f"{what}: expected a table (a DataFrame), received {type(data).__name__}.") from error
     missing = [column for column in columns if column not in data.columns]
     if missing:
         raise NeurosimError(
@@ -107,41 +105,47 @@ def finite(values: Any) -> pd.Series:
 
 
 def with_variants(frame: pd.DataFrame, by: str = "variant") -> pd.DataFrame:
-    """Return a copy whose columns `by` (as text) and "seed" exist."""
-    frame = frame.copy()
+    """Return a copy, rows numbered afresh, whose columns `by` (as text) and "seed" exist."""
+    frame = frame.reset_index(drop=True)
     if by in frame:
         frame[by] = frame[by].astype(str)
     elif by == "variant":
         frame[by] = NO_VARIANT
     else:
-        raise NeurosimError(
-            f"by: expected one of the columns {', '.join(map(str, frame.columns))}; received {by!r}."
-        )
+        raise NeurosimError(f"by: expected one of the columns {', '.join(map(str, frame.columns))}; received {by!r}.")
     if "seed" not in frame:
         frame["seed"] = 0
     return frame
 
 
-def without_diverged(frame: pd.DataFrame, metric: str) -> pd.Series:
+def without_diverged(frame: pd.DataFrame, metric: str, by: str = "variant") -> pd.Series:
     """Return a column with NaN wherever the run had diverged.
 
-    A row is of a diverged run if the metric or the training loss is not a finite number, or a column
-    "diverged" says so: a network full of NaN still has an accuracy (it answers 0 to everything), which is no
-    result.
+    A row is of a diverged run if the metric or the training loss is no finite number: a network full of NaN
+    still has an accuracy (it answers 0 to everything), which is no result.  A column "diverged" may speak of
+    the whole run; it therefore takes away only the last epoch of each.
+
+    Args:
+        frame: rows in the order of their epochs.
+        metric: the column.
+        by: the column that, with "seed", tells runs apart.
     """
     values = finite(frame[metric])
     if "loss" in frame:
         values = values.mask(finite(frame["loss"]).isna())
     if "diverged" in frame:
-        values = values.mask(frame["diverged"].fillna(False).astype(bool))
+        flagged = frame["diverged"].eq(True)
+        keys = [column for column in (by, "seed") if column in frame]
+        if "epoch" in frame:
+            last = ~frame.duplicated(keys, keep="last") if keys else frame.index == frame.index[-1]
+            flagged &= last
+        values = values.mask(flagged)
     return values
 
 
 def seeds_text(count: int, band: str = "band") -> str:
     """Return the line that names what is averaged and what the band shows."""
-    return (
-        "one seed, no band" if count < 2 else f"line: mean of {count} seeds; {band}: ± 1 standard deviation"
-    )
+    return "one seed, no band" if count < 2 else f"line: mean of {count} seeds; {band}: ± 1 standard deviation"
 
 
 def decades(values: Any) -> float:

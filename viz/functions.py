@@ -121,6 +121,7 @@ def delta_against_error(
     ax: Axes | None = None,
     title: str | None = None,
     styles: Mapping[str, Mapping[str, Any]] | None = None,
+    ylabel: str = "size of the output delta, |dL/dz|",
 ) -> Axes:
     """Draw how strongly each loss corrects the output, from surely right (left) to surely wrong (right).
 
@@ -130,6 +131,7 @@ def delta_against_error(
         ax: where to draw; a new figure if left out.
         title: instead of the usual one.
         styles: from `variant_style`, by name of the loss.
+        ylabel: what `delta` is, where it is not the plain size (a share of the largest, say).
 
     Returns:
         The Axes; x runs from 1 down to 0.
@@ -166,7 +168,7 @@ def delta_against_error(
     ax.set_xlim(1.02, -0.02)
     ax.set_ylim(bottom=0)
     ax.set_xlabel("probability given to the right class")
-    ax.set_ylabel("size of the output delta, |dL/dz|")
+    ax.set_ylabel(ylabel)
     for text, place, side in (("surely right", 0.01, "left"), ("surely wrong", 0.99, "right")):
         beside(ax, text, (place, 0), (0, -27), "axes fraction", ha=side, va="top", color=MUTED)
     heading(

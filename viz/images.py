@@ -46,9 +46,7 @@ def _blank(ax: Axes) -> None:
 
 def _show_ink(ax: Axes, sheet: np.ndarray, images: np.ndarray) -> None:
     """Draw dark ink on white paper."""
-    top = (
-        255.0 if np.issubdtype(images.dtype, np.integer) else max(1.0, float(np.nanmax(images, initial=0.0)))
-    )
+    top = 255.0 if np.issubdtype(images.dtype, np.integer) else max(1.0, float(np.nanmax(images, initial=0.0)))
     ax.imshow(np.nan_to_num(sheet), cmap=INK, vmin=0.0, vmax=top, interpolation="nearest")
     _blank(ax)
 
@@ -130,13 +128,7 @@ def weight_grid(
     n = len(tiles)
     if n == 0:
         raise NeurosimError(f"count: expected at least one neuron; received {count} of {np.shape(weights)}.")
-    captions = (
-        [str(text) for text in titles]
-        if titles is not None
-        else [str(i) for i in range(n)]
-        if n > 1
-        else [""]
-    )
+    captions = [str(text) for text in titles] if titles is not None else [str(i) for i in range(n)] if n > 1 else [""]
     if len(captions) < n:
         raise NeurosimError(f"titles: expected {n}, one a neuron; received {len(captions)}.")
     if columns is None:
@@ -147,9 +139,7 @@ def weight_grid(
     cell = (page - 1.2) / columns
     head = round(0.135 / cell * (width + gap)) + 1 if captions[0] else 0  # pixels for a line of small print
     rows = -(-n // columns)
-    ax = new_axes(
-        ax, width=page, height=min(14.0, 0.75 + rows * cell * (head + height + gap) / (width + gap))
-    )
+    ax = new_axes(ax, width=page, height=min(14.0, 0.9 + rows * cell * (head + height + gap) / (width + gap)))
     sheet = mosaic(tiles, columns, gap, head)
     finite = np.abs(tiles[np.isfinite(tiles)])
     limit = float(np.quantile(finite, 0.998)) if finite.size else 0.0
@@ -163,14 +153,12 @@ def weight_grid(
     over = finite.size and float(finite.max()) > limit * 1.0001
     extend = "both" if over else "neither"
     bar = ax.figure.colorbar(picture, ax=ax, fraction=0.03, pad=0.015, aspect=30, shrink=0.9, extend=extend)
-    bar.set_label("weight (no unit): red excites, blue inhibits")
+    bar.set_label("weight (no unit)")
     bar.outline.set_visible(False)
     heading(
         ax,
-        title
-        or (
-            "What each neuron looks for: its incoming weights" if n > 1 else "Incoming weights of one neuron"
-        ),
+        title or ("What each neuron looks for: its incoming weights" if n > 1 else "Incoming weights of one neuron"),
+        "red excites, blue inhibits" + ("; one scale for all" if n > 1 else ""),
     )
     return ax
 
@@ -184,9 +172,7 @@ def _weight_tiles(weights: Any, shape: tuple[int, int]) -> np.ndarray:
     if weights.ndim == 1:
         weights = weights[:, None]
     if weights.ndim != 2 or weights.shape[0] != pixels:
-        hint = (
-            " Transpose it: one neuron a column." if weights.ndim == 2 and weights.shape[1] == pixels else ""
-        )
+        hint = " Transpose it: one neuron a column." if weights.ndim == 2 and weights.shape[1] == pixels else ""
         raise ShapeError(
             f"weights: expected ({pixels}, n) for images of {shape[0]} x {shape[1]}; received {weights.shape}."
             f"{hint or ' Pass the shape= of the input image.'}"
@@ -196,9 +182,7 @@ def _weight_tiles(weights: Any, shape: tuple[int, int]) -> np.ndarray:
 
 def _percent(share: float) -> str:
     """Return a confidence in percent that is never rounded up to certainty."""
-    return (
-        "> 99.9 %" if share > 0.999 else f"{100 * share:.1f} %" if share > 0.985 else f"{100 * share:.0f} %"
-    )
+    return "> 99.9 %" if share > 0.999 else f"{100 * share:.1f} %" if share > 0.985 else f"{100 * share:.0f} %"
 
 
 @styled
@@ -301,9 +285,7 @@ def contact_sheet(
     images = _as_images(images)
     labels = _as_labels(labels, len(images), "labels")
     if len(images) == 0 or columns < 1:
-        raise NeurosimError(
-            f"expected at least one image and one column; received {len(images)} and {columns}."
-        )
+        raise NeurosimError(f"expected at least one image and one column; received {len(images)} and {columns}.")
     classes = int(labels.max()) + 1 if class_names is None else len(class_names)
     names = _class_names(class_names, int(labels.max()) + 1)
     height, width = images.shape[1:]
@@ -318,9 +300,7 @@ def contact_sheet(
     counts = np.bincount(labels, minlength=classes)
     for label, number in enumerate(map(_thousands, counts)):
         middle = label * (height + gap) + height / 2
-        beside(
-            ax, names[label], (-1, middle), (-6, 0), ha="right", va="bottom", fontsize=9, fontweight="bold"
-        )
+        beside(ax, names[label], (-1, middle), (-6, 0), ha="right", va="bottom", fontsize=9, fontweight="bold")
         beside(ax, number, (-1, middle), (-6, -1), ha="right", va="top", fontsize=7.5, color=MUTED)
     heading(
         ax,

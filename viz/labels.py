@@ -34,9 +34,7 @@ class LineEnd(NamedTuple):
     leader: bool = True
 
 
-def spread(
-    targets: Sequence[float] | np.ndarray, gap: float, low: float = 0.0, high: float = 1.0
-) -> np.ndarray:
+def spread(targets: Sequence[float] | np.ndarray, gap: float, low: float = 0.0, high: float = 1.0) -> np.ndarray:
     """Return positions at least `gap` apart and as near to `targets` as that allows (least squares).
 
     With sorted targets t_i and p_i = q_i + i gap, the condition p_{i+1} - p_i >= gap says that q may not
@@ -99,12 +97,8 @@ def label_ends(ax: Axes, ends: Sequence[LineEnd], styles: Mapping[str, Mapping[s
         figure.dpi_scale_trans + ScaledTranslation(1, 0, ax.transAxes), ax.transAxes
     )
     look: dict[str, Any] = {"colors": "#bdbdbd", "linewidths": 0.7, "clip_on": False, "zorder": 1.5}
-    inside = [
-        [(x, y), (1.0, y)] for x, y, ok in zip(fractions[:, 0], targets, led, strict=True) if ok and x < 0.995
-    ]
-    outside = [
-        [(0.03, y), (SWATCH[0] - 0.04, p)] for y, p, ok in zip(targets, places, led, strict=True) if ok
-    ]
+    inside = [[(x, y), (1.0, y)] for x, y, ok in zip(fractions[:, 0], targets, led, strict=True) if ok and x < 0.995]
+    outside = [[(0.03, y), (SWATCH[0] - 0.04, p)] for y, p, ok in zip(targets, places, led, strict=True) if ok]
     ax.add_collection(LineCollection(inside, transform=ax.transAxes, linestyles=":", **look), autolim=False)
     ax.add_collection(LineCollection(outside, transform=gutter, **look), autolim=False)
     for end, place in zip(ends, places, strict=True):

@@ -44,17 +44,14 @@ def rate_sensitivity(
     """
     frame = with_variants(as_frame(frame, ["learning_rate", metric], "frame"))
     if not (frame["learning_rate"] > 0).all():
-        raise NeurosimError(
-            f"learning_rate: expected positive numbers; received {frame['learning_rate'].min():g}."
-        )
+        raise NeurosimError(f"learning_rate: expected positive numbers; received {frame['learning_rate'].min():g}.")
     kind = quantity(metric)
     frame["value"] = without_diverged(frame, metric) * kind.factor
     names = list(dict.fromkeys(frame["variant"]))
     styles = styles_for(names, styles)
     ax = new_axes(ax, height=max(4.4, 1.5 + 0.24 * len(names)))
     tables = {
-        name: frame[frame["variant"] == name].groupby("learning_rate")["value"].agg(["mean", "std"])
-        for name in names
+        name: frame[frame["variant"] == name].groupby("learning_rate")["value"].agg(["mean", "std"]) for name in names
     }
     means = np.concatenate([table["mean"].to_numpy() for table in tables.values()])
     low, high = zoom(means, percent=kind.percent, cut=0.3)
@@ -62,11 +59,7 @@ def rate_sensitivity(
     for name, table in tables.items():
         rates, mean, sd = table.index.to_numpy(float), table["mean"].to_numpy(), table["std"].to_numpy()
         rows = frame[frame["variant"] == name]
-        chosen = (
-            sorted(rows.loc[rows["chosen"].astype(bool), "learning_rate"].unique())
-            if "chosen" in rows
-            else []
-        )
+        chosen = sorted(rows.loc[rows["chosen"].astype(bool), "learning_rate"].unique()) if "chosen" in rows else []
         label = name + (f"  (chosen: {', '.join(f'{rate:g}' for rate in chosen)})" if chosen else "")
         style = styles[name]
         ax.plot(rates, mean, label=label, **RIM, **style)

@@ -49,9 +49,7 @@ not.
 63 shades look smooth, and keep the files of noisy weights small."""
 INK = "Greys"
 """Images of handwriting: black ink on white paper."""
-SHARE: Colormap = LinearSegmentedColormap.from_list(
-    "share", ["#ffffff", "#fdd9b0", "#f19a4e", "#c4500a", "#7f2b04"]
-)
+SHARE: Colormap = LinearSegmentedColormap.from_list("share", ["#ffffff", "#fdd9b0", "#f19a4e", "#c4500a", "#7f2b04"])
 """Shares and counts: white to dark orange, lightness falling all the way."""
 
 RIM: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.5}
@@ -172,9 +170,7 @@ def variant_style(names: Iterable[str]) -> dict[str, Style]:
         's'
     """
     if isinstance(names, str):
-        raise NeurosimError(
-            f"names: expected several names, received the one string {names!r}. Write [{names!r}]."
-        )
+        raise NeurosimError(f"names: expected several names, received the one string {names!r}. Write [{names!r}].")
     return {
         name: {
             "color": PALETTE[i % len(PALETTE)],
@@ -275,9 +271,7 @@ def _pixels(figure: Figure, dpi: int) -> np.ndarray:
     """
     raw = BytesIO()
     figure.savefig(raw, format="rgba", dpi=dpi)
-    pixels = np.frombuffer(raw.getbuffer(), np.uint8).reshape(-1, int(figure.get_figwidth() * dpi), 4)[
-        ..., :3
-    ]
+    pixels = np.frombuffer(raw.getbuffer(), np.uint8).reshape(-1, int(figure.get_figwidth() * dpi), 4)[..., :3]
     return np.minimum((pixels.astype(np.uint16) + 2) // 4 * 4, 255).astype(np.uint8)
 
 

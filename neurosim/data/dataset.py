@@ -106,9 +106,7 @@ class Dataset:
             DataError: `count` is out of range.
         """
         if not 1 <= count <= len(self):
-            raise DataError(
-                f"{self.name} {self.split}: expected 1 to {len(self):,} samples, received {count:,}"
-            )
+            raise DataError(f"{self.name} {self.split}: expected 1 to {len(self):,} samples, received {count:,}")
         rng = None if seed is None else np.random.default_rng(seed)
         return self._take(self._stratified_order(rng)[:count], self.split)
 

@@ -55,7 +55,7 @@ def load(
         >>> train.images.shape, test.images.shape
         ((10000, 28, 28), (2000, 28, 28))
     """
-    if folder is not None and not Path(folder).expanduser().is_dir():
+    if folder is not None and not os.path.isdir(os.path.expanduser(folder)):
         raise DataError(f"{os.fspath(folder)}: expected a folder to look in, there is none of that name")
     offline = offline or os.environ.get("NEUROSIM_OFFLINE", "0") not in ("", "0")
     if name == "digits":
@@ -138,12 +138,15 @@ def _checked(published: Published, source: Source, notes: list[str]) -> tuple[Da
 
 
 def _own(path: str | os.PathLike[str]) -> tuple[Dataset, Dataset]:
-    where = Path(path).expanduser().absolute()
-    if not os.fspath(path) or not where.exists():
+    where = Path(os.path.expanduser(path)).absolute()
+    if not os.fspath(path) or not os.path.exists(where):
         near = difflib.get_close_matches(str(path).lower(), NAMES, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise DataError(f"expected {', '.join(NAMES)}, or a folder or file, received {str(path)!r}{hint}")
-    source = own_source(where)
+    try:
+        source = own_source(where)
+    except OSError as error:
+        raise DataError(f"{where}: cannot be read ({error.strerror or error})") from error
     arrays = read_source(source)
     return _pair(source, arrays, *_identity(source, arrays, where.resolve().stem), [])
 
@@ -169,7 +172,7 @@ def _pair(
     else:
         train, test = train.hold_out(_HELD_OUT, np.random.default_rng(0))
         test = replace(test, split="test")
-        why = "its test file has no labels" if "t10k-images" in source.files else "it has no test part"
-        notes = [*notes, f"{len(test):,} of the training images were held out as the test set, because {why}"]
+        held = f"{len(test):,} of the training images were held out as test set: there is none with labels"
+        notes = [*notes, held]
     note = "; ".join(notes)
     return replace(train, note=note), replace(test, note=note)

@@ -46,9 +46,7 @@ def read_csv(path: Path) -> tuple[Bytes, Bytes | None]:
     label_at: int | None
     if header:
         if len(header) != columns:
-            raise DataError(
-                f"{path}, line 2: expected {len(header)} columns, as the header, received {columns}"
-            )
+            raise DataError(f"{path}, line 2: expected {len(header)} columns, as the header, received {columns}")
         label_at = next((at for at, name in enumerate(header) if name.lower() in LABEL_NAMES), None)
     else:
         label_at = None if isqrt(columns) ** 2 == columns else 0
@@ -90,9 +88,7 @@ def read_npz(path: Path) -> dict[str, Bytes]:
     try:
         with zipfile.ZipFile(path) as archive:
             if (unpacked := sum(member.file_size for member in archive.infolist())) > 8 * MAX_BYTES:
-                raise DataError(
-                    f"{path}: expected a data set, received {size:,} bytes that unpack to {unpacked:,}"
-                )
+                raise DataError(f"{path}: expected a data set, received {size:,} bytes that unpack to {unpacked:,}")
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in ("x_train", "y_train", "x_test", "y_test") if name in file}
             found = ", ".join(file.files)
@@ -135,8 +131,7 @@ def _first_fault(path: Path, skip: int) -> str:
             for at, field in enumerate(fields, 1):
                 if not (field.isascii() and field.isdigit() and len(field) < 9 and int(field) <= 255):
                     return (
-                        f"{path}, line {number}, column {at}: expected a whole number 0..255, "
-                        f"received {field[:20]!r}"
+                        f"{path}, line {number}, column {at}: expected a whole number 0..255, received {field[:20]!r}"
                     )
     return "" if columns else f"{path}: expected one image a line, received no data"
 

@@ -1,0 +1,401 @@
+"""The command line of neurosim: ``python main.py --help``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import textwrap
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+from neurosim.errors import NeurosimError
+
+DESCRIPTION = "neurosim: train a neural network on handwritten digits, and look at every neuron of it."
+EXAMPLES = """\
+examples:
+  python main.py scenario                    compare activations, losses, optimizers
+  python main.py scenario optimizers --seeds 5
+  python main.py train --data mnist          train, and save the network and its figures
+  python main.py data                        which data there are, and where
+  python main.py gradcheck                   hold backprop to central differences
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that reports a wrong command line in one line and exits with status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and where help is."""
+        if "invalid choice" in message and "command" in message:
+            from neurosim.registry import did_you_mean
+
+            name = message.split("'")[1]
+            message = f"unknown command '{name}'{did_you_mean(name, COMMANDS)} (choose from: {', '.join(COMMANDS)})"
+        fail(f"{message} (see {self.prog} --help)")
+
+
+def fail(message: str) -> NoReturn:
+    """End with one line on standard error and status 2."""
+    print(f"error: {' '.join(str(message).split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+def say(text: str = "") -> None:
+    """Print prose, wrapped to the terminal's usual 80 columns."""
+    print(textwrap.fill(text, 79) if text else "")
+
+
+# -- options ---------------------------------------------------------------------------------------------------------
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Options that say which data to use."""
+    from neurosim.data import NAMES
+
+    group = parser.add_argument_group("data")
+    group.add_argument("--data", metavar="NAME", default="auto",
+                       help=f"{', '.join(NAMES)}, or the path of your own files [auto]")
+    group.add_argument("--offline", action="store_true", help="never download")
+
+
+def add_settings(parser: argparse.ArgumentParser, **defaults: Any) -> None:
+    """An option for every setting of a run."""
+    from neurosim.settings import Settings
+
+    group = parser.add_argument_group("network and training")
+    for each in fields(Settings):
+        option = "--" + each.name.replace("_", "-")
+        default = defaults.get(each.name, each.default)
+        kind: dict[str, Any] = {"nargs": "?", "const": "yes"} if isinstance(default, bool) else {}
+        group.add_argument(option, metavar=each.metadata["metavar"], default=defaults.get(each.name), **kind,
+                           help=each.metadata["help"] + default_text(default, each.metadata["help"]))
+
+
+def default_text(default: Any, help_text: str) -> str:
+    """A default as help shows it: " [64]"; nothing where the help text says it already."""
+    if "[" in help_text or default is None:
+        return ""
+    if isinstance(default, tuple):
+        return f" [{','.join(map(str, default))}]"
+    return f" [{'no' if default is False else f'{default:g}' if isinstance(default, float) else default}]"
+
+
+def given_settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings that the command line names, checked one by one so that a message can name its option."""
+    from neurosim.settings import Settings
+
+    given = {}
+    for each in fields(Settings):
+        value = getattr(arguments, each.name, None)
+        if value is not None:
+            given[each.name] = each.metadata["read"]("--" + each.name.replace("_", "-"), value)
+    return given
+
+
+def whole(low: int) -> Any:
+    """An argument type: a whole number of at least `low`."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = low - 1
+        if number < low:
+            raise argparse.ArgumentTypeError(f"expected a whole number of at least {low}, received {text!r}")
+        return number
+
+    return read
+
+
+def load_data(arguments: argparse.Namespace, train_size: int | None = None) -> Any:
+    """Load the data asked for, and say at once which they are."""
+    from neurosim import data
+
+    train, test = data.load(arguments.data, offline=arguments.offline)
+    if train.note:
+        print("!" * 79)
+        say(train.note)
+        print("!" * 79)
+    if train_size is not None:
+        if arguments.train_size is not None and train_size > len(train):
+            raise NeurosimError(f"--train-size: expected at most {len(train):,}, all that {train.name} has, "
+                                f"received {train_size:,}")
+        train = train.subset(min(train_size, len(train)), seed=0)
+    print(f"data: {train.name}, {len(train):,} training and {len(test):,} test images", flush=True)
+    return train, test
+
+
+def figure_note(train: Any) -> str:
+    """What a figure must say of its data."""
+    return f"data: {train.name}" + (", NOT MNIST" if train.note.startswith("NOT MNIST") else "")
+
+
+def out_folder(path: str) -> Path:
+    """The folder to write to, made now: before the work, not after it.
+
+    Raises:
+        NeurosimError: it cannot be made or written to.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NeurosimError(f"--out: cannot make the folder {folder}: {error.strerror}") from None
+    if not os.access(folder, os.W_OK):
+        raise NeurosimError(f"--out: cannot write to the folder {folder}")
+    return folder
+
+
+# -- commands --------------------------------------------------------------------------------------------------------
+
+
+def add_scenario(parser: argparse.ArgumentParser) -> None:
+    """Options of `scenario`."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which scenarios [activations losses optimizers]")
+    parser.add_argument("--list", action="store_true", help="list the scenarios with their questions")
+    add_data_options(parser)
+    group = parser.add_argument_group("experiment")
+    group.add_argument("--seeds", type=whole(1), default=None, metavar="N", help="seeds a variant [3]")
+    group.add_argument("--seed", type=whole(0), default=0, metavar="N", help="the first of them [0]")
+    group.add_argument("--train-size", type=whole(10), default=None, metavar="N",
+                       help="training images [10000, or all there are]")
+    group.add_argument("--epochs", metavar="N", help="passes over them [the scenario's]")
+    group.add_argument("--batch-size", metavar="N", help="images a step [the scenario's]")
+    group.add_argument("--hidden", metavar="W,W", help="widths of the hidden layers [the scenario's]")
+    group.add_argument("--quick", action="store_true", help="a small version: 1 seed, 2,000 images, 2 epochs")
+    group.add_argument("--out", default="results", metavar="DIR", help="where to write [results]")
+
+
+def scenario(arguments: argparse.Namespace) -> None:
+    """Run scenarios: a question, a fair experiment, tables, figures and findings."""
+    from neurosim.registry import unknown
+    from scenarios import SCENARIOS, run_scenario, write_report
+    from scenarios.report import terminal_table
+
+    if arguments.list:
+        for each in SCENARIOS.values():
+            print(textwrap.fill(f"{each.name:<14}{each.question}", 79, subsequent_indent=" " * 14))
+        return
+    for name in arguments.names:
+        if name not in SCENARIOS:
+            raise unknown("scenario", name, SCENARIOS)
+    chosen = [SCENARIOS[name] for name in arguments.names or ("activations", "losses", "optimizers")]
+    overrides = given_settings(arguments)
+    seeds = arguments.seeds or (1 if arguments.quick else 3)
+    if arguments.quick:
+        overrides = {"epochs": 2} | overrides
+    folder = out_folder(arguments.out)
+    train, test = load_data(arguments, arguments.train_size or (2_000 if arguments.quick else chosen[0].train_size))
+    note = figure_note(train)
+    figures = []
+    for each in chosen:
+        print(f"\n{each.name}")
+        say(each.question)
+        results, settings = run_scenario(each, train, test, seeds=seeds, first_seed=arguments.seed,
+                                         overrides=overrides, note=note)
+        run = {"seeds": list(range(arguments.seed, arguments.seed + seeds)),
+               "command": shlex.join(["python", "main.py", *sys.argv[1:]])}
+        figures += write_report(results, settings, train, test, folder / each.name, run)
+        print("\n" + terminal_table(results) + "\n")
+        for finding in results.all_findings():
+            print(textwrap.fill(finding, 79, initial_indent="* ", subsequent_indent="  "))
+        print(f"report: {folder / each.name / 'report.md'}")
+    print("\nfigures:")
+    for path in figures:
+        print(f"  {path}")
+    if train.note:
+        say(f"Remember: {figure_note(train)}.")
+
+
+def add_plot(parser: argparse.ArgumentParser) -> None:
+    """Options of `plot`."""
+    parser.add_argument("folder", metavar="DIR", help="what `scenario` wrote, e.g. results/activations")
+
+
+def plot(arguments: argparse.Namespace) -> None:
+    """Draw the figures of an earlier scenario again from its tables, without training."""
+    from scenarios import SCENARIOS, redraw
+
+    for path in redraw(SCENARIOS, Path(arguments.folder)):
+        print(path)
+
+
+TRAIN_DEFAULTS = {"schedule": "one_cycle"}
+
+
+def add_train(parser: argparse.ArgumentParser) -> None:
+    """Options of `train`."""
+    add_data_options(parser)
+    add_settings(parser, **TRAIN_DEFAULTS)
+    group = parser.add_argument_group("run")
+    group.add_argument("--train-size", type=whole(10), metavar="N", help="training images [all]")
+    group.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of everything random [0]")
+    group.add_argument("--out", default="runs/latest", metavar="DIR", help="where to write [runs/latest]")
+    group.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Train one network; save it with its history and figures."""
+    import numpy as np
+
+    import viz
+    from neurosim import metrics
+    from neurosim.layers import Dense
+    from neurosim.settings import Settings
+    from scenarios.report import write_csv
+
+    settings = Settings(**given_settings(arguments))
+    folder = out_folder(arguments.out)
+    train, test = load_data(arguments, arguments.train_size)
+    validation = test
+    if settings.early_stopping:
+        train, validation = train.hold_out(1 / 6)
+        say(f"early stopping looks at {len(validation):,} images held out of the training set, not at the test images")
+    network = settings.network(train.images.shape[1:], len(train.class_names), arguments.seed)
+    print(network.summary(), flush=True)
+    history = network.fit(train.images, train.labels, settings.epochs, settings.batch_size,
+                          validation_data=(validation.images, validation.labels), verbose=not arguments.quiet,
+                          callbacks=settings.callbacks())
+
+    note = figure_note(train)
+    network.save(folder / "net.npz")
+    frame = history.to_frame()
+    write_csv(frame, folder / "history.csv")
+    probabilities = network.predict_proba(test.images)
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    matrix = metrics.confusion_matrix(test.labels, predicted, len(test.class_names))
+    pictures = {
+        "confusion_matrix": lambda: viz.confusion_matrix(matrix, test.class_names),
+        "mistakes": lambda: viz.mistakes(test.images, test.labels, predicted, np.clip(confidence, 0, 1),
+                                         test.class_names),
+    }
+    if len(frame):
+        pictures = {"learning_curves": lambda: viz.history_curves(frame)} | pictures
+    first = network[1]
+    if isinstance(first, Dense):
+        shape = train.images.shape[1:]
+        pictures["weights"] = lambda: viz.weight_grid(first.W, shape, min(first.n_out, 128))
+    paths = [viz.save(draw(), folder / f"{name}.png", note) for name, draw in pictures.items()]
+
+    result = network.evaluate(test.images, test.labels)
+    seconds = sum(history["seconds"])
+    print(f"\ntest accuracy {100 * result['accuracy']:.2f} %, test loss {result['loss']:.4f}, "
+          f"trained in {seconds:.1f} s ({history.stopped})")
+    for path in (folder / "net.npz", folder / "history.csv", *paths):
+        print(f"  {path}")
+    if history.stopped == "interrupted":
+        sys.exit(130)
+    if history.stopped == "diverged":
+        fail(history.message)
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Options of `data`."""
+    add_data_options(parser)
+    parser.add_argument("--preview", action="store_true", help="save a contact sheet of the images")
+    parser.add_argument("--out", default="results", metavar="DIR", help="where to save it [results]")
+
+
+def data(arguments: argparse.Namespace) -> None:
+    """Say which data were found, where, and with which checksum."""
+    from neurosim import data as datasets
+
+    name = "mnist" if arguments.data == "auto" else arguments.data
+    if name in datasets.NAMES and name != "digits":
+        print(f"looking for {name} in")
+        for place in datasets.search_path():
+            print(f"  {place}")
+        found = datasets.inspect_sources(name)
+        if not found:
+            print("found nothing there")
+        for each in found:
+            state = {True: "verified", False: "NOT what it should be", None: "no checksum known"}[each.verified]
+            print(f"{each.path}\n  {each.part}, {each.size:,} bytes, {each.problem or state}"
+                  + (f"\n  sha256 {each.sha256}" if each.sha256 else ""))
+        print()
+    train, test = datasets.load(arguments.data, offline=arguments.offline)
+    for part in (train, test):
+        print(part.describe())
+    if arguments.preview:
+        import viz
+
+        folder = out_folder(arguments.out)
+        sheet = viz.contact_sheet(train.images, train.labels, class_names=train.class_names)
+        print(f"contact sheet: {viz.save(sheet, folder / f'{train.name}.png', figure_note(train))}")
+
+
+def add_gradcheck(parser: argparse.ArgumentParser) -> None:
+    """Options of `gradcheck`."""
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of weights and samples [0]")
+
+
+def gradcheck(arguments: argparse.Namespace) -> None:
+    """Hold the gradients of every activation, loss and layer to central differences, in float64."""
+    from neurosim.gradcheck import check_everything
+
+    print(f"{'what':<48}{'relative error':>15}{'entries':>9}\n{'-' * 79}")
+    failed = count = 0
+    for kind, name, result in check_everything(arguments.seed):
+        verdict = "ok" if result.passed else "WRONG"
+        print(f"{kind + ' ' + name:<48}{result.max_relative_error:>15.1e}{result.checked:>9}  {verdict}", flush=True)
+        failed += not result.passed
+        count += 1
+    print("-" * 79)
+    print(f"{count - failed} of {count} agree with central differences to {result.tolerance:g}")
+    if failed:
+        sys.exit(1)
+
+
+COMMANDS = {
+    "scenario": (add_scenario, scenario, "python main.py scenario activations --seeds 5"),
+    "train": (add_train, train, "python main.py train --data mnist --hidden 128,64 --epochs 5 --out runs/first"),
+    "data": (add_data, data, "python main.py data --data mnist --preview"),
+    "gradcheck": (add_gradcheck, gradcheck, "python main.py gradcheck"),
+    "plot": (add_plot, plot, "python main.py plot results/activations"),
+}
+
+
+def make_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The parser; the options of a command are only made when it is that one's turn."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = Parser(prog="python main.py", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=formatter)
+    parser.add_argument("--version", action="store_true", help="print the version")
+    parsers = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    for name, (add_options, run, example) in COMMANDS.items():
+        text = (run.__doc__ or "").strip()
+        sub = parsers.add_parser(name, help=text, description=text, epilog=f"example:\n  {example}",
+                                 formatter_class=formatter, allow_abbrev=False)
+        if name == command:
+            add_options(sub)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run a command line."""
+    argv = sys.argv[1:] if argv is None else argv
+    command = next((word for word in argv if not word.startswith("-")), None)
+    parser = make_parser(command)
+    arguments = parser.parse_args(argv)
+    if arguments.version:
+        from neurosim import __version__
+
+        print(f"neurosim {__version__}")
+    elif arguments.command is None:
+        parser.print_help()
+    else:
+        try:
+            COMMANDS[arguments.command][1](arguments)
+        except NeurosimError as error:
+            fail(str(error))
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            sys.exit(130)
+        except BrokenPipeError:  # the reader, e.g. `head`, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()

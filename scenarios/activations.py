@@ -1,0 +1,59 @@
+"""Which hidden activation learns fastest, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from neurosim.activations import ACTIVATIONS
+from neurosim.settings import Settings
+
+import viz
+
+from .base import Picture, Results, Scenario, Variant, listing
+
+
+def pictures(results: Results) -> Iterator[Picture]:
+    """The functions themselves, and what reaches each layer's weights."""
+    yield Picture("functions", "Each activation f (solid) and its derivative f' (dashed). Where f' is near zero the "
+                  "neuron passes hardly any gradient on.",
+                  lambda: viz.activation_curves([ACTIVATIONS.create(name) for name in results.names]))
+    yield Picture("gradient_flow", "The size of the gradient of each layer's weights during training. Lines far apart: "
+                  "the layers learn at different speeds.", lambda: viz.gradient_flow(results.gradients))
+
+
+def findings(results: Results) -> Iterator[str]:
+    """Where the first layer's gradient is small compared with the last's, at the start of training."""
+    g = results.gradients
+    early = g[g["step"] <= g["step"].quantile(0.1)]
+    norm = early.groupby(["variant", "layer"])["norm"].mean().unstack("layer")
+    ratio = (norm[norm.columns[0]] / norm[norm.columns[-1]]).loc[results.names].dropna().sort_values()
+    if len(ratio) > 1 and ratio.iloc[0] < ratio.iloc[-1]:
+        yield (f"At the start of training the first layer's gradient is {ratio.iloc[0]:.2g} times the output layer's with "
+               f"{ratio.index[0]}, and {ratio.iloc[-1]:.2g} times with {ratio.index[-1]}: the smaller, the slower the "
+               "first layer learns.")
+    saturating = [name for name in results.names if ACTIVATIONS.create(name).range[1] <= 1.0]
+    if saturating:
+        summary = results.summary().set_index("variant")["test_accuracy_mean"]
+        rest = [name for name in results.names if name not in saturating]
+        if rest:
+            difference = 100 * (summary[rest].mean() - summary[saturating].mean())
+            yield (f"Activations without an upper bound end on average {abs(difference):.2f} points "
+                   f"{'above' if difference > 0 else 'below'} those that are bounded by 1 ({listing(saturating)}).")
+
+
+SCENARIO = Scenario(
+    name="activations",
+    question="Which hidden activation learns fastest, and why?",
+    what_to_watch=(
+        "All networks start from the same weights and see the same batches; only f differs. Compare the first epoch "
+        "rather than the last, then look at the gradient norms: an activation whose derivative is small everywhere "
+        "starves the layers near the input."),
+    variants=tuple(Variant(name, {"activation": name}) for name in (
+        "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus", "softsign",
+        "hard_tanh", "relu6", "linear")),
+    baseline="relu",
+    base=Settings(epochs=4, initializer="glorot_uniform"),
+    gradients=True,
+    pictures=pictures,
+    findings=findings,
+)

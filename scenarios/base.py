@@ -1,0 +1,278 @@
+"""What all scenarios share: a question, its variants, and what can be said about the results.
+
+A `Scenario` is a question with a fair experiment behind it.  Its `Results` are tables; everything that is said or
+drawn about a run is computed from them, so that figures and findings can be made again without training.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from neurosim.errors import DataError, NeurosimError
+from neurosim.settings import Settings
+
+METRIC = "test_accuracy"
+
+# 97.5 % quantiles of Student's t for 1 to 30 degrees of freedom; any table of statistics has them
+T_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
+         2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of the things compared: a name, and the few settings in which it differs from the base."""
+
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Picture(NamedTuple):
+    """A figure of a report: its file's name, how to read it, and how to draw it."""
+
+    name: str
+    reading: str
+    draw: Callable[[], Any]  # returns an Axes or a Figure
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A question, and the experiment that answers it.
+
+    Args:
+        name: what it is called on the command line.
+        question: one sentence.
+        what_to_watch: a few sentences for the learner, read before looking at the figures.
+        variants: what is compared.
+        baseline: the name of the variant that the others are compared with.
+        base: the settings that all variants share.
+        rate_factors: if given, every variant first searches its learning rate among these multiples of its
+            optimizer's own, on images held out of the training set.
+        gradients: whether to record the gradient norm of each layer.
+        pictures: the figures of its own, beside those that every scenario has.
+        findings: the findings of its own, likewise.
+        train_size: how many training images it uses unless told otherwise; enough to tell variants apart in about
+            a minute.
+
+    Raises:
+        NeurosimError: variants of one name, or a baseline that is none of them.
+
+    Example:
+        >>> Scenario("widths", "Do more neurons help?", "Watch the gap to 64.",
+        ...          (Variant("16", {"hidden": (16,)}), Variant("64", {"hidden": (64,)})), baseline="16")
+    """
+
+    name: str
+    question: str
+    what_to_watch: str
+    variants: tuple[Variant, ...]
+    baseline: str
+    base: Settings = field(default_factory=lambda: Settings(epochs=4))
+    rate_factors: tuple[float, ...] = ()
+    gradients: bool = False
+    pictures: Callable[[Results], Iterator[Picture]] | None = None
+    findings: Callable[[Results], Iterator[str]] | None = None
+    train_size: int = 10_000
+
+    def __post_init__(self) -> None:
+        names = [variant.name for variant in self.variants]
+        if len(set(names)) != len(names):
+            raise NeurosimError(f"scenario {self.name}: expected variants with different names, received {names}")
+        if self.baseline not in names:
+            raise NeurosimError(f"scenario {self.name}: expected its baseline to be one of {', '.join(names)}, "
+                                f"received {self.baseline!r}")
+
+
+@dataclass
+class Results:
+    """The tables of a run.
+
+    Attributes:
+        scenario: what was asked.
+        epochs: tidy, one row per variant, seed and epoch: loss, accuracy (averages over the epoch), test_loss,
+            test_accuracy (at its end), seconds, learning_rate, diverged. A run that diverged has NaN from there on.
+        gradients: variant, seed, step, layer, norm; or empty.
+        rates: the search for learning rates: variant, learning_rate, val_accuracy, chosen; or empty.
+        note: what must be said of the data wherever these results are shown.
+    """
+
+    scenario: Scenario
+    epochs: pd.DataFrame
+    gradients: pd.DataFrame = field(default_factory=pd.DataFrame)
+    rates: pd.DataFrame = field(default_factory=pd.DataFrame)
+    note: str = ""
+
+    TABLES = (("results.csv", "epochs"), ("gradients.csv", "gradients"), ("rates.csv", "rates"))
+
+    @classmethod
+    def read(cls, scenario: Scenario, folder: Path, note: str) -> Results:
+        """The tables that a run wrote to `folder`.
+
+        Raises:
+            DataError: they are not there, or cannot be read.
+        """
+        found: dict[str, Any] = {}
+        for file, name in cls.TABLES:
+            path = folder / file
+            if path.exists():
+                try:
+                    found[name] = pd.read_csv(path, dtype={"variant": str})
+                except (OSError, ValueError) as error:
+                    raise DataError(f"{path}: expected a table written by a scenario, received {error}") from None
+        if "epochs" not in found:
+            raise DataError(f"{folder}: expected the results of a scenario there, found no results.csv")
+        return cls(scenario, **found, note=note)
+
+    @property
+    def names(self) -> list[str]:
+        """The variants, in the order of the scenario."""
+        present = set(self.epochs["variant"])
+        return [variant.name for variant in self.scenario.variants if variant.name in present]
+
+    def final(self, metric: str = METRIC) -> pd.DataFrame:
+        """The metric at the end of each run: a row a seed, a column a variant; NaN where the run diverged."""
+        last = self.epochs[self.epochs["epoch"] == self.epochs["epoch"].max()]
+        return last.pivot(index="seed", columns="variant", values=metric)[self.names]
+
+    def summary(self) -> pd.DataFrame:
+        """One row a variant: mean and standard deviation over the seeds, and the paired difference from the baseline.
+
+        Columns: variant, seeds, diverged (how many seeds), test_accuracy_mean, test_accuracy_sd, test_loss_mean,
+        test_loss_sd, seconds_mean, difference (mean over the seeds of the variant minus the baseline, same seed, same
+        initial weights and batches), low and high (its 95 % interval by Student's t), verdict.
+        """
+        accuracy, loss = self.final(), self.final("test_loss")
+        seconds = self.epochs.groupby(["variant", "seed"])["seconds"].sum(min_count=1).groupby("variant").mean()
+        rows = []
+        for name in self.names:
+            difference = Difference.between(accuracy[name], accuracy[self.scenario.baseline])
+            rows.append({
+                "variant": name, "seeds": len(accuracy), "diverged": int(accuracy[name].isna().sum()),
+                "test_accuracy_mean": accuracy[name].mean(), "test_accuracy_sd": accuracy[name].std(),
+                "test_loss_mean": loss[name].mean(), "test_loss_sd": loss[name].std(),
+                "seconds_mean": seconds[name],
+                "difference": difference.mean, "low": difference.low, "high": difference.high,
+                "verdict": "baseline" if name == self.scenario.baseline else difference.verdict,
+            })
+        return pd.DataFrame(rows)
+
+    def epochs_to(self, accuracy: float, name: str) -> float:
+        """The mean over the seeds of the first epoch at whose end a variant reached a test accuracy; NaN: not all did."""
+        runs = self.epochs[self.epochs["variant"] == name]
+        first = [run.loc[run[METRIC] >= accuracy, "epoch"].min() for _, run in runs.groupby("seed")]
+        return float(np.mean(first))
+
+    def all_findings(self) -> list[str]:
+        """Sentences computed from the numbers: first what holds for every scenario, then those of this one."""
+        own = self.scenario.findings(self) if self.scenario.findings else ()
+        return [*general_findings(self), *own]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A paired difference over seeds, with the 95 % interval of its mean."""
+
+    mean: float
+    low: float
+    high: float
+
+    @classmethod
+    def between(cls, variant: pd.Series, baseline: pd.Series) -> Difference:
+        """Of two columns with a value a seed; seeds in which either diverged are left out."""
+        d = (variant - baseline).dropna().to_numpy(float)
+        if len(d) == 0:
+            return cls(math.nan, math.nan, math.nan)
+        mean = float(d.mean())
+        if len(d) == 1:
+            return cls(mean, math.nan, math.nan)
+        degrees = len(d) - 1
+        t = T_975[degrees - 1] if degrees <= len(T_975) else 1.96 + 2.4 / degrees
+        half = t * float(d.std(ddof=1)) / math.sqrt(len(d))
+        return cls(mean, mean - half, mean + half)
+
+    @property
+    def verdict(self) -> str:
+        """What the interval allows to say: "better", "worse", "within noise", "one seed" or "diverged"."""
+        if math.isnan(self.mean):
+            return "diverged"
+        if math.isnan(self.low):
+            return "one seed"
+        return "better" if self.low > 0 else "worse" if self.high < 0 else "within noise"
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """0.974 as "97.4 %"."""
+    return f"{100 * share:.{decimals}f} %"
+
+
+def listing(names: list[str]) -> str:
+    """["a", "b", "c"] as "a, b and c"."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def general_findings(results: Results) -> Iterator[str]:
+    """What can be said of any comparison: who is best, what differs from the baseline beyond noise, who diverged."""
+    summary, baseline = results.summary(), results.scenario.baseline
+    seeds = int(summary["seeds"].max())
+    ranked = summary.dropna(subset=["test_accuracy_mean"]).sort_values("test_accuracy_mean", ascending=False)
+    if len(ranked):
+        first = ranked.iloc[0]
+        spread = f" ± {percent(first.test_accuracy_sd, 2)}" if seeds > 1 else ""
+        sentence = f"Highest mean test accuracy: {first.variant}, {percent(first.test_accuracy_mean, 2)}{spread}"
+        base = summary[summary["variant"] == baseline].iloc[0]
+        if first.variant != baseline and not math.isnan(base.test_accuracy_mean):
+            sentence += f"; the baseline {baseline} has {percent(base.test_accuracy_mean, 2)}"
+        yield sentence + "."
+    for verdict, words in (("better", "Better than {b} beyond the noise of {n} seeds: {v}."),
+                           ("worse", "Worse than {b} beyond the noise of {n} seeds: {v}."),
+                           ("within noise", "No difference from {b} that {n} seeds can show: {v}."),
+                           ("one seed", "One seed cannot tell a difference from noise; run more with --seeds 3.")):
+        group = summary[summary["verdict"] == verdict]
+        if len(group):
+            yield words.format(b=baseline, n=seeds, v=listing([
+                f"{row.variant} ({100 * row.difference:+.2f} points)" for row in group.itertuples()]))
+    yield from _speed(results, ranked)
+    yield from _rates_at_the_edge(results)
+    broken = summary[summary["diverged"] > 0]
+    for row in broken.itertuples():
+        runs = results.epochs[(results.epochs["variant"] == row.variant) & results.epochs["diverged"]]
+        when = sorted(set(runs.groupby("seed")["epoch"].min()))
+        yield (f"{row.variant} diverged in {row.diverged} of {row.seeds} seeds, in epoch "
+               f"{listing([str(int(epoch)) for epoch in when])}: its loss became infinite or NaN.")
+
+
+def _rates_at_the_edge(results: Results) -> Iterator[str]:
+    """Whose chosen learning rate is the smallest or largest of those tried, so that a better one may lie beyond."""
+    edges = []
+    for name, tried in results.rates.groupby("variant", sort=False) if len(results.rates) else ():
+        rate = tried.loc[tried["chosen"], "learning_rate"].iloc[0]
+        if len(tried) > 1 and rate in (tried["learning_rate"].min(), tried["learning_rate"].max()):
+            edges.append(f"{name} ({rate:g})")
+    if edges:
+        yield f"The best learning rate lies at the edge of the range that was searched for {listing(edges)}."
+
+
+def _speed(results: Results, ranked: pd.DataFrame) -> Iterator[str]:
+    """Who reaches nine tenths of the way to the best accuracy first."""
+    if len(ranked) < 2 or results.epochs["epoch"].max() < 2:
+        return
+    chance = 0.1
+    goal = math.floor(100 * (chance + 0.9 * (ranked.iloc[0].test_accuracy_mean - chance))) / 100
+    needed = {name: results.epochs_to(goal, name) for name in ranked["variant"]}
+    arrived = {name: epochs for name, epochs in needed.items() if not math.isnan(epochs)}
+    if not arrived:
+        return
+    quickest = min(arrived.values())
+    first = [name for name, epochs in arrived.items() if epochs == quickest]
+    late = [name for name in needed if name not in arrived]
+    sentence = f"First to reach {percent(goal, 0)} test accuracy: {listing(first)}, "
+    sentence += f"after {quickest:.2g} epoch{'s' if quickest > 1 else ''}"
+    if late:
+        sentence += f"; not there in every seed by the end: {listing(late)}"
+    yield sentence + "."

@@ -1,0 +1,73 @@
+"""Cross-entropy, squared error and the rest: what the choice of loss does to learning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+import viz
+from neurosim.activations import ACTIVATIONS
+from neurosim.losses import LOSSES
+from neurosim.settings import Settings
+
+from .base import METRIC, Picture, Results, Scenario, Variant, percent
+
+CLASSES = 10
+
+
+def delta_curve(name: str) -> pd.DataFrame:
+    """The size of the right output's delta against the output that the right class gets.
+
+    The right class c gets p, the other nine share 1 - p; delta_c = dL/dz_c comes from the loss and its natural output
+    activation. Sizes are given as shares of the largest, because the learning rate makes up for a constant factor.
+    """
+    loss = LOSSES.create(name)
+    activation = ACTIVATIONS.create(loss.natural_output)
+    p = np.linspace(0.99, 0.01, 99)
+    a = np.column_stack([p, *[(1.0 - p) / (CLASSES - 1)] * (CLASSES - 1)])  # (99, 10)
+    z = {"softmax": np.log(a), "sigmoid": np.log(a / (1.0 - a))}.get(activation.key, a)
+    y = np.zeros_like(a)
+    y[:, 0] = 1.0
+    delta = np.abs(activation.vjp(z, loss.gradient(a, y))[:, 0])
+    return pd.DataFrame({"loss": name, "probability": p, "delta": delta / delta.max()})
+
+
+def pictures(results: Results) -> Iterator[Picture]:
+    """How hard each loss pushes back against a mistake."""
+    yield Picture("delta_against_error", "The push that the output of the right class gets, as a share of the largest, "
+                  "from surely right (left) to surely wrong (right). A loss whose curve falls towards the right "
+                  "corrects its worst mistakes least.",
+                  lambda: viz.delta_against_error(pd.concat([delta_curve(name) for name in results.names])))
+
+
+def findings(results: Results) -> Iterator[str]:
+    """What the surest mistakes get from each loss, and who is ahead after one epoch."""
+    pushes = {name: float(delta_curve(name)["delta"].iloc[-1]) for name in results.names}
+    weak, strong = min(pushes, key=pushes.__getitem__), max(pushes, key=pushes.__getitem__)
+    if pushes[weak] < pushes[strong]:
+        yield (f"When the right class gets an output of only 1 %, {strong} corrects it with {percent(pushes[strong], 0)} "
+               f"of its largest delta, {weak} with {percent(pushes[weak], 0)}.")
+    first = results.epochs[results.epochs["epoch"] == 1].groupby("variant")[METRIC].mean().dropna()
+    if len(first) > 1:
+        yield (f"After one epoch {first.idxmax()} is ahead with {percent(first.max())}, {first.idxmin()} last with "
+               f"{percent(first.min())}.")
+
+
+SCENARIO = Scenario(
+    name="losses",
+    question="What does the loss change: speed, final accuracy, or how hard a confident mistake is corrected?",
+    what_to_watch=(
+        "Each loss sits on its natural output: softmax for cross-entropy, sigmoids for binary cross-entropy and the "
+        "regression losses, plain sums for the hinges. Loss values of different losses cannot be compared; accuracies "
+        "can. Look at how large the output's delta is when the network is surely wrong: with squared error on a "
+        "sigmoid it vanishes there. Each loss runs at the learning rate that suits it best."),
+    variants=tuple(Variant(name, {"loss": name}) for name in (
+        "cross_entropy", "binary_cross_entropy", "mse", "mae", "huber", "hinge", "squared_hinge")),
+    baseline="cross_entropy",
+    base=Settings(epochs=4, optimizer="sgd"),
+    rate_factors=(1.0, 3.0, 10.0, 30.0, 100.0, 300.0),
+    pictures=pictures,
+    findings=findings,
+)
