@@ -130,7 +130,7 @@ def load_data(arguments: argparse.Namespace, train_size: int | None = None) -> A
 
 def figure_note(train: Any) -> str:
     """What a figure must say of its data."""
-    return f"data: {train.name}" + (", NOT MNIST" if train.note.startswith("NOT MNIST") else "")
+    return "data: built-in digits, NOT MNIST" if train.name == "digits" else f"data: {train.name}"
 
 
 def out_folder(path: str) -> Path:
@@ -206,8 +206,6 @@ def scenario(arguments: argparse.Namespace) -> None:
     print("\nfigures:")
     for path in figures:
         print(f"  {path}")
-    if train.note:
-        say(f"Remember: {figure_note(train)}.")
 
 
 def add_plot(parser: argparse.ArgumentParser) -> None:
