@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,14 +39,9 @@ def pictures(results: Results) -> Iterator[Picture]:
     yield Picture("delta_against_error", "The push that the output of the right class gets, as a share of the largest, "
                   "from surely right (left) to surely wrong (right). A loss whose curve falls towards the right "
                   "corrects its worst mistakes least.",
-                  lambda: draw_deltas(results.names))
-
-
-def draw_deltas(names: list[str]) -> Any:
-    """The curves of all losses on one pair of axes."""
-    ax = viz.delta_against_error(pd.concat([delta_curve(name) for name in names]), styles=viz.variant_style(names))
-    ax.set_ylabel("size of the output's delta |dL/dz|,\nas a share of its largest")
-    return ax
+                  lambda: viz.delta_against_error(
+                      pd.concat([delta_curve(name) for name in results.names]), styles=viz.variant_style(results.names),
+                      ylabel="size of the output's delta |dL/dz|,\nas a share of its largest"))
 
 
 def findings(results: Results) -> Iterator[str]:
