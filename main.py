@@ -11,7 +11,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
+from neurosim import __version__
 from neurosim.errors import NeurosimError
+from neurosim.registry import did_you_mean, unknown
 
 DESCRIPTION = "neurosim: train a neural network on handwritten digits, and look at every neuron of it."
 EXAMPLES = """\
@@ -29,11 +31,6 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and where help is."""
-        if "invalid choice" in message and "command" in message:
-            from neurosim.registry import did_you_mean
-
-            name = message.split("'")[1]
-            message = f"unknown command '{name}'{did_you_mean(name, COMMANDS)} (choose from: {', '.join(COMMANDS)})"
         fail(f"{message} (see {self.prog} --help)")
 
 
@@ -171,7 +168,6 @@ def add_scenario(parser: argparse.ArgumentParser) -> None:
 
 def scenario(arguments: argparse.Namespace) -> None:
     """Run scenarios: a question, a fair experiment, tables, figures and findings."""
-    from neurosim.registry import unknown
     from scenarios import SCENARIOS, run_scenario, write_report
     from scenarios.report import terminal_table
 
@@ -249,9 +245,11 @@ def train(arguments: argparse.Namespace) -> None:
     folder = out_folder(arguments.out)
     train, test = load_data(arguments, arguments.train_size)
     validation = test
-    if settings.early_stopping:
+    if settings.early_stopping or settings.schedule == "reduce_on_plateau":  # what decides must not be the test images
         train, validation = train.hold_out(1 / 6)
-        say(f"early stopping looks at {len(validation):,} images held out of the training set, not at the test images")
+        say(f"validation: {len(validation):,} images held out of the training set")
+    else:
+        print("validation: the test images; nothing is chosen by them")
     network = settings.network(train.images.shape[1:], len(train.class_names), arguments.seed)
     print(network.summary(), flush=True)
     history = network.fit(train.images, train.labels, settings.epochs, settings.batch_size,
@@ -331,7 +329,7 @@ def add_gradcheck(parser: argparse.ArgumentParser) -> None:
 
 
 def gradcheck(arguments: argparse.Namespace) -> None:
-    """Hold the gradients of every activation, loss and layer to central differences, in float64."""
+    """Hold the gradient of every activation, loss and layer to central differences."""
     from neurosim.gradcheck import check_everything
 
     print(f"{'what':<48}{'relative error':>15}{'entries':>9}\n{'-' * 79}")
@@ -356,43 +354,46 @@ COMMANDS = {
 }
 
 
-def make_parser(command: str | None = None) -> argparse.ArgumentParser:
-    """The parser; the options of a command are only made when it is that one's turn."""
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Read a command line; the options of a command are only made when it is that one's turn.
+
+    Raises:
+        NeurosimError: an unknown command or option.
+    """
+    command = next((word for word in argv if not word.startswith("-")), None)
+    if command is not None and command not in COMMANDS:
+        raise unknown("command", command, COMMANDS)
     formatter = argparse.RawDescriptionHelpFormatter
     parser = Parser(prog="python main.py", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=formatter)
-    parser.add_argument("--version", action="store_true", help="print the version")
-    parsers = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    parser.add_argument("--version", action="version", version=f"neurosim {__version__}")
+    parsers = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser, required=True)
     for name, (add_options, run, example) in COMMANDS.items():
         text = (run.__doc__ or "").strip()
         sub = parsers.add_parser(name, help=text, description=text, epilog=f"example:\n  {example}",
                                  formatter_class=formatter, allow_abbrev=False)
         if name == command:
             add_options(sub)
-    return parser
+            known = [option for action in sub._actions for option in action.option_strings]
+    arguments, rest = parser.parse_known_args(argv)
+    if rest:
+        wrong = rest[0].partition("=")[0]
+        hint = did_you_mean(wrong, known) if command and wrong.startswith("-") else ""
+        parser.error(f"expected no {wrong!r} here{hint}")
+    return arguments
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run a command line."""
-    argv = sys.argv[1:] if argv is None else argv
-    command = next((word for word in argv if not word.startswith("-")), None)
-    parser = make_parser(command)
-    arguments = parser.parse_args(argv)
-    if arguments.version:
-        from neurosim import __version__
-
-        print(f"neurosim {__version__}")
-    elif arguments.command is None:
-        parser.print_help()
-    else:
-        try:
-            COMMANDS[arguments.command][1](arguments)
-        except NeurosimError as error:
-            fail(str(error))
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)
-            sys.exit(130)
-        except BrokenPipeError:  # the reader, e.g. `head`, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    try:
+        arguments = parse((sys.argv[1:] if argv is None else argv) or ["--help"])
+        COMMANDS[arguments.command][1](arguments)
+    except NeurosimError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader, e.g. `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -21,8 +21,11 @@ T = TypeVar("T", bound="Configurable")
 
 def did_you_mean(name: object, choices: Iterable[str]) -> str:
     """Say which of `choices` is nearest to `name`: ``"; did you mean 'relu'?"``, or nothing."""
-    close = difflib.get_close_matches(str(name).lower().replace("-", "_"), list(choices), n=1, cutoff=0.5)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    written = str(name).lower()
+    close = difflib.get_close_matches(written, list(choices), n=3, cutoff=0.5)
+    if not close:
+        return ""
+    return f"; did you mean '{min(close, key=lambda choice: abs(len(choice) - len(written)))}'?"
 
 
 def unknown(kind: str, name: object, choices: Iterable[str]) -> NeurosimError:

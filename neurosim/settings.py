@@ -111,14 +111,16 @@ class Settings:
 
     hidden: tuple[int, ...] = _setting((128, 64), _widths, "widths of the hidden layers, e.g. 128,64, or none", "W,W")
     activation: str = _setting("relu", _named(ACTIVATIONS), "activation of the hidden layers", "NAME")
-    output: str | None = _setting(None, _optional(_named(ACTIVATIONS)), "activation of the output [by the loss]", "NAME")
+    output: str | None = _setting(None, _optional(_named(ACTIVATIONS)),
+                                  "activation of the output [by the loss]", "NAME")
     loss: str = _setting("cross_entropy", _named(LOSSES), "loss function", "NAME")
     optimizer: str = _setting("adam", _named(OPTIMIZERS), "optimizer", "NAME")
     learning_rate: float | None = _setting(None, _optional(_real(0.0, math.inf, open_high=True)),
                                            "learning rate, the largest of a schedule [the optimizer's own; "
                                            "twice that for one_cycle]")
     schedule: str | None = _setting(None, _optional(_named(SCHEDULES)), "learning-rate schedule over the run", "NAME")
-    initializer: str | None = _setting(None, _optional(_named(INITIALIZERS)), "weight initializer [by the activation]", "NAME")
+    initializer: str | None = _setting(None, _optional(_named(INITIALIZERS)),
+                                       "weight initializer [by the activation]", "NAME")
     epochs: int = _setting(5, _count(0), "passes over the training images", "N")
     batch_size: int | None = _setting(64, _batch_size, "images a step, or full", "N")
     dropout: float = _setting(0.0, _real(0.0, 1.0, open_high=True), "share of hidden activations dropped")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import viz
 from neurosim.activations import ACTIVATIONS
 from neurosim.settings import Settings
-
-import viz
 
 from .base import Picture, Results, Scenario, Variant, listing
 
@@ -28,9 +27,9 @@ def findings(results: Results) -> Iterator[str]:
     norm = early.groupby(["variant", "layer"])["norm"].mean().unstack("layer")
     ratio = (norm[norm.columns[0]] / norm[norm.columns[-1]]).loc[results.names].dropna().sort_values()
     if len(ratio) > 1 and ratio.iloc[0] < ratio.iloc[-1]:
-        yield (f"At the start of training the first layer's gradient is {ratio.iloc[0]:.2g} times the output layer's with "
-               f"{ratio.index[0]}, and {ratio.iloc[-1]:.2g} times with {ratio.index[-1]}: the smaller, the slower the "
-               "first layer learns.")
+        yield (f"At the start of training the first layer's gradient is {ratio.iloc[0]:.2g} times the output layer's "
+               f"with {ratio.index[0]}, and {ratio.iloc[-1]:.2g} times with {ratio.index[-1]}: the smaller, the "
+               "slower the first layer learns.")
     saturating = [name for name in results.names if ACTIVATIONS.create(name).range[1] <= 1.0]
     if saturating:
         summary = results.summary().set_index("variant")["test_accuracy_mean"]

@@ -163,7 +163,7 @@ class Results:
         return pd.DataFrame(rows)
 
     def epochs_to(self, accuracy: float, name: str) -> float:
-        """The mean over the seeds of the first epoch at whose end a variant reached a test accuracy; NaN: not all did."""
+        """The first epoch at whose end a variant reached a test accuracy, on average; NaN where not all seeds did."""
         runs = self.epochs[self.epochs["variant"] == name]
         first = [run.loc[run[METRIC] >= accuracy, "epoch"].min() for _, run in runs.groupby("seed")]
         return float(np.mean(first))
@@ -208,7 +208,7 @@ class Difference:
 
 def percent(share: float, decimals: int = 1) -> str:
     """0.974 as "97.4 %"."""
-    return f"{100 * share:.{decimals}f} %"
+    return f"{100 * share:.{decimals}f}\u00a0%"  # no line break between number and sign
 
 
 def listing(names: list[str]) -> str:

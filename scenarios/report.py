@@ -20,14 +20,15 @@ from neurosim.errors import DataError
 from neurosim.files import write_text
 from neurosim.settings import Settings
 
-from .base import METRIC, Picture, Results, Scenario, percent
+from .base import METRIC, Picture, Results, Scenario
+from .runner import SEARCH_EPOCHS
 
 
 def common_pictures(results: Results) -> Iterator[Picture]:
     """The figures of every scenario, then its own. Each variant keeps its colour and marker in all of them."""
     styles = viz.variant_style(results.names)
-    yield Picture("accuracy", "Test accuracy at the end of each epoch: the mean over the seeds, in a band of one standard "
-                  "deviation.", lambda: viz.learning_curves(results.epochs, METRIC, styles=styles))
+    yield Picture("accuracy", "Test accuracy at the end of each epoch: the mean over the seeds, in a band of one "
+                  "standard deviation.", lambda: viz.learning_curves(results.epochs, METRIC, styles=styles))
     yield Picture("loss", "Training loss, averaged over each epoch.",
                   lambda: viz.learning_curves(results.epochs, "loss", styles=styles))
     yield Picture("comparison", "Test accuracy at the end of training, a dot a seed. Where the bars of two variants "
@@ -120,15 +121,15 @@ def markdown(results: Results, settings: dict[str, Settings], train: Dataset, te
         "", "## How it was done", "",
         f"- Trained on {len(train):,} images of {train.name} ({train.source}), measured on {len(test):,} test images "
         "after each epoch. Nothing was chosen by the test images.",
-        f"- Seeds {run.get('seeds')}: for one seed all variants start from the same weights, where shapes allow, and see "
-        "the same batches in the same order. Differences are paired by seed; the interval is Student's t.",
+        f"- Seeds {run.get('seeds')}: for one seed all variants start from the same weights, where shapes allow, and "
+        "see the same batches in the same order. Differences are paired by seed; the interval is Student's t.",
         f"- The settings of {scenario.baseline}: " + ", ".join(
             f"{name} {value}" for name, value in asdict(base).items() if value is not None) + ".",
     ]
     if len(results.rates):
         lines.append("- Learning rates, each the best of "
                      f"{results.rates.groupby('variant').size().max()} on a sixth of the training images that was held "
-                     "out, after one epoch: " + ", ".join(
+                     f"out, after {SEARCH_EPOCHS} epochs: " + ", ".join(
                          f"{name} {each.learning_rate:g}" for name, each in settings.items()
                          if each.learning_rate is not None) + ".")
     lines += [f"- Made by `{run.get('command')}`. All settings: `run.json`; all numbers: `results.csv`.", ""]
@@ -145,7 +146,7 @@ def accuracy_text(row: Any) -> str:
     if row.test_accuracy_mean != row.test_accuracy_mean:
         return "diverged"
     spread = f" ± {100 * row.test_accuracy_sd:.2f}" if row.test_accuracy_sd == row.test_accuracy_sd else ""
-    return percent(row.test_accuracy_mean, 2).replace(" %", f"{spread} %")
+    return f"{100 * row.test_accuracy_mean:.2f}{spread} %"
 
 
 def difference_text(row: Any) -> str:
@@ -157,11 +158,11 @@ def difference_text(row: Any) -> str:
 
 
 def terminal_table(results: Results) -> str:
-    """The summary as a table of at most 79 columns, best first."""
+    """The summary as a table for a terminal of 80 columns, best first."""
     summary = results.summary().sort_values("test_accuracy_mean", ascending=False, na_position="last")
-    header = ("variant", "test accuracy", f"points from {results.scenario.baseline} [95 %]", "verdict")
+    header = ("variant", "test accuracy", "points from it [95 %]", "verdict")
     rows = [(row.variant, accuracy_text(row), difference_text(row), row.verdict) for row in summary.itertuples()]
     widths = [max(len(row[k]) for row in [header, *rows]) for k in range(4)]
     lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
              for row in [header, *rows]]
-    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+    return "\n".join([f"baseline: {results.scenario.baseline}", lines[0], "-" * max(map(len, lines)), *lines[1:]])

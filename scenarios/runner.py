@@ -23,7 +23,7 @@ from neurosim.training import GradientNorms
 from .base import Results, Scenario, Variant
 
 SEARCH_SEED = 1_000_003  # of the learning-rate search; far from any seed that the comparison uses
-SEARCH_EPOCHS = 1
+SEARCH_EPOCHS = 2
 HELD_OUT = 1 / 6  # of the training images, for the search
 COLUMNS = ("variant", "seed", "epoch", "loss", "accuracy", "test_loss", "test_accuracy", "seconds", "learning_rate",
            "diverged")
