@@ -25,7 +25,12 @@ def did_you_mean(name: object, choices: Iterable[str]) -> str:
     close = difflib.get_close_matches(written, list(choices), n=3, cutoff=0.5)
     if not close:
         return ""
-    return f"; did you mean '{min(close, key=lambda choice: abs(len(choice) - len(written)))}'?"
+
+    def likeness(choice: str) -> float:
+        """Two letters changing places are likelier than letters left out."""
+        return difflib.SequenceMatcher(None, written, choice).ratio() - 0.08 * abs(len(choice) - len(written))
+
+    return f"; did you mean '{max(close, key=likeness)}'?"
 
 
 def unknown(kind: str, name: object, choices: Iterable[str]) -> NeurosimError:

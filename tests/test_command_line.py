@@ -59,7 +59,8 @@ def test_no_module_of_neurosim_imports_matplotlib_viz_or_scenarios():
 
 
 def test_train_saves_the_network_its_history_and_its_figures(run, tmp_path):
-    result = run("train", "--data", "digits", "--epochs", "2", "--train-size", "500", "--hidden", "16", "--out", "first")
+    result = run("train", "--data", "digits", "--epochs", "2", "--train-size", "500", "--hidden", "16",
+                 "--out", "first")
     assert result.returncode == 0, result.stderr
     folder = tmp_path / "first"
     assert {path.name for path in folder.iterdir()} == {

@@ -58,7 +58,8 @@ def test_every_scenario_runs_one_tiny_epoch_and_reports(name, digits, tmp_path):
 def test_variants_of_a_seed_start_from_the_same_weights_and_seeds_do_not(digits):
     train, _ = digits
     base = SCENARIOS["activations"].base.change(**TINY)
-    start = {(variant.name, seed): Run(variant.name, seed, base.change(**variant.settings)).network(train).parameters.theta
+    start = {(variant.name, seed):
+                 Run(variant.name, seed, base.change(**variant.settings)).network(train).parameters.theta
              for variant in SCENARIOS["activations"].variants for seed in (0, 1)}
     for (one, two) in pairwise(variant.name for variant in SCENARIOS["activations"].variants):
         assert np.array_equal(start[one, 0], start[two, 0])
@@ -129,7 +130,8 @@ def test_the_verdict_and_the_findings_turn_round_with_the_numbers(two, variant, 
     results = made_up(two, {"a": (0.90, 0.905, 0.90), "b": variant})
     assert results.summary().set_index("variant").loc["b", "verdict"] == verdict
     findings = " ".join(results.all_findings())
-    assert {"better": "Better than a", "worse": "Worse than a", "within noise": "No difference from a"}[verdict] in findings
+    sentence = {"better": "Better than a", "worse": "Worse than a", "within noise": "No difference from a"}[verdict]
+    assert sentence in findings
     best = "b" if verdict == "better" else "a"
     assert f"Highest mean test accuracy: {best}" in findings
 
