@@ -69,7 +69,8 @@ def test_same_seed_same_bytes():
 
 def test_same_bytes_in_another_process():
     code = (
-        "import hashlib; from neurosim.data.digits import draw_digits; images, labels = draw_digits(600, seed=7);"
+        "import hashlib; from neurosim.data.digits import draw_digits;"
+        "images, labels = draw_digits(600, seed=7);"
         "print(hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest())"
     )
     for threads in ("1", "2"):
@@ -107,7 +108,7 @@ def test_wrong_numbers_are_refused(name, wrong):
     with pytest.raises(NeurosimError) as caught:
         draw_digits(**{"count": 10, name: wrong})
     message = str(caught.value)
-    assert message.startswith(f"{name}: expected a whole number of 0 or more, received {wrong!r}; give an int")
+    assert message.startswith(f"{name}: expected a whole number of 0 or more, received {wrong!r}; give")
     assert "\n" not in message
 
 
@@ -143,7 +144,8 @@ def test_ink_is_spread_as_in_mnist(drawn):
     changes = sum(np.abs(np.diff(images, axis=axis)).sum(axis=(1, 2)) for axis in (1, 2))
     assert np.median(2 * ink / changes) == pytest.approx(1.97, rel=0.05)  # width of the strokes
     assert (images.max(axis=(1, 2)) > 0.8).all()
-    assert ((images > 0.02) & (images < 0.98)).sum(axis=(1, 2)).mean() == pytest.approx(89, rel=0.15)  # grey rims
+    grey = ((images > 0.02) & (images < 0.98)).sum(axis=(1, 2))
+    assert grey.mean() == pytest.approx(89, rel=0.15)  # the rims
 
 
 def test_ones_have_the_least_ink_and_noughts_the_most(drawn):

@@ -3,7 +3,7 @@
 MNIST has to be found or downloaded, and a classroom without a network has neither.  This module *draws* an
 MNIST-like data set instead.  Nothing is shipped but a table of pen strokes, and any number of images comes
 out of one seed.  They are meant to be close to MNIST (a small network trained on nothing else reads nine in
-ten of MNIST's images) and hard enough to teach with (it misreads one in twenty of the drawn ones).
+ten of MNIST's images) and hard enough to teach with (it misreads one in thirty of the drawn ones).
 
 How the images are drawn, a chunk of them at once at every step:
 
@@ -16,8 +16,9 @@ How the images are drawn, a chunk of them at once at every step:
 5. **Ink** (`_ink`).  A pixel's grey is its distance from the pen's path, held against the pen's radius.
 6. **Place** (`_place`).  As in MNIST, the box goes where the centre of mass is the middle of the 28x28 field.
 
-The strokes were written by hand.  The constants were set so that ink, stroke width, slant and proportions are
-spread as in MNIST's *training* images; its test images had no part in it, and no pixel of MNIST is in here.
+The strokes were written by hand, by someone who looked at MNIST's *training* images, and the constants were
+set so that ink, stroke width, slant and proportions are spread as in those.  MNIST's test images had no part
+in it, and no pixel of MNIST is in here.
 """
 
 from __future__ import annotations
@@ -171,15 +172,16 @@ def draw_digits(count: int, seed: int = 0) -> tuple[Uint8, Uint8]:
 
     Args:
         count: How many images, 0 or more; about 10,000 a second.
-        seed: Chooses the images.  The same count and seed give the same images, byte for byte; the first
-            images of a larger count are others.
+        seed: Chooses the images, 0 or more.  The same count and seed give the same images, byte for byte
+            (another processor or version of NumPy may round a grey differently); the first images of a
+            larger count are others.
 
     Returns:
         ``(images, labels)``, new arrays: images (count, 28, 28) uint8, from 0, paper, to 255, ink; labels
         (count,) uint8, from 0 to 9, all digits equally often up to rounding, in random order.
 
     Raises:
-        NeurosimError: `count` is not a whole number of 0 or more, or `seed` is none.
+        NeurosimError: `count` or `seed` is not a whole number of 0 or more.
 
     Example:
         >>> images, labels = draw_digits(1000, seed=0)
@@ -288,14 +290,15 @@ def _write(labels: Uint8, rng: np.random.Generator) -> Float32:
 def _bend(path: Float32, rng: np.random.Generator) -> Float32:
     """Bend each path, (n, PATH_POINTS, 2), by a smooth random field; then stretch, slant and turn it.
 
-    The field is a sum of waves cos(i pi x) cos(j pi y) with random amplitudes; those of fast waves are small.
+    The field is a sum of waves cos(i pi x) cos(j pi y), 0 <= i, j < WAVES, with random amplitudes whose
+    standard deviation is WARP / sqrt(i^2 + j^2).
     """
     n = len(path)
-    frequency = np.arange(WAVES, dtype=np.float32)
-    size = np.hypot(frequency[:, None], frequency)  # (WAVES, WAVES)
-    size[0, 0] = np.inf  # the wave that moves everything alike has no effect on the image
-    strength = (WARP / size).astype(np.float32).reshape(-1, 1)  # (WAVES * WAVES, 1)
-    cosine = np.cos(np.float32(np.pi) * frequency * path[..., None])  # (n, PATH_POINTS, 2, WAVES)
+    wave = np.arange(WAVES, dtype=np.float32)
+    frequency = np.hypot(wave[:, None], wave)  # (WAVES, WAVES)
+    frequency[0, 0] = np.inf  # what moves all points alike has no effect on the image
+    strength = WARP / frequency.reshape(-1, 1)  # (WAVES * WAVES, 1)
+    cosine = np.cos(np.float32(np.pi) * wave * path[..., None])  # (n, PATH_POINTS, 2, WAVES)
     waves = cosine[:, :, 0, :, None] * cosine[:, :, 1, None, :]  # (n, PATH_POINTS, WAVES, WAVES)
     push = strength * rng.standard_normal((n, WAVES * WAVES, 2), dtype=np.float32)
     bent: Float32 = path + waves.reshape(n, PATH_POINTS, -1) @ push
@@ -304,8 +307,8 @@ def _bend(path: Float32, rng: np.random.Generator) -> Float32:
     one, zero, cos, sin = np.ones(n), np.zeros(n), np.cos(turn), np.sin(turn)
     lean = np.array([[stretch, zero], [-slant, one]]).transpose(2, 0, 1)  # (n, 2, 2): for rows (x, y)
     rotate = np.array([[cos, sin], [-sin, cos]]).transpose(2, 0, 1)
-    leaning: Float32 = bent @ (lean @ rotate).astype(np.float32)
-    return leaning
+    turned: Float32 = bent @ (lean @ rotate).astype(np.float32)
+    return turned
 
 
 def _fit(path: Float32, rng: np.random.Generator) -> tuple[Float32, Float32]:
@@ -343,7 +346,8 @@ def _ink(path: Float32, radius: Float32, rng: np.random.Generator) -> Float32:
     for across_one, down_one in zip(across, down, strict=True):
         np.add(down_one[:, None, :], across_one, out=here)
         np.minimum(nearest, here, out=nearest)
-    depth = radius - np.sqrt(np.maximum(nearest + np.square(radius), 0.0))  # in pixels; 0 on the ink's rim
+    # sqrt(d^2 - r^2 + radius^2) is the distance to the path of a pen with even pressure that has this rim.
+    depth = radius - np.sqrt(np.maximum(nearest + np.square(radius), 0.0))  # in pixels; 0 on the rim
     grey: Float32 = np.clip(depth / np.float32(EDGE) + np.float32(0.5), 0.0, 1.0)
     return grey
 

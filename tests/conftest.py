@@ -1,0 +1,78 @@
+"""What several test modules share: a small problem, and a network for it."""
+
+import contextlib
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import neurosim as ns
+
+
+@pytest.fixture
+def blobs():
+    """Three well-separated clouds in five dimensions: x (90, 5) float64, y (90,) class indices."""
+    rng = np.random.default_rng(3)
+    y = np.repeat(np.arange(3), 30)
+    centres = rng.normal(scale=2.0, size=(3, 5))
+    order = rng.permutation(90)
+    return (centres[y] + rng.normal(size=(90, 5)))[order], y[order]
+
+
+@pytest.fixture
+def make_net():
+    """A function that makes a small network for `blobs`: 5 -> 8 -> 6 -> 3."""
+
+    def make(*, activation="tanh", hidden=None, output="softmax", n_in=5, n_out=3, **settings):
+        if hidden is None:
+            hidden = [ns.Dense(8, activation), ns.Dense(6, activation)]
+        return ns.Network([ns.Input(n_in), *hidden, ns.Dense(n_out, output)], **{"seed": 1} | settings)
+
+    return make
+
+
+@pytest.fixture
+def full_net(make_net):
+    """A function that makes a network with every kind of layer and an optimizer with moments, schedule and scalars."""
+
+    def make(**settings):
+        return make_net(hidden=[ns.Dense(8), ns.BatchNorm("relu"), ns.Dropout(0.3), ns.Dense(6, "tanh")],
+                        **{"optimizer": ns.Nadam(ns.Cosine(0.01, steps=200)), "regularizer": "l2"} | settings)
+
+    return make
+
+
+@pytest.fixture
+def peak_memory():
+    """A function (call, repeats) -> the most bytes that were allocated at once during repeated calls."""
+
+    def measure(call, repeats=3):
+        call()
+        tracemalloc.start()
+        try:
+            call()
+            before = tracemalloc.get_traced_memory()[0]
+            tracemalloc.reset_peak()
+            for _ in range(repeats):
+                call()
+            return tracemalloc.get_traced_memory()[1] - before
+        finally:
+            tracemalloc.stop()
+
+    return measure
+
+
+@pytest.fixture
+def one_line():
+    """A context manager: a block that has to raise a NeurosimError whose message is one line and has these words."""
+
+    @contextlib.contextmanager
+    def expect(*words, error=ns.NeurosimError):
+        with pytest.raises(error) as caught:
+            yield caught
+        message = str(caught.value)
+        assert "\n" not in message and len(message) < 400, message
+        for word in words:
+            assert word in message, f"{word!r} not in {message!r}"
+
+    return expect
