@@ -11,7 +11,8 @@ Every activation, loss, initializer, optimizer, schedule, regularizer and layer 
 registry: ``ns.Adam`` is ``ns.OPTIMIZERS["adam"]``.
 """
 
-from . import data
+from typing import TYPE_CHECKING, Any
+
 from .activations import (
     ACTIVATIONS,
     ELU,
@@ -32,7 +33,6 @@ from .activations import (
     Tanh,
 )
 from .errors import DataError, NeurosimError, OutOfRangeError, ShapeError
-from .gradcheck import GradientCheck, check_gradients
 from .history import History
 from .initializers import (
     INITIALIZERS,
@@ -71,6 +71,7 @@ from .optimizers import (
     RMSProp,
 )
 from .parameters import FlatParameters
+from .registry import did_you_mean
 from .regularizers import L1, L2, REGULARIZERS, Regularizer
 from .schedules import (
     SCHEDULES,
@@ -84,6 +85,29 @@ from .schedules import (
     StepDecay,
     WarmUp,
 )
-from .training import Callback, EarlyStopping, GradientNorms, fit
+
+if TYPE_CHECKING:
+    from . import data
+    from .gradcheck import GradientCheck, check_gradients
+    from .training import Callback, EarlyStopping, GradientNorms, fit
 
 __version__ = "0.1.0"
+
+# what not everyone needs is imported when it is first asked for, so that importing neurosim is quick
+_LATER = {"data": "data", "GradientCheck": "gradcheck", "check_gradients": "gradcheck", "Callback": "training",
+          "EarlyStopping": "training", "GradientNorms": "training", "fit": "training"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is in `_LATER` at first use."""
+    if name not in _LATER:
+        raise AttributeError(f"module 'neurosim' has no attribute {name!r}{did_you_mean(name, __dir__())}")
+    from importlib import import_module
+
+    module = import_module(f".{_LATER[name]}", __name__)
+    value = globals()[name] = module if name == _LATER[name] else getattr(module, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
