@@ -70,7 +70,7 @@ SCENARIO = Scenario(
         "cross_entropy", "binary_cross_entropy", "mse", "mae", "huber", "hinge", "squared_hinge")),
     baseline="cross_entropy",
     base=Settings(epochs=4),
-    rate_factors=(0.3, 1.0, 3.0, 10.0),
+    rate_factors=(0.3, 1.0, 3.0, 10.0, 30.0),
     pictures=pictures,
     findings=findings,
 )

@@ -48,7 +48,7 @@ SCENARIO = Scenario(
     variants=tuple(Variant(name, {"optimizer": name}) for name in OPTIMIZERS),
     baseline="sgd",
     base=Settings(epochs=4),
-    rate_factors=(0.1, 0.3, 1.0, 3.0, 10.0),
+    rate_factors=(0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
     pictures=pictures,
     findings=findings,
 )

@@ -11,7 +11,8 @@ KEYS = list(INITIALIZERS)
 RANDOM = [key for key in KEYS if key not in ("zeros", "constant")]
 SHAPES = [(300, 200), (200, 300), (784, 64)]
 VARIANCE = {  # key -> variance for (n_in, n_out)
-    "glorot_uniform": lambda n_in, n_out: 2.0 / (n_in + n_out), "glorot_normal": lambda n_in, n_out: 2.0 / (n_in + n_out),
+    "glorot_uniform": lambda n_in, n_out: 2.0 / (n_in + n_out),
+    "glorot_normal": lambda n_in, n_out: 2.0 / (n_in + n_out),
     "he_uniform": lambda n_in, n_out: 2.0 / n_in, "he_normal": lambda n_in, n_out: 2.0 / n_in,
     "lecun_uniform": lambda n_in, n_out: 1.0 / n_in, "lecun_normal": lambda n_in, n_out: 1.0 / n_in,
     "normal": lambda n_in, n_out: 0.05**2, "uniform": lambda n_in, n_out: 0.05**2 / 3.0,
@@ -83,7 +84,8 @@ def test_zeros_and_constant_are_what_they_say():
 @pytest.mark.parametrize("key", RANDOM)
 def test_one_instance_never_gives_two_layers_the_same_weights(key):
     one = INITIALIZERS[key]()
-    net = ns.Network([ns.Input(6), *(ns.Dense(6, "tanh", initializer=one) for _ in range(3)), ns.Dense(6, "softmax", one)])
+    hidden = [ns.Dense(6, "tanh", initializer=one) for _ in range(3)]
+    net = ns.Network([ns.Input(6), *hidden, ns.Dense(6, "softmax", one)])
     matrices = [layer.W for layer in list(net)[1:]]
     for k, W in enumerate(matrices):
         for other in matrices[k + 1:]:
