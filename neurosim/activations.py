@@ -19,8 +19,9 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from .parameters import Array
+from .parameters import Array, aligned_zeros
 from .registry import Configurable, Registry, check_number
 
 Scratch = Sequence[Array]
@@ -46,7 +47,7 @@ class Activation(Configurable, ABC):
 
     @abstractmethod
     def __call__(self, z: Array) -> Array:
-        """A = f(z). A new array, shaped like z (B, n)."""
+        """a = f(z). A new array, shaped like z (B, n)."""
 
     @abstractmethod
     def derivative(self, z: Array) -> Array:
@@ -55,6 +56,10 @@ class Activation(Configurable, ABC):
     def vjp(self, z: Array, da: Array) -> Array:
         """dL/dz = Jᵀ dL/da with the Jacobian J = da/dz, in the readable form. A new array (B, n)."""
         return da * self.derivative(z)
+
+    def make_scratch(self, capacity: int, width: int, dtype: DTypeLike) -> list[Array]:
+        """New buffers (capacity, width) for the in-place form, as many as `scratch_count` says."""
+        return [aligned_zeros((capacity, width), dtype) for _ in range(self.scratch_count)]
 
     @abstractmethod
     def forward_(self, z: Array, a: Array, scratch: Scratch) -> None:

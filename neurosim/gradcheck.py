@@ -136,7 +136,7 @@ def _kink_sides(network: Network) -> Iterator[Array]:
     """For each kink of an activation, of the loss and of the penalty, on which side of it each argument lies."""
     for layer in network:
         if isinstance(layer, _Activated):
-            for kink in layer.activation.kinks:
+            for kink in layer.function.kinks:
                 yield layer.z > kink
         if isinstance(layer, Dense) and layer.regularizer is not None and layer.regularizer.key == "l1":
             yield layer.W > 0.0

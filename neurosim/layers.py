@@ -29,11 +29,12 @@ from numpy.typing import DTypeLike
 from .activations import ACTIVATIONS, Activation
 from .errors import NeurosimError, OutOfRangeError, ShapeError
 from .initializers import INITIALIZERS, Initializer
+from .interventions import Interventions, Pace
 from .neuron import Neuron
 from .optimizers import Optimizer
 from .parameters import Array, FlatParameters, aligned_zeros
 from .registry import Configurable, Registry, check_count, check_number
-from .regularizers import REGULARIZERS, Regularizer, limit_norms_
+from .regularizers import L2, REGULARIZERS, Regularizer, limit_norms_
 
 
 class ParameterView:
@@ -83,6 +84,7 @@ class Layer(Configurable, ABC):
     state_names: ClassVar[tuple[str, ...]] = ()  # arrays that are kept with the weights but not trained
 
     index: int = -1
+    is_output: bool = False
     n_in: int = 0
     n_out: int = 0
     batch_size: int = 0
@@ -293,6 +295,7 @@ class _Activated(Layer):
     """A layer that computes z in some way and then a = f(z)."""
 
     activation: Activation
+    function: Activation  # what is run: the activation, unless single neurons have another
     scratch: Sequence[Array]  # (B, n_out) each: what the activation keeps between forward and backward
 
     def use(self, batch_size: int) -> None:
@@ -300,21 +303,24 @@ class _Activated(Layer):
         self.scratch = [full[:batch_size] for full in self._full_scratch]
 
     def reserve(self, capacity: int) -> None:
-        self._full_scratch = [
-            aligned_zeros((capacity, self.n_out), self.dtype) for _ in range(self.activation.scratch_count)
-        ]
+        self.function = self.wanted_function()
+        self._full_scratch = self.function.make_scratch(capacity, self.n_out, self.dtype)
         super().reserve(capacity)
+
+    def wanted_function(self) -> Activation:
+        """What has to be run for all neurons."""
+        return self.activation
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        return {name: value for name, value in state.items() if name not in ("scratch", "_full_scratch")}
+        return {name: value for name, value in state.items() if name not in ("scratch", "_full_scratch", "function")}
 
     def activate_(self) -> None:
-        """A = f(z)."""
-        self.activation.forward_(self.z, self.a, self.scratch)
+        """a = f(z)."""
+        self.function.forward_(self.z, self.a, self.scratch)
 
     def backward_(self) -> None:
-        self.activation.backward_(self.da, self.z, self.a, self.delta, self.scratch)
+        self.function.backward_(self.da, self.z, self.a, self.delta, self.scratch)
         self.backward_from_delta_()
 
     @abstractmethod
@@ -357,6 +363,12 @@ class Dense(_Activated):
         self.use_bias = bool(use_bias)
         self.regularizer = None if regularizer is None else REGULARIZERS.create(regularizer)
         self.max_norm = None if max_norm is None else check_number("max_norm", max_norm, 0.0, math.inf, open_low=True)
+        self.interventions = Interventions()
+        self._pace: Pace | None = None
+
+    def attach(self, parameters: FlatParameters) -> None:
+        super().attach(parameters)
+        self.intervene(self.interventions)
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         W: dict[str, tuple[int, ...]] = {"W": (self.n_in, self.n_out)}
@@ -390,14 +402,51 @@ class Dense(_Activated):
             np.dot(delta, self.W.T, out=below)  # (B, n_in)
 
     def add_penalty_gradient_(self) -> None:
-        """DW ← dW + dR/dW, if there is a regularizer."""
+        """dW ← dW + dR/dW, if there is a regularizer."""
         if self.regularizer is not None:
             self.regularizer.add_gradient_(self.W, self.dW, self._weight_scratch)
+        for j, strength in self.interventions.l2.items():
+            self.dW[:, j] += strength * self.W[:, j]
 
-    def limit_norms_(self) -> None:
-        """Bring the neurons' weight norms back within `max_norm`, if there is one."""
+    def penalty(self) -> float:
+        """What its regularizer, and those of single neurons, add to the loss."""
+        penalty = 0.0 if self.regularizer is None else self.regularizer(self.W)
+        return penalty + sum(L2(strength)(self.W[:, j]) for j, strength in self.interventions.l2.items())
+
+    def before_update_(self) -> None:
+        """Before the optimizer moves the parameters."""
+        if self._pace is not None:
+            self._pace.before_()
+
+    def after_update_(self) -> None:
+        """After it: bring weight norms back within `max_norm`, and hold back the neurons that are to be held back."""
         if self.max_norm is not None:
             limit_norms_(self.W, self.max_norm, self._weight_scratch)
+        if self._pace is not None:
+            self._pace.after_()
+
+    # -- interventions on single neurons ---------------------------------------------------------------------------
+
+    def wanted_function(self) -> Activation:
+        return self.interventions.activation(self.activation)
+
+    def intervene(self, interventions: Interventions) -> None:
+        """Replace the interventions on this layer's neurons.
+
+        Raises:
+            NeurosimError: an output of the output layer is to be changed; what it gives out belongs to the loss.
+        """
+        if self.is_output and (interventions.activations or interventions.values):
+            raise NeurosimError(f"layer {self.index} is the output layer: the activation of its neurons belongs to the "
+                                "loss and cannot be forced or exchanged; choose a neuron of a hidden layer")
+        self.interventions = interventions
+        self._pace = Pace(interventions, self.views) if interventions.frozen or interventions.factors else None
+        capacity, last = len(self._full["z"]), self.batch_size
+        kept = {name: getattr(self, name).copy() for name in self.buffers()}
+        self.reserve(capacity)
+        self.use(last)
+        for name, buffer in kept.items():
+            getattr(self, name)[...] = buffer
 
     @property
     def _weight_scratch(self) -> Array:
@@ -411,7 +460,7 @@ class Dense(_Activated):
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
         return {name: value for name, value in state.items()
-                if name != "_full_weight_scratch"}
+                if name not in ("_full_weight_scratch", "_pace")}
 
     def __repr__(self) -> str:
         wiring = f" <- {self.n_in}" if self.index >= 0 else ""

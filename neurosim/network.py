@@ -97,6 +97,7 @@ class Network:
         self.parameters = FlatParameters(
             {f"{name}{layer.index}": shape for layer in self.layers
              for name, shape in layer.parameter_shapes().items()}, self.dtype)
+        self.layers[-1].is_output = True
         for layer in self.layers:
             layer.attach(self.parameters)
         self.targets: Array = aligned_zeros((0, self.output.n_out), self.dtype)
@@ -249,10 +250,12 @@ class Network:
 
     def update_(self) -> None:
         """Move the parameters along the last gradients."""
+        dense = [layer for layer in self.layers if isinstance(layer, Dense)]
+        for layer in dense:
+            layer.before_update_()
         self._optimizer.step(self.parameters.theta, self.parameters.grad)
-        for layer in self.layers:
-            if isinstance(layer, Dense):
-                layer.limit_norms_()
+        for layer in dense:
+            layer.after_update_()
 
     def load_batch(self, x: Any, y: Any) -> None:
         """Put samples and targets into the workspaces.
@@ -298,8 +301,7 @@ class Network:
 
     def penalty(self) -> float:
         """What the regularizers add to the loss for the present weights."""
-        return sum(layer.regularizer(layer.W) for layer in self.layers
-                   if isinstance(layer, Dense) and layer.regularizer is not None)
+        return sum(layer.penalty() for layer in self.layers if isinstance(layer, Dense))
 
     def fit(self, x: Any, y: Any, epochs: int = 5, batch_size: int | None = 64, **options: Any) -> History:
         """Train. See `neurosim.training.fit` for all options."""

@@ -31,7 +31,7 @@ class Regularizer(Configurable, ABC):
 
     @abstractmethod
     def add_gradient_(self, W: Array, dW: Array, scratch: Array) -> None:
-        """DW ← dW + dR/dW. All three have the shape of W; `scratch` is overwritten."""
+        """dW ← dW + dR/dW. All three have the shape of W; `scratch` is overwritten."""
 
 
 REGULARIZERS: Registry[Regularizer] = Registry("regularizer", Regularizer)  # type: ignore[type-abstract]

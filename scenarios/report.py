@@ -46,7 +46,7 @@ def draw(results: Results, folder: Path) -> list[tuple[Picture, Path]]:
 
 def write_csv(frame: pd.DataFrame, path: Path) -> Path:
     """Write a table, whole or not at all."""
-    return write_text(path, frame.to_csv(index=False, float_format="%.6g"))
+    return write_text(path, frame.to_csv(index=False))
 
 
 def write_report(results: Results, settings: dict[str, Settings], train: Dataset, test: Dataset, folder: Path,

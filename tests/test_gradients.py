@@ -138,10 +138,10 @@ def test_gradients_in_float32_are_those_in_float64():
 
 
 def test_the_input_gradient_is_the_central_difference_where_it_is_wanted():
-    net = three_layers("tanh", "cross_entropy", "softmax")
+    first = ns.Input(5)
+    first.wants_gradient = True
+    net = ns.Network([first, ns.Dense(4, "tanh"), ns.Dense(3, "softmax")], dtype="float64")
     x, y = batch("cross_entropy", B=2)
-    net.input.wants_gradient = True
-    net.input.reserve(2)
     net.gradients(x, y)
     dx, h = net.input.da.copy(), 1e-6
     for i, j in np.ndindex(x.shape):
@@ -257,7 +257,8 @@ def test_result_as_a_frame(make_net, blobs):
 def test_check_everything_covers_every_registry_and_passes():
     results = list(check_everything())
     assert all(result.passed for _, _, result in results), [(k, n) for k, n, result in results if not result.passed]
-    names = {kind: [name for k, name, _ in results if k == kind] for kind in ("activation", "loss", "layer", "regularizer")}
+    kinds = ("activation", "loss", "layer", "regularizer")
+    names = {kind: [name for k, name, _ in results if k == kind] for kind in kinds}
     assert names["activation"] == list(ACTIVATIONS)
     assert names["loss"] == [f"{loss} on {output}" for loss, output in PAIRS]
     assert {name.split()[0] for name in names["layer"]} == set(LAYERS) - {"input"}

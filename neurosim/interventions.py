@@ -1,0 +1,230 @@
+"""Interventions: what is done to single neurons of a layer, and what a layer runs because of them.
+
+A neuron may be frozen, slowed down, silenced, clamped, given an activation or a penalty of its own.  A layer without
+interventions knows nothing of this and pays nothing.  With them it stays vectorized: neurons with the same intervention
+form a group of columns, and each group costs a few array operations, however many neurons are in it.
+
+Silencing and clamping are activations too: f(z) = value, with f'(z) = 0.  Freezing is a learning-rate factor of 0.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from .activations import ACTIVATIONS, Activation, Scratch
+from .errors import NeurosimError
+from .parameters import Array, aligned_zeros
+
+
+@dataclass
+class Interventions:
+    """The interventions on one layer, by neuron.
+
+    Attributes:
+        activations: neuron -> an activation of its own.
+        values: neuron -> the value to which its output is forced.
+        factors: neuron -> what its updates are multiplied by.
+        frozen: neurons whose weights and bias stay as they are.
+        l2: neuron -> the strength of a penalty of its own, λ/2 Σ w², on its incoming weights.
+    """
+
+    activations: dict[int, Activation] = field(default_factory=dict)
+    values: dict[int, float] = field(default_factory=dict)
+    factors: dict[int, float] = field(default_factory=dict)
+    frozen: set[int] = field(default_factory=set)
+    l2: dict[int, float] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.activations or self.values or self.factors or self.frozen or self.l2)
+
+    def config(self) -> dict[str, Any]:
+        """As JSON-ready values; `from_config` is the way back."""
+        return {
+            "activations": {str(j): activation.config() for j, activation in self.activations.items()},
+            "values": {str(j): value for j, value in self.values.items()},
+            "factors": {str(j): factor for j, factor in self.factors.items()},
+            "frozen": sorted(self.frozen),
+            "l2": {str(j): strength for j, strength in self.l2.items()},
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Interventions:
+        """The interventions that `config` describes."""
+        return cls(
+            {int(j): ACTIVATIONS.create(each) for j, each in config["activations"].items()},
+            {int(j): float(value) for j, value in config["values"].items()},
+            {int(j): float(factor) for j, factor in config["factors"].items()},
+            {int(j) for j in config["frozen"]},
+            {int(j): float(strength) for j, strength in config["l2"].items()},
+        )
+
+    def describe(self, j: int) -> list[str]:
+        """What is done to neuron j, in words."""
+        words = ["frozen"] if j in self.frozen else []
+        if j in self.factors:
+            words.append(f"learning rate times {self.factors[j]:g}")
+        if j in self.values:
+            words.append("silenced" if self.values[j] == 0.0 else f"output forced to {self.values[j]:g}")
+        if j in self.activations:
+            words.append(f"activation {self.activations[j].key} of its own")
+        if j in self.l2:
+            words.append(f"L2 {self.l2[j]:g} of its own")
+        return words
+
+    def activation(self, base: Activation) -> Activation:
+        """What the layer has to run in place of its activation: `base` itself where nothing is asked for."""
+        if not (self.activations or self.values):
+            return base
+        groups: dict[str, tuple[Activation, list[int]]] = {}
+        for j, activation in self.activations.items():
+            groups.setdefault(repr(activation), (activation, []))[1].append(j)
+        return Mixed(base, list(groups.values()), self.values)
+
+
+class Mixed(Activation):
+    """An activation that differs between the neurons of a layer.
+
+    Args:
+        base: what most neurons have.
+        groups: pairs of an activation and the neurons (columns) that have it.
+        values: neuron -> the constant that it gives out whatever z is; has precedence.
+    """
+
+    key = "mixed"
+    elementwise = False
+
+    def __init__(self, base: Activation, groups: list[tuple[Activation, list[int]]], values: dict[int, float]) -> None:
+        self.base = base
+        self.groups = [(activation, np.array(columns, np.intp)) for activation, columns in groups]
+        self.values = values
+        self._columns = np.array(list(values), np.intp)
+        self._constants = np.array(list(values.values()))
+
+    @property
+    def kinks(self) -> tuple[float, ...]:  # type: ignore[override]
+        """Those of all its parts."""
+        return tuple({kink for activation, _ in [(self.base, None), *self.groups] for kink in activation.kinks})
+
+    def __call__(self, z: Array) -> Array:
+        a = self.base(z)
+        for activation, columns in self.groups:
+            a[..., columns] = activation(z[..., columns])
+        a[..., self._columns] = self._constants
+        return a
+
+    def derivative(self, z: Array) -> Array:
+        slope = self.base.derivative(z)
+        for activation, columns in self.groups:
+            slope[..., columns] = activation.derivative(z[..., columns])
+        slope[..., self._columns] = 0.0
+        return slope
+
+    def vjp(self, z: Array, da: Array) -> Array:
+        if self.base.elementwise:
+            return super().vjp(z, da)
+        da = da.copy()
+        da[..., self._columns] = 0.0
+        return self.base.vjp(z, da)
+
+    def make_scratch(self, capacity: int, width: int, dtype: DTypeLike) -> list[Array]:
+        """Those of the base, then for each group z, a, da and delta of its columns, and its activation's own."""
+        made = self.base.make_scratch(capacity, width, dtype)
+        for activation, columns in self.groups:
+            made += [aligned_zeros((capacity, len(columns)), dtype) for _ in range(4)]
+            made += activation.make_scratch(capacity, len(columns), dtype)
+        return made
+
+    def _parts(self, scratch: Scratch) -> Any:
+        """For each group: activation, columns, its four buffers, its own scratch."""
+        at = self.base.scratch_count
+        for activation, columns in self.groups:
+            end = at + 4 + activation.scratch_count
+            yield activation, columns, scratch[at : at + 4], scratch[at + 4 : end]
+            at = end
+
+    def forward_(self, z: Array, a: Array, scratch: Scratch) -> None:
+        self.base.forward_(z, a, scratch[: self.base.scratch_count])
+        for activation, columns, (its_z, its_a, _, _), its_scratch in self._parts(scratch):
+            np.take(z, columns, axis=1, out=its_z, mode="clip")
+            activation.forward_(its_z, its_a, its_scratch)
+            a[:, columns] = its_a
+        if self.values:
+            a[:, self._columns] = self._constants
+
+    def backward_(self, da: Array, z: Array, a: Array, delta: Array, scratch: Scratch) -> None:
+        if self.values:
+            da[:, self._columns] = 0.0  # a constant passes nothing on
+        self.base.backward_(da, z, a, delta, scratch[: self.base.scratch_count])
+        for activation, columns, (its_z, its_a, its_da, its_delta), its_scratch in self._parts(scratch):
+            np.take(da, columns, axis=1, out=its_da, mode="clip")
+            activation.backward_(its_da, its_z, its_a, its_delta, its_scratch)
+            delta[:, columns] = its_delta
+        if self.values:
+            delta[:, self._columns] = 0.0
+
+
+class Pace:
+    """Holds back the updates of some neurons: kept before the update, mixed in again after it.
+
+    new ← old + factor (new - old);  a factor of 0 leaves weights and bias bit for bit as they were.
+
+    Args:
+        interventions: of the layer.
+        views: the layer's parameter views.
+    """
+
+    def __init__(self, interventions: Interventions, views: dict[str, Array]) -> None:
+        factors = interventions.factors | dict.fromkeys(interventions.frozen, 0.0)
+        self._columns = np.array(sorted(factors), np.intp)
+        W = views["W"]
+        self._factors = np.array([factors[j] for j in sorted(factors)], W.dtype)
+        self._frozen = bool((self._factors == 0.0).all())
+        self._parameters = [views[name] for name in ("W", "b") if name in views]
+        self._kept = [np.empty((*array.shape[:-1], len(self._columns)), array.dtype) for array in self._parameters]
+
+    def before_(self) -> None:
+        """Keep the parameters as they are before the update."""
+        for array, kept in zip(self._parameters, self._kept, strict=True):
+            np.take(array, self._columns, axis=-1, out=kept, mode="clip")
+
+    def after_(self) -> None:
+        """Take back what is too much of the update."""
+        for array, kept in zip(self._parameters, self._kept, strict=True):
+            if not self._frozen:
+                moving = self._factors != 0.0
+                new = array[..., self._columns[moving]]
+                kept[..., moving] += self._factors[moving] * (new - kept[..., moving])
+            array[..., self._columns] = kept
+
+
+def check_own_activation(activation: Any) -> Activation:
+    """An activation for a single neuron.
+
+    Raises:
+        NeurosimError: unknown, or one that mixes neurons (softmax).
+    """
+    created = ACTIVATIONS.create(activation)
+    if not created.elementwise:
+        raise NeurosimError(f"activation of a single neuron: expected one that looks at its own z alone, "
+                            f"received '{created.key}'")
+    return created
+
+
+def check_value(value: Any) -> float:
+    """A finite number.
+
+    Raises:
+        NeurosimError: anything else.
+    """
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise NeurosimError(f"forced output: expected a finite number, received {value!r}")
+    return number
