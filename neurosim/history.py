@@ -58,6 +58,11 @@ class History:
         vars(history).update(json.loads(text))
         return history
 
+    def _repr_html_(self) -> str:
+        from .html import history_html
+
+        return history_html(self)
+
     def __repr__(self) -> str:
         figures: dict[str, Any] = self.rows[-1] if self.rows else {}
         shown = ", ".join(f"{name} {figures[name]:.4g}" for name in

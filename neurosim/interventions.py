@@ -36,7 +36,7 @@ class Interventions:
     activations: dict[int, Activation] = field(default_factory=dict)
     values: dict[int, float] = field(default_factory=dict)
     factors: dict[int, float] = field(default_factory=dict)
-    frozen: set[int] = field(default_factory=set)
+    frozen: dict[int, bool] = field(default_factory=dict)
     l2: dict[int, float] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
@@ -59,7 +59,7 @@ class Interventions:
             {int(j): ACTIVATIONS.create(each) for j, each in config["activations"].items()},
             {int(j): float(value) for j, value in config["values"].items()},
             {int(j): float(factor) for j, factor in config["factors"].items()},
-            {int(j) for j in config["frozen"]},
+            {int(j): True for j in config["frozen"]},
             {int(j): float(strength) for j, strength in config["l2"].items()},
         )
 
@@ -157,8 +157,8 @@ class Mixed(Activation):
             a[:, self._columns] = self._constants
 
     def backward_(self, da: Array, z: Array, a: Array, delta: Array, scratch: Scratch) -> None:
-        if self.values:
-            da[:, self._columns] = 0.0  # a constant passes nothing on
+        if self.values and not self.base.elementwise:
+            da[:, self._columns] = 0.0  # a constant passes nothing on to its neighbours either
         self.base.backward_(da, z, a, delta, scratch[: self.base.scratch_count])
         for activation, columns, (its_z, its_a, its_da, its_delta), its_scratch in self._parts(scratch):
             np.take(da, columns, axis=1, out=its_da, mode="clip")

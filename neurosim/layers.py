@@ -194,6 +194,11 @@ class Layer(Configurable, ABC):
 
     # -- neurons ---------------------------------------------------------------------------------------------------
 
+    def _repr_html_(self) -> str:
+        from .html import layer_html
+
+        return layer_html(self)
+
     def __len__(self) -> int:
         return self.n_out
 

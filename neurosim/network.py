@@ -12,6 +12,7 @@ import numpy as np
 
 from .errors import DataError, NeurosimError, OutOfRangeError, ShapeError
 from .files import atomic_file
+from .interventions import Interventions
 from .layers import LAYERS, Dense, Dropout, Input, Layer, _Activated
 from .losses import LOSSES, Loss, check_pair
 from .neuron import Neuron
@@ -21,7 +22,11 @@ from .registry import check_count, check_number
 from .regularizers import REGULARIZERS, Regularizer
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .history import History
+    from .report import Comparison
+    from .trace import Trace
 
 PURPOSES = ("weights", "shuffling", "dropout", "augmentation")
 EVALUATION_BATCH = 256  # rows: the activations of a few hundred samples stay in the processor's cache
@@ -303,6 +308,46 @@ class Network:
         """What the regularizers add to the loss for the present weights."""
         return sum(layer.penalty() for layer in self.layers if isinstance(layer, Dense))
 
+    def trace(self, x: Any, y: Any) -> Trace:
+        """One sample under the microscope: every quantity of every neuron. See `neurosim.trace`.
+
+        Args:
+            x: one sample; integers are scaled by the `Input`.
+            y: its class index, or a row of n_out targets.
+
+        Returns:
+            A `Trace`; it holds copies and stays as it is when the network goes on. The network is left as it was.
+        """
+        from .trace import Trace
+
+        return Trace(self, x, y)
+
+    def report(self, x: Any, y: Any = None) -> pd.DataFrame:
+        """A report card, one row a neuron. See `neurosim.report.report_card`.
+
+        Args:
+            x: a `Dataset`, or samples (N, …).
+            y: (N,) class indices, where x are samples.
+        """
+        from .report import report_card
+
+        return report_card(self, *((x.images, x.labels) if y is None else (x, y)))
+
+    @staticmethod
+    def compare(before: Network, after: Network, x: Any, y: Any = None, later: Network | None = None) -> Comparison:
+        """What an intervention did: accuracy overall and by class, and recovery. See `neurosim.report.compare`.
+
+        Args:
+            before: the network as it was; `copy.deepcopy` keeps one.
+            after: the network with the intervention.
+            x: a `Dataset`, or samples (N, …).
+            y: (N,) class indices, where x are samples.
+            later: the network after further training.
+        """
+        from .report import compare
+
+        return compare(before, after, *((x.images, x.labels) if y is None else (x, y)), later=later)
+
     def fit(self, x: Any, y: Any, epochs: int = 5, batch_size: int | None = 64, **options: Any) -> History:
         """Train. See `neurosim.training.fit` for all options."""
         from .training import fit
@@ -367,6 +412,11 @@ class Network:
         widths = " -> ".join(str(layer.n_out) for layer in self.layers if not isinstance(layer, Dropout))
         return f"Network({widths}: {self.parameters.size:,} parameters, {self.loss.key}, {self.optimizer.key})"
 
+    def _repr_html_(self) -> str:
+        from .html import network_html
+
+        return network_html(self)
+
     def config(self) -> dict[str, Any]:
         """Everything but the numbers, JSON-ready: layers, loss, optimizer, seed, dtype."""
         return {
@@ -374,7 +424,21 @@ class Network:
             "optimizer": self.optimizer.config(),
             "regularizer": None if self.regularizer is None else self.regularizer.config(),
             "max_norm": self.max_norm, "seed": self.seed, "dtype": str(self.dtype),
+            "interventions": {str(layer.index): layer.interventions.config() for layer in self.layers
+                              if isinstance(layer, Dense) and layer.interventions},
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Network:
+        """A new network, with initial weights, from what `config` gave."""
+        settings = dict(config)
+        interventions = settings.pop("interventions", {})
+        network = cls(**settings | {"layers": [LAYERS.create(layer) for layer in settings["layers"]]})
+        for index, each in interventions.items():
+            layer = network[int(index)]
+            assert isinstance(layer, Dense)
+            layer.intervene(Interventions.from_config(each))
+        return network
 
     # -- keeping it ------------------------------------------------------------------------------------------------
 
@@ -454,7 +518,7 @@ class Network:
                 raise
             raise DataError(f"{path}: expected a network written by save(), received something else "
                             f"({error})") from None
-        network = cls(**settings | {"layers": [LAYERS.create(layer) for layer in settings["layers"]]})
+        network = cls.from_config(settings)
         expected = network.arrays()
         for name, array in arrays.items():
             known = expected.get(name)

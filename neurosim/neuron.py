@@ -6,12 +6,17 @@ be out of date and costs nothing until someone looks; writing to it changes the 
 
 from __future__ import annotations
 
+import math
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .activations import Activation
 from .errors import NeurosimError, ShapeError
+from .interventions import check_own_activation, check_value
 from .parameters import Array
+from .registry import check_number
 
 if TYPE_CHECKING:
     from .layers import Layer
@@ -108,6 +113,112 @@ class Neuron:
                         found[name + suffix] = layer.flat_view(vector, parameter)[..., self.index]
         return found
 
+    # -- interventions: each is undone exactly by its counterpart -----------------------------------------------------
+
+    def _change(self, kind: str, value: Any) -> None:
+        """Set one kind of intervention on this neuron; None takes it away."""
+        from .layers import Dense
+
+        if not isinstance(self.layer, Dense):
+            raise NeurosimError(f"the neurons of {self.layer!r} (layer {self.layer.index}) take no interventions: "
+                                "choose one of a Dense layer")
+        interventions = deepcopy(self.layer.interventions)
+        table = getattr(interventions, kind)
+        if value is None:
+            table.pop(self.index, None)
+        else:
+            table[self.index] = value
+        self.layer.intervene(interventions)
+
+    def _own(self, kind: str) -> Any:
+        """The intervention of one kind on this neuron, or None."""
+        return getattr(getattr(self.layer, "interventions", None), kind, {}).get(self.index)
+
+    @property
+    def interventions(self) -> list[str]:
+        """What is done to this neuron, in words; empty for nothing."""
+        found = getattr(self.layer, "interventions", None)
+        return found.describe(self.index) if found else []
+
+    def freeze(self) -> None:
+        """Keep weights and bias bit for bit as they are while others are trained; undone by `unfreeze`."""
+        self._change("frozen", True)
+
+    def unfreeze(self) -> None:
+        """Let training change the neuron again."""
+        self._change("frozen", None)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the neuron is frozen."""
+        return self._own("frozen") is not None
+
+    def clamp(self, value: float) -> None:
+        """Force the output to `value`, whatever comes in; undone by `restore`. A neuron of a hidden layer only."""
+        self._change("values", check_value(value))
+
+    def ablate(self, to: float | str = 0.0) -> None:
+        """Silence the neuron: force its output to 0, or with ``"mean"`` to its mean over the last batch.
+
+        Undone by `restore`. A neuron of a hidden layer only.
+
+        Raises:
+            NeurosimError: the mean is asked for before any batch, or this is an output neuron.
+        """
+        if to == "mean":
+            if self.layer.batch_size == 0:
+                raise NeurosimError("ablate to the mean: expected a batch to take the mean of, there was none yet; "
+                                    "call net.predict(x) first")
+            to = float(self.a.mean())
+        self.clamp(to)  # type: ignore[arg-type]
+
+    def restore(self) -> None:
+        """End `ablate` or `clamp`."""
+        self._change("values", None)
+
+    @property
+    def clamped(self) -> float | None:
+        """The value to which the output is forced; ``None``: it is free."""
+        value: float | None = self._own("values")
+        return value
+
+    @property
+    def learning_rate(self) -> float:
+        """What this neuron's updates are multiplied by; 1 unless set. Assigning 0 freezes it in effect."""
+        factor = self._own("factors")
+        return 1.0 if factor is None else factor
+
+    @learning_rate.setter
+    def learning_rate(self, factor: float) -> None:
+        factor = check_number("learning_rate of a neuron", factor, 0.0, math.inf, open_high=True)
+        self._change("factors", None if factor == 1.0 else factor)
+
+    @property
+    def activation(self) -> Activation:
+        """The activation of this neuron: the layer's, unless it was given its own. Assigning None takes that away."""
+        own = self._own("activations")
+        found: Activation = getattr(self.layer, "activation", None) if own is None else own
+        return found
+
+    @activation.setter
+    def activation(self, activation: str | Activation | dict[str, Any] | None) -> None:
+        self._change("activations", None if activation is None else check_own_activation(activation))
+
+    @property
+    def l2(self) -> float:
+        """The strength of this neuron's own L2 penalty, beside its layer's; 0 unless set."""
+        return self._own("l2") or 0.0
+
+    @l2.setter
+    def l2(self, strength: float) -> None:
+        strength = check_number("l2 of a neuron", strength, 0.0, math.inf, open_high=True)
+        self._change("l2", strength or None)
+
+    def _repr_html_(self) -> str:
+        from .html import neuron_html
+
+        return neuron_html(self)
+
     def __repr__(self) -> str:
         layer = self.layer
         parts = [f"Neuron {self.index} of layer {layer.index}, {layer!r}"]
@@ -118,4 +229,5 @@ class Neuron:
             parts.append(f"bias {self.bias:.3g}")
         if layer.batch_size:
             parts.append(f"mean activation {float(self.a.mean()):.3g} over the last {layer.batch_size}")
+        parts += self.interventions
         return ": ".join((parts[0], ", ".join(parts[1:]))) if parts[1:] else parts[0]

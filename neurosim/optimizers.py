@@ -28,6 +28,7 @@ from .schedules import SCHEDULES, Schedule
 BLOCK = 32_768  # elements: θ, g, two moments and a scratch of them fit the second-level cache
 
 Rate = float | Schedule | str | dict[str, Any]
+State = dict[str, Array]
 
 
 def move_average_(average: Array, x: Array, beta: float, scratch: Array) -> None:
@@ -148,6 +149,22 @@ class Optimizer(Configurable, ABC):
             self._blocks.append((*parts, *(work[: parts[0].size] for work in scratch)))
         self._theta, self._grad = theta, grad
 
+    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
+        """The arithmetic of the step just taken, in the readable form, on any part of the vectors.
+
+        Args:
+            theta: the parameters before the step.
+            grad: their gradient.
+            before: name -> their part of each state vector before the step.
+            after: the same after it.
+            rate: the learning rate of the step.
+
+        Returns:
+            Name -> new array, in the order of the algorithm; the last is "step", and θ_after = θ - step. An optimizer
+            that does not spell out its arithmetic gives nothing.
+        """
+        return {}
+
     def forget(self) -> None:
         """Back to before the first step."""
         self.t = 0
@@ -211,6 +228,9 @@ class SGD(Optimizer):
         np.multiply(grad, rate, out=scratch)
         theta -= scratch
 
+    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
+        return {"step": rate * grad}
+
 
 class _WithMomentum(Optimizer):
     """What Momentum and Nesterov share: the velocity v ← μ v + g."""
@@ -236,6 +256,9 @@ class Momentum(_WithMomentum):
         np.multiply(velocity, rate, out=scratch)
         theta -= scratch
 
+    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
+        return {"velocity": after["velocity"], "step": rate * after["velocity"]}
+
 
 @OPTIMIZERS.register("nesterov")
 class Nesterov(_WithMomentum):
@@ -251,6 +274,10 @@ class Nesterov(_WithMomentum):
         scratch += grad
         scratch *= rate
         theta -= scratch
+
+    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
+        ahead = grad + self.momentum * after["velocity"]
+        return {"velocity": after["velocity"], "look_ahead": ahead, "step": rate * ahead}
 
 
 @OPTIMIZERS.register("adagrad")
@@ -270,6 +297,10 @@ class AdaGrad(Optimizer):
         np.multiply(grad, grad, out=scratch)
         square_sum += scratch
         step_over_root_(theta, rate, grad, square_sum, self.epsilon, scratch)
+
+    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
+        square_sum = after["square_sum"]
+        return {"square_sum": square_sum, "step": rate * grad / (np.sqrt(square_sum) + self.epsilon)}
 
 
 @OPTIMIZERS.register("rmsprop")
@@ -291,6 +322,9 @@ class RMSProp(Optimizer):
     def update_(self, theta: Array, grad: Array, v: Array, scratch: Array, rate: float) -> None:
         move_average_of_square_(v, grad, self.rho, scratch)
         step_over_root_(theta, rate, grad, v, self.epsilon, scratch)
+
+    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
+        return {"v": after["v"], "step": rate * grad / (np.sqrt(after["v"]) + self.epsilon)}
 
 
 @OPTIMIZERS.register("adadelta")
@@ -322,6 +356,10 @@ class AdaDelta(Optimizer):
         d *= rate
         theta -= d
 
+    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
+        d = grad * np.sqrt(before["u"] + self.epsilon) / np.sqrt(after["v"] + self.epsilon)
+        return {"v": after["v"], "d": d, "u": after["u"], "step": rate * d}
+
 
 class _Adaptive(Optimizer):
     """What Adam and its kin share: two moments, m ← β₁ m + (1 - β₁) g and v ← β₂ v + (1 - β₂) g²."""
@@ -334,6 +372,10 @@ class _Adaptive(Optimizer):
         self.beta1 = _check_beta("beta1", beta1)
         self.beta2 = _check_beta("beta2", beta2)
         self.epsilon = _check_epsilon(epsilon)
+
+    def _corrected(self, m: Array, v: Array) -> tuple[Array, Array]:
+        """m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ), new arrays."""
+        return m / (1.0 - self.beta1**self.t), v / (1.0 - self.beta2**self.t)
 
     def _step_(self, theta: Array, m: Array, v: Array, scratch: Array, rate: float) -> None:
         """θ ← θ - η m̂ / (√v̂ + ε), with the bias corrections m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ).
@@ -365,6 +407,11 @@ class Adam(_Adaptive):
         move_average_of_square_(v, grad, self.beta2, scratch)
         self._step_(theta, m, v, scratch, rate)
 
+    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
+        m_hat, v_hat = self._corrected(after["m"], after["v"])
+        step = rate * m_hat / (np.sqrt(v_hat) + self.epsilon)
+        return {"m": after["m"], "v": after["v"], "m_hat": m_hat, "v_hat": v_hat, "step": step}
+
 
 @OPTIMIZERS.register("amsgrad")
 class AMSGrad(_Adaptive):
@@ -382,6 +429,11 @@ class AMSGrad(_Adaptive):
         move_average_of_square_(v, grad, self.beta2, scratch)
         np.maximum(v_max, v, out=v_max)
         self._step_(theta, m, v_max, scratch, rate)
+
+    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
+        m_hat, v_hat = self._corrected(after["m"], after["v_max"])
+        step = rate * m_hat / (np.sqrt(v_hat) + self.epsilon)
+        return {"m": after["m"], "v": after["v"], "v_max": after["v_max"], "m_hat": m_hat, "v_hat": v_hat, "step": step}
 
 
 @OPTIMIZERS.register("adamax")
@@ -406,6 +458,10 @@ class AdaMax(_Adaptive):
         np.divide(m, u, out=scratch)
         scratch *= rate / (1.0 - self.beta1**self.t)
         theta -= scratch
+
+    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
+        m_hat, _ = self._corrected(after["m"], after["u"])
+        return {"m": after["m"], "u": after["u"], "m_hat": m_hat, "step": rate * m_hat / after["u"]}
 
 
 @OPTIMIZERS.register("nadam")
@@ -451,6 +507,14 @@ class Nadam(_Adaptive):
         root = math.sqrt(1.0 - self.beta2**self.t)
         step_over_root_(theta, rate * root, numerator, v, self.epsilon * root, scratch)
 
+    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
+        mu, mu_next = self._mu(self.t), self._mu(self.t + 1)
+        m_ahead = ((1.0 - mu) / (1.0 - self.mu_product) * grad
+                   + mu_next / (1.0 - self.mu_product * mu_next) * after["m"])
+        _, v_hat = self._corrected(after["m"], after["v"])
+        step = rate * m_ahead / (np.sqrt(v_hat) + self.epsilon)
+        return {"m": after["m"], "v": after["v"], "m_ahead": m_ahead, "v_hat": v_hat, "step": step}
+
     def forget(self) -> None:
         super().forget()
         self.mu_product = 1.0
@@ -491,6 +555,12 @@ class AdamW(_Adaptive):
         move_average_of_square_(v, grad, self.beta2, scratch)
         self._step_(theta, m, v, scratch, rate)
 
+    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
+        m_hat, v_hat = self._corrected(after["m"], after["v"])
+        decay = rate * self.weight_decay * theta
+        step = decay + rate * m_hat / (np.sqrt(v_hat) + self.epsilon)
+        return {"decay": decay, "m": after["m"], "v": after["v"], "m_hat": m_hat, "v_hat": v_hat, "step": step}
+
 
 @OPTIMIZERS.register("lion")
 class Lion(Optimizer):
@@ -526,3 +596,8 @@ class Lion(Optimizer):
             theta *= 1.0 - rate * self.weight_decay
         theta -= direction
         move_average_(m, grad, self.beta2, scratch)
+
+    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
+        direction = np.sign(self.beta1 * before["m"] + (1.0 - self.beta1) * grad)
+        decay = rate * self.weight_decay * theta
+        return {"direction": direction, "decay": decay, "m": after["m"], "step": rate * direction + decay}

@@ -604,6 +604,18 @@ def test_an_epoch_of_fit_allocates_no_copy_of_the_data(make_net):
     assert peak < images.nbytes / 2  # targets as rows: 160 kB; one batch of pixels: 50 kB
 
 
+def test_gathering_a_batch_makes_no_second_one():
+    """np.take(out=…) buffers the whole batch unless it is told mode="clip"."""
+    x = np.zeros((6000, 100), np.float32)
+    net = ns.Network([ns.Input(100), ns.Dense(100)], loss="mse", optimizer="sgd")
+    net.fit(x, x, epochs=1, batch_size=None, verbose=False)
+    tracemalloc.start()
+    net.fit(x, x, epochs=1, batch_size=None, verbose=False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * x.nbytes  # the one copy is of the targets, for the whole run
+
+
 # --- saving --------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,382 @@
+"""The walk through a network, step by step, forwards and backwards, as an object without a terminal.
+
+A `Stepper` stands at one stage of one neuron for one sample, on a network that it can train by a sample, a batch or an
+epoch, and change by hand.  Walking changes nothing.  What does change the network can be undone, exactly: parameters,
+optimizer state, random streams, interventions and the place in the data come back bit for bit, so that the batches that
+follow are the same ones too.
+
+The prompt of ``python main.py step`` is one user of it; a notebook may be another.
+
+    stepper = ns.Stepper(net, train.images, train.labels)
+    print(stepper.next().text)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+
+from .errors import NeurosimError, OutOfRangeError, ShapeError
+from .layers import Dense
+from .network import Network
+from .neuron import Neuron
+from .parameters import Array
+from .registry import check_count, unknown
+from .schedules import Schedule
+from .trace import Check, NeuronTrace, Stage, Trace
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+STAGES = ("inputs", "weighted_sum", "activation", "output", "output_delta", "downstream", "derivative", "delta",
+          "gradients", "update", "loss_after")
+
+
+def _undoable(method: Callable[P, R]) -> Callable[P, R]:
+    """Make a method of `Stepper` that changes the network one that `undo` takes back; if it fails, it changes nothing."""
+
+    @wraps(method)
+    def changing(*arguments: P.args, **named: P.kwargs) -> R:
+        stepper: Any = arguments[0]
+        before = stepper._snapshot()
+        try:
+            result = method(*arguments, **named)
+        except BaseException:
+            stepper._restore(before)
+            raise
+        words = (method.__name__.replace("_", " "), *map(str, arguments[1:]))
+        stepper._done.append((" ".join(words), before))
+        stepper._trace = None
+        return result
+
+    return changing
+
+
+class Stepper:
+    """A place in a network, and the ways to go on from there.
+
+    Args:
+        network: what to walk through. It is trained and changed in place.
+        x: (N, …) training samples, for `batch` and `epoch`.
+        y: (N,) class indices, or (N, n_out) rows.
+        samples: ``(x, y)`` from which single samples are taken; ``None``: the training samples.
+        batch_size: of `batch` and `epoch`.
+        layer: where to begin; ``None``: at an interesting neuron.
+        neuron: likewise.
+        sample: likewise, from 0.
+
+    Attributes:
+        layer, neuron, sample: where it stands.
+        why: why it began there.
+        losses: the loss of every batch that was trained on and not undone.
+
+    Raises:
+        NeurosimError: no such sample, layer or neuron, or data that do not fit the network.
+
+    Example:
+        >>> stepper = Stepper(net, train.images, train.labels, layer=1, neuron=17)
+        >>> stepper.next(); stepper.batch(10); stepper.undo()
+    """
+
+    def __init__(self, network: Network, x: Any, y: Any, *, samples: tuple[Any, Any] | None = None,
+                 batch_size: int = 64, layer: int | None = None, neuron: int | None = None, sample: int = 0) -> None:
+        self.network = network
+        self._rows = network.input.check(x)
+        self._targets = network.check_targets(y, len(self._rows))
+        self._sample_rows, self._sample_targets = self._rows, self._targets
+        if samples is not None:
+            self._sample_rows = network.input.check(samples[0])
+            self._sample_targets = network.check_targets(samples[1], len(self._sample_rows))
+        if len(self._rows) == 0 or len(self._sample_rows) == 0:
+            raise ShapeError("stepper: expected at least one sample, received none")
+        self.batch_size = check_count("batch_size", batch_size)
+        self.losses: list[float] = []
+        self._order: Array | None = None  # of this epoch; None: an epoch is about to begin
+        self._at = 0  # the first sample of the next batch, in that order
+        self._done: list[tuple[str, dict[str, Any]]] = []
+        self._trace: Trace | None = None
+        self._stage = 0
+        self.sample = self._check_sample(sample)
+        best_layer, best, why = self.trace.interesting()
+        self.layer = best_layer if layer is None else layer
+        if neuron is None and self.layer != best_layer:
+            delta = np.abs(self.trace._flows[self.layer]["delta"]) if self._check_layer(self.layer) else []
+            best, why = int(np.argmax(delta)), f"of layer {self.layer} it has the largest |delta| for this sample"
+        self.neuron = best if neuron is None else neuron
+        self.why = "as asked for" if neuron is not None else why
+        self.neuron = self.here.index  # checks both
+
+    # -- where it stands -------------------------------------------------------------------------------------------
+
+    @property
+    def trace(self) -> Trace:
+        """The trace of the present sample in the network as it is now."""
+        if self._trace is None:
+            i = self.sample
+            self._trace = Trace(self.network, self._sample_rows[i : i + 1], self._sample_targets[i : i + 1], sample=i)
+        return self._trace
+
+    @property
+    def here(self) -> NeuronTrace:
+        """The present neuron in the present trace.
+
+        Raises:
+            OutOfRangeError: there is no such neuron.
+        """
+        return self.trace[self.layer][self.neuron]
+
+    @property
+    def subject(self) -> Neuron:
+        """The present neuron of the network itself: live."""
+        return self.network.neuron(self.layer, self.neuron)
+
+    def stage(self, top: int = 5) -> Stage:
+        """The present stage, with the `top` largest terms of each sum."""
+        return self.here.stages(top)[self._stage]
+
+    @property
+    def position(self) -> int:
+        """The number of the present stage, from 0."""
+        return self._stage
+
+    # -- walking: changes nothing ----------------------------------------------------------------------------------
+
+    def next(self, top: int = 5) -> Stage:
+        """Go to the next stage.
+
+        Raises:
+            OutOfRangeError: this was the last.
+        """
+        if self._stage == len(STAGES) - 1:
+            raise OutOfRangeError("this is the last stage: update, batch or epoch go on with training, "
+                                  "neuron and sample go elsewhere, goto inputs starts over")
+        self._stage += 1
+        return self.stage(top)
+
+    def back(self, top: int = 5) -> Stage:
+        """Go to the stage before.
+
+        Raises:
+            OutOfRangeError: this was the first.
+        """
+        if self._stage == 0:
+            raise OutOfRangeError("this is the first stage: undo takes back changes of the network")
+        self._stage -= 1
+        return self.stage(top)
+
+    def goto(self, stage: str | int, top: int = 5) -> Stage:
+        """Go to a stage, by its key or its number from 1.
+
+        Raises:
+            NeurosimError: there is no such stage.
+        """
+        if isinstance(stage, str) and stage.isdigit():
+            stage = int(stage)
+        if isinstance(stage, int):
+            if not 1 <= stage <= len(STAGES):
+                raise OutOfRangeError(f"stage: expected a number from 1 to {len(STAGES)}, received {stage}")
+            self._stage = stage - 1
+        elif stage in STAGES:
+            self._stage = STAGES.index(stage)
+        else:
+            raise unknown("stage", stage, STAGES)
+        return self.stage(top)
+
+    def go_to_neuron(self, layer: int, neuron: int) -> None:
+        """Stand at another neuron, at the same stage.
+
+        Raises:
+            NeurosimError: there is no such neuron, or it has no weights.
+        """
+        found = self.trace[layer][neuron]
+        self.layer, self.neuron = found.layer, found.index
+
+    def go_to_sample(self, sample: int) -> None:
+        """Look at another sample.
+
+        Raises:
+            OutOfRangeError: there is no such sample.
+        """
+        self.sample = self._check_sample(sample)
+        self._trace = None
+
+    def check(self) -> Check:
+        """Compare the present neuron's gradient with central differences."""
+        return self.here.check()
+
+    # -- what changes the network, and can be undone ---------------------------------------------------------------
+
+    @_undoable
+    def update(self) -> float:
+        """Apply the update that the walk shows: one step on this sample alone. Returns the loss after it."""
+        i = self.sample
+        self.network.gradients(self._sample_rows[i : i + 1], self._sample_targets[i : i + 1])
+        self.network.update_()
+        self._trace = None
+        return self.trace.loss
+
+    def batch(self, count: int = 1) -> list[float]:
+        """Train on the next `count` batches, exactly as `fit` would; each can be undone. Returns their losses."""
+        return [self._one_batch() for _ in range(check_count("batch", count))]
+
+    @_undoable
+    def epoch(self) -> list[float]:
+        """Train to the end of the epoch; undone as a whole. Returns the losses of its batches."""
+        losses = [self._train()]
+        while self._order is not None:
+            losses.append(self._train())
+        return losses
+
+    @_undoable
+    def _one_batch(self) -> float:
+        return self._train()
+
+    def _train(self) -> float:
+        """One step on the next batch."""
+        network, N = self.network, len(self._rows)
+        if self._order is None:
+            schedule = network.optimizer.learning_rate
+            if isinstance(schedule, Schedule) and schedule.steps is None and schedule._run is None:
+                schedule.begin(network.optimizer.t, -(-N // self.batch_size))
+            self._order, self._at = network.streams["shuffling"].permutation(N), 0
+        indices = self._order[self._at : self._at + self.batch_size]
+        network.use(len(indices))
+        network.input.gather(self._rows, indices)
+        np.take(self._targets, indices, axis=0, out=network.targets, mode="clip")
+        loss = network.step_()
+        if not np.isfinite(loss):
+            raise NeurosimError(f"the loss became {loss}: nothing was changed; try a smaller learning rate")
+        self._at += len(indices)
+        if self._at >= N:
+            self._order = None
+        self.losses.append(loss)
+        return loss
+
+    @_undoable
+    def set_weight(self, index: int, value: float) -> None:
+        """Write one incoming weight of the present neuron.
+
+        Raises:
+            NeurosimError: no such weight, or not a finite number.
+        """
+        weights = self.subject.weights
+        if not 0 <= index < len(weights):
+            raise OutOfRangeError(f"weight: expected a number from 0 to {len(weights) - 1}, received {index}")
+        weights[index] = _finite("weight", value)
+
+    @_undoable
+    def set_bias(self, value: float) -> None:
+        """Write the bias of the present neuron."""
+        self.subject.bias = _finite("bias", value)
+
+    @_undoable
+    def set_rate(self, value: float) -> None:
+        """Give the optimizer a constant learning rate."""
+        self.network.optimizer.learning_rate = _finite("learning rate", value)
+
+    @_undoable
+    def freeze(self) -> None:
+        """Freeze the present neuron."""
+        self.subject.freeze()
+
+    @_undoable
+    def unfreeze(self) -> None:
+        """Let it be trained again."""
+        self.subject.unfreeze()
+
+    @_undoable
+    def ablate(self, to: float | str = 0.0) -> None:
+        """Silence the present neuron; "mean": its mean over the samples (at most 1,000 of them)."""
+        if to == "mean":
+            self.network.predict(self._sample_rows[:1000])
+            to = float(np.mean(self._activations(self._sample_rows[:1000])))
+        self.subject.ablate(to)
+
+    @_undoable
+    def clamp(self, value: float) -> None:
+        """Force the present neuron's output to a value."""
+        self.subject.clamp(value)
+
+    @_undoable
+    def restore(self) -> None:
+        """End `ablate` or `clamp` of the present neuron."""
+        self.subject.restore()
+
+    @_undoable
+    def set_activation(self, name: str | None) -> None:
+        """Give the present neuron an activation of its own; None takes it away."""
+        self.subject.activation = name  # type: ignore[assignment]
+
+    def undo(self) -> str:
+        """Take back the last change; returns what it was.
+
+        Raises:
+            NeurosimError: there is nothing to undo.
+        """
+        if not self._done:
+            raise NeurosimError("nothing to undo")
+        what, before = self._done.pop()
+        self._restore(before)
+        return what.removeprefix(" one ").strip()
+
+    @property
+    def changes(self) -> list[str]:
+        """What can be undone, the last of them last."""
+        return [what.removeprefix(" one ").strip() for what, _ in self._done]
+
+    # -- helpers ---------------------------------------------------------------------------------------------------
+
+    def _activations(self, rows: Array) -> Array:
+        """The present neuron's activation for each row."""
+        found = np.empty(len(rows))
+        for where, _ in self.network._outputs(rows):
+            found[where] = self.network[self.layer].a[:, self.neuron]
+        return found
+
+    def _check_sample(self, sample: int) -> int:
+        if not 0 <= sample < len(self._sample_rows):
+            raise OutOfRangeError(f"sample: expected a number from 0 to {len(self._sample_rows) - 1}, "
+                                  f"received {sample}")
+        return sample
+
+    def _check_layer(self, layer: int) -> bool:
+        return bool(self.trace[layer])
+
+    def _snapshot(self) -> dict[str, Any]:
+        """Everything that a change may change."""
+        return {
+            "network": self.network.snapshot(),
+            "optimizer": deepcopy(self.network.optimizer.learning_rate),
+            "interventions": {layer.index: layer.interventions for layer in self.network if isinstance(layer, Dense)},
+            "place": (self._order, self._at, len(self.losses)),
+        }
+
+    def _restore(self, snapshot: dict[str, Any]) -> None:
+        self.network.optimizer.learning_rate = deepcopy(snapshot["optimizer"])
+        self.network.restore(snapshot["network"])
+        for index, interventions in snapshot["interventions"].items():
+            layer = self.network[index]
+            if isinstance(layer, Dense) and layer.interventions is not interventions:
+                layer.intervene(interventions)
+        self._order, self._at, losses = snapshot["place"]
+        del self.losses[losses:]
+        self._trace = None
+
+
+def _finite(name: str, value: Any) -> float:
+    """A finite number.
+
+    Raises:
+        NeurosimError: anything else.
+    """
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not np.isfinite(number):
+        raise NeurosimError(f"{name}: expected a finite number, received {value!r}")
+    return number

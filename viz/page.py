@@ -1,0 +1,237 @@
+"""A page of framed cells: the places of axes and text in inches, and the stage that draws each of them.
+
+Text that would leave its cell is set smaller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import SubFigure
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator
+
+from .style import DIVERGING, FAINT, INK, INK_COLOUR, MUTED, PALETTE, WIDTH, AnyFigure, beside
+from .walk import short, signed
+
+POSITIVE, NEGATIVE = DIVERGING(0.86), DIVERGING(0.14)
+ACCENT = PALETTE[1]
+MARGIN, GAP, ROW_GAP = 0.1, 0.2, 0.12
+CELL_WIDTH = (WIDTH - 2 * MARGIN - 3 * GAP) / 4
+CELL_HEIGHT = 2.2
+HEAD = 0.58
+"""What the header and its two lines of numbers take of a cell's height."""
+TOP, FOOT = 0.62, 0.26
+HEIGHT = TOP + 3 * CELL_HEIGHT + 2 * ROW_GAP + FOOT
+Box = tuple[float, float, float, float]
+"""Left, bottom, width and height, in inches from the lower left corner."""
+
+
+@dataclass
+class Cell:
+    """One panel: its frame and header, the stages that fill it, and what each of them draws."""
+
+    box: Box
+    stages: tuple[int, ...]
+    frame: Rectangle
+    header: Text
+    drawn: dict[int, list[Artist]] = field(default_factory=dict)
+
+    def show(self, stage: int) -> None:
+        """Show what stands at a stage (from 1): later things are hidden, the cell of the stage is framed."""
+        for number, artists in self.drawn.items():
+            for artist in artists:
+                artist.set_visible(number <= stage)
+        now, later = stage in self.stages, stage < min(self.stages)
+        self.header.set_color("#a8a8a8" if later else ACCENT if now else INK_COLOUR)
+        self.frame.set(edgecolor=ACCENT if now else FAINT, linewidth=2.4 if now else 0.8)
+
+
+class Page:
+    """Places axes and text by inches on a figure of any size, and remembers which stage drew them."""
+
+    def __init__(self, fig: AnyFigure, height: float) -> None:
+        self.fig = fig
+        self.height = height
+        self.cells: list[Cell] = []
+        self.to_fit: list[tuple[Text, float]] = []
+
+    def heading(self, title: str, subtitle: str) -> None:
+        """Write the title of the page, and below it a quiet line that says how to read it."""
+        room = WIDTH - 2 * MARGIN
+        self._text(MARGIN, self.height - 0.1, title, room, 11.5).set(fontweight="bold", va="top")
+        self._text(MARGIN, self.height - 0.35, subtitle, room, 8.5).set(color=MUTED, va="top")
+
+    def cell(self, row: int, column: int, stages: Sequence[int], title: str, span: int = 1) -> Cell:
+        """Draw the frame and the header of a cell."""
+        left = MARGIN + column * (CELL_WIDTH + GAP)
+        bottom = self.height - TOP - (row + 1) * CELL_HEIGHT - row * ROW_GAP
+        box = (left, bottom, span * CELL_WIDTH + (span - 1) * GAP, CELL_HEIGHT)
+        x, y, w, h = self._fractions(box)
+        place = self.fig.transSubfigure
+        frame = Rectangle((x, y), w, h, transform=place, facecolor="none", edgecolor=FAINT, linewidth=0.8, zorder=-1)
+        self.fig.add_artist(frame)
+        numbers = ", ".join(map(str, stages))
+        header = self._text(left + 0.07, bottom + CELL_HEIGHT - 0.06, f"{numbers}  {title}", box[2] - 0.12, 8.5)
+        header.set(fontweight="bold", va="top")
+        cell = Cell(box, tuple(stages), frame, header)
+        self.cells.append(cell)
+        return cell
+
+    def caption(self, cell: Cell, line: int, text: str, stage: int | None = None, color: str = MUTED) -> None:
+        """Write line 0 or 1 of the numbers under the header."""
+        left, bottom, width, height = cell.box
+        top = bottom + height - 0.25 - 0.15 * line
+        artist = self._text(left + 0.07, top, text, width - 0.12, 7.5)
+        artist.set(color=color, va="top")
+        self.keep(cell, stage, artist)
+
+    def axes(self, cell: Cell, inset: Box, stage: int | None = None) -> Axes:
+        """Return axes in the body of a cell; `inset`: left, bottom, right, top margins in inches."""
+        left, bottom, width, height = cell.box
+        west, south, east, north = inset
+        box = (left + west, bottom + south, width - west - east, height - HEAD - south - north)
+        ax = self.fig.add_axes(self._fractions(box))
+        self.keep(cell, stage, ax)
+        return ax
+
+    def line(
+        self, cell: Cell, down: float, columns: Iterable[tuple[float, str, str]], size: float = 8.0, **look: Any
+    ) -> None:
+        """Write a line of a card: (x in fractions of the cell, text, alignment), `down` inches below the head."""
+        left, bottom, width, height = cell.box
+        columns = [column for column in columns if column[1]]
+        for x, text, side in columns:
+            room = (width - 0.14) * (0.98 if len(columns) == 1 else 0.62 if len(columns) == 2 else 0.3)
+            place = left + 0.07 + x * (width - 0.14)
+            artist = self._text(place, bottom + height - HEAD - down, text, room, size)
+            artist.set(ha=side, va="top", **look)
+            self.keep(cell, None, artist)
+
+    def sign(self, cell: Cell, text: str) -> None:
+        """Write a sign in the gap to the right of a cell."""
+        left, bottom, width, height = cell.box
+        artist = self._text(left + width + GAP / 2, bottom + height / 2, text, GAP, 11)
+        artist.set(ha="center", va="center", color=MUTED)
+        self.keep(cell, None, artist)
+
+    def fit(self) -> None:
+        """Set smaller what is wider than its place."""
+        figure = self.fig.figure if isinstance(self.fig, SubFigure) else self.fig
+        scale = self.fig.bbox.width / WIDTH  # pixels an inch of the design
+        renderer = figure._get_renderer()  # type: ignore[union-attr]
+        for text, room in self.to_fit:
+            wide = text.get_window_extent(renderer).width
+            if wide > room * scale:
+                text.set_fontsize(max(4.5, text.get_fontsize() * room * scale / wide * 0.99))
+
+    def _text(self, x: float, y: float, text: str, room: float, size: float) -> Text:
+        left, bottom, _, _ = self._fractions((x, y, 0, 0))
+        place = self.fig.transSubfigure
+        artist = self.fig.text(left, bottom, text, fontsize=size, transform=place, in_layout=False)
+        self.to_fit.append((artist, room))
+        return artist
+
+    def _fractions(self, box: Box) -> Box:
+        left, bottom, width, height = box
+        return left / WIDTH, bottom / self.height, width / WIDTH, height / self.height
+
+    def keep(self, cell: Cell, stage: int | None, artist: Artist) -> None:
+        cell.drawn.setdefault(min(cell.stages) if stage is None else stage, []).append(artist)
+
+
+def largest_size(values: np.ndarray) -> float:
+    """Return the largest size among the finite values, or 1 where all are zero."""
+    sizes = np.abs(values[np.isfinite(values)])
+    return float(sizes.max(initial=0.0)) or 1.0
+
+
+def draw_image(page: Page, cell: Cell, values: np.ndarray, shape: tuple[int, int], *, ink: bool = False) -> None:
+    """Draw values as an image of the input's shape, with its scale below."""
+    rows, columns = shape
+    width, height = cell.box[2] - 0.2, CELL_HEIGHT - HEAD - 0.4
+    ratio = float(np.clip(columns / rows, 0.08, 12.0))  # thin strips get some thickness
+    wide, high = min(width, height * ratio), min(height, width / ratio)
+    side, above = (cell.box[2] - wide) / 2, (height - high) / 2
+    ax = page.axes(cell, (side, 0.36 + above, side, 0.04 + above))
+    limit = largest_size(values)
+    low, high_value = (0.0, max(1.0, float(np.nanmax(values, initial=0.0)))) if ink else (-limit, limit)
+    if ink and np.nanmin(values, initial=0.0) < 0:  # standardized inputs have a sign
+        ink, low, high_value = False, -limit, limit
+    picture = ax.imshow(
+        values.reshape(rows, columns),
+        cmap=INK if ink else DIVERGING,
+        vmin=low,
+        vmax=high_value,
+        interpolation="nearest",
+        aspect="auto",
+    )
+    ax.grid(False)
+    ax.set(xticks=[], yticks=[])
+    for spine in ax.spines.values():
+        spine.set(visible=True, color=FAINT)
+    strip = page.axes(cell, (0.3, 0.24, 0.3, CELL_HEIGHT - HEAD - 0.31))
+    ax.figure.colorbar(picture, cax=strip, orientation="horizontal")
+    strip.set_xticks([low, high_value] if ink else [low, 0, high_value])
+    strip.set_xticklabels([short(tick, 2) for tick in strip.get_xticks()])
+    strip.tick_params(labelsize=7, length=2, pad=1.5)
+    strip.grid(False)
+    for spine in strip.spines.values():
+        spine.set_visible(False)
+
+
+def draw_bars(
+    page: Page, cell: Cell, names: Sequence[str], values: Sequence[float], *, foot: float = 0.06, sign: bool = True
+) -> Axes:
+    """Draw a bar a row, from zero at the centre, with its name at the left and its number at the right.
+
+    Args:
+        page: where the cell is.
+        cell: where to draw.
+        names: of the rows, from the top.
+        values: of the bars; NaN leaves a row empty.
+        foot: inches left free below.
+        sign: False for quantities without one: grey bars from the left.
+
+    Returns:
+        The Axes; row i stands at y = i.
+    """
+    numbers = np.asarray(values, dtype=float)
+    rows = max(len(numbers), 6)
+    size = 7.0 if rows <= 10 else 6.0
+    written = [(signed(value) if sign else short(value)) if np.isfinite(value) else "" for value in numbers]
+    letter = 0.0092 * size  # inches
+    left, right = (0.12 + letter * max(map(len, texts), default=0) for texts in (names, written))
+    ax = page.axes(cell, (left, foot, right, 0.0))
+    where = np.arange(len(numbers))
+    limit = largest_size(numbers)
+    known = np.isfinite(numbers)
+    colours = [("#7f7f7f" if not sign else POSITIVE) if value >= 0 else NEGATIVE for value in numbers[known]]
+    ax.barh(where[known], numbers[known], height=0.68, color=colours)
+    ax.axvline(0, color="#8c8c8c", linewidth=0.8)
+    ax.set_xlim(-1.04 * limit if sign else 0.0, 1.04 * limit)
+    ax.set_ylim(rows - 0.4, -0.6)
+    ax.set_yticks(where, labels=list(names), fontsize=size)
+    ax.set_xticks([])
+    ax.tick_params(length=0, pad=3)
+    ax.grid(False)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    for y, text in enumerate(written):
+        if text:
+            beside(ax, text, (1, y), (3, 0), ax.get_yaxis_transform(), fontsize=size, va="center_baseline")
+    return ax
+
+
+def few_ticks(ax: Axes, y: bool = False) -> None:
+    """Write at most four short numbers along the axis, or both axes."""
+    for axis in (ax.xaxis, ax.yaxis) if y else (ax.xaxis,):
+        axis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10]))
+        axis.set_major_formatter(lambda value, _: short(value, 2))
+    ax.tick_params(labelsize=7, length=2.5, pad=2)
