@@ -39,7 +39,7 @@ class Activation(Configurable, ABC):
             `forward_` left in them until `backward_`.
     """
 
-    range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+    range: tuple[float, float] = (-math.inf, math.inf)
     kinks: ClassVar[tuple[float, ...]] = ()
     elementwise: ClassVar[bool] = True
     initializer: ClassVar[str] = "glorot_uniform"
@@ -269,6 +269,7 @@ class ELU(_ExponentialLinear):
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = check_number("alpha", alpha, 0.0, math.inf, open_low=True, open_high=True)
         self._scale, self._alpha = 1.0, self.alpha
+        self.range = (-self.alpha, math.inf)
 
 
 @ACTIVATIONS.register("selu")
@@ -282,6 +283,7 @@ class SELU(_ExponentialLinear):
     initializer = "lecun_normal"
     _scale = 1.0507009873554805
     _alpha = 1.6732632423543772
+    range = (-_scale * _alpha, math.inf)
 
 
 @ACTIVATIONS.register("gelu")

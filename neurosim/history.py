@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -48,14 +49,17 @@ class History:
         return pd.DataFrame(self.rows, columns=self.columns or ["epoch", "loss", "accuracy"])
 
     def to_json(self) -> str:
-        """Everything as JSON; `from_json` is the way back."""
-        return json.dumps(vars(self))
+        """Everything as JSON, with null for NaN and infinity; `from_json` is the way back (to NaN)."""
+        return json.dumps(_finite_or_null(vars(self)), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> History:
         """The history that `to_json` wrote."""
         history = cls()
         vars(history).update(json.loads(text))
+        history.batch_losses = [math.nan if loss is None else loss for loss in history.batch_losses]
+        history.rows = [{name: math.nan if value is None else value for name, value in row.items()}
+                        for row in history.rows]
         return history
 
     def _repr_html_(self) -> str:
@@ -68,3 +72,12 @@ class History:
         shown = ", ".join(f"{name} {figures[name]:.4g}" for name in
                           ("loss", "accuracy", "val_loss", "val_accuracy") if name in figures)
         return f"History({len(self)} epochs, {self.stopped}{': ' + shown if shown else ''})"
+
+
+def _finite_or_null(value: Any) -> Any:
+    """A copy in which numbers that JSON does not have are None."""
+    if isinstance(value, dict):
+        return {name: _finite_or_null(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_finite_or_null(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

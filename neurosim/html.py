@@ -36,6 +36,7 @@ DIVERGING = np.array([
     (5, 48, 97), (33, 102, 172), (67, 147, 195), (146, 197, 222), (209, 229, 240), (247, 247, 247),
     (253, 219, 199), (244, 165, 130), (214, 96, 77), (178, 24, 43), (103, 0, 31)], np.float64)
 UNKNOWN = (128, 128, 128)  # NaN
+SHADES = 31  # of each colour: they look smooth, and keep pictures of noisy weights small
 
 
 # --- pictures ------------------------------------------------------------------------------------------------------
@@ -76,6 +77,7 @@ def diverging(values: Array, limit: float | None = None) -> Array:
     if limit is None:
         limit = float(np.abs(values[finite]).max(initial=0.0))
     place = np.clip(np.where(finite, values, 0.0) / (limit or 1.0), -1.0, 1.0)
+    place = np.round(place * SHADES) / SHADES
     anchors = np.linspace(-1.0, 1.0, len(DIVERGING))
     colours = np.stack([np.interp(place, anchors, DIVERGING[:, k]) for k in range(3)], axis=-1)
     colours[~finite] = UNKNOWN
@@ -326,20 +328,20 @@ def _curves(history: History, name: str, width: int = 260, height: int = 90) -> 
 
     step = math.ceil(len(history) / POINTS)
     drawn, legend = "", ""
-    for k, (text, colour, values) in enumerate(lines):
+    for text, colour, values in lines:
         epochs = sorted({*range(0, len(values), step), len(values) - 1})
         points = [point(epoch, values[epoch]) for epoch in epochs if math.isfinite(values[epoch])]
         dash = ' stroke-dasharray="5 3"' if text == "validation" else ""
         drawn += (f'<polyline points="{" ".join(points)}" fill="none" stroke="{colour}" stroke-width="1.8"{dash}/>'
                   f'<circle cx="{points[-1].split(",")[0]}" cy="{points[-1].split(",")[1]}" r="2.5" fill="{colour}"/>')
-        legend += f'<tspan fill="{colour}" dx="{8}">{text}</tspan>'
-    show = (lambda value: f"{value:.1%}") if "accuracy" in name else _number
+        legend += f'<tspan fill="{colour}" dx="8">{text}</tspan>'
+    highest, lowest = _figure(name, high), _figure(name, low)
     label = 'fill="currentColor" font-size="10"'
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" role="img" '
             f'style="margin-right:14px;color:inherit" font-family="sans-serif">'
             f'<text x="2" y="12" fill="currentColor" font-size="11" font-weight="bold">{name}'
             f'<tspan font-weight="normal" font-size="10">{legend}</tspan></text>'
-            f'<text x="{left - 6}" y="{top + 10}" {label} text-anchor="end">{show(high)}</text>'
-            f'<text x="{left - 6}" y="{bottom}" {label} text-anchor="end">{show(low)}</text>'
+            f'<text x="{left - 6}" y="{top + 10}" {label} text-anchor="end">{highest}</text>'
+            f'<text x="{left - 6}" y="{bottom}" {label} text-anchor="end">{lowest}</text>'
             f'<line x1="{left}" y1="{top}" x2="{left}" y2="{bottom + 2}" stroke="currentColor" opacity="0.4"/>'
             f"{drawn}</svg>")

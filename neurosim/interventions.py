@@ -10,6 +10,7 @@ Silencing and clamping are activations too: f(z) = value, with f'(z) = 0.  Freez
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -178,7 +179,7 @@ class Pace:
         views: the layer's parameter views.
     """
 
-    def __init__(self, interventions: Interventions, views: dict[str, Array]) -> None:
+    def __init__(self, interventions: Interventions, views: Mapping[str, Array]) -> None:
         factors = interventions.factors | dict.fromkeys(interventions.frozen, 0.0)
         self._columns = np.array(sorted(factors), np.intp)
         W = views["W"]

@@ -20,7 +20,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -88,6 +89,8 @@ class Layer(Configurable, ABC):
     n_in: int = 0
     n_out: int = 0
     batch_size: int = 0
+    views: Mapping[str, Array] = MappingProxyType({})  # none outside a network
+    _full: dict[str, Array] | MappingProxyType[str, Array] = MappingProxyType({})
     z: Array
     a: Array
     da: Array
@@ -213,7 +216,7 @@ class Layer(Configurable, ABC):
         """
         try:
             whole = int(j)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             whole = self.n_out
         if not -self.n_out <= whole < self.n_out or whole != j:
             raise OutOfRangeError(f"layer {self.index} has neurons 0 to {self.n_out - 1}, received {j!r}")
@@ -259,7 +262,11 @@ class Input(Layer):
             ShapeError: a sample has another size.
             NeurosimError: not numbers.
         """
-        array = np.asarray(x)
+        try:
+            array = np.asarray(x)
+        except ValueError:
+            raise ShapeError(f"expected samples of {self.n_out} numbers each, received rows of different "
+                             "lengths") from None
         if array.dtype.kind not in "buif":
             raise NeurosimError(f"expected numbers as input, received an array of {array.dtype}")
         if array.ndim > 1 and math.prod(array.shape[1:]) == self.n_out:
@@ -294,6 +301,15 @@ class Input(Layer):
     def z(self) -> Array:  # type: ignore[override]
         """The same as a: nothing is summed in the input layer. Live."""
         return self.a
+
+    @property
+    def delta(self) -> Array:  # type: ignore[override]
+        """Not defined for the input.
+
+        Raises:
+            NeurosimError: always.
+        """
+        raise NeurosimError("the input layer has no delta: expected a layer from 1 on")
 
 
 class _Activated(Layer):
@@ -367,7 +383,8 @@ class Dense(_Activated):
         self.initializer = None if initializer is None else INITIALIZERS.create(initializer)
         self.use_bias = bool(use_bias)
         self.regularizer = None if regularizer is None else REGULARIZERS.create(regularizer)
-        self.max_norm = None if max_norm is None else check_number("max_norm", max_norm, 0.0, math.inf, open_low=True)
+        self.max_norm = None if max_norm is None else check_number("max_norm", max_norm, 0.0, math.inf,
+                                                                   open_low=True, open_high=True)
         self.interventions = Interventions()
         self._pace: Pace | None = None
 
@@ -387,7 +404,7 @@ class Dense(_Activated):
 
     def reserve(self, capacity: int) -> None:
         super().reserve(capacity)
-        self._full["_ones"] = np.ones(capacity, self.dtype)
+        self._full = {**self._full, "_ones": np.ones(capacity, self.dtype)}
         self.use(capacity)
 
     def forward_(self, training: bool) -> None:
@@ -596,8 +613,9 @@ class BatchNorm(_Activated):
         """Move the running averages towards those of the batch."""
         self.running_mean *= 1.0 - self.momentum
         self.running_mean += self.momentum * mean
-        self.running_variance *= 1.0 - self.momentum
-        self.running_variance += self.momentum * B / max(B - 1, 1) * variance
+        if B > 1:  # a single sample has no variance
+            self.running_variance *= 1.0 - self.momentum
+            self.running_variance += self.momentum * B / (B - 1) * variance
 
     def backward_from_delta_(self) -> None:
         delta, x_hat, work = self.delta, self.x_hat, self._work

@@ -86,6 +86,22 @@ class Loss(Configurable, ABC):
         """Write dL/dz where the activation is the natural partner."""
         raise NotImplementedError
 
+    def _spare(self, y: Array) -> tuple[Array, Array]:
+        """Working space (B, n) and (B, 1); made anew only for a larger batch, or another width or dtype."""
+        B, n = y.shape
+        spare = self._spare_buffer
+        if spare is None or len(spare) < B or spare.shape[1] != n + 1 or spare.dtype != y.dtype:
+            spare = self._spare_buffer = np.empty((B, n + 1), y.dtype)
+        return spare[:B, :n], spare[:B, n:]
+
+    _spare_buffer: Array | None = None
+
+    def refuses(self, y: Array) -> str:
+        """What is wrong with the target rows y (N, n), as "expected …, received …"; nothing if they will do."""
+        if self.one_hot and not ((y >= 0).all() and np.allclose(y.sum(axis=1), 1.0, atol=1e-4)):
+            return "expected class indices or rows that sum to 1, received rows that do not"
+        return ""
+
     def kink_arguments(self, a: Array, y: Array) -> Array:
         """Quantities at whose zeros dL/da jumps; central differences cannot be taken across one."""
         return np.empty(0)
@@ -117,9 +133,13 @@ class CrossEntropy(Loss):
         return isinstance(activation, Softmax)
 
     def _smooth(self, y: Array) -> Array:
+        """(1 - ε) y + ε / n, in working space of its own."""
         if self.label_smoothing == 0.0:
             return y
-        return (1.0 - self.label_smoothing) * y + self.label_smoothing / y.shape[1]
+        smooth, _ = self._spare(y)
+        np.multiply(y, 1.0 - self.label_smoothing, out=smooth)
+        smooth += self.label_smoothing / y.shape[1]
+        return smooth
 
     def __call__(self, a: Array, y: Array) -> float:
         # 0 ln 0 = 0: a class that the target rules out adds nothing
@@ -162,6 +182,11 @@ class BinaryCrossEntropy(Loss):
 
     def accepts(self, activation: Activation) -> bool:
         return isinstance(activation, Sigmoid)
+
+    def refuses(self, y: Array) -> str:
+        if not ((y >= 0.0) & (y <= 1.0)).all():
+            return f"expected numbers in [0, 1], received rows from {y.min():g} to {y.max():g}"
+        return ""
 
     def __call__(self, a: Array, y: Array) -> float:
         tiny = np.finfo(a.dtype).tiny
@@ -296,13 +321,20 @@ class _Margin(Loss):
         low, high = activation.range
         return high - low > self.margin
 
+    def refuses(self, y: Array) -> str:
+        if not (((y == 0.0) | (y == 1.0)).all() and (y.sum(axis=1) == 1.0).all()):
+            return "expected class indices or one-hot rows, received rows that do not name one class"
+        return ""
+
     def _violations(self, a: Array, y: Array, out: Array | None = None) -> Array:
         """max(0, m - a_c + a_j) for each wrong class j, 0 for the right one c. (B, n)."""
-        right = np.einsum("bj,bj->b", a, y)[:, None]  # (B, 1)
+        work, right = self._spare(y)
+        np.multiply(a, y, out=work)
+        np.add.reduce(work, axis=1, out=right, keepdims=True)  # (B, 1) a_c
         out = np.subtract(a, right, out=out)
         out += self.margin
         np.maximum(out, 0.0, out=out)
-        out *= 1.0 - y
+        out *= np.subtract(1.0, y, out=work)
         return out
 
     def __call__(self, a: Array, y: Array) -> float:
@@ -319,7 +351,9 @@ class _Margin(Loss):
             np.sign(da, out=da)
         else:
             da *= self._power
-        da -= y * da.sum(axis=1, keepdims=True)
+        work, total = self._spare(y)
+        np.add.reduce(da, axis=1, out=total, keepdims=True)
+        da -= np.multiply(y, total, out=work)
         da *= 1.0 / y.size
 
     def _value_(self, a: Array, y: Array, work: Array, work2: Array) -> float:

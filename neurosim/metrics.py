@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ShapeError
+from .errors import NeurosimError, ShapeError
 from .parameters import Array
 
 
@@ -35,9 +35,14 @@ def confusion_matrix(true: Any, predicted: Any, classes: int | None = None) -> A
     Returns:
         (classes, classes) counts; row i: truly i, column j: read as j.
     """
-    true, predicted = (array.astype(np.intp) for array in _pair(true, predicted))
+    true, predicted = _pair(true, predicted)
     if classes is None:
-        classes = int(max(true.max(initial=-1), predicted.max(initial=-1))) + 1
+        classes = int(max(true.max(), predicted.max())) + 1 if len(true) else 0
+    for name, labels in (("true", true), ("predicted", predicted)):
+        if not ((labels == np.floor(labels)) & (labels >= 0) & (labels < classes)).all():
+            raise NeurosimError(f"{name}: expected whole numbers from 0 to {classes - 1}, "
+                                f"received {labels.min(initial=0):g} to {labels.max(initial=0):g}")
+    true, predicted = true.astype(np.intp), predicted.astype(np.intp)
     return np.bincount(true * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 

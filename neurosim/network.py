@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,8 @@ class Network:
                  optimizer: str | Optimizer | dict[str, Any] = "adam", *,
                  regularizer: str | Regularizer | dict[str, Any] | None = None, max_norm: float | None = None,
                  seed: int = 0, dtype: str = "float32") -> None:
+        if not isinstance(layers, (list, tuple)):
+            raise NeurosimError(f"layers: expected a list of layers, received {layers!r}")
         self.layers = list(layers)
         for k, layer in enumerate(self.layers):
             if not isinstance(layer, Layer):
@@ -88,9 +91,10 @@ class Network:
         self.seed = check_count("seed", seed, 0)
         self.regularizer = None if regularizer is None else REGULARIZERS.create(regularizer)
         self.max_norm = None if max_norm is None else check_number("max_norm", max_norm, 0.0, float("inf"),
-                                                                   open_low=True)
+                                                                   open_low=True, open_high=True)
         self.loss = LOSSES.create(loss)
         check_pair(self.loss, self.layers[-1].activation)
+        optimizer = OPTIMIZERS.create(optimizer)  # before the layers are taken: if this fails, they are still free
 
         previous: Layer | None = None
         for k, layer in enumerate(self.layers):
@@ -147,7 +151,7 @@ class Network:
         """
         try:
             return self.layers[index]
-        except (IndexError, TypeError):
+        except (IndexError, TypeError, OverflowError):
             raise OutOfRangeError(f"the network has layers 0 (input) to {len(self.layers) - 1}, "
                                   f"received {index!r}") from None
 
@@ -217,9 +221,9 @@ class Network:
         rows: Array = y.astype(self.dtype)
         if not np.isfinite(rows).all():
             raise NeurosimError("labels: expected finite numbers, received NaN or infinity")
-        if self.loss.one_hot and not ((rows >= 0).all() and np.allclose(rows.sum(axis=1), 1.0, atol=1e-4)):
-            raise NeurosimError(f"labels: {self.loss.key} expects class indices or rows that sum to 1, "
-                                "received rows that do not")
+        wrong = self.loss.refuses(rows)
+        if wrong:
+            raise NeurosimError(f"labels: {self.loss.key} {wrong}")
         return rows
 
     # -- the training step -----------------------------------------------------------------------------------------
@@ -464,6 +468,11 @@ class Network:
         arrays = snapshot["arrays"]
         if not weights_only:
             prefix = "optimizer."
+            names = {name.removeprefix(prefix) for name in arrays if name.startswith(prefix)}
+            scalars = self.optimizer.scalars()
+            if names != set(self.optimizer.state_names) or snapshot["scalars"].keys() != scalars.keys():
+                raise NeurosimError(f"restore: expected a snapshot taken with {self.optimizer.key}, received one of an "
+                                    "optimizer that remembers other things; use weights_only=True")
             self.optimizer.restore(snapshot["scalars"], {
                 name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)})
             for purpose, state in snapshot["streams"].items():
@@ -501,7 +510,7 @@ class Network:
         """
         path = Path(path)
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             config = json.loads(str(arrays.pop("config")))
             if config["format"] != FORMAT or config["version"] != VERSION:
@@ -510,7 +519,8 @@ class Network:
             settings = config["network"]
         except FileNotFoundError:
             raise DataError(f"{path}: no such file; expected a network written by save()") from None
-        except (OSError, EOFError, KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        except (OSError, EOFError, zipfile.BadZipFile, KeyError, TypeError, AttributeError,
+                json.JSONDecodeError) as error:
             raise DataError(f"{path}: expected a network written by save(), received something else "
                             f"({type(error).__name__}: {error})") from None
         except ValueError as error:
@@ -518,7 +528,10 @@ class Network:
                 raise
             raise DataError(f"{path}: expected a network written by save(), received something else "
                             f"({error})") from None
-        network = cls.from_config(settings)
+        try:
+            network = cls.from_config(settings)
+        except (NeurosimError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{path}: its config makes no network ({type(error).__name__}: {error})") from None
         expected = network.arrays()
         for name, array in arrays.items():
             known = expected.get(name)
@@ -530,7 +543,11 @@ class Network:
         missing = [name for name in expected if name not in arrays]
         if missing:
             raise DataError(f"{path}: holds no {', '.join(missing)}")
-        network.restore({"arrays": arrays, "scalars": config["scalars"], "streams": config["streams"]})
+        try:
+            network.restore({"arrays": arrays, "scalars": config["scalars"], "streams": config["streams"]})
+        except (NeurosimError, KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{path}: its config does not go with its arrays "
+                            f"({type(error).__name__}: {error})") from None
         return network
 
     def __getstate__(self) -> dict[str, Any]:
@@ -543,6 +560,7 @@ class Network:
 
 def hit_counter(targets: Array) -> Any:
     """A function (a, y) -> how many rows of a (B, n) name the class of y (B, n); NaN where `targets` are no classes."""
+    targets = targets[:1000]  # enough to tell classes from numbers
     one_hot = bool(((targets == 0.0) | (targets == 1.0)).all())
     if targets.shape[1] == 1:
         return lambda a, y: float(((a > 0.5) == (y > 0.5)).sum()) if one_hot else float("nan")

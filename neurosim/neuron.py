@@ -54,7 +54,10 @@ class Neuron:
     @weights.setter
     def weights(self, value: Any) -> None:
         weights = self._column("W")
-        array = np.asarray(value, weights.dtype)
+        try:
+            array = np.asarray(value, weights.dtype)
+        except (TypeError, ValueError):
+            raise ShapeError(f"weights of {self}: expected {weights.size} numbers, received {value!r}") from None
         if array.shape not in ((), weights.shape, self.image_shape):
             raise ShapeError(f"weights of {self}: expected shape {weights.shape}, received {array.shape}")
         weights[...] = array.reshape(weights.shape) if array.ndim else array
@@ -72,7 +75,11 @@ class Neuron:
 
     @bias.setter
     def bias(self, value: float) -> None:
-        self._column("b")[...] = value
+        view = self._column("b")
+        try:
+            view[...] = float(value)
+        except (TypeError, ValueError):
+            raise NeurosimError(f"bias of {self}: expected a number, received {value!r}") from None
 
     @property
     def weight_gradient(self) -> Array:
@@ -102,7 +109,7 @@ class Neuron:
     def optimizer_state(self) -> dict[str, Array]:
         """What the optimizer remembers of this neuron, by name: of its weights (n_in,), and of its bias.
 
-        For Adam ``{"m": …, "v": …, "m_bias": …, "v_bias": …}``; nothing before the first step. Live views.
+        For Adam ``{"m": …, "v": …, "m_bias": …, "v_bias": …}``; zeros before the first step. Live views.
         """
         optimizer, layer = self.layer.optimizer, self.layer
         found = {}
@@ -197,7 +204,7 @@ class Neuron:
     def activation(self) -> Activation:
         """The activation of this neuron: the layer's, unless it was given its own. Assigning None takes that away."""
         own = self._own("activations")
-        found: Activation = getattr(self.layer, "activation", None) if own is None else own
+        found: Activation = self.layer.activation if own is None else own  # type: ignore[attr-defined]
         return found
 
     @activation.setter

@@ -63,7 +63,7 @@ class Optimizer(Configurable, ABC):
         learning_rate: a number, or a `Schedule`.
         clip_norm: the largest Euclidean norm that the whole gradient may have; ``None``: no bound.
         t: how many steps have been taken.
-        state: name -> flat vector laid out as θ; empty before the first step. Live.
+        state: name -> flat vector laid out as θ; all zeros before the first step. Live.
         update_: ``update_(theta, grad, *state, *scratch, rate)`` applies the rule to one block, in place.
     """
 
@@ -201,7 +201,10 @@ def clip_by_global_norm_(grad: Array, max_norm: float) -> None:
     Reference: Pascanu, Mikolov and Bengio (2013), On the difficulty of training recurrent neural networks,
     algorithm 1; PyTorch's ``clip_grad_norm_``.
     """
-    norm = math.sqrt(float(np.dot(grad, grad)))
+    with np.errstate(over="ignore"):
+        norm = math.sqrt(float(np.dot(grad, grad)))
+    if math.isinf(norm):  # the square overflowed, where clipping matters most
+        norm = float(np.linalg.norm(grad.astype(np.float64)))
     if norm + 1e-6 > max_norm:
         grad *= max_norm / (norm + 1e-6)
 

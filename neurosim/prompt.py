@@ -104,10 +104,6 @@ class Prompt(cmd.Cmd):
         except KeyboardInterrupt:
             self.say("")
 
-    def precmd(self, line: str) -> str:
-        """Repeat nothing that only makes sense once."""
-        return line
-
     def complete_goto(self, text: str, *_: Any) -> list[str]:
         """Stage names for Tab."""
         return [name for name in STAGES if name.startswith(text)]
@@ -192,7 +188,8 @@ class Prompt(cmd.Cmd):
         stepper = self.stepper
         optimizer = stepper.network.optimizer
         done = stepper.subject.interventions
-        self.say(f"{stepper.network!r}\noptimizer {optimizer.key}, learning rate {optimizer.rate:g}, step {optimizer.t}\n"
+        self.say(f"{stepper.network!r}\n"
+                 f"optimizer {optimizer.key}, learning rate {optimizer.rate:g}, step {optimizer.t}\n"
                  f"{stepper.subject!r}\nthis neuron: {', '.join(done) or 'nothing done to it'}\n"
                  f"to undo: {', '.join(stepper.changes[-5:]) or 'nothing'}")
 
@@ -255,7 +252,8 @@ class Prompt(cmd.Cmd):
     def do_ablate(self, rest: str) -> None:
         """ablate [mean]: silence this neuron, or hold it at its mean."""
         if rest not in ("", "mean"):
-            raise NeurosimError(f"ablate: expected nothing or mean, received {rest!r}; clamp VALUE forces another output")
+            raise NeurosimError(f"ablate: expected nothing or mean, received {rest!r}; "
+                                "clamp VALUE forces another output")
         self.stepper.ablate(rest or 0.0)
         self._after_change("silenced" if not rest else "held at its mean")
 

@@ -36,6 +36,8 @@ def did_you_mean(name: object, choices: Iterable[str]) -> str:
 def unknown(kind: str, name: object, choices: Iterable[str]) -> NeurosimError:
     """The error for a name that is not among `choices`."""
     choices = list(choices)
+    if not choices:
+        return NeurosimError(f"unknown {kind} {name!r}; there are none")
     return NeurosimError(f"unknown {kind} {name!r}{did_you_mean(name, choices)} (choose from: {', '.join(choices)})")
 
 
@@ -128,6 +130,11 @@ class Registry(Generic[T]):
             for name in settings:
                 if name not in cls.setting_names():
                     raise unknown(f"setting of {cls.key}", name, cls.setting_names())
+            try:
+                inspect.signature(cls).bind(**settings)
+            except TypeError as error:
+                raise NeurosimError(f"{self.kind} {cls.key}: {error}; its settings are "
+                                    f"{', '.join(cls.setting_names())}") from None
             return cls(**settings)
         hint = ""
         if isinstance(what, type) and issubclass(what, self.base):

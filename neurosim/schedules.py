@@ -193,11 +193,13 @@ class WarmUp(Schedule):
         self.warmup = check_number("warmup", warmup, 0.0, 1.0, open_low=True)
         self.after = None if after is None else SCHEDULES.create(after)
         self.steps = _check_steps(steps)
+        if self.after is not None and self.steps is not None:
+            self.after.begin(0, self.steps)
 
     def begin(self, first_step: int, run_steps: int) -> None:
         super().begin(first_step, run_steps)
         if self.after is not None:
-            self.after.begin(0, run_steps)  # this schedule hands on steps that count from its own beginning
+            self.after.begin(0, self.steps or run_steps)  # it is handed steps that count from this one's beginning
 
     def _rate(self, step: int) -> float:
         after = self.rate if self.after is None else self.after(step)

@@ -128,7 +128,7 @@ class Settings:
     batch_norm: bool = _setting(False, _flag, "batch normalization in the hidden layers", "YES")
     l1: float = _setting(0.0, _real(0.0, math.inf, open_high=True), "strength of the L1 penalty")
     l2: float = _setting(0.0, _real(0.0, math.inf, open_high=True), "strength of the L2 penalty")
-    max_norm: float | None = _setting(None, _optional(_real(0.0, math.inf, open_low=True)),
+    max_norm: float | None = _setting(None, _optional(_real(0.0, math.inf, open_low=True, open_high=True)),
                                       "largest norm of a neuron's weights")
     clip_norm: float | None = _setting(None, _optional(_real(0.0, math.inf, open_low=True)),
                                        "largest norm of the whole gradient")
@@ -189,7 +189,10 @@ class Settings:
         else:
             schedule = SCHEDULES.create(self.schedule)
             rate = optimizer.rate * schedule.usual_peak if rate is None else rate
-            optimizer.learning_rate = SCHEDULES.create(schedule.config() | {"rate": rate})
+            config = schedule.config() | {"rate": rate}
+            if config.get("after"):
+                config["after"] |= {"rate": rate}
+            optimizer.learning_rate = SCHEDULES.create(config)
         return optimizer
 
     def network(self, input_size: int | tuple[int, ...], classes: int, seed: int = 0) -> Network:

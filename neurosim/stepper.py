@@ -37,7 +37,7 @@ STAGES = ("inputs", "weighted_sum", "activation", "output", "output_delta", "dow
 
 
 def _undoable(method: Callable[P, R]) -> Callable[P, R]:
-    """Make a method of `Stepper` that changes the network one that `undo` takes back; if it fails, it changes nothing."""
+    """Make a method of `Stepper` one that `undo` takes back, and that changes nothing if it fails."""
 
     @wraps(method)
     def changing(*arguments: P.args, **named: P.kwargs) -> R:
@@ -104,8 +104,8 @@ class Stepper:
         best_layer, best, why = self.trace.interesting()
         self.layer = best_layer if layer is None else layer
         if neuron is None and self.layer != best_layer:
-            delta = np.abs(self.trace._flows[self.layer]["delta"]) if self._check_layer(self.layer) else []
-            best, why = int(np.argmax(delta)), f"of layer {self.layer} it has the largest |delta| for this sample"
+            deltas = [abs(each.delta) for each in self.trace[self.layer]]
+            best, why = int(np.argmax(deltas)), f"of layer {self.layer} it has the largest |delta| for this sample"
         self.neuron = best if neuron is None else neuron
         self.why = "as asked for" if neuron is not None else why
         self.neuron = self.here.index  # checks both
@@ -309,7 +309,7 @@ class Stepper:
     @_undoable
     def set_activation(self, name: str | None) -> None:
         """Give the present neuron an activation of its own; None takes it away."""
-        self.subject.activation = name  # type: ignore[assignment]
+        self.subject.activation = name
 
     def undo(self) -> str:
         """Take back the last change; returns what it was.
@@ -342,9 +342,6 @@ class Stepper:
             raise OutOfRangeError(f"sample: expected a number from 0 to {len(self._sample_rows) - 1}, "
                                   f"received {sample}")
         return sample
-
-    def _check_layer(self, layer: int) -> bool:
-        return bool(self.trace[layer])
 
     def _snapshot(self) -> dict[str, Any]:
         """Everything that a change may change."""

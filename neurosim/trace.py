@@ -346,7 +346,8 @@ class NeuronTrace:
             "dL_da": self.dL_da, "delta": self.delta, "dL_dW": self.dL_dW.tolist(), "dL_db": self.dL_db,
             "loss": trace.loss,
             "update": {
-                "optimizer": trace.optimizer.key, "settings": trace.optimizer.config(), "learning_rate": trace.learning_rate,
+                "optimizer": trace.optimizer.key, "settings": trace.optimizer.config(),
+                "learning_rate": trace.learning_rate,
                 "terms": {name: {"weights": each["weights"].tolist(), "bias": each["bias"]}
                           for name, each in self.update_terms.items()},
                 "weights_after": self.weights_after.tolist(), "bias_after": self.bias_after},

@@ -159,10 +159,17 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
         raise ShapeError("expected at least one sample to train on, received none")
     B = len(rows) if batch_size is None else min(check_count("batch_size", batch_size), len(rows))
     if validation_data is not None:
-        x_val, y_val = validation_data
+        try:
+            x_val, y_val = validation_data
+        except (TypeError, ValueError):
+            raise NeurosimError("validation_data: expected a pair (x, y), received something else: "
+                                f"{type(validation_data).__name__}") from None
         val_rows = network.input.check(x_val)
         val_targets = network.check_targets(y_val, len(val_rows))
-    callbacks = list(callbacks)
+    callbacks = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
+    for each in callbacks:
+        if not isinstance(each, Callback):
+            raise NeurosimError(f"callbacks: expected a list of Callback instances, received {each!r}")
     step_callbacks = [each for each in callbacks if type(each).on_step is not Callback.on_step]
     steps = math.ceil(len(rows) / B)
     schedule = network.optimizer.learning_rate
@@ -172,39 +179,42 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
     history = History()
     for each in callbacks:
         each.on_start(network, history)
-    try:
-        for epoch in range(1, epochs + 1):
-            row = _epoch(network, rows, targets, B, shuffle, history, step_callbacks,
-                         f"epoch {epoch}/{epochs}" if verbose else "")
-            if row is None:
-                history.stopped = "diverged"
-                history.message = (f"The loss became {history.batch_losses[-1]} in epoch {epoch}, at step "
-                                   f"{len(history.batch_losses)}: try a smaller learning rate or clip_norm.")
-                break
-            row = {"epoch": epoch} | row
-            if evaluate_train:
-                row |= {f"train_{name}": value for name, value in network.evaluate(rows, targets).items()}
-            if validation_data is not None:
-                row |= {f"val_{name}": value for name, value in network.evaluate(val_rows, val_targets).items()}
-            history.rows.append(_in_order(row))
-            if verbose:
-                print(_line(row, epochs), file=sys.stderr)
-            if isinstance(schedule, Schedule):
-                schedule.observe(row)
-            stop = [each for each in callbacks if each.on_epoch(network, history)]
-            if stop:
-                history.stopped = stop[0].reason
-                history.message = f"Stopped after epoch {epoch} of {epochs}: {stop[0].reason}."
-                break
-        else:
-            history.stopped = "finished"
-    except KeyboardInterrupt:
-        history.stopped = "interrupted"
-        history.message = (f"Interrupted in epoch {len(history) + 1} of {epochs}, "
-                           f"after {len(history.batch_losses)} steps.")
-    finally:
-        for each in callbacks:
-            each.on_end(network, history)
+    # a diverging run overflows before its loss does: the loss is checked at every step, warnings would only repeat it
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        try:
+            for epoch in range(1, epochs + 1):
+                row = _epoch(network, rows, targets, B, shuffle, history, step_callbacks,
+                             f"epoch {epoch}/{epochs}" if verbose else "")
+                if row is None:
+                    history.stopped = "diverged"
+                    history.message = (f"The loss became {history.batch_losses[-1]} in epoch {epoch}, at step "
+                                       f"{len(history.batch_losses)}: try a smaller learning rate or clip_norm.")
+                    break
+                row = {"epoch": epoch} | row
+                if evaluate_train:
+                    row |= {f"train_{name}": value for name, value in network.evaluate(rows, targets).items()}
+                if validation_data is not None:
+                    row |= {f"val_{name}": value for name, value in network.evaluate(val_rows, val_targets).items()}
+                history.rows.append(_in_order(row))
+                if verbose:
+                    print(_line(row, epochs), file=sys.stderr)
+                if isinstance(schedule, Schedule):
+                    schedule.observe(row)
+                stop = [each for each in callbacks if each.on_epoch(network, history)]
+                if stop:
+                    history.stopped = stop[0].reason
+                    history.message = f"Stopped after epoch {epoch} of {epochs}: {stop[0].reason}."
+                    break
+            else:
+                history.stopped = "finished"
+        except KeyboardInterrupt:
+            history.stopped = "interrupted"
+            done = len(history.batch_losses)
+            history.message = (f"Interrupted {'in' if done > len(history) * steps else 'after'} epoch "
+                               f"{math.ceil(done / steps)} of {epochs}, after {done} steps.")
+        finally:
+            for each in callbacks:
+                each.on_end(network, history)
     if verbose and history.message:
         print(history.message, file=sys.stderr)
     return history
@@ -215,12 +225,11 @@ def _epoch(network: Network, rows: Array, targets: Array, B: int, shuffle: bool,
     """One pass over the data. Returns its figures, or None where the loss was no longer finite."""
     N = len(rows)
     order = network.streams["shuffling"].permutation(N) if shuffle else np.arange(N)
-    hits = hit_counter(targets[:1000])
+    hits = hit_counter(targets)
     total, right, taken = 0.0, 0.0, 0
     rate = 0.0
     began = time.perf_counter()
-    # a diverging run overflows before its loss does: the loss is checked at every step, warnings would only repeat it
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"), _bar(title, math.ceil(N / B)) as bar:
+    with _bar(title, math.ceil(N / B)) as bar:
         for start in range(0, N, B):
             indices = order[start : start + B]
             network.use(len(indices))

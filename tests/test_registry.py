@@ -150,7 +150,6 @@ def test_a_class_in_place_of_an_instance_gets_a_hint(one_line):
         ns.ACTIVATIONS.create(ns.ReLU)
 
 
-@pytest.mark.xfail(reason="TypeError: missing 1 required positional argument", strict=False)
 def test_a_layer_by_name_without_its_size_is_refused_in_one_line(one_line):
     with one_line("dense", "units"):
         ns.LAYERS.create("dense")

@@ -106,7 +106,6 @@ def test_max_norm_holds_after_every_step(make_net, blobs):
     assert 0.49 < watch.largest <= 0.5 * (1 + 1e-6)
 
 
-@pytest.mark.xfail(reason="max_norm=inf is accepted and turns every weight into NaN", strict=False)
 def test_a_max_norm_of_infinity_is_no_bound_or_is_refused(make_net, blobs):
     try:
         net = make_net(max_norm=math.inf)

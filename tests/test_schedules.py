@@ -118,12 +118,10 @@ def test_warm_up_hands_on_state_and_figures():
     assert twin(9) == schedule(9)
 
 
-@pytest.mark.xfail(reason="WarmUp(steps=…) does not tell `after` its length", strict=False)
 def test_warm_up_with_a_length_of_its_own_needs_no_run():
     assert ns.WarmUp(steps=10, after="cosine")(9) > 0.0
 
 
-@pytest.mark.xfail(reason="Settings puts the learning rate into WarmUp, whose `after` has its own", strict=False)
 def test_the_learning_rate_of_the_settings_reaches_what_a_warm_up_leads_into():
     from neurosim.settings import Settings
 

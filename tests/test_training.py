@@ -312,7 +312,6 @@ def test_settings_of_fit_are_checked(options, word, make_net, blobs, one_line):
         make_net().fit(*blobs, verbose=False, **options)
 
 
-@pytest.mark.xfail(reason="a raw TypeError or ValueError comes through", strict=False)
 @pytest.mark.parametrize("options", [{"validation_data": (np.zeros((1, 5)),)}, {"validation_data": 3},
                                      {"callbacks": ns.EarlyStopping()}, {"callbacks": [ns.EarlyStopping]}],
                          ids=["one of two", "no pair", "no list", "a class"])
@@ -404,7 +403,6 @@ def test_an_interrupt_ends_cleanly_with_what_was_recorded(where, make_net, blobs
     assert net.fit(*blobs, epochs=1, verbose=False).stopped == "finished"
 
 
-@pytest.mark.xfail(reason="interrupted after the last epoch it says 'epoch 2 of 1'", strict=False)
 def test_an_interrupt_after_the_last_epoch_names_no_epoch_beyond_it(make_net, blobs):
     stop = StopAfter(epochs=1, error=KeyboardInterrupt())
     history = make_net().fit(*blobs, epochs=1, verbose=False, callbacks=[stop])
@@ -463,7 +461,6 @@ def test_nan_in_the_data_is_divergence(make_net, blobs):
     assert history.stopped == "diverged" and len(history) == 0
 
 
-@pytest.mark.xfail(reason="evaluate() within fit warns of overflow before divergence is noticed", strict=False)
 @pytest.mark.filterwarnings("error")
 def test_divergence_seen_first_in_an_evaluation_is_reported_not_warned_about(blobs):
     net = ns.Network([ns.Input(5), ns.Dense(4), ns.Dense(3)], loss="mse", optimizer=ns.SGD(1e15))
@@ -706,7 +703,6 @@ def test_files_that_do_not_fit_together_are_refused(change, word, make_net, tmp_
         ns.Network.load(path)
 
 
-@pytest.mark.xfail(reason="KeyError, TypeError or NeurosimError in place of DataError", strict=False)
 @pytest.mark.parametrize("change", [
     lambda arrays, config: config.pop("scalars"), lambda arrays, config: config["network"].pop("layers"),
     lambda arrays, config: config["network"].update(extra=1),
@@ -720,7 +716,6 @@ def test_files_with_a_broken_config_are_refused(change, make_net, tmp_path, one_
         ns.Network.load(path)
 
 
-@pytest.mark.xfail(reason="zipfile.BadZipFile is not caught", strict=False)
 @pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2],
                                     lambda data: data[:300] + bytes([data[300] ^ 255]) + data[301:]],
                          ids=["truncated", "one byte"])

@@ -7,8 +7,9 @@ or `fig` a new figure is made, which pyplot never hears of; nothing is shown or 
 
 Axes:   `learning_curves`, `comparison`, `delta_against_error`, `rate_sensitivity`, `weight_grid`,
 `confusion_matrix`,
-        `mistakes`, `contact_sheet`
-Figure: `history_curves`, `activation_curves`, `gradient_flow`, `unit_health`
+        `mistakes`, `contact_sheet`, `activation_by_class`, `top_samples`, `maximizing_input`
+Figure: `history_curves`, `activation_curves`, `gradient_flow`, `unit_health`, `neuron_story`
+GIF:    `neuron_film`
 
 Example:
     >>> styles = viz.variant_style(results["variant"].unique())
@@ -19,13 +20,17 @@ Example:
 from .confusion import confusion_matrix
 from .curves import history_curves, learning_curves
 from .dotplot import comparison
+from .film import neuron_film
 from .flow import gradient_flow, unit_health
 from .functions import activation_curves, delta_against_error
 from .images import contact_sheet, mistakes, weight_grid
+from .neuron import neuron_story
 from .rates import rate_sensitivity
+from .response import activation_by_class, maximizing_input, top_samples
 from .style import new_axes, new_figure, save, variant_style
 
 __all__ = [
+    "activation_by_class",
     "activation_curves",
     "comparison",
     "confusion_matrix",
@@ -34,11 +39,15 @@ __all__ = [
     "gradient_flow",
     "history_curves",
     "learning_curves",
+    "maximizing_input",
     "mistakes",
+    "neuron_film",
+    "neuron_story",
     "new_axes",
     "new_figure",
     "rate_sensitivity",
     "save",
+    "top_samples",
     "unit_health",
     "variant_style",
     "weight_grid",

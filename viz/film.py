@@ -19,8 +19,6 @@ from .walk import STAGES, stage_caption
 
 STRIP = 0.5
 """Inches at the foot for the line of the stage."""
-COLOURS = 255
-"""Of the film: the commonest of its last frame, and pure white."""
 
 
 @styled
@@ -29,9 +27,9 @@ def neuron_film(
 ) -> Path:
     """Write the walk through one neuron as an animated GIF: the picture of `neuron_story`, filling up.
 
-    Each stage of the walk is one frame: its panels are framed, those of later stages are still empty, and a
-    line at the foot says what happens, with the numbers plugged in.  The last frame stands twice as long; then
-    the film begins again.  The file is written whole or not at all.
+    Each stage of the walk is one frame: its panels are framed, those of later stages are still empty, and
+    a line at the foot says what happens, with the numbers plugged in.  The last frame stands twice as long;
+    then the film begins again.  The file is written whole or not at all.
 
     Args:
         trace: a NeuronTrace, such as `net.trace(x, y)[1][5]`, or any object with its attributes.
@@ -58,15 +56,18 @@ def neuron_film(
     frames = _frames(trace, note)
     from PIL import Image
 
-    images = [Image.fromarray(frame) for frame in frames]
-    palette = images[-1].quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    colours = (palette.getpalette() or [])[: 3 * COLOURS]
-    palette.putpalette(colours + [255, 255, 255])
-    first, *others = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+    images = []
+    indices, palette = _indexed(frames)
+    for picture in indices:
+        images.append(Image.fromarray(picture))
+        images[-1].putpalette(palette.tobytes())
+    first, *others = images
     milliseconds = [round(1000 * seconds_per_stage)] * len(images)
     milliseconds[-1] *= 2
     with atomic_file(path) as file:
-        first.save(file, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0, optimize=True)
+        first.save(
+            file, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0, optimize=True
+        )
     return path
 
 
@@ -75,7 +76,9 @@ def _frames(trace: Any, note: str) -> list[np.ndarray]:
     _, page, facts = draw_story(trace, None, None, HEIGHT + STRIP)
     fig, height = root_figure(page.fig), HEIGHT + STRIP
     fig.text(1 - MARGIN / WIDTH, 0.05 / height, note, ha="right", va="bottom", fontsize=7, color=MUTED)
-    name = fig.text(MARGIN / WIDTH, 0.55 / height, "", fontsize=10.5, fontweight="bold", color=ACCENT, va="center")
+    name = fig.text(
+        MARGIN / WIDTH, 0.55 / height, "", fontsize=10.5, fontweight="bold", color=ACCENT, va="center"
+    )
     line = fig.text(MARGIN / WIDTH, 0.32 / height, "", fontsize=10, va="center")
     steps = fig.text(1 - MARGIN / WIDTH, 0.55 / height, "", fontsize=9, ha="right", va="center", color=MUTED)
     frames = []
@@ -90,3 +93,24 @@ def _frames(trace: Any, note: str) -> list[np.ndarray]:
         pixels = np.frombuffer(raw.getbuffer(), np.uint8)
         frames.append(pixels.reshape(-1, int(fig.get_figwidth() * DPI), 4)[..., :3].copy())
     return frames
+
+
+def _indexed(frames: list[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return the frames as indices into one palette, shape (256, 3), all uint8.
+
+    It holds the commonest colours, so that paper stays white.  A rarer colour becomes the nearest of them.  Six bits a channel are enough to tell colours apart.
+    """
+    codes = [
+        (frame.astype(np.int64) >> 2) @ np.array([1 << 12, 1 << 6, 1]) for frame in frames
+    ]  # (height, width)
+    counts = sum(np.bincount(code.ravel(), minlength=1 << 18) for code in codes)
+    found = np.flatnonzero(counts)
+    found = found[np.argsort(-counts[found], kind="stable")]
+    channels = np.stack([found >> 12, found >> 6 & 63, found & 63], axis=1)  # (n, 3)
+    palette = np.zeros((256, 3), np.uint8)
+    chosen = channels[:256]
+    palette[: len(chosen)] = np.round(chosen * 255 / 63)
+    nearest = [int(np.argmin(((chosen - colour) ** 2).sum(axis=1))) for colour in channels]
+    table = np.zeros(1 << 18, np.uint8)
+    table[found] = nearest
+    return [table[code] for code in codes], palette

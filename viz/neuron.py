@@ -25,8 +25,8 @@ from .page import (
     draw_image,
     few_ticks,
 )
-from .style import INK_COLOUR, MUTED, PALETTE, AnyFigure, new_figure, styled
-from .walk import Facts, counted, loss_words, plus, range_text, short, short_pair, signed
+from .style import INK_COLOUR, MUTED, PALETTE, AnyFigure, beside, new_figure, styled
+from .walk import Facts, counted, loss_words, plus, probability, range_text, short, short_pair, signed
 
 ROWS = 9
 """Bars in a panel, before "the others"."""
@@ -39,8 +39,8 @@ def neuron_story(trace: Any, fig: AnyFigure | None = None, title: str | None = N
     The panels follow the walk and carry its numbers: inputs x, weights w, products w·x and their sum to z;
     the activation curve with the point (z, a) and the tangent of slope f'(z); the loss; the terms
     delta_k w_jk that come back from downstream; delta = dL/da f'(z); the gradient dL/dw = delta x; and what
-    the optimizer makes of it.  Signed quantities are blue below zero and red above, on scales centred on zero.
-    Where the neuron does not look at an image, bars of the largest terms take the place of the images.
+    the optimizer makes of it.  Signed quantities are blue below zero and red above, on scales centred on
+    zero.  Where the neuron does not look at an image, bars of the largest terms take the place of the images.
 
     Args:
         trace: a NeuronTrace, such as `net.trace(x, y)[1][5]`, or any object with its attributes.
@@ -62,8 +62,10 @@ def neuron_story(trace: Any, fig: AnyFigure | None = None, title: str | None = N
     return fig
 
 
-def draw_story(trace: Any, fig: AnyFigure | None, title: str | None, height: float) -> tuple[AnyFigure, Page, Facts]:
-    """Draw the story at the top of a page of `height` inches; return the figure, its cells and the numbers."""
+def draw_story(
+    trace: Any, fig: AnyFigure | None, title: str | None, height: float
+) -> tuple[AnyFigure, Page, Facts]:
+    """Draw the story at the top of a page of `height` inches; return figure, cells and numbers."""
     facts = Facts.of(trace)
     fig = new_figure(fig, height=height)
     if isinstance(fig, Figure):
@@ -105,7 +107,9 @@ def _draw_terms(page: Page, facts: Facts) -> None:
     ]
     total = float(np.sum(facts.products))
     lit = int(np.count_nonzero(facts.inputs))
-    page.caption(cells[0], 0, f"{n} input{'s' if n > 1 else ''}, {lit} not zero" if lit < n else counted(n, "input"))
+    page.caption(
+        cells[0], 0, f"{n} input{'s' if n > 1 else ''}, {lit} not zero" if lit < n else counted(n, "input")
+    )
     page.caption(cells[1], 0, f"{range_text(facts.weights)}")
     page.caption(cells[2], 0, f"sum {short(total)}")
     arrays = (facts.inputs, facts.weights, facts.products)
@@ -177,7 +181,7 @@ def _draw_sum(page: Page, cell: Cell, facts: Facts) -> None:
 def _draw_activation(page: Page, cell: Cell, facts: Facts) -> None:
     """Draw f around z with the point (z, a), and the tangent there."""
     call = facts.key if len(facts.key) <= 8 else "f"
-    page.caption(cell, 0, f"a = {call}({short(facts.z)}) = {short(facts.a)}", color=INK_COLOUR)
+    page.caption(cell, 0, f"a = {call}({short(facts.z)}) = {probability(facts.a)}", color=INK_COLOUR)
     name = "f'(z)" if facts.elementwise else "da/dz"
     page.caption(cell, 1, f"slope {name} = {short(facts.da_dz)}", stage=6, color=ACCENT)
     ax = page.axes(cell, (0.36, 0.38, 0.1, 0.1))
@@ -192,7 +196,9 @@ def _draw_activation(page: Page, cell: Cell, facts: Facts) -> None:
     z = np.linspace(low, high, 601)
     f = facts.curve(z)
     if f.shape != z.shape:
-        raise ShapeError(f"trace.activation: expected a function of each element; {z.shape} became {f.shape}.")
+        raise ShapeError(
+            f"trace.activation: expected a function of each element; {z.shape} became {f.shape}."
+        )
     ax.axhline(0, color="#b0b0b0", linewidth=0.7, zorder=1)
     ax.axvline(0, color="#b0b0b0", linewidth=0.7, zorder=1)
     ax.plot(z, f, color=PALETTE[0], linewidth=1.7)
@@ -226,11 +232,15 @@ def _draw_output(page: Page, cell: Cell, facts: Facts) -> None:
     right = facts.label is not None and facts.label == facts.prediction
     verdict = "no label" if facts.label is None else "right" if right else "wrong"
     page.line(cell, 0.05, [(0, "prediction", "left"), (1, str(facts.prediction), "right")])
-    page.line(cell, 0.27, [(0, "label", "left"), (1, "none" if facts.label is None else str(facts.label), "right")])
+    page.line(
+        cell, 0.27, [(0, "label", "left"), (1, "none" if facts.label is None else str(facts.label), "right")]
+    )
     colour = INK_COLOUR if facts.label is None else PALETTE[2] if right else ACCENT
     page.line(cell, 0.49, [(0, "so it is", "left"), (1, verdict, "right")], color=colour)
     page.line(cell, 0.85, [(0, "loss L", "left"), (1, short(facts.loss), "right")], fontweight="bold")
-    page.line(cell, 1.17, [(0, "of this one sample;\nthe way back starts here", "left")], size=7.5, color=MUTED)
+    page.line(
+        cell, 1.17, [(0, "of this one sample;\nthe way back starts here", "left")], size=7.5, color=MUTED
+    )
 
 
 def _draw_downstream(page: Page, cell: Cell, facts: Facts) -> None:
@@ -239,15 +249,20 @@ def _draw_downstream(page: Page, cell: Cell, facts: Facts) -> None:
         page.caption(cell, 0, "an output neuron: the last stop")
         page.line(cell, 0.05, [(0, "Its delta comes from the loss:", "left")])
         if facts.target is not None:
-            digits = f"{facts.a:.3f}" if 0.001 <= facts.a <= 0.999 else short(facts.a, 6)
-            page.line(cell, 0.35, [(0, "a", "left"), (1, digits, "right")])
+            page.line(cell, 0.35, [(0, "a", "left"), (1, probability(facts.a), "right")])
             own = f"{facts.index} {'is' if facts.target else 'is not'} the label"
             known = facts.label is not None and (facts.target == 1.0) == (facts.label == facts.index)
-            page.line(cell, 0.55, [(0, f"y ({own})" if known else "y", "left"), (1, short(facts.target), "right")])
-            page.line(cell, 0.83, [(0, "δ = a − y", "left"), (1, short(facts.delta), "right")], fontweight="bold")
+            page.line(
+                cell, 0.55, [(0, f"y ({own})" if known else "y", "left"), (1, short(facts.target), "right")]
+            )
+            page.line(
+                cell, 0.83, [(0, "δ = a − y", "left"), (1, short(facts.delta), "right")], fontweight="bold"
+            )
         else:
             page.line(cell, 0.35, [(0, "dL/da", "left"), (1, short(facts.dL_da), "right")])
-            page.line(cell, 0.63, [(0, "δ = dL/dz", "left"), (1, short(facts.delta), "right")], fontweight="bold")
+            page.line(
+                cell, 0.63, [(0, "δ = dL/dz", "left"), (1, short(facts.delta), "right")], fontweight="bold"
+            )
         return
     terms = facts.downstream_products
     k = len(terms)
@@ -267,7 +282,7 @@ def _draw_delta(page: Page, cell: Cell, facts: Facts) -> None:
     page.caption(cell, 0, "δ = dL/dz: how z moves L")
     rows: list[tuple[str, str]]
     if facts.target is not None:
-        rows = [("a", short(facts.a)), ("− y", short(facts.target)), ("= δ", short(facts.delta))]
+        rows = [("a", probability(facts.a)), ("− y", short(facts.target)), ("= δ", short(facts.delta))]
     elif facts.elementwise:
         rows = [("dL/da", short(facts.dL_da)), ("× f'(z)", short(facts.da_dz)), ("= δ", short(facts.delta))]
     else:  # softmax: every output depends on every z
@@ -300,7 +315,7 @@ def _draw_change(page: Page, cell: Cell, facts: Facts) -> None:
     """Draw by how much each weight changes."""
     change = facts.weights_after - facts.weights
     page.caption(cell, 0, f"{facts.optimizer}, learning rate {short(facts.learning_rate)}")
-    page.caption(cell, 1, f"{int(np.count_nonzero(change))} of {counted(change.size, 'weight')} move")
+    page.caption(cell, 1, f"{int(np.count_nonzero(change))} of {change.size} weights move")
     _weights_picture(page, cell, facts, change, "No weight moves.")
 
 
@@ -314,7 +329,9 @@ def _weights_picture(page: Page, cell: Cell, facts: Facts, values: np.ndarray, n
         top = largest(values)
         rest = values.size - len(top)
         if rest:
-            page.line(cell, 1.43, [(0, f"the {len(top)} largest of {values.size}", "left")], size=7.0, color=MUTED)
+            page.line(
+                cell, 1.43, [(0, f"the {len(top)} largest of {values.size}", "left")], size=7.0, color=MUTED
+            )
         draw_bars(page, cell, [str(i) for i in top], values[top], foot=0.22 if rest else 0.06)
 
 

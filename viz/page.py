@@ -75,10 +75,14 @@ class Page:
         box = (left, bottom, span * CELL_WIDTH + (span - 1) * GAP, CELL_HEIGHT)
         x, y, w, h = self._fractions(box)
         place = self.fig.transSubfigure
-        frame = Rectangle((x, y), w, h, transform=place, facecolor="none", edgecolor=FAINT, linewidth=0.8, zorder=-1)
+        frame = Rectangle(
+            (x, y), w, h, transform=place, facecolor="none", edgecolor=FAINT, linewidth=0.8, zorder=-1
+        )
         self.fig.add_artist(frame)
         numbers = ", ".join(map(str, stages))
-        header = self._text(left + 0.07, bottom + CELL_HEIGHT - 0.06, f"{numbers}  {title}", box[2] - 0.12, 8.5)
+        header = self._text(
+            left + 0.07, bottom + CELL_HEIGHT - 0.06, f"{numbers}  {title}", box[2] - 0.12, 8.5
+        )
         header.set(fontweight="bold", va="top")
         cell = Cell(box, tuple(stages), frame, header)
         self.cells.append(cell)
@@ -102,13 +106,22 @@ class Page:
         return ax
 
     def line(
-        self, cell: Cell, down: float, columns: Iterable[tuple[float, str, str]], size: float = 8.0, **look: Any
+        self,
+        cell: Cell,
+        down: float,
+        columns: Iterable[tuple[float, str, str]],
+        size: float = 8.0,
+        **look: Any,
     ) -> None:
-        """Write a line of a card: (x in fractions of the cell, text, alignment), `down` inches below the head."""
+        """Write a line of a card, `down` inches below the head.
+
+        Columns: (x in fractions of the cell, text, alignment).
+        """
         left, bottom, width, height = cell.box
         columns = [column for column in columns if column[1]]
         for x, text, side in columns:
-            room = (width - 0.14) * (0.98 if len(columns) == 1 else 0.62 if len(columns) == 2 else 0.3)
+            share = {1: 0.98, 2: 0.62}.get(len(columns), 0.36 if x == 0 else 0.21)
+            room = (width - 0.14) * share
             place = left + 0.07 + x * (width - 0.14)
             artist = self._text(place, bottom + height - HEAD - down, text, room, size)
             artist.set(ha=side, va="top", **look)
@@ -152,7 +165,9 @@ def largest_size(values: np.ndarray) -> float:
     return float(sizes.max(initial=0.0)) or 1.0
 
 
-def draw_image(page: Page, cell: Cell, values: np.ndarray, shape: tuple[int, int], *, ink: bool = False) -> None:
+def draw_image(
+    page: Page, cell: Cell, values: np.ndarray, shape: tuple[int, int], *, ink: bool = False
+) -> None:
     """Draw values as an image of the input's shape, with its scale below."""
     rows, columns = shape
     width, height = cell.box[2] - 0.2, CELL_HEIGHT - HEAD - 0.4
@@ -176,7 +191,7 @@ def draw_image(page: Page, cell: Cell, values: np.ndarray, shape: tuple[int, int
     ax.set(xticks=[], yticks=[])
     for spine in ax.spines.values():
         spine.set(visible=True, color=FAINT)
-    strip = page.axes(cell, (0.3, 0.24, 0.3, CELL_HEIGHT - HEAD - 0.31))
+    strip = page.axes(cell, (0.36, 0.24, 0.36, CELL_HEIGHT - HEAD - 0.31))
     ax.figure.colorbar(picture, cax=strip, orientation="horizontal")
     strip.set_xticks([low, high_value] if ink else [low, 0, high_value])
     strip.set_xticklabels([short(tick, 2) for tick in strip.get_xticks()])
@@ -187,7 +202,13 @@ def draw_image(page: Page, cell: Cell, values: np.ndarray, shape: tuple[int, int
 
 
 def draw_bars(
-    page: Page, cell: Cell, names: Sequence[str], values: Sequence[float], *, foot: float = 0.06, sign: bool = True
+    page: Page,
+    cell: Cell,
+    names: Sequence[str],
+    values: Sequence[float],
+    *,
+    foot: float = 0.06,
+    sign: bool = True,
 ) -> Axes:
     """Draw a bar a row, from zero at the centre, with its name at the left and its number at the right.
 

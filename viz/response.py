@@ -1,4 +1,4 @@
-"""What one neuron answers to: its activation by class, the samples that excite it, and the input that does most."""
+"""What one neuron answers to: its activation by class, and the samples and the input that excite it most."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 
 from neurosim.errors import NeurosimError, ShapeError
 
+from .frames import _decimals
 from .images import _as_images, _as_labels, _blank, _class_names, _show_ink, _thousands, mosaic
-from .style import INK_COLOUR, MUTED, PALETTE, beside, heading, new_axes, styled
+from .style import FAINT, INK_COLOUR, MUTED, PALETTE, beside, heading, new_axes, styled
 from .walk import short
 
-BINS = 60
+BINS = 48
+TALLEST = 0.9
+"""Height of the highest outline, in rows."""
 
 
 @styled
@@ -27,10 +31,10 @@ def activation_by_class(
 ) -> Axes:
     """Draw how one neuron's activation is distributed in each class, a row a class.
 
-    A relu is silent for many samples; so many zeros would flatten everything else.  So the outline shows only
-    the activations that are not exactly zero, all rows on one scale (equal areas are equal shares of a class),
-    and a bar at the left of each row says what share of the class is exactly zero.  A line marks the mean over
-    the whole class, zeros included; the class of the highest mean is in bold.
+    A relu is silent for many samples, and so many zeros would flatten everything else: the outlines show the
+    activations that are not exactly zero, all rows on one scale (area: share of the class), and the share
+    that is zero stands at the right.  A line marks the mean of the whole class, zeros included; the class
+    of the highest mean stands out.
 
     Args:
         activations: of the neuron, one a sample, shape (N,).
@@ -52,12 +56,11 @@ def activation_by_class(
     """
     a, labels = _answers(activations, labels)
     names = _class_names(class_names, int(labels.max()) + 1)
-    ax = new_axes(ax, height=1.3 + 0.36 * len(names))
+    ax = new_axes(ax, height=1.3 + 0.44 * len(names))
     zero = a == 0
     some_zero = bool(zero.any())
     low, high = float(a.min()), float(a.max())
     edges = np.linspace(low, high if high > low else low + 1.0, BINS + 1)
-    centres = (edges[1:] + edges[:-1]) / 2
     shapes, means, silent = [], [], []
     for label in range(len(names)):
         own = labels == label
@@ -67,14 +70,61 @@ def activation_by_class(
         silent.append(float((own & zero).sum() / n))
     peak = max(float(np.max(shapes)), 1e-12)
     best = int(np.nanargmax(means))
+    silence = float(zero.mean())
     for label, (shape, mean) in enumerate(zip(shapes, means, strict=True)):
-        colour = PALETTE[1] if label == best else PALETTE[0]
-        outline = label + 0.4 - 0.8 * np.sqrt(shape / peak)
-        ax.fill_between(centres, label + 0.4, outline, step="mid", color=colour, alpha=0.35, linewidth=0)
-        ax.step(centres, outline, where="mid", color=colour, linewidth=0.9)
+        foot = label + 0.4
+        look = {
+            "color": PALETTE[1] if label == best and silence < 1 else PALETTE[0],
+            "zorder": 2 + label / 100,
+        }
+        outline = foot - TALLEST * shape / peak
+        ax.stairs(outline, edges, baseline=foot, fill=True, alpha=0.3, linewidth=0, **look)
+        ax.stairs(outline, edges, baseline=foot, linewidth=0.9, gid="outline", **look)
         if np.isfinite(mean):
-            ax.plot([mean, mean], [label - 0.42, label + 0.4], color=INK_COLOUR, linewidth=1.6, gid="mean")
+            ax.plot([mean, mean], [foot - 0.5, foot], color=INK_COLOUR, linewidth=1.8, gid="mean", zorder=4)
+            if some_zero:
+                text = _share(silent[label])
+                beside(ax, text, (1, label + 0.1), (6, 0), ax.get_yaxis_transform(), va="center_baseline")
+    if some_zero:
+        beside(
+            ax,
+            "exactly zero",
+            (1, -0.62),
+            (6, 0),
+            ax.get_yaxis_transform(),
+            color=MUTED,
+            va="center_baseline",
+        )
+    ax.set_ylim(len(names) - 0.45, -0.75)
+    ax.set_yticks(range(len(names)), labels=names)
+    if silence < 1:
+        ax.get_yticklabels()[best].set_fontweight("bold")
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="y", visible=False)
+    ax.spines["left"].set_visible(False)
+    ax.margins(x=0.02)
+    ax.set_xlabel("activation a (no unit)")
+    ax.set_ylabel("class")
+    if silence == 1:
+        usual, reading = (
+            "A dead neuron",
+            f"its activation is exactly zero for all {_thousands(len(a))} samples",
+        )
+    else:
+        usual = f"Which classes the neuron answers to: {names[best]} most"
+        reading = f"black line: mean of the class, highest for {names[best]}: {short(means[best])}"
+        if some_zero:
+            share = f"{_share(silence)} of all {_thousands(len(a))}"
+            reading += f" (zeros included)\noutline: the activations that are not exactly zero; {share} are"
+    heading(ax, title or usual, reading)
     return ax
+
+
+def _share(share: float) -> str:
+    """Return a share in percent; neither all nor nothing unless it is."""
+    if 0 < share < 0.005:
+        return "< 1 %"
+    return "> 99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
 
 
 def _answers(activations: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -86,5 +136,115 @@ def _answers(activations: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
             "Pass one column: layer.a[:, j], or neuron.a."
         )
     if not np.isfinite(a).all():
-        raise NeurosimError(f"activations: expected finite numbers; received {int((~np.isfinite(a)).sum())} that are not.")
+        raise NeurosimError(
+            f"activations: expected finite numbers; received {int((~np.isfinite(a)).sum())} that are not."
+        )
     return a, _as_labels(labels, len(a), "labels")
+
+
+@styled
+def top_samples(
+    images: np.ndarray,
+    activations: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str] | None = None,
+    count: int = 9,
+    ax: Axes | None = None,
+    title: str | None = None,
+) -> Axes:
+    """Draw the samples that excite one neuron most, the strongest first.
+
+    Args:
+        images: shape (N, height, width) or (N, pixels); uint8, or floats in 0..1.
+        activations: of the neuron, one a sample, shape (N,).
+        labels: classes from 0, shape (N,).
+        class_names: a name for each class; its number if left out.
+        count: how many at most.
+        ax: where to draw; a new figure if left out.
+        title: instead of the usual one.
+
+    Returns:
+        The Axes, which hold one image and a caption each: the class, and the activation.
+
+    Raises:
+        ShapeError: if the lengths differ.
+        NeurosimError: if there is nothing to show, or an activation is not finite.
+    """
+    images = _as_images(images)
+    a, labels = _answers(activations, labels)
+    if len(images) != len(a) or count < 1:
+        raise ShapeError(
+            f"images: expected one an activation, {len(a)}, and a count of at least 1; "
+            f"received {len(images)} and {count}."
+        )
+    names = _class_names(class_names, int(labels.max()) + 1)
+    usual = title or "The samples that excite the neuron most"
+    if a.min() == a.max():
+        ax = new_axes(ax, height=1.3)
+        _blank(ax)
+        ax.text(0.5, 0.5, "nothing to show", ha="center", va="center", color=MUTED, transform=ax.transAxes)
+        heading(ax, usual, f"its activation is {short(a[0])} for all {_thousands(len(a))} samples")
+        return ax
+    shown = np.argsort(-a, kind="stable")[:count]
+    columns = int(np.ceil(np.sqrt(len(shown)))) if len(shown) <= 16 else 8
+    rows = -(-len(shown) // columns)
+    height, width = images.shape[1:]
+    gap, head = round(width * 0.25) + 1, round(height * 0.2) + 1
+    page = max(5.0, 1.1 * columns)
+    cell = page / columns
+    ax = new_axes(ax, width=page, height=0.62 + rows * (cell - 0.04) * (head + height) / (width + gap))
+    padded = np.pad(images[shown].astype(float), ((0, 0), (0, 0), (gap // 2, gap - gap // 2)))
+    _show_ink(ax, mosaic(padded, columns, 0, head), images)
+    size = 9.0 if columns <= 3 else 7.5
+    decimals = _decimals(float(np.abs(a[shown]).max()))
+    for i, which in enumerate(shown):
+        centre, top = (i % columns + 0.5) * (width + gap), i // columns * (head + height) + head
+        text = f"{names[labels[which]]}   a = {a[which]:.{decimals}f}".replace("-", "−")
+        ax.text(centre - 0.5, top - 0.9, text, fontsize=size, ha="center", va="bottom")
+        _frame(ax, i % columns * (width + gap) + gap // 2, top, width, height)
+    classes = np.bincount(labels[shown], minlength=len(names))
+    heading(
+        ax,
+        usual,
+        f"{classes.max()} of {len(shown)} are of class {names[int(classes.argmax())]}; "
+        f"chosen from {_thousands(len(a))}",
+    )
+    return ax
+
+
+def _frame(ax: Axes, left: float, top: float, width: float, height: float) -> None:
+    """Draw the edge of the paper around an image whose first pixel is at (left, top)."""
+    place = (left - 0.5, top - 0.5)
+    ax.add_patch(Rectangle(place, width, height, fill=False, edgecolor=FAINT, linewidth=0.8, clip_on=False))
+
+
+@styled
+def maximizing_input(
+    image: np.ndarray, activation_value: float, ax: Axes | None = None, title: str | None = None
+) -> Axes:
+    """Draw the input that gradient ascent on the pixels found to excite one neuron most, as ink.
+
+    Args:
+        image: the input found, 0 (paper) to 1 (ink), shape (height, width), or (pixels,) of a square.
+        activation_value: the neuron's activation for it.
+        ax: where to draw; a new figure if left out.
+        title: instead of the usual one.
+
+    Returns:
+        The Axes, which hold one image.
+
+    Raises:
+        ShapeError: if it is no image.
+    """
+    picture = np.asarray(image, dtype=float)
+    (picture,) = _as_images(picture[None] if picture.ndim in (1, 2) else picture)
+    ax = new_axes(ax, width=4.8, height=5.2)
+    _show_ink(ax, picture, picture)
+    height, width = picture.shape
+    _frame(ax, 0, 0, width, height)
+    heading(
+        ax,
+        title or "The input that excites the neuron most",
+        f"a = {short(activation_value)}; found by gradient ascent on the pixels",
+    )
+    return ax

@@ -47,13 +47,18 @@ def short(value: float | None, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
+def probability(value: float) -> str:
+    """Return a number in short form that is never rounded up to 1."""
+    return short(value, 8 if 0.999 < value < 1 else 3)
+
+
 def signed(value: float) -> str:
     """Return a number in short form, with its sign."""
     return f"+{short(value)}" if value > 0 else short(value)
 
 
 def short_pair(before: float, after: float) -> tuple[str, str]:
-    """Return two numbers, to the same place, with the digits it takes to see that they differ (eight at most).
+    """Return two numbers, to the same place, with the digits it takes to tell them apart (at most eight).
 
     Example:
         >>> short_pair(0.152, 0.15201)
@@ -131,8 +136,9 @@ class Facts:
         missing = [name for name in names if not hasattr(trace, name)]
         if missing:
             raise NeurosimError(
-                f"trace: expected a NeuronTrace, such as net.trace(x, y)[1][5]; received {type(trace).__name__} "
-                f"without {', '.join(missing[:4])}{', …' if len(missing) > 4 else ''}."
+                "trace: expected a NeuronTrace, such as net.trace(x, y)[1][5]; "
+                f"received {type(trace).__name__} without {', '.join(missing[:4])}"
+                f"{', …' if len(missing) > 4 else ''}."
             )
         facts = cls(**{name: getattr(trace, name) for name in names})
         shapes = dict.fromkeys(("inputs", "weights", "products", "dL_dW", "weights_after"), facts.inputs)
@@ -145,7 +151,18 @@ class Facts:
                     f"received {array.shape}."
                 )
             setattr(facts, name, array)
-        for name in ("bias", "z", "a", "da_dz", "dL_da", "delta", "dL_db", "bias_after", "loss", "loss_after"):
+        for name in (
+            "bias",
+            "z",
+            "a",
+            "da_dz",
+            "dL_da",
+            "delta",
+            "dL_db",
+            "bias_after",
+            "loss",
+            "loss_after",
+        ):
             value = getattr(facts, name)
             setattr(facts, name, 0.0 if value is None else float(value))
         facts.input_shape = _image_shape(facts.input_shape, facts.inputs.size)
@@ -224,13 +241,14 @@ def stage_caption(facts: Facts, stage: int) -> str:
     label = "" if facts.label is None else f", the label is {facts.label}"
     if facts.is_output and facts.target is not None:
         down = "an output neuron: nothing lies downstream, the loss itself says how a should change"
-        delta = f"δ = a − y = {short(facts.a)} − {short(facts.target)} = {short(facts.delta)}"
+        delta = f"δ = a − y = {probability(facts.a)} − {short(facts.target)} = {short(facts.delta)}"
     elif facts.is_output:
         down = f"an output neuron: dL/da = {short(facts.dL_da)} comes straight from the loss"
         delta = f"δ = dL/dz = {short(facts.delta)}"
     else:
         count = len(facts.downstream_neurons)
-        down = f"dL/da = Σ δₖ·wⱼₖ over {counted(count, 'neuron')} of layer {facts.layer + 1} = {short(facts.dL_da)}"
+        above = f"{counted(count, 'neuron')} of layer {facts.layer + 1}"
+        down = f"dL/da = Σ δₖ·wⱼₖ over {above} = {short(facts.dL_da)}"
         delta = f"δ = dL/da · f'(z) = {short(facts.dL_da)} × {short(facts.da_dz)} = {short(facts.delta)}"
     change = facts.weights_after - facts.weights
     before, after = short_pair(facts.loss, facts.loss_after)
@@ -244,7 +262,7 @@ def stage_caption(facts: Facts, stage: int) -> str:
         delta,
         f"dL/dw = δ·x{' + penalty' if facts.penalized else ''}: {range_text(facts.dL_dW)}; "
         f"dL/db = {short(facts.dL_db)}",
-        f"{facts.optimizer}: {int(np.count_nonzero(change))} of {counted(n, 'weight')} move, "
+        f"{facts.optimizer}: {int(np.count_nonzero(change))} of {n} weights move, "
         f"by up to {short(np.max(np.abs(change)))}; loss {before} → {after}",
     )[stage - 1]
 
