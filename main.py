@@ -21,6 +21,8 @@ examples:
   python main.py scenario                    compare activations, losses, optimizers
   python main.py scenario optimizers --seeds 5
   python main.py train --data mnist          train, and save the network and its figures
+  python main.py step                        walk through one neuron
+  python main.py inspect runs/latest/net.npz report card of every neuron
   python main.py data                        which data there are, and where
   python main.py gradcheck                   hold backprop to central differences
 """
@@ -130,7 +132,7 @@ def figure_note(train: Any) -> str:
     return "data: built-in digits, NOT MNIST" if train.name == "digits" else f"data: {train.name}"
 
 
-def out_folder(path: str) -> Path:
+def out_folder(path: str, option: str = "--out") -> Path:
     """The folder to write to, made now: before the work, not after it.
 
     Raises:
@@ -140,9 +142,9 @@ def out_folder(path: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise NeurosimError(f"--out: cannot make the folder {folder}: {error.strerror}") from None
+        raise NeurosimError(f"{option}: cannot make the folder {folder}: {error.strerror}") from None
     if not os.access(folder, os.W_OK):
-        raise NeurosimError(f"--out: cannot write to the folder {folder}")
+        raise NeurosimError(f"{option}: cannot write to the folder {folder}")
     return folder
 
 
@@ -323,6 +325,193 @@ def data(arguments: argparse.Namespace) -> None:
         print(f"contact sheet: {viz.save(sheet, folder / f'{train.name}.png', figure_note(train))}")
 
 
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Options that say which network to look at: a saved one, or one trained on the spot."""
+    add_data_options(parser)
+    add_settings(parser, hidden=(32, 16), epochs=1)
+    group = parser.add_argument_group("which network")
+    group.add_argument("--model", metavar="FILE", help="a network saved by train; without it one is trained now")
+    group.add_argument("--train-size", type=whole(10), metavar="N", help="training images [all]")
+    group.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of a network trained now [0]")
+
+
+def get_model(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
+    """The network asked for, its data, and its settings if it was trained now."""
+    from neurosim.network import Network
+    from neurosim.optimizers import OPTIMIZERS
+    from neurosim.settings import Settings
+
+    given = given_settings(arguments)
+    if arguments.model is None:
+        settings = Settings(**{"hidden": (32, 16), "epochs": 1} | given)
+        train, test = load_data(arguments, arguments.train_size)
+        network = settings.network(train.images.shape[1:], len(train.class_names), arguments.seed)
+        if settings.epochs:
+            network.fit(train.images, train.labels, settings.epochs, settings.batch_size,
+                        callbacks=settings.callbacks())
+        return network, train, test, settings
+    of_training = [name for name in given if name not in ("optimizer", "learning_rate", "batch_size")]
+    if of_training:
+        raise NeurosimError(f"--{of_training[0].replace('_', '-')} is for a network that is trained now: "
+                            "expected it without --model")
+    network = Network.load(arguments.model)
+    train, test = load_data(arguments, arguments.train_size)
+    if "optimizer" in given:
+        network.optimizer = OPTIMIZERS.create(given["optimizer"])
+    if "learning_rate" in given:
+        network.optimizer.learning_rate = given["learning_rate"]
+    return network, train, test, Settings(**given)
+
+
+def add_step(parser: argparse.ArgumentParser) -> None:
+    """Options of `step`."""
+    add_model(parser)
+    group = parser.add_argument_group("where to look")
+    group.add_argument("--layer", type=whole(0), metavar="L", help="layer, 0 being the input [an interesting one]")
+    group.add_argument("--neuron", type=whole(0), metavar="J", help="neuron of that layer, from 0 [an interesting one]")
+    group.add_argument("--sample", type=whole(0), default=0, metavar="I", help="test image, from 0 [0]")
+    group.add_argument("--top", type=whole(1), default=5, metavar="K", help="terms of each sum to show [5]")
+    group.add_argument("--json", action="store_true", help="print everything as one JSON document")
+    group.add_argument("--plot", metavar="DIR", help="draw the neuron's story into this folder")
+    group.add_argument("--animate", action="store_true", help="with --plot: the walk as a GIF, too")
+
+
+def step(arguments: argparse.Namespace) -> None:
+    """Walk through one neuron: forward, backward and update, number by number."""
+    from contextlib import redirect_stdout
+
+    from neurosim.prompt import Prompt
+    from neurosim.stepper import Stepper
+
+    if arguments.animate and not arguments.plot:
+        raise NeurosimError("--animate: expected --plot DIR with it, to say where the GIF goes")
+    folder = out_folder(arguments.plot, "--plot") if arguments.plot else None
+    with redirect_stdout(sys.stderr if arguments.json else sys.stdout):
+        network, train, test, settings = get_model(arguments)
+    stepper = Stepper(network, train.images, train.labels, samples=(test.images, test.labels),
+                      batch_size=settings.batch_size or len(train), layer=arguments.layer, neuron=arguments.neuron,
+                      sample=arguments.sample)
+    note = figure_note(train)
+    if folder is not None:
+        print(plot_neuron(stepper, folder, note, animate=arguments.animate),
+              file=sys.stderr if arguments.json else sys.stdout)
+    if arguments.json:
+        import json
+
+        print(json.dumps(stepper.here.to_dict()))
+        return
+    lines = None if sys.stdin.isatty() else waiting_lines()
+    prompt = Prompt(stepper, top=arguments.top, plot=lambda here, where: plot_neuron(here, where, note),
+                    echo=lines is not None, stdin=lines)
+    if lines is None and not sys.stdin.isatty():
+        print(f"chosen: {stepper.why}\n{stepper.here.explain(arguments.top)}\n\ncheck: {stepper.check()}")
+        return
+    prompt.begin()
+    prompt.run()
+    if prompt.errors and lines is not None:
+        sys.exit(2)
+
+
+def waiting_lines() -> Any:
+    """Standard input, if commands stand on it; None if it is empty, closed, or nobody writes to it."""
+    import io
+    import select
+    import stat
+
+    try:
+        kind = os.fstat(sys.stdin.fileno()).st_mode
+        if not stat.S_ISREG(kind) and not select.select([sys.stdin], [], [], 1.0)[0]:
+            return None  # a pipe that is open, but silent: nobody is there
+        text = sys.stdin.read()
+    except (OSError, ValueError):
+        return None
+    return io.StringIO(text) if text.strip() else None
+
+
+def plot_neuron(stepper: Any, folder: Path, note: str, animate: bool = False) -> Path:
+    """Draw the present neuron's story, and with `animate` the walk as a GIF; returns the last path."""
+    import viz
+
+    here = stepper.here
+    name = f"layer{here.layer}-neuron{here.index}-sample{here.sample}"
+    path = viz.save(viz.neuron_story(here), folder / f"{name}.png", note)
+    if animate:
+        print(path)
+        path = viz.neuron_film(here, folder / f"{name}.gif", note=note)
+    return path
+
+
+def add_inspect(parser: argparse.ArgumentParser) -> None:
+    """Options of `inspect`."""
+    parser.add_argument("model", metavar="FILE", help="a network saved by train, e.g. runs/latest/net.npz")
+    add_data_options(parser)
+    parser.add_argument("--layer", type=whole(1), metavar="L", help="only this layer")
+    parser.add_argument("--neuron", type=whole(0), metavar="J", help="one neuron of that layer, with figures")
+    parser.add_argument("--rows", type=whole(1), default=20, metavar="N", help="how many neurons to print [20]")
+    parser.add_argument("--out", default="results/inspect", metavar="DIR", help="where to write [results/inspect]")
+
+
+def inspect(arguments: argparse.Namespace) -> None:
+    """Print the report card of a saved network's neurons; with --neuron, draw one of them."""
+    import numpy as np
+
+    from neurosim.network import Network
+    from neurosim.report import maximizing_input
+    from scenarios.report import write_csv
+
+    if arguments.neuron is not None and arguments.layer is None:
+        raise NeurosimError("--neuron: expected --layer L with it, to say of which layer")
+    network = Network.load(arguments.model)
+    neuron = network.neuron(arguments.layer, arguments.neuron) if arguments.neuron is not None else None
+    if arguments.layer is not None:
+        network[arguments.layer]
+    folder = out_folder(arguments.out)
+    train, test = load_data(arguments)
+    card = network.report(test)
+    path = write_csv(card, folder / "neurons.csv")
+    if arguments.layer is not None:
+        card = card[card["layer"] == arguments.layer]
+    if neuron is None:
+        shown = card.sort_values("accuracy_lost", ascending=False).head(arguments.rows)
+        print(f"{len(card)} neurons; the {len(shown)} without which most accuracy is lost:\n")
+        print(card_table(shown))
+        print(f"\nall of them, every column: {path}")
+        return
+    import viz
+
+    row = card[card["neuron"] == arguments.neuron]
+    if len(row):
+        print(row.iloc[0].to_string())
+    rows = network.input.check(test.images)
+    a = np.empty(len(test))
+    for where, _ in network._outputs(rows):
+        a[where] = network[arguments.layer].a[:, arguments.neuron]
+    image, reached = maximizing_input(network, arguments.layer, arguments.neuron)
+    name = f"layer{arguments.layer}-neuron{arguments.neuron}"
+    pictures = {
+        "by_class": viz.activation_by_class(a, test.labels, test.class_names),
+        "top_samples": viz.top_samples(test.images, a, test.labels, test.class_names),
+        "maximizing_input": viz.maximizing_input(image, reached),
+    }
+    if arguments.layer == 1:
+        shape = test.images.shape[1:]
+        pictures["weights"] = viz.weight_grid(neuron.weights, shape, titles=[str(arguments.neuron)])
+    for kind, picture in pictures.items():
+        print(viz.save(picture, folder / f"{name}-{kind}.png", figure_note(train)))
+
+
+def card_table(card: Any) -> str:
+    """The columns of a report card that fit 80 columns."""
+    header = ("layer", "neuron", "mean a", "dead", "saturated", "best class", "selects", "|w|", "lost without", "most like")
+    lines = ["  ".join(header)]
+    for row in card.itertuples():
+        cells = (str(row.layer), str(row.neuron), f"{row.mean_activation:.3g}", f"{100 * row.dead_fraction:.0f}%",
+                 f"{100 * row.saturated_fraction:.0f}%", str(row.strongest_class), f"{row.selectivity:.2f}",
+                 f"{row.weight_norm:.2f}", f"{100 * row.accuracy_lost:.2f}%", str(row.most_similar))
+        lines.append("  ".join(f"{cell:>{len(title)}}" for cell, title in zip(cells, header, strict=True)))
+    return "\n".join(lines)
+
+
 def add_gradcheck(parser: argparse.ArgumentParser) -> None:
     """Options of `gradcheck`."""
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of weights and samples [0]")
@@ -349,6 +538,8 @@ COMMANDS = {
     "scenario": (add_scenario, scenario, "python main.py scenario activations --seeds 5"),
     "train": (add_train, train, "python main.py train --data mnist --hidden 128,64 --epochs 5 --out runs/first"),
     "data": (add_data, data, "python main.py data --data mnist --preview"),
+    "step": (add_step, step, "python main.py step --layer 1 --neuron 5 --sample 0"),
+    "inspect": (add_inspect, inspect, "python main.py inspect runs/latest/net.npz --layer 1 --neuron 5"),
     "gradcheck": (add_gradcheck, gradcheck, "python main.py gradcheck"),
     "plot": (add_plot, plot, "python main.py plot results/activations"),
 }

@@ -89,13 +89,16 @@ from .schedules import (
 if TYPE_CHECKING:
     from . import data
     from .gradcheck import GradientCheck, check_gradients
+    from .report import maximizing_input
+    from .stepper import Stepper
+    from .trace import Trace
     from .training import Callback, EarlyStopping, GradientNorms, fit
 
 __version__ = "0.1.0"
 
 # what not everyone needs is imported when it is first asked for, so that importing neurosim is quick
 _LATER = {"data": "data", "GradientCheck": "gradcheck", "check_gradients": "gradcheck", "Callback": "training",
-          "EarlyStopping": "training", "GradientNorms": "training", "fit": "training"}
+          "Stepper": "stepper", "Trace": "trace", "maximizing_input": "report", "EarlyStopping": "training", "GradientNorms": "training", "fit": "training"}
 
 
 def __getattr__(name: str) -> Any:

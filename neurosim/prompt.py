@@ -43,6 +43,9 @@ class Prompt(cmd.Cmd):
         self.top = top
         self.plot = plot
         self.echo = echo
+        self.shown_prompt = self.prompt
+        if echo:
+            self.prompt = ""
         self.errors = 0
         self.use_rawinput = stdin is None
 
@@ -79,7 +82,7 @@ class Prompt(cmd.Cmd):
     def onecmd(self, line: str) -> bool:
         """Run one line; a mistake is said and changes nothing."""
         if self.echo and line != "EOF":
-            self.say(f"{self.prompt}{line}")
+            self.say(f"{self.shown_prompt}{line}")
         try:
             return bool(super().onecmd(line))
         except NeurosimError as error:

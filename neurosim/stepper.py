@@ -292,7 +292,6 @@ class Stepper:
     def ablate(self, to: float | str = 0.0) -> None:
         """Silence the present neuron; "mean": its mean over the samples (at most 1,000 of them)."""
         if to == "mean":
-            self.network.predict(self._sample_rows[:1000])
             to = float(np.mean(self._activations(self._sample_rows[:1000])))
         self.subject.ablate(to)
 

@@ -91,7 +91,8 @@ class Trace:
         if len(rows) != 1:
             raise NeurosimError(f"trace: expected one sample, received {len(rows)}")
         y = np.asarray(y)
-        y = y.reshape(1, -1) if y.ndim == 1 and y.size == twin.output.n_out > 1 else y.reshape(-1)
+        if y.ndim == 0 or (y.ndim == 1 and y.size == twin.output.n_out > 1):  # a class, or one row of targets
+            y = y[None]
         self.sample = sample
         self.loss = twin.gradients(rows, y)
         self.network = copy.deepcopy(twin)  # parameters and gradients as they are before the update

@@ -98,12 +98,12 @@ def _frames(trace: Any, note: str) -> list[np.ndarray]:
 def _indexed(frames: list[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
     """Return the frames as indices into one palette, shape (256, 3), all uint8.
 
-    It holds the commonest colours, so that paper stays white.  A rarer colour becomes the nearest of them.  Six bits a channel are enough to tell colours apart.
+    It holds the commonest colours, so that paper stays white.  A rarer colour becomes the nearest of
+    them.  Six bits a channel are enough to tell colours apart.
     """
-    codes = [
-        (frame.astype(np.int64) >> 2) @ np.array([1 << 12, 1 << 6, 1]) for frame in frames
-    ]  # (height, width)
-    counts = sum(np.bincount(code.ravel(), minlength=1 << 18) for code in codes)
+    weights = np.array([1 << 12, 1 << 6, 1])
+    codes = [(frame.astype(np.int64) >> 2) @ weights for frame in frames]  # (height, width)
+    counts = np.sum([np.bincount(code.ravel(), minlength=1 << 18) for code in codes], axis=0)
     found = np.flatnonzero(counts)
     found = found[np.argsort(-counts[found], kind="stable")]
     channels = np.stack([found >> 12, found >> 6 & 63, found & 63], axis=1)  # (n, 3)

@@ -166,7 +166,12 @@ def _draw_sum(page: Page, cell: Cell, facts: Facts) -> None:
             if last:
                 ax.plot(length, y + 0.22, "o", color=INK_COLOUR, markersize=5)
         paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
-        row = {"transform": ax.get_yaxis_transform(), "fontsize": 7.0, "va": "center_baseline", "bbox": paper}
+        row: dict[str, Any] = {
+            "transform": ax.get_yaxis_transform(),
+            "fontsize": 7.0,
+            "va": "center_baseline",
+            "bbox": paper,
+        }
         ax.text(0.0, y - 0.17, name, **row)
         ax.text(1.0, y - 0.17, short(length) if last else signed(length), ha="right", **row)
     ax.axvline(0, color="#8c8c8c", linewidth=0.8, zorder=0.5)
@@ -288,7 +293,7 @@ def _draw_delta(page: Page, cell: Cell, facts: Facts) -> None:
     else:  # softmax: every output depends on every z
         rows = [("all dL/da, through", ""), ("the whole softmax", ""), ("= δ", short(facts.delta))]
     for i, (name, value) in enumerate(rows):
-        last = {"fontweight": "bold"} if i == 2 else {}
+        last: dict[str, Any] = {"fontweight": "bold"} if i == 2 else {}
         page.line(cell, 0.05 + 0.22 * i + 0.04 * (i == 2), [(0, name, "left"), (1, value, "right")], **last)
     if facts.delta == 0:
         words = "Nothing comes back: this sample\nteaches it nothing."
@@ -346,7 +351,7 @@ def _draw_outcome(page: Page, cell: Cell, facts: Facts) -> None:
     rows.append(("bias b", facts.bias, facts.bias_after))
     rows.append(("loss L", facts.loss, facts.loss_after))
     for i, (name, before, after) in enumerate(rows):
-        last = {"fontweight": "bold"} if name.startswith("loss") else {}
+        last: dict[str, Any] = {"fontweight": "bold"} if name.startswith("loss") else {}
         texts = short_pair(before, after)
         page.line(cell, 0.2 + 0.19 * i, _columns((name, *texts, signed(after - before))), **last)
     words = loss_words(facts)

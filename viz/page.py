@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import SubFigure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
@@ -136,13 +135,11 @@ class Page:
 
     def fit(self) -> None:
         """Set smaller what is wider than its place."""
-        figure = self.fig.figure if isinstance(self.fig, SubFigure) else self.fig
         scale = self.fig.bbox.width / WIDTH  # pixels an inch of the design
-        renderer = figure._get_renderer()  # type: ignore[union-attr]
         for text, room in self.to_fit:
-            wide = text.get_window_extent(renderer).width
+            wide = text.get_window_extent().width
             if wide > room * scale:
-                text.set_fontsize(max(4.5, text.get_fontsize() * room * scale / wide * 0.99))
+                text.set_fontsize(max(4.5, float(text.get_fontsize()) * room * scale / wide * 0.99))
 
     def _text(self, x: float, y: float, text: str, room: float, size: float) -> Text:
         left, bottom, _, _ = self._fractions((x, y, 0, 0))
@@ -205,7 +202,7 @@ def draw_bars(
     page: Page,
     cell: Cell,
     names: Sequence[str],
-    values: Sequence[float],
+    values: Sequence[float] | np.ndarray,
     *,
     foot: float = 0.06,
     sign: bool = True,

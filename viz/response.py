@@ -73,7 +73,7 @@ def activation_by_class(
     silence = float(zero.mean())
     for label, (shape, mean) in enumerate(zip(shapes, means, strict=True)):
         foot = label + 0.4
-        look = {
+        look: dict[str, Any] = {
             "color": PALETTE[1] if label == best and silence < 1 else PALETTE[0],
             "zorder": 2 + label / 100,
         }

@@ -65,7 +65,7 @@ def short_pair(before: float, after: float) -> tuple[str, str]:
         ('0.152000', '0.152010')
     """
     sizes = [abs(value) for value in (before, after) if np.isfinite(value) and value != 0]
-    if len(sizes) < 2 or not (min(sizes) >= 1e-4 and max(sizes) < 1e5):
+    if len(sizes) < 2 or not (min(sizes) >= 1e-4 and max(sizes) < 1e7):
         for digits in range(3, 9):
             texts = short(before, digits), short(after, digits)
             if before == after or texts[0] != texts[1]:
