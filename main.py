@@ -502,7 +502,8 @@ def inspect(arguments: argparse.Namespace) -> None:
 
 def card_table(card: Any) -> str:
     """The columns of a report card that fit 80 columns."""
-    header = ("layer", "neuron", "mean a", "dead", "saturated", "best class", "selects", "|w|", "lost without", "most like")
+    header = ("layer", "neuron", "mean a", "dead", "saturated", "best class", "selects", "|w|", "lost without",
+              "most like")
     lines = ["  ".join(header)]
     for row in card.itertuples():
         cells = (str(row.layer), str(row.neuron), f"{row.mean_activation:.3g}", f"{100 * row.dead_fraction:.0f}%",

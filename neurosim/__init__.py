@@ -97,8 +97,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 # what not everyone needs is imported when it is first asked for, so that importing neurosim is quick
-_LATER = {"data": "data", "GradientCheck": "gradcheck", "check_gradients": "gradcheck", "Callback": "training",
-          "Stepper": "stepper", "Trace": "trace", "maximizing_input": "report", "EarlyStopping": "training", "GradientNorms": "training", "fit": "training"}
+_LATER = {
+    "data": "data", "GradientCheck": "gradcheck", "check_gradients": "gradcheck", "Callback": "training",
+    "EarlyStopping": "training", "GradientNorms": "training", "fit": "training", "Stepper": "stepper",
+    "Trace": "trace", "maximizing_input": "report",
+}
 
 
 def __getattr__(name: str) -> Any:

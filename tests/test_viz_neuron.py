@@ -15,6 +15,8 @@ import viz
 from neurosim.activations import ACTIVATIONS
 from neurosim.errors import NeurosimError, ShapeError
 from viz.film import _indexed
+from viz.neuron import draw_story
+from viz.page import HEIGHT
 from viz.walk import STAGES, Facts, loss_words, short, short_pair, stage_caption
 
 ALL = sorted(ACTIVATIONS)
@@ -358,3 +360,14 @@ def test_maximizing_input():
     assert viz.maximizing_input(image.ravel()[:49], 1.0).images[0].get_array().shape == (7, 7)
     with pytest.raises(ShapeError, match="images: expected"):
         viz.maximizing_input(np.ones((2, 3, 4, 5)), 1.0)
+
+
+@pytest.mark.parametrize("kind", ["image", "hidden", "long numbers", "tiny numbers", "no shortcut"])
+def test_text_stays_in_its_cell(kind):
+    figure, page, _ = draw_story(KINDS[kind], None, None, HEIGHT)
+    figure.draw_without_rendering()
+    frames = [cell.frame.get_window_extent() for cell in page.cells]
+    for text in written(figure):
+        box = text.get_window_extent()
+        homes = [f for f in frames if f.x0 <= box.x0 <= f.x1 and f.y0 <= (box.y0 + box.y1) / 2 <= f.y1]
+        assert not homes or box.x1 <= homes[0].x1 + 1, text

@@ -135,7 +135,7 @@ def _draw_terms(page: Page, facts: Facts) -> None:
                 numbers.append(total - float(values[top].sum()) if values is facts.products else np.nan)
             draw_bars(page, cell, names, numbers, sign=values is not facts.inputs or bool((values < 0).any()))
     for cell, text in zip(cells, "×=Σ", strict=True):
-        page.sign(cell, text)
+        page.sign(cell, text, stage=2)
 
 
 def _draw_sum(page: Page, cell: Cell, facts: Facts) -> None:
@@ -310,9 +310,10 @@ def _draw_delta(page: Page, cell: Cell, facts: Facts) -> None:
 
 def _draw_gradient(page: Page, cell: Cell, facts: Facts) -> None:
     """Draw dL/dw of every weight."""
-    plus = " + penalty" if facts.penalized else ""
-    page.caption(cell, 0, f"dL/dw = δ·x{plus}, δ = {short(facts.delta)}", color=INK_COLOUR)
-    page.caption(cell, 1, f"{range_text(facts.dL_dW)}; dL/db = {short(facts.dL_db)}")
+    page.caption(
+        cell, 0, "dL/dw = δ·x + penalty" if facts.penalized else "dL/dw = δ·x, dL/db = δ", color=INK_COLOUR
+    )
+    page.caption(cell, 1, range_text(facts.dL_dW))
     _weights_picture(page, cell, facts, facts.dL_dW, "Every gradient is zero.")
 
 

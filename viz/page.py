@@ -126,20 +126,21 @@ class Page:
             artist.set(ha=side, va="top", **look)
             self.keep(cell, None, artist)
 
-    def sign(self, cell: Cell, text: str) -> None:
+    def sign(self, cell: Cell, text: str, stage: int) -> None:
         """Write a sign in the gap to the right of a cell."""
         left, bottom, width, height = cell.box
         artist = self._text(left + width + GAP / 2, bottom + height / 2, text, GAP, 11)
         artist.set(ha="center", va="center", color=MUTED)
-        self.keep(cell, None, artist)
+        self.keep(cell, stage, artist)
 
     def fit(self) -> None:
         """Set smaller what is wider than its place."""
         scale = self.fig.bbox.width / WIDTH  # pixels an inch of the design
         for text, room in self.to_fit:
-            wide = text.get_window_extent().width
-            if wide > room * scale:
-                text.set_fontsize(max(4.5, float(text.get_fontsize()) * room * scale / wide * 0.99))
+            for _ in range(3):  # widths go in steps, as letters sit on pixels
+                wide = text.get_window_extent().width
+                if wide > room * scale:
+                    text.set_fontsize(max(5.0, float(text.get_fontsize()) * room * scale / wide * 0.99))
 
     def _text(self, x: float, y: float, text: str, room: float, size: float) -> Text:
         left, bottom, _, _ = self._fractions((x, y, 0, 0))

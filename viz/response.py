@@ -51,8 +51,7 @@ def activation_by_class(
         NeurosimError: if there is no sample, or an activation is not finite.
 
     Example:
-        >>> net.predict(test.images)
-        >>> ax = activation_by_class(net[1][17].a, test.labels)
+        >>> ax = activation_by_class(a[:, 17], test.labels)  # a: (N, n_out), what a layer gave for each sample
     """
     a, labels = _answers(activations, labels)
     names = _class_names(class_names, int(labels.max()) + 1)
@@ -133,7 +132,7 @@ def _answers(activations: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
     if a.ndim != 1 or a.size == 0:
         raise ShapeError(
             f"activations: expected those of one neuron, shape (N,); received {a.shape}. "
-            "Pass one column: layer.a[:, j], or neuron.a."
+            "Pass one column of a layer's, a[:, j]."
         )
     if not np.isfinite(a).all():
         raise NeurosimError(

@@ -38,7 +38,7 @@ def short(value: float | None, digits: int = 3) -> str:
     if value == 0:
         return "0"
     exponent = int(np.floor(np.log10(abs(value))))
-    if -4 <= exponent < 5:
+    if -3 <= exponent < 5:
         text = f"{value:.{max(0, digits - 1 - exponent)}f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
     else:
