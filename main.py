@@ -61,7 +61,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_settings(parser: argparse.ArgumentParser, **defaults: Any) -> None:
-    """An option for every setting of a run."""
+    """An option for every setting of a run; `defaults` are only shown, the command has to fill them in."""
     from neurosim.settings import Settings
 
     group = parser.add_argument_group("network and training")
@@ -69,7 +69,7 @@ def add_settings(parser: argparse.ArgumentParser, **defaults: Any) -> None:
         option = "--" + each.name.replace("_", "-")
         default = defaults.get(each.name, each.default)
         kind: dict[str, Any] = {"nargs": "?", "const": "yes"} if isinstance(default, bool) else {}
-        group.add_argument(option, metavar=each.metadata["metavar"], default=defaults.get(each.name), **kind,
+        group.add_argument(option, metavar=each.metadata["metavar"], **kind,
                            help=each.metadata["help"] + default_text(default, each.metadata["help"]))
 
 
@@ -219,7 +219,7 @@ def plot(arguments: argparse.Namespace) -> None:
         print(path)
 
 
-TRAIN_DEFAULTS = {"schedule": "one_cycle"}
+TRAIN_DEFAULTS: dict[str, Any] = {"schedule": "one_cycle"}
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
@@ -243,7 +243,7 @@ def train(arguments: argparse.Namespace) -> None:
     from neurosim.settings import Settings
     from scenarios.report import write_csv
 
-    settings = Settings(**given_settings(arguments))
+    settings = Settings(**TRAIN_DEFAULTS | given_settings(arguments))
     folder = out_folder(arguments.out)
     train, test = load_data(arguments, arguments.train_size)
     validation = test
@@ -325,10 +325,13 @@ def data(arguments: argparse.Namespace) -> None:
         print(f"contact sheet: {viz.save(sheet, folder / f'{train.name}.png', figure_note(train))}")
 
 
+MODEL_DEFAULTS: dict[str, Any] = {"hidden": (32, 16), "epochs": 1}  # small enough to follow, trained in a second
+
+
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Options that say which network to look at: a saved one, or one trained on the spot."""
     add_data_options(parser)
-    add_settings(parser, hidden=(32, 16), epochs=1)
+    add_settings(parser, **MODEL_DEFAULTS)
     group = parser.add_argument_group("which network")
     group.add_argument("--model", metavar="FILE", help="a network saved by train; without it one is trained now")
     group.add_argument("--train-size", type=whole(10), metavar="N", help="training images [all]")
@@ -343,7 +346,7 @@ def get_model(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
 
     given = given_settings(arguments)
     if arguments.model is None:
-        settings = Settings(**{"hidden": (32, 16), "epochs": 1} | given)
+        settings = Settings(**MODEL_DEFAULTS | given)
         train, test = load_data(arguments, arguments.train_size)
         network = settings.network(train.images.shape[1:], len(train.class_names), arguments.seed)
         if settings.epochs:
@@ -452,7 +455,7 @@ def add_inspect(parser: argparse.ArgumentParser) -> None:
 
 
 def inspect(arguments: argparse.Namespace) -> None:
-    """Print the report card of a saved network's neurons; with --neuron, draw one of them."""
+    """Print a report card of a saved network's neurons, or draw one of them."""
     import numpy as np
 
     from neurosim.network import Network
@@ -502,8 +505,7 @@ def inspect(arguments: argparse.Namespace) -> None:
 
 def card_table(card: Any) -> str:
     """The columns of a report card that fit 80 columns."""
-    header = ("layer", "neuron", "mean a", "dead", "saturated", "best class", "selects", "|w|", "lost without",
-              "most like")
+    header = ("layer", "neuron", "mean a", "dead", "saturated", "class", "selects", "|w|", "lost", "like")
     lines = ["  ".join(header)]
     for row in card.itertuples():
         cells = (str(row.layer), str(row.neuron), f"{row.mean_activation:.3g}", f"{100 * row.dead_fraction:.0f}%",

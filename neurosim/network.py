@@ -312,19 +312,20 @@ class Network:
         """What the regularizers add to the loss for the present weights."""
         return sum(layer.penalty() for layer in self.layers if isinstance(layer, Dense))
 
-    def trace(self, x: Any, y: Any) -> Trace:
+    def trace(self, x: Any, y: Any, sample: int | None = None) -> Trace:
         """One sample under the microscope: every quantity of every neuron. See `neurosim.trace`.
 
         Args:
             x: one sample; integers are scaled by the `Input`.
             y: its class index, or a row of n_out targets.
+            sample: its number in its data set, only to be shown.
 
         Returns:
             A `Trace`; it holds copies and stays as it is when the network goes on. The network is left as it was.
         """
         from .trace import Trace
 
-        return Trace(self, x, y)
+        return Trace(self, x, y, sample)
 
     def report(self, x: Any, y: Any = None) -> pd.DataFrame:
         """A report card, one row a neuron. See `neurosim.report.report_card`.

@@ -29,7 +29,7 @@ def run(tmp_path):
 def test_help_of_every_command_is_short_of_80_columns_and_shows_an_example(run):
     result = run("--help")
     assert result.returncode == 0
-    for command in ("scenario", "train", "data", "gradcheck", "plot"):
+    for command in ("scenario", "train", "data", "gradcheck", "plot", "step", "inspect"):
         assert command in result.stdout
         text = run(command, "--help").stdout
         assert f"python main.py {command}" in text.split("example:")[1]
@@ -142,6 +142,19 @@ def test_data_tells_what_was_found_and_saves_a_contact_sheet(run, tmp_path):
     assert (tmp_path / "results/digits.png").exists()
 
 
+def test_inspect_prints_a_report_card_and_draws_one_neuron(run, tmp_path):
+    run("train", "--data", "digits", "--epochs", "1", "--train-size", "300", "--hidden", "8", "--out", "first")
+    result = run("inspect", "first/net.npz")
+    assert result.returncode == 0, result.stderr
+    assert "18 neurons" in result.stdout and max(map(len, result.stdout.splitlines())) <= 80
+    card = pd.read_csv(tmp_path / "results/inspect/neurons.csv")
+    assert len(card) == 18 and list(card.columns[:2]) == ["layer", "neuron"]
+    result = run("inspect", "first/net.npz", "--layer", "1", "--neuron", "5", "--out", "one")
+    assert result.returncode == 0, result.stderr
+    for kind in ("by_class", "top_samples", "maximizing_input", "weights"):
+        assert (tmp_path / f"one/layer1-neuron5-{kind}.png").exists()
+
+
 def test_gradcheck_covers_every_activation_and_loss_and_passes(run):
     result = run("gradcheck")
     assert result.returncode == 0, result.stdout
@@ -178,6 +191,10 @@ WRONG = [
     (("data", "--data", "fashion"), "fashion-mnist"),
     (("plot", "nowhere"), "nowhere"),
     (("gradcheck", "--seed", "x"), "--seed"),
+    (("inspect", "nowhere.npz"), "nowhere.npz"),
+    (("step", "--model", "nowhere.npz"), "nowhere.npz"),
+    (("step", "--model", "net.npz", "--hidden", "8"), "--hidden"),
+    (("step", "--animate"), "--plot"),
 ]
 
 

@@ -51,7 +51,7 @@ def activation_by_class(
         NeurosimError: if there is no sample, or an activation is not finite.
 
     Example:
-        >>> ax = activation_by_class(a[:, 17], test.labels)  # a: (N, n_out), what a layer gave for each sample
+        >>> ax = activation_by_class(a[:, 17], test.labels)  # a: a layer's activations (N, n_out)
     """
     a, labels = _answers(activations, labels)
     names = _class_names(class_names, int(labels.max()) + 1)
