@@ -105,6 +105,7 @@ class Mixed(Activation):
         self.values = values
         self._columns = np.array(list(values), np.intp)
         self._constants = np.array(list(values.values()))
+        self._replaced = np.unique(np.concatenate([self._columns, *(columns for _, columns in self.groups)]))
 
     @property
     def kinks(self) -> tuple[float, ...]:  # type: ignore[override]
@@ -130,7 +131,12 @@ class Mixed(Activation):
             return super().vjp(z, da)
         da = da.copy()
         da[..., self._columns] = 0.0
-        return self.base.vjp(z, da)
+        own = [(columns, activation.vjp(z[..., columns], da[..., columns])) for activation, columns in self.groups]
+        da[..., self._replaced] = 0.0
+        delta = self.base.vjp(z, da)  # through their neighbours
+        for columns, its_delta in own:
+            delta[..., columns] += its_delta
+        return delta
 
     def make_scratch(self, capacity: int, width: int, dtype: DTypeLike) -> list[Array]:
         """Those of the base, then for each group z, a, da and delta of its columns, and its activation's own."""
@@ -158,14 +164,22 @@ class Mixed(Activation):
             a[:, self._columns] = self._constants
 
     def backward_(self, da: Array, z: Array, a: Array, delta: Array, scratch: Scratch) -> None:
-        if self.values and not self.base.elementwise:
-            da[:, self._columns] = 0.0  # a constant passes nothing on to its neighbours either
-        self.base.backward_(da, z, a, delta, scratch[: self.base.scratch_count])
+        mixing = not self.base.elementwise
+        if mixing:  # what softmax would have given out is not used here, yet its z counts in that of its neighbours
+            kept = da[:, self._replaced]
+            da[:, self._columns] = 0.0
         for activation, columns, (its_z, its_a, its_da, its_delta), its_scratch in self._parts(scratch):
             np.take(da, columns, axis=1, out=its_da, mode="clip")
             activation.backward_(its_da, its_z, its_a, its_delta, its_scratch)
-            delta[:, columns] = its_delta
-        if self.values:
+        if mixing:
+            da[:, self._replaced] = 0.0
+            a = self.base(z)
+        self.base.backward_(da, z, a, delta, scratch[: self.base.scratch_count])
+        for _, columns, (_, _, _, its_delta), _ in self._parts(scratch):
+            delta[:, columns] = delta[:, columns] + its_delta if mixing else its_delta
+        if mixing:
+            da[:, self._replaced] = kept
+        elif self.values:
             delta[:, self._columns] = 0.0
 
 

@@ -112,7 +112,6 @@ class Layer(Configurable, ABC):
         self.views: dict[str, Array] = {}
         self.parameters: FlatParameters | None = None
         self.optimizer: Optimizer | None = None
-        self._full: dict[str, Array] = {}  # name -> buffer for the largest batch so far
         self.reserve(0)
 
     # -- parameters ------------------------------------------------------------------------------------------------
@@ -160,17 +159,18 @@ class Layer(Configurable, ABC):
             setattr(self, name, full[:batch_size])
 
     def __getstate__(self) -> dict[str, Any]:
-        # views and buffers are left out: copied one by one, they would be views no longer
-        kept = vars(self).keys() - self._full.keys() - {"views", "_full", "batch_size"}
-        return {name: value for name, value in vars(self).items() if name in kept}
+        # views and buffers are left out: copied one by one, they would be views no longer.  So is everything that
+        # begins with an underscore: it is derived from the rest, and made again
+        left_out = {"views", "batch_size", "scratch", "function", *self._full}
+        return {name: value for name, value in vars(self).items() if name not in left_out and not name.startswith("_")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         if self.index >= 0:
             self.views = {}
-            self.reserve(0)
             if self.parameters is not None:
                 self.attach(self.parameters)
+            self.reserve(0)
 
     # -- the two passes --------------------------------------------------------------------------------------------
 
@@ -244,10 +244,14 @@ class Input(Layer):
         self.n_out = math.prod(check_count("Input size", side) for side in shape)
         self.scale = check_number("scale", scale, 0.0, math.inf, open_low=True, open_high=True)
         self.wants_gradient = False  # whether the backward pass goes on to dL/dx of the network's input
-        self._raw: Array = np.empty((0, 0), np.uint8)  # a batch in the data's own dtype
 
     def buffers(self) -> dict[str, int]:
         return dict.fromkeys(("a", "da") if self.wants_gradient else ("a",), self.n_out)
+
+    def use(self, batch_size: int) -> None:
+        super().use(batch_size)
+        self._scale = np.array(self.scale, self.dtype)[()]  # a scalar of its own dtype keeps the product in it
+        self._raw = np.empty((0, self.n_out), np.uint8)  # a batch in the data's own dtype
 
     def forward_(self, training: bool) -> None:
         """Nothing to do: `take` or `gather` has filled a."""
@@ -279,23 +283,20 @@ class Input(Layer):
     def take(self, rows: Array) -> None:
         """Fill a with consecutive rows (B, n_out)."""
         if rows.dtype.kind in "ui":
-            np.multiply(rows, self.scale, out=self.a, dtype=self.dtype, casting="unsafe")
+            np.multiply(rows, self._scale, self.a)
         else:
             np.copyto(self.a, rows, casting="same_kind" if rows.dtype.kind == "f" else "unsafe")
 
     def gather(self, rows: Array, indices: Array) -> None:
         """Fill a with the rows (N, n_out) that have these indices (B,)."""
         if rows.dtype == self.dtype:
-            np.take(rows, indices, axis=0, out=self.a, mode="clip")  # any other mode would buffer the whole batch
+            rows.take(indices, 0, self.a, "clip")  # any other mode would buffer the whole batch
             return
-        if self._raw.dtype != rows.dtype or len(self._raw) < len(indices):
-            self._raw = np.empty((len(indices), self.n_out), rows.dtype)
-        raw = self._raw[: len(indices)]
-        np.take(rows, indices, axis=0, out=raw, mode="clip")
+        raw = self._raw
+        if raw.dtype != rows.dtype or len(raw) != len(indices):
+            raw = self._raw = np.empty((len(indices), self.n_out), rows.dtype)
+        rows.take(indices, 0, raw, "clip")
         self.take(raw)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return super().__getstate__() | {"_raw": np.empty((0, 0), np.uint8)}
 
     @property
     def z(self) -> Array:  # type: ignore[override]
@@ -324,17 +325,17 @@ class _Activated(Layer):
         self.scratch = [full[:batch_size] for full in self._full_scratch]
 
     def reserve(self, capacity: int) -> None:
+        self.reserve_scratch(capacity)
+        super().reserve(capacity)
+
+    def reserve_scratch(self, capacity: int) -> None:
+        """Choose what to run, and make the buffers that it needs."""
         self.function = self.wanted_function()
         self._full_scratch = self.function.make_scratch(capacity, self.n_out, self.dtype)
-        super().reserve(capacity)
 
     def wanted_function(self) -> Activation:
         """What has to be run for all neurons."""
         return self.activation
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        return {name: value for name, value in state.items() if name not in ("scratch", "_full_scratch", "function")}
 
     def activate_(self) -> None:
         """a = f(z)."""
@@ -372,7 +373,7 @@ class Dense(_Activated):
     b = ParameterView()
     dW = ParameterView()
     db = ParameterView()
-    _ones: Array
+    _full_ones: Array = np.ones(0)
 
     def __init__(self, units: int, activation: str | Activation | dict[str, Any] = "linear",
                  initializer: str | Initializer | dict[str, Any] | None = None, use_bias: bool = True,
@@ -390,6 +391,9 @@ class Dense(_Activated):
 
     def attach(self, parameters: FlatParameters) -> None:
         super().attach(parameters)
+        views = self.views
+        self._W, self._W_transposed, self._dW = views["W"], views["W"].T, views["dW"]
+        self._b, self._db = views.get("b"), views.get("db")
         self.intervene(self.interventions)
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -402,31 +406,36 @@ class Dense(_Activated):
         if self.use_bias:
             self.b = 0.0
 
-    def reserve(self, capacity: int) -> None:
-        super().reserve(capacity)
-        self._full = {**self._full, "_ones": np.ones(capacity, self.dtype)}
-        self.use(capacity)
+    def use(self, batch_size: int) -> None:
+        super().use(batch_size)
+        # the views that a step needs, made once: to look them up again at every step would cost more than the step of
+        # a small network
+        if len(self._full_ones) < batch_size:
+            self._full_ones = np.ones(batch_size, self.dtype)
+        self._ones = self._full_ones[:batch_size]
+        self._x = self.x
+        self._x_transposed = self.x.T
+        self._below = self.wanted_below
 
     def forward_(self, training: bool) -> None:
         z = self.z
-        np.dot(self.x, self.W, out=z)  # (B, n_out)
-        if self.use_bias:
-            z += self.b
+        self._x.dot(self._W, z)  # (B, n_out) z = x W
+        if self._b is not None:
+            np.add(z, self._b, z)  # z = x W + b
         self.activate_()
 
     def backward_from_delta_(self) -> None:
         delta = self.delta
-        np.dot(self.x.T, delta, out=self.dW)  # (n_in, n_out)
-        if self.use_bias:
-            np.dot(self._ones, delta, out=self.db)  # (n_out,) the sum over the batch
-        below = self.wanted_below
-        if below is not None:
-            np.dot(delta, self.W.T, out=below)  # (B, n_in)
+        np.dot(self._x_transposed, delta, self._dW)  # (n_in, n_out) dW = xᵀ delta
+        if self._db is not None:
+            self._ones.dot(delta, self._db)  # (n_out,) db = the sum of delta over the batch
+        if self._below is not None:
+            np.dot(delta, self._W_transposed, self._below)  # (B, n_in) dL/dx = delta Wᵀ
 
     def add_penalty_gradient_(self) -> None:
         """dW ← dW + dR/dW, if there is a regularizer."""
         if self.regularizer is not None:
-            self.regularizer.add_gradient_(self.W, self.dW, self._weight_scratch)
+            self.regularizer.add_gradient_(self._W, self._dW, self._weight_scratch)
         for j, strength in self.interventions.l2.items():
             self.dW[:, j] += strength * self.W[:, j]
 
@@ -434,6 +443,16 @@ class Dense(_Activated):
         """What its regularizer, and those of single neurons, add to the loss."""
         penalty = 0.0 if self.regularizer is None else self.regularizer(self.W)
         return penalty + sum(L2(strength)(self.W[:, j]) for j, strength in self.interventions.l2.items())
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether anything has to be done before or after an update."""
+        return self.max_norm is not None or self._pace is not None
+
+    @property
+    def penalized(self) -> bool:
+        """Whether a penalty has to be added to the gradient."""
+        return self.regularizer is not None or bool(self.interventions.l2)
 
     def before_update_(self) -> None:
         """Before the optimizer moves the parameters."""
@@ -463,12 +482,9 @@ class Dense(_Activated):
                                 "loss and cannot be forced or exchanged; choose a neuron of a hidden layer")
         self.interventions = interventions
         self._pace = Pace(interventions, self.views) if interventions.frozen or interventions.factors else None
-        capacity, last = len(self._full["z"]), self.batch_size
-        kept = {name: getattr(self, name).copy() for name in self.buffers()}
-        self.reserve(capacity)
-        self.use(last)
-        for name, buffer in kept.items():
-            getattr(self, name)[...] = buffer
+        if self._full:  # the activations of the last batch stay where they are
+            self.reserve_scratch(len(self._full["z"]))
+            self.use(self.batch_size)
 
     @property
     def _weight_scratch(self) -> Array:
@@ -478,11 +494,6 @@ class Dense(_Activated):
         return self._full_weight_scratch
 
     _full_weight_scratch: Array | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        return {name: value for name, value in state.items()
-                if name not in ("_full_weight_scratch", "_pace")}
 
     def __repr__(self) -> str:
         wiring = f" <- {self.n_in}" if self.index >= 0 else ""
@@ -574,8 +585,11 @@ class BatchNorm(_Activated):
         super().connect(index, previous, dtype)
         self.running_mean = np.zeros(self.n_out, self.dtype)
         self.running_variance = np.ones(self.n_out, self.dtype)
+
+    def reserve(self, capacity: int) -> None:
+        super().reserve(capacity)
         self._mean, self._variance, self._inverse = (np.zeros(self.n_out, self.dtype) for _ in range(3))
-        self._trained = False
+        self._trained = False  # whether the last forward pass was one of training
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         return {"gamma": (self.n_out,), "beta": (self.n_out,)}

@@ -109,6 +109,7 @@ class Network:
         self.layers[-1].is_output = True
         for layer in self.layers:
             layer.attach(self.parameters)
+        self._dense = [layer for layer in self.layers if isinstance(layer, Dense)]
         self.targets: Array = aligned_zeros((0, self.output.n_out), self.dtype)
         self._full_targets = self.targets
         self.optimizer = optimizer
@@ -245,8 +246,8 @@ class Network:
         output.backward_from_delta_()
         for layer in self.layers[-2:0:-1]:
             layer.backward_()
-        for layer in self.layers:
-            if isinstance(layer, Dense):
+        for layer in self._dense:
+            if layer.penalized:
                 layer.add_penalty_gradient_()
 
     def step_(self) -> float:
@@ -259,11 +260,11 @@ class Network:
 
     def update_(self) -> None:
         """Move the parameters along the last gradients."""
-        dense = [layer for layer in self.layers if isinstance(layer, Dense)]
-        for layer in dense:
+        holding_back = [layer for layer in self._dense if layer.holds_back]
+        for layer in holding_back:
             layer.before_update_()
         self._optimizer.step(self.parameters.theta, self.parameters.grad)
-        for layer in dense:
+        for layer in holding_back:
             layer.after_update_()
 
     def load_batch(self, x: Any, y: Any) -> None:
@@ -310,7 +311,7 @@ class Network:
 
     def penalty(self) -> float:
         """What the regularizers add to the loss for the present weights."""
-        return sum(layer.penalty() for layer in self.layers if isinstance(layer, Dense))
+        return sum(layer.penalty() for layer in self._dense)
 
     def trace(self, x: Any, y: Any, sample: int | None = None) -> Trace:
         """One sample under the microscope: every quantity of every neuron. See `neurosim.trace`.

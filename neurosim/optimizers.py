@@ -63,6 +63,7 @@ class Optimizer(Configurable, ABC):
         learning_rate: a number, or a `Schedule`.
         clip_norm: the largest Euclidean norm that the whole gradient may have; ``None``: no bound.
         t: how many steps have been taken.
+        last_rate: the learning rate of the last of them.
         state: name -> flat vector laid out as θ; all zeros before the first step. Live.
         update_: ``update_(theta, grad, *state, *scratch, rate)`` applies the rule to one block, in place.
     """
@@ -76,6 +77,7 @@ class Optimizer(Configurable, ABC):
         self.clip_norm = clip_norm if clip_norm is None else check_number(
             "clip_norm", clip_norm, 0.0, math.inf, open_low=True)
         self.t = 0
+        self.last_rate = 0.0
         self.state: dict[str, Array] = {}
         self._theta: Array | None = None
         self._grad: Array | None = None
@@ -112,7 +114,7 @@ class Optimizer(Configurable, ABC):
             self.bind(theta, grad)
         if self.clip_norm is not None:
             clip_by_global_norm_(grad, self.clip_norm)
-        rate = self.rate
+        rate = self.last_rate = self.rate
         self.t += 1
         self.begin_step()
         for block in self._blocks:

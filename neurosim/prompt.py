@@ -81,7 +81,7 @@ class Prompt(cmd.Cmd):
 
     def onecmd(self, line: str) -> bool:
         """Run one line; a mistake is said and changes nothing."""
-        if self.echo and line != "EOF":
+        if self.echo and line.strip() not in ("", "EOF"):
             self.say(f"{self.shown_prompt}{line}")
         try:
             return bool(super().onecmd(line))
@@ -91,6 +91,10 @@ class Prompt(cmd.Cmd):
         except KeyboardInterrupt:
             self.say("\ninterrupted; the network is as it was before the command")
         return False
+
+    def emptyline(self) -> bool:
+        """Enter repeats the last command; an empty line of a script is nothing."""
+        return False if self.echo else bool(super().emptyline())
 
     def default(self, line: str) -> None:
         """An unknown or ambiguous command."""
@@ -200,7 +204,10 @@ class Prompt(cmd.Cmd):
         """plot [DIR]: draw this neuron's story into a folder (short: p)."""
         if self.plot is None:
             raise NeurosimError("no pictures here; start it with python main.py step")
-        self.say(f"wrote {self.plot(self.stepper, Path(rest or 'results'))}")
+        try:
+            self.say(f"wrote {self.plot(self.stepper, Path(rest or 'results'))}")
+        except OSError as error:
+            raise NeurosimError(f"plot: cannot write to {rest or 'results'}: {error.strerror or error}") from None
 
     # -- changing --------------------------------------------------------------------------------------------------
 

@@ -100,6 +100,7 @@ class Stepper:
         self._done: list[tuple[str, dict[str, Any]]] = []
         self._trace: Trace | None = None
         self._stage = 0
+        self._begin_schedule()
         self.sample = self._check_sample(sample)
         best_layer, best, why = self.trace.interesting()
         self.layer = best_layer if layer is None else layer
@@ -174,7 +175,7 @@ class Stepper:
         Raises:
             NeurosimError: there is no such stage.
         """
-        if isinstance(stage, str) and stage.isdigit():
+        if isinstance(stage, str) and stage.isdecimal():
             stage = int(stage)
         if isinstance(stage, int):
             if not 1 <= stage <= len(STAGES):
@@ -214,14 +215,21 @@ class Stepper:
     def update(self) -> float:
         """Apply the update that the walk shows: one step on this sample alone. Returns the loss after it."""
         i = self.sample
-        self.network.gradients(self._sample_rows[i : i + 1], self._sample_targets[i : i + 1])
-        self.network.update_()
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            self.network.gradients(self._sample_rows[i : i + 1], self._sample_targets[i : i + 1])
+            self.network.update_()
         self._trace = None
         return self.trace.loss
 
     def batch(self, count: int = 1) -> list[float]:
         """Train on the next `count` batches, exactly as `fit` would; each can be undone. Returns their losses."""
-        return [self._one_batch() for _ in range(check_count("batch", count))]
+        done = len(self._done)
+        try:
+            return [self._one_batch() for _ in range(check_count("batch", count))]
+        except BaseException:  # all of them or none
+            while len(self._done) > done:
+                self.undo()
+            raise
 
     @_undoable
     def epoch(self) -> list[float]:
@@ -239,15 +247,14 @@ class Stepper:
         """One step on the next batch."""
         network, N = self.network, len(self._rows)
         if self._order is None:
-            schedule = network.optimizer.learning_rate
-            if isinstance(schedule, Schedule) and schedule.steps is None and schedule._run is None:
-                schedule.begin(network.optimizer.t, -(-N // self.batch_size))
+            self._begin_schedule()
             self._order, self._at = network.streams["shuffling"].permutation(N), 0
         indices = self._order[self._at : self._at + self.batch_size]
         network.use(len(indices))
         network.input.gather(self._rows, indices)
         np.take(self._targets, indices, axis=0, out=network.targets, mode="clip")
-        loss = network.step_()
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the loss says it
+            loss = network.step_()
         if not np.isfinite(loss):
             raise NeurosimError(f"the loss became {loss}: nothing was changed; try a smaller learning rate")
         self._at += len(indices)
@@ -264,19 +271,19 @@ class Stepper:
             NeurosimError: no such weight, or not a finite number.
         """
         weights = self.subject.weights
-        if not 0 <= index < len(weights):
+        if not check_count("weight", index, 0) < len(weights):
             raise OutOfRangeError(f"weight: expected a number from 0 to {len(weights) - 1}, received {index}")
-        weights[index] = _finite("weight", value)
+        weights[int(index)] = self._finite("weight", value)
 
     @_undoable
     def set_bias(self, value: float) -> None:
         """Write the bias of the present neuron."""
-        self.subject.bias = _finite("bias", value)
+        self.subject.bias = self._finite("bias", value)
 
     @_undoable
     def set_rate(self, value: float) -> None:
         """Give the optimizer a constant learning rate."""
-        self.network.optimizer.learning_rate = _finite("learning rate", value)
+        self.network.optimizer.learning_rate = self._finite("learning rate", value)
 
     @_undoable
     def freeze(self) -> None:
@@ -298,7 +305,7 @@ class Stepper:
     @_undoable
     def clamp(self, value: float) -> None:
         """Force the present neuron's output to a value."""
-        self.subject.clamp(value)
+        self.subject.clamp(self._finite("forced output", value))
 
     @_undoable
     def restore(self) -> None:
@@ -337,10 +344,30 @@ class Stepper:
         return found
 
     def _check_sample(self, sample: int) -> int:
-        if not 0 <= sample < len(self._sample_rows):
+        if not (isinstance(sample, (int, np.integer)) and 0 <= sample < len(self._sample_rows)):
             raise OutOfRangeError(f"sample: expected a number from 0 to {len(self._sample_rows) - 1}, "
                                   f"received {sample}")
-        return sample
+        return int(sample)
+
+    def _begin_schedule(self) -> None:
+        """Let a schedule that stretches over the run, and has seen none, stretch over an epoch."""
+        schedule = self.network.optimizer.learning_rate
+        if isinstance(schedule, Schedule) and schedule.steps is None and schedule._run is None:
+            schedule.begin(self.network.optimizer.t, -(-len(self._rows) // self.batch_size))
+
+    def _finite(self, name: str, value: Any) -> float:
+        """A number that is finite in the network's dtype.
+
+        Raises:
+            NeurosimError: anything else.
+        """
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = float("nan")
+        if not abs(number) <= float(np.finfo(self.network.dtype).max):
+            raise NeurosimError(f"{name}: expected a finite number, received {value!r}")
+        return number
 
     def _snapshot(self) -> dict[str, Any]:
         """Everything that a change may change."""
@@ -361,18 +388,3 @@ class Stepper:
         self._order, self._at, losses = snapshot["place"]
         del self.losses[losses:]
         self._trace = None
-
-
-def _finite(name: str, value: Any) -> float:
-    """A finite number.
-
-    Raises:
-        NeurosimError: anything else.
-    """
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not np.isfinite(number):
-        raise NeurosimError(f"{name}: expected a finite number, received {value!r}")
-    return number

@@ -23,6 +23,7 @@ from .activations import Activation
 from .errors import NeurosimError, OutOfRangeError
 from .gradcheck import relative_error
 from .layers import BatchNorm, Dense, Dropout, Input, Layer
+from .losses import CrossEntropy
 from .parameters import Array
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Trace:
         NeurosimError: not exactly one sample, or a wrong target.
     """
 
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network shows what it has
     def __init__(self, network: Network, x: Any, y: Any, sample: int | None = None) -> None:
         twin = copy.deepcopy(network)
         rows = twin.input.check(x)
@@ -137,7 +139,10 @@ class Trace:
 
         The one with the largest |delta| in the first layer that has weights: where the loss would change most.
         """
-        layer = next(layer for layer in self.network if isinstance(layer, Dense))
+        layer = next((layer for layer in self.network if isinstance(layer, Dense)), None)
+        if layer is None:
+            raise NeurosimError("trace: expected a network with a Dense layer, received one without: it has no "
+                                "neurons with weights to look at")
         delta = np.abs(self._flows[layer.index]["delta"])
         j = int(delta.argmax())
         if delta[j] == 0.0:
@@ -147,9 +152,12 @@ class Trace:
 
     def __repr__(self) -> str:
         which = "" if self.sample is None else f" {self.sample}"
-        return (f"Trace of sample{which}: label {self.label}, read as {self.prediction} with "
-                f"{100 * float(self.probabilities.max()):.1f} %, loss {self.loss:.4g}, after the update "
-                f"{self.loss_after:.4g}")
+        sure = float(self.probabilities.max())
+        if len(self.probabilities) == 1 and self.prediction == 0:
+            sure = 1.0 - sure
+        share = f" with {100 * sure:.1f} %" if self.network.output.activation.range == (0.0, 1.0) else ""
+        return (f"Trace of sample{which}: label {self.label}, read as {self.prediction}{share}, loss {self.loss:.4g}, "
+                f"after the update {self.loss_after:.4g}")
 
     def _repr_html_(self) -> str:
         from .html import trace_html
@@ -243,15 +251,21 @@ class NeuronTrace:
     @property
     def input_shape(self) -> tuple[int, ...] | None:
         """The shape of the sample where the neuron looks at it directly, e.g. (28, 28); else None."""
-        below: Layer | None = self._layer.previous
-        while isinstance(below, Dropout):
-            below = below.previous
+        below = self._source
         if not isinstance(below, Input):
             return None
         if isinstance(below.size, tuple):
             return below.size
         side = round(below.n_out**0.5)
         return (side, side) if side * side == below.n_out else None
+
+    @property
+    def _source(self) -> Layer | None:
+        """The layer that made the inputs; dropout passes them on."""
+        below = self._layer.previous
+        while isinstance(below, Dropout):
+            below = below.previous
+        return below
 
     def _part(self, flat: Array, name: str) -> Array:
         """This neuron's part of a vector laid out as all parameters are."""
@@ -387,7 +401,7 @@ class NeuronTrace:
         shape = self.input_shape
         if shape is not None and len(shape) == 2:
             return f"pixel {i // shape[1]},{i % shape[1]}"
-        return f"input {i}" if shape is not None else f"neuron {i}"
+        return f"input {i}" if isinstance(self._source, Input) else f"neuron {i}"
 
     def _sum(self, names: list[str], left: Array, right: Array, products: Array, top: int) -> list[str]:
         """The largest terms of a sum of products, and what the others come to."""
@@ -398,14 +412,14 @@ class NeuronTrace:
                  for i in shown]
         rest = len(products) - len(shown)
         if rest:
-            others = float(products.sum(dtype=np.float64) - products[shown].sum(dtype=np.float64))
+            others = float(np.delete(products, shown).sum(dtype=np.float64))
             what = "terms sum" if rest > 1 else "term comes"
             lines.append(f"  the other {rest:,} {what} to {number(others).strip()}")
         return lines
 
     def _say_inputs(self, top: int) -> str:
         active = int(np.count_nonzero(self.inputs))
-        source = "the sample" if self.input_shape is not None else f"layer {self.layer - 1}"
+        source = "the sample" if isinstance(self._source, Input) else f"layer {self.layer - 1}"
         return (f"  {len(self.inputs):,} numbers from {source}, {active:,} of them not zero, "
                 f"from {self.inputs.min():.4g} to {self.inputs.max():.4g}")
 
@@ -426,7 +440,8 @@ class NeuronTrace:
                  for layer in trace.network.layers[self.layer + 1 :]
                  for a in [trace._flows[layer.index]["a"]]]
         best = np.argsort(-trace.probabilities, kind="stable")[:3]
-        lines.append("  output: " + ", ".join(f"class {k} {trace.probabilities[k]:.4g}" for k in best))
+        what = "class {} {:.4g}" if len(trace.probabilities) > 1 else "{1:.4g}"
+        lines.append("  output: " + ", ".join(what.format(k, trace.probabilities[k]) for k in best))
         lines.append(f"  label {trace.label}, read as {trace.prediction}; L = {trace.network.loss.key} = "
                      f"{trace.loss:.6g}")
         return "\n".join(lines)
@@ -435,6 +450,8 @@ class NeuronTrace:
         trace, network = self.trace, self.trace.network
         loss, output = network.loss, network.output
         delta, a, y = trace._flows[-1]["delta"], trace.probabilities, trace.targets
+        if isinstance(loss, CrossEntropy):
+            y = loss._smooth(y[None, :])[0]
         rule = "dL/da * f'(z)"
         if not output.activation.elementwise:
             rule = "Jᵀ dL/da, J the Jacobian of softmax"
@@ -465,6 +482,8 @@ class NeuronTrace:
         delta = number(self.delta).strip()
         if self.is_output:
             return f"  delta = {delta}, as above"
+        if not self._layer.function.elementwise and not self.activation.elementwise:
+            return f"  delta = {delta}, from dL/da of the whole layer: its neurons share one {self.activation.key}"
         return f"  delta = dL/da * f'(z) = {number(self.dL_da).strip()} * {number(self.da_dz).strip()} = {delta}"
 
     def _say_gradients(self, top: int) -> str:
@@ -474,13 +493,13 @@ class NeuronTrace:
         lines = []
         penalty = self.dL_dW - delta * self.inputs
         for i in order:
-            extra = f" {number(penalty[i])} (penalty)" if self._has_penalty else ""
+            extra = f" + {number(penalty[i])} (penalty)" if self._has_penalty else ""
             lines.append(f"  {names[i]} = {number(self.delta)} * {number(self.inputs[i])}{extra} = "
                          f"{number(self.dL_dW[i])}")
         rest = len(self.dL_dW) - len(order)
         if rest:
             zero = int(np.count_nonzero(self.dL_dW[np.setdiff1d(np.arange(len(self.dL_dW)), order)] == 0.0))
-            lines.append(f"  and {rest:,} others, {zero:,} of them zero")
+            lines.append(f"  and {rest:,} other{'s' if rest > 1 else ''}, {zero:,} of them zero")
         if self._layer.use_bias:
             lines.append(f"  dL/db = {number(self.dL_db).strip()}")
         return "\n".join(lines)
@@ -495,11 +514,15 @@ class NeuronTrace:
                  f"  learning rate {self.learning_rate:g}, step {optimizer.t}"]
         i = int(np.abs(self.weights_after - self.weights).argmax())
         terms = {name: each["weights"][i] for name, each in self.update_terms.items()}
-        lines.append(f"  the weight that moves most, of {self._name(i)}, with gradient "
-                     f"{number(self._part(self.trace.grad, 'W')[i]).strip()}:")
+        gradient = self._part(self.trace.grad, "W")[i]
+        clipped = f" (clipped from {number(self.dL_dW[i]).strip()})" if gradient != self.dL_dW[i] else ""
+        lines.append(f"  the weight that moves most, of {self._name(i)}, with gradient {number(gradient).strip()}"
+                     f"{clipped}:")
         lines.append("    " + ",  ".join(f"{name} {number(value).strip()}" for name, value in terms.items()))
         lines.append(f"    w: {number(self.weights[i]).strip()} -> {number(self.weights_after[i]).strip()}")
-        lines += [f"  this neuron is {words}" for words in self._layer[self.index].interventions]
+        if self._layer.max_norm is not None:
+            lines.append(f"  after the step its weights are brought back within a norm of {self._layer.max_norm:g}")
+        lines += [f"  this neuron: {words}" for words in self._layer[self.index].interventions]
         if self._layer.use_bias:
             lines.append(f"  bias: {number(self.bias).strip()} -> {number(self.bias_after).strip()}")
         moved = int(np.count_nonzero(self.weights_after != self.weights))

@@ -227,15 +227,13 @@ def _epoch(network: Network, rows: Array, targets: Array, B: int, shuffle: bool,
     order = network.streams["shuffling"].permutation(N) if shuffle else np.arange(N)
     hits = hit_counter(targets)
     total, right, taken = 0.0, 0.0, 0
-    rate = 0.0
     began = time.perf_counter()
     with _bar(title, math.ceil(N / B)) as bar:
         for start in range(0, N, B):
             indices = order[start : start + B]
             network.use(len(indices))
             network.input.gather(rows, indices)
-            np.take(targets, indices, axis=0, out=network.targets, mode="clip")
-            rate = network.optimizer.rate
+            targets.take(indices, 0, network.targets, "clip")
             loss = network.step_()
             history.batch_losses.append(loss)
             if not math.isfinite(loss):
@@ -248,7 +246,8 @@ def _epoch(network: Network, rows: Array, targets: Array, B: int, shuffle: bool,
             if taken % 25 == 0:
                 bar.update(25)
         bar.update(taken % 25)
-    return {"loss": total / N, "accuracy": right / N, "seconds": time.perf_counter() - began, "learning_rate": rate}
+    return {"loss": total / N, "accuracy": right / N, "seconds": time.perf_counter() - began,
+            "learning_rate": network.optimizer.last_rate}
 
 
 def _bar(title: str, steps: int) -> Any:

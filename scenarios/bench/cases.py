@@ -1,0 +1,157 @@
+"""What the benchmark trains, and a description of the machine it runs on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from importlib import metadata
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from neurosim import __version__
+from neurosim.errors import NeurosimError
+from neurosim.registry import unknown
+
+LEARNING_RATES = {"sgd": 0.1, "adam": 1e-3}
+PEERS = {"torch": ("torch",), "sklearn": ("sklearn",), "jax": ("jax", "optax")}  # name -> the modules it needs
+PACKAGES = {"torch": "torch", "sklearn": "scikit-learn", "jax": "jax", "optax": "optax"}  # module -> what pip calls it
+
+
+@dataclass(frozen=True)
+class Case:
+    """One network, trained in one way: ReLU in between, softmax and cross-entropy at the end, float32.
+
+    Args:
+        widths: of the input and all layers, e.g. (784, 128, 64, 10).
+        batch_size: samples a step.
+        optimizer: "sgd" (without momentum) or "adam".
+        steps: updates in one round; each round goes on with other rows of the data.
+    """
+
+    widths: tuple[int, ...]
+    batch_size: int
+    optimizer: str
+    steps: int
+
+    @property
+    def name(self) -> str:
+        """What it is called: ``784-128-64-10/64/sgd``."""
+        return f"{'-'.join(map(str, self.widths))}/{self.batch_size}/{self.optimizer}"
+
+    @property
+    def learning_rate(self) -> float:
+        """The same for all competitors; it has no influence on the time."""
+        return LEARNING_RATES[self.optimizer]
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers are trained."""
+        return sum((n_in + 1) * n_out for n_in, n_out in zip(self.widths[:-1], self.widths[1:], strict=True))
+
+    def with_steps(self, steps: int) -> Case:
+        """The same with another number of steps a round."""
+        return replace(self, steps=steps)
+
+
+CASES = {case.name: case for case in (
+    Case(widths, batch_size, optimizer, steps)
+    for widths, batch_size, steps in (((784, 128, 64, 10), 64, 400), ((784, 128, 64, 10), 32, 600),
+                                      ((784, 128, 64, 10), 256, 120), ((784, 30, 10), 10, 2000),
+                                      ((784, 800, 800, 10), 128, 24))
+    for optimizer in ("sgd", "adam"))}
+SMALL = ("784-128-64-10/64/sgd", "784-128-64-10/64/adam")
+
+
+def choose_cases(text: str) -> list[Case]:
+    """The cases that ``--cases`` names: ``all``, ``small``, or names with commas between them.
+
+    Raises:
+        NeurosimError: no such case.
+    """
+    names = {"all": tuple(CASES), "small": SMALL}.get(text) or tuple(filter(None, text.split(",")))
+    for name in names:
+        if name not in CASES:
+            raise unknown("case", name, ["all", "small", *CASES])
+    if not names:
+        raise unknown("case", text, ["all", "small", *CASES])
+    return [CASES[name] for name in names]
+
+
+def choose_peers(text: str | None) -> list[str]:
+    """The peers that ``--peers`` names; those that are installed where it names none (``None``).
+
+    Raises:
+        NeurosimError: no such peer, or one that is not installed.
+    """
+    if text is None:
+        return [name for name in PEERS if not missing_modules(name)]
+    names = [name for name in text.split(",") if name not in ("", "none")]
+    for name in names:
+        if name not in PEERS:
+            raise unknown("peer", name, ["none", *PEERS])
+        missing = [PACKAGES[module] for module in missing_modules(name)]
+        if missing:
+            raise NeurosimError(f"--peers: {name} is not installed; install it with: pip install {' '.join(missing)}")
+    return list(dict.fromkeys(names))
+
+
+def missing_modules(peer: str) -> list[str]:
+    """The modules that a peer needs and that are not installed."""
+    return [module for module in PEERS[peer] if find_spec(module) is None]
+
+
+def core_count() -> int:
+    """How many processors this program may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def thread_counts() -> list[int]:
+    """The thread counts to try for each competitor: one, two, all."""
+    return sorted({1, min(2, core_count()), core_count()})
+
+
+def machine() -> dict[str, Any]:
+    """Everything about this computer and what is installed on it that figures of speed depend on. JSON-ready."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    return {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"), "cpu": cpu_model(),
+            "cores": core_count(), "system": platform.platform(), "load": round(load, 2), "blas": blas(),
+            "versions": {"python": platform.python_version(), "neurosim": __version__, "numpy": np.__version__,
+                         **_versions([*PACKAGES.values(), "jaxlib", "threadpoolctl"])}}
+
+
+def _versions(packages: Iterable[str]) -> dict[str, str]:
+    """Package -> version, of those that are installed."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def cpu_model() -> str:
+    """What the processor calls itself."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def blas() -> list[dict[str, Any]]:
+    """The libraries that multiply NumPy's matrices, with the threads they have; without threadpoolctl only the name."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        config: Any = np.show_config(mode="dicts")
+        library = config["Build Dependencies"]["blas"]
+        return [{"library": library["name"], "version": library["version"]}]
+    return [{"library": each["internal_api"], "version": each["version"], "threads": each["num_threads"],
+             "architecture": each.get("architecture")}
+            for each in threadpool_info() if each["user_api"] == "blas"]

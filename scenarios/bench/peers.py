@@ -1,0 +1,345 @@
+"""The competitors: the same training, written the way its own documentation would write it.
+
+All get the same initial weights, the same rows in the same order, float32 and plain cross-entropy of a softmax, and make
+the same updates; a test holds their weights to each other afterwards.  Each runs as a program of its own, so that no
+library's threads or memory disturb another's; nothing but the training loop is timed, and compiling and the first pass
+are done before.  What is better for a library in one place and worse in another is a *form*: the benchmark tries all
+forms with one thread and with several, and lets the fastest compete.  The thread count is set in the environment before
+the library starts, which all of them obey (JAX reads it only then).
+
+Run as ``python peers.py '{"competitor": …}'`` this file serves `measure.Worker`: a line of JSON in, a line out.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+import time
+from abc import ABC, abstractmethod
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+
+Array = Any
+Weights = list[tuple[Array, Array]]
+SCALE = 1.0 / 255.0
+CLASSES = np.arange(10)
+
+
+class Competitor(ABC):
+    """Something that trains the network of a case.
+
+    Args:
+        case: widths, batch_size, optimizer, learning_rate, steps: see `cases.Case`.
+        images: (N, n_0) uint8.
+        labels: (N,) uint8.
+        weights: the initial (W, b) of each layer, W: (n_in, n_out).
+        form: one of `forms`.
+    """
+
+    forms: ClassVar[tuple[str, ...]] = ("",)
+
+    def __init__(self, case: Any, images: Array, labels: Array, weights: Weights, form: str) -> None:
+        self.case = case
+        self.batch_size: int = case.batch_size
+        self.form = form
+        self.order = np.arange(0)
+        self.build(images, labels, weights)
+
+    def prepare(self, start: int, seed: int) -> None:
+        """Not timed: decide the rows of the next round and their order, (steps · B,)."""
+        rows = self.case.steps * self.batch_size
+        self.order = start + np.random.default_rng(seed).permutation(rows)
+
+    @abstractmethod
+    def build(self, images: Array, labels: Array, weights: Weights) -> None:
+        """Make the network, the optimizer, and the data as this form keeps them."""
+
+    @abstractmethod
+    def train(self) -> None:
+        """Timed: one update for each batch of ``self.order``."""
+
+    @abstractmethod
+    def weights(self) -> Weights:
+        """The present (W, b) of each layer."""
+
+
+class Neurosim(Competitor):
+    """neurosim, through its public loop; shuffling, loss and accuracy of every batch are part of that."""
+
+    def build(self, images: Array, labels: Array, weights: Weights) -> None:
+        import neurosim as ns
+
+        n_in, *hidden, n_out = self.case.widths
+        optimizer = {"sgd": ns.SGD, "adam": ns.Adam}[self.case.optimizer]
+        self.network = ns.Network([ns.Input(n_in), *(ns.Dense(n, "relu") for n in hidden), ns.Dense(n_out, "softmax")],
+                                  "cross_entropy", optimizer(learning_rate=self.case.learning_rate))
+        for layer, (W, b) in zip(list(self.network)[1:], weights, strict=True):
+            layer.W, layer.b = W, b
+        self.images, self.labels = images, labels
+
+    def prepare(self, start: int, seed: int) -> None:
+        self.rows = slice(start, start + self.case.steps * self.batch_size)
+        self.network.streams["shuffling"] = np.random.default_rng(seed)  # from which `fit` draws the same order
+
+    def train(self) -> None:
+        self.network.fit(self.images[self.rows], self.labels[self.rows], epochs=1, batch_size=self.batch_size,
+                         verbose=False)
+
+    def weights(self) -> Weights:
+        return [(layer.W.copy(), layer.b.copy()) for layer in list(self.network)[1:]]
+
+
+class Torch(Competitor):
+    """PyTorch, eager, with its fused optimizers; images kept as float32, or as uint8 that each batch converts."""
+
+    forms = ("float32", "uint8")
+
+    def build(self, images: Array, labels: Array, weights: Weights) -> None:
+        import torch
+        from torch import nn
+
+        self.torch = torch
+        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
+        self.linear = []
+        for W, b in weights:
+            linear = nn.Linear(*W.shape)
+            with torch.no_grad():
+                linear.weight.copy_(torch.from_numpy(W.T))
+                linear.bias.copy_(torch.from_numpy(b))
+            self.linear.append(linear)
+        layers = [layer for linear in self.linear for layer in (linear, nn.ReLU())]
+        self.model = nn.Sequential(*layers[:-1])
+        optimizer = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[self.case.optimizer]
+        self.optimizer = optimizer(self.model.parameters(), lr=self.case.learning_rate, fused=True)
+        self.x = torch.from_numpy(images)
+        if self.form == "float32":
+            self.x = self.x.float().mul_(SCALE)
+        self.y = torch.from_numpy(labels.astype(np.int64))
+
+    def train(self) -> None:
+        cross_entropy = self.torch.nn.functional.cross_entropy
+        for rows in self.torch.from_numpy(self.order).split(self.batch_size):
+            x = self.x.index_select(0, rows)
+            if self.form == "uint8":
+                x = x.float().mul_(SCALE)
+            loss = cross_entropy(self.model(x), self.y.index_select(0, rows))
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self.optimizer.step()
+
+    def weights(self) -> Weights:
+        return [(linear.weight.detach().numpy().T, linear.bias.detach().numpy()) for linear in self.linear]
+
+
+class Sklearn(Competitor):
+    """scikit-learn's MLPClassifier: one ``partial_fit`` for all rows of the round, or one for each batch."""
+
+    forms = ("round", "batch")
+
+    def build(self, images: Array, labels: Array, weights: Weights) -> None:
+        from sklearn.neural_network import MLPClassifier
+
+        self.x, self.y = images * np.float32(SCALE), labels
+        self.model = MLPClassifier(self.case.widths[1:-1], activation="relu", solver=self.case.optimizer, alpha=0.0,
+                                   batch_size=self.batch_size, learning_rate_init=self.case.learning_rate,
+                                   momentum=0.0, nesterovs_momentum=False, shuffle=False)
+        self.model.partial_fit(self.x[: self.batch_size], self.y[: self.batch_size], CLASSES)  # makes its arrays
+        for k, (W, b) in enumerate(weights):
+            self.model.coefs_[k][...], self.model.intercepts_[k][...] = W, b
+        del self.model._optimizer  # made anew at the next call, without memory of the first
+
+    def train(self) -> None:
+        size = len(self.order) if self.form == "round" else self.batch_size
+        for start in range(0, len(self.order), size):
+            rows = self.order[start : start + size]
+            self.model.partial_fit(self.x[rows], self.y[rows])
+
+    def weights(self) -> Weights:
+        return list(zip(self.model.coefs_, self.model.intercepts_, strict=True))
+
+
+class Jax(Competitor):
+    """JAX: all steps of the round compiled as one ``lax.scan``, its buffers donated; the optimizer is optax's."""
+
+    forms = ("float32", "uint8")
+
+    def build(self, images: Array, labels: Array, weights: Weights) -> None:
+        import jax
+        import optax
+
+        optimizer = {"sgd": optax.sgd, "adam": optax.adam}[self.case.optimizer](self.case.learning_rate)
+        params = [(jax.numpy.array(W), jax.numpy.array(b)) for W, b in weights]
+        self.state = params, optimizer.init(params)
+        self.x = jax.numpy.array(images if self.form == "uint8" else images * np.float32(SCALE))
+        self.y = jax.numpy.array(labels, dtype="int32")
+        self.wait = jax.block_until_ready
+
+        def loss(params: Any, x: Any, y: Any) -> Any:
+            for W, b in params[:-1]:
+                x = jax.nn.relu(x @ W + b)
+            W, b = params[-1]
+            return optax.softmax_cross_entropy_with_integer_labels(x @ W + b, y).mean()
+
+        @partial(jax.jit, donate_argnums=0)
+        def epoch(state: Any, order: Any, images: Any, labels: Any) -> Any:
+            def step(state: Any, rows: Any) -> Any:
+                params, memory = state
+                x = images[rows]
+                if x.dtype == "uint8":
+                    x = x.astype("float32") * SCALE
+                value, grads = jax.value_and_grad(loss)(params, x, labels[rows])
+                updates, memory = optimizer.update(grads, memory, params)
+                return (optax.apply_updates(params, updates), memory), value
+
+            return jax.lax.scan(step, state, order)
+
+        self.epoch = epoch
+
+    def train(self) -> None:
+        order = self.order.astype(np.int32).reshape(-1, self.batch_size)
+        self.state, _ = self.wait(self.epoch(self.state, order, self.x, self.y))
+
+    def weights(self) -> Weights:
+        return [(np.array(W), np.array(b)) for W, b in self.state[0]]
+
+
+class Products:
+    """The matrix products of a step, on buffers made beforehand: what any such step has to do.
+
+    Args:
+        pairs: (n_in, n_out) of each layer with weights, the first layer first.
+        batch_size: samples a step.
+        dtype: of all matrices.
+    """
+
+    def __init__(self, pairs: list[tuple[int, int]], batch_size: int, dtype: Any = np.float32) -> None:
+        rng = np.random.default_rng(0)
+
+        def matrix(*shape: int) -> Array:
+            return rng.standard_normal(shape, np.float32).astype(dtype)
+
+        a = [matrix(batch_size, n_in) for n_in, _ in pairs]
+        W = [matrix(*pair) for pair in pairs]
+        delta = [matrix(batch_size, n_out) for _, n_out in pairs]
+        z = [np.empty_like(each) for each in delta]
+        dW = [np.empty_like(each) for each in W]
+        below = [np.empty_like(each) for each in a]
+        last = range(len(pairs) - 1, -1, -1)
+        self.forward_products = [(a[k], W[k], z[k]) for k in range(len(pairs))]
+        self.backward_products = [product for k in last for product in (
+            (a[k].T, delta[k], dW[k]), (delta[k], W[k].T, below[k]))][:-1]  # nobody wants dL/dx of the input
+
+    @property
+    def flops(self) -> int:
+        """Multiplications and additions of a step."""
+        return sum(2 * x.shape[0] * x.shape[1] * y.shape[1]
+                   for x, y, _ in (*self.forward_products, *self.backward_products))
+
+    def forward(self) -> None:
+        """Z = a W in every layer."""
+        for x, y, out in self.forward_products:
+            np.dot(x, y, out=out)
+
+    def backward(self) -> None:
+        """DW = aᵀ delta in every layer, delta Wᵀ in all but the first."""
+        for x, y, out in self.backward_products:
+            np.dot(x, y, out=out)
+
+
+class Floor(Competitor):
+    """No training at all: the matrix products alone, in NumPy."""
+
+    def build(self, images: Array, labels: Array, weights: Weights) -> None:
+        self.products = Products([W.shape for W, _ in weights], self.batch_size)
+
+    def train(self) -> None:
+        for _ in range(self.case.steps):
+            self.products.forward()
+            self.products.backward()
+
+    def weights(self) -> Weights:
+        return []
+
+
+COMPETITORS: dict[str, type[Competitor]] = {
+    "floor": Floor, "neurosim": Neurosim, "torch": Torch, "sklearn": Sklearn, "jax": Jax}
+
+
+def initial_weights(widths: tuple[int, ...] | list[int], seed: int = 0) -> Weights:
+    """He's initial weights and zero biases, float32: the same for every competitor."""
+    rng = np.random.default_rng(seed)
+    return [(rng.standard_normal((n_in, n_out), np.float32) * np.float32(np.sqrt(2.0 / n_in)),
+             np.zeros(n_out, np.float32)) for n_in, n_out in zip(widths[:-1], widths[1:], strict=True)]
+
+
+def mean_loss(weights: Weights, images: Array, labels: Array) -> float:
+    """The cross-entropy of these samples: that all competitors have done the same shows in it."""
+    a = images * np.float32(SCALE)
+    for W, b in weights[:-1]:
+        a = np.maximum(a @ W + b, 0.0)
+    W, b = weights[-1]
+    z = (a @ W + b).astype(np.float64)
+    z -= z.max(axis=1, keepdims=True)
+    return float(np.mean(np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(z)), labels]))
+
+
+def environment(threads: int) -> dict[str, str]:
+    """The environment in which NumPy, PyTorch, scikit-learn and JAX start with that many threads."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NPROC")
+    settings = dict.fromkeys(names, str(threads)) | {"JAX_PLATFORMS": "cpu"}
+    if threads == 1:
+        settings["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    return {**os.environ, **settings}
+
+
+def peak_memory() -> int:
+    """The most memory that this process has had at once, in bytes."""
+    try:
+        with open("/proc/self/status") as file:  # getrusage would count what the parent had before
+            return 1024 * next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def serve(request: dict[str, Any]) -> None:
+    """Build the competitor asked for, and train a round for each line of standard input.
+
+    At ``{"finish": true}`` say how much memory that took, peak beyond the interpreter with NumPy, and the loss reached.
+    """
+    from types import SimpleNamespace
+
+    answer, sys.stdout = sys.stdout, sys.stderr
+    before = peak_memory()
+
+    def reply(**values: Any) -> None:
+        print(json.dumps(values), file=answer, flush=True)
+
+    case = SimpleNamespace(**request["case"])
+    images, labels = (np.load(os.path.join(request["folder"], f"{name}.npy")) for name in ("images", "labels"))
+    sample = images[:500].copy(), labels[:500].copy()
+    kind = COMPETITORS[request["competitor"]]
+    competitor = kind(case, images, labels, initial_weights(case.widths), request["form"])
+    del images
+    reply(ready=True)
+    for line in sys.stdin:
+        message = json.loads(line)
+        if message.get("finish"):
+            weights = competitor.weights()
+            reply(memory=peak_memory() - before, loss=mean_loss(weights, *sample) if weights else None)
+            break
+        competitor.prepare(message["start"], message["seed"])
+        gc.collect()
+        began = time.perf_counter()
+        competitor.train()
+        reply(seconds=time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    serve(json.loads(sys.argv[1]))

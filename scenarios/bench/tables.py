@@ -1,0 +1,163 @@
+"""From seconds to results: medians and quartiles of ratios, geometric means, and text of at most 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+US = "neurosim"
+NAME_WIDTH = 24
+
+
+def quartiles(values: Any) -> tuple[float, float, float]:
+    """Median, first and third quartile; NaN for no values."""
+    values = np.asarray(values, float)
+    if not values.size:
+        return (float("nan"),) * 3
+    low, median, high = np.percentile(values, (25, 50, 75))
+    return float(median), float(low), float(high)
+
+
+def geometric_mean(values: Any) -> float:
+    """The n-th root of the product of n positive numbers: a ratio and its inverse average to 1. NaN for none."""
+    values = np.asarray(values, float)
+    values = values[np.isfinite(values)]
+    return float(np.exp(np.log(values).mean())) if values.size else float("nan")
+
+
+def summarize(rounds: pd.DataFrame, baseline: str = US, by: str = "case", who: str = "competitor") -> pd.DataFrame:
+    """One row a case and competitor.
+
+    Args:
+        rounds: columns case, competitor, round, seconds (a step).
+        baseline: the competitor whose time in the same round the others' are divided by.
+        by: the column in place of case.
+        who: the column in place of competitor.
+
+    Returns:
+        Columns case, competitor, rounds, seconds, seconds_low, seconds_high, ratio, ratio_low, ratio_high: medians
+        and quartiles. A round without the baseline counts for the seconds only.
+    """
+    columns = ["", "_low", "_high"]
+    rows = []
+    for case, table in rounds.groupby(by, sort=False):
+        seconds = table.pivot(index="round", columns=who, values="seconds")
+        for name in dict.fromkeys(table[who]):
+            ratios = (seconds[name] / seconds[baseline]).dropna() if baseline in seconds else []
+            taken = seconds[name].dropna()
+            rows.append({by: case, who: name, "rounds": len(taken)}
+                        | {f"seconds{end}": value for end, value in zip(columns, quartiles(taken), strict=True)}
+                        | {f"ratio{end}": value for end, value in zip(columns, quartiles(ratios), strict=True)})
+    return pd.DataFrame(rows)
+
+
+def overall(summary: pd.DataFrame) -> pd.DataFrame:
+    """Over all cases, one row a competitor: the geometric mean of its ratios, the smallest, and where that was."""
+    rows = []
+    for name, table in summary[summary["competitor"] != US].dropna(subset="ratio").groupby("competitor", sort=False):
+        worst = table.loc[table["ratio"].idxmin()]
+        rows.append({"competitor": name, "cases": len(table), "geometric_mean": geometric_mean(table["ratio"]),
+                     "worst": worst["ratio"], "worst_case": worst["case"]})
+    return pd.DataFrame(rows, columns=["competitor", "cases", "geometric_mean", "worst", "worst_case"])
+
+
+def floor_shares(summary: pd.DataFrame) -> dict[str, float]:
+    """Optimizer -> the part of neurosim's time that its matrix products alone would take, geometric mean."""
+    floor = summary[summary["competitor"] == "floor"]
+    optimizers = floor["case"].str.rpartition("/")[2]
+    return {name: geometric_mean(table["ratio"]) for name, table in floor.groupby(optimizers, sort=False)}
+
+
+def _lines(title: str, names: Sequence[str], width: int, rows: dict[str, list[str]]) -> list[str]:
+    """A table: the rows' names, then columns of one width."""
+    head = f"{title:<{NAME_WIDTH}}" + "".join(f"{name:>{width}}" for name in names)
+    body = [f"{name:<{NAME_WIDTH}}" + "".join(f"{cell:>{width}}" for cell in cells) for name, cells in rows.items()]
+    return [head.rstrip(), "-" * len(head), *[line.rstrip() for line in body]]
+
+
+def _cells(summary: pd.DataFrame, names: Sequence[str], text: Any) -> dict[str, list[str]]:
+    """Case -> what `text` makes of each competitor's row; a dash where there is none."""
+    found: dict[str, list[str]] = {}
+    for case, table in summary.groupby("case", sort=False):
+        known = {row.competitor: row for row in table.itertuples()}
+        found[str(case)] = [text(known[name]) if name in known else "-" for name in names]
+    return found
+
+
+def count(value: float) -> str:
+    """About three digits: 0.123, 1.23, 12.3, 1,234; a dash for NaN."""
+    if not np.isfinite(value):
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def with_spread(row: Any) -> str:
+    """``2.77 [2.70 2.81]``."""
+    return "-" if not np.isfinite(row.ratio) else f"{row.ratio:.2f} [{row.ratio_low:.2f} {row.ratio_high:.2f}]"
+
+
+def race_text(summary: pd.DataFrame) -> str:
+    """The tables of ``bench``: microseconds a step, ratios with quartiles, what holds over all cases, memory."""
+    names = list(dict.fromkeys(summary["competitor"]))
+    peers = [name for name in names if name not in (US, "floor")]
+    share = {row.case: f"{100 * row.ratio:.0f} %" for row in summary[summary["competitor"] == "floor"].itertuples()}
+    micro = _cells(summary, names, lambda row: count(1e6 * row.seconds))
+    for case, cells in micro.items():
+        cells.append(share.get(case, "-"))
+    lines = ["microseconds a step (layers/batch/optimizer)", "",
+             *_lines("case", [*names, "floor's"], 9, micro)]
+    if peers:
+        lines += ["", "times as long as neurosim takes: median [quartiles] of the rounds", "",
+                  *_lines("case", peers, 18, _cells(summary, peers, with_spread))]
+        means = [geometric_mean(summary.loc[summary["competitor"] == name, "ratio"]) for name in peers]
+        lines.append(f"{'geometric mean':<{NAME_WIDTH}}" + "".join(f"{mean:18.2f}" for mean in means))
+        lines += [f"worst against {row.competitor}: {row.worst:.2f} in {row.worst_case}"
+                  for row in overall(summary).itertuples() if row.competitor in peers]
+    lines += [f"the floor's share of neurosim's time with {name}: {100 * value:.0f} % (geometric mean)"
+              for name, value in floor_shares(summary).items()]
+    if "memory" in summary and summary["memory"].notna().any():
+        shown = [name for name in names if name != "floor"]
+        lines += ["", "megabytes: the peak of a process beyond the interpreter with NumPy", "",
+                  *_lines("case", shown, 10, _cells(summary, shown, lambda row: count(row.memory / 1e6)))]
+    if "threads" in summary:
+        lines += ["", "the fastest settings, which are the ones that competed:"]
+        for name, table in summary.groupby("competitor", sort=False):
+            used = (table["form"].astype(str) + " " + table["threads"].astype(str) + " thread"
+                    + table["threads"].map(lambda n: "" if n == 1 else "s")).str.strip().value_counts(sort=False)
+            lines.append(f"  {name}: " + ", ".join(f"{setting} ({n})" for setting, n in used.items()))
+    return "\n".join(lines)
+
+
+def cost_text(summary: pd.DataFrame, title: str, baseline: str) -> str:
+    """A table of what things cost beside a baseline: microseconds a step, percent more, quartiles of it."""
+    lines = [f"{title:<40}{'µs a step':>12}{'more':>12}{'quartiles':>15}"]
+    lines += ["-" * len(lines[0])]
+    for row in summary.itertuples():
+        name = row.what
+        if name == baseline:
+            lines.append(f"{name:<40}{count(1e6 * row.seconds):>12}{'-':>12}")
+            continue
+        more, low, high = (f"{100 * (ratio - 1):+.1f}" for ratio in (row.ratio, row.ratio_low, row.ratio_high))
+        lines.append(f"{name:<40}{count(1e6 * row.seconds):>12}{more + ' %':>12}{low + ' ' + high:>15}")
+    return "\n".join(lines)
+
+
+def scale_text(summary: pd.DataFrame) -> str:
+    """The table of ``bench --scale``: time a sample, the floor's, and memory, against parameters and batch size."""
+    lines = []
+    for sweep, table in summary.groupby("sweep", sort=False):
+        head = (f"{'parameters' if sweep == 'parameters' else 'batch size':>12}{'optimizer':>11}{'µs a sample':>13}"
+                f"{'floor':>9}{'share':>8}{'MB':>8}{'µs/1e5 params':>15}")
+        lines += ["", head, "-" * len(head)]
+        for row in table[table["competitor"] == US].itertuples():
+            floor = table[(table["case"] == row.case) & (table["competitor"] == "floor")]
+            bottom = float(floor["seconds"].iloc[0]) if len(floor) else float("nan")
+            share = f"{100 * floor['ratio'].iloc[0]:.0f} %" if len(floor) else "-"
+            sample = 1e6 / row.batch_size
+            lines.append(f"{getattr(row, sweep):>12,}{row.optimizer:>11}{count(sample * row.seconds):>13}"
+                         f"{count(sample * bottom):>9}{share:>8}{count(row.memory / 1e6):>8}"
+                         f"{count(sample * row.seconds * 1e5 / row.parameters):>15}")
+    return "\n".join(lines).lstrip("\n")
