@@ -552,7 +552,7 @@ class Softmax(Activation):
         """Write a = softmax(z), and leave ln a in ``scratch[0]``, where cross-entropy reads it."""
         log_a, sums = scratch
         largest = sums[:, :1]
-        np.maximum.reduce(z, 1, None, largest, True)
+        np.maximum.reduce(z, axis=1, out=largest, keepdims=True)
         np.subtract(z, largest, log_a)
         np.exp(log_a, a)
         row_sums_(a, sums)

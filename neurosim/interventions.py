@@ -195,26 +195,32 @@ class Pace:
 
     def __init__(self, interventions: Interventions, views: Mapping[str, Array]) -> None:
         factors = interventions.factors | dict.fromkeys(interventions.frozen, 0.0)
-        self._columns = np.array(sorted(factors), np.intp)
-        W = views["W"]
-        self._factors = np.array([factors[j] for j in sorted(factors)], W.dtype)
-        self._frozen = bool((self._factors == 0.0).all())
-        self._parameters = [views[name] for name in ("W", "b") if name in views]
-        self._kept = [np.empty((*array.shape[:-1], len(self._columns)), array.dtype) for array in self._parameters]
+        columns = sorted(factors)
+        self._factors = np.array([factors[j] for j in columns], views["W"].dtype)
+        self._moving = self._factors != 0.0
+        parameters = [views[name] for name in ("W", "b") if name in views]
+        self._kept = [np.empty((*array.shape[:-1], len(columns)), array.dtype) for array in parameters]
+        # runs of neighbours are copied as slices, which are views: an index array would cost several times as much
+        self._runs = []
+        starts = [k for k, j in enumerate(columns) if k == 0 or j != columns[k - 1] + 1]
+        for start, end in zip(starts, [*starts[1:], len(columns)], strict=True):
+            first, last = columns[start], columns[end - 1]
+            for array, kept in zip(parameters, self._kept, strict=True):
+                self._runs.append((array[..., first : last + 1], kept[..., start:end], slice(start, end)))
 
     def before_(self) -> None:
         """Keep the parameters as they are before the update."""
-        for array, kept in zip(self._parameters, self._kept, strict=True):
-            np.take(array, self._columns, axis=-1, out=kept, mode="clip")
+        for parameters, kept, _ in self._runs:
+            np.copyto(kept, parameters)
 
     def after_(self) -> None:
         """Take back what is too much of the update."""
-        for array, kept in zip(self._parameters, self._kept, strict=True):
-            if not self._frozen:
-                moving = self._factors != 0.0
-                new = array[..., self._columns[moving]]
-                kept[..., moving] += self._factors[moving] * (new - kept[..., moving])
-            array[..., self._columns] = kept
+        for parameters, kept, run in self._runs:
+            if self._moving[run].any():
+                # a factor of 0 must leave the bits alone, even where the update was infinite
+                moved = self._factors[run] * (parameters - kept)
+                np.add(kept, moved, out=kept, where=self._moving[run])
+            np.copyto(parameters, kept)
 
 
 def check_own_activation(activation: Any) -> Activation:

@@ -7,8 +7,10 @@ or `fig` a new figure is made, which pyplot never hears of; nothing is shown or 
 
 Axes:   `learning_curves`, `comparison`, `delta_against_error`, `rate_sensitivity`, `weight_grid`,
 `confusion_matrix`,
-        `mistakes`, `contact_sheet`, `activation_by_class`, `top_samples`, `maximizing_input`
-Figure: `history_curves`, `activation_curves`, `gradient_flow`, `unit_health`, `neuron_story`
+        `mistakes`, `contact_sheet`, `activation_by_class`, `top_samples`, `maximizing_input`,
+        `speed_comparison`, `step_profile`
+Figure: `history_curves`, `activation_curves`, `gradient_flow`, `unit_health`, `neuron_story`,
+        `step_cost`, `scaling`
 GIF:    `neuron_film`
 
 Example:
@@ -17,6 +19,7 @@ Example:
     >>> viz.save(ax, "curves.png", note="data: built-in digits, NOT MNIST")
 """
 
+from .bench import scaling, speed_comparison, step_cost, step_profile
 from .confusion import confusion_matrix
 from .curves import history_curves, learning_curves
 from .dotplot import comparison
@@ -47,6 +50,10 @@ __all__ = [
     "new_figure",
     "rate_sensitivity",
     "save",
+    "scaling",
+    "speed_comparison",
+    "step_cost",
+    "step_profile",
     "top_samples",
     "unit_health",
     "variant_style",

@@ -1,0 +1,250 @@
+"""Measurements of neurosim alone: what looking costs, what each variant costs, and where the time of a step goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from neurosim.activations import ACTIVATIONS
+from neurosim.errors import NeurosimError
+from neurosim.history import History
+from neurosim.layers import Dense
+from neurosim.losses import LOSSES
+from neurosim.network import Network
+from neurosim.optimizers import OPTIMIZERS
+from neurosim.settings import Settings
+from neurosim.training import Callback
+
+from .cases import CASES, SMALL
+from .peers import Products
+
+CASE = CASES[SMALL[0]]  # 784-128-64-10, batch 64
+BASE = "SGD, ReLU, cross-entropy"
+TRACE_EVERY = 100  # steps
+LOOKING_STEPS = 200  # a pass: short, so that a ratio compares two neighbouring moments
+LOOKING_REPEATS = 5  # passes a round
+VARIANT_STEPS = 100
+
+Tick = Callable[[], None]
+
+
+# -- the cost of looking ---------------------------------------------------------------------------------------------
+
+
+class Look(Callback):
+    """Calls a function after every so many steps."""
+
+    def __init__(self, look: Callable[[], object], every: int = 1) -> None:
+        self.look, self.every, self.step = look, every, 0
+
+    def on_step(self, network: Network, history: History) -> None:
+        self.step += 1
+        if self.step % self.every == 0:
+            self.look()
+
+
+def looks(network: Network, images: Any, labels: Any) -> dict[str, list[Callback]]:
+    """What to look at -> the callbacks that do."""
+    one = network[1][17]
+    ten = [*(network[1][j] for j in range(0, 120, 20)), *(network[2][j] for j in range(0, 60, 15))]
+
+    def read(neurons: Iterable[Any]) -> list[tuple[Any, ...]]:
+        return [(neuron.weights, neuron.weight_gradient, neuron.z, neuron.a, neuron.delta) for neuron in neurons]
+
+    return {
+        "nothing": [],
+        "one neuron": [Look(lambda: read([one]))],
+        "ten neurons": [Look(lambda: read(ten))],
+        "mean activation of every layer": [Look(lambda: [layer.a.mean() for layer in network])],
+        "mean activation of every neuron": [Look(lambda: [layer.a.mean(axis=0) for layer in network])],
+        f"a trace every {TRACE_EVERY} steps": [Look(lambda: network.trace(images[0], labels[0]), TRACE_EVERY)],
+    }
+
+
+def cost_of_looking(images: Any, labels: Any, rounds: int, rows: list[dict[str, Any]], tick: Tick = lambda: None,
+                    steps: int = LOOKING_STEPS) -> None:
+    """Train one network again and again, each time looking at something else; ``rows`` get what, round, seconds."""
+    network = _settings().network(images.shape[1:], 10)
+    rows_of_pass = slice(0, min(steps * CASE.batch_size, len(images)))
+    x, y = images[rows_of_pass], labels[rows_of_pass]
+
+    def training(callbacks: list[Callback]) -> Callable[[], object]:
+        return lambda: network.fit(x, y, 1, CASE.batch_size, verbose=False, callbacks=callbacks)
+
+    passes = {name: training(callbacks) for name, callbacks in looks(network, images, labels).items()}
+    take_turns(passes, -(-len(x) // CASE.batch_size), rounds * LOOKING_REPEATS, rows, tick)
+
+
+def take_turns(passes: dict[str, Callable[[], object]], steps: int, rounds: int, rows: list[dict[str, Any]],
+               tick: Tick, **columns: Any) -> None:
+    """Time the passes in turn, `rounds` times after one to warm up; another one begins each time."""
+    names = list(passes)
+    for number in range(-1, rounds):
+        turn = number % len(names)
+        for name in names[turn:] + names[:turn]:
+            began = time.perf_counter()
+            passes[name]()
+            seconds = (time.perf_counter() - began) / steps
+            if number >= 0:
+                rows.append(columns | {"what": name, "round": number, "seconds": seconds})
+        if number >= 0:
+            tick()
+
+
+# -- the cost of every variant ---------------------------------------------------------------------------------------
+
+
+def _settings(**changes: Any) -> Settings:
+    """The settings that everything here is compared with."""
+    return Settings(hidden=CASE.widths[1:-1], optimizer="sgd", learning_rate=0.01).change(**changes)
+
+
+def variants() -> dict[str, dict[str, Settings]]:
+    """Kind -> name -> settings: every optimizer, activation and loss, each beside the step of SGD."""
+    return {
+        "optimizer": {BASE: _settings()} | {
+            name: _settings(optimizer=name, learning_rate=None) for name in OPTIMIZERS if name != "sgd"},
+        "activation": {BASE: _settings()} | {
+            name: _settings(activation=name) for name in ACTIVATIONS if name not in ("relu", "softmax")},
+        "loss": {BASE: _settings()} | {name: _settings(loss=name) for name in LOSSES if name != "cross_entropy"},
+    }
+
+
+def cost_of_variants(images: Any, labels: Any, rounds: int, rows: list[dict[str, Any]], tick: Tick = lambda: None,
+                     steps: int = VARIANT_STEPS) -> None:
+    """Time a step of every variant; ``rows`` get kind, what, round, seconds."""
+    x, y = images[: steps * CASE.batch_size], labels[: steps * CASE.batch_size]
+
+    def training(settings: Settings) -> Callable[[], object]:
+        network = settings.network(images.shape[1:], 10)
+
+        def train() -> None:
+            history = network.fit(x, y, 1, CASE.batch_size, verbose=False)
+            if history.stopped == "diverged":  # then later passes would end early
+                network.reset()
+
+        return train
+
+    for kind, choices in variants().items():
+        passes = {name: training(settings) for name, settings in choices.items()}
+        take_turns(passes, -(-len(x) // CASE.batch_size), rounds, rows, tick, kind=kind)
+
+
+# -- where a step's time goes ----------------------------------------------------------------------------------------
+
+PARTS = {
+    "gather": "the batch's rows, scaled, and its targets",
+    "forward": "z and a of every layer",
+    "loss": "its value",
+    "backward": "delta, dW, db of every layer",
+    "update": "the optimizer",
+    "rest": "the loop: order, accuracy, history, callbacks",
+}
+
+
+def profile_step(network: Network, x: Any, y: Any, batch_size: int | None = 64, steps: int = 300,
+                 chunks: int = 6) -> tuple[pd.DataFrame, str]:
+    """Where the time of a training step goes, beside the matrix products that nothing could spare.
+
+    A copy of the network is trained, one half of the time by `fit` and the other half piece by piece, the same pieces
+    with a clock in between; what `fit` takes beyond the pieces is the *rest*.
+
+    Args:
+        network: what to profile; it stays as it is.
+        x: (N, …) samples.
+        y: (N,) class indices, or (N, n_out) rows.
+        batch_size: samples a step; ``None``: all.
+        steps: how many to time, at least `chunks`.
+        chunks: into how many parts to divide them; medians are taken over these, and of the pieces over all steps.
+
+    Returns:
+        A DataFrame with one row a part and a last one for the step: part, seconds, share (of the step), floor
+        (seconds of the matrix products alone; NaN where there are none); and the same as a table of text.
+
+    Example:
+        >>> frame, text = profile_step(net, train.images, train.labels, 64)
+    """
+    network = deepcopy(network)
+    rows = network.input.check(x)
+    B = len(rows) if batch_size is None else min(batch_size, len(rows))
+    per_chunk = max(1, min(steps // chunks, len(rows) // B))
+    if len(rows) == 0:
+        raise NeurosimError("profile: expected at least one sample, received none")
+    x, y = rows[: per_chunk * B], np.asarray(y)[: per_chunk * B]
+    targets = network.check_targets(y, len(x))
+    pairs = [(layer.n_in, layer.n_out) for layer in network if isinstance(layer, Dense)]
+    products = Products(pairs, B, network.dtype)
+
+    pieces: list[list[int]] = []
+    whole: list[float] = []
+    floor: list[tuple[int, int]] = []
+    network.fit(x[:B], y[:B], 1, B, verbose=False)  # makes the workspaces
+    for _ in range(chunks):
+        history = network.fit(x, y, 1, B, verbose=False)
+        whole.append(history["seconds"][-1] / per_chunk)
+        order = network.streams["shuffling"].permutation(len(x))
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            pieces += [_time_pieces(network, x, targets, order[k * B : (k + 1) * B]) for k in range(per_chunk)]
+        floor += [_time_products(products) for _ in range(per_chunk)]
+    return _profile_frame(np.median(pieces, axis=0) / 1e9, float(np.median(whole)), np.median(floor, axis=0) / 1e9,
+                          network, B)
+
+
+def _time_pieces(network: Network, rows: Any, targets: Any, indices: Any) -> list[int]:
+    """Nanoseconds of gather, forward, loss, backward and update in one step, as `fit` does it."""
+    clock = time.perf_counter_ns
+    times = [clock()]
+    network.use(len(indices))
+    network.input.gather(rows, indices)
+    np.take(targets, indices, axis=0, out=network.targets, mode="clip")
+    times.append(clock())
+    network.forward_(training=True)
+    times.append(clock())
+    network.loss.value_(network.output, network.targets)
+    times.append(clock())
+    network.backward_()
+    times.append(clock())
+    network.update_()
+    times.append(clock())
+    return [after - before for before, after in zip(times[:-1], times[1:], strict=True)]
+
+
+def _time_products(products: Products) -> tuple[int, int]:
+    """Nanoseconds of the matrix products of a forward and a backward pass."""
+    clock = time.perf_counter_ns
+    began = clock()
+    products.forward()
+    between = clock()
+    products.backward()
+    return between - began, clock() - between
+
+
+def _profile_frame(pieces: Any, whole: float, floor: Any, network: Network, B: int) -> tuple[pd.DataFrame, str]:
+    """The measurements as a table of figures and one of text."""
+    seconds = [*map(float, pieces), max(whole - float(np.sum(pieces)), 0.0)]
+    total = sum(seconds)
+    floors = {"forward": float(floor[0]), "backward": float(floor[1]), "step": float(np.sum(floor))}
+    frame = pd.DataFrame([{"part": part, "seconds": value, "share": value / total,
+                           "floor": floors.get(part, float("nan"))}
+                          for part, value in zip([*PARTS, "step"], [*seconds, total], strict=True)])
+    return frame, profile_text(frame, f"a step of {network!r}, batch {B}")
+
+
+def profile_text(frame: pd.DataFrame, title: str) -> str:
+    """The table of `profile_step` as text."""
+    head = f"{'part':<10}{'µs':>9}{'share':>8}{'products alone':>16}   what"
+    lines = [title, "", head, "-" * 79]
+    for row in frame.itertuples():
+        if row.part == "step":
+            lines.append("-" * 79)
+        floor = f"{1e6 * row.floor:,.1f}" if np.isfinite(row.floor) else ""
+        lines.append(f"{row.part:<10}{1e6 * row.seconds:>9,.1f}{100 * row.share:>6.1f} %{floor:>16}   "
+                     f"{PARTS.get(row.part, '')}".rstrip())
+    step = frame.iloc[-1]
+    lines.append(f"the matrix products alone are {100 * step.floor / step.seconds:.0f} % of the step")
+    return "\n".join(lines)

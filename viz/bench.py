@@ -1,0 +1,241 @@
+"""Pictures of speed: against others, against the floor, against size, and inside a step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from .frames import as_frame
+from .style import (
+    FAINT,
+    MUTED,
+    PALETTE,
+    RIM,
+    AnyFigure,
+    beside,
+    figure_heading,
+    heading,
+    new_axes,
+    new_figure,
+    plain_log,
+    styled,
+    variant_style,
+)
+
+US, FLOOR = "neurosim", "floor"
+LABELS = {FLOOR: "matrix products alone", "torch": "PyTorch, eager", "sklearn": "scikit-learn",
+          "jax": "JAX, compiled"}
+RATIO_COLUMNS = ["ratio", "ratio_low", "ratio_high"]
+
+
+@styled
+def speed_comparison(summary: pd.DataFrame, ax: Axes | None = None, title: str | None = None) -> Axes:
+    """Draw how many times as long as neurosim each competitor takes, a row a case.
+
+    Args:
+        summary: one row a `case` and `competitor` with `ratio`, `ratio_low`, `ratio_high` (median and quartiles of
+            its time over neurosim's) and `seconds`.
+        ax: where to draw; a new figure if left out.
+        title: instead of the usual one.
+
+    Returns:
+        The Axes; cases are on y, from 0 at the top, x is logarithmic.
+
+    Raises:
+        NeurosimError: if a column is missing.
+    """
+    frame = as_frame(summary, ["case", "competitor", "seconds", *RATIO_COLUMNS], "summary")
+    cases = list(dict.fromkeys(frame["case"]))
+    names = [name for name in dict.fromkeys(frame["competitor"]) if name != US]
+    styles = variant_style([US, *names])
+    ax = new_axes(ax, height=1.6 + 0.36 * max(len(cases), 3))
+    for row in range(0, len(cases), 2):
+        ax.axhspan(row - 0.5, row + 0.5, color="#f7f7f7", linewidth=0, zorder=0)
+    ax.axvline(1.0, color=PALETTE[0], linewidth=2.0, zorder=1, label=US)
+    for place, name in enumerate(names):
+        table = frame[(frame["competitor"] == name) & frame["ratio"].notna()]
+        y = np.array([cases.index(case) for case in table["case"]]) + 0.5 * ((place + 0.5) / len(names) - 0.5)
+        colour = MUTED if name == FLOOR else styles[name]["color"]
+        ax.hlines(y, table["ratio_low"], table["ratio_high"], color=colour, linewidth=2.2, alpha=0.6)
+        marker = "|" if name == FLOOR else styles[name]["marker"]
+        look: dict[str, Any] = {"markersize": 9, "markeredgewidth": 2} if name == FLOOR else {"markersize": 6.5, **RIM}
+        ax.plot(table["ratio"], y, linestyle="none", color=colour, marker=marker, label=LABELS.get(name, name), **look)
+    ours = frame[frame["competitor"] == US].set_index("case")["seconds"]
+    for row, case in enumerate(cases):
+        if case in ours:
+            beside(ax, f"{1e6 * ours[case]:,.0f} µs", (1, row), (8, 0), ax.get_yaxis_transform(), va="center",
+                   color=PALETTE[0])
+    beside(ax, "a step of\nneurosim", (1, len(cases) - 0.5), (8, -4), ax.get_yaxis_transform(), va="top", fontsize=7.5,
+           color=PALETTE[0])
+    _ratio_axis(ax, frame[RATIO_COLUMNS].to_numpy())
+    ax.set_yticks(range(len(cases)), cases)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="y", visible=False)
+    ax.set_ylim(len(cases) - 0.5, -0.5)
+    ax.set_xlabel("time of the same step, neurosim = 1, logarithmic scale")
+    ax.set_ylabel("layers / batch size / optimizer")
+    heading(ax, title or "Training step: how many times as long as neurosim",
+            "right of the line: slower; bar: quartiles of the rounds")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.62 / (0.36 * max(len(cases), 3) + 0.3)), ncols=5,
+              columnspacing=1.2, handletextpad=0.4)
+    return ax
+
+
+def _ratio_axis(ax: Axes, values: Any) -> None:
+    """A logarithmic x axis for ratios, with ticks that can be read as such."""
+    values = np.append(values[np.isfinite(values)], 1.0)
+    ax.set_xscale("log")
+    ax.set_xlim(values.min() / 1.15, values.max() * 1.15)
+    low, high = ax.get_xlim()
+    steps = [0.1, 0.2, 0.5, 1, 1.5, 2, 3, 4, 5, 7, 10, 20, 50, 100] if high / low < 15 else [0.01, 0.1, 1, 10, 100]
+    ax.set_xticks([step for step in steps if low <= step <= high])
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.tick_params(axis="x", which="minor", length=0)
+
+
+@styled
+def step_cost(summary: pd.DataFrame, baseline: str, fig: AnyFigure | None = None,
+              title: str = "What a step costs") -> AnyFigure:
+    """Draw what each thing costs relative to a baseline, a panel a kind, the cheapest on top.
+
+    Args:
+        summary: one row a `kind` and `what` with `ratio`, `ratio_low`, `ratio_high`.
+        baseline: the `what` that the ratios refer to.
+        fig: where to draw; a new figure if left out.
+        title: of the figure.
+
+    Returns:
+        The Figure.
+
+    Raises:
+        NeurosimError: if a column is missing.
+    """
+    frame = as_frame(summary, ["kind", "what", *RATIO_COLUMNS], "summary")
+    kinds = list(dict.fromkeys(frame["kind"]))
+    counts = [int((frame["kind"] == kind).sum()) for kind in kinds]
+    fig = new_figure(fig, height=1.2 + 0.27 * sum(counts) + 0.3 * len(kinds))
+    panels = fig.subplots(len(kinds), 1, squeeze=False, sharex=True, height_ratios=counts)[:, 0]
+    for place, (ax, kind) in enumerate(zip(panels, kinds, strict=True)):
+        table = frame[frame["kind"] == kind].sort_values("ratio", kind="stable").reset_index(drop=True)
+        colour = PALETTE[place % len(PALETTE)]
+        ax.axvline(1.0, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=0.9)
+        for row in table.itertuples():
+            ax.plot([row.ratio_low, row.ratio_high], [row.Index] * 2, color=colour, linewidth=2.4, alpha=0.55)
+            ax.plot(row.ratio, row.Index, "o", color=MUTED if row.what == baseline else colour, markersize=6.5, **RIM)
+            text = "" if row.what == baseline else _percent_more(row.ratio)
+            beside(ax, text, (1, row.Index), (8, 0), ax.get_yaxis_transform(), va="center")
+        ax.set_yticks(range(len(table)), table["what"])
+        ax.tick_params(axis="y", length=0)
+        ax.set_ylim(len(table) - 0.4, -0.6)
+        ax.set_ylabel(kind)
+    panels[-1].set_xlabel(f"time of a step, {baseline} = 1")
+    figure_heading(fig, title, "dot: median of the ratios of each round, bar: their quartiles; dashed: " + baseline)
+    return fig
+
+
+def _percent_more(ratio: float) -> str:
+    """``+3.1 %``; above the double ``2.4 ×``."""
+    return "" if not np.isfinite(ratio) else f"{ratio:.2f} ×" if ratio >= 2 else f"{100 * (ratio - 1):+.1f} %"
+
+
+@styled
+def scaling(summary: pd.DataFrame, fig: AnyFigure | None = None, title: str | None = None) -> AnyFigure:
+    """Draw time per sample and memory against the number of parameters and against the batch size.
+
+    Args:
+        summary: columns `sweep` ("parameters" or "batch_size"), `competitor` ("neurosim" or "floor"), `optimizer`,
+            `parameters`, `batch_size`, `seconds` (a step), `memory` (bytes).
+        fig: where to draw; a new figure if left out.
+        title: instead of the usual one.
+
+    Returns:
+        The Figure; all axes are logarithmic.
+
+    Raises:
+        NeurosimError: if a column is missing.
+    """
+    frame = as_frame(summary, ["sweep", "competitor", "optimizer", "parameters", "batch_size", "seconds", "memory"],
+                     "summary")
+    frame = frame.assign(sample=1e6 * frame["seconds"] / frame["batch_size"], megabytes=frame["memory"] / 1e6)
+    sweeps = list(dict.fromkeys(frame["sweep"]))
+    fig = new_figure(fig, height=6.4)
+    panels = fig.subplots(2, len(sweeps), squeeze=False, sharex="col", height_ratios=(3, 2))
+    styles = variant_style(sorted(frame["optimizer"].unique(), reverse=True))
+    words = {"parameters": "parameters", "batch_size": "batch size"}
+    for column, sweep in enumerate(sweeps):
+        table = frame[frame["sweep"] == sweep]
+        for row, (what, label) in enumerate((("sample", "µs a sample"), ("megabytes", "MB"))):
+            ax = panels[row, column]
+            for name, style in styles.items():
+                for who, look in ((US, style), (FLOOR, style | {"marker": "", "linestyle": (0, (4, 2)), "alpha": 0.6})):
+                    points = table[(table["optimizer"] == name) & (table["competitor"] == who)].sort_values(sweep)
+                    if what == "sample" or who == US:
+                        ax.plot(points[sweep], points[what], **RIM, **look,
+                                label=f"{US}, {name}" if who == US else f"products alone ({name}'s rounds)")
+            ax.set_xscale("log")
+            ax.set_yscale("log")
+            if ax.get_ylim()[1] / ax.get_ylim()[0] < 10 and what == "megabytes":
+                ax.set_yscale("linear")
+                ax.set_ylim(bottom=0)
+            else:
+                plain_log(ax.yaxis)
+                ax.yaxis.set_minor_formatter(NullFormatter())
+            ax.set_ylabel(label)
+        ax.xaxis.set_major_formatter(FuncFormatter(_thousands))
+        ax.set_xlabel(f"{words.get(sweep, sweep)}, logarithmic scale")
+    panels[0, 0].legend(loc="upper left")
+    panels[0, 0].set_title("one hidden layer, batch 256", fontsize=9, fontweight="normal", color=MUTED)
+    if len(sweeps) > 1:
+        panels[0, 1].set_title("784-128-64-10", fontsize=9, fontweight="normal", color=MUTED)
+    figure_heading(fig, title or "Time and memory as networks and batches grow",
+                   "memory: the peak of a process beyond the interpreter with NumPy, the data included")
+    return fig
+
+
+def _thousands(value: float, _: Any) -> str:
+    """1, 10, 100, 1k, 10k … 1M."""
+    for size, unit in ((1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"
+
+
+@styled
+def step_profile(frame: pd.DataFrame, ax: Axes | None = None, title: str | None = None) -> Axes:
+    """Draw where the time of a training step goes, and how much of each part is matrix products.
+
+    Args:
+        frame: what `scenarios.bench.profile_step` gives: `part`, `seconds`, `share`, `floor`; the last row the step.
+        ax: where to draw; a new figure if left out.
+        title: instead of the usual one.
+
+    Returns:
+        The Axes; parts are on y, from 0 at the top.
+
+    Raises:
+        NeurosimError: if a column is missing.
+    """
+    frame = as_frame(frame, ["part", "seconds", "share", "floor"], "frame")
+    parts, step = frame[frame["part"] != "step"].reset_index(drop=True), frame[frame["part"] == "step"].iloc[0]
+    ax = new_axes(ax, height=3.2)
+    ax.barh(parts.index, 1e6 * parts["seconds"], height=0.62, color=PALETTE[5], label="a part of the step")
+    ax.barh(parts.index, 1e6 * parts["floor"].fillna(0), height=0.24, color=PALETTE[0], label="its matrix products alone")
+    for row in parts.itertuples():
+        beside(ax, f"{100 * row.share:.0f} %", (1e6 * max(row.seconds, row.floor if row.floor > 0 else 0), row.Index),
+               (5, 0), va="center")
+    ax.set_yticks(parts.index, parts["part"])
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylim(len(parts) - 0.5, -0.5)
+    ax.margins(x=0.1)
+    ax.grid(axis="y", visible=False)
+    ax.spines["left"].set_color(FAINT)
+    ax.set_xlabel("microseconds")
+    heading(ax, title or f"Where the {1e6 * step['seconds']:,.0f} µs of a step go",
+            f"the matrix products alone take {1e6 * step['floor']:,.0f} µs, {step['floor'] / step['seconds']:.0%} of it")
+    ax.legend(loc="lower right")
+    return ax
