@@ -396,17 +396,18 @@ def step(arguments: argparse.Namespace) -> None:
                       sample=arguments.sample)
     note = figure_note(train)
     if folder is not None:
-        print(plot_neuron(stepper, folder, note, animate=arguments.animate),
+        print(*plot_neuron(stepper, folder, note, animate=arguments.animate), sep="\n",
               file=sys.stderr if arguments.json else sys.stdout)
     if arguments.json:
         import json
 
         print(json.dumps(stepper.here.to_dict()))
         return
-    lines = None if sys.stdin.isatty() else waiting_lines()
-    prompt = Prompt(stepper, top=arguments.top, plot=lambda here, where: plot_neuron(here, where, note),
+    at_terminal = sys.stdin is not None and sys.stdin.isatty()
+    lines = None if at_terminal else waiting_lines()
+    prompt = Prompt(stepper, top=arguments.top, plot=lambda here, where: plot_neuron(here, where, note)[0],
                     echo=lines is not None, stdin=lines)
-    if lines is None and not sys.stdin.isatty():
+    if lines is None and not at_terminal:
         print(f"chosen: {stepper.why}\n{stepper.here.explain(arguments.top)}\n\ncheck: {stepper.check()}")
         return
     prompt.begin()
@@ -421,6 +422,8 @@ def waiting_lines() -> Any:
     import select
     import stat
 
+    if sys.stdin is None:
+        return None
     try:
         kind = os.fstat(sys.stdin.fileno()).st_mode
         if not stat.S_ISREG(kind) and not select.select([sys.stdin], [], [], 1.0)[0]:
@@ -431,17 +434,16 @@ def waiting_lines() -> Any:
     return io.StringIO(text) if text.strip() else None
 
 
-def plot_neuron(stepper: Any, folder: Path, note: str, animate: bool = False) -> Path:
-    """Draw the present neuron's story, and with `animate` the walk as a GIF; returns the last path."""
+def plot_neuron(stepper: Any, folder: Path, note: str, animate: bool = False) -> list[Path]:
+    """Draw the present neuron's story, and with `animate` the walk as a GIF; returns their paths."""
     import viz
 
     here = stepper.here
     name = f"layer{here.layer}-neuron{here.index}-sample{here.sample}"
-    path = viz.save(viz.neuron_story(here), folder / f"{name}.png", note)
+    paths = [viz.save(viz.neuron_story(here), folder / f"{name}.png", note)]
     if animate:
-        print(path)
-        path = viz.neuron_film(here, folder / f"{name}.gif", note=note)
-    return path
+        paths.append(viz.neuron_film(here, folder / f"{name}.gif", note=note))
+    return paths
 
 
 def add_inspect(parser: argparse.ArgumentParser) -> None:
@@ -537,6 +539,20 @@ def gradcheck(arguments: argparse.Namespace) -> None:
         sys.exit(1)
 
 
+def add_bench(parser: argparse.ArgumentParser) -> None:
+    """Options of `bench`."""
+    from scenarios.bench.command import add_options
+
+    add_options(parser)
+
+
+def bench(arguments: argparse.Namespace) -> None:
+    """Measure how fast neurosim is, beside what a user would take instead."""
+    from scenarios.bench.command import run
+
+    run(arguments)
+
+
 COMMANDS = {
     "scenario": (add_scenario, scenario, "python main.py scenario activations --seeds 5"),
     "train": (add_train, train, "python main.py train --data mnist --hidden 128,64 --epochs 5 --out runs/first"),
@@ -544,6 +560,7 @@ COMMANDS = {
     "step": (add_step, step, "python main.py step --layer 1 --neuron 5 --sample 0"),
     "inspect": (add_inspect, inspect, "python main.py inspect runs/latest/net.npz --layer 1 --neuron 5"),
     "gradcheck": (add_gradcheck, gradcheck, "python main.py gradcheck"),
+    "bench": (add_bench, bench, "python main.py bench --cases small --peers torch,sklearn"),
     "plot": (add_plot, plot, "python main.py plot results/activations"),
 }
 

@@ -35,6 +35,8 @@ R = TypeVar("R")
 STAGES = ("inputs", "weighted_sum", "activation", "output", "output_delta", "downstream", "derivative", "delta",
           "gradients", "update", "loss_after")
 
+UNDO_BYTES, UNDO_AT_LEAST = 2**29, 100  # how much is kept to be undone: the oldest changes are forgotten first
+
 
 def _undoable(method: Callable[P, R]) -> Callable[P, R]:
     """Make a method of `Stepper` one that `undo` takes back, and that changes nothing if it fails."""
@@ -50,6 +52,8 @@ def _undoable(method: Callable[P, R]) -> Callable[P, R]:
             raise
         words = (method.__name__.replace("_", " "), *map(str, arguments[1:]))
         stepper._done.append((" ".join(words), before))
+        size = sum(array.nbytes for array in before["network"]["arrays"].values())
+        del stepper._done[: -max(UNDO_AT_LEAST, UNDO_BYTES // max(size, 1))]
         stepper._trace = None
         return result
 
@@ -223,12 +227,13 @@ class Stepper:
 
     def batch(self, count: int = 1) -> list[float]:
         """Train on the next `count` batches, exactly as `fit` would; each can be undone. Returns their losses."""
-        done = len(self._done)
+        count = check_count("batch", count)
+        before, done = self._snapshot(), list(self._done)
         try:
-            return [self._one_batch() for _ in range(check_count("batch", count))]
+            return [self._one_batch() for _ in range(count)]
         except BaseException:  # all of them or none
-            while len(self._done) > done:
-                self.undo()
+            self._restore(before)
+            self._done = done
             raise
 
     @_undoable

@@ -111,7 +111,7 @@ class Trace:
         self.theta_after = twin.parameters.theta
         self.grad = twin.parameters.grad  # as the optimizer saw it: clipped, if it clips
         twin.forward_()
-        self.loss_after = twin.loss.value_(twin.output, twin.targets)
+        self.loss_after = twin.loss.value_(twin.output, twin.targets) + 0.0  # makes -0 a plain 0
 
     @staticmethod
     def _flow(layer: Layer) -> dict[str, Array]:
@@ -482,8 +482,9 @@ class NeuronTrace:
         delta = number(self.delta).strip()
         if self.is_output:
             return f"  delta = {delta}, as above"
-        if not self._layer.function.elementwise and not self.activation.elementwise:
-            return f"  delta = {delta}, from dL/da of the whole layer: its neurons share one {self.activation.key}"
+        shared = self._layer.activation
+        if not shared.elementwise:
+            return f"  delta = {delta}, from dL/da of the whole layer: its neurons share one {shared.key}"
         return f"  delta = dL/da * f'(z) = {number(self.dL_da).strip()} * {number(self.da_dz).strip()} = {delta}"
 
     def _say_gradients(self, top: int) -> str:

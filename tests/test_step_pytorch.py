@@ -169,8 +169,11 @@ class Theirs:
         self.slope = []
         for depth, z in enumerate(zs):
             key, config = self.dense[depth]["activation"]["name"], self.dense[depth]["activation"]
-            jacobian = torch.autograd.functional.jacobian(lambda v, k=key, c=config: activate(k, v[None], c)[0], z[0])
-            self.slope.append(jacobian.diagonal())
+            if key == "softmax":
+                self.slope.append(torch.autograd.functional.jacobian(lambda v: torch.softmax(v, 0), z[0]).diagonal())
+            else:
+                apart = z.detach().requires_grad_()
+                self.slope.append(torch.autograd.grad(activate(key, apart, config).sum(), apart)[0][0])
         penalty = 0.0
         for depth, layer in enumerate(self.dense, start=1):
             if layer["regularizer"]:
@@ -273,7 +276,8 @@ class Theirs:
         yield "learning_rate", update["learning_rate"], self.rate, self.rate
         assert set(update["terms"]) == set(self.terms)
         for name, values in update["terms"].items():
-            theirs = np.append(self.part(self.terms[name], f"W{depth}")[:, j], self.part(self.terms[name], f"b{depth}")[j])
+            of_weights, of_bias = (self.part(self.terms[name], f"{kind}{depth}")[..., j] for kind in "Wb")
+            theirs = np.append(of_weights, of_bias)
             yield f"{update['optimizer']} {name}", [*values["weights"], values["bias"]], theirs, theirs
         yield "weights_after", update["weights_after"], column["W"][:, j], column["W"]
         yield "bias_after", update["bias_after"], column["b"][j], column["b"]

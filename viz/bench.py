@@ -52,36 +52,30 @@ def speed_comparison(summary: pd.DataFrame, ax: Axes | None = None, title: str |
     cases = list(dict.fromkeys(frame["case"]))
     names = [name for name in dict.fromkeys(frame["competitor"]) if name != US]
     styles = variant_style([US, *names])
-    ax = new_axes(ax, height=1.6 + 0.36 * max(len(cases), 3))
+    ax = new_axes(ax, height=1.5 + 0.42 * max(len(cases), 3))
     for row in range(0, len(cases), 2):
         ax.axhspan(row - 0.5, row + 0.5, color="#f7f7f7", linewidth=0, zorder=0)
     ax.axvline(1.0, color=PALETTE[0], linewidth=2.0, zorder=1, label=US)
     for place, name in enumerate(names):
         table = frame[(frame["competitor"] == name) & frame["ratio"].notna()]
-        y = np.array([cases.index(case) for case in table["case"]]) + 0.5 * ((place + 0.5) / len(names) - 0.5)
+        y = np.array([cases.index(case) for case in table["case"]]) + 0.8 * ((place + 0.5) / len(names) - 0.5)
         colour = MUTED if name == FLOOR else styles[name]["color"]
         ax.hlines(y, table["ratio_low"], table["ratio_high"], color=colour, linewidth=2.2, alpha=0.6)
         marker = "|" if name == FLOOR else styles[name]["marker"]
         look: dict[str, Any] = {"markersize": 9, "markeredgewidth": 2} if name == FLOOR else {"markersize": 6.5, **RIM}
         ax.plot(table["ratio"], y, linestyle="none", color=colour, marker=marker, label=LABELS.get(name, name), **look)
     ours = frame[frame["competitor"] == US].set_index("case")["seconds"]
-    for row, case in enumerate(cases):
-        if case in ours:
-            beside(ax, f"{1e6 * ours[case]:,.0f} µs", (1, row), (8, 0), ax.get_yaxis_transform(), va="center",
-                   color=PALETTE[0])
-    beside(ax, "a step of\nneurosim", (1, len(cases) - 0.5), (8, -4), ax.get_yaxis_transform(), va="top", fontsize=7.5,
-           color=PALETTE[0])
     _ratio_axis(ax, frame[RATIO_COLUMNS].to_numpy())
-    ax.set_yticks(range(len(cases)), cases)
+    labels = [f"{case}\n{1e6 * ours[case]:,.0f} µs" if case in ours else case for case in cases]
+    ax.set_yticks(range(len(cases)), labels)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="y", visible=False)
     ax.set_ylim(len(cases) - 0.5, -0.5)
     ax.set_xlabel("time of the same step, neurosim = 1, logarithmic scale")
-    ax.set_ylabel("layers / batch size / optimizer")
     heading(ax, title or "Training step: how many times as long as neurosim",
-            "right of the line: slower; bar: quartiles of the rounds")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.62 / (0.36 * max(len(cases), 3) + 0.3)), ncols=5,
-              columnspacing=1.2, handletextpad=0.4)
+            "right of the line: slower; bar: quartiles of the rounds.\n"
+            "Rows: layers / batch size / optimizer, and the time of a step of neurosim")
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0)
     return ax
 
 
@@ -91,8 +85,8 @@ def _ratio_axis(ax: Axes, values: Any) -> None:
     ax.set_xscale("log")
     ax.set_xlim(values.min() / 1.15, values.max() * 1.15)
     low, high = ax.get_xlim()
-    steps = [0.1, 0.2, 0.5, 1, 1.5, 2, 3, 4, 5, 7, 10, 20, 50, 100] if high / low < 15 else [0.01, 0.1, 1, 10, 100]
-    ax.set_xticks([step for step in steps if low <= step <= high])
+    fine = (0.7, 1.5, 3, 4, 7) if high / low < 30 else ()
+    ax.set_xticks([step for step in sorted((0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, *fine)) if low <= step <= high])
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.tick_params(axis="x", which="minor", length=0)
@@ -134,6 +128,8 @@ def step_cost(summary: pd.DataFrame, baseline: str, fig: AnyFigure | None = None
         ax.set_ylim(len(table) - 0.4, -0.6)
         ax.set_ylabel(kind)
     panels[-1].set_xlabel(f"time of a step, {baseline} = 1")
+    most, least = float(frame["ratio"].max()), float(frame["ratio_low"].min())
+    panels[-1].set_xlim(min(least, 1.0) - 0.02 * most, max(most, 1.0) * 1.08)  # a single wild quartile is cut off
     figure_heading(fig, title, "dot: median of the ratios of each round, bar: their quartiles; dashed: " + baseline)
     return fig
 
@@ -172,11 +168,11 @@ def scaling(summary: pd.DataFrame, fig: AnyFigure | None = None, title: str | No
         for row, (what, label) in enumerate((("sample", "µs a sample"), ("megabytes", "MB"))):
             ax = panels[row, column]
             for name, style in styles.items():
-                for who, look in ((US, style), (FLOOR, style | {"marker": "", "linestyle": (0, (4, 2)), "alpha": 0.6})):
-                    points = table[(table["optimizer"] == name) & (table["competitor"] == who)].sort_values(sweep)
-                    if what == "sample" or who == US:
-                        ax.plot(points[sweep], points[what], **RIM, **look,
-                                label=f"{US}, {name}" if who == US else f"products alone ({name}'s rounds)")
+                points = table[(table["optimizer"] == name) & (table["competitor"] == US)].sort_values(sweep)
+                ax.plot(points[sweep], points[what], label=f"{US}, {name}", **RIM, **style)
+            if what == "sample":  # the products are the same for every optimizer
+                floor = table[table["competitor"] == FLOOR].groupby(sweep)[what].min()
+                ax.plot(floor.index, floor, color=MUTED, linestyle=(0, (4, 2)), label=LABELS[FLOOR])
             ax.set_xscale("log")
             ax.set_yscale("log")
             if ax.get_ylim()[1] / ax.get_ylim()[0] < 10 and what == "megabytes":
@@ -224,10 +220,11 @@ def step_profile(frame: pd.DataFrame, ax: Axes | None = None, title: str | None 
     parts, step = frame[frame["part"] != "step"].reset_index(drop=True), frame[frame["part"] == "step"].iloc[0]
     ax = new_axes(ax, height=3.2)
     ax.barh(parts.index, 1e6 * parts["seconds"], height=0.62, color=PALETTE[5], label="a part of the step")
-    ax.barh(parts.index, 1e6 * parts["floor"].fillna(0), height=0.24, color=PALETTE[0], label="its matrix products alone")
+    floors = 1e6 * parts["floor"].fillna(0)
+    ax.barh(parts.index, floors, height=0.24, color=PALETTE[0], label="its matrix products alone")
     for row in parts.itertuples():
-        beside(ax, f"{100 * row.share:.0f} %", (1e6 * max(row.seconds, row.floor if row.floor > 0 else 0), row.Index),
-               (5, 0), va="center")
+        end = max(1e6 * row.seconds, floors[row.Index])
+        beside(ax, f"{100 * row.share:.0f} %", (end, row.Index), (5, 0), va="center")
     ax.set_yticks(parts.index, parts["part"])
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(len(parts) - 0.5, -0.5)
@@ -236,6 +233,6 @@ def step_profile(frame: pd.DataFrame, ax: Axes | None = None, title: str | None 
     ax.spines["left"].set_color(FAINT)
     ax.set_xlabel("microseconds")
     heading(ax, title or f"Where the {1e6 * step['seconds']:,.0f} µs of a step go",
-            f"the matrix products alone take {1e6 * step['floor']:,.0f} µs, {step['floor'] / step['seconds']:.0%} of it")
+            f"the matrix products alone take {1e6 * step['floor']:,.0f} µs")
     ax.legend(loc="lower right")
     return ax

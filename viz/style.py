@@ -28,6 +28,7 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter
 
 from neurosim.errors import NeurosimError
+from neurosim.files import atomic_file
 
 WIDTH = 8.0
 """Width of a figure, in inches: 1200 pixels at `DPI`."""
@@ -232,8 +233,7 @@ def figure_heading(fig: AnyFigure, title: str, subtitle: str = "") -> None:
 def save(target: Axes | AnyFigure, path: str | os.PathLike[str], note: str = "", *, dpi: int = DPI) -> Path:
     """Write a figure as PNG, whole or not at all, and leave the figure as it was.
 
-    The picture goes to a temporary file beside `path`, which then takes its name in one step (`os.replace`):
-    a reader never sees half a file, and an old picture survives a failure.
+    A reader never sees half a file, and an old picture survives a failure.
 
     Args:
         target: a Figure, or any Axes in it.
@@ -245,22 +245,20 @@ def save(target: Axes | AnyFigure, path: str | os.PathLike[str], note: str = "",
         The path written.
 
     Raises:
-        NeurosimError: if the name does not end in `.png`.
+        NeurosimError: if the name does not end in `.png`, or the file cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise NeurosimError(f"path: expected a name that ends in .png, received {path.name!r}.")
     figure = root_figure(target)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     take_away = _add_note(figure, note) if note else None
     try:
-        imsave(partial, _pixels(figure, dpi), format="png", dpi=dpi, pil_kwargs={"optimize": True})
-        os.replace(partial, path)
+        pixels = _pixels(figure, dpi)
     finally:
         if take_away is not None:
             take_away()
-        partial.unlink(missing_ok=True)
+    with atomic_file(path) as file:
+        imsave(file, pixels, format="png", dpi=dpi, pil_kwargs={"optimize": True})
     return path
 
 

@@ -1,11 +1,11 @@
 """How fast neurosim is: the same work, done by neurosim and by what a user would take instead.
 
-    cases.py     what is trained, and on which computer
-    peers.py     the competitors, each a program of its own; read this one if you wrote one of them
-    measure.py   rounds, rests, calibration
-    inside.py    measurements of neurosim alone: the cost of looking, of every variant, and the parts of a step
-    tables.py    medians, quartiles, geometric means, and tables as text
-    command.py   ``python main.py bench``
+- `cases`: what is trained, and on which computer
+- `peers`: the competitors, each a program of its own; read this one if you wrote one of them
+- `measure`: rounds, rests, calibration
+- `inside`: measurements of neurosim alone: the cost of looking, of every variant, and the parts of a step
+- `tables`: medians, quartiles, geometric means, and tables as text
+- `command`: ``python main.py bench``
 """
 
 from .inside import profile_step

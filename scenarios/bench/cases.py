@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib import metadata
 from importlib.util import find_spec
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ class Case:
     @property
     def parameter_count(self) -> int:
         """How many numbers are trained."""
-        return sum((n_in + 1) * n_out for n_in, n_out in zip(self.widths[:-1], self.widths[1:], strict=True))
+        return sum((n_in + 1) * n_out for n_in, n_out in pairwise(self.widths))
 
     def with_steps(self, steps: int) -> Case:
         """The same with another number of steps a round."""

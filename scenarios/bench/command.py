@@ -9,6 +9,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ PASS_SECONDS = 0.3  # about what one pass of a sweep should take
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of `bench`."""
-    parser.add_argument("--cases", default="small", metavar="NAMES", help="all, small, or names as in the table [small]")
+    parser.add_argument("--cases", default="small", metavar="NAMES",
+                        help="all, small, or names as in the table, with commas between them [small]")
     parser.add_argument("--peers", metavar="NAMES",
                         help="sklearn, torch, jax, with commas between them, or none [those that are installed]")
     parser.add_argument("--rounds", type=int, default=11, metavar="N", help="rounds, the more the surer [11]")
@@ -141,7 +143,7 @@ def race_all(cases: list[Case], competitors: list[str], train: Any, rounds: int,
     with shared_data(train) as folder, interruptible(len(cases) * (rounds + 1), title) as bar:
         for case in cases:
             bar.set_description(case.name)
-            races.append(Race(case, competitors, folder, len(train), lambda text: bar.write(text, sys.stderr), **options))
+            races.append(Race(case, competitors, folder, len(train), partial(bar.write, file=sys.stderr), **options))
             races[-1].run(rounds, bar.update)
     frame = pd.DataFrame([row for race in races for row in race.rows])
     if frame.empty:

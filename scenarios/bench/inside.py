@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Callable, Iterable
 from copy import deepcopy
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -138,12 +140,12 @@ def cost_of_variants(images: Any, labels: Any, rounds: int, rows: list[dict[str,
 # -- where a step's time goes ----------------------------------------------------------------------------------------
 
 PARTS = {
-    "gather": "the batch's rows, scaled, and its targets",
+    "gather": "the batch's rows and targets",
     "forward": "z and a of every layer",
     "loss": "its value",
     "backward": "delta, dW, db of every layer",
     "update": "the optimizer",
-    "rest": "the loop: order, accuracy, history, callbacks",
+    "rest": "the loop: accuracy, history …",
 }
 
 
@@ -211,7 +213,7 @@ def _time_pieces(network: Network, rows: Any, targets: Any, indices: Any) -> lis
     times.append(clock())
     network.update_()
     times.append(clock())
-    return [after - before for before, after in zip(times[:-1], times[1:], strict=True)]
+    return [after - before for before, after in pairwise(times)]
 
 
 def _time_products(products: Products) -> tuple[int, int]:
@@ -238,7 +240,7 @@ def _profile_frame(pieces: Any, whole: float, floor: Any, network: Network, B: i
 def profile_text(frame: pd.DataFrame, title: str) -> str:
     """The table of `profile_step` as text."""
     head = f"{'part':<10}{'µs':>9}{'share':>8}{'products alone':>16}   what"
-    lines = [title, "", head, "-" * 79]
+    lines = [*textwrap.wrap(title, 79), "", head, "-" * 79]
     for row in frame.itertuples():
         if row.part == "step":
             lines.append("-" * 79)

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -87,10 +87,8 @@ class Worker:
     def close(self) -> None:
         """End the program."""
         for stream in (self.process.stdin, self.process.stdout):
-            try:
+            with suppress(BrokenPipeError):
                 stream.close()  # type: ignore[union-attr]
-            except BrokenPipeError:
-                pass
         try:
             self.process.wait(timeout=2)
         except subprocess.TimeoutExpired:
@@ -154,36 +152,33 @@ class Race:
                 self.finals[worker.setting.name] = worker.ask(finish=True)
 
     def calibrate(self, stack: ExitStack) -> list[Worker]:
-        """Start every competitor in all its settings, and keep the fastest of each, in a fresh process."""
+        """Start every competitor in all its settings, and keep the fastest of each; the stack closes them."""
         fastest = []
         for name in self.competitors:
             settings = [Setting(name, threads, form)
                         for form, threads in itertools.product(COMPETITORS[name].forms, self.choices)]
             try:
-                setting = self._fastest(settings)
-                worker = Worker(setting, self.case, self.folder)
-                stack.callback(worker.close)
-                worker.ask()
-                self._pass(worker, -1)
+                fastest.append(self._fastest(settings))
             except WorkerError as error:
                 self.note(str(error))
                 continue
-            self.chosen[name] = setting
-            fastest.append(worker)
+            stack.callback(fastest[-1].close)
+            self.chosen[name] = fastest[-1].setting
         return fastest
 
-    def _fastest(self, settings: list[Setting]) -> Setting:
-        """The setting with the shortest pass."""
-        if len(settings) == 1:
-            return settings[0]
+    def _fastest(self, settings: list[Setting]) -> Worker:
+        """The worker with the shortest pass; the others are closed."""
         with ExitStack() as stack:
             workers = [Worker(setting, self.case, self.folder) for setting in settings]
+            closing = {worker.setting: stack.enter_context(ExitStack()) for worker in workers}
             for worker in workers:
-                stack.callback(worker.close)
+                closing[worker.setting].callback(worker.close)
             for worker in workers:
                 worker.ask()
             passes = [[self._pass(worker, trial) for worker in workers] for trial in range(-1, TRIALS)]
-        return settings[int(np.min(passes[1:], axis=0).argmin())]
+            best = workers[int(np.min(passes[1:], axis=0).argmin())]
+            closing[best.setting].pop_all()
+        return best
 
     def _pass(self, worker: Worker, number: int) -> float:
         """The seconds of one round of one competitor, after a rest; each round has the next rows of the data."""

@@ -1,11 +1,11 @@
 """The competitors: the same training, written the way its own documentation would write it.
 
-All get the same initial weights, the same rows in the same order, float32 and plain cross-entropy of a softmax, and make
-the same updates; a test holds their weights to each other afterwards.  Each runs as a program of its own, so that no
-library's threads or memory disturb another's; nothing but the training loop is timed, and compiling and the first pass
-are done before.  What is better for a library in one place and worse in another is a *form*: the benchmark tries all
-forms with one thread and with several, and lets the fastest compete.  The thread count is set in the environment before
-the library starts, which all of them obey (JAX reads it only then).
+All get the same initial weights, the same rows in the same order, float32 and plain cross-entropy of a softmax, and
+make the same updates; a test holds their weights to each other afterwards.  Each runs as a program of its own, so that
+no library's threads or memory disturb another's; nothing but the training loop is timed, and compiling and the first
+pass are done before.  What is better for a library in one place and worse in another is a *form*: the benchmark tries
+all forms with one thread and with several, and lets the fastest compete.  The thread count is set in the environment
+before the library starts, which all of them obey (JAX reads it only then).
 
 Run as ``python peers.py '{"competitor": …}'`` this file serves `measure.Worker`: a line of JSON in, a line out.
 """
@@ -19,6 +19,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from functools import partial
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -143,11 +144,12 @@ class Sklearn(Competitor):
     def build(self, images: Array, labels: Array, weights: Weights) -> None:
         from sklearn.neural_network import MLPClassifier
 
-        self.x, self.y = images * np.float32(SCALE), labels
+        self.x, self.y = np.multiply(images, SCALE, dtype=np.float32), labels
         self.model = MLPClassifier(self.case.widths[1:-1], activation="relu", solver=self.case.optimizer, alpha=0.0,
                                    batch_size=self.batch_size, learning_rate_init=self.case.learning_rate,
                                    momentum=0.0, nesterovs_momentum=False, shuffle=False)
-        self.model.partial_fit(self.x[: self.batch_size], self.y[: self.batch_size], CLASSES)  # makes its arrays
+        # the first call makes its arrays
+        self.model.partial_fit(self.x[: self.batch_size], self.y[: self.batch_size], classes=CLASSES)
         for k, (W, b) in enumerate(weights):
             self.model.coefs_[k][...], self.model.intercepts_[k][...] = W, b
         del self.model._optimizer  # made anew at the next call, without memory of the first
@@ -174,7 +176,7 @@ class Jax(Competitor):
         optimizer = {"sgd": optax.sgd, "adam": optax.adam}[self.case.optimizer](self.case.learning_rate)
         params = [(jax.numpy.array(W), jax.numpy.array(b)) for W, b in weights]
         self.state = params, optimizer.init(params)
-        self.x = jax.numpy.array(images if self.form == "uint8" else images * np.float32(SCALE))
+        self.x = jax.numpy.asarray(images if self.form == "uint8" else np.multiply(images, SCALE, dtype=np.float32))
         self.y = jax.numpy.array(labels, dtype="int32")
         self.wait = jax.block_until_ready
 
@@ -273,7 +275,7 @@ def initial_weights(widths: tuple[int, ...] | list[int], seed: int = 0) -> Weigh
     """He's initial weights and zero biases, float32: the same for every competitor."""
     rng = np.random.default_rng(seed)
     return [(rng.standard_normal((n_in, n_out), np.float32) * np.float32(np.sqrt(2.0 / n_in)),
-             np.zeros(n_out, np.float32)) for n_in, n_out in zip(widths[:-1], widths[1:], strict=True)]
+             np.zeros(n_out, np.float32)) for n_in, n_out in pairwise(widths)]
 
 
 def mean_loss(weights: Weights, images: Array, labels: Array) -> float:

@@ -95,8 +95,11 @@ def count(value: float) -> str:
 
 
 def with_spread(row: Any) -> str:
-    """``2.77 [2.70 2.81]``."""
-    return "-" if not np.isfinite(row.ratio) else f"{row.ratio:.2f} [{row.ratio_low:.2f} {row.ratio_high:.2f}]"
+    """``2.77 [2.70 2.81]``, with one decimal where one of them is 10 or more."""
+    if not np.isfinite(row.ratio):
+        return "-"
+    decimals = 2 if row.ratio_high < 9.995 else 1
+    return f"{row.ratio:.{decimals}f} [{row.ratio_low:.{decimals}f} {row.ratio_high:.{decimals}f}]"
 
 
 def race_text(summary: pd.DataFrame) -> str:
