@@ -231,6 +231,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of everything random [0]")
     group.add_argument("--out", default="runs/latest", metavar="DIR", help="where to write [runs/latest]")
     group.add_argument("--quiet", action="store_true", help="no progress")
+    group.add_argument("--profile", action="store_true", help="say where the time of a step goes, and stop")
 
 
 def train(arguments: argparse.Namespace) -> None:
@@ -254,6 +255,12 @@ def train(arguments: argparse.Namespace) -> None:
         print("validation: the test images; nothing is chosen by them")
     network = settings.network(train.images.shape[1:], len(train.class_names), arguments.seed)
     print(network.summary(), flush=True)
+    if arguments.profile:
+        from scenarios.bench import profile_step
+
+        _, text = profile_step(network, train.images, train.labels, settings.batch_size)
+        print("\n" + text)
+        return
     history = network.fit(train.images, train.labels, settings.epochs, settings.batch_size,
                           validation_data=(validation.images, validation.labels), verbose=not arguments.quiet,
                           callbacks=settings.callbacks())
