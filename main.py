@@ -408,7 +408,11 @@ def step(arguments: argparse.Namespace) -> None:
     if arguments.json:
         import json
 
-        print(json.dumps(stepper.here.to_dict()))
+        try:
+            print(json.dumps(stepper.here.to_dict(), allow_nan=False))
+        except ValueError:
+            raise NeurosimError("--json: the network holds NaN or infinity, which JSON has no numbers for; "
+                                "train it with a smaller --learning-rate") from None
         return
     at_terminal = sys.stdin is not None and sys.stdin.isatty()
     lines = None if at_terminal else waiting_lines()
@@ -433,7 +437,7 @@ def waiting_lines() -> Any:
         return None
     try:
         kind = os.fstat(sys.stdin.fileno()).st_mode
-        if not stat.S_ISREG(kind) and not select.select([sys.stdin], [], [], 1.0)[0]:
+        if os.name == "posix" and not stat.S_ISREG(kind) and not select.select([sys.stdin], [], [], 1.0)[0]:
             return None  # a pipe that is open, but silent: nobody is there
         text = sys.stdin.read()
     except (OSError, ValueError):

@@ -436,8 +436,9 @@ class Dense(_Activated):
         """dW ← dW + dR/dW, if there is a regularizer."""
         if self.regularizer is not None:
             self.regularizer.add_gradient_(self._W, self._dW, self._weight_scratch)
-        for j, strength in self.interventions.l2.items():
-            self.dW[:, j] += strength * self.W[:, j]
+        if self.interventions.l2:
+            columns, strengths = list(self.interventions.l2), list(self.interventions.l2.values())
+            self._dW[:, columns] += np.array(strengths, self.dtype) * self._W[:, columns]
 
     def penalty(self) -> float:
         """What its regularizer, and those of single neurons, add to the loss."""

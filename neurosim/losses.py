@@ -157,7 +157,7 @@ class CrossEntropy(Loss):
     def value_(self, out: Output, y: Array) -> float:
         log_a = out.scratch[0]  # left by softmax; unlike ln(a) it is exact where a rounds to 0
         np.multiply(self._smooth(y), log_a, out=out.da)
-        return -_total(out.da) / len(y)
+        return 0.0 - _total(out.da) / len(y)  # not -0 where every answer is right
 
     def _value_(self, a: Array, y: Array, work: Array, work2: Array) -> float:
         return self(a, y)

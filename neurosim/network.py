@@ -210,7 +210,9 @@ class Network:
         if y.ndim == 1 and n == 1:
             y = y[:, None]
         if y.ndim == 1:
-            wrong = ~((y >= 0) & (y < n) & (y == np.floor(y)))
+            wrong = (y < 0) | (y >= n)
+            if y.dtype.kind == "f":
+                wrong |= y != np.floor(y)  # NaN too
             if wrong.any():
                 at = int(np.argmax(wrong))
                 raise NeurosimError(f"labels: expected whole numbers from 0 to {n - 1} (the network has {n} outputs), "

@@ -120,7 +120,8 @@ class Stepper:
     @property
     def trace(self) -> Trace:
         """The trace of the present sample in the network as it is now."""
-        if self._trace is None:
+        theta = self.network.parameters.theta
+        if self._trace is None or not np.array_equal(self._trace.network.parameters.theta, theta):
             i = self.sample
             self._trace = Trace(self.network, self._sample_rows[i : i + 1], self._sample_targets[i : i + 1], sample=i)
         return self._trace
@@ -355,9 +356,9 @@ class Stepper:
         return int(sample)
 
     def _begin_schedule(self) -> None:
-        """Let a schedule that stretches over the run, and has seen none, stretch over an epoch."""
+        """Let a schedule that stretches over a run stretch over the epoch to come, as ``fit(epochs=1)`` would."""
         schedule = self.network.optimizer.learning_rate
-        if isinstance(schedule, Schedule) and schedule.steps is None and schedule._run is None:
+        if isinstance(schedule, Schedule) and schedule.steps is None:
             schedule.begin(self.network.optimizer.t, -(-len(self._rows) // self.batch_size))
 
     def _finite(self, name: str, value: Any) -> float:

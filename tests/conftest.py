@@ -1,6 +1,7 @@
 """What several test modules share: a small problem, and a network for it."""
 
 import contextlib
+import gc
 import tracemalloc
 
 import numpy as np
@@ -51,6 +52,7 @@ def peak_memory():
         tracemalloc.start()
         try:
             call()
+            gc.collect()  # what earlier tests left in cycles would count when it is freed, or not
             before = tracemalloc.get_traced_memory()[0]
             tracemalloc.reset_peak()
             for _ in range(repeats):

@@ -14,7 +14,16 @@ from scenarios.bench import command, inside, profile_step
 from scenarios.bench.cases import CASES, Case, choose_cases, choose_peers, missing_modules
 from scenarios.bench.measure import Race, Setting, Worker, WorkerError, shared_data
 from scenarios.bench.peers import COMPETITORS, Products, initial_weights, mean_loss
-from scenarios.bench.tables import floor_shares, geometric_mean, overall, quartiles, race_text, scale_text, summarize
+from scenarios.bench.tables import (
+    cost_text,
+    floor_shares,
+    geometric_mean,
+    overall,
+    quartiles,
+    race_text,
+    scale_text,
+    summarize,
+)
 
 TINY = Case((784, 12, 10), 8, "sgd", 4)
 
@@ -160,6 +169,15 @@ def test_what_holds_over_all_cases(rounds):
     assert torch.geometric_mean == pytest.approx(np.sqrt(24))
     assert (torch.worst, torch.worst_case, torch.cases) == (pytest.approx(3), "784-9-10/8/sgd", 2)
     assert floor_shares(summary) == pytest.approx({"sgd": 0.5, "adam": 0.5})
+
+
+def test_costs_fit_eighty_columns():
+    names = ["nothing", "mean activation of every neuron", "tanh"]
+    summary = pd.DataFrame({"what": names, "seconds": [1e-4, 0.4, 1e-4],
+                            "ratio": [1, 4000, 1.031], "ratio_low": [1, 2.5, 0.99], "ratio_high": [1, 9000, 1.04]})
+    text = cost_text(summary, "looking at", "nothing")
+    assert narrow(text)
+    assert "+399,900 %" in text and "+150 +899,900" in text and "+3.1 %" in text and "-1.0 +4.0" in text
 
 
 def test_tables_fit_eighty_columns():

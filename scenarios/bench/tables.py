@@ -134,17 +134,23 @@ def race_text(summary: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def percent_more(ratio: float) -> str:
+    """``+3.1`` for 1.031; without decimals from a hundred on."""
+    percent = 100.0 * (ratio - 1.0)
+    return f"{percent:+,.1f}" if abs(percent) < 99.95 else f"{percent:+,.0f}"
+
+
 def cost_text(summary: pd.DataFrame, title: str, baseline: str) -> str:
     """A table of what things cost beside a baseline: microseconds a step, percent more, quartiles of it."""
-    lines = [f"{title:<40}{'µs a step':>12}{'more':>12}{'quartiles':>15}"]
+    lines = [f"{title:<34}{'µs a step':>12}{'more':>12}{'quartiles':>21}"]
     lines += ["-" * len(lines[0])]
     for row in summary.itertuples():
         name = row.what
         if name == baseline:
-            lines.append(f"{name:<40}{count(1e6 * row.seconds):>12}{'-':>12}")
+            lines.append(f"{name:<34}{count(1e6 * row.seconds):>12}{'-':>12}")
             continue
-        more, low, high = (f"{100 * (ratio - 1):+.1f}" for ratio in (row.ratio, row.ratio_low, row.ratio_high))
-        lines.append(f"{name:<40}{count(1e6 * row.seconds):>12}{more + ' %':>12}{low + ' ' + high:>15}")
+        more, low, high = (percent_more(ratio) for ratio in (row.ratio, row.ratio_low, row.ratio_high))
+        lines.append(f"{name:<34}{count(1e6 * row.seconds):>12}{more + ' %':>12}{low + ' ' + high:>21}")
     return "\n".join(lines)
 
 
