@@ -21,8 +21,8 @@ T = TypeVar("T", bound="Configurable")
 
 def did_you_mean(name: object, choices: Iterable[str]) -> str:
     """Say which of `choices` is nearest to `name`: ``"; did you mean 'relu'?"``, or nothing."""
-    written = str(name).lower()
-    close = difflib.get_close_matches(written, list(choices), n=3, cutoff=0.5)
+    written, lower = str(name).lower(), {choice.lower(): choice for choice in choices}
+    close = difflib.get_close_matches(written, lower, n=3, cutoff=0.5)
     if not close:
         return ""
 
@@ -30,7 +30,7 @@ def did_you_mean(name: object, choices: Iterable[str]) -> str:
         """Two letters changing places are likelier than letters left out."""
         return difflib.SequenceMatcher(None, written, choice).ratio() - 0.08 * abs(len(choice) - len(written))
 
-    return f"; did you mean '{max(close, key=likeness)}'?"
+    return f"; did you mean '{lower[max(close, key=likeness)]}'?"
 
 
 def unknown(kind: str, name: object, choices: Iterable[str]) -> NeurosimError:

@@ -196,3 +196,14 @@ def test_check_count(value, fits, one_line):
     else:
         with one_line("n: expected a whole number of at least 1, received", repr(value)):
             check_count("n", value)
+
+
+def test_everything_registered_is_exported_under_its_class_name():
+    import neurosim as ns
+
+    for registry in (ns.ACTIVATIONS, ns.LOSSES, ns.INITIALIZERS, ns.OPTIMIZERS, ns.SCHEDULES, ns.REGULARIZERS, ns.LAYERS):
+        for key in registry:
+            assert getattr(ns, registry[key].__name__) is registry[key]
+    assert all(getattr(ns, name) is not None for name in ns.__all__)
+    with pytest.raises(AttributeError, match="did you mean 'Adam'"):
+        ns.Adm  # noqa: B018
