@@ -201,7 +201,8 @@ def test_check_count(value, fits, one_line):
 def test_everything_registered_is_exported_under_its_class_name():
     import neurosim as ns
 
-    for registry in (ns.ACTIVATIONS, ns.LOSSES, ns.INITIALIZERS, ns.OPTIMIZERS, ns.SCHEDULES, ns.REGULARIZERS, ns.LAYERS):
+    for registry in (ns.ACTIVATIONS, ns.LOSSES, ns.INITIALIZERS, ns.OPTIMIZERS, ns.SCHEDULES, ns.REGULARIZERS,
+                     ns.LAYERS):
         for key in registry:
             assert getattr(ns, registry[key].__name__) is registry[key]
     assert all(getattr(ns, name) is not None for name in ns.__all__)
