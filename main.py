@@ -419,7 +419,8 @@ def step(arguments: argparse.Namespace) -> None:
     prompt = Prompt(stepper, top=arguments.top, plot=lambda here, where: plot_neuron(here, where, note)[0],
                     echo=lines is not None, stdin=lines)
     if lines is None and not at_terminal:
-        print(f"chosen: {stepper.why}\n{stepper.here.explain(arguments.top)}\n\ncheck: {stepper.check()}")
+        say(f"chosen: {stepper.why}")
+        print(f"{stepper.here.explain(arguments.top)}\n\n{stepper.check()}")
         return
     prompt.begin()
     prompt.run()

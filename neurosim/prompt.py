@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import cmd
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
@@ -56,7 +57,9 @@ class Prompt(cmd.Cmd):
     def begin(self) -> None:
         """Say where the walk starts, and why there."""
         stepper = self.stepper
-        self.say(f"{stepper.here}\nchosen: {stepper.why}" if stepper.why != "as asked for" else str(stepper.here))
+        self.say(str(stepper.here))
+        if stepper.why != "as asked for":
+            self.say(textwrap.fill(f"chosen: {stepper.why}", 79))
         self.show()
 
     def show(self) -> None:
