@@ -248,7 +248,8 @@ def train(arguments: argparse.Namespace) -> None:
     folder = out_folder(arguments.out)
     train, test = load_data(arguments, arguments.train_size)
     validation = test
-    if settings.early_stopping or settings.schedule == "reduce_on_plateau":  # what decides must not be the test images
+    # what decides must not be the test images; the schedule may carry settings, or stand inside a warm_up
+    if settings.early_stopping or "reduce_on_plateau" in (settings.schedule or ""):
         train, validation = train.hold_out(1 / 6)
         say(f"validation: {len(validation):,} images held out of the training set")
     else:
@@ -470,8 +471,6 @@ def add_inspect(parser: argparse.ArgumentParser) -> None:
 
 def inspect(arguments: argparse.Namespace) -> None:
     """Print a report card of a saved network's neurons, or draw one of them."""
-    import numpy as np
-
     from neurosim.network import Network
     from neurosim.report import maximizing_input
     from scenarios.report import write_csv
@@ -499,10 +498,7 @@ def inspect(arguments: argparse.Namespace) -> None:
     row = card[card["neuron"] == arguments.neuron]
     if len(row):
         print(row.iloc[0].to_string())
-    rows = network.input.check(test.images)
-    a = np.empty(len(test))
-    for where, _ in network._outputs(rows):
-        a[where] = network[arguments.layer].a[:, arguments.neuron]
+    a = network.activations(test.images, arguments.layer, arguments.neuron)
     image, reached = maximizing_input(network, arguments.layer, arguments.neuron)
     name = f"layer{arguments.layer}-neuron{arguments.neuron}"
     pictures = {

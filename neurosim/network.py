@@ -372,6 +372,14 @@ class Network:
             self.input.take(part)
             yield slice(start, start + len(part)), self.forward_()
 
+    def activations(self, x: Any, layer: int, neuron: int) -> Array:
+        """The activation of one neuron for each sample, (N,), as in evaluation. A copy."""
+        rows, index = self.input.check(x), self[layer][neuron].index
+        result = np.empty(len(rows), self.dtype)
+        for where, _ in self._outputs(rows):
+            result[where] = self[layer].a[:, index]
+        return result
+
     def predict_proba(self, x: Any) -> Array:
         """The output activations, (N, n_out): with softmax or sigmoid, probabilities. A copy."""
         rows = self.input.check(x)

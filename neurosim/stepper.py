@@ -305,7 +305,8 @@ class Stepper:
     def ablate(self, to: float | str = 0.0) -> None:
         """Silence the present neuron; "mean": its mean over the samples (at most 1,000 of them)."""
         if to == "mean":
-            to = float(np.mean(self._activations(self._sample_rows[:1000])))
+            a = self.network.activations(self._sample_rows[:1000], self.layer, self.neuron)
+            to = float(a.mean(dtype=np.float64))
         self.subject.ablate(to)
 
     @_undoable
@@ -341,13 +342,6 @@ class Stepper:
         return [what.removeprefix(" one ").strip() for what, _ in self._done]
 
     # -- helpers ---------------------------------------------------------------------------------------------------
-
-    def _activations(self, rows: Array) -> Array:
-        """The present neuron's activation for each row."""
-        found = np.empty(len(rows))
-        for where, _ in self.network._outputs(rows):
-            found[where] = self.network[self.layer].a[:, self.neuron]
-        return found
 
     def _check_sample(self, sample: int) -> int:
         if not (isinstance(sample, (int, np.integer)) and 0 <= sample < len(self._sample_rows)):

@@ -206,3 +206,10 @@ def test_a_wrong_command_line_gets_one_clear_line_and_status_2(run, tmp_path, wo
     assert message.startswith("error: ") and len(message.splitlines()) == 1 and expected in message
     assert "Traceback" not in result.stderr
     assert not list(tmp_path.rglob("*.npz")) and not list(tmp_path.rglob("*.csv")) and not list(tmp_path.rglob("*.png"))
+
+
+def test_a_schedule_that_watches_the_validation_loss_never_watches_the_test_images(run):
+    result = run("train", "--data", "digits", "--epochs", "1", "--train-size", "300", "--hidden", "8",
+                 "--schedule", "reduce_on_plateau:patience=1", "--quiet")
+    assert result.returncode == 0, result.stderr
+    assert "validation: 50 images held out of the training set" in result.stdout
