@@ -1,4 +1,4 @@
-"""Data sets: `load` gives MNIST and its relatives, the built-in digits, or a user's own files.
+"""Data sets: `load` gives MNIST and its relatives, the built-in digits, or a user's own files; `TOYS` are in the plane.
 
 Only NumPy is imported here; what downloading and unpacking need is imported where it is used.
 """
@@ -7,14 +7,21 @@ from .dataset import Dataset
 from .digits import draw_digits
 from .loading import NAMES, load
 from .sources import Found, cache_folder, inspect_sources, search_path
+from .toys import TOYS, blobs, circles, moons, spirals, xor
 
 __all__ = [
     "NAMES",
+    "TOYS",
     "Dataset",
     "Found",
+    "blobs",
     "cache_folder",
+    "circles",
     "draw_digits",
     "inspect_sources",
     "load",
+    "moons",
     "search_path",
+    "spirals",
+    "xor",
 ]

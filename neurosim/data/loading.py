@@ -16,6 +16,7 @@ from .dataset import Dataset
 from .digits import draw_digits
 from .idx import Bytes
 from .sources import Source, cache_folder, find_sources, is_published, own_source, read_source, search_path
+from .toys import TOYS
 
 NAMES = ("auto", *CATALOG, "digits")
 """What `load` knows by name; everything else is a path."""
@@ -140,6 +141,9 @@ def _checked(published: Published, source: Source, notes: list[str]) -> tuple[Da
 def _own(path: str | os.PathLike[str]) -> tuple[Dataset, Dataset]:
     where = Path(os.path.expanduser(path)).absolute()
     if not os.fspath(path) or not os.path.exists(where):
+        if path in TOYS:
+            raise DataError(f"{path}: expected a set of images, received points in the plane; "
+                            f"x, y = ns.data.{path}() gives them")
         near = difflib.get_close_matches(str(path).lower(), NAMES, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise DataError(f"expected {', '.join(NAMES)}, or a folder or file, received {str(path)!r}{hint}")
