@@ -22,6 +22,7 @@ _EXPORTS = {
         "ACTIVATIONS Activation ELU GELU HardTanh LeakyReLU Linear Mish ReLU ReLU6 SELU SiLU Sigmoid "
         "Softmax Softplus Softsign Tanh"
     ),
+    "augment": "AUGMENTATIONS Affine Augmentation Compose Elastic Shift",
     "errors": "DataError NeurosimError OutOfRangeError ShapeError",
     "gradcheck": "GradientCheck check_gradients",
     "history": "History",
@@ -29,6 +30,7 @@ _EXPORTS = {
         "Constant GlorotNormal GlorotUniform HeNormal HeUniform INITIALIZERS Initializer LeCunNormal "
         "LeCunUniform Normal Orthogonal Uniform Zeros"
     ),
+    "landscape": "Landscape loss_landscape",
     "layers": "BatchNorm Dense Dropout Input LAYERS Layer",
     "losses": "BinaryCrossEntropy CrossEntropy Hinge Huber LOSSES Loss MAE MSE SquaredHinge",
     "metrics": "accuracy confusion_matrix per_class",
@@ -91,6 +93,14 @@ if TYPE_CHECKING:
         Softsign as Softsign,
         Tanh as Tanh,
     )
+    from .augment import (
+        AUGMENTATIONS as AUGMENTATIONS,
+        Affine as Affine,
+        Augmentation as Augmentation,
+        Compose as Compose,
+        Elastic as Elastic,
+        Shift as Shift,
+    )
     from .errors import (
         DataError as DataError,
         NeurosimError as NeurosimError,
@@ -118,6 +128,10 @@ if TYPE_CHECKING:
         Orthogonal as Orthogonal,
         Uniform as Uniform,
         Zeros as Zeros,
+    )
+    from .landscape import (
+        Landscape as Landscape,
+        loss_landscape as loss_landscape,
     )
     from .layers import (
         LAYERS as LAYERS,
