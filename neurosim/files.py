@@ -1,15 +1,21 @@
-"""Files that are written whole or not at all."""
+"""Files: written whole or not at all, and looked at before they are read."""
 
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from .errors import NeurosimError
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import DataError, NeurosimError
+
+BLOCK = 2**20  # bytes that are read at a time
 
 
 @contextmanager
@@ -52,3 +58,47 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
     with atomic_file(path) as file:
         file.write(text.encode())
     return Path(path)
+
+
+def file_size(path: str | os.PathLike[str]) -> int:
+    """Bytes in a regular file; opening a folder, pipe or device instead would fail late or wait for ever.
+
+    Raises:
+        DataError: there is no such file, or it is none.
+    """
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or pipe"
+        raise DataError(f"{path}: expected a file, received {kind}")
+    return status.st_size
+
+
+def read_bytes(file: Any, count: int) -> tuple[NDArray[np.uint8], int]:
+    """Read from a file that may be compressed, without ever holding more than what was asked for.
+
+    Args:
+        file: an open binary file.
+        count: how many bytes to read.
+
+    Returns:
+        A uint8 vector of that length, and how many bytes of it the file could fill.
+    """
+    values = np.empty(count, np.uint8)
+    view, filled = memoryview(values), 0
+    while filled < count and (received := file.readinto(view[filled : filled + BLOCK])):
+        filled += received
+    return values, filled
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """The SHA-256 of a file, read block by block."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

@@ -20,6 +20,7 @@ from numpy.typing import DTypeLike
 from .activations import ACTIVATIONS, Activation, Scratch
 from .errors import NeurosimError
 from .parameters import Array, aligned_zeros
+from .registry import check_number
 
 
 @dataclass
@@ -54,14 +55,26 @@ class Interventions:
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Interventions:
-        """The interventions that `config` describes."""
+    def from_config(cls, config: dict[str, Any], n_out: int) -> Interventions:
+        """The interventions that `config` describes, on a layer of `n_out` neurons.
+
+        Raises:
+            NeurosimError: a neuron that the layer does not have, or a value that it cannot take.
+        """
+        def neuron(j: str) -> int:
+            if not 0 <= int(j) < n_out:
+                raise NeurosimError(f"interventions: expected neurons 0 to {n_out - 1}, received {j!r}")
+            return int(j)
+
+        def at_least_0(name: str, value: float) -> float:
+            return check_number(f"{name} of a neuron", value, 0.0, math.inf, open_high=True)
+
         return cls(
-            {int(j): ACTIVATIONS.create(each) for j, each in config["activations"].items()},
-            {int(j): float(value) for j, value in config["values"].items()},
-            {int(j): float(factor) for j, factor in config["factors"].items()},
-            {int(j): True for j in config["frozen"]},
-            {int(j): float(strength) for j, strength in config["l2"].items()},
+            {neuron(j): check_own_activation(each) for j, each in config["activations"].items()},
+            {neuron(j): check_value(value) for j, value in config["values"].items()},
+            {neuron(j): at_least_0("learning_rate", factor) for j, factor in config["factors"].items()},
+            {neuron(j): True for j in config["frozen"]},
+            {neuron(j): at_least_0("l2", strength) for j, strength in config["l2"].items()},
         )
 
     def describe(self, j: int) -> list[str]:

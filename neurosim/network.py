@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .archive import brief, check_arrays, read_configured
 from .errors import DataError, NeurosimError, OutOfRangeError, ShapeError
 from .files import atomic_file
 from .interventions import Interventions
@@ -109,27 +110,27 @@ class Network:
         self.layers[-1].is_output = True
         for layer in self.layers:
             layer.attach(self.parameters)
+        self._input, self._output = self.layers[0], self.layers[-1]  # type: ignore[assignment]  # checked above
         self._dense = [layer for layer in self.layers if isinstance(layer, Dense)]
         self.targets: Array = aligned_zeros((0, self.output.n_out), self.dtype)
         self._full_targets = self.targets
         self.optimizer = optimizer
         self.reset()
 
+    _input: Input
+    _output: _Activated
+
     # -- its parts -------------------------------------------------------------------------------------------------
 
     @property
     def input(self) -> Input:
         """Layer 0."""
-        layer = self.layers[0]
-        assert isinstance(layer, Input)
-        return layer
+        return self._input
 
     @property
     def output(self) -> _Activated:
         """The last layer."""
-        layer = self.layers[-1]
-        assert isinstance(layer, _Activated)
-        return layer
+        return self._output
 
     @property
     def optimizer(self) -> Optimizer:
@@ -405,7 +406,7 @@ class Network:
         for where, a in self._outputs(rows):
             y_part = targets[where]
             loss += self.loss.value_(self.output, y_part) * len(y_part)
-            right += hits(a, y_part)
+            right += hits(a, where)
         count = len(rows) or float("nan")
         return {"loss": loss / count, "accuracy": right / count}
 
@@ -452,8 +453,9 @@ class Network:
         network = cls(**settings | {"layers": [LAYERS.create(layer) for layer in settings["layers"]]})
         for index, each in interventions.items():
             layer = network[int(index)]
-            assert isinstance(layer, Dense)
-            layer.intervene(Interventions.from_config(each))
+            if not isinstance(layer, Dense):
+                raise NeurosimError(f"interventions: expected on a Dense layer, received {layer!r}")
+            layer.intervene(Interventions.from_config(each, layer.n_out))
         return network
 
     # -- keeping it ------------------------------------------------------------------------------------------------
@@ -520,46 +522,24 @@ class Network:
         Raises:
             DataError: no such file, or not a network of a version that this program knows.
         """
-        path = Path(path)
+        config, arrays = read_configured(path, FORMAT, VERSION)
         try:
-            with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            config = json.loads(str(arrays.pop("config")))
-            if config["format"] != FORMAT or config["version"] != VERSION:
-                raise DataError(f"{path}: expected a {FORMAT} of version {VERSION}, "
-                                f"received {config['format']} {config['version']}")
-            settings = config["network"]
-        except FileNotFoundError:
-            raise DataError(f"{path}: no such file; expected a network written by save()") from None
-        except (OSError, EOFError, zipfile.BadZipFile, KeyError, TypeError, AttributeError,
-                json.JSONDecodeError) as error:
-            raise DataError(f"{path}: expected a network written by save(), received something else "
-                            f"({type(error).__name__}: {error})") from None
-        except ValueError as error:
-            if isinstance(error, DataError):
-                raise
-            raise DataError(f"{path}: expected a network written by save(), received something else "
-                            f"({error})") from None
-        try:
+            settings, scalars, streams = config["network"], config["scalars"], config["streams"]
+            # before anything is made: its size is what the file declares
+            check_arrays(path, arrays, _array_shapes(settings), np.dtype(settings["dtype"]))
             network = cls.from_config(settings)
-        except (NeurosimError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{path}: its config makes no network ({type(error).__name__}: {error})") from None
-        expected = network.arrays()
-        for name, array in arrays.items():
-            known = expected.get(name)
-            if known is None and name.removeprefix("optimizer.") not in network.optimizer.state_names:
-                raise DataError(f"{path}: holds an array {name!r} that its network does not have")
-            shape = network.parameters.theta.shape if known is None else known.shape
-            if array.shape != shape:
-                raise DataError(f"{path}: expected {name} of shape {shape}, received {array.shape}")
-        missing = [name for name in expected if name not in arrays]
-        if missing:
-            raise DataError(f"{path}: holds no {', '.join(missing)}")
-        try:
-            network.restore({"arrays": arrays, "scalars": config["scalars"], "streams": config["streams"]})
-        except (NeurosimError, KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{path}: its config does not go with its arrays "
-                            f"({type(error).__name__}: {error})") from None
+            for name, value in scalars.items():
+                if name != "schedule":
+                    check_number(name, value, 0.0, math.inf, open_high=True)
+            if streams.keys() != network.streams.keys():
+                raise NeurosimError(f"streams: expected {', '.join(network.streams)}, received {', '.join(streams)}")
+            network.restore({"arrays": arrays, "scalars": scalars, "streams": streams})
+        except DataError:
+            raise
+        except (NeurosimError, ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError,
+                ValueError) as error:  # a JSON text may hold anything
+            reason = error if isinstance(error, NeurosimError) else f"{type(error).__name__}: {error}"
+            raise DataError(f"{path}: its config makes no network ({brief(reason)})") from None
         return network
 
     def __getstate__(self) -> dict[str, Any]:
@@ -570,15 +550,36 @@ class Network:
         self.targets = self._full_targets = aligned_zeros((0, self.output.n_out), self.dtype)
 
 
-def hit_counter(targets: Array) -> Any:
-    """A function (a, y) -> how many rows of a (B, n) name the class of y (B, n); NaN where `targets` are no classes."""
-    targets = targets[:1000]  # enough to tell classes from numbers
-    one_hot = bool(((targets == 0.0) | (targets == 1.0)).all())
-    if targets.shape[1] == 1:
-        return lambda a, y: float(((a > 0.5) == (y > 0.5)).sum()) if one_hot else float("nan")
-    if one_hot and bool((targets.sum(axis=1) == 1.0).all()):
-        return lambda a, y: float((a.argmax(axis=1) == y.argmax(axis=1)).sum())
-    return lambda a, y: float("nan")
+def _array_shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of all that `Network.arrays` would give for a config, without making any of them."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    states: dict[str, tuple[int, ...]] = {}
+    below = 0
+    for index, each in enumerate(config["layers"]):
+        layer = LAYERS.create(each)
+        layer.n_in, layer.n_out = below, layer.n_out or below
+        below = layer.n_out
+        shapes |= {f"{name}{index}": shape for name, shape in layer.parameter_shapes().items()}
+        states |= {f"{name}{index}": (layer.n_out,) for name in layer.state_names}
+    size = sum(math.prod(shape) for shape in shapes.values())
+    optimizer = OPTIMIZERS.create(config["optimizer"])
+    return shapes | states | {f"optimizer.{name}": (size,) for name in optimizer.state_names}
+
+
+def hit_counter(targets: Array) -> Callable[[Array, Any], float]:
+    """A function (a, rows) -> how many rows of a (B, n) name the class of these rows of `targets` (N, n).
+
+    It gives NaN where the targets are no classes.
+    """
+    first = targets[:1000]  # enough to tell classes from numbers
+    one_hot = bool(((first == 0.0) | (first == 1.0)).all())
+    if targets.shape[1] == 1 and one_hot:
+        yes = targets > 0.5
+        return lambda a, rows: np.count_nonzero((a > 0.5) == yes[rows])
+    if targets.shape[1] > 1 and one_hot and bool((first.sum(axis=1) == 1.0).all()):
+        classes = targets.argmax(axis=1)
+        return lambda a, rows: np.count_nonzero(a.argmax(1) == classes[rows])
+    return lambda a, rows: math.nan
 
 
 def _title(layer: Layer) -> str:

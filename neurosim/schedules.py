@@ -73,7 +73,16 @@ class Schedule(Configurable, ABC):
         return {name: value for name, value in vars(self).items() if name.startswith("_")}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a `state`."""
+        """Go on from a `state`.
+
+        Raises:
+            NeurosimError: it is not one of this schedule.
+        """
+        known = self.state().keys() | {"_first", "_run"}
+        for name, value in state.items():
+            if name not in known or not (value is None or type(value) in (int, float)):
+                raise NeurosimError(f"state of {self.key}: expected numbers called {', '.join(sorted(known))}, "
+                                    f"received {name} = {value!r}")
         vars(self).update(state)
 
 

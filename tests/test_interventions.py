@@ -408,7 +408,7 @@ def test_an_old_config_without_interventions_makes_a_network(make_net):
 
 def test_a_config_of_interventions_reads_back():
     given = Interventions({2: ns.LeakyReLU(0.3)}, {1: 0.5}, {0: 2.0}, {4: True}, {3: 0.1})
-    again = Interventions.from_config(json.loads(json.dumps(given.config())))
+    again = Interventions.from_config(json.loads(json.dumps(given.config())), 5)
     assert again.config() == given.config() and bool(again) and not Interventions()
 
 

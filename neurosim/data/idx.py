@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-import stat
 import struct
 from math import prod
 from pathlib import Path
@@ -25,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from ..files import file_size, read_bytes
 
 Bytes: TypeAlias = NDArray[np.uint8]
 
@@ -68,18 +67,6 @@ def read_idx(path: Path, dimensions: int) -> Bytes:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
-def file_size(path: Path) -> int:
-    """Bytes in a regular file; opening a folder, pipe or device instead would fail late or wait for ever."""
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
-    if not stat.S_ISREG(status.st_mode):
-        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or pipe"
-        raise DataError(f"{path}: expected a file, received {kind}")
-    return status.st_size
-
-
 def idx_sha256(*arrays: Bytes) -> str:
     """Checksum of the arrays as uncompressed IDX files, one after the other.
 
@@ -102,10 +89,7 @@ def _read_gzip(path: Path, size: int, dimensions: int) -> Bytes:
             shape = _read_header(file, path, dimensions)
             if prod(shape) > size * _GZIP_MAX_RATIO:
                 raise _wrong_length(path, shape, f"{size:,} bytes of gzip, which cannot hold as many")
-            values = np.empty(prod(shape), np.uint8)
-            view, filled = memoryview(values), 0
-            while count := file.readinto(view[filled:]):
-                filled += count
+            values, filled = read_bytes(file, prod(shape))
             # One byte more shows that there is more, without unpacking the rest of it.
             if filled < len(values) or file.read(1):
                 raise _wrong_length(path, shape, "more" if filled == len(values) else f"{filled:,}")

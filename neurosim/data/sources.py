@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,8 +9,9 @@ from os.path import isfile  # unlike Path.is_file, it calls a file in a forbidde
 from pathlib import Path
 
 from ..errors import DataError
+from ..files import file_size, sha256_of
 from .catalog import CATALOG, PARTS, Published, file_stem
-from .idx import Bytes, file_size, idx_sha256, read_idx
+from .idx import Bytes, idx_sha256, read_idx
 from .tables import read_csv, read_csv_header, read_npz
 
 _NPZ_NAMES = dict(zip(PARTS, ("x_train", "y_train", "x_test", "y_test"), strict=True))
@@ -161,7 +161,7 @@ def is_published(published: Published, part: str, array: Bytes, path: Path) -> b
             return other is published and other.checksums[part] == digest
     if published.checksum_of == "gz":
         # Another digest proves nothing: the same images may have been compressed again, or unpacked.
-        return hashlib.sha256(path.read_bytes()).hexdigest() == published.checksums[part] or None
+        return sha256_of(path) == published.checksums[part] or None
     # Kaggle's digit competition has its own 42,000 images of MNIST, of which no checksum is known to us.
     return None if path.name == "train.csv" and _is_kaggle_digits(path) else False
 

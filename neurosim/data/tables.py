@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..archive import array_names, read_arrays
 from ..errors import DataError
-from .idx import MAX_BYTES, Bytes, file_size
+from ..files import file_size
+from .idx import Bytes
 
 LABEL_NAMES = ("label", "labels", "class", "digit", "target", "y")
 
@@ -82,23 +84,10 @@ def read_npz(path: Path) -> dict[str, Bytes]:
     Raises:
         DataError: The file is damaged, holds Python objects, or its numbers are not whole numbers 0..255.
     """
-    import zipfile
-
-    size = file_size(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if (unpacked := sum(member.file_size for member in archive.infolist())) > 8 * MAX_BYTES:
-                raise DataError(f"{path}: expected a data set, received {size:,} bytes that unpack to {unpacked:,}")
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in ("x_train", "y_train", "x_test", "y_test") if name in file}
-            found = ", ".join(file.files)
-    except DataError:
-        raise
-    except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: not a readable npz file of plain arrays ({reason})") from error
+    arrays = read_arrays(path, ("x_train", "y_train", "x_test", "y_test"))
     if not {"x_train", "y_train"} <= set(arrays):
-        raise DataError(f"{path}: expected the arrays x_train and y_train, received {found or 'none'}")
+        found = ", ".join(array_names(path)) or "none"
+        raise DataError(f"{path}: expected the arrays x_train and y_train, received {found}")
     return {name: _as_bytes(f"{path}, {name}", array, name[0] == "x") for name, array in arrays.items()}
 
 
