@@ -192,11 +192,11 @@ def scenario(arguments: argparse.Namespace) -> None:
     for each in chosen:
         print(f"\n{each.name}")
         say(each.question)
-        results, settings = run_scenario(each, train, test, seeds=seeds, first_seed=arguments.seed,
-                                         overrides=overrides, note=note)
+        results = run_scenario(each, train, test, seeds=seeds, first_seed=arguments.seed,
+                               overrides=(dict(each.quick) if arguments.quick else {}) | overrides, note=note)
         run = {"seeds": list(range(arguments.seed, arguments.seed + seeds)),
                "command": shlex.join(["python", "main.py", *sys.argv[1:]])}
-        figures += write_report(results, settings, train, test, folder / each.name, run)
+        figures += write_report(results, train, test, folder / each.name, run)
         print("\n" + terminal_table(results) + "\n")
         for finding in results.all_findings():
             print(textwrap.fill(finding, 79, initial_indent="* ", subsequent_indent="  "))
@@ -245,6 +245,8 @@ def train(arguments: argparse.Namespace) -> None:
     from scenarios.report import write_csv
 
     settings = Settings(**TRAIN_DEFAULTS | given_settings(arguments))
+    if arguments.profile and settings.augment:
+        raise NeurosimError("--profile times the step itself: expected it without --augment")
     folder = out_folder(arguments.out)
     train, test = load_data(arguments, arguments.train_size)
     validation = test
@@ -264,7 +266,7 @@ def train(arguments: argparse.Namespace) -> None:
         return
     history = network.fit(train.images, train.labels, settings.epochs, settings.batch_size,
                           validation_data=(validation.images, validation.labels), verbose=not arguments.quiet,
-                          callbacks=settings.callbacks())
+                          callbacks=settings.callbacks(), augment=settings.augment)
 
     note = figure_note(train)
     network.save(folder / "net.npz")
@@ -359,9 +361,9 @@ def get_model(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
         network = settings.network(train.images.shape[1:], len(train.class_names), arguments.seed)
         if settings.epochs:
             network.fit(train.images, train.labels, settings.epochs, settings.batch_size,
-                        callbacks=settings.callbacks())
+                        callbacks=settings.callbacks(), augment=settings.augment)
         return network, train, test, settings
-    of_training = [name for name in given if name not in ("optimizer", "learning_rate", "batch_size")]
+    of_training = [name for name in given if name not in ("optimizer", "learning_rate", "batch_size", "augment")]
     if of_training:
         raise NeurosimError(f"--{of_training[0].replace('_', '-')} is for a network that is trained now: "
                             "expected it without --model")
@@ -401,7 +403,7 @@ def step(arguments: argparse.Namespace) -> None:
         network, train, test, settings = get_model(arguments)
     stepper = Stepper(network, train.images, train.labels, samples=(test.images, test.labels),
                       batch_size=settings.batch_size or len(train), layer=arguments.layer, neuron=arguments.neuron,
-                      sample=arguments.sample)
+                      sample=arguments.sample, augment=settings.augment)
     note = figure_note(train)
     if folder is not None:
         print(*plot_neuron(stepper, folder, note, animate=arguments.animate), sep="\n",

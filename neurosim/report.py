@@ -162,6 +162,19 @@ def is_rectifier(activation: Activation) -> bool:
     return math.isinf(activation.range[1]) or 0.0 in activation.kinks
 
 
+def off_and_saturated(activation: Activation, z: Array, limit: float) -> tuple[Array, Array]:
+    """For which z (B, n) a neuron with this activation is off, and for which it is saturated; (B, n) bool each.
+
+    Args:
+        activation: f.
+        z: pre-activations.
+        limit: f is flat where |f'(z)| is below it: `FLAT` times `steepest` of f.
+    """
+    flat = np.abs(activation.derivative(z)) < limit
+    off = flat & (z <= 0.0) if is_rectifier(activation) else np.zeros_like(flat)
+    return off, flat & ~off
+
+
 class _LayerCard:
     """What is added up for one layer, batch by batch, in float64: memory does not grow with the number of samples.
 
@@ -178,11 +191,11 @@ class _LayerCard:
         self.mean = np.zeros(n)
         self.products = np.zeros((n, n))  # Σ (a_i - mean_i)(a_j - mean_j) over the samples
         self.lowest = np.full(n, np.inf)
-        self.off, self.flat = np.zeros(n), np.zeros(n)
+        self.off, self.saturated = np.zeros(n), np.zeros(n)
         self.class_counts, self.class_sums = np.zeros(n_classes), np.zeros((n_classes, n))
         self.gradient = np.zeros(layer.W.shape)
         self.hits_lost = np.full(n, np.nan if n_classes == 0 else 0.0)
-        self.functions = [(activation, columns, FLAT * steepest(activation), is_rectifier(activation))
+        self.functions = [(activation, columns, FLAT * steepest(activation))
                           for activation, columns in _activations_of(layer)]
         # dropout passes everything on in evaluation, so the neurons' weights are those of the layer behind it
         place = layer.index + 1
@@ -206,11 +219,10 @@ class _LayerCard:
         self.mean += shift * (B / total)
         self.count = total
         np.minimum(self.lowest, a.min(axis=0), out=self.lowest)
-        for activation, columns, limit, rectifier in self.functions:
-            flat = np.abs(activation.derivative(layer.z)[:, columns]) < limit
-            self.flat[columns] += flat.sum(axis=0)
-            if rectifier:
-                self.off[columns] += (flat & (layer.z[:, columns] <= 0.0)).sum(axis=0)
+        for activation, columns, limit in self.functions:
+            off, saturated = off_and_saturated(activation, layer.z, limit)
+            self.off[columns] += off[:, columns].sum(axis=0)
+            self.saturated[columns] += saturated[:, columns].sum(axis=0)
         if classes is not None:
             one_hot = np.eye(self.n_classes)[classes]  # (B, K)
             self.class_counts += one_hot.sum(axis=0)
@@ -249,13 +261,13 @@ class _LayerCard:
         """The finished columns of the report card, by name."""
         layer, n = self.layer, self.layer.n_out
         forced = list(layer.interventions.values)
-        self.off[forced], self.flat[forced] = self.count, self.count
+        self.off[forced], self.saturated[forced] = self.count, 0.0
         strongest, weakest, selectivity = self._class_figures()
         similar, correlation = self._most_similar()
         return {
             "layer": np.full(n, layer.index), "neuron": np.arange(n),
             "mean_activation": self.mean, "variance": np.diag(self.products) / self.count,
-            "dead_fraction": self.off / self.count, "saturated_fraction": (self.flat - self.off) / self.count,
+            "dead_fraction": self.off / self.count, "saturated_fraction": self.saturated / self.count,
             "strongest_class": strongest, "weakest_class": weakest, "selectivity": selectivity,
             "weight_norm": np.linalg.norm(layer.W.astype(np.float64), axis=0),
             "gradient_norm": np.linalg.norm(self.gradient, axis=0) / self.count,

@@ -1,10 +1,23 @@
 """Experiments: one file a question. `SCENARIOS` maps their names to them, in the order of a course."""
 
 from . import activations, losses, optimizers
-from .base import Results, Scenario, Variant
+from .base import Results, Run, Scenario, Variant
+from .recorders import GradientNorms, Recorder, UnitHealth
 from .report import redraw, write_report
 from .runner import run_scenario
 
 SCENARIOS = {module.SCENARIO.name: module.SCENARIO for module in (activations, losses, optimizers)}
 
-__all__ = ["SCENARIOS", "Results", "Scenario", "Variant", "redraw", "run_scenario", "write_report"]
+__all__ = [
+    "SCENARIOS",
+    "GradientNorms",
+    "Recorder",
+    "Results",
+    "Run",
+    "Scenario",
+    "UnitHealth",
+    "Variant",
+    "redraw",
+    "run_scenario",
+    "write_report",
+]

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pandas as pd
+
 import viz
 from neurosim.activations import ACTIVATIONS
+from neurosim.data import Dataset
 from neurosim.settings import Settings
 
-from .base import Picture, Results, Scenario, Variant, listing
+from .base import Picture, Results, Run, Scenario, Variant, listing
+from .recorders import GradientNorms, Recorder, UnitHealth, steps_between
+
+WATCHED = 1_000  # training images with which the health of the units is looked at
+
+
+def recorders(run: Run, train: Dataset) -> list[Recorder]:
+    """The gradients of the layers, and how many units are dead or saturated."""
+    return [GradientNorms(steps_between(run, train)), UnitHealth(train.images[:WATCHED])]
 
 
 def pictures(results: Results) -> Iterator[Picture]:
@@ -17,12 +28,21 @@ def pictures(results: Results) -> Iterator[Picture]:
                   "neuron passes hardly any gradient on.",
                   lambda: viz.activation_curves([ACTIVATIONS.create(name) for name in results.names]))
     yield Picture("gradient_flow", "The size of the gradient of each layer's weights during training. Lines far apart: "
-                  "the layers learn at different speeds.", lambda: viz.gradient_flow(results.gradients))
+                  "the layers learn at different speeds.", lambda: viz.gradient_flow(results.table("gradients")))
+    yield Picture("unit_health", "The share of hidden units that are dead (off for every one of the images watched) "
+                  "and saturated (on the flat part of f, averaged over the images), before training and after each "
+                  "epoch. Neither kind passes a gradient on.",
+                  lambda: viz.unit_health(_all_hidden(results.table("units")), styles=viz.variant_style(results.names)))
+
+
+def _all_hidden(units: pd.DataFrame) -> pd.DataFrame:
+    """The health of all hidden layers together: the mean over the layers."""
+    return units.groupby(["variant", "seed", "epoch"], sort=False, as_index=False)[["dead", "saturated"]].mean()
 
 
 def findings(results: Results) -> Iterator[str]:
     """Where the first layer's gradient is small compared with the last's, at the start of training."""
-    g = results.gradients
+    g = results.table("gradients")
     early = g[g["step"] <= g["step"].quantile(0.1)]
     norm = early.groupby(["variant", "layer"])["norm"].mean().unstack("layer")
     ratio = (norm[norm.columns[0]] / norm[norm.columns[-1]]).loc[results.names].dropna().sort_values()
@@ -52,7 +72,7 @@ SCENARIO = Scenario(
         "hard_tanh", "relu6", "linear")),
     baseline="relu",
     base=Settings(epochs=4, initializer="glorot_uniform"),
-    gradients=True,
+    recorders=recorders,
     pictures=pictures,
     findings=findings,
 )

@@ -15,8 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from neurosim.data import Dataset
 from neurosim.errors import DataError, NeurosimError
+from neurosim.files import write_text
+from neurosim.network import Network
 from neurosim.settings import Settings
+
+from .recorders import Recorder
 
 METRIC = "test_accuracy"
 
@@ -27,10 +32,31 @@ T_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the things compared: a name, and the few settings in which it differs from the base."""
+    """One of the things compared.
+
+    Args:
+        name: what it is called.
+        settings: the few settings in which it differs from the base.
+        train_size: trains on so many of the run's training images only; never on more than there are.
+    """
 
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    train_size: int | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One variant, one seed: all that is needed to train it anywhere."""
+
+    variant: str
+    seed: int
+    settings: Settings
+    train_size: int | None = None
+
+    def network(self, train: Dataset) -> Network:
+        """Its network before training."""
+        return self.settings.network(train.images.shape[1:], len(train.class_names), self.seed)
 
 
 class Picture(NamedTuple):
@@ -54,11 +80,15 @@ class Scenario:
         base: the settings that all variants share.
         rate_factors: if given, every variant first searches its learning rate among these multiples of its
             optimizer's own, on images held out of the training set.
-        gradients: whether to record the gradient norm of each layer.
-        pictures: the figures of its own, beside those that every scenario has.
+        pictures: the figures of its own, beside those that every scenario has. Like `findings` it works from the
+            tables alone, so that both can be made again without training.
         findings: the findings of its own, likewise.
         train_size: how many training images it uses unless told otherwise; enough to tell variants apart in about
             a minute.
+        recorders: makes new recorders for a run, given the run and its training images; each fills a table.
+        measure: measures further tables, given the run, its training images and the test images, before the run and
+            apart from it. Like `recorders` a function of a module, because it is sent to other processes.
+        quick: the settings that --quick changes beside the number of seeds, images and epochs.
 
     Raises:
         NeurosimError: variants of one name, or a baseline that is none of them.
@@ -75,10 +105,12 @@ class Scenario:
     baseline: str
     base: Settings = field(default_factory=lambda: Settings(epochs=4))
     rate_factors: tuple[float, ...] = ()
-    gradients: bool = False
     pictures: Callable[[Results], Iterator[Picture]] | None = None
     findings: Callable[[Results], Iterator[str]] | None = None
     train_size: int = 10_000
+    recorders: Callable[[Run, Dataset], list[Recorder]] | None = None
+    measure: Callable[[Run, Dataset, Dataset], dict[str, pd.DataFrame]] | None = None
+    quick: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [variant.name for variant in self.variants]
@@ -96,38 +128,51 @@ class Results:
     Attributes:
         scenario: what was asked.
         epochs: tidy, one row per variant, seed and epoch: loss, accuracy (averages over the epoch), test_loss,
-            test_accuracy (at its end), seconds, learning_rate, diverged. A run that diverged has NaN from there on.
-        gradients: variant, seed, step, layer, norm; or empty.
-        rates: the search for learning rates: variant, learning_rate, val_accuracy, chosen; or empty.
+            test_accuracy (at its end), seconds, learning_rate, diverged, kept (whether the run ended with the weights
+            of that epoch: its last, or the one that early stopping went back to). A run that diverged has NaN from
+            there on.
+        tables: every other table by name: those of the recorders and of `Scenario.measure` with variant and seed in
+            front; "rates", the search for learning rates: variant, learning_rate, val_accuracy, chosen.
         note: what must be said of the data wherever these results are shown.
+        settings: the settings with which each variant was run.
     """
 
     scenario: Scenario
     epochs: pd.DataFrame
-    gradients: pd.DataFrame = field(default_factory=pd.DataFrame)
-    rates: pd.DataFrame = field(default_factory=pd.DataFrame)
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     note: str = ""
-
-    TABLES = (("results.csv", "epochs"), ("gradients.csv", "gradients"), ("rates.csv", "rates"))
+    settings: dict[str, Settings] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, scenario: Scenario, folder: Path, note: str) -> Results:
+    def read(cls, scenario: Scenario, folder: Path, note: str = "",
+             settings: dict[str, Settings] | None = None) -> Results:
         """The tables that a run wrote to `folder`.
 
         Raises:
             DataError: they are not there, or cannot be read.
         """
-        found: dict[str, Any] = {}
-        for file, name in cls.TABLES:
-            path = folder / file
-            if path.exists():
-                try:
-                    found[name] = pd.read_csv(path, dtype={"variant": str})
-                except (OSError, ValueError) as error:
-                    raise DataError(f"{path}: expected a table written by a scenario, received {error}") from None
-        if "epochs" not in found:
+        tables: dict[str, pd.DataFrame] = {}
+        for path in sorted(folder.glob("*.csv")):
+            try:
+                # a variant may be called "none"
+                tables[path.stem] = pd.read_csv(path, dtype={"variant": str}, keep_default_na=False, na_values=[""])
+            except (OSError, ValueError) as error:
+                raise DataError(f"{path}: expected a table written by a scenario, received {error}") from None
+        epochs = tables.pop("results", None)
+        tables.pop("summary", None)  # it is computed from the others
+        if epochs is None:
             raise DataError(f"{folder}: expected the results of a scenario there, found no results.csv")
-        return cls(scenario, **found, note=note)
+        return cls(scenario, epochs, tables, note, settings or {})
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table by its name; an empty one where there is none."""
+        return self.tables.get(name, pd.DataFrame())
+
+    def write(self, folder: Path) -> None:
+        """Write all tables as CSV; `read` is the way back."""
+        for name, table in {"results": self.epochs, **self.tables, "summary": self.summary()}.items():
+            if len(table):
+                write_csv(table, folder / f"{name}.csv")
 
     @property
     def names(self) -> list[str]:
@@ -137,7 +182,9 @@ class Results:
 
     def final(self, metric: str = METRIC) -> pd.DataFrame:
         """The metric at the end of each run: a row a seed, a column a variant; NaN where the run diverged."""
-        last = self.epochs[self.epochs["epoch"] == self.epochs["epoch"].max()]
+        ordered = self.epochs.sort_values("epoch")
+        kept = ordered[ordered["kept"]] if "kept" in ordered else ordered
+        last = kept.groupby(["variant", "seed"], as_index=False).tail(1)
         return last.pivot(index="seed", columns="variant", values=metric)[self.names]
 
     def summary(self) -> pd.DataFrame:
@@ -206,6 +253,11 @@ class Difference:
         return "better" if self.low > 0 else "worse" if self.high < 0 else "within noise"
 
 
+def write_csv(frame: pd.DataFrame, path: Path) -> Path:
+    """Write a table, whole or not at all."""
+    return write_text(path, frame.to_csv(index=False))
+
+
 def percent(share: float, decimals: int = 1) -> str:
     """0.974 as "97.4 %"."""
     return f"{100 * share:.{decimals}f}\u00a0%"  # no line break between number and sign
@@ -249,8 +301,8 @@ def general_findings(results: Results) -> Iterator[str]:
 
 def _rates_at_the_edge(results: Results) -> Iterator[str]:
     """Whose chosen learning rate is the smallest or largest of those tried, so that a better one may lie beyond."""
-    edges = []
-    for name, tried in results.rates.groupby("variant", sort=False) if len(results.rates) else ():
+    edges, rates = [], results.table("rates")
+    for name, tried in rates.groupby("variant", sort=False) if len(rates) else ():
         rate = tried.loc[tried["chosen"], "learning_rate"].iloc[0]
         if len(tried) > 1 and rate in (tried["learning_rate"].min(), tried["learning_rate"].max()):
             edges.append(f"{name} ({rate:g})")

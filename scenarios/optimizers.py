@@ -19,16 +19,16 @@ def pictures(results: Results) -> Iterator[Picture]:
                   lambda: viz.learning_curves(results.epochs, METRIC, x="seconds", styles=styles))
     yield Picture("learning_rates", "The search: accuracy on held-out training images after two epochs at each "
                   "learning rate, the chosen one ringed. A flat curve forgives a bad guess.",
-                  lambda: viz.rate_sensitivity(results.rates, styles=styles))
+                  lambda: viz.rate_sensitivity(results.table("rates"), styles=styles))
 
 
 def findings(results: Results) -> Iterator[str]:
     """The rates that were chosen, who is least sensitive to them, and the price of a step."""
-    chosen = results.rates[results.rates["chosen"]]
+    rates = results.table("rates")
     yield "Learning rates chosen on held-out images: " + ", ".join(
-        f"{row.variant} {row.learning_rate:g}" for row in chosen.itertuples()) + "."
-    spread = results.rates.assign(val_accuracy=results.rates["val_accuracy"].fillna(0.0)).groupby("variant")[
-        "val_accuracy"].agg(lambda a: a.max() - a.min())
+        f"{row.variant} {row.learning_rate:g}" for row in rates[rates["chosen"]].itertuples()) + "."
+    spread = rates.assign(val_accuracy=rates["val_accuracy"].fillna(0.0)).groupby("variant")["val_accuracy"].agg(
+        lambda a: a.max() - a.min())
     if len(spread) > 1:
         yield (f"Least sensitive to the rate over the range searched: {spread.idxmin()} (accuracy varies by "
                f"{100 * spread.min():.1f} points); most: {spread.idxmax()} ({100 * spread.max():.1f} points).")

@@ -20,7 +20,7 @@ from neurosim.errors import DataError
 from neurosim.files import write_text
 from neurosim.settings import Settings
 
-from .base import METRIC, Picture, Results, Scenario
+from .base import METRIC, Picture, Results, Scenario, write_csv as write_csv
 from .runner import SEARCH_EPOCHS
 
 
@@ -44,18 +44,11 @@ def draw(results: Results, folder: Path) -> list[tuple[Picture, Path]]:
             for picture in common_pictures(results)]
 
 
-def write_csv(frame: pd.DataFrame, path: Path) -> Path:
-    """Write a table, whole or not at all."""
-    return write_text(path, frame.to_csv(index=False))
-
-
-def write_report(results: Results, settings: dict[str, Settings], train: Dataset, test: Dataset, folder: Path,
-                 run: dict[str, Any]) -> list[Path]:
+def write_report(results: Results, train: Dataset, test: Dataset, folder: Path, run: dict[str, Any]) -> list[Path]:
     """Write everything a run leaves behind.
 
     Args:
         results: what came out.
-        settings: the settings with which each variant was run.
         train: what it was trained on.
         test: what it was measured on.
         folder: where to write; made if need be.
@@ -64,12 +57,8 @@ def write_report(results: Results, settings: dict[str, Settings], train: Dataset
     Returns:
         The paths of the figures.
     """
-    scenario = results.scenario
-    for file, name in Results.TABLES:
-        table = getattr(results, name)
-        if len(table):
-            write_csv(table, folder / file)
-    write_csv(results.summary(), folder / "summary.csv")
+    scenario, settings = results.scenario, results.settings
+    results.write(folder)
     record = {
         "scenario": scenario.name, "question": scenario.question, "baseline": scenario.baseline, **run,
         "settings": {name: asdict(each) for name, each in settings.items()},
@@ -97,7 +86,8 @@ def redraw(scenarios: dict[str, Scenario], folder: Path) -> list[Path]:
     except (OSError, ValueError, KeyError, TypeError):
         raise DataError(f"{folder}: expected the results of a scenario there, found no run.json that names one; "
                         "make them with: python main.py scenario") from None
-    return [path for _, path in draw(Results.read(scenario, folder, note), folder)]
+    settings = {name: Settings(**each) for name, each in record["settings"].items()}
+    return [path for _, path in draw(Results.read(scenario, folder, note, settings), folder)]
 
 
 def markdown(results: Results, settings: dict[str, Settings], train: Dataset, test: Dataset,
@@ -126,9 +116,10 @@ def markdown(results: Results, settings: dict[str, Settings], train: Dataset, te
         f"- The settings of {scenario.baseline}: " + ", ".join(
             f"{name} {value}" for name, value in asdict(base).items() if value is not None) + ".",
     ]
-    if len(results.rates):
+    rates = results.table("rates")
+    if len(rates):
         lines.append("- Learning rates, each the best of "
-                     f"{results.rates.groupby('variant').size().max()} on a sixth of the training images that was held "
+                     f"{rates.groupby('variant').size().max()} on a sixth of the training images that was held "
                      f"out, after {SEARCH_EPOCHS} epochs: " + ", ".join(
                          f"{name} {each.learning_rate:g}" for name, each in settings.items()
                          if each.learning_rate is not None) + ".")

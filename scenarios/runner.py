@@ -2,12 +2,20 @@
 
 For one seed all variants draw their initial weights and the order of their batches from streams of that seed alone,
 so that where the shapes agree the weights do too, and a paired difference compares like with like.
+
+The work is cut into tasks: one run each, or one candidate of a search for a learning rate.  A task can be performed
+anywhere; what comes of it is JSON text, which is all that is sent back, kept on disk, and put together into tables.
 """
 
 from __future__ import annotations
 
+import heapq
+import json
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,55 +23,130 @@ import pandas as pd
 from tqdm import tqdm
 
 from neurosim.data import Dataset
+from neurosim.history import History
 from neurosim.network import Network
 from neurosim.optimizers import OPTIMIZERS
 from neurosim.settings import Settings
-from neurosim.training import GradientNorms
+from neurosim.training import Callback, EarlyStopping
 
-from .base import Results, Scenario, Variant
+from .base import Results, Run, Scenario, Variant
+from .executors import in_process
+from .recorders import Recorder
 
 SEARCH_SEED = 1_000_003  # of the learning-rate search; far from any seed that the comparison uses
 SEARCH_EPOCHS = 2
-HELD_OUT = 1 / 6  # of the training images, for the search
+HELD_OUT = 1 / 6  # of the training images, for whatever is chosen
 COLUMNS = ("variant", "seed", "epoch", "loss", "accuracy", "test_loss", "test_accuracy", "seconds", "learning_rate",
-           "diverged")
+           "diverged", "kept")
+Data = Mapping[str, tuple[Dataset, Dataset]]  # checksum -> training and test images
+
+
+# -- one task --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Run:
-    """One variant, one seed: all that is needed to train it anywhere."""
+class Task:
+    """A run as a piece of work for any process.
 
-    variant: str
-    seed: int
-    settings: Settings
+    Args:
+        run: what to train.
+        data: the checksum of the images to use.
+        search: whether it is a candidate of a search, measured on held-out images in place of the test images.
+        hold_out: whether some of its training images are held out for decisions made in training.
+        recorders: of the scenario.
+        measure: of the scenario.
+    """
 
-    def network(self, train: Dataset) -> Network:
-        """Its network before training."""
-        return self.settings.network(train.images.shape[1:], len(train.class_names), self.seed)
+    run: Run
+    data: str
+    search: bool = False
+    hold_out: bool = False
+    recorders: Callable[[Run, Dataset], list[Recorder]] | None = None
+    measure: Callable[[Run, Dataset, Dataset], dict[str, pd.DataFrame]] | None = None
 
 
-def train_run(run: Run, train: Dataset, test: Dataset, gradients: bool) -> tuple[list[dict[str, Any]], pd.DataFrame]:
-    """Train a run; returns its rows, one an epoch whether it diverged or not, and its gradient norms."""
+class _TestFigures(Callback):
+    """Measure the test images after each epoch, where the validation images are others."""
+
+    def __init__(self, test: Dataset) -> None:
+        self.test = test
+
+    def on_epoch(self, network: Network, history: History) -> None:
+        figures = network.evaluate(self.test.images, self.test.labels)
+        history.rows[-1] |= {f"test_{name}": value for name, value in figures.items()}
+
+
+def perform(task: Task, data: Data) -> str:
+    """Do a task.
+
+    Returns:
+        JSON: "epochs", a dict an epoch, and "tables", by name and column.
+
+    Raises:
+        NeurosimError: settings that do not fit each other or the data.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    train, test = data[task.data]
+    deciding = test
+    if task.search or task.hold_out:
+        train, deciding = train.hold_out(HELD_OUT)
+    if task.search:
+        test = deciding
+    if task.run.train_size is not None:
+        train = train.subset(min(task.run.train_size, len(train)), seed=0)
+    tables = dict(task.measure(task.run, train, test)) if task.measure else {}
+    recorders = task.recorders(task.run, train) if task.recorders else []
+    rows = train_run(task.run, train, deciding, test, recorders)
+    tables |= {recorder.table: recorder.to_frame() for recorder in recorders}
+    return json.dumps({"epochs": rows, "tables": {name: {column: frame[column].tolist() for column in frame}
+                                                  for name, frame in tables.items()}}, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy scalar as Python's own; a missing value as null."""
+    return None if value is pd.NA else value.item()
+
+
+def train_run(run: Run, train: Dataset, deciding: Dataset, test: Dataset,
+              recorders: Sequence[Callback] = ()) -> list[dict[str, Any]]:
+    """Train a run.
+
+    Args:
+        run: what to train.
+        train: on what.
+        deciding: what early stopping and schedules may watch after each epoch.
+        test: what it is measured on after each epoch; the same as `deciding` where nothing is decided.
+        recorders: callbacks.
+
+    Returns:
+        A row an epoch, of those too that it did not reach because it diverged.
+    """
     network = run.network(train)
-    norms = GradientNorms(every=max(1, math.ceil(len(train) / (run.settings.batch_size or len(train))) // 20))
+    own = run.settings.callbacks()
     history = network.fit(
         train.images, train.labels, run.settings.epochs, run.settings.batch_size, verbose=False,
-        validation_data=(test.images, test.labels),
-        callbacks=[*run.settings.callbacks(), *([norms] if gradients else [])])
+        validation_data=(deciding.images, deciding.labels),
+        callbacks=[*own, *recorders, *([_TestFigures(test)] if deciding is not test else [])])
     if history.stopped == "interrupted":
         raise KeyboardInterrupt
-    rows = [{name.replace("val_", "test_"): value for name, value in row.items()} | {"diverged": False}
+    rename = "test_" if deciding is test else "val_"
+    rows = [{name.replace("val_", rename): value for name, value in row.items()} | {"diverged": False}
             for row in history.rows]
+    kept = len(rows)
     if history.stopped == "diverged":
         rows += [{"epoch": epoch, "diverged": True} for epoch in range(len(rows) + 1, run.settings.epochs + 1)]
-    key = {"variant": run.variant, "seed": run.seed}
-    return [key | row for row in rows], norms.to_frame().assign(**key)
+        kept = len(rows)
+    elif stopping := [each for each in own if isinstance(each, EarlyStopping)]:
+        kept = stopping[0].best_epoch or kept
+    return [row | {"kept": row["epoch"] == kept} for row in rows]
 
 
-def run_scenario(scenario: Scenario, train: Dataset, test: Dataset, *, seeds: int = 3, first_seed: int = 0,
-                 overrides: dict[str, Any] | None = None, note: str = "", progress: bool = True,
-                 ) -> tuple[Results, dict[str, Settings]]:
-    """Run every variant of a scenario with every seed.
+# -- one scenario ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A scenario with everything needed to run it.
 
     Args:
         scenario: what to run.
@@ -73,65 +156,170 @@ def run_scenario(scenario: Scenario, train: Dataset, test: Dataset, *, seeds: in
         first_seed: the first of them.
         overrides: settings that replace the scenario's base.
         note: what must be said of the data.
-        progress: whether to show a bar.
+        folder: where finished tasks are kept, so that an interrupted experiment can be taken up again; None: nowhere.
+    """
 
-    Returns:
-        The results, and the settings with which each variant was run.
+    scenario: Scenario
+    train: Dataset
+    test: Dataset
+    seeds: int = 3
+    first_seed: int = 0
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+    folder: Path | None = None
+
+
+class Plan:
+    """The tasks of an experiment, in their order, and what has come of them.
+
+    Args:
+        experiment: what is planned.
+
+    Raises:
+        NeurosimError: settings that do not fit together.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment, self.scenario = experiment, experiment.scenario
+        base = self.scenario.base.change(**experiment.overrides)
+        self.settings = {each.name: base.change(**each.settings) for each in self.scenario.variants}
+        # for all variants alike, so that all train on the same images
+        self.hold_out = any(decides(each) for each in self.settings.values())
+        self.data = f"{experiment.train.sha256}-{experiment.test.sha256}"
+        self.done: dict[Task, dict[str, Any]] = {}
+        self.searches = {each.name: [self._candidate(each, rate) for rate in self._rates(each)]
+                         for each in self.scenario.variants}
+        self.total = sum(map(len, self.searches.values())) + len(self.settings) * experiment.seeds
+
+    def _rates(self, variant: Variant) -> list[float]:
+        """The learning rates that a variant may choose from."""
+        usual = OPTIMIZERS.create(self.settings[variant.name].optimizer).rate
+        return [float(f"{usual * factor:.3g}") for factor in self.scenario.rate_factors]
+
+    def _candidate(self, variant: Variant, rate: float) -> Task:
+        settings = self.settings[variant.name].change(learning_rate=rate, epochs=SEARCH_EPOCHS, early_stopping=0)
+        return Task(Run(variant.name, SEARCH_SEED, settings, variant.train_size), self.data, search=True)
+
+    def _runs(self, variant: Variant) -> list[Task]:
+        first = self.experiment.first_seed
+        return [Task(Run(variant.name, seed, self.settings[variant.name], variant.train_size), self.data,
+                     hold_out=self.hold_out, recorders=self.scenario.recorders, measure=self.scenario.measure)
+                for seed in range(first, first + self.experiment.seeds)]
+
+    def first_tasks(self) -> list[Task]:
+        """What can be begun with."""
+        return [task for each in self.scenario.variants for task in self.searches[each.name] or self._runs(each)]
+
+    def finish(self, task: Task, result: str) -> list[Task]:
+        """Take note of what came of a task; returns the tasks that can be begun because of it."""
+        self.done[task] = json.loads(result)
+        name = task.run.variant
+        if not task.search or not all(each in self.done for each in self.searches[name]):
+            return []
+        found = self.found(name)
+        self.settings[name] = self.settings[name].change(
+            learning_rate=next(row["learning_rate"] for row in found if row["chosen"]))
+        return self._runs(next(each for each in self.scenario.variants if each.name == name))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all tasks are finished."""
+        return len(self.done) == self.total
+
+    def found(self, name: str) -> list[dict[str, Any]]:
+        """A row a candidate of a finished search: learning_rate, val_accuracy (NaN: diverged), chosen.
+
+        The one that reads the held-out images best is chosen; of equal ones, the smaller rate.
+        """
+        rows = [{"learning_rate": task.run.settings.learning_rate,
+                 "val_accuracy": self.done[task]["epochs"][-1].get("test_accuracy", math.nan), "chosen": False}
+                for task in self.searches[name]]
+        accuracies = np.array([row["val_accuracy"] for row in rows])
+        rows[int(np.nanargmax(accuracies)) if np.isfinite(accuracies).any() else 0]["chosen"] = True
+        return rows
+
+    def order(self, task: Task) -> tuple[int, int, int]:
+        """Which task comes first: seed by seed, so that the variants of a seed meet the same state of the machine."""
+        variants = [each.name for each in self.scenario.variants]
+        return (0 if task.search else 1, task.run.seed, variants.index(task.run.variant))
+
+    def results(self) -> Results:
+        """The tables, once everything is done."""
+        runs = [task for each in self.scenario.variants for task in self._runs(each)]
+        keys = {task: {"variant": task.run.variant, "seed": task.run.seed} for task in runs}
+        rows = [keys[task] | row for task in runs for row in self.done[task]["epochs"]]
+        more = [name for name in ("val_loss", "val_accuracy") if any(name in row for row in rows)]
+        tables: dict[str, list[pd.DataFrame]] = {}
+        for task in runs:
+            for name, columns in self.done[task]["tables"].items():
+                own = {column: values for column, values in columns.items() if column not in keys[task]}
+                tables.setdefault(name, []).append(pd.DataFrame({**keys[task], **own}))
+        searched = [{"variant": name} | row for name, tasks in self.searches.items() if tasks
+                    for row in self.found(name)]
+        together = {name: pd.concat(frames, ignore_index=True) for name, frames in tables.items()}
+        if searched:
+            together["rates"] = pd.DataFrame(searched)
+        return Results(self.scenario, pd.DataFrame(rows, columns=[*COLUMNS, *more]), together, self.experiment.note,
+                       dict(self.settings))
+
+
+def decides(settings: Settings) -> bool:
+    """Whether something is decided in training by looking at validation images."""
+    return bool(settings.early_stopping) or "reduce_on_plateau" in (settings.schedule or "")
+
+
+# -- all together ----------------------------------------------------------------------------------------------------
+
+
+def run_experiments(experiments: Sequence[Experiment], *, progress: bool = True) -> Iterator[Results]:
+    """Run several scenarios, under one progress bar.
+
+    Yields:
+        The results of each, as soon as it is done.
 
     Raises:
         NeurosimError: settings that do not fit together.
         KeyboardInterrupt: Ctrl-C.
     """
-    base = scenario.base.change(**(overrides or {}))
-    settings = {variant.name: base.change(**variant.settings) for variant in scenario.variants}
-    candidates = {variant.name: _candidates(scenario, variant, settings[variant.name])
-                  for variant in scenario.variants}
-    total = sum(len(rates) for rates in candidates.values()) + len(settings) * seeds
-    rows: list[dict[str, Any]] = []
-    norms: list[pd.DataFrame] = []
-    searched: list[dict[str, Any]] = []
-    with tqdm(total=total, desc=scenario.name, unit=" runs", ncols=79, disable=not progress) as bar:
-        if scenario.rate_factors:
-            kept, held_out = train.hold_out(HELD_OUT)
-            for name, rates in candidates.items():
-                found = search_rate(settings[name], rates, kept, held_out, bar)
-                searched += [{"variant": name} | row for row in found]
-                chosen = next(row["learning_rate"] for row in found if row["chosen"])
-                settings[name] = settings[name].change(learning_rate=chosen)
-        # seed by seed, so that the variants of a seed meet the same state of the machine and the times compare
-        for seed in range(first_seed, first_seed + seeds):
-            for name, its_settings in settings.items():
-                run_rows, run_norms = train_run(Run(name, seed, its_settings), train, test, scenario.gradients)
-                rows += run_rows
-                norms.append(run_norms)
+    plans = [Plan(each) for each in experiments]
+    data = {plan.data: (plan.experiment.train, plan.experiment.test) for plan in plans}
+    ready: list[tuple[Any, int, Task]] = []
+
+    def add(number: int, tasks: list[Task]) -> None:
+        for task in tasks:
+            heapq.heappush(ready, ((number, *plans[number].order(task), task.run.settings.learning_rate or 0.0),
+                                   number, task))
+
+    for number, plan in enumerate(plans):
+        add(number, plan.first_tasks())
+    running: dict[Future[str], tuple[int, Task]] = {}
+    with tqdm(total=sum(plan.total for plan in plans), desc="runs", ncols=79, disable=not progress) as bar, \
+            in_process(perform, data) as pool:
+        while ready or running:
+            while ready and len(running) < pool.slots:
+                _, number, task = heapq.heappop(ready)
+                running[pool.submit(task)] = number, task
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                number, task = running.pop(future)
+                add(number, plans[number].finish(task, future.result()))
                 bar.update()
-    epochs = pd.DataFrame(rows).reindex(columns=list(COLUMNS))
-    order = {variant.name: k for k, variant in enumerate(scenario.variants)}
-    epochs = epochs.sort_values(["variant", "seed", "epoch"], key=lambda c: c.map(order) if c.name == "variant" else c)
-    gradients = pd.concat(norms, ignore_index=True) if scenario.gradients else pd.DataFrame()
-    return Results(scenario, epochs.reset_index(drop=True), gradients, pd.DataFrame(searched), note), settings
+                if plans[number].is_done:
+                    yield plans[number].results()
 
 
-def _candidates(scenario: Scenario, variant: Variant, settings: Settings) -> list[float]:
-    """The learning rates that a variant may choose from."""
-    usual = OPTIMIZERS.create(settings.optimizer).rate
-    return [float(f"{usual * factor:.3g}") for factor in scenario.rate_factors]
+def run_scenario(scenario: Scenario, train: Dataset, test: Dataset, *, progress: bool = True,
+                 **experiment: Any) -> Results:
+    """Run every variant of a scenario with every seed.
 
+    Args:
+        scenario: what to run.
+        train: the training images, as many as are to be used.
+        test: what every variant is measured on after each epoch.
+        progress: whether to show a bar.
+        experiment: seeds, first_seed, overrides, note, folder; see `Experiment`.
 
-def search_rate(settings: Settings, rates: list[float], train: Dataset, held_out: Dataset,
-                bar: Any) -> list[dict[str, Any]]:
-    """Train once with each rate, and choose the one that reads the held-out images best.
-
-    Returns:
-        A row a rate: learning_rate, val_accuracy (NaN: diverged), chosen. Of equal ones the smaller rate is chosen.
+    Raises:
+        NeurosimError: settings that do not fit together.
+        KeyboardInterrupt: Ctrl-C.
     """
-    rows: list[dict[str, Any]] = []
-    for rate in rates:
-        run = Run("search", SEARCH_SEED, settings.change(learning_rate=rate, epochs=SEARCH_EPOCHS, early_stopping=0))
-        measured, _ = train_run(run, train, held_out, gradients=False)
-        accuracy = measured[-1].get("test_accuracy", math.nan)
-        rows.append({"learning_rate": rate, "val_accuracy": accuracy, "chosen": False})
-        bar.update()
-    accuracies = np.array([row["val_accuracy"] for row in rows])
-    rows[int(np.nanargmax(accuracies)) if np.isfinite(accuracies).any() else 0]["chosen"] = True
-    return rows
+    return next(run_experiments([Experiment(scenario, train, test, **experiment)], progress=progress))

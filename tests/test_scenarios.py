@@ -9,10 +9,9 @@ import pytest
 
 import neurosim as ns
 from neurosim.settings import Settings
-from scenarios import SCENARIOS, Results, Scenario, Variant, run_scenario
+from scenarios import SCENARIOS, Results, Run, Scenario, Variant, run_scenario
 from scenarios.base import Difference
 from scenarios.report import terminal_table
-from scenarios.runner import Run
 
 TINY = {"hidden": (8,), "epochs": 2}
 
@@ -43,10 +42,10 @@ def made_up(scenario, accuracies):
 def test_every_scenario_runs_one_tiny_epoch_and_reports(name, digits, tmp_path):
     from scenarios import redraw, write_report
 
-    results, settings = run_scenario(SCENARIOS[name], *digits, seeds=1, overrides={"hidden": (8,), "epochs": 1},
+    results = run_scenario(SCENARIOS[name], *digits, seeds=1, overrides={"hidden": (8,), "epochs": 1},
                                      note="made for a test", progress=False)
     assert results.names == [variant.name for variant in SCENARIOS[name].variants]
-    figures = write_report(results, settings, *digits, tmp_path, {"seeds": [0], "command": "test"})
+    figures = write_report(results, *digits, tmp_path, {"seeds": [0], "command": "test"})
     assert all(path.stat().st_size > 1000 for path in figures)
     report = (tmp_path / "report.md").read_text()
     assert SCENARIOS[name].question in report and "made for a test" in report
@@ -67,7 +66,7 @@ def test_variants_of_a_seed_start_from_the_same_weights_and_seeds_do_not(digits)
 
 
 def test_the_same_variant_under_two_names_gets_the_same_numbers(two, digits):
-    results, _ = run_scenario(two, *digits, seeds=2, progress=False)
+    results = run_scenario(two, *digits, seeds=2, progress=False)
     a, b = (results.epochs[results.epochs["variant"] == name].drop(columns=["variant", "seconds"]).to_numpy()
             for name in "ab")
     assert np.array_equal(a, b)
@@ -76,7 +75,7 @@ def test_the_same_variant_under_two_names_gets_the_same_numbers(two, digits):
 
 
 def test_running_twice_gives_the_same_numbers(two, digits):
-    first, second = (run_scenario(two, *digits, seeds=1, progress=False)[0].epochs.drop(columns="seconds")
+    first, second = (run_scenario(two, *digits, seeds=1, progress=False).epochs.drop(columns="seconds")
                      for _ in range(2))
     pd.testing.assert_frame_equal(first, second)
 
@@ -84,7 +83,7 @@ def test_running_twice_gives_the_same_numbers(two, digits):
 def test_a_diverged_run_is_a_result(digits):
     scenario = Scenario("rates", "?", ".", (Variant("sane"), Variant("mad", {"learning_rate": 1e30})), "sane",
                         base=Settings(**TINY, optimizer="sgd"))
-    results, _ = run_scenario(scenario, *digits, seeds=2, progress=False)
+    results = run_scenario(scenario, *digits, seeds=2, progress=False)
     summary = results.summary().set_index("variant")
     assert summary.loc["mad", "diverged"] == 2 and summary.loc["mad", "verdict"] == "diverged"
     assert any("mad diverged in 2 of 2 seeds, in epoch" in finding for finding in results.all_findings())
@@ -94,11 +93,11 @@ def test_a_diverged_run_is_a_result(digits):
 def test_the_search_reports_every_rate_and_uses_the_best(digits):
     scenario = Scenario("search", "?", ".", (Variant("sgd", {"optimizer": "sgd"}),), "sgd", base=Settings(**TINY),
                         rate_factors=(1e-6, 3.0))
-    results, settings = run_scenario(scenario, *digits, seeds=1, progress=False)
-    rates = results.rates
+    results = run_scenario(scenario, *digits, seeds=1, progress=False)
+    rates = results.table("rates")
     assert list(rates["learning_rate"]) == [1e-7, 0.3]
     assert rates.loc[rates["chosen"], "val_accuracy"].item() == rates["val_accuracy"].max()
-    assert settings["sgd"].learning_rate == rates.loc[rates["chosen"], "learning_rate"].item()
+    assert results.settings["sgd"].learning_rate == rates.loc[rates["chosen"], "learning_rate"].item()
 
 
 def test_the_search_never_sees_the_test_images(digits, monkeypatch):
@@ -106,15 +105,16 @@ def test_the_search_never_sees_the_test_images(digits, monkeypatch):
 
     train, test = digits
     seen = []
-    search = runner.search_rate
-    monkeypatch.setattr(runner, "search_rate", lambda s, r, kept, held, bar: seen.append((kept, held)) or search(
-        s, r, kept, held, bar))
+    train_run = runner.train_run
+    monkeypatch.setattr(runner, "train_run", lambda run, *data, **more: seen.append((run, *data[:3])) or train_run(
+        run, *data, **more))
     run_scenario(SCENARIOS["losses"], train, test, seeds=1, overrides=TINY, progress=False)
-    of_train = {image.tobytes() for image in train.images}
-    for kept, held in seen:
-        assert len(kept) + len(held) == len(train)
-        assert {image.tobytes() for image in held.images} <= of_train
-        assert not {image.tobytes() for image in held.images} & {image.tobytes() for image in kept.images}
+    of_train, of_test = ({image.tobytes() for image in part.images} for part in (train, test))
+    searches = [parts for run, *parts in seen if run.seed == runner.SEARCH_SEED]
+    assert searches
+    for kept, held, measured in searches:
+        kept, held, measured = ({image.tobytes() for image in part.images} for part in (kept, held, measured))
+        assert held == measured and held and not held & kept and held | kept == of_train and not held & of_test
 
 
 def test_the_paired_interval_is_students_t():
@@ -155,7 +155,7 @@ def test_findings_of_every_scenario_follow_made_up_numbers(name, digits):
                   for k, each in enumerate(order) for step in (1, 2) for layer in (1, 2)]
         rates = [{"variant": each, "learning_rate": rate, "val_accuracy": 0.5 + rate * k, "chosen": rate == 0.02}
                  for k, each in enumerate(order) for rate in (0.01, 0.02, 0.03)]
-        results.gradients, results.rates = pd.DataFrame(layers), pd.DataFrame(rates)
+        results.tables = {"gradients": pd.DataFrame(layers), "rates": pd.DataFrame(rates)}
         findings = results.all_findings()
         assert findings[0].startswith(f"Highest mean test accuracy: {order[-1]}")
         seen.add("\n".join(findings))
