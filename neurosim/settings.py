@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from .activations import ACTIVATIONS
+from .augment import AUGMENTATIONS
 from .errors import NeurosimError
 from .initializers import INITIALIZERS
 from .layers import BatchNorm, Dense, Dropout, Input, Layer
@@ -133,6 +134,8 @@ class Settings:
     clip_norm: float | None = _setting(None, _optional(_real(0.0, math.inf, open_low=True)),
                                        "largest norm of the whole gradient")
     label_smoothing: float = _setting(0.0, _real(0.0, 1.0, open_high=True), "label smoothing of cross_entropy")
+    augment: str | None = _setting(None, _optional(_named(AUGMENTATIONS)),
+                                   "distort each training image: shift, affine, elastic or compose", "NAME")
     early_stopping: int = _setting(0, _count(0), "stop after so many epochs without improvement; 0: never", "N")
     dtype: str = _setting("float32", _dtype, "float32 or float64", "NAME")
 

@@ -20,6 +20,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from .augment import Augmentation, gatherer
 from .errors import NeurosimError, OutOfRangeError, ShapeError
 from .layers import Dense
 from .network import Network
@@ -72,6 +73,7 @@ class Stepper:
         layer: where to begin; ``None``: at an interesting neuron.
         neuron: likewise.
         sample: likewise, from 0.
+        augment: what `batch` and `epoch` do to the training images, as in ``fit``; single samples stay as they are.
 
     Attributes:
         layer, neuron, sample: where it stands.
@@ -87,10 +89,12 @@ class Stepper:
     """
 
     def __init__(self, network: Network, x: Any, y: Any, *, samples: tuple[Any, Any] | None = None,
-                 batch_size: int = 64, layer: int | None = None, neuron: int | None = None, sample: int = 0) -> None:
+                 batch_size: int = 64, layer: int | None = None, neuron: int | None = None, sample: int = 0,
+                 augment: str | Augmentation | dict[str, Any] | None = None) -> None:
         self.network = network
         self._rows = network.input.check(x)
         self._targets = network.check_targets(y, len(self._rows))
+        self._gather = network.input.gather if augment is None else gatherer(network, augment, x)
         self._sample_rows, self._sample_targets = self._rows, self._targets
         if samples is not None:
             self._sample_rows = network.input.check(samples[0])
@@ -257,7 +261,7 @@ class Stepper:
             self._order, self._at = network.streams["shuffling"].permutation(N), 0
         indices = self._order[self._at : self._at + self.batch_size]
         network.use(len(indices))
-        network.input.gather(self._rows, indices)
+        self._gather(self._rows, indices)
         np.take(self._targets, indices, axis=0, out=network.targets, mode="clip")
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the loss says it
             loss = network.step_()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +25,8 @@ from .schedules import Schedule
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from .augment import Augmentation
 
 
 class Callback:
@@ -127,7 +129,8 @@ class GradientNorms(Callback):
 
 def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | None = 64, *,
         validation_data: tuple[Any, Any] | None = None, verbose: bool = True,
-        callbacks: Iterable[Callback] = (), shuffle: bool = True, evaluate_train: bool = False) -> History:
+        callbacks: Iterable[Callback] = (), shuffle: bool = True, evaluate_train: bool = False,
+        augment: str | Augmentation | dict[str, Any] | None = None) -> History:
     """Train a network by mini-batch gradient descent.
 
     Args:
@@ -143,6 +146,7 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
         evaluate_train: whether to evaluate on the training data too after each epoch (columns train_loss,
             train_accuracy): unlike loss and accuracy, which are averages over an epoch of changing weights, these
             are of the same weights as the validation figures.
+        augment: what is done to each batch of uint8 images before it is scaled, e.g. "affine"; see `neurosim.augment`.
 
     Returns:
         The `History` of this run; ``history.stopped`` says how it ended.
@@ -166,6 +170,11 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
                                 f"{type(validation_data).__name__}") from None
         val_rows = network.input.check(x_val)
         val_targets = network.check_targets(y_val, len(val_rows))
+    gather: Callable[[Array, Array], None] = network.input.gather
+    if augment is not None:
+        from .augment import gatherer
+
+        gather = gatherer(network, augment, x)
     callbacks = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
     for each in callbacks:
         if not isinstance(each, Callback):
@@ -183,7 +192,7 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         try:
             for epoch in range(1, epochs + 1):
-                row = _epoch(network, rows, targets, B, shuffle, history, step_callbacks,
+                row = _epoch(network, rows, targets, B, gather, shuffle, history, step_callbacks,
                              f"epoch {epoch}/{epochs}" if verbose else "")
                 if row is None:
                     history.stopped = "diverged"
@@ -220,8 +229,8 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
     return history
 
 
-def _epoch(network: Network, rows: Array, targets: Array, B: int, shuffle: bool, history: History,
-           callbacks: list[Callback], title: str) -> dict[str, float] | None:
+def _epoch(network: Network, rows: Array, targets: Array, B: int, gather: Callable[[Array, Array], None],
+           shuffle: bool, history: History, callbacks: list[Callback], title: str) -> dict[str, float] | None:
     """One pass over the data. Returns its figures, or None where the loss was no longer finite."""
     N = len(rows)
     order = network.streams["shuffling"].permutation(N) if shuffle else np.arange(N)
@@ -232,7 +241,7 @@ def _epoch(network: Network, rows: Array, targets: Array, B: int, shuffle: bool,
         for start in range(0, N, B):
             indices = order[start : start + B]
             network.use(len(indices))
-            network.input.gather(rows, indices)
+            gather(rows, indices)
             targets.take(indices, 0, network.targets, "clip")
             loss = network.step_()
             history.batch_losses.append(loss)
