@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 from .errors import NeurosimError
@@ -67,6 +68,9 @@ class Schedule(Configurable, ABC):
 
     def observe(self, row: dict[str, float]) -> None:
         """See an epoch's figures, as in `History`. Only reduce_on_plateau acts on them."""
+
+    def check(self, columns: Collection[str]) -> None:
+        """Raise a NeurosimError if it acts on a figure that is not among the columns that a run will record."""
 
     def state(self) -> dict[str, Any]:
         """What has to be kept, beside the settings, to go on exactly."""
@@ -218,6 +222,10 @@ class WarmUp(Schedule):
         if self.after is not None:
             self.after.observe(row)
 
+    def check(self, columns: Collection[str]) -> None:
+        if self.after is not None:
+            self.after.check(columns)
+
     def state(self) -> dict[str, Any]:
         return super().state() | {"after": None if self.after is None else self.after.state()}
 
@@ -281,6 +289,8 @@ class ReduceOnPlateau(Schedule):
         self.rate = _check_rate("rate", rate)
         self.factor = check_number("factor", factor, 0.0, 1.0, open_low=True, open_high=True)
         self.patience = check_count("patience", patience, 0)
+        if not isinstance(monitor, str):
+            raise NeurosimError(f"monitor: expected the name of a column, received {monitor!r}")
         self.monitor = monitor
         self.threshold = check_number("threshold", threshold, 0.0, 1.0)
         self.minimum = _check_rate("minimum", minimum)
@@ -291,16 +301,24 @@ class ReduceOnPlateau(Schedule):
     def _rate(self, step: int) -> float:
         return self._now
 
+    def check(self, columns: Collection[str]) -> None:
+        self._watched(columns)
+
+    def _watched(self, columns: Collection[str]) -> str:
+        """The column to act on: `monitor`, or the training figure of the same name."""
+        name = self.monitor if self.monitor in columns else self.monitor.removeprefix("val_")
+        if name not in columns:
+            raise NeurosimError(f"reduce_on_plateau: expected monitor to be one of {', '.join(columns)}, "
+                                f"received {self.monitor!r}")
+        return name
+
     def observe(self, row: dict[str, float]) -> None:
         """See an epoch's figures.
 
         Raises:
             NeurosimError: `monitor` is not among them.
         """
-        name = self.monitor if self.monitor in row else self.monitor.removeprefix("val_")
-        if name not in row:
-            raise NeurosimError(f"reduce_on_plateau: expected monitor to be one of {', '.join(row)}, "
-                                f"received {self.monitor!r}")
+        name = self._watched(row)
         value, rising = row[name], "accuracy" in name
         margin = 0.0 if self._best is None else self.threshold * abs(self._best)
         if self._best is None or (value > self._best + margin if rising else value < self._best - margin):

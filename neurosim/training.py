@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +37,9 @@ class Callback:
     """
 
     reason: str = "callback"
+
+    def check(self, columns: Collection[str]) -> None:
+        """Before anything: raise a NeurosimError if it needs a figure that is not among those that will be recorded."""
 
     def on_start(self, network: Network, history: History) -> None:
         """Before the first step of a run."""
@@ -75,15 +78,17 @@ class EarlyStopping(Callback):
         self.min_delta = check_number("min_delta", min_delta, 0.0, math.inf, open_high=True)
         self.best_epoch = 0
 
+    def check(self, columns: Collection[str]) -> None:
+        if self.monitor not in columns:
+            raise NeurosimError(f"early stopping: expected monitor to be one of {', '.join(columns)}, received "
+                                f"{self.monitor!r}; pass validation_data to have val_loss and val_accuracy")
+
     def on_start(self, network: Network, history: History) -> None:
         self.best_epoch, self._best = 0, math.inf
         self._snapshot: Any = None
 
     def on_epoch(self, network: Network, history: History) -> bool:
         row = history.rows[-1]
-        if self.monitor not in row:
-            raise NeurosimError(f"early stopping: expected monitor to be one of {', '.join(row)}, received "
-                                f"{self.monitor!r}; pass validation_data to have val_loss and val_accuracy")
         value = -row[self.monitor] if "accuracy" in self.monitor else row[self.monitor]
         if value < self._best - (self.min_delta if math.isfinite(self._best) else 0.0):
             self.best_epoch, self._best = len(history), value
@@ -180,9 +185,14 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
         if not isinstance(each, Callback):
             raise NeurosimError(f"callbacks: expected a list of Callback instances, received {each!r}")
     step_callbacks = [each for each in callbacks if type(each).on_step is not Callback.on_step]
+    columns = ["epoch", "loss", "accuracy", *(("train_loss", "train_accuracy") if evaluate_train else ()),
+               *(("val_loss", "val_accuracy") if validation_data is not None else ()), "seconds", "learning_rate"]
+    for each in callbacks:
+        each.check(columns)
     steps = math.ceil(len(rows) / B)
     schedule = network.optimizer.learning_rate
     if isinstance(schedule, Schedule):
+        schedule.check(columns)
         schedule.begin(network.optimizer.t, steps * epochs)
 
     history = History()
@@ -248,7 +258,7 @@ def _epoch(network: Network, rows: Array, targets: Array, B: int, gather: Callab
             if not math.isfinite(loss):
                 return None
             total += loss * len(indices)
-            right += hits(network.output.a, network.targets)
+            right += hits(network.output.a, indices)
             for each in callbacks:
                 each.on_step(network, history)
             taken += 1
