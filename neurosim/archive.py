@@ -115,7 +115,7 @@ def check_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Array], shap
         if name not in shapes:
             raise DataError(f"{path}: holds an array {brief(repr(name))} that its network does not have")
         if array.shape != shapes[name] or array.dtype.newbyteorder("=") != dtype:
-            raise DataError(f"{path}: expected {name} of shape {shapes[name]} and type {dtype}, "
+            raise DataError(f"{path}: expected {name} of shape {brief(shapes[name])} and type {dtype}, "
                             f"received {array.shape} and {array.dtype}")
         if not np.isfinite(array).all():
             raise DataError(f"{path}: expected finite numbers, {name} holds NaN or infinity; did the training diverge?")

@@ -528,6 +528,7 @@ class Network:
             # before anything is made: its size is what the file declares
             check_arrays(path, arrays, _array_shapes(settings), np.dtype(settings["dtype"]))
             network = cls.from_config(settings)
+            check_count("t", scalars["t"], 0)
             for name, value in scalars.items():
                 if name != "schedule":
                     check_number(name, value, 0.0, math.inf, open_high=True)
