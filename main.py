@@ -7,19 +7,23 @@ import os
 import shlex
 import sys
 import textwrap
-from dataclasses import fields
+from contextlib import nullcontext
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
 from neurosim import __version__
-from neurosim.errors import NeurosimError
+from neurosim.errors import DataError, NeurosimError
+from neurosim.files import writable_folder
 from neurosim.registry import did_you_mean, unknown
+from neurosim.threads import one_blas_thread
 
 DESCRIPTION = "neurosim: train a neural network on handwritten digits, and look at every neuron of it."
 EXAMPLES = """\
 examples:
   python main.py scenario                    compare activations, losses, optimizers
   python main.py scenario optimizers --seeds 5
+  python main.py compare --vary hidden="16;64;128,64" --seeds 5
   python main.py train --data mnist          train, and save the network and its figures
   python main.py step                        walk through one neuron
   python main.py inspect runs/latest/net.npz report card of every neuron
@@ -119,12 +123,17 @@ def load_data(arguments: argparse.Namespace, train_size: int | None = None) -> A
         say(train.note)
         print("!" * 79)
     if train_size is not None:
-        if arguments.train_size is not None and train_size > len(train):
-            raise NeurosimError(f"--train-size: expected at most {len(train):,}, all that {train.name} has, "
-                                f"received {train_size:,}")
-        train = train.subset(min(train_size, len(train)), seed=0)
+        train = take(arguments, train, train_size)
     print(f"data: {train.name}, {len(train):,} training and {len(test):,} test images", flush=True)
     return train, test
+
+
+def take(arguments: argparse.Namespace, train: Any, size: int) -> Any:
+    """So many of the training images; all where there are fewer, unless --train-size asks for more than there are."""
+    if arguments.train_size is not None and size > len(train):
+        raise NeurosimError(f"--train-size: expected at most {len(train):,}, all that {train.name} has, "
+                            f"received {size:,}")
+    return train.subset(min(size, len(train)), seed=0)
 
 
 def figure_note(train: Any) -> str:
@@ -132,104 +141,184 @@ def figure_note(train: Any) -> str:
     return "data: built-in digits, NOT MNIST" if train.name == "digits" else f"data: {train.name}"
 
 
-def out_folder(path: str, option: str = "--out") -> Path:
-    """The folder to write to, made now: before the work, not after it.
-
-    Raises:
-        NeurosimError: it cannot be made or written to.
-    """
-    folder = Path(path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise NeurosimError(f"{option}: cannot make the folder {folder}: {error.strerror}") from None
-    if not os.access(folder, os.W_OK):
-        raise NeurosimError(f"{option}: cannot write to the folder {folder}")
-    return folder
-
-
 # -- commands --------------------------------------------------------------------------------------------------------
 
 
-def add_scenario(parser: argparse.ArgumentParser) -> None:
-    """Options of `scenario`."""
-    parser.add_argument("names", nargs="*", metavar="NAME", help="which scenarios [activations losses optimizers]")
-    parser.add_argument("--list", action="store_true", help="list the scenarios with their questions")
+def add_experiment(parser: argparse.ArgumentParser) -> Any:
+    """Options of whatever compares variants over seeds; returns their group, for more of them."""
     add_data_options(parser)
     group = parser.add_argument_group("experiment")
     group.add_argument("--seeds", type=whole(1), default=None, metavar="N", help="seeds a variant [3]")
     group.add_argument("--seed", type=whole(0), default=0, metavar="N", help="the first of them [0]")
     group.add_argument("--train-size", type=whole(10), default=None, metavar="N",
                        help="training images [10000, or all there are]")
-    group.add_argument("--epochs", metavar="N", help="passes over them [the scenario's]")
-    group.add_argument("--batch-size", metavar="N", help="images a step [the scenario's]")
-    group.add_argument("--hidden", metavar="W,W", help="widths of the hidden layers [the scenario's]")
-    group.add_argument("--quick", action="store_true", help="a small version: 1 seed, 2,000 images, 2 epochs")
+    group.add_argument("--fresh", action="store_true", help="begin anew, even if some of the runs are finished already")
     group.add_argument("--out", default="results", metavar="DIR", help="where to write [results]")
+    where = parser.add_argument_group("where to compute (the numbers are the same everywhere)")
+    where.add_argument("--jobs", type=whole(1), metavar="N", help="processes at once [as many as processors]")
+    where.add_argument("--executor", default="processes", metavar="NAME",
+                       help="processes, or dask: a cluster of several computers [processes]")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of the Dask cluster, e.g. tcp://10.0.0.1:8786")
+    return group
 
 
-def scenario(arguments: argparse.Namespace) -> None:
-    """Run scenarios: a question, a fair experiment, tables, figures and findings."""
-    from scenarios import SCENARIOS, run_scenario, write_report
-    from scenarios.report import terminal_table
+def choose_executor(arguments: argparse.Namespace) -> Any:
+    """Where to compute."""
+    from functools import partial
 
-    if arguments.list:
-        for each in SCENARIOS.values():
-            print(textwrap.fill(f"{each.name:<14}{each.question}", 79, subsequent_indent=" " * 14))
-        return
-    for name in arguments.names:
-        if name not in SCENARIOS:
-            raise unknown("scenario", name, SCENARIOS)
-    chosen = [SCENARIOS[name] for name in arguments.names or ("activations", "losses", "optimizers")]
-    overrides = given_settings(arguments)
-    seeds = arguments.seeds or (1 if arguments.quick else 3)
-    if arguments.quick:
-        overrides = {"epochs": 2} | overrides
-    folder = out_folder(arguments.out)
-    train, test = load_data(arguments, arguments.train_size or (2_000 if arguments.quick else chosen[0].train_size))
-    note = figure_note(train)
+    from scenarios.bench.cases import core_count
+    from scenarios.executors import dask, in_process, processes
+
+    if arguments.executor not in ("processes", "dask"):
+        raise unknown("executor", arguments.executor, ("processes", "dask"))
+    if arguments.executor == "dask":
+        if arguments.scheduler is None:
+            raise NeurosimError("--executor dask: expected --scheduler ADDRESS with it, to say where the cluster is")
+        if arguments.jobs is not None:
+            raise NeurosimError("--jobs: expected without --executor dask; the cluster has the workers that it has")
+        return partial(dask, scheduler=arguments.scheduler)
+    if arguments.scheduler is not None:
+        raise NeurosimError("--scheduler: expected --executor dask with it")
+    jobs = arguments.jobs or core_count()
+    return in_process if jobs == 1 else partial(processes, jobs=jobs)
+
+
+def run_and_report(arguments: argparse.Namespace, scenarios: list[tuple[Any, dict[str, Any]]]) -> None:
+    """Run scenarios, each with settings that replace those of its base; write and print what comes out."""
+    from contextlib import closing
+
+    from tqdm import tqdm
+
+    from scenarios.report import terminal_table, write_report
+    from scenarios.runner import Experiment, run_experiments
+
+    quick = getattr(arguments, "quick", False)
+    seeds = arguments.seeds or (1 if quick else 3)
+    executor = choose_executor(arguments)
+    folder = writable_folder(arguments.out)
+    train, test = load_data(arguments)
+    experiments = {
+        each.name: Experiment(
+            each, take(arguments, train, arguments.train_size or (2_000 if quick else each.train_size)), test, seeds,
+            arguments.seed, overrides, figure_note(train), folder / each.name / "runs")
+        for each, overrides in scenarios}
+    run = {"seeds": list(range(arguments.seed, arguments.seed + seeds)),
+           "command": shlex.join(["python", "main.py", *sys.argv[1:]])}
     figures = []
-    for each in chosen:
-        print(f"\n{each.name}")
-        say(each.question)
-        results = run_scenario(each, train, test, seeds=seeds, first_seed=arguments.seed,
-                               overrides=(dict(each.quick) if arguments.quick else {}) | overrides, note=note)
-        run = {"seeds": list(range(arguments.seed, arguments.seed + seeds)),
-               "command": shlex.join(["python", "main.py", *sys.argv[1:]])}
-        figures += write_report(results, train, test, folder / each.name, run)
-        print("\n" + terminal_table(results) + "\n")
-        for finding in results.all_findings():
-            print(textwrap.fill(finding, 79, initial_indent="* ", subsequent_indent="  "))
-        print(f"report: {folder / each.name / 'report.md'}")
+    try:
+        with closing(run_experiments(list(experiments.values()), executor, fresh=arguments.fresh)) as stream:
+            for results in stream:
+                name = results.scenario.name
+                used = experiments[name].train
+                drawn = write_report(results, used, test, folder / name, run)
+                figures += drawn
+                with tqdm.external_write_mode():
+                    print(f"\n{name} ({len(used):,} training images)")
+                    say(results.scenario.question)
+                    print("\n" + terminal_table(results) + "\n")
+                    for finding in results.all_findings():
+                        print(textwrap.fill(finding, 79, initial_indent="* ", subsequent_indent="  "))
+                    print(f"report: {folder / name / 'report.html'}", flush=True)
+    except KeyboardInterrupt:
+        print("\nfinished runs are kept; the same command goes on from there", file=sys.stderr)
+        raise
     print("\nfigures:")
     for path in figures:
         print(f"  {path}")
 
 
+COURSE = ("activations", "losses", "optimizers")
+
+
+def add_scenario(parser: argparse.ArgumentParser) -> None:
+    """Options of `scenario`."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which scenarios [{' '.join(COURSE)}]")
+    parser.add_argument("--all", action="store_true", help="all of them")
+    parser.add_argument("--list", action="store_true", help="list the scenarios with their questions")
+    group = add_experiment(parser)
+    group.add_argument("--epochs", metavar="N", help="passes over them [the scenario's]")
+    group.add_argument("--batch-size", metavar="N", help="images a step [the scenario's]")
+    group.add_argument("--hidden", metavar="W,W", help="widths of the hidden layers [the scenario's]")
+    group.add_argument("--quick", action="store_true", help="a small version: 1 seed, 2,000 images, 2 epochs")
+
+
+def scenario(arguments: argparse.Namespace) -> None:
+    """Run scenarios: a question, a fair experiment, tables, figures and findings."""
+    from scenarios import SCENARIOS
+
+    if arguments.list:
+        width = max(map(len, SCENARIOS)) + 2
+        for each in SCENARIOS.values():
+            print(textwrap.fill(f"{each.name:<{width}}{each.question}", 79, subsequent_indent=" " * width))
+        return
+    for name in arguments.names:
+        if name not in SCENARIOS:
+            raise unknown("scenario", name, SCENARIOS)
+    if arguments.all and arguments.names:
+        raise NeurosimError(f"--all: expected without names, received {' '.join(arguments.names)}")
+    names = SCENARIOS if arguments.all else dict.fromkeys(arguments.names or COURSE)
+    given = given_settings(arguments)
+    run_and_report(arguments, [
+        (SCENARIOS[name], {"epochs": 2, **SCENARIOS[name].quick, **given} if arguments.quick else given)
+        for name in names])
+
+
+def add_compare(parser: argparse.ArgumentParser) -> None:
+    """Options of `compare`."""
+    parser.add_argument("--vary", action="append", default=[], metavar="NAME=A,B",
+                        help="a setting and the values to compare, e.g. optimizer=sgd,adam; where values hold commas, "
+                        "semicolons stand between them: \"hidden=128,64;32\". Any option below, or train_size. Several "
+                        "--vary: every combination")
+    parser.add_argument("--baseline", metavar="NAME", help="the variant that the others are compared with, e.g. "
+                        "\"optimizer sgd\" [the first]")
+    add_experiment(parser)
+    add_settings(parser)
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Compare any settings of your own: every combination, over several seeds."""
+    from neurosim.settings import Settings
+    from scenarios.comparison import comparison
+
+    given = given_settings(arguments)
+    both = [name for name in given if any(text.partition("=")[0].strip().replace("-", "_") == name
+                                          for text in arguments.vary)]
+    if both:
+        raise NeurosimError(f"--vary {both[0]}: expected without --{both[0].replace('_', '-')}, received both")
+    run_and_report(arguments, [(comparison(arguments.vary, Settings(**given), arguments.baseline), {})])
+
+
 def add_plot(parser: argparse.ArgumentParser) -> None:
     """Options of `plot`."""
-    parser.add_argument("folder", metavar="DIR", help="what `scenario` wrote, e.g. results/activations")
+    parser.add_argument("folder", metavar="DIR", help="what `scenario` or `compare` wrote, e.g. results/activations")
 
 
 def plot(arguments: argparse.Namespace) -> None:
-    """Draw the figures of an earlier scenario again from its tables, without training."""
+    """Draw an earlier comparison again, and write its reports, without training."""
     from scenarios import SCENARIOS, redraw
 
     for path in redraw(SCENARIOS, Path(arguments.folder)):
         print(path)
+    for name in ("report.md", "report.html"):
+        print(Path(arguments.folder) / name)
 
 
 TRAIN_DEFAULTS: dict[str, Any] = {"schedule": "one_cycle"}
+RUN_DEFAULTS: dict[str, Any] = {"data": "auto", "train_size": None, "seed": 0, "out": "runs/latest"}
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
     """Options of `train`."""
     add_data_options(parser)
     add_settings(parser, **TRAIN_DEFAULTS)
+    parser.set_defaults(data=None)  # filled in later: what is given must not contradict a run that goes on
     group = parser.add_argument_group("run")
     group.add_argument("--train-size", type=whole(10), metavar="N", help="training images [all]")
-    group.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of everything random [0]")
-    group.add_argument("--out", default="runs/latest", metavar="DIR", help="where to write [runs/latest]")
+    group.add_argument("--seed", type=whole(0), metavar="N", help="of everything random [0]")
+    group.add_argument("--out", metavar="DIR", help="where to write [runs/latest]")
+    group.add_argument("--checkpoint-every", type=whole(1), metavar="N",
+                       help="keep a checkpoint in --out every N steps, to go on from after an interruption")
+    group.add_argument("--resume", metavar="DIR", help="go on with the run in this folder, from its last checkpoint")
     group.add_argument("--quiet", action="store_true", help="no progress")
     group.add_argument("--profile", action="store_true", help="say where the time of a step goes, and stop")
 
@@ -240,14 +329,22 @@ def train(arguments: argparse.Namespace) -> None:
 
     import viz
     from neurosim import metrics
+    from neurosim.checkpoint import Checkpoint
     from neurosim.layers import Dense
     from neurosim.settings import Settings
     from scenarios.report import write_csv
 
-    settings = Settings(**TRAIN_DEFAULTS | given_settings(arguments))
-    if arguments.profile and settings.augment:
-        raise NeurosimError("--profile times the step itself: expected it without --augment")
-    folder = out_folder(arguments.out)
+    if arguments.resume:
+        settings = take_up(arguments)
+    else:
+        settings = Settings(**TRAIN_DEFAULTS | given_settings(arguments))
+        for name, default in RUN_DEFAULTS.items():
+            if getattr(arguments, name) is None:
+                setattr(arguments, name, default)
+    if arguments.profile and (settings.augment or arguments.resume):
+        raise NeurosimError("--profile times the step itself: expected it without "
+                            f"{'--resume' if arguments.resume else '--augment'}")
+    folder = writable_folder(arguments.out)
     train, test = load_data(arguments, arguments.train_size)
     validation = test
     # what decides must not be the test images; the schedule may carry settings, or stand inside a warm_up
@@ -264,9 +361,16 @@ def train(arguments: argparse.Namespace) -> None:
         _, text = profile_step(network, train.images, train.labels, settings.batch_size)
         print("\n" + text)
         return
+    callbacks = settings.callbacks()
+    if arguments.checkpoint_every:
+        about = {"settings": asdict(settings), "run": {name: getattr(arguments, name) for name in RUN_DEFAULTS},
+                 "checkpoint_every": arguments.checkpoint_every}
+        callbacks.append(Checkpoint(folder, arguments.checkpoint_every, bool(arguments.resume), about))
     history = network.fit(train.images, train.labels, settings.epochs, settings.batch_size,
                           validation_data=(validation.images, validation.labels), verbose=not arguments.quiet,
-                          callbacks=settings.callbacks(), augment=settings.augment)
+                          callbacks=callbacks, augment=settings.augment)
+    if arguments.quiet and arguments.resume and history.message:
+        say(history.message)
 
     note = figure_note(train)
     network.save(folder / "net.npz")
@@ -295,9 +399,42 @@ def train(arguments: argparse.Namespace) -> None:
     for path in (folder / "net.npz", folder / "history.csv", *paths):
         print(f"  {path}")
     if history.stopped == "interrupted":
+        if arguments.checkpoint_every:
+            print(f"to go on: {shlex.join(['python', 'main.py', 'train', '--resume', str(folder)])}")
         sys.exit(130)
     if history.stopped == "diverged":
         fail(history.message)
+
+
+def take_up(arguments: argparse.Namespace) -> Any:
+    """Fill in the options of the run that `--resume` names, from its checkpoint; returns its settings.
+
+    Raises:
+        NeurosimError: another option contradicts them.
+        DataError: there is no checkpoint, or none that `train` wrote.
+    """
+    from neurosim.checkpoint import read_checkpoint
+    from neurosim.settings import Settings
+
+    _, state = read_checkpoint(arguments.resume)
+    try:
+        settings = Settings(**state["about"]["settings"])
+        options = {name: state["about"]["run"][name] for name in RUN_DEFAULTS} | {"out": arguments.resume}
+        every = whole(1)(str(state["about"]["checkpoint_every"]))
+    except (KeyError, TypeError, argparse.ArgumentTypeError):
+        raise DataError(f"--resume: the run in {arguments.resume} was not made by train; go on with "
+                        "ns.Checkpoint(…, resume=True) in the program that made it") from None
+    given = {name: getattr(arguments, name) for name in options} | given_settings(arguments)
+    for name, value in given.items():
+        its_own = options[name] if name in options else getattr(settings, name)
+        same = Path(value).absolute() == Path(its_own).absolute() if name == "out" and value else value == its_own
+        if not same and (value is not None or name not in options):
+            raise NeurosimError(f"--{name.replace('_', '-')}: the run in {arguments.resume} has {its_own}, received "
+                                f"{value}; expected --resume without it")
+        if name in options:
+            setattr(arguments, name, its_own)
+    arguments.checkpoint_every = arguments.checkpoint_every or every
+    return settings
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -330,7 +467,7 @@ def data(arguments: argparse.Namespace) -> None:
     if arguments.preview:
         import viz
 
-        folder = out_folder(arguments.out)
+        folder = writable_folder(arguments.out)
         sheet = viz.contact_sheet(train.images, train.labels, class_names=train.class_names)
         print(f"contact sheet: {viz.save(sheet, folder / f'{train.name}.png', figure_note(train))}")
 
@@ -398,7 +535,7 @@ def step(arguments: argparse.Namespace) -> None:
 
     if arguments.animate and not arguments.plot:
         raise NeurosimError("--animate: expected --plot DIR with it, to say where the GIF goes")
-    folder = out_folder(arguments.plot, "--plot") if arguments.plot else None
+    folder = writable_folder(arguments.plot, "--plot") if arguments.plot else None
     with redirect_stdout(sys.stderr if arguments.json else sys.stdout):
         network, train, test, settings = get_model(arguments)
     stepper = Stepper(network, train.images, train.labels, samples=(test.images, test.labels),
@@ -483,7 +620,7 @@ def inspect(arguments: argparse.Namespace) -> None:
     neuron = network.neuron(arguments.layer, arguments.neuron) if arguments.neuron is not None else None
     if arguments.layer is not None:
         network[arguments.layer]
-    folder = out_folder(arguments.out)
+    folder = writable_folder(arguments.out)
     train, test = load_data(arguments)
     card = network.report(test)
     path = write_csv(card, folder / "neurons.csv")
@@ -565,6 +702,7 @@ def bench(arguments: argparse.Namespace) -> None:
 
 COMMANDS = {
     "scenario": (add_scenario, scenario, "python main.py scenario activations --seeds 5"),
+    "compare": (add_compare, compare, "python main.py compare --vary optimizer=sgd,adam --vary learning_rate=0.1,0.01"),
     "train": (add_train, train, "python main.py train --data mnist --hidden 128,64 --epochs 5 --out runs/first"),
     "data": (add_data, data, "python main.py data --data mnist --preview"),
     "step": (add_step, step, "python main.py step --layer 1 --neuron 5 --sample 0"),
@@ -575,13 +713,18 @@ COMMANDS = {
 }
 
 
+def command_of(argv: list[str]) -> str | None:
+    """The command that a command line names, if it names one."""
+    return next((word for word in argv if not word.startswith("-")), None)
+
+
 def parse(argv: list[str]) -> argparse.Namespace:
     """Read a command line; the options of a command are only made when it is that one's turn.
 
     Raises:
         NeurosimError: an unknown command or option.
     """
-    command = next((word for word in argv if not word.startswith("-")), None)
+    command = command_of(argv)
     if command is not None and command not in COMMANDS:
         raise unknown("command", command, COMMANDS)
     formatter = argparse.RawDescriptionHelpFormatter
@@ -605,9 +748,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     """Run a command line."""
+    argv = (sys.argv[1:] if argv is None else argv) or ["--help"]
     try:
-        arguments = parse((sys.argv[1:] if argv is None else argv) or ["--help"])
-        COMMANDS[arguments.command][1](arguments)
+        # what compares runs must get the same numbers however many run at once; nothing has imported NumPy so far
+        with one_blas_thread() if command_of(argv) in ("scenario", "compare") else nullcontext():
+            arguments = parse(argv)
+            COMMANDS[arguments.command][1](arguments)
     except NeurosimError as error:
         fail(str(error))
     except KeyboardInterrupt:

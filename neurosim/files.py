@@ -46,6 +46,26 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             os.unlink(temporary)
 
 
+def writable_folder(path: str | os.PathLike[str], option: str = "--out") -> Path:
+    """The folder to write to, made now: before the work, not after it.
+
+    Args:
+        path: where it is, or is to be.
+        option: what a message calls it.
+
+    Raises:
+        NeurosimError: it cannot be made or written to.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NeurosimError(f"{option}: cannot make the folder {folder}: {error.strerror}") from None
+    if not os.access(folder, os.W_OK):
+        raise NeurosimError(f"{option}: cannot write to the folder {folder}")
+    return folder
+
+
 def _umask() -> int:
     """The permissions that new files are not given (a temporary file is made private, the result should not be)."""
     mask = os.umask(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from neurosim.errors import DataError
 from neurosim.files import write_text
 from neurosim.settings import Settings
 
-from .base import METRIC, Picture, Results, Scenario, write_csv as write_csv
-from .runner import SEARCH_EPOCHS
+from .base import METRIC, Picture, Results, Scenario, Variant, write_csv as write_csv
+from .document import Block, Bullets, Heading, Image, Paragraph, Table, to_html, to_markdown
+from .runner import SEARCH_EPOCHS, decides
 
 
 def common_pictures(results: Results) -> Iterator[Picture]:
@@ -45,86 +46,152 @@ def draw(results: Results, folder: Path) -> list[tuple[Picture, Path]]:
 
 
 def write_report(results: Results, train: Dataset, test: Dataset, folder: Path, run: dict[str, Any]) -> list[Path]:
-    """Write everything a run leaves behind.
+    """Write everything a run leaves behind: tables, figures, run.json, and the report in two forms.
 
     Args:
         results: what came out.
         train: what it was trained on.
         test: what it was measured on.
         folder: where to write; made if need be.
-        run: what else to record, e.g. seeds and the command.
+        run: what else to record: seeds (a list) and command (as it was typed).
 
     Returns:
         The paths of the figures.
     """
-    scenario, settings = results.scenario, results.settings
+    scenario = results.scenario
     results.write(folder)
     record = {
-        "scenario": scenario.name, "question": scenario.question, "baseline": scenario.baseline, **run,
-        "settings": {name: asdict(each) for name, each in settings.items()},
+        "scenario": scenario.name, "question": scenario.question, "what_to_watch": scenario.what_to_watch,
+        "baseline": scenario.baseline, "seeds": None, "command": None, **run,
+        "train_sizes": {each.name: each.train_size for each in scenario.variants},
+        "settings": {name: asdict(each) for name, each in results.settings.items()},
         "data": {part.split: {"name": part.name, "images": len(part), "source": part.source, "sha256": part.sha256}
                  for part in (train, test)},
-        "note": results.note,
+        "note": results.note, "tables": list(results.tables),
         "versions": {"neurosim": neurosim.__version__, "python": platform.python_version(), "numpy": np.__version__,
                      "pandas": pd.__version__, "matplotlib": matplotlib.__version__},
     }
     write_text(folder / "run.json", json.dumps(record, indent=1) + "\n")
-    figures = draw(results, folder)
-    write_text(folder / "report.md", markdown(results, settings, train, test, figures, run))
-    return [path for _, path in figures]
+    return _write_documents(results, record, folder)
 
 
 def redraw(scenarios: dict[str, Scenario], folder: Path) -> list[Path]:
-    """Draw the figures of an earlier run again, from its tables.
+    """Draw the figures of an earlier run and write its reports again, from its files alone.
+
+    A scenario that is not in `scenarios`, such as a comparison of a user's own, gets the figures and findings that
+    all scenarios have.
 
     Raises:
         DataError: `folder` holds no results.
     """
     try:
         record = json.loads((folder / "run.json").read_text())
-        scenario, note = scenarios[record["scenario"]], record["note"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise DataError(f"{folder}: expected the results of a scenario there, found no run.json that names one; "
+        settings = {name: Settings(**each) for name, each in record["settings"].items()}
+        sizes = record["train_sizes"]
+        told = {"question": record["question"], "what_to_watch": record["what_to_watch"],
+                "variants": tuple(Variant(name, {}, sizes[name]) for name in settings), "baseline": record["baseline"]}
+        name = record["scenario"]
+        scenario = replace(scenarios[name], **told) if name in scenarios else Scenario(name, **told)
+        results = Results.read(scenario, folder, record["note"], settings)
+        # what an earlier run with other recorders left there does not belong to these results
+        results.tables = {each: results.tables[each] for each in record["tables"] if each in results.tables}
+    except (OSError, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError):
+        raise DataError(f"{folder}: expected the results of a scenario there, found no run.json that describes one; "
                         "make them with: python main.py scenario") from None
-    settings = {name: Settings(**each) for name, each in record["settings"].items()}
-    return [path for _, path in draw(Results.read(scenario, folder, note, settings), folder)]
+    return _write_documents(results, record, folder)
 
 
-def markdown(results: Results, settings: dict[str, Settings], train: Dataset, test: Dataset,
-             figures: list[tuple[Picture, Path]], run: dict[str, Any]) -> str:
-    """The report as Markdown."""
-    scenario, base = results.scenario, settings[results.scenario.baseline]
-    lines = [f"# {scenario.name}", "", f"**{scenario.question}**", "", scenario.what_to_watch, ""]
+def _write_documents(results: Results, record: dict[str, Any], folder: Path) -> list[Path]:
+    """Draw the figures and write report.md and report.html; returns the paths of the figures."""
+    figures = draw(results, folder)
+    blocks = list(document(results, record, figures))
+    write_text(folder / "report.md", to_markdown(blocks, folder))
+    write_text(folder / "report.html", to_html(blocks))
+    return [path for _, path in figures]
+
+
+def document(results: Results, record: dict[str, Any], figures: list[tuple[Picture, Path]]) -> Iterator[Block]:
+    """The report.
+
+    Args:
+        results: what came out.
+        record: what run.json says.
+        figures: what was drawn, and where it is.
+    """
+    scenario = results.scenario
+    yield Heading(1, scenario.name)
+    yield Paragraph(scenario.question, "lead")
+    yield Paragraph(scenario.what_to_watch)
     if results.note:
-        lines += [f"> **{results.note}**", ""]
-    lines += ["## Findings", "", *[f"- {finding}" for finding in results.all_findings()], ""]
-    lines += ["## Figures", ""]
-    for picture, _ in figures:
-        lines += [f"![{picture.name}](figures/{picture.name}.png)", "", picture.reading, ""]
-    lines += ["## Numbers", "",
-              "| variant | test accuracy | test loss | difference from "
-              f"{scenario.baseline}, 95 % interval | verdict | seconds |", "|-|-|-|-|-|-|"]
-    for row in results.summary().itertuples():
-        lines.append(f"| {row.variant} | {accuracy_text(row)} | {number(row.test_loss_mean)} | "
-                     f"{difference_text(row)} | {row.verdict} | {number(row.seconds_mean)} |")
-    lines += [
-        "", "## How it was done", "",
-        f"- Trained on {len(train):,} images of {train.name} ({train.source}), measured on {len(test):,} test images "
-        "after each epoch. Nothing was chosen by the test images.",
-        f"- Seeds {run.get('seeds')}: for one seed all variants start from the same weights, where shapes allow, and "
-        "see the same batches in the same order. Differences are paired by seed; the interval is Student's t.",
-        f"- The settings of {scenario.baseline}: " + ", ".join(
-            f"{name} {value}" for name, value in asdict(base).items() if value is not None) + ".",
-    ]
+        yield Paragraph(results.note, "note")
+    yield Heading(2, "Findings")
+    yield Bullets(results.all_findings())
+    yield Heading(2, "Figures")
+    for picture, path in figures:
+        yield Image(path, f"Chart: {picture.name.replace('_', ' ')} of the scenario {scenario.name}", picture.reading)
+    yield Heading(2, "Numbers")
+    yield Table(("variant", "test accuracy", "test loss", f"difference from {scenario.baseline}, 95 % interval",
+                 "verdict", "seconds"),
+                [(row.variant, accuracy_text(row), number(row.test_loss_mean), difference_text(row), row.verdict,
+                  number(row.seconds_mean)) for row in results.summary().itertuples()])
+    yield Heading(2, "How it was done")
+    yield Bullets(list(_how(results, record)))
+    yield from _settings_tables(results)
+    yield Paragraph("All settings: `run.json`. All numbers: `results.csv`"
+                    + "".join(f", `{name}.csv`" for name in results.tables) + ".")
+
+
+def _how(results: Results, record: dict[str, Any]) -> Iterator[str]:
+    """The protocol, sentence by sentence."""
+    train, test = record["data"]["train"], record["data"]["test"]
+    yield (f"Trained on {train['images']:,} images of {train['name']} ({train['source']}), measured on "
+           f"{test['images']:,} test images after each epoch. Nothing was chosen by the test images.")
+    sizes = {name: size for name, size in record["train_sizes"].items() if size is not None}
+    if sizes:
+        yield ("Some variants trained on fewer of these images: "
+               + ", ".join(f"{name} on {min(size, train['images']):,}" for name, size in sizes.items()) + ".")
+    if any(decides(each) for each in results.settings.values()):
+        yield ("A sixth of the training images was held out for early stopping and the learning-rate schedule to "
+               "watch, in all variants alike; accuracies are those at the epoch whose weights were kept.")
+    if record["seeds"]:
+        yield (f"Seeds {', '.join(map(str, record['seeds']))}: for one seed all variants start from the same weights, "
+               "where shapes allow, and see the same batches in the same order. Differences are paired by seed; the "
+               "interval is Student's t.")
     rates = results.table("rates")
     if len(rates):
-        lines.append("- Learning rates, each the best of "
-                     f"{rates.groupby('variant').size().max()} on a sixth of the training images that was held "
-                     f"out, after {SEARCH_EPOCHS} epochs: " + ", ".join(
-                         f"{name} {each.learning_rate:g}" for name, each in settings.items()
-                         if each.learning_rate is not None) + ".")
-    lines += [f"- Made by `{run.get('command')}`. All settings: `run.json`; all numbers: `results.csv`.", ""]
-    return "\n".join(lines)
+        tried = rates.groupby("variant").size().max()
+        yield (f"Learning rates, each the best of {tried} on a sixth of the training images that was held out, after "
+               f"{SEARCH_EPOCHS} epochs: "
+               + ", ".join(f"{name} {each.learning_rate:g}" for name, each in results.settings.items()) + ".")
+    yield "Every run computed with one thread; its times, but no other numbers, depend on how many ran at once."
+    if record["command"]:
+        yield f"Made by `{record['command']}`."
+
+
+def _settings_tables(results: Results) -> Iterator[Block]:
+    """The settings that all variants share, and those in which they differ."""
+    all_settings = {name: asdict(results.settings[name]) for name in results.names if name in results.settings}
+    if not all_settings:
+        return
+    values = {each.name: [settings[each.name] for settings in all_settings.values()] for each in fields(Settings)}
+    differ = [name for name, each in values.items() if any(value != each[0] for value in each)]
+    yield Heading(2, "Settings")
+    if differ:
+        yield Paragraph("In these the variants differ:")
+        yield Table(("variant", *differ), [(name, *(setting_text(settings[each]) for each in differ))
+                                           for name, settings in all_settings.items()])
+    yield Paragraph("These they share:")
+    yield Table(("setting", "value", "meaning"),
+                [(each.name, setting_text(values[each.name][0]), each.metadata["help"].split(" [")[0])
+                 for each in fields(Settings) if each.name not in differ])
+
+
+def setting_text(value: Any) -> str:
+    """A setting's value in a table."""
+    if isinstance(value, tuple | list):
+        return ",".join(map(str, value)) or "none"
+    return {None: "-", True: "yes", False: "no"}[value] if value is None or isinstance(value, bool) else (
+        f"{value:g}" if isinstance(value, float) else str(value))
 
 
 def number(value: float) -> str:

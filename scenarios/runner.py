@@ -12,9 +12,13 @@ from __future__ import annotations
 import heapq
 import json
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +30,14 @@ from neurosim.data import Dataset
 from neurosim.history import History
 from neurosim.network import Network
 from neurosim.optimizers import OPTIMIZERS
+from neurosim.registry import check_count
 from neurosim.settings import Settings
 from neurosim.training import Callback, EarlyStopping
 
 from .base import Results, Run, Scenario, Variant
-from .executors import in_process
+from .executors import Executor, in_process, processes
 from .recorders import Recorder
+from .store import Store
 
 SEARCH_SEED = 1_000_003  # of the learning-rate search; far from any seed that the comparison uses
 SEARCH_EPOCHS = 2
@@ -126,7 +132,8 @@ def train_run(run: Run, train: Dataset, deciding: Dataset, test: Dataset,
     history = network.fit(
         train.images, train.labels, run.settings.epochs, run.settings.batch_size, verbose=False,
         validation_data=(deciding.images, deciding.labels),
-        callbacks=[*own, *recorders, *([_TestFigures(test)] if deciding is not test else [])])
+        callbacks=[*own, *recorders, *([_TestFigures(test)] if deciding is not test else [])],
+        augment=run.settings.augment)
     if history.stopped == "interrupted":
         raise KeyboardInterrupt
     rename = "test_" if deciding is test else "val_"
@@ -271,50 +278,78 @@ def decides(settings: Settings) -> bool:
 # -- all together ----------------------------------------------------------------------------------------------------
 
 
-def run_experiments(experiments: Sequence[Experiment], *, progress: bool = True) -> Iterator[Results]:
+def run_experiments(experiments: Sequence[Experiment], executor: Executor = in_process, *, fresh: bool = False,
+                    progress: bool = True) -> Iterator[Results]:
     """Run several scenarios, under one progress bar.
+
+    Args:
+        experiments: what to run.
+        executor: where; see `scenarios.executors`. The numbers are the same everywhere.
+        fresh: whether to begin from the start, even if an experiment's folder holds finished tasks.
+        progress: whether to show a bar.
 
     Yields:
         The results of each, as soon as it is done.
 
     Raises:
         NeurosimError: settings that do not fit together.
-        KeyboardInterrupt: Ctrl-C.
+        KeyboardInterrupt: Ctrl-C; finished tasks are kept.
     """
     plans = [Plan(each) for each in experiments]
+    stores = [Store(each.folder, fresh) for each in experiments]
     data = {plan.data: (plan.experiment.train, plan.experiment.test) for plan in plans}
-    ready: list[tuple[Any, int, Task]] = []
-
-    def add(number: int, tasks: list[Task]) -> None:
-        for task in tasks:
-            heapq.heappush(ready, ((number, *plans[number].order(task), task.run.settings.learning_rate or 0.0),
-                                   number, task))
-
-    for number, plan in enumerate(plans):
-        add(number, plan.first_tasks())
+    ready: list[tuple[Any, int, int, Task]] = []
     running: dict[Future[str], tuple[int, Task]] = {}
-    with tqdm(total=sum(plan.total for plan in plans), desc="runs", ncols=79, disable=not progress) as bar, \
-            in_process(perform, data) as pool:
+    tickets = count()
+
+    def add(number: int, tasks: list[Task]) -> int:
+        """Take over what was finished before, and queue the rest; returns how many were taken over."""
+        taken = 0
+        for task in tasks:
+            kept = stores[number].read(task)
+            if kept is None:
+                heapq.heappush(ready, ((number, *plans[number].order(task)), next(tickets), number, task))
+            else:
+                bar.update()
+                taken += 1 + add(number, plans[number].finish(task, kept))
+        return taken
+
+    total = sum(plan.total for plan in plans)
+    with tqdm(total=total, desc="scenarios", unit=" runs", ncols=79, disable=not progress) as bar, \
+            executor(perform, data) as pool:
+        for number, plan in enumerate(plans):
+            taken = add(number, plan.first_tasks())
+            if taken and progress:
+                bar.write(f"{plan.scenario.name}: {taken} of {plan.total} runs were finished before and are taken over",
+                          file=sys.stderr)
+            if plan.is_done:
+                yield plan.results()
         while ready or running:
             while ready and len(running) < pool.slots:
-                _, number, task = heapq.heappop(ready)
+                *_, number, task = heapq.heappop(ready)
                 running[pool.submit(task)] = number, task
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 number, task = running.pop(future)
-                add(number, plans[number].finish(task, future.result()))
+                result = future.result()
+                stores[number].write(task, result)
                 bar.update()
+                add(number, plans[number].finish(task, result))
                 if plans[number].is_done:
                     yield plans[number].results()
 
 
-def run_scenario(scenario: Scenario, train: Dataset, test: Dataset, *, progress: bool = True,
-                 **experiment: Any) -> Results:
+def run_scenario(scenario: Scenario, train: Dataset, test: Dataset, *, jobs: int = 1, fresh: bool = False,
+                 progress: bool = True, **experiment: Any) -> Results:
     """Run every variant of a scenario with every seed.
 
     Args:
         scenario: what to run.
         train: the training images, as many as are to be used.
         test: what every variant is measured on after each epoch.
+        jobs: over how many processes to spread the runs; 1: in this one. With several, a script of your own has to
+            stand under ``if __name__ == "__main__":``. The numbers do not depend on it where this process, too, runs
+            with OPENBLAS_NUM_THREADS=1.
+        fresh: whether to begin from the start, even if the folder holds finished runs.
         progress: whether to show a bar.
         experiment: seeds, first_seed, overrides, note, folder; see `Experiment`.
 
@@ -322,4 +357,8 @@ def run_scenario(scenario: Scenario, train: Dataset, test: Dataset, *, progress:
         NeurosimError: settings that do not fit together.
         KeyboardInterrupt: Ctrl-C.
     """
-    return next(run_experiments([Experiment(scenario, train, test, **experiment)], progress=progress))
+    check_count("jobs", jobs)
+    executor = in_process if jobs == 1 else partial(processes, jobs=jobs)
+    with closing(run_experiments([Experiment(scenario, train, test, **experiment)], executor, fresh=fresh,
+                                 progress=progress)) as results:
+        return next(results)

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from neurosim.errors import NeurosimError
-from neurosim.files import write_text
+from neurosim.files import writable_folder, write_text
 
 from .cases import Case, choose_cases, choose_peers, core_count, machine
 
@@ -53,11 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
     rounds = check_count("--rounds", arguments.rounds)
     cases, peers = choose_cases(arguments.cases), choose_peers(arguments.peers)
     mode = next((name for name in MODES if getattr(arguments, name)), "bench")
-    folder = Path(arguments.out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise NeurosimError(f"--out: cannot make the folder {folder}: {error.strerror}") from None
+    folder = writable_folder(arguments.out)
     train, _ = data.load(arguments.data, offline=arguments.offline)
     if train.images[0].size != 784 or len(train.class_names) != 10:
         raise NeurosimError(f"--data: expected 28 x 28 images of 10 classes, as MNIST has, received {train.describe()}")

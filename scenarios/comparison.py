@@ -1,0 +1,80 @@
+"""A user's own comparison: any settings, every combination of their values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from itertools import product
+from typing import Any
+
+from neurosim.errors import NeurosimError
+from neurosim.registry import check_count, unknown
+from neurosim.settings import Settings
+
+from .base import Scenario, Variant, listing
+
+OPTION = "--vary"
+SIZE = "train_size"  # may be varied as well, though it is no setting of the network
+
+
+def comparison(varied: Sequence[str], base: Settings, baseline: str | None = None) -> Scenario:
+    """The scenario that compares all combinations of the values given.
+
+    Args:
+        varied: "name=value,value"; where values hold commas, semicolons separate them: "hidden=128,64;32".
+        base: the settings that all variants share.
+        baseline: the name of the variant that the others are compared with; None: the first.
+
+    Raises:
+        NeurosimError: an unknown setting, a wrong value, one that is given twice, or fewer than two variants.
+
+    Example:
+        >>> comparison(["optimizer=sgd,adam", "learning_rate=0.1,0.01"], Settings()).baseline
+        'optimizer sgd, learning_rate 0.1'
+    """
+    choices = dict(_choices(text) for text in varied)
+    if len(choices) < len(varied):
+        raise NeurosimError(f"{OPTION}: expected each setting once, received {' and '.join(varied)}")
+    variants = tuple(_variant(dict(zip(choices, combination, strict=True)))
+                     for combination in product(*choices.values()))
+    if len(variants) < 2:
+        raise NeurosimError(f"{OPTION}: expected at least two values to compare, such as optimizer=sgd,adam; received "
+                            f"{' and '.join(varied) or 'none'}")
+    for each in variants:
+        base.change(**each.settings)  # a combination that does not go together is found before anything runs
+    names = [each.name for each in variants]
+    if baseline is not None and baseline not in names:
+        raise unknown("baseline", baseline, names)
+    what = listing(list(choices))
+    return Scenario(
+        name="compare",
+        question=f"What does the choice of {what} change?",
+        what_to_watch=f"{len(variants)} variants that differ in {what} alone: every combination of the values given. "
+                      "Compare the dots of single seeds before you believe an order of the means.",
+        variants=variants, baseline=baseline or names[0], base=base)
+
+
+def _choices(text: str) -> tuple[str, list[tuple[str, Any]]]:
+    """A setting, and its values: as they were written, and as they were read."""
+    name, equals, values = (part.strip() for part in text.partition("="))
+    name = name.replace("-", "_")
+    readers = {each.name: each.metadata["read"] for each in fields(Settings)}
+    readers[SIZE] = lambda label, value: check_count(label, int(value) if value.isdigit() else value)
+    if not equals:
+        raise NeurosimError(f"{OPTION}: expected a setting and its values, such as optimizer=sgd,adam; "
+                            f"received {text!r}")
+    if name not in readers:
+        raise unknown("setting", name, readers)
+    written = [each.strip() for each in values.split(";" if ";" in values else ",") if each.strip()]
+    read = [readers[name](f"{OPTION} {name}", each) for each in written]
+    for k, value in enumerate(read):
+        if value in read[:k]:
+            raise NeurosimError(f"{OPTION} {name}: expected different values, received {written[k]} twice")
+    return name, list(zip(written, read, strict=True))
+
+
+def _variant(chosen: dict[str, tuple[str, Any]]) -> Variant:
+    """One combination: setting -> (as written, as read)."""
+    name = ", ".join(f"{setting} {written}" for setting, (written, _) in chosen.items())
+    values = {setting: value for setting, (_, value) in chosen.items()}
+    return Variant(name, {key: value for key, value in values.items() if key != SIZE}, values.get(SIZE))

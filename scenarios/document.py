@@ -1,0 +1,126 @@
+"""A document once, in two forms: Markdown, and a web page that is a single file.
+
+A document is a list of blocks.  In their text, `backticks` set code; everything else stands for itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+STYLE = """\
+:root { color-scheme: light dark; --text: #1d2126; --soft: #59636e; --rule: #c9d1d9; --back: #ffffff; --band: #f3f5f7;
+  --mark: #b35900; }
+@media (prefers-color-scheme: dark) { :root { --text: #e6e9ec; --soft: #a3adb8; --rule: #454d57; --back: #15181c;
+  --band: #20252b; --mark: #ffb454; } }
+body { max-width: 52rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; color: var(--text);
+  background: var(--back); }
+h1, h2 { line-height: 1.2; } h2 { margin-top: 2.2rem; border-bottom: 1px solid var(--rule); padding-bottom: .2rem; }
+.lead { font-size: 1.2rem; font-weight: 600; }
+.note { border-left: .3rem solid var(--mark); padding: .3rem .8rem; background: var(--band); font-weight: 600; }
+figure { margin: 1.5rem 0; break-inside: avoid; } figcaption { color: var(--soft); }
+img { max-width: 100%; height: auto; background: #fff; border-radius: .3rem; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .25rem .7rem .25rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
+code { font-size: .9em; background: var(--band); padding: .1em .25em; border-radius: .2em; overflow-wrap: anywhere; }
+@media print { body { max-width: none; margin: 0; font-size: 10pt; } h2 { break-after: avoid; }
+  .wide { overflow: visible; } tr { break-inside: avoid; } }
+"""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading of level 1 (the title) or 2."""
+
+    level: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A paragraph; `kind` is "" (plain), "lead" (the question) or "note" (what must not be overlooked)."""
+
+    text: str
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list."""
+
+    items: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; the first cell of each row names it."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Image:
+    """A PNG beside the document, what it shows in a few words, and how to read it."""
+
+    path: Path
+    alt: str
+    caption: str
+
+
+Block = Heading | Paragraph | Bullets | Table | Image
+
+
+def to_markdown(blocks: Iterable[Block], folder: Path) -> str:
+    """The document as Markdown for `folder`, with links to its images."""
+    return "\n\n".join(_markdown(block, folder) for block in blocks) + "\n"
+
+
+def _markdown(block: Block, folder: Path) -> str:
+    if isinstance(block, Heading):
+        return f"{'#' * block.level} {block.text}"
+    if isinstance(block, Paragraph):
+        return {"": "{}", "lead": "**{}**", "note": "> **{}**"}[block.kind].format(block.text)
+    if isinstance(block, Bullets):
+        return "\n".join(f"- {item}" for item in block.items)
+    if isinstance(block, Image):
+        return f"![{block.alt}]({block.path.relative_to(folder).as_posix()})\n\n{block.caption}"
+    rows = [[cell.replace("|", "\\|") for cell in row] for row in (block.header, *block.rows)]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "|-" * len(block.header) + "|", *lines[1:]])
+
+
+def to_html(blocks: Sequence[Block]) -> str:
+    """The document as a page that needs no other file: images, style and all are in it."""
+    title = next((block.text for block in blocks if isinstance(block, Heading)), "")
+    body = "\n".join(_html(block) for block in blocks)
+    return ('<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f"<title>{html.escape(title)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n")
+
+
+def _html(block: Block) -> str:
+    if isinstance(block, Heading):
+        return f"<h{block.level}>{_inline(block.text)}</h{block.level}>"
+    if isinstance(block, Paragraph):
+        return f'<p class="{block.kind}">{_inline(block.text)}</p>' if block.kind else f"<p>{_inline(block.text)}</p>"
+    if isinstance(block, Bullets):
+        return "<ul>\n" + "\n".join(f"<li>{_inline(item)}</li>" for item in block.items) + "\n</ul>"
+    if isinstance(block, Image):
+        data = base64.b64encode(block.path.read_bytes()).decode()
+        return (f'<figure>\n<img src="data:image/png;base64,{data}" alt="{html.escape(block.alt)}">\n'
+                f"<figcaption>{_inline(block.caption)}</figcaption>\n</figure>")
+    header = "".join(f'<th scope="col">{_inline(cell)}</th>' for cell in block.header)
+    rows = [f'<tr><th scope="row">{_inline(first)}</th>{"".join(f"<td>{_inline(cell)}</td>" for cell in rest)}</tr>'
+            for first, *rest in block.rows]
+    return "\n".join(['<div class="wide">', "<table>", f"<thead><tr>{header}</tr></thead>", "<tbody>", *rows,
+                      "</tbody>", "</table>", "</div>"])
+
+
+def _inline(text: str) -> str:
+    """Text as HTML, with code where backticks are."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
