@@ -14,7 +14,6 @@ from typing import Any, NoReturn
 
 from neurosim import __version__
 from neurosim.errors import DataError, NeurosimError
-from neurosim.files import writable_folder
 from neurosim.registry import did_you_mean, unknown
 from neurosim.threads import one_blas_thread
 
@@ -189,6 +188,7 @@ def run_and_report(arguments: argparse.Namespace, scenarios: list[tuple[Any, dic
 
     from tqdm import tqdm
 
+    from neurosim.files import writable_folder
     from scenarios.report import terminal_table, write_report
     from scenarios.runner import Experiment, run_experiments
 
@@ -330,6 +330,7 @@ def train(arguments: argparse.Namespace) -> None:
     import viz
     from neurosim import metrics
     from neurosim.checkpoint import Checkpoint
+    from neurosim.files import writable_folder
     from neurosim.layers import Dense
     from neurosim.settings import Settings
     from scenarios.report import write_csv
@@ -447,6 +448,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 def data(arguments: argparse.Namespace) -> None:
     """Say which data were found, where, and with which checksum."""
     from neurosim import data as datasets
+    from neurosim.files import writable_folder
 
     name = "mnist" if arguments.data == "auto" else arguments.data
     if name in datasets.NAMES and name != "digits":
@@ -530,6 +532,7 @@ def step(arguments: argparse.Namespace) -> None:
     """Walk through one neuron: forward, backward and update, number by number."""
     from contextlib import redirect_stdout
 
+    from neurosim.files import writable_folder
     from neurosim.prompt import Prompt
     from neurosim.stepper import Stepper
 
@@ -610,6 +613,7 @@ def add_inspect(parser: argparse.ArgumentParser) -> None:
 
 def inspect(arguments: argparse.Namespace) -> None:
     """Print a report card of a saved network's neurons, or draw one of them."""
+    from neurosim.files import writable_folder
     from neurosim.network import Network
     from neurosim.report import maximizing_input
     from scenarios.report import write_csv
