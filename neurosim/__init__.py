@@ -23,6 +23,7 @@ _EXPORTS = {
         "Softmax Softplus Softsign Tanh"
     ),
     "augment": "AUGMENTATIONS Affine Augmentation Compose Elastic Shift",
+    "checkpoint": "Checkpoint",
     "errors": "DataError NeurosimError OutOfRangeError ShapeError",
     "gradcheck": "GradientCheck check_gradients",
     "history": "History",
@@ -100,6 +101,9 @@ if TYPE_CHECKING:
         Compose as Compose,
         Elastic as Elastic,
         Shift as Shift,
+    )
+    from .checkpoint import (
+        Checkpoint as Checkpoint,
     )
     from .errors import (
         DataError as DataError,

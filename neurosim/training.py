@@ -11,6 +11,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,14 +30,48 @@ if TYPE_CHECKING:
     from .augment import Augmentation
 
 
+@dataclass(eq=False)
+class Progress:
+    """Where a run stands. `fit` keeps it, and goes on from where it says.
+
+    Attributes:
+        callbacks: all that the run has.
+        plan: what `fit` was asked to do, JSON-ready.
+        data: the arrays that it was given.
+        epoch: the one in progress, from 1.
+        order: (N,) the order in which that goes through the samples; ``None`` before its first step.
+        steps: how many of its steps are done.
+        loss: the sum of their losses, each times its samples.
+        right: the sum of their right predictions.
+        seconds: the time they took.
+    """
+
+    callbacks: list[Callback]
+    plan: dict[str, Any]
+    data: list[Array]
+    epoch: int = 1
+    order: Array | None = None
+    steps: int = 0
+    loss: float = 0.0
+    right: float = 0.0
+    seconds: float = 0.0
+
+    def end_epoch(self) -> None:
+        """Stand before the next epoch."""
+        self.epoch += 1
+        self.order, self.steps, self.loss, self.right, self.seconds = None, 0, 0.0, 0.0, 0.0
+
+
 class Callback:
     """Something to do during training. Override what is needed.
 
     Attributes:
         reason: what `History.stopped` says when `on_epoch` ended the training.
+        progress: where the run stands, from `check` to `on_end`.
     """
 
     reason: str = "callback"
+    progress: Progress
 
     def check(self, columns: Collection[str]) -> None:
         """Before anything: raise a NeurosimError if it needs a figure that is not among those that will be recorded."""
@@ -52,6 +87,13 @@ class Callback:
 
     def on_end(self, network: Network, history: History) -> None:
         """After the last step, however training ended."""
+
+    def state(self) -> dict[str, Any]:
+        """What it has to remember in the middle of a run: arrays, and JSON-ready values."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """After `on_start`: go on from a `state`."""
 
 
 class EarlyStopping(Callback):
@@ -95,6 +137,14 @@ class EarlyStopping(Callback):
             self._snapshot = network.snapshot(weights_only=True)
         return len(history) - self.best_epoch >= self.patience
 
+    def state(self) -> dict[str, Any]:
+        arrays = None if self._snapshot is None else self._snapshot["arrays"]
+        return {"best_epoch": self.best_epoch, "best": self._best, "arrays": arrays}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.best_epoch, self._best = int(state["best_epoch"]), float(state["best"])
+        self._snapshot = None if state["arrays"] is None else {"arrays": dict(state["arrays"])}
+
     def on_end(self, network: Network, history: History) -> None:
         if self._snapshot is not None:
             network.restore(self._snapshot, weights_only=True)
@@ -124,6 +174,15 @@ class GradientNorms(Callback):
             dense = [layer for layer in network if isinstance(layer, Dense)]
             self.rows += [{"step": self._step, "layer": k, "norm": float(np.linalg.norm(layer.dW))}
                           for k, layer in enumerate(dense, start=1)]
+
+    def state(self) -> dict[str, Any]:
+        rows = [[row["step"], row["layer"], row["norm"]] for row in self.rows]
+        return {"step": self._step, "rows": np.array(rows, np.float64).reshape(-1, 3)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._step = int(state["step"])
+        self.rows = [{"step": int(step), "layer": int(layer), "norm": float(norm)}
+                     for step, layer, norm in state["rows"]]
 
     def to_frame(self) -> pd.DataFrame:
         """A new DataFrame with the columns step, layer, norm."""
@@ -167,6 +226,7 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
     if len(rows) == 0:
         raise ShapeError("expected at least one sample to train on, received none")
     B = len(rows) if batch_size is None else min(check_count("batch_size", batch_size), len(rows))
+    data = [rows, targets]
     if validation_data is not None:
         try:
             x_val, y_val = validation_data
@@ -175,10 +235,12 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
                                 f"{type(validation_data).__name__}") from None
         val_rows = network.input.check(x_val)
         val_targets = network.check_targets(y_val, len(val_rows))
+        data += [val_rows, val_targets]
     gather: Callable[[Array, Array], None] = network.input.gather
     if augment is not None:
-        from .augment import gatherer
+        from .augment import AUGMENTATIONS, gatherer
 
+        augment = AUGMENTATIONS.create(augment)
         gather = gatherer(network, augment, x)
     callbacks = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
     for each in callbacks:
@@ -187,7 +249,11 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
     step_callbacks = [each for each in callbacks if type(each).on_step is not Callback.on_step]
     columns = ["epoch", "loss", "accuracy", *(("train_loss", "train_accuracy") if evaluate_train else ()),
                *(("val_loss", "val_accuracy") if validation_data is not None else ()), "seconds", "learning_rate"]
+    progress = Progress(callbacks, {
+        "epochs": epochs, "batch_size": B, "shuffle": bool(shuffle), "evaluate_train": bool(evaluate_train),
+        "augment": None if augment is None else augment.config()}, data)
     for each in callbacks:
+        each.progress = progress
         each.check(columns)
     steps = math.ceil(len(rows) / B)
     schedule = network.optimizer.learning_rate
@@ -201,8 +267,9 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
     # a diverging run overflows before its loss does: the loss is checked at every step, warnings would only repeat it
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         try:
-            for epoch in range(1, epochs + 1):
-                row = _epoch(network, rows, targets, B, gather, shuffle, history, step_callbacks,
+            while progress.epoch <= epochs:
+                epoch = progress.epoch
+                row = _epoch(network, rows, targets, B, gather, shuffle, history, step_callbacks, progress,
                              f"epoch {epoch}/{epochs}" if verbose else "")
                 if row is None:
                     history.stopped = "diverged"
@@ -224,8 +291,10 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
                     history.stopped = stop[0].reason
                     history.message = f"Stopped after epoch {epoch} of {epochs}: {stop[0].reason}."
                     break
+                progress.end_epoch()
             else:
-                history.stopped = "finished"
+                if history.stopped == "running":  # a run that is taken up again may have ended before
+                    history.stopped = "finished"
         except KeyboardInterrupt:
             history.stopped = "interrupted"
             done = len(history.batch_losses)
@@ -234,21 +303,26 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
         finally:
             for each in callbacks:
                 each.on_end(network, history)
+            for each in callbacks:
+                vars(each).pop("progress", None)  # it holds the data
     if verbose and history.message:
         print(history.message, file=sys.stderr)
     return history
 
 
 def _epoch(network: Network, rows: Array, targets: Array, B: int, gather: Callable[[Array, Array], None],
-           shuffle: bool, history: History, callbacks: list[Callback], title: str) -> dict[str, float] | None:
-    """One pass over the data. Returns its figures, or None where the loss was no longer finite."""
+           shuffle: bool, history: History, callbacks: list[Callback], progress: Progress,
+           title: str) -> dict[str, float] | None:
+    """One pass over the data, or what is left of it. Returns its figures, or None where the loss is not finite."""
     N = len(rows)
-    order = network.streams["shuffling"].permutation(N) if shuffle else np.arange(N)
+    if progress.order is None:
+        progress.order = network.streams["shuffling"].permutation(N) if shuffle else np.arange(N)
+    order = progress.order
     hits = hit_counter(targets)
-    total, right, taken = 0.0, 0.0, 0
-    began = time.perf_counter()
-    with _bar(title, math.ceil(N / B)) as bar:
-        for start in range(0, N, B):
+    total, right, taken = progress.loss, progress.right, progress.steps
+    began = time.perf_counter() - progress.seconds
+    with _bar(title, math.ceil(N / B), taken) as bar:
+        for start in range(taken * B, N, B):
             indices = order[start : start + B]
             network.use(len(indices))
             gather(rows, indices)
@@ -259,21 +333,24 @@ def _epoch(network: Network, rows: Array, targets: Array, B: int, gather: Callab
                 return None
             total += loss * len(indices)
             right += hits(network.output.a, indices)
-            for each in callbacks:
-                each.on_step(network, history)
             taken += 1
+            if callbacks:
+                progress.loss, progress.right, progress.steps = total, right, taken
+                progress.seconds = time.perf_counter() - began
+                for each in callbacks:
+                    each.on_step(network, history)
             if taken % 25 == 0:
-                bar.update(25)
-        bar.update(taken % 25)
+                bar.update(taken - bar.n)
+        bar.update(taken - bar.n)
     return {"loss": total / N, "accuracy": right / N, "seconds": time.perf_counter() - began,
             "learning_rate": network.optimizer.last_rate}
 
 
-def _bar(title: str, steps: int) -> Any:
+def _bar(title: str, steps: int, done: int) -> Any:
     """A progress bar for an epoch, or a silent one without a title."""
     from tqdm import tqdm
 
-    return tqdm(total=steps, desc=title, disable=not title, leave=False, unit=" steps", ncols=79,
+    return tqdm(total=steps, initial=done, desc=title, disable=not title, leave=False, unit=" steps", ncols=79,
                 mininterval=0.2 if sys.stderr.isatty() else 5.0)
 
 
