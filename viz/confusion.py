@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from neurosim.errors import NeurosimError, ShapeError
 
-from .style import SHARE, heading, new_axes, styled
+from .style import SHARE, heading, new_axes, styled, text_on
 
 
 @styled
@@ -59,8 +59,7 @@ def confusion_matrix(
         size = 9 if n <= 12 else 7 if n <= 20 else 5
         for i, j in np.ndindex(n, n):
             if matrix[i, j]:
-                dark = i != j and np.dot(SHARE(off[i, j] / limit)[:3], (0.299, 0.587, 0.114)) < 0.5
-                colour = "white" if dark else "black" if i != j else "#555555"
+                colour = text_on(SHARE(off[i, j] / limit)) if i != j else "#555555"
                 ax.text(j, i, f"{matrix[i, j]:g}", ha="center", va="center", fontsize=size, color=colour)
     ax.set_xticks(range(n), names)
     ax.set_yticks(range(n), names)

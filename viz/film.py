@@ -1,20 +1,23 @@
-"""The walk through one neuron as a film: an animated GIF, one frame a stage."""
+"""Films, as animated GIFs: the walk through one neuron, a frame a stage, and its weights over training."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from neurosim.errors import NeurosimError
 from neurosim.files import atomic_file
 
+from .images import film_tiles, show_weights
 from .neuron import draw_story
 from .page import ACCENT, HEIGHT, MARGIN
-from .style import DPI, MUTED, WIDTH, root_figure, styled
+from .style import DPI, MUTED, WIDTH, beside, heading, new_axes, root_figure, styled
 from .walk import STAGES, stage_caption
 
 STRIP = 0.5
@@ -48,12 +51,77 @@ def neuron_film(
     Example:
         >>> neuron_film(net.trace(x, y)[1][5], "walk.gif")
     """
+    path = _gif_path(path, seconds_per_stage, "seconds_per_stage")
+    frames = _frames(trace, note)
+    return _write_gif(frames, path, seconds_per_stage)
+
+
+@styled
+def weight_film(
+    images: np.ndarray,
+    steps: Sequence[float],
+    path: str | os.PathLike[str],
+    *,
+    shape: tuple[int, int] = (28, 28),
+    title: str | None = None,
+    note: str = "",
+    seconds_per_frame: float = 0.25,
+) -> Path:
+    """Write the weights of one neuron over the course of training as an animated GIF: `filmstrip` in motion.
+
+    All frames share one colour scale centred on zero.  The last frame stands twice as long; then the film
+    begins again.  The file is written whole or not at all.
+
+    Args:
+        images: the neuron's weights at each step, shape (n, height, width) or (n, height x width).
+        steps: the step of each, n numbers.
+        path: where to; ends in `.gif`; missing folders are made.
+        shape: height and width of the input image, for weights in rows.
+        title: instead of the usual one.
+        note: a small line at the foot, e.g. "data: built-in digits, NOT MNIST".
+        seconds_per_frame: how long a frame stands, 0.02 to 60 seconds.
+
+    Returns:
+        The path written.
+
+    Raises:
+        NeurosimError: if the name does not end in `.gif`, the time is out of range, or the file cannot be
+            written.
+        ShapeError: if images, steps and shape do not fit together.
+    """
+    path = _gif_path(path, seconds_per_frame, "seconds_per_frame")
+    tiles = film_tiles(images, steps, shape)
+    height, width = tiles.shape[1:]
+    side = 3.6  # inches
+    ax = new_axes(width=side + 1.0, height=side * height / width + 1.0)
+    figure = root_figure(ax)
+    picture = show_weights(ax, tiles[0], tiles)
+    text = beside(ax, f"step {steps[-1]:g}", (0, 0), (0, -4), "axes fraction", fontsize=10, va="top")
+    if note:
+        beside(ax, note, (1, 0), (0, -6), "axes fraction", fontsize=7, color=MUTED, ha="right", va="top")
+    heading(ax, title or "Weights of one neuron", "red excites, blue inhibits; one scale for all frames")
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # the frames of a film must not move
+    frames = []
+    for tile, step in zip(tiles, steps, strict=True):
+        picture.set_data(tile)
+        text.set_text(f"step {step:g}")
+        frames.append(_pixels(figure))
+    return _write_gif(frames, path, seconds_per_frame)
+
+
+def _gif_path(path: str | os.PathLike[str], seconds: float, name: str) -> Path:
+    """Return where a film goes, once its name and the time of a frame have been checked."""
     path = Path(path)
     if path.suffix.lower() != ".gif":
         raise NeurosimError(f"path: expected a name that ends in .gif, received {path.name!r}.")
-    if not 0.02 <= seconds_per_stage <= 60:
-        raise NeurosimError(f"seconds_per_stage: expected 0.02 to 60 seconds, received {seconds_per_stage}.")
-    frames = _frames(trace, note)
+    if not 0.02 <= seconds <= 60:
+        raise NeurosimError(f"{name}: expected 0.02 to 60 seconds, received {seconds}.")
+    return path
+
+
+def _write_gif(frames: list[np.ndarray], path: Path, seconds: float) -> Path:
+    """Write frames (height, width, 3), uint8, that stand so many seconds each, the last twice as long."""
     from PIL import Image
 
     images = []
@@ -62,13 +130,21 @@ def neuron_film(
         images.append(Image.fromarray(picture))
         images[-1].putpalette(palette.tobytes())
     first, *others = images
-    milliseconds = [round(1000 * seconds_per_stage)] * len(images)
+    milliseconds = [round(1000 * seconds)] * len(images)
     milliseconds[-1] *= 2
     with atomic_file(path) as file:
         first.save(
             file, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0, optimize=True
         )
     return path
+
+
+def _pixels(fig: Figure) -> np.ndarray:
+    """Return the drawn figure, shape (height, width, 3), uint8."""
+    raw = BytesIO()
+    fig.savefig(raw, format="rgba", dpi=DPI)
+    pixels = np.frombuffer(raw.getbuffer(), np.uint8)
+    return pixels.reshape(-1, int(fig.get_figwidth() * DPI), 4)[..., :3].copy()
 
 
 def _frames(trace: Any, note: str) -> list[np.ndarray]:
@@ -88,10 +164,7 @@ def _frames(trace: Any, note: str) -> list[np.ndarray]:
         name.set_text(f"{stage}  {title}")
         line.set_text(stage_caption(facts, stage))
         steps.set_text(f"stage {stage} of {len(STAGES)}")
-        raw = BytesIO()
-        fig.savefig(raw, format="rgba", dpi=DPI)
-        pixels = np.frombuffer(raw.getbuffer(), np.uint8)
-        frames.append(pixels.reshape(-1, int(fig.get_figwidth() * DPI), 4)[..., :3].copy())
+        frames.append(_pixels(fig))
     return frames
 
 

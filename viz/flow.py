@@ -7,12 +7,25 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import MaxNLocator
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 
 from neurosim.errors import NeurosimError
 
 from .curves import MANY, _draw_line, _epoch_axis
-from .frames import NO_VARIANT, as_frame, finite, seeds_text, with_variants
+from .frames import (
+    NO_VARIANT,
+    as_frame,
+    checked_sizes,
+    decades,
+    finite,
+    foot,
+    seeds_text,
+    step_column,
+    with_variants,
+)
+from .labels import LineEnd, label_ends
+from .panels import label_panels, panel_grid
 from .style import (
     DASHES,
     MARKERS,
@@ -20,7 +33,10 @@ from .style import (
     AnyFigure,
     depth_colours,
     figure_heading,
+    heading,
+    new_axes,
     new_figure,
+    plain_log,
     styled,
     styles_for,
 )
@@ -46,16 +62,9 @@ def gradient_flow(frame: pd.DataFrame, fig: AnyFigure | None = None, title: str 
         NeurosimError: if a column is missing or a norm is negative.
     """
     frame = with_variants(as_frame(frame, ["layer", "norm"], "frame"))
-    x = next((column for column in ("step", "epoch") if column in frame), None)
-    if x is None:
-        raise NeurosimError(
-            f'frame: expected a column "step" or "epoch"; received {", ".join(map(str, frame.columns))}.'
-        )
-    norm = finite(frame["norm"])
-    if (norm < 0).any():
-        raise NeurosimError(f"frame: expected norms of at least 0; received {norm.min():g}.")
-    positive = norm[norm > 0]
-    floor = float(positive.min()) / 3 if len(positive) else 1e-12
+    x = step_column(frame)
+    norm = checked_sizes(frame, "norm")
+    floor = foot(norm)
     frame["log"] = np.log10(norm.clip(lower=floor))
     names = list(dict.fromkeys(frame["variant"]))
     layers = sorted(frame["layer"].unique())
@@ -64,33 +73,103 @@ def gradient_flow(frame: pd.DataFrame, fig: AnyFigure | None = None, title: str 
         for i, colour in enumerate(depth_colours(len(layers)))
     ]
 
-    columns = min(len(names), 4 if len(names) > 6 else 3)
-    rows = -(-len(names) // columns)
-    fig = new_figure(fig, height=max(3.8, 0.9 + 1.75 * rows))
-    grid = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    fig, grid = panel_grid(fig, names)
     for ax, name in zip(grid.flat, names, strict=False):
         for layer, look in zip(layers, looks, strict=True):
             part = frame[(frame["variant"] == name) & (frame["layer"] == layer)]
             table = part.groupby(x)["log"].agg(["mean", "std"])
             _draw_norm(ax, table, f"layer {layer}", look)
         ax.set_yscale("log")
-        if len(names) > 1:
-            ax.set_title(name, fontsize=9.5, fontweight="normal", pad=4)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5 if columns > 2 else 10))
-    for ax in grid[-1]:
-        ax.set_xlabel(x)
-    for ax in grid.flat[len(names) :]:
-        ax.remove()
-    if (norm == 0).any():
-        grid[0, 0].set_ylim(bottom=floor / 1.2)
-    for ax in grid[:, 0]:
-        ax.set_ylabel("gradient norm")
-    seeds = int(frame.groupby("variant")["seed"].nunique().max())
-    zeros = "; zero is drawn at the foot of the axis" if (norm == 0).any() else ""
-    note = seeds_text(seeds).replace("deviation", "deviation (of log10)")
-    figure_heading(fig, title or "Size of the gradient in each layer", note + zeros)
+    label_panels(grid, names, x, "gradient norm")
+    note = _log_note(frame) + _mark_zeros(grid[0, 0], norm, floor)
+    figure_heading(fig, title or "Size of the gradient in each layer", note)
     fig.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside right upper")
     return fig
+
+
+def _log_note(frame: pd.DataFrame) -> str:
+    """Return the line on seeds for means and bands that were taken of log10."""
+    seeds = int(frame.groupby("variant")["seed"].nunique().max())
+    return seeds_text(seeds).replace("deviation", "deviation (of log10)")
+
+
+def _mark_zeros(ax: Any, sizes: pd.Series, floor: float) -> str:
+    """Make room for zeros at the foot of a logarithmic axis; return what the subtitle has to say about them."""
+    if not (sizes == 0).any():
+        return ""
+    ax.set_ylim(bottom=floor / 1.2)
+    return "; zero is drawn at the foot of the axis"
+
+
+@styled
+def spread_by_layer(
+    frame: pd.DataFrame,
+    value: str = "std",
+    ax: Axes | None = None,
+    title: str | None = None,
+    styles: Mapping[str, Mapping[str, Any]] | None = None,
+    label: str = "standard deviation",
+) -> Axes:
+    """Draw the size of a quantity in each layer, such as the spread of its activations, a line a variant.
+
+    A level line says that the signal passes through all layers; one that falls by the same factor a layer
+    vanishes, one that rises explodes.  Seeds are averaged as log10, and so is the deviation of the band.
+
+    Args:
+        frame: columns `layer` (a number), `value` (>= 0) and, if there are any, `variant`, `seed`; of one
+            moment of training.
+        value: the column to draw.
+        ax: where to draw; a new figure if left out.
+        title: instead of the usual one.
+        styles: from `variant_style`.
+        label: what the column is, for the axis.
+
+    Returns:
+        The Axes; y is logarithmic, zeros lie at its foot.
+
+    Raises:
+        NeurosimError: if a column is missing, a value is negative, or a layer comes twice in one run.
+
+    Example:
+        >>> ax = spread_by_layer(table, "std", label="standard deviation of the activations")
+    """
+    frame = with_variants(as_frame(frame, ["layer", value], "frame"))
+    twice = frame.duplicated(["variant", "seed", "layer"])
+    if twice.any():
+        row = frame[twice].iloc[0]
+        raise NeurosimError(
+            f"frame: expected one row for each layer of a run; received several for layer {row['layer']} of "
+            f"{row['variant']}, seed {row['seed']}. Choose one step: frame[frame['step'] == ...]."
+        )
+    sizes = checked_sizes(frame, value)
+    floor = foot(sizes)
+    frame["log"] = np.log10(sizes.clip(lower=floor))
+    names = list(dict.fromkeys(frame["variant"]))
+    styles = styles_for(names, styles)
+    ax = new_axes(ax, height=max(4.5, 1.5 + 0.24 * len(names)))
+    for name in names:
+        table = frame[frame["variant"] == name].groupby("layer")["log"].agg(["mean", "std"])
+        _draw_norm(ax, table, name, styles[name])
+    ax.set_yscale("log")
+    if decades(sizes[sizes > 0]) < 6:
+        plain_log(ax.yaxis)
+        ax.yaxis.set_minor_formatter(NullFormatter())
+    _epoch_axis(ax, frame["layer"])
+    ax.set_xlabel("layer (1: the first after the input)" if frame["layer"].min() > 0 else "layer (0: the input)")
+    ax.set_ylabel(f"{label}, logarithmic scale")
+    note = _log_note(frame) + _mark_zeros(ax, sizes, floor)
+    heading(ax, title or f"{label.capitalize()} by layer", note)
+    if names != [NO_VARIANT]:
+        ends = [LineEnd(name, *_last_point(ax, name), name) for name in names]
+        label_ends(ax, ends, styles)
+    return ax
+
+
+def _last_point(ax: Axes, name: str) -> tuple[float, float]:
+    """Return the last finite point of the line called `name`; NaN where it has none."""
+    (line,) = [line for line in ax.lines if line.get_label() == name]
+    shown = line.get_xydata()[np.isfinite(line.get_ydata())]
+    return (float(shown[-1, 0]), float(shown[-1, 1])) if len(shown) else (np.nan, np.nan)
 
 
 def _draw_norm(ax: Any, table: pd.DataFrame, label: str, look: Mapping[str, Any]) -> None:

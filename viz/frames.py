@@ -143,6 +143,47 @@ def without_diverged(frame: pd.DataFrame, metric: str, by: str = "variant") -> p
     return values
 
 
+def step_column(frame: pd.DataFrame) -> str:
+    """Return which column counts the course of training: "step" or, where there is none, "epoch"."""
+    for column in ("step", "epoch"):
+        if column in frame:
+            return column
+    raise NeurosimError(f'frame: expected a column "step" or "epoch"; received {", ".join(map(str, frame.columns))}.')
+
+
+def the_only_run(frame: pd.DataFrame, *more: str) -> pd.DataFrame:
+    """Return `frame`, if it holds one variant, one seed and one of each of the columns `more`, where it has these."""
+    for column in ("variant", "seed", *more):
+        if column in frame and frame[column].nunique() > 1:
+            found = ", ".join(map(str, frame[column].unique()[:6]))
+            raise NeurosimError(
+                f"frame: expected one {column}; received {found}. Choose: frame[frame[{column!r}] == ...]."
+            )
+    return frame
+
+
+def checked_sizes(frame: pd.DataFrame, column: str) -> pd.Series:
+    """Return a column of sizes (norms, standard deviations), NaN where not finite; none may be negative."""
+    values = finite(frame[column])
+    if (values < 0).any():
+        raise NeurosimError(f"{column}: expected at least 0; received {values.min():g}.")
+    return values
+
+
+def foot(sizes: Any) -> float:
+    """Return where zero is drawn on a logarithmic axis of these sizes: a third of the smallest above zero."""
+    sizes = np.asarray(sizes, dtype=float)
+    positive = sizes[sizes > 0]
+    return float(positive.min()) / 3 if positive.size else 1e-12
+
+
+def running_mean(values: Any, width: int) -> np.ndarray:
+    """Return the mean of `width` values (made odd) about each, fewer at the ends; NaN stays NaN, counts for nothing."""
+    width = max(1, width) // 2 * 2 + 1  # as many on either side: the mean must not lag behind
+    series = finite(values)
+    return series.rolling(width, center=True, min_periods=1).mean().where(series.notna()).to_numpy()
+
+
 def seeds_text(count: int, band: str = "band") -> str:
     """Return the line that names what is averaged and what the band shows."""
     return "one seed, no band" if count < 2 else f"line: mean of {count} seeds; {band}: ± 1 standard deviation"

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 
 from neurosim.errors import NeurosimError, ShapeError
 
@@ -141,26 +142,86 @@ def weight_grid(
     rows = -(-n // columns)
     ax = new_axes(ax, width=page, height=min(14.0, 0.9 + rows * cell * (head + height + gap) / (width + gap)))
     sheet = mosaic(tiles, columns, gap, head)
-    finite = np.abs(tiles[np.isfinite(tiles)])
-    limit = float(np.quantile(finite, 0.998)) if finite.size else 0.0
-    limit = limit or (float(finite.max()) if finite.size else 0.0) or 1.0
-    picture = ax.imshow(sheet, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
-    _blank(ax)
+    show_weights(ax, sheet, tiles)
     size = 6.5 if columns > 12 else 7.5
     for i in range(n):
         left, top = i % columns * (width + gap), i // columns * (head + height + gap) + head
         ax.text(left - 0.5, top - 1.2, captions[i], fontsize=size, color=MUTED, va="bottom", ha="left")
-    over = finite.size and float(finite.max()) > limit * 1.0001
-    extend = "both" if over else "neither"
-    bar = ax.figure.colorbar(picture, ax=ax, fraction=0.03, pad=0.015, aspect=30, shrink=0.9, extend=extend)
-    bar.set_label("weight (no unit)")
-    bar.outline.set_visible(False)
     heading(
         ax,
         title or ("What each neuron looks for: its incoming weights" if n > 1 else "Incoming weights of one neuron"),
         "red excites, blue inhibits" + ("; one scale for all" if n > 1 else ""),
     )
     return ax
+
+
+def show_weights(ax: Axes, picture: np.ndarray, weights: np.ndarray) -> AxesImage:
+    """Draw a picture of weights and its colour bar, on a scale centred on zero that suits all `weights`.
+
+    The scale ends at the 99.8th percentile of the sizes, so that one stray weight does not bleach the rest.
+    """
+    finite = np.abs(weights[np.isfinite(weights)])
+    limit = float(np.quantile(finite, 0.998)) if finite.size else 0.0
+    limit = limit or (float(finite.max()) if finite.size else 0.0) or 1.0
+    image = ax.imshow(picture, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
+    _blank(ax)
+    over = finite.size and float(finite.max()) > limit * 1.0001
+    extend = "both" if over else "neither"
+    bar = ax.figure.colorbar(image, ax=ax, fraction=0.03, pad=0.015, aspect=30, shrink=0.9, extend=extend)
+    bar.set_label("weight (no unit)")
+    bar.outline.set_visible(False)
+    return image
+
+
+def filmstrip(
+    images: np.ndarray,
+    steps: Sequence[float],
+    shape: tuple[int, int] = (28, 28),
+    ax: Axes | None = None,
+    title: str | None = None,
+    columns: int | None = None,
+) -> Axes:
+    """Draw the weights of one neuron over the course of training, a frame a step, on one colour scale.
+
+    The same picture as `weight_grid`, with steps instead of neurons; `weight_film` sets it in motion.
+
+    Args:
+        images: the neuron's weights at each step, shape (n, height, width) or (n, height x width).
+        steps: the step of each, n numbers.
+        shape: height and width of the input image, for weights in rows.
+        ax: where to draw; a new figure if left out.
+        title: instead of the usual one.
+        columns: frames a row; chosen to fit if left out.
+
+    Returns:
+        The Axes, which hold one image.
+
+    Raises:
+        ShapeError: if images, steps and shape do not fit together.
+
+    Example:
+        >>> ax = filmstrip([net[1][17].weights.copy() for each step], steps)
+    """
+    tiles = film_tiles(images, steps, shape)
+    captions = [f"step {step:g}" for step in steps]
+    columns = columns or -(-len(tiles) // -(-len(tiles) // 8))  # rows of nearly equal length, at most 8
+    return weight_grid(tiles, titles=captions, ax=ax, title=title or "Weights of one neuron, step by step",
+                       columns=columns)
+
+
+def film_tiles(images: Any, steps: Sequence[float], shape: tuple[int, int]) -> np.ndarray:
+    """Return the frames of a film, a float copy, shape (n, height, width); there is a step for each."""
+    images = np.array(images, dtype=float)
+    if images.ndim == 2 and images.shape[1] == int(np.prod(shape)):
+        images = images.reshape(-1, *shape)
+    if images.ndim != 3 or not images.size:
+        raise ShapeError(
+            f"images: expected (n, height, width), or (n, {int(np.prod(shape))}) for images of {shape[0]} x "
+            f"{shape[1]}; received {images.shape}. Pass the shape= of the input image."
+        )
+    if len(steps) != len(images):
+        raise ShapeError(f"steps: expected {len(images)}, one a image; received {len(steps)}.")
+    return images
 
 
 def _weight_tiles(weights: Any, shape: tuple[int, int]) -> np.ndarray:

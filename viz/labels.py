@@ -8,12 +8,14 @@ thin leader.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
 from .style import RIM, axes_size
@@ -116,3 +118,56 @@ def label_ends(ax: Axes, ends: Sequence[LineEnd], styles: Mapping[str, Mapping[s
         )
         ax.add_artist(swatch)
         ax.text(TEXT, place, end.text, transform=gutter, va="center_baseline", ha="left", fontsize=FONT_SIZE)
+
+
+def label_points(
+    ax: Axes, x: np.ndarray, y: np.ndarray, texts: Sequence[str], steps: Sequence[tuple[float, float]] = ()
+) -> None:
+    """Write a text beside each point, where it covers neither another text, nor a point, nor the line of `steps`.
+
+    Places about the point are tried from near to far; one that is far gets a thin leader.  Call it last, when
+    limits and scales stand.
+    """
+    if not len(texts):
+        return
+    axes_size(ax)  # the layout settles
+    figure, points = ax.figure, ax.transData.transform(np.column_stack([x, y]))  # (n, 2) pixels
+    unit = figure.dpi / 72
+    taken = [(px - 5 * unit, py - 5 * unit, px + 5 * unit, py + 5 * unit) for px, py in points]
+    if len(steps) > 1:  # from step to step, first to the right and then up or down
+        corners = ax.transData.transform(steps)
+        for (x0, y0), (x1, y1) in pairwise(corners):
+            taken += [(x0, y0 - unit, x1, y0 + unit), (x1 - unit, min(y0, y1), x1 + unit, max(y0, y1))]
+    frame = ax.get_window_extent()
+    angles = np.radians([0, 180, 45, -45, 135, -135, 90, -90])
+    for (px, py), place, text in zip(points, zip(x, y, strict=True), texts, strict=True):
+        label = ax.annotate(text, place, (0, 0), textcoords="offset points", fontsize=FONT_SIZE - 0.5, zorder=4,
+                            va="center", ha="center")
+        label.set_path_effects([withStroke(linewidth=2, foreground="white")])
+        box = label.get_window_extent()
+        width, height = box.width, box.height
+        best, least = (0.0, 0.0), np.inf
+        for distance in (8, 14, 22, 32, 44, 58):
+            for angle in angles:
+                dx, dy = np.cos(angle), np.sin(angle)
+                cx, cy = px + dx * (distance * unit + width / 2), py + dy * (distance * unit + height / 2)
+                spot = (cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2)
+                outside = spot[0] < frame.x0 or spot[1] < frame.y0 or spot[2] > frame.x1 or spot[3] > frame.y1
+                cost = sum(_overlap(spot, other) for other in taken) + 1e6 * outside
+                if cost < least:
+                    best, least, far = (cx - px, cy - py), cost, distance > 14
+            if least == 0:
+                break
+        label.set_position((best[0] / unit, best[1] / unit))
+        cx, cy = px + best[0], py + best[1]
+        taken.append((cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2))
+        if far:
+            look = {"arrowstyle": "-", "color": "#bdbdbd", "linewidth": 0.7, "shrinkA": 0, "shrinkB": 4}
+            ax.annotate("", place, label.get_position(), textcoords="offset points", arrowprops=look, zorder=2)
+
+
+def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+    """Return the area that two boxes (left, bottom, right, top) share."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return max(width, 0.0) * max(height, 0.0)

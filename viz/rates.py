@@ -1,4 +1,4 @@
-"""How sensitive a variant is to its learning rate."""
+"""Learning rates: how sensitive a variant is to them, how to find one, and how a schedule moves it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,34 @@ from matplotlib.axes import Axes
 
 from neurosim.errors import NeurosimError
 
-from .frames import NO_VARIANT, as_frame, quantity, seeds_text, with_variants, without_diverged, zoom
-from .style import MUTED, RIM, beside, heading, new_axes, styled, styles_for
+from .frames import (
+    NO_VARIANT,
+    as_frame,
+    decades,
+    finite,
+    quantity,
+    running_mean,
+    seeds_text,
+    step_column,
+    with_variants,
+    without_diverged,
+    zoom,
+)
+from .panels import name_panel, panel_shape, whole_steps
+from .style import (
+    MUTED,
+    PALETTE,
+    RIM,
+    AnyFigure,
+    beside,
+    figure_heading,
+    heading,
+    new_axes,
+    new_figure,
+    plain_log,
+    styled,
+    styles_for,
+)
 
 
 @styled
@@ -96,3 +122,160 @@ def _mark_diverged(ax: Axes, lost: Mapping[float, list[str]], variants: int) -> 
     cross = {"color": "black", "markersize": 6, "markeredgewidth": 1.5}
     ax.plot(list(lost), [0.025] * len(lost), "x", transform=foot, label="_diverged", **cross)
     return 0.07 + 0.035 * max(min(len(names), 3) for names in lost.values())
+
+
+def suggested_rate(rates: Any, losses: Any, width: int | None = None) -> float:
+    """Return the learning rate that a range test suggests: a tenth of that at which the smoothed loss is lowest.
+
+    Args:
+        rates: learning rates tried one after the other, > 0, shape (n,).
+        losses: the loss at each, shape (n,); NaN or infinite: diverged.
+        width: how many losses are averaged; a twentieth of them if left out.
+
+    Returns:
+        The rate; NaN where no loss is finite.
+
+    Reference: Smith (2017), Cyclical learning rates for training neural networks, section 3.3, for the test;
+        a tenth of the rate of the lowest loss is the customary choice from it.
+    """
+    rates, losses = np.asarray(rates, dtype=float), np.asarray(losses, dtype=float)
+    order = np.argsort(rates, kind="stable")
+    smooth = running_mean(losses[order], width or len(rates) // 20)
+    return float(rates[order][np.nanargmin(smooth)]) / 10 if np.isfinite(smooth).any() else float("nan")
+
+
+@styled
+def range_test(
+    frame: pd.DataFrame,
+    ax: Axes | None = None,
+    title: str | None = None,
+    styles: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Axes:
+    """Draw a learning-rate range test: the loss while the rate grows step by step, the suggested rate in a ring.
+
+    Faint: the loss of each step; line: its running mean over a twentieth of the steps.  Losses far above
+    where the test began lie above the axis.
+
+    Args:
+        frame: columns `learning_rate` (> 0), `loss` (NaN: diverged) and, if there are any, `variant`, `seed`,
+            and `suggested` (bool); without that column, `suggested_rate` of the mean over the seeds.
+        ax: where to draw; a new figure if left out.
+        title: instead of the usual one.
+        styles: from `variant_style`.
+
+    Returns:
+        The Axes; x is logarithmic.
+
+    Raises:
+        NeurosimError: if a column is missing, a rate is not positive, or no loss is a number.
+    """
+    frame = with_variants(as_frame(frame, ["learning_rate", "loss"], "frame"))
+    if not (frame["learning_rate"] > 0).all():
+        raise NeurosimError(f"learning_rate: expected positive numbers; received {frame['learning_rate'].min():g}.")
+    frame["value"] = finite(frame["loss"])
+    if frame["value"].isna().all():
+        raise NeurosimError("loss: expected at least one finite number; received none.")
+    names = list(dict.fromkeys(frame["variant"]))
+    styles = styles_for(names, styles)
+    ax = new_axes(ax, height=max(4.4, 1.5 + 0.24 * len(names)))
+    low, top = np.inf, -np.inf
+    for name in names:
+        rows = frame[frame["variant"] == name]
+        losses = rows.groupby("learning_rate")["value"].agg(lambda each: each.mean(skipna=False))
+        rates, smooth = losses.index.to_numpy(float), running_mean(losses, len(losses) // 20)
+        rate = suggested_rate(rates, losses)
+        if "suggested" in rows:
+            rate = float(rows.loc[rows["suggested"].astype(bool), "learning_rate"].mean())
+        colour = styles[name]["color"]
+        ax.plot(rates, losses, color=colour, linewidth=0.7, alpha=0.3, label="_raw")
+        look = {"color": colour, "linestyle": styles[name]["linestyle"], "linewidth": 1.8}
+        ax.plot(rates, smooth, label=f"{name}  (suggested: {rate:.2g})" if rate > 0 else name, **look)
+        shown = np.isfinite(smooth)
+        if not shown.any():
+            continue
+        ring = {"color": colour, "markersize": 11, "markeredgewidth": 1.8, "fillstyle": "none"}
+        if rates[shown][0] <= rate <= rates[shown][-1]:
+            height = np.interp(np.log(rate), np.log(rates[shown]), smooth[shown])
+            ax.plot(rate, height, "o", label="_suggested", **ring)
+            ax.axvline(rate, color=colour, linewidth=0.8, linestyle=":", zorder=1)
+        if not shown[-1]:
+            last = np.flatnonzero(shown)[-1]
+            ax.plot(rates[last], smooth[last], "x", color="black", markersize=7, markeredgewidth=1.6, label="_diverged")
+        first = smooth[shown][0]
+        low, top = min(low, np.nanmin(smooth)), max(top, first + 0.35 * (first - np.nanmin(smooth)))
+    top = top if top > low else low + 1.0
+    over = bool((frame["value"] > top).any())
+    ax.set_xscale("log")
+    plain_log(ax.xaxis)
+    ax.set_ylim(low - 0.07 * (top - low), top)
+    ax.set_xlabel("learning rate, growing from step to step, logarithmic scale")
+    ax.set_ylabel("training loss of the step")
+    notes = ["ring: a tenth of the rate of the lowest running mean" if "suggested" not in frame else "ring: suggested"]
+    notes += ["faint: single steps"] + (["higher losses lie above the axis"] if over else [])
+    notes += ["×: diverged"] if frame["value"].isna().any() else []
+    heading(ax, title or "Learning-rate range test", "; ".join(notes))
+    if names != [NO_VARIANT]:
+        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0, handlelength=3)
+    return ax
+
+
+@styled
+def schedule_and_loss(frame: pd.DataFrame, fig: AnyFigure | None = None, title: str | None = None) -> AnyFigure:
+    """Draw learning rate and loss over the steps, one above the other, a pair of panels a variant.
+
+    All panels share the steps; all rates share an axis, and all losses.  Faint: the loss of each step;
+    line: its running mean over a fiftieth of the steps.
+
+    Args:
+        frame: columns `step` or `epoch`, `learning_rate`, `loss` and, if there are any, `variant`, `seed`
+            (averaged).
+        fig: a Figure or SubFigure to draw in; a new one if left out.
+        title: instead of the usual one.
+
+    Returns:
+        The Figure: for each variant the Axes of its rate and that of its loss.
+
+    Raises:
+        NeurosimError: if a column is missing or a rate is negative.
+    """
+    frame = with_variants(as_frame(frame, ["learning_rate", "loss"], "frame"))
+    x = step_column(frame)
+    if (frame["learning_rate"] < 0).any():
+        raise NeurosimError(f"learning_rate: expected at least 0; received {frame['learning_rate'].min():g}.")
+    frame["value"] = finite(frame["loss"])
+    names = list(dict.fromkeys(frame["variant"]))
+    blocks, columns = panel_shape(len(names))
+    fig = new_figure(fig, height=0.9 + 2.9 * blocks)
+    grid = fig.subplots(2 * blocks, columns, sharex=True, squeeze=False, height_ratios=[1.0, 1.7] * blocks)
+    for i in range(blocks * columns):
+        upper, lower = (grid[2 * (i // columns) + k, i % columns] for k in (0, 1))
+        if i >= len(names):
+            upper.remove()
+            lower.remove()
+            continue
+        for ax, first in ((upper, grid[0, 0]), (lower, grid[1, 0])):
+            if ax is not first:
+                ax.sharey(first)
+                ax.tick_params(labelleft=i % columns == 0)
+        table = frame[frame["variant"] == names[i]].groupby(x)[["learning_rate", "value"]].mean()
+        steps = table.index.to_numpy(float)
+        upper.plot(steps, table["learning_rate"], color=PALETTE[1], linewidth=1.6)
+        lower.plot(steps, table["value"], color=PALETTE[0], linewidth=0.6, alpha=0.35, label="_raw")
+        lower.plot(steps, running_mean(table["value"], len(table) // 50), color=PALETTE[0], linewidth=1.6)
+        if i % columns == 0:
+            upper.set_ylabel("learning rate")
+            lower.set_ylabel("loss")
+        if names != [NO_VARIANT]:
+            name_panel(upper, names[i])
+        lower.set_xlabel(x)
+        upper.tick_params(labelbottom=False)
+        lower.tick_params(labelbottom=True)
+        whole_steps(lower, columns)
+    for ax, values in ((grid[0, 0], frame["learning_rate"]), (grid[1, 0], frame["value"])):
+        if decades(values) > 1.5:
+            ax.set_yscale("log")
+            plain_log(ax.yaxis)
+    seeds = int(frame.groupby("variant")["seed"].nunique().max())
+    note = "faint: loss of single steps, line: running mean" + (f"; mean of {seeds} seeds" if seeds > 1 else "")
+    figure_heading(fig, title or "What the schedule does to the loss", note)
+    return fig

@@ -201,6 +201,11 @@ def depth_colours(count: int) -> list[Any]:
     return list(matplotlib.colormaps["viridis"](np.linspace(0.0, 0.85, max(count, 1))))
 
 
+def text_on(colour: Any) -> str:
+    """Return black or white, whichever reads better on a colour (red, green, blue, 0..1)."""
+    return "white" if np.dot(colour[:3], (0.299, 0.587, 0.114)) < 0.5 else "black"
+
+
 def plain_log(axis: Axis) -> None:
     """Write the powers of ten of a logarithmic axis as plain numbers: 0.01, not 10 to the -2."""
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -214,10 +219,10 @@ def heading(ax: Axes, title: str, subtitle: str = "") -> None:
         beside(ax, subtitle, (0, 1), (0, 6), "axes fraction", color=MUTED, va="bottom", linespacing=1.15)
 
 
-def beside(ax: Axes, text: str, point: Point, offset: Point, where: Any = "data", **look: Any) -> None:
+def beside(ax: Axes, text: str, point: Point, offset: Point, where: Any = "data", **look: Any) -> Annotation:
     """Write `text` at `offset` (points) from `point` (in coordinates `where`), also outside the axes."""
     look = {"fontsize": 8.5, "annotation_clip": False} | look
-    ax.annotate(text, point, offset, xycoords=where, textcoords="offset points", **look)
+    return ax.annotate(text, point, offset, xycoords=where, textcoords="offset points", **look)
 
 
 def figure_heading(fig: AnyFigure, title: str, subtitle: str = "") -> None:

@@ -1,0 +1,192 @@
+"""A network with two inputs, seen whole: its answer as a map, and its hidden neurons as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+
+from neurosim.errors import NeurosimError, ShapeError
+
+from .images import _class_names
+from .style import INK_COLOUR, MARKERS, PALETTE, heading, new_axes, styled
+
+TINT = 0.55
+"""How much of a class's colour there is where the network is sure of it; the rest is white."""
+
+
+@styled
+def decision_boundary(
+    predict: Callable[[np.ndarray], Any],
+    x: Any,
+    y: Any,
+    weights: Any = None,
+    biases: Any = None,
+    class_names: Sequence[str] | None = None,
+    resolution: int = 200,
+    ax: Axes | None = None,
+    title: str | None = None,
+) -> Axes:
+    """Draw the answer of a classifier at every point of the plane, and the points that it was asked about.
+
+    Colour says which class, depth of colour how sure; a black line runs where the answer changes, and points
+    that are read wrongly have a black rim.  With the weights of the first hidden layer each neuron is the
+    line w·x + b = 0, and its number stands at the end of it; a short bar points to the side where z > 0.
+
+    Args:
+        predict: (N, 2) float32 -> probabilities (N, k), or (N,) or (N, 1), that of class 1; such as
+            `net.predict_proba`.
+        x: points, shape (N, 2).
+        y: their classes from 0, shape (N,).
+        weights: of hidden neurons, a neuron a column, shape (2, n), such as `net[1].W`.
+        biases: of the same neurons, shape (n,), such as `net[1].b`.
+        class_names: a name for each class; its number if left out.
+        resolution: how many places to ask about in each direction, at least 2.
+        ax: where to draw; a new figure if left out.
+        title: instead of the usual one, which gives the share of points that are read correctly.
+
+    Returns:
+        The Axes; the lines of neurons are labelled "neuron 0", "neuron 1", ...
+
+    Raises:
+        ShapeError: if arrays do not fit together.
+        NeurosimError: if `predict` answers with anything but finite numbers in 0..1.
+
+    Example:
+        >>> x, y = ns.data.xor(400)
+        >>> ax = decision_boundary(net.predict_proba, x, y, net[1].W, net[1].b)
+    """
+    x, y = np.asarray(x, dtype=float), np.asarray(y)
+    if x.ndim != 2 or x.shape[1] != 2 or not len(x) or not np.isfinite(x).all():
+        raise ShapeError(f"x: expected finite points in the plane, shape (N, 2); received shape {x.shape}.")
+    if y.shape != (len(x),):
+        raise ShapeError(f"y: expected one class a point, shape ({len(x)},); received {y.shape}.")
+    if resolution < 2:
+        raise NeurosimError(f"resolution: expected at least 2; received {resolution}.")
+    y = y.astype(int)
+    lines = _lines(weights, biases)
+    middle, half = (x.max(axis=0) + x.min(axis=0)) / 2, max(float(np.ptp(x, axis=0).max()) / 2 * 1.12, 1e-6)
+    across, up = (np.linspace(centre - half, centre + half, resolution) for centre in middle)
+    places = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2).astype(np.float32)  # (resolution², 2)
+    share = _probabilities(predict(places), len(places))
+    classes = max(share.shape[1], int(y.max()) + 1)
+    names = _class_names(class_names, classes)
+    if classes > len(PALETTE):
+        raise NeurosimError(f"y: expected at most {len(PALETTE)} classes; received {classes}.")
+    if share.shape[1] < classes:
+        raise ShapeError(f"predict: expected {classes} probabilities a point; received {share.shape[1]}.")
+    wrong = _probabilities(predict(x.astype(np.float32)), len(x)).argmax(axis=1) != y
+
+    ax = new_axes(ax, width=6.6, height=5.9)
+    colours = np.array([to_rgb(colour) for colour in PALETTE[:classes]])
+    sure = np.clip((share * classes - 1) / (classes - 1), 0, 1)  # 0: a guess, 1: certain
+    tint = 1 - TINT * sure @ (1 - colours)  # (resolution², 3)
+    extent = (across[0], across[-1], up[0], up[-1])
+    ax.imshow(np.clip(tint, 0, 1).reshape(resolution, resolution, 3), extent=extent, origin="lower",
+              interpolation="bilinear", aspect="equal")
+    for k in range(classes if classes > 2 else 1):
+        lead = share[:, k] - np.delete(share, k, axis=1).max(axis=1)
+        if lead.min() < 0 < lead.max():
+            ax.contour(across, up, lead.reshape(resolution, resolution), [0.0], colors="black", linewidths=1.6,
+                       linestyles="-")
+    for k in range(classes):
+        for bad in (False, True):
+            mine = x[(y == k) & (wrong == bad)]
+            rim = {"markeredgecolor": "black" if bad else "white", "markeredgewidth": 1.1 if bad else 0.5}
+            ax.plot(*mine.T, linestyle="none", marker=MARKERS[k], color=PALETTE[k], markersize=5.2 if bad else 4.4,
+                    zorder=2.6 if bad else 2.4, label=f"_wrong {k}" if bad else f"class {names[k]}", **rim)
+    outside = _draw_lines(ax, lines, extent)
+    ax.set_xlim(*extent[:2])
+    ax.set_ylim(*extent[2:])
+    ax.grid(False)
+    ax.set_xlabel("x1")
+    ax.set_ylabel("x2")
+    notes = ["the deeper the colour, the surer; black line: where the answer changes"]
+    notes[0] += "; black rim: read wrongly" if wrong.any() else ""
+    if len(lines):
+        notes.append("dashed: where a hidden neuron's z = 0, its number at the end; the bar points to z > 0")
+    if outside:
+        notes.append(f"outside or without direction: {', '.join(outside)}")
+    right = 100 * float(np.mean(~wrong))
+    heading(ax, title or f"{right:.1f} % of {len(x)} points read correctly", "\n".join(notes))
+    ax.legend(loc="upper left", bbox_to_anchor=(1.03, 1.0), borderaxespad=0, handletextpad=0.3)
+    return ax
+
+
+def _probabilities(answer: Any, count: int) -> np.ndarray:
+    """Return what `predict` gave as probabilities of each class, shape (count, k), k >= 2."""
+    share = np.asarray(answer, dtype=float)
+    share = share[:, None] if share.ndim == 1 else share
+    if share.ndim != 2 or len(share) != count:
+        raise ShapeError(f"predict: expected ({count}, k) probabilities for {count} points; received {share.shape}.")
+    if not ((share >= -1e-6) & (share <= 1 + 1e-6)).all():
+        raise NeurosimError("predict: expected probabilities in 0..1; received others, or NaN. Use predict_proba.")
+    return np.hstack([1 - share, share]) if share.shape[1] == 1 else share
+
+
+def _lines(weights: Any, biases: Any) -> np.ndarray:
+    """Return w1, w2, b of each neuron, shape (n, 3)."""
+    if weights is None and biases is None:
+        return np.empty((0, 3))
+    if weights is None or biases is None:
+        raise NeurosimError("expected weights and biases together; received one of them.")
+    weights, biases = np.asarray(weights, dtype=float), np.asarray(biases, dtype=float)
+    if weights.ndim != 2 or len(weights) != 2 or biases.shape != weights.shape[1:]:
+        raise ShapeError(
+            f"weights: expected (2, n), a neuron a column, with biases (n,); received {weights.shape} and "
+            f"{biases.shape}."
+        )
+    return np.column_stack([weights.T, biases])
+
+
+def line_in_box(w: Sequence[float], b: float, box: Sequence[float]) -> np.ndarray | None:
+    """Return the two ends of the line w·x + b = 0 within a box.
+
+    Args:
+        w: two weights.
+        b: the bias.
+        box: left, right, bottom, top.
+
+    Returns:
+        Shape (2, 2), a point a row; None where the line misses the box or w is 0.
+    """
+    left, right, bottom, top = box
+    ends = []
+    if w[1] != 0:
+        ends += [(x, -(b + w[0] * x) / w[1]) for x in (left, right)]
+    if w[0] != 0:
+        ends += [(-(b + w[1] * y) / w[0], y) for y in (bottom, top)]
+    slack = 1e-9 * max(right - left, top - bottom)
+    inside = [(x, y) for x, y in ends if left - slack <= x <= right + slack and bottom - slack <= y <= top + slack]
+    if not inside:
+        return None
+    points = np.array(inside)
+    far = np.argmax(((points - points[0]) ** 2).sum(axis=1))
+    return points[[0, far]]
+
+
+def _draw_lines(ax: Axes, lines: np.ndarray, box: Sequence[float]) -> list[str]:
+    """Draw each neuron's line, its number and the side of z > 0; return the names of those that are not to be seen."""
+    missing, taken = [], []
+    size = box[1] - box[0]
+    for j, (w1, w2, b) in enumerate(lines):
+        ends = line_in_box((w1, w2), b, box) if np.isfinite([w1, w2, b]).all() else None
+        if ends is None:
+            missing.append(f"neuron {j}")
+            continue
+        ax.plot(*ends.T, color=INK_COLOUR, linewidth=1.3, linestyle=(0, (4, 2)), zorder=3, label=f"_neuron {j}",
+                gid=f"neuron {j}")
+        normal = np.array([w1, w2]) / np.hypot(w1, w2)
+        places = [ends[0] + t * (ends[1] - ends[0]) for t in (0.05, 0.95, 0.13, 0.87, 0.22, 0.78, 0.31, 0.69)]
+        room = [min((np.hypot(*(place - other)) for other in taken), default=np.inf) for place in places]
+        free = [place for place, gap in zip(places, room, strict=True) if gap > 0.06 * size]
+        place = free[0] if free else places[int(np.argmax(room))]
+        taken.append(place)
+        ax.plot(*np.array([place, place + 0.055 * size * normal]).T, color=INK_COLOUR, linewidth=2.2, zorder=3.1,
+                label="_side", gid=f"side {j}")
+        paper = {"boxstyle": "circle,pad=0.25", "fc": "white", "ec": INK_COLOUR, "lw": 0.9}
+        ax.text(*place, str(j), ha="center", va="center", fontsize=8, zorder=3.5, bbox=paper, clip_on=False)
+    return missing

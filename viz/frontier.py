@@ -1,0 +1,121 @@
+"""What accuracy costs: every variant as a point, and those that no other beats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from neurosim.errors import NeurosimError
+
+from .frames import as_frame, quantity, seeds_text, with_variants, without_diverged, zoom
+from .labels import label_points
+from .style import MUTED, RIM, heading, new_axes, plain_log, styled, styles_for
+
+
+def pareto(cost: Any, worth: Any) -> np.ndarray:
+    """Return which points no other beats: none is as cheap and worth more, or cheaper and worth as much.
+
+    Args:
+        cost: the less the better, shape (n,).
+        worth: the more the better, shape (n,).
+
+    Returns:
+        Booleans, shape (n,); a point with NaN is never among them.
+
+    Example:
+        >>> pareto([1, 2, 3], [0.5, 0.4, 0.9])
+        array([ True, False,  True])
+    """
+    cost, worth = np.asarray(cost, dtype=float), np.asarray(worth, dtype=float)
+    best, chosen = -np.inf, np.zeros(len(cost), dtype=bool)
+    known = np.flatnonzero(np.isfinite(cost) & np.isfinite(worth))
+    order = known[np.lexsort((-worth[known], cost[known]))]
+    for i in order:  # cheapest first, at one cost the best first
+        previous = order[chosen[order]]
+        twin = previous.size and (cost[i], worth[i]) == (cost[previous[-1]], worth[previous[-1]])
+        chosen[i] = worth[i] > best or bool(twin)
+        best = max(best, worth[i])
+    return chosen
+
+
+@styled
+def frontier(
+    frame: pd.DataFrame,
+    x: str = "parameters",
+    y: str = "test_accuracy",
+    by: str = "variant",
+    ax: Axes | None = None,
+    title: str | None = None,
+    styles: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Axes:
+    """Draw a metric against what it costs, a point a variant, and the line of those that no other beats.
+
+    Args:
+        frame: columns `by`, `x` (> 0: parameters, seconds) and `y` and, if there are any, `seed`, `epoch`
+            (the last counts; seconds are summed), `loss`, `diverged`.  Seeds are averaged.
+        x: the column of the cost; its axis is logarithmic.
+        y: the column of the metric; accuracies in 0..1.
+        by: the column that tells the points apart.
+        ax: where to draw; a new figure if left out.
+        title: instead of the usual one.
+        styles: from `variant_style`.
+
+    Returns:
+        The Axes; the line of the frontier is labelled "frontier".
+
+    Raises:
+        NeurosimError: if a column is missing or a cost is not positive.
+    """
+    frame = with_variants(as_frame(frame, [x, y], "frame"), by)
+    if not (frame[x] > 0).all():
+        raise NeurosimError(f"{x}: expected positive numbers; received {frame[x].min():g}.")
+    cost, kind = quantity(x), quantity(y)
+    if "epoch" in frame:
+        frame = frame.sort_values("epoch", kind="stable")
+        if x == "seconds":
+            frame[x] = frame.groupby([by, "seed"])[x].transform("sum")
+    frame["value"] = without_diverged(frame, y, by) * kind.factor
+    last = frame.groupby([by, "seed"], sort=False).tail(1)
+    names = list(dict.fromkeys(frame[by]))
+    styles = styles_for(names, styles)
+    table = last.groupby(by)[[x, "value"]].agg({x: "mean", "value": ["mean", "std", "count"]}).loc[names]
+    table.columns = pd.Index(["x", "mean", "sd", "count"])
+    lost = [name for name in names if not table.loc[name, "count"]]
+    table = table.drop(index=lost)
+    ax = new_axes(ax, height=4.8)
+    places, means = table["x"].to_numpy(float), table["mean"].to_numpy(float)
+    on = pareto(places, means if kind.higher_is_better else -means)
+    ax.set_xscale("log")
+    for (name, row), best in zip(table.iterrows(), on, strict=True):
+        style = {"color": styles[name]["color"], "marker": styles[name]["marker"]}
+        if np.isfinite(row["sd"]):
+            ax.errorbar(row["x"], row["mean"], row["sd"], color=style["color"], lw=1, alpha=0.6, capsize=2, fmt="none")
+        ax.plot(row["x"], row["mean"], linestyle="none", markersize=8 if best else 5.5, label=name, zorder=3,
+                **RIM, **style)
+    steps: list[tuple[float, float]] = []
+    if len(table):
+        line = np.flatnonzero(on)[np.argsort(places[on], kind="stable")]
+        steps = list(zip(places[line], means[line], strict=True))
+        ax.plot(places[line], means[line], drawstyle="steps-post", color=MUTED, linewidth=1.2, zorder=1.5,
+                linestyle=(0, (5, 2)), label="frontier")
+        ax.set_xlim(places.min() / 1.6, places.max() * 2.2)
+        reach = np.nan_to_num(table["sd"].to_numpy(float))
+        ends = np.concatenate([means - reach, means + reach])
+        ends = np.minimum(ends, 100.0) if kind.percent else ends
+        ax.set_ylim(*zoom(ends, percent=kind.percent, cut=0.0))
+    else:
+        ax.text(0.5, 0.5, "every run diverged", transform=ax.transAxes, ha="center", color=MUTED)
+    plain_log(ax.xaxis)
+    ax.set_xlabel(f"{cost.axis}, logarithmic scale")
+    ax.set_ylabel(kind.axis)
+    seeds = int(frame.groupby(by)["seed"].nunique().max())
+    notes = [seeds_text(seeds, "bar").replace("no band", "no bar").replace("line:", "point:"),
+             "dashed: the frontier, which no other variant beats"]
+    notes += [f"diverged: {', '.join(lost)}"] if lost else []
+    heading(ax, title or f"{kind.label.capitalize()} against {cost.label}", "; ".join(notes))
+    label_points(ax, places, means, list(table.index), steps)
+    return ax

@@ -1,0 +1,84 @@
+"""The loss around a network, drawn as a map."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
+
+from neurosim.errors import NeurosimError, ShapeError
+
+from .frames import decades
+from .style import FAINT, INK_COLOUR, MUTED, SHARE, heading, new_axes, styled
+
+LEVELS = 14
+
+
+@styled
+def loss_surface(
+    alpha: np.ndarray, beta: np.ndarray, loss: np.ndarray, ax: Axes | None = None, title: str | None = None
+) -> Axes:
+    """Draw the loss along two directions through a network as a map with contour lines.
+
+    The network stands at (0, 0).  Levels are logarithmic where the loss spans more than one power of ten.
+
+    Args:
+        alpha: places along the first direction, rising, shape (C,).
+        beta: places along the second, rising, shape (R,).
+        loss: the loss at (alpha[k], beta[i]) in row i, column k, shape (R, C); where it is no finite number
+            the map is grey.
+        ax: where to draw; a new figure if left out.
+        title: instead of the usual one.
+
+    Returns:
+        The Axes.
+
+    Raises:
+        ShapeError: if the arrays do not fit together.
+        NeurosimError: if places do not rise, or no loss is a finite number.
+
+    Reference: Li et al. (2018), Visualizing the loss landscape of neural nets.
+
+    Example:
+        >>> ax = loss_surface(*ns.loss_landscape(net, x, y))
+    """
+    alpha, beta = np.asarray(alpha, dtype=float), np.asarray(beta, dtype=float)
+    loss = np.array(loss, dtype=float)
+    if alpha.ndim != 1 or beta.ndim != 1 or loss.shape != (len(beta), len(alpha)) or min(loss.shape) < 2:
+        raise ShapeError(
+            "loss: expected (R, C) with alpha (C,) and beta (R,), both at least 2; "
+            f"received {loss.shape} with {alpha.shape} and {beta.shape}."
+        )
+    if (np.diff(alpha) <= 0).any() or (np.diff(beta) <= 0).any():
+        raise NeurosimError("alpha, beta: expected numbers that rise; received others.")
+    values = np.ma.masked_invalid(loss)
+    if values.count() == 0:
+        raise NeurosimError("loss: expected at least one finite number; received none.")
+    low, high = float(values.min()), float(values.max())
+    high = high if high > low else low + 1.0
+    log = decades(values.compressed()) > 1
+    levels = np.geomspace(low, high, LEVELS) if log else np.linspace(low, high, LEVELS)
+    norm = LogNorm(low, high) if log else Normalize(low, high)
+
+    ax = new_axes(ax, width=6.6, height=5.6)
+    ax.set_facecolor(FAINT)
+    filled = ax.contourf(alpha, beta, values, levels, cmap=SHARE, norm=norm)
+    lines = ax.contour(alpha, beta, values, levels[1:-1], colors=INK_COLOUR, linewidths=0.6, alpha=0.7)
+    ax.clabel(lines, lines.levels[::3], fontsize=7.5, fmt=lambda value: f"{value:.3g}", colors="black",
+              inline_spacing=3)
+    ax.plot(0, 0, "+", color="black", markersize=13, markeredgewidth=2.2, label="the network")
+    ax.set_aspect("equal")
+    ax.grid(False)
+    ax.set_xlabel("step along the first direction")
+    ax.set_ylabel("step along the second direction")
+    bar = ax.figure.colorbar(filled, ax=ax, pad=0.02, aspect=28, shrink=0.9, format=lambda value, _: f"{value:.3g}")
+    bar.set_label("loss" + (", logarithmic scale" if log else ""))
+    bar.ax.minorticks_off()
+    bar.set_ticks(levels[:: 3 if log else 2])
+    bar.outline.set_visible(False)
+    notes = "+: the network; at 1 every neuron has moved by the norm of its own weights"
+    heading(ax, title or "The loss around the network",
+            notes + ("\ngrey: no finite number" if np.ma.is_masked(values) else ""))
+    ax.title.set_color(INK_COLOUR)
+    ax.tick_params(colors=MUTED, labelcolor=INK_COLOUR)
+    return ax
