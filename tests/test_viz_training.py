@@ -353,7 +353,9 @@ def test_the_neurons_of_a_network_are_drawn_with_the_side_where_they_answer():
     ({"weights": np.ones((2, 1))}, "together"),
     ({"weights": np.ones((3, 2)), "biases": np.ones(2)}, "(2, n)"), ({"predict": lambda p: p * 9}, "0..1"),
     ({"predict": lambda p: np.full(len(p), np.nan)}, "NaN"), ({"predict": lambda p: np.ones(3)}, "probabilities"),
-    ({"resolution": 1}, "resolution"),
+    ({"resolution": 1}, "resolution"), ({"y": np.array([0, -1])}, "whole numbers"),
+    ({"y": np.array([0.5, 1.0])}, "whole numbers"), ({"y": np.array(["a", "b"])}, "whole numbers"),
+    ({"y": np.array([0.0, np.nan])}, "whole numbers"),
 ])  # fmt: skip
 def test_boundary_refuses_what_does_not_fit(change, word, one_line):
     given = {"predict": step_classifier, "x": np.array([[0.0, 0.0], [1.0, 1.0]]), "y": np.array([0, 1])} | change
@@ -458,6 +460,25 @@ def test_neurons_together_refuses_a_crowd(one_line):
         viz.neurons_together(frame)
     with one_line("one seed"):
         viz.neurons_together(pd.DataFrame({"neuron": 0, "step": 0, "value": 0.0, "seed": [0, 1]}))
+
+
+@pytest.mark.parametrize(("draw", "column"), [
+    (lambda frame: viz.heatmap(frame, "step", "layer", "loss"), "loss"), (viz.histogram_over_time, "p25"),
+    (viz.histogram_over_time, "step"), (viz.spread_by_layer, "std"), (viz.spread_by_layer, "layer"),
+    (viz.timeline, "active"), (viz.timeline, "step"), (lambda frame: viz.frontier(frame, "std", "loss"), "std"),
+    (lambda frame: viz.frontier(frame, "std", "loss"), "loss"), (viz.range_test, "learning_rate"),
+    (viz.range_test, "loss"), (viz.schedule_and_loss, "learning_rate"), (viz.schedule_and_loss, "loss"),
+    (viz.neurons_together, "value"), (viz.neurons_together, "step"),
+])  # fmt: skip
+def test_words_where_numbers_belong_are_one_clear_line(draw, column, one_line):
+    frame = pd.DataFrame({"step": [1], "layer": [1], "neuron": [1], "std": [0.5], "active": [0.5], "value": [0.5],
+                          "learning_rate": [0.1], "loss": [0.5]})
+    frame = frame.assign(p5=1.0, p25=2.0, p50=3.0, p75=4.0, p95=5.0)
+    draw(frame)
+    with one_line(column, "expected numbers", "much"):
+        draw(frame.astype({column: object}).assign(**{column: "much"}))
+    with one_line(column):
+        draw(frame.drop(columns=column))
 
 
 def test_the_new_pictures_keep_the_rule():

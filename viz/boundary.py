@@ -66,6 +66,8 @@ def decision_boundary(
         raise ShapeError(f"y: expected one class a point, shape ({len(x)},); received {y.shape}.")
     if resolution < 2:
         raise NeurosimError(f"resolution: expected at least 2; received {resolution}.")
+    if not np.issubdtype(y.dtype, np.number) or (y < 0).any() or (y != np.floor(y)).any():
+        raise NeurosimError("y: expected classes, whole numbers from 0; received others.")
     y = y.astype(int)
     lines = _lines(weights, biases)
     middle, half = (x.max(axis=0) + x.min(axis=0)) / 2, max(float(np.ptp(x, axis=0).max()) / 2 * 1.12, 1e-6)

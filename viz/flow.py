@@ -141,6 +141,7 @@ def spread_by_layer(
             f"frame: expected one row for each layer of a run; received several for layer {row['layer']} of "
             f"{row['variant']}, seed {row['seed']}. Choose one step: frame[frame['step'] == ...]."
         )
+    frame["layer"] = finite(frame["layer"])
     sizes = checked_sizes(frame, value)
     floor = foot(sizes)
     frame["log"] = np.log10(sizes.clip(lower=floor))

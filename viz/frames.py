@@ -100,8 +100,16 @@ def as_frame(data: Any, columns: Iterable[str], what: str) -> pd.DataFrame:
 
 
 def finite(values: Any) -> pd.Series:
-    """Return `values` as floats, with every infinity as NaN."""
-    return pd.Series(values).astype(float).replace([np.inf, -np.inf], np.nan)
+    """Return `values` as floats, with every infinity as NaN.
+
+    Raises:
+        NeurosimError: if they are not numbers.
+    """
+    series = pd.Series(values)
+    try:
+        return series.astype(float).replace([np.inf, -np.inf], np.nan)
+    except (TypeError, ValueError) as error:
+        raise NeurosimError(f"{series.name or 'values'}: expected numbers; received {series.iloc[0]!r}.") from error
 
 
 def with_variants(frame: pd.DataFrame, by: str = "variant") -> pd.DataFrame:
@@ -147,6 +155,8 @@ def step_column(frame: pd.DataFrame) -> str:
     """Return which column counts the course of training: "step" or, where there is none, "epoch"."""
     for column in ("step", "epoch"):
         if column in frame:
+            if finite(frame[column]).isna().any():
+                raise NeurosimError(f"{column}: expected finite numbers; received NaN or infinity.")
             return column
     raise NeurosimError(f'frame: expected a column "step" or "epoch"; received {", ".join(map(str, frame.columns))}.')
 
@@ -168,6 +178,19 @@ def checked_sizes(frame: pd.DataFrame, column: str) -> pd.Series:
     if (values < 0).any():
         raise NeurosimError(f"{column}: expected at least 0; received {values.min():g}.")
     return values
+
+
+def checked_positive(frame: pd.DataFrame, column: str) -> None:
+    """Refuse a column that holds anything but positive finite numbers."""
+    values = finite(frame[column])
+    if not (values > 0).all():
+        wrong = frame.loc[~(values > 0), column].iloc[0]
+        raise NeurosimError(f"{column}: expected positive numbers; received {wrong:g}.")
+
+
+def name_of(value: Any) -> str:
+    """Return how a layer, a neuron or a setting is written: numbers without needless digits."""
+    return f"{value:g}" if isinstance(value, (int, float, np.number)) else str(value)
 
 
 def foot(sizes: Any) -> float:

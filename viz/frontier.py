@@ -9,9 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from neurosim.errors import NeurosimError
-
-from .frames import as_frame, quantity, seeds_text, with_variants, without_diverged, zoom
+from .frames import as_frame, checked_positive, quantity, seeds_text, with_variants, without_diverged, zoom
 from .labels import label_points
 from .style import MUTED, RIM, heading, new_axes, plain_log, styled, styles_for
 
@@ -71,8 +69,7 @@ def frontier(
         NeurosimError: if a column is missing or a cost is not positive.
     """
     frame = with_variants(as_frame(frame, [x, y], "frame"), by)
-    if not (frame[x] > 0).all():
-        raise NeurosimError(f"{x}: expected positive numbers; received {frame[x].min():g}.")
+    checked_positive(frame, x)
     cost, kind = quantity(x), quantity(y)
     if "epoch" in frame:
         frame = frame.sort_values("epoch", kind="stable")

@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from neurosim.errors import NeurosimError
 
-from .frames import as_frame, finite, step_column, the_only_run, with_variants
+from .frames import as_frame, finite, name_of, step_column, the_only_run, with_variants
 from .panels import label_panels, name_panel, panel_grid, whole_steps
 from .style import (
     FAINT,
@@ -79,7 +79,7 @@ def histogram_over_time(
     variants, layers = list(dict.fromkeys(frame["variant"])), sorted(frame["layer"].unique())
     several = len(variants) > 1 and len(layers) > 1
     keys = [(variant, layer) for variant in variants for layer in layers]
-    names = [f"layer {layer:g}" if len(variants) == 1 else variant for variant, layer in keys]
+    names = [f"layer {name_of(layer)}" if len(variants) == 1 else variant for variant, layer in keys]
     if several:
         fig = new_figure(fig, height=0.9 + 1.6 * len(variants))
         grid = fig.subplots(len(variants), len(layers), sharex=True, sharey=True, squeeze=False)
@@ -130,7 +130,7 @@ def _share_scale(ax: Axes, spreads: Sequence[float]) -> str:
 def _label_matrix(grid: Any, variants: Sequence[str], layers: Sequence[Any], x: str) -> None:
     """Name the columns (layers), the rows (variants) and the axis at the foot."""
     for ax, layer in zip(grid[0], layers, strict=True):
-        name_panel(ax, f"layer {layer:g}")
+        name_panel(ax, f"layer {name_of(layer)}")
     for ax, variant in zip(grid[:, 0], variants, strict=True):
         ax.set_ylabel(variant)
     for ax in grid[-1]:
@@ -180,7 +180,7 @@ def timeline(
     picture = ax.pcolormesh(edges, np.arange(rows + 1) - 0.5, shares, cmap=colours, norm=norm)
     ax.set_ylim(rows - 0.5, -0.5)
     every = -(-rows // 40)
-    ax.set_yticks(range(0, rows, every), [f"{each:g}" for each in table.index[::every]])
+    ax.set_yticks(range(0, rows, every), [name_of(each) for each in table.index[::every]])
     ax.tick_params(axis="y", labelsize=7, length=0)
     ax.grid(False)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
@@ -262,7 +262,7 @@ def neurons_together(
             for i, (_, weight) in enumerate(part.groupby("weight", sort=False)):
                 weight = weight.sort_values(x)
                 ax.plot(weight[x], weight["value"], color=colour, linewidth=width, alpha=depth,
-                        label=f"neuron {neuron:g}" if i == 0 else "_more")
+                        label=f"neuron {name_of(neuron)}" if i == 0 else "_more")
         ax.axhline(0, color="#8c8c8c", linewidth=0.6, linestyle=":", zorder=1)
     label_panels(grid, names, x, label)
     figure_heading(fig, title or "Do the neurons part?", "a line a weight, a colour a neuron; lines that coincide show "

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from neurosim.errors import NeurosimError
+from neurosim.errors import NeurosimError, ShapeError
 
 from .frames import (
     NO_VARIANT,
     as_frame,
+    checked_positive,
+    checked_sizes,
     decades,
     finite,
     quantity,
@@ -69,8 +71,7 @@ def rate_sensitivity(
         NeurosimError: if a column is missing or a rate is not positive.
     """
     frame = with_variants(as_frame(frame, ["learning_rate", metric], "frame"))
-    if not (frame["learning_rate"] > 0).all():
-        raise NeurosimError(f"learning_rate: expected positive numbers; received {frame['learning_rate'].min():g}.")
+    checked_positive(frame, "learning_rate")
     kind = quantity(metric)
     frame["value"] = without_diverged(frame, metric) * kind.factor
     names = list(dict.fromkeys(frame["variant"]))
@@ -135,10 +136,15 @@ def suggested_rate(rates: Any, losses: Any, width: int | None = None) -> float:
     Returns:
         The rate; NaN where no loss is finite.
 
+    Raises:
+        ShapeError: if there is not one loss for each rate.
+
     Reference: Smith (2017), Cyclical learning rates for training neural networks, section 3.3, for the test;
         a tenth of the rate of the lowest loss is the customary choice from it.
     """
-    rates, losses = np.asarray(rates, dtype=float), np.asarray(losses, dtype=float)
+    rates, losses = finite(rates).to_numpy(), finite(losses).to_numpy()
+    if rates.shape != losses.shape:
+        raise ShapeError(f"losses: expected {len(rates)}, one a rate; received {len(losses)}.")
     order = np.argsort(rates, kind="stable")
     smooth = running_mean(losses[order], width or len(rates) // 20)
     return float(rates[order][np.nanargmin(smooth)]) / 10 if np.isfinite(smooth).any() else float("nan")
@@ -170,8 +176,7 @@ def range_test(
         NeurosimError: if a column is missing, a rate is not positive, or no loss is a number.
     """
     frame = with_variants(as_frame(frame, ["learning_rate", "loss"], "frame"))
-    if not (frame["learning_rate"] > 0).all():
-        raise NeurosimError(f"learning_rate: expected positive numbers; received {frame['learning_rate'].min():g}.")
+    checked_positive(frame, "learning_rate")
     frame["value"] = finite(frame["loss"])
     if frame["value"].isna().all():
         raise NeurosimError("loss: expected at least one finite number; received none.")
@@ -240,8 +245,7 @@ def schedule_and_loss(frame: pd.DataFrame, fig: AnyFigure | None = None, title: 
     """
     frame = with_variants(as_frame(frame, ["learning_rate", "loss"], "frame"))
     x = step_column(frame)
-    if (frame["learning_rate"] < 0).any():
-        raise NeurosimError(f"learning_rate: expected at least 0; received {frame['learning_rate'].min():g}.")
+    frame["learning_rate"] = checked_sizes(frame, "learning_rate")
     frame["value"] = finite(frame["loss"])
     names = list(dict.fromkeys(frame["variant"]))
     blocks, columns = panel_shape(len(names))
