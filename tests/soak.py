@@ -1,0 +1,99 @@
+"""Trains for as long as it is told to, on endlessly augmented digits, and watches the memory that the process holds.
+
+    python -m tests.soak --minutes 60
+
+One network goes on and on, in laps: an epoch with distorted images, batch normalization, dropout, a schedule and
+callbacks, then everything else that makes and drops objects: evaluation, a trace, a report card, a copy, a file saved
+and loaded.  What each lap keeps, it drops; so after the first laps the memory must stay where it is.
+"""
+
+import argparse
+import copy
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import neurosim as ns
+
+STATUS = Path("/proc/self/status")  # Linux
+LIMIT = 8.0  # MiB: a leak of one activation buffer a lap passes it within a minute; the allocator's own play does not
+
+
+class Lap(NamedTuple):
+    """Where things stood after a lap: minutes since the beginning, steps taken, MiB resident, mean loss."""
+
+    minutes: float
+    steps: int
+    resident: float
+    loss: float
+
+
+def resident_memory():
+    """The memory that this process holds, in MiB."""
+    for line in STATUS.read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise OSError(f"{STATUS} has no VmRSS")
+
+
+def soak(minutes, tell=lambda lap: None):
+    """Train for so many minutes; returns the laps, and calls `tell` with each."""
+    images, labels = ns.data.digits.draw_digits(1000, seed=0)
+    network = ns.Network(
+        [ns.Input((28, 28)), ns.Dense(64), ns.BatchNorm("relu"), ns.Dropout(0.2), ns.Dense(32, "gelu"),
+         ns.Dense(10, "softmax")],
+        optimizer=ns.Adam(ns.Exponential(1e-3, 0.999, 1000), clip_norm=5.0), regularizer="l2", max_norm=4.0, seed=0)
+    began, laps = time.perf_counter(), []
+    with tempfile.TemporaryDirectory() as folder:
+        while not laps or laps[-1].minutes < minutes:
+            history = network.fit(
+                images, labels, epochs=1, batch_size=(64, 37, 1000, 8)[len(laps) % 4],
+                validation_data=(images[:200], labels[:200]), verbose=False,
+                augment=("affine", "elastic")[len(laps) % 2],
+                callbacks=[ns.EarlyStopping(), ns.GradientNorms(), ns.Checkpoint(folder, every=50)])
+            if history.stopped != "finished":
+                raise RuntimeError(f"lap {len(laps)}: {history.message}")
+            network.predict(images)
+            network.trace(images[0], labels[0])[1][5].explain()
+            network.report(images[:200], labels[:200])
+            copy.deepcopy(network).train_batch(images[:16], labels[:16])
+            ns.Network.load(network.save(Path(folder) / "net.npz")).evaluate(images[:50], labels[:50])
+            laps.append(Lap((time.perf_counter() - began) / 60, network.optimizer.t, resident_memory(),
+                            history["loss"][0]))
+            tell(laps[-1])
+    return laps
+
+
+def growth(laps):
+    """How many MiB the last quarter of the laps holds more than the second: medians, the first quarter warms up."""
+    quarter = len(laps) // 4
+    return (median(lap.resident for lap in laps[-quarter:])
+            - median(lap.resident for lap in laps[quarter : 2 * quarter]))
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__.split("\n")[0])
+    parser.add_argument("--minutes", type=float, default=60.0, help="how long to train; 60")
+    parser.add_argument("--every", type=float, default=60.0, help="seconds from one line to the next; 60")
+    arguments = parser.parse_args()
+    next_line = 0.0
+
+    def tell(lap):
+        nonlocal next_line
+        if 60 * lap.minutes >= next_line:
+            print(f"{lap.minutes:7.2f} min  {lap.steps:9,} steps  {lap.resident:8.2f} MiB  loss {lap.loss:.4f}",
+                  flush=True)
+            next_line = 60 * lap.minutes + arguments.every
+
+    laps = soak(arguments.minutes, tell)
+    grown = growth(laps)
+    print(f"{len(laps):,} laps; from the second quarter to the last {grown:+.2f} MiB "
+          f"({'within' if grown < LIMIT else 'beyond'} {LIMIT:g})")
+    return 0 if grown < LIMIT else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
