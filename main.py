@@ -417,24 +417,27 @@ def take_up(arguments: argparse.Namespace) -> Any:
     from neurosim.checkpoint import read_checkpoint
     from neurosim.settings import Settings
 
-    _, state = read_checkpoint(arguments.resume)
+    path, state = read_checkpoint(arguments.resume)
     try:
         settings = Settings(**state["about"]["settings"])
         options = {name: state["about"]["run"][name] for name in RUN_DEFAULTS} | {"out": arguments.resume}
         every = whole(1)(str(state["about"]["checkpoint_every"]))
+        at, stopped = state["progress"], state["history"]["stopped"]
     except (KeyError, TypeError, argparse.ArgumentTypeError):
         raise DataError(f"--resume: the run in {arguments.resume} was not made by train; go on with "
                         "ns.Checkpoint(…, resume=True) in the program that made it") from None
-    given = {name: getattr(arguments, name) for name in options} | given_settings(arguments)
-    for name, value in given.items():
-        its_own = options[name] if name in options else getattr(settings, name)
-        same = Path(value).absolute() == Path(its_own).absolute() if name == "out" and value else value == its_own
-        if not same and (value is not None or name not in options):
-            raise NeurosimError(f"--{name.replace('_', '-')}: the run in {arguments.resume} has {its_own}, received "
-                                f"{value}; expected --resume without it")
-        if name in options:
-            setattr(arguments, name, its_own)
+    given = {name: getattr(arguments, name) for name in options if getattr(arguments, name) is not None}
+    if "out" in given and Path(given["out"]).absolute() == Path(arguments.resume).absolute():
+        del given["out"]
+    its_own = vars(settings) | options
+    for name, value in (given | given_settings(arguments)).items():
+        if value != its_own[name]:
+            raise NeurosimError(f"--{name.replace('_', '-')}: the run in {arguments.resume} has {its_own[name]}, "
+                                f"received {value}; expected --resume without it")
+    vars(arguments).update(options)
     arguments.checkpoint_every = arguments.checkpoint_every or every
+    if stopped == "running":
+        print(f"going on with {path}: epoch {at['epoch']}, {at['steps']} steps of it done")
     return settings
 
 

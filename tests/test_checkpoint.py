@@ -407,6 +407,7 @@ def interrupt_and_resume(sent, moment, folder, expected):
     at = read_checkpoint(folder / "run")[1]["progress"]
     status, out, err = train(["--resume", "run"], folder)
     assert status == 0, err
+    assert ("had ended already" in err) or f"epoch {at['epoch']}, {at['steps']} steps of it done" in out
     assert_whole(folder / "run")
     assert not [path for path in (folder / "run").iterdir() if path.name.startswith(".checkpoint")]
     assert result(folder / "run") == expected
