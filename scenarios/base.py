@@ -94,8 +94,16 @@ class Scenario:
         NeurosimError: variants of one name, or a baseline that is none of them.
 
     Example:
-        >>> Scenario("widths", "Do more neurons help?", "Watch the gap to 64.",
-        ...          (Variant("16", {"hidden": (16,)}), Variant("64", {"hidden": (64,)})), baseline="16")
+        >>> from neurosim import data
+        >>> from neurosim.settings import Settings
+        >>> from scenarios import Scenario, Variant, run_scenario
+        >>> widths = Scenario("widths", "Do more neurons help?", "Watch the gap between 16 and 64.",
+        ...                   (Variant("16", {"hidden": (16,)}), Variant("64", {"hidden": (64,)})), baseline="16",
+        ...                   base=Settings(epochs=2))
+        >>> train, test = data.load("digits")
+        >>> results = run_scenario(widths, train.subset(300), test, seeds=2, progress=False)
+        >>> results.names
+        ['16', '64']
     """
 
     name: str
@@ -264,8 +272,9 @@ def percent(share: float, decimals: int = 1) -> str:
 
 
 def listing(names: list[str]) -> str:
-    """["a", "b", "c"] as "a, b and c"."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    """["a", "b", "c"] as "a, b and c"; with semicolons where names hold commas."""
+    mark = "; " if any("," in name for name in names) else ", "
+    return names[0] if len(names) == 1 else f"{mark.join(names[:-1])} and {names[-1]}"
 
 
 def general_findings(results: Results) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -114,9 +115,11 @@ def dask(perform: Perform, data: Any, scheduler: str) -> Iterator[Pool]:
     except ImportError:
         raise NeurosimError("--executor dask: expected the package distributed, which is not installed; "
                             "install it with: pip install distributed") from None
+    if not re.fullmatch(r"(tcp|tls|ws|wss)://\S+:\d+", scheduler):
+        raise NeurosimError(f"--scheduler: expected an address such as tcp://10.0.0.1:8786, received {scheduler!r}")
     try:
         client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
+    except (OSError, TimeoutError) as error:
         raise NeurosimError(f"--scheduler: expected a Dask scheduler that answers within {PATIENCE:g} seconds at "
                             f"{scheduler!r}, received {type(error).__name__}; start one with: dask scheduler") from None
     with client:

@@ -182,7 +182,7 @@ def _settings_tables(results: Results) -> Iterator[Block]:
                                            for name, settings in all_settings.items()])
     yield Paragraph("These they share:")
     yield Table(("setting", "value", "meaning"),
-                [(each.name, setting_text(values[each.name][0]), each.metadata["help"].split(" [")[0])
+                [(each.name, setting_text(values[each.name][0]), each.metadata["help"])
                  for each in fields(Settings) if each.name not in differ])
 
 
@@ -215,12 +215,20 @@ def difference_text(row: Any) -> str:
     return f"{100 * row.difference:+.2f}{interval}"
 
 
-def terminal_table(results: Results) -> str:
-    """The summary as a table for a terminal of 80 columns, best first."""
+def terminal_table(results: Results, columns: int = 80) -> str:
+    """The summary as a table for a terminal, best first; where names are too long for a column, each has its line."""
     summary = results.summary().sort_values("test_accuracy_mean", ascending=False, na_position="last")
-    header = ("variant", "test accuracy", "points from it [95 %]", "verdict")
-    rows = [(row.variant, accuracy_text(row), difference_text(row), row.verdict) for row in summary.itertuples()]
-    widths = [max(len(row[k]) for row in [header, *rows]) for k in range(4)]
-    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-             for row in [header, *rows]]
-    return "\n".join([f"baseline: {results.scenario.baseline}", lines[0], "-" * max(map(len, lines)), *lines[1:]])
+    rows = [("variant", "test accuracy", "points from it [95 %]", "verdict")]
+    rows += [(row.variant, accuracy_text(row), difference_text(row), row.verdict) for row in summary.itertuples()]
+    lines = _in_columns(rows)
+    if max(map(len, lines)) >= columns:
+        figures = _in_columns([row[1:] for row in rows])
+        lines = [f"{name}\n  {line}" for (name, *_), line in zip(rows, figures, strict=True)]
+    rule = "-" * max(len(part) for line in lines for part in line.split("\n"))
+    return "\n".join([f"baseline: {results.scenario.baseline}", lines[0], rule, *lines[1:]])
+
+
+def _in_columns(rows: list[tuple[str, ...]]) -> list[str]:
+    """Rows as lines, their cells below each other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

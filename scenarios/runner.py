@@ -315,8 +315,8 @@ def run_experiments(experiments: Sequence[Experiment], executor: Executor = in_p
         return taken
 
     total = sum(plan.total for plan in plans)
-    with tqdm(total=total, desc="scenarios", unit=" runs", ncols=79, disable=not progress) as bar, \
-            executor(perform, data) as pool:
+    with executor(perform, data) as pool, \
+            tqdm(total=total, desc="scenarios", unit=" runs", ncols=79, disable=not progress) as bar:
         for number, plan in enumerate(plans):
             taken = add(number, plan.first_tasks())
             if taken and progress:
