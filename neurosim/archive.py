@@ -28,7 +28,8 @@ MAX_RATIO = 100  # unpacked to packed; MNIST as int64 reaches 22, zeros 1,000
 MAX_HEADER = 2048  # characters of an npy header; one of 32 dimensions has fewer than 800
 MAX_DIMENSIONS = 32
 MAX_CONFIG = 2**24  # bytes of the JSON text, four a character; that of a few layers has 10,000
-_MAGIC = b"\x93NUMPY"
+_ZIP = b"PK\x03\x04"
+_STARTS = tuple(b"\x93NUMPY" + bytes([version, 0]) for version in (1, 2, 3))
 _PLAIN = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|U[1-9][0-9]{0,8})")  # the types of plain numbers and text
 _HEADER_KEYS = {"descr", "fortran_order", "shape"}
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others are unpacked without a bound on memory
@@ -50,7 +51,10 @@ def read_arrays(path: str | os.PathLike[str], names: Collection[str] | None = No
     """
     size = file_size(path)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+            file.seek(0)
+            if file.read(len(_ZIP)) != _ZIP:  # zipfile would pass over whatever stands before the archive
+                raise _Refused("something else")
             members = archive.infolist()
             _check_sizes(members, size)
             wanted = {member.filename.removesuffix(".npy"): member for member in members}
@@ -121,6 +125,21 @@ def check_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Array], shap
             raise DataError(f"{path}: expected finite numbers, {name} holds NaN or infinity; did the training diverge?")
 
 
+def difference(said: Any, made: Any, place: str = "config") -> str:
+    """Where a config from a file says something that is not so in what was made of it; nothing where it is all so.
+
+    What the file leaves out has a default, so only what it does say is compared.
+    """
+    if isinstance(said, dict) and isinstance(made, dict):
+        pairs = [(name, value, made.get(name, difference)) for name, value in said.items()]  # itself: equal to nothing
+    elif isinstance(said, (list, tuple)) and isinstance(made, (list, tuple)) and len(said) == len(made):
+        pairs = [(k, *pair) for k, pair in enumerate(zip(said, made, strict=True))]
+    else:
+        both_nan = said != said and made != made
+        return "" if said == made or both_nan else place
+    return next(filter(None, (difference(one, other, f"{place}/{name}") for name, one, other in pairs)), "")
+
+
 def brief(what: object) -> str:
     """A text from a file, or an error about it, on one line and not too long for a message."""
     text = " ".join(str(what).split())
@@ -158,10 +177,10 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
     if member.flag_bits & _ENCRYPTED or member.compress_type not in _METHODS:
         raise _Refused(f"{name} encrypted or compressed in an unusual way")
     with archive.open(member) as file:
-        start = file.read(len(_MAGIC) + 2)
-        if start[:-2] != _MAGIC or len(start) < len(_MAGIC) + 2 or start[-2] not in (1, 2, 3):
+        start = file.read(len(_STARTS[0]))
+        if start not in _STARTS:
             raise _Refused(f"{name}, which does not begin as an npy file of version 1 to 3")
-        length_bytes = 2 if start[-2] == 1 else 4
+        length_bytes = 2 if start == _STARTS[0] else 4
         length = int.from_bytes(file.read(length_bytes), "little")
         if length > MAX_HEADER:
             raise _Refused(f"{name} with a header of {length:,} bytes")
@@ -180,7 +199,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
 def _parse_header(name: str, raw: bytes) -> tuple[np.dtype[Any], tuple[int, ...], Any]:
     """Type, shape and order of an array out of the text of an npy header, which is a Python literal."""
     try:
-        header = ast.literal_eval(raw.decode("latin1").strip())
+        header = ast.literal_eval(raw.decode("ascii").strip())
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         header = None
     if not isinstance(header, dict) or header.keys() != _HEADER_KEYS:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .archive import brief, check_arrays, read_configured
+from .archive import brief, check_arrays, difference, read_configured
 from .errors import DataError, NeurosimError, OutOfRangeError, ShapeError
 from .files import atomic_file
 from .interventions import Interventions
@@ -535,6 +535,10 @@ class Network:
             if streams.keys() != network.streams.keys():
                 raise NeurosimError(f"streams: expected {', '.join(network.streams)}, received {', '.join(streams)}")
             network.restore({"arrays": arrays, "scalars": scalars, "streams": streams})
+            made = {"network": network.config(), "scalars": network.optimizer.scalars(),
+                    "streams": {purpose: rng.bit_generator.state for purpose, rng in network.streams.items()}}
+            if place := difference({name: config[name] for name in made}, made):
+                raise NeurosimError(f"expected settings that a network can have, received another at {brief(place)}")
         except DataError:
             raise
         except (NeurosimError, ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError,

@@ -1,0 +1,526 @@
+"""Fuzzing of what reads files: ``python tests/fuzz/fuzzer.py --runs 5000``.
+
+Each reader gets mutated files. A file that makes it execute a line that no file before has reached joins the corpus,
+and is mutated further. For every file the reader has to raise a `DataError` of one line, or to return just what an
+independent reading of the file gives, within five seconds and within memory that the file accounts for; anything else
+is a finding.
+
+With ``--keep`` the corpus is cut down to a few files that reach the same lines, and written to ``tests/fuzz/corpus``,
+gzipped, where the tests replay it. All images in it are random numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import io
+import json
+import random
+import re
+import resource
+import signal
+import struct
+import sys
+import tempfile
+import time
+import tracemalloc
+import warnings
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import isqrt
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import neurosim as ns
+from neurosim.archive import MAX_RATIO
+from neurosim.data.idx import read_idx
+from neurosim.data.tables import LABEL_NAMES, read_csv, read_npz
+
+CORPUS = Path(__file__).parent / "corpus"
+SECONDS = 5
+MEMORY = 8 * 2**20  # bytes that any file may cost, beside MAX_RATIO times its own
+WATCHED = ("archive.py", "files.py", "network.py", "interventions.py", "schedules.py", "registry.py", "layers.py",
+           "optimizers.py", "idx.py", "tables.py")
+
+
+class Target(NamedTuple):
+    """A reader, an independent reading of the same bytes (None where there is none), and files to begin with."""
+
+    read: Callable[[Path], Any]
+    oracle: Callable[[bytes], Any]
+    agree: Callable[[Any, Any], bool]
+    seeds: Callable[[], list[bytes]]
+
+
+class Finding(Exception):
+    """A file that a reader did not deal with as it should; the kind is "traceback", "hang", "memory", …"""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(f"{kind}: {text}")
+        self.kind = kind
+
+
+# --- IDX -------------------------------------------------------------------------------------------------------------
+
+
+def idx_seeds() -> list[bytes]:
+    """Small images and labels, plain and gzipped."""
+    pixels = random.Random(0).randbytes(2 * 3 * 4)
+    images = struct.pack(">4B3I", 0, 0, 8, 3, 2, 3, 4) + pixels
+    labels = struct.pack(">4BI", 0, 0, 8, 1, 5) + bytes(5)
+    return [images, gzip.compress(images, mtime=0), labels, b"<html>", b"PK\3\4"]
+
+
+def idx_oracle(content: bytes) -> Any:
+    """The images of an IDX file, by the book."""
+    if content[:2] == b"\x1f\x8b":
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, ValueError, struct.error, gzip.zlib.error):  # type: ignore[attr-defined]
+            return None
+    if content[:4] != b"\0\0\x08\x03" or len(content) < 16:
+        return None
+    count, height, width = (int.from_bytes(content[at : at + 4], "big") for at in (4, 8, 12))
+    values = list(content[16:])
+    if len(values) != count * height * width or not values:
+        return None
+    return [[values[(k * height + i) * width :][:width] for i in range(height)] for k in range(count)]
+
+
+# --- CSV -------------------------------------------------------------------------------------------------------------
+
+
+def csv_seeds() -> list[bytes]:
+    """Tables in several dialects."""
+    return [b"label,p0,p1,p2,p3\n3,0,255,7,9\n5,1,2,3,4\n", b"3,0,255,7,9\r\n5,1,2,3,4\r\n", b"1,2,3,4\n5,6,7,8\n",
+            b"\xef\xbb\xbfp0,p1,class\n1,2,0\n", b'"label","a"\n"7","255"\n', b"7,1,2\r8,3,4\r"]
+
+
+def csv_oracle(content: bytes) -> Any:
+    """Rows of pixels and labels, one character string at a time."""
+    text = content.decode("utf-8-sig", errors="replace")
+    rows = [[field.strip().strip('"').strip() for field in line.split(",")] for line in re.split("\r\n|\r|\n", text)]
+    rows = [row for row in rows if row != [""]]
+    if not rows:
+        return None
+    header = rows.pop(0) if any(not is_float(field) for field in rows[0]) else []
+    fields = [field for row in rows for field in row]
+    if not all(re.fullmatch(r"[+-]?[0-9]+", field, re.ASCII) and 0 <= int(field) <= 255 for field in fields):
+        return None
+    numbers = [[int(field) for field in row] for row in rows]
+    widths = {len(row) for row in [*numbers, *([header] if header else [])]}
+    if len(widths) != 1 or not numbers:
+        return None
+    width = widths.pop()
+    at = next((k for k, name in enumerate(header) if name.lower() in LABEL_NAMES), None)
+    if not header and isqrt(width) ** 2 != width:
+        at = 0
+    labels = None if at is None else [row.pop(at) for row in numbers]
+    return numbers, labels
+
+
+def is_float(text: str) -> bool:
+    """Whether Python reads a number in it."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def csv_agree(received: Any, expected: Any) -> bool:
+    """Whether the reader's images and labels are the oracle's."""
+    images, labels = received
+    return (images.reshape(len(images), -1).tolist() == expected[0]
+            and (None if labels is None else labels.tolist()) == expected[1])
+
+
+# --- npz -------------------------------------------------------------------------------------------------------------
+
+
+def npz_bytes(arrays: dict[str, Any], packed: bool = False) -> bytes:
+    """An npz file."""
+    stream = io.BytesIO()
+    (np.savez_compressed if packed else np.savez)(stream, **arrays)
+    return stream.getvalue()
+
+
+def npz_seeds() -> list[bytes]:
+    """Data sets as npz files."""
+    pixels = np.frombuffer(random.Random(1).randbytes(3 * 4 * 4), np.uint8).reshape(3, 4, 4)
+    labels = np.array([0, 2, 1])
+    both = {"x_train": pixels, "y_train": labels}
+    rows = np.asfortranarray(pixels.reshape(3, 16))
+    return [npz_bytes(both), npz_bytes(both, packed=True),
+            npz_bytes(both | {"x_test": pixels.astype(">i2"), "y_test": labels}),
+            npz_bytes({"x_train": rows, "y_train": labels.astype(np.uint8), "more": labels})]
+
+
+def npz_oracle(content: bytes, names: tuple[str, ...] = ()) -> Any:
+    """What NumPy reads, without pickle: these arrays, or all."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with np.load(io.BytesIO(content), allow_pickle=False) as file:
+                return {name: file[name] for name in names or file.files if name in file.files}
+    except Exception:  # NumPy may stumble in any way
+        return None
+
+
+def npz_agree(received: Any, expected: Any) -> bool:
+    """Whether the numbers are NumPy's, and all of them bytes."""
+    return all(array.dtype == np.uint8 and array.ravel().tolist() == expected[name].ravel().tolist()
+               for name, array in received.items())
+
+
+def network_seeds() -> list[bytes]:
+    """Saved networks with all that a file can hold."""
+    made = []
+    for hidden, optimizer in (([ns.Dense(3, "tanh"), ns.BatchNorm("relu"), ns.Dropout(0.2)], ns.Nadam("one_cycle")),
+                              ([ns.Dense(4, ns.LeakyReLU(0.2), max_norm=2.0)], ns.SGD(ns.ReduceOnPlateau(0.1)))):
+        net = ns.Network([ns.Input((1, 3)), *hidden, ns.Dense(2, "softmax")], optimizer=optimizer, regularizer="l2")
+        net.neuron(1, 0).learning_rate = 0.5
+        net.neuron(1, 1).clamp(0.25)
+        net.neuron(1, 2).activation = "sigmoid"
+        net.fit(np.eye(3), [0, 1, 1], epochs=1, verbose=False)
+        with tempfile.TemporaryDirectory() as folder:
+            made.append(net.save(Path(folder) / "net.npz").read_bytes())
+    return made
+
+
+def network_agree(net: ns.Network, expected: Any) -> bool:
+    """Whether a network has the arrays and the config of its file, and goes on from it."""
+    config = json.loads(str(expected.pop("config")))
+    arrays = net.arrays()
+    same = arrays.keys() == expected.keys() and all(
+        np.array_equal(array, expected[name]) and np.isfinite(array).all() for name, array in arrays.items())
+    ours = json.loads(json.dumps({"network": net.config(), "scalars": net.optimizer.scalars(),
+                                  "streams": {name: rng.bit_generator.state for name, rng in net.streams.items()}}))
+    with np.errstate(all="ignore"):
+        net.train_batch(np.eye(net.input.n_out)[:2], [0, 0])
+    return same and all(contains(ours[part], config[part]) for part in ours)
+
+
+def contains(whole: Any, part: Any) -> bool:
+    """Whether everything that a config says is so; what it leaves out has a default."""
+    if isinstance(whole, dict) and isinstance(part, dict):
+        return all(name in whole and contains(whole[name], value) for name, value in part.items())
+    if isinstance(whole, list) and isinstance(part, list):
+        return len(whole) == len(part) and all(map(contains, whole, part))
+    if isinstance(whole, dict) and isinstance(part, str):  # a name, with or without settings, stands for its config
+        return whole.get("name") == part.partition(":")[0]
+    return bool(whole == part)
+
+
+TARGETS = {
+    "idx": Target(lambda path: read_idx(path, 3), idx_oracle, lambda a, b: a.tolist() == b, idx_seeds),
+    "csv": Target(read_csv, csv_oracle, csv_agree, csv_seeds),
+    "npz": Target(read_npz, lambda content: npz_oracle(content, ("x_train", "y_train", "x_test", "y_test")), npz_agree,
+                  npz_seeds),
+    "network": Target(ns.Network.load, npz_oracle, network_agree, network_seeds),
+}
+
+
+# --- judging one file ------------------------------------------------------------------------------------------------
+
+
+class _Late(BaseException):
+    """The time is up."""
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """End what takes longer."""
+    def stop(*_: Any) -> None:
+        raise _Late
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def judge(target: Target, path: Path, seconds: float = SECONDS) -> tuple[str, int]:
+    """Give a file to a reader.
+
+    Returns:
+        "accepted" or "refused", and the most bytes that were held at once.
+
+    Raises:
+        Finding: a traceback, a hang, too much memory, or a wrong answer.
+    """
+    content = path.read_bytes()
+    received, verdict = None, "accepted"
+    tracemalloc.start()
+    try:
+        with time_limit(seconds):
+            received = target.read(path)
+    except ns.DataError as error:
+        verdict = "refused"
+        if "\n" in str(error) or str(path) not in str(error):
+            raise Finding("message", repr(str(error))) from None
+    except _Late:
+        raise Finding("hang", f"more than {seconds} seconds") from None
+    except Exception as error:
+        raise Finding("traceback", f"{type(error).__name__}: {error}") from error
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    if peak > MEMORY + MAX_RATIO * len(content):
+        raise Finding("memory", f"{peak:,} bytes for a file of {len(content):,}")
+    if verdict == "accepted":
+        expected = target.oracle(content)
+        if expected is None or not target.agree(received, expected):
+            raise Finding("wrong acceptance", repr(received))
+    return verdict, peak
+
+
+@contextmanager
+def lines_reached(found: set[tuple[str, int]]) -> Iterator[None]:
+    """Collect the lines of the watched modules that are executed."""
+    def local(frame: Any, event: str, _: Any) -> Any:
+        if event == "line":
+            found.add((frame.f_code.co_filename, frame.f_lineno))
+        return local
+
+    def enter(frame: Any, event: str, argument: Any) -> Any:
+        name = frame.f_code.co_filename
+        return local if "neurosim" in name and name.endswith(WATCHED) else None
+
+    before = sys.gettrace()
+    sys.settrace(enter)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+# --- mutating --------------------------------------------------------------------------------------------------------
+
+NUMBERS = (0, 1, -1, 3, 255, 256, 2**15, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 10**30)
+WORDS = (b"nan", b"-1", b"256", b"1e999", b"99999999999999999999", b"\xef\xbb\xbf", b"\r", b"\n", b",", b'"', b"\0",
+         b"label", b"0x1", b"1_0", b"\xd9\xa3", b"'descr': '|O'", b"True", b"(", b"<f8", b"<U9", b", 0", b"PK\x01\x02",
+         b"<html>")
+TYPES = (b"<f4", b">f4", b"<i4", b"|O8", b"<m8")
+VALUES = (None, True, False, 0, 1, -1, 2.5, 10**9, 10**400, 1e308, float("nan"), float("inf"), "", "relu", "nan",
+          "x" * 300, [], [1], {}, [[[]]], {"name": "relu"}, {"name": "adam", "beta1": 1}, "one_cycle",
+          {"name": "warm_up", "after": "cosine"})
+
+
+def mutate_bytes(rng: random.Random, content: bytes, others: list[bytes]) -> bytes:
+    """Change a file without knowing what it is."""
+    data = bytearray(content)
+    for _ in range(rng.choice((1, 1, 1, 2, 4))):
+        at = rng.randrange(len(data) + 1)
+        end = min(at + rng.choice((1, 2, 4, 16, 64)), len(data))
+        kind = rng.randrange(8)
+        if kind == 0 and at < len(data):
+            data[at] ^= 1 << rng.randrange(8)
+        elif kind == 1:
+            del data[at:end]
+        elif kind == 2:
+            data[at:at] = data[at:end]
+        elif kind == 3:
+            data[at:at] = rng.choice(WORDS)
+        elif kind == 4:
+            data[at:end] = rng.choice(WORDS)
+        elif kind == 5:
+            del data[at:]
+        elif kind == 6:
+            number = rng.choice(NUMBERS) % 2**32
+            data[at : at + 4] = number.to_bytes(4, rng.choice(("big", "little")))
+        else:
+            other = rng.choice(others)
+            data[at:] = other[rng.randrange(len(other) + 1) :]
+    return bytes(data)
+
+
+def mutate_json(rng: random.Random, text: str) -> str:
+    """Change one place in a JSON text, or the text."""
+    if rng.random() < 0.1:
+        return mutate_bytes(rng, text.encode(), [text.encode()]).decode("utf-8", "replace")
+    tree = json.loads(text)
+    places = list(places_of(tree))
+    where, key = rng.choice(places)
+    kind = rng.randrange(4)
+    if kind == 0:
+        del where[key]
+    elif kind == 1:
+        other, its_key = rng.choice(places)
+        where[key] = json.loads(json.dumps(other[its_key]))
+    elif kind == 2 and isinstance(where, dict):
+        where[rng.choice(("extra", "name", "_rate", "units", "0", "99", key))] = rng.choice(VALUES)
+    else:
+        where[key] = rng.choice(VALUES)
+    return json.dumps(tree)
+
+
+def places_of(tree: Any) -> Iterator[tuple[Any, Any]]:
+    """Every container and key in a JSON tree."""
+    for key in tree if isinstance(tree, dict) else range(len(tree)):
+        yield tree, key
+        if isinstance(tree[key], (dict, list)):
+            yield from places_of(tree[key])
+
+
+def mutate_zip(rng: random.Random, content: bytes, others: list[bytes]) -> bytes:
+    """Change a member of a zip archive, or which there are, so that all checksums are right again."""
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        members = [[member.filename, file.read(member)] for member in file.infolist()]
+    chosen = rng.choice(members)
+    kind = rng.randrange(8)
+    if kind == 0:
+        members.remove(chosen)
+    elif kind == 1:
+        chosen[0] = rng.choice(("config.npy", "W9.npy", "run.sh", "../up.npy", "x_train", "", rng.choice(members)[0]))
+    elif kind == 2:
+        members.append([rng.choice(("b1.npy", "x_test.npy", "optimizer.q.npy")), chosen[1]])
+    elif kind == 3:
+        chosen[1] = npy_bytes(np.array(rng.choice((1.5, [1, 2], [[np.nan]], "text", [True], [2 + 1j]))))
+    elif kind == 4:
+        header = chosen[1][:128]
+        for old, new in ((b"(", (b"(1, ", b"(-1, ", b"(0, ", b"(10**9, ")), (b"False", (b"False", b"True ", b"0")),
+                         (b"<f4", TYPES)):
+            header = header.replace(old, rng.choice(new))
+        chosen[1] = header[:128] + chosen[1][128:]
+    elif kind > 5 and members[0][0] == "config.npy":
+        members[0][1] = npy_bytes(np.array(mutate_json(rng, str(np.load(io.BytesIO(members[0][1]))))))
+    else:
+        chosen[1] = mutate_bytes(rng, chosen[1], [chosen[1]])
+    stream = io.BytesIO()
+    method = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2))
+    with zipfile.ZipFile(stream, "w", method) as file:
+        for name, data in members:
+            file.writestr(zipfile.ZipInfo(name), data, method)
+    return stream.getvalue()
+
+
+def npy_bytes(array: Any) -> bytes:
+    """An array as an npy file."""
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def mutate(rng: random.Random, content: bytes, others: list[bytes]) -> bytes:
+    """Change a file, looking into it where it is packed."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if content[:2] == b"PK" and rng.random() < 0.8:
+                return mutate_zip(rng, content, others)
+            if content[:2] == b"\x1f\x8b" and rng.random() < 0.5:
+                return gzip.compress(mutate_bytes(rng, gzip.decompress(content), others), rng.choice((1, 9)), mtime=0)
+    except Exception:  # it is damaged already
+        pass
+    return mutate_bytes(rng, content, others)
+
+
+# --- running ---------------------------------------------------------------------------------------------------------
+
+
+class Session:
+    """Fuzzing of one reader.
+
+    Attributes:
+        corpus: bytes -> the lines they reach.
+        reached: all lines.
+        verdicts: how many files were accepted and refused, how many findings of each kind there were.
+        findings: kind -> the files, with what was wrong.
+        peak: the most memory of any file.
+        slowest: seconds of the slowest.
+    """
+
+    def __init__(self, target: Target, folder: Path) -> None:
+        self.target, self.path = target, folder / "file"
+        self.corpus: dict[bytes, frozenset[tuple[str, int]]] = {}
+        self.reached: set[tuple[str, int]] = set()
+        self.verdicts: Counter[str] = Counter()
+        self.findings: list[tuple[str, bytes]] = []
+        self.peak, self.slowest = 0, 0.0
+
+    def run(self, content: bytes) -> None:
+        """Try one file; keep it if it reaches a new line."""
+        lines: set[tuple[str, int]] = set()
+        self.path.write_bytes(content)
+        began = time.perf_counter()
+        try:
+            with lines_reached(lines):
+                verdict, peak = judge(self.target, self.path)
+            self.peak = max(self.peak, peak)
+        except Finding as finding:
+            verdict = finding.kind
+            self.findings.append((str(finding), content))
+        self.slowest = max(self.slowest, time.perf_counter() - began)
+        self.verdicts[verdict] += 1
+        if lines - self.reached:
+            self.corpus[content] = frozenset(lines)
+            self.reached |= lines
+
+    def fuzz(self, runs: int, seed: int, known: list[bytes]) -> None:
+        """Try the seeds and the known files, then `runs` mutated ones."""
+        rng = random.Random(seed)
+        seeds = self.target.seeds()
+        for content in [*seeds, *known]:
+            self.run(content)
+        self.verdicts.clear()
+        for _ in range(runs):
+            pool = [*self.corpus, *seeds]
+            self.run(mutate(rng, rng.choice(rng.choice((pool, seeds))), pool))
+
+    def smallest_corpus(self) -> list[bytes]:
+        """A few of the files, short ones first, that together reach every line."""
+        left, chosen = set(self.reached), []
+        while left:
+            best = max(self.corpus, key=lambda content: (len(self.corpus[content] & left), -len(content)))
+            chosen.append(best)
+            left -= self.corpus[best]
+        return chosen
+
+
+def known_files(name: str) -> list[Path]:
+    """The corpus files of a target."""
+    return sorted(CORPUS.glob(f"{name}-*.gz"))
+
+
+def main() -> None:
+    """Run from the command line; exit with status 1 if there is a finding."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=5000, help="mutated files in all [5000]")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", action="store_true", help="write the corpus")
+    arguments = parser.parse_args()
+    failed = False
+    with tempfile.TemporaryDirectory() as folder:
+        for name, target in TARGETS.items():
+            session = Session(target, Path(folder))
+            began = time.perf_counter()
+            session.fuzz(arguments.runs // len(TARGETS), arguments.seed,
+                         [gzip.decompress(path.read_bytes()) for path in known_files(name)])
+            print(f"{name:<8} {dict(session.verdicts)}, {len(session.reached)} lines by {len(session.corpus)} files, "
+                  f"peak {session.peak / 2**20:.2f} MiB, slowest {session.slowest:.2f} s, "
+                  f"{time.perf_counter() - began:.0f} s", flush=True)
+            for text, content in session.findings[:20]:
+                print(f"  {text[:300]}\n    {content[:60]!r}… ({len(content)} bytes)")
+            failed = failed or bool(session.findings)
+            if arguments.keep:
+                CORPUS.mkdir(exist_ok=True)
+                for path in known_files(name):
+                    path.unlink()
+                for content in [*session.smallest_corpus(), *(content for _, content in session.findings[:20])]:
+                    digest = hashlib.sha256(content).hexdigest()[:10]
+                    (CORPUS / f"{name}-{digest}.gz").write_bytes(gzip.compress(content, mtime=0))
+    print(f"peak resident memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()
