@@ -29,6 +29,7 @@ examples:
   python main.py data                        which data there are, and where
   python main.py gradcheck                   hold backprop to central differences
 """
+LONGEST_ERROR = 1000  # characters
 
 
 class Parser(argparse.ArgumentParser):
@@ -41,7 +42,10 @@ class Parser(argparse.ArgumentParser):
 
 def fail(message: str) -> NoReturn:
     """End with one line on standard error and status 2."""
-    print(f"error: {' '.join(str(message).split())}", file=sys.stderr)
+    line = " ".join(str(message).split())
+    if len(line) > LONGEST_ERROR:  # it repeats what it was given
+        line = f"{line[: LONGEST_ERROR // 2]} ... {line[-LONGEST_ERROR // 2 :]}"
+    print(f"error: {line}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -453,6 +457,7 @@ def data(arguments: argparse.Namespace) -> None:
     from neurosim import data as datasets
     from neurosim.files import writable_folder
 
+    folder = writable_folder(arguments.out) if arguments.preview else None
     name = "mnist" if arguments.data == "auto" else arguments.data
     if name in datasets.NAMES and name != "digits":
         print(f"looking for {name} in")
@@ -469,10 +474,9 @@ def data(arguments: argparse.Namespace) -> None:
     train, test = datasets.load(arguments.data, offline=arguments.offline)
     for part in (train, test):
         print(part.describe())
-    if arguments.preview:
+    if folder is not None:
         import viz
 
-        folder = writable_folder(arguments.out)
         sheet = viz.contact_sheet(train.images, train.labels, class_names=train.class_names)
         print(f"contact sheet: {viz.save(sheet, folder / f'{train.name}.png', figure_note(train))}")
 
@@ -734,6 +738,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     command = command_of(argv)
     if command is not None and command not in COMMANDS:
         raise unknown("command", command, COMMANDS)
+    if command is None and (wrong := next((word for word in argv if word not in ("-h", "--help", "--version")), None)):
+        raise NeurosimError(f"expected a command before {wrong!r} (choose from: {', '.join(COMMANDS)})")
     formatter = argparse.RawDescriptionHelpFormatter
     parser = Parser(prog="python main.py", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=formatter)
     parser.add_argument("--version", action="version", version=f"neurosim {__version__}")

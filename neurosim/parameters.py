@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from .errors import NeurosimError
+
 Array = NDArray[Any]
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
@@ -36,6 +38,9 @@ class FlatParameters:
         shapes: name -> shape, e.g. ``{"W1": (784, 128), "b1": (128,)}``; matrices are laid out before vectors.
         dtype: ``float32`` or ``float64``.
 
+    Raises:
+        NeurosimError: there is no memory for so many.
+
     Attributes:
         theta: (size,) every parameter. Live.
         grad: (size,) the gradient of the mean batch loss for every parameter, from the last backward pass. Live.
@@ -48,8 +53,11 @@ class FlatParameters:
         for name, shape in ordered:
             start, end = end, end + math.prod(shape)
             self.slots[name] = (slice(start, end), tuple(shape))
-        self.theta = aligned_zeros(end, dtype)
-        self.grad = aligned_zeros(end, dtype)
+        try:
+            self.theta = aligned_zeros(end, dtype)
+            self.grad = aligned_zeros(end, dtype)
+        except (MemoryError, OverflowError, ValueError):
+            raise NeurosimError(f"{end:,} parameters do not fit into memory: expected narrower layers") from None
 
     @property
     def size(self) -> int:

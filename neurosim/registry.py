@@ -28,7 +28,7 @@ def did_you_mean(name: object, choices: Iterable[str]) -> str:
 
     def likeness(choice: str) -> float:
         """Two letters changing places are likelier than letters left out."""
-        return difflib.SequenceMatcher(None, written, choice).ratio() - 0.08 * abs(len(choice) - len(written))
+        return difflib.SequenceMatcher(None, written, choice).ratio() - 0.04 * abs(len(choice) - len(written))
 
     return f"; did you mean '{lower[max(close, key=likeness)]}'?"
 

@@ -24,6 +24,8 @@ from .regularizers import L1, L2, Regularizer
 from .schedules import SCHEDULES
 from .training import Callback, EarlyStopping
 
+MAX_WIDTH = 1_000_000  # neurons of a hidden layer
+
 
 def _setting(default: Any, read: Callable[[str, Any], Any], text: str, metavar: str = "X") -> Any:
     """A field with its check, its help text, and what to call its value there."""
@@ -83,10 +85,13 @@ def _widths(name: str, value: Any) -> tuple[int, ...]:
     if isinstance(parts, int):
         parts = [parts]
     try:
-        return tuple(check_count(name, _number(width)) for width in parts)
+        widths = tuple(check_count(name, _number(width)) for width in parts)
+        if max(widths, default=0) > MAX_WIDTH:
+            raise NeurosimError("too wide")
+        return widths
     except (NeurosimError, TypeError):
-        raise NeurosimError(f"{name}: expected widths of hidden layers such as 128,64 (or none), "
-                            f"received {value!r}") from None
+        raise NeurosimError(f"{name}: expected widths of hidden layers such as 128,64 (or none), each of at most "
+                            f"{MAX_WIDTH:,}, received {value!r}") from None
 
 
 def _dtype(name: str, value: Any) -> str:
