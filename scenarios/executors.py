@@ -17,6 +17,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple
 
+from tqdm import tqdm
+
 from neurosim.errors import NeurosimError
 from neurosim.threads import one_blas_thread
 
@@ -80,6 +82,7 @@ def _begin(perform: Perform, data: Any) -> None:
     """Make a worker ready: keep the data, leave Ctrl-C to the parent, and end with it however it ends."""
     global _work
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore of the system, which would outlive a worker that is ended
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _work = lambda task: perform(task, data)  # noqa: E731
 

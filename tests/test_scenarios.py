@@ -1,6 +1,10 @@
 """The protocol of the scenarios: fairness, statistics, findings that follow the numbers."""
 
+import base64
+import html
 import math
+import re
+from dataclasses import fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +13,7 @@ import pytest
 
 import neurosim as ns
 from neurosim.settings import Settings
-from scenarios import SCENARIOS, Results, Run, Scenario, Variant, run_scenario
+from scenarios import SCENARIOS, GradientNorms, Results, Run, Scenario, UnitHealth, Variant, run_scenario
 from scenarios.base import Difference
 from scenarios.report import terminal_table
 
@@ -175,7 +179,148 @@ def test_delta_curves_agree_with_the_formulas():
 @pytest.mark.parametrize(("change", "message"), [
     ({"variants": (Variant("a"), Variant("a"))}, "different names"), ({"baseline": "z"}, "baseline")])
 def test_a_scenario_that_does_not_fit_together_is_refused(two, change, message):
-    from dataclasses import replace
-
     with pytest.raises(ns.NeurosimError, match=message):
         replace(two, **change)
+
+
+def recorders_for_test(run, train):
+    return [GradientNorms(2), UnitHealth(train.images[:20])]
+
+
+def measure_for_test(run, train, test):
+    return {"sizes": pd.DataFrame({"images": [len(train), len(test)]})}
+
+
+def test_tables_of_recorders_and_measurements_carry_variant_and_seed_and_survive_the_disk(two, digits, tmp_path):
+    scenario = replace(two, recorders=recorders_for_test, measure=measure_for_test,
+                       variants=(Variant("a"), Variant("b", {}, train_size=100), Variant("none", {}, train_size=999)))
+    results = run_scenario(scenario, *digits, seeds=2, progress=False)
+    for name in ("gradients", "units", "sizes"):
+        assert list(results.table(name).columns[:2]) == ["variant", "seed"]
+    sizes = results.table("sizes").groupby("variant")["images"].max()
+    assert sizes["a"] == 240 and sizes["b"] == 120 and sizes["none"] == 240  # b: 100 to train on, 120 to test
+    assert results.table("units").groupby(["variant", "seed"])["epoch"].unique().map(list).tolist() == [[0, 1, 2]] * 6
+    assert results.table("there is none").empty
+    results.write(tmp_path)
+    again = Results.read(scenario, tmp_path)
+    for name, table in results.tables.items():
+        pd.testing.assert_frame_equal(again.table(name), table, check_dtype=False)
+    assert again.names == ["a", "b", "none"]
+
+
+def test_recorders_do_not_change_the_numbers(two, digits):
+    plain, watched = (run_scenario(each, *digits, seeds=1, progress=False).epochs.drop(columns="seconds")
+                      for each in (two, replace(two, recorders=recorders_for_test)))
+    pd.testing.assert_frame_equal(plain, watched, check_exact=True)
+
+
+def test_unit_health_counts_as_a_slow_loop_does(digits):
+    """ReLU by its definition (off: z <= 0), tanh by its slope 1 - tanh(z)^2 below 1 %."""
+    train, _ = digits
+    images = train.images[:40]
+    for activation, is_off, is_flat in (("relu", lambda z: z <= 0, lambda z: False),
+                                        ("tanh", lambda z: False, lambda z: 1 - math.tanh(z) ** 2 < 0.01)):
+        net = Settings(hidden=(6, 5), activation=activation, dtype="float64").network((28, 28), 10, seed=1)
+        net[1].W *= 8.0
+        net[1].b[0] = -1e6 if activation == "relu" else 1e6
+        recorder = UnitHealth(images)
+        recorder.on_start(net, ns.History())
+        x = [[pixel / 255 for pixel in image.ravel().tolist()] for image in images]
+        for layer in (1, 2):
+            W, b = net[layer].W.tolist(), net[layer].b.tolist()
+            z = [[sum(v * row[j] for v, row in zip(sample, W, strict=True)) + b[j] for j in range(len(b))]
+                 for sample in x]
+            dead = sum(all(is_off(sample[j]) for sample in z) for j in range(len(b))) / len(b)
+            flat = sum(is_flat(value) for sample in z for value in sample) / (len(z) * len(b))
+            row = recorder.to_frame().iloc[layer - 1]
+            assert (row.epoch, row.layer) == (0, layer)
+            assert row.dead == pytest.approx(dead) and row.saturated == pytest.approx(flat)
+            x = [[max(v, 0.0) if activation == "relu" else math.tanh(v) for v in sample] for sample in z]
+        assert recorder.rows[0]["dead" if activation == "relu" else "saturated"] > 0
+
+
+@pytest.mark.parametrize("setting", [{"early_stopping": 1}, {"schedule": "reduce_on_plateau"}])
+def test_what_decides_sees_held_out_images_only_and_all_variants_train_on_the_same(two, digits, monkeypatch, setting):
+    import scenarios.runner as runner
+
+    seen, train_run = [], runner.train_run
+    monkeypatch.setattr(runner, "train_run", lambda run, *data: seen.append(data[:3]) or train_run(run, *data))
+    scenario = replace(two, variants=(Variant("a"), Variant("b", setting)))
+    train, test = digits
+    results = run_scenario(scenario, train, test, seeds=1, progress=False)
+    assert len(seen) == 2
+    for kept, deciding, measured in seen:
+        assert measured is test and len(deciding) == 40 and len(kept) == 200
+        assert np.array_equal(kept.images, seen[0][0].images)
+        held = {image.tobytes() for image in deciding.images}
+        assert not held & {image.tobytes() for image in (*kept.images, *test.images)}
+    assert {"val_loss", "val_accuracy"} <= set(results.epochs)
+
+
+def test_the_final_figures_are_those_of_the_weights_that_early_stopping_kept(two, digits):
+    scenario = replace(two, base=Settings(hidden=(8,), epochs=30, learning_rate=0.05, early_stopping=2))
+    results = run_scenario(scenario, *digits, seeds=1, progress=False)
+    run = results.epochs[results.epochs["variant"] == "a"]
+    assert len(run) < 30 and run["kept"].sum() == 1
+    best = run.loc[run["val_loss"].idxmin()]
+    assert best["kept"] and best["epoch"] < run["epoch"].max()
+    assert results.final()["a"].item() == best["test_accuracy"]
+
+
+def test_both_reports_say_the_same_and_the_page_needs_no_other_file(two, digits, tmp_path):
+    from scenarios import redraw, write_report
+
+    results = run_scenario(two, *digits, seeds=2, note="data: <made> & marked", progress=False)
+    figures = write_report(results, *digits, tmp_path, {"seeds": [0, 1], "command": "python main.py"})
+    page, text = (tmp_path / "report.html").read_text(), (tmp_path / "report.md").read_text()
+    sources = re.findall(r'<img src="([^"]*)" alt="([^"]+)">', page)
+    assert len(sources) == len(figures) == text.count("](figures/")
+    for (source, _), path in zip(sources, figures, strict=True):
+        assert base64.b64decode(source.removeprefix("data:image/png;base64,")) == path.read_bytes()
+    assert "<script" not in page and "http" not in page and "data: &lt;made&gt; &amp; marked" in page
+    words = html.unescape(re.sub(r"<[^>]+>", " ", page))
+    for finding in results.all_findings():
+        assert finding in words and finding in text
+    for each in fields(Settings):
+        assert f"| {each.name} |" in text and each.name in words
+    before = [path.read_bytes() for path in figures]
+    for path in (*figures, tmp_path / "report.html", tmp_path / "report.md"):
+        path.unlink()
+    redraw({}, tmp_path)
+    assert (tmp_path / "report.html").read_text() == page and (tmp_path / "report.md").read_text() == text
+    assert [path.read_bytes() for path in figures] == before
+
+
+def test_the_example_of_the_docstring_works():
+    import doctest
+
+    from scenarios import base
+
+    finder = doctest.DocTestFinder(recurse=False)
+    (example,) = finder.find(base.Scenario, "Scenario", globs={})
+    assert doctest.DocTestRunner().run(example).failed == 0
+
+
+@pytest.mark.parametrize(("accuracies", "cost"), [
+    ([0.2, 0.8, 0.9, 0.9, 0.7], 0.2),  # best at 1 or 3: windows 0.1 to 10 (cost .7) and 0.3 to 30 (.2)
+    ([0.9, 0.8, 0.9, 0.6, math.nan], 0.3),  # from 0.1 to 10; beyond it diverges
+    ([0.1, 0.1, 0.1, 0.1, 0.9], 0.8)])
+def test_the_cost_of_a_bad_rate_is_that_of_the_kindest_two_decades(accuracies, cost):
+    from scenarios.optimizers import worst_of_window
+
+    tried = pd.DataFrame({"learning_rate": [0.1, 0.3, 1.0, 10.0, 30.0], "val_accuracy": accuracies})
+    assert worst_of_window(tried) == pytest.approx(cost)
+
+
+def test_who_is_less_sensitive_to_the_rate_turns_round_with_the_numbers():
+    scenario = SCENARIOS["optimizers"]
+    for forgiving in ("adam", "sgd"):
+        results = made_up(scenario, {"sgd": (0.9, 0.9), "adam": (0.9, 0.9)})
+        results.tables["rates"] = pd.DataFrame([
+            {"variant": name, "learning_rate": rate, "chosen": rate == 1.0,
+             "val_accuracy": 0.9 if rate == 1.0 else 0.85 if name == forgiving else 0.3}
+            for name in ("sgd", "adam") for rate in (0.1, 1.0, 10.0)])
+        findings = " ".join(results.all_findings())
+        word = "Less" if forgiving == "adam" else "More"
+        assert f"{word} sensitive to the rate than sgd" in findings and "adam (" in findings
+        assert ("Less sensitive" in findings) != ("More sensitive" in findings)
