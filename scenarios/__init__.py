@@ -1,12 +1,24 @@
 """Experiments: one file a question. `SCENARIOS` maps their names to them, in the order of a course."""
 
-from . import activations, losses, optimizers
+from . import (
+    activations,
+    architectures,
+    augmentation,
+    batch_sizes,
+    learning_rates,
+    losses,
+    optimizers,
+    regularization,
+    schedules,
+)
 from .base import Results, Run, Scenario, Variant
 from .recorders import GradientNorms, Recorder, UnitHealth
 from .report import redraw, write_report
 from .runner import run_scenario
 
-SCENARIOS = {module.SCENARIO.name: module.SCENARIO for module in (activations, losses, optimizers)}
+SCENARIOS = {module.SCENARIO.name: module.SCENARIO for module in (
+    activations, losses, optimizers, learning_rates, batch_sizes, architectures, regularization, schedules,
+    augmentation)}
 
 __all__ = [
     "SCENARIOS",

@@ -60,11 +60,12 @@ class Run:
 
 
 class Picture(NamedTuple):
-    """A figure of a report: its file's name, how to read it, and how to draw it."""
+    """A figure of a report: its file's name, how to read it, how to draw it, and how to set it in motion."""
 
     name: str
     reading: str
     draw: Callable[[], Any]  # returns an Axes or a Figure
+    film: Callable[[Path, str], Any] | None = None  # writes a GIF beside it, given its path and the note on the data
 
 
 @dataclass(frozen=True)
@@ -259,6 +260,14 @@ class Difference:
         if math.isnan(self.low):
             return "one seed"
         return "better" if self.low > 0 else "worse" if self.high < 0 else "within noise"
+
+    def text(self, unit: str = "points", factor: float = 100.0, decimals: int = 2) -> str:
+        """In words, with what the seeds allow to say of it: "+1.20 points, beyond the noise"."""
+        says = {"better": "beyond the noise", "worse": "beyond the noise", "within noise": "within the noise",
+                "one seed": "one seed"}
+        if self.verdict not in says:
+            return "unknown, for lack of runs that did not diverge"
+        return f"{factor * self.mean:+.{decimals}f} {unit}".rstrip() + f", {says[self.verdict]}"
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,8 +17,9 @@ import pandas as pd
 
 from neurosim import training
 from neurosim.history import History
-from neurosim.layers import BatchNorm, _Activated
+from neurosim.layers import BatchNorm, Layer, _Activated
 from neurosim.network import EVALUATION_BATCH, Network
+from neurosim.parameters import Array
 from neurosim.report import FLAT, off_and_saturated, steepest
 from neurosim.training import Callback
 
@@ -45,6 +47,15 @@ def steps_between(run: Run, train: Dataset, records: int = 20) -> int:
     """How many steps apart a recorder has to look, to look about `records` times an epoch."""
     steps = math.ceil(len(train) / (run.settings.batch_size or len(train)))
     return max(1, steps // records)
+
+
+def hidden_layers(network: Network) -> list[_Activated]:
+    """The hidden layers at the place where each applies its activation.
+
+    A layer in front of batch normalization is linear: its activation is applied behind the normalization.
+    """
+    return [layer for layer, above in pairwise(network.layers)
+            if isinstance(layer, _Activated) and not isinstance(above, BatchNorm)]
 
 
 class GradientNorms(training.GradientNorms, Recorder):
@@ -81,9 +92,7 @@ class UnitHealth(Recorder):
 
     def _look(self, network: Network, epoch: int) -> None:
         """Run the images through the network in evaluation mode and count."""
-        # a layer in front of batch normalization is linear: its activation is applied behind the normalization
-        hidden = [layer for layer, above in pairwise(network.layers)
-                  if isinstance(layer, _Activated) and not isinstance(above, BatchNorm)]
+        hidden = hidden_layers(network)
         limits = [FLAT * steepest(layer.activation) for layer in hidden]
         always_off = [np.ones(layer.n_out, bool) for layer in hidden]
         saturated = np.zeros(len(hidden))
@@ -99,3 +108,342 @@ class UnitHealth(Recorder):
 
     def to_frame(self) -> pd.DataFrame:
         return pd.DataFrame(self.rows, columns=["epoch", "layer", "dead", "saturated"])
+
+
+class StepLosses(Recorder):
+    """The loss of single steps, and the learning rate of each; columns step (from 1), learning_rate, loss.
+
+    Args:
+        every: record every so many steps.
+    """
+
+    table = "steps"
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self.rows: list[dict[str, float]] = []
+
+    def on_step(self, network: Network, history: History) -> None:
+        step = len(history.batch_losses)
+        if (step - 1) % self.every == 0:
+            self.rows.append({"step": step, "learning_rate": network.optimizer.last_rate,
+                              "loss": history.batch_losses[-1]})
+
+    def to_frame(self) -> pd.DataFrame:
+        return pd.DataFrame(self.rows, columns=["step", "learning_rate", "loss"])
+
+
+class TrainFigures(Recorder):
+    """Loss and accuracy on the training images at the end of each epoch: of the weights that are tested, too.
+
+    The columns loss and accuracy of the results are averages over an epoch of changing weights, and with dropout
+    switched on; a gap between training and test needs both of the same network.
+
+    Args:
+        train: the training images.
+
+    Attributes:
+        rows: dicts of epoch (from 1), train_loss, train_accuracy.
+    """
+
+    table = "train"
+
+    def __init__(self, train: Dataset) -> None:
+        self.train = train
+        self.rows: list[dict[str, float]] = []
+
+    def on_epoch(self, network: Network, history: History) -> None:
+        figures = network.evaluate(self.train.images, self.train.labels)
+        self.rows.append({"epoch": len(history)} | {f"train_{name}": value for name, value in figures.items()})
+
+    def to_frame(self) -> pd.DataFrame:
+        return pd.DataFrame(self.rows, columns=["epoch", "train_loss", "train_accuracy"])
+
+
+class GradientNoise(Recorder):
+    """How far the gradients of batches lie from that of all images, before training and after each epoch.
+
+    noise = √(mean over batches |g_batch - g|²) / |g|, g being the gradient of the mean loss over all images: 1 where a
+    batch misses it by as much as it is long.
+
+    Args:
+        train: the training images.
+        batch_size: images a batch; None: all, and no noise.
+        draws: how many batches are drawn at random each time.
+        seed: of the draws.
+
+    Attributes:
+        rows: dicts of epoch (0: before training), updates (so far), batch_size, gradient_noise.
+
+    Reference: McCandlish et al. (2018), An empirical model of large-batch training, section 2.2.
+    """
+
+    table = "gradient_noise"
+
+    def __init__(self, train: Dataset, batch_size: int | None, draws: int = 10, seed: int = 0) -> None:
+        self.train, self.draws = train, draws
+        self.batch_size = min(batch_size or len(train), len(train))
+        self.rng = np.random.default_rng(seed)
+        self.rows: list[dict[str, float]] = []
+
+    def on_start(self, network: Network, history: History) -> None:
+        self._look(network, epoch=0)
+
+    def on_epoch(self, network: Network, history: History) -> None:
+        self._look(network, epoch=len(history))
+
+    def _look(self, network: Network, epoch: int) -> None:
+        self.rows.append({"epoch": epoch, "updates": network.optimizer.t, "batch_size": self.batch_size,
+                          "gradient_noise": self.noise(network) if self.batch_size < len(self.train) else 0.0})
+
+    def noise(self, network: Network) -> float:
+        """Of its present weights; NaN where the gradient is 0."""
+        images, labels = self.train.images, self.train.labels
+        network.gradients(images, labels)
+        whole = network.parameters.grad.astype(np.float64)
+        missed = 0.0
+        for _ in range(self.draws):
+            batch = self.rng.choice(len(images), self.batch_size, replace=False)
+            network.gradients(images[batch], labels[batch])
+            missed += float(np.square(network.parameters.grad - whole).sum())
+        length = float(np.linalg.norm(whole))
+        return math.sqrt(missed / self.draws) / length if length > 0.0 else math.nan
+
+    def to_frame(self) -> pd.DataFrame:
+        return pd.DataFrame(self.rows, columns=["epoch", "updates", "batch_size", "gradient_noise"])
+
+
+class Looks(Recorder):
+    """A recorder that looks at the network before training and again after some of the steps.
+
+    Args:
+        steps: after which ones, counted from 1; 0 is the look before training.
+
+    Attributes:
+        rows: what was taken down, as dicts of the columns.
+    """
+
+    columns: ClassVar[tuple[str, ...]]
+
+    def __init__(self, steps: Collection[int]) -> None:
+        self.steps = frozenset(steps)
+        self.rows: list[dict[str, float]] = []
+        self._step = 0
+
+    def on_start(self, network: Network, history: History) -> None:
+        if 0 in self.steps:
+            self.look(network, 0)
+
+    def on_step(self, network: Network, history: History) -> None:
+        self._step += 1
+        if self._step in self.steps:
+            self.look(network, self._step)
+
+    @abstractmethod
+    def look(self, network: Network, step: int) -> None:
+        """Take down what is to be seen."""
+
+    def to_frame(self) -> pd.DataFrame:
+        return pd.DataFrame(self.rows, columns=list(self.columns))
+
+
+def steps_of(run: Run, train: Dataset) -> int:
+    """How many updates a run makes if nothing ends it before."""
+    return run.settings.epochs * math.ceil(len(train) / (run.settings.batch_size or len(train)))
+
+
+def even_steps(run: Run, train: Dataset, looks: int) -> list[int]:
+    """Steps for about so many `Looks` at equal distances, the first before training and the last at its end."""
+    return sorted(set(np.linspace(0, steps_of(run, train), looks).round().astype(int).tolist()))
+
+
+def early_steps(run: Run, train: Dataset, looks: int) -> list[int]:
+    """The same, but the closer together the earlier: most happens at the beginning."""
+    last = steps_of(run, train)
+    return sorted({0, *np.geomspace(1, last, looks - 1).round().astype(int).tolist()} if last else {0})
+
+
+class Preactivations(Looks):
+    """Percentiles of z in the first, the middle and the last hidden layer, over all units and the training batch.
+
+    Columns step, layer (its place among the hidden layers, from 1), p5, p25, p50, p75, p95.
+    """
+
+    table = "preactivations"
+    percentiles = (5, 25, 50, 75, 95)
+    columns = ("step", "layer", "p5", "p25", "p50", "p75", "p95")
+
+    def look(self, network: Network, step: int) -> None:
+        if step == 0:  # no batch has passed through yet
+            return
+        hidden = hidden_layers(network)
+        for k in sorted({0, len(hidden) // 2, len(hidden) - 1} if hidden else ()):
+            values = np.percentile(hidden[k].z, self.percentiles)
+            self.rows.append({"step": step, "layer": k + 1,
+                              **{f"p{p}": float(value) for p, value in zip(self.percentiles, values, strict=True)}})
+
+
+def layer_outputs(network: Network, layer: Layer, images: Array, name: str = "a") -> Array:
+    """What a layer gives for images in evaluation mode, (N, n): its `a`, or its `z`. A copy."""
+    rows = network.input.check(images)
+    parts = []
+    for start in range(0, len(rows), EVALUATION_BATCH):
+        network.predict_proba(rows[start : start + EVALUATION_BATCH])
+        parts.append(getattr(layer, name).copy())
+    return np.concatenate(parts)
+
+
+def class_means(a: Array, labels: Array, classes: int) -> Array:
+    """The mean activation of each neuron in each class, (classes, n); NaN where no sample is of that class."""
+    return np.array([a[labels == c].mean(axis=0) if (labels == c).any() else np.full(a.shape[1], np.nan)
+                     for c in range(classes)])
+
+
+def selectivity(a: Array, labels: Array, classes: int) -> Array:
+    """How well each neuron's activation alone tells the classes apart: eta², its variance between classes / in all.
+
+    Args:
+        a: (N, n) activations.
+        labels: (N,) class indices.
+        classes: how many classes there are.
+
+    Returns:
+        (n,) 0: every class has the same mean, 1: the class alone determines the activation; NaN where it never changes.
+
+    Reference: Pearson (1911), On a correction to be made to the correlation ratio η.
+    """
+    a = a.astype(np.float64)
+    counts = np.bincount(labels, minlength=classes)
+    between = np.nansum(counts[:, None] * (class_means(a, labels, classes) - a.mean(axis=0)) ** 2, axis=0)
+    total = ((a - a.mean(axis=0)) ** 2).sum(axis=0)  # (n,)
+    return np.divide(between, total, out=np.full_like(total, np.nan), where=total > 0.0)
+
+
+def smoothness(image: Array) -> float:
+    """How alike the neighbours in an image are: their covariance over the variance of all pixels.
+
+    Args:
+        image: (height, width).
+
+    Returns:
+        About 0 where neighbours have nothing to do with each other, towards 1 for broad strokes; NaN for one colour.
+
+    Reference: Moran (1950), Notes on continuous stochastic phenomena (his I, with neighbours that share an edge).
+    """
+    image = image - image.mean(dtype=np.float64)
+    variance = float((image * image).mean())
+    if variance == 0.0:
+        return math.nan
+    products = [image[1:] * image[:-1], image[:, 1:] * image[:, :-1]]
+    pairs = sum(each.size for each in products)
+    return sum(float(each.sum()) for each in products) / pairs / variance if pairs else math.nan
+
+
+class NeuronLife(Looks):
+    """The life of one neuron of the first hidden layer: the one that tells the classes apart best at the last look.
+
+    Columns step, neuron, height and width (of the image that its weights make), smoothness, selectivity (see the
+    functions of these names), "mean for X" for each class X, and w0, w1, … its weights.
+
+    Args:
+        steps: when to look.
+        train: whose first images the neuron is looked at with.
+        images: so many of them.
+    """
+
+    table = "life"
+
+    def __init__(self, steps: Collection[int], train: Dataset, images: int) -> None:
+        super().__init__(steps)
+        self.images, self.labels = train.images[:images], train.labels[:images]
+        self.class_names, self.shape = train.class_names, train.images.shape[1:]
+        self.looks: list[tuple[int, Array, Array, Array]] = []  # step, W, means by class, selectivity
+
+    def look(self, network: Network, step: int) -> None:
+        a, classes = layer_outputs(network, network.layers[1], self.images), len(self.class_names)
+        self.looks.append((step, network.layers[1].W.copy(), class_means(a, self.labels, classes),
+                           selectivity(a, self.labels, classes)))
+
+    def to_frame(self) -> pd.DataFrame:
+        last = np.nan_to_num(self.looks[-1][-1], nan=-1.0) if self.looks else np.zeros(1)
+        j = int(last.argmax())
+        return pd.DataFrame([
+            {"step": step, "neuron": j, "height": self.shape[0], "width": self.shape[1],
+             "smoothness": smoothness(W[:, j].reshape(self.shape)), "selectivity": float(selective[j]),
+             **{f"mean for {name}": float(mean) for name, mean in zip(self.class_names, means[:, j], strict=True)},
+             **{f"w{k}": float(f"{weight:.4g}") for k, weight in enumerate(W[:, j])}}
+            for step, W, means, selective in self.looks])
+
+
+class UnitLife(Looks):
+    """For how many images each hidden unit is on (z > 0), unit by unit: columns step, layer, neuron, active (0 to 1).
+
+    Args:
+        steps: when to look.
+        images: (N, height, width) what the units are looked at with, at least one.
+    """
+
+    table = "life"
+    columns = ("step", "layer", "neuron", "active")
+
+    def __init__(self, steps: Collection[int], images: Any) -> None:
+        super().__init__(steps)
+        self.images = images
+
+    def look(self, network: Network, step: int) -> None:
+        for k, layer in enumerate(hidden_layers(network), start=1):
+            active = (layer_outputs(network, layer, self.images, "z") > 0.0).mean(axis=0)  # (n,)
+            self.rows += [{"step": step, "layer": k, "neuron": j, "active": float(share)}
+                          for j, share in enumerate(active)]
+
+
+def distances(vectors: Array) -> Array:
+    """The Euclidean distance between each two columns of vectors (d, n), (n, n), in float64."""
+    vectors = vectors.astype(np.float64)
+    return np.stack([np.sqrt(((vectors - column[:, None]) ** 2).sum(axis=0)) for column in vectors.T])
+
+
+class Parting(Looks):
+    """Whether the neurons of the first hidden layer are different from each other, by their weights and biases.
+
+    Columns step, neurons (how many), distance (the largest between two of them), distinct (the share of neurons that
+    are no copy of an earlier one: farther than `copy` times the mean norm of a neuron from each of those).
+    """
+
+    table = "parting"
+    columns = ("step", "neurons", "distance", "distinct")
+    copy = 0.01
+
+    def look(self, network: Network, step: int) -> None:
+        layer = network.layers[1]
+        vectors = np.vstack([layer.W, layer.b] if layer.use_bias else [layer.W])  # (n_in + 1, n)
+        between = distances(vectors)
+        same = between <= self.copy * np.linalg.norm(vectors, axis=0).mean()
+        kept: list[int] = []
+        for j in range(len(between)):
+            if not same[j, kept].any():
+                kept.append(j)
+        self.rows.append({"step": step, "neurons": len(between), "distance": float(between.max()),
+                          "distinct": len(kept) / len(between)})
+
+
+class NeuronWeights(Looks):
+    """Some weights of the first neurons of the first hidden layer: columns step, neuron, weight (its pixel), value.
+
+    Args:
+        steps: when to look.
+        pixels: which weights.
+        neurons: of so many neurons.
+    """
+
+    table = "neurons"
+    columns = ("step", "neuron", "weight", "value")
+
+    def __init__(self, steps: Collection[int], pixels: Sequence[int], neurons: int) -> None:
+        super().__init__(steps)
+        self.pixels, self.neurons = pixels, neurons
+
+    def look(self, network: Network, step: int) -> None:
+        W = network.layers[1].W
+        self.rows += [{"step": step, "neuron": j, "weight": pixel, "value": float(W[pixel, j])}
+                      for j in range(min(self.neurons, W.shape[1])) for pixel in self.pixels]

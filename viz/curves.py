@@ -10,8 +10,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from neurosim.errors import NeurosimError
-
 from .frames import (
     Quantity,
     as_frame,
@@ -62,7 +60,8 @@ def learning_curves(
         results: one row per variant, seed and epoch: `epoch` (from 1), the metric, and, as far as there are
             any, `variant`, `seed`, `seconds` (of that epoch), `loss`, `diverged`.  NaN: no number.
         metric: the column to draw; accuracies in 0..1.
-        x: "epoch", or "seconds" for the time spent so far (mean over the seeds).
+        x: "epoch"; "seconds" for the time spent so far (mean over the seeds); or another column that grows, such as
+            the updates so far, whose axis is logarithmic where it spans a decade.
         by: the column that tells the lines apart.
         ax: where to draw; a new figure if left out.
         title: instead of the usual one.
@@ -72,52 +71,51 @@ def learning_curves(
         The Axes.
 
     Raises:
-        NeurosimError: if a column is missing, `x` is neither of the two, or a style is missing.
+        NeurosimError: if a column or a style is missing.
 
     Example:
         >>> ax = learning_curves(results, "val_loss", x="seconds")
     """
-    if x not in ("epoch", "seconds"):
-        raise NeurosimError(f'x: expected "epoch" or "seconds"; received {x!r}.')
-    needed = ["epoch", metric] + (["seconds"] if x == "seconds" else [])
-    frame = with_variants(as_frame(results, needed, "results"), by)
+    time = "epoch" if x == "seconds" else x
+    frame = with_variants(as_frame(results, [*dict.fromkeys([time, x]), metric], "results"), by)
     names = list(dict.fromkeys(frame[by]))
     styles = styles_for(names, styles)
-    frame = frame.sort_values("epoch", kind="stable")
+    frame = frame.sort_values(time, kind="stable")
     kind = quantity(metric)
     frame["value"] = without_diverged(frame, metric, by) * kind.factor
     if x == "seconds":
         frame["time"] = finite(frame["seconds"]).groupby([frame[by], frame["seed"]]).cumsum()
-    tables = {name: _means(frame[frame[by] == name], x) for name in names}
+    tables = {name: _means(frame[frame[by] == name], time, x == "seconds") for name in names}
     values = np.concatenate([table["mean"].to_numpy() for table in tables.values()])
 
     ax = new_axes(ax, height=max(4.5, 1.5 + 0.24 * len(names)))
     for i, (name, table) in enumerate(tables.items()):
         _draw_line(ax, name, table, styles[name], offset=i)
     cut = _set_limits(ax, tables, values, kind)
-    ax.set_xlabel("epoch" if x == "epoch" else "training time so far (s)")
+    label = {"epoch": "epoch", "seconds": "training time so far (s)"}.get(x, quantity(x).axis)
     ax.set_ylabel(kind.axis)
     if x == "epoch":
         _epoch_axis(ax, frame["epoch"])
+    elif decades(frame[x]) >= 1 and x != "seconds":
+        label += ", logarithmic scale"
+        _log_axis(ax, frame[x])
     else:
         ax.set_xlim(left=0)
+    ax.set_xlabel(label)
     seeds = int(frame.groupby(by)["seed"].nunique().max())
-    heading(
-        ax,
-        title or f"{kind.label.capitalize()} {'by epoch' if x == 'epoch' else 'against training time'}",
-        seeds_text(seeds) + cut,
-    )
+    course = {"epoch": "by epoch", "seconds": "against training time"}.get(x, f"against {quantity(x).label}")
+    heading(ax, title or f"{kind.label[:1].upper()}{kind.label[1:]} {course}", seeds_text(seeds) + cut)
     low, high = ax.get_ylim()
     decimals = 2 if high - low < 6 else 1
-    label_ends(ax, _ends(frame, by, tables, kind, decimals), styles)
+    label_ends(ax, _ends(frame, by, tables, kind, decimals, time), styles)
     return ax
 
 
-def _means(rows: pd.DataFrame, x: str) -> pd.DataFrame:
-    """Return columns x, mean, sd (NaN for one seed), one row an epoch."""
-    groups = rows.groupby("epoch")
+def _means(rows: pd.DataFrame, time: str, in_seconds: bool) -> pd.DataFrame:
+    """Return columns x, mean, sd (NaN for one seed), one row an epoch or whatever `time` counts."""
+    groups = rows.groupby(time)
     table = groups["value"].agg(mean="mean", sd="std").reset_index()
-    table["x"] = groups["time"].mean().to_numpy() if x == "seconds" else table["epoch"].astype(float)
+    table["x"] = groups["time"].mean().to_numpy() if in_seconds else table[time].astype(float)
     return table
 
 
@@ -165,8 +163,19 @@ def _epoch_axis(ax: Axes, epochs: pd.Series) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, nbins=12))
 
 
+def _log_axis(ax: Axes, values: pd.Series) -> None:
+    """Make x logarithmic, with a tick at each value where there are few of them."""
+    ax.set_xscale("log")
+    ax.set_xlim(values.min() / 1.15, values.max() * 1.15)
+    plain_log(ax.xaxis)
+    few = sorted(values.unique())
+    if len(few) <= 6:
+        ax.set_xticks(few, [f"{each:,g}" for each in few])
+        ax.minorticks_off()
+
+
 def _ends(
-    frame: pd.DataFrame, by: str, tables: Mapping[str, pd.DataFrame], kind: Quantity, decimals: int
+    frame: pd.DataFrame, by: str, tables: Mapping[str, pd.DataFrame], kind: Quantity, decimals: int, time: str
 ) -> list[LineEnd]:
     """Return the end of each line and its label: name, last value, seeds lost."""
     ends = []
@@ -176,8 +185,8 @@ def _ends(
         lost, seeds = int(final.isna().sum()), int(rows["seed"].nunique())
         shown = table.dropna(subset=["mean"])
         if lost == seeds:
-            first = table["epoch"][table["mean"].notna()[::-1].cumsum() == 0].min()
-            text = f"{name}  diverged in epoch {first:g}"
+            first = table[time][table["mean"].notna()[::-1].cumsum() == 0].min()
+            text = f"{name}  diverged" + (f" in epoch {first:g}" if time == "epoch" else "")
         elif lost:
             text = f"{name}  {kind.text(shown['mean'].iloc[-1], decimals)}  ({lost} of {seeds} diverged)"
         else:

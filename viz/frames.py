@@ -54,6 +54,10 @@ QUANTITIES = {
     "test_loss": Quantity("test loss"),
     "seconds": Quantity("training time", unit="s"),
     "learning_rate": Quantity("learning rate"),
+    "gap": Quantity("training accuracy above test accuracy", unit="points"),
+    "gradient_noise": Quantity("noise of a batch's gradient, as a multiple of the full gradient"),
+    "updates": Quantity("updates of the weights"),
+    "images": Quantity("training images"),
 }
 
 

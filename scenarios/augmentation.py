@@ -1,0 +1,107 @@
+"""Shifted, turned, bent: what distorted copies of the training images are worth, for small and large sets of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+import viz
+from neurosim.data import Dataset
+from neurosim.settings import Settings
+
+from .base import METRIC, Difference, Picture, Results, Run, Scenario, Variant, percent
+
+NONE = "none"
+KINDS = (NONE, "shift", "affine", "elastic")
+SIZES = (500, 1_500, 5_000)
+
+
+def name_of(kind: str, size: int) -> str:
+    """What a variant is called."""
+    return f"{kind} on {size:,}"
+
+
+def measure(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
+    """On how many images it really trains: there may be fewer than the variant asks for."""
+    kind = run.settings.augment or NONE
+    rows = {"augmentation": [kind], "images": [len(train)]}
+    return {"sizes": pd.DataFrame(rows)}
+
+
+def ends(results: Results) -> pd.DataFrame:
+    """The end of each run: seed, augmentation, images, test_accuracy (NaN: diverged)."""
+    final = results.final().melt(ignore_index=False, value_name=METRIC).reset_index()
+    return final.merge(results.table("sizes"), on=["variant", "seed"])[["seed", "augmentation", "images", METRIC]]
+
+
+def pictures(results: Results) -> Iterator[Picture]:
+    """Accuracy against the size of the training set, and what the distortions look like."""
+    if not len(results.table("sizes")):
+        return
+    frame = ends(results).drop_duplicates(["augmentation", "images", "seed"])
+    yield Picture("accuracy_by_size", "Final test accuracy against the number of training images. Read across: how "
+                  "many more images would a network without augmentation need for the accuracy of one with it?",
+                  lambda: viz.learning_curves(frame, METRIC, x="images", by="augmentation",
+                                              title="Final test accuracy against the size of the training set"))
+    yield Picture("gain", "The same numbers as a table: a row a kind of augmentation, a column a number of training "
+                  "images.",
+                  lambda: viz.heatmap(frame, "images", "augmentation", METRIC,
+                                      title="Final test accuracy by augmentation and training images"))
+
+
+def findings(results: Results) -> Iterator[str]:
+    """What each kind gains at each size, and how many plain images the best of them is worth."""
+    if not len(results.table("sizes")):
+        return
+    frame = ends(results)
+    tables = {size: rows.drop_duplicates(["augmentation", "seed"]).pivot(index="seed", columns="augmentation",
+                                                                        values=METRIC)
+              for size, rows in frame.groupby("images")}
+    for size, table in tables.items():
+        kinds = [kind for kind in KINDS if kind in table and kind != NONE]
+        if NONE in table and kinds:
+            each = [f"{kind} {Difference.between(table[kind], table[NONE]).text()}" for kind in kinds]
+            yield f"With {size:,} images, against none: {'; '.join(each)}."
+    means = frame.groupby(["augmentation", "images"])[METRIC].mean().dropna()
+    yield from _worth(means)
+
+
+def _worth(means: pd.Series) -> Iterator[str]:
+    """Where augmented images do as well as a larger number of plain ones, on average: the boldest such exchange.
+
+    Args:
+        means: test accuracy by augmentation and images.
+    """
+    trades = [(plain / few, kind, few, plain) for (kind, few) in means.index if kind != NONE
+              for plain in means.loc[NONE].index if NONE in means.index.get_level_values(0)
+              and plain > few and means[kind, few] >= means[NONE, plain]] if NONE in means.index else []
+    if trades:
+        factor, kind, few, plain = max(trades)
+        yield (f"{few:,} images with {kind} ({percent(means[kind, few], 2)}) do at least as well as {plain:,} without "
+               f"augmentation ({percent(means[NONE, plain], 2)}): it was worth {factor:.1f} times the images.")
+    elif len(means):
+        yield "No augmentation made up for the step to the next larger training set."
+
+
+SCENARIO = Scenario(
+    name="augmentation",
+    question="What are distorted copies of the training images worth?",
+    what_to_watch=(
+        "Four ways of training on 500, 1,500 and 5,000 images: as they are, or moved by up to two pixels (shift), "
+        "turned, stretched and slanted (affine), or bent as by an unsteady hand (elastic), anew in every epoch. The "
+        "label stays the same, so the network is told what does not matter about a digit. Look at the accuracy "
+        "against the size of the training set first and compare its lines at one size, then read across from line to "
+        "line: collecting images is dear, distorting them is nearly free. Training accuracy is lower with "
+        "augmentation, because the task is harder; that is no fault, but it takes time: in a run of few epochs "
+        "nothing is gained yet. Only runs on the same number of images take the same number of steps."),
+    variants=tuple(Variant(name_of(kind, size), {} if kind == NONE else {"augment": kind}, size)
+                   for size in SIZES for kind in KINDS),
+    baseline=name_of(NONE, max(SIZES)),
+    base=Settings(epochs=20),
+    train_size=max(SIZES),
+    measure=measure,
+    pictures=pictures,
+    findings=findings,
+    quick={"epochs": 4},
+)

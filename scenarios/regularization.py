@@ -1,0 +1,106 @@
+"""Penalties, dropout, bounded weights, early stopping: what holds a network back from learning its images by heart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+import viz
+from neurosim.data import Dataset
+from neurosim.settings import Settings
+
+from .base import METRIC, Difference, Picture, Results, Run, Scenario, Variant, percent
+from .recorders import Recorder, TrainFigures
+
+NONE = "none"
+
+
+def recorders(run: Run, train: Dataset) -> list[Recorder]:
+    """How well the training images are read by the same weights as the test images."""
+    return [TrainFigures(train)]
+
+
+def gaps(results: Results) -> pd.DataFrame:
+    """A row a run and epoch: the columns of the results, those of TrainFigures, and the gaps.
+
+    gap is training minus test accuracy in points, loss_gap test minus training loss.
+    """
+    table = results.epochs.merge(results.table("train"), on=["variant", "seed", "epoch"], how="left")
+    return table.assign(gap=100 * (table["train_accuracy"] - table[METRIC]),
+                        loss_gap=table["test_loss"] - table["train_loss"])
+
+
+def at_the_end(results: Results, column: str) -> pd.DataFrame:
+    """A column of `gaps` at the end of each run: a row a seed, a column a variant."""
+    return Results(results.scenario, gaps(results)).final(column)
+
+
+def pictures(results: Results) -> Iterator[Picture]:
+    """The gaps over the run and at its end."""
+    if not len(results.table("train")):
+        return
+    styles = viz.variant_style(results.names)
+    table = gaps(results)
+    yield Picture("gap", "By how many points the training images are read better than the test images, at the end of "
+                  "each epoch and by the same weights. A line that climbs: the network learns its images by heart.",
+                  lambda: viz.learning_curves(table, "gap", styles=styles,
+                                              title="Gap between training and test accuracy by epoch"))
+    yield Picture("final_gap", "The same gap with the weights that each run ended with, a dot a seed.",
+                  lambda: viz.comparison(at_the_end(results, "gap").melt(ignore_index=False, value_name="gap")
+                                         .reset_index(), "gap", NONE, styles=styles,
+                                         title="Gap between training and test accuracy, smallest on top"))
+    yield Picture("test_loss", "Test loss at the end of each epoch. Where it climbs while accuracy stays, the network "
+                  "grows ever surer of its mistakes: that is overfitting, too.",
+                  lambda: viz.learning_curves(table, "test_loss", styles=styles))
+
+
+def findings(results: Results) -> Iterator[str]:
+    """Which gaps are narrower than without regularization, and whether that helped the test accuracy."""
+    if not len(results.table("train")) or NONE not in results.names:
+        return
+    train, gap = at_the_end(results, "train_accuracy"), at_the_end(results, "gap")
+    loss_gap, accuracy = at_the_end(results, "loss_gap"), results.final()
+    if gap[NONE].notna().any():
+        yield (f"Without regularization the network reads {percent(train[NONE].mean())} of its training images and "
+               f"{percent(accuracy[NONE].mean())} of the test images: a gap of {gap[NONE].mean():.2f} points.")
+    others = [name for name in results.names if name != NONE]
+    for what, table, unit, factor in (("The gap in accuracy", gap, "points", 1.0),
+                                      ("The gap in loss (test minus training)", loss_gap, "", 1.0)):
+        each = [f"{name} {Difference.between(table[name], table[NONE]).text(unit, factor)}" for name in others]
+        if each:
+            yield f"{what}, against {NONE}: {'; '.join(each)}."
+    narrower = [name for name in others if Difference.between(loss_gap[name], loss_gap[NONE]).high < 0]
+    better = [name for name in narrower if Difference.between(accuracy[name], accuracy[NONE]).verdict == "better"]
+    if narrower:
+        yield (f"Of the {len(narrower)} that narrow the gap in loss beyond the noise, {len(better) or 'none'} also "
+               f"{'reads' if len(better) < 2 else 'read'} the test images better beyond the noise"
+               + (f": {', '.join(better)}." if better else "."))
+
+
+SCENARIO = Scenario(
+    name="regularization",
+    question="What keeps a network from learning a small training set by heart?",
+    what_to_watch=(
+        "There are only 1,000 images to train on and many epochs, so the network learns all of them by heart, while "
+        "the test accuracy stops rising early. Look at the gap between training and test accuracy first, then at the "
+        "test loss: without regularization it climbs, because the network grows ever surer of its mistakes. A penalty "
+        "or a bound keeps the weights small, dropout keeps any neuron from relying on a certain other one, early "
+        "stopping just ends in time, by images that it does not train on. A narrow gap is no aim in itself: a network "
+        "that has learned nothing has none. So look last at whether the test accuracy gained."),
+    # each strength is the one of a few that read held-out training images best
+    variants=(
+        Variant(NONE),
+        Variant("l1", {"l1": 1e-3}),
+        Variant("l2", {"l2": 1e-2}),
+        Variant("dropout", {"dropout": 0.5}),
+        Variant("max-norm", {"max_norm": 1.0}),
+        Variant("early stopping", {"early_stopping": 5})),
+    baseline=NONE,
+    base=Settings(epochs=40, batch_size=32),
+    train_size=1_200,  # a sixth is held out for early stopping
+    recorders=recorders,
+    pictures=pictures,
+    findings=findings,
+    quick={"epochs": 12},
+)
