@@ -3,11 +3,13 @@ import gzip
 import hashlib
 import http.server
 import socket
+import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from data_files import idx_bytes, publish, small_set
@@ -88,6 +90,28 @@ class Mirror:
         handler.send_header("Location", handler.path.replace("redirected", "page"))
         self.behaviour = "web_page"
         handler.end_headers()
+
+    def round_and_round(self, handler, content):
+        handler.send_response(302)
+        handler.send_header("Location", handler.path)
+        handler.end_headers()
+
+    def chunk_missing(self, handler, content):
+        handler.protocol_version = "HTTP/1.1"
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(b"ffff\r\n" + content[: len(content) // 2])
+        handler.close_connection = True
+
+    def length_of_words(self, handler, content):
+        self.reply(handler, content, "many")
+
+    def broken_server(self, handler, content):
+        handler.send_error(503)
+
+    def empty(self, handler, content):
+        self.reply(handler, b"", length=False)
 
     def silent(self, handler, content):
         self.finished.wait(10)
@@ -179,6 +203,11 @@ BAD = {
     "web_page": "sent a web page",
     "redirected": "sent a web page",
     "missing": "answered 404 Not Found",
+    "round_and_round": "answered 302",
+    "chunk_missing": "failed",
+    "length_of_words": "failed",
+    "broken_server": "answered 503",
+    "empty": "its checksum differs",
     "silent": "timed out",
     "dripping": "is too slow",
     "nonsense": "failed",
@@ -193,7 +222,8 @@ def test_bad_mirror_then_a_good_one(serve, tmp_path, monkeypatch, behaviour):
     fetch(tmp_path)
     assert names_in(tmp_path / "cache") == sorted(FILES)
     assert len(good.requests) == 4
-    assert len(bad.requests) <= 2  # once, or twice where it redirects: the next files come from the good one
+    # once, or twice where it redirects, or until urllib has had enough: the next files come from the good one
+    assert len(bad.requests) <= (11 if behaviour == "round_and_round" else 2)
 
 
 @pytest.mark.parametrize("behaviour", BAD)
@@ -240,6 +270,46 @@ def test_two_at_once(serve, tmp_path):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: fetch(tmp_path), range(4)))
     assert names_in(tmp_path / "cache") == sorted(FILES)
+
+
+DOWNLOADING = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from neurosim.data import download as downloading
+from neurosim.data.catalog import CATALOG, MIRRORS, PARTS
+
+MIRRORS["mnist"] = (sys.argv[1],)
+published = CATALOG["mnist"] = replace(CATALOG["mnist"], checksums=dict(zip(PARTS, sys.argv[3:])))
+downloading.download(published, Path(sys.argv[2]), timeout=10, progress=False)
+"""
+
+
+def start_downloading(mirror, folder):
+    """A process that downloads into a folder."""
+    checksums = [CATALOG["mnist"].checksums[part] for part in PARTS]
+    return subprocess.Popen([sys.executable, "-c", DOWNLOADING, mirror.url, str(folder), *checksums],
+                            cwd=Path(__file__).parents[1])
+
+
+def test_two_processes_at_once(serve, tmp_path):
+    (mirror,) = serve("good")
+    processes = [start_downloading(mirror, tmp_path / "cache") for _ in range(2)]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    assert {name: (tmp_path / "cache" / name).read_bytes() for name in names_in(tmp_path / "cache")} == FILES
+
+
+def test_a_killed_process_leaves_no_file_under_its_name(serve, tmp_path):
+    dripping, _ = serve("dripping", "good")
+    process = start_downloading(dripping, tmp_path / "cache")
+    while not list((tmp_path / "cache").glob(".*.part")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not [name for name in names_in(tmp_path / "cache") if not name.startswith(".")]
+    fetch(tmp_path)
+    assert {name: (tmp_path / "cache" / name).read_bytes() for name in FILES} == FILES
 
 
 def test_offline_asks_nobody(serve, monkeypatch):

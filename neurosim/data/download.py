@@ -117,7 +117,7 @@ def _receive(url: str, path: Path, timeout: float, progress: bool) -> None:
                     file.write(block)
                     bar.update(len(block))
     except HTTPError as error:
-        raise _Failure(f"{url} answered {error.code} {error.reason}") from error
+        raise _Failure(f"{url} answered {error.code} {' '.join(str(error.reason).split())}") from error
     except (OSError, HTTPException, ValueError) as error:
         reason = " ".join(str(getattr(error, "reason", None) or error).split())
         raise _Failure(f"{url} failed ({reason})", unreachable=True) from error
