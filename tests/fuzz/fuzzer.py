@@ -30,6 +30,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from math import isqrt
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,13 +39,14 @@ import numpy as np
 
 import neurosim as ns
 from neurosim.archive import MAX_RATIO
+from neurosim.checkpoint import _read as read_checkpoint, checkpoints
 from neurosim.data.idx import read_idx
 from neurosim.data.tables import LABEL_NAMES, read_csv, read_npz
 
 CORPUS = Path(__file__).parent / "corpus"
 SECONDS = 5
 MEMORY = 8 * 2**20  # bytes that any file may cost, beside MAX_RATIO times its own
-WATCHED = ("archive.py", "files.py", "network.py", "interventions.py", "schedules.py", "registry.py", "layers.py",
+WATCHED = ("archive.py", "checkpoint.py", "files.py", "network.py", "interventions.py", "schedules.py", "registry.py", "layers.py",
            "optimizers.py", "idx.py", "tables.py")
 
 
@@ -217,12 +219,42 @@ def contains(whole: Any, part: Any) -> bool:
     return bool(whole == part)
 
 
+# --- checkpoints -----------------------------------------------------------------------------------------------------
+
+
+@cache
+def checkpoint_seeds() -> list[bytes]:
+    """Checkpoints of a run, at its beginning and at its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        net = ns.Network([ns.Input(3), ns.Dense(3, "relu"), ns.Dropout(0.2), ns.Dense(2, "softmax")], optimizer="adam")
+        net.fit(np.eye(3), [0, 1, 1], epochs=2, batch_size=2, verbose=False, validation_data=(np.eye(3), [0, 1, 1]),
+                callbacks=[ns.EarlyStopping(patience=1), ns.Checkpoint(folder, every=3)])
+        return [path.read_bytes() for path in checkpoints(folder)]
+
+
+def as_text(value: Any) -> str:
+    """Nested values with arrays among them, to be compared."""
+    return json.dumps(value, default=lambda array: [array.dtype.str, array.shape, array.tobytes().hex()])
+
+
+def checkpoint_agree(received: Any, expected: Any) -> bool:
+    """Whether it is the state of one of the seeds: the checksum has to catch every other."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "seed.npz"
+        for seed in checkpoint_seeds():
+            path.write_bytes(seed)
+            if as_text(read_checkpoint(path)) == as_text(received):
+                return True
+    return False
+
+
 TARGETS = {
     "idx": Target(lambda path: read_idx(path, 3), idx_oracle, lambda a, b: a.tolist() == b, idx_seeds),
     "csv": Target(read_csv, csv_oracle, csv_agree, csv_seeds),
     "npz": Target(read_npz, lambda content: npz_oracle(content, ("x_train", "y_train", "x_test", "y_test")), npz_agree,
                   npz_seeds),
     "network": Target(ns.Network.load, npz_oracle, network_agree, network_seeds),
+    "checkpoint": Target(read_checkpoint, npz_oracle, checkpoint_agree, checkpoint_seeds),
 }
 
 
@@ -505,7 +537,7 @@ def main() -> None:
             began = time.perf_counter()
             session.fuzz(arguments.runs // len(TARGETS), arguments.seed,
                          [gzip.decompress(path.read_bytes()) for path in known_files(name)])
-            print(f"{name:<8} {dict(session.verdicts)}, {len(session.reached)} lines by {len(session.corpus)} files, "
+            print(f"{name:<10} {dict(session.verdicts)}, {len(session.reached)} lines by {len(session.corpus)} files, "
                   f"peak {session.peak / 2**20:.2f} MiB, slowest {session.slowest:.2f} s, "
                   f"{time.perf_counter() - began:.0f} s", flush=True)
             for text, content in session.findings[:20]:
