@@ -30,7 +30,6 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from math import isqrt
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,8 +45,8 @@ from neurosim.data.tables import LABEL_NAMES, read_csv, read_npz
 CORPUS = Path(__file__).parent / "corpus"
 SECONDS = 5
 MEMORY = 8 * 2**20  # bytes that any file may cost, beside MAX_RATIO times its own
-WATCHED = ("archive.py", "checkpoint.py", "files.py", "network.py", "interventions.py", "schedules.py", "registry.py", "layers.py",
-           "optimizers.py", "idx.py", "tables.py")
+WATCHED = ("archive.py", "checkpoint.py", "files.py", "network.py", "interventions.py", "schedules.py", "registry.py",
+           "layers.py", "optimizers.py", "idx.py", "tables.py")
 
 
 class Target(NamedTuple):
@@ -222,7 +221,6 @@ def contains(whole: Any, part: Any) -> bool:
 # --- checkpoints -----------------------------------------------------------------------------------------------------
 
 
-@cache
 def checkpoint_seeds() -> list[bytes]:
     """Checkpoints of a run, at its beginning and at its end."""
     with tempfile.TemporaryDirectory() as folder:
@@ -232,20 +230,30 @@ def checkpoint_seeds() -> list[bytes]:
         return [path.read_bytes() for path in checkpoints(folder)]
 
 
-def as_text(value: Any) -> str:
-    """Nested values with arrays among them, to be compared."""
-    return json.dumps(value, default=lambda array: [array.dtype.str, array.shape, array.tobytes().hex()])
+def checkpoint_oracle(content: bytes) -> Any:
+    """The state and the arrays of a checkpoint, if its checksum is that of both."""
+    arrays = npz_oracle(content)
+    try:
+        config = json.loads(str(arrays.pop("config")))
+        digest = hashlib.sha256(json.dumps(config["state"]).encode())
+        for name in sorted(arrays):
+            digest.update(f"{arrays[name].dtype.str} {arrays[name].shape}".encode() + arrays[name].tobytes())
+        return (config["state"], arrays) if config["sha256"] == digest.hexdigest() else None
+    except Exception:  # it may be anything
+        return None
 
 
 def checkpoint_agree(received: Any, expected: Any) -> bool:
-    """Whether it is the state of one of the seeds: the checksum has to catch every other."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "seed.npz"
-        for seed in checkpoint_seeds():
-            path.write_bytes(seed)
-            if as_text(read_checkpoint(path)) == as_text(received):
-                return True
-    return False
+    """Whether a state is the one in the file, with its arrays in their places."""
+    state, arrays = expected
+
+    def plain(value: Any) -> Any:
+        return [value.dtype.str, value.shape, value.tobytes().hex()]
+
+    def filled(value: Any) -> Any:
+        return plain(arrays[value["array"]]) if value.keys() == {"array"} else value
+
+    return json.dumps(received, default=plain) == json.dumps(json.loads(json.dumps(state), object_hook=filled))
 
 
 TARGETS = {
@@ -254,7 +262,7 @@ TARGETS = {
     "npz": Target(read_npz, lambda content: npz_oracle(content, ("x_train", "y_train", "x_test", "y_test")), npz_agree,
                   npz_seeds),
     "network": Target(ns.Network.load, npz_oracle, network_agree, network_seeds),
-    "checkpoint": Target(read_checkpoint, npz_oracle, checkpoint_agree, checkpoint_seeds),
+    "checkpoint": Target(read_checkpoint, checkpoint_oracle, checkpoint_agree, checkpoint_seeds),
 }
 
 
