@@ -5,11 +5,17 @@ from . import (
     architectures,
     augmentation,
     batch_sizes,
+    dead_neurons,
+    initializers,
     learning_rates,
     losses,
+    neuron_life,
+    normalization,
     optimizers,
     regularization,
     schedules,
+    symmetry,
+    vanishing_gradients,
 )
 from .base import Results, Run, Scenario, Variant
 from .recorders import GradientNorms, Recorder, UnitHealth
@@ -17,8 +23,9 @@ from .report import redraw, write_report
 from .runner import run_scenario
 
 SCENARIOS = {module.SCENARIO.name: module.SCENARIO for module in (
-    activations, losses, optimizers, learning_rates, batch_sizes, architectures, regularization, schedules,
-    augmentation)}
+    activations, losses, optimizers, initializers, learning_rates, batch_sizes, architectures, regularization,
+    normalization, vanishing_gradients, dead_neurons, schedules, augmentation, neuron_life, symmetry,
+)}
 
 __all__ = [
     "SCENARIOS",

@@ -6,6 +6,7 @@ table and writes those of all runs as one CSV.
 
 from __future__ import annotations
 
+import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
@@ -169,7 +170,8 @@ class GradientNoise(Recorder):
     Args:
         train: the training images.
         batch_size: images a batch; None: all, and no noise.
-        draws: how many batches are drawn at random each time.
+        draws: how many batches are drawn at random each time; None: ten, or as many as make a thousand images. Single
+            images need many: once most of them are read rightly, a few make up nearly all of the spread.
         seed: of the draws.
 
     Attributes:
@@ -180,9 +182,10 @@ class GradientNoise(Recorder):
 
     table = "gradient_noise"
 
-    def __init__(self, train: Dataset, batch_size: int | None, draws: int = 10, seed: int = 0) -> None:
-        self.train, self.draws = train, draws
+    def __init__(self, train: Dataset, batch_size: int | None, draws: int | None = None, seed: int = 0) -> None:
+        self.train = train
         self.batch_size = min(batch_size or len(train), len(train))
+        self.draws = draws or max(10, 1_000 // self.batch_size)
         self.rng = np.random.default_rng(seed)
         self.rows: list[dict[str, float]] = []
 
@@ -260,36 +263,40 @@ def even_steps(run: Run, train: Dataset, looks: int) -> list[int]:
 def early_steps(run: Run, train: Dataset, looks: int) -> list[int]:
     """The same, but the closer together the earlier: most happens at the beginning."""
     last = steps_of(run, train)
-    return sorted({0, *np.geomspace(1, last, looks - 1).round().astype(int).tolist()} if last else {0})
+    return sorted({0, *np.geomspace(max(1.0, last / 100), last, looks - 1).round().astype(int)} if last else {0})
 
 
 class Preactivations(Looks):
-    """Percentiles of z in the first, the middle and the last hidden layer, over all units and the training batch.
+    """What enters the activation functions of the first, the middle and the last hidden layer, in the training batch.
 
-    Columns step, layer (its place among the hidden layers, from 1), p5, p25, p50, p75, p95.
+    Columns step, layer (its place among the hidden layers, from 1), p5, p25, p50, p75, p95 (percentiles of z over all
+    units and images), and images: how different images are to a unit, the root mean square over the units of the
+    standard deviation of z over the images.
     """
 
     table = "preactivations"
     percentiles = (5, 25, 50, 75, 95)
-    columns = ("step", "layer", "p5", "p25", "p50", "p75", "p95")
+    columns = ("step", "layer", "p5", "p25", "p50", "p75", "p95", "images")
 
     def look(self, network: Network, step: int) -> None:
         if step == 0:  # no batch has passed through yet
             return
         hidden = hidden_layers(network)
         for k in sorted({0, len(hidden) // 2, len(hidden) - 1} if hidden else ()):
-            values = np.percentile(hidden[k].z, self.percentiles)
+            z = hidden[k].z
+            values = np.percentile(z, self.percentiles)
             self.rows.append({"step": step, "layer": k + 1,
-                              **{f"p{p}": float(value) for p, value in zip(self.percentiles, values, strict=True)}})
+                              **{f"p{p}": float(value) for p, value in zip(self.percentiles, values, strict=True)},
+                              "images": math.sqrt(z.var(axis=0, dtype=np.float64).mean())})
 
 
-def layer_outputs(network: Network, layer: Layer, images: Array, name: str = "a") -> Array:
-    """What a layer gives for images in evaluation mode, (N, n): its `a`, or its `z`. A copy."""
+def layer_outputs(network: Network, layer: Layer, images: Array) -> Array:
+    """The activations of a layer for images in evaluation mode, (N, n). A copy."""
     rows = network.input.check(images)
     parts = []
     for start in range(0, len(rows), EVALUATION_BATCH):
         network.predict_proba(rows[start : start + EVALUATION_BATCH])
-        parts.append(getattr(layer, name).copy())
+        parts.append(layer.a.copy())
     return np.concatenate(parts)
 
 
@@ -378,6 +385,9 @@ class NeuronLife(Looks):
 class UnitLife(Looks):
     """For how many images each hidden unit is on (z > 0), unit by unit: columns step, layer, neuron, active (0 to 1).
 
+    It looks with a copy of the network as in training, so that batch normalization goes by the images watched: its
+    running statistics mean nothing before training.
+
     Args:
         steps: when to look.
         images: (N, height, width) what the units are looked at with, at least one.
@@ -391,8 +401,13 @@ class UnitLife(Looks):
         self.images = images
 
     def look(self, network: Network, step: int) -> None:
-        for k, layer in enumerate(hidden_layers(network), start=1):
-            active = (layer_outputs(network, layer, self.images, "z") > 0.0).mean(axis=0)  # (n,)
+        twin = copy.deepcopy(network)  # its dropout and running statistics may change, those of the run may not
+        rows = twin.input.check(self.images)
+        twin.use(len(rows))
+        twin.input.take(rows)
+        twin.forward_(training=True)
+        for k, layer in enumerate(hidden_layers(twin), start=1):
+            active = (layer.z > 0.0).mean(axis=0)  # (n,)
             self.rows += [{"step": step, "layer": k, "neuron": j, "active": float(share)}
                           for j, share in enumerate(active)]
 
@@ -407,18 +422,18 @@ class Parting(Looks):
     """Whether the neurons of the first hidden layer are different from each other, by their weights and biases.
 
     Columns step, neurons (how many), distance (the largest between two of them), distinct (the share of neurons that
-    are no copy of an earlier one: farther than `copy` times the mean norm of a neuron from each of those).
+    are no copy of an earlier one: farther than `apart` times the mean norm of a neuron from each of those).
     """
 
     table = "parting"
     columns = ("step", "neurons", "distance", "distinct")
-    copy = 0.01
+    apart = 0.01
 
     def look(self, network: Network, step: int) -> None:
         layer = network.layers[1]
         vectors = np.vstack([layer.W, layer.b] if layer.use_bias else [layer.W])  # (n_in + 1, n)
         between = distances(vectors)
-        same = between <= self.copy * np.linalg.norm(vectors, axis=0).mean()
+        same = between <= self.apart * np.linalg.norm(vectors, axis=0).mean()
         kept: list[int] = []
         for j in range(len(between)):
             if not same[j, kept].any():

@@ -40,9 +40,14 @@ def common_pictures(results: Results) -> Iterator[Picture]:
 
 
 def draw(results: Results, folder: Path) -> list[tuple[Picture, Path]]:
-    """Draw all figures into ``folder/figures``."""
-    return [(picture, viz.save(picture.draw(), folder / "figures" / f"{picture.name}.png", results.note))
-            for picture in common_pictures(results)]
+    """Draw all figures into ``folder/figures``, and beside them those that move."""
+    drawn = []
+    for picture in common_pictures(results):
+        path = viz.save(picture.draw(), folder / "figures" / f"{picture.name}.png", results.note)
+        if picture.film:
+            picture.film(path.with_suffix(".gif"), results.note)
+        drawn.append((picture, path))
+    return drawn
 
 
 def write_report(results: Results, train: Dataset, test: Dataset, folder: Path, run: dict[str, Any]) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -197,28 +197,29 @@ def unit_health(
     fig: AnyFigure | None = None,
     title: str | None = None,
     styles: Mapping[str, Mapping[str, Any]] | None = None,
+    shares: Sequence[str] = ("dead", "saturated"),
 ) -> AnyFigure:
-    """Draw the share of dead and of saturated units by epoch, one line a variant.
+    """Draw the share of dead and of saturated units over training, one line a variant.
 
     Args:
-        frame: columns `epoch`, `dead` or `saturated` or both (shares, 0..1), and, if there are any,
-            `variant`, `seed`.
+        frame: columns `step` or `epoch`, one or more of `shares` (0..1), and, if there are any, `variant`, `seed`.
         fig: a Figure or SubFigure to draw in; a new one if left out.
         title: instead of the usual one.
         styles: from `variant_style`.
+        shares: the columns to draw, as far as there are any: what units are.
 
     Returns:
-        The Figure, one Axes for each of the two shares there is.
+        The Figure, one Axes for each of the shares there is.
 
     Raises:
         NeurosimError: if a column is missing or a share lies outside 0..1.
     """
-    frame = with_variants(as_frame(frame, ["epoch"], "frame"))
-    shares = [column for column in ("dead", "saturated") if column in frame]
+    frame = with_variants(as_frame(frame, [], "frame"))
+    x = step_column(frame)
+    wanted, shares = shares, [column for column in shares if column in frame]
     if not shares:
-        raise NeurosimError(
-            f'frame: expected a column "dead" or "saturated"; received {", ".join(map(str, frame.columns))}.'
-        )
+        names = " or ".join(f'"{column}"' for column in wanted)
+        raise NeurosimError(f"frame: expected a column {names}; received {', '.join(map(str, frame.columns))}.")
     for column in shares:
         values = finite(frame[column]).dropna()
         if not values.between(0, 1).all():
@@ -231,14 +232,14 @@ def unit_health(
         frame["value"] = finite(frame[column]) * 100
         tops = []
         for i, name in enumerate(names):
-            table = frame[frame["variant"] == name].groupby("epoch")["value"].agg(mean="mean", sd="std").reset_index()
-            table["x"] = table["epoch"].astype(float)
+            table = frame[frame["variant"] == name].groupby(x)["value"].agg(mean="mean", sd="std").reset_index()
+            table["x"] = table[x].astype(float)
             _draw_line(ax, name, table, styles[name], offset=i)
             tops.append(np.nanmax((table["mean"] + table["sd"].fillna(0)).to_numpy(), initial=0.0))
         top = max(5.0, 1.08 * max(tops))
         ax.set_ylim(-0.03 * top, min(top, 103.0))
-        _epoch_axis(ax, frame["epoch"])
-        ax.set_xlabel("epoch")
+        _epoch_axis(ax, frame[x])
+        ax.set_xlabel(x)
         ax.set_ylabel(f"{column} units (%)")
     seeds = int(frame.groupby("variant")["seed"].nunique().max())
     figure_heading(fig, title or f"{' and '.join(shares).capitalize()} hidden units", seeds_text(seeds))
