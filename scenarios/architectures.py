@@ -60,8 +60,9 @@ def findings(results: Results) -> Iterator[str]:
     """What more width and more depth change, and the smallest network that is as good as the best."""
     if not len(results.table("networks")):
         return
-    networks = results.table("networks").drop_duplicates("variant").set_index("variant")
     final = results.final()
+    networks = results.table("networks").drop_duplicates("variant").set_index("variant")
+    networks = networks[networks.index.isin(results.names)]
     yield from _steps(final, networks, "width", "depth", "neurons a layer", "hidden layers")
     yield from _steps(final, networks, "depth", "width", "hidden layers", "neurons a layer")
     means = final.mean().dropna()

@@ -63,24 +63,28 @@ def findings(results: Results) -> Iterator[str]:
         if NONE in table and kinds:
             each = [f"{kind} {Difference.between(table[kind], table[NONE]).text()}" for kind in kinds]
             yield f"With {size:,} images, against none: {'; '.join(each)}."
-    means = frame.groupby(["augmentation", "images"])[METRIC].mean().dropna()
-    yield from _worth(means)
+    yield from _worth(tables)
 
 
-def _worth(means: pd.Series) -> Iterator[str]:
-    """Where augmented images do as well as a larger number of plain ones, on average: the boldest such exchange.
+def _worth(tables: dict[int, pd.DataFrame]) -> Iterator[str]:
+    """Where augmented images do as well as a larger number of plain ones: the boldest such exchange.
 
     Args:
-        means: test accuracy by augmentation and images.
+        tables: by number of images: test accuracy, a row a seed, a column a kind of augmentation.
     """
-    trades = [(plain / few, kind, few, plain) for (kind, few) in means.index if kind != NONE
-              for plain in means.loc[NONE].index if NONE in means.index.get_level_values(0)
-              and plain > few and means[kind, few] >= means[NONE, plain]] if NONE in means.index else []
+    trades, pairs = [], 0
+    for few, augmented in tables.items():
+        for many, plain in tables.items():
+            for kind in augmented if many > few and NONE in plain else ():
+                difference = Difference.between(augmented[kind], plain[NONE])
+                pairs += kind != NONE
+                if kind != NONE and (difference.mean >= 0 or difference.verdict == "within noise"):
+                    trades.append((many / few, augmented[kind].mean(), kind, few, many, difference.text()))
     if trades:
-        factor, kind, few, plain = max(trades)
-        yield (f"{few:,} images with {kind} ({percent(means[kind, few], 2)}) do at least as well as {plain:,} without "
-               f"augmentation ({percent(means[NONE, plain], 2)}): it was worth {factor:.1f} times the images.")
-    elif len(means):
+        factor, accuracy, kind, few, many, text = max(trades)
+        yield (f"{few:,} images with {kind} do as well as {many:,} without augmentation, {factor:.1f} times as many: "
+               f"{percent(accuracy, 2)} against {percent(tables[many][NONE].mean(), 2)} ({text}).")
+    elif pairs:
         yield "No augmentation made up for the step to the next larger training set."
 
 

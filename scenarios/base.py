@@ -304,6 +304,8 @@ def general_findings(results: Results) -> Iterator[str]:
                            ("within noise", "No difference from {b} that {n} seeds can show: {v}."),
                            ("one seed", "One seed cannot tell a difference from noise; run more with --seeds 3.")):
         group = summary[summary["verdict"] == verdict]
+        if verdict == "one seed" and seeds > 1:
+            words = "Only one seed is left to compare with {b}, too few to tell a difference from noise: {v}."
         if len(group):
             yield words.format(b=baseline, n=seeds, v=listing([
                 f"{row.variant} ({100 * row.difference:+.2f} points)" for row in group.itertuples()]))

@@ -11,6 +11,7 @@ import pandas as pd
 import viz
 from neurosim.data import Dataset
 from neurosim.settings import Settings
+from viz.frames import running_mean
 
 from .base import METRIC, Difference, Picture, Results, Run, Scenario, Variant, listing, percent
 
@@ -58,19 +59,40 @@ def measure(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
     return {"range_test": range_test(run, train)} if run.variant == BASELINE else {}
 
 
-def suggestion(results: Results) -> float:
-    """What the range test suggests, from the mean of its losses over the seeds; NaN where there was none."""
+def steepest_rate(rates: np.ndarray, losses: np.ndarray) -> float:
+    """The rate at which the smoothed loss falls most steeply, against the logarithm of the rate.
+
+    Args:
+        rates: (n,) rising.
+        losses: (n,) at each; NaN: diverged.
+
+    Returns:
+        The rate; NaN where there are not two losses before the lowest.
+    """
+    smooth = running_mean(losses, len(losses) // 20)
+    if not np.isfinite(smooth).any() or (lowest := int(np.nanargmin(smooth))) < 1:
+        return math.nan
+    slope = np.gradient(smooth[: lowest + 1], np.log(rates[: lowest + 1]))
+    return float(rates[np.nanargmin(slope)]) if np.isfinite(slope).any() else math.nan
+
+
+def suggestions(results: Results) -> dict[str, float]:
+    """What the range test suggests, by two rules, from the mean of its losses over the seeds."""
     table = results.table("range_test")
     if not len(table):
-        return math.nan
+        return {}
     losses = table.groupby("learning_rate")["loss"].agg(lambda each: each.mean(skipna=False))
-    return viz.suggested_rate(losses.index, losses)
+    rates = losses.index.to_numpy(float)
+    found = {"a tenth of the rate at which the smoothed loss is lowest": viz.suggested_rate(rates, losses),
+             "the rate at which it falls most steeply": steepest_rate(rates, losses.to_numpy(float))}
+    return {rule: rate for rule, rate in found.items() if rate > 0}
 
 
 def pictures(results: Results) -> Iterator[Picture]:
     """The end of training against the rate, and the range test."""
     yield Picture("accuracy_by_rate", "Where training ended against the rate. To the left of the top there was not "
-                  "enough time, to the right the steps overshoot; a cross: the loss became infinite.",
+                  "enough time, to the right the steps overshoot; a cross: the loss became infinite, in one seed at "
+                  "least.",
                   lambda: viz.rate_sensitivity(_by_rate(results), metric=METRIC, title="Test accuracy at the end "
                                                "against learning rate"))
     if len(results.table("range_test")):
@@ -82,8 +104,9 @@ def pictures(results: Results) -> Iterator[Picture]:
 
 
 def _by_rate(results: Results) -> pd.DataFrame:
-    """The end of each run: seed, learning_rate, test_accuracy (NaN: diverged)."""
-    final = results.final().melt(ignore_index=False, value_name=METRIC).reset_index()
+    """The end of each run: seed, learning_rate, test_accuracy (NaN: its rate diverged, in this seed or another)."""
+    final = results.final()
+    final = final.where(final.notna().all()).melt(ignore_index=False, value_name=METRIC).reset_index()
     return final.assign(learning_rate=final["variant"].astype(float))[["seed", "learning_rate", METRIC]]
 
 
@@ -111,13 +134,17 @@ def findings(results: Results) -> Iterator[str]:
             yield f"Not to be told apart from it by {len(final)} seeds: {listing(names)}."
         elif names:
             yield f"{kind.capitalize()} for these {results.epochs['epoch'].max()} epochs{noise}: {listing(names)}."
-    rate = suggestion(results)
-    if rate > 0:
-        factor = max(rate / float(best), float(best) / rate)
-        side = "below" if rate < float(best) else "above"
-        yield (f"The range test, one pass long, suggests {rate:.2g}: "
-               + (f"{factor:.1f} times {side} the best of the rates tried ({best})." if factor >= 1.05 else
-                  f"the best of the rates tried ({best})."))
+    each = [f"{rate:.2g} ({rule}), {_distance(rate, float(best))}" for rule, rate in suggestions(results).items()]
+    if each:
+        yield f"The range test, one pass long, suggests {'; or '.join(each)}. The best of those tried is {best}."
+
+
+def _distance(rate: float, best: float) -> str:
+    """How far a suggestion is from the best rate."""
+    factor = max(rate / best, best / rate)
+    if factor < 1.05:
+        return "which is the best of the rates tried"
+    return f"{factor:.1f} times {'smaller' if rate < best else 'larger'} than the best of the rates tried"
 
 
 SCENARIO = Scenario(

@@ -12,7 +12,7 @@ from neurosim.activations import ACTIVATIONS
 from neurosim.losses import LOSSES
 from neurosim.settings import Settings
 
-from .base import METRIC, Picture, Results, Scenario, Variant, percent
+from .base import METRIC, Difference, Picture, Results, Scenario, Variant, percent
 
 CLASSES = 10
 
@@ -45,7 +45,7 @@ def pictures(results: Results) -> Iterator[Picture]:
 
 
 def findings(results: Results) -> Iterator[str]:
-    """What the surest mistakes get from each loss, and who is ahead after one epoch."""
+    """What the surest mistakes get from each loss, who is ahead after one epoch, and how squared error begins."""
     pushes = {name: float(delta_curve(name)["delta"].iloc[-1]) for name in results.names}
     weak, strong = min(pushes, key=pushes.__getitem__), max(pushes, key=pushes.__getitem__)
     if pushes[weak] < pushes[strong]:
@@ -55,6 +55,10 @@ def findings(results: Results) -> Iterator[str]:
     if len(first) > 1:
         yield (f"After one epoch {first.idxmax()} is ahead with {percent(first.max())}, {first.idxmin()} last with "
                f"{percent(first.min())}.")
+    if {"mse", "cross_entropy"} <= set(results.names):
+        start = results.epochs[results.epochs["epoch"] == 1].pivot(index="seed", columns="variant", values="accuracy")
+        yield ("While the first epoch lasts, training accuracy with mse on sigmoids against cross_entropy on softmax: "
+               f"{Difference.between(start['mse'], start['cross_entropy']).text()}.")
 
 
 SCENARIO = Scenario(

@@ -55,7 +55,8 @@ QUANTITIES = {
     "seconds": Quantity("training time", unit="s"),
     "learning_rate": Quantity("learning rate"),
     "gap": Quantity("training accuracy above test accuracy", unit="points"),
-    "gradient_noise": Quantity("noise of a batch's gradient, as a multiple of the full gradient"),
+    "gradient_noise": Quantity("noise of a batch's gradient (full gradient = 1)"),
+    "time": Quantity("training time so far", unit="s"),
     "updates": Quantity("updates of the weights"),
     "images": Quantity("training images"),
 }

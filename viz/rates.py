@@ -81,7 +81,9 @@ def rate_sensitivity(
         name: frame[frame["variant"] == name].groupby("learning_rate")["value"].agg(["mean", "std"]) for name in names
     }
     means = np.concatenate([table["mean"].to_numpy() for table in tables.values()])
-    low, high = zoom(means, percent=kind.percent, cut=0.3)
+    low, _ = zoom(means, percent=kind.percent, cut=0.3)
+    tops = np.concatenate([(table["mean"] + table["std"].fillna(0.0)).to_numpy() for table in tables.values()])
+    _, high = zoom(np.minimum(tops, 100.0) if kind.percent else tops, percent=kind.percent, cut=0.3)
     lost: dict[float, list[str]] = {}
     for name, table in tables.items():
         rates, mean, sd = table.index.to_numpy(float), table["mean"].to_numpy(), table["std"].to_numpy()
@@ -99,6 +101,7 @@ def rate_sensitivity(
             lost.setdefault(float(rate), []).append(name)
     ax.set_xscale("log")
     ax.set_ylim(low - _mark_diverged(ax, lost, len(names)) * (high - low), high)
+    plain_log(ax.xaxis)
     ax.set_xlabel("learning rate, logarithmic scale")
     ax.set_ylabel(kind.axis)
     notes = [seeds_text(int(frame.groupby("variant")["seed"].nunique().max()))]
@@ -275,10 +278,10 @@ def schedule_and_loss(frame: pd.DataFrame, fig: AnyFigure | None = None, title: 
         upper.tick_params(labelbottom=False)
         lower.tick_params(labelbottom=True)
         whole_steps(lower, columns)
-    for ax, values in ((grid[0, 0], frame["learning_rate"]), (grid[1, 0], frame["value"])):
-        if decades(values) > 1.5:
-            ax.set_yscale("log")
-            plain_log(ax.yaxis)
+    grid[0, 0].set_ylim(bottom=0)  # a schedule has its familiar shape on a linear axis, on which 0 is a place
+    if decades(frame["value"]) > 1.5:
+        grid[1, 0].set_yscale("log")
+        plain_log(grid[1, 0].yaxis)
     seeds = int(frame.groupby("variant")["seed"].nunique().max())
     note = "faint: loss of single steps, line: running mean" + (f"; mean of {seeds} seeds" if seeds > 1 else "")
     figure_heading(fig, title or "What the schedule does to the loss", note)
