@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
 import viz
+from neurosim.augment import AUGMENTATIONS
 from neurosim.data import Dataset
+from neurosim.data.digits import draw_digits
 from neurosim.settings import Settings
 
 from .base import METRIC, Difference, Picture, Results, Run, Scenario, Variant, percent
@@ -15,6 +18,7 @@ from .base import METRIC, Difference, Picture, Results, Run, Scenario, Variant, 
 NONE = "none"
 KINDS = (NONE, "shift", "affine", "elastic")
 SIZES = (500, 1_500, 5_000)
+EXAMPLES = 12
 
 
 def name_of(kind: str, size: int) -> str:
@@ -35,8 +39,21 @@ def ends(results: Results) -> pd.DataFrame:
     return final.merge(results.table("sizes"), on=["variant", "seed"])[["seed", "augmentation", "images", METRIC]]
 
 
+def examples() -> tuple[np.ndarray, np.ndarray]:
+    """The same built-in digits once in each kind: images, and the place of the kind in `KINDS`."""
+    plain, _ = draw_digits(EXAMPLES)
+    rng = np.random.default_rng(0)
+    rows = [plain if kind == NONE else AUGMENTATIONS.create(kind)(plain, rng) for kind in KINDS]
+    return np.concatenate(rows), np.repeat(np.arange(len(KINDS)), EXAMPLES)
+
+
 def pictures(results: Results) -> Iterator[Picture]:
-    """Accuracy against the size of the training set, and what the distortions look like."""
+    """What the distortions look like, and accuracy against the size of the training set."""
+    yield Picture("examples", "The same digits as they are, and once in each kind of distortion; in training each "
+                  "image is distorted anew every time. These digits are the built-in ones, whatever the networks were "
+                  "trained on.",
+                  lambda: viz.contact_sheet(*examples(), columns=EXAMPLES, class_names=KINDS,
+                                            title="Built-in digits, plain and distorted"))
     if not len(results.table("sizes")):
         return
     frame = ends(results).drop_duplicates(["augmentation", "images", "seed"])

@@ -10,7 +10,7 @@ import pytest
 import neurosim as ns
 import viz
 from neurosim.settings import Settings
-from scenarios import SCENARIOS, Results, Run, batch_sizes, learning_rates, regularization, run_scenario
+from scenarios import SCENARIOS, Results, Run, augmentation, batch_sizes, learning_rates, regularization, run_scenario
 from scenarios.base import Difference
 from scenarios.recorders import GradientNoise, StepLosses, TrainFigures
 
@@ -67,7 +67,7 @@ def tiny(digits):
     "architectures": ("width_and_depth", "parameters", "time"),
     "regularization": ("gap", "final_gap", "test_loss"),
     "schedules": ("schedule_and_loss",),
-    "augmentation": ("accuracy_by_size", "gain"),
+    "augmentation": ("examples", "accuracy_by_size", "gain"),
 }.items())
 def test_one_tiny_epoch_gives_its_pictures_and_claims_nothing_about_noise(name, pictures, tiny):
     results = tiny(name)
@@ -393,6 +393,16 @@ def test_findings_on_augmentation_turn_round_with_the_numbers():
     text = own(augmented(none_500=0.7, shift_500=0.6, none_1500=0.8, shift_1500=0.75))
     assert "With 500 images, against none: shift -10.00 points, beyond the noise" in text
     assert "No augmentation made up" in text and "as well as" not in text
+
+
+def test_the_examples_are_the_same_digits_in_each_kind():
+    images, kinds = augmentation.examples()
+    assert images.shape == (48, 28, 28) and list(np.bincount(kinds)) == [12] * 4
+    plain, shifted = images[:12], images[12:24]
+    for before, after in zip(plain, shifted, strict=True):  # a shifted image is one of the 25 shifts of its original
+        moved = [np.roll(before, (down, right), (0, 1)) for down in range(-2, 3) for right in range(-2, 3)]
+        assert any(np.array_equal(after, each) for each in moved)
+    assert all((images[k * 12 : k * 12 + 12] != plain).any() for k in (1, 2, 3))
 
 
 def test_variants_train_on_as_many_images_as_there_are(tiny):
