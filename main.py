@@ -334,6 +334,7 @@ def train(arguments: argparse.Namespace) -> None:
     import viz
     from neurosim import metrics
     from neurosim.checkpoint import Checkpoint
+    from neurosim.divergence import all_finite
     from neurosim.files import writable_folder
     from neurosim.layers import Dense
     from neurosim.settings import Settings
@@ -381,7 +382,8 @@ def train(arguments: argparse.Namespace) -> None:
     network.save(folder / "net.npz")
     frame = history.to_frame()
     write_csv(frame, folder / "history.csv")
-    probabilities = network.predict_proba(test.images)
+    with np.errstate(over="ignore", invalid="ignore"):  # a network that has diverged overflows here again
+        probabilities, result = network.predict_proba(test.images), network.evaluate(test.images, test.labels)
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     matrix = metrics.confusion_matrix(test.labels, predicted, len(test.class_names))
     pictures = {
@@ -397,7 +399,6 @@ def train(arguments: argparse.Namespace) -> None:
         pictures["weights"] = lambda: viz.weight_grid(first.W, shape, min(first.n_out, 128))
     paths = [viz.save(draw(), folder / f"{name}.png", note) for name, draw in pictures.items()]
 
-    result = network.evaluate(test.images, test.labels)
     seconds = sum(history["seconds"])
     print(f"\ntest accuracy {100 * result['accuracy']:.2f} %, test loss {result['loss']:.4f}, "
           f"trained in {seconds:.1f} s ({history.stopped})")
@@ -408,7 +409,8 @@ def train(arguments: argparse.Namespace) -> None:
             print(f"to go on: {shlex.join(['python', 'main.py', 'train', '--resume', str(folder)])}")
         sys.exit(130)
     if history.stopped == "diverged":
-        fail(history.message)
+        its_file = "can be loaded" if all_finite(network) else "cannot be loaded: it holds NaN or infinity"
+        fail(f"{history.message} {folder / 'net.npz'} {its_file}.")
 
 
 def take_up(arguments: argparse.Namespace) -> Any:

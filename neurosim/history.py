@@ -21,7 +21,9 @@ class History:
         batch_losses: the loss of every step.
         stopped: why training ended: "finished", "interrupted", "early stopping", "diverged", or another reason that a
             callback gave; "running" until then.
-        message: a sentence about it.
+        message: a sentence about it; of a run that diverged, up to three lines.
+        divergence: of a run that diverged, where that began and what may help, as a JSON-ready record (see
+            `neurosim.divergence.find_divergence`); otherwise ``None``.
     """
 
     def __init__(self) -> None:
@@ -29,6 +31,7 @@ class History:
         self.batch_losses: list[float] = []
         self.stopped = "running"
         self.message = ""
+        self.divergence: dict[str, Any] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)

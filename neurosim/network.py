@@ -110,7 +110,7 @@ class Network:
         self.layers[-1].is_output = True
         for layer in self.layers:
             layer.attach(self.parameters)
-        self._input, self._output = self.layers[0], self.layers[-1]  # type: ignore[assignment]  # checked above
+        self._input, self._output = self.layers[0], self.layers[-1]  # of these kinds, as checked above
         self._dense = [layer for layer in self.layers if isinstance(layer, Dense)]
         self.targets: Array = aligned_zeros((0, self.output.n_out), self.dtype)
         self._full_targets = self.targets
@@ -222,7 +222,8 @@ class Network:
             return one_hot
         if y.shape[1] != n:
             raise ShapeError(f"labels: expected rows of {n} numbers, one for each output, received shape {y.shape}")
-        rows: Array = y.astype(self.dtype)
+        with np.errstate(over="ignore"):  # what overflows in this dtype is refused in the next line
+            rows: Array = y.astype(self.dtype)
         if not np.isfinite(rows).all():
             raise NeurosimError("labels: expected finite numbers, received NaN or infinity")
         wrong = self.loss.refuses(rows)
@@ -254,11 +255,15 @@ class Network:
                 layer.add_penalty_gradient_()
 
     def step_(self) -> float:
-        """One step of training on the batch and the targets in the workspaces; returns the loss before the update."""
+        """One step of training on the batch and the targets in the workspaces; returns the loss before the update.
+
+        Where the loss is not finite there is no update, so that the weights that led to it can be looked at.
+        """
         self.forward_(training=True)
         loss = self.loss.value_(self.output, self.targets)
-        self.backward_()
-        self.update_()
+        if math.isfinite(loss):
+            self.backward_()
+            self.update_()
         return loss
 
     def update_(self) -> None:
@@ -293,7 +298,8 @@ class Network:
             y: (B,) class indices or (B, n_out) rows.
 
         Returns:
-            The mean loss of the batch before the update.
+            The mean loss of the batch before the update. NaN or infinite, where numbers overflowed or x holds NaN:
+            then no parameter has been changed, and it is for the caller to stop (`fit` does, and says why).
         """
         self.load_batch(x, y)
         return self.step_()
@@ -580,10 +586,10 @@ def hit_counter(targets: Array) -> Callable[[Array, Any], float]:
     one_hot = bool(((first == 0.0) | (first == 1.0)).all())
     if targets.shape[1] == 1 and one_hot:
         yes = targets > 0.5
-        return lambda a, rows: np.count_nonzero((a > 0.5) == yes[rows])
+        return lambda a, rows: float(np.count_nonzero((a > 0.5) == yes[rows]))
     if targets.shape[1] > 1 and one_hot and bool((first.sum(axis=1) == 1.0).all()):
         classes = targets.argmax(axis=1)
-        return lambda a, rows: np.count_nonzero(a.argmax(1) == classes[rows])
+        return lambda a, rows: float(np.count_nonzero(a.argmax(1) == classes[rows]))
     return lambda a, rows: math.nan
 
 

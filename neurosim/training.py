@@ -1,8 +1,9 @@
 """The training loop, and the hooks into it.
 
 `fit` walks over shuffled mini-batches: gather, forward, loss, backward, update.  What else should happen during a
-run is a `Callback`.  Training ends after the last epoch, when a callback says so, on Ctrl-C, or at the step whose
-loss is no longer finite; in every case the history so far is returned and says why.
+run is a `Callback`.  Training ends after the last epoch, when a callback says so, on Ctrl-C, or when it diverges: at
+the step whose loss is no longer finite, or after the epoch at whose end the network is not; in every case the history
+so far is returned and says why.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .divergence import all_finite, explain_divergence, find_divergence
 from .errors import NeurosimError, ShapeError
 from .history import History
 from .layers import Dense
@@ -148,7 +150,8 @@ class EarlyStopping(Callback):
     def on_end(self, network: Network, history: History) -> None:
         if self._snapshot is not None:
             network.restore(self._snapshot, weights_only=True)
-            history.message = f"{history.message} Weights are those of epoch {self.best_epoch}, the best by " \
+            space = "\n" if history.divergence else " "  # that is a paragraph of its own
+            history.message = f"{history.message}{space}Weights are those of epoch {self.best_epoch}, the best by " \
                               f"{self.monitor}.".strip()
             self._snapshot = None
 
@@ -199,7 +202,8 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
 
     Args:
         network: what to train. Calling `fit` again goes on, with the optimizer's state as it is.
-        x: (N, …) samples; integers are scaled by the `Input` layer batch by batch, floats taken as they are.
+        x: (N, …) samples; integers are scaled by the `Input` layer batch by batch, floats taken as they are. No NaN,
+            no infinity.
         y: (N,) class indices, or (N, n_out) rows.
         epochs: passes over the data, at least 0.
         batch_size: samples a step: 1 is single-sample descent, ``None`` full-batch. The last batch may be smaller.
@@ -220,7 +224,7 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
 
     Reference: Goodfellow et al. (2016), Deep learning, algorithm 8.1.
     """
-    rows = network.input.check(x)
+    rows = _finite(network.input.check(x), network.dtype, "x")
     targets = network.check_targets(y, len(rows))
     epochs = check_count("epochs", epochs, 0)
     if len(rows) == 0:
@@ -233,7 +237,7 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
         except (TypeError, ValueError):
             raise NeurosimError("validation_data: expected a pair (x, y), received something else: "
                                 f"{type(validation_data).__name__}") from None
-        val_rows = network.input.check(x_val)
+        val_rows = _finite(network.input.check(x_val), network.dtype, "validation_data")
         val_targets = network.check_targets(y_val, len(val_rows))
         data += [val_rows, val_targets]
     gather: Callable[[Array, Array], None] = network.input.gather
@@ -272,15 +276,20 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
                 row = _epoch(network, rows, targets, B, gather, shuffle, history, step_callbacks, progress,
                              f"epoch {epoch}/{epochs}" if verbose else "")
                 if row is None:
-                    history.stopped = "diverged"
-                    history.message = (f"The loss became {history.batch_losses[-1]} in epoch {epoch}, at step "
-                                       f"{len(history.batch_losses)}: try a smaller learning rate or clip_norm.")
+                    _diverged(network, history, epoch, "loss", history.batch_losses[-1])
+                    break
+                if not all_finite(network):
+                    _diverged(network, history, epoch, "network", math.nan)
                     break
                 row = {"epoch": epoch} | row
                 if evaluate_train:
                     row |= {f"train_{name}": value for name, value in network.evaluate(rows, targets).items()}
                 if validation_data is not None:
                     row |= {f"val_{name}": value for name, value in network.evaluate(val_rows, val_targets).items()}
+                losses = [name for name in row if name.endswith("loss") and not math.isfinite(row[name])]
+                if losses:
+                    _diverged(network, history, epoch, losses[0], row[losses[0]])
+                    break
                 history.rows.append(_in_order(row))
                 if verbose:
                     print(_line(row, epochs), file=sys.stderr)
@@ -308,6 +317,30 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
     if verbose and history.message:
         print(history.message, file=sys.stderr)
     return history
+
+
+def _finite(rows: Array, dtype: np.dtype[Any], what: str) -> Array:
+    """`rows`, if no number in them is NaN or infinite, or becomes so in `dtype`. Integers are not looked at.
+
+    Raises:
+        NeurosimError: one is.
+    """
+    if rows.size == 0 or rows.dtype.kind != "f":
+        return rows
+    largest = np.finfo(dtype).max
+    if -largest <= rows.min() and rows.max() <= largest:  # false for NaN too
+        return rows
+    wrong = ~(np.abs(rows) <= largest)
+    sample, position = np.unravel_index(int(np.argmax(wrong)), rows.shape)
+    raise NeurosimError(f"{what}: expected finite numbers of at most {largest:.2g}, received "
+                        f"{rows[sample, position]} in sample {sample}, at position {position} of it; leave such "
+                        "samples out, or fill in a number")
+
+
+def _diverged(network: Network, history: History, epoch: int, what: str, value: float) -> None:
+    """End a run that has diverged, and say why; `what` and `value` gave it away."""
+    history.divergence = find_divergence(network, epoch, len(history.batch_losses), what, value)
+    history.stopped, history.message = "diverged", explain_divergence(history.divergence)
 
 
 def _epoch(network: Network, rows: Array, targets: Array, B: int, gather: Callable[[Array, Array], None],

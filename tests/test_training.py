@@ -454,13 +454,6 @@ def test_divergence_is_reported_not_raised(make_net, blobs):
     assert all(math.isfinite(loss) for loss in history.batch_losses[:-1])
 
 
-def test_nan_in_the_data_is_divergence(make_net, blobs):
-    x = blobs[0].copy()
-    x[50, 2] = math.nan
-    history = make_net().fit(x, blobs[1], epochs=2, batch_size=16, verbose=False)
-    assert history.stopped == "diverged" and len(history) == 0
-
-
 @pytest.mark.filterwarnings("error")
 def test_divergence_seen_first_in_an_evaluation_is_reported_not_warned_about(blobs):
     net = ns.Network([ns.Input(5), ns.Dense(4), ns.Dense(3)], loss="mse", optimizer=ns.SGD(1e15))
