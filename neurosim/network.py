@@ -218,7 +218,8 @@ class Network:
                 at = int(np.argmax(wrong))
                 raise NeurosimError(f"labels: expected whole numbers from 0 to {n - 1} (the network has {n} outputs), "
                                     f"received {y[at]} at position {at}")
-            one_hot: Array = np.eye(n, dtype=self.dtype)[y.astype(np.intp)]
+            one_hot = np.zeros((count, n), self.dtype)
+            one_hot[np.arange(count), y.astype(np.intp)] = 1.0
             return one_hot
         if y.shape[1] != n:
             raise ShapeError(f"labels: expected rows of {n} numbers, one for each output, received shape {y.shape}")

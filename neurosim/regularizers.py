@@ -81,5 +81,7 @@ def limit_norms_(W: Array, max_norm: float, scratch: Array) -> None:
     """
     np.multiply(W, W, out=scratch)
     norms = np.sqrt(scratch.sum(axis=0))  # (n_out,)
+    if not np.isfinite(norms).all():  # a square overflowed, where the bound matters most
+        norms = np.linalg.norm(W.astype(np.float64), axis=0)
     norms = np.maximum(norms, max_norm, out=norms)
     W *= max_norm / norms
