@@ -47,7 +47,7 @@ def pictures(results: Results) -> Iterator[Picture]:
                                                   title="Noise of a batch's gradient by epoch"))
     if len(results.table("rates")):
         yield Picture("learning_rates", "The search: accuracy on held-out training images after two epochs at each "
-                      "learning rate, the chosen one ringed. Larger batches bear larger rates.",
+                      "learning rate, the chosen one ringed. Do larger batches bear larger rates?",
                       lambda: viz.rate_sensitivity(results.table("rates"), styles=styles))
 
 

@@ -106,7 +106,8 @@ def pictures(results: Results) -> Iterator[Picture]:
 def _by_rate(results: Results) -> pd.DataFrame:
     """The end of each run: seed, learning_rate, test_accuracy (NaN: its rate diverged, in this seed or another)."""
     final = results.final()
-    final = final.where(final.notna().all()).melt(ignore_index=False, value_name=METRIC).reset_index()
+    final.loc[:, final.isna().any()] = math.nan
+    final = final.melt(ignore_index=False, value_name=METRIC).reset_index()
     return final.assign(learning_rate=final["variant"].astype(float))[["seed", "learning_rate", METRIC]]
 
 
@@ -127,7 +128,8 @@ def findings(results: Results) -> Iterator[str]:
         verdict = Difference.between(final[name], final[best]).verdict
         kind = "too low" if float(name) < float(best) else "too high"
         words["as good" if verdict == "within noise" and name in whole else kind].append(
-            f"{name} (diverged)" if name not in whole else f"{name} ({percent(whole[name])})")
+            f"{name} ({percent(whole[name])})" if name in whole else
+            f"{name} (diverged in {final[name].isna().sum()} of {len(final)} seeds)")
     noise = "" if len(final) > 1 else ", as far as one seed can tell"
     for kind, names in words.items():
         if names and kind == "as good":
@@ -136,15 +138,15 @@ def findings(results: Results) -> Iterator[str]:
             yield f"{kind.capitalize()} for these {results.epochs['epoch'].max()} epochs{noise}: {listing(names)}."
     each = [f"{rate:.2g} ({rule}), {_distance(rate, float(best))}" for rule, rate in suggestions(results).items()]
     if each:
-        yield f"The range test, one pass long, suggests {'; or '.join(each)}. The best of those tried is {best}."
+        yield f"Against the best of the rates tried, {best}, the range test suggests {'; or '.join(each)}."
 
 
 def _distance(rate: float, best: float) -> str:
     """How far a suggestion is from the best rate."""
     factor = max(rate / best, best / rate)
     if factor < 1.05:
-        return "which is the best of the rates tried"
-    return f"{factor:.1f} times {'smaller' if rate < best else 'larger'} than the best of the rates tried"
+        return "the same"
+    return f"{factor:.1f} times {'smaller' if rate < best else 'larger'}"
 
 
 SCENARIO = Scenario(

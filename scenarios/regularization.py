@@ -98,7 +98,7 @@ SCENARIO = Scenario(
         Variant("max-norm", {"max_norm": 1.0}),
         Variant("early stopping", {"early_stopping": 5})),
     baseline=NONE,
-    base=Settings(hidden=(512,), epochs=40, batch_size=32),
+    base=Settings(hidden=(512,), epochs=30, batch_size=32),
     train_size=1_200,  # a sixth is held out for early stopping
     recorders=recorders,
     pictures=pictures,

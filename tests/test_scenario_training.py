@@ -211,8 +211,19 @@ def test_findings_on_rates_call_noise_noise_and_divergence_divergence():
     text = own(made_up("learning-rates", {"0.01": [0.80, 0.90, 0.85], "0.1": [0.84, 0.86, 0.86],
                                           "1": [math.nan, 0.9, 0.9], "10": [math.nan] * 3}))
     assert "Not to be told apart from it by 3 seeds: 0.01" in text
-    assert "Too high" in text and "1 (diverged) and 10 (diverged)" in text and "Too low" not in text
+    assert "1 (diverged in 1 of 3 seeds) and 10 (diverged in 3 of 3 seeds)" in text
+    assert "Too high" in text and "Too low" not in text
     assert "all of them are too high" in own(made_up("learning-rates", {"0.1": [math.nan] * 3}))
+
+
+def test_a_rate_that_diverged_in_one_seed_is_drawn_as_diverged_and_no_other():
+    results = made_up("learning-rates", {"0.1": [0.8, 0.9], "1": [0.7, math.nan]})
+    picture = next(picture for picture in SCENARIOS["learning-rates"].pictures(results)
+                   if picture.name == "accuracy_by_rate")
+    ax = picture.draw()
+    drawn = [line for line in ax.lines if line.get_label() == "run"]
+    assert np.array(drawn[0].get_ydata()) == pytest.approx([85.0, math.nan], nan_ok=True)
+    assert [list(line.get_xdata()) for line in ax.lines if line.get_label() == "_diverged"] == [[1.0]]
 
 
 def test_the_suggestion_is_compared_with_the_best_rate():
@@ -220,9 +231,9 @@ def test_the_suggestion_is_compared_with_the_best_rate():
     losses = np.abs(np.log10(rates)) + 1.0  # lowest at 1, so that 0.1 is suggested
     table = pd.concat([pd.DataFrame({"variant": "0.1", "seed": seed, "step": range(1, 102), "learning_rate": rates,
                                      "loss": losses}) for seed in range(2)])
-    for best, words in (("0.1", "lowest), which is the best of the rates tried"),
-                        ("0.01", "lowest), 10.0 times larger than the best"),
-                        ("1", "lowest), 10.0 times smaller than the best")):
+    for best, words in (("0.1", "lowest), the same; or"),
+                        ("0.01", "lowest), 10.0 times larger; or"),
+                        ("1", "lowest), 10.0 times smaller; or")):
         assert "suggests 0.1 (a tenth" in own(made_up("learning-rates", {best: steady(0.9, 2)}, {"range_test": table}))
         others = {name: steady(0.5, 2) for name in ("0.01", "0.1", "1") if name != best}
         assert words in own(made_up("learning-rates", others | {best: steady(0.9, 2)}, {"range_test": table}))
