@@ -30,7 +30,8 @@ def learned_nothing(results: Results) -> Iterator[str]:
     if final.empty:
         return
     idle = {name: int((final[name] <= share + HAIR).sum()) for name in final}
-    names = [f"{name} ({count} of {final[name].count()} seeds)" for name, count in idle.items() if count]
+    names = [f"{name} ({count} of {final[name].count()} seeds)" if len(final) > 1 else name
+             for name, count in idle.items() if count]
     if names:
         yield (f"Learned nothing: {listing(names)}. To answer the commonest class every time is right for "
                f"{percent(share, 2)} of the test images, and these end no more than {100 * HAIR:g} point above it.")

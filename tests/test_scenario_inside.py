@@ -106,6 +106,8 @@ def test_who_learned_nothing_is_told_by_the_commonest_class(digits):
     idle = of("initializers", all_equal("initializers", 0.9) | {"zeros": 0.1135, "too large": math.nan}, table)
     (sentence,) = common.learned_nothing(idle)
     assert sentence.startswith("Learned nothing: zeros (3 of 3 seeds). ") and "11.35" in sentence
+    (sentence,) = common.learned_nothing(of("initializers", all_equal("initializers", 0.9) | {"zeros": 0.1}, table, 1))
+    assert sentence.startswith("Learned nothing: zeros. ")
     (sentence,) = common.learned_nothing(of("initializers", all_equal("initializers", 0.9) | {"zeros": 0.5}, table))
     assert sentence.startswith("All that did not diverge learned something") and "zeros" in sentence
     assert not list(common.learned_nothing(of("initializers", all_equal("initializers", math.nan), table)))
@@ -415,7 +417,7 @@ def test_findings_of_symmetry_turn_round():
     final = all_equal("symmetry")
     text = own(of("symmetry", final, table({"random": (1.0, 1.0), "equal": (0.25, 0.25), "noise 1e-6": (0.25, 1.0)})))
     assert "of 4: random 4, equal 1, noise 1e-6 4." in text and "the neurons of equal." in text
-    assert "in every seed that came so far: noise 1e-6 at step 10." in text
+    assert "that got there: noise 1e-6 at step 10." in text
     text = own(of("symmetry", final, table({"random": (0.25, 0.25), "equal": (0.25, 1.0)})))
     assert "the neurons of random." in text and "equal at step 10." in text
 
