@@ -30,9 +30,9 @@ def measure(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
 
 def with_size(results: Results) -> pd.DataFrame:
     """The end of each run with its network: variant, seed, test_accuracy, seconds, depth, width, parameters."""
-    final = results.final().melt(ignore_index=False, value_name=METRIC).reset_index()
-    seconds = results.epochs.groupby(["variant", "seed"], as_index=False)["seconds"].sum(min_count=1)
-    return final.merge(seconds, on=["variant", "seed"]).merge(results.table("networks"), on=["variant", "seed"])
+    run = ["variant", "seed"]
+    seconds = results.epochs.groupby(run, as_index=False)["seconds"].sum(min_count=1)
+    return results.ends().merge(seconds, on=run).merge(results.table("networks"), on=run)
 
 
 def pictures(results: Results) -> Iterator[Picture]:

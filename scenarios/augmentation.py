@@ -35,8 +35,8 @@ def measure(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
 
 def ends(results: Results) -> pd.DataFrame:
     """The end of each run: seed, augmentation, images, test_accuracy (NaN: diverged)."""
-    final = results.final().melt(ignore_index=False, value_name=METRIC).reset_index()
-    return final.merge(results.table("sizes"), on=["variant", "seed"])[["seed", "augmentation", "images", METRIC]]
+    merged = results.ends().merge(results.table("sizes"), on=["variant", "seed"])
+    return merged[["seed", "augmentation", "images", METRIC]]
 
 
 def examples() -> tuple[np.ndarray, np.ndarray]:

@@ -196,6 +196,10 @@ class Results:
         last = kept.groupby(["variant", "seed"], as_index=False).tail(1)
         return last.pivot(index="seed", columns="variant", values=metric)[self.names]
 
+    def ends(self, metric: str = METRIC) -> pd.DataFrame:
+        """The same, tidy: columns seed, variant and the metric."""
+        return self.final(metric).melt(ignore_index=False, value_name=metric).reset_index()
+
     def summary(self) -> pd.DataFrame:
         """One row a variant: mean and standard deviation over the seeds, and the paired difference from the baseline.
 

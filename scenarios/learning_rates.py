@@ -105,10 +105,10 @@ def pictures(results: Results) -> Iterator[Picture]:
 
 def _by_rate(results: Results) -> pd.DataFrame:
     """The end of each run: seed, learning_rate, test_accuracy (NaN: its rate diverged, in this seed or another)."""
-    final = results.final()
-    final.loc[:, final.isna().any()] = math.nan
-    final = final.melt(ignore_index=False, value_name=METRIC).reset_index()
-    return final.assign(learning_rate=final["variant"].astype(float))[["seed", "learning_rate", METRIC]]
+    ends = results.ends()
+    lost = ends.groupby("variant")[METRIC].transform(lambda each: each.isna().any())
+    ends[METRIC] = ends[METRIC].mask(lost)
+    return ends.assign(learning_rate=ends["variant"].astype(float))[["seed", "learning_rate", METRIC]]
 
 
 def findings(results: Results) -> Iterator[str]:

@@ -31,9 +31,9 @@ def gaps(results: Results) -> pd.DataFrame:
                         loss_gap=table["test_loss"] - table["train_loss"])
 
 
-def at_the_end(results: Results, column: str) -> pd.DataFrame:
-    """A column of `gaps` at the end of each run: a row a seed, a column a variant."""
-    return Results(results.scenario, gaps(results)).final(column)
+def at_the_end(results: Results) -> Results:
+    """The results with `gaps` for epochs, so that `final` and `ends` give them at the end of each run."""
+    return Results(results.scenario, gaps(results))
 
 
 def pictures(results: Results) -> Iterator[Picture]:
@@ -47,8 +47,8 @@ def pictures(results: Results) -> Iterator[Picture]:
                   lambda: viz.learning_curves(table, "gap", styles=styles,
                                               title="Gap between training and test accuracy by epoch"))
     yield Picture("final_gap", "The same gap with the weights that each run ended with, a dot a seed.",
-                  lambda: viz.comparison(at_the_end(results, "gap").melt(ignore_index=False, value_name="gap")
-                                         .reset_index(), "gap", NONE if NONE in results.names else None, styles=styles,
+                  lambda: viz.comparison(at_the_end(results).ends("gap"), "gap",
+                                         NONE if NONE in results.names else None, styles=styles,
                                          title="Gap between training and test accuracy, smallest on top"))
     yield Picture("test_loss", "Test loss at the end of each epoch. Where it climbs while accuracy stays, the network "
                   "grows ever surer of its mistakes: that is overfitting, too.",
@@ -59,15 +59,15 @@ def findings(results: Results) -> Iterator[str]:
     """Which gaps are narrower than without regularization, and whether that helped the test accuracy."""
     if not len(results.table("train")) or NONE not in results.names:
         return
-    train, gap = at_the_end(results, "train_accuracy"), at_the_end(results, "gap")
-    loss_gap, accuracy = at_the_end(results, "loss_gap"), results.final()
+    end = at_the_end(results)
+    train, gap, loss_gap, accuracy = (end.final(name) for name in ("train_accuracy", "gap", "loss_gap", METRIC))
     if gap[NONE].notna().any():
         yield (f"Without regularization the network reads {percent(train[NONE].mean())} of its training images and "
                f"{percent(accuracy[NONE].mean())} of the test images: a gap of {gap[NONE].mean():.2f} points.")
     others = [name for name in results.names if name != NONE]
-    for what, table, unit, factor in (("The gap in accuracy", gap, "points", 1.0),
-                                      ("The gap in loss (test minus training)", loss_gap, "", 1.0)):
-        each = [f"{name} {Difference.between(table[name], table[NONE]).text(unit, factor)}" for name in others]
+    for what, table, unit in (("The gap in accuracy", gap, "points"),
+                              ("The gap in loss (test minus training)", loss_gap, "")):
+        each = [f"{name} {Difference.between(table[name], table[NONE]).text(unit, 1.0)}" for name in others]
         if each:
             yield f"{what}, against {NONE}: {'; '.join(each)}."
     narrower = [name for name in others if Difference.between(loss_gap[name], loss_gap[NONE]).high < 0]

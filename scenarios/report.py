@@ -34,7 +34,7 @@ def common_pictures(results: Results) -> Iterator[Picture]:
                   lambda: viz.learning_curves(results.epochs, "loss", styles=styles))
     yield Picture("comparison", "Test accuracy at the end of training, a dot a seed. Where the bars of two variants "
                   "overlap, do not believe their order.",
-                  lambda: viz.comparison(results.epochs, METRIC, results.scenario.baseline, styles=styles))
+                  lambda: viz.comparison(results.ends(), METRIC, results.scenario.baseline, styles=styles))
     if results.scenario.pictures:
         yield from results.scenario.pictures(results)
 

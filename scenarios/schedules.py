@@ -8,7 +8,7 @@ import viz
 from neurosim.data import Dataset
 from neurosim.settings import Settings
 
-from .base import METRIC, Difference, Picture, Results, Run, Scenario, Variant, percent
+from .base import METRIC, Difference, Picture, Results, Run, Scenario, Variant
 from .recorders import Recorder, StepLosses, steps_between
 
 RATE = 0.3
@@ -51,7 +51,7 @@ def findings(results: Results) -> Iterator[str]:
         most, least = max(restless, key=restless.__getitem__), min(restless, key=restless.__getitem__)
         if restless[most] > restless[least]:
             yield (f"From epoch to epoch of the second half, the test accuracy moves by "
-                   f"{percent(restless[most], 2)} on average with {most}, and by {percent(restless[least], 2)} with "
+                   f"{100 * restless[most]:.2f} points on average with {most}, and by {100 * restless[least]:.2f} with "
                    f"{least}.")
     spread = 100 * final.std().dropna()
     if len(spread) > 1:

@@ -338,7 +338,7 @@ def test_gaps_are_differences_of_the_same_epoch_and_end_with_the_weights_that_we
     results = made_up("regularization", {"none": [0.8], "l2": [0.9]}, {
         "train": train_table({"none": [1.0], "l2": [0.95]}, {"none": [0.1], "l2": [0.3]})})
     results.epochs["kept"] = results.epochs["epoch"] == np.where(results.epochs["variant"] == "l2", 1, 2)
-    gap, loss_gap = (regularization.at_the_end(results, column) for column in ("gap", "loss_gap"))
+    gap, loss_gap = (regularization.at_the_end(results).final(column) for column in ("gap", "loss_gap"))
     assert gap.loc[0].to_dict() == pytest.approx({"none": 20.0, "l2": 50.0})  # of l2 after its first epoch
     assert loss_gap.loc[0].to_dict() == pytest.approx({"none": 0.9, "l2": 0.7})
 
@@ -445,3 +445,13 @@ def test_the_beginning_of_squared_error_turns_round_with_the_numbers():
     assert "against cross_entropy on softmax: -20.00 points, beyond the noise" in own(slow)
     assert "against cross_entropy on softmax: +20.00 points, beyond the noise" in own(fast)
     assert "sigmoids" not in own(made_up("losses", {"cross_entropy": steady(0.8)}))
+
+
+def test_what_all_scenarios_compare_is_the_accuracy_of_the_weights_that_were_kept():
+    from scenarios.report import common_pictures
+
+    results = made_up("regularization", {"none": [0.8, 0.9], "l2": [0.6, 0.7]})  # after one epoch, half of it
+    results.epochs["kept"] = results.epochs["epoch"] == np.where(results.epochs["variant"] == "none", 1, 2)
+    picture = next(picture for picture in common_pictures(results) if picture.name == "comparison")
+    dots = {line.get_label(): line.get_xdata() for line in picture.draw().lines}
+    assert float(dots["none"][0]) == pytest.approx(42.5) and float(dots["l2"][0]) == pytest.approx(65.0)
