@@ -330,3 +330,72 @@ def test_summary_and_repr_read_aloud(full_net):
 def test_a_layer_that_does_not_exist_is_refused(index, make_net, one_line):
     with one_line("layers 0 (input) to 3", repr(index), error=ns.OutOfRangeError):
         make_net()[index]
+
+
+# --- buffers and settings at their edges -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("twin", [lambda net: net, copy.deepcopy])
+def test_before_the_first_batch_there_are_no_rows(twin, full_net):
+    net = twin(full_net())
+    for layer in net:
+        assert layer.batch_size == 0 and layer.a.shape == layer.z.shape == (0, layer.n_out)
+    for layer in net.layers[1:]:
+        assert layer.delta.shape == layer.da.shape == (0, layer.n_out)
+        assert layer.is_output == (layer is net.output)
+
+
+def test_gather_of_another_type_of_integers_has_a_buffer_of_its_own():
+    net = run([ns.Dense(2)], np.zeros((4, 6)))
+    chosen = np.array([3, 0, 2, 2])
+    for kind in (np.uint8, np.int64, np.uint16, np.uint8):
+        rows = np.arange(24, dtype=kind).reshape(4, 6) * (1 if kind is np.uint8 else 1000)
+        net.input.gather(rows, chosen)
+        np.testing.assert_allclose(net[0].a, rows[chosen] / 255.0, rtol=1e-12)
+
+
+def test_gather_reuses_its_buffer(peak_memory):
+    net = run([ns.Dense(2)], np.zeros((64, 600)))
+    rows, chosen = np.ones((64, 600), np.uint8), np.arange(64)
+    net.input.gather(rows, chosen)
+    assert peak_memory(lambda: net.input.gather(rows, chosen)) < rows.nbytes / 2
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_first_batch_may_be_one_sample(x, dtype):
+    net = ns.Network([ns.Input(5), ns.Dense(3, "tanh")], "mse", dtype=dtype, seed=0)
+    net.gradients(x[:1], [[0.0, 1.0, 2.0]])
+    np.testing.assert_array_equal(net[1].db, net[1].delta[0])
+    np.testing.assert_allclose(net[1].dW, np.outer(net[0].a[0], net[1].delta[0]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("max_norm", [0.5, 1e-6, 1e6])
+def test_any_positive_bound_of_the_norm_is_held(x, max_norm):
+    net = run([ns.Dense(3, max_norm=max_norm)], x)
+    net[1].W = 10.0 * x[:5, :3]
+    norms = np.linalg.norm(net[1].W, axis=0)
+    net[1].after_update_()
+    np.testing.assert_allclose(np.linalg.norm(net[1].W, axis=0), np.minimum(norms, max_norm), rtol=1e-12)
+
+
+def test_initializing_again_forgets_everything(full_net, blobs):
+    net = full_net()
+    first = {name: array.copy() for name, array in net.arrays().items()}
+    for layer in net:
+        for name in layer.parameter_shapes():
+            layer.views[name] += 1.0
+    net.fit(*blobs, epochs=1, verbose=False)
+    net.reset()
+    for name, array in net.arrays().items():
+        np.testing.assert_array_equal(array, first[name])
+    assert not net[1].b.any() and (net[2].gamma == 1.0).all() and not net[2].beta.any()
+    assert not net[2].running_mean.any() and (net[2].running_variance == 1.0).all()
+
+
+@pytest.mark.parametrize(("make", "settings"), [
+    (lambda: ns.Dropout(), {"rate": 0.5}), (lambda: ns.BatchNorm(), {"momentum": 0.1, "epsilon": 1e-5}),
+    (lambda: ns.Input(3), {"scale": 1 / 255}), (lambda: ns.Dense(3), {"use_bias": True, "max_norm": None}),
+    (lambda: ns.Dropout(0.0), {"rate": 0.0}), (lambda: ns.BatchNorm(momentum=1.0), {"momentum": 1.0})])
+def test_defaults_and_bounds_that_are_allowed(make, settings):
+    layer = make()
+    assert {name: getattr(layer, name) for name in settings} == settings

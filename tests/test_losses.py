@@ -275,3 +275,12 @@ def test_binary_cross_entropy_refuses_targets_outside_0_to_1(one_line):
     net = ns.Network([ns.Input(2), ns.Dense(3, "sigmoid")], loss="binary_cross_entropy")
     with one_line("received"):
         net.train_batch(np.zeros((1, 2)), [[7.0, 0.0, -1.0]])
+
+
+@pytest.mark.parametrize(("row", "fits"), [([0.2, 0.8], True), ([0.2, 0.80005], True), ([0.2, 0.80016], False),
+                                           ([0.2, 0.79984], False), ([-0.2, 1.2], False), ([0.4, 0.4], False)])
+def test_cross_entropy_wants_distributions_up_to_rounding(row, fits):
+    wrong = ns.CrossEntropy().refuses(np.array([[1.0, 0.0], row]))
+    assert (wrong == "") is fits and (fits or "sum to 1" in wrong)
+    for key in ("mse", "mae", "huber"):  # these compare numbers, of any size
+        assert LOSSES[key]().refuses(np.array([[1.0, 0.0], row])) == ""

@@ -8,7 +8,7 @@ import pytest
 import reference
 
 import neurosim as ns
-from neurosim.optimizers import BLOCK, OPTIMIZERS, clip_by_global_norm_
+from neurosim.optimizers import BLOCK, OPTIMIZERS, clip_by_global_norm_, sign_
 from neurosim.schedules import SCHEDULES
 
 KEYS = list(OPTIMIZERS)
@@ -272,3 +272,71 @@ def test_settings_out_of_bounds_are_refused(make, one_line):
 def test_an_unknown_schedule_name_lists_the_choices(one_line):
     with one_line("unknown schedule", "did you mean 'cosine'", "one_cycle"):
         ns.SGD("cosin")
+
+
+# --- the arithmetic spelled out --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("key", "settings"), VARIANTS)
+def test_terms_are_the_step_that_was_taken(key, settings):
+    optimizer = OPTIMIZERS[key](RATES.get(key, 0.05), **settings)
+    theta, grad = np.array(START), np.empty(len(START))
+    for t in range(1, 6):
+        grad[...] = slope(theta.tolist())
+        before = {name: optimizer.state[name].copy() if t > 1 else np.zeros(len(START))
+                  for name in optimizer.state_names}
+        theta_before = theta.copy()
+        optimizer.step(theta, grad)
+        terms = optimizer.terms(theta_before, grad, before, optimizer.state, optimizer.last_rate)
+        assert list(terms)[-1] == "step"
+        np.testing.assert_allclose(terms["step"], theta_before - theta, rtol=1e-9, atol=1e-13)
+        for name in terms.keys() & optimizer.state.keys():
+            np.testing.assert_array_equal(terms[name], optimizer.state[name])
+        if "m_hat" in terms:
+            np.testing.assert_allclose(terms["m_hat"] * (1.0 - optimizer.beta1**t), optimizer.state["m"], rtol=1e-12)
+        if "v_hat" in terms:
+            second = optimizer.state["v_max" if key == "amsgrad" else "v"]
+            np.testing.assert_allclose(terms["v_hat"] * (1.0 - optimizer.beta2**t), second, rtol=1e-12)
+        if "decay" in terms:
+            np.testing.assert_allclose(terms["decay"], RATES.get(key, 0.05) * optimizer.weight_decay * theta_before)
+
+
+# --- defaults and beginnings -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("key", "settings"), [
+    ("sgd", {"learning_rate": 0.1}), ("momentum", {"learning_rate": 0.01, "momentum": 0.9}),
+    ("nesterov", {"learning_rate": 0.01, "momentum": 0.9}), ("adagrad", {"learning_rate": 0.01, "epsilon": 1e-10}),
+    ("rmsprop", {"learning_rate": 1e-3, "rho": 0.9, "epsilon": 1e-8}),
+    ("adadelta", {"learning_rate": 1.0, "rho": 0.9, "epsilon": 1e-6}),
+    *((key, {"learning_rate": rate, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8})
+      for key, rate in (("adam", 1e-3), ("amsgrad", 1e-3), ("adamax", 2e-3), ("nadam", 2e-3), ("adamw", 1e-3))),
+    ("nadam", {"momentum_decay": 4e-3}), ("adamw", {"weight_decay": 0.01}),
+    ("lion", {"learning_rate": 1e-4, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0})])
+def test_defaults_are_those_of_the_papers_or_pytorch(key, settings):
+    config = OPTIMIZERS[key]().config()
+    assert {name: config[name] for name in settings} == settings and config["clip_norm"] is None
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_before_the_first_step_there_is_no_last_rate(key):
+    optimizer = OPTIMIZERS[key](0.25)
+    assert (optimizer.t, optimizer.last_rate, optimizer.rate) == (0, 0.0, 0.25)
+    run(optimizer, 1)
+    assert (optimizer.t, optimizer.last_rate) == (1, 0.25)
+
+
+def test_forgetting_takes_the_schedule_back_too():
+    optimizer = ns.SGD(ns.ReduceOnPlateau(0.5, monitor="loss", factor=0.1, patience=1))
+    for _ in range(4):
+        optimizer.learning_rate.observe({"loss": 1.0})
+    assert optimizer.rate < 0.5
+    optimizer.forget()
+    assert optimizer.rate == 0.5
+
+
+@pytest.mark.parametrize("numbers", [[-3.0, -0.0, 0.0, 2.0, 1e-30, -1e-30]])
+def test_the_sign_without_branches_is_the_sign(numbers):
+    x = np.array(numbers)
+    sign_(x, np.empty(len(x)))
+    np.testing.assert_array_equal(x, [-1.0, 0.0, 0.0, 1.0, 1.0, -1.0])
