@@ -532,7 +532,8 @@ class Softmax(Activation):
 
     def __call__(self, z: Array) -> Array:
         e = np.exp(z - z.max(axis=-1, keepdims=True))
-        return e / e.sum(axis=-1, keepdims=True)
+        a: Array = e / e.sum(axis=-1, keepdims=True)
+        return a
 
     def derivative(self, z: Array) -> Array:
         """da_j/dz_j = a_j (1 - a_j), the diagonal of the Jacobian; backprop uses the whole of it (`vjp`)."""
@@ -542,11 +543,13 @@ class Softmax(Activation):
     def jacobian(self, z: Array) -> Array:
         """da_j/dz_k for each sample. A new array (B, n, n)."""
         a = self(z)
-        return a[:, :, None] * (np.eye(a.shape[1], dtype=a.dtype) - a[:, None, :])
+        J: Array = a[:, :, None] * (np.eye(a.shape[1], dtype=a.dtype) - a[:, None, :])
+        return J
 
     def vjp(self, z: Array, da: Array) -> Array:
         """dL/dz = Jᵀ da, row by row through the whole Jacobian."""
-        return np.einsum("bjk,bj->bk", self.jacobian(z), da)
+        delta: Array = np.einsum("bjk,bj->bk", self.jacobian(z), da)
+        return delta
 
     def forward_(self, z: Array, a: Array, scratch: Scratch) -> None:
         """Write a = softmax(z), and leave ln a in ``scratch[0]``, where cross-entropy reads it."""

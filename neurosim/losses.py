@@ -147,7 +147,8 @@ class CrossEntropy(Loss):
         return -_total(y * np.log(np.maximum(a, np.finfo(a.dtype).tiny))) / len(y)
 
     def gradient(self, a: Array, y: Array) -> Array:
-        return -self._smooth(y) / (np.maximum(a, np.finfo(a.dtype).tiny) * len(y))
+        da: Array = -self._smooth(y) / (np.maximum(a, np.finfo(a.dtype).tiny) * len(y))
+        return da
 
     def gradient_(self, a: Array, y: Array, da: Array) -> None:
         np.maximum(a, np.finfo(a.dtype).tiny, out=da)
@@ -193,7 +194,8 @@ class BinaryCrossEntropy(Loss):
         return -_total(y * np.log(np.maximum(a, tiny)) + (1.0 - y) * np.log(np.maximum(1.0 - a, tiny))) / y.size
 
     def gradient(self, a: Array, y: Array) -> Array:
-        return (a - y) / (np.maximum(a * (1.0 - a), np.finfo(a.dtype).tiny) * y.size)
+        da: Array = (a - y) / (np.maximum(a * (1.0 - a), np.finfo(a.dtype).tiny) * y.size)
+        return da
 
     def gradient_(self, a: Array, y: Array, da: Array) -> None:
         da[...] = self.gradient(a, y)
@@ -256,7 +258,8 @@ class MAE(Loss):
         return _total(np.abs(a - y)) / y.size
 
     def gradient(self, a: Array, y: Array) -> Array:
-        return np.sign(a - y) / y.size
+        da: Array = np.sign(a - y) / y.size
+        return da
 
     def gradient_(self, a: Array, y: Array, da: Array) -> None:
         np.subtract(a, y, out=da)
@@ -293,7 +296,8 @@ class Huber(Loss):
         return _total(np.where(r <= d, 0.5 * r**2, d * (r - 0.5 * d))) / y.size
 
     def gradient(self, a: Array, y: Array) -> Array:
-        return np.clip(a - y, -self.threshold, self.threshold) / y.size
+        da: Array = np.clip(a - y, -self.threshold, self.threshold) / y.size
+        return da
 
     def gradient_(self, a: Array, y: Array, da: Array) -> None:
         np.subtract(a, y, out=da)
@@ -343,7 +347,8 @@ class _Margin(Loss):
     def gradient(self, a: Array, y: Array) -> Array:
         pull = self._violations(a, y)
         pull = self._power * pull ** (self._power - 1) * (pull > 0.0)  # on each wrong class
-        return (pull - y * pull.sum(axis=1, keepdims=True)) / y.size
+        da: Array = (pull - y * pull.sum(axis=1, keepdims=True)) / y.size
+        return da
 
     def gradient_(self, a: Array, y: Array, da: Array) -> None:
         self._violations(a, y, out=da)
@@ -364,7 +369,8 @@ class _Margin(Loss):
 
     def kink_arguments(self, a: Array, y: Array) -> Array:
         right = np.einsum("bj,bj->b", a, y)[:, None]
-        return (self.margin - right + a)[y == 0]
+        short: Array = (self.margin - right + a)[y == 0]
+        return short
 
 
 @LOSSES.register("hinge")

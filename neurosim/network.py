@@ -152,10 +152,11 @@ class Network:
             OutOfRangeError: there is no such layer.
         """
         try:
-            return self.layers[index]
+            layer: Layer = self.layers[index]
         except (IndexError, TypeError, OverflowError):
             raise OutOfRangeError(f"the network has layers 0 (input) to {len(self.layers) - 1}, "
                                   f"received {index!r}") from None
+        return layer
 
     def __len__(self) -> int:
         return len(self.layers)

@@ -547,11 +547,13 @@ def _input_gradient(network: Network, target: Layer, j: int, x: Array) -> Array:
             g = layer.function.vjp(layer.z, g)  # dz_j/da -> dz_j/dz
         if not isinstance(layer, Dropout):  # which passes everything on in evaluation
             g = g @ weights_in_evaluation(layer).T  # -> dz_j/da of the layer below
-    return g[0].astype(np.float64)
+    gradient: Array = g[0].astype(np.float64)
+    return gradient
 
 
 def _laplacian(image: Array) -> Array:
     """The sum of the differences to the four neighbours; beyond the edge the image goes on as it is at the edge."""
     padded = np.pad(image, 1, mode="edge")
     around = padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
-    return around - 4.0 * image
+    difference: Array = around - 4.0 * image
+    return difference
