@@ -124,5 +124,5 @@ SCENARIO = Scenario(
     measure=measure,
     pictures=pictures,
     findings=findings,
-    quick={"epochs": 4},
+    quick={"epochs": 10},
 )

@@ -10,7 +10,7 @@ import viz
 from neurosim.data import Dataset
 from neurosim.settings import Settings
 
-from .base import METRIC, Difference, Picture, Results, Run, Scenario, Variant, percent
+from .base import METRIC, Difference, Picture, Results, Run, Scenario, Variant, listing, percent
 from .recorders import Recorder, TrainFigures
 
 NONE = "none"
@@ -73,9 +73,8 @@ def findings(results: Results) -> Iterator[str]:
     narrower = [name for name in others if Difference.between(loss_gap[name], loss_gap[NONE]).high < 0]
     better = [name for name in narrower if Difference.between(accuracy[name], accuracy[NONE]).verdict == "better"]
     if narrower:
-        yield (f"Of the {len(narrower)} that narrow the gap in loss beyond the noise, {len(better) or 'none'} also "
-               f"{'reads' if len(better) < 2 else 'read'} the test images better beyond the noise"
-               + (f": {', '.join(better)}." if better else "."))
+        yield (f"Narrower in loss beyond the noise: {listing(narrower)}. Of these, better at the test images, too, "
+               f"beyond the noise: {listing(better) if better else 'none'}.")
 
 
 SCENARIO = Scenario(

@@ -344,10 +344,10 @@ def test_gaps_are_differences_of_the_same_epoch_and_end_with_the_weights_that_we
 
 
 @pytest.mark.parametrize(("train_loss", "test", "says", "says_not"), [
-    (0.5, 0.8, "narrow the gap in loss beyond the noise, 1 also reads the test images better beyond the noise: l2",
-     "none also"),
-    (0.5, 0.6, "beyond the noise, none also reads", "1 also"),
-    (0.01, 0.8, "l2 +0.09, beyond the noise", "narrow the gap")])
+    (0.5, 0.8, "Narrower in loss beyond the noise: l2. Of these, better at the test images, too, beyond the noise: l2.",
+     "noise: none"),
+    (0.5, 0.6, "better at the test images, too, beyond the noise: none.", "too, beyond the noise: l2"),
+    (0.01, 0.8, "l2 +0.09, beyond the noise", "Narrower")])
 def test_findings_on_gaps_turn_round_with_the_numbers(train_loss, test, says, says_not):
     text = own(made_up("regularization", {"none": steady(0.7), "l2": steady(test)}, {"train": train_table(
         {"none": steady(0.99), "l2": steady(0.9)}, {"none": steady(0.1), "l2": steady(train_loss)})}))
