@@ -284,3 +284,22 @@ def test_a_batch_of_no_samples_is_fine(key):
 def test_settings_out_of_bounds_are_refused(make, words, one_line):
     with one_line("expected", "received", *words):
         make()
+
+
+@pytest.mark.parametrize("n", [1, 2, 31, 32, 33, 100])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_softmax_of_few_and_of_many_neurons(n, dtype):
+    rng = np.random.default_rng(n)
+    z, da = rng.normal(scale=3.0, size=(5, n)).astype(dtype), rng.normal(size=(5, n)).astype(dtype)
+    softmax = ACTIVATIONS.create("softmax")
+    scratch, a, delta = softmax.make_scratch(5, n, dtype), np.empty_like(z), np.empty_like(z)
+    softmax.forward_(z, a, scratch)
+    softmax.backward_(da, z, a, delta, scratch)
+    for k in range(5):
+        e = [math.exp(each - max(z[k])) for each in z[k].tolist()]
+        expected = [each / sum(e) for each in e]
+        inner = sum(p * g for p, g in zip(expected, da[k].tolist(), strict=True))
+        np.testing.assert_allclose(a[k], expected, rtol=1e-5)
+        np.testing.assert_allclose(delta[k], [p * (g - inner) for p, g in zip(expected, da[k].tolist(), strict=True)],
+                                   rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(softmax(z[k]), expected, rtol=1e-5)  # a single row will do

@@ -399,3 +399,29 @@ def test_initializing_again_forgets_everything(full_net, blobs):
 def test_defaults_and_bounds_that_are_allowed(make, settings):
     layer = make()
     assert {name: getattr(layer, name) for name in settings} == settings
+
+
+def test_an_input_cannot_be_in_two_networks(one_line):
+    net = ns.Network([ns.Input(3), ns.Dense(2, "softmax")])
+    with one_line("in a network already, as layer 0"):
+        ns.Network([net[0], ns.Dense(2, "softmax")])
+
+
+@pytest.mark.parametrize("max_norm", [0.0, -1.0, math.inf, math.nan])
+def test_a_bound_of_the_norm_that_bounds_nothing_is_refused(max_norm, one_line):
+    with one_line("max_norm", "received"):
+        ns.Dense(3, max_norm=max_norm)
+
+
+def test_batch_norm_in_evaluation_passes_gradients_on_by_its_averages(x):
+    net = ns.Network([ns.Input(5), ns.Dense(4), ns.BatchNorm("tanh"), ns.Dense(2)], "mse", dtype="float64", seed=0)
+    rng = np.random.default_rng(2)
+    norm = net[2]
+    norm.gamma, norm.beta = rng.normal(size=4), rng.normal(size=4)
+    norm.running_mean[...], norm.running_variance[...] = rng.normal(size=4), rng.uniform(0.5, 3.0, 4)
+    net.gradients(x, rng.normal(size=(12, 2)), training=False)
+    scale = norm.gamma / np.sqrt(norm.running_variance + norm.epsilon)
+    np.testing.assert_allclose(net[1].da, norm.delta * scale, rtol=1e-12)
+    x_hat = (net[1].a - norm.running_mean) / np.sqrt(norm.running_variance + norm.epsilon)
+    np.testing.assert_allclose(norm.dgamma, (norm.delta * x_hat).sum(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(norm.dbeta, norm.delta.sum(axis=0), rtol=1e-12)
