@@ -154,7 +154,7 @@ def add_experiment(parser: argparse.ArgumentParser) -> Any:
     group.add_argument("--seeds", type=whole(1), default=None, metavar="N", help="seeds a variant [3]")
     group.add_argument("--seed", type=whole(0), default=0, metavar="N", help="the first of them [0]")
     group.add_argument("--train-size", type=whole(10), default=None, metavar="N",
-                       help="training images [10000, or all there are]")
+                       help="training images [the scenario's own, 10000 for most]")
     group.add_argument("--fresh", action="store_true", help="begin anew, even if some of the runs are finished already")
     group.add_argument("--out", default="results", metavar="DIR", help="where to write [results]")
     where = parser.add_argument_group("where to compute (the numbers are the same everywhere)")
