@@ -340,3 +340,30 @@ def test_the_sign_without_branches_is_the_sign(numbers):
     x = np.array(numbers)
     sign_(x, np.empty(len(x)))
     np.testing.assert_array_equal(x, [-1.0, 0.0, 0.0, 1.0, 1.0, -1.0])
+
+
+@pytest.mark.parametrize("name", ["weight_decay", "learning_rate", "momentum_decay", "epsilon", "beta1", "clip_norm"])
+@pytest.mark.parametrize("value", [-1.0, math.inf, math.nan])
+def test_no_setting_is_negative_or_infinite(name, value, one_line):
+    if (name, value) == ("clip_norm", math.inf):  # no bound
+        assert ns.Adam(clip_norm=value).clip_norm == value
+        return
+    made = 0
+    for key in KEYS:
+        if name in OPTIMIZERS[key]().config():
+            made += 1
+            with one_line(name, "received"):
+                OPTIMIZERS[key](**{name: value})
+    assert made
+
+
+def test_a_rule_of_ones_own_that_spells_nothing_out_has_no_terms():
+    class Fixed(ns.Optimizer):
+        key = "fixed"
+
+        def update_(self, theta, grad, scratch, rate):
+            theta -= rate
+
+    rule, theta = Fixed(0.5), np.zeros(3)
+    rule.step(theta, np.ones(3))
+    assert theta.tolist() == [-0.5] * 3 and rule.terms(theta, np.ones(3), {}, {}, 0.5) == {}
