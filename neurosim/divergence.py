@@ -29,7 +29,7 @@ def is_finite(values: Array) -> bool:
 
 def all_finite(network: Network) -> bool:
     """Whether everything that `Network.save` would write is finite."""
-    return is_finite(network.parameters.theta) and all(map(is_finite, network.arrays().values()))
+    return all(map(is_finite, network.arrays().values()))
 
 
 def find_divergence(network: Network, epoch: int, step: int, what: str, value: float) -> dict[str, Any]:
