@@ -339,6 +339,7 @@ def train(arguments: argparse.Namespace) -> None:
     from neurosim.layers import Dense
     from neurosim.settings import Settings
     from scenarios.report import write_csv
+    from scenarios.runner import HELD_OUT, decides
 
     if arguments.resume:
         settings = take_up(arguments)
@@ -353,9 +354,8 @@ def train(arguments: argparse.Namespace) -> None:
     folder = writable_folder(arguments.out)
     train, test = load_data(arguments, arguments.train_size)
     validation = test
-    # what decides must not be the test images; the schedule may carry settings, or stand inside a warm_up
-    if settings.early_stopping or "reduce_on_plateau" in (settings.schedule or ""):
-        train, validation = train.hold_out(1 / 6)
+    if decides(settings):  # what decides must not be the test images
+        train, validation = train.hold_out(HELD_OUT)
         say(f"validation: {len(validation):,} images held out of the training set")
     else:
         print("validation: the test images; nothing is chosen by them")

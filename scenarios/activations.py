@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import pandas as pd
@@ -11,7 +12,7 @@ from neurosim.activations import ACTIVATIONS
 from neurosim.data import Dataset
 from neurosim.settings import Settings
 
-from .base import Picture, Results, Run, Scenario, Variant, listing
+from .base import Difference, Picture, Results, Run, Scenario, Variant, listing
 from .recorders import GradientNorms, Recorder, UnitHealth, steps_between
 
 WATCHED = 1_000  # training images with which the health of the units is looked at
@@ -41,7 +42,7 @@ def _all_hidden(units: pd.DataFrame) -> pd.DataFrame:
 
 
 def findings(results: Results) -> Iterator[str]:
-    """Where the first layer's gradient is small compared with the last's, at the start of training."""
+    """Where the first layer's gradient is small compared with the last's at first, and what an upper bound costs."""
     g = results.table("gradients")
     early = g[g["step"] <= g["step"].quantile(0.1)]
     norm = early.groupby(["variant", "layer"])["norm"].mean().unstack("layer")
@@ -50,14 +51,13 @@ def findings(results: Results) -> Iterator[str]:
         yield (f"At the start of training the first layer's gradient is {ratio.iloc[0]:.2g} times the output layer's "
                f"with {ratio.index[0]}, and {ratio.iloc[-1]:.2g} times with {ratio.index[-1]}: the smaller, the "
                "slower the first layer learns.")
-    saturating = [name for name in results.names if ACTIVATIONS.create(name).range[1] <= 1.0]
-    if saturating:
-        summary = results.summary().set_index("variant")["test_accuracy_mean"]
-        rest = [name for name in results.names if name not in saturating]
-        if rest:
-            difference = 100 * (summary[rest].mean() - summary[saturating].mean())
-            yield (f"Activations without an upper bound end on average {abs(difference):.2f} points "
-                   f"{'above' if difference > 0 else 'below'} those that are bounded by 1 ({listing(saturating)}).")
+    bounded = [name for name in results.names if math.isfinite(ACTIVATIONS.create(name).range[1])]
+    others = [name for name in results.names if name not in bounded]
+    if bounded and others:
+        final = results.final()
+        difference = Difference.between(*(final[each].mean(axis=1, skipna=False) for each in (others, bounded)))
+        yield ("Mean test accuracy of the activations without an upper bound, against those with one "
+               f"({listing(bounded)}): {difference.text()}.")
 
 
 SCENARIO = Scenario(

@@ -159,9 +159,10 @@ def _how(results: Results, record: dict[str, Any]) -> Iterator[str]:
         yield ("A sixth of the training images was held out for early stopping and the learning-rate schedule to "
                "watch, in all variants alike; accuracies are those at the epoch whose weights were kept.")
     if record["seeds"]:
-        yield (f"Seeds {', '.join(map(str, record['seeds']))}: for one seed all variants start from the same weights, "
-               "where shapes allow, and see the same batches in the same order. Differences are paired by seed; the "
-               "interval is Student's t.")
+        yield (f"Seeds {', '.join(map(str, record['seeds']))}: for one seed all variants draw their weights and the "
+               "order of their images from the same random numbers, so that they start alike where layers and "
+               "initializer agree, and see the same batches where images and batch size do. Differences are paired by "
+               "seed; the interval is Student's t.")
     rates = results.table("rates")
     if len(rates):
         tried = rates.groupby("variant").size().max()

@@ -190,6 +190,8 @@ class Plan:
         self.experiment, self.scenario = experiment, experiment.scenario
         base = self.scenario.base.change(**experiment.overrides)
         self.settings = {each.name: base.change(**each.settings) for each in self.scenario.variants}
+        for settings in self.settings.values():
+            check_count("epochs", settings.epochs)  # without one there is nothing to compare
         # for all variants alike, so that all train on the same images
         self.hold_out = any(decides(each) for each in self.settings.values())
         self.data = f"{experiment.train.sha256}-{experiment.test.sha256}"
@@ -272,6 +274,7 @@ class Plan:
 
 def decides(settings: Settings) -> bool:
     """Whether something is decided in training by looking at validation images."""
+    # the schedule may carry settings, or stand inside a warm_up
     return bool(settings.early_stopping) or "reduce_on_plateau" in (settings.schedule or "")
 
 

@@ -86,7 +86,8 @@ def _code() -> str:
     """A checksum of neurosim and of what trains for a scenario: who changes the simulator gets new numbers."""
     here = Path(__file__).parent
     package = Path(neurosim.__file__).parent
-    return _of_files([*sorted(package.rglob("*.py")), here / "runner.py", here / "recorders.py"])
+    parts = ("runner.py", "recorders.py", "base.py", "common.py")  # base makes the networks, common measures
+    return _of_files([*sorted(package.rglob("*.py")), *(here / name for name in parts)])
 
 
 @cache
@@ -100,4 +101,7 @@ def _code_of(function: Callable[..., Any]) -> str:
 
 
 def _of_files(paths: Iterable[Path]) -> str:
-    return _sha256("".join(f"{path.name}\n{path.read_text()}" for path in paths))
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.name}\n".encode() + path.read_bytes())  # as text it would depend on the locale
+    return digest.hexdigest()

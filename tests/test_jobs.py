@@ -1,5 +1,6 @@
 """Many runs at once, interrupted and taken up again: always the same numbers, and nothing lost."""
 
+import hashlib
 import json
 import os
 import signal
@@ -147,6 +148,18 @@ def test_whatever_decides_the_numbers_changes_the_key(monkeypatch):
     keys.append(store.key(task))
     assert len(set(keys)) == len(keys)
     assert store.key(task) == store.key(Task(Run("a", 0, Settings()), "data"))
+
+
+def test_the_code_counts_byte_by_byte_whatever_the_locale(tmp_path, monkeypatch):
+    source = tmp_path / "source.py"
+    source.write_bytes(b"\x90\xff")
+    assert store._of_files([source]) == hashlib.sha256(b"source.py\n\x90\xff").hexdigest()
+    counted = []
+    monkeypatch.setattr(store, "_of_files", lambda paths: counted.extend(paths) or "")
+    store._code.__wrapped__()
+    # Run.network and what several scenarios measure stand in the last two
+    for part in ("neurosim/network.py", "scenarios/runner.py", "scenarios/base.py", "scenarios/common.py"):
+        assert ROOT / part in counted
 
 
 def test_one_thread_is_asked_for_before_numpy_is_imported():

@@ -406,6 +406,14 @@ def test_findings_on_augmentation_turn_round_with_the_numbers():
     assert "No augmentation made up" in text and "as well as" not in text
 
 
+def test_a_loss_within_the_noise_is_not_called_as_good():
+    tables = {few: pd.DataFrame({"none": values, "shift": shifted}) for few, values, shifted in (
+        (500, [0.7, 0.7, 0.7], [0.80, 0.84, 0.88]), (1_500, [0.86, 0.85, 0.84], [0.9, 0.9, 0.9]))}
+    (text,) = augmentation._worth(tables)
+    assert "500 images with shift cannot be told from 1,500 without augmentation" in text
+    assert "84.00\u00a0% against 85.00\u00a0% (-1.00 points, within the noise)" in text
+
+
 def test_the_examples_are_the_same_digits_in_each_kind():
     images, kinds = augmentation.examples()
     assert images.shape == (48, 28, 28) and list(np.bincount(kinds)) == [12] * 4

@@ -84,6 +84,11 @@ def test_running_twice_gives_the_same_numbers(two, digits):
     pd.testing.assert_frame_equal(first, second)
 
 
+def test_a_comparison_of_no_epochs_is_refused(two, digits):
+    with pytest.raises(ns.NeurosimError, match="epochs: expected a whole number of at least 1, received 0"):
+        run_scenario(replace(two, variants=(Variant("a"), Variant("b", {"epochs": 0}))), *digits, progress=False)
+
+
 def test_a_diverged_run_is_a_result(digits):
     scenario = Scenario("rates", "?", ".", (Variant("sane"), Variant("mad", {"learning_rate": 1e30})), "sane",
                         base=Settings(**TINY, optimizer="sgd"))
@@ -144,6 +149,19 @@ def test_one_seed_claims_nothing(two):
     results = made_up(two, {"a": (0.5,), "b": (0.9,)})
     assert results.summary().set_index("variant").loc["b", "verdict"] == "one seed"
     assert any("One seed cannot tell" in finding for finding in results.all_findings())
+
+
+@pytest.mark.parametrize(("gains", "says"), [
+    ((0.04, 0.04, 0.05), "+4.33 points, beyond the noise"), ((-0.2, 0.2, 0.3), "+10.00 points, within the noise")])
+def test_activations_with_a_bound_are_those_that_never_exceed_a_number(gains, says):
+    scenario = SCENARIOS["activations"]
+    bounded = ["sigmoid", "tanh", "softsign", "hard_tanh", "relu6"]
+    results = made_up(scenario, {each.name: [0.5 + (0.0 if each.name in bounded else gain) for gain in gains]
+                                 for each in scenario.variants})
+    results.tables = {"gradients": pd.DataFrame([{"variant": each.name, "seed": 0, "step": 1, "layer": layer,
+                                                  "norm": 1.0} for each in scenario.variants for layer in (1, 2)])}
+    assert results.all_findings()[-1] == ("Mean test accuracy of the activations without an upper bound, against those "
+                                          f"with one (sigmoid, tanh, softsign, hard_tanh and relu6): {says}.")
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
