@@ -425,3 +425,33 @@ def test_batch_norm_in_evaluation_passes_gradients_on_by_its_averages(x):
     x_hat = (net[1].a - norm.running_mean) / np.sqrt(norm.running_variance + norm.epsilon)
     np.testing.assert_allclose(norm.dgamma, (norm.delta * x_hat).sum(axis=0), rtol=1e-12)
     np.testing.assert_allclose(norm.dbeta, norm.delta.sum(axis=0), rtol=1e-12)
+
+
+def test_batch_norm_in_training_passes_on_the_central_difference(x):
+    net = ns.Network([ns.Input(5), ns.Dense(4), ns.BatchNorm("tanh"), ns.Dense(2)], "mse", dtype="float64", seed=0)
+    rng = np.random.default_rng(2)
+    net[2].gamma, net[2].beta = rng.normal(size=4), rng.normal(size=4)
+    y = rng.normal(size=(12, 2))
+    net.gradients(x, y, training=True)
+    flowing, z = net[1].da.copy(), net[1].a.copy()
+
+    def loss(a):
+        np.copyto(net[1].a, a)
+        for layer in net.layers[2:]:
+            layer.forward_(True)
+        return float(((net[3].a - y) ** 2).mean())
+
+    for place in np.ndindex(z.shape):
+        step = np.zeros_like(z)
+        step[place] = 1e-5
+        assert flowing[place] == pytest.approx((loss(z + step) - loss(z - step)) / 2e-5, rel=1e-5, abs=1e-9)
+
+
+def test_an_intervention_between_two_batches_of_one_size_takes_effect(x):
+    net = run([ns.Dense(4, "tanh"), ns.Dense(2)], x)
+    net[1][2].activation = "relu"
+    net.use(len(x))
+    net.forward_()
+    expected = np.tanh(net[1].z)
+    expected[:, 2] = np.maximum(net[1].z[:, 2], 0.0)
+    np.testing.assert_allclose(net[1].a, expected, rtol=1e-12)
