@@ -284,3 +284,21 @@ def test_cross_entropy_wants_distributions_up_to_rounding(row, fits):
     assert (wrong == "") is fits and (fits or "sum to 1" in wrong)
     for key in ("mse", "mae", "huber"):  # these compare numbers, of any size
         assert LOSSES[key]().refuses(np.array([[1.0, 0.0], row])) == ""
+
+
+@pytest.mark.parametrize(("key", "name", "usual"), [
+    ("cross_entropy", "label_smoothing", 0.0), ("huber", "threshold", 1.0), ("hinge", "margin", 1.0),
+    ("squared_hinge", "margin", 1.0)])
+def test_defaults_and_bounds_of_the_settings(key, name, usual, one_line):
+    assert LOSSES[key]().config()[name] == usual
+    assert LOSSES[key](**{name: 0.25}).config()[name] == 0.25
+    for value in (-0.5, math.inf, math.nan):
+        with one_line(name, "received"):
+            LOSSES[key](**{name: value})
+
+
+def test_soft_targets_of_mixed_rows_are_a_margin_losss_refusal():
+    """One-hot needs both: entries of 0 and 1 alone, and one 1 a row."""
+    for row in ([1.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.5, 0.5, 0.0], [2.0, -1.0, 0.0]):
+        assert "do not name one class" in ns.Hinge().refuses(np.array([[0.0, 1.0, 0.0], row]))
+    assert ns.Hinge().refuses(np.eye(3)) == ""
