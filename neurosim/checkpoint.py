@@ -8,6 +8,9 @@ and after the interruption, with a network, data and settings that are made in t
     checkpoint = ns.Checkpoint("runs/long", every=1000, resume=True)
     net.fit(x, y, epochs=50, callbacks=[checkpoint])
 
+That holds on the same machine with the same NumPy and as many BLAS threads: a product of matrices can differ in its
+last bit between one thread and two.
+
 A checkpoint holds everything that the rest of the run depends on: parameters, running statistics, the optimizer and its
 schedule, all random streams, the order of the epoch and the place in it, sums and history so far, what the other
 callbacks remember, and a checksum over all of this.  It is written whole or not at all, and the one before is kept.
@@ -56,7 +59,7 @@ class Checkpoint(Callback):
 
     Raises:
         NeurosimError: when training begins: it is not the last callback; or the run to go on with had another network,
-            other data or settings.
+            other data, another `fit` or callbacks of other classes (what those were made with is not compared).
         DataError: when training begins: there is no whole checkpoint in `folder`.
 
     Example:

@@ -22,7 +22,7 @@ from neurosim.settings import Settings
 
 from .base import METRIC, Picture, Results, Scenario, Variant, write_csv as write_csv
 from .document import Block, Bullets, Heading, Image, Paragraph, Table, to_html, to_markdown
-from .runner import SEARCH_EPOCHS, decides
+from .runner import HELD_OUT, SEARCH_EPOCHS, decides
 
 
 def common_pictures(results: Results) -> Iterator[Picture]:
@@ -152,10 +152,12 @@ def _how(results: Results, record: dict[str, Any]) -> Iterator[str]:
     yield (f"Trained on {train['images']:,} images of {train['name']} ({train['source']}), measured on "
            f"{test['images']:,} test images after each epoch. Nothing was chosen by the test images.")
     sizes = {name: size for name, size in record["train_sizes"].items() if size is not None}
+    held_out = any(decides(each) for each in results.settings.values())
+    most = train["images"] - (round(HELD_OUT * train["images"]) if held_out else 0)
     if sizes:
         yield ("Some variants trained on fewer of these images: "
-               + ", ".join(f"{name} on {min(size, train['images']):,}" for name, size in sizes.items()) + ".")
-    if any(decides(each) for each in results.settings.values()):
+               + ", ".join(f"{name} on {min(size, most):,}" for name, size in sizes.items()) + ".")
+    if held_out:
         yield ("A sixth of the training images was held out for early stopping and the learning-rate schedule to "
                "watch, in all variants alike; accuracies are those at the epoch whose weights were kept.")
     if record["seeds"]:

@@ -15,7 +15,7 @@ import neurosim as ns
 from neurosim.settings import Settings
 from scenarios import SCENARIOS, GradientNorms, Results, Run, Scenario, UnitHealth, Variant, run_scenario
 from scenarios.base import Difference
-from scenarios.report import terminal_table
+from scenarios.report import _how, terminal_table
 
 TINY = {"hidden": (8,), "epochs": 2}
 
@@ -273,6 +273,23 @@ def test_what_decides_sees_held_out_images_only_and_all_variants_train_on_the_sa
         held = {image.tobytes() for image in deciding.images}
         assert not held & {image.tobytes() for image in (*kept.images, *test.images)}
     assert {"val_loss", "val_accuracy"} <= set(results.epochs)
+
+
+def test_the_report_says_on_how_many_images_each_variant_trained(two, digits, monkeypatch):
+    import scenarios.runner as runner
+
+    seen, train_run = {}, runner.train_run
+    monkeypatch.setattr(runner, "train_run",
+                        lambda run, train, *others: seen.update({run.variant: len(train)}) or
+                        train_run(run, train, *others))
+    scenario = replace(two, variants=(Variant("a", {}, 50), Variant("b", {}, 230)),
+                       base=Settings(**TINY, early_stopping=1))
+    results = run_scenario(scenario, *digits, seeds=1, progress=False)
+    data = {part: {"images": len(each), "name": "", "source": ""}
+            for part, each in zip(("train", "test"), digits, strict=True)}
+    text = " ".join(_how(results, {"data": data, "train_sizes": {"a": 50, "b": 230}, "seeds": [], "command": ""}))
+    assert seen == {"a": 50, "b": 200}
+    assert "a on 50, b on 200." in text
 
 
 def test_the_final_figures_are_those_of_the_weights_that_early_stopping_kept(two, digits):
