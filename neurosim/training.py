@@ -394,10 +394,10 @@ def _in_order(row: dict[str, float]) -> dict[str, float]:
 
 
 def _line(row: dict[str, float], epochs: int) -> str:
-    """An epoch's figures as a line."""
+    """An epoch's figures as a line that a terminal of 80 columns holds."""
     words = [f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}"]
-    for name, title, form in (("loss", "loss", "{:.4f}"), ("accuracy", "accuracy", "{:.2%}"),
-                              ("val_loss", "val loss", "{:.4f}"), ("val_accuracy", "val accuracy", "{:.2%}")):
+    for name, title, form in (("loss", "loss", "{:.4f}"), ("accuracy", "acc", "{:.2%}"),
+                              ("val_loss", "val loss", "{:.4f}"), ("val_accuracy", "val acc", "{:.2%}")):
         if name in row and not math.isnan(row[name]):
             words.append(f"{title} {form.format(row[name])}")
     return "  ".join([*words, f"{row['seconds']:.1f} s"])

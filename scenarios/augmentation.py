@@ -53,7 +53,8 @@ def pictures(results: Results) -> Iterator[Picture]:
                   "image is distorted anew every time. These digits are the built-in ones, whatever the networks were "
                   "trained on.",
                   lambda: viz.contact_sheet(*examples(), columns=EXAMPLES, class_names=KINDS,
-                                            title="Built-in digits, plain and distorted"))
+                                            title="Built-in digits, plain and distorted", kind="distortion"),
+                  note="built-in digits")
     if not len(results.table("sizes")):
         return
     frame = ends(results).drop_duplicates(["augmentation", "images", "seed"])

@@ -66,6 +66,7 @@ class Picture(NamedTuple):
     reading: str
     draw: Callable[[], Any]  # returns an Axes or a Figure
     film: Callable[[Path, str], Any] | None = None  # writes a GIF beside it, given its path and the note on the data
+    note: str | None = None  # at its foot, where it shows other data than the results are from
 
 
 @dataclass(frozen=True)

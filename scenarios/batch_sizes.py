@@ -15,7 +15,7 @@ from neurosim.settings import Settings
 from .base import METRIC, Picture, Results, Run, Scenario, Variant, listing, percent
 from .recorders import GradientNoise, Recorder
 
-BASELINE = "64"
+BASELINE = "batch 64"
 
 
 def recorders(run: Run, train: Dataset) -> list[Recorder]:
@@ -83,7 +83,7 @@ def _updates(results: Results) -> Iterator[str]:
     names = [name for name in results.names if name in updates and not math.isnan(accuracy[name])]
     if len(names) > 1:
         most, least = max(names, key=updates.get), min(names, key=updates.get)
-        yield (f"In the same {results.epochs['epoch'].max()} epochs, batch size {most} makes {updates[most]:,.0f} "
+        yield (f"In the same {results.epochs['epoch'].max()} epochs, {most} makes {updates[most]:,.0f} "
                f"updates and ends at {percent(accuracy[most])}; {least} makes {updates[least]:,.0f} and ends at "
                f"{percent(accuracy[least])}.")
 
@@ -93,7 +93,7 @@ def _time(results: Results) -> Iterator[str]:
     seconds = results.epochs.groupby("variant")["seconds"].median().dropna()
     if len(seconds) < 2:
         return
-    yield (f"The median epoch takes {seconds.max():.2g} s with batch size {seconds.idxmax()}, {seconds.min():.2g} s "
+    yield (f"The median epoch takes {seconds.max():.2g} s with {seconds.idxmax()}, {seconds.min():.2g} s "
            f"with {seconds.idxmin()}: {seconds.max() / seconds.min():.0f} times as fast.")
     goal = math.floor(97 * results.final().mean().max()) / 100 if results.final().notna().any(axis=None) else math.nan
     when = {name: _seconds_to(results, goal, name) for name in results.names}
@@ -101,7 +101,8 @@ def _time(results: Results) -> Iterator[str]:
     if len(arrived) > 1:
         first = sorted(arrived, key=arrived.__getitem__)
         yield (f"Time until {percent(goal, 0)} test accuracy at the end of an epoch: "
-               + ", ".join(f"{name} {arrived[name]:.2g} s" for name in first) + "; these times depend on the machine.")
+               + ", ".join(f"{name} in {arrived[name]:.2g} s" for name in first)
+               + "; these times depend on the machine.")
 
 
 def _seconds_to(results: Results, accuracy: float, name: str) -> float:
@@ -152,13 +153,13 @@ def _rates(results: Results) -> Iterator[str]:
     """The rates that were chosen, against the rule that they grow with the batch size."""
     rates = results.table("rates")
     chosen = rates[rates["chosen"]].set_index("variant")["learning_rate"] if len(rates) else {}
-    sizes = {name: float(name) for name in results.names if name in chosen and name.isdigit()}
+    sizes = {name: int(size) for name in results.names if name in chosen and (size := name.split()[-1]).isdigit()}
     if len(sizes) < 2:
         return
     low, high = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
     growth, grown = sizes[high] / sizes[low], chosen[high] / chosen[low]
-    each = listing([f"{name} {chosen[name]:g}" for name in chosen.index])
-    yield (f"Learning rates chosen on held-out images: {each}. From {low} to {high} the batch grows {growth:.0f}-fold "
+    each = listing([f"{chosen[name]:g} for {name}" for name in chosen.index])
+    yield (f"Learning rates chosen on held-out images: {each}. From {low} to {high} it grows {growth:.0f}-fold "
            f"and its rate {grown:.3g}-fold; the linear scaling rule (Goyal et al., 2017) would have it grow "
            f"{growth:.0f}-fold, the square-root rule {math.sqrt(growth):.0f}-fold.")
 
@@ -173,7 +174,8 @@ SCENARIO = Scenario(
         "epoch small batches lead, since they take more steps; by update large batches lead, since each step is "
         "better; by second the winner lies in between. Then look at the noise: four times the images only halve it, "
         "which is why very large batches are poor value."),
-    variants=tuple(Variant(str(size or "full"), {"batch_size": size}) for size in (1, 8, 64, 512, None)),
+    variants=tuple(Variant(f"batch {size}" if size else "full batch", {"batch_size": size})
+                   for size in (1, 8, 64, 512, None)),
     baseline=BASELINE,
     base=Settings(epochs=12, optimizer="sgd"),
     rate_factors=(0.03, 0.1, 0.3, 1.0, 3.0, 10.0),

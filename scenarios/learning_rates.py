@@ -16,7 +16,7 @@ from viz.frames import running_mean
 from .base import METRIC, Difference, Picture, Results, Run, Scenario, Variant, listing, percent
 
 RATES = (0.001, 0.01, 0.1, 0.3, 1.0, 10.0)
-BASELINE = "0.1"
+BASELINE = "rate 0.1"
 TEST_FROM, TEST_TO = 1e-4, 10.0  # the range test's first and last rate
 TEST_STEPS = 100  # the fewest steps of a range test: enough that the rate grows by an eighth from one to the next
 
@@ -103,12 +103,17 @@ def pictures(results: Results) -> Iterator[Picture]:
                       lambda: viz.range_test(results.table("range_test").drop(columns="variant")))
 
 
+def _rate(name: str) -> float:
+    """The learning rate of a variant."""
+    return float(name.split()[-1])
+
+
 def _by_rate(results: Results) -> pd.DataFrame:
     """The end of each run: seed, learning_rate, test_accuracy (NaN: its rate diverged, in this seed or another)."""
     ends = results.ends()
     lost = ends.groupby("variant")[METRIC].transform(lambda each: each.isna().any())
     ends[METRIC] = ends[METRIC].mask(lost)
-    return ends.assign(learning_rate=ends["variant"].astype(float))[["seed", "learning_rate", METRIC]]
+    return ends.assign(learning_rate=ends["variant"].map(_rate))[["seed", "learning_rate", METRIC]]
 
 
 def findings(results: Results) -> Iterator[str]:
@@ -126,7 +131,7 @@ def findings(results: Results) -> Iterator[str]:
         if name == best:
             continue
         verdict = Difference.between(final[name], final[best]).verdict
-        kind = "too low" if float(name) < float(best) else "too high"
+        kind = "too low" if _rate(name) < _rate(best) else "too high"
         words["as good" if verdict == "within noise" and name in whole else kind].append(
             f"{name} ({percent(whole[name])})" if name in whole else
             f"{name} (diverged in {final[name].isna().sum()} of {len(final)} seeds)")
@@ -136,7 +141,7 @@ def findings(results: Results) -> Iterator[str]:
             yield f"Not to be told apart from it by {len(final)} seeds: {listing(names)}."
         elif names:
             yield f"{kind.capitalize()} for these {results.epochs['epoch'].max()} epochs{noise}: {listing(names)}."
-    each = [f"{rate:.2g} ({rule}), {_distance(rate, float(best))}" for rule, rate in suggestions(results).items()]
+    each = [f"{rate:.2g} ({rule}), {_distance(rate, _rate(best))}" for rule, rate in suggestions(results).items()]
     if each:
         yield f"Against the best of the rates tried, {best}, the range test suggests {'; or '.join(each)}."
 
@@ -159,7 +164,7 @@ SCENARIO = Scenario(
         "beyond a limit the loss explodes within a few steps. Then look at the range test: it finds that limit in one "
         "pass over the data, before any rate is tried in earnest. Compare the rate in its ring with the top of "
         "accuracy against rate."),
-    variants=tuple(Variant(f"{rate:g}", {"learning_rate": rate}) for rate in RATES),
+    variants=tuple(Variant(f"rate {rate:g}", {"learning_rate": rate}) for rate in RATES),
     baseline=BASELINE,
     # a leaky unit cannot die: with relu a run that is much too fast gets stuck with dead units before it can explode
     base=Settings(epochs=6, optimizer="sgd", activation="leaky_relu"),

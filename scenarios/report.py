@@ -43,9 +43,10 @@ def draw(results: Results, folder: Path) -> list[tuple[Picture, Path]]:
     """Draw all figures into ``folder/figures``, and beside them those that move."""
     drawn = []
     for picture in common_pictures(results):
-        path = viz.save(picture.draw(), folder / "figures" / f"{picture.name}.png", results.note)
+        note = results.note if picture.note is None else picture.note
+        path = viz.save(picture.draw(), folder / "figures" / f"{picture.name}.png", note)
         if picture.film:
-            picture.film(path.with_suffix(".gif"), results.note)
+            picture.film(path.with_suffix(".gif"), note)
         drawn.append((picture, path))
     return drawn
 

@@ -174,7 +174,7 @@ def test_gradient_noise_looks_before_training_and_after_each_epoch_and_changes_n
 
 def test_the_range_test_is_gradient_descent_whose_rate_rises_geometrically(digits):
     train, _ = digits
-    run = Run("0.1", 4, Settings(hidden=(8,), optimizer="sgd", dtype="float64", batch_size=len(train)))
+    run = Run("rate 0.1", 4, Settings(hidden=(8,), optimizer="sgd", dtype="float64", batch_size=len(train)))
     table = learning_rates.range_test(run, train)
     ratios = table["learning_rate"].to_numpy()[1:] / table["learning_rate"].to_numpy()[:-1]
     assert np.allclose(ratios, ratios[0])
@@ -190,7 +190,7 @@ def test_the_range_test_is_gradient_descent_whose_rate_rises_geometrically(digit
 def test_the_range_test_has_as_many_steps_as_a_pass_and_nan_after_divergence(digits):
     train, _ = digits
     table = learning_rates.range_test(
-        Run("0.1", 0, Settings(hidden=(8,), optimizer="momentum", activation="linear", batch_size=2)), train)
+        Run("rate 0.1", 0, Settings(hidden=(8,), optimizer="momentum", activation="linear", batch_size=2)), train)
     assert len(table) == 120
     lost = table["loss"].isna().to_numpy()
     assert lost.any() and not lost[:60].any()
@@ -208,16 +208,16 @@ def test_findings_on_rates_turn_round_with_the_numbers():
 
 
 def test_findings_on_rates_call_noise_noise_and_divergence_divergence():
-    text = own(made_up("learning-rates", {"0.01": [0.80, 0.90, 0.85], "0.1": [0.84, 0.86, 0.86],
-                                          "1": [math.nan, 0.9, 0.9], "10": [math.nan] * 3}))
-    assert "Not to be told apart from it by 3 seeds: 0.01" in text
-    assert "1 (diverged in 1 of 3 seeds) and 10 (diverged in 3 of 3 seeds)" in text
+    text = own(made_up("learning-rates", {"rate 0.01": [0.80, 0.90, 0.85], "rate 0.1": [0.84, 0.86, 0.86],
+                                          "rate 1": [math.nan, 0.9, 0.9], "rate 10": [math.nan] * 3}))
+    assert "Not to be told apart from it by 3 seeds: rate 0.01" in text
+    assert "rate 1 (diverged in 1 of 3 seeds) and rate 10 (diverged in 3 of 3 seeds)" in text
     assert "Too high" in text and "Too low" not in text
-    assert "all of them are too high" in own(made_up("learning-rates", {"0.1": [math.nan] * 3}))
+    assert "all of them are too high" in own(made_up("learning-rates", {"rate 0.1": [math.nan] * 3}))
 
 
 def test_a_rate_that_diverged_in_one_seed_is_drawn_as_diverged_and_no_other():
-    results = made_up("learning-rates", {"0.1": [0.8, 0.9], "1": [0.7, math.nan]})
+    results = made_up("learning-rates", {"rate 0.1": [0.8, 0.9], "rate 1": [0.7, math.nan]})
     picture = next(picture for picture in SCENARIOS["learning-rates"].pictures(results)
                    if picture.name == "accuracy_by_rate")
     ax = picture.draw()
@@ -229,13 +229,13 @@ def test_a_rate_that_diverged_in_one_seed_is_drawn_as_diverged_and_no_other():
 def test_the_suggestion_is_compared_with_the_best_rate():
     rates = np.geomspace(1e-4, 10, 101)
     losses = np.abs(np.log10(rates)) + 1.0  # lowest at 1, so that 0.1 is suggested
-    table = pd.concat([pd.DataFrame({"variant": "0.1", "seed": seed, "step": range(1, 102), "learning_rate": rates,
+    table = pd.concat([pd.DataFrame({"variant": "rate 0.1", "seed": seed, "step": range(1, 102), "learning_rate": rates,
                                      "loss": losses}) for seed in range(2)])
-    for best, words in (("0.1", "lowest), the same; or"),
-                        ("0.01", "lowest), 10.0 times larger; or"),
-                        ("1", "lowest), 10.0 times smaller; or")):
+    for best, words in (("rate 0.1", "lowest), the same; or"),
+                        ("rate 0.01", "lowest), 10.0 times larger; or"),
+                        ("rate 1", "lowest), 10.0 times smaller; or")):
         assert "suggests 0.1 (a tenth" in own(made_up("learning-rates", {best: steady(0.9, 2)}, {"range_test": table}))
-        others = {name: steady(0.5, 2) for name in ("0.01", "0.1", "1") if name != best}
+        others = {name: steady(0.5, 2) for name in ("rate 0.01", "rate 0.1", "rate 1") if name != best}
         assert words in own(made_up("learning-rates", others | {best: steady(0.9, 2)}, {"range_test": table}))
 
 
@@ -256,7 +256,7 @@ def noise_table(power, growth=2.0):
     return pd.DataFrame([
         {"variant": name, "seed": seed, "epoch": epoch, "updates": epoch * 1000 // B, "batch_size": B,
          "gradient_noise": 5.0 * B**power * growth ** (epoch / 2)}
-        for name, B in (("1", 1), ("8", 8), ("64", 64)) for seed in range(2) for epoch in (0, 2)])
+        for name, B in (("batch 1", 1), ("batch 8", 8), ("batch 64", 64)) for seed in range(2) for epoch in (0, 2)])
 
 
 @pytest.mark.parametrize("power", [-0.5, -0.2, 0.3])
@@ -267,12 +267,12 @@ def test_the_power_law_of_the_noise_is_found(power):
 
 
 def test_findings_on_batch_sizes_follow_the_numbers():
-    accuracies = {"1": [0.9, 0.9], "8": [0.95, 0.95], "64": [0.5, 0.5]}
+    accuracies = {"batch 1": [0.9, 0.9], "batch 8": [0.95, 0.95], "batch 64": [0.5, 0.5]}
     rates = pd.DataFrame([{"variant": name, "learning_rate": rate, "val_accuracy": 0.5, "chosen": chosen}
-                          for name, best in (("1", 0.01), ("8", 0.03), ("64", 0.3)) for rate, chosen in
-                          ((best, True), (best * 2, False))])
+                          for name, best in (("batch 1", 0.01), ("batch 8", 0.03), ("batch 64", 0.3))
+                          for rate, chosen in ((best, True), (best * 2, False))])
     text = own(made_up("batch-sizes", accuracies, {"gradient_noise": noise_table(-0.5), "rates": rates}))
-    assert "batch size 1 makes 2,000 updates and ends at 90.0" in text
+    assert "batch 1 makes 2,000 updates and ends at 90.0" in text
     assert "64 makes 31 and ends at 50.0" in text
     assert "misses the full gradient by 5 times its length" in text and "to the power -0.50" in text
     assert "2.0 to 2.0 times what it was: the mean gradient has shrunk" in text
@@ -282,11 +282,11 @@ def test_findings_on_batch_sizes_follow_the_numbers():
 
 
 def test_findings_on_time_turn_round_with_the_clock():
-    accuracies = {"1": steady(0.9, 2), "64": steady(0.9, 2)}
-    for slow, fast in (("1", "64"), ("64", "1")):
+    accuracies = {"batch 1": steady(0.9, 2), "batch 64": steady(0.9, 2)}
+    for slow, fast in (("batch 1", "batch 64"), ("batch 64", "batch 1")):
         text = own(made_up("batch-sizes", accuracies, seconds={slow: [4.0, 4.0], fast: [1.0, 1.0]}))
-        assert f"4 s with batch size {slow}, 1 s with {fast}: 4 times as fast" in text
-        assert f"{fast} 2 s, {slow} 8 s" in text
+        assert f"4 s with {slow}, 1 s with {fast}: 4 times as fast" in text
+        assert f"{fast} in 2 s, {slow} in 8 s" in text
 
 
 # -- architectures ---------------------------------------------------------------------------------------------------

@@ -383,7 +383,8 @@ def test_verbose_writes_to_standard_error_only(make_net, blobs, capsys):
     printed = capsys.readouterr()
     assert printed.out == ""
     lines = [line for line in printed.err.replace("\r", "\n").splitlines() if line.startswith("epoch") and " s" in line]
-    assert any(line.startswith("epoch 2/2") and "val loss" in line and "val accuracy" in line for line in lines)
+    assert any(line.startswith("epoch 2/2") and "val loss" in line and "val acc" in line for line in lines)
+    assert max(map(len, lines)) <= 80
     make_net().fit(*blobs, epochs=2, verbose=False)
     assert capsys.readouterr() == ("", "")
 

@@ -247,6 +247,16 @@ def test_learning_curves_draw_means_and_bands():
     assert f"b  {table['mean'].iloc[-1]:.2f} %" in words(ax)
 
 
+def test_the_number_of_a_variant_is_of_all_its_seeds_though_some_stopped_early():
+    frame = run_table(["a", "b"])
+    frame = frame[~((frame["variant"] == "b") & (frame["seed"] > 0) & (frame["epoch"] == 3))].copy()
+    ends = {0: 0.90, 1: 0.94, 2: 0.95}
+    last = frame["epoch"] == frame.groupby(["variant", "seed"])["epoch"].transform("max")
+    frame.loc[last & (frame["variant"] == "b"), "val_accuracy"] = list(ends.values())
+    ax = viz.learning_curves(frame)
+    assert line(ax, "b").get_ydata()[-1] == pytest.approx(90.0) and "b  93.0" in words(ax)
+
+
 def test_learning_curves_against_cumulative_time():
     ax = viz.learning_curves(run_table(["a", "b"]), x="seconds")
     assert line(ax, "b").get_xdata() == pytest.approx([1.1, 2.2, 3.3])
@@ -390,6 +400,7 @@ def test_crowded_comparison_is_legible_and_hides_nobody():
     assert_legible(ax)
     assert ax.get_xlim()[0] > 90
     assert "11.00 ± 0.00 %" in words(ax) and "diverged (3 of 3 seeds)" in words(ax)
+    assert "arrow: below the axis" in words(ax) and "arrow" not in words(viz.comparison(run_table(["a", "b"])))
     assert "(1 of 3 seeds diverged)" in words(ax)
     assert [t.get_text() for t in ax.get_yticklabels()][-2:] == ["adadelta", "lion"]
 
@@ -430,6 +441,8 @@ def test_activation_curves_have_a_panel_each(count):
         assert f.get_ydata() == pytest.approx(np.tanh(f.get_xdata()))
         assert slope.get_linestyle() == "--" and f.get_linestyle() == "-"
         assert ax.get_xlim() == (-5, 5)
+    lowest = {ax.get_position().x0: ax for ax in sorted(figure.axes, key=lambda ax: -ax.get_position().y0)}
+    assert all(ax.get_xlabel() == "z" and ax.xaxis.get_tick_params()["labelbottom"] for ax in lowest.values())
 
 
 def test_activation_curves_take_objects_and_refuse_others():
@@ -639,6 +652,7 @@ def test_contact_sheet_has_a_row_a_class():
         assert set(np.unique(sheet[label * cell : label * cell + 28])) <= {0, label * 20}
     assert [text.get_text() for text in texts(ax)][:4] == ["0", "5", "1", "5"]
     assert_legible(ax)
+    assert "left: kind," in words(viz.contact_sheet(images, labels, kind="kind"))
     with pytest.raises(ShapeError, match="labels"):
         viz.contact_sheet(images, labels[:3])
     with pytest.raises(NeurosimError, match="class_names"):

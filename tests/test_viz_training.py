@@ -52,6 +52,7 @@ def test_heatmap_of_a_matrix_and_every_number_can_be_read():
     assert [float(text.get_text()) for text in texts(ax) if text.get_transform() == ax.transData] == pytest.approx(
         values.ravel(), abs=0.005)
     image = ax.images[0]
+    assert image.colorbar.ax.get_ylim() == (0.0, 1.0)  # no colour for what no cell has
     for text in texts(ax):
         if text.get_transform() != ax.transData:
             continue
@@ -421,6 +422,9 @@ def test_range_test_says_what_lies_outside_and_where_it_diverged(one_line):
     losses[-3:] = np.inf
     ax = viz.range_test(pd.DataFrame({"learning_rate": rates, "loss": losses}))
     assert ax.get_ylim()[1] < 10 and "above the axis" in words(ax) and "×: diverged" in words(ax)
+    assert line(ax, "_diverged").get_ydata()[0] == ax.get_ylim()[1]  # on the edge, where it can be seen
+    losses[20] = -3.0
+    assert viz.range_test(pd.DataFrame({"learning_rate": rates, "loss": losses})).get_ylim()[0] < -3.0
     with one_line("positive", "0"):
         viz.range_test(pd.DataFrame({"learning_rate": [0.0, 1.0], "loss": [1.0, 1.0]}))
     with one_line("finite"):

@@ -189,8 +189,8 @@ def _ends(
             text = f"{name}  diverged" + (f" in epoch {first:g}" if time == "epoch" else "")
         elif lost:
             text = f"{name}  {kind.text(shown['mean'].iloc[-1], decimals)}  ({lost} of {seeds} diverged)"
-        else:
-            text = f"{name}  {kind.text(shown['mean'].iloc[-1], decimals)}"
+        else:  # of every seed, also of those that stopped early
+            text = f"{name}  {kind.text(final.mean(), decimals)}"
         x, y = (shown["x"].iloc[-1], shown["mean"].iloc[-1]) if len(shown) else (np.nan, np.nan)
         ends.append(LineEnd(name, float(x), float(y), text, leader=lost < seeds))
     return ends

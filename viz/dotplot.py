@@ -86,13 +86,13 @@ def comparison(
     final = "" if metric == "seconds" else "final "
     ax.set_xlabel(f"{final}{kind.axis}" + (", logarithmic scale" if log else ""))
     seeds = int(table["seeds"].max())
-    heading(
-        ax,
-        title or f"{(final + kind.label).capitalize()}, {'best' if kind.higher_is_better else 'lowest'} on top",
-        "one seed each"
-        if seeds < 2
-        else f"mean of {seeds} seeds, bar: ± 1 standard deviation; small dots: single seeds",
-    )
+    note = "one seed each"
+    if seeds > 1:
+        note = f"mean of {seeds} seeds, bar: ± 1 standard deviation; small dots: single seeds"
+    if (table["mean"] < low).any():
+        note += "\narrow: below the axis, its value at the right"
+    order = "best" if kind.higher_is_better else "lowest"
+    heading(ax, title or f"{(final + kind.label).capitalize()}, {order} on top", note)
     return ax
 
 

@@ -74,8 +74,9 @@ def activation_curves(
     grid[0, 0].set_xlim(*z_range)
     for ax in grid.flat[count:]:
         ax.remove()
-    for ax in grid[-1]:
+    for ax in grid.flat[max(0, count - columns) : count]:  # the lowest of each column, also above an empty place
         ax.set_xlabel("z")
+        ax.tick_params(labelbottom=True)
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure_heading(
         fig,

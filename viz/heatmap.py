@@ -93,6 +93,7 @@ def heatmap(
     bar = ax.figure.colorbar(picture, ax=ax, pad=0.02, aspect=25)
     bar.set_label(kind.axis)
     bar.outline.set_visible(False)
+    bar.ax.set_ylim(low, low + span)  # only what cells can have: the palest colours are no value's
     notes = ["one run a cell" if runs.max() < 2 else f"mean of up to {runs.max()} runs a cell"]
     notes += ["×: diverged"] if lost.any() else []
     notes += ["empty: not run"] if (runs == 0).any() else []

@@ -326,6 +326,7 @@ def contact_sheet(
     class_names: Sequence[str] | None = None,
     ax: Axes | None = None,
     title: str | None = None,
+    kind: str = "class",
 ) -> Axes:
     """Draw the first samples of each class, a row a class, with the number of samples there are.
 
@@ -336,6 +337,7 @@ def contact_sheet(
         class_names: a name for each class; its number if left out.
         ax: where to draw; a new figure if left out.
         title: instead of the usual one.
+        kind: what the classes are called in the line below the title.
 
     Returns:
         The Axes, which hold one image.
@@ -366,6 +368,6 @@ def contact_sheet(
     heading(
         ax,
         title or "Samples of each class",
-        f"{_thousands(len(images))} images; at the left: class, and how many there are of it",
+        f"{_thousands(len(images))} images; at the left: {kind}, and how many there are of it",
     )
     return ax

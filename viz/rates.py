@@ -186,7 +186,7 @@ def range_test(
     names = list(dict.fromkeys(frame["variant"]))
     styles = styles_for(names, styles)
     ax = new_axes(ax, height=max(4.4, 1.5 + 0.24 * len(names)))
-    low, top = np.inf, -np.inf
+    low, top, crosses = np.inf, -np.inf, []
     for name in names:
         rows = frame[frame["variant"] == name]
         losses = rows.groupby("learning_rate")["value"].agg(lambda each: each.mean(skipna=False))
@@ -208,11 +208,14 @@ def range_test(
             ax.axvline(rate, color=colour, linewidth=0.8, linestyle=":", zorder=1)
         if not shown[-1]:
             last = np.flatnonzero(shown)[-1]
-            ax.plot(rates[last], smooth[last], "x", color="black", markersize=7, markeredgewidth=1.6, label="_diverged")
+            crosses.append((rates[last], smooth[last]))
         first = smooth[shown][0]
-        low, top = min(low, np.nanmin(smooth)), max(top, first + 0.35 * (first - np.nanmin(smooth)))
+        low, top = min(low, np.nanmin(losses)), max(top, first + 0.35 * (first - np.nanmin(smooth)))
     top = top if top > low else low + 1.0
     over = bool((frame["value"] > top).any())
+    cross = {"color": "black", "markersize": 7, "markeredgewidth": 1.6, "clip_on": False}
+    for rate, loss in crosses:  # one above the axis stands on its edge
+        ax.plot(rate, min(loss, top), "x", label="_diverged", **cross)
     ax.set_xscale("log")
     plain_log(ax.xaxis)
     ax.set_ylim(low - 0.07 * (top - low), top)

@@ -207,8 +207,8 @@ def text_on(colour: Any) -> str:
 
 
 def plain_log(axis: Axis) -> None:
-    """Write the powers of ten of a logarithmic axis as plain numbers: 0.01, not 10 to the -2."""
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    """Write the powers of ten of a logarithmic axis as plain numbers: 0.01 and 10,000, not 10 to the -2."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
 
 
 def heading(ax: Axes, title: str, subtitle: str = "") -> None:
