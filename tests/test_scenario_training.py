@@ -10,7 +10,17 @@ import pytest
 import neurosim as ns
 import viz
 from neurosim.settings import Settings
-from scenarios import SCENARIOS, Results, Run, augmentation, batch_sizes, learning_rates, regularization, run_scenario
+from scenarios import (
+    SCENARIOS,
+    Results,
+    Run,
+    augmentation,
+    batch_sizes,
+    learning_rates,
+    regularization,
+    report,
+    run_scenario,
+)
 from scenarios.base import Difference
 from scenarios.recorders import GradientNoise, StepLosses, TrainFigures
 
@@ -412,6 +422,15 @@ def test_a_loss_within_the_noise_is_not_called_as_good():
     (text,) = augmentation._worth(tables)
     assert "500 images with shift cannot be told from 1,500 without augmentation" in text
     assert "84.00\u00a0% against 85.00\u00a0% (-1.00 points, within the noise)" in text
+
+
+def test_examples_of_the_built_in_digits_are_not_signed_with_the_data_of_the_results(monkeypatch, tmp_path):
+    results = made_up("augmentation", {"none on 5,000": [0.9]})
+    results.note = "data: mnist"
+    notes = {}
+    monkeypatch.setattr(viz, "save", lambda picture, path, note: notes.update({path.stem: note}) or path)
+    report.draw(results, tmp_path)
+    assert notes["examples"] == "built-in digits" and notes["accuracy"] == "data: mnist"
 
 
 def test_the_examples_are_the_same_digits_in_each_kind():
