@@ -170,7 +170,7 @@ def choose_executor(arguments: argparse.Namespace) -> Any:
     from functools import partial
 
     from scenarios.bench.cases import core_count
-    from scenarios.executors import dask, in_process, processes
+    from scenarios.executors import MOST, dask, in_process, processes
 
     if arguments.executor not in ("processes", "dask"):
         raise unknown("executor", arguments.executor, ("processes", "dask"))
@@ -182,7 +182,7 @@ def choose_executor(arguments: argparse.Namespace) -> Any:
         return partial(dask, scheduler=arguments.scheduler)
     if arguments.scheduler is not None:
         raise NeurosimError("--scheduler: expected --executor dask with it")
-    jobs = arguments.jobs or core_count()
+    jobs = min(arguments.jobs or core_count(), MOST)
     return in_process if jobs == 1 else partial(processes, jobs=jobs)
 
 

@@ -183,6 +183,8 @@ class Results:
         for name, table in {"results": self.epochs, **self.tables, "summary": self.summary()}.items():
             if len(table):
                 write_csv(table, folder / f"{name}.csv")
+            else:  # what an earlier run left there is not of this one
+                (folder / f"{name}.csv").unlink(missing_ok=True)
 
     @property
     def names(self) -> list[str]:
@@ -300,6 +302,8 @@ def general_findings(results: Results) -> Iterator[str]:
         first = ranked.iloc[0]
         spread = f" ± {percent(first.test_accuracy_sd, 2)}" if seeds > 1 else ""
         sentence = f"Highest mean test accuracy: {first.variant}, {percent(first.test_accuracy_mean, 2)}{spread}"
+        if first.diverged:
+            sentence += f" over the {seeds - first.diverged} of {seeds} seeds that did not diverge"
         base = summary[summary["variant"] == baseline].iloc[0]
         if first.variant != baseline and not math.isnan(base.test_accuracy_mean):
             sentence += f"; the baseline {baseline} has {percent(base.test_accuracy_mean, 2)}"
@@ -321,7 +325,19 @@ def general_findings(results: Results) -> Iterator[str]:
         runs = results.epochs[(results.epochs["variant"] == row.variant) & results.epochs["diverged"]]
         when = sorted(set(runs.groupby("seed")["epoch"].min()))
         yield (f"{row.variant} diverged in {row.diverged} of {row.seeds} seeds, in epoch "
-               f"{listing([str(int(epoch)) for epoch in when])}: its loss became infinite or NaN.")
+               f"{listing([str(int(epoch)) for epoch in when])}{_origins(results, row.variant)}.")
+
+
+def _origins(results: Results, variant: str) -> str:
+    """In which layers the first NaN or infinity of a variant's runs appeared."""
+    table = results.table("divergences")
+    if not len(table):
+        return ""
+    layers = table.loc[table["variant"] == variant, "layer"].dropna()
+    if not len(layers):
+        return ", in the loss itself"
+    numbers = [str(int(layer)) for layer in sorted(set(layers))]
+    return f": the first NaN or infinity appeared in layer {listing(numbers)}"
 
 
 def _rates_at_the_edge(results: Results) -> Iterator[str]:
@@ -348,7 +364,7 @@ def _speed(results: Results, ranked: pd.DataFrame) -> Iterator[str]:
     first = [name for name, epochs in arrived.items() if epochs == quickest]
     late = [name for name in needed if name not in arrived]
     sentence = f"First to reach {percent(goal, 0)} test accuracy: {listing(first)}, "
-    sentence += f"after {quickest:.2g} epoch{'s' if quickest > 1 else ''}"
+    sentence += f"after {round(quickest, 1):g} epoch{'s' if quickest > 1 else ''}"
     if late:
         sentence += f"; not there in every seed by the end: {listing(late)}"
     yield sentence + "."

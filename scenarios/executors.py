@@ -6,6 +6,7 @@ opened, and not with every task.
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import re
@@ -22,6 +23,7 @@ from tqdm import tqdm
 from neurosim.errors import NeurosimError
 from neurosim.threads import one_blas_thread
 
+MOST = 61  # processes that Windows can wait for
 PATIENCE = 5.0  # seconds that a cluster's scheduler has for its first answer
 
 
@@ -122,7 +124,7 @@ def dask(perform: Perform, data: Any, scheduler: str) -> Iterator[Pool]:
         raise NeurosimError(f"--scheduler: expected an address such as tcp://10.0.0.1:8786, received {scheduler!r}")
     try:
         client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
-    except (OSError, TimeoutError) as error:
+    except (OSError, TimeoutError, asyncio.TimeoutError) as error:  # in Python 3.10 the two differ
         raise NeurosimError(f"--scheduler: expected a Dask scheduler that answers within {PATIENCE:g} seconds at "
                             f"{scheduler!r}, received {type(error).__name__}; start one with: dask scheduler") from None
     with client:

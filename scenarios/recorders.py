@@ -65,6 +65,27 @@ class GradientNorms(training.GradientNorms, Recorder):
     table = "gradients"
 
 
+class Divergences(Recorder):
+    """Where a run that diverged began to; no row for one that did not.
+
+    Columns epoch, step (where it was noticed), layer (missing where it was the loss), quantity, phase, learning_rate,
+    largest_weight; see `neurosim.divergence.find_divergence`.
+    """
+
+    table = "divergences"
+    COLUMNS = ("epoch", "step", "layer", "quantity", "phase", "learning_rate", "largest_weight")
+
+    def __init__(self) -> None:
+        self.found: list[dict[str, Any]] = []
+
+    def on_end(self, network: Network, history: History) -> None:
+        if history.divergence is not None:
+            self.found.append(history.divergence)
+
+    def to_frame(self) -> pd.DataFrame:
+        return pd.DataFrame(self.found, columns=list(self.COLUMNS))
+
+
 class UnitHealth(Recorder):
     """The share of dead and of saturated units in each hidden layer, before training and after each epoch.
 

@@ -165,7 +165,8 @@ def _how(results: Results, record: dict[str, Any]) -> Iterator[str]:
         yield (f"Seeds {', '.join(map(str, record['seeds']))}: for one seed all variants draw their weights and the "
                "order of their images from the same random numbers, so that they start alike where layers and "
                "initializer agree, and see the same batches where images and batch size do. Differences are paired by "
-               "seed; the interval is Student's t.")
+               "seed; the interval is Student's t. Each is an interval at 95 % of its own: among twenty variants that "
+               "do not differ, one is expected to look as if it did.")
     rates = results.table("rates")
     if len(rates):
         tried = rates.groupby("variant").size().max()

@@ -36,7 +36,7 @@ from neurosim.training import Callback, EarlyStopping
 
 from .base import Results, Run, Scenario, Variant
 from .executors import Executor, in_process, processes
-from .recorders import Recorder
+from .recorders import Divergences, Recorder
 from .store import Store
 
 SEARCH_SEED = 1_000_003  # of the learning-rate search; far from any seed that the comparison uses
@@ -101,7 +101,7 @@ def perform(task: Task, data: Data) -> str:
     if task.run.train_size is not None:
         train = train.subset(min(task.run.train_size, len(train)), seed=0)
     tables = dict(task.measure(task.run, train, test)) if task.measure else {}
-    recorders = task.recorders(task.run, train) if task.recorders else []
+    recorders = [Divergences(), *(task.recorders(task.run, train) if task.recorders else [])]
     rows = train_run(task.run, train, deciding, test, recorders)
     tables |= {recorder.table: recorder.to_frame() for recorder in recorders}
     return json.dumps({"epochs": rows, "tables": {name: {column: frame[column].tolist() for column in frame}
@@ -265,7 +265,8 @@ class Plan:
                 tables.setdefault(name, []).append(pd.DataFrame({**keys[task], **own}))
         searched = [{"variant": name} | row for name, tasks in self.searches.items() if tasks
                     for row in self.found(name)]
-        together = {name: pd.concat(frames, ignore_index=True) for name, frames in tables.items()}
+        together = {name: pd.concat(frames, ignore_index=True) for name, frames in tables.items()
+                    if any(map(len, frames))}
         if searched:
             together["rates"] = pd.DataFrame(searched)
         return Results(self.scenario, pd.DataFrame(rows, columns=[*COLUMNS, *more]), together, self.experiment.note,

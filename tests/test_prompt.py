@@ -571,7 +571,7 @@ def test_a_wrong_option_gets_one_clear_line_and_status_2(words, expected, model,
     assert "Traceback" not in said.err and not list(tmp_path.rglob("*.png"))
 
 
-@pytest.mark.parametrize(("content", "expected"), [(None, "no such file"), (b"not a network", "written by save()")])
+@pytest.mark.parametrize(("content", "expected"), [(None, "No such file"), (b"not a network", "npz file")])
 def test_a_model_that_is_none_is_one_line(content, expected, run, tmp_path):
     if content is not None:
         (tmp_path / "net.npz").write_bytes(content)

@@ -97,6 +97,9 @@ def test_a_diverged_run_is_a_result(digits):
     assert summary.loc["mad", "diverged"] == 2 and summary.loc["mad", "verdict"] == "diverged"
     assert any("mad diverged in 2 of 2 seeds, in epoch" in finding for finding in results.all_findings())
     assert "diverged" in terminal_table(results)
+    found = results.table("divergences")
+    assert found["variant"].tolist() == ["mad", "mad"] and (found["learning_rate"] == 1e30).all()
+    assert any("the first NaN or infinity appeared in layer" in finding for finding in results.all_findings())
 
 
 def test_the_search_reports_every_rate_and_uses_the_best(digits):
