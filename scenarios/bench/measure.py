@@ -28,7 +28,7 @@ from .cases import Case, thread_counts
 from .peers import COMPETITORS, environment
 
 REST = 0.15  # seconds
-TRIALS = 2  # passes by which calibration decides, after one to warm up
+TRIALS = 4  # passes by which calibration decides, after one to warm up
 
 Note = Callable[[str], None]
 
