@@ -93,7 +93,7 @@ SCENARIO = Scenario(
         Variant(NONE),
         Variant("l1", {"l1": 1e-3}),
         Variant("l2", {"l2": 2e-2}),
-        Variant("dropout", {"dropout": 0.5}),
+        Variant("dropout", {"dropout": 0.5, "input_dropout": 0.2}),  # the rates of Srivastava et al. (2014)
         Variant("max-norm", {"max_norm": 1.0}),
         Variant("early stopping", {"early_stopping": 5})),
     baseline=NONE,
