@@ -37,8 +37,8 @@ def test_growth_is_that_of_half_the_time():
 @linux
 @pytest.mark.slow
 def test_memory_stays_where_it_is():
-    """For a minute, or for $NEUROSIM_SOAK_MINUTES."""
-    run = soak.soak(float(os.environ.get("NEUROSIM_SOAK_MINUTES", "1")))
+    """For five minutes, or for $NEUROSIM_SOAK_MINUTES (CI takes one)."""
+    run = soak.soak(float(os.environ.get("NEUROSIM_SOAK_MINUTES", "5")))
     assert len(run) >= 20, "too slow a machine for this many minutes: set NEUROSIM_SOAK_MINUTES to more"
     assert soak.growth(run) < soak.LIMIT
     assert run[-1].loss < run[0].loss and all(np.isfinite(lap.loss) for lap in run)
