@@ -132,11 +132,22 @@ def load_data(arguments: argparse.Namespace, train_size: int | None = None) -> A
 
 
 def take(arguments: argparse.Namespace, train: Any, size: int) -> Any:
-    """So many of the training images; all where there are fewer, unless --train-size asks for more than there are."""
+    """So many of the training images; all where there are fewer, unless the user asks for more than there are."""
     if arguments.train_size is not None and size > len(train):
-        raise NeurosimError(f"--train-size: expected at most {len(train):,}, all that {train.name} has, "
+        raise NeurosimError(f"train size: expected at most {len(train):,}, all that {train.name} has, "
                             f"received {size:,}")
     return train.subset(min(size, len(train)), seed=0)
+
+
+def hold_out(settings: Any, train: Any) -> tuple[Any, Any]:
+    """What to train on, and what early stopping or the schedule decides by: None where nothing is decided."""
+    from scenarios.runner import HELD_OUT, decides
+
+    if not decides(settings):
+        return train, None
+    train, validation = train.hold_out(HELD_OUT)  # what decides must not be the test images
+    print(f"validation: {len(validation):,} images held out of the training set")
+    return train, validation
 
 
 def figure_note(train: Any) -> str:
@@ -282,14 +293,17 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
 def compare(arguments: argparse.Namespace) -> None:
     """Compare any settings of your own: every combination, over several seeds."""
     from neurosim.settings import Settings
-    from scenarios.comparison import comparison
+    from scenarios.comparison import SIZE, comparison
 
     given = given_settings(arguments)
-    both = [name for name in given if any(text.partition("=")[0].strip().replace("-", "_") == name
-                                          for text in arguments.vary)]
+    varied = [text.partition("=")[0].strip().replace("-", "_") for text in arguments.vary]
+    both = [name for name in varied if name in given or (name == SIZE and arguments.train_size is not None)]
     if both:
         raise NeurosimError(f"--vary {both[0]}: expected without --{both[0].replace('_', '-')}, received both")
-    run_and_report(arguments, [(comparison(arguments.vary, Settings(**given), arguments.baseline), {})])
+    own = comparison(arguments.vary, Settings(**given), arguments.baseline)
+    if SIZE in varied:
+        arguments.train_size = own.train_size
+    run_and_report(arguments, [(own, {})])
 
 
 def add_plot(parser: argparse.ArgumentParser) -> None:
@@ -339,7 +353,6 @@ def train(arguments: argparse.Namespace) -> None:
     from neurosim.layers import Dense
     from neurosim.settings import Settings
     from scenarios.report import write_csv
-    from scenarios.runner import HELD_OUT, decides
 
     if arguments.resume:
         settings = take_up(arguments)
@@ -353,12 +366,10 @@ def train(arguments: argparse.Namespace) -> None:
                             f"{'--resume' if arguments.resume else '--augment'}")
     folder = writable_folder(arguments.out)
     train, test = load_data(arguments, arguments.train_size)
-    validation = test
-    if decides(settings):  # what decides must not be the test images
-        train, validation = train.hold_out(HELD_OUT)
-        say(f"validation: {len(validation):,} images held out of the training set")
-    else:
+    train, validation = hold_out(settings, train)
+    if validation is None:
         print("validation: the test images; nothing is chosen by them")
+        validation = test
     network = settings.network(train.images.shape[1:], len(train.class_names), arguments.seed)
     print(network.summary(), flush=True)
     if arguments.profile:
@@ -493,7 +504,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("which network")
     group.add_argument("--model", metavar="FILE", help="a network saved by train; without it one is trained now")
     group.add_argument("--train-size", type=whole(10), metavar="N", help="training images [all]")
-    group.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of a network trained now [0]")
+    group.add_argument("--seed", type=whole(0), metavar="N", help="of a network trained now [0]")
 
 
 def get_model(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
@@ -506,12 +517,16 @@ def get_model(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
     if arguments.model is None:
         settings = Settings(**MODEL_DEFAULTS | given)
         train, test = load_data(arguments, arguments.train_size)
-        network = settings.network(train.images.shape[1:], len(train.class_names), arguments.seed)
+        train, validation = hold_out(settings, train)
+        network = settings.network(train.images.shape[1:], len(train.class_names), arguments.seed or 0)
         if settings.epochs:
             network.fit(train.images, train.labels, settings.epochs, settings.batch_size,
+                        validation_data=None if validation is None else (validation.images, validation.labels),
                         callbacks=settings.callbacks(), augment=settings.augment)
         return network, train, test, settings
     of_training = [name for name in given if name not in ("optimizer", "learning_rate", "batch_size", "augment")]
+    if arguments.seed is not None:
+        of_training.append("seed")
     if of_training:
         raise NeurosimError(f"--{of_training[0].replace('_', '-')} is for a network that is trained now: "
                             "expected it without --model")

@@ -46,12 +46,14 @@ def comparison(varied: Sequence[str], base: Settings, baseline: str | None = Non
     if baseline is not None and baseline not in names:
         raise unknown("baseline", baseline, names)
     what = listing(list(choices))
+    sizes = [each.train_size for each in variants if each.train_size is not None]
     return Scenario(
         name="compare",
         question=f"What does the choice of {what} change?",
         what_to_watch=f"{len(variants)} variants that differ in {what} alone: every combination of the values given. "
                       "Compare the dots of single seeds before you believe an order of the means.",
-        variants=variants, baseline=baseline or names[0], base=base)
+        variants=variants, baseline=baseline or names[0], base=base,
+        train_size=max(sizes, default=Scenario.train_size))
 
 
 def _choices(text: str) -> tuple[str, list[tuple[str, Any]]]:

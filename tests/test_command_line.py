@@ -208,6 +208,13 @@ def test_a_wrong_command_line_gets_one_clear_line_and_status_2(run, tmp_path, wo
     assert not list(tmp_path.rglob("*.npz")) and not list(tmp_path.rglob("*.csv")) and not list(tmp_path.rglob("*.png"))
 
 
+@pytest.mark.parametrize("option", [("--early-stopping", "2"), ("--schedule", "reduce_on_plateau")])
+def test_step_holds_images_out_for_what_decides_in_the_training_of_its_network(run, option):
+    result = run("step", "--data", "digits", "--train-size", "300", "--hidden", "4", *option)
+    assert result.returncode == 0, result.stderr
+    assert "validation: 50 images held out of the training set" in result.stdout and "1. inputs" in result.stdout
+
+
 def test_a_schedule_that_watches_the_validation_loss_never_watches_the_test_images(run):
     result = run("train", "--data", "digits", "--epochs", "1", "--train-size", "300", "--hidden", "8",
                  "--schedule", "reduce_on_plateau:patience=1", "--quiet")

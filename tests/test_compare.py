@@ -32,7 +32,9 @@ def test_values_are_read_as_the_options_of_train_are(text, name, values):
 
 
 def test_the_number_of_training_images_can_be_varied_too():
-    assert [each.train_size for each in comparison(["train_size=100,200"], Settings()).variants] == [100, 200]
+    scenario = comparison(["train_size=100,20000"], Settings())
+    assert [each.train_size for each in scenario.variants] == [100, 20_000]
+    assert scenario.train_size == 20_000  # as many as the largest needs
 
 
 @pytest.mark.parametrize(("varied", "words"), [

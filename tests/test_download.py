@@ -2,6 +2,7 @@ import contextlib
 import gzip
 import hashlib
 import http.server
+import os
 import socket
 import subprocess
 import sys
@@ -308,8 +309,13 @@ def test_a_killed_process_leaves_no_file_under_its_name(serve, tmp_path):
     process.kill()
     process.wait()
     assert not [name for name in names_in(tmp_path / "cache") if not name.startswith(".")]
+    (left,) = (tmp_path / "cache").glob(".*.part")
     fetch(tmp_path)
     assert {name: (tmp_path / "cache" / name).read_bytes() for name in FILES} == FILES
+    assert left.exists()  # for all that the second one knows, the first still runs
+    os.utime(left, (time.time() - 7200,) * 2)
+    fetch(tmp_path)
+    assert names_in(tmp_path / "cache") == sorted(FILES)
 
 
 def test_offline_asks_nobody(serve, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import DataError
@@ -14,6 +15,7 @@ from .sources import is_published
 
 _MAX_DOWNLOAD = 2**26  # bytes; the largest published file has 26 million
 _SLOWEST = 10_000  # bytes a second; a mirror that drips more slowly than this is given up
+_ABANDONED = 3600  # seconds since the last byte came
 
 
 def download(
@@ -43,6 +45,7 @@ def download(
         raise DataError(
             f"{folder}: cannot be made ({error.strerror}); set NEUROSIM_HOME to a folder of yours"
         ) from error
+    _sweep(folder)
     for part in PARTS:
         target = folder / f"{file_stem(part)}.gz"
         if _is_verified(published, part, target):
@@ -60,6 +63,14 @@ def download(
                 break
         else:
             raise DataError(f"{target.name} cannot be downloaded: {'; '.join(failures)}")
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what downloads that were killed left behind; one that still runs has written to its file lately."""
+    for partial in folder.glob(".*.gz.*.part"):
+        with suppress(OSError):  # another process was quicker
+            if time.time() - partial.stat().st_mtime > _ABANDONED:
+                partial.unlink()
 
 
 def mirrors_of(name: str) -> tuple[str, ...]:
