@@ -358,7 +358,8 @@ def smoothness(image: Array) -> float:
 
     Reference: Moran (1950), Notes on continuous stochastic phenomena (his I, with neighbours that share an edge).
     """
-    image = image - image.mean(dtype=np.float64)
+    image = image.astype(np.float64)
+    image -= image.mean()
     variance = float((image * image).mean())
     if variance == 0.0:
         return math.nan

@@ -442,7 +442,7 @@ def test_activation_curves_have_a_panel_each(count):
         assert slope.get_linestyle() == "--" and f.get_linestyle() == "-"
         assert ax.get_xlim() == (-5, 5)
     lowest = {ax.get_position().x0: ax for ax in sorted(figure.axes, key=lambda ax: -ax.get_position().y0)}
-    assert all(ax.get_xlabel() == "z" and ax.xaxis.get_tick_params()["labelbottom"] for ax in lowest.values())
+    assert all(ax.get_xlabel() == "z" and ax.xaxis.get_tick_params().get("labelbottom", True) for ax in lowest.values())
 
 
 def test_activation_curves_take_objects_and_refuse_others():
