@@ -141,10 +141,10 @@ def take(arguments: argparse.Namespace, train: Any, size: int) -> Any:
 
 def hold_out(settings: Any, train: Any) -> tuple[Any, Any]:
     """What to train on, and what early stopping or the schedule decides by: None where nothing is decided."""
-    from scenarios.runner import HELD_OUT, decides
-
-    if not decides(settings):
+    if not settings.decides:
         return train, None
+    from scenarios.runner import HELD_OUT
+
     train, validation = train.hold_out(HELD_OUT)  # what decides must not be the test images
     print(f"validation: {len(validation):,} images held out of the training set")
     return train, validation

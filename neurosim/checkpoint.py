@@ -12,8 +12,9 @@ That holds on the same machine with the same NumPy and as many BLAS threads: a p
 last bit between one thread and two.
 
 A checkpoint holds everything that the rest of the run depends on: parameters, running statistics, the optimizer and its
-schedule, all random streams, the order of the epoch and the place in it, sums and history so far, what the other
-callbacks remember, and a checksum over all of this.  It is written whole or not at all, and the one before is kept.
+schedule, interventions on neurons, all random streams, the order of the epoch and the place in it, sums and history so
+far, what the other callbacks remember, and a checksum over all of this.  It is written whole or not at all, and the one
+before is kept.
 """
 
 from __future__ import annotations
@@ -37,7 +38,6 @@ from .history import History
 from .network import Network
 from .parameters import Array
 from .registry import check_count
-from .schedules import Schedule
 from .training import Callback
 
 FORMAT, VERSION = "neurosim checkpoint", 1
@@ -129,10 +129,11 @@ class Checkpoint(Callback):
 
     def _write(self, network: Network, history: History) -> None:
         """Write a checkpoint of this moment, and delete all but the last."""
-        progress, rate = self.progress, network.optimizer.learning_rate
+        progress, config = self.progress, network.config()
         state = {
             "about": self.about, "run": self._run, "network": network.snapshot(),
-            "rate": {"last": network.optimizer.last_rate, "constant": None if isinstance(rate, Schedule) else rate},
+            "last_rate": network.optimizer.last_rate,
+            "changed": {name: config[name] for name in ("optimizer", "interventions")},  # a callback may change them
             "progress": {name: getattr(progress, name) for name in
                          ("epoch", "order", "steps", "loss", "right", "seconds")},
             "history": {"rows": history.rows, "batch_losses": np.array(history.batch_losses, np.float64),
@@ -156,6 +157,10 @@ class Checkpoint(Callback):
         if difference:
             raise NeurosimError(f"resume: expected the run of {path}, received another: {difference}")
         # NaN and infinity may be among them: the weights of a run that is about to diverge
+        changed = state["changed"]
+        if changed["optimizer"] != json.loads(json.dumps(network.optimizer.config())):
+            network.optimizer = changed["optimizer"]
+        network.intervene(changed["interventions"])
         forms = [{name: (array.shape, array.dtype) for name, array in arrays.items()}
                  for arrays in (state["network"]["arrays"], network.arrays())]
         if forms[0] != forms[1]:
@@ -163,10 +168,8 @@ class Checkpoint(Callback):
         order, at, N = state["progress"]["order"], self.progress, len(self.progress.data[0])
         if order is not None and not np.array_equal(np.sort(order), np.arange(N)):
             raise ValueError("its order is none of the samples")
-        if state["rate"]["constant"] is not None:
-            network.optimizer.learning_rate = state["rate"]["constant"]
         network.restore(state["network"])
-        network.optimizer.last_rate = float(state["rate"]["last"])
+        network.optimizer.last_rate = float(state["last_rate"])
         history.rows = [dict(row) for row in state["history"]["rows"]]
         history.batch_losses = [float(loss) for loss in state["history"]["batch_losses"]]
         history.stopped = str(state["history"]["stopped"])

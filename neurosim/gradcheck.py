@@ -22,6 +22,7 @@ from .layers import BatchNorm, Dense, Dropout, Input, Layer, _Activated
 from .losses import LOSSES
 from .network import Network
 from .parameters import Array
+from .registry import check_count, check_number
 from .regularizers import REGULARIZERS
 
 if TYPE_CHECKING:
@@ -85,25 +86,24 @@ def check_gradients(network: Network, x: Any, y: Any, *, step: float = 1e-5, tol
         seed: of that choice.
 
     Raises:
-        NeurosimError: the network is not in float64.
+        NeurosimError: the network is not in float64, or a setting is out of bounds.
     """
     if network.dtype != np.float64:
         raise NeurosimError(f"gradient check: expected a network with dtype='float64', received {network.dtype}; "
                             "float32 has too few digits for differences of 1e-5")
+    step = check_number("step", step, 0.0, 1.0, open_low=True)
+    entries = None if entries is None else check_count("entries", entries)
     before = network.snapshot()
     theta = network.parameters.theta
     rng = np.random.default_rng(seed)
 
-    def objective() -> tuple[float, Array]:
-        """The loss, and on which side of each kink everything lies."""
+    def run() -> tuple[float, Array]:
         for purpose, state in before["streams"].items():
             network.streams[purpose].bit_generator.state = state
-        network.load_batch(x, y)
-        network.forward_(training)
-        loss = network.loss.value_(network.output, network.targets) + network.penalty()
-        return loss, np.concatenate([side.ravel() for side in _kink_sides(network)])
+        return objective(network, training)
 
-    objective()
+    network.load_batch(x, y)
+    run()
     network.backward_()
     backprop = network.parameters.grad.copy()
     errors: dict[str, float] = {}
@@ -116,9 +116,9 @@ def check_gradients(network: Network, x: Any, y: Any, *, step: float = 1e-5, tol
         for i in chosen:
             kept = theta[i]
             theta[i] = kept + step
-            above, sides_above = objective()
+            above, sides_above = run()
             theta[i] = kept - step
-            below, sides_below = objective()
+            below, sides_below = run()
             theta[i] = kept
             if np.array_equal(sides_above, sides_below):
                 pairs.append((backprop[i], (above - below) / (2.0 * step)))
@@ -130,6 +130,13 @@ def check_gradients(network: Network, x: Any, y: Any, *, step: float = 1e-5, tol
     network.restore(before)
     network.parameters.grad[...] = backprop
     return GradientCheck(errors, checked, skipped, tolerance)
+
+
+def objective(network: Network, training: bool = False) -> tuple[float, Array]:
+    """For the batch in the workspaces: the loss with its penalties, and on which side of each kink everything lies."""
+    network.forward_(training)
+    loss = network.loss.value_(network.output, network.targets) + network.penalty()
+    return loss, np.concatenate([side.ravel() for side in _kink_sides(network)])
 
 
 def _kink_sides(network: Network) -> Iterator[Array]:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+
+from .registry import unknown
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+COLUMNS = ("epoch", "loss", "accuracy", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds",
+           "learning_rate")
 
 
 class History:
@@ -36,8 +43,20 @@ class History:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __iter__(self) -> Iterator[dict[str, float]]:
+        return iter(self.rows)
+
+    def __contains__(self, column: object) -> bool:
+        return column in self.columns
+
     def __getitem__(self, column: str) -> list[float]:
-        """A column, e.g. ``history["val_accuracy"]``; epochs in which it was not recorded give NaN."""
+        """A column, e.g. ``history["val_accuracy"]``; epochs in which it was not recorded give NaN.
+
+        Raises:
+            NeurosimError: no run records a column of that name.
+        """
+        if column not in COLUMNS and column not in self:
+            raise unknown("column", column, dict.fromkeys((*self.columns, *COLUMNS)))
         return [row.get(column, float("nan")) for row in self.rows]
 
     @property

@@ -71,7 +71,7 @@ class Interventions:
 
         return cls(
             {neuron(j): check_own_activation(each) for j, each in config["activations"].items()},
-            {neuron(j): check_value(value) for j, value in config["values"].items()},
+            {neuron(j): check_value("forced output", value) for j, value in config["values"].items()},
             {neuron(j): at_least_0("learning_rate", factor) for j, factor in config["factors"].items()},
             {neuron(j): True for j in config["frozen"]},
             {neuron(j): at_least_0("l2", strength) for j, strength in config["l2"].items()},
@@ -235,6 +235,11 @@ class Pace:
                 np.add(kept, moved, out=kept, where=self._moving[run])
             np.copyto(parameters, kept)
 
+    def hold_(self) -> None:
+        """After `after_`: undo what else was done to neurons with a factor of 0."""
+        for parameters, kept, run in self._runs:
+            np.copyto(parameters, kept, where=~self._moving[run])
+
 
 def check_own_activation(activation: Any) -> Activation:
     """An activation for a single neuron.
@@ -249,16 +254,16 @@ def check_own_activation(activation: Any) -> Activation:
     return created
 
 
-def check_value(value: Any) -> float:
-    """A finite number.
+def check_value(name: str, value: Any, dtype: DTypeLike = np.float64) -> float:
+    """A number that is finite in `dtype`.
 
     Raises:
         NeurosimError: anything else.
     """
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if not math.isfinite(number):
-        raise NeurosimError(f"forced output: expected a finite number, received {value!r}")
+    if not abs(number) <= float(np.finfo(dtype).max):
+        raise NeurosimError(f"{name}: expected a finite number, received {value!r}")
     return number

@@ -189,6 +189,14 @@ class Layer(Configurable, ABC):
     def backward_(self) -> None:
         """From da to delta, the parameters' gradients, and da of the layer below."""
 
+    holds_back: bool = False  # whether anything has to be done before or after an update
+
+    def before_update_(self) -> None:
+        """Before the optimizer moves the parameters."""
+
+    def after_update_(self) -> None:
+        """After it."""
+
     @property
     def wanted_below(self) -> Array | None:
         """Da of the layer below, if anyone wants it."""
@@ -239,9 +247,9 @@ class Input(Layer):
     """
 
     def __init__(self, size: int | tuple[int, ...], scale: float = 1.0 / 255.0) -> None:
-        self.size = tuple(size) if isinstance(size, (tuple, list)) else size
-        shape = self.size if isinstance(self.size, tuple) else (self.size,)
-        self.n_out = math.prod(check_count("Input size", side) for side in shape)
+        sides = tuple(check_count("Input size", side) for side in np.atleast_1d(np.asarray(size, object)))
+        self.size: int | tuple[int, ...] = sides if isinstance(size, (tuple, list)) else sides[0]
+        self.n_out = math.prod(sides)
         self.scale = check_number("scale", scale, 0.0, math.inf, open_low=True, open_high=True)
         self.wants_gradient = False  # whether the backward pass goes on to dL/dx of the network's input
 
@@ -317,9 +325,22 @@ class Input(Layer):
 class _Activated(Layer):
     """A layer that computes z in some way and then a = f(z)."""
 
-    activation: Activation
     function: Activation  # what is run: the activation, unless single neurons have another
     scratch: Sequence[Array]  # (B, n_out) each: what the activation keeps between forward and backward
+
+    @property
+    def activation(self) -> Activation:
+        """Of the layer's neurons. Another may be assigned to a hidden layer, by name or as an instance."""
+        activation: Activation = vars(self)["activation"]
+        return activation
+
+    @activation.setter
+    def activation(self, activation: str | Activation | dict[str, Any]) -> None:
+        if self.is_output:
+            raise NeurosimError(f"layer {self.index} is the output layer: its activation belongs to the loss; make a "
+                                "new Network for another")
+        vars(self)["activation"] = ACTIVATIONS.create(activation)
+        self.choose_function()
 
     def use(self, batch_size: int) -> None:
         super().use(batch_size)
@@ -333,6 +354,12 @@ class _Activated(Layer):
         """Choose what to run, and make the buffers that it needs."""
         self.function = self.wanted_function()
         self._full_scratch = self.function.make_scratch(capacity, self.n_out, self.dtype)
+
+    def choose_function(self) -> None:
+        """Run another function from now on; the activations of the last batch stay where they are."""
+        if self._full:
+            self.reserve_scratch(len(self._full["z"]))
+            self.use(self.batch_size)
 
     def wanted_function(self) -> Activation:
         """What has to be run for all neurons."""
@@ -381,7 +408,7 @@ class Dense(_Activated):
                  regularizer: str | Regularizer | dict[str, Any] | None = None,
                  max_norm: float | None = None) -> None:
         self.units = self.n_out = check_count("units", units)
-        self.activation = ACTIVATIONS.create(activation)
+        self.activation = activation
         self.initializer = None if initializer is None else INITIALIZERS.create(initializer)
         self.use_bias = bool(use_bias)
         self.regularizer = None if regularizer is None else REGULARIZERS.create(regularizer)
@@ -447,8 +474,7 @@ class Dense(_Activated):
         return penalty + sum(L2(strength)(self.W[:, j]) for j, strength in self.interventions.l2.items())
 
     @property
-    def holds_back(self) -> bool:
-        """Whether anything has to be done before or after an update."""
+    def holds_back(self) -> bool:  # type: ignore[override]
         return self.max_norm is not None or self._pace is not None
 
     @property
@@ -457,16 +483,17 @@ class Dense(_Activated):
         return self.regularizer is not None or bool(self.interventions.l2)
 
     def before_update_(self) -> None:
-        """Before the optimizer moves the parameters."""
         if self._pace is not None:
             self._pace.before_()
 
     def after_update_(self) -> None:
-        """After it: bring weight norms back within `max_norm`, and hold back the neurons that are to be held back."""
-        if self.max_norm is not None:
-            limit_norms_(self.W, self.max_norm, self._weight_scratch)
+        """After it: hold back the neurons that are to be held back, and bring weight norms within `max_norm`."""
         if self._pace is not None:
             self._pace.after_()
+        if self.max_norm is not None:
+            limit_norms_(self.W, self.max_norm, self._weight_scratch)
+            if self._pace is not None:
+                self._pace.hold_()
 
     # -- interventions on single neurons ---------------------------------------------------------------------------
 
@@ -484,9 +511,7 @@ class Dense(_Activated):
                                 "loss and cannot be forced or exchanged; choose a neuron of a hidden layer")
         self.interventions = interventions
         self._pace = Pace(interventions, self.views) if interventions.frozen or interventions.factors else None
-        if self._full:  # the activations of the last batch stay where they are
-            self.reserve_scratch(len(self._full["z"]))
-            self.use(self.batch_size)
+        self.choose_function()
 
     @property
     def _weight_scratch(self) -> Array:
@@ -579,7 +604,7 @@ class BatchNorm(_Activated):
 
     def __init__(self, activation: str | Activation | dict[str, Any] = "linear", momentum: float = 0.1,
                  epsilon: float = 1e-5) -> None:
-        self.activation = ACTIVATIONS.create(activation)
+        self.activation = activation
         self.momentum = check_number("momentum", momentum, 0.0, 1.0, open_low=True)
         self.epsilon = check_number("epsilon", epsilon, 0.0, math.inf, open_low=True)
 
@@ -612,7 +637,6 @@ class BatchNorm(_Activated):
             np.subtract(x, mean, out=x_hat)
             np.multiply(x_hat, x_hat, out=z)
             np.mean(z, axis=0, out=variance)
-            self._remember_(mean, variance, len(x))
         else:
             mean, variance = self.running_mean, self.running_variance
             np.subtract(x, mean, out=x_hat)
@@ -625,13 +649,18 @@ class BatchNorm(_Activated):
         z += self.beta
         self.activate_()
 
-    def _remember_(self, mean: Array, variance: Array, B: int) -> None:
-        """Move the running averages towards those of the batch."""
+    @property
+    def holds_back(self) -> bool:  # type: ignore[override]
+        return self._trained
+
+    def after_update_(self) -> None:
+        """Move the running averages towards mean and variance of the batch."""
+        B = self.batch_size
         self.running_mean *= 1.0 - self.momentum
-        self.running_mean += self.momentum * mean
+        self.running_mean += self.momentum * self._mean
         if B > 1:  # a single sample has no variance
             self.running_variance *= 1.0 - self.momentum
-            self.running_variance += self.momentum * B / (B - 1) * variance
+            self.running_variance += self.momentum * B / (B - 1) * self._variance
 
     def backward_from_delta_(self) -> None:
         delta, x_hat, work = self.delta, self.x_hat, self._work

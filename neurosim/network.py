@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
+import operator
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -90,12 +92,19 @@ class Network:
             raise NeurosimError(f"dtype: expected 'float32' or 'float64', received {dtype!r}")
         self.dtype = np.dtype(dtype)
         self.seed = check_count("seed", seed, 0)
-        self.regularizer = None if regularizer is None else REGULARIZERS.create(regularizer)
-        self.max_norm = None if max_norm is None else check_number("max_norm", max_norm, 0.0, float("inf"),
+        self._regularizer = None if regularizer is None else REGULARIZERS.create(regularizer)
+        self._max_norm = None if max_norm is None else check_number("max_norm", max_norm, 0.0, float("inf"),
                                                                    open_low=True, open_high=True)
-        self.loss = LOSSES.create(loss)
-        check_pair(self.loss, self.layers[-1].activation)
-        optimizer = OPTIMIZERS.create(optimizer)  # before the layers are taken: if this fails, they are still free
+        # everything is checked before the layers are taken: if anything is wrong, they are still free
+        self._loss = LOSSES.create(loss)
+        check_pair(self._loss, self.layers[-1].activation)
+        optimizer = OPTIMIZERS.create(optimizer)
+        optimizer.check_free()
+        for k, layer in enumerate(self.layers):
+            if layer.index >= 0:
+                raise NeurosimError(f"{layer!r} is in a network already, as layer {layer.index}: make a new one")
+            if any(layer is other for other in self.layers[:k]):
+                raise NeurosimError(f"{layer!r} is in this network twice: make a new one for each place")
 
         previous: Layer | None = None
         for k, layer in enumerate(self.layers):
@@ -112,6 +121,7 @@ class Network:
             layer.attach(self.parameters)
         self._input, self._output = self.layers[0], self.layers[-1]  # of these kinds, as checked above
         self._dense = [layer for layer in self.layers if isinstance(layer, Dense)]
+        self._trained = [layer for layer in self.layers if layer.parameter_shapes()]
         self.targets: Array = aligned_zeros((0, self.output.n_out), self.dtype)
         self._full_targets = self.targets
         self.optimizer = optimizer
@@ -133,6 +143,36 @@ class Network:
         return self._output
 
     @property
+    def loss(self) -> Loss:
+        """What is minimized. Another may be assigned, by name or as an instance, if it accepts the output."""
+        return self._loss
+
+    @loss.setter
+    def loss(self, loss: str | Loss | dict[str, Any]) -> None:
+        loss = LOSSES.create(loss)
+        check_pair(loss, self.output.activation)
+        self._loss = loss
+
+    @property
+    def regularizer(self) -> Regularizer | None:
+        """The penalty that the layers without one of their own were given."""
+        return self._regularizer
+
+    @regularizer.setter
+    def regularizer(self, regularizer: Any) -> None:
+        raise NeurosimError("regularizer: the layers have taken it over; assign to theirs, e.g. "
+                            "net[1].regularizer = ns.L2(1e-4)")
+
+    @property
+    def max_norm(self) -> float | None:
+        """The bound on weight norms that the layers without one of their own were given."""
+        return self._max_norm
+
+    @max_norm.setter
+    def max_norm(self, norm: Any) -> None:
+        raise NeurosimError("max_norm: the layers have taken it over; assign to theirs, e.g. net[1].max_norm = 3.0")
+
+    @property
     def optimizer(self) -> Optimizer:
         """The update rule. Assign another (by name or as an instance) to go on with that."""
         return self._optimizer
@@ -152,7 +192,7 @@ class Network:
             OutOfRangeError: there is no such layer.
         """
         try:
-            layer: Layer = self.layers[index]
+            layer: Layer = self.layers[operator.index(index)]
         except (IndexError, TypeError, OverflowError):
             raise OutOfRangeError(f"the network has layers 0 (input) to {len(self.layers) - 1}, "
                                   f"received {index!r}") from None
@@ -270,7 +310,7 @@ class Network:
 
     def update_(self) -> None:
         """Move the parameters along the last gradients."""
-        holding_back = [layer for layer in self._dense if layer.holds_back]
+        holding_back = [layer for layer in self._trained if layer.holds_back]
         for layer in holding_back:
             layer.before_update_()
         self._optimizer.step(self.parameters.theta, self.parameters.grad)
@@ -308,6 +348,8 @@ class Network:
 
     def gradients(self, x: Any, y: Any, training: bool = False) -> float:
         """Fill every gradient for one batch without updating anything; returns the loss.
+
+        With `training` and dropout in the network, its stream of random numbers goes on: each call draws other masks.
 
         Args:
             x: samples (B, …).
@@ -348,7 +390,7 @@ class Network:
         """
         from .report import report_card
 
-        return report_card(self, *((x.images, x.labels) if y is None else (x, y)))
+        return report_card(self, *_images_and_labels(x, y))
 
     @staticmethod
     def compare(before: Network, after: Network, x: Any, y: Any = None, later: Network | None = None) -> Comparison:
@@ -363,7 +405,7 @@ class Network:
         """
         from .report import compare
 
-        return compare(before, after, *((x.images, x.labels) if y is None else (x, y)), later=later)
+        return compare(before, after, *_images_and_labels(x, y), later=later)
 
     def fit(self, x: Any, y: Any, epochs: int = 5, batch_size: int | None = 64, **options: Any) -> History:
         """Train. See `neurosim.training.fit` for all options."""
@@ -459,12 +501,23 @@ class Network:
         settings = dict(config)
         interventions = settings.pop("interventions", {})
         network = cls(**settings | {"layers": [LAYERS.create(layer) for layer in settings["layers"]]})
-        for index, each in interventions.items():
-            layer = network[int(index)]
-            if not isinstance(layer, Dense):
-                raise NeurosimError(f"interventions: expected on a Dense layer, received {layer!r}")
-            layer.intervene(Interventions.from_config(each, layer.n_out))
+        network.intervene(interventions)
         return network
+
+    def intervene(self, config: dict[str, Any]) -> None:
+        """Replace all interventions on neurons by those that `config` names: index of the layer -> its own.
+
+        Raises:
+            NeurosimError: a layer or a neuron that there is not, or a value that it cannot take.
+        """
+        for index in config:
+            if not isinstance(self[int(index)], Dense):
+                raise NeurosimError(f"interventions: expected on a Dense layer, received {self[int(index)]!r}")
+        for layer in self._dense:
+            own = config.get(str(layer.index))
+            wanted = Interventions() if own is None else Interventions.from_config(own, layer.n_out)
+            if wanted or layer.interventions:
+                layer.intervene(wanted)
 
     # -- keeping it ------------------------------------------------------------------------------------------------
 
@@ -486,8 +539,16 @@ class Network:
                 "streams": {purpose: rng.bit_generator.state for purpose, rng in self.streams.items()}}
 
     def restore(self, snapshot: dict[str, Any], weights_only: bool = False) -> None:
-        """Go back to a `snapshot`, bit for bit; with `weights_only` leave optimizer and random streams as they are."""
+        """Go back to a `snapshot`, bit for bit; with `weights_only` leave optimizer and random streams as they are.
+
+        Raises:
+            NeurosimError: it is of another network, or of another optimizer; nothing has been changed then.
+        """
         arrays = snapshot["arrays"]
+        for name, array in self.arrays().items():
+            if not name.startswith("optimizer.") and (name not in arrays or arrays[name].shape != array.shape):
+                raise NeurosimError(f"restore: expected a snapshot with {name} of shape {array.shape}, received "
+                                    f"{f'shape {arrays[name].shape}' if name in arrays else 'one without it'}")
         if not weights_only:
             prefix = "optimizer."
             names = {name.removeprefix(prefix) for name in arrays if name.startswith(prefix)}
@@ -555,6 +616,9 @@ class Network:
             raise DataError(f"{path}: its config makes no network ({brief(reason)})") from None
         return network
 
+    def __copy__(self) -> Network:
+        return copy.deepcopy(self)  # two networks cannot share layers
+
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in ("targets", "_full_targets")}
 
@@ -584,15 +648,35 @@ def hit_counter(targets: Array) -> Callable[[Array, Any], float]:
 
     It gives NaN where the targets are no classes.
     """
-    first = targets[:1000]  # enough to tell classes from numbers
-    one_hot = bool(((first == 0.0) | (first == 1.0)).all())
-    if targets.shape[1] == 1 and one_hot:
+    classes = class_indices(targets)
+    if classes is None:
+        return lambda a, rows: math.nan
+    if targets.shape[1] == 1:
         yes = targets > 0.5
         return lambda a, rows: float(np.count_nonzero((a > 0.5) == yes[rows]))
-    if targets.shape[1] > 1 and one_hot and bool((first.sum(axis=1) == 1.0).all()):
-        classes = targets.argmax(axis=1)
-        return lambda a, rows: float(np.count_nonzero(a.argmax(1) == classes[rows]))
-    return lambda a, rows: math.nan
+    return lambda a, rows: float(np.count_nonzero(a.argmax(1) == classes[rows]))
+
+
+def class_indices(targets: Array) -> Array | None:
+    """The class of each row of targets (N, n), as (N,) indices; None where the rows are no classes.
+
+    With n = 1 the classes are 0 and 1.
+    """
+    single = targets.shape[1] == 1
+    for start in range(0, len(targets), 1000):  # most targets that are no classes show it soon
+        rows = targets[start : start + 1000]
+        if not ((rows == 0.0) | (rows == 1.0)).all() or not (single or (rows.sum(axis=1) == 1.0).all()):
+            return None
+    return targets[:, 0].astype(np.intp) if single else targets.argmax(axis=1)
+
+
+def _images_and_labels(x: Any, y: Any) -> tuple[Any, Any]:
+    """Samples and labels, from the two or from a `Dataset`."""
+    if y is not None:
+        return x, y
+    if not (hasattr(x, "images") and hasattr(x, "labels")):
+        raise NeurosimError(f"expected a Dataset, or samples and their labels, received a {type(x).__name__} alone")
+    return x.images, x.labels
 
 
 def _title(layer: Layer) -> str:

@@ -37,6 +37,13 @@ class Neuron:
         self.layer = layer
         self.index = index
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same neuron of the same network."""
+        return isinstance(other, Neuron) and self.layer is other.layer and self.index == other.index
+
+    def __hash__(self) -> int:
+        return hash((id(self.layer), self.index))
+
     def _column(self, name: str) -> Array:
         """Column j of a parameter or gradient matrix of the layer."""
         try:
@@ -76,10 +83,7 @@ class Neuron:
     @bias.setter
     def bias(self, value: float) -> None:
         view = self._column("b")
-        try:
-            view[...] = float(value)
-        except (TypeError, ValueError):
-            raise NeurosimError(f"bias of {self}: expected a number, received {value!r}") from None
+        view[...] = check_value(f"bias of {self}", value, view.dtype)
 
     @property
     def weight_gradient(self) -> Array:
@@ -103,7 +107,7 @@ class Neuron:
 
     @property
     def delta(self) -> Array:
-        """(B,) dL/dz for the last batch that was trained on. Live, until the next one."""
+        """(B,) dL/dz for the last batch, once a backward pass has run on it: before that, what was left there. Live."""
         return self.layer.delta[:, self.index]
 
     def optimizer_state(self) -> dict[str, Array]:
@@ -129,6 +133,8 @@ class Neuron:
         if not isinstance(self.layer, Dense):
             raise NeurosimError(f"the neurons of {self.layer!r} (layer {self.layer.index}) take no interventions: "
                                 "choose one of a Dense layer")
+        if self.layer.index < 0:
+            raise NeurosimError(f"{self.layer!r} is in no network yet: build a Network with it first")
         interventions = deepcopy(self.layer.interventions)
         table = getattr(interventions, kind)
         if value is None:
@@ -160,9 +166,14 @@ class Neuron:
         """Whether the neuron is frozen."""
         return self._own("frozen") is not None
 
+    @property
+    def trained(self) -> bool:
+        """Whether training changes the neuron: it is not frozen, and its learning rate is not 0."""
+        return not self.frozen and self.learning_rate != 0.0
+
     def clamp(self, value: float) -> None:
         """Force the output to `value`, whatever comes in; undone by `restore`. A neuron of a hidden layer only."""
-        self._change("values", check_value(value))
+        self._change("values", check_value("forced output", value, getattr(self.layer, "dtype", np.float64)))
 
     def ablate(self, to: float | str = 0.0) -> None:
         """Silence the neuron: force its output to 0, or with ``"mean"`` to its mean over the last batch.
@@ -203,9 +214,13 @@ class Neuron:
     @property
     def activation(self) -> Activation:
         """The activation of this neuron: the layer's, unless it was given its own. Assigning None takes that away."""
-        own = self._own("activations")
-        found: Activation = self.layer.activation if own is None else own  # type: ignore[attr-defined]
-        return found
+        from .layers import _Activated
+
+        if not isinstance(self.layer, _Activated):
+            raise NeurosimError(f"the neurons of {self.layer!r} (layer {self.layer.index}) have no activation: they "
+                                "pass on what comes in")
+        own: Activation | None = self._own("activations")
+        return self.layer.activation if own is None else own
 
     @activation.setter
     def activation(self, activation: str | Activation | dict[str, Any] | None) -> None:

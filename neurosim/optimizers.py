@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from abc import ABC
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any, ClassVar
 
 import numpy as np
@@ -68,7 +69,6 @@ class Optimizer(Configurable, ABC):
 
     Attributes:
         learning_rate: a number, or a `Schedule`.
-        clip_norm: the largest Euclidean norm that the whole gradient may have; ``None``: no bound.
         t: how many steps have been taken.
         last_rate: the learning rate of the last of them.
         state: name -> flat vector laid out as θ; all zeros before the first step. Live.
@@ -81,8 +81,7 @@ class Optimizer(Configurable, ABC):
 
     def __init__(self, learning_rate: Rate, clip_norm: float | None = None) -> None:
         self.learning_rate = learning_rate
-        self.clip_norm = clip_norm if clip_norm is None else check_number(
-            "clip_norm", clip_norm, 0.0, math.inf, open_low=True)
+        self.clip_norm = clip_norm
         self.t = 0
         self.last_rate = 0.0
         self.state: dict[str, Array] = {}
@@ -92,15 +91,24 @@ class Optimizer(Configurable, ABC):
 
     @property
     def learning_rate(self) -> float | Schedule:
-        """A number, or a `Schedule`. May be set at any time."""
+        """A number, or a `Schedule`, which is copied. May be set at any time."""
         return self._learning_rate
 
     @learning_rate.setter
     def learning_rate(self, rate: Rate) -> None:
         if isinstance(rate, (Schedule, str, dict)):
-            self._learning_rate: float | Schedule = SCHEDULES.create(rate)
+            self._learning_rate: float | Schedule = deepcopy(SCHEDULES.create(rate))  # it has a place in a run
         else:
             self._learning_rate = check_number("learning_rate", rate, 0.0, math.inf, open_high=True)
+
+    @property
+    def clip_norm(self) -> float | None:
+        """The largest Euclidean norm that the whole gradient may have; ``None``: no bound. May be set at any time."""
+        return self._clip_norm
+
+    @clip_norm.setter
+    def clip_norm(self, norm: float | None) -> None:
+        self._clip_norm = None if norm is None else check_number("clip_norm", norm, 0.0, math.inf, open_low=True)
 
     @property
     def rate(self) -> float:
@@ -136,9 +144,18 @@ class Optimizer(Configurable, ABC):
         Raises:
             NeurosimError: the optimizer works for another network already.
         """
-        if self._theta is not None and self._theta is not theta:
-            raise NeurosimError(f"{self!r} works for another network already: make a new one for each network")
+        if self._theta is not theta:
+            self.check_free()
         self.bind(theta, grad)
+
+    def check_free(self) -> None:
+        """Refuse to work for a second network.
+
+        Raises:
+            NeurosimError: it works for one already.
+        """
+        if self._theta is not None:
+            raise NeurosimError(f"{self!r} works for another network already: make a new one for each network")
 
     def bind(self, theta: Array, grad: Array) -> None:
         """Cut the vectors into blocks, and make the state that goes with them if there is none yet."""
@@ -180,7 +197,7 @@ class Optimizer(Configurable, ABC):
         for vector in self.state.values():
             vector.fill(0.0)
         if isinstance(self._learning_rate, Schedule):
-            self._learning_rate = SCHEDULES.create(self._learning_rate.config())
+            self._learning_rate = self._learning_rate.renewed()
 
     def scalars(self) -> dict[str, Any]:
         """The step count and whatever else, beside the vectors, is needed to go on exactly. JSON-ready."""

@@ -55,7 +55,14 @@ class Configurable:
         return tuple(name for name in inspect.signature(cls).parameters)
 
     def config(self) -> dict[str, Any]:
-        """The settings as JSON-ready values; ``{"name": key, …}``. `Registry.create` is the way back."""
+        """The settings as JSON-ready values; ``{"name": key, …}``. `Registry.create` is the way back.
+
+        Raises:
+            NeurosimError: the class has no key of its own, so that there is no way back.
+        """
+        if "key" not in vars(type(self)):
+            raise NeurosimError(f"{type(self).__name__} has no key to be found by: expected a registered class; "
+                                "register it as its parent is, e.g. @ns.ACTIVATIONS.register(\"my_own\")")
         settings = ((name, getattr(self, name)) for name in self.setting_names())
         return {"name": self.key} | {
             name: value.config() if isinstance(value, Configurable) else value for name, value in settings

@@ -20,7 +20,7 @@ import numpy as np
 from .activations import Activation
 from .errors import NeurosimError, OutOfRangeError, ShapeError
 from .layers import BatchNorm, Dense, Dropout, Layer, _Activated
-from .network import EVALUATION_BATCH, Network
+from .network import EVALUATION_BATCH, Network, class_indices
 from .parameters import Array
 from .registry import check_count, check_number
 
@@ -110,18 +110,6 @@ def report_card(network: Network, images: Any, labels: Any) -> pd.DataFrame:
     finally:
         network.parameters.grad[...] = kept
     return pd.concat(frames, ignore_index=True)
-
-
-def class_indices(targets: Array) -> Array | None:
-    """The class of each row of targets (N, n), as (N,) indices; None where the rows are no classes.
-
-    With n = 1 the classes are 0 and 1.
-    """
-    if not ((targets == 0.0) | (targets == 1.0)).all():
-        return None
-    if targets.shape[1] == 1:
-        return targets[:, 0].astype(np.intp)
-    return targets.argmax(axis=1) if (targets.sum(axis=1) == 1.0).all() else None
 
 
 def decisions(a: Array) -> Array:

@@ -43,8 +43,8 @@ class Schedule(Configurable, ABC):
     _run: int | None = None
 
     def begin(self, first_step: int, run_steps: int) -> None:
-        """Learn that a run of `run_steps` updates begins at `first_step`."""
-        if self.steps is None:
+        """Learn that a run of `run_steps` updates begins at `first_step`: what stretches over a run begins anew."""
+        if self._stretches:
             self._first, self._run = first_step, max(run_steps, 1)
 
     def __call__(self, step: int) -> float:
@@ -54,6 +54,11 @@ class Schedule(Configurable, ABC):
             NeurosimError: its length is neither given nor known from a run.
         """
         return self._rate(max(step - self._first, 0))
+
+    @property
+    def _stretches(self) -> bool:
+        """Whether it stretches over the run."""
+        return self.steps is None
 
     @property
     def _length(self) -> int:
@@ -71,6 +76,12 @@ class Schedule(Configurable, ABC):
 
     def check(self, columns: Collection[str]) -> None:
         """Raise a NeurosimError if it acts on a figure that is not among the columns that a run will record."""
+
+    def renewed(self) -> Schedule:
+        """A new one with the same settings, that has seen no run."""
+        settings = {name: getattr(self, name) for name in self.setting_names()}
+        return type(self)(**{name: value.renewed() if isinstance(value, Schedule) else value
+                             for name, value in settings.items()})
 
     def state(self) -> dict[str, Any]:
         """What has to be kept, beside the settings, to go on exactly."""
@@ -118,6 +129,10 @@ class StepDecay(Schedule):
         self.rate = _check_rate("rate", rate)
         self.factor = check_number("factor", factor, 0.0, 1.0, open_low=True)
         self.every = None if every is None else check_count("every", every)
+
+    @property
+    def _stretches(self) -> bool:
+        return self.every is None
 
     def _rate(self, step: int) -> float:
         return self.rate * self.factor ** (step // (self.every or max(math.ceil(self._length / 3), 1)))
@@ -326,4 +341,4 @@ class ReduceOnPlateau(Schedule):
         else:
             self._bad_epochs += 1
         if self._bad_epochs > self.patience:
-            self._now, self._bad_epochs = max(self._now * self.factor, self.minimum), 0
+            self._now, self._bad_epochs = min(self._now, max(self._now * self.factor, self.minimum)), 0

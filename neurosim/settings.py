@@ -218,6 +218,12 @@ class Settings:
         return Network(self.make_layers(input_size, classes), loss, self.make_optimizer(), regularizer=penalty,
                        max_norm=self.max_norm, seed=seed, dtype=self.dtype)
 
+    @property
+    def decides(self) -> bool:
+        """Whether something is decided in training by looking at validation images."""
+        # the schedule may carry settings, or stand inside a warm_up
+        return bool(self.early_stopping) or "reduce_on_plateau" in (self.schedule or "")
+
     def callbacks(self) -> list[Callback]:
         """New callbacks that the settings ask for."""
         return [EarlyStopping(patience=self.early_stopping)] if self.early_stopping else []

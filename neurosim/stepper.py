@@ -22,8 +22,9 @@ import numpy as np
 
 from .augment import Augmentation, gatherer
 from .errors import NeurosimError, OutOfRangeError, ShapeError
+from .interventions import check_value
 from .layers import Dense
-from .network import Network
+from .network import Network, hit_counter
 from .neuron import Neuron
 from .parameters import Array
 from .registry import check_count, unknown
@@ -105,13 +106,16 @@ class Stepper:
         self.losses: list[float] = []
         self._order: Array | None = None  # of this epoch; None: an epoch is about to begin
         self._at = 0  # the first sample of the next batch, in that order
+        self._sums = np.zeros(2)  # of its losses so far, and its right predictions
+        self._hits = hit_counter(self._targets)
         self._done: list[tuple[str, dict[str, Any]]] = []
         self._trace: Trace | None = None
+        self._traced: list[Any] = []  # of what network
         self._stage = 0
         self._begin_schedule()
         self.sample = self._check_sample(sample)
         best_layer, best, why = self.trace.interesting()
-        self.layer = best_layer if layer is None else layer
+        self.layer = best_layer if layer is None else network[layer].index
         if neuron is None and self.layer != best_layer:
             deltas = [abs(each.delta) for each in self.trace[self.layer]]
             best, why = int(np.argmax(deltas)), f"of layer {self.layer} it has the largest |delta| for this sample"
@@ -124,11 +128,15 @@ class Stepper:
     @property
     def trace(self) -> Trace:
         """The trace of the present sample in the network as it is now."""
-        theta = self.network.parameters.theta
-        if self._trace is None or not np.array_equal(self._trace.network.parameters.theta, theta):
-            i = self.sample
-            self._trace = Trace(self.network, self._sample_rows[i : i + 1], self._sample_targets[i : i + 1], sample=i)
-        return self._trace
+        network, optimizer, trace = self.network, self.network.optimizer, self._trace
+        now = [optimizer, repr(optimizer), optimizer.t, optimizer.rate,  # interventions are made anew when changed
+               [(layer.interventions, layer.activation) for layer in network if isinstance(layer, Dense)]]
+        if trace is None or self._traced != now or not np.array_equal(trace.network.parameters.theta,
+                                                                      network.parameters.theta):
+            one = slice(self.sample, self.sample + 1)
+            trace = self._trace = Trace(network, self._sample_rows[one], self._sample_targets[one], sample=self.sample)
+            self._traced = now
+        return trace
 
     @property
     def here(self) -> NeuronTrace:
@@ -225,7 +233,9 @@ class Stepper:
         """Apply the update that the walk shows: one step on this sample alone. Returns the loss after it."""
         i = self.sample
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            self.network.gradients(self._sample_rows[i : i + 1], self._sample_targets[i : i + 1])
+            loss = self.network.gradients(self._sample_rows[i : i + 1], self._sample_targets[i : i + 1])
+            if not np.isfinite(loss):
+                raise NeurosimError(f"the loss is {loss}: nothing was changed; there is no way down from there")
             self.network.update_()
         self._trace = None
         return self.trace.loss
@@ -258,7 +268,7 @@ class Stepper:
         network, N = self.network, len(self._rows)
         if self._order is None:
             self._begin_schedule()
-            self._order, self._at = network.streams["shuffling"].permutation(N), 0
+            self._order, self._at, self._sums = network.streams["shuffling"].permutation(N), 0, np.zeros(2)
         indices = self._order[self._at : self._at + self.batch_size]
         network.use(len(indices))
         self._gather(self._rows, indices)
@@ -267,10 +277,14 @@ class Stepper:
             loss = network.step_()
         if not np.isfinite(loss):
             raise NeurosimError(f"the loss became {loss}: nothing was changed; try a smaller learning rate")
+        self._sums = np.add(self._sums, (loss * len(indices), self._hits(network.output.a, indices)))
         self._at += len(indices)
+        self.losses.append(loss)
         if self._at >= N:
             self._order = None
-        self.losses.append(loss)
+            schedule = network.optimizer.learning_rate
+            if isinstance(schedule, Schedule):
+                schedule.observe(dict(zip(("loss", "accuracy"), (self._sums / N).tolist(), strict=True)))
         return loss
 
     @_undoable
@@ -283,17 +297,17 @@ class Stepper:
         weights = self.subject.weights
         if not check_count("weight", index, 0) < len(weights):
             raise OutOfRangeError(f"weight: expected a number from 0 to {len(weights) - 1}, received {index}")
-        weights[int(index)] = self._finite("weight", value)
+        weights[int(index)] = check_value("weight", value, self.network.dtype)
 
     @_undoable
     def set_bias(self, value: float) -> None:
         """Write the bias of the present neuron."""
-        self.subject.bias = self._finite("bias", value)
+        self.subject.bias = value
 
     @_undoable
     def set_rate(self, value: float) -> None:
         """Give the optimizer a constant learning rate."""
-        self.network.optimizer.learning_rate = self._finite("learning rate", value)
+        self.network.optimizer.learning_rate = check_value("learning rate", value)
 
     @_undoable
     def freeze(self) -> None:
@@ -316,7 +330,7 @@ class Stepper:
     @_undoable
     def clamp(self, value: float) -> None:
         """Force the present neuron's output to a value."""
-        self.subject.clamp(self._finite("forced output", value))
+        self.subject.clamp(value)
 
     @_undoable
     def restore(self) -> None:
@@ -356,39 +370,27 @@ class Stepper:
     def _begin_schedule(self) -> None:
         """Let a schedule that stretches over a run stretch over the epoch to come, as ``fit(epochs=1)`` would."""
         schedule = self.network.optimizer.learning_rate
-        if isinstance(schedule, Schedule) and schedule.steps is None:
+        if isinstance(schedule, Schedule):
             schedule.begin(self.network.optimizer.t, -(-len(self._rows) // self.batch_size))
-
-    def _finite(self, name: str, value: Any) -> float:
-        """A number that is finite in the network's dtype.
-
-        Raises:
-            NeurosimError: anything else.
-        """
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = float("nan")
-        if not abs(number) <= float(np.finfo(self.network.dtype).max):
-            raise NeurosimError(f"{name}: expected a finite number, received {value!r}")
-        return number
 
     def _snapshot(self) -> dict[str, Any]:
         """Everything that a change may change."""
         return {
             "network": self.network.snapshot(),
-            "optimizer": deepcopy(self.network.optimizer.learning_rate),
+            "optimizer": self.network.optimizer, "rate": deepcopy(self.network.optimizer.learning_rate),
             "interventions": {layer.index: layer.interventions for layer in self.network if isinstance(layer, Dense)},
-            "place": (self._order, self._at, len(self.losses)),
+            "place": (self._order, self._at, self._sums, len(self.losses)),
         }
 
     def _restore(self, snapshot: dict[str, Any]) -> None:
-        self.network.optimizer.learning_rate = deepcopy(snapshot["optimizer"])
+        if self.network.optimizer is not snapshot["optimizer"]:
+            self.network.optimizer = snapshot["optimizer"]
+        self.network.optimizer.learning_rate = snapshot["rate"]
         self.network.restore(snapshot["network"])
         for index, interventions in snapshot["interventions"].items():
             layer = self.network[index]
             if isinstance(layer, Dense) and layer.interventions is not interventions:
                 layer.intervene(interventions)
-        self._order, self._at, losses = snapshot["place"]
+        self._order, self._at, self._sums, losses = snapshot["place"]
         del self.losses[losses:]
         self._trace = None

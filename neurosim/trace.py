@@ -21,7 +21,7 @@ import numpy as np
 
 from .activations import Activation
 from .errors import NeurosimError, OutOfRangeError
-from .gradcheck import relative_error
+from .gradcheck import objective, relative_error
 from .layers import BatchNorm, Dense, Dropout, Input, Layer
 from .losses import CrossEntropy
 from .parameters import Array
@@ -49,10 +49,12 @@ class Check:
     Attributes:
         weights: relative error of dL/dw, ‖backprop - difference‖ / (‖backprop‖ + ‖difference‖).
         bias: relative error of dL/db.
+        skipped: how many of these could not be compared, because a kink (ReLU at 0) lay within the difference.
     """
 
     weights: float
     bias: float
+    skipped: int = 0
 
     @property
     def max_relative_error(self) -> float:
@@ -60,7 +62,9 @@ class Check:
         return max(self.weights, self.bias)
 
     def __str__(self) -> str:
-        return f"against central differences: relative error {self.weights:.1e} (weights), {self.bias:.1e} (bias)"
+        skipped = f"; {self.skipped:,} at a kink, left out" if self.skipped else ""
+        return ("against central differences: relative error "
+                f"{self.weights:.1e} (weights), {self.bias:.1e} (bias){skipped}")
 
 
 class Trace:
@@ -132,6 +136,10 @@ class Trace:
             raise OutOfRangeError("layer 0 is the input: its neurons pass the sample on and compute nothing; "
                                   f"choose a layer from 1 to {len(self) - 1}")
         return LayerTrace(self, layer)
+
+    def __iter__(self) -> Iterator[LayerTrace]:
+        """The layers that compute, from 1 on."""
+        return (self[index] for index in range(1, len(self)))
 
     def interesting(self) -> tuple[int, int, str]:
         """A neuron worth looking at first: layer, neuron, and why.
@@ -325,24 +333,27 @@ class NeuronTrace:
                 twin.arrays()[name][...] = array
         layer = twin[self.layer]
         assert isinstance(layer, Dense)
+        twin.load_batch(self.trace._flows[0]["a"][None, :].astype(np.float64), self.trace.targets[None, :])
 
-        def loss() -> float:
-            twin.load_batch(self.trace._flows[0]["a"][None, :].astype(np.float64), self.trace.targets[None, :])
-            twin.forward_()
-            return twin.loss.value_(twin.output, twin.targets) + twin.penalty()
+        def compare(array: Array, backprop: Array) -> tuple[float, int]:
+            """The relative error over the entries that no kink lies next to, and how many have one."""
+            pairs = []
+            for i, kept in enumerate(array.copy()):
+                array[i] = kept + CHECK_STEP
+                above, sides_above = objective(twin)
+                array[i] = kept - CHECK_STEP
+                below, sides_below = objective(twin)
+                array[i] = kept
+                if np.array_equal(sides_above, sides_below):
+                    pairs.append((backprop[i], (above - below) / (2.0 * CHECK_STEP)))
+            table = np.array(pairs).reshape(-1, 2)
+            return relative_error(table[:, 0], table[:, 1]), len(array) - len(pairs)
 
-        def difference(array: Array, i: int) -> float:
-            kept = array[i]
-            array[i] = kept + CHECK_STEP
-            above = loss()
-            array[i] = kept - CHECK_STEP
-            below = loss()
-            array[i] = kept
-            return (above - below) / (2.0 * CHECK_STEP)
-
-        numeric = np.array([difference(layer.W[:, self.index], i) for i in range(layer.n_in)])
-        bias = np.array([difference(layer.b, self.index)]) if layer.use_bias else np.zeros(1)
-        return Check(relative_error(self.dL_dW, numeric), relative_error(np.array([self.dL_db]), bias))
+        weights, skipped = compare(layer.W[:, self.index], self.dL_dW)
+        if not layer.use_bias:
+            return Check(weights, 0.0, skipped)
+        bias, at_kink = compare(layer.b[self.index : self.index + 1], np.array([self.dL_db]))
+        return Check(weights, bias, skipped + at_kink)
 
     def to_dict(self, check: bool = True) -> dict[str, Any]:
         """Everything as plain numbers and lists, ready for JSON; see `python main.py step --json`."""
@@ -520,7 +531,7 @@ class NeuronTrace:
                      f"{clipped}:")
         lines.append("    " + ",  ".join(f"{name} {number(value).strip()}" for name, value in terms.items()))
         lines.append(f"    w: {number(self.weights[i]).strip()} -> {number(self.weights_after[i]).strip()}")
-        if self._layer.max_norm is not None:
+        if self._layer.max_norm is not None and self._layer[self.index].trained:
             lines.append(f"  after the step its weights are brought back within a norm of {self._layer.max_norm:g}")
         lines += [f"  this neuron: {words}" for words in self._layer[self.index].interventions]
         if self._layer.use_bias:

@@ -21,7 +21,7 @@ from .divergence import all_finite, explain_divergence, find_divergence
 from .errors import NeurosimError, ShapeError
 from .history import History
 from .layers import Dense
-from .network import Network, hit_counter
+from .network import Network, class_indices, hit_counter
 from .parameters import Array
 from .registry import check_count, check_number
 from .schedules import Schedule
@@ -239,6 +239,8 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
                                 f"{type(validation_data).__name__}") from None
         val_rows = _finite(network.input.check(x_val), network.dtype, "validation_data")
         val_targets = network.check_targets(y_val, len(val_rows))
+        if len(val_rows) == 0:
+            raise ShapeError("validation_data: expected at least one sample, received none")
         data += [val_rows, val_targets]
     gather: Callable[[Array, Array], None] = network.input.gather
     if augment is not None:
@@ -250,9 +252,10 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
     for each in callbacks:
         if not isinstance(each, Callback):
             raise NeurosimError(f"callbacks: expected a list of Callback instances, received {each!r}")
-    step_callbacks = [each for each in callbacks if type(each).on_step is not Callback.on_step]
-    columns = ["epoch", "loss", "accuracy", *(("train_loss", "train_accuracy") if evaluate_train else ()),
-               *(("val_loss", "val_accuracy") if validation_data is not None else ()), "seconds", "learning_rate"]
+    step_callbacks = [each for each in callbacks if getattr(each.on_step, "__func__", None) is not Callback.on_step]
+    figures = ["loss", "accuracy"] if class_indices(targets) is not None else ["loss"]  # what can be decided by
+    columns = ["epoch", *figures, *(f"train_{name}" for name in figures if evaluate_train),
+               *(f"val_{name}" for name in figures if validation_data is not None), "seconds", "learning_rate"]
     progress = Progress(callbacks, {
         "epochs": epochs, "batch_size": B, "shuffle": bool(shuffle), "evaluate_train": bool(evaluate_train),
         "augment": None if augment is None else augment.config()}, data)
@@ -263,11 +266,18 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
     schedule = network.optimizer.learning_rate
     if isinstance(schedule, Schedule):
         schedule.check(columns)
+        before = schedule.state()
         schedule.begin(network.optimizer.t, steps * epochs)
 
     history = History()
-    for each in callbacks:
-        each.on_start(network, history)
+    try:
+        for each in callbacks:
+            each.on_start(network, history)
+    except BaseException:
+        _let_go(callbacks)
+        if isinstance(schedule, Schedule):
+            schedule.restore(before)
+        raise
     # a diverging run overflows before its loss does: the loss is checked at every step, warnings would only repeat it
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         try:
@@ -312,11 +322,16 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
         finally:
             for each in callbacks:
                 each.on_end(network, history)
-            for each in callbacks:
-                vars(each).pop("progress", None)  # it holds the data
+            _let_go(callbacks)
     if verbose and history.message:
         print(history.message, file=sys.stderr)
     return history
+
+
+def _let_go(callbacks: list[Callback]) -> None:
+    """Take away from the callbacks what holds the data."""
+    for each in callbacks:
+        vars(each).pop("progress", None)
 
 
 def _finite(rows: Array, dtype: np.dtype[Any], what: str) -> Array:

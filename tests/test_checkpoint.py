@@ -246,7 +246,7 @@ def test_it_has_to_be_the_last_callback(tmp_path, one_line):
 
 @pytest.mark.parametrize(("where", "value"), [
     (("network", "arrays"), {}), (("network", "streams"), {"shuffling": 3}), (("progress", "order"), np.zeros(90, int)),
-    (("progress", "order"), "abc"), (("progress", "loss"), None), (("history", "rows"), 3), (("rate",), []),
+    (("progress", "order"), "abc"), (("progress", "loss"), None), (("history", "rows"), 3), (("changed",), []),
     (("callbacks",), []), (("run",), None), (("history",), {"array": "array999999"}),
 ])
 def test_a_state_that_is_none_is_refused_although_its_checksum_is_right(where, value, tmp_path):

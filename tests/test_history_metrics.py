@@ -17,12 +17,15 @@ def history():
     return history
 
 
-def test_columns_and_rows(history):
+def test_columns_and_rows(history, one_line):
     assert len(history) == 2
     assert history["loss"] == [1.5, 0.5]
     assert history.columns == ["epoch", "loss", "accuracy", "val_loss"]
     assert math.isnan(history["val_loss"][0]) and history["val_loss"][1] == 1.0
-    assert all(math.isnan(value) for value in history["nothing"])
+    assert all(math.isnan(value) for value in history["val_accuracy"])
+    assert "loss" in history and "val_accuracy" not in history and list(history) == history.rows
+    with one_line("did you mean 'val_loss'"):
+        history["val_los"]
 
 
 def test_frame_is_one_row_an_epoch_and_new(history):

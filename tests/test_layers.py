@@ -218,6 +218,8 @@ def test_batch_norm_keeps_running_averages_and_uses_them_in_evaluation(x):
     assert not net[1].running_mean.any() and (net[1].running_variance == 1.0).all()
     for _ in range(2):
         net.forward_(training=True)
+        net.forward_(training=True)  # they move with the update, not with looking
+        net.update_()
     keep = 0.75**2
     np.testing.assert_allclose(net[1].running_mean, (1 - keep) * x.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(net[1].running_variance, keep + (1 - keep) * x.var(axis=0, ddof=1), rtol=1e-12)
@@ -262,8 +264,13 @@ def test_stacks_that_make_no_network_are_refused(layers, one_line):
 
 def test_a_layer_cannot_be_in_two_places(one_line):
     layer = ns.Dense(3, "tanh")
-    with one_line("in a network already", "make a new one"):
+    with one_line("in this network twice", "make a new one"):
         ns.Network([ns.Input(3), layer, layer, ns.Dense(2, "softmax")])
+    first = ns.Input(3)
+    ns.Network([ns.Input(3), layer, ns.Dense(2, "softmax")])
+    with one_line("in a network already", "make a new one"):
+        ns.Network([first, layer, ns.Dense(2, "softmax")])
+    ns.Network([first, ns.Dense(2, "softmax")])  # what was not the trouble is still free
 
 
 @pytest.mark.parametrize(("make", "word"), [
