@@ -196,8 +196,8 @@ class GradientNorms(Callback):
 
 def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | None = 64, *,
         validation_data: tuple[Any, Any] | None = None, verbose: bool = True,
-        callbacks: Iterable[Callback] = (), shuffle: bool = True, evaluate_train: bool = False,
-        augment: str | Augmentation | dict[str, Any] | None = None) -> History:
+        callbacks: Iterable[Callback] = (), shuffle: bool = True, drop_last: bool = False,
+        evaluate_train: bool = False, augment: str | Augmentation | dict[str, Any] | None = None) -> History:
     """Train a network by mini-batch gradient descent.
 
     Args:
@@ -211,6 +211,8 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
         verbose: a progress bar and a line an epoch, on standard error.
         callbacks: hooks, called in their order.
         shuffle: whether each epoch goes through the samples in a new random order.
+        drop_last: whether each epoch leaves out the samples that do not fill its last batch. With them that batch
+            weighs each of its samples more, and a large rate steps far on the word of a few.
         evaluate_train: whether to evaluate on the training data too after each epoch (columns train_loss,
             train_accuracy): unlike loss and accuracy, which are averages over an epoch of changing weights, these
             are of the same weights as the validation figures.
@@ -257,12 +259,12 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
     columns = ["epoch", *figures, *(f"train_{name}" for name in figures if evaluate_train),
                *(f"val_{name}" for name in figures if validation_data is not None), "seconds", "learning_rate"]
     progress = Progress(callbacks, {
-        "epochs": epochs, "batch_size": B, "shuffle": bool(shuffle), "evaluate_train": bool(evaluate_train),
-        "augment": None if augment is None else augment.config()}, data)
+        "epochs": epochs, "batch_size": B, "shuffle": bool(shuffle), "drop_last": bool(drop_last),
+        "evaluate_train": bool(evaluate_train), "augment": None if augment is None else augment.config()}, data)
     for each in callbacks:
         each.progress = progress
         each.check(columns)
-    steps = math.ceil(len(rows) / B)
+    steps = len(rows) // B if drop_last else math.ceil(len(rows) / B)
     schedule = network.optimizer.learning_rate
     if isinstance(schedule, Schedule):
         schedule.check(columns)
@@ -283,7 +285,7 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
         try:
             while progress.epoch <= epochs:
                 epoch = progress.epoch
-                row = _epoch(network, rows, targets, B, gather, shuffle, history, step_callbacks, progress,
+                row = _epoch(network, rows, targets, B, steps, gather, shuffle, history, step_callbacks, progress,
                              f"epoch {epoch}/{epochs}" if verbose else "")
                 if row is None:
                     _diverged(network, history, epoch, "loss", history.batch_losses[-1])
@@ -358,18 +360,18 @@ def _diverged(network: Network, history: History, epoch: int, what: str, value: 
     history.stopped, history.message = "diverged", explain_divergence(history.divergence)
 
 
-def _epoch(network: Network, rows: Array, targets: Array, B: int, gather: Callable[[Array, Array], None],
-           shuffle: bool, history: History, callbacks: list[Callback], progress: Progress,
-           title: str) -> dict[str, float] | None:
+def _epoch(network: Network, rows: Array, targets: Array, B: int, steps: int,
+           gather: Callable[[Array, Array], None], shuffle: bool, history: History, callbacks: list[Callback],
+           progress: Progress, title: str) -> dict[str, float] | None:
     """One pass over the data, or what is left of it. Returns its figures, or None where the loss is not finite."""
-    N = len(rows)
     if progress.order is None:
-        progress.order = network.streams["shuffling"].permutation(N) if shuffle else np.arange(N)
+        progress.order = network.streams["shuffling"].permutation(len(rows)) if shuffle else np.arange(len(rows))
+    N = min(steps * B, len(rows))  # samples of this epoch
     order = progress.order
     hits = hit_counter(targets)
     total, right, taken = progress.loss, progress.right, progress.steps
     began = time.perf_counter() - progress.seconds
-    with _bar(title, math.ceil(N / B), taken) as bar:
+    with _bar(title, steps, taken) as bar:
         for start in range(taken * B, N, B):
             indices = order[start : start + B]
             network.use(len(indices))

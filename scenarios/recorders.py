@@ -46,8 +46,12 @@ class Recorder(Callback, ABC):
 
 def steps_between(run: Run, train: Dataset, records: int = 20) -> int:
     """How many steps apart a recorder has to look, to look about `records` times an epoch."""
-    steps = math.ceil(len(train) / (run.settings.batch_size or len(train)))
-    return max(1, steps // records)
+    return max(1, steps_an_epoch(run, train) // records)
+
+
+def steps_an_epoch(run: Run, train: Dataset) -> int:
+    """How many updates an epoch has: a last batch that is not full is left out, see `train_run`."""
+    return len(train) // min(run.settings.batch_size or len(train), len(train))
 
 
 def hidden_layers(network: Network) -> list[_Activated]:
@@ -273,7 +277,7 @@ class Looks(Recorder):
 
 def steps_of(run: Run, train: Dataset) -> int:
     """How many updates a run makes if nothing ends it before."""
-    return run.settings.epochs * math.ceil(len(train) / (run.settings.batch_size or len(train)))
+    return run.settings.epochs * steps_an_epoch(run, train)
 
 
 def even_steps(run: Run, train: Dataset, looks: int) -> list[int]:

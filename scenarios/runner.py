@@ -131,6 +131,7 @@ def train_run(run: Run, train: Dataset, deciding: Dataset, test: Dataset,
     own = run.settings.callbacks()
     history = network.fit(
         train.images, train.labels, run.settings.epochs, run.settings.batch_size, verbose=False,
+        drop_last=True,  # accuracy is read at the end of an epoch, and must not hang on a step for a few images
         validation_data=(deciding.images, deciding.labels),
         callbacks=[*own, *recorders, *([_TestFigures(test)] if deciding is not test else [])],
         augment=run.settings.augment)

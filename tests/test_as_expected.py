@@ -302,3 +302,16 @@ def test_samples_without_labels_are_told_from_a_data_set(one_line):
 def test_a_gradient_check_needs_a_step_and_something_to_check(one_line, setting):
     with one_line(*setting):
         ns.check_gradients(network(dtype="float64"), X[:3], Y[:3], **setting)
+
+
+def test_drop_last_trains_on_full_batches_alone_and_leaves_out_others_each_epoch(tmp_path):
+    net, twin = network(optimizer="sgd"), network(optimizer="sgd")
+    history = net.fit(X[:10], Y[:10], epochs=3, batch_size=4, drop_last=True, verbose=False)
+    losses, left_out = [], set()
+    for _ in range(3):
+        order = twin.streams["shuffling"].permutation(10)
+        losses += [twin.train_batch(X[part], Y[part]) for part in (order[:4], order[4:8])]
+        left_out |= set(order[8:].tolist())
+    assert history.batch_losses == losses and np.array_equal(net.parameters.theta, twin.parameters.theta)
+    assert history["loss"][0] == pytest.approx(np.mean(losses[:2])) and len(left_out) > 2
+    assert len(network().fit(X[:3], Y[:3], epochs=1, drop_last=True, verbose=False).batch_losses) == 1

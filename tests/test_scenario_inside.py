@@ -444,7 +444,7 @@ def test_shares_of_units_are_drawn_by_step():
 
 def test_looks_begin_before_training_and_end_with_it(digits):
     train, _ = digits
-    run = Run("a", 0, Settings(epochs=3, batch_size=64))  # 240 images: 4 steps an epoch
+    run = Run("a", 0, Settings(epochs=3, batch_size=55))  # 240 images: 4 full batches an epoch
     assert recorders.steps_of(run, train) == 12
     assert recorders.even_steps(run, train, 4) == [0, 4, 8, 12]
     early = recorders.early_steps(run, train, 5)
