@@ -347,7 +347,7 @@ def train(arguments: argparse.Namespace) -> None:
 
     import viz
     from neurosim import metrics
-    from neurosim.checkpoint import Checkpoint
+    from neurosim.checkpoint import Checkpoint, delete_checkpoints
     from neurosim.divergence import all_finite
     from neurosim.files import writable_folder
     from neurosim.layers import Dense
@@ -371,6 +371,8 @@ def train(arguments: argparse.Namespace) -> None:
         print("validation: the test images; nothing is chosen by them")
         validation = test
     network = settings.network(train.images.shape[1:], len(train.class_names), arguments.seed)
+    if not arguments.resume and not arguments.profile:
+        delete_checkpoints(folder)  # what is written there now is of another run
     print(network.summary(), flush=True)
     if arguments.profile:
         from scenarios.bench import profile_step
@@ -402,17 +404,22 @@ def train(arguments: argparse.Namespace) -> None:
         "mistakes": lambda: viz.mistakes(test.images, test.labels, predicted, np.clip(confidence, 0, 1),
                                          test.class_names),
     }
+    if not np.isfinite(probabilities).all():
+        pictures = {}  # there is nothing to see in NaN
     if len(frame):
         pictures = {"learning_curves": lambda: viz.history_curves(frame)} | pictures
-    first = network[1]
-    if isinstance(first, Dense):
+    first = next((layer for layer in network if isinstance(layer, Dense)), None)
+    if first is not None and np.isfinite(first.W).all():
         shape = train.images.shape[1:]
         pictures["weights"] = lambda: viz.weight_grid(first.W, shape, min(first.n_out, 128))
+    for name in ("learning_curves", "confusion_matrix", "mistakes", "weights"):
+        (folder / f"{name}.png").unlink(missing_ok=True)  # those of an earlier run
     paths = [viz.save(draw(), folder / f"{name}.png", note) for name, draw in pictures.items()]
 
     seconds = sum(history["seconds"])
     print(f"\ntest accuracy {100 * result['accuracy']:.2f} %, test loss {result['loss']:.4f}, "
-          f"trained in {seconds:.1f} s ({history.stopped})")
+          f"trained in {seconds:.1f} s ({history.stopped})" if np.isfinite(probabilities).all() else
+          f"\nno test accuracy: the network gives out NaN (trained in {seconds:.1f} s, {history.stopped})")
     for path in (folder / "net.npz", folder / "history.csv", *paths):
         print(f"  {path}")
     if history.stopped == "interrupted":
@@ -420,8 +427,9 @@ def train(arguments: argparse.Namespace) -> None:
             print(f"to go on: {shlex.join(['python', 'main.py', 'train', '--resume', str(folder)])}")
         sys.exit(130)
     if history.stopped == "diverged":
-        its_file = "can be loaded" if all_finite(network) else "cannot be loaded: it holds NaN or infinity"
-        fail(f"{history.message} {folder / 'net.npz'} {its_file}.")
+        its_file = "can be loaded" if all_finite(network) else "cannot be loaded, it holds NaN or infinity"
+        fail(f"{history.message if arguments.quiet else 'the run diverged, as said above:'} {folder / 'net.npz'} "
+             f"{its_file}")
 
 
 def take_up(arguments: argparse.Namespace) -> Any:

@@ -52,13 +52,14 @@ class Checkpoint(Callback):
     the step in progress; a second Ctrl-C ends at once. It has to be the last callback, to keep what the others know.
 
     Args:
-        folder: where the files ``checkpoint-….npz`` go. Those of an earlier run are deleted unless `resume` is set.
+        folder: where the files ``checkpoint-….npz`` go. Those of an earlier run that has ended are deleted.
         every: steps from one to the next, at least 1.
         resume: whether to go on from the newest whole checkpoint in `folder`.
         about: JSON-ready values to keep with it, for whoever wants to make the run again; see `read_checkpoint`.
 
     Raises:
-        NeurosimError: when training begins: it is not the last callback; or the run to go on with had another network,
+        NeurosimError: when training begins: it is not the last callback; `folder` holds a run that has not ended, and
+            `resume` is not set; or the run to go on with had another network,
             other data, another `fit` or callbacks of other classes (what those were made with is not compared).
         DataError: when training begins: there is no whole checkpoint in `folder`.
 
@@ -93,8 +94,7 @@ class Checkpoint(Callback):
             _as_asked(path, lambda: self._go_on(path, state, network, history))
             self._written = [path]
         else:
-            for path in checkpoints(self.folder):
-                path.unlink()
+            delete_checkpoints(self.folder)
         for path in self.folder.glob(f".{PREFIX}*"):  # half written when a run was killed
             path.unlink()
         if not self.resume:
@@ -116,7 +116,7 @@ class Checkpoint(Callback):
             history.message = f"This run had ended already ({history.stopped}): nothing was trained."
         elif history.stopped == "interrupted":
             history.message += f" Its last checkpoint is {self._written[-1]}."
-        elif history.stopped not in ("running", "diverged"):  # going on would only end it in the same way
+        elif history.stopped != "running":
             self._write(network, history)
 
     def _on_signal(self, number: int, frame: Any) -> None:
@@ -185,6 +185,26 @@ class Checkpoint(Callback):
 def checkpoints(folder: str | os.PathLike[str]) -> list[Path]:
     """The files of the checkpoints in a folder, the newest last."""
     return sorted(Path(folder).glob(f"{PREFIX}*{SUFFIX}"))
+
+
+def delete_checkpoints(folder: str | os.PathLike[str]) -> None:
+    """Delete the checkpoints of a run that has ended.
+
+    Raises:
+        NeurosimError: it has not ended, so that somebody may want to go on with it.
+    """
+    found = checkpoints(folder)
+    for path in reversed(found):
+        try:
+            stopped = _read(path)["history"]["stopped"]
+        except (DataError, LookupError, TypeError):
+            continue  # damaged: the one before says it
+        if stopped == "running":
+            raise NeurosimError(f"{folder}: a run that has not ended has its checkpoints there; go on with it "
+                                f"(train --resume {folder}, or resume=True), choose another folder, or delete them")
+        break
+    for path in found:
+        path.unlink()
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:

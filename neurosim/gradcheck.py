@@ -48,7 +48,7 @@ class GradientCheck:
     @property
     def max_relative_error(self) -> float:
         """The largest of the errors."""
-        return max(self.errors.values(), default=0.0)
+        return float(np.max([*self.errors.values(), 0.0]))  # NaN, if one of them is
 
     @property
     def passed(self) -> bool:
@@ -66,9 +66,12 @@ RESOLUTION = 1e-9  # a difference over 1e-5 of a loss near 1 cannot tell a small
 
 
 def relative_error(one: Array, other: Array) -> float:
-    """‖one - other‖ / (‖one‖ + ‖other‖), between 0 and 1; 0 where both are zero to within `RESOLUTION`."""
+    """‖one - other‖ / (‖one‖ + ‖other‖), between 0 and 1; 0 where both are zero to within `RESOLUTION`.
+
+    NaN if there is NaN or infinity in either.
+    """
     size = float(np.linalg.norm(one) + np.linalg.norm(other))
-    return float(np.linalg.norm(one - other)) / size if size > RESOLUTION else 0.0
+    return 0.0 if size <= RESOLUTION else float(np.linalg.norm(one - other)) / size  # NaN, where there is one
 
 
 def check_gradients(network: Network, x: Any, y: Any, *, step: float = 1e-5, tolerance: float = 1e-6,

@@ -17,6 +17,7 @@ import numpy as np
 
 from .errors import NeurosimError
 from .registry import did_you_mean
+from .schedules import Schedule
 from .stepper import STAGES, Stepper
 from .trace import number
 
@@ -60,6 +61,10 @@ class Prompt(cmd.Cmd):
         self.say(str(stepper.here))
         if stepper.why != "as asked for":
             self.say(textwrap.fill(f"chosen: {stepper.why}", 79))
+        schedule = stepper.network.optimizer.learning_rate
+        if isinstance(schedule, Schedule) and schedule.stretches:
+            self.say(textwrap.fill(f"schedule: {schedule.key} stretches anew over each epoch from here, up to "
+                                   f"{schedule.rate:g} at most; set rate X makes the rate constant", 79))
         self.show()
 
     def show(self) -> None:
@@ -87,6 +92,10 @@ class Prompt(cmd.Cmd):
         if self.echo and line.strip() not in ("", "EOF"):
             self.say(f"{self.shown_prompt}{line}")
         try:
+            name, rest, _ = self.parseline(line)
+            usage = (getattr(self, f"do_{name}", self.onecmd).__doc__ or "").partition(":")[0]
+            if rest and usage == name:
+                raise NeurosimError(f"{name}: expected nothing after it, received {rest!r}")
             return bool(super().onecmd(line))
         except NeurosimError as error:
             self.errors += 1
@@ -136,6 +145,8 @@ class Prompt(cmd.Cmd):
             self.say("\n".join(f"{k:>3} {name}" for k, name in enumerate(STAGES, start=1)))
             return
         matches = [name for name in STAGES if name.startswith(rest)]
+        if len(matches) > 1 and rest not in matches:
+            raise NeurosimError(f"stage '{rest}' could be {', '.join(matches)}")
         self.stepper.goto(matches[0] if len(matches) == 1 else rest)
         self.show()
 
@@ -197,9 +208,11 @@ class Prompt(cmd.Cmd):
         """status: the network, what was changed, what is done to this neuron."""
         stepper = self.stepper
         optimizer = stepper.network.optimizer
+        schedule = optimizer.learning_rate
+        scheduled = f"\nschedule {schedule!r}" if isinstance(schedule, Schedule) else ""
         done = stepper.subject.interventions
         self.say(f"{stepper.network!r}\n"
-                 f"optimizer {optimizer.key}, learning rate {optimizer.rate:g}, step {optimizer.t}\n"
+                 f"optimizer {optimizer.key}, learning rate {optimizer.rate:g}, step {optimizer.t}{scheduled}\n"
                  f"{stepper.subject!r}\nthis neuron: {', '.join(done) or 'nothing done to it'}\n"
                  f"to undo: {', '.join(stepper.changes[-5:]) or 'nothing'}")
 
@@ -228,17 +241,19 @@ class Prompt(cmd.Cmd):
                  f"{losses[0]:.4g}{f' to {losses[-1]:.4g}' if len(losses) > 1 else ''}")
 
     def do_epoch(self, rest: str) -> None:
-        """epoch: train to the end of the epoch; one undo takes it back."""
-        losses = self.stepper.epoch()
-        self.say(f"{len(losses)} batches, mean loss {np.mean(losses):.4g}; sample {self.stepper.sample} now has loss "
-                 f"{self.stepper.trace.loss:.4g}")
+        """epoch [N]: train to the end of the epoch, N times; one undo takes one of them back."""
+        for _ in range(*(self._numbers("epoch [N]", rest, 0, 1) or [1])):
+            losses = self.stepper.epoch()
+            self.say(f"{len(losses)} batches, mean loss {np.mean(losses):.4g}; sample {self.stepper.sample} now has "
+                     f"loss {self.stepper.trace.loss:.4g}")
 
     def do_undo(self, rest: str) -> None:
-        """undo: take back the last change, exactly (short: u)."""
-        self.say(f"undone: {self.stepper.undo()}")
+        """undo [N]: take back the last change, or the last N of them, exactly (short: u)."""
+        for _ in range(*(self._numbers("undo [N]", rest, 0, 1) or [1])):
+            self.say(f"undone: {self.stepper.undo()}")
 
     def do_set(self, rest: str) -> None:
-        """set weight I VALUE | set bias VALUE | set rate VALUE | set activation NAME: write a number."""
+        """set weight I X | bias X | rate X | activation NAME (none: the layer's): change it."""
         words = rest.split()
         kind = words[0] if words else ""
         if kind == "weight" and len(words) == 3:
@@ -277,6 +292,8 @@ class Prompt(cmd.Cmd):
 
     def do_restore(self, rest: str) -> None:
         """restore: end ablate or clamp."""
+        if self.stepper.subject.clamped is None:
+            raise NeurosimError("restore: nothing to end, this neuron's output is not forced")
         self.stepper.restore()
         self._after_change("restored")
 

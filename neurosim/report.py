@@ -47,7 +47,8 @@ def report_card(network: Network, images: Any, labels: Any) -> pd.DataFrame:
     Returns:
         A new DataFrame with the columns
 
-        - ``layer``, ``neuron``: the place; ``network[layer][neuron]``.
+        - ``layer``, ``neuron``: the place; ``network[layer][neuron]``.  Where a linear layer is followed by batch
+          normalization, what follows about activation is that of the neuron behind the normalization.
         - ``mean_activation``, ``variance``: of a_j over the N samples (the variance with 1/N).
         - ``dead_fraction``, in [0, 1]: the share of samples for which the neuron is off and learns nothing.  Defined
           for rectifiers: activations without an upper bound, or with a kink at 0.  There it is the share of z ≤ 0
@@ -129,7 +130,7 @@ def _run(network: Network, rows: Array, targets: Array) -> None:
         layer.backward_()
 
 
-def _activations_of(layer: Dense) -> Iterator[tuple[Activation, Array]]:
+def _activations_of(layer: _Activated) -> Iterator[tuple[Activation, Array]]:
     """The activations in use in a layer, and for each the indices of its neurons."""
     groups: dict[str, tuple[Activation, list[int]]] = {}
     for neuron in layer:
@@ -183,20 +184,23 @@ class _LayerCard:
         self.class_counts, self.class_sums = np.zeros(n_classes), np.zeros((n_classes, n))
         self.gradient = np.zeros(layer.W.shape)
         self.hits_lost = np.full(n, np.nan if n_classes == 0 else 0.0)
-        self.functions = [(activation, columns, FLAT * steepest(activation))
-                          for activation, columns in _activations_of(layer)]
         # dropout passes everything on in evaluation, so the neurons' weights are those of the layer behind it
         place = layer.index + 1
         while place < len(network) and isinstance(network.layers[place], Dropout):
             place += 1
         self.above = network.layers[place : place + 1]
+        # a linear layer under batch normalization has its activation there: that is what its neurons give out
+        behind = self.above[0] if self.above else layer
+        self.speaking = behind if isinstance(behind, BatchNorm) and layer.activation.key == "linear" else layer
+        self.functions = [(activation, columns, FLAT * steepest(activation))
+                          for activation, columns in _activations_of(self.speaking)]
         self.rest = network.layers[place + 1 :]
         self.outgoing = np.empty((n, 0)) if layer is network.output else weights_in_evaluation(self.above[0])
         self.sums = np.empty((0, 0), layer.dtype)  # (B, n_above) z of the layer above, with all neurons
 
     def add_activations(self, classes: Array | None) -> None:
         """Take account of z and a of the batch in the layer's buffers."""
-        layer = self.layer
+        layer = self.speaking
         a = layer.a.astype(np.float64)  # (B, n)
         B = len(a)
         # mean and co-moments of the batch, joined with those so far (Chan, Golub and LeVeque, 1983)

@@ -44,7 +44,7 @@ class Schedule(Configurable, ABC):
 
     def begin(self, first_step: int, run_steps: int) -> None:
         """Learn that a run of `run_steps` updates begins at `first_step`: what stretches over a run begins anew."""
-        if self._stretches:
+        if self.stretches:
             self._first, self._run = first_step, max(run_steps, 1)
 
     def __call__(self, step: int) -> float:
@@ -56,7 +56,7 @@ class Schedule(Configurable, ABC):
         return self._rate(max(step - self._first, 0))
 
     @property
-    def _stretches(self) -> bool:
+    def stretches(self) -> bool:
         """Whether it stretches over the run."""
         return self.steps is None
 
@@ -131,7 +131,7 @@ class StepDecay(Schedule):
         self.every = None if every is None else check_count("every", every)
 
     @property
-    def _stretches(self) -> bool:
+    def stretches(self) -> bool:
         return self.every is None
 
     def _rate(self, step: int) -> float:

@@ -50,21 +50,29 @@ class Check:
         weights: relative error of dL/dw, ‖backprop - difference‖ / (‖backprop‖ + ‖difference‖).
         bias: relative error of dL/db.
         skipped: how many of these could not be compared, because a kink (ReLU at 0) lay within the difference.
+        tolerance: what counts as agreement; backprop in float32 has lost some digits.
     """
 
     weights: float
     bias: float
     skipped: int = 0
+    tolerance: float = 1e-5
 
     @property
     def max_relative_error(self) -> float:
         """The larger of the two."""
-        return max(self.weights, self.bias)
+        return float(np.max([self.weights, self.bias]))  # NaN, if one of them is
+
+    @property
+    def passed(self) -> bool:
+        """Whether backprop and differences agree."""
+        return self.max_relative_error <= self.tolerance
 
     def __str__(self) -> str:
         skipped = f"; {self.skipped:,} at a kink, left out" if self.skipped else ""
-        return ("against central differences: relative error "
-                f"{self.weights:.1e} (weights), {self.bias:.1e} (bias){skipped}")
+        verdict = "agree" if self.passed else "DISAGREE"
+        return (f"central differences {verdict}: relative error {self.weights:.1e} (weights), {self.bias:.1e} (bias)"
+                f"{skipped}")
 
 
 class Trace:
@@ -322,6 +330,7 @@ class NeuronTrace:
                              | {"weight_after": self.weights_after})
         return frame.iloc[np.argsort(-np.abs(self.products), kind="stable")].reset_index(drop=True)
 
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network has differences of NaN
     def check(self) -> Check:
         """Compare this neuron's gradient with central differences of the loss, in float64."""
         from .network import Network
@@ -349,11 +358,12 @@ class NeuronTrace:
             table = np.array(pairs).reshape(-1, 2)
             return relative_error(table[:, 0], table[:, 1]), len(array) - len(pairs)
 
+        tolerance = 1e-2 if network.dtype == np.float32 else Check.tolerance
         weights, skipped = compare(layer.W[:, self.index], self.dL_dW)
         if not layer.use_bias:
-            return Check(weights, 0.0, skipped)
+            return Check(weights, 0.0, skipped, tolerance)
         bias, at_kink = compare(layer.b[self.index : self.index + 1], np.array([self.dL_db]))
-        return Check(weights, bias, skipped + at_kink)
+        return Check(weights, bias, skipped + at_kink, tolerance)
 
     def to_dict(self, check: bool = True) -> dict[str, Any]:
         """Everything as plain numbers and lists, ready for JSON; see `python main.py step --json`."""
@@ -442,6 +452,9 @@ class NeuronTrace:
         forced = self._layer.interventions.values.get(self.index)
         if forced is not None:
             return f"  a is forced to {forced:g}, whatever z is"
+        if not self.activation.elementwise:  # softmax
+            return (f"  a = e^z / Σ e^z_k over the {self._layer.n_out} neurons of the layer = "
+                    f"{number(self.a).strip()}, with z = {number(self.z).strip()}")
         return f"  a = {self.activation.key}({number(self.z).strip()}) = {number(self.a).strip()}"
 
     def _say_output(self, top: int) -> str:
@@ -483,6 +496,9 @@ class NeuronTrace:
                           f"  dL/da = {number(self.dL_da).strip()}"])
 
     def _say_derivative(self, top: int) -> str:
+        if not self.activation.elementwise:
+            return (f"  da/dz of the neuron itself = a (1 - a) = {number(self.da_dz).strip()}; but z of each neuron of "
+                    "the layer\n  moves a of all: what counts is their sum, Jᵀ dL/da")
         text = f"  f'({number(self.z).strip()}) = {number(self.da_dz).strip()}"
         if self.da_dz == 0.0:
             text += "   (flat here: nothing passes back through this neuron)"
@@ -491,7 +507,8 @@ class NeuronTrace:
     def _say_delta(self, top: int) -> str:
         delta = number(self.delta).strip()
         if self.is_output:
-            return f"  delta = {delta}, as above"
+            mixed = "" if self._layer.activation.elementwise else ": Σ_k dL/da_k da_k/dz_j, not dL/da_j f'(z_j) alone"
+            return f"  delta = {delta}, as above{mixed}"
         shared = self._layer.activation
         if not shared.elementwise:
             return f"  delta = {delta}, from dL/da of the whole layer: its neurons share one {shared.key}"

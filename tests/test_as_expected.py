@@ -315,3 +315,16 @@ def test_drop_last_trains_on_full_batches_alone_and_leaves_out_others_each_epoch
     assert history.batch_losses == losses and np.array_equal(net.parameters.theta, twin.parameters.theta)
     assert history["loss"][0] == pytest.approx(np.mean(losses[:2])) and len(left_out) > 2
     assert len(network().fit(X[:3], Y[:3], epochs=1, drop_last=True, verbose=False).batch_losses) == 1
+
+
+def test_a_gradient_that_is_no_number_never_passes_a_check():
+    from neurosim.gradcheck import GradientCheck, relative_error
+
+    for wrong in (np.nan, np.inf):
+        assert np.isnan(relative_error(np.array([wrong, 1.0]), np.ones(2)))
+    assert not GradientCheck({"W1": 0.0, "b1": np.nan, "W2": 0.0}, 10, 0, 1e-6).passed
+    net = network()
+    net[1].W = np.nan
+    check = net.trace(X[0], Y[0])[2][0].check()
+    assert not check.passed and "DISAGREE" in str(check)
+    assert "differences agree" in str(network().trace(X[0], Y[0])[2][0].check())

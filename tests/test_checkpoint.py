@@ -151,6 +151,8 @@ def test_a_run_that_diverged_diverges_again(tmp_path):
                              ns.SGD(1e6), seed=0)
         history = network.fit(*images(), 4, 16, verbose=False, callbacks=[ns.Checkpoint(tmp_path, 1, resume)])
         assert history.stopped == "diverged" and len(history.batch_losses) < 24
+    network = ns.Network([ns.Input((6, 5)), ns.Dense(4, "softmax")], seed=0)
+    assert network.fit(*images(), 1, 16, verbose=False, callbacks=[ns.Checkpoint(tmp_path)]).stopped == "finished"
 
 
 # --- the files -------------------------------------------------------------------------------------------------------
@@ -162,6 +164,9 @@ def test_the_last_two_are_kept_and_hold_what_they_say(tmp_path):
     with pytest.raises(Killed):
         run("plateau", tmp_path, die=1)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-000000000.npz"]
+    with pytest.raises(ns.NeurosimError, match="a run that has not ended"):  # nothing is lost by mistake
+        run("plateau", tmp_path)
+    (tmp_path / "checkpoint-000000000.npz").unlink()
     with pytest.raises(Killed):
         run("plateau", tmp_path, die=14)
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"checkpoint-{step:09d}.npz" for step in (8, 12)]

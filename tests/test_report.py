@@ -110,7 +110,9 @@ def test_every_figure_is_that_of_a_loop_over_the_samples(name, crowd):
     card = card.set_index(["layer", "neuron"])
     base = accuracy(net, x, y)
     for layer in dense:
-        index, activations = layer.index, twin[layer.index].a
+        index = layer.index
+        behind = index + 1 < len(net) and isinstance(net[index + 1], ns.BatchNorm) and layer.activation.key == "linear"
+        activations = twin[index + behind].a  # what its neurons give out may be behind a normalization
         for j in range(len(layer)):
             row, a = card.loc[(index, j)], activations[:, j].tolist()
             assert row.mean_activation == pytest.approx(statistics.fmean(a), abs=1e-12)
@@ -138,6 +140,14 @@ def test_every_figure_is_that_of_a_loop_over_the_samples(name, crowd):
                 assert others[row.most_similar] == pytest.approx(max(others.values()), abs=1e-9)
             else:
                 assert math.isnan(card.correlation[index, j]) and card.most_similar.isna()[index, j]
+
+
+def test_a_rectifier_behind_batch_normalization_is_off_where_it_gives_out_nothing(crowd):
+    x, y = crowd
+    net = trained([ns.Dense(8), ns.BatchNorm("relu"), ns.Dense(6, "softmax")], x, y)
+    card = report_card(net, x, y)
+    silent = [float((net.activations(x, 2, j) == 0.0).mean()) for j in range(8)]
+    assert card.dead_fraction[:8].tolist() == pytest.approx(silent) and 0.1 < max(silent) < 1.0
 
 
 def test_it_is_the_same_in_float32(crowd):
