@@ -254,7 +254,35 @@ def test_the_number_of_a_variant_is_of_all_its_seeds_though_some_stopped_early()
     last = frame["epoch"] == frame.groupby(["variant", "seed"])["epoch"].transform("max")
     frame.loc[last & (frame["variant"] == "b"), "val_accuracy"] = list(ends.values())
     ax = viz.learning_curves(frame)
-    assert line(ax, "b").get_ydata()[-1] == pytest.approx(90.0) and "b  93.0" in words(ax)
+    both = frame[(frame["variant"] == "b") & (frame["epoch"] == 2)]["val_accuracy"].mean()
+    assert line(ax, "b").get_xdata().tolist() == [1, 2]  # there the first seed stops: on would be another mean
+    assert line(ax, "b").get_ydata()[-1] == pytest.approx(100 * both) and "b  93.0" in words(ax)
+
+
+@pytest.mark.parametrize("x", ["epoch", "seconds"])
+def test_the_number_of_a_variant_is_that_of_the_weights_that_were_kept(x):
+    frame = run_table(["a", "b"])
+    frame["kept"] = frame["epoch"] == np.where(frame["variant"] == "b", 2 - frame["seed"] % 2, 3)
+    at = {0: 0.9601, 1: 0.9602, 2: 0.9606}
+    rows = frame["kept"] & (frame["variant"] == "b")
+    frame.loc[rows, "val_accuracy"] = list(at.values())
+    ax = viz.learning_curves(frame, x=x)
+    assert "b  96.03 %" in words(ax) and "kept" in words(ax)
+    rings = [each.get_xydata().tolist() for each in ax.lines if each.get_label() == "_kept"]
+    unit = 1.0 if x == "epoch" else 1.1
+    assert rings[0] == [] and np.array(rings[1]) == pytest.approx(
+        np.array([[unit, 96.02], [2 * unit, 96.01], [2 * unit, 96.06]]))
+    assert "kept" not in words(viz.learning_curves(frame[frame["variant"] == "a"]))
+    assert_legible(ax)
+
+
+def test_bands_of_a_share_end_at_0_and_100():
+    for values, end in (([0.9, 1.0, 1.0], 100), ([0.0, 0.0, 0.1], 0)):
+        frame = pd.DataFrame({"seed": [0, 1, 2] * 2, "epoch": [1] * 3 + [2] * 3, "accuracy": values * 2})
+        ax = viz.learning_curves(frame, "accuracy")
+        (band,) = [c for c in ax.collections if c.get_gid() == "band:run"]
+        heights = band.get_paths()[0].vertices[:, 1]
+        assert (heights.max() == 100.0) if end else (heights.min() == 0.0)
 
 
 def test_learning_curves_against_cumulative_time():
@@ -390,6 +418,18 @@ def test_comparison_sorts_and_marks():
     assert ax.get_xlim()[0] > 90
     with pytest.raises(NeurosimError, match="baseline"):
         viz.comparison(frame, baseline="middle")
+
+
+def test_comparison_shows_the_weights_that_were_kept_and_no_deviation_as_zero():
+    frame = pd.DataFrame({"variant": ["a"] * 4 + ["b"] * 4, "seed": [0, 0, 1, 1] * 2, "epoch": [1, 2] * 4,
+                          "accuracy": [0.9, 0.5, 0.9006, 0.5, 0.7, 0.8, 0.6, 0.8]})
+    assert "50.0 ± 0.0 %" in words(viz.comparison(frame, "accuracy"))  # they are equal
+    frame["kept"] = frame["epoch"] == [1] * 4 + [2] * 4
+    ax = viz.comparison(frame, "accuracy")
+    assert "90.03 ± 0.04 %" in words(ax) and "80.00 ± 0.00 %" in words(ax)
+    frontier = viz.frontier(frame.assign(parameters=[10] * 4 + [20] * 4), "parameters", "accuracy")
+    assert line(frontier, "a").get_ydata() == pytest.approx([90.03])
+    assert quantity("seconds").with_sd(123.4, 0.3) == "123.4 ± 0.3"
 
 
 def test_crowded_comparison_is_legible_and_hides_nobody():

@@ -234,7 +234,7 @@ def unit_health(
         for i, name in enumerate(names):
             table = frame[frame["variant"] == name].groupby(x)["value"].agg(mean="mean", sd="std").reset_index()
             table["x"] = table[x].astype(float)
-            _draw_line(ax, name, table, styles[name], offset=i)
+            _draw_line(ax, name, table, styles[name], percent=True, offset=i)
             tops.append(np.nanmax((table["mean"] + table["sd"].fillna(0)).to_numpy(), initial=0.0))
         top = max(5.0, 1.08 * max(tops))
         ax.set_ylim(-0.03 * top, min(top, 103.0))

@@ -14,6 +14,7 @@ from neurosim.errors import NeurosimError, ShapeError
 from .frames import (
     NO_VARIANT,
     as_frame,
+    band,
     checked_positive,
     checked_sizes,
     decades,
@@ -93,7 +94,7 @@ def rate_sensitivity(
         style = styles[name]
         ax.plot(rates, mean, label=label, **RIM, **style)
         if np.isfinite(sd).any():
-            ax.fill_between(rates, mean - sd, mean + sd, color=style["color"], alpha=0.12, linewidth=0)
+            ax.fill_between(rates, *band(mean, sd, kind.percent), color=style["color"], alpha=0.12, linewidth=0)
         picked = np.isin(rates, chosen) & np.isfinite(mean)
         ring = {"color": style["color"], "markersize": 12, "markeredgewidth": 1.6, "fillstyle": "none"}
         ax.plot(rates[picked], mean[picked], "o", label="_chosen", **ring)
