@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 
 import viz
 from neurosim.errors import NeurosimError, ShapeError
-from viz.frames import decades, quantity, zoom
+from viz.frames import decades, plain, quantity, zoom
 from viz.images import mosaic
 from viz.labels import spread
-from viz.style import root_figure
+from viz.style import plain_log, root_figure
 
 OPTIMIZERS = ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta"]
 OPTIMIZERS += ["adam", "adamax", "nadam", "adamw", "amsgrad", "lion"]
@@ -219,6 +219,30 @@ def test_zoom_lets_one_outlier_go_but_shows_the_whole_of_a_rise():
     assert zoom([100.0, 99.0], percent=True)[1] <= 100.1
     assert zoom([97.0], percent=True) == pytest.approx((96.5, 97.5))
     assert zoom([np.nan], percent=True) == (0, 100)
+
+
+def test_numbers_are_written_plainly():
+    values = [0.00001, 0.3, 1, 1500, 1_000_000, 123456, 0, 1e-9, 2.5e12, 0.1 + 0.2, -0.02]
+    assert [plain(value) for value in values] == [
+        "0.00001", "0.3", "1", "1,500", "1,000,000", "123,456", "0", "1e-09", "2.5e+12", "0.3", "-0.02"]
+
+
+@pytest.mark.parametrize(("low", "high", "labels"), [
+    (0.013, 0.34, ["0.02", "0.1", "0.3"]),  # one power of ten alone says too little
+    (0.013, 1.2, ["0.1", "1"]),
+    (0.00001, 0.0009, ["0.00001", "0.0001"]),
+    (0.09, 0.5, ["0.1", "0.2", "0.5"]),  # 0.09 would collide with 0.1
+    (2.1, 8.7, ["3", "8"]),
+])  # fmt: skip
+def test_a_logarithmic_axis_has_at_least_two_labels_and_no_powers(low, high, labels):
+    ax = viz.new_axes()
+    ax.set_xscale("log")
+    plain_log(ax.xaxis)
+    ax.set_xlim(low, high)
+    ax.figure.draw_without_rendering()
+    found = [tick.label1 for tick in ax.xaxis._update_ticks() if tick.label1.get_text()]
+    assert sorted((text.get_text() for text in found), key=lambda text: float(text)) == labels
+    assert_legible(ax)
 
 
 def test_decades_and_quantities():
@@ -573,6 +597,7 @@ def test_unit_health_draws_shares_in_percent():
     figure = viz.unit_health(frame)
     dead, saturated = figure.axes
     assert line(dead, "relu").get_ydata() == pytest.approx([10, 20, 30])
+    assert not saturated.lines and [text.get_text() for text in texts(saturated)] == ["0 throughout: every variant"]
     assert saturated.get_ylabel() == "saturated units (%)"
     assert len(viz.unit_health(frame.drop(columns="saturated")).axes) == 1
     legend = figure.legends[0].get_texts()
@@ -583,6 +608,22 @@ def test_unit_health_draws_shares_in_percent():
         viz.unit_health(frame.assign(dead=30.0))
     with pytest.raises(NeurosimError, match="dead"):
         viz.unit_health(frame[["epoch"]])
+
+
+def test_unit_health_names_those_at_0_instead_of_drawing_one_on_another():
+    rows = [{"variant": name, "epoch": epoch, "dead": 0.1 * (name == "relu") * epoch, "saturated": 0.2 * (i < 14)}
+            for i, name in enumerate(ACTIVATIONS) for epoch in (1, 2)]
+    figure = viz.unit_health(pd.DataFrame(rows))
+    dead, saturated = figure.axes
+    assert [each.get_label() for each in dead.lines] == ["relu"] and texts(saturated) == []
+    assert line(saturated, ACTIVATIONS[14]).get_ydata() == pytest.approx([0, 0])  # alone at 0, it hides nobody
+    (text,) = texts(dead)
+    named = " ".join(text.get_text().split()).removeprefix("0 throughout: ").split(", ")
+    assert named == [name for name in ACTIVATIONS if name != "relu"]
+    assert [each.get_text() for each in figure.legends[0].get_texts()] == ACTIVATIONS
+    assert_legible(dead, saturated.yaxis.label)
+    alone = viz.unit_health(pd.DataFrame(rows[-2:]).drop(columns="variant")).axes[0]
+    assert line(alone, "run").get_ydata() == pytest.approx([0, 0])
 
 
 def test_rate_sensitivity_marks_chosen_and_diverged():

@@ -42,6 +42,8 @@ def test_heatmap_writes_the_mean_of_each_cell_and_marks_the_lost():
     assert cells[1, 0] == "53.0\n1 of 2 ×" and (2, 1) not in cells
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["8", "16", "64"]
     assert len([patch for patch in ax.patches if isinstance(patch, Rectangle)]) == 1
+    large = viz.heatmap(frame.assign(width=1500 * frame["width"]), "width", "depth", "test_accuracy")
+    assert [tick.get_text() for tick in large.get_xticklabels()] == ["12,000", "24,000", "96,000"]
     assert "diverged" in words(ax) and "not run" in words(ax)
     assert_legible(ax)
 
@@ -441,6 +443,7 @@ def test_schedule_and_loss_stand_above_one_another_on_shared_axes():
     assert len({ax.get_xlim() for ax in figure.axes}) == 1
     assert line(loss_a, "_raw").get_ydata() == pytest.approx(1 / (1 + np.arange(100)))
     assert loss_a.get_yscale() == "log"
+    assert [tick for tick in rate_a.get_yticks() if tick <= 0.2] == pytest.approx([0, 0.1, 0.2])
 
 
 # -------- symmetry
