@@ -16,7 +16,7 @@ from neurosim.errors import NeurosimError, ShapeError
 from viz.frames import decades, plain, quantity, zoom
 from viz.images import mosaic
 from viz.labels import spread
-from viz.style import plain_log, root_figure
+from viz.style import figure_heading, heading, plain_log, root_figure
 
 OPTIMIZERS = ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta"]
 OPTIMIZERS += ["adam", "adamax", "nadam", "adamw", "amsgrad", "lion"]
@@ -176,6 +176,16 @@ def test_note_covers_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(Figure, "savefig", look)
     viz.save(ax, tmp_path / "a.png", note="data: built-in digits, NOT MNIST")
     assert seen == []
+
+
+def test_an_empty_note_or_subtitle_leaves_nothing_behind(tmp_path):
+    ax = viz.learning_curves(run_table(["a"]))
+    plainly, empty = viz.save(ax, tmp_path / "a.png"), viz.save(ax, tmp_path / "b.png", note="")
+    assert plainly.read_bytes() == empty.read_bytes() and ax.figure.texts == []
+    bare, panels = viz.new_axes(), viz.new_figure()
+    heading(bare, "title")
+    figure_heading(panels, "title")
+    assert not bare.texts and not panels.artists and panels._suptitle.get_text() == "title"
 
 
 def test_save_refuses_another_format(tmp_path):
