@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 
 import viz
 from neurosim.errors import NeurosimError, ShapeError
-from viz.frames import decades, quantity, zoom
+from viz.frames import decades, plain, quantity, zoom
 from viz.images import mosaic
 from viz.labels import spread
-from viz.style import root_figure
+from viz.style import figure_heading, heading, plain_log, root_figure
 
 OPTIMIZERS = ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta"]
 OPTIMIZERS += ["adam", "adamax", "nadam", "adamw", "amsgrad", "lion"]
@@ -178,6 +178,16 @@ def test_note_covers_nothing(tmp_path, monkeypatch):
     assert seen == []
 
 
+def test_an_empty_note_or_subtitle_leaves_nothing_behind(tmp_path):
+    ax = viz.learning_curves(run_table(["a"]))
+    plainly, empty = viz.save(ax, tmp_path / "a.png"), viz.save(ax, tmp_path / "b.png", note="")
+    assert plainly.read_bytes() == empty.read_bytes() and ax.figure.texts == []
+    bare, panels = viz.new_axes(), viz.new_figure()
+    heading(bare, "title")
+    figure_heading(panels, "title")
+    assert not bare.texts and not panels.artists and panels._suptitle.get_text() == "title"
+
+
 def test_save_refuses_another_format(tmp_path):
     with pytest.raises(NeurosimError, match=r"\.png"):
         viz.save(viz.new_axes(), tmp_path / "a.svg")
@@ -221,6 +231,30 @@ def test_zoom_lets_one_outlier_go_but_shows_the_whole_of_a_rise():
     assert zoom([np.nan], percent=True) == (0, 100)
 
 
+def test_numbers_are_written_plainly():
+    values = [0.00001, 0.3, 1, 1500, 1_000_000, 123456, 0, 1e-9, 2.5e12, 0.1 + 0.2, -0.02]
+    assert [plain(value) for value in values] == [
+        "0.00001", "0.3", "1", "1,500", "1,000,000", "123,456", "0", "1e-09", "2.5e+12", "0.3", "-0.02"]
+
+
+@pytest.mark.parametrize(("low", "high", "labels"), [
+    (0.013, 0.34, ["0.02", "0.1", "0.3"]),  # one power of ten alone says too little
+    (0.013, 1.2, ["0.1", "1"]),
+    (0.00001, 0.0009, ["0.00001", "0.0001"]),
+    (0.09, 0.5, ["0.1", "0.2", "0.5"]),  # 0.09 would collide with 0.1
+    (2.1, 8.7, ["3", "8"]),
+])  # fmt: skip
+def test_a_logarithmic_axis_has_at_least_two_labels_and_no_powers(low, high, labels):
+    ax = viz.new_axes()
+    ax.set_xscale("log")
+    plain_log(ax.xaxis)
+    ax.set_xlim(low, high)
+    ax.figure.draw_without_rendering()
+    found = [tick.label1 for tick in ax.xaxis._update_ticks() if tick.label1.get_text()]
+    assert sorted((text.get_text() for text in found), key=lambda text: float(text)) == labels
+    assert_legible(ax)
+
+
 def test_decades_and_quantities():
     assert decades([0.01, 1.0, np.nan]) == pytest.approx(2)
     assert decades([0.0, 1.0]) == 0
@@ -254,7 +288,35 @@ def test_the_number_of_a_variant_is_of_all_its_seeds_though_some_stopped_early()
     last = frame["epoch"] == frame.groupby(["variant", "seed"])["epoch"].transform("max")
     frame.loc[last & (frame["variant"] == "b"), "val_accuracy"] = list(ends.values())
     ax = viz.learning_curves(frame)
-    assert line(ax, "b").get_ydata()[-1] == pytest.approx(90.0) and "b  93.0" in words(ax)
+    both = frame[(frame["variant"] == "b") & (frame["epoch"] == 2)]["val_accuracy"].mean()
+    assert line(ax, "b").get_xdata().tolist() == [1, 2]  # there the first seed stops: on would be another mean
+    assert line(ax, "b").get_ydata()[-1] == pytest.approx(100 * both) and "b  93.0" in words(ax)
+
+
+@pytest.mark.parametrize("x", ["epoch", "seconds"])
+def test_the_number_of_a_variant_is_that_of_the_weights_that_were_kept(x):
+    frame = run_table(["a", "b"])
+    frame["kept"] = frame["epoch"] == np.where(frame["variant"] == "b", 2 - frame["seed"] % 2, 3)
+    at = {0: 0.9601, 1: 0.9602, 2: 0.9606}
+    rows = frame["kept"] & (frame["variant"] == "b")
+    frame.loc[rows, "val_accuracy"] = list(at.values())
+    ax = viz.learning_curves(frame, x=x)
+    assert "b  96.03 %" in words(ax) and "kept" in words(ax)
+    rings = [each.get_xydata().tolist() for each in ax.lines if each.get_label() == "_kept"]
+    unit = 1.0 if x == "epoch" else 1.1
+    assert rings[0] == [] and np.array(rings[1]) == pytest.approx(
+        np.array([[unit, 96.02], [2 * unit, 96.01], [2 * unit, 96.06]]))
+    assert "kept" not in words(viz.learning_curves(frame[frame["variant"] == "a"]))
+    assert_legible(ax)
+
+
+def test_bands_of_a_share_end_at_0_and_100():
+    for values, end in (([0.9, 1.0, 1.0], 100), ([0.0, 0.0, 0.1], 0)):
+        frame = pd.DataFrame({"seed": [0, 1, 2] * 2, "epoch": [1] * 3 + [2] * 3, "accuracy": values * 2})
+        ax = viz.learning_curves(frame, "accuracy")
+        (band,) = [c for c in ax.collections if c.get_gid() == "band:run"]
+        heights = band.get_paths()[0].vertices[:, 1]
+        assert (heights.max() == 100.0) if end else (heights.min() == 0.0)
 
 
 def test_learning_curves_against_cumulative_time():
@@ -390,6 +452,18 @@ def test_comparison_sorts_and_marks():
     assert ax.get_xlim()[0] > 90
     with pytest.raises(NeurosimError, match="baseline"):
         viz.comparison(frame, baseline="middle")
+
+
+def test_comparison_shows_the_weights_that_were_kept_and_no_deviation_as_zero():
+    frame = pd.DataFrame({"variant": ["a"] * 4 + ["b"] * 4, "seed": [0, 0, 1, 1] * 2, "epoch": [1, 2] * 4,
+                          "accuracy": [0.9, 0.5, 0.9006, 0.5, 0.7, 0.8, 0.6, 0.8]})
+    assert "50.0 ± 0.0 %" in words(viz.comparison(frame, "accuracy"))  # they are equal
+    frame["kept"] = frame["epoch"] == [1] * 4 + [2] * 4
+    ax = viz.comparison(frame, "accuracy")
+    assert "90.03 ± 0.04 %" in words(ax) and "80.00 ± 0.00 %" in words(ax)
+    frontier = viz.frontier(frame.assign(parameters=[10] * 4 + [20] * 4), "parameters", "accuracy")
+    assert line(frontier, "a").get_ydata() == pytest.approx([90.03])
+    assert quantity("seconds").with_sd(123.4, 0.3) == "123.4 ± 0.3"
 
 
 def test_crowded_comparison_is_legible_and_hides_nobody():
@@ -533,6 +607,7 @@ def test_unit_health_draws_shares_in_percent():
     figure = viz.unit_health(frame)
     dead, saturated = figure.axes
     assert line(dead, "relu").get_ydata() == pytest.approx([10, 20, 30])
+    assert not saturated.lines and [text.get_text() for text in texts(saturated)] == ["0 throughout: every variant"]
     assert saturated.get_ylabel() == "saturated units (%)"
     assert len(viz.unit_health(frame.drop(columns="saturated")).axes) == 1
     legend = figure.legends[0].get_texts()
@@ -543,6 +618,22 @@ def test_unit_health_draws_shares_in_percent():
         viz.unit_health(frame.assign(dead=30.0))
     with pytest.raises(NeurosimError, match="dead"):
         viz.unit_health(frame[["epoch"]])
+
+
+def test_unit_health_names_those_at_0_instead_of_drawing_one_on_another():
+    rows = [{"variant": name, "epoch": epoch, "dead": 0.1 * (name == "relu") * epoch, "saturated": 0.2 * (i < 14)}
+            for i, name in enumerate(ACTIVATIONS) for epoch in (1, 2)]
+    figure = viz.unit_health(pd.DataFrame(rows))
+    dead, saturated = figure.axes
+    assert [each.get_label() for each in dead.lines] == ["relu"] and texts(saturated) == []
+    assert line(saturated, ACTIVATIONS[14]).get_ydata() == pytest.approx([0, 0])  # alone at 0, it hides nobody
+    (text,) = texts(dead)
+    named = " ".join(text.get_text().split()).removeprefix("0 throughout: ").split(", ")
+    assert named == [name for name in ACTIVATIONS if name != "relu"]
+    assert [each.get_text() for each in figure.legends[0].get_texts()] == ACTIVATIONS
+    assert_legible(dead, saturated.yaxis.label)
+    alone = viz.unit_health(pd.DataFrame(rows[-2:]).drop(columns="variant")).axes[0]
+    assert line(alone, "run").get_ydata() == pytest.approx([0, 0])
 
 
 def test_rate_sensitivity_marks_chosen_and_diverged():

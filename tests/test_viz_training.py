@@ -42,6 +42,8 @@ def test_heatmap_writes_the_mean_of_each_cell_and_marks_the_lost():
     assert cells[1, 0] == "53.0\n1 of 2 ×" and (2, 1) not in cells
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["8", "16", "64"]
     assert len([patch for patch in ax.patches if isinstance(patch, Rectangle)]) == 1
+    large = viz.heatmap(frame.assign(width=1500 * frame["width"]), "width", "depth", "test_accuracy")
+    assert [tick.get_text() for tick in large.get_xticklabels()] == ["12,000", "24,000", "96,000"]
     assert "diverged" in words(ax) and "not run" in words(ax)
     assert_legible(ax)
 
@@ -285,6 +287,26 @@ def test_crowded_labels_do_not_overlap():
     assert overlapping(labels, ax.figure) == [] and outside(labels, ax.figure) == []
 
 
+def test_a_label_is_nearest_to_its_own_point_or_has_a_leader_that_ends_at_its_edge():
+    frame = pd.DataFrame({"variant": list("abcdefg"), "parameters": [800, 1000, 1080, 1160, 1250, 1400, 9000],
+                          "test_accuracy": [0.88, 0.883, 0.885, 0.883, 0.88, 0.884, 0.3]})
+    frame["variant"] = "variant " + frame["variant"]
+    ax = viz.frontier(frame)
+    ax.figure.draw_without_rendering()
+    points = ax.transData.transform(frame[["parameters", "test_accuracy"]].to_numpy() * (1, 100))  # (7, 2)
+    leaders = {leader.xy[0]: leader for leader in ax.texts if not leader.get_text()}
+    assert leaders
+    for text, place, point in zip(frame["variant"], frame["parameters"], points, strict=True):
+        (label,) = [each for each in ax.texts if each.get_text() == text]
+        box = label.get_window_extent()
+        away = np.hypot(*np.maximum(np.maximum(box.min - points, points - box.max), 0).T)
+        assert place in leaders or away.min() == np.hypot(*np.maximum(np.maximum(box.min - point, point - box.max), 0))
+        if place in leaders:
+            end = point + np.array(leaders[place].get_position()) * ax.figure.dpi / 72
+            inside = (box.min + 1 < end) & (end < box.max - 1)
+            assert not inside.all() and (box.min - 4 < end).all() and (end < box.max + 4).all()
+
+
 def test_frontier_refuses_a_cost_of_zero(one_line):
     with one_line("parameters", "0"):
         viz.frontier(pd.DataFrame({"variant": ["a"], "parameters": [0], "test_accuracy": [0.5]}))
@@ -441,6 +463,7 @@ def test_schedule_and_loss_stand_above_one_another_on_shared_axes():
     assert len({ax.get_xlim() for ax in figure.axes}) == 1
     assert line(loss_a, "_raw").get_ydata() == pytest.approx(1 / (1 + np.arange(100)))
     assert loss_a.get_yscale() == "log"
+    assert [tick for tick in rate_a.get_yticks() if tick <= 0.2] == pytest.approx([0, 0.1, 0.2])
 
 
 # -------- symmetry

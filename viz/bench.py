@@ -180,7 +180,6 @@ def scaling(summary: pd.DataFrame, fig: AnyFigure | None = None, title: str | No
                 ax.set_ylim(bottom=0)
             else:
                 plain_log(ax.yaxis)
-                ax.yaxis.set_minor_formatter(NullFormatter())
             ax.set_ylabel(label)
         ax.xaxis.set_major_formatter(FuncFormatter(_thousands))
         ax.set_xlabel(f"{words.get(sweep, sweep)}, logarithmic scale")

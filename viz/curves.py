@@ -13,8 +13,11 @@ from matplotlib.ticker import MaxNLocator
 from .frames import (
     Quantity,
     as_frame,
+    band,
     decades,
+    ended_with,
     finite,
+    plain,
     quantity,
     seeds_text,
     with_variants,
@@ -52,13 +55,17 @@ def learning_curves(
 ) -> Axes:
     """Draw a quantity over training: a line a variant, the mean over its seeds in a band of ± 1 sd.
 
+    A line ends where the first of its seeds stops; the number beside it is the mean of what the runs ended with.
+    Where a run kept the weights of an earlier epoch, a ring marks that epoch.
+
     Columns that end in "accuracy" are shown in percent, zoomed to where most curves run; losses that span
     more than one and a half decades get a logarithmic axis.  A variant whose runs diverged ends in a cross
     and says so.
 
     Args:
         results: one row per variant, seed and epoch: `epoch` (from 1), the metric, and, as far as there are
-            any, `variant`, `seed`, `seconds` (of that epoch), `loss`, `diverged`.  NaN: no number.
+            any, `variant`, `seed`, `seconds` (of that epoch), `loss`, `diverged`, `kept` (whether the run ended with
+            the weights of that epoch; otherwise it is the last).  NaN: no number.
         metric: the column to draw; accuracies in 0..1.
         x: "epoch"; "seconds" for the time spent so far (mean over the seeds); or another column that grows, such as
             the updates so far, whose axis is logarithmic where it spans a decade.
@@ -86,11 +93,14 @@ def learning_curves(
     if x == "seconds":
         frame["time"] = finite(frame["seconds"]).groupby([frame[by], frame["seed"]]).cumsum()
     tables = {name: _means(frame[frame[by] == name], time, x == "seconds") for name in names}
-    values = np.concatenate([table["mean"].to_numpy() for table in tables.values()])
+    rings = _kept_early(frame, by)
+    values = np.concatenate([rings["value"], *(table["mean"] for table in tables.values())])
 
     ax = new_axes(ax, height=max(4.5, 1.5 + 0.24 * len(names)))
     for i, (name, table) in enumerate(tables.items()):
-        _draw_line(ax, name, table, styles[name], offset=i)
+        _draw_line(ax, name, table, styles[name], percent=kind.percent, offset=i)
+        own, ring = rings[rings[by] == name], {"color": styles[name]["color"], "markersize": 6, "fillstyle": "none"}
+        ax.plot(own["time" if x == "seconds" else x], own["value"], "o", label="_kept", zorder=3, **ring)
     cut = _set_limits(ax, tables, values, kind)
     label = {"epoch": "epoch", "seconds": "training time so far (s)"}.get(x, quantity(x).axis)
     ax.set_ylabel(kind.axis)
@@ -104,7 +114,8 @@ def learning_curves(
     ax.set_xlabel(label)
     seeds = int(frame.groupby(by)["seed"].nunique().max())
     course = {"epoch": "by epoch", "seconds": "against training time"}.get(x, f"against {quantity(x).label}")
-    heading(ax, title or f"{kind.label[:1].upper()}{kind.label[1:]} {course}", seeds_text(seeds) + cut)
+    note = seeds_text(seeds) + cut + ("; ring: weights that a seed kept" if len(rings) else "")
+    heading(ax, title or f"{kind.label[:1].upper()}{kind.label[1:]} {course}", note)
     low, high = ax.get_ylim()
     decimals = 2 if high - low < 6 else 1
     label_ends(ax, _ends(frame, by, tables, kind, decimals, time), styles)
@@ -112,24 +123,33 @@ def learning_curves(
 
 
 def _means(rows: pd.DataFrame, time: str, in_seconds: bool) -> pd.DataFrame:
-    """Return columns x, mean, sd (NaN for one seed), one row an epoch or whatever `time` counts."""
-    groups = rows.groupby(time)
+    """Return columns x, mean, sd (NaN for one seed), a row an epoch (or what `time` counts) until a seed stops."""
+    groups = rows[rows[time] <= rows.groupby("seed")[time].max().min()].groupby(time)
     table = groups["value"].agg(mean="mean", sd="std").reset_index()
     table["x"] = groups["time"].mean().to_numpy() if in_seconds else table[time].astype(float)
     return table
 
 
-def _draw_line(ax: Axes, name: str, table: pd.DataFrame, style: Mapping[str, Any], offset: int = 0) -> None:
+def _kept_early(frame: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Return the rows whose weights a run kept although it went on."""
+    last = ~frame.duplicated([by, "seed"], keep="last")
+    return frame[frame["kept"].eq(True) & ~last] if "kept" in frame else frame[:0]
+
+
+def _draw_line(
+    ax: Axes, name: str, table: pd.DataFrame, style: Mapping[str, Any], percent: bool, offset: int = 0
+) -> None:
     """Draw one mean line and its band; a lone point gets an error bar, an end before time a cross."""
     x, mean, sd = (table[column].to_numpy(dtype=float) for column in ("x", "mean", "sd"))
     shown = np.isfinite(mean)
     every = max(1, int(np.ceil(len(x) / 8))) if len(x) > MANY else 1
     ax.plot(x[shown], mean[shown], label=name, markevery=(offset % every, every), **RIM, **style)
     if shown.sum() == 1 and np.isfinite(sd[shown]).all():
-        ax.errorbar(x[shown], mean[shown], sd[shown], color=style["color"], capsize=3, lw=1, fmt="none")
+        reach = np.abs(band(mean, sd, percent) - mean)[:, shown]
+        ax.errorbar(x[shown], mean[shown], reach, color=style["color"], capsize=3, lw=1, fmt="none")
     elif np.isfinite(sd).any():
-        band = ax.fill_between(x, mean - sd, mean + sd, color=style["color"], alpha=0.14, linewidth=0)
-        band.set_gid(f"band:{name}")
+        area = ax.fill_between(x, *band(mean, sd, percent), color=style["color"], alpha=0.14, linewidth=0)
+        area.set_gid(f"band:{name}")
     if shown.any() and not shown[-1]:
         last = np.flatnonzero(shown)[-1]
         ax.plot(x[last], mean[last], "x", color="black", markersize=7, markeredgewidth=1.6, label="_diverged")
@@ -143,7 +163,8 @@ def _set_limits(ax: Axes, tables: Mapping[str, pd.DataFrame], values: np.ndarray
         return ""
     if kind.percent:
         sd = np.concatenate([table["sd"].fillna(0.0).to_numpy() for table in tables.values()])
-        low, high = zoom(np.concatenate([values, values - sd, np.minimum(values + sd, 100.0)]), percent=True)
+        means = np.concatenate([table["mean"] for table in tables.values()])
+        low, high = zoom(np.concatenate([values, *band(means, sd, True)]), percent=True)
         ax.set_ylim(low, high)
         return "; lower values lie below the axis" if np.nanmin(values) < low else ""
     if decades(values) > 1.5:
@@ -170,27 +191,25 @@ def _log_axis(ax: Axes, values: pd.Series) -> None:
     plain_log(ax.xaxis)
     few = sorted(values.unique())
     if len(few) <= 6:
-        ax.set_xticks(few, [f"{each:,g}" for each in few])
+        ax.set_xticks(few, [plain(each) for each in few])
         ax.minorticks_off()
 
 
 def _ends(
     frame: pd.DataFrame, by: str, tables: Mapping[str, pd.DataFrame], kind: Quantity, decimals: int, time: str
 ) -> list[LineEnd]:
-    """Return the end of each line and its label: name, last value, seeds lost."""
+    """Return the end of each line and its label: name, what its runs ended with, seeds lost."""
     ends = []
     for name, table in tables.items():
         rows = frame[frame[by] == name]
-        final = rows.groupby("seed")["value"].nth(-1)
+        final = ended_with(rows)["value"]
         lost, seeds = int(final.isna().sum()), int(rows["seed"].nunique())
         shown = table.dropna(subset=["mean"])
         if lost == seeds:
             first = table[time][table["mean"].notna()[::-1].cumsum() == 0].min()
             text = f"{name}  diverged" + (f" in epoch {first:g}" if time == "epoch" else "")
-        elif lost:
-            text = f"{name}  {kind.text(shown['mean'].iloc[-1], decimals)}  ({lost} of {seeds} diverged)"
         else:  # of every seed, also of those that stopped early
-            text = f"{name}  {kind.text(final.mean(), decimals)}"
+            text = f"{name}  {kind.text(final.mean(), decimals)}" + (f"  ({lost} of {seeds} diverged)" if lost else "")
         x, y = (shown["x"].iloc[-1], shown["mean"].iloc[-1]) if len(shown) else (np.nan, np.nan)
         ends.append(LineEnd(name, float(x), float(y), text, leader=lost < seeds))
     return ends

@@ -11,7 +11,17 @@ from matplotlib.axes import Axes
 
 from neurosim.errors import NeurosimError
 
-from .frames import as_frame, decades, quantity, with_variants, without_diverged, zoom
+from .frames import (
+    as_frame,
+    band,
+    decades,
+    ended_with,
+    enough_decimals,
+    quantity,
+    with_variants,
+    without_diverged,
+    zoom,
+)
 from .style import MUTED, RIM, beside, heading, new_axes, plain_log, styled, styles_for
 
 
@@ -30,9 +40,9 @@ def comparison(
     beside it. Variants all of whose seeds diverged are listed last, as "diverged".
 
     Args:
-        results: one row per `variant`, `seed` and `epoch` (the last epoch counts; for `seconds`, the sum), or
-            per variant and seed; or a summary, one row a variant, with columns `<metric>_mean` and, if known,
-            `<metric>_sd`.
+        results: one row per `variant`, `seed` and `epoch` (the last epoch counts, or the one that is `kept`; for
+            `seconds`, the sum), or per variant and seed; or a summary, one row a variant, with columns
+            `<metric>_mean` and, if known, `<metric>_sd`.
         metric: the column to compare; accuracies in 0..1.
         baseline: the variant the others are compared with; a line marks its mean.
         ax: where to draw; a new figure if left out.
@@ -60,10 +70,10 @@ def comparison(
     ax = new_axes(ax, height=1.3 + 0.3 * max(len(table), 3))
     log = _set_limits(ax, table, percent=kind.percent)
     low, high = ax.get_xlim()
-    decimals = 2 if high - low < 6 else 1
+    decimals = 2 if high - low < 6 else min(2, max(enough_decimals(sd, 1) for sd in table["sd"]))
     for row, (name, entry) in enumerate(table.iterrows()):
         style = {"color": styles[name]["color"], "marker": styles[name]["marker"]}
-        _draw_row(ax, row, entry, style, (low, high))
+        _draw_row(ax, row, entry, style, low, kind.percent)
         if np.isfinite(entry["mean"]):
             text = kind.with_sd(entry["mean"], entry["sd"], decimals)
             if entry["diverged"]:
@@ -103,18 +113,19 @@ def _from_results(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     if "epoch" in frame:
         frame = frame.sort_values("epoch", kind="stable")
     frame["value"] = without_diverged(frame, metric) * quantity(metric).factor
-    rows = {}
+    summed = metric == "seconds" and "epoch" in frame
+    entries = {}
     for name in names:
-        runs = frame[frame["variant"] == name].groupby("seed")["value"]
-        final = runs.sum(min_count=1) if metric == "seconds" and "epoch" in frame else runs.apply(lambda v: v.iloc[-1])
-        rows[name] = {
+        rows = frame[frame["variant"] == name]
+        final = (rows if summed else ended_with(rows)).groupby("seed")["value"].sum(min_count=1)
+        entries[name] = {
             "mean": final.mean(),
             "sd": final.std(),
             "values": final.dropna().to_numpy(),
             "diverged": int(final.isna().sum()),
             "seeds": len(final),
         }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    return pd.DataFrame.from_dict(entries, orient="index")
 
 
 def _from_summary(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -154,9 +165,8 @@ def _set_limits(ax: Axes, table: pd.DataFrame, *, percent: bool) -> bool:
     return False
 
 
-def _draw_row(ax: Axes, row: int, entry: pd.Series, style: Mapping[str, Any], limits: tuple[float, float]) -> None:
-    """Draw one variant at height `row`."""
-    low, _ = limits
+def _draw_row(ax: Axes, row: int, entry: pd.Series, style: Mapping[str, Any], low: float, percent: bool) -> None:
+    """Draw one variant at height `row`; the axis begins at `low`."""
     mean, sd = entry["mean"], entry["sd"]
     if not np.isfinite(mean):
         text = f"×  diverged ({entry['diverged']} of {entry['seeds']} seeds)"
@@ -169,7 +179,7 @@ def _draw_row(ax: Axes, row: int, entry: pd.Series, style: Mapping[str, Any], li
         return
     colour = style["color"]
     if np.isfinite(sd):
-        ax.plot([mean - sd, mean + sd], [row, row], "-", color=colour, linewidth=2.2, alpha=0.55, label="_sd")
+        ax.plot(band(mean, sd, percent), [row, row], "-", color=colour, linewidth=2.2, alpha=0.55, label="_sd")
     values = entry["values"]
     if len(values) > 1:
         ax.plot(values, np.full(len(values), row + 0.24), ".", color=colour, markersize=4.5, label="_seeds")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter
 
 from neurosim.errors import NeurosimError
 
@@ -29,8 +29,10 @@ from .panels import label_panels, panel_grid
 from .style import (
     DASHES,
     MARKERS,
+    MUTED,
     RIM,
     AnyFigure,
+    beside,
     depth_colours,
     figure_heading,
     heading,
@@ -154,7 +156,6 @@ def spread_by_layer(
     ax.set_yscale("log")
     if decades(sizes[sizes > 0]) < 6:
         plain_log(ax.yaxis)
-        ax.yaxis.set_minor_formatter(NullFormatter())
     _epoch_axis(ax, frame["layer"])
     ax.set_xlabel("layer (1: the first after the input)" if frame["layer"].min() > 0 else "layer (0: the input)")
     ax.set_ylabel(f"{label}, logarithmic scale")
@@ -201,6 +202,8 @@ def unit_health(
 ) -> AnyFigure:
     """Draw the share of dead and of saturated units over training, one line a variant.
 
+    Where several lines would lie on one another at 0 throughout, they are named below the axes instead.
+
     Args:
         frame: columns `step` or `epoch`, one or more of `shares` (0..1), and, if there are any, `variant`, `seed`.
         fig: a Figure or SubFigure to draw in; a new one if left out.
@@ -231,18 +234,32 @@ def unit_health(
     for ax, column in zip(axes, shares, strict=True):
         frame["value"] = finite(frame[column]) * 100
         tops = []
-        for i, name in enumerate(names):
+        zero = _zero_throughout(frame, names)
+        for i, name in enumerate(name for name in names if name not in zero):
             table = frame[frame["variant"] == name].groupby(x)["value"].agg(mean="mean", sd="std").reset_index()
             table["x"] = table[x].astype(float)
-            _draw_line(ax, name, table, styles[name], offset=i)
+            _draw_line(ax, name, table, styles[name], percent=True, offset=i)
             tops.append(np.nanmax((table["mean"] + table["sd"].fillna(0)).to_numpy(), initial=0.0))
-        top = max(5.0, 1.08 * max(tops))
+        top = max(5.0, 1.08 * max(tops, default=0.0))
         ax.set_ylim(-0.03 * top, min(top, 103.0))
         _epoch_axis(ax, frame[x])
         ax.set_xlabel(x)
         ax.set_ylabel(f"{column} units (%)")
+        if zero:
+            listed = "every variant" if len(zero) == len(names) else ", ".join(zero)
+            text = fill(f"0 throughout: {listed}", width=110 // len(shares))
+            beside(ax, text, (0, 0), (0, -32), "axes fraction", color=MUTED, va="top", fontsize=7.5)
     seeds = int(frame.groupby("variant")["seed"].nunique().max())
     figure_heading(fig, title or f"{' and '.join(shares).capitalize()} hidden units", seeds_text(seeds))
-    if names != [NO_VARIANT]:
-        fig.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper", handlelength=3)
+    lines = {line.get_label(): line for ax in axes for line in ax.lines}
+    shown = [name for name in names if name in lines]
+    if names != [NO_VARIANT] and shown:
+        fig.legend([lines[name] for name in shown], shown, loc="outside right upper", handlelength=3)
     return fig
+
+
+def _zero_throughout(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Return the variants whose value is 0 in every row; none if they are fewer than two, which hide nobody."""
+    zero = frame["value"].eq(0).groupby(frame["variant"]).all()
+    found = [name for name in names if zero[name]]
+    return found if len(found) > 1 else []

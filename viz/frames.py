@@ -41,7 +41,7 @@ class Quantity(NamedTuple):
         """Return mean ± standard deviation (NaN: none) as text, both to the same place."""
         if not np.isfinite(sd):
             return self.text(mean, decimals)
-        places = decimals if self.percent else _decimals(mean)
+        places = enough_decimals(sd, decimals if self.percent else _decimals(mean))
         return f"{mean:.{places}f} ± {sd:.{places}f}" + (" %" if self.percent else "")
 
 
@@ -67,6 +67,11 @@ def _decimals(value: float) -> int:
     if not np.isfinite(value) or value == 0:
         return 2
     return int(np.clip(2 - np.floor(np.log10(abs(value))), 0, 6))
+
+
+def enough_decimals(sd: float, decimals: int) -> int:
+    """Return with how many decimals a deviation does not read as 0: `decimals`, or up to two more."""
+    return next((places for places in range(decimals, decimals + 3) if sd >= 0.5 * 10.0**-places), decimals)
 
 
 def quantity(column: str) -> Quantity:
@@ -191,6 +196,31 @@ def checked_positive(frame: pd.DataFrame, column: str) -> None:
     if not (values > 0).all():
         wrong = frame.loc[~(values > 0), column].iloc[0]
         raise NeurosimError(f"{column}: expected positive numbers; received {wrong:g}.")
+
+
+def ended_with(frame: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
+    """Return one row a run, that of the weights it ended with: the one where `kept` is true, or else the last.
+
+    Args:
+        frame: rows in the order of their epochs, with a column `seed`.
+        by: the column that, with "seed", tells runs apart; None: the seed alone does.
+    """
+    if "kept" in frame:
+        frame = frame.assign(kept=frame["kept"].eq(True)).sort_values("kept", kind="stable")
+    return frame.groupby(["seed"] if by is None else [by, "seed"], sort=False).tail(1)
+
+
+def band(mean: Any, sd: Any, percent: bool) -> np.ndarray:
+    """Return mean ± standard deviation, shape (2, ...); of a share in percent it ends at 0 and 100."""
+    ends = np.array([mean - sd, mean + sd], dtype=float)
+    return np.clip(ends, 0.0, 100.0) if percent else ends
+
+
+def plain(value: float) -> str:
+    """Return a number in at most six digits, without an exponent between a millionth and a billion: 0.00001, 1,500."""
+    if value and not 1e-6 <= abs(value) < 1e9:
+        return f"{value:g}"
+    return f"{float(f'{value:.6g}'):,.11f}".rstrip("0").rstrip(".")
 
 
 def name_of(value: Any) -> str:

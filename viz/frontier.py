@@ -9,7 +9,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from .frames import as_frame, checked_positive, quantity, seeds_text, with_variants, without_diverged, zoom
+from .frames import (
+    as_frame,
+    band,
+    checked_positive,
+    ended_with,
+    quantity,
+    seeds_text,
+    with_variants,
+    without_diverged,
+    zoom,
+)
 from .labels import label_points
 from .style import MUTED, RIM, heading, new_axes, plain_log, styled, styles_for
 
@@ -54,7 +64,7 @@ def frontier(
 
     Args:
         frame: columns `by`, `x` (> 0: parameters, seconds) and `y` and, if there are any, `seed`, `epoch`
-            (the last counts; seconds are summed), `loss`, `diverged`.  Seeds are averaged.
+            (the last counts, or the one that is `kept`; seconds are summed), `loss`, `diverged`.  Seeds are averaged.
         x: the column of the cost; its axis is logarithmic.
         y: the column of the metric; accuracies in 0..1.
         by: the column that tells the points apart.
@@ -76,7 +86,7 @@ def frontier(
         if x == "seconds":
             frame[x] = frame.groupby([by, "seed"])[x].transform("sum")
     frame["value"] = without_diverged(frame, y, by) * kind.factor
-    last = frame.groupby([by, "seed"], sort=False).tail(1)
+    last = ended_with(frame, by)
     names = list(dict.fromkeys(frame[by]))
     styles = styles_for(names, styles)
     table = last.groupby(by)[[x, "value"]].agg({x: "mean", "value": ["mean", "std", "count"]}).loc[names]
@@ -90,7 +100,8 @@ def frontier(
     for (name, row), best in zip(table.iterrows(), on, strict=True):
         style = {"color": styles[name]["color"], "marker": styles[name]["marker"]}
         if np.isfinite(row["sd"]):
-            ax.errorbar(row["x"], row["mean"], row["sd"], color=style["color"], lw=1, alpha=0.6, capsize=2, fmt="none")
+            reach = np.abs(band(row["mean"], row["sd"], kind.percent) - row["mean"])[:, None]
+            ax.errorbar(row["x"], row["mean"], reach, color=style["color"], lw=1, alpha=0.6, capsize=2, fmt="none")
         ax.plot(row["x"], row["mean"], linestyle="none", markersize=8 if best else 5.5, label=name, zorder=3,
                 **RIM, **style)
     steps: list[tuple[float, float]] = []
@@ -100,9 +111,7 @@ def frontier(
         ax.plot(places[line], means[line], drawstyle="steps-post", color=MUTED, linewidth=1.2, zorder=1.5,
                 linestyle=(0, (5, 2)), label="frontier")
         ax.set_xlim(places.min() / 1.6, places.max() * 2.2)
-        reach = np.nan_to_num(table["sd"].to_numpy(float))
-        ends = np.concatenate([means - reach, means + reach])
-        ends = np.minimum(ends, 100.0) if kind.percent else ends
+        ends = band(means, np.nan_to_num(table["sd"].to_numpy(float)), kind.percent)
         ax.set_ylim(*zoom(ends, percent=kind.percent, cut=0.0))
     else:
         ax.text(0.5, 0.5, "every run diverged", transform=ax.transAxes, ha="center", color=MUTED)

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from neurosim.errors import NeurosimError, ShapeError
 
-from .frames import _decimals, as_frame, name_of, quantity, with_variants, without_diverged
+from .frames import _decimals, as_frame, plain, quantity, with_variants, without_diverged
 from .style import MUTED, SHARE, heading, new_axes, styled, text_on
 
 READABLE = 26
@@ -147,7 +147,7 @@ def _label_cells(ax: Axes, x_labels: Sequence[Any], y_labels: Sequence[Any]) -> 
     """Write the settings at the cells, as many as there is room for, and draw white lines between the cells."""
     for axis, labels in ((ax.xaxis, x_labels), (ax.yaxis, y_labels)):
         every = -(-len(labels) // 26)
-        texts = [name_of(each) for each in labels]
+        texts = [plain(each) if isinstance(each, (int, float, np.number)) else str(each) for each in labels]
         axis.set_ticks(range(0, len(labels), every), texts[::every])
         axis.set_ticks(np.arange(len(labels) + 1) - 0.5, minor=True)
     if max((len(str(each)) for each in x_labels), default=0) * len(x_labels) > 80:

@@ -24,6 +24,10 @@ FONT_SIZE = 8.5
 LINE_HEIGHT = 1.35 * FONT_SIZE  # points
 SWATCH = (0.18, 0.46)  # inches to the right of the axes
 TEXT = 0.54
+NEAR = 14
+"""A text farther than so many points from its own has a leader; one that is not, none, and so ..."""
+CLEARER = 4
+"""... it is to be nearer to its own by so many than to any other."""
 
 
 class LineEnd(NamedTuple):
@@ -125,8 +129,8 @@ def label_points(
 ) -> None:
     """Write a text beside each point, where it covers neither another text, nor a point, nor the line of `steps`.
 
-    Places about the point are tried from near to far; one that is far gets a thin leader.  Call it last, when
-    limits and scales stand.
+    Places about the point are tried from near to far.  A text that is far gets a thin leader; one that is near should
+    not be as near to another point.  Call it last, when limits and scales stand.
     """
     if not len(texts):
         return
@@ -135,35 +139,53 @@ def label_points(
     unit = figure.dpi / 72
     taken = [(px - 5 * unit, py - 5 * unit, px + 5 * unit, py + 5 * unit) for px, py in points]
     if len(steps) > 1:  # from step to step, first to the right and then up or down
-        corners = ax.transData.transform(steps)
+        corners, rim = ax.transData.transform(steps), 2 * unit  # as wide as the white about a text
         for (x0, y0), (x1, y1) in pairwise(corners):
-            taken += [(x0, y0 - unit, x1, y0 + unit), (x1 - unit, min(y0, y1), x1 + unit, max(y0, y1))]
+            taken += [(x0, y0 - rim, x1, y0 + rim), (x1 - rim, min(y0, y1), x1 + rim, max(y0, y1))]
     frame = ax.get_window_extent()
     angles = np.radians([0, 180, 45, -45, 135, -135, 90, -90])
-    for (px, py), place, text in zip(points, zip(x, y, strict=True), texts, strict=True):
+    for i, ((px, py), place, text) in enumerate(zip(points, zip(x, y, strict=True), texts, strict=True)):
         label = ax.annotate(text, place, (0, 0), textcoords="offset points", fontsize=FONT_SIZE - 0.5, zorder=4,
                             va="center", ha="center")
         label.set_path_effects([withStroke(linewidth=2, foreground="white")])
         box = label.get_window_extent()
         width, height = box.width, box.height
+        foreign = points[np.hypot(*(points - (px, py)).T) > unit]  # (m, 2)
         best, least = (0.0, 0.0), np.inf
-        for distance in (8, 14, 22, 32, 44, 58):
+        for distance in (8, NEAR, 22, 32, 44, 58):
             for angle in angles:
                 dx, dy = np.cos(angle), np.sin(angle)
                 cx, cy = px + dx * (distance * unit + width / 2), py + dy * (distance * unit + height / 2)
                 spot = (cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2)
                 outside = spot[0] < frame.x0 or spot[1] < frame.y0 or spot[2] > frame.x1 or spot[3] > frame.y1
-                cost = sum(_overlap(spot, other) for other in taken) + 1e6 * outside
+                cost, dots = sum(_overlap(spot, other) for other in taken) + 1e6 * outside, []
+                if distance > NEAR:  # a leader that runs over others is as bad as a text that does
+                    edge = np.clip((px, py), spot[:2], spot[2:])
+                    way = np.linspace((px, py), edge, 12)  # (12, 2)
+                    dots = [(*(each - unit), *(each + unit)) for each in way]
+                    cost += 5 * sum(_overlap(dot, other) for dot in dots for other in [*taken[:i], *taken[i + 1 :]])
+                else:
+                    doubt = _away(spot, points[i : i + 1]) + CLEARER * unit - _away(spot, foreign)
+                    cost += 2 * height * max(doubt, 0.0)
                 if cost < least:
-                    best, least, far = (cx - px, cy - py), cost, distance > 14
+                    best, least, led = (cx - px, cy - py), cost, dots
             if least == 0:
                 break
         label.set_position((best[0] / unit, best[1] / unit))
         cx, cy = px + best[0], py + best[1]
         taken.append((cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2))
-        if far:
-            look = {"arrowstyle": "-", "color": "#bdbdbd", "linewidth": 0.7, "shrinkA": 0, "shrinkB": 4}
-            ax.annotate("", place, label.get_position(), textcoords="offset points", arrowprops=look, zorder=2)
+        taken += led
+        if led:  # to the edge of the text that is nearest
+            edge = [np.clip(0.0, each - size / 2, each + size / 2) / unit
+                    for each, size in zip(best, (width, height), strict=True)]
+            look = {"arrowstyle": "-", "color": "#8c8c8c", "linewidth": 0.7, "shrinkA": 2, "shrinkB": 4}
+            ax.annotate("", place, edge, textcoords="offset points", arrowprops=look, zorder=2)
+
+
+def _away(box: tuple[float, ...], points: np.ndarray) -> float:
+    """Return how far a box (left, bottom, right, top) is from the nearest of the points, shape (n, 2)."""
+    gaps = np.maximum(np.maximum(box[:2] - points, points - box[2:]), 0.0)  # (n, 2)
+    return float(np.hypot(*gaps.T).min(initial=np.inf))
 
 
 def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:

@@ -8,16 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from neurosim.errors import NeurosimError, ShapeError
 
 from .frames import (
     NO_VARIANT,
     as_frame,
+    band,
     checked_positive,
     checked_sizes,
     decades,
     finite,
+    plain,
     quantity,
     running_mean,
     seeds_text,
@@ -89,11 +92,11 @@ def rate_sensitivity(
         rates, mean, sd = table.index.to_numpy(float), table["mean"].to_numpy(), table["std"].to_numpy()
         rows = frame[frame["variant"] == name]
         chosen = sorted(rows.loc[rows["chosen"].astype(bool), "learning_rate"].unique()) if "chosen" in rows else []
-        label = name + (f"  (chosen: {', '.join(f'{rate:g}' for rate in chosen)})" if chosen else "")
+        label = name + (f"  (chosen: {', '.join(plain(rate) for rate in chosen)})" if chosen else "")
         style = styles[name]
         ax.plot(rates, mean, label=label, **RIM, **style)
         if np.isfinite(sd).any():
-            ax.fill_between(rates, mean - sd, mean + sd, color=style["color"], alpha=0.12, linewidth=0)
+            ax.fill_between(rates, *band(mean, sd, kind.percent), color=style["color"], alpha=0.12, linewidth=0)
         picked = np.isin(rates, chosen) & np.isfinite(mean)
         ring = {"color": style["color"], "markersize": 12, "markeredgewidth": 1.6, "fillstyle": "none"}
         ax.plot(rates[picked], mean[picked], "o", label="_chosen", **ring)
@@ -281,6 +284,7 @@ def schedule_and_loss(frame: pd.DataFrame, fig: AnyFigure | None = None, title: 
         upper.tick_params(labelbottom=False)
         lower.tick_params(labelbottom=True)
         whole_steps(lower, columns)
+    grid[0, 0].yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
     grid[0, 0].set_ylim(bottom=0)  # a schedule has its familiar shape on a linear axis, on which 0 is a place
     if decades(frame["value"]) > 1.5:
         grid[1, 0].set_yscale("log")

@@ -25,10 +25,12 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import imsave
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Annotation
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import Formatter, FuncFormatter
 
 from neurosim.errors import NeurosimError
 from neurosim.files import atomic_file
+
+from .frames import plain
 
 WIDTH = 8.0
 """Width of a figure, in inches: 1200 pixels at `DPI`."""
@@ -85,6 +87,8 @@ RC: dict[str, Any] = {
     "ytick.labelcolor": INK_COLOUR,
     "xtick.labelsize": 8.5,
     "ytick.labelsize": 8.5,
+    "xtick.minor.pad": 5.0,  # so that labels of minor ticks stand level with the others
+    "ytick.minor.pad": 5.0,
     "lines.linewidth": 1.6,
     "lines.markersize": 5.0,
     "legend.frameon": False,
@@ -206,9 +210,34 @@ def text_on(colour: Any) -> str:
     return "white" if np.dot(colour[:3], (0.299, 0.587, 0.114)) < 0.5 else "black"
 
 
+class _EndsFormatter(Formatter):
+    """Labels minor ticks only where fewer than two major ones are in view: the first and the last of them."""
+
+    APART = 0.12
+    """So far, as a share of the axis, a label stays from that of a major tick."""
+
+    def __call__(self, value: float, pos: int | None = None) -> str:
+        return plain(value)
+
+    def format_ticks(self, values: Any) -> list[str]:
+        axis: Any = self.axis
+        low, high = np.sort(axis.get_view_interval()) * (1 - 1e-9, 1 + 1e-9)  # a tick at the rim is in view
+        major = [value for value in axis.get_majorticklocs() if low <= value <= high]
+        if low <= 0 or len(major) > 1:
+            return [""] * len(values)
+        gap = self.APART * np.log(high / low)
+        free = [v for v in values if low <= v <= high and all(abs(np.log(v / each)) > gap for each in major)]
+        ends = {min(free), max(free)} if free else set()
+        return [plain(value) if value in ends else "" for value in values]
+
+
 def plain_log(axis: Axis) -> None:
-    """Write the powers of ten of a logarithmic axis as plain numbers: 0.01 and 10,000, not 10 to the -2."""
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    """Write the numbers of a logarithmic axis plainly: 0.01 and 10,000, not 10 to the -2.
+
+    Powers of ten have labels; where fewer than two are in view, so have the outermost ticks between them.
+    """
+    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+    axis.set_minor_formatter(_EndsFormatter())
 
 
 def heading(ax: Axes, title: str, subtitle: str = "") -> None:
