@@ -30,6 +30,7 @@ examples:
   python main.py gradcheck                   hold backprop to central differences
 """
 LONGEST_ERROR = 1000  # characters
+ALIASES = {"--lr": "--learning-rate", "--bs": "--batch-size", "--batchnorm": "--batch-norm"}  # of other programs
 
 
 class Parser(argparse.ArgumentParser):
@@ -352,6 +353,7 @@ def train(arguments: argparse.Namespace) -> None:
     from neurosim.files import writable_folder
     from neurosim.layers import Dense
     from neurosim.settings import Settings
+    from neurosim.training import EarlyStopping
     from scenarios.report import write_csv
 
     if arguments.resume:
@@ -407,7 +409,8 @@ def train(arguments: argparse.Namespace) -> None:
     if not np.isfinite(probabilities).all():
         pictures = {}  # there is nothing to see in NaN
     if len(frame):
-        pictures = {"learning_curves": lambda: viz.history_curves(frame)} | pictures
+        kept = next((each.best_epoch for each in callbacks if isinstance(each, EarlyStopping)), None)
+        pictures = {"learning_curves": lambda: viz.history_curves(frame, kept=kept)} | pictures
     first = next((layer for layer in network if isinstance(layer, Dense)), None)
     if first is not None and np.isfinite(first.W).all():
         shape = train.images.shape[1:]
@@ -527,6 +530,7 @@ def get_model(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
         train, test = load_data(arguments, arguments.train_size)
         train, validation = hold_out(settings, train)
         network = settings.network(train.images.shape[1:], len(train.class_names), arguments.seed or 0)
+        check_place(arguments, network, test)
         if settings.epochs:
             network.fit(train.images, train.labels, settings.epochs, settings.batch_size,
                         validation_data=None if validation is None else (validation.images, validation.labels),
@@ -545,6 +549,16 @@ def get_model(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
     if "learning_rate" in given:
         network.optimizer.learning_rate = given["learning_rate"]
     return network, train, test, Settings(**given)
+
+
+def check_place(arguments: argparse.Namespace, network: Any, test: Any) -> None:
+    """Refuse a layer, neuron or sample that there is not, before anything is trained."""
+    if arguments.sample >= len(test):
+        raise NeurosimError(f"--sample: expected a number from 0 to {len(test) - 1}, received {arguments.sample}")
+    if arguments.layer is not None:
+        layer = network[arguments.layer]
+        if arguments.neuron is not None:
+            layer[arguments.neuron]
 
 
 def add_step(parser: argparse.ArgumentParser) -> None:
@@ -646,6 +660,7 @@ def add_inspect(parser: argparse.ArgumentParser) -> None:
 def inspect(arguments: argparse.Namespace) -> None:
     """Print a report card of a saved network's neurons, or draw one of them."""
     from neurosim.files import writable_folder
+    from neurosim.layers import Dense
     from neurosim.network import Network
     from neurosim.report import maximizing_input
     from scenarios.report import write_csv
@@ -654,8 +669,10 @@ def inspect(arguments: argparse.Namespace) -> None:
         raise NeurosimError("--neuron: expected --layer L with it, to say of which layer")
     network = Network.load(arguments.model)
     neuron = network.neuron(arguments.layer, arguments.neuron) if arguments.neuron is not None else None
-    if arguments.layer is not None:
-        network[arguments.layer]
+    if arguments.layer is not None and not isinstance(network[arguments.layer], Dense):
+        dense = [str(layer.index) for layer in network if isinstance(layer, Dense)]
+        raise NeurosimError(f"--layer: expected a Dense layer ({', '.join(dense)}), received {arguments.layer}, "
+                            f"{network[arguments.layer]!r}")
     folder = writable_folder(arguments.out)
     train, test = load_data(arguments)
     card = network.report(test)
@@ -663,34 +680,47 @@ def inspect(arguments: argparse.Namespace) -> None:
     if arguments.layer is not None:
         card = card[card["layer"] == arguments.layer]
     if neuron is None:
-        shown = card.sort_values("accuracy_lost", ascending=False).head(arguments.rows)
-        print(f"{len(card)} neurons; the {len(shown)} without which most accuracy is lost:\n")
+        hidden = card[card["layer"] != network.output.index]  # an output neuron is needed for its class, of course
+        if hidden.empty:
+            hidden = card
+        shown = hidden.sort_values("accuracy_lost", ascending=False).head(arguments.rows)
+        kind = "hidden ones " if len(hidden) < len(card) else ""
+        print(f"{len(card)} neurons; the {len(shown)} {kind}without which most accuracy is lost:\n")
         print(card_table(shown))
-        print(f"\nall of them, every column: {path}")
+        print()
+        say("off: share of images for which it gives out nothing and learns nothing; saturated: where its activation "
+            "is flat; class: excites it most; selects: 0 all classes alike, 1 one alone; lost: accuracy without it; "
+            "like: the most similar neuron of its layer.")
+        print(f"all of them, every column: {path}")
         return
     import viz
 
     row = card[card["neuron"] == arguments.neuron]
     if len(row):
-        print(row.iloc[0].to_string())
+        for column in row:
+            value = row[column].iloc[0]
+            print(f"{column:<20}{value:.4g}" if isinstance(value, float) else f"{column:<20}{value}")
     a = network.activations(test.images, arguments.layer, arguments.neuron)
     image, reached = maximizing_input(network, arguments.layer, arguments.neuron)
     name = f"layer{arguments.layer}-neuron{arguments.neuron}"
+    who = f"Neuron {arguments.neuron} of layer {arguments.layer}"
     pictures = {
-        "by_class": viz.activation_by_class(a, test.labels, test.class_names),
-        "top_samples": viz.top_samples(test.images, a, test.labels, test.class_names),
-        "maximizing_input": viz.maximizing_input(image, reached),
+        "by_class": viz.activation_by_class(a, test.labels, test.class_names,
+                                            title=f"{who}: which classes it answers to"),
+        "top_samples": viz.top_samples(test.images, a, test.labels, test.class_names,
+                                       title=f"{who}: the images that excite it most"),
+        "maximizing_input": viz.maximizing_input(image, reached, title=f"{who}: an input that excites it"),
     }
-    if arguments.layer == 1:
+    if len(neuron.weights) == test.images[0].size:
         shape = test.images.shape[1:]
-        pictures["weights"] = viz.weight_grid(neuron.weights, shape, titles=[str(arguments.neuron)])
+        pictures["weights"] = viz.weight_grid(neuron.weights, shape, titles=[""], title=f"{who}: its weights")
     for kind, picture in pictures.items():
         print(viz.save(picture, folder / f"{name}-{kind}.png", figure_note(train)))
 
 
 def card_table(card: Any) -> str:
     """The columns of a report card that fit 80 columns."""
-    header = ("layer", "neuron", "mean a", "dead", "saturated", "class", "selects", "|w|", "lost", "like")
+    header = ("layer", "neuron", "mean a", "off", "saturated", "class", "selects", "|w|", "lost", "like")
     lines = ["  ".join(header)]
     for row in card.itertuples():
         cells = (str(row.layer), str(row.neuron), f"{row.mean_activation:.3g}", f"{100 * row.dead_fraction:.0f}%",
@@ -775,12 +805,13 @@ def parse(argv: list[str]) -> argparse.Namespace:
                                  formatter_class=formatter, allow_abbrev=False)
         if name == command:
             add_options(sub)
+            chosen = sub
             known = [option for action in sub._actions for option in action.option_strings]
     arguments, rest = parser.parse_known_args(argv)
     if rest:
         wrong = rest[0].partition("=")[0]
-        hint = did_you_mean(wrong, known) if command and wrong.startswith("-") else ""
-        parser.error(f"expected no {wrong!r} here{hint}")
+        hint = did_you_mean(ALIASES.get(wrong, wrong), known) if command and wrong.startswith("-") else ""
+        (chosen if command else parser).error(f"expected no {wrong!r} here{hint}")
     return arguments
 
 

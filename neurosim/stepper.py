@@ -118,7 +118,9 @@ class Stepper:
         self.layer = best_layer if layer is None else network[layer].index
         if neuron is None and self.layer != best_layer:
             deltas = [abs(each.delta) for each in self.trace[self.layer]]
-            best, why = int(np.argmax(deltas)), f"of layer {self.layer} it has the largest |delta| for this sample"
+            best = int(np.argmax(deltas))
+            why = (f"of layer {self.layer} it has the largest |delta| for this sample" if deltas[best] else
+                   f"all neurons of layer {self.layer} have delta 0 for this sample")
         self.neuron = best if neuron is None else neuron
         self.why = "as asked for" if neuron is not None else why
         self.neuron = self.here.index  # checks both

@@ -48,7 +48,7 @@ def comparison(varied: Sequence[str], base: Settings, baseline: str | None = Non
     what = listing(list(choices))
     sizes = [each.train_size for each in variants if each.train_size is not None]
     return Scenario(
-        name="compare",
+        name=f"compare-{'-'.join(choices)}",
         question=f"What does the choice of {what} change?",
         what_to_watch=f"{len(variants)} variants that differ in {what} alone: every combination of the values given. "
                       "Compare the dots of single seeds before you believe an order of the means.",

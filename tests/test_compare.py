@@ -65,7 +65,7 @@ def test_compare_writes_what_a_scenario_writes_and_plot_draws_it_again(tmp_path,
     main.main(["compare", "--vary", "hidden=8,8;4", "--vary", "optimizer=sgd,adam", "--data", "digits", "--offline",
                "--train-size", "200", "--epochs", "1", "--seeds", "2", "--jobs", "1"])
     printed = capsys.readouterr().out
-    folder = tmp_path / "results/compare"
+    folder = tmp_path / "results/compare-hidden-optimizer"
     for file in ("results.csv", "summary.csv", "run.json", "report.md", "report.html", "figures/comparison.png"):
         assert (folder / file).exists()
     assert max(map(len, printed.splitlines())) <= 80 and "hidden 8,8, optimizer adam" in printed

@@ -216,17 +216,19 @@ def _ends(
 
 
 @styled
-def history_curves(history_frame: pd.DataFrame, fig: AnyFigure | None = None, title: str | None = None) -> AnyFigure:
+def history_curves(history_frame: pd.DataFrame, fig: AnyFigure | None = None, title: str | None = None,
+                   kept: int | None = None) -> AnyFigure:
     """Draw one run: loss and accuracy, training and validation, with the best epoch marked.
 
-    The best epoch is that of the highest validation accuracy or, in this order, lowest validation loss,
-    highest training accuracy, lowest training loss, whichever there is.
+    The best epoch is `kept` if it is given, otherwise that of the highest validation accuracy or, in this order,
+    lowest validation loss, highest training accuracy, lowest training loss, whichever there is.
 
     Args:
         history_frame: one row an epoch: `loss` and, as far as there are any, `val_loss`, `accuracy`,
             `val_accuracy` (0..1), `epoch` (from 1; otherwise rows are counted).  A History does as well.
         fig: a Figure or SubFigure to draw in; a new one if left out.
         title: instead of the usual one.
+        kept: the epoch whose weights the network has, where early stopping went back to them.
 
     Returns:
         The Figure (two Axes, or one if there is no accuracy).
@@ -242,7 +244,7 @@ def history_curves(history_frame: pd.DataFrame, fig: AnyFigure | None = None, ti
         for column in ("val_accuracy", "val_loss", "accuracy", "loss")
         if column in frame and finite(frame[column]).notna().any()
     }
-    best, best_text = _best_epoch(columns, epochs)
+    best, best_text = (kept, f"the weights are those of epoch {kept}") if kept else _best_epoch(columns, epochs)
     panels = [("loss", "loss")] + (
         [("accuracy", "accuracy (%)")] if "accuracy" in columns or "val_accuracy" in columns else []
     )
@@ -264,7 +266,8 @@ def history_curves(history_frame: pd.DataFrame, fig: AnyFigure | None = None, ti
             ax.set_yscale("log")
             plain_log(ax.yaxis)
         if best is not None:
-            ax.axvline(best, color=MUTED, linewidth=1, linestyle=":", zorder=1, label="best epoch")
+            ax.axvline(best, color=MUTED, linewidth=1, linestyle=":", zorder=1,
+                       label="weights kept" if kept else "best epoch")
         _epoch_axis(ax, epochs)
         ax.set_xlabel("epoch")
         ax.set_ylabel(label)

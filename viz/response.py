@@ -243,7 +243,7 @@ def maximizing_input(
     _frame(ax, 0, 0, width, height)
     heading(
         ax,
-        title or "The input that excites the neuron most",
-        f"a = {short(activation_value)}; found by gradient ascent on the pixels",
+        title or "A smooth input that excites the neuron",
+        f"a = {short(activation_value)}; gradient ascent on the pixels, held to little and smooth ink",
     )
     return ax
