@@ -143,7 +143,8 @@ class Results:
             of that epoch: its last, or the one that early stopping went back to). A run that diverged has NaN from
             there on.
         tables: every other table by name: those of the recorders and of `Scenario.measure` with variant and seed in
-            front; "rates", the search for learning rates: variant, learning_rate, epochs, val_accuracy, chosen.
+            front; "rates", the search for learning rates: variant, learning_rate, seed, epochs, val_accuracy,
+            chosen.
         note: what must be said of the data wherever these results are shown.
         settings: the settings with which each variant was run.
     """
@@ -178,6 +179,17 @@ class Results:
     def table(self, name: str) -> pd.DataFrame:
         """A table by its name; an empty one where there is none."""
         return self.tables.get(name, pd.DataFrame())
+
+    def rates(self) -> pd.DataFrame:
+        """The search for learning rates, a row a variant and rate: variant, learning_rate, val_accuracy, chosen.
+
+        val_accuracy is the mean over the seeds of the search; NaN where one of them diverged.
+        """
+        rates = self.table("rates")
+        if rates.empty:
+            return rates
+        return rates.groupby(["variant", "learning_rate"], sort=False, as_index=False).agg(
+            val_accuracy=("val_accuracy", lambda each: each.mean(skipna=False)), chosen=("chosen", "first"))
 
     def write(self, folder: Path) -> None:
         """Write all tables as CSV; `read` is the way back."""
@@ -370,7 +382,7 @@ def _origins(results: Results, variant: str) -> str:
 
 def _rates_at_the_edge(results: Results) -> Iterator[str]:
     """Whose chosen learning rate is the smallest or largest of those tried, so that a better one may lie beyond."""
-    edges, rates = [], results.table("rates")
+    edges, rates = [], results.rates()
     for name, tried in rates.groupby("variant", sort=False) if len(rates) else ():
         rate = tried.loc[tried["chosen"], "learning_rate"].iloc[0]
         if len(tried) > 1 and rate in (tried["learning_rate"].min(), tried["learning_rate"].max()):

@@ -13,6 +13,7 @@ from neurosim.data import Dataset
 from neurosim.settings import Settings
 
 from .base import METRIC, Picture, Results, Run, Scenario, Variant, listing, percent
+from .common import search_curves
 from .recorders import GradientNoise, Recorder
 
 BASELINE = "batch 64"
@@ -47,9 +48,9 @@ def pictures(results: Results) -> Iterator[Picture]:
                                                   title="Noise of a batch's gradient by epoch"))
     if len(results.table("rates")):
         yield Picture("learning_rates", "The search: accuracy on held-out training images after two epochs at each "
-                      "learning rate, or after more where two have few updates; the mean of two seeds, the chosen "
+                      "learning rate, or after more where two have few updates; the mean of the seeds, the chosen "
                       "one ringed. Do larger batches bear larger rates?",
-                      lambda: viz.rate_sensitivity(results.table("rates"), styles=styles))
+                      lambda: viz.rate_sensitivity(search_curves(results), styles=styles))
 
 
 def _by_update(results: Results) -> pd.DataFrame:
@@ -152,7 +153,7 @@ def _noise(results: Results) -> Iterator[str]:
 
 def _rates(results: Results) -> Iterator[str]:
     """The rates that were chosen, against the rule that they grow with the batch size."""
-    rates = results.table("rates")
+    rates = results.rates()
     chosen = rates[rates["chosen"]].set_index("variant")["learning_rate"] if len(rates) else {}
     sizes = {name: int(size) for name in results.names if name in chosen and (size := name.split()[-1]).isdigit()}
     if len(sizes) < 2:

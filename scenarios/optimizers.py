@@ -12,6 +12,7 @@ from neurosim.optimizers import OPTIMIZERS
 from neurosim.settings import Settings
 
 from .base import METRIC, Picture, Results, Scenario, Variant, listing
+from .common import search_curves
 
 WINDOW = 100.0  # two decades of learning rates
 ROUNDED = 1.01  # rates are tried at three digits
@@ -25,13 +26,13 @@ def pictures(results: Results) -> Iterator[Picture]:
                   "taken the same number of steps; by time a rule with fewer operations has taken more.",
                   lambda: viz.learning_curves(results.epochs, METRIC, x="seconds", styles=styles))
     yield Picture("learning_rates", "The search: accuracy on held-out training images after a few epochs at each "
-                  "learning rate, the mean of two seeds, the chosen one ringed. A flat curve forgives a bad guess.",
-                  lambda: viz.rate_sensitivity(results.table("rates"), styles=styles))
+                  "learning rate, the mean of the seeds, the chosen one ringed. A flat curve forgives a bad guess.",
+                  lambda: viz.rate_sensitivity(search_curves(results), styles=styles))
 
 
 def findings(results: Results) -> Iterator[str]:
     """The rates that were chosen, who is least sensitive to them, and the price of a step."""
-    rates = results.table("rates")
+    rates = results.rates()
     yield "Learning rates chosen on held-out images: " + ", ".join(
         f"{row.variant} {row.learning_rate:g}" for row in rates[rates["chosen"]].itertuples()) + "."
     yield from _forgiving(rates, results.scenario.baseline)

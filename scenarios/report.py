@@ -22,7 +22,7 @@ from neurosim.settings import Settings
 
 from .base import METRIC, Picture, Results, Scenario, Variant, listing, signed, write_csv as write_csv
 from .document import Block, Bullets, Heading, Image, Paragraph, Table, to_html, to_markdown
-from .runner import HELD_OUT, SEARCH_SEEDS, decides
+from .runner import HELD_OUT, decides
 
 
 def common_pictures(results: Results) -> Iterator[Picture]:
@@ -158,11 +158,9 @@ def _how(results: Results, record: dict[str, Any]) -> Iterator[str]:
     sizes = {name: size for name, size in record["train_sizes"].items() if size is not None}
     held_out = any(decides(each) for each in results.settings.values())
     most = train["images"] - (round(HELD_OUT * train["images"]) if held_out else 0)
-    meant = {size: listing([name for name in sizes if sizes[name] == size])
-             for size in sorted(set(sizes.values())) if size <= most}
-    if meant:
-        yield ("Of these images some variants were meant to see a part only: "
-               + "; ".join(f"{size:,} with {names}" for size, names in meant.items()) + ".")
+    for size in sorted({size for size in sizes.values() if size <= most}):
+        yield (f"On {size:,} of these images only, as they were meant to: "
+               f"{listing([name for name in sizes if sizes[name] == size])}.")
     cut = [f"{name} on {most:,} in place of {size:,}" for name, size in sizes.items() if size > most]
     if cut:
         yield f"There were fewer images than some variants ask for: {listing(cut)}."
@@ -177,9 +175,11 @@ def _how(results: Results, record: dict[str, Any]) -> Iterator[str]:
                "do not differ, one is expected to look as if it did.")
     rates = results.table("rates")
     if len(rates):
-        tried = rates.groupby("variant").size().max()
-        epochs = sorted(set(rates["epochs"])) if "epochs" in rates else []  # an older run did not note them
-        how = f", after {' or '.join(map(str, epochs))} epochs, the mean of {len(SEARCH_SEEDS)} seeds" if epochs else ""
+        tried = rates.groupby("variant")["learning_rate"].nunique().max()
+        how = ""
+        if {"epochs", "seed"} <= set(rates):  # an older run did not note them
+            epochs = " or ".join(str(each) for each in sorted(set(rates["epochs"])))
+            how = f", after {epochs} epochs, the mean of {rates['seed'].nunique()} seeds"
         yield (f"Learning rates, each the best of {tried} on a sixth of the training images that was held out{how}: "
                + ", ".join(f"{name} {each.learning_rate:g}" for name, each in results.settings.items()) + ".")
     yield "Every run computed with one thread; its times, but no other numbers, depend on how many ran at once."

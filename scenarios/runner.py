@@ -246,20 +246,19 @@ class Plan:
         return len(self.done) == self.total
 
     def found(self, name: str) -> list[dict[str, Any]]:
-        """A row a rate of a finished search: learning_rate, epochs, val_accuracy, chosen.
+        """A row a rate and seed of a finished search: learning_rate, seed, epochs, val_accuracy, chosen.
 
-        val_accuracy is the mean over the seeds of the search; NaN: it diverged in one of them. The rate that reads the
-        held-out images best is chosen; of equal ones, the smaller.
+        val_accuracy is NaN where it diverged. The rate is chosen that reads the held-out images best, in the mean over
+        the seeds and without diverging in any; of equal ones, the smaller.
         """
-        accuracies: dict[tuple[float, int], list[float]] = {}
-        for task in self.searches[name]:
-            accuracies.setdefault((task.run.settings.learning_rate, task.run.settings.epochs), []).append(
-                self.done[task]["epochs"][-1].get("test_accuracy", math.nan))
-        rows = [{"learning_rate": rate, "epochs": epochs, "val_accuracy": float(np.mean(each)), "chosen": False}
-                for (rate, epochs), each in accuracies.items()]
-        means = np.array([row["val_accuracy"] for row in rows])
-        rows[int(np.nanargmax(means)) if np.isfinite(means).any() else 0]["chosen"] = True
-        return rows
+        rows = [{"learning_rate": task.run.settings.learning_rate, "seed": task.run.seed,
+                 "epochs": task.run.settings.epochs,
+                 "val_accuracy": self.done[task]["epochs"][-1].get("test_accuracy", math.nan)}
+                for task in self.searches[name]]
+        means = {row["learning_rate"]: np.mean([each["val_accuracy"] for each in rows
+                                                if each["learning_rate"] == row["learning_rate"]]) for row in rows}
+        best = max(means, key=lambda rate: np.nan_to_num(means[rate], nan=-1.0))
+        return [row | {"chosen": row["learning_rate"] == best} for row in rows]
 
     def order(self, task: Task) -> tuple[int, int, int]:
         """Which task comes first: seed by seed, so that the variants of a seed meet the same state of the machine."""

@@ -107,9 +107,12 @@ def test_the_search_reports_every_rate_and_uses_the_best(digits):
                         rate_factors=(1e-6, 3.0))
     results = run_scenario(scenario, *digits, seeds=1, progress=False)
     rates = results.table("rates")
-    assert list(rates["learning_rate"]) == [1e-7, 0.3]
-    assert rates.loc[rates["chosen"], "val_accuracy"].item() == rates["val_accuracy"].max()
-    assert results.settings["sgd"].learning_rate == rates.loc[rates["chosen"], "learning_rate"].item()
+    assert list(rates["learning_rate"]) == [1e-7, 1e-7, 0.3, 0.3] and rates["seed"].nunique() == 2
+    means = results.rates()
+    assert list(means["val_accuracy"]) == pytest.approx([rates["val_accuracy"][:2].mean(),
+                                                         rates["val_accuracy"][2:].mean()])
+    assert means.loc[means["chosen"], "val_accuracy"].item() == means["val_accuracy"].max()
+    assert results.settings["sgd"].learning_rate == means.loc[means["chosen"], "learning_rate"].item()
 
 
 def test_the_search_never_sees_the_test_images(digits, monkeypatch):
@@ -205,9 +208,21 @@ def test_the_best_rate_is_that_of_the_mean_over_the_seeds_of_the_search(two, dig
     found = iter([0.9, 0.5, 0.6, 0.9, 0.99, math.nan])  # a rate that diverged in one seed is out
     for task in plan.searches["a"]:
         plan.done[task] = {"epochs": [{"test_accuracy": next(found)}], "tables": {}}
-    assert [(row["val_accuracy"], row["chosen"]) for row in plan.found("a")][:2] == [
-        (pytest.approx(0.7), False), (pytest.approx(0.75), True)]
-    assert math.isnan(plan.found("a")[2]["val_accuracy"])
+    assert [row["chosen"] for row in plan.found("a")] == [False, False, True, True, False, False]
+    for task in plan.searches["a"]:
+        plan.done[task] = {"epochs": [{"diverged": True}], "tables": {}}
+    assert [row["chosen"] for row in plan.found("a")] == [True, True, False, False, False, False]
+
+
+def test_a_rate_that_diverged_in_one_seed_of_the_search_is_drawn_and_told_as_diverged():
+    from scenarios.common import search_curves
+
+    results = made_up(SCENARIOS["optimizers"], {"sgd": (0.9, 0.9)})
+    results.tables["rates"] = pd.DataFrame({"variant": "sgd", "learning_rate": [0.1, 0.1, 1.0, 1.0],
+                                            "seed": [0, 1, 0, 1], "val_accuracy": [0.5, 0.7, 0.9, math.nan],
+                                            "chosen": [True, True, False, False]})
+    assert list(results.rates()["val_accuracy"]) == pytest.approx([0.6, math.nan], nan_ok=True)
+    assert list(search_curves(results)["val_accuracy"]) == pytest.approx([0.5, 0.7, math.nan, math.nan], nan_ok=True)
 
 
 def test_one_seed_claims_nothing(two):
@@ -341,7 +356,7 @@ def test_the_report_says_on_how_many_images_each_variant_trained(two, digits, mo
             for part, each in zip(("train", "test"), digits, strict=True)}
     text = " ".join(_how(results, {"data": data, "train_sizes": {"a": 50, "b": 230}, "seeds": [], "command": ""}))
     assert seen == {"a": 50, "b": 200}
-    assert "meant to see a part only: 50 with a." in text
+    assert "On 50 of these images only, as they were meant to: a." in text
     assert "fewer images than some variants ask for: b on 200 in place of 230." in text
 
 
