@@ -153,8 +153,8 @@ def _how(results: Results, record: dict[str, Any]) -> Iterator[str]:
     train, test = record["data"]["train"], record["data"]["test"]
     yield (f"Trained on {train['images']:,} images of {train['name']} ({train['source']}), measured on "
            f"{test['images']:,} test images after each epoch. No setting, rate or epoch of a run was chosen by the "
-           "test images. But which variant is called the best is, so that what it has on the others is flattered a "
-           "little, by the luck of these seeds and images.")
+           "test images. But which variant is called the best is: its lead over the others owes a little to the luck "
+           "of these seeds and images.")
     sizes = {name: size for name, size in record["train_sizes"].items() if size is not None}
     held_out = any(decides(each) for each in results.settings.values())
     most = train["images"] - (round(HELD_OUT * train["images"]) if held_out else 0)

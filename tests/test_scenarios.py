@@ -231,6 +231,18 @@ def test_one_seed_claims_nothing(two):
     assert any("One seed cannot tell" in finding for finding in results.all_findings())
 
 
+def test_a_small_gradient_is_not_called_slow_where_adam_makes_the_steps():
+    scenario = SCENARIOS["activations"]
+    assert scenario.base.optimizer == "adam"
+    results = made_up(scenario, {each.name: (0.5, 0.5) for each in scenario.variants})
+    norms = {(each.name, layer): 1.0 for each in scenario.variants for layer in (1, 2)} | {("sigmoid", 1): 0.1}
+    results.tables = {"gradients": pd.DataFrame([{"variant": name, "seed": 0, "step": 1, "layer": layer, "norm": norm}
+                                                 for (name, layer), norm in norms.items()])}
+    text = results.all_findings()[-1]
+    assert "0.1 times the output layer's with sigmoid" in text and "Adam takes such differences of size out" in text
+    assert "slower" not in text
+
+
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_findings_of_every_scenario_follow_made_up_numbers(name, digits):
     """Best and worst variant change places when the numbers do."""
