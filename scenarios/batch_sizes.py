@@ -49,7 +49,8 @@ def pictures(results: Results) -> Iterator[Picture]:
     if len(results.table("rates")):
         yield Picture("learning_rates", "The search: accuracy on held-out training images after two epochs at each "
                       "learning rate, or after more where two have few updates; the mean of the seeds, the chosen "
-                      "one ringed. Do larger batches bear larger rates?",
+                      "one ringed. Compare along a line only, since the epochs differ. Do larger batches bear larger "
+                      "rates?",
                       lambda: viz.rate_sensitivity(search_curves(results), styles=styles))
 
 

@@ -75,9 +75,9 @@ def findings(results: Results) -> Iterator[str]:
             ("smoothness", "How alike neighbouring weights are (Moran's I: 0 for noise, towards 1 for broad strokes)"),
             ("selectivity", "Share of the neuron's variance that the class accounts for (eta squared; the neuron is "
              "the best of its layer at the last look, so part of the rise is the choice)")):
-        yield (f"{text}, before training and at the last look: " + ", ".join(
-            f"{name} {mean['first'].loc[name, column]:.2f} and {mean['last'].loc[name, column]:.2f}"
-            for name in names) + ".")
+        first, final = ((mean[moment][column].round(2) + 0.0) for moment in ("first", "last"))  # 0.00, never -0.00
+        yield (f"{text}, before training and at the last look: "
+               + ", ".join(f"{name} {first[name]:.2f} and {final[name]:.2f}" for name in names) + ".")
     last = ends["last"]["smoothness"].unstack("variant")
     against = [f"{name} {Difference.between(last[name], last[baseline]).text('', 1.0)}" for name in names
                if name != baseline and baseline in last]

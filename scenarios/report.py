@@ -178,7 +178,7 @@ def _how(results: Results, record: dict[str, Any]) -> Iterator[str]:
         tried = rates.groupby("variant")["learning_rate"].nunique().max()
         how = ""
         if {"epochs", "seed"} <= set(rates):  # an older run did not note them
-            epochs = " or ".join(str(each) for each in sorted(set(rates["epochs"])))
+            epochs = listing([str(each) for each in sorted(set(rates["epochs"]))]).replace("and", "or")
             how = f", after {epochs} epochs, the mean of {rates['seed'].nunique()} seeds"
         yield (f"Learning rates, each the best of {tried} on a sixth of the training images that was held out{how}: "
                + ", ".join(f"{name} {each.learning_rate:g}" for name, each in results.settings.items()) + ".")

@@ -58,7 +58,7 @@ def findings(results: Results) -> Iterator[str]:
         if upper > lower:
             factor = ((norm[lower] / norm[upper]) ** (1 / (upper - lower))).dropna()
             if len(factor):
-                yield (f"On its way down from layer {upper} to layer {lower} it is multiplied, a layer, by: "
+                yield (f"From layer {upper} down to layer {lower} the gradient is multiplied, a layer, by: "
                        + ", ".join(f"{name} {value:.2g}" for name, value in factor.items()) + ".")
         if baseline in norm.index and norm.loc[baseline, low] > 0:
             against = (norm[low] / norm.loc[baseline, low]).drop(baseline).dropna()

@@ -195,7 +195,7 @@ def test_findings_of_vanishing_gradients_turn_round():
     text = own(of("vanishing-gradients", final, gradients({"sigmoid": 1e-4, "relu": 0.5, "tanh": math.nan})))
     assert "of that of the output layer: sigmoid 0.0001, relu 0.5." in text
     # of layers 2 to 4 alone: neither the 784 pixels of layer 1 nor the ten units of the output are in it
-    assert "from layer 4 to layer 2 it is multiplied, a layer, by: sigmoid 0.5, tanh 0.5, relu 0.5." in text
+    assert "From layer 4 down to layer 2 the gradient is multiplied, a layer, by: sigmoid 0.5, tanh 0.5, relu" in text
     assert "as a multiple of that with relu: sigmoid 0.0002." in text
     text = own(of("vanishing-gradients", final, gradients({"sigmoid": 5.0, "relu": 0.5})))
     assert "as a multiple of that with relu: sigmoid 10." in text
@@ -391,6 +391,7 @@ def test_findings_of_a_neurons_life_turn_round():
     assert "usual start 0.00 and 0.30, small start 0.00 and 0.80" in text
     assert "against usual start: small start +0.50, beyond the noise." in text
     assert "answers most, at the last look, to: usual start class b, small start class b." in text
+    assert "usual start 0.00 and 0.00" in own(of("neuron-life", final, table({"usual start": -0.005})))  # not -0.00
     text = own(of("neuron-life", final, table({"usual start": 0.8, "small start": 0.3})))
     assert "against usual start: small start -0.50, beyond the noise." in text
 

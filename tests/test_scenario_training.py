@@ -291,6 +291,14 @@ def test_findings_on_batch_sizes_follow_the_numbers():
     assert "0.5 to 0.5 times what it was." in text and "shrunk" not in text
 
 
+def test_the_report_says_how_long_the_search_was(digits, tmp_path):
+    results = run_scenario(SCENARIOS["batch-sizes"], *digits, seeds=1, overrides={"hidden": (8,), "epochs": 9},
+                           progress=False)
+    report.write_report(results, *digits, tmp_path, {"seeds": [0], "command": "test"})
+    # 200 of the 240 images are left: 200, 25, 4 and (of 512 and of all) one step an epoch
+    assert "held out, after 2, 8 or 9 epochs, the mean of 2 seeds: batch 1 " in (tmp_path / "report.md").read_text()
+
+
 def test_findings_on_time_turn_round_with_the_clock():
     accuracies = {"batch 1": steady(0.9, 2), "batch 64": steady(0.9, 2)}
     for slow, fast in (("batch 1", "batch 64"), ("batch 64", "batch 1")):
