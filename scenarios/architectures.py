@@ -47,7 +47,8 @@ def pictures(results: Results) -> Iterator[Picture]:
                   lambda: viz.heatmap(ends, "width", "depth", METRIC,
                                       title="Final test accuracy over width (neurons a layer) and depth (layers)"))
     yield Picture("parameters", "Accuracy against the number of weights and biases, a point a network (layers x "
-                  "neurons). A network below the dashed line is beaten by one that is smaller and better.",
+                  "neurons). Below the dashed line lies what a smaller network beats in the mean of the seeds; a "
+                  "small distance may be noise.",
                   lambda: viz.frontier(ends, "parameters", METRIC, styles=styles))
     timed = ends[ends["seconds"] > 0]
     if len(timed):
@@ -76,11 +77,13 @@ def findings(results: Results) -> Iterator[str]:
     if len(final) == 1:
         yield f"The most accurate, {best}, has {full:,} parameters; one seed cannot say which others are as good."
     elif smallest == best:
-        yield f"No smaller network is as accurate as {best} ({full:,} parameters), the noise of the seeds included."
+        yield (f"No smaller network is within the noise of the most accurate, {best} ({full:,} parameters), which was "
+               "picked by these same accuracies; that favours it.")
     else:
         yield (f"The smallest network that {len(final)} seeds cannot tell from the most accurate ({best}, {full:,} "
                f"parameters, {percent(means[best], 2)}) is {smallest}, with {size:,} parameters and "
-               f"{percent(means[smallest], 2)}.")
+               f"{percent(means[smallest], 2)}. The most accurate was picked by these same accuracies, which favours "
+               "it; not to be told apart is not to be equal.")
 
 
 def _steps(final: pd.DataFrame, networks: pd.DataFrame, along: str, across: str, unit: str,
@@ -103,8 +106,9 @@ SCENARIO = Scenario(
         "Every network is called layers x neurons: 2 x 128 has two hidden layers of 128 neurons each. Look at the map "
         "of width and depth first, along a row and then down a column. A hidden layer of few neurons is a bottleneck: "
         "what it lets through cannot be regained behind it, and more such layers do not help. Then look at what the "
-        "accuracy costs: the points on the dashed line are the networks worth having, and from some size on, many more "
-        "parameters buy very little. Whether it is nothing at all is a question for the seeds."),
+        "accuracy costs: the points on the dashed line are those that no smaller network beats in the mean, and from "
+        "some size on, many more parameters buy very little. Whether it is nothing at all is a question for the "
+        "seeds."),
     variants=tuple(Variant(name_of(depth, width), {"hidden": (width,) * depth})
                    for depth in DEPTHS for width in WIDTHS),
     baseline=name_of(2, 128),

@@ -24,6 +24,7 @@ from neurosim.settings import Settings
 from .recorders import Recorder
 
 METRIC = "test_accuracy"
+MANY = 5  # comparisons with one baseline, from which on it is told how many false alarms to expect
 
 # 97.5 % quantiles of Student's t for 1 to 30 degrees of freedom; any table of statistics has them
 T_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
@@ -66,7 +67,7 @@ class Picture(NamedTuple):
     reading: str
     draw: Callable[[], Any]  # returns an Axes or a Figure
     film: Callable[[Path, str], Any] | None = None  # writes a GIF beside it, given its path and the note on the data
-    note: str | None = None  # at its foot, where it shows other data than the results are from
+    note: str | None = None  # at its foot; None: that of the results; "": none, where it shows no data
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Scenario:
         baseline: the name of the variant that the others are compared with.
         base: the settings that all variants share.
         rate_factors: if given, every variant first searches its learning rate among these multiples of its
-            optimizer's own, on images held out of the training set.
+            optimizer's own, in a short search on images held out of the training set.
         pictures: the figures of its own, beside those that every scenario has. Like `findings` it works from the
             tables alone, so that both can be made again without training.
         findings: the findings of its own, likewise.
@@ -142,7 +143,8 @@ class Results:
             of that epoch: its last, or the one that early stopping went back to). A run that diverged has NaN from
             there on.
         tables: every other table by name: those of the recorders and of `Scenario.measure` with variant and seed in
-            front; "rates", the search for learning rates: variant, learning_rate, val_accuracy, chosen.
+            front; "rates", the search for learning rates: variant, learning_rate, seed, epochs, val_accuracy,
+            chosen.
         note: what must be said of the data wherever these results are shown.
         settings: the settings with which each variant was run.
     """
@@ -177,6 +179,17 @@ class Results:
     def table(self, name: str) -> pd.DataFrame:
         """A table by its name; an empty one where there is none."""
         return self.tables.get(name, pd.DataFrame())
+
+    def rates(self) -> pd.DataFrame:
+        """The search for learning rates, a row a variant and rate: variant, learning_rate, val_accuracy, chosen.
+
+        val_accuracy is the mean over the seeds of the search; NaN where one of them diverged.
+        """
+        rates = self.table("rates")
+        if rates.empty:
+            return rates
+        return rates.groupby(["variant", "learning_rate"], sort=False, as_index=False).agg(
+            val_accuracy=("val_accuracy", lambda each: each.mean(skipna=False)), chosen=("chosen", "first"))
 
     def write(self, folder: Path) -> None:
         """Write all tables as CSV; `read` is the way back."""
@@ -274,7 +287,7 @@ class Difference:
                 "one seed": "one seed"}
         if self.verdict not in says:
             return "unknown, for lack of runs that did not diverge"
-        return f"{factor * self.mean:+.{decimals}f} {unit}".rstrip() + f", {says[self.verdict]}"
+        return f"{signed(factor * self.mean, decimals)} {unit}".rstrip() + f", {says[self.verdict]}"
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> Path:
@@ -285,6 +298,15 @@ def write_csv(frame: pd.DataFrame, path: Path) -> Path:
 def percent(share: float, decimals: int = 1) -> str:
     """0.974 as "97.4 %"."""
     return f"{100 * share:.{decimals}f}\u00a0%"  # no line break between number and sign
+
+
+def signed(value: float, decimals: int = 2) -> str:
+    """+1.20 and -0.35; with more digits where rounding would leave a bare sign: -0.004, never -0.00."""
+    for digits in range(decimals, decimals + 3):
+        text = f"{value:+.{digits}f}"
+        if float(text) != 0.0:
+            return text
+    return f"{0.0:.{decimals}f}"
 
 
 def listing(names: list[str]) -> str:
@@ -308,16 +330,24 @@ def general_findings(results: Results) -> Iterator[str]:
         if first.variant != baseline and not math.isnan(base.test_accuracy_mean):
             sentence += f"; the baseline {baseline} has {percent(base.test_accuracy_mean, 2)}"
         yield sentence + "."
+    final = results.final()
+    pairs = final.sub(final[baseline], axis="index").count()  # seeds in which neither diverged
+    whole = summary[summary["variant"].map(pairs) == seeds]
     for verdict, words in (("better", "Better than {b} beyond the noise of {n} seeds: {v}."),
                            ("worse", "Worse than {b} beyond the noise of {n} seeds: {v}."),
                            ("within noise", "No difference from {b} that {n} seeds can show: {v}."),
                            ("one seed", "One seed cannot tell a difference from noise; run more with --seeds 3.")):
-        group = summary[summary["verdict"] == verdict]
-        if verdict == "one seed" and seeds > 1:
-            words = "Only one seed is left to compare with {b}, too few to tell a difference from noise: {v}."
+        group = whole[whole["verdict"] == verdict]
         if len(group):
             yield words.format(b=baseline, n=seeds, v=listing([
-                f"{row.variant} ({100 * row.difference:+.2f} points)" for row in group.itertuples()]))
+                f"{row.variant} ({signed(100 * row.difference)} points)" for row in group.itertuples()]))
+    for count in range(seeds - 1, 0, -1):
+        each = [f"{name} {Difference.between(final[name], final[baseline]).text()}" for name in results.names
+                if name != baseline and pairs[name] == count]
+        if each:
+            yield (f"Against {baseline}, in the {count} of {seeds} seeds in which neither diverged: {'; '.join(each)}. "
+                   "Seeds that diverged are left out, which makes such a variant look better than it is.")
+    yield from _false_alarms(summary, baseline)
     yield from _speed(results, ranked)
     yield from _rates_at_the_edge(results)
     broken = summary[summary["diverged"] > 0]
@@ -326,6 +356,16 @@ def general_findings(results: Results) -> Iterator[str]:
         when = sorted(set(runs.groupby("seed")["epoch"].min()))
         yield (f"{row.variant} diverged in {row.diverged} of {row.seeds} seeds, in epoch "
                f"{listing([str(int(epoch)) for epoch in when])}{_origins(results, row.variant)}.")
+
+
+def _false_alarms(summary: pd.DataFrame, baseline: str) -> Iterator[str]:
+    """How many differences are to be expected beyond the noise where there are none, if there are many comparisons."""
+    compared = summary["verdict"].isin(("better", "worse", "within noise")).sum()
+    found = summary["verdict"].isin(("better", "worse")).sum()
+    if found and compared >= MANY:
+        yield (f"These are {compared} comparisons with {baseline}, each at 5\u00a0%: if no variant differed from it, "
+               f"about {0.05 * compared:.1f} of them would be beyond the noise all the same. {found} "
+               f"{'are' if found > 1 else 'is'}.")
 
 
 def _origins(results: Results, variant: str) -> str:
@@ -342,7 +382,7 @@ def _origins(results: Results, variant: str) -> str:
 
 def _rates_at_the_edge(results: Results) -> Iterator[str]:
     """Whose chosen learning rate is the smallest or largest of those tried, so that a better one may lie beyond."""
-    edges, rates = [], results.table("rates")
+    edges, rates = [], results.rates()
     for name, tried in rates.groupby("variant", sort=False) if len(rates) else ():
         rate = tried.loc[tried["chosen"], "learning_rate"].iloc[0]
         if len(tried) > 1 and rate in (tried["learning_rate"].min(), tried["learning_rate"].max()):
@@ -365,6 +405,8 @@ def _speed(results: Results, ranked: pd.DataFrame) -> Iterator[str]:
     late = [name for name in needed if name not in arrived]
     sentence = f"First to reach {percent(goal, 0)} test accuracy: {listing(first)}, "
     sentence += f"after {round(quickest, 1):g} epoch{'s' if quickest > 1 else ''}"
+    seeds = results.epochs["seed"].nunique()
+    sentence += f" ({f'the mean of {seeds} seeds' if seeds > 1 else 'one seed'}, in whole epochs, not tested for noise)"
     if late:
         sentence += f"; not there in every seed by the end: {listing(late)}"
     yield sentence + "."

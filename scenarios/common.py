@@ -54,6 +54,13 @@ def versus(results: Results, name: str, other: str, metric: str = METRIC) -> str
     return f"{name} against {other}: {Difference.between(final[name], final[other]).text()}"
 
 
+def search_curves(results: Results) -> pd.DataFrame:
+    """The search for learning rates as it is drawn: a rate that diverged in one seed did so altogether."""
+    rates = results.table("rates")
+    means = rates.groupby(["variant", "learning_rate"])["val_accuracy"].transform(lambda each: each.mean(skipna=False))
+    return rates.assign(val_accuracy=rates["val_accuracy"].where(means.notna()))
+
+
 def geometric_mean(values: pd.Series) -> float:
     """exp of the mean log of sizes: 0 where one of them is 0, NaN where there is none."""
     values = values.replace([np.inf, -np.inf], np.nan).dropna()

@@ -42,8 +42,11 @@ def pictures(results: Results) -> Iterator[Picture]:
                       "the classes apart best, pixel by pixel, from before training to its end. Ink on red raises its "
                       f"z, ink on blue lowers it. In motion: `figures/weights_{name}.gif`.",
                       partial(viz.filmstrip, **frames), partial(_film, frames))
+        began, ended = (f"{share:.2f}" if share == share else "nothing" for share in run["selectivity"].iloc[[0, -1]])
         yield Picture(f"answers_{name}", f"{variant}: what the same neuron answers to each class on average, step by "
-                      "step. It begins by answering to all classes much alike, and comes to prefer some.",
+                      f"step. The class accounts for {began} of its variance before training and for {ended} at the "
+                      "last look (eta squared). It was chosen as the best of its layer by the last of these, so part "
+                      "of the rise is the choice.",
                       partial(_answers, run, title=f"{variant}: the mean activation of neuron {neuron} by class"))
 
 
@@ -70,10 +73,11 @@ def findings(results: Results) -> Iterator[str]:
     names = [name for name in results.names if name in mean["last"].index]
     for column, text in (
             ("smoothness", "How alike neighbouring weights are (Moran's I: 0 for noise, towards 1 for broad strokes)"),
-            ("selectivity", "Share of the neuron's variance that the class accounts for (eta squared)")):
-        yield (f"{text}, before training and at the last look: " + ", ".join(
-            f"{name} {mean['first'].loc[name, column]:.2f} and {mean['last'].loc[name, column]:.2f}"
-            for name in names) + ".")
+            ("selectivity", "Share of the neuron's variance that the class accounts for (eta squared; the neuron is "
+             "the best of its layer at the last look, so part of the rise is the choice)")):
+        first, final = ((mean[moment][column].round(2) + 0.0) for moment in ("first", "last"))  # 0.00, never -0.00
+        yield (f"{text}, before training and at the last look: "
+               + ", ".join(f"{name} {first[name]:.2f} and {final[name]:.2f}" for name in names) + ".")
     last = ends["last"]["smoothness"].unstack("variant")
     against = [f"{name} {Difference.between(last[name], last[baseline]).text('', 1.0)}" for name in names
                if name != baseline and baseline in last]
@@ -95,8 +99,9 @@ SCENARIO = Scenario(
         "with the gaps beside it (blue). Steps are closer together at the beginning, where most happens. With the "
         "usual start the noise of the initial weights never quite goes away, because nothing in the loss asks for it; "
         "an L2 penalty wears it off, and a smaller start hardly has any. Look at the corners, too: no image has ink "
-        "there, so without a penalty those weights stay as they were drawn. Then see in the table of answers how the "
-        "neuron comes to prefer some classes."),
+        "there, so without a penalty those weights stay as they were drawn. Then see in the table of answers whether "
+        "the neuron comes to prefer some classes. It is the one of its layer that tells the classes apart best in the "
+        "end, not a usual one."),
     variants=(
         Variant("usual start"),
         Variant("usual start + L2", {"l2": 0.003}),

@@ -32,7 +32,9 @@ def pictures(results: Results) -> Iterator[Picture]:
                       lambda: viz.histogram_over_time(table, label="pre-activation z"))
         yield Picture("between_images", "How different two images look to a unit, at the last step: the standard "
                       "deviation of z over the images, in the first, the middle and the last hidden layer. Where it "
-                      "falls to nothing, the layer gets the same input whatever the image.",
+                      "falls to nothing, the layer gets the same input whatever the image. Behind batch normalization "
+                      "it is about 1 by construction, but for the scale that each unit learns: that line shows what "
+                      "the normalization does, and no result of training.",
                       lambda: viz.spread_by_layer(table[table["step"] == table["step"].max()], "images",
                                                   styles=viz.variant_style(results.names), label="spread over images",
                                                   title="How different images look to each layer, at the last step"))

@@ -12,10 +12,11 @@ from neurosim.optimizers import OPTIMIZERS
 from neurosim.settings import Settings
 
 from .base import METRIC, Picture, Results, Scenario, Variant, listing
+from .common import search_curves
 
 WINDOW = 100.0  # two decades of learning rates
 ROUNDED = 1.01  # rates are tried at three digits
-CLEAR = 0.03  # accuracies of a search, of one seed and a sixth of the images, differ by less without any reason
+CLEAR = 0.03  # accuracies of a search, of two seeds and a sixth of the images, differ by less without any reason
 
 
 def pictures(results: Results) -> Iterator[Picture]:
@@ -24,21 +25,22 @@ def pictures(results: Results) -> Iterator[Picture]:
     yield Picture("accuracy_by_time", "The same accuracy against the time spent training. By epoch all optimizers have "
                   "taken the same number of steps; by time a rule with fewer operations has taken more.",
                   lambda: viz.learning_curves(results.epochs, METRIC, x="seconds", styles=styles))
-    yield Picture("learning_rates", "The search: accuracy on held-out training images after two epochs at each "
-                  "learning rate, the chosen one ringed. A flat curve forgives a bad guess.",
-                  lambda: viz.rate_sensitivity(results.table("rates"), styles=styles))
+    yield Picture("learning_rates", "The search: accuracy on held-out training images after a few epochs at each "
+                  "learning rate, the mean of the seeds, the chosen one ringed. A flat curve forgives a bad guess.",
+                  lambda: viz.rate_sensitivity(search_curves(results), styles=styles))
 
 
 def findings(results: Results) -> Iterator[str]:
     """The rates that were chosen, who is least sensitive to them, and the price of a step."""
-    rates = results.table("rates")
+    rates = results.rates()
     yield "Learning rates chosen on held-out images: " + ", ".join(
         f"{row.variant} {row.learning_rate:g}" for row in rates[rates["chosen"]].itertuples()) + "."
     yield from _forgiving(rates, results.scenario.baseline)
     seconds = results.epochs.groupby("variant")["seconds"].median().dropna()
     if len(seconds) > 1:
         yield (f"Quickest in the median epoch: {seconds.idxmin()}; {seconds.idxmax()} takes "
-               f"{seconds.max() / seconds.min():.1f} times as long.")
+               f"{seconds.max() / seconds.min():.1f} times as long. These times depend on the machine and on what else "
+               "it did; small differences mean nothing.")
 
 
 def worst_of_window(tried: pd.DataFrame) -> float:
@@ -84,8 +86,9 @@ SCENARIO = Scenario(
     question="Which optimizer gets there first, per step and per second?",
     what_to_watch=(
         "Every optimizer first searches its own learning rate on images held out of the training set: one rate for all "
-        "would only show whom that rate suits. Then all start from the same weights. Look at the first epoch, at the "
-        "spread over seeds, and at how narrow the range of rates is in which each works."),
+        "would only show whom that rate suits. The search is short, with two seeds and rates about a factor of 3 "
+        "apart, so each rate is about right, and no more than that. Then all start from the same weights. Look at the "
+        "first epoch, at the spread over seeds, and at how narrow the range of rates is in which each works."),
     variants=tuple(Variant(name, {"optimizer": name}) for name in OPTIMIZERS),
     baseline="sgd",
     base=Settings(epochs=4),

@@ -20,9 +20,9 @@ from neurosim.errors import DataError
 from neurosim.files import write_text
 from neurosim.settings import Settings
 
-from .base import METRIC, Picture, Results, Scenario, Variant, write_csv as write_csv
+from .base import METRIC, Picture, Results, Scenario, Variant, listing, signed, write_csv as write_csv
 from .document import Block, Bullets, Heading, Image, Paragraph, Table, to_html, to_markdown
-from .runner import HELD_OUT, SEARCH_EPOCHS, decides
+from .runner import HELD_OUT, decides
 
 
 def common_pictures(results: Results) -> Iterator[Picture]:
@@ -32,8 +32,9 @@ def common_pictures(results: Results) -> Iterator[Picture]:
                   "standard deviation.", lambda: viz.learning_curves(results.epochs, METRIC, styles=styles))
     yield Picture("loss", "Training loss, averaged over each epoch.",
                   lambda: viz.learning_curves(results.epochs, "loss", styles=styles))
-    yield Picture("comparison", "Test accuracy at the end of training, a dot a seed. Where the bars of two variants "
-                  "overlap, do not believe their order.",
+    yield Picture("comparison", "Test accuracy at the end of training, a dot a seed. The bars show how far the seeds "
+                  "spread, one standard deviation either way; they are no test. Variants are compared seed by seed, "
+                  "so what decides is the paired interval in the table, whether bars overlap or not.",
                   lambda: viz.comparison(results.ends(), METRIC, results.scenario.baseline, styles=styles))
     if results.scenario.pictures:
         yield from results.scenario.pictures(results)
@@ -151,13 +152,18 @@ def _how(results: Results, record: dict[str, Any]) -> Iterator[str]:
     """The protocol, sentence by sentence."""
     train, test = record["data"]["train"], record["data"]["test"]
     yield (f"Trained on {train['images']:,} images of {train['name']} ({train['source']}), measured on "
-           f"{test['images']:,} test images after each epoch. Nothing was chosen by the test images.")
+           f"{test['images']:,} test images after each epoch. No setting, rate or epoch of a run was chosen by the "
+           "test images. But which variant is called the best is: its lead over the others owes a little to the luck "
+           "of these seeds and images.")
     sizes = {name: size for name, size in record["train_sizes"].items() if size is not None}
     held_out = any(decides(each) for each in results.settings.values())
     most = train["images"] - (round(HELD_OUT * train["images"]) if held_out else 0)
-    if sizes:
-        yield ("Some variants trained on fewer of these images: "
-               + ", ".join(f"{name} on {min(size, most):,}" for name, size in sizes.items()) + ".")
+    for size in sorted({size for size in sizes.values() if size <= most}):
+        yield (f"On {size:,} of these images only, as they were meant to: "
+               f"{listing([name for name in sizes if sizes[name] == size])}.")
+    cut = [f"{name} on {most:,} in place of {size:,}" for name, size in sizes.items() if size > most]
+    if cut:
+        yield f"There were fewer images than some variants ask for: {listing(cut)}."
     if held_out:
         yield ("A sixth of the training images was held out for early stopping and the learning-rate schedule to "
                "watch, in all variants alike; accuracies are those at the epoch whose weights were kept.")
@@ -169,9 +175,12 @@ def _how(results: Results, record: dict[str, Any]) -> Iterator[str]:
                "do not differ, one is expected to look as if it did.")
     rates = results.table("rates")
     if len(rates):
-        tried = rates.groupby("variant").size().max()
-        yield (f"Learning rates, each the best of {tried} on a sixth of the training images that was held out, after "
-               f"{SEARCH_EPOCHS} epochs: "
+        tried = rates.groupby("variant")["learning_rate"].nunique().max()
+        how = ""
+        if {"epochs", "seed"} <= set(rates):  # an older run did not note them
+            epochs = listing([str(each) for each in sorted(set(rates["epochs"]))]).replace("and", "or")
+            how = f", after {epochs} epochs, the mean of {rates['seed'].nunique()} seeds"
+        yield (f"Learning rates, each the best of {tried} on a sixth of the training images that was held out{how}: "
                + ", ".join(f"{name} {each.learning_rate:g}" for name, each in results.settings.items()) + ".")
     yield "Every run computed with one thread; its times, but no other numbers, depend on how many ran at once."
     if record["command"]:
@@ -221,8 +230,8 @@ def difference_text(row: Any) -> str:
     """The difference from the baseline in points, with its interval."""
     if row.verdict in ("baseline", "diverged"):
         return "-"
-    interval = f" [{100 * row.low:+.2f}, {100 * row.high:+.2f}]" if row.low == row.low else ""
-    return f"{100 * row.difference:+.2f}{interval}"
+    interval = f" [{signed(100 * row.low)}, {signed(100 * row.high)}]" if row.low == row.low else ""
+    return f"{signed(100 * row.difference)}{interval}"
 
 
 def terminal_table(results: Results, columns: int = 80) -> str:

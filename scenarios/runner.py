@@ -3,8 +3,9 @@
 For one seed all variants draw their initial weights and the order of their batches from streams of that seed alone,
 so that where the shapes agree the weights do too, and a paired difference compares like with like.
 
-The work is cut into tasks: one run each, or one candidate of a search for a learning rate.  A task can be performed
-anywhere; what comes of it is JSON text, which is all that is sent back, kept on disk, and put together into tables.
+The work is cut into tasks: one run each, or one seed of a rate in a search for a learning rate.  A task can be
+performed anywhere; what comes of it is JSON text, which is all that is sent back, kept on disk, and put together into
+tables.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ from .executors import Executor, in_process, processes
 from .recorders import Divergences, Recorder
 from .store import Store
 
-SEARCH_SEED = 1_000_003  # of the learning-rate search; far from any seed that the comparison uses
+SEARCH_SEEDS = (1_000_003, 1_000_004)  # of the learning-rate search; far from any seed that the comparison uses
 SEARCH_EPOCHS = 2
+MIN_UPDATES = 30  # of a search: after two updates of a full batch every small rate looks too small
 HELD_OUT = 1 / 6  # of the training images, for whatever is chosen
 COLUMNS = ("variant", "seed", "epoch", "loss", "accuracy", "test_loss", "test_accuracy", "seconds", "learning_rate",
            "diverged", "kept")
@@ -57,7 +59,7 @@ class Task:
     Args:
         run: what to train.
         data: the checksum of the images to use.
-        search: whether it is a candidate of a search, measured on held-out images in place of the test images.
+        search: whether it tries a rate in a search, measured on held-out images in place of the test images.
         hold_out: whether some of its training images are held out for decisions made in training.
         recorders: of the scenario.
         measure: of the scenario.
@@ -159,7 +161,7 @@ class Experiment:
     Args:
         scenario: what to run.
         train: the training images, as many as are to be used.
-        test: what every variant is measured on after each epoch. Nothing is chosen by it.
+        test: what every variant is measured on after each epoch. No setting and no epoch is chosen by it.
         seeds: how many, at least 1: first_seed, first_seed + 1, …
         first_seed: the first of them.
         overrides: settings that replace the scenario's base.
@@ -197,8 +199,8 @@ class Plan:
         self.hold_out = any(decides(each) for each in self.settings.values())
         self.data = f"{experiment.train.sha256}-{experiment.test.sha256}"
         self.done: dict[Task, dict[str, Any]] = {}
-        self.searches = {each.name: [self._candidate(each, rate) for rate in self._rates(each)]
-                         for each in self.scenario.variants}
+        self.searches = {each.name: [self._candidate(each, rate, seed) for rate in self._rates(each)
+                                     for seed in SEARCH_SEEDS] for each in self.scenario.variants}
         self.total = sum(map(len, self.searches.values())) + len(self.settings) * experiment.seeds
 
     def _rates(self, variant: Variant) -> list[float]:
@@ -206,9 +208,17 @@ class Plan:
         usual = OPTIMIZERS.create(self.settings[variant.name].optimizer).rate
         return [float(f"{usual * factor:.3g}") for factor in self.scenario.rate_factors]
 
-    def _candidate(self, variant: Variant, rate: float) -> Task:
-        settings = self.settings[variant.name].change(learning_rate=rate, epochs=SEARCH_EPOCHS, early_stopping=0)
-        return Task(Run(variant.name, SEARCH_SEED, settings, variant.train_size), self.data, search=True)
+    def _candidate(self, variant: Variant, rate: float, seed: int) -> Task:
+        settings = self.settings[variant.name].change(learning_rate=rate, epochs=self._search_epochs(variant),
+                                                      early_stopping=0)
+        return Task(Run(variant.name, seed, settings, variant.train_size), self.data, search=True)
+
+    def _search_epochs(self, variant: Variant) -> int:
+        """Enough epochs for `MIN_UPDATES`, but no more than the scenario itself has."""
+        settings, images = self.settings[variant.name], len(self.experiment.train)
+        images = min(variant.train_size or images, images - round(HELD_OUT * images))
+        steps = math.ceil(images / (settings.batch_size or images))  # an epoch
+        return min(settings.epochs, max(SEARCH_EPOCHS, math.ceil(MIN_UPDATES / steps)))
 
     def _runs(self, variant: Variant) -> list[Task]:
         first = self.experiment.first_seed
@@ -237,16 +247,19 @@ class Plan:
         return len(self.done) == self.total
 
     def found(self, name: str) -> list[dict[str, Any]]:
-        """A row a candidate of a finished search: learning_rate, val_accuracy (NaN: diverged), chosen.
+        """A row a rate and seed of a finished search: learning_rate, seed, epochs, val_accuracy, chosen.
 
-        The one that reads the held-out images best is chosen; of equal ones, the smaller rate.
+        val_accuracy is NaN where it diverged. The rate is chosen that reads the held-out images best, in the mean over
+        the seeds and without diverging in any; of equal ones, the smaller.
         """
-        rows = [{"learning_rate": task.run.settings.learning_rate,
-                 "val_accuracy": self.done[task]["epochs"][-1].get("test_accuracy", math.nan), "chosen": False}
+        rows = [{"learning_rate": task.run.settings.learning_rate, "seed": task.run.seed,
+                 "epochs": task.run.settings.epochs,
+                 "val_accuracy": self.done[task]["epochs"][-1].get("test_accuracy", math.nan)}
                 for task in self.searches[name]]
-        accuracies = np.array([row["val_accuracy"] for row in rows])
-        rows[int(np.nanargmax(accuracies)) if np.isfinite(accuracies).any() else 0]["chosen"] = True
-        return rows
+        means = {row["learning_rate"]: np.mean([each["val_accuracy"] for each in rows
+                                                if each["learning_rate"] == row["learning_rate"]]) for row in rows}
+        best = max(means, key=lambda rate: np.nan_to_num(means[rate], nan=-1.0))
+        return [row | {"chosen": row["learning_rate"] == best} for row in rows]
 
     def order(self, task: Task) -> tuple[int, int, int]:
         """Which task comes first: seed by seed, so that the variants of a seed meet the same state of the machine."""

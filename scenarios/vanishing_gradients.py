@@ -33,7 +33,8 @@ def pictures(results: Results) -> Iterator[Picture]:
         return
     yield Picture("first_step", "The norm of the gradient of each layer's weights at the first step, on a logarithmic "
                   "axis: each line on the grid is a power of ten or more. Read it from right (the output layer) to "
-                  "left. The steeper a line, the more each layer takes away.",
+                  "left. The steeper a line, the more each layer takes away. Layer 1 stands apart: its inputs are the "
+                  "pixels, and there are more of them.",
                   lambda: viz.spread_by_layer(first, "norm", styles=viz.variant_style(results.names),
                                               label="gradient norm", title="Gradient of each layer at the first step"))
     yield Picture("gradient_flow", "The same norms during training, a panel an activation. Lines that stay far apart: "
@@ -50,10 +51,15 @@ def findings(results: Results) -> Iterator[str]:
         low, high = norm.columns.min(), norm.columns.max()
         share = (norm[low] / norm[high]).dropna()  # NaN: 0 / 0
         if len(share):
-            yield ("At the first step, the gradient of layer 1 as a multiple of that of the output layer (in brackets "
-                   "the factor a layer): " + ", ".join(
-                       f"{name} {value:.2g} ({value ** (1 / (high - low)):.2g})" for name, value in share.items())
-                   + ".")
+            yield ("At the first step, the gradient of layer 1 as a multiple of that of the output layer: "
+                   + ", ".join(f"{name} {value:.2g}" for name, value in share.items()) + ".")
+        # layer 1 looks at pixels and the output layer has ten units: only those between are all of one kind
+        lower, upper = low + 1, high - 1
+        if upper > lower:
+            factor = ((norm[lower] / norm[upper]) ** (1 / (upper - lower))).dropna()
+            if len(factor):
+                yield (f"From layer {upper} down to layer {lower} the gradient is multiplied, a layer, by: "
+                       + ", ".join(f"{name} {value:.2g}" for name, value in factor.items()) + ".")
         if baseline in norm.index and norm.loc[baseline, low] > 0:
             against = (norm[low] / norm.loc[baseline, low]).drop(baseline).dropna()
             if len(against):

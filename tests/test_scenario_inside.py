@@ -180,16 +180,22 @@ def test_zeros_learn_nothing_and_pass_nothing_on(tiny):
 
 
 def gradients(first):
-    """A table "gradients" of two layers: variant -> norm of layer 1 at the first step; layer 2 has 1."""
+    """A table "gradients" of five layers: variant -> norm of layer 1 at the first step; the last has 1.
+
+    Between them it grows fourfold from layer 2 to layer 4.
+    """
+    between = {2: 0.1, 3: 0.2, 4: 0.4, 5: 1.0}
     return {"gradients": pd.DataFrame([
-        {"variant": name, "seed": seed, "step": step, "layer": layer, "norm": 1.0 if layer == 2 else norm * step}
-        for name, norm in first.items() for seed in range(3) for step in (1, 21) for layer in (1, 2)])}
+        {"variant": name, "seed": seed, "step": step, "layer": layer, "norm": between.get(layer, norm * step)}
+        for name, norm in first.items() for seed in range(3) for step in (1, 21) for layer in range(1, 6)])}
 
 
 def test_findings_of_vanishing_gradients_turn_round():
     final = all_equal("vanishing-gradients")
     text = own(of("vanishing-gradients", final, gradients({"sigmoid": 1e-4, "relu": 0.5, "tanh": math.nan})))
-    assert "sigmoid 0.0001 (0.0001), relu 0.5 (0.5)." in text
+    assert "of that of the output layer: sigmoid 0.0001, relu 0.5." in text
+    # of layers 2 to 4 alone: neither the 784 pixels of layer 1 nor the ten units of the output are in it
+    assert "From layer 4 down to layer 2 the gradient is multiplied, a layer, by: sigmoid 0.5, tanh 0.5, relu" in text
     assert "as a multiple of that with relu: sigmoid 0.0002." in text
     text = own(of("vanishing-gradients", final, gradients({"sigmoid": 5.0, "relu": 0.5})))
     assert "as a multiple of that with relu: sigmoid 10." in text
@@ -354,6 +360,15 @@ def test_the_neuron_shown_tells_the_classes_apart_best(digits):
     assert np.allclose(table.iloc[0][[f"w{k}" for k in range(784)]].to_numpy(float), start[1].W[:, j], rtol=1e-3)
 
 
+def test_the_caption_of_the_answers_follows_the_numbers_and_owns_up_to_the_choice(tiny):
+    results = tiny["neuron-life"]
+    life = results.table("life").query("variant == 'small start' and seed == 0").sort_values("step")["selectivity"]
+    (picture,) = [each for each in results.scenario.pictures(results) if each.name == "answers_small_start"]
+    assert (f"accounts for {life.iloc[0]:.2f} of its variance before training and for {life.iloc[-1]:.2f} at"
+            in picture.reading)
+    assert "chosen as the best of its layer" in picture.reading
+
+
 def test_a_film_has_a_frame_a_look(tiny, tmp_path):
     results = tiny["neuron-life"]
     (picture,) = [each for each in results.scenario.pictures(results) if each.name == "weights_small_start"]
@@ -376,6 +391,7 @@ def test_findings_of_a_neurons_life_turn_round():
     assert "usual start 0.00 and 0.30, small start 0.00 and 0.80" in text
     assert "against usual start: small start +0.50, beyond the noise." in text
     assert "answers most, at the last look, to: usual start class b, small start class b." in text
+    assert "usual start 0.00 and 0.00" in own(of("neuron-life", final, table({"usual start": -0.005})))  # not -0.00
     text = own(of("neuron-life", final, table({"usual start": 0.8, "small start": 0.3})))
     assert "against usual start: small start -0.50, beyond the noise." in text
 

@@ -291,6 +291,14 @@ def test_findings_on_batch_sizes_follow_the_numbers():
     assert "0.5 to 0.5 times what it was." in text and "shrunk" not in text
 
 
+def test_the_report_says_how_long_the_search_was(digits, tmp_path):
+    results = run_scenario(SCENARIOS["batch-sizes"], *digits, seeds=1, overrides={"hidden": (8,), "epochs": 9},
+                           progress=False)
+    report.write_report(results, *digits, tmp_path, {"seeds": [0], "command": "test"})
+    # 200 of the 240 images are left: 200, 25, 4 and (of 512 and of all) one step an epoch
+    assert "held out, after 2, 8 or 9 epochs, the mean of 2 seeds: batch 1 " in (tmp_path / "report.md").read_text()
+
+
 def test_findings_on_time_turn_round_with_the_clock():
     accuracies = {"batch 1": steady(0.9, 2), "batch 64": steady(0.9, 2)}
     for slow, fast in (("batch 1", "batch 64"), ("batch 64", "batch 1")):
@@ -326,11 +334,11 @@ def test_findings_on_architectures_turn_round_with_the_numbers():
     wide = made_up("architectures", dict(zip(names, map(steady, (0.5, 0.9, 0.4, 0.95)), strict=True)), table)
     assert "From 8 to 256 neurons a layer, with 1 hidden layer: +40.00 points, beyond" in own(wide)
     assert "From 1 to 4 hidden layers, with 8 neurons a layer: -10.00 points" in own(wide)
-    assert "No smaller network is as accurate as 4 x 256" in own(wide)
+    assert "No smaller network is within the noise of the most accurate, 4 x 256" in own(wide)
     narrow = made_up("architectures", dict(zip(names, map(steady, (0.9, 0.5, 0.95, 0.4)), strict=True)), table)
     assert "From 8 to 256 neurons a layer, with 1 hidden layer: -40.00 points" in own(narrow)
     equal = made_up("architectures", {"1 x 8": [0.90, 0.91, 0.89], "4 x 256": [0.91, 0.89, 0.91]}, table)
-    assert "is 1 x 8, with 8,000 parameters" in own(equal)
+    assert "is 1 x 8, with 8,000 parameters" in own(equal) and "picked by these same accuracies" in own(equal)
     single = made_up("architectures", {"1 x 8": [0.90], "4 x 256": [0.91]}, table)
     assert "one seed cannot say which others are as good" in own(single)
 
@@ -376,23 +384,24 @@ def test_findings_on_schedules_turn_round_with_the_numbers():
         return made_up("schedules", {"constant": steady(constant), "constant at 0.03": steady(low),
                                      "cosine": steady(cosine)})
 
-    assert "better constant rate, constant: cosine +10.00 points, beyond" in own(results(0.8, 0.7, 0.9))
-    assert "better constant rate, constant at 0.03: cosine -5.00 points" in own(results(0.8, 0.95, 0.9))
-    wild = made_up("schedules", {"constant": [0.7, 0.8, 0.9], "cosine": steady(0.8)})
-    calm = made_up("schedules", {"constant": steady(0.8), "cosine": [0.7, 0.8, 0.9]})
-    assert "spreads most with constant (a standard deviation of 10.00 points) and least with cosine (0.10" in own(wild)
-    assert "spreads most with cosine (a standard deviation of 10.00 points)" in own(calm)
+    picked = "(picked by these same accuracies, which favours it)"
+    assert f"constant rate, constant {picked}: cosine +10.00 points, beyond" in own(results(0.8, 0.7, 0.9))
+    assert f"constant rate, constant at 0.03 {picked}: cosine -5.00 points" in own(results(0.8, 0.95, 0.9))
+    assert "neighbours" not in own(results(0.8, 0.7, 0.9))  # two epochs
 
 
-def test_restlessness_is_the_mean_change_of_the_second_half():
+def test_restlessness_is_the_distance_from_the_neighbours_mean_and_no_progress():
     from scenarios.schedules import roughness
 
-    epochs = pd.DataFrame([{"variant": name, "seed": 0, "epoch": epoch, "test_accuracy": value, "loss": 1.0,
-                            "diverged": False, "kept": epoch == 6} for name, values in (
-        ("constant", (0.1, 0.9, 0.1, 0.5, 0.7, 0.6)), ("step", (0.1, 0.2, 0.3, 0.5, 0.5, 0.5)))
-        for epoch, value in enumerate(values, start=1)])
-    found = roughness(Results(SCENARIOS["schedules"], epochs))
-    assert found == pytest.approx({"constant": (0.2 + 0.1) / 2, "step": 0.0})
+    def found(epochs, **accuracies):
+        rows = [{"variant": name, "seed": 0, "epoch": epoch, "test_accuracy": values[epoch - 1], "loss": 1.0,
+                 "diverged": False, "kept": epoch == epochs}
+                for name, values in accuracies.items() for epoch in range(1, epochs + 1)]
+        return roughness(Results(SCENARIOS["schedules"], pd.DataFrame(rows)))
+
+    assert found(8, constant=(0.1, 0.9, 0.1, 0.9, 0.5, 0.7, 0.6, 0.7), step=(0, 0, 0, 0.1, 0.2, 0.3, 0.4, 0.5)) == (
+        pytest.approx({"constant": (0.15 + 0.1) / 2, "step": 0.0}))
+    assert found(4, constant=(0.1, 0.9, 0.1, 0.5)) == {}  # its second half has two epochs
 
 
 # -- augmentation ----------------------------------------------------------------------------------------------------
@@ -409,28 +418,41 @@ def augmented(**accuracies):
 def test_findings_on_augmentation_turn_round_with_the_numbers():
     text = own(augmented(none_500=0.7, shift_500=0.85, none_1500=0.8, shift_1500=0.9))
     assert "With 500 images, against none: shift +15.00 points, beyond the noise" in text
-    assert "500 images with shift do as well as 1,500 without augmentation, 3.0 times as many: 85.1" in text
-    assert "(+5.00 points, beyond the noise)" in text
+    assert "500 images with shift reach 85.10\u00a0%, 1,500 without augmentation, 3.0 times as many, 80.10" in text
+    assert ": +5.00 points, beyond the noise. Of the 1 such exchanges" in text
     text = own(augmented(none_500=0.7, shift_500=0.6, none_1500=0.8, shift_1500=0.75))
     assert "With 500 images, against none: shift -10.00 points, beyond the noise" in text
-    assert "No augmentation made up" in text and "as well as" not in text
+    assert "no augmentation made up" in text and "exchanges" not in text
 
 
-def test_a_loss_within_the_noise_is_not_called_as_good():
+def test_a_loss_within_the_noise_is_no_exchange():
     tables = {few: pd.DataFrame({"none": values, "shift": shifted}) for few, values, shifted in (
         (500, [0.7, 0.7, 0.7], [0.80, 0.84, 0.88]), (1_500, [0.86, 0.85, 0.84], [0.9, 0.9, 0.9]))}
     (text,) = augmentation._worth(tables)
-    assert "500 images with shift cannot be told from 1,500 without augmentation" in text
-    assert "84.00\u00a0% against 85.00\u00a0% (-1.00 points, within the noise)" in text
+    assert text == "In the mean, no augmentation made up for the step to the next larger training set."
 
 
 def test_examples_of_the_built_in_digits_are_not_signed_with_the_data_of_the_results(monkeypatch, tmp_path):
-    results = made_up("augmentation", {"none on 5,000": [0.9]})
+    results = made_up("augmentation", {"none on all": [0.9]})
     results.note = "data: mnist"
     notes = {}
     monkeypatch.setattr(viz, "save", lambda picture, path, note: notes.update({path.stem: note}) or path)
     report.draw(results, tmp_path)
     assert notes["examples"] == "built-in digits" and notes["accuracy"] == "data: mnist"
+
+
+@pytest.mark.parametrize(("name", "figure"), [("activations", "functions"), ("losses", "delta_against_error")])
+def test_figures_that_show_no_data_are_signed_with_none(name, figure, monkeypatch, tmp_path):
+    results = made_up(name, {each.name: steady(0.8) for each in SCENARIOS[name].variants}, {"gradients": pd.DataFrame([
+        {"variant": each.name, "seed": 0, "step": 1, "layer": layer, "norm": 1.0}
+        for each in SCENARIOS[name].variants for layer in (1, 2)]), "units": pd.DataFrame([
+            {"variant": each.name, "seed": 0, "epoch": 0, "layer": 1, "dead": 0.0, "saturated": 0.0}
+            for each in SCENARIOS[name].variants])})
+    results.note = "data: mnist"
+    notes = {}
+    monkeypatch.setattr(viz, "save", lambda picture, path, note: notes.update({path.stem: note}) or path)
+    report.draw(results, tmp_path)
+    assert notes[figure] == "" and notes["accuracy"] == "data: mnist"
 
 
 def test_the_examples_are_the_same_digits_in_each_kind():
@@ -464,6 +486,30 @@ def test_curves_against_a_column_that_grows_by_decades_are_logarithmic():
 
 
 # -- losses ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_curves_of_the_deltas_leave_the_hinges_out_and_tell_all_that_are_alike():
+    results = made_up("losses", {each.name: steady(0.8) for each in SCENARIOS["losses"].variants})
+    (picture,) = SCENARIOS["losses"].pictures(results)
+    labels = {line.get_label() for line in picture.draw().lines}
+    assert {"cross_entropy", "mse", "huber"} <= labels and not labels & {"hinge", "squared_hinge"}
+    assert ("of the loss's largest: cross_entropy and binary_cross_entropy 100\u00a0%, mse and huber 7\u00a0%, mae "
+            "4\u00a0%.") in own(results)
+    assert "largest" not in own(made_up("losses", {"hinge": steady(0.8), "squared_hinge": steady(0.8)}))
+
+
+def test_huber_with_a_threshold_of_one_is_half_of_squared_error_on_probabilities():
+    from neurosim.losses import LOSSES
+
+    rng = np.random.default_rng(0)
+    a, y = rng.random((7, 10)), np.eye(10)[rng.integers(0, 10, 7)]
+    assert LOSSES.create("huber")(a, y) == pytest.approx(LOSSES.create("mse")(a, y) / 2)
+
+
+def test_after_one_epoch_losses_are_compared_seed_by_seed():
+    text = own(made_up("losses", {"cross_entropy": steady(0.8), "mse": steady(0.6), "mae": [0.6, 0.8, 1.0]}))
+    assert ("after one epoch, against cross_entropy: mse -10.00 points, beyond the noise; "
+            "mae -0.05 points, within the noise.") in text  # after one epoch, half of the last
 
 
 def test_the_beginning_of_squared_error_turns_round_with_the_numbers():

@@ -14,7 +14,7 @@ import pytest
 import neurosim as ns
 from neurosim.settings import Settings
 from scenarios import SCENARIOS, GradientNorms, Results, Run, Scenario, UnitHealth, Variant, run_scenario
-from scenarios.base import Difference
+from scenarios.base import Difference, signed
 from scenarios.report import _how, terminal_table
 
 TINY = {"hidden": (8,), "epochs": 2}
@@ -107,9 +107,12 @@ def test_the_search_reports_every_rate_and_uses_the_best(digits):
                         rate_factors=(1e-6, 3.0))
     results = run_scenario(scenario, *digits, seeds=1, progress=False)
     rates = results.table("rates")
-    assert list(rates["learning_rate"]) == [1e-7, 0.3]
-    assert rates.loc[rates["chosen"], "val_accuracy"].item() == rates["val_accuracy"].max()
-    assert results.settings["sgd"].learning_rate == rates.loc[rates["chosen"], "learning_rate"].item()
+    assert list(rates["learning_rate"]) == [1e-7, 1e-7, 0.3, 0.3] and rates["seed"].nunique() == 2
+    means = results.rates()
+    assert list(means["val_accuracy"]) == pytest.approx([rates["val_accuracy"][:2].mean(),
+                                                         rates["val_accuracy"][2:].mean()])
+    assert means.loc[means["chosen"], "val_accuracy"].item() == means["val_accuracy"].max()
+    assert results.settings["sgd"].learning_rate == means.loc[means["chosen"], "learning_rate"].item()
 
 
 def test_the_search_never_sees_the_test_images(digits, monkeypatch):
@@ -122,7 +125,7 @@ def test_the_search_never_sees_the_test_images(digits, monkeypatch):
         run, *data, **more))
     run_scenario(SCENARIOS["losses"], train, test, seeds=1, overrides=TINY, progress=False)
     of_train, of_test = ({image.tobytes() for image in part.images} for part in (train, test))
-    searches = [parts for run, *parts in seen if run.seed == runner.SEARCH_SEED]
+    searches = [parts for run, *parts in seen if run.seed in runner.SEARCH_SEEDS]
     assert searches
     for kept, held, measured in searches:
         kept, held, measured = ({image.tobytes() for image in part.images} for part in (kept, held, measured))
@@ -148,23 +151,96 @@ def test_the_verdict_and_the_findings_turn_round_with_the_numbers(two, variant, 
     assert f"Highest mean test accuracy: {best}" in findings
 
 
+def test_a_variant_that_diverged_in_some_seeds_has_a_sentence_of_its_own(two):
+    nan = math.nan
+    three = replace(two, variants=(*two.variants, Variant("c"), Variant("d")))
+    findings = made_up(three, {"a": (0.9, 0.91, 0.9), "b": (0.9, 0.9, 0.91), "c": (0.95, 0.96, nan),
+                               "d": (nan, 0.5, nan)}).all_findings()
+    (none,) = [each for each in findings if each.startswith("No difference")]
+    assert "b (" in none and "c" not in none.partition(":")[2]
+    assert any(each.startswith("Against a, in the 2 of 3 seeds in which neither diverged: c +5.00 points, beyond")
+               for each in findings)
+    assert any(each.startswith("Against a, in the 1 of 3 seeds in which neither diverged: d -41.00 points, one seed")
+               for each in findings)
+    lost = made_up(two, {"a": (nan, 0.91, 0.9), "b": (0.9, 0.9, 0.91)}).all_findings()  # the baseline's own divergence
+    assert not any("3 seeds can show" in each for each in lost)
+    assert any("in the 2 of 3 seeds in which neither diverged: b" in each for each in lost)
+
+
+@pytest.mark.parametrize(("value", "decimals", "text"), [
+    (1.2, 2, "+1.20"), (-0.35, 2, "-0.35"), (-0.004, 2, "-0.004"), (0.0004, 2, "+0.0004"), (-0.2, 0, "-0.2"),
+    (0.0, 2, "0.00"), (-0.0, 2, "0.00"), (-1e-9, 2, "0.00"), (-1e-9, 0, "0")])
+def test_no_number_is_a_bare_sign(value, decimals, text):
+    assert signed(value, decimals) == text
+
+
+def test_many_comparisons_come_with_the_false_alarms_to_expect(two):
+    names = [f"v{k}" for k in range(7)]
+    many = replace(two, variants=tuple(map(Variant, names)), baseline="v0")
+    noise = ((0.0, 0.001, 0.0), (0.002, 0.0, 0.001))
+    values = {name: [0.9 + each for each in noise[k % 2]] for k, name in enumerate(names)}
+    assert not any("comparisons" in each for each in made_up(many, values).all_findings())  # nothing is claimed
+    values["v3"] = [0.95, 0.95, 0.951]
+    (caveat,) = [each for each in made_up(many, values).all_findings() if "comparisons" in each]
+    assert caveat == ("These are 6 comparisons with v0, each at 5\u00a0%: if no variant differed from it, about 0.3 of "
+                      "them would be beyond the noise all the same. 1 is.")
+    few = {name: values[name] for name in ("v0", "v1", "v3")}
+    assert not any("comparisons" in each for each in made_up(many, few).all_findings())
+
+
+@pytest.mark.parametrize(("batch_size", "epochs", "expected"), [
+    (64, 8, 8),  # 200 images of 240: 4 steps an epoch, 30 updates in 8 epochs
+    (None, 12, 12), (None, 60, 30),  # an update an epoch, and no more epochs than the scenario's
+    (8, 12, 2), (8, 1, 1)])
+def test_a_search_has_enough_updates_to_tell_rates_apart(two, digits, batch_size, epochs, expected):
+    from scenarios.runner import SEARCH_SEEDS, Experiment, Plan
+
+    scenario = replace(two, rate_factors=(0.3, 1.0), base=Settings(batch_size=batch_size, epochs=epochs))
+    plan = Plan(Experiment(scenario, *digits))
+    assert {task.run.settings.epochs for task in plan.searches["a"]} == {expected}
+    assert [task.run.seed for task in plan.searches["a"]] == 2 * list(SEARCH_SEEDS)
+
+
+def test_the_best_rate_is_that_of_the_mean_over_the_seeds_of_the_search(two, digits):
+    from scenarios.runner import Experiment, Plan
+
+    plan = Plan(Experiment(replace(two, rate_factors=(0.3, 1.0, 3.0)), *digits))
+    found = iter([0.9, 0.5, 0.6, 0.9, 0.99, math.nan])  # a rate that diverged in one seed is out
+    for task in plan.searches["a"]:
+        plan.done[task] = {"epochs": [{"test_accuracy": next(found)}], "tables": {}}
+    assert [row["chosen"] for row in plan.found("a")] == [False, False, True, True, False, False]
+    for task in plan.searches["a"]:
+        plan.done[task] = {"epochs": [{"diverged": True}], "tables": {}}
+    assert [row["chosen"] for row in plan.found("a")] == [True, True, False, False, False, False]
+
+
+def test_a_rate_that_diverged_in_one_seed_of_the_search_is_drawn_and_told_as_diverged():
+    from scenarios.common import search_curves
+
+    results = made_up(SCENARIOS["optimizers"], {"sgd": (0.9, 0.9)})
+    results.tables["rates"] = pd.DataFrame({"variant": "sgd", "learning_rate": [0.1, 0.1, 1.0, 1.0],
+                                            "seed": [0, 1, 0, 1], "val_accuracy": [0.5, 0.7, 0.9, math.nan],
+                                            "chosen": [True, True, False, False]})
+    assert list(results.rates()["val_accuracy"]) == pytest.approx([0.6, math.nan], nan_ok=True)
+    assert list(search_curves(results)["val_accuracy"]) == pytest.approx([0.5, 0.7, math.nan, math.nan], nan_ok=True)
+
+
 def test_one_seed_claims_nothing(two):
     results = made_up(two, {"a": (0.5,), "b": (0.9,)})
     assert results.summary().set_index("variant").loc["b", "verdict"] == "one seed"
     assert any("One seed cannot tell" in finding for finding in results.all_findings())
 
 
-@pytest.mark.parametrize(("gains", "says"), [
-    ((0.04, 0.04, 0.05), "+4.33 points, beyond the noise"), ((-0.2, 0.2, 0.3), "+10.00 points, within the noise")])
-def test_activations_with_a_bound_are_those_that_never_exceed_a_number(gains, says):
+def test_a_small_gradient_is_not_called_slow_where_adam_makes_the_steps():
     scenario = SCENARIOS["activations"]
-    bounded = ["sigmoid", "tanh", "softsign", "hard_tanh", "relu6"]
-    results = made_up(scenario, {each.name: [0.5 + (0.0 if each.name in bounded else gain) for gain in gains]
-                                 for each in scenario.variants})
-    results.tables = {"gradients": pd.DataFrame([{"variant": each.name, "seed": 0, "step": 1, "layer": layer,
-                                                  "norm": 1.0} for each in scenario.variants for layer in (1, 2)])}
-    assert results.all_findings()[-1] == ("Mean test accuracy of the activations without an upper bound, against those "
-                                          f"with one (sigmoid, tanh, softsign, hard_tanh and relu6): {says}.")
+    assert scenario.base.optimizer == "adam"
+    results = made_up(scenario, {each.name: (0.5, 0.5) for each in scenario.variants})
+    norms = {(each.name, layer): 1.0 for each in scenario.variants for layer in (1, 2)} | {("sigmoid", 1): 0.1}
+    results.tables = {"gradients": pd.DataFrame([{"variant": name, "seed": 0, "step": 1, "layer": layer, "norm": norm}
+                                                 for (name, layer), norm in norms.items()])}
+    text = results.all_findings()[-1]
+    assert "0.1 times the output layer's with sigmoid" in text and "Adam takes such differences of size out" in text
+    assert "slower" not in text
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -292,7 +368,8 @@ def test_the_report_says_on_how_many_images_each_variant_trained(two, digits, mo
             for part, each in zip(("train", "test"), digits, strict=True)}
     text = " ".join(_how(results, {"data": data, "train_sizes": {"a": 50, "b": 230}, "seeds": [], "command": ""}))
     assert seen == {"a": 50, "b": 200}
-    assert "a on 50, b on 200." in text
+    assert "On 50 of these images only, as they were meant to: a." in text
+    assert "fewer images than some variants ask for: b on 200 in place of 230." in text
 
 
 def test_the_final_figures_are_those_of_the_weights_that_early_stopping_kept(two, digits):
