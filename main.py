@@ -229,7 +229,7 @@ def run_and_report(arguments: argparse.Namespace, scenarios: list[tuple[Any, dic
                 drawn = write_report(results, used, test, folder / name, run)
                 figures += drawn
                 with tqdm.external_write_mode():
-                    print(f"\n{name} ({len(used):,} training images)")
+                    print(f"\n{name} ({how_many(results, len(used))} training images)")
                     say(results.scenario.question)
                     print("\n" + terminal_table(results) + "\n")
                     for finding in results.all_findings():
@@ -241,6 +241,12 @@ def run_and_report(arguments: argparse.Namespace, scenarios: list[tuple[Any, dic
     print("\nfigures:")
     for path in figures:
         print(f"  {path}")
+
+
+def how_many(results: Any, most: int) -> str:
+    """How many training images the variants had: "200 to 1,000"."""
+    sizes = [min(each.train_size or most, most) for each in results.scenario.variants]
+    return f"{min(sizes):,}" + (f" to {max(sizes):,}" if max(sizes) > min(sizes) else "")
 
 
 COURSE = ("activations", "losses", "optimizers")

@@ -22,7 +22,7 @@ from neurosim.settings import Settings
 
 from .base import METRIC, Picture, Results, Scenario, Variant, listing, signed, write_csv as write_csv
 from .document import Block, Bullets, Heading, Image, Paragraph, Table, to_html, to_markdown
-from .runner import HELD_OUT, decides
+from .runner import HELD_OUT
 
 
 def common_pictures(results: Results) -> Iterator[Picture]:
@@ -155,8 +155,9 @@ def _how(results: Results, record: dict[str, Any]) -> Iterator[str]:
            f"{test['images']:,} test images after each epoch. No setting, rate or epoch of a run was chosen by the "
            "test images. But which variant is called the best is: its lead over the others owes a little to the luck "
            "of these seeds and images.")
+    yield "An epoch leaves out the images that do not fill its last batch, others each time."
     sizes = {name: size for name, size in record["train_sizes"].items() if size is not None}
-    held_out = any(decides(each) for each in results.settings.values())
+    held_out = any(each.decides for each in results.settings.values())
     most = train["images"] - (round(HELD_OUT * train["images"]) if held_out else 0)
     for size in sorted({size for size in sizes.values() if size <= most}):
         yield (f"On {size:,} of these images only, as they were meant to: "

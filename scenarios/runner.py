@@ -32,7 +32,6 @@ from neurosim.history import History
 from neurosim.network import Network
 from neurosim.optimizers import OPTIMIZERS
 from neurosim.registry import check_count
-from neurosim.settings import Settings
 from neurosim.training import Callback, EarlyStopping
 
 from .base import Results, Run, Scenario, Variant
@@ -196,7 +195,7 @@ class Plan:
         for settings in self.settings.values():
             check_count("epochs", settings.epochs)  # without one there is nothing to compare
         # for all variants alike, so that all train on the same images
-        self.hold_out = any(decides(each) for each in self.settings.values())
+        self.hold_out = any(each.decides for each in self.settings.values())
         self.data = f"{experiment.train.sha256}-{experiment.test.sha256}"
         self.done: dict[Task, dict[str, Any]] = {}
         self.searches = {each.name: [self._candidate(each, rate, seed) for rate in self._rates(each)
@@ -285,12 +284,6 @@ class Plan:
             together["rates"] = pd.DataFrame(searched)
         return Results(self.scenario, pd.DataFrame(rows, columns=[*COLUMNS, *more]), together, self.experiment.note,
                        dict(self.settings))
-
-
-def decides(settings: Settings) -> bool:
-    """Whether something is decided in training by looking at validation images."""
-    # the schedule may carry settings, or stand inside a warm_up
-    return bool(settings.early_stopping) or "reduce_on_plateau" in (settings.schedule or "")
 
 
 # -- all together ----------------------------------------------------------------------------------------------------
