@@ -369,10 +369,12 @@ def train(arguments: argparse.Namespace) -> None:
         for name, default in RUN_DEFAULTS.items():
             if getattr(arguments, name) is None:
                 setattr(arguments, name, default)
-    if arguments.profile and (settings.augment or arguments.resume):
-        raise NeurosimError("--profile times the step itself: expected it without "
-                            f"{'--resume' if arguments.resume else '--augment'}")
-    folder = writable_folder(arguments.out)
+    if arguments.profile:
+        for option, given in (("--resume", arguments.resume), ("--augment", settings.augment),
+                              ("--checkpoint-every", arguments.checkpoint_every)):
+            if given:
+                raise NeurosimError(f"--profile times the step itself: expected it without {option}")
+    folder = Path(arguments.out) if arguments.profile else writable_folder(arguments.out)
     train, test = load_data(arguments, arguments.train_size)
     train, validation = hold_out(settings, train)
     if validation is None:

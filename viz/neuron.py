@@ -74,13 +74,13 @@ def draw_story(
     page.heading(title or _title(facts), _subtitle())
     _draw_terms(page, facts)
     _draw_sum(page, page.cell(0, 3, (2,), "weighted sum z"), facts)
-    _draw_activation(page, page.cell(1, 0, (3, 6), "activation, slope"), facts)
-    _draw_output(page, page.cell(1, 1, (4,), "output and loss"), facts)
-    _draw_downstream(page, page.cell(1, 2, (5,), "from downstream"), facts)
-    _draw_delta(page, page.cell(1, 3, (7,), "delta"), facts)
-    _draw_gradient(page, page.cell(2, 0, (8,), "gradient dL/dw"), facts)
-    _draw_change(page, page.cell(2, 1, (9,), "change of weights"), facts)
-    _draw_outcome(page, page.cell(2, 2, (9,), "before and after", span=2), facts)
+    _draw_activation(page, page.cell(1, 0, (3, 7), "activation, slope"), facts)
+    _draw_output(page, page.cell(1, 1, (4, 5), "output and loss"), facts)
+    _draw_downstream(page, page.cell(1, 2, (6,), "from downstream"), facts)
+    _draw_delta(page, page.cell(1, 3, (8,), "delta"), facts)
+    _draw_gradient(page, page.cell(2, 0, (9,), "gradient dL/dw"), facts)
+    _draw_change(page, page.cell(2, 1, (10,), "change of weights"), facts)
+    _draw_outcome(page, page.cell(2, 2, (11,), "before and after", span=2), facts)
     page.fit()
     return fig, page, facts
 
@@ -92,7 +92,7 @@ def _title(facts: Facts) -> str:
 
 def _subtitle() -> str:
     return (
-        "follow the numbers: forward 1–4, backward 5–8, update 9; "
+        "follow the numbers, those of the walk: forward 1–4, backward 5–9, update 10–11; "
         "red: above zero, blue: below zero, each scale centred on zero"
     )
 

@@ -14,13 +14,15 @@ STAGES = (
     "weighted sum",
     "activation",
     "output and loss",
+    "output delta",
     "downstream sum",
     "local derivative",
     "delta",
     "weight gradients",
     "update",
+    "the loss again",
 )
-"""The stages of the walk, in order; the numbers on the panels count them from 1."""
+"""The stages of the walk, in the order of `Stepper`; the numbers on the panels count them from 1."""
 
 
 def short(value: float | None, digits: int = 3) -> str:
@@ -257,13 +259,15 @@ def stage_caption(facts: Facts, stage: int) -> str:
         f"z = Σ w·x + b = {short(facts.products.sum())} {plus(facts.bias)} = {short(facts.z)}",
         f"a = {facts.key}({short(facts.z)}) = {short(facts.a)}",
         f"the network reads it as {facts.prediction}{label}; loss L = {short(facts.loss)}",
+        "the way back starts at the output: its δ = dL/dz comes from the loss",
         down,
         f"{slope} = {short(facts.da_dz)}: the slope of the tangent at z = {short(facts.z)}",
         delta,
         f"dL/dw = δ·x{' + penalty' if facts.penalized else ''}: {range_text(facts.dL_dW)}; "
         f"dL/db = {short(facts.dL_db)}",
         f"{facts.optimizer}: {int(np.count_nonzero(change))} of {n} weights move, "
-        f"by up to {short(np.max(np.abs(change)))}; loss {before} → {after}",
+        f"by up to {short(np.max(np.abs(change)))}",
+        f"with all neurons updated: loss {before} → {after}",
     )[stage - 1]
 
 

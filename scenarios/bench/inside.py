@@ -162,7 +162,7 @@ def profile_step(network: Network, x: Any, y: Any, batch_size: int | None = 64, 
         y: (N,) class indices, or (N, n_out) rows.
         batch_size: samples a step; ``None``: all.
         steps: how many to time, at least `chunks`.
-        chunks: into how many parts to divide them; medians are taken over these, and of the pieces over all steps.
+        chunks: into how many parts to divide them; medians are taken over the means of these.
 
     Returns:
         A DataFrame with one row a part and a last one for the step: part, seconds, share (of the step), floor
@@ -182,7 +182,7 @@ def profile_step(network: Network, x: Any, y: Any, batch_size: int | None = 64, 
     pairs = [(layer.n_in, layer.n_out) for layer in network if isinstance(layer, Dense)]
     products = Products(pairs, B, network.dtype)
 
-    pieces: list[list[int]] = []
+    pieces: list[Any] = []
     whole: list[float] = []
     floor: list[tuple[int, int]] = []
     network.fit(x[:B], y[:B], 1, B, verbose=False)  # makes the workspaces
@@ -191,7 +191,8 @@ def profile_step(network: Network, x: Any, y: Any, batch_size: int | None = 64, 
         whole.append(history["seconds"][-1] / per_chunk)
         order = network.streams["shuffling"].permutation(len(x))
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            pieces += [_time_pieces(network, x, targets, order[k * B : (k + 1) * B]) for k in range(per_chunk)]
+            pieces.append(np.mean([_time_pieces(network, x, targets, order[k * B : (k + 1) * B])
+                                   for k in range(per_chunk)], axis=0))
         floor += [_time_products(products) for _ in range(per_chunk)]
     return _profile_frame(np.median(pieces, axis=0) / 1e9, float(np.median(whole)), np.median(floor, axis=0) / 1e9,
                           network, B)
