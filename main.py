@@ -261,7 +261,7 @@ def add_scenario(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--epochs", metavar="N", help="passes over them [the scenario's]")
     group.add_argument("--batch-size", metavar="N", help="images a step [the scenario's]")
     group.add_argument("--hidden", metavar="W,W", help="widths of the hidden layers [the scenario's]")
-    group.add_argument("--quick", action="store_true", help="a small version: 1 seed, 2,000 images, 2 epochs")
+    group.add_argument("--quick", action="store_true", help="a small version: 1 seed, 2,000 images, few epochs")
 
 
 def scenario(arguments: argparse.Namespace) -> None:

@@ -271,15 +271,15 @@ def trace_html(trace: Any) -> str:
     """
     probabilities = np.asarray(trace.probabilities).ravel()
     right = trace.label == trace.prediction
-    rows = [("label", trace.label), ("prediction", f"{trace.prediction} ({'right' if right else 'wrong'})"),
-            ("loss", _number(trace.loss))]
+    classes = [("label", trace.label), ("prediction", f"{trace.prediction} ({'right' if right else 'wrong'})")]
+    rows = [*(classes if trace.label is not None else ()), ("loss", _number(trace.loss))]
     if getattr(trace, "loss_after", None) is not None:
         rows.append(("loss after the update", _number(trace.loss_after)))
     order = np.argsort(-probabilities, kind="stable")[:5]
     parts = [_title("Trace of one sample"), _table(("", ""), rows),
              _table(("class" if len(probabilities) > 1 else "output", "output a"),
                     [(int(k), _number(probabilities[k])) for k in order])]
-    if hasattr(trace, "interesting"):
+    if hasattr(trace, "interesting") and any(isinstance(layer, Dense) for layer in trace.network):
         layer, j, why = trace.interesting()
         neuron = trace[layer][j]
         figures = [(name, _number(getattr(neuron, name))) for name in ("z", "a", "da_dz", "dL_da", "delta")

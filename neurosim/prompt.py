@@ -299,7 +299,8 @@ class Prompt(cmd.Cmd):
 
     def _after_change(self, what: str) -> None:
         trace = self.stepper.trace
-        self.say(f"{what}: sample {self.stepper.sample} is read as {trace.prediction}, loss {trace.loss:.6g}")
+        read = "" if trace.label is None else f" is read as {trace.prediction},"
+        self.say(f"{what}: sample {self.stepper.sample}{read} loss {trace.loss:.6g}")
 
     # -- leaving ---------------------------------------------------------------------------------------------------
 

@@ -90,7 +90,7 @@ class Trace:
         loss_after: L of the same sample after the update.
         probabilities: (n_out,) the output's activations.
         prediction: the class that they say.
-        label: the class that the targets say.
+        label: the class that the targets say; ``None`` where they are no class.
         optimizer, learning_rate: of the update.
 
     Raises:
@@ -99,6 +99,8 @@ class Trace:
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network shows what it has
     def __init__(self, network: Network, x: Any, y: Any, sample: int | None = None) -> None:
+        from .network import class_indices
+
         twin = copy.deepcopy(network)
         rows = twin.input.check(x)
         if len(rows) != 1:
@@ -112,8 +114,9 @@ class Trace:
         self._flows = [self._flow(layer) for layer in twin]
         self.targets = twin.targets[0].copy()
         self.probabilities = twin.output.a[0].copy()
-        self.prediction, self.label = (int(row.argmax()) if len(row) > 1 else int(row[0] > 0.5)
-                                       for row in (self.probabilities, self.targets))
+        a, classes = self.probabilities, class_indices(twin.targets)
+        self.prediction = int(a.argmax()) if len(a) > 1 else int(a[0] > 0.5)
+        self.label = None if classes is None else int(classes[0])
         self._output_da = twin.loss.gradient(twin.output.a, twin.targets)[0]
         self.learning_rate = twin.optimizer.rate
         self._state_before = {name: vector.copy() for name, vector in twin.optimizer.state.items()}
@@ -129,6 +132,13 @@ class Trace:
         """What is in a layer's buffers for the one sample."""
         names = ("a",) if isinstance(layer, Input) else ("z", "a", "da", "delta")
         return {name: getattr(layer, name)[0].copy() for name in names}
+
+    @property
+    def verdict(self) -> str:
+        """The label and the prediction in words; where the targets are no class, only these."""
+        if self.label is None:
+            return f"targets {', '.join(f'{y:g}' for y in self.targets[:10])}{' …' if len(self.targets) > 10 else ''}"
+        return f"label {self.label}, read as {self.prediction}"
 
     def __len__(self) -> int:
         return len(self._flows)
@@ -170,8 +180,9 @@ class Trace:
         sure = float(self.probabilities.max())
         if len(self.probabilities) == 1 and self.prediction == 0:
             sure = 1.0 - sure
-        share = f" with {100 * sure:.1f} %" if self.network.output.activation.range == (0.0, 1.0) else ""
-        return (f"Trace of sample{which}: label {self.label}, read as {self.prediction}{share}, loss {self.loss:.4g}, "
+        a_share = self.label is not None and self.network.output.activation.range == (0.0, 1.0)
+        share = f" with {100 * sure:.1f} %" if a_share else ""
+        return (f"Trace of sample{which}: {self.verdict}{share}, loss {self.loss:.4g}, "
                 f"after the update {self.loss_after:.4g}")
 
     def _repr_html_(self) -> str:
@@ -446,7 +457,8 @@ class NeuronTrace:
     def _say_weighted_sum(self, top: int) -> str:
         names = [self._name(i) for i in range(len(self.inputs))]
         lines = self._sum(names, self.weights, self.inputs, self.products, top)
-        return "\n".join([*lines, f"  bias {number(self.bias).strip()}", f"  z = {number(self.z).strip()}"])
+        bias = [f"  bias {number(self.bias).strip()}"] if self._layer.use_bias else []
+        return "\n".join([*lines, *bias, f"  z = {number(self.z).strip()}"])
 
     def _say_activation(self, top: int) -> str:
         forced = self._layer.interventions.values.get(self.index)
@@ -465,7 +477,7 @@ class NeuronTrace:
         best = np.argsort(-trace.probabilities, kind="stable")[:3]
         what = "class {} {:.4g}" if len(trace.probabilities) > 1 else "{1:.4g}"
         lines.append("  output: " + ", ".join(what.format(k, trace.probabilities[k]) for k in best))
-        lines.append(f"  label {trace.label}, read as {trace.prediction}; L = {trace.network.loss.key} = "
+        lines.append(f"  {trace.verdict}; L = {trace.network.loss.key} = "
                      f"{trace.loss:.6g}")
         return "\n".join(lines)
 
@@ -564,8 +576,8 @@ class NeuronTrace:
 
     def __str__(self) -> str:
         which = "the sample" if self.sample is None else f"sample {self.sample}"
-        return (f"layer {self.layer}, neuron {self.index} ({self.activation.key}), {which}: label {self.label}, "
-                f"read as {self.prediction}")
+        return (f"layer {self.layer}, neuron {self.index} ({self.activation.key}), {which}: "
+                f"{self.trace.verdict}")
 
     def __repr__(self) -> str:
         return f"NeuronTrace({self}, z {self.z:.4g}, a {self.a:.4g}, delta {self.delta:.4g})"

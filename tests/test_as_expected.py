@@ -328,3 +328,25 @@ def test_a_gradient_that_is_no_number_never_passes_a_check():
     check = net.trace(X[0], Y[0])[2][0].check()
     assert not check.passed and "DISAGREE" in str(check)
     assert "differences agree" in str(network().trace(X[0], Y[0])[2][0].check())
+
+
+def test_targets_that_are_no_class_are_not_called_one():
+    net = ns.Network([ns.Input(4), ns.Dense(5, use_bias=False), ns.Dense(3, "sigmoid")], "binary_cross_entropy", seed=0)
+    trace = net.trace(X[0], [1.0, 1.0, 0.0])
+    assert trace.label is None and "targets 1, 1, 0" in repr(trace) and "read as" not in trace[1][0].explain()
+    assert "prediction" not in trace._repr_html_()
+    assert "bias" not in trace[1][0].stages()[1].text and "bias" in trace[2][0].stages()[1].text
+
+
+def test_a_trace_shows_itself_where_no_layer_has_weights():
+    net = ns.Network([ns.Input(3), ns.BatchNorm("softmax")])
+    assert "Trace of one sample" in net.trace([0.1, 0.2, 0.3], 1)._repr_html_()
+
+
+@pytest.mark.parametrize("size", [1.5, 2.7, np.nan])
+def test_half_a_sample_cannot_be_held_out(size):
+    train, _ = ns.data.load("digits")
+    with pytest.raises(ns.DataError):
+        train.hold_out(size)
+    with pytest.raises(ns.DataError):
+        train.subset(size)

@@ -324,7 +324,7 @@ def test_activation_by_class_of_other_neurons(answers):
     assert "zero" not in words(smooth.figure) and smooth.get_title(loc="left") == "mine"
     assert_legible(smooth.figure)
     dead = viz.activation_by_class(np.zeros(2000), labels)
-    assert "dead" in dead.get_title(loc="left") and "all 2\N{NO-BREAK SPACE}000 samples" in words(dead.figure)
+    assert "dead" in dead.get_title(loc="left") and "all 2,000 samples" in words(dead.figure)
     with pytest.raises(ShapeError, match="one neuron"):
         viz.activation_by_class(np.zeros((5, 3)), np.zeros(5))
     with pytest.raises(ShapeError, match="labels: expected"):

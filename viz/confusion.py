@@ -81,6 +81,6 @@ def confusion_matrix(
     heading(
         ax,
         title or f"{100 * right / max(total, 1):.2f} % read correctly: what is taken for what",
-        f"{right:g} of {total:g} on the grey diagonal; numbers are counts, colour marks the mistakes",
+        f"{right:,.0f} of {total:,.0f} on the grey diagonal; numbers are counts, colour marks the mistakes",
     )
     return ax

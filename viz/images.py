@@ -87,8 +87,8 @@ def _class_names(class_names: Sequence[str] | None, least: int) -> list[str]:
 
 
 def _thousands(count: int) -> str:
-    """Return 60000 as "60 000"."""
-    return f"{count:,}".replace(",", "\N{NO-BREAK SPACE}")
+    """Return 60000 as "60,000"."""
+    return f"{count:,}"
 
 
 @styled

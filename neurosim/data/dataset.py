@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,7 +17,7 @@ from .idx import Bytes, idx_sha256
 class Dataset:
     """Images and labels, with everything that a report has to say about them.
 
-    The arrays are read-only, so one data set can be shared by many runs; copy them to change them.
+    The arrays are read-only views, so one data set can be shared by many runs; copy them to change them.
 
     Args:
         images: uint8 of shape (N, height, width), 0 is background and 255 is full ink.
@@ -105,8 +106,9 @@ class Dataset:
         Raises:
             DataError: `count` is out of range.
         """
-        if not 1 <= count <= len(self):
+        if not 1 <= count <= len(self) or count != int(count):
             raise DataError(f"{self.name} {self.split}: expected 1 to {len(self):,} samples, received {count:,}")
+        count = int(count)
         rng = None if seed is None else np.random.default_rng(seed)
         return self._take(self._stratified_order(rng)[:count], self.split)
 
@@ -123,8 +125,8 @@ class Dataset:
         Raises:
             DataError: Nothing would remain or nothing would be held out.
         """
-        count = round(size * len(self)) if 0 < size < 1 else int(size)
-        if not 1 <= count < len(self):
+        count = round(size * len(self)) if 0 < size < 1 else int(size) if math.isfinite(size) else 0
+        if not 1 <= count < len(self) or (size >= 1 and size != count):
             raise DataError(
                 f"{self.name} {self.split}: expected to hold out some of {len(self):,} samples, not all, "
                 f"received {size:g}, which is {count:,} samples"
