@@ -414,7 +414,8 @@ def train(arguments: argparse.Namespace) -> None:
         "mistakes": lambda: viz.mistakes(test.images, test.labels, predicted, np.clip(confidence, 0, 1),
                                          test.class_names),
     }
-    if not np.isfinite(probabilities).all():
+    sound = bool(np.isfinite(probabilities).all())
+    if not sound:
         pictures = {}  # there is nothing to see in NaN
     if len(frame):
         kept = next((each.best_epoch for each in callbacks if isinstance(each, EarlyStopping)), None)
@@ -428,9 +429,11 @@ def train(arguments: argparse.Namespace) -> None:
     paths = [viz.save(draw(), folder / f"{name}.png", note) for name, draw in pictures.items()]
 
     seconds = sum(history["seconds"])
-    print(f"\ntest accuracy {100 * result['accuracy']:.2f} %, test loss {result['loss']:.4f}, "
-          f"trained in {seconds:.1f} s ({history.stopped})" if np.isfinite(probabilities).all() else
-          f"\nno test accuracy: the network gives out NaN (trained in {seconds:.1f} s, {history.stopped})")
+    if sound:
+        print(f"\ntest accuracy {100 * result['accuracy']:.2f} %, test loss {result['loss']:.4f}, "
+              f"trained in {seconds:.1f} s ({history.stopped})")
+    else:
+        print(f"\nno test accuracy: the network gives out NaN (trained in {seconds:.1f} s, {history.stopped})")
     for path in (folder / "net.npz", folder / "history.csv", *paths):
         print(f"  {path}")
     if history.stopped == "interrupted":

@@ -156,11 +156,11 @@ class Checkpoint(Callback):
         difference = _difference(state["run"], self._run)
         if difference:
             raise NeurosimError(f"resume: expected the run of {path}, received another: {difference}")
-        # NaN and infinity may be among them: the weights of a run that is about to diverge
         changed = state["changed"]
         if changed["optimizer"] != json.loads(json.dumps(network.optimizer.config())):
             network.optimizer = changed["optimizer"]
         network.intervene(changed["interventions"])
+        # NaN and infinity may be among them: the weights of a run that is about to diverge
         forms = [{name: (array.shape, array.dtype) for name, array in arrays.items()}
                  for arrays in (state["network"]["arrays"], network.arrays())]
         if forms[0] != forms[1]:

@@ -97,13 +97,7 @@ class Layer(Configurable, ABC):
     delta: Array
 
     def connect(self, index: int, previous: Layer | None, dtype: DTypeLike) -> None:
-        """Take a place in a network.
-
-        Raises:
-            NeurosimError: it has one already.
-        """
-        if self.index >= 0:
-            raise NeurosimError(f"{self!r} is in a network already, as layer {self.index}: make a new one")
+        """Take a place in a network, which has made sure that it had none."""
         self.index = index
         self.previous = previous
         self.dtype = np.dtype(dtype)
@@ -247,7 +241,8 @@ class Input(Layer):
     """
 
     def __init__(self, size: int | tuple[int, ...], scale: float = 1.0 / 255.0) -> None:
-        sides = tuple(check_count("Input size", side) for side in np.atleast_1d(np.asarray(size, object)))
+        shape = size if isinstance(size, (tuple, list)) else (size,)
+        sides = tuple(check_count("Input size", side) for side in shape)
         self.size: int | tuple[int, ...] = sides if isinstance(size, (tuple, list)) else sides[0]
         self.n_out = math.prod(sides)
         self.scale = check_number("scale", scale, 0.0, math.inf, open_low=True, open_high=True)

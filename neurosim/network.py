@@ -441,8 +441,7 @@ class Network:
 
     def predict(self, x: Any) -> Array:
         """The class of each sample, (N,): its largest output; with a single output, whether that is above 1/2."""
-        a = self.predict_proba(x)
-        return (a[:, 0] > 0.5).astype(np.intp) if a.shape[1] == 1 else a.argmax(axis=1)
+        return decisions(self.predict_proba(x))
 
     def evaluate(self, x: Any, y: Any) -> dict[str, float]:
         """The mean loss and the share of right predictions, ``{"loss": …, "accuracy": …}``, penalties not included.
@@ -655,6 +654,11 @@ def hit_counter(targets: Array) -> Callable[[Array, Any], float]:
         yes = targets > 0.5
         return lambda a, rows: float(np.count_nonzero((a > 0.5) == yes[rows]))
     return lambda a, rows: float(np.count_nonzero(a.argmax(1) == classes[rows]))
+
+
+def decisions(a: Array) -> Array:
+    """The class that each row of output activations a (B, n) names, (B,): its largest; of one output, whether a > 1/2."""
+    return (a[:, 0] > 0.5).astype(np.intp) if a.shape[1] == 1 else a.argmax(axis=1)
 
 
 def class_indices(targets: Array) -> Array | None:

@@ -20,7 +20,7 @@ import numpy as np
 from .activations import Activation
 from .errors import NeurosimError, OutOfRangeError, ShapeError
 from .layers import BatchNorm, Dense, Dropout, Layer, _Activated
-from .network import EVALUATION_BATCH, Network, class_indices
+from .network import EVALUATION_BATCH, Network, class_indices, decisions
 from .parameters import Array
 from .registry import check_count, check_number
 
@@ -111,11 +111,6 @@ def report_card(network: Network, images: Any, labels: Any) -> pd.DataFrame:
     finally:
         network.parameters.grad[...] = kept
     return pd.concat(frames, ignore_index=True)
-
-
-def decisions(a: Array) -> Array:
-    """The class that each row of output activations a (B, n) names, (B,), as `Network.predict` has it."""
-    return (a[:, 0] > 0.5).astype(np.intp) if a.shape[1] == 1 else a.argmax(axis=1)
 
 
 def _run(network: Network, rows: Array, targets: Array) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 
 from .activations import Activation
 from .errors import NeurosimError, OutOfRangeError
-from .gradcheck import objective, relative_error
+from .gradcheck import central_differences, objective, relative_error
 from .layers import BatchNorm, Dense, Dropout, Input, Layer
 from .losses import CrossEntropy
 from .parameters import Array
@@ -99,7 +99,7 @@ class Trace:
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network shows what it has
     def __init__(self, network: Network, x: Any, y: Any, sample: int | None = None) -> None:
-        from .network import class_indices
+        from .network import class_indices, decisions
 
         twin = copy.deepcopy(network)
         rows = twin.input.check(x)
@@ -114,8 +114,8 @@ class Trace:
         self._flows = [self._flow(layer) for layer in twin]
         self.targets = twin.targets[0].copy()
         self.probabilities = twin.output.a[0].copy()
-        a, classes = self.probabilities, class_indices(twin.targets)
-        self.prediction = int(a.argmax()) if len(a) > 1 else int(a[0] > 0.5)
+        classes = class_indices(twin.targets)
+        self.prediction = int(decisions(twin.output.a)[0])
         self.label = None if classes is None else int(classes[0])
         self._output_da = twin.loss.gradient(twin.output.a, twin.targets)[0]
         self.learning_rate = twin.optimizer.rate
@@ -357,17 +357,8 @@ class NeuronTrace:
 
         def compare(array: Array, backprop: Array) -> tuple[float, int]:
             """The relative error over the entries that no kink lies next to, and how many have one."""
-            pairs = []
-            for i, kept in enumerate(array.copy()):
-                array[i] = kept + CHECK_STEP
-                above, sides_above = objective(twin)
-                array[i] = kept - CHECK_STEP
-                below, sides_below = objective(twin)
-                array[i] = kept
-                if np.array_equal(sides_above, sides_below):
-                    pairs.append((backprop[i], (above - below) / (2.0 * CHECK_STEP)))
-            table = np.array(pairs).reshape(-1, 2)
-            return relative_error(table[:, 0], table[:, 1]), len(array) - len(pairs)
+            compared, numeric = central_differences(array, np.arange(len(array)), CHECK_STEP, lambda: objective(twin))
+            return relative_error(backprop[compared], numeric), len(array) - len(compared)
 
         tolerance = 1e-2 if network.dtype == np.float32 else Check.tolerance
         weights, skipped = compare(layer.W[:, self.index], self.dL_dW)
@@ -477,8 +468,7 @@ class NeuronTrace:
         best = np.argsort(-trace.probabilities, kind="stable")[:3]
         what = "class {} {:.4g}" if len(trace.probabilities) > 1 else "{1:.4g}"
         lines.append("  output: " + ", ".join(what.format(k, trace.probabilities[k]) for k in best))
-        lines.append(f"  {trace.verdict}; L = {trace.network.loss.key} = "
-                     f"{trace.loss:.6g}")
+        lines.append(f"  {trace.verdict}; L = {trace.network.loss.key} = {trace.loss:.6g}")
         return "\n".join(lines)
 
     def _say_output_delta(self, top: int) -> str:
@@ -576,8 +566,7 @@ class NeuronTrace:
 
     def __str__(self) -> str:
         which = "the sample" if self.sample is None else f"sample {self.sample}"
-        return (f"layer {self.layer}, neuron {self.index} ({self.activation.key}), {which}: "
-                f"{self.trace.verdict}")
+        return f"layer {self.layer}, neuron {self.index} ({self.activation.key}), {which}: {self.trace.verdict}"
 
     def __repr__(self) -> str:
         return f"NeuronTrace({self}, z {self.z:.4g}, a {self.a:.4g}, delta {self.delta:.4g})"

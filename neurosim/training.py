@@ -271,7 +271,7 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
         before = schedule.state()
         schedule.begin(network.optimizer.t, steps * epochs)
 
-    history = History()
+    history, hits = History(), hit_counter(targets)
     try:
         for each in callbacks:
             each.on_start(network, history)
@@ -285,7 +285,7 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
         try:
             while progress.epoch <= epochs:
                 epoch = progress.epoch
-                row = _epoch(network, rows, targets, B, steps, gather, shuffle, history, step_callbacks, progress,
+                row = _epoch(network, rows, targets, hits, B, steps, gather, shuffle, history, step_callbacks, progress,
                              f"epoch {epoch}/{epochs}" if verbose else "")
                 if row is None:
                     _diverged(network, history, epoch, "loss", history.batch_losses[-1])
@@ -360,7 +360,7 @@ def _diverged(network: Network, history: History, epoch: int, what: str, value: 
     history.stopped, history.message = "diverged", explain_divergence(history.divergence)
 
 
-def _epoch(network: Network, rows: Array, targets: Array, B: int, steps: int,
+def _epoch(network: Network, rows: Array, targets: Array, hits: Callable[[Array, Any], float], B: int, steps: int,
            gather: Callable[[Array, Array], None], shuffle: bool, history: History, callbacks: list[Callback],
            progress: Progress, title: str) -> dict[str, float] | None:
     """One pass over the data, or what is left of it. Returns its figures, or None where the loss is not finite."""
@@ -368,7 +368,6 @@ def _epoch(network: Network, rows: Array, targets: Array, B: int, steps: int,
         progress.order = network.streams["shuffling"].permutation(len(rows)) if shuffle else np.arange(len(rows))
     N = min(steps * B, len(rows))  # samples of this epoch
     order = progress.order
-    hits = hit_counter(targets)
     total, right, taken = progress.loss, progress.right, progress.steps
     began = time.perf_counter() - progress.seconds
     with _bar(title, steps, taken) as bar:
