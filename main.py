@@ -63,8 +63,9 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     from neurosim.data import NAMES
 
     group = parser.add_argument_group("data")
-    group.add_argument("--data", metavar="NAME", default="auto",
-                       help=f"{', '.join(NAMES)}, or the path of your own files [auto]")
+    group.add_argument(
+        "--data", metavar="NAME", default="auto", help=f"{', '.join(NAMES)}, or the path of your own files [auto]"
+    )
     group.add_argument("--offline", action="store_true", help="never download")
 
 
@@ -77,8 +78,12 @@ def add_settings(parser: argparse.ArgumentParser, **defaults: Any) -> None:
         option = "--" + each.name.replace("_", "-")
         default = defaults.get(each.name, each.default)
         kind: dict[str, Any] = {"nargs": "?", "const": "yes"} if isinstance(default, bool) else {}
-        group.add_argument(option, metavar=each.metadata["metavar"], **kind,
-                           help=each.metadata["help"] + default_text(default, each.metadata["help"]))
+        group.add_argument(
+            option,
+            metavar=each.metadata["metavar"],
+            **kind,
+            help=each.metadata["help"] + default_text(default, each.metadata["help"]),
+        )
 
 
 def default_text(default: Any, help_text: str) -> str:
@@ -135,8 +140,9 @@ def load_data(arguments: argparse.Namespace, train_size: int | None = None) -> A
 def take(arguments: argparse.Namespace, train: Any, size: int) -> Any:
     """So many of the training images; all where there are fewer, unless the user asks for more than there are."""
     if arguments.train_size is not None and size > len(train):
-        raise NeurosimError(f"train size: expected at most {len(train):,}, all that {train.name} has, "
-                            f"received {size:,}")
+        raise NeurosimError(
+            f"train size: expected at most {len(train):,}, all that {train.name} has, received {size:,}"
+        )
     return train.subset(min(size, len(train)), seed=0)
 
 
@@ -165,14 +171,23 @@ def add_experiment(parser: argparse.ArgumentParser) -> Any:
     group = parser.add_argument_group("experiment")
     group.add_argument("--seeds", type=whole(1), default=None, metavar="N", help="seeds a variant [3]")
     group.add_argument("--seed", type=whole(0), default=0, metavar="N", help="the first of them [0]")
-    group.add_argument("--train-size", type=whole(10), default=None, metavar="N",
-                       help="training images [the scenario's own, 10000 for most]")
+    group.add_argument(
+        "--train-size",
+        type=whole(10),
+        default=None,
+        metavar="N",
+        help="training images [the scenario's own, 10000 for most]",
+    )
     group.add_argument("--fresh", action="store_true", help="begin anew, even if some of the runs are finished already")
     group.add_argument("--out", default="results", metavar="DIR", help="where to write [results]")
     where = parser.add_argument_group("where to compute (the numbers are the same everywhere)")
     where.add_argument("--jobs", type=whole(1), metavar="N", help="processes at once [as many as processors]")
-    where.add_argument("--executor", default="processes", metavar="NAME",
-                       help="processes, or dask: a cluster of several computers [processes]")
+    where.add_argument(
+        "--executor",
+        default="processes",
+        metavar="NAME",
+        help="processes, or dask: a cluster of several computers [processes]",
+    )
     where.add_argument("--scheduler", metavar="ADDRESS", help="of the Dask cluster, e.g. tcp://10.0.0.1:8786")
     return group
 
@@ -215,11 +230,21 @@ def run_and_report(arguments: argparse.Namespace, scenarios: list[tuple[Any, dic
     train, test = load_data(arguments)
     experiments = {
         each.name: Experiment(
-            each, take(arguments, train, arguments.train_size or (2_000 if quick else each.train_size)), test, seeds,
-            arguments.seed, overrides, figure_note(train), folder / each.name / "runs")
-        for each, overrides in scenarios}
-    run = {"seeds": list(range(arguments.seed, arguments.seed + seeds)),
-           "command": shlex.join(["python", "main.py", *sys.argv[1:]])}
+            each,
+            take(arguments, train, arguments.train_size or (2_000 if quick else each.train_size)),
+            test,
+            seeds,
+            arguments.seed,
+            overrides,
+            figure_note(train),
+            folder / each.name / "runs",
+        )
+        for each, overrides in scenarios
+    }
+    run = {
+        "seeds": list(range(arguments.seed, arguments.seed + seeds)),
+        "command": shlex.join(["python", "main.py", *sys.argv[1:]]),
+    }
     figures = []
     try:
         with closing(run_experiments(list(experiments.values()), executor, fresh=arguments.fresh)) as stream:
@@ -280,19 +305,31 @@ def scenario(arguments: argparse.Namespace) -> None:
         raise NeurosimError(f"--all: expected without names, received {' '.join(arguments.names)}")
     names = SCENARIOS if arguments.all else dict.fromkeys(arguments.names or COURSE)
     given = given_settings(arguments)
-    run_and_report(arguments, [
-        (SCENARIOS[name], {"epochs": 2, **SCENARIOS[name].quick, **given} if arguments.quick else given)
-        for name in names])
+    run_and_report(
+        arguments,
+        [
+            (SCENARIOS[name], {"epochs": 2, **SCENARIOS[name].quick, **given} if arguments.quick else given)
+            for name in names
+        ],
+    )
 
 
 def add_compare(parser: argparse.ArgumentParser) -> None:
     """Options of `compare`."""
-    parser.add_argument("--vary", action="append", default=[], metavar="NAME=A,B",
-                        help="a setting and the values to compare, e.g. optimizer=sgd,adam; where values hold commas, "
-                        "semicolons stand between them: \"hidden=128,64;32\". Any option below, or train_size. Several "
-                        "--vary: every combination")
-    parser.add_argument("--baseline", metavar="NAME", help="the variant that the others are compared with, e.g. "
-                        "\"optimizer sgd\" [the first]")
+    parser.add_argument(
+        "--vary",
+        action="append",
+        default=[],
+        metavar="NAME=A,B",
+        help="a setting and the values to compare, e.g. optimizer=sgd,adam; where values hold commas, "
+        'semicolons stand between them: "hidden=128,64;32". Any option below, or train_size. Several '
+        "--vary: every combination",
+    )
+    parser.add_argument(
+        "--baseline",
+        metavar="NAME",
+        help='the variant that the others are compared with, e.g. "optimizer sgd" [the first]',
+    )
     add_experiment(parser)
     add_settings(parser)
 
@@ -341,8 +378,12 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--train-size", type=whole(10), metavar="N", help="training images [all]")
     group.add_argument("--seed", type=whole(0), metavar="N", help="of everything random [0]")
     group.add_argument("--out", metavar="DIR", help="where to write [runs/latest]")
-    group.add_argument("--checkpoint-every", type=whole(1), metavar="N",
-                       help="keep a checkpoint in --out every N steps, to go on from after an interruption")
+    group.add_argument(
+        "--checkpoint-every",
+        type=whole(1),
+        metavar="N",
+        help="keep a checkpoint in --out every N steps, to go on from after an interruption",
+    )
     group.add_argument("--resume", metavar="DIR", help="go on with the run in this folder, from its last checkpoint")
     group.add_argument("--quiet", action="store_true", help="no progress")
     group.add_argument("--profile", action="store_true", help="say where the time of a step goes, and stop")
@@ -370,8 +411,11 @@ def train(arguments: argparse.Namespace) -> None:
             if getattr(arguments, name) is None:
                 setattr(arguments, name, default)
     if arguments.profile:
-        for option, given in (("--resume", arguments.resume), ("--augment", settings.augment),
-                              ("--checkpoint-every", arguments.checkpoint_every)):
+        for option, given in (
+            ("--resume", arguments.resume),
+            ("--augment", settings.augment),
+            ("--checkpoint-every", arguments.checkpoint_every),
+        ):
             if given:
                 raise NeurosimError(f"--profile times the step itself: expected it without {option}")
     folder = Path(arguments.out) if arguments.profile else writable_folder(arguments.out)
@@ -392,12 +436,22 @@ def train(arguments: argparse.Namespace) -> None:
         return
     callbacks = settings.callbacks()
     if arguments.checkpoint_every:
-        about = {"settings": asdict(settings), "run": {name: getattr(arguments, name) for name in RUN_DEFAULTS},
-                 "checkpoint_every": arguments.checkpoint_every}
+        about = {
+            "settings": asdict(settings),
+            "run": {name: getattr(arguments, name) for name in RUN_DEFAULTS},
+            "checkpoint_every": arguments.checkpoint_every,
+        }
         callbacks.append(Checkpoint(folder, arguments.checkpoint_every, bool(arguments.resume), about))
-    history = network.fit(train.images, train.labels, settings.epochs, settings.batch_size,
-                          validation_data=(validation.images, validation.labels), verbose=not arguments.quiet,
-                          callbacks=callbacks, augment=settings.augment)
+    history = network.fit(
+        train.images,
+        train.labels,
+        settings.epochs,
+        settings.batch_size,
+        validation_data=(validation.images, validation.labels),
+        verbose=not arguments.quiet,
+        callbacks=callbacks,
+        augment=settings.augment,
+    )
     if arguments.quiet and arguments.resume and history.message:
         say(history.message)
 
@@ -411,8 +465,9 @@ def train(arguments: argparse.Namespace) -> None:
     matrix = metrics.confusion_matrix(test.labels, predicted, len(test.class_names))
     pictures = {
         "confusion_matrix": lambda: viz.confusion_matrix(matrix, test.class_names),
-        "mistakes": lambda: viz.mistakes(test.images, test.labels, predicted, np.clip(confidence, 0, 1),
-                                         test.class_names),
+        "mistakes": lambda: viz.mistakes(
+            test.images, test.labels, predicted, np.clip(confidence, 0, 1), test.class_names
+        ),
     }
     sound = bool(np.isfinite(probabilities).all())
     if not sound:
@@ -430,8 +485,10 @@ def train(arguments: argparse.Namespace) -> None:
 
     seconds = sum(history["seconds"])
     if sound:
-        print(f"\ntest accuracy {100 * result['accuracy']:.2f} %, test loss {result['loss']:.4f}, "
-              f"trained in {seconds:.1f} s ({history.stopped})")
+        print(
+            f"\ntest accuracy {100 * result['accuracy']:.2f} %, test loss {result['loss']:.4f}, "
+            f"trained in {seconds:.1f} s ({history.stopped})"
+        )
     else:
         print(f"\nno test accuracy: the network gives out NaN (trained in {seconds:.1f} s, {history.stopped})")
     for path in (folder / "net.npz", folder / "history.csv", *paths):
@@ -442,8 +499,10 @@ def train(arguments: argparse.Namespace) -> None:
         sys.exit(130)
     if history.stopped == "diverged":
         its_file = "can be loaded" if all_finite(network) else "cannot be loaded, it holds NaN or infinity"
-        fail(f"{history.message if arguments.quiet else 'the run diverged, as said above:'} {folder / 'net.npz'} "
-             f"{its_file}")
+        fail(
+            f"{history.message if arguments.quiet else 'the run diverged, as said above:'} {folder / 'net.npz'} "
+            f"{its_file}"
+        )
 
 
 def take_up(arguments: argparse.Namespace) -> Any:
@@ -463,16 +522,20 @@ def take_up(arguments: argparse.Namespace) -> Any:
         every = whole(1)(str(state["about"]["checkpoint_every"]))
         at, stopped = state["progress"], state["history"]["stopped"]
     except (KeyError, TypeError, argparse.ArgumentTypeError):
-        raise DataError(f"--resume: the run in {arguments.resume} was not made by train; go on with "
-                        "ns.Checkpoint(…, resume=True) in the program that made it") from None
+        raise DataError(
+            f"--resume: the run in {arguments.resume} was not made by train; go on with "
+            "ns.Checkpoint(…, resume=True) in the program that made it"
+        ) from None
     given = {name: getattr(arguments, name) for name in options if getattr(arguments, name) is not None}
     if "out" in given and Path(given["out"]).absolute() == Path(arguments.resume).absolute():
         del given["out"]
     its_own = vars(settings) | options
     for name, value in (given | given_settings(arguments)).items():
         if value != its_own[name]:
-            raise NeurosimError(f"--{name.replace('_', '-')}: the run in {arguments.resume} has {its_own[name]}, "
-                                f"received {value}; expected --resume without it")
+            raise NeurosimError(
+                f"--{name.replace('_', '-')}: the run in {arguments.resume} has {its_own[name]}, "
+                f"received {value}; expected --resume without it"
+            )
     vars(arguments).update(options)
     arguments.checkpoint_every = arguments.checkpoint_every or every
     if stopped == "running":
@@ -503,8 +566,10 @@ def data(arguments: argparse.Namespace) -> None:
             print("found nothing there")
         for each in found:
             state = {True: "verified", False: "NOT what it should be", None: "no checksum known"}[each.verified]
-            print(f"{each.path}\n  {each.part}, {each.size:,} bytes, {each.problem or state}"
-                  + (f"\n  sha256 {each.sha256}" if each.sha256 else ""))
+            print(
+                f"{each.path}\n  {each.part}, {each.size:,} bytes, {each.problem or state}"
+                + (f"\n  sha256 {each.sha256}" if each.sha256 else "")
+            )
         print()
     train, test = datasets.load(arguments.data, offline=arguments.offline)
     for part in (train, test):
@@ -543,16 +608,23 @@ def get_model(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
         network = settings.network(train.images.shape[1:], len(train.class_names), arguments.seed or 0)
         check_place(arguments, network, test)
         if settings.epochs:
-            network.fit(train.images, train.labels, settings.epochs, settings.batch_size,
-                        validation_data=None if validation is None else (validation.images, validation.labels),
-                        callbacks=settings.callbacks(), augment=settings.augment)
+            network.fit(
+                train.images,
+                train.labels,
+                settings.epochs,
+                settings.batch_size,
+                validation_data=None if validation is None else (validation.images, validation.labels),
+                callbacks=settings.callbacks(),
+                augment=settings.augment,
+            )
         return network, train, test, settings
     of_training = [name for name in given if name not in ("optimizer", "learning_rate", "batch_size", "augment")]
     if arguments.seed is not None:
         of_training.append("seed")
     if of_training:
-        raise NeurosimError(f"--{of_training[0].replace('_', '-')} is for a network that is trained now: "
-                            "expected it without --model")
+        raise NeurosimError(
+            f"--{of_training[0].replace('_', '-')} is for a network that is trained now: expected it without --model"
+        )
     network = Network.load(arguments.model)
     train, test = load_data(arguments, arguments.train_size)
     if "optimizer" in given:
@@ -598,26 +670,44 @@ def step(arguments: argparse.Namespace) -> None:
     folder = writable_folder(arguments.plot, "--plot") if arguments.plot else None
     with redirect_stdout(sys.stderr if arguments.json else sys.stdout):
         network, train, test, settings = get_model(arguments)
-    stepper = Stepper(network, train.images, train.labels, samples=(test.images, test.labels),
-                      batch_size=settings.batch_size or len(train), layer=arguments.layer, neuron=arguments.neuron,
-                      sample=arguments.sample, augment=settings.augment)
+    stepper = Stepper(
+        network,
+        train.images,
+        train.labels,
+        samples=(test.images, test.labels),
+        batch_size=settings.batch_size or len(train),
+        layer=arguments.layer,
+        neuron=arguments.neuron,
+        sample=arguments.sample,
+        augment=settings.augment,
+    )
     note = figure_note(train)
     if folder is not None:
-        print(*plot_neuron(stepper, folder, note, animate=arguments.animate), sep="\n",
-              file=sys.stderr if arguments.json else sys.stdout)
+        print(
+            *plot_neuron(stepper, folder, note, animate=arguments.animate),
+            sep="\n",
+            file=sys.stderr if arguments.json else sys.stdout,
+        )
     if arguments.json:
         import json
 
         try:
             print(json.dumps(stepper.here.to_dict(), allow_nan=False))
         except ValueError:
-            raise NeurosimError("--json: the network holds NaN or infinity, which JSON has no numbers for; "
-                                "train it with a smaller --learning-rate") from None
+            raise NeurosimError(
+                "--json: the network holds NaN or infinity, which JSON has no numbers for; "
+                "train it with a smaller --learning-rate"
+            ) from None
         return
     at_terminal = sys.stdin is not None and sys.stdin.isatty()
     lines = None if at_terminal else waiting_lines()
-    prompt = Prompt(stepper, top=arguments.top, plot=lambda here, where: plot_neuron(here, where, note)[0],
-                    echo=lines is not None, stdin=lines)
+    prompt = Prompt(
+        stepper,
+        top=arguments.top,
+        plot=lambda here, where: plot_neuron(here, where, note)[0],
+        echo=lines is not None,
+        stdin=lines,
+    )
     if lines is None and not at_terminal:
         say(f"chosen: {stepper.why}")
         print(f"{stepper.here.explain(arguments.top)}\n\n{stepper.check()}")
@@ -682,8 +772,10 @@ def inspect(arguments: argparse.Namespace) -> None:
     neuron = network.neuron(arguments.layer, arguments.neuron) if arguments.neuron is not None else None
     if arguments.layer is not None and not isinstance(network[arguments.layer], Dense):
         dense = [str(layer.index) for layer in network if isinstance(layer, Dense)]
-        raise NeurosimError(f"--layer: expected a Dense layer ({', '.join(dense)}), received {arguments.layer}, "
-                            f"{network[arguments.layer]!r}")
+        raise NeurosimError(
+            f"--layer: expected a Dense layer ({', '.join(dense)}), received {arguments.layer}, "
+            f"{network[arguments.layer]!r}"
+        )
     folder = writable_folder(arguments.out)
     train, test = load_data(arguments)
     card = network.report(test)
@@ -699,9 +791,11 @@ def inspect(arguments: argparse.Namespace) -> None:
         print(f"{len(card)} neurons; the {len(shown)} {kind}without which most accuracy is lost:\n")
         print(card_table(shown))
         print()
-        say("off: share of images for which it gives out nothing and learns nothing; saturated: where its activation "
+        say(
+            "off: share of images for which it gives out nothing and learns nothing; saturated: where its activation "
             "is flat; class: excites it most; selects: 0 all classes alike, 1 one alone; lost: accuracy without it; "
-            "like: the most similar neuron of its layer.")
+            "like: the most similar neuron of its layer."
+        )
         print(f"all of them, every column: {path}")
         return
     import viz
@@ -716,10 +810,12 @@ def inspect(arguments: argparse.Namespace) -> None:
     name = f"layer{arguments.layer}-neuron{arguments.neuron}"
     who = f"Neuron {arguments.neuron} of layer {arguments.layer}"
     pictures = {
-        "by_class": viz.activation_by_class(a, test.labels, test.class_names,
-                                            title=f"{who}: which classes it answers to"),
-        "top_samples": viz.top_samples(test.images, a, test.labels, test.class_names,
-                                       title=f"{who}: the images that excite it most"),
+        "by_class": viz.activation_by_class(
+            a, test.labels, test.class_names, title=f"{who}: which classes it answers to"
+        ),
+        "top_samples": viz.top_samples(
+            test.images, a, test.labels, test.class_names, title=f"{who}: the images that excite it most"
+        ),
         "maximizing_input": viz.maximizing_input(image, reached, title=f"{who}: an input that excites it"),
     }
     if len(neuron.weights) == test.images[0].size:
@@ -734,9 +830,18 @@ def card_table(card: Any) -> str:
     header = ("layer", "neuron", "mean a", "off", "saturated", "class", "selects", "|w|", "lost", "like")
     lines = ["  ".join(header)]
     for row in card.itertuples():
-        cells = (str(row.layer), str(row.neuron), f"{row.mean_activation:.3g}", f"{100 * row.dead_fraction:.0f}%",
-                 f"{100 * row.saturated_fraction:.0f}%", str(row.strongest_class), f"{row.selectivity:.2f}",
-                 f"{row.weight_norm:.2f}", f"{100 * row.accuracy_lost:.2f}%", str(row.most_similar))
+        cells = (
+            str(row.layer),
+            str(row.neuron),
+            f"{row.mean_activation:.3g}",
+            f"{100 * row.dead_fraction:.0f}%",
+            f"{100 * row.saturated_fraction:.0f}%",
+            str(row.strongest_class),
+            f"{row.selectivity:.2f}",
+            f"{row.weight_norm:.2f}",
+            f"{100 * row.accuracy_lost:.2f}%",
+            str(row.most_similar),
+        )
         lines.append("  ".join(f"{cell:>{len(title)}}" for cell, title in zip(cells, header, strict=True)))
     return "\n".join(lines)
 
@@ -812,8 +917,14 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parsers = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser, required=True)
     for name, (add_options, run, example) in COMMANDS.items():
         text = (run.__doc__ or "").strip()
-        sub = parsers.add_parser(name, help=text, description=text, epilog=f"example:\n  {example}",
-                                 formatter_class=formatter, allow_abbrev=False)
+        sub = parsers.add_parser(
+            name,
+            help=text,
+            description=text,
+            epilog=f"example:\n  {example}",
+            formatter_class=formatter,
+            allow_abbrev=False,
+        )
         if name == command:
             add_options(sub)
             chosen = sub

@@ -38,15 +38,13 @@ _EXPORTS = {
     "network": "Network",
     "neuron": "Neuron",
     "optimizers": (
-        "AMSGrad AdaDelta AdaGrad AdaMax Adam AdamW Lion Momentum Nadam Nesterov OPTIMIZERS Optimizer "
-        "RMSProp SGD"
+        "AMSGrad AdaDelta AdaGrad AdaMax Adam AdamW Lion Momentum Nadam Nesterov OPTIMIZERS Optimizer RMSProp SGD"
     ),
     "parameters": "FlatParameters",
     "regularizers": "L1 L2 REGULARIZERS Regularizer",
     "report": "maximizing_input",
     "schedules": (
-        "ConstantRate Cosine Exponential InverseTime OneCycle ReduceOnPlateau SCHEDULES Schedule "
-        "StepDecay WarmUp"
+        "ConstantRate Cosine Exponential InverseTime OneCycle ReduceOnPlateau SCHEDULES Schedule StepDecay WarmUp"
     ),
     "stepper": "Stepper",
     "trace": "Trace",

@@ -63,8 +63,16 @@ def read_arrays(path: str | os.PathLike[str], names: Collection[str] | None = No
             return {name: _read_member(archive, member) for name, member in wanted.items()}
     except _Refused as error:
         raise DataError(f"{path}: expected an npz file of plain arrays, received {error}") from None
-    except (OSError, EOFError, ValueError, RuntimeError, OverflowError, struct.error, zlib.error,
-            zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        RuntimeError,
+        OverflowError,
+        struct.error,
+        zlib.error,
+        zipfile.BadZipFile,
+    ) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{path}: not a readable npz file ({reason})") from error
 
@@ -91,15 +99,21 @@ def read_configured(path: str | os.PathLike[str], kind: str, version: int) -> tu
         config = json.loads(str(text))
         received = f"{config['format']} of version {config['version']}"
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: expected a {kind} of version {version}, received something else "
-                        f"({type(error).__name__}: {brief(error)})") from None
+        raise DataError(
+            f"{path}: expected a {kind} of version {version}, received something else "
+            f"({type(error).__name__}: {brief(error)})"
+        ) from None
     if (config["format"], config["version"]) != (kind, version):
         raise DataError(f"{path}: expected a {kind} of version {version}, received {brief(received)}")
     return config, arrays
 
 
-def check_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]],
-                 dtype: np.dtype[Any]) -> None:
+def check_arrays(
+    path: str | os.PathLike[str],
+    arrays: Mapping[str, Array],
+    shapes: Mapping[str, tuple[int, ...]],
+    dtype: np.dtype[Any],
+) -> None:
     """Hold arrays from a file to what they have to be.
 
     Args:
@@ -113,14 +127,17 @@ def check_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Array], shap
     """
     missing = [name for name in shapes if name not in arrays]
     if missing:
-        raise DataError(f"{path}: expected the arrays {brief(', '.join(shapes))}; it holds no "
-                        f"{brief(', '.join(missing))}")
+        raise DataError(
+            f"{path}: expected the arrays {brief(', '.join(shapes))}; it holds no {brief(', '.join(missing))}"
+        )
     for name, array in arrays.items():
         if name not in shapes:
             raise DataError(f"{path}: holds an array {brief(repr(name))} that its network does not have")
         if array.shape != shapes[name] or array.dtype.newbyteorder("=") != dtype:
-            raise DataError(f"{path}: expected {name} of shape {brief(shapes[name])} and type {dtype}, "
-                            f"received {array.shape} and {array.dtype}")
+            raise DataError(
+                f"{path}: expected {name} of shape {brief(shapes[name])} and type {dtype}, "
+                f"received {array.shape} and {array.dtype}"
+            )
         if not np.isfinite(array).all():
             raise DataError(f"{path}: expected finite numbers, {name} holds NaN or infinity; did the training diverge?")
 

@@ -104,8 +104,9 @@ class Affine(_Warp):
         translation: pixels in each direction, at least 0.
     """
 
-    def __init__(self, rotation: float = 12.0, scale: float = 0.12, shear: float = 0.15,
-                 translation: float = 1.5) -> None:
+    def __init__(
+        self, rotation: float = 12.0, scale: float = 0.12, shear: float = 0.15, translation: float = 1.5
+    ) -> None:
         self.rotation = check_number("rotation", rotation, 0.0, 180.0)
         self.scale = check_number("scale", scale, 0.0, 1.0, open_high=True)
         self.shear = check_number("shear", shear, 0.0, math.inf, open_high=True)
@@ -114,8 +115,12 @@ class Affine(_Warp):
     def draw(self, B: int, rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
         """Random angles (B,) in radians, factors (2, B), shears (B,) and translations (2, B)."""
         angle, tall, wide, shear, down, right = rng.uniform(-1.0, 1.0, (6, B))
-        return (math.radians(self.rotation) * angle, 1.0 + self.scale * np.stack([tall, wide]), self.shear * shear,
-                self.translation * np.stack([down, right]))
+        return (
+            math.radians(self.rotation) * angle,
+            1.0 + self.scale * np.stack([tall, wide]),
+            self.shear * shear,
+            self.translation * np.stack([down, right]),
+        )
 
     def sources(self, B: int, height: int, width: int, rng: np.random.Generator) -> Float32:
         return affine_sources(*self.draw(B, rng), height, width)
@@ -136,8 +141,7 @@ def affine_sources(angle: Array, factors: Array, shear: Array, translation: Arra
         (2, B, height, width) row and column.
     """
     cos, sin = np.cos(angle), np.sin(angle)
-    inverse: Array = np.array([[cos, sin],
-                               [shear * cos - sin, shear * sin + cos]]) / factors[:, None]  # (2, 2, B)
+    inverse: Array = np.array([[cos, sin], [shear * cos - sin, shear * sin + cos]]) / factors[:, None]  # (2, 2, B)
     centre = (height - 1) / 2, (width - 1) / 2
     rows = (np.arange(height) - centre[0] - translation[0][:, None]).astype(np.float32)  # (B, height)
     columns = (np.arange(width) - centre[1] - translation[1][:, None]).astype(np.float32)  # (B, width)
@@ -208,8 +212,10 @@ class Compose(Augmentation):
         if isinstance(parts, str):
             parts = parts.split("+")
         if not isinstance(parts, (list, tuple)) or not parts:
-            raise NeurosimError("compose: expected parts as a list of augmentations, or as text such as "
-                                f"affine+elastic, received {parts!r}")
+            raise NeurosimError(
+                "compose: expected parts as a list of augmentations, or as text such as "
+                f"affine+elastic, received {parts!r}"
+            )
         self.parts = [AUGMENTATIONS.create(part) for part in parts]
 
     def config(self) -> dict[str, Any]:
@@ -272,8 +278,11 @@ def _warp_chunk(images: Images, row: Array, column: Array, out: Images) -> None:
     np.copyto(out, lower, casting="unsafe")
 
 
-def gatherer(network: Network, augmentation: str | Augmentation | dict[str, Any], x: Any,
-             ) -> Callable[[Array, Array], None]:
+def gatherer(
+    network: Network,
+    augmentation: str | Augmentation | dict[str, Any],
+    x: Any,
+) -> Callable[[Array, Array], None]:
     """What takes the place of ``network.input.gather`` where images are augmented.
 
     Args:
@@ -288,13 +297,17 @@ def gatherer(network: Network, augmentation: str | Augmentation | dict[str, Any]
     augmentation = AUGMENTATIONS.create(augmentation)
     x = np.asarray(x)
     if x.dtype != np.uint8:
-        raise NeurosimError(f"augment: expected images as uint8, 0 to 255, received {x.dtype}; the Input layer scales "
-                            "them after they were augmented")
+        raise NeurosimError(
+            f"augment: expected images as uint8, 0 to 255, received {x.dtype}; the Input layer scales "
+            "them after they were augmented"
+        )
     sizes = [size for size in (x.shape[1:], network.input.size) if isinstance(size, tuple)]
     shape = next((size[:2] for size in sizes if len(size) > 1 and math.prod(size[2:]) == 1), None)
     if shape is None:
-        raise ShapeError(f"augment: expected images of shape (N, height, width), received {x.shape}; reshape them, or "
-                         "make the first layer Input((height, width))")
+        raise ShapeError(
+            f"augment: expected images of shape (N, height, width), received {x.shape}; reshape them, or "
+            "make the first layer Input((height, width))"
+        )
 
     def gather(rows: Array, indices: Array) -> None:
         images = rows.take(indices, 0).reshape(-1, *shape)

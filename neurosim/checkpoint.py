@@ -67,8 +67,13 @@ class Checkpoint(Callback):
         >>> net.fit(x, y, callbacks=[ns.EarlyStopping(), ns.Checkpoint("runs/long", every=1000)])
     """
 
-    def __init__(self, folder: str | os.PathLike[str], every: int = 1000, resume: bool = False,
-                 about: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        every: int = 1000,
+        resume: bool = False,
+        about: dict[str, Any] | None = None,
+    ) -> None:
         self.folder = Path(folder)
         self.every = check_count("every", every)
         self.resume = bool(resume)
@@ -81,14 +86,23 @@ class Checkpoint(Callback):
 
     def check(self, columns: Any) -> None:
         if self.progress.callbacks[-1] is not self:
-            raise NeurosimError("checkpoint: expected as the last callback, so that it keeps what the others know, "
-                                "received another one after it")
+            raise NeurosimError(
+                "checkpoint: expected as the last callback, so that it keeps what the others know, "
+                "received another one after it"
+            )
 
     def on_start(self, network: Network, history: History) -> None:
         self._written, self._finished, self._interrupted = [], False, False
-        self._run = json.loads(json.dumps({
-            "network": network.config(), "fit": self.progress.plan, "data": _sha256(self.progress.data),
-            "callbacks": [type(each).__name__ for each in self.progress.callbacks]}))
+        self._run = json.loads(
+            json.dumps(
+                {
+                    "network": network.config(),
+                    "fit": self.progress.plan,
+                    "data": _sha256(self.progress.data),
+                    "callbacks": [type(each).__name__ for each in self.progress.callbacks],
+                }
+            )
+        )
         if self.resume:
             path, state = read_checkpoint(self.folder)
             _as_asked(path, lambda: self._go_on(path, state, network, history))
@@ -131,13 +145,19 @@ class Checkpoint(Callback):
         """Write a checkpoint of this moment, and delete all but the last."""
         progress, config = self.progress, network.config()
         state = {
-            "about": self.about, "run": self._run, "network": network.snapshot(),
+            "about": self.about,
+            "run": self._run,
+            "network": network.snapshot(),
             "last_rate": network.optimizer.last_rate,
             "changed": {name: config[name] for name in ("optimizer", "interventions")},  # a callback may change them
-            "progress": {name: getattr(progress, name) for name in
-                         ("epoch", "order", "steps", "loss", "right", "seconds")},
-            "history": {"rows": history.rows, "batch_losses": np.array(history.batch_losses, np.float64),
-                        "stopped": history.stopped},
+            "progress": {
+                name: getattr(progress, name) for name in ("epoch", "order", "steps", "loss", "right", "seconds")
+            },
+            "history": {
+                "rows": history.rows,
+                "batch_losses": np.array(history.batch_losses, np.float64),
+                "stopped": history.stopped,
+            },
             "callbacks": [each.state() for each in progress.callbacks],
         }
         path = self.folder / f"{PREFIX}{len(history.batch_losses):09d}{SUFFIX}"
@@ -161,8 +181,10 @@ class Checkpoint(Callback):
             network.optimizer = changed["optimizer"]
         network.intervene(changed["interventions"])
         # NaN and infinity may be among them: the weights of a run that is about to diverge
-        forms = [{name: (array.shape, array.dtype) for name, array in arrays.items()}
-                 for arrays in (state["network"]["arrays"], network.arrays())]
+        forms = [
+            {name: (array.shape, array.dtype) for name, array in arrays.items()}
+            for arrays in (state["network"]["arrays"], network.arrays())
+        ]
         if forms[0] != forms[1]:
             raise ValueError("its arrays are not those of its network")
         order, at, N = state["progress"]["order"], self.progress, len(self.progress.data[0])
@@ -200,8 +222,10 @@ def delete_checkpoints(folder: str | os.PathLike[str]) -> None:
         except (DataError, LookupError, TypeError):
             continue  # damaged: the one before says it
         if stopped == "running":
-            raise NeurosimError(f"{folder}: a run that has not ended has its checkpoints there; go on with it "
-                                f"(train --resume {folder}, or resume=True), choose another folder, or delete them")
+            raise NeurosimError(
+                f"{folder}: a run that has not ended has its checkpoints there; go on with it "
+                f"(train --resume {folder}, or resume=True), choose another folder, or delete them"
+            )
         break
     for path in found:
         path.unlink()
@@ -231,8 +255,10 @@ def read_checkpoint(folder: str | os.PathLike[str]) -> tuple[Path, dict[str, Any
     """
     found = checkpoints(folder)
     if not found:
-        raise DataError(f"{folder}: expected a run's folder with checkpoints in it, found none; "
-                        "train --checkpoint-every N writes them")
+        raise DataError(
+            f"{folder}: expected a run's folder with checkpoints in it, found none; "
+            "train --checkpoint-every N writes them"
+        )
     for path in reversed(found):
         try:
             return path, _read(path)
@@ -265,8 +291,9 @@ def _as_asked(path: Path, do: Callable[[], Any]) -> Any:
     except NeurosimError:
         raise
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: expected a checkpoint, received something else "
-                        f"({type(error).__name__}: {brief(error)})") from None
+        raise DataError(
+            f"{path}: expected a checkpoint, received something else ({type(error).__name__}: {brief(error)})"
+        ) from None
 
 
 def _without_arrays(value: Any, arrays: dict[str, Array]) -> Any:

@@ -54,9 +54,15 @@ def find_divergence(network: Network, epoch: int, step: int, what: str, value: f
     before = step - 1 if what == "loss" else step  # steps whose update has been made
     phase, layer, quantity = _origin(network, before > 0, what)
     record = {
-        "epoch": epoch, "step": step, "found": what, "value": str(value), "phase": phase,
-        "layer": None if layer is None else layer.index, "title": "" if layer is None else _title(layer),
-        "quantity": quantity, "step_of_origin": before if phase in ("backward", "update") else step,
+        "epoch": epoch,
+        "step": step,
+        "found": what,
+        "value": str(value),
+        "phase": phase,
+        "layer": None if layer is None else layer.index,
+        "title": "" if layer is None else _title(layer),
+        "quantity": quantity,
+        "step_of_origin": before if phase in ("backward", "update") else step,
         "largest_weight": _largest(network.parameters.theta),
         "largest_gradient": _largest(network.parameters.grad) if before else None,
         "largest_input": _largest(network.input.a),
@@ -137,20 +143,32 @@ def explain_divergence(record: dict[str, Any]) -> str:
     """A record of `find_divergence` in words: three lines of 80 columns, with as many suggestions as they hold."""
     layer = f" of layer {record['layer']} ({record['title']})"
     quantity, step = record["quantity"], record["step_of_origin"]
-    what = "NaN or infinity was found" if record["found"] == "network" else \
-           f"The {record['found'].replace('_', ' ')} became {record['value']}"
-    place = {
-        "start": f"{quantity}{layer} was not finite when training began",
-        "backward": f"It began in the backward pass of step {step}, with {quantity}{layer}",
-        "update": f"It began in the update of step {step}, with {quantity}{layer}",
-        "forward": f"It began in the forward pass, with {quantity}{layer}",
-        "loss": "It began in the loss itself: the outputs are finite",
-        "evaluation": "The weights are finite, but too large for it",
-    }[record["phase"]] if record["found"] != "network" else f"It is in {quantity}{layer}"
-    sizes = [f"{name} {record[key]:.2g}" for name, key in
-             (("|weight|", "largest_weight"), ("|gradient|", "largest_gradient")) if record[key] is not None]
-    report = (f"{what} in epoch {record['epoch']}, at step {record['step']}. {place}"
-              f"{'; largest ' if sizes else ''}{', '.join(sizes)}.")
+    what = (
+        "NaN or infinity was found"
+        if record["found"] == "network"
+        else f"The {record['found'].replace('_', ' ')} became {record['value']}"
+    )
+    place = (
+        {
+            "start": f"{quantity}{layer} was not finite when training began",
+            "backward": f"It began in the backward pass of step {step}, with {quantity}{layer}",
+            "update": f"It began in the update of step {step}, with {quantity}{layer}",
+            "forward": f"It began in the forward pass, with {quantity}{layer}",
+            "loss": "It began in the loss itself: the outputs are finite",
+            "evaluation": "The weights are finite, but too large for it",
+        }[record["phase"]]
+        if record["found"] != "network"
+        else f"It is in {quantity}{layer}"
+    )
+    sizes = [
+        f"{name} {record[key]:.2g}"
+        for name, key in (("|weight|", "largest_weight"), ("|gradient|", "largest_gradient"))
+        if record[key] is not None
+    ]
+    report = (
+        f"{what} in epoch {record['epoch']}, at step {record['step']}. {place}"
+        f"{'; largest ' if sizes else ''}{', '.join(sizes)}."
+    )
     lines = textwrap.wrap(report, COLUMNS)
     for count in range(len(record["suggestions"]), 0, -1):
         *others, last = record["suggestions"][:count]

@@ -74,8 +74,17 @@ def relative_error(one: Array, other: Array) -> float:
     return 0.0 if size <= RESOLUTION else float(np.linalg.norm(one - other)) / size  # NaN, where there is one
 
 
-def check_gradients(network: Network, x: Any, y: Any, *, step: float = 1e-5, tolerance: float = 1e-6,
-                    training: bool = True, entries: int | None = None, seed: int = 0) -> GradientCheck:
+def check_gradients(
+    network: Network,
+    x: Any,
+    y: Any,
+    *,
+    step: float = 1e-5,
+    tolerance: float = 1e-6,
+    training: bool = True,
+    entries: int | None = None,
+    seed: int = 0,
+) -> GradientCheck:
     """Compare every gradient of the mean batch loss (penalties included) with central differences.
 
     Args:
@@ -92,8 +101,10 @@ def check_gradients(network: Network, x: Any, y: Any, *, step: float = 1e-5, tol
         NeurosimError: the network is not in float64, or a setting is out of bounds.
     """
     if network.dtype != np.float64:
-        raise NeurosimError(f"gradient check: expected a network with dtype='float64', received {network.dtype}; "
-                            "float32 has too few digits for differences of 1e-5")
+        raise NeurosimError(
+            f"gradient check: expected a network with dtype='float64', received {network.dtype}; "
+            "float32 has too few digits for differences of 1e-5"
+        )
     step = check_number("step", step, 0.0, 1.0, open_low=True)
     entries = None if entries is None else check_count("entries", entries)
     before = network.snapshot()
@@ -124,8 +135,12 @@ def check_gradients(network: Network, x: Any, y: Any, *, step: float = 1e-5, tol
     return GradientCheck(errors, checked, skipped, tolerance)
 
 
-def central_differences(array: Array, entries: Array, step: float, run: Callable[[], tuple[float, Array]],
-                        ) -> tuple[Array, Array]:
+def central_differences(
+    array: Array,
+    entries: Array,
+    step: float,
+    run: Callable[[], tuple[float, Array]],
+) -> tuple[Array, Array]:
     """(L(θ + h e_i) - L(θ - h e_i)) / 2h for those of the entries that no kink lies next to.
 
     Args:

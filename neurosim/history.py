@@ -13,8 +13,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-COLUMNS = ("epoch", "loss", "accuracy", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds",
-           "learning_rate")
+COLUMNS = (
+    "epoch",
+    "loss",
+    "accuracy",
+    "train_loss",
+    "train_accuracy",
+    "val_loss",
+    "val_accuracy",
+    "seconds",
+    "learning_rate",
+)
 
 
 class History:
@@ -80,8 +89,9 @@ class History:
         history = cls()
         vars(history).update(json.loads(text))
         history.batch_losses = [math.nan if loss is None else loss for loss in history.batch_losses]
-        history.rows = [{name: math.nan if value is None else value for name, value in row.items()}
-                        for row in history.rows]
+        history.rows = [
+            {name: math.nan if value is None else value for name, value in row.items()} for row in history.rows
+        ]
         return history
 
     def _repr_html_(self) -> str:
@@ -91,8 +101,11 @@ class History:
 
     def __repr__(self) -> str:
         figures: dict[str, Any] = self.rows[-1] if self.rows else {}
-        shown = ", ".join(f"{name} {figures[name]:.4g}" for name in
-                          ("loss", "accuracy", "val_loss", "val_accuracy") if name in figures)
+        shown = ", ".join(
+            f"{name} {figures[name]:.4g}"
+            for name in ("loss", "accuracy", "val_loss", "val_accuracy")
+            if name in figures
+        )
         return f"History({len(self)} epochs, {self.stopped}{': ' + shown if shown else ''})"
 
 

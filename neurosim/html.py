@@ -32,9 +32,22 @@ SHEET = 24  # weight images shown of a layer, at most
 POINTS = 200  # of a curve, at most
 
 # ColorBrewer's RdBu, reversed: blue below zero, white at zero, red above
-DIVERGING = np.array([
-    (5, 48, 97), (33, 102, 172), (67, 147, 195), (146, 197, 222), (209, 229, 240), (247, 247, 247),
-    (253, 219, 199), (244, 165, 130), (214, 96, 77), (178, 24, 43), (103, 0, 31)], np.float64)
+DIVERGING = np.array(
+    [
+        (5, 48, 97),
+        (33, 102, 172),
+        (67, 147, 195),
+        (146, 197, 222),
+        (209, 229, 240),
+        (247, 247, 247),
+        (253, 219, 199),
+        (244, 165, 130),
+        (214, 96, 77),
+        (178, 24, 43),
+        (103, 0, 31),
+    ],
+    np.float64,
+)
 UNKNOWN = (128, 128, 128)  # NaN
 SHADES = 31  # of each colour: they look smooth, and keep pictures of noisy weights small
 
@@ -58,8 +71,12 @@ def png(pixels: Array) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, colour, no interlacing
     rows = np.zeros((height, 1 + 3 * width), np.uint8)  # each row begins with its filter: none
     rows[:, 1:] = pixels.reshape(height, 3 * width)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows.tobytes(), 9))
-            + chunk(b"IEND", b""))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows.tobytes(), 9))
+        + chunk(b"IEND", b"")
+    )
 
 
 def diverging(values: Array, limit: float | None = None) -> Array:
@@ -88,9 +105,11 @@ def weight_image(weights: Array, shape: tuple[int, int], width: int = 140) -> st
     """The weights (height x width,) of one neuron as an ``<img>``, `width` pixels wide, with a scale below."""
     limit = _largest(weights)
     colours = diverging(np.asarray(weights).reshape(shape))
-    return (f'<div style="display:inline-block;vertical-align:top;text-align:center;font-size:85%">'
-            f'{_img(colours, width, "weights as an image")}<br>'
-            f"{_small(f'blue {_number(-limit)} · white 0 · red {_number(limit, sign=True)}')}</div>")
+    return (
+        f'<div style="display:inline-block;vertical-align:top;text-align:center;font-size:85%">'
+        f"{_img(colours, width, 'weights as an image')}<br>"
+        f"{_small(f'blue {_number(-limit)} · white 0 · red {_number(limit, sign=True)}')}</div>"
+    )
 
 
 def _sheet(W: Array, shape: tuple[int, int]) -> str:
@@ -112,8 +131,10 @@ def _sheet(W: Array, shape: tuple[int, int]) -> str:
 def _img(pixels: Array, width: int, alt: str) -> str:
     """Pixels (height, width, 3) as an ``<img>`` with the PNG in it."""
     data = base64.b64encode(png(pixels)).decode()
-    return (f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}" style="width:{width}px;height:auto;'
-            f'image-rendering:pixelated;border:{RULE};margin:2px;display:inline-block">')
+    return (
+        f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}" style="width:{width}px;height:auto;'
+        f'image-rendering:pixelated;border:{RULE};margin:2px;display:inline-block">'
+    )
 
 
 def _largest(values: Array) -> float:
@@ -149,14 +170,20 @@ def _title(text: str) -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[Any]], left: int = 1) -> str:
     """A table of texts, which are escaped; the first `left` columns begin on the left, the others end on the right."""
+
     def cells(row: Sequence[Any], tag: str, weight: str) -> str:
-        return "".join(f'<{tag} style="{CELL};text-align:{"left" if k < left else "right"};font-weight:{weight}">'
-                       f"{html.escape(str(cell))}</{tag}>" for k, cell in enumerate(row))
+        return "".join(
+            f'<{tag} style="{CELL};text-align:{"left" if k < left else "right"};font-weight:{weight}">'
+            f"{html.escape(str(cell))}</{tag}>"
+            for k, cell in enumerate(row)
+        )
 
     lines = [f"<tr>{cells(head, 'th', 'bold')}</tr>"] if any(head) else []
     lines += [f'<tr style="background:transparent">{cells(row, "td", "normal")}</tr>' for row in rows]
-    return (f'<table style="border-collapse:collapse;border:0;border-top:{RULE};margin:0 12px 4px 0;'
-            f'display:inline-table;vertical-align:top;font-size:90%">{"".join(lines)}</table>')
+    return (
+        f'<table style="border-collapse:collapse;border:0;border-top:{RULE};margin:0 12px 4px 0;'
+        f'display:inline-table;vertical-align:top;font-size:90%">{"".join(lines)}</table>'
+    )
 
 
 def _block(*parts: str) -> str:
@@ -168,14 +195,21 @@ def _block(*parts: str) -> str:
 
 def network_html(network: Network) -> str:
     """A network: its layers, their activations, shapes and parameters."""
-    rows = [(layer.index, type(layer).__name__, _what(layer), f"(B, {layer.n_out:,})", f"{layer.parameter_count:,}")
-            for layer in network.layers]
+    rows = [
+        (layer.index, type(layer).__name__, _what(layer), f"(B, {layer.n_out:,})", f"{layer.parameter_count:,}")
+        for layer in network.layers
+    ]
     widths = " → ".join(f"{layer.n_out:,}" for layer in network.layers if not isinstance(layer, (Dropout, BatchNorm)))
-    total = (f"{network.parameters.size:,} parameters, {network.dtype} "
-             f"({network.parameters.theta.nbytes / 1024:,.0f} KiB) · loss {network.loss.key} · "
-             f"optimizer {network.optimizer!r}")
-    return _block(_title(f"Network {widths}"), _table(("", "Layer", "", "Output", "Parameters"), rows, left=3),
-                  f"<div>{_small(total)}</div>")
+    total = (
+        f"{network.parameters.size:,} parameters, {network.dtype} "
+        f"({network.parameters.theta.nbytes / 1024:,.0f} KiB) · loss {network.loss.key} · "
+        f"optimizer {network.optimizer!r}"
+    )
+    return _block(
+        _title(f"Network {widths}"),
+        _table(("", "Layer", "", "Output", "Parameters"), rows, left=3),
+        f"<div>{_small(total)}</div>",
+    )
 
 
 def _what(layer: Layer) -> str:
@@ -203,9 +237,12 @@ def layer_html(layer: Layer) -> str:
     parts = [_title(f"{place}{layer!r}")]
     parameters = [(name, view) for name, view in getattr(layer, "views", {}).items() if view.size]
     if parameters:
-        parts.append(_table(("", "Shape", "Smallest", "Mean", "Largest", "Norm"),
-                            [(name, _shape(view), *_spread(view), _number(np.linalg.norm(view)))
-                             for name, view in parameters]))
+        parts.append(
+            _table(
+                ("", "Shape", "Smallest", "Mean", "Largest", "Norm"),
+                [(name, _shape(view), *_spread(view), _number(np.linalg.norm(view))) for name, view in parameters],
+            )
+        )
     if layer.batch_size:
         names = ("a",) if isinstance(layer, Input) else ("z", "a", "delta")
         rows = [(name, _shape(getattr(layer, name)), *_spread(getattr(layer, name))) for name in names]
@@ -240,15 +277,19 @@ def neuron_html(neuron: Neuron) -> str:
         rows.append(("activation", neuron.activation.key))
     if "W" in layer.views:
         weights = neuron.weights
-        rows += [("weights", f"{weights.size:,}, from {_number(weights.min())} to {_number(weights.max())}"),
-                 ("their norm", _number(np.linalg.norm(weights)))]
+        rows += [
+            ("weights", f"{weights.size:,}, from {_number(weights.min())} to {_number(weights.max())}"),
+            ("their norm", _number(np.linalg.norm(weights))),
+        ]
         shape = _seen_shape(layer)
         picture = _largest_weights(weights) if shape is None else weight_image(weights, shape)
     rows += [(name, _number(layer.views[name][neuron.index])) for name in ("b", "gamma", "beta") if name in layer.views]
     if layer.batch_size:
-        rows += [("last batch", f"{layer.batch_size:,} sample{'s' if layer.batch_size > 1 else ''}"),
-                 ("mean z", _number(neuron.z.mean(dtype=np.float64))),
-                 ("mean a", _number(neuron.a.mean(dtype=np.float64)))]
+        rows += [
+            ("last batch", f"{layer.batch_size:,} sample{'s' if layer.batch_size > 1 else ''}"),
+            ("mean z", _number(neuron.z.mean(dtype=np.float64))),
+            ("mean a", _number(neuron.a.mean(dtype=np.float64))),
+        ]
         if not isinstance(layer, Input):
             rows.append(("mean |delta|", _number(np.abs(neuron.delta).mean(dtype=np.float64))))
     rows += [("changed", what) for what in neuron.interventions]
@@ -276,14 +317,22 @@ def trace_html(trace: Any) -> str:
     if getattr(trace, "loss_after", None) is not None:
         rows.append(("loss after the update", _number(trace.loss_after)))
     order = np.argsort(-probabilities, kind="stable")[:5]
-    parts = [_title("Trace of one sample"), _table(("", ""), rows),
-             _table(("class" if len(probabilities) > 1 else "output", "output a"),
-                    [(int(k), _number(probabilities[k])) for k in order])]
+    parts = [
+        _title("Trace of one sample"),
+        _table(("", ""), rows),
+        _table(
+            ("class" if len(probabilities) > 1 else "output", "output a"),
+            [(int(k), _number(probabilities[k])) for k in order],
+        ),
+    ]
     if hasattr(trace, "interesting") and any(isinstance(layer, Dense) for layer in trace.network):
         layer, j, why = trace.interesting()
         neuron = trace[layer][j]
-        figures = [(name, _number(getattr(neuron, name))) for name in ("z", "a", "da_dz", "dL_da", "delta")
-                   if hasattr(neuron, name)]
+        figures = [
+            (name, _number(getattr(neuron, name)))
+            for name in ("z", "a", "da_dz", "dL_da", "delta")
+            if hasattr(neuron, name)
+        ]
         parts += [_table((f"neuron {j} of layer {layer}", ""), figures), f"<div>{_small(why)}</div>"]
     return _block(*parts)
 
@@ -299,8 +348,9 @@ def history_html(history: History) -> str:
     columns = history.columns
     rows = [[_figure(name, row.get(name)) for name in columns] for row in history.rows[-5:]]
     last = f"<div>{_small('the last 5 epochs')}</div>" if count > 5 else ""
-    return _block(title, message, f"<div>{curves}</div>", last,
-                  _table([name.replace("_", " ") for name in columns], rows, left=0))
+    return _block(
+        title, message, f"<div>{curves}</div>", last, _table([name.replace("_", " ") for name in columns], rows, left=0)
+    )
 
 
 def _figure(name: str, value: float | None) -> str:
@@ -312,9 +362,13 @@ def _figure(name: str, value: float | None) -> str:
 
 def _curves(history: History, name: str, width: int = 260, height: int = 90) -> str:
     """An inline SVG of a figure of the training data and the same of the validation data, epoch by epoch."""
-    lines = [(text, colour, values) for (text, values), colour in
-             zip((("training", history[name]), ("validation", history[f"val_{name}"])), LINE_COLOURS, strict=True)
-             if any(math.isfinite(value) for value in values)]
+    lines = [
+        (text, colour, values)
+        for (text, values), colour in zip(
+            (("training", history[name]), ("validation", history[f"val_{name}"])), LINE_COLOURS, strict=True
+        )
+        if any(math.isfinite(value) for value in values)
+    ]
     if not lines:
         return ""
     known = [value for _, _, values in lines for value in values if math.isfinite(value)]
@@ -332,16 +386,20 @@ def _curves(history: History, name: str, width: int = 260, height: int = 90) -> 
         epochs = sorted({*range(0, len(values), step), len(values) - 1})
         points = [point(epoch, values[epoch]) for epoch in epochs if math.isfinite(values[epoch])]
         dash = ' stroke-dasharray="5 3"' if text == "validation" else ""
-        drawn += (f'<polyline points="{" ".join(points)}" fill="none" stroke="{colour}" stroke-width="1.8"{dash}/>'
-                  f'<circle cx="{points[-1].split(",")[0]}" cy="{points[-1].split(",")[1]}" r="2.5" fill="{colour}"/>')
+        drawn += (
+            f'<polyline points="{" ".join(points)}" fill="none" stroke="{colour}" stroke-width="1.8"{dash}/>'
+            f'<circle cx="{points[-1].split(",")[0]}" cy="{points[-1].split(",")[1]}" r="2.5" fill="{colour}"/>'
+        )
         legend += f'<tspan fill="{colour}" dx="8">{text}</tspan>'
     highest, lowest = _figure(name, high), _figure(name, low)
     label = 'fill="currentColor" font-size="10"'
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" role="img" '
-            f'style="margin-right:14px;color:inherit" font-family="sans-serif">'
-            f'<text x="2" y="12" fill="currentColor" font-size="11" font-weight="bold">{name}'
-            f'<tspan font-weight="normal" font-size="10">{legend}</tspan></text>'
-            f'<text x="{left - 6}" y="{top + 10}" {label} text-anchor="end">{highest}</text>'
-            f'<text x="{left - 6}" y="{bottom}" {label} text-anchor="end">{lowest}</text>'
-            f'<line x1="{left}" y1="{top}" x2="{left}" y2="{bottom + 2}" stroke="currentColor" opacity="0.4"/>'
-            f"{drawn}</svg>")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" role="img" '
+        f'style="margin-right:14px;color:inherit" font-family="sans-serif">'
+        f'<text x="2" y="12" fill="currentColor" font-size="11" font-weight="bold">{name}'
+        f'<tspan font-weight="normal" font-size="10">{legend}</tspan></text>'
+        f'<text x="{left - 6}" y="{top + 10}" {label} text-anchor="end">{highest}</text>'
+        f'<text x="{left - 6}" y="{bottom}" {label} text-anchor="end">{lowest}</text>'
+        f'<line x1="{left}" y1="{top}" x2="{left}" y2="{bottom + 2}" stroke="currentColor" opacity="0.4"/>'
+        f"{drawn}</svg>"
+    )

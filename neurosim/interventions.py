@@ -61,6 +61,7 @@ class Interventions:
         Raises:
             NeurosimError: a neuron that the layer does not have, or a value that it cannot take.
         """
+
         def neuron(j: str) -> int:
             if not 0 <= int(j) < n_out:
                 raise NeurosimError(f"interventions: expected neurons 0 to {n_out - 1}, received {j!r}")
@@ -249,8 +250,9 @@ def check_own_activation(activation: Any) -> Activation:
     """
     created = ACTIVATIONS.create(activation)
     if not created.elementwise:
-        raise NeurosimError(f"activation of a single neuron: expected one that looks at its own z alone, "
-                            f"received '{created.key}'")
+        raise NeurosimError(
+            f"activation of a single neuron: expected one that looks at its own z alone, received '{created.key}'"
+        )
     return created
 
 

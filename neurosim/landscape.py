@@ -38,8 +38,9 @@ class Landscape(NamedTuple):
     loss: Array
 
 
-def loss_landscape(network: Network, x: Any, y: Any, span: float = 1.0, resolution: int = 25,
-                   seed: int = 0) -> Landscape:
+def loss_landscape(
+    network: Network, x: Any, y: Any, span: float = 1.0, resolution: int = 25, seed: int = 0
+) -> Landscape:
     """The mean loss, penalties not included, along two filter-normalized random directions.
 
     It takes resolution² evaluations; a few thousand samples show the shape.

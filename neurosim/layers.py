@@ -272,16 +272,19 @@ class Input(Layer):
         try:
             array = np.asarray(x)
         except ValueError:
-            raise ShapeError(f"expected samples of {self.n_out} numbers each, received rows of different "
-                             "lengths") from None
+            raise ShapeError(
+                f"expected samples of {self.n_out} numbers each, received rows of different lengths"
+            ) from None
         if array.dtype.kind not in "buif":
             raise NeurosimError(f"expected numbers as input, received an array of {array.dtype}")
         if array.ndim > 1 and math.prod(array.shape[1:]) == self.n_out:
             return array.reshape(len(array), self.n_out)
         if array.size == self.n_out and array.ndim in (1, len(np.atleast_1d(self.size)), 2):
             return array.reshape(1, self.n_out)
-        raise ShapeError(f"expected samples of {self.n_out} numbers, shape (N, {self.n_out}), received an array of "
-                         f"shape {array.shape}; make the Input layer as large as one sample")
+        raise ShapeError(
+            f"expected samples of {self.n_out} numbers, shape (N, {self.n_out}), received an array of "
+            f"shape {array.shape}; make the Input layer as large as one sample"
+        )
 
     def take(self, rows: Array) -> None:
         """Fill a with consecutive rows (B, n_out)."""
@@ -332,8 +335,10 @@ class _Activated(Layer):
     @activation.setter
     def activation(self, activation: str | Activation | dict[str, Any]) -> None:
         if self.is_output:
-            raise NeurosimError(f"layer {self.index} is the output layer: its activation belongs to the loss; make a "
-                                "new Network for another")
+            raise NeurosimError(
+                f"layer {self.index} is the output layer: its activation belongs to the loss; make a "
+                "new Network for another"
+            )
         vars(self)["activation"] = ACTIVATIONS.create(activation)
         self.choose_function()
 
@@ -398,17 +403,25 @@ class Dense(_Activated):
     db = ParameterView()
     _full_ones: Array = np.ones(0)
 
-    def __init__(self, units: int, activation: str | Activation | dict[str, Any] = "linear",
-                 initializer: str | Initializer | dict[str, Any] | None = None, use_bias: bool = True,
-                 regularizer: str | Regularizer | dict[str, Any] | None = None,
-                 max_norm: float | None = None) -> None:
+    def __init__(
+        self,
+        units: int,
+        activation: str | Activation | dict[str, Any] = "linear",
+        initializer: str | Initializer | dict[str, Any] | None = None,
+        use_bias: bool = True,
+        regularizer: str | Regularizer | dict[str, Any] | None = None,
+        max_norm: float | None = None,
+    ) -> None:
         self.units = self.n_out = check_count("units", units)
         self.activation = activation
         self.initializer = None if initializer is None else INITIALIZERS.create(initializer)
         self.use_bias = bool(use_bias)
         self.regularizer = None if regularizer is None else REGULARIZERS.create(regularizer)
-        self.max_norm = None if max_norm is None else check_number("max_norm", max_norm, 0.0, math.inf,
-                                                                   open_low=True, open_high=True)
+        self.max_norm = (
+            None
+            if max_norm is None
+            else check_number("max_norm", max_norm, 0.0, math.inf, open_low=True, open_high=True)
+        )
         self.interventions = Interventions()
         self._pace: Pace | None = None
 
@@ -502,8 +515,10 @@ class Dense(_Activated):
             NeurosimError: an output of the output layer is to be changed; what it gives out belongs to the loss.
         """
         if self.is_output and (interventions.activations or interventions.values):
-            raise NeurosimError(f"layer {self.index} is the output layer: the activation of its neurons belongs to the "
-                                "loss and cannot be forced or exchanged; choose a neuron of a hidden layer")
+            raise NeurosimError(
+                f"layer {self.index} is the output layer: the activation of its neurons belongs to the "
+                "loss and cannot be forced or exchanged; choose a neuron of a hidden layer"
+            )
         self.interventions = interventions
         self._pace = Pace(interventions, self.views) if interventions.frozen or interventions.factors else None
         self.choose_function()
@@ -597,8 +612,9 @@ class BatchNorm(_Activated):
     x_hat: Array
     _work: Array
 
-    def __init__(self, activation: str | Activation | dict[str, Any] = "linear", momentum: float = 0.1,
-                 epsilon: float = 1e-5) -> None:
+    def __init__(
+        self, activation: str | Activation | dict[str, Any] = "linear", momentum: float = 0.1, epsilon: float = 1e-5
+    ) -> None:
         self.activation = activation
         self.momentum = check_number("momentum", momentum, 0.0, 1.0, open_low=True)
         self.epsilon = check_number("epsilon", epsilon, 0.0, math.inf, open_low=True)

@@ -13,8 +13,9 @@ from .parameters import Array
 def _pair(true: Any, predicted: Any) -> tuple[Array, Array]:
     true, predicted = np.asarray(true), np.asarray(predicted)
     if true.ndim != 1 or true.shape != predicted.shape:
-        raise ShapeError(f"expected two vectors of class indices of one length, received {true.shape} "
-                         f"and {predicted.shape}")
+        raise ShapeError(
+            f"expected two vectors of class indices of one length, received {true.shape} and {predicted.shape}"
+        )
     return true, predicted
 
 
@@ -40,8 +41,10 @@ def confusion_matrix(true: Any, predicted: Any, classes: int | None = None) -> A
         classes = int(max(true.max(), predicted.max())) + 1 if len(true) else 0
     for name, labels in (("true", true), ("predicted", predicted)):
         if not ((labels == np.floor(labels)) & (labels >= 0) & (labels < classes)).all():
-            raise NeurosimError(f"{name}: expected whole numbers from 0 to {classes - 1}, "
-                                f"received {labels.min(initial=0):g} to {labels.max(initial=0):g}")
+            raise NeurosimError(
+                f"{name}: expected whole numbers from 0 to {classes - 1}, "
+                f"received {labels.min(initial=0):g} to {labels.max(initial=0):g}"
+            )
     true, predicted = true.astype(np.intp), predicted.astype(np.intp)
     return np.bincount(true * classes + predicted, minlength=classes**2).reshape(classes, classes)
 

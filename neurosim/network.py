@@ -39,8 +39,10 @@ FORMAT, VERSION = "neurosim network", 1
 
 def random_streams(seed: int) -> dict[str, np.random.Generator]:
     """One independent stream of random numbers for each purpose, so that using more of one changes no other."""
-    return {purpose: np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(k,)))
-            for k, purpose in enumerate(PURPOSES)}
+    return {
+        purpose: np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(k,)))
+        for k, purpose in enumerate(PURPOSES)
+    }
 
 
 class Text(str):
@@ -73,10 +75,17 @@ class Network:
         >>> net = ns.Network([ns.Input(784), ns.Dense(32, "relu"), ns.Dense(10, "softmax")], seed=0)
     """
 
-    def __init__(self, layers: Sequence[Layer], loss: str | Loss | dict[str, Any] = "cross_entropy",
-                 optimizer: str | Optimizer | dict[str, Any] = "adam", *,
-                 regularizer: str | Regularizer | dict[str, Any] | None = None, max_norm: float | None = None,
-                 seed: int = 0, dtype: str = "float32") -> None:
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        loss: str | Loss | dict[str, Any] = "cross_entropy",
+        optimizer: str | Optimizer | dict[str, Any] = "adam",
+        *,
+        regularizer: str | Regularizer | dict[str, Any] | None = None,
+        max_norm: float | None = None,
+        seed: int = 0,
+        dtype: str = "float32",
+    ) -> None:
         if not isinstance(layers, (list, tuple)):
             raise NeurosimError(f"layers: expected a list of layers, received {layers!r}")
         self.layers = list(layers)
@@ -86,15 +95,20 @@ class Network:
             if isinstance(layer, Input) != (k == 0):
                 raise NeurosimError(f"layers: expected one Input, in the first place, received {layer!r} in place {k}")
         if len(self.layers) < 2 or not isinstance(self.layers[-1], _Activated):
-            raise NeurosimError("layers: expected an Input and at least one layer after it, the last of them a Dense "
-                                f"or BatchNorm, received {self.layers!r}")
+            raise NeurosimError(
+                "layers: expected an Input and at least one layer after it, the last of them a Dense "
+                f"or BatchNorm, received {self.layers!r}"
+            )
         if str(np.dtype(dtype) if dtype in ("float32", "float64") else dtype) not in ("float32", "float64"):
             raise NeurosimError(f"dtype: expected 'float32' or 'float64', received {dtype!r}")
         self.dtype = np.dtype(dtype)
         self.seed = check_count("seed", seed, 0)
         self._regularizer = None if regularizer is None else REGULARIZERS.create(regularizer)
-        self._max_norm = None if max_norm is None else check_number("max_norm", max_norm, 0.0, float("inf"),
-                                                                   open_low=True, open_high=True)
+        self._max_norm = (
+            None
+            if max_norm is None
+            else check_number("max_norm", max_norm, 0.0, float("inf"), open_low=True, open_high=True)
+        )
         # everything is checked before the layers are taken: if anything is wrong, they are still free
         self._loss = LOSSES.create(loss)
         check_pair(self._loss, self.layers[-1].activation)
@@ -114,8 +128,13 @@ class Network:
                 layer.regularizer = layer.regularizer or self.regularizer
                 layer.max_norm = layer.max_norm or self.max_norm
         self.parameters = FlatParameters(
-            {f"{name}{layer.index}": shape for layer in self.layers
-             for name, shape in layer.parameter_shapes().items()}, self.dtype)
+            {
+                f"{name}{layer.index}": shape
+                for layer in self.layers
+                for name, shape in layer.parameter_shapes().items()
+            },
+            self.dtype,
+        )
         self.layers[-1].is_output = True
         for layer in self.layers:
             layer.attach(self.parameters)
@@ -160,8 +179,9 @@ class Network:
 
     @regularizer.setter
     def regularizer(self, regularizer: Any) -> None:
-        raise NeurosimError("regularizer: the layers have taken it over; assign to theirs, e.g. "
-                            "net[1].regularizer = ns.L2(1e-4)")
+        raise NeurosimError(
+            "regularizer: the layers have taken it over; assign to theirs, e.g. net[1].regularizer = ns.L2(1e-4)"
+        )
 
     @property
     def max_norm(self) -> float | None:
@@ -194,8 +214,9 @@ class Network:
         try:
             layer: Layer = self.layers[operator.index(index)]
         except (IndexError, TypeError, OverflowError):
-            raise OutOfRangeError(f"the network has layers 0 (input) to {len(self.layers) - 1}, "
-                                  f"received {index!r}") from None
+            raise OutOfRangeError(
+                f"the network has layers 0 (input) to {len(self.layers) - 1}, received {index!r}"
+            ) from None
         return layer
 
     def __len__(self) -> int:
@@ -257,8 +278,10 @@ class Network:
                 wrong |= y != np.floor(y)  # NaN too
             if wrong.any():
                 at = int(np.argmax(wrong))
-                raise NeurosimError(f"labels: expected whole numbers from 0 to {n - 1} (the network has {n} outputs), "
-                                    f"received {y[at]} at position {at}")
+                raise NeurosimError(
+                    f"labels: expected whole numbers from 0 to {n - 1} (the network has {n} outputs), "
+                    f"received {y[at]} at position {at}"
+                )
             one_hot = np.zeros((count, n), self.dtype)
             one_hot[np.arange(count), y.astype(np.intp)] = 1.0
             return one_hot
@@ -464,14 +487,18 @@ class Network:
     def summary(self) -> Text:
         """A table: layer, output shape, parameters. ``print`` it, or look at it at the prompt."""
         rows = [("Layer", "Output shape", "Parameters")]
-        rows += [(f"{layer.index} {_title(layer)}", f"(B, {layer.n_out})", f"{layer.parameter_count:,}")
-                 for layer in self.layers]
+        rows += [
+            (f"{layer.index} {_title(layer)}", f"(B, {layer.n_out})", f"{layer.parameter_count:,}")
+            for layer in self.layers
+        ]
         widths = [max(len(row[k]) for row in rows) for k in range(3)]
         lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
         rule = "-" * len(lines[0])
-        total = (f"{self.parameters.size:,} parameters, {self.dtype} "
-                 f"({self.parameters.theta.nbytes / 1024:,.0f} KiB); loss {self.loss.key}, "
-                 f"optimizer {self.optimizer.key}")
+        total = (
+            f"{self.parameters.size:,} parameters, {self.dtype} "
+            f"({self.parameters.theta.nbytes / 1024:,.0f} KiB); loss {self.loss.key}, "
+            f"optimizer {self.optimizer.key}"
+        )
         return Text("\n".join([lines[0], rule, *lines[1:], rule, total]))
 
     def __repr__(self) -> str:
@@ -486,12 +513,18 @@ class Network:
     def config(self) -> dict[str, Any]:
         """Everything but the numbers, JSON-ready: layers, loss, optimizer, seed, dtype."""
         return {
-            "layers": [layer.config() for layer in self.layers], "loss": self.loss.config(),
+            "layers": [layer.config() for layer in self.layers],
+            "loss": self.loss.config(),
             "optimizer": self.optimizer.config(),
             "regularizer": None if self.regularizer is None else self.regularizer.config(),
-            "max_norm": self.max_norm, "seed": self.seed, "dtype": str(self.dtype),
-            "interventions": {str(layer.index): layer.interventions.config() for layer in self.layers
-                              if isinstance(layer, Dense) and layer.interventions},
+            "max_norm": self.max_norm,
+            "seed": self.seed,
+            "dtype": str(self.dtype),
+            "interventions": {
+                str(layer.index): layer.interventions.config()
+                for layer in self.layers
+                if isinstance(layer, Dense) and layer.interventions
+            },
         }
 
     @classmethod
@@ -532,10 +565,15 @@ class Network:
 
         With `weights_only`: parameters and running statistics, without the optimizer's vectors.
         """
-        return {"arrays": {name: array.copy() for name, array in self.arrays().items()
-                           if not (weights_only and name.startswith("optimizer."))},
-                "scalars": self.optimizer.scalars(),
-                "streams": {purpose: rng.bit_generator.state for purpose, rng in self.streams.items()}}
+        return {
+            "arrays": {
+                name: array.copy()
+                for name, array in self.arrays().items()
+                if not (weights_only and name.startswith("optimizer."))
+            },
+            "scalars": self.optimizer.scalars(),
+            "streams": {purpose: rng.bit_generator.state for purpose, rng in self.streams.items()},
+        }
 
     def restore(self, snapshot: dict[str, Any], weights_only: bool = False) -> None:
         """Go back to a `snapshot`, bit for bit; with `weights_only` leave optimizer and random streams as they are.
@@ -546,17 +584,23 @@ class Network:
         arrays = snapshot["arrays"]
         for name, array in self.arrays().items():
             if not name.startswith("optimizer.") and (name not in arrays or arrays[name].shape != array.shape):
-                raise NeurosimError(f"restore: expected a snapshot with {name} of shape {array.shape}, received "
-                                    f"{f'shape {arrays[name].shape}' if name in arrays else 'one without it'}")
+                raise NeurosimError(
+                    f"restore: expected a snapshot with {name} of shape {array.shape}, received "
+                    f"{f'shape {arrays[name].shape}' if name in arrays else 'one without it'}"
+                )
         if not weights_only:
             prefix = "optimizer."
             names = {name.removeprefix(prefix) for name in arrays if name.startswith(prefix)}
             scalars = self.optimizer.scalars()
             if names != set(self.optimizer.state_names) or snapshot["scalars"].keys() != scalars.keys():
-                raise NeurosimError(f"restore: expected a snapshot taken with {self.optimizer.key}, received one of an "
-                                    "optimizer that remembers other things; use weights_only=True")
-            self.optimizer.restore(snapshot["scalars"], {
-                name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)})
+                raise NeurosimError(
+                    f"restore: expected a snapshot taken with {self.optimizer.key}, received one of an "
+                    "optimizer that remembers other things; use weights_only=True"
+                )
+            self.optimizer.restore(
+                snapshot["scalars"],
+                {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)},
+            )
             for purpose, state in snapshot["streams"].items():
                 self.streams[purpose].bit_generator.state = state
         for name, array in self.arrays().items():
@@ -577,8 +621,13 @@ class Network:
         """
         path = Path(path)
         snapshot = self.snapshot()
-        config = {"format": FORMAT, "version": VERSION, "network": self.config(), "scalars": snapshot["scalars"],
-                  "streams": snapshot["streams"]}
+        config = {
+            "format": FORMAT,
+            "version": VERSION,
+            "network": self.config(),
+            "scalars": snapshot["scalars"],
+            "streams": snapshot["streams"],
+        }
         with atomic_file(path) as file:
             np.savez(file, config=np.array(json.dumps(config)), **snapshot["arrays"])
         return path
@@ -603,14 +652,25 @@ class Network:
             if streams.keys() != network.streams.keys():
                 raise NeurosimError(f"streams: expected {', '.join(network.streams)}, received {', '.join(streams)}")
             network.restore({"arrays": arrays, "scalars": scalars, "streams": streams})
-            made = {"network": network.config(), "scalars": network.optimizer.scalars(),
-                    "streams": {purpose: rng.bit_generator.state for purpose, rng in network.streams.items()}}
+            made = {
+                "network": network.config(),
+                "scalars": network.optimizer.scalars(),
+                "streams": {purpose: rng.bit_generator.state for purpose, rng in network.streams.items()},
+            }
             if place := difference({name: config[name] for name in made}, made):
                 raise NeurosimError(f"expected settings that a network can have, received another at {brief(place)}")
         except DataError:
             raise
-        except (NeurosimError, ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError,
-                ValueError) as error:  # a JSON text may hold anything
+        except (
+            NeurosimError,
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            MemoryError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:  # a JSON text may hold anything
             reason = error if isinstance(error, NeurosimError) else f"{type(error).__name__}: {error}"
             raise DataError(f"{path}: its config makes no network ({brief(reason)})") from None
         return network
@@ -657,7 +717,7 @@ def hit_counter(targets: Array) -> Callable[[Array, Any], float]:
 
 
 def decisions(a: Array) -> Array:
-    """The class that each row of output activations a (B, n) names, (B,): its largest; of one output, whether a > 1/2."""
+    """The class that each row of output activations a (B, n) names, (B,): its largest; for one output, if a > 1/2."""
     return (a[:, 0] > 0.5).astype(np.intp) if a.shape[1] == 1 else a.argmax(axis=1)
 
 

@@ -49,8 +49,10 @@ class Neuron:
         try:
             view: Array = self.layer.views[name][..., self.index]
         except KeyError:
-            raise NeurosimError(f"the neurons of {self.layer!r} (layer {self.layer.index}) have no {name}: "
-                                f"it has {', '.join(self.layer.views) or 'no parameters'}") from None
+            raise NeurosimError(
+                f"the neurons of {self.layer!r} (layer {self.layer.index}) have no {name}: "
+                f"it has {', '.join(self.layer.views) or 'no parameters'}"
+            ) from None
         return view
 
     @property
@@ -131,8 +133,10 @@ class Neuron:
         from .layers import Dense
 
         if not isinstance(self.layer, Dense):
-            raise NeurosimError(f"the neurons of {self.layer!r} (layer {self.layer.index}) take no interventions: "
-                                "choose one of a Dense layer")
+            raise NeurosimError(
+                f"the neurons of {self.layer!r} (layer {self.layer.index}) take no interventions: "
+                "choose one of a Dense layer"
+            )
         if self.layer.index < 0:
             raise NeurosimError(f"{self.layer!r} is in no network yet: build a Network with it first")
         interventions = deepcopy(self.layer.interventions)
@@ -185,8 +189,10 @@ class Neuron:
         """
         if to == "mean":
             if self.layer.batch_size == 0:
-                raise NeurosimError("ablate to the mean: expected a batch to take the mean of, there was none yet; "
-                                    "call net.predict(x) first")
+                raise NeurosimError(
+                    "ablate to the mean: expected a batch to take the mean of, there was none yet; "
+                    "call net.predict(x) first"
+                )
             to = float(self.a.mean())
         self.clamp(to)  # type: ignore[arg-type]
 
@@ -217,8 +223,10 @@ class Neuron:
         from .layers import _Activated
 
         if not isinstance(self.layer, _Activated):
-            raise NeurosimError(f"the neurons of {self.layer!r} (layer {self.layer.index}) have no activation: they "
-                                "pass on what comes in")
+            raise NeurosimError(
+                f"the neurons of {self.layer!r} (layer {self.layer.index}) have no activation: they "
+                "pass on what comes in"
+            )
         own: Activation | None = self._own("activations")
         return self.layer.activation if own is None else own
 

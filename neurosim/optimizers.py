@@ -54,8 +54,7 @@ def sign_(x: Array, scratch: Array) -> None:
     x -= scratch
 
 
-def step_over_root_(theta: Array, rate: float, numerator: Array, square: Array, epsilon: float,
-                    scratch: Array) -> None:
+def step_over_root_(theta: Array, rate: float, numerator: Array, square: Array, epsilon: float, scratch: Array) -> None:
     """θ ← θ - rate · numerator / (√square + ε)."""
     np.sqrt(square, out=scratch)
     scratch += epsilon
@@ -160,13 +159,17 @@ class Optimizer(Configurable, ABC):
     def bind(self, theta: Array, grad: Array) -> None:
         """Cut the vectors into blocks, and make the state that goes with them if there is none yet."""
         if theta.ndim != 1 or grad.shape != theta.shape or grad.dtype != theta.dtype:
-            raise ShapeError(f"{self.key}: expected theta and grad as two vectors of one length and dtype, "
-                             f"received {theta.shape} {theta.dtype} and {grad.shape} {grad.dtype}")
+            raise ShapeError(
+                f"{self.key}: expected theta and grad as two vectors of one length and dtype, "
+                f"received {theta.shape} {theta.dtype} and {grad.shape} {grad.dtype}"
+            )
         for name in self.state_names:
             vector = self.state.setdefault(name, aligned_zeros(theta.size, theta.dtype))
             if vector.shape != theta.shape or vector.dtype != theta.dtype:
-                raise ShapeError(f"{self.key}: its state is of {vector.size:,} {vector.dtype} parameters, received "
-                                 f"{theta.size:,} {theta.dtype}; use a new {type(self).__name__} for another network")
+                raise ShapeError(
+                    f"{self.key}: its state is of {vector.size:,} {vector.dtype} parameters, received "
+                    f"{theta.size:,} {theta.dtype}; use a new {type(self).__name__} for another network"
+                )
         vectors = [theta, grad, *(self.state[name] for name in self.state_names)]
         scratch = [aligned_zeros(min(BLOCK, theta.size), theta.dtype) for _ in range(self.scratch_count)]
         self._blocks = []
@@ -342,8 +345,9 @@ class RMSProp(Optimizer):
 
     state_names = ("v",)
 
-    def __init__(self, learning_rate: Rate = 1e-3, rho: float = 0.9, epsilon: float = 1e-8,
-                 clip_norm: float | None = None) -> None:
+    def __init__(
+        self, learning_rate: Rate = 1e-3, rho: float = 0.9, epsilon: float = 1e-8, clip_norm: float | None = None
+    ) -> None:
         super().__init__(learning_rate, clip_norm)
         self.rho = _check_beta("rho", rho)
         self.epsilon = _check_epsilon(epsilon)
@@ -368,8 +372,9 @@ class AdaDelta(Optimizer):
     state_names = ("v", "u")
     scratch_count = 2
 
-    def __init__(self, learning_rate: Rate = 1.0, rho: float = 0.9, epsilon: float = 1e-6,
-                 clip_norm: float | None = None) -> None:
+    def __init__(
+        self, learning_rate: Rate = 1.0, rho: float = 0.9, epsilon: float = 1e-6, clip_norm: float | None = None
+    ) -> None:
         super().__init__(learning_rate, clip_norm)
         self.rho = _check_beta("rho", rho)
         self.epsilon = _check_epsilon(epsilon)
@@ -395,8 +400,14 @@ class _Adaptive(Optimizer):
 
     state_names: ClassVar[tuple[str, ...]] = ("m", "v")
 
-    def __init__(self, learning_rate: Rate = 1e-3, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8,
-                 clip_norm: float | None = None) -> None:
+    def __init__(
+        self,
+        learning_rate: Rate = 1e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        clip_norm: float | None = None,
+    ) -> None:
         super().__init__(learning_rate, clip_norm)
         self.beta1 = _check_beta("beta1", beta1)
         self.beta2 = _check_beta("beta2", beta2)
@@ -452,8 +463,7 @@ class AMSGrad(_Adaptive):
 
     state_names = ("m", "v", "v_max")
 
-    def update_(self, theta: Array, grad: Array, m: Array, v: Array, v_max: Array, scratch: Array,
-                rate: float) -> None:
+    def update_(self, theta: Array, grad: Array, m: Array, v: Array, v_max: Array, scratch: Array, rate: float) -> None:
         move_average_(m, grad, self.beta1, scratch)
         move_average_of_square_(v, grad, self.beta2, scratch)
         np.maximum(v_max, v, out=v_max)
@@ -474,8 +484,14 @@ class AdaMax(_Adaptive):
 
     state_names = ("m", "u")
 
-    def __init__(self, learning_rate: Rate = 2e-3, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8,
-                 clip_norm: float | None = None) -> None:
+    def __init__(
+        self,
+        learning_rate: Rate = 2e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        clip_norm: float | None = None,
+    ) -> None:
         super().__init__(learning_rate, beta1, beta2, epsilon, clip_norm)
 
     def update_(self, theta: Array, grad: Array, m: Array, u: Array, scratch: Array, rate: float) -> None:
@@ -513,8 +529,15 @@ class Nadam(_Adaptive):
 
     scratch_count = 2
 
-    def __init__(self, learning_rate: Rate = 2e-3, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8,
-                 momentum_decay: float = 4e-3, clip_norm: float | None = None) -> None:
+    def __init__(
+        self,
+        learning_rate: Rate = 2e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        momentum_decay: float = 4e-3,
+        clip_norm: float | None = None,
+    ) -> None:
         super().__init__(learning_rate, beta1, beta2, epsilon, clip_norm)
         self.momentum_decay = check_number("momentum_decay", momentum_decay, 0.0, math.inf, open_high=True)
         self.mu_product = 1.0
@@ -525,8 +548,9 @@ class Nadam(_Adaptive):
     def begin_step(self) -> None:
         self.mu_product *= self._mu(self.t)
 
-    def update_(self, theta: Array, grad: Array, m: Array, v: Array, numerator: Array, scratch: Array,
-                rate: float) -> None:
+    def update_(
+        self, theta: Array, grad: Array, m: Array, v: Array, numerator: Array, scratch: Array, rate: float
+    ) -> None:
         mu, mu_next = self._mu(self.t), self._mu(self.t + 1)
         move_average_(m, grad, self.beta1, scratch)
         move_average_of_square_(v, grad, self.beta2, scratch)
@@ -538,8 +562,7 @@ class Nadam(_Adaptive):
 
     def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
         mu, mu_next = self._mu(self.t), self._mu(self.t + 1)
-        m_ahead = ((1.0 - mu) / (1.0 - self.mu_product) * grad
-                   + mu_next / (1.0 - self.mu_product * mu_next) * after["m"])
+        m_ahead = (1.0 - mu) / (1.0 - self.mu_product) * grad + mu_next / (1.0 - self.mu_product * mu_next) * after["m"]
         _, v_hat = self._corrected(after["m"], after["v"])
         step = rate * m_ahead / (np.sqrt(v_hat) + self.epsilon)
         return {"m": after["m"], "v": after["v"], "m_ahead": m_ahead, "v_hat": v_hat, "step": step}
@@ -573,8 +596,15 @@ class AdamW(_Adaptive):
     Reference: Loshchilov and Hutter (2019), Decoupled weight decay regularization, algorithm 2.
     """
 
-    def __init__(self, learning_rate: Rate = 1e-3, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8,
-                 weight_decay: float = 0.01, clip_norm: float | None = None) -> None:
+    def __init__(
+        self,
+        learning_rate: Rate = 1e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+        clip_norm: float | None = None,
+    ) -> None:
         super().__init__(learning_rate, beta1, beta2, epsilon, clip_norm)
         self.weight_decay = check_number("weight_decay", weight_decay, 0.0, math.inf, open_high=True)
 
@@ -608,8 +638,14 @@ class Lion(Optimizer):
     state_names = ("m",)
     scratch_count = 2
 
-    def __init__(self, learning_rate: Rate = 1e-4, beta1: float = 0.9, beta2: float = 0.99, weight_decay: float = 0.0,
-                 clip_norm: float | None = None) -> None:
+    def __init__(
+        self,
+        learning_rate: Rate = 1e-4,
+        beta1: float = 0.9,
+        beta2: float = 0.99,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+    ) -> None:
         super().__init__(learning_rate, clip_norm)
         self.beta1 = _check_beta("beta1", beta1)
         self.beta2 = _check_beta("beta2", beta2)

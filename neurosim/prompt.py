@@ -21,8 +21,23 @@ from .schedules import Schedule
 from .stepper import STAGES, Stepper
 from .trace import number
 
-SHORT = {"n": "next", "b": "back", "w": "weights", "i": "inputs", "g": "gradient", "c": "check", "u": "undo",
-         "s": "sample", "t": "top", "p": "plot", "h": "help", "?": "help", "q": "quit", "l": "here", "EOF": "quit"}
+SHORT = {
+    "n": "next",
+    "b": "back",
+    "w": "weights",
+    "i": "inputs",
+    "g": "gradient",
+    "c": "check",
+    "u": "undo",
+    "s": "sample",
+    "t": "top",
+    "p": "plot",
+    "h": "help",
+    "?": "help",
+    "q": "quit",
+    "l": "here",
+    "EOF": "quit",
+}
 
 
 class Prompt(cmd.Cmd):
@@ -38,8 +53,16 @@ class Prompt(cmd.Cmd):
 
     prompt = "(step) "
 
-    def __init__(self, stepper: Stepper, *, top: int = 5, plot: Callable[[Stepper, Path], Path] | None = None,
-                 echo: bool = False, stdin: TextIO | None = None, stdout: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        stepper: Stepper,
+        *,
+        top: int = 5,
+        plot: Callable[[Stepper, Path], Path] | None = None,
+        echo: bool = False,
+        stdin: TextIO | None = None,
+        stdout: TextIO | None = None,
+    ) -> None:
         super().__init__(stdin=stdin, stdout=stdout)
         self.stepper = stepper
         self.top = top
@@ -63,8 +86,13 @@ class Prompt(cmd.Cmd):
             self.say(textwrap.fill(f"chosen: {stepper.why}", 79))
         schedule = stepper.network.optimizer.learning_rate
         if isinstance(schedule, Schedule) and schedule.stretches:
-            self.say(textwrap.fill(f"schedule: {schedule.key} stretches anew over each epoch from here, up to "
-                                   f"{schedule.rate:g} at most; set rate X makes the rate constant", 79))
+            self.say(
+                textwrap.fill(
+                    f"schedule: {schedule.key} stretches anew over each epoch from here, up to "
+                    f"{schedule.rate:g} at most; set rate X makes the rate constant",
+                    79,
+                )
+            )
         self.show()
 
     def show(self) -> None:
@@ -211,10 +239,12 @@ class Prompt(cmd.Cmd):
         schedule = optimizer.learning_rate
         scheduled = f"\nschedule {schedule!r}" if isinstance(schedule, Schedule) else ""
         done = stepper.subject.interventions
-        self.say(f"{stepper.network!r}\n"
-                 f"optimizer {optimizer.key}, learning rate {optimizer.rate:g}, step {optimizer.t}{scheduled}\n"
-                 f"{stepper.subject!r}\nthis neuron: {', '.join(done) or 'nothing done to it'}\n"
-                 f"to undo: {', '.join(stepper.changes[-5:]) or 'nothing'}")
+        self.say(
+            f"{stepper.network!r}\n"
+            f"optimizer {optimizer.key}, learning rate {optimizer.rate:g}, step {optimizer.t}{scheduled}\n"
+            f"{stepper.subject!r}\nthis neuron: {', '.join(done) or 'nothing done to it'}\n"
+            f"to undo: {', '.join(stepper.changes[-5:]) or 'nothing'}"
+        )
 
     def do_plot(self, rest: str) -> None:
         """plot [DIR]: draw this neuron's story into a folder (short: p)."""
@@ -237,15 +267,19 @@ class Prompt(cmd.Cmd):
         """batch [N]: train on the next N batches, each of which can be undone."""
         count = self._numbers("batch [N]", rest, 0, 1)
         losses = self.stepper.batch(*count)
-        self.say(f"{len(losses)} batch{'es' if len(losses) > 1 else ''} of {self.stepper.batch_size}: loss "
-                 f"{losses[0]:.4g}{f' to {losses[-1]:.4g}' if len(losses) > 1 else ''}")
+        self.say(
+            f"{len(losses)} batch{'es' if len(losses) > 1 else ''} of {self.stepper.batch_size}: loss "
+            f"{losses[0]:.4g}{f' to {losses[-1]:.4g}' if len(losses) > 1 else ''}"
+        )
 
     def do_epoch(self, rest: str) -> None:
         """epoch [N]: train to the end of the epoch, N times; one undo takes one of them back."""
         for _ in range(*(self._numbers("epoch [N]", rest, 0, 1) or [1])):
             losses = self.stepper.epoch()
-            self.say(f"{len(losses)} batches, mean loss {np.mean(losses):.4g}; sample {self.stepper.sample} now has "
-                     f"loss {self.stepper.trace.loss:.4g}")
+            self.say(
+                f"{len(losses)} batches, mean loss {np.mean(losses):.4g}; sample {self.stepper.sample} now has "
+                f"loss {self.stepper.trace.loss:.4g}"
+            )
 
     def do_undo(self, rest: str) -> None:
         """undo [N]: take back the last change, or the last N of them, exactly (short: u)."""
@@ -263,8 +297,9 @@ class Prompt(cmd.Cmd):
         elif kind == "activation" and len(words) == 2:
             self.stepper.set_activation(None if words[1] == "none" else words[1])
         else:
-            raise NeurosimError("set: expected weight I VALUE, bias VALUE, rate VALUE or activation NAME, "
-                                f"received {rest!r}")
+            raise NeurosimError(
+                f"set: expected weight I VALUE, bias VALUE, rate VALUE or activation NAME, received {rest!r}"
+            )
         self._after_change(f"set {rest}")
 
     def do_freeze(self, rest: str) -> None:
@@ -280,8 +315,9 @@ class Prompt(cmd.Cmd):
     def do_ablate(self, rest: str) -> None:
         """ablate [mean]: silence this neuron, or hold it at its mean."""
         if rest not in ("", "mean"):
-            raise NeurosimError(f"ablate: expected nothing or mean, received {rest!r}; "
-                                "clamp VALUE forces another output")
+            raise NeurosimError(
+                f"ablate: expected nothing or mean, received {rest!r}; clamp VALUE forces another output"
+            )
         self.stepper.ablate(rest or 0.0)
         self._after_change("silenced" if not rest else "held at its mean")
 

@@ -61,8 +61,10 @@ class Configurable:
             NeurosimError: the class has no key of its own, so that there is no way back.
         """
         if "key" not in vars(type(self)):
-            raise NeurosimError(f"{type(self).__name__} has no key to be found by: expected a registered class; "
-                                "register it as its parent is, e.g. @ns.ACTIVATIONS.register(\"my_own\")")
+            raise NeurosimError(
+                f"{type(self).__name__} has no key to be found by: expected a registered class; "
+                'register it as its parent is, e.g. @ns.ACTIVATIONS.register("my_own")'
+            )
         settings = ((name, getattr(self, name)) for name in self.setting_names())
         return {"name": self.key} | {
             name: value.config() if isinstance(value, Configurable) else value for name, value in settings
@@ -140,8 +142,9 @@ class Registry(Generic[T]):
             try:
                 inspect.signature(cls).bind(**settings)
             except TypeError as error:
-                raise NeurosimError(f"{self.kind} {cls.key}: {error}; its settings are "
-                                    f"{', '.join(cls.setting_names())}") from None
+                raise NeurosimError(
+                    f"{self.kind} {cls.key}: {error}; its settings are {', '.join(cls.setting_names())}"
+                ) from None
             return cls(**settings)
         hint = ""
         if isinstance(what, type) and issubclass(what, self.base):
@@ -163,8 +166,9 @@ class Registry(Generic[T]):
         return config
 
 
-def check_number(name: str, value: float, low: float, high: float, *, open_low: bool = False,
-                 open_high: bool = False) -> float:
+def check_number(
+    name: str, value: float, low: float, high: float, *, open_low: bool = False, open_high: bool = False
+) -> float:
     """`value` as a float, if it is a number within the bounds.
 
     Raises:

@@ -187,8 +187,9 @@ class _LayerCard:
         # a linear layer under batch normalization has its activation there: that is what its neurons give out
         behind = self.above[0] if self.above else layer
         self.speaking = behind if isinstance(behind, BatchNorm) and layer.activation.key == "linear" else layer
-        self.functions = [(activation, columns, FLAT * steepest(activation))
-                          for activation, columns in _activations_of(self.speaking)]
+        self.functions = [
+            (activation, columns, FLAT * steepest(activation)) for activation, columns in _activations_of(self.speaking)
+        ]
         self.rest = network.layers[place + 1 :]
         self.outgoing = np.empty((n, 0)) if layer is network.output else weights_in_evaluation(self.above[0])
         self.sums = np.empty((0, 0), layer.dtype)  # (B, n_above) z of the layer above, with all neurons
@@ -252,13 +253,20 @@ class _LayerCard:
         strongest, weakest, selectivity = self._class_figures()
         similar, correlation = self._most_similar()
         return {
-            "layer": np.full(n, layer.index), "neuron": np.arange(n),
-            "mean_activation": self.mean, "variance": np.diag(self.products) / self.count,
-            "dead_fraction": self.off / self.count, "saturated_fraction": self.saturated / self.count,
-            "strongest_class": strongest, "weakest_class": weakest, "selectivity": selectivity,
+            "layer": np.full(n, layer.index),
+            "neuron": np.arange(n),
+            "mean_activation": self.mean,
+            "variance": np.diag(self.products) / self.count,
+            "dead_fraction": self.off / self.count,
+            "saturated_fraction": self.saturated / self.count,
+            "strongest_class": strongest,
+            "weakest_class": weakest,
+            "selectivity": selectivity,
             "weight_norm": np.linalg.norm(layer.W.astype(np.float64), axis=0),
             "gradient_norm": np.linalg.norm(self.gradient, axis=0) / self.count,
-            "accuracy_lost": self.hits_lost / self.count, "most_similar": similar, "correlation": correlation,
+            "accuracy_lost": self.hits_lost / self.count,
+            "most_similar": similar,
+            "correlation": correlation,
         }
 
     def _class_figures(self) -> tuple[Any, Any, Array]:
@@ -367,9 +375,12 @@ class Comparison:
         names = ("before", "after", "later")
         both = np.column_stack((self.class_accuracies, self.accuracies))  # (2 or 3, K + 1)
         columns = dict(zip(names, both, strict=False))
-        data: dict[str, Any] = {"samples": [*self.class_counts.astype(int).tolist(), self.count],
-                                "before": columns["before"], "after": columns["after"],
-                                "change": columns["after"] - columns["before"]}
+        data: dict[str, Any] = {
+            "samples": [*self.class_counts.astype(int).tolist(), self.count],
+            "before": columns["before"],
+            "after": columns["after"],
+            "change": columns["after"] - columns["before"],
+        }
         if "later" in columns:
             data["later"] = columns["later"]
         return pd.DataFrame(data, index=pd.Index([*range(len(self.class_counts)), "all"], name="class"))
@@ -380,12 +391,17 @@ class Comparison:
         shares = ["before", "after", "later"][: len(self.accuracies)]
         table = frame.to_string(formatters=dict.fromkeys(shares, "{:.2%}".format) | {"change": "{:+.2%}".format})
         loss = " -> ".join(f"{value:.4g}" for value in self.losses)
-        lines = [f"accuracy {' -> '.join(f'{value:.2%}' for value in self.accuracies)} ({self.change:+.2%} after), "
-                 f"loss {loss}",
-                 f"{self.changed:,} of {self.count:,} samples are put into another class after than before"]
+        lines = [
+            f"accuracy {' -> '.join(f'{value:.2%}' for value in self.accuracies)} ({self.change:+.2%} after), "
+            f"loss {loss}",
+            f"{self.changed:,} of {self.count:,} samples are put into another class after than before",
+        ]
         if len(self.accuracies) > 2:
-            lines.append("nothing was lost, so there is nothing to recover" if math.isnan(self.recovery) else
-                         f"{self.recovery:.0%} of the accuracy lost was won back later")
+            lines.append(
+                "nothing was lost, so there is nothing to recover"
+                if math.isnan(self.recovery)
+                else f"{self.recovery:.0%} of the accuracy lost was won back later"
+            )
         return "\n".join([*lines, "", table])
 
 
@@ -412,15 +428,19 @@ def compare(before: Network, after: Network, images: Any, labels: Any, later: Ne
     """
     networks = [before, after] if later is None else [before, after, later]
     if len({id(network) for network in networks}) < len(networks):
-        raise NeurosimError("compare: expected different networks, received one of them twice; make a copy before you "
-                            "change it: before = copy.deepcopy(net)")
+        raise NeurosimError(
+            "compare: expected different networks, received one of them twice; make a copy before you "
+            "change it: before = copy.deepcopy(net)"
+        )
     rows = before.input.check(images)
     if len(rows) == 0:
         raise ShapeError("compare: expected at least one sample, received none")
     classes = class_indices(before.check_targets(labels, len(rows)))
     if classes is None:
-        raise NeurosimError("compare: expected class indices or one-hot rows as labels, received rows that are no "
-                            "classes; accuracy has no meaning for them")
+        raise NeurosimError(
+            "compare: expected class indices or one-hot rows as labels, received rows that are no "
+            "classes; accuracy has no meaning for them"
+        )
     predictions = [network.predict(rows) for network in networks]  # (N,) each
     losses = [network.evaluate(rows, labels)["loss"] for network in networks]
     K = max(2, *(network.output.n_out for network in networks))
@@ -428,15 +448,30 @@ def compare(before: Network, after: Network, images: Any, labels: Any, later: Ne
     counts = np.bincount(classes, minlength=K)
     with np.errstate(invalid="ignore"):
         by_class = np.array([np.bincount(classes, weights=row, minlength=K) for row in hits]) / counts
-    return Comparison(len(rows), counts, int(np.count_nonzero(predictions[0] != predictions[1])), tuple(losses),
-                      tuple(float(row.mean()) for row in hits), by_class)
+    return Comparison(
+        len(rows),
+        counts,
+        int(np.count_nonzero(predictions[0] != predictions[1])),
+        tuple(losses),
+        tuple(float(row.mean()) for row in hits),
+        by_class,
+    )
 
 
 # --- what a neuron likes to see ------------------------------------------------------------------------------------
 
 
-def maximizing_input(network: Network, layer: int, neuron: int, *, steps: int = 200, rate: float = 0.05,
-                     l2: float = 1.0, smooth: float = 2.0, seed: int = 0) -> tuple[Array, float]:
+def maximizing_input(
+    network: Network,
+    layer: int,
+    neuron: int,
+    *,
+    steps: int = 200,
+    rate: float = 0.05,
+    l2: float = 1.0,
+    smooth: float = 2.0,
+    seed: int = 0,
+) -> tuple[Array, float]:
     """The image that excites a neuron most, by gradient ascent on the pixels.
 
     From faint noise, the image goes up the gradient of the neuron's z, and the penalties hold it back:
@@ -482,12 +517,16 @@ def maximizing_input(network: Network, layer: int, neuron: int, *, steps: int = 
     l2 = check_number("l2", l2, 0.0, math.inf, open_high=True)
     smooth = check_number("smooth", smooth, 0.0, math.inf, open_high=True)
     if rate * (l2 + 8.0 * smooth) > 1.0:
-        raise NeurosimError(f"rate: expected at most 1 / (l2 + 8 smooth) = {1.0 / (l2 + 8.0 * smooth):.3g}, or the "
-                            f"image oscillates, received {rate:g}")
+        raise NeurosimError(
+            f"rate: expected at most 1 / (l2 + 8 smooth) = {1.0 / (l2 + 8.0 * smooth):.3g}, or the "
+            f"image oscillates, received {rate:g}"
+        )
     target = network[layer]
     if target.index == 0:
-        raise OutOfRangeError("maximizing_input: expected a layer above the input (layer 0), whose neurons are the "
-                              f"pixels themselves, received layer {layer!r}")
+        raise OutOfRangeError(
+            "maximizing_input: expected a layer above the input (layer 0), whose neurons are the "
+            f"pixels themselves, received layer {layer!r}"
+        )
     j = target[neuron].index
     size = network.input.size
     picture = image_shape(size)

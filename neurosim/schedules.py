@@ -80,8 +80,9 @@ class Schedule(Configurable, ABC):
     def renewed(self) -> Schedule:
         """A new one with the same settings, that has seen no run."""
         settings = {name: getattr(self, name) for name in self.setting_names()}
-        return type(self)(**{name: value.renewed() if isinstance(value, Schedule) else value
-                             for name, value in settings.items()})
+        return type(self)(
+            **{name: value.renewed() if isinstance(value, Schedule) else value for name, value in settings.items()}
+        )
 
     def state(self) -> dict[str, Any]:
         """What has to be kept, beside the settings, to go on exactly."""
@@ -96,8 +97,10 @@ class Schedule(Configurable, ABC):
         known = self.state().keys() | {"_first", "_run"}
         for name, value in state.items():
             if name not in known or not (value is None or type(value) in (int, float)):
-                raise NeurosimError(f"state of {self.key}: expected numbers called {', '.join(sorted(known))}, "
-                                    f"received {name} = {value!r}")
+                raise NeurosimError(
+                    f"state of {self.key}: expected numbers called {', '.join(sorted(known))}, "
+                    f"received {name} = {value!r}"
+                )
         vars(self).update(state)
 
 
@@ -215,8 +218,13 @@ class WarmUp(Schedule):
     Reference: Goyal et al. (2017), Accurate, large minibatch SGD, section 2.2.
     """
 
-    def __init__(self, rate: float = 1e-3, warmup: float = 0.1, after: Schedule | str | dict[str, Any] | None = None,
-                 steps: int | None = None) -> None:
+    def __init__(
+        self,
+        rate: float = 1e-3,
+        warmup: float = 0.1,
+        after: Schedule | str | dict[str, Any] | None = None,
+        steps: int | None = None,
+    ) -> None:
         self.rate = _check_rate("rate", rate)
         self.warmup = check_number("warmup", warmup, 0.0, 1.0, open_low=True)
         self.after = None if after is None else SCHEDULES.create(after)
@@ -266,8 +274,9 @@ class OneCycle(Schedule):
 
     usual_peak = 2.0  # a short stay at a large rate does no harm, and is the point of it
 
-    def __init__(self, rate: float = 1e-2, up: float = 0.3, div: float = 25.0, final_div: float = 1e4,
-                 steps: int | None = None) -> None:
+    def __init__(
+        self, rate: float = 1e-2, up: float = 0.3, div: float = 25.0, final_div: float = 1e4, steps: int | None = None
+    ) -> None:
         self.rate = _check_rate("rate", rate)
         self.up = check_number("up", up, 0.0, 1.0, open_low=True, open_high=True)
         self.div = check_number("div", div, 1.0, math.inf, open_high=True)
@@ -299,8 +308,15 @@ class ReduceOnPlateau(Schedule):
     Reference: the rule of PyTorch's ``ReduceLROnPlateau`` in relative mode.
     """
 
-    def __init__(self, rate: float = 1e-3, factor: float = 0.1, patience: int = 2, monitor: str = "val_loss",
-                 threshold: float = 1e-4, minimum: float = 0.0) -> None:
+    def __init__(
+        self,
+        rate: float = 1e-3,
+        factor: float = 0.1,
+        patience: int = 2,
+        monitor: str = "val_loss",
+        threshold: float = 1e-4,
+        minimum: float = 0.0,
+    ) -> None:
         self.rate = _check_rate("rate", rate)
         self.factor = check_number("factor", factor, 0.0, 1.0, open_low=True, open_high=True)
         self.patience = check_count("patience", patience, 0)
@@ -323,8 +339,9 @@ class ReduceOnPlateau(Schedule):
         """The column to act on: `monitor`, or the training figure of the same name."""
         name = self.monitor if self.monitor in columns else self.monitor.removeprefix("val_")
         if name not in columns:
-            raise NeurosimError(f"reduce_on_plateau: expected monitor to be one of {', '.join(columns)}, "
-                                f"received {self.monitor!r}")
+            raise NeurosimError(
+                f"reduce_on_plateau: expected monitor to be one of {', '.join(columns)}, received {self.monitor!r}"
+            )
         return name
 
     def observe(self, row: dict[str, float]) -> None:

@@ -35,12 +35,14 @@ def _setting(default: Any, read: Callable[[str, Any], Any], text: str, metavar: 
 def _count(low: int) -> Callable[[str, Any], Any]:
     def read(name: str, value: Any) -> int:
         return check_count(name, _number(value), low)
+
     return read
 
 
 def _real(low: float, high: float, **bounds: bool) -> Callable[[str, Any], Any]:
     def read(name: str, value: Any) -> float:
         return check_number(name, _number(value), low, high, **bounds)
+
     return read
 
 
@@ -60,6 +62,7 @@ def _number(value: Any) -> Any:
 def _optional(read: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
     def read_optional(name: str, value: Any) -> Any:
         return None if value is None or value in ("none", "") else read(name, value)
+
     return read_optional
 
 
@@ -69,6 +72,7 @@ def _named(registry: Registry[Any]) -> Callable[[str, Any], Any]:
             raise NeurosimError(f"{name}: expected the name of a {registry.kind}, received {value!r}")
         registry.create(value)
         return value
+
     return read
 
 
@@ -90,8 +94,10 @@ def _widths(name: str, value: Any) -> tuple[int, ...]:
             raise NeurosimError("too wide")
         return widths
     except (NeurosimError, TypeError):
-        raise NeurosimError(f"{name}: expected widths of hidden layers such as 128,64 (or none), each of at most "
-                            f"{MAX_WIDTH:,}, received {value!r}") from None
+        raise NeurosimError(
+            f"{name}: expected widths of hidden layers such as 128,64 (or none), each of at most "
+            f"{MAX_WIDTH:,}, received {value!r}"
+        ) from None
 
 
 def _dtype(name: str, value: Any) -> str:
@@ -117,16 +123,20 @@ class Settings:
 
     hidden: tuple[int, ...] = _setting((128, 64), _widths, "widths of the hidden layers, e.g. 128,64, or none", "W,W")
     activation: str = _setting("relu", _named(ACTIVATIONS), "activation of the hidden layers", "NAME")
-    output: str | None = _setting(None, _optional(_named(ACTIVATIONS)),
-                                  "activation of the output [by the loss]", "NAME")
+    output: str | None = _setting(
+        None, _optional(_named(ACTIVATIONS)), "activation of the output [by the loss]", "NAME"
+    )
     loss: str = _setting("cross_entropy", _named(LOSSES), "loss function", "NAME")
     optimizer: str = _setting("adam", _named(OPTIMIZERS), "optimizer", "NAME")
-    learning_rate: float | None = _setting(None, _optional(_real(0.0, math.inf, open_high=True)),
-                                           "learning rate, the largest of a schedule [the optimizer's own; "
-                                           "twice that for one_cycle]")
+    learning_rate: float | None = _setting(
+        None,
+        _optional(_real(0.0, math.inf, open_high=True)),
+        "learning rate, the largest of a schedule [the optimizer's own; twice that for one_cycle]",
+    )
     schedule: str | None = _setting(None, _optional(_named(SCHEDULES)), "learning-rate schedule over the run", "NAME")
-    initializer: str | None = _setting(None, _optional(_named(INITIALIZERS)),
-                                       "weight initializer [by the activation]", "NAME")
+    initializer: str | None = _setting(
+        None, _optional(_named(INITIALIZERS)), "weight initializer [by the activation]", "NAME"
+    )
     epochs: int = _setting(5, _count(0), "passes over the training images", "N")
     batch_size: int | None = _setting(64, _batch_size, "images a step, or full", "N")
     dropout: float = _setting(0.0, _real(0.0, 1.0, open_high=True), "share of hidden activations dropped")
@@ -134,13 +144,16 @@ class Settings:
     batch_norm: bool = _setting(False, _flag, "batch normalization in the hidden layers", "YES")
     l1: float = _setting(0.0, _real(0.0, math.inf, open_high=True), "strength of the L1 penalty")
     l2: float = _setting(0.0, _real(0.0, math.inf, open_high=True), "strength of the L2 penalty")
-    max_norm: float | None = _setting(None, _optional(_real(0.0, math.inf, open_low=True, open_high=True)),
-                                      "largest norm of a neuron's weights")
-    clip_norm: float | None = _setting(None, _optional(_real(0.0, math.inf, open_low=True)),
-                                       "largest norm of the whole gradient")
+    max_norm: float | None = _setting(
+        None, _optional(_real(0.0, math.inf, open_low=True, open_high=True)), "largest norm of a neuron's weights"
+    )
+    clip_norm: float | None = _setting(
+        None, _optional(_real(0.0, math.inf, open_low=True)), "largest norm of the whole gradient"
+    )
     label_smoothing: float = _setting(0.0, _real(0.0, 1.0, open_high=True), "label smoothing of cross_entropy")
-    augment: str | None = _setting(None, _optional(_named(AUGMENTATIONS)),
-                                   "distort each training image: shift, affine, elastic or compose", "NAME")
+    augment: str | None = _setting(
+        None, _optional(_named(AUGMENTATIONS)), "distort each training image: shift, affine, elastic or compose", "NAME"
+    )
     early_stopping: int = _setting(0, _count(0), "stop after so many epochs without improvement; 0: never", "N")
     dtype: str = _setting("float32", _dtype, "float32 or float64", "NAME")
 
@@ -215,8 +228,15 @@ class Settings:
         loss = LOSSES.create(self.loss)
         if self.label_smoothing:
             loss = CrossEntropy(self.label_smoothing)
-        return Network(self.make_layers(input_size, classes), loss, self.make_optimizer(), regularizer=penalty,
-                       max_norm=self.max_norm, seed=seed, dtype=self.dtype)
+        return Network(
+            self.make_layers(input_size, classes),
+            loss,
+            self.make_optimizer(),
+            regularizer=penalty,
+            max_norm=self.max_norm,
+            seed=seed,
+            dtype=self.dtype,
+        )
 
     @property
     def decides(self) -> bool:

@@ -34,8 +34,19 @@ from .trace import Check, NeuronTrace, Stage, Trace
 P = ParamSpec("P")
 R = TypeVar("R")
 
-STAGES = ("inputs", "weighted_sum", "activation", "output", "output_delta", "downstream", "derivative", "delta",
-          "gradients", "update", "loss_after")
+STAGES = (
+    "inputs",
+    "weighted_sum",
+    "activation",
+    "output",
+    "output_delta",
+    "downstream",
+    "derivative",
+    "delta",
+    "gradients",
+    "update",
+    "loss_after",
+)
 
 UNDO_BYTES, UNDO_AT_LEAST = 2**29, 100  # how much is kept to be undone: the oldest changes are forgotten first
 
@@ -89,9 +100,19 @@ class Stepper:
         >>> stepper.next(); stepper.batch(10); stepper.undo()
     """
 
-    def __init__(self, network: Network, x: Any, y: Any, *, samples: tuple[Any, Any] | None = None,
-                 batch_size: int = 64, layer: int | None = None, neuron: int | None = None, sample: int = 0,
-                 augment: str | Augmentation | dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        x: Any,
+        y: Any,
+        *,
+        samples: tuple[Any, Any] | None = None,
+        batch_size: int = 64,
+        layer: int | None = None,
+        neuron: int | None = None,
+        sample: int = 0,
+        augment: str | Augmentation | dict[str, Any] | None = None,
+    ) -> None:
         self.network = network
         self._rows = network.input.check(x)
         self._targets = network.check_targets(y, len(self._rows))
@@ -119,8 +140,11 @@ class Stepper:
         if neuron is None and self.layer != best_layer:
             deltas = [abs(each.delta) for each in self.trace[self.layer]]
             best = int(np.argmax(deltas))
-            why = (f"of layer {self.layer} it has the largest |delta| for this sample" if deltas[best] else
-                   f"all neurons of layer {self.layer} have delta 0 for this sample")
+            why = (
+                f"of layer {self.layer} it has the largest |delta| for this sample"
+                if deltas[best]
+                else f"all neurons of layer {self.layer} have delta 0 for this sample"
+            )
         self.neuron = best if neuron is None else neuron
         self.why = "as asked for" if neuron is not None else why
         self.neuron = self.here.index  # checks both
@@ -131,10 +155,18 @@ class Stepper:
     def trace(self) -> Trace:
         """The trace of the present sample in the network as it is now."""
         network, optimizer, trace = self.network, self.network.optimizer, self._trace
-        now = [optimizer, repr(optimizer), optimizer.t, optimizer.rate,  # interventions are made anew when changed
-               [(layer.interventions, layer.activation) for layer in network if isinstance(layer, Dense)]]
-        if trace is None or self._traced != now or not np.array_equal(trace.network.parameters.theta,
-                                                                      network.parameters.theta):
+        now = [
+            optimizer,
+            repr(optimizer),
+            optimizer.t,
+            optimizer.rate,  # interventions are made anew when changed
+            [(layer.interventions, layer.activation) for layer in network if isinstance(layer, Dense)],
+        ]
+        if (
+            trace is None
+            or self._traced != now
+            or not np.array_equal(trace.network.parameters.theta, network.parameters.theta)
+        ):
             one = slice(self.sample, self.sample + 1)
             trace = self._trace = Trace(network, self._sample_rows[one], self._sample_targets[one], sample=self.sample)
             self._traced = now
@@ -172,8 +204,10 @@ class Stepper:
             OutOfRangeError: this was the last.
         """
         if self._stage == len(STAGES) - 1:
-            raise OutOfRangeError("this is the last stage: update, batch or epoch go on with training, "
-                                  "neuron and sample go elsewhere, goto inputs starts over")
+            raise OutOfRangeError(
+                "this is the last stage: update, batch or epoch go on with training, "
+                "neuron and sample go elsewhere, goto inputs starts over"
+            )
         self._stage += 1
         return self.stage(top)
 
@@ -365,8 +399,9 @@ class Stepper:
 
     def _check_sample(self, sample: int) -> int:
         if not (isinstance(sample, (int, np.integer)) and 0 <= sample < len(self._sample_rows)):
-            raise OutOfRangeError(f"sample: expected a number from 0 to {len(self._sample_rows) - 1}, "
-                                  f"received {sample}")
+            raise OutOfRangeError(
+                f"sample: expected a number from 0 to {len(self._sample_rows) - 1}, received {sample}"
+            )
         return int(sample)
 
     def _begin_schedule(self) -> None:
@@ -379,7 +414,8 @@ class Stepper:
         """Everything that a change may change."""
         return {
             "network": self.network.snapshot(),
-            "optimizer": self.network.optimizer, "rate": deepcopy(self.network.optimizer.learning_rate),
+            "optimizer": self.network.optimizer,
+            "rate": deepcopy(self.network.optimizer.learning_rate),
             "interventions": {layer.index: layer.interventions for layer in self.network if isinstance(layer, Dense)},
             "place": (self._order, self._at, self._sums, len(self.losses)),
         }

@@ -71,8 +71,10 @@ class Check:
     def __str__(self) -> str:
         skipped = f"; {self.skipped:,} at a kink, left out" if self.skipped else ""
         verdict = "agree" if self.passed else "DISAGREE"
-        return (f"central differences {verdict}: relative error {self.weights:.1e} (weights), {self.bias:.1e} (bias)"
-                f"{skipped}")
+        return (
+            f"central differences {verdict}: relative error {self.weights:.1e} (weights), {self.bias:.1e} (bias)"
+            f"{skipped}"
+        )
 
 
 class Trace:
@@ -151,8 +153,10 @@ class Trace:
         """
         layer = self.network[index]
         if isinstance(layer, Input):
-            raise OutOfRangeError("layer 0 is the input: its neurons pass the sample on and compute nothing; "
-                                  f"choose a layer from 1 to {len(self) - 1}")
+            raise OutOfRangeError(
+                "layer 0 is the input: its neurons pass the sample on and compute nothing; "
+                f"choose a layer from 1 to {len(self) - 1}"
+            )
         return LayerTrace(self, layer)
 
     def __iter__(self) -> Iterator[LayerTrace]:
@@ -166,14 +170,22 @@ class Trace:
         """
         layer = next((layer for layer in self.network if isinstance(layer, Dense)), None)
         if layer is None:
-            raise NeurosimError("trace: expected a network with a Dense layer, received one without: it has no "
-                                "neurons with weights to look at")
+            raise NeurosimError(
+                "trace: expected a network with a Dense layer, received one without: it has no "
+                "neurons with weights to look at"
+            )
         delta = np.abs(self._flows[layer.index]["delta"])
         j = int(delta.argmax())
         if delta[j] == 0.0:
             return layer.index, j, f"all {layer.n_out} neurons of layer {layer.index} have delta 0 for this sample"
-        return layer.index, j, (f"of the {layer.n_out} neurons of layer {layer.index} it has the largest |delta|, "
-                                f"{delta[j]:.3g}: a change of its z would change the loss most")
+        return (
+            layer.index,
+            j,
+            (
+                f"of the {layer.n_out} neurons of layer {layer.index} it has the largest |delta|, "
+                f"{delta[j]:.3g}: a change of its z would change the loss most"
+            ),
+        )
 
     def __repr__(self) -> str:
         which = "" if self.sample is None else f" {self.sample}"
@@ -182,8 +194,10 @@ class Trace:
             sure = 1.0 - sure
         a_share = self.label is not None and self.network.output.activation.range == (0.0, 1.0)
         share = f" with {100 * sure:.1f} %" if a_share else ""
-        return (f"Trace of sample{which}: {self.verdict}{share}, loss {self.loss:.4g}, "
-                f"after the update {self.loss_after:.4g}")
+        return (
+            f"Trace of sample{which}: {self.verdict}{share}, loss {self.loss:.4g}, "
+            f"after the update {self.loss_after:.4g}"
+        )
 
     def _repr_html_(self) -> str:
         from .html import trace_html
@@ -209,8 +223,10 @@ class LayerTrace:
             NeurosimError: the layer has no weights.
         """
         if not isinstance(self.layer, Dense):
-            raise NeurosimError(f"layer {self.layer.index} is {self.layer!r}: its neurons have no weights to trace; "
-                                "choose a Dense layer")
+            raise NeurosimError(
+                f"layer {self.layer.index} is {self.layer!r}: its neurons have no weights to trace; "
+                "choose a Dense layer"
+            )
         return NeuronTrace(self.trace, self.layer, self.layer[j].index)
 
     def __iter__(self) -> Iterator[NeuronTrace]:
@@ -317,8 +333,10 @@ class NeuronTrace:
     @cached_property
     def update_terms(self) -> dict[str, dict[str, Any]]:
         """The optimizer's arithmetic: name -> {"weights": (n_in,), "bias": number}, in the order of its algorithm."""
-        return {name: {"weights": values, "bias": float(self._terms("b")[name]) if self._layer.use_bias else 0.0}
-                for name, values in self._terms("W").items()}
+        return {
+            name: {"weights": values, "bias": float(self._terms("b")[name]) if self._layer.use_bias else 0.0}
+            for name, values in self._terms("W").items()
+        }
 
     def _terms(self, name: str) -> dict[str, Array]:
         trace = self.trace
@@ -335,10 +353,17 @@ class NeuronTrace:
         """
         import pandas as pd
 
-        frame = pd.DataFrame({"input": np.arange(len(self.inputs)), "x": self.inputs, "weight": self.weights,
-                              "product": self.products, "dL_dw": self.dL_dW}
-                             | {name: each["weights"] for name, each in self.update_terms.items()}
-                             | {"weight_after": self.weights_after})
+        frame = pd.DataFrame(
+            {
+                "input": np.arange(len(self.inputs)),
+                "x": self.inputs,
+                "weight": self.weights,
+                "product": self.products,
+                "dL_dw": self.dL_dW,
+            }
+            | {name: each["weights"] for name, each in self.update_terms.items()}
+            | {"weight_after": self.weights_after}
+        )
         return frame.iloc[np.argsort(-np.abs(self.products), kind="stable")].reset_index(drop=True)
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network has differences of NaN
@@ -371,23 +396,47 @@ class NeuronTrace:
         """Everything as plain numbers and lists, ready for JSON; see `python main.py step --json`."""
         trace = self.trace
         document: dict[str, Any] = {
-            "sample": {"index": trace.sample, "label": trace.label, "prediction": trace.prediction,
-                       "probabilities": trace.probabilities.tolist()},
-            "layer": self.layer, "neuron": self.index, "activation": self.activation.key,
-            "inputs": self.inputs.tolist(), "weights": self.weights.tolist(), "bias": self.bias,
-            "z": self.z, "a": self.a, "da_dz": self.da_dz,
+            "sample": {
+                "index": trace.sample,
+                "label": trace.label,
+                "prediction": trace.prediction,
+                "probabilities": trace.probabilities.tolist(),
+            },
+            "layer": self.layer,
+            "neuron": self.index,
+            "activation": self.activation.key,
+            "inputs": self.inputs.tolist(),
+            "weights": self.weights.tolist(),
+            "bias": self.bias,
+            "z": self.z,
+            "a": self.a,
+            "da_dz": self.da_dz,
             "downstream": [
                 {"neuron": int(k), "weight": float(w), "delta": float(delta), "product": float(product)}
-                for k, w, delta, product in zip(self.downstream_neurons, self.downstream_weights,
-                                                self.downstream_deltas, self.downstream_products, strict=True)],
-            "dL_da": self.dL_da, "delta": self.delta, "dL_dW": self.dL_dW.tolist(), "dL_db": self.dL_db,
+                for k, w, delta, product in zip(
+                    self.downstream_neurons,
+                    self.downstream_weights,
+                    self.downstream_deltas,
+                    self.downstream_products,
+                    strict=True,
+                )
+            ],
+            "dL_da": self.dL_da,
+            "delta": self.delta,
+            "dL_dW": self.dL_dW.tolist(),
+            "dL_db": self.dL_db,
             "loss": trace.loss,
             "update": {
-                "optimizer": trace.optimizer.key, "settings": trace.optimizer.config(),
+                "optimizer": trace.optimizer.key,
+                "settings": trace.optimizer.config(),
                 "learning_rate": trace.learning_rate,
-                "terms": {name: {"weights": each["weights"].tolist(), "bias": each["bias"]}
-                          for name, each in self.update_terms.items()},
-                "weights_after": self.weights_after.tolist(), "bias_after": self.bias_after},
+                "terms": {
+                    name: {"weights": each["weights"].tolist(), "bias": each["bias"]}
+                    for name, each in self.update_terms.items()
+                },
+                "weights_after": self.weights_after.tolist(),
+                "bias_after": self.bias_after,
+            },
             "loss_after": trace.loss_after,
         }
         if check:
@@ -398,8 +447,9 @@ class NeuronTrace:
 
     def explain(self, top: int = 5) -> str:
         """The whole walk as text, with the numbers plugged in and the `top` largest terms of each sum."""
-        return "\n\n".join([str(self), *(f"{k}. {stage.title}\n{stage.text}"
-                                         for k, stage in enumerate(self.stages(top), start=1))])
+        return "\n\n".join(
+            [str(self), *(f"{k}. {stage.title}\n{stage.text}" for k, stage in enumerate(self.stages(top), start=1))]
+        )
 
     def stages(self, top: int = 5) -> list[Stage]:
         """The stages of the walk, forward, backward and through the update, in their order."""
@@ -430,8 +480,9 @@ class NeuronTrace:
         order = np.argsort(-np.abs(products), kind="stable")
         shown = order[:top][np.abs(products[order[:top]]) > 0]
         width = max((len(names[i]) for i in shown), default=0)
-        lines = [f"  {names[i]:<{width}}  {number(left[i])} * {number(right[i])} = {number(products[i])}"
-                 for i in shown]
+        lines = [
+            f"  {names[i]:<{width}}  {number(left[i])} * {number(right[i])} = {number(products[i])}" for i in shown
+        ]
         rest = len(products) - len(shown)
         if rest:
             others = float(np.delete(products, shown).sum(dtype=np.float64))
@@ -442,8 +493,10 @@ class NeuronTrace:
     def _say_inputs(self, top: int) -> str:
         active = int(np.count_nonzero(self.inputs))
         source = "the sample" if isinstance(self._source, Input) else f"layer {self.layer - 1}"
-        return (f"  {len(self.inputs):,} numbers from {source}, {active:,} of them not zero, "
-                f"from {self.inputs.min():.4g} to {self.inputs.max():.4g}")
+        return (
+            f"  {len(self.inputs):,} numbers from {source}, {active:,} of them not zero, "
+            f"from {self.inputs.min():.4g} to {self.inputs.max():.4g}"
+        )
 
     def _say_weighted_sum(self, top: int) -> str:
         names = [self._name(i) for i in range(len(self.inputs))]
@@ -456,15 +509,19 @@ class NeuronTrace:
         if forced is not None:
             return f"  a is forced to {forced:g}, whatever z is"
         if not self.activation.elementwise:  # softmax
-            return (f"  a = e^z / Σ e^z_k over the {self._layer.n_out} neurons of the layer = "
-                    f"{number(self.a).strip()}, with z = {number(self.z).strip()}")
+            return (
+                f"  a = e^z / Σ e^z_k over the {self._layer.n_out} neurons of the layer = "
+                f"{number(self.a).strip()}, with z = {number(self.z).strip()}"
+            )
         return f"  a = {self.activation.key}({number(self.z).strip()}) = {number(self.a).strip()}"
 
     def _say_output(self, top: int) -> str:
         trace = self.trace
-        lines = [f"  layer {layer.index}: {layer.n_out} activations from {a.min():.4g} to {a.max():.4g}"
-                 for layer in trace.network.layers[self.layer + 1 :]
-                 for a in [trace._flows[layer.index]["a"]]]
+        lines = [
+            f"  layer {layer.index}: {layer.n_out} activations from {a.min():.4g} to {a.max():.4g}"
+            for layer in trace.network.layers[self.layer + 1 :]
+            for a in [trace._flows[layer.index]["a"]]
+        ]
         best = np.argsort(-trace.probabilities, kind="stable")[:3]
         what = "class {} {:.4g}" if len(trace.probabilities) > 1 else "{1:.4g}"
         lines.append("  output: " + ", ".join(what.format(k, trace.probabilities[k]) for k in best))
@@ -489,18 +546,26 @@ class NeuronTrace:
 
     def _say_downstream(self, top: int) -> str:
         if self.is_output:
-            return (f"  an output neuron: nothing lies above it, the loss itself gives dL/da = "
-                    f"{number(self.dL_da).strip()}")
+            return (
+                f"  an output neuron: nothing lies above it, the loss itself gives dL/da = {number(self.dL_da).strip()}"
+            )
         above = self.trace.network[self.layer + 1]
         names = [f"neuron {k}" for k in self.downstream_neurons]
         lines = self._sum(names, self.downstream_weights, self.downstream_deltas, self.downstream_products, top)
-        return "\n".join([f"  over the neurons of layer {above.index}, {above!r}:", *lines,
-                          f"  dL/da = {number(self.dL_da).strip()}"])
+        return "\n".join(
+            [
+                f"  over the neurons of layer {above.index}, {above!r}:",
+                *lines,
+                f"  dL/da = {number(self.dL_da).strip()}",
+            ]
+        )
 
     def _say_derivative(self, top: int) -> str:
         if not self.activation.elementwise:
-            return (f"  da/dz of the neuron itself = a (1 - a) = {number(self.da_dz).strip()}; but z of each neuron of "
-                    "the layer\n  moves a of all: what counts is their sum, Jᵀ dL/da")
+            return (
+                f"  da/dz of the neuron itself = a (1 - a) = {number(self.da_dz).strip()}; but z of each neuron of "
+                "the layer\n  moves a of all: what counts is their sum, Jᵀ dL/da"
+            )
         text = f"  f'({number(self.z).strip()}) = {number(self.da_dz).strip()}"
         if self.da_dz == 0.0:
             text += "   (flat here: nothing passes back through this neuron)"
@@ -524,8 +589,9 @@ class NeuronTrace:
         penalty = self.dL_dW - delta * self.inputs
         for i in order:
             extra = f" + {number(penalty[i])} (penalty)" if self._has_penalty else ""
-            lines.append(f"  {names[i]} = {number(self.delta)} * {number(self.inputs[i])}{extra} = "
-                         f"{number(self.dL_dW[i])}")
+            lines.append(
+                f"  {names[i]} = {number(self.delta)} * {number(self.inputs[i])}{extra} = {number(self.dL_dW[i])}"
+            )
         rest = len(self.dL_dW) - len(order)
         if rest:
             zero = int(np.count_nonzero(self.dL_dW[np.setdiff1d(np.arange(len(self.dL_dW)), order)] == 0.0))
@@ -540,14 +606,17 @@ class NeuronTrace:
 
     def _say_update(self, top: int) -> str:
         optimizer = self.trace.optimizer
-        lines = [f"  {next(iter((type(optimizer).__doc__ or '').splitlines()), '')}",
-                 f"  learning rate {self.learning_rate:g}, step {optimizer.t}"]
+        lines = [
+            f"  {next(iter((type(optimizer).__doc__ or '').splitlines()), '')}",
+            f"  learning rate {self.learning_rate:g}, step {optimizer.t}",
+        ]
         i = int(np.abs(self.weights_after - self.weights).argmax())
         terms = {name: each["weights"][i] for name, each in self.update_terms.items()}
         gradient = self._part(self.trace.grad, "W")[i]
         clipped = f" (clipped from {number(self.dL_dW[i]).strip()})" if gradient != self.dL_dW[i] else ""
-        lines.append(f"  the weight that moves most, of {self._name(i)}, with gradient {number(gradient).strip()}"
-                     f"{clipped}:")
+        lines.append(
+            f"  the weight that moves most, of {self._name(i)}, with gradient {number(gradient).strip()}{clipped}:"
+        )
         lines.append("    " + ",  ".join(f"{name} {number(value).strip()}" for name, value in terms.items()))
         lines.append(f"    w: {number(self.weights[i]).strip()} -> {number(self.weights_after[i]).strip()}")
         if self._layer.max_norm is not None and self._layer[self.index].trained:

@@ -124,8 +124,10 @@ class EarlyStopping(Callback):
 
     def check(self, columns: Collection[str]) -> None:
         if self.monitor not in columns:
-            raise NeurosimError(f"early stopping: expected monitor to be one of {', '.join(columns)}, received "
-                                f"{self.monitor!r}; pass validation_data to have val_loss and val_accuracy")
+            raise NeurosimError(
+                f"early stopping: expected monitor to be one of {', '.join(columns)}, received "
+                f"{self.monitor!r}; pass validation_data to have val_loss and val_accuracy"
+            )
 
     def on_start(self, network: Network, history: History) -> None:
         self.best_epoch, self._best = 0, math.inf
@@ -151,8 +153,10 @@ class EarlyStopping(Callback):
         if self._snapshot is not None:
             network.restore(self._snapshot, weights_only=True)
             space = "\n" if history.divergence else " "  # that is a paragraph of its own
-            history.message = f"{history.message}{space}Weights are those of epoch {self.best_epoch}, the best by " \
-                              f"{self.monitor}.".strip()
+            history.message = (
+                f"{history.message}{space}Weights are those of epoch {self.best_epoch}, the best by "
+                f"{self.monitor}.".strip()
+            )
             self._snapshot = None
 
 
@@ -175,8 +179,10 @@ class GradientNorms(Callback):
         self._step += 1
         if self._step % self.every == 1 or self.every == 1:
             dense = [layer for layer in network if isinstance(layer, Dense)]
-            self.rows += [{"step": self._step, "layer": k, "norm": float(np.linalg.norm(layer.dW))}
-                          for k, layer in enumerate(dense, start=1)]
+            self.rows += [
+                {"step": self._step, "layer": k, "norm": float(np.linalg.norm(layer.dW))}
+                for k, layer in enumerate(dense, start=1)
+            ]
 
     def state(self) -> dict[str, Any]:
         rows = [[row["step"], row["layer"], row["norm"]] for row in self.rows]
@@ -184,8 +190,9 @@ class GradientNorms(Callback):
 
     def restore(self, state: dict[str, Any]) -> None:
         self._step = int(state["step"])
-        self.rows = [{"step": int(step), "layer": int(layer), "norm": float(norm)}
-                     for step, layer, norm in state["rows"]]
+        self.rows = [
+            {"step": int(step), "layer": int(layer), "norm": float(norm)} for step, layer, norm in state["rows"]
+        ]
 
     def to_frame(self) -> pd.DataFrame:
         """A new DataFrame with the columns step, layer, norm."""
@@ -194,10 +201,21 @@ class GradientNorms(Callback):
         return pd.DataFrame(self.rows, columns=["step", "layer", "norm"])
 
 
-def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | None = 64, *,
-        validation_data: tuple[Any, Any] | None = None, verbose: bool = True,
-        callbacks: Iterable[Callback] = (), shuffle: bool = True, drop_last: bool = False,
-        evaluate_train: bool = False, augment: str | Augmentation | dict[str, Any] | None = None) -> History:
+def fit(
+    network: Network,
+    x: Any,
+    y: Any,
+    epochs: int = 5,
+    batch_size: int | None = 64,
+    *,
+    validation_data: tuple[Any, Any] | None = None,
+    verbose: bool = True,
+    callbacks: Iterable[Callback] = (),
+    shuffle: bool = True,
+    drop_last: bool = False,
+    evaluate_train: bool = False,
+    augment: str | Augmentation | dict[str, Any] | None = None,
+) -> History:
     """Train a network by mini-batch gradient descent.
 
     Args:
@@ -237,8 +255,9 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
         try:
             x_val, y_val = validation_data
         except (TypeError, ValueError):
-            raise NeurosimError("validation_data: expected a pair (x, y), received something else: "
-                                f"{type(validation_data).__name__}") from None
+            raise NeurosimError(
+                f"validation_data: expected a pair (x, y), received something else: {type(validation_data).__name__}"
+            ) from None
         val_rows = _finite(network.input.check(x_val), network.dtype, "validation_data")
         val_targets = network.check_targets(y_val, len(val_rows))
         if len(val_rows) == 0:
@@ -256,11 +275,26 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
             raise NeurosimError(f"callbacks: expected a list of Callback instances, received {each!r}")
     step_callbacks = [each for each in callbacks if getattr(each.on_step, "__func__", None) is not Callback.on_step]
     figures = ["loss", "accuracy"] if class_indices(targets) is not None else ["loss"]  # what can be decided by
-    columns = ["epoch", *figures, *(f"train_{name}" for name in figures if evaluate_train),
-               *(f"val_{name}" for name in figures if validation_data is not None), "seconds", "learning_rate"]
-    progress = Progress(callbacks, {
-        "epochs": epochs, "batch_size": B, "shuffle": bool(shuffle), "drop_last": bool(drop_last),
-        "evaluate_train": bool(evaluate_train), "augment": None if augment is None else augment.config()}, data)
+    columns = [
+        "epoch",
+        *figures,
+        *(f"train_{name}" for name in figures if evaluate_train),
+        *(f"val_{name}" for name in figures if validation_data is not None),
+        "seconds",
+        "learning_rate",
+    ]
+    progress = Progress(
+        callbacks,
+        {
+            "epochs": epochs,
+            "batch_size": B,
+            "shuffle": bool(shuffle),
+            "drop_last": bool(drop_last),
+            "evaluate_train": bool(evaluate_train),
+            "augment": None if augment is None else augment.config(),
+        },
+        data,
+    )
     for each in callbacks:
         each.progress = progress
         each.check(columns)
@@ -285,8 +319,20 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
         try:
             while progress.epoch <= epochs:
                 epoch = progress.epoch
-                row = _epoch(network, rows, targets, hits, B, steps, gather, shuffle, history, step_callbacks, progress,
-                             f"epoch {epoch}/{epochs}" if verbose else "")
+                row = _epoch(
+                    network,
+                    rows,
+                    targets,
+                    hits,
+                    B,
+                    steps,
+                    gather,
+                    shuffle,
+                    history,
+                    step_callbacks,
+                    progress,
+                    f"epoch {epoch}/{epochs}" if verbose else "",
+                )
                 if row is None:
                     _diverged(network, history, epoch, "loss", history.batch_losses[-1])
                     break
@@ -319,8 +365,10 @@ def fit(network: Network, x: Any, y: Any, epochs: int = 5, batch_size: int | Non
         except KeyboardInterrupt:
             history.stopped = "interrupted"
             done = len(history.batch_losses)
-            history.message = (f"Interrupted {'in' if done > len(history) * steps else 'after'} epoch "
-                               f"{math.ceil(done / steps)} of {epochs}, after {done} steps.")
+            history.message = (
+                f"Interrupted {'in' if done > len(history) * steps else 'after'} epoch "
+                f"{math.ceil(done / steps)} of {epochs}, after {done} steps."
+            )
         finally:
             for each in callbacks:
                 each.on_end(network, history)
@@ -349,9 +397,11 @@ def _finite(rows: Array, dtype: np.dtype[Any], what: str) -> Array:
         return rows
     wrong = ~(np.abs(rows) <= largest)
     sample, position = np.unravel_index(int(np.argmax(wrong)), rows.shape)
-    raise NeurosimError(f"{what}: expected finite numbers of at most {largest:.2g}, received "
-                        f"{rows[sample, position]} in sample {sample}, at position {position} of it; leave such "
-                        "samples out, or fill in a number")
+    raise NeurosimError(
+        f"{what}: expected finite numbers of at most {largest:.2g}, received "
+        f"{rows[sample, position]} in sample {sample}, at position {position} of it; leave such "
+        "samples out, or fill in a number"
+    )
 
 
 def _diverged(network: Network, history: History, epoch: int, what: str, value: float) -> None:
@@ -360,9 +410,20 @@ def _diverged(network: Network, history: History, epoch: int, what: str, value: 
     history.stopped, history.message = "diverged", explain_divergence(history.divergence)
 
 
-def _epoch(network: Network, rows: Array, targets: Array, hits: Callable[[Array, Any], float], B: int, steps: int,
-           gather: Callable[[Array, Array], None], shuffle: bool, history: History, callbacks: list[Callback],
-           progress: Progress, title: str) -> dict[str, float] | None:
+def _epoch(
+    network: Network,
+    rows: Array,
+    targets: Array,
+    hits: Callable[[Array, Any], float],
+    B: int,
+    steps: int,
+    gather: Callable[[Array, Array], None],
+    shuffle: bool,
+    history: History,
+    callbacks: list[Callback],
+    progress: Progress,
+    title: str,
+) -> dict[str, float] | None:
     """One pass over the data, or what is left of it. Returns its figures, or None where the loss is not finite."""
     if progress.order is None:
         progress.order = network.streams["shuffling"].permutation(len(rows)) if shuffle else np.arange(len(rows))
@@ -391,16 +452,28 @@ def _epoch(network: Network, rows: Array, targets: Array, hits: Callable[[Array,
             if taken % 25 == 0:
                 bar.update(taken - bar.n)
         bar.update(taken - bar.n)
-    return {"loss": total / N, "accuracy": right / N, "seconds": time.perf_counter() - began,
-            "learning_rate": network.optimizer.last_rate}
+    return {
+        "loss": total / N,
+        "accuracy": right / N,
+        "seconds": time.perf_counter() - began,
+        "learning_rate": network.optimizer.last_rate,
+    }
 
 
 def _bar(title: str, steps: int, done: int) -> Any:
     """A progress bar for an epoch, or a silent one without a title."""
     from tqdm import tqdm
 
-    return tqdm(total=steps, initial=done, desc=title, disable=not title, leave=False, unit=" steps", ncols=79,
-                mininterval=0.2 if sys.stderr.isatty() else 5.0)
+    return tqdm(
+        total=steps,
+        initial=done,
+        desc=title,
+        disable=not title,
+        leave=False,
+        unit=" steps",
+        ncols=79,
+        mininterval=0.2 if sys.stderr.isatty() else 5.0,
+    )
 
 
 def _in_order(row: dict[str, float]) -> dict[str, float]:
@@ -412,8 +485,12 @@ def _in_order(row: dict[str, float]) -> dict[str, float]:
 def _line(row: dict[str, float], epochs: int) -> str:
     """An epoch's figures as a line that a terminal of 80 columns holds."""
     words = [f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}"]
-    for name, title, form in (("loss", "loss", "{:.4f}"), ("accuracy", "acc", "{:.2%}"),
-                              ("val_loss", "val loss", "{:.4f}"), ("val_accuracy", "val acc", "{:.2%}")):
+    for name, title, form in (
+        ("loss", "loss", "{:.4f}"),
+        ("accuracy", "acc", "{:.2%}"),
+        ("val_loss", "val loss", "{:.4f}"),
+        ("val_accuracy", "val acc", "{:.2%}"),
+    ):
         if name in row and not math.isnan(row[name]):
             words.append(f"{title} {form.format(row[name])}")
     return "  ".join([*words, f"{row['seconds']:.1f} s"])

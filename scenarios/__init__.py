@@ -22,10 +22,26 @@ from .recorders import GradientNorms, Recorder, UnitHealth
 from .report import redraw, write_report
 from .runner import run_scenario
 
-SCENARIOS = {module.SCENARIO.name: module.SCENARIO for module in (
-    activations, losses, optimizers, initializers, learning_rates, batch_sizes, architectures, regularization,
-    normalization, vanishing_gradients, dead_neurons, schedules, augmentation, neuron_life, symmetry,
-)}
+SCENARIOS = {
+    module.SCENARIO.name: module.SCENARIO
+    for module in (
+        activations,
+        losses,
+        optimizers,
+        initializers,
+        learning_rates,
+        batch_sizes,
+        architectures,
+        regularization,
+        normalization,
+        vanishing_gradients,
+        dead_neurons,
+        schedules,
+        augmentation,
+        neuron_life,
+        symmetry,
+    )
+}
 
 __all__ = [
     "SCENARIOS",

@@ -50,23 +50,42 @@ def examples() -> tuple[np.ndarray, np.ndarray]:
 
 def pictures(results: Results) -> Iterator[Picture]:
     """What the distortions look like, and accuracy against the size of the training set."""
-    yield Picture("examples", "The same digits as they are, and once in each kind of distortion; in training each "
-                  "image is distorted anew every time. These digits are the built-in ones, whatever the networks were "
-                  "trained on.",
-                  lambda: viz.contact_sheet(*examples(), columns=EXAMPLES, class_names=KINDS,
-                                            title="Built-in digits, plain and distorted", kind="distortion"),
-                  note="built-in digits")
+    yield Picture(
+        "examples",
+        "The same digits as they are, and once in each kind of distortion; in training each "
+        "image is distorted anew every time. These digits are the built-in ones, whatever the networks were "
+        "trained on.",
+        lambda: viz.contact_sheet(
+            *examples(),
+            columns=EXAMPLES,
+            class_names=KINDS,
+            title="Built-in digits, plain and distorted",
+            kind="distortion",
+        ),
+        note="built-in digits",
+    )
     if not len(results.table("sizes")):
         return
     frame = ends(results).drop_duplicates(["augmentation", "images", "seed"])
-    yield Picture("accuracy_by_size", "Final test accuracy against the number of training images. Read across: how "
-                  "many more images would a network without augmentation need for the accuracy of one with it?",
-                  lambda: viz.learning_curves(frame, METRIC, x="images", by="augmentation",
-                                              title="Final test accuracy against the size of the training set"))
-    yield Picture("gain", "The same numbers as a table: a row a kind of augmentation, a column a number of training "
-                  "images.",
-                  lambda: viz.heatmap(frame, "images", "augmentation", METRIC,
-                                      title="Final test accuracy by augmentation and training images"))
+    yield Picture(
+        "accuracy_by_size",
+        "Final test accuracy against the number of training images. Read across: how "
+        "many more images would a network without augmentation need for the accuracy of one with it?",
+        lambda: viz.learning_curves(
+            frame,
+            METRIC,
+            x="images",
+            by="augmentation",
+            title="Final test accuracy against the size of the training set",
+        ),
+    )
+    yield Picture(
+        "gain",
+        "The same numbers as a table: a row a kind of augmentation, a column a number of training images.",
+        lambda: viz.heatmap(
+            frame, "images", "augmentation", METRIC, title="Final test accuracy by augmentation and training images"
+        ),
+    )
 
 
 def findings(results: Results) -> Iterator[str]:
@@ -74,9 +93,10 @@ def findings(results: Results) -> Iterator[str]:
     if not len(results.table("sizes")):
         return
     frame = ends(results)
-    tables = {size: rows.drop_duplicates(["augmentation", "seed"]).pivot(index="seed", columns="augmentation",
-                                                                        values=METRIC)
-              for size, rows in frame.groupby("images")}
+    tables = {
+        size: rows.drop_duplicates(["augmentation", "seed"]).pivot(index="seed", columns="augmentation", values=METRIC)
+        for size, rows in frame.groupby("images")
+    }
     for size, table in tables.items():
         kinds = [kind for kind in KINDS if kind in table and kind != NONE]
         if NONE in table and kinds:
@@ -101,9 +121,11 @@ def _worth(tables: dict[int, pd.DataFrame]) -> Iterator[str]:
                     trades.append((many / few, augmented[kind].mean(), kind, few, many, difference))
     if trades:
         factor, accuracy, kind, few, many, difference = max(trades, key=lambda trade: trade[:3])
-        yield (f"{few:,} images with {kind} reach {percent(accuracy, 2)}, {many:,} without augmentation, "
-               f"{factor:.1f} times as many, {percent(tables[many][NONE].mean(), 2)}: {difference.text()}. Of the "
-               f"{pairs} such exchanges this is the boldest in which the fewer images are not behind in the mean.")
+        yield (
+            f"{few:,} images with {kind} reach {percent(accuracy, 2)}, {many:,} without augmentation, "
+            f"{factor:.1f} times as many, {percent(tables[many][NONE].mean(), 2)}: {difference.text()}. Of the "
+            f"{pairs} such exchanges this is the boldest in which the fewer images are not behind in the mean."
+        )
     elif pairs:
         yield "In the mean, no augmentation made up for the step to the next larger training set."
 
@@ -119,9 +141,13 @@ SCENARIO = Scenario(
         "against the size of the training set first and compare its lines at one size, then read across from line to "
         "line: collecting images is dear, distorting them is nearly free. Training accuracy is lower with "
         "augmentation, because the task is harder; that is no fault, but it takes time: in a run of few epochs "
-        "nothing is gained yet. Only runs on the same number of images take the same number of steps."),
-    variants=tuple(Variant(name_of(kind, size), {} if kind == NONE else {"augment": kind}, size)
-                   for size in SIZES for kind in KINDS),
+        "nothing is gained yet. Only runs on the same number of images take the same number of steps."
+    ),
+    variants=tuple(
+        Variant(name_of(kind, size), {} if kind == NONE else {"augment": kind}, size)
+        for size in SIZES
+        for kind in KINDS
+    ),
     baseline=name_of(NONE, None),
     base=Settings(epochs=20),
     train_size=IMAGES,

@@ -27,8 +27,38 @@ METRIC = "test_accuracy"
 MANY = 5  # comparisons with one baseline, from which on it is told how many false alarms to expect
 
 # 97.5 % quantiles of Student's t for 1 to 30 degrees of freedom; any table of statistics has them
-T_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
-         2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042)
+T_975 = (
+    12.706,
+    4.303,
+    3.182,
+    2.776,
+    2.571,
+    2.447,
+    2.365,
+    2.306,
+    2.262,
+    2.228,
+    2.201,
+    2.179,
+    2.160,
+    2.145,
+    2.131,
+    2.120,
+    2.110,
+    2.101,
+    2.093,
+    2.086,
+    2.080,
+    2.074,
+    2.069,
+    2.064,
+    2.060,
+    2.056,
+    2.052,
+    2.048,
+    2.045,
+    2.042,
+)
 
 
 @dataclass(frozen=True)
@@ -128,8 +158,10 @@ class Scenario:
         if len(set(names)) != len(names):
             raise NeurosimError(f"scenario {self.name}: expected variants with different names, received {names}")
         if self.baseline not in names:
-            raise NeurosimError(f"scenario {self.name}: expected its baseline to be one of {', '.join(names)}, "
-                                f"received {self.baseline!r}")
+            raise NeurosimError(
+                f"scenario {self.name}: expected its baseline to be one of {', '.join(names)}, "
+                f"received {self.baseline!r}"
+            )
 
 
 @dataclass
@@ -156,8 +188,9 @@ class Results:
     settings: dict[str, Settings] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, scenario: Scenario, folder: Path, note: str = "",
-             settings: dict[str, Settings] | None = None) -> Results:
+    def read(
+        cls, scenario: Scenario, folder: Path, note: str = "", settings: dict[str, Settings] | None = None
+    ) -> Results:
         """The tables that a run wrote to `folder`.
 
         Raises:
@@ -189,7 +222,8 @@ class Results:
         if rates.empty:
             return rates
         return rates.groupby(["variant", "learning_rate"], sort=False, as_index=False).agg(
-            val_accuracy=("val_accuracy", lambda each: each.mean(skipna=False)), chosen=("chosen", "first"))
+            val_accuracy=("val_accuracy", lambda each: each.mean(skipna=False)), chosen=("chosen", "first")
+        )
 
     def write(self, folder: Path) -> None:
         """Write all tables as CSV; `read` is the way back."""
@@ -228,14 +262,22 @@ class Results:
         rows = []
         for name in self.names:
             difference = Difference.between(accuracy[name], accuracy[self.scenario.baseline])
-            rows.append({
-                "variant": name, "seeds": len(accuracy), "diverged": int(accuracy[name].isna().sum()),
-                "test_accuracy_mean": accuracy[name].mean(), "test_accuracy_sd": accuracy[name].std(),
-                "test_loss_mean": loss[name].mean(), "test_loss_sd": loss[name].std(),
-                "seconds_mean": seconds[name],
-                "difference": difference.mean, "low": difference.low, "high": difference.high,
-                "verdict": "baseline" if name == self.scenario.baseline else difference.verdict,
-            })
+            rows.append(
+                {
+                    "variant": name,
+                    "seeds": len(accuracy),
+                    "diverged": int(accuracy[name].isna().sum()),
+                    "test_accuracy_mean": accuracy[name].mean(),
+                    "test_accuracy_sd": accuracy[name].std(),
+                    "test_loss_mean": loss[name].mean(),
+                    "test_loss_sd": loss[name].std(),
+                    "seconds_mean": seconds[name],
+                    "difference": difference.mean,
+                    "low": difference.low,
+                    "high": difference.high,
+                    "verdict": "baseline" if name == self.scenario.baseline else difference.verdict,
+                }
+            )
         return pd.DataFrame(rows)
 
     def epochs_to(self, accuracy: float, name: str) -> float:
@@ -283,8 +325,12 @@ class Difference:
 
     def text(self, unit: str = "points", factor: float = 100.0, decimals: int = 2) -> str:
         """In words, with what the seeds allow to say of it: "+1.20 points, beyond the noise"."""
-        says = {"better": "beyond the noise", "worse": "beyond the noise", "within noise": "within the noise",
-                "one seed": "one seed"}
+        says = {
+            "better": "beyond the noise",
+            "worse": "beyond the noise",
+            "within noise": "within the noise",
+            "one seed": "one seed",
+        }
         if self.verdict not in says:
             return "unknown, for lack of runs that did not diverge"
         return f"{signed(factor * self.mean, decimals)} {unit}".rstrip() + f", {says[self.verdict]}"
@@ -333,20 +379,30 @@ def general_findings(results: Results) -> Iterator[str]:
     final = results.final()
     pairs = final.sub(final[baseline], axis="index").count()  # seeds in which neither diverged
     whole = summary[summary["variant"].map(pairs) == seeds]
-    for verdict, words in (("better", "Better than {b} beyond the noise of {n} seeds: {v}."),
-                           ("worse", "Worse than {b} beyond the noise of {n} seeds: {v}."),
-                           ("within noise", "No difference from {b} that {n} seeds can show: {v}."),
-                           ("one seed", "One seed cannot tell a difference from noise; run more with --seeds 3.")):
+    for verdict, words in (
+        ("better", "Better than {b} beyond the noise of {n} seeds: {v}."),
+        ("worse", "Worse than {b} beyond the noise of {n} seeds: {v}."),
+        ("within noise", "No difference from {b} that {n} seeds can show: {v}."),
+        ("one seed", "One seed cannot tell a difference from noise; run more with --seeds 3."),
+    ):
         group = whole[whole["verdict"] == verdict]
         if len(group):
-            yield words.format(b=baseline, n=seeds, v=listing([
-                f"{row.variant} ({signed(100 * row.difference)} points)" for row in group.itertuples()]))
+            yield words.format(
+                b=baseline,
+                n=seeds,
+                v=listing([f"{row.variant} ({signed(100 * row.difference)} points)" for row in group.itertuples()]),
+            )
     for count in range(seeds - 1, 0, -1):
-        each = [f"{name} {Difference.between(final[name], final[baseline]).text()}" for name in results.names
-                if name != baseline and pairs[name] == count]
+        each = [
+            f"{name} {Difference.between(final[name], final[baseline]).text()}"
+            for name in results.names
+            if name != baseline and pairs[name] == count
+        ]
         if each:
-            yield (f"Against {baseline}, in the {count} of {seeds} seeds in which neither diverged: {'; '.join(each)}. "
-                   "Seeds that diverged are left out, which makes such a variant look better than it is.")
+            yield (
+                f"Against {baseline}, in the {count} of {seeds} seeds in which neither diverged: {'; '.join(each)}. "
+                "Seeds that diverged are left out, which makes such a variant look better than it is."
+            )
     yield from _false_alarms(summary, baseline)
     yield from _speed(results, ranked)
     yield from _rates_at_the_edge(results)
@@ -354,8 +410,10 @@ def general_findings(results: Results) -> Iterator[str]:
     for row in broken.itertuples():
         runs = results.epochs[(results.epochs["variant"] == row.variant) & results.epochs["diverged"]]
         when = sorted(set(runs.groupby("seed")["epoch"].min()))
-        yield (f"{row.variant} diverged in {row.diverged} of {row.seeds} seeds, in epoch "
-               f"{listing([str(int(epoch)) for epoch in when])}{_origins(results, row.variant)}.")
+        yield (
+            f"{row.variant} diverged in {row.diverged} of {row.seeds} seeds, in epoch "
+            f"{listing([str(int(epoch)) for epoch in when])}{_origins(results, row.variant)}."
+        )
 
 
 def _false_alarms(summary: pd.DataFrame, baseline: str) -> Iterator[str]:
@@ -363,9 +421,11 @@ def _false_alarms(summary: pd.DataFrame, baseline: str) -> Iterator[str]:
     compared = summary["verdict"].isin(("better", "worse", "within noise")).sum()
     found = summary["verdict"].isin(("better", "worse")).sum()
     if found and compared >= MANY:
-        yield (f"These are {compared} comparisons with {baseline}, each at 5\u00a0%: if no variant differed from it, "
-               f"about {0.05 * compared:.1f} of them would be beyond the noise all the same. {found} "
-               f"{'are' if found > 1 else 'is'}.")
+        yield (
+            f"These are {compared} comparisons with {baseline}, each at 5\u00a0%: if no variant differed from it, "
+            f"about {0.05 * compared:.1f} of them would be beyond the noise all the same. {found} "
+            f"{'are' if found > 1 else 'is'}."
+        )
 
 
 def _origins(results: Results, variant: str) -> str:

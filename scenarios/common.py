@@ -30,15 +30,22 @@ def learned_nothing(results: Results) -> Iterator[str]:
     if final.empty:
         return
     idle = {name: int((final[name] <= share + HAIR).sum()) for name in final}
-    names = [f"{name} ({count} of {final[name].count()} seeds)" if len(final) > 1 else name
-             for name, count in idle.items() if count]
+    names = [
+        f"{name} ({count} of {final[name].count()} seeds)" if len(final) > 1 else name
+        for name, count in idle.items()
+        if count
+    ]
     if names:
-        yield (f"Learned nothing: {listing(names)}. To answer the commonest class every time is right for "
-               f"{percent(share, 2)} of the test images, and these end no more than {100 * HAIR:g} point above it.")
+        yield (
+            f"Learned nothing: {listing(names)}. To answer the commonest class every time is right for "
+            f"{percent(share, 2)} of the test images, and these end no more than {100 * HAIR:g} point above it."
+        )
     else:
         low = final.mean().idxmin()
-        yield (f"All that did not diverge learned something: the lowest mean, that of {low}, is "
-               f"{100 * (final[low].mean() - share):.1f} points above answering the commonest class every time.")
+        yield (
+            f"All that did not diverge learned something: the lowest mean, that of {low}, is "
+            f"{100 * (final[low].mean() - share):.1f} points above answering the commonest class every time."
+        )
 
 
 def versus(results: Results, name: str, other: str, metric: str = METRIC) -> str:

@@ -35,11 +35,14 @@ def comparison(varied: Sequence[str], base: Settings, baseline: str | None = Non
     choices = dict(_choices(text) for text in varied)
     if len(choices) < len(varied):
         raise NeurosimError(f"{OPTION}: expected each setting once, received {' and '.join(varied)}")
-    variants = tuple(_variant(dict(zip(choices, combination, strict=True)))
-                     for combination in product(*choices.values()))
+    variants = tuple(
+        _variant(dict(zip(choices, combination, strict=True))) for combination in product(*choices.values())
+    )
     if len(variants) < 2:
-        raise NeurosimError(f"{OPTION}: expected at least two values to compare, such as optimizer=sgd,adam; received "
-                            f"{' and '.join(varied) or 'none'}")
+        raise NeurosimError(
+            f"{OPTION}: expected at least two values to compare, such as optimizer=sgd,adam; received "
+            f"{' and '.join(varied) or 'none'}"
+        )
     for each in variants:
         base.change(**each.settings)  # a combination that does not go together is found before anything runs
     names = [each.name for each in variants]
@@ -51,9 +54,12 @@ def comparison(varied: Sequence[str], base: Settings, baseline: str | None = Non
         name=f"compare-{'-'.join(choices)}",
         question=f"What does the choice of {what} change?",
         what_to_watch=f"{len(variants)} variants that differ in {what} alone: every combination of the values given. "
-                      "Compare the dots of single seeds before you believe an order of the means.",
-        variants=variants, baseline=baseline or names[0], base=base,
-        train_size=max(sizes, default=Scenario.train_size))
+        "Compare the dots of single seeds before you believe an order of the means.",
+        variants=variants,
+        baseline=baseline or names[0],
+        base=base,
+        train_size=max(sizes, default=Scenario.train_size),
+    )
 
 
 def _choices(text: str) -> tuple[str, list[tuple[str, Any]]]:
@@ -63,8 +69,9 @@ def _choices(text: str) -> tuple[str, list[tuple[str, Any]]]:
     readers = {each.name: each.metadata["read"] for each in fields(Settings)}
     readers[SIZE] = lambda label, value: check_count(label, int(value) if value.isdigit() else value)
     if not equals:
-        raise NeurosimError(f"{OPTION}: expected a setting and its values, such as optimizer=sgd,adam; "
-                            f"received {text!r}")
+        raise NeurosimError(
+            f"{OPTION}: expected a setting and its values, such as optimizer=sgd,adam; received {text!r}"
+        )
     if name not in readers:
         raise unknown("setting", name, readers)
     written = [each.strip() for each in values.split(";" if ";" in values else ",") if each.strip()]

@@ -32,8 +32,11 @@ def silence(results: Results) -> pd.DataFrame:
     life = results.table("life")
     if life.empty:
         return pd.DataFrame(columns=["variant", "seed", "step", "silent"])
-    return life.assign(silent=life["active"] == 0.0).groupby(["variant", "seed", "step"], sort=False,
-                                                             as_index=False)["silent"].mean()
+    return (
+        life.assign(silent=life["active"] == 0.0)
+        .groupby(["variant", "seed", "step"], sort=False, as_index=False)["silent"]
+        .mean()
+    )
 
 
 def fates(results: Results) -> pd.DataFrame:
@@ -49,9 +52,16 @@ def fates(results: Results) -> pd.DataFrame:
             continue
         silent = run.pivot(index=["layer", "neuron"], columns="step", values="active").sort_index(axis="columns") == 0.0
         fallen = silent.any(axis="columns")
-        rows.append({"variant": variant, "seed": seed, "first": silent.iloc[:, 0].mean(),
-                     "last": silent.iloc[:, -1].mean(), "fallen": int(fallen.sum()),
-                     "revived": int((fallen & ~silent.iloc[:, -1]).sum())})
+        rows.append(
+            {
+                "variant": variant,
+                "seed": seed,
+                "first": silent.iloc[:, 0].mean(),
+                "last": silent.iloc[:, -1].mean(),
+                "fallen": int(fallen.sum()),
+                "revived": int((fallen & ~silent.iloc[:, -1]).sum()),
+            }
+        )
     return pd.DataFrame(rows, columns=["variant", "seed", "first", "last", "fallen", "revived"])
 
 
@@ -60,11 +70,18 @@ def pictures(results: Results) -> Iterator[Picture]:
     life, fate = results.table("life"), fates(results)
     if life.empty:
         return
-    yield Picture("silent", "The share of hidden units whose z is at or below zero for every image watched, so that "
-                  "they answer to none. With ReLU such a unit gets no gradient: it is dead, until the layers below "
-                  "change what it sees. With leaky ReLU it is only quiet.",
-                  lambda: viz.unit_health(silence(results), styles=viz.variant_style(results.names),
-                                          shares=("silent",), title="Hidden units that answer to no image"))
+    yield Picture(
+        "silent",
+        "The share of hidden units whose z is at or below zero for every image watched, so that "
+        "they answer to none. With ReLU such a unit gets no gradient: it is dead, until the layers below "
+        "change what it sees. With leaky ReLU it is only quiet.",
+        lambda: viz.unit_health(
+            silence(results),
+            styles=viz.variant_style(results.names),
+            shares=("silent",),
+            title="Hidden units that answer to no image",
+        ),
+    )
     mean = fate.groupby("variant", sort=False)[["first", "last", "revived"]].mean()
     if mean.empty:
         return
@@ -76,10 +93,13 @@ def pictures(results: Results) -> Iterator[Picture]:
     for name, (variant, which) in shown.items():
         run = life[life["variant"] == variant]
         run = run[(run["seed"] == run["seed"].min()) & (run["layer"] == 1)]
-        yield Picture(name, f"The units of the first hidden layer with {variant}, the variant that {which}, in its "
-                      "first seed: a row a unit, the darker the more images it answers to, white where it answers to "
-                      "none.",
-                      lambda run=run, variant=variant: viz.timeline(run, title=timeline_title(run, variant)))
+        yield Picture(
+            name,
+            f"The units of the first hidden layer with {variant}, the variant that {which}, in its "
+            "first seed: a row a unit, the darker the more images it answers to, white where it answers to "
+            "none.",
+            lambda run=run, variant=variant: viz.timeline(run, title=timeline_title(run, variant)),
+        )
 
 
 def timeline_title(run: pd.DataFrame, variant: str) -> str:
@@ -94,9 +114,14 @@ def findings(results: Results) -> Iterator[str]:
     mean = fate.groupby("variant")[["first", "last"]].mean()
     names = [name for name in results.names if name in mean.index]
     if names:
-        yield ("Hidden units that answer to no image, before training and at the last look: " + ", ".join(
-            f"{name} {percent(mean.loc[name, 'first'], 0)} and {percent(mean.loc[name, 'last'], 0)}" for name in names)
-            + ".")
+        yield (
+            "Hidden units that answer to no image, before training and at the last look: "
+            + ", ".join(
+                f"{name} {percent(mean.loc[name, 'first'], 0)} and {percent(mean.loc[name, 'last'], 0)}"
+                for name in names
+            )
+            + "."
+        )
     last = fate.pivot(index="seed", columns="variant", values="last")
     for cause, (_, remedies) in CAUSES.items():
         for remedy in remedies:
@@ -104,13 +129,21 @@ def findings(results: Results) -> Iterator[str]:
             accuracy = versus(results, name, cause)
             if accuracy and {name, cause} <= set(last):
                 difference = Difference.between(last[name], last[cause])
-                yield f"Silent units, {name} against {cause}: {difference.text(decimals=0)}. Test accuracy: " \
-                      f"{accuracy.partition(': ')[2]}."
+                yield (
+                    f"Silent units, {name} against {cause}: {difference.text(decimals=0)}. Test accuracy: "
+                    f"{accuracy.partition(': ')[2]}."
+                )
     counts = fate.groupby("variant")[["fallen", "revived"]].sum()
     if len(counts) and counts["fallen"].any():
-        yield ("Of the units that were silent at some look, all seeds together, so many answered at the last one: "
-               + ", ".join(f"{name} {counts.loc[name, 'revived']} of {counts.loc[name, 'fallen']}" for name in names
-                           if counts.loc[name, "fallen"]) + ".")
+        yield (
+            "Of the units that were silent at some look, all seeds together, so many answered at the last one: "
+            + ", ".join(
+                f"{name} {counts.loc[name, 'revived']} of {counts.loc[name, 'fallen']}"
+                for name in names
+                if counts.loc[name, "fallen"]
+            )
+            + "."
+        )
     yield from learned_nothing(results)
 
 
@@ -123,12 +156,18 @@ SCENARIO = Scenario(
         "are far too negative, and initial weights that are negative on average, for pixels are never negative. Look "
         "at the share of silent units first, and at when it rises: a large rate kills within the first steps. Then "
         "compare each cause with its remedies: a leak lets a gradient through on the quiet side, batch normalization "
-        "brings every unit's z back around zero in each batch, and clipping shortens the longest steps."),
+        "brings every unit's z back around zero in each batch, and clipping shortens the longest steps."
+    ),
     variants=(
         Variant("healthy"),
-        *(variant for cause, (settings, remedies) in CAUSES.items() for variant in (
-            Variant(cause, settings),
-            *(Variant(f"{cause} + {remedy}", {**settings, **REMEDIES[remedy]}) for remedy in remedies))),
+        *(
+            variant
+            for cause, (settings, remedies) in CAUSES.items()
+            for variant in (
+                Variant(cause, settings),
+                *(Variant(f"{cause} + {remedy}", {**settings, **REMEDIES[remedy]}) for remedy in remedies),
+            )
+        ),
     ),
     baseline="healthy",
     base=Settings(hidden=(64, 64), optimizer="sgd", learning_rate=0.1, epochs=4),

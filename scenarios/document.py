@@ -98,9 +98,11 @@ def to_html(blocks: Sequence[Block]) -> str:
     """The document as a page that needs no other file: images, style and all are in it."""
     title = next((block.text for block in blocks if isinstance(block, Heading)), "")
     body = "\n".join(_html(block) for block in blocks)
-    return ('<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>{html.escape(title)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n")
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{html.escape(title)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+    )
 
 
 def _html(block: Block) -> str:
@@ -112,13 +114,27 @@ def _html(block: Block) -> str:
         return "<ul>\n" + "\n".join(f"<li>{_inline(item)}</li>" for item in block.items) + "\n</ul>"
     if isinstance(block, Image):
         data = base64.b64encode(block.path.read_bytes()).decode()
-        return (f'<figure>\n<img src="data:image/png;base64,{data}" alt="{html.escape(block.alt)}">\n'
-                f"<figcaption>{_inline(block.caption)}</figcaption>\n</figure>")
+        return (
+            f'<figure>\n<img src="data:image/png;base64,{data}" alt="{html.escape(block.alt)}">\n'
+            f"<figcaption>{_inline(block.caption)}</figcaption>\n</figure>"
+        )
     header = "".join(f'<th scope="col">{_inline(cell)}</th>' for cell in block.header)
-    rows = [f'<tr><th scope="row">{_inline(first)}</th>{"".join(f"<td>{_inline(cell)}</td>" for cell in rest)}</tr>'
-            for first, *rest in block.rows]
-    return "\n".join(['<div class="wide">', "<table>", f"<thead><tr>{header}</tr></thead>", "<tbody>", *rows,
-                      "</tbody>", "</table>", "</div>"])
+    rows = [
+        f'<tr><th scope="row">{_inline(first)}</th>{"".join(f"<td>{_inline(cell)}</td>" for cell in rest)}</tr>'
+        for first, *rest in block.rows
+    ]
+    return "\n".join(
+        [
+            '<div class="wide">',
+            "<table>",
+            f"<thead><tr>{header}</tr></thead>",
+            "<tbody>",
+            *rows,
+            "</tbody>",
+            "</table>",
+            "</div>",
+        ]
+    )
 
 
 def _inline(text: str) -> str:

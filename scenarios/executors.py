@@ -74,7 +74,8 @@ def processes(perform: Perform, data: Any, jobs: int) -> Iterator[Pool]:
             if isinstance(error, BrokenProcessPool):
                 raise NeurosimError(
                     "a worker process ended unexpectedly; what is finished is kept. Was it short of memory? Use fewer "
-                    "--jobs. A script of your own has to stand under: if __name__ == \"__main__\":") from None
+                    '--jobs. A script of your own has to stand under: if __name__ == "__main__":'
+                ) from None
             raise
         finally:
             pool.shutdown()
@@ -118,20 +119,25 @@ def dask(perform: Perform, data: Any, scheduler: str) -> Iterator[Pool]:
     try:
         from distributed import Client
     except ImportError:
-        raise NeurosimError("--executor dask: expected the package distributed, which is not installed; "
-                            "install it with: pip install distributed") from None
+        raise NeurosimError(
+            "--executor dask: expected the package distributed, which is not installed; "
+            "install it with: pip install distributed"
+        ) from None
     if not re.fullmatch(r"(tcp|tls|ws|wss)://\S+:\d+", scheduler):
         raise NeurosimError(f"--scheduler: expected an address such as tcp://10.0.0.1:8786, received {scheduler!r}")
     try:
         client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except (OSError, TimeoutError, asyncio.TimeoutError) as error:  # in Python 3.10 the two differ
-        raise NeurosimError(f"--scheduler: expected a Dask scheduler that answers within {PATIENCE:g} seconds at "
-                            f"{scheduler!r}, received {type(error).__name__}; start one with: dask scheduler") from None
+        raise NeurosimError(
+            f"--scheduler: expected a Dask scheduler that answers within {PATIENCE:g} seconds at "
+            f"{scheduler!r}, received {type(error).__name__}; start one with: dask scheduler"
+        ) from None
     with client:
         slots = sum(client.nthreads().values())
         if slots == 0:
-            raise NeurosimError(f"--scheduler: expected workers at {scheduler!r}, found none; start some with: "
-                                f"dask worker {scheduler}")
+            raise NeurosimError(
+                f"--scheduler: expected workers at {scheduler!r}, found none; start some with: dask worker {scheduler}"
+            )
         (everywhere,) = client.scatter([data], broadcast=True)
         executor = client.get_executor(pure=False)
         try:

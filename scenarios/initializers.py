@@ -22,10 +22,14 @@ def measure(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
     """What reaches each hidden layer before training: the spread of its activations and of its deltas."""
     network = run.network(train)
     network.gradients(train.images[:MEASURED], train.labels[:MEASURED], training=True)
-    signal = [{"layer": k, "activation": float(layer.a.std(dtype=float)), "delta": float(layer.delta.std(dtype=float))}
-              for k, layer in enumerate(hidden_layers(network), start=1)]
-    return {"signal": pd.DataFrame(signal, columns=["layer", "activation", "delta"]),
-            **commonest_class(run, train, test)}
+    signal = [
+        {"layer": k, "activation": float(layer.a.std(dtype=float)), "delta": float(layer.delta.std(dtype=float))}
+        for k, layer in enumerate(hidden_layers(network), start=1)
+    ]
+    return {
+        "signal": pd.DataFrame(signal, columns=["layer", "activation", "delta"]),
+        **commonest_class(run, train, test),
+    }
 
 
 def pictures(results: Results) -> Iterator[Picture]:
@@ -33,15 +37,20 @@ def pictures(results: Results) -> Iterator[Picture]:
     signal, styles = results.table("signal"), viz.variant_style(results.names)
     if signal.empty:
         return
-    yield Picture("forward", "Before training: the standard deviation of the activations in each hidden layer, over "
-                  "all its units and images. A level line carries the image to the output; a falling one loses it; "
-                  "a rising one drowns everything.",
-                  lambda: viz.spread_by_layer(signal, "activation", styles=styles,
-                                              label="standard deviation of activations"))
-    yield Picture("backward", "Before training: the standard deviation of the deltas dL/dz in each hidden layer. Read "
-                  "it from right to left, for that is how they travel. Weights of a layer whose deltas are tiny "
-                  "hardly move.",
-                  lambda: viz.spread_by_layer(signal, "delta", styles=styles, label="standard deviation of deltas"))
+    yield Picture(
+        "forward",
+        "Before training: the standard deviation of the activations in each hidden layer, over "
+        "all its units and images. A level line carries the image to the output; a falling one loses it; "
+        "a rising one drowns everything.",
+        lambda: viz.spread_by_layer(signal, "activation", styles=styles, label="standard deviation of activations"),
+    )
+    yield Picture(
+        "backward",
+        "Before training: the standard deviation of the deltas dL/dz in each hidden layer. Read "
+        "it from right to left, for that is how they travel. Weights of a layer whose deltas are tiny "
+        "hardly move.",
+        lambda: viz.spread_by_layer(signal, "delta", styles=styles, label="standard deviation of deltas"),
+    )
 
 
 def findings(results: Results) -> Iterator[str]:
@@ -56,13 +65,19 @@ def findings(results: Results) -> Iterator[str]:
             factor = {name: float(size[name][end] / size[name][start]) for name in names if size[name][start] > 0}
             none = [name for name in names if size[name][start] == 0]
             if factor:
-                yield (f"Before training the {what} change on their way from layer {start} to layer {end} by a factor "
-                       "of: " + ", ".join(f"{name} {factor[name]:.2g}" for name in factor) + "."
-                       + (f" Nothing at all sets out with {listing(none)}." if none else ""))
+                yield (
+                    f"Before training the {what} change on their way from layer {start} to layer {end} by a factor "
+                    "of: "
+                    + ", ".join(f"{name} {factor[name]:.2g}" for name in factor)
+                    + "."
+                    + (f" Nothing at all sets out with {listing(none)}." if none else "")
+                )
             level = [name for name in factor if 1 / LEVEL < factor[name] < LEVEL]
             if level and len(level) < len(names):
-                yield f"Within a factor of {LEVEL:g} of level {'forward' if end > start else 'backward'}: " \
-                      f"{listing(level)}."
+                yield (
+                    f"Within a factor of {LEVEL:g} of level {'forward' if end > start else 'backward'}: "
+                    f"{listing(level)}."
+                )
     yield from learned_nothing(results)
 
 
@@ -75,7 +90,8 @@ SCENARIO = Scenario(
         "a factor a little below or above 1 becomes a very small or very large one after ten layers. The deltas on "
         "their way back meet the same factors. Glorot's rule aims at a factor of 1 for activations that are straight "
         "near zero; He's allows for the half that ReLU cuts off. Only then look at the curves: who lets nothing "
-        "through learns nothing, and who multiplies too much diverges."),
+        "through learns nothing, and who multiplies too much diverges."
+    ),
     variants=(
         Variant("zeros", {"initializer": "zeros"}),
         Variant("too small", {"initializer": "normal:standard_deviation=0.01"}),

@@ -83,24 +83,33 @@ def suggestions(results: Results) -> dict[str, float]:
         return {}
     losses = table.groupby("learning_rate")["loss"].agg(lambda each: each.mean(skipna=False))
     rates = losses.index.to_numpy(float)
-    found = {"a tenth of the rate at which the smoothed loss is lowest": viz.suggested_rate(rates, losses),
-             "the rate at which it falls most steeply": steepest_rate(rates, losses.to_numpy(float))}
+    found = {
+        "a tenth of the rate at which the smoothed loss is lowest": viz.suggested_rate(rates, losses),
+        "the rate at which it falls most steeply": steepest_rate(rates, losses.to_numpy(float)),
+    }
     return {rule: rate for rule, rate in found.items() if rate > 0}
 
 
 def pictures(results: Results) -> Iterator[Picture]:
     """The end of training against the rate, and the range test."""
-    yield Picture("accuracy_by_rate", "Where training ended against the rate. To the left of the top there was not "
-                  "enough time, to the right the steps overshoot; a cross: the loss became infinite, in one seed at "
-                  "least.",
-                  lambda: viz.rate_sensitivity(_by_rate(results), metric=METRIC, title="Test accuracy at the end "
-                                               "against learning rate"))
+    yield Picture(
+        "accuracy_by_rate",
+        "Where training ended against the rate. To the left of the top there was not "
+        "enough time, to the right the steps overshoot; a cross: the loss became infinite, in one seed at "
+        "least.",
+        lambda: viz.rate_sensitivity(
+            _by_rate(results), metric=METRIC, title="Test accuracy at the end against learning rate"
+        ),
+    )
     if len(results.table("range_test")):
-        yield Picture("range_test", "A learning-rate range test: one pass over the data, during which the rate rises. "
-                      "On the left nothing happens yet, then the loss falls, on the right it climbs again. The ring "
-                      "marks a tenth of the rate at which the smoothed loss is lowest: there the loss still falls, "
-                      "with room to the cliff.",
-                      lambda: viz.range_test(results.table("range_test").drop(columns="variant")))
+        yield Picture(
+            "range_test",
+            "A learning-rate range test: one pass over the data, during which the rate rises. "
+            "On the left nothing happens yet, then the loss falls, on the right it climbs again. The ring "
+            "marks a tenth of the rate at which the smoothed loss is lowest: there the loss still falls, "
+            "with room to the cliff.",
+            lambda: viz.range_test(results.table("range_test").drop(columns="variant")),
+        )
 
 
 def _rate(name: str) -> float:
@@ -125,8 +134,10 @@ def findings(results: Results) -> Iterator[str]:
         yield "Every rate diverged in some seed: all of them are too high."
         return
     best = whole.idxmax()
-    yield (f"The best of the rates tried is {best}, with {percent(whole[best], 2)} at the end. It was picked by these "
-           "same test accuracies, which favours it in what follows.")
+    yield (
+        f"The best of the rates tried is {best}, with {percent(whole[best], 2)} at the end. It was picked by these "
+        "same test accuracies, which favours it in what follows."
+    )
     words = {"too low": [], "too high": [], "as good": []}
     for name in results.names:
         if name == best:
@@ -134,8 +145,10 @@ def findings(results: Results) -> Iterator[str]:
         verdict = Difference.between(final[name], final[best]).verdict
         kind = "too low" if _rate(name) < _rate(best) else "too high"
         words["as good" if verdict == "within noise" and name in whole else kind].append(
-            f"{name} ({percent(whole[name])})" if name in whole else
-            f"{name} (diverged in {final[name].isna().sum()} of {len(final)} seeds)")
+            f"{name} ({percent(whole[name])})"
+            if name in whole
+            else f"{name} (diverged in {final[name].isna().sum()} of {len(final)} seeds)"
+        )
     noise = "" if len(final) > 1 else ", as far as one seed can tell"
     for kind, names in words.items():
         if names and kind == "as good":
@@ -164,7 +177,8 @@ SCENARIO = Scenario(
         "one that is too high learns fast and then jumps about, because its steps are longer than the valley is wide; "
         "beyond a limit the loss explodes within a few steps. Then look at the range test: it finds that limit in one "
         "pass over the data, before any rate is tried in earnest. Compare the rate in its ring with the top of "
-        "accuracy against rate."),
+        "accuracy against rate."
+    ),
     variants=tuple(Variant(f"rate {rate:g}", {"learning_rate": rate}) for rate in RATES),
     baseline=BASELINE,
     # a leaky unit cannot die: with relu a run that is much too fast gets stuck with dead units before it can explode

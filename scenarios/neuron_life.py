@@ -36,18 +36,29 @@ def pictures(results: Results) -> Iterator[Picture]:
         neuron, name = int(run["neuron"].iloc[0]), re.sub(r"\W+", "_", variant)
         title = f"{variant}: the weights of neuron {neuron}"
         weights = run[[column for column in run if column[0] == "w" and column[1:].isdigit()]].to_numpy(float)
-        frames = {"images": weights, "steps": run["step"].tolist(),
-                  "shape": (int(run["height"].iloc[0]), int(run["width"].iloc[0])), "title": title}
-        yield Picture(f"weights_{name}", f"{variant}: the incoming weights of the hidden neuron that in the end tells "
-                      "the classes apart best, pixel by pixel, from before training to its end. Ink on red raises its "
-                      f"z, ink on blue lowers it. In motion: `figures/weights_{name}.gif`.",
-                      partial(viz.filmstrip, **frames), partial(_film, frames))
+        frames = {
+            "images": weights,
+            "steps": run["step"].tolist(),
+            "shape": (int(run["height"].iloc[0]), int(run["width"].iloc[0])),
+            "title": title,
+        }
+        yield Picture(
+            f"weights_{name}",
+            f"{variant}: the incoming weights of the hidden neuron that in the end tells "
+            "the classes apart best, pixel by pixel, from before training to its end. Ink on red raises its "
+            f"z, ink on blue lowers it. In motion: `figures/weights_{name}.gif`.",
+            partial(viz.filmstrip, **frames),
+            partial(_film, frames),
+        )
         began, ended = (f"{share:.2f}" if share == share else "nothing" for share in run["selectivity"].iloc[[0, -1]])
-        yield Picture(f"answers_{name}", f"{variant}: what the same neuron answers to each class on average, step by "
-                      f"step. The class accounts for {began} of its variance before training and for {ended} at the "
-                      "last look (eta squared). It was chosen as the best of its layer by the last of these, so part "
-                      "of the rise is the choice.",
-                      partial(_answers, run, title=f"{variant}: the mean activation of neuron {neuron} by class"))
+        yield Picture(
+            f"answers_{name}",
+            f"{variant}: what the same neuron answers to each class on average, step by "
+            f"step. The class accounts for {began} of its variance before training and for {ended} at the "
+            "last look (eta squared). It was chosen as the best of its layer by the last of these, so part "
+            "of the rise is the choice.",
+            partial(_answers, run, title=f"{variant}: the mean activation of neuron {neuron} by class"),
+        )
 
 
 def _film(frames: dict[str, object], path: object, note: str) -> object:
@@ -58,8 +69,15 @@ def _film(frames: dict[str, object], path: object, note: str) -> object:
 def _answers(run: pd.DataFrame, title: str) -> object:
     """Mean activation by class and step."""
     means = run[[column for column in run if column.startswith(MEAN)]]
-    return viz.heatmap(means.to_numpy(float).T, "step", "class", "mean activation", title=title,
-                       x_labels=run["step"].tolist(), y_labels=[column.removeprefix(MEAN) for column in means])
+    return viz.heatmap(
+        means.to_numpy(float).T,
+        "step",
+        "class",
+        "mean activation",
+        title=title,
+        x_labels=run["step"].tolist(),
+        y_labels=[column.removeprefix(MEAN) for column in means],
+    )
 
 
 def findings(results: Results) -> Iterator[str]:
@@ -67,20 +85,32 @@ def findings(results: Results) -> Iterator[str]:
     life, baseline = results.table("life"), results.scenario.baseline
     if life.empty:
         return
-    ends = {moment: life[life["step"] == step].set_index(["variant", "seed"])
-            for moment, step in (("first", life["step"].min()), ("last", life["step"].max()))}
+    ends = {
+        moment: life[life["step"] == step].set_index(["variant", "seed"])
+        for moment, step in (("first", life["step"].min()), ("last", life["step"].max()))
+    }
     mean = {moment: table.groupby("variant")[["smoothness", "selectivity"]].mean() for moment, table in ends.items()}
     names = [name for name in results.names if name in mean["last"].index]
     for column, text in (
-            ("smoothness", "How alike neighbouring weights are (Moran's I: 0 for noise, towards 1 for broad strokes)"),
-            ("selectivity", "Share of the neuron's variance that the class accounts for (eta squared; the neuron is "
-             "the best of its layer at the last look, so part of the rise is the choice)")):
+        ("smoothness", "How alike neighbouring weights are (Moran's I: 0 for noise, towards 1 for broad strokes)"),
+        (
+            "selectivity",
+            "Share of the neuron's variance that the class accounts for (eta squared; the neuron is "
+            "the best of its layer at the last look, so part of the rise is the choice)",
+        ),
+    ):
         first, final = ((mean[moment][column].round(2) + 0.0) for moment in ("first", "last"))  # 0.00, never -0.00
-        yield (f"{text}, before training and at the last look: "
-               + ", ".join(f"{name} {first[name]:.2f} and {final[name]:.2f}" for name in names) + ".")
+        yield (
+            f"{text}, before training and at the last look: "
+            + ", ".join(f"{name} {first[name]:.2f} and {final[name]:.2f}" for name in names)
+            + "."
+        )
     last = ends["last"]["smoothness"].unstack("variant")
-    against = [f"{name} {Difference.between(last[name], last[baseline]).text('', 1.0)}" for name in names
-               if name != baseline and baseline in last]
+    against = [
+        f"{name} {Difference.between(last[name], last[baseline]).text('', 1.0)}"
+        for name in names
+        if name != baseline and baseline in last
+    ]
     if against:
         yield f"Likeness of neighbouring weights at the last look, against {baseline}: {'; '.join(against)}."
     means = ends["last"].filter(like=MEAN).dropna(how="all").groupby("variant").first()
@@ -101,7 +131,8 @@ SCENARIO = Scenario(
         "an L2 penalty wears it off, and a smaller start hardly has any. Look at the corners, too: no image has ink "
         "there, so without a penalty those weights stay as they were drawn. Then see in the table of answers whether "
         "the neuron comes to prefer some classes. It is the one of its layer that tells the classes apart best in the "
-        "end, not a usual one."),
+        "end, not a usual one."
+    ),
     variants=(
         Variant("usual start"),
         Variant("usual start + L2", {"l2": 0.003}),

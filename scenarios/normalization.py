@@ -26,18 +26,28 @@ def pictures(results: Results) -> Iterator[Picture]:
     """The pre-activations in the first, the middle and the last hidden layer."""
     table = results.table("preactivations")
     if len(table):
-        yield Picture("preactivations", "What enters the activation function, z, over all units of a layer and the "
-                      "images of the batch: a row a variant, a column a layer. Without normalization the bands may "
-                      "drift, widen or shrink as the layers below change; with it they keep nearly their place.",
-                      lambda: viz.histogram_over_time(table, label="pre-activation z"))
-        yield Picture("between_images", "How different two images look to a unit, at the last step: the standard "
-                      "deviation of z over the images, in the first, the middle and the last hidden layer. Where it "
-                      "falls to nothing, the layer gets the same input whatever the image. Behind batch normalization "
-                      "it is about 1 by construction, but for the scale that each unit learns: that line shows what "
-                      "the normalization does, and no result of training.",
-                      lambda: viz.spread_by_layer(table[table["step"] == table["step"].max()], "images",
-                                                  styles=viz.variant_style(results.names), label="spread over images",
-                                                  title="How different images look to each layer, at the last step"))
+        yield Picture(
+            "preactivations",
+            "What enters the activation function, z, over all units of a layer and the "
+            "images of the batch: a row a variant, a column a layer. Without normalization the bands may "
+            "drift, widen or shrink as the layers below change; with it they keep nearly their place.",
+            lambda: viz.histogram_over_time(table, label="pre-activation z"),
+        )
+        yield Picture(
+            "between_images",
+            "How different two images look to a unit, at the last step: the standard "
+            "deviation of z over the images, in the first, the middle and the last hidden layer. Where it "
+            "falls to nothing, the layer gets the same input whatever the image. Behind batch normalization "
+            "it is about 1 by construction, but for the scale that each unit learns: that line shows what "
+            "the normalization does, and no result of training.",
+            lambda: viz.spread_by_layer(
+                table[table["step"] == table["step"].max()],
+                "images",
+                styles=viz.variant_style(results.names),
+                label="spread over images",
+                title="How different images look to each layer, at the last step",
+            ),
+        )
 
 
 def findings(results: Results) -> Iterator[str]:
@@ -46,19 +56,27 @@ def findings(results: Results) -> Iterator[str]:
     for name in ACTIVATIONS:
         words = versus(results, name + WITH, name)
         if words:
-            early = (f"; after the first epoch {percent(first[name + WITH])} against {percent(first[name])}"
-                     if {name, name + WITH} <= set(first.index) else "")
+            early = (
+                f"; after the first epoch {percent(first[name + WITH])} against {percent(first[name])}"
+                if {name, name + WITH} <= set(first.index)
+                else ""
+            )
             yield f"Test accuracy at the end, {words}{early}."
     table = results.table("preactivations")
     if len(table):
         last = table[table["layer"] == table["layer"].max()]
         spread = last.groupby(["variant", "step"])["images"].agg(geometric_mean).unstack("step")
         spread = spread[[spread.columns.min(), spread.columns.max()]].dropna()
-        spreads = [f"{name} {spread.loc[name].iloc[0]:.2g} and {spread.loc[name].iloc[1]:.2g}"
-                   for name in results.names if name in spread.index]
+        spreads = [
+            f"{name} {spread.loc[name].iloc[0]:.2g} and {spread.loc[name].iloc[1]:.2g}"
+            for name in results.names
+            if name in spread.index
+        ]
         if spreads:
-            yield (f"Standard deviation of z over the images in hidden layer {int(table['layer'].max())}, at the first "
-                   f"step and at the last: {', '.join(spreads)}.")
+            yield (
+                f"Standard deviation of z over the images in hidden layer {int(table['layer'].max())}, at the first "
+                f"step and at the last: {', '.join(spreads)}."
+            )
     yield from learned_nothing(results)
 
 
@@ -72,9 +90,13 @@ SCENARIO = Scenario(
         "from it. Batch normalization sets the mean and the spread of every unit anew in each batch, so that "
         "differences between images reach every layer whatever the weights below. "
         "It matters more to sigmoids, which lose the signal layer by layer, than to ReLUs with He's weights, which "
-        "were made to keep it. The price is in the column of seconds."),
-    variants=tuple(Variant(name + extra, {"activation": name, "batch_norm": bool(extra)})
-                   for name in ACTIVATIONS for extra in ("", WITH)),
+        "were made to keep it. The price is in the column of seconds."
+    ),
+    variants=tuple(
+        Variant(name + extra, {"activation": name, "batch_norm": bool(extra)})
+        for name in ACTIVATIONS
+        for extra in ("", WITH)
+    ),
     baseline="relu",
     base=Settings(hidden=(64,) * 8, optimizer="sgd", learning_rate=0.05, epochs=4),
     train_size=20_000,

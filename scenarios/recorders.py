@@ -59,8 +59,11 @@ def hidden_layers(network: Network) -> list[_Activated]:
 
     A layer in front of batch normalization is linear: its activation is applied behind the normalization.
     """
-    return [layer for layer, above in pairwise(network.layers)
-            if isinstance(layer, _Activated) and not isinstance(above, BatchNorm)]
+    return [
+        layer
+        for layer, above in pairwise(network.layers)
+        if isinstance(layer, _Activated) and not isinstance(above, BatchNorm)
+    ]
 
 
 class GradientNorms(training.GradientNorms, Recorder):
@@ -129,8 +132,15 @@ class UnitHealth(Recorder):
                 off, flat = off_and_saturated(layer.activation, layer.z, limits[k])  # (B, n) each
                 always_off[k] &= off.all(axis=0)
                 saturated[k] += flat.mean(axis=1).sum()
-        self.rows += [{"epoch": epoch, "layer": k + 1, "dead": float(always_off[k].mean()),
-                       "saturated": float(saturated[k] / len(rows))} for k in range(len(hidden))]
+        self.rows += [
+            {
+                "epoch": epoch,
+                "layer": k + 1,
+                "dead": float(always_off[k].mean()),
+                "saturated": float(saturated[k] / len(rows)),
+            }
+            for k in range(len(hidden))
+        ]
 
     def to_frame(self) -> pd.DataFrame:
         return pd.DataFrame(self.rows, columns=["epoch", "layer", "dead", "saturated"])
@@ -152,8 +162,9 @@ class StepLosses(Recorder):
     def on_step(self, network: Network, history: History) -> None:
         step = len(history.batch_losses)
         if (step - 1) % self.every == 0:
-            self.rows.append({"step": step, "learning_rate": network.optimizer.last_rate,
-                              "loss": history.batch_losses[-1]})
+            self.rows.append(
+                {"step": step, "learning_rate": network.optimizer.last_rate, "loss": history.batch_losses[-1]}
+            )
 
     def to_frame(self) -> pd.DataFrame:
         return pd.DataFrame(self.rows, columns=["step", "learning_rate", "loss"])
@@ -221,8 +232,14 @@ class GradientNoise(Recorder):
         self._look(network, epoch=len(history))
 
     def _look(self, network: Network, epoch: int) -> None:
-        self.rows.append({"epoch": epoch, "updates": network.optimizer.t, "batch_size": self.batch_size,
-                          "gradient_noise": self.noise(network) if self.batch_size < len(self.train) else 0.0})
+        self.rows.append(
+            {
+                "epoch": epoch,
+                "updates": network.optimizer.t,
+                "batch_size": self.batch_size,
+                "gradient_noise": self.noise(network) if self.batch_size < len(self.train) else 0.0,
+            }
+        )
 
     def noise(self, network: Network) -> float:
         """Of its present weights; NaN where the gradient is 0."""
@@ -310,9 +327,14 @@ class Preactivations(Looks):
         for k in sorted({0, len(hidden) // 2, len(hidden) - 1} if hidden else ()):
             z = hidden[k].z
             values = np.percentile(z, self.percentiles)
-            self.rows.append({"step": step, "layer": k + 1,
-                              **{f"p{p}": float(value) for p, value in zip(self.percentiles, values, strict=True)},
-                              "images": math.sqrt(z.var(axis=0, dtype=np.float64).mean())})
+            self.rows.append(
+                {
+                    "step": step,
+                    "layer": k + 1,
+                    **{f"p{p}": float(value) for p, value in zip(self.percentiles, values, strict=True)},
+                    "images": math.sqrt(z.var(axis=0, dtype=np.float64).mean()),
+                }
+            )
 
 
 def layer_outputs(network: Network, layer: Layer, images: Array) -> Array:
@@ -327,8 +349,9 @@ def layer_outputs(network: Network, layer: Layer, images: Array) -> Array:
 
 def class_means(a: Array, labels: Array, classes: int) -> Array:
     """The mean activation of each neuron in each class, (classes, n); NaN where no sample is of that class."""
-    return np.array([a[labels == c].mean(axis=0) if (labels == c).any() else np.full(a.shape[1], np.nan)
-                     for c in range(classes)])
+    return np.array(
+        [a[labels == c].mean(axis=0) if (labels == c).any() else np.full(a.shape[1], np.nan) for c in range(classes)]
+    )
 
 
 def selectivity(a: Array, labels: Array, classes: int) -> Array:
@@ -394,18 +417,36 @@ class NeuronLife(Looks):
 
     def look(self, network: Network, step: int) -> None:
         a, classes = layer_outputs(network, network.layers[1], self.images), len(self.class_names)
-        self.looks.append((step, network.layers[1].W.copy(), class_means(a, self.labels, classes),
-                           selectivity(a, self.labels, classes)))
+        self.looks.append(
+            (
+                step,
+                network.layers[1].W.copy(),
+                class_means(a, self.labels, classes),
+                selectivity(a, self.labels, classes),
+            )
+        )
 
     def to_frame(self) -> pd.DataFrame:
         last = np.nan_to_num(self.looks[-1][-1], nan=-1.0) if self.looks else np.zeros(1)
         j = int(last.argmax())
-        return pd.DataFrame([
-            {"step": step, "neuron": j, "height": self.shape[0], "width": self.shape[1],
-             "smoothness": smoothness(W[:, j].reshape(self.shape)), "selectivity": float(selective[j]),
-             **{f"mean for {name}": float(mean) for name, mean in zip(self.class_names, means[:, j], strict=True)},
-             **{f"w{k}": float(f"{weight:.4g}") for k, weight in enumerate(W[:, j])}}
-            for step, W, means, selective in self.looks])
+        return pd.DataFrame(
+            [
+                {
+                    "step": step,
+                    "neuron": j,
+                    "height": self.shape[0],
+                    "width": self.shape[1],
+                    "smoothness": smoothness(W[:, j].reshape(self.shape)),
+                    "selectivity": float(selective[j]),
+                    **{
+                        f"mean for {name}": float(mean)
+                        for name, mean in zip(self.class_names, means[:, j], strict=True)
+                    },
+                    **{f"w{k}": float(f"{weight:.4g}") for k, weight in enumerate(W[:, j])},
+                }
+                for step, W, means, selective in self.looks
+            ]
+        )
 
 
 class UnitLife(Looks):
@@ -434,8 +475,9 @@ class UnitLife(Looks):
         twin.forward_(training=True)
         for k, layer in enumerate(hidden_layers(twin), start=1):
             active = (layer.z > 0.0).mean(axis=0)  # (n,)
-            self.rows += [{"step": step, "layer": k, "neuron": j, "active": float(share)}
-                          for j, share in enumerate(active)]
+            self.rows += [
+                {"step": step, "layer": k, "neuron": j, "active": float(share)} for j, share in enumerate(active)
+            ]
 
 
 def distances(vectors: Array) -> Array:
@@ -464,8 +506,14 @@ class Parting(Looks):
         for j in range(len(between)):
             if not same[j, kept].any():
                 kept.append(j)
-        self.rows.append({"step": step, "neurons": len(between), "distance": float(between.max()),
-                          "distinct": len(kept) / len(between)})
+        self.rows.append(
+            {
+                "step": step,
+                "neurons": len(between),
+                "distance": float(between.max()),
+                "distinct": len(kept) / len(between),
+            }
+        )
 
 
 class NeuronWeights(Looks):
@@ -486,5 +534,8 @@ class NeuronWeights(Looks):
 
     def look(self, network: Network, step: int) -> None:
         W = network.layers[1].W
-        self.rows += [{"step": step, "neuron": j, "weight": pixel, "value": float(W[pixel, j])}
-                      for j in range(min(self.neurons, W.shape[1])) for pixel in self.pixels]
+        self.rows += [
+            {"step": step, "neuron": j, "weight": pixel, "value": float(W[pixel, j])}
+            for j in range(min(self.neurons, W.shape[1]))
+            for pixel in self.pixels
+        ]

@@ -43,8 +43,19 @@ SEARCH_SEEDS = (1_000_003, 1_000_004)  # of the learning-rate search; far from a
 SEARCH_EPOCHS = 2
 MIN_UPDATES = 30  # of a search: after two updates of a full batch every small rate looks too small
 HELD_OUT = 1 / 6  # of the training images, for whatever is chosen
-COLUMNS = ("variant", "seed", "epoch", "loss", "accuracy", "test_loss", "test_accuracy", "seconds", "learning_rate",
-           "diverged", "kept")
+COLUMNS = (
+    "variant",
+    "seed",
+    "epoch",
+    "loss",
+    "accuracy",
+    "test_loss",
+    "test_accuracy",
+    "seconds",
+    "learning_rate",
+    "diverged",
+    "kept",
+)
 Data = Mapping[str, tuple[Dataset, Dataset]]  # checksum -> training and test images
 
 
@@ -105,8 +116,13 @@ def perform(task: Task, data: Data) -> str:
     recorders = [Divergences(), *(task.recorders(task.run, train) if task.recorders else [])]
     rows = train_run(task.run, train, deciding, test, recorders)
     tables |= {recorder.table: recorder.to_frame() for recorder in recorders}
-    return json.dumps({"epochs": rows, "tables": {name: {column: frame[column].tolist() for column in frame}
-                                                  for name, frame in tables.items()}}, default=_plain)
+    return json.dumps(
+        {
+            "epochs": rows,
+            "tables": {name: {column: frame[column].tolist() for column in frame} for name, frame in tables.items()},
+        },
+        default=_plain,
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -114,8 +130,9 @@ def _plain(value: Any) -> Any:
     return None if value is pd.NA else value.item()
 
 
-def train_run(run: Run, train: Dataset, deciding: Dataset, test: Dataset,
-              recorders: Sequence[Callback] = ()) -> list[dict[str, Any]]:
+def train_run(
+    run: Run, train: Dataset, deciding: Dataset, test: Dataset, recorders: Sequence[Callback] = ()
+) -> list[dict[str, Any]]:
     """Train a run.
 
     Args:
@@ -131,16 +148,23 @@ def train_run(run: Run, train: Dataset, deciding: Dataset, test: Dataset,
     network = run.network(train)
     own = run.settings.callbacks()
     history = network.fit(
-        train.images, train.labels, run.settings.epochs, run.settings.batch_size, verbose=False,
+        train.images,
+        train.labels,
+        run.settings.epochs,
+        run.settings.batch_size,
+        verbose=False,
         drop_last=True,  # accuracy is read at the end of an epoch, and must not hang on a step for a few images
         validation_data=(deciding.images, deciding.labels),
         callbacks=[*own, *recorders, *([_TestFigures(test)] if deciding is not test else [])],
-        augment=run.settings.augment)
+        augment=run.settings.augment,
+    )
     if history.stopped == "interrupted":
         raise KeyboardInterrupt
     rename = "test_" if deciding is test else "val_"
-    rows = [{name.replace("val_", rename): value for name, value in row.items()} | {"diverged": False}
-            for row in history.rows]
+    rows = [
+        {name.replace("val_", rename): value for name, value in row.items()} | {"diverged": False}
+        for row in history.rows
+    ]
     kept = len(rows)
     if history.stopped == "diverged":
         rows += [{"epoch": epoch, "diverged": True} for epoch in range(len(rows) + 1, run.settings.epochs + 1)]
@@ -198,8 +222,10 @@ class Plan:
         self.hold_out = any(each.decides for each in self.settings.values())
         self.data = f"{experiment.train.sha256}-{experiment.test.sha256}"
         self.done: dict[Task, dict[str, Any]] = {}
-        self.searches = {each.name: [self._candidate(each, rate, seed) for rate in self._rates(each)
-                                     for seed in SEARCH_SEEDS] for each in self.scenario.variants}
+        self.searches = {
+            each.name: [self._candidate(each, rate, seed) for rate in self._rates(each) for seed in SEARCH_SEEDS]
+            for each in self.scenario.variants
+        }
         self.total = sum(map(len, self.searches.values())) + len(self.settings) * experiment.seeds
 
     def _rates(self, variant: Variant) -> list[float]:
@@ -208,8 +234,9 @@ class Plan:
         return [float(f"{usual * factor:.3g}") for factor in self.scenario.rate_factors]
 
     def _candidate(self, variant: Variant, rate: float, seed: int) -> Task:
-        settings = self.settings[variant.name].change(learning_rate=rate, epochs=self._search_epochs(variant),
-                                                      early_stopping=0)
+        settings = self.settings[variant.name].change(
+            learning_rate=rate, epochs=self._search_epochs(variant), early_stopping=0
+        )
         return Task(Run(variant.name, seed, settings, variant.train_size), self.data, search=True)
 
     def _search_epochs(self, variant: Variant) -> int:
@@ -221,9 +248,16 @@ class Plan:
 
     def _runs(self, variant: Variant) -> list[Task]:
         first = self.experiment.first_seed
-        return [Task(Run(variant.name, seed, self.settings[variant.name], variant.train_size), self.data,
-                     hold_out=self.hold_out, recorders=self.scenario.recorders, measure=self.scenario.measure)
-                for seed in range(first, first + self.experiment.seeds)]
+        return [
+            Task(
+                Run(variant.name, seed, self.settings[variant.name], variant.train_size),
+                self.data,
+                hold_out=self.hold_out,
+                recorders=self.scenario.recorders,
+                measure=self.scenario.measure,
+            )
+            for seed in range(first, first + self.experiment.seeds)
+        ]
 
     def first_tasks(self) -> list[Task]:
         """What can be begun with."""
@@ -237,7 +271,8 @@ class Plan:
             return []
         found = self.found(name)
         self.settings[name] = self.settings[name].change(
-            learning_rate=next(row["learning_rate"] for row in found if row["chosen"]))
+            learning_rate=next(row["learning_rate"] for row in found if row["chosen"])
+        )
         return self._runs(next(each for each in self.scenario.variants if each.name == name))
 
     @property
@@ -251,12 +286,21 @@ class Plan:
         val_accuracy is NaN where it diverged. The rate is chosen that reads the held-out images best, in the mean over
         the seeds and without diverging in any; of equal ones, the smaller.
         """
-        rows = [{"learning_rate": task.run.settings.learning_rate, "seed": task.run.seed,
-                 "epochs": task.run.settings.epochs,
-                 "val_accuracy": self.done[task]["epochs"][-1].get("test_accuracy", math.nan)}
-                for task in self.searches[name]]
-        means = {row["learning_rate"]: np.mean([each["val_accuracy"] for each in rows
-                                                if each["learning_rate"] == row["learning_rate"]]) for row in rows}
+        rows = [
+            {
+                "learning_rate": task.run.settings.learning_rate,
+                "seed": task.run.seed,
+                "epochs": task.run.settings.epochs,
+                "val_accuracy": self.done[task]["epochs"][-1].get("test_accuracy", math.nan),
+            }
+            for task in self.searches[name]
+        ]
+        means = {
+            row["learning_rate"]: np.mean(
+                [each["val_accuracy"] for each in rows if each["learning_rate"] == row["learning_rate"]]
+            )
+            for row in rows
+        }
         best = max(means, key=lambda rate: np.nan_to_num(means[rate], nan=-1.0))
         return [row | {"chosen": row["learning_rate"] == best} for row in rows]
 
@@ -276,21 +320,29 @@ class Plan:
             for name, columns in self.done[task]["tables"].items():
                 own = {column: values for column, values in columns.items() if column not in keys[task]}
                 tables.setdefault(name, []).append(pd.DataFrame({**keys[task], **own}))
-        searched = [{"variant": name} | row for name, tasks in self.searches.items() if tasks
-                    for row in self.found(name)]
-        together = {name: pd.concat(frames, ignore_index=True) for name, frames in tables.items()
-                    if any(map(len, frames))}
+        searched = [
+            {"variant": name} | row for name, tasks in self.searches.items() if tasks for row in self.found(name)
+        ]
+        together = {
+            name: pd.concat(frames, ignore_index=True) for name, frames in tables.items() if any(map(len, frames))
+        }
         if searched:
             together["rates"] = pd.DataFrame(searched)
-        return Results(self.scenario, pd.DataFrame(rows, columns=[*COLUMNS, *more]), together, self.experiment.note,
-                       dict(self.settings))
+        return Results(
+            self.scenario,
+            pd.DataFrame(rows, columns=[*COLUMNS, *more]),
+            together,
+            self.experiment.note,
+            dict(self.settings),
+        )
 
 
 # -- all together ----------------------------------------------------------------------------------------------------
 
 
-def run_experiments(experiments: Sequence[Experiment], executor: Executor = in_process, *, fresh: bool = False,
-                    progress: bool = True) -> Iterator[Results]:
+def run_experiments(
+    experiments: Sequence[Experiment], executor: Executor = in_process, *, fresh: bool = False, progress: bool = True
+) -> Iterator[Results]:
     """Run several scenarios, under one progress bar.
 
     Args:
@@ -326,13 +378,17 @@ def run_experiments(experiments: Sequence[Experiment], executor: Executor = in_p
         return taken
 
     total = sum(plan.total for plan in plans)
-    with executor(perform, data) as pool, \
-            tqdm(total=total, desc="scenarios", unit=" runs", ncols=79, disable=not progress) as bar:
+    with (
+        executor(perform, data) as pool,
+        tqdm(total=total, desc="scenarios", unit=" runs", ncols=79, disable=not progress) as bar,
+    ):
         for number, plan in enumerate(plans):
             taken = add(number, plan.first_tasks())
             if taken and progress:
-                bar.write(f"{plan.scenario.name}: {taken} of {plan.total} runs were finished before and are taken over",
-                          file=sys.stderr)
+                bar.write(
+                    f"{plan.scenario.name}: {taken} of {plan.total} runs were finished before and are taken over",
+                    file=sys.stderr,
+                )
             if plan.is_done:
                 yield plan.results()
         while ready or running:
@@ -349,8 +405,16 @@ def run_experiments(experiments: Sequence[Experiment], executor: Executor = in_p
                     yield plans[number].results()
 
 
-def run_scenario(scenario: Scenario, train: Dataset, test: Dataset, *, jobs: int = 1, fresh: bool = False,
-                 progress: bool = True, **experiment: Any) -> Results:
+def run_scenario(
+    scenario: Scenario,
+    train: Dataset,
+    test: Dataset,
+    *,
+    jobs: int = 1,
+    fresh: bool = False,
+    progress: bool = True,
+    **experiment: Any,
+) -> Results:
     """Run every variant of a scenario with every seed.
 
     Args:
@@ -370,6 +434,7 @@ def run_scenario(scenario: Scenario, train: Dataset, test: Dataset, *, jobs: int
     """
     check_count("jobs", jobs)
     executor = in_process if jobs == 1 else partial(processes, jobs=jobs)
-    with closing(run_experiments([Experiment(scenario, train, test, **experiment)], executor, fresh=fresh,
-                                 progress=progress)) as results:
+    with closing(
+        run_experiments([Experiment(scenario, train, test, **experiment)], executor, fresh=fresh, progress=progress)
+    ) as results:
         return next(results)

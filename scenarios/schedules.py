@@ -24,9 +24,12 @@ def pictures(results: Results) -> Iterator[Picture]:
     """Rate and loss together."""
     steps = results.table("steps")
     if len(steps):
-        yield Picture("schedule_and_loss", "Above, the learning rate of each step; below, the training loss of the "
-                      "same steps. Compare the loss and its jitter where the rate is large with where it is small.",
-                      lambda: viz.schedule_and_loss(steps))
+        yield Picture(
+            "schedule_and_loss",
+            "Above, the learning rate of each step; below, the training loss of the "
+            "same steps. Compare the loss and its jitter where the rate is large with where it is small.",
+            lambda: viz.schedule_and_loss(steps),
+        )
 
 
 def roughness(results: Results) -> dict[str, float]:
@@ -54,9 +57,12 @@ def findings(results: Results) -> Iterator[str]:
         yield f"Against the better constant rate, {best}{chosen}: {'; '.join(each)}."
     restless = roughness(results)
     if restless:
-        yield ("How far the test accuracy of an epoch in the second half lies from the mean of its two neighbours, in "
-               "points, as an average that is not tested for noise: "
-               + ", ".join(f"{name} {100 * value:.2f}" for name, value in restless.items()) + ".")
+        yield (
+            "How far the test accuracy of an epoch in the second half lies from the mean of its two neighbours, in "
+            "points, as an average that is not tested for noise: "
+            + ", ".join(f"{name} {100 * value:.2f}" for name, value in restless.items())
+            + "."
+        )
 
 
 SCENARIO = Scenario(
@@ -68,11 +74,13 @@ SCENARIO = Scenario(
         "small one creeps along without jitter. A schedule wants both, speed at first and calm at the end. "
         "Staircase and cosine begin high and fall; warm-up begins low and stays high; one cycle does both. Then "
         "look at the accuracy from epoch to epoch and from seed to seed: with a rate that is still large at the end, "
-        "it is partly chance where the last step lands."),
+        "it is partly chance where the last step lands."
+    ),
     variants=(
         Variant("constant"),
         Variant(f"constant at {LOW:g}", {"learning_rate": LOW}),
-        *(Variant(name, {"schedule": name}) for name in ("step", "cosine", "warm_up", "one_cycle"))),
+        *(Variant(name, {"schedule": name}) for name in ("step", "cosine", "warm_up", "one_cycle")),
+    ),
     baseline="constant",
     base=Settings(epochs=8, optimizer="sgd", learning_rate=RATE),
     recorders=recorders,

@@ -61,8 +61,13 @@ class Store:
         """Keep what came of a task."""
         if self.folder is not None:
             # the checksum is that of the text which reading gives again
-            record = {"format": FORMAT, "key": key(task), "run": asdict(task.run),
-                      "sha256": _sha256(json.dumps(json.loads(result))), "result": json.loads(result)}
+            record = {
+                "format": FORMAT,
+                "key": key(task),
+                "run": asdict(task.run),
+                "sha256": _sha256(json.dumps(json.loads(result))),
+                "result": json.loads(result),
+            }
             write_text(self.path(task), json.dumps(record) + "\n")
 
 
@@ -70,9 +75,14 @@ def key(task: Task) -> str:
     """A checksum of everything that decides the numbers of a task."""
     functions = [each for each in (task.recorders, task.measure) if each is not None]
     parts = {
-        "format": FORMAT, "run": asdict(task.run), "data": task.data, "search": task.search, "hold_out": task.hold_out,
+        "format": FORMAT,
+        "run": asdict(task.run),
+        "data": task.data,
+        "search": task.search,
+        "hold_out": task.hold_out,
         "functions": [f"{each.__module__}.{each.__qualname__}" for each in functions],
-        "code": [_code(), *map(_code_of, functions)], "numpy": np.__version__,
+        "code": [_code(), *map(_code_of, functions)],
+        "numpy": np.__version__,
     }
     return _sha256(json.dumps(parts, sort_keys=True))
 

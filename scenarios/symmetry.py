@@ -29,17 +29,28 @@ def pictures(results: Results) -> Iterator[Picture]:
     """Weights that stay together or part, and how many neurons are more than copies."""
     neurons, parting = results.table("neurons"), results.table("parting")
     if len(neurons):
-        yield Picture("weights", f"The weights of the first {NEURONS} neurons for the {PIXELS} pixels that vary most, "
-                      "in the first seed. One band where there should be several lines: the neurons are copies of "
-                      "each other.",
-                      lambda: viz.neurons_together(neurons[neurons["seed"] == neurons["seed"].min()],
-                                                   title="Do equal neurons part?"))
+        yield Picture(
+            "weights",
+            f"The weights of the first {NEURONS} neurons for the {PIXELS} pixels that vary most, "
+            "in the first seed. One band where there should be several lines: the neurons are copies of "
+            "each other.",
+            lambda: viz.neurons_together(
+                neurons[neurons["seed"] == neurons["seed"].min()], title="Do equal neurons part?"
+            ),
+        )
     if len(parting):
-        yield Picture("distinct", "The share of neurons in the hidden layer that are no copy of another one: their "
-                      f"weights differ by more than {percent(Parting.apart, 0)} of the mean length of a neuron's "
-                      "weights. A layer of copies is worth one neuron.",
-                      lambda: viz.unit_health(parting, styles=viz.variant_style(results.names), shares=("distinct",),
-                                              title="Neurons that are no copy of another"))
+        yield Picture(
+            "distinct",
+            "The share of neurons in the hidden layer that are no copy of another one: their "
+            f"weights differ by more than {percent(Parting.apart, 0)} of the mean length of a neuron's "
+            "weights. A layer of copies is worth one neuron.",
+            lambda: viz.unit_health(
+                parting,
+                styles=viz.variant_style(results.names),
+                shares=("distinct",),
+                title="Neurons that are no copy of another",
+            ),
+        )
 
 
 def findings(results: Results) -> Iterator[str]:
@@ -49,20 +60,30 @@ def findings(results: Results) -> Iterator[str]:
         end = parting[parting["step"] == parting["step"].max()]
         count = (end["distinct"] * end["neurons"]).groupby(end["variant"]).mean()
         names = [name for name in results.names if name in count.index]
-        yield (f"Distinct neurons at the last look, of {int(end['neurons'].max())}: "
-               + ", ".join(f"{name} {count[name]:.3g}" for name in names) + ".")
+        yield (
+            f"Distinct neurons at the last look, of {int(end['neurons'].max())}: "
+            + ", ".join(f"{name} {count[name]:.3g}" for name in names)
+            + "."
+        )
         farthest = parting.groupby("variant")["distance"].max()
         equal = [name for name in names if farthest[name] == 0.0]
         if equal:
-            yield (f"To the last bit the same all through training, in every seed: the neurons of {listing(equal)}. "
-                   "Equal weights get equal gradients.")
+            yield (
+                f"To the last bit the same all through training, in every seed: the neurons of {listing(equal)}. "
+                "Equal weights get equal gradients."
+            )
         parted = parting[parting["distinct"] > 0.5].groupby(["variant", "seed"])["step"].min().groupby("variant").max()
         start = parting.groupby("variant")["step"].min()
-        when = [f"{name} at step {int(parted[name])}" for name in names
-                if name in parted.index and parted[name] > start[name]]
+        when = [
+            f"{name} at step {int(parted[name])}"
+            for name in names
+            if name in parted.index and parted[name] > start[name]
+        ]
         if when:
-            yield ("The first look at which more than half of the neurons were no copies any more, in the slowest seed "
-                   f"that got there: {', '.join(when)}.")
+            yield (
+                "The first look at which more than half of the neurons were no copies any more, in the slowest seed "
+                f"that got there: {', '.join(when)}."
+            )
     yield from learned_nothing(results)
 
 
@@ -74,7 +95,8 @@ SCENARIO = Scenario(
         "take the same step: they stay copies of each other for ever, and the layer is worth one neuron. Look first at "
         "the lines of the weights: where they lie on top of each other, nothing tells the neurons apart. Then look at "
         "when they part. Differences of a millionth are enough in the end, for they grow, but the time until they have "
-        "grown is lost. Dropout parts equal neurons too, since each step leaves out some and not others."),
+        "grown is lost. Dropout parts equal neurons too, since each step leaves out some and not others."
+    ),
     variants=(
         Variant("random"),
         Variant("equal", {"initializer": "constant:value=0.01"}),

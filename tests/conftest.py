@@ -37,8 +37,10 @@ def full_net(make_net):
     """A function that makes a network with every kind of layer and an optimizer with moments, schedule and scalars."""
 
     def make(**settings):
-        return make_net(hidden=[ns.Dense(8), ns.BatchNorm("relu"), ns.Dropout(0.3), ns.Dense(6, "tanh")],
-                        **{"optimizer": ns.Nadam(ns.Cosine(0.01, steps=200)), "regularizer": "l2"} | settings)
+        return make_net(
+            hidden=[ns.Dense(8), ns.BatchNorm("relu"), ns.Dropout(0.3), ns.Dense(6, "tanh")],
+            **{"optimizer": ns.Nadam(ns.Cosine(0.01, steps=200)), "regularizer": "l2"} | settings,
+        )
 
     return make
 

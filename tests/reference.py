@@ -41,8 +41,10 @@ ACTIVATIONS = {  # key -> (f, f')
     "relu": (lambda z: max(z, 0.0), lambda z: 1.0 if z > 0 else 0.0),
     "leaky_relu": (lambda z: z if z > 0 else 0.01 * z, lambda z: 1.0 if z > 0 else 0.01),
     "elu": (lambda z: z if z > 0 else math.exp(z) - 1.0, lambda z: 1.0 if z > 0 else math.exp(z)),
-    "selu": (lambda z: SELU_SCALE * (z if z > 0 else SELU_ALPHA * (math.exp(z) - 1.0)),
-             lambda z: SELU_SCALE * (1.0 if z > 0 else SELU_ALPHA * math.exp(z))),
+    "selu": (
+        lambda z: SELU_SCALE * (z if z > 0 else SELU_ALPHA * (math.exp(z) - 1.0)),
+        lambda z: SELU_SCALE * (1.0 if z > 0 else SELU_ALPHA * math.exp(z)),
+    ),
     "gelu": (gelu, gelu_slope),
     "silu": (lambda z: z * logistic(z), lambda z: logistic(z) * (1.0 + z * (1.0 - logistic(z)))),
     "mish": (lambda z: z * math.tanh(ln_1_plus_exp(z)), mish_slope),
@@ -87,11 +89,15 @@ def _cross_entropy(a, y, label_smoothing=0.0):
 
 def _each_output(value, slope):
     """A loss that is the mean over samples and outputs of value(a, y)."""
+
     def loss(a, y, **settings):
         size = len(a) * len(a[0])
         pairs = [list(zip(p, t, strict=True)) for p, t in zip(a, y, strict=True)]
-        return (sum(value(p, t, **settings) for row in pairs for p, t in row) / size,
-                [[slope(p, t, **settings) / size for p, t in row] for row in pairs])
+        return (
+            sum(value(p, t, **settings) for row in pairs for p, t in row) / size,
+            [[slope(p, t, **settings) / size for p, t in row] for row in pairs],
+        )
+
     return loss
 
 
@@ -122,6 +128,7 @@ def _margin(power):
                     gradient[i][j] += slope / (B * n)
                     gradient[i][c] -= slope / (B * n)
         return total / (B * n), gradient
+
     return loss
 
 
@@ -185,12 +192,14 @@ class DenseNet:
 
 def _loop(rule):
     """run(theta, gradient, rates, **settings) -> final theta; `rule` steps one parameter with its own memory."""
+
     def run(theta, gradient, rates, **settings):
         theta, memory = list(theta), [{} for _ in theta]
         for t, rate in enumerate(rates, start=1):
             g = gradient(theta)
             theta = [rule(p, g[i], memory[i], t, rate, **settings) for i, p in enumerate(theta)]
         return theta
+
     return run
 
 
@@ -270,9 +279,18 @@ def _lion(p, g, s, t, rate, beta1=0.9, beta2=0.99, weight_decay=0.0):
 
 
 OPTIMIZERS = {
-    "sgd": _loop(_sgd), "momentum": _loop(_momentum), "nesterov": _loop(_nesterov), "adagrad": _loop(_adagrad),
-    "rmsprop": _loop(_rmsprop), "adadelta": _loop(_adadelta), "adam": _loop(_adam), "amsgrad": _loop(_amsgrad),
-    "adamax": _loop(_adamax), "nadam": _loop(_nadam), "adamw": _loop(_adamw), "lion": _loop(_lion),
+    "sgd": _loop(_sgd),
+    "momentum": _loop(_momentum),
+    "nesterov": _loop(_nesterov),
+    "adagrad": _loop(_adagrad),
+    "rmsprop": _loop(_rmsprop),
+    "adadelta": _loop(_adadelta),
+    "adam": _loop(_adam),
+    "amsgrad": _loop(_amsgrad),
+    "adamax": _loop(_adamax),
+    "nadam": _loop(_nadam),
+    "adamw": _loop(_adamw),
+    "lion": _loop(_lion),
 }
 
 

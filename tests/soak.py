@@ -44,17 +44,32 @@ def soak(minutes, tell=lambda lap: None):
     """Train for so many minutes; calls `tell` with each lap, and returns `KEPT` of them, spread over the time."""
     images, labels = ns.data.digits.draw_digits(1000, seed=0)
     network = ns.Network(
-        [ns.Input((28, 28)), ns.Dense(64), ns.BatchNorm("relu"), ns.Dropout(0.2), ns.Dense(32, "gelu"),
-         ns.Dense(10, "softmax")],
-        optimizer=ns.Adam(ns.Exponential(1e-3, 0.999, 1000), clip_norm=5.0), regularizer="l2", max_norm=4.0, seed=0)
+        [
+            ns.Input((28, 28)),
+            ns.Dense(64),
+            ns.BatchNorm("relu"),
+            ns.Dropout(0.2),
+            ns.Dense(32, "gelu"),
+            ns.Dense(10, "softmax"),
+        ],
+        optimizer=ns.Adam(ns.Exponential(1e-3, 0.999, 1000), clip_norm=5.0),
+        regularizer="l2",
+        max_norm=4.0,
+        seed=0,
+    )
     began, now, count, kept = time.perf_counter(), 0.0, 0, []
     with tempfile.TemporaryDirectory() as folder:
         while now < minutes:
             history = network.fit(
-                images, labels, epochs=1, batch_size=(64, 37, 1000, 8)[count % 4],
-                validation_data=(images[:200], labels[:200]), verbose=False,
+                images,
+                labels,
+                epochs=1,
+                batch_size=(64, 37, 1000, 8)[count % 4],
+                validation_data=(images[:200], labels[:200]),
+                verbose=False,
                 augment=("affine", "elastic")[count % 2],
-                callbacks=[ns.EarlyStopping(), ns.GradientNorms(), ns.Checkpoint(folder, every=50)])
+                callbacks=[ns.EarlyStopping(), ns.GradientNorms(), ns.Checkpoint(folder, every=50)],
+            )
             if history.stopped != "finished":
                 raise RuntimeError(f"lap {count}: {history.message}")
             network.predict(images)
@@ -73,8 +88,7 @@ def soak(minutes, tell=lambda lap: None):
 def growth(laps):
     """How many MiB the last quarter of the laps holds more than the second: medians, the first quarter warms up."""
     quarter = len(laps) // 4
-    return (median(lap.resident for lap in laps[-quarter:])
-            - median(lap.resident for lap in laps[quarter : 2 * quarter]))
+    return median(lap.resident for lap in laps[-quarter:]) - median(lap.resident for lap in laps[quarter : 2 * quarter])
 
 
 def main():
@@ -87,14 +101,15 @@ def main():
     def tell(lap):
         nonlocal next_line
         if 60 * lap.minutes >= next_line:
-            print(f"{lap.minutes:7.2f} min  {lap.steps:9,} steps  {lap.resident:8.2f} MiB  loss {lap.loss:.4f}",
-                  flush=True)
+            print(
+                f"{lap.minutes:7.2f} min  {lap.steps:9,} steps  {lap.resident:8.2f} MiB  loss {lap.loss:.4f}",
+                flush=True,
+            )
             next_line = 60 * lap.minutes + arguments.every
 
     laps = soak(arguments.minutes, tell)
     grown = growth(laps)
-    print(f"from the second quarter to the last {grown:+.2f} MiB "
-          f"({'within' if grown < LIMIT else 'beyond'} {LIMIT:g})")
+    print(f"from the second quarter to the last {grown:+.2f} MiB ({'within' if grown < LIMIT else 'beyond'} {LIMIT:g})")
     return 0 if grown < LIMIT else 1
 
 

@@ -62,9 +62,16 @@ def test_in_place_form_is_the_readable_form(key, dtype):
     np.testing.assert_allclose(delta, f.vjp(z, da), **TOLERANCE[dtype])
 
 
-@pytest.mark.parametrize("settings", [{"name": "leaky_relu", "negative_slope": 0.3}, {"name": "elu", "alpha": 0.4},
-                                      {"name": "leaky_relu", "negative_slope": 0.0}, {"name": "elu", "alpha": 2.5}],
-                         ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"name": "leaky_relu", "negative_slope": 0.3},
+        {"name": "elu", "alpha": 0.4},
+        {"name": "leaky_relu", "negative_slope": 0.0},
+        {"name": "elu", "alpha": 2.5},
+    ],
+    ids=str,
+)
 def test_in_place_form_is_the_readable_form_with_other_settings(settings):
     f = ACTIVATIONS.create(settings)
     z = grid("float64")
@@ -207,8 +214,10 @@ def test_slope_at_a_kink_is_one_of_the_two_sides_in_both_forms(key, dtype):
 
 def test_relu_and_its_kin_have_slope_of_the_left_side_at_zero():
     z = np.zeros((1, 1))
-    slopes = {key: in_place(ACTIVATIONS[key](), z, np.ones((1, 1)))[1].item()
-              for key in ("relu", "leaky_relu", "relu6", "hard_tanh")}
+    slopes = {
+        key: in_place(ACTIVATIONS[key](), z, np.ones((1, 1)))[1].item()
+        for key in ("relu", "leaky_relu", "relu6", "hard_tanh")
+    }
     assert slopes == {"relu": 0.0, "leaky_relu": pytest.approx(0.01), "relu6": 0.0, "hard_tanh": 1.0}
 
 
@@ -276,11 +285,18 @@ def test_a_batch_of_no_samples_is_fine(key):
     assert a.shape == delta.shape == (0, 4)
 
 
-@pytest.mark.parametrize(("make", "words"), [
-    (lambda: ns.LeakyReLU(1.0), ("negative_slope", "1.0")), (lambda: ns.LeakyReLU(-0.1), ("-0.1",)),
-    (lambda: ns.LeakyReLU("0.1"), ("'0.1'",)), (lambda: ns.LeakyReLU(math.nan), ("nan",)),
-    (lambda: ns.ELU(0.0), ("alpha", "0.0")), (lambda: ns.ELU(math.inf), ("inf",)),
-], ids=["one", "negative", "text", "nan", "zero", "infinite"])
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: ns.LeakyReLU(1.0), ("negative_slope", "1.0")),
+        (lambda: ns.LeakyReLU(-0.1), ("-0.1",)),
+        (lambda: ns.LeakyReLU("0.1"), ("'0.1'",)),
+        (lambda: ns.LeakyReLU(math.nan), ("nan",)),
+        (lambda: ns.ELU(0.0), ("alpha", "0.0")),
+        (lambda: ns.ELU(math.inf), ("inf",)),
+    ],
+    ids=["one", "negative", "text", "nan", "zero", "infinite"],
+)
 def test_settings_out_of_bounds_are_refused(make, words, one_line):
     with one_line("expected", "received", *words):
         make()
@@ -300,6 +316,7 @@ def test_softmax_of_few_and_of_many_neurons(n, dtype):
         expected = [each / sum(e) for each in e]
         inner = sum(p * g for p, g in zip(expected, da[k].tolist(), strict=True))
         np.testing.assert_allclose(a[k], expected, rtol=1e-5)
-        np.testing.assert_allclose(delta[k], [p * (g - inner) for p, g in zip(expected, da[k].tolist(), strict=True)],
-                                   rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(
+            delta[k], [p * (g - inner) for p, g in zip(expected, da[k].tolist(), strict=True)], rtol=1e-4, atol=1e-6
+        )
         np.testing.assert_allclose(softmax(z[k]), expected, rtol=1e-5)  # a single row will do

@@ -179,8 +179,13 @@ class Stop(ns.Callback):
 def test_what_callbacks_do_to_neurons_and_optimizer_is_in_the_checkpoint(tmp_path, optimizer):
     def run(folder, at, resume=False):
         net = network()
-        net.fit(X, Y, epochs=4, verbose=False,
-                callbacks=[Meddling(optimizer), Stop(at), ns.Checkpoint(tmp_path / folder, every=1, resume=resume)])
+        net.fit(
+            X,
+            Y,
+            epochs=4,
+            verbose=False,
+            callbacks=[Meddling(optimizer), Stop(at), ns.Checkpoint(tmp_path / folder, every=1, resume=resume)],
+        )
         return net
 
     for folder in ("whole", "cut"):

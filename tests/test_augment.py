@@ -33,16 +33,18 @@ def slow_warp(images, row, column):
         y, x = float(row[i, r, c]), float(column[i, r, c])
         top, left = math.floor(y), math.floor(x)
         down, right = y - top, x - left
-        result[i, r, c] = ((1 - down) * ((1 - right) * pixel(i, top, left) + right * pixel(i, top, left + 1))
-                           + down * ((1 - right) * pixel(i, top + 1, left) + right * pixel(i, top + 1, left + 1)))
+        result[i, r, c] = (1 - down) * ((1 - right) * pixel(i, top, left) + right * pixel(i, top, left + 1)) + down * (
+            (1 - right) * pixel(i, top + 1, left) + right * pixel(i, top + 1, left + 1)
+        )
     return result
 
 
 def one_affine(angle=0.0, tall=1.0, wide=1.0, shear=0.0, down=0.0, right=0.0, shape=(9, 6), B=1):
     """`affine_sources` of B images that are all treated alike."""
     full = np.ones(B)
-    return affine_sources(angle * full, np.stack([tall * full, wide * full]), shear * full,
-                          np.stack([down * full, right * full]), *shape)
+    return affine_sources(
+        angle * full, np.stack([tall * full, wide * full]), shear * full, np.stack([down * full, right * full]), *shape
+    )
 
 
 # --- warp ------------------------------------------------------------------------------------------------------------
@@ -128,8 +130,14 @@ def test_shear_leans_the_top_to_the_right():
     assert np.array_equal(warp(images, row, column)[0] > 0, np.eye(9, dtype=bool)[:, ::-1])
 
 
-@given(st.floats(-math.pi, math.pi), st.floats(0.3, 2.0), st.floats(0.3, 2.0), st.floats(-1.0, 1.0),
-       st.floats(-5.0, 5.0), st.floats(-5.0, 5.0))
+@given(
+    st.floats(-math.pi, math.pi),
+    st.floats(0.3, 2.0),
+    st.floats(0.3, 2.0),
+    st.floats(-1.0, 1.0),
+    st.floats(-5.0, 5.0),
+    st.floats(-5.0, 5.0),
+)
 @settings(max_examples=50, deadline=None)
 def test_affine_sources_undo_the_map_of_the_docstring(angle, tall, wide, shear, down, right):
     # in (down, right) coordinates: a counter-clockwise turn takes "right" to "up"
@@ -145,8 +153,14 @@ def test_affine_sources_undo_the_map_of_the_docstring(angle, tall, wide, shear, 
 
 def test_affine_draws_within_its_bounds_and_up_to_them():
     angle, factors, shear, translation = ns.Affine(20, 0.3, 0.4, 3).draw(4000, np.random.default_rng(5))
-    for values, low, high in ((np.degrees(angle), -20, 20), (factors[0], 0.7, 1.3), (factors[1], 0.7, 1.3),
-                              (shear, -0.4, 0.4), (translation[0], -3, 3), (translation[1], -3, 3)):
+    for values, low, high in (
+        (np.degrees(angle), -20, 20),
+        (factors[0], 0.7, 1.3),
+        (factors[1], 0.7, 1.3),
+        (shear, -0.4, 0.4),
+        (translation[0], -3, 3),
+        (translation[1], -3, 3),
+    ):
         assert low <= values.min() < low + 0.01 * (high - low) and high - 0.01 * (high - low) < values.max() <= high
     drawn = np.stack([angle, *factors, shear, *translation])
     assert np.abs(np.corrcoef(drawn) - np.eye(6)).max() < 0.1  # one independent of the other
@@ -162,8 +176,12 @@ def test_elastic_displacement_is_the_noise_convolved_with_a_gaussian(height, wid
     weight = {d: math.exp(-d * d / (2 * sigma**2)) for d in range(-200, 201)}
     total = sum(weight.values())
     for r, c in np.ndindex(height, width):
-        expected = [place + 5.0 * sum(field[k, 0, i, j] * weight[r - i] * weight[c - j] / total**2
-                                      for i, j in np.ndindex(height, width)) for k, place in ((0, r), (1, c))]
+        expected = [
+            place
+            + 5.0
+            * sum(field[k, 0, i, j] * weight[r - i] * weight[c - j] / total**2 for i, j in np.ndindex(height, width))
+            for k, place in ((0, r), (1, c))
+        ]
         np.testing.assert_allclose(sources[:, 0, r, c], expected, atol=2e-5)
 
 
@@ -221,8 +239,9 @@ def test_what_a_network_reads_it_still_reads(key):
     assert net.evaluate(images, test.labels[:1000])["accuracy"] > 0.85
 
 
-@pytest.mark.parametrize("what", [ns.Shift(3), ns.Affine(5, 0.2, 0.1, 0.5), ns.Elastic(20.0, 3.0),
-                                  ns.Compose([ns.Shift(1), "elastic"])])
+@pytest.mark.parametrize(
+    "what", [ns.Shift(3), ns.Affine(5, 0.2, 0.1, 0.5), ns.Elastic(20.0, 3.0), ns.Compose([ns.Shift(1), "elastic"])]
+)
 def test_config_is_the_way_back(what):
     again = ns.AUGMENTATIONS.create(what.config())
     assert again.config() == what.config() and type(again) is type(what)
@@ -238,16 +257,24 @@ def test_compose_is_one_after_the_other():
     assert [part.config() for part in text.parts] == [ns.Shift(3).config(), ns.Elastic().config()]
 
 
-@pytest.mark.parametrize(("make", "words"), [
-    (lambda: ns.Shift(-1), ["pixels", "-1"]), (lambda: ns.Shift(1.5), ["pixels", "1.5"]),
-    (lambda: ns.Affine(rotation=181), ["rotation", "181"]), (lambda: ns.Affine(scale=1.0), ["scale", "1.0"]),
-    (lambda: ns.Affine(shear=math.inf), ["shear", "inf"]), (lambda: ns.Affine(translation="2"), ["translation", "'2'"]),
-    (lambda: ns.Elastic(alpha=math.nan), ["alpha", "nan"]), (lambda: ns.Elastic(sigma=0), ["sigma", "0"]),
-    (lambda: ns.Compose([]), ["parts", "[]"]), (lambda: ns.Compose(["afine"]), ["afine", "did you mean 'affine'"]),
-    (lambda: ns.Compose(3), ["parts", "3"]),
-    (lambda: Settings(augment="elastc"), ["elastc", "did you mean 'elastic'"]),
-    (lambda: Settings(augment="shift:pixel=2"), ["pixel", "pixels"]),
-])
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: ns.Shift(-1), ["pixels", "-1"]),
+        (lambda: ns.Shift(1.5), ["pixels", "1.5"]),
+        (lambda: ns.Affine(rotation=181), ["rotation", "181"]),
+        (lambda: ns.Affine(scale=1.0), ["scale", "1.0"]),
+        (lambda: ns.Affine(shear=math.inf), ["shear", "inf"]),
+        (lambda: ns.Affine(translation="2"), ["translation", "'2'"]),
+        (lambda: ns.Elastic(alpha=math.nan), ["alpha", "nan"]),
+        (lambda: ns.Elastic(sigma=0), ["sigma", "0"]),
+        (lambda: ns.Compose([]), ["parts", "[]"]),
+        (lambda: ns.Compose(["afine"]), ["afine", "did you mean 'affine'"]),
+        (lambda: ns.Compose(3), ["parts", "3"]),
+        (lambda: Settings(augment="elastc"), ["elastc", "did you mean 'elastic'"]),
+        (lambda: Settings(augment="shift:pixel=2"), ["pixel", "pixels"]),
+    ],
+)
 def test_wrong_settings_are_named(make, words, one_line):
     with one_line(*words):
         make()
@@ -289,8 +316,9 @@ def test_each_batch_is_augmented_before_it_is_scaled_with_a_stream_of_its_own(di
     x, y = digits
     network, record, seen = net(), Record(), Seen()
     before = copy.deepcopy(network.streams)
-    network.fit(x, y, 2, 8, augment=record, callbacks=[seen], validation_data=(x, y), evaluate_train=True,
-                verbose=False)
+    network.fit(
+        x, y, 2, 8, augment=record, callbacks=[seen], validation_data=(x, y), evaluate_train=True, verbose=False
+    )
     assert [len(batch) for batch in record.batches] == [8, 8, 4] * 2  # training alone
     for k, (images, a) in enumerate(zip(record.batches, seen.a, strict=True)):
         np.testing.assert_allclose(a, images[:, ::-1].reshape(len(a), -1) / 255, rtol=1e-6)
@@ -319,8 +347,9 @@ def test_the_same_seed_trains_the_same_and_reset_starts_over(digits):
         assert np.array_equal(other.parameters.theta, network.parameters.theta) == (seed == 4)
 
 
-@pytest.mark.parametrize(("size", "shape"), [(784, (20, 28, 28)), ((28, 28), (20, 784)), (784, (20, 28, 28, 1)),
-                                             ((28, 28, 1), (20, 784))])
+@pytest.mark.parametrize(
+    ("size", "shape"), [(784, (20, 28, 28)), ((28, 28), (20, 784)), (784, (20, 28, 28, 1)), ((28, 28, 1), (20, 784))]
+)
 def test_the_shape_comes_from_the_data_or_from_the_input_layer(size, shape, digits):
     network, expected = net(size), net()
     network.fit(digits[0].reshape(shape), digits[1], 1, 8, augment="shift", verbose=False)

@@ -36,8 +36,14 @@ def has(peer):
 def train():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (200, 28, 28), dtype=np.uint8)
-    return ns.data.Dataset(images=images, labels=(np.arange(200) % 10).astype(np.uint8), name="noise", split="train",
-                           source="test", class_names=tuple("0123456789"))
+    return ns.data.Dataset(
+        images=images,
+        labels=(np.arange(200) % 10).astype(np.uint8),
+        name="noise",
+        split="train",
+        source="test",
+        class_names=tuple("0123456789"),
+    )
 
 
 @pytest.fixture
@@ -79,8 +85,9 @@ def trained(name, form, case, train):
     return competitor
 
 
-@pytest.mark.parametrize(("name", "form"), [(name, form) for name, kind in COMPETITORS.items() if name != "floor"
-                                            for form in kind.forms])
+@pytest.mark.parametrize(
+    ("name", "form"), [(name, form) for name, kind in COMPETITORS.items() if name != "floor" for form in kind.forms]
+)
 def test_all_competitors_take_the_same_steps(name, form, train):
     if not has(name):
         pytest.skip(f"{name} is not installed")
@@ -93,8 +100,9 @@ def test_all_competitors_take_the_same_steps(name, form, train):
             np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
 
 
-@pytest.mark.parametrize(("name", "form"), [(name, kind.forms[0]) for name, kind in COMPETITORS.items()
-                                            if name not in ("floor", "neurosim")])
+@pytest.mark.parametrize(
+    ("name", "form"), [(name, kind.forms[0]) for name, kind in COMPETITORS.items() if name not in ("floor", "neurosim")]
+)
 def test_adam_is_the_same_everywhere(name, form, train):
     if not has(name):
         pytest.skip(f"{name} is not installed")
@@ -114,8 +122,11 @@ def test_mean_loss_is_neurosims(train):
 def test_the_floor_multiplies_what_a_step_has_to():
     products = Products([(784, 128), (128, 64), (64, 10)], 32)
     shapes = [(x.shape, y.shape, out.shape) for x, y, out in products.forward_products]
-    assert shapes == [((32, 784), (784, 128), (32, 128)), ((32, 128), (128, 64), (32, 64)),
-                      ((32, 64), (64, 10), (32, 10))]
+    assert shapes == [
+        ((32, 784), (784, 128), (32, 128)),
+        ((32, 128), (128, 64), (32, 64)),
+        ((32, 64), (64, 10), (32, 10)),
+    ]
     shapes = [out.shape for _, _, out in products.backward_products]
     assert shapes == [(64, 10), (32, 64), (128, 64), (32, 128), (784, 128)]  # and no gradient of the input
     macs = 784 * 128 + 128 * 64 + 64 * 10
@@ -143,8 +154,10 @@ def rounds():
     for case, factors in (("784-9-10/8/sgd", (2, 3, 4)), ("784-9-10/8/adam", (8, 8, 8))):
         for number, factor in enumerate(factors):
             slow = 1 + number  # a slow minute hits both and does not show in the ratio
-            rows += [{"case": case, "round": number, "competitor": name, "seconds": seconds * slow * 1e-4}
-                     for name, seconds in (("floor", 0.5), ("neurosim", 1.0), ("torch", factor))]
+            rows += [
+                {"case": case, "round": number, "competitor": name, "seconds": seconds * slow * 1e-4}
+                for name, seconds in (("floor", 0.5), ("neurosim", 1.0), ("torch", factor))
+            ]
     return pd.DataFrame(rows)
 
 
@@ -173,8 +186,15 @@ def test_what_holds_over_all_cases(rounds):
 
 def test_costs_fit_eighty_columns():
     names = ["nothing", "mean activation of every neuron", "tanh"]
-    summary = pd.DataFrame({"what": names, "seconds": [1e-4, 0.4, 1e-4],
-                            "ratio": [1, 4000, 1.031], "ratio_low": [1, 2.5, 0.99], "ratio_high": [1, 9000, 1.04]})
+    summary = pd.DataFrame(
+        {
+            "what": names,
+            "seconds": [1e-4, 0.4, 1e-4],
+            "ratio": [1, 4000, 1.031],
+            "ratio_low": [1, 2.5, 0.99],
+            "ratio_high": [1, 9000, 1.04],
+        }
+    )
     text = cost_text(summary, "looking at", "nothing")
     assert narrow(text)
     assert "+399,900 %" in text and "+150 +899,900" in text and "+3.1 %" in text and "-1.0 +4.0" in text
@@ -182,9 +202,16 @@ def test_costs_fit_eighty_columns():
 
 def test_tables_fit_eighty_columns():
     competitors = {"floor": 0.5, "neurosim": 1.0, "torch": 12.34, "sklearn": 23.45, "jax": 34.56}
-    summary = summarize(pd.DataFrame([
-        {"case": case, "round": number, "competitor": name, "seconds": factor * 0.01}
-        for case in CASES for number in range(2) for name, factor in competitors.items()]))
+    summary = summarize(
+        pd.DataFrame(
+            [
+                {"case": case, "round": number, "competitor": name, "seconds": factor * 0.01}
+                for case in CASES
+                for number in range(2)
+                for name, factor in competitors.items()
+            ]
+        )
+    )
     text = race_text(summary.assign(memory=1234e6, threads=2, form="float32"))
     assert narrow(text)
     for words in ("784-800-800-10/128/adam", "geometric mean", "worst against torch: 12.34", "50 %"):

@@ -45,19 +45,30 @@ def images(N=90, seed=0):
 # name -> (network settings, fit settings, callbacks): each holds something that a run could forget
 RUNS = {
     "everything": (
-        {"hidden": [ns.Dense(12, use_bias=False), ns.BatchNorm("relu"), ns.Dropout(0.3), ns.Dense(7, "tanh")],
-         "optimizer": lambda: ns.Nadam(ns.OneCycle(0.02))},
-        {"augment": "compose", "evaluate_train": True}, lambda: [ns.EarlyStopping(patience=50), ns.GradientNorms(3)]),
-    "plateau": ({"optimizer": lambda: ns.Momentum(ns.ReduceOnPlateau(0.1, patience=0, threshold=0.5))},
-                {}, lambda: []),
+        {
+            "hidden": [ns.Dense(12, use_bias=False), ns.BatchNorm("relu"), ns.Dropout(0.3), ns.Dense(7, "tanh")],
+            "optimizer": lambda: ns.Nadam(ns.OneCycle(0.02)),
+        },
+        {"augment": "compose", "evaluate_train": True},
+        lambda: [ns.EarlyStopping(patience=50), ns.GradientNorms(3)],
+    ),
+    "plateau": ({"optimizer": lambda: ns.Momentum(ns.ReduceOnPlateau(0.1, patience=0, threshold=0.5))}, {}, lambda: []),
     "plateau after warm-up": (
         {"optimizer": lambda: ns.Adam(ns.WarmUp(0.1, 0.2, ns.ReduceOnPlateau(0.1, patience=0, threshold=0.5)))},
-        {}, lambda: []),
+        {},
+        lambda: [],
+    ),
     "stops early": ({"optimizer": lambda: ns.Adam(0.05)}, {"epochs": 12}, lambda: [ns.EarlyStopping(patience=2)]),
-    "full batch, in order": ({"optimizer": lambda: ns.AMSGrad(0.01)}, {"batch_size": None, "shuffle": False},
-                             lambda: []),
-    "no validation": ({"optimizer": lambda: ns.SGD(0.1, clip_norm=0.5)}, {"validation_data": None},
-                      lambda: [ns.EarlyStopping("loss", patience=50)]),
+    "full batch, in order": (
+        {"optimizer": lambda: ns.AMSGrad(0.01)},
+        {"batch_size": None, "shuffle": False},
+        lambda: [],
+    ),
+    "no validation": (
+        {"optimizer": lambda: ns.SGD(0.1, clip_norm=0.5)},
+        {"validation_data": None},
+        lambda: [ns.EarlyStopping("loss", patience=50)],
+    ),
 }
 
 
@@ -66,8 +77,11 @@ def run(name, folder=None, *, every=4, resume=False, die=None, **changes):
     net_settings, fit_settings, callbacks = RUNS[name]
     settings = dict(net_settings)
     hidden = [ns.LAYERS.create(layer.config()) for layer in settings.pop("hidden", [ns.Dense(9, "relu")])]
-    network = ns.Network([ns.Input((6, 5)), *hidden, ns.Dense(4, "softmax")], optimizer=settings["optimizer"](),
-                         seed=changes.pop("seed", 3))
+    network = ns.Network(
+        [ns.Input((6, 5)), *hidden, ns.Dense(4, "softmax")],
+        optimizer=settings["optimizer"](),
+        seed=changes.pop("seed", 3),
+    )
     x, y = images()
     options = {"epochs": 4, "batch_size": 16, "validation_data": images(30, 1), "verbose": False} | fit_settings
     own = callbacks()
@@ -85,8 +99,15 @@ def outcome(network, history, callbacks):
     best = [each.best_epoch for each in callbacks if isinstance(each, ns.EarlyStopping)]
     snapshot = network.snapshot()
     arrays = {key: hashlib.sha256(array.tobytes()).hexdigest() for key, array in snapshot.pop("arrays").items()}
-    return {"rows": rows, "losses": history.batch_losses, "stopped": history.stopped, "norms": norms, "best": best,
-            "arrays": arrays, "rest": snapshot}
+    return {
+        "rows": rows,
+        "losses": history.batch_losses,
+        "stopped": history.stopped,
+        "norms": norms,
+        "best": best,
+        "arrays": arrays,
+        "rest": snapshot,
+    }
 
 
 # --- going on --------------------------------------------------------------------------------------------------------
@@ -147,8 +168,7 @@ def test_a_finished_run_says_so_and_gives_what_it_gave(tmp_path):
 
 def test_a_run_that_diverged_diverges_again(tmp_path):
     for resume in (False, True):
-        network = ns.Network([ns.Input((6, 5)), ns.Dense(9, "relu"), ns.Dense(4, "linear")], "mse",
-                             ns.SGD(1e6), seed=0)
+        network = ns.Network([ns.Input((6, 5)), ns.Dense(9, "relu"), ns.Dense(4, "linear")], "mse", ns.SGD(1e6), seed=0)
         history = network.fit(*images(), 4, 16, verbose=False, callbacks=[ns.Checkpoint(tmp_path, 1, resume)])
         assert history.stopped == "diverged" and len(history.batch_losses) < 24
     network = ns.Network([ns.Input((6, 5)), ns.Dense(4, "softmax")], seed=0)
@@ -226,9 +246,13 @@ def test_another_run_is_refused_with_what_differs(tmp_path, one_line):
         run("everything", tmp_path, die=14)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     for changes, words in (
-            ({"epochs": 5}, ["epochs was 4 and is 5"]), ({"batch_size": 8}, ["batch_size was 16 and is 8"]),
-            ({"augment": None}, ["augment"]), ({"shuffle": False}, ["shuffle"]), ({"seed": 4}, ["seed was 3 and is 4"]),
-            ({"validation_data": images(30, 2)}, ["other data"])):
+        ({"epochs": 5}, ["epochs was 4 and is 5"]),
+        ({"batch_size": 8}, ["batch_size was 16 and is 8"]),
+        ({"augment": None}, ["augment"]),
+        ({"shuffle": False}, ["shuffle"]),
+        ({"seed": 4}, ["seed was 3 and is 4"]),
+        ({"validation_data": images(30, 2)}, ["other data"]),
+    ):
         with one_line("received another", *words):
             run("everything", tmp_path, resume=True, **changes)
     with one_line("received another"):
@@ -249,11 +273,21 @@ def test_it_has_to_be_the_last_callback(tmp_path, one_line):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("where", "value"), [
-    (("network", "arrays"), {}), (("network", "streams"), {"shuffling": 3}), (("progress", "order"), np.zeros(90, int)),
-    (("progress", "order"), "abc"), (("progress", "loss"), None), (("history", "rows"), 3), (("changed",), []),
-    (("callbacks",), []), (("run",), None), (("history",), {"array": "array999999"}),
-])
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("network", "arrays"), {}),
+        (("network", "streams"), {"shuffling": 3}),
+        (("progress", "order"), np.zeros(90, int)),
+        (("progress", "order"), "abc"),
+        (("progress", "loss"), None),
+        (("history", "rows"), 3),
+        (("changed",), []),
+        (("callbacks",), []),
+        (("run",), None),
+        (("history",), {"array": "array999999"}),
+    ],
+)
 def test_a_state_that_is_none_is_refused_although_its_checksum_is_right(where, value, tmp_path):
     with pytest.raises(Killed):
         run("everything", tmp_path, die=14)
@@ -270,8 +304,9 @@ def test_a_state_that_is_none_is_refused_although_its_checksum_is_right(where, v
 
 def test_what_was_told_about_it_is_kept(tmp_path):
     network = ns.Network([ns.Input((6, 5)), ns.Dense(4, "softmax")], seed=3)
-    network.fit(*images(), 1, callbacks=[ns.Checkpoint(tmp_path, about={"data": "mnist", "sizes": [1, 2]})],
-                verbose=False)
+    network.fit(
+        *images(), 1, callbacks=[ns.Checkpoint(tmp_path, about={"data": "mnist", "sizes": [1, 2]})], verbose=False
+    )
     path, state = read_checkpoint(tmp_path)
     assert state["about"] == {"data": "mnist", "sizes": [1, 2]} and path.name == "checkpoint-000000002.npz"
 
@@ -313,10 +348,19 @@ def test_ctrl_c_writes_a_checkpoint_after_the_step_and_says_where(at, tmp_path):
     handler = signal.getsignal(signal.SIGINT)
 
     def train(press, resume):
-        network = ns.Network([ns.Input((6, 5)), ns.Dense(9, "relu"), ns.Dense(4, "softmax")],
-                             optimizer=RUNS["plateau"][0]["optimizer"](), seed=3)
-        history = network.fit(*images(), 4, 16, validation_data=images(30, 1), verbose=False,
-                              callbacks=[press, ns.Checkpoint(tmp_path, 1000, resume)])
+        network = ns.Network(
+            [ns.Input((6, 5)), ns.Dense(9, "relu"), ns.Dense(4, "softmax")],
+            optimizer=RUNS["plateau"][0]["optimizer"](),
+            seed=3,
+        )
+        history = network.fit(
+            *images(),
+            4,
+            16,
+            validation_data=images(30, 1),
+            verbose=False,
+            callbacks=[press, ns.Checkpoint(tmp_path, 1000, resume)],
+        )
         return network, history, [press]
 
     _, history, (press,) = train(PressCtrlC(at), False)
@@ -345,8 +389,27 @@ def test_a_thread_that_is_not_the_main_one_can_train_with_checkpoints(tmp_path):
 
 # --- the command line ------------------------------------------------------------------------------------------------
 
-COMMAND = ["--data", "digits", "--train-size", "1500", "--hidden", "48,24", "--epochs", "12", "--batch-size", "8",
-           "--dropout", "0.2", "--batch-norm", "--augment", "affine", "--early-stopping", "9", "--seed", "5"]
+COMMAND = [
+    "--data",
+    "digits",
+    "--train-size",
+    "1500",
+    "--hidden",
+    "48,24",
+    "--epochs",
+    "12",
+    "--batch-size",
+    "8",
+    "--dropout",
+    "0.2",
+    "--batch-norm",
+    "--augment",
+    "affine",
+    "--early-stopping",
+    "9",
+    "--seed",
+    "5",
+]
 
 
 def allow_ctrl_c():
@@ -356,9 +419,15 @@ def allow_ctrl_c():
 
 def start(arguments, folder):
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen([sys.executable, str(ROOT / "main.py"), "train", *arguments], cwd=folder, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
-                            preexec_fn=allow_ctrl_c if os.name == "posix" else None)
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "main.py"), "train", *arguments],
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        preexec_fn=allow_ctrl_c if os.name == "posix" else None,
+    )
 
 
 def train(arguments, folder):
@@ -373,7 +442,9 @@ def result(folder):
     with open(folder / "history.csv", newline="") as file:
         rows = [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
     return {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in network.arrays().items()} | {
-        "theta": hashlib.sha256(network.parameters.theta.tobytes()).hexdigest(), "rows": rows}
+        "theta": hashlib.sha256(network.parameters.theta.tobytes()).hexdigest(),
+        "rows": rows,
+    }
 
 
 def assert_whole(folder):
@@ -454,14 +525,16 @@ def test_resume_takes_the_settings_from_the_run_and_refuses_others(tmp_path):
     status, out, err = train(["--resume", "run", "--quiet", "--out", "./run", "--epochs", "2"], tmp_path)
     assert status == 0 and "had ended already (finished)" in out, err
     assert result(tmp_path / "run") == first
-    for more, words in ((["--epochs", "3"], "--epochs: the run in run has 2, received 3"),
-                        (["--optimizer", "adam"], "--optimizer: the run in run has sgd, received adam"),
-                        (["--schedule", "none"], "--schedule: the run in run has one_cycle, received None"),
-                        (["--seed", "1"], "--seed: the run in run has 0, received 1"),
-                        (["--data", "mnist"], "--data: the run in run has digits, received mnist"),
-                        (["--out", "other"], "--out: the run in run has run, received other"),
-                        (["--train-size", "100"], "--train-size: the run in run has 200, received 100"),
-                        (["--profile"], "--profile")):
+    for more, words in (
+        (["--epochs", "3"], "--epochs: the run in run has 2, received 3"),
+        (["--optimizer", "adam"], "--optimizer: the run in run has sgd, received adam"),
+        (["--schedule", "none"], "--schedule: the run in run has one_cycle, received None"),
+        (["--seed", "1"], "--seed: the run in run has 0, received 1"),
+        (["--data", "mnist"], "--data: the run in run has digits, received mnist"),
+        (["--out", "other"], "--out: the run in run has run, received other"),
+        (["--train-size", "100"], "--train-size: the run in run has 200, received 100"),
+        (["--profile"], "--profile"),
+    ):
         status, out, err = train(["--resume", "run", *more], tmp_path)
         assert status == 2 and len(err.splitlines()) == 1 and words in err, err
     assert not (tmp_path / "other").exists()

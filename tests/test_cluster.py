@@ -16,8 +16,16 @@ from scenarios.runner import Experiment, run_experiments
 
 def results(executor):
     train, test = ns.data.load("digits")
-    scenario = Scenario("rates", "?", ".", tuple(Variant(name, {"optimizer": name}) for name in ("sgd", "adam")), "sgd",
-                        base=Settings(hidden=(16,), epochs=2), rate_factors=(0.3, 1.0, 3.0), recorders=recorders)
+    scenario = Scenario(
+        "rates",
+        "?",
+        ".",
+        tuple(Variant(name, {"optimizer": name}) for name in ("sgd", "adam")),
+        "sgd",
+        base=Settings(hidden=(16,), epochs=2),
+        rate_factors=(0.3, 1.0, 3.0),
+        recorders=recorders,
+    )
     experiment = Experiment(scenario, train.subset(600), test.subset(300), seeds=2)
     return next(run_experiments([experiment], executor, progress=False))
 
@@ -28,8 +36,9 @@ def test_a_cluster_computes_the_same_numbers():
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         there = results(partial(dask, scheduler=cluster.scheduler_address))
     here = results(partial(processes, jobs=2))
-    pd.testing.assert_frame_equal(there.epochs.drop(columns="seconds"), here.epochs.drop(columns="seconds"),
-                                  check_exact=True)
+    pd.testing.assert_frame_equal(
+        there.epochs.drop(columns="seconds"), here.epochs.drop(columns="seconds"), check_exact=True
+    )
     assert there.tables.keys() == here.tables.keys() == {"rates", "gradients", "units"}
     for name in there.tables:
         pd.testing.assert_frame_equal(there.tables[name], here.tables[name], check_exact=True)
@@ -38,8 +47,10 @@ def test_a_cluster_computes_the_same_numbers():
 @pytest.mark.slow
 def test_a_scheduler_without_workers_is_one_line(one_line):
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster, \
-            one_line("--scheduler", "found none", "dask worker"):
+    with (
+        distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster,
+        one_line("--scheduler", "found none", "dask worker"),
+    ):
         results(partial(dask, scheduler=cluster.scheduler_address))
 
 

@@ -18,11 +18,19 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture
 def run(tmp_path):
     """Run ``python main.py …`` in an empty folder; returns the finished process."""
+
     def run(*words, timeout=120):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("NEUROSIM")}
         environment |= {"NEUROSIM_HOME": str(tmp_path / "home"), "NEUROSIM_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
-        return subprocess.run([sys.executable, str(ROOT / "main.py"), *words], cwd=tmp_path, env=environment,
-                              capture_output=True, text=True, timeout=timeout)
+        return subprocess.run(
+            [sys.executable, str(ROOT / "main.py"), *words],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
     return run
 
 
@@ -37,15 +45,19 @@ def test_help_of_every_command_is_short_of_80_columns_and_shows_an_example(run):
 
 
 def test_help_imports_neither_matplotlib_nor_pandas():
-    code = "import sys, main\ntry:\n    main.main(['--help'])\nexcept SystemExit: pass\n" \
-           "bad = {'matplotlib', 'pandas', 'viz', 'scenarios', 'tqdm'} & set(sys.modules)\nassert not bad, bad"
+    code = (
+        "import sys, main\ntry:\n    main.main(['--help'])\nexcept SystemExit: pass\n"
+        "bad = {'matplotlib', 'pandas', 'viz', 'scenarios', 'tqdm'} & set(sys.modules)\nassert not bad, bad"
+    )
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
 
 
 def test_importing_neurosim_imports_nothing_that_draws():
-    code = "import sys, neurosim\nbad = {'matplotlib', 'pandas', 'viz', 'scenarios', 'tqdm'} & set(sys.modules)\n" \
-           "assert not bad, bad"
+    code = (
+        "import sys, neurosim\nbad = {'matplotlib', 'pandas', 'viz', 'scenarios', 'tqdm'} & set(sys.modules)\n"
+        "assert not bad, bad"
+    )
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
 
@@ -59,12 +71,19 @@ def test_no_module_of_neurosim_imports_matplotlib_viz_or_scenarios():
 
 
 def test_train_saves_the_network_its_history_and_its_figures(run, tmp_path):
-    result = run("train", "--data", "digits", "--epochs", "2", "--train-size", "500", "--hidden", "16",
-                 "--out", "first")
+    result = run(
+        "train", "--data", "digits", "--epochs", "2", "--train-size", "500", "--hidden", "16", "--out", "first"
+    )
     assert result.returncode == 0, result.stderr
     folder = tmp_path / "first"
     assert {path.name for path in folder.iterdir()} == {
-        "net.npz", "history.csv", "learning_curves.png", "confusion_matrix.png", "weights.png", "mistakes.png"}
+        "net.npz",
+        "history.csv",
+        "learning_curves.png",
+        "confusion_matrix.png",
+        "weights.png",
+        "mistakes.png",
+    }
     history = pd.read_csv(folder / "history.csv")
     assert list(history["epoch"]) == [1, 2]
     net = ns.Network.load(folder / "net.npz")
@@ -75,16 +94,64 @@ def test_train_saves_the_network_its_history_and_its_figures(run, tmp_path):
 
 
 def test_train_takes_every_setting(run, tmp_path):
-    result = run("train", "--data", "digits", "--epochs", "1", "--train-size", "300", "--hidden", "12,8",
-                 "--activation", "leaky_relu:negative_slope=0.1", "--loss", "cross_entropy", "--optimizer", "momentum",
-                 "--learning-rate", "0.05", "--schedule", "cosine", "--initializer", "orthogonal", "--batch-size", "32",
-                 "--dropout", "0.1", "--input-dropout", "0.05", "--batch-norm", "--l2", "1e-4", "--max-norm", "3",
-                 "--clip-norm", "5", "--label-smoothing", "0.1", "--early-stopping", "3", "--dtype", "float64",
-                 "--seed", "4", "--quiet")
+    result = run(
+        "train",
+        "--data",
+        "digits",
+        "--epochs",
+        "1",
+        "--train-size",
+        "300",
+        "--hidden",
+        "12,8",
+        "--activation",
+        "leaky_relu:negative_slope=0.1",
+        "--loss",
+        "cross_entropy",
+        "--optimizer",
+        "momentum",
+        "--learning-rate",
+        "0.05",
+        "--schedule",
+        "cosine",
+        "--initializer",
+        "orthogonal",
+        "--batch-size",
+        "32",
+        "--dropout",
+        "0.1",
+        "--input-dropout",
+        "0.05",
+        "--batch-norm",
+        "--l2",
+        "1e-4",
+        "--max-norm",
+        "3",
+        "--clip-norm",
+        "5",
+        "--label-smoothing",
+        "0.1",
+        "--early-stopping",
+        "3",
+        "--dtype",
+        "float64",
+        "--seed",
+        "4",
+        "--quiet",
+    )
     assert result.returncode == 0, result.stderr
     net = ns.Network.load(tmp_path / "runs/latest/net.npz")
     assert [type(layer).__name__ for layer in net] == [
-        "Input", "Dropout", "Dense", "BatchNorm", "Dropout", "Dense", "BatchNorm", "Dropout", "Dense"]
+        "Input",
+        "Dropout",
+        "Dense",
+        "BatchNorm",
+        "Dropout",
+        "Dense",
+        "BatchNorm",
+        "Dropout",
+        "Dense",
+    ]
     assert net.dtype == np.float64 and net.seed == 4 and net.optimizer.clip_norm == 5
     assert net.loss.label_smoothing == 0.1 and net[2].max_norm == 3 and net[2].regularizer.strength == 1e-4
     assert net[3].activation.negative_slope == 0.1 and isinstance(net.optimizer.learning_rate, ns.Cosine)
@@ -216,7 +283,19 @@ def test_step_holds_images_out_for_what_decides_in_the_training_of_its_network(r
 
 
 def test_a_schedule_that_watches_the_validation_loss_never_watches_the_test_images(run):
-    result = run("train", "--data", "digits", "--epochs", "1", "--train-size", "300", "--hidden", "8",
-                 "--schedule", "reduce_on_plateau:patience=1", "--quiet")
+    result = run(
+        "train",
+        "--data",
+        "digits",
+        "--epochs",
+        "1",
+        "--train-size",
+        "300",
+        "--hidden",
+        "8",
+        "--schedule",
+        "reduce_on_plateau:patience=1",
+        "--quiet",
+    )
     assert result.returncode == 0, result.stderr
     assert "validation: 50 images held out of the training set" in result.stdout

@@ -20,13 +20,17 @@ def test_every_combination_is_a_variant():
     assert scenario.base.epochs == 2
 
 
-@pytest.mark.parametrize(("text", "name", "values"), [
-    ("hidden=128,64;32", "hidden", [(128, 64), (32,)]),
-    ("hidden=128,64", "hidden", [(128,), (64,)]),
-    ("hidden=none;8", "hidden", [(), (8,)]),
-    ("batch-norm=yes,no", "batch_norm", [True, False]),
-    ("schedule=none,one_cycle", "schedule", [None, "one_cycle"]),
-    (" l2 = 0, 1e-4", "l2", [0.0, 1e-4])])
+@pytest.mark.parametrize(
+    ("text", "name", "values"),
+    [
+        ("hidden=128,64;32", "hidden", [(128, 64), (32,)]),
+        ("hidden=128,64", "hidden", [(128,), (64,)]),
+        ("hidden=none;8", "hidden", [(), (8,)]),
+        ("batch-norm=yes,no", "batch_norm", [True, False]),
+        ("schedule=none,one_cycle", "schedule", [None, "one_cycle"]),
+        (" l2 = 0, 1e-4", "l2", [0.0, 1e-4]),
+    ],
+)
 def test_values_are_read_as_the_options_of_train_are(text, name, values):
     assert [each.settings[name] for each in comparison([text], Settings()).variants] == values
 
@@ -37,12 +41,22 @@ def test_the_number_of_training_images_can_be_varied_too():
     assert scenario.train_size == 20_000  # as many as the largest needs
 
 
-@pytest.mark.parametrize(("varied", "words"), [
-    ([], "at least two"), (["optimizer=adam"], "at least two"), (["optimizer="], "at least two"),
-    (["optimizer"], "optimizer=sgd,adam"), (["optimiser=sgd,adam"], "did you mean 'optimizer'"),
-    (["optimizer=sgd,adan"], "did you mean 'adam'"), (["dropout=0.1,2"], "--vary dropout"),
-    (["dropout=0.1,0.10"], "twice"), (["l1=0.1,0.2", "l1=0.3,0.4"], "each setting once"),
-    (["train_size=ten,20"], "--vary train_size"), (["l1=0.1,0.2", "l2=0.1,0.2"], "received both")])
+@pytest.mark.parametrize(
+    ("varied", "words"),
+    [
+        ([], "at least two"),
+        (["optimizer=adam"], "at least two"),
+        (["optimizer="], "at least two"),
+        (["optimizer"], "optimizer=sgd,adam"),
+        (["optimiser=sgd,adam"], "did you mean 'optimizer'"),
+        (["optimizer=sgd,adan"], "did you mean 'adam'"),
+        (["dropout=0.1,2"], "--vary dropout"),
+        (["dropout=0.1,0.10"], "twice"),
+        (["l1=0.1,0.2", "l1=0.3,0.4"], "each setting once"),
+        (["train_size=ten,20"], "--vary train_size"),
+        (["l1=0.1,0.2", "l2=0.1,0.2"], "received both"),
+    ],
+)
 def test_what_cannot_be_compared_is_one_line(varied, words, one_line):
     with one_line(words):
         comparison(varied, Settings())
@@ -62,8 +76,26 @@ def test_a_setting_both_varied_and_given_is_refused(capsys):
 
 def test_compare_writes_what_a_scenario_writes_and_plot_draws_it_again(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    main.main(["compare", "--vary", "hidden=8,8;4", "--vary", "optimizer=sgd,adam", "--data", "digits", "--offline",
-               "--train-size", "200", "--epochs", "1", "--seeds", "2", "--jobs", "1"])
+    main.main(
+        [
+            "compare",
+            "--vary",
+            "hidden=8,8;4",
+            "--vary",
+            "optimizer=sgd,adam",
+            "--data",
+            "digits",
+            "--offline",
+            "--train-size",
+            "200",
+            "--epochs",
+            "1",
+            "--seeds",
+            "2",
+            "--jobs",
+            "1",
+        ]
+    )
     printed = capsys.readouterr().out
     folder = tmp_path / "results/compare-hidden-optimizer"
     for file in ("results.csv", "summary.csv", "run.json", "report.md", "report.html", "figures/comparison.png"):

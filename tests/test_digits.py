@@ -28,7 +28,10 @@ def reader():
     images, labels = draw_digits(12_000, seed=0)
     net = ns.Network(
         [ns.Input(784), ns.Dense(128, "relu"), ns.Dense(64, "relu"), ns.Dense(10, "softmax")],
-        loss="cross_entropy", optimizer=ns.Adam(learning_rate=1e-3), seed=0)
+        loss="cross_entropy",
+        optimizer=ns.Adam(learning_rate=1e-3),
+        seed=0,
+    )
     net.fit(images[:10_000], labels[:10_000], epochs=5, batch_size=64)
     return net, images[10_000:], labels[10_000:]
 
@@ -76,8 +79,14 @@ def test_same_bytes_in_another_process():
     for threads in ("1", "2"):
         names = ("PYTHONHASHSEED", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
         environment = {**os.environ, **dict.fromkeys(names, threads)}
-        run = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], env=environment,
-                             capture_output=True, text=True, check=True)
+        run = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=Path(__file__).parents[1],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         assert run.stdout.strip() == digest(*draw_digits(600, seed=7))
 
 

@@ -16,8 +16,9 @@ F32 = float(np.finfo(np.float32).max)
 
 def net(*hidden, optimizer=None, loss="mse", output="linear", n_in=5, **settings):
     """A network 5 -> hidden -> 3, by default without anything that keeps numbers small."""
-    return ns.Network([ns.Input(n_in), *hidden, ns.Dense(3, output)], loss, optimizer or ns.SGD(0.1),
-                      **{"seed": 0} | settings)
+    return ns.Network(
+        [ns.Input(n_in), *hidden, ns.Dense(3, output)], loss, optimizer or ns.SGD(0.1), **{"seed": 0} | settings
+    )
 
 
 def fit(network, x, y, epochs=3, batch_size=16, callbacks=(), **options):
@@ -62,12 +63,15 @@ def test_a_run_that_does_not_diverge_has_no_record(blobs):
     assert fit(net(), *blobs).divergence is None
 
 
-@pytest.mark.parametrize(("layer", "name", "value"), [
-    (1, "W", math.nan), (2, "b", math.nan), (2, "b", math.inf), (3, "gamma", math.inf), (4, "W", -math.inf)])
+@pytest.mark.parametrize(
+    ("layer", "name", "value"),
+    [(1, "W", math.nan), (2, "b", math.nan), (2, "b", math.inf), (3, "gamma", math.inf), (4, "W", -math.inf)],
+)
 def test_a_parameter_that_an_update_spoiled(blobs, layer, name, value):
     network = net(ns.Dense(8, "tanh"), ns.Dense(6), ns.BatchNorm("relu"))
-    record = told(fit(network, *blobs, callbacks=[At(4, put(layer, name, value))]), f"{name} of layer {layer}",
-                  "update of step 4")
+    record = told(
+        fit(network, *blobs, callbacks=[At(4, put(layer, name, value))]), f"{name} of layer {layer}", "update of step 4"
+    )
     assert (record["phase"], record["layer"], record["quantity"]) == ("update", layer, name)
     assert (record["step"], record["step_of_origin"], record["found"]) == (5, 4, "loss")
 
@@ -170,8 +174,11 @@ def test_a_real_divergence_has_its_origin_in_the_numbers(blobs, batch_size):
 @pytest.mark.parametrize("name", ["W", "b"])
 def test_a_last_update_that_spoils_the_weights_is_noticed(blobs, name):
     last = 12  # of two epochs of six steps
-    record = told(fit(net(ns.Dense(8, "tanh")), *blobs, epochs=2, callbacks=[At(last, put(2, name, math.inf))]),
-                  "NaN or infinity was found", f"It is in {name} of layer 2")
+    record = told(
+        fit(net(ns.Dense(8, "tanh")), *blobs, epochs=2, callbacks=[At(last, put(2, name, math.inf))]),
+        "NaN or infinity was found",
+        f"It is in {name} of layer 2",
+    )
     assert (record["epoch"], record["step"], record["found"]) == (2, 12, "network")
     assert (record["phase"], record["step_of_origin"]) == ("update", 12)
 
@@ -284,8 +291,14 @@ def test_integers_cost_no_pass_over_them():
 def suggestions(optimizer, *hidden, **settings):
     network = net(*hidden, optimizer=optimizer)
     x = np.random.default_rng(1).normal(size=(40, 5))
-    return told(fit(network, x * settings.pop("scale", 1.0), np.arange(40) % 3,
-                    callbacks=[At(2, put(len(hidden) + 1, "W", math.nan))]))["suggestions"]
+    return told(
+        fit(
+            network,
+            x * settings.pop("scale", 1.0),
+            np.arange(40) % 3,
+            callbacks=[At(2, put(len(hidden) + 1, "W", math.nan))],
+        )
+    )["suggestions"]
 
 
 def test_the_rate_to_try_is_a_tenth_or_the_usual_one():
@@ -318,17 +331,38 @@ def test_the_record_survives_json(blobs):
 
 @pytest.mark.parametrize("phase", ["start", "backward", "update", "forward", "loss", "evaluation"])
 def test_the_longest_report_has_three_lines(phase):
-    record = {"epoch": 10_000, "step": 10_000_000, "found": "network" if phase == "update" else "train_loss",
-              "value": "-inf", "phase": phase, "layer": 100, "title": "Dense leaky_relu",
-              "quantity": "square_sum of gamma", "step_of_origin": 9_999_999, "largest_weight": 3.1e-38,
-              "largest_gradient": 3.1e-38, "largest_input": 1e-30, "learning_rate": 1e-10,
-              "suggestions": ["input near 1 (it reaches 3.4e+38)", "a smaller learning rate (1e-05)", "clip_norm=1"]}
+    record = {
+        "epoch": 10_000,
+        "step": 10_000_000,
+        "found": "network" if phase == "update" else "train_loss",
+        "value": "-inf",
+        "phase": phase,
+        "layer": 100,
+        "title": "Dense leaky_relu",
+        "quantity": "square_sum of gamma",
+        "step_of_origin": 9_999_999,
+        "largest_weight": 3.1e-38,
+        "largest_gradient": 3.1e-38,
+        "largest_input": 1e-30,
+        "learning_rate": 1e-10,
+        "suggestions": ["input near 1 (it reaches 3.4e+38)", "a smaller learning rate (1e-05)", "clip_norm=1"],
+    }
     lines = explain_divergence(record).split("\n")
     assert len(lines) <= 3 and max(map(len, lines)) <= 80, lines
 
 
-@pytest.mark.parametrize(("values", "expected"), [
-    ([], True), ([0.0, -1.0], True), ([F32, -F32], True), ([1.0, math.nan], False), ([math.nan, 1.0], False),
-    ([math.inf, 1.0], False), ([-math.inf, 1.0], False), ([math.inf, math.nan, -math.inf], False)])
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([], True),
+        ([0.0, -1.0], True),
+        ([F32, -F32], True),
+        ([1.0, math.nan], False),
+        ([math.nan, 1.0], False),
+        ([math.inf, 1.0], False),
+        ([-math.inf, 1.0], False),
+        ([math.inf, math.nan, -math.inf], False),
+    ],
+)
 def test_is_finite(values, expected):
     assert is_finite(np.array(values, np.float32)) is expected

@@ -289,8 +289,9 @@ downloading.download(published, Path(sys.argv[2]), timeout=10, progress=False)
 def start_downloading(mirror, folder):
     """A process that downloads into a folder."""
     checksums = [CATALOG["mnist"].checksums[part] for part in PARTS]
-    return subprocess.Popen([sys.executable, "-c", DOWNLOADING, mirror.url, str(folder), *checksums],
-                            cwd=Path(__file__).parents[1])
+    return subprocess.Popen(
+        [sys.executable, "-c", DOWNLOADING, mirror.url, str(folder), *checksums], cwd=Path(__file__).parents[1]
+    )
 
 
 def test_two_processes_at_once(serve, tmp_path):

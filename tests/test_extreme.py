@@ -11,8 +11,12 @@ from neurosim.regularizers import limit_norms_
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-PAIRS = [(loss, activation) for loss in ns.LOSSES for activation in ns.ACTIVATIONS
-         if ns.LOSSES[loss]().accepts(ns.ACTIVATIONS[activation]())]
+PAIRS = [
+    (loss, activation)
+    for loss in ns.LOSSES
+    for activation in ns.ACTIVATIONS
+    if ns.LOSSES[loss]().accepts(ns.ACTIVATIONS[activation]())
+]
 
 
 def network(*layers, n_in=6, n_out=3, output="softmax", loss="cross_entropy", optimizer="adam", **settings):
@@ -145,8 +149,9 @@ def test_a_rate_of_zero_changes_nothing(optimizer, blobs):
 @pytest.mark.parametrize("output", [("cross_entropy", "softmax"), ("mse", "linear"), ("mse", "sigmoid")])
 def test_a_rate_of_a_million(optimizer, output, blobs):
     loss, activation = output
-    net = network(ns.Dense(8, "relu"), n_in=5, output=activation, loss=loss,
-                  optimizer={"name": optimizer, "learning_rate": 1e6})
+    net = network(
+        ns.Dense(8, "relu"), n_in=5, output=activation, loss=loss, optimizer={"name": optimizer, "learning_rate": 1e6}
+    )
     survives(net, *blobs, epochs=5)
 
 

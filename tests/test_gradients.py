@@ -12,15 +12,19 @@ from neurosim.losses import LOSSES
 from neurosim.regularizers import REGULARIZERS
 
 HIDDEN = list(ACTIVATIONS)
-PAIRS = [(loss, output) for loss in LOSSES for output in ACTIVATIONS
-         if LOSSES[loss]().accepts(ACTIVATIONS[output]())]
+PAIRS = [(loss, output) for loss in LOSSES for output in ACTIVATIONS if LOSSES[loss]().accepts(ACTIVATIONS[output]())]
 EVERY = [(hidden, loss, output) for hidden in HIDDEN for loss, output in PAIRS]
 
 
 def three_layers(hidden, loss, output, seed=1, **settings):
     """5 -> 4 -> 4 -> 3 in float64, with biases that are not zero (zeros would hide a wrong one)."""
-    net = ns.Network([ns.Input(5), ns.Dense(4, hidden), ns.Dense(4, hidden), ns.Dense(3, output)], loss=loss,
-                     seed=seed, dtype="float64", **settings)
+    net = ns.Network(
+        [ns.Input(5), ns.Dense(4, hidden), ns.Dense(4, hidden), ns.Dense(3, output)],
+        loss=loss,
+        seed=seed,
+        dtype="float64",
+        **settings,
+    )
     rng = np.random.default_rng(seed)
     for layer in list(net)[1:]:
         layer.b = rng.normal(scale=0.3, size=len(layer))
@@ -48,8 +52,10 @@ def test_every_gradient_is_the_central_difference(hidden, loss, output):
     assert result.checked >= 18
 
 
-@pytest.mark.parametrize(("hidden", "loss", "output"), [
-    *((hidden, "cross_entropy", "softmax") for hidden in HIDDEN), *(("tanh", *pair) for pair in PAIRS)])
+@pytest.mark.parametrize(
+    ("hidden", "loss", "output"),
+    [*((hidden, "cross_entropy", "softmax") for hidden in HIDDEN), *(("tanh", *pair) for pair in PAIRS)],
+)
 def test_every_gradient_is_the_references(hidden, loss, output):
     net = three_layers(hidden, loss, output)
     x, y = batch(loss)
@@ -77,9 +83,16 @@ def test_every_pre_activation_and_activation_is_the_references(hidden):
             np.testing.assert_allclose(layer.x[i], activations[k], rtol=1e-11, atol=1e-13)
 
 
-@pytest.mark.parametrize("settings", [{"name": "cross_entropy", "label_smoothing": 0.2},
-                                      {"name": "huber", "threshold": 0.2}, {"name": "hinge", "margin": 0.3},
-                                      {"name": "squared_hinge", "margin": 2.0}], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"name": "cross_entropy", "label_smoothing": 0.2},
+        {"name": "huber", "threshold": 0.2},
+        {"name": "hinge", "margin": 0.3},
+        {"name": "squared_hinge", "margin": 2.0},
+    ],
+    ids=str,
+)
 def test_gradients_with_settings_of_the_loss(settings):
     output = "softmax" if settings["name"] == "cross_entropy" else "linear"
     x, y = batch(settings["name"])
@@ -87,13 +100,23 @@ def test_gradients_with_settings_of_the_loss(settings):
     assert result.passed, result
 
 
-@pytest.mark.parametrize("layers", [
-    lambda: [ns.Dropout(0.4), ns.Dense(6, "tanh"), ns.Dropout(0.5), ns.Dense(3, "softmax")],
-    lambda: [ns.BatchNorm("tanh"), ns.Dense(6), ns.BatchNorm("sigmoid"), ns.Dense(3, "softmax")],
-    lambda: [ns.Dense(6, use_bias=False), ns.BatchNorm("gelu"), ns.Dropout(0.3), ns.Dense(3), ns.BatchNorm("softmax")],
-    lambda: [ns.Dense(4, "softmax"), ns.Dense(3, "softmax")],
-    lambda: [ns.Dense(3, "softmax")],
-], ids=["dropout", "batch_norm", "mixed", "softmax inside", "one layer"])
+@pytest.mark.parametrize(
+    "layers",
+    [
+        lambda: [ns.Dropout(0.4), ns.Dense(6, "tanh"), ns.Dropout(0.5), ns.Dense(3, "softmax")],
+        lambda: [ns.BatchNorm("tanh"), ns.Dense(6), ns.BatchNorm("sigmoid"), ns.Dense(3, "softmax")],
+        lambda: [
+            ns.Dense(6, use_bias=False),
+            ns.BatchNorm("gelu"),
+            ns.Dropout(0.3),
+            ns.Dense(3),
+            ns.BatchNorm("softmax"),
+        ],
+        lambda: [ns.Dense(4, "softmax"), ns.Dense(3, "softmax")],
+        lambda: [ns.Dense(3, "softmax")],
+    ],
+    ids=["dropout", "batch_norm", "mixed", "softmax inside", "one layer"],
+)
 @pytest.mark.parametrize("training", [True, False])
 def test_gradients_through_every_kind_of_layer(layers, training):
     net = ns.Network([ns.Input(5), *layers()], dtype="float64", seed=2)
@@ -129,8 +152,10 @@ def test_a_single_output(make_net):
 
 def test_gradients_in_float32_are_those_in_float64():
     x, y = batch("cross_entropy", B=32)
-    single, double = (ns.Network([ns.Input(5), ns.Dense(20, "relu"), ns.Dense(3, "softmax")], seed=0, dtype=dtype)
-                      for dtype in ("float32", "float64"))
+    single, double = (
+        ns.Network([ns.Input(5), ns.Dense(20, "relu"), ns.Dense(3, "softmax")], seed=0, dtype=dtype)
+        for dtype in ("float32", "float64")
+    )
     double.parameters.theta[...] = single.parameters.theta
     single.gradients(x, y)
     double.gradients(x, y)
@@ -158,6 +183,7 @@ def wrong_by(factor, method):
     def backward_(self, *buffers):
         method(self, *buffers)
         buffers[3][...] *= factor  # delta
+
     return backward_
 
 

@@ -10,8 +10,10 @@ import neurosim as ns
 @pytest.fixture
 def history():
     history = ns.History()
-    history.rows = [{"epoch": 1, "loss": 1.5, "accuracy": 0.25},
-                    {"epoch": 2, "loss": 0.5, "accuracy": 0.75, "val_loss": 1.0}]
+    history.rows = [
+        {"epoch": 1, "loss": 1.5, "accuracy": 0.25},
+        {"epoch": 2, "loss": 0.5, "accuracy": 0.75, "val_loss": 1.0},
+    ]
     history.batch_losses = [2.0, 1.0, 0.75, 0.25]
     history.stopped, history.message = "finished", "All well."
     return history

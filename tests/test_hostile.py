@@ -51,8 +51,13 @@ def big_files(tmp_path):
     (tmp_path / "a.csv").write_text(csv_text(BIG, labels))
     np.savez(tmp_path / "a.npz", x_train=BIG, y_train=labels)
     np.savez_compressed(tmp_path / "b.npz", x_train=BIG, y_train=labels)
-    return {"a.idx": (read_idx, 3), "a.gz": (read_idx, 3), "a.csv": (read_csv,), "a.npz": (read_npz,),
-            "b.npz": (read_npz,)}
+    return {
+        "a.idx": (read_idx, 3),
+        "a.gz": (read_idx, 3),
+        "a.csv": (read_csv,),
+        "a.npz": (read_npz,),
+        "b.npz": (read_npz,),
+    }
 
 
 def test_reading_takes_at_most_twice_the_memory_of_the_data(tmp_path):
@@ -71,8 +76,9 @@ def npy(array, **header):
     """An npy file as `numpy.save` writes it, or with another header or text in its place."""
     stream = io.BytesIO()
     if header:
-        text = header.get("text") or repr({"descr": array.dtype.str, "fortran_order": False, "shape": array.shape}
-                                          | header)
+        text = header.get("text") or repr(
+            {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape} | header
+        )
         raw = text.encode("latin1") + b"\n"
         stream.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(raw)) + raw + array.tobytes())
     else:
@@ -160,8 +166,13 @@ def test_nothing_is_unpickled(tmp_path, monkeypatch, one_line):
 def test_arrays_of_every_plain_type_order_and_shape_are_read(tmp_path):
     numbers = np.arange(24).reshape(2, 3, 4)
     arrays = {kind: numbers.astype(kind) for kind in ("u1", "i1", "<u2", ">i4", "<i8", "<f2", ">f4", "<f8", "?")}
-    arrays |= {"fortran": np.asfortranarray(numbers), "none": np.zeros((0, 3)), "scalar": np.array(3.0),
-               "text": np.array("grüße 😀"), "words": np.array([["a", "bcd"]])}
+    arrays |= {
+        "fortran": np.asfortranarray(numbers),
+        "none": np.zeros((0, 3)),
+        "scalar": np.array(3.0),
+        "text": np.array("grüße 😀"),
+        "words": np.array([["a", "bcd"]]),
+    }
     for save in (np.savez, np.savez_compressed):
         save(tmp_path / "a.npz", **arrays)
         received = read_arrays(tmp_path / "a.npz")
@@ -218,8 +229,12 @@ def crafted_archives(tmp_path):
     raw[raw.index(ONES.tobytes())] ^= 1
     (tmp_path / "checksum").write_bytes(raw)
     made["checksum"] = (tmp_path / "checksum", "CRC")
-    for name, content, words in (("empty", b"", "not a readable npz"), ("text", b"hello", "not a zip"),
-                                 ("npy", good, "not a zip"), ("bz2", bz2.compress(good), "not a zip")):
+    for name, content, words in (
+        ("empty", b"", "not a readable npz"),
+        ("text", b"hello", "not a zip"),
+        ("npy", good, "not a zip"),
+        ("bz2", bz2.compress(good), "not a zip"),
+    ):
         (tmp_path / name).write_bytes(content)
         made[name] = (tmp_path / name, words)
     return made
@@ -251,8 +266,11 @@ def test_members_that_share_bytes_under_different_names_are_bounded(tmp_path, mo
         read_arrays(path)
 
 
-@pytest.mark.parametrize("read", [read_arrays, read_npz, ns.Network.load, read_csv, lambda path: read_idx(path, 3)],
-                         ids=["arrays", "npz", "network", "csv", "idx"])
+@pytest.mark.parametrize(
+    "read",
+    [read_arrays, read_npz, ns.Network.load, read_csv, lambda path: read_idx(path, 3)],
+    ids=["arrays", "npz", "network", "csv", "idx"],
+)
 def test_what_is_no_file_is_not_opened(read, tmp_path, one_line):
     with one_line("received a folder", error=ns.DataError):
         read(tmp_path)
@@ -291,17 +309,21 @@ def tampered(full_net, blobs, tmp_path):
 
 def setting(where, value):
     """A change that puts a value at a path of keys into the config."""
+
     def change(config, arrays):
         for key in where[:-1]:
             config = config[key]
         config[where[-1]] = value
+
     return change
 
 
 def filling(name, value):
     """A change that puts a value into an array."""
+
     def change(config, arrays):
         arrays[name].flat[1] = value
+
     return change
 
 
@@ -387,11 +409,26 @@ def test_the_untampered_network_is_accepted(tampered):
     assert swapped[1].W.dtype == np.float32 and swapped[1].W.dtype.isnative
 
 
-@pytest.mark.parametrize("text", ["", "[", "5", "null", '"text"', "[" * 100_000, "9" * 10_000, '{"format": 1}',
-                                  "\ud800", "{}" + " " * archive.MAX_CONFIG])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[",
+        "5",
+        "null",
+        '"text"',
+        "[" * 100_000,
+        "9" * 10_000,
+        '{"format": 1}',
+        "\ud800",
+        "{}" + " " * archive.MAX_CONFIG,
+    ],
+)
 def test_a_config_that_is_no_config_is_refused(text, tmp_path, one_line):
-    np.savez(tmp_path / "bad.npz", config=np.frombuffer(text.encode("utf-32-le", "surrogatepass"), f"<U{len(text)}")[0]
-             if text else np.array(""))
+    np.savez(
+        tmp_path / "bad.npz",
+        config=np.frombuffer(text.encode("utf-32-le", "surrogatepass"), f"<U{len(text)}")[0] if text else np.array(""),
+    )
     with one_line("bad.npz", error=ns.DataError):
         ns.Network.load(tmp_path / "bad.npz")
 
@@ -433,14 +470,17 @@ def test_a_bad_table_is_refused_with_its_place(name, tmp_path, one_line):
     assert peak_of(read_csv, path)[1] < 32 * 2**20
 
 
-@pytest.mark.parametrize(("arrays", "words"), [
-    ({"x_train": np.array(["a"]), "y_train": np.zeros(1, int)}, "received <U1"),
-    ({"x_train": np.zeros((2, 2, 2), bool), "y_train": np.zeros(2, int)}, "received bool"),
-    ({"x_train": np.array(3), "y_train": np.zeros(1, int)}, "shape ()"),
-    ({"x_train": np.full((1, 2, 2), 2**63, np.uint64), "y_train": np.zeros(1, int)}, "from 9.22337e+18"),
-    ({"x_train": np.full((1, 2, 2), np.nan), "y_train": np.zeros(1, int)}, "received float64 from nan"),
-    ({"x_train": np.zeros((1, 2, 2), int), "y_train": np.array([-1])}, "from -1 to -1"),
-])
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"x_train": np.array(["a"]), "y_train": np.zeros(1, int)}, "received <U1"),
+        ({"x_train": np.zeros((2, 2, 2), bool), "y_train": np.zeros(2, int)}, "received bool"),
+        ({"x_train": np.array(3), "y_train": np.zeros(1, int)}, "shape ()"),
+        ({"x_train": np.full((1, 2, 2), 2**63, np.uint64), "y_train": np.zeros(1, int)}, "from 9.22337e+18"),
+        ({"x_train": np.full((1, 2, 2), np.nan), "y_train": np.zeros(1, int)}, "received float64 from nan"),
+        ({"x_train": np.zeros((1, 2, 2), int), "y_train": np.array([-1])}, "from -1 to -1"),
+    ],
+)
 def test_bad_arrays_of_a_data_set(arrays, words, tmp_path, one_line):
     np.savez(tmp_path / "a.npz", **arrays)
     with one_line("a.npz", words, error=ns.DataError):

@@ -13,13 +13,17 @@ SHAPES = [(300, 200), (200, 300), (784, 64)]
 VARIANCE = {  # key -> variance for (n_in, n_out)
     "glorot_uniform": lambda n_in, n_out: 2.0 / (n_in + n_out),
     "glorot_normal": lambda n_in, n_out: 2.0 / (n_in + n_out),
-    "he_uniform": lambda n_in, n_out: 2.0 / n_in, "he_normal": lambda n_in, n_out: 2.0 / n_in,
-    "lecun_uniform": lambda n_in, n_out: 1.0 / n_in, "lecun_normal": lambda n_in, n_out: 1.0 / n_in,
-    "normal": lambda n_in, n_out: 0.05**2, "uniform": lambda n_in, n_out: 0.05**2 / 3.0,
+    "he_uniform": lambda n_in, n_out: 2.0 / n_in,
+    "he_normal": lambda n_in, n_out: 2.0 / n_in,
+    "lecun_uniform": lambda n_in, n_out: 1.0 / n_in,
+    "lecun_normal": lambda n_in, n_out: 1.0 / n_in,
+    "normal": lambda n_in, n_out: 0.05**2,
+    "uniform": lambda n_in, n_out: 0.05**2 / 3.0,
 }
 LIMIT = {
     "glorot_uniform": lambda n_in, n_out: math.sqrt(6.0 / (n_in + n_out)),
-    "he_uniform": lambda n_in, n_out: math.sqrt(6.0 / n_in), "lecun_uniform": lambda n_in, n_out: math.sqrt(3.0 / n_in),
+    "he_uniform": lambda n_in, n_out: math.sqrt(6.0 / n_in),
+    "lecun_uniform": lambda n_in, n_out: math.sqrt(3.0 / n_in),
     "uniform": lambda n_in, n_out: 0.05,
 }
 
@@ -88,7 +92,7 @@ def test_one_instance_never_gives_two_layers_the_same_weights(key):
     net = ns.Network([ns.Input(6), *hidden, ns.Dense(6, "softmax", one)])
     matrices = [layer.W for layer in list(net)[1:]]
     for k, W in enumerate(matrices):
-        for other in matrices[k + 1:]:
+        for other in matrices[k + 1 :]:
             assert not np.allclose(W, other)
 
 
@@ -114,8 +118,9 @@ def test_biases_start_at_zero_and_weights_as_drawn(key):
 def test_the_default_is_the_one_that_suits_the_activation(key):
     suits = ACTIVATIONS[key].initializer
     assert suits in INITIALIZERS
-    left, right = (ns.Network([ns.Input(6), ns.Dense(5, key, chosen), ns.Dense(3, "softmax")], seed=4)
-                   for chosen in (None, suits))
+    left, right = (
+        ns.Network([ns.Input(6), ns.Dense(5, key, chosen), ns.Dense(3, "softmax")], seed=4) for chosen in (None, suits)
+    )
     assert np.array_equal(left[1].W, right[1].W)
 
 
@@ -126,8 +131,9 @@ def test_defaults_follow_the_papers():
     assert all(defaults[key].startswith("glorot_") for key in ("tanh", "sigmoid", "softmax", "linear", "softsign"))
 
 
-@pytest.mark.parametrize(("activation", "key"), [("relu", "he_normal"), ("tanh", "glorot_uniform"),
-                                                 ("selu", "lecun_normal")])
+@pytest.mark.parametrize(
+    ("activation", "key"), [("relu", "he_normal"), ("tanh", "glorot_uniform"), ("selu", "lecun_normal")]
+)
 def test_the_signal_keeps_its_size_through_ten_layers(activation, key):
     net = ns.Network([ns.Input(256), *(ns.Dense(256, activation, key) for _ in range(10)), ns.Dense(2, "softmax")])
     net.predict(np.random.default_rng(0).normal(size=(64, 256)))
@@ -143,10 +149,16 @@ def test_reset_goes_back_to_the_same_weights(make_net, blobs):
     assert np.array_equal(net.parameters.theta, before)
 
 
-@pytest.mark.parametrize("make", [
-    lambda: ns.Normal(-1.0), lambda: ns.Uniform(-0.1), lambda: ns.Constant(math.nan), lambda: ns.Orthogonal(-1.0),
-    lambda: ns.Constant("a"),
-])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ns.Normal(-1.0),
+        lambda: ns.Uniform(-0.1),
+        lambda: ns.Constant(math.nan),
+        lambda: ns.Orthogonal(-1.0),
+        lambda: ns.Constant("a"),
+    ],
+)
 def test_settings_out_of_bounds_are_refused(make, one_line):
     with one_line("expected a number in", "received"):
         make()

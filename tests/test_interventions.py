@@ -228,15 +228,24 @@ def test_each_neuron_computes_its_own_function_and_slope(make_net, blobs):
             continue
         np.testing.assert_allclose(net[1].a[:, j], f(z[:, j : j + 1])[:, 0], rtol=1e-12)
         np.testing.assert_allclose(net[1].function.derivative(z)[:, j], f.derivative(z[:, j : j + 1])[:, 0], rtol=1e-12)
-        np.testing.assert_allclose(net[1].delta[:, j], net[1].da[:, j] * f.derivative(z[:, j : j + 1])[:, 0],
-                                   rtol=1e-11, atol=1e-16)
+        np.testing.assert_allclose(
+            net[1].delta[:, j], net[1].da[:, j] * f.derivative(z[:, j : j + 1])[:, 0], rtol=1e-11, atol=1e-16
+        )
     assert isinstance(net[1].function, Mixed) and len(net[1].function.groups) == 3  # the two relus are one group
     assert set(net[1].function.kinks) == {0.0}
 
 
 def test_a_whole_layer_of_own_activations_is_that_layer(make_net, blobs):
-    net, twin = make_net(activation="tanh"), make_net(activation="gelu", hidden=[
-        ns.Dense(8, "gelu", initializer="glorot_uniform"), ns.Dense(6, "gelu", initializer="glorot_uniform")])
+    net, twin = (
+        make_net(activation="tanh"),
+        make_net(
+            activation="gelu",
+            hidden=[
+                ns.Dense(8, "gelu", initializer="glorot_uniform"),
+                ns.Dense(6, "gelu", initializer="glorot_uniform"),
+            ],
+        ),
+    )
     for layer in (1, 2):
         for neuron in net[layer]:
             neuron.activation = "gelu"
@@ -268,8 +277,9 @@ def test_own_l2_adds_to_gradient_and_penalty_of_that_neuron(make_net, blobs):
     np.testing.assert_allclose(net[1].dW, twin[1].dW + extra * net[1].W, rtol=1e-12, atol=1e-16)
     np.testing.assert_array_equal(net[1].db, twin[1].db)
     np.testing.assert_array_equal(net[2].dW, twin[2].dW)
-    assert net.penalty() == pytest.approx(twin.penalty() + 0.15 * (net[1].W[:, 2] ** 2).sum()
-                                          + 0.05 * (net[1].W[:, 5] ** 2).sum())
+    assert net.penalty() == pytest.approx(
+        twin.penalty() + 0.15 * (net[1].W[:, 2] ** 2).sum() + 0.05 * (net[1].W[:, 5] ** 2).sum()
+    )
     assert check_gradients(net, blobs[0][:8], blobs[1][:8]).max_relative_error < 1e-6
     net[1][2].l2 = net[1][5].l2 = 0.0
     assert not net[1].interventions
@@ -319,9 +329,15 @@ def test_the_other_layers_and_neurons_are_left_alone(make_net, blobs):
     change_much(net)
     assert net[1][7].interventions == [] and net[2][0].interventions == []
     words = [net[1][j].interventions for j in range(7)]
-    assert words == [["frozen"], ["learning rate times 0.25"], ["activation leaky_relu of its own"],
-                     ["output forced to 0.8"], ["L2 0.2 of its own"], ["frozen", "silenced"],
-                     ["learning rate times 2", "activation sigmoid of its own", "L2 0.1 of its own"]]
+    assert words == [
+        ["frozen"],
+        ["learning rate times 0.25"],
+        ["activation leaky_relu of its own"],
+        ["output forced to 0.8"],
+        ["L2 0.2 of its own"],
+        ["frozen", "silenced"],
+        ["learning rate times 2", "activation sigmoid of its own", "L2 0.1 of its own"],
+    ]
     assert "output forced to 0.8" in repr(net[1][3])
 
 
@@ -384,8 +400,11 @@ WAYS = {
 @pytest.mark.parametrize("trained", [False, True])
 @pytest.mark.parametrize("way", list(WAYS))
 def test_they_survive_and_training_afterwards_is_the_same(way, trained, make_net, blobs, tmp_path):
-    net = change_much(make_net(hidden=[ns.Dense(8, "tanh"), ns.Dense(6, "relu"), ns.Dropout(0.2)])) \
-        if trained else change_much(make_net())
+    net = (
+        change_much(make_net(hidden=[ns.Dense(8, "tanh"), ns.Dense(6, "relu"), ns.Dropout(0.2)]))
+        if trained
+        else change_much(make_net())
+    )
     if trained and way != "config":
         fit(net, blobs, epochs=2)
     twin = WAYS[way](net, tmp_path)

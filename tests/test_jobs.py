@@ -25,8 +25,14 @@ TIMES = ["seconds"]
 
 
 def command(*arguments, **options):
-    return subprocess.Popen([sys.executable, ROOT / "main.py", *arguments], stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True, start_new_session=True, **options)
+    return subprocess.Popen(
+        [sys.executable, ROOT / "main.py", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **options,
+    )
 
 
 def run(*arguments, cwd):
@@ -38,8 +44,11 @@ def run(*arguments, cwd):
 
 def tables(folder):
     """All tables of a scenario, without times."""
-    return {path.name: pd.read_csv(path).drop(columns=TIMES, errors="ignore") for path in folder.glob("*.csv")
-            if path.name != "summary.csv"}
+    return {
+        path.name: pd.read_csv(path).drop(columns=TIMES, errors="ignore")
+        for path in folder.glob("*.csv")
+        if path.name != "summary.csv"
+    }
 
 
 def assert_equal(one, two):
@@ -56,8 +65,14 @@ def digits():
 
 @pytest.fixture
 def three():
-    return Scenario("three", "?", ".", tuple(Variant(name, {"activation": name}) for name in ("relu", "tanh", "elu")),
-                    baseline="relu", base=Settings(hidden=(8,), epochs=1))
+    return Scenario(
+        "three",
+        "?",
+        ".",
+        tuple(Variant(name, {"activation": name}) for name in ("relu", "tanh", "elu")),
+        baseline="relu",
+        base=Settings(hidden=(8,), epochs=1),
+    )
 
 
 @pytest.fixture
@@ -65,8 +80,11 @@ def trained(monkeypatch):
     """The runs that were really trained, as they come."""
     seen = []
     train_run = runner.train_run
-    monkeypatch.setattr(runner, "train_run", lambda run, *data, **more: seen.append((run.variant, run.seed))
-                        or train_run(run, *data, **more))
+    monkeypatch.setattr(
+        runner,
+        "train_run",
+        lambda run, *data, **more: seen.append((run.variant, run.seed)) or train_run(run, *data, **more),
+    )
     return seen
 
 
@@ -139,10 +157,15 @@ def record(run, train):
 def test_whatever_decides_the_numbers_changes_the_key(monkeypatch):
     settings = Settings()
     task = Task(Run("a", 0, settings), "data")
-    others = [Task(Run("a", 1, settings), "data"), Task(Run("a", 0, settings.change(l2=1e-9)), "data"),
-              Task(Run("a", 0, settings, 100), "data"), Task(Run("a", 0, settings), "other data"),
-              Task(Run("a", 0, settings), "data", search=True), Task(Run("a", 0, settings), "data", hold_out=True),
-              Task(Run("a", 0, settings), "data", recorders=record)]
+    others = [
+        Task(Run("a", 1, settings), "data"),
+        Task(Run("a", 0, settings.change(l2=1e-9)), "data"),
+        Task(Run("a", 0, settings, 100), "data"),
+        Task(Run("a", 0, settings), "other data"),
+        Task(Run("a", 0, settings), "data", search=True),
+        Task(Run("a", 0, settings), "data", hold_out=True),
+        Task(Run("a", 0, settings), "data", recorders=record),
+    ]
     keys = [store.key(each) for each in (task, *others)]
     monkeypatch.setattr(store, "_code", lambda: "another line somewhere in neurosim")
     keys.append(store.key(task))
@@ -163,15 +186,23 @@ def test_the_code_counts_byte_by_byte_whatever_the_locale(tmp_path, monkeypatch)
 
 
 def test_one_thread_is_asked_for_before_numpy_is_imported():
-    code = ("import os, sys\n"
-            "class Watch:\n"
-            "    def find_spec(self, name, *_):\n"
-            f"        if name == 'numpy': print([os.environ.get(each) for each in {VARIABLES}])\n"
-            "sys.meta_path.insert(0, Watch())\n"
-            "import main\n"
-            "main.main(['scenario', '--list'])\n")
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True,
-                            env=os.environ | {"OMP_NUM_THREADS": "2"})
+    code = (
+        "import os, sys\n"
+        "class Watch:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == 'numpy': print([os.environ.get(each) for each in {VARIABLES}])\n"
+        "sys.meta_path.insert(0, Watch())\n"
+        "import main\n"
+        "main.main(['scenario', '--list'])\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"OMP_NUM_THREADS": "2"},
+    )
     assert result.stdout.startswith("['1', '1', '1', '1']")
 
 

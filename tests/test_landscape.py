@@ -11,8 +11,11 @@ from neurosim.landscape import random_direction
 
 def everything(net):
     snapshot = net.snapshot()
-    return {name: array.tobytes() for name, array in snapshot["arrays"].items()}, snapshot["scalars"], str(
-        snapshot["streams"])
+    return (
+        {name: array.tobytes() for name, array in snapshot["arrays"].items()},
+        snapshot["scalars"],
+        str(snapshot["streams"]),
+    )
 
 
 def slow_loss(W1, b1, W2, b2, x, y):

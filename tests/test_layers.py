@@ -186,8 +186,10 @@ def test_dropout_at_rate_zero_is_the_identity_and_draws_nothing(x):
 
 
 def test_dropout_layers_do_not_use_up_the_shuffles_or_the_weights():
-    plain, dropped = (ns.Network([ns.Input(3), ns.Dense(4, "tanh"), *more, ns.Dense(2, "softmax")], seed=5)
-                      for more in ([], [ns.Dropout(0.5)]))
+    plain, dropped = (
+        ns.Network([ns.Input(3), ns.Dense(4, "tanh"), *more, ns.Dense(2, "softmax")], seed=5)
+        for more in ([], [ns.Dropout(0.5)])
+    )
     assert np.array_equal(plain[1].W, dropped[1].W) and np.array_equal(plain[2].W, dropped[3].W)
     x, y = np.zeros((9, 3)), np.zeros(9, int)
     for net in (plain, dropped):
@@ -253,10 +255,19 @@ def test_batch_norm_of_a_constant_column_is_finite(x):
 # --- building ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("layers", [
-    [], [ns.Input(3)], [ns.Dense(3), ns.Dense(2)], [ns.Input(3), ns.Input(3), ns.Dense(2)],
-    [ns.Input(3), ns.Dense(2), ns.Dropout(0.5)], [ns.Input(3), "dense"], [ns.Input(3), ns.Dense],
-], ids=range(7))
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [],
+        [ns.Input(3)],
+        [ns.Dense(3), ns.Dense(2)],
+        [ns.Input(3), ns.Input(3), ns.Dense(2)],
+        [ns.Input(3), ns.Dense(2), ns.Dropout(0.5)],
+        [ns.Input(3), "dense"],
+        [ns.Input(3), ns.Dense],
+    ],
+    ids=range(7),
+)
 def test_stacks_that_make_no_network_are_refused(layers, one_line):
     with one_line("layers: expected", "received"):
         ns.Network(layers)
@@ -273,19 +284,32 @@ def test_a_layer_cannot_be_in_two_places(one_line):
     ns.Network([first, ns.Dense(2, "softmax")])  # what was not the trouble is still free
 
 
-@pytest.mark.parametrize(("make", "word"), [
-    (lambda: ns.Input(0), "Input size"), (lambda: ns.Input((28, -1)), "Input size"), (lambda: ns.Input(2.5), "2.5"),
-    (lambda: ns.Input(3, scale=0.0), "scale"), (lambda: ns.Dense(0), "units"), (lambda: ns.Dense("3"), "'3'"),
-    (lambda: ns.Dense(3, "rleu"), "did you mean 'relu'"), (lambda: ns.Dropout(1.0), "rate"),
-    (lambda: ns.Dense(3, initializer="he"), "he_normal"), (lambda: ns.BatchNorm(momentum=0.0), "momentum"),
-    (lambda: ns.BatchNorm(epsilon=0.0), "epsilon"), (lambda: ns.Dense(3, ns.ReLU), "make an instance: ReLU()"),
-    (lambda: ns.Network([ns.Input(3), ns.Dense(2, "softmax")], dtype="float16"), "float16"),
-    (lambda: ns.Network([ns.Input(3), ns.Dense(2, "softmax")], dtype=np.float64), "dtype"),
-    (lambda: ns.Network([ns.Input(3), ns.Dense(2, "softmax")], seed=-1), "seed"),
-    (lambda: ns.Network([ns.Input(3), ns.Dense(2, "softmax")], seed=None), "seed"),
-    (lambda: ns.Network([ns.Input(3), ns.Dense(2, "softmax")], max_norm=0), "max_norm"),
-    (lambda: ns.Network([ns.Input(3), ns.Dense(2, "softmax")], loss="crossentropy"), "did you mean 'cross_entropy'"),
-])
+@pytest.mark.parametrize(
+    ("make", "word"),
+    [
+        (lambda: ns.Input(0), "Input size"),
+        (lambda: ns.Input((28, -1)), "Input size"),
+        (lambda: ns.Input(2.5), "2.5"),
+        (lambda: ns.Input(3, scale=0.0), "scale"),
+        (lambda: ns.Dense(0), "units"),
+        (lambda: ns.Dense("3"), "'3'"),
+        (lambda: ns.Dense(3, "rleu"), "did you mean 'relu'"),
+        (lambda: ns.Dropout(1.0), "rate"),
+        (lambda: ns.Dense(3, initializer="he"), "he_normal"),
+        (lambda: ns.BatchNorm(momentum=0.0), "momentum"),
+        (lambda: ns.BatchNorm(epsilon=0.0), "epsilon"),
+        (lambda: ns.Dense(3, ns.ReLU), "make an instance: ReLU()"),
+        (lambda: ns.Network([ns.Input(3), ns.Dense(2, "softmax")], dtype="float16"), "float16"),
+        (lambda: ns.Network([ns.Input(3), ns.Dense(2, "softmax")], dtype=np.float64), "dtype"),
+        (lambda: ns.Network([ns.Input(3), ns.Dense(2, "softmax")], seed=-1), "seed"),
+        (lambda: ns.Network([ns.Input(3), ns.Dense(2, "softmax")], seed=None), "seed"),
+        (lambda: ns.Network([ns.Input(3), ns.Dense(2, "softmax")], max_norm=0), "max_norm"),
+        (
+            lambda: ns.Network([ns.Input(3), ns.Dense(2, "softmax")], loss="crossentropy"),
+            "did you mean 'cross_entropy'",
+        ),
+    ],
+)
 def test_wrong_settings_are_refused(make, word, one_line):
     with one_line(word):
         make()
@@ -295,8 +319,18 @@ def unconnected(make):
     return pytest.param(make, id=make().key)
 
 
-@pytest.mark.parametrize("make", [unconnected(make) for make in (
-    lambda: ns.Input(3), lambda: ns.Dense(3, "elu"), lambda: ns.Dropout(0.2), lambda: ns.BatchNorm("tanh"))])
+@pytest.mark.parametrize(
+    "make",
+    [
+        unconnected(make)
+        for make in (
+            lambda: ns.Input(3),
+            lambda: ns.Dense(3, "elu"),
+            lambda: ns.Dropout(0.2),
+            lambda: ns.BatchNorm("tanh"),
+        )
+    ],
+)
 def test_a_layer_can_be_copied_before_it_is_in_a_network(make):
     twin = copy.deepcopy(make())
     assert twin.config() == make().config()
@@ -325,8 +359,20 @@ def test_summary_and_repr_read_aloud(full_net):
     net = full_net()
     text = str(net.summary())
     assert repr(net.summary()) == text
-    for words in ("Layer", "Output shape", "Parameters", "0 Input", "1 Dense linear", "2 BatchNorm relu",
-                  "3 Dropout 0.3", "(B, 8)", "5 Dense softmax", "float32", "cross_entropy", "nadam"):
+    for words in (
+        "Layer",
+        "Output shape",
+        "Parameters",
+        "0 Input",
+        "1 Dense linear",
+        "2 BatchNorm relu",
+        "3 Dropout 0.3",
+        "(B, 8)",
+        "5 Dense softmax",
+        "float32",
+        "cross_entropy",
+        "nadam",
+    ):
         assert words in text
     counts = [layer.parameter_count for layer in net]
     assert counts == [0, 5 * 8 + 8, 16, 0, 8 * 6 + 6, 6 * 3 + 3] and f"{sum(counts)} parameters" in text
@@ -399,10 +445,17 @@ def test_initializing_again_forgets_everything(full_net, blobs):
     assert not net[2].running_mean.any() and (net[2].running_variance == 1.0).all()
 
 
-@pytest.mark.parametrize(("make", "settings"), [
-    (lambda: ns.Dropout(), {"rate": 0.5}), (lambda: ns.BatchNorm(), {"momentum": 0.1, "epsilon": 1e-5}),
-    (lambda: ns.Input(3), {"scale": 1 / 255}), (lambda: ns.Dense(3), {"use_bias": True, "max_norm": None}),
-    (lambda: ns.Dropout(0.0), {"rate": 0.0}), (lambda: ns.BatchNorm(momentum=1.0), {"momentum": 1.0})])
+@pytest.mark.parametrize(
+    ("make", "settings"),
+    [
+        (lambda: ns.Dropout(), {"rate": 0.5}),
+        (lambda: ns.BatchNorm(), {"momentum": 0.1, "epsilon": 1e-5}),
+        (lambda: ns.Input(3), {"scale": 1 / 255}),
+        (lambda: ns.Dense(3), {"use_bias": True, "max_norm": None}),
+        (lambda: ns.Dropout(0.0), {"rate": 0.0}),
+        (lambda: ns.BatchNorm(momentum=1.0), {"momentum": 1.0}),
+    ],
+)
 def test_defaults_and_bounds_that_are_allowed(make, settings):
     layer = make()
     assert {name: getattr(layer, name) for name in settings} == settings

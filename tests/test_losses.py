@@ -11,11 +11,12 @@ from neurosim.losses import LOSSES, check_pair
 KEYS = list(LOSSES)
 DTYPES = ["float32", "float64"]
 VARIANTS = [(key, {}) for key in KEYS] + [
-    ("cross_entropy", {"label_smoothing": 0.1}), ("huber", {"threshold": 0.3}), ("hinge", {"margin": 0.5}),
+    ("cross_entropy", {"label_smoothing": 0.1}),
+    ("huber", {"threshold": 0.3}),
+    ("hinge", {"margin": 0.5}),
     ("squared_hinge", {"margin": 1.5}),
 ]
-PAIRS = [(loss, output) for loss in KEYS for output in ACTIVATIONS
-         if LOSSES[loss]().accepts(ACTIVATIONS[output]())]
+PAIRS = [(loss, output) for loss in KEYS for output in ACTIVATIONS if LOSSES[loss]().accepts(ACTIVATIONS[output]())]
 
 
 class Buffers:
@@ -210,8 +211,10 @@ def test_a_float32_loss_is_summed_in_float64():
     assert ns.MSE()(a, y) == pytest.approx(exact, rel=1e-7)
 
 
-@pytest.mark.parametrize(("key", "output"), [(loss, output) for loss in KEYS for output in ACTIVATIONS
-                                             if not LOSSES[loss]().accepts(ACTIVATIONS[output]())])
+@pytest.mark.parametrize(
+    ("key", "output"),
+    [(loss, output) for loss in KEYS for output in ACTIVATIONS if not LOSSES[loss]().accepts(ACTIVATIONS[output]())],
+)
 def test_a_loss_without_meaning_on_an_activation_is_refused_and_the_pairs_are_listed(key, output, one_line):
     loss, activation = LOSSES[key](), ACTIVATIONS[output]()
     partners = [name for loss_key, name in PAIRS if loss_key == key]
@@ -255,10 +258,19 @@ def test_in_place_form_allocates_nothing_of_a_batchs_size(key, settings, peak_me
     assert peaks[1] <= peaks[0] + 8192, peaks
 
 
-@pytest.mark.parametrize("make", [
-    lambda: ns.CrossEntropy(1.0), lambda: ns.CrossEntropy(-0.1), lambda: ns.Huber(0.0), lambda: ns.Huber(math.inf),
-    lambda: ns.Hinge(0.0), lambda: ns.SquaredHinge(-1.0), lambda: ns.Hinge("1"), lambda: ns.Huber(True),
-])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ns.CrossEntropy(1.0),
+        lambda: ns.CrossEntropy(-0.1),
+        lambda: ns.Huber(0.0),
+        lambda: ns.Huber(math.inf),
+        lambda: ns.Hinge(0.0),
+        lambda: ns.SquaredHinge(-1.0),
+        lambda: ns.Hinge("1"),
+        lambda: ns.Huber(True),
+    ],
+)
 def test_settings_out_of_bounds_are_refused(make, one_line):
     with one_line("expected a number in", "received"):
         make()
@@ -277,8 +289,17 @@ def test_binary_cross_entropy_refuses_targets_outside_0_to_1(one_line):
         net.train_batch(np.zeros((1, 2)), [[7.0, 0.0, -1.0]])
 
 
-@pytest.mark.parametrize(("row", "fits"), [([0.2, 0.8], True), ([0.2, 0.80005], True), ([0.2, 0.80016], False),
-                                           ([0.2, 0.79984], False), ([-0.2, 1.2], False), ([0.4, 0.4], False)])
+@pytest.mark.parametrize(
+    ("row", "fits"),
+    [
+        ([0.2, 0.8], True),
+        ([0.2, 0.80005], True),
+        ([0.2, 0.80016], False),
+        ([0.2, 0.79984], False),
+        ([-0.2, 1.2], False),
+        ([0.4, 0.4], False),
+    ],
+)
 def test_cross_entropy_wants_distributions_up_to_rounding(row, fits):
     wrong = ns.CrossEntropy().refuses(np.array([[1.0, 0.0], row]))
     assert (wrong == "") is fits and (fits or "sum to 1" in wrong)
@@ -286,9 +307,15 @@ def test_cross_entropy_wants_distributions_up_to_rounding(row, fits):
         assert LOSSES[key]().refuses(np.array([[1.0, 0.0], row])) == ""
 
 
-@pytest.mark.parametrize(("key", "name", "usual"), [
-    ("cross_entropy", "label_smoothing", 0.0), ("huber", "threshold", 1.0), ("hinge", "margin", 1.0),
-    ("squared_hinge", "margin", 1.0)])
+@pytest.mark.parametrize(
+    ("key", "name", "usual"),
+    [
+        ("cross_entropy", "label_smoothing", 0.0),
+        ("huber", "threshold", 1.0),
+        ("hinge", "margin", 1.0),
+        ("squared_hinge", "margin", 1.0),
+    ],
+)
 def test_defaults_and_bounds_of_the_settings(key, name, usual, one_line):
     assert LOSSES[key]().config()[name] == usual
     assert LOSSES[key](**{name: 0.25}).config()[name] == 0.25

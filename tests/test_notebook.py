@@ -33,8 +33,17 @@ def images():
 
 @pytest.fixture
 def net(images):
-    net = ns.Network([ns.Input((6, 8)), ns.Dense(5, "relu"), ns.Dropout(0.1), ns.Dense(4, use_bias=False),
-                      ns.BatchNorm("tanh"), ns.Dense(3, "softmax")], seed=1)
+    net = ns.Network(
+        [
+            ns.Input((6, 8)),
+            ns.Dense(5, "relu"),
+            ns.Dropout(0.1),
+            ns.Dense(4, use_bias=False),
+            ns.BatchNorm("tanh"),
+            ns.Dense(3, "softmax"),
+        ],
+        seed=1,
+    )
     net.fit(*images, epochs=1, verbose=False)
     return net
 
@@ -73,8 +82,9 @@ def read(source, limit=40_000):
     assert not {"script", "style", "link", "iframe"} & set(checker.tags)
     assert "http://" not in source.replace("http://www.w3.org/2000/svg", "") and "https://" not in source
     assert len(source) < limit
-    assert not re.search(r"(?<![-\w])color:\s*(#|rgb|black|white)|background(-color)?:\s*(#|rgb|white)", source), \
+    assert not re.search(r"(?<![-\w])color:\s*(#|rgb|black|white)|background(-color)?:\s*(#|rgb|white)", source), (
         "text and background take the notebook's colours"
+    )
     checker.joined = " ".join(" ".join(checker.text).split())
     return checker
 
@@ -84,7 +94,7 @@ def pixels_of(uri):
     image = pytest.importorskip("PIL.Image")
     prefix = "data:image/png;base64,"
     assert uri.startswith(prefix)
-    with image.open(io.BytesIO(base64.b64decode(uri[len(prefix):], validate=True))) as picture:
+    with image.open(io.BytesIO(base64.b64decode(uri[len(prefix) :], validate=True))) as picture:
         assert picture.format == "PNG" and picture.mode == "RGB"
         picture.load()
         return np.asarray(picture)
@@ -123,8 +133,21 @@ def test_weight_image_is_the_weights():
 def test_network(net):
     seen = read(network_html(net))
     assert "Network 48 → 5 → 4 → 3" in seen.joined
-    for text in ("Input", "6 × 8", "Dense", "relu", "Dropout", "rate 0.1", "BatchNorm", "tanh", "(B, 5)", "245",
-                 f"{net.parameters.size:,} parameters", "cross_entropy", "Adam"):
+    for text in (
+        "Input",
+        "6 × 8",
+        "Dense",
+        "relu",
+        "Dropout",
+        "rate 0.1",
+        "BatchNorm",
+        "tanh",
+        "(B, 5)",
+        "245",
+        f"{net.parameters.size:,} parameters",
+        "cross_entropy",
+        "Adam",
+    ):
         assert text in seen.joined, text
     net[1][2].ablate()
     assert "relu, 1 neuron changed" in read(network_html(net)).joined
@@ -183,8 +206,15 @@ def test_histories():
     history = ns.History()
     assert "0 epochs, running" in read(history_html(history)).joined
     for epoch in range(1, 1001):
-        history.rows.append({"epoch": epoch, "loss": 1.0 / epoch, "accuracy": 1.0 - 1.0 / epoch,
-                             "val_loss": float("nan") if epoch == 3 else 1.2 / epoch, "val_accuracy": 0.9})
+        history.rows.append(
+            {
+                "epoch": epoch,
+                "loss": 1.0 / epoch,
+                "accuracy": 1.0 - 1.0 / epoch,
+                "val_loss": float("nan") if epoch == 3 else 1.2 / epoch,
+                "val_accuracy": 0.9,
+            }
+        )
     history.stopped, history.message = "early stopping", 'no better & <b>"so"</b>'
     source = history_html(history)
     seen = read(source, limit=25_000)
@@ -204,8 +234,14 @@ def test_histories():
     assert heights == sorted(heights)  # a loss that falls goes down, and y grows downwards
 
 
-@pytest.mark.parametrize("rows", [[{"epoch": 1, "loss": 0.5}], [{"epoch": 1, "loss": float("nan")}],
-                                  [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.5, "accuracy": 1.0}]])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"epoch": 1, "loss": 0.5}],
+        [{"epoch": 1, "loss": float("nan")}],
+        [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.5, "accuracy": 1.0}],
+    ],
+)
 def test_histories_with_little_in_them(rows):
     history = ns.History()
     history.rows = rows
@@ -228,7 +264,12 @@ rng = np.random.default_rng(0)
 images, labels = rng.integers(0, 256, (60, 6, 8), dtype=np.uint8), rng.integers(0, 3, 60)
 net = ns.Network([ns.Input((6, 8)), ns.Dense(5, "relu"), ns.Dense(3, "softmax")], seed=1)
 history = net.fit(images, labels, epochs=2, verbose=False)""",
-    "net", "net[1]", "net[1][3]", "history", "net.trace(images[0], labels[0])", "net.report(images, labels)",
+    "net",
+    "net[1]",
+    "net[1][3]",
+    "history",
+    "net.trace(images[0], labels[0])",
+    "net.report(images, labels)",
 ]
 
 
@@ -240,15 +281,24 @@ def test_a_notebook_shows_tables_and_pictures(monkeypatch, tmp_path):
         monkeypatch.setenv(name, str(tmp_path / name))  # nothing of the user's own settings, nothing left behind
     monkeypatch.setenv("PYTHONPATH", str(Path(ns.__file__).parents[1]))
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
-    nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3",
-                            resources={"metadata": {"path": str(tmp_path)}}).execute()
+    nbclient.NotebookClient(
+        notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
     nbformat.validate(notebook)
-    shown = {cell.source: output["data"] for cell in notebook.cells for output in cell.outputs
-             if output["output_type"] == "execute_result"}
+    shown = {
+        cell.source: output["data"]
+        for cell in notebook.cells
+        for output in cell.outputs
+        if output["output_type"] == "execute_result"
+    }
     assert list(shown) == CELLS[1:]
-    for source, text in (("net", "Network 48 → 5 → 3"), ("net[1]", "Layer 1: Dense(5, 'relu')"),
-                         ("net[1][3]", "Neuron 3 of layer 1"), ("history", "2 epochs, finished"),
-                         ("net.trace(images[0], labels[0])", "Trace of one sample")):
+    for source, text in (
+        ("net", "Network 48 → 5 → 3"),
+        ("net[1]", "Layer 1: Dense(5, 'relu')"),
+        ("net[1][3]", "Neuron 3 of layer 1"),
+        ("history", "2 epochs, finished"),
+        ("net.trace(images[0], labels[0])", "Trace of one sample"),
+    ):
         assert text in read(shown[source]["text/html"]).joined
         assert shown[source]["text/plain"]  # for those who cannot show HTML
     assert pixels_of(read(shown["net[1][3]"]["text/html"]).images[0]).shape == (6, 8, 3)

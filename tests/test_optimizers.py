@@ -12,15 +12,27 @@ from neurosim.optimizers import BLOCK, OPTIMIZERS, clip_by_global_norm_, sign_
 from neurosim.schedules import SCHEDULES
 
 KEYS = list(OPTIMIZERS)
-RATES = {"sgd": 0.1, "momentum": 0.02, "nesterov": 0.02, "adagrad": 0.3, "rmsprop": 0.02, "adadelta": 1.0,
-         "lion": 0.01}  # else 0.05
+RATES = {
+    "sgd": 0.1,
+    "momentum": 0.02,
+    "nesterov": 0.02,
+    "adagrad": 0.3,
+    "rmsprop": 0.02,
+    "adadelta": 1.0,
+    "lion": 0.01,
+}  # else 0.05
 VARIANTS = [(key, {}) for key in KEYS] + [
-    ("momentum", {"momentum": 0.5}), ("nesterov", {"momentum": 0.5}), ("adagrad", {"epsilon": 1e-3}),
-    ("rmsprop", {"rho": 0.99, "epsilon": 1e-3}), ("adadelta", {"rho": 0.8, "epsilon": 1e-3}),
-    ("adam", {"beta1": 0.5, "beta2": 0.9, "epsilon": 1e-2}), ("amsgrad", {"beta2": 0.9, "epsilon": 1e-2}),
+    ("momentum", {"momentum": 0.5}),
+    ("nesterov", {"momentum": 0.5}),
+    ("adagrad", {"epsilon": 1e-3}),
+    ("rmsprop", {"rho": 0.99, "epsilon": 1e-3}),
+    ("adadelta", {"rho": 0.8, "epsilon": 1e-3}),
+    ("adam", {"beta1": 0.5, "beta2": 0.9, "epsilon": 1e-2}),
+    ("amsgrad", {"beta2": 0.9, "epsilon": 1e-2}),
     ("adamax", {"beta1": 0.5, "beta2": 0.9, "epsilon": 1e-2}),
     ("nadam", {"beta1": 0.8, "beta2": 0.9, "epsilon": 1e-2, "momentum_decay": 0.02}),
-    ("adamw", {"weight_decay": 0.3, "epsilon": 1e-2}), ("lion", {"weight_decay": 0.3, "beta1": 0.8}),
+    ("adamw", {"weight_decay": 0.3, "epsilon": 1e-2}),
+    ("lion", {"weight_decay": 0.3, "beta1": 0.8}),
 ]
 # a bowl whose axes differ in steepness, with a little waviness, so that no two parameters see the same gradients
 STEEPNESS = [0.3, 1.0, 2.5, 4.0, 0.05, 1.7]
@@ -86,11 +98,11 @@ def test_vectors_longer_than_a_block_are_updated_everywhere(key):
         expected = reference.OPTIMIZERS[key]([start[i]], lambda _, s=sequence: [next(s)], [0.05] * 3)
         assert theta[i] == pytest.approx(expected[0], rel=1e-10, abs=1e-12), i
     # every rule is elementwise: a whole run on the tail alone has to give the same numbers
-    tail, tail_grad, other = start[BLOCK - 5:].copy(), np.empty(size - BLOCK + 5), OPTIMIZERS[key](0.05)
+    tail, tail_grad, other = start[BLOCK - 5 :].copy(), np.empty(size - BLOCK + 5), OPTIMIZERS[key](0.05)
     for row in grads:
-        tail_grad[...] = row[BLOCK - 5:]
+        tail_grad[...] = row[BLOCK - 5 :]
         other.step(tail, tail_grad)
-    np.testing.assert_allclose(theta[BLOCK - 5:], tail, rtol=1e-13)
+    np.testing.assert_allclose(theta[BLOCK - 5 :], tail, rtol=1e-13)
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -144,8 +156,9 @@ def test_clipping_survives_a_gradient_whose_square_overflows():
     np.testing.assert_allclose(grad, 0.5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("via", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))],
-                         ids=["deepcopy", "pickle"])
+@pytest.mark.parametrize(
+    "via", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))], ids=["deepcopy", "pickle"]
+)
 @pytest.mark.parametrize("key", KEYS)
 def test_state_survives_a_copy_and_is_no_longer_shared(key, via):
     original = OPTIMIZERS[key](ns.Cosine(RATES.get(key, 0.05), steps=40))
@@ -227,8 +240,11 @@ def test_a_step_allocates_nothing_of_the_vectors_size(key, peak_memory):
 
 
 def test_vectors_that_do_not_match_are_refused(one_line):
-    for theta, grad in ((np.zeros(3), np.zeros(4)), (np.zeros((2, 2)), np.zeros((2, 2))),
-                        (np.zeros(3), np.zeros(3, np.float32))):
+    for theta, grad in (
+        (np.zeros(3), np.zeros(4)),
+        (np.zeros((2, 2)), np.zeros((2, 2))),
+        (np.zeros(3), np.zeros(3, np.float32)),
+    ):
         with one_line("adam", "received", error=ns.ShapeError):
             ns.Adam().step(theta, grad)
 
@@ -258,12 +274,25 @@ def test_the_learning_rate_may_be_changed_between_steps():
     np.testing.assert_array_equal(theta, [-0.75, -0.75])
 
 
-@pytest.mark.parametrize("make", [
-    lambda: ns.SGD(-1.0), lambda: ns.SGD(math.nan), lambda: ns.SGD(math.inf), lambda: ns.SGD(None),
-    lambda: ns.SGD(True), lambda: ns.SGD(0.1, clip_norm=0.0), lambda: ns.Momentum(momentum=1.0),
-    lambda: ns.RMSProp(rho=1.5), lambda: ns.Adam(beta1=1.0), lambda: ns.Adam(beta2=-0.1), lambda: ns.Adam(epsilon=0.0),
-    lambda: ns.AdamW(weight_decay=-1.0), lambda: ns.Lion(beta2="0.9"), lambda: ns.Nadam(momentum_decay=-1.0),
-])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ns.SGD(-1.0),
+        lambda: ns.SGD(math.nan),
+        lambda: ns.SGD(math.inf),
+        lambda: ns.SGD(None),
+        lambda: ns.SGD(True),
+        lambda: ns.SGD(0.1, clip_norm=0.0),
+        lambda: ns.Momentum(momentum=1.0),
+        lambda: ns.RMSProp(rho=1.5),
+        lambda: ns.Adam(beta1=1.0),
+        lambda: ns.Adam(beta2=-0.1),
+        lambda: ns.Adam(epsilon=0.0),
+        lambda: ns.AdamW(weight_decay=-1.0),
+        lambda: ns.Lion(beta2="0.9"),
+        lambda: ns.Nadam(momentum_decay=-1.0),
+    ],
+)
 def test_settings_out_of_bounds_are_refused(make, one_line):
     with one_line("expected a number in", "received"):
         make()
@@ -283,8 +312,9 @@ def test_terms_are_the_step_that_was_taken(key, settings):
     theta, grad = np.array(START), np.empty(len(START))
     for t in range(1, 6):
         grad[...] = slope(theta.tolist())
-        before = {name: optimizer.state[name].copy() if t > 1 else np.zeros(len(START))
-                  for name in optimizer.state_names}
+        before = {
+            name: optimizer.state[name].copy() if t > 1 else np.zeros(len(START)) for name in optimizer.state_names
+        }
         theta_before = theta.copy()
         optimizer.step(theta, grad)
         terms = optimizer.terms(theta_before, grad, before, optimizer.state, optimizer.last_rate)
@@ -304,15 +334,24 @@ def test_terms_are_the_step_that_was_taken(key, settings):
 # --- defaults and beginnings -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("key", "settings"), [
-    ("sgd", {"learning_rate": 0.1}), ("momentum", {"learning_rate": 0.01, "momentum": 0.9}),
-    ("nesterov", {"learning_rate": 0.01, "momentum": 0.9}), ("adagrad", {"learning_rate": 0.01, "epsilon": 1e-10}),
-    ("rmsprop", {"learning_rate": 1e-3, "rho": 0.9, "epsilon": 1e-8}),
-    ("adadelta", {"learning_rate": 1.0, "rho": 0.9, "epsilon": 1e-6}),
-    *((key, {"learning_rate": rate, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8})
-      for key, rate in (("adam", 1e-3), ("amsgrad", 1e-3), ("adamax", 2e-3), ("nadam", 2e-3), ("adamw", 1e-3))),
-    ("nadam", {"momentum_decay": 4e-3}), ("adamw", {"weight_decay": 0.01}),
-    ("lion", {"learning_rate": 1e-4, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0})])
+@pytest.mark.parametrize(
+    ("key", "settings"),
+    [
+        ("sgd", {"learning_rate": 0.1}),
+        ("momentum", {"learning_rate": 0.01, "momentum": 0.9}),
+        ("nesterov", {"learning_rate": 0.01, "momentum": 0.9}),
+        ("adagrad", {"learning_rate": 0.01, "epsilon": 1e-10}),
+        ("rmsprop", {"learning_rate": 1e-3, "rho": 0.9, "epsilon": 1e-8}),
+        ("adadelta", {"learning_rate": 1.0, "rho": 0.9, "epsilon": 1e-6}),
+        *(
+            (key, {"learning_rate": rate, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8})
+            for key, rate in (("adam", 1e-3), ("amsgrad", 1e-3), ("adamax", 2e-3), ("nadam", 2e-3), ("adamw", 1e-3))
+        ),
+        ("nadam", {"momentum_decay": 4e-3}),
+        ("adamw", {"weight_decay": 0.01}),
+        ("lion", {"learning_rate": 1e-4, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0}),
+    ],
+)
 def test_defaults_are_those_of_the_papers_or_pytorch(key, settings):
     config = OPTIMIZERS[key]().config()
     assert {name: config[name] for name in settings} == settings and config["clip_norm"] is None

@@ -24,11 +24,54 @@ from neurosim.stepper import STAGES, Stepper
 ROOT = Path(__file__).resolve().parent.parent
 STEP = ("step", "--data", "digits", "--offline", "--hidden", "16", "--epochs", "1", "--train-size", "500")
 COMMANDS = {
-    "ablate", "back", "batch", "check", "clamp", "epoch", "freeze", "goto", "gradient", "help", "here",
-    "inputs", "neuron", "next", "plot", "quit", "restore", "sample", "set", "status", "top", "undo", "unfreeze",
-    "update", "walk", "weights"}
-DOCUMENT = {"sample", "layer", "neuron", "activation", "inputs", "weights", "bias", "z", "a", "da_dz", "downstream",
-            "dL_da", "delta", "dL_dW", "dL_db", "loss", "update", "loss_after", "check"}
+    "ablate",
+    "back",
+    "batch",
+    "check",
+    "clamp",
+    "epoch",
+    "freeze",
+    "goto",
+    "gradient",
+    "help",
+    "here",
+    "inputs",
+    "neuron",
+    "next",
+    "plot",
+    "quit",
+    "restore",
+    "sample",
+    "set",
+    "status",
+    "top",
+    "undo",
+    "unfreeze",
+    "update",
+    "walk",
+    "weights",
+}
+DOCUMENT = {
+    "sample",
+    "layer",
+    "neuron",
+    "activation",
+    "inputs",
+    "weights",
+    "bias",
+    "z",
+    "a",
+    "da_dz",
+    "downstream",
+    "dL_da",
+    "delta",
+    "dL_dW",
+    "dL_db",
+    "loss",
+    "update",
+    "loss_after",
+    "check",
+}
 posix = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals and select on pipes are POSIX")
 
 
@@ -95,8 +138,18 @@ def test_the_commands_are_these_and_each_has_a_line_of_help(ask):
 
 
 def test_short_forms_and_beginnings_are_the_whole_commands(ask):
-    for short, name in (("w", "weights"), ("weig", "weights"), ("i", "inputs"), ("g", "gradient"), ("c", "check"),
-                        ("l", "here"), ("h", "help"), ("?", "help"), ("st", "status"), ("wa", "walk")):
+    for short, name in (
+        ("w", "weights"),
+        ("weig", "weights"),
+        ("i", "inputs"),
+        ("g", "gradient"),
+        ("c", "check"),
+        ("l", "here"),
+        ("h", "help"),
+        ("?", "help"),
+        ("st", "status"),
+        ("wa", "walk"),
+    ):
         assert ask(short) == ask(name)
     assert ask("n") != ask("n") and ask.stepper.position == 2
     assert ask("b") and ask.stepper.position == 1
@@ -130,8 +183,11 @@ def test_an_empty_line_repeats_the_last_command(ask):
 
 def test_looking_gives_the_largest_by_number(ask):
     here = ask.stepper.here
-    for command, values, extra in (("weights", here.weights, "bias"), ("inputs", here.inputs, ""),
-                                   ("gradient", here.dL_dW, "dL/db")):
+    for command, values, extra in (
+        ("weights", here.weights, "bias"),
+        ("inputs", here.inputs, ""),
+        ("gradient", here.dL_dW, "dL/db"),
+    ):
         lines = ask(command).splitlines()
         order = np.argsort(-np.abs(values), kind="stable")
         assert "5 in all" in lines[0]
@@ -148,12 +204,22 @@ def test_changing_says_what_came_of_it_and_undo_takes_it_back(ask):
     stepper = ask.stepper
     before = stepper.network.predict_proba(stepper._rows).tobytes()
     for line, words in (
-            ("set weight 2 0.5", "set weight 2 0.5: sample 0 is read as"), ("set bias -1", "set bias -1: sample 0"),
-            ("set rate 0.01", "loss"), ("set activation relu", "loss"), ("set activation none", "loss"),
-            ("freeze", "frozen: sample 0"), ("unfreeze", "free again"), ("ablate", "silenced"),
-            ("ablate mean", "held at its mean"), ("clamp 0.4", "clamped to 0.4"), ("restore", "restored"),
-            ("update", "updated on sample 0 alone: loss"), ("batch", "1 batch of 16: loss"),
-            ("batch 3", "3 batches of 16: loss"), ("epoch", "2 batches, mean loss")):
+        ("set weight 2 0.5", "set weight 2 0.5: sample 0 is read as"),
+        ("set bias -1", "set bias -1: sample 0"),
+        ("set rate 0.01", "loss"),
+        ("set activation relu", "loss"),
+        ("set activation none", "loss"),
+        ("freeze", "frozen: sample 0"),
+        ("unfreeze", "free again"),
+        ("ablate", "silenced"),
+        ("ablate mean", "held at its mean"),
+        ("clamp 0.4", "clamped to 0.4"),
+        ("restore", "restored"),
+        ("update", "updated on sample 0 alone: loss"),
+        ("batch", "1 batch of 16: loss"),
+        ("batch 3", "3 batches of 16: loss"),
+        ("epoch", "2 batches, mean loss"),
+    ):
         assert words in ask(line), line
     assert stepper.subject.weights[2] != 0.5 and stepper.network.optimizer.rate == 0.01
     assert "to undo:" in ask("status") and "epoch" in ask("status")
@@ -177,37 +243,83 @@ def test_plot_says_where_or_why_not(ask, tmp_path):
 
 
 WRONG = [
-    ("nxet", "unknown command 'nxet'; did you mean 'next'? (help lists them)"), ("frobnicate", "unknown command"),
-    ("ne", "'ne' could be neuron, next"), ("un", "'un' could be undo, unfreeze"), ("help nosuch", "unknown command"),
-    ("help ne", "could be"), ("NEXT", "did you mean 'next'"), ("42", "unknown command '42'"), ("!ls", "unknown"),
-    ("foo-bar baz", "unknown command 'foo-bar'"), ("neuron", "expected neuron L J"), ("neuron 1 2 3", "neuron L J"),
-    ("neuron one", "received 'one'"), ("neuron 1.5", "received '1.5'"), ("neuron 9 0", "layers 0 (input) to 3"),
-    ("neuron 1 8", "neurons 0 to 7"), ("neuron 0 0", "layer 0 is the input"), ("sample", "expected sample I"),
-    ("sample 90", "from 0 to 89, received 90"), ("sample -1", "received -1"), ("sample x", "expected sample I"),
-    ("top", "expected top K"), ("top 0", "at least 1, received 0"), ("top -2", "received -2"),
-    ("next next", "expected nothing after it"), ("restore", "not forced"), ("epoch 1 2", "expected epoch [N]"),
-    ("goto nowhere", "unknown stage 'nowhere'"), ("goto 12", "from 1 to 11, received 12"),
+    ("nxet", "unknown command 'nxet'; did you mean 'next'? (help lists them)"),
+    ("frobnicate", "unknown command"),
+    ("ne", "'ne' could be neuron, next"),
+    ("un", "'un' could be undo, unfreeze"),
+    ("help nosuch", "unknown command"),
+    ("help ne", "could be"),
+    ("NEXT", "did you mean 'next'"),
+    ("42", "unknown command '42'"),
+    ("!ls", "unknown"),
+    ("foo-bar baz", "unknown command 'foo-bar'"),
+    ("neuron", "expected neuron L J"),
+    ("neuron 1 2 3", "neuron L J"),
+    ("neuron one", "received 'one'"),
+    ("neuron 1.5", "received '1.5'"),
+    ("neuron 9 0", "layers 0 (input) to 3"),
+    ("neuron 1 8", "neurons 0 to 7"),
+    ("neuron 0 0", "layer 0 is the input"),
+    ("sample", "expected sample I"),
+    ("sample 90", "from 0 to 89, received 90"),
+    ("sample -1", "received -1"),
+    ("sample x", "expected sample I"),
+    ("top", "expected top K"),
+    ("top 0", "at least 1, received 0"),
+    ("top -2", "received -2"),
+    ("next next", "expected nothing after it"),
+    ("restore", "not forced"),
+    ("epoch 1 2", "expected epoch [N]"),
+    ("goto nowhere", "unknown stage 'nowhere'"),
+    ("goto 12", "from 1 to 11, received 12"),
     ("goto d", "could be downstream, derivative, delta"),
-    ("goto ²", "unknown stage"), ("set", "expected weight I VALUE"), ("set weight 3", "received 'weight 3'"),
-    ("set weight x 1", "set weight I VALUE"), ("set weight 5 1", "from 0 to 4"), ("set weight -1 1", "at least 0"),
-    ("set weight 0 much", "finite number, received 'much'"), ("set bias", "bias VALUE"), ("set bias nan", "finite"),
-    ("set rate -1", "learning_rate"), ("set rate fast", "finite number"), ("set activation softmax", "softmax"),
-    ("set activation rellu", "did you mean 'relu'"), ("set colour red", "received 'colour red'"),
-    ("batch 0", "at least 1, received 0"), ("batch -1", "at least 1"), ("batch two", "expected batch [N]"),
-    ("batch 1 2", "expected batch [N]"), ("ablate half", "clamp VALUE"), ("clamp", "finite number, received ''"),
-    ("clamp high", "finite number, received 'high'"), ("undo", "nothing to undo"), ("plot", "no pictures here"),
+    ("goto ²", "unknown stage"),
+    ("set", "expected weight I VALUE"),
+    ("set weight 3", "received 'weight 3'"),
+    ("set weight x 1", "set weight I VALUE"),
+    ("set weight 5 1", "from 0 to 4"),
+    ("set weight -1 1", "at least 0"),
+    ("set weight 0 much", "finite number, received 'much'"),
+    ("set bias", "bias VALUE"),
+    ("set bias nan", "finite"),
+    ("set rate -1", "learning_rate"),
+    ("set rate fast", "finite number"),
+    ("set activation softmax", "softmax"),
+    ("set activation rellu", "did you mean 'relu'"),
+    ("set colour red", "received 'colour red'"),
+    ("batch 0", "at least 1, received 0"),
+    ("batch -1", "at least 1"),
+    ("batch two", "expected batch [N]"),
+    ("batch 1 2", "expected batch [N]"),
+    ("ablate half", "clamp VALUE"),
+    ("clamp", "finite number, received ''"),
+    ("clamp high", "finite number, received 'high'"),
+    ("undo", "nothing to undo"),
+    ("plot", "no pictures here"),
 ]
 
 
 @pytest.mark.parametrize(("line", "words"), WRONG, ids=[line for line, _ in WRONG])
 def test_a_wrong_command_is_answered_in_a_line_and_changes_nothing(line, words, ask):
-    before = (ask.stepper.network.parameters.theta.tobytes(), ask.stepper.layer, ask.stepper.neuron, ask.stepper.sample,
-              ask.stepper.position, ask.prompt.top)
+    before = (
+        ask.stepper.network.parameters.theta.tobytes(),
+        ask.stepper.layer,
+        ask.stepper.neuron,
+        ask.stepper.sample,
+        ask.stepper.position,
+        ask.prompt.top,
+    )
     answer = ask(line)
     assert answer.startswith("error: ") and len(answer.splitlines()) == 1 and words in answer
     assert not ask.ended and ask.prompt.errors == 1 and ask.stepper.changes == []
-    assert before == (ask.stepper.network.parameters.theta.tobytes(), ask.stepper.layer, ask.stepper.neuron,
-                      ask.stepper.sample, ask.stepper.position, ask.prompt.top)
+    assert before == (
+        ask.stepper.network.parameters.theta.tobytes(),
+        ask.stepper.layer,
+        ask.stepper.neuron,
+        ask.stepper.sample,
+        ask.stepper.position,
+        ask.prompt.top,
+    )
 
 
 def test_spaces_around_a_command_do_not_matter(ask):
@@ -244,7 +356,11 @@ def test_a_script_is_echoed_and_its_empty_lines_are_nothing(blobs, make_net):
     prompt = Prompt(stepper, echo=True, stdin=io.StringIO("next\n\n   \nbatch 2\n\nfoo\nundo"), stdout=out)
     prompt.run()
     assert [line for line in out.getvalue().splitlines() if line.startswith("(step)")] == [
-        "(step) next", "(step) batch 2", "(step) foo", "(step) undo"]
+        "(step) next",
+        "(step) batch 2",
+        "(step) foo",
+        "(step) undo",
+    ]
     assert stepper.position == 1 and stepper.changes == ["batch"] and prompt.errors == 1
 
 
@@ -274,8 +390,14 @@ class Terminal:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
         self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "main.py"), *words], cwd=folder, env=environment(folder), stdin=self.there,
-            stdout=self.there, stderr=self.there, preexec_fn=take_the_terminal)
+            [sys.executable, str(ROOT / "main.py"), *words],
+            cwd=folder,
+            env=environment(folder),
+            stdin=self.there,
+            stdout=self.there,
+            stderr=self.there,
+            preexec_fn=take_the_terminal,
+        )
         self.record = ""
 
     def read(self, until="(step) ", timeout=60):
@@ -335,22 +457,58 @@ def terminal(tmp_path):
 
 
 SESSION = [  # line, what the answer has to hold
-    ("help", r"ablate \[mean\]"), ("help batch", r"batch \[N\]"),
-    ("next", "2/11 weighted sum"), ("", "3/11 activation"), ("n", "4/11"), ("b", "3/11"), ("back", "2/11"),
-    ("goto", "11 loss_after"), ("goto update", "10/11 update by adam"), ("goto 1", "1/11 inputs"),
-    ("goto nowhere", "error: unknown stage"), ("here", "layer 1, neuron"), ("walk", r"11\. the loss again"),
-    ("neuron 1 5", "layer 1, neuron 5"), ("neuron 3", "layer 1, neuron 3"), ("neuron 2 99", "error: layer 2 has"),
-    ("sample 7", "sample 7: label"), ("s 100000", "error: sample"), ("top 3", "1/11"), ("top x", "error: expected top"),
-    ("weights", "784 in all, the 3 largest"), ("w", "bias"), ("inputs", "784 in all"), ("gradient", "dL/db"),
-    ("check", "central differences"), ("status", "optimizer adam"), ("set weight 300 0.5", "is read as"),
-    ("set bias 0.25", "is read as"), ("set rate 0.01", "is read as"), ("set activation tanh", "is read as"),
-    ("set weight 784 1", "error: weight"), ("set nothing", "error: set: expected"), ("freeze", "frozen"),
-    ("unfreeze", "free again"), ("ablate", "silenced"), ("ablate mean", "held at its mean"), ("clamp 1.5", "clamped"),
-    ("restore", "restored"), ("update", "updated on sample 7 alone"), ("batch", "1 batch of 64"),
-    ("batch 5", "5 batches of 64"), ("batch x", "error: expected batch"), ("epoch", "mean loss"),
-    ("undo", "undone: epoch"), ("u", "undone: batch"), ("", "undone: batch"), ("status", "to undo: .*batch"),
-    ("plot pictures", "wrote pictures"), ("plot /proc/nowhere", "error: .*cannot write"),
-    ("nxet", "did you mean 'next'"), ("ne", "could be neuron, next"), ("\\", "error: unknown command"),
+    ("help", r"ablate \[mean\]"),
+    ("help batch", r"batch \[N\]"),
+    ("next", "2/11 weighted sum"),
+    ("", "3/11 activation"),
+    ("n", "4/11"),
+    ("b", "3/11"),
+    ("back", "2/11"),
+    ("goto", "11 loss_after"),
+    ("goto update", "10/11 update by adam"),
+    ("goto 1", "1/11 inputs"),
+    ("goto nowhere", "error: unknown stage"),
+    ("here", "layer 1, neuron"),
+    ("walk", r"11\. the loss again"),
+    ("neuron 1 5", "layer 1, neuron 5"),
+    ("neuron 3", "layer 1, neuron 3"),
+    ("neuron 2 99", "error: layer 2 has"),
+    ("sample 7", "sample 7: label"),
+    ("s 100000", "error: sample"),
+    ("top 3", "1/11"),
+    ("top x", "error: expected top"),
+    ("weights", "784 in all, the 3 largest"),
+    ("w", "bias"),
+    ("inputs", "784 in all"),
+    ("gradient", "dL/db"),
+    ("check", "central differences"),
+    ("status", "optimizer adam"),
+    ("set weight 300 0.5", "is read as"),
+    ("set bias 0.25", "is read as"),
+    ("set rate 0.01", "is read as"),
+    ("set activation tanh", "is read as"),
+    ("set weight 784 1", "error: weight"),
+    ("set nothing", "error: set: expected"),
+    ("freeze", "frozen"),
+    ("unfreeze", "free again"),
+    ("ablate", "silenced"),
+    ("ablate mean", "held at its mean"),
+    ("clamp 1.5", "clamped"),
+    ("restore", "restored"),
+    ("update", "updated on sample 7 alone"),
+    ("batch", "1 batch of 64"),
+    ("batch 5", "5 batches of 64"),
+    ("batch x", "error: expected batch"),
+    ("epoch", "mean loss"),
+    ("undo", "undone: epoch"),
+    ("u", "undone: batch"),
+    ("", "undone: batch"),
+    ("status", "to undo: .*batch"),
+    ("plot pictures", "wrote pictures"),
+    ("plot /proc/nowhere", "error: .*cannot write"),
+    ("nxet", "did you mean 'next'"),
+    ("ne", "could be neuron, next"),
+    ("\\", "error: unknown command"),
 ]
 
 
@@ -417,11 +575,23 @@ def test_tab_completes_and_earlier_lines_come_back(terminal, small):
 
 
 def test_commands_on_standard_input(run, small):
-    result = run("step", *small, "--layer", "1", "--neuron", "5",
-                 input="next\nset bias 0.5\n\nbatch 2\nundo\nundo\nundo\nquit\nnever\n")
+    result = run(
+        "step",
+        *small,
+        "--layer",
+        "1",
+        "--neuron",
+        "5",
+        input="next\nset bias 0.5\n\nbatch 2\nundo\nundo\nundo\nquit\nnever\n",
+    )
     assert result.returncode == 0, result.stderr
     assert [line for line in result.stdout.splitlines() if line.startswith("(step) ")] == [
-        "(step) next", "(step) set bias 0.5", "(step) batch 2", *["(step) undo"] * 3, "(step) quit"]
+        "(step) next",
+        "(step) set bias 0.5",
+        "(step) batch 2",
+        *["(step) undo"] * 3,
+        "(step) quit",
+    ]
     assert "layer 1, neuron 5 (tanh), sample 0" in result.stdout and "undone: set bias 0.5" in result.stdout
     assert result.stderr == ""
 
@@ -439,8 +609,9 @@ def is_the_whole_walk(text):
 
 
 def test_without_terminal_and_without_commands_the_whole_walk(run, small, tmp_path):
-    result = run("step", *small, "--layer", "2", "--neuron", "3", "--sample", "11",
-                 "--top", "2", stdin=subprocess.DEVNULL)
+    result = run(
+        "step", *small, "--layer", "2", "--neuron", "3", "--sample", "11", "--top", "2", stdin=subprocess.DEVNULL
+    )
     assert result.returncode == 0 and is_the_whole_walk(result.stdout), result.stderr
     assert "layer 2, neuron 3 (softmax), sample 11" in result.stdout and "the other 10 terms" in result.stdout
     (tmp_path / "empty").write_text("\n  \n")
@@ -455,8 +626,20 @@ def test_a_network_trained_on_the_spot(run):
 
 
 def test_a_fresh_network_with_a_schedule(run):
-    result = run("step", "--data", "digits", "--hidden", "8", "--epochs", "0", "--schedule", "cosine",
-                 "--learning-rate", "0.01", input="status\nepoch\n")
+    result = run(
+        "step",
+        "--data",
+        "digits",
+        "--hidden",
+        "8",
+        "--epochs",
+        "0",
+        "--schedule",
+        "cosine",
+        "--learning-rate",
+        "0.01",
+        input="status\nepoch\n",
+    )
     assert result.returncode == 0 and "learning rate 0.01, step 0" in result.stdout, result.stderr
 
 
@@ -479,9 +662,14 @@ def test_an_open_pipe_on_which_nobody_writes_does_not_hang(run, small):
 
 @posix
 def test_a_reader_that_has_seen_enough_ends_it_quietly(small, tmp_path):
-    process = subprocess.Popen([sys.executable, str(ROOT / "main.py"), "step", *small],
-                               cwd=tmp_path, env=environment(tmp_path), stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "main.py"), "step", *small],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     process.stdout.readline()
     process.stdout.close()
     errors = process.stderr.read().decode()
@@ -491,9 +679,15 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(small, tmp_path):
 
 @posix
 def test_a_signal_while_it_works_is_one_word(model, tmp_path):
-    process = subprocess.Popen([sys.executable, str(ROOT / "main.py"), *STEP[:-2], "--epochs", "500"],
-                               cwd=tmp_path, env=environment(tmp_path), stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "main.py"), *STEP[:-2], "--epochs", "500"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     process.stdout.readline()
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
@@ -525,16 +719,16 @@ def test_json_stays_one_document_beside_a_film(model, capsys, tmp_path, monkeypa
     import viz
 
     monkeypatch.setattr(viz, "neuron_film", lambda here, path, note: path)
-    main.main(["step", "--model", model, "--data", "digits", "--offline", "--json", "--plot", str(tmp_path),
-               "--animate"])
+    main.main(
+        ["step", "--model", model, "--data", "digits", "--offline", "--json", "--plot", str(tmp_path), "--animate"]
+    )
     said = capsys.readouterr()
     assert set(json.loads(said.out)) == DOCUMENT and ".png" in said.err and ".gif" in said.err
 
 
 @pytest.mark.slow
 def test_json_stays_one_document_beside_pictures(run, small, tmp_path):
-    result = run("step", *small, "--json", "--plot", "here", "--animate",
-                 stdin=subprocess.DEVNULL)
+    result = run("step", *small, "--json", "--plot", "here", "--animate", stdin=subprocess.DEVNULL)
     assert result.returncode == 0, result.stderr
     assert set(json.loads(result.stdout)) == DOCUMENT
     assert {path.suffix for path in (tmp_path / "here").iterdir()} == {".png", ".gif"}
@@ -542,8 +736,21 @@ def test_json_stays_one_document_beside_pictures(run, small, tmp_path):
 
 def test_model_takes_another_optimizer_and_rate(model, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    main.main(["step", "--model", model, "--data", "digits", "--offline", "--optimizer", "momentum",
-               "--learning-rate", "0.05", "--json"])
+    main.main(
+        [
+            "step",
+            "--model",
+            model,
+            "--data",
+            "digits",
+            "--offline",
+            "--optimizer",
+            "momentum",
+            "--learning-rate",
+            "0.05",
+            "--json",
+        ]
+    )
     update = json.loads(capsys.readouterr().out)["update"]
     assert (update["optimizer"], update["learning_rate"]) == ("momentum", 0.05)
     assert set(update["terms"]) == {"velocity", "step"}
@@ -552,15 +759,27 @@ def test_model_takes_another_optimizer_and_rate(model, capsys, tmp_path, monkeyp
 # --- wrong options ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("words", "expected"), [
-    (["--layer", "9"], "layers 0 (input) to 2, received 9"), (["--layer", "0"], "layer 0 is the input"),
-    (["--layer", "1", "--neuron", "99"], "neurons 0 to 11, received 99"), (["--neuron", "-1"], "--neuron"),
-    (["--sample", "99999"], "from 0 to 1999, received 99999"), (["--sample", "first"], "--sample"),
-    (["--hidden", "8"], "--hidden"), (["--activation", "tanh"], "--activation"), (["--epochs", "2"], "--epochs"),
-    (["--animate"], "--plot DIR"), (["--top", "0"], "--top"), (["--optimizer", "adma"], "did you mean 'adam'"),
-    (["--learning-rate", "-1"], "--learning-rate"), (["--plot", "/proc/nowhere"], "/proc/nowhere"),
-    (["--modle", "x"], "did you mean '--model'"), (["--data", "/nowhere"], "/nowhere"),
-])
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--layer", "9"], "layers 0 (input) to 2, received 9"),
+        (["--layer", "0"], "layer 0 is the input"),
+        (["--layer", "1", "--neuron", "99"], "neurons 0 to 11, received 99"),
+        (["--neuron", "-1"], "--neuron"),
+        (["--sample", "99999"], "from 0 to 1999, received 99999"),
+        (["--sample", "first"], "--sample"),
+        (["--hidden", "8"], "--hidden"),
+        (["--activation", "tanh"], "--activation"),
+        (["--epochs", "2"], "--epochs"),
+        (["--animate"], "--plot DIR"),
+        (["--top", "0"], "--top"),
+        (["--optimizer", "adma"], "did you mean 'adam'"),
+        (["--learning-rate", "-1"], "--learning-rate"),
+        (["--plot", "/proc/nowhere"], "/proc/nowhere"),
+        (["--modle", "x"], "did you mean '--model'"),
+        (["--data", "/nowhere"], "/nowhere"),
+    ],
+)
 def test_a_wrong_option_gets_one_clear_line_and_status_2(words, expected, model, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NEUROSIM_HOME", str(tmp_path / "home"))

@@ -20,8 +20,14 @@ from neurosim.data.tables import read_csv
 from neurosim.errors import NeurosimError
 from neurosim.settings import Settings
 
-settings.register_profile("neurosim", deadline=None, max_examples=60, derandomize=True, database=None,
-                          suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+settings.register_profile(
+    "neurosim",
+    deadline=None,
+    max_examples=60,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
 settings.load_profile("neurosim")
 
 
@@ -54,9 +60,13 @@ def test_idx_of_another_length_is_refused(array, cut, packed, folder):
             read_idx(folder / "a", array.ndim)
 
 
-@given(images=nps.arrays(np.uint8, st.builds(lambda N, side: (N, side, side), st.integers(1, 8), st.integers(1, 5))),
-       labelled=st.booleans(), mark=st.sampled_from(["", "\ufeff"]), end=st.sampled_from(["\n", "\r\n", "\r"]),
-       seed=st.integers(0, 9))
+@given(
+    images=nps.arrays(np.uint8, st.builds(lambda N, side: (N, side, side), st.integers(1, 8), st.integers(1, 5))),
+    labelled=st.booleans(),
+    mark=st.sampled_from(["", "\ufeff"]),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    seed=st.integers(0, 9),
+)
 def test_csv_is_there_and_back(images, labelled, mark, end, seed, folder):
     labels = np.random.default_rng(seed).integers(0, 256, len(images), np.uint8) if labelled else None
     text = csv_text(images, labels, header=True)
@@ -74,9 +84,15 @@ def networks(draw):
     """A network of any hidden layers, with any optimizer and schedule."""
     layers = [ns.Input(4)]
     for _ in range(draw(st.integers(0, 3))):
-        layers.append(ns.Dense(draw(st.integers(1, 5)), draw(st.sampled_from(list(ns.ACTIVATIONS))),
-                               draw(st.sampled_from([None, *ns.INITIALIZERS])), use_bias=draw(st.booleans()),
-                               max_norm=draw(st.sampled_from([None, 1.0]))))
+        layers.append(
+            ns.Dense(
+                draw(st.integers(1, 5)),
+                draw(st.sampled_from(list(ns.ACTIVATIONS))),
+                draw(st.sampled_from([None, *ns.INITIALIZERS])),
+                use_bias=draw(st.booleans()),
+                max_norm=draw(st.sampled_from([None, 1.0])),
+            )
+        )
         after = draw(st.sampled_from([None, "dropout", "batch_norm"]))
         if after is not None:
             layers.append(ns.LAYERS.create(after))
@@ -84,9 +100,13 @@ def networks(draw):
     schedule = draw(st.sampled_from([None, *ns.SCHEDULES]))
     if schedule is not None:
         optimizer.learning_rate = schedule
-    return ns.Network([*layers, ns.Dense(3, "softmax")], optimizer=optimizer,
-                      regularizer=draw(st.sampled_from([None, "l1", "l2"])), seed=draw(st.integers(0, 2**64)),
-                      dtype=draw(st.sampled_from(["float32", "float64"])))
+    return ns.Network(
+        [*layers, ns.Dense(3, "softmax")],
+        optimizer=optimizer,
+        regularizer=draw(st.sampled_from([None, "l1", "l2"])),
+        seed=draw(st.integers(0, 2**64)),
+        dtype=draw(st.sampled_from(["float32", "float64"])),
+    )
 
 
 @given(net=networks(), epochs=st.integers(0, 2))
@@ -119,14 +139,26 @@ def names(registry):
 
 VALUES = {
     "hidden": st.lists(st.integers(1, 500), max_size=4).map(tuple),
-    "activation": names(ns.ACTIVATIONS), "output": or_none(names(ns.ACTIVATIONS)), "loss": names(ns.LOSSES),
-    "optimizer": names(ns.OPTIMIZERS), "learning_rate": or_none(reals(0.0)), "schedule": or_none(names(ns.SCHEDULES)),
-    "initializer": or_none(names(ns.INITIALIZERS)), "epochs": st.integers(0, 10**6),
-    "batch_size": or_none(st.integers(1, 10**6)), "dropout": reals(0.0, 1.0, exclude_max=True),
-    "input_dropout": reals(0.0, 1.0, exclude_max=True), "batch_norm": st.booleans(), "l1": reals(0.0), "l2": reals(0.0),
-    "max_norm": or_none(reals(0.0, exclude_min=True)), "clip_norm": or_none(reals(0.0, math.inf, exclude_min=True)),
-    "label_smoothing": reals(0.0, 1.0, exclude_max=True), "augment": or_none(names(AUGMENTATIONS)),
-    "early_stopping": st.integers(0, 10**6), "dtype": st.sampled_from(["float32", "float64"]),
+    "activation": names(ns.ACTIVATIONS),
+    "output": or_none(names(ns.ACTIVATIONS)),
+    "loss": names(ns.LOSSES),
+    "optimizer": names(ns.OPTIMIZERS),
+    "learning_rate": or_none(reals(0.0)),
+    "schedule": or_none(names(ns.SCHEDULES)),
+    "initializer": or_none(names(ns.INITIALIZERS)),
+    "epochs": st.integers(0, 10**6),
+    "batch_size": or_none(st.integers(1, 10**6)),
+    "dropout": reals(0.0, 1.0, exclude_max=True),
+    "input_dropout": reals(0.0, 1.0, exclude_max=True),
+    "batch_norm": st.booleans(),
+    "l1": reals(0.0),
+    "l2": reals(0.0),
+    "max_norm": or_none(reals(0.0, exclude_min=True)),
+    "clip_norm": or_none(reals(0.0, math.inf, exclude_min=True)),
+    "label_smoothing": reals(0.0, 1.0, exclude_max=True),
+    "augment": or_none(names(AUGMENTATIONS)),
+    "early_stopping": st.integers(0, 10**6),
+    "dtype": st.sampled_from(["float32", "float64"]),
 }
 
 
@@ -231,8 +263,9 @@ def test_the_gradient_of_a_mixture_of_losses_is_the_mixture_of_gradients(problem
 @given(problem=problems(), repeats=st.integers(2, 4))
 def test_repeating_the_batch_changes_no_gradient(problem, repeats):
     net, x, y, _ = problem
-    for one, other in zip(gradient(net, x, y), gradient(net, np.tile(x, (repeats, 1)), np.tile(y, (repeats, 1))),
-                          strict=True):
+    for one, other in zip(
+        gradient(net, x, y), gradient(net, np.tile(x, (repeats, 1)), np.tile(y, (repeats, 1))), strict=True
+    ):
         close(one, other)
 
 

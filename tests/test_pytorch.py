@@ -15,21 +15,32 @@ F = torch.nn.functional
 pytestmark = pytest.mark.torch
 
 ACTIVATE = {
-    "linear": lambda z: z, "sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu,
-    "leaky_relu": lambda z: F.leaky_relu(z, 0.01), "elu": F.elu, "selu": F.selu,
-    "gelu": lambda z: F.gelu(z, approximate="tanh"), "silu": F.silu, "mish": F.mish, "softplus": F.softplus,
-    "softsign": F.softsign, "hard_tanh": F.hardtanh, "relu6": F.relu6, "softmax": lambda z: torch.softmax(z, dim=1),
+    "linear": lambda z: z,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "leaky_relu": lambda z: F.leaky_relu(z, 0.01),
+    "elu": F.elu,
+    "selu": F.selu,
+    "gelu": lambda z: F.gelu(z, approximate="tanh"),
+    "silu": F.silu,
+    "mish": F.mish,
+    "softplus": F.softplus,
+    "softsign": F.softsign,
+    "hard_tanh": F.hardtanh,
+    "relu6": F.relu6,
+    "softmax": lambda z: torch.softmax(z, dim=1),
 }
 LOSS = {  # (z of the output, a, one-hot or rows y) -> L
     "cross_entropy": lambda z, a, y, label_smoothing=0.0: F.cross_entropy(z, y, label_smoothing=label_smoothing),
     "binary_cross_entropy": lambda z, a, y: F.binary_cross_entropy(a, y),
-    "mse": lambda z, a, y: F.mse_loss(a, y), "mae": lambda z, a, y: F.l1_loss(a, y),
+    "mse": lambda z, a, y: F.mse_loss(a, y),
+    "mae": lambda z, a, y: F.l1_loss(a, y),
     "huber": lambda z, a, y, threshold=1.0: F.huber_loss(a, y, delta=threshold),
     "hinge": lambda z, a, y, margin=1.0: F.multi_margin_loss(a, y.argmax(1), p=1, margin=margin),
     "squared_hinge": lambda z, a, y, margin=1.0: F.multi_margin_loss(a, y.argmax(1), p=2, margin=margin),
 }
-PAIRS = [(loss, output) for loss in LOSSES for output in ACTIVATIONS
-         if LOSSES[loss]().accepts(ACTIVATIONS[output]())]
+PAIRS = [(loss, output) for loss in LOSSES for output in ACTIVATIONS if LOSSES[loss]().accepts(ACTIVATIONS[output]())]
 
 
 @pytest.fixture(autouse=True)
@@ -53,8 +64,12 @@ def agree(ours, theirs, tolerance=1e-10):
 
 def compare(hidden, output, loss, **settings):
     rng = np.random.default_rng(0)
-    net = ns.Network([ns.Input(7), ns.Dense(9, hidden), ns.Dense(8, hidden), ns.Dense(4, output)],
-                     loss={"name": loss} | settings, dtype="float64", seed=3)
+    net = ns.Network(
+        [ns.Input(7), ns.Dense(9, hidden), ns.Dense(8, hidden), ns.Dense(4, output)],
+        loss={"name": loss} | settings,
+        dtype="float64",
+        seed=3,
+    )
     for layer in list(net)[1:]:
         layer.b = rng.normal(scale=0.3, size=len(layer))
     x = rng.normal(size=(12, 7))
@@ -85,10 +100,15 @@ def test_gradients_are_autograds(hidden, loss, output):
     compare(hidden, output, loss)
 
 
-@pytest.mark.parametrize(("loss", "output", "settings"), [
-    ("cross_entropy", "softmax", {"label_smoothing": 0.1}), ("huber", "linear", {"threshold": 0.2}),
-    ("hinge", "sigmoid", {"margin": 0.5}), ("squared_hinge", "linear", {"margin": 2.0}),
-])
+@pytest.mark.parametrize(
+    ("loss", "output", "settings"),
+    [
+        ("cross_entropy", "softmax", {"label_smoothing": 0.1}),
+        ("huber", "linear", {"threshold": 0.2}),
+        ("hinge", "sigmoid", {"margin": 0.5}),
+        ("squared_hinge", "linear", {"margin": 2.0}),
+    ],
+)
 def test_gradients_with_settings_are_autograds(loss, output, settings):
     compare("tanh", output, loss, **settings)
 
@@ -106,8 +126,12 @@ def test_slopes_at_the_kinks_are_pytorchs(key):
 
 def test_batch_norm_is_pytorchs_in_training_in_running_statistics_and_in_evaluation():
     rng = np.random.default_rng(0)
-    net = ns.Network([ns.Input(5), ns.BatchNorm("linear", momentum=0.3, epsilon=1e-3)], loss="mse", dtype="float64",
-                     optimizer=ns.SGD(0.0))
+    net = ns.Network(
+        [ns.Input(5), ns.BatchNorm("linear", momentum=0.3, epsilon=1e-3)],
+        loss="mse",
+        dtype="float64",
+        optimizer=ns.SGD(0.0),
+    )
     layer, theirs = net[1], torch.nn.BatchNorm1d(5, eps=1e-3, momentum=0.3, dtype=torch.float64)
     gamma, beta = rng.uniform(0.5, 2.0, 5), rng.normal(size=5)
     layer.gamma, layer.beta = gamma, beta
@@ -196,8 +220,12 @@ def test_a_whole_training_run_is_pytorchs(key):
     make, arguments, settings = TORCH[key]
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(60, 6)), rng.integers(0, 3, 60)
-    net = ns.Network([ns.Input(6), ns.Dense(10, "relu"), ns.Dense(3, "softmax")], dtype="float64",
-                     optimizer=OPTIMIZERS[key](arguments["lr"], **settings), regularizer=ns.L2(0.01))
+    net = ns.Network(
+        [ns.Input(6), ns.Dense(10, "relu"), ns.Dense(3, "softmax")],
+        dtype="float64",
+        optimizer=OPTIMIZERS[key](arguments["lr"], **settings),
+        regularizer=ns.L2(0.01),
+    )
     parameters = [torch.nn.Parameter(torch.tensor(net.parameters[name].copy())) for name in ("W1", "b1", "W2", "b2")]
     W1, b1, W2, b2 = parameters
     theirs = make(parameters, **arguments)
@@ -205,8 +233,8 @@ def test_a_whole_training_run_is_pytorchs(key):
     losses = []
     for _ in range(5):
         for start in range(0, 60, 16):
-            rows = torch.tensor(x[start:start + 16])
-            loss = F.cross_entropy(torch.relu(rows @ W1 + b1) @ W2 + b2, torch.tensor(y[start:start + 16]))
+            rows = torch.tensor(x[start : start + 16])
+            loss = F.cross_entropy(torch.relu(rows @ W1 + b1) @ W2 + b2, torch.tensor(y[start : start + 16]))
             losses.append(loss.item())
             theirs.zero_grad()
             (loss + 0.005 * (W1.square().sum() + W2.square().sum())).backward()
@@ -265,8 +293,11 @@ def test_rates_are_pytorchs(key):
 
 @pytest.mark.parametrize("settings", [{}, {"up": 0.5, "div": 10.0, "final_div": 100.0}])
 def test_one_cycle_is_pytorchs(settings):
-    theirs = {"pct_start": settings.get("up", 0.3), "div_factor": settings.get("div", 25.0),
-              "final_div_factor": settings.get("final_div", 1e4)}
+    theirs = {
+        "pct_start": settings.get("up", 0.3),
+        "div_factor": settings.get("div", 25.0),
+        "final_div_factor": settings.get("final_div", 1e4),
+    }
     ours = ns.OneCycle(0.1, **settings)
     ours.begin(0, T)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)

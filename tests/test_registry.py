@@ -8,8 +8,13 @@ import neurosim as ns
 from neurosim.registry import Configurable, Registry, check_count, check_number
 
 REGISTRIES = {
-    "activation": ns.ACTIVATIONS, "loss": ns.LOSSES, "initializer": ns.INITIALIZERS, "optimizer": ns.OPTIMIZERS,
-    "schedule": ns.SCHEDULES, "regularizer": ns.REGULARIZERS, "layer": ns.LAYERS,
+    "activation": ns.ACTIVATIONS,
+    "loss": ns.LOSSES,
+    "initializer": ns.INITIALIZERS,
+    "optimizer": ns.OPTIMIZERS,
+    "schedule": ns.SCHEDULES,
+    "regularizer": ns.REGULARIZERS,
+    "layer": ns.LAYERS,
 }
 NEEDED = {"input": {"size": 4}, "dense": {"units": 3}}  # the constructors that cannot do without
 EVERY = [(kind, key) for kind, registry in REGISTRIES.items() for key in registry]
@@ -29,8 +34,20 @@ def make(kind, key):
 
 
 def test_the_keys_are_those_of_the_documentation():
-    assert list(ns.OPTIMIZERS) == ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "amsgrad",
-                                   "adamax", "nadam", "adamw", "lion"]
+    assert list(ns.OPTIMIZERS) == [
+        "sgd",
+        "momentum",
+        "nesterov",
+        "adagrad",
+        "rmsprop",
+        "adadelta",
+        "adam",
+        "amsgrad",
+        "adamax",
+        "nadam",
+        "adamw",
+        "lion",
+    ]
     for registry in REGISTRIES.values():
         module = __import__(registry.base.__module__, fromlist=["x"])
         listed = module.__doc__.split("Keys: ")[1].split(".")[0]
@@ -88,12 +105,21 @@ def test_an_unknown_name_lists_the_choices(kind, one_line):
     assert "qqqqqq" not in registry
 
 
-@pytest.mark.parametrize(("kind", "wrong", "right"), [
-    ("activation", "rleu", "relu"), ("activation", "ReLU", "relu"), ("activation", "leaky-relu", "leaky_relu"),
-    ("optimizer", "Adam", "adam"), ("optimizer", "rms_prop", "rmsprop"), ("loss", "crossentropy", "cross_entropy"),
-    ("initializer", "he", "he_normal"), ("schedule", "onecycle", "one_cycle"), ("layer", "batchnorm", "batch_norm"),
-    ("initializer", "xavier_uniform", "he_uniform"),
-])
+@pytest.mark.parametrize(
+    ("kind", "wrong", "right"),
+    [
+        ("activation", "rleu", "relu"),
+        ("activation", "ReLU", "relu"),
+        ("activation", "leaky-relu", "leaky_relu"),
+        ("optimizer", "Adam", "adam"),
+        ("optimizer", "rms_prop", "rmsprop"),
+        ("loss", "crossentropy", "cross_entropy"),
+        ("initializer", "he", "he_normal"),
+        ("schedule", "onecycle", "one_cycle"),
+        ("layer", "batchnorm", "batch_norm"),
+        ("initializer", "xavier_uniform", "he_uniform"),
+    ],
+)
 def test_a_misspelt_name_gets_the_nearest_one(kind, wrong, right, one_line):
     if (wrong, right) in (("he", "he_normal"), ("xavier_uniform", "he_uniform")):
         with one_line("unknown initializer", "choose from"):
@@ -103,12 +129,16 @@ def test_a_misspelt_name_gets_the_nearest_one(kind, wrong, right, one_line):
             REGISTRIES[kind].create(wrong)
 
 
-@pytest.mark.parametrize(("text", "config"), [
-    ("leaky_relu:negative_slope=0.2", {"name": "leaky_relu", "negative_slope": 0.2}),
-    ("leaky_relu: negative_slope = 0.2", {"name": "leaky_relu", "negative_slope": 0.2}),
-    ("leaky_relu", {"name": "leaky_relu", "negative_slope": 0.01}),
-    ("elu:alpha=2", {"name": "elu", "alpha": 2.0}), ("elu:alpha=1e-1", {"name": "elu", "alpha": 0.1}),
-])
+@pytest.mark.parametrize(
+    ("text", "config"),
+    [
+        ("leaky_relu:negative_slope=0.2", {"name": "leaky_relu", "negative_slope": 0.2}),
+        ("leaky_relu: negative_slope = 0.2", {"name": "leaky_relu", "negative_slope": 0.2}),
+        ("leaky_relu", {"name": "leaky_relu", "negative_slope": 0.01}),
+        ("elu:alpha=2", {"name": "elu", "alpha": 2.0}),
+        ("elu:alpha=1e-1", {"name": "elu", "alpha": 0.1}),
+    ],
+)
 def test_a_name_may_carry_settings(text, config):
     assert ns.ACTIVATIONS.create(text).config() == config
 
@@ -124,16 +154,19 @@ def test_a_name_may_carry_several_settings_and_names_within():
     assert ns.OPTIMIZERS.create("sgd:clip_norm=null").clip_norm is None
 
 
-@pytest.mark.parametrize(("text", "words"), [
-    ("leaky_relu:slope=0.2", ("unknown setting of leaky_relu", "'slope'", "negative_slope")),
-    ("leaky_relu:negative_slop=0.2", ("did you mean 'negative_slope'",)),
-    ("leaky_relu:0.2", ("leaky_relu:setting=value", "received 'leaky_relu:0.2'")),
-    ("leaky_relu:negative_slope=abc", ("negative_slope", "'abc'")),
-    ("leaky_relu:negative_slope=", ("negative_slope", "''")),
-    ("leaky_relu:negative_slope=NaN", ("negative_slope", "nan")),
-    ("leaky_relu:negative_slope=true", ("negative_slope", "True")),
-    ("relu:negative_slope=0.2", ("unknown setting of relu",)),
-])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("leaky_relu:slope=0.2", ("unknown setting of leaky_relu", "'slope'", "negative_slope")),
+        ("leaky_relu:negative_slop=0.2", ("did you mean 'negative_slope'",)),
+        ("leaky_relu:0.2", ("leaky_relu:setting=value", "received 'leaky_relu:0.2'")),
+        ("leaky_relu:negative_slope=abc", ("negative_slope", "'abc'")),
+        ("leaky_relu:negative_slope=", ("negative_slope", "''")),
+        ("leaky_relu:negative_slope=NaN", ("negative_slope", "nan")),
+        ("leaky_relu:negative_slope=true", ("negative_slope", "True")),
+        ("relu:negative_slope=0.2", ("unknown setting of relu",)),
+    ],
+)
 def test_settings_that_do_not_exist_or_do_not_fit_are_refused(text, words, one_line):
     with one_line(*words):
         ns.ACTIVATIONS.create(text)
@@ -169,9 +202,24 @@ def test_a_key_can_be_registered_once(one_line):
         registry.register("one")(One)
 
 
-@pytest.mark.parametrize(("value", "fits"), [(0.0, True), (1, True), (0.5, True), (np.float32(0.25), True),
-                                             (-0.1, False), (1.1, False), (math.nan, False), (math.inf, False),
-                                             ("0.5", False), (True, False), (None, False), ([0.5], False), (1j, False)])
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [
+        (0.0, True),
+        (1, True),
+        (0.5, True),
+        (np.float32(0.25), True),
+        (-0.1, False),
+        (1.1, False),
+        (math.nan, False),
+        (math.inf, False),
+        ("0.5", False),
+        (True, False),
+        (None, False),
+        ([0.5], False),
+        (1j, False),
+    ],
+)
 def test_check_number(value, fits, one_line):
     if fits:
         number = check_number("x", value, 0.0, 1.0)
@@ -187,9 +235,24 @@ def test_check_number_at_open_ends(one_line):
             check_number("x", value, 0.0, 1.0, **bounds)
 
 
-@pytest.mark.parametrize(("value", "fits"), [(1, True), (10**6, True), (np.int64(3), True), (2.0, True), (0, False),
-                                             (-1, False), (1.5, False), (math.inf, False), (math.nan, False),
-                                             ("1", False), (True, False), (None, False), ([1], False)])
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [
+        (1, True),
+        (10**6, True),
+        (np.int64(3), True),
+        (2.0, True),
+        (0, False),
+        (-1, False),
+        (1.5, False),
+        (math.inf, False),
+        (math.nan, False),
+        ("1", False),
+        (True, False),
+        (None, False),
+        ([1], False),
+    ],
+)
 def test_check_count(value, fits, one_line):
     if fits:
         assert type(check_count("n", value)) is int
@@ -201,8 +264,15 @@ def test_check_count(value, fits, one_line):
 def test_everything_registered_is_exported_under_its_class_name():
     import neurosim as ns
 
-    for registry in (ns.ACTIVATIONS, ns.LOSSES, ns.INITIALIZERS, ns.OPTIMIZERS, ns.SCHEDULES, ns.REGULARIZERS,
-                     ns.LAYERS):
+    for registry in (
+        ns.ACTIVATIONS,
+        ns.LOSSES,
+        ns.INITIALIZERS,
+        ns.OPTIMIZERS,
+        ns.SCHEDULES,
+        ns.REGULARIZERS,
+        ns.LAYERS,
+    ):
         for key in registry:
             assert getattr(ns, registry[key].__name__) is registry[key]
     assert all(getattr(ns, name) is not None for name in ns.__all__)

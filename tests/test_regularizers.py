@@ -68,8 +68,11 @@ def test_the_penalty_enters_the_weights_gradients_and_not_the_biases_or_the_repo
 
 
 def test_a_layers_own_penalty_and_bound_win_over_the_networks():
-    net = ns.Network([ns.Input(3), ns.Dense(4, "tanh", regularizer="l1", max_norm=2.0), ns.Dense(2, "softmax")],
-                     regularizer="l2", max_norm=1.0)
+    net = ns.Network(
+        [ns.Input(3), ns.Dense(4, "tanh", regularizer="l1", max_norm=2.0), ns.Dense(2, "softmax")],
+        regularizer="l2",
+        max_norm=1.0,
+    )
     assert [layer.regularizer.key for layer in list(net)[1:]] == ["l1", "l2"]
     assert [layer.max_norm for layer in list(net)[1:]] == [2.0, 1.0]
 
@@ -116,8 +119,9 @@ def test_a_max_norm_of_infinity_is_no_bound_or_is_refused(make_net, blobs):
     assert np.isfinite(net.parameters.theta).all()
 
 
-@pytest.mark.parametrize("make", [lambda: ns.L1(-1.0), lambda: ns.L2(math.inf), lambda: ns.L2("1"),
-                                  lambda: ns.Dense(3, max_norm=0.0)])
+@pytest.mark.parametrize(
+    "make", [lambda: ns.L1(-1.0), lambda: ns.L2(math.inf), lambda: ns.L2("1"), lambda: ns.Dense(3, max_norm=0.0)]
+)
 def test_settings_out_of_bounds_are_refused(make, one_line):
     with one_line("expected a number in", "received"):
         make()

@@ -20,9 +20,22 @@ from neurosim.report import (
     weights_in_evaluation,
 )
 
-COLUMNS = ["layer", "neuron", "mean_activation", "variance", "dead_fraction", "saturated_fraction", "strongest_class",
-           "weakest_class", "selectivity", "weight_norm", "gradient_norm", "accuracy_lost", "most_similar",
-           "correlation"]
+COLUMNS = [
+    "layer",
+    "neuron",
+    "mean_activation",
+    "variance",
+    "dead_fraction",
+    "saturated_fraction",
+    "strongest_class",
+    "weakest_class",
+    "selectivity",
+    "weight_norm",
+    "gradient_norm",
+    "accuracy_lost",
+    "most_similar",
+    "correlation",
+]
 
 
 @pytest.fixture
@@ -34,8 +47,10 @@ def crowd():
 
 
 def trained(layers, x, y, loss="cross_entropy", epochs=5, **settings):
-    net = ns.Network([ns.Input(x.shape[1]), *layers], **{"loss": loss, "optimizer": ns.Adam(learning_rate=0.02),
-                                                         "seed": 2, "dtype": "float64"} | settings)
+    net = ns.Network(
+        [ns.Input(x.shape[1]), *layers],
+        **{"loss": loss, "optimizer": ns.Adam(learning_rate=0.02), "seed": 2, "dtype": "float64"} | settings,
+    )
     net.fit(x, y, epochs=epochs, batch_size=50, verbose=False)
     return net
 
@@ -52,8 +67,19 @@ def mixed_interventions(x, y):
 NETWORKS = {
     "relu": lambda x, y: trained([ns.Dense(8, "relu"), ns.Dense(7, "relu"), ns.Dense(6, "softmax")], x, y),
     "every layer": lambda x, y: trained(
-        [ns.Dropout(0.1), ns.Dense(8), ns.BatchNorm("relu"), ns.Dropout(0.3), ns.Dense(6, "tanh"), ns.Dropout(0.2),
-         ns.Dense(6, "softmax")], x, y, regularizer="l2"),
+        [
+            ns.Dropout(0.1),
+            ns.Dense(8),
+            ns.BatchNorm("relu"),
+            ns.Dropout(0.3),
+            ns.Dense(6, "tanh"),
+            ns.Dropout(0.2),
+            ns.Dense(6, "softmax"),
+        ],
+        x,
+        y,
+        regularizer="l2",
+    ),
     "sigmoid, mse": lambda x, y: trained([ns.Dense(5, "gelu"), ns.Dense(6, "sigmoid")], x, y, loss="mse"),
     "linear, hinge": lambda x, y: trained([ns.Dense(5, "elu"), ns.Dense(6, "linear")], x, y, loss="hinge"),
     "one neuron": lambda x, y: trained([ns.Dense(1, "softplus"), ns.Dense(6, "softmax")], x, y),
@@ -133,8 +159,11 @@ def test_every_figure_is_that_of_a_loop_over_the_samples(name, crowd):
             else:
                 assert row.selectivity == 0.0
 
-            others = {k: statistics.correlation(a, activations[:, k].tolist()) for k in range(len(layer))
-                      if k != j and np.ptp(activations[:, k]) > 1e-9 and max(a) - min(a) > 1e-9}
+            others = {
+                k: statistics.correlation(a, activations[:, k].tolist())
+                for k in range(len(layer))
+                if k != j and np.ptp(activations[:, k]) > 1e-9 and max(a) - min(a) > 1e-9
+            }
             if others:
                 assert row.correlation == pytest.approx(max(others.values()), abs=1e-9)
                 assert others[row.most_similar] == pytest.approx(max(others.values()), abs=1e-9)
@@ -163,10 +192,16 @@ def test_it_is_the_same_in_float32(crowd):
 # --- off and saturated ---------------------------------------------------------------------------------------------
 
 # what the documentation says, written out: where each activation is off, and where it is saturated
-OFF = {"relu": lambda z, f: z <= 0, "relu6": lambda z, f: z <= 0,
-       **dict.fromkeys(("gelu", "silu", "mish", "softplus", "elu", "selu"), lambda z, f: z <= 0 and f)}
-SATURATED = {"relu6": lambda z, f: z >= 6, "hard_tanh": lambda z, f: abs(z) >= 1,
-             **dict.fromkeys(("sigmoid", "tanh", "softsign"), lambda z, f: f)}
+OFF = {
+    "relu": lambda z, f: z <= 0,
+    "relu6": lambda z, f: z <= 0,
+    **dict.fromkeys(("gelu", "silu", "mish", "softplus", "elu", "selu"), lambda z, f: z <= 0 and f),
+}
+SATURATED = {
+    "relu6": lambda z, f: z >= 6,
+    "hard_tanh": lambda z, f: abs(z) >= 1,
+    **dict.fromkeys(("sigmoid", "tanh", "softsign"), lambda z, f: f),
+}
 MAXIMUM = {"sigmoid": 0.25, "gelu": 1.12899, "silu": 1.09984, "mish": 1.08853, "selu": 1.0507009873554805 * 1.6732632}
 
 
@@ -222,8 +257,11 @@ def test_the_network_is_as_it_was(full_net, blobs):
     net = full_net()
     net.fit(x, y, epochs=2, verbose=False)
     twin = copy.deepcopy(net)
-    for call in (lambda: report_card(net, x, y), lambda: compare(net, copy.deepcopy(net), x, y),
-                 lambda: maximizing_input(net, 4, 1, steps=5)):
+    for call in (
+        lambda: report_card(net, x, y),
+        lambda: compare(net, copy.deepcopy(net), x, y),
+        lambda: maximizing_input(net, 4, 1, steps=5),
+    ):
         call()
         np.testing.assert_array_equal(net.parameters.theta, twin.parameters.theta)
         np.testing.assert_array_equal(net.parameters.grad, twin.parameters.grad)
@@ -451,7 +489,18 @@ def test_wrong_settings_of_the_ascent_are_refused(make_net, one_line):
             maximizing_input(net, 1, 0, **{name: -1.0})
 
 
-@pytest.mark.parametrize(("size", "shape"), [(784, (28, 28)), ((28, 28), (28, 28)), ((7, 9), (7, 9)), (63, None),
-                                             (1, None), ((1, 8, 9), (8, 9)), ((16,), (4, 4)), ((4, 4, 3), None)])
+@pytest.mark.parametrize(
+    ("size", "shape"),
+    [
+        (784, (28, 28)),
+        ((28, 28), (28, 28)),
+        ((7, 9), (7, 9)),
+        (63, None),
+        (1, None),
+        ((1, 8, 9), (8, 9)),
+        ((16,), (4, 4)),
+        ((4, 4, 3), None),
+    ],
+)
 def test_image_shape(size, shape):
     assert image_shape(size) == shape

@@ -31,10 +31,24 @@ def tiny(digits):
 
 def of(name, final, tables=None, seeds=3):
     """Made-up results of a scenario: variant -> final test accuracy (NaN: diverged), with a hair of noise by seed."""
-    rows = [{"variant": variant, "seed": seed, "epoch": epoch, "loss": 1.0, "accuracy": 0.5, "test_loss": 1.0,
-             "test_accuracy": value + 0.001 * seed, "seconds": 1.0, "learning_rate": 0.1,
-             "diverged": math.isnan(value), "kept": epoch == 2}
-            for variant, value in final.items() for seed in range(seeds) for epoch in (1, 2)]
+    rows = [
+        {
+            "variant": variant,
+            "seed": seed,
+            "epoch": epoch,
+            "loss": 1.0,
+            "accuracy": 0.5,
+            "test_loss": 1.0,
+            "test_accuracy": value + 0.001 * seed,
+            "seconds": 1.0,
+            "learning_rate": 0.1,
+            "diverged": math.isnan(value),
+            "kept": epoch == 2,
+        }
+        for variant, value in final.items()
+        for seed in range(seeds)
+        for epoch in (1, 2)
+    ]
     return Results(SCENARIOS[name], pd.DataFrame(rows), tables or {})
 
 
@@ -85,8 +99,9 @@ def test_one_seed_claims_nothing_about_noise(name, tiny):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_runs_that_diverged_are_drawn_and_told(name, digits):
-    results = run_scenario(SCENARIOS[name], *digits, seeds=1, progress=False,
-                           overrides={**TINY, "optimizer": "sgd", "learning_rate": 1e30})
+    results = run_scenario(
+        SCENARIOS[name], *digits, seeds=1, progress=False, overrides={**TINY, "optimizer": "sgd", "learning_rate": 1e30}
+    )
     assert results.epochs["diverged"].any()
     assert all(picture.draw() for picture in results.scenario.pictures(results))
     text = own(results)
@@ -115,8 +130,10 @@ def test_who_learned_nothing_is_told_by_the_commonest_class(digits):
 
 def test_against_another_variant_the_words_follow_the_numbers():
     up = of("normalization", all_equal("normalization", 0.8) | {"relu + batch norm": 0.9})
-    assert common.versus(up, "relu + batch norm", "relu") == "relu + batch norm against relu: +10.00 points, " \
-                                                             "beyond the noise"
+    assert (
+        common.versus(up, "relu + batch norm", "relu") == "relu + batch norm against relu: +10.00 points, "
+        "beyond the noise"
+    )
     assert "-10.00 points" in common.versus(up, "relu", "relu + batch norm")
     assert common.versus(up, "relu", "nobody") == ""
 
@@ -152,10 +169,22 @@ def test_the_signal_before_training_is_that_of_plain_loops(digits):
 
 def signal(factors):
     """A table "signal" of three layers in which each variant multiplies by a factor a layer, either way."""
-    return {"signal": pd.DataFrame([
-        {"variant": name, "seed": seed, "layer": layer, "activation": factor ** (layer - 1) if factor else 0.0,
-         "delta": factor ** (3 - layer) if factor else 0.0}
-        for name, factor in factors.items() for seed in range(3) for layer in (1, 2, 3)])}
+    return {
+        "signal": pd.DataFrame(
+            [
+                {
+                    "variant": name,
+                    "seed": seed,
+                    "layer": layer,
+                    "activation": factor ** (layer - 1) if factor else 0.0,
+                    "delta": factor ** (3 - layer) if factor else 0.0,
+                }
+                for name, factor in factors.items()
+                for seed in range(3)
+                for layer in (1, 2, 3)
+            ]
+        )
+    }
 
 
 def test_findings_of_initializers_turn_round():
@@ -185,9 +214,17 @@ def gradients(first):
     Between them it grows fourfold from layer 2 to layer 4.
     """
     between = {2: 0.1, 3: 0.2, 4: 0.4, 5: 1.0}
-    return {"gradients": pd.DataFrame([
-        {"variant": name, "seed": seed, "step": step, "layer": layer, "norm": between.get(layer, norm * step)}
-        for name, norm in first.items() for seed in range(3) for step in (1, 21) for layer in range(1, 6)])}
+    return {
+        "gradients": pd.DataFrame(
+            [
+                {"variant": name, "seed": seed, "step": step, "layer": layer, "norm": between.get(layer, norm * step)}
+                for name, norm in first.items()
+                for seed in range(3)
+                for step in (1, 21)
+                for layer in range(1, 6)
+            ]
+        )
+    }
 
 
 def test_findings_of_vanishing_gradients_turn_round():
@@ -219,8 +256,15 @@ def test_the_gradient_of_a_deep_sigmoid_net_vanishes_and_that_of_relu_does_not(d
 def watched(settings, train, recorder, steps=1):
     """A network trained for some steps of 60 images with a recorder; returns it and the recorder's table."""
     network = settings.network(train.images.shape[1:], 10, 0)
-    network.fit(train.images[: 60 * steps], train.labels[: 60 * steps], epochs=1, batch_size=60, verbose=False,
-                callbacks=[recorder], shuffle=False)
+    network.fit(
+        train.images[: 60 * steps],
+        train.labels[: 60 * steps],
+        epochs=1,
+        batch_size=60,
+        verbose=False,
+        callbacks=[recorder],
+        shuffle=False,
+    )
     return network, recorder.to_frame()
 
 
@@ -247,9 +291,14 @@ def test_preactivations_are_those_of_the_batch(batch_norm, digits):
 
 
 def test_findings_of_normalization_turn_round():
-    spread = pd.DataFrame([{"variant": name, "seed": seed, "step": step, "layer": 8, "images": value * step}
-                           for name, value in (("sigmoid", 1e-4), ("sigmoid + batch norm", 1.0))
-                           for seed in range(3) for step in (1, 5)])
+    spread = pd.DataFrame(
+        [
+            {"variant": name, "seed": seed, "step": step, "layer": 8, "images": value * step}
+            for name, value in (("sigmoid", 1e-4), ("sigmoid + batch norm", 1.0))
+            for seed in range(3)
+            for step in (1, 5)
+        ]
+    )
     text = own(of("normalization", {"sigmoid": 0.2, "sigmoid + batch norm": 0.9}, {"preactivations": spread}))
     assert "sigmoid + batch norm against sigmoid: +70.00 points, beyond the noise" in text
     assert "hidden layer 8, at the first step and at the last: sigmoid 0.0001 and 0.0005, " in text
@@ -263,10 +312,17 @@ def test_findings_of_normalization_turn_round():
 
 def life(units):
     """A table "life" of three looks: variant -> a list of units, each active at the three looks, for three seeds."""
-    return {"life": pd.DataFrame([
-        {"variant": name, "seed": seed, "step": 10 * look, "layer": 1, "neuron": j, "active": value}
-        for name, each in units.items() for seed in range(3) for j, values in enumerate(each)
-        for look, value in enumerate(values)])}
+    return {
+        "life": pd.DataFrame(
+            [
+                {"variant": name, "seed": seed, "step": 10 * look, "layer": 1, "neuron": j, "active": value}
+                for name, each in units.items()
+                for seed in range(3)
+                for j, values in enumerate(each)
+                for look, value in enumerate(values)
+            ]
+        )
+    }
 
 
 # one unit dies, one comes back, one lives, one never did
@@ -303,8 +359,12 @@ def test_the_life_of_units_is_that_of_a_slow_count_and_changes_nothing(batch_nor
     assert set(table["step"]) == {0, 2} and len(table) == 2 * 11
     layer = settings.network(train.images.shape[1:], 10, 0).layers[1]
     for row in table[(table["step"] == 0) & (table["layer"] == 1)].itertuples():
-        z = np.array([sum(pixel / 255.0 * w for pixel, w in zip(image.ravel(), layer.W[:, row.neuron], strict=True))
-                      for image in images.astype(float)])
+        z = np.array(
+            [
+                sum(pixel / 255.0 * w for pixel, w in zip(image.ravel(), layer.W[:, row.neuron], strict=True))
+                for image in images.astype(float)
+            ]
+        )
         bar = z.mean() if batch_norm else 0.0
         assert row.active == sum(value > bar for value in z) / 50
 
@@ -319,8 +379,10 @@ def test_selectivity_is_eta_squared():
     found = recorders.selectivity(a, labels, 4)  # no sample is of class 3
     overall = sum(a[:, 0]) / 21
     total = sum((value - overall) ** 2 for value in a[:, 0])
-    within = sum((value - np.mean([b for b, other in zip(a[:, 0], labels, strict=True) if other == label])) ** 2
-                 for value, label in zip(a[:, 0], labels, strict=True))
+    within = sum(
+        (value - np.mean([b for b, other in zip(a[:, 0], labels, strict=True) if other == label])) ** 2
+        for value, label in zip(a[:, 0], labels, strict=True)
+    )
     assert found[0] == pytest.approx(1 - within / total)
     assert found[1] == pytest.approx(1.0) and math.isnan(found[2])
     assert np.isnan(recorders.class_means(a, labels, 4)[3]).all()
@@ -364,8 +426,10 @@ def test_the_caption_of_the_answers_follows_the_numbers_and_owns_up_to_the_choic
     results = tiny["neuron-life"]
     life = results.table("life").query("variant == 'small start' and seed == 0").sort_values("step")["selectivity"]
     (picture,) = [each for each in results.scenario.pictures(results) if each.name == "answers_small_start"]
-    assert (f"accounts for {life.iloc[0]:.2f} of its variance before training and for {life.iloc[-1]:.2f} at"
-            in picture.reading)
+    assert (
+        f"accounts for {life.iloc[0]:.2f} of its variance before training and for {life.iloc[-1]:.2f} at"
+        in picture.reading
+    )
     assert "chosen as the best of its layer" in picture.reading
 
 
@@ -381,10 +445,25 @@ def test_a_film_has_a_frame_a_look(tiny, tmp_path):
 
 def test_findings_of_a_neurons_life_turn_round():
     def table(smooth):
-        return {"life": pd.DataFrame([
-            {"variant": name, "seed": seed, "step": step, "neuron": 1, "smoothness": value * step + 0.001 * seed,
-             "selectivity": 0.5, "mean for a": 1.0, "mean for b": 2.0 * step}
-            for name, value in smooth.items() for seed in range(3) for step in (0, 1)])}
+        return {
+            "life": pd.DataFrame(
+                [
+                    {
+                        "variant": name,
+                        "seed": seed,
+                        "step": step,
+                        "neuron": 1,
+                        "smoothness": value * step + 0.001 * seed,
+                        "selectivity": 0.5,
+                        "mean for a": 1.0,
+                        "mean for b": 2.0 * step,
+                    }
+                    for name, value in smooth.items()
+                    for seed in range(3)
+                    for step in (0, 1)
+                ]
+            )
+        }
 
     final = all_equal("neuron-life")
     text = own(of("neuron-life", final, table({"usual start": 0.3, "small start": 0.8})))
@@ -425,10 +504,23 @@ def test_equal_neurons_stay_equal_and_noise_parts_them(tiny):
 
 def test_findings_of_symmetry_turn_round():
     def table(shares):
-        return {"parting": pd.DataFrame([
-            {"variant": name, "seed": seed, "step": 10 * look, "neurons": 4, "distance": share - 0.25,
-             "distinct": share}
-            for name, each in shares.items() for seed in range(3) for look, share in enumerate(each)])}
+        return {
+            "parting": pd.DataFrame(
+                [
+                    {
+                        "variant": name,
+                        "seed": seed,
+                        "step": 10 * look,
+                        "neurons": 4,
+                        "distance": share - 0.25,
+                        "distinct": share,
+                    }
+                    for name, each in shares.items()
+                    for seed in range(3)
+                    for look, share in enumerate(each)
+                ]
+            )
+        }
 
     final = all_equal("symmetry")
     text = own(of("symmetry", final, table({"random": (1.0, 1.0), "equal": (0.25, 0.25), "noise 1e-6": (0.25, 1.0)})))

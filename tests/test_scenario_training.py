@@ -43,11 +43,25 @@ def start(digits):
 
 def made_up(name, accuracies, tables=None, **columns):
     """Results of two epochs: test accuracies variant -> one a seed, NaN for diverged; further columns likewise."""
-    rows = [{"variant": variant, "seed": seed, "epoch": epoch, "loss": 1.0 / epoch, "accuracy": value,
-             "test_loss": 1.0, "test_accuracy": value * epoch / 2, "seconds": 1.0, "learning_rate": 0.1,
-             "diverged": math.isnan(value), "kept": epoch == 2}
-            | {column: values[variant][seed] for column, values in columns.items()}
-            for variant, values in accuracies.items() for seed, value in enumerate(values) for epoch in (1, 2)]
+    rows = [
+        {
+            "variant": variant,
+            "seed": seed,
+            "epoch": epoch,
+            "loss": 1.0 / epoch,
+            "accuracy": value,
+            "test_loss": 1.0,
+            "test_accuracy": value * epoch / 2,
+            "seconds": 1.0,
+            "learning_rate": 0.1,
+            "diverged": math.isnan(value),
+            "kept": epoch == 2,
+        }
+        | {column: values[variant][seed] for column, values in columns.items()}
+        for variant, values in accuracies.items()
+        for seed, value in enumerate(values)
+        for epoch in (1, 2)
+    ]
     return Results(SCENARIOS[name], pd.DataFrame(rows), tables or {})
 
 
@@ -67,18 +81,24 @@ def steady(value, seeds=SEEDS):
 @pytest.fixture(scope="module")
 def tiny(digits):
     """A function that gives the results of one tiny epoch of a scenario, of one seed."""
-    return cache(lambda name: run_scenario(SCENARIOS[name], *digits, seeds=1, overrides={"hidden": (8,), "epochs": 1},
-                                           progress=False))
+    return cache(
+        lambda name: run_scenario(
+            SCENARIOS[name], *digits, seeds=1, overrides={"hidden": (8,), "epochs": 1}, progress=False
+        )
+    )
 
 
-@pytest.mark.parametrize(("name", "pictures"), {
-    "learning-rates": ("accuracy_by_rate", "range_test"),
-    "batch-sizes": ("accuracy_by_update", "accuracy_by_time", "gradient_noise", "learning_rates"),
-    "architectures": ("width_and_depth", "parameters", "time"),
-    "regularization": ("gap", "final_gap", "test_loss"),
-    "schedules": ("schedule_and_loss",),
-    "augmentation": ("examples", "accuracy_by_size", "gain"),
-}.items())
+@pytest.mark.parametrize(
+    ("name", "pictures"),
+    {
+        "learning-rates": ("accuracy_by_rate", "range_test"),
+        "batch-sizes": ("accuracy_by_update", "accuracy_by_time", "gradient_noise", "learning_rates"),
+        "architectures": ("width_and_depth", "parameters", "time"),
+        "regularization": ("gap", "final_gap", "test_loss"),
+        "schedules": ("schedule_and_loss",),
+        "augmentation": ("examples", "accuracy_by_size", "gain"),
+    }.items(),
+)
 def test_one_tiny_epoch_gives_its_pictures_and_claims_nothing_about_noise(name, pictures, tiny):
     results = tiny(name)
     assert results.names == [variant.name for variant in SCENARIOS[name].variants]
@@ -140,8 +160,10 @@ def test_train_figures_are_of_the_weights_at_the_end_of_the_epoch(start):
     table = recorder.to_frame()
     assert list(table["epoch"]) == [1, 2, 3]
     right = [network.predict(image[None])[0] == label for image, label in zip(train.images, train.labels, strict=True)]
-    losses = [-math.log(network.predict_proba(image[None])[0][label])
-              for image, label in zip(train.images, train.labels, strict=True)]
+    losses = [
+        -math.log(network.predict_proba(image[None])[0][label])
+        for image, label in zip(train.images, train.labels, strict=True)
+    ]
     assert table["train_accuracy"].iloc[-1] == pytest.approx(np.mean(right))
     assert table["train_loss"].iloc[-1] == pytest.approx(np.mean(losses), rel=1e-5)
 
@@ -200,11 +222,12 @@ def test_the_range_test_is_gradient_descent_whose_rate_rises_geometrically(digit
 def test_the_range_test_has_as_many_steps_as_a_pass_and_nan_after_divergence(digits):
     train, _ = digits
     table = learning_rates.range_test(
-        Run("rate 0.1", 0, Settings(hidden=(8,), optimizer="momentum", activation="linear", batch_size=2)), train)
+        Run("rate 0.1", 0, Settings(hidden=(8,), optimizer="momentum", activation="linear", batch_size=2)), train
+    )
     assert len(table) == 120
     lost = table["loss"].isna().to_numpy()
     assert lost.any() and not lost[:60].any()
-    assert lost[lost.argmax():].all()
+    assert lost[lost.argmax() :].all()
 
 
 def test_findings_on_rates_turn_round_with_the_numbers():
@@ -218,8 +241,17 @@ def test_findings_on_rates_turn_round_with_the_numbers():
 
 
 def test_findings_on_rates_call_noise_noise_and_divergence_divergence():
-    text = own(made_up("learning-rates", {"rate 0.01": [0.80, 0.90, 0.85], "rate 0.1": [0.84, 0.86, 0.86],
-                                          "rate 1": [math.nan, 0.9, 0.9], "rate 10": [math.nan] * 3}))
+    text = own(
+        made_up(
+            "learning-rates",
+            {
+                "rate 0.01": [0.80, 0.90, 0.85],
+                "rate 0.1": [0.84, 0.86, 0.86],
+                "rate 1": [math.nan, 0.9, 0.9],
+                "rate 10": [math.nan] * 3,
+            },
+        )
+    )
     assert "Not to be told apart from it by 3 seeds: rate 0.01" in text
     assert "rate 1 (diverged in 1 of 3 seeds) and rate 10 (diverged in 3 of 3 seeds)" in text
     assert "Too high" in text and "Too low" not in text
@@ -228,8 +260,9 @@ def test_findings_on_rates_call_noise_noise_and_divergence_divergence():
 
 def test_a_rate_that_diverged_in_one_seed_is_drawn_as_diverged_and_no_other():
     results = made_up("learning-rates", {"rate 0.1": [0.8, 0.9], "rate 1": [0.7, math.nan]})
-    picture = next(picture for picture in SCENARIOS["learning-rates"].pictures(results)
-                   if picture.name == "accuracy_by_rate")
+    picture = next(
+        picture for picture in SCENARIOS["learning-rates"].pictures(results) if picture.name == "accuracy_by_rate"
+    )
     ax = picture.draw()
     drawn = [line for line in ax.lines if line.get_label() == "run"]
     assert np.array(drawn[0].get_ydata()) == pytest.approx([85.0, math.nan], nan_ok=True)
@@ -239,11 +272,19 @@ def test_a_rate_that_diverged_in_one_seed_is_drawn_as_diverged_and_no_other():
 def test_the_suggestion_is_compared_with_the_best_rate():
     rates = np.geomspace(1e-4, 10, 101)
     losses = np.abs(np.log10(rates)) + 1.0  # lowest at 1, so that 0.1 is suggested
-    table = pd.concat([pd.DataFrame({"variant": "rate 0.1", "seed": seed, "step": range(1, 102), "learning_rate": rates,
-                                     "loss": losses}) for seed in range(2)])
-    for best, words in (("rate 0.1", "lowest), the same; or"),
-                        ("rate 0.01", "lowest), 10.0 times larger; or"),
-                        ("rate 1", "lowest), 10.0 times smaller; or")):
+    table = pd.concat(
+        [
+            pd.DataFrame(
+                {"variant": "rate 0.1", "seed": seed, "step": range(1, 102), "learning_rate": rates, "loss": losses}
+            )
+            for seed in range(2)
+        ]
+    )
+    for best, words in (
+        ("rate 0.1", "lowest), the same; or"),
+        ("rate 0.01", "lowest), 10.0 times larger; or"),
+        ("rate 1", "lowest), 10.0 times smaller; or"),
+    ):
         assert "suggests 0.1 (a tenth" in own(made_up("learning-rates", {best: steady(0.9, 2)}, {"range_test": table}))
         others = {name: steady(0.5, 2) for name in ("rate 0.01", "rate 0.1", "rate 1") if name != best}
         assert words in own(made_up("learning-rates", others | {best: steady(0.9, 2)}, {"range_test": table}))
@@ -263,10 +304,21 @@ def test_the_steepest_fall_is_found():
 
 def noise_table(power, growth=2.0):
     """Noise that follows B^power exactly, and grows from epoch 0 to 2."""
-    return pd.DataFrame([
-        {"variant": name, "seed": seed, "epoch": epoch, "updates": epoch * 1000 // B, "batch_size": B,
-         "gradient_noise": 5.0 * B**power * growth ** (epoch / 2)}
-        for name, B in (("batch 1", 1), ("batch 8", 8), ("batch 64", 64)) for seed in range(2) for epoch in (0, 2)])
+    return pd.DataFrame(
+        [
+            {
+                "variant": name,
+                "seed": seed,
+                "epoch": epoch,
+                "updates": epoch * 1000 // B,
+                "batch_size": B,
+                "gradient_noise": 5.0 * B**power * growth ** (epoch / 2),
+            }
+            for name, B in (("batch 1", 1), ("batch 8", 8), ("batch 64", 64))
+            for seed in range(2)
+            for epoch in (0, 2)
+        ]
+    )
 
 
 @pytest.mark.parametrize("power", [-0.5, -0.2, 0.3])
@@ -278,9 +330,13 @@ def test_the_power_law_of_the_noise_is_found(power):
 
 def test_findings_on_batch_sizes_follow_the_numbers():
     accuracies = {"batch 1": [0.9, 0.9], "batch 8": [0.95, 0.95], "batch 64": [0.5, 0.5]}
-    rates = pd.DataFrame([{"variant": name, "learning_rate": rate, "val_accuracy": 0.5, "chosen": chosen}
-                          for name, best in (("batch 1", 0.01), ("batch 8", 0.03), ("batch 64", 0.3))
-                          for rate, chosen in ((best, True), (best * 2, False))])
+    rates = pd.DataFrame(
+        [
+            {"variant": name, "learning_rate": rate, "val_accuracy": 0.5, "chosen": chosen}
+            for name, best in (("batch 1", 0.01), ("batch 8", 0.03), ("batch 64", 0.3))
+            for rate, chosen in ((best, True), (best * 2, False))
+        ]
+    )
     text = own(made_up("batch-sizes", accuracies, {"gradient_noise": noise_table(-0.5), "rates": rates}))
     assert "batch 1 makes 2,000 updates and ends at 90.0" in text
     assert "64 makes 31 and ends at 50.0" in text
@@ -292,8 +348,9 @@ def test_findings_on_batch_sizes_follow_the_numbers():
 
 
 def test_the_report_says_how_long_the_search_was(digits, tmp_path):
-    results = run_scenario(SCENARIOS["batch-sizes"], *digits, seeds=1, overrides={"hidden": (8,), "epochs": 9},
-                           progress=False)
+    results = run_scenario(
+        SCENARIOS["batch-sizes"], *digits, seeds=1, overrides={"hidden": (8,), "epochs": 9}, progress=False
+    )
     report.write_report(results, *digits, tmp_path, {"seeds": [0], "command": "test"})
     # 200 of the 240 images are left: 200, 25, 4 and (of 512 and of all) one step an epoch
     assert "held out, after 2, 8 or 9 epochs, the mean of 2 seeds: batch 1 " in (tmp_path / "report.md").read_text()
@@ -315,8 +372,10 @@ def networks(names):
     rows = []
     for name in names:
         depth, width = map(int, name.split(" x "))
-        rows += [{"variant": name, "seed": seed, "depth": depth, "width": width, "parameters": 1000 * depth * width}
-                 for seed in range(SEEDS)]
+        rows += [
+            {"variant": name, "seed": seed, "depth": depth, "width": width, "parameters": 1000 * depth * width}
+            for seed in range(SEEDS)
+        ]
     return pd.DataFrame(rows)
 
 
@@ -347,28 +406,53 @@ def test_findings_on_architectures_turn_round_with_the_numbers():
 
 
 def train_table(accuracies, losses):
-    return pd.DataFrame([{"variant": name, "seed": seed, "epoch": epoch, "train_loss": losses[name][seed],
-                          "train_accuracy": value} for name, values in accuracies.items()
-                         for seed, value in enumerate(values) for epoch in (1, 2)])
+    return pd.DataFrame(
+        [
+            {"variant": name, "seed": seed, "epoch": epoch, "train_loss": losses[name][seed], "train_accuracy": value}
+            for name, values in accuracies.items()
+            for seed, value in enumerate(values)
+            for epoch in (1, 2)
+        ]
+    )
 
 
 def test_gaps_are_differences_of_the_same_epoch_and_end_with_the_weights_that_were_kept():
-    results = made_up("regularization", {"none": [0.8], "l2": [0.9]}, {
-        "train": train_table({"none": [1.0], "l2": [0.95]}, {"none": [0.1], "l2": [0.3]})})
+    results = made_up(
+        "regularization",
+        {"none": [0.8], "l2": [0.9]},
+        {"train": train_table({"none": [1.0], "l2": [0.95]}, {"none": [0.1], "l2": [0.3]})},
+    )
     results.epochs["kept"] = results.epochs["epoch"] == np.where(results.epochs["variant"] == "l2", 1, 2)
     gap, loss_gap = (regularization.at_the_end(results).final(column) for column in ("gap", "loss_gap"))
     assert gap.loc[0].to_dict() == pytest.approx({"none": 20.0, "l2": 50.0})  # of l2 after its first epoch
     assert loss_gap.loc[0].to_dict() == pytest.approx({"none": 0.9, "l2": 0.7})
 
 
-@pytest.mark.parametrize(("train_loss", "test", "says", "says_not"), [
-    (0.5, 0.8, "Narrower in loss beyond the noise: l2. Of these, better at the test images, too, beyond the noise: l2.",
-     "noise: none"),
-    (0.5, 0.6, "better at the test images, too, beyond the noise: none.", "too, beyond the noise: l2"),
-    (0.01, 0.8, "l2 +0.09, beyond the noise", "Narrower")])
+@pytest.mark.parametrize(
+    ("train_loss", "test", "says", "says_not"),
+    [
+        (
+            0.5,
+            0.8,
+            "Narrower in loss beyond the noise: l2. Of these, better at the test images, too, beyond the noise: l2.",
+            "noise: none",
+        ),
+        (0.5, 0.6, "better at the test images, too, beyond the noise: none.", "too, beyond the noise: l2"),
+        (0.01, 0.8, "l2 +0.09, beyond the noise", "Narrower"),
+    ],
+)
 def test_findings_on_gaps_turn_round_with_the_numbers(train_loss, test, says, says_not):
-    text = own(made_up("regularization", {"none": steady(0.7), "l2": steady(test)}, {"train": train_table(
-        {"none": steady(0.99), "l2": steady(0.9)}, {"none": steady(0.1), "l2": steady(train_loss)})}))
+    text = own(
+        made_up(
+            "regularization",
+            {"none": steady(0.7), "l2": steady(test)},
+            {
+                "train": train_table(
+                    {"none": steady(0.99), "l2": steady(0.9)}, {"none": steady(0.1), "l2": steady(train_loss)}
+                )
+            },
+        )
+    )
     assert says in text and says_not not in text
 
 
@@ -381,8 +465,9 @@ def test_all_variants_hold_out_the_images_that_early_stopping_watches(tiny):
 
 def test_findings_on_schedules_turn_round_with_the_numbers():
     def results(constant, low, cosine):
-        return made_up("schedules", {"constant": steady(constant), "constant at 0.03": steady(low),
-                                     "cosine": steady(cosine)})
+        return made_up(
+            "schedules", {"constant": steady(constant), "constant at 0.03": steady(low), "cosine": steady(cosine)}
+        )
 
     picked = "(picked by these same accuracies, which favours it)"
     assert f"constant rate, constant {picked}: cosine +10.00 points, beyond" in own(results(0.8, 0.7, 0.9))
@@ -394,13 +479,24 @@ def test_restlessness_is_the_distance_from_the_neighbours_mean_and_no_progress()
     from scenarios.schedules import roughness
 
     def found(epochs, **accuracies):
-        rows = [{"variant": name, "seed": 0, "epoch": epoch, "test_accuracy": values[epoch - 1], "loss": 1.0,
-                 "diverged": False, "kept": epoch == epochs}
-                for name, values in accuracies.items() for epoch in range(1, epochs + 1)]
+        rows = [
+            {
+                "variant": name,
+                "seed": 0,
+                "epoch": epoch,
+                "test_accuracy": values[epoch - 1],
+                "loss": 1.0,
+                "diverged": False,
+                "kept": epoch == epochs,
+            }
+            for name, values in accuracies.items()
+            for epoch in range(1, epochs + 1)
+        ]
         return roughness(Results(SCENARIOS["schedules"], pd.DataFrame(rows)))
 
     assert found(8, constant=(0.1, 0.9, 0.1, 0.9, 0.5, 0.7, 0.6, 0.7), step=(0, 0, 0, 0.1, 0.2, 0.3, 0.4, 0.5)) == (
-        pytest.approx({"constant": (0.15 + 0.1) / 2, "step": 0.0}))
+        pytest.approx({"constant": (0.15 + 0.1) / 2, "step": 0.0})
+    )
     assert found(4, constant=(0.1, 0.9, 0.1, 0.5)) == {}  # its second half has two epochs
 
 
@@ -410,8 +506,13 @@ def test_restlessness_is_the_distance_from_the_neighbours_mean_and_no_progress()
 def augmented(**accuracies):
     """Results of runs "kind_size"."""
     names = {key: "{} on {:,}".format(key.split("_")[0], int(key.split("_")[1])) for key in accuracies}
-    sizes = pd.DataFrame([{"variant": names[key], "seed": seed, "augmentation": key.split("_")[0],
-                           "images": int(key.split("_")[1])} for key in accuracies for seed in range(SEEDS)])
+    sizes = pd.DataFrame(
+        [
+            {"variant": names[key], "seed": seed, "augmentation": key.split("_")[0], "images": int(key.split("_")[1])}
+            for key in accuracies
+            for seed in range(SEEDS)
+        ]
+    )
     return made_up("augmentation", {names[key]: steady(value) for key, value in accuracies.items()}, {"sizes": sizes})
 
 
@@ -426,8 +527,13 @@ def test_findings_on_augmentation_turn_round_with_the_numbers():
 
 
 def test_a_loss_within_the_noise_is_no_exchange():
-    tables = {few: pd.DataFrame({"none": values, "shift": shifted}) for few, values, shifted in (
-        (500, [0.7, 0.7, 0.7], [0.80, 0.84, 0.88]), (1_500, [0.86, 0.85, 0.84], [0.9, 0.9, 0.9]))}
+    tables = {
+        few: pd.DataFrame({"none": values, "shift": shifted})
+        for few, values, shifted in (
+            (500, [0.7, 0.7, 0.7], [0.80, 0.84, 0.88]),
+            (1_500, [0.86, 0.85, 0.84], [0.9, 0.9, 0.9]),
+        )
+    }
     (text,) = augmentation._worth(tables)
     assert text == "In the mean, no augmentation made up for the step to the next larger training set."
 
@@ -443,11 +549,25 @@ def test_examples_of_the_built_in_digits_are_not_signed_with_the_data_of_the_res
 
 @pytest.mark.parametrize(("name", "figure"), [("activations", "functions"), ("losses", "delta_against_error")])
 def test_figures_that_show_no_data_are_signed_with_none(name, figure, monkeypatch, tmp_path):
-    results = made_up(name, {each.name: steady(0.8) for each in SCENARIOS[name].variants}, {"gradients": pd.DataFrame([
-        {"variant": each.name, "seed": 0, "step": 1, "layer": layer, "norm": 1.0}
-        for each in SCENARIOS[name].variants for layer in (1, 2)]), "units": pd.DataFrame([
-            {"variant": each.name, "seed": 0, "epoch": 0, "layer": 1, "dead": 0.0, "saturated": 0.0}
-            for each in SCENARIOS[name].variants])})
+    results = made_up(
+        name,
+        {each.name: steady(0.8) for each in SCENARIOS[name].variants},
+        {
+            "gradients": pd.DataFrame(
+                [
+                    {"variant": each.name, "seed": 0, "step": 1, "layer": layer, "norm": 1.0}
+                    for each in SCENARIOS[name].variants
+                    for layer in (1, 2)
+                ]
+            ),
+            "units": pd.DataFrame(
+                [
+                    {"variant": each.name, "seed": 0, "epoch": 0, "layer": 1, "dead": 0.0, "saturated": 0.0}
+                    for each in SCENARIOS[name].variants
+                ]
+            ),
+        },
+    )
     results.note = "data: mnist"
     notes = {}
     monkeypatch.setattr(viz, "save", lambda picture, path, note: notes.update({path.stem: note}) or path)
@@ -475,8 +595,13 @@ def test_variants_train_on_as_many_images_as_there_are(tiny):
 
 
 def test_curves_against_a_column_that_grows_by_decades_are_logarithmic():
-    frame = pd.DataFrame({"variant": ["a"] * 3 + ["b"] * 3, "updates": [10, 100, 1000, 1, 2, 3],
-                          "test_accuracy": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]})
+    frame = pd.DataFrame(
+        {
+            "variant": ["a"] * 3 + ["b"] * 3,
+            "updates": [10, 100, 1000, 1, 2, 3],
+            "test_accuracy": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
+        }
+    )
     ax = viz.learning_curves(frame, "test_accuracy", x="updates")
     lines = {each.get_label(): each for each in ax.lines}
     assert ax.get_xscale() == "log" and ax.get_xlabel() == "updates of the weights, logarithmic scale"
@@ -493,8 +618,10 @@ def test_the_curves_of_the_deltas_leave_the_hinges_out_and_tell_all_that_are_ali
     (picture,) = SCENARIOS["losses"].pictures(results)
     labels = {line.get_label() for line in picture.draw().lines}
     assert {"cross_entropy", "mse", "huber"} <= labels and not labels & {"hinge", "squared_hinge"}
-    assert ("of the loss's largest: cross_entropy and binary_cross_entropy 100\u00a0%, mse and huber 7\u00a0%, mae "
-            "4\u00a0%.") in own(results)
+    assert (
+        "of the loss's largest: cross_entropy and binary_cross_entropy 100\u00a0%, mse and huber 7\u00a0%, mae "
+        "4\u00a0%."
+    ) in own(results)
     assert "largest" not in own(made_up("losses", {"hinge": steady(0.8), "squared_hinge": steady(0.8)}))
 
 
@@ -508,8 +635,10 @@ def test_huber_with_a_threshold_of_one_is_half_of_squared_error_on_probabilities
 
 def test_after_one_epoch_losses_are_compared_seed_by_seed():
     text = own(made_up("losses", {"cross_entropy": steady(0.8), "mse": steady(0.6), "mae": [0.6, 0.8, 1.0]}))
-    assert ("after one epoch, against cross_entropy: mse -10.00 points, beyond the noise; "
-            "mae -0.05 points, within the noise.") in text  # after one epoch, half of the last
+    assert (
+        "after one epoch, against cross_entropy: mse -10.00 points, beyond the noise; "
+        "mae -0.05 points, within the noise."
+    ) in text  # after one epoch, half of the last
 
 
 def test_the_beginning_of_squared_error_turns_round_with_the_numbers():

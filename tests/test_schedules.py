@@ -12,10 +12,15 @@ KEYS = list(SCHEDULES)
 STRETCHING = [key for key in KEYS if "steps" in SCHEDULES[key].setting_names()]
 RUN_LONG = [*STRETCHING, "step"]
 VARIANTS = [(key, {}) for key in KEYS] + [
-    ("constant", {"rate": 0.5}), ("step", {"rate": 0.2, "factor": 0.5, "every": 7}), ("step", {"factor": 1.0}),
-    ("exponential", {"rate": 0.2, "factor": 0.5}), ("inverse_time", {"rate": 0.2, "decay": 0.0}),
-    ("inverse_time", {"decay": 3.0}), ("cosine", {"rate": 0.2, "final": 0.05}),
-    ("warm_up", {"rate": 0.2, "warmup": 0.25}), ("warm_up", {"warmup": 1.0}),
+    ("constant", {"rate": 0.5}),
+    ("step", {"rate": 0.2, "factor": 0.5, "every": 7}),
+    ("step", {"factor": 1.0}),
+    ("exponential", {"rate": 0.2, "factor": 0.5}),
+    ("inverse_time", {"rate": 0.2, "decay": 0.0}),
+    ("inverse_time", {"decay": 3.0}),
+    ("cosine", {"rate": 0.2, "final": 0.05}),
+    ("warm_up", {"rate": 0.2, "warmup": 0.25}),
+    ("warm_up", {"warmup": 1.0}),
     ("one_cycle", {"rate": 0.2, "up": 0.5, "div": 10.0, "final_div": 100.0}),
 ]
 
@@ -178,12 +183,23 @@ def test_fit_shows_reduce_on_plateau_each_epoch(make_net, blobs):
     np.testing.assert_allclose(history["learning_rate"], [1e-12, 1e-12, 1e-13, 1e-14], rtol=1e-9)
 
 
-@pytest.mark.parametrize("make", [
-    lambda: ns.ConstantRate(-1.0), lambda: ns.StepDecay(factor=0.0), lambda: ns.StepDecay(every=0),
-    lambda: ns.Exponential(factor=1.5), lambda: ns.InverseTime(decay=-1.0), lambda: ns.Cosine(steps=0),
-    lambda: ns.Cosine(steps=2.5), lambda: ns.WarmUp(warmup=0.0), lambda: ns.OneCycle(up=1.0),
-    lambda: ns.OneCycle(div=0.5), lambda: ns.ReduceOnPlateau(factor=1.0), lambda: ns.ReduceOnPlateau(patience=-1),
-])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ns.ConstantRate(-1.0),
+        lambda: ns.StepDecay(factor=0.0),
+        lambda: ns.StepDecay(every=0),
+        lambda: ns.Exponential(factor=1.5),
+        lambda: ns.InverseTime(decay=-1.0),
+        lambda: ns.Cosine(steps=0),
+        lambda: ns.Cosine(steps=2.5),
+        lambda: ns.WarmUp(warmup=0.0),
+        lambda: ns.OneCycle(up=1.0),
+        lambda: ns.OneCycle(div=0.5),
+        lambda: ns.ReduceOnPlateau(factor=1.0),
+        lambda: ns.ReduceOnPlateau(patience=-1),
+    ],
+)
 def test_settings_out_of_bounds_are_refused(make, one_line):
     with one_line("expected a", "received"):
         make()

@@ -34,14 +34,25 @@ ROOT = Path(__file__).resolve().parent.parent
 BOUND = {"float64": 1e-10, "float32": 1e-5}
 CASES = 100
 OUTPUTS = [("cross_entropy", "softmax")] * 4 + [
-    ("binary_cross_entropy", "sigmoid"), ("mse", "sigmoid"), ("mse", "linear"), ("mse", "softmax"), ("mae", "sigmoid"),
-    ("huber", "tanh"), ("hinge", "linear"), ("squared_hinge", "linear")]
+    ("binary_cross_entropy", "sigmoid"),
+    ("mse", "sigmoid"),
+    ("mse", "linear"),
+    ("mse", "softmax"),
+    ("mae", "sigmoid"),
+    ("huber", "tanh"),
+    ("hinge", "linear"),
+    ("squared_hinge", "linear"),
+]
 STATE = {  # ours -> theirs
-    "momentum": {"velocity": "momentum_buffer"}, "nesterov": {"velocity": "momentum_buffer"},
-    "adagrad": {"square_sum": "sum"}, "rmsprop": {"v": "square_avg"},
+    "momentum": {"velocity": "momentum_buffer"},
+    "nesterov": {"velocity": "momentum_buffer"},
+    "adagrad": {"square_sum": "sum"},
+    "rmsprop": {"v": "square_avg"},
     "adadelta": {"v": "square_avg", "u": "acc_delta"},
-    "adam": {"m": "exp_avg", "v": "exp_avg_sq"}, "adamw": {"m": "exp_avg", "v": "exp_avg_sq"},
-    "nadam": {"m": "exp_avg", "v": "exp_avg_sq"}, "adamax": {"m": "exp_avg", "u": "exp_inf"},
+    "adam": {"m": "exp_avg", "v": "exp_avg_sq"},
+    "adamw": {"m": "exp_avg", "v": "exp_avg_sq"},
+    "nadam": {"m": "exp_avg", "v": "exp_avg_sq"},
+    "adamax": {"m": "exp_avg", "u": "exp_inf"},
     "amsgrad": {"m": "exp_avg", "v": "exp_avg_sq", "v_max": "max_exp_avg_sq"},
 }
 
@@ -71,11 +82,20 @@ def make_case(k):
     loss, output = OUTPUTS[rng.integers(len(OUTPUTS))]
     layer = int(rng.integers(1, len(hidden) + 1)) if rng.random() < 0.85 else len(hidden) + 1
     return {
-        "activation": activation, "optimizer": optimizer, "hidden": hidden, "loss": loss, "output": output,
-        "layer": layer, "neuron": int(rng.integers([*hidden, 10][layer - 1])), "sample": int(rng.integers(2000)),
-        "steps": int(rng.integers(6)), "rate": float(10 ** rng.uniform(-1.5, -0.5)),
+        "activation": activation,
+        "optimizer": optimizer,
+        "hidden": hidden,
+        "loss": loss,
+        "output": output,
+        "layer": layer,
+        "neuron": int(rng.integers([*hidden, 10][layer - 1])),
+        "sample": int(rng.integers(2000)),
+        "steps": int(rng.integers(6)),
+        "rate": float(10 ** rng.uniform(-1.5, -0.5)),
         "clip_norm": 0.5 if rng.random() < 0.2 else None,
-        "regularizer": [None, None, None, "l2", "l1"][rng.integers(5)], "schedule": bool(rng.random() < 0.2)}
+        "regularizer": [None, None, None, "l2", "l1"][rng.integers(5)],
+        "schedule": bool(rng.random() < 0.2),
+    }
 
 
 def make_net(case, k, dtype, train):
@@ -84,10 +104,14 @@ def make_net(case, k, dtype, train):
     rate = case["rate"] * (TORCH[case["optimizer"]][1]["lr"] if case["optimizer"] in TORCH else 0.01)
     rate = ns.Exponential(rate, steps=50) if case["schedule"] else rate
     optimizer = OPTIMIZERS[case["optimizer"]](rate, clip_norm=case["clip_norm"], **settings)
-    net = ns.Network([ns.Input((28, 28)), *(ns.Dense(n, case["activation"]) for n in case["hidden"]),
-                      ns.Dense(10, case["output"])], loss=case["loss"], optimizer=optimizer,
-                     regularizer=case["regularizer"] and {"name": case["regularizer"], "strength": 1e-3},
-                     seed=k, dtype=dtype)
+    net = ns.Network(
+        [ns.Input((28, 28)), *(ns.Dense(n, case["activation"]) for n in case["hidden"]), ns.Dense(10, case["output"])],
+        loss=case["loss"],
+        optimizer=optimizer,
+        regularizer=case["regularizer"] and {"name": case["regularizer"], "strength": 1e-3},
+        seed=k,
+        dtype=dtype,
+    )
     rng = np.random.default_rng(k)
     for layer in list(net)[1:]:
         layer.b = rng.normal(scale=0.1, size=len(layer))
@@ -131,8 +155,10 @@ class Theirs:
         self.names = [f"{kind}{depth}" for kind in "Wb" for depth in range(1, len(self.dense) + 1)]  # [W1 … | b1 …]
         self.before = np.concatenate([arrays[name].ravel() for name in self.names])
         ends = np.cumsum([arrays[name].size for name in self.names])
-        self.slots = {name: (slice(end - arrays[name].size, end), arrays[name].shape)
-                      for name, end in zip(self.names, ends, strict=True)}
+        self.slots = {
+            name: (slice(end - arrays[name].size, end), arrays[name].shape)
+            for name, end in zip(self.names, ends, strict=True)
+        }
         self.state = {name.removeprefix("optimizer."): array for name, array in arrays.items() if "." in name}
         self.theta = torch.nn.Parameter(exact(self.before))
         self.x = exact(np.asarray(image, self.before.dtype).reshape(1, -1) * self.before.dtype.type(1 / 255))
@@ -199,8 +225,9 @@ class Theirs:
         zero = torch.nn.Parameter(torch.zeros_like(self.theta))
         for parameter in (self.theta, zero):
             optimizer = make([parameter], **arguments | {"lr": self.rate})
-            optimizer.state[parameter] = {theirs: exact(self.state[ours])
-                                          for ours, theirs in STATE.get(self.key, {}).items()}
+            optimizer.state[parameter] = {
+                theirs: exact(self.state[ours]) for ours, theirs in STATE.get(self.key, {}).items()
+            }
             if self.key not in ("sgd", "momentum", "nesterov"):
                 optimizer.state[parameter]["step"] = torch.tensor(float(self.scalars["t"]))
             if self.key == "nadam":
@@ -236,8 +263,9 @@ class Theirs:
             settings = {name: config[name] for name in ("beta1", "beta2", "weight_decay")}
             after = reference._lion(p, g, memory, self.scalars["t"] + 1, self.rate, **settings)
             direction = settings["beta1"] * m + (1.0 - settings["beta1"]) * g
-            rows.append((after, memory["m"], (direction > 0) - (direction < 0),
-                         self.rate * settings["weight_decay"] * p))
+            rows.append(
+                (after, memory["m"], (direction > 0) - (direction < 0), self.rate * settings["weight_decay"] * p)
+            )
         after, m, direction, decay = np.array(rows).T
         self.terms = {"m": m, "direction": direction, "decay": decay, "step": self.rate * direction + decay}
         with torch.no_grad():
@@ -301,10 +329,30 @@ def errors(document, theirs):
     return found
 
 
-KEYS = {"sample": {"index", "label", "prediction", "probabilities"},
-        "update": {"optimizer", "settings", "learning_rate", "terms", "weights_after", "bias_after"},
-        "": {"sample", "layer", "neuron", "activation", "inputs", "weights", "bias", "z", "a", "da_dz", "downstream",
-             "dL_da", "delta", "dL_dW", "dL_db", "loss", "update", "loss_after"}}
+KEYS = {
+    "sample": {"index", "label", "prediction", "probabilities"},
+    "update": {"optimizer", "settings", "learning_rate", "terms", "weights_after", "bias_after"},
+    "": {
+        "sample",
+        "layer",
+        "neuron",
+        "activation",
+        "inputs",
+        "weights",
+        "bias",
+        "z",
+        "a",
+        "da_dz",
+        "downstream",
+        "dL_da",
+        "delta",
+        "dL_dW",
+        "dL_db",
+        "loss",
+        "update",
+        "loss_after",
+    },
+}
 
 
 def compare(document, path, test, dtype):
@@ -342,10 +390,29 @@ def test_the_command_line_prints_these_numbers(k, dtype, digits, tmp_path):
     make_net(case, k, dtype, digits[0]).save(path)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NEUROSIM")}
     environment |= {"NEUROSIM_HOME": str(tmp_path / "home"), "NEUROSIM_OFFLINE": "1"}
-    words = ("step", "--model", path, "--data", "digits", "--layer", case["layer"], "--neuron", case["neuron"],
-             "--sample", case["sample"], "--json")
-    result = subprocess.run([sys.executable, ROOT / "main.py", *map(str, words)], cwd=tmp_path, env=environment,
-                            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    words = (
+        "step",
+        "--model",
+        path,
+        "--data",
+        "digits",
+        "--layer",
+        case["layer"],
+        "--neuron",
+        case["neuron"],
+        "--sample",
+        case["sample"],
+        "--json",
+    )
+    result = subprocess.run(
+        [sys.executable, ROOT / "main.py", *map(str, words)],
+        cwd=tmp_path,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert result.returncode == 0, result.stderr
     document = json.loads(result.stdout)
     compare(document, path, digits[1], dtype)

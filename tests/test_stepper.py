@@ -76,10 +76,21 @@ def test_goto_by_name_and_number(stage, make):
     assert stepper.stage() == stepper.here.stages()[number - 1]
 
 
-@pytest.mark.parametrize(("stage", "words"), [
-    (0, "1 to 11"), (12, "1 to 11"), ("12", "1 to 11"), (-1, "1 to 11"), ("weighted-sum", "mean 'weighted_sum'"),
-    ("", "choose from"), ("-1", "choose from"), ("²", "choose from"), (None, "choose from"), (2.5, "choose from"),
-])
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [
+        (0, "1 to 11"),
+        (12, "1 to 11"),
+        ("12", "1 to 11"),
+        (-1, "1 to 11"),
+        ("weighted-sum", "mean 'weighted_sum'"),
+        ("", "choose from"),
+        ("-1", "choose from"),
+        ("²", "choose from"),
+        (None, "choose from"),
+        (2.5, "choose from"),
+    ],
+)
 def test_goto_nowhere_is_refused_and_stays(stage, words, make, one_line):
     stepper = make()
     stepper.goto(4)
@@ -111,8 +122,15 @@ def test_to_another_neuron_and_sample_at_the_same_stage(make):
 def test_where_there_is_nothing_to_go_to(make, one_line):
     stepper = make()
     place = walk(stepper)
-    for layer, neuron, words in ((9, 0, "layers 0 (input) to 5"), (1, 8, "neurons 0 to 7"), (0, 0, "input"),
-                                 (2, 0, "no weights"), (3, 0, "Dropout"), ("a", 0, "layers"), (1, "a", "neurons")):
+    for layer, neuron, words in (
+        (9, 0, "layers 0 (input) to 5"),
+        (1, 8, "neurons 0 to 7"),
+        (0, 0, "input"),
+        (2, 0, "no weights"),
+        (3, 0, "Dropout"),
+        ("a", 0, "layers"),
+        (1, "a", "neurons"),
+    ):
         with one_line(words):
             stepper.go_to_neuron(layer, neuron)
     for sample in (-1, 90, 0.5, "a", None):
@@ -139,12 +157,19 @@ def test_samples_may_come_from_other_data(make, blobs):
     assert len(stepper.epoch()) == 6  # of all 90
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    ({"layer": 9}, "layers 0 (input) to 3"), ({"layer": 0}, "input"), ({"layer": 1, "neuron": 8}, "neurons 0 to 7"),
-    ({"sample": 90}, "0 to 89"), ({"sample": -1}, "0 to 89"), ({"batch_size": 0}, "batch_size"),
-    ({"samples": (np.zeros((0, 5)), np.zeros(0))}, "at least one sample"),
-    ({"samples": (np.zeros((2, 4)), np.zeros(2))}, "samples of 5 numbers"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"layer": 9}, "layers 0 (input) to 3"),
+        ({"layer": 0}, "input"),
+        ({"layer": 1, "neuron": 8}, "neurons 0 to 7"),
+        ({"sample": 90}, "0 to 89"),
+        ({"sample": -1}, "0 to 89"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"samples": (np.zeros((0, 5)), np.zeros(0))}, "at least one sample"),
+        ({"samples": (np.zeros((2, 4)), np.zeros(2))}, "samples of 5 numbers"),
+    ],
+)
 def test_a_wrong_beginning_is_one_line(arguments, words, make_net, blobs, one_line):
     with one_line(words):
         Stepper(make_net(), *blobs, **arguments)
@@ -207,11 +232,19 @@ def test_every_schedule_is_undone(key, make):
 
 
 CHANGES = {
-    "update": lambda s: s.update(), "batch": lambda s: s.batch(), "epoch": lambda s: s.epoch(),
-    "set weight": lambda s: s.set_weight(3, 0.75), "set bias": lambda s: s.set_bias(-2.0),
-    "set rate": lambda s: s.set_rate(0.25), "set activation": lambda s: s.set_activation("gelu"),
-    "freeze": lambda s: s.freeze(), "unfreeze": lambda s: s.unfreeze(), "ablate": lambda s: s.ablate(),
-    "ablate mean": lambda s: s.ablate("mean"), "clamp": lambda s: s.clamp(0.5), "restore": lambda s: s.restore(),
+    "update": lambda s: s.update(),
+    "batch": lambda s: s.batch(),
+    "epoch": lambda s: s.epoch(),
+    "set weight": lambda s: s.set_weight(3, 0.75),
+    "set bias": lambda s: s.set_bias(-2.0),
+    "set rate": lambda s: s.set_rate(0.25),
+    "set activation": lambda s: s.set_activation("gelu"),
+    "freeze": lambda s: s.freeze(),
+    "unfreeze": lambda s: s.unfreeze(),
+    "ablate": lambda s: s.ablate(),
+    "ablate mean": lambda s: s.ablate("mean"),
+    "clamp": lambda s: s.clamp(0.5),
+    "restore": lambda s: s.restore(),
 }
 
 
@@ -271,8 +304,18 @@ def test_what_is_set_is_what_the_network_and_the_walk_have(make):
     kept = stepper.subject.weights.copy()
     stepper.batch(3)
     np.testing.assert_array_equal(stepper.subject.weights, kept)
-    assert stepper.changes == ["set weight 3 0.75", "set bias -2", "ablate mean", "restore", "set activation sigmoid",
-                               "set activation None", "freeze", "batch", "batch", "batch"]
+    assert stepper.changes == [
+        "set weight 3 0.75",
+        "set bias -2",
+        "ablate mean",
+        "restore",
+        "set activation sigmoid",
+        "set activation None",
+        "freeze",
+        "batch",
+        "batch",
+        "batch",
+    ]
 
 
 # --- training as fit does --------------------------------------------------------------------------------------------
@@ -349,17 +392,28 @@ def test_training_while_walking_shows_the_network_as_it_is_now(make):
 # --- what fails, changes nothing -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    (lambda s: s.set_weight(5, 1.0), "0 to 4"), (lambda s: s.set_weight(-1, 1.0), "at least 0"),
-    (lambda s: s.set_weight(0.5, 1.0), "whole number"), (lambda s: s.set_weight(0, "much"), "finite number"),
-    (lambda s: s.set_weight(0, np.nan), "finite number"), (lambda s: s.set_weight(0, 1e39), "finite number"),
-    (lambda s: s.set_bias(np.inf), "finite number"), (lambda s: s.set_bias(-1e39), "finite number"),
-    (lambda s: s.set_rate(-1.0), "learning_rate"), (lambda s: s.set_rate("fast"), "learning rate"),
-    (lambda s: s.set_activation("softmax"), "softmax"), (lambda s: s.set_activation("rellu"), "relu"),
-    (lambda s: s.ablate("men"), "men"), (lambda s: s.clamp("x"), "finite number"),
-    (lambda s: s.clamp(1e39), "finite number"), (lambda s: s.batch(0), "at least 1"),
-    (lambda s: s.batch(1.5), "whole number"),
-])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda s: s.set_weight(5, 1.0), "0 to 4"),
+        (lambda s: s.set_weight(-1, 1.0), "at least 0"),
+        (lambda s: s.set_weight(0.5, 1.0), "whole number"),
+        (lambda s: s.set_weight(0, "much"), "finite number"),
+        (lambda s: s.set_weight(0, np.nan), "finite number"),
+        (lambda s: s.set_weight(0, 1e39), "finite number"),
+        (lambda s: s.set_bias(np.inf), "finite number"),
+        (lambda s: s.set_bias(-1e39), "finite number"),
+        (lambda s: s.set_rate(-1.0), "learning_rate"),
+        (lambda s: s.set_rate("fast"), "learning rate"),
+        (lambda s: s.set_activation("softmax"), "softmax"),
+        (lambda s: s.set_activation("rellu"), "relu"),
+        (lambda s: s.ablate("men"), "men"),
+        (lambda s: s.clamp("x"), "finite number"),
+        (lambda s: s.clamp(1e39), "finite number"),
+        (lambda s: s.batch(0), "at least 1"),
+        (lambda s: s.batch(1.5), "whole number"),
+    ],
+)
 def test_a_change_that_is_refused_changes_nothing(change, words, make, one_line, recwarn):
     stepper = make()
     stepper.batch()

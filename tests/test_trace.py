@@ -13,19 +13,35 @@ from neurosim.losses import LOSSES
 from neurosim.optimizers import OPTIMIZERS
 from neurosim.trace import Trace
 
-PAIRS = [(loss, output) for loss in LOSSES for output in ACTIVATIONS
-         if LOSSES[loss]().accepts(ACTIVATIONS[output]())]
-STAGES = ["inputs", "weighted_sum", "activation", "output", "output_delta", "downstream", "derivative", "delta",
-          "gradients", "update", "loss_after"]
+PAIRS = [(loss, output) for loss in LOSSES for output in ACTIVATIONS if LOSSES[loss]().accepts(ACTIVATIONS[output]())]
+STAGES = [
+    "inputs",
+    "weighted_sum",
+    "activation",
+    "output",
+    "output_delta",
+    "downstream",
+    "derivative",
+    "delta",
+    "gradients",
+    "update",
+    "loss_after",
+]
 
 
 def state(net):
     """Everything that a network is, as bytes."""
     arrays = {name: array.tobytes() for name, array in net.arrays().items()}
     buffers = {f"{layer.index}.{name}": getattr(layer, name).tobytes() for layer in net for name in layer.buffers()}
-    return (arrays, buffers, net.parameters.grad.tobytes(), net.targets.tobytes(), json.dumps(net.config()),
-            json.dumps(net.optimizer.scalars()),
-            {purpose: json.dumps(rng.bit_generator.state, default=str) for purpose, rng in net.streams.items()})
+    return (
+        arrays,
+        buffers,
+        net.parameters.grad.tobytes(),
+        net.targets.tobytes(),
+        json.dumps(net.config()),
+        json.dumps(net.optimizer.scalars()),
+        {purpose: json.dumps(rng.bit_generator.state, default=str) for purpose, rng in net.streams.items()},
+    )
 
 
 def dense(trace):
@@ -166,8 +182,7 @@ def test_interventions_are_traced(make, blobs):
     np.testing.assert_array_equal(frozen.weights_after, frozen.weights)
     assert frozen.bias_after == frozen.bias and frozen.dL_dW.any() and frozen.update_terms["step"]["weights"].any()
     assert "this neuron: frozen" in frozen.explain() and "0 of 5 weights move" in frozen.explain()
-    np.testing.assert_allclose(slow.weights - slow.weights_after, 0.5 * slow.update_terms["step"]["weights"],
-                               rtol=1e-9)
+    np.testing.assert_allclose(slow.weights - slow.weights_after, 0.5 * slow.update_terms["step"]["weights"], rtol=1e-9)
     assert "this neuron: learning rate times 0.5" in slow.explain()
     np.testing.assert_allclose(shrinking.dL_dW, shrinking.delta * shrinking.inputs + 0.3 * shrinking.weights)
     np.testing.assert_allclose(free.weights - free.weights_after, free.update_terms["step"]["weights"], rtol=1e-9)
@@ -185,8 +200,9 @@ def test_clipping_is_seen_by_the_optimizer_but_not_in_the_gradient(make):
     assert norm > 0.1
     for neuron, other in zip(dense(trace), dense(free), strict=True):
         np.testing.assert_array_equal(neuron.dL_dW, other.dL_dW)
-        np.testing.assert_allclose(neuron.update_terms["step"]["weights"], 0.1 * other.dL_dW * 0.01 / (norm + 1e-6),
-                                   rtol=1e-9)
+        np.testing.assert_allclose(
+            neuron.update_terms["step"]["weights"], 0.1 * other.dL_dW * 0.01 / (norm + 1e-6), rtol=1e-9
+        )
         assert neuron.check().max_relative_error < 1e-6
     assert "(clipped from" in trace[1][0].explain() and "(clipped from" not in free[1][0].explain()
 
@@ -200,10 +216,16 @@ def test_max_norm_comes_after_the_step_and_is_said(make):
     assert "norm of 0.3" in neuron.explain()
 
 
-@pytest.mark.parametrize(("loss", "output", "y"), [
-    ("binary_cross_entropy", "sigmoid", 1), ("binary_cross_entropy", "sigmoid", [0.3]), ("mse", "linear", 2.5),
-    ("mae", "tanh", [[-0.5]]), ("huber", "sigmoid", 0),
-])
+@pytest.mark.parametrize(
+    ("loss", "output", "y"),
+    [
+        ("binary_cross_entropy", "sigmoid", 1),
+        ("binary_cross_entropy", "sigmoid", [0.3]),
+        ("mse", "linear", 2.5),
+        ("mae", "tanh", [[-0.5]]),
+        ("huber", "sigmoid", 0),
+    ],
+)
 def test_networks_with_one_output(loss, output, y, make_net):
     net = make_net(loss=loss, output=output, n_out=1, dtype="float64")
     trace = net.trace(np.linspace(-1, 1, 5), y)
@@ -411,13 +433,29 @@ def test_to_frame_has_every_term_the_largest_first(make):
     _, trace = make(optimizer="adam")
     neuron = trace[1][2]
     frame = neuron.to_frame()
-    assert list(frame.columns) == ["input", "x", "weight", "product", "dL_dw", "m", "v", "m_hat", "v_hat", "step",
-                                   "weight_after"]
+    assert list(frame.columns) == [
+        "input",
+        "x",
+        "weight",
+        "product",
+        "dL_dw",
+        "m",
+        "v",
+        "m_hat",
+        "v_hat",
+        "step",
+        "weight_after",
+    ]
     assert sorted(frame["input"]) == list(range(5)) and list(frame.index) == list(range(5))
     assert (frame["product"].abs().diff().dropna() <= 0).all()
-    for name, array in (("x", neuron.inputs), ("weight", neuron.weights), ("product", neuron.products),
-                        ("dL_dw", neuron.dL_dW), ("weight_after", neuron.weights_after),
-                        ("m", neuron.update_terms["m"]["weights"])):
+    for name, array in (
+        ("x", neuron.inputs),
+        ("weight", neuron.weights),
+        ("product", neuron.products),
+        ("dL_dw", neuron.dL_dW),
+        ("weight_after", neuron.weights_after),
+        ("m", neuron.update_terms["m"]["weights"]),
+    ):
         np.testing.assert_array_equal(frame[name], array[frame["input"]])
 
 
@@ -425,8 +463,27 @@ def test_to_dict_is_json_and_holds_everything(make):
     _, trace = make()
     neuron = trace[1][2]
     document = json.loads(json.dumps(neuron.to_dict(), allow_nan=False))
-    assert set(document) == {"sample", "layer", "neuron", "activation", "inputs", "weights", "bias", "z", "a", "da_dz",
-                             "downstream", "dL_da", "delta", "dL_dW", "dL_db", "loss", "update", "loss_after", "check"}
+    assert set(document) == {
+        "sample",
+        "layer",
+        "neuron",
+        "activation",
+        "inputs",
+        "weights",
+        "bias",
+        "z",
+        "a",
+        "da_dz",
+        "downstream",
+        "dL_da",
+        "delta",
+        "dL_dW",
+        "dL_db",
+        "loss",
+        "update",
+        "loss_after",
+        "check",
+    }
     assert document["weights"] == neuron.weights.tolist() and document["inputs"] == neuron.inputs.tolist()
     assert document["z"] == neuron.z and len(document["downstream"]) == 6
     assert set(document["downstream"][0]) == {"neuron", "weight", "delta", "product"}

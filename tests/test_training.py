@@ -147,8 +147,9 @@ def test_fit_is_train_batch_in_a_loop(make_net, blobs):
     x, y = blobs
     one, other = make_net(), make_net()
     history = one.fit(x, y, epochs=2, batch_size=20, shuffle=False, verbose=False)
-    losses = [other.train_batch(x[start:start + 20], y[start:start + 20])
-              for _ in range(2) for start in range(0, 90, 20)]
+    losses = [
+        other.train_batch(x[start : start + 20], y[start : start + 20]) for _ in range(2) for start in range(0, 90, 20)
+    ]
     assert history.batch_losses == losses
     assert fingerprint(one) == fingerprint(other)
 
@@ -267,34 +268,42 @@ def test_regression_learns_a_line():
 
 def test_a_single_sigmoid_output_is_a_binary_classifier(blobs):
     x, y = blobs[0], (blobs[1] == 1).astype(int)
-    net = ns.Network([ns.Input(5), ns.Dense(8, "tanh"), ns.Dense(1, "sigmoid")], loss="binary_cross_entropy",
-                     optimizer=ns.Adam(0.05))
+    net = ns.Network(
+        [ns.Input(5), ns.Dense(8, "tanh"), ns.Dense(1, "sigmoid")], loss="binary_cross_entropy", optimizer=ns.Adam(0.05)
+    )
     net.fit(x, y, epochs=40, verbose=False)
     assert net.predict(x).shape == (90,) and set(net.predict(x)) == {0, 1}
     assert net.evaluate(x, y)["accuracy"] == np.mean(net.predict(x) == y) > 0.95
 
 
-@pytest.mark.parametrize(("x", "y", "words"), [
-    (np.zeros((4, 6)), np.zeros(4, int), ("5 numbers", "(4, 6)")),
-    (np.zeros((4, 5)), np.zeros(3, int), ("expected 4", "(3,)")),
-    (np.zeros((4, 5)), [0, 1, 2, 3], ("0 to 2", "received 3 at position 3")),
-    (np.zeros((4, 5)), [0, -1, 2, 1], ("0 to 2", "received -1 at position 1")),
-    (np.zeros((4, 5)), [0, 1, 0.5, 1], ("whole numbers", "0.5 at position 2")),
-    (np.zeros((4, 5)), [0, math.nan, 0, 1], ("received nan at position 1",)),
-    (np.zeros((4, 5)), ["a", "b", "c", "a"], ("class indices", "received")),
-    (np.zeros((4, 5)), np.zeros((4, 4)), ("rows of 3", "(4, 4)")),
-    (np.zeros((4, 5)), np.zeros((4, 1), int), ("rows of 3", "(4, 1)")),
-    (np.zeros((4, 5)), np.full((4, 3), 0.5), ("sum to 1",)),
-    (np.zeros((4, 5)), np.full((4, 3), math.nan), ("finite", "NaN")),
-    (np.zeros((4, 5)), np.zeros((4, 3, 1)), ("expected 4", "(4, 3, 1)")),
-    (np.zeros((0, 5)), np.zeros(0, int), ("at least one sample",)),
-    (np.array([["a"] * 5] * 4), np.zeros(4, int), ("expected numbers",)),
-], ids=range(14))
+@pytest.mark.parametrize(
+    ("x", "y", "words"),
+    [
+        (np.zeros((4, 6)), np.zeros(4, int), ("5 numbers", "(4, 6)")),
+        (np.zeros((4, 5)), np.zeros(3, int), ("expected 4", "(3,)")),
+        (np.zeros((4, 5)), [0, 1, 2, 3], ("0 to 2", "received 3 at position 3")),
+        (np.zeros((4, 5)), [0, -1, 2, 1], ("0 to 2", "received -1 at position 1")),
+        (np.zeros((4, 5)), [0, 1, 0.5, 1], ("whole numbers", "0.5 at position 2")),
+        (np.zeros((4, 5)), [0, math.nan, 0, 1], ("received nan at position 1",)),
+        (np.zeros((4, 5)), ["a", "b", "c", "a"], ("class indices", "received")),
+        (np.zeros((4, 5)), np.zeros((4, 4)), ("rows of 3", "(4, 4)")),
+        (np.zeros((4, 5)), np.zeros((4, 1), int), ("rows of 3", "(4, 1)")),
+        (np.zeros((4, 5)), np.full((4, 3), 0.5), ("sum to 1",)),
+        (np.zeros((4, 5)), np.full((4, 3), math.nan), ("finite", "NaN")),
+        (np.zeros((4, 5)), np.zeros((4, 3, 1)), ("expected 4", "(4, 3, 1)")),
+        (np.zeros((0, 5)), np.zeros(0, int), ("at least one sample",)),
+        (np.array([["a"] * 5] * 4), np.zeros(4, int), ("expected numbers",)),
+    ],
+    ids=range(14),
+)
 def test_data_that_does_not_fit_is_refused_before_anything_changes(x, y, words, make_net, one_line, blobs):
     net = make_net()
     before = fingerprint(net)
-    for call in (lambda: net.fit(x, y, epochs=1, verbose=False), lambda: net.train_batch(x, y),
-                 lambda: net.gradients(x, y)):
+    for call in (
+        lambda: net.fit(x, y, epochs=1, verbose=False),
+        lambda: net.train_batch(x, y),
+        lambda: net.gradients(x, y),
+    ):
         with one_line(*words):
             call()
     if len(x):
@@ -303,18 +312,32 @@ def test_data_that_does_not_fit_is_refused_before_anything_changes(x, y, words, 
     assert fingerprint(net) == before and net.optimizer.t == 0
 
 
-@pytest.mark.parametrize(("options", "word"), [
-    ({"epochs": -1}, "epochs"), ({"epochs": 1.5}, "epochs"), ({"epochs": "3"}, "epochs"),
-    ({"batch_size": 0}, "batch_size"), ({"batch_size": 2.5}, "batch_size"), ({"batch_size": True}, "batch_size"),
-])
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"epochs": -1}, "epochs"),
+        ({"epochs": 1.5}, "epochs"),
+        ({"epochs": "3"}, "epochs"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"batch_size": 2.5}, "batch_size"),
+        ({"batch_size": True}, "batch_size"),
+    ],
+)
 def test_settings_of_fit_are_checked(options, word, make_net, blobs, one_line):
     with one_line(word, "expected a whole number", "received"):
         make_net().fit(*blobs, verbose=False, **options)
 
 
-@pytest.mark.parametrize("options", [{"validation_data": (np.zeros((1, 5)),)}, {"validation_data": 3},
-                                     {"callbacks": ns.EarlyStopping()}, {"callbacks": [ns.EarlyStopping]}],
-                         ids=["one of two", "no pair", "no list", "a class"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"validation_data": (np.zeros((1, 5)),)},
+        {"validation_data": 3},
+        {"callbacks": ns.EarlyStopping()},
+        {"callbacks": [ns.EarlyStopping]},
+    ],
+    ids=["one of two", "no pair", "no list", "a class"],
+)
 def test_wrong_kinds_of_options_are_refused_in_one_line(options, make_net, blobs, one_line):
     with one_line("expected", "received"):
         make_net().fit(*blobs, epochs=1, verbose=False, **options)
@@ -367,10 +390,26 @@ def test_validation_figures_are_evaluations_after_each_epoch(make_net, blobs):
         def on_epoch(self, network, history):
             self.figures.append((network.evaluate(x[:30], y[:30]), network.evaluate(x[30:], y[30:])))
 
-    history = make_net().fit(x[30:], y[30:], epochs=3, verbose=False, validation_data=(x[:30], y[:30]),
-                             evaluate_train=True, callbacks=[watch := Watch()])
-    assert history.columns == ["epoch", "loss", "accuracy", "train_loss", "train_accuracy", "val_loss", "val_accuracy",
-                               "seconds", "learning_rate"]
+    history = make_net().fit(
+        x[30:],
+        y[30:],
+        epochs=3,
+        verbose=False,
+        validation_data=(x[:30], y[:30]),
+        evaluate_train=True,
+        callbacks=[watch := Watch()],
+    )
+    assert history.columns == [
+        "epoch",
+        "loss",
+        "accuracy",
+        "train_loss",
+        "train_accuracy",
+        "val_loss",
+        "val_accuracy",
+        "seconds",
+        "learning_rate",
+    ]
     for row, (validation, training) in zip(history.rows, watch.figures, strict=True):
         assert (row["val_loss"], row["val_accuracy"]) == (validation["loss"], validation["accuracy"])
         assert (row["train_loss"], row["train_accuracy"]) == (training["loss"], training["accuracy"])
@@ -441,8 +480,14 @@ def test_callbacks_are_called_in_order_and_all_of_them(make_net, blobs):
             calls.append((self.name, "end", history.stopped))
 
     make_net().fit(*blobs, epochs=5, verbose=False, callbacks=iter([Note("a"), Note("b")]))
-    assert calls == [("a", "start", "running"), ("b", "start", "running"), ("a", "epoch"), ("b", "epoch"),
-                     ("a", "end", "callback"), ("b", "end", "callback")]
+    assert calls == [
+        ("a", "start", "running"),
+        ("b", "start", "running"),
+        ("a", "epoch"),
+        ("b", "epoch"),
+        ("a", "end", "callback"),
+        ("b", "end", "callback"),
+    ]
 
 
 @pytest.mark.filterwarnings("error")
@@ -488,8 +533,15 @@ def test_early_stopping_restores_the_best_weights_however_training_ends(ending, 
             if len(history) == 5 and ending == "diverged":
                 network[1].W = math.nan
 
-    history = net.fit(x[30:], y[30:], epochs=6 if ending == "all epochs run" else 20, batch_size=16, verbose=False,
-                      validation_data=(x[:30], y[:30]), callbacks=[best, stopping, Spoil()])
+    history = net.fit(
+        x[30:],
+        y[30:],
+        epochs=6 if ending == "all epochs run" else 20,
+        batch_size=16,
+        verbose=False,
+        validation_data=(x[:30], y[:30]),
+        callbacks=[best, stopping, Spoil()],
+    )
     assert history.stopped == {"stopped": "early stopping", "all epochs run": "finished"}.get(ending, ending)
     assert stopping.best_epoch == best.epoch < len(history)
     assert np.array_equal(net.parameters.theta, best.theta)
@@ -500,15 +552,23 @@ def test_early_stopping_restores_the_best_weights_however_training_ends(ending, 
 def test_early_stopping_restores_running_statistics_too(full_net, blobs):
     x, y = blobs
     net = full_net(optimizer=ns.SGD(0.5))
-    history = net.fit(x[30:], y[30:], epochs=12, batch_size=16, verbose=False, validation_data=(x[:30], y[:30]),
-                      callbacks=[ns.EarlyStopping(patience=12)])
+    history = net.fit(
+        x[30:],
+        y[30:],
+        epochs=12,
+        batch_size=16,
+        verbose=False,
+        validation_data=(x[:30], y[:30]),
+        callbacks=[ns.EarlyStopping(patience=12)],
+    )
     assert net.evaluate(x[:30], y[:30])["loss"] == pytest.approx(min(history["val_loss"]), rel=1e-12)
 
 
 def test_early_stopping_waits_for_its_patience(make_net, blobs):
     for patience in (1, 3):
-        history = make_net(optimizer=ns.SGD(0.0)).fit(*blobs, epochs=20, verbose=False, validation_data=blobs,
-                                                      callbacks=[ns.EarlyStopping(patience=patience)])
+        history = make_net(optimizer=ns.SGD(0.0)).fit(
+            *blobs, epochs=20, verbose=False, validation_data=blobs, callbacks=[ns.EarlyStopping(patience=patience)]
+        )
         assert len(history) == 1 + patience
 
 
@@ -611,16 +671,21 @@ def test_gathering_a_batch_makes_no_second_one():
 
 
 def test_training_goes_on_bit_for_bit_after_loading(full_net, blobs, tmp_path):
-    for optimizer in ("adam", ns.Nadam("one_cycle"), ns.AMSGrad(ns.ReduceOnPlateau(0.01, patience=0)),
-                      ns.Lion(ns.WarmUp(1e-3, after=ns.Cosine(1e-3, steps=60), steps=60), clip_norm=0.5)):
+    for optimizer in (
+        "adam",
+        ns.Nadam("one_cycle"),
+        ns.AMSGrad(ns.ReduceOnPlateau(0.01, patience=0)),
+        ns.Lion(ns.WarmUp(1e-3, after=ns.Cosine(1e-3, steps=60), steps=60), clip_norm=0.5),
+    ):
         net = full_net(optimizer=optimizer)
         net.fit(*blobs, epochs=3, batch_size=16, verbose=False)
         twin = ns.Network.load(net.save(tmp_path / "net.npz"))
         first, second = (each.fit(*blobs, epochs=2, batch_size=16, verbose=False) for each in (net, twin))
         assert first.batch_losses == second.batch_losses
         assert first["learning_rate"] == second["learning_rate"]
-        assert all(np.array_equal(one, other) for one, other in
-                   zip(net.arrays().values(), twin.arrays().values(), strict=True))
+        assert all(
+            np.array_equal(one, other) for one, other in zip(net.arrays().values(), twin.arrays().values(), strict=True)
+        )
 
 
 def test_the_file_holds_named_arrays_and_json_and_no_pickle(full_net, blobs, tmp_path):
@@ -675,44 +740,63 @@ def test_files_that_are_no_networks_are_refused(tmp_path, one_line):
     text.write_text("hello\nworld\n")
     empty.write_bytes(b"")
     np.save(array, np.zeros(3))
-    files = [tmp_path / "missing.npz", tmp_path, text, empty, array, write_npz(tmp_path / "a.npz", x=np.zeros(3)),
-             write_npz(tmp_path / "b.npz", config=np.array("{}")), write_npz(tmp_path / "c.npz", config=np.array("[")),
-             write_npz(tmp_path / "d.npz", config=np.array("[1]")),
-             write_npz(tmp_path / "e.npz", config=np.array([{}], dtype=object))]
+    files = [
+        tmp_path / "missing.npz",
+        tmp_path,
+        text,
+        empty,
+        array,
+        write_npz(tmp_path / "a.npz", x=np.zeros(3)),
+        write_npz(tmp_path / "b.npz", config=np.array("{}")),
+        write_npz(tmp_path / "c.npz", config=np.array("[")),
+        write_npz(tmp_path / "d.npz", config=np.array("[1]")),
+        write_npz(tmp_path / "e.npz", config=np.array([{}], dtype=object)),
+    ]
     for path in files:
         with one_line(str(path), error=ns.DataError):
             ns.Network.load(path)
 
 
-@pytest.mark.parametrize(("change", "word"), [
-    (lambda arrays, config: config.update(version=99), "99"),
-    (lambda arrays, config: config.update(format="something"), "something"),
-    (lambda arrays, config: arrays.pop("W2"), "W2"),
-    (lambda arrays, config: arrays.update(W9=np.zeros(3)), "W9"),
-    (lambda arrays, config: arrays.update(W1=np.zeros((2, 2))), "W1"),
-], ids=["version", "format", "missing", "unknown", "shape"])
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda arrays, config: config.update(version=99), "99"),
+        (lambda arrays, config: config.update(format="something"), "something"),
+        (lambda arrays, config: arrays.pop("W2"), "W2"),
+        (lambda arrays, config: arrays.update(W9=np.zeros(3)), "W9"),
+        (lambda arrays, config: arrays.update(W1=np.zeros((2, 2))), "W1"),
+    ],
+    ids=["version", "format", "missing", "unknown", "shape"],
+)
 def test_files_that_do_not_fit_together_are_refused(change, word, make_net, tmp_path, one_line):
     path = changed(make_net(), tmp_path, change)
     with one_line(str(path), word, error=ns.DataError):
         ns.Network.load(path)
 
 
-@pytest.mark.parametrize("change", [
-    lambda arrays, config: config.pop("scalars"), lambda arrays, config: config["network"].pop("layers"),
-    lambda arrays, config: config["network"].update(extra=1),
-    lambda arrays, config: config["network"]["layers"][1].update(name="conv"),
-    lambda arrays, config: config["network"]["layers"][1].pop("units"),
-    lambda arrays, config: config.update(streams={"other": {}}),
-], ids=["scalars", "layers", "extra", "unknown layer", "units", "streams"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda arrays, config: config.pop("scalars"),
+        lambda arrays, config: config["network"].pop("layers"),
+        lambda arrays, config: config["network"].update(extra=1),
+        lambda arrays, config: config["network"]["layers"][1].update(name="conv"),
+        lambda arrays, config: config["network"]["layers"][1].pop("units"),
+        lambda arrays, config: config.update(streams={"other": {}}),
+    ],
+    ids=["scalars", "layers", "extra", "unknown layer", "units", "streams"],
+)
 def test_files_with_a_broken_config_are_refused(change, make_net, tmp_path, one_line):
     path = changed(make_net(), tmp_path, change)
     with one_line(str(path), error=ns.DataError):
         ns.Network.load(path)
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2],
-                                    lambda data: data[:300] + bytes([data[300] ^ 255]) + data[301:]],
-                         ids=["truncated", "one byte"])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda data: data[: len(data) // 2], lambda data: data[:300] + bytes([data[300] ^ 255]) + data[301:]],
+    ids=["truncated", "one byte"],
+)
 def test_damaged_files_are_refused(damage, make_net, tmp_path, one_line):
     path = make_net().save(tmp_path / "net.npz")
     path.write_bytes(damage(path.read_bytes()))
@@ -728,12 +812,23 @@ def test_a_file_is_a_plain_zip_of_npy(make_net, tmp_path):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_setting_survives_saving(dtype, tmp_path):
-    layers = [ns.Input((4, 3), scale=0.5),
-              ns.Dense(6, ns.LeakyReLU(0.3), ns.Normal(0.2), regularizer=ns.L1(0.01), max_norm=2.0), ns.Dropout(0.25),
-              ns.Dense(5, use_bias=False), ns.BatchNorm(ns.ELU(0.5), momentum=0.2, epsilon=1e-3),
-              ns.Dense(3, "softmax")]
-    net = ns.Network(layers, loss=ns.CrossEntropy(0.1), optimizer=ns.AdamW(ns.OneCycle(0.01, up=0.4), clip_norm=3.0),
-                     regularizer=ns.L2(0.02), max_norm=4.0, seed=11, dtype=dtype)
+    layers = [
+        ns.Input((4, 3), scale=0.5),
+        ns.Dense(6, ns.LeakyReLU(0.3), ns.Normal(0.2), regularizer=ns.L1(0.01), max_norm=2.0),
+        ns.Dropout(0.25),
+        ns.Dense(5, use_bias=False),
+        ns.BatchNorm(ns.ELU(0.5), momentum=0.2, epsilon=1e-3),
+        ns.Dense(3, "softmax"),
+    ]
+    net = ns.Network(
+        layers,
+        loss=ns.CrossEntropy(0.1),
+        optimizer=ns.AdamW(ns.OneCycle(0.01, up=0.4), clip_norm=3.0),
+        regularizer=ns.L2(0.02),
+        max_norm=4.0,
+        seed=11,
+        dtype=dtype,
+    )
     twin = ns.Network.load(net.save(tmp_path / "net.npz"))
     assert twin.config() == net.config() and repr(twin) == repr(net) and twin.dtype == net.dtype
     assert twin.input.size == (4, 3) and len(twin.summary()) == len(net.summary())

@@ -14,8 +14,12 @@ def saved(net, tmp_path):
     return ns.Network.load(net.save(tmp_path / "net.npz"))
 
 
-COPIES = {"original": lambda net, _: net, "deepcopy": lambda net, _: copy.deepcopy(net),
-          "pickle": lambda net, _: pickle.loads(pickle.dumps(net)), "save and load": saved}
+COPIES = {
+    "original": lambda net, _: net,
+    "deepcopy": lambda net, _: copy.deepcopy(net),
+    "pickle": lambda net, _: pickle.loads(pickle.dumps(net)),
+    "save and load": saved,
+}
 
 
 @pytest.fixture(params=list(COPIES))
@@ -127,9 +131,18 @@ def test_assigning_an_array_copies_and_does_not_rebind(make_net):
     assert (view == 0.25).all()
 
 
-@pytest.mark.parametrize(("name", "value"), [("W", np.zeros((8, 5))), ("W", np.zeros(8)), ("b", np.zeros(7)),
-                                             ("W", "abc"), ("dW", np.zeros((5, 9))), ("b", [[0.0] * 8]),
-                                             ("b", [1.0, [2.0]])])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("W", np.zeros((8, 5))),
+        ("W", np.zeros(8)),
+        ("b", np.zeros(7)),
+        ("W", "abc"),
+        ("dW", np.zeros((5, 9))),
+        ("b", [[0.0] * 8]),
+        ("b", [1.0, [2.0]]),
+    ],
+)
 def test_assigning_another_shape_is_refused_and_changes_nothing(name, value, make_net, one_line):
     net = make_net()
     before = net.parameters.theta.copy()
@@ -162,8 +175,13 @@ def test_a_neuron_is_one_column_live(trained, blobs):
     trained.train_batch(*blobs)
     layer = trained[4]
     for j, neuron in enumerate(layer):
-        for mine, column in ((neuron.weights, layer.W[:, j]), (neuron.weight_gradient, layer.dW[:, j]),
-                             (neuron.z, layer.z[:, j]), (neuron.a, layer.a[:, j]), (neuron.delta, layer.delta[:, j])):
+        for mine, column in (
+            (neuron.weights, layer.W[:, j]),
+            (neuron.weight_gradient, layer.dW[:, j]),
+            (neuron.z, layer.z[:, j]),
+            (neuron.a, layer.a[:, j]),
+            (neuron.delta, layer.delta[:, j]),
+        ):
             assert np.array_equal(mine, column) and np.shares_memory(mine, column) and not mine.flags.owndata
         assert neuron.bias == layer.b[j] and neuron.bias_gradient == layer.db[j]
         assert isinstance(neuron.bias, float) and isinstance(neuron.bias_gradient, float)
@@ -205,8 +223,9 @@ def test_a_neuron_behind_images_takes_weights_as_an_image():
     assert np.array_equal(net[1].W[:, 0], image.ravel())
 
 
-@pytest.mark.parametrize(("name", "value"), [("bias", [1.0, 2.0]), ("bias", "x"), ("weights", "x"),
-                                             ("weights", [1.0, [2.0]])])
+@pytest.mark.parametrize(
+    ("name", "value"), [("bias", [1.0, 2.0]), ("bias", "x"), ("weights", "x"), ("weights", [1.0, [2.0]])]
+)
 def test_writing_no_numbers_to_a_neuron_is_refused(name, value, make_net, one_line):
     with one_line("expected", "received"):
         setattr(make_net()[1][0], name, value)

@@ -234,7 +234,18 @@ def test_zoom_lets_one_outlier_go_but_shows_the_whole_of_a_rise():
 def test_numbers_are_written_plainly():
     values = [0.00001, 0.3, 1, 1500, 1_000_000, 123456, 0, 1e-9, 2.5e12, 0.1 + 0.2, -0.02]
     assert [plain(value) for value in values] == [
-        "0.00001", "0.3", "1", "1,500", "1,000,000", "123,456", "0", "1e-09", "2.5e+12", "0.3", "-0.02"]
+        "0.00001",
+        "0.3",
+        "1",
+        "1,500",
+        "1,000,000",
+        "123,456",
+        "0",
+        "1e-09",
+        "2.5e+12",
+        "0.3",
+        "-0.02",
+    ]
 
 
 @pytest.mark.parametrize(("low", "high", "labels"), [
@@ -305,7 +316,8 @@ def test_the_number_of_a_variant_is_that_of_the_weights_that_were_kept(x):
     rings = [each.get_xydata().tolist() for each in ax.lines if each.get_label() == "_kept"]
     unit = 1.0 if x == "epoch" else 1.1
     assert rings[0] == [] and np.array(rings[1]) == pytest.approx(
-        np.array([[unit, 96.02], [2 * unit, 96.01], [2 * unit, 96.06]]))
+        np.array([[unit, 96.02], [2 * unit, 96.01], [2 * unit, 96.06]])
+    )
     assert "kept" not in words(viz.learning_curves(frame[frame["variant"] == "a"]))
     assert_legible(ax)
 
@@ -455,8 +467,14 @@ def test_comparison_sorts_and_marks():
 
 
 def test_comparison_shows_the_weights_that_were_kept_and_no_deviation_as_zero():
-    frame = pd.DataFrame({"variant": ["a"] * 4 + ["b"] * 4, "seed": [0, 0, 1, 1] * 2, "epoch": [1, 2] * 4,
-                          "accuracy": [0.9, 0.5, 0.9006, 0.5, 0.7, 0.8, 0.6, 0.8]})
+    frame = pd.DataFrame(
+        {
+            "variant": ["a"] * 4 + ["b"] * 4,
+            "seed": [0, 0, 1, 1] * 2,
+            "epoch": [1, 2] * 4,
+            "accuracy": [0.9, 0.5, 0.9006, 0.5, 0.7, 0.8, 0.6, 0.8],
+        }
+    )
     assert "50.0 ± 0.0 %" in words(viz.comparison(frame, "accuracy"))  # they are equal
     frame["kept"] = frame["epoch"] == [1] * 4 + [2] * 4
     ax = viz.comparison(frame, "accuracy")
@@ -621,8 +639,11 @@ def test_unit_health_draws_shares_in_percent():
 
 
 def test_unit_health_names_those_at_0_instead_of_drawing_one_on_another():
-    rows = [{"variant": name, "epoch": epoch, "dead": 0.1 * (name == "relu") * epoch, "saturated": 0.2 * (i < 14)}
-            for i, name in enumerate(ACTIVATIONS) for epoch in (1, 2)]
+    rows = [
+        {"variant": name, "epoch": epoch, "dead": 0.1 * (name == "relu") * epoch, "saturated": 0.2 * (i < 14)}
+        for i, name in enumerate(ACTIVATIONS)
+        for epoch in (1, 2)
+    ]
     figure = viz.unit_health(pd.DataFrame(rows))
     dead, saturated = figure.axes
     assert [each.get_label() for each in dead.lines] == ["relu"] and texts(saturated) == []

@@ -22,8 +22,10 @@ from viz.frontier import pareto
 
 def grid_table():
     """Accuracy over width and depth: two seeds a cell."""
-    rows = [{"width": width, "depth": depth, "seed": seed, "test_accuracy": 0.5 + width / 400 - depth / 100 + seed / 50}
-            for width, depth, seed in itertools.product([64, 8, 16], [1, 2], [0, 1])]
+    rows = [
+        {"width": width, "depth": depth, "seed": seed, "test_accuracy": 0.5 + width / 400 - depth / 100 + seed / 50}
+        for width, depth, seed in itertools.product([64, 8, 16], [1, 2], [0, 1])
+    ]
     return pd.DataFrame(rows)
 
 
@@ -36,8 +38,11 @@ def test_heatmap_writes_the_mean_of_each_cell_and_marks_the_lost():
     frame.loc[(frame["width"] == 16) & (frame["depth"] == 1) & (frame["seed"] == 1), "test_accuracy"] = np.nan
     frame = frame[~((frame["width"] == 64) & (frame["depth"] == 2))]
     ax = viz.heatmap(frame, "width", "depth", "test_accuracy")
-    cells = {(round(text.get_position()[0]), round(text.get_position()[1])): text.get_text() for text in texts(ax)
-             if text.get_transform() == ax.transData}
+    cells = {
+        (round(text.get_position()[0]), round(text.get_position()[1])): text.get_text()
+        for text in texts(ax)
+        if text.get_transform() == ax.transData
+    }
     assert cells[0, 0] == "52.0" and cells[0, 1] == "×"  # 0.5 + 8/400 - 1/100, seeds + 0 and + 2 %, mean + 1 %
     assert cells[1, 0] == "53.0\n1 of 2 ×" and (2, 1) not in cells
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["8", "16", "64"]
@@ -52,7 +57,8 @@ def test_heatmap_of_a_matrix_and_every_number_can_be_read():
     values = np.linspace(0, 1, 30).reshape(5, 6)
     ax = viz.heatmap(values, "rate", "batch", "loss", x_labels=list("abcdef"))
     assert [float(text.get_text()) for text in texts(ax) if text.get_transform() == ax.transData] == pytest.approx(
-        values.ravel(), abs=0.005)
+        values.ravel(), abs=0.005
+    )
     image = ax.images[0]
     assert image.colorbar.ax.get_ylim() == (0.0, 1.0)  # no colour for what no cell has
     for text in texts(ax):
@@ -206,8 +212,11 @@ def test_films_refuse_what_does_not_fit(tmp_path, one_line):
 def lives(column="active"):
     """Neuron 0 dies at step 20, neuron 1 lives, neuron 2 was never alive."""
     shares = {0: [0.4, 0.1, 0.0, 0.0], 1: [0.5, 0.6, 0.7, 0.001], 2: [0.0] * 4}
-    rows = [{"neuron": neuron, "step": 10 * k, "active": share} for neuron, each in shares.items()
-            for k, share in enumerate(each)]
+    rows = [
+        {"neuron": neuron, "step": 10 * k, "active": share}
+        for neuron, each in shares.items()
+        for k, share in enumerate(each)
+    ]
     frame = pd.DataFrame(rows)
     return frame if column == "active" else frame.assign(alive=frame.pop("active") > 0)
 
@@ -270,8 +279,14 @@ def test_frontier_draws_the_best_and_names_everyone():
 
 
 def test_frontier_of_a_loss_goes_down_and_seconds_are_summed():
-    frame = pd.DataFrame({"variant": ["a", "a", "b", "b"], "epoch": [1, 2, 1, 2], "seconds": [1.0, 2.0, 3.0, 4.0],
-                          "val_loss": [0.9, 0.5, 0.8, 0.4]})
+    frame = pd.DataFrame(
+        {
+            "variant": ["a", "a", "b", "b"],
+            "epoch": [1, 2, 1, 2],
+            "seconds": [1.0, 2.0, 3.0, 4.0],
+            "val_loss": [0.9, 0.5, 0.8, 0.4],
+        }
+    )
     ax = viz.frontier(frame, "seconds", "val_loss")
     assert line(ax, "frontier").get_xydata() == pytest.approx(np.array([[3.0, 0.5], [7.0, 0.4]]))
 
@@ -279,8 +294,9 @@ def test_frontier_of_a_loss_goes_down_and_seconds_are_summed():
 def test_crowded_labels_do_not_overlap():
     rng = np.random.default_rng(4)
     names = [f"variant {k}" for k in range(14)]
-    frame = pd.DataFrame({"variant": names, "parameters": 10 ** rng.uniform(4.0, 4.3, 14),
-                          "test_accuracy": rng.uniform(0.95, 0.96, 14)})
+    frame = pd.DataFrame(
+        {"variant": names, "parameters": 10 ** rng.uniform(4.0, 4.3, 14), "test_accuracy": rng.uniform(0.95, 0.96, 14)}
+    )
     ax = viz.frontier(frame)
     labels = [text for text in texts(ax) if text.get_text() in names]
     assert len(labels) == 14
@@ -288,8 +304,13 @@ def test_crowded_labels_do_not_overlap():
 
 
 def test_a_label_is_nearest_to_its_own_point_or_has_a_leader_that_ends_at_its_edge():
-    frame = pd.DataFrame({"variant": list("abcdefg"), "parameters": [800, 1000, 1080, 1160, 1250, 1400, 9000],
-                          "test_accuracy": [0.88, 0.883, 0.885, 0.883, 0.88, 0.884, 0.3]})
+    frame = pd.DataFrame(
+        {
+            "variant": list("abcdefg"),
+            "parameters": [800, 1000, 1080, 1160, 1250, 1400, 9000],
+            "test_accuracy": [0.88, 0.883, 0.885, 0.883, 0.88, 0.884, 0.3],
+        }
+    )
     frame["variant"] = "variant " + frame["variant"]
     ax = viz.frontier(frame)
     ax.figure.draw_without_rendering()
@@ -454,8 +475,11 @@ def test_range_test_says_what_lies_outside_and_where_it_diverged(one_line):
 
 
 def test_schedule_and_loss_stand_above_one_another_on_shared_axes():
-    rows = [{"variant": variant, "step": k, "learning_rate": factor * (1 - k / 100), "loss": 1 / (1 + k)}
-            for variant, factor in (("a", 0.1), ("b", 0.2)) for k in range(100)]
+    rows = [
+        {"variant": variant, "step": k, "learning_rate": factor * (1 - k / 100), "loss": 1 / (1 + k)}
+        for variant, factor in (("a", 0.1), ("b", 0.2))
+        for k in range(100)
+    ]
     figure = viz.schedule_and_loss(pd.DataFrame(rows))
     rate_a, rate_b, loss_a, loss_b = figure.axes
     assert rate_b.lines[0].get_ydata() == pytest.approx(0.2 * (1 - np.arange(100) / 100))
@@ -470,8 +494,13 @@ def test_schedule_and_loss_stand_above_one_another_on_shared_axes():
 
 
 def test_neurons_that_stay_together_still_show():
-    rows = [{"variant": variant, "neuron": j, "weight": w, "step": k, "value": w + k + j * part}
-            for variant, part in (("together", 0.0), ("apart", 0.5)) for j in (0, 1) for w in (0, 1) for k in range(5)]
+    rows = [
+        {"variant": variant, "neuron": j, "weight": w, "step": k, "value": w + k + j * part}
+        for variant, part in (("together", 0.0), ("apart", 0.5))
+        for j in (0, 1)
+        for w in (0, 1)
+        for k in range(5)
+    ]
     figure = viz.neurons_together(pd.DataFrame(rows))
     together, apart = figure.axes
     first, second = line(together, "neuron 0"), line(together, "neuron 1")
@@ -498,8 +527,18 @@ def test_neurons_together_refuses_a_crowd(one_line):
     (viz.neurons_together, "value"), (viz.neurons_together, "step"),
 ])  # fmt: skip
 def test_words_where_numbers_belong_are_one_clear_line(draw, column, one_line):
-    frame = pd.DataFrame({"step": [1], "layer": [1], "neuron": [1], "std": [0.5], "active": [0.5], "value": [0.5],
-                          "learning_rate": [0.1], "loss": [0.5]})
+    frame = pd.DataFrame(
+        {
+            "step": [1],
+            "layer": [1],
+            "neuron": [1],
+            "std": [0.5],
+            "active": [0.5],
+            "value": [0.5],
+            "learning_rate": [0.1],
+            "loss": [0.5],
+        }
+    )
     frame = frame.assign(p5=1.0, p25=2.0, p50=3.0, p75=4.0, p95=5.0)
     draw(frame)
     with one_line(column, "expected numbers", "much"):

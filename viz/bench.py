@@ -27,8 +27,7 @@ from .style import (
 )
 
 US, FLOOR = "neurosim", "floor"
-LABELS = {FLOOR: "matrix products alone", "torch": "PyTorch, eager", "sklearn": "scikit-learn",
-          "jax": "JAX, compiled"}
+LABELS = {FLOOR: "matrix products alone", "torch": "PyTorch, eager", "sklearn": "scikit-learn", "jax": "JAX, compiled"}
 RATIO_COLUMNS = ["ratio", "ratio_low", "ratio_high"]
 
 
@@ -72,9 +71,12 @@ def speed_comparison(summary: pd.DataFrame, ax: Axes | None = None, title: str |
     ax.grid(axis="y", visible=False)
     ax.set_ylim(len(cases) - 0.5, -0.5)
     ax.set_xlabel("time of the same step, neurosim = 1, logarithmic scale")
-    heading(ax, title or "Training step: how many times as long as neurosim",
-            "right of the line: slower; bar: quartiles of the rounds.\n"
-            "Rows: layers / batch size / optimizer, and the time of a step of neurosim")
+    heading(
+        ax,
+        title or "Training step: how many times as long as neurosim",
+        "right of the line: slower; bar: quartiles of the rounds.\n"
+        "Rows: layers / batch size / optimizer, and the time of a step of neurosim",
+    )
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0)
     return ax
 
@@ -93,8 +95,9 @@ def _ratio_axis(ax: Axes, values: Any) -> None:
 
 
 @styled
-def step_cost(summary: pd.DataFrame, baseline: str, fig: AnyFigure | None = None,
-              title: str = "What a step costs") -> AnyFigure:
+def step_cost(
+    summary: pd.DataFrame, baseline: str, fig: AnyFigure | None = None, title: str = "What a step costs"
+) -> AnyFigure:
     """Draw what each thing costs relative to a baseline, a panel a kind, the cheapest on top.
 
     Args:
@@ -155,8 +158,9 @@ def scaling(summary: pd.DataFrame, fig: AnyFigure | None = None, title: str | No
     Raises:
         NeurosimError: if a column is missing.
     """
-    frame = as_frame(summary, ["sweep", "competitor", "optimizer", "parameters", "batch_size", "seconds", "memory"],
-                     "summary")
+    frame = as_frame(
+        summary, ["sweep", "competitor", "optimizer", "parameters", "batch_size", "seconds", "memory"], "summary"
+    )
     frame = frame.assign(sample=1e6 * frame["seconds"] / frame["batch_size"], megabytes=frame["memory"] / 1e6)
     sweeps = list(dict.fromkeys(frame["sweep"]))
     fig = new_figure(fig, height=6.4)
@@ -187,8 +191,11 @@ def scaling(summary: pd.DataFrame, fig: AnyFigure | None = None, title: str | No
     panels[0, 0].set_title("one hidden layer, batch 256", fontsize=9, fontweight="normal", color=MUTED)
     if len(sweeps) > 1:
         panels[0, 1].set_title("784-128-64-10", fontsize=9, fontweight="normal", color=MUTED)
-    figure_heading(fig, title or "Time and memory as networks and batches grow",
-                   "memory: the peak of a process beyond the interpreter with NumPy, the data included")
+    figure_heading(
+        fig,
+        title or "Time and memory as networks and batches grow",
+        "memory: the peak of a process beyond the interpreter with NumPy, the data included",
+    )
     return fig
 
 
@@ -231,7 +238,10 @@ def step_profile(frame: pd.DataFrame, ax: Axes | None = None, title: str | None 
     ax.grid(axis="y", visible=False)
     ax.spines["left"].set_color(FAINT)
     ax.set_xlabel("microseconds")
-    heading(ax, title or f"Where the {1e6 * step['seconds']:,.0f} µs of a step go",
-            f"the matrix products alone take {1e6 * step['floor']:,.0f} µs")
+    heading(
+        ax,
+        title or f"Where the {1e6 * step['seconds']:,.0f} µs of a step go",
+        f"the matrix products alone take {1e6 * step['floor']:,.0f} µs",
+    )
     ax.legend(loc="lower right")
     return ax

@@ -87,19 +87,33 @@ def decision_boundary(
     sure = np.clip((share * classes - 1) / (classes - 1), 0, 1)  # 0: a guess, 1: certain
     tint = 1 - TINT * sure @ (1 - colours)  # (resolution², 3)
     extent = (across[0], across[-1], up[0], up[-1])
-    ax.imshow(np.clip(tint, 0, 1).reshape(resolution, resolution, 3), extent=extent, origin="lower",
-              interpolation="bilinear", aspect="equal")
+    ax.imshow(
+        np.clip(tint, 0, 1).reshape(resolution, resolution, 3),
+        extent=extent,
+        origin="lower",
+        interpolation="bilinear",
+        aspect="equal",
+    )
     for k in range(classes if classes > 2 else 1):
         lead = share[:, k] - np.delete(share, k, axis=1).max(axis=1)
         if lead.min() < 0 < lead.max():
-            ax.contour(across, up, lead.reshape(resolution, resolution), [0.0], colors="black", linewidths=1.6,
-                       linestyles="-")
+            ax.contour(
+                across, up, lead.reshape(resolution, resolution), [0.0], colors="black", linewidths=1.6, linestyles="-"
+            )
     for k in range(classes):
         for bad in (False, True):
             mine = x[(y == k) & (wrong == bad)]
             rim = {"markeredgecolor": "black" if bad else "white", "markeredgewidth": 1.1 if bad else 0.5}
-            ax.plot(*mine.T, linestyle="none", marker=MARKERS[k], color=PALETTE[k], markersize=5.2 if bad else 4.4,
-                    zorder=2.6 if bad else 2.4, label=f"_wrong {k}" if bad else f"class {names[k]}", **rim)
+            ax.plot(
+                *mine.T,
+                linestyle="none",
+                marker=MARKERS[k],
+                color=PALETTE[k],
+                markersize=5.2 if bad else 4.4,
+                zorder=2.6 if bad else 2.4,
+                label=f"_wrong {k}" if bad else f"class {names[k]}",
+                **rim,
+            )
     outside = _draw_lines(ax, lines, extent)
     ax.set_xlim(*extent[:2])
     ax.set_ylim(*extent[2:])
@@ -179,16 +193,29 @@ def _draw_lines(ax: Axes, lines: np.ndarray, box: Sequence[float]) -> list[str]:
         if ends is None:
             missing.append(f"neuron {j}")
             continue
-        ax.plot(*ends.T, color=INK_COLOUR, linewidth=1.3, linestyle=(0, (4, 2)), zorder=3, label=f"_neuron {j}",
-                gid=f"neuron {j}")
+        ax.plot(
+            *ends.T,
+            color=INK_COLOUR,
+            linewidth=1.3,
+            linestyle=(0, (4, 2)),
+            zorder=3,
+            label=f"_neuron {j}",
+            gid=f"neuron {j}",
+        )
         normal = np.array([w1, w2]) / np.hypot(w1, w2)
         places = [ends[0] + t * (ends[1] - ends[0]) for t in (0.05, 0.95, 0.13, 0.87, 0.22, 0.78, 0.31, 0.69)]
         room = [min((np.hypot(*(place - other)) for other in taken), default=np.inf) for place in places]
         free = [place for place, gap in zip(places, room, strict=True) if gap > 0.06 * size]
         place = free[0] if free else places[int(np.argmax(room))]
         taken.append(place)
-        ax.plot(*np.array([place, place + 0.055 * size * normal]).T, color=INK_COLOUR, linewidth=2.2, zorder=3.1,
-                label="_side", gid=f"side {j}")
+        ax.plot(
+            *np.array([place, place + 0.055 * size * normal]).T,
+            color=INK_COLOUR,
+            linewidth=2.2,
+            zorder=3.1,
+            label="_side",
+            gid=f"side {j}",
+        )
         paper = {"boxstyle": "circle,pad=0.25", "fc": "white", "ec": INK_COLOUR, "lw": 0.9}
         ax.text(*place, str(j), ha="center", va="center", fontsize=8, zorder=3.5, bbox=paper, clip_on=False)
     return missing

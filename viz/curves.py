@@ -216,8 +216,9 @@ def _ends(
 
 
 @styled
-def history_curves(history_frame: pd.DataFrame, fig: AnyFigure | None = None, title: str | None = None,
-                   kept: int | None = None) -> AnyFigure:
+def history_curves(
+    history_frame: pd.DataFrame, fig: AnyFigure | None = None, title: str | None = None, kept: int | None = None
+) -> AnyFigure:
     """Draw one run: loss and accuracy, training and validation, with the best epoch marked.
 
     The best epoch is `kept` if it is given, otherwise that of the highest validation accuracy or, in this order,
@@ -266,8 +267,9 @@ def history_curves(history_frame: pd.DataFrame, fig: AnyFigure | None = None, ti
             ax.set_yscale("log")
             plain_log(ax.yaxis)
         if best is not None:
-            ax.axvline(best, color=MUTED, linewidth=1, linestyle=":", zorder=1,
-                       label="weights kept" if kept else "best epoch")
+            ax.axvline(
+                best, color=MUTED, linewidth=1, linestyle=":", zorder=1, label="weights kept" if kept else "best epoch"
+            )
         _epoch_axis(ax, epochs)
         ax.set_xlabel("epoch")
         ax.set_ylabel(label)

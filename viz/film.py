@@ -25,9 +25,7 @@ STRIP = 0.5
 
 
 @styled
-def neuron_film(
-    trace: Any, path: str | os.PathLike[str], *, note: str = "", seconds_per_stage: float = 1.5
-) -> Path:
+def neuron_film(trace: Any, path: str | os.PathLike[str], *, note: str = "", seconds_per_stage: float = 1.5) -> Path:
     """Write the walk through one neuron as an animated GIF: the picture of `neuron_story`, filling up.
 
     Each stage of the walk is one frame: its panels are framed, those of later stages are still empty, and
@@ -133,9 +131,7 @@ def _write_gif(frames: list[np.ndarray], path: Path, seconds: float) -> Path:
     milliseconds = [round(1000 * seconds)] * len(images)
     milliseconds[-1] *= 2
     with atomic_file(path) as file:
-        first.save(
-            file, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0, optimize=True
-        )
+        first.save(file, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0, optimize=True)
     return path
 
 
@@ -152,9 +148,7 @@ def _frames(trace: Any, note: str) -> list[np.ndarray]:
     _, page, facts = draw_story(trace, None, None, HEIGHT + STRIP)
     fig, height = root_figure(page.fig), HEIGHT + STRIP
     fig.text(1 - MARGIN / WIDTH, 0.05 / height, note, ha="right", va="bottom", fontsize=7, color=MUTED)
-    name = fig.text(
-        MARGIN / WIDTH, 0.55 / height, "", fontsize=10.5, fontweight="bold", color=ACCENT, va="center"
-    )
+    name = fig.text(MARGIN / WIDTH, 0.55 / height, "", fontsize=10.5, fontweight="bold", color=ACCENT, va="center")
     line = fig.text(MARGIN / WIDTH, 0.32 / height, "", fontsize=10, va="center")
     steps = fig.text(1 - MARGIN / WIDTH, 0.55 / height, "", fontsize=9, ha="right", va="center", color=MUTED)
     frames = []

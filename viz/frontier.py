@@ -102,14 +102,23 @@ def frontier(
         if np.isfinite(row["sd"]):
             reach = np.abs(band(row["mean"], row["sd"], kind.percent) - row["mean"])[:, None]
             ax.errorbar(row["x"], row["mean"], reach, color=style["color"], lw=1, alpha=0.6, capsize=2, fmt="none")
-        ax.plot(row["x"], row["mean"], linestyle="none", markersize=8 if best else 5.5, label=name, zorder=3,
-                **RIM, **style)
+        ax.plot(
+            row["x"], row["mean"], linestyle="none", markersize=8 if best else 5.5, label=name, zorder=3, **RIM, **style
+        )
     steps: list[tuple[float, float]] = []
     if len(table):
         line = np.flatnonzero(on)[np.argsort(places[on], kind="stable")]
         steps = list(zip(places[line], means[line], strict=True))
-        ax.plot(places[line], means[line], drawstyle="steps-post", color=MUTED, linewidth=1.2, zorder=1.5,
-                linestyle=(0, (5, 2)), label="frontier")
+        ax.plot(
+            places[line],
+            means[line],
+            drawstyle="steps-post",
+            color=MUTED,
+            linewidth=1.2,
+            zorder=1.5,
+            linestyle=(0, (5, 2)),
+            label="frontier",
+        )
         ax.set_xlim(places.min() / 1.6, places.max() * 2.2)
         ends = band(means, np.nan_to_num(table["sd"].to_numpy(float)), kind.percent)
         ax.set_ylim(*zoom(ends, percent=kind.percent, cut=0.0))
@@ -119,8 +128,10 @@ def frontier(
     ax.set_xlabel(f"{cost.axis}, logarithmic scale")
     ax.set_ylabel(kind.axis)
     seeds = int(frame.groupby(by)["seed"].nunique().max())
-    notes = [seeds_text(seeds, "bar").replace("no band", "no bar").replace("line:", "point:"),
-             "dashed: the frontier, which no other variant beats"]
+    notes = [
+        seeds_text(seeds, "bar").replace("no band", "no bar").replace("line:", "point:"),
+        "dashed: the frontier, which no other variant beats",
+    ]
     notes += [f"diverged: {', '.join(lost)}"] if lost else []
     heading(ax, title or f"{kind.label.capitalize()} against {cost.label}", "; ".join(notes))
     label_points(ax, places, means, list(table.index), steps)

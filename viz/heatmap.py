@@ -72,8 +72,9 @@ def heatmap(
     decimals = (2 if span < 2 else 1) if kind.percent else _decimals(max(abs(low), abs(high)))
     for i, j in np.ndindex(rows, columns):
         if runs[i, j] and lost[i, j] == runs[i, j]:
-            ax.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor="#efefef", edgecolor="#c4c4c4", hatch="////",
-                                   linewidth=0))
+            ax.add_patch(
+                Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor="#efefef", edgecolor="#c4c4c4", hatch="////", linewidth=0)
+            )
     if columns <= READABLE:
         size = 9.0 if columns <= 12 else 7.0 if columns <= 18 else 5.5
         for i, j in np.ndindex(rows, columns):

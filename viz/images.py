@@ -205,8 +205,9 @@ def filmstrip(
     tiles = film_tiles(images, steps, shape)
     captions = [f"step {step:g}" for step in steps]
     columns = columns or -(-len(tiles) // -(-len(tiles) // 8))  # rows of nearly equal length, at most 8
-    return weight_grid(tiles, titles=captions, ax=ax, title=title or "Weights of one neuron, step by step",
-                       columns=columns)
+    return weight_grid(
+        tiles, titles=captions, ax=ax, title=title or "Weights of one neuron, step by step", columns=columns
+    )
 
 
 def film_tiles(images: Any, steps: Sequence[float], shape: tuple[int, int]) -> np.ndarray:

@@ -145,8 +145,16 @@ def label_points(
     frame = ax.get_window_extent()
     angles = np.radians([0, 180, 45, -45, 135, -135, 90, -90])
     for i, ((px, py), place, text) in enumerate(zip(points, zip(x, y, strict=True), texts, strict=True)):
-        label = ax.annotate(text, place, (0, 0), textcoords="offset points", fontsize=FONT_SIZE - 0.5, zorder=4,
-                            va="center", ha="center")
+        label = ax.annotate(
+            text,
+            place,
+            (0, 0),
+            textcoords="offset points",
+            fontsize=FONT_SIZE - 0.5,
+            zorder=4,
+            va="center",
+            ha="center",
+        )
         label.set_path_effects([withStroke(linewidth=2, foreground="white")])
         box = label.get_window_extent()
         width, height = box.width, box.height
@@ -176,8 +184,10 @@ def label_points(
         taken.append((cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2))
         taken += led
         if led:  # to the edge of the text that is nearest
-            edge = [np.clip(0.0, each - size / 2, each + size / 2) / unit
-                    for each, size in zip(best, (width, height), strict=True)]
+            edge = [
+                np.clip(0.0, each - size / 2, each + size / 2) / unit
+                for each, size in zip(best, (width, height), strict=True)
+            ]
             look = {"arrowstyle": "-", "color": "#8c8c8c", "linewidth": 0.7, "shrinkA": 2, "shrinkB": 4}
             ax.annotate("", place, edge, textcoords="offset points", arrowprops=look, zorder=2)
 

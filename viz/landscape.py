@@ -64,8 +64,9 @@ def loss_surface(
     ax.set_facecolor(FAINT)
     filled = ax.contourf(alpha, beta, values, levels, cmap=SHARE, norm=norm)
     lines = ax.contour(alpha, beta, values, levels[1:-1], colors=INK_COLOUR, linewidths=0.6, alpha=0.7)
-    ax.clabel(lines, lines.levels[::3], fontsize=7.5, fmt=lambda value: f"{value:.3g}", colors="black",
-              inline_spacing=3)
+    ax.clabel(
+        lines, lines.levels[::3], fontsize=7.5, fmt=lambda value: f"{value:.3g}", colors="black", inline_spacing=3
+    )
     ax.plot(0, 0, "+", color="black", markersize=13, markeredgewidth=2.2, label="the network")
     ax.set_aspect("equal")
     ax.grid(False)
@@ -77,8 +78,11 @@ def loss_surface(
     bar.set_ticks(levels[:: 3 if log else 2])
     bar.outline.set_visible(False)
     notes = "+: the network; at 1 every neuron has moved by the norm of its own weights"
-    heading(ax, title or "The loss around the network",
-            notes + ("\ngrey: no finite number" if np.ma.is_masked(values) else ""))
+    heading(
+        ax,
+        title or "The loss around the network",
+        notes + ("\ngrey: no finite number" if np.ma.is_masked(values) else ""),
+    )
     ax.title.set_color(INK_COLOUR)
     ax.tick_params(colors=MUTED, labelcolor=INK_COLOUR)
     return ax

@@ -62,9 +62,7 @@ def neuron_story(trace: Any, fig: AnyFigure | None = None, title: str | None = N
     return fig
 
 
-def draw_story(
-    trace: Any, fig: AnyFigure | None, title: str | None, height: float
-) -> tuple[AnyFigure, Page, Facts]:
+def draw_story(trace: Any, fig: AnyFigure | None, title: str | None, height: float) -> tuple[AnyFigure, Page, Facts]:
     """Draw the story at the top of a page of `height` inches; return figure, cells and numbers."""
     facts = Facts.of(trace)
     fig = new_figure(fig, height=height)
@@ -107,9 +105,7 @@ def _draw_terms(page: Page, facts: Facts) -> None:
     ]
     total = float(np.sum(facts.products))
     lit = int(np.count_nonzero(facts.inputs))
-    page.caption(
-        cells[0], 0, f"{n} input{'s' if n > 1 else ''}, {lit} not zero" if lit < n else counted(n, "input")
-    )
+    page.caption(cells[0], 0, f"{n} input{'s' if n > 1 else ''}, {lit} not zero" if lit < n else counted(n, "input"))
     page.caption(cells[1], 0, f"{range_text(facts.weights)}")
     page.caption(cells[2], 0, f"sum {short(total)}")
     arrays = (facts.inputs, facts.weights, facts.products)
@@ -201,9 +197,7 @@ def _draw_activation(page: Page, cell: Cell, facts: Facts) -> None:
     z = np.linspace(low, high, 601)
     f = facts.curve(z)
     if f.shape != z.shape:
-        raise ShapeError(
-            f"trace.activation: expected a function of each element; {z.shape} became {f.shape}."
-        )
+        raise ShapeError(f"trace.activation: expected a function of each element; {z.shape} became {f.shape}.")
     ax.axhline(0, color="#b0b0b0", linewidth=0.7, zorder=1)
     ax.axvline(0, color="#b0b0b0", linewidth=0.7, zorder=1)
     ax.plot(z, f, color=PALETTE[0], linewidth=1.7)
@@ -237,15 +231,11 @@ def _draw_output(page: Page, cell: Cell, facts: Facts) -> None:
     right = facts.label is not None and facts.label == facts.prediction
     verdict = "no label" if facts.label is None else "right" if right else "wrong"
     page.line(cell, 0.05, [(0, "prediction", "left"), (1, str(facts.prediction), "right")])
-    page.line(
-        cell, 0.27, [(0, "label", "left"), (1, "none" if facts.label is None else str(facts.label), "right")]
-    )
+    page.line(cell, 0.27, [(0, "label", "left"), (1, "none" if facts.label is None else str(facts.label), "right")])
     colour = INK_COLOUR if facts.label is None else PALETTE[2] if right else ACCENT
     page.line(cell, 0.49, [(0, "so it is", "left"), (1, verdict, "right")], color=colour)
     page.line(cell, 0.85, [(0, "loss L", "left"), (1, short(facts.loss), "right")], fontweight="bold")
-    page.line(
-        cell, 1.17, [(0, "of this one sample;\nthe way back starts here", "left")], size=7.5, color=MUTED
-    )
+    page.line(cell, 1.17, [(0, "of this one sample;\nthe way back starts here", "left")], size=7.5, color=MUTED)
 
 
 def _draw_downstream(page: Page, cell: Cell, facts: Facts) -> None:
@@ -257,17 +247,11 @@ def _draw_downstream(page: Page, cell: Cell, facts: Facts) -> None:
             page.line(cell, 0.35, [(0, "a", "left"), (1, probability(facts.a), "right")])
             own = f"{facts.index} {'is' if facts.target else 'is not'} the label"
             known = facts.label is not None and (facts.target == 1.0) == (facts.label == facts.index)
-            page.line(
-                cell, 0.55, [(0, f"y ({own})" if known else "y", "left"), (1, short(facts.target), "right")]
-            )
-            page.line(
-                cell, 0.83, [(0, "δ = a − y", "left"), (1, short(facts.delta), "right")], fontweight="bold"
-            )
+            page.line(cell, 0.55, [(0, f"y ({own})" if known else "y", "left"), (1, short(facts.target), "right")])
+            page.line(cell, 0.83, [(0, "δ = a − y", "left"), (1, short(facts.delta), "right")], fontweight="bold")
         else:
             page.line(cell, 0.35, [(0, "dL/da", "left"), (1, short(facts.dL_da), "right")])
-            page.line(
-                cell, 0.63, [(0, "δ = dL/dz", "left"), (1, short(facts.delta), "right")], fontweight="bold"
-            )
+            page.line(cell, 0.63, [(0, "δ = dL/dz", "left"), (1, short(facts.delta), "right")], fontweight="bold")
         return
     terms = facts.downstream_products
     k = len(terms)
@@ -310,9 +294,7 @@ def _draw_delta(page: Page, cell: Cell, facts: Facts) -> None:
 
 def _draw_gradient(page: Page, cell: Cell, facts: Facts) -> None:
     """Draw dL/dw of every weight."""
-    page.caption(
-        cell, 0, "dL/dw = δ·x + penalty" if facts.penalized else "dL/dw = δ·x, dL/db = δ", color=INK_COLOUR
-    )
+    page.caption(cell, 0, "dL/dw = δ·x + penalty" if facts.penalized else "dL/dw = δ·x, dL/db = δ", color=INK_COLOUR)
     page.caption(cell, 1, range_text(facts.dL_dW))
     _weights_picture(page, cell, facts, facts.dL_dW, "Every gradient is zero.")
 
@@ -335,9 +317,7 @@ def _weights_picture(page: Page, cell: Cell, facts: Facts, values: np.ndarray, n
         top = largest(values)
         rest = values.size - len(top)
         if rest:
-            page.line(
-                cell, 1.43, [(0, f"the {len(top)} largest of {values.size}", "left")], size=7.0, color=MUTED
-            )
+            page.line(cell, 1.43, [(0, f"the {len(top)} largest of {values.size}", "left")], size=7.0, color=MUTED)
         draw_bars(page, cell, [str(i) for i in top], values[top], foot=0.22 if rest else 0.06)
 
 

@@ -139,9 +139,7 @@ def _label_matrix(grid: Any, variants: Sequence[str], layers: Sequence[Any], x: 
 
 
 @styled
-def timeline(
-    frame: pd.DataFrame, ax: Axes | None = None, title: str | None = None, sort: bool = True
-) -> Axes:
+def timeline(frame: pd.DataFrame, ax: Axes | None = None, title: str | None = None, sort: bool = True) -> Axes:
     """Draw the life of each neuron of a layer: a row a neuron, alive or dead from step to step.
 
     Args:
@@ -187,18 +185,29 @@ def timeline(
     ax.set_xlabel(x)
     ax.set_ylabel("neuron" + (", most active on top" if sort else ""))
     dead = int((shares[:, -1] == 0).sum())
-    heading(ax, title or f"{dead} of {rows} neurons are dead at the end",
-            "dead: answers to none of the samples; a row a neuron, each cell lasts until the next look")
+    heading(
+        ax,
+        title or f"{dead} of {rows} neurons are dead at the end",
+        "dead: answers to none of the samples; a row a neuron, each cell lasts until the next look",
+    )
     if column == "active":
-        bar = ax.figure.colorbar(picture, ax=ax, pad=0.02, aspect=30, boundaries=norm.boundaries[1:],
-                                 ticks=[0.001, 0.2, 0.4, 0.6, 0.8, 1.0])
+        bar = ax.figure.colorbar(
+            picture, ax=ax, pad=0.02, aspect=30, boundaries=norm.boundaries[1:], ticks=[0.001, 0.2, 0.4, 0.6, 0.8, 1.0]
+        )
         bar.ax.minorticks_off()
         bar.ax.set_yticklabels(["> 0", "20", "40", "60", "80", "100"])
         bar.set_label("samples that it answers to (%)")
         bar.outline.set_visible(False)
     missing = [Patch(facecolor=FAINT, label="not recorded")] if np.isnan(shares).any() else []
-    ax.legend(handles=[*patches, *missing], loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderaxespad=0.2,
-              handlelength=1.2, columnspacing=1.2)
+    ax.legend(
+        handles=[*patches, *missing],
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=3,
+        borderaxespad=0.2,
+        handlelength=1.2,
+        columnspacing=1.2,
+    )
     return ax
 
 
@@ -208,8 +217,11 @@ def _life_colours(column: str) -> tuple[ListedColormap, BoundaryNorm, list[Patch
     dead = Patch(facecolor="white", label="dead", **rim)
     if column == "alive":
         colours = ["white", SHARE(0.55)]
-        return (ListedColormap(colours), BoundaryNorm([-0.5, 0.5, 1.5], 2),
-                [Patch(facecolor=colours[1], label="alive", **rim), dead])
+        return (
+            ListedColormap(colours),
+            BoundaryNorm([-0.5, 0.5, 1.5], 2),
+            [Patch(facecolor=colours[1], label="alive", **rim), dead],
+        )
     steps = 64
     shades = [tuple(each) for each in SHARE(np.linspace(0.2, 1.0, steps))]
     edges = [-1.0, *np.linspace(0.0, 1.0, steps + 1)]
@@ -261,11 +273,20 @@ def neurons_together(
             part = frame[(frame["variant"] == name) & (frame["neuron"] == neuron)]
             for i, (_, weight) in enumerate(part.groupby("weight", sort=False)):
                 weight = weight.sort_values(x)
-                ax.plot(weight[x], weight["value"], color=colour, linewidth=width, alpha=depth,
-                        label=f"neuron {name_of(neuron)}" if i == 0 else "_more")
+                ax.plot(
+                    weight[x],
+                    weight["value"],
+                    color=colour,
+                    linewidth=width,
+                    alpha=depth,
+                    label=f"neuron {name_of(neuron)}" if i == 0 else "_more",
+                )
         ax.axhline(0, color="#8c8c8c", linewidth=0.6, linestyle=":", zorder=1)
     label_panels(grid, names, x, label)
-    figure_heading(fig, title or "Do the neurons part?", "a line a weight, a colour a neuron; lines that coincide show "
-                   "as a band, the earlier neuron wider")
+    figure_heading(
+        fig,
+        title or "Do the neurons part?",
+        "a line a weight, a colour a neuron; lines that coincide show as a band, the earlier neuron wider",
+    )
     fig.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside right upper")
     return fig

@@ -74,14 +74,10 @@ class Page:
         box = (left, bottom, span * CELL_WIDTH + (span - 1) * GAP, CELL_HEIGHT)
         x, y, w, h = self._fractions(box)
         place = self.fig.transSubfigure
-        frame = Rectangle(
-            (x, y), w, h, transform=place, facecolor="none", edgecolor=FAINT, linewidth=0.8, zorder=-1
-        )
+        frame = Rectangle((x, y), w, h, transform=place, facecolor="none", edgecolor=FAINT, linewidth=0.8, zorder=-1)
         self.fig.add_artist(frame)
         numbers = ", ".join(map(str, stages))
-        header = self._text(
-            left + 0.07, bottom + CELL_HEIGHT - 0.06, f"{numbers}  {title}", box[2] - 0.12, 8.5
-        )
+        header = self._text(left + 0.07, bottom + CELL_HEIGHT - 0.06, f"{numbers}  {title}", box[2] - 0.12, 8.5)
         header.set(fontweight="bold", va="top")
         cell = Cell(box, tuple(stages), frame, header)
         self.cells.append(cell)
@@ -163,9 +159,7 @@ def largest_size(values: np.ndarray) -> float:
     return float(sizes.max(initial=0.0)) or 1.0
 
 
-def draw_image(
-    page: Page, cell: Cell, values: np.ndarray, shape: tuple[int, int], *, ink: bool = False
-) -> None:
+def draw_image(page: Page, cell: Cell, values: np.ndarray, shape: tuple[int, int], *, ink: bool = False) -> None:
     """Draw values as an image of the input's shape, with its scale below."""
     rows, columns = shape
     width, height = cell.box[2] - 0.2, CELL_HEIGHT - HEAD - 0.4

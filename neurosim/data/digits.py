@@ -208,8 +208,7 @@ def _whole_number(value: int, name: str, meaning: str) -> int:
         number = -1
     if number < 0:
         raise NeurosimError(
-            f"{name}: expected a whole number of 0 or more, received {value!r}; "
-            f"give an int that says {meaning}"
+            f"{name}: expected a whole number of 0 or more, received {value!r}; give an int that says {meaning}"
         )
     return number
 

@@ -142,8 +142,9 @@ def _own(path: str | os.PathLike[str]) -> tuple[Dataset, Dataset]:
     where = Path(os.path.expanduser(path)).absolute()
     if not os.fspath(path) or not os.path.exists(where):
         if path in TOYS:
-            raise DataError(f"{path}: expected a set of images, received points in the plane; "
-                            f"x, y = ns.data.{path}() gives them")
+            raise DataError(
+                f"{path}: expected a set of images, received points in the plane; x, y = ns.data.{path}() gives them"
+            )
         near = difflib.get_close_matches(str(path).lower(), NAMES, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise DataError(f"expected {', '.join(NAMES)}, or a folder or file, received {str(path)!r}{hint}")

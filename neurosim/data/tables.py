@@ -132,8 +132,10 @@ def _lines(path: Path) -> Iterator[str]:
             while line := file.readline(MAX_LINE):
                 number += 1
                 if len(line) == MAX_LINE and not line.endswith("\n"):
-                    raise DataError(f"{path}, line {number}: expected one image a line, received a line of more than "
-                                    f"{MAX_LINE:,} characters")
+                    raise DataError(
+                        f"{path}, line {number}: expected one image a line, received a line of more than "
+                        f"{MAX_LINE:,} characters"
+                    )
                 yield line
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error

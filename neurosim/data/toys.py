@@ -82,8 +82,9 @@ def circles(count: int = 400, noise: float = 0.05, seed: int = 0, inner: float =
     return _noisy(_polar(radius, t), noise, rng), y
 
 
-def spirals(count: int = 400, noise: float = 0.02, seed: int = 0, turns: float = 1.25,
-            classes: int = 2) -> tuple[Points, Labels]:
+def spirals(
+    count: int = 400, noise: float = 0.02, seed: int = 0, turns: float = 1.25, classes: int = 2
+) -> tuple[Points, Labels]:
     """Arms that wind round each other from the middle outwards, one a class.
 
     With r uniform in [0, 1], for class k of K::

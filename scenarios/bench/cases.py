@@ -59,12 +59,20 @@ class Case:
         return replace(self, steps=steps)
 
 
-CASES = {case.name: case for case in (
-    Case(widths, batch_size, optimizer, steps)
-    for widths, batch_size, steps in (((784, 128, 64, 10), 64, 400), ((784, 128, 64, 10), 32, 600),
-                                      ((784, 128, 64, 10), 256, 120), ((784, 30, 10), 10, 2000),
-                                      ((784, 800, 800, 10), 128, 24))
-    for optimizer in ("sgd", "adam"))}
+CASES = {
+    case.name: case
+    for case in (
+        Case(widths, batch_size, optimizer, steps)
+        for widths, batch_size, steps in (
+            ((784, 128, 64, 10), 64, 400),
+            ((784, 128, 64, 10), 32, 600),
+            ((784, 128, 64, 10), 256, 120),
+            ((784, 30, 10), 10, 2000),
+            ((784, 800, 800, 10), 128, 24),
+        )
+        for optimizer in ("sgd", "adam")
+    )
+}
 SMALL = ("784-128-64-10/64/sgd", "784-128-64-10/64/adam")
 
 
@@ -119,10 +127,20 @@ def thread_counts() -> list[int]:
 def machine() -> dict[str, Any]:
     """Everything about this computer and what is installed on it that figures of speed depend on. JSON-ready."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    return {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"), "cpu": cpu_model(),
-            "cores": core_count(), "system": platform.platform(), "load": round(load, 2), "blas": blas(),
-            "versions": {"python": platform.python_version(), "neurosim": __version__, "numpy": np.__version__,
-                         **_versions([*PACKAGES.values(), "jaxlib", "threadpoolctl"])}}
+    return {
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "cpu": cpu_model(),
+        "cores": core_count(),
+        "system": platform.platform(),
+        "load": round(load, 2),
+        "blas": blas(),
+        "versions": {
+            "python": platform.python_version(),
+            "neurosim": __version__,
+            "numpy": np.__version__,
+            **_versions([*PACKAGES.values(), "jaxlib", "threadpoolctl"]),
+        },
+    }
 
 
 def _versions(packages: Iterable[str]) -> dict[str, str]:
@@ -153,6 +171,13 @@ def blas() -> list[dict[str, Any]]:
         config: Any = np.show_config(mode="dicts")
         library = config["Build Dependencies"]["blas"]
         return [{"library": library["name"], "version": library["version"]}]
-    return [{"library": each["internal_api"], "version": each["version"], "threads": each["num_threads"],
-             "architecture": each.get("architecture")}
-            for each in threadpool_info() if each["user_api"] == "blas"]
+    return [
+        {
+            "library": each["internal_api"],
+            "version": each["version"],
+            "threads": each["num_threads"],
+            "architecture": each.get("architecture"),
+        }
+        for each in threadpool_info()
+        if each["user_api"] == "blas"
+    ]

@@ -29,10 +29,17 @@ PASS_SECONDS = 0.3  # about what one pass of a sweep should take
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of `bench`."""
-    parser.add_argument("--cases", default="small", metavar="NAMES",
-                        help="all, small, or names as in the table, with commas between them [small]")
-    parser.add_argument("--peers", metavar="NAMES",
-                        help="sklearn, torch, jax, with commas between them, or none [those that are installed]")
+    parser.add_argument(
+        "--cases",
+        default="small",
+        metavar="NAMES",
+        help="all, small, or names as in the table, with commas between them [small]",
+    )
+    parser.add_argument(
+        "--peers",
+        metavar="NAMES",
+        help="sklearn, torch, jax, with commas between them, or none [those that are installed]",
+    )
     parser.add_argument("--rounds", type=int, default=11, metavar="N", help="rounds, the more the surer [11]")
     group = parser.add_argument_group("instead of the comparison")
     modes = group.add_mutually_exclusive_group()
@@ -61,9 +68,17 @@ def run(arguments: argparse.Namespace) -> None:
     description = machine_text(here, f"{train.name}, {len(train):,} images")
     print(description + "\n", flush=True)
     note = f"{train.name}; {here['cpu']}, {here['cores']} cores; {here['date'][:10]}"
-    report = Report(mode, folder, note, {"machine": here, "data": {"name": train.name, "images": len(train),
-                                         "sha256": train.sha256}, "rounds_asked": rounds,
-                                         "command": shlex.join(["python", "main.py", *sys.argv[1:]])})
+    report = Report(
+        mode,
+        folder,
+        note,
+        {
+            "machine": here,
+            "data": {"name": train.name, "images": len(train), "sha256": train.sha256},
+            "rounds_asked": rounds,
+            "command": shlex.join(["python", "main.py", *sys.argv[1:]]),
+        },
+    )
     if mode == "bench":
         compare(cases, ["floor", "neurosim", *peers], train, rounds, report)
     elif mode == "scale":
@@ -74,8 +89,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 def machine_text(here: dict[str, Any], data: str) -> str:
     """The machine in a few lines."""
-    blas = ", ".join(" ".join(str(each[key]) for key in ("library", "version") if each.get(key))
-                     + (f" ({each['threads']} threads)" if "threads" in each else "") for each in here["blas"])
+    blas = ", ".join(
+        " ".join(str(each[key]) for key in ("library", "version") if each.get(key))
+        + (f" ({each['threads']} threads)" if "threads" in each else "")
+        for each in here["blas"]
+    )
     versions = ", ".join(f"{name} {version}" for name, version in here["versions"].items())
     lines = [f"{here['cpu']}, {here['cores']} cores, {here['date'][:10]}", f"BLAS: {blas}", versions, f"data: {data}"]
     if here["load"] > BUSY:
@@ -96,18 +114,21 @@ class Report:
     def __init__(self, mode: str, folder: Path, note: str, record: dict[str, Any]) -> None:
         self.mode, self.folder, self.note, self.record = mode, folder, note, record
 
-    def write(self, summary: pd.DataFrame, rounds: pd.DataFrame, text: str, draw: Callable[[], Any],
-              **more: Any) -> None:
+    def write(
+        self, summary: pd.DataFrame, rounds: pd.DataFrame, text: str, draw: Callable[[], Any], **more: Any
+    ) -> None:
         """Print the text, and write the tables (medians; every round), the record and the figure."""
         import viz
 
         print(text + "\n")
         stem = self.folder / self.mode
-        paths = [write_text(stem.with_suffix(".csv"), summary.to_csv(index=False)),
-                 write_text(self.folder / f"{self.mode}-rounds.csv", rounds.to_csv(index=False)),
-                 write_text(stem.with_suffix(".txt"), text + "\n"),
-                 write_text(stem.with_suffix(".json"), json.dumps(self.record | more, indent=1, default=str) + "\n"),
-                 viz.save(draw(), stem.with_suffix(".png"), self.note)]
+        paths = [
+            write_text(stem.with_suffix(".csv"), summary.to_csv(index=False)),
+            write_text(self.folder / f"{self.mode}-rounds.csv", rounds.to_csv(index=False)),
+            write_text(stem.with_suffix(".txt"), text + "\n"),
+            write_text(stem.with_suffix(".json"), json.dumps(self.record | more, indent=1, default=str) + "\n"),
+            viz.save(draw(), stem.with_suffix(".png"), self.note),
+        ]
         for path in paths:
             print(f"  {path}")
 
@@ -117,16 +138,18 @@ def interruptible(total: int, title: str) -> Iterator[Any]:
     """A progress bar of `total` ticks; Ctrl-C ends the block quietly, and what there is is reported."""
     from tqdm import tqdm
 
-    with tqdm(total=total, desc=title, leave=False, ncols=79, unit=" rounds",
-              mininterval=0.2 if sys.stderr.isatty() else 10.0) as bar:
+    with tqdm(
+        total=total, desc=title, leave=False, ncols=79, unit=" rounds", mininterval=0.2 if sys.stderr.isatty() else 10.0
+    ) as bar:
         try:
             yield bar
         except KeyboardInterrupt:
             tqdm.write("interrupted: this is what there is so far", file=sys.stderr)
 
 
-def race_all(cases: list[Case], competitors: list[str], train: Any, rounds: int, title: str,
-             **options: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+def race_all(
+    cases: list[Case], competitors: list[str], train: Any, rounds: int, title: str, **options: Any
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Run the races; returns every round, and the summary with settings, memory and loss beside the medians.
 
     Raises:
@@ -154,16 +177,23 @@ def race_all(cases: list[Case], competitors: list[str], train: Any, rounds: int,
     return frame, summary
 
 
-def compare(cases: list[Case], competitors: list[str], train: Any, rounds: int, report: Report,
-            **options: Any) -> pd.DataFrame:
+def compare(
+    cases: list[Case], competitors: list[str], train: Any, rounds: int, report: Report, **options: Any
+) -> pd.DataFrame:
     """``bench``: every competitor on every case; returns the summary."""
     import viz
 
     from .tables import floor_shares, overall, race_text
 
     frame, summary = race_all(cases, competitors, train, rounds, "bench", **options)
-    report.write(summary, frame, race_text(summary), lambda: viz.speed_comparison(summary),
-                 overall=overall(summary).to_dict("records"), floor_shares=floor_shares(summary))
+    report.write(
+        summary,
+        frame,
+        race_text(summary),
+        lambda: viz.speed_comparison(summary),
+        overall=overall(summary).to_dict("records"),
+        floor_shares=floor_shares(summary),
+    )
     return summary
 
 
@@ -202,8 +232,10 @@ def look_inside(mode: str, train: Any, rounds: int, report: Report, **options: A
     from . import inside
     from .tables import cost_text, summarize
 
-    measure, baseline, ticks = {"inspect": (inside.cost_of_looking, "nothing", inside.LOOKING_REPEATS),
-                                "variants": (inside.cost_of_variants, inside.BASE, len(inside.variants()))}[mode]
+    measure, baseline, ticks = {
+        "inspect": (inside.cost_of_looking, "nothing", inside.LOOKING_REPEATS),
+        "variants": (inside.cost_of_variants, inside.BASE, len(inside.variants())),
+    }[mode]
     rows: list[dict[str, Any]] = []
     with interruptible(rounds * ticks, mode) as bar:
         measure(train.images, train.labels, rounds, rows, bar.update, **options)
@@ -215,6 +247,10 @@ def look_inside(mode: str, train: Any, rounds: int, report: Report, **options: A
     summary = summarize(frame, baseline, "kind", "what")
     text = "\n\n".join(cost_text(table, str(kind), baseline) for kind, table in summary.groupby("kind", sort=False))
     title = "What looking costs" if mode == "inspect" else "What every variant costs"
-    report.write(summary, frame, f"784-128-64-10, batch {inside.CASE.batch_size}, SGD\n\n{text}",
-                 lambda: viz.step_cost(summary, baseline, title=title))
+    report.write(
+        summary,
+        frame,
+        f"784-128-64-10, batch {inside.CASE.batch_size}, SGD\n\n{text}",
+        lambda: viz.step_cost(summary, baseline, title=title),
+    )
     return summary

@@ -68,8 +68,14 @@ def looks(network: Network, images: Any, labels: Any) -> dict[str, list[Callback
     }
 
 
-def cost_of_looking(images: Any, labels: Any, rounds: int, rows: list[dict[str, Any]], tick: Tick = lambda: None,
-                    steps: int = LOOKING_STEPS) -> None:
+def cost_of_looking(
+    images: Any,
+    labels: Any,
+    rounds: int,
+    rows: list[dict[str, Any]],
+    tick: Tick = lambda: None,
+    steps: int = LOOKING_STEPS,
+) -> None:
     """Train one network again and again, each time looking at something else; ``rows`` get what, round, seconds."""
     network = _settings().network(images.shape[1:], 10)
     rows_of_pass = slice(0, min(steps * CASE.batch_size, len(images)))
@@ -82,8 +88,14 @@ def cost_of_looking(images: Any, labels: Any, rounds: int, rows: list[dict[str, 
     take_turns(passes, -(-len(x) // CASE.batch_size), rounds * LOOKING_REPEATS, rows, tick)
 
 
-def take_turns(passes: dict[str, Callable[[], object]], steps: int, rounds: int, rows: list[dict[str, Any]],
-               tick: Tick, **columns: Any) -> None:
+def take_turns(
+    passes: dict[str, Callable[[], object]],
+    steps: int,
+    rounds: int,
+    rows: list[dict[str, Any]],
+    tick: Tick,
+    **columns: Any,
+) -> None:
     """Time the passes in turn, `rounds` times after one to warm up; another one begins each time."""
     names = list(passes)
     for number in range(-1, rounds):
@@ -109,16 +121,22 @@ def _settings(**changes: Any) -> Settings:
 def variants() -> dict[str, dict[str, Settings]]:
     """Kind -> name -> settings: every optimizer, activation and loss, each beside the step of SGD."""
     return {
-        "optimizer": {BASE: _settings()} | {
-            name: _settings(optimizer=name, learning_rate=None) for name in OPTIMIZERS if name != "sgd"},
-        "activation": {BASE: _settings()} | {
-            name: _settings(activation=name) for name in ACTIVATIONS if name not in ("relu", "softmax")},
+        "optimizer": {BASE: _settings()}
+        | {name: _settings(optimizer=name, learning_rate=None) for name in OPTIMIZERS if name != "sgd"},
+        "activation": {BASE: _settings()}
+        | {name: _settings(activation=name) for name in ACTIVATIONS if name not in ("relu", "softmax")},
         "loss": {BASE: _settings()} | {name: _settings(loss=name) for name in LOSSES if name != "cross_entropy"},
     }
 
 
-def cost_of_variants(images: Any, labels: Any, rounds: int, rows: list[dict[str, Any]], tick: Tick = lambda: None,
-                     steps: int = VARIANT_STEPS) -> None:
+def cost_of_variants(
+    images: Any,
+    labels: Any,
+    rounds: int,
+    rows: list[dict[str, Any]],
+    tick: Tick = lambda: None,
+    steps: int = VARIANT_STEPS,
+) -> None:
     """Time a step of every variant; ``rows`` get kind, what, round, seconds."""
     x, y = images[: steps * CASE.batch_size], labels[: steps * CASE.batch_size]
 
@@ -149,8 +167,9 @@ PARTS = {
 }
 
 
-def profile_step(network: Network, x: Any, y: Any, batch_size: int | None = 64, steps: int = 300,
-                 chunks: int = 6) -> tuple[pd.DataFrame, str]:
+def profile_step(
+    network: Network, x: Any, y: Any, batch_size: int | None = 64, steps: int = 300, chunks: int = 6
+) -> tuple[pd.DataFrame, str]:
     """Where the time of a training step goes, beside the matrix products that nothing could spare.
 
     A copy of the network is trained, one half of the time by `fit` and the other half piece by piece, the same pieces
@@ -191,11 +210,15 @@ def profile_step(network: Network, x: Any, y: Any, batch_size: int | None = 64, 
         whole.append(history["seconds"][-1] / per_chunk)
         order = network.streams["shuffling"].permutation(len(x))
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            pieces.append(np.mean([_time_pieces(network, x, targets, order[k * B : (k + 1) * B])
-                                   for k in range(per_chunk)], axis=0))
+            pieces.append(
+                np.mean(
+                    [_time_pieces(network, x, targets, order[k * B : (k + 1) * B]) for k in range(per_chunk)], axis=0
+                )
+            )
         floor += [_time_products(products) for _ in range(per_chunk)]
-    return _profile_frame(np.median(pieces, axis=0) / 1e9, float(np.median(whole)), np.median(floor, axis=0) / 1e9,
-                          network, B)
+    return _profile_frame(
+        np.median(pieces, axis=0) / 1e9, float(np.median(whole)), np.median(floor, axis=0) / 1e9, network, B
+    )
 
 
 def _time_pieces(network: Network, rows: Any, targets: Any, indices: Any) -> list[int]:
@@ -232,9 +255,12 @@ def _profile_frame(pieces: Any, whole: float, floor: Any, network: Network, B: i
     seconds = [*map(float, pieces), max(whole - float(np.sum(pieces)), 0.0)]
     total = sum(seconds)
     floors = {"forward": float(floor[0]), "backward": float(floor[1]), "step": float(np.sum(floor))}
-    frame = pd.DataFrame([{"part": part, "seconds": value, "share": value / total,
-                           "floor": floors.get(part, float("nan"))}
-                          for part, value in zip([*PARTS, "step"], [*seconds, total], strict=True)])
+    frame = pd.DataFrame(
+        [
+            {"part": part, "seconds": value, "share": value / total, "floor": floors.get(part, float("nan"))}
+            for part, value in zip([*PARTS, "step"], [*seconds, total], strict=True)
+        ]
+    )
     return frame, profile_text(frame, f"a step of {network!r}, batch {B}")
 
 
@@ -246,8 +272,10 @@ def profile_text(frame: pd.DataFrame, title: str) -> str:
         if row.part == "step":
             lines.append("-" * 79)
         floor = f"{1e6 * row.floor:,.1f}" if np.isfinite(row.floor) else ""
-        lines.append(f"{row.part:<10}{1e6 * row.seconds:>9,.1f}{100 * row.share:>6.1f} %{floor:>16}   "
-                     f"{PARTS.get(row.part, '')}".rstrip())
+        lines.append(
+            f"{row.part:<10}{1e6 * row.seconds:>9,.1f}{100 * row.share:>6.1f} %{floor:>16}   "
+            f"{PARTS.get(row.part, '')}".rstrip()
+        )
     step = frame.iloc[-1]
     lines.append(f"the matrix products alone are {100 * step.floor / step.seconds:.0f} % of the step")
     return "\n".join(lines)

@@ -57,13 +57,23 @@ class Worker:
 
     def __init__(self, setting: Setting, case: Case, folder: Path) -> None:
         self.setting = setting
-        request = {"competitor": setting.name, "form": setting.form, "folder": str(folder),
-                   "case": asdict(case) | {"learning_rate": case.learning_rate}}
+        request = {
+            "competitor": setting.name,
+            "form": setting.form,
+            "folder": str(folder),
+            "case": asdict(case) | {"learning_rate": case.learning_rate},
+        }
         program = Path(__file__).with_name("peers.py")
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115  its life is the worker's
-        self.process = subprocess.Popen([sys.executable, str(program), json.dumps(request)], text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
-                                        env=environment(setting.threads), start_new_session=True)  # no Ctrl-C for it
+        self.process = subprocess.Popen(
+            [sys.executable, str(program), json.dumps(request)],
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            env=environment(setting.threads),
+            start_new_session=True,
+        )  # no Ctrl-C for it
 
     def ask(self, **message: Any) -> dict[str, Any]:
         """Send a message, and return the answer.
@@ -125,8 +135,16 @@ class Race:
         finals: competitor -> its memory (bytes) and loss at the end.
     """
 
-    def __init__(self, case: Case, competitors: Sequence[str], folder: Path, count: int, note: Note = print,
-                 rest: float = REST, choices: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        case: Case,
+        competitors: Sequence[str],
+        folder: Path,
+        count: int,
+        note: Note = print,
+        rest: float = REST,
+        choices: Sequence[int] = (),
+    ) -> None:
         self.case = case.with_steps(min(case.steps, count // case.batch_size))
         if self.case.steps == 0:
             raise NeurosimError(f"case {case.name}: expected at least {case.batch_size} images, received {count}")
@@ -145,8 +163,14 @@ class Race:
                 turn = number % max(len(workers), 1)  # another one begins each time
                 for worker in workers[turn:] + workers[:turn]:
                     seconds = self._pass(worker, number)
-                    self.rows.append({"case": self.case.name, "competitor": worker.setting.name, "round": number,
-                                      "seconds": seconds / self.case.steps})
+                    self.rows.append(
+                        {
+                            "case": self.case.name,
+                            "competitor": worker.setting.name,
+                            "round": number,
+                            "seconds": seconds / self.case.steps,
+                        }
+                    )
                 tick()
             for worker in workers:
                 self.finals[worker.setting.name] = worker.ask(finish=True)
@@ -155,8 +179,10 @@ class Race:
         """Start every competitor in all its settings, and keep the fastest of each; the stack closes them."""
         fastest = []
         for name in self.competitors:
-            settings = [Setting(name, threads, form)
-                        for form, threads in itertools.product(COMPETITORS[name].forms, self.choices)]
+            settings = [
+                Setting(name, threads, form)
+                for form, threads in itertools.product(COMPETITORS[name].forms, self.choices)
+            ]
             try:
                 fastest.append(self._fastest(settings))
             except WorkerError as error:

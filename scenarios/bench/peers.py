@@ -76,8 +76,11 @@ class Neurosim(Competitor):
 
         n_in, *hidden, n_out = self.case.widths
         optimizer = {"sgd": ns.SGD, "adam": ns.Adam}[self.case.optimizer]
-        self.network = ns.Network([ns.Input(n_in), *(ns.Dense(n, "relu") for n in hidden), ns.Dense(n_out, "softmax")],
-                                  "cross_entropy", optimizer(learning_rate=self.case.learning_rate))
+        self.network = ns.Network(
+            [ns.Input(n_in), *(ns.Dense(n, "relu") for n in hidden), ns.Dense(n_out, "softmax")],
+            "cross_entropy",
+            optimizer(learning_rate=self.case.learning_rate),
+        )
         for layer, (W, b) in zip(list(self.network)[1:], weights, strict=True):
             layer.W, layer.b = W, b
         self.images, self.labels = images, labels
@@ -87,8 +90,9 @@ class Neurosim(Competitor):
         self.network.streams["shuffling"] = np.random.default_rng(seed)  # from which `fit` draws the same order
 
     def train(self) -> None:
-        self.network.fit(self.images[self.rows], self.labels[self.rows], epochs=1, batch_size=self.batch_size,
-                         verbose=False)
+        self.network.fit(
+            self.images[self.rows], self.labels[self.rows], epochs=1, batch_size=self.batch_size, verbose=False
+        )
 
     def weights(self) -> Weights:
         return [(layer.W.copy(), layer.b.copy()) for layer in list(self.network)[1:]]
@@ -145,9 +149,17 @@ class Sklearn(Competitor):
         from sklearn.neural_network import MLPClassifier
 
         self.x, self.y = np.multiply(images, SCALE, dtype=np.float32), labels
-        self.model = MLPClassifier(self.case.widths[1:-1], activation="relu", solver=self.case.optimizer, alpha=0.0,
-                                   batch_size=self.batch_size, learning_rate_init=self.case.learning_rate,
-                                   momentum=0.0, nesterovs_momentum=False, shuffle=False)
+        self.model = MLPClassifier(
+            self.case.widths[1:-1],
+            activation="relu",
+            solver=self.case.optimizer,
+            alpha=0.0,
+            batch_size=self.batch_size,
+            learning_rate_init=self.case.learning_rate,
+            momentum=0.0,
+            nesterovs_momentum=False,
+            shuffle=False,
+        )
         # the first call makes its arrays
         self.model.partial_fit(self.x[: self.batch_size], self.y[: self.batch_size], classes=CLASSES)
         for k, (W, b) in enumerate(weights):
@@ -232,14 +244,16 @@ class Products:
         below = [np.empty_like(each) for each in a]
         last = range(len(pairs) - 1, -1, -1)
         self.forward_products = [(a[k], W[k], z[k]) for k in range(len(pairs))]
-        self.backward_products = [product for k in last for product in (
-            (a[k].T, delta[k], dW[k]), (delta[k], W[k].T, below[k]))][:-1]  # nobody wants dL/dx of the input
+        self.backward_products = [
+            product for k in last for product in ((a[k].T, delta[k], dW[k]), (delta[k], W[k].T, below[k]))
+        ][:-1]  # nobody wants dL/dx of the input
 
     @property
     def flops(self) -> int:
         """Multiplications and additions of a step."""
-        return sum(2 * x.shape[0] * x.shape[1] * y.shape[1]
-                   for x, y, _ in (*self.forward_products, *self.backward_products))
+        return sum(
+            2 * x.shape[0] * x.shape[1] * y.shape[1] for x, y, _ in (*self.forward_products, *self.backward_products)
+        )
 
     def forward(self) -> None:
         """Z = a W in every layer."""
@@ -268,14 +282,21 @@ class Floor(Competitor):
 
 
 COMPETITORS: dict[str, type[Competitor]] = {
-    "floor": Floor, "neurosim": Neurosim, "torch": Torch, "sklearn": Sklearn, "jax": Jax}
+    "floor": Floor,
+    "neurosim": Neurosim,
+    "torch": Torch,
+    "sklearn": Sklearn,
+    "jax": Jax,
+}
 
 
 def initial_weights(widths: tuple[int, ...] | list[int], seed: int = 0) -> Weights:
     """He's initial weights and zero biases, float32: the same for every competitor."""
     rng = np.random.default_rng(seed)
-    return [(rng.standard_normal((n_in, n_out), np.float32) * np.float32(np.sqrt(2.0 / n_in)),
-             np.zeros(n_out, np.float32)) for n_in, n_out in pairwise(widths)]
+    return [
+        (rng.standard_normal((n_in, n_out), np.float32) * np.float32(np.sqrt(2.0 / n_in)), np.zeros(n_out, np.float32))
+        for n_in, n_out in pairwise(widths)
+    ]
 
 
 def mean_loss(weights: Weights, images: Array, labels: Array) -> float:

@@ -48,9 +48,11 @@ def summarize(rounds: pd.DataFrame, baseline: str = US, by: str = "case", who: s
         for name in dict.fromkeys(table[who]):
             ratios = (seconds[name] / seconds[baseline]).dropna() if baseline in seconds else []
             taken = seconds[name].dropna()
-            rows.append({by: case, who: name, "rounds": len(taken)}
-                        | {f"seconds{end}": value for end, value in zip(columns, quartiles(taken), strict=True)}
-                        | {f"ratio{end}": value for end, value in zip(columns, quartiles(ratios), strict=True)})
+            rows.append(
+                {by: case, who: name, "rounds": len(taken)}
+                | {f"seconds{end}": value for end, value in zip(columns, quartiles(taken), strict=True)}
+                | {f"ratio{end}": value for end, value in zip(columns, quartiles(ratios), strict=True)}
+            )
     return pd.DataFrame(rows)
 
 
@@ -59,8 +61,15 @@ def overall(summary: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name, table in summary[summary["competitor"] != US].dropna(subset="ratio").groupby("competitor", sort=False):
         worst = table.loc[table["ratio"].idxmin()]
-        rows.append({"competitor": name, "cases": len(table), "geometric_mean": geometric_mean(table["ratio"]),
-                     "worst": worst["ratio"], "worst_case": worst["case"]})
+        rows.append(
+            {
+                "competitor": name,
+                "cases": len(table),
+                "geometric_mean": geometric_mean(table["ratio"]),
+                "worst": worst["ratio"],
+                "worst_case": worst["case"],
+            }
+        )
     return pd.DataFrame(rows, columns=["competitor", "cases", "geometric_mean", "worst", "worst_case"])
 
 
@@ -110,26 +119,47 @@ def race_text(summary: pd.DataFrame) -> str:
     micro = _cells(summary, names, lambda row: count(1e6 * row.seconds))
     for case, cells in micro.items():
         cells.append(share.get(case, "-"))
-    lines = ["microseconds a step (layers/batch/optimizer)", "",
-             *_lines("case", [*names, "floor's"], 9, micro)]
+    lines = ["microseconds a step (layers/batch/optimizer)", "", *_lines("case", [*names, "floor's"], 9, micro)]
     if peers:
-        lines += ["", "times as long as neurosim takes: median [quartiles] of the rounds", "",
-                  *_lines("case", peers, 18, _cells(summary, peers, with_spread))]
+        lines += [
+            "",
+            "times as long as neurosim takes: median [quartiles] of the rounds",
+            "",
+            *_lines("case", peers, 18, _cells(summary, peers, with_spread)),
+        ]
         means = [geometric_mean(summary.loc[summary["competitor"] == name, "ratio"]) for name in peers]
         lines.append(f"{'geometric mean':<{NAME_WIDTH}}" + "".join(f"{mean:18.2f}" for mean in means))
-        lines += [f"worst against {row.competitor}: {row.worst:.2f} in {row.worst_case}"
-                  for row in overall(summary).itertuples() if row.competitor in peers]
-    lines += [f"the floor's share of neurosim's time with {name}: {100 * value:.0f} % (geometric mean)"
-              for name, value in floor_shares(summary).items()]
+        lines += [
+            f"worst against {row.competitor}: {row.worst:.2f} in {row.worst_case}"
+            for row in overall(summary).itertuples()
+            if row.competitor in peers
+        ]
+    lines += [
+        f"the floor's share of neurosim's time with {name}: {100 * value:.0f} % (geometric mean)"
+        for name, value in floor_shares(summary).items()
+    ]
     if "memory" in summary and summary["memory"].notna().any():
         shown = [name for name in names if name != "floor"]
-        lines += ["", "megabytes: the peak of a process beyond the interpreter with NumPy", "",
-                  *_lines("case", shown, 10, _cells(summary, shown, lambda row: count(row.memory / 1e6)))]
+        lines += [
+            "",
+            "megabytes: the peak of a process beyond the interpreter with NumPy",
+            "",
+            *_lines("case", shown, 10, _cells(summary, shown, lambda row: count(row.memory / 1e6))),
+        ]
     if "threads" in summary:
         lines += ["", "the fastest settings, which are the ones that competed:"]
         for name, table in summary.groupby("competitor", sort=False):
-            used = (table["form"].astype(str) + " " + table["threads"].astype(str) + " thread"
-                    + table["threads"].map(lambda n: "" if n == 1 else "s")).str.strip().value_counts(sort=False)
+            used = (
+                (
+                    table["form"].astype(str)
+                    + " "
+                    + table["threads"].astype(str)
+                    + " thread"
+                    + table["threads"].map(lambda n: "" if n == 1 else "s")
+                )
+                .str.strip()
+                .value_counts(sort=False)
+            )
             lines.append(f"  {name}: " + ", ".join(f"{setting} ({n})" for setting, n in used.items()))
     return "\n".join(lines)
 
@@ -158,15 +188,19 @@ def scale_text(summary: pd.DataFrame) -> str:
     """The table of ``bench --scale``: time a sample, the floor's, and memory, against parameters and batch size."""
     lines = []
     for sweep, table in summary.groupby("sweep", sort=False):
-        head = (f"{'parameters' if sweep == 'parameters' else 'batch size':>12}{'optimizer':>11}{'µs a sample':>13}"
-                f"{'floor':>9}{'share':>8}{'MB':>8}{'µs/1e5 params':>15}")
+        head = (
+            f"{'parameters' if sweep == 'parameters' else 'batch size':>12}{'optimizer':>11}{'µs a sample':>13}"
+            f"{'floor':>9}{'share':>8}{'MB':>8}{'µs/1e5 params':>15}"
+        )
         lines += ["", head, "-" * len(head)]
         for row in table[table["competitor"] == US].itertuples():
             floor = table[(table["case"] == row.case) & (table["competitor"] == "floor")]
             bottom = float(floor["seconds"].iloc[0]) if len(floor) else float("nan")
             share = f"{100 * floor['ratio'].iloc[0]:.0f} %" if len(floor) else "-"
             sample = 1e6 / row.batch_size
-            lines.append(f"{getattr(row, sweep):>12,}{row.optimizer:>11}{count(sample * row.seconds):>13}"
-                         f"{count(sample * bottom):>9}{share:>8}{count(row.memory / 1e6):>8}"
-                         f"{count(sample * row.seconds * 1e5 / row.parameters):>15}")
+            lines.append(
+                f"{getattr(row, sweep):>12,}{row.optimizer:>11}{count(sample * row.seconds):>13}"
+                f"{count(sample * bottom):>9}{share:>8}{count(row.memory / 1e6):>8}"
+                f"{count(sample * row.seconds * 1e5 / row.parameters):>15}"
+            )
     return "\n".join(lines).lstrip("\n")

@@ -45,8 +45,19 @@ from neurosim.data.tables import LABEL_NAMES, read_csv, read_npz
 CORPUS = Path(__file__).parent / "corpus"
 SECONDS = 5
 MEMORY = 8 * 2**20  # bytes that any file may cost, beside MAX_RATIO times its own
-WATCHED = ("archive.py", "checkpoint.py", "files.py", "network.py", "interventions.py", "schedules.py", "registry.py",
-           "layers.py", "optimizers.py", "idx.py", "tables.py")
+WATCHED = (
+    "archive.py",
+    "checkpoint.py",
+    "files.py",
+    "network.py",
+    "interventions.py",
+    "schedules.py",
+    "registry.py",
+    "layers.py",
+    "optimizers.py",
+    "idx.py",
+    "tables.py",
+)
 
 
 class Target(NamedTuple):
@@ -98,8 +109,14 @@ def idx_oracle(content: bytes) -> Any:
 
 def csv_seeds() -> list[bytes]:
     """Tables in several dialects."""
-    return [b"label,p0,p1,p2,p3\n3,0,255,7,9\n5,1,2,3,4\n", b"3,0,255,7,9\r\n5,1,2,3,4\r\n", b"1,2,3,4\n5,6,7,8\n",
-            b"\xef\xbb\xbfp0,p1,class\n1,2,0\n", b'"label","a"\n"7","255"\n', b"7,1,2\r8,3,4\r"]
+    return [
+        b"label,p0,p1,p2,p3\n3,0,255,7,9\n5,1,2,3,4\n",
+        b"3,0,255,7,9\r\n5,1,2,3,4\r\n",
+        b"1,2,3,4\n5,6,7,8\n",
+        b"\xef\xbb\xbfp0,p1,class\n1,2,0\n",
+        b'"label","a"\n"7","255"\n',
+        b"7,1,2\r8,3,4\r",
+    ]
 
 
 def csv_oracle(content: bytes) -> Any:
@@ -137,8 +154,10 @@ def is_float(text: str) -> bool:
 def csv_agree(received: Any, expected: Any) -> bool:
     """Whether the reader's images and labels are the oracle's."""
     images, labels = received
-    return (images.reshape(len(images), -1).tolist() == expected[0]
-            and (None if labels is None else labels.tolist()) == expected[1])
+    return (
+        images.reshape(len(images), -1).tolist() == expected[0]
+        and (None if labels is None else labels.tolist()) == expected[1]
+    )
 
 
 # --- npz -------------------------------------------------------------------------------------------------------------
@@ -157,9 +176,12 @@ def npz_seeds() -> list[bytes]:
     labels = np.array([0, 2, 1])
     both = {"x_train": pixels, "y_train": labels}
     rows = np.asfortranarray(pixels.reshape(3, 16))
-    return [npz_bytes(both), npz_bytes(both, packed=True),
-            npz_bytes(both | {"x_test": pixels.astype(">i2"), "y_test": labels}),
-            npz_bytes({"x_train": rows, "y_train": labels.astype(np.uint8), "more": labels})]
+    return [
+        npz_bytes(both),
+        npz_bytes(both, packed=True),
+        npz_bytes(both | {"x_test": pixels.astype(">i2"), "y_test": labels}),
+        npz_bytes({"x_train": rows, "y_train": labels.astype(np.uint8), "more": labels}),
+    ]
 
 
 def npz_oracle(content: bytes, names: tuple[str, ...] = ()) -> Any:
@@ -175,15 +197,19 @@ def npz_oracle(content: bytes, names: tuple[str, ...] = ()) -> Any:
 
 def npz_agree(received: Any, expected: Any) -> bool:
     """Whether the numbers are NumPy's, and all of them bytes."""
-    return all(array.dtype == np.uint8 and array.ravel().tolist() == expected[name].ravel().tolist()
-               for name, array in received.items())
+    return all(
+        array.dtype == np.uint8 and array.ravel().tolist() == expected[name].ravel().tolist()
+        for name, array in received.items()
+    )
 
 
 def network_seeds() -> list[bytes]:
     """Saved networks with all that a file can hold."""
     made = []
-    for hidden, optimizer in (([ns.Dense(3, "tanh"), ns.BatchNorm("relu"), ns.Dropout(0.2)], ns.Nadam("one_cycle")),
-                              ([ns.Dense(4, ns.LeakyReLU(0.2), max_norm=2.0)], ns.SGD(ns.ReduceOnPlateau(0.1)))):
+    for hidden, optimizer in (
+        ([ns.Dense(3, "tanh"), ns.BatchNorm("relu"), ns.Dropout(0.2)], ns.Nadam("one_cycle")),
+        ([ns.Dense(4, ns.LeakyReLU(0.2), max_norm=2.0)], ns.SGD(ns.ReduceOnPlateau(0.1))),
+    ):
         net = ns.Network([ns.Input((1, 3)), *hidden, ns.Dense(2, "softmax")], optimizer=optimizer, regularizer="l2")
         net.neuron(1, 0).learning_rate = 0.5
         net.neuron(1, 1).clamp(0.25)
@@ -199,9 +225,17 @@ def network_agree(net: ns.Network, expected: Any) -> bool:
     config = json.loads(str(expected.pop("config")))
     arrays = net.arrays()
     same = arrays.keys() == expected.keys() and all(
-        np.array_equal(array, expected[name]) and np.isfinite(array).all() for name, array in arrays.items())
-    ours = json.loads(json.dumps({"network": net.config(), "scalars": net.optimizer.scalars(),
-                                  "streams": {name: rng.bit_generator.state for name, rng in net.streams.items()}}))
+        np.array_equal(array, expected[name]) and np.isfinite(array).all() for name, array in arrays.items()
+    )
+    ours = json.loads(
+        json.dumps(
+            {
+                "network": net.config(),
+                "scalars": net.optimizer.scalars(),
+                "streams": {name: rng.bit_generator.state for name, rng in net.streams.items()},
+            }
+        )
+    )
     with np.errstate(all="ignore"):
         net.train_batch(np.eye(net.input.n_out)[:2], [0, 0])
     return same and all(contains(ours[part], config[part]) for part in ours)
@@ -225,8 +259,15 @@ def checkpoint_seeds() -> list[bytes]:
     """Checkpoints of a run, at its beginning and at its end."""
     with tempfile.TemporaryDirectory() as folder:
         net = ns.Network([ns.Input(3), ns.Dense(3, "relu"), ns.Dropout(0.2), ns.Dense(2, "softmax")], optimizer="adam")
-        net.fit(np.eye(3), [0, 1, 1], epochs=2, batch_size=2, verbose=False, validation_data=(np.eye(3), [0, 1, 1]),
-                callbacks=[ns.EarlyStopping(patience=1), ns.Checkpoint(folder, every=3)])
+        net.fit(
+            np.eye(3),
+            [0, 1, 1],
+            epochs=2,
+            batch_size=2,
+            verbose=False,
+            validation_data=(np.eye(3), [0, 1, 1]),
+            callbacks=[ns.EarlyStopping(patience=1), ns.Checkpoint(folder, every=3)],
+        )
         return [path.read_bytes() for path in checkpoints(folder)]
 
 
@@ -259,8 +300,9 @@ def checkpoint_agree(received: Any, expected: Any) -> bool:
 TARGETS = {
     "idx": Target(lambda path: read_idx(path, 3), idx_oracle, lambda a, b: a.tolist() == b, idx_seeds),
     "csv": Target(read_csv, csv_oracle, csv_agree, csv_seeds),
-    "npz": Target(read_npz, lambda content: npz_oracle(content, ("x_train", "y_train", "x_test", "y_test")), npz_agree,
-                  npz_seeds),
+    "npz": Target(
+        read_npz, lambda content: npz_oracle(content, ("x_train", "y_train", "x_test", "y_test")), npz_agree, npz_seeds
+    ),
     "network": Target(ns.Network.load, npz_oracle, network_agree, network_seeds),
     "checkpoint": Target(read_checkpoint, checkpoint_oracle, checkpoint_agree, checkpoint_seeds),
 }
@@ -276,6 +318,7 @@ class _Late(BaseException):
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
     """End what takes longer."""
+
     def stop(*_: Any) -> None:
         raise _Late
 
@@ -326,6 +369,7 @@ def judge(target: Target, path: Path, seconds: float = SECONDS) -> tuple[str, in
 @contextmanager
 def lines_reached(found: set[tuple[str, int]]) -> Iterator[None]:
     """Collect the lines of the watched modules that are executed."""
+
     def local(frame: Any, event: str, _: Any) -> Any:
         if event == "line":
             found.add((frame.f_code.co_filename, frame.f_lineno))
@@ -346,13 +390,58 @@ def lines_reached(found: set[tuple[str, int]]) -> Iterator[None]:
 # --- mutating --------------------------------------------------------------------------------------------------------
 
 NUMBERS = (0, 1, -1, 3, 255, 256, 2**15, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 10**30)
-WORDS = (b"nan", b"-1", b"256", b"1e999", b"99999999999999999999", b"\xef\xbb\xbf", b"\r", b"\n", b",", b'"', b"\0",
-         b"label", b"0x1", b"1_0", b"\xd9\xa3", b"'descr': '|O'", b"True", b"(", b"<f8", b"<U9", b", 0", b"PK\x01\x02",
-         b"<html>")
+WORDS = (
+    b"nan",
+    b"-1",
+    b"256",
+    b"1e999",
+    b"99999999999999999999",
+    b"\xef\xbb\xbf",
+    b"\r",
+    b"\n",
+    b",",
+    b'"',
+    b"\0",
+    b"label",
+    b"0x1",
+    b"1_0",
+    b"\xd9\xa3",
+    b"'descr': '|O'",
+    b"True",
+    b"(",
+    b"<f8",
+    b"<U9",
+    b", 0",
+    b"PK\x01\x02",
+    b"<html>",
+)
 TYPES = (b"<f4", b">f4", b"<i4", b"|O8", b"<m8")
-VALUES = (None, True, False, 0, 1, -1, 2.5, 10**9, 10**400, 1e308, float("nan"), float("inf"), "", "relu", "nan",
-          "x" * 300, [], [1], {}, [[[]]], {"name": "relu"}, {"name": "adam", "beta1": 1}, "one_cycle",
-          {"name": "warm_up", "after": "cosine"})
+VALUES = (
+    None,
+    True,
+    False,
+    0,
+    1,
+    -1,
+    2.5,
+    10**9,
+    10**400,
+    1e308,
+    float("nan"),
+    float("inf"),
+    "",
+    "relu",
+    "nan",
+    "x" * 300,
+    [],
+    [1],
+    {},
+    [[[]]],
+    {"name": "relu"},
+    {"name": "adam", "beta1": 1},
+    "one_cycle",
+    {"name": "warm_up", "after": "cosine"},
+)
 
 
 def mutate_bytes(rng: random.Random, content: bytes, others: list[bytes]) -> bytes:
@@ -427,8 +516,11 @@ def mutate_zip(rng: random.Random, content: bytes, others: list[bytes]) -> bytes
         chosen[1] = npy_bytes(np.array(rng.choice((1.5, [1, 2], [[np.nan]], "text", [True], [2 + 1j]))))
     elif kind == 4:
         header = chosen[1][:128]
-        for old, new in ((b"(", (b"(1, ", b"(-1, ", b"(0, ", b"(10**9, ")), (b"False", (b"False", b"True ", b"0")),
-                         (b"<f4", TYPES)):
+        for old, new in (
+            (b"(", (b"(1, ", b"(-1, ", b"(0, ", b"(10**9, ")),
+            (b"False", (b"False", b"True ", b"0")),
+            (b"<f4", TYPES),
+        ):
             header = header.replace(old, rng.choice(new))
         chosen[1] = header[:128] + chosen[1][128:]
     elif kind > 5 and members[0][0] == "config.npy":
@@ -543,11 +635,17 @@ def main() -> None:
         for name, target in TARGETS.items():
             session = Session(target, Path(folder))
             began = time.perf_counter()
-            session.fuzz(arguments.runs // len(TARGETS), arguments.seed,
-                         [gzip.decompress(path.read_bytes()) for path in known_files(name)])
-            print(f"{name:<10} {dict(session.verdicts)}, {len(session.reached)} lines by {len(session.corpus)} files, "
-                  f"peak {session.peak / 2**20:.2f} MiB, slowest {session.slowest:.2f} s, "
-                  f"{time.perf_counter() - began:.0f} s", flush=True)
+            session.fuzz(
+                arguments.runs // len(TARGETS),
+                arguments.seed,
+                [gzip.decompress(path.read_bytes()) for path in known_files(name)],
+            )
+            print(
+                f"{name:<10} {dict(session.verdicts)}, {len(session.reached)} lines by {len(session.corpus)} files, "
+                f"peak {session.peak / 2**20:.2f} MiB, slowest {session.slowest:.2f} s, "
+                f"{time.perf_counter() - began:.0f} s",
+                flush=True,
+            )
             for text, content in session.findings[:20]:
                 print(f"  {text[:300]}\n    {content[:60]!r}… ({len(content)} bytes)")
             failed = failed or bool(session.findings)

@@ -55,8 +55,10 @@ def invent(path):
     return np.zeros((1, 1, 1), np.uint8)
 
 
-@pytest.mark.parametrize(("read", "kind"), [
-    (crash, "traceback"), (wait, "hang"), (hoard, "memory"), (babble, "message"), (invent, "wrong acceptance")])
+@pytest.mark.parametrize(
+    ("read", "kind"),
+    [(crash, "traceback"), (wait, "hang"), (hoard, "memory"), (babble, "message"), (invent, "wrong acceptance")],
+)
 def test_the_fuzzer_notices_a_faulty_reader(read, kind, tmp_path):
     (tmp_path / "file").write_bytes(b"nothing")
     with pytest.raises(Finding) as caught:

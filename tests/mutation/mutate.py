@@ -39,14 +39,44 @@ TESTS = {  # module -> test files, the quickest to fail first
 }
 BAR = 0.9  # of the mutants have to be caught
 
-OPERATORS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
-             ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd}
-COMPARISONS = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
-               ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In}
+OPERATORS = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.Pow: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+}
+COMPARISONS = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+}
 BOOLEANS = {ast.And: ast.Or, ast.Or: ast.And}
-FUNCTIONS = {"add": "subtract", "subtract": "add", "multiply": "divide", "divide": "multiply", "maximum": "minimum",
-             "minimum": "maximum", "greater": "greater_equal", "less": "less_equal", "exp": "expm1", "expm1": "exp",
-             "log": "log1p", "log1p": "log"}
+FUNCTIONS = {
+    "add": "subtract",
+    "subtract": "add",
+    "multiply": "divide",
+    "divide": "multiply",
+    "maximum": "minimum",
+    "minimum": "maximum",
+    "greater": "greater_equal",
+    "less": "less_equal",
+    "exp": "expm1",
+    "expm1": "exp",
+    "log": "log1p",
+    "log1p": "log",
+}
 COMMUTATIVE = {"add", "multiply", "maximum", "minimum", "logaddexp"}  # to swap their arguments changes nothing
 
 
@@ -91,13 +121,18 @@ def _is_left_alone(parent, child):
         return True
     if isinstance(child, ast.FunctionDef):
         return child.name in ("__repr__", "_repr_html_") or any(
-            "abstractmethod" in ast.unparse(each) for each in child.decorator_list)
+            "abstractmethod" in ast.unparse(each) for each in child.decorator_list
+        )
     if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
         return True
     if isinstance(child, ast.BinOp) and isinstance(child.op, ast.BitOr) and isinstance(parent, ast.Assign):
         return True  # an alias of types, A | B
-    of_no_value = [*getattr(parent, "decorator_list", ()), *getattr(parent, "bases", ()),
-                   getattr(parent, "annotation", None), getattr(parent, "returns", None)]
+    of_no_value = [
+        *getattr(parent, "decorator_list", ()),
+        *getattr(parent, "bases", ()),
+        getattr(parent, "annotation", None),
+        getattr(parent, "returns", None),
+    ]
     return any(child is each for each in of_no_value)
 
 
@@ -116,8 +151,11 @@ def _changes(node):
     if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
         yield "constant", node, {"value": _another(node.value)}, node
     if isinstance(node, ast.Call):
-        if (len(node.args) >= 2 and not any(isinstance(each, ast.Starred) for each in node.args[:2])
-                and getattr(node.func, "attr", "") not in COMMUTATIVE):
+        if (
+            len(node.args) >= 2
+            and not any(isinstance(each, ast.Starred) for each in node.args[:2])
+            and getattr(node.func, "attr", "") not in COMMUTATIVE
+        ):
             yield "arguments", node, {"args": [node.args[1], node.args[0], *node.args[2:]]}, node
         if isinstance(node.func, ast.Attribute) and node.func.attr in FUNCTIONS:
             yield "function", node.func, {"attr": FUNCTIONS[node.func.attr]}, node
@@ -174,8 +212,9 @@ def main():
     parser.add_argument("--line", type=int, help="only the mutants of this line")
     parser.add_argument("--list", action="store_true", help="print the mutants and run nothing")
     arguments = parser.parse_args()
-    mutants = [each for module in arguments.modules for each in mutants_of(module)
-               if arguments.line in (None, each.line)]
+    mutants = [
+        each for module in arguments.modules for each in mutants_of(module) if arguments.line in (None, each.line)
+    ]
     chosen = sorted(random.Random(arguments.seed).sample(mutants, min(arguments.count, len(mutants))))
     print(f"{len(chosen)} of {len(mutants)} mutants of {', '.join(arguments.modules)}, seed {arguments.seed}")
     if arguments.list:
@@ -214,8 +253,7 @@ def main():
         of_it = [each for each in chosen if each.module == module]
         lost = sum(each.module == module for each in survivors)
         print(f"{module:<12} {len(of_it) - lost:>4} of {len(of_it):>4} caught")
-    print(f"{'in all':<12} {caught:>4} of {len(chosen):>4} caught, {caught / max(len(chosen), 1):.1%} "
-          f"(bar {BAR:.0%})")
+    print(f"{'in all':<12} {caught:>4} of {len(chosen):>4} caught, {caught / max(len(chosen), 1):.1%} (bar {BAR:.0%})")
     return 0 if caught >= BAR * len(chosen) else 1
 
 
