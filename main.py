@@ -71,7 +71,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 
 def add_settings(parser: argparse.ArgumentParser, **defaults: Any) -> None:
     """An option for every setting of a run; `defaults` are only shown, the command has to fill them in."""
-    from neurosim.settings import Settings
+    from neurosim.training.settings import Settings
 
     group = parser.add_argument_group("network and training")
     for each in fields(Settings):
@@ -97,7 +97,7 @@ def default_text(default: Any, help_text: str) -> str:
 
 def given_settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """The settings that the command line names, checked one by one so that a message can name its option."""
-    from neurosim.settings import Settings
+    from neurosim.training.settings import Settings
 
     given = {}
     for each in fields(Settings):
@@ -150,7 +150,7 @@ def hold_out(settings: Any, train: Any) -> tuple[Any, Any]:
     """What to train on, and what early stopping or the schedule decides by: None where nothing is decided."""
     if not settings.decides:
         return train, None
-    from scenarios.runner import HELD_OUT
+    from scenarios.protocol.runner import HELD_OUT
 
     train, validation = train.hold_out(HELD_OUT)  # what decides must not be the test images
     print(f"validation: {len(validation):,} images held out of the training set")
@@ -197,7 +197,7 @@ def choose_executor(arguments: argparse.Namespace) -> Any:
     from functools import partial
 
     from scenarios.bench.cases import core_count
-    from scenarios.executors import MOST, dask, in_process, processes
+    from scenarios.protocol.executors import MOST, dask, in_process, processes
 
     if arguments.executor not in ("processes", "dask"):
         raise unknown("executor", arguments.executor, ("processes", "dask"))
@@ -219,9 +219,9 @@ def run_and_report(arguments: argparse.Namespace, scenarios: list[tuple[Any, dic
 
     from tqdm import tqdm
 
-    from neurosim.files import writable_folder
-    from scenarios.report import terminal_table, write_report
-    from scenarios.runner import Experiment, run_experiments
+    from neurosim.files.atomic import writable_folder
+    from scenarios.protocol.runner import Experiment, run_experiments
+    from scenarios.report.report import terminal_table, write_report
 
     quick = getattr(arguments, "quick", False)
     seeds = arguments.seeds or (1 if quick else 3)
@@ -336,7 +336,7 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
 
 def compare(arguments: argparse.Namespace) -> None:
     """Compare any settings of your own: every combination, over several seeds."""
-    from neurosim.settings import Settings
+    from neurosim.training.settings import Settings
     from scenarios.comparison import SIZE, comparison
 
     given = given_settings(arguments)
@@ -395,13 +395,13 @@ def train(arguments: argparse.Namespace) -> None:
 
     import viz
     from neurosim import metrics
-    from neurosim.checkpoint import Checkpoint, delete_checkpoints
-    from neurosim.divergence import all_finite
-    from neurosim.files import writable_folder
+    from neurosim.files.atomic import writable_folder
     from neurosim.layers import Dense
-    from neurosim.settings import Settings
     from neurosim.training import EarlyStopping
-    from scenarios.report import write_csv
+    from neurosim.training.checkpoint import Checkpoint, delete_checkpoints
+    from neurosim.training.divergence import all_finite
+    from neurosim.training.settings import Settings
+    from scenarios.report.report import write_csv
 
     if arguments.resume:
         settings = take_up(arguments)
@@ -512,8 +512,8 @@ def take_up(arguments: argparse.Namespace) -> Any:
         NeurosimError: another option contradicts them.
         DataError: there is no checkpoint, or none that `train` wrote.
     """
-    from neurosim.checkpoint import read_checkpoint
-    from neurosim.settings import Settings
+    from neurosim.training.checkpoint import read_checkpoint
+    from neurosim.training.settings import Settings
 
     path, state = read_checkpoint(arguments.resume)
     try:
@@ -553,7 +553,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 def data(arguments: argparse.Namespace) -> None:
     """Say which data were found, where, and with which checksum."""
     from neurosim import data as datasets
-    from neurosim.files import writable_folder
+    from neurosim.files.atomic import writable_folder
 
     folder = writable_folder(arguments.out) if arguments.preview else None
     name = "mnist" if arguments.data == "auto" else arguments.data
@@ -598,7 +598,7 @@ def get_model(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
     """The network asked for, its data, and its settings if it was trained now."""
     from neurosim.network import Network
     from neurosim.optimizers import OPTIMIZERS
-    from neurosim.settings import Settings
+    from neurosim.training.settings import Settings
 
     given = given_settings(arguments)
     if arguments.model is None:
@@ -661,9 +661,9 @@ def step(arguments: argparse.Namespace) -> None:
     """Walk through one neuron: forward, backward and update, number by number."""
     from contextlib import redirect_stdout
 
-    from neurosim.files import writable_folder
-    from neurosim.prompt import Prompt
-    from neurosim.stepper import Stepper
+    from neurosim.cli.prompt import Prompt
+    from neurosim.files.atomic import writable_folder
+    from neurosim.walk.stepper import Stepper
 
     if arguments.animate and not arguments.plot:
         raise NeurosimError("--animate: expected --plot DIR with it, to say where the GIF goes")
@@ -692,7 +692,7 @@ def step(arguments: argparse.Namespace) -> None:
         import json
 
         try:
-            print(json.dumps(stepper.here.to_dict(), allow_nan=False))
+            print(json.dumps(stepper.neuron_trace.to_dict(), allow_nan=False))
         except ValueError:
             raise NeurosimError(
                 "--json: the network holds NaN or infinity, which JSON has no numbers for; "
@@ -710,7 +710,7 @@ def step(arguments: argparse.Namespace) -> None:
     )
     if lines is None and not at_terminal:
         say(f"chosen: {stepper.why}")
-        print(f"{stepper.here.explain(arguments.top)}\n\n{stepper.check()}")
+        print(f"{stepper.neuron_trace.explain(arguments.top)}\n\n{stepper.check()}")
         return
     prompt.begin()
     prompt.run()
@@ -740,7 +740,7 @@ def plot_neuron(stepper: Any, folder: Path, note: str, animate: bool = False) ->
     """Draw the present neuron's story, and with `animate` the walk as a GIF; returns their paths."""
     import viz
 
-    here = stepper.here
+    here = stepper.neuron_trace
     name = f"layer{here.layer}-neuron{here.index}-sample{here.sample}"
     paths = [viz.save(viz.neuron_story(here), folder / f"{name}.png", note)]
     if animate:
@@ -760,11 +760,11 @@ def add_inspect(parser: argparse.ArgumentParser) -> None:
 
 def inspect(arguments: argparse.Namespace) -> None:
     """Print a report card of a saved network's neurons, or draw one of them."""
-    from neurosim.files import writable_folder
+    from neurosim.analysis.maximizing_input import maximizing_input
+    from neurosim.files.atomic import writable_folder
     from neurosim.layers import Dense
     from neurosim.network import Network
-    from neurosim.report import maximizing_input
-    from scenarios.report import write_csv
+    from scenarios.report.report import write_csv
 
     if arguments.neuron is not None and arguments.layer is None:
         raise NeurosimError("--neuron: expected --layer L with it, to say of which layer")
@@ -853,7 +853,7 @@ def add_gradcheck(parser: argparse.ArgumentParser) -> None:
 
 def gradcheck(arguments: argparse.Namespace) -> None:
     """Hold the gradient of every activation, loss and layer to central differences."""
-    from neurosim.gradcheck import check_everything
+    from neurosim.analysis.gradcheck import check_everything
 
     print(f"{'what':<48}{'relative error':>15}{'entries':>9}\n{'-' * 79}")
     failed = count = 0

@@ -22,8 +22,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike
 
+from .checks import check_number
 from .parameters import Array, aligned_zeros
-from .registry import Configurable, Registry, check_number
+from .registry import Configurable, Registry
 
 Scratch = Sequence[Array]
 

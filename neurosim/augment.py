@@ -16,19 +16,17 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import NeurosimError, ShapeError
+from .checks import check_count, check_number
+from .errors import NeurosimError
 from .parameters import Array
-from .registry import Configurable, Registry, check_count, check_number
-
-if TYPE_CHECKING:
-    from .network import Network
+from .registry import Configurable, Registry
 
 Images = NDArray[np.uint8]
 Float32 = NDArray[np.float32]
@@ -276,41 +274,3 @@ def _warp_chunk(images: Images, row: Array, column: Array, out: Images) -> None:
     lower += upper
     lower += 0.5  # what follows cuts off
     np.copyto(out, lower, casting="unsafe")
-
-
-def gatherer(
-    network: Network,
-    augmentation: str | Augmentation | dict[str, Any],
-    x: Any,
-) -> Callable[[Array, Array], None]:
-    """What takes the place of ``network.input.gather`` where images are augmented.
-
-    Args:
-        network: it provides the random numbers, and takes the images.
-        augmentation: by name or as an instance.
-        x: the training images (N, height, width), or rows (N, pixels) if the `Input` knows their shape.
-
-    Raises:
-        ShapeError: it is not known how high and wide the images are.
-        NeurosimError: no such augmentation, or images that are not uint8.
-    """
-    augmentation = AUGMENTATIONS.create(augmentation)
-    x = np.asarray(x)
-    if x.dtype != np.uint8:
-        raise NeurosimError(
-            f"augment: expected images as uint8, 0 to 255, received {x.dtype}; the Input layer scales "
-            "them after they were augmented"
-        )
-    sizes = [size for size in (x.shape[1:], network.input.size) if isinstance(size, tuple)]
-    shape = next((size[:2] for size in sizes if len(size) > 1 and math.prod(size[2:]) == 1), None)
-    if shape is None:
-        raise ShapeError(
-            f"augment: expected images of shape (N, height, width), received {x.shape}; reshape them, or "
-            "make the first layer Input((height, width))"
-        )
-
-    def gather(rows: Array, indices: Array) -> None:
-        images = rows.take(indices, 0).reshape(-1, *shape)
-        network.input.take(augmentation(images, network.streams["augmentation"]).reshape(len(indices), -1))
-
-    return gather

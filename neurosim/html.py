@@ -1,29 +1,22 @@
-"""What notebooks show: small HTML tables, a neuron's weights as a picture, training as a pair of curves.
+"""Pieces of HTML for notebooks: small tables, a neuron's weights as a picture, a pair of curves.
 
-Each function returns a piece of HTML that stands alone: styles are inline, pictures are in the text, there is no
+Each function returns a piece that stands alone: styles are inline, pictures are in the text, there is no
 script.  Colours of text and lines come from the notebook, so that both its light and its dark theme can be read.
 """
 
 from __future__ import annotations
 
 import base64
-import html
 import math
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from html import escape
+from typing import Any
 
 import numpy as np
 
-from .layers import BatchNorm, Dense, Dropout, Input, Layer
 from .parameters import Array
-from .report import image_shape
-
-if TYPE_CHECKING:
-    from .history import History
-    from .network import Network
-    from .neuron import Neuron
 
 RULE = "1px solid rgba(128,128,128,0.45)"
 CELL = f"padding:2px 10px;border:0;border-bottom:{RULE};background:transparent;color:inherit"
@@ -108,12 +101,12 @@ def weight_image(weights: Array, shape: tuple[int, int], width: int = 140) -> st
     return (
         f'<div style="display:inline-block;vertical-align:top;text-align:center;font-size:85%">'
         f"{_img(colours, width, 'weights as an image')}<br>"
-        f"{_small(f'blue {_number(-limit)} · white 0 · red {_number(limit, sign=True)}')}</div>"
+        f"{small(f'blue {number(-limit)} · white 0 · red {number(limit, sign=True)}')}</div>"
     )
 
 
-def _sheet(W: Array, shape: tuple[int, int]) -> str:
-    """The first neurons of W (n_in, n) side by side, all in one scale."""
+def weight_sheet(W: Array, shape: tuple[int, int]) -> str:
+    """The weights of the first neurons of W (n_in, n) as images side by side, all in one scale."""
     count = min(W.shape[1], SHEET)
     across = min(count, 12)
     down = math.ceil(count / across)
@@ -124,15 +117,15 @@ def _sheet(W: Array, shape: tuple[int, int]) -> str:
         top, left = j // across * (height + 1), j % across * (width + 1)
         sheet[top : top + height, left : left + width] = diverging(W[:, j].reshape(shape), limit)
     which = f"neuron{'s' if count > 1 else ''} 0{f' to {count - 1}' if count > 1 else ''} of {W.shape[1]}"
-    caption = f"weights of {which}: blue {_number(-limit)} · white 0 · red {_number(limit, sign=True)}"
-    return f'<div style="margin-top:6px">{_img(sheet, min(56 * across, 640), caption)}<br>{_small(caption)}</div>'
+    caption = f"weights of {which}: blue {number(-limit)} · white 0 · red {number(limit, sign=True)}"
+    return f'<div style="margin-top:6px">{_img(sheet, min(56 * across, 640), caption)}<br>{small(caption)}</div>'
 
 
 def _img(pixels: Array, width: int, alt: str) -> str:
     """Pixels (height, width, 3) as an ``<img>`` with the PNG in it."""
     data = base64.b64encode(png(pixels)).decode()
     return (
-        f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}" style="width:{width}px;height:auto;'
+        f'<img src="data:image/png;base64,{data}" alt="{escape(alt)}" style="width:{width}px;height:auto;'
         f'image-rendering:pixelated;border:{RULE};margin:2px;display:inline-block">'
     )
 
@@ -143,38 +136,32 @@ def _largest(values: Array) -> float:
     return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
 
 
-def _seen_shape(layer: Layer) -> tuple[int, int] | None:
-    """The shape of the image that a layer looks at, if it looks at the input and that can be seen as an image."""
-    below = layer.previous
-    while isinstance(below, Dropout):
-        below = below.previous
-    return image_shape(below.size) if isinstance(below, Input) and isinstance(layer, Dense) else None
-
-
 # --- text ----------------------------------------------------------------------------------------------------------
 
 
-def _number(value: Any, sign: bool = False) -> str:
+def number(value: Any, sign: bool = False) -> str:
     """A number to four digits; a true minus sign."""
     text = format(float(value), "+.4g" if sign else ".4g")
     return text.replace("-", "\u2212")
 
 
-def _small(text: str) -> str:
-    return f'<span style="font-size:85%;opacity:0.75">{html.escape(text)}</span>'
+def small(text: str) -> str:
+    """Text in small print."""
+    return f'<span style="font-size:85%;opacity:0.75">{escape(text)}</span>'
 
 
-def _title(text: str) -> str:
-    return f'<div style="font-weight:bold;margin-bottom:4px">{html.escape(text)}</div>'
+def title(text: str) -> str:
+    """A heading."""
+    return f'<div style="font-weight:bold;margin-bottom:4px">{escape(text)}</div>'
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[Any]], left: int = 1) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]], left: int = 1) -> str:
     """A table of texts, which are escaped; the first `left` columns begin on the left, the others end on the right."""
 
     def cells(row: Sequence[Any], tag: str, weight: str) -> str:
         return "".join(
             f'<{tag} style="{CELL};text-align:{"left" if k < left else "right"};font-weight:{weight}">'
-            f"{html.escape(str(cell))}</{tag}>"
+            f"{escape(str(cell))}</{tag}>"
             for k, cell in enumerate(row)
         )
 
@@ -186,186 +173,42 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[Any]], left: int = 1) ->
     )
 
 
-def _block(*parts: str) -> str:
+def block(*parts: str) -> str:
+    """Pieces one below the other."""
     return f'<div style="line-height:1.45">{"".join(parts)}</div>'
 
 
-# --- the five ------------------------------------------------------------------------------------------------------
-
-
-def network_html(network: Network) -> str:
-    """A network: its layers, their activations, shapes and parameters."""
-    rows = [
-        (layer.index, type(layer).__name__, _what(layer), f"(B, {layer.n_out:,})", f"{layer.parameter_count:,}")
-        for layer in network.layers
-    ]
-    widths = " → ".join(f"{layer.n_out:,}" for layer in network.layers if not isinstance(layer, (Dropout, BatchNorm)))
-    total = (
-        f"{network.parameters.size:,} parameters, {network.dtype} "
-        f"({network.parameters.theta.nbytes / 1024:,.0f} KiB) · loss {network.loss.key} · "
-        f"optimizer {network.optimizer!r}"
-    )
-    return _block(
-        _title(f"Network {widths}"),
-        _table(("", "Layer", "", "Output", "Parameters"), rows, left=3),
-        f"<div>{_small(total)}</div>",
-    )
-
-
-def _what(layer: Layer) -> str:
-    """What a layer does, in a word or two."""
-    if isinstance(layer, Input):
-        return " × ".join(f"{side}" for side in layer.size) if isinstance(layer.size, tuple) else ""
-    if isinstance(layer, Dropout):
-        return f"rate {layer.rate:g}"
-    activation = getattr(layer, "activation", None)
-    changed = _interventions(layer)
-    note = f", {len(changed)} neuron{'s' if len(changed) > 1 else ''} changed" if changed else ""
-    return ("" if activation is None else activation.key) + note
-
-
-def _interventions(layer: Layer) -> list[str]:
-    """What is done to single neurons of a layer, a text a neuron."""
-    if not getattr(layer, "interventions", None):
-        return []
-    return [f"neuron {neuron.index}: {', '.join(neuron.interventions)}" for neuron in layer if neuron.interventions]
-
-
-def layer_html(layer: Layer) -> str:
-    """A layer: its parameters, its last batch, and the weight images of its first neurons."""
-    place = f"Layer {layer.index}: " if layer.index >= 0 else ""
-    parts = [_title(f"{place}{layer!r}")]
-    parameters = [(name, view) for name, view in getattr(layer, "views", {}).items() if view.size]
-    if parameters:
-        parts.append(
-            _table(
-                ("", "Shape", "Smallest", "Mean", "Largest", "Norm"),
-                [(name, _shape(view), *_spread(view), _number(np.linalg.norm(view))) for name, view in parameters],
-            )
-        )
-    if layer.batch_size:
-        names = ("a",) if isinstance(layer, Input) else ("z", "a", "delta")
-        rows = [(name, _shape(getattr(layer, name)), *_spread(getattr(layer, name))) for name in names]
-        parts.append(_table(("last batch", "Shape", "Smallest", "Mean", "Largest"), rows))
-    if len(parts) == 1:
-        parts.append(_small("no parameters, and no batch so far"))
-    changed = _interventions(layer)
-    parts += [f"<div>{_small(text)}</div>" for text in changed[:5]]
-    if len(changed) > 5:
-        parts.append(f"<div>{_small(f'and {len(changed) - 5} more')}</div>")
-    shape = _seen_shape(layer) if layer.index >= 0 else None
-    if shape is not None:
-        parts.append(_sheet(layer.views["W"], shape))
-    return _block(*parts)
-
-
-def _shape(array: Array) -> str:
+def shape_of(array: Array) -> str:
+    """The shape of an array: ``784 × 128``."""
     return " × ".join(f"{side:,}" for side in array.shape)
 
 
-def _spread(array: Array) -> tuple[str, str, str]:
-    return _number(array.min()), _number(array.mean(dtype=np.float64)), _number(array.max())
+def spread(array: Array) -> tuple[str, str, str]:
+    """Its smallest number, its mean, its largest."""
+    return number(array.min()), number(array.mean(dtype=np.float64)), number(array.max())
 
 
-def neuron_html(neuron: Neuron) -> str:
-    """A neuron: weights, bias, activation and its last batch; its weights as an image, or the largest of them."""
-    layer = neuron.layer
-    rows: list[tuple[str, str]] = []
-    picture = ""
-    activation = getattr(layer, "activation", None)
-    if activation is not None:
-        rows.append(("activation", neuron.activation.key))
-    if "W" in layer.views:
-        weights = neuron.weights
-        rows += [
-            ("weights", f"{weights.size:,}, from {_number(weights.min())} to {_number(weights.max())}"),
-            ("their norm", _number(np.linalg.norm(weights))),
-        ]
-        shape = _seen_shape(layer)
-        picture = _largest_weights(weights) if shape is None else weight_image(weights, shape)
-    rows += [(name, _number(layer.views[name][neuron.index])) for name in ("b", "gamma", "beta") if name in layer.views]
-    if layer.batch_size:
-        rows += [
-            ("last batch", f"{layer.batch_size:,} sample{'s' if layer.batch_size > 1 else ''}"),
-            ("mean z", _number(neuron.z.mean(dtype=np.float64))),
-            ("mean a", _number(neuron.a.mean(dtype=np.float64))),
-        ]
-        if not isinstance(layer, Input):
-            rows.append(("mean |delta|", _number(np.abs(neuron.delta).mean(dtype=np.float64))))
-    rows += [("changed", what) for what in neuron.interventions]
-    return _block(_title(f"Neuron {neuron.index} of layer {layer.index}, {layer!r}"), _table(("", ""), rows), picture)
-
-
-def _largest_weights(weights: Array, count: int = 6) -> str:
+def largest_weights(weights: Array, count: int = 6) -> str:
     """A table of the weights of the largest size."""
     order = np.argsort(-np.abs(weights), kind="stable")[:count]
     head = "from neuron (all)" if len(weights) <= count else f"from neuron (largest {count})"
-    return _table((head, "weight"), [(int(i), _number(weights[i], sign=True)) for i in order])
+    return table((head, "weight"), [(int(i), number(weights[i], sign=True)) for i in order])
 
 
-def trace_html(trace: Any) -> str:
-    """A trace: the sample, what the network made of it, and the neuron where the loss would change most.
-
-    Args:
-        trace: with attributes loss, label, prediction and probabilities; where it has loss_after, ``interesting()``
-            and ``trace[l][j]``, they are shown too.
-    """
-    probabilities = np.asarray(trace.probabilities).ravel()
-    right = trace.label == trace.prediction
-    classes = [("label", trace.label), ("prediction", f"{trace.prediction} ({'right' if right else 'wrong'})")]
-    rows = [*(classes if trace.label is not None else ()), ("loss", _number(trace.loss))]
-    if getattr(trace, "loss_after", None) is not None:
-        rows.append(("loss after the update", _number(trace.loss_after)))
-    order = np.argsort(-probabilities, kind="stable")[:5]
-    parts = [
-        _title("Trace of one sample"),
-        _table(("", ""), rows),
-        _table(
-            ("class" if len(probabilities) > 1 else "output", "output a"),
-            [(int(k), _number(probabilities[k])) for k in order],
-        ),
-    ]
-    if hasattr(trace, "interesting") and any(isinstance(layer, Dense) for layer in trace.network):
-        layer, j, why = trace.interesting()
-        neuron = trace[layer][j]
-        figures = [
-            (name, _number(getattr(neuron, name)))
-            for name in ("z", "a", "da_dz", "dL_da", "delta")
-            if hasattr(neuron, name)
-        ]
-        parts += [_table((f"neuron {j} of layer {layer}", ""), figures), f"<div>{_small(why)}</div>"]
-    return _block(*parts)
-
-
-def history_html(history: History) -> str:
-    """A history: curves of loss and accuracy, and the last five epochs."""
-    count = len(history)
-    title = _title(f"{count} epoch{'' if count == 1 else 's'}, {history.stopped}")
-    message = f"<div>{_small(history.message)}</div>" if history.message else ""
-    if not count:
-        return _block(title, message)
-    curves = "".join(_curves(history, name) for name in ("loss", "accuracy"))
-    columns = history.columns
-    rows = [[_figure(name, row.get(name)) for name in columns] for row in history.rows[-5:]]
-    last = f"<div>{_small('the last 5 epochs')}</div>" if count > 5 else ""
-    return _block(
-        title, message, f"<div>{curves}</div>", last, _table([name.replace("_", " ") for name in columns], rows, left=0)
-    )
-
-
-def _figure(name: str, value: float | None) -> str:
+def figure(name: str, value: float | None) -> str:
     """A figure of an epoch as text."""
     if value is None:
         return ""
-    return f"{value:.0f}" if name == "epoch" else f"{value:.2%}" if "accuracy" in name else _number(value)
+    return f"{value:.0f}" if name == "epoch" else f"{value:.2%}" if "accuracy" in name else number(value)
 
 
-def _curves(history: History, name: str, width: int = 260, height: int = 90) -> str:
+def curves(name: str, training: Sequence[float], validation: Sequence[float]) -> str:
     """An inline SVG of a figure of the training data and the same of the validation data, epoch by epoch."""
+    width, height = 260, 90
     lines = [
         (text, colour, values)
         for (text, values), colour in zip(
-            (("training", history[name]), ("validation", history[f"val_{name}"])), LINE_COLOURS, strict=True
+            (("training", training), ("validation", validation)), LINE_COLOURS, strict=True
         )
         if any(math.isfinite(value) for value in values)
     ]
@@ -374,13 +217,13 @@ def _curves(history: History, name: str, width: int = 260, height: int = 90) -> 
     known = [value for _, _, values in lines for value in values if math.isfinite(value)]
     low, high = min(known), max(known)
     left, top, bottom = 52, 20, height - 6
-    last = max(len(history) - 1, 1)
+    last = max(len(training) - 1, 1)
 
     def point(epoch: int, value: float) -> str:
         share = (value - low) / (high - low) if high > low else 0.5
         return f"{left + epoch / last * (width - left - 8):.1f},{bottom - share * (bottom - top - 6):.1f}"
 
-    step = math.ceil(len(history) / POINTS)
+    step = math.ceil(len(training) / POINTS)
     drawn, legend = "", ""
     for text, colour, values in lines:
         epochs = sorted({*range(0, len(values), step), len(values) - 1})
@@ -391,7 +234,7 @@ def _curves(history: History, name: str, width: int = 260, height: int = 90) -> 
             f'<circle cx="{points[-1].split(",")[0]}" cy="{points[-1].split(",")[1]}" r="2.5" fill="{colour}"/>'
         )
         legend += f'<tspan fill="{colour}" dx="8">{text}</tspan>'
-    highest, lowest = _figure(name, high), _figure(name, low)
+    highest, lowest = figure(name, high), figure(name, low)
     label = 'fill="currentColor" font-size="10"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" role="img" '

@@ -15,8 +15,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from .checks import check_number
 from .parameters import Array
-from .registry import Configurable, Registry, check_number
+from .registry import Configurable, Registry
 
 
 class Initializer(Configurable, ABC):

@@ -22,9 +22,10 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from .activations import ACTIVATIONS, Activation, Sigmoid, Softmax
+from .checks import check_number
 from .errors import NeurosimError
 from .parameters import Array
-from .registry import Configurable, Registry, check_number
+from .registry import Configurable, Registry
 
 
 class Output(Protocol):

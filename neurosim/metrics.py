@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -56,3 +58,35 @@ def per_class(matrix: Array) -> dict[str, Array]:
     recall = hits / np.maximum(support, 1)
     f1 = 2.0 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
     return {"precision": precision, "recall": recall, "f1": f1, "support": support}
+
+
+def hit_counter(targets: Array) -> Callable[[Array, Any], float]:
+    """A function (a, rows) -> how many rows of a (B, n) name the class of these rows of `targets` (N, n).
+
+    It gives NaN where the targets are no classes.
+    """
+    classes = class_indices(targets)
+    if classes is None:
+        return lambda a, rows: math.nan
+    if targets.shape[1] == 1:
+        yes = targets > 0.5
+        return lambda a, rows: float(np.count_nonzero((a > 0.5) == yes[rows]))
+    return lambda a, rows: float(np.count_nonzero(a.argmax(1) == classes[rows]))
+
+
+def decisions(a: Array) -> Array:
+    """The class that each row of output activations a (B, n) names, (B,): its largest; for one output, if a > 1/2."""
+    return (a[:, 0] > 0.5).astype(np.intp) if a.shape[1] == 1 else a.argmax(axis=1)
+
+
+def class_indices(targets: Array) -> Array | None:
+    """The class of each row of targets (N, n), as (N,) indices; None where the rows are no classes.
+
+    With n = 1 the classes are 0 and 1.
+    """
+    single = targets.shape[1] == 1
+    for start in range(0, len(targets), 1000):  # most targets that are no classes show it soon
+        rows = targets[start : start + 1000]
+        if not ((rows == 0.0) | (rows == 1.0)).all() or not (single or (rows.sum(axis=1) == 1.0).all()):
+            return None
+    return targets[:, 0].astype(np.intp) if single else targets.argmax(axis=1)

@@ -1,40 +1,36 @@
-"""The network: builds the layers, runs them forward and backward, predicts, evaluates, saves and loads."""
+"""The network: builds the layers, runs them forward and backward, updates, predicts and evaluates."""
 
 from __future__ import annotations
 
 import copy
-import json
 import math
 import operator
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from .archive import brief, check_arrays, difference, read_configured
-from .errors import DataError, NeurosimError, OutOfRangeError, ShapeError
-from .files import atomic_file
-from .interventions import Interventions
-from .layers import LAYERS, Dense, Dropout, Input, Layer, _Activated
+from . import html
+from .checks import check_count, check_number
+from .errors import NeurosimError, OutOfRangeError, ShapeError
+from .layers import LAYERS, ActivationLayer, Input, Interventions, Layer, Neuron
 from .losses import LOSSES, Loss, check_pair
-from .neuron import Neuron
+from .metrics import decisions, hit_counter
 from .optimizers import OPTIMIZERS, Optimizer
 from .parameters import Array, FlatParameters, aligned_zeros
-from .registry import check_count, check_number
 from .regularizers import REGULARIZERS, Regularizer
+from .text import Text
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what comes out of the doors
     import pandas as pd
 
-    from .history import History
-    from .report import Comparison
-    from .trace import Trace
+    from .training import History
+    from .walk import Trace
 
 PURPOSES = ("weights", "shuffling", "dropout", "augmentation")
 EVALUATION_BATCH = 256  # rows: the activations of a few hundred samples stay in the processor's cache
-FORMAT, VERSION = "neurosim network", 1
 
 
 def random_streams(seed: int) -> dict[str, np.random.Generator]:
@@ -43,13 +39,6 @@ def random_streams(seed: int) -> dict[str, np.random.Generator]:
         purpose: np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(k,)))
         for k, purpose in enumerate(PURPOSES)
     }
-
-
-class Text(str):
-    """Text that shows itself as it is at the prompt, line breaks and all."""
-
-    def __repr__(self) -> str:
-        return str(self)
 
 
 class Network:
@@ -86,20 +75,8 @@ class Network:
         seed: int = 0,
         dtype: str = "float32",
     ) -> None:
-        if not isinstance(layers, (list, tuple)):
-            raise NeurosimError(f"layers: expected a list of layers, received {layers!r}")
-        self.layers = list(layers)
-        for k, layer in enumerate(self.layers):
-            if not isinstance(layer, Layer):
-                raise NeurosimError(f"layers: expected Input, Dense, Dropout or BatchNorm, received {layer!r}")
-            if isinstance(layer, Input) != (k == 0):
-                raise NeurosimError(f"layers: expected one Input, in the first place, received {layer!r} in place {k}")
-        if len(self.layers) < 2 or not isinstance(self.layers[-1], _Activated):
-            raise NeurosimError(
-                "layers: expected an Input and at least one layer after it, the last of them a Dense "
-                f"or BatchNorm, received {self.layers!r}"
-            )
-        if str(np.dtype(dtype) if dtype in ("float32", "float64") else dtype) not in ("float32", "float64"):
+        self.layers = _checked_layers(layers)
+        if dtype not in ("float32", "float64"):
             raise NeurosimError(f"dtype: expected 'float32' or 'float64', received {dtype!r}")
         self.dtype = np.dtype(dtype)
         self.seed = check_count("seed", seed, 0)
@@ -107,59 +84,41 @@ class Network:
         self._max_norm = (
             None
             if max_norm is None
-            else check_number("max_norm", max_norm, 0.0, float("inf"), open_low=True, open_high=True)
+            else check_number("max_norm", max_norm, 0.0, math.inf, open_low=True, open_high=True)
         )
         # everything is checked before the layers are taken: if anything is wrong, they are still free
         self._loss = LOSSES.create(loss)
-        check_pair(self._loss, self.layers[-1].activation)
+        check_pair(self._loss, self.output.activation)
         optimizer = OPTIMIZERS.create(optimizer)
         optimizer.check_free()
-        for k, layer in enumerate(self.layers):
-            if layer.index >= 0:
-                raise NeurosimError(f"{layer!r} is in a network already, as layer {layer.index}: make a new one")
-            if any(layer is other for other in self.layers[:k]):
-                raise NeurosimError(f"{layer!r} is in this network twice: make a new one for each place")
 
         previous: Layer | None = None
         for k, layer in enumerate(self.layers):
             layer.connect(k, previous, self.dtype)
+            layer.adopt(self._regularizer, self._max_norm)
             previous = layer
-            if isinstance(layer, Dense):
-                layer.regularizer = layer.regularizer or self.regularizer
-                layer.max_norm = layer.max_norm or self.max_norm
-        self.parameters = FlatParameters(
-            {
-                f"{name}{layer.index}": shape
-                for layer in self.layers
-                for name, shape in layer.parameter_shapes().items()
-            },
-            self.dtype,
-        )
-        self.layers[-1].is_output = True
+        shapes = {f"{name}{layer.index}": shape for layer in self for name, shape in layer.parameter_shapes().items()}
+        self.parameters = FlatParameters(shapes, self.dtype)
+        self.output.is_output = True
         for layer in self.layers:
             layer.attach(self.parameters)
-        self._input, self._output = self.layers[0], self.layers[-1]  # of these kinds, as checked above
-        self._dense = [layer for layer in self.layers if isinstance(layer, Dense)]
-        self._trained = [layer for layer in self.layers if layer.parameter_shapes()]
+        self._with_parameters = [layer for layer in self.layers if layer.parameter_shapes()]
         self.targets: Array = aligned_zeros((0, self.output.n_out), self.dtype)
         self._full_targets = self.targets
         self.optimizer = optimizer
         self.reset()
-
-    _input: Input
-    _output: _Activated
 
     # -- its parts -------------------------------------------------------------------------------------------------
 
     @property
     def input(self) -> Input:
         """Layer 0."""
-        return self._input
+        return cast(Input, self.layers[0])  # as checked
 
     @property
-    def output(self) -> _Activated:
+    def output(self) -> ActivationLayer:
         """The last layer."""
-        return self._output
+        return cast(ActivationLayer, self.layers[-1])  # as checked
 
     @property
     def loss(self) -> Loss:
@@ -200,7 +159,7 @@ class Network:
     @optimizer.setter
     def optimizer(self, optimizer: str | Optimizer | dict[str, Any]) -> None:
         optimizer = OPTIMIZERS.create(optimizer)
-        optimizer.claim(self.parameters.theta, self.parameters.grad)
+        optimizer.bind_to_network(self.parameters.theta, self.parameters.grad)
         self._optimizer = optimizer
         for layer in self.layers:
             layer.optimizer = optimizer
@@ -234,13 +193,12 @@ class Network:
         self.streams = random_streams(self.seed)
         for layer in self.layers:
             layer.initialize_(self.streams["weights"])
-            if isinstance(layer, Dropout):
-                layer.rng = self.streams["dropout"]
+            layer.use_streams(self.streams)
         self._optimizer.forget()
 
     # -- batches ---------------------------------------------------------------------------------------------------
 
-    def use(self, batch_size: int) -> None:
+    def set_batch_size(self, batch_size: int) -> None:
         """Make the workspaces ready for a batch of that size."""
         if batch_size == self.input.batch_size:
             return
@@ -249,10 +207,10 @@ class Network:
                 layer.reserve(batch_size)
             self._full_targets = aligned_zeros((batch_size, self.output.n_out), self.dtype)
         for layer in self.layers:
-            layer.use(batch_size)
+            layer.set_batch_size(batch_size)
         self.targets = self._full_targets[:batch_size]
 
-    def check_targets(self, y: Any, count: int) -> Array:
+    def as_targets(self, y: Any, count: int) -> Array:
         """Targets as rows (N, n_out): class indices become one-hot rows, rows are taken as they are.
 
         Args:
@@ -308,15 +266,18 @@ class Network:
             layer.forward_(training)
         return self.output.a
 
-    def backward_(self) -> None:
-        """From the output's delta down to every gradient, for the batch and the targets of the last forward pass."""
+    def backward_(self, penalties: bool = True) -> None:
+        """From the output's delta down to every gradient, for the batch and the targets of the last forward pass.
+
+        With `penalties`, those of the regularizers are added.
+        """
         output = self.output
         self.loss.delta_(output, self.targets)
         output.backward_from_delta_()
         for layer in self.layers[-2:0:-1]:
             layer.backward_()
-        for layer in self._dense:
-            if layer.penalized:
+        for layer in self._with_parameters:
+            if penalties and layer.penalized:
                 layer.add_penalty_gradient_()
 
     def step_(self) -> float:
@@ -333,11 +294,10 @@ class Network:
 
     def update_(self) -> None:
         """Move the parameters along the last gradients."""
-        holding_back = [layer for layer in self._trained if layer.holds_back]
-        for layer in holding_back:
+        for layer in self._with_parameters:
             layer.before_update_()
         self._optimizer.step(self.parameters.theta, self.parameters.grad)
-        for layer in holding_back:
+        for layer in self._with_parameters:
             layer.after_update_()
 
     def load_batch(self, x: Any, y: Any) -> None:
@@ -347,12 +307,12 @@ class Network:
             x: samples (B, …); integers are scaled by the `Input`. A single sample will do.
             y: (B,) class indices or (B, n_out) rows.
         """
-        rows = self.input.check(x)
-        targets = self.check_targets(y, len(rows))
+        rows = self.input.as_rows(x)
+        targets = self.as_targets(y, len(rows))
         if len(rows) == 0:
             raise ShapeError("expected at least one sample, received none")
-        self.use(len(rows))
-        self.input.take(rows)
+        self.set_batch_size(len(rows))
+        self.input.fill(rows)
         np.copyto(self.targets, targets)
 
     def train_batch(self, x: Any, y: Any) -> float:
@@ -387,54 +347,7 @@ class Network:
 
     def penalty(self) -> float:
         """What the regularizers add to the loss for the present weights."""
-        return sum(layer.penalty() for layer in self._dense)
-
-    def trace(self, x: Any, y: Any, sample: int | None = None) -> Trace:
-        """One sample under the microscope: every quantity of every neuron. See `neurosim.trace`.
-
-        Args:
-            x: one sample; integers are scaled by the `Input`.
-            y: its class index, or a row of n_out targets.
-            sample: its number in its data set, only to be shown.
-
-        Returns:
-            A `Trace`; it holds copies and stays as it is when the network goes on. The network is left as it was.
-        """
-        from .trace import Trace
-
-        return Trace(self, x, y, sample)
-
-    def report(self, x: Any, y: Any = None) -> pd.DataFrame:
-        """A report card, one row a neuron. See `neurosim.report.report_card`.
-
-        Args:
-            x: a `Dataset`, or samples (N, …).
-            y: (N,) class indices, where x are samples.
-        """
-        from .report import report_card
-
-        return report_card(self, *_images_and_labels(x, y))
-
-    @staticmethod
-    def compare(before: Network, after: Network, x: Any, y: Any = None, later: Network | None = None) -> Comparison:
-        """What an intervention did: accuracy overall and by class, and recovery. See `neurosim.report.compare`.
-
-        Args:
-            before: the network as it was; `copy.deepcopy` keeps one.
-            after: the network with the intervention.
-            x: a `Dataset`, or samples (N, …).
-            y: (N,) class indices, where x are samples.
-            later: the network after further training.
-        """
-        from .report import compare
-
-        return compare(before, after, *_images_and_labels(x, y), later=later)
-
-    def fit(self, x: Any, y: Any, epochs: int = 5, batch_size: int | None = 64, **options: Any) -> History:
-        """Train. See `neurosim.training.fit` for all options."""
-        from .training import fit
-
-        return fit(self, x, y, epochs, batch_size, **options)
+        return sum(layer.penalty() for layer in self.layers)
 
     # -- using it --------------------------------------------------------------------------------------------------
 
@@ -442,13 +355,13 @@ class Network:
         """The output activations for all rows, batch by batch: live buffers."""
         for start in range(0, len(rows), EVALUATION_BATCH):
             part = rows[start : start + EVALUATION_BATCH]
-            self.use(len(part))
-            self.input.take(part)
+            self.set_batch_size(len(part))
+            self.input.fill(part)
             yield slice(start, start + len(part)), self.forward_()
 
     def activations(self, x: Any, layer: int, neuron: int) -> Array:
         """The activation of one neuron for each sample, (N,), as in evaluation. A copy."""
-        rows, index = self.input.check(x), self[layer][neuron].index
+        rows, index = self.input.as_rows(x), self[layer][neuron].index
         result = np.empty(len(rows), self.dtype)
         for where, _ in self._outputs(rows):
             result[where] = self[layer].a[:, index]
@@ -456,7 +369,7 @@ class Network:
 
     def predict_proba(self, x: Any) -> Array:
         """The output activations, (N, n_out): with softmax or sigmoid, probabilities. A copy."""
-        rows = self.input.check(x)
+        rows = self.input.as_rows(x)
         result = np.empty((len(rows), self.output.n_out), self.dtype)
         for where, a in self._outputs(rows):
             result[where] = a
@@ -471,8 +384,8 @@ class Network:
 
         Accuracy is NaN where the targets are not classes. For no samples at all both are NaN.
         """
-        rows = self.input.check(x)
-        targets = self.check_targets(y, len(rows))
+        rows = self.input.as_rows(x)
+        targets = self.as_targets(y, len(rows))
         hits = hit_counter(targets)
         loss, right = 0.0, 0.0
         for where, a in self._outputs(rows):
@@ -488,7 +401,11 @@ class Network:
         """A table: layer, output shape, parameters. ``print`` it, or look at it at the prompt."""
         rows = [("Layer", "Output shape", "Parameters")]
         rows += [
-            (f"{layer.index} {_title(layer)}", f"(B, {layer.n_out})", f"{layer.parameter_count:,}")
+            (
+                f"{layer.index} {layer.title}",
+                f"(B, {', '.join(map(str, layer.out_shape))})",
+                f"{layer.parameter_count:,}",
+            )
             for layer in self.layers
         ]
         widths = [max(len(row[k]) for row in rows) for k in range(3)]
@@ -502,13 +419,31 @@ class Network:
         return Text("\n".join([lines[0], rule, *lines[1:], rule, total]))
 
     def __repr__(self) -> str:
-        widths = " -> ".join(str(layer.n_out) for layer in self.layers if not isinstance(layer, Dropout))
+        widths = " -> ".join(str(layer.n_out) for layer in self.layers if not layer.passes_through)
         return f"Network({widths}: {self.parameters.size:,} parameters, {self.loss.key}, {self.optimizer.key})"
 
     def _repr_html_(self) -> str:
-        from .html import network_html
-
-        return network_html(self)
+        rows = []
+        for layer in self.layers:
+            changed = sum(bool(neuron.interventions) for neuron in layer) if layer.interventions else 0
+            note = f", {changed} neuron{'s' if changed > 1 else ''} changed" if changed else ""
+            shape = ", ".join(f"{side:,}" for side in layer.out_shape)
+            row = (
+                layer.index,
+                type(layer).__name__,
+                layer.detail + note,
+                f"(B, {shape})",
+                f"{layer.parameter_count:,}",
+            )
+            rows.append(row)
+        widths = " → ".join(f"{layer.n_out:,}" for layer in self.layers if not layer.neuron_by_neuron)
+        total = (
+            f"{self.parameters.size:,} parameters, {self.dtype} "
+            f"({self.parameters.theta.nbytes / 1024:,.0f} KiB) · loss {self.loss.key} · "
+            f"optimizer {self.optimizer!r}"
+        )
+        table = html.table(("", "Layer", "", "Output", "Parameters"), rows, left=3)
+        return html.block(html.title(f"Network {widths}"), table, f"<div>{html.small(total)}</div>")
 
     def config(self) -> dict[str, Any]:
         """Everything but the numbers, JSON-ready: layers, loss, optimizer, seed, dtype."""
@@ -521,9 +456,7 @@ class Network:
             "seed": self.seed,
             "dtype": str(self.dtype),
             "interventions": {
-                str(layer.index): layer.interventions.config()
-                for layer in self.layers
-                if isinstance(layer, Dense) and layer.interventions
+                str(layer.index): layer.interventions.config() for layer in self.layers if layer.interventions
             },
         }
 
@@ -543,11 +476,10 @@ class Network:
             NeurosimError: a layer or a neuron that there is not, or a value that it cannot take.
         """
         for index in config:
-            if not isinstance(self[int(index)], Dense):
-                raise NeurosimError(f"interventions: expected on a Dense layer, received {self[int(index)]!r}")
-        for layer in self._dense:
+            self[int(index)]  # raises, if there is none
+        for layer in self.layers:
             own = config.get(str(layer.index))
-            wanted = Interventions() if own is None else Interventions.from_config(own, layer.n_out)
+            wanted = Interventions() if own is None else Interventions.from_config(own, len(layer))
             if wanted or layer.interventions:
                 layer.intervene(wanted)
 
@@ -607,73 +539,52 @@ class Network:
             if not (weights_only and name.startswith("optimizer.")):
                 array[...] = arrays[name]
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write everything to one npz file, whole or not at all.
+    # -- doors: what the rooms above do with a network, a line each -------------------------------------------------
 
-        The file holds the arrays ``W1, b1, …``, running statistics, the optimizer's vectors, and under "config" a JSON
-        text. ``numpy.load`` reads it; nothing in it is pickled.
+    def fit(self, x: Any, y: Any, epochs: int = 5, batch_size: int | None = 64, **options: Any) -> History:
+        """Train. See `neurosim.training.fit` for all options."""
+        from .training import fit
+
+        return fit(self, x, y, epochs, batch_size, **options)
+
+    def trace(self, x: Any, y: Any, sample: int | None = None) -> Trace:
+        """One sample under the microscope: every quantity of every neuron. See `neurosim.walk.Trace`.
+
+        Args:
+            x: one sample; integers are scaled by the `Input`.
+            y: its class index, or a row of n_out targets.
+            sample: its number in its data set, only to be shown.
 
         Returns:
-            The path written.
-
-        Raises:
-            NeurosimError: the file cannot be written.
+            A `Trace`; it holds copies and stays as it is when the network goes on. The network is left as it was.
         """
-        path = Path(path)
-        snapshot = self.snapshot()
-        config = {
-            "format": FORMAT,
-            "version": VERSION,
-            "network": self.config(),
-            "scalars": snapshot["scalars"],
-            "streams": snapshot["streams"],
-        }
-        with atomic_file(path) as file:
-            np.savez(file, config=np.array(json.dumps(config)), **snapshot["arrays"])
-        return path
+        from .walk import Trace
+
+        return Trace(self, x, y, sample)
+
+    def report(self, x: Any, y: Any = None) -> pd.DataFrame:
+        """A report card, one row a neuron. See `neurosim.analysis.report_card`.
+
+        Args:
+            x: a `Dataset`, or samples (N, …).
+            y: (N,) class indices, where x are samples.
+        """
+        from .analysis.report_card import report_card
+
+        return report_card(self, x, y)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write everything to one npz file, whole or not at all. See `neurosim.files.model.save_network`."""
+        from .files.model import save_network
+
+        return save_network(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Network:
-        """The network that `save` wrote: weights, optimizer state and random streams, ready to train on.
+        """The network that `save` wrote, ready to train on. See `neurosim.files.model.load_network`."""
+        from .files.model import load_network
 
-        Raises:
-            DataError: no such file, or not a network of a version that this program knows.
-        """
-        config, arrays = read_configured(path, FORMAT, VERSION)
-        try:
-            settings, scalars, streams = config["network"], config["scalars"], config["streams"]
-            # before anything is made: its size is what the file declares
-            check_arrays(path, arrays, _array_shapes(settings), np.dtype(settings["dtype"]))
-            network = cls.from_config(settings)
-            check_count("t", scalars["t"], 0)
-            for name, value in scalars.items():
-                if name != "schedule":
-                    check_number(name, value, 0.0, math.inf, open_high=True)
-            if streams.keys() != network.streams.keys():
-                raise NeurosimError(f"streams: expected {', '.join(network.streams)}, received {', '.join(streams)}")
-            network.restore({"arrays": arrays, "scalars": scalars, "streams": streams})
-            made = {
-                "network": network.config(),
-                "scalars": network.optimizer.scalars(),
-                "streams": {purpose: rng.bit_generator.state for purpose, rng in network.streams.items()},
-            }
-            if place := difference({name: config[name] for name in made}, made):
-                raise NeurosimError(f"expected settings that a network can have, received another at {brief(place)}")
-        except DataError:
-            raise
-        except (
-            NeurosimError,
-            ArithmeticError,
-            AttributeError,
-            LookupError,
-            MemoryError,
-            RecursionError,
-            TypeError,
-            ValueError,
-        ) as error:  # a JSON text may hold anything
-            reason = error if isinstance(error, NeurosimError) else f"{type(error).__name__}: {error}"
-            raise DataError(f"{path}: its config makes no network ({brief(reason)})") from None
-        return network
+        return load_network(path)
 
     def __copy__(self) -> Network:
         return copy.deepcopy(self)  # two networks cannot share layers
@@ -686,65 +597,33 @@ class Network:
         self.targets = self._full_targets = aligned_zeros((0, self.output.n_out), self.dtype)
 
 
-def _array_shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Name -> shape of all that `Network.arrays` would give for a config, without making any of them."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    states: dict[str, tuple[int, ...]] = {}
-    below = 0
-    for index, each in enumerate(config["layers"]):
-        layer = LAYERS.create(each)
-        layer.n_in, layer.n_out = below, layer.n_out or below
-        below = layer.n_out
-        shapes |= {f"{name}{index}": shape for name, shape in layer.parameter_shapes().items()}
-        states |= {f"{name}{index}": (layer.n_out,) for name in layer.state_names}
-    size = sum(math.prod(shape) for shape in shapes.values())
-    optimizer = OPTIMIZERS.create(config["optimizer"])
-    return shapes | states | {f"optimizer.{name}": (size,) for name in optimizer.state_names}
+def _checked_layers(layers: Any) -> list[Layer]:
+    """The layers of a network to be, if one can be made of them.
 
-
-def hit_counter(targets: Array) -> Callable[[Array, Any], float]:
-    """A function (a, rows) -> how many rows of a (B, n) name the class of these rows of `targets` (N, n).
-
-    It gives NaN where the targets are no classes.
+    Raises:
+        NeurosimError: it cannot.
     """
-    classes = class_indices(targets)
-    if classes is None:
-        return lambda a, rows: math.nan
-    if targets.shape[1] == 1:
-        yes = targets > 0.5
-        return lambda a, rows: float(np.count_nonzero((a > 0.5) == yes[rows]))
-    return lambda a, rows: float(np.count_nonzero(a.argmax(1) == classes[rows]))
+    if not isinstance(layers, (list, tuple)):
+        raise NeurosimError(f"layers: expected a list of layers, received {layers!r}")
+    shape: tuple[int, ...] = ()
+    for k, layer in enumerate(layers):
+        if not isinstance(layer, Layer):
+            raise NeurosimError(f"layers: expected {', '.join(_layer_names())}, received {layer!r}")
+        if isinstance(layer, Input) != (k == 0):
+            raise NeurosimError(f"layers: expected one Input, in the first place, received {layer!r} in place {k}")
+        if layer.index >= 0:
+            raise NeurosimError(f"{layer!r} is in a network already, as layer {layer.index}: make a new one")
+        if any(layer is other for other in layers[:k]):
+            raise NeurosimError(f"{layer!r} is in this network twice: make a new one for each place")
+        shape = layer.output_shape(shape)
+    if len(layers) < 2 or layers[-1].activation is None:
+        raise NeurosimError(
+            "layers: expected an Input and at least one layer after it, the last of them a Dense "
+            f"or BatchNorm, received {layers!r}"
+        )
+    return list(layers)
 
 
-def decisions(a: Array) -> Array:
-    """The class that each row of output activations a (B, n) names, (B,): its largest; for one output, if a > 1/2."""
-    return (a[:, 0] > 0.5).astype(np.intp) if a.shape[1] == 1 else a.argmax(axis=1)
-
-
-def class_indices(targets: Array) -> Array | None:
-    """The class of each row of targets (N, n), as (N,) indices; None where the rows are no classes.
-
-    With n = 1 the classes are 0 and 1.
-    """
-    single = targets.shape[1] == 1
-    for start in range(0, len(targets), 1000):  # most targets that are no classes show it soon
-        rows = targets[start : start + 1000]
-        if not ((rows == 0.0) | (rows == 1.0)).all() or not (single or (rows.sum(axis=1) == 1.0).all()):
-            return None
-    return targets[:, 0].astype(np.intp) if single else targets.argmax(axis=1)
-
-
-def _images_and_labels(x: Any, y: Any) -> tuple[Any, Any]:
-    """Samples and labels, from the two or from a `Dataset`."""
-    if y is not None:
-        return x, y
-    if not (hasattr(x, "images") and hasattr(x, "labels")):
-        raise NeurosimError(f"expected a Dataset, or samples and their labels, received a {type(x).__name__} alone")
-    return x.images, x.labels
-
-
-def _title(layer: Layer) -> str:
-    """A layer's name and activation, e.g. ``Dense relu``."""
-    activation = getattr(layer, "activation", None)
-    detail = f" {layer.rate:g}" if isinstance(layer, Dropout) else f" {activation.key}" if activation else ""
-    return type(layer).__name__ + detail
+def _layer_names() -> list[str]:
+    """The names of all layer classes."""
+    return [LAYERS[key].__name__ for key in LAYERS]

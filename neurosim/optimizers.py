@@ -21,9 +21,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .checks import check_number
 from .errors import NeurosimError, ShapeError
 from .parameters import Array, aligned_zeros
-from .registry import Configurable, Registry, check_number
+from .registry import Configurable, Registry
 from .schedules import SCHEDULES, Schedule
 
 BLOCK = 131_072  # elements; measured from 4k to 262k: in smaller ones the calls cost more than a nearer cache saves
@@ -137,7 +138,7 @@ class Optimizer(Configurable, ABC):
     def begin_step(self) -> None:
         """Move on what belongs to the step as a whole; ``self.t`` is 1 in the first."""
 
-    def claim(self, theta: Array, grad: Array) -> None:
+    def bind_to_network(self, theta: Array, grad: Array) -> None:
         """Bind to a network's vectors, for good.
 
         Raises:

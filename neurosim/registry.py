@@ -164,38 +164,3 @@ class Registry(Generic[T]):
             if not equals:
                 raise NeurosimError(f"{self.kind}: expected {key}:setting=value, received {text!r}")
         return config
-
-
-def check_number(
-    name: str, value: float, low: float, high: float, *, open_low: bool = False, open_high: bool = False
-) -> float:
-    """`value` as a float, if it is a number within the bounds.
-
-    Raises:
-        NeurosimError: it is not a number, or is out of bounds.
-    """
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    above = number > low if open_low else number >= low
-    below = number < high if open_high else number <= high
-    if isinstance(value, (bool, str)) or not (above and below):
-        interval = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
-        raise NeurosimError(f"{name}: expected a number in {interval}, received {value!r}")
-    return number
-
-
-def check_count(name: str, value: int, low: int = 1) -> int:
-    """`value` as an int, if it is a whole number of at least `low`.
-
-    Raises:
-        NeurosimError: it is not whole, or too small.
-    """
-    try:
-        whole = not isinstance(value, (bool, str)) and int(value) == value and value >= low
-    except (TypeError, ValueError, OverflowError):
-        whole = False
-    if not whole:
-        raise NeurosimError(f"{name}: expected a whole number of at least {low}, received {value!r}")
-    return int(value)

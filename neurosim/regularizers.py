@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 
+from .checks import check_number
 from .parameters import Array
-from .registry import Configurable, Registry, check_number
+from .registry import Configurable, Registry
 
 
 class Regularizer(Configurable, ABC):
     """A penalty R(W) that is added to the loss."""
 
     strength: float
+    has_kink: ClassVar[bool] = False  # whether its gradient jumps where a weight is 0
 
     def __init__(self, strength: float = 1e-4) -> None:
         self.strength = check_number("strength", strength, 0.0, math.inf, open_high=True)
@@ -46,6 +49,8 @@ class L1(Regularizer):
 
     Reference: Goodfellow et al. (2016), Deep learning, section 7.1.2.
     """
+
+    has_kink = True
 
     def __call__(self, W: Array) -> float:
         return self.strength * float(np.abs(W).sum(dtype=np.float64))
@@ -75,13 +80,14 @@ class L2(Regularizer):
 
 
 def limit_norms_(W: Array, max_norm: float, scratch: Array) -> None:
-    """Scale down each column of W, one neuron's incoming weights, whose Euclidean norm exceeds `max_norm`.
+    """Scale down the weights of each neuron, along the last axis of W, whose Euclidean norm exceeds `max_norm`.
 
     Reference: Srivastava et al. (2014), Dropout, section 5.1.
     """
+    columns = W.reshape(-1, W.shape[-1])  # a view: (weights of a neuron, neurons)
     np.multiply(W, W, out=scratch)
-    norms = np.sqrt(scratch.sum(axis=0))  # (n_out,)
+    norms = np.sqrt(scratch.reshape(columns.shape).sum(axis=0))  # (neurons,)
     if not np.isfinite(norms).all():  # a square overflowed, where the bound matters most
-        norms = np.linalg.norm(W.astype(np.float64), axis=0)
+        norms = np.linalg.norm(columns.astype(np.float64), axis=0)
     norms = np.maximum(norms, max_norm, out=norms)
     W *= max_norm / norms

@@ -14,8 +14,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from typing import Any, ClassVar
 
+from .checks import check_count, check_number
 from .errors import NeurosimError
-from .registry import Configurable, Registry, check_count, check_number
+from .registry import Configurable, Registry
 
 
 def _check_rate(name: str, value: float) -> float:

@@ -1,6 +1,9 @@
 """Experiments: one file a question. `SCENARIOS` maps their names to them, in the order of a course."""
 
-from . import (
+from .protocol.base import Results, Run, Scenario, Variant
+from .protocol.recorders import GradientNorms, Recorder, UnitHealth
+from .protocol.runner import run_scenario
+from .questions import (
     activations,
     architectures,
     augmentation,
@@ -17,10 +20,7 @@ from . import (
     symmetry,
     vanishing_gradients,
 )
-from .base import Results, Run, Scenario, Variant
-from .recorders import GradientNorms, Recorder, UnitHealth
-from .report import redraw, write_report
-from .runner import run_scenario
+from .report.report import redraw, write_report
 
 SCENARIOS = {
     module.SCENARIO.name: module.SCENARIO

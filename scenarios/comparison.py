@@ -7,11 +7,12 @@ from dataclasses import fields
 from itertools import product
 from typing import Any
 
+from neurosim.checks import check_count
 from neurosim.errors import NeurosimError
-from neurosim.registry import check_count, unknown
-from neurosim.settings import Settings
+from neurosim.registry import unknown
+from neurosim.training.settings import Settings
 
-from .base import Scenario, Variant, listing
+from .protocol.base import Scenario, Variant, listing
 
 OPTION = "--vary"
 SIZE = "train_size"  # may be varied as well, though it is no setting of the network

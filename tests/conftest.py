@@ -67,7 +67,7 @@ def peak_memory():
 
 
 @pytest.fixture
-def one_line():
+def refused():
     """A context manager: a block that has to raise a NeurosimError whose message is one line and has these words."""
 
     @contextlib.contextmanager

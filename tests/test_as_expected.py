@@ -18,7 +18,7 @@ def network(**settings):
 
 def test_a_bound_on_the_norm_holds_for_a_hurried_neuron_and_leaves_a_frozen_one_alone():
     net = network(optimizer=ns.SGD(1.0), max_norm=0.5)
-    net[1][0].learning_rate = 3.0
+    net[1][0].rate_factor = 3.0
     net[1][1].weights = 2.0
     net[1][1].freeze()
     for _ in range(5):
@@ -29,7 +29,7 @@ def test_a_bound_on_the_norm_holds_for_a_hurried_neuron_and_leaves_a_frozen_one_
     assert "within a norm" in trace[1][0].explain() and "within a norm" not in trace[1][1].explain()
 
 
-def test_an_activation_that_is_assigned_is_run_at_once(one_line):
+def test_an_activation_that_is_assigned_is_run_at_once(refused):
     net = network()
     net.predict(X[:10])
     net[1].activation = "tanh"
@@ -38,19 +38,19 @@ def test_an_activation_that_is_assigned_is_run_at_once(one_line):
     twin.parameters.theta[...] = net.parameters.theta
     np.testing.assert_array_equal(now, twin.predict_proba(X[:10]))
     assert copy.deepcopy(net)[1].activation.key == "tanh"
-    with one_line("output layer", "new Network"):
+    with refused("output layer", "new Network"):
         net[-1].activation = "sigmoid"
 
 
-def test_a_loss_is_checked_when_it_is_assigned_and_what_the_layers_have_taken_over_is_said(one_line):
+def test_a_loss_is_checked_when_it_is_assigned_and_what_the_layers_have_taken_over_is_said(refused):
     net = network()
     net.loss = ns.CrossEntropy(0.1)
     assert net.loss.label_smoothing == 0.1
-    with one_line("does not go with"):
+    with refused("does not go with"):
         net.loss = "hinge"
-    with one_line("net[1].max_norm"):
+    with refused("net[1].max_norm"):
         net.max_norm = 1.0
-    with one_line("net[1].regularizer"):
+    with refused("net[1].regularizer"):
         net.regularizer = "l2"
 
 
@@ -124,7 +124,7 @@ def test_copy_copies_the_whole_network():
     assert not np.shares_memory(twin.parameters.theta, net.parameters.theta)
 
 
-def test_classes_of_ones_own_work_and_need_a_key_only_to_be_written(one_line):
+def test_classes_of_ones_own_work_and_need_a_key_only_to_be_written(refused):
     class Constant(ns.Cosine):
         def _rate(self, step):
             return 123.0
@@ -140,16 +140,16 @@ def test_classes_of_ones_own_work_and_need_a_key_only_to_be_written(one_line):
     net = network(optimizer=ns.SGD(Fixed(0.5)))
     net.fit(X, Y, epochs=1, verbose=False)
     assert net.optimizer.last_rate == 0.5
-    with one_line("Fixed has no key", "register"):
+    with refused("Fixed has no key", "register"):
         net.config()
 
 
-def test_numbers_of_numpy_can_be_saved_and_settings_are_checked_when_they_are_assigned(tmp_path, one_line):
+def test_numbers_of_numpy_can_be_saved_and_settings_are_checked_when_they_are_assigned(tmp_path, refused):
     net = ns.Network([ns.Input(np.prod((2, 2))), ns.Dense(3, "softmax")])
     net.optimizer.clip_norm = np.float32(1.0)
     assert ns.Network.load(net.save(tmp_path / "net.npz")).optimizer.clip_norm == 1.0
     assert type(ns.Input(16.0).size) is int
-    with one_line("clip_norm"):
+    with refused("clip_norm"):
         net.optimizer.clip_norm = -1.0
 
 
@@ -205,77 +205,77 @@ def test_accuracy_does_not_depend_on_the_order_of_the_rows():
     assert np.isnan(net.evaluate(x, y)["accuracy"]) and np.isnan(net.evaluate(x[::-1], y[::-1])["accuracy"])
 
 
-def test_nothing_is_decided_by_an_accuracy_that_there_is_not(one_line):
+def test_nothing_is_decided_by_an_accuracy_that_there_is_not(refused):
     y = (RNG.random((200, 3)) > 0.5).astype(float)
     net = ns.Network([ns.Input(4), ns.Dense(3, "sigmoid")], "binary_cross_entropy")
-    with one_line("val_loss", "received 'val_accuracy'"):
+    with refused("val_loss", "received 'val_accuracy'"):
         net.fit(X, y, validation_data=(X, y), verbose=False, callbacks=[ns.EarlyStopping("val_accuracy")])
     net.optimizer = ns.SGD(ns.ReduceOnPlateau(0.1, monitor="accuracy"))
-    with one_line("received 'accuracy'"):
+    with refused("received 'accuracy'"):
         net.fit(X, y, verbose=False)
 
 
-def test_no_validation_samples_is_no_divergence(one_line):
-    with one_line("validation_data", "received none"):
+def test_no_validation_samples_is_no_divergence(refused):
+    with refused("validation_data", "received none"):
         network().fit(X, Y, validation_data=(X[:0], Y[:0]), verbose=False)
 
 
-def test_a_trace_is_a_sequence_of_the_layers_that_compute(one_line):
+def test_a_trace_is_a_sequence_of_the_layers_that_compute(refused):
     trace = network().trace(X[0], Y[0])
     assert [each.layer.index for each in trace] == [1, 2]
-    with one_line("layers 0 (input) to 2"):
+    with refused("layers 0 (input) to 2"):
         trace[1:2]
 
 
-def test_neurons_are_equal_where_they_are_the_same(one_line):
+def test_neurons_are_equal_where_they_are_the_same(refused):
     net, other = network(), network()
     assert net[1][3] == net[1][-2] and net[1][3] in net[1] and len({net[1][3], net[1][3], net[1][2]}) == 2
     assert net[1][3] != other[1][3]
-    with one_line("no activation"):
+    with refused("no activation"):
         net[0][0].activation  # noqa: B018
-    with one_line("in no network yet"):
+    with refused("in no network yet"):
         ns.Dense(4)[0].freeze()
-    with one_line("forced output"):
+    with refused("forced output"):
         net[1][0].clamp(1e39)
-    with one_line("bias of"):
+    with refused("bias of"):
         net[1][0].bias = 1e300
 
 
-def test_a_stepper_sees_what_was_done_to_its_network(one_line):
+def test_a_stepper_sees_what_was_done_to_its_network(refused):
     net = network()
     stepper = ns.Stepper(net, X, Y, layer=-2, neuron=0)
     assert stepper.layer == 1
-    stepper.here  # noqa: B018
-    stepper.subject.clamp(5.0)
-    assert stepper.here.a == 5.0
+    stepper.neuron_trace  # noqa: B018
+    stepper.live_neuron.clamp(5.0)
+    assert stepper.neuron_trace.a == 5.0
     net.optimizer.learning_rate = 0.5
-    assert stepper.here.learning_rate == 0.5
+    assert stepper.neuron_trace.learning_rate == 0.5
     stepper.batch()
     net.optimizer = ns.SGD(0.25)
-    assert stepper.here.optimizer == "sgd"
+    assert stepper.neuron_trace.optimizer == "sgd"
     stepper.undo()
     assert net.optimizer.key == "adam" and net.optimizer.rate == 0.5
     net[2].W = np.nan
-    with one_line("nothing was changed"):
+    with refused("nothing was changed"):
         stepper.update()
     assert stepper.changes == []
 
 
-def test_a_network_that_cannot_be_built_leaves_its_layers_free(one_line):
+def test_a_network_that_cannot_be_built_leaves_its_layers_free(refused):
     optimizer = ns.Adam()
     network(optimizer=optimizer)
     layers = [ns.Input(4), ns.Dense(3, "softmax")]
-    with one_line("another network already"):
+    with refused("another network already"):
         ns.Network(layers, optimizer=optimizer)
     ns.Network(layers)
 
 
-def test_a_snapshot_of_another_network_is_refused_before_anything_is_changed(one_line):
+def test_a_snapshot_of_another_network_is_refused_before_anything_is_changed(refused):
     narrow = ns.Network([ns.Input(1), ns.Dense(3, "softmax")], optimizer="sgd")
     wide = ns.Network([ns.Input(4), ns.Dense(3, "softmax")], optimizer="sgd")
     narrow.train_batch(X[:, :1], Y)
     before = wide.parameters.theta.copy()
-    with one_line("W1 of shape (4, 3)", "received shape (1, 3)"):
+    with refused("W1 of shape (4, 3)", "received shape (1, 3)"):
         wide.restore(narrow.snapshot())
     assert wide.optimizer.t == 0 and np.array_equal(wide.parameters.theta, before)
 
@@ -288,24 +288,24 @@ def test_a_hook_may_be_a_function_of_the_instance():
     assert seen == [1, 2]
 
 
-def test_a_run_that_cannot_begin_keeps_no_data_and_leaves_the_schedule(one_line):
+def test_a_run_that_cannot_begin_keeps_no_data_and_leaves_the_schedule(refused):
     net = network(optimizer=ns.SGD(ns.Cosine(0.1)))
     net.fit(X, Y, epochs=1, verbose=False)
     before = net.optimizer.learning_rate.state()
     callback = ns.Checkpoint(tempfile.mkdtemp(), resume=True)
-    with one_line("checkpoint"):
+    with refused("checkpoint"):
         net.fit(X, Y, epochs=7, verbose=False, callbacks=[callback])
     assert not hasattr(callback, "progress") and net.optimizer.learning_rate.state() == before
 
 
-def test_samples_without_labels_are_told_from_a_data_set(one_line):
-    with one_line("samples and their labels", "ndarray"):
+def test_samples_without_labels_are_told_from_a_data_set(refused):
+    with refused("samples and their labels", "ndarray"):
         network().report(X)
 
 
 @pytest.mark.parametrize("setting", [{"step": 0.0}, {"entries": -1}])
-def test_a_gradient_check_needs_a_step_and_something_to_check(one_line, setting):
-    with one_line(*setting):
+def test_a_gradient_check_needs_a_step_and_something_to_check(refused, setting):
+    with refused(*setting):
         ns.check_gradients(network(dtype="float64"), X[:3], Y[:3], **setting)
 
 
@@ -323,7 +323,7 @@ def test_drop_last_trains_on_full_batches_alone_and_leaves_out_others_each_epoch
 
 
 def test_a_gradient_that_is_no_number_never_passes_a_check():
-    from neurosim.gradcheck import GradientCheck, relative_error
+    from neurosim.analysis.gradcheck import GradientCheck, relative_error
 
     for wrong in (np.nan, np.inf):
         assert np.isnan(relative_error(np.array([wrong, 1.0]), np.ones(2)))

@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from .frames import as_frame
 from .style import (
     FAINT,
     MUTED,
@@ -25,6 +24,7 @@ from .style import (
     styled,
     variant_style,
 )
+from .tables import as_frame
 
 US, FLOOR = "neurosim", "floor"
 LABELS = {FLOOR: "matrix products alone", "torch": "PyTorch, eager", "sklearn": "scikit-learn", "jax": "JAX, compiled"}

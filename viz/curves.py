@@ -10,20 +10,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from .frames import (
-    Quantity,
-    as_frame,
-    band,
-    decades,
-    ended_with,
-    finite,
-    plain,
-    quantity,
-    seeds_text,
-    with_variants,
-    without_diverged,
-    zoom,
-)
 from .labels import LineEnd, label_ends
 from .style import (
     MUTED,
@@ -37,6 +23,20 @@ from .style import (
     plain_log,
     styled,
     styles_for,
+)
+from .tables import (
+    Quantity,
+    as_frame,
+    band,
+    decades,
+    ended_with,
+    finite,
+    plain,
+    quantity,
+    seeds_text,
+    with_variants,
+    without_diverged,
+    zoom,
 )
 
 MANY = 12

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 
 from neurosim.errors import NeurosimError
 
-from .frames import (
+from .style import MUTED, RIM, beside, heading, new_axes, plain_log, styled, styles_for
+from .tables import (
     as_frame,
     band,
     decades,
@@ -22,7 +23,6 @@ from .frames import (
     without_diverged,
     zoom,
 )
-from .style import MUTED, RIM, beside, heading, new_axes, plain_log, styled, styles_for
 
 
 @styled

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from neurosim.errors import NeurosimError
-from neurosim.files import atomic_file
+from neurosim.files.atomic import atomic_file
 
 from .images import film_tiles, show_weights
 from .neuron import draw_story

@@ -13,17 +13,6 @@ from matplotlib.axes import Axes
 from neurosim.errors import NeurosimError
 
 from .curves import MANY, _draw_line, _epoch_axis
-from .frames import (
-    NO_VARIANT,
-    as_frame,
-    checked_sizes,
-    decades,
-    finite,
-    foot,
-    seeds_text,
-    step_column,
-    with_variants,
-)
 from .labels import LineEnd, label_ends
 from .panels import label_panels, panel_grid
 from .style import (
@@ -42,6 +31,7 @@ from .style import (
     styled,
     styles_for,
 )
+from .tables import NO_VARIANT, as_frame, checked_sizes, decades, finite, foot, seeds_text, step_column, with_variants
 
 
 @styled

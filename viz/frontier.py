@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from .frames import (
+from .labels import label_points
+from .style import MUTED, RIM, heading, new_axes, plain_log, styled, styles_for
+from .tables import (
     as_frame,
     band,
     checked_positive,
@@ -20,8 +22,6 @@ from .frames import (
     without_diverged,
     zoom,
 )
-from .labels import label_points
-from .style import MUTED, RIM, heading, new_axes, plain_log, styled, styles_for
 
 
 def pareto(cost: Any, worth: Any) -> np.ndarray:

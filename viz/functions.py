@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 
 from neurosim.errors import NeurosimError, ShapeError
 
-from .frames import as_frame, finite
 from .labels import LineEnd, label_ends
 from .style import (
     MUTED,
@@ -26,6 +25,7 @@ from .style import (
     styled,
     styles_for,
 )
+from .tables import as_frame, finite
 
 Function = Callable[[np.ndarray], np.ndarray]
 

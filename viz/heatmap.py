@@ -12,8 +12,8 @@ from matplotlib.patches import Rectangle
 
 from neurosim.errors import NeurosimError, ShapeError
 
-from .frames import _decimals, as_frame, plain, quantity, with_variants, without_diverged
 from .style import MUTED, SHARE, heading, new_axes, styled, text_on
+from .tables import _decimals, as_frame, plain, quantity, with_variants, without_diverged
 
 READABLE = 26
 """In so many columns at most there is room for numbers."""

@@ -8,8 +8,8 @@ from matplotlib.colors import LogNorm, Normalize
 
 from neurosim.errors import NeurosimError, ShapeError
 
-from .frames import decades
 from .style import FAINT, INK_COLOUR, MUTED, SHARE, heading, new_axes, styled
+from .tables import decades
 
 LEVELS = 14
 

@@ -14,17 +14,7 @@ from matplotlib.figure import Figure
 
 from neurosim.errors import ShapeError
 
-from .page import (
-    ACCENT,
-    HEIGHT,
-    NEGATIVE,
-    POSITIVE,
-    Cell,
-    Page,
-    draw_bars,
-    draw_image,
-    few_ticks,
-)
+from .page import ACCENT, HEIGHT, NEGATIVE, POSITIVE, Cell, Page, draw_bars, draw_image, few_ticks
 from .style import INK_COLOUR, MUTED, PALETTE, AnyFigure, beside, new_figure, styled
 from .walk import Facts, counted, loss_words, plus, probability, range_text, short, short_pair, signed
 

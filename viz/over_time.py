@@ -14,20 +14,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from neurosim.errors import NeurosimError
 
-from .frames import as_frame, finite, name_of, step_column, the_only_run, with_variants
 from .panels import label_panels, name_panel, panel_grid, whole_steps
-from .style import (
-    FAINT,
-    INK_COLOUR,
-    PALETTE,
-    SHARE,
-    AnyFigure,
-    figure_heading,
-    heading,
-    new_axes,
-    new_figure,
-    styled,
-)
+from .style import FAINT, INK_COLOUR, PALETTE, SHARE, AnyFigure, figure_heading, heading, new_axes, new_figure, styled
+from .tables import as_frame, finite, name_of, step_column, the_only_run, with_variants
 
 PERCENTILES = ("p5", "p25", "p50", "p75", "p95")
 UNEVEN = 30.0

@@ -12,7 +12,22 @@ from matplotlib.ticker import MaxNLocator
 
 from neurosim.errors import NeurosimError, ShapeError
 
-from .frames import (
+from .panels import name_panel, panel_shape, whole_steps
+from .style import (
+    MUTED,
+    PALETTE,
+    RIM,
+    AnyFigure,
+    beside,
+    figure_heading,
+    heading,
+    new_axes,
+    new_figure,
+    plain_log,
+    styled,
+    styles_for,
+)
+from .tables import (
     NO_VARIANT,
     as_frame,
     band,
@@ -28,21 +43,6 @@ from .frames import (
     with_variants,
     without_diverged,
     zoom,
-)
-from .panels import name_panel, panel_shape, whole_steps
-from .style import (
-    MUTED,
-    PALETTE,
-    RIM,
-    AnyFigure,
-    beside,
-    figure_heading,
-    heading,
-    new_axes,
-    new_figure,
-    plain_log,
-    styled,
-    styles_for,
 )
 
 

@@ -11,9 +11,9 @@ from matplotlib.patches import Rectangle
 
 from neurosim.errors import NeurosimError, ShapeError
 
-from .frames import _decimals
 from .images import _as_images, _as_labels, _blank, _class_names, _show_ink, _thousands, mosaic
 from .style import FAINT, INK_COLOUR, MUTED, PALETTE, beside, heading, new_axes, styled
+from .tables import _decimals
 from .walk import short
 
 BINS = 48

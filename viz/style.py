@@ -28,9 +28,9 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import Formatter, FuncFormatter
 
 from neurosim.errors import NeurosimError
-from neurosim.files import atomic_file
+from neurosim.files.atomic import atomic_file
 
-from .frames import plain
+from .tables import plain
 
 WIDTH = 8.0
 """Width of a figure, in inches: 1200 pixels at `DPI`."""

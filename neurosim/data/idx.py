@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from ..files import file_size, read_bytes
+from ..files.atomic import file_size, read_bytes
 
 Bytes: TypeAlias = NDArray[np.uint8]
 

@@ -9,7 +9,7 @@ from os.path import isfile  # unlike Path.is_file, it calls a file in a forbidde
 from pathlib import Path
 
 from ..errors import DataError
-from ..files import file_size, sha256_of
+from ..files.atomic import file_size, sha256_of
 from .catalog import CATALOG, PARTS, Published, file_stem
 from .idx import Bytes, idx_sha256, read_idx
 from .tables import read_csv, read_csv_header, read_npz

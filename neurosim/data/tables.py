@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..archive import array_names, read_arrays
 from ..errors import DataError
-from ..files import file_size
+from ..files.atomic import file_size
+from ..files.npz import array_names, read_arrays
 from .idx import Bytes
 
 MAX_LINE = 2**20  # characters: a row of 512 x 512 pixels

@@ -21,7 +21,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..registry import check_count, check_number
+from ..checks import check_count, check_number
 
 Points = NDArray[np.float32]
 Labels = NDArray[np.int64]

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from neurosim.errors import NeurosimError
-from neurosim.files import writable_folder, write_text
+from neurosim.files.atomic import writable_folder, write_text
 
 from .cases import Case, choose_cases, choose_peers, core_count, machine
 
@@ -55,7 +55,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Measure how fast neurosim is, beside scikit-learn, PyTorch and JAX on the same work."""
     from neurosim import data
-    from neurosim.registry import check_count
+    from neurosim.checks import check_count
 
     rounds = check_count("--rounds", arguments.rounds)
     cases, peers = choose_cases(arguments.cases), choose_peers(arguments.peers)

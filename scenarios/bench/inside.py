@@ -14,13 +14,13 @@ import pandas as pd
 
 from neurosim.activations import ACTIVATIONS
 from neurosim.errors import NeurosimError
-from neurosim.history import History
 from neurosim.layers import Dense
 from neurosim.losses import LOSSES
 from neurosim.network import Network
 from neurosim.optimizers import OPTIMIZERS
-from neurosim.settings import Settings
 from neurosim.training import Callback
+from neurosim.training.history import History
+from neurosim.training.settings import Settings
 
 from .cases import CASES, SMALL
 from .peers import Products
@@ -191,13 +191,13 @@ def profile_step(
         >>> frame, text = profile_step(net, train.images, train.labels, 64)
     """
     network = deepcopy(network)
-    rows = network.input.check(x)
+    rows = network.input.as_rows(x)
     B = len(rows) if batch_size is None else min(batch_size, len(rows))
     per_chunk = max(1, min(steps // chunks, len(rows) // B))
     if len(rows) == 0:
         raise NeurosimError("profile: expected at least one sample, received none")
     x, y = rows[: per_chunk * B], np.asarray(y)[: per_chunk * B]
-    targets = network.check_targets(y, len(x))
+    targets = network.as_targets(y, len(x))
     pairs = [(layer.n_in, layer.n_out) for layer in network if isinstance(layer, Dense)]
     products = Products(pairs, B, network.dtype)
 
@@ -225,7 +225,7 @@ def _time_pieces(network: Network, rows: Any, targets: Any, indices: Any) -> lis
     """Nanoseconds of gather, forward, loss, backward and update in one step, as `fit` does it."""
     clock = time.perf_counter_ns
     times = [clock()]
-    network.use(len(indices))
+    network.set_batch_size(len(indices))
     network.input.gather(rows, indices)
     np.take(targets, indices, axis=0, out=network.targets, mode="clip")
     times.append(clock())

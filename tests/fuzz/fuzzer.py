@@ -37,10 +37,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import neurosim as ns
-from neurosim.archive import MAX_RATIO
-from neurosim.checkpoint import _read as read_checkpoint, checkpoints
 from neurosim.data.idx import read_idx
 from neurosim.data.tables import LABEL_NAMES, read_csv, read_npz
+from neurosim.files.npz import MAX_RATIO
+from neurosim.training.checkpoint import _read as read_checkpoint, checkpoints
 
 CORPUS = Path(__file__).parent / "corpus"
 SECONDS = 5
@@ -211,7 +211,7 @@ def network_seeds() -> list[bytes]:
         ([ns.Dense(4, ns.LeakyReLU(0.2), max_norm=2.0)], ns.SGD(ns.ReduceOnPlateau(0.1))),
     ):
         net = ns.Network([ns.Input((1, 3)), *hidden, ns.Dense(2, "softmax")], optimizer=optimizer, regularizer="l2")
-        net.neuron(1, 0).learning_rate = 0.5
+        net.neuron(1, 0).rate_factor = 0.5
         net.neuron(1, 1).clamp(0.25)
         net.neuron(1, 2).activation = "sigmoid"
         net.fit(np.eye(3), [0, 1, 1], epochs=1, verbose=False)

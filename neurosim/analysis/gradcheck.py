@@ -1,0 +1,210 @@
+"""Gradient checking: backprop held against central differences, in float64.
+
+    dL/dθ_i ≈ (L(θ + h e_i) - L(θ - h e_i)) / 2h,   with an error that falls as h²
+
+A function with a kink (ReLU at 0) has no derivative there, and a difference taken across the kink says nothing about
+either side; such entries are found by watching on which side of every kink each z lies, and counted, not hidden.
+
+Reference: Goodfellow et al. (2016), Deep learning, section 11.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..activations import ACTIVATIONS
+from ..checks import check_count, check_number
+from ..errors import NeurosimError
+from ..layers import BatchNorm, Dense, Dropout, Input, Layer
+from ..losses import LOSSES
+from ..network import Network
+from ..parameters import Array
+from ..regularizers import REGULARIZERS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """How well the gradient of each parameter array agrees with central differences.
+
+    Attributes:
+        errors: name -> ‖backprop - difference‖ / (‖backprop‖ + ‖difference‖), 0 where both vanish.
+        checked: how many entries were compared.
+        skipped: how many were left out because a kink lay within the difference.
+        tolerance: what counts as agreement.
+    """
+
+    errors: dict[str, float]
+    checked: int
+    skipped: int
+    tolerance: float
+
+    @property
+    def max_relative_error(self) -> float:
+        """The largest of the errors."""
+        return float(np.max([*self.errors.values(), 0.0]))  # NaN, if one of them is
+
+    @property
+    def passed(self) -> bool:
+        """Whether all arrays agree, and most entries could be compared."""
+        return self.max_relative_error <= self.tolerance and self.checked > self.skipped
+
+    def to_frame(self) -> pd.DataFrame:
+        """A new DataFrame, one row a parameter array."""
+        import pandas as pd
+
+        return pd.DataFrame({"array": list(self.errors), "relative_error": list(self.errors.values())})
+
+
+RESOLUTION = 1e-9  # a difference over 1e-5 of a loss near 1 cannot tell a smaller gradient from zero
+
+
+def relative_error(one: Array, other: Array) -> float:
+    """‖one - other‖ / (‖one‖ + ‖other‖), between 0 and 1; 0 where both are zero to within `RESOLUTION`.
+
+    NaN if there is NaN or infinity in either.
+    """
+    size = float(np.linalg.norm(one) + np.linalg.norm(other))
+    return 0.0 if size <= RESOLUTION else float(np.linalg.norm(one - other)) / size  # NaN, where there is one
+
+
+def check_gradients(
+    network: Network,
+    x: Any,
+    y: Any,
+    *,
+    step: float = 1e-5,
+    tolerance: float = 1e-6,
+    training: bool = True,
+    entries: int | None = None,
+    seed: int = 0,
+) -> GradientCheck:
+    """Compare every gradient of the mean batch loss (penalties included) with central differences.
+
+    Args:
+        network: in float64. Its parameters are moved and put back, bit for bit.
+        x: (B, …) samples.
+        y: (B,) class indices or (B, n_out) rows.
+        step: h.
+        tolerance: the largest relative error that counts as agreement.
+        training: whether dropout and batch normalization behave as in training. Dropout draws the same mask each time.
+        entries: how many entries of each parameter array to compare, at random; ``None``: all.
+        seed: of that choice.
+
+    Raises:
+        NeurosimError: the network is not in float64, or a setting is out of bounds.
+    """
+    if network.dtype != np.float64:
+        raise NeurosimError(
+            f"gradient check: expected a network with dtype='float64', received {network.dtype}; "
+            "float32 has too few digits for differences of 1e-5"
+        )
+    step = check_number("step", step, 0.0, 1.0, open_low=True)
+    entries = None if entries is None else check_count("entries", entries)
+    before = network.snapshot()
+    theta = network.parameters.theta
+    rng = np.random.default_rng(seed)
+
+    def run() -> tuple[float, Array]:
+        for purpose, state in before["streams"].items():
+            network.streams[purpose].bit_generator.state = state
+        return objective(network, training)
+
+    network.load_batch(x, y)
+    run()
+    network.backward_()
+    backprop = network.parameters.grad.copy()
+    errors: dict[str, float] = {}
+    checked = skipped = 0
+    for name, (where, _) in network.parameters.slots.items():
+        chosen = np.arange(where.start, where.stop)
+        if entries is not None and entries < len(chosen):
+            chosen = rng.choice(chosen, entries, replace=False)
+        compared, numeric = central_differences(theta, chosen, step, run)
+        checked += len(compared)
+        skipped += len(chosen) - len(compared)
+        errors[name] = relative_error(backprop[compared], numeric)
+    network.restore(before)
+    network.parameters.grad[...] = backprop
+    return GradientCheck(errors, checked, skipped, tolerance)
+
+
+def central_differences(
+    array: Array,
+    entries: Array,
+    step: float,
+    run: Callable[[], tuple[float, Array]],
+) -> tuple[Array, Array]:
+    """(L(θ + h e_i) - L(θ - h e_i)) / 2h for those of the entries that no kink lies next to.
+
+    Args:
+        array: θ, of any shape. Live; put back bit for bit.
+        entries: which of its numbers, counted row by row.
+        step: h.
+        run: gives L and on which side of each kink everything lies, as `objective` does.
+
+    Returns:
+        (k,) the entries that could be compared, and (k,) their differences.
+    """
+    compared, differences = [], []
+    flat = array.flat  # live, whatever the shape
+    for i in entries:
+        kept = flat[i]
+        flat[i] = kept + step
+        above, sides_above = run()
+        flat[i] = kept - step
+        below, sides_below = run()
+        flat[i] = kept
+        if np.array_equal(sides_above, sides_below):
+            compared.append(i)
+            differences.append((above - below) / (2.0 * step))
+    return np.array(compared, np.intp), np.array(differences)
+
+
+def objective(network: Network, training: bool = False) -> tuple[float, Array]:
+    """For the batch in the workspaces: the loss with its penalties, and on which side of each kink everything lies."""
+    network.forward_(training)
+    loss = network.loss.value_(network.output, network.targets) + network.penalty()
+    sides = [side.ravel() for layer in network for side in layer.kink_sides()]
+    of_the_loss = network.loss.kink_arguments(network.output.a, network.targets) > 0.0
+    return loss, np.concatenate([*sides, of_the_loss.ravel()])
+
+
+def check_everything(seed: int = 0) -> Iterator[tuple[str, str, GradientCheck]]:
+    """Check every activation, every loss with every output activation it accepts, and every kind of layer.
+
+    Yields:
+        (kind, name, result): e.g. ``("activation", "relu", …)``, ``("loss", "mse on sigmoid", …)``.
+    """
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(6, 7))
+    y = rng.integers(0, 4, size=6)
+
+    def check(*layers: Layer, **settings: Any) -> GradientCheck:
+        network = Network([Input(7), *layers], seed=seed + 1, dtype="float64", **settings)
+        for layer in network:
+            if layer.bias_name in layer.views:  # zeros would hide a wrong bias
+                bias = layer.views[layer.bias_name]
+                bias[...] = rng.normal(scale=0.3, size=bias.shape)
+        return check_gradients(network, x, y)
+
+    for key in ACTIVATIONS:
+        yield "activation", key, check(Dense(6, key), Dense(5, key), Dense(4, "softmax"))
+    for key in LOSSES:
+        for output in ACTIVATIONS:
+            if LOSSES[key]().accepts(ACTIVATIONS[output]()):
+                hidden = Dense(6, "tanh"), Dense(5, "tanh")
+                yield "loss", f"{key} on {output}", check(*hidden, Dense(4, output), loss=key)
+    yield "layer", "dense", check(Dense(6, "tanh"), Dense(4, "softmax"))
+    yield "layer", "dense without bias", check(Dense(6, "tanh", use_bias=False), Dense(4, "softmax"))
+    yield "layer", "dropout", check(Dense(8, "tanh"), Dropout(0.4), Dense(4, "softmax"))
+    yield "layer", "batch_norm", check(Dense(6), BatchNorm("tanh"), Dense(4), BatchNorm("softmax"))
+    for key in REGULARIZERS:
+        penalty = REGULARIZERS[key](strength=0.01)
+        yield "regularizer", key, check(Dense(6, "tanh"), Dense(4, "softmax"), regularizer=penalty)

@@ -1,0 +1,124 @@
+"""Files: written whole or not at all, and looked at before they are read."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError, NeurosimError
+
+BLOCK = 2**20  # bytes that are read at a time
+
+
+@contextmanager
+def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A binary file to write to, which takes its place at `path` only when it is complete and on disk.
+
+    Missing folders are made. If anything goes wrong, what was at `path` before is still there.
+
+    Raises:
+        NeurosimError: the file cannot be written.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = file.name
+            yield file  # type: ignore[misc]
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise NeurosimError(f"cannot write {path}: {error.strerror or error}") from None
+    finally:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def writable_folder(path: str | os.PathLike[str], option: str = "--out") -> Path:
+    """The folder to write to, made now: before the work, not after it.
+
+    Args:
+        path: where it is, or is to be.
+        option: what a message calls it.
+
+    Raises:
+        NeurosimError: it cannot be made or written to.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NeurosimError(f"{option}: cannot make the folder {folder}: {error.strerror}") from None
+    if not os.access(folder, os.W_OK):
+        raise NeurosimError(f"{option}: cannot write to the folder {folder}")
+    return folder
+
+
+def _umask() -> int:
+    """The permissions that new files are not given (a temporary file is made private, the result should not be)."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> Path:
+    """Write a text file as UTF-8, whole or not at all; returns its path."""
+    with atomic_file(path) as file:
+        file.write(text.encode())
+    return Path(path)
+
+
+def file_size(path: str | os.PathLike[str]) -> int:
+    """Bytes in a regular file; opening a folder, pipe or device instead would fail late or wait for ever.
+
+    Raises:
+        DataError: there is no such file, or it is none.
+    """
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or pipe"
+        raise DataError(f"{path}: expected a file, received {kind}")
+    return status.st_size
+
+
+def read_bytes(file: Any, count: int) -> tuple[NDArray[np.uint8], int]:
+    """Read from a file that may be compressed, without ever holding more than what was asked for.
+
+    Args:
+        file: an open binary file.
+        count: how many bytes to read.
+
+    Returns:
+        A uint8 vector of that length, and how many bytes of it the file could fill.
+    """
+    values = np.empty(count, np.uint8)
+    view, filled = memoryview(values), 0
+    while filled < count and (received := file.readinto(view[filled : filled + BLOCK])):
+        filled += received
+    return values, filled
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """The SHA-256 of a file, read block by block."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

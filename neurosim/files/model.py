@@ -1,0 +1,97 @@
+"""A network as a file: everything in one npz archive, nothing pickled."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..checks import check_count, check_number
+from ..errors import DataError, NeurosimError
+from ..layers import LAYERS
+from ..network import Network
+from ..optimizers import OPTIMIZERS
+from .atomic import atomic_file
+from .npz import MALFORMED, brief, check_arrays, first_mismatch, read_configured
+
+FORMAT, VERSION = "neurosim network", 1
+
+
+def save_network(network: Network, path: str | os.PathLike[str]) -> Path:
+    """Write a network to one npz file, whole or not at all.
+
+    The file holds the arrays ``W1, b1, …``, running statistics, the optimizer's vectors, and under "config" a JSON
+    text. ``numpy.load`` reads it; nothing in it is pickled.
+
+    Returns:
+        The path written.
+
+    Raises:
+        NeurosimError: the file cannot be written.
+    """
+    path = Path(path)
+    snapshot = network.snapshot()
+    config = {
+        "format": FORMAT,
+        "version": VERSION,
+        "network": network.config(),
+        "scalars": snapshot["scalars"],
+        "streams": snapshot["streams"],
+    }
+    with atomic_file(path) as file:
+        np.savez(file, config=np.array(json.dumps(config)), **snapshot["arrays"])
+    return path
+
+
+def load_network(path: str | os.PathLike[str]) -> Network:
+    """The network that `save_network` wrote: weights, optimizer state and random streams, ready to train on.
+
+    Raises:
+        DataError: no such file, or not a network of a version that this program knows.
+    """
+    config, arrays = read_configured(path, FORMAT, VERSION)
+    try:
+        settings, scalars, streams = config["network"], config["scalars"], config["streams"]
+        # before anything is made: its size is what the file declares
+        check_arrays(path, arrays, _array_shapes(settings), np.dtype(settings["dtype"]))
+        network = Network.from_config(settings)
+        check_count("t", scalars["t"], 0)
+        for name, value in scalars.items():
+            if name != "schedule":
+                check_number(name, value, 0.0, math.inf, open_high=True)
+        if streams.keys() != network.streams.keys():
+            raise NeurosimError(f"streams: expected {', '.join(network.streams)}, received {', '.join(streams)}")
+        network.restore({"arrays": arrays, "scalars": scalars, "streams": streams})
+        made = {
+            "network": network.config(),
+            "scalars": network.optimizer.scalars(),
+            "streams": {purpose: rng.bit_generator.state for purpose, rng in network.streams.items()},
+        }
+        if place := first_mismatch({name: config[name] for name in made}, made):
+            raise NeurosimError(f"expected settings that a network can have, received another at {brief(place)}")
+    except DataError:
+        raise
+    except (NeurosimError, MemoryError, *MALFORMED) as error:  # a JSON text may hold anything
+        reason = error if isinstance(error, NeurosimError) else f"{type(error).__name__}: {error}"
+        raise DataError(f"{path}: its config makes no network ({brief(reason)})") from None
+    return network
+
+
+def _array_shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of all that `Network.arrays` would give for a config, without making any of them."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    states: dict[str, tuple[int, ...]] = {}
+    below: tuple[int, ...] = ()
+    for index, each in enumerate(config["layers"]):
+        layer = LAYERS.create(each)
+        layer.take_shape(below)
+        below = layer.out_shape
+        shapes |= {f"{name}{index}": shape for name, shape in layer.parameter_shapes().items()}
+        states |= {f"{name}{index}": shape for name, shape in layer.state_shapes().items()}
+    size = sum(math.prod(shape) for shape in shapes.values())
+    optimizer = OPTIMIZERS.create(config["optimizer"])
+    return shapes | states | {f"optimizer.{name}": (size,) for name in optimizer.state_names}

@@ -1,0 +1,24 @@
+"""Layers, one file a kind, and the neurons that they consist of."""
+
+from .base import LAYERS, ActivationLayer, Layer, ParameterView
+from .batch_norm import BatchNorm
+from .dense import Dense
+from .dropout import Dropout
+from .input import Input
+from .interventions import Interventions
+from .neuron import Neuron
+from .weighted import WeightedLayer
+
+__all__ = [
+    "LAYERS",
+    "ActivationLayer",
+    "BatchNorm",
+    "Dense",
+    "Dropout",
+    "Input",
+    "Interventions",
+    "Layer",
+    "Neuron",
+    "ParameterView",
+    "WeightedLayer",
+]

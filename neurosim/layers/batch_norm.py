@@ -1,0 +1,131 @@
+"""Batch normalization."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from ..activations import Activation
+from ..checks import check_number
+from ..parameters import Array
+from .base import LAYERS, ActivationLayer, Layer, ParameterView, Shape
+
+
+@LAYERS.register("batch_norm")
+class BatchNorm(ActivationLayer):
+    """z = γ x̂ + β with x̂ = (x - mean) / √(variance + ε), then a = f(z).
+
+    In training mean and variance are those of the batch, in evaluation running averages of them (the running
+    variance is that of the unbiased estimate).  Put it behind a linear layer and give it the activation:
+    ``Dense(128, use_bias=False), BatchNorm("relu")``.
+
+    Args:
+        activation: by name or as an instance.
+        momentum: the weight of the new batch in the running averages, in (0, 1].
+        epsilon: ε, above 0.
+
+    Attributes:
+        gamma, beta: (n_out,) scale and shift. Live; assigning copies.
+        dgamma, dbeta: their gradients. Live.
+        running_mean, running_variance: (n_out,) what evaluation uses. Live.
+        x_hat: (B, n_out) the normalized input of the last batch. Live.
+
+    Reference: Ioffe and Szegedy (2015), Batch normalization, algorithms 1 and 2; defaults and the meaning of
+    `momentum` are PyTorch's.
+    """
+
+    state_names = ("running_mean", "running_variance")
+    neuron_by_neuron = True
+    gamma = ParameterView()
+    beta = ParameterView()
+    dgamma = ParameterView()
+    dbeta = ParameterView()
+    x_hat: Array
+    _work: Array
+
+    def __init__(
+        self,
+        activation: str | Activation | dict[str, Any] = "linear",
+        momentum: float = 0.1,
+        epsilon: float = 1e-5,
+    ) -> None:
+        self.activation = activation
+        self.momentum = check_number("momentum", momentum, 0.0, 1.0, open_low=True)
+        self.epsilon = check_number("epsilon", epsilon, 0.0, math.inf, open_low=True)
+
+    def connect(self, index: int, previous: Layer | None, dtype: DTypeLike) -> None:
+        super().connect(index, previous, dtype)
+        self.running_mean = np.zeros(self.n_out, self.dtype)
+        self.running_variance = np.ones(self.n_out, self.dtype)
+
+    def reserve(self, capacity: int) -> None:
+        super().reserve(capacity)
+        self._mean, self._variance, self._inverse = (np.zeros(self.n_out, self.dtype) for _ in range(3))
+        self._in_training = False  # whether the last forward pass was one of training
+
+    def parameter_shapes(self) -> dict[str, Shape]:
+        return {"gamma": (self.n_out,), "beta": (self.n_out,)}
+
+    def initialize_(self, rng: np.random.Generator) -> None:
+        self.gamma, self.beta = 1.0, 0.0
+        self.running_mean[...], self.running_variance[...] = 0.0, 1.0
+
+    def buffers(self) -> dict[str, int]:
+        return super().buffers() | {"x_hat": self.n_out, "_work": self.n_out}
+
+    def forward_(self, training: bool) -> None:
+        x, x_hat, z = self.x, self.x_hat, self.z
+        self._in_training = training
+        if training:
+            mean, variance = self._mean, self._variance
+            np.mean(x, axis=0, out=mean)
+            np.subtract(x, mean, out=x_hat)
+            np.multiply(x_hat, x_hat, out=z)
+            np.mean(z, axis=0, out=variance)
+        else:
+            mean, variance = self.running_mean, self.running_variance
+            np.subtract(x, mean, out=x_hat)
+        inverse = self._inverse
+        np.add(variance, self.epsilon, out=inverse)
+        np.sqrt(inverse, out=inverse)
+        np.reciprocal(inverse, out=inverse)  # 1 / √(variance + ε)
+        x_hat *= inverse
+        np.multiply(x_hat, self.gamma, out=z)
+        z += self.beta
+        self.activate_()
+
+    def after_update_(self) -> None:
+        """Move the running averages towards mean and variance of the batch, if it was one of training."""
+        if not self._in_training:
+            return
+        B = self.batch_size
+        self.running_mean *= 1.0 - self.momentum
+        self.running_mean += self.momentum * self._mean
+        if B > 1:  # a single sample has no variance
+            self.running_variance *= 1.0 - self.momentum
+            self.running_variance += self.momentum * B / (B - 1) * self._variance
+
+    def parameter_gradients_(self) -> None:
+        np.multiply(self.delta, self.x_hat, out=self._work)
+        np.add.reduce(self._work, axis=0, out=self.dgamma)
+        np.add.reduce(self.delta, axis=0, out=self.dbeta)
+
+    def input_gradient_(self, delta: Array, dx: Array) -> None:
+        if self._in_training:
+            # dL/dx = γ/√(variance + ε) (delta - mean(delta) - x̂ mean(delta x̂)): mean and variance depend on x too
+            work = self._work
+            np.multiply(self.x_hat, self.dgamma, out=work)
+            work += self.dbeta
+            work *= 1.0 / len(delta)
+            np.subtract(delta, work, out=dx)
+            dx *= self.gamma
+        else:
+            np.multiply(delta, self.gamma, out=dx)
+        dx *= self._inverse
+
+    def outgoing(self, j: int) -> tuple[Array, Array]:
+        own = slice(j, j + 1)
+        return np.array([j]), self.gamma[own] / np.sqrt(self.running_variance[own] + self.epsilon)

@@ -1,0 +1,268 @@
+"""One neuron: a live view of one column of a layer.
+
+A `Neuron` stores no numbers.  Each property reads the layer's arrays at the moment it is asked, so that it can never
+be out of date and costs nothing until someone looks; writing to it changes the network.
+"""
+
+from __future__ import annotations
+
+import math
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import html
+from ..activations import Activation
+from ..checks import check_number, check_value
+from ..errors import NeurosimError, ShapeError
+from ..parameters import Array
+from .interventions import check_own_activation
+
+if TYPE_CHECKING:
+    from .base import Layer
+
+
+class Neuron:
+    """Neuron j of a layer: ``net[1][17]``.
+
+    Example:
+        >>> neuron = net[1][17]
+        >>> neuron.weights[3] = 0.2                    # changes what net.predict says
+        >>> neuron.weights.reshape(28, 28)             # the same memory, as a picture
+    """
+
+    __slots__ = ("index", "layer")
+
+    def __init__(self, layer: Layer, index: int) -> None:
+        self.layer = layer
+        self.index = index
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same neuron of the same network."""
+        return isinstance(other, Neuron) and self.layer is other.layer and self.index == other.index
+
+    def __hash__(self) -> int:
+        return hash((id(self.layer), self.index))
+
+    def _part(self, name: str) -> Array:
+        """This neuron's part of a parameter or gradient array of the layer. A live view."""
+        try:
+            return self.layer.neuron_part(self.layer.views[name], self.index)
+        except KeyError:
+            raise NeurosimError(
+                f"the neurons of {self.layer!r} (layer {self.layer.index}) have no {name}: "
+                f"it has {', '.join(self.layer.views) or 'no parameters'}"
+            ) from None
+
+    @property
+    def weights(self) -> Array:
+        """(n_in,) the incoming weights, column j of W. Live; assigning copies."""
+        return self._part(self.layer.weight_name or "W")
+
+    @weights.setter
+    def weights(self, value: Any) -> None:
+        weights = self.weights
+        try:
+            array = np.asarray(value, weights.dtype)
+        except (TypeError, ValueError):
+            raise ShapeError(f"weights of {self}: expected {weights.size} numbers, received {value!r}") from None
+        if array.shape not in ((), weights.shape, self.layer.in_shape):
+            raise ShapeError(f"weights of {self}: expected shape {weights.shape}, received {array.shape}")
+        weights[...] = array.reshape(weights.shape) if array.ndim else array
+
+    @property
+    def bias(self) -> float:
+        """The bias b_j. Assigning writes it."""
+        return float(self._part(self.layer.bias_name or "b"))
+
+    @bias.setter
+    def bias(self, value: float) -> None:
+        view = self._part(self.layer.bias_name or "b")
+        view[...] = check_value(f"bias of {self}", value, view.dtype)
+
+    @property
+    def weight_gradient(self) -> Array:
+        """(n_in,) dL/dw of the last batch, column j of dW. Live."""
+        return self._part(f"d{self.layer.weight_name or 'W'}")
+
+    @property
+    def bias_gradient(self) -> float:
+        """dL/db_j of the last batch."""
+        return float(self._part(f"d{self.layer.bias_name or 'b'}"))
+
+    @property
+    def z(self) -> Array:
+        """(B,) the pre-activations for the last batch. Live, until the next one."""
+        return self.layer.neuron_values(self.layer.z, self.index)
+
+    @property
+    def a(self) -> Array:
+        """(B,) the activations for the last batch. Live, until the next one."""
+        return self.layer.neuron_values(self.layer.a, self.index)
+
+    @property
+    def delta(self) -> Array:
+        """(B,) dL/dz for the last batch, once a backward pass has run on it: before that, what was left there. Live."""
+        return self.layer.neuron_values(self.layer.delta, self.index)
+
+    def optimizer_state(self) -> dict[str, Array]:
+        """What the optimizer remembers of this neuron, by name: of its weights (n_in,), and of its bias.
+
+        For Adam ``{"m": …, "v": …, "m_bias": …, "v_bias": …}``; zeros before the first step. Live views.
+        """
+        optimizer, layer = self.layer.optimizer, self.layer
+        found = {}
+        if optimizer is not None:
+            for suffix, parameter in (("", layer.weight_name), ("_bias", layer.bias_name)):
+                if parameter in layer.views:
+                    for name, vector in optimizer.state.items():
+                        found[name + suffix] = layer.neuron_part(layer.flat_view(vector, parameter), self.index)
+        return found
+
+    # -- interventions: each is undone exactly by its counterpart -----------------------------------------------------
+
+    def _change(self, kind: str, value: Any) -> None:
+        """Set one kind of intervention on this neuron; None takes it away."""
+        if self.layer.index < 0:
+            raise NeurosimError(f"{self.layer!r} is in no network yet: build a Network with it first")
+        interventions = deepcopy(self.layer.interventions)
+        table = getattr(interventions, kind)
+        if value is None:
+            table.pop(self.index, None)
+        else:
+            table[self.index] = value
+        self.layer.intervene(interventions)
+
+    def _own(self, kind: str) -> Any:
+        """The intervention of one kind on this neuron, or None."""
+        return getattr(self.layer.interventions, kind).get(self.index)
+
+    @property
+    def interventions(self) -> list[str]:
+        """What is done to this neuron, in words; empty for nothing."""
+        return self.layer.interventions.describe(self.index)
+
+    def freeze(self) -> None:
+        """Keep weights and bias bit for bit as they are while others are trained; undone by `unfreeze`."""
+        self._change("frozen", True)
+
+    def unfreeze(self) -> None:
+        """Let training change the neuron again."""
+        self._change("frozen", None)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the neuron is frozen."""
+        return self._own("frozen") is not None
+
+    @property
+    def is_trainable(self) -> bool:
+        """Whether training changes the neuron: it is not frozen, and its learning rate is not 0."""
+        return not self.frozen and self.rate_factor != 0.0
+
+    def clamp(self, value: float) -> None:
+        """Force the output to `value`, whatever comes in; undone by `release`. A neuron of a hidden layer only."""
+        self._change("values", check_value("forced output", value, getattr(self.layer, "dtype", np.float64)))
+
+    def ablate(self, to: float | str = 0.0) -> None:
+        """Silence the neuron: force its output to 0, or with ``"mean"`` to its mean over the last batch.
+
+        Undone by `release`. A neuron of a hidden layer only.
+
+        Raises:
+            NeurosimError: the mean is asked for before any batch, or this is an output neuron.
+        """
+        if to == "mean":
+            if self.layer.batch_size == 0:
+                raise NeurosimError(
+                    "ablate to the mean: expected a batch to take the mean of, there was none yet; "
+                    "call net.predict(x) first"
+                )
+            to = float(self.a.mean())
+        self.clamp(to)  # type: ignore[arg-type]
+
+    def release(self) -> None:
+        """End `ablate` or `clamp`."""
+        self._change("values", None)
+
+    @property
+    def clamped(self) -> float | None:
+        """The value to which the output is forced; ``None``: it is free."""
+        value: float | None = self._own("values")
+        return value
+
+    @property
+    def rate_factor(self) -> float:
+        """What this neuron's updates are multiplied by; 1 unless set. Assigning 0 freezes it in effect."""
+        factor = self._own("factors")
+        return 1.0 if factor is None else factor
+
+    @rate_factor.setter
+    def rate_factor(self, factor: float) -> None:
+        factor = check_number("rate_factor of a neuron", factor, 0.0, math.inf, open_high=True)
+        self._change("factors", None if factor == 1.0 else factor)
+
+    @property
+    def activation(self) -> Activation:
+        """The activation of this neuron: the layer's, unless it was given its own. Assigning None takes that away."""
+        if self.layer.activation is None:
+            raise NeurosimError(
+                f"the neurons of {self.layer!r} (layer {self.layer.index}) have no activation: they "
+                "pass on what comes in"
+            )
+        own: Activation | None = self._own("activations")
+        return self.layer.activation if own is None else own
+
+    @activation.setter
+    def activation(self, activation: str | Activation | dict[str, Any] | None) -> None:
+        self._change("activations", None if activation is None else check_own_activation(activation))
+
+    @property
+    def l2(self) -> float:
+        """The strength of this neuron's own L2 penalty, beside its layer's; 0 unless set."""
+        return self._own("l2") or 0.0
+
+    @l2.setter
+    def l2(self, strength: float) -> None:
+        strength = check_number("l2 of a neuron", strength, 0.0, math.inf, open_high=True)
+        self._change("l2", strength or None)
+
+    def _repr_html_(self) -> str:
+        layer = self.layer
+        rows = [] if layer.activation is None else [("activation", self.activation.key)]
+        picture = ""
+        if layer.weight_name in layer.views:
+            weights, shape = self.weights, layer.weight_image_shape
+            rows += [
+                ("weights", f"{weights.size:,}, from {html.number(weights.min())} to {html.number(weights.max())}"),
+                ("their norm", html.number(np.linalg.norm(weights))),
+            ]
+            picture = html.largest_weights(weights) if shape is None else html.weight_image(weights, shape)
+        for name, view in layer.views.items():
+            if name in layer.parameter_shapes() and name != layer.weight_name:
+                rows.append((name, html.number(layer.neuron_part(view, self.index))))
+        if layer.batch_size:
+            rows += [
+                ("last batch", f"{layer.batch_size:,} sample{'s' if layer.batch_size > 1 else ''}"),
+                ("mean z", html.number(self.z.mean(dtype=np.float64))),
+                ("mean a", html.number(self.a.mean(dtype=np.float64))),
+            ]
+            if layer.index > 0:
+                rows.append(("mean |delta|", html.number(np.abs(self.delta).mean(dtype=np.float64))))
+        rows += [("changed", what) for what in self.interventions]
+        title = html.title(f"Neuron {self.index} of layer {layer.index}, {layer!r}")
+        return html.block(title, html.table(("", ""), rows), picture)
+
+    def __repr__(self) -> str:
+        layer = self.layer
+        parts = [f"Neuron {self.index} of layer {layer.index}, {layer!r}"]
+        if layer.weight_name in layer.views:
+            weights = self.weights
+            parts.append(f"{weights.size} weights in [{weights.min():.3g}, {weights.max():.3g}]")
+        if layer.bias_name in layer.views:
+            parts.append(f"bias {self.bias:.3g}")
+        if layer.batch_size:
+            parts.append(f"mean activation {float(self.a.mean()):.3g} over the last {layer.batch_size}")
+        parts += self.interventions
+        return ": ".join((parts[0], ", ".join(parts[1:]))) if parts[1:] else parts[0]

@@ -1,0 +1,340 @@
+"""Checkpoints: a run that was interrupted, or killed, goes on and ends as if it never had been, bit for bit.
+
+    checkpoint = ns.Checkpoint("runs/long", every=1000)
+    net.fit(x, y, epochs=50, callbacks=[checkpoint])
+
+and after the interruption, with a network, data and settings that are made in the same way,
+
+    checkpoint = ns.Checkpoint("runs/long", every=1000, resume=True)
+    net.fit(x, y, epochs=50, callbacks=[checkpoint])
+
+That holds on the same machine with the same NumPy and as many BLAS threads: a product of matrices can differ in its
+last bit between one thread and two.
+
+A checkpoint holds everything that the rest of the run depends on: parameters, running statistics, the optimizer and its
+schedule, interventions on neurons, all random streams, the order of the epoch and the place in it, sums and history so
+far, what the other callbacks remember, and a checksum over all of this.  It is written whole or not at all, and the one
+before is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..checks import check_count
+from ..errors import DataError, NeurosimError
+from ..files.atomic import atomic_file
+from ..files.npz import MALFORMED, brief, read_configured
+from ..network import Network
+from ..parameters import Array
+from . import Callback
+from .history import History
+
+FORMAT, VERSION = "neurosim checkpoint", 1
+KEPT = 2  # checkpoints: the newest, and one to fall back on
+PREFIX, SUFFIX = "checkpoint-", ".npz"
+
+
+class Checkpoint(Callback):
+    """Write a checkpoint every so many steps, and go on from the last one.
+
+    The first is written before the first step, the last when training has ended. On Ctrl-C one more is written, after
+    the step in progress; a second Ctrl-C ends at once. It has to be the last callback, to keep what the others know.
+
+    Args:
+        folder: where the files ``checkpoint-….npz`` go. Those of an earlier run that has ended are deleted.
+        every: steps from one to the next, at least 1.
+        resume: whether to go on from the newest whole checkpoint in `folder`.
+        about: JSON-ready values to keep with it, for whoever wants to make the run again; see `read_checkpoint`.
+
+    Raises:
+        NeurosimError: when training begins: it is not the last callback; `folder` holds a run that has not ended, and
+            `resume` is not set; or the run to go on with had another network,
+            other data, another `fit` or callbacks of other classes (what those were made with is not compared).
+        DataError: when training begins: there is no whole checkpoint in `folder`.
+
+    Example:
+        >>> net.fit(x, y, callbacks=[ns.EarlyStopping(), ns.Checkpoint("runs/long", every=1000)])
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        every: int = 1000,
+        resume: bool = False,
+        about: dict[str, Any] | None = None,
+    ) -> None:
+        self.folder = Path(folder)
+        self.every = check_count("every", every)
+        self.resume = bool(resume)
+        self.about = {} if about is None else dict(about)
+        self._written: list[Path] = []
+        self._finished = self._interrupted = False
+        self._handler: Any = None
+
+    # -- the run -----------------------------------------------------------------------------------------------------
+
+    def check(self, columns: Any) -> None:
+        if self.progress.callbacks[-1] is not self:
+            raise NeurosimError(
+                "checkpoint: expected as the last callback, so that it keeps what the others know, "
+                "received another one after it"
+            )
+
+    def on_start(self, network: Network, history: History) -> None:
+        self._written, self._finished, self._interrupted = [], False, False
+        self._run = json.loads(
+            json.dumps(
+                {
+                    "network": network.config(),
+                    "fit": self.progress.plan,
+                    "data": _sha256(self.progress.data),
+                    "callbacks": [type(each).__name__ for each in self.progress.callbacks],
+                }
+            )
+        )
+        if self.resume:
+            path, state = read_checkpoint(self.folder)
+            or_data_error(path, lambda: self._go_on(path, state, network, history))
+            self._written = [path]
+        else:
+            delete_checkpoints(self.folder)
+        for path in self.folder.glob(f".{PREFIX}*"):  # half written when a run was killed
+            path.unlink()
+        if not self.resume:
+            self._write(network, history)
+        if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
+            self._handler = signal.signal(signal.SIGINT, self._on_signal)
+
+    def on_step(self, network: Network, history: History) -> None:
+        if self._interrupted or len(history.batch_losses) % self.every == 0:
+            self._write(network, history)
+        if self._interrupted:
+            raise KeyboardInterrupt
+
+    def on_end(self, network: Network, history: History) -> None:
+        if self._handler is not None:
+            signal.signal(signal.SIGINT, self._handler)
+            self._handler = None
+        if self._finished:
+            history.message = f"This run had ended already ({history.stopped}): nothing was trained."
+        elif history.stopped == "interrupted":
+            history.message += f" Its last checkpoint is {self._written[-1]}."
+        elif history.stopped != "running":
+            self._write(network, history)
+
+    def _on_signal(self, number: int, frame: Any) -> None:
+        """Ctrl-C: let the step end first, unless it is the second time."""
+        if self._interrupted:
+            self._handler(number, frame)
+        self._interrupted = True
+
+    # -- writing and going on ----------------------------------------------------------------------------------------
+
+    def _write(self, network: Network, history: History) -> None:
+        """Write a checkpoint of this moment, and delete all but the last."""
+        progress, config = self.progress, network.config()
+        state = {
+            "about": self.about,
+            "run": self._run,
+            "network": network.snapshot(),
+            "last_rate": network.optimizer.last_rate,
+            "changed": {name: config[name] for name in ("optimizer", "interventions")},  # a callback may change them
+            "progress": {
+                name: getattr(progress, name) for name in ("epoch", "order", "steps", "loss", "right", "seconds")
+            },
+            "history": {
+                "rows": history.rows,
+                "batch_losses": np.array(history.batch_losses, np.float64),
+                "stopped": history.stopped,
+            },
+            "callbacks": [each.state() for each in progress.callbacks],
+        }
+        path = self.folder / f"{PREFIX}{len(history.batch_losses):09d}{SUFFIX}"
+        write_checkpoint(path, state)
+        self._written = [*(each for each in self._written if each != path), path][-KEPT:]
+        for each in checkpoints(self.folder):
+            if each not in self._written:
+                each.unlink()
+
+    def _go_on(self, path: Path, state: dict[str, Any], network: Network, history: History) -> None:
+        """Set everything to where a checkpoint left it.
+
+        Raises:
+            NeurosimError: its run was another one.
+        """
+        difference = _difference(state["run"], self._run)
+        if difference:
+            raise NeurosimError(f"resume: expected the run of {path}, received another: {difference}")
+        changed = state["changed"]
+        if changed["optimizer"] != json.loads(json.dumps(network.optimizer.config())):
+            network.optimizer = changed["optimizer"]
+        network.intervene(changed["interventions"])
+        # NaN and infinity may be among them: the weights of a run that is about to diverge
+        forms = [
+            {name: (array.shape, array.dtype) for name, array in arrays.items()}
+            for arrays in (state["network"]["arrays"], network.arrays())
+        ]
+        if forms[0] != forms[1]:
+            raise ValueError("its arrays are not those of its network")
+        order, at, N = state["progress"]["order"], self.progress, len(self.progress.data[0])
+        if order is not None and not np.array_equal(np.sort(order), np.arange(N)):
+            raise ValueError("its order is none of the samples")
+        network.restore(state["network"])
+        network.optimizer.last_rate = float(state["last_rate"])
+        history.rows = [dict(row) for row in state["history"]["rows"]]
+        history.batch_losses = [float(loss) for loss in state["history"]["batch_losses"]]
+        history.stopped = str(state["history"]["stopped"])
+        at.epoch, at.order, at.steps = int(state["progress"]["epoch"]), order, int(state["progress"]["steps"])
+        at.loss, at.right, at.seconds = (float(state["progress"][name]) for name in ("loss", "right", "seconds"))
+        for each, its_state in zip(at.callbacks, state["callbacks"], strict=True):
+            each.restore(its_state)
+        self._finished = history.stopped != "running"
+        if self._finished:
+            at.epoch = at.plan["epochs"] + 1
+
+
+def checkpoints(folder: str | os.PathLike[str]) -> list[Path]:
+    """The files of the checkpoints in a folder, the newest last."""
+    return sorted(Path(folder).glob(f"{PREFIX}*{SUFFIX}"))
+
+
+def delete_checkpoints(folder: str | os.PathLike[str]) -> None:
+    """Delete the checkpoints of a run that has ended.
+
+    Raises:
+        NeurosimError: it has not ended, so that somebody may want to go on with it.
+    """
+    found = checkpoints(folder)
+    for path in reversed(found):
+        try:
+            stopped = _read(path)["history"]["stopped"]
+        except (DataError, LookupError, TypeError):
+            continue  # damaged: the one before says it
+        if stopped == "running":
+            raise NeurosimError(
+                f"{folder}: a run that has not ended has its checkpoints there; go on with it "
+                f"(train --resume {folder}, or resume=True), choose another folder, or delete them"
+            )
+        break
+    for path in found:
+        path.unlink()
+
+
+def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write a state, made of dicts, lists, arrays and JSON-ready values, whole or not at all.
+
+    Raises:
+        NeurosimError: the file cannot be written.
+    """
+    arrays: dict[str, Array] = {}
+    plain = _without_arrays(state, arrays)
+    config = {"format": FORMAT, "version": VERSION, "sha256": _sha256(arrays.values(), plain), "state": plain}
+    with atomic_file(path) as file:
+        np.savez(file, config=np.array(json.dumps(config)), **arrays)  # type: ignore[arg-type]
+
+
+def read_checkpoint(folder: str | os.PathLike[str]) -> tuple[Path, dict[str, Any]]:
+    """The newest whole checkpoint in a folder. One that is damaged is named on standard error, and passed over.
+
+    Returns:
+        Its path, and its state; ``state["about"]`` is what `Checkpoint` was given.
+
+    Raises:
+        DataError: there is none.
+    """
+    found = checkpoints(folder)
+    if not found:
+        raise DataError(
+            f"{folder}: expected a run's folder with checkpoints in it, found none; "
+            "train --checkpoint-every N writes them"
+        )
+    for path in reversed(found):
+        try:
+            return path, _read(path)
+        except DataError as error:
+            print(f"passed over a damaged checkpoint: {brief(error)}", file=sys.stderr)
+    raise DataError(f"{folder}: expected a whole checkpoint, but all {len(found)} are damaged")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The state in one file.
+
+    Raises:
+        DataError: it is damaged, or something else.
+    """
+    config, arrays = read_configured(path, FORMAT, VERSION)
+    if config.get("sha256") != _sha256([arrays[name] for name in sorted(arrays)], config.get("state")):
+        raise DataError(f"{path}: its checksum is not that of its contents")
+    state: dict[str, Any] = or_data_error(path, lambda: _with_arrays(config["state"], arrays))
+    return state
+
+
+def or_data_error(path: Path, do: Callable[[], Any]) -> Any:
+    """Call `do`; turn any error caused by malformed file contents into a DataError.
+
+    Raises:
+        DataError: it is not what it should be.
+    """
+    try:
+        return do()
+    except NeurosimError:
+        raise
+    except MALFORMED as error:
+        raise DataError(
+            f"{path}: expected a checkpoint, received something else ({type(error).__name__}: {brief(error)})"
+        ) from None
+
+
+def _without_arrays(value: Any, arrays: dict[str, Array]) -> Any:
+    """A copy of nested values in which arrays are put aside, and numbers are Python's own."""
+    if isinstance(value, dict):
+        return {name: _without_arrays(each, arrays) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_arrays(each, arrays) for each in value]
+    if isinstance(value, np.ndarray):
+        name = f"array{len(arrays):06d}"
+        arrays[name] = value
+        return {"array": name}
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _with_arrays(value: Any, arrays: dict[str, Array]) -> Any:
+    """The way back."""
+    if isinstance(value, dict):
+        if value.keys() == {"array"}:
+            return arrays[value["array"]]
+        return {name: _with_arrays(each, arrays) for name, each in value.items()}
+    return [_with_arrays(each, arrays) for each in value] if isinstance(value, list) else value
+
+
+def _sha256(arrays: Any, plain: Any = None) -> str:
+    """A checksum over arrays, in their order, with their shapes and types, and JSON-ready values."""
+    digest = hashlib.sha256(json.dumps(plain).encode())
+    for array in arrays:
+        digest.update(f"{array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _difference(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """In a few words, the first thing in which two runs differ; nothing if they do not."""
+    if before["data"] != now["data"]:
+        return "other data"
+    for part in ("fit", "network"):
+        for name, value in now[part].items():
+            if before[part].get(name) != value:
+                return f"{name} was {brief(before[part].get(name))} and is {brief(value)}"
+    if before["callbacks"] != now["callbacks"]:
+        return f"callbacks were {', '.join(before['callbacks'])} and are {', '.join(now['callbacks'])}"
+    return ""

@@ -1,0 +1,250 @@
+"""The settings of a run: everything that makes one network, trained in one way, out of a data set.
+
+`Settings` is what the command line's options, a scenario's variants and a report have in common: a frozen record of
+plain values that can be written to JSON, and that knows how to make the network.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from ..activations import ACTIVATIONS
+from ..augment import AUGMENTATIONS
+from ..checks import check_count, check_number
+from ..errors import NeurosimError
+from ..initializers import INITIALIZERS
+from ..layers import BatchNorm, Dense, Dropout, Input, Layer
+from ..losses import LOSSES, CrossEntropy, check_pair
+from ..network import Network
+from ..optimizers import OPTIMIZERS, Optimizer
+from ..registry import Registry, unknown
+from ..regularizers import L1, L2, Regularizer
+from ..schedules import SCHEDULES
+from . import Callback, EarlyStopping
+
+MAX_WIDTH = 1_000_000  # neurons of a hidden layer
+
+
+def _setting(default: Any, read: Callable[[str, Any], Any], text: str, metavar: str = "X") -> Any:
+    """A field with its check, its help text, and what to call its value there."""
+    return field(default=default, metadata={"read": read, "help": text, "metavar": metavar})
+
+
+def _count(low: int) -> Callable[[str, Any], Any]:
+    def read(name: str, value: Any) -> int:
+        return check_count(name, _number(value), low)
+
+    return read
+
+
+def _real(low: float, high: float, **bounds: bool) -> Callable[[str, Any], Any]:
+    def read(name: str, value: Any) -> float:
+        return check_number(name, _number(value), low, high, **bounds)
+
+    return read
+
+
+def _number(value: Any) -> Any:
+    """Text from the command line as the number it spells, if it does."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return int(value)
+    except ValueError:
+        try:
+            return float(value)
+        except ValueError:
+            return value
+
+
+def _optional(read: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+    def read_optional(name: str, value: Any) -> Any:
+        return None if value is None or value in ("none", "") else read(name, value)
+
+    return read_optional
+
+
+def _named(registry: Registry[Any]) -> Callable[[str, Any], Any]:
+    def read(name: str, value: Any) -> str:
+        if not isinstance(value, str):
+            raise NeurosimError(f"{name}: expected the name of a {registry.kind}, received {value!r}")
+        registry.create(value)
+        return value
+
+    return read
+
+
+def _flag(name: str, value: Any) -> bool:
+    if value in (True, "true", "yes", "1"):
+        return True
+    if value in (False, "false", "no", "0"):
+        return False
+    raise NeurosimError(f"{name}: expected yes or no, received {value!r}")
+
+
+def _widths(name: str, value: Any) -> tuple[int, ...]:
+    parts = [part for part in value.split(",") if part.strip() != "none"] if isinstance(value, str) else value
+    if isinstance(parts, int):
+        parts = [parts]
+    try:
+        widths = tuple(check_count(name, _number(width)) for width in parts)
+        if max(widths, default=0) > MAX_WIDTH:
+            raise NeurosimError("too wide")
+        return widths
+    except (NeurosimError, TypeError):
+        raise NeurosimError(
+            f"{name}: expected widths of hidden layers such as 128,64 (or none), each of at most "
+            f"{MAX_WIDTH:,}, received {value!r}"
+        ) from None
+
+
+def _dtype(name: str, value: Any) -> str:
+    if value not in ("float32", "float64"):
+        raise unknown(name, value, ("float32", "float64"))
+    return str(value)
+
+
+def _batch_size(name: str, value: Any) -> int | None:
+    return None if value in (None, "full") else check_count(name, _number(value))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to make a network and train it. Every value is plain; names may carry settings, "momentum:momentum=0.95".
+
+    Raises:
+        NeurosimError: a value that is no name, no number or out of bounds, or a loss that does not go with the output.
+
+    Example:
+        >>> Settings(hidden=(32,), activation="tanh").network(784, 10)
+    """
+
+    hidden: tuple[int, ...] = _setting((128, 64), _widths, "widths of the hidden layers, e.g. 128,64, or none", "W,W")
+    activation: str = _setting("relu", _named(ACTIVATIONS), "activation of the hidden layers", "NAME")
+    output: str | None = _setting(
+        None, _optional(_named(ACTIVATIONS)), "activation of the output [by the loss]", "NAME"
+    )
+    loss: str = _setting("cross_entropy", _named(LOSSES), "loss function", "NAME")
+    optimizer: str = _setting("adam", _named(OPTIMIZERS), "optimizer", "NAME")
+    learning_rate: float | None = _setting(
+        None,
+        _optional(_real(0.0, math.inf, open_high=True)),
+        "learning rate, the largest of a schedule [the optimizer's own; twice that for one_cycle]",
+    )
+    schedule: str | None = _setting(None, _optional(_named(SCHEDULES)), "learning-rate schedule over the run", "NAME")
+    initializer: str | None = _setting(
+        None, _optional(_named(INITIALIZERS)), "weight initializer [by the activation]", "NAME"
+    )
+    epochs: int = _setting(5, _count(0), "passes over the training images", "N")
+    batch_size: int | None = _setting(64, _batch_size, "images a step, or full", "N")
+    dropout: float = _setting(0.0, _real(0.0, 1.0, open_high=True), "share of hidden activations dropped")
+    input_dropout: float = _setting(0.0, _real(0.0, 1.0, open_high=True), "share of pixels dropped")
+    batch_norm: bool = _setting(False, _flag, "batch normalization in the hidden layers", "YES")
+    l1: float = _setting(0.0, _real(0.0, math.inf, open_high=True), "strength of the L1 penalty")
+    l2: float = _setting(0.0, _real(0.0, math.inf, open_high=True), "strength of the L2 penalty")
+    max_norm: float | None = _setting(
+        None, _optional(_real(0.0, math.inf, open_low=True, open_high=True)), "largest norm of a neuron's weights"
+    )
+    clip_norm: float | None = _setting(
+        None, _optional(_real(0.0, math.inf, open_low=True)), "largest norm of the whole gradient"
+    )
+    label_smoothing: float = _setting(0.0, _real(0.0, 1.0, open_high=True), "label smoothing of cross_entropy")
+    augment: str | None = _setting(
+        None, _optional(_named(AUGMENTATIONS)), "distort each training image: shift, affine, elastic or compose", "NAME"
+    )
+    early_stopping: int = _setting(0, _count(0), "stop after so many epochs without improvement; 0: never", "N")
+    dtype: str = _setting("float32", _dtype, "float32 or float64", "NAME")
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            object.__setattr__(self, each.name, each.metadata["read"](each.name, getattr(self, each.name)))
+        check_pair(LOSSES.create(self.loss), ACTIVATIONS.create(self.output_activation))
+        if self.l1 and self.l2:
+            raise NeurosimError("l1, l2: expected one penalty, received both")
+        if self.label_smoothing and not isinstance(LOSSES.create(self.loss), CrossEntropy):
+            raise NeurosimError(f"label_smoothing: expected with loss cross_entropy, received loss {self.loss}")
+
+    def change(self, **settings: Any) -> Settings:
+        """A copy with some settings changed.
+
+        Raises:
+            NeurosimError: an unknown setting, or a wrong value.
+        """
+        known = [each.name for each in fields(self)]
+        for name in settings:
+            if name not in known:
+                raise unknown("setting", name, known)
+        return replace(self, **settings)
+
+    @property
+    def output_activation(self) -> str:
+        """The key of the output activation: `output`, or the natural one of the loss."""
+        return self.output or LOSSES.create(self.loss).natural_output
+
+    def make_layers(self, input_size: int | tuple[int, ...], classes: int) -> list[Layer]:
+        """New layers: input, hidden layers with what belongs to each, output."""
+        made: list[Layer] = [Input(input_size)]
+        if self.input_dropout:
+            made.append(Dropout(self.input_dropout))
+        for width in self.hidden:
+            if self.batch_norm:
+                # the matrix is initialized for the activation that BatchNorm applies behind it
+                initializer = self.initializer or ACTIVATIONS.create(self.activation).initializer
+                made += [Dense(width, initializer=initializer, use_bias=False), BatchNorm(self.activation)]
+            else:
+                made.append(Dense(width, self.activation, self.initializer))
+            if self.dropout:
+                made.append(Dropout(self.dropout))
+        return [*made, Dense(classes, self.output_activation, self.initializer)]
+
+    def make_optimizer(self) -> Optimizer:
+        """A new optimizer with the learning rate or the schedule asked for."""
+        optimizer = OPTIMIZERS.create(self.optimizer)
+        if self.clip_norm is not None:
+            optimizer.clip_norm = self.clip_norm
+        rate = self.learning_rate
+        if self.schedule is None:
+            optimizer.learning_rate = optimizer.rate if rate is None else rate
+        else:
+            schedule = SCHEDULES.create(self.schedule)
+            rate = optimizer.rate * schedule.usual_peak if rate is None else rate
+            config = schedule.config() | {"rate": rate}
+            if config.get("after"):
+                config["after"] |= {"rate": rate}
+            optimizer.learning_rate = SCHEDULES.create(config)
+        return optimizer
+
+    def network(self, input_size: int | tuple[int, ...], classes: int, seed: int = 0) -> Network:
+        """A new network.
+
+        Args:
+            input_size: how many numbers a sample has, or its shape.
+            classes: how many outputs.
+            seed: of everything random in it.
+        """
+        penalty: Regularizer | None = L1(self.l1) if self.l1 else L2(self.l2) if self.l2 else None
+        loss = LOSSES.create(self.loss)
+        if self.label_smoothing:
+            loss = CrossEntropy(self.label_smoothing)
+        return Network(
+            self.make_layers(input_size, classes),
+            loss,
+            self.make_optimizer(),
+            regularizer=penalty,
+            max_norm=self.max_norm,
+            seed=seed,
+            dtype=self.dtype,
+        )
+
+    @property
+    def decides(self) -> bool:
+        """Whether something is decided in training by looking at validation images."""
+        # the schedule may carry settings, or stand inside a warm_up
+        return bool(self.early_stopping) or "reduce_on_plateau" in (self.schedule or "")
+
+    def callbacks(self) -> list[Callback]:
+        """New callbacks that the settings ask for."""
+        return [EarlyStopping(patience=self.early_stopping)] if self.early_stopping else []

@@ -1,0 +1,434 @@
+"""The walk through a network, step by step, forwards and backwards, as an object without a terminal.
+
+A `Stepper` stands at one stage of one neuron for one sample, on a network that it can train by a sample, a batch or an
+epoch, and change by hand.  Walking changes nothing.  What does change the network can be undone, exactly: parameters,
+optimizer state, random streams, interventions and the place in the data come back bit for bit, so that the batches that
+follow are the same ones too.
+
+The prompt of ``python main.py step`` is one user of it; a notebook may be another.
+
+    stepper = ns.Stepper(net, train.images, train.labels)
+    print(stepper.next().text)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+
+from ..augment import Augmentation
+from ..checks import check_count, check_value
+from ..errors import NeurosimError, OutOfRangeError, ShapeError
+from ..layers.neuron import Neuron
+from ..metrics import hit_counter
+from ..network import Network
+from ..parameters import Array
+from ..registry import unknown
+from ..schedules import Schedule
+from ..training.batches import gatherer
+from .trace import Check, NeuronTrace, Stage, Trace
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+STAGES = (
+    "inputs",
+    "weighted_sum",
+    "activation",
+    "output",
+    "output_delta",
+    "downstream",
+    "derivative",
+    "delta",
+    "gradients",
+    "update",
+    "loss_after",
+)
+
+UNDO_BYTES, UNDO_AT_LEAST = 2**29, 100  # how much is kept to be undone: the oldest changes are forgotten first
+
+
+def _undoable(method: Callable[P, R]) -> Callable[P, R]:
+    """Make a method of `Stepper` one that `undo` takes back, and that changes nothing if it fails."""
+
+    @wraps(method)
+    def changing(*arguments: P.args, **named: P.kwargs) -> R:
+        stepper: Any = arguments[0]
+        before = stepper._snapshot()
+        try:
+            result = method(*arguments, **named)
+        except BaseException:
+            stepper._restore(before)
+            raise
+        words = (method.__name__.replace("_", " "), *map(str, arguments[1:]))
+        stepper._done.append((" ".join(words), before))
+        size = sum(array.nbytes for array in before["network"]["arrays"].values())
+        del stepper._done[: -max(UNDO_AT_LEAST, UNDO_BYTES // max(size, 1))]
+        stepper._trace = None
+        return result
+
+    return changing
+
+
+class Stepper:
+    """A place in a network, and the ways to go on from there.
+
+    Args:
+        network: what to walk through. It is trained and changed in place.
+        x: (N, …) training samples, for `batch` and `epoch`.
+        y: (N,) class indices, or (N, n_out) rows.
+        samples: ``(x, y)`` from which single samples are taken; ``None``: the training samples.
+        batch_size: of `batch` and `epoch`.
+        layer: where to begin; ``None``: at an interesting neuron.
+        neuron: likewise.
+        sample: likewise, from 0.
+        augment: what `batch` and `epoch` do to the training images, as in ``fit``; single samples stay as they are.
+
+    Attributes:
+        layer, neuron, sample: where it stands.
+        why: why it began there.
+        losses: the loss of every batch that was trained on and not undone.
+
+    Raises:
+        NeurosimError: no such sample, layer or neuron, or data that do not fit the network.
+
+    Example:
+        >>> stepper = Stepper(net, train.images, train.labels, layer=1, neuron=17)
+        >>> stepper.next(); stepper.batch(10); stepper.undo()
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        x: Any,
+        y: Any,
+        *,
+        samples: tuple[Any, Any] | None = None,
+        batch_size: int = 64,
+        layer: int | None = None,
+        neuron: int | None = None,
+        sample: int = 0,
+        augment: str | Augmentation | dict[str, Any] | None = None,
+    ) -> None:
+        self.network = network
+        self._rows = network.input.as_rows(x)
+        self._targets = network.as_targets(y, len(self._rows))
+        self._gather = network.input.gather if augment is None else gatherer(network, augment, x)
+        self._sample_rows, self._sample_targets = self._rows, self._targets
+        if samples is not None:
+            self._sample_rows = network.input.as_rows(samples[0])
+            self._sample_targets = network.as_targets(samples[1], len(self._sample_rows))
+        if len(self._rows) == 0 or len(self._sample_rows) == 0:
+            raise ShapeError("stepper: expected at least one sample, received none")
+        self.batch_size = check_count("batch_size", batch_size)
+        self.losses: list[float] = []
+        self._order: Array | None = None  # of this epoch; None: an epoch is about to begin
+        self._at = 0  # the first sample of the next batch, in that order
+        self._sums = np.zeros(2)  # of its losses so far, and its right predictions
+        self._hits = hit_counter(self._targets)
+        self._done: list[tuple[str, dict[str, Any]]] = []
+        self._trace: Trace | None = None
+        self._traced: list[Any] = []  # of what network
+        self._stage = 0
+        self._begin_schedule()
+        self.sample = self._check_sample(sample)
+        best_layer, best, why = self.trace.interesting()
+        self.layer = best_layer if layer is None else network[layer].index
+        if neuron is None and self.layer != best_layer:
+            deltas = [abs(each.delta) for each in self.trace[self.layer]]
+            best = int(np.argmax(deltas))
+            why = (
+                f"of layer {self.layer} it has the largest |delta| for this sample"
+                if deltas[best]
+                else f"all neurons of layer {self.layer} have delta 0 for this sample"
+            )
+        self.neuron = best if neuron is None else neuron
+        self.why = "as asked for" if neuron is not None else why
+        self.neuron = self.neuron_trace.index  # checks both
+
+    # -- where it stands -------------------------------------------------------------------------------------------
+
+    @property
+    def trace(self) -> Trace:
+        """The trace of the present sample in the network as it is now."""
+        network, optimizer, trace = self.network, self.network.optimizer, self._trace
+        now = [
+            optimizer,
+            repr(optimizer),
+            optimizer.t,
+            optimizer.rate,  # interventions are made anew when changed
+            [(layer.interventions, layer.activation) for layer in network],
+        ]
+        if (
+            trace is None
+            or self._traced != now
+            or not np.array_equal(trace.network.parameters.theta, network.parameters.theta)
+        ):
+            one = slice(self.sample, self.sample + 1)
+            trace = self._trace = Trace(network, self._sample_rows[one], self._sample_targets[one], sample=self.sample)
+            self._traced = now
+        return trace
+
+    @property
+    def neuron_trace(self) -> NeuronTrace:
+        """The present neuron in the present trace.
+
+        Raises:
+            OutOfRangeError: there is no such neuron.
+        """
+        return self.trace[self.layer][self.neuron]
+
+    @property
+    def live_neuron(self) -> Neuron:
+        """The present neuron of the network itself: live."""
+        return self.network.neuron(self.layer, self.neuron)
+
+    def stage(self, top: int = 5) -> Stage:
+        """The present stage, with the `top` largest terms of each sum."""
+        return self.neuron_trace.stages(top)[self._stage]
+
+    @property
+    def position(self) -> int:
+        """The number of the present stage, from 0."""
+        return self._stage
+
+    # -- walking: changes nothing ----------------------------------------------------------------------------------
+
+    def next(self, top: int = 5) -> Stage:
+        """Go to the next stage.
+
+        Raises:
+            OutOfRangeError: this was the last.
+        """
+        if self._stage == len(STAGES) - 1:
+            raise OutOfRangeError(
+                "this is the last stage: update, batch or epoch go on with training, "
+                "neuron and sample go elsewhere, goto inputs starts over"
+            )
+        self._stage += 1
+        return self.stage(top)
+
+    def back(self, top: int = 5) -> Stage:
+        """Go to the stage before.
+
+        Raises:
+            OutOfRangeError: this was the first.
+        """
+        if self._stage == 0:
+            raise OutOfRangeError("this is the first stage: undo takes back changes of the network")
+        self._stage -= 1
+        return self.stage(top)
+
+    def goto(self, stage: str | int, top: int = 5) -> Stage:
+        """Go to a stage, by its key or its number from 1.
+
+        Raises:
+            NeurosimError: there is no such stage.
+        """
+        if isinstance(stage, str) and stage.isdecimal():
+            stage = int(stage)
+        if isinstance(stage, int):
+            if not 1 <= stage <= len(STAGES):
+                raise OutOfRangeError(f"stage: expected a number from 1 to {len(STAGES)}, received {stage}")
+            self._stage = stage - 1
+        elif stage in STAGES:
+            self._stage = STAGES.index(stage)
+        else:
+            raise unknown("stage", stage, STAGES)
+        return self.stage(top)
+
+    def go_to_neuron(self, layer: int, neuron: int) -> None:
+        """Stand at another neuron, at the same stage.
+
+        Raises:
+            NeurosimError: there is no such neuron, or it has no weights.
+        """
+        found = self.trace[layer][neuron]
+        self.layer, self.neuron = found.layer, found.index
+
+    def go_to_sample(self, sample: int) -> None:
+        """Look at another sample.
+
+        Raises:
+            OutOfRangeError: there is no such sample.
+        """
+        self.sample = self._check_sample(sample)
+        self._trace = None
+
+    def check(self) -> Check:
+        """Compare the present neuron's gradient with central differences."""
+        return self.neuron_trace.check()
+
+    # -- what changes the network, and can be undone ---------------------------------------------------------------
+
+    @_undoable
+    def update(self) -> float:
+        """Apply the update that the walk shows: one step on this sample alone. Returns the loss after it."""
+        i = self.sample
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            loss = self.network.gradients(self._sample_rows[i : i + 1], self._sample_targets[i : i + 1])
+            if not np.isfinite(loss):
+                raise NeurosimError(f"the loss is {loss}: nothing was changed; there is no way down from there")
+            self.network.update_()
+        self._trace = None
+        return self.trace.loss
+
+    def batch(self, count: int = 1) -> list[float]:
+        """Train on the next `count` batches, exactly as `fit` would; each can be undone. Returns their losses."""
+        count = check_count("batch", count)
+        before, done = self._snapshot(), list(self._done)
+        try:
+            return [self._one_batch() for _ in range(count)]
+        except BaseException:  # all of them or none
+            self._restore(before)
+            self._done = done
+            raise
+
+    @_undoable
+    def epoch(self) -> list[float]:
+        """Train to the end of the epoch; undone as a whole. Returns the losses of its batches."""
+        losses = [self._train()]
+        while self._order is not None:
+            losses.append(self._train())
+        return losses
+
+    @_undoable
+    def _one_batch(self) -> float:
+        return self._train()
+
+    def _train(self) -> float:
+        """One step on the next batch."""
+        network, N = self.network, len(self._rows)
+        if self._order is None:
+            self._begin_schedule()
+            self._order, self._at, self._sums = network.streams["shuffling"].permutation(N), 0, np.zeros(2)
+        indices = self._order[self._at : self._at + self.batch_size]
+        network.set_batch_size(len(indices))
+        self._gather(self._rows, indices)
+        np.take(self._targets, indices, axis=0, out=network.targets, mode="clip")
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the loss says it
+            loss = network.step_()
+        if not np.isfinite(loss):
+            raise NeurosimError(f"the loss became {loss}: nothing was changed; try a smaller learning rate")
+        self._sums = np.add(self._sums, (loss * len(indices), self._hits(network.output.a, indices)))
+        self._at += len(indices)
+        self.losses.append(loss)
+        if self._at >= N:
+            self._order = None
+            schedule = network.optimizer.learning_rate
+            if isinstance(schedule, Schedule):
+                schedule.observe(dict(zip(("loss", "accuracy"), (self._sums / N).tolist(), strict=True)))
+        return loss
+
+    @_undoable
+    def set_weight(self, index: int, value: float) -> None:
+        """Write one incoming weight of the present neuron.
+
+        Raises:
+            NeurosimError: no such weight, or not a finite number.
+        """
+        weights = self.live_neuron.weights
+        if not check_count("weight", index, 0) < len(weights):
+            raise OutOfRangeError(f"weight: expected a number from 0 to {len(weights) - 1}, received {index}")
+        weights[int(index)] = check_value("weight", value, self.network.dtype)
+
+    @_undoable
+    def set_bias(self, value: float) -> None:
+        """Write the bias of the present neuron."""
+        self.live_neuron.bias = value
+
+    @_undoable
+    def set_rate(self, value: float) -> None:
+        """Give the optimizer a constant learning rate."""
+        self.network.optimizer.learning_rate = check_value("learning rate", value)
+
+    @_undoable
+    def freeze(self) -> None:
+        """Freeze the present neuron."""
+        self.live_neuron.freeze()
+
+    @_undoable
+    def unfreeze(self) -> None:
+        """Let it be trained again."""
+        self.live_neuron.unfreeze()
+
+    @_undoable
+    def ablate(self, to: float | str = 0.0) -> None:
+        """Silence the present neuron; "mean": its mean over the samples (at most 1,000 of them)."""
+        if to == "mean":
+            a = self.network.activations(self._sample_rows[:1000], self.layer, self.neuron)
+            to = float(a.mean(dtype=np.float64))
+        self.live_neuron.ablate(to)
+
+    @_undoable
+    def clamp(self, value: float) -> None:
+        """Force the present neuron's output to a value."""
+        self.live_neuron.clamp(value)
+
+    @_undoable
+    def release(self) -> None:
+        """End `ablate` or `clamp` of the present neuron."""
+        self.live_neuron.release()
+
+    @_undoable
+    def set_activation(self, name: str | None) -> None:
+        """Give the present neuron an activation of its own; None takes it away."""
+        self.live_neuron.activation = name
+
+    def undo(self) -> str:
+        """Take back the last change; returns what it was.
+
+        Raises:
+            NeurosimError: there is nothing to undo.
+        """
+        if not self._done:
+            raise NeurosimError("nothing to undo")
+        what, before = self._done.pop()
+        self._restore(before)
+        return what.removeprefix(" one ").strip()
+
+    @property
+    def changes(self) -> list[str]:
+        """What can be undone, the last of them last."""
+        return [what.removeprefix(" one ").strip() for what, _ in self._done]
+
+    # -- helpers ---------------------------------------------------------------------------------------------------
+
+    def _check_sample(self, sample: int) -> int:
+        if not (isinstance(sample, (int, np.integer)) and 0 <= sample < len(self._sample_rows)):
+            raise OutOfRangeError(
+                f"sample: expected a number from 0 to {len(self._sample_rows) - 1}, received {sample}"
+            )
+        return int(sample)
+
+    def _begin_schedule(self) -> None:
+        """Let a schedule that stretches over a run stretch over the epoch to come, as ``fit(epochs=1)`` would."""
+        schedule = self.network.optimizer.learning_rate
+        if isinstance(schedule, Schedule):
+            schedule.begin(self.network.optimizer.t, -(-len(self._rows) // self.batch_size))
+
+    def _snapshot(self) -> dict[str, Any]:
+        """Everything that a change may change."""
+        return {
+            "network": self.network.snapshot(),
+            "optimizer": self.network.optimizer,
+            "rate": deepcopy(self.network.optimizer.learning_rate),
+            "interventions": [layer.interventions for layer in self.network],
+            "place": (self._order, self._at, self._sums, len(self.losses)),
+        }
+
+    def _restore(self, snapshot: dict[str, Any]) -> None:
+        if self.network.optimizer is not snapshot["optimizer"]:
+            self.network.optimizer = snapshot["optimizer"]
+        self.network.optimizer.learning_rate = snapshot["rate"]
+        self.network.restore(snapshot["network"])
+        for layer, interventions in zip(self.network, snapshot["interventions"], strict=True):
+            if layer.interventions is not interventions:
+                layer.intervene(interventions)
+        self._order, self._at, self._sums, losses = snapshot["place"]
+        del self.losses[losses:]
+        self._trace = None

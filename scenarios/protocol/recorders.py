@@ -1,0 +1,541 @@
+"""What a scenario can record while its networks train: callbacks that each fill a table.
+
+A recorder is made anew for every run, in the process that trains it; the runner puts variant and seed in front of its
+table and writes those of all runs as one CSV.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from neurosim import training
+from neurosim.analysis.report_card import FLAT, off_and_saturated, steepest
+from neurosim.layers import Layer
+from neurosim.network import EVALUATION_BATCH, Network
+from neurosim.parameters import Array
+from neurosim.training import Callback
+from neurosim.training.history import History
+
+if TYPE_CHECKING:
+    from neurosim.data import Dataset
+
+    from .base import Run
+
+
+class Recorder(Callback, ABC):
+    """A callback that builds a table.
+
+    Attributes:
+        table: its name; "gradients" is written as gradients.csv.
+    """
+
+    table: ClassVar[str]
+
+    @abstractmethod
+    def to_frame(self) -> pd.DataFrame:
+        """What was recorded, tidy, without variant and seed."""
+
+
+def steps_between(run: Run, train: Dataset, records: int = 20) -> int:
+    """How many steps apart a recorder has to look, to look about `records` times an epoch."""
+    return max(1, steps_an_epoch(run, train) // records)
+
+
+def steps_an_epoch(run: Run, train: Dataset) -> int:
+    """How many updates an epoch has: a last batch that is not full is left out, see `train_run`."""
+    return len(train) // min(run.settings.batch_size or len(train), len(train))
+
+
+def hidden_layers(network: Network) -> list[Layer]:
+    """The hidden layers at the place where each applies its activation.
+
+    A layer in front of batch normalization is linear: its activation is applied behind the normalization.
+    """
+    return [
+        layer
+        for layer, above in pairwise(network.layers)
+        if layer.activation is not None and not (above.neuron_by_neuron and above.activation is not None)
+    ]
+
+
+class GradientNorms(training.GradientNorms, Recorder):
+    """The Euclidean norm of the gradient of each layer's weights; columns step, layer, norm."""
+
+    table = "gradients"
+
+
+class Divergences(Recorder):
+    """Where a run that diverged began to; no row for one that did not.
+
+    Columns epoch, step (where it was noticed), layer (missing where it was the loss), quantity, phase, learning_rate,
+    largest_weight; see `neurosim.training.divergence.find_divergence`.
+    """
+
+    table = "divergences"
+    COLUMNS = ("epoch", "step", "layer", "quantity", "phase", "learning_rate", "largest_weight")
+
+    def __init__(self) -> None:
+        self.found: list[dict[str, Any]] = []
+
+    def on_end(self, network: Network, history: History) -> None:
+        if history.divergence is not None:
+            self.found.append(history.divergence)
+
+    def to_frame(self) -> pd.DataFrame:
+        return pd.DataFrame(self.found, columns=list(self.COLUMNS))
+
+
+class UnitHealth(Recorder):
+    """The share of dead and of saturated units in each hidden layer, before training and after each epoch.
+
+    A unit is dead when it is off for every one of the images: it answers nothing and learns nothing.  It is saturated
+    for an image when its activation is flat there without being off; the share is the average over the images.  Off
+    and flat are those of `neurosim.analysis.report_card.report_card`.
+
+    Args:
+        images: (N, height, width) what the units are looked at with, at least one.
+
+    Attributes:
+        rows: dicts of epoch (0: before training), layer (its place among the hidden layers, from 1), dead, saturated.
+    """
+
+    table = "units"
+
+    def __init__(self, images: Any) -> None:
+        self.images = images
+        self.rows: list[dict[str, float]] = []
+
+    def on_start(self, network: Network, history: History) -> None:
+        self._look(network, epoch=0)
+
+    def on_epoch(self, network: Network, history: History) -> None:
+        self._look(network, epoch=len(history))
+
+    def _look(self, network: Network, epoch: int) -> None:
+        """Run the images through the network in evaluation mode and count."""
+        hidden = hidden_layers(network)
+        limits = [FLAT * steepest(layer.activation) for layer in hidden]
+        always_off = [np.ones(layer.n_out, bool) for layer in hidden]
+        saturated = np.zeros(len(hidden))
+        rows = network.input.as_rows(self.images)
+        for start in range(0, len(rows), EVALUATION_BATCH):
+            network.predict_proba(rows[start : start + EVALUATION_BATCH])
+            for k, layer in enumerate(hidden):
+                off, flat = off_and_saturated(layer.activation, layer.z, limits[k])  # (B, n) each
+                always_off[k] &= off.all(axis=0)
+                saturated[k] += flat.mean(axis=1).sum()
+        self.rows += [
+            {
+                "epoch": epoch,
+                "layer": k + 1,
+                "dead": float(always_off[k].mean()),
+                "saturated": float(saturated[k] / len(rows)),
+            }
+            for k in range(len(hidden))
+        ]
+
+    def to_frame(self) -> pd.DataFrame:
+        return pd.DataFrame(self.rows, columns=["epoch", "layer", "dead", "saturated"])
+
+
+class StepLosses(Recorder):
+    """The loss of single steps, and the learning rate of each; columns step (from 1), learning_rate, loss.
+
+    Args:
+        every: record every so many steps.
+    """
+
+    table = "steps"
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self.rows: list[dict[str, float]] = []
+
+    def on_step(self, network: Network, history: History) -> None:
+        step = len(history.batch_losses)
+        if (step - 1) % self.every == 0:
+            self.rows.append(
+                {"step": step, "learning_rate": network.optimizer.last_rate, "loss": history.batch_losses[-1]}
+            )
+
+    def to_frame(self) -> pd.DataFrame:
+        return pd.DataFrame(self.rows, columns=["step", "learning_rate", "loss"])
+
+
+class TrainFigures(Recorder):
+    """Loss and accuracy on the training images at the end of each epoch: of the weights that are tested, too.
+
+    The columns loss and accuracy of the results are averages over an epoch of changing weights, and with dropout
+    switched on; a gap between training and test needs both of the same network.
+
+    Args:
+        train: the training images.
+
+    Attributes:
+        rows: dicts of epoch (from 1), train_loss, train_accuracy.
+    """
+
+    table = "train"
+
+    def __init__(self, train: Dataset) -> None:
+        self.train = train
+        self.rows: list[dict[str, float]] = []
+
+    def on_epoch(self, network: Network, history: History) -> None:
+        figures = network.evaluate(self.train.images, self.train.labels)
+        self.rows.append({"epoch": len(history)} | {f"train_{name}": value for name, value in figures.items()})
+
+    def to_frame(self) -> pd.DataFrame:
+        return pd.DataFrame(self.rows, columns=["epoch", "train_loss", "train_accuracy"])
+
+
+class GradientNoise(Recorder):
+    """How far the gradients of batches lie from that of all images, before training and after each epoch.
+
+    noise = √(mean over batches |g_batch - g|²) / |g|, g being the gradient of the mean loss over all images: 1 where a
+    batch misses it by as much as it is long.
+
+    Args:
+        train: the training images.
+        batch_size: images a batch; None: all, and no noise.
+        draws: how many batches are drawn at random each time; None: ten, or as many as make a thousand images. Single
+            images need many: once most of them are read rightly, a few make up nearly all of the spread.
+        seed: of the draws.
+
+    Attributes:
+        rows: dicts of epoch (0: before training), updates (so far), batch_size, gradient_noise.
+
+    Reference: McCandlish et al. (2018), An empirical model of large-batch training, section 2.2.
+    """
+
+    table = "gradient_noise"
+
+    def __init__(self, train: Dataset, batch_size: int | None, draws: int | None = None, seed: int = 0) -> None:
+        self.train = train
+        self.batch_size = min(batch_size or len(train), len(train))
+        self.draws = draws or max(10, 1_000 // self.batch_size)
+        self.rng = np.random.default_rng(seed)
+        self.rows: list[dict[str, float]] = []
+
+    def on_start(self, network: Network, history: History) -> None:
+        self._look(network, epoch=0)
+
+    def on_epoch(self, network: Network, history: History) -> None:
+        self._look(network, epoch=len(history))
+
+    def _look(self, network: Network, epoch: int) -> None:
+        self.rows.append(
+            {
+                "epoch": epoch,
+                "updates": network.optimizer.t,
+                "batch_size": self.batch_size,
+                "gradient_noise": self.noise(network) if self.batch_size < len(self.train) else 0.0,
+            }
+        )
+
+    def noise(self, network: Network) -> float:
+        """Of its present weights; NaN where the gradient is 0."""
+        images, labels = self.train.images, self.train.labels
+        network.gradients(images, labels)
+        whole = network.parameters.grad.astype(np.float64)
+        missed = 0.0
+        for _ in range(self.draws):
+            batch = self.rng.choice(len(images), self.batch_size, replace=False)
+            network.gradients(images[batch], labels[batch])
+            missed += float(np.square(network.parameters.grad - whole).sum())
+        length = float(np.linalg.norm(whole))
+        return math.sqrt(missed / self.draws) / length if length > 0.0 else math.nan
+
+    def to_frame(self) -> pd.DataFrame:
+        return pd.DataFrame(self.rows, columns=["epoch", "updates", "batch_size", "gradient_noise"])
+
+
+class Looks(Recorder):
+    """A recorder that looks at the network before training and again after some of the steps.
+
+    Args:
+        steps: after which ones, counted from 1; 0 is the look before training.
+
+    Attributes:
+        rows: what was taken down, as dicts of the columns.
+    """
+
+    columns: ClassVar[tuple[str, ...]]
+
+    def __init__(self, steps: Collection[int]) -> None:
+        self.steps = frozenset(steps)
+        self.rows: list[dict[str, float]] = []
+        self._step = 0
+
+    def on_start(self, network: Network, history: History) -> None:
+        if 0 in self.steps:
+            self.look(network, 0)
+
+    def on_step(self, network: Network, history: History) -> None:
+        self._step += 1
+        if self._step in self.steps:
+            self.look(network, self._step)
+
+    @abstractmethod
+    def look(self, network: Network, step: int) -> None:
+        """Take down what is to be seen."""
+
+    def to_frame(self) -> pd.DataFrame:
+        return pd.DataFrame(self.rows, columns=list(self.columns))
+
+
+def steps_of(run: Run, train: Dataset) -> int:
+    """How many updates a run makes if nothing ends it before."""
+    return run.settings.epochs * steps_an_epoch(run, train)
+
+
+def even_steps(run: Run, train: Dataset, looks: int) -> list[int]:
+    """Steps for about so many `Looks` at equal distances, the first before training and the last at its end."""
+    return sorted(set(np.linspace(0, steps_of(run, train), looks).round().astype(int).tolist()))
+
+
+def early_steps(run: Run, train: Dataset, looks: int) -> list[int]:
+    """The same, but the closer together the earlier: most happens at the beginning."""
+    last = steps_of(run, train)
+    return sorted({0, *np.geomspace(max(1.0, last / 100), last, looks - 1).round().astype(int)} if last else {0})
+
+
+class Preactivations(Looks):
+    """What enters the activation functions of the first, the middle and the last hidden layer, in the training batch.
+
+    Columns step, layer (its place among the hidden layers, from 1), p5, p25, p50, p75, p95 (percentiles of z over all
+    units and images), and images: how different images are to a unit, the root mean square over the units of the
+    standard deviation of z over the images.
+    """
+
+    table = "preactivations"
+    percentiles = (5, 25, 50, 75, 95)
+    columns = ("step", "layer", "p5", "p25", "p50", "p75", "p95", "images")
+
+    def look(self, network: Network, step: int) -> None:
+        if step == 0:  # no batch has passed through yet
+            return
+        hidden = hidden_layers(network)
+        for k in sorted({0, len(hidden) // 2, len(hidden) - 1} if hidden else ()):
+            z = hidden[k].z
+            values = np.percentile(z, self.percentiles)
+            self.rows.append(
+                {
+                    "step": step,
+                    "layer": k + 1,
+                    **{f"p{p}": float(value) for p, value in zip(self.percentiles, values, strict=True)},
+                    "images": math.sqrt(z.var(axis=0, dtype=np.float64).mean()),
+                }
+            )
+
+
+def layer_outputs(network: Network, layer: Layer, images: Array) -> Array:
+    """The activations of a layer for images in evaluation mode, (N, n). A copy."""
+    rows = network.input.as_rows(images)
+    parts = []
+    for start in range(0, len(rows), EVALUATION_BATCH):
+        network.predict_proba(rows[start : start + EVALUATION_BATCH])
+        parts.append(layer.a.copy())
+    return np.concatenate(parts)
+
+
+def class_means(a: Array, labels: Array, classes: int) -> Array:
+    """The mean activation of each neuron in each class, (classes, n); NaN where no sample is of that class."""
+    return np.array(
+        [a[labels == c].mean(axis=0) if (labels == c).any() else np.full(a.shape[1], np.nan) for c in range(classes)]
+    )
+
+
+def selectivity(a: Array, labels: Array, classes: int) -> Array:
+    """How well each neuron's activation alone tells the classes apart: eta², its variance between classes / in all.
+
+    Args:
+        a: (N, n) activations.
+        labels: (N,) class indices.
+        classes: how many classes there are.
+
+    Returns:
+        (n,) 0: every class has the same mean, 1: the class alone determines the activation; NaN where it never changes.
+
+    Reference: Pearson (1911), On a correction to be made to the correlation ratio η.
+    """
+    a = a.astype(np.float64)
+    counts = np.bincount(labels, minlength=classes)
+    between = np.nansum(counts[:, None] * (class_means(a, labels, classes) - a.mean(axis=0)) ** 2, axis=0)
+    total = ((a - a.mean(axis=0)) ** 2).sum(axis=0)  # (n,)
+    return np.divide(between, total, out=np.full_like(total, np.nan), where=total > 0.0)
+
+
+def smoothness(image: Array) -> float:
+    """How alike the neighbours in an image are: their covariance over the variance of all pixels.
+
+    Args:
+        image: (height, width).
+
+    Returns:
+        About 0 where neighbours have nothing to do with each other, towards 1 for broad strokes; NaN for one colour.
+
+    Reference: Moran (1950), Notes on continuous stochastic phenomena (his I, with neighbours that share an edge).
+    """
+    image = image.astype(np.float64)
+    image -= image.mean()
+    variance = float((image * image).mean())
+    if variance == 0.0:
+        return math.nan
+    products = [image[1:] * image[:-1], image[:, 1:] * image[:, :-1]]
+    pairs = sum(each.size for each in products)
+    return sum(float(each.sum()) for each in products) / pairs / variance if pairs else math.nan
+
+
+class NeuronLife(Looks):
+    """The life of one neuron of the first hidden layer: the one that tells the classes apart best at the last look.
+
+    Columns step, neuron, height and width (of the image that its weights make), smoothness, selectivity (see the
+    functions of these names), "mean for X" for each class X, and w0, w1, … its weights.
+
+    Args:
+        steps: when to look.
+        train: whose first images the neuron is looked at with.
+        images: so many of them.
+    """
+
+    table = "life"
+
+    def __init__(self, steps: Collection[int], train: Dataset, images: int) -> None:
+        super().__init__(steps)
+        self.images, self.labels = train.images[:images], train.labels[:images]
+        self.class_names, self.shape = train.class_names, train.images.shape[1:]
+        self.looks: list[tuple[int, Array, Array, Array]] = []  # step, W, means by class, selectivity
+
+    def look(self, network: Network, step: int) -> None:
+        a, classes = layer_outputs(network, network.layers[1], self.images), len(self.class_names)
+        self.looks.append(
+            (
+                step,
+                network.layers[1].W.copy(),
+                class_means(a, self.labels, classes),
+                selectivity(a, self.labels, classes),
+            )
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        last = np.nan_to_num(self.looks[-1][-1], nan=-1.0) if self.looks else np.zeros(1)
+        j = int(last.argmax())
+        return pd.DataFrame(
+            [
+                {
+                    "step": step,
+                    "neuron": j,
+                    "height": self.shape[0],
+                    "width": self.shape[1],
+                    "smoothness": smoothness(W[:, j].reshape(self.shape)),
+                    "selectivity": float(selective[j]),
+                    **{
+                        f"mean for {name}": float(mean)
+                        for name, mean in zip(self.class_names, means[:, j], strict=True)
+                    },
+                    **{f"w{k}": float(f"{weight:.4g}") for k, weight in enumerate(W[:, j])},
+                }
+                for step, W, means, selective in self.looks
+            ]
+        )
+
+
+class UnitLife(Looks):
+    """For how many images each hidden unit is on (z > 0), unit by unit: columns step, layer, neuron, active (0 to 1).
+
+    It looks with a copy of the network as in training, so that batch normalization goes by the images watched: its
+    running statistics mean nothing before training.
+
+    Args:
+        steps: when to look.
+        images: (N, height, width) what the units are looked at with, at least one.
+    """
+
+    table = "life"
+    columns = ("step", "layer", "neuron", "active")
+
+    def __init__(self, steps: Collection[int], images: Any) -> None:
+        super().__init__(steps)
+        self.images = images
+
+    def look(self, network: Network, step: int) -> None:
+        twin = copy.deepcopy(network)  # its dropout and running statistics may change, those of the run may not
+        rows = twin.input.as_rows(self.images)
+        twin.set_batch_size(len(rows))
+        twin.input.fill(rows)
+        twin.forward_(training=True)
+        for k, layer in enumerate(hidden_layers(twin), start=1):
+            active = (layer.z > 0.0).mean(axis=0)  # (n,)
+            self.rows += [
+                {"step": step, "layer": k, "neuron": j, "active": float(share)} for j, share in enumerate(active)
+            ]
+
+
+def distances(vectors: Array) -> Array:
+    """The Euclidean distance between each two columns of vectors (d, n), (n, n), in float64."""
+    vectors = vectors.astype(np.float64)
+    return np.stack([np.sqrt(((vectors - column[:, None]) ** 2).sum(axis=0)) for column in vectors.T])
+
+
+class Parting(Looks):
+    """Whether the neurons of the first hidden layer are different from each other, by their weights and biases.
+
+    Columns step, neurons (how many), distance (the largest between two of them), distinct (the share of neurons that
+    are no copy of an earlier one: farther than `apart` times the mean norm of a neuron from each of those).
+    """
+
+    table = "parting"
+    columns = ("step", "neurons", "distance", "distinct")
+    apart = 0.01
+
+    def look(self, network: Network, step: int) -> None:
+        layer = network.layers[1]
+        vectors = np.vstack([layer.W, layer.b] if layer.use_bias else [layer.W])  # (n_in + 1, n)
+        between = distances(vectors)
+        same = between <= self.apart * np.linalg.norm(vectors, axis=0).mean()
+        kept: list[int] = []
+        for j in range(len(between)):
+            if not same[j, kept].any():
+                kept.append(j)
+        self.rows.append(
+            {
+                "step": step,
+                "neurons": len(between),
+                "distance": float(between.max()),
+                "distinct": len(kept) / len(between),
+            }
+        )
+
+
+class NeuronWeights(Looks):
+    """Some weights of the first neurons of the first hidden layer: columns step, neuron, weight (its pixel), value.
+
+    Args:
+        steps: when to look.
+        pixels: which weights.
+        neurons: of so many neurons.
+    """
+
+    table = "neurons"
+    columns = ("step", "neuron", "weight", "value")
+
+    def __init__(self, steps: Collection[int], pixels: Sequence[int], neurons: int) -> None:
+        super().__init__(steps)
+        self.pixels, self.neurons = pixels, neurons
+
+    def look(self, network: Network, step: int) -> None:
+        W = network.layers[1].W
+        self.rows += [
+            {"step": step, "neuron": j, "weight": pixel, "value": float(W[pixel, j])}
+            for j in range(min(self.neurons, W.shape[1]))
+            for pixel in self.pixels
+        ]

@@ -1,0 +1,440 @@
+"""The runner: every variant with every seed, from the same initial weights, over the same batches.
+
+For one seed all variants draw their initial weights and the order of their batches from streams of that seed alone,
+so that where the shapes agree the weights do too, and a paired difference compares like with like.
+
+The work is cut into tasks: one run each, or one seed of a rate in a search for a learning rate.  A task can be
+performed anywhere; what comes of it is JSON text, which is all that is sent back, kept on disk, and put together into
+tables.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from neurosim.checks import check_count
+from neurosim.data import Dataset
+from neurosim.network import Network
+from neurosim.optimizers import OPTIMIZERS
+from neurosim.training import Callback, EarlyStopping
+from neurosim.training.history import History
+
+from .base import Results, Run, Scenario, Variant
+from .executors import Executor, in_process, processes
+from .recorders import Divergences, Recorder
+from .store import Store
+
+SEARCH_SEEDS = (1_000_003, 1_000_004)  # of the learning-rate search; far from any seed that the comparison uses
+SEARCH_EPOCHS = 2
+MIN_UPDATES = 30  # of a search: after two updates of a full batch every small rate looks too small
+HELD_OUT = 1 / 6  # of the training images, for whatever is chosen
+COLUMNS = (
+    "variant",
+    "seed",
+    "epoch",
+    "loss",
+    "accuracy",
+    "test_loss",
+    "test_accuracy",
+    "seconds",
+    "learning_rate",
+    "diverged",
+    "kept",
+)
+Data = Mapping[str, tuple[Dataset, Dataset]]  # checksum -> training and test images
+
+
+# -- one task --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Task:
+    """A run as a piece of work for any process.
+
+    Args:
+        run: what to train.
+        data: the checksum of the images to use.
+        search: whether it tries a rate in a search, measured on held-out images in place of the test images.
+        hold_out: whether some of its training images are held out for decisions made in training.
+        recorders: of the scenario.
+        measure: of the scenario.
+    """
+
+    run: Run
+    data: str
+    search: bool = False
+    hold_out: bool = False
+    recorders: Callable[[Run, Dataset], list[Recorder]] | None = None
+    measure: Callable[[Run, Dataset, Dataset], dict[str, pd.DataFrame]] | None = None
+
+
+class _TestFigures(Callback):
+    """Measure the test images after each epoch, where the validation images are others."""
+
+    def __init__(self, test: Dataset) -> None:
+        self.test = test
+
+    def on_epoch(self, network: Network, history: History) -> None:
+        figures = network.evaluate(self.test.images, self.test.labels)
+        history.rows[-1] |= {f"test_{name}": value for name, value in figures.items()}
+
+
+def perform(task: Task, data: Data) -> str:
+    """Do a task.
+
+    Returns:
+        JSON: "epochs", a dict an epoch, and "tables", by name and column.
+
+    Raises:
+        NeurosimError: settings that do not fit each other or the data.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    train, test = data[task.data]
+    deciding = test
+    if task.search or task.hold_out:
+        train, deciding = train.hold_out(HELD_OUT)
+    if task.search:
+        test = deciding
+    if task.run.train_size is not None:
+        train = train.subset(min(task.run.train_size, len(train)), seed=0)
+    tables = dict(task.measure(task.run, train, test)) if task.measure else {}
+    recorders = [Divergences(), *(task.recorders(task.run, train) if task.recorders else [])]
+    rows = train_run(task.run, train, deciding, test, recorders)
+    tables |= {recorder.table: recorder.to_frame() for recorder in recorders}
+    return json.dumps(
+        {
+            "epochs": rows,
+            "tables": {name: {column: frame[column].tolist() for column in frame} for name, frame in tables.items()},
+        },
+        default=_plain,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy scalar as Python's own; a missing value as null."""
+    return None if value is pd.NA else value.item()
+
+
+def train_run(
+    run: Run, train: Dataset, deciding: Dataset, test: Dataset, recorders: Sequence[Callback] = ()
+) -> list[dict[str, Any]]:
+    """Train a run.
+
+    Args:
+        run: what to train.
+        train: on what.
+        deciding: what early stopping and schedules may watch after each epoch.
+        test: what it is measured on after each epoch; the same as `deciding` where nothing is decided.
+        recorders: callbacks.
+
+    Returns:
+        A row an epoch, of those too that it did not reach because it diverged.
+    """
+    network = run.network(train)
+    own = run.settings.callbacks()
+    history = network.fit(
+        train.images,
+        train.labels,
+        run.settings.epochs,
+        run.settings.batch_size,
+        verbose=False,
+        drop_last=True,  # accuracy is read at the end of an epoch, and must not hang on a step for a few images
+        validation_data=(deciding.images, deciding.labels),
+        callbacks=[*own, *recorders, *([_TestFigures(test)] if deciding is not test else [])],
+        augment=run.settings.augment,
+    )
+    if history.stopped == "interrupted":
+        raise KeyboardInterrupt
+    rename = "test_" if deciding is test else "val_"
+    rows = [
+        {name.replace("val_", rename): value for name, value in row.items()} | {"diverged": False}
+        for row in history.rows
+    ]
+    kept = len(rows)
+    if history.stopped == "diverged":
+        rows += [{"epoch": epoch, "diverged": True} for epoch in range(len(rows) + 1, run.settings.epochs + 1)]
+        kept = len(rows)
+    elif stopping := [each for each in own if isinstance(each, EarlyStopping)]:
+        kept = stopping[0].best_epoch or kept
+    return [row | {"kept": row["epoch"] == kept} for row in rows]
+
+
+# -- one scenario ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A scenario with everything needed to run it.
+
+    Args:
+        scenario: what to run.
+        train: the training images, as many as are to be used.
+        test: what every variant is measured on after each epoch. No setting and no epoch is chosen by it.
+        seeds: how many, at least 1: first_seed, first_seed + 1, …
+        first_seed: the first of them.
+        overrides: settings that replace the scenario's base.
+        note: what must be said of the data.
+        folder: where finished tasks are kept, so that an interrupted experiment can be taken up again; None: nowhere.
+    """
+
+    scenario: Scenario
+    train: Dataset
+    test: Dataset
+    seeds: int = 3
+    first_seed: int = 0
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+    folder: Path | None = None
+
+
+class Plan:
+    """The tasks of an experiment, in their order, and what has come of them.
+
+    Args:
+        experiment: what is planned.
+
+    Raises:
+        NeurosimError: settings that do not fit together.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment, self.scenario = experiment, experiment.scenario
+        base = self.scenario.base.change(**experiment.overrides)
+        self.settings = {each.name: base.change(**each.settings) for each in self.scenario.variants}
+        for settings in self.settings.values():
+            check_count("epochs", settings.epochs)  # without one there is nothing to compare
+        # for all variants alike, so that all train on the same images
+        self.hold_out = any(each.decides for each in self.settings.values())
+        self.data = f"{experiment.train.sha256}-{experiment.test.sha256}"
+        self.done: dict[Task, dict[str, Any]] = {}
+        self.searches = {
+            each.name: [self._candidate(each, rate, seed) for rate in self._rates(each) for seed in SEARCH_SEEDS]
+            for each in self.scenario.variants
+        }
+        self.total = sum(map(len, self.searches.values())) + len(self.settings) * experiment.seeds
+
+    def _rates(self, variant: Variant) -> list[float]:
+        """The learning rates that a variant may choose from."""
+        usual = OPTIMIZERS.create(self.settings[variant.name].optimizer).rate
+        return [float(f"{usual * factor:.3g}") for factor in self.scenario.rate_factors]
+
+    def _candidate(self, variant: Variant, rate: float, seed: int) -> Task:
+        settings = self.settings[variant.name].change(
+            learning_rate=rate, epochs=self._search_epochs(variant), early_stopping=0
+        )
+        return Task(Run(variant.name, seed, settings, variant.train_size), self.data, search=True)
+
+    def _search_epochs(self, variant: Variant) -> int:
+        """Enough epochs for `MIN_UPDATES`, but no more than the scenario itself has."""
+        settings, images = self.settings[variant.name], len(self.experiment.train)
+        images = min(variant.train_size or images, images - round(HELD_OUT * images))
+        steps = math.ceil(images / (settings.batch_size or images))  # an epoch
+        return min(settings.epochs, max(SEARCH_EPOCHS, math.ceil(MIN_UPDATES / steps)))
+
+    def _runs(self, variant: Variant) -> list[Task]:
+        first = self.experiment.first_seed
+        return [
+            Task(
+                Run(variant.name, seed, self.settings[variant.name], variant.train_size),
+                self.data,
+                hold_out=self.hold_out,
+                recorders=self.scenario.recorders,
+                measure=self.scenario.measure,
+            )
+            for seed in range(first, first + self.experiment.seeds)
+        ]
+
+    def first_tasks(self) -> list[Task]:
+        """What can be begun with."""
+        return [task for each in self.scenario.variants for task in self.searches[each.name] or self._runs(each)]
+
+    def finish(self, task: Task, result: str) -> list[Task]:
+        """Take note of what came of a task; returns the tasks that can be begun because of it."""
+        self.done[task] = json.loads(result)
+        name = task.run.variant
+        if not task.search or not all(each in self.done for each in self.searches[name]):
+            return []
+        found = self.found(name)
+        self.settings[name] = self.settings[name].change(
+            learning_rate=next(row["learning_rate"] for row in found if row["chosen"])
+        )
+        return self._runs(next(each for each in self.scenario.variants if each.name == name))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all tasks are finished."""
+        return len(self.done) == self.total
+
+    def found(self, name: str) -> list[dict[str, Any]]:
+        """A row a rate and seed of a finished search: learning_rate, seed, epochs, val_accuracy, chosen.
+
+        val_accuracy is NaN where it diverged. The rate is chosen that reads the held-out images best, in the mean over
+        the seeds and without diverging in any; of equal ones, the smaller.
+        """
+        rows = [
+            {
+                "learning_rate": task.run.settings.learning_rate,
+                "seed": task.run.seed,
+                "epochs": task.run.settings.epochs,
+                "val_accuracy": self.done[task]["epochs"][-1].get("test_accuracy", math.nan),
+            }
+            for task in self.searches[name]
+        ]
+        means = {
+            row["learning_rate"]: np.mean(
+                [each["val_accuracy"] for each in rows if each["learning_rate"] == row["learning_rate"]]
+            )
+            for row in rows
+        }
+        best = max(means, key=lambda rate: np.nan_to_num(means[rate], nan=-1.0))
+        return [row | {"chosen": row["learning_rate"] == best} for row in rows]
+
+    def order(self, task: Task) -> tuple[int, int, int]:
+        """Which task comes first: seed by seed, so that the variants of a seed meet the same state of the machine."""
+        variants = [each.name for each in self.scenario.variants]
+        return (0 if task.search else 1, task.run.seed, variants.index(task.run.variant))
+
+    def results(self) -> Results:
+        """The tables, once everything is done."""
+        runs = [task for each in self.scenario.variants for task in self._runs(each)]
+        keys = {task: {"variant": task.run.variant, "seed": task.run.seed} for task in runs}
+        rows = [keys[task] | row for task in runs for row in self.done[task]["epochs"]]
+        more = [name for name in ("val_loss", "val_accuracy") if any(name in row for row in rows)]
+        tables: dict[str, list[pd.DataFrame]] = {}
+        for task in runs:
+            for name, columns in self.done[task]["tables"].items():
+                own = {column: values for column, values in columns.items() if column not in keys[task]}
+                tables.setdefault(name, []).append(pd.DataFrame({**keys[task], **own}))
+        searched = [
+            {"variant": name} | row for name, tasks in self.searches.items() if tasks for row in self.found(name)
+        ]
+        together = {
+            name: pd.concat(frames, ignore_index=True) for name, frames in tables.items() if any(map(len, frames))
+        }
+        if searched:
+            together["rates"] = pd.DataFrame(searched)
+        return Results(
+            self.scenario,
+            pd.DataFrame(rows, columns=[*COLUMNS, *more]),
+            together,
+            self.experiment.note,
+            dict(self.settings),
+        )
+
+
+# -- all together ----------------------------------------------------------------------------------------------------
+
+
+def run_experiments(
+    experiments: Sequence[Experiment], executor: Executor = in_process, *, fresh: bool = False, progress: bool = True
+) -> Iterator[Results]:
+    """Run several scenarios, under one progress bar.
+
+    Args:
+        experiments: what to run.
+        executor: where; see `scenarios.protocol.executors`. The numbers are the same everywhere.
+        fresh: whether to begin from the start, even if an experiment's folder holds finished tasks.
+        progress: whether to show a bar.
+
+    Yields:
+        The results of each, as soon as it is done.
+
+    Raises:
+        NeurosimError: settings that do not fit together.
+        KeyboardInterrupt: Ctrl-C; finished tasks are kept.
+    """
+    plans = [Plan(each) for each in experiments]
+    stores = [Store(each.folder, fresh) for each in experiments]
+    data = {plan.data: (plan.experiment.train, plan.experiment.test) for plan in plans}
+    ready: list[tuple[Any, int, int, Task]] = []
+    running: dict[Future[str], tuple[int, Task]] = {}
+    tickets = count()
+
+    def add(number: int, tasks: list[Task]) -> int:
+        """Take over what was finished before, and queue the rest; returns how many were taken over."""
+        taken = 0
+        for task in tasks:
+            kept = stores[number].read(task)
+            if kept is None:
+                heapq.heappush(ready, ((number, *plans[number].order(task)), next(tickets), number, task))
+            else:
+                bar.update()
+                taken += 1 + add(number, plans[number].finish(task, kept))
+        return taken
+
+    total = sum(plan.total for plan in plans)
+    with (
+        executor(perform, data) as pool,
+        tqdm(total=total, desc="scenarios", unit=" runs", ncols=79, disable=not progress) as bar,
+    ):
+        for number, plan in enumerate(plans):
+            taken = add(number, plan.first_tasks())
+            if taken and progress:
+                bar.write(
+                    f"{plan.scenario.name}: {taken} of {plan.total} runs were finished before and are taken over",
+                    file=sys.stderr,
+                )
+            if plan.is_done:
+                yield plan.results()
+        while ready or running:
+            while ready and len(running) < pool.slots:
+                *_, number, task = heapq.heappop(ready)
+                running[pool.submit(task)] = number, task
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                number, task = running.pop(future)
+                result = future.result()
+                stores[number].write(task, result)
+                bar.update()
+                add(number, plans[number].finish(task, result))
+                if plans[number].is_done:
+                    yield plans[number].results()
+
+
+def run_scenario(
+    scenario: Scenario,
+    train: Dataset,
+    test: Dataset,
+    *,
+    jobs: int = 1,
+    fresh: bool = False,
+    progress: bool = True,
+    **experiment: Any,
+) -> Results:
+    """Run every variant of a scenario with every seed.
+
+    Args:
+        scenario: what to run.
+        train: the training images, as many as are to be used.
+        test: what every variant is measured on after each epoch.
+        jobs: over how many processes to spread the runs; 1: in this one. With several, a script of your own has to
+            stand under ``if __name__ == "__main__":``. The numbers do not depend on it where this process, too, runs
+            with OPENBLAS_NUM_THREADS=1.
+        fresh: whether to begin from the start, even if the folder holds finished runs.
+        progress: whether to show a bar.
+        experiment: seeds, first_seed, overrides, note, folder; see `Experiment`.
+
+    Raises:
+        NeurosimError: settings that do not fit together.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    check_count("jobs", jobs)
+    executor = in_process if jobs == 1 else partial(processes, jobs=jobs)
+    with closing(
+        run_experiments([Experiment(scenario, train, test, **experiment)], executor, fresh=fresh, progress=progress)
+    ) as results:
+        return next(results)

@@ -1,0 +1,104 @@
+"""Which hidden activation learns fastest, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+import viz
+from neurosim.activations import ACTIVATIONS
+from neurosim.data import Dataset
+from neurosim.training.settings import Settings
+
+from ..protocol.base import Picture, Results, Run, Scenario, Variant
+from ..protocol.recorders import GradientNorms, Recorder, UnitHealth, steps_between
+
+WATCHED = 1_000  # training images with which the health of the units is looked at
+
+
+def recorders(run: Run, train: Dataset) -> list[Recorder]:
+    """The gradients of the layers, and how many units are dead or saturated."""
+    return [GradientNorms(steps_between(run, train)), UnitHealth(train.images[:WATCHED])]
+
+
+def pictures(results: Results) -> Iterator[Picture]:
+    """The functions themselves, and what reaches each layer's weights."""
+    yield Picture(
+        "functions",
+        "Each activation f (solid) and its derivative f' (dashed). Where f' is near zero the "
+        "neuron passes hardly any gradient on.",
+        lambda: viz.activation_curves([ACTIVATIONS.create(name) for name in results.names]),
+        note="",
+    )
+    yield Picture(
+        "gradient_flow",
+        "The size of the gradient of each layer's weights during training. Lines far apart: "
+        "what reaches the layers differs in size. Plain gradient descent would then move them at different "
+        "speeds; Adam, which is used here, divides each weight's step by the usual size of its gradient, so "
+        "accuracy need not follow.",
+        lambda: viz.gradient_flow(results.table("gradients")),
+    )
+    yield Picture(
+        "unit_health",
+        "The share of hidden units that are dead (off for every one of the images watched) "
+        "and saturated (on the flat part of f, averaged over the images), before training and after each "
+        "epoch. Neither kind passes a gradient on.",
+        lambda: viz.unit_health(_all_hidden(results.table("units")), styles=viz.variant_style(results.names)),
+    )
+
+
+def _all_hidden(units: pd.DataFrame) -> pd.DataFrame:
+    """The health of all hidden layers together: the mean over the layers."""
+    return units.groupby(["variant", "seed", "epoch"], sort=False, as_index=False)[["dead", "saturated"]].mean()
+
+
+def findings(results: Results) -> Iterator[str]:
+    """How large the first layer's gradient is at first, compared with the last's."""
+    g = results.table("gradients")
+    early = g[g["step"] <= g["step"].quantile(0.1)]
+    norm = early.groupby(["variant", "layer"])["norm"].mean().unstack("layer")
+    ratio = (norm[norm.columns[0]] / norm[norm.columns[-1]]).loc[results.names].dropna().sort_values()
+    if len(ratio) > 1 and ratio.iloc[0] < ratio.iloc[-1]:
+        yield (
+            f"At the start of training the first layer's gradient is {ratio.iloc[0]:.2g} times the output layer's "
+            f"with {ratio.index[0]}, and {ratio.iloc[-1]:.2g} times with {ratio.index[-1]}. Adam takes such "
+            "differences of size out of its steps, so that this alone makes no first layer slow."
+        )
+
+
+SCENARIO = Scenario(
+    name="activations",
+    question="Which hidden activation learns fastest, and why?",
+    what_to_watch=(
+        "All networks start from the same weights and see the same batches; only f differs. Compare the first epoch "
+        "rather than the last, then look at the gradient norms: an activation whose derivative is small everywhere "
+        "hands less down to the layers near the input. Adam divides each weight's step by the usual size of its "
+        "gradient, so these layers need not learn more slowly for it; vanishing-gradients shows ten layers without "
+        "that help."
+    ),
+    variants=tuple(
+        Variant(name, {"activation": name})
+        for name in (
+            "sigmoid",
+            "tanh",
+            "relu",
+            "leaky_relu",
+            "elu",
+            "selu",
+            "gelu",
+            "silu",
+            "mish",
+            "softplus",
+            "softsign",
+            "hard_tanh",
+            "relu6",
+            "linear",
+        )
+    ),
+    baseline="relu",
+    base=Settings(epochs=4, initializer="glorot_uniform"),
+    recorders=recorders,
+    pictures=pictures,
+    findings=findings,
+)

@@ -1,0 +1,158 @@
+"""Shifted, turned, bent: what distorted copies of the training images are worth, for small and large sets of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+import viz
+from neurosim.augment import AUGMENTATIONS
+from neurosim.data import Dataset
+from neurosim.data.digits import draw_digits
+from neurosim.training.settings import Settings
+
+from ..protocol.base import METRIC, Difference, Picture, Results, Run, Scenario, Variant, percent
+
+NONE = "none"
+KINDS = (NONE, "shift", "affine", "elastic")
+SIZES = (500, 1_500, None)  # None: as many as the run has
+IMAGES = 5_000  # that is, unless told otherwise
+EXAMPLES = 12
+
+
+def name_of(kind: str, size: int | None) -> str:
+    """What a variant is called."""
+    return f"{kind} on {f'{size:,}' if size else 'all'}"
+
+
+def measure(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
+    """On how many images it really trains: there may be fewer than the variant asks for."""
+    kind = run.settings.augment or NONE
+    rows = {"augmentation": [kind], "images": [len(train)]}
+    return {"sizes": pd.DataFrame(rows)}
+
+
+def ends(results: Results) -> pd.DataFrame:
+    """The end of each run: seed, augmentation, images, test_accuracy (NaN: diverged)."""
+    merged = results.ends().merge(results.table("sizes"), on=["variant", "seed"])
+    return merged[["seed", "augmentation", "images", METRIC]]
+
+
+def examples() -> tuple[np.ndarray, np.ndarray]:
+    """The same built-in digits once in each kind: images, and the place of the kind in `KINDS`."""
+    plain, _ = draw_digits(EXAMPLES)
+    rng = np.random.default_rng(0)
+    rows = [plain if kind == NONE else AUGMENTATIONS.create(kind)(plain, rng) for kind in KINDS]
+    return np.concatenate(rows), np.repeat(np.arange(len(KINDS)), EXAMPLES)
+
+
+def pictures(results: Results) -> Iterator[Picture]:
+    """What the distortions look like, and accuracy against the size of the training set."""
+    yield Picture(
+        "examples",
+        "The same digits as they are, and once in each kind of distortion; in training each "
+        "image is distorted anew every time. These digits are the built-in ones, whatever the networks were "
+        "trained on.",
+        lambda: viz.contact_sheet(
+            *examples(),
+            columns=EXAMPLES,
+            class_names=KINDS,
+            title="Built-in digits, plain and distorted",
+            kind="distortion",
+        ),
+        note="built-in digits",
+    )
+    if not len(results.table("sizes")):
+        return
+    frame = ends(results).drop_duplicates(["augmentation", "images", "seed"])
+    yield Picture(
+        "accuracy_by_size",
+        "Final test accuracy against the number of training images. Read across: how "
+        "many more images would a network without augmentation need for the accuracy of one with it?",
+        lambda: viz.learning_curves(
+            frame,
+            METRIC,
+            x="images",
+            by="augmentation",
+            title="Final test accuracy against the size of the training set",
+        ),
+    )
+    yield Picture(
+        "gain",
+        "The same numbers as a table: a row a kind of augmentation, a column a number of training images.",
+        lambda: viz.heatmap(
+            frame, "images", "augmentation", METRIC, title="Final test accuracy by augmentation and training images"
+        ),
+    )
+
+
+def findings(results: Results) -> Iterator[str]:
+    """What each kind gains at each size, and how many plain images the best of them is worth."""
+    if not len(results.table("sizes")):
+        return
+    frame = ends(results)
+    tables = {
+        size: rows.drop_duplicates(["augmentation", "seed"]).pivot(index="seed", columns="augmentation", values=METRIC)
+        for size, rows in frame.groupby("images")
+    }
+    for size, table in tables.items():
+        kinds = [kind for kind in KINDS if kind in table and kind != NONE]
+        if NONE in table and kinds:
+            each = [f"{kind} {Difference.between(table[kind], table[NONE]).text()}" for kind in kinds]
+            yield f"With {size:,} images, against none: {'; '.join(each)}."
+    yield from _worth(tables)
+
+
+def _worth(tables: dict[int, pd.DataFrame]) -> Iterator[str]:
+    """Where augmented images are, in the mean, no worse than a larger number of plain ones: the boldest exchange.
+
+    Args:
+        tables: by number of images: test accuracy, a row a seed, a column a kind of augmentation.
+    """
+    trades, pairs = [], 0
+    for few, augmented in tables.items():
+        for many, plain in tables.items():
+            for kind in augmented if many > few and NONE in plain else ():
+                difference = Difference.between(augmented[kind], plain[NONE])
+                pairs += kind != NONE
+                if kind != NONE and difference.mean >= 0:  # a loss within the noise may be a loss
+                    trades.append((many / few, augmented[kind].mean(), kind, few, many, difference))
+    if trades:
+        factor, accuracy, kind, few, many, difference = max(trades, key=lambda trade: trade[:3])
+        yield (
+            f"{few:,} images with {kind} reach {percent(accuracy, 2)}, {many:,} without augmentation, "
+            f"{factor:.1f} times as many, {percent(tables[many][NONE].mean(), 2)}: {difference.text()}. Of the "
+            f"{pairs} such exchanges this is the boldest in which the fewer images are not behind in the mean."
+        )
+    elif pairs:
+        yield "In the mean, no augmentation made up for the step to the next larger training set."
+
+
+SCENARIO = Scenario(
+    name="augmentation",
+    question="What are distorted copies of the training images worth?",
+    what_to_watch=(
+        "Four ways of training on 500, on 1,500 and on all images of the run (5,000 unless told otherwise; where there "
+        "are fewer than a name says, the numbers below say so): as they are, or moved by up to two pixels (shift), "
+        "turned, stretched and slanted (affine), or bent as by an unsteady hand (elastic), anew in every epoch. The "
+        "label stays the same, so the network is told what does not matter about a digit. Look at the accuracy "
+        "against the size of the training set first and compare its lines at one size, then read across from line to "
+        "line: collecting images is dear, distorting them is nearly free. Training accuracy is lower with "
+        "augmentation, because the task is harder; that is no fault, but it takes time: in a run of few epochs "
+        "nothing is gained yet. Only runs on the same number of images take the same number of steps."
+    ),
+    variants=tuple(
+        Variant(name_of(kind, size), {} if kind == NONE else {"augment": kind}, size)
+        for size in SIZES
+        for kind in KINDS
+    ),
+    baseline=name_of(NONE, None),
+    base=Settings(epochs=20),
+    train_size=IMAGES,
+    measure=measure,
+    pictures=pictures,
+    findings=findings,
+    quick={"epochs": 10},
+)

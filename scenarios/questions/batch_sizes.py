@@ -1,0 +1,218 @@
+"""From one image a step to all of them: noise, speed and accuracy of batch sizes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+import viz
+from neurosim.data import Dataset
+from neurosim.training.settings import Settings
+
+from ..protocol.base import METRIC, Picture, Results, Run, Scenario, Variant, listing, percent
+from ..protocol.common import search_curves
+from ..protocol.recorders import GradientNoise, Recorder
+
+BASELINE = "batch 64"
+
+
+def recorders(run: Run, train: Dataset) -> list[Recorder]:
+    """The noise of the batches' gradients."""
+    return [GradientNoise(train, run.settings.batch_size)]
+
+
+def pictures(results: Results) -> Iterator[Picture]:
+    """The same runs by update and by second, and the noise."""
+    styles = viz.variant_style(results.names)
+    noise = results.table("gradient_noise")
+    if len(noise):
+        yield Picture(
+            "accuracy_by_update",
+            "The same runs against the number of updates, on a logarithmic axis: at "
+            "one place all have taken as many steps. The larger the batch, the more an update is worth, "
+            "and the more images it needs.",
+            lambda: viz.learning_curves(_by_update(results), METRIC, x="updates", styles=styles),
+        )
+    timed = _by_time(results)
+    if len(timed):
+        yield Picture(
+            "accuracy_by_time",
+            "The same runs against the time spent training. Small batches take many "
+            "small matrix products, large ones a few large ones, which a processor computes faster.",
+            lambda: viz.learning_curves(timed, METRIC, x="time", styles=styles),
+        )
+    noisy = noise[noise["gradient_noise"] > 0] if len(noise) else noise
+    if len(noisy):
+        yield Picture(
+            "gradient_noise",
+            "How far the gradient of one batch lies from that of all images, before "
+            "training (0) and after each epoch. Above 1 a batch misses the direction by more than the whole "
+            "length of the gradient. Each is measured with the weights of its own run. The full batch has no "
+            "noise, and no line.",
+            lambda: viz.learning_curves(
+                noisy, "gradient_noise", styles=styles, title="Noise of a batch's gradient by epoch"
+            ),
+        )
+    if len(results.table("rates")):
+        yield Picture(
+            "learning_rates",
+            "The search: accuracy on held-out training images after two epochs at each "
+            "learning rate, or after more where two have few updates; the mean of the seeds, the chosen "
+            "one ringed. Compare along a line only, since the epochs differ. Do larger batches bear larger "
+            "rates?",
+            lambda: viz.rate_sensitivity(search_curves(results), styles=styles),
+        )
+
+
+def _by_update(results: Results) -> pd.DataFrame:
+    """variant, seed, updates and test_accuracy of every epoch that was reached."""
+    updates = results.table("gradient_noise")[["variant", "seed", "epoch", "updates"]]
+    return results.epochs[["variant", "seed", "epoch", METRIC]].merge(updates, on=["variant", "seed", "epoch"])[
+        ["variant", "seed", "updates", METRIC]
+    ]
+
+
+def _by_time(results: Results) -> pd.DataFrame:
+    """variant, seed, time (until the end of an epoch, the mean over the seeds) and test_accuracy."""
+    epochs = results.epochs.sort_values("epoch", kind="stable")
+    spent = epochs.groupby(["variant", "seed"])["seconds"].cumsum()
+    time = spent.groupby([epochs["variant"], epochs["epoch"]]).transform("mean")
+    return epochs.assign(time=time)[["variant", "seed", "time", METRIC]].dropna(subset=["time"])
+
+
+def findings(results: Results) -> Iterator[str]:
+    """Updates and accuracy, time, the noise against the square-root law, the rates against the scaling rule."""
+    yield from _updates(results)
+    yield from _time(results)
+    yield from _noise(results)
+    yield from _rates(results)
+
+
+def _updates(results: Results) -> Iterator[str]:
+    noise = results.table("gradient_noise")
+    if not len(noise):
+        return
+    updates = noise.groupby("variant")["updates"].max()
+    accuracy = results.final().mean()
+    names = [name for name in results.names if name in updates and not math.isnan(accuracy[name])]
+    if len(names) > 1:
+        most, least = max(names, key=updates.get), min(names, key=updates.get)
+        yield (
+            f"In the same {results.epochs['epoch'].max()} epochs, {most} makes {updates[most]:,.0f} "
+            f"updates and ends at {percent(accuracy[most])}; {least} makes {updates[least]:,.0f} and ends at "
+            f"{percent(accuracy[least])}."
+        )
+
+
+def _time(results: Results) -> Iterator[str]:
+    """Who computes an epoch fastest, and who reaches a good accuracy in the shortest time."""
+    seconds = results.epochs.groupby("variant")["seconds"].median().dropna()
+    if len(seconds) < 2:
+        return
+    yield (
+        f"The median epoch takes {seconds.max():.2g} s with {seconds.idxmax()}, {seconds.min():.2g} s "
+        f"with {seconds.idxmin()}: {seconds.max() / seconds.min():.0f} times as fast, on this machine."
+    )
+    goal = math.floor(97 * results.final().mean().max()) / 100 if results.final().notna().any(axis=None) else math.nan
+    when = {name: _seconds_to(results, goal, name) for name in results.names}
+    arrived = {name: time for name, time in when.items() if not math.isnan(time)}
+    if len(arrived) > 1:
+        first = sorted(arrived, key=arrived.__getitem__)
+        yield (
+            f"Time until {percent(goal, 0)} test accuracy at the end of an epoch: "
+            + ", ".join(f"{name} in {arrived[name]:.2g} s" for name in first)
+            + "; these times depend on the machine, and their order is not tested for noise."
+        )
+
+
+def _seconds_to(results: Results, accuracy: float, name: str) -> float:
+    """The time until a variant reached a test accuracy, mean over the seeds; NaN where not all did."""
+    times = []
+    for _, run in results.epochs[results.epochs["variant"] == name].sort_values("epoch").groupby("seed"):
+        spent = run["seconds"].cumsum()
+        times.append(spent[run[METRIC] >= accuracy].min())
+    return float(np.mean(times))
+
+
+def law(noise: pd.DataFrame) -> tuple[float, pd.Series]:
+    """How the noise falls with the batch size.
+
+    Args:
+        noise: columns batch_size, gradient_noise.
+
+    Returns:
+        k of the power law noise ∝ B^k, by least squares of the logarithms, and the noise (root of the mean square) by
+        batch size. Independent images have k = -1/2.
+    """
+    squares = noise.assign(square=noise["gradient_noise"] ** 2).groupby("batch_size")["square"].mean()
+    sizes = np.sqrt(squares[squares > 0].dropna())
+    if len(sizes) < 2:
+        return math.nan, sizes
+    return float(np.polyfit(np.log(sizes.index.to_numpy(float)), np.log(sizes), 1)[0]), sizes
+
+
+def _noise(results: Results) -> Iterator[str]:
+    noise = results.table("gradient_noise")
+    if not len(noise):
+        return
+    power, start = law(noise[noise["epoch"] == 0])
+    if math.isnan(power):
+        return
+    yield (
+        f"Before training, one batch of {start.index[0]:,} misses the full gradient by {start.iloc[0]:.2g} times "
+        f"its length, one of {start.index[-1]:,} by {start.iloc[-1]:.2g} times: the noise goes with the batch size "
+        f"to the power {power:.2f} (independent images: -0.50)."
+    )
+    _, end = law(noise[noise["epoch"] == noise["epoch"].max()])
+    grown = {size: end[size] / start[size] for size in start.index if size in end}
+    if len(grown) > 1:
+        low, high = min(grown.values()), max(grown.values())
+        yield (
+            f"Measured again after the last epoch, it is {low:.1f} to {high:.1f} times what it was"
+            + (": the mean gradient has shrunk more than its spread." if low > 1 else ".")
+        )
+
+
+def _rates(results: Results) -> Iterator[str]:
+    """The rates that were chosen, against the rule that they grow with the batch size."""
+    rates = results.rates()
+    chosen = rates[rates["chosen"]].set_index("variant")["learning_rate"] if len(rates) else {}
+    sizes = {name: int(size) for name in results.names if name in chosen and (size := name.split()[-1]).isdigit()}
+    if len(sizes) < 2:
+        return
+    low, high = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
+    growth, grown = sizes[high] / sizes[low], chosen[high] / chosen[low]
+    each = listing([f"{chosen[name]:g} for {name}" for name in chosen.index])
+    yield (
+        f"Learning rates chosen on held-out images: {each}. From {low} to {high} it grows {growth:.0f}-fold "
+        f"and its rate {grown:.3g}-fold; the linear scaling rule (Goyal et al., 2017) would have it grow "
+        f"{growth:.0f}-fold, the square-root rule {math.sqrt(growth):.0f}-fold."
+    )
+
+
+SCENARIO = Scenario(
+    name="batch-sizes",
+    question="How many images should a step see: what do noise, speed and accuracy say, from one image to all?",
+    what_to_watch=(
+        "All runs see the same images equally often; only how many share a step differs. Each batch size first "
+        "searches its own learning rate, because a mean over more images is less noisy and bears longer steps. The "
+        "search is short, two seeds and rates about a factor of 3 apart, and large batches make few updates in it, so "
+        "a rate is only about right. Look at the accuracy by epoch, by update and by second, one after the other: the "
+        "order of the lines turns round. By epoch small batches lead, since they take more steps; by update large "
+        "batches lead, since each step is better; by second the winner lies in between. Then look at the noise: four "
+        "times the images only halve it, which is why very large batches are poor value."
+    ),
+    variants=tuple(
+        Variant(f"batch {size}" if size else "full batch", {"batch_size": size}) for size in (1, 8, 64, 512, None)
+    ),
+    baseline=BASELINE,
+    base=Settings(epochs=12, optimizer="sgd"),
+    rate_factors=(0.03, 0.1, 0.3, 1.0, 3.0, 10.0),
+    train_size=2_000,
+    recorders=recorders,
+    pictures=pictures,
+    findings=findings,
+)

@@ -1,0 +1,178 @@
+"""How ReLU units die, by a large learning rate or a bad start, and what keeps them alive or revives them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+import viz
+from neurosim.data import Dataset
+from neurosim.training.settings import Settings
+
+from ..protocol.base import Difference, Picture, Results, Run, Scenario, Variant, percent
+from ..protocol.common import commonest_class, learned_nothing, versus
+from ..protocol.recorders import Recorder, UnitLife, even_steps
+
+WATCHED = 500  # training images with which the units are looked at
+LOOKS = 33
+LARGE = {"learning_rate": 1.0}
+NEGATIVE = {"initializer": "normal:standard_deviation=0.05,mean=-0.05"}
+REMEDIES = {"leaky": {"activation": "leaky_relu"}, "batch norm": {"batch_norm": True}, "clipped": {"clip_norm": 1.0}}
+CAUSES = {"large rate": (LARGE, tuple(REMEDIES)), "negative start": (NEGATIVE, ("leaky", "batch norm"))}
+
+
+def recorders(run: Run, train: Dataset) -> list[Recorder]:
+    """The life of every hidden unit."""
+    return [UnitLife(even_steps(run, train, LOOKS), train.images[:WATCHED])]
+
+
+def silence(results: Results) -> pd.DataFrame:
+    """The share of hidden units that are on for none of the images: variant, seed, step, silent."""
+    life = results.table("life")
+    if life.empty:
+        return pd.DataFrame(columns=["variant", "seed", "step", "silent"])
+    return (
+        life.assign(silent=life["active"] == 0.0)
+        .groupby(["variant", "seed", "step"], sort=False, as_index=False)["silent"]
+        .mean()
+    )
+
+
+def fates(results: Results) -> pd.DataFrame:
+    """What became of the units of each run that reached the last look.
+
+    Columns variant, seed, first and last (the shares that were silent at those looks), fallen (how many units were
+    silent at some look), revived (how many of these answered to some image at the last look).
+    """
+    life = results.table("life")
+    rows = []
+    for (variant, seed), run in life.groupby(["variant", "seed"], sort=False) if len(life) else ():
+        if run["step"].max() < life["step"].max():  # it diverged
+            continue
+        silent = run.pivot(index=["layer", "neuron"], columns="step", values="active").sort_index(axis="columns") == 0.0
+        fallen = silent.any(axis="columns")
+        rows.append(
+            {
+                "variant": variant,
+                "seed": seed,
+                "first": silent.iloc[:, 0].mean(),
+                "last": silent.iloc[:, -1].mean(),
+                "fallen": int(fallen.sum()),
+                "revived": int((fallen & ~silent.iloc[:, -1]).sum()),
+            }
+        )
+    return pd.DataFrame(rows, columns=["variant", "seed", "first", "last", "fallen", "revived"])
+
+
+def pictures(results: Results) -> Iterator[Picture]:
+    """The share of silent units, and the lives of single units where most died and where most came back."""
+    life, fate = results.table("life"), fates(results)
+    if life.empty:
+        return
+    yield Picture(
+        "silent",
+        "The share of hidden units whose z is at or below zero for every image watched, so that "
+        "they answer to none. With ReLU such a unit gets no gradient: it is dead, until the layers below "
+        "change what it sees. With leaky ReLU it is only quiet.",
+        lambda: viz.unit_health(
+            silence(results),
+            styles=viz.variant_style(results.names),
+            shares=("silent",),
+            title="Hidden units that answer to no image",
+        ),
+    )
+    mean = fate.groupby("variant", sort=False)[["first", "last", "revived"]].mean()
+    if mean.empty:
+        return
+    fell = mean["last"] - mean["first"]
+    shown = {"timeline_lost": (fell.idxmax(), "loses the most units in training")}
+    back = mean["revived"].drop(fell.idxmax())
+    if len(back) and back.max() > 0:
+        shown["timeline_revived"] = back.idxmax(), "of the others brings the most units back"
+    for name, (variant, which) in shown.items():
+        run = life[life["variant"] == variant]
+        run = run[(run["seed"] == run["seed"].min()) & (run["layer"] == 1)]
+        yield Picture(
+            name,
+            f"The units of the first hidden layer with {variant}, the variant that {which}, in its "
+            "first seed: a row a unit, the darker the more images it answers to, white where it answers to "
+            "none.",
+            lambda run=run, variant=variant: viz.timeline(run, title=timeline_title(run, variant)),
+        )
+
+
+def timeline_title(run: pd.DataFrame, variant: str) -> str:
+    """How many units of one run and layer are silent at the end."""
+    end = run[run["step"] == run["step"].max()]["active"]
+    return f"{variant}: {int((end == 0.0).sum())} of {len(end)} units of layer 1 are silent at the end"
+
+
+def findings(results: Results) -> Iterator[str]:
+    """How many units fell silent, what each remedy changes, and how many came back."""
+    fate = fates(results)
+    mean = fate.groupby("variant")[["first", "last"]].mean()
+    names = [name for name in results.names if name in mean.index]
+    if names:
+        yield (
+            "Hidden units that answer to no image, before training and at the last look: "
+            + ", ".join(
+                f"{name} {percent(mean.loc[name, 'first'], 0)} and {percent(mean.loc[name, 'last'], 0)}"
+                for name in names
+            )
+            + "."
+        )
+    last = fate.pivot(index="seed", columns="variant", values="last")
+    for cause, (_, remedies) in CAUSES.items():
+        for remedy in remedies:
+            name = f"{cause} + {remedy}"
+            accuracy = versus(results, name, cause)
+            if accuracy and {name, cause} <= set(last):
+                difference = Difference.between(last[name], last[cause])
+                yield (
+                    f"Silent units, {name} against {cause}: {difference.text(decimals=0)}. Test accuracy: "
+                    f"{accuracy.partition(': ')[2]}."
+                )
+    counts = fate.groupby("variant")[["fallen", "revived"]].sum()
+    if len(counts) and counts["fallen"].any():
+        yield (
+            "Of the units that were silent at some look, all seeds together, so many answered at the last one: "
+            + ", ".join(
+                f"{name} {counts.loc[name, 'revived']} of {counts.loc[name, 'fallen']}"
+                for name in names
+                if counts.loc[name, "fallen"]
+            )
+            + "."
+        )
+    yield from learned_nothing(results)
+
+
+SCENARIO = Scenario(
+    name="dead-neurons",
+    question="What kills ReLU units, and what revives them?",
+    what_to_watch=(
+        "A ReLU unit whose z is below zero for every image answers nothing and gets no gradient, so it cannot learn "
+        "its way out. Two things drive units there: one step that is too long, after which the bias or the weights "
+        "are far too negative, and initial weights that are negative on average, for pixels are never negative. Look "
+        "at the share of silent units first, and at when it rises: a large rate kills within the first steps. Then "
+        "compare each cause with its remedies: a leak lets a gradient through on the quiet side, batch normalization "
+        "brings every unit's z back around zero in each batch, and clipping shortens the longest steps."
+    ),
+    variants=(
+        Variant("healthy"),
+        *(
+            variant
+            for cause, (settings, remedies) in CAUSES.items()
+            for variant in (
+                Variant(cause, settings),
+                *(Variant(f"{cause} + {remedy}", {**settings, **REMEDIES[remedy]}) for remedy in remedies),
+            )
+        ),
+    ),
+    baseline="healthy",
+    base=Settings(hidden=(64, 64), optimizer="sgd", learning_rate=0.1, epochs=4),
+    recorders=recorders,
+    measure=commonest_class,
+    pictures=pictures,
+    findings=findings,
+)

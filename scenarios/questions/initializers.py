@@ -1,0 +1,108 @@
+"""What the initial weights let through: zeros, too small, too large, Glorot, He, in a net of ten hidden layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+import viz
+from neurosim.data import Dataset
+from neurosim.training.settings import Settings
+
+from ..protocol.base import Picture, Results, Run, Scenario, Variant, listing
+from ..protocol.common import commonest_class, geometric_mean, learned_nothing
+from ..protocol.recorders import hidden_layers
+
+MEASURED = 1_000  # training images that are sent through each network before it is trained
+LEVEL = 10.0  # a signal that changes by less than this factor from the first to the last layer has passed through
+
+
+def measure(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
+    """What reaches each hidden layer before training: the spread of its activations and of its deltas."""
+    network = run.network(train)
+    network.gradients(train.images[:MEASURED], train.labels[:MEASURED], training=True)
+    signal = [
+        {"layer": k, "activation": float(layer.a.std(dtype=float)), "delta": float(layer.delta.std(dtype=float))}
+        for k, layer in enumerate(hidden_layers(network), start=1)
+    ]
+    return {
+        "signal": pd.DataFrame(signal, columns=["layer", "activation", "delta"]),
+        **commonest_class(run, train, test),
+    }
+
+
+def pictures(results: Results) -> Iterator[Picture]:
+    """What passes forward and backward through the layers before the first step."""
+    signal, styles = results.table("signal"), viz.variant_style(results.names)
+    if signal.empty:
+        return
+    yield Picture(
+        "forward",
+        "Before training: the standard deviation of the activations in each hidden layer, over "
+        "all its units and images. A level line carries the image to the output; a falling one loses it; "
+        "a rising one drowns everything.",
+        lambda: viz.spread_by_layer(signal, "activation", styles=styles, label="standard deviation of activations"),
+    )
+    yield Picture(
+        "backward",
+        "Before training: the standard deviation of the deltas dL/dz in each hidden layer. Read "
+        "it from right to left, for that is how they travel. Weights of a layer whose deltas are tiny "
+        "hardly move.",
+        lambda: viz.spread_by_layer(signal, "delta", styles=styles, label="standard deviation of deltas"),
+    )
+
+
+def findings(results: Results) -> Iterator[str]:
+    """By what factor the signal changes on its way, who keeps it, and who learns nothing."""
+    signal = results.table("signal")
+    if len(signal) and signal["layer"].max() > 1:
+        last = int(signal["layer"].max())
+        sizes = signal.groupby(["variant", "layer"])[["activation", "delta"]].agg(geometric_mean)
+        names = [name for name in results.names if name in sizes.index]
+        for column, what, start, end in (("activation", "activations", 1, last), ("delta", "deltas", last, 1)):
+            size = {name: sizes.loc[name, column] for name in names}
+            factor = {name: float(size[name][end] / size[name][start]) for name in names if size[name][start] > 0}
+            none = [name for name in names if size[name][start] == 0]
+            if factor:
+                yield (
+                    f"Before training the {what} change on their way from layer {start} to layer {end} by a factor "
+                    "of: "
+                    + ", ".join(f"{name} {factor[name]:.2g}" for name in factor)
+                    + "."
+                    + (f" Nothing at all sets out with {listing(none)}." if none else "")
+                )
+            level = [name for name in factor if 1 / LEVEL < factor[name] < LEVEL]
+            if level and len(level) < len(names):
+                yield (
+                    f"Within a factor of {LEVEL:g} of level {'forward' if end > start else 'backward'}: "
+                    f"{listing(level)}."
+                )
+    yield from learned_nothing(results)
+
+
+SCENARIO = Scenario(
+    name="initializers",
+    question="What do the initial weights let through to the tenth layer?",
+    what_to_watch=(
+        "Look at the two figures drawn before training first: the images enter at layer 1, and what matters is how "
+        "much of their differences arrives at layer 10. Each layer multiplies the signal by about the same factor, so "
+        "a factor a little below or above 1 becomes a very small or very large one after ten layers. The deltas on "
+        "their way back meet the same factors. Glorot's rule aims at a factor of 1 for activations that are straight "
+        "near zero; He's allows for the half that ReLU cuts off. Only then look at the curves: who lets nothing "
+        "through learns nothing, and who multiplies too much diverges."
+    ),
+    variants=(
+        Variant("zeros", {"initializer": "zeros"}),
+        Variant("too small", {"initializer": "normal:standard_deviation=0.01"}),
+        Variant("too large", {"initializer": "normal:standard_deviation=0.3"}),
+        Variant("Glorot", {"initializer": "glorot_normal"}),
+        Variant("He", {"initializer": "he_normal"}),
+    ),
+    baseline="He",
+    base=Settings(hidden=(64,) * 10, optimizer="sgd", learning_rate=0.02, epochs=5),
+    train_size=20_000,
+    measure=measure,
+    pictures=pictures,
+    findings=findings,
+)

@@ -1,0 +1,189 @@
+"""Too low, right, too high, diverged: what the learning rate does, and a test that suggests one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+import viz
+from neurosim.data import Dataset
+from neurosim.training.settings import Settings
+from viz.tables import running_mean
+
+from ..protocol.base import METRIC, Difference, Picture, Results, Run, Scenario, Variant, listing, percent
+
+RATES = (0.001, 0.01, 0.1, 0.3, 1.0, 10.0)
+BASELINE = "rate 0.1"
+TEST_FROM, TEST_TO = 1e-4, 10.0  # the range test's first and last rate
+TEST_STEPS = 100  # the fewest steps of a range test: enough that the rate grows by an eighth from one to the next
+
+
+def range_test(run: Run, train: Dataset) -> pd.DataFrame:
+    """Train for one pass while the learning rate rises geometrically from step to step.
+
+    Args:
+        run: its network, its batches, its seed.
+        train: the images. Where one pass has fewer than `TEST_STEPS` batches there are further passes.
+
+    Returns:
+        Columns step (from 1), learning_rate, loss: of the batch, before its update; NaN after divergence.
+
+    Reference: Smith (2017), Cyclical learning rates for training neural networks, section 3.3. His rate rises along a
+    straight line; a geometric one, as is usual today, gives each decade the same number of steps.
+    """
+    network = run.network(train)
+    rng = network.streams["shuffling"]
+    B = min(run.settings.batch_size or len(train), len(train))
+    steps = max(TEST_STEPS, math.ceil(len(train) / B))
+    rates = np.geomspace(TEST_FROM, TEST_TO, steps)
+    losses = np.full(steps, np.nan)
+    order = np.empty(0, int)
+    with np.errstate(all="ignore"):  # its end is meant to overflow
+        for k, rate in enumerate(rates):
+            if len(order) < B:
+                order = np.concatenate([order, rng.permutation(len(train))])
+            batch, order = order[:B], order[B:]
+            network.optimizer.learning_rate = float(rate)
+            loss = network.train_batch(train.images[batch], train.labels[batch])
+            if not math.isfinite(loss):
+                break
+            losses[k] = loss
+    return pd.DataFrame({"step": np.arange(1, steps + 1), "learning_rate": rates, "loss": losses})
+
+
+def measure(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
+    """The range test, once a seed: it is the same for all variants."""
+    return {"range_test": range_test(run, train)} if run.variant == BASELINE else {}
+
+
+def steepest_rate(rates: np.ndarray, losses: np.ndarray) -> float:
+    """The rate at which the smoothed loss falls most steeply, against the logarithm of the rate.
+
+    Args:
+        rates: (n,) rising.
+        losses: (n,) at each; NaN: diverged.
+
+    Returns:
+        The rate; NaN where there are not two losses before the lowest.
+    """
+    smooth = running_mean(losses, len(losses) // 20)
+    if not np.isfinite(smooth).any() or (lowest := int(np.nanargmin(smooth))) < 1:
+        return math.nan
+    slope = np.gradient(smooth[: lowest + 1], np.log(rates[: lowest + 1]))
+    return float(rates[np.nanargmin(slope)]) if np.isfinite(slope).any() else math.nan
+
+
+def suggestions(results: Results) -> dict[str, float]:
+    """What the range test suggests, by two rules, from the mean of its losses over the seeds."""
+    table = results.table("range_test")
+    if not len(table):
+        return {}
+    losses = table.groupby("learning_rate")["loss"].agg(lambda each: each.mean(skipna=False))
+    rates = losses.index.to_numpy(float)
+    found = {
+        "a tenth of the rate at which the smoothed loss is lowest": viz.suggested_rate(rates, losses),
+        "the rate at which it falls most steeply": steepest_rate(rates, losses.to_numpy(float)),
+    }
+    return {rule: rate for rule, rate in found.items() if rate > 0}
+
+
+def pictures(results: Results) -> Iterator[Picture]:
+    """The end of training against the rate, and the range test."""
+    yield Picture(
+        "accuracy_by_rate",
+        "Where training ended against the rate. To the left of the top there was not "
+        "enough time, to the right the steps overshoot; a cross: the loss became infinite, in one seed at "
+        "least.",
+        lambda: viz.rate_sensitivity(
+            _by_rate(results), metric=METRIC, title="Test accuracy at the end against learning rate"
+        ),
+    )
+    if len(results.table("range_test")):
+        yield Picture(
+            "range_test",
+            "A learning-rate range test: one pass over the data, during which the rate rises. "
+            "On the left nothing happens yet, then the loss falls, on the right it climbs again. The ring "
+            "marks a tenth of the rate at which the smoothed loss is lowest: there the loss still falls, "
+            "with room to the cliff.",
+            lambda: viz.range_test(results.table("range_test").drop(columns="variant")),
+        )
+
+
+def _rate(name: str) -> float:
+    """The learning rate of a variant."""
+    return float(name.split()[-1])
+
+
+def _by_rate(results: Results) -> pd.DataFrame:
+    """The end of each run: seed, learning_rate, test_accuracy (NaN: its rate diverged, in this seed or another)."""
+    ends = results.ends()
+    lost = ends.groupby("variant")[METRIC].transform(lambda each: each.isna().any())
+    ends[METRIC] = ends[METRIC].mask(lost)
+    return ends.assign(learning_rate=ends["variant"].map(_rate))[["seed", "learning_rate", METRIC]]
+
+
+def findings(results: Results) -> Iterator[str]:
+    """Which rates are too low and too high, and how good the suggestion of the range test is."""
+    final = results.final()
+    means = final.mean()  # of the seeds that did not diverge
+    whole = means[final.notna().all()]
+    if not len(whole):
+        yield "Every rate diverged in some seed: all of them are too high."
+        return
+    best = whole.idxmax()
+    yield (
+        f"The best of the rates tried is {best}, with {percent(whole[best], 2)} at the end. It was picked by these "
+        "same test accuracies, which favours it in what follows."
+    )
+    words = {"too low": [], "too high": [], "as good": []}
+    for name in results.names:
+        if name == best:
+            continue
+        verdict = Difference.between(final[name], final[best]).verdict
+        kind = "too low" if _rate(name) < _rate(best) else "too high"
+        words["as good" if verdict == "within noise" and name in whole else kind].append(
+            f"{name} ({percent(whole[name])})"
+            if name in whole
+            else f"{name} (diverged in {final[name].isna().sum()} of {len(final)} seeds)"
+        )
+    noise = "" if len(final) > 1 else ", as far as one seed can tell"
+    for kind, names in words.items():
+        if names and kind == "as good":
+            yield f"Not to be told apart from it by {len(final)} seeds: {listing(names)}."
+        elif names:
+            yield f"{kind.capitalize()} for these {results.epochs['epoch'].max()} epochs{noise}: {listing(names)}."
+    each = [f"{rate:.2g} ({rule}), {_distance(rate, _rate(best))}" for rule, rate in suggestions(results).items()]
+    if each:
+        yield f"Against the best of the rates tried, {best}, the range test suggests {'; or '.join(each)}."
+
+
+def _distance(rate: float, best: float) -> str:
+    """How far a suggestion is from the best rate."""
+    factor = max(rate / best, best / rate)
+    if factor < 1.05:
+        return "the same"
+    return f"{factor:.1f} times {'smaller' if rate < best else 'larger'}"
+
+
+SCENARIO = Scenario(
+    name="learning-rates",
+    question="What happens when the learning rate is too low, right, or too high, and how is a good one found?",
+    what_to_watch=(
+        "Only the learning rate differs: plain gradient descent, the same weights, the same batches. Look at the "
+        "accuracy curves first. A rate that is too low draws a smooth curve that is still rising when training ends; "
+        "one that is too high learns fast and then jumps about, because its steps are longer than the valley is wide; "
+        "beyond a limit the loss explodes within a few steps. Then look at the range test: it finds that limit in one "
+        "pass over the data, before any rate is tried in earnest. Compare the rate in its ring with the top of "
+        "accuracy against rate."
+    ),
+    variants=tuple(Variant(f"rate {rate:g}", {"learning_rate": rate}) for rate in RATES),
+    baseline=BASELINE,
+    # a leaky unit cannot die: with relu a run that is much too fast gets stuck with dead units before it can explode
+    base=Settings(epochs=6, optimizer="sgd", activation="leaky_relu"),
+    measure=measure,
+    pictures=pictures,
+    findings=findings,
+)

@@ -1,0 +1,146 @@
+"""The life of one neuron: from random weights to a detector of strokes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+
+import pandas as pd
+
+import viz
+from neurosim.data import Dataset
+from neurosim.training.settings import Settings
+
+from ..protocol.base import Difference, Picture, Results, Run, Scenario, Variant
+from ..protocol.recorders import NeuronLife, Recorder, early_steps
+
+WATCHED = 2_000  # training images with which the neurons are looked at
+LOOKS = 16
+MEAN = "mean for "
+
+
+def recorders(run: Run, train: Dataset) -> list[Recorder]:
+    """The weights of the neuron and its answers to each class."""
+    return [NeuronLife(early_steps(run, train, LOOKS), train, WATCHED)]
+
+
+def pictures(results: Results) -> Iterator[Picture]:
+    """For each variant, in its first seed: the weights as a film, and the answers by class."""
+    life = results.table("life")
+    for variant in results.names:
+        run = life[life["variant"] == variant] if len(life) else life
+        run = run[run["seed"] == run["seed"].min()].sort_values("step") if len(run) else run
+        if run.empty:
+            continue
+        neuron, name = int(run["neuron"].iloc[0]), re.sub(r"\W+", "_", variant)
+        title = f"{variant}: the weights of neuron {neuron}"
+        weights = run[[column for column in run if column[0] == "w" and column[1:].isdigit()]].to_numpy(float)
+        frames = {
+            "images": weights,
+            "steps": run["step"].tolist(),
+            "shape": (int(run["height"].iloc[0]), int(run["width"].iloc[0])),
+            "title": title,
+        }
+        yield Picture(
+            f"weights_{name}",
+            f"{variant}: the incoming weights of the hidden neuron that in the end tells "
+            "the classes apart best, pixel by pixel, from before training to its end. Ink on red raises its "
+            f"z, ink on blue lowers it. In motion: `figures/weights_{name}.gif`.",
+            partial(viz.filmstrip, **frames),
+            partial(_film, frames),
+        )
+        began, ended = (f"{share:.2f}" if share == share else "nothing" for share in run["selectivity"].iloc[[0, -1]])
+        yield Picture(
+            f"answers_{name}",
+            f"{variant}: what the same neuron answers to each class on average, step by "
+            f"step. The class accounts for {began} of its variance before training and for {ended} at the "
+            "last look (eta squared). It was chosen as the best of its layer by the last of these, so part "
+            "of the rise is the choice.",
+            partial(_answers, run, title=f"{variant}: the mean activation of neuron {neuron} by class"),
+        )
+
+
+def _film(frames: dict[str, object], path: object, note: str) -> object:
+    """The weights in motion."""
+    return viz.weight_film(path=path, note=note, **frames)
+
+
+def _answers(run: pd.DataFrame, title: str) -> object:
+    """Mean activation by class and step."""
+    means = run[[column for column in run if column.startswith(MEAN)]]
+    return viz.heatmap(
+        means.to_numpy(float).T,
+        "step",
+        "class",
+        "mean activation",
+        title=title,
+        x_labels=run["step"].tolist(),
+        y_labels=[column.removeprefix(MEAN) for column in means],
+    )
+
+
+def findings(results: Results) -> Iterator[str]:
+    """From noise to strokes in numbers, and who draws the smoothest."""
+    life, baseline = results.table("life"), results.scenario.baseline
+    if life.empty:
+        return
+    ends = {
+        moment: life[life["step"] == step].set_index(["variant", "seed"])
+        for moment, step in (("first", life["step"].min()), ("last", life["step"].max()))
+    }
+    mean = {moment: table.groupby("variant")[["smoothness", "selectivity"]].mean() for moment, table in ends.items()}
+    names = [name for name in results.names if name in mean["last"].index]
+    for column, text in (
+        ("smoothness", "How alike neighbouring weights are (Moran's I: 0 for noise, towards 1 for broad strokes)"),
+        (
+            "selectivity",
+            "Share of the neuron's variance that the class accounts for (eta squared; the neuron is "
+            "the best of its layer at the last look, so part of the rise is the choice)",
+        ),
+    ):
+        first, final = ((mean[moment][column].round(2) + 0.0) for moment in ("first", "last"))  # 0.00, never -0.00
+        yield (
+            f"{text}, before training and at the last look: "
+            + ", ".join(f"{name} {first[name]:.2f} and {final[name]:.2f}" for name in names)
+            + "."
+        )
+    last = ends["last"]["smoothness"].unstack("variant")
+    against = [
+        f"{name} {Difference.between(last[name], last[baseline]).text('', 1.0)}"
+        for name in names
+        if name != baseline and baseline in last
+    ]
+    if against:
+        yield f"Likeness of neighbouring weights at the last look, against {baseline}: {'; '.join(against)}."
+    means = ends["last"].filter(like=MEAN).dropna(how="all").groupby("variant").first()
+    best = means.idxmax(axis="columns") if means.size else pd.Series(dtype=str)
+    chosen = [f"{name} class {best[name].removeprefix(MEAN)}" for name in names if name in best.index]
+    if chosen:
+        yield f"The neuron that is shown answers most, at the last look, to: {', '.join(chosen)}."
+
+
+SCENARIO = Scenario(
+    name="neuron-life",
+    question="How does a neuron turn from random weights into a detector of strokes?",
+    what_to_watch=(
+        "Each frame is one neuron's weights, laid out like the image it looks at. Read the strip from the top left: at "
+        "first there is only noise, then patches of one sign grow together until they look like a pen's stroke (red) "
+        "with the gaps beside it (blue). Steps are closer together at the beginning, where most happens. With the "
+        "usual start the noise of the initial weights never quite goes away, because nothing in the loss asks for it; "
+        "an L2 penalty wears it off, and a smaller start hardly has any. Look at the corners, too: no image has ink "
+        "there, so without a penalty those weights stay as they were drawn. Then see in the table of answers whether "
+        "the neuron comes to prefer some classes. It is the one of its layer that tells the classes apart best in the "
+        "end, not a usual one."
+    ),
+    variants=(
+        Variant("usual start"),
+        Variant("usual start + L2", {"l2": 0.003}),
+        Variant("small start", {"initializer": "normal:standard_deviation=0.01"}),
+    ),
+    baseline="usual start",
+    base=Settings(hidden=(32,), epochs=8),
+    recorders=recorders,
+    pictures=pictures,
+    findings=findings,
+)

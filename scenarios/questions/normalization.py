@@ -1,0 +1,107 @@
+"""What batch normalization does for deep nets: with and without, of sigmoids and of ReLUs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import viz
+from neurosim.data import Dataset
+from neurosim.training.settings import Settings
+
+from ..protocol.base import METRIC, Picture, Results, Run, Scenario, Variant, percent
+from ..protocol.common import commonest_class, geometric_mean, learned_nothing, versus
+from ..protocol.recorders import Preactivations, Recorder, even_steps
+
+LOOKS = 60
+ACTIVATIONS = ("sigmoid", "relu")
+WITH = " + batch norm"
+
+
+def recorders(run: Run, train: Dataset) -> list[Recorder]:
+    """The distribution of the pre-activations."""
+    return [Preactivations({1, *even_steps(run, train, LOOKS)})]
+
+
+def pictures(results: Results) -> Iterator[Picture]:
+    """The pre-activations in the first, the middle and the last hidden layer."""
+    table = results.table("preactivations")
+    if len(table):
+        yield Picture(
+            "preactivations",
+            "What enters the activation function, z, over all units of a layer and the "
+            "images of the batch: a row a variant, a column a layer. Without normalization the bands may "
+            "drift, widen or shrink as the layers below change; with it they keep nearly their place.",
+            lambda: viz.histogram_over_time(table, label="pre-activation z"),
+        )
+        yield Picture(
+            "between_images",
+            "How different two images look to a unit, at the last step: the standard "
+            "deviation of z over the images, in the first, the middle and the last hidden layer. Where it "
+            "falls to nothing, the layer gets the same input whatever the image. Behind batch normalization "
+            "it is about 1 by construction, but for the scale that each unit learns: that line shows what "
+            "the normalization does, and no result of training.",
+            lambda: viz.spread_by_layer(
+                table[table["step"] == table["step"].max()],
+                "images",
+                styles=viz.variant_style(results.names),
+                label="spread over images",
+                title="How different images look to each layer, at the last step",
+            ),
+        )
+
+
+def findings(results: Results) -> Iterator[str]:
+    """With against without, early and at the end, and what happened to the pre-activations."""
+    first = results.epochs[results.epochs["epoch"] == 1].groupby("variant")[METRIC].mean().dropna()
+    for name in ACTIVATIONS:
+        words = versus(results, name + WITH, name)
+        if words:
+            early = (
+                f"; after the first epoch {percent(first[name + WITH])} against {percent(first[name])}"
+                if {name, name + WITH} <= set(first.index)
+                else ""
+            )
+            yield f"Test accuracy at the end, {words}{early}."
+    table = results.table("preactivations")
+    if len(table):
+        last = table[table["layer"] == table["layer"].max()]
+        spread = last.groupby(["variant", "step"])["images"].agg(geometric_mean).unstack("step")
+        spread = spread[[spread.columns.min(), spread.columns.max()]].dropna()
+        spreads = [
+            f"{name} {spread.loc[name].iloc[0]:.2g} and {spread.loc[name].iloc[1]:.2g}"
+            for name in results.names
+            if name in spread.index
+        ]
+        if spreads:
+            yield (
+                f"Standard deviation of z over the images in hidden layer {int(table['layer'].max())}, at the first "
+                f"step and at the last: {', '.join(spreads)}."
+            )
+    yield from learned_nothing(results)
+
+
+SCENARIO = Scenario(
+    name="normalization",
+    question="What does batch normalization do for a deep net?",
+    what_to_watch=(
+        "Compare each activation with itself: the same net, the same initial weights, with and without normalization. "
+        "Look first at how different two images still look to the units of the last hidden layer: where the "
+        "difference is next to nothing, that layer gets the same input whatever the image, and nothing can be learned "
+        "from it. Batch normalization sets the mean and the spread of every unit anew in each batch, so that "
+        "differences between images reach every layer whatever the weights below. "
+        "It matters more to sigmoids, which lose the signal layer by layer, than to ReLUs with He's weights, which "
+        "were made to keep it. The price is in the column of seconds."
+    ),
+    variants=tuple(
+        Variant(name + extra, {"activation": name, "batch_norm": bool(extra)})
+        for name in ACTIVATIONS
+        for extra in ("", WITH)
+    ),
+    baseline="relu",
+    base=Settings(hidden=(64,) * 8, optimizer="sgd", learning_rate=0.05, epochs=4),
+    train_size=20_000,
+    recorders=recorders,
+    measure=commonest_class,
+    pictures=pictures,
+    findings=findings,
+)

@@ -1,0 +1,116 @@
+"""Which optimizer gets there first, per step and per second, each at a learning rate of its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pandas as pd
+
+import viz
+from neurosim.optimizers import OPTIMIZERS
+from neurosim.training.settings import Settings
+
+from ..protocol.base import METRIC, Picture, Results, Scenario, Variant, listing
+from ..protocol.common import search_curves
+
+WINDOW = 100.0  # two decades of learning rates
+ROUNDED = 1.01  # rates are tried at three digits
+CLEAR = 0.03  # accuracies of a search, of two seeds and a sixth of the images, differ by less without any reason
+
+
+def pictures(results: Results) -> Iterator[Picture]:
+    """The same curves against time, and what the learning rate does to each optimizer."""
+    styles = viz.variant_style(results.names)
+    yield Picture(
+        "accuracy_by_time",
+        "The same accuracy against the time spent training. By epoch all optimizers have "
+        "taken the same number of steps; by time a rule with fewer operations has taken more.",
+        lambda: viz.learning_curves(results.epochs, METRIC, x="seconds", styles=styles),
+    )
+    yield Picture(
+        "learning_rates",
+        "The search: accuracy on held-out training images after a few epochs at each "
+        "learning rate, the mean of the seeds, the chosen one ringed. A flat curve forgives a bad guess.",
+        lambda: viz.rate_sensitivity(search_curves(results), styles=styles),
+    )
+
+
+def findings(results: Results) -> Iterator[str]:
+    """The rates that were chosen, who is least sensitive to them, and the price of a step."""
+    rates = results.rates()
+    yield (
+        "Learning rates chosen on held-out images: "
+        + ", ".join(f"{row.variant} {row.learning_rate:g}" for row in rates[rates["chosen"]].itertuples())
+        + "."
+    )
+    yield from _forgiving(rates, results.scenario.baseline)
+    seconds = results.epochs.groupby("variant")["seconds"].median().dropna()
+    if len(seconds) > 1:
+        yield (
+            f"Quickest in the median epoch: {seconds.idxmin()}; {seconds.idxmax()} takes "
+            f"{seconds.max() / seconds.min():.1f} times as long. These times depend on the machine and on what else "
+            "it did; small differences mean nothing."
+        )
+
+
+def worst_of_window(tried: pd.DataFrame) -> float:
+    """What the worst learning rate costs against the best, over the `WINDOW` that suits the optimizer best.
+
+    Args:
+        tried: a row a rate: learning_rate, val_accuracy (NaN: diverged, counted as 0).
+
+    Returns:
+        The smallest of best - worst accuracy over all windows of two decades that contain the best rate; NaN where
+        the rates that were tried do not span two decades.
+    """
+    tried = tried.sort_values("learning_rate")
+    rate, accuracy = tried["learning_rate"].to_numpy(float), tried["val_accuracy"].fillna(0.0).to_numpy(float)
+    best = accuracy.argmax()
+    costs = []
+    for k, low in enumerate(rate):
+        inside = (rate >= low) & (rate <= low * WINDOW * ROUNDED)
+        if k <= best and inside[best] and rate[-1] * ROUNDED >= low * WINDOW:
+            costs.append(accuracy[best] - accuracy[inside].min())
+    return min(costs, default=math.nan)
+
+
+def _forgiving(rates: pd.DataFrame, baseline: str) -> Iterator[str]:
+    """Who loses less than the baseline by a bad guess of the learning rate, and who loses more."""
+    cost = {name: worst_of_window(tried) for name, tried in rates.groupby("variant", sort=False)}
+    own = cost.pop(baseline, math.nan)
+    words = {
+        "Less": [name for name in cost if cost[name] < own - CLEAR],
+        "More": [name for name in cost if cost[name] > own + CLEAR],
+        "": [name for name in cost if abs(cost[name] - own) <= CLEAR],
+    }
+    for word, names in words.items():
+        each = [f"{name} ({100 * cost[name]:.0f})" for name in sorted(names, key=cost.__getitem__)]
+        if each and word:
+            yield (
+                f"{word} sensitive to the rate than {baseline}, whose worst rate over two decades costs "
+                f"{100 * own:.0f} points against its best: {listing(each)}."
+            )
+        elif each:
+            yield (
+                f"As sensitive to the rate as {baseline} ({100 * own:.0f} points over two decades), within "
+                f"{100 * CLEAR:.0f} points: {listing(each)}."
+            )
+
+
+SCENARIO = Scenario(
+    name="optimizers",
+    question="Which optimizer gets there first, per step and per second?",
+    what_to_watch=(
+        "Every optimizer first searches its own learning rate on images held out of the training set: one rate for all "
+        "would only show whom that rate suits. The search is short, with two seeds and rates about a factor of 3 "
+        "apart, so each rate is about right, and no more than that. Then all start from the same weights. Look at the "
+        "first epoch, at the spread over seeds, and at how narrow the range of rates is in which each works."
+    ),
+    variants=tuple(Variant(name, {"optimizer": name}) for name in OPTIMIZERS),
+    baseline="sgd",
+    base=Settings(epochs=4),
+    rate_factors=(0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
+    pictures=pictures,
+    findings=findings,
+)

@@ -1,0 +1,90 @@
+"""Constant, staircase, cosine, warm-up, one cycle: what a learning rate that changes during the run gains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import viz
+from neurosim.data import Dataset
+from neurosim.training.settings import Settings
+
+from ..protocol.base import METRIC, Difference, Picture, Results, Run, Scenario, Variant
+from ..protocol.recorders import Recorder, StepLosses, steps_between
+
+RATE = 0.3
+LOW = RATE / 10
+
+
+def recorders(run: Run, train: Dataset) -> list[Recorder]:
+    """Rate and loss of about fifty steps an epoch."""
+    return [StepLosses(steps_between(run, train, 50))]
+
+
+def pictures(results: Results) -> Iterator[Picture]:
+    """Rate and loss together."""
+    steps = results.table("steps")
+    if len(steps):
+        yield Picture(
+            "schedule_and_loss",
+            "Above, the learning rate of each step; below, the training loss of the "
+            "same steps. Compare the loss and its jitter where the rate is large with where it is small.",
+            lambda: viz.schedule_and_loss(steps),
+        )
+
+
+def roughness(results: Results) -> dict[str, float]:
+    """How far the test accuracy of an epoch lies from the mean of its neighbours, in the second half of training.
+
+    The mean of |a_t - (a_{t-1} + a_{t+1}) / 2|: steady progress counts nothing. Empty where the second half has fewer
+    than three epochs, for then none has two neighbours in it.
+    """
+    late = results.epochs[results.epochs["epoch"] > results.epochs["epoch"].max() / 2].sort_values("epoch")
+    accuracy = late.groupby(["variant", "seed"])[METRIC]
+    off = (late[METRIC] - (accuracy.shift(1) + accuracy.shift(-1)) / 2).abs()  # NaN at either end
+    means = off.groupby(late["variant"]).mean().dropna()
+    return {name: float(means[name]) for name in results.names if name in means}
+
+
+def findings(results: Results) -> Iterator[str]:
+    """What each schedule gains on the better of the constant rates, and how restless each is at the end."""
+    final = results.final()
+    constants = [name for name in results.names if name.startswith("constant") and final[name].notna().any()]
+    schedules = [name for name in results.names if not name.startswith("constant")]
+    if constants and schedules:
+        best = final[constants].mean().idxmax()
+        each = [f"{name} {Difference.between(final[name], final[best]).text()}" for name in schedules]
+        chosen = " (picked by these same accuracies, which favours it)" if len(constants) > 1 else ""
+        yield f"Against the better constant rate, {best}{chosen}: {'; '.join(each)}."
+    restless = roughness(results)
+    if restless:
+        yield (
+            "How far the test accuracy of an epoch in the second half lies from the mean of its two neighbours, in "
+            "points, as an average that is not tested for noise: "
+            + ", ".join(f"{name} {100 * value:.2f}" for name, value in restless.items())
+            + "."
+        )
+
+
+SCENARIO = Scenario(
+    name="schedules",
+    question="What does a learning rate that changes during training gain over a constant one?",
+    what_to_watch=(
+        f"All runs but one have the same largest learning rate, {RATE:g}; the other is constant at a tenth of it. Look "
+        "at rate and loss together first: a large rate comes down fast and then jitters about the valley's floor, a "
+        "small one creeps along without jitter. A schedule wants both, speed at first and calm at the end. "
+        "Staircase and cosine begin high and fall; warm-up begins low and stays high; one cycle does both. Then "
+        "look at the accuracy from epoch to epoch and from seed to seed: with a rate that is still large at the end, "
+        "it is partly chance where the last step lands."
+    ),
+    variants=(
+        Variant("constant"),
+        Variant(f"constant at {LOW:g}", {"learning_rate": LOW}),
+        *(Variant(name, {"schedule": name}) for name in ("step", "cosine", "warm_up", "one_cycle")),
+    ),
+    baseline="constant",
+    base=Settings(epochs=8, optimizer="sgd", learning_rate=RATE),
+    recorders=recorders,
+    pictures=pictures,
+    findings=findings,
+    quick={"epochs": 4},
+)

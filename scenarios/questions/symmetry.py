@@ -1,0 +1,113 @@
+"""What equal initial weights do: neurons that stay copies of each other, and what parts them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+import viz
+from neurosim.data import Dataset
+from neurosim.training.settings import Settings
+
+from ..protocol.base import Picture, Results, Run, Scenario, Variant, listing, percent
+from ..protocol.common import commonest_class, learned_nothing
+from ..protocol.recorders import NeuronWeights, Parting, Recorder, even_steps
+
+LOOKS = 41
+NEURONS, PIXELS = 4, 3  # so many lines can be told apart
+
+
+def recorders(run: Run, train: Dataset) -> list[Recorder]:
+    """How different the neurons are, and some weights of some of them, at the pixels that vary most."""
+    steps = even_steps(run, train, LOOKS)
+    variance = train.images.reshape(len(train), -1).var(axis=0)
+    return [Parting(steps), NeuronWeights(steps, np.argsort(-variance, kind="stable")[:PIXELS].tolist(), NEURONS)]
+
+
+def pictures(results: Results) -> Iterator[Picture]:
+    """Weights that stay together or part, and how many neurons are more than copies."""
+    neurons, parting = results.table("neurons"), results.table("parting")
+    if len(neurons):
+        yield Picture(
+            "weights",
+            f"The weights of the first {NEURONS} neurons for the {PIXELS} pixels that vary most, "
+            "in the first seed. One band where there should be several lines: the neurons are copies of "
+            "each other.",
+            lambda: viz.neurons_together(
+                neurons[neurons["seed"] == neurons["seed"].min()], title="Do equal neurons part?"
+            ),
+        )
+    if len(parting):
+        yield Picture(
+            "distinct",
+            "The share of neurons in the hidden layer that are no copy of another one: their "
+            f"weights differ by more than {percent(Parting.apart, 0)} of the mean length of a neuron's "
+            "weights. A layer of copies is worth one neuron.",
+            lambda: viz.unit_health(
+                parting,
+                styles=viz.variant_style(results.names),
+                shares=("distinct",),
+                title="Neurons that are no copy of another",
+            ),
+        )
+
+
+def findings(results: Results) -> Iterator[str]:
+    """Who stays equal to the last bit, who parts and when, and who learns nothing."""
+    parting = results.table("parting")
+    if len(parting):
+        end = parting[parting["step"] == parting["step"].max()]
+        count = (end["distinct"] * end["neurons"]).groupby(end["variant"]).mean()
+        names = [name for name in results.names if name in count.index]
+        yield (
+            f"Distinct neurons at the last look, of {int(end['neurons'].max())}: "
+            + ", ".join(f"{name} {count[name]:.3g}" for name in names)
+            + "."
+        )
+        farthest = parting.groupby("variant")["distance"].max()
+        equal = [name for name in names if farthest[name] == 0.0]
+        if equal:
+            yield (
+                f"To the last bit the same all through training, in every seed: the neurons of {listing(equal)}. "
+                "Equal weights get equal gradients."
+            )
+        parted = parting[parting["distinct"] > 0.5].groupby(["variant", "seed"])["step"].min().groupby("variant").max()
+        start = parting.groupby("variant")["step"].min()
+        when = [
+            f"{name} at step {int(parted[name])}"
+            for name in names
+            if name in parted.index and parted[name] > start[name]
+        ]
+        if when:
+            yield (
+                "The first look at which more than half of the neurons were no copies any more, in the slowest seed "
+                f"that got there: {', '.join(when)}."
+            )
+    yield from learned_nothing(results)
+
+
+SCENARIO = Scenario(
+    name="symmetry",
+    question="Why do initial weights have to be random?",
+    what_to_watch=(
+        "If all neurons of a layer start with the same weights, they give the same answer, get the same blame, and "
+        "take the same step: they stay copies of each other for ever, and the layer is worth one neuron. Look first at "
+        "the lines of the weights: where they lie on top of each other, nothing tells the neurons apart. Then look at "
+        "when they part. Differences of a millionth are enough in the end, for they grow, but the time until they have "
+        "grown is lost. Dropout parts equal neurons too, since each step leaves out some and not others."
+    ),
+    variants=(
+        Variant("random"),
+        Variant("equal", {"initializer": "constant:value=0.01"}),
+        Variant("equal + dropout", {"initializer": "constant:value=0.01", "dropout": 0.5}),
+        Variant("noise 1e-6", {"initializer": "normal:standard_deviation=1e-6,mean=0.01"}),
+        Variant("noise 1e-3", {"initializer": "normal:standard_deviation=1e-3,mean=0.01"}),
+    ),
+    baseline="random",
+    base=Settings(hidden=(32,), optimizer="sgd", learning_rate=0.1, epochs=6),
+    recorders=recorders,
+    measure=commonest_class,
+    pictures=pictures,
+    findings=findings,
+)

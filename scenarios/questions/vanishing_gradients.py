@@ -1,0 +1,110 @@
+"""Why deep sigmoid nets do not learn: the gradient on its way down through ten layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+import viz
+from neurosim.data import Dataset
+from neurosim.training.settings import Settings
+
+from ..protocol.base import Picture, Results, Run, Scenario, Variant
+from ..protocol.common import commonest_class, geometric_mean, learned_nothing
+from ..protocol.recorders import GradientNorms, Recorder, steps_between
+
+
+def recorders(run: Run, train: Dataset) -> list[Recorder]:
+    """The gradients of the layers."""
+    return [GradientNorms(steps_between(run, train))]
+
+
+def first_step(results: Results) -> pd.DataFrame:
+    """The norms at the first step that was recorded: the gradients of the initial weights."""
+    gradients = results.table("gradients")
+    return gradients[gradients["step"] == gradients["step"].min()] if len(gradients) else gradients
+
+
+def pictures(results: Results) -> Iterator[Picture]:
+    """The gradient by layer, at the first step and during training."""
+    first = first_step(results)
+    if first.empty:
+        return
+    yield Picture(
+        "first_step",
+        "The norm of the gradient of each layer's weights at the first step, on a logarithmic "
+        "axis: each line on the grid is a power of ten or more. Read it from right (the output layer) to "
+        "left. The steeper a line, the more each layer takes away. Layer 1 stands apart: its inputs are the "
+        "pixels, and there are more of them.",
+        lambda: viz.spread_by_layer(
+            first,
+            "norm",
+            styles=viz.variant_style(results.names),
+            label="gradient norm",
+            title="Gradient of each layer at the first step",
+        ),
+    )
+    yield Picture(
+        "gradient_flow",
+        "The same norms during training, a panel an activation. Lines that stay far apart: "
+        "the layers near the input learn far more slowly than those near the output.",
+        lambda: viz.gradient_flow(results.table("gradients")),
+    )
+
+
+def findings(results: Results) -> Iterator[str]:
+    """What arrives at the first layer, compared with the output layer and with the baseline."""
+    first, baseline = first_step(results), results.scenario.baseline
+    if len(first) and first["layer"].nunique() > 1:
+        norm = first.groupby(["variant", "layer"])["norm"].agg(geometric_mean).unstack("layer")
+        norm = norm.loc[[name for name in results.names if name in norm.index]]
+        low, high = norm.columns.min(), norm.columns.max()
+        share = (norm[low] / norm[high]).dropna()  # NaN: 0 / 0
+        if len(share):
+            yield (
+                "At the first step, the gradient of layer 1 as a multiple of that of the output layer: "
+                + ", ".join(f"{name} {value:.2g}" for name, value in share.items())
+                + "."
+            )
+        # layer 1 looks at pixels and the output layer has ten units: only those between are all of one kind
+        lower, upper = low + 1, high - 1
+        if upper > lower:
+            factor = ((norm[lower] / norm[upper]) ** (1 / (upper - lower))).dropna()
+            if len(factor):
+                yield (
+                    f"From layer {upper} down to layer {lower} the gradient is multiplied, a layer, by: "
+                    + ", ".join(f"{name} {value:.2g}" for name, value in factor.items())
+                    + "."
+                )
+        if baseline in norm.index and norm.loc[baseline, low] > 0:
+            against = (norm[low] / norm.loc[baseline, low]).drop(baseline).dropna()
+            if len(against):
+                yield (
+                    f"The gradient of layer 1 at the first step, as a multiple of that with {baseline}: "
+                    + ", ".join(f"{name} {value:.2g}" for name, value in against.items())
+                    + "."
+                )
+    yield from learned_nothing(results)
+
+
+SCENARIO = Scenario(
+    name="vanishing-gradients",
+    question="Why does a deep net of sigmoids not learn?",
+    what_to_watch=(
+        "Look at the gradients of the first step before any accuracy. Going down from the output, every layer "
+        "multiplies the gradient by its weights and by f'(z). The derivative of the sigmoid is never above 1/4, so ten "
+        "layers leave next to nothing for the first; tanh reaches 1 at zero, ReLU is 1 for half of the units, and "
+        "SELU is made to keep the size of the signal. Each activation starts from the initializer that suits it: "
+        "Glorot for sigmoid and tanh, He for ReLU, LeCun for SELU. Then look at the loss: a network whose first "
+        "layers cannot move answers the same for every image."
+    ),
+    variants=tuple(Variant(name, {"activation": name}) for name in ("sigmoid", "tanh", "relu", "selu")),
+    baseline="relu",
+    base=Settings(hidden=(64,) * 9, optimizer="sgd", learning_rate=0.02, epochs=5),
+    train_size=20_000,
+    recorders=recorders,
+    measure=commonest_class,
+    pictures=pictures,
+    findings=findings,
+)

@@ -1,0 +1,807 @@
+"""The prompt of ``step``: recorded at a pseudo-terminal, fed from pipes and files, and driven inside the process."""
+
+import contextlib
+import io
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from data_files import small_set, write_idx
+
+import main
+import neurosim as ns
+from neurosim.cli.prompt import SHORT, Prompt
+from neurosim.walk.stepper import STAGES, Stepper
+
+ROOT = Path(__file__).resolve().parents[2]
+STEP = ("step", "--data", "digits", "--offline", "--hidden", "16", "--epochs", "1", "--train-size", "500")
+COMMANDS = {
+    "ablate",
+    "back",
+    "batch",
+    "check",
+    "clamp",
+    "epoch",
+    "freeze",
+    "goto",
+    "gradient",
+    "help",
+    "here",
+    "inputs",
+    "neuron",
+    "next",
+    "plot",
+    "quit",
+    "restore",
+    "sample",
+    "set",
+    "status",
+    "top",
+    "undo",
+    "unfreeze",
+    "update",
+    "walk",
+    "weights",
+}
+DOCUMENT = {
+    "sample",
+    "layer",
+    "neuron",
+    "activation",
+    "inputs",
+    "weights",
+    "bias",
+    "z",
+    "a",
+    "da_dz",
+    "downstream",
+    "dL_da",
+    "delta",
+    "dL_dW",
+    "dL_db",
+    "loss",
+    "update",
+    "loss_after",
+    "check",
+}
+posix = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals and select on pipes are POSIX")
+
+
+def environment(folder):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("NEUROSIM")}
+    return kept | {"NEUROSIM_HOME": str(folder / "home"), "NEUROSIM_OFFLINE": "1", "TERM": "dumb", "MPLBACKEND": "agg"}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A small network for the digits, saved."""
+    net = ns.Network([ns.Input((28, 28)), ns.Dense(12, "tanh"), ns.Dense(10, "softmax")], seed=3)
+    return str(net.save(tmp_path_factory.mktemp("model") / "net.npz"))
+
+
+@pytest.fixture(scope="module")
+def small(model, tmp_path_factory):
+    """Options for the saved network and a few images of noise, which are read faster than digits are drawn."""
+    folder = write_idx(tmp_path_factory.mktemp("data"), small_set(train=200, test=30, side=28))
+    return ("--model", model, "--data", str(folder), "--offline")
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run ``python main.py …`` in an empty folder; returns the finished process."""
+
+    def run(*words, **options):
+        options = {"capture_output": True, "text": True, "timeout": 60, "cwd": tmp_path} | options
+        return subprocess.run([sys.executable, str(ROOT / "main.py"), *words], env=environment(tmp_path), **options)
+
+    return run
+
+
+# --- inside the process: each command --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ask(blobs, make_net):
+    """A prompt on a small network, as a function: a line -> what is said."""
+    stepper = Stepper(make_net(dtype="float64"), *blobs, batch_size=16, layer=1, neuron=3)
+    out = io.StringIO()
+    prompt = Prompt(stepper, stdin=io.StringIO(), stdout=out)
+
+    def ask(line):
+        out.seek(0)
+        out.truncate()
+        ask.ended = prompt.onecmd(line) if line else prompt.emptyline()
+        return out.getvalue().rstrip("\n")
+
+    ask.prompt, ask.stepper = prompt, stepper
+    return ask
+
+
+def test_the_commands_are_these_and_each_has_a_line_of_help(ask):
+    assert set(ask.prompt.commands()) == COMMANDS
+    lines = ask("help").splitlines()
+    assert {re.match(r"  (\w+)", line)[1] for line in lines[:-1]} == COMMANDS and "Enter repeats" in lines[-1]
+    assert max(map(len, lines)) <= 100
+    for name in COMMANDS:
+        assert ask(f"help {name}").strip().startswith(name)
+    for short, name in SHORT.items():
+        if short not in ("?", "EOF"):
+            assert ask(f"help {short}") == ask(f"help {name}")
+
+
+def test_short_forms_and_beginnings_are_the_whole_commands(ask):
+    for short, name in (
+        ("w", "weights"),
+        ("weig", "weights"),
+        ("i", "inputs"),
+        ("g", "gradient"),
+        ("c", "check"),
+        ("l", "here"),
+        ("h", "help"),
+        ("?", "help"),
+        ("st", "status"),
+        ("wa", "walk"),
+    ):
+        assert ask(short) == ask(name)
+    assert ask("n") != ask("n") and ask.stepper.position == 2
+    assert ask("b") and ask.stepper.position == 1
+    assert "neuron 5" in ask("neu 5") and ask.stepper.neuron == 5
+    assert ask("s 2") and ask.stepper.sample == 2 and ask("t 2") and ask.prompt.top == 2
+    ask("ep")
+    assert ask("u") == "undone: epoch"
+
+
+def test_walking_says_each_stage_with_its_number(ask):
+    assert ask("here").startswith("layer 1, neuron 3 (tanh), sample 0: label")
+    for k, name in enumerate(STAGES[1:], start=2):
+        text = ask("next")
+        assert text.startswith(f"{k}/11 ") and ask.stepper.stage().text in text and STAGES[ask.stepper.position] == name
+    assert "error: this is the last stage" in ask("next")
+    for k in range(10, 0, -1):
+        assert ask("back").startswith(f"{k}/11 ")
+    assert "error: this is the first stage" in ask("back")
+    assert ask("goto upd").startswith("10/11 ") and ask("goto 3").startswith("3/11 activation")
+    assert ask("goto").split() == [word for k, name in enumerate(STAGES, 1) for word in (str(k), name)]
+    assert ask("walk").endswith(ask.stepper.neuron_trace.explain(5).splitlines()[-1])
+
+
+def test_an_empty_line_repeats_the_last_command(ask):
+    ask("next")
+    assert ask("").startswith("3/11") and ask("").startswith("4/11")
+    ask("batch")
+    ask("")
+    assert ask.stepper.changes == ["batch", "batch"]
+
+
+def test_looking_gives_the_largest_by_number(ask):
+    here = ask.stepper.neuron_trace
+    for command, values, extra in (
+        ("weights", here.weights, "bias"),
+        ("inputs", here.inputs, ""),
+        ("gradient", here.dL_dW, "dL/db"),
+    ):
+        lines = ask(command).splitlines()
+        order = np.argsort(-np.abs(values), kind="stable")
+        assert "5 in all" in lines[0]
+        for line, i in zip(lines[1:6], order, strict=True):
+            assert int(line.split()[0]) == i and float(line.split()[-1]) == pytest.approx(values[i], rel=1e-4)
+        assert extra in lines[-1]
+    ask("top 2")
+    assert len(ask("inputs").splitlines()) == 3 and "the other 3 terms sum to" in ask("goto 2")
+    assert re.search(r"relative error \d\.\de-\d\d \(weights\)", ask("check"))
+    assert "nothing done to it" in ask("status") and "to undo: nothing" in ask("status")
+
+
+def test_changing_says_what_came_of_it_and_undo_takes_it_back(ask):
+    stepper = ask.stepper
+    before = stepper.network.predict_proba(stepper._rows).tobytes()
+    for line, words in (
+        ("set weight 2 0.5", "set weight 2 0.5: sample 0 is read as"),
+        ("set bias -1", "set bias -1: sample 0"),
+        ("set rate 0.01", "loss"),
+        ("set activation relu", "loss"),
+        ("set activation none", "loss"),
+        ("freeze", "frozen: sample 0"),
+        ("unfreeze", "free again"),
+        ("ablate", "silenced"),
+        ("ablate mean", "held at its mean"),
+        ("clamp 0.4", "clamped to 0.4"),
+        ("restore", "restored"),
+        ("update", "updated on sample 0 alone: loss"),
+        ("batch", "1 batch of 16: loss"),
+        ("batch 3", "3 batches of 16: loss"),
+        ("epoch", "2 batches, mean loss"),
+    ):
+        assert words in ask(line), line
+    assert stepper.live_neuron.weights[2] != 0.5 and stepper.network.optimizer.rate == 0.01
+    assert "to undo:" in ask("status") and "epoch" in ask("status")
+    said = [ask("undo") for _ in range(17)]
+    assert said[0] == "undone: epoch" and said[-1] == "undone: set weight 2 0.5"
+    assert ask("undo") == "error: nothing to undo"
+    assert stepper.network.predict_proba(stepper._rows).tobytes() == before
+
+
+def test_plot_says_where_or_why_not(ask, tmp_path):
+    assert "error: no pictures here" in ask("plot")
+    ask.prompt.plot = lambda stepper, folder: folder / "neuron.png"
+    assert ask("plot") == f"wrote {Path('results') / 'neuron.png'}"
+    assert ask(f"plot {tmp_path}") == f"wrote {tmp_path / 'neuron.png'}"
+
+    def full(stepper, folder):
+        raise PermissionError(13, "Permission denied")
+
+    ask.prompt.plot = full
+    assert ask("plot /nowhere") == "error: plot: cannot write to /nowhere: Permission denied"
+
+
+WRONG = [
+    ("nxet", "unknown command 'nxet'; did you mean 'next'? (help lists them)"),
+    ("frobnicate", "unknown command"),
+    ("ne", "'ne' could be neuron, next"),
+    ("un", "'un' could be undo, unfreeze"),
+    ("help nosuch", "unknown command"),
+    ("help ne", "could be"),
+    ("NEXT", "did you mean 'next'"),
+    ("42", "unknown command '42'"),
+    ("!ls", "unknown"),
+    ("foo-bar baz", "unknown command 'foo-bar'"),
+    ("neuron", "expected neuron L J"),
+    ("neuron 1 2 3", "neuron L J"),
+    ("neuron one", "received 'one'"),
+    ("neuron 1.5", "received '1.5'"),
+    ("neuron 9 0", "layers 0 (input) to 3"),
+    ("neuron 1 8", "neurons 0 to 7"),
+    ("neuron 0 0", "layer 0 is the input"),
+    ("sample", "expected sample I"),
+    ("sample 90", "from 0 to 89, received 90"),
+    ("sample -1", "received -1"),
+    ("sample x", "expected sample I"),
+    ("top", "expected top K"),
+    ("top 0", "at least 1, received 0"),
+    ("top -2", "received -2"),
+    ("next next", "expected nothing after it"),
+    ("restore", "not forced"),
+    ("epoch 1 2", "expected epoch [N]"),
+    ("goto nowhere", "unknown stage 'nowhere'"),
+    ("goto 12", "from 1 to 11, received 12"),
+    ("goto d", "could be downstream, derivative, delta"),
+    ("goto ²", "unknown stage"),
+    ("set", "expected weight I VALUE"),
+    ("set weight 3", "received 'weight 3'"),
+    ("set weight x 1", "set weight I VALUE"),
+    ("set weight 5 1", "from 0 to 4"),
+    ("set weight -1 1", "at least 0"),
+    ("set weight 0 much", "finite number, received 'much'"),
+    ("set bias", "bias VALUE"),
+    ("set bias nan", "finite"),
+    ("set rate -1", "learning_rate"),
+    ("set rate fast", "finite number"),
+    ("set activation softmax", "softmax"),
+    ("set activation rellu", "did you mean 'relu'"),
+    ("set colour red", "received 'colour red'"),
+    ("batch 0", "at least 1, received 0"),
+    ("batch -1", "at least 1"),
+    ("batch two", "expected batch [N]"),
+    ("batch 1 2", "expected batch [N]"),
+    ("ablate half", "clamp VALUE"),
+    ("clamp", "finite number, received ''"),
+    ("clamp high", "finite number, received 'high'"),
+    ("undo", "nothing to undo"),
+    ("plot", "no pictures here"),
+]
+
+
+@pytest.mark.parametrize(("line", "words"), WRONG, ids=[line for line, _ in WRONG])
+def test_a_wrong_command_is_answered_in_a_line_and_changes_nothing(line, words, ask):
+    before = (
+        ask.stepper.network.parameters.theta.tobytes(),
+        ask.stepper.layer,
+        ask.stepper.neuron,
+        ask.stepper.sample,
+        ask.stepper.position,
+        ask.prompt.top,
+    )
+    answer = ask(line)
+    assert answer.startswith("error: ") and len(answer.splitlines()) == 1 and words in answer
+    assert not ask.ended and ask.prompt.errors == 1 and ask.stepper.changes == []
+    assert before == (
+        ask.stepper.network.parameters.theta.tobytes(),
+        ask.stepper.layer,
+        ask.stepper.neuron,
+        ask.stepper.sample,
+        ask.stepper.position,
+        ask.prompt.top,
+    )
+
+
+def test_spaces_around_a_command_do_not_matter(ask):
+    assert ask("  next ") and ask.stepper.position == 1
+    assert "neuron 2" in ask(" neuron   1   2 ") and ask.stepper.neuron == 2
+
+
+def test_quit_and_the_end_of_input_leave(ask):
+    for line in ("quit", "q", "EOF"):
+        ask(line)
+        assert ask.ended
+
+
+def test_ctrl_c_in_a_command_says_what_became_of_it(ask, monkeypatch):
+    real, calls = ask.stepper.network.step_, []
+
+    def interrupted():
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real()
+
+    before = ask.stepper.network.parameters.theta.tobytes()
+    for line in ("batch 10", "epoch"):
+        calls.clear()
+        monkeypatch.setattr(ask.stepper.network, "step_", interrupted)
+        assert "the network is as it was before the command" in ask(line) and not ask.ended
+        assert ask.stepper.network.parameters.theta.tobytes() == before and ask.stepper.changes == []
+
+
+def test_a_script_is_echoed_and_its_empty_lines_are_nothing(blobs, make_net):
+    out = io.StringIO()
+    stepper = Stepper(make_net(), *blobs, batch_size=16, layer=1, neuron=3)
+    prompt = Prompt(stepper, echo=True, stdin=io.StringIO("next\n\n   \nbatch 2\n\nfoo\nundo"), stdout=out)
+    prompt.run()
+    assert [line for line in out.getvalue().splitlines() if line.startswith("(step)")] == [
+        "(step) next",
+        "(step) batch 2",
+        "(step) foo",
+        "(step) undo",
+    ]
+    assert stepper.position == 1 and stepper.changes == ["batch"] and prompt.errors == 1
+
+
+def test_commands_and_stages_complete(ask):
+    assert sorted(ask.prompt.completenames("un")) == ["undo", "unfreeze"]
+    assert ask.prompt.complete_goto("de", "goto de", 5, 7) == ["derivative", "delta"]
+
+
+# --- at a terminal ---------------------------------------------------------------------------------------------------
+
+
+class Terminal:
+    """A process at a pseudo-terminal of its own, read prompt by prompt."""
+
+    def __init__(self, folder, *words):
+        import fcntl
+        import pty
+        import struct
+        import termios
+
+        self.here, self.there = pty.openpty()
+        fcntl.ioctl(self.there, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 300, 0, 0))
+        self.settings = termios.tcgetattr(self.there)
+
+        def take_the_terminal():
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        self.process = subprocess.Popen(
+            [sys.executable, str(ROOT / "main.py"), *words],
+            cwd=folder,
+            env=environment(folder),
+            stdin=self.there,
+            stdout=self.there,
+            stderr=self.there,
+            preexec_fn=take_the_terminal,
+        )
+        self.record = ""
+
+    def read(self, until="(step) ", timeout=60):
+        """What comes until the prompt stands there again, or the process has ended."""
+        found, end = b"", time.monotonic() + timeout
+        while time.monotonic() < end:
+            if select.select([self.here], [], [], 0.01)[0]:
+                try:
+                    found += os.read(self.here, 65536)
+                except OSError:  # the other side is closed
+                    break
+            elif (until and found.endswith(until.encode())) or self.process.poll() is not None:
+                break
+        else:
+            raise AssertionError(f"no {until!r} within {timeout} s, but {found!r}")
+        text = found.decode().replace("\r\n", "\n")
+        self.record += text
+        return text
+
+    def send(self, keys, until="(step) "):
+        os.write(self.here, keys.encode())
+        return self.read(until)
+
+    def ask(self, line):
+        return self.send(line + "\n")
+
+    def leave(self, keys):
+        """Send the last keys; the exit status, and whether the terminal is as it was."""
+        import termios
+
+        text = self.send(keys, until=None)
+        status = self.process.wait(20)
+        return status, text, termios.tcgetattr(self.there) == self.settings
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for descriptor in (self.here, self.there):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    """A function (words) -> a Terminal at its first prompt."""
+    opened = []
+
+    def start(*words):
+        opened.append(Terminal(tmp_path, *words))
+        opened[-1].first = opened[-1].read()
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.close()
+
+
+SESSION = [  # line, what the answer has to hold
+    ("help", r"ablate \[mean\]"),
+    ("help batch", r"batch \[N\]"),
+    ("next", "2/11 weighted sum"),
+    ("", "3/11 activation"),
+    ("n", "4/11"),
+    ("b", "3/11"),
+    ("back", "2/11"),
+    ("goto", "11 loss_after"),
+    ("goto update", "10/11 update by adam"),
+    ("goto 1", "1/11 inputs"),
+    ("goto nowhere", "error: unknown stage"),
+    ("here", "layer 1, neuron"),
+    ("walk", r"11\. the loss again"),
+    ("neuron 1 5", "layer 1, neuron 5"),
+    ("neuron 3", "layer 1, neuron 3"),
+    ("neuron 2 99", "error: layer 2 has"),
+    ("sample 7", "sample 7: label"),
+    ("s 100000", "error: sample"),
+    ("top 3", "1/11"),
+    ("top x", "error: expected top"),
+    ("weights", "784 in all, the 3 largest"),
+    ("w", "bias"),
+    ("inputs", "784 in all"),
+    ("gradient", "dL/db"),
+    ("check", "central differences"),
+    ("status", "optimizer adam"),
+    ("set weight 300 0.5", "is read as"),
+    ("set bias 0.25", "is read as"),
+    ("set rate 0.01", "is read as"),
+    ("set activation tanh", "is read as"),
+    ("set weight 784 1", "error: weight"),
+    ("set nothing", "error: set: expected"),
+    ("freeze", "frozen"),
+    ("unfreeze", "free again"),
+    ("ablate", "silenced"),
+    ("ablate mean", "held at its mean"),
+    ("clamp 1.5", "clamped"),
+    ("restore", "restored"),
+    ("update", "updated on sample 7 alone"),
+    ("batch", "1 batch of 64"),
+    ("batch 5", "5 batches of 64"),
+    ("batch x", "error: expected batch"),
+    ("epoch", "mean loss"),
+    ("undo", "undone: epoch"),
+    ("u", "undone: batch"),
+    ("", "undone: batch"),
+    ("status", "to undo: .*batch"),
+    ("plot pictures", "wrote pictures"),
+    ("plot /proc/nowhere", "error: .*cannot write"),
+    ("nxet", "did you mean 'next'"),
+    ("ne", "could be neuron, next"),
+    ("\\", "error: unknown command"),
+]
+
+
+@posix
+def test_a_session_at_the_prompt(terminal, tmp_path):
+    session = terminal(*STEP)
+    assert re.search(r"layer 1, neuron \d+ \(relu\), sample 0: label \d, read as \d\n", session.first)
+    first = " ".join(session.first.split())  # the sentence is wrapped to the terminal
+    assert re.search(r"chosen: .*largest \|delta\|", first) and "1/11 inputs" in first
+    for line, words in SESSION:
+        answer = session.ask(line)
+        assert re.search(words, answer), (line, answer)
+        assert "Traceback" not in answer and answer.endswith("(step) ")
+        assert ("error: " in answer) == words.startswith(("error", "did", "could")) or line == ""
+    assert list((tmp_path / "pictures").glob("*.png"))
+    used = {SHORT.get(line.split()[0], line.split()[0]) for line, _ in SESSION if line}
+    assert COMMANDS - {"quit"} <= used
+    status, _, as_before = session.leave("quit\n")
+    assert status == 0 and as_before and "Traceback" not in session.record and "Warning" not in session.record
+
+
+@posix
+@pytest.mark.parametrize("keys", ["\x04", "\x03", "q\n", "half a line\x03"], ids=["ctrl-d", "ctrl-c", "q", "typing"])
+def test_leaving_is_clean(keys, terminal, small):
+    session = terminal("step", *small)
+    session.ask("next")
+    status, text, as_before = session.leave(keys)
+    assert status == 0 and as_before
+    assert "Traceback" not in text and "error" not in text.lower() and text.endswith("\n")
+
+
+@posix
+def test_ctrl_c_in_a_long_command_comes_back_to_the_prompt_with_the_network_as_it_was(terminal, small):
+    session = terminal("step", *small)
+    before = session.ask("status").split("\n", 1)[1]
+    os.write(session.here, b"batch 1000000\n")
+    time.sleep(0.7)
+    answer = session.send("\x03")
+    assert "interrupted; the network is as it was" in answer and "Traceback" not in answer
+    after = session.ask("status").split("\n", 1)[1]
+
+    def facts(text):
+        return [line for line in text.splitlines() if line.startswith(("optimizer", "to undo", "this neuron"))]
+
+    assert facts(after) == facts(before) and "to undo: nothing" in after
+    assert "error: nothing to undo" in session.ask("undo")
+    assert session.leave("\x04")[0] == 0
+
+
+@posix
+def test_tab_completes_and_earlier_lines_come_back(terminal, small):
+    pytest.importorskip("readline")
+    session = terminal("step", *small)
+    assert "2/11 weighted sum" in session.send("nex\t\n")
+    assert "10/11 update" in session.send("goto upd\t\n")
+    answer = session.send("un\t\t", until="(step) un")
+    assert "undo" in answer and "unfreeze" in answer
+    assert "undone" not in session.send("freeze\n")  # completes to unfreeze
+    assert "10/11 update" in session.send("\x10\x10\n")  # Ctrl-P, Ctrl-P: the goto of before
+    assert session.leave("\x04")[0] == 0
+
+
+# --- without a terminal ----------------------------------------------------------------------------------------------
+
+
+def test_commands_on_standard_input(run, small):
+    result = run(
+        "step",
+        *small,
+        "--layer",
+        "1",
+        "--neuron",
+        "5",
+        input="next\nset bias 0.5\n\nbatch 2\nundo\nundo\nundo\nquit\nnever\n",
+    )
+    assert result.returncode == 0, result.stderr
+    assert [line for line in result.stdout.splitlines() if line.startswith("(step) ")] == [
+        "(step) next",
+        "(step) set bias 0.5",
+        "(step) batch 2",
+        *["(step) undo"] * 3,
+        "(step) quit",
+    ]
+    assert "layer 1, neuron 5 (tanh), sample 0" in result.stdout and "undone: set bias 0.5" in result.stdout
+    assert result.stderr == ""
+
+
+def test_a_wrong_command_in_a_script_ends_with_status_2_after_the_others(run, small):
+    result = run("step", *small, input="nxet\nnext\nbatch zero\nstatus")
+    assert result.returncode == 2 and "Traceback" not in result.stderr
+    assert "did you mean 'next'" in result.stdout and "2/11 weighted sum" in result.stdout
+    assert "error: expected batch [N]" in result.stdout and "optimizer adam" in result.stdout
+
+
+def is_the_whole_walk(text):
+    assert [int(k) for k in re.findall(r"^(\d+)\. ", text, re.MULTILINE)] == list(range(1, 12))
+    return "chosen: " in text and "central differences agree" in text and "(step)" not in text
+
+
+def test_without_terminal_and_without_commands_the_whole_walk(run, small, tmp_path):
+    result = run(
+        "step", *small, "--layer", "2", "--neuron", "3", "--sample", "11", "--top", "2", stdin=subprocess.DEVNULL
+    )
+    assert result.returncode == 0 and is_the_whole_walk(result.stdout), result.stderr
+    assert "layer 2, neuron 3 (softmax), sample 11" in result.stdout and "the other 10 terms" in result.stdout
+    (tmp_path / "empty").write_text("\n  \n")
+    with open(tmp_path / "empty") as empty:
+        assert is_the_whole_walk(run("step", *small, stdin=empty).stdout)
+
+
+def test_a_network_trained_on_the_spot(run):
+    result = run(*STEP, stdin=subprocess.DEVNULL)
+    assert result.returncode == 0 and is_the_whole_walk(result.stdout), result.stderr
+    assert "largest |delta|" in result.stdout and "Traceback" not in result.stderr
+
+
+def test_a_fresh_network_with_a_schedule(run):
+    result = run(
+        "step",
+        "--data",
+        "digits",
+        "--hidden",
+        "8",
+        "--epochs",
+        "0",
+        "--schedule",
+        "cosine",
+        "--learning-rate",
+        "0.01",
+        input="status\nepoch\n",
+    )
+    assert result.returncode == 0 and "learning rate 0.01, step 0" in result.stdout, result.stderr
+
+
+@posix
+def test_a_closed_standard_input_does_not_matter(run, small):
+    result = run("step", *small, preexec_fn=lambda: os.close(0))
+    assert result.returncode == 0 and is_the_whole_walk(result.stdout), result.stderr
+    assert result.stderr == ""
+
+
+@posix
+def test_an_open_pipe_on_which_nobody_writes_does_not_hang(run, small):
+    reading, writing = os.pipe()
+    try:
+        result = run("step", *small, stdin=reading, timeout=30)
+    finally:
+        os.close(reading), os.close(writing)
+    assert result.returncode == 0 and is_the_whole_walk(result.stdout), result.stderr
+
+
+@posix
+def test_a_reader_that_has_seen_enough_ends_it_quietly(small, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "main.py"), "step", *small],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    errors = process.stderr.read().decode()
+    process.wait(60), process.stderr.close()
+    assert "Traceback" not in errors
+
+
+@posix
+def test_a_signal_while_it_works_is_one_word(model, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "main.py"), *STEP[:-2], "--epochs", "500"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdout.readline()
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=60)
+    assert "Traceback" not in errors and "Interrupted" in errors  # training stops, the walk goes on with what there is
+    assert is_the_whole_walk(out)
+
+
+# --- --json ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("script", [None, "next\nfoo\n"])
+def test_json_is_one_document_with_everything_in_it(script, run):
+    given = {"stdin": subprocess.DEVNULL} if script is None else {"input": script}
+    result = run(*STEP, "--layer", "1", "--neuron", "5", "--sample", "3", "--json", **given)
+    assert result.returncode == 0 and result.stdout.count("\n") == 1, result.stderr
+    document = json.loads(result.stdout)
+    assert set(document) == DOCUMENT
+    assert set(document["sample"]) == {"index", "label", "prediction", "probabilities"}
+    assert (document["layer"], document["neuron"], document["sample"]["index"]) == (1, 5, 3)
+    for name in ("inputs", "weights", "dL_dW"):
+        assert len(document[name]) == 784
+    assert len(document["update"]["weights_after"]) == 784 and len(document["downstream"]) == 10
+    assert set(document["update"]["terms"]) == {"m", "v", "m_hat", "v_hat", "step"}
+    assert set(document["check"]) == {"max_relative_error"} and document["check"]["max_relative_error"] < 1e-3
+
+
+def test_json_stays_one_document_beside_a_film(model, capsys, tmp_path, monkeypatch):
+    import viz
+
+    monkeypatch.setattr(viz, "neuron_film", lambda here, path, note: path)
+    main.main(
+        ["step", "--model", model, "--data", "digits", "--offline", "--json", "--plot", str(tmp_path), "--animate"]
+    )
+    said = capsys.readouterr()
+    assert set(json.loads(said.out)) == DOCUMENT and ".png" in said.err and ".gif" in said.err
+
+
+@pytest.mark.slow
+def test_json_stays_one_document_beside_pictures(run, small, tmp_path):
+    result = run("step", *small, "--json", "--plot", "here", "--animate", stdin=subprocess.DEVNULL)
+    assert result.returncode == 0, result.stderr
+    assert set(json.loads(result.stdout)) == DOCUMENT
+    assert {path.suffix for path in (tmp_path / "here").iterdir()} == {".png", ".gif"}
+
+
+def test_model_takes_another_optimizer_and_rate(model, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    main.main(
+        [
+            "step",
+            "--model",
+            model,
+            "--data",
+            "digits",
+            "--offline",
+            "--optimizer",
+            "momentum",
+            "--learning-rate",
+            "0.05",
+            "--json",
+        ]
+    )
+    update = json.loads(capsys.readouterr().out)["update"]
+    assert (update["optimizer"], update["learning_rate"]) == ("momentum", 0.05)
+    assert set(update["terms"]) == {"velocity", "step"}
+
+
+# --- wrong options ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--layer", "9"], "layers 0 (input) to 2, received 9"),
+        (["--layer", "0"], "layer 0 is the input"),
+        (["--layer", "1", "--neuron", "99"], "neurons 0 to 11, received 99"),
+        (["--neuron", "-1"], "--neuron"),
+        (["--sample", "99999"], "from 0 to 1999, received 99999"),
+        (["--sample", "first"], "--sample"),
+        (["--hidden", "8"], "--hidden"),
+        (["--activation", "tanh"], "--activation"),
+        (["--epochs", "2"], "--epochs"),
+        (["--animate"], "--plot DIR"),
+        (["--top", "0"], "--top"),
+        (["--optimizer", "adma"], "did you mean 'adam'"),
+        (["--learning-rate", "-1"], "--learning-rate"),
+        (["--plot", "/proc/nowhere"], "/proc/nowhere"),
+        (["--modle", "x"], "did you mean '--model'"),
+        (["--data", "/nowhere"], "/nowhere"),
+    ],
+)
+def test_a_wrong_option_gets_one_clear_line_and_status_2(words, expected, model, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NEUROSIM_HOME", str(tmp_path / "home"))
+    data = [] if "--data" in words else ["--data", "digits"]
+    with pytest.raises(SystemExit) as ended:
+        main.main(["step", "--model", model, "--offline", *data, *words])
+    said = capsys.readouterr()
+    assert ended.value.code == 2
+    assert said.err.startswith("error: ") and len(said.err.splitlines()) == 1 and expected in said.err
+    assert "Traceback" not in said.err and not list(tmp_path.rglob("*.png"))
+
+
+@pytest.mark.parametrize(("content", "expected"), [(None, "No such file"), (b"not a network", "npz file")])
+def test_a_model_that_is_none_is_one_line(content, expected, run, tmp_path):
+    if content is not None:
+        (tmp_path / "net.npz").write_bytes(content)
+    result = run("step", "--model", "net.npz", "--data", "digits", stdin=subprocess.DEVNULL)
+    assert result.returncode == 2 and result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1 and "net.npz" in result.stderr and expected in result.stderr
+
+
+def test_data_of_another_size_than_the_model_is_one_line(run, tmp_path):
+    ns.Network([ns.Input(5), ns.Dense(3, "softmax")]).save(tmp_path / "net.npz")
+    result = run("step", "--model", "net.npz", "--data", "digits", stdin=subprocess.DEVNULL)
+    assert result.returncode == 2 and len(result.stderr.splitlines()) == 1 and "5 numbers" in result.stderr

@@ -1,0 +1,59 @@
+"""What is checked of every figure: what is written in it, whether texts overlap or stick out."""
+
+import itertools
+
+import matplotlib
+
+from viz.style import root_figure
+
+
+def line(ax, label):
+    """The one line of that label."""
+    (found,) = [each for each in ax.lines if each.get_label() == label]
+    return found
+
+
+def texts(ax):
+    return [each for each in ax.texts if each.get_text()]
+
+
+def words(target):
+    """Everything written in a figure."""
+    figure = root_figure(target)
+    found = figure.findobj(matplotlib.text.Text)
+    return " | ".join(each.get_text() for each in found if each.get_text())
+
+
+def title(ax):
+    return ax.get_title(loc="left")
+
+
+def overlapping(artists, figure):
+    """Pairs of texts whose boxes share more than a hair's breadth."""
+    figure.draw_without_rendering()
+    boxes = [(each.get_text(), each.get_window_extent()) for each in artists]
+    return [
+        (a, b)
+        for (a, box), (b, other) in itertools.combinations(boxes, 2)
+        if min(box.x1, other.x1) - max(box.x0, other.x0) > 1 and min(box.y1, other.y1) - max(box.y0, other.y0) > 2
+    ]
+
+
+def outside(artists, figure):
+    """Texts that stick out of the figure."""
+    width, height = figure.bbox.width, figure.bbox.height
+    boxes = [(each.get_text(), each.get_window_extent()) for each in artists]
+    return [text for text, b in boxes if b.x0 < -1 or b.y0 < -1 or b.x1 > width + 1 or b.y1 > height + 1]
+
+
+def assert_legible(ax, *more):
+    """No two texts of the axes overlap, and none sticks out of the figure."""
+    figure = root_figure(ax)
+    artists = [*texts(ax), ax._left_title, *more]
+    if ax.axison:
+        figure.draw_without_rendering()
+        ticks = [*ax.xaxis._update_ticks(), *ax.yaxis._update_ticks()]  # those inside the limits
+        artists += [ax.xaxis.label, ax.yaxis.label, *(tick.label1 for tick in ticks)]
+    artists = [each for each in artists if each.get_text() and each.get_visible()]
+    assert overlapping(artists, figure) == []
+    assert outside(artists, figure) == []

@@ -1,0 +1,498 @@
+"""Files made to do harm: they may neither run code, nor ask for more memory than they account for, nor crash."""
+
+import bz2
+import gzip
+import io
+import json
+import os
+import pickle
+import struct
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pytest
+from data_files import csv_text, idx_bytes, small_set, write_idx
+
+import neurosim as ns
+from neurosim.data.catalog import CATALOG
+from neurosim.data.idx import read_idx
+from neurosim.data.tables import read_csv, read_npz
+from neurosim.files import npz as archive
+from neurosim.files.npz import read_arrays
+
+RNG = np.random.default_rng(0)
+
+
+def peak_of(call, *args):
+    """What a call returns, and the most bytes it held at once."""
+    call_result = None
+    tracemalloc.start()
+    try:
+        call_result = call(*args)
+    except ns.DataError as error:
+        call_result = error
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    return call_result, peak
+
+
+# --- memory: honest files --------------------------------------------------------------------------------------------
+
+BIG = RNG.integers(0, 256, (4000, 28, 28), np.uint8)  # 3 MB, random: they cannot be packed
+SLACK = 2**20  # the block that is read at a time, and Python's own
+
+
+def big_files(tmp_path):
+    labels = (np.arange(len(BIG)) % 10).astype(np.uint8)
+    (tmp_path / "a.idx").write_bytes(idx_bytes(BIG))
+    (tmp_path / "a.gz").write_bytes(gzip.compress(idx_bytes(BIG), 1))
+    (tmp_path / "a.csv").write_text(csv_text(BIG, labels))
+    np.savez(tmp_path / "a.npz", x_train=BIG, y_train=labels)
+    np.savez_compressed(tmp_path / "b.npz", x_train=BIG, y_train=labels)
+    return {
+        "a.idx": (read_idx, 3),
+        "a.gz": (read_idx, 3),
+        "a.csv": (read_csv,),
+        "a.npz": (read_npz,),
+        "b.npz": (read_npz,),
+    }
+
+
+def test_reading_takes_at_most_twice_the_memory_of_the_data(tmp_path):
+    for name, (read, *rest) in big_files(tmp_path).items():
+        read(tmp_path / name, *rest)  # what is imported at the first time does not count
+        result, peak = peak_of(read, tmp_path / name, *rest)
+        images = result["x_train"] if isinstance(result, dict) else result[0] if isinstance(result, tuple) else result
+        assert np.array_equal(images, BIG), name
+        assert peak < 2 * BIG.nbytes + SLACK, f"{name}: {peak / BIG.nbytes:.2f} times the data"
+
+
+# --- npz: what can be wrong with the archive -------------------------------------------------------------------------
+
+
+def npy(array, **header):
+    """An npy file as `numpy.save` writes it, or with another header or text in its place."""
+    stream = io.BytesIO()
+    if header:
+        text = header.get("text") or repr(
+            {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape} | header
+        )
+        raw = text.encode("latin1") + b"\n"
+        stream.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(raw)) + raw + array.tobytes())
+    else:
+        np.save(stream, array, allow_pickle=True)
+    return stream.getvalue()
+
+
+def write_zip(path, members, method=zipfile.ZIP_STORED):
+    """A zip archive of (name, bytes) pairs."""
+    with zipfile.ZipFile(path, "w", method) as file:
+        for name, content in members:
+            file.writestr(name, content)
+    return path
+
+
+ONES = np.ones(6, np.float32)
+
+BAD_MEMBERS = {
+    "no npy file": (b"hello", "does not begin as an npy file"),
+    "empty": (b"", "does not begin as an npy file"),
+    "magic alone": (b"\x93NUMPY", "does not begin as an npy file"),
+    "version 9": (b"\x93NUMPY\x09\x00" + npy(ONES)[8:], "does not begin as an npy file"),
+    "version 1.1": (b"\x93NUMPY\x01\x01" + npy(ONES)[8:], "does not begin as an npy file"),
+    "header not in ASCII": (npy(ONES).replace(b" \n", b"\xa0\n"), "header that is none"),
+    "header cut off": (npy(ONES)[:40], "header that is none"),
+    "header of 60,000": (b"\x93NUMPY\x01\x00" + struct.pack("<H", 60_000) + b" " * 60_000, "header of 60,000 bytes"),
+    "header of 4 GB": (b"\x93NUMPY\x02\x00" + b"\xff" * 4 + b" " * 60, "header of 4,294,967,295 bytes"),
+    "header that is a call": (npy(ONES, text="__import__('os').mkdir('harm')"), "header that is none"),
+    "header that is nested": (npy(ONES, text="(" * 1000 + ")" * 1000), "header that is none"),
+    "header that is negated": (npy(ONES, text="-" * 2000 + "1"), "header that is none"),
+    "header that is a list": (npy(ONES, text="[1, 2]"), "header that is none"),
+    "header with more": (npy(ONES, extra=1), "header that is none"),
+    "more declared": (npy(ONES, shape=(7,)), "which is 28 bytes, in 24"),
+    "less declared": (npy(ONES, shape=(5,)), "which is 20 bytes, in 24"),
+    "terabytes declared": (npy(ONES, shape=(10**6, 10**6)), "bytes, in 24"),
+    "beyond 64 bits": (npy(ONES, shape=(10**30,)), "shape that is none"),
+    "negative": (npy(ONES, shape=(-1, -6)), "shape that is none"),
+    "fractional": (npy(ONES, shape=(6.0,)), "shape that is none"),
+    "bool": (npy(ONES, shape=(True, 6)), "shape that is none"),
+    "list": (npy(ONES, shape=[6]), "shape that is none"),
+    "33 dimensions": (npy(ONES, shape=(1,) * 32 + (6,)), "shape that is none"),
+    "objects": (npy(np.array([{}], object)), "neither numbers nor text"),
+    "records": (npy(np.zeros(2, [("a", "f4")])), "neither numbers nor text"),
+    "records as text": (npy(ONES, descr="f4,f4", shape=(3,)), "neither numbers nor text"),
+    "dates": (npy(np.zeros(3, "M8[s]")), "neither numbers nor text"),
+    "raw bytes": (npy(ONES, descr="|V4"), "neither numbers nor text"),
+    "endless text": (npy(ONES, descr="<U9999999999"), "neither numbers nor text"),
+    "text of no length": (npy(ONES, descr="<U0", shape=(10**9,)), "neither numbers nor text"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_MEMBERS)
+def test_a_member_that_is_no_plain_array_is_refused(name, tmp_path, monkeypatch, refused):
+    monkeypatch.chdir(tmp_path)
+    content, words = BAD_MEMBERS[name]
+    path = write_zip(tmp_path / "bad.npz", [("x.npy", content)])
+    with refused(str(path), "x.npy", words, error=ns.DataError):
+        read_arrays(path)
+    assert os.listdir(tmp_path) == ["bad.npz"]
+
+
+class Harm:
+    """Unpickling an instance makes a folder."""
+
+    def __reduce__(self):
+        return os.mkdir, ("harm",)
+
+
+def test_nothing_is_unpickled(tmp_path, monkeypatch, refused):
+    monkeypatch.chdir(tmp_path)
+    pickled = pickle.dumps(Harm())
+    objects = npy(np.array([Harm()], object))
+    for content in (pickled, objects, npy(np.zeros(1, np.uint8), descr="|O") + pickled):
+        for name in ("config", "x_train"):
+            path = write_zip(tmp_path / "bad.npz", [(f"{name}.npy", content), ("y_train.npy", content)])
+            for read in (read_arrays, ns.Network.load, read_npz, ns.data.load):
+                with refused(str(path), error=ns.DataError):
+                    read(path)
+    assert not (tmp_path / "harm").exists()
+    with pytest.raises(FileExistsError):  # and the file would have done harm
+        for _ in range(2):
+            pickle.loads(pickled)
+
+
+def test_arrays_of_every_plain_type_order_and_shape_are_read(tmp_path):
+    numbers = np.arange(24).reshape(2, 3, 4)
+    arrays = {kind: numbers.astype(kind) for kind in ("u1", "i1", "<u2", ">i4", "<i8", "<f2", ">f4", "<f8", "?")}
+    arrays |= {
+        "fortran": np.asfortranarray(numbers),
+        "none": np.zeros((0, 3)),
+        "scalar": np.array(3.0),
+        "text": np.array("grüße 😀"),
+        "words": np.array([["a", "bcd"]]),
+    }
+    for save in (np.savez, np.savez_compressed):
+        save(tmp_path / "a.npz", **arrays)
+        received = read_arrays(tmp_path / "a.npz")
+        assert list(received) == list(arrays)
+        for name, array in arrays.items():
+            assert received[name].dtype == array.dtype and np.array_equal(received[name], array), name
+    assert list(read_arrays(tmp_path / "a.npz", ("text", "u1", "absent"))) == ["text", "u1"]
+
+
+def test_npy_versions_2_and_3_are_read(tmp_path):
+    for version in ((1, 0), (2, 0), (3, 0)):
+        stream = io.BytesIO()
+        np.lib.format.write_array(stream, ONES, version)
+        path = write_zip(tmp_path / "a.npz", [("x.npy", stream.getvalue())])
+        assert np.array_equal(read_arrays(path)["x"], ONES)
+
+
+def overlapping(path, count=200, size=20_000):
+    """An archive whose members all share the bytes of the first."""
+    content = npy(RNG.integers(0, 256, size, np.uint8))
+    write_zip(path, [("a.npy", content)])
+    with zipfile.ZipFile(path, "a") as file:
+        first = file.infolist()[0]
+        for _ in range(count):
+            file.filelist.append(first)
+        file._didModify = True
+    return path
+
+
+def crafted_archives(tmp_path):
+    """Name -> (path, words): archives that are not what npz files are."""
+    zeros = npy(np.zeros(2**24, np.uint8))
+    good = npy(ONES)
+    made = {
+        "bomb": (write_zip(tmp_path / "bomb", [("x.npy", zeros)], zipfile.ZIP_DEFLATED), "packed into"),
+        "bzip2": (write_zip(tmp_path / "bzip2", [("x.npy", good)], zipfile.ZIP_BZIP2), "compressed in an unusual way"),
+        "lzma": (write_zip(tmp_path / "lzma", [("x.npy", good)], zipfile.ZIP_LZMA), "compressed in an unusual way"),
+        "other": (write_zip(tmp_path / "other", [("x.npy", good), ("run.sh", b"rm -r")]), "'run.sh' that is no npy"),
+        "overlap": (overlapping(tmp_path / "overlap"), "two members called"),
+    }
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        made["twice"] = (write_zip(tmp_path / "twice", [("x.npy", good), ("x.npy", good)]), "members called 'x.npy'")
+    raw = bytearray(write_zip(tmp_path / "encrypted", [("x.npy", good)]).read_bytes())
+    raw[6] |= 1
+    raw[raw.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "encrypted").write_bytes(raw)
+    made["encrypted"] = (tmp_path / "encrypted", "encrypted")
+    raw = bytearray(write_zip(tmp_path / "larger", [("x.npy", good)]).read_bytes())
+    at = raw.index(b"PK\x01\x02")
+    raw[at + 24 : at + 28] = struct.pack("<I", 2**31)  # the size in the directory
+    (tmp_path / "larger").write_bytes(raw)
+    made["larger"] = (tmp_path / "larger", "packed into")
+    raw = bytearray(write_zip(tmp_path / "checksum", [("x.npy", good)]).read_bytes())
+    raw[raw.index(ONES.tobytes())] ^= 1
+    (tmp_path / "checksum").write_bytes(raw)
+    made["checksum"] = (tmp_path / "checksum", "CRC")
+    for name, content, words in (
+        ("empty", b"", "not a readable npz"),
+        ("text", b"hello", "not a zip"),
+        ("npy", good, "not a zip"),
+        ("bz2", bz2.compress(good), "not a zip"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        made[name] = (tmp_path / name, words)
+    return made
+
+
+def test_crafted_archives_are_refused_within_their_own_memory(tmp_path, refused):
+    for name, (path, words) in crafted_archives(tmp_path).items():
+        refusal, peak = peak_of(read_arrays, path)
+        assert isinstance(refusal, ns.DataError) and words in str(refusal), f"{name}: {refusal}"
+        assert str(path) in str(refusal) and "\n" not in str(refusal)
+        assert peak < SLACK, f"{name}: {peak:,} bytes"
+
+
+def test_members_that_share_bytes_under_different_names_are_bounded(tmp_path, monkeypatch, refused):
+    """A zip bomb without a single suspicious ratio: many members, one piece of data."""
+    monkeypatch.setattr(archive, "MAX_RATIO", 5)
+    path = write_zip(tmp_path / "a", [(f"{k:03}.npy", npy(np.zeros(1000, np.uint8))) for k in range(100)])
+    assert len(read_arrays(path)) == 100
+    raw = path.read_bytes()
+    start, one = raw.index(b"PK\x01\x02"), raw.index(b"PK\x03\x04", 4)
+    directory = bytearray(raw[start:])
+    at = 0
+    while directory[at : at + 4] == b"PK\x01\x02":
+        directory[at + 42 : at + 46] = struct.pack("<I", 0)  # every entry points at the first member
+        at += 46 + len("000.npy")
+    directory[at + 16 : at + 20] = struct.pack("<I", one)
+    path.write_bytes(raw[:one] + directory)
+    with refused("packed into", error=ns.DataError):
+        read_arrays(path)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [read_arrays, read_npz, ns.Network.load, read_csv, lambda path: read_idx(path, 3)],
+    ids=["arrays", "npz", "network", "csv", "idx"],
+)
+def test_what_is_no_file_is_not_opened(read, tmp_path, refused):
+    with refused("received a folder", error=ns.DataError):
+        read(tmp_path)
+    with refused("No such file", error=ns.DataError):
+        read(tmp_path / "none")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        for path in (tmp_path / "pipe", type(tmp_path)("/dev/zero")):
+            with refused("a device or pipe", error=ns.DataError):
+                read(path)
+
+
+# --- networks --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tampered(full_net, blobs, tmp_path):
+    """A function that saves a trained network, lets a function change its config and arrays, and returns the path."""
+    net = full_net()
+    net.neuron(1, 2).rate_factor = 0.5
+    net.neuron(1, 3).clamp(0.25)
+    net.fit(*blobs, epochs=1, batch_size=16, verbose=False)
+    source = net.save(tmp_path / "good.npz")
+
+    def tamper(change):
+        with np.load(source) as file:
+            arrays = dict(file)
+        config = json.loads(str(arrays.pop("config")))
+        change(config, arrays)
+        text = config if isinstance(config, str) else json.dumps(config)
+        np.savez(tmp_path / "bad.npz", config=np.array(text), **arrays)
+        return tmp_path / "bad.npz"
+
+    return tamper
+
+
+def setting(where, value):
+    """A change that puts a value at a path of keys into the config."""
+
+    def change(config, arrays):
+        for key in where[:-1]:
+            config = config[key]
+        config[where[-1]] = value
+
+    return change
+
+
+def filling(name, value):
+    """A change that puts a value into an array."""
+
+    def change(config, arrays):
+        arrays[name].flat[1] = value
+
+    return change
+
+
+NETWORK = ("network",)
+LAYER = (*NETWORK, "layers", 1)
+TAMPERED = {
+    "a billion neurons": setting((*LAYER, "units"), 10**9),
+    "a billion inputs": setting((*NETWORK, "layers", 0, "size"), 10**9),
+    "10^300 inputs": setting((*NETWORK, "layers", 0, "size"), 10**300),
+    "inputs of many sides": setting((*NETWORK, "layers", 0, "size"), [10] * 4000),
+    "no layers": setting((*NETWORK, "layers"), []),
+    "layers that are a number": setting((*NETWORK, "layers"), 3),
+    "layers that are numbers": setting((*NETWORK, "layers"), [3, 4]),
+    "layers that are nothing": setting((*NETWORK, "layers"), None),
+    "a layer that is the base class": setting((*LAYER, "name"), "Layer"),
+    "a layer called a list": setting((*LAYER, "name"), ["dense"]),
+    "another optimizer": setting((*NETWORK, "optimizer"), {"name": "sgd"}),
+    "an optimizer of no name": setting((*NETWORK, "optimizer"), 5),
+    "no such loss": setting((*NETWORK, "loss"), "mean"),
+    "half precision": setting((*NETWORK, "dtype"), "float16"),
+    "a type that is a list": setting((*NETWORK, "dtype"), []),
+    "a type that is text": setting((*NETWORK, "dtype"), "U9"),
+    "another precision": setting((*NETWORK, "dtype"), "float64"),
+    "a negative seed": setting((*NETWORK, "seed"), -1),
+    "a network that is a list": setting(NETWORK, [1]),
+    "no network": lambda config, arrays: config.pop("network"),
+    "no format": lambda config, arrays: config.pop("format"),
+    "no streams": lambda config, arrays: config["streams"].clear(),
+    "streams that are a list": setting(("streams",), [1, 2]),
+    "a stream of another generator": setting(("streams", "weights", "bit_generator"), "MT19937"),
+    "a stream without state": setting(("streams", "weights", "state"), {}),
+    "a stream of text": setting(("streams", "weights", "state", "state"), "x"),
+    "a negative stream": setting(("streams", "weights", "state", "state"), -5),
+    "no scalars": setting(("scalars",), {}),
+    "scalars that are a list": setting(("scalars",), [0]),
+    "a negative step": setting(("scalars", "t"), -1),
+    "half a step": setting(("scalars", "t"), 0.5),
+    "a step that is text": setting(("scalars", "t"), "1"),
+    "a step of 400 digits": setting(("scalars", "t"), 10**400),
+    "a scalar that is NaN": setting(("scalars", "mu_product"), float("nan")),
+    "a schedule that hides a method": setting(("scalars", "schedule", "_rate"), 1),
+    "a schedule's state that is text": setting(("scalars", "schedule", "_first"), "x"),
+    "a schedule's state that is a list": setting(("scalars", "schedule"), [1]),
+    "an intervention on no neuron": setting((*NETWORK, "interventions", "1", "factors"), {"800": 0.5}),
+    "an intervention on neuron -1": setting((*NETWORK, "interventions", "1", "frozen"), [-1]),
+    "an intervention on no layer": setting((*NETWORK, "interventions"), {"17": {}}),
+    "an intervention on the input": setting((*NETWORK, "interventions"), {"0": {}}),
+    "an intervention that is NaN": setting((*NETWORK, "interventions", "1", "values", "3"), float("nan")),
+    "a pace that is negative": setting((*NETWORK, "interventions", "1", "factors", "2"), -1.0),
+    "an intervention of no kind": setting((*NETWORK, "interventions", "1", "extra"), {}),
+    "a setting that becomes another": setting((*LAYER, "use_bias"), "no"),
+    "a stream with more": setting(("streams", "weights", "extra"), 1),
+    "an intervention that is nothing": setting((*NETWORK, "interventions"), None),
+    "text in place of a config": lambda config, arrays: arrays.update(W1=np.array("x")),
+    "NaN among the weights": filling("W1", np.nan),
+    "infinity among the biases": filling("b1", np.inf),
+    "NaN among the moments": filling("optimizer.m", np.nan),
+    "infinity in the running variance": filling("running_variance2", np.inf),
+    "no weights": lambda config, arrays: arrays.pop("W1"),
+    "no moments": lambda config, arrays: arrays.pop("optimizer.v"),
+    "an array too many": lambda config, arrays: arrays.update(W17=ONES),
+    "a moment too many": lambda config, arrays: arrays.update({"optimizer.u": arrays["optimizer.v"]}),
+    "weights turned round": lambda config, arrays: arrays.update(W1=arrays["W1"].T),
+    "weights in a row": lambda config, arrays: arrays.update(W1=arrays["W1"].ravel()),
+    "weights that are whole": lambda config, arrays: arrays.update(W1=arrays["W1"].astype(np.int32)),
+    "weights in double precision": lambda config, arrays: arrays.update(W1=arrays["W1"].astype(np.float64)),
+    "biases that are one number": lambda config, arrays: arrays.update(b1=np.float32(0)),
+}
+
+
+@pytest.mark.parametrize("name", TAMPERED)
+def test_a_tampered_network_is_refused_before_it_is_built(name, tampered, refused):
+    path = tampered(TAMPERED[name])
+    refusal, peak = peak_of(ns.Network.load, path)
+    assert isinstance(refusal, ns.DataError), refusal
+    assert str(path) in str(refusal) and "\n" not in str(refusal) and len(str(refusal)) < 500
+    assert peak < SLACK
+
+
+def test_the_untampered_network_is_accepted(tampered):
+    assert isinstance(ns.Network.load(tampered(lambda config, arrays: None)), ns.Network)
+    swapped = ns.Network.load(tampered(lambda config, arrays: arrays.update(W1=arrays["W1"].astype(">f4"))))
+    assert swapped[1].W.dtype == np.float32 and swapped[1].W.dtype.isnative
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[",
+        "5",
+        "null",
+        '"text"',
+        "[" * 100_000,
+        "9" * 10_000,
+        '{"format": 1}',
+        "\ud800",
+        "{}" + " " * archive.MAX_CONFIG,
+    ],
+)
+def test_a_config_that_is_no_config_is_refused(text, tmp_path, refused):
+    np.savez(
+        tmp_path / "bad.npz",
+        config=np.frombuffer(text.encode("utf-32-le", "surrogatepass"), f"<U{len(text)}")[0] if text else np.array(""),
+    )
+    with refused("bad.npz", error=ns.DataError):
+        ns.Network.load(tmp_path / "bad.npz")
+
+
+@pytest.mark.parametrize("config", [np.array(["{}"]), np.array(5), np.zeros(0), np.array(b"{}")])
+def test_a_config_that_is_no_text_is_refused(config, tmp_path, refused):
+    np.savez(tmp_path / "bad.npz", config=config)
+    with refused("bad.npz", error=ns.DataError):
+        ns.Network.load(tmp_path / "bad.npz")
+
+
+# --- tables and published sets ---------------------------------------------------------------------------------------
+
+BAD_CSV = {
+    "a name twice": (b"label,p0,p0,p1\n1,2,3,4\n", "line 1, column 3: expected another name"),
+    "two columns of labels": (b"label,p0,class\n1,2,3\n", "line 1, column 3: expected one column of labels"),
+    "the header again": (b"label,p0\n1,2\nlabel,p0\n", "line 3, column 1: expected a whole number 0..255"),
+    "one endless line": (b"1," * 2**20, "line 1: expected one image a line"),
+    "an endless line later": (b"1,2\n" + b"1," * 2**20, "line 2: expected one image a line"),
+    "an endless number": (b"1,2\n1," + b"9" * 10**6 + b"\n", "line 2, column 2"),
+    "UTF-16": ("1,2\n3,4\n".encode("utf-16"), "line 2"),
+    "NUL": (b"1,2\n1,\0\n", "line 2, column 2"),
+    "a quotation mark left open": (b'1,2\n"1,2\n3,4\n', "expected"),
+    "true and false": (b"1,2\n1,True\n", "line 2, column 2"),
+    "NaN": (b"1,2\n1,nan\n", "line 2, column 2"),
+    "exponents": (b"1,2\n1,1e1\n", "line 2, column 2"),
+    "underscores": (b"1,2\n1,1_0\n", "line 2, column 2"),
+    "other scripts": ("1,2\n1,\u0663\n".encode(), "line 2, column 2"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CSV)
+def test_a_bad_table_is_refused_with_its_place(name, tmp_path, refused):
+    content, words = BAD_CSV[name]
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    with refused(str(path), words, error=ns.DataError):
+        read_csv(path)
+    assert peak_of(read_csv, path)[1] < 32 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"x_train": np.array(["a"]), "y_train": np.zeros(1, int)}, "received <U1"),
+        ({"x_train": np.zeros((2, 2, 2), bool), "y_train": np.zeros(2, int)}, "received bool"),
+        ({"x_train": np.array(3), "y_train": np.zeros(1, int)}, "shape ()"),
+        ({"x_train": np.full((1, 2, 2), 2**63, np.uint64), "y_train": np.zeros(1, int)}, "from 9.22337e+18"),
+        ({"x_train": np.full((1, 2, 2), np.nan), "y_train": np.zeros(1, int)}, "received float64 from nan"),
+        ({"x_train": np.zeros((1, 2, 2), int), "y_train": np.array([-1])}, "from -1 to -1"),
+    ],
+)
+def test_bad_arrays_of_a_data_set(arrays, words, tmp_path, refused):
+    np.savez(tmp_path / "a.npz", **arrays)
+    with refused("a.npz", words, error=ns.DataError):
+        read_npz(tmp_path / "a.npz")
+
+
+def test_labels_beyond_a_published_sets_classes_name_the_place(tmp_path, monkeypatch, refused):
+    monkeypatch.setenv("NEUROSIM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NEUROSIM_OFFLINE", "1")
+    monkeypatch.chdir(tmp_path)
+    arrays = small_set()
+    arrays["train-labels"][7] = len(CATALOG["kmnist"].class_names)
+    folder = write_idx(tmp_path / "kmnist", arrays)
+    with refused(str(folder), "expected labels 0..9, received 10", error=ns.DataError):
+        ns.data.load("kmnist", folder=folder)

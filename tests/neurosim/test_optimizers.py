@@ -1,0 +1,408 @@
+import copy
+import json
+import math
+import pickle
+
+import numpy as np
+import pytest
+import reference
+
+import neurosim as ns
+from neurosim.optimizers import BLOCK, OPTIMIZERS, clip_by_global_norm_, sign_
+from neurosim.schedules import SCHEDULES
+
+KEYS = list(OPTIMIZERS)
+RATES = {
+    "sgd": 0.1,
+    "momentum": 0.02,
+    "nesterov": 0.02,
+    "adagrad": 0.3,
+    "rmsprop": 0.02,
+    "adadelta": 1.0,
+    "lion": 0.01,
+}  # else 0.05
+VARIANTS = [(key, {}) for key in KEYS] + [
+    ("momentum", {"momentum": 0.5}),
+    ("nesterov", {"momentum": 0.5}),
+    ("adagrad", {"epsilon": 1e-3}),
+    ("rmsprop", {"rho": 0.99, "epsilon": 1e-3}),
+    ("adadelta", {"rho": 0.8, "epsilon": 1e-3}),
+    ("adam", {"beta1": 0.5, "beta2": 0.9, "epsilon": 1e-2}),
+    ("amsgrad", {"beta2": 0.9, "epsilon": 1e-2}),
+    ("adamax", {"beta1": 0.5, "beta2": 0.9, "epsilon": 1e-2}),
+    ("nadam", {"beta1": 0.8, "beta2": 0.9, "epsilon": 1e-2, "momentum_decay": 0.02}),
+    ("adamw", {"weight_decay": 0.3, "epsilon": 1e-2}),
+    ("lion", {"weight_decay": 0.3, "beta1": 0.8}),
+]
+# a bowl whose axes differ in steepness, with a little waviness, so that no two parameters see the same gradients
+STEEPNESS = [0.3, 1.0, 2.5, 4.0, 0.05, 1.7]
+START = [1.0, -2.0, 0.5, 1.5, -0.7, 3.0]
+
+
+def slope(theta):
+    return [c * p + 0.3 * math.sin(5.0 * p + k) for k, (c, p) in enumerate(zip(STEEPNESS, theta, strict=True))]
+
+
+def run(optimizer, steps, start=START, dtype="float64"):
+    theta, grad = np.array(start, dtype), np.empty(len(start), dtype)
+    for _ in range(steps):
+        grad[...] = slope(theta.tolist())
+        optimizer.step(theta, grad)
+    return theta
+
+
+@pytest.mark.parametrize(("key", "settings"), VARIANTS)
+def test_100_steps_are_those_of_the_published_formula(key, settings):
+    rate = RATES.get(key, 0.05)
+    theta = run(OPTIMIZERS[key](rate, **settings), 100)
+    expected = reference.OPTIMIZERS[key](START, slope, [rate] * 100, **settings)
+    np.testing.assert_allclose(theta, expected, rtol=1e-9, atol=1e-11)
+    assert not np.allclose(theta, START)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_100_steps_with_a_falling_rate_are_those_of_the_published_formula(key):
+    rates = [RATES.get(key, 0.05) * 0.97**t for t in range(100)]
+    optimizer = OPTIMIZERS[key](ns.Exponential(rates[0], factor=0.97**100, steps=100))
+    np.testing.assert_allclose(run(optimizer, 100), reference.OPTIMIZERS[key](START, slope, rates), rtol=1e-9)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_defaults_are_those_of_the_reference(key):
+    optimizer = OPTIMIZERS[key]()
+    rate = optimizer.rate
+    np.testing.assert_allclose(run(optimizer, 20), reference.OPTIMIZERS[key](START, slope, [rate] * 20), rtol=1e-9)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_float32_is_float64_to_a_few_digits(key):
+    single = run(OPTIMIZERS[key](RATES.get(key, 0.05)), 10, dtype="float32")
+    double = run(OPTIMIZERS[key](RATES.get(key, 0.05)), 10)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, double, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_vectors_longer_than_a_block_are_updated_everywhere(key):
+    size = 2 * BLOCK + 17
+    rng = np.random.default_rng(0)
+    theta, grads = rng.normal(size=size), rng.normal(size=(3, size))
+    start = theta.copy()
+    optimizer = OPTIMIZERS[key](0.05)
+    grad = np.empty(size)
+    for row in grads:
+        grad[...] = row
+        optimizer.step(theta, grad)
+    for i in (0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK - 1, 2 * BLOCK, size - 1):
+        sequence = iter(grads[:, i].tolist())
+        expected = reference.OPTIMIZERS[key]([start[i]], lambda _, s=sequence: [next(s)], [0.05] * 3)
+        assert theta[i] == pytest.approx(expected[0], rel=1e-10, abs=1e-12), i
+    # every rule is elementwise: a whole run on the tail alone has to give the same numbers
+    tail, tail_grad, other = start[BLOCK - 5 :].copy(), np.empty(size - BLOCK + 5), OPTIMIZERS[key](0.05)
+    for row in grads:
+        tail_grad[...] = row[BLOCK - 5 :]
+        other.step(tail, tail_grad)
+    np.testing.assert_allclose(theta[BLOCK - 5 :], tail, rtol=1e-13)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_rate_of_zero_moves_nothing(key):
+    np.testing.assert_array_equal(run(OPTIMIZERS[key](0.0), 3), START)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_gradient_of_zero_moves_nothing_but_by_decay(key):
+    theta, grad = np.array(START), np.zeros(len(START))
+    OPTIMIZERS[key](0.1).step(theta, grad)
+    np.testing.assert_allclose(theta, np.array(START) * (1 - 0.1 * 0.01 if key == "adamw" else 1.0), rtol=1e-15)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_gradient_is_left_alone_without_clip_norm(key):
+    grad = np.linspace(-1.0, 1.0, 6)
+    OPTIMIZERS[key](0.1).step(np.array(START), grad)
+    np.testing.assert_array_equal(grad, np.linspace(-1.0, 1.0, 6))
+
+
+@pytest.mark.parametrize("max_norm", [0.5, 3.0, 1e3, math.inf])
+def test_clipping_is_the_reference(max_norm):
+    g = np.array([3.0, -1.0, 0.5, 2.0])
+    expected = reference.clip_by_norm(g.tolist(), max_norm)
+    clip_by_global_norm_(g, max_norm)
+    np.testing.assert_allclose(g, expected, rtol=1e-14)
+
+
+def test_clip_norm_bounds_the_norm_of_the_whole_gradient_in_a_step():
+    theta, grad = np.zeros(2 * BLOCK), np.full(2 * BLOCK, 1.0)
+    ns.SGD(1.0, clip_norm=2.0).step(theta, grad)
+    assert np.linalg.norm(grad) == pytest.approx(2.0, rel=1e-6)
+    np.testing.assert_allclose(theta, -grad)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_clip_norm_clips_before_the_rule(key):
+    def clipped(theta):
+        return reference.clip_by_norm(slope(theta), 0.7)
+
+    theta = run(OPTIMIZERS[key](RATES.get(key, 0.05), clip_norm=0.7), 50)
+    expected = reference.OPTIMIZERS[key](START, clipped, [RATES.get(key, 0.05)] * 50)
+    np.testing.assert_allclose(theta, expected, rtol=1e-9)
+
+
+def test_clipping_survives_a_gradient_whose_square_overflows():
+    grad = np.full(4, 1e20, np.float32)
+    with np.errstate(over="ignore"):
+        clip_by_global_norm_(grad, 1.0)
+    np.testing.assert_allclose(grad, 0.5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "via", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))], ids=["deepcopy", "pickle"]
+)
+@pytest.mark.parametrize("key", KEYS)
+def test_state_survives_a_copy_and_is_no_longer_shared(key, via):
+    original = OPTIMIZERS[key](ns.Cosine(RATES.get(key, 0.05), steps=40))
+    halfway = run(original, 10)
+    twin = via(original)
+    for name in original.state_names:
+        assert np.array_equal(twin.state[name], original.state[name])
+        assert not np.shares_memory(twin.state[name], original.state[name])
+    first, second = run(original, 10, halfway), run(twin, 10, halfway)
+    np.testing.assert_array_equal(first, second)
+    assert twin.t == original.t == 20
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_scalars_and_state_restore_exactly_after_json(key):
+    original = OPTIMIZERS[key](ns.Cosine(RATES.get(key, 0.05), steps=40))
+    halfway = run(original, 10)
+    scalars = json.loads(json.dumps(original.scalars()))
+    state = {name: vector.copy() for name, vector in original.state.items()}
+    fresh = OPTIMIZERS.create(json.loads(json.dumps(original.config())))
+    fresh.restore(scalars, state)
+    np.testing.assert_array_equal(run(fresh, 10, halfway), run(original, 10, halfway))
+    for name in state:
+        assert not np.shares_memory(fresh.state[name], state[name])
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_restore_goes_back_in_place(key):
+    theta, grad = np.array(START), np.linspace(-1.0, 1.0, 6)
+    optimizer = OPTIMIZERS[key](0.05)
+    optimizer.step(theta, grad)
+    scalars, state = optimizer.scalars(), {name: vector.copy() for name, vector in optimizer.state.items()}
+    vectors, kept = dict(optimizer.state), theta.copy()
+    optimizer.step(theta, grad)
+    once = theta.copy()
+    optimizer.restore(scalars, state)
+    assert all(optimizer.state[name] is vectors[name] for name in vectors)
+    theta[...] = kept
+    optimizer.step(theta, grad)
+    np.testing.assert_array_equal(theta, once)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_forget_goes_back_to_before_the_first_step(key):
+    optimizer = OPTIMIZERS[key](ns.Cosine(RATES.get(key, 0.05), steps=40))
+    first = run(optimizer, 10)
+    optimizer.forget()
+    assert optimizer.t == 0
+    assert all(not vector.any() for vector in optimizer.state.values())
+    np.testing.assert_array_equal(run(optimizer, 10), first)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_an_optimizer_works_for_one_network_only(key, make_net, refused):
+    optimizer = OPTIMIZERS[key]()
+    make_net(optimizer=optimizer)
+    with refused("works for another network already", "new one", type(optimizer).__name__):
+        make_net(optimizer=optimizer)
+
+
+def test_networks_made_from_one_name_share_no_optimizer(make_net):
+    assert make_net(optimizer="adam").optimizer is not make_net(optimizer="adam").optimizer
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_state_is_shaped_and_typed_as_the_parameters(key):
+    for dtype in ("float32", "float64"):
+        optimizer = OPTIMIZERS[key](0.1)
+        run(optimizer, 1, dtype=dtype)
+        assert tuple(optimizer.state) == optimizer.state_names
+        assert all(vector.shape == (6,) and vector.dtype == dtype for vector in optimizer.state.values())
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_step_allocates_nothing_of_the_vectors_size(key, peak_memory):
+    size = 3 * BLOCK
+    theta, grad, optimizer = np.zeros(size, np.float32), np.ones(size, np.float32), OPTIMIZERS[key](1e-3, clip_norm=1.0)
+    assert peak_memory(lambda: optimizer.step(theta, grad)) < 16_384  # NumPy casts through a buffer of 8 kB
+
+
+def test_vectors_that_do_not_match_are_refused(refused):
+    for theta, grad in (
+        (np.zeros(3), np.zeros(4)),
+        (np.zeros((2, 2)), np.zeros((2, 2))),
+        (np.zeros(3), np.zeros(3, np.float32)),
+    ):
+        with refused("adam", "received", error=ns.ShapeError):
+            ns.Adam().step(theta, grad)
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if OPTIMIZERS[key].state_names])
+def test_state_of_another_size_is_refused(key, refused):
+    optimizer = OPTIMIZERS[key]()
+    optimizer.step(np.zeros(3), np.zeros(3))
+    with refused("3 float64", "4 float64", "new", error=ns.ShapeError):
+        optimizer.step(np.zeros(4), np.zeros(4))
+
+
+@pytest.mark.parametrize("rate", list(SCHEDULES))
+def test_the_learning_rate_may_be_a_schedule_by_name(rate):
+    optimizer = ns.SGD(rate)
+    assert isinstance(optimizer.learning_rate, SCHEDULES[rate])
+    optimizer.learning_rate.begin(0, 10)
+    assert 0.0 <= optimizer.rate <= optimizer.learning_rate.rate
+
+
+def test_the_learning_rate_may_be_changed_between_steps():
+    optimizer = ns.SGD(0.5)
+    theta, grad = np.zeros(2), np.ones(2)
+    optimizer.step(theta, grad)
+    optimizer.learning_rate = 0.25
+    optimizer.step(theta, grad)
+    np.testing.assert_array_equal(theta, [-0.75, -0.75])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ns.SGD(-1.0),
+        lambda: ns.SGD(math.nan),
+        lambda: ns.SGD(math.inf),
+        lambda: ns.SGD(None),
+        lambda: ns.SGD(True),
+        lambda: ns.SGD(0.1, clip_norm=0.0),
+        lambda: ns.Momentum(momentum=1.0),
+        lambda: ns.RMSProp(rho=1.5),
+        lambda: ns.Adam(beta1=1.0),
+        lambda: ns.Adam(beta2=-0.1),
+        lambda: ns.Adam(epsilon=0.0),
+        lambda: ns.AdamW(weight_decay=-1.0),
+        lambda: ns.Lion(beta2="0.9"),
+        lambda: ns.Nadam(momentum_decay=-1.0),
+    ],
+)
+def test_settings_out_of_bounds_are_refused(make, refused):
+    with refused("expected a number in", "received"):
+        make()
+
+
+def test_an_unknown_schedule_name_lists_the_choices(refused):
+    with refused("unknown schedule", "did you mean 'cosine'", "one_cycle"):
+        ns.SGD("cosin")
+
+
+# --- the arithmetic spelled out --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("key", "settings"), VARIANTS)
+def test_terms_are_the_step_that_was_taken(key, settings):
+    optimizer = OPTIMIZERS[key](RATES.get(key, 0.05), **settings)
+    theta, grad = np.array(START), np.empty(len(START))
+    for t in range(1, 6):
+        grad[...] = slope(theta.tolist())
+        before = {
+            name: optimizer.state[name].copy() if t > 1 else np.zeros(len(START)) for name in optimizer.state_names
+        }
+        theta_before = theta.copy()
+        optimizer.step(theta, grad)
+        terms = optimizer.terms(theta_before, grad, before, optimizer.state, optimizer.last_rate)
+        assert list(terms)[-1] == "step"
+        np.testing.assert_allclose(terms["step"], theta_before - theta, rtol=1e-9, atol=1e-13)
+        for name in terms.keys() & optimizer.state.keys():
+            np.testing.assert_array_equal(terms[name], optimizer.state[name])
+        if "m_hat" in terms:
+            np.testing.assert_allclose(terms["m_hat"] * (1.0 - optimizer.beta1**t), optimizer.state["m"], rtol=1e-12)
+        if "v_hat" in terms:
+            second = optimizer.state["v_max" if key == "amsgrad" else "v"]
+            np.testing.assert_allclose(terms["v_hat"] * (1.0 - optimizer.beta2**t), second, rtol=1e-12)
+        if "decay" in terms:
+            np.testing.assert_allclose(terms["decay"], RATES.get(key, 0.05) * optimizer.weight_decay * theta_before)
+
+
+# --- defaults and beginnings -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "settings"),
+    [
+        ("sgd", {"learning_rate": 0.1}),
+        ("momentum", {"learning_rate": 0.01, "momentum": 0.9}),
+        ("nesterov", {"learning_rate": 0.01, "momentum": 0.9}),
+        ("adagrad", {"learning_rate": 0.01, "epsilon": 1e-10}),
+        ("rmsprop", {"learning_rate": 1e-3, "rho": 0.9, "epsilon": 1e-8}),
+        ("adadelta", {"learning_rate": 1.0, "rho": 0.9, "epsilon": 1e-6}),
+        *(
+            (key, {"learning_rate": rate, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8})
+            for key, rate in (("adam", 1e-3), ("amsgrad", 1e-3), ("adamax", 2e-3), ("nadam", 2e-3), ("adamw", 1e-3))
+        ),
+        ("nadam", {"momentum_decay": 4e-3}),
+        ("adamw", {"weight_decay": 0.01}),
+        ("lion", {"learning_rate": 1e-4, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0}),
+    ],
+)
+def test_defaults_are_those_of_the_papers_or_pytorch(key, settings):
+    config = OPTIMIZERS[key]().config()
+    assert {name: config[name] for name in settings} == settings and config["clip_norm"] is None
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_before_the_first_step_there_is_no_last_rate(key):
+    optimizer = OPTIMIZERS[key](0.25)
+    assert (optimizer.t, optimizer.last_rate, optimizer.rate) == (0, 0.0, 0.25)
+    run(optimizer, 1)
+    assert (optimizer.t, optimizer.last_rate) == (1, 0.25)
+
+
+def test_forgetting_takes_the_schedule_back_too():
+    optimizer = ns.SGD(ns.ReduceOnPlateau(0.5, monitor="loss", factor=0.1, patience=1))
+    for _ in range(4):
+        optimizer.learning_rate.observe({"loss": 1.0})
+    assert optimizer.rate < 0.5
+    optimizer.forget()
+    assert optimizer.rate == 0.5
+
+
+@pytest.mark.parametrize("numbers", [[-3.0, -0.0, 0.0, 2.0, 1e-30, -1e-30]])
+def test_the_sign_without_branches_is_the_sign(numbers):
+    x = np.array(numbers)
+    sign_(x, np.empty(len(x)))
+    np.testing.assert_array_equal(x, [-1.0, 0.0, 0.0, 1.0, 1.0, -1.0])
+
+
+@pytest.mark.parametrize("name", ["weight_decay", "learning_rate", "momentum_decay", "epsilon", "beta1", "clip_norm"])
+@pytest.mark.parametrize("value", [-1.0, math.inf, math.nan])
+def test_no_setting_is_negative_or_infinite(name, value, refused):
+    if (name, value) == ("clip_norm", math.inf):  # no bound
+        assert ns.Adam(clip_norm=value).clip_norm == value
+        return
+    made = 0
+    for key in KEYS:
+        if name in OPTIMIZERS[key]().config():
+            made += 1
+            with refused(name, "received"):
+                OPTIMIZERS[key](**{name: value})
+    assert made
+
+
+def test_a_rule_of_ones_own_that_spells_nothing_out_has_no_terms():
+    class Fixed(ns.Optimizer):
+        key = "fixed"
+
+        def update_(self, theta, grad, scratch, rate):
+            theta -= rate
+
+    rule, theta = Fixed(0.5), np.zeros(3)
+    rule.step(theta, np.ones(3))
+    assert theta.tolist() == [-0.5] * 3 and rule.terms(theta, np.ones(3), {}, {}, 0.5) == {}

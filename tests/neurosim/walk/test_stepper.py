@@ -1,0 +1,487 @@
+"""The walk: back is exactly back, undo is exactly undo, and batches are those of `fit`."""
+
+import copy
+import json
+
+import numpy as np
+import pytest
+
+import neurosim as ns
+from neurosim.optimizers import OPTIMIZERS
+from neurosim.schedules import SCHEDULES
+from neurosim.walk.stepper import STAGES, Stepper
+
+
+def state(stepper):
+    """Everything that undo has to bring back, as bytes and text: network, optimizer, streams, place in the data."""
+    net = stepper.network
+    return {
+        "arrays": {name: array.tobytes() for name, array in net.arrays().items()},
+        "optimizer": json.dumps([net.optimizer.config(), net.optimizer.scalars()]),
+        "streams": {purpose: str(rng.bit_generator.state) for purpose, rng in net.streams.items()},
+        "interventions": json.dumps(net.config()["interventions"]),
+        "place": (None if stepper._order is None else stepper._order.tobytes(), stepper._at),
+        "losses": list(stepper.losses),
+    }
+
+
+def walk(stepper):
+    return (stepper.layer, stepper.neuron, stepper.sample, stepper.position)
+
+
+@pytest.fixture
+def make(full_net, blobs):
+    """A function that makes a stepper on a network of every kind of layer, with some training behind it."""
+
+    def make(net=None, epochs=1, batch_size=16, place=True, **settings):
+        net = full_net(**settings) if net is None else net
+        net.fit(*blobs, epochs=epochs, batch_size=batch_size, verbose=False)
+        return Stepper(net, *blobs, batch_size=batch_size, **({"layer": 1, "neuron": 2, "sample": 4} if place else {}))
+
+    return make
+
+
+# --- walking ---------------------------------------------------------------------------------------------------------
+
+
+def test_next_to_the_end_and_back_to_the_beginning_changes_nothing(make):
+    stepper = make()
+    before, texts = state(stepper), [stepper.stage().text]
+    place = walk(stepper)
+    for _ in range(10):
+        texts.append(stepper.next().text)
+    assert stepper.position == 10
+    for text in texts[-2::-1]:
+        assert stepper.back().text == text
+    assert walk(stepper) == place and state(stepper) == before and stepper.changes == []
+
+
+def test_the_ends_are_ends(make, refused):
+    stepper = make()
+    with refused("first stage", "undo", error=ns.OutOfRangeError):
+        stepper.back()
+    stepper.goto(11)
+    with refused("last stage", "update", error=ns.OutOfRangeError):
+        stepper.next()
+    assert stepper.position == 10
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_goto_by_name_and_number(stage, make):
+    stepper = make()
+    number = STAGES.index(stage) + 1
+    for way in (stage, number, str(number)):
+        stepper.goto(1)
+        assert stepper.goto(way).key == stage and stepper.position == number - 1
+    assert stepper.stage() == stepper.neuron_trace.stages()[number - 1]
+
+
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [
+        (0, "1 to 11"),
+        (12, "1 to 11"),
+        ("12", "1 to 11"),
+        (-1, "1 to 11"),
+        ("weighted-sum", "mean 'weighted_sum'"),
+        ("", "choose from"),
+        ("-1", "choose from"),
+        ("²", "choose from"),
+        (None, "choose from"),
+        (2.5, "choose from"),
+    ],
+)
+def test_goto_nowhere_is_refused_and_stays(stage, words, make, refused):
+    stepper = make()
+    stepper.goto(4)
+    with refused(words):
+        stepper.goto(stage)
+    assert stepper.position == 3
+
+
+def test_stages_are_those_of_the_trace_with_as_many_terms_as_asked_for(make):
+    stepper = make()
+    trace = stepper.network.trace(stepper._rows[4], stepper._targets[4])
+    for top in (1, 3):
+        mine = [stepper.goto(stage, top=top).text for stage in STAGES]
+        assert mine == [stage.text for stage in trace[1][2].stages(top)]
+
+
+def test_to_another_neuron_and_sample_at_the_same_stage(make):
+    stepper = make()
+    before = state(stepper)
+    stepper.goto("delta")
+    stepper.go_to_neuron(4, -1)
+    assert walk(stepper) == (4, 5, 4, 7)
+    stepper.go_to_sample(9)
+    assert walk(stepper) == (4, 5, 9, 7) and stepper.neuron_trace.sample == 9 and stepper.live_neuron.index == 5
+    stepper.go_to_sample(np.int64(3))
+    assert stepper.sample == 3 and state(stepper) == before
+
+
+def test_where_there_is_nothing_to_go_to(make, refused):
+    stepper = make()
+    place = walk(stepper)
+    for layer, neuron, words in (
+        (9, 0, "layers 0 (input) to 5"),
+        (1, 8, "neurons 0 to 7"),
+        (0, 0, "input"),
+        (2, 0, "no weights"),
+        (3, 0, "Dropout"),
+        ("a", 0, "layers"),
+        (1, "a", "neurons"),
+    ):
+        with refused(words):
+            stepper.go_to_neuron(layer, neuron)
+    for sample in (-1, 90, 0.5, "a", None):
+        with refused("0 to 89", f"received {sample}", error=ns.OutOfRangeError):
+            stepper.go_to_sample(sample)
+    assert walk(stepper) == place
+
+
+def test_it_begins_at_an_interesting_neuron_and_says_why(make, blobs):
+    stepper = make(place=False)
+    layer, j, why = stepper.trace.interesting()
+    assert (stepper.layer, stepper.neuron, stepper.why) == (layer, j, why) and stepper.sample == 0
+    other = Stepper(stepper.network, *blobs, layer=4)
+    deltas = [abs(other.trace[4][k].delta) for k in range(6)]
+    assert other.neuron == np.argmax(deltas) and "layer 4" in other.why
+    assert Stepper(stepper.network, *blobs, layer=4, neuron=1).why == "as asked for"
+    assert Stepper(stepper.network, *blobs, neuron=3).layer == 1
+
+
+def test_samples_may_come_from_other_data(make, blobs):
+    net = make().network
+    stepper = Stepper(net, *blobs, samples=(blobs[0][:7] * 2.0, blobs[1][:7]), sample=6, batch_size=16)
+    np.testing.assert_allclose(stepper.trace[1][0].inputs, 2.0 * blobs[0][6], rtol=1e-6)
+    assert len(stepper.epoch()) == 6  # of all 90
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"layer": 9}, "layers 0 (input) to 3"),
+        ({"layer": 0}, "input"),
+        ({"layer": 1, "neuron": 8}, "neurons 0 to 7"),
+        ({"sample": 90}, "0 to 89"),
+        ({"sample": -1}, "0 to 89"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"samples": (np.zeros((0, 5)), np.zeros(0))}, "at least one sample"),
+        ({"samples": (np.zeros((2, 4)), np.zeros(2))}, "samples of 5 numbers"),
+    ],
+)
+def test_a_wrong_beginning_is_one_line(arguments, words, make_net, blobs, refused):
+    with refused(words):
+        Stepper(make_net(), *blobs, **arguments)
+
+
+# --- undo ------------------------------------------------------------------------------------------------------------
+
+
+def test_50_batches_and_50_undos_with_dropout_batch_norm_and_adam(make, blobs):
+    stepper = make(optimizer=ns.Adam(ns.Cosine(0.01, steps=500)))
+    stepper.batch(2)  # in the middle of an epoch
+    before = [state(stepper)]
+    for _ in range(50):
+        stepper.batch()
+        before.append(state(stepper))
+    assert len({each["arrays"]["W1"] for each in before}) == 51
+    after = before.pop()
+    while len(before) > 0:
+        assert stepper.undo() == "batch"
+        assert state(stepper) == before.pop()
+    twin = copy.deepcopy(stepper.network)
+    assert len(stepper.batch(50)) == 50 and state(stepper) == after  # the batches that follow are the same
+    assert twin.parameters.theta.tobytes() != stepper.network.parameters.theta.tobytes()
+    for _ in range(52):
+        stepper.undo()
+    assert stepper.changes == [] and stepper.losses == []
+
+
+@pytest.mark.parametrize("key", list(OPTIMIZERS))
+def test_every_optimizer_is_undone_and_goes_on_as_before(key, make):
+    stepper = make(optimizer=OPTIMIZERS[key](0.01))
+    start = state(stepper)
+    stepper.batch(4)
+    stepper.update()
+    stepper.epoch()
+    there = state(stepper)
+    for _ in range(6):
+        stepper.undo()
+    assert state(stepper) == start
+    stepper.batch(4)
+    stepper.update()
+    stepper.epoch()
+    assert state(stepper) == there
+
+
+@pytest.mark.parametrize("key", list(SCHEDULES))
+def test_every_schedule_is_undone(key, make):
+    stepper = make(optimizer=ns.Momentum(SCHEDULES[key](0.01)), epochs=0)
+    rate = stepper.network.optimizer.rate
+    start = state(stepper)
+    stepper.batch(5)
+    assert stepper.network.optimizer.t == 5
+    for _ in range(5):
+        stepper.undo()
+    assert state(stepper) == start and stepper.network.optimizer.rate == rate
+    stepper.set_rate(0.5)
+    assert stepper.network.optimizer.rate == 0.5
+    stepper.undo()
+    assert state(stepper) == start and stepper.network.optimizer.rate == rate
+
+
+CHANGES = {
+    "update": lambda s: s.update(),
+    "batch": lambda s: s.batch(),
+    "epoch": lambda s: s.epoch(),
+    "set weight": lambda s: s.set_weight(3, 0.75),
+    "set bias": lambda s: s.set_bias(-2.0),
+    "set rate": lambda s: s.set_rate(0.25),
+    "set activation": lambda s: s.set_activation("gelu"),
+    "freeze": lambda s: s.freeze(),
+    "unfreeze": lambda s: s.unfreeze(),
+    "ablate": lambda s: s.ablate(),
+    "ablate mean": lambda s: s.ablate("mean"),
+    "clamp": lambda s: s.clamp(0.5),
+    "release": lambda s: s.release(),
+}
+
+
+@pytest.mark.parametrize("what", list(CHANGES))
+def test_each_change_is_undone_exactly(what, make):
+    stepper = make()
+    stepper.clamp(0.1)  # so that restore and unfreeze have something to do
+    stepper.set_activation("tanh") if what == "freeze" else stepper.freeze()
+    before, text = state(stepper), stepper.neuron_trace.explain()
+    outputs = stepper.network.predict_proba(stepper._rows).tobytes()
+    CHANGES[what](stepper)
+    assert state(stepper) != before
+    assert stepper.changes[-1].startswith(what.split()[0])
+    assert stepper.undo().startswith(what.split()[0])
+    assert state(stepper) == before and stepper.neuron_trace.explain() == text
+    assert stepper.network.predict_proba(stepper._rows).tobytes() == outputs
+    assert stepper.network[1].function is not stepper.network[1].activation
+    stepper.undo(), stepper.undo()
+    assert stepper.network[1].function is stepper.network[1].activation and stepper.network[1]._update_scaling is None
+
+
+def test_changes_are_undone_in_their_order_wherever_one_stands(make, refused):
+    stepper = make()
+    states, rng = [], np.random.default_rng(0)
+    for k in range(40):
+        states.append(state(stepper))
+        list(CHANGES.values())[int(rng.integers(len(CHANGES)))](stepper)
+        stepper.go_to_neuron(*[(1, k % 8), (4, k % 6)][k % 2])
+        stepper.go_to_sample(k)
+    assert len(stepper.changes) == 40
+    for each in reversed(states):
+        stepper.undo()
+        assert state(stepper) == each
+    with refused("nothing to undo"):
+        stepper.undo()
+
+
+def test_what_is_set_is_what_the_network_and_the_walk_have(make):
+    stepper = make()
+    stepper.set_weight(3, 0.75)
+    stepper.set_bias("-2")
+    assert stepper.live_neuron.weights[3] == stepper.neuron_trace.weights[3] == 0.75
+    assert stepper.live_neuron.bias == stepper.neuron_trace.bias == -2.0
+    stepper.ablate("mean")
+    activations = stepper.network[1].z[:, 2]
+    assert stepper.live_neuron.clamped is not None and stepper.neuron_trace.a == pytest.approx(
+        stepper.live_neuron.clamped
+    )
+    net = copy.deepcopy(stepper.network)
+    net[1][2].release()
+    net.predict(stepper._rows)
+    assert stepper.live_neuron.clamped == pytest.approx(float(net[1][2].a.mean()), rel=1e-5) and len(activations)
+    stepper.release()
+    stepper.set_activation("sigmoid")
+    assert stepper.neuron_trace.activation.key == "sigmoid" and stepper.live_neuron.activation.key == "sigmoid"
+    stepper.set_activation(None)
+    assert stepper.neuron_trace.activation.key == "linear"
+    stepper.freeze()
+    kept = stepper.live_neuron.weights.copy()
+    stepper.batch(3)
+    np.testing.assert_array_equal(stepper.live_neuron.weights, kept)
+    assert stepper.changes == [
+        "set weight 3 0.75",
+        "set bias -2",
+        "ablate mean",
+        "release",
+        "set activation sigmoid",
+        "set activation None",
+        "freeze",
+        "batch",
+        "batch",
+        "batch",
+    ]
+
+
+# --- training as fit does --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch_size", [1, 16, 45, 200])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_epoch_is_an_epoch_of_fit_bit_for_bit(batch_size, dtype, full_net, blobs):
+    net, twin = full_net(dtype=dtype), full_net(dtype=dtype)
+    stepper = Stepper(net, *blobs, batch_size=batch_size)
+    for _ in range(2):
+        losses = stepper.epoch()
+        history = twin.fit(*blobs, epochs=1, batch_size=batch_size, verbose=False)
+        assert losses == history.batch_losses
+        assert net.snapshot()["streams"] == twin.snapshot()["streams"]
+        for name, array in net.arrays().items():
+            np.testing.assert_array_equal(array, twin.arrays()[name])
+        assert net.optimizer.scalars() == twin.optimizer.scalars()
+
+
+@pytest.mark.parametrize("key", list(SCHEDULES))
+def test_an_epoch_with_a_schedule_over_the_run_is_one_of_fit(key, make_net, blobs):
+    nets = [make_net(optimizer=ns.Adam(SCHEDULES[key]())) for _ in range(2)]
+    stepper = Stepper(nets[0], *blobs, batch_size=16)
+    stepper.epoch()
+    nets[1].fit(*blobs, epochs=1, batch_size=16, verbose=False)
+    assert nets[0].parameters.theta.tobytes() == nets[1].parameters.theta.tobytes()
+
+
+def test_batches_make_up_an_epoch_and_epoch_goes_to_its_end(full_net, blobs):
+    nets = [full_net() for _ in range(3)]
+    one, two = (Stepper(net, *blobs, batch_size=16) for net in nets[:2])
+    one.batch(12)  # two epochs of six
+    two.batch(2)
+    assert len(two.epoch()) == 4 and len(two.epoch()) == 6
+    nets[2].fit(*blobs, epochs=2, batch_size=16, verbose=False)
+    assert state(one) == state(two) and one.losses == two.losses
+    assert one.network.parameters.theta.tobytes() == nets[2].parameters.theta.tobytes()
+
+
+def test_a_batch_that_was_taken_back_does_not_change_the_epoch(full_net, blobs):
+    nets = [full_net() for _ in range(2)]
+    stepper = Stepper(nets[0], *blobs, batch_size=16)
+    for k in range(6):
+        stepper.batch()
+        if k % 2:
+            stepper.undo()
+            stepper.batch()
+    nets[1].fit(*blobs, epochs=1, batch_size=16, verbose=False)
+    assert nets[0].parameters.theta.tobytes() == nets[1].parameters.theta.tobytes()
+
+
+@pytest.mark.parametrize("key", list(OPTIMIZERS))
+def test_the_update_is_the_one_that_the_walk_shows(key, make):
+    stepper = make(optimizer=OPTIMIZERS[key](0.01), regularizer="l2", max_norm=2.0)
+    trace = stepper.trace
+    loss = stepper.update()
+    assert loss == trace.loss_after == stepper.trace.loss
+    assert stepper.network.parameters.theta.tobytes() == trace.theta_after.tobytes()
+    np.testing.assert_array_equal(stepper.neuron_trace.weights, trace[1][2].weights_after)
+    assert stepper.network.optimizer.t == trace.optimizer.t
+
+
+def test_training_while_walking_shows_the_network_as_it_is_now(make):
+    stepper = make()
+    text = stepper.goto("weighted_sum").text
+    stepper.batch()
+    assert stepper.stage().text != text
+    stepper.undo()
+    assert stepper.stage().text == text
+    assert stepper.check().max_relative_error < 1e-3
+
+
+# --- what fails, changes nothing -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda s: s.set_weight(5, 1.0), "0 to 4"),
+        (lambda s: s.set_weight(-1, 1.0), "at least 0"),
+        (lambda s: s.set_weight(0.5, 1.0), "whole number"),
+        (lambda s: s.set_weight(0, "much"), "finite number"),
+        (lambda s: s.set_weight(0, np.nan), "finite number"),
+        (lambda s: s.set_weight(0, 1e39), "finite number"),
+        (lambda s: s.set_bias(np.inf), "finite number"),
+        (lambda s: s.set_bias(-1e39), "finite number"),
+        (lambda s: s.set_rate(-1.0), "learning_rate"),
+        (lambda s: s.set_rate("fast"), "learning rate"),
+        (lambda s: s.set_activation("softmax"), "softmax"),
+        (lambda s: s.set_activation("rellu"), "relu"),
+        (lambda s: s.ablate("men"), "men"),
+        (lambda s: s.clamp("x"), "finite number"),
+        (lambda s: s.clamp(1e39), "finite number"),
+        (lambda s: s.batch(0), "at least 1"),
+        (lambda s: s.batch(1.5), "whole number"),
+    ],
+)
+def test_a_change_that_is_refused_changes_nothing(change, words, make, refused, recwarn):
+    stepper = make()
+    stepper.batch()
+    before = state(stepper)
+    with refused(words):
+        change(stepper)
+    assert state(stepper) == before and stepper.changes == ["batch"] and not recwarn.list
+    stepper.undo()
+
+
+def test_an_output_neuron_refuses_what_belongs_to_the_loss(make, refused):
+    stepper = make()
+    stepper.go_to_neuron(5, 0)
+    before = state(stepper)
+    for change in (stepper.ablate, lambda: stepper.clamp(1.0), lambda: stepper.set_activation("relu")):
+        with refused("output layer"):
+            change()
+    assert state(stepper) == before and stepper.changes == []
+    stepper.freeze()
+    assert stepper.live_neuron.frozen
+
+
+@pytest.mark.parametrize(("how", "after"), [("batch", 0), ("batch", 3), ("epoch", 0), ("epoch", 3), ("update", 0)])
+def test_ctrl_c_leaves_everything_as_it_was(how, after, make, monkeypatch):
+    stepper = make()
+    stepper.batch(2)
+    before, twin = state(stepper), copy.deepcopy(stepper)
+    real, calls = stepper.network.optimizer.update_, []
+
+    def interrupted(*arguments):
+        real(*arguments)
+        calls.append(1)
+        if len(calls) > after:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(stepper.network.optimizer, "update_", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        {"batch": lambda: stepper.batch(10), "epoch": stepper.epoch, "update": stepper.update}[how]()
+    monkeypatch.undo()
+    assert state(stepper) == before and stepper.changes == ["batch", "batch"]
+    for each in (stepper, twin):
+        each.epoch()
+    assert stepper.network.parameters.theta.tobytes() == twin.network.parameters.theta.tobytes()
+
+
+@pytest.mark.parametrize("how", ["batch", "epoch"])
+def test_a_loss_that_is_no_number_changes_nothing_and_says_so(how, make_net, blobs, refused, recwarn):
+    stepper = Stepper(make_net(activation="relu", optimizer=ns.SGD(0.1)), *blobs, batch_size=16)
+    stepper.batch()
+    stepper.set_rate(1e25)
+    before = state(stepper)
+    with refused("loss became", "nothing was changed", "smaller learning rate"):
+        stepper.batch(50) if how == "batch" else stepper.epoch()
+    assert state(stepper) == before and not recwarn.list and stepper.changes == ["batch", "set rate 1e+25"]
+
+
+def test_only_so_much_is_kept_to_be_undone(make, monkeypatch):
+    import neurosim.walk.stepper
+
+    monkeypatch.setattr(neurosim.walk.stepper, "UNDO_BYTES", 0)
+    monkeypatch.setattr(neurosim.walk.stepper, "UNDO_AT_LEAST", 5)
+    stepper = make()
+    stepper.batch(3)
+    before = state(stepper)
+    stepper.batch(5)
+    assert len(stepper.changes) == 5
+    for _ in range(5):
+        stepper.undo()
+    assert state(stepper) == before

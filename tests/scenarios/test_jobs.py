@@ -1,0 +1,241 @@
+"""Many runs at once, interrupted and taken up again: always the same numbers, and nothing lost."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import neurosim as ns
+from neurosim.threads import VARIABLES, one_blas_thread
+from neurosim.training.settings import Settings
+from scenarios import Run, Scenario, Variant, run_scenario
+from scenarios.protocol import runner, store
+from scenarios.protocol.runner import Task
+
+ROOT = Path(__file__).parents[2]
+ARGUMENTS = ["--data", "digits", "--offline", "--seeds", "2", "--train-size", "400", "--epochs", "1", "--hidden", "8"]
+TIMES = ["seconds"]
+
+
+def command(*arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, ROOT / "main.py", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **options,
+    )
+
+
+def run(*arguments, cwd):
+    process = command(*arguments, cwd=cwd)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return out, err
+
+
+def tables(folder):
+    """All tables of a scenario, without times."""
+    return {
+        path.name: pd.read_csv(path).drop(columns=TIMES, errors="ignore")
+        for path in folder.glob("*.csv")
+        if path.name != "summary.csv"
+    }
+
+
+def assert_equal(one, two):
+    assert one.keys() == two.keys() and len(one) >= 2
+    for name in one:
+        pd.testing.assert_frame_equal(one[name], two[name], check_exact=True)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    train, test = ns.data.load("digits")
+    return train.subset(240), test.subset(120)
+
+
+@pytest.fixture
+def three():
+    return Scenario(
+        "three",
+        "?",
+        ".",
+        tuple(Variant(name, {"activation": name}) for name in ("relu", "tanh", "elu")),
+        baseline="relu",
+        base=Settings(hidden=(8,), epochs=1),
+    )
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The runs that were really trained, as they come."""
+    seen = []
+    train_run = runner.train_run
+    monkeypatch.setattr(
+        runner,
+        "train_run",
+        lambda run, *data, **more: seen.append((run.variant, run.seed)) or train_run(run, *data, **more),
+    )
+    return seen
+
+
+def test_the_numbers_do_not_depend_on_how_many_run_at_once(tmp_path):
+    for jobs in ("1", "2"):
+        run("scenario", "activations", "losses", *ARGUMENTS, "--jobs", jobs, "--out", jobs, cwd=tmp_path)
+    for name in ("activations", "losses"):
+        assert_equal(tables(tmp_path / "1" / name), tables(tmp_path / "2" / name))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_interrupted_scenario_goes_on_and_ends_the_same(how, jobs, tmp_path):
+    arguments = ["scenario", "activations", *ARGUMENTS, "--train-size", "4000", "--jobs", jobs, "--out"]
+    process = command(*arguments, "cut", cwd=tmp_path)
+    kept = tmp_path / "cut/activations/runs"
+    deadline = time.monotonic() + 60
+    while len(list(kept.glob("*.json"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, how) if how == signal.SIGINT else process.kill()
+    _, err = process.communicate(timeout=60)
+    if how == signal.SIGINT:
+        assert process.returncode == 130 and "the same command goes on" in err and "Traceback" not in err
+        assert "leaked" not in err
+    deadline = time.monotonic() + 10
+    with pytest.raises(ProcessLookupError):  # nothing that it started lives on
+        while time.monotonic() < deadline:
+            os.killpg(process.pid, 0)
+            time.sleep(0.05)
+    finished = len(list(kept.glob("*.json")))
+    assert 3 <= finished < 28 and not (tmp_path / "cut/activations/results.csv").exists()
+    _, err = run(*arguments, "cut", cwd=tmp_path)
+    assert f"{finished} of 28 runs were finished before" in err
+    run(*arguments, "whole", cwd=tmp_path)
+    assert_equal(tables(tmp_path / "cut/activations"), tables(tmp_path / "whole/activations"))
+
+
+def test_what_is_finished_is_not_run_again(three, digits, tmp_path, trained):
+    first = run_scenario(three, *digits, seeds=2, folder=tmp_path, progress=False)
+    assert len(trained) == 6
+    again = run_scenario(three, *digits, seeds=3, folder=tmp_path, progress=False)
+    assert trained[6:] == [("relu", 2), ("tanh", 2), ("elu", 2)]
+    old = again.epochs[again.epochs["seed"] < 2].reset_index(drop=True)
+    pd.testing.assert_frame_equal(old, first.epochs, check_exact=True)
+    run_scenario(three, *digits, seeds=2, folder=tmp_path, progress=False, fresh=True)
+    assert len(trained) == 9 + 6
+
+
+def test_damaged_and_foreign_files_are_ignored_and_run_again(three, digits, tmp_path, trained):
+    first = run_scenario(three, *digits, seeds=2, folder=tmp_path, progress=False)
+    files = sorted(tmp_path.glob("*.json"))
+    assert len(files) == 6
+    texts = [path.read_text() for path in files]
+    files[0].write_text(texts[0][:-40])  # cut off
+    files[1].write_text(texts[2])  # of another run
+    files[3].write_text(texts[3].replace('"test_loss": ', '"test_loss": 1'))  # another number
+    files[4].write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "0.json").write_text("[]")
+    again = run_scenario(three, *digits, seeds=2, folder=tmp_path, progress=False)
+    assert len(trained) == 6 + 4
+    pd.testing.assert_frame_equal(again.epochs.drop(columns=TIMES), first.epochs.drop(columns=TIMES), check_exact=True)
+
+
+def record(run, train):
+    return []
+
+
+def test_whatever_decides_the_numbers_changes_the_key(monkeypatch):
+    settings = Settings()
+    task = Task(Run("a", 0, settings), "data")
+    others = [
+        Task(Run("a", 1, settings), "data"),
+        Task(Run("a", 0, settings.change(l2=1e-9)), "data"),
+        Task(Run("a", 0, settings, 100), "data"),
+        Task(Run("a", 0, settings), "other data"),
+        Task(Run("a", 0, settings), "data", search=True),
+        Task(Run("a", 0, settings), "data", hold_out=True),
+        Task(Run("a", 0, settings), "data", recorders=record),
+    ]
+    keys = [store.key(each) for each in (task, *others)]
+    monkeypatch.setattr(store, "_code", lambda: "another line somewhere in neurosim")
+    keys.append(store.key(task))
+    assert len(set(keys)) == len(keys)
+    assert store.key(task) == store.key(Task(Run("a", 0, Settings()), "data"))
+
+
+def test_the_code_counts_byte_by_byte_whatever_the_locale(tmp_path, monkeypatch):
+    source = tmp_path / "source.py"
+    source.write_bytes(b"\x90\xff")
+    assert store._of_files([source]) == hashlib.sha256(b"source.py\n\x90\xff").hexdigest()
+    counted = []
+    monkeypatch.setattr(store, "_of_files", lambda paths: counted.extend(paths) or "")
+    store._code.__wrapped__()
+    # Run.network and what several scenarios measure stand in the last two
+    for part in (
+        "neurosim/network.py",
+        "scenarios/protocol/runner.py",
+        "scenarios/protocol/base.py",
+        "scenarios/protocol/common.py",
+    ):
+        assert ROOT / part in counted
+
+
+def test_one_thread_is_asked_for_before_numpy_is_imported():
+    code = (
+        "import os, sys\n"
+        "class Watch:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == 'numpy': print([os.environ.get(each) for each in {VARIABLES}])\n"
+        "sys.meta_path.insert(0, Watch())\n"
+        "import main\n"
+        "main.main(['scenario', '--list'])\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"OMP_NUM_THREADS": "2"},
+    )
+    assert result.stdout.startswith("['1', '1', '1', '1']")
+
+
+def test_the_environment_is_as_before_after_asking_for_one_thread(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    with one_blas_thread():
+        assert all(os.environ[name] == "1" for name in VARIABLES)
+    assert os.environ["OMP_NUM_THREADS"] == "7" and "MKL_NUM_THREADS" not in os.environ
+
+
+def refuse(run, train):
+    raise ns.NeurosimError(f"no recorder for {run.variant}")
+
+
+def end_at_once(run, train):
+    os._exit(3)
+
+
+@pytest.mark.parametrize(("recorders", "words"), [(refuse, "no recorder for"), (end_at_once, "ended unexpectedly")])
+def test_what_goes_wrong_in_a_worker_is_one_line_here(three, digits, recorders, words, refused):
+    with refused(words):
+        run_scenario(replace(three, recorders=recorders), *digits, seeds=1, jobs=2, progress=False)
+
+
+def test_a_finished_run_is_json_that_can_be_read(three, digits, tmp_path):
+    run_scenario(three, *digits, seeds=1, folder=tmp_path, progress=False)
+    for path in tmp_path.glob("*.json"):
+        record = json.loads(path.read_text())
+        assert record["format"] == store.FORMAT and record["result"]["epochs"][0]["epoch"] == 1

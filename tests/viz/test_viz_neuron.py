@@ -1,0 +1,368 @@
+"""The story of one neuron says what its trace says, in every kind of neuron, and nothing overlaps."""
+
+import itertools
+import sys
+from types import SimpleNamespace
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+import neurosim as ns
+import viz
+from neurosim.activations import ACTIVATIONS
+from neurosim.errors import NeurosimError, ShapeError
+from viz.film import _indexed
+from viz.neuron import _draw_activation, draw_story
+from viz.page import HEIGHT, Page
+from viz.walk import STAGES, Facts, loss_words, short, short_pair, stage_caption
+
+ALL = sorted(ACTIVATIONS)
+
+
+def make_trace(n_in=128, k=64, act="relu", shape=None, z=None, a=0.3, scale=1.0, label=4, index=7, **more):
+    """A trace of made-up numbers that fit together."""
+    rng = np.random.default_rng(n_in + k)
+    f = ACTIVATIONS.create(act)
+    x = np.maximum(rng.normal(size=n_in), 0) * scale
+    w = rng.normal(size=n_in) / np.sqrt(n_in) * scale
+    total = float(x @ w)
+    b = 0.1 if z is None else z - total
+    z = total + b
+    da_dz = a * (1 - a)
+    if f.elementwise:
+        a, da_dz = float(f(np.array([z]))[0]), float(f.derivative(np.array([z]))[0])
+    weights, deltas = rng.normal(size=k) * scale, rng.normal(size=k) * 0.1
+    y = float(label == index)
+    dL_da = float(weights @ deltas) if k else -y / a if a else 0.0
+    delta = dL_da * da_dz if k else a - y
+    dL_dW = delta * x
+    values = {
+        "layer": 1 if shape else 2, "index": index, "activation": f, "inputs": x, "weights": w,
+        "products": x * w, "bias": b, "z": z, "a": a, "da_dz": da_dz, "downstream_neurons": np.arange(k),
+        "downstream_weights": weights, "downstream_deltas": deltas, "downstream_products": weights * deltas,
+        "dL_da": dL_da, "delta": delta, "dL_dW": dL_dW, "dL_db": delta,
+        "weights_after": w - 0.01 * dL_dW, "bias_after": b - 0.01 * delta,
+        "input_shape": shape, "loss": 0.5, "loss_after": 0.49, "optimizer": "adam", "learning_rate": 0.001,
+        "label": label, "prediction": 4, "sample": 12,
+    }  # fmt: skip
+    return SimpleNamespace(**values | more)
+
+
+KINDS = {
+    "image": make_trace(784, 64, shape=(28, 28), z=1.0),
+    "hidden": make_trace(128, 10, z=1.0),
+    "many downstream": make_trace(784, 800, "tanh"),
+    "right output": make_trace(64, 0, "softmax", label=7, a=0.9999996),
+    "wrong output": make_trace(64, 0, "softmax", label=None),
+    "no shortcut": make_trace(64, 0, "softmax", delta=-0.02),
+    "sigmoid output": make_trace(64, 0, "sigmoid"),
+    "dead": make_trace(784, 64, shape=(28, 28), z=-2.0),
+    "one input": make_trace(1, 1),
+    "long numbers": make_trace(
+        128, 64, scale=12345.678, index=1234, sample=59999, loss=123456.789, loss_after=123456.788
+    ),
+    "tiny numbers": make_trace(128, 64, "sigmoid", scale=1.2345e-7),
+    "wide image": make_trace(60, 3, "leaky_relu", shape=(3, 20)),
+    "strip": make_trace(50, 12, shape=(1, 50)),
+    "four pixels": make_trace(4, 2, "sigmoid", shape=(2, 2, 1)),
+    "in colour": make_trace(48, 2, shape=(4, 4, 3)),
+    "diverged": make_trace(128, 10, loss=np.nan, delta=np.nan, z=np.nan, weights_after=np.full(128, np.nan)),
+    "far right": make_trace(128, 10, "relu6", z=250.0),
+}
+
+
+def written(figure):
+    """All texts that stand in a figure."""
+    return [each for each in figure.findobj(Text) if each.get_text().strip() and each.get_visible()]
+
+
+def words(figure):
+    return " | ".join(each.get_text() for each in written(figure))
+
+
+def assert_legible(figure):
+    """No two texts overlap, none sticks out, none is below five points; return them with their boxes."""
+    figure.draw_without_rendering()
+    hidden = {
+        label
+        for ax in figure.axes
+        for axis, limits in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim()))
+        for tick in axis.get_major_ticks()
+        for label in (tick.label1, tick.label2)
+        if not ax.axison or not min(limits) - 1e-9 <= tick.get_loc() <= max(limits) + 1e-9
+    }
+    boxes = [(t.get_text(), t.get_window_extent()) for t in written(figure) if t not in hidden]
+    for text, box in boxes:
+        assert box.x0 > -1 and box.x1 < figure.bbox.width + 1 and box.y0 > -1, text
+    for (a, box), (b, other) in itertools.combinations(boxes, 2):
+        wide = min(box.x1, other.x1) - max(box.x0, other.x0)
+        high = min(box.y1, other.y1) - max(box.y0, other.y0)
+        assert wide <= 1 or high <= 2.5, (a, b, wide, high)
+    assert min(t.get_fontsize() for t in written(figure)) >= 5
+    return boxes
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_overlaps_or_leaves_its_cell_at_1200_pixels(kind):
+    figure, page, _ = draw_story(KINDS[kind], None, None, HEIGHT)
+    assert isinstance(figure, Figure) and figure.bbox.width == 1200
+    cells = [cell.frame.get_window_extent() for cell in page.cells]
+    for text, box in assert_legible(figure):
+        home = [cell for cell in cells if cell.contains(box.x0, (box.y0 + box.y1) / 2)]
+        assert not home or box.x1 <= home[0].x1 + 1, text
+
+
+@pytest.mark.parametrize("key", ALL)
+def test_every_activation(key):
+    trace = make_trace(20, 0 if key == "softmax" else 5, key)
+    figure = viz.new_figure(height=HEIGHT)
+    page = Page(figure, HEIGHT)
+    _draw_activation(page, page.cell(1, 0, (3, 6), "activation"), Facts.of(trace))
+    (point,) = figure.findobj(lambda each: each.get_gid() == "point")
+    assert (point.get_xdata()[0], point.get_ydata()[0]) == (trace.z, trace.a)
+    (tangent,) = figure.findobj(lambda each: each.get_gid() == "tangent")
+    (x0, x1), (y0, y1) = tangent.get_data()
+    assert (y1 - y0) / (x1 - x0) == pytest.approx(trace.da_dz)
+    curve = Facts.of(trace).curve
+    assert curve(np.array([trace.z]))[0] == pytest.approx(trace.a)
+    assert (curve(np.array([trace.z + 1e-6])) - curve(np.array([trace.z - 1e-6])))[0] / 2e-6 == pytest.approx(
+        trace.da_dz, abs=1e-5
+    )
+
+
+def test_images_are_the_arrays_and_signed_maps_are_centred():
+    trace = KINDS["image"]
+    figure = viz.neuron_story(trace)
+    pictures = [ax.images[0] for ax in figure.axes if ax.images]
+    change = trace.weights_after - trace.weights
+    for picture, values in zip(
+        pictures, (trace.inputs, trace.weights, trace.products, trace.dL_dW, change), strict=True
+    ):
+        np.testing.assert_array_equal(picture.get_array(), values.reshape(28, 28))
+        low, high = picture.get_clim()
+        assert low <= values.min() and high >= values.max()
+        assert low == (0 if values is trace.inputs else -high)
+
+
+def test_signed_inputs_get_a_signed_map():
+    x = np.linspace(-1, 2, 4)
+    figure = viz.neuron_story(make_trace(4, 2, shape=(2, 2), inputs=x))
+    assert next(ax.images[0] for ax in figure.axes if ax.images).get_clim() == (-2, 2)
+
+
+def test_bars_are_the_largest_terms_and_the_rest():
+    trace = KINDS["hidden"]
+    figure = viz.neuron_story(trace)
+    bars = [[bar.get_width() for bar in ax.patches] for ax in figure.axes if len(ax.patches) >= 9]
+    top = np.argsort(-np.abs(trace.products), kind="stable")[:9]
+    inputs, weights, products, downstream, gradient, change = bars
+    np.testing.assert_array_equal(inputs, trace.inputs[top])
+    np.testing.assert_array_equal(weights, trace.weights[top])
+    np.testing.assert_array_equal(products[:9], trace.products[top])
+    assert sum(products) == pytest.approx(trace.products.sum())
+    np.testing.assert_array_equal(downstream, trace.downstream_products)
+    assert np.abs(gradient).max() == np.abs(trace.dL_dW).max()
+    assert np.abs(change).max() == np.abs(trace.weights_after - trace.weights).max()
+    centred = [ax.get_xlim() for ax in figure.axes if len(ax.patches) >= 9][1:]
+    assert all(low == -high for low, high in centred)
+
+
+def test_the_number_line_ends_at_z():
+    trace = KINDS["hidden"]
+    (ax,) = [ax for ax in viz.neuron_story(trace).axes if any(t.get_text() == "bias b" for t in ax.texts)]
+    up, down, bias, z = ax.patches
+    assert up.get_x() == 0 and up.get_width() == pytest.approx(trace.products[trace.products > 0].sum())
+    assert bias.get_x() == pytest.approx(down.get_x() + down.get_width())
+    assert bias.get_x() + bias.get_width() == pytest.approx(trace.z) == z.get_width()
+
+
+def test_words_for_outputs_and_dead_neurons():
+    right = words(viz.neuron_story(KINDS["right output"]))
+    assert "7 is the label" in right and "0.9999996" in right and "comes from the loss" in right
+    assert "through the whole" not in right
+    other = words(viz.neuron_story(KINDS["no shortcut"]))
+    assert "the whole softmax" in other and "δ = a − y" not in other
+    dead = words(viz.neuron_story(KINDS["dead"]))
+    assert "Every gradient is zero." in dead and "No weight moves." in dead and "The slope is zero" in dead
+    assert "+ penalty" in words(viz.neuron_story(make_trace(20, 5, dL_dW=np.ones(20))))
+    memory = KINDS["dead"].weights - 1e-3
+    assert "784 weights with zero gradient moved" in words(
+        viz.neuron_story(make_trace(784, 64, shape=(28, 28), z=-2.0, weights_after=memory))
+    )
+
+
+def test_a_real_trace():
+    net = ns.Network([ns.Input((6, 5)), ns.Dense(8, "relu"), ns.Dense(3, "softmax")], seed=0)
+    if not hasattr(net, "trace"):
+        pytest.skip("no net.trace yet")
+    trace = net.trace(np.random.default_rng(0).random((1, 6, 5)), np.array([1]))
+    for layer, j in (trace.interesting()[:2], (2, 1), (2, 0)):
+        figure = viz.neuron_story(trace[layer][j])
+        assert f"Neuron {j} of layer {layer}" in words(figure)
+        assert f"a = {trace[layer][j].activation.key}({short(trace[layer][j].z)})" in words(figure)
+        assert len([ax for ax in figure.axes if ax.images]) == (5 if layer == 1 else 0)
+
+
+def test_it_draws_in_a_subfigure_and_leaves_pyplot_alone():
+    before = dict(matplotlib.rcParams)
+    top, bottom = Figure(figsize=(8, 15), dpi=150, layout="constrained").subfigures(2, 1)
+    assert viz.neuron_story(KINDS["image"], fig=top) is top
+    assert viz.neuron_story(KINDS["hidden"], fig=bottom) is bottom
+    assert_legible(top.figure)
+    assert "matplotlib.pyplot" not in sys.modules or not matplotlib.pyplot.get_fignums()
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_errors_say_what_was_expected():
+    with pytest.raises(NeurosimError, match=r"expected a NeuronTrace.*received dict without layer"):
+        viz.neuron_story({})
+    with pytest.raises(ShapeError, match=r"trace\.weights: expected.*\(128,\).*received \(3,\)"):
+        viz.neuron_story(make_trace(weights=np.ones(3)))
+    with pytest.raises(ShapeError, match=r"input_shape: expected 128 pixels"):
+        viz.neuron_story(make_trace(input_shape=(28, 28)))
+    with pytest.raises(NeurosimError, match=r"fig: expected"):
+        viz.neuron_story(make_trace(), fig=3)
+
+
+def test_numbers_in_short_form():
+    assert [short(v) for v in (0, 2.0, 1234.5, -0.01234, 1.2e-5, 1e100, np.nan, -np.inf)] == [
+        "0", "2", "1234", "−0.0123", "1.2e−5", "1e100", "nan", "−∞"
+    ]  # fmt: skip
+    for before, after in ((0.152, 0.15201), (1.0, 1.0), (1e-9, 2e-9), (0.3, -0.3), (123456.789, 123456.788)):
+        one, two = short_pair(before, after)
+        assert (one == two) == (before == after) and max(len(one), len(two)) <= 12
+    rise = Facts.of(make_trace(loss=1.0, loss_after=1.5))
+    assert loss_words(rise) == "The step raises the loss of this sample by 50 %."
+
+
+@pytest.mark.parametrize("kind", ["image", "right output", "diverged"])
+def test_captions_plug_the_numbers_in(kind):
+    facts = Facts.of(KINDS[kind])
+    lines = [stage_caption(facts, stage) for stage in range(1, len(STAGES) + 1)]
+    assert len(lines) == len(ns.walk.STAGES)  # the same walk, the same numbers
+    assert all(0 < len(line) < 110 for line in lines)
+    assert short(facts.z) in lines[1] and short(facts.loss) in lines[3] and short(facts.delta) in lines[7]
+
+
+def test_film(tmp_path):
+    from PIL import Image
+
+    path = tmp_path / "new" / "walk.gif"
+    assert viz.neuron_film(KINDS["image"], path, note="made up", seconds_per_stage=0.5) == path
+    assert list(path.parent.iterdir()) == [path] and path.stat().st_size < 2_000_000
+    with Image.open(path) as film:
+        assert film.n_frames == len(STAGES) and film.size[0] == 1200
+        durations, grey = [], []
+        for frame in range(film.n_frames):
+            film.seek(frame)
+            durations.append(film.info["duration"])
+            picture = np.asarray(film.convert("RGB"))
+            assert tuple(picture[2, 2]) == (255, 255, 255)
+            grey.append((picture.min(axis=2) < 100).sum())
+    assert durations == [500] * (len(STAGES) - 1) + [1000]
+    assert grey[-1] > 2 * grey[0]  # it fills up
+
+
+def test_film_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    from PIL import Image
+
+    path = tmp_path / "walk.gif"
+    path.write_bytes(b"old")
+
+    def fail(self, file, *_, **__):
+        file.write(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    monkeypatch.setattr("viz.film._frames", lambda *_: [np.zeros((4, 4, 3), np.uint8)])
+    with pytest.raises(NeurosimError, match="cannot write"):
+        viz.neuron_film(make_trace(4, 2), path)
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+    with pytest.raises(NeurosimError, match=r"ends in \.gif"):
+        viz.neuron_film(make_trace(4, 2), tmp_path / "walk.png")
+    with pytest.raises(NeurosimError, match="seconds_per_stage"):
+        viz.neuron_film(make_trace(4, 2), path, seconds_per_stage=0)
+
+
+def test_the_palette_keeps_the_common_colours():
+    frame = np.random.default_rng(0).integers(0, 256, (40, 40, 3)).astype(np.uint8)
+    frame[:20] = 255
+    (indices,), palette = _indexed([frame])
+    assert (palette[indices][:20] == 255).all() and palette.shape == (256, 3)
+    assert np.abs(palette[indices].astype(int) - frame).mean() < 25
+
+
+@pytest.fixture
+def answers():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 10, 2000)
+    return np.maximum(rng.normal(labels / 5 - 1, 1), 0), labels
+
+
+def test_activation_by_class(answers):
+    a, labels = answers
+    ax = viz.activation_by_class(a, labels)
+    means = [each.get_xdata()[0] for each in ax.lines if each.get_gid() == "mean"]
+    np.testing.assert_allclose(means, [a[labels == c].mean() for c in range(10)])
+    outlines = [each.get_data() for each in ax.patches if each.get_gid() == "outline"]
+    heights = np.array([(each.baseline - each.values).sum() for each in outlines])
+    lit = np.array([(a[labels == c] > 0).mean() for c in range(10)])
+    np.testing.assert_allclose(heights / heights.sum(), lit / lit.sum())
+    shares = [each.get_text() for each in ax.texts if each.get_text().endswith("%")]
+    assert shares == [f"{100 * (1 - share):.0f} %" for share in lit]
+    assert "9 most" in ax.get_title(loc="left")
+    assert_legible(ax.figure)
+
+
+def test_activation_by_class_of_other_neurons(answers):
+    a, labels = answers
+    names = [f"a rather long class name {i}" for i in range(12)]
+    smooth = viz.activation_by_class(np.tanh(a - 0.5), labels, names, title="mine")
+    assert "zero" not in words(smooth.figure) and smooth.get_title(loc="left") == "mine"
+    assert_legible(smooth.figure)
+    dead = viz.activation_by_class(np.zeros(2000), labels)
+    assert "dead" in dead.get_title(loc="left") and "all 2,000 samples" in words(dead.figure)
+    with pytest.raises(ShapeError, match="one neuron"):
+        viz.activation_by_class(np.zeros((5, 3)), np.zeros(5))
+    with pytest.raises(ShapeError, match="labels: expected"):
+        viz.activation_by_class(a, labels[:-1])
+    with pytest.raises(NeurosimError, match="finite"):
+        viz.activation_by_class(np.array([np.nan, 1.0]), np.array([0, 1]))
+
+
+@pytest.mark.parametrize("count", [1, 4, 9, 30])
+def test_top_samples(answers, count):
+    a, labels = answers
+    images = np.random.default_rng(1).integers(0, 256, (2000, 14, 12)).astype(np.uint8)
+    ax = viz.top_samples(images, a, labels, count=count)
+    best = np.argsort(-a, kind="stable")[:count]
+    captions = [each.get_text() for each in ax.texts if "a =" in each.get_text()]
+    assert [caption.split()[0] for caption in captions] == [str(labels[i]) for i in best]
+    assert [float(caption.split()[-1]) for caption in captions] == pytest.approx(a[best], abs=0.006)
+    first = ax.patches[0]
+    left, top = round(first.get_x() + 0.5), round(first.get_y() + 0.5)
+    sheet = ax.images[0].get_array()
+    np.testing.assert_array_equal(sheet[top : top + 14, left : left + 12], images[best[0]])
+    assert_legible(ax.figure)
+
+
+def test_top_samples_of_a_dead_neuron_and_errors(answers):
+    a, labels = answers
+    images = np.zeros((2000, 4))
+    assert "nothing to show" in words(viz.top_samples(images, np.zeros(2000), labels).figure)
+    with pytest.raises(ShapeError, match="images: expected"):
+        viz.top_samples(images[:5], a, labels)
+
+
+def test_maximizing_input():
+    image = np.random.default_rng(0).random((7, 9))
+    ax = viz.maximizing_input(image, 12.345)
+    np.testing.assert_array_equal(ax.images[0].get_array(), image)
+    assert ax.images[0].get_clim() == (0, 1) and "a = 12.3" in words(ax.figure)
+    assert_legible(ax.figure)
+    assert viz.maximizing_input(image.ravel()[:49], 1.0).images[0].get_array().shape == (7, 7)
+    with pytest.raises(ShapeError, match="images: expected"):
+        viz.maximizing_input(np.ones((2, 3, 4, 5)), 1.0)
