@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .parameters import Array
+from .text import four_digits
 
 RULE = "1px solid rgba(128,128,128,0.45)"
 CELL = f"padding:2px 10px;border:0;border-bottom:{RULE};background:transparent;color:inherit"
@@ -101,7 +102,7 @@ def weight_image(weights: Array, shape: tuple[int, int], width: int = 140) -> st
     return (
         f'<div style="display:inline-block;vertical-align:top;text-align:center;font-size:85%">'
         f"{_img(colours, width, 'weights as an image')}<br>"
-        f"{small(f'blue {number(-limit)} · white 0 · red {number(limit, sign=True)}')}</div>"
+        f"{small(f'blue {four_digits(-limit)} · white 0 · red {four_digits(limit, sign=True)}')}</div>"
     )
 
 
@@ -117,7 +118,7 @@ def weight_sheet(W: Array, shape: tuple[int, int]) -> str:
         top, left = j // across * (height + 1), j % across * (width + 1)
         sheet[top : top + height, left : left + width] = diverging(W[:, j].reshape(shape), limit)
     which = f"neuron{'s' if count > 1 else ''} 0{f' to {count - 1}' if count > 1 else ''} of {W.shape[1]}"
-    caption = f"weights of {which}: blue {number(-limit)} · white 0 · red {number(limit, sign=True)}"
+    caption = f"weights of {which}: blue {four_digits(-limit)} · white 0 · red {four_digits(limit, sign=True)}"
     return f'<div style="margin-top:6px">{_img(sheet, min(56 * across, 640), caption)}<br>{small(caption)}</div>'
 
 
@@ -137,12 +138,6 @@ def _largest(values: Array) -> float:
 
 
 # --- text ----------------------------------------------------------------------------------------------------------
-
-
-def number(value: Any, sign: bool = False) -> str:
-    """A number to four digits; a true minus sign."""
-    text = format(float(value), "+.4g" if sign else ".4g")
-    return text.replace("-", "\u2212")
 
 
 def small(text: str) -> str:
@@ -185,21 +180,21 @@ def shape_of(array: Array) -> str:
 
 def spread(array: Array) -> tuple[str, str, str]:
     """Its smallest number, its mean, its largest."""
-    return number(array.min()), number(array.mean(dtype=np.float64)), number(array.max())
+    return four_digits(array.min()), four_digits(array.mean(dtype=np.float64)), four_digits(array.max())
 
 
 def largest_weights(weights: Array, count: int = 6) -> str:
     """A table of the weights of the largest size."""
     order = np.argsort(-np.abs(weights), kind="stable")[:count]
     head = "from neuron (all)" if len(weights) <= count else f"from neuron (largest {count})"
-    return table((head, "weight"), [(int(i), number(weights[i], sign=True)) for i in order])
+    return table((head, "weight"), [(int(i), four_digits(weights[i], sign=True)) for i in order])
 
 
 def figure(name: str, value: float | None) -> str:
     """A figure of an epoch as text."""
     if value is None:
         return ""
-    return f"{value:.0f}" if name == "epoch" else f"{value:.2%}" if "accuracy" in name else number(value)
+    return f"{value:.0f}" if name == "epoch" else f"{value:.2%}" if "accuracy" in name else four_digits(value)
 
 
 def curves(name: str, training: Sequence[float], validation: Sequence[float]) -> str:

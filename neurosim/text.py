@@ -1,6 +1,12 @@
-"""Text: every way in which a number, a list or a plural is written."""
+"""Text: every way in which a number, a count or a list is written, for the terminal, for notebooks and for figures."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+MINUS = "\u2212"  # as wide as a plus
+NARROW = "\u00a0"  # keeps a number and its unit on one line
 
 
 class Text(str):
@@ -8,3 +14,152 @@ class Text(str):
 
     def __repr__(self) -> str:
         return str(self)
+
+
+# -- numbers in running text and in the tables of the terminal ---------------------------------------------------------
+
+
+def column(value: float) -> str:
+    """A number to five digits in ten columns, so that numbers below each other can be compared."""
+    return f"{float(value) + 0.0:>10.5g}"  # + 0.0 makes -0 a plain 0
+
+
+def number(value: float) -> str:
+    """A number to five digits: 0.091358, -1.2e-05."""
+    return column(value).strip()
+
+
+def rounded(value: float) -> str:
+    """A number to three digits, and a dash for NaN."""
+    return "-" if math.isnan(value) else f"{value:.3g}"
+
+
+def four_digits(value: float, sign: bool = False) -> str:
+    """A number to four digits with a true minus; with `sign`, a plus too."""
+    return format(float(value), "+.4g" if sign else ".4g").replace("-", MINUS)
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """0.974 as "97.4 %"; the space does not break."""
+    return f"{100 * share:.{decimals}f}{NARROW}%"
+
+
+def signed(value: float, decimals: int = 2) -> str:
+    """+1.20 and -0.35; with more digits where rounding would leave a bare sign: -0.004, never -0.00."""
+    for digits in range(decimals, decimals + 3):
+        text = f"{value:+.{digits}f}"
+        if float(text) != 0.0:
+            return text
+    return f"{0.0:.{decimals}f}"
+
+
+def thousands(count: int) -> str:
+    """60000 as "60,000"."""
+    return f"{count:,}"
+
+
+# -- numbers in figures ------------------------------------------------------------------------------------------------
+
+
+def short(value: float | None, digits: int = 3) -> str:
+    """A number in few characters: about `digits` significant ones, a true minus, a short exponent.
+
+    Example:
+        >>> short(0.000012345), short(1234.5), short(2.0)
+        ('1.23e−5', '1234', '2')
+    """
+    if value is None:
+        return "none"
+    value = float(value)
+    if not math.isfinite(value):
+        return "nan" if math.isnan(value) else "∞" if value > 0 else f"{MINUS}∞"
+    if value == 0:
+        return "0"
+    exponent = math.floor(math.log10(abs(value)))
+    if -3 <= exponent < 5:
+        text = f"{value:.{max(0, digits - 1 - exponent)}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+    else:
+        mantissa, power = f"{value:.{digits - 1}e}".split("e")
+        text = f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{int(power)}"
+    return text.replace("-", MINUS)
+
+
+def signed_short(value: float) -> str:
+    """A number in short form, with its sign."""
+    return f"+{short(value)}" if value > 0 else short(value)
+
+
+def plus(value: float) -> str:
+    """A term of a sum: "+ 2" or "− 2"."""
+    return f"{MINUS} {short(-value)}" if value < 0 else f"+ {short(value)}"
+
+
+def probability(value: float) -> str:
+    """A number in short form that is never rounded up to 1."""
+    return short(value, 8 if 0.999 < value < 1 else 3)
+
+
+def short_pair(before: float, after: float) -> tuple[str, str]:
+    """Two numbers, to the same place, with the digits it takes to tell them apart (at most eight).
+
+    Example:
+        >>> short_pair(0.152, 0.15201)
+        ('0.152000', '0.152010')
+    """
+    sizes = [abs(value) for value in (before, after) if math.isfinite(value) and value != 0]
+    if len(sizes) < 2 or not (min(sizes) >= 1e-4 and max(sizes) < 1e7):
+        for digits in range(3, 9):
+            texts = short(before, digits), short(after, digits)
+            if before == after or texts[0] != texts[1]:
+                break
+        return texts
+    least = min(*sizes, abs(after - before) * 100 or math.inf)
+    decimals = min(max(2 - math.floor(math.log10(least)), 0), 8)
+    first, second = (f"{value:.{decimals}f}".replace("-", MINUS) for value in (before, after))
+    return first, second
+
+
+def span(values: Iterable[float]) -> str:
+    """The least and the greatest of the finite values: "0 to 1"."""
+    finite = [float(value) for value in values if math.isfinite(value)]
+    if not finite:
+        return "no finite number"
+    low, high = short(min(finite)), short(max(finite))
+    return f"all {low}" if min(finite) == max(finite) else f"{low} to {high}"
+
+
+def plain(value: float) -> str:
+    """A number in at most six digits, without an exponent between a millionth and a billion: 0.00001, 1,500."""
+    if value and not 1e-6 <= abs(value) < 1e9:
+        return f"{value:g}"
+    return f"{float(f'{value:.6g}'):,.11f}".rstrip("0").rstrip(".")
+
+
+def decimals_of(value: float) -> int:
+    """How many decimals show three digits of `value`, at most six."""
+    if not math.isfinite(value) or value == 0:
+        return 2
+    return min(max(2 - math.floor(math.log10(abs(value))), 0), 6)
+
+
+def abbreviated(value: float) -> str:
+    """1, 10, 100, 1k, 10k … 1M."""
+    for size, unit in ((1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"
+
+
+# -- counts and lists --------------------------------------------------------------------------------------------------
+
+
+def counted(count: int, what: str, many: str | None = None) -> str:
+    """A count with its noun: "1 weight", "1,200 weights", "2 batches" (`many` where it does not end in s)."""
+    return f"{count:,} {what if count == 1 else many or what + 's'}"
+
+
+def listing(names: Sequence[str]) -> str:
+    """["a", "b", "c"] as "a, b and c"; with semicolons where names hold commas."""
+    mark = "; " if any("," in name for name in names) else ", "
+    return names[0] if len(names) == 1 else f"{mark.join(names[:-1])} and {names[-1]}"

@@ -10,9 +10,10 @@ from typing import Any
 from neurosim.checks import check_count
 from neurosim.errors import NeurosimError
 from neurosim.registry import unknown
+from neurosim.text import listing
 from neurosim.training.settings import Settings
 
-from .protocol.base import Scenario, Variant, listing
+from .protocol.base import Scenario, Variant
 
 OPTION = "--vary"
 SIZE = "train_size"  # may be varied as well, though it is no setting of the network

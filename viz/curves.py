@@ -10,6 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from neurosim.text import plain
+
 from .labels import LineEnd, label_ends
 from .style import (
     MUTED,
@@ -31,7 +33,6 @@ from .tables import (
     decades,
     ended_with,
     finite,
-    plain,
     quantity,
     seeds_text,
     with_variants,

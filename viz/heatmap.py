@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from neurosim.errors import NeurosimError, ShapeError
+from neurosim.text import decimals_of, plain
 
 from .style import MUTED, SHARE, heading, new_axes, styled, text_on
-from .tables import _decimals, as_frame, plain, quantity, with_variants, without_diverged
+from .tables import as_frame, quantity, with_variants, without_diverged
 
 READABLE = 26
 """In so many columns at most there is room for numbers."""
@@ -69,7 +70,7 @@ def heatmap(
     ax = new_axes(ax, height=float(np.clip(1.6 + 0.5 * rows, 3.2, 12.0)))
     span = high - low or 1.0
     picture = ax.imshow(values, cmap=SHARE, vmin=low - 0.15 * span, vmax=low + span, aspect="auto")  # white: not run
-    decimals = (2 if span < 2 else 1) if kind.percent else _decimals(max(abs(low), abs(high)))
+    decimals = (2 if span < 2 else 1) if kind.percent else decimals_of(max(abs(low), abs(high)))
     for i, j in np.ndindex(rows, columns):
         if runs[i, j] and lost[i, j] == runs[i, j]:
             ax.add_patch(

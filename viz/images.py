@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
 from neurosim.errors import NeurosimError, ShapeError
+from neurosim.text import thousands
 
 from .style import DIVERGING, INK, MUTED, WIDTH, beside, heading, new_axes, styled
 
@@ -84,11 +85,6 @@ def _class_names(class_names: Sequence[str] | None, least: int) -> list[str]:
     if len(class_names) < least:
         raise NeurosimError(f"class_names: expected at least {least}; received {len(class_names)}.")
     return [str(name) for name in class_names]
-
-
-def _thousands(count: int) -> str:
-    """Return 60000 as "60,000"."""
-    return f"{count:,}"
 
 
 @styled
@@ -288,7 +284,7 @@ def mistakes(
     names = _class_names(class_names, int(max(labels.max(initial=0), predicted.max(initial=0))) + 1)
     wrong = np.flatnonzero(labels != predicted)
     shown = wrong[np.argsort(-confidence[wrong], kind="stable")][: max(count, 0)]
-    total = f"{_thousands(len(wrong))} of {_thousands(n)} images were misread ({100 * len(wrong) / max(n, 1):.2f} %)"
+    total = f"{thousands(len(wrong))} of {thousands(n)} images were misread ({100 * len(wrong) / max(n, 1):.2f} %)"
     if len(shown) == 0:
         ax = new_axes(ax, height=1.3)
         _blank(ax)
@@ -362,13 +358,13 @@ def contact_sheet(
     ax = new_axes(ax, height=min(14.0, 0.7 + classes * cell))
     _show_ink(ax, mosaic(tiles, columns, gap), images)
     counts = np.bincount(labels, minlength=classes)
-    for label, number in enumerate(map(_thousands, counts)):
+    for label, number in enumerate(map(thousands, counts)):
         middle = label * (height + gap) + height / 2
         beside(ax, names[label], (-1, middle), (-6, 0), ha="right", va="bottom", fontsize=9, fontweight="bold")
         beside(ax, number, (-1, middle), (-6, -1), ha="right", va="top", fontsize=7.5, color=MUTED)
     heading(
         ax,
         title or "Samples of each class",
-        f"{_thousands(len(images))} images; at the left: {kind}, and how many there are of it",
+        f"{thousands(len(images))} images; at the left: {kind}, and how many there are of it",
     )
     return ax

@@ -13,10 +13,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from neurosim.errors import ShapeError
+from neurosim.text import counted, plus, probability, short, short_pair, signed_short, span
 
 from .page import ACCENT, HEIGHT, NEGATIVE, POSITIVE, Cell, Page, draw_bars, draw_image, few_ticks
 from .style import INK_COLOUR, MUTED, PALETTE, AnyFigure, beside, new_figure, styled
-from .walk import Facts, counted, loss_words, plus, probability, range_text, short, short_pair, signed
+from .walk import Facts, loss_words
 
 ROWS = 9
 """Bars in a panel, before "the others"."""
@@ -96,11 +97,11 @@ def _draw_terms(page: Page, facts: Facts) -> None:
     total = float(np.sum(facts.products))
     lit = int(np.count_nonzero(facts.inputs))
     page.caption(cells[0], 0, f"{n} input{'s' if n > 1 else ''}, {lit} not zero" if lit < n else counted(n, "input"))
-    page.caption(cells[1], 0, f"{range_text(facts.weights)}")
+    page.caption(cells[1], 0, f"{span(facts.weights)}")
     page.caption(cells[2], 0, f"sum {short(total)}")
     arrays = (facts.inputs, facts.weights, facts.products)
     if facts.input_shape is not None:
-        page.caption(cells[0], 1, f"{range_text(facts.inputs)}")
+        page.caption(cells[0], 1, f"{span(facts.inputs)}")
         page.caption(cells[1], 1, "what it looks for")
         page.caption(cells[2], 1, "what it finds here")
         for cell, values in zip(cells, arrays, strict=True):
@@ -159,7 +160,7 @@ def _draw_sum(page: Page, cell: Cell, facts: Facts) -> None:
             "bbox": paper,
         }
         ax.text(0.0, y - 0.17, name, **row)
-        ax.text(1.0, y - 0.17, short(length) if last else signed(length), ha="right", **row)
+        ax.text(1.0, y - 0.17, short(length) if last else signed_short(length), ha="right", **row)
     ax.axvline(0, color="#8c8c8c", linewidth=0.8, zorder=0.5)
     ax.set_xlim(low - pad, high + pad)
     ax.set_ylim(3.6, -0.4)
@@ -285,7 +286,7 @@ def _draw_delta(page: Page, cell: Cell, facts: Facts) -> None:
 def _draw_gradient(page: Page, cell: Cell, facts: Facts) -> None:
     """Draw dL/dw of every weight."""
     page.caption(cell, 0, "dL/dw = δ·x + penalty" if facts.penalized else "dL/dw = δ·x, dL/db = δ", color=INK_COLOUR)
-    page.caption(cell, 1, range_text(facts.dL_dW))
+    page.caption(cell, 1, span(facts.dL_dW))
     _weights_picture(page, cell, facts, facts.dL_dW, "Every gradient is zero.")
 
 
@@ -324,7 +325,7 @@ def _draw_outcome(page: Page, cell: Cell, facts: Facts) -> None:
     for i, (name, before, after) in enumerate(rows):
         last: dict[str, Any] = {"fontweight": "bold"} if name.startswith("loss") else {}
         texts = short_pair(before, after)
-        page.line(cell, 0.2 + 0.19 * i, _columns((name, *texts, signed(after - before))), **last)
+        page.line(cell, 0.2 + 0.19 * i, _columns((name, *texts, signed_short(after - before))), **last)
     words = loss_words(facts)
     unasked = int(np.count_nonzero((change != 0) & (facts.dL_dW == 0)))
     if unasked:

@@ -16,8 +16,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
+from neurosim.text import short, signed_short
+
 from .style import DIVERGING, FAINT, INK, INK_COLOUR, MUTED, PALETTE, WIDTH, AnyFigure, beside
-from .walk import short, signed
 
 POSITIVE, NEGATIVE = DIVERGING(0.86), DIVERGING(0.14)
 ACCENT = PALETTE[1]
@@ -218,7 +219,7 @@ def draw_bars(
     numbers = np.asarray(values, dtype=float)
     rows = max(len(numbers), 6)
     size = 7.0 if rows <= 10 else 6.0
-    written = [(signed(value) if sign else short(value)) if np.isfinite(value) else "" for value in numbers]
+    written = [(signed_short(value) if sign else short(value)) if np.isfinite(value) else "" for value in numbers]
     letter = 0.0092 * size  # inches
     left, right = (0.12 + letter * max(map(len, texts), default=0) for texts in (names, written))
     ax = page.axes(cell, (left, foot, right, 0.0))

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from neurosim.errors import NeurosimError, ShapeError
+from neurosim.text import plain
 
 from .panels import name_panel, panel_shape, whole_steps
 from .style import (
@@ -35,7 +36,6 @@ from .tables import (
     checked_sizes,
     decades,
     finite,
-    plain,
     quantity,
     running_mean,
     seeds_text,

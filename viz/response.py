@@ -10,11 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from neurosim.errors import NeurosimError, ShapeError
+from neurosim.text import decimals_of, short, thousands
 
-from .images import _as_images, _as_labels, _blank, _class_names, _show_ink, _thousands, mosaic
+from .images import _as_images, _as_labels, _blank, _class_names, _show_ink, mosaic
 from .style import FAINT, INK_COLOUR, MUTED, PALETTE, beside, heading, new_axes, styled
-from .tables import _decimals
-from .walk import short
 
 BINS = 48
 TALLEST = 0.9
@@ -107,13 +106,13 @@ def activation_by_class(
     if silence == 1:
         usual, reading = (
             "A dead neuron",
-            f"its activation is exactly zero for all {_thousands(len(a))} samples",
+            f"its activation is exactly zero for all {thousands(len(a))} samples",
         )
     else:
         usual = f"Which classes the neuron answers to: {names[best]} most"
         reading = f"black line: mean of the class, highest for {names[best]}: {short(means[best])}"
         if some_zero:
-            share = f"{_share(silence)} of all {_thousands(len(a))}"
+            share = f"{_share(silence)} of all {thousands(len(a))}"
             reading += f" (zeros included)\noutline: the activations that are not exactly zero; {share} are"
     heading(ax, title or usual, reading)
     return ax
@@ -182,7 +181,7 @@ def top_samples(
         ax = new_axes(ax, height=1.3)
         _blank(ax)
         ax.text(0.5, 0.5, "nothing to show", ha="center", va="center", color=MUTED, transform=ax.transAxes)
-        heading(ax, usual, f"its activation is {short(a[0])} for all {_thousands(len(a))} samples")
+        heading(ax, usual, f"its activation is {short(a[0])} for all {thousands(len(a))} samples")
         return ax
     shown = np.argsort(-a, kind="stable")[:count]
     columns = int(np.ceil(np.sqrt(len(shown)))) if len(shown) <= 16 else 8
@@ -195,7 +194,7 @@ def top_samples(
     padded = np.pad(images[shown].astype(float), ((0, 0), (0, 0), (gap // 2, gap - gap // 2)))
     _show_ink(ax, mosaic(padded, columns, 0, head), images)
     size = 9.0 if columns <= 3 else 7.5
-    decimals = _decimals(float(np.abs(a[shown]).max()))
+    decimals = decimals_of(float(np.abs(a[shown]).max()))
     for i, which in enumerate(shown):
         centre, top = (i % columns + 0.5) * (width + gap), i // columns * (head + height) + head
         text = f"{names[labels[which]]}   a = {a[which]:.{decimals}f}".replace("-", "−")
@@ -205,8 +204,7 @@ def top_samples(
     heading(
         ax,
         usual,
-        f"{classes.max()} of {len(shown)} are of class {names[int(classes.argmax())]}; "
-        f"chosen from {_thousands(len(a))}",
+        f"{classes.max()} of {len(shown)} are of class {names[int(classes.argmax())]}; chosen from {thousands(len(a))}",
     )
     return ax
 

@@ -29,8 +29,7 @@ from matplotlib.ticker import Formatter, FuncFormatter
 
 from neurosim.errors import NeurosimError
 from neurosim.files.atomic import atomic_file
-
-from .tables import plain
+from neurosim.text import plain
 
 WIDTH = 8.0
 """Width of a figure, in inches: 1200 pixels at `DPI`."""

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from neurosim.errors import NeurosimError
+from neurosim.text import decimals_of
 
 NO_VARIANT = "run"
 """The name of the only variant where a table has no column for it."""
@@ -35,13 +36,13 @@ class Quantity(NamedTuple):
 
     def text(self, value: float, decimals: int = 1) -> str:
         """Return a value that is already in drawn units as text."""
-        return f"{value:.{decimals}f} %" if self.percent else f"{value:.{_decimals(value)}f}"
+        return f"{value:.{decimals}f} %" if self.percent else f"{value:.{decimals_of(value)}f}"
 
     def with_sd(self, mean: float, sd: float, decimals: int = 1) -> str:
         """Return mean ± standard deviation (NaN: none) as text, both to the same place."""
         if not np.isfinite(sd):
             return self.text(mean, decimals)
-        places = enough_decimals(sd, decimals if self.percent else _decimals(mean))
+        places = enough_decimals(sd, decimals if self.percent else decimals_of(mean))
         return f"{mean:.{places}f} ± {sd:.{places}f}" + (" %" if self.percent else "")
 
 
@@ -60,13 +61,6 @@ QUANTITIES = {
     "updates": Quantity("updates of the weights"),
     "images": Quantity("training images"),
 }
-
-
-def _decimals(value: float) -> int:
-    """Return how many decimals show three digits of `value`, at most six."""
-    if not np.isfinite(value) or value == 0:
-        return 2
-    return int(np.clip(2 - np.floor(np.log10(abs(value))), 0, 6))
 
 
 def enough_decimals(sd: float, decimals: int) -> int:
@@ -214,13 +208,6 @@ def band(mean: Any, sd: Any, percent: bool) -> np.ndarray:
     """Return mean ± standard deviation, shape (2, ...); of a share in percent it ends at 0 and 100."""
     ends = np.array([mean - sd, mean + sd], dtype=float)
     return np.clip(ends, 0.0, 100.0) if percent else ends
-
-
-def plain(value: float) -> str:
-    """Return a number in at most six digits, without an exponent between a millionth and a billion: 0.00001, 1,500."""
-    if value and not 1e-6 <= abs(value) < 1e9:
-        return f"{value:g}"
-    return f"{float(f'{value:.6g}'):,.11f}".rstrip("0").rstrip(".")
 
 
 def name_of(value: Any) -> str:

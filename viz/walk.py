@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.errors import NeurosimError, ShapeError
+from neurosim.text import counted, plus, probability, short, short_pair, span
 
 STAGES = (
     "inputs",
@@ -23,79 +24,6 @@ STAGES = (
     "the loss again",
 )
 """The stages of the walk, in the order of `Stepper`; the numbers on the panels count them from 1."""
-
-
-def short(value: float | None, digits: int = 3) -> str:
-    """Return a number in few characters: about `digits` significant ones, a true minus, a short exponent.
-
-    Example:
-        >>> short(0.000012345), short(1234.5), short(2.0)
-        ('1.23e−5', '1234', '2')
-    """
-    if value is None:
-        return "none"
-    value = float(value)
-    if not np.isfinite(value):
-        return "nan" if np.isnan(value) else "∞" if value > 0 else "−∞"
-    if value == 0:
-        return "0"
-    exponent = int(np.floor(np.log10(abs(value))))
-    if -3 <= exponent < 5:
-        text = f"{value:.{max(0, digits - 1 - exponent)}f}"
-        text = text.rstrip("0").rstrip(".") if "." in text else text
-    else:
-        mantissa, power = f"{value:.{digits - 1}e}".split("e")
-        text = f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{int(power)}"
-    return text.replace("-", "−")
-
-
-def probability(value: float) -> str:
-    """Return a number in short form that is never rounded up to 1."""
-    return short(value, 8 if 0.999 < value < 1 else 3)
-
-
-def signed(value: float) -> str:
-    """Return a number in short form, with its sign."""
-    return f"+{short(value)}" if value > 0 else short(value)
-
-
-def short_pair(before: float, after: float) -> tuple[str, str]:
-    """Return two numbers, to the same place, with the digits it takes to tell them apart (at most eight).
-
-    Example:
-        >>> short_pair(0.152, 0.15201)
-        ('0.152000', '0.152010')
-    """
-    sizes = [abs(value) for value in (before, after) if np.isfinite(value) and value != 0]
-    if len(sizes) < 2 or not (min(sizes) >= 1e-4 and max(sizes) < 1e7):
-        for digits in range(3, 9):
-            texts = short(before, digits), short(after, digits)
-            if before == after or texts[0] != texts[1]:
-                break
-        return texts
-    least = min(*sizes, abs(after - before) * 100 or np.inf)
-    decimals = int(np.clip(2 - np.floor(np.log10(least)), 0, 8))
-    first, second = (f"{value:.{decimals}f}".replace("-", "−") for value in (before, after))
-    return first, second
-
-
-def plus(value: float) -> str:
-    """Return "+ 2" or "− 2"."""
-    return f"− {short(-value)}" if value < 0 else f"+ {short(value)}"
-
-
-def counted(n: int, what: str) -> str:
-    """Return "1 weight" or "2 weights"."""
-    return f"{n} {what}{'' if n == 1 else 's'}"
-
-
-def range_text(values: np.ndarray) -> str:
-    """Return the least and the greatest of the finite values."""
-    finite = values[np.isfinite(values)]
-    if finite.size == 0:
-        return "no finite number"
-    low, high = short(finite.min()), short(finite.max())
-    return f"all {low}" if finite.min() == finite.max() else f"{low} to {high}"
 
 
 @dataclass
@@ -255,7 +183,7 @@ def stage_caption(facts: Facts, stage: int) -> str:
     change = facts.weights_after - facts.weights
     before, after = short_pair(facts.loss, facts.loss_after)
     return (
-        f"x: {counted(n, 'input')}, {lit} of them not zero, {range_text(facts.inputs)}",
+        f"x: {counted(n, 'input')}, {lit} of them not zero, {span(facts.inputs)}",
         f"z = Σ w·x + b = {short(facts.products.sum())} {plus(facts.bias)} = {short(facts.z)}",
         f"a = {facts.key}({short(facts.z)}) = {short(facts.a)}",
         f"the network reads it as {facts.prediction}{label}; loss L = {short(facts.loss)}",
@@ -263,8 +191,7 @@ def stage_caption(facts: Facts, stage: int) -> str:
         down,
         f"{slope} = {short(facts.da_dz)}: the slope of the tangent at z = {short(facts.z)}",
         delta,
-        f"dL/dw = δ·x{' + penalty' if facts.penalized else ''}: {range_text(facts.dL_dW)}; "
-        f"dL/db = {short(facts.dL_db)}",
+        f"dL/dw = δ·x{' + penalty' if facts.penalized else ''}: {span(facts.dL_dW)}; dL/db = {short(facts.dL_db)}",
         f"{facts.optimizer}: {int(np.count_nonzero(change))} of {n} weights move, "
         f"by up to {short(np.max(np.abs(change)))}",
         f"with all neurons updated: loss {before} → {after}",

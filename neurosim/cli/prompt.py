@@ -18,8 +18,8 @@ import numpy as np
 from ..errors import NeurosimError
 from ..registry import did_you_mean
 from ..schedules import Schedule
+from ..text import column
 from ..walk.stepper import STAGES, Stepper
-from ..walk.trace import number
 
 SHORT = {
     "n": "next",
@@ -211,13 +211,13 @@ class Prompt(cmd.Cmd):
     def _largest(self, values: Any, what: str) -> None:
         here = self.stepper.neuron_trace
         order = np.argsort(-np.abs(values), kind="stable")[: self.top]
-        lines = [f"  {i:>5}  {here._name(int(i)):<14}{number(values[i])}" for i in order]
+        lines = [f"  {i:>5}  {here._name(int(i)):<14}{column(values[i])}" for i in order]
         self.say("\n".join([f"{what}: {len(values):,} in all, the {len(order)} largest, by number:", *lines]))
 
     def do_weights(self, rest: str) -> None:
         """weights: the largest incoming weights (short: w)."""
         self._largest(self.stepper.neuron_trace.weights, "weights")
-        self.say(f"  bias {number(self.stepper.neuron_trace.bias).strip()}")
+        self.say(f"  bias {column(self.stepper.neuron_trace.bias).strip()}")
 
     def do_inputs(self, rest: str) -> None:
         """inputs: the largest inputs (short: i)."""
@@ -226,7 +226,7 @@ class Prompt(cmd.Cmd):
     def do_gradient(self, rest: str) -> None:
         """gradient: the largest dL/dw of this sample (short: g)."""
         self._largest(self.stepper.neuron_trace.dL_dW, "dL/dw")
-        self.say(f"  dL/db {number(self.stepper.neuron_trace.dL_db).strip()}")
+        self.say(f"  dL/db {column(self.stepper.neuron_trace.dL_db).strip()}")
 
     def do_check(self, rest: str) -> None:
         """check: compare this neuron's gradient with central differences (short: c)."""

@@ -38,6 +38,7 @@ from ..optimizers import Optimizer
 from ..parameters import Array, FlatParameters, aligned_zeros
 from ..registry import Configurable, Registry
 from ..regularizers import Regularizer
+from ..text import four_digits
 from .interventions import Interventions
 from .neuron import Neuron
 
@@ -410,7 +411,7 @@ class Layer(Configurable, ABC):
                 html.table(
                     head,
                     [
-                        (name, html.shape_of(view), *html.spread(view), html.number(np.linalg.norm(view)))
+                        (name, html.shape_of(view), *html.spread(view), four_digits(np.linalg.norm(view)))
                         for name, view in parameters
                     ],
                 )

@@ -17,6 +17,7 @@ from ..activations import Activation
 from ..checks import check_number, check_value
 from ..errors import NeurosimError, ShapeError
 from ..parameters import Array
+from ..text import four_digits
 from .interventions import check_own_activation
 
 if TYPE_CHECKING:
@@ -235,21 +236,21 @@ class Neuron:
         if layer.weight_name in layer.views:
             weights, shape = self.weights, layer.weight_image_shape
             rows += [
-                ("weights", f"{weights.size:,}, from {html.number(weights.min())} to {html.number(weights.max())}"),
-                ("their norm", html.number(np.linalg.norm(weights))),
+                ("weights", f"{weights.size:,}, from {four_digits(weights.min())} to {four_digits(weights.max())}"),
+                ("their norm", four_digits(np.linalg.norm(weights))),
             ]
             picture = html.largest_weights(weights) if shape is None else html.weight_image(weights, shape)
         for name, view in layer.views.items():
             if name in layer.parameter_shapes() and name != layer.weight_name:
-                rows.append((name, html.number(layer.neuron_part(view, self.index))))
+                rows.append((name, four_digits(layer.neuron_part(view, self.index))))
         if layer.batch_size:
             rows += [
                 ("last batch", f"{layer.batch_size:,} sample{'s' if layer.batch_size > 1 else ''}"),
-                ("mean z", html.number(self.z.mean(dtype=np.float64))),
-                ("mean a", html.number(self.a.mean(dtype=np.float64))),
+                ("mean z", four_digits(self.z.mean(dtype=np.float64))),
+                ("mean a", four_digits(self.a.mean(dtype=np.float64))),
             ]
             if layer.index > 0:
-                rows.append(("mean |delta|", html.number(np.abs(self.delta).mean(dtype=np.float64))))
+                rows.append(("mean |delta|", four_digits(np.abs(self.delta).mean(dtype=np.float64))))
         rows += [("changed", what) for what in self.interventions]
         title = html.title(f"Neuron {self.index} of layer {layer.index}, {layer!r}")
         return html.block(title, html.table(("", ""), rows), picture)

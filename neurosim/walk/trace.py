@@ -28,6 +28,7 @@ from ..losses import CrossEntropy
 from ..metrics import class_indices, decisions
 from ..network import Network
 from ..parameters import Array
+from ..text import column, four_digits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -204,11 +205,11 @@ class Trace:
         classes = [("label", self.label), ("prediction", f"{self.prediction} ({right})")]
         rows = [
             *(classes if self.label is not None else ()),
-            ("loss", html.number(self.loss)),
-            ("loss after the update", html.number(self.loss_after)),
+            ("loss", four_digits(self.loss)),
+            ("loss after the update", four_digits(self.loss_after)),
         ]
         order = np.argsort(-self.probabilities, kind="stable")[:5]
-        outputs = [(int(k), html.number(self.probabilities[k])) for k in order]
+        outputs = [(int(k), four_digits(self.probabilities[k])) for k in order]
         parts = [
             html.title("Trace of one sample"),
             html.table(("", ""), rows),
@@ -217,7 +218,7 @@ class Trace:
         if any(layer.weight_name for layer in self.network):
             layer, j, why = self.interesting()
             neuron = self[layer][j]
-            figures = [(name, html.number(getattr(neuron, name))) for name in ("z", "a", "da_dz", "dL_da", "delta")]
+            figures = [(name, four_digits(getattr(neuron, name))) for name in ("z", "a", "da_dz", "dL_da", "delta")]
             parts += [html.table((f"neuron {j} of layer {layer}", ""), figures), f"<div>{html.small(why)}</div>"]
         return html.block(*parts)
 
@@ -487,13 +488,13 @@ class NeuronTrace:
         shown = order[:top][np.abs(products[order[:top]]) > 0]
         width = max((len(names[i]) for i in shown), default=0)
         lines = [
-            f"  {names[i]:<{width}}  {number(left[i])} * {number(right[i])} = {number(products[i])}" for i in shown
+            f"  {names[i]:<{width}}  {column(left[i])} * {column(right[i])} = {column(products[i])}" for i in shown
         ]
         rest = len(products) - len(shown)
         if rest:
             others = float(np.delete(products, shown).sum(dtype=np.float64))
             what = "terms sum" if rest > 1 else "term comes"
-            lines.append(f"  the other {rest:,} {what} to {number(others).strip()}")
+            lines.append(f"  the other {rest:,} {what} to {column(others).strip()}")
         return lines
 
     def _say_inputs(self, top: int) -> str:
@@ -507,8 +508,8 @@ class NeuronTrace:
     def _say_weighted_sum(self, top: int) -> str:
         names = [self._name(i) for i in range(len(self.inputs))]
         lines = self._sum(names, self.weights, self.inputs, self.products, top)
-        bias = [f"  bias {number(self.bias).strip()}"] if self.has_bias else []
-        return "\n".join([*lines, *bias, f"  z = {number(self.z).strip()}"])
+        bias = [f"  bias {column(self.bias).strip()}"] if self.has_bias else []
+        return "\n".join([*lines, *bias, f"  z = {column(self.z).strip()}"])
 
     def _say_activation(self, top: int) -> str:
         forced = self._layer.interventions.values.get(self.index)
@@ -517,9 +518,9 @@ class NeuronTrace:
         if not self.activation.elementwise:  # softmax
             return (
                 f"  a = e^z / Σ e^z_k over the {self._layer.n_out} neurons of the layer = "
-                f"{number(self.a).strip()}, with z = {number(self.z).strip()}"
+                f"{column(self.a).strip()}, with z = {column(self.z).strip()}"
             )
-        return f"  a = {self.activation.key}({number(self.z).strip()}) = {number(self.a).strip()}"
+        return f"  a = {self.activation.key}({column(self.z).strip()}) = {column(self.a).strip()}"
 
     def _say_output(self, top: int) -> str:
         trace = self.trace
@@ -547,13 +548,13 @@ class NeuronTrace:
             rule = "a - y" if loss.key == "cross_entropy" else "(a - y) / n"
         lines = [f"  delta = {rule}   ({loss.key} on {output.activation.key})"]
         for k in np.argsort(-np.abs(delta), kind="stable")[: min(top, 3)]:
-            lines.append(f"  output {k}: a = {a[k]:.4g}, y = {y[k]:.4g}, delta = {number(delta[k]).strip()}")
+            lines.append(f"  output {k}: a = {a[k]:.4g}, y = {y[k]:.4g}, delta = {column(delta[k]).strip()}")
         return "\n".join(lines)
 
     def _say_downstream(self, top: int) -> str:
         if self.is_output:
             return (
-                f"  an output neuron: nothing lies above it, the loss itself gives dL/da = {number(self.dL_da).strip()}"
+                f"  an output neuron: nothing lies above it, the loss itself gives dL/da = {column(self.dL_da).strip()}"
             )
         above = self.trace.network[self.layer + 1]
         names = [f"neuron {k}" for k in self.downstream_neurons]
@@ -562,30 +563,30 @@ class NeuronTrace:
             [
                 f"  over the neurons of layer {above.index}, {above!r}:",
                 *lines,
-                f"  dL/da = {number(self.dL_da).strip()}",
+                f"  dL/da = {column(self.dL_da).strip()}",
             ]
         )
 
     def _say_derivative(self, top: int) -> str:
         if not self.activation.elementwise:
             return (
-                f"  da/dz of the neuron itself = a (1 - a) = {number(self.da_dz).strip()}; but z of each neuron of "
+                f"  da/dz of the neuron itself = a (1 - a) = {column(self.da_dz).strip()}; but z of each neuron of "
                 "the layer\n  moves a of all: what counts is their sum, Jᵀ dL/da"
             )
-        text = f"  f'({number(self.z).strip()}) = {number(self.da_dz).strip()}"
+        text = f"  f'({column(self.z).strip()}) = {column(self.da_dz).strip()}"
         if self.da_dz == 0.0:
             text += "   (flat here: nothing passes back through this neuron)"
         return text
 
     def _say_delta(self, top: int) -> str:
-        delta = number(self.delta).strip()
+        delta = column(self.delta).strip()
         if self.is_output:
             mixed = "" if self.activation.elementwise else ": Σ_k dL/da_k da_k/dz_j, not dL/da_j f'(z_j) alone"
             return f"  delta = {delta}, as above{mixed}"
         shared = self._layer.activation
         if shared is not None and not shared.elementwise:
             return f"  delta = {delta}, from dL/da of the whole layer: its neurons share one {shared.key}"
-        return f"  delta = dL/da * f'(z) = {number(self.dL_da).strip()} * {number(self.da_dz).strip()} = {delta}"
+        return f"  delta = dL/da * f'(z) = {column(self.dL_da).strip()} * {column(self.da_dz).strip()} = {delta}"
 
     def _say_gradients(self, top: int) -> str:
         delta = np.full_like(self.inputs, self.delta)
@@ -594,16 +595,16 @@ class NeuronTrace:
         lines = []
         penalty = self.dL_dW - delta * self.inputs
         for i in order:
-            extra = f" + {number(penalty[i])} (penalty)" if self._has_penalty else ""
+            extra = f" + {column(penalty[i])} (penalty)" if self._has_penalty else ""
             lines.append(
-                f"  {names[i]} = {number(self.delta)} * {number(self.inputs[i])}{extra} = {number(self.dL_dW[i])}"
+                f"  {names[i]} = {column(self.delta)} * {column(self.inputs[i])}{extra} = {column(self.dL_dW[i])}"
             )
         rest = len(self.dL_dW) - len(order)
         if rest:
             zero = int(np.count_nonzero(self.dL_dW[np.setdiff1d(np.arange(len(self.dL_dW)), order)] == 0.0))
             lines.append(f"  and {rest:,} other{'s' if rest > 1 else ''}, {zero:,} of them zero")
         if self.has_bias:
-            lines.append(f"  dL/db = {number(self.dL_db).strip()}")
+            lines.append(f"  dL/db = {column(self.dL_db).strip()}")
         return "\n".join(lines)
 
     @property
@@ -619,17 +620,17 @@ class NeuronTrace:
         i = int(np.abs(self.weights_after - self.weights).argmax())
         terms = {name: each["weights"][i] for name, each in self.update_terms.items()}
         gradient = self._part(self.trace.grad, self._layer.weight_name).flat[i]
-        clipped = f" (clipped from {number(self.dL_dW[i]).strip()})" if gradient != self.dL_dW[i] else ""
+        clipped = f" (clipped from {column(self.dL_dW[i]).strip()})" if gradient != self.dL_dW[i] else ""
         lines.append(
-            f"  the weight that moves most, of {self._name(i)}, with gradient {number(gradient).strip()}{clipped}:"
+            f"  the weight that moves most, of {self._name(i)}, with gradient {column(gradient).strip()}{clipped}:"
         )
-        lines.append("    " + ",  ".join(f"{name} {number(value).strip()}" for name, value in terms.items()))
-        lines.append(f"    w: {number(self.weights[i]).strip()} -> {number(self.weights_after[i]).strip()}")
+        lines.append("    " + ",  ".join(f"{name} {column(value).strip()}" for name, value in terms.items()))
+        lines.append(f"    w: {column(self.weights[i]).strip()} -> {column(self.weights_after[i]).strip()}")
         if self._layer.max_norm is not None and self._layer[self.index].is_trainable:
             lines.append(f"  after the step its weights are brought back within a norm of {self._layer.max_norm:g}")
         lines += [f"  this neuron: {words}" for words in self._layer[self.index].interventions]
         if self.has_bias:
-            lines.append(f"  bias: {number(self.bias).strip()} -> {number(self.bias_after).strip()}")
+            lines.append(f"  bias: {column(self.bias).strip()} -> {column(self.bias_after).strip()}")
         moved = int(np.count_nonzero(self.weights_after != self.weights))
         lines.append(f"  {moved:,} of {len(self.weights):,} weights move")
         return "\n".join(lines)
@@ -645,8 +646,3 @@ class NeuronTrace:
 
     def __repr__(self) -> str:
         return f"NeuronTrace({self}, z {self.z:.4g}, a {self.a:.4g}, delta {self.delta:.4g})"
-
-
-def number(value: float) -> str:
-    """A number in ten columns, five digits."""
-    return f"{float(value) + 0.0:>10.5g}"  # + 0.0 makes -0 a plain 0

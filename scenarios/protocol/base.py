@@ -19,6 +19,7 @@ from neurosim.data import Dataset
 from neurosim.errors import DataError, NeurosimError
 from neurosim.files.atomic import write_text
 from neurosim.network import Network
+from neurosim.text import listing, percent, signed
 from neurosim.training.settings import Settings
 
 from .recorders import Recorder
@@ -339,26 +340,6 @@ class Difference:
 def write_csv(frame: pd.DataFrame, path: Path) -> Path:
     """Write a table, whole or not at all."""
     return write_text(path, frame.to_csv(index=False))
-
-
-def percent(share: float, decimals: int = 1) -> str:
-    """0.974 as "97.4 %"."""
-    return f"{100 * share:.{decimals}f}\u00a0%"  # no line break between number and sign
-
-
-def signed(value: float, decimals: int = 2) -> str:
-    """+1.20 and -0.35; with more digits where rounding would leave a bare sign: -0.004, never -0.00."""
-    for digits in range(decimals, decimals + 3):
-        text = f"{value:+.{digits}f}"
-        if float(text) != 0.0:
-            return text
-    return f"{0.0:.{decimals}f}"
-
-
-def listing(names: list[str]) -> str:
-    """["a", "b", "c"] as "a, b and c"; with semicolons where names hold commas."""
-    mark = "; " if any("," in name for name in names) else ", "
-    return names[0] if len(names) == 1 else f"{mark.join(names[:-1])} and {names[-1]}"
 
 
 def general_findings(results: Results) -> Iterator[str]:

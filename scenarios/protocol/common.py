@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from neurosim.data import Dataset
+from neurosim.text import listing, percent
 
-from .base import METRIC, Difference, Results, Run, listing, percent
+from .base import METRIC, Difference, Results, Run
 
 MARGIN_OVER_CHANCE = 0.01  # who is no more than a point above the commonest class has learned nothing to speak of
 

@@ -8,9 +8,10 @@ import pandas as pd
 
 import viz
 from neurosim.data import Dataset
+from neurosim.text import percent
 from neurosim.training.settings import Settings
 
-from ..protocol.base import METRIC, Difference, Picture, Results, Run, Scenario, Variant, percent
+from ..protocol.base import METRIC, Difference, Picture, Results, Run, Scenario, Variant
 
 WIDTHS = (8, 32, 128, 256)
 DEPTHS = (1, 2, 4)

@@ -11,9 +11,10 @@ import viz
 from neurosim.augment import AUGMENTATIONS
 from neurosim.data import Dataset
 from neurosim.data.digits import draw_digits
+from neurosim.text import percent
 from neurosim.training.settings import Settings
 
-from ..protocol.base import METRIC, Difference, Picture, Results, Run, Scenario, Variant, percent
+from ..protocol.base import METRIC, Difference, Picture, Results, Run, Scenario, Variant
 
 NONE = "none"
 KINDS = (NONE, "shift", "affine", "elastic")

@@ -10,9 +10,10 @@ import pandas as pd
 
 import viz
 from neurosim.data import Dataset
+from neurosim.text import listing, percent
 from neurosim.training.settings import Settings
 
-from ..protocol.base import METRIC, Picture, Results, Run, Scenario, Variant, listing, percent
+from ..protocol.base import METRIC, Picture, Results, Run, Scenario, Variant
 from ..protocol.common import search_curves
 from ..protocol.recorders import GradientNoise, Recorder
 

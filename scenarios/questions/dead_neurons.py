@@ -8,9 +8,10 @@ import pandas as pd
 
 import viz
 from neurosim.data import Dataset
+from neurosim.text import percent
 from neurosim.training.settings import Settings
 
-from ..protocol.base import Difference, Picture, Results, Run, Scenario, Variant, percent
+from ..protocol.base import Difference, Picture, Results, Run, Scenario, Variant
 from ..protocol.common import commonest_class, learned_nothing, versus
 from ..protocol.recorders import Recorder, UnitLife, even_steps
 

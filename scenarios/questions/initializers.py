@@ -8,9 +8,10 @@ import pandas as pd
 
 import viz
 from neurosim.data import Dataset
+from neurosim.text import listing
 from neurosim.training.settings import Settings
 
-from ..protocol.base import Picture, Results, Run, Scenario, Variant, listing
+from ..protocol.base import Picture, Results, Run, Scenario, Variant
 from ..protocol.common import commonest_class, geometric_mean, learned_nothing
 from ..protocol.recorders import hidden_layers
 

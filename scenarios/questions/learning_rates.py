@@ -10,10 +10,11 @@ import pandas as pd
 
 import viz
 from neurosim.data import Dataset
+from neurosim.text import listing, percent
 from neurosim.training.settings import Settings
 from viz.tables import running_mean
 
-from ..protocol.base import METRIC, Difference, Picture, Results, Run, Scenario, Variant, listing, percent
+from ..protocol.base import METRIC, Difference, Picture, Results, Run, Scenario, Variant
 
 RATES = (0.001, 0.01, 0.1, 0.3, 1.0, 10.0)
 BASELINE = "rate 0.1"

@@ -10,9 +10,10 @@ import pandas as pd
 import viz
 from neurosim.activations import ACTIVATIONS
 from neurosim.losses import LOSSES
+from neurosim.text import listing, percent
 from neurosim.training.settings import Settings
 
-from ..protocol.base import METRIC, Difference, Picture, Results, Scenario, Variant, listing, percent
+from ..protocol.base import METRIC, Difference, Picture, Results, Scenario, Variant
 
 CLASSES = 10
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import viz
 from neurosim.data import Dataset
+from neurosim.text import percent
 from neurosim.training.settings import Settings
 
-from ..protocol.base import METRIC, Picture, Results, Run, Scenario, Variant, percent
+from ..protocol.base import METRIC, Picture, Results, Run, Scenario, Variant
 from ..protocol.common import commonest_class, geometric_mean, learned_nothing, versus
 from ..protocol.recorders import Preactivations, Recorder, even_steps
 

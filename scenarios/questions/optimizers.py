@@ -9,9 +9,10 @@ import pandas as pd
 
 import viz
 from neurosim.optimizers import OPTIMIZERS
+from neurosim.text import listing
 from neurosim.training.settings import Settings
 
-from ..protocol.base import METRIC, Picture, Results, Scenario, Variant, listing
+from ..protocol.base import METRIC, Picture, Results, Scenario, Variant
 from ..protocol.common import search_curves
 
 WINDOW = 100.0  # two decades of learning rates

@@ -8,9 +8,10 @@ import pandas as pd
 
 import viz
 from neurosim.data import Dataset
+from neurosim.text import listing, percent
 from neurosim.training.settings import Settings
 
-from ..protocol.base import METRIC, Difference, Picture, Results, Run, Scenario, Variant, listing, percent
+from ..protocol.base import METRIC, Difference, Picture, Results, Run, Scenario, Variant
 from ..protocol.recorders import Recorder, TrainFigures
 
 NONE = "none"

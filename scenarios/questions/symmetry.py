@@ -8,9 +8,10 @@ import numpy as np
 
 import viz
 from neurosim.data import Dataset
+from neurosim.text import listing, percent
 from neurosim.training.settings import Settings
 
-from ..protocol.base import Picture, Results, Run, Scenario, Variant, listing, percent
+from ..protocol.base import Picture, Results, Run, Scenario, Variant
 from ..protocol.common import commonest_class, learned_nothing
 from ..protocol.recorders import NeuronWeights, Parting, Recorder, even_steps
 

@@ -18,9 +18,10 @@ import viz
 from neurosim.data import Dataset
 from neurosim.errors import DataError
 from neurosim.files.atomic import write_text
+from neurosim.text import listing, rounded, signed
 from neurosim.training.settings import Settings
 
-from ..protocol.base import METRIC, Picture, Results, Scenario, Variant, listing, signed, write_csv as write_csv
+from ..protocol.base import METRIC, Picture, Results, Scenario, Variant, write_csv as write_csv
 from ..protocol.runner import HELD_OUT
 from .document import Block, Bullets, Heading, Image, Paragraph, Table, to_html, to_markdown
 
@@ -178,10 +179,10 @@ def document(results: Results, record: dict[str, Any], figures: list[tuple[Pictu
             (
                 row.variant,
                 accuracy_text(row),
-                number(row.test_loss_mean),
+                rounded(row.test_loss_mean),
                 difference_text(row),
                 row.verdict,
-                number(row.seconds_mean),
+                rounded(row.seconds_mean),
             )
             for row in results.summary().itertuples()
         ],
@@ -281,11 +282,6 @@ def setting_text(value: Any) -> str:
         if value is None or isinstance(value, bool)
         else (f"{value:g}" if isinstance(value, float) else str(value))
     )
-
-
-def number(value: float) -> str:
-    """Three digits, and a dash for NaN."""
-    return "-" if value != value else f"{value:.3g}"
 
 
 def accuracy_text(row: Any) -> str:

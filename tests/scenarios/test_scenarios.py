@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 import neurosim as ns
+from neurosim.text import signed
 from neurosim.training.settings import Settings
 from scenarios import SCENARIOS, GradientNorms, Results, Run, Scenario, UnitHealth, Variant, run_scenario
-from scenarios.protocol.base import Difference, signed
+from scenarios.protocol.base import Difference
 from scenarios.report.report import _how, terminal_table
 
 TINY = {"hidden": (8,), "epochs": 2}

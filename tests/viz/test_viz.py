@@ -14,10 +14,11 @@ from matplotlib.figure import Figure
 
 import viz
 from neurosim.errors import NeurosimError, ShapeError
+from neurosim.text import plain
 from viz.images import mosaic
 from viz.labels import spread
 from viz.style import figure_heading, heading, plain_log
-from viz.tables import decades, plain, quantity, zoom
+from viz.tables import decades, quantity, zoom
 
 OPTIMIZERS = ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta"]
 OPTIMIZERS += ["adam", "adamax", "nadam", "adamw", "amsgrad", "lion"]

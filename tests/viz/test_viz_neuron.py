@@ -14,10 +14,11 @@ import neurosim as ns
 import viz
 from neurosim.activations import ACTIVATIONS
 from neurosim.errors import NeurosimError, ShapeError
+from neurosim.text import short, short_pair
 from viz.film import _indexed
 from viz.neuron import _draw_activation, draw_story
 from viz.page import HEIGHT, Page
-from viz.walk import STAGES, Facts, loss_words, short, short_pair, stage_caption
+from viz.walk import STAGES, Facts, loss_words, stage_caption
 
 ALL = sorted(ACTIVATIONS)
 
