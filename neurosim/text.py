@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import SupportsFloat
 
 MINUS = "\u2212"  # as wide as a plus
 NARROW = "\u00a0"  # keeps a number and its unit on one line
@@ -34,7 +35,7 @@ def rounded(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3g}"
 
 
-def four_digits(value: float, sign: bool = False) -> str:
+def four_digits(value: SupportsFloat, sign: bool = False) -> str:
     """A number to four digits with a true minus; with `sign`, a plus too."""
     return format(float(value), "+.4g" if sign else ".4g").replace("-", MINUS)
 
