@@ -129,12 +129,14 @@ from .schedules import (
     WarmUp as WarmUp,
 )
 from .training import (
+    Batches as Batches,
     Callback as Callback,
     Checkpoint as Checkpoint,
     EarlyStopping as EarlyStopping,
     GradientNorms as GradientNorms,
     History as History,
     Settings as Settings,
+    TrainingRun as TrainingRun,
     fit as fit,
 )
 from .walk import Stepper as Stepper, Trace as Trace

@@ -157,19 +157,19 @@ class Meddling(ns.Callback):
     def __init__(self, optimizer=None):
         self.optimizer = optimizer
 
-    def on_epoch(self, net, history):
-        if len(history) == 1:
-            net[1][0].freeze()
-            net[1][1].clamp(0.5)
+    def on_epoch(self, run):
+        if len(run.history) == 1:
+            run.network[1][0].freeze()
+            run.network[1][1].clamp(0.5)
             if self.optimizer:
-                net.optimizer = self.optimizer
+                run.network.optimizer = self.optimizer
 
 
 class Stop(ns.Callback):
     def __init__(self, at):
         self.at, self.steps = at, 0
 
-    def on_step(self, net, history):
+    def on_step(self, run):
         self.steps += 1
         if self.steps == self.at:
             raise KeyboardInterrupt
@@ -283,7 +283,7 @@ def test_a_snapshot_of_another_network_is_refused_before_anything_is_changed(ref
 def test_a_hook_may_be_a_function_of_the_instance():
     seen = []
     callback = ns.Callback()
-    callback.on_step = lambda net, history: seen.append(len(history.batch_losses))
+    callback.on_step = lambda run: seen.append(run.step)
     network().fit(X, Y, epochs=1, batch_size=100, verbose=False, callbacks=[callback])
     assert seen == [1, 2]
 

@@ -1,9 +1,20 @@
 """Training: the loop, the hooks into it, and what is kept of a run."""
 
-from .callbacks import Callback, EarlyStopping, GradientNorms
+from .batches import Batches
+from .callbacks import Callback, EarlyStopping, GradientNorms, TrainingRun
 from .checkpoint import Checkpoint
 from .history import History
 from .loop import fit
 from .settings import Settings
 
-__all__ = ["Callback", "Checkpoint", "EarlyStopping", "GradientNorms", "History", "Settings", "fit"]
+__all__ = [
+    "Batches",
+    "Callback",
+    "Checkpoint",
+    "EarlyStopping",
+    "GradientNorms",
+    "History",
+    "Settings",
+    "TrainingRun",
+    "fit",
+]

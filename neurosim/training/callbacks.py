@@ -1,18 +1,20 @@
-"""Callbacks: what else should happen during a run, and where the run stands."""
+"""What a run of `fit` knows about itself, and the hooks into it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..checks import check_count, check_number
 from ..errors import NeurosimError
+from ..metrics import class_indices
 from ..network import Network
 from ..parameters import Array
+from .batches import Batches
 from .history import History
 
 if TYPE_CHECKING:
@@ -20,35 +22,69 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False)
-class Progress:
-    """Where a run stands. `fit` keeps it, and goes on from where it says.
+class TrainingRun:
+    """A run of `fit`: what it works on, and where it stands. Every hook of a `Callback` is given it.
 
     Attributes:
+        network: what is trained.
+        batches: the training set, and the place in the epoch.
+        history: what was recorded so far.
         callbacks: all that the run has.
-        plan: what `fit` was asked to do, JSON-ready.
-        data: the arrays that it was given.
+        epochs: how many it was asked for.
+        evaluate_train: whether each epoch ends with an evaluation on the training data.
+        validation: (x, y) rows that each epoch is evaluated on; ``None``: none.
+        verbose: whether it says how it goes.
         epoch: the one in progress, from 1.
-        order: (N,) the order in which that goes through the samples; ``None`` before its first step.
-        steps: how many of its steps are done.
-        loss: the sum of their losses, each times its samples.
-        right: the sum of their right predictions.
-        seconds: the time they took.
+        seconds: the time that the steps of this epoch took.
     """
 
+    network: Network
+    batches: Batches
+    history: History
     callbacks: list[Callback]
-    plan: dict[str, Any]
-    data: list[Array]
+    epochs: int
+    evaluate_train: bool = False
+    validation: tuple[Array, Array] | None = None
+    verbose: bool = True
     epoch: int = 1
-    order: Array | None = None
-    steps: int = 0
-    loss: float = 0.0
-    right: float = 0.0
     seconds: float = 0.0
+
+    @property
+    def step(self) -> int:
+        """How many steps were taken, from the first epoch on."""
+        return len(self.history.batch_losses)
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """What `fit` was asked to do, JSON-ready."""
+        batches = self.batches
+        return {
+            "epochs": self.epochs,
+            "batch_size": batches.batch_size,
+            "shuffle": batches.shuffle,
+            "drop_last": batches.drop_last,
+            "evaluate_train": self.evaluate_train,
+            "augment": None if batches.augment is None else batches.augment.config(),
+        }
+
+    @property
+    def data(self) -> list[Array]:
+        """The arrays that it works on: rows and targets, of training and of validation."""
+        return [self.batches.rows, self.batches.targets, *(self.validation or ())]
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """The figures that each epoch will record."""
+        figures = ["loss", "accuracy"] if class_indices(self.batches.targets) is not None else ["loss"]
+        of_train = [f"train_{name}" for name in figures if self.evaluate_train]
+        of_validation = [f"val_{name}" for name in figures if self.validation is not None]
+        return ["epoch", *figures, *of_train, *of_validation, "seconds", "learning_rate"]
 
     def end_epoch(self) -> None:
         """Stand before the next epoch."""
         self.epoch += 1
-        self.order, self.steps, self.loss, self.right, self.seconds = None, 0, 0.0, 0.0, 0.0
+        self.seconds = 0.0
+        self.batches.begin_epoch()
 
 
 class Callback:
@@ -56,25 +92,23 @@ class Callback:
 
     Attributes:
         reason: what `History.stopped` says when `on_epoch` ended the training.
-        progress: where the run stands, from `check` to `on_end`.
     """
 
     reason: str = "callback"
-    progress: Progress
 
-    def check(self, columns: Collection[str]) -> None:
-        """Before anything: raise a NeurosimError if it needs a figure that is not among those that will be recorded."""
+    def check(self, run: TrainingRun) -> None:
+        """Before anything: raise a NeurosimError if it needs what the run does not have, e.g. one of its columns."""
 
-    def on_start(self, network: Network, history: History) -> None:
+    def on_start(self, run: TrainingRun) -> None:
         """Before the first step of a run."""
 
-    def on_step(self, network: Network, history: History) -> None:
+    def on_step(self, run: TrainingRun) -> None:
         """After each update; gradients and activations of the batch are in the layers."""
 
-    def on_epoch(self, network: Network, history: History) -> bool | None:
-        """After each epoch, its figures in ``history.rows[-1]``. Return True to end the training."""
+    def on_epoch(self, run: TrainingRun) -> bool | None:
+        """After each epoch, its figures in ``run.history.rows[-1]``. Return True to end the training."""
 
-    def on_end(self, network: Network, history: History) -> None:
+    def on_end(self, run: TrainingRun) -> None:
         """After the last step, however training ended."""
 
     def state(self) -> dict[str, Any]:
@@ -109,23 +143,24 @@ class EarlyStopping(Callback):
         self.min_delta = check_number("min_delta", min_delta, 0.0, math.inf, open_high=True)
         self.best_epoch = 0
 
-    def check(self, columns: Collection[str]) -> None:
-        if self.monitor not in columns:
+    def check(self, run: TrainingRun) -> None:
+        if self.monitor not in run.columns:
             raise NeurosimError(
-                f"early stopping: expected monitor to be one of {', '.join(columns)}, received "
+                f"early stopping: expected monitor to be one of {', '.join(run.columns)}, received "
                 f"{self.monitor!r}; pass validation_data to have val_loss and val_accuracy"
             )
 
-    def on_start(self, network: Network, history: History) -> None:
+    def on_start(self, run: TrainingRun) -> None:
         self.best_epoch, self._best = 0, math.inf
         self._snapshot: Any = None
 
-    def on_epoch(self, network: Network, history: History) -> bool:
+    def on_epoch(self, run: TrainingRun) -> bool:
+        history = run.history
         row = history.rows[-1]
         value = -row[self.monitor] if "accuracy" in self.monitor else row[self.monitor]
         if value < self._best - (self.min_delta if math.isfinite(self._best) else 0.0):
             self.best_epoch, self._best = len(history), value
-            self._snapshot = network.snapshot(weights_only=True)
+            self._snapshot = run.network.snapshot(weights_only=True)
         return len(history) - self.best_epoch >= self.patience
 
     def state(self) -> dict[str, Any]:
@@ -136,9 +171,10 @@ class EarlyStopping(Callback):
         self.best_epoch, self._best = int(state["best_epoch"]), float(state["best"])
         self._snapshot = None if state["arrays"] is None else {"arrays": dict(state["arrays"])}
 
-    def on_end(self, network: Network, history: History) -> None:
+    def on_end(self, run: TrainingRun) -> None:
         if self._snapshot is not None:
-            network.restore(self._snapshot, weights_only=True)
+            history = run.history
+            run.network.restore(self._snapshot, weights_only=True)
             space = "\n" if history.divergence else " "  # that is a paragraph of its own
             history.message = (
                 f"{history.message}{space}Weights are those of epoch {self.best_epoch}, the best by "
@@ -162,10 +198,10 @@ class GradientNorms(Callback):
         self.rows: list[dict[str, float]] = []
         self._step = 0
 
-    def on_step(self, network: Network, history: History) -> None:
+    def on_step(self, run: TrainingRun) -> None:
         self._step += 1
         if self._step % self.every == 1 or self.every == 1:
-            weights = [layer.views[f"d{layer.weight_name}"] for layer in network if layer.weight_name]
+            weights = [layer.views[f"d{layer.weight_name}"] for layer in run.network if layer.weight_name]
             self.rows += [
                 {"step": self._step, "layer": k, "norm": float(np.linalg.norm(dW))}
                 for k, dW in enumerate(weights, start=1)

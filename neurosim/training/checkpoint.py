@@ -35,10 +35,8 @@ from ..checks import check_count
 from ..errors import DataError, NeurosimError
 from ..files.atomic import atomic_file
 from ..files.npz import MALFORMED, brief, read_configured
-from ..network import Network
 from ..parameters import Array
-from . import Callback
-from .history import History
+from .callbacks import Callback, TrainingRun
 
 FORMAT, VERSION = "neurosim checkpoint", 1
 KEPT = 2  # checkpoints: the newest, and one to fall back on
@@ -84,45 +82,46 @@ class Checkpoint(Callback):
 
     # -- the run -----------------------------------------------------------------------------------------------------
 
-    def check(self, columns: Any) -> None:
-        if self.progress.callbacks[-1] is not self:
+    def check(self, run: TrainingRun) -> None:
+        if run.callbacks[-1] is not self:
             raise NeurosimError(
                 "checkpoint: expected as the last callback, so that it keeps what the others know, "
                 "received another one after it"
             )
 
-    def on_start(self, network: Network, history: History) -> None:
+    def on_start(self, run: TrainingRun) -> None:
         self._written, self._finished, self._interrupted = [], False, False
         self._run = json.loads(
             json.dumps(
                 {
-                    "network": network.config(),
-                    "fit": self.progress.plan,
-                    "data": _sha256(self.progress.data),
-                    "callbacks": [type(each).__name__ for each in self.progress.callbacks],
+                    "network": run.network.config(),
+                    "fit": run.plan,
+                    "data": _sha256(run.data),
+                    "callbacks": [type(each).__name__ for each in run.callbacks],
                 }
             )
         )
         if self.resume:
             path, state = read_checkpoint(self.folder)
-            or_data_error(path, lambda: self._go_on(path, state, network, history))
+            or_data_error(path, lambda: self._go_on(path, state, run))
             self._written = [path]
         else:
             delete_checkpoints(self.folder)
         for path in self.folder.glob(f".{PREFIX}*"):  # half written when a run was killed
             path.unlink()
         if not self.resume:
-            self._write(network, history)
+            self._write(run)
         if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
             self._handler = signal.signal(signal.SIGINT, self._on_signal)
 
-    def on_step(self, network: Network, history: History) -> None:
-        if self._interrupted or len(history.batch_losses) % self.every == 0:
-            self._write(network, history)
+    def on_step(self, run: TrainingRun) -> None:
+        if self._interrupted or run.step % self.every == 0:
+            self._write(run)
         if self._interrupted:
             raise KeyboardInterrupt
 
-    def on_end(self, network: Network, history: History) -> None:
+    def on_end(self, run: TrainingRun) -> None:
+        history = run.history
         if self._handler is not None:
             signal.signal(signal.SIGINT, self._handler)
             self._handler = None
@@ -131,7 +130,7 @@ class Checkpoint(Callback):
         elif history.stopped == "interrupted":
             history.message += f" Its last checkpoint is {self._written[-1]}."
         elif history.stopped != "running":
-            self._write(network, history)
+            self._write(run)
 
     def _on_signal(self, number: int, frame: Any) -> None:
         """Ctrl-C: let the step end first, unless it is the second time."""
@@ -141,9 +140,10 @@ class Checkpoint(Callback):
 
     # -- writing and going on ----------------------------------------------------------------------------------------
 
-    def _write(self, network: Network, history: History) -> None:
+    def _write(self, run: TrainingRun) -> None:
         """Write a checkpoint of this moment, and delete all but the last."""
-        progress, config = self.progress, network.config()
+        network, history, config = run.network, run.history, run.network.config()
+        order, steps, loss, right = run.batches.place
         state = {
             "about": self.about,
             "run": self._run,
@@ -151,28 +151,34 @@ class Checkpoint(Callback):
             "last_rate": network.optimizer.last_rate,
             "changed": {name: config[name] for name in ("optimizer", "interventions")},  # a callback may change them
             "progress": {
-                name: getattr(progress, name) for name in ("epoch", "order", "steps", "loss", "right", "seconds")
+                "epoch": run.epoch,
+                "order": order,
+                "steps": steps,
+                "loss": loss,
+                "right": right,
+                "seconds": run.seconds,
             },
             "history": {
                 "rows": history.rows,
                 "batch_losses": np.array(history.batch_losses, np.float64),
                 "stopped": history.stopped,
             },
-            "callbacks": [each.state() for each in progress.callbacks],
+            "callbacks": [each.state() for each in run.callbacks],
         }
-        path = self.folder / f"{PREFIX}{len(history.batch_losses):09d}{SUFFIX}"
+        path = self.folder / f"{PREFIX}{run.step:09d}{SUFFIX}"
         write_checkpoint(path, state)
         self._written = [*(each for each in self._written if each != path), path][-KEPT:]
         for each in checkpoints(self.folder):
             if each not in self._written:
                 each.unlink()
 
-    def _go_on(self, path: Path, state: dict[str, Any], network: Network, history: History) -> None:
+    def _go_on(self, path: Path, state: dict[str, Any], run: TrainingRun) -> None:
         """Set everything to where a checkpoint left it.
 
         Raises:
             NeurosimError: its run was another one.
         """
+        network, history, progress = run.network, run.history, state["progress"]
         difference = _difference(state["run"], self._run)
         if difference:
             raise NeurosimError(f"resume: expected the run of {path}, received another: {difference}")
@@ -187,21 +193,21 @@ class Checkpoint(Callback):
         ]
         if forms[0] != forms[1]:
             raise ValueError("its arrays are not those of its network")
-        order, at, N = state["progress"]["order"], self.progress, len(self.progress.data[0])
-        if order is not None and not np.array_equal(np.sort(order), np.arange(N)):
+        order = progress["order"]
+        if order is not None and not np.array_equal(np.sort(order), np.arange(len(run.batches.rows))):
             raise ValueError("its order is none of the samples")
         network.restore(state["network"])
         network.optimizer.last_rate = float(state["last_rate"])
         history.rows = [dict(row) for row in state["history"]["rows"]]
         history.batch_losses = [float(loss) for loss in state["history"]["batch_losses"]]
         history.stopped = str(state["history"]["stopped"])
-        at.epoch, at.order, at.steps = int(state["progress"]["epoch"]), order, int(state["progress"]["steps"])
-        at.loss, at.right, at.seconds = (float(state["progress"][name]) for name in ("loss", "right", "seconds"))
-        for each, its_state in zip(at.callbacks, state["callbacks"], strict=True):
+        run.epoch, run.seconds = int(progress["epoch"]), float(progress["seconds"])
+        run.batches.place = order, int(progress["steps"]), float(progress["loss"]), float(progress["right"])
+        for each, its_state in zip(run.callbacks, state["callbacks"], strict=True):
             each.restore(its_state)
         self._finished = history.stopped != "running"
         if self._finished:
-            at.epoch = at.plan["epochs"] + 1
+            run.epoch = run.epochs + 1
 
 
 def checkpoints(folder: str | os.PathLike[str]) -> list[Path]:

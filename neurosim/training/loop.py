@@ -1,4 +1,4 @@
-"""The training loop, and the hooks into it.
+"""The training loop.
 
 `fit` walks over shuffled mini-batches: gather, forward, loss, backward, update.  What else should happen during a
 run is a `Callback`.  Training ends after the last epoch, when a callback says so, on Ctrl-C, or when it diverges: at
@@ -11,23 +11,21 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
+from ..augment import Augmentation
 from ..checks import check_count
-from ..errors import NeurosimError, ShapeError
-from ..metrics import class_indices, hit_counter
+from ..errors import NeurosimError
 from ..network import Network
 from ..parameters import Array
 from ..schedules import Schedule
-from .callbacks import Callback, Progress
+from .batches import Batches, as_data
+from .callbacks import Callback, TrainingRun
 from .divergence import all_finite, explain_divergence, find_divergence
 from .history import History
-
-if TYPE_CHECKING:
-    from ..augment import Augmentation
 
 
 def fit(
@@ -73,243 +71,161 @@ def fit(
 
     Reference: Goodfellow et al. (2016), Deep learning, algorithm 8.1.
     """
-    rows = _finite(network.input.as_rows(x), network.dtype, "x")
-    targets = network.as_targets(y, len(rows))
-    epochs = check_count("epochs", epochs, 0)
-    if len(rows) == 0:
-        raise ShapeError("expected at least one sample to train on, received none")
-    B = len(rows) if batch_size is None else min(check_count("batch_size", batch_size), len(rows))
-    data = [rows, targets]
-    if validation_data is not None:
-        try:
-            x_val, y_val = validation_data
-        except (TypeError, ValueError):
-            raise NeurosimError(
-                f"validation_data: expected a pair (x, y), received something else: {type(validation_data).__name__}"
-            ) from None
-        val_rows = _finite(network.input.as_rows(x_val), network.dtype, "validation_data")
-        val_targets = network.as_targets(y_val, len(val_rows))
-        if len(val_rows) == 0:
-            raise ShapeError("validation_data: expected at least one sample, received none")
-        data += [val_rows, val_targets]
-    gather: Callable[[Array, Array], None] = network.input.gather
-    if augment is not None:
-        from ..augment import AUGMENTATIONS
-        from .batches import gatherer
-
-        augment = AUGMENTATIONS.create(augment)
-        gather = gatherer(network, augment, x)
-    callbacks = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
-    for each in callbacks:
-        if not isinstance(each, Callback):
-            raise NeurosimError(f"callbacks: expected a list of Callback instances, received {each!r}")
-    step_callbacks = [each for each in callbacks if getattr(each.on_step, "__func__", None) is not Callback.on_step]
-    figures = ["loss", "accuracy"] if class_indices(targets) is not None else ["loss"]  # what can be decided by
-    columns = [
-        "epoch",
-        *figures,
-        *(f"train_{name}" for name in figures if evaluate_train),
-        *(f"val_{name}" for name in figures if validation_data is not None),
-        "seconds",
-        "learning_rate",
-    ]
-    progress = Progress(
-        callbacks,
-        {
-            "epochs": epochs,
-            "batch_size": B,
-            "shuffle": bool(shuffle),
-            "drop_last": bool(drop_last),
-            "evaluate_train": bool(evaluate_train),
-            "augment": None if augment is None else augment.config(),
-        },
-        data,
+    run = TrainingRun(
+        network,
+        Batches(network, x, y, batch_size, shuffle=shuffle, drop_last=drop_last, augment=augment),
+        History(),
+        _as_callbacks(callbacks),
+        check_count("epochs", epochs, 0),
+        bool(evaluate_train),
+        _as_validation(network, validation_data),
+        bool(verbose),
     )
-    for each in callbacks:
-        each.progress = progress
-        each.check(columns)
-    steps = len(rows) // B if drop_last else math.ceil(len(rows) / B)
-    schedule = network.optimizer.learning_rate
-    if isinstance(schedule, Schedule):
-        schedule.check(columns)
-        before = schedule.state()
-        schedule.begin(network.optimizer.t, steps * epochs)
-
-    history, hits = History(), hit_counter(targets)
-    try:
-        for each in callbacks:
-            each.on_start(network, history)
-    except BaseException:
-        _let_go(callbacks)
-        if isinstance(schedule, Schedule):
-            schedule.restore(before)
-        raise
+    _start(run)
+    history = run.history
     # a diverging run overflows before its loss does: the loss is checked at every step, warnings would only repeat it
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         try:
-            while progress.epoch <= epochs:
-                epoch = progress.epoch
-                row = _epoch(
-                    network,
-                    rows,
-                    targets,
-                    hits,
-                    B,
-                    steps,
-                    gather,
-                    shuffle,
-                    history,
-                    step_callbacks,
-                    progress,
-                    f"epoch {epoch}/{epochs}" if verbose else "",
-                )
-                if row is None:
-                    _diverged(network, history, epoch, "loss", history.batch_losses[-1])
-                    break
-                if not all_finite(network):
-                    _diverged(network, history, epoch, "network", math.nan)
-                    break
-                row = {"epoch": epoch} | row
-                if evaluate_train:
-                    row |= {f"train_{name}": value for name, value in network.evaluate(rows, targets).items()}
-                if validation_data is not None:
-                    row |= {f"val_{name}": value for name, value in network.evaluate(val_rows, val_targets).items()}
-                losses = [name for name in row if name.endswith("loss") and not math.isfinite(row[name])]
-                if losses:
-                    _diverged(network, history, epoch, losses[0], row[losses[0]])
-                    break
-                history.rows.append(_in_order(row))
-                if verbose:
-                    print(_line(row, epochs), file=sys.stderr)
-                if isinstance(schedule, Schedule):
-                    schedule.observe(row)
-                stop = [each for each in callbacks if each.on_epoch(network, history)]
-                if stop:
-                    history.stopped = stop[0].reason
-                    history.message = f"Stopped after epoch {epoch} of {epochs}: {stop[0].reason}."
-                    break
-                progress.end_epoch()
-            else:
-                if history.stopped == "running":  # a run that is taken up again may have ended before
-                    history.stopped = "finished"
+            while run.epoch <= run.epochs and _epoch(run):
+                run.end_epoch()
+            if history.stopped == "running":
+                history.stopped = "finished"
         except KeyboardInterrupt:
             history.stopped = "interrupted"
-            done = len(history.batch_losses)
+            per_epoch = run.batches.steps_per_epoch
             history.message = (
-                f"Interrupted {'in' if done > len(history) * steps else 'after'} epoch "
-                f"{math.ceil(done / steps)} of {epochs}, after {done} steps."
+                f"Interrupted {'in' if run.step > len(history) * per_epoch else 'after'} epoch "
+                f"{math.ceil(run.step / per_epoch)} of {run.epochs}, after {run.step} steps."
             )
         finally:
-            for each in callbacks:
-                each.on_end(network, history)
-            _let_go(callbacks)
-    if verbose and history.message:
+            for each in run.callbacks:
+                each.on_end(run)
+    if run.verbose and history.message:
         print(history.message, file=sys.stderr)
     return history
 
 
-def _let_go(callbacks: list[Callback]) -> None:
-    """Take away from the callbacks what holds the data."""
-    for each in callbacks:
-        vars(each).pop("progress", None)
-
-
-def _finite(rows: Array, dtype: np.dtype[Any], what: str) -> Array:
-    """`rows`, if no number in them is NaN or infinite, or becomes so in `dtype`. Integers are not looked at.
+def _as_callbacks(callbacks: Any) -> list[Callback]:
+    """The callbacks as a list; a single one will do.
 
     Raises:
-        NeurosimError: one is.
+        NeurosimError: one of them is something else.
     """
-    if rows.size == 0 or rows.dtype.kind != "f":
-        return rows
-    largest = np.finfo(dtype).max
-    if -largest <= rows.min() and rows.max() <= largest:  # false for NaN too
-        return rows
-    wrong = ~(np.abs(rows) <= largest)
-    sample, position = np.unravel_index(int(np.argmax(wrong)), rows.shape)
-    raise NeurosimError(
-        f"{what}: expected finite numbers of at most {largest:.2g}, received "
-        f"{rows[sample, position]} in sample {sample}, at position {position} of it; leave such "
-        "samples out, or fill in a number"
-    )
+    found = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
+    for each in found:
+        if not isinstance(each, Callback):
+            raise NeurosimError(f"callbacks: expected a list of Callback instances, received {each!r}")
+    return found
 
 
-def _diverged(network: Network, history: History, epoch: int, what: str, value: float) -> None:
-    """End a run that has diverged, and say why; `what` and `value` gave it away."""
-    history.divergence = find_divergence(network, epoch, len(history.batch_losses), what, value)
-    history.stopped, history.message = "diverged", explain_divergence(history.divergence)
+def _as_validation(network: Network, data: Any) -> tuple[Array, Array] | None:
+    """Validation data as rows and targets.
+
+    Raises:
+        NeurosimError: they are no pair, or do not fit the network.
+    """
+    if data is None:
+        return None
+    try:
+        x, y = data
+    except (TypeError, ValueError):
+        raise NeurosimError(
+            f"validation_data: expected a pair (x, y), received something else: {type(data).__name__}"
+        ) from None
+    return as_data(network, x, y, "validation_data")
 
 
-def _epoch(
-    network: Network,
-    rows: Array,
-    targets: Array,
-    hits: Callable[[Array, Any], float],
-    B: int,
-    steps: int,
-    gather: Callable[[Array, Array], None],
-    shuffle: bool,
-    history: History,
-    callbacks: list[Callback],
-    progress: Progress,
-    title: str,
-) -> dict[str, float] | None:
-    """One pass over the data, or what is left of it. Returns its figures, or None where the loss is not finite."""
-    if progress.order is None:
-        progress.order = network.streams["shuffling"].permutation(len(rows)) if shuffle else np.arange(len(rows))
-    N = min(steps * B, len(rows))  # samples of this epoch
-    order = progress.order
-    total, right, taken = progress.loss, progress.right, progress.steps
-    began = time.perf_counter() - progress.seconds
-    with _bar(title, steps, taken) as bar:
-        for start in range(taken * B, N, B):
-            indices = order[start : start + B]
-            network.set_batch_size(len(indices))
-            gather(rows, indices)
-            targets.take(indices, 0, network.targets, "clip")
-            loss = network.step_()
-            history.batch_losses.append(loss)
+def _start(run: TrainingRun) -> None:
+    """Check what is asked for, and start schedule and callbacks; where one fails, the schedule is as it was."""
+    for each in run.callbacks:
+        each.check(run)
+    optimizer, before = run.network.optimizer, None
+    schedule = optimizer.learning_rate
+    if isinstance(schedule, Schedule):
+        schedule.check(run.columns)
+        before = schedule.state()
+        schedule.begin(optimizer.t, run.batches.steps_per_epoch * run.epochs)
+    try:
+        for each in run.callbacks:
+            each.on_start(run)
+    except BaseException:
+        if isinstance(schedule, Schedule) and before is not None:
+            schedule.restore(before)
+        raise
+
+
+def _epoch(run: TrainingRun) -> bool:
+    """Train for an epoch, or for what is left of it, and record its figures. Returns whether to go on after it."""
+    network, history, batches = run.network, run.history, run.batches
+    if not _train(run):
+        return _diverged(run, "loss", history.batch_losses[-1])
+    if not all_finite(network):
+        return _diverged(run, "network", math.nan)
+    row: dict[str, float] = {"epoch": run.epoch, **batches.figures()}
+    training = (batches.rows, batches.targets) if run.evaluate_train else None
+    for name, data in (("train", training), ("val", run.validation)):
+        if data is not None:
+            row |= {f"{name}_{figure}": value for figure, value in network.evaluate(*data).items()}
+    for name, value in row.items():
+        if name.endswith("loss") and not math.isfinite(value):
+            return _diverged(run, name, value)
+    row |= {"seconds": run.seconds, "learning_rate": network.optimizer.last_rate}
+    history.rows.append(row)
+    if run.verbose:
+        print(_line(row, run.epochs), file=sys.stderr)
+    if isinstance(network.optimizer.learning_rate, Schedule):
+        network.optimizer.learning_rate.observe(row)
+    stop = [each for each in run.callbacks if each.on_epoch(run)]
+    if stop:
+        history.stopped = stop[0].reason
+        history.message = f"Stopped after epoch {run.epoch} of {run.epochs}: {stop[0].reason}."
+    return not stop
+
+
+def _train(run: TrainingRun) -> bool:
+    """The steps of an epoch, or what is left of them. Returns whether every loss was finite."""
+    batches, losses = run.batches, run.history.batch_losses
+    hooks = [each for each in run.callbacks if getattr(each.on_step, "__func__", None) is not Callback.on_step]
+    began = time.perf_counter() - run.seconds
+    with _bar(run) as bar:
+        while not batches.epoch_is_done:
+            loss = batches.step()
+            losses.append(loss)
             if not math.isfinite(loss):
-                return None
-            total += loss * len(indices)
-            right += hits(network.output.a, indices)
-            taken += 1
-            if callbacks:
-                progress.loss, progress.right, progress.steps = total, right, taken
-                progress.seconds = time.perf_counter() - began
-                for each in callbacks:
-                    each.on_step(network, history)
-            if taken % 25 == 0:
-                bar.update(taken - bar.n)
-        bar.update(taken - bar.n)
-    return {
-        "loss": total / N,
-        "accuracy": right / N,
-        "seconds": time.perf_counter() - began,
-        "learning_rate": network.optimizer.last_rate,
-    }
+                return False
+            if hooks:
+                run.seconds = time.perf_counter() - began
+                for each in hooks:
+                    each.on_step(run)
+            if batches.steps % 25 == 0:
+                bar.update(batches.steps - bar.n)
+        bar.update(batches.steps - bar.n)
+    run.seconds = time.perf_counter() - began
+    return True
 
 
-def _bar(title: str, steps: int, done: int) -> Any:
-    """A progress bar for an epoch, or a silent one without a title."""
+def _diverged(run: TrainingRun, what: str, value: float) -> bool:
+    """End a run that has diverged, and say why; `what` and `value` gave it away. Returns False: it cannot go on."""
+    history = run.history
+    history.divergence = find_divergence(run.network, run.epoch, run.step, what, value)
+    history.stopped, history.message = "diverged", explain_divergence(history.divergence)
+    return False
+
+
+def _bar(run: TrainingRun) -> Any:
+    """A progress bar for an epoch, or one that shows nothing."""
     from tqdm import tqdm
 
     return tqdm(
-        total=steps,
-        initial=done,
-        desc=title,
-        disable=not title,
+        total=run.batches.steps_per_epoch,
+        initial=run.batches.steps,
+        desc=f"epoch {run.epoch}/{run.epochs}",
+        disable=not run.verbose,
         leave=False,
         unit=" steps",
         ncols=79,
         mininterval=0.2 if sys.stderr.isatty() else 5.0,
     )
-
-
-def _in_order(row: dict[str, float]) -> dict[str, float]:
-    """The columns as they are documented, time and rate last."""
-    last = ("seconds", "learning_rate")
-    return {name: row[name] for name in (*(name for name in row if name not in last), *last)}
 
 
 def _line(row: dict[str, float], epochs: int) -> str:

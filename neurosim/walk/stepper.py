@@ -22,14 +22,12 @@ import numpy as np
 
 from ..augment import Augmentation
 from ..checks import check_count, check_value
-from ..errors import NeurosimError, OutOfRangeError, ShapeError
+from ..errors import NeurosimError, OutOfRangeError
 from ..layers.neuron import Neuron
-from ..metrics import hit_counter
 from ..network import Network
-from ..parameters import Array
 from ..registry import unknown
 from ..schedules import Schedule
-from ..training.batches import gatherer
+from ..training.batches import Batches, as_data
 from .trace import Check, NeuronTrace, Stage, Trace
 
 P = ParamSpec("P")
@@ -115,21 +113,11 @@ class Stepper:
         augment: str | Augmentation | dict[str, Any] | None = None,
     ) -> None:
         self.network = network
-        self._rows = network.input.as_rows(x)
-        self._targets = network.as_targets(y, len(self._rows))
-        self._gather = network.input.gather if augment is None else gatherer(network, augment, x)
-        self._sample_rows, self._sample_targets = self._rows, self._targets
+        self.batches = Batches(network, x, y, batch_size, augment=augment)
+        self._sample_rows, self._sample_targets = self.batches.rows, self.batches.targets
         if samples is not None:
-            self._sample_rows = network.input.as_rows(samples[0])
-            self._sample_targets = network.as_targets(samples[1], len(self._sample_rows))
-        if len(self._rows) == 0 or len(self._sample_rows) == 0:
-            raise ShapeError("stepper: expected at least one sample, received none")
-        self.batch_size = check_count("batch_size", batch_size)
+            self._sample_rows, self._sample_targets = as_data(network, *samples)
         self.losses: list[float] = []
-        self._order: Array | None = None  # of this epoch; None: an epoch is about to begin
-        self._at = 0  # the first sample of the next batch, in that order
-        self._sums = np.zeros(2)  # of its losses so far, and its right predictions
-        self._hits = hit_counter(self._targets)
         self._done: list[tuple[str, dict[str, Any]]] = []
         self._trace: Trace | None = None
         self._traced: list[Any] = []  # of what network
@@ -190,6 +178,11 @@ class Stepper:
     def stage(self, top: int = 5) -> Stage:
         """The present stage, with the `top` largest terms of each sum."""
         return self.neuron_trace.stages(top)[self._stage]
+
+    @property
+    def batch_size(self) -> int:
+        """How many samples `batch` trains on."""
+        return self.batches.batch_size
 
     @property
     def position(self) -> int:
@@ -292,7 +285,7 @@ class Stepper:
     def epoch(self) -> list[float]:
         """Train to the end of the epoch; undone as a whole. Returns the losses of its batches."""
         losses = [self._train()]
-        while self._order is not None:
+        while self.batches.order is not None:
             losses.append(self._train())
         return losses
 
@@ -302,26 +295,18 @@ class Stepper:
 
     def _train(self) -> float:
         """One step on the next batch."""
-        network, N = self.network, len(self._rows)
-        if self._order is None:
+        batches, schedule = self.batches, self.network.optimizer.learning_rate
+        if batches.order is None:
             self._begin_schedule()
-            self._order, self._at, self._sums = network.streams["shuffling"].permutation(N), 0, np.zeros(2)
-        indices = self._order[self._at : self._at + self.batch_size]
-        network.set_batch_size(len(indices))
-        self._gather(self._rows, indices)
-        np.take(self._targets, indices, axis=0, out=network.targets, mode="clip")
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the loss says it
-            loss = network.step_()
+            loss = batches.step()
         if not np.isfinite(loss):
             raise NeurosimError(f"the loss became {loss}: nothing was changed; try a smaller learning rate")
-        self._sums = np.add(self._sums, (loss * len(indices), self._hits(network.output.a, indices)))
-        self._at += len(indices)
         self.losses.append(loss)
-        if self._at >= N:
-            self._order = None
-            schedule = network.optimizer.learning_rate
+        if batches.epoch_is_done:
             if isinstance(schedule, Schedule):
-                schedule.observe(dict(zip(("loss", "accuracy"), (self._sums / N).tolist(), strict=True)))
+                schedule.observe(batches.figures())
+            batches.begin_epoch()
         return loss
 
     @_undoable
@@ -409,7 +394,7 @@ class Stepper:
         """Let a schedule that stretches over a run stretch over the epoch to come, as ``fit(epochs=1)`` would."""
         schedule = self.network.optimizer.learning_rate
         if isinstance(schedule, Schedule):
-            schedule.begin(self.network.optimizer.t, -(-len(self._rows) // self.batch_size))
+            schedule.begin(self.network.optimizer.t, self.batches.steps_per_epoch)
 
     def _snapshot(self) -> dict[str, Any]:
         """Everything that a change may change."""
@@ -418,7 +403,8 @@ class Stepper:
             "optimizer": self.network.optimizer,
             "rate": deepcopy(self.network.optimizer.learning_rate),
             "interventions": [layer.interventions for layer in self.network],
-            "place": (self._order, self._at, self._sums, len(self.losses)),
+            "place": self.batches.place,
+            "losses": len(self.losses),
         }
 
     def _restore(self, snapshot: dict[str, Any]) -> None:
@@ -429,6 +415,6 @@ class Stepper:
         for layer, interventions in zip(self.network, snapshot["interventions"], strict=True):
             if layer.interventions is not interventions:
                 layer.intervene(interventions)
-        self._order, self._at, self._sums, losses = snapshot["place"]
-        del self.losses[losses:]
+        self.batches.place = snapshot["place"]
+        del self.losses[snapshot["losses"] :]
         self._trace = None

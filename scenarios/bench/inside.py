@@ -14,12 +14,12 @@ import pandas as pd
 
 from neurosim.activations import ACTIVATIONS
 from neurosim.errors import NeurosimError
-from neurosim.layers import Dense
 from neurosim.losses import LOSSES
 from neurosim.network import Network
 from neurosim.optimizers import OPTIMIZERS
 from neurosim.training import Callback
-from neurosim.training.history import History
+from neurosim.training.batches import Batches
+from neurosim.training.callbacks import TrainingRun
 from neurosim.training.settings import Settings
 
 from .cases import CASES, SMALL
@@ -44,7 +44,7 @@ class Look(Callback):
     def __init__(self, look: Callable[[], object], every: int = 1) -> None:
         self.look, self.every, self.step = look, every, 0
 
-    def on_step(self, network: Network, history: History) -> None:
+    def on_step(self, run: TrainingRun) -> None:
         self.step += 1
         if self.step % self.every == 0:
             self.look()
@@ -197,8 +197,8 @@ def profile_step(
     if len(rows) == 0:
         raise NeurosimError("profile: expected at least one sample, received none")
     x, y = rows[: per_chunk * B], np.asarray(y)[: per_chunk * B]
-    targets = network.as_targets(y, len(x))
-    pairs = [(layer.n_in, layer.n_out) for layer in network if isinstance(layer, Dense)]
+    batches = Batches(network, x, y, B)
+    pairs = [(layer.n_in, layer.n_out) for layer in network if layer.weight_name]
     products = Products(pairs, B, network.dtype)
 
     pieces: list[Any] = []
@@ -208,26 +208,21 @@ def profile_step(
     for _ in range(chunks):
         history = network.fit(x, y, 1, B, verbose=False)
         whole.append(history["seconds"][-1] / per_chunk)
-        order = network.streams["shuffling"].permutation(len(x))
+        batches.begin_epoch()
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            pieces.append(
-                np.mean(
-                    [_time_pieces(network, x, targets, order[k * B : (k + 1) * B]) for k in range(per_chunk)], axis=0
-                )
-            )
+            pieces.append(np.mean([_time_pieces(batches) for _ in range(per_chunk)], axis=0))
         floor += [_time_products(products) for _ in range(per_chunk)]
     return _profile_frame(
         np.median(pieces, axis=0) / 1e9, float(np.median(whole)), np.median(floor, axis=0) / 1e9, network, B
     )
 
 
-def _time_pieces(network: Network, rows: Any, targets: Any, indices: Any) -> list[int]:
-    """Nanoseconds of gather, forward, loss, backward and update in one step, as `fit` does it."""
-    clock = time.perf_counter_ns
+def _time_pieces(batches: Batches) -> list[int]:
+    """Nanoseconds of gather, forward, loss, backward and update in one step, as `Batches.step` does it."""
+    clock, network = time.perf_counter_ns, batches.network
     times = [clock()]
-    network.set_batch_size(len(indices))
-    network.input.gather(rows, indices)
-    np.take(targets, indices, axis=0, out=network.targets, mode="clip")
+    batches.load()
+    batches.steps += 1
     times.append(clock())
     network.forward_(training=True)
     times.append(clock())

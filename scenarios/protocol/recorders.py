@@ -22,7 +22,7 @@ from neurosim.layers import Layer
 from neurosim.network import EVALUATION_BATCH, Network
 from neurosim.parameters import Array
 from neurosim.training import Callback
-from neurosim.training.history import History
+from neurosim.training.callbacks import TrainingRun
 
 if TYPE_CHECKING:
     from neurosim.data import Dataset
@@ -85,9 +85,9 @@ class Divergences(Recorder):
     def __init__(self) -> None:
         self.found: list[dict[str, Any]] = []
 
-    def on_end(self, network: Network, history: History) -> None:
-        if history.divergence is not None:
-            self.found.append(history.divergence)
+    def on_end(self, run: TrainingRun) -> None:
+        if run.history.divergence is not None:
+            self.found.append(run.history.divergence)
 
     def to_frame(self) -> pd.DataFrame:
         return pd.DataFrame(self.found, columns=list(self.COLUMNS))
@@ -113,11 +113,11 @@ class UnitHealth(Recorder):
         self.images = images
         self.rows: list[dict[str, float]] = []
 
-    def on_start(self, network: Network, history: History) -> None:
-        self._look(network, epoch=0)
+    def on_start(self, run: TrainingRun) -> None:
+        self._look(run.network, epoch=0)
 
-    def on_epoch(self, network: Network, history: History) -> None:
-        self._look(network, epoch=len(history))
+    def on_epoch(self, run: TrainingRun) -> None:
+        self._look(run.network, epoch=len(run.history))
 
     def _look(self, network: Network, epoch: int) -> None:
         """Run the images through the network in evaluation mode and count."""
@@ -159,11 +159,11 @@ class StepLosses(Recorder):
         self.every = every
         self.rows: list[dict[str, float]] = []
 
-    def on_step(self, network: Network, history: History) -> None:
-        step = len(history.batch_losses)
+    def on_step(self, run: TrainingRun) -> None:
+        step = len(run.history.batch_losses)
         if (step - 1) % self.every == 0:
             self.rows.append(
-                {"step": step, "learning_rate": network.optimizer.last_rate, "loss": history.batch_losses[-1]}
+                {"step": step, "learning_rate": run.network.optimizer.last_rate, "loss": run.history.batch_losses[-1]}
             )
 
     def to_frame(self) -> pd.DataFrame:
@@ -189,9 +189,9 @@ class TrainFigures(Recorder):
         self.train = train
         self.rows: list[dict[str, float]] = []
 
-    def on_epoch(self, network: Network, history: History) -> None:
-        figures = network.evaluate(self.train.images, self.train.labels)
-        self.rows.append({"epoch": len(history)} | {f"train_{name}": value for name, value in figures.items()})
+    def on_epoch(self, run: TrainingRun) -> None:
+        figures = run.network.evaluate(self.train.images, self.train.labels)
+        self.rows.append({"epoch": len(run.history)} | {f"train_{name}": value for name, value in figures.items()})
 
     def to_frame(self) -> pd.DataFrame:
         return pd.DataFrame(self.rows, columns=["epoch", "train_loss", "train_accuracy"])
@@ -225,11 +225,11 @@ class GradientNoise(Recorder):
         self.rng = np.random.default_rng(seed)
         self.rows: list[dict[str, float]] = []
 
-    def on_start(self, network: Network, history: History) -> None:
-        self._look(network, epoch=0)
+    def on_start(self, run: TrainingRun) -> None:
+        self._look(run.network, epoch=0)
 
-    def on_epoch(self, network: Network, history: History) -> None:
-        self._look(network, epoch=len(history))
+    def on_epoch(self, run: TrainingRun) -> None:
+        self._look(run.network, epoch=len(run.history))
 
     def _look(self, network: Network, epoch: int) -> None:
         self.rows.append(
@@ -275,14 +275,14 @@ class Looks(Recorder):
         self.rows: list[dict[str, float]] = []
         self._step = 0
 
-    def on_start(self, network: Network, history: History) -> None:
+    def on_start(self, run: TrainingRun) -> None:
         if 0 in self.steps:
-            self.look(network, 0)
+            self.look(run.network, 0)
 
-    def on_step(self, network: Network, history: History) -> None:
+    def on_step(self, run: TrainingRun) -> None:
         self._step += 1
         if self._step in self.steps:
-            self.look(network, self._step)
+            self.look(run.network, self._step)
 
     @abstractmethod
     def look(self, network: Network, step: int) -> None:

@@ -29,10 +29,9 @@ from tqdm import tqdm
 
 from neurosim.checks import check_count
 from neurosim.data import Dataset
-from neurosim.network import Network
 from neurosim.optimizers import OPTIMIZERS
 from neurosim.training import Callback, EarlyStopping
-from neurosim.training.history import History
+from neurosim.training.callbacks import TrainingRun
 
 from .base import Results, Run, Scenario, Variant
 from .executors import Executor, in_process, processes
@@ -89,9 +88,9 @@ class _TestFigures(Callback):
     def __init__(self, test: Dataset) -> None:
         self.test = test
 
-    def on_epoch(self, network: Network, history: History) -> None:
-        figures = network.evaluate(self.test.images, self.test.labels)
-        history.rows[-1] |= {f"test_{name}": value for name, value in figures.items()}
+    def on_epoch(self, run: TrainingRun) -> None:
+        figures = run.network.evaluate(self.test.images, self.test.labels)
+        run.history.rows[-1] |= {f"test_{name}": value for name, value in figures.items()}
 
 
 def perform(task: Task, data: Data) -> str:

@@ -202,7 +202,7 @@ def test_looking_gives_the_largest_by_number(ask):
 
 def test_changing_says_what_came_of_it_and_undo_takes_it_back(ask):
     stepper = ask.stepper
-    before = stepper.network.predict_proba(stepper._rows).tobytes()
+    before = stepper.network.predict_proba(stepper.batches.rows).tobytes()
     for line, words in (
         ("set weight 2 0.5", "set weight 2 0.5: sample 0 is read as"),
         ("set bias -1", "set bias -1: sample 0"),
@@ -226,7 +226,7 @@ def test_changing_says_what_came_of_it_and_undo_takes_it_back(ask):
     said = [ask("undo") for _ in range(17)]
     assert said[0] == "undone: epoch" and said[-1] == "undone: set weight 2 0.5"
     assert ask("undo") == "error: nothing to undo"
-    assert stepper.network.predict_proba(stepper._rows).tobytes() == before
+    assert stepper.network.predict_proba(stepper.batches.rows).tobytes() == before
 
 
 def test_plot_says_where_or_why_not(ask, tmp_path):

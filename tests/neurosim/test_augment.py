@@ -308,8 +308,8 @@ class Seen(ns.Callback):
     def __init__(self):
         self.a = []
 
-    def on_step(self, network, history):
-        self.a.append(network.input.a.copy())
+    def on_step(self, run):
+        self.a.append(run.network.input.a.copy())
 
 
 def test_each_batch_is_augmented_before_it_is_scaled_with_a_stream_of_its_own(digits):

@@ -100,8 +100,8 @@ def test_max_norm_holds_after_every_step(make_net, blobs):
     class Watch(ns.Callback):
         largest = 0.0
 
-        def on_step(self, network, history):
-            for layer in list(network)[1:]:
+        def on_step(self, run):
+            for layer in list(run.network)[1:]:
                 self.largest = max(self.largest, float(np.linalg.norm(layer.W, axis=0).max()))
 
     watch = Watch()

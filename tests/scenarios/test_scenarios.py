@@ -418,7 +418,7 @@ def test_unit_health_counts_as_a_slow_loop_does(digits):
         net[1].W *= 8.0
         net[1].b[0] = -1e6 if activation == "relu" else 1e6
         recorder = UnitHealth(images)
-        recorder.on_start(net, ns.History())
+        recorder.on_start(ns.TrainingRun(net, ns.Batches(net, images, train.labels[:40], 10), ns.History(), [], 1))
         x = [[pixel / 255 for pixel in image.ravel().tolist()] for image in images]
         for layer in (1, 2):
             W, b = net[layer].W.tolist(), net[layer].b.tolist()

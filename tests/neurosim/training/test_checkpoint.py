@@ -32,8 +32,8 @@ class Die(ns.Callback):
     def __init__(self, after, error=Killed):
         self.after, self.error = after, error
 
-    def on_step(self, network, history):
-        if len(history.batch_losses) == self.after:
+    def on_step(self, run):
+        if len(run.history.batch_losses) == self.after:
             raise self.error
 
 
@@ -144,8 +144,8 @@ def test_checkpoints_change_nothing(tmp_path):
 
 def test_the_learning_rate_that_a_callback_set_is_kept(tmp_path):
     class Halve(ns.Callback):
-        def on_epoch(self, network, history):
-            network.optimizer.learning_rate /= 2
+        def on_epoch(self, run):
+            run.network.optimizer.learning_rate /= 2
 
     def train(*callbacks):
         network = ns.Network([ns.Input((6, 5)), ns.Dense(4, "softmax")], optimizer=ns.SGD(0.1), seed=0)
@@ -335,8 +335,8 @@ class PressCtrlC(ns.Callback):
     def __init__(self, at, times=1):
         self.at, self.times, self.went_on = at, times, False
 
-    def on_step(self, network, history):
-        if len(history.batch_losses) == self.at:
+    def on_step(self, run):
+        if len(run.history.batch_losses) == self.at:
             for _ in range(self.times):
                 signal.raise_signal(signal.SIGINT)
             self.went_on = True

@@ -31,9 +31,9 @@ class At(ns.Callback):
     def __init__(self, step, do):
         self.step, self.do = step, do
 
-    def on_step(self, network, history):
-        if len(history.batch_losses) == self.step:
-            self.do(network)
+    def on_step(self, run):
+        if len(run.history.batch_losses) == self.step:
+            self.do(run.network)
 
 
 def put(layer, name, value):
@@ -159,8 +159,8 @@ def test_a_real_divergence_has_its_origin_in_the_numbers(blobs, batch_size):
     seen = []
 
     class Watch(ns.Callback):
-        def on_step(self, network, history):
-            seen.append((np.abs(network.parameters.theta).max(), np.abs(network.parameters.grad).max()))
+        def on_step(self, run):
+            seen.append((np.abs(run.network.parameters.theta).max(), np.abs(run.network.parameters.grad).max()))
 
     history = fit(network, *blobs, epochs=50, batch_size=batch_size, callbacks=[Watch()])
     record = told(history, "smaller learning rate (0.1)", "clip_norm=1")

@@ -31,19 +31,19 @@ class StopAfter(ns.Callback):
         self.steps, self.epochs, self.error = steps, epochs, error
         self.seen, self.ended = 0, 0
 
-    def on_step(self, network, history):
+    def on_step(self, run):
         self.seen += 1
         if self.seen == self.steps:
             raise self.error
 
-    def on_epoch(self, network, history):
-        if len(history) == self.epochs:
+    def on_epoch(self, run):
+        if len(run.history) == self.epochs:
             if self.error is not None:
                 raise self.error
             return True
         return False
 
-    def on_end(self, network, history):
+    def on_end(self, run):
         self.ended += 1
 
 
@@ -160,8 +160,8 @@ def test_each_epoch_sees_every_sample_once_in_a_new_order(make_net):
     class Watch(ns.Callback):
         seen = []  # noqa: RUF012
 
-        def on_step(self, network, history):
-            self.seen.append(network.input.a[:, 0].astype(int).tolist())
+        def on_step(self, run):
+            self.seen.append(run.network.input.a[:, 0].astype(int).tolist())
 
     make_net().fit(x, np.zeros(23, int), epochs=2, batch_size=5, verbose=False, callbacks=[watch := Watch()])
     assert [len(batch) for batch in watch.seen] == [5, 5, 5, 5, 3] * 2
@@ -387,8 +387,8 @@ def test_validation_figures_are_evaluations_after_each_epoch(make_net, blobs):
     class Watch(ns.Callback):
         figures = []  # noqa: RUF012
 
-        def on_epoch(self, network, history):
-            self.figures.append((network.evaluate(x[:30], y[:30]), network.evaluate(x[30:], y[30:])))
+        def on_epoch(self, run):
+            self.figures.append((run.network.evaluate(x[:30], y[:30]), run.network.evaluate(x[30:], y[30:])))
 
     history = make_net().fit(
         x[30:],
@@ -469,15 +469,15 @@ def test_callbacks_are_called_in_order_and_all_of_them(make_net, blobs):
         def __init__(self, name):
             self.name = name
 
-        def on_start(self, network, history):
-            calls.append((self.name, "start", history.stopped))
+        def on_start(self, run):
+            calls.append((self.name, "start", run.history.stopped))
 
-        def on_epoch(self, network, history):
+        def on_epoch(self, run):
             calls.append((self.name, "epoch"))
             return self.name == "a"
 
-        def on_end(self, network, history):
-            calls.append((self.name, "end", history.stopped))
+        def on_end(self, run):
+            calls.append((self.name, "end", run.history.stopped))
 
     make_net().fit(*blobs, epochs=5, verbose=False, callbacks=iter([Note("a"), Note("b")]))
     assert calls == [
@@ -512,10 +512,10 @@ class Best(ns.Callback):
 
     loss, theta, epoch = math.inf, None, 0
 
-    def on_epoch(self, network, history):
-        if history.rows[-1]["val_loss"] < self.loss:
-            self.loss, self.theta = history.rows[-1]["val_loss"], network.parameters.theta.copy()
-            self.epoch = len(history)
+    def on_epoch(self, run):
+        if run.history.rows[-1]["val_loss"] < self.loss:
+            self.loss, self.theta = run.history.rows[-1]["val_loss"], run.network.parameters.theta.copy()
+            self.epoch = len(run.history)
 
 
 @pytest.mark.parametrize("ending", ["stopped", "all epochs run", "interrupted", "diverged"])
@@ -525,13 +525,13 @@ def test_early_stopping_restores_the_best_weights_however_training_ends(ending, 
     best, stopping = Best(), ns.EarlyStopping(patience=2 if ending == "stopped" else 50)
 
     class Spoil(ns.Callback):
-        def on_epoch(self, network, history):
-            if len(history) >= 3:
-                network[3].W *= -30.0  # worse from the fourth epoch on
-            if len(history) == 5 and ending == "interrupted":
+        def on_epoch(self, run):
+            if len(run.history) >= 3:
+                run.network[3].W *= -30.0  # worse from the fourth epoch on
+            if len(run.history) == 5 and ending == "interrupted":
                 raise KeyboardInterrupt
-            if len(history) == 5 and ending == "diverged":
-                network[1].W = math.nan
+            if len(run.history) == 5 and ending == "diverged":
+                run.network[1].W = math.nan
 
     history = net.fit(
         x[30:],
@@ -574,12 +574,13 @@ def test_early_stopping_waits_for_its_patience(make_net, blobs):
 
 def test_early_stopping_wants_accuracy_to_rise_and_min_delta_to_be_passed(make_net, blobs):
     watch = ns.EarlyStopping("accuracy", patience=2, min_delta=0.05)
-    net, history = make_net(), ns.History()
-    watch.on_start(net, history)
+    history = ns.History()
+    run = ns.TrainingRun(make_net(), ns.Batches(make_net(), *blobs, 10), history, [watch], 9)
+    watch.on_start(run)
     stops = []
     for accuracy in (0.5, 0.6, 0.64, 0.70, 0.74, 0.745):
         history.rows.append({"accuracy": accuracy})
-        stops.append(watch.on_epoch(net, history))
+        stops.append(watch.on_epoch(run))
     assert stops == [False, False, False, False, False, True] and watch.best_epoch == 4
 
 
@@ -600,8 +601,10 @@ def test_gradient_norms_are_those_of_the_layers(make_net, blobs):
     class Watch(ns.Callback):
         rows = []  # noqa: RUF012
 
-        def on_step(self, network, history):
-            self.rows.append([math.sqrt(sum(g * g for g in layer.dW.ravel().tolist())) for layer in list(network)[1:]])
+        def on_step(self, run):
+            self.rows.append(
+                [math.sqrt(sum(g * g for g in layer.dW.ravel().tolist())) for layer in list(run.network)[1:]]
+            )
 
     make_net(dtype="float64").fit(*blobs, epochs=1, batch_size=16, verbose=False, callbacks=[norms, watch := Watch()])
     frame = norms.to_frame()

@@ -20,7 +20,10 @@ def state(stepper):
         "optimizer": json.dumps([net.optimizer.config(), net.optimizer.scalars()]),
         "streams": {purpose: str(rng.bit_generator.state) for purpose, rng in net.streams.items()},
         "interventions": json.dumps(net.config()["interventions"]),
-        "place": (None if stepper._order is None else stepper._order.tobytes(), stepper._at),
+        "place": (
+            None if stepper.batches.order is None else stepper.batches.order.tobytes(),
+            *stepper.batches.place[1:],
+        ),
         "losses": list(stepper.losses),
     }
 
@@ -101,7 +104,7 @@ def test_goto_nowhere_is_refused_and_stays(stage, words, make, refused):
 
 def test_stages_are_those_of_the_trace_with_as_many_terms_as_asked_for(make):
     stepper = make()
-    trace = stepper.network.trace(stepper._rows[4], stepper._targets[4])
+    trace = stepper.network.trace(stepper.batches.rows[4], stepper.batches.targets[4])
     for top in (1, 3):
         mine = [stepper.goto(stage, top=top).text for stage in STAGES]
         assert mine == [stage.text for stage in trace[1][2].stages(top)]
@@ -254,13 +257,13 @@ def test_each_change_is_undone_exactly(what, make):
     stepper.clamp(0.1)  # so that restore and unfreeze have something to do
     stepper.set_activation("tanh") if what == "freeze" else stepper.freeze()
     before, text = state(stepper), stepper.neuron_trace.explain()
-    outputs = stepper.network.predict_proba(stepper._rows).tobytes()
+    outputs = stepper.network.predict_proba(stepper.batches.rows).tobytes()
     CHANGES[what](stepper)
     assert state(stepper) != before
     assert stepper.changes[-1].startswith(what.split()[0])
     assert stepper.undo().startswith(what.split()[0])
     assert state(stepper) == before and stepper.neuron_trace.explain() == text
-    assert stepper.network.predict_proba(stepper._rows).tobytes() == outputs
+    assert stepper.network.predict_proba(stepper.batches.rows).tobytes() == outputs
     assert stepper.network[1].function is not stepper.network[1].activation
     stepper.undo(), stepper.undo()
     assert stepper.network[1].function is stepper.network[1].activation and stepper.network[1]._update_scaling is None
@@ -295,7 +298,7 @@ def test_what_is_set_is_what_the_network_and_the_walk_have(make):
     )
     net = copy.deepcopy(stepper.network)
     net[1][2].release()
-    net.predict(stepper._rows)
+    net.predict(stepper.batches.rows)
     assert stepper.live_neuron.clamped == pytest.approx(float(net[1][2].a.mean()), rel=1e-5) and len(activations)
     stepper.release()
     stepper.set_activation("sigmoid")
