@@ -59,7 +59,7 @@ class Neuron:
     @property
     def weights(self) -> Array:
         """(n_in,) the incoming weights, column j of W. Live; assigning copies."""
-        return self._part(self.layer.weight_name or "W")
+        return _with_an_axis(self._part(self.layer.weight_name or "W"))
 
     @weights.setter
     def weights(self, value: Any) -> None:
@@ -85,7 +85,7 @@ class Neuron:
     @property
     def weight_gradient(self) -> Array:
         """(n_in,) dL/dw of the last batch, column j of dW. Live."""
-        return self._part(f"d{self.layer.weight_name or 'W'}")
+        return _with_an_axis(self._part(f"d{self.layer.weight_name or 'W'}"))
 
     @property
     def bias_gradient(self) -> float:
@@ -267,3 +267,8 @@ class Neuron:
             parts.append(f"mean activation {float(self.a.mean()):.3g} over the last {layer.batch_size}")
         parts += self.interventions
         return ": ".join((parts[0], ", ".join(parts[1:]))) if parts[1:] else parts[0]
+
+
+def _with_an_axis(weights: Array) -> Array:
+    """The same live view; of a neuron with a single weight, as a vector of one."""
+    return weights if weights.ndim else weights.reshape(1)

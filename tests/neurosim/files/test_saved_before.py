@@ -1,0 +1,61 @@
+"""Networks and checkpoints written before the rooms were made (tests/fixtures/first) are read as they were."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import neurosim as ns
+
+FIRST = Path(__file__).parents[2] / "fixtures" / "first"
+rng = np.random.default_rng(5)
+IMAGES, LABELS = rng.integers(0, 256, (120, 6, 6), dtype=np.uint8), np.arange(120) % 3
+
+
+class Stop(ns.Callback):
+    """It interrupted the run that was kept; this one lets it go on."""
+
+
+@pytest.mark.parametrize(("name", "layers"), [("network", 6), ("flat", 3)])
+def test_a_network_that_was_saved_before_is_the_same(name, layers):
+    net = ns.Network.load(FIRST / f"{name}.npz")
+    with np.load(FIRST / f"{name}.npz") as file:
+        kept = {key: file[key] for key in file.files if key != "config"}
+    assert len(net) == layers and net.arrays().keys() == kept.keys()
+    for key, array in net.arrays().items():
+        assert array.tobytes() == kept[key].tobytes()
+
+
+def test_its_interventions_are_there_and_it_can_be_trained_on():
+    net = ns.Network.load(FIRST / "network.npz")
+    assert net[4][1].frozen and net[4][2].clamped == 0.5 and net[4][3].rate_factor == 0.5
+    assert net[1][0].l2 == 1e-3 and net[4][4].activation.key == "relu"
+    before, t = net[4][1].weights.copy(), net.optimizer.t
+    net.fit(IMAGES, LABELS, epochs=1, batch_size=16, verbose=False)
+    assert np.array_equal(net[4][1].weights, before) and net.optimizer.t == t + 8
+
+
+def test_a_run_that_was_interrupted_before_ends_as_one_that_never_was(tmp_path):
+    def train(*callbacks):
+        layers = [ns.Input((6, 6)), ns.Dense(8), ns.BatchNorm("relu"), ns.Dropout(0.2), ns.Dense(6, "tanh")]
+        net = ns.Network([*layers, ns.Dense(3, "softmax")], seed=4, optimizer="adam", regularizer="l2", max_norm=3.0)
+        norms = ns.GradientNorms(3)
+        history = net.fit(
+            IMAGES,
+            LABELS,
+            epochs=4,
+            batch_size=16,
+            verbose=False,
+            validation_data=(IMAGES[:30], LABELS[:30]),
+            callbacks=[Stop(), norms, ns.EarlyStopping(patience=3), *callbacks],
+        )
+        return net, history, norms.rows
+
+    shutil.copytree(FIRST / "run", tmp_path / "run")
+    resumed, history, rows = train(ns.Checkpoint(tmp_path / "run", resume=True))
+    whole, expected, all_rows = train()
+    assert history.batch_losses == expected.batch_losses and history.stopped == expected.stopped
+    assert rows == all_rows and len(rows) > 0
+    for name, array in whole.arrays().items():
+        assert resumed.arrays()[name].tobytes() == array.tobytes()
