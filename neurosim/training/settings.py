@@ -23,7 +23,7 @@ from ..optimizers import OPTIMIZERS, Optimizer
 from ..registry import Registry, unknown
 from ..regularizers import L1, L2, Regularizer
 from ..schedules import SCHEDULES
-from . import Callback, EarlyStopping
+from .callbacks import Callback, EarlyStopping
 
 MAX_WIDTH = 1_000_000  # neurons of a hidden layer
 
