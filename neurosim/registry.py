@@ -49,6 +49,10 @@ class Configurable:
 
     key: str = ""
 
+    def __init__(self) -> None:
+        """Take no settings."""
+        # without this method `inspect.signature` would parse the text of that of `object`, with a copy of `sys.modules`
+
     @classmethod
     def setting_names(cls) -> tuple[str, ...]:
         """The names of the constructor's parameters."""
