@@ -36,9 +36,7 @@ class Optimizer(Configurable, ABC):
     A subclass states its algorithm once: `rule` is a pure function of numbers or arrays, which gives every term by its
     name in the paper. That alone makes an optimizer which trains, is traced, saved and resumed:
 
-        class SignumTerms(NamedTuple):
-            m: float
-            step: float
+        SignumTerms = namedtuple("SignumTerms", "m step")
 
         @OPTIMIZERS.register("signum")
         class Signum(Optimizer):
@@ -136,10 +134,11 @@ class Optimizer(Configurable, ABC):
 
         `theta` and `grad` are any part of the parameters before the step and of their gradient; the state follows, the
         same part of each vector before the step, in the order of `state_names`; then η of the step, and its number,
-        which is 1 in the first. Each parameter after t is an attribute of the optimizer by its name (see `hyper`).
+        which is 1 in the first. Each parameter after t is an attribute of the optimizer by its name (see `hyper`). What
+        depends on t alone, as β₁ᵗ, had better be one: a property of the optimizer, which is computed once a step.
 
         Returns:
-            A NamedTuple of the terms in the order of the algorithm: the new state under the names of `state_names`,
+            A named tuple of the terms in the order of the algorithm: the new state under the names of `state_names`,
             what lies between, and last ``step``: θ_after = θ - step. Nothing that was passed in is changed.
         """
 

@@ -12,7 +12,8 @@ Keys: sgd, momentum, nesterov, adagrad, rmsprop, adadelta, adam, amsgrad, adamax
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, NamedTuple
+from collections import namedtuple
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -43,10 +44,7 @@ def _check_epsilon(value: float) -> float:
     return check_number("epsilon", value, 0.0, math.inf, open_low=True, open_high=True)
 
 
-class SGDTerms(NamedTuple):
-    """θ_after = θ - step, here and for all that follow."""
-
-    step: Value
+SGDTerms = namedtuple("SGDTerms", "step")
 
 
 @OPTIMIZERS.register("sgd")
@@ -79,11 +77,7 @@ class _WithMomentum(Optimizer):
         self.momentum = _check_beta("momentum", momentum)
 
 
-class MomentumTerms(NamedTuple):
-    """The velocity moved on, and the step along it."""
-
-    velocity: Value
-    step: Value
+MomentumTerms = namedtuple("MomentumTerms", "velocity step")
 
 
 @OPTIMIZERS.register("momentum")
@@ -107,12 +101,7 @@ class Momentum(_WithMomentum):
         theta -= work
 
 
-class NesterovTerms(NamedTuple):
-    """The velocity moved on, where it leads (g + μ v), and the step."""
-
-    velocity: Value
-    look_ahead: Value
-    step: Value
+NesterovTerms = namedtuple("NesterovTerms", "velocity look_ahead step")
 
 
 @OPTIMIZERS.register("nesterov")
@@ -138,11 +127,7 @@ class Nesterov(_WithMomentum):
         theta -= work
 
 
-class AdaGradTerms(NamedTuple):
-    """The sum G of all squared gradients, and the step."""
-
-    square_sum: Value
-    step: Value
+AdaGradTerms = namedtuple("AdaGradTerms", "square_sum step")
 
 
 @OPTIMIZERS.register("adagrad")
@@ -171,11 +156,7 @@ class AdaGrad(Optimizer):
         step_over_root_(theta, rate, grad, square_sum, self.epsilon, work)
 
 
-class RMSPropTerms(NamedTuple):
-    """The mean square of the gradients moved on, and the step."""
-
-    v: Value
-    step: Value
+RMSPropTerms = namedtuple("RMSPropTerms", "v step")
 
 
 @OPTIMIZERS.register("rmsprop")
@@ -207,13 +188,7 @@ class RMSProp(Optimizer):
         step_over_root_(theta, rate, grad, v, self.epsilon, work)
 
 
-class AdaDeltaTerms(NamedTuple):
-    """The mean square of the gradients, the direction d, the mean square of these, and the step."""
-
-    v: Value
-    d: Value
-    u: Value
-    step: Value
+AdaDeltaTerms = namedtuple("AdaDeltaTerms", "v d u step")
 
 
 @OPTIMIZERS.register("adadelta")
@@ -276,23 +251,26 @@ class _Adaptive(Optimizer):
         self.beta2 = _check_beta("beta2", beta2)
         self.epsilon = _check_epsilon(epsilon)
 
+    @property
+    def beta1_t(self) -> float:
+        """β₁ᵗ."""
+        return self.beta1**self.t
+
+    @property
+    def beta2_t(self) -> float:
+        """β₂ᵗ."""
+        return self.beta2**self.t
+
     def _step_(self, theta: Array, m: Array, v: Array, scratch: Array, rate: float) -> None:
         """θ ← θ - η m̂ / (√v̂ + ε), with the bias corrections m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ).
 
         Both corrections are taken into the rate and ε, which saves a pass (Kingma and Ba, end of section 2).
         """
-        root = math.sqrt(1.0 - self.beta2**self.t)
-        step_over_root_(theta, rate * root / (1.0 - self.beta1**self.t), m, v, self.epsilon * root, scratch)
+        root = math.sqrt(1.0 - self.beta2_t)
+        step_over_root_(theta, rate * root / (1.0 - self.beta1_t), m, v, self.epsilon * root, scratch)
 
 
-class AdamTerms(NamedTuple):
-    """Both moments moved on, the same without their bias towards zero, and the step."""
-
-    m: Value
-    v: Value
-    m_hat: Value
-    v_hat: Value
-    step: Value
+AdamTerms = namedtuple("AdamTerms", "m v m_hat v_hat step")
 
 
 @OPTIMIZERS.register("adam")
@@ -313,12 +291,22 @@ class Adam(_Adaptive):
 
     @staticmethod
     def rule(
-        theta: Value, grad: Value, m: Value, v: Value, rate: float, t: int, beta1: float, beta2: float, epsilon: float
+        theta: Value,
+        grad: Value,
+        m: Value,
+        v: Value,
+        rate: float,
+        t: int,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+        beta1_t: float,
+        beta2_t: float,
     ) -> AdamTerms:
         m = beta1 * m + (1.0 - beta1) * grad
         v = beta2 * v + (1.0 - beta2) * (grad * grad)
-        m_hat = m / (1.0 - beta1**t)
-        v_hat = v / (1.0 - beta2**t)
+        m_hat = m / (1.0 - beta1_t)
+        v_hat = v / (1.0 - beta2_t)
         return AdamTerms(m, v, m_hat, v_hat, step=rate * m_hat / (np.sqrt(v_hat) + epsilon))
 
     def update_(self, theta: Array, grad: Array, state: Arrays, scratch: Arrays, rate: float) -> None:
@@ -328,15 +316,7 @@ class Adam(_Adaptive):
         self._step_(theta, m, v, work, rate)
 
 
-class AMSGradTerms(NamedTuple):
-    """The moments moved on, the largest v so far, m and v_max without their bias towards zero, and the step."""
-
-    m: Value
-    v: Value
-    v_max: Value
-    m_hat: Value
-    v_hat: Value
-    step: Value
+AMSGradTerms = namedtuple("AMSGradTerms", "m v v_max m_hat v_hat step")
 
 
 @OPTIMIZERS.register("amsgrad")
@@ -361,12 +341,14 @@ class AMSGrad(_Adaptive):
         beta1: float,
         beta2: float,
         epsilon: float,
+        beta1_t: float,
+        beta2_t: float,
     ) -> AMSGradTerms:
         m = beta1 * m + (1.0 - beta1) * grad
         v = beta2 * v + (1.0 - beta2) * (grad * grad)
         v_max = np.maximum(v_max, v)
-        m_hat = m / (1.0 - beta1**t)
-        v_hat = v_max / (1.0 - beta2**t)
+        m_hat = m / (1.0 - beta1_t)
+        v_hat = v_max / (1.0 - beta2_t)
         return AMSGradTerms(m, v, v_max, m_hat, v_hat, step=rate * m_hat / (np.sqrt(v_hat) + epsilon))
 
     def update_(self, theta: Array, grad: Array, state: Arrays, scratch: Arrays, rate: float) -> None:
@@ -377,13 +359,7 @@ class AMSGrad(_Adaptive):
         self._step_(theta, m, v_max, work, rate)
 
 
-class AdaMaxTerms(NamedTuple):
-    """The first moment and the largest gradient u moved on, m without its bias towards zero, and the step."""
-
-    m: Value
-    u: Value
-    m_hat: Value
-    step: Value
+AdaMaxTerms = namedtuple("AdaMaxTerms", "m u m_hat step")
 
 
 @OPTIMIZERS.register("adamax")
@@ -407,11 +383,20 @@ class AdaMax(_Adaptive):
 
     @staticmethod
     def rule(
-        theta: Value, grad: Value, m: Value, u: Value, rate: float, t: int, beta1: float, beta2: float, epsilon: float
+        theta: Value,
+        grad: Value,
+        m: Value,
+        u: Value,
+        rate: float,
+        t: int,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+        beta1_t: float,
     ) -> AdaMaxTerms:
         m = beta1 * m + (1.0 - beta1) * grad
         u = np.maximum(beta2 * u, np.abs(grad) + epsilon)
-        m_hat = m / (1.0 - beta1**t)
+        m_hat = m / (1.0 - beta1_t)
         return AdaMaxTerms(m, u, m_hat, step=rate * m_hat / u)
 
     def update_(self, theta: Array, grad: Array, state: Arrays, scratch: Arrays, rate: float) -> None:
@@ -422,18 +407,11 @@ class AdaMax(_Adaptive):
         u *= self.beta2
         np.maximum(u, work, out=u)
         np.divide(m, u, out=work)
-        work *= rate / (1.0 - self.beta1**self.t)
+        work *= rate / (1.0 - self.beta1_t)
         theta -= work
 
 
-class NadamTerms(NamedTuple):
-    """Both moments moved on, m_ahead = c_g g + c_m m, v without its bias towards zero, and the step."""
-
-    m: Value
-    v: Value
-    m_ahead: Value
-    v_hat: Value
-    step: Value
+NadamTerms = namedtuple("NadamTerms", "m v m_ahead v_hat step")
 
 
 @OPTIMIZERS.register("nadam")
@@ -496,6 +474,7 @@ class Nadam(_Adaptive):
         beta1: float,
         beta2: float,
         epsilon: float,
+        beta2_t: float,
         mu: float,
         mu_next: float,
         mu_product: float,
@@ -503,7 +482,7 @@ class Nadam(_Adaptive):
         m = beta1 * m + (1.0 - beta1) * grad
         v = beta2 * v + (1.0 - beta2) * (grad * grad)
         m_ahead = (1.0 - mu) / (1.0 - mu_product) * grad + mu_next / (1.0 - mu_product * mu_next) * m
-        v_hat = v / (1.0 - beta2**t)
+        v_hat = v / (1.0 - beta2_t)
         return NadamTerms(m, v, m_ahead, v_hat, step=rate * m_ahead / (np.sqrt(v_hat) + epsilon))
 
     def update_(self, theta: Array, grad: Array, state: Arrays, scratch: Arrays, rate: float) -> None:
@@ -514,7 +493,7 @@ class Nadam(_Adaptive):
         np.multiply(grad, (1.0 - mu) / (1.0 - self.mu_product), out=numerator)
         np.multiply(m, mu_next / (1.0 - self.mu_product * mu_next), out=work)
         numerator += work
-        root = math.sqrt(1.0 - self.beta2**self.t)
+        root = math.sqrt(1.0 - self.beta2_t)
         step_over_root_(theta, rate * root, numerator, v, self.epsilon * root, work)
 
     def forget(self) -> None:
@@ -529,15 +508,7 @@ class Nadam(_Adaptive):
         self.mu_product = float(scalars["mu_product"])
 
 
-class AdamWTerms(NamedTuple):
-    """The decay of the weight, then as of Adam; the step has both in it."""
-
-    decay: Value
-    m: Value
-    v: Value
-    m_hat: Value
-    v_hat: Value
-    step: Value
+AdamWTerms = namedtuple("AdamWTerms", "decay m v m_hat v_hat step")
 
 
 @OPTIMIZERS.register("adamw")
@@ -580,13 +551,15 @@ class AdamW(_Adaptive):
         beta1: float,
         beta2: float,
         epsilon: float,
+        beta1_t: float,
+        beta2_t: float,
         weight_decay: float,
     ) -> AdamWTerms:
         decay = rate * weight_decay * theta
         m = beta1 * m + (1.0 - beta1) * grad
         v = beta2 * v + (1.0 - beta2) * (grad * grad)
-        m_hat = m / (1.0 - beta1**t)
-        v_hat = v / (1.0 - beta2**t)
+        m_hat = m / (1.0 - beta1_t)
+        v_hat = v / (1.0 - beta2_t)
         return AdamWTerms(decay, m, v, m_hat, v_hat, step=decay + rate * m_hat / (np.sqrt(v_hat) + epsilon))
 
     def update_(self, theta: Array, grad: Array, state: Arrays, scratch: Arrays, rate: float) -> None:
@@ -597,13 +570,7 @@ class AdamW(_Adaptive):
         self._step_(theta, m, v, work, rate)
 
 
-class LionTerms(NamedTuple):
-    """The sign to go by, the decay of the weight, the moment moved on, and the step."""
-
-    direction: Value
-    decay: Value
-    m: Value
-    step: Value
+LionTerms = namedtuple("LionTerms", "direction decay m step")
 
 
 @OPTIMIZERS.register("lion")
