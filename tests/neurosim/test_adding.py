@@ -1,6 +1,9 @@
 """An activation and a loss of two methods and an optimizer of one rule, all defined here, work everywhere."""
 
+import inspect
 import math
+import re
+import textwrap
 from collections import namedtuple
 
 import numpy as np
@@ -143,6 +146,26 @@ def test_single_neurons_may_have_an_activation_of_ones_own(batch):
     net[1][2].activation = "wavy"
     assert ns.check_gradients(net, x, y).passed
     np.testing.assert_allclose(net[1].a[:, 2], [z + math.sin(z) / 2 for z in net[1].z[:, 2]], rtol=1e-14)
+
+
+@pytest.mark.parametrize("cls", [ns.Activation, ns.Loss, ns.Optimizer])
+def test_the_example_of_each_base_class_works(cls, monkeypatch, batch):
+    registries = {"ACTIVATIONS": ns.ACTIVATIONS, "LOSSES": ns.LOSSES, "OPTIMIZERS": ns.OPTIMIZERS}
+    for registry in registries.values():
+        monkeypatch.setattr(registry, "_classes", {})
+    example = textwrap.dedent(re.search(r"\n\n((?:    .*\n|\n)+)", inspect.getdoc(cls))[1])
+    exec(example, {"np": np, "namedtuple": namedtuple, cls.__name__: cls} | registries)
+    (made,) = [registry[key] for registry in registries.values() for key in registry]
+    monkeypatch.undo()
+    settings = {"loss": "mse", "optimizer": "sgd", "dtype": "float64"}
+    output = made() if cls is ns.Activation else "linear"
+    if cls is not ns.Activation:
+        settings[cls.__name__.lower()] = made()
+    net = ns.Network([ns.Input(4), ns.Dense(5, "tanh"), ns.Dense(3, output)], **settings)
+    assert ns.check_gradients(net, *batch).passed
+    before = net.evaluate(*batch)["loss"]
+    net.fit(*batch, epochs=5, verbose=False)
+    assert net.evaluate(*batch)["loss"] < before
 
 
 # --- a subclass of what is there ----------------------------------------------------------------------------------
