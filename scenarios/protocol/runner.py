@@ -14,7 +14,7 @@ import heapq
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -32,6 +32,7 @@ from neurosim.data import Dataset
 from neurosim.optimizers import OPTIMIZERS
 from neurosim.training import Callback, EarlyStopping
 from neurosim.training.callbacks import TrainingRun
+from neurosim.training.settings import HELD_OUT
 
 from .base import Results, Run, Scenario, Variant
 from .executors import Executor, in_process, processes
@@ -41,7 +42,6 @@ from .store import Store
 SEARCH_SEEDS = (1_000_003, 1_000_004)  # of the learning-rate search; far from any seed that the comparison uses
 SEARCH_EPOCHS = 2
 MIN_UPDATES = 30  # of a search: after two updates of a full batch every small rate looks too small
-HELD_OUT = 1 / 6  # of the training images, for whatever is chosen
 COLUMNS = (
     "variant",
     "seed",
@@ -218,7 +218,7 @@ class Plan:
         for settings in self.settings.values():
             check_count("epochs", settings.epochs)  # without one there is nothing to compare
         # for all variants alike, so that all train on the same images
-        self.hold_out = any(each.decides for each in self.settings.values())
+        self.hold_out = any(each.needs_validation for each in self.settings.values())
         self.data = f"{experiment.train.sha256}-{experiment.test.sha256}"
         self.done: dict[Task, dict[str, Any]] = {}
         self.searches = {
@@ -341,7 +341,7 @@ class Plan:
 
 def run_experiments(
     experiments: Sequence[Experiment], executor: Executor = in_process, *, fresh: bool = False, progress: bool = True
-) -> Iterator[Results]:
+) -> Generator[Results, None, None]:
     """Run several scenarios, under one progress bar.
 
     Args:

@@ -18,11 +18,10 @@ import viz
 from neurosim.data import Dataset
 from neurosim.errors import DataError
 from neurosim.files.atomic import write_text
-from neurosim.text import listing, rounded, signed
-from neurosim.training.settings import Settings
+from neurosim.text import command_line, listing, rounded, signed
+from neurosim.training.settings import HELD_OUT, Settings
 
 from ..protocol.base import METRIC, Picture, Results, Scenario, Variant, write_csv as write_csv
-from ..protocol.runner import HELD_OUT
 from .document import Block, Bullets, Heading, Image, Paragraph, Table, to_html, to_markdown
 
 
@@ -132,7 +131,7 @@ def redraw(scenarios: dict[str, Scenario], folder: Path) -> list[Path]:
     except (OSError, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError):
         raise DataError(
             f"{folder}: expected the results of a scenario there, found no run.json that describes one; "
-            "make them with: python main.py scenario"
+            f"make them with: {command_line('scenario')}"
         ) from None
     return _write_documents(results, record, folder)
 
@@ -208,7 +207,7 @@ def _how(results: Results, record: dict[str, Any]) -> Iterator[str]:
     )
     yield "An epoch leaves out the images that do not fill its last batch, others each time."
     sizes = {name: size for name, size in record["train_sizes"].items() if size is not None}
-    held_out = any(each.decides for each in results.settings.values())
+    held_out = any(each.needs_validation for each in results.settings.values())
     most = train["images"] - (round(HELD_OUT * train["images"]) if held_out else 0)
     for size in sorted({size for size in sizes.values() if size <= most}):
         yield (
