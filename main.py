@@ -150,7 +150,7 @@ def hold_out(settings: Any, train: Any) -> tuple[Any, Any]:
     """What to train on, and what early stopping or the schedule decides by: None where nothing is decided."""
     if not settings.decides:
         return train, None
-    from scenarios.protocol.runner import HELD_OUT
+    from scenarios.protocol.task import HELD_OUT
 
     train, validation = train.hold_out(HELD_OUT)  # what decides must not be the test images
     print(f"validation: {len(validation):,} images held out of the training set")
@@ -197,7 +197,7 @@ def choose_executor(arguments: argparse.Namespace) -> Any:
     from functools import partial
 
     from scenarios.bench.cases import core_count
-    from scenarios.protocol.executors import MOST, dask, in_process, processes
+    from scenarios.protocol.executors import MAX_PROCESSES, dask, in_process, processes
 
     if arguments.executor not in ("processes", "dask"):
         raise unknown("executor", arguments.executor, ("processes", "dask"))
@@ -209,7 +209,7 @@ def choose_executor(arguments: argparse.Namespace) -> Any:
         return partial(dask, scheduler=arguments.scheduler)
     if arguments.scheduler is not None:
         raise NeurosimError("--scheduler: expected --executor dask with it")
-    jobs = min(arguments.jobs or core_count(), MOST)
+    jobs = min(arguments.jobs or core_count(), MAX_PROCESSES)
     return in_process if jobs == 1 else partial(processes, jobs=jobs)
 
 
@@ -221,7 +221,8 @@ def run_and_report(arguments: argparse.Namespace, scenarios: list[tuple[Any, dic
 
     from neurosim.files.atomic import writable_folder
     from scenarios.protocol.runner import Experiment, run_experiments
-    from scenarios.report.report import terminal_table, write_report
+    from scenarios.report import terminal_table, write_report
+    from scenarios.report.findings import all_findings
 
     quick = getattr(arguments, "quick", False)
     seeds = arguments.seeds or (1 if quick else 3)
@@ -257,7 +258,7 @@ def run_and_report(arguments: argparse.Namespace, scenarios: list[tuple[Any, dic
                     print(f"\n{name} ({how_many(results, len(used))} training images)")
                     say(results.scenario.question)
                     print("\n" + terminal_table(results) + "\n")
-                    for finding in results.all_findings():
+                    for finding in all_findings(results):
                         print(textwrap.fill(finding, 79, initial_indent="* ", subsequent_indent="  "))
                     print(f"report: {folder / name / 'report.html'}", flush=True)
     except KeyboardInterrupt:
@@ -395,13 +396,12 @@ def train(arguments: argparse.Namespace) -> None:
 
     import viz
     from neurosim import metrics
-    from neurosim.files.atomic import writable_folder
+    from neurosim.files.atomic import writable_folder, write_csv
     from neurosim.layers import Dense
     from neurosim.training import EarlyStopping
     from neurosim.training.checkpoint import Checkpoint, delete_checkpoints
     from neurosim.training.divergence import all_finite
     from neurosim.training.settings import Settings
-    from scenarios.report.report import write_csv
 
     if arguments.resume:
         settings = take_up(arguments)
@@ -761,10 +761,9 @@ def add_inspect(parser: argparse.ArgumentParser) -> None:
 def inspect(arguments: argparse.Namespace) -> None:
     """Print a report card of a saved network's neurons, or draw one of them."""
     from neurosim.analysis.maximizing_input import maximizing_input
-    from neurosim.files.atomic import writable_folder
+    from neurosim.files.atomic import writable_folder, write_csv
     from neurosim.layers import Dense
     from neurosim.network import Network
-    from scenarios.report.report import write_csv
 
     if arguments.neuron is not None and arguments.layer is None:
         raise NeurosimError("--neuron: expected --layer L with it, to say of which layer")

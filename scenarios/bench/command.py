@@ -17,6 +17,7 @@ import pandas as pd
 
 from neurosim.errors import NeurosimError
 from neurosim.files.atomic import writable_folder, write_text
+from neurosim.text import counted
 
 from .cases import Case, choose_cases, choose_peers, core_count, machine
 
@@ -65,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
     if train.images[0].size != 784 or len(train.class_names) != 10:
         raise NeurosimError(f"--data: expected 28 x 28 images of 10 classes, as MNIST has, received {train.describe()}")
     here = machine()
-    description = machine_text(here, f"{train.name}, {len(train):,} images")
+    description = machine_text(here, f"{train.name}, {counted(len(train), 'image')}")
     print(description + "\n", flush=True)
     note = f"{train.name}; {here['cpu']}, {here['cores']} cores; {here['date'][:10]}"
     report = Report(
