@@ -1,9 +1,12 @@
-"""Text: every way in which a number, a count or a list is written, for the terminal, for notebooks and for figures."""
+"""Text: every way in which a number, a count, a list or a command is written, wherever it is shown."""
 
 from __future__ import annotations
 
 import math
+import shlex
+import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import SupportsFloat
 
 MINUS = "\u2212"  # as wide as a plus
@@ -218,3 +221,16 @@ def listing(names: Sequence[str], last: str = "and") -> str:
     """["a", "b", "c"] as "a, b and c", or with another word before the last; semicolons where names hold commas."""
     mark = "; " if any("," in name for name in names) else ", "
     return names[0] if len(names) == 1 else f"{mark.join(names[:-1])} {last} {names[-1]}"
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+
+
+def program() -> str:
+    """What starts the command line: "neurosim" where that is how it was started, else "python main.py"."""
+    return "neurosim" if Path(sys.argv[0]).stem == "neurosim" else "python main.py"
+
+
+def command_line(*words: str) -> str:
+    """A command as it is typed: "python main.py train --resume run"."""
+    return shlex.join([*program().split(), *words])

@@ -70,6 +70,7 @@ def relative_error(one: Array, other: Array) -> float:
 
     NaN if there is NaN or infinity in either.
     """
+    one = np.asarray(one, np.float64)  # the norm of a float32 vector would be rounded to that
     size = float(np.linalg.norm(one) + np.linalg.norm(other))
     return 0.0 if size <= RESOLUTION else float(np.linalg.norm(one - other)) / size  # NaN, where there is one
 

@@ -8,15 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, NeurosimError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 BLOCK = 2**20  # bytes that are read at a time
 
@@ -81,11 +78,6 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
     with atomic_file(path) as file:
         file.write(text.encode())
     return Path(path)
-
-
-def write_csv(frame: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
-    """Write a table as CSV, whole or not at all; returns its path."""
-    return write_text(path, frame.to_csv(index=False))
 
 
 def file_size(path: str | os.PathLike[str]) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from neurosim.errors import DataError
-from neurosim.files.atomic import write_csv
+from neurosim.files.atomic import write_text
 from neurosim.training.settings import Settings
 
 from .scenario import Scenario
@@ -108,7 +108,7 @@ class Results:
         """Write all tables as CSV; `read` is the way back."""
         for name, table in {"results": self.epochs, **self.tables, "summary": self.summary()}.items():
             if len(table):
-                write_csv(table, folder / f"{name}.csv")
+                write_text(folder / f"{name}.csv", table.to_csv(index=False))
             else:  # what an earlier run left there is not of this one
                 (folder / f"{name}.csv").unlink(missing_ok=True)
 

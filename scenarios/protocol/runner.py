@@ -29,12 +29,13 @@ from tqdm import tqdm
 from neurosim.checks import check_count
 from neurosim.data.dataset import Dataset
 from neurosim.optimizers import OPTIMIZERS
+from neurosim.training.settings import HELD_OUT
 
 from .executors import Executor, in_process, processes
 from .results import Results
 from .scenario import Run, Scenario, Variant
 from .store import Store
-from .task import HELD_OUT, Task, perform
+from .task import Task, perform
 
 SEARCH_SEEDS = (1_000_003, 1_000_004)  # of the learning-rate search; far from any seed that the comparison uses
 SEARCH_EPOCHS = 2
@@ -99,7 +100,7 @@ class Plan:
         for settings in self.settings.values():
             check_count("epochs", settings.epochs)  # without one there is nothing to compare
         # for all variants alike, so that all train on the same images
-        self.hold_out = any(each.decides for each in self.settings.values())
+        self.hold_out = any(each.needs_validation for each in self.settings.values())
         self.data = f"{experiment.train.sha256}-{experiment.test.sha256}"
         self.done: dict[Task, dict[str, Any]] = {}
         self.searches = {

@@ -14,11 +14,11 @@ import pandas as pd
 
 from neurosim.data.dataset import Dataset
 from neurosim.training.callbacks import Callback, EarlyStopping, TrainingRun
+from neurosim.training.settings import HELD_OUT
 
 from .recorders import Divergences
 from .scenario import Recorder, Run
 
-HELD_OUT, HELD_OUT_TEXT = 1 / 6, "a sixth"  # of the training images, for whatever is chosen
 Data = Mapping[str, tuple[Dataset, Dataset]]  # checksum -> training and test images
 
 

@@ -17,7 +17,7 @@ from ..protocol.scenario import Picture, Scenario, Variant
 
 WINDOW = 100.0  # two decades of learning rates
 ROUNDED = 1.01  # rates are tried at three digits
-CLEAR = 0.03  # accuracies of a search, of two seeds and a sixth of the images, differ by less without any reason
+CLEAR = 0.03  # accuracies of a search, of two seeds and few images, differ by less without any reason
 
 
 def pictures(results: Results) -> Iterator[Picture]:

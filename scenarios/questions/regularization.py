@@ -124,7 +124,7 @@ SCENARIO = Scenario(
     ),
     baseline=NONE,
     base=Settings(hidden=(512,), epochs=30, batch_size=32),
-    train_size=1_200,  # a sixth is held out for early stopping
+    train_size=1_200,  # of which some are held out for early stopping
     recorders=recorders,
     pictures=pictures,
     findings=findings,

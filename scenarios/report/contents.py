@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from neurosim.text import listing, plain, rounded, setting, thousands
-from neurosim.training.settings import Settings
+from neurosim.training.settings import HELD_OUT, HELD_OUT_TEXT, Settings
 
 from ..protocol.results import Results
 from ..protocol.scenario import Picture
-from ..protocol.task import HELD_OUT, HELD_OUT_TEXT
 from .document import Block, Bullets, Heading, Image, Paragraph, Table
 from .findings import all_findings
 from .summary import accuracy_text, difference_text
@@ -80,7 +79,7 @@ def how_it_was_done(results: Results, record: dict[str, Any]) -> Iterator[str]:
     )
     yield "An epoch leaves out the images that do not fill its last batch, others each time."
     sizes = {name: size for name, size in record["train_sizes"].items() if size is not None}
-    held_out = any(each.decides for each in results.settings.values())
+    held_out = any(each.needs_validation for each in results.settings.values())
     most = train["images"] - (round(HELD_OUT * train["images"]) if held_out else 0)
     for size in sorted({size for size in sizes.values() if size <= most}):
         yield (

@@ -16,6 +16,7 @@ from neurosim import __version__
 from neurosim.data.dataset import Dataset
 from neurosim.errors import DataError
 from neurosim.files.atomic import write_text
+from neurosim.text import command_line
 from neurosim.training.settings import Settings
 
 from ..protocol.results import Results
@@ -94,7 +95,7 @@ def redraw(scenarios: dict[str, Scenario], folder: Path) -> list[Path]:
     except (OSError, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError):
         raise DataError(
             f"{folder}: expected the results of a scenario there, found no run.json that describes one; "
-            "make them with: python main.py scenario"
+            f"make them with: {command_line('scenario')}"
         ) from None
     return _write_documents(results, record, folder)
 
