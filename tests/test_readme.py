@@ -9,6 +9,7 @@ import pytest
 
 import neurosim as ns
 from neurosim.activations import ACTIVATIONS
+from neurosim.cli.main import COMMANDS
 from neurosim.optimizers import OPTIMIZERS
 from scenarios import Scenario, Variant
 
@@ -44,6 +45,4 @@ def test_the_commands_and_files_that_it_names_exist():
     for path in re.findall(r"\]\(([^)]+)\)", README):
         assert (root / path).exists(), path
     commands = set(re.findall(r"python main\.py (\w+)", README))
-    from main import COMMANDS
-
     assert commands <= set(COMMANDS) and {"scenario", "step", "train"} <= commands

@@ -1,6 +1,5 @@
 """The benchmark: that all competitors do the same work, that the statistics are right, and that every mode runs."""
 
-import argparse
 import json
 from pathlib import Path
 
@@ -351,18 +350,3 @@ def test_ctrl_c_leaves_what_there_is(train, report, monkeypatch, capsys):
 def test_too_few_images(train, tmp_path, refused):
     with refused("at least 256 images", "received 200"):
         Race(CASES["784-128-64-10/256/sgd"], ["neurosim"], tmp_path, len(train))
-
-
-def test_command_line(tmp_path, monkeypatch, capsys, refused):
-    parser = argparse.ArgumentParser()
-    command.add_options(parser)
-    arguments = parser.parse_args(["--inspect", "--rounds", "1", "--data", "digits", "--out", str(tmp_path / "out")])
-    monkeypatch.setattr(inside, "LOOKING_REPEATS", 1)
-    command.run(arguments)
-    out = capsys.readouterr().out
-    assert "data: digits" in out and "numpy" in out and (tmp_path / "out" / "inspect.png").exists()
-    assert narrow(out.partition("\n  /")[0])
-    with refused("--rounds"):
-        command.run(parser.parse_args(["--rounds", "0"]))
-    with pytest.raises(SystemExit):
-        parser.parse_args(["--inspect", "--scale"])
