@@ -13,10 +13,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from scenarios import Results, Scenario
-from scenarios.protocol.executors import MOST, Executor, dask, in_process, processes
+from scenarios import Results, Scenario, all_findings
+from scenarios.protocol.executors import MAX_PROCESSES, Executor, dask, in_process, processes
 from scenarios.protocol.runner import Experiment, run_experiments
-from scenarios.report.report import terminal_table, write_report
+from scenarios.report import terminal_table, write_report
 
 from ..data import Dataset
 from ..errors import NeurosimError
@@ -75,7 +75,7 @@ def choose_executor(arguments: argparse.Namespace) -> Executor:
         return partial(dask, scheduler=arguments.scheduler)
     if arguments.scheduler is not None:
         raise NeurosimError("--scheduler: expected --executor dask with it")
-    jobs = min(arguments.jobs or core_count(), MOST)
+    jobs = min(arguments.jobs or core_count(), MAX_PROCESSES)
     return in_process if jobs == 1 else partial(processes, jobs=jobs)
 
 
@@ -130,7 +130,7 @@ def print_results(results: Results, train: Dataset, folder: Path) -> None:
         print(f"\n{results.scenario.name} ({sizes(results, len(train))} training images)")
         say(results.scenario.question)
         print("\n" + terminal_table(results) + "\n")
-        for finding in results.all_findings():
+        for finding in all_findings(results):
             print(textwrap.fill(finding, WIDTH, initial_indent="* ", subsequent_indent="  "))
         print(f"report: {folder / 'report.html'}", flush=True)
 

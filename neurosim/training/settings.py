@@ -26,7 +26,7 @@ from ..schedules import SCHEDULES
 from .callbacks import Callback, EarlyStopping
 
 MAX_WIDTH = 1_000_000  # neurons of a hidden layer
-HELD_OUT = 1 / 6  # of the training images, for whatever is decided in training
+HELD_OUT, HELD_OUT_TEXT = 1 / 6, "a sixth"  # of the training images, for whatever is decided in training
 MONITORS = ("val_loss", "val_accuracy", "loss", "accuracy")  # figures of an epoch that can decide
 
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pandas as pd
 
-from neurosim.data import Dataset
+from neurosim.data.dataset import Dataset
 from neurosim.errors import NeurosimError
 from neurosim.files.atomic import write_text
-from neurosim.text import thousands
+from neurosim.text import counted
 from neurosim.threads import core_count
 
 from .cases import Case, machine
@@ -53,7 +53,7 @@ def measure(
     if train.images[0].size != 784 or len(train.class_names) != 10:
         raise NeurosimError(f"--data: expected 28 x 28 images of 10 classes, as MNIST has, received {train.describe()}")
     here = machine()
-    print(machine_text(here, f"{train.name}, {thousands(len(train))} images") + "\n", flush=True)
+    print(machine_text(here, f"{train.name}, {counted(len(train), 'image')}") + "\n", flush=True)
     record = {
         "machine": here,
         "data": {"name": train.name, "images": len(train), "sha256": train.sha256},
