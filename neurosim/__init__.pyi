@@ -45,6 +45,7 @@ from .analysis.comparison import compare as compare
 from .analysis.gradcheck import GradientCheck as GradientCheck, check_gradients as check_gradients
 from .analysis.landscape import Landscape as Landscape, loss_landscape as loss_landscape
 from .analysis.maximizing_input import maximizing_input as maximizing_input
+from .analysis.range_test import suggested_rate as suggested_rate
 from .augment import (
     AUGMENTATIONS as AUGMENTATIONS,
     Affine as Affine,

@@ -12,7 +12,6 @@ Axes:   `learning_curves`, `comparison`, `frontier`, `heatmap`, `delta_against_e
 Figure: `history_curves`, `activation_curves`, `gradient_flow`, `unit_health`, `histogram_over_time`,
         `schedule_and_loss`, `neurons_together`, `neuron_story`, `step_cost`, `scaling`
 GIF:    `neuron_film`, `weight_film`
-Number: `suggested_rate`, of a range test
 
 Example:
     >>> styles = viz.variant_style(results["variant"].unique())
@@ -34,7 +33,7 @@ from .images import contact_sheet, filmstrip, mistakes, weight_grid
 from .landscape import loss_surface
 from .neuron import neuron_story
 from .over_time import histogram_over_time, neurons_together, timeline
-from .rates import range_test, rate_sensitivity, schedule_and_loss, suggested_rate
+from .rates import range_test, rate_sensitivity, schedule_and_loss
 from .response import activation_by_class, maximizing_input, top_samples
 from .style import new_axes, new_figure, save, variant_style
 
@@ -70,7 +69,6 @@ __all__ = [
     "spread_by_layer",
     "step_cost",
     "step_profile",
-    "suggested_rate",
     "timeline",
     "top_samples",
     "unit_health",

@@ -10,7 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from neurosim.errors import NeurosimError, ShapeError
+from neurosim.analysis.range_test import running_mean, suggested_rate
+from neurosim.errors import NeurosimError
 from neurosim.text import plain
 
 from .panels import name_panel, panel_shape, whole_steps
@@ -37,7 +38,6 @@ from .tables import (
     decades,
     finite,
     quantity,
-    running_mean,
     seeds_text,
     step_column,
     with_variants,
@@ -129,31 +129,6 @@ def _mark_diverged(ax: Axes, lost: Mapping[float, list[str]], variants: int) -> 
     cross = {"color": "black", "markersize": 6, "markeredgewidth": 1.5}
     ax.plot(list(lost), [0.025] * len(lost), "x", transform=foot, label="_diverged", **cross)
     return 0.07 + 0.035 * max(min(len(names), 3) for names in lost.values())
-
-
-def suggested_rate(rates: Any, losses: Any, width: int | None = None) -> float:
-    """Return the learning rate that a range test suggests: a tenth of that at which the smoothed loss is lowest.
-
-    Args:
-        rates: learning rates tried one after the other, > 0, shape (n,).
-        losses: the loss at each, shape (n,); NaN or infinite: diverged.
-        width: how many losses are averaged; a twentieth of them if left out.
-
-    Returns:
-        The rate; NaN where no loss is finite.
-
-    Raises:
-        ShapeError: if there is not one loss for each rate.
-
-    Reference: Smith (2017), Cyclical learning rates for training neural networks, section 3.3, for the test;
-        a tenth of the rate of the lowest loss is the customary choice from it.
-    """
-    rates, losses = finite(rates).to_numpy(), finite(losses).to_numpy()
-    if rates.shape != losses.shape:
-        raise ShapeError(f"losses: expected {len(rates)}, one a rate; received {len(losses)}.")
-    order = np.argsort(rates, kind="stable")
-    smooth = running_mean(losses[order], width or len(rates) // 20)
-    return float(rates[order][np.nanargmin(smooth)]) / 10 if np.isfinite(smooth).any() else float("nan")
 
 
 @styled

@@ -222,13 +222,6 @@ def foot(sizes: Any) -> float:
     return float(positive.min()) / 3 if positive.size else 1e-12
 
 
-def running_mean(values: Any, width: int) -> np.ndarray:
-    """Return the mean of `width` values (made odd) about each, fewer at the ends; NaN stays NaN, counts for nothing."""
-    width = max(1, width) // 2 * 2 + 1  # as many on either side: the mean must not lag behind
-    series = finite(values)
-    return series.rolling(width, center=True, min_periods=1).mean().where(series.notna()).to_numpy()
-
-
 def seeds_text(count: int, band: str = "band") -> str:
     """Return the line that names what is averaged and what the band shows."""
     return "one seed, no band" if count < 2 else f"line: mean of {count} seeds; {band}: ± 1 standard deviation"

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 import viz
+from neurosim.analysis.range_test import steepest_rate, suggested_rate
 from neurosim.data.dataset import Dataset
 from neurosim.text import fixed, listing, percent, plain, rounded
 from neurosim.training.settings import Settings
-from viz.tables import running_mean
 
 from ..protocol.results import METRIC, Results
 from ..protocol.scenario import Picture, Run, Scenario, Variant
@@ -62,23 +62,6 @@ def measure(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
     return {"range_test": range_test(run, train)} if run.variant == BASELINE else {}
 
 
-def steepest_rate(rates: np.ndarray, losses: np.ndarray) -> float:
-    """The rate at which the smoothed loss falls most steeply, against the logarithm of the rate.
-
-    Args:
-        rates: (n,) rising.
-        losses: (n,) at each; NaN: diverged.
-
-    Returns:
-        The rate; NaN where there are not two losses before the lowest.
-    """
-    smooth = running_mean(losses, len(losses) // 20)
-    if not np.isfinite(smooth).any() or (lowest := int(np.nanargmin(smooth))) < 1:
-        return math.nan
-    slope = np.gradient(smooth[: lowest + 1], np.log(rates[: lowest + 1]))
-    return float(rates[np.nanargmin(slope)]) if np.isfinite(slope).any() else math.nan
-
-
 def suggestions(results: Results) -> dict[str, float]:
     """What the range test suggests, by two rules, from the mean of its losses over the seeds."""
     table = results.table("range_test")
@@ -87,8 +70,8 @@ def suggestions(results: Results) -> dict[str, float]:
     losses = table.groupby("learning_rate")["loss"].agg(lambda each: each.mean(skipna=False))
     rates = losses.index.to_numpy(float)
     found = {
-        "a tenth of the rate at which the smoothed loss is lowest": viz.suggested_rate(rates, losses),
-        "the rate at which it falls most steeply": steepest_rate(rates, losses.to_numpy(float)),
+        "a tenth of the rate at which the smoothed loss is lowest": suggested_rate(rates, losses),
+        "the rate at which it falls most steeply": steepest_rate(rates, losses),
     }
     return {rule: rate for rule, rate in found.items() if rate > 0}
 

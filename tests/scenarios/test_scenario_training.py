@@ -282,15 +282,6 @@ def test_the_suggestion_is_compared_with_the_best_rate():
         assert words in own(made_up("learning-rates", others | {best: steady(0.9, 2)}, {"range_test": table}))
 
 
-def test_the_steepest_fall_is_found():
-    rates = np.geomspace(1e-3, 10, 201)
-    u = np.log10(rates)
-    losses = 2.0 / (1.0 + np.exp(4 * (u + 1))) + np.where(u > 0, u**2, 0.0)  # a falling logistic curve about 0.1
-    assert learning_rates.steepest_rate(rates, losses) == pytest.approx(0.1, rel=0.05)
-    assert math.isnan(learning_rates.steepest_rate(rates, np.full(201, np.nan)))
-    assert math.isnan(learning_rates.steepest_rate(rates, rates))  # lowest at the beginning
-
-
 # -- batch sizes -----------------------------------------------------------------------------------------------------
 
 

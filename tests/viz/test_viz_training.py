@@ -17,7 +17,6 @@ import viz
 from neurosim.errors import NeurosimError, ShapeError
 from viz.boundary import line_in_box
 from viz.frontier import pareto
-from viz.tables import running_mean
 
 
 def grid_table():
@@ -438,18 +437,9 @@ def test_surface_shows_where_there_is_no_number_and_refuses_none_at_all(refused)
 # -------- rates
 
 
-def test_running_mean_is_that_of_a_slow_loop():
-    values = np.array([1.0, 5.0, np.nan, 3.0, 2.0, 8.0])
-    expected = [np.nan if math.isnan(values[i]) else np.nanmean(values[max(i - 1, 0) : i + 2]) for i in range(6)]
-    assert running_mean(values, 3) == pytest.approx(expected, nan_ok=True)
-
-
 def test_range_test_suggests_a_tenth_of_the_best_rate():
     rates = np.geomspace(1e-4, 10, 51)
     losses = (np.log10(rates) + 1) ** 2 + 0.5  # lowest at 0.1
-    assert viz.suggested_rate(rates, losses, width=1) == pytest.approx(0.01)
-    assert viz.suggested_rate(rates[::-1], losses[::-1]) == pytest.approx(0.01)
-    assert math.isnan(viz.suggested_rate(rates, np.full(51, np.nan)))
     frame = pd.DataFrame({"variant": "sgd", "learning_rate": rates, "loss": losses})
     ax = viz.range_test(frame)
     ring = line(ax, "_suggested").get_xydata()
