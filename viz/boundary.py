@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 
 from neurosim.errors import NeurosimError, ShapeError
 
-from .images import _class_names
+from .samples import names_of_classes
 from .style import INK_COLOUR, MARKERS, PALETTE, heading, new_axes, styled
 
 TINT = 0.55
@@ -75,7 +75,7 @@ def decision_boundary(
     places = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2).astype(np.float32)  # (resolution², 2)
     share = _probabilities(predict(places), len(places))
     classes = max(share.shape[1], int(y.max()) + 1)
-    names = _class_names(class_names, classes)
+    names = names_of_classes(class_names, classes)
     if classes > len(PALETTE):
         raise NeurosimError(f"y: expected at most {len(PALETTE)} classes; received {classes}.")
     if share.shape[1] < classes:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from neurosim.text import plain
 
 from .labels import LineEnd, label_ends
+from .lines import draw_line, epoch_axis, marker_spacing
 from .style import (
     MUTED,
     PALETTE,
@@ -39,9 +39,6 @@ from .tables import (
     without_diverged,
     zoom,
 )
-
-MANY = 12
-"""From so many points on, markers are thinned out."""
 
 
 @styled
@@ -99,14 +96,14 @@ def learning_curves(
 
     ax = new_axes(ax, height=max(4.5, 1.5 + 0.24 * len(names)))
     for i, (name, table) in enumerate(tables.items()):
-        _draw_line(ax, name, table, styles[name], percent=kind.percent, offset=i)
+        draw_line(ax, name, table, styles[name], percent=kind.percent, offset=i)
         own, ring = rings[rings[by] == name], {"color": styles[name]["color"], "markersize": 6, "fillstyle": "none"}
         ax.plot(own["time" if x == "seconds" else x], own["value"], "o", label="_kept", zorder=3, **ring)
     cut = _set_limits(ax, tables, values, kind)
     label = {"epoch": "epoch", "seconds": "training time so far (s)"}.get(x, quantity(x).axis)
     ax.set_ylabel(kind.axis)
     if x == "epoch":
-        _epoch_axis(ax, frame["epoch"])
+        epoch_axis(ax, frame["epoch"])
     elif decades(frame[x]) >= 1 and x != "seconds":
         label += ", logarithmic scale"
         _log_axis(ax, frame[x])
@@ -137,25 +134,6 @@ def _kept_early(frame: pd.DataFrame, by: str) -> pd.DataFrame:
     return frame[frame["kept"].eq(True) & ~last] if "kept" in frame else frame[:0]
 
 
-def _draw_line(
-    ax: Axes, name: str, table: pd.DataFrame, style: Mapping[str, Any], percent: bool, offset: int = 0
-) -> None:
-    """Draw one mean line and its band; a lone point gets an error bar, an end before time a cross."""
-    x, mean, sd = (table[column].to_numpy(dtype=float) for column in ("x", "mean", "sd"))
-    shown = np.isfinite(mean)
-    every = max(1, int(np.ceil(len(x) / 8))) if len(x) > MANY else 1
-    ax.plot(x[shown], mean[shown], label=name, markevery=(offset % every, every), **RIM, **style)
-    if shown.sum() == 1 and np.isfinite(sd[shown]).all():
-        reach = np.abs(band(mean, sd, percent) - mean)[:, shown]
-        ax.errorbar(x[shown], mean[shown], reach, color=style["color"], capsize=3, lw=1, fmt="none")
-    elif np.isfinite(sd).any():
-        area = ax.fill_between(x, *band(mean, sd, percent), color=style["color"], alpha=0.14, linewidth=0)
-        area.set_gid(f"band:{name}")
-    if shown.any() and not shown[-1]:
-        last = np.flatnonzero(shown)[-1]
-        ax.plot(x[last], mean[last], "x", color="black", markersize=7, markeredgewidth=1.6, label="_diverged")
-
-
 def _set_limits(ax: Axes, tables: Mapping[str, pd.DataFrame], values: np.ndarray, kind: Quantity) -> str:
     """Choose scale and limits of y; return what the subtitle has to say about it."""
     if not np.isfinite(values).any():
@@ -175,14 +153,6 @@ def _set_limits(ax: Axes, tables: Mapping[str, pd.DataFrame], values: np.ndarray
         plain_log(ax.yaxis)
         return "; logarithmic scale"
     return ""
-
-
-def _epoch_axis(ax: Axes, epochs: pd.Series) -> None:
-    """Put ticks at whole epochs only, with a little air on either side."""
-    low, high = float(epochs.min()), float(epochs.max())
-    air = 0.03 * (high - low) or 0.5
-    ax.set_xlim(low - air, high + air)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, nbins=12))
 
 
 def _log_axis(ax: Axes, values: pd.Series) -> None:
@@ -259,7 +229,7 @@ def history_curves(
             (f"val_{panel}", "validation", {"color": PALETTE[1], "linestyle": (0, (5, 1.6)), "marker": "s"}),
         ):
             if column in columns:
-                every = max(1, len(frame) // 8) if len(frame) > MANY else 1
+                every = marker_spacing(len(frame))
                 ax.plot(epochs, columns[column], label=name, markevery=every, **RIM, **style)
         drawn = np.concatenate([line.get_ydata() for line in ax.lines]) if ax.lines else np.array([])
         if panel == "accuracy":
@@ -271,7 +241,7 @@ def history_curves(
             ax.axvline(
                 best, color=MUTED, linewidth=1, linestyle=":", zorder=1, label="weights kept" if kept else "best epoch"
             )
-        _epoch_axis(ax, epochs)
+        epoch_axis(ax, epochs)
         ax.set_xlabel("epoch")
         ax.set_ylabel(label)
     figure_heading(fig, title or f"{'Loss and accuracy' if len(panels) == 2 else 'Loss'} by epoch", best_text)

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 
 from neurosim.errors import NeurosimError
 
-from .curves import MANY, _draw_line, _epoch_axis
 from .labels import LineEnd, label_ends
+from .lines import draw_line, epoch_axis, marker_spacing
 from .panels import label_panels, panel_grid
 from .style import (
     DASHES,
@@ -146,7 +146,7 @@ def spread_by_layer(
     ax.set_yscale("log")
     if decades(sizes[sizes > 0]) < 6:
         plain_log(ax.yaxis)
-    _epoch_axis(ax, frame["layer"])
+    epoch_axis(ax, frame["layer"])
     ax.set_xlabel("layer (1: the first after the input)" if frame["layer"].min() > 0 else "layer (0: the input)")
     ax.set_ylabel(f"{label}, logarithmic scale")
     note = _log_note(frame) + _mark_zeros(ax, sizes, floor)
@@ -167,12 +167,11 @@ def _last_point(ax: Axes, name: str) -> tuple[float, float]:
 def _draw_norm(ax: Any, table: pd.DataFrame, label: str, look: Mapping[str, Any]) -> None:
     """Draw one layer's mean of log10 norms and its band."""
     x, mean, sd = table.index.to_numpy(float), table["mean"].to_numpy(), table["std"].to_numpy()
-    every = max(1, len(x) // 6) if len(x) > MANY else 1
     ax.plot(
         x,
         10**mean,
         label=label,
-        markevery=every,
+        markevery=marker_spacing(len(x), 6),
         linewidth=1.3,
         markersize=4,
         **RIM,
@@ -228,11 +227,11 @@ def unit_health(
         for i, name in enumerate(name for name in names if name not in zero):
             table = frame[frame["variant"] == name].groupby(x)["value"].agg(mean="mean", sd="std").reset_index()
             table["x"] = table[x].astype(float)
-            _draw_line(ax, name, table, styles[name], percent=True, offset=i)
+            draw_line(ax, name, table, styles[name], percent=True, offset=i)
             tops.append(np.nanmax((table["mean"] + table["sd"].fillna(0)).to_numpy(), initial=0.0))
         top = max(5.0, 1.08 * max(tops, default=0.0))
         ax.set_ylim(-0.03 * top, min(top, 103.0))
-        _epoch_axis(ax, frame[x])
+        epoch_axis(ax, frame[x])
         ax.set_xlabel(x)
         ax.set_ylabel(f"{column} units (%)")
         if zero:

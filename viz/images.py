@@ -15,6 +15,7 @@ from matplotlib.image import AxesImage
 from neurosim.errors import NeurosimError, ShapeError
 from neurosim.text import thousands
 
+from .samples import as_images, as_labels, names_of_classes
 from .style import DIVERGING, INK, MUTED, WIDTH, beside, heading, new_axes, styled
 
 
@@ -39,52 +40,18 @@ def mosaic(tiles: np.ndarray, columns: int, gap: int = 2, head: int = 0) -> np.n
     return sheet.reshape(rows * cell_height, columns * cell_width)
 
 
-def _blank(ax: Axes) -> None:
+def blank(ax: Axes) -> None:
     """Take away everything but the picture."""
     ax.set_axis_off()
     ax.grid(False)
     ax.set_anchor("NW")
 
 
-def _show_ink(ax: Axes, sheet: np.ndarray, images: np.ndarray) -> None:
+def show_ink(ax: Axes, sheet: np.ndarray, images: np.ndarray) -> None:
     """Draw dark ink on white paper."""
     top = 255.0 if np.issubdtype(images.dtype, np.integer) else max(1.0, float(np.nanmax(images, initial=0.0)))
     ax.imshow(np.nan_to_num(sheet), cmap=INK, vmin=0.0, vmax=top, interpolation="nearest")
-    _blank(ax)
-
-
-def _as_images(images: Any, shape: tuple[int, int] | None = None) -> np.ndarray:
-    """Return images as (n, height, width); rows of pixels are folded to `shape`, or to a square."""
-    images = np.asarray(images)
-    if images.ndim == 4 and images.shape[-1] == 1:
-        images = images[..., 0]
-    if images.ndim == 2:
-        side = round(images.shape[1] ** 0.5)
-        shape = shape or (side, side)
-        if shape[0] * shape[1] == images.shape[1]:
-            images = images.reshape(-1, *shape)
-    if images.ndim != 3:
-        raise ShapeError(
-            f"images: expected (n, height, width) or (n, pixels) of square images; received {images.shape}."
-        )
-    return images
-
-
-def _as_labels(labels: Any, n: int, what: str) -> np.ndarray:
-    """Return n labels as integers."""
-    labels = np.asarray(labels)
-    if labels.shape != (n,):
-        raise ShapeError(f"{what}: expected one a image, shape ({n},); received {labels.shape}.")
-    return labels.astype(int)
-
-
-def _class_names(class_names: Sequence[str] | None, least: int) -> list[str]:
-    """Return a name for each class: its number unless given."""
-    if class_names is None:
-        return [str(i) for i in range(least)]
-    if len(class_names) < least:
-        raise NeurosimError(f"class_names: expected at least {least}; received {len(class_names)}.")
-    return [str(name) for name in class_names]
+    blank(ax)
 
 
 @styled
@@ -160,7 +127,7 @@ def show_weights(ax: Axes, picture: np.ndarray, weights: np.ndarray) -> AxesImag
     limit = float(np.quantile(finite, 0.998)) if finite.size else 0.0
     limit = limit or (float(finite.max()) if finite.size else 0.0) or 1.0
     image = ax.imshow(picture, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
-    _blank(ax)
+    blank(ax)
     over = finite.size and float(finite.max()) > limit * 1.0001
     extend = "both" if over else "neither"
     bar = ax.figure.colorbar(image, ax=ax, fraction=0.03, pad=0.015, aspect=30, shrink=0.9, extend=extend)
@@ -273,21 +240,21 @@ def mistakes(
     Raises:
         ShapeError: if the lengths differ.
     """
-    images = _as_images(images)
+    images = as_images(images)
     n = len(images)
-    labels, predicted = _as_labels(labels, n, "labels"), _as_labels(predicted, n, "predicted")
+    labels, predicted = as_labels(labels, n, "labels"), as_labels(predicted, n, "predicted")
     confidence = np.asarray(confidence, dtype=float)
     if confidence.shape != (n,):
         raise ShapeError(
             f"confidence: expected shape ({n},), that of the predicted class; received {confidence.shape}."
         )
-    names = _class_names(class_names, int(max(labels.max(initial=0), predicted.max(initial=0))) + 1)
+    names = names_of_classes(class_names, int(max(labels.max(initial=0), predicted.max(initial=0))) + 1)
     wrong = np.flatnonzero(labels != predicted)
     shown = wrong[np.argsort(-confidence[wrong], kind="stable")][: max(count, 0)]
     total = f"{thousands(len(wrong))} of {thousands(n)} images were misread ({100 * len(wrong) / max(n, 1):.2f} %)"
     if len(shown) == 0:
         ax = new_axes(ax, height=1.3)
-        _blank(ax)
+        blank(ax)
         ax.text(0.5, 0.5, "nothing to show", ha="center", va="center", color=MUTED, transform=ax.transAxes)
         heading(ax, title or "The surest mistakes", total)
         return ax
@@ -298,7 +265,7 @@ def mistakes(
     cell = 1.5 if columns <= 5 else 0.97
     ax = new_axes(ax, height=0.8 + rows * cell * (head + height + 2) / (width + gap))
     padded = np.pad(images[shown].astype(float), ((0, 0), (0, 0), (gap // 2, gap - gap // 2)))
-    _show_ink(ax, mosaic(padded, columns, 0, head), images)
+    show_ink(ax, mosaic(padded, columns, 0, head), images)
     size = 8 if columns <= 5 else 6
     short = max(map(len, names)) <= 2
     for i, which in enumerate(shown):
@@ -342,12 +309,12 @@ def contact_sheet(
     Raises:
         ShapeError: if images and labels do not fit together.
     """
-    images = _as_images(images)
-    labels = _as_labels(labels, len(images), "labels")
+    images = as_images(images)
+    labels = as_labels(labels, len(images), "labels")
     if len(images) == 0 or columns < 1:
         raise NeurosimError(f"expected at least one image and one column; received {len(images)} and {columns}.")
     classes = int(labels.max()) + 1 if class_names is None else len(class_names)
-    names = _class_names(class_names, int(labels.max()) + 1)
+    names = names_of_classes(class_names, int(labels.max()) + 1)
     height, width = images.shape[1:]
     tiles = np.zeros((classes * columns, height, width))
     for label in range(classes):
@@ -356,7 +323,7 @@ def contact_sheet(
     gap = max(1, round(width / 10))
     cell = (WIDTH - 1.4) / columns
     ax = new_axes(ax, height=min(14.0, 0.7 + classes * cell))
-    _show_ink(ax, mosaic(tiles, columns, gap), images)
+    show_ink(ax, mosaic(tiles, columns, gap), images)
     counts = np.bincount(labels, minlength=classes)
     for label, number in enumerate(map(thousands, counts)):
         middle = label * (height + gap) + height / 2

@@ -12,7 +12,8 @@ from matplotlib.patches import Rectangle
 from neurosim.errors import NeurosimError, ShapeError
 from neurosim.text import decimals_of, short, thousands
 
-from .images import _as_images, _as_labels, _blank, _class_names, _show_ink, mosaic
+from .images import blank, mosaic, show_ink
+from .samples import as_images, as_labels, names_of_classes
 from .style import FAINT, INK_COLOUR, MUTED, PALETTE, beside, heading, new_axes, styled
 
 BINS = 48
@@ -53,7 +54,7 @@ def activation_by_class(
         >>> ax = activation_by_class(a[:, 17], test.labels)  # a: a layer's activations (N, n_out)
     """
     a, labels = _answers(activations, labels)
-    names = _class_names(class_names, int(labels.max()) + 1)
+    names = names_of_classes(class_names, int(labels.max()) + 1)
     ax = new_axes(ax, height=1.3 + 0.44 * len(names))
     zero = a == 0
     some_zero = bool(zero.any())
@@ -137,7 +138,7 @@ def _answers(activations: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
         raise NeurosimError(
             f"activations: expected finite numbers; received {int((~np.isfinite(a)).sum())} that are not."
         )
-    return a, _as_labels(labels, len(a), "labels")
+    return a, as_labels(labels, len(a), "labels")
 
 
 @styled
@@ -168,18 +169,18 @@ def top_samples(
         ShapeError: if the lengths differ.
         NeurosimError: if there is nothing to show, or an activation is not finite.
     """
-    images = _as_images(images)
+    images = as_images(images)
     a, labels = _answers(activations, labels)
     if len(images) != len(a) or count < 1:
         raise ShapeError(
             f"images: expected one an activation, {len(a)}, and a count of at least 1; "
             f"received {len(images)} and {count}."
         )
-    names = _class_names(class_names, int(labels.max()) + 1)
+    names = names_of_classes(class_names, int(labels.max()) + 1)
     usual = title or "The samples that excite the neuron most"
     if a.min() == a.max():
         ax = new_axes(ax, height=1.3)
-        _blank(ax)
+        blank(ax)
         ax.text(0.5, 0.5, "nothing to show", ha="center", va="center", color=MUTED, transform=ax.transAxes)
         heading(ax, usual, f"its activation is {short(a[0])} for all {thousands(len(a))} samples")
         return ax
@@ -192,7 +193,7 @@ def top_samples(
     cell = page / columns
     ax = new_axes(ax, width=page, height=0.62 + rows * (cell - 0.04) * (head + height) / (width + gap))
     padded = np.pad(images[shown].astype(float), ((0, 0), (0, 0), (gap // 2, gap - gap // 2)))
-    _show_ink(ax, mosaic(padded, columns, 0, head), images)
+    show_ink(ax, mosaic(padded, columns, 0, head), images)
     size = 9.0 if columns <= 3 else 7.5
     decimals = decimals_of(float(np.abs(a[shown]).max()))
     for i, which in enumerate(shown):
@@ -234,9 +235,9 @@ def maximizing_input(
         ShapeError: if it is no image.
     """
     picture = np.asarray(image, dtype=float)
-    (picture,) = _as_images(picture[None] if picture.ndim in (1, 2) else picture)
+    (picture,) = as_images(picture[None] if picture.ndim in (1, 2) else picture)
     ax = new_axes(ax, width=4.8, height=5.2)
-    _show_ink(ax, picture, picture)
+    show_ink(ax, picture, picture)
     height, width = picture.shape
     _frame(ax, 0, 0, width, height)
     heading(
