@@ -62,7 +62,7 @@ def cautious_percent(share: float) -> str:
     return f"> 99{NARROW}%" if 0.995 <= share < 1 else percent(share, 0)
 
 
-def confidence(share: float) -> str:
+def certainty(share: float) -> str:
     """A probability in percent that is never rounded up to certainty: "74 %", "98.7 %", "> 99.9 %"."""
     return f"> 99.9{NARROW}%" if share > 0.999 else percent(share, 1 if share > 0.985 else 0)
 

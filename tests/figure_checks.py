@@ -18,14 +18,14 @@ def texts(ax):
 
 
 def words(target):
-    """Everything written in a figure."""
+    """Everything written in a figure, its spaces all alike."""
     figure = root_figure(target)
     found = figure.findobj(matplotlib.text.Text)
-    return " | ".join(each.get_text() for each in found if each.get_text())
+    return " | ".join(each.get_text() for each in found if each.get_text()).replace("\u00a0", " ")
 
 
 def title(ax):
-    return ax.get_title(loc="left")
+    return ax.get_title(loc="left").replace("\u00a0", " ")
 
 
 def overlapping(artists, figure):

@@ -9,9 +9,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from neurosim.text import abbreviated, fixed, percent, percent_more, plain, thousands
+
 from .style import (
     FAINT,
     MUTED,
+    PALE,
     PALETTE,
     RIM,
     AnyFigure,
@@ -53,7 +56,7 @@ def speed_comparison(summary: pd.DataFrame, ax: Axes | None = None, title: str |
     styles = variant_style([US, *names])
     ax = new_axes(ax, height=1.5 + 0.42 * max(len(cases), 3))
     for row in range(0, len(cases), 2):
-        ax.axhspan(row - 0.5, row + 0.5, color="#f7f7f7", linewidth=0, zorder=0)
+        ax.axhspan(row - 0.5, row + 0.5, color=PALE, alpha=0.5, linewidth=0, zorder=0)
     ax.axvline(1.0, color=PALETTE[0], linewidth=2.0, zorder=1, label=US)
     for place, name in enumerate(names):
         table = frame[(frame["competitor"] == name) & frame["ratio"].notna()]
@@ -65,7 +68,7 @@ def speed_comparison(summary: pd.DataFrame, ax: Axes | None = None, title: str |
         ax.plot(table["ratio"], y, linestyle="none", color=colour, marker=marker, label=LABELS.get(name, name), **look)
     ours = frame[frame["competitor"] == US].set_index("case")["seconds"]
     _ratio_axis(ax, frame[RATIO_COLUMNS].to_numpy())
-    labels = [f"{case}\n{1e6 * ours[case]:,.0f} µs" if case in ours else case for case in cases]
+    labels = [f"{case}\n{thousands(1e6 * ours[case])} µs" if case in ours else case for case in cases]
     ax.set_yticks(range(len(cases)), labels)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="y", visible=False)
@@ -89,7 +92,7 @@ def _ratio_axis(ax: Axes, values: Any) -> None:
     low, high = ax.get_xlim()
     fine = (0.7, 1.5, 3, 4, 7) if high / low < 30 else ()
     ax.set_xticks([step for step in sorted((0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, *fine)) if low <= step <= high])
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.tick_params(axis="x", which="minor", length=0)
 
@@ -124,7 +127,7 @@ def step_cost(
         for row in table.itertuples():
             ax.plot([row.ratio_low, row.ratio_high], [row.Index] * 2, color=colour, linewidth=2.4, alpha=0.55)
             ax.plot(row.ratio, row.Index, "o", color=MUTED if row.what == baseline else colour, markersize=6.5, **RIM)
-            text = "" if row.what == baseline else _percent_more(row.ratio)
+            text = "" if row.what == baseline else _dearer(row.ratio)
             beside(ax, text, (1, row.Index), (8, 0), ax.get_yaxis_transform(), va="center")
         ax.set_yticks(range(len(table)), table["what"])
         ax.tick_params(axis="y", length=0)
@@ -137,9 +140,11 @@ def step_cost(
     return fig
 
 
-def _percent_more(ratio: float) -> str:
-    """``+3.1 %``; above the double ``2.4 ×``."""
-    return "" if not np.isfinite(ratio) else f"{ratio:.2f} ×" if ratio >= 2 else f"{100 * (ratio - 1):+.1f} %"
+def _dearer(ratio: float) -> str:
+    """``+3.1 %``; above the double ``2.40 ×``."""
+    if not np.isfinite(ratio):
+        return ""
+    return f"{fixed(ratio)} ×" if ratio >= 2 else f"{percent_more(ratio)} %"
 
 
 @styled
@@ -185,7 +190,7 @@ def scaling(summary: pd.DataFrame, fig: AnyFigure | None = None, title: str | No
             else:
                 plain_log(ax.yaxis)
             ax.set_ylabel(label)
-        ax.xaxis.set_major_formatter(FuncFormatter(_thousands))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: abbreviated(value)))
         ax.set_xlabel(f"{words.get(sweep, sweep)}, logarithmic scale")
     panels[0, 0].legend(loc="upper left")
     panels[0, 0].set_title("one hidden layer, batch 256", fontsize=9, fontweight="normal", color=MUTED)
@@ -197,14 +202,6 @@ def scaling(summary: pd.DataFrame, fig: AnyFigure | None = None, title: str | No
         "memory: the peak of a process beyond the interpreter with NumPy, the data included",
     )
     return fig
-
-
-def _thousands(value: float, _: Any) -> str:
-    """1, 10, 100, 1k, 10k … 1M."""
-    for size, unit in ((1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:g}{unit}"
-    return f"{value:g}"
 
 
 @styled
@@ -230,7 +227,7 @@ def step_profile(frame: pd.DataFrame, ax: Axes | None = None, title: str | None 
     ax.barh(parts.index, floors, height=0.24, color=PALETTE[0], label="its matrix products alone")
     for row in parts.itertuples():
         end = max(1e6 * row.seconds, floors[row.Index])
-        beside(ax, f"{100 * row.share:.0f} %", (end, row.Index), (5, 0), va="center")
+        beside(ax, percent(row.share, 0), (end, row.Index), (5, 0), va="center")
     ax.set_yticks(parts.index, parts["part"])
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(len(parts) - 0.5, -0.5)
@@ -240,8 +237,8 @@ def step_profile(frame: pd.DataFrame, ax: Axes | None = None, title: str | None 
     ax.set_xlabel("microseconds")
     heading(
         ax,
-        title or f"Where the {1e6 * step['seconds']:,.0f} µs of a step go",
-        f"the matrix products alone take {1e6 * step['floor']:,.0f} µs",
+        title or f"Where the {thousands(1e6 * step['seconds'])} µs of a step go",
+        f"the matrix products alone take {thousands(1e6 * step['floor'])} µs",
     )
     ax.legend(loc="lower right")
     return ax

@@ -10,9 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
 from neurosim.errors import NeurosimError, ShapeError
+from neurosim.parameters import Array
+from neurosim.text import percent
 
 from .samples import names_of_classes
-from .style import INK_COLOUR, MARKERS, PALETTE, heading, new_axes, styled
+from .style import INK_COLOUR, MARKERS, PALETTE, RIM, heading, new_axes, styled
 
 TINT = 0.55
 """How much of a class's colour there is where the network is sure of it; the rest is white."""
@@ -20,7 +22,7 @@ TINT = 0.55
 
 @styled
 def decision_boundary(
-    predict: Callable[[np.ndarray], Any],
+    predict: Callable[[Array], Any],
     x: Any,
     y: Any,
     weights: Any = None,
@@ -59,16 +61,9 @@ def decision_boundary(
         >>> x, y = ns.data.xor(400)
         >>> ax = decision_boundary(net.predict_proba, x, y, net[1].W, net[1].b)
     """
-    x, y = np.asarray(x, dtype=float), np.asarray(y)
-    if x.ndim != 2 or x.shape[1] != 2 or not len(x) or not np.isfinite(x).all():
-        raise ShapeError(f"x: expected finite points in the plane, shape (N, 2); received shape {x.shape}.")
-    if y.shape != (len(x),):
-        raise ShapeError(f"y: expected one class a point, shape ({len(x)},); received {y.shape}.")
+    x, y = _points(x, y)
     if resolution < 2:
         raise NeurosimError(f"resolution: expected at least 2; received {resolution}.")
-    if not np.issubdtype(y.dtype, np.number) or (y < 0).any() or (y != np.floor(y)).any():
-        raise NeurosimError("y: expected classes, whole numbers from 0; received others.")
-    y = y.astype(int)
     lines = _lines(weights, biases)
     middle, half = (x.max(axis=0) + x.min(axis=0)) / 2, max(float(np.ptp(x, axis=0).max()) / 2 * 1.12, 1e-6)
     across, up = (np.linspace(centre - half, centre + half, resolution) for centre in middle)
@@ -83,40 +78,13 @@ def decision_boundary(
     wrong = _probabilities(predict(x.astype(np.float32)), len(x)).argmax(axis=1) != y
 
     ax = new_axes(ax, width=6.6, height=5.9)
-    colours = np.array([to_rgb(colour) for colour in PALETTE[:classes]])
-    sure = np.clip((share * classes - 1) / (classes - 1), 0, 1)  # 0: a guess, 1: certain
-    tint = 1 - TINT * sure @ (1 - colours)  # (resolution², 3)
-    extent = (across[0], across[-1], up[0], up[-1])
-    ax.imshow(
-        np.clip(tint, 0, 1).reshape(resolution, resolution, 3),
-        extent=extent,
-        origin="lower",
-        interpolation="bilinear",
-        aspect="equal",
-    )
-    for k in range(classes if classes > 2 else 1):
-        lead = share[:, k] - np.delete(share, k, axis=1).max(axis=1)
-        if lead.min() < 0 < lead.max():
-            ax.contour(
-                across, up, lead.reshape(resolution, resolution), [0.0], colors="black", linewidths=1.6, linestyles="-"
-            )
+    _draw_map(ax, across, up, share)
     for k in range(classes):
-        for bad in (False, True):
-            mine = x[(y == k) & (wrong == bad)]
-            rim = {"markeredgecolor": "black" if bad else "white", "markeredgewidth": 1.1 if bad else 0.5}
-            ax.plot(
-                *mine.T,
-                linestyle="none",
-                marker=MARKERS[k],
-                color=PALETTE[k],
-                markersize=5.2 if bad else 4.4,
-                zorder=2.6 if bad else 2.4,
-                label=f"_wrong {k}" if bad else f"class {names[k]}",
-                **rim,
-            )
-    outside = _draw_lines(ax, lines, extent)
-    ax.set_xlim(*extent[:2])
-    ax.set_ylim(*extent[2:])
+        _draw_class(ax, k, names[k], x[y == k], wrong[y == k])
+    box = (across[0], across[-1], up[0], up[-1])
+    outside = _draw_lines(ax, lines, box)
+    ax.set_xlim(*box[:2])
+    ax.set_ylim(*box[2:])
     ax.grid(False)
     ax.set_xlabel("x1")
     ax.set_ylabel("x2")
@@ -126,13 +94,51 @@ def decision_boundary(
         notes.append("dashed: where a hidden neuron's z = 0, its number at the end; the bar points to z > 0")
     if outside:
         notes.append(f"outside or without direction: {', '.join(outside)}")
-    right = 100 * float(np.mean(~wrong))
-    heading(ax, title or f"{right:.1f} % of {len(x)} points read correctly", "\n".join(notes))
+    heading(ax, title or f"{percent(float(np.mean(~wrong)))} of {len(x)} points read correctly", "\n".join(notes))
     ax.legend(loc="upper left", bbox_to_anchor=(1.03, 1.0), borderaxespad=0, handletextpad=0.3)
     return ax
 
 
-def _probabilities(answer: Any, count: int) -> np.ndarray:
+def _points(x: Any, y: Any) -> tuple[Array, Array]:
+    """Return points (N, 2) and their classes (N,), checked."""
+    x, y = np.asarray(x, dtype=float), np.asarray(y)
+    if x.ndim != 2 or x.shape[1] != 2 or not len(x) or not np.isfinite(x).all():
+        raise ShapeError(f"x: expected finite points in the plane, shape (N, 2); received shape {x.shape}.")
+    if y.shape != (len(x),):
+        raise ShapeError(f"y: expected one class a point, shape ({len(x)},); received {y.shape}.")
+    if not np.issubdtype(y.dtype, np.number) or (y < 0).any() or (y != np.floor(y)).any():
+        raise NeurosimError("y: expected classes, whole numbers from 0; received others.")
+    return x, y.astype(int)
+
+
+def _draw_map(ax: Axes, across: Array, up: Array, share: Array) -> None:
+    """Draw the answers (rows of probabilities) at the places of a grid, and lines where they change."""
+    classes, size = share.shape[1], (len(up), len(across))
+    colours = np.array([to_rgb(colour) for colour in PALETTE[:classes]])
+    sure = np.clip((share * classes - 1) / (classes - 1), 0, 1)  # 0: a guess, 1: certain
+    tint = 1 - TINT * sure @ (1 - colours)  # (places, 3)
+    ax.imshow(
+        np.clip(tint, 0, 1).reshape(*size, 3),
+        extent=(across[0], across[-1], up[0], up[-1]),
+        origin="lower",
+        interpolation="bilinear",
+        aspect="equal",
+    )
+    for k in range(classes if classes > 2 else 1):
+        lead = share[:, k] - np.delete(share, k, axis=1).max(axis=1)
+        if lead.min() < 0 < lead.max():
+            ax.contour(across, up, lead.reshape(size), [0.0], colors="black", linewidths=1.6, linestyles="-")
+
+
+def _draw_class(ax: Axes, k: int, name: str, points: Array, wrong: Array) -> None:
+    """Draw the points of class k, those that are read wrongly with a black rim and above the others."""
+    look: dict[str, Any] = {"linestyle": "none", "marker": MARKERS[k], "color": PALETTE[k]}
+    ax.plot(*points[~wrong].T, markersize=4.4, zorder=2.4, label=f"class {name}", **RIM, **look)
+    rim: dict[str, Any] = {"markeredgecolor": "black", "markeredgewidth": 1.1}
+    ax.plot(*points[wrong].T, markersize=5.2, zorder=2.6, label=f"_wrong {k}", **rim, **look)
+
+
+def _probabilities(answer: Any, count: int) -> Array:
     """Return what `predict` gave as probabilities of each class, shape (count, k), k >= 2."""
     share = np.asarray(answer, dtype=float)
     share = share[:, None] if share.ndim == 1 else share
@@ -143,7 +149,7 @@ def _probabilities(answer: Any, count: int) -> np.ndarray:
     return np.hstack([1 - share, share]) if share.shape[1] == 1 else share
 
 
-def _lines(weights: Any, biases: Any) -> np.ndarray:
+def _lines(weights: Any, biases: Any) -> Array:
     """Return w1, w2, b of each neuron, shape (n, 3)."""
     if weights is None and biases is None:
         return np.empty((0, 3))
@@ -158,7 +164,7 @@ def _lines(weights: Any, biases: Any) -> np.ndarray:
     return np.column_stack([weights.T, biases])
 
 
-def line_in_box(w: Sequence[float], b: float, box: Sequence[float]) -> np.ndarray | None:
+def line_in_box(w: Sequence[float], b: float, box: Sequence[float]) -> Array | None:
     """Return the two ends of the line w·x + b = 0 within a box.
 
     Args:
@@ -184,38 +190,26 @@ def line_in_box(w: Sequence[float], b: float, box: Sequence[float]) -> np.ndarra
     return points[[0, far]]
 
 
-def _draw_lines(ax: Axes, lines: np.ndarray, box: Sequence[float]) -> list[str]:
+def _draw_lines(ax: Axes, lines: Array, box: Sequence[float]) -> list[str]:
     """Draw each neuron's line, its number and the side of z > 0; return the names of those that are not to be seen."""
-    missing, taken = [], []
+    missing: list[str] = []
+    taken: list[Array] = []
     size = box[1] - box[0]
     for j, (w1, w2, b) in enumerate(lines):
         ends = line_in_box((w1, w2), b, box) if np.isfinite([w1, w2, b]).all() else None
         if ends is None:
             missing.append(f"neuron {j}")
             continue
-        ax.plot(
-            *ends.T,
-            color=INK_COLOUR,
-            linewidth=1.3,
-            linestyle=(0, (4, 2)),
-            zorder=3,
-            label=f"_neuron {j}",
-            gid=f"neuron {j}",
-        )
+        dashed: dict[str, Any] = {"linewidth": 1.3, "linestyle": (0, (4, 2)), "zorder": 3}
+        ax.plot(*ends.T, color=INK_COLOUR, label=f"_neuron {j}", gid=f"neuron {j}", **dashed)
         normal = np.array([w1, w2]) / np.hypot(w1, w2)
         places = [ends[0] + t * (ends[1] - ends[0]) for t in (0.05, 0.95, 0.13, 0.87, 0.22, 0.78, 0.31, 0.69)]
         room = [min((np.hypot(*(place - other)) for other in taken), default=np.inf) for place in places]
         free = [place for place, gap in zip(places, room, strict=True) if gap > 0.06 * size]
         place = free[0] if free else places[int(np.argmax(room))]
         taken.append(place)
-        ax.plot(
-            *np.array([place, place + 0.055 * size * normal]).T,
-            color=INK_COLOUR,
-            linewidth=2.2,
-            zorder=3.1,
-            label="_side",
-            gid=f"side {j}",
-        )
+        side = np.array([place, place + 0.055 * size * normal])
+        ax.plot(*side.T, color=INK_COLOUR, linewidth=2.2, zorder=3.1, label="_side", gid=f"side {j}")
         paper = {"boxstyle": "circle,pad=0.25", "fc": "white", "ec": INK_COLOUR, "lw": 0.9}
-        ax.text(*place, str(j), ha="center", va="center", fontsize=8, zorder=3.5, bbox=paper, clip_on=False)
+        ax.text(place[0], place[1], str(j), ha="center", va="center", fontsize=8, zorder=3.5, bbox=paper)
     return missing

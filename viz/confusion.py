@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from neurosim.errors import NeurosimError, ShapeError
+from neurosim.text import percent, plain, thousands
 
-from .style import SHARE, heading, new_axes, styled, text_on
+from .style import GRID, INK_COLOUR, SHARE, heading, new_axes, styled, text_on
 
 
 @styled
@@ -59,8 +60,8 @@ def confusion_matrix(
         size = 9 if n <= 12 else 7 if n <= 20 else 5
         for i, j in np.ndindex(n, n):
             if matrix[i, j]:
-                colour = text_on(SHARE(off[i, j] / limit)) if i != j else "#555555"
-                ax.text(j, i, f"{matrix[i, j]:g}", ha="center", va="center", fontsize=size, color=colour)
+                colour = text_on(SHARE(off[i, j] / limit)) if i != j else INK_COLOUR
+                ax.text(j, i, plain(matrix[i, j]), ha="center", va="center", fontsize=size, color=colour)
     ax.set_xticks(range(n), names)
     ax.set_yticks(range(n), names)
     if max(map(len, names)) > 4:
@@ -70,7 +71,7 @@ def confusion_matrix(
     ax.set_xticks(np.arange(n + 1) - 0.5, minor=True)
     ax.set_yticks(np.arange(n + 1) - 0.5, minor=True)
     ax.grid(False)
-    ax.grid(which="minor", color="#e4e4e4", linewidth=0.8)
+    ax.grid(which="minor", color=GRID, linewidth=0.8)
     ax.tick_params(which="both", length=0)
     ax.spines[:].set_visible(False)
     ax.set_xlabel("predicted class")
@@ -80,7 +81,7 @@ def confusion_matrix(
     bar.outline.set_visible(False)
     heading(
         ax,
-        title or f"{100 * right / max(total, 1):.2f} % read correctly: what is taken for what",
-        f"{right:,.0f} of {total:,.0f} on the grey diagonal; numbers are counts, colour marks the mistakes",
+        title or f"{percent(right / max(total, 1), 2)} read correctly: what is taken for what",
+        f"{thousands(right)} of {thousands(total)} on the grey diagonal; numbers are counts, colour marks the mistakes",
     )
     return ax

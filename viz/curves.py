@@ -178,7 +178,7 @@ def _ends(
         shown = table.dropna(subset=["mean"])
         if lost == seeds:
             first = table[time][table["mean"].notna()[::-1].cumsum() == 0].min()
-            text = f"{name}  diverged" + (f" in epoch {first:g}" if time == "epoch" else "")
+            text = f"{name}  diverged" + (f" in epoch {plain(first)}" if time == "epoch" else "")
         else:  # of every seed, also of those that stopped early
             text = f"{name}  {kind.text(final.mean(), decimals)}" + (f"  ({lost} of {seeds} diverged)" if lost else "")
         x, y = (shown["x"].iloc[-1], shown["mean"].iloc[-1]) if len(shown) else (np.nan, np.nan)
@@ -260,5 +260,7 @@ def _best_epoch(columns: Mapping[str, pd.Series], epochs: pd.Series) -> tuple[fl
             row = values.idxmax() if kind.higher_is_better else values.idxmin()
             word = "highest" if kind.higher_is_better else "lowest"
             best = epochs.loc[row]
-            return float(best), f"best epoch: {best:g}, with the {word} {kind.label}, {kind.text(values.loc[row], 2)}"
+            return float(
+                best
+            ), f"best epoch: {plain(best)}, with the {word} {kind.label}, {kind.text(values.loc[row], 2)}"
     return None, "no epoch ended in finite numbers"

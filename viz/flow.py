@@ -31,7 +31,18 @@ from .style import (
     styled,
     styles_for,
 )
-from .tables import NO_VARIANT, as_frame, checked_sizes, decades, finite, foot, seeds_text, step_column, with_variants
+from .tables import (
+    NO_VARIANT,
+    as_frame,
+    checked_shares,
+    checked_sizes,
+    decades,
+    finite,
+    foot,
+    seeds_text,
+    step_column,
+    with_variants,
+)
 
 
 @styled
@@ -212,16 +223,12 @@ def unit_health(
     if not shares:
         names = " or ".join(f'"{column}"' for column in wanted)
         raise NeurosimError(f"frame: expected a column {names}; received {', '.join(map(str, frame.columns))}.")
-    for column in shares:
-        values = finite(frame[column]).dropna()
-        if not values.between(0, 1).all():
-            raise NeurosimError(f"{column}: expected shares in 0..1; received {values.min():g} to {values.max():g}.")
     names = list(dict.fromkeys(frame["variant"]))
     styles = styles_for(names, styles)
     fig = new_figure(fig, height=max(3.7, 1.4 + 0.22 * len(names)))
     axes = fig.subplots(1, len(shares), squeeze=False)[0]
     for ax, column in zip(axes, shares, strict=True):
-        frame["value"] = finite(frame[column]) * 100
+        frame["value"] = checked_shares(frame, column) * 100
         tops = []
         zero = _zero_throughout(frame, names)
         for i, name in enumerate(name for name in names if name not in zero):

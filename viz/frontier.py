@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from .labels import label_points
-from .style import MUTED, RIM, heading, new_axes, plain_log, styled, styles_for
+from .style import MUTED, RIM, Point, heading, new_axes, plain_log, styled, styles_for
 from .tables import (
     as_frame,
     band,
@@ -81,18 +81,8 @@ def frontier(
     frame = with_variants(as_frame(frame, [x, y], "frame"), by)
     checked_positive(frame, x)
     cost, kind = quantity(x), quantity(y)
-    if "epoch" in frame:
-        frame = frame.sort_values("epoch", kind="stable")
-        if x == "seconds":
-            frame[x] = frame.groupby([by, "seed"])[x].transform("sum")
-    frame["value"] = without_diverged(frame, y, by) * kind.factor
-    last = ended_with(frame, by)
-    names = list(dict.fromkeys(frame[by]))
-    styles = styles_for(names, styles)
-    table = last.groupby(by)[[x, "value"]].agg({x: "mean", "value": ["mean", "std", "count"]}).loc[names]
-    table.columns = pd.Index(["x", "mean", "sd", "count"])
-    lost = [name for name in names if not table.loc[name, "count"]]
-    table = table.drop(index=lost)
+    table, lost = _means(frame, x, y, by)
+    styles = styles_for(dict.fromkeys(frame[by]), styles)
     ax = new_axes(ax, height=4.8)
     places, means = table["x"].to_numpy(float), table["mean"].to_numpy(float)
     on = pareto(places, means if kind.higher_is_better else -means)
@@ -102,23 +92,14 @@ def frontier(
         if np.isfinite(row["sd"]):
             reach = np.abs(band(row["mean"], row["sd"], kind.percent) - row["mean"])[:, None]
             ax.errorbar(row["x"], row["mean"], reach, color=style["color"], lw=1, alpha=0.6, capsize=2, fmt="none")
-        ax.plot(
-            row["x"], row["mean"], linestyle="none", markersize=8 if best else 5.5, label=name, zorder=3, **RIM, **style
-        )
-    steps: list[tuple[float, float]] = []
+        size = 8 if best else 5.5
+        ax.plot(row["x"], row["mean"], linestyle="none", markersize=size, label=name, zorder=3, **RIM, **style)
+    steps: list[Point] = []
     if len(table):
         line = np.flatnonzero(on)[np.argsort(places[on], kind="stable")]
         steps = list(zip(places[line], means[line], strict=True))
-        ax.plot(
-            places[line],
-            means[line],
-            drawstyle="steps-post",
-            color=MUTED,
-            linewidth=1.2,
-            zorder=1.5,
-            linestyle=(0, (5, 2)),
-            label="frontier",
-        )
+        dashed: dict[str, Any] = {"drawstyle": "steps-post", "linestyle": (0, (5, 2)), "linewidth": 1.2, "zorder": 1.5}
+        ax.plot(places[line], means[line], color=MUTED, label="frontier", **dashed)
         ax.set_xlim(places.min() / 1.6, places.max() * 2.2)
         ends = band(means, np.nan_to_num(table["sd"].to_numpy(float)), kind.percent)
         ax.set_ylim(*zoom(ends, percent=kind.percent, cut=0.0))
@@ -136,3 +117,17 @@ def frontier(
     heading(ax, title or f"{kind.label.capitalize()} against {cost.label}", "; ".join(notes))
     label_points(ax, places, means, list(table.index), steps)
     return ax
+
+
+def _means(frame: pd.DataFrame, x: str, y: str, by: str) -> tuple[pd.DataFrame, list[str]]:
+    """Return x, mean and sd of y, one row per variant, and the names of the variants all of whose runs diverged."""
+    names = list(dict.fromkeys(frame[by]))
+    if "epoch" in frame:
+        frame = frame.sort_values("epoch", kind="stable")
+        if x == "seconds":
+            frame[x] = frame.groupby([by, "seed"])[x].transform("sum")
+    frame["value"] = without_diverged(frame, y, by) * quantity(y).factor
+    runs = ended_with(frame, by).groupby(by)
+    table = pd.DataFrame({"x": runs[x].mean(), "mean": runs["value"].mean(), "sd": runs["value"].std()}).loc[names]
+    diverged = table["mean"].isna()
+    return table[~diverged], list(table.index[diverged])

@@ -10,12 +10,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from neurosim.errors import NeurosimError, ShapeError
+from neurosim.text import plain
 
 from .labels import LineEnd, label_ends
 from .style import (
     MUTED,
     PALETTE,
     RIM,
+    RULE,
     AnyFigure,
     beside,
     figure_heading,
@@ -64,8 +66,8 @@ def activation_curves(
     low, high = 0.0, 0.0
     for ax, (name, functions) in zip(grid.flat, pairs.items(), strict=False):
         f, slope = (_evaluate(function, z, name) for function in functions)
-        ax.axhline(0, color="#b0b0b0", linewidth=0.8, zorder=1)
-        ax.axvline(0, color="#b0b0b0", linewidth=0.8, zorder=1)
+        ax.axhline(0, color=RULE, linewidth=0.8, zorder=1)
+        ax.axvline(0, color=RULE, linewidth=0.8, zorder=1)
         ax.plot(z, f, color=PALETTE[0], linewidth=1.9, label="f(z)")
         ax.plot(z, slope, color=PALETTE[1], linewidth=1.5, linestyle=(0, (4, 1.6)), label="f'(z)")
         ax.set_title(name, fontsize=9.5, fontweight="normal", pad=4)
@@ -144,7 +146,8 @@ def delta_against_error(
     probability = finite(frame["probability"])
     if not probability.between(0, 1).all():
         raise NeurosimError(
-            f"curves: expected every probability in 0..1; received {probability.min():g} to {probability.max():g}."
+            "curves: expected every probability in 0..1; "
+            f"received {plain(probability.min())} to {plain(probability.max())}."
         )
     names = list(dict.fromkeys(frame["loss"].astype(str)))
     styles = styles_for(names, styles)

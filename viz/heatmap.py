@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from neurosim.errors import NeurosimError, ShapeError
-from neurosim.text import decimals_of, plain
+from neurosim.text import decimals_of, fixed, plain
 
-from .style import MUTED, SHARE, heading, new_axes, styled, text_on
+from .style import MUTED, PALE, RULE, SHARE, heading, new_axes, styled, text_on
 from .tables import as_frame, quantity, with_variants, without_diverged
 
 READABLE = 26
@@ -73,19 +73,17 @@ def heatmap(
     decimals = (2 if span < 2 else 1) if kind.percent else decimals_of(max(abs(low), abs(high)))
     for i, j in np.ndindex(rows, columns):
         if runs[i, j] and lost[i, j] == runs[i, j]:
-            ax.add_patch(
-                Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor="#efefef", edgecolor="#c4c4c4", hatch="////", linewidth=0)
-            )
+            ax.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=PALE, edgecolor=RULE, hatch="////", linewidth=0))
     if columns <= READABLE:
         size = 9.0 if columns <= 12 else 7.0 if columns <= 18 else 5.5
         for i, j in np.ndindex(rows, columns):
             if not runs[i, j]:
                 continue
             if not np.isfinite(values[i, j]):
-                paper = {"fc": "#efefef", "ec": "none", "pad": 0.8}
+                paper = {"fc": PALE, "ec": "none", "pad": 0.8}
                 ax.text(j, i, "×", ha="center", va="center", fontsize=size + 3, color="black", bbox=paper)
                 continue
-            text = f"{values[i, j]:.{decimals}f}"
+            text = fixed(values[i, j], decimals)
             text += f"\n{lost[i, j]} of {runs[i, j]} ×" if lost[i, j] else ""
             colour = text_on(picture.cmap(picture.norm(values[i, j])))
             ax.text(j, i, text, ha="center", va="center", fontsize=size, color=colour, linespacing=1.1)

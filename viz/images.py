@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
 from neurosim.errors import NeurosimError, ShapeError
-from neurosim.text import thousands
+from neurosim.text import certainty, percent, plain, thousands
 
 from .samples import as_images, as_labels, names_of_classes
 from .style import DIVERGING, INK, MUTED, WIDTH, beside, heading, new_axes, styled
@@ -166,7 +166,7 @@ def filmstrip(
         >>> ax = filmstrip([net[1][17].weights.copy() for each step], steps)
     """
     tiles = film_tiles(images, steps, shape)
-    captions = [f"step {step:g}" for step in steps]
+    captions = [f"step {plain(step)}" for step in steps]
     columns = columns or -(-len(tiles) // -(-len(tiles) // 8))  # rows of nearly equal length, at most 8
     return weight_grid(
         tiles, titles=captions, ax=ax, title=title or "Weights of one neuron, step by step", columns=columns
@@ -203,11 +203,6 @@ def _weight_tiles(weights: Any, shape: tuple[int, int]) -> np.ndarray:
             f"{hint or ' Pass the shape= of the input image.'}"
         )
     return weights.T.reshape(-1, *shape)
-
-
-def _percent(share: float) -> str:
-    """Return a confidence in percent that is never rounded up to certainty."""
-    return "> 99.9 %" if share > 0.999 else f"{100 * share:.1f} %" if share > 0.985 else f"{100 * share:.0f} %"
 
 
 @styled
@@ -251,7 +246,7 @@ def mistakes(
     names = names_of_classes(class_names, int(max(labels.max(initial=0), predicted.max(initial=0))) + 1)
     wrong = np.flatnonzero(labels != predicted)
     shown = wrong[np.argsort(-confidence[wrong], kind="stable")][: max(count, 0)]
-    total = f"{thousands(len(wrong))} of {thousands(n)} images were misread ({100 * len(wrong) / max(n, 1):.2f} %)"
+    total = f"{thousands(len(wrong))} of {thousands(n)} images were misread ({percent(len(wrong) / max(n, 1), 2)})"
     if len(shown) == 0:
         ax = new_axes(ax, height=1.3)
         blank(ax)
@@ -269,7 +264,7 @@ def mistakes(
     size = 8 if columns <= 5 else 6
     short = max(map(len, names)) <= 2
     for i, which in enumerate(shown):
-        sure = _percent(confidence[which])
+        sure = certainty(confidence[which])
         true, read = names[labels[which]], names[predicted[which]]
         text = f"true {true}, read as {read}\n({sure})" if short else f"true {true}, read as\n{read} ({sure})"
         centre, top = (i % columns + 0.5) * (width + gap), i // columns * (head + height) + head

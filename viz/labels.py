@@ -18,7 +18,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
-from .style import RIM, axes_size
+from neurosim.parameters import Array
+
+from .style import AXIS, RIM, RULE, Point, axes_size, root_figure
+
+Box = tuple[float, float, float, float]
+"""Left, bottom, right, top."""
 
 FONT_SIZE = 8.5
 LINE_HEIGHT = 1.35 * FONT_SIZE  # points
@@ -40,7 +45,7 @@ class LineEnd(NamedTuple):
     leader: bool = True
 
 
-def spread(targets: Sequence[float] | np.ndarray, gap: float, low: float = 0.0, high: float = 1.0) -> np.ndarray:
+def spread(targets: Sequence[float] | Array, gap: float, low: float = 0.0, high: float = 1.0) -> Array:
     """Return positions at least `gap` apart and as near to `targets` as that allows (least squares).
 
     With sorted targets t_i and p_i = q_i + i gap, the condition p_{i+1} - p_i >= gap says that q may not
@@ -102,7 +107,7 @@ def label_ends(ax: Axes, ends: Sequence[LineEnd], styles: Mapping[str, Mapping[s
     gutter = blended_transform_factory(  # x: inches from the right edge; y: fraction of the axes
         figure.dpi_scale_trans + ScaledTranslation(1, 0, ax.transAxes), ax.transAxes
     )
-    look: dict[str, Any] = {"colors": "#bdbdbd", "linewidths": 0.7, "clip_on": False, "zorder": 1.5}
+    look: dict[str, Any] = {"colors": RULE, "linewidths": 0.7, "clip_on": False, "zorder": 1.5}
     inside = [[(x, y), (1.0, y)] for x, y, ok in zip(fractions[:, 0], targets, led, strict=True) if ok and x < 0.995]
     outside = [[(0.03, y), (SWATCH[0] - 0.04, p)] for y, p, ok in zip(targets, places, led, strict=True) if ok]
     ax.add_collection(LineCollection(inside, transform=ax.transAxes, linestyles=":", **look), autolim=False)
@@ -124,9 +129,7 @@ def label_ends(ax: Axes, ends: Sequence[LineEnd], styles: Mapping[str, Mapping[s
         ax.text(TEXT, place, end.text, transform=gutter, va="center_baseline", ha="left", fontsize=FONT_SIZE)
 
 
-def label_points(
-    ax: Axes, x: np.ndarray, y: np.ndarray, texts: Sequence[str], steps: Sequence[tuple[float, float]] = ()
-) -> None:
+def label_points(ax: Axes, x: Array, y: Array, texts: Sequence[str], steps: Sequence[Point] = ()) -> None:
     """Write a text beside each point, where it covers neither another text, nor a point, nor the line of `steps`.
 
     Places about the point are tried from near to far.  A text that is far gets a thin leader; one that is near should
@@ -135,70 +138,72 @@ def label_points(
     if not len(texts):
         return
     axes_size(ax)  # the layout settles
-    figure, points = ax.figure, ax.transData.transform(np.column_stack([x, y]))  # (n, 2) pixels
-    unit = figure.dpi / 72
-    taken = [(px - 5 * unit, py - 5 * unit, px + 5 * unit, py + 5 * unit) for px, py in points]
+    points = ax.transData.transform(np.column_stack([x, y]))  # (n, 2) pixels
+    unit = root_figure(ax).dpi / 72
+    taken: list[Box] = [(px - 5 * unit, py - 5 * unit, px + 5 * unit, py + 5 * unit) for px, py in points]
     if len(steps) > 1:  # from step to step, first to the right and then up or down
         corners, rim = ax.transData.transform(steps), 2 * unit  # as wide as the white about a text
         for (x0, y0), (x1, y1) in pairwise(corners):
             taken += [(x0, y0 - rim, x1, y0 + rim), (x1 - rim, min(y0, y1), x1 + rim, max(y0, y1))]
-    frame = ax.get_window_extent()
-    angles = np.radians([0, 180, 45, -45, 135, -135, 90, -90])
-    for i, ((px, py), place, text) in enumerate(zip(points, zip(x, y, strict=True), texts, strict=True)):
-        label = ax.annotate(
-            text,
-            place,
-            (0, 0),
-            textcoords="offset points",
-            fontsize=FONT_SIZE - 0.5,
-            zorder=4,
-            va="center",
-            ha="center",
-        )
+    look: dict[str, Any] = {"fontsize": FONT_SIZE - 0.5, "zorder": 4, "va": "center", "ha": "center"}
+    for i, (place, text) in enumerate(zip(zip(x, y, strict=True), texts, strict=True)):
+        label = ax.annotate(text, place, (0, 0), textcoords="offset points", **look)
         label.set_path_effects([withStroke(linewidth=2, foreground="white")])
         box = label.get_window_extent()
-        width, height = box.width, box.height
-        foreign = points[np.hypot(*(points - (px, py)).T) > unit]  # (m, 2)
-        best, least = (0.0, 0.0), np.inf
-        for distance in (8, NEAR, 22, 32, 44, 58):
-            for angle in angles:
-                dx, dy = np.cos(angle), np.sin(angle)
-                cx, cy = px + dx * (distance * unit + width / 2), py + dy * (distance * unit + height / 2)
-                spot = (cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2)
-                outside = spot[0] < frame.x0 or spot[1] < frame.y0 or spot[2] > frame.x1 or spot[3] > frame.y1
-                cost, dots = sum(_overlap(spot, other) for other in taken) + 1e6 * outside, []
-                if distance > NEAR:  # a leader that runs over others is as bad as a text that does
-                    edge = np.clip((px, py), spot[:2], spot[2:])
-                    way = np.linspace((px, py), edge, 12)  # (12, 2)
-                    dots = [(*(each - unit), *(each + unit)) for each in way]
-                    cost += 5 * sum(_overlap(dot, other) for dot in dots for other in [*taken[:i], *taken[i + 1 :]])
-                else:
-                    doubt = _away(spot, points[i : i + 1]) + CLEARER * unit - _away(spot, foreign)
-                    cost += 2 * height * max(doubt, 0.0)
-                if cost < least:
-                    best, least, led = (cx - px, cy - py), cost, dots
-            if least == 0:
-                break
-        label.set_position((best[0] / unit, best[1] / unit))
-        cx, cy = px + best[0], py + best[1]
-        taken.append((cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2))
-        taken += led
-        if led:  # to the edge of the text that is nearest
-            edge = [
-                np.clip(0.0, each - size / 2, each + size / 2) / unit
-                for each, size in zip(best, (width, height), strict=True)
-            ]
-            look = {"arrowstyle": "-", "color": "#8c8c8c", "linewidth": 0.7, "shrinkA": 2, "shrinkB": 4}
-            ax.annotate("", place, edge, textcoords="offset points", arrowprops=look, zorder=2)
+        spot, dots = _free_place(ax, points, i, (box.width, box.height), taken, unit)
+        centre = np.array([spot[0] + spot[2], spot[1] + spot[3]]) / 2 - points[i]
+        label.set_position(tuple(centre / unit))
+        taken += [spot, *dots]
+        if dots:  # a leader to the edge of the text that is nearest
+            edge = (np.clip(points[i], spot[:2], spot[2:]) - points[i]) / unit
+            leader = {"arrowstyle": "-", "color": AXIS, "linewidth": 0.7, "shrinkA": 2, "shrinkB": 4}
+            ax.annotate("", place, tuple(edge), textcoords="offset points", arrowprops=leader, zorder=2)
 
 
-def _away(box: tuple[float, ...], points: np.ndarray) -> float:
+def _free_place(
+    ax: Axes, points: Array, i: int, size: Point, taken: Sequence[Box], unit: float
+) -> tuple[Box, list[Box]]:
+    """Return where a text about point i covers least, and the dots of its leader, if it needs one.
+
+    Args:
+        ax: the axes, which it should not leave.
+        points: all points, (n, 2) pixels.
+        i: which of them the text belongs to.
+        size: width and height of the text, pixels.
+        taken: what should not be covered; the first n boxes are those of the points.
+        unit: pixels of a typographic point.
+    """
+    (px, py), (width, height), frame = points[i], size, ax.get_window_extent()
+    foreign = points[np.hypot(*(points - points[i]).T) > unit]  # (m, 2)
+    best, best_dots, least = (px, py, px, py), list[Box](), np.inf
+    for distance in (8, NEAR, 22, 32, 44, 58):
+        for angle in np.radians([0, 180, 45, -45, 135, -135, 90, -90]):
+            dx, dy = np.cos(angle), np.sin(angle)
+            cx, cy = px + dx * (distance * unit + width / 2), py + dy * (distance * unit + height / 2)
+            spot: Box = (cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2)
+            outside = spot[0] < frame.x0 or spot[1] < frame.y0 or spot[2] > frame.x1 or spot[3] > frame.y1
+            cost, dots = sum(_overlap(spot, other) for other in taken) + 1e6 * outside, list[Box]()
+            if distance > NEAR:  # a leader that runs over others is as bad as a text that does
+                way = np.linspace(points[i], np.clip(points[i], spot[:2], spot[2:]), 12)  # (12, 2)
+                dots = [(x - unit, y - unit, x + unit, y + unit) for x, y in way]
+                cost += 5 * sum(_overlap(dot, other) for dot in dots for other in [*taken[:i], *taken[i + 1 :]])
+            else:
+                doubt = _away(spot, points[i : i + 1]) + CLEARER * unit - _away(spot, foreign)
+                cost += 2 * height * max(doubt, 0.0)
+            if cost < least:
+                best, best_dots, least = spot, dots, cost
+        if least == 0:
+            break
+    return best, best_dots
+
+
+def _away(box: Box, points: Array) -> float:
     """Return how far a box (left, bottom, right, top) is from the nearest of the points, shape (n, 2)."""
     gaps = np.maximum(np.maximum(box[:2] - points, points - box[2:]), 0.0)  # (n, 2)
     return float(np.hypot(*gaps.T).min(initial=np.inf))
 
 
-def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+def _overlap(one: Box, other: Box) -> float:
     """Return the area that two boxes (left, bottom, right, top) share."""
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 
 from neurosim.errors import NeurosimError, ShapeError
+from neurosim.text import rounded
 
 from .style import FAINT, INK_COLOUR, MUTED, SHARE, heading, new_axes, styled
 from .tables import decades
@@ -64,15 +65,13 @@ def loss_surface(
     ax.set_facecolor(FAINT)
     filled = ax.contourf(alpha, beta, values, levels, cmap=SHARE, norm=norm)
     lines = ax.contour(alpha, beta, values, levels[1:-1], colors=INK_COLOUR, linewidths=0.6, alpha=0.7)
-    ax.clabel(
-        lines, lines.levels[::3], fontsize=7.5, fmt=lambda value: f"{value:.3g}", colors="black", inline_spacing=3
-    )
+    ax.clabel(lines, lines.levels[::3], fontsize=7.5, fmt=rounded, colors="black", inline_spacing=3)
     ax.plot(0, 0, "+", color="black", markersize=13, markeredgewidth=2.2, label="the network")
     ax.set_aspect("equal")
     ax.grid(False)
     ax.set_xlabel("step along the first direction")
     ax.set_ylabel("step along the second direction")
-    bar = ax.figure.colorbar(filled, ax=ax, pad=0.02, aspect=28, shrink=0.9, format=lambda value, _: f"{value:.3g}")
+    bar = ax.figure.colorbar(filled, ax=ax, pad=0.02, aspect=28, shrink=0.9, format=lambda value, _: rounded(value))
     bar.set_label("loss" + (", logarithmic scale" if log else ""))
     bar.ax.minorticks_off()
     bar.set_ticks(levels[:: 3 if log else 2])

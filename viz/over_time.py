@@ -13,10 +13,23 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from neurosim.errors import NeurosimError
+from neurosim.text import name_of, plain
 
 from .panels import label_panels, name_panel, panel_grid, whole_steps
-from .style import FAINT, INK_COLOUR, PALETTE, SHARE, AnyFigure, figure_heading, heading, new_axes, new_figure, styled
-from .tables import as_frame, finite, name_of, step_column, the_only_run, with_variants
+from .style import (
+    AXIS,
+    FAINT,
+    INK_COLOUR,
+    PALETTE,
+    SHARE,
+    AnyFigure,
+    figure_heading,
+    heading,
+    new_axes,
+    new_figure,
+    styled,
+)
+from .tables import as_frame, checked_shares, finite, step_column, the_only_run, with_variants
 
 PERCENTILES = ("p5", "p25", "p50", "p75", "p95")
 UNEVEN = 30.0
@@ -61,7 +74,7 @@ def histogram_over_time(
         frame[column] = finite(frame[column])
     falls = frame[list(PERCENTILES)].diff(axis=1).lt(0).any(axis=1)
     if falls.any():
-        row = ", ".join(f"{frame.loc[falls.idxmax(), column]:g}" for column in PERCENTILES)
+        row = ", ".join(plain(frame.loc[falls.idxmax(), column]) for column in PERCENTILES)
         raise NeurosimError(f"frame: expected {' <= '.join(PERCENTILES)}; received {row}.")
     if "layer" not in frame:
         frame["layer"] = 1
@@ -97,7 +110,7 @@ def _draw_bands(ax: Axes, table: pd.DataFrame) -> None:
     ax.fill_between(steps, table["p5"], table["p95"], color=PALETTE[5], alpha=0.35, linewidth=0, label="5 to 95 %")
     ax.fill_between(steps, table["p25"], table["p75"], color=PALETTE[0], alpha=0.5, linewidth=0, label="25 to 75 %")
     ax.plot(steps, table["p50"], color=INK_COLOUR, linewidth=1.2, label="median")
-    ax.axhline(0, color="#8c8c8c", linewidth=0.6, linestyle=":", zorder=1)
+    ax.axhline(0, color=AXIS, linewidth=0.6, linestyle=":", zorder=1)
 
 
 def _share_scale(ax: Axes, spreads: Sequence[float]) -> str:
@@ -111,9 +124,9 @@ def _share_scale(ax: Axes, spreads: Sequence[float]) -> str:
     ax.set_yticks([*-powers[::-1], 0.0, *powers])
     ax.set_yticks([], minor=True)
     ax.set_ylim(-1.5 * powers[-1], 1.5 * powers[-1])
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
     cut = "; larger values lie outside" if max(spreads) > powers[-1] else ""
-    return f"\naxis: linear from {-powers[0]:g} to {powers[0]:g}, logarithmic beyond{cut}"
+    return f"\naxis: linear from {plain(-powers[0])} to {plain(powers[0])}, logarithmic beyond{cut}"
 
 
 def _label_matrix(grid: Any, variants: Sequence[str], layers: Sequence[Any], x: str) -> None:
@@ -151,10 +164,9 @@ def timeline(frame: pd.DataFrame, ax: Axes | None = None, title: str | None = No
             f'frame: expected a column "active" or "alive"; received {", ".join(map(str, frame.columns))}.'
         )
     column = "active" if "active" in frame else "alive"
-    values = finite(frame[column])
-    if not values.dropna().between(0, 1).all():
-        raise NeurosimError(f"{column}: expected shares in 0..1; received {values.min():g} to {values.max():g}.")
-    table = frame.assign(value=values).pivot_table(index="neuron", columns=x, values="value", dropna=False)
+    table = frame.assign(value=checked_shares(frame, column)).pivot_table(
+        index="neuron", columns=x, values="value", dropna=False
+    )
     if sort:
         table = table.loc[table.mean(axis=1).sort_values(ascending=False, kind="stable").index]
     shares, steps = table.to_numpy(float), table.columns.to_numpy(float)
@@ -202,7 +214,7 @@ def timeline(frame: pd.DataFrame, ax: Axes | None = None, title: str | None = No
 
 def _life_colours(column: str) -> tuple[ListedColormap, BoundaryNorm, list[Patch]]:
     """Return colours, their norm and what the legend has to say: white is dead, the darker the more active."""
-    rim = {"edgecolor": "#8c8c8c", "linewidth": 0.6}
+    rim = {"edgecolor": AXIS, "linewidth": 0.6}
     dead = Patch(facecolor="white", label="dead", **rim)
     if column == "alive":
         colours = ["white", SHARE(0.55)]
@@ -270,7 +282,7 @@ def neurons_together(
                     alpha=depth,
                     label=f"neuron {name_of(neuron)}" if i == 0 else "_more",
                 )
-        ax.axhline(0, color="#8c8c8c", linewidth=0.6, linestyle=":", zorder=1)
+        ax.axhline(0, color=AXIS, linewidth=0.6, linestyle=":", zorder=1)
     label_panels(grid, names, x, label)
     figure_heading(
         fig,

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from neurosim.analysis.range_test import running_mean, suggested_rate
 from neurosim.errors import NeurosimError
-from neurosim.text import plain
+from neurosim.text import plain, rounded
 
 from .panels import name_panel, panel_shape, whole_steps
 from .style import (
@@ -175,7 +175,7 @@ def range_test(
         colour = styles[name]["color"]
         ax.plot(rates, losses, color=colour, linewidth=0.7, alpha=0.3, label="_raw")
         look = {"color": colour, "linestyle": styles[name]["linestyle"], "linewidth": 1.8}
-        ax.plot(rates, smooth, label=f"{name}  (suggested: {rate:.2g})" if rate > 0 else name, **look)
+        ax.plot(rates, smooth, label=f"{name}  (suggested: {rounded(rate, 2)})" if rate > 0 else name, **look)
         shown = np.isfinite(smooth)
         if not shown.any():
             continue

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from neurosim.errors import NeurosimError, ShapeError
-from neurosim.text import decimals_of, short, thousands
+from neurosim.parameters import Array
+from neurosim.text import MINUS, cautious_percent, decimals_of, fixed, short, thousands
 
 from .images import blank, mosaic, show_ink
 from .samples import as_images, as_labels, names_of_classes
@@ -23,8 +24,8 @@ TALLEST = 0.9
 
 @styled
 def activation_by_class(
-    activations: np.ndarray,
-    labels: np.ndarray,
+    activations: Array,
+    labels: Array,
     class_names: Sequence[str] | None = None,
     ax: Axes | None = None,
     title: str | None = None,
@@ -55,45 +56,12 @@ def activation_by_class(
     """
     a, labels = _answers(activations, labels)
     names = names_of_classes(class_names, int(labels.max()) + 1)
+    edges, shapes, means, silent = _by_class(a, labels, len(names))
+    best, silence = int(np.nanargmax(means)), float((a == 0).mean())
     ax = new_axes(ax, height=1.3 + 0.44 * len(names))
-    zero = a == 0
-    some_zero = bool(zero.any())
-    low, high = float(a.min()), float(a.max())
-    edges = np.linspace(low, high if high > low else low + 1.0, BINS + 1)
-    shapes, means, silent = [], [], []
-    for label in range(len(names)):
-        own = labels == label
-        n = max(int(own.sum()), 1)
-        shapes.append(np.histogram(a[own & ~zero], edges)[0] / n)  # (BINS,)
-        means.append(float(a[own].mean()) if own.any() else np.nan)
-        silent.append(float((own & zero).sum() / n))
-    peak = max(float(np.max(shapes)), 1e-12)
-    best = int(np.nanargmax(means))
-    silence = float(zero.mean())
-    for label, (shape, mean) in enumerate(zip(shapes, means, strict=True)):
-        foot = label + 0.4
-        look: dict[str, Any] = {
-            "color": PALETTE[1] if label == best and silence < 1 else PALETTE[0],
-            "zorder": 2 + label / 100,
-        }
-        outline = foot - TALLEST * shape / peak
-        ax.stairs(outline, edges, baseline=foot, fill=True, alpha=0.3, linewidth=0, **look)
-        ax.stairs(outline, edges, baseline=foot, linewidth=0.9, gid="outline", **look)
-        if np.isfinite(mean):
-            ax.plot([mean, mean], [foot - 0.5, foot], color=INK_COLOUR, linewidth=1.8, gid="mean", zorder=4)
-            if some_zero:
-                text = _share(silent[label])
-                beside(ax, text, (1, label + 0.1), (6, 0), ax.get_yaxis_transform(), va="center_baseline")
-    if some_zero:
-        beside(
-            ax,
-            "exactly zero",
-            (1, -0.62),
-            (6, 0),
-            ax.get_yaxis_transform(),
-            color=MUTED,
-            va="center_baseline",
-        )
+    _draw_outlines(ax, edges, shapes, means, best if silence < 1 else None)
+    if silence > 0:
+        _write_silence(ax, silent, np.isfinite(means))
     ax.set_ylim(len(names) - 0.45, -0.75)
     ax.set_yticks(range(len(names)), labels=names)
     if silence < 1:
@@ -104,29 +72,60 @@ def activation_by_class(
     ax.margins(x=0.02)
     ax.set_xlabel("activation a (no unit)")
     ax.set_ylabel("class")
+    samples = thousands(len(a))
     if silence == 1:
-        usual, reading = (
-            "A dead neuron",
-            f"its activation is exactly zero for all {thousands(len(a))} samples",
-        )
+        usual, reading = "A dead neuron", f"its activation is exactly zero for all {samples} samples"
     else:
         usual = f"Which classes the neuron answers to: {names[best]} most"
         reading = f"black line: mean of the class, highest for {names[best]}: {short(means[best])}"
-        if some_zero:
-            share = f"{_share(silence)} of all {thousands(len(a))}"
+        if silence > 0:
+            share = f"{cautious_percent(silence)} of all {samples}"
             reading += f" (zeros included)\noutline: the activations that are not exactly zero; {share} are"
     heading(ax, title or usual, reading)
     return ax
 
 
-def _share(share: float) -> str:
-    """Return a share in percent; neither all nor nothing unless it is."""
-    if 0 < share < 0.005:
-        return "< 1 %"
-    return "> 99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
+def _by_class(a: Array, labels: Array, classes: int) -> tuple[Array, Array, Array, Array]:
+    """Return how the activations (N,) of each class are distributed.
+
+    Returns:
+        The edges of the bins (BINS + 1,); the share of each class's samples in each bin, exact zeros left out,
+        (classes, BINS); the mean of each class, zeros included, NaN where it has no sample, (classes,); and the share
+        of each that is exactly zero, (classes,).
+    """
+    low, high = float(a.min()), float(a.max())
+    edges = np.linspace(low, high if high > low else low + 1.0, BINS + 1)
+    shapes, means, silent = np.zeros((classes, BINS)), np.full(classes, np.nan), np.zeros(classes)
+    for label in range(classes):
+        own = a[labels == label]
+        if len(own):
+            shapes[label] = np.histogram(own[own != 0], edges)[0] / len(own)
+            means[label], silent[label] = own.mean(), (own == 0).mean()
+    return edges, shapes, means, silent
 
 
-def _answers(activations: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
+def _draw_outlines(ax: Axes, edges: Array, shapes: Array, means: Array, best: int | None) -> None:
+    """Draw the distribution of each class in a row of its own, and its mean; the best class stands out."""
+    peak = max(float(shapes.max()), 1e-12)
+    for label, (shape, mean) in enumerate(zip(shapes, means, strict=True)):
+        foot = label + 0.4
+        outline = foot - TALLEST * shape / peak
+        look: dict[str, Any] = {"color": PALETTE[1] if label == best else PALETTE[0], "zorder": 2 + label / 100}
+        ax.stairs(outline, edges, baseline=foot, fill=True, alpha=0.3, linewidth=0, **look)
+        ax.stairs(outline, edges, baseline=foot, linewidth=0.9, gid="outline", **look)
+        if np.isfinite(mean):
+            ax.plot([mean, mean], [foot - 0.5, foot], color=INK_COLOUR, linewidth=1.8, gid="mean", zorder=4)
+
+
+def _write_silence(ax: Axes, silent: Array, shown: Array) -> None:
+    """Write at the right of each row that is shown which share of its activations is exactly zero."""
+    where: dict[str, Any] = {"where": ax.get_yaxis_transform(), "va": "center_baseline"}
+    beside(ax, "exactly zero", (1, -0.62), (6, 0), color=MUTED, **where)
+    for label in np.flatnonzero(shown):
+        beside(ax, cautious_percent(silent[label]), (1, label + 0.1), (6, 0), **where)
+
+
+def _answers(activations: Any, labels: Any) -> tuple[Array, Array]:
     """Return one activation and one label a sample, checked, shapes (N,)."""
     a = np.asarray(activations, dtype=float)
     if a.ndim != 1 or a.size == 0:
@@ -143,9 +142,9 @@ def _answers(activations: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
 
 @styled
 def top_samples(
-    images: np.ndarray,
-    activations: np.ndarray,
-    labels: np.ndarray,
+    images: Array,
+    activations: Array,
+    labels: Array,
     class_names: Sequence[str] | None = None,
     count: int = 9,
     ax: Axes | None = None,
@@ -198,7 +197,7 @@ def top_samples(
     decimals = decimals_of(float(np.abs(a[shown]).max()))
     for i, which in enumerate(shown):
         centre, top = (i % columns + 0.5) * (width + gap), i // columns * (head + height) + head
-        text = f"{names[labels[which]]}   a = {a[which]:.{decimals}f}".replace("-", "−")
+        text = f"{names[labels[which]]}   a = {fixed(a[which], decimals)}".replace("-", MINUS)
         ax.text(centre - 0.5, top - 0.9, text, fontsize=size, ha="center", va="bottom")
         _frame(ax, i % columns * (width + gap) + gap // 2, top, width, height)
     classes = np.bincount(labels[shown], minlength=len(names))
@@ -217,9 +216,7 @@ def _frame(ax: Axes, left: float, top: float, width: float, height: float) -> No
 
 
 @styled
-def maximizing_input(
-    image: np.ndarray, activation_value: float, ax: Axes | None = None, title: str | None = None
-) -> Axes:
+def maximizing_input(image: Array, activation_value: float, ax: Axes | None = None, title: str | None = None) -> Axes:
     """Draw the input that gradient ascent on the pixels found to excite one neuron most, as ink.
 
     Args:

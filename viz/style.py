@@ -36,8 +36,18 @@ WIDTH = 8.0
 DPI = 150
 
 INK_COLOUR = "#222222"
+"""Text, and lines that are as important."""
 MUTED = "#6b6b6b"
+"""Text that explains, and what has no colour of its own."""
+AXIS = "#8c8c8c"
+"""Axes, zero, rims and leaders."""
+RULE = "#b0b0b0"
+"""The same where they must not compete with many thin lines, and hatching."""
 FAINT = "#d9d9d9"
+"""Where nothing was recorded, and the edges of images."""
+GRID = "#e6e6e6"
+PALE = "#efefef"
+"""Backgrounds of cells and rows."""
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7f7f7f")
 """Okabe and Ito: blue, vermilion, green, purple, orange, sky blue, black; and grey instead of yellow."""
@@ -66,7 +76,7 @@ RC: dict[str, Any] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "axes.facecolor": "white",
-    "axes.edgecolor": "#8c8c8c",
+    "axes.edgecolor": AXIS,
     "axes.linewidth": 0.8,
     "axes.labelcolor": INK_COLOUR,
     "axes.labelsize": 9.0,
@@ -78,10 +88,10 @@ RC: dict[str, Any] = {
     "axes.grid": True,
     "axes.axisbelow": True,
     "axes.unicode_minus": True,
-    "grid.color": "#e6e6e6",
+    "grid.color": GRID,
     "grid.linewidth": 0.7,
-    "xtick.color": "#8c8c8c",
-    "ytick.color": "#8c8c8c",
+    "xtick.color": AXIS,
+    "ytick.color": AXIS,
     "xtick.labelcolor": INK_COLOUR,
     "ytick.labelcolor": INK_COLOUR,
     "xtick.labelsize": 8.5,

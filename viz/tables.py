@@ -10,7 +10,7 @@ import pandas as pd
 
 from neurosim.errors import NeurosimError
 from neurosim.metrics import rises
-from neurosim.text import decimals_of
+from neurosim.text import decimals_of, fixed, mean_and_sd, plain
 
 NO_VARIANT = "run"
 """The name of the only variant where a table has no column for it."""
@@ -37,14 +37,14 @@ class Quantity(NamedTuple):
 
     def text(self, value: float, decimals: int = 1) -> str:
         """Return a value that is already in drawn units as text."""
-        return f"{value:.{decimals}f} %" if self.percent else f"{value:.{decimals_of(value)}f}"
+        return f"{fixed(value, decimals)} %" if self.percent else fixed(value, decimals_of(value))
 
     def with_sd(self, mean: float, sd: float, decimals: int = 1) -> str:
         """Return mean ± standard deviation (NaN: none) as text, both to the same place."""
         if not np.isfinite(sd):
             return self.text(mean, decimals)
         places = enough_decimals(sd, decimals if self.percent else decimals_of(mean))
-        return f"{mean:.{places}f} ± {sd:.{places}f}" + (" %" if self.percent else "")
+        return mean_and_sd(mean, sd, places) + (" %" if self.percent else "")
 
 
 QUANTITIES = {
@@ -180,7 +180,17 @@ def checked_sizes(frame: pd.DataFrame, column: str) -> pd.Series:
     """Return a column of sizes (norms, standard deviations), NaN where not finite; none may be negative."""
     values = finite(frame[column])
     if (values < 0).any():
-        raise NeurosimError(f"{column}: expected at least 0; received {values.min():g}.")
+        raise NeurosimError(f"{column}: expected at least 0; received {plain(values.min())}.")
+    return values
+
+
+def checked_shares(frame: pd.DataFrame, column: str) -> pd.Series:
+    """Return a column of shares, NaN where not finite; each must lie in 0..1."""
+    values = finite(frame[column])
+    if not values.dropna().between(0, 1).all():
+        raise NeurosimError(
+            f"{column}: expected shares in 0..1; received {plain(values.min())} to {plain(values.max())}."
+        )
     return values
 
 
@@ -189,7 +199,7 @@ def checked_positive(frame: pd.DataFrame, column: str) -> None:
     values = finite(frame[column])
     if not (values > 0).all():
         wrong = frame.loc[~(values > 0), column].iloc[0]
-        raise NeurosimError(f"{column}: expected positive numbers; received {wrong:g}.")
+        raise NeurosimError(f"{column}: expected positive numbers; received {plain(wrong)}.")
 
 
 def ended_with(frame: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
@@ -208,11 +218,6 @@ def band(mean: Any, sd: Any, percent: bool) -> np.ndarray:
     """Return mean ± standard deviation, shape (2, ...); of a share in percent it ends at 0 and 100."""
     ends = np.array([mean - sd, mean + sd], dtype=float)
     return np.clip(ends, 0.0, 100.0) if percent else ends
-
-
-def name_of(value: Any) -> str:
-    """Return how a layer, a neuron or a setting is written: numbers without needless digits."""
-    return f"{value:g}" if isinstance(value, (int, float, np.number)) else str(value)
 
 
 def foot(sizes: Any) -> float:

@@ -313,7 +313,7 @@ def test_activation_by_class(answers):
     lit = np.array([(a[labels == c] > 0).mean() for c in range(10)])
     np.testing.assert_allclose(heights / heights.sum(), lit / lit.sum())
     shares = [each.get_text() for each in ax.texts if each.get_text().endswith("%")]
-    assert shares == [f"{100 * (1 - share):.0f} %" for share in lit]
+    assert shares == [f"{100 * (1 - share):.0f}\u00a0%" for share in lit]
     assert "9 most" in ax.get_title(loc="left")
     assert_legible(ax.figure)
 
