@@ -186,7 +186,7 @@ def line_in_box(w: Sequence[float], b: float, box: Sequence[float]) -> Array | N
     if not inside:
         return None
     points = np.array(inside)
-    far = np.argmax(((points - points[0]) ** 2).sum(axis=1))
+    far = int(np.argmax(((points - points[0]) ** 2).sum(axis=1)))
     return points[[0, far]]
 
 

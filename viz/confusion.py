@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from neurosim.errors import NeurosimError, ShapeError
+from neurosim.parameters import Array
 from neurosim.text import percent, plain, thousands
 
 from .style import GRID, INK_COLOUR, SHARE, heading, new_axes, styled, text_on
@@ -15,7 +16,7 @@ from .style import GRID, INK_COLOUR, SHARE, heading, new_axes, styled, text_on
 
 @styled
 def confusion_matrix(
-    matrix: np.ndarray,
+    matrix: Array,
     class_names: Sequence[str] | None = None,
     ax: Axes | None = None,
     title: str | None = None,
@@ -61,7 +62,7 @@ def confusion_matrix(
         for i, j in np.ndindex(n, n):
             if matrix[i, j]:
                 colour = text_on(SHARE(off[i, j] / limit)) if i != j else INK_COLOUR
-                ax.text(j, i, plain(matrix[i, j]), ha="center", va="center", fontsize=size, color=colour)
+                ax.text(j, i, plain(float(matrix[i, j])), ha="center", va="center", fontsize=size, color=colour)
     ax.set_xticks(range(n), names)
     ax.set_yticks(range(n), names)
     if max(map(len, names)) > 4:

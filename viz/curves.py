@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from neurosim.parameters import Array
 from neurosim.text import plain
 
 from .labels import LineEnd, label_ends
@@ -134,7 +135,7 @@ def _kept_early(frame: pd.DataFrame, by: str) -> pd.DataFrame:
     return frame[frame["kept"].eq(True) & ~last] if "kept" in frame else frame[:0]
 
 
-def _set_limits(ax: Axes, tables: Mapping[str, pd.DataFrame], values: np.ndarray, kind: Quantity) -> str:
+def _set_limits(ax: Axes, tables: Mapping[str, pd.DataFrame], values: Array, kind: Quantity) -> str:
     """Choose scale and limits of y; return what the subtitle has to say about it."""
     if not np.isfinite(values).any():
         ax.set_ylim(*((0, 100) if kind.percent else (0, 1)))

@@ -171,7 +171,8 @@ def spread_by_layer(
 def _last_point(ax: Axes, name: str) -> tuple[float, float]:
     """Return the last finite point of the line called `name`; NaN where it has none."""
     (line,) = [line for line in ax.lines if line.get_label() == name]
-    shown = line.get_xydata()[np.isfinite(line.get_ydata())]
+    points = np.asarray(line.get_xydata(), dtype=float)  # (n, 2)
+    shown = points[np.isfinite(points[:, 1])]
     return (float(shown[-1, 0]), float(shown[-1, 1])) if len(shown) else (np.nan, np.nan)
 
 
@@ -221,8 +222,8 @@ def unit_health(
     x = step_column(frame)
     wanted, shares = shares, [column for column in shares if column in frame]
     if not shares:
-        names = " or ".join(f'"{column}"' for column in wanted)
-        raise NeurosimError(f"frame: expected a column {names}; received {', '.join(map(str, frame.columns))}.")
+        choices = " or ".join(f'"{column}"' for column in wanted)
+        raise NeurosimError(f"frame: expected a column {choices}; received {', '.join(map(str, frame.columns))}.")
     names = list(dict.fromkeys(frame["variant"]))
     styles = styles_for(names, styles)
     fig = new_figure(fig, height=max(3.7, 1.4 + 0.22 * len(names)))

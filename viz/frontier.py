@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from neurosim.parameters import Array
+
 from .labels import label_points
 from .style import MUTED, RIM, Point, heading, new_axes, plain_log, styled, styles_for
 from .tables import (
@@ -24,7 +26,7 @@ from .tables import (
 )
 
 
-def pareto(cost: Any, worth: Any) -> np.ndarray:
+def pareto(cost: Any, worth: Any) -> Array:
     """Return which points no other beats: none is as cheap and worth more, or cheaper and worth as much.
 
     Args:

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from neurosim.errors import NeurosimError, ShapeError
+from neurosim.parameters import Array
 from neurosim.text import plain
 
 from .labels import LineEnd, label_ends
@@ -29,7 +30,7 @@ from .style import (
 )
 from .tables import as_frame, finite
 
-Function = Callable[[np.ndarray], np.ndarray]
+Function = Callable[[Array], Array]
 
 
 @styled
@@ -107,7 +108,7 @@ def _pairs(activations: Any) -> dict[str, tuple[Function, Function]]:
     return {str(name): pair for name, pair in items}
 
 
-def _evaluate(function: Function, z: np.ndarray, name: str) -> np.ndarray:
+def _evaluate(function: Function, z: Array, name: str) -> Array:
     """Return function(z) as a copy, having checked its shape."""
     values = np.array(function(z.copy()), dtype=float)
     if values.shape != z.shape:

@@ -147,7 +147,7 @@ def _label_cells(ax: Axes, x_labels: Sequence[Any], y_labels: Sequence[Any]) -> 
     """Write the settings at the cells, as many as there is room for, and draw white lines between the cells."""
     for axis, labels in ((ax.xaxis, x_labels), (ax.yaxis, y_labels)):
         every = -(-len(labels) // 26)
-        texts = [plain(each) if isinstance(each, (int, float, np.number)) else str(each) for each in labels]
+        texts = [plain(float(each)) if isinstance(each, (int, float, np.number)) else str(each) for each in labels]
         axis.set_ticks(range(0, len(labels), every), texts[::every])
         axis.set_ticks(np.arange(len(labels) + 1) - 0.5, minor=True)
     if max((len(str(each)) for each in x_labels), default=0) * len(x_labels) > 80:

@@ -13,13 +13,14 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
 from neurosim.errors import NeurosimError, ShapeError
+from neurosim.parameters import Array
 from neurosim.text import certainty, percent, plain, thousands
 
 from .samples import as_images, as_labels, names_of_classes
 from .style import DIVERGING, INK, MUTED, WIDTH, beside, heading, new_axes, styled
 
 
-def mosaic(tiles: np.ndarray, columns: int, gap: int = 2, head: int = 0) -> np.ndarray:
+def mosaic(tiles: Array, columns: int, gap: int = 2, head: int = 0) -> Array:
     """Return images side by side, row by row, with NaN between them.
 
     Args:
@@ -47,7 +48,7 @@ def blank(ax: Axes) -> None:
     ax.set_anchor("NW")
 
 
-def show_ink(ax: Axes, sheet: np.ndarray, images: np.ndarray) -> None:
+def show_ink(ax: Axes, sheet: Array, images: Array) -> None:
     """Draw dark ink on white paper."""
     top = 255.0 if np.issubdtype(images.dtype, np.integer) else max(1.0, float(np.nanmax(images, initial=0.0)))
     ax.imshow(np.nan_to_num(sheet), cmap=INK, vmin=0.0, vmax=top, interpolation="nearest")
@@ -56,7 +57,7 @@ def show_ink(ax: Axes, sheet: np.ndarray, images: np.ndarray) -> None:
 
 @styled
 def weight_grid(
-    weights: np.ndarray,
+    weights: Array,
     shape: tuple[int, int] = (28, 28),
     count: int | None = None,
     titles: Sequence[str] | None = None,
@@ -118,7 +119,7 @@ def weight_grid(
     return ax
 
 
-def show_weights(ax: Axes, picture: np.ndarray, weights: np.ndarray) -> AxesImage:
+def show_weights(ax: Axes, picture: Array, weights: Array) -> AxesImage:
     """Draw a picture of weights and its colour bar, on a scale centred on zero that suits all `weights`.
 
     The scale ends at the 99.8th percentile of the sizes, so that one stray weight does not bleach the rest.
@@ -137,7 +138,7 @@ def show_weights(ax: Axes, picture: np.ndarray, weights: np.ndarray) -> AxesImag
 
 
 def filmstrip(
-    images: np.ndarray,
+    images: Array,
     steps: Sequence[float],
     shape: tuple[int, int] = (28, 28),
     ax: Axes | None = None,
@@ -173,44 +174,44 @@ def filmstrip(
     )
 
 
-def film_tiles(images: Any, steps: Sequence[float], shape: tuple[int, int]) -> np.ndarray:
+def film_tiles(images: Any, steps: Sequence[float], shape: tuple[int, int]) -> Array:
     """Return the frames of a film, a float copy, shape (n, height, width); there is a step for each."""
-    images = np.array(images, dtype=float)
-    if images.ndim == 2 and images.shape[1] == int(np.prod(shape)):
-        images = images.reshape(-1, *shape)
-    if images.ndim != 3 or not images.size:
+    tiles: Array = np.array(images, dtype=float)
+    if tiles.ndim == 2 and tiles.shape[1] == int(np.prod(shape)):
+        tiles = tiles.reshape(-1, *shape)
+    if tiles.ndim != 3 or not tiles.size:
         raise ShapeError(
             f"images: expected (n, height, width), or (n, {int(np.prod(shape))}) for images of {shape[0]} x "
-            f"{shape[1]}; received {images.shape}. Pass the shape= of the input image."
+            f"{shape[1]}; received {tiles.shape}. Pass the shape= of the input image."
         )
-    if len(steps) != len(images):
-        raise ShapeError(f"steps: expected {len(images)}, one a image; received {len(steps)}.")
-    return images
+    if len(steps) != len(tiles):
+        raise ShapeError(f"steps: expected {len(tiles)}, one for each image; received {len(steps)}.")
+    return tiles
 
 
-def _weight_tiles(weights: Any, shape: tuple[int, int]) -> np.ndarray:
+def _weight_tiles(weights: Any, shape: tuple[int, int]) -> Array:
     """Return weights as images, a float copy, shape (n, height, width)."""
-    weights = np.array(weights, dtype=float)
+    columns: Array = np.array(weights, dtype=float)
     pixels = int(np.prod(shape))
-    if weights.ndim == 3:
-        return weights
-    if weights.ndim == 1:
-        weights = weights[:, None]
-    if weights.ndim != 2 or weights.shape[0] != pixels:
-        hint = " Transpose it: one neuron a column." if weights.ndim == 2 and weights.shape[1] == pixels else ""
+    if columns.ndim == 3:
+        return columns
+    if columns.ndim == 1:
+        columns = columns[:, None]
+    if columns.ndim != 2 or columns.shape[0] != pixels:
+        hint = " Transpose it: one neuron a column." if columns.ndim == 2 and columns.shape[1] == pixels else ""
         raise ShapeError(
-            f"weights: expected ({pixels}, n) for images of {shape[0]} x {shape[1]}; received {weights.shape}."
+            f"weights: expected ({pixels}, n) for images of {shape[0]} x {shape[1]}; received {columns.shape}."
             f"{hint or ' Pass the shape= of the input image.'}"
         )
-    return weights.T.reshape(-1, *shape)
+    return columns.T.reshape(-1, *shape)
 
 
 @styled
 def mistakes(
-    images: np.ndarray,
-    labels: np.ndarray,
-    predicted: np.ndarray,
-    confidence: np.ndarray,
+    images: Array,
+    labels: Array,
+    predicted: Array,
+    confidence: Array,
     class_names: Sequence[str] | None = None,
     count: int = 25,
     ax: Axes | None = None,
@@ -279,8 +280,8 @@ def mistakes(
 
 @styled
 def contact_sheet(
-    images: np.ndarray,
-    labels: np.ndarray,
+    images: Array,
+    labels: Array,
     columns: int = 12,
     class_names: Sequence[str] | None = None,
     ax: Axes | None = None,

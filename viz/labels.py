@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -103,9 +103,9 @@ def label_ends(ax: Axes, ends: Sequence[LineEnd], styles: Mapping[str, Mapping[s
     half = LINE_HEIGHT / 2 / height
     places = spread(targets, LINE_HEIGHT / height, low=0.0, high=1 - half / 2)
 
-    figure = ax.figure
+    inches: Any = root_figure(ax).dpi_scale_trans
     gutter = blended_transform_factory(  # x: inches from the right edge; y: fraction of the axes
-        figure.dpi_scale_trans + ScaledTranslation(1, 0, ax.transAxes), ax.transAxes
+        inches + ScaledTranslation(1, 0, cast(Any, ax.transAxes)), ax.transAxes
     )
     look: dict[str, Any] = {"colors": RULE, "linewidths": 0.7, "clip_on": False, "zorder": 1.5}
     inside = [[(x, y), (1.0, y)] for x, y, ok in zip(fractions[:, 0], targets, led, strict=True) if ok and x < 0.995]

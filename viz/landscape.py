@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 
 from neurosim.errors import NeurosimError, ShapeError
+from neurosim.parameters import Array
 from neurosim.text import rounded
 
 from .style import FAINT, INK_COLOUR, MUTED, SHARE, heading, new_axes, styled
@@ -16,9 +17,7 @@ LEVELS = 14
 
 
 @styled
-def loss_surface(
-    alpha: np.ndarray, beta: np.ndarray, loss: np.ndarray, ax: Axes | None = None, title: str | None = None
-) -> Axes:
+def loss_surface(alpha: Array, beta: Array, loss: Array, ax: Axes | None = None, title: str | None = None) -> Axes:
     """Draw the loss along two directions through a network as a map with contour lines.
 
     The network stands at (0, 0).  Levels are logarithmic where the loss spans more than one power of ten.
@@ -64,8 +63,9 @@ def loss_surface(
     ax = new_axes(ax, width=6.6, height=5.6)
     ax.set_facecolor(FAINT)
     filled = ax.contourf(alpha, beta, values, levels, cmap=SHARE, norm=norm)
-    lines = ax.contour(alpha, beta, values, levels[1:-1], colors=INK_COLOUR, linewidths=0.6, alpha=0.7)
-    ax.clabel(lines, lines.levels[::3], fontsize=7.5, fmt=rounded, colors="black", inline_spacing=3)
+    inner = levels[1:-1]
+    lines = ax.contour(alpha, beta, values, inner, colors=INK_COLOUR, linewidths=0.6, alpha=0.7)
+    ax.clabel(lines, inner[::3], fontsize=7.5, fmt=rounded, colors="black", inline_spacing=3)
     ax.plot(0, 0, "+", color="black", markersize=13, markeredgewidth=2.2, label="the network")
     ax.set_aspect("equal")
     ax.grid(False)
@@ -74,7 +74,7 @@ def loss_surface(
     bar = ax.figure.colorbar(filled, ax=ax, pad=0.02, aspect=28, shrink=0.9, format=lambda value, _: rounded(value))
     bar.set_label("loss" + (", logarithmic scale" if log else ""))
     bar.ax.minorticks_off()
-    bar.set_ticks(levels[:: 3 if log else 2])
+    bar.set_ticks(levels[:: 3 if log else 2].tolist())
     bar.outline.set_visible(False)
     notes = "+: the network; at 1 every neuron has moved by the norm of its own weights"
     heading(

@@ -23,6 +23,7 @@ from .style import (
     PALETTE,
     SHARE,
     AnyFigure,
+    Style,
     figure_heading,
     heading,
     new_axes,
@@ -214,10 +215,10 @@ def timeline(frame: pd.DataFrame, ax: Axes | None = None, title: str | None = No
 
 def _life_colours(column: str) -> tuple[ListedColormap, BoundaryNorm, list[Patch]]:
     """Return colours, their norm and what the legend has to say: white is dead, the darker the more active."""
-    rim = {"edgecolor": AXIS, "linewidth": 0.6}
+    rim: Style = {"edgecolor": AXIS, "linewidth": 0.6}
     dead = Patch(facecolor="white", label="dead", **rim)
     if column == "alive":
-        colours = ["white", SHARE(0.55)]
+        colours: list[Any] = ["white", SHARE(0.55)]
         return (
             ListedColormap(colours),
             BoundaryNorm([-0.5, 0.5, 1.5], 2),

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from neurosim.parameters import Array
+
 from .style import AnyFigure, new_figure
 
-Grid = np.ndarray[Any, Any]
+Grid = Array
 """Axes in rows and columns."""
 
 

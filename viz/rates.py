@@ -20,6 +20,7 @@ from .style import (
     PALETTE,
     RIM,
     AnyFigure,
+    Style,
     beside,
     figure_heading,
     heading,
@@ -126,7 +127,7 @@ def _mark_diverged(ax: Axes, lost: Mapping[float, list[str]], variants: int) -> 
         words = f"{len(names)} of {variants}\ndiverged" if len(names) > 3 else "\n".join(names)
         words = words if variants > 1 else "diverged"
         beside(ax, words, (rate, 0), (0, 13), foot, ha="center", va="bottom", fontsize=7, color=MUTED)
-    cross = {"color": "black", "markersize": 6, "markeredgewidth": 1.5}
+    cross: Style = {"color": "black", "markersize": 6, "markeredgewidth": 1.5}
     ax.plot(list(lost), [0.025] * len(lost), "x", transform=foot, label="_diverged", **cross)
     return 0.07 + 0.035 * max(min(len(names), 3) for names in lost.values())
 
@@ -191,7 +192,7 @@ def range_test(
         low, top = min(low, np.nanmin(losses)), max(top, first + 0.35 * (first - np.nanmin(smooth)))
     top = top if top > low else low + 1.0
     over = bool((frame["value"] > top).any())
-    cross = {"color": "black", "markersize": 7, "markeredgewidth": 1.6, "clip_on": False}
+    cross: Style = {"color": "black", "markersize": 7, "markeredgewidth": 1.6, "clip_on": False}
     for rate, loss in crosses:  # one above the axis stands on its edge
         ax.plot(rate, min(loss, top), "x", label="_diverged", **cross)
     ax.set_xscale("log")

@@ -8,31 +8,32 @@ from typing import Any
 import numpy as np
 
 from neurosim.errors import NeurosimError, ShapeError
+from neurosim.parameters import Array
 
 
-def as_images(images: Any, shape: tuple[int, int] | None = None) -> np.ndarray:
+def as_images(images: Any, shape: tuple[int, int] | None = None) -> Array:
     """Return images as (n, height, width); rows of pixels are folded to `shape`, or to a square."""
-    images = np.asarray(images)
-    if images.ndim == 4 and images.shape[-1] == 1:
-        images = images[..., 0]
-    if images.ndim == 2:
-        side = round(images.shape[1] ** 0.5)
-        shape = shape or (side, side)
-        if shape[0] * shape[1] == images.shape[1]:
-            images = images.reshape(-1, *shape)
-    if images.ndim != 3:
+    array: Array = np.asarray(images)
+    if array.ndim == 4 and array.shape[-1] == 1:
+        array = array[..., 0]
+    if array.ndim == 2:
+        side = round(array.shape[1] ** 0.5)
+        height, width = shape or (side, side)
+        if height * width == array.shape[1]:
+            array = array.reshape(-1, height, width)
+    if array.ndim != 3:
         raise ShapeError(
-            f"images: expected (n, height, width) or (n, pixels) of square images; received {images.shape}."
+            f"images: expected (n, height, width) or (n, pixels) of square images; received {array.shape}."
         )
-    return images
+    return array
 
 
-def as_labels(labels: Any, n: int, what: str) -> np.ndarray:
+def as_labels(labels: Any, n: int, what: str) -> Array:
     """Return n labels as integers."""
-    labels = np.asarray(labels)
-    if labels.shape != (n,):
-        raise ShapeError(f"{what}: expected one a image, shape ({n},); received {labels.shape}.")
-    return labels.astype(int)
+    array: Array = np.asarray(labels)
+    if array.shape != (n,):
+        raise ShapeError(f"{what}: expected one for each image, shape ({n},); received {array.shape}.")
+    return array.astype(int)
 
 
 def names_of_classes(class_names: Sequence[str] | None, least: int) -> list[str]:

@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import matplotlib
 import numpy as np
@@ -29,6 +29,7 @@ from matplotlib.ticker import Formatter, FuncFormatter
 
 from neurosim.errors import NeurosimError
 from neurosim.files.atomic import atomic_file
+from neurosim.parameters import Array
 from neurosim.text import plain
 
 WIDTH = 8.0
@@ -51,6 +52,16 @@ PALE = "#efefef"
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7f7f7f")
 """Okabe and Ito: blue, vermilion, green, purple, orange, sky blue, black; and grey instead of yellow."""
+LIGHT_PAGE = {"text": INK_COLOUR, "soft": MUTED, "rule": FAINT, "back": "#ffffff", "band": PALE, "mark": PALETTE[1]}
+DARK_PAGE = {
+    "text": "#e8e8e8",
+    "soft": "#a8a8a8",
+    "rule": "#4d4d4d",
+    "back": "#161616",
+    "band": "#242424",
+    "mark": PALETTE[4],
+}
+"""Colours of a web page, by what they are for, on light and on dark screens."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "<", ">", "d", "h", "*", "8", "H")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 
@@ -114,7 +125,7 @@ Point = tuple[float, float]
 
 def styled(function: Callable[P, T]) -> Callable[P, T]:
     """Draw in the style of this module; the reader's own matplotlib settings come back afterwards."""
-    decorated: Callable[P, T] = matplotlib.rc_context(RC)(function)
+    decorated: Callable[P, T] = matplotlib.rc_context(cast(Any, RC))(function)
     return decorated
 
 
@@ -305,7 +316,7 @@ def save(target: Axes | AnyFigure, path: str | os.PathLike[str], note: str = "",
     return path
 
 
-def _pixels(figure: Figure, dpi: int) -> np.ndarray:
+def _pixels(figure: Figure, dpi: int) -> Array:
     """Return the drawn figure, shape (height, width, 3), uint8.
 
     Each channel keeps its six upper bits: nobody sees it, and the file shrinks by a third.

@@ -10,6 +10,7 @@ import pandas as pd
 
 from neurosim.errors import NeurosimError
 from neurosim.metrics import rises
+from neurosim.parameters import Array
 from neurosim.text import decimals_of, fixed, mean_and_sd, plain
 
 NO_VARIANT = "run"
@@ -214,7 +215,7 @@ def ended_with(frame: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
     return frame.groupby(["seed"] if by is None else [by, "seed"], sort=False).tail(1)
 
 
-def band(mean: Any, sd: Any, percent: bool) -> np.ndarray:
+def band(mean: Any, sd: Any, percent: bool) -> Array:
     """Return mean ± standard deviation, shape (2, ...); of a share in percent it ends at 0 and 100."""
     ends = np.array([mean - sd, mean + sd], dtype=float)
     return np.clip(ends, 0.0, 100.0) if percent else ends

@@ -31,7 +31,8 @@ def running_mean(values: Any, width: int) -> Array:
     inside = slice(reach, reach + len(values))
     sums = np.convolve(np.where(known, values, 0.0), window)[inside]
     counts = np.convolve(known, window)[inside]
-    return np.divide(sums, counts, out=np.full(len(values), np.nan), where=known)
+    means: Array = np.divide(sums, counts, out=np.full(len(values), np.nan), where=known)
+    return means
 
 
 def suggested_rate(rates: Any, losses: Any, width: int | None = None) -> float:

@@ -184,7 +184,8 @@ def sweeps() -> list[tuple[str, Case]]:
     """``(what varies, case)``: one hidden layer that grows at batch 256; the usual network with larger batches."""
     found = []
     for optimizer in ("sgd", "adam"):
-        shapes = [("parameters", (784, max(1, round((size - 10) / 795)), 10), 256) for size in PARAMETER_SWEEP]
+        shapes: list[tuple[str, tuple[int, ...], int]] = []
+        shapes += [("parameters", (784, max(1, round((size - 10) / 795)), 10), 256) for size in PARAMETER_SWEEP]
         shapes += [("batch_size", (784, 128, 64, 10), batch_size) for batch_size in BATCH_SWEEP]
         for sweep, widths, batch_size in shapes:
             case = Case(widths, batch_size, optimizer, 1)

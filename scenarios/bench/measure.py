@@ -92,7 +92,8 @@ class Worker:
             self.log.seek(0)
             lines = self.log.read().strip().splitlines() or [f"exit status {self.process.returncode}"]
             raise WorkerError(f"{self.setting.name} failed: {lines[-1]}")
-        return json.loads(answer)
+        reply: dict[str, Any] = json.loads(answer)
+        return reply
 
     def close(self) -> None:
         """End the program."""

@@ -76,12 +76,11 @@ class Neurosim(Competitor):
 
         n_in, *hidden, n_out = self.case.widths
         optimizer = {"sgd": ns.SGD, "adam": ns.Adam}[self.case.optimizer]
+        self.dense = [*(ns.Dense(n, "relu") for n in hidden), ns.Dense(n_out, "softmax")]
         self.network = ns.Network(
-            [ns.Input(n_in), *(ns.Dense(n, "relu") for n in hidden), ns.Dense(n_out, "softmax")],
-            "cross_entropy",
-            optimizer(learning_rate=self.case.learning_rate),
+            [ns.Input(n_in), *self.dense], "cross_entropy", optimizer(learning_rate=self.case.learning_rate)
         )
-        for layer, (W, b) in zip(list(self.network)[1:], weights, strict=True):
+        for layer, (W, b) in zip(self.dense, weights, strict=True):
             layer.W, layer.b = W, b
         self.images, self.labels = images, labels
 
@@ -95,7 +94,7 @@ class Neurosim(Competitor):
         )
 
     def weights(self) -> Weights:
-        return [(layer.W.copy(), layer.b.copy()) for layer in list(self.network)[1:]]
+        return [(layer.W.copy(), layer.b.copy()) for layer in self.dense]
 
 
 class Torch(Competitor):

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from neurosim.activations import Activation
 from neurosim.data.dataset import Dataset
 from neurosim.layers import Layer
 from neurosim.network import EVALUATION_BATCH, Network
@@ -16,16 +17,21 @@ from neurosim.parameters import Array
 from .scenario import Run
 
 
-def hidden_layers(network: Network) -> list[Layer]:
-    """The hidden layers at the place where each applies its activation.
+def hidden_layers(network: Network) -> list[tuple[Layer, Activation]]:
+    """The hidden layers at the place where each applies its activation, and that activation.
 
     A layer in front of batch normalization is linear: its activation is applied behind the normalization.
     """
     return [
-        layer
+        (layer, layer.activation)
         for layer, above in pairwise(network.layers)
         if layer.activation is not None and not (above.neuron_by_neuron and above.activation is not None)
     ]
+
+
+def weights_of(layer: Layer) -> Array:
+    """The incoming weights of a layer's neurons, (n_in, n), one column per neuron. Live."""
+    return layer.views[layer.weight_name]
 
 
 def layer_outputs(network: Network, layer: Layer, images: Array) -> Array:
@@ -62,7 +68,8 @@ def selectivity(a: Array, labels: Array, classes: int) -> Array:
     counts = np.bincount(labels, minlength=classes)
     between = np.nansum(counts[:, None] * (class_means(a, labels, classes) - a.mean(axis=0)) ** 2, axis=0)
     total = ((a - a.mean(axis=0)) ** 2).sum(axis=0)  # (n,)
-    return np.divide(between, total, out=np.full_like(total, np.nan), where=total > 0.0)
+    share: Array = np.divide(between, total, out=np.full_like(total, np.nan), where=total > 0.0)
+    return share
 
 
 def smoothness(image: Array) -> float:

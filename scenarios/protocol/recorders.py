@@ -22,7 +22,7 @@ from neurosim.network import EVALUATION_BATCH, Network
 from neurosim.parameters import Array
 from neurosim.training.callbacks import TrainingRun
 
-from .measures import class_means, distances, hidden_layers, layer_outputs, selectivity, smoothness
+from .measures import class_means, distances, hidden_layers, layer_outputs, selectivity, smoothness, weights_of
 from .scenario import Recorder
 
 
@@ -82,14 +82,14 @@ class UnitHealth(Recorder):
     def _look(self, network: Network, epoch: int) -> None:
         """Run the images through the network in evaluation mode and count."""
         hidden = hidden_layers(network)
-        limits = [FLAT * steepest(layer.activation) for layer in hidden]
-        always_off = [np.ones(layer.n_out, bool) for layer in hidden]
+        limits = [FLAT * steepest(activation) for _, activation in hidden]
+        always_off = [np.ones(layer.n_out, bool) for layer, _ in hidden]
         saturated = np.zeros(len(hidden))
         rows = network.input.as_rows(self.images)
         for start in range(0, len(rows), EVALUATION_BATCH):
             network.predict_proba(rows[start : start + EVALUATION_BATCH])
-            for k, layer in enumerate(hidden):
-                off, flat = off_and_saturated(layer.activation, layer.z, limits[k])  # (B, n) each
+            for k, (layer, activation) in enumerate(hidden):
+                off, flat = off_and_saturated(activation, layer.z, limits[k])  # (B, n) each
                 always_off[k] &= off.all(axis=0)
                 saturated[k] += flat.mean(axis=1).sum()
         self.rows += [
@@ -269,7 +269,7 @@ class Preactivations(AtSteps):
             return
         hidden = hidden_layers(network)
         for k in sorted({0, len(hidden) // 2, len(hidden) - 1} if hidden else ()):
-            z = hidden[k].z
+            z = hidden[k][0].z
             values = np.percentile(z, self.percentiles)
             self.rows.append(
                 {
@@ -306,7 +306,7 @@ class NeuronLife(AtSteps):
         self.records.append(
             (
                 step,
-                network.layers[1].W.copy(),
+                weights_of(network.layers[1]).copy(),
                 class_means(a, self.labels, classes),
                 selectivity(a, self.labels, classes),
             )
@@ -359,7 +359,7 @@ class UnitLife(AtSteps):
         twin.set_batch_size(len(rows))
         twin.input.fill(rows)
         twin.forward_(training=True)
-        for k, layer in enumerate(hidden_layers(twin), start=1):
+        for k, (layer, _) in enumerate(hidden_layers(twin), start=1):
             active = (layer.z > 0.0).mean(axis=0)  # (n,)
             self.rows += [
                 {"step": step, "layer": k, "neuron": j, "active": float(share)} for j, share in enumerate(active)
@@ -379,7 +379,8 @@ class DistinctNeurons(AtSteps):
 
     def record(self, network: Network, step: int) -> None:
         layer = network.layers[1]
-        vectors = np.vstack([layer.W, layer.b] if layer.use_bias else [layer.W])  # (n_in + 1, n)
+        biases = [layer.views[layer.bias_name]] if layer.bias_name in layer.views else []
+        vectors = np.vstack([weights_of(layer), *biases])  # (n_in + 1, n)
         between = distances(vectors)
         same = between <= self.apart * np.linalg.norm(vectors, axis=0).mean()
         kept: list[int] = []
@@ -413,7 +414,7 @@ class NeuronWeights(AtSteps):
         self.pixels, self.neurons = pixels, neurons
 
     def record(self, network: Network, step: int) -> None:
-        W = network.layers[1].W
+        W = weights_of(network.layers[1])
         self.rows += [
             {"step": step, "neuron": j, "weight": pixel, "value": float(W[pixel, j])}
             for j in range(min(self.neurons, W.shape[1]))

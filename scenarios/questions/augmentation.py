@@ -11,6 +11,7 @@ import viz
 from neurosim.augment import AUGMENTATIONS
 from neurosim.data.dataset import Dataset
 from neurosim.data.digits import draw_digits
+from neurosim.parameters import Array
 from neurosim.text import fixed, percent, thousands
 from neurosim.training.settings import Settings
 
@@ -43,7 +44,7 @@ def ends(results: Results) -> pd.DataFrame:
     return merged[["seed", "augmentation", "images", METRIC]]
 
 
-def examples() -> tuple[np.ndarray, np.ndarray]:
+def examples() -> tuple[Array, Array]:
     """The same built-in digits once in each kind: images, and the place of the kind in `KINDS`."""
     plain, _ = draw_digits(EXAMPLES)
     rng = np.random.default_rng(0)

@@ -181,7 +181,9 @@ def _noise(results: Results) -> Iterator[str]:
 def _rates(results: Results) -> Iterator[str]:
     """The rates that were chosen, against the rule that they grow with the batch size."""
     rates = results.rates()
-    chosen = rates[rates["chosen"]].set_index("variant")["learning_rate"] if len(rates) else {}
+    if not len(rates):
+        return
+    chosen = rates[rates["chosen"]].set_index("variant")["learning_rate"]
     sizes = {name: int(size) for name in results.names if name in chosen and (size := name.split()[-1]).isdigit()}
     if len(sizes) < 2:
         return

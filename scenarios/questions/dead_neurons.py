@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import pandas as pd
 
@@ -21,9 +23,13 @@ from ..report.findings import learned_nothing, versus
 
 WATCHED = 500  # training images with which the units are looked at
 RECORDS = 33
-LARGE = {"learning_rate": 1.0}
-NEGATIVE = {"initializer": "normal:standard_deviation=0.05,mean=-0.05"}
-REMEDIES = {"leaky": {"activation": "leaky_relu"}, "batch norm": {"batch_norm": True}, "clipped": {"clip_norm": 1.0}}
+LARGE: dict[str, Any] = {"learning_rate": 1.0}
+NEGATIVE: dict[str, Any] = {"initializer": "normal:standard_deviation=0.05,mean=-0.05"}
+REMEDIES: dict[str, dict[str, Any]] = {
+    "leaky": {"activation": "leaky_relu"},
+    "batch norm": {"batch_norm": True},
+    "clipped": {"clip_norm": 1.0},
+}
 CAUSES = {"large rate": (LARGE, tuple(REMEDIES)), "negative start": (NEGATIVE, ("leaky", "batch norm"))}
 
 
@@ -103,7 +109,7 @@ def pictures(results: Results) -> Iterator[Picture]:
             f"The units of the first hidden layer with {variant}, the variant that {which}, in its "
             "first seed: a row a unit, the darker the more images it answers to, white where it answers to "
             "none.",
-            lambda run=run, variant=variant: viz.timeline(run, title=timeline_title(run, variant)),
+            partial(viz.timeline, run, title=timeline_title(run, variant)),
         )
 
 

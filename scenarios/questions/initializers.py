@@ -27,7 +27,7 @@ def measure(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
     network.gradients(train.images[:MEASURED], train.labels[:MEASURED], training=True)
     signal = [
         {"layer": k, "activation": float(layer.a.std(dtype=float)), "delta": float(layer.delta.std(dtype=float))}
-        for k, layer in enumerate(hidden_layers(network), start=1)
+        for k, (layer, _) in enumerate(hidden_layers(network), start=1)
     ]
     return {
         "signal": pd.DataFrame(signal, columns=["layer", "activation", "delta"]),

@@ -124,7 +124,7 @@ def findings(results: Results) -> Iterator[str]:
         f"The best of the rates tried is {best}, with {percent(whole[best], 2)} at the end. It was picked by these "
         "same test accuracies, which favours it in what follows."
     )
-    words = {"too low": [], "too high": [], "as good": []}
+    words: dict[str, list[str]] = {"too low": [], "too high": [], "as good": []}
     for name in results.names:
         if name == best:
             continue

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -40,7 +42,7 @@ def pictures(results: Results) -> Iterator[Picture]:
         neuron, name = int(run["neuron"].iloc[0]), re.sub(r"\W+", "_", variant)
         title = f"{variant}: the weights of neuron {neuron}"
         weights = run[[column for column in run if column[0] == "w" and column[1:].isdigit()]].to_numpy(float)
-        frames = {
+        frames: dict[str, Any] = {
             "images": weights,
             "steps": run["step"].tolist(),
             "shape": (int(run["height"].iloc[0]), int(run["width"].iloc[0])),
@@ -65,7 +67,7 @@ def pictures(results: Results) -> Iterator[Picture]:
         )
 
 
-def _film(frames: dict[str, object], path: object, note: str) -> object:
+def _film(frames: dict[str, Any], path: Path, note: str) -> object:
     """The weights in motion."""
     return viz.weight_film(path=path, note=note, **frames)
 

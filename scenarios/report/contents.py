@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from neurosim.text import listing, plain, rounded, setting, thousands
+from neurosim.text import listing, rounded, setting, thousands
 from neurosim.training.settings import HELD_OUT, HELD_OUT_TEXT, Settings
 
 from ..protocol.results import Results
@@ -110,7 +110,7 @@ def how_it_was_done(results: Results, record: dict[str, Any]) -> Iterator[str]:
         yield (
             f"Learning rates, each the best of {tried} on {HELD_OUT_TEXT} of the training images that was held out, "
             f"after {epochs} epochs, the mean of {rates['seed'].nunique()} seeds: "
-            + ", ".join(f"{name} {plain(each.learning_rate)}" for name, each in results.settings.items())
+            + ", ".join(f"{name} {setting(each.learning_rate)}" for name, each in results.settings.items())
             + "."
         )
     yield "Every run computed with one thread; its times, but no other numbers, depend on how many ran at once."

@@ -8,15 +8,23 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from viz.style import DARK_PAGE, LIGHT_PAGE
+
+
+def _variables(colours: Mapping[str, str]) -> str:
+    """Colours as CSS variables."""
+    return " ".join(f"--{name}: {colour};" for name, colour in colours.items())
+
+
+COLOURS = f"""\
+:root {{ color-scheme: light dark; {_variables(LIGHT_PAGE)} }}
+@media (prefers-color-scheme: dark) {{ :root {{ {_variables(DARK_PAGE)} }} }}
+"""
 STYLE = """\
-:root { color-scheme: light dark; --text: #1d2126; --soft: #59636e; --rule: #c9d1d9; --back: #ffffff; --band: #f3f5f7;
-  --mark: #b35900; }
-@media (prefers-color-scheme: dark) { :root { --text: #e6e9ec; --soft: #a3adb8; --rule: #454d57; --back: #15181c;
-  --band: #20252b; --mark: #ffb454; } }
 body { max-width: 52rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; color: var(--text);
   background: var(--back); }
 h1, h2 { line-height: 1.2; } h2 { margin-top: 2.2rem; border-bottom: 1px solid var(--rule); padding-bottom: .2rem; }
@@ -101,7 +109,7 @@ def to_html(blocks: Sequence[Block]) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(title)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+        f"<title>{html.escape(title)}</title>\n<style>\n{COLOURS}{STYLE}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 
