@@ -691,13 +691,7 @@ def step(arguments: argparse.Namespace) -> None:
     if arguments.json:
         import json
 
-        try:
-            print(json.dumps(stepper.neuron_trace.to_dict(), allow_nan=False))
-        except ValueError:
-            raise NeurosimError(
-                "--json: the network holds NaN or infinity, which JSON has no numbers for; "
-                "train it with a smaller --learning-rate"
-            ) from None
+        print(json.dumps(stepper.neuron_trace.to_dict(top=arguments.top)))
         return
     at_terminal = sys.stdin is not None and sys.stdin.isatty()
     lines = None if at_terminal else waiting_lines()

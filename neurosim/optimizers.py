@@ -72,11 +72,13 @@ class Optimizer(Configurable, ABC):
         t: how many steps have been taken.
         last_rate: the learning rate of the last of them.
         state: name -> flat vector laid out as θ; all zeros before the first step. Live.
+        rule_text: the rule in one line, as the walk shows it.
         update_: ``update_(theta, grad, *state, *scratch, rate)`` applies the rule to one block, in place.
     """
 
     state_names: ClassVar[tuple[str, ...]] = ()
     scratch_count: ClassVar[int] = 1
+    rule_text: ClassVar[str] = ""
     update_: Callable[..., None]
 
     def __init__(self, learning_rate: Rate, clip_norm: float | None = None) -> None:
@@ -254,6 +256,8 @@ def _check_epsilon(value: float) -> float:
 class SGD(Optimizer):
     """θ ← θ - η g. Stochastic gradient descent; full-batch and single-sample descent too, by the batch size."""
 
+    rule_text = "θ ← θ - η g. Stochastic gradient descent; full-batch and single-sample descent too, by the batch size."
+
     def __init__(self, learning_rate: Rate = 0.1, clip_norm: float | None = None) -> None:
         super().__init__(learning_rate, clip_norm)
 
@@ -283,6 +287,8 @@ class Momentum(_WithMomentum):
     outside, which differs when the rate changes.
     """
 
+    rule_text = "v ← μ v + g;  θ ← θ - η v."
+
     def update_(self, theta: Array, grad: Array, velocity: Array, scratch: Array, rate: float) -> None:
         velocity *= self.momentum
         velocity += grad
@@ -299,6 +305,8 @@ class Nesterov(_WithMomentum):
 
     Reference: Sutskever et al. (2013), On the importance of initialization and momentum, in PyTorch's form.
     """
+
+    rule_text = "v ← μ v + g;  θ ← θ - η (g + μ v). The gradient as if at the point to which the velocity leads."
 
     def update_(self, theta: Array, grad: Array, velocity: Array, scratch: Array, rate: float) -> None:
         velocity *= self.momentum
@@ -320,6 +328,7 @@ class AdaGrad(Optimizer):
     Reference: Duchi, Hazan and Singer (2011), Adaptive subgradient methods, figure 1.
     """
 
+    rule_text = "G ← G + g²;  θ ← θ - η g / (√G + ε). Each parameter's rate falls with what it has seen."
     state_names = ("square_sum",)
 
     def __init__(self, learning_rate: Rate = 0.01, epsilon: float = 1e-10, clip_norm: float | None = None) -> None:
@@ -344,6 +353,7 @@ class RMSProp(Optimizer):
     default is 0.99).
     """
 
+    rule_text = "v ← ρ v + (1 - ρ) g²;  θ ← θ - η g / (√v + ε)."
     state_names = ("v",)
 
     def __init__(
@@ -370,6 +380,7 @@ class AdaDelta(Optimizer):
     Reference: Zeiler (2012), ADADELTA, algorithm 1.
     """
 
+    rule_text = "v ← ρ v + (1 - ρ) g²;  d = g √(u + ε) / √(v + ε);  u ← ρ u + (1 - ρ) d²;  θ ← θ - η d."
     state_names = ("v", "u")
     scratch_count = 2
 
@@ -443,6 +454,8 @@ class Adam(_Adaptive):
     Reference: Kingma and Ba (2015), Adam: a method for stochastic optimization, algorithm 1.
     """
 
+    rule_text = "m ← β₁ m + (1 - β₁) g;  v ← β₂ v + (1 - β₂) g²;  θ ← θ - η m̂ / (√v̂ + ε)."
+
     def update_(self, theta: Array, grad: Array, m: Array, v: Array, scratch: Array, rate: float) -> None:
         move_average_(m, grad, self.beta1, scratch)
         move_average_of_square_(v, grad, self.beta2, scratch)
@@ -462,6 +475,7 @@ class AMSGrad(_Adaptive):
     corrections (as in PyTorch).
     """
 
+    rule_text = "Adam with v_max ← max(v_max, v) in the place of v: the rate of a parameter never rises again."
     state_names = ("m", "v", "v_max")
 
     def update_(self, theta: Array, grad: Array, m: Array, v: Array, v_max: Array, scratch: Array, rate: float) -> None:
@@ -483,6 +497,7 @@ class AdaMax(_Adaptive):
     Reference: Kingma and Ba (2015), algorithm 2, with ε as in PyTorch.
     """
 
+    rule_text = "m ← β₁ m + (1 - β₁) g;  u ← max(β₂ u, |g| + ε);  θ ← θ - η m̂ / u."
     state_names = ("m", "u")
 
     def __init__(
@@ -528,6 +543,7 @@ class Nadam(_Adaptive):
     Reference: Dozat (2016), Incorporating Nesterov momentum into Adam, algorithm 2; PyTorch's ``NAdam``.
     """
 
+    rule_text = "Adam with Nesterov's look ahead:  θ ← θ - η (c_g g + c_m m) / (√v̂ + ε)."
     scratch_count = 2
 
     def __init__(
@@ -597,6 +613,8 @@ class AdamW(_Adaptive):
     Reference: Loshchilov and Hutter (2019), Decoupled weight decay regularization, algorithm 2.
     """
 
+    rule_text = "θ ← θ - η λ θ, then a step of Adam: weight decay that the moments do not see."
+
     def __init__(
         self,
         learning_rate: Rate = 1e-3,
@@ -636,6 +654,7 @@ class Lion(Optimizer):
     Reference: Chen et al. (2023), Symbolic discovery of optimization algorithms, program 1.
     """
 
+    rule_text = "θ ← θ - η (sign(β₁ m + (1 - β₁) g) + λ θ);  m ← β₂ m + (1 - β₂) g. Every parameter moves by η."
     state_names = ("m",)
     scratch_count = 2
 
