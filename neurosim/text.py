@@ -138,9 +138,10 @@ def typeset(text: str) -> str:
         >>> typeset("delta = -0.5 * 2 -> Σ w_k delta_k")
         'δ = −0.5 × 2 → Σ wₖ δₖ'
     """
-    text = re.sub(r"\bdelta(?![a-z])", "δ", text.replace(" * ", " × ").replace("->", "→"))
+    text = re.sub(r"\bdelta(?![a-z])", "δ", text.replace("->", "→"))
+    text = re.sub(r"(^| )\*(?= )", r"\1×", text)
     text = re.sub(r"_([kj])\b", lambda index: {"k": "ₖ", "j": "ⱼ"}[index[1]], text)
-    text = re.sub(r"(?<![\w.])-(?=[\d.])|(?<=\de)-(?=\d)|(?<= )-(?= )", MINUS, text)
+    text = re.sub(r"(?<![\w.])-(?=[\d.])|(?<=\de)-(?=\d)|(?:(?<= )|^)-(?= )", MINUS, text)
     return text.replace(f"+ {MINUS}", f"{MINUS} ")
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from .. import html
 from ..optimizers import Optimizer
 from ..parameters import Array
-from ..text import column, number, short, thousands, typeset
+from ..text import column, number, probability, short, signed_short, thousands, typeset
 from . import words
 
 STAGES = tuple(words.STAGES)
@@ -53,6 +53,13 @@ def in_text(name: str, value: float) -> str:
 def in_columns(name: str, value: float) -> str:
     """A number in ten columns, for lines of which the numbers stand below each other."""
     return column(value)
+
+
+def in_figure(name: str, value: float) -> str:
+    """A number in a picture: three digits, a true minus, and nothing that is below 1 rounded up to it."""
+    if isinstance(value, int):
+        return in_text(name, value)
+    return signed_short(value) if name in words.SIGNED else probability(value)
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,11 @@ class Row:
     def with_numbers(self, form: Form) -> str:
         """The equation with the numbers plugged in, written in another form."""
         return fill(self._equation, self._filling(form))
+
+    def steps(self, form: Form) -> list[tuple[str, str]]:
+        """The equation factor by factor, each with the sign before it: ("dL/da", "0.2"), ("* f'(z)", "1")."""
+        found = re.findall(r"([^{}]*)\{([^{}]+)\}(\)*)", self._equation)
+        return [(f"{sign.lstrip()}{name}{end}", form(name, self.factors[name])) for sign, name, end in found]
 
     def _filling(self, form: Form) -> dict[str, str]:
         return dict(self.names) | {name: form(name, value) for name, value in self.factors.items()}
@@ -213,12 +225,13 @@ def as_html(stages: Iterable[Stage]) -> str:
     """The stages one below the other, for a notebook."""
     parts = []
     for place, stage in enumerate(stages, start=1):
-        parts.append(html.title(typeset(f"{place}. {stage.heading}")))
+        heading = stage.heading.replace(stage.formula, typeset(stage.formula))
+        parts.append(html.title(f"{place}. {heading}"))
         notes = [row.line() for row in stage.lines if row.value is None]
         parts += [f"<div>{html.small(typeset(text))}</div>" for text in (*notes, stage.why) if text]
         rows = [row for row in stage.lines if row.value is not None]
         cells = [
-            (typeset(row.name), typeset(row.substituted), typeset(in_text(row.name, row.value or 0.0))) for row in rows
+            (typeset(row.name), typeset(row.substituted), typeset(in_text("value", row.value or 0.0))) for row in rows
         ]
         if cells:
             parts.append(html.table(("", "", ""), cells))
@@ -323,29 +336,30 @@ def output_delta(loss: str, activation: str, rule: str, factors: Mapping[str, Ar
 
 
 def downstream(
-    layer: int, above: str, neurons: Array, w: Array, delta: Array, products: Array, dL_da: float, top: int
+    layer: int,
+    above: str,
+    name: Callable[[int], str],
+    w: Array,
+    delta: Array,
+    products: Array,
+    dL_da: float,
+    top: int,
 ) -> Stage:
     """dL/da = Σ w_k delta_k over the neurons of the layer above, with the `top` largest products (k,) one by one.
 
     Args:
         layer: the layer above.
         above: the same, in words.
-        neurons: (k,) the neurons that are fed.
+        name: of each of the k neurons that are fed.
         w: (k,) the weights to them.
         delta: (k,) theirs.
         products: (k,) of the two.
         dL_da: what comes out.
         top: how many products to show.
     """
-    rows, rest = _largest_terms(
-        "downstream.term",
-        lambda i: fill(words.NAMES["neuron"], {"i": str(neurons[i])}),
-        {"w": w, "delta": delta},
-        products,
-        top,
-    )
+    rows, rest = _largest_terms("downstream.term", name, {"w": w, "delta": delta}, products, top)
     over = Row("downstream.over", factors={"layer": layer}, names={"above": above})
-    factors = {"layer": layer, "count": len(neurons)}
+    factors = {"layer": layer, "count": len(products)}
     return Stage("downstream", [over, *rows], rest, Row("downstream.result", "dL/da", dL_da, factors))
 
 
@@ -361,7 +375,7 @@ def derivative(key: str, z: float, a: float, da_dz: float, forced: bool, alone: 
         kind, why, factors = "forced", words.WHY["forced"], {}
     elif not alone:
         kind, why, factors = "softmax" if key == "softmax" else "together", words.WHY["together"], {"a": a}
-    elif da_dz == 0.0:
+    elif da_dz == 0.0 and not np.isnan(z):
         kind, why = "flat", words.WHY["flat"]
     row = Row(f"derivative.{kind}", "da/dz", da_dz, factors, {"why": why})
     return Stage("derivative", result=row, why=why.replace("\n", " "))
@@ -483,15 +497,19 @@ def update(
 def loss_after(before: float, after: float) -> Stage:
     """What the update of all neurons did to the loss of the sample."""
     change = after - before
-    kind = "better" if change < 0 else "worse" if change > 0 else "same" if change == 0 else "lost"
+    kind = "better" if change < 0 else "worse" if change > 0 else "same"
+    if not np.isfinite(after):
+        kind = "lost"
     numbers = {"L": before, "change": change, "L after": after}
     return Stage("loss_after", result=Row(f"loss_after.{kind}", "L", after, numbers), why=_why_loss(before, after))
 
 
 def _why_loss(before: float, after: float) -> str:
     """What the step did to the loss, in words."""
-    if not np.isfinite([before, after]).all():
+    if not np.isfinite(after):
         return words.WHY["loss is lost"]
+    if not np.isfinite(before):
+        return ""
     if before == after:
         return words.WHY["loss stays"]
     share = abs(after - before) / abs(before) if before else np.inf

@@ -30,8 +30,9 @@ from ..registry import unknown
 from ..schedules import Schedule
 from ..training.batches import Batches, as_data
 from . import words
+from .check import Check
 from .stages import STAGES, Stage, fill
-from .trace import Check, NeuronTrace, Trace
+from .trace import NeuronTrace, Trace
 
 P = ParamSpec("P")
 R = TypeVar("R")

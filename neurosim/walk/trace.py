@@ -14,7 +14,6 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,6 @@ import numpy as np
 
 from .. import html
 from ..activations import Activation, Linear
-from ..analysis.gradcheck import central_differences, objective, relative_error
 from ..errors import NeurosimError, OutOfRangeError
 from ..layers import Layer
 from ..losses import CrossEntropy
@@ -31,48 +29,11 @@ from ..network import Network
 from ..parameters import Array
 from ..text import four_digits, number
 from . import stages, words
+from .check import Check, check_neuron
 from .stages import Move, Stage, fill
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-CHECK_STEP = 1e-5  # of the central differences that a trace is checked with
-
-
-@dataclass(frozen=True)
-class Check:
-    """How well the gradient of a neuron agrees with central differences, taken in float64.
-
-    Attributes:
-        weights: relative error of dL/dw, ‖backprop - difference‖ / (‖backprop‖ + ‖difference‖).
-        bias: relative error of dL/db.
-        skipped: how many of these could not be compared, because a kink (ReLU at 0) lay within the difference.
-        tolerance: what counts as agreement; backprop in float32 has lost some digits.
-    """
-
-    weights: float
-    bias: float
-    skipped: int = 0
-    tolerance: float = 1e-5
-
-    @property
-    def max_relative_error(self) -> float:
-        """The larger of the two."""
-        return float(np.max([self.weights, self.bias]))  # NaN, if one of them is
-
-    @property
-    def passed(self) -> bool:
-        """Whether backprop and differences agree."""
-        return self.max_relative_error <= self.tolerance
-
-    def __str__(self) -> str:
-        skipped = f"; {self.skipped:,} at a kink, left out" if self.skipped else ""
-        verdict = "agree" if self.passed else "DISAGREE"
-        return (
-            f"central differences {verdict}: relative error {self.weights:.1e} (weights), {self.bias:.1e} (bias)"
-            f"{skipped}"
-        )
 
 
 class Trace:
@@ -370,6 +331,10 @@ class NeuronTrace:
         row, column = divmod(i, self.image_shape[1])
         return fill(words.NAMES["pixel"], {"row": str(row), "column": str(column)})
 
+    def downstream_name(self, i: int) -> str:
+        """Number i of the neurons above that this one feeds, as a reader finds it."""
+        return fill(words.NAMES["neuron"], {"i": str(self.downstream_neurons[i])})
+
     def curve(self, z: Array) -> Array:
         """(n,) a for any z (n,) of this neuron, the other neurons of its layer held still."""
         if self.forced is not None:
@@ -453,28 +418,10 @@ class NeuronTrace:
         )
         return frame.iloc[np.argsort(-np.abs(self.products), kind="stable")].reset_index(drop=True)
 
-    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network has differences of NaN
     def check(self) -> Check:
         """Compare this neuron's gradient with central differences of the loss, in float64."""
-        network = self.trace.network
-        twin = Network.from_config(network.config() | {"dtype": "float64"})
-        for name, array in network.arrays().items():
-            if name in twin.arrays():
-                twin.arrays()[name][...] = array
-        neuron, layer = twin[self.layer][self.index], twin[self.layer]
-        twin.load_batch(self.trace._flows[0]["a"][None, :].astype(np.float64), self.trace.targets[None, :])
-
-        def compare(array: Array, backprop: Array) -> tuple[float, int]:
-            """The relative error over the entries that no kink lies next to, and how many have one."""
-            compared, numeric = central_differences(array, np.arange(array.size), CHECK_STEP, lambda: objective(twin))
-            return relative_error(backprop[compared], numeric), array.size - len(compared)
-
-        tolerance = 1e-2 if network.dtype == np.float32 else Check.tolerance
-        weights, skipped = compare(neuron.weights, self.dL_dW)
-        if not self.has_bias:
-            return Check(weights, 0.0, skipped, tolerance)
-        bias, at_kink = compare(layer.neuron_part(layer.views[layer.bias_name], self.index), np.array([self.dL_db]))
-        return Check(weights, bias, skipped + at_kink, tolerance)
+        x, dL_db = self.trace._flows[0]["a"], self.dL_db if self.has_bias else None
+        return check_neuron(self._layer[self.index], self.trace.network, x, self.trace.targets, self.dL_dW, dL_db)
 
     def to_dict(self, check: bool = True, top: int = 5) -> dict[str, Any]:
         """Everything as plain numbers, texts and lists, ready for JSON; see `python main.py step --json`.
@@ -583,7 +530,7 @@ class NeuronTrace:
         return stages.downstream(
             above.index,
             repr(above),
-            self.downstream_neurons,
+            self.downstream_name,
             self.downstream_weights,
             self.downstream_deltas,
             self.downstream_products,

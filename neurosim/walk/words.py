@@ -76,6 +76,9 @@ STAGES: Table = {
 }
 """The stages in their order: the pass that they belong to, the title, the heading of the text, and the formula."""
 
+PHASES = ("forward", "backward", "update")
+"""The passes, in their order."""
+
 RULES: Table = {
     "chain": {"text": "dL/da * f'(z)", "formula": "{dL/da} * {f'(z)}"},
     "difference": {"text": "a - y", "formula": "{a} - {y}"},
@@ -380,9 +383,11 @@ FIGURE: dict[str, str] = {
     "y of the label": "y ({neuron} is the label)",
     "y of another": "y ({neuron} is not the label)",
     "rule": "{name} = {formula}",
+    "definition": "delta = dL/dz",
     "meaning of delta": "delta = dL/dz: how z moves L",
     "shared delta": "through the whole {activation}",
-    "every delta": "all dL/da,",
+    "all of them": "all dL/da",
+    "equals": "= {name}",
     "no gradient": "Every gradient is zero.",
     "rate": "{optimizer}, learning rate {rate}",
     "no change": "No weight moves.",

@@ -19,7 +19,7 @@ from data_files import small_set, write_idx
 import main
 import neurosim as ns
 from neurosim.cli.prompt import SHORT, Prompt
-from neurosim.walk.stepper import STAGES, Stepper
+from neurosim.walk import STAGES, Stepper
 
 ROOT = Path(__file__).resolve().parents[2]
 STEP = ("step", "--data", "digits", "--offline", "--hidden", "16", "--epochs", "1", "--train-size", "500")
@@ -70,6 +70,7 @@ DOCUMENT = {
     "loss",
     "update",
     "loss_after",
+    "stages",
     "check",
 }
 posix = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals and select on pipes are POSIX")

@@ -9,7 +9,7 @@ import pytest
 import neurosim as ns
 from neurosim.optimizers import OPTIMIZERS
 from neurosim.schedules import SCHEDULES
-from neurosim.walk.stepper import STAGES, Stepper
+from neurosim.walk import STAGES, Stepper
 
 
 def state(stepper):
