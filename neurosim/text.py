@@ -26,7 +26,7 @@ def column(value: float) -> str:
     return f"{float(value) + 0.0:>10.5g}"  # + 0.0 makes -0 a plain 0
 
 
-def number(value: float, digits: int = 5, sign: bool = False) -> str:
+def number(value: SupportsFloat, digits: int = 5, sign: bool = False) -> str:
     """A number to five digits, or as many as asked for: 0.091358, -1.2e-05; with `sign`, a plus too."""
     return f"{float(value) + 0.0:{'+' if sign else ''}.{digits}g}"
 

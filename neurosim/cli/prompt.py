@@ -19,7 +19,7 @@ from ..checks import check_value
 from ..errors import NeurosimError
 from ..registry import did_you_mean
 from ..schedules import Schedule
-from ..text import column, number
+from ..text import column, counted, number, thousands
 from ..walk.stages import STAGES
 from ..walk.stepper import Stepper
 
@@ -111,7 +111,7 @@ class Prompt(cmd.Cmd):
             self.say(
                 textwrap.fill(
                     f"schedule: {schedule.key} stretches anew over each epoch from here, up to "
-                    f"{schedule.rate:g} at most; set rate X makes the rate constant",
+                    f"{number(schedule.rate, 6)} at most; set rate X makes the rate constant",
                     79,
                 )
             )
@@ -234,7 +234,7 @@ class Prompt(cmd.Cmd):
         here = self.stepper.neuron_trace
         order = np.argsort(-np.abs(values), kind="stable")[: self.top]
         lines = [f"  {i:>5}  {here.input_name(int(i)):<14}{column(values[i])}" for i in order]
-        self.say("\n".join([f"{what}: {len(values):,} in all, the {len(order)} largest, by number:", *lines]))
+        self.say("\n".join([f"{what}: {thousands(len(values))} in all, the {len(order)} largest, by number:", *lines]))
 
     @command("weights", "the largest incoming weights (short: w).")
     def do_weights(self, rest: str) -> None:
@@ -263,7 +263,7 @@ class Prompt(cmd.Cmd):
         done = stepper.live_neuron.interventions
         self.say(
             f"{stepper.network!r}\n"
-            f"optimizer {optimizer.key}, learning rate {optimizer.rate:g}, step {optimizer.t}{scheduled}\n"
+            f"optimizer {optimizer.key}, learning rate {number(optimizer.rate, 6)}, step {optimizer.t}{scheduled}\n"
             f"{stepper.live_neuron!r}\nthis neuron: {', '.join(done) or 'nothing done to it'}\n"
             f"to undo: {', '.join(stepper.changes[-5:]) or 'nothing'}"
         )
@@ -283,15 +283,15 @@ class Prompt(cmd.Cmd):
     def do_update(self, rest: str) -> None:
         before = self.stepper.trace.loss
         after = self.stepper.update()
-        self.say(f"updated on sample {self.stepper.sample} alone: loss {before:.6g} -> {after:.6g}")
+        self.say(f"updated on sample {self.stepper.sample} alone: loss {number(before, 6)} -> {number(after, 6)}")
 
     @command("batch [N]", "train on the next N batches, each of which can be undone.")
     def do_batch(self, rest: str) -> None:
         count = self._numbers("batch [N]", rest, 0, 1)
         losses = self.stepper.batch(*count)
         self.say(
-            f"{len(losses)} batch{'es' if len(losses) > 1 else ''} of {self.stepper.batch_size}: loss "
-            f"{losses[0]:.4g}{f' to {losses[-1]:.4g}' if len(losses) > 1 else ''}"
+            f"{counted(len(losses), 'batch', 'batches')} of {self.stepper.batch_size}: loss {number(losses[0], 4)}"
+            + (f" to {number(losses[-1], 4)}" if len(losses) > 1 else "")
         )
 
     @command("epoch [N]", "train to the end of the epoch, N times; one undo takes one of them back.")
@@ -299,8 +299,8 @@ class Prompt(cmd.Cmd):
         for _ in range(*(self._numbers("epoch [N]", rest, 0, 1) or [1])):
             losses = self.stepper.epoch()
             self.say(
-                f"{len(losses)} batches, mean loss {np.mean(losses):.4g}; sample {self.stepper.sample} now has "
-                f"loss {self.stepper.trace.loss:.4g}"
+                f"{len(losses)} batches, mean loss {number(np.mean(losses), 4)}; sample {self.stepper.sample} now has "
+                f"loss {number(self.stepper.trace.loss, 4)}"
             )
 
     @command("undo [N]", "take back the last change, or the last N of them, exactly (short: u).")
@@ -356,7 +356,7 @@ class Prompt(cmd.Cmd):
     def _after_change(self, what: str) -> None:
         trace = self.stepper.trace
         read = "" if trace.label is None else f" is read as {trace.prediction},"
-        self.say(f"{what}: sample {self.stepper.sample}{read} loss {trace.loss:.6g}")
+        self.say(f"{what}: sample {self.stepper.sample}{read} loss {number(trace.loss, 6)}")
 
     # -- leaving ---------------------------------------------------------------------------------------------------
 

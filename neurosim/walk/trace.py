@@ -127,7 +127,7 @@ class Trace:
         return (
             same
             and mine.optimizer.scalars() == network.optimizer.scalars()
-            and all(np.array_equal(one, other, equal_nan=True) for one, other in pairs)
+            and all(np.array_equal(one, other) for one, other in pairs)
         )
 
     def __len__(self) -> int:
@@ -485,7 +485,7 @@ class NeuronTrace:
             json.dumps(document, allow_nan=False)
         except ValueError:
             raise NeurosimError(
-                "to_dict: the network holds NaN or infinity, which JSON has no numbers for; "
+                "json: the network holds NaN or infinity, which JSON has no numbers for; "
                 "train it with a smaller learning rate"
             ) from None
         return document
