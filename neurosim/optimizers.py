@@ -19,15 +19,13 @@ import numpy as np
 
 from .checks import check_number
 from .optimizer_base import (
-    BLOCK as BLOCK,
     Arrays,
     Optimizer as Optimizer,
     Rate,
     Value,
-    clip_by_global_norm_ as clip_by_global_norm_,
     move_average_,
     move_average_of_square_,
-    sign_ as sign_,
+    sign_,
     step_over_root_,
 )
 from .parameters import Array
