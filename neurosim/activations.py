@@ -1,9 +1,9 @@
 """Activation functions: f, its derivative f', and the vector-Jacobian product that backprop needs.
 
-Each has two forms.  The *readable* form, ``f(z)`` and ``f.derivative(z)``, is the equation of the textbook: for
-reading, plotting and tests.  The *in-place* form, ``forward_`` and ``backward_``, is what a training step runs: it
-writes into buffers that the layer keeps and allocates nothing.  Tests hold one to the other, and both to central
-differences.
+Each has a *readable* form, ``f(z)`` and ``f.derivative(z)``, the equations of the textbook: for reading, plotting and
+tests.  These two make an activation.  Those here have an *in-place* form besides, ``forward_`` and ``backward_``, which
+a training step runs: it writes into buffers that the layer keeps and allocates nothing.  Tests hold one to the other,
+and both to central differences.
 
 Every function here is finite, and free of overflow, for |z| up to 1e4 in float32.
 
@@ -24,13 +24,26 @@ from numpy.typing import DTypeLike
 
 from .checks import check_number
 from .parameters import Array, aligned_zeros
-from .registry import Configurable, Registry
+from .registry import Configurable, Registry, use_defaults_of
 
 Scratch = Sequence[Array]
 
 
 class Activation(Configurable, ABC):
     """A function a = f(z) from pre-activations to activations.
+
+    A subclass needs two methods, `__call__` and `derivative`; one whose neurons depend on each other needs `vjp` too:
+
+        @ACTIVATIONS.register("square")
+        class Square(Activation):
+            def __call__(self, z):
+                return z**2
+
+            def derivative(self, z):
+                return 2 * z
+
+    `forward_` and `backward_` may be overridden by forms that work in place, which is faster. A subclass with a
+    readable form of its own does not inherit the in-place form of its parent.
 
     Attributes:
         range: the bounds between which a lies.
@@ -45,7 +58,12 @@ class Activation(Configurable, ABC):
     kinks: ClassVar[tuple[float, ...]] = ()
     elementwise: ClassVar[bool] = True
     initializer: ClassVar[str] = "glorot_uniform"
-    scratch_count: ClassVar[int] = 1
+    scratch_count: ClassVar[int] = 0
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        readable = ("__call__", "derivative", "vjp")
+        use_defaults_of(Activation, cls, readable, fast=("forward_", "backward_"))
 
     @abstractmethod
     def __call__(self, z: Array) -> Array:
@@ -63,13 +81,13 @@ class Activation(Configurable, ABC):
         """New buffers (capacity, width) for the in-place form, as many as `scratch_count` says."""
         return [aligned_zeros((capacity, width), dtype) for _ in range(self.scratch_count)]
 
-    @abstractmethod
     def forward_(self, z: Array, a: Array, scratch: Scratch) -> None:
         """Write a = f(z)."""
+        a[...] = self(z)
 
-    @abstractmethod
     def backward_(self, da: Array, z: Array, a: Array, delta: Array, scratch: Scratch) -> None:
         """Write delta = dL/dz = Jᵀ da, after `forward_` on the same buffers."""
+        delta[...] = self.vjp(z, da)
 
 
 ACTIVATIONS: Registry[Activation] = Registry("activation", Activation)  # type: ignore[type-abstract]
@@ -78,8 +96,6 @@ ACTIVATIONS: Registry[Activation] = Registry("activation", Activation)  # type: 
 @ACTIVATIONS.register("linear")
 class Linear(Activation):
     """f(z) = z. The identity."""
-
-    scratch_count = 0
 
     def __call__(self, z: Array) -> Array:
         return z.copy()
@@ -118,6 +134,7 @@ class Sigmoid(Activation):
     """f(z) = 1 / (1 + e^-z), between 0 and 1. f'(z) = a (1 - a), at most 1/4."""
 
     range = (0.0, 1.0)
+    scratch_count = 1
 
     def __call__(self, z: Array) -> Array:
         return sigmoid(z)
@@ -141,6 +158,7 @@ class Tanh(Activation):
     """f(z) = tanh z, between -1 and 1. f'(z) = 1 - a²."""
 
     range = (-1.0, 1.0)
+    scratch_count = 1
 
     def __call__(self, z: Array) -> Array:
         return np.tanh(z)
@@ -343,6 +361,7 @@ class SiLU(Activation):
 
     range = (-0.27847, math.inf)
     initializer = "he_uniform"
+    scratch_count = 1
 
     def __call__(self, z: Array) -> Array:
         return z * sigmoid(z)
@@ -434,6 +453,7 @@ class Softsign(Activation):
     """
 
     range = (-1.0, 1.0)
+    scratch_count = 1
 
     def __call__(self, z: Array) -> Array:
         return z / (1.0 + np.abs(z))
@@ -455,6 +475,8 @@ class Softsign(Activation):
 
 class _Clipped(Activation):
     """f(z) = z between two bounds, and the nearer bound outside them. f' = 1 strictly inside, else 0."""
+
+    scratch_count = 1
 
     def __call__(self, z: Array) -> Array:
         return np.clip(z, *self.range)
@@ -552,9 +574,14 @@ class Softmax(Activation):
         delta: Array = np.einsum("bjk,bj->bk", self.jacobian(z), da)
         return delta
 
+    @staticmethod
+    def log_probabilities(scratch: Scratch) -> Array:
+        """ln a as `forward_` left it in its buffers (B, n): exact even where a itself rounds to 0. Live."""
+        return scratch[0]
+
     def forward_(self, z: Array, a: Array, scratch: Scratch) -> None:
-        """Write a = softmax(z), and leave ln a in ``scratch[0]``, where cross-entropy reads it."""
-        log_a, sums = scratch
+        """Write a = softmax(z), and leave ln a for `log_probabilities`."""
+        log_a, sums = self.log_probabilities(scratch), scratch[1]
         largest = sums[:, :1]
         np.maximum.reduce(z, axis=1, out=largest, keepdims=True)
         np.subtract(z, largest, log_a)

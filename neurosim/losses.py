@@ -4,10 +4,10 @@ L is the mean over the batch; a loss that adds up over the outputs takes the mea
 Keras do), so that its size does not depend on the number of classes.  Targets y are rows as wide as the output:
 one-hot for classes.
 
-As with activations there is a readable form, ``loss(a, y)`` and ``loss.gradient(a, y)``, and an in-place form that
-the training step runs on the buffers of the output layer.  The delta of the output is in general the
-vector-Jacobian product of dL/da; where the activation is the natural partner of the loss, the product simplifies to
-(a - y), which is shorter and cannot divide by zero: the *shortcut*.
+As with activations there is a *readable* form, ``loss(a, y)`` and ``loss.gradient(a, y)``, which makes a loss, and an
+*in-place* form, which those here have besides: the training step runs it on the buffers of the output layer.  The delta
+of the output is in general the vector-Jacobian product of dL/da; where the activation is the natural partner of the
+loss, the product simplifies to (a - y), which is shorter and cannot divide by zero: the *shortcut*.
 
 Keys: cross_entropy, binary_cross_entropy, mse, mae, huber, hinge, squared_hinge.
 """
@@ -25,7 +25,7 @@ from .activations import ACTIVATIONS, Activation, Sigmoid, Softmax
 from .checks import check_number
 from .errors import NeurosimError
 from .parameters import Array
-from .registry import Configurable, Registry
+from .registry import Configurable, Registry, use_defaults_of
 
 
 class Output(Protocol):
@@ -45,15 +45,39 @@ def _total(values: Array) -> float:
 
 
 class Loss(Configurable, ABC):
-    """A scalar L(a, y): how far the outputs a (B, n) are from the targets y (B, n)."""
+    """A scalar L(a, y): how far the outputs a (B, n) are from the targets y (B, n).
 
-    shortcut: ClassVar[type[Activation] | None] = None  # the output activation for which delta is (a - y)
-    natural_output: ClassVar[str] = "linear"  # the output activation to take where none is asked for, by key
-    one_hot: ClassVar[bool] = True  # whether each target row has to be a distribution over the classes
+    A subclass needs two methods, `__call__` and `gradient`:
 
-    def accepts(self, activation: Activation) -> bool:
-        """Whether the loss is meaningful on outputs of that activation."""
-        return True
+        @LOSSES.register("log_cosh")
+        class LogCosh(Loss):
+            one_hot = False
+
+            def __call__(self, a, y):
+                return np.log(np.cosh(a - y)).mean()
+
+            def gradient(self, a, y):
+                return np.tanh(a - y) / y.size
+
+    `value_`, `gradient_` and `delta_` may be overridden by forms that work in place, which is faster. A subclass with a
+    readable form of its own does not inherit the in-place form of its parent.
+
+    Attributes:
+        shortcut: the output activation for which delta is (a - y), as `delta_` then writes it; ``None``: there is none.
+        natural_output: the output activation to take where none is asked for, by key.
+        one_hot: whether each target row has to be a distribution over the classes.
+    """
+
+    shortcut: ClassVar[type[Activation] | None] = None
+    natural_output: ClassVar[str] = "linear"
+    one_hot: ClassVar[bool] = True
+    _spare_buffer: Array | None = None
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        use_defaults_of(
+            Loss, cls, readable=("__call__", "gradient"), fast=("value_", "gradient_", "delta_", "shortcut")
+        )
 
     @abstractmethod
     def __call__(self, a: Array, y: Array) -> float:
@@ -63,39 +87,26 @@ class Loss(Configurable, ABC):
     def gradient(self, a: Array, y: Array) -> Array:
         """dL/da. A new array (B, n)."""
 
-    @abstractmethod
-    def gradient_(self, a: Array, y: Array, da: Array) -> None:
-        """Write dL/da into `da`, allocating nothing."""
-
     def value_(self, out: Output, y: Array) -> float:
         """L on the output layer's buffers. Uses ``out.da`` and ``out.delta``, not yet written, as working space."""
-        return self._value_(out.a, y, out.da, out.delta)
+        return float(self(out.a, y))
 
-    @abstractmethod
-    def _value_(self, a: Array, y: Array, work: Array, work2: Array) -> float:
-        """L, with `work` and `work2` (B, n) as working space."""
+    def gradient_(self, a: Array, y: Array, da: Array) -> None:
+        """Write dL/da into `da`."""
+        da[...] = self.gradient(a, y)
 
     def delta_(self, out: Output, y: Array) -> None:
-        """Write the output layer's delta = dL/dz: by the shortcut where there is one, else by the chain rule."""
-        if self.shortcut is not None and isinstance(out.activation, self.shortcut):
-            self._shortcut_(out.a, y, out.delta)
-        else:
-            self.gradient_(out.a, y, out.da)
-            out.activation.backward_(out.da, out.z, out.a, out.delta, out.scratch)
+        """Write the output layer's delta = dL/dz, by the chain rule. Uses ``out.da``."""
+        self.gradient_(out.a, y, out.da)
+        out.activation.backward_(out.da, out.z, out.a, out.delta, out.scratch)
 
-    def _shortcut_(self, a: Array, y: Array, delta: Array) -> None:
-        """Write dL/dz where the activation is the natural partner."""
-        raise NotImplementedError
+    def simplifies(self, activation: Activation) -> bool:
+        """Whether delta is (a - y) on outputs of that activation: where it is the very function of `shortcut`."""
+        return self.shortcut is not None and type(activation).__call__ is self.shortcut.__call__
 
-    def _spare(self, y: Array) -> tuple[Array, Array]:
-        """Working space (B, n) and (B, 1); made anew only for a larger batch, or another width or dtype."""
-        B, n = y.shape
-        spare = self._spare_buffer
-        if spare is None or len(spare) < B or spare.shape[1] != n + 1 or spare.dtype != y.dtype:
-            spare = self._spare_buffer = np.empty((B, n + 1), y.dtype)
-        return spare[:B, :n], spare[:B, n:]
-
-    _spare_buffer: Array | None = None
+    def accepts(self, activation: Activation) -> bool:
+        """Whether the loss is meaningful on outputs of that activation."""
+        return True
 
     def refuses(self, y: Array) -> str:
         """What is wrong with the target rows y (N, n), as "expected …, received …"; nothing if they will do."""
@@ -106,6 +117,14 @@ class Loss(Configurable, ABC):
     def kink_arguments(self, a: Array, y: Array) -> Array:
         """Quantities at whose zeros dL/da jumps; central differences cannot be taken across one."""
         return np.empty(0)
+
+    def _spare(self, y: Array) -> tuple[Array, Array]:
+        """Working space (B, n) and (B, 1); made anew only for a larger batch, or another width or dtype."""
+        B, n = y.shape
+        spare = self._spare_buffer
+        if spare is None or len(spare) < B or spare.shape[1] != n + 1 or spare.dtype != y.dtype:
+            spare = self._spare_buffer = np.empty((B, n + 1), y.dtype)
+        return spare[:B, :n], spare[:B, n:]
 
 
 LOSSES: Registry[Loss] = Registry("loss", Loss)  # type: ignore[type-abstract]
@@ -157,15 +176,16 @@ class CrossEntropy(Loss):
         np.divide(self._smooth(y), da, out=da)
 
     def value_(self, out: Output, y: Array) -> float:
-        log_a = out.scratch[0]  # left by softmax; unlike ln(a) it is exact where a rounds to 0
+        if not self.simplifies(out.activation):
+            return super().value_(out, y)
+        log_a = Softmax.log_probabilities(out.scratch)  # unlike ln(a) it is exact where a rounds to 0
         np.multiply(self._smooth(y), log_a, out=out.da)
         return 0.0 - _total(out.da) / len(y)  # not -0 where every answer is right
 
-    def _value_(self, a: Array, y: Array, work: Array, work2: Array) -> float:
-        return self(a, y)
-
-    def _shortcut_(self, a: Array, y: Array, delta: Array) -> None:
-        np.subtract(a, self._smooth(y), out=delta)
+    def delta_(self, out: Output, y: Array) -> None:
+        if not self.simplifies(out.activation):
+            return super().delta_(out, y)
+        delta = np.subtract(out.a, self._smooth(y), out=out.delta)
         delta *= 1.0 / len(y)
 
 
@@ -198,10 +218,9 @@ class BinaryCrossEntropy(Loss):
         da: Array = (a - y) / (np.maximum(a * (1.0 - a), np.finfo(a.dtype).tiny) * y.size)
         return da
 
-    def gradient_(self, a: Array, y: Array, da: Array) -> None:
-        da[...] = self.gradient(a, y)
-
     def value_(self, out: Output, y: Array) -> float:
+        if not self.simplifies(out.activation):
+            return super().value_(out, y)
         # from z, where it cannot overflow or take ln 0:  max(z, 0) - y z + ln(1 + e^-|z|)
         z, work = out.z, out.da
         np.abs(z, out=work)
@@ -214,11 +233,10 @@ class BinaryCrossEntropy(Loss):
         np.multiply(y, z, out=work)
         return (total - _total(work)) / y.size
 
-    def _value_(self, a: Array, y: Array, work: Array, work2: Array) -> float:
-        return self(a, y)
-
-    def _shortcut_(self, a: Array, y: Array, delta: Array) -> None:
-        np.subtract(a, y, out=delta)
+    def delta_(self, out: Output, y: Array) -> None:
+        if not self.simplifies(out.activation):
+            return super().delta_(out, y)
+        delta = np.subtract(out.a, y, out=out.delta)
         delta *= 1.0 / y.size
 
 
@@ -242,8 +260,8 @@ class MSE(Loss):
         np.subtract(a, y, out=da)
         da *= 2.0 / y.size
 
-    def _value_(self, a: Array, y: Array, work: Array, work2: Array) -> float:
-        np.subtract(a, y, out=work)
+    def value_(self, out: Output, y: Array) -> float:
+        work = np.subtract(out.a, y, out=out.da)
         np.multiply(work, work, out=work)
         return _total(work) / y.size
 
@@ -267,8 +285,8 @@ class MAE(Loss):
         np.sign(da, out=da)
         da *= 1.0 / y.size
 
-    def _value_(self, a: Array, y: Array, work: Array, work2: Array) -> float:
-        np.subtract(a, y, out=work)
+    def value_(self, out: Output, y: Array) -> float:
+        work = np.subtract(out.a, y, out=out.da)
         np.abs(work, out=work)
         return _total(work) / y.size
 
@@ -305,10 +323,10 @@ class Huber(Loss):
         np.clip(da, -self.threshold, self.threshold, out=da)
         da *= 1.0 / y.size
 
-    def _value_(self, a: Array, y: Array, work: Array, work2: Array) -> float:
+    def value_(self, out: Output, y: Array) -> float:
         # with c = min(|r|, d):  h(r) = c |r| - c²/2 = c (|r| - c/2)
-        r, c = work, work2
-        np.subtract(a, y, out=r)
+        r, c = out.da, out.delta
+        np.subtract(out.a, y, out=r)
         np.abs(r, out=r)
         np.minimum(r, self.threshold, out=c)
         np.multiply(r, c, out=r)
@@ -362,8 +380,8 @@ class _Margin(Loss):
         da -= np.multiply(y, total, out=work)
         da *= 1.0 / y.size
 
-    def _value_(self, a: Array, y: Array, work: Array, work2: Array) -> float:
-        self._violations(a, y, out=work)
+    def value_(self, out: Output, y: Array) -> float:
+        work = self._violations(out.a, y, out=out.da)
         if self._power == 2:
             np.multiply(work, work, out=work)
         return _total(work) / y.size

@@ -74,6 +74,11 @@ def hit_counter(targets: Array) -> Callable[[Array, Any], float]:
     return lambda a, rows: float(np.count_nonzero(a.argmax(1) == classes[rows]))
 
 
+def rises(figure: str) -> bool:
+    """Whether more of a figure is better, by its name: an accuracy should rise, any other (a loss) fall."""
+    return figure.endswith("accuracy")
+
+
 def decisions(a: Array) -> Array:
     """The class that each row of output activations a (B, n) names, (B,): its largest; for one output, if a > 1/2."""
     return (a[:, 0] > 0.5).astype(np.intp) if a.shape[1] == 1 else a.argmax(axis=1)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:  # what comes out of the doors
     from .walk import Trace
 
 PURPOSES = ("weights", "shuffling", "dropout", "augmentation")
+EPOCHS = 5  # passes over the training data, where nobody says how many
+BATCH_SIZE = 64  # samples a step, likewise
 EVALUATION_BATCH = 256  # rows: the activations of a few hundred samples stay in the processor's cache
 
 
@@ -541,7 +543,7 @@ class Network:
 
     # -- doors: what the rooms above do with a network, a line each -------------------------------------------------
 
-    def fit(self, x: Any, y: Any, epochs: int = 5, batch_size: int | None = 64, **options: Any) -> History:
+    def fit(self, x: Any, y: Any, epochs: int = EPOCHS, batch_size: int | None = BATCH_SIZE, **options: Any) -> History:
         """Train. See `neurosim.training.fit` for all options."""
         from .training import fit
 

@@ -1,10 +1,8 @@
 """Optimizers: how the parameters θ move, given the gradient g of the mean batch loss.
 
-`Optimizer.step` sees only flat vectors: all parameters of a network, all gradients.  What an optimizer remembers
-from step to step (velocities, moments) are flat vectors too, so that one neuron's share of them is a slice.  It
-works block by block, each small enough for the processor's caches, because a rule of ten passes over a block in
-cache is faster than ten passes over memory.  `update_` is the published algorithm on one block; it
-is the same for a million parameters and for one.
+Each states its algorithm once, in `rule`: a pure function of numbers or arrays that gives every term in the words of
+the paper. The trace shows these terms, and the tests hold them to the published loops. `update_` does the same to one
+block of the vectors, in place: it is what a training step runs, and a test holds it to the rule.
 
 Every rule follows PyTorch's where PyTorch has it, its place of ε included; the docstrings give the formulas.
 
@@ -14,234 +12,26 @@ Keys: sgd, momentum, nesterov, adagrad, rmsprop, adadelta, adam, amsgrad, adamax
 from __future__ import annotations
 
 import math
-from abc import ABC
-from collections.abc import Callable
-from copy import deepcopy
+from collections import namedtuple
 from typing import Any, ClassVar
 
 import numpy as np
 
 from .checks import check_number
-from .errors import NeurosimError, ShapeError
-from .parameters import Array, aligned_zeros
-from .registry import Configurable, Registry
-from .schedules import SCHEDULES, Schedule
+from .optimizer_base import (
+    Arrays,
+    Optimizer as Optimizer,
+    Rate,
+    Value,
+    move_average_,
+    move_average_of_square_,
+    sign_,
+    step_over_root_,
+)
+from .parameters import Array
+from .registry import Registry
 
-BLOCK = 131_072  # elements; measured from 4k to 262k: in smaller ones the calls cost more than a nearer cache saves
-
-Rate = float | Schedule | str | dict[str, Any]
-State = dict[str, Array]
-
-
-def move_average_(average: Array, x: Array, beta: float, scratch: Array) -> None:
-    """Average ← β average + (1 - β) x."""
-    average *= beta
-    np.multiply(x, 1.0 - beta, out=scratch)
-    average += scratch
-
-
-def move_average_of_square_(average: Array, x: Array, beta: float, scratch: Array) -> None:
-    """Average ← β average + (1 - β) x²."""
-    average *= beta
-    np.multiply(x, x, out=scratch)
-    scratch *= 1.0 - beta
-    average += scratch
-
-
-def sign_(x: Array, scratch: Array) -> None:
-    """X ← sign(x), as (x > 0) - (x < 0): `np.sign` branches at every element, and takes six times as long."""
-    np.less(x, 0.0, out=scratch, casting="unsafe")
-    np.greater(x, 0.0, out=x, casting="unsafe")
-    x -= scratch
-
-
-def step_over_root_(theta: Array, rate: float, numerator: Array, square: Array, epsilon: float, scratch: Array) -> None:
-    """θ ← θ - rate · numerator / (√square + ε)."""
-    np.sqrt(square, out=scratch)
-    scratch += epsilon
-    np.divide(numerator, scratch, out=scratch)
-    scratch *= rate
-    theta -= scratch
-
-
-class Optimizer(Configurable, ABC):
-    """An update rule for flat vectors.
-
-    Attributes:
-        learning_rate: a number, or a `Schedule`.
-        t: how many steps have been taken.
-        last_rate: the learning rate of the last of them.
-        state: name -> flat vector laid out as θ; all zeros before the first step. Live.
-        rule_text: the rule in one line, as the walk shows it.
-        update_: ``update_(theta, grad, *state, *scratch, rate)`` applies the rule to one block, in place.
-    """
-
-    state_names: ClassVar[tuple[str, ...]] = ()
-    scratch_count: ClassVar[int] = 1
-    rule_text: ClassVar[str] = ""
-    update_: Callable[..., None]
-
-    def __init__(self, learning_rate: Rate, clip_norm: float | None = None) -> None:
-        self.learning_rate = learning_rate
-        self.clip_norm = clip_norm
-        self.t = 0
-        self.last_rate = 0.0
-        self.state: dict[str, Array] = {}
-        self._theta: Array | None = None
-        self._grad: Array | None = None
-        self._blocks: list[tuple[Array, ...]] = []
-
-    @property
-    def learning_rate(self) -> float | Schedule:
-        """A number, or a `Schedule`, which is copied. May be set at any time."""
-        return self._learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, rate: Rate) -> None:
-        if isinstance(rate, (Schedule, str, dict)):
-            self._learning_rate: float | Schedule = deepcopy(SCHEDULES.create(rate))  # it has a place in a run
-        else:
-            self._learning_rate = check_number("learning_rate", rate, 0.0, math.inf, open_high=True)
-
-    @property
-    def clip_norm(self) -> float | None:
-        """The largest Euclidean norm that the whole gradient may have; ``None``: no bound. May be set at any time."""
-        return self._clip_norm
-
-    @clip_norm.setter
-    def clip_norm(self, norm: float | None) -> None:
-        self._clip_norm = None if norm is None else check_number("clip_norm", norm, 0.0, math.inf, open_low=True)
-
-    @property
-    def rate(self) -> float:
-        """The learning rate of the next step."""
-        return self._learning_rate(self.t) if isinstance(self._learning_rate, Schedule) else self._learning_rate
-
-    def step(self, theta: Array, grad: Array) -> None:
-        """Update `theta` in place. With `clip_norm` set, `grad` is scaled in place first.
-
-        Args:
-            theta: (size,) the parameters.
-            grad: (size,) dL/dθ, of the same dtype.
-
-        Raises:
-            ShapeError: the vectors do not match each other, or the optimizer's state.
-        """
-        if theta is not self._theta or grad is not self._grad:
-            self.bind(theta, grad)
-        if self.clip_norm is not None:
-            clip_by_global_norm_(grad, self.clip_norm)
-        rate = self.last_rate = self.rate
-        self.t += 1
-        self.begin_step()
-        for block in self._blocks:
-            self.update_(*block, rate)
-
-    def begin_step(self) -> None:
-        """Move on what belongs to the step as a whole; ``self.t`` is 1 in the first."""
-
-    def bind_to_network(self, theta: Array, grad: Array) -> None:
-        """Bind to a network's vectors, for good.
-
-        Raises:
-            NeurosimError: the optimizer works for another network already.
-        """
-        if self._theta is not theta:
-            self.check_free()
-        self.bind(theta, grad)
-
-    def check_free(self) -> None:
-        """Refuse to work for a second network.
-
-        Raises:
-            NeurosimError: it works for one already.
-        """
-        if self._theta is not None:
-            raise NeurosimError(f"{self!r} works for another network already: make a new one for each network")
-
-    def bind(self, theta: Array, grad: Array) -> None:
-        """Cut the vectors into blocks, and make the state that goes with them if there is none yet."""
-        if theta.ndim != 1 or grad.shape != theta.shape or grad.dtype != theta.dtype:
-            raise ShapeError(
-                f"{self.key}: expected theta and grad as two vectors of one length and dtype, "
-                f"received {theta.shape} {theta.dtype} and {grad.shape} {grad.dtype}"
-            )
-        for name in self.state_names:
-            vector = self.state.setdefault(name, aligned_zeros(theta.size, theta.dtype))
-            if vector.shape != theta.shape or vector.dtype != theta.dtype:
-                raise ShapeError(
-                    f"{self.key}: its state is of {vector.size:,} {vector.dtype} parameters, received "
-                    f"{theta.size:,} {theta.dtype}; use a new {type(self).__name__} for another network"
-                )
-        vectors = [theta, grad, *(self.state[name] for name in self.state_names)]
-        scratch = [aligned_zeros(min(BLOCK, theta.size), theta.dtype) for _ in range(self.scratch_count)]
-        self._blocks = []
-        for start in range(0, theta.size, BLOCK):
-            parts = [vector[start : start + BLOCK] for vector in vectors]
-            self._blocks.append((*parts, *(work[: parts[0].size] for work in scratch)))
-        self._theta, self._grad = theta, grad
-
-    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
-        """The arithmetic of the step just taken, in the readable form, on any part of the vectors.
-
-        Args:
-            theta: the parameters before the step.
-            grad: their gradient.
-            before: name -> their part of each state vector before the step.
-            after: the same after it.
-            rate: the learning rate of the step.
-
-        Returns:
-            Name -> new array, in the order of the algorithm; the last is "step", and θ_after = θ - step. An optimizer
-            that does not spell out its arithmetic gives nothing.
-        """
-        return {}
-
-    def forget(self) -> None:
-        """Back to before the first step."""
-        self.t = 0
-        for vector in self.state.values():
-            vector.fill(0.0)
-        if isinstance(self._learning_rate, Schedule):
-            self._learning_rate = self._learning_rate.renewed()
-
-    def scalars(self) -> dict[str, Any]:
-        """The step count and whatever else, beside the vectors, is needed to go on exactly. JSON-ready."""
-        schedule = self._learning_rate.state() if isinstance(self._learning_rate, Schedule) else None
-        return {"t": self.t, "schedule": schedule}
-
-    def restore(self, scalars: dict[str, Any], state: dict[str, Array]) -> None:
-        """Go on from `scalars` and copies of the `state` vectors."""
-        self.t = int(scalars["t"])
-        if isinstance(self._learning_rate, Schedule) and scalars["schedule"] is not None:
-            self._learning_rate.restore(scalars["schedule"])
-        if self.state.keys() == state.keys():
-            for name, vector in state.items():
-                self.state[name][...] = vector
-        else:
-            self.state = {name: vector.copy() for name, vector in state.items()}
-            self._theta = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        # blocks are views: a copy would detach them, so the next step cuts them anew
-        return vars(self) | {"_theta": None, "_grad": None, "_blocks": []}
-
-
-def clip_by_global_norm_(grad: Array, max_norm: float) -> None:
-    """Scale `grad` down to a Euclidean norm of at most `max_norm`: g ← g · min(1, c / (‖g‖ + 1e-6)).
-
-    Reference: Pascanu, Mikolov and Bengio (2013), On the difficulty of training recurrent neural networks,
-    algorithm 1; PyTorch's ``clip_grad_norm_``.
-    """
-    with np.errstate(over="ignore"):
-        norm = math.sqrt(float(np.dot(grad, grad)))
-    if math.isinf(norm):  # the square overflowed, where clipping matters most
-        norm = float(np.linalg.norm(grad.astype(np.float64)))
-    if norm + 1e-6 > max_norm:
-        grad *= max_norm / (norm + 1e-6)
-
-
-OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer)
+OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer)  # type: ignore[type-abstract]
 
 
 def _check_beta(name: str, value: float) -> float:
@@ -252,31 +42,41 @@ def _check_epsilon(value: float) -> float:
     return check_number("epsilon", value, 0.0, math.inf, open_low=True, open_high=True)
 
 
+SGDTerms = namedtuple("SGDTerms", "step")
+
+
 @OPTIMIZERS.register("sgd")
 class SGD(Optimizer):
     """θ ← θ - η g. Stochastic gradient descent; full-batch and single-sample descent too, by the batch size."""
 
     rule_text = "θ ← θ - η g. Stochastic gradient descent; full-batch and single-sample descent too, by the batch size."
+    scratch_count = 1
 
     def __init__(self, learning_rate: Rate = 0.1, clip_norm: float | None = None) -> None:
         super().__init__(learning_rate, clip_norm)
 
-    def update_(self, theta: Array, grad: Array, scratch: Array, rate: float) -> None:
-        np.multiply(grad, rate, out=scratch)
-        theta -= scratch
+    @staticmethod
+    def rule(theta: Value, grad: Value, rate: float, t: int) -> SGDTerms:
+        return SGDTerms(step=rate * grad)
 
-    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
-        return {"step": rate * grad}
+    def update_(self, theta: Array, grad: Array, state: Arrays, scratch: Arrays, rate: float) -> None:
+        (work,) = scratch
+        np.multiply(grad, rate, out=work)
+        theta -= work
 
 
 class _WithMomentum(Optimizer):
     """What Momentum and Nesterov share: the velocity v ← μ v + g."""
 
     state_names = ("velocity",)
+    scratch_count = 1
 
     def __init__(self, learning_rate: Rate = 0.01, momentum: float = 0.9, clip_norm: float | None = None) -> None:
         super().__init__(learning_rate, clip_norm)
         self.momentum = _check_beta("momentum", momentum)
+
+
+MomentumTerms = namedtuple("MomentumTerms", "velocity step")
 
 
 @OPTIMIZERS.register("momentum")
@@ -289,14 +89,20 @@ class Momentum(_WithMomentum):
 
     rule_text = "v ← μ v + g;  θ ← θ - η v."
 
-    def update_(self, theta: Array, grad: Array, velocity: Array, scratch: Array, rate: float) -> None:
+    @staticmethod
+    def rule(theta: Value, grad: Value, velocity: Value, rate: float, t: int, momentum: float) -> MomentumTerms:
+        velocity = momentum * velocity + grad
+        return MomentumTerms(velocity, step=rate * velocity)
+
+    def update_(self, theta: Array, grad: Array, state: Arrays, scratch: Arrays, rate: float) -> None:
+        (velocity,), (work,) = state, scratch
         velocity *= self.momentum
         velocity += grad
-        np.multiply(velocity, rate, out=scratch)
-        theta -= scratch
+        np.multiply(velocity, rate, out=work)
+        theta -= work
 
-    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
-        return {"velocity": after["velocity"], "step": rate * after["velocity"]}
+
+NesterovTerms = namedtuple("NesterovTerms", "velocity look_ahead step")
 
 
 @OPTIMIZERS.register("nesterov")
@@ -308,17 +114,23 @@ class Nesterov(_WithMomentum):
 
     rule_text = "v ← μ v + g;  θ ← θ - η (g + μ v). The gradient as if at the point to which the velocity leads."
 
-    def update_(self, theta: Array, grad: Array, velocity: Array, scratch: Array, rate: float) -> None:
+    @staticmethod
+    def rule(theta: Value, grad: Value, velocity: Value, rate: float, t: int, momentum: float) -> NesterovTerms:
+        velocity = momentum * velocity + grad
+        look_ahead = grad + momentum * velocity
+        return NesterovTerms(velocity, look_ahead, step=rate * look_ahead)
+
+    def update_(self, theta: Array, grad: Array, state: Arrays, scratch: Arrays, rate: float) -> None:
+        (velocity,), (work,) = state, scratch
         velocity *= self.momentum
         velocity += grad
-        np.multiply(velocity, self.momentum, out=scratch)
-        scratch += grad
-        scratch *= rate
-        theta -= scratch
+        np.multiply(velocity, self.momentum, out=work)
+        work += grad
+        work *= rate
+        theta -= work
 
-    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
-        ahead = grad + self.momentum * after["velocity"]
-        return {"velocity": after["velocity"], "look_ahead": ahead, "step": rate * ahead}
+
+AdaGradTerms = namedtuple("AdaGradTerms", "square_sum step")
 
 
 @OPTIMIZERS.register("adagrad")
@@ -330,19 +142,25 @@ class AdaGrad(Optimizer):
 
     rule_text = "G ← G + g²;  θ ← θ - η g / (√G + ε). Each parameter's rate falls with what it has seen."
     state_names = ("square_sum",)
+    scratch_count = 1
 
     def __init__(self, learning_rate: Rate = 0.01, epsilon: float = 1e-10, clip_norm: float | None = None) -> None:
         super().__init__(learning_rate, clip_norm)
         self.epsilon = _check_epsilon(epsilon)
 
-    def update_(self, theta: Array, grad: Array, square_sum: Array, scratch: Array, rate: float) -> None:
-        np.multiply(grad, grad, out=scratch)
-        square_sum += scratch
-        step_over_root_(theta, rate, grad, square_sum, self.epsilon, scratch)
+    @staticmethod
+    def rule(theta: Value, grad: Value, square_sum: Value, rate: float, t: int, epsilon: float) -> AdaGradTerms:
+        square_sum = square_sum + grad * grad
+        return AdaGradTerms(square_sum, step=rate * grad / (np.sqrt(square_sum) + epsilon))
 
-    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
-        square_sum = after["square_sum"]
-        return {"square_sum": square_sum, "step": rate * grad / (np.sqrt(square_sum) + self.epsilon)}
+    def update_(self, theta: Array, grad: Array, state: Arrays, scratch: Arrays, rate: float) -> None:
+        (square_sum,), (work,) = state, scratch
+        np.multiply(grad, grad, out=work)
+        square_sum += work
+        step_over_root_(theta, rate, grad, square_sum, self.epsilon, work)
+
+
+RMSPropTerms = namedtuple("RMSPropTerms", "v step")
 
 
 @OPTIMIZERS.register("rmsprop")
@@ -355,6 +173,7 @@ class RMSProp(Optimizer):
 
     rule_text = "v ← ρ v + (1 - ρ) g²;  θ ← θ - η g / (√v + ε)."
     state_names = ("v",)
+    scratch_count = 1
 
     def __init__(
         self, learning_rate: Rate = 1e-3, rho: float = 0.9, epsilon: float = 1e-8, clip_norm: float | None = None
@@ -363,12 +182,18 @@ class RMSProp(Optimizer):
         self.rho = _check_beta("rho", rho)
         self.epsilon = _check_epsilon(epsilon)
 
-    def update_(self, theta: Array, grad: Array, v: Array, scratch: Array, rate: float) -> None:
-        move_average_of_square_(v, grad, self.rho, scratch)
-        step_over_root_(theta, rate, grad, v, self.epsilon, scratch)
+    @staticmethod
+    def rule(theta: Value, grad: Value, v: Value, rate: float, t: int, rho: float, epsilon: float) -> RMSPropTerms:
+        v = rho * v + (1.0 - rho) * (grad * grad)
+        return RMSPropTerms(v, step=rate * grad / (np.sqrt(v) + epsilon))
 
-    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
-        return {"v": after["v"], "step": rate * grad / (np.sqrt(after["v"]) + self.epsilon)}
+    def update_(self, theta: Array, grad: Array, state: Arrays, scratch: Arrays, rate: float) -> None:
+        (v,), (work,) = state, scratch
+        move_average_of_square_(v, grad, self.rho, work)
+        step_over_root_(theta, rate, grad, v, self.epsilon, work)
+
+
+AdaDeltaTerms = namedtuple("AdaDeltaTerms", "v d u step")
 
 
 @OPTIMIZERS.register("adadelta")
@@ -391,26 +216,33 @@ class AdaDelta(Optimizer):
         self.rho = _check_beta("rho", rho)
         self.epsilon = _check_epsilon(epsilon)
 
-    def update_(self, theta: Array, grad: Array, v: Array, u: Array, d: Array, scratch: Array, rate: float) -> None:
-        move_average_of_square_(v, grad, self.rho, scratch)
+    @staticmethod
+    def rule(
+        theta: Value, grad: Value, v: Value, u: Value, rate: float, t: int, rho: float, epsilon: float
+    ) -> AdaDeltaTerms:
+        v = rho * v + (1.0 - rho) * (grad * grad)
+        d = np.sqrt((u + epsilon) / (v + epsilon)) * grad
+        u = rho * u + (1.0 - rho) * (d * d)
+        return AdaDeltaTerms(v, d, u, step=rate * d)
+
+    def update_(self, theta: Array, grad: Array, state: Arrays, scratch: Arrays, rate: float) -> None:
+        (v, u), (d, work) = state, scratch
+        move_average_of_square_(v, grad, self.rho, work)
         np.add(u, self.epsilon, out=d)
-        np.add(v, self.epsilon, out=scratch)
-        d /= scratch
+        np.add(v, self.epsilon, out=work)
+        d /= work
         np.sqrt(d, out=d)
         d *= grad
-        move_average_of_square_(u, d, self.rho, scratch)
+        move_average_of_square_(u, d, self.rho, work)
         d *= rate
         theta -= d
-
-    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
-        d = grad * np.sqrt(before["u"] + self.epsilon) / np.sqrt(after["v"] + self.epsilon)
-        return {"v": after["v"], "d": d, "u": after["u"], "step": rate * d}
 
 
 class _Adaptive(Optimizer):
     """What Adam and its kin share: two moments, m ← β₁ m + (1 - β₁) g and v ← β₂ v + (1 - β₂) g²."""
 
     state_names: ClassVar[tuple[str, ...]] = ("m", "v")
+    scratch_count = 1
 
     def __init__(
         self,
@@ -425,17 +257,26 @@ class _Adaptive(Optimizer):
         self.beta2 = _check_beta("beta2", beta2)
         self.epsilon = _check_epsilon(epsilon)
 
-    def _corrected(self, m: Array, v: Array) -> tuple[Array, Array]:
-        """m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ), new arrays."""
-        return m / (1.0 - self.beta1**self.t), v / (1.0 - self.beta2**self.t)
+    @property
+    def beta1_t(self) -> float:
+        """β₁ᵗ."""
+        return self.beta1**self.t
+
+    @property
+    def beta2_t(self) -> float:
+        """β₂ᵗ."""
+        return self.beta2**self.t
 
     def _step_(self, theta: Array, m: Array, v: Array, scratch: Array, rate: float) -> None:
         """θ ← θ - η m̂ / (√v̂ + ε), with the bias corrections m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ).
 
         Both corrections are taken into the rate and ε, which saves a pass (Kingma and Ba, end of section 2).
         """
-        root = math.sqrt(1.0 - self.beta2**self.t)
-        step_over_root_(theta, rate * root / (1.0 - self.beta1**self.t), m, v, self.epsilon * root, scratch)
+        root = math.sqrt(1.0 - self.beta2_t)
+        step_over_root_(theta, rate * root / (1.0 - self.beta1_t), m, v, self.epsilon * root, scratch)
+
+
+AdamTerms = namedtuple("AdamTerms", "m v m_hat v_hat step")
 
 
 @OPTIMIZERS.register("adam")
@@ -456,15 +297,34 @@ class Adam(_Adaptive):
 
     rule_text = "m ← β₁ m + (1 - β₁) g;  v ← β₂ v + (1 - β₂) g²;  θ ← θ - η m̂ / (√v̂ + ε)."
 
-    def update_(self, theta: Array, grad: Array, m: Array, v: Array, scratch: Array, rate: float) -> None:
-        move_average_(m, grad, self.beta1, scratch)
-        move_average_of_square_(v, grad, self.beta2, scratch)
-        self._step_(theta, m, v, scratch, rate)
+    @staticmethod
+    def rule(
+        theta: Value,
+        grad: Value,
+        m: Value,
+        v: Value,
+        rate: float,
+        t: int,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+        beta1_t: float,
+        beta2_t: float,
+    ) -> AdamTerms:
+        m = beta1 * m + (1.0 - beta1) * grad
+        v = beta2 * v + (1.0 - beta2) * (grad * grad)
+        m_hat = m / (1.0 - beta1_t)
+        v_hat = v / (1.0 - beta2_t)
+        return AdamTerms(m, v, m_hat, v_hat, step=rate * m_hat / (np.sqrt(v_hat) + epsilon))
 
-    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
-        m_hat, v_hat = self._corrected(after["m"], after["v"])
-        step = rate * m_hat / (np.sqrt(v_hat) + self.epsilon)
-        return {"m": after["m"], "v": after["v"], "m_hat": m_hat, "v_hat": v_hat, "step": step}
+    def update_(self, theta: Array, grad: Array, state: Arrays, scratch: Arrays, rate: float) -> None:
+        (m, v), (work,) = state, scratch
+        move_average_(m, grad, self.beta1, work)
+        move_average_of_square_(v, grad, self.beta2, work)
+        self._step_(theta, m, v, work, rate)
+
+
+AMSGradTerms = namedtuple("AMSGradTerms", "m v v_max m_hat v_hat step")
 
 
 @OPTIMIZERS.register("amsgrad")
@@ -478,16 +338,37 @@ class AMSGrad(_Adaptive):
     rule_text = "Adam with v_max ← max(v_max, v) in the place of v: the rate of a parameter never rises again."
     state_names = ("m", "v", "v_max")
 
-    def update_(self, theta: Array, grad: Array, m: Array, v: Array, v_max: Array, scratch: Array, rate: float) -> None:
-        move_average_(m, grad, self.beta1, scratch)
-        move_average_of_square_(v, grad, self.beta2, scratch)
-        np.maximum(v_max, v, out=v_max)
-        self._step_(theta, m, v_max, scratch, rate)
+    @staticmethod
+    def rule(
+        theta: Value,
+        grad: Value,
+        m: Value,
+        v: Value,
+        v_max: Value,
+        rate: float,
+        t: int,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+        beta1_t: float,
+        beta2_t: float,
+    ) -> AMSGradTerms:
+        m = beta1 * m + (1.0 - beta1) * grad
+        v = beta2 * v + (1.0 - beta2) * (grad * grad)
+        v_max = np.maximum(v_max, v)
+        m_hat = m / (1.0 - beta1_t)
+        v_hat = v_max / (1.0 - beta2_t)
+        return AMSGradTerms(m, v, v_max, m_hat, v_hat, step=rate * m_hat / (np.sqrt(v_hat) + epsilon))
 
-    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
-        m_hat, v_hat = self._corrected(after["m"], after["v_max"])
-        step = rate * m_hat / (np.sqrt(v_hat) + self.epsilon)
-        return {"m": after["m"], "v": after["v"], "v_max": after["v_max"], "m_hat": m_hat, "v_hat": v_hat, "step": step}
+    def update_(self, theta: Array, grad: Array, state: Arrays, scratch: Arrays, rate: float) -> None:
+        (m, v, v_max), (work,) = state, scratch
+        move_average_(m, grad, self.beta1, work)
+        move_average_of_square_(v, grad, self.beta2, work)
+        np.maximum(v_max, v, out=v_max)
+        self._step_(theta, m, v_max, work, rate)
+
+
+AdaMaxTerms = namedtuple("AdaMaxTerms", "m u m_hat step")
 
 
 @OPTIMIZERS.register("adamax")
@@ -510,19 +391,37 @@ class AdaMax(_Adaptive):
     ) -> None:
         super().__init__(learning_rate, beta1, beta2, epsilon, clip_norm)
 
-    def update_(self, theta: Array, grad: Array, m: Array, u: Array, scratch: Array, rate: float) -> None:
-        move_average_(m, grad, self.beta1, scratch)
-        np.abs(grad, out=scratch)
-        scratch += self.epsilon
-        u *= self.beta2
-        np.maximum(u, scratch, out=u)
-        np.divide(m, u, out=scratch)
-        scratch *= rate / (1.0 - self.beta1**self.t)
-        theta -= scratch
+    @staticmethod
+    def rule(
+        theta: Value,
+        grad: Value,
+        m: Value,
+        u: Value,
+        rate: float,
+        t: int,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+        beta1_t: float,
+    ) -> AdaMaxTerms:
+        m = beta1 * m + (1.0 - beta1) * grad
+        u = np.maximum(beta2 * u, np.abs(grad) + epsilon)
+        m_hat = m / (1.0 - beta1_t)
+        return AdaMaxTerms(m, u, m_hat, step=rate * m_hat / u)
 
-    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
-        m_hat, _ = self._corrected(after["m"], after["u"])
-        return {"m": after["m"], "u": after["u"], "m_hat": m_hat, "step": rate * m_hat / after["u"]}
+    def update_(self, theta: Array, grad: Array, state: Arrays, scratch: Arrays, rate: float) -> None:
+        (m, u), (work,) = state, scratch
+        move_average_(m, grad, self.beta1, work)
+        np.abs(grad, out=work)
+        work += self.epsilon
+        u *= self.beta2
+        np.maximum(u, work, out=u)
+        np.divide(m, u, out=work)
+        work *= rate / (1.0 - self.beta1_t)
+        theta -= work
+
+
+NadamTerms = namedtuple("NadamTerms", "m v m_ahead v_hat step")
 
 
 @OPTIMIZERS.register("nadam")
@@ -559,30 +458,54 @@ class Nadam(_Adaptive):
         self.momentum_decay = check_number("momentum_decay", momentum_decay, 0.0, math.inf, open_high=True)
         self.mu_product = 1.0
 
+    @property
+    def mu(self) -> float:
+        """μ of step t."""
+        return self._mu(self.t)
+
+    @property
+    def mu_next(self) -> float:
+        """μ of step t + 1."""
+        return self._mu(self.t + 1)
+
     def _mu(self, t: int) -> float:
         return float(self.beta1 * (1.0 - 0.5 * 0.96 ** (t * self.momentum_decay)))
 
     def begin_step(self) -> None:
-        self.mu_product *= self._mu(self.t)
+        self.mu_product *= self.mu
 
-    def update_(
-        self, theta: Array, grad: Array, m: Array, v: Array, numerator: Array, scratch: Array, rate: float
-    ) -> None:
-        mu, mu_next = self._mu(self.t), self._mu(self.t + 1)
-        move_average_(m, grad, self.beta1, scratch)
-        move_average_of_square_(v, grad, self.beta2, scratch)
+    @staticmethod
+    def rule(
+        theta: Value,
+        grad: Value,
+        m: Value,
+        v: Value,
+        rate: float,
+        t: int,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+        beta2_t: float,
+        mu: float,
+        mu_next: float,
+        mu_product: float,
+    ) -> NadamTerms:
+        m = beta1 * m + (1.0 - beta1) * grad
+        v = beta2 * v + (1.0 - beta2) * (grad * grad)
+        m_ahead = (1.0 - mu) / (1.0 - mu_product) * grad + mu_next / (1.0 - mu_product * mu_next) * m
+        v_hat = v / (1.0 - beta2_t)
+        return NadamTerms(m, v, m_ahead, v_hat, step=rate * m_ahead / (np.sqrt(v_hat) + epsilon))
+
+    def update_(self, theta: Array, grad: Array, state: Arrays, scratch: Arrays, rate: float) -> None:
+        (m, v), (numerator, work) = state, scratch
+        mu, mu_next = self.mu, self.mu_next
+        move_average_(m, grad, self.beta1, work)
+        move_average_of_square_(v, grad, self.beta2, work)
         np.multiply(grad, (1.0 - mu) / (1.0 - self.mu_product), out=numerator)
-        np.multiply(m, mu_next / (1.0 - self.mu_product * mu_next), out=scratch)
-        numerator += scratch
-        root = math.sqrt(1.0 - self.beta2**self.t)
-        step_over_root_(theta, rate * root, numerator, v, self.epsilon * root, scratch)
-
-    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
-        mu, mu_next = self._mu(self.t), self._mu(self.t + 1)
-        m_ahead = (1.0 - mu) / (1.0 - self.mu_product) * grad + mu_next / (1.0 - self.mu_product * mu_next) * after["m"]
-        _, v_hat = self._corrected(after["m"], after["v"])
-        step = rate * m_ahead / (np.sqrt(v_hat) + self.epsilon)
-        return {"m": after["m"], "v": after["v"], "m_ahead": m_ahead, "v_hat": v_hat, "step": step}
+        np.multiply(m, mu_next / (1.0 - self.mu_product * mu_next), out=work)
+        numerator += work
+        root = math.sqrt(1.0 - self.beta2_t)
+        step_over_root_(theta, rate * root, numerator, v, self.epsilon * root, work)
 
     def forget(self) -> None:
         super().forget()
@@ -594,6 +517,9 @@ class Nadam(_Adaptive):
     def restore(self, scalars: dict[str, Any], state: dict[str, Array]) -> None:
         super().restore(scalars, state)
         self.mu_product = float(scalars["mu_product"])
+
+
+AdamWTerms = namedtuple("AdamWTerms", "decay m v m_hat v_hat step")
 
 
 @OPTIMIZERS.register("adamw")
@@ -627,17 +553,37 @@ class AdamW(_Adaptive):
         super().__init__(learning_rate, beta1, beta2, epsilon, clip_norm)
         self.weight_decay = check_number("weight_decay", weight_decay, 0.0, math.inf, open_high=True)
 
-    def update_(self, theta: Array, grad: Array, m: Array, v: Array, scratch: Array, rate: float) -> None:
-        theta *= 1.0 - rate * self.weight_decay
-        move_average_(m, grad, self.beta1, scratch)
-        move_average_of_square_(v, grad, self.beta2, scratch)
-        self._step_(theta, m, v, scratch, rate)
+    @staticmethod
+    def rule(
+        theta: Value,
+        grad: Value,
+        m: Value,
+        v: Value,
+        rate: float,
+        t: int,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+        beta1_t: float,
+        beta2_t: float,
+        weight_decay: float,
+    ) -> AdamWTerms:
+        decay = rate * weight_decay * theta
+        m = beta1 * m + (1.0 - beta1) * grad
+        v = beta2 * v + (1.0 - beta2) * (grad * grad)
+        m_hat = m / (1.0 - beta1_t)
+        v_hat = v / (1.0 - beta2_t)
+        return AdamWTerms(decay, m, v, m_hat, v_hat, step=decay + rate * m_hat / (np.sqrt(v_hat) + epsilon))
 
-    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
-        m_hat, v_hat = self._corrected(after["m"], after["v"])
-        decay = rate * self.weight_decay * theta
-        step = decay + rate * m_hat / (np.sqrt(v_hat) + self.epsilon)
-        return {"decay": decay, "m": after["m"], "v": after["v"], "m_hat": m_hat, "v_hat": v_hat, "step": step}
+    def update_(self, theta: Array, grad: Array, state: Arrays, scratch: Arrays, rate: float) -> None:
+        (m, v), (work,) = state, scratch
+        theta *= 1.0 - rate * self.weight_decay
+        move_average_(m, grad, self.beta1, work)
+        move_average_of_square_(v, grad, self.beta2, work)
+        self._step_(theta, m, v, work, rate)
+
+
+LionTerms = namedtuple("LionTerms", "direction decay m step")
 
 
 @OPTIMIZERS.register("lion")
@@ -671,18 +617,23 @@ class Lion(Optimizer):
         self.beta2 = _check_beta("beta2", beta2)
         self.weight_decay = check_number("weight_decay", weight_decay, 0.0, math.inf, open_high=True)
 
-    def update_(self, theta: Array, grad: Array, m: Array, direction: Array, scratch: Array, rate: float) -> None:
+    @staticmethod
+    def rule(
+        theta: Value, grad: Value, m: Value, rate: float, t: int, beta1: float, beta2: float, weight_decay: float
+    ) -> LionTerms:
+        direction = np.sign(beta1 * m + (1.0 - beta1) * grad)
+        decay = rate * weight_decay * theta
+        m = beta2 * m + (1.0 - beta2) * grad
+        return LionTerms(direction, decay, m, step=rate * direction + decay)
+
+    def update_(self, theta: Array, grad: Array, state: Arrays, scratch: Arrays, rate: float) -> None:
+        (m,), (direction, work) = state, scratch
         np.multiply(m, self.beta1, out=direction)
-        np.multiply(grad, 1.0 - self.beta1, out=scratch)
-        direction += scratch
-        sign_(direction, scratch)
+        np.multiply(grad, 1.0 - self.beta1, out=work)
+        direction += work
+        sign_(direction, work)
         direction *= rate
         if self.weight_decay:
             theta *= 1.0 - rate * self.weight_decay
         theta -= direction
-        move_average_(m, grad, self.beta2, scratch)
-
-    def terms(self, theta: Array, grad: Array, before: State, after: State, rate: float) -> dict[str, Array]:
-        direction = np.sign(self.beta1 * before["m"] + (1.0 - self.beta1) * grad)
-        decay = rate * self.weight_decay * theta
-        return {"direction": direction, "decay": decay, "m": after["m"], "step": rate * direction + decay}
+        move_average_(m, grad, self.beta2, work)

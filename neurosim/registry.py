@@ -80,6 +80,23 @@ class Configurable:
         return f"{type(self).__name__}({settings})"
 
 
+def use_defaults_of(base: type, cls: type, readable: tuple[str, ...], fast: tuple[str, ...]) -> None:
+    """Let a class that states a readable form anew not inherit the fast forms of its parent, which say something else.
+
+    To be called in ``base.__init_subclass__``.
+
+    Args:
+        base: has defaults for the fast forms, made of the readable ones.
+        cls: the class being defined.
+        readable: the methods by which a class says what it computes.
+        fast: the attributes that restate them, mostly methods that work in place.
+    """
+    if any(name in vars(cls) for name in readable):
+        for name in fast:
+            if name not in vars(cls):
+                setattr(cls, name, vars(base)[name])
+
+
 class Registry(Generic[T]):
     """The classes of one kind, by key.
 

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from .checks import check_count, check_number
 from .errors import NeurosimError
+from .metrics import rises
 from .registry import Configurable, Registry
 
 
@@ -301,8 +302,8 @@ class ReduceOnPlateau(Schedule):
         rate: the first rate.
         factor: in (0, 1).
         patience: epochs, at least 0.
-        monitor: a column of `History` that should fall, or with "accuracy" in its name, rise. Where it was not
-            recorded (no validation data), the training figure of the same name is used.
+        monitor: a column of `History` that should fall, or, if it is an accuracy, rise. Where it was not recorded
+            (no validation data), the training figure of the same name is used.
         threshold: the relative change that counts as improvement.
         minimum: the rate never falls below it.
 
@@ -352,7 +353,7 @@ class ReduceOnPlateau(Schedule):
             NeurosimError: `monitor` is not among them.
         """
         name = self._watched(row)
-        value, rising = row[name], "accuracy" in name
+        value, rising = row[name], rises(name)
         margin = 0.0 if self._best is None else self.threshold * abs(self._best)
         if self._best is None or (value > self._best + margin if rising else value < self._best - margin):
             self._best, self._bad_epochs = value, 0

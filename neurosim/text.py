@@ -1,10 +1,13 @@
-"""Text: every way in which a number, a count or a list is written, for the terminal, for notebooks and for figures."""
+"""Text: every way in which a number, a count, a list or a command is written, wherever it is shown."""
 
 from __future__ import annotations
 
 import math
 import re
+import shlex
+import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import SupportsFloat
 
 MINUS = "\u2212"  # as wide as a plus
@@ -31,9 +34,16 @@ def number(value: SupportsFloat, digits: int = 5, sign: bool = False) -> str:
     return f"{float(value) + 0.0:{'+' if sign else ''}.{digits}g}"
 
 
-def rounded(value: float) -> str:
-    """A number to three digits, and a dash for NaN."""
-    return "-" if math.isnan(value) else f"{value:.3g}"
+def rounded(value: float, digits: int = 3) -> str:
+    """A number to three digits, and all of those before the point: 0.123, 12.3, 1,234, 1.23e+08; a dash for NaN."""
+    if math.isnan(value):
+        return "-"
+    return f"{value:,.0f}" if 10.0 ** (digits - 1) <= abs(value) < 1e7 else f"{value:.{digits}g}"
+
+
+def fixed(value: float, decimals: int = 2) -> str:
+    """A number with so many decimals: 0.30; never -0.00."""
+    return f"{round(float(value), decimals) + 0.0:.{decimals}f}"  # + 0.0 makes -0 a plain 0
 
 
 def four_digits(value: SupportsFloat, sign: bool = False) -> str:
@@ -46,6 +56,34 @@ def percent(share: float, decimals: int = 1) -> str:
     return f"{100 * share:.{decimals}f}{NARROW}%"
 
 
+def cautious_percent(share: float) -> str:
+    """A share in percent that says neither all nor nothing unless it is: "< 1 %", "74 %", "> 99 %"."""
+    if 0 < share < 0.005:
+        return f"< 1{NARROW}%"
+    return f"> 99{NARROW}%" if 0.995 <= share < 1 else percent(share, 0)
+
+
+def confidence(share: float) -> str:
+    """A probability in percent that is never rounded up to certainty: "74 %", "98.7 %", "> 99.9 %"."""
+    return f"> 99.9{NARROW}%" if share > 0.999 else percent(share, 1 if share > 0.985 else 0)
+
+
+def percent_more(ratio: float) -> str:
+    """1.031 as "+3.1": by how many percent something is more; without decimals from a hundred on."""
+    more = 100.0 * (ratio - 1.0)
+    return f"{more:+,.1f}" if abs(more) < 99.95 else f"{more:+,.0f}"
+
+
+def points(share: float, decimals: int = 2) -> str:
+    """A difference of two shares in points: 0.0123 as "1.23"."""
+    return fixed(100 * share, decimals)
+
+
+def mean_and_sd(mean: float, sd: float, decimals: int = 2) -> str:
+    """97.40 ± 0.12, both to the same place; the mean alone where there is no standard deviation (NaN)."""
+    return fixed(mean, decimals) + (f" ± {fixed(sd, decimals)}" if math.isfinite(sd) else "")
+
+
 def signed(value: float, decimals: int = 2) -> str:
     """+1.20 and -0.35; with more digits where rounding would leave a bare sign: -0.004, never -0.00."""
     for digits in range(decimals, decimals + 3):
@@ -55,9 +93,23 @@ def signed(value: float, decimals: int = 2) -> str:
     return f"{0.0:.{decimals}f}"
 
 
-def thousands(count: int) -> str:
+def interval(low: float, high: float) -> str:
+    """The ends of an interval of differences: [-0.35, +1.20]."""
+    return f"[{signed(low)}, {signed(high)}]"
+
+
+def thousands(value: float, decimals: int = 0) -> str:
     """60000 as "60,000"."""
-    return f"{count:,}"
+    return f"{value:,.{decimals}f}"
+
+
+def setting(value: object) -> str:
+    """The value of a setting: "128,64", "yes", 0.001; "-" where it is left to others, "none" where there are none."""
+    if isinstance(value, tuple | list):
+        return ",".join(map(str, value)) or "none"
+    if value is None or isinstance(value, bool):
+        return "-" if value is None else "yes" if value else "no"
+    return plain(value) if isinstance(value, float) else str(value)
 
 
 # -- numbers in figures ------------------------------------------------------------------------------------------------
@@ -159,6 +211,11 @@ def decimals_of(value: float) -> int:
     return min(max(2 - math.floor(math.log10(abs(value))), 0), 6)
 
 
+def name_of(value: object) -> str:
+    """A layer, a neuron or a setting by its name: a number without needless digits, anything else as it is."""
+    return f"{float(value):g}" if isinstance(value, SupportsFloat) else str(value)
+
+
 def abbreviated(value: float) -> str:
     """1, 10, 100, 1k, 10k … 1M."""
     for size, unit in ((1e6, "M"), (1e3, "k")):
@@ -175,7 +232,20 @@ def counted(count: int, what: str, many: str | None = None) -> str:
     return f"{count:,} {what if count == 1 else many or what + 's'}"
 
 
-def listing(names: Sequence[str]) -> str:
-    """["a", "b", "c"] as "a, b and c"; with semicolons where names hold commas."""
+def listing(names: Sequence[str], last: str = "and") -> str:
+    """["a", "b", "c"] as "a, b and c", or with another word before the last; semicolons where names hold commas."""
     mark = "; " if any("," in name for name in names) else ", "
-    return names[0] if len(names) == 1 else f"{mark.join(names[:-1])} and {names[-1]}"
+    return names[0] if len(names) == 1 else f"{mark.join(names[:-1])} {last} {names[-1]}"
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+
+
+def program() -> str:
+    """What starts the command line: "neurosim" where that is how it was started, else "python main.py"."""
+    return "neurosim" if Path(sys.argv[0]).stem == "neurosim" else "python main.py"
+
+
+def command_line(*words: str) -> str:
+    """A command as it is typed: "python main.py train --resume run"."""
+    return shlex.join([*program().split(), *words])

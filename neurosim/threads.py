@@ -1,4 +1,4 @@
-"""How many threads the linear algebra behind NumPy takes.
+"""How many processors there are, and how many threads the linear algebra behind NumPy takes.
 
 A product of matrices can differ in its last bit between one thread and two, so what has to come out the same everywhere
 is computed with one.  The libraries read these variables once, when NumPy is first imported.
@@ -11,6 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def core_count() -> int:
+    """How many processors this program may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -1,8 +1,9 @@
-"""Experiments: one file a question. `SCENARIOS` maps their names to them, in the order of a course."""
+"""Experiments: one file per question. `SCENARIOS` maps their names to them, in the order of a course."""
 
-from .protocol.base import Results, Run, Scenario, Variant
-from .protocol.recorders import GradientNorms, Recorder, UnitHealth
+from .protocol.recorders import GradientNorms, UnitHealth
+from .protocol.results import Results
 from .protocol.runner import run_scenario
+from .protocol.scenario import Picture, Recorder, Run, Scenario, Variant
 from .questions import (
     activations,
     architectures,
@@ -20,7 +21,8 @@ from .questions import (
     symmetry,
     vanishing_gradients,
 )
-from .report.report import redraw, write_report
+from .report.files import redraw, write_report
+from .report.findings import all_findings
 
 SCENARIOS = {
     module.SCENARIO.name: module.SCENARIO
@@ -46,12 +48,14 @@ SCENARIOS = {
 __all__ = [
     "SCENARIOS",
     "GradientNorms",
+    "Picture",
     "Recorder",
     "Results",
     "Run",
     "Scenario",
     "UnitHealth",
     "Variant",
+    "all_findings",
     "redraw",
     "run_scenario",
     "write_report",

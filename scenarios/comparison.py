@@ -13,7 +13,7 @@ from neurosim.registry import unknown
 from neurosim.text import listing
 from neurosim.training.settings import Settings
 
-from .protocol.base import Scenario, Variant
+from .protocol.scenario import Scenario, Variant
 
 OPTION = "--vary"
 SIZE = "train_size"  # may be varied as well, though it is no setting of the network

@@ -2,10 +2,12 @@
 
 import contextlib
 import gc
+import os
 import tracemalloc
 
 import numpy as np
 import pytest
+from cli_runner import run_cli
 
 import neurosim as ns
 
@@ -80,3 +82,15 @@ def refused():
             assert word in message, f"{word!r} not in {message!r}"
 
     return expect
+
+
+@pytest.fixture
+def cli(tmp_path, monkeypatch):
+    """`run_cli` in an empty folder, `tmp_path`, without MNIST and without a network."""
+    for name in [name for name in os.environ if name.startswith("NEUROSIM")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("NEUROSIM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NEUROSIM_OFFLINE", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+    return run_cli

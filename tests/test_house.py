@@ -16,8 +16,8 @@ FILES = [ROOT / "main.py", *sorted(path for name in PACKAGES for path in (ROOT /
 FLOORS = {
     "ground": "neurosim.errors neurosim.registry neurosim.checks neurosim.text neurosim.parameters neurosim.threads "
     "neurosim.html",
-    "rules": "neurosim.activations neurosim.losses neurosim.optimizers neurosim.schedules neurosim.initializers "
-    "neurosim.regularizers neurosim.augment neurosim.metrics",
+    "rules": "neurosim.activations neurosim.losses neurosim.optimizer_base neurosim.optimizers neurosim.schedules "
+    "neurosim.initializers neurosim.regularizers neurosim.augment neurosim.metrics",
     "layers": "neurosim.layers",
     "network": "neurosim.network",
     "files": "neurosim.files",

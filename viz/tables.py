@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from neurosim.errors import NeurosimError
+from neurosim.metrics import rises
 from neurosim.text import decimals_of
 
 NO_VARIANT = "run"
@@ -69,11 +70,10 @@ def enough_decimals(sd: float, decimals: int) -> int:
 
 
 def quantity(column: str) -> Quantity:
-    """Return how to draw `column`; a name that ends in "accuracy" is a share, any other a plain number."""
+    """Return how to draw `column`: an accuracy is a share, any other a plain number."""
     if column in QUANTITIES:
         return QUANTITIES[column]
-    accuracy = column.endswith("accuracy")
-    return Quantity(column.replace("_", " "), accuracy, accuracy)
+    return Quantity(column.replace("_", " "), percent=rises(column), higher_is_better=rises(column))
 
 
 def as_frame(data: Any, columns: Iterable[str], what: str) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..checks import check_count, check_number
 from ..errors import NeurosimError
-from ..metrics import class_indices
+from ..metrics import class_indices, rises
 from ..network import Network
 from ..parameters import Array
 from .batches import Batches
@@ -125,7 +125,7 @@ class EarlyStopping(Callback):
     The best weights are restored however training ends: stopped early, interrupted, diverged or run to its last epoch.
 
     Args:
-        monitor: a column of `History`; one with "accuracy" in its name should rise, any other fall.
+        monitor: a column of `History`; an accuracy should rise, any other fall.
         patience: epochs without improvement, at least 1.
         min_delta: how much better counts as better, at least 0.
 
@@ -157,7 +157,7 @@ class EarlyStopping(Callback):
     def on_epoch(self, run: TrainingRun) -> bool:
         history = run.history
         row = history.rows[-1]
-        value = -row[self.monitor] if "accuracy" in self.monitor else row[self.monitor]
+        value = -row[self.monitor] if rises(self.monitor) else row[self.monitor]
         if value < self._best - (self.min_delta if math.isfinite(self._best) else 0.0):
             self.best_epoch, self._best = len(history), value
             self._snapshot = run.network.snapshot(weights_only=True)

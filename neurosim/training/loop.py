@@ -19,7 +19,7 @@ import numpy as np
 from ..augment import Augmentation
 from ..checks import check_count
 from ..errors import NeurosimError
-from ..network import Network
+from ..network import BATCH_SIZE, EPOCHS, Network
 from ..parameters import Array
 from ..schedules import Schedule
 from .batches import Batches, as_data
@@ -32,8 +32,8 @@ def fit(
     network: Network,
     x: Any,
     y: Any,
-    epochs: int = 5,
-    batch_size: int | None = 64,
+    epochs: int = EPOCHS,
+    batch_size: int | None = BATCH_SIZE,
     *,
     validation_data: tuple[Any, Any] | None = None,
     verbose: bool = True,

@@ -18,7 +18,7 @@ from ..errors import NeurosimError
 from ..initializers import INITIALIZERS
 from ..layers import BatchNorm, Dense, Dropout, Input, Layer
 from ..losses import LOSSES, CrossEntropy, check_pair
-from ..network import Network
+from ..network import BATCH_SIZE, EPOCHS, Network
 from ..optimizers import OPTIMIZERS, Optimizer
 from ..registry import Registry, unknown
 from ..regularizers import L1, L2, Regularizer
@@ -26,6 +26,8 @@ from ..schedules import SCHEDULES
 from .callbacks import Callback, EarlyStopping
 
 MAX_WIDTH = 1_000_000  # neurons of a hidden layer
+HELD_OUT, HELD_OUT_TEXT = 1 / 6, "a sixth"  # of the training images, for whatever is decided in training
+MONITORS = ("val_loss", "val_accuracy", "loss", "accuracy")  # figures of an epoch that can decide
 
 
 def _setting(default: Any, read: Callable[[str, Any], Any], text: str, metavar: str = "X") -> Any:
@@ -101,10 +103,13 @@ def _widths(name: str, value: Any) -> tuple[int, ...]:
         ) from None
 
 
-def _dtype(name: str, value: Any) -> str:
-    if value not in ("float32", "float64"):
-        raise unknown(name, value, ("float32", "float64"))
-    return str(value)
+def _one_of(*names: str) -> Callable[[str, Any], Any]:
+    def read(name: str, value: Any) -> str:
+        if value not in names:
+            raise unknown(name, value, names)
+        return str(value)
+
+    return read
 
 
 def _batch_size(name: str, value: Any) -> int | None:
@@ -138,8 +143,8 @@ class Settings:
     initializer: str | None = _setting(
         None, _optional(_named(INITIALIZERS)), "weight initializer [by the activation]", "NAME"
     )
-    epochs: int = _setting(5, _count(0), "passes over the training images", "N")
-    batch_size: int | None = _setting(64, _batch_size, "images a step, or full", "N")
+    epochs: int = _setting(EPOCHS, _count(0), "passes over the training images", "N")
+    batch_size: int | None = _setting(BATCH_SIZE, _batch_size, "images a step, or full", "N")
     dropout: float = _setting(0.0, _real(0.0, 1.0, open_high=True), "share of hidden activations dropped")
     input_dropout: float = _setting(0.0, _real(0.0, 1.0, open_high=True), "share of pixels dropped")
     batch_norm: bool = _setting(False, _flag, "batch normalization in the hidden layers", "YES")
@@ -156,7 +161,13 @@ class Settings:
         None, _optional(_named(AUGMENTATIONS)), "distort each training image: shift, affine, elastic or compose", "NAME"
     )
     early_stopping: int = _setting(0, _count(0), "stop after so many epochs without improvement; 0: never", "N")
-    dtype: str = _setting("float32", _dtype, "float32 or float64", "NAME")
+    monitor: str = _setting(
+        MONITORS[0],
+        _one_of(*MONITORS),
+        f"what early stopping goes by: {', '.join(MONITORS[:-1])} or {MONITORS[-1]}",
+        "NAME",
+    )
+    dtype: str = _setting("float32", _one_of("float32", "float64"), "float32 or float64", "NAME")
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -240,11 +251,12 @@ class Settings:
         )
 
     @property
-    def decides(self) -> bool:
+    def needs_validation(self) -> bool:
         """Whether something is decided in training by looking at validation images."""
+        stopping = self.early_stopping > 0 and self.monitor.startswith("val_")
         # the schedule may carry settings, or stand inside a warm_up
-        return bool(self.early_stopping) or "reduce_on_plateau" in (self.schedule or "")
+        return stopping or "reduce_on_plateau" in (self.schedule or "")
 
     def callbacks(self) -> list[Callback]:
         """New callbacks that the settings ask for."""
-        return [EarlyStopping(patience=self.early_stopping)] if self.early_stopping else []
+        return [EarlyStopping(self.monitor, self.early_stopping)] if self.early_stopping else []

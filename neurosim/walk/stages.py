@@ -473,9 +473,8 @@ def update(
         max_norm: the bound on the norm of the weights, if it holds for this neuron.
         interventions: what is done to the neuron, in words.
     """
-    own = vars(type(optimizer)).get("rule_text", "")  # that of a parent may be another rule
-    key, rule = {"optimizer": optimizer.key}, {"rule": own}
-    rows = [Row("update.rule", names=rule)] if own else []
+    key, rule = {"optimizer": optimizer.key}, {"rule": optimizer.rule_text}
+    rows = [Row("update.rule", names=rule)] if optimizer.rule_text else []
     rows.append(Row("update.rate", factors={"rate": rate, "step": optimizer.t}, names=key))
     clipped = {"gradient": weight.seen, "dL/dw": weight.gradient}
     kind = "update.most" if weight.seen == weight.gradient else "update.most clipped"

@@ -107,7 +107,7 @@ class Trace:
         if isinstance(loss, CrossEntropy):
             y = loss._smooth(y[None, :])[0].copy()
         numbers = {"a": a, "y": y}
-        if loss.shortcut is not None and isinstance(output.activation, loss.shortcut):
+        if loss.simplifies(output.activation):
             if loss.key == "cross_entropy":
                 return "difference", numbers
             return "mean_difference", numbers | {"n": np.full(len(a), len(a))}
@@ -382,21 +382,21 @@ class NeuronTrace:
     @cached_property
     def update_terms(self) -> dict[str, dict[str, Any]]:
         """The optimizer's arithmetic: name -> {"weights": (n_in,), "bias": number}, in the order of its algorithm."""
+        bias = self._terms(self._layer.bias_name) if self.has_bias else {}
         return {
-            name: {
-                "weights": values.ravel(),
-                "bias": float(self._terms(self._layer.bias_name)[name]) if self.has_bias else 0.0,
-            }
+            name: {"weights": values, "bias": float(bias[name][0]) if bias else 0.0}
             for name, values in self._terms(self._layer.weight_name).items()
         }
 
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network shows what it has
     def _terms(self, name: str) -> dict[str, Array]:
-        trace = self.trace
-        before = {key: self._part(vector, name) for key, vector in trace._state_before.items()}
-        after = {key: self._part(vector, name) for key, vector in trace.optimizer.state.items()}
-        theta = self._part(trace.network.parameters.theta, name)
-        terms = trace.optimizer.terms(theta, self._part(trace.grad, name), before, after, trace.learning_rate)
-        return terms or {"step": theta - self._part(trace.theta_after, name)}
+        """The terms of the optimizer's rule for this neuron's part (k,) of one parameter."""
+        trace, optimizer = self.trace, self.trace.optimizer
+        state = [trace._state_before[each] for each in optimizer.state_names]
+        vectors = (trace.network.parameters.theta, trace.grad, *state)
+        theta, grad, *state = (self._part(vector, name).ravel() for vector in vectors)
+        terms = optimizer.rule(theta, grad, *state, trace.learning_rate, optimizer.t, **optimizer.hyper())
+        return {term: np.full_like(theta, values) for term, values in terms._asdict().items()}
 
     def to_frame(self) -> pd.DataFrame:
         """The terms, one row an input, the largest |w x| first.

@@ -5,7 +5,7 @@
 - `measure`: rounds, rests, calibration
 - `inside`: measurements of neurosim alone: the cost of looking, of every variant, and the parts of a step
 - `tables`: medians, quartiles, geometric means, and tables as text
-- `command`: ``python main.py bench``
+- `command`: what the command ``bench`` does
 """
 
 from .inside import profile_step

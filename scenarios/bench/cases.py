@@ -17,6 +17,7 @@ import numpy as np
 from neurosim import __version__
 from neurosim.errors import NeurosimError
 from neurosim.registry import unknown
+from neurosim.threads import core_count
 
 LEARNING_RATES = {"sgd": 0.1, "adam": 1e-3}
 PEERS = {"torch": ("torch",), "sklearn": ("sklearn",), "jax": ("jax", "optax")}  # name -> the modules it needs
@@ -112,11 +113,6 @@ def choose_peers(text: str | None) -> list[str]:
 def missing_modules(peer: str) -> list[str]:
     """The modules that a peer needs and that are not installed."""
     return [module for module in PEERS[peer] if find_spec(module) is None]
-
-
-def core_count() -> int:
-    """How many processors this program may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def thread_counts() -> list[int]:

@@ -1,10 +1,8 @@
-"""``python main.py bench``: measures, prints, writes tables and a figure."""
+"""``bench``, but for its options: measures, prints, writes tables and a figure."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import shlex
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -15,71 +13,56 @@ from typing import Any
 
 import pandas as pd
 
+from neurosim.data.dataset import Dataset
 from neurosim.errors import NeurosimError
-from neurosim.files.atomic import writable_folder, write_text
+from neurosim.files.atomic import write_text
+from neurosim.text import counted
+from neurosim.threads import core_count
 
-from .cases import Case, choose_cases, choose_peers, core_count, machine
+from .cases import Case, machine
 
-MODES = ("inspect", "scale", "variants")
+ROUNDS = 11
+MODES = {
+    "inspect": "what looking at neurons costs",
+    "scale": "time and memory against parameters and batch size",
+    "variants": "what every optimizer, activation and loss costs",
+}
 BUSY = 0.5  # processes waiting for a processor when the benchmark starts
 PARAMETER_SWEEP = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
 BATCH_SWEEP = (1, 4, 16, 64, 256, 1024, 4096)
 PASS_SECONDS = 0.3  # about what one pass of a sweep should take
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Options of `bench`."""
-    parser.add_argument(
-        "--cases",
-        default="small",
-        metavar="NAMES",
-        help="all, small, or names as in the table, with commas between them [small]",
-    )
-    parser.add_argument(
-        "--peers",
-        metavar="NAMES",
-        help="sklearn, torch, jax, with commas between them, or none [those that are installed]",
-    )
-    parser.add_argument("--rounds", type=int, default=11, metavar="N", help="rounds, the more the surer [11]")
-    group = parser.add_argument_group("instead of the comparison")
-    modes = group.add_mutually_exclusive_group()
-    modes.add_argument("--inspect", action="store_true", help="what looking at neurons costs")
-    modes.add_argument("--scale", action="store_true", help="time and memory against parameters and batch size")
-    modes.add_argument("--variants", action="store_true", help="what every optimizer, activation and loss costs")
-    group = parser.add_argument_group("data and results")
-    group.add_argument("--data", default="auto", metavar="NAME", help="images to train on, as in train [auto]")
-    group.add_argument("--offline", action="store_true", help="never download")
-    group.add_argument("--out", default="results/bench", metavar="DIR", help="where to write [results/bench]")
+def measure(
+    mode: str | None, cases: list[Case], peers: list[str], train: Dataset, rounds: int, folder: Path, command: str
+) -> None:
+    """Measure; print what comes out, and write its tables and figures.
 
+    Args:
+        mode: one of `MODES`; None: the comparison with the peers.
+        cases: what the comparison trains.
+        peers: with whom neurosim is compared.
+        train: images to train on, 28 x 28 of 10 classes.
+        rounds: how many, at least 1.
+        folder: where to write.
+        command: how this was asked for, for the record.
 
-def run(arguments: argparse.Namespace) -> None:
-    """Measure how fast neurosim is, beside scikit-learn, PyTorch and JAX on the same work."""
-    from neurosim import data
-    from neurosim.checks import check_count
-
-    rounds = check_count("--rounds", arguments.rounds)
-    cases, peers = choose_cases(arguments.cases), choose_peers(arguments.peers)
-    mode = next((name for name in MODES if getattr(arguments, name)), "bench")
-    folder = writable_folder(arguments.out)
-    train, _ = data.load(arguments.data, offline=arguments.offline)
+    Raises:
+        NeurosimError: other images.
+    """
     if train.images[0].size != 784 or len(train.class_names) != 10:
         raise NeurosimError(f"--data: expected 28 x 28 images of 10 classes, as MNIST has, received {train.describe()}")
     here = machine()
-    description = machine_text(here, f"{train.name}, {len(train):,} images")
-    print(description + "\n", flush=True)
+    print(machine_text(here, f"{train.name}, {counted(len(train), 'image')}") + "\n", flush=True)
+    record = {
+        "machine": here,
+        "data": {"name": train.name, "images": len(train), "sha256": train.sha256},
+        "rounds_asked": rounds,
+        "command": command,
+    }
     note = f"{train.name}; {here['cpu']}, {here['cores']} cores; {here['date'][:10]}"
-    report = Report(
-        mode,
-        folder,
-        note,
-        {
-            "machine": here,
-            "data": {"name": train.name, "images": len(train), "sha256": train.sha256},
-            "rounds_asked": rounds,
-            "command": shlex.join(["python", "main.py", *sys.argv[1:]]),
-        },
-    )
-    if mode == "bench":
+    report = Report(mode or "bench", folder, note, record)
+    if mode is None:
         compare(cases, ["floor", "neurosim", *peers], train, rounds, report)
     elif mode == "scale":
         scale(sweeps(), train, rounds, report)

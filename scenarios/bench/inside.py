@@ -17,6 +17,7 @@ from neurosim.errors import NeurosimError
 from neurosim.losses import LOSSES
 from neurosim.network import Network
 from neurosim.optimizers import OPTIMIZERS
+from neurosim.text import percent, thousands
 from neurosim.training import Callback
 from neurosim.training.batches import Batches
 from neurosim.training.callbacks import TrainingRun
@@ -38,19 +39,19 @@ Tick = Callable[[], None]
 # -- the cost of looking ---------------------------------------------------------------------------------------------
 
 
-class Look(Callback):
+class CallEvery(Callback):
     """Calls a function after every so many steps."""
 
-    def __init__(self, look: Callable[[], object], every: int = 1) -> None:
-        self.look, self.every, self.step = look, every, 0
+    def __init__(self, function: Callable[[], object], every: int = 1) -> None:
+        self.function, self.every, self.step = function, every, 0
 
     def on_step(self, run: TrainingRun) -> None:
         self.step += 1
         if self.step % self.every == 0:
-            self.look()
+            self.function()
 
 
-def looks(network: Network, images: Any, labels: Any) -> dict[str, list[Callback]]:
+def ways_of_looking(network: Network, images: Any, labels: Any) -> dict[str, list[Callback]]:
     """What to look at -> the callbacks that do."""
     one = network[1][17]
     ten = [*(network[1][j] for j in range(0, 120, 20)), *(network[2][j] for j in range(0, 60, 15))]
@@ -60,11 +61,11 @@ def looks(network: Network, images: Any, labels: Any) -> dict[str, list[Callback
 
     return {
         "nothing": [],
-        "one neuron": [Look(lambda: read([one]))],
-        "ten neurons": [Look(lambda: read(ten))],
-        "mean activation of every layer": [Look(lambda: [layer.a.mean() for layer in network])],
-        "mean activation of every neuron": [Look(lambda: [layer.a.mean(axis=0) for layer in network])],
-        f"a trace every {TRACE_EVERY} steps": [Look(lambda: network.trace(images[0], labels[0]), TRACE_EVERY)],
+        "one neuron": [CallEvery(lambda: read([one]))],
+        "ten neurons": [CallEvery(lambda: read(ten))],
+        "mean activation of every layer": [CallEvery(lambda: [layer.a.mean() for layer in network])],
+        "mean activation of every neuron": [CallEvery(lambda: [layer.a.mean(axis=0) for layer in network])],
+        f"a trace every {TRACE_EVERY} steps": [CallEvery(lambda: network.trace(images[0], labels[0]), TRACE_EVERY)],
     }
 
 
@@ -84,7 +85,7 @@ def cost_of_looking(
     def training(callbacks: list[Callback]) -> Callable[[], object]:
         return lambda: network.fit(x, y, 1, CASE.batch_size, verbose=False, callbacks=callbacks)
 
-    passes = {name: training(callbacks) for name, callbacks in looks(network, images, labels).items()}
+    passes = {name: training(callbacks) for name, callbacks in ways_of_looking(network, images, labels).items()}
     take_turns(passes, -(-len(x) // CASE.batch_size), rounds * LOOKING_REPEATS, rows, tick)
 
 
@@ -266,11 +267,11 @@ def profile_text(frame: pd.DataFrame, title: str) -> str:
     for row in frame.itertuples():
         if row.part == "step":
             lines.append("-" * 79)
-        floor = f"{1e6 * row.floor:,.1f}" if np.isfinite(row.floor) else ""
+        floor = thousands(1e6 * row.floor, 1) if np.isfinite(row.floor) else ""
         lines.append(
-            f"{row.part:<10}{1e6 * row.seconds:>9,.1f}{100 * row.share:>6.1f} %{floor:>16}   "
+            f"{row.part:<10}{thousands(1e6 * row.seconds, 1):>9}{percent(row.share):>8}{floor:>16}   "
             f"{PARTS.get(row.part, '')}".rstrip()
         )
     step = frame.iloc[-1]
-    lines.append(f"the matrix products alone are {100 * step.floor / step.seconds:.0f} % of the step")
+    lines.append(f"the matrix products alone are {percent(step.floor / step.seconds, 0)} of the step")
     return "\n".join(lines)

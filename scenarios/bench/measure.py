@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.data import Dataset
+from neurosim.data.dataset import Dataset
 from neurosim.errors import NeurosimError
 
 from .cases import Case, thread_counts

@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from neurosim.text import fixed, percent, percent_more, rounded, thousands
+
+from ..protocol.statistics import geometric_mean
+
 US = "neurosim"
 NAME_WIDTH = 24
 
@@ -21,15 +25,8 @@ def quartiles(values: Any) -> tuple[float, float, float]:
     return float(median), float(low), float(high)
 
 
-def geometric_mean(values: Any) -> float:
-    """The n-th root of the product of n positive numbers: a ratio and its inverse average to 1. NaN for none."""
-    values = np.asarray(values, float)
-    values = values[np.isfinite(values)]
-    return float(np.exp(np.log(values).mean())) if values.size else float("nan")
-
-
 def summarize(rounds: pd.DataFrame, baseline: str = US, by: str = "case", who: str = "competitor") -> pd.DataFrame:
-    """One row a case and competitor.
+    """One row per case and competitor.
 
     Args:
         rounds: columns case, competitor, round, seconds (a step).
@@ -57,7 +54,7 @@ def summarize(rounds: pd.DataFrame, baseline: str = US, by: str = "case", who: s
 
 
 def overall(summary: pd.DataFrame) -> pd.DataFrame:
-    """Over all cases, one row a competitor: the geometric mean of its ratios, the smallest, and where that was."""
+    """Over all cases, one row per competitor: the geometric mean of its ratios, the smallest, and where that was."""
     rows = []
     for name, table in summary[summary["competitor"] != US].dropna(subset="ratio").groupby("competitor", sort=False):
         worst = table.loc[table["ratio"].idxmin()]
@@ -96,27 +93,21 @@ def _cells(summary: pd.DataFrame, names: Sequence[str], text: Any) -> dict[str, 
     return found
 
 
-def count(value: float) -> str:
-    """About three digits: 0.123, 1.23, 12.3, 1,234; a dash for NaN."""
-    if not np.isfinite(value):
-        return "-"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
 def with_spread(row: Any) -> str:
     """``2.77 [2.70 2.81]``, with one decimal where one of them is 10 or more."""
     if not np.isfinite(row.ratio):
         return "-"
     decimals = 2 if row.ratio_high < 9.995 else 1
-    return f"{row.ratio:.{decimals}f} [{row.ratio_low:.{decimals}f} {row.ratio_high:.{decimals}f}]"
+    ratio, low, high = (fixed(each, decimals) for each in (row.ratio, row.ratio_low, row.ratio_high))
+    return f"{ratio} [{low} {high}]"
 
 
 def race_text(summary: pd.DataFrame) -> str:
     """The tables of ``bench``: microseconds a step, ratios with quartiles, what holds over all cases, memory."""
     names = list(dict.fromkeys(summary["competitor"]))
     peers = [name for name in names if name not in (US, "floor")]
-    share = {row.case: f"{100 * row.ratio:.0f} %" for row in summary[summary["competitor"] == "floor"].itertuples()}
-    micro = _cells(summary, names, lambda row: count(1e6 * row.seconds))
+    share = {row.case: percent(row.ratio, 0) for row in summary[summary["competitor"] == "floor"].itertuples()}
+    micro = _cells(summary, names, lambda row: rounded(1e6 * row.seconds))
     for case, cells in micro.items():
         cells.append(share.get(case, "-"))
     lines = ["microseconds a step (layers/batch/optimizer)", "", *_lines("case", [*names, "floor's"], 9, micro)]
@@ -128,14 +119,14 @@ def race_text(summary: pd.DataFrame) -> str:
             *_lines("case", peers, 18, _cells(summary, peers, with_spread)),
         ]
         means = [geometric_mean(summary.loc[summary["competitor"] == name, "ratio"]) for name in peers]
-        lines.append(f"{'geometric mean':<{NAME_WIDTH}}" + "".join(f"{mean:18.2f}" for mean in means))
+        lines.append(f"{'geometric mean':<{NAME_WIDTH}}" + "".join(f"{fixed(mean):>18}" for mean in means))
         lines += [
-            f"worst against {row.competitor}: {row.worst:.2f} in {row.worst_case}"
+            f"worst against {row.competitor}: {fixed(row.worst)} in {row.worst_case}"
             for row in overall(summary).itertuples()
             if row.competitor in peers
         ]
     lines += [
-        f"the floor's share of neurosim's time with {name}: {100 * value:.0f} % (geometric mean)"
+        f"the floor's share of neurosim's time with {name}: {percent(value, 0)} (geometric mean)"
         for name, value in floor_shares(summary).items()
     ]
     if "memory" in summary and summary["memory"].notna().any():
@@ -144,7 +135,7 @@ def race_text(summary: pd.DataFrame) -> str:
             "",
             "megabytes: the peak of a process beyond the interpreter with NumPy",
             "",
-            *_lines("case", shown, 10, _cells(summary, shown, lambda row: count(row.memory / 1e6))),
+            *_lines("case", shown, 10, _cells(summary, shown, lambda row: rounded(row.memory / 1e6))),
         ]
     if "threads" in summary:
         lines += ["", "the fastest settings, which are the ones that competed:"]
@@ -164,12 +155,6 @@ def race_text(summary: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def percent_more(ratio: float) -> str:
-    """``+3.1`` for 1.031; without decimals from a hundred on."""
-    percent = 100.0 * (ratio - 1.0)
-    return f"{percent:+,.1f}" if abs(percent) < 99.95 else f"{percent:+,.0f}"
-
-
 def cost_text(summary: pd.DataFrame, title: str, baseline: str) -> str:
     """A table of what things cost beside a baseline: microseconds a step, percent more, quartiles of it."""
     lines = [f"{title:<34}{'µs a step':>12}{'more':>12}{'quartiles':>21}"]
@@ -177,10 +162,10 @@ def cost_text(summary: pd.DataFrame, title: str, baseline: str) -> str:
     for row in summary.itertuples():
         name = row.what
         if name == baseline:
-            lines.append(f"{name:<34}{count(1e6 * row.seconds):>12}{'-':>12}")
+            lines.append(f"{name:<34}{rounded(1e6 * row.seconds):>12}{'-':>12}")
             continue
         more, low, high = (percent_more(ratio) for ratio in (row.ratio, row.ratio_low, row.ratio_high))
-        lines.append(f"{name:<34}{count(1e6 * row.seconds):>12}{more + ' %':>12}{low + ' ' + high:>21}")
+        lines.append(f"{name:<34}{rounded(1e6 * row.seconds):>12}{more + ' %':>12}{low + ' ' + high:>21}")
     return "\n".join(lines)
 
 
@@ -196,11 +181,11 @@ def scale_text(summary: pd.DataFrame) -> str:
         for row in table[table["competitor"] == US].itertuples():
             floor = table[(table["case"] == row.case) & (table["competitor"] == "floor")]
             bottom = float(floor["seconds"].iloc[0]) if len(floor) else float("nan")
-            share = f"{100 * floor['ratio'].iloc[0]:.0f} %" if len(floor) else "-"
+            share = percent(floor["ratio"].iloc[0], 0) if len(floor) else "-"
             sample = 1e6 / row.batch_size
             lines.append(
-                f"{getattr(row, sweep):>12,}{row.optimizer:>11}{count(sample * row.seconds):>13}"
-                f"{count(sample * bottom):>9}{share:>8}{count(row.memory / 1e6):>8}"
-                f"{count(sample * row.seconds * 1e5 / row.parameters):>15}"
+                f"{thousands(getattr(row, sweep)):>12}{row.optimizer:>11}{rounded(sample * row.seconds):>13}"
+                f"{rounded(sample * bottom):>9}{share:>8}{rounded(row.memory / 1e6):>8}"
+                f"{rounded(sample * row.seconds * 1e5 / row.parameters):>15}"
             )
     return "\n".join(lines).lstrip("\n")

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from neurosim.errors import NeurosimError
 from neurosim.threads import one_blas_thread
 
-MOST = 61  # processes that Windows can wait for
+MAX_PROCESSES = 61  # that Windows can wait for
 PATIENCE = 5.0  # seconds that a cluster's scheduler has for its first answer
 
 

@@ -8,62 +8,22 @@ from __future__ import annotations
 
 import copy
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Collection, Sequence
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from neurosim import training
 from neurosim.analysis.report_card import FLAT, off_and_saturated, steepest
-from neurosim.layers import Layer
+from neurosim.data.dataset import Dataset
 from neurosim.network import EVALUATION_BATCH, Network
 from neurosim.parameters import Array
-from neurosim.training import Callback
 from neurosim.training.callbacks import TrainingRun
 
-if TYPE_CHECKING:
-    from neurosim.data import Dataset
-
-    from .base import Run
-
-
-class Recorder(Callback, ABC):
-    """A callback that builds a table.
-
-    Attributes:
-        table: its name; "gradients" is written as gradients.csv.
-    """
-
-    table: ClassVar[str]
-
-    @abstractmethod
-    def to_frame(self) -> pd.DataFrame:
-        """What was recorded, tidy, without variant and seed."""
-
-
-def steps_between(run: Run, train: Dataset, records: int = 20) -> int:
-    """How many steps apart a recorder has to look, to look about `records` times an epoch."""
-    return max(1, steps_an_epoch(run, train) // records)
-
-
-def steps_an_epoch(run: Run, train: Dataset) -> int:
-    """How many updates an epoch has: a last batch that is not full is left out, see `train_run`."""
-    return len(train) // min(run.settings.batch_size or len(train), len(train))
-
-
-def hidden_layers(network: Network) -> list[Layer]:
-    """The hidden layers at the place where each applies its activation.
-
-    A layer in front of batch normalization is linear: its activation is applied behind the normalization.
-    """
-    return [
-        layer
-        for layer, above in pairwise(network.layers)
-        if layer.activation is not None and not (above.neuron_by_neuron and above.activation is not None)
-    ]
+from .measures import class_means, distances, hidden_layers, layer_outputs, selectivity, smoothness
+from .scenario import Recorder
 
 
 class GradientNorms(training.GradientNorms, Recorder):
@@ -258,14 +218,14 @@ class GradientNoise(Recorder):
         return pd.DataFrame(self.rows, columns=["epoch", "updates", "batch_size", "gradient_noise"])
 
 
-class Looks(Recorder):
-    """A recorder that looks at the network before training and again after some of the steps.
+class AtSteps(Recorder):
+    """A recorder that records before training and again after some of the steps.
 
     Args:
-        steps: after which ones, counted from 1; 0 is the look before training.
+        steps: after which ones, counted from 1; 0 is before training.
 
     Attributes:
-        rows: what was taken down, as dicts of the columns.
+        rows: what was recorded, as dicts of the columns.
     """
 
     columns: ClassVar[tuple[str, ...]]
@@ -277,38 +237,22 @@ class Looks(Recorder):
 
     def on_start(self, run: TrainingRun) -> None:
         if 0 in self.steps:
-            self.look(run.network, 0)
+            self.record(run.network, 0)
 
     def on_step(self, run: TrainingRun) -> None:
         self._step += 1
         if self._step in self.steps:
-            self.look(run.network, self._step)
+            self.record(run.network, self._step)
 
     @abstractmethod
-    def look(self, network: Network, step: int) -> None:
-        """Take down what is to be seen."""
+    def record(self, network: Network, step: int) -> None:
+        """Add rows for the network as it is after this step."""
 
     def to_frame(self) -> pd.DataFrame:
         return pd.DataFrame(self.rows, columns=list(self.columns))
 
 
-def steps_of(run: Run, train: Dataset) -> int:
-    """How many updates a run makes if nothing ends it before."""
-    return run.settings.epochs * steps_an_epoch(run, train)
-
-
-def even_steps(run: Run, train: Dataset, looks: int) -> list[int]:
-    """Steps for about so many `Looks` at equal distances, the first before training and the last at its end."""
-    return sorted(set(np.linspace(0, steps_of(run, train), looks).round().astype(int).tolist()))
-
-
-def early_steps(run: Run, train: Dataset, looks: int) -> list[int]:
-    """The same, but the closer together the earlier: most happens at the beginning."""
-    last = steps_of(run, train)
-    return sorted({0, *np.geomspace(max(1.0, last / 100), last, looks - 1).round().astype(int)} if last else {0})
-
-
-class Preactivations(Looks):
+class Preactivations(AtSteps):
     """What enters the activation functions of the first, the middle and the last hidden layer, in the training batch.
 
     Columns step, layer (its place among the hidden layers, from 1), p5, p25, p50, p75, p95 (percentiles of z over all
@@ -320,7 +264,7 @@ class Preactivations(Looks):
     percentiles = (5, 25, 50, 75, 95)
     columns = ("step", "layer", "p5", "p25", "p50", "p75", "p95", "images")
 
-    def look(self, network: Network, step: int) -> None:
+    def record(self, network: Network, step: int) -> None:
         if step == 0:  # no batch has passed through yet
             return
         hidden = hidden_layers(network)
@@ -337,87 +281,29 @@ class Preactivations(Looks):
             )
 
 
-def layer_outputs(network: Network, layer: Layer, images: Array) -> Array:
-    """The activations of a layer for images in evaluation mode, (N, n). A copy."""
-    rows = network.input.as_rows(images)
-    parts = []
-    for start in range(0, len(rows), EVALUATION_BATCH):
-        network.predict_proba(rows[start : start + EVALUATION_BATCH])
-        parts.append(layer.a.copy())
-    return np.concatenate(parts)
-
-
-def class_means(a: Array, labels: Array, classes: int) -> Array:
-    """The mean activation of each neuron in each class, (classes, n); NaN where no sample is of that class."""
-    return np.array(
-        [a[labels == c].mean(axis=0) if (labels == c).any() else np.full(a.shape[1], np.nan) for c in range(classes)]
-    )
-
-
-def selectivity(a: Array, labels: Array, classes: int) -> Array:
-    """How well each neuron's activation alone tells the classes apart: eta², its variance between classes / in all.
-
-    Args:
-        a: (N, n) activations.
-        labels: (N,) class indices.
-        classes: how many classes there are.
-
-    Returns:
-        (n,) 0: every class has the same mean, 1: the class alone determines the activation; NaN where it never changes.
-
-    Reference: Pearson (1911), On a correction to be made to the correlation ratio η.
-    """
-    a = a.astype(np.float64)
-    counts = np.bincount(labels, minlength=classes)
-    between = np.nansum(counts[:, None] * (class_means(a, labels, classes) - a.mean(axis=0)) ** 2, axis=0)
-    total = ((a - a.mean(axis=0)) ** 2).sum(axis=0)  # (n,)
-    return np.divide(between, total, out=np.full_like(total, np.nan), where=total > 0.0)
-
-
-def smoothness(image: Array) -> float:
-    """How alike the neighbours in an image are: their covariance over the variance of all pixels.
-
-    Args:
-        image: (height, width).
-
-    Returns:
-        About 0 where neighbours have nothing to do with each other, towards 1 for broad strokes; NaN for one colour.
-
-    Reference: Moran (1950), Notes on continuous stochastic phenomena (his I, with neighbours that share an edge).
-    """
-    image = image.astype(np.float64)
-    image -= image.mean()
-    variance = float((image * image).mean())
-    if variance == 0.0:
-        return math.nan
-    products = [image[1:] * image[:-1], image[:, 1:] * image[:, :-1]]
-    pairs = sum(each.size for each in products)
-    return sum(float(each.sum()) for each in products) / pairs / variance if pairs else math.nan
-
-
-class NeuronLife(Looks):
-    """The life of one neuron of the first hidden layer: the one that tells the classes apart best at the last look.
+class NeuronLife(AtSteps):
+    """The life of one neuron of the first hidden layer: the one that in the end tells the classes apart best.
 
     Columns step, neuron, height and width (of the image that its weights make), smoothness, selectivity (see the
     functions of these names), "mean for X" for each class X, and w0, w1, … its weights.
 
     Args:
-        steps: when to look.
+        steps: when to record.
         train: whose first images the neuron is looked at with.
         images: so many of them.
     """
 
-    table = "life"
+    table = "neuron_life"
 
     def __init__(self, steps: Collection[int], train: Dataset, images: int) -> None:
         super().__init__(steps)
         self.images, self.labels = train.images[:images], train.labels[:images]
         self.class_names, self.shape = train.class_names, train.images.shape[1:]
-        self.looks: list[tuple[int, Array, Array, Array]] = []  # step, W, means by class, selectivity
+        self.records: list[tuple[int, Array, Array, Array]] = []  # step, W, means by class, selectivity
 
-    def look(self, network: Network, step: int) -> None:
+    def record(self, network: Network, step: int) -> None:
         a, classes = layer_outputs(network, network.layers[1], self.images), len(self.class_names)
-        self.looks.append(
+        self.records.append(
             (
                 step,
                 network.layers[1].W.copy(),
@@ -427,7 +313,7 @@ class NeuronLife(Looks):
         )
 
     def to_frame(self) -> pd.DataFrame:
-        last = np.nan_to_num(self.looks[-1][-1], nan=-1.0) if self.looks else np.zeros(1)
+        last = np.nan_to_num(self.records[-1][-1], nan=-1.0) if self.records else np.zeros(1)
         j = int(last.argmax())
         return pd.DataFrame(
             [
@@ -444,30 +330,30 @@ class NeuronLife(Looks):
                     },
                     **{f"w{k}": float(f"{weight:.4g}") for k, weight in enumerate(W[:, j])},
                 }
-                for step, W, means, selective in self.looks
+                for step, W, means, selective in self.records
             ]
         )
 
 
-class UnitLife(Looks):
+class UnitLife(AtSteps):
     """For how many images each hidden unit is on (z > 0), unit by unit: columns step, layer, neuron, active (0 to 1).
 
     It looks with a copy of the network as in training, so that batch normalization goes by the images watched: its
     running statistics mean nothing before training.
 
     Args:
-        steps: when to look.
+        steps: when to record.
         images: (N, height, width) what the units are looked at with, at least one.
     """
 
-    table = "life"
+    table = "unit_life"
     columns = ("step", "layer", "neuron", "active")
 
     def __init__(self, steps: Collection[int], images: Any) -> None:
         super().__init__(steps)
         self.images = images
 
-    def look(self, network: Network, step: int) -> None:
+    def record(self, network: Network, step: int) -> None:
         twin = copy.deepcopy(network)  # its dropout and running statistics may change, those of the run may not
         rows = twin.input.as_rows(self.images)
         twin.set_batch_size(len(rows))
@@ -480,13 +366,7 @@ class UnitLife(Looks):
             ]
 
 
-def distances(vectors: Array) -> Array:
-    """The Euclidean distance between each two columns of vectors (d, n), (n, n), in float64."""
-    vectors = vectors.astype(np.float64)
-    return np.stack([np.sqrt(((vectors - column[:, None]) ** 2).sum(axis=0)) for column in vectors.T])
-
-
-class Parting(Looks):
+class DistinctNeurons(AtSteps):
     """Whether the neurons of the first hidden layer are different from each other, by their weights and biases.
 
     Columns step, neurons (how many), distance (the largest between two of them), distinct (the share of neurons that
@@ -497,7 +377,7 @@ class Parting(Looks):
     columns = ("step", "neurons", "distance", "distinct")
     apart = 0.01
 
-    def look(self, network: Network, step: int) -> None:
+    def record(self, network: Network, step: int) -> None:
         layer = network.layers[1]
         vectors = np.vstack([layer.W, layer.b] if layer.use_bias else [layer.W])  # (n_in + 1, n)
         between = distances(vectors)
@@ -516,11 +396,11 @@ class Parting(Looks):
         )
 
 
-class NeuronWeights(Looks):
+class NeuronWeights(AtSteps):
     """Some weights of the first neurons of the first hidden layer: columns step, neuron, weight (its pixel), value.
 
     Args:
-        steps: when to look.
+        steps: when to record.
         pixels: which weights.
         neurons: of so many neurons.
     """
@@ -532,7 +412,7 @@ class NeuronWeights(Looks):
         super().__init__(steps)
         self.pixels, self.neurons = pixels, neurons
 
-    def look(self, network: Network, step: int) -> None:
+    def record(self, network: Network, step: int) -> None:
         W = network.layers[1].W
         self.rows += [
             {"step": step, "neuron": j, "weight": pixel, "value": float(W[pixel, j])}

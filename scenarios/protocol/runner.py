@@ -3,9 +3,8 @@
 For one seed all variants draw their initial weights and the order of their batches from streams of that seed alone,
 so that where the shapes agree the weights do too, and a paired difference compares like with like.
 
-The work is cut into tasks: one run each, or one seed of a rate in a search for a learning rate.  A task can be
-performed anywhere; what comes of it is JSON text, which is all that is sent back, kept on disk, and put together into
-tables.
+The work is cut into tasks: one run each, or one seed of a rate in a search for a learning rate.  What comes of all
+tasks is put together into tables.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import heapq
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -28,20 +27,19 @@ import pandas as pd
 from tqdm import tqdm
 
 from neurosim.checks import check_count
-from neurosim.data import Dataset
+from neurosim.data.dataset import Dataset
 from neurosim.optimizers import OPTIMIZERS
-from neurosim.training import Callback, EarlyStopping
-from neurosim.training.callbacks import TrainingRun
+from neurosim.training.settings import HELD_OUT
 
-from .base import Results, Run, Scenario, Variant
 from .executors import Executor, in_process, processes
-from .recorders import Divergences, Recorder
+from .results import Results
+from .scenario import Run, Scenario, Variant
 from .store import Store
+from .task import Task, perform
 
 SEARCH_SEEDS = (1_000_003, 1_000_004)  # of the learning-rate search; far from any seed that the comparison uses
 SEARCH_EPOCHS = 2
 MIN_UPDATES = 30  # of a search: after two updates of a full batch every small rate looks too small
-HELD_OUT = 1 / 6  # of the training images, for whatever is chosen
 COLUMNS = (
     "variant",
     "seed",
@@ -55,122 +53,6 @@ COLUMNS = (
     "diverged",
     "kept",
 )
-Data = Mapping[str, tuple[Dataset, Dataset]]  # checksum -> training and test images
-
-
-# -- one task --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Task:
-    """A run as a piece of work for any process.
-
-    Args:
-        run: what to train.
-        data: the checksum of the images to use.
-        search: whether it tries a rate in a search, measured on held-out images in place of the test images.
-        hold_out: whether some of its training images are held out for decisions made in training.
-        recorders: of the scenario.
-        measure: of the scenario.
-    """
-
-    run: Run
-    data: str
-    search: bool = False
-    hold_out: bool = False
-    recorders: Callable[[Run, Dataset], list[Recorder]] | None = None
-    measure: Callable[[Run, Dataset, Dataset], dict[str, pd.DataFrame]] | None = None
-
-
-class _TestFigures(Callback):
-    """Measure the test images after each epoch, where the validation images are others."""
-
-    def __init__(self, test: Dataset) -> None:
-        self.test = test
-
-    def on_epoch(self, run: TrainingRun) -> None:
-        figures = run.network.evaluate(self.test.images, self.test.labels)
-        run.history.rows[-1] |= {f"test_{name}": value for name, value in figures.items()}
-
-
-def perform(task: Task, data: Data) -> str:
-    """Do a task.
-
-    Returns:
-        JSON: "epochs", a dict an epoch, and "tables", by name and column.
-
-    Raises:
-        NeurosimError: settings that do not fit each other or the data.
-        KeyboardInterrupt: Ctrl-C.
-    """
-    train, test = data[task.data]
-    deciding = test
-    if task.search or task.hold_out:
-        train, deciding = train.hold_out(HELD_OUT)
-    if task.search:
-        test = deciding
-    if task.run.train_size is not None:
-        train = train.subset(min(task.run.train_size, len(train)), seed=0)
-    tables = dict(task.measure(task.run, train, test)) if task.measure else {}
-    recorders = [Divergences(), *(task.recorders(task.run, train) if task.recorders else [])]
-    rows = train_run(task.run, train, deciding, test, recorders)
-    tables |= {recorder.table: recorder.to_frame() for recorder in recorders}
-    return json.dumps(
-        {
-            "epochs": rows,
-            "tables": {name: {column: frame[column].tolist() for column in frame} for name, frame in tables.items()},
-        },
-        default=_plain,
-    )
-
-
-def _plain(value: Any) -> Any:
-    """A NumPy scalar as Python's own; a missing value as null."""
-    return None if value is pd.NA else value.item()
-
-
-def train_run(
-    run: Run, train: Dataset, deciding: Dataset, test: Dataset, recorders: Sequence[Callback] = ()
-) -> list[dict[str, Any]]:
-    """Train a run.
-
-    Args:
-        run: what to train.
-        train: on what.
-        deciding: what early stopping and schedules may watch after each epoch.
-        test: what it is measured on after each epoch; the same as `deciding` where nothing is decided.
-        recorders: callbacks.
-
-    Returns:
-        A row an epoch, of those too that it did not reach because it diverged.
-    """
-    network = run.network(train)
-    own = run.settings.callbacks()
-    history = network.fit(
-        train.images,
-        train.labels,
-        run.settings.epochs,
-        run.settings.batch_size,
-        verbose=False,
-        drop_last=True,  # accuracy is read at the end of an epoch, and must not hang on a step for a few images
-        validation_data=(deciding.images, deciding.labels),
-        callbacks=[*own, *recorders, *([_TestFigures(test)] if deciding is not test else [])],
-        augment=run.settings.augment,
-    )
-    if history.stopped == "interrupted":
-        raise KeyboardInterrupt
-    rename = "test_" if deciding is test else "val_"
-    rows = [
-        {name.replace("val_", rename): value for name, value in row.items()} | {"diverged": False}
-        for row in history.rows
-    ]
-    kept = len(rows)
-    if history.stopped == "diverged":
-        rows += [{"epoch": epoch, "diverged": True} for epoch in range(len(rows) + 1, run.settings.epochs + 1)]
-        kept = len(rows)
-    elif stopping := [each for each in own if isinstance(each, EarlyStopping)]:
-        kept = stopping[0].best_epoch or kept
-    return [row | {"kept": row["epoch"] == kept} for row in rows]
 
 
 # -- one scenario ----------------------------------------------------------------------------------------------------
@@ -218,7 +100,7 @@ class Plan:
         for settings in self.settings.values():
             check_count("epochs", settings.epochs)  # without one there is nothing to compare
         # for all variants alike, so that all train on the same images
-        self.hold_out = any(each.decides for each in self.settings.values())
+        self.hold_out = any(each.needs_validation for each in self.settings.values())
         self.data = f"{experiment.train.sha256}-{experiment.test.sha256}"
         self.done: dict[Task, dict[str, Any]] = {}
         self.searches = {
@@ -280,7 +162,7 @@ class Plan:
         return len(self.done) == self.total
 
     def found(self, name: str) -> list[dict[str, Any]]:
-        """A row a rate and seed of a finished search: learning_rate, seed, epochs, val_accuracy, chosen.
+        """One row per rate and seed of a finished search: learning_rate, seed, epochs, val_accuracy, chosen.
 
         val_accuracy is NaN where it diverged. The rate is chosen that reads the held-out images best, in the mean over
         the seeds and without diverging in any; of equal ones, the smaller.
@@ -341,7 +223,7 @@ class Plan:
 
 def run_experiments(
     experiments: Sequence[Experiment], executor: Executor = in_process, *, fresh: bool = False, progress: bool = True
-) -> Iterator[Results]:
+) -> Generator[Results, None, None]:
     """Run several scenarios, under one progress bar.
 
     Args:

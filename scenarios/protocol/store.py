@@ -1,29 +1,35 @@
 """What is kept of finished tasks, so that an interrupted scenario goes on where it was.
 
-One JSON file a task, written whole or not at all, named by a checksum of everything that decides its numbers: settings,
-seed, images, recorders, and the code itself.  So nothing old is ever taken for something new.
+There is one JSON file per task, written whole or not at all.  It is named by a checksum of everything that decides its
+numbers: settings, seed, images, recorders, and the code that computes.  So nothing old is ever taken for something new.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-import neurosim
 from neurosim.files.atomic import write_text
+from neurosim.network import Network
 
-if TYPE_CHECKING:
-    from .runner import Task
+from .task import Task
 
 FORMAT = "neurosim run 1"
+SIMULATOR = Path(inspect.getfile(Network)).parent
+PROTOCOL = Path(__file__).parent
+SHOWING = ("cli", "files", "html.py", "text.py", "walk")
+"""Rooms of the simulator that decide no number of a run: they show, ask or write.  A new room counts."""
+LENDING = ("analysis", "data")
+"""Rooms of which only those files count that the protocol or a scenario names in its imports."""
 
 
 class Store:
@@ -93,21 +99,50 @@ def _sha256(text: str) -> str:
 
 @cache
 def _code() -> str:
-    """A checksum of neurosim and of what trains for a scenario: who changes the simulator gets new numbers."""
-    here = Path(__file__).parent
-    package = Path(neurosim.__file__).parent
-    parts = ("runner.py", "recorders.py", "base.py", "common.py")  # base makes the networks, common measures
-    return _of_files([*sorted(package.rglob("*.py")), *(here / name for name in parts)])
+    """A checksum of what trains and records for every scenario: who changes how it computes gets new numbers."""
+    simulator = [
+        path
+        for path in sorted(SIMULATOR.rglob("*.py"))
+        if path.relative_to(SIMULATOR).parts[0] not in (*SHOWING, *LENDING)
+    ]
+    protocol = sorted(PROTOCOL.glob("*.py"))
+    return _of_files([*simulator, *protocol, *_lent_to(protocol)])
 
 
 @cache
 def _code_of(function: Callable[..., Any]) -> str:
     """A checksum of the module in which a function stands; of the function alone where that is no file."""
     try:
-        return _of_files([Path(inspect.getfile(function))])
+        path = Path(inspect.getfile(function))
+        return _of_files([path, *_lent_to([path])])
     except (OSError, TypeError):
         code = function.__code__
         return _sha256(repr((code.co_code, code.co_consts, code.co_names)))
+
+
+def _lent_to(paths: Iterable[Path]) -> list[Path]:
+    """The files of the `LENDING` rooms that these files import from: all of a room, where they name no file of it."""
+    found: set[Path] = set()
+    for module in {module for path in paths for module in _imported(path)}:
+        package, *rest = module.split(".")
+        rooms = [rest] if rest else [[room] for room in LENDING]  # from the package itself comes any of its names
+        for room in rooms:
+            if package == SIMULATOR.name and room[0] in LENDING:
+                place = SIMULATOR.joinpath(*room)
+                found |= {*place.rglob("*.py")} if place.is_dir() else {place.with_suffix(".py")}
+    return sorted(found)
+
+
+def _imported(path: Path) -> Iterator[str]:
+    """The modules that a file imports, by their full names."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            place = SIMULATOR.parent.joinpath(*node.module.split("."))
+            for each in node.names:
+                inner = (place / each.name).is_dir() or (place / f"{each.name}.py").is_file()
+                yield f"{node.module}.{each.name}" if inner else node.module
 
 
 def _of_files(paths: Iterable[Path]) -> str:

@@ -8,18 +8,21 @@ import pandas as pd
 
 import viz
 from neurosim.activations import ACTIVATIONS
-from neurosim.data import Dataset
+from neurosim.data.dataset import Dataset
+from neurosim.text import rounded
 from neurosim.training.settings import Settings
 
-from ..protocol.base import Picture, Results, Run, Scenario, Variant
-from ..protocol.recorders import GradientNorms, Recorder, UnitHealth, steps_between
+from ..protocol.recorders import GradientNorms, UnitHealth
+from ..protocol.results import Results
+from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
+from ..protocol.steps import step_interval
 
 WATCHED = 1_000  # training images with which the health of the units is looked at
 
 
 def recorders(run: Run, train: Dataset) -> list[Recorder]:
     """The gradients of the layers, and how many units are dead or saturated."""
-    return [GradientNorms(steps_between(run, train)), UnitHealth(train.images[:WATCHED])]
+    return [GradientNorms(step_interval(run, train)), UnitHealth(train.images[:WATCHED])]
 
 
 def pictures(results: Results) -> Iterator[Picture]:
@@ -61,9 +64,9 @@ def findings(results: Results) -> Iterator[str]:
     ratio = (norm[norm.columns[0]] / norm[norm.columns[-1]]).loc[results.names].dropna().sort_values()
     if len(ratio) > 1 and ratio.iloc[0] < ratio.iloc[-1]:
         yield (
-            f"At the start of training the first layer's gradient is {ratio.iloc[0]:.2g} times the output layer's "
-            f"with {ratio.index[0]}, and {ratio.iloc[-1]:.2g} times with {ratio.index[-1]}. Adam takes such "
-            "differences of size out of its steps, so that this alone makes no first layer slow."
+            f"At the start of training the first layer's gradient is {rounded(ratio.iloc[0], 2)} times the output "
+            f"layer's with {ratio.index[0]}, and {rounded(ratio.iloc[-1], 2)} times with {ratio.index[-1]}. Adam takes "
+            "such differences of size out of its steps, so that this alone makes no first layer slow."
         )
 
 

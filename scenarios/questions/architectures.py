@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import pandas as pd
 
 import viz
-from neurosim.data import Dataset
-from neurosim.text import percent
+from neurosim.data.dataset import Dataset
+from neurosim.text import percent, thousands
 from neurosim.training.settings import Settings
 
-from ..protocol.base import METRIC, Difference, Picture, Results, Run, Scenario, Variant
+from ..protocol.results import METRIC, Results
+from ..protocol.scenario import Picture, Run, Scenario, Variant
+from ..protocol.statistics import Difference
 
 WIDTHS = (8, 32, 128, 256)
 DEPTHS = (1, 2, 4)
@@ -89,18 +91,21 @@ def findings(results: Results) -> Iterator[str]:
     smallest = min(equal, key=lambda name: networks.loc[name, "parameters"])
     size, full = int(networks.loc[smallest, "parameters"]), int(networks.loc[best, "parameters"])
     if len(final) == 1:
-        yield f"The most accurate, {best}, has {full:,} parameters; one seed cannot say which others are as good."
+        yield (
+            f"The most accurate, {best}, has {thousands(full)} parameters; "
+            "one seed cannot say which others are as good."
+        )
     elif smallest == best:
         yield (
-            f"No smaller network is within the noise of the most accurate, {best} ({full:,} parameters), which was "
-            "picked by these same accuracies; that favours it."
+            f"No smaller network is within the noise of the most accurate, {best} ({thousands(full)} parameters), "
+            "which was picked by these same accuracies; that favours it."
         )
     else:
         yield (
-            f"The smallest network that {len(final)} seeds cannot tell from the most accurate ({best}, {full:,} "
-            f"parameters, {percent(means[best], 2)}) is {smallest}, with {size:,} parameters and "
-            f"{percent(means[smallest], 2)}. The most accurate was picked by these same accuracies, which favours "
-            "it; not to be told apart is not to be equal."
+            f"The smallest network that {len(final)} seeds cannot tell from the most accurate ({best}, "
+            f"{thousands(full)} parameters, {percent(means[best], 2)}) is {smallest}, with {thousands(size)} "
+            f"parameters and {percent(means[smallest], 2)}. The most accurate was picked by these same accuracies, "
+            "which favours it; not to be told apart is not to be equal."
         )
 
 

@@ -9,12 +9,14 @@ import pandas as pd
 
 import viz
 from neurosim.augment import AUGMENTATIONS
-from neurosim.data import Dataset
+from neurosim.data.dataset import Dataset
 from neurosim.data.digits import draw_digits
-from neurosim.text import percent
+from neurosim.text import fixed, percent, thousands
 from neurosim.training.settings import Settings
 
-from ..protocol.base import METRIC, Difference, Picture, Results, Run, Scenario, Variant
+from ..protocol.results import METRIC, Results
+from ..protocol.scenario import Picture, Run, Scenario, Variant
+from ..protocol.statistics import Difference
 
 NONE = "none"
 KINDS = (NONE, "shift", "affine", "elastic")
@@ -25,7 +27,7 @@ EXAMPLES = 12
 
 def name_of(kind: str, size: int | None) -> str:
     """What a variant is called."""
-    return f"{kind} on {f'{size:,}' if size else 'all'}"
+    return f"{kind} on {thousands(size) if size else 'all'}"
 
 
 def measure(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
@@ -102,7 +104,7 @@ def findings(results: Results) -> Iterator[str]:
         kinds = [kind for kind in KINDS if kind in table and kind != NONE]
         if NONE in table and kinds:
             each = [f"{kind} {Difference.between(table[kind], table[NONE]).text()}" for kind in kinds]
-            yield f"With {size:,} images, against none: {'; '.join(each)}."
+            yield f"With {thousands(size)} images, against none: {'; '.join(each)}."
     yield from _worth(tables)
 
 
@@ -123,9 +125,10 @@ def _worth(tables: dict[int, pd.DataFrame]) -> Iterator[str]:
     if trades:
         factor, accuracy, kind, few, many, difference = max(trades, key=lambda trade: trade[:3])
         yield (
-            f"{few:,} images with {kind} reach {percent(accuracy, 2)}, {many:,} without augmentation, "
-            f"{factor:.1f} times as many, {percent(tables[many][NONE].mean(), 2)}: {difference.text()}. Of the "
-            f"{pairs} such exchanges this is the boldest in which the fewer images are not behind in the mean."
+            f"{thousands(few)} images with {kind} reach {percent(accuracy, 2)}, {thousands(many)} without "
+            f"augmentation, {fixed(factor, 1)} times as many, {percent(tables[many][NONE].mean(), 2)}: "
+            f"{difference.text()}. Of the {pairs} such exchanges this is the boldest in which the fewer images are not "
+            "behind in the mean."
         )
     elif pairs:
         yield "In the mean, no augmentation made up for the step to the next larger training set."

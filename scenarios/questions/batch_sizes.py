@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 import viz
-from neurosim.data import Dataset
-from neurosim.text import listing, percent
+from neurosim.data.dataset import Dataset
+from neurosim.text import fixed, listing, percent, plain, rounded, thousands
 from neurosim.training.settings import Settings
 
-from ..protocol.base import METRIC, Picture, Results, Run, Scenario, Variant
-from ..protocol.common import search_curves
-from ..protocol.recorders import GradientNoise, Recorder
+from ..protocol.recorders import GradientNoise
+from ..protocol.results import METRIC, Results
+from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
 
 BASELINE = "batch 64"
 
@@ -64,7 +64,7 @@ def pictures(results: Results) -> Iterator[Picture]:
             "learning rate, or after more where two have few updates; the mean of the seeds, the chosen "
             "one ringed. Compare along a line only, since the epochs differ. Do larger batches bear larger "
             "rates?",
-            lambda: viz.rate_sensitivity(search_curves(results), styles=styles),
+            lambda: viz.rate_sensitivity(results.search_curves(), styles=styles),
         )
 
 
@@ -102,8 +102,8 @@ def _updates(results: Results) -> Iterator[str]:
     if len(names) > 1:
         most, least = max(names, key=updates.get), min(names, key=updates.get)
         yield (
-            f"In the same {results.epochs['epoch'].max()} epochs, {most} makes {updates[most]:,.0f} "
-            f"updates and ends at {percent(accuracy[most])}; {least} makes {updates[least]:,.0f} and ends at "
+            f"In the same {results.epochs['epoch'].max()} epochs, {most} makes {thousands(updates[most])} "
+            f"updates and ends at {percent(accuracy[most])}; {least} makes {thousands(updates[least])} and ends at "
             f"{percent(accuracy[least])}."
         )
 
@@ -114,8 +114,8 @@ def _time(results: Results) -> Iterator[str]:
     if len(seconds) < 2:
         return
     yield (
-        f"The median epoch takes {seconds.max():.2g} s with {seconds.idxmax()}, {seconds.min():.2g} s "
-        f"with {seconds.idxmin()}: {seconds.max() / seconds.min():.0f} times as fast, on this machine."
+        f"The median epoch takes {rounded(seconds.max(), 2)} s with {seconds.idxmax()}, {rounded(seconds.min(), 2)} s "
+        f"with {seconds.idxmin()}: {fixed(seconds.max() / seconds.min(), 0)} times as fast, on this machine."
     )
     goal = math.floor(97 * results.final().mean().max()) / 100 if results.final().notna().any(axis=None) else math.nan
     when = {name: _seconds_to(results, goal, name) for name in results.names}
@@ -124,7 +124,7 @@ def _time(results: Results) -> Iterator[str]:
         first = sorted(arrived, key=arrived.__getitem__)
         yield (
             f"Time until {percent(goal, 0)} test accuracy at the end of an epoch: "
-            + ", ".join(f"{name} in {arrived[name]:.2g} s" for name in first)
+            + ", ".join(f"{name} in {rounded(arrived[name], 2)} s" for name in first)
             + "; these times depend on the machine, and their order is not tested for noise."
         )
 
@@ -163,16 +163,17 @@ def _noise(results: Results) -> Iterator[str]:
     if math.isnan(power):
         return
     yield (
-        f"Before training, one batch of {start.index[0]:,} misses the full gradient by {start.iloc[0]:.2g} times "
-        f"its length, one of {start.index[-1]:,} by {start.iloc[-1]:.2g} times: the noise goes with the batch size "
-        f"to the power {power:.2f} (independent images: -0.50)."
+        f"Before training, one batch of {thousands(start.index[0])} misses the full gradient by "
+        f"{rounded(start.iloc[0], 2)} times its length, one of {thousands(start.index[-1])} by "
+        f"{rounded(start.iloc[-1], 2)} times: the noise goes with the batch size to the power {fixed(power)} "
+        "(independent images: -0.50)."
     )
     _, end = law(noise[noise["epoch"] == noise["epoch"].max()])
     grown = {size: end[size] / start[size] for size in start.index if size in end}
     if len(grown) > 1:
         low, high = min(grown.values()), max(grown.values())
         yield (
-            f"Measured again after the last epoch, it is {low:.1f} to {high:.1f} times what it was"
+            f"Measured again after the last epoch, it is {fixed(low, 1)} to {fixed(high, 1)} times what it was"
             + (": the mean gradient has shrunk more than its spread." if low > 1 else ".")
         )
 
@@ -186,11 +187,11 @@ def _rates(results: Results) -> Iterator[str]:
         return
     low, high = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
     growth, grown = sizes[high] / sizes[low], chosen[high] / chosen[low]
-    each = listing([f"{chosen[name]:g} for {name}" for name in chosen.index])
+    each = listing([f"{plain(chosen[name])} for {name}" for name in chosen.index])
     yield (
-        f"Learning rates chosen on held-out images: {each}. From {low} to {high} it grows {growth:.0f}-fold "
-        f"and its rate {grown:.3g}-fold; the linear scaling rule (Goyal et al., 2017) would have it grow "
-        f"{growth:.0f}-fold, the square-root rule {math.sqrt(growth):.0f}-fold."
+        f"Learning rates chosen on held-out images: {each}. From {low} to {high} it grows {fixed(growth, 0)}-fold "
+        f"and its rate {rounded(grown)}-fold; the linear scaling rule (Goyal et al., 2017) would have it grow "
+        f"{fixed(growth, 0)}-fold, the square-root rule {fixed(math.sqrt(growth), 0)}-fold."
     )
 
 

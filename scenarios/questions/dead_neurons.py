@@ -7,16 +7,20 @@ from collections.abc import Iterator
 import pandas as pd
 
 import viz
-from neurosim.data import Dataset
+from neurosim.data.dataset import Dataset
 from neurosim.text import percent
 from neurosim.training.settings import Settings
 
-from ..protocol.base import Difference, Picture, Results, Run, Scenario, Variant
-from ..protocol.common import commonest_class, learned_nothing, versus
-from ..protocol.recorders import Recorder, UnitLife, even_steps
+from ..protocol.measures import commonest_class
+from ..protocol.recorders import UnitLife
+from ..protocol.results import Results
+from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
+from ..protocol.statistics import Difference
+from ..protocol.steps import even_steps
+from ..report.findings import learned_nothing, versus
 
 WATCHED = 500  # training images with which the units are looked at
-LOOKS = 33
+RECORDS = 33
 LARGE = {"learning_rate": 1.0}
 NEGATIVE = {"initializer": "normal:standard_deviation=0.05,mean=-0.05"}
 REMEDIES = {"leaky": {"activation": "leaky_relu"}, "batch norm": {"batch_norm": True}, "clipped": {"clip_norm": 1.0}}
@@ -25,12 +29,12 @@ CAUSES = {"large rate": (LARGE, tuple(REMEDIES)), "negative start": (NEGATIVE, (
 
 def recorders(run: Run, train: Dataset) -> list[Recorder]:
     """The life of every hidden unit."""
-    return [UnitLife(even_steps(run, train, LOOKS), train.images[:WATCHED])]
+    return [UnitLife(even_steps(run, train, RECORDS), train.images[:WATCHED])]
 
 
 def silence(results: Results) -> pd.DataFrame:
     """The share of hidden units that are on for none of the images: variant, seed, step, silent."""
-    life = results.table("life")
+    life = results.table("unit_life")
     if life.empty:
         return pd.DataFrame(columns=["variant", "seed", "step", "silent"])
     return (
@@ -46,7 +50,7 @@ def fates(results: Results) -> pd.DataFrame:
     Columns variant, seed, first and last (the shares that were silent at those looks), fallen (how many units were
     silent at some look), revived (how many of these answered to some image at the last look).
     """
-    life = results.table("life")
+    life = results.table("unit_life")
     rows = []
     for (variant, seed), run in life.groupby(["variant", "seed"], sort=False) if len(life) else ():
         if run["step"].max() < life["step"].max():  # it diverged
@@ -68,7 +72,7 @@ def fates(results: Results) -> pd.DataFrame:
 
 def pictures(results: Results) -> Iterator[Picture]:
     """The share of silent units, and the lives of single units where most died and where most came back."""
-    life, fate = results.table("life"), fates(results)
+    life, fate = results.table("unit_life"), fates(results)
     if life.empty:
         return
     yield Picture(

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 import pandas as pd
 
 import viz
-from neurosim.data import Dataset
-from neurosim.text import listing
+from neurosim.data.dataset import Dataset
+from neurosim.text import listing, plain, rounded
 from neurosim.training.settings import Settings
 
-from ..protocol.base import Picture, Results, Run, Scenario, Variant
-from ..protocol.common import commonest_class, geometric_mean, learned_nothing
-from ..protocol.recorders import hidden_layers
+from ..protocol.measures import commonest_class, hidden_layers
+from ..protocol.results import Results
+from ..protocol.scenario import Picture, Run, Scenario, Variant
+from ..protocol.statistics import geometric_mean
+from ..report.findings import learned_nothing
 
 MEASURED = 1_000  # training images that are sent through each network before it is trained
 LEVEL = 10.0  # a signal that changes by less than this factor from the first to the last layer has passed through
@@ -69,14 +71,14 @@ def findings(results: Results) -> Iterator[str]:
                 yield (
                     f"Before training the {what} change on their way from layer {start} to layer {end} by a factor "
                     "of: "
-                    + ", ".join(f"{name} {factor[name]:.2g}" for name in factor)
+                    + ", ".join(f"{name} {rounded(factor[name], 2)}" for name in factor)
                     + "."
                     + (f" Nothing at all sets out with {listing(none)}." if none else "")
                 )
             level = [name for name in factor if 1 / LEVEL < factor[name] < LEVEL]
             if level and len(level) < len(names):
                 yield (
-                    f"Within a factor of {LEVEL:g} of level {'forward' if end > start else 'backward'}: "
+                    f"Within a factor of {plain(LEVEL)} of level {'forward' if end > start else 'backward'}: "
                     f"{listing(level)}."
                 )
     yield from learned_nothing(results)

@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 
 import viz
-from neurosim.data import Dataset
-from neurosim.text import listing, percent
+from neurosim.data.dataset import Dataset
+from neurosim.text import fixed, listing, percent, plain, rounded
 from neurosim.training.settings import Settings
 from viz.tables import running_mean
 
-from ..protocol.base import METRIC, Difference, Picture, Results, Run, Scenario, Variant
+from ..protocol.results import METRIC, Results
+from ..protocol.scenario import Picture, Run, Scenario, Variant
+from ..protocol.statistics import Difference
 
 RATES = (0.001, 0.01, 0.1, 0.3, 1.0, 10.0)
 BASELINE = "rate 0.1"
@@ -156,7 +158,9 @@ def findings(results: Results) -> Iterator[str]:
             yield f"Not to be told apart from it by {len(final)} seeds: {listing(names)}."
         elif names:
             yield f"{kind.capitalize()} for these {results.epochs['epoch'].max()} epochs{noise}: {listing(names)}."
-    each = [f"{rate:.2g} ({rule}), {_distance(rate, _rate(best))}" for rule, rate in suggestions(results).items()]
+    each = [
+        f"{rounded(rate, 2)} ({rule}), {_distance(rate, _rate(best))}" for rule, rate in suggestions(results).items()
+    ]
     if each:
         yield f"Against the best of the rates tried, {best}, the range test suggests {'; or '.join(each)}."
 
@@ -166,7 +170,7 @@ def _distance(rate: float, best: float) -> str:
     factor = max(rate / best, best / rate)
     if factor < 1.05:
         return "the same"
-    return f"{factor:.1f} times {'smaller' if rate < best else 'larger'}"
+    return f"{fixed(factor, 1)} times {'smaller' if rate < best else 'larger'}"
 
 
 SCENARIO = Scenario(
@@ -180,7 +184,7 @@ SCENARIO = Scenario(
         "pass over the data, before any rate is tried in earnest. Compare the rate in its ring with the top of "
         "accuracy against rate."
     ),
-    variants=tuple(Variant(f"rate {rate:g}", {"learning_rate": rate}) for rate in RATES),
+    variants=tuple(Variant(f"rate {plain(rate)}", {"learning_rate": rate}) for rate in RATES),
     baseline=BASELINE,
     # a leaky unit cannot die: with relu a run that is much too fast gets stuck with dead units before it can explode
     base=Settings(epochs=6, optimizer="sgd", activation="leaky_relu"),

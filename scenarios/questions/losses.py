@@ -13,7 +13,9 @@ from neurosim.losses import LOSSES
 from neurosim.text import listing, percent
 from neurosim.training.settings import Settings
 
-from ..protocol.base import METRIC, Difference, Picture, Results, Scenario, Variant
+from ..protocol.results import METRIC, Results
+from ..protocol.scenario import Picture, Scenario, Variant
+from ..protocol.statistics import Difference
 
 CLASSES = 10
 

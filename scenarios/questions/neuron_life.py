@@ -9,25 +9,29 @@ from functools import partial
 import pandas as pd
 
 import viz
-from neurosim.data import Dataset
+from neurosim.data.dataset import Dataset
+from neurosim.text import fixed
 from neurosim.training.settings import Settings
 
-from ..protocol.base import Difference, Picture, Results, Run, Scenario, Variant
-from ..protocol.recorders import NeuronLife, Recorder, early_steps
+from ..protocol.recorders import NeuronLife
+from ..protocol.results import Results
+from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
+from ..protocol.statistics import Difference
+from ..protocol.steps import early_steps
 
 WATCHED = 2_000  # training images with which the neurons are looked at
-LOOKS = 16
+RECORDS = 16
 MEAN = "mean for "
 
 
 def recorders(run: Run, train: Dataset) -> list[Recorder]:
     """The weights of the neuron and its answers to each class."""
-    return [NeuronLife(early_steps(run, train, LOOKS), train, WATCHED)]
+    return [NeuronLife(early_steps(run, train, RECORDS), train, WATCHED)]
 
 
 def pictures(results: Results) -> Iterator[Picture]:
     """For each variant, in its first seed: the weights as a film, and the answers by class."""
-    life = results.table("life")
+    life = results.table("neuron_life")
     for variant in results.names:
         run = life[life["variant"] == variant] if len(life) else life
         run = run[run["seed"] == run["seed"].min()].sort_values("step") if len(run) else run
@@ -50,7 +54,7 @@ def pictures(results: Results) -> Iterator[Picture]:
             partial(viz.filmstrip, **frames),
             partial(_film, frames),
         )
-        began, ended = (f"{share:.2f}" if share == share else "nothing" for share in run["selectivity"].iloc[[0, -1]])
+        began, ended = (fixed(share) if share == share else "nothing" for share in run["selectivity"].iloc[[0, -1]])
         yield Picture(
             f"answers_{name}",
             f"{variant}: what the same neuron answers to each class on average, step by "
@@ -82,7 +86,7 @@ def _answers(run: pd.DataFrame, title: str) -> object:
 
 def findings(results: Results) -> Iterator[str]:
     """From noise to strokes in numbers, and who draws the smoothest."""
-    life, baseline = results.table("life"), results.scenario.baseline
+    life, baseline = results.table("neuron_life"), results.scenario.baseline
     if life.empty:
         return
     ends = {
@@ -99,10 +103,10 @@ def findings(results: Results) -> Iterator[str]:
             "the best of its layer at the last look, so part of the rise is the choice)",
         ),
     ):
-        first, final = ((mean[moment][column].round(2) + 0.0) for moment in ("first", "last"))  # 0.00, never -0.00
+        first, final = (mean[moment][column] for moment in ("first", "last"))
         yield (
             f"{text}, before training and at the last look: "
-            + ", ".join(f"{name} {first[name]:.2f} and {final[name]:.2f}" for name in names)
+            + ", ".join(f"{name} {fixed(first[name])} and {fixed(final[name])}" for name in names)
             + "."
         )
     last = ends["last"]["smoothness"].unstack("variant")

@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import viz
-from neurosim.data import Dataset
-from neurosim.text import percent
+from neurosim.data.dataset import Dataset
+from neurosim.text import percent, rounded
 from neurosim.training.settings import Settings
 
-from ..protocol.base import METRIC, Picture, Results, Run, Scenario, Variant
-from ..protocol.common import commonest_class, geometric_mean, learned_nothing, versus
-from ..protocol.recorders import Preactivations, Recorder, even_steps
+from ..protocol.measures import commonest_class
+from ..protocol.recorders import Preactivations
+from ..protocol.results import METRIC, Results
+from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
+from ..protocol.statistics import geometric_mean
+from ..protocol.steps import even_steps
+from ..report.findings import learned_nothing, versus
 
-LOOKS = 60
+RECORDS = 60
 ACTIVATIONS = ("sigmoid", "relu")
 WITH = " + batch norm"
 
 
 def recorders(run: Run, train: Dataset) -> list[Recorder]:
     """The distribution of the pre-activations."""
-    return [Preactivations({1, *even_steps(run, train, LOOKS)})]
+    return [Preactivations({1, *even_steps(run, train, RECORDS)})]
 
 
 def pictures(results: Results) -> Iterator[Picture]:
@@ -69,7 +73,7 @@ def findings(results: Results) -> Iterator[str]:
         spread = last.groupby(["variant", "step"])["images"].agg(geometric_mean).unstack("step")
         spread = spread[[spread.columns.min(), spread.columns.max()]].dropna()
         spreads = [
-            f"{name} {spread.loc[name].iloc[0]:.2g} and {spread.loc[name].iloc[1]:.2g}"
+            f"{name} {rounded(spread.loc[name].iloc[0], 2)} and {rounded(spread.loc[name].iloc[1], 2)}"
             for name in results.names
             if name in spread.index
         ]

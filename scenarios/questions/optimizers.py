@@ -9,15 +9,15 @@ import pandas as pd
 
 import viz
 from neurosim.optimizers import OPTIMIZERS
-from neurosim.text import listing
+from neurosim.text import fixed, listing, plain, points
 from neurosim.training.settings import Settings
 
-from ..protocol.base import METRIC, Picture, Results, Scenario, Variant
-from ..protocol.common import search_curves
+from ..protocol.results import METRIC, Results
+from ..protocol.scenario import Picture, Scenario, Variant
 
 WINDOW = 100.0  # two decades of learning rates
 ROUNDED = 1.01  # rates are tried at three digits
-CLEAR = 0.03  # accuracies of a search, of two seeds and a sixth of the images, differ by less without any reason
+CLEAR = 0.03  # accuracies of a search, of two seeds and few images, differ by less without any reason
 
 
 def pictures(results: Results) -> Iterator[Picture]:
@@ -33,7 +33,7 @@ def pictures(results: Results) -> Iterator[Picture]:
         "learning_rates",
         "The search: accuracy on held-out training images after a few epochs at each "
         "learning rate, the mean of the seeds, the chosen one ringed. A flat curve forgives a bad guess.",
-        lambda: viz.rate_sensitivity(search_curves(results), styles=styles),
+        lambda: viz.rate_sensitivity(results.search_curves(), styles=styles),
     )
 
 
@@ -42,7 +42,7 @@ def findings(results: Results) -> Iterator[str]:
     rates = results.rates()
     yield (
         "Learning rates chosen on held-out images: "
-        + ", ".join(f"{row.variant} {row.learning_rate:g}" for row in rates[rates["chosen"]].itertuples())
+        + ", ".join(f"{row.variant} {plain(row.learning_rate)}" for row in rates[rates["chosen"]].itertuples())
         + "."
     )
     yield from _forgiving(rates, results.scenario.baseline)
@@ -50,8 +50,8 @@ def findings(results: Results) -> Iterator[str]:
     if len(seconds) > 1:
         yield (
             f"Quickest in the median epoch: {seconds.idxmin()}; {seconds.idxmax()} takes "
-            f"{seconds.max() / seconds.min():.1f} times as long. These times depend on the machine and on what else "
-            "it did; small differences mean nothing."
+            f"{fixed(seconds.max() / seconds.min(), 1)} times as long. These times depend on the machine and on what "
+            "else it did; small differences mean nothing."
         )
 
 
@@ -86,16 +86,16 @@ def _forgiving(rates: pd.DataFrame, baseline: str) -> Iterator[str]:
         "": [name for name in cost if abs(cost[name] - own) <= CLEAR],
     }
     for word, names in words.items():
-        each = [f"{name} ({100 * cost[name]:.0f})" for name in sorted(names, key=cost.__getitem__)]
+        each = [f"{name} ({points(cost[name], 0)})" for name in sorted(names, key=cost.__getitem__)]
         if each and word:
             yield (
                 f"{word} sensitive to the rate than {baseline}, whose worst rate over two decades costs "
-                f"{100 * own:.0f} points against its best: {listing(each)}."
+                f"{points(own, 0)} points against its best: {listing(each)}."
             )
         elif each:
             yield (
-                f"As sensitive to the rate as {baseline} ({100 * own:.0f} points over two decades), within "
-                f"{100 * CLEAR:.0f} points: {listing(each)}."
+                f"As sensitive to the rate as {baseline} ({points(own, 0)} points over two decades), within "
+                f"{points(CLEAR, 0)} points: {listing(each)}."
             )
 
 

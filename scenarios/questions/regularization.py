@@ -7,12 +7,14 @@ from collections.abc import Iterator
 import pandas as pd
 
 import viz
-from neurosim.data import Dataset
-from neurosim.text import listing, percent
+from neurosim.data.dataset import Dataset
+from neurosim.text import fixed, listing, percent
 from neurosim.training.settings import Settings
 
-from ..protocol.base import METRIC, Difference, Picture, Results, Run, Scenario, Variant
-from ..protocol.recorders import Recorder, TrainFigures
+from ..protocol.recorders import TrainFigures
+from ..protocol.results import METRIC, Results
+from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
+from ..protocol.statistics import Difference
 
 NONE = "none"
 
@@ -80,7 +82,7 @@ def findings(results: Results) -> Iterator[str]:
     if gap[NONE].notna().any():
         yield (
             f"Without regularization the network reads {percent(train[NONE].mean())} of its training images and "
-            f"{percent(accuracy[NONE].mean())} of the test images: a gap of {gap[NONE].mean():.2f} points."
+            f"{percent(accuracy[NONE].mean())} of the test images: a gap of {fixed(gap[NONE].mean())} points."
         )
     others = [name for name in results.names if name != NONE]
     for what, table, unit in (
@@ -122,7 +124,7 @@ SCENARIO = Scenario(
     ),
     baseline=NONE,
     base=Settings(hidden=(512,), epochs=30, batch_size=32),
-    train_size=1_200,  # a sixth is held out for early stopping
+    train_size=1_200,  # of which some are held out for early stopping
     recorders=recorders,
     pictures=pictures,
     findings=findings,

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import viz
-from neurosim.data import Dataset
+from neurosim.data.dataset import Dataset
+from neurosim.text import plain, points
 from neurosim.training.settings import Settings
 
-from ..protocol.base import METRIC, Difference, Picture, Results, Run, Scenario, Variant
-from ..protocol.recorders import Recorder, StepLosses, steps_between
+from ..protocol.recorders import StepLosses
+from ..protocol.results import METRIC, Results
+from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
+from ..protocol.statistics import Difference
+from ..protocol.steps import step_interval
 
 RATE = 0.3
 LOW = RATE / 10
@@ -17,7 +21,7 @@ LOW = RATE / 10
 
 def recorders(run: Run, train: Dataset) -> list[Recorder]:
     """Rate and loss of about fifty steps an epoch."""
-    return [StepLosses(steps_between(run, train, 50))]
+    return [StepLosses(step_interval(run, train, 50))]
 
 
 def pictures(results: Results) -> Iterator[Picture]:
@@ -60,7 +64,7 @@ def findings(results: Results) -> Iterator[str]:
         yield (
             "How far the test accuracy of an epoch in the second half lies from the mean of its two neighbours, in "
             "points, as an average that is not tested for noise: "
-            + ", ".join(f"{name} {100 * value:.2f}" for name, value in restless.items())
+            + ", ".join(f"{name} {points(value)}" for name, value in restless.items())
             + "."
         )
 
@@ -69,16 +73,16 @@ SCENARIO = Scenario(
     name="schedules",
     question="What does a learning rate that changes during training gain over a constant one?",
     what_to_watch=(
-        f"All runs but one have the same largest learning rate, {RATE:g}; the other is constant at a tenth of it. Look "
-        "at rate and loss together first: a large rate comes down fast and then jitters about the valley's floor, a "
-        "small one creeps along without jitter. A schedule wants both, speed at first and calm at the end. "
+        f"All runs but one have the same largest learning rate, {plain(RATE)}; the other is constant at a tenth of it. "
+        "Look at rate and loss together first: a large rate comes down fast and then jitters about the valley's floor, "
+        "a small one creeps along without jitter. A schedule wants both, speed at first and calm at the end. "
         "Staircase and cosine begin high and fall; warm-up begins low and stays high; one cycle does both. Then "
         "look at the accuracy from epoch to epoch and from seed to seed: with a rate that is still large at the end, "
         "it is partly chance where the last step lands."
     ),
     variants=(
         Variant("constant"),
-        Variant(f"constant at {LOW:g}", {"learning_rate": LOW}),
+        Variant(f"constant at {plain(LOW)}", {"learning_rate": LOW}),
         *(Variant(name, {"schedule": name}) for name in ("step", "cosine", "warm_up", "one_cycle")),
     ),
     baseline="constant",

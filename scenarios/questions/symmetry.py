@@ -7,23 +7,29 @@ from collections.abc import Iterator
 import numpy as np
 
 import viz
-from neurosim.data import Dataset
-from neurosim.text import listing, percent
+from neurosim.data.dataset import Dataset
+from neurosim.text import listing, percent, rounded
 from neurosim.training.settings import Settings
 
-from ..protocol.base import Picture, Results, Run, Scenario, Variant
-from ..protocol.common import commonest_class, learned_nothing
-from ..protocol.recorders import NeuronWeights, Parting, Recorder, even_steps
+from ..protocol.measures import commonest_class
+from ..protocol.recorders import DistinctNeurons, NeuronWeights
+from ..protocol.results import Results
+from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
+from ..protocol.steps import even_steps
+from ..report.findings import learned_nothing
 
-LOOKS = 41
+RECORDS = 41
 NEURONS, PIXELS = 4, 3  # so many lines can be told apart
 
 
 def recorders(run: Run, train: Dataset) -> list[Recorder]:
     """How different the neurons are, and some weights of some of them, at the pixels that vary most."""
-    steps = even_steps(run, train, LOOKS)
+    steps = even_steps(run, train, RECORDS)
     variance = train.images.reshape(len(train), -1).var(axis=0)
-    return [Parting(steps), NeuronWeights(steps, np.argsort(-variance, kind="stable")[:PIXELS].tolist(), NEURONS)]
+    return [
+        DistinctNeurons(steps),
+        NeuronWeights(steps, np.argsort(-variance, kind="stable")[:PIXELS].tolist(), NEURONS),
+    ]
 
 
 def pictures(results: Results) -> Iterator[Picture]:
@@ -43,7 +49,7 @@ def pictures(results: Results) -> Iterator[Picture]:
         yield Picture(
             "distinct",
             "The share of neurons in the hidden layer that are no copy of another one: their "
-            f"weights differ by more than {percent(Parting.apart, 0)} of the mean length of a neuron's "
+            f"weights differ by more than {percent(DistinctNeurons.apart, 0)} of the mean length of a neuron's "
             "weights. A layer of copies is worth one neuron.",
             lambda: viz.unit_health(
                 parting,
@@ -63,7 +69,7 @@ def findings(results: Results) -> Iterator[str]:
         names = [name for name in results.names if name in count.index]
         yield (
             f"Distinct neurons at the last look, of {int(end['neurons'].max())}: "
-            + ", ".join(f"{name} {count[name]:.3g}" for name in names)
+            + ", ".join(f"{name} {rounded(count[name])}" for name in names)
             + "."
         )
         farthest = parting.groupby("variant")["distance"].max()

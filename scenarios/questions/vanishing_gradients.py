@@ -7,17 +7,22 @@ from collections.abc import Iterator
 import pandas as pd
 
 import viz
-from neurosim.data import Dataset
+from neurosim.data.dataset import Dataset
+from neurosim.text import rounded
 from neurosim.training.settings import Settings
 
-from ..protocol.base import Picture, Results, Run, Scenario, Variant
-from ..protocol.common import commonest_class, geometric_mean, learned_nothing
-from ..protocol.recorders import GradientNorms, Recorder, steps_between
+from ..protocol.measures import commonest_class
+from ..protocol.recorders import GradientNorms
+from ..protocol.results import Results
+from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
+from ..protocol.statistics import geometric_mean
+from ..protocol.steps import step_interval
+from ..report.findings import learned_nothing
 
 
 def recorders(run: Run, train: Dataset) -> list[Recorder]:
     """The gradients of the layers."""
-    return [GradientNorms(steps_between(run, train))]
+    return [GradientNorms(step_interval(run, train))]
 
 
 def first_step(results: Results) -> pd.DataFrame:
@@ -64,7 +69,7 @@ def findings(results: Results) -> Iterator[str]:
         if len(share):
             yield (
                 "At the first step, the gradient of layer 1 as a multiple of that of the output layer: "
-                + ", ".join(f"{name} {value:.2g}" for name, value in share.items())
+                + ", ".join(f"{name} {rounded(value, 2)}" for name, value in share.items())
                 + "."
             )
         # layer 1 looks at pixels and the output layer has ten units: only those between are all of one kind
@@ -74,7 +79,7 @@ def findings(results: Results) -> Iterator[str]:
             if len(factor):
                 yield (
                     f"From layer {upper} down to layer {lower} the gradient is multiplied, a layer, by: "
-                    + ", ".join(f"{name} {value:.2g}" for name, value in factor.items())
+                    + ", ".join(f"{name} {rounded(value, 2)}" for name, value in factor.items())
                     + "."
                 )
         if baseline in norm.index and norm.loc[baseline, low] > 0:
@@ -82,7 +87,7 @@ def findings(results: Results) -> Iterator[str]:
             if len(against):
                 yield (
                     f"The gradient of layer 1 at the first step, as a multiple of that with {baseline}: "
-                    + ", ".join(f"{name} {value:.2g}" for name, value in against.items())
+                    + ", ".join(f"{name} {rounded(value, 2)}" for name, value in against.items())
                     + "."
                 )
     yield from learned_nothing(results)

@@ -1,5 +1,6 @@
-"""What is written of a comparison."""
+"""What is written of a comparison: findings, figures, and the report in two forms."""
 
-from .report import redraw, terminal_table, write_csv, write_report
+from .files import redraw, write_report
+from .summary import terminal_table
 
-__all__ = ["redraw", "terminal_table", "write_csv", "write_report"]
+__all__ = ["redraw", "terminal_table", "write_report"]

@@ -55,6 +55,7 @@ WATCHED = (
     "registry.py",
     "layers.py",
     "optimizers.py",
+    "optimizer_base.py",
     "idx.py",
     "tables.py",
 )

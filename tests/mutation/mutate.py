@@ -35,6 +35,7 @@ TESTS = {  # module -> test files, the quickest to fail first
     "activations": ("test_activations.py", "test_gradients.py"),
     "losses": ("test_losses.py", "test_gradients.py"),
     "optimizers": ("test_optimizers.py",),
+    "optimizer_base": ("test_optimizers.py",),
     "layers": ("test_layers.py", "test_regularizers.py", "test_views.py", "test_interventions.py"),
 }
 BAR = 0.9  # of the mutants have to be caught

@@ -1,10 +1,12 @@
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import neurosim as ns
+from viz.tables import quantity
 
 
 @pytest.fixture
@@ -120,3 +122,18 @@ def test_labels_that_are_no_classes_are_refused(arguments, refused):
 def test_accuracy_and_evaluate_agree(make_net, blobs):
     net = make_net()
     assert net.evaluate(*blobs)["accuracy"] == ns.accuracy(blobs[1], net.predict(blobs[0]))
+
+
+@pytest.mark.parametrize("figure", ["loss", "accuracy", "train_loss", "train_accuracy", "val_loss", "val_accuracy"])
+def test_accuracies_should_rise_and_losses_fall(figure):
+    better, worse = (0.9, 0.4) if "accuracy" in figure else (0.4, 0.9)
+    assert ns.metrics.rises(figure) == (better > worse)
+    run = SimpleNamespace(history=ns.History(), network=SimpleNamespace(snapshot=lambda **_: None))
+    stopping, plateau = ns.EarlyStopping(figure, patience=1), ns.ReduceOnPlateau(1.0, patience=0, monitor=figure)
+    stopping.on_start(run)
+    for value, stop, rate in ((worse, False, 1.0), (better, False, 1.0), (worse, True, 0.1)):
+        run.history.rows.append({figure: value})
+        assert stopping.on_epoch(run) == stop
+        plateau.observe(run.history.rows[-1])
+        assert plateau(0) == pytest.approx(rate)
+    assert stopping.best_epoch == 2 and quantity(figure).higher_is_better == (better > worse)

@@ -95,6 +95,59 @@ def test_output_delta_is_the_reference_for_every_accepted_pair(key, output):
     assert loss.value_(out, y) == pytest.approx(value, rel=1e-12)
 
 
+@pytest.mark.parametrize(("key", "output"), PAIRS)
+def test_default_forms_are_the_reference_for_every_accepted_pair(key, output):
+    """What a loss of two methods runs, here for those that have faster forms and shortcuts."""
+    z, y = sample(key, seed=2)
+    z = z * 0.9 + 0.013
+    loss, out = LOSSES[key](), Buffers(ACTIVATIONS[output](), z)
+    a = [reference.activate(output, row) for row in z.tolist()]
+    value, da = reference.LOSSES[key](a, y.tolist())
+    assert ns.Loss.value_(loss, out, y) == pytest.approx(value, rel=1e-12)
+    assert type(ns.Loss.value_(loss, out, y)) is float
+    ns.Loss.gradient_(loss, out.a, y, out.da)
+    np.testing.assert_allclose(out.da, da, rtol=1e-12, atol=1e-15)
+    ns.Loss.delta_(loss, out, y)
+    expected = [reference.pull_back(output, *rows) for rows in zip(z.tolist(), da, strict=True)]
+    np.testing.assert_allclose(out.delta, expected, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize(("key", "output"), PAIRS)
+def test_a_subclass_with_another_equation_does_not_run_its_parents_in_place_form(key, output):
+    class Twice(LOSSES[key]):
+        def __call__(self, a, y):
+            return 2.0 * LOSSES[key]()(a, y)
+
+        def gradient(self, a, y):
+            return 2.0 * LOSSES[key]().gradient(a, y)
+
+    z, y = sample(key, seed=2)
+    z = z * 0.9 + 0.013
+    loss, out = Twice(), Buffers(ACTIVATIONS[output](), z)
+    a = [reference.activate(output, row) for row in z.tolist()]
+    value, da = reference.LOSSES[key](a, y.tolist())
+    assert loss.value_(out, y) == pytest.approx(2.0 * value, rel=1e-12)
+    loss.delta_(out, y)
+    expected = [reference.pull_back(output, *rows) for rows in zip(z.tolist(), da, strict=True)]
+    np.testing.assert_allclose(out.delta, 2.0 * np.array(expected), rtol=1e-10, atol=1e-14)
+    assert loss.shortcut is None and not loss.simplifies(out.activation)
+
+
+@pytest.mark.parametrize(("key", "output"), PAIRS)
+def test_the_output_delta_simplifies_for_the_natural_partners_alone(key, output):
+    partners = {("cross_entropy", "softmax"), ("binary_cross_entropy", "sigmoid")}
+    assert LOSSES[key]().simplifies(ACTIVATIONS[output]()) == ((key, output) in partners)
+
+
+def test_a_loss_needs_both_methods():
+    class Half(ns.Loss):
+        def gradient(self, a, y):
+            return a - y
+
+    with pytest.raises(TypeError, match="__call__"):
+        Half()
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_value_leaves_what_the_delta_needs(key):
     """The loss is computed between the forward and the backward pass, and may use only da and delta."""

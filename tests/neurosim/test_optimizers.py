@@ -1,14 +1,19 @@
 import copy
+import functools
+import inspect
 import json
 import math
 import pickle
+import types
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import reference
 
 import neurosim as ns
-from neurosim.optimizers import BLOCK, OPTIMIZERS, clip_by_global_norm_, sign_
+from neurosim.optimizer_base import BLOCK, clip_by_global_norm_, sign_
+from neurosim.optimizers import OPTIMIZERS, SGDTerms
 from neurosim.schedules import SCHEDULES
 
 KEYS = list(OPTIMIZERS)
@@ -303,24 +308,86 @@ def test_an_unknown_schedule_name_lists_the_choices(refused):
         ns.SGD("cosin")
 
 
-# --- the arithmetic spelled out --------------------------------------------------------------------------------------
+# --- the rule: the algorithm spelled out ---------------------------------------------------------------------------
+
+
+def by_rule(optimizer):
+    """The same optimizer, which updates by its rule as one without a fast form does."""
+    optimizer.update_ = types.MethodType(ns.Optimizer.update_, optimizer)
+    return optimizer
+
+
+def in_step(t, key):
+    """An optimizer with its default settings, in step t."""
+    optimizer = OPTIMIZERS[key]()
+    for optimizer.t in range(1, t + 1):
+        optimizer.begin_step()
+    return optimizer
 
 
 @pytest.mark.parametrize(("key", "settings"), VARIANTS)
-def test_terms_are_the_step_that_was_taken(key, settings):
+def test_100_steps_of_the_rule_on_plain_numbers_are_those_of_the_published_formula(key, settings):
+    rates = [RATES.get(key, 0.05) * 0.97**t for t in range(100)]
+    optimizer, theta = OPTIMIZERS[key](**settings), list(START)
+    state = [[0.0] * len(optimizer.state_names) for _ in theta]
+    for optimizer.t, rate in enumerate(rates, start=1):
+        optimizer.begin_step()
+        grad = slope(theta)
+        for i, values in enumerate(state):
+            terms = optimizer.rule(theta[i], grad[i], *values, rate, optimizer.t, **optimizer.hyper())
+            theta[i] = float(theta[i] - terms.step)
+            state[i] = [float(getattr(terms, name)) for name in optimizer.state_names]
+    expected = reference.OPTIMIZERS[key](START, slope, rates, **settings)
+    np.testing.assert_allclose(theta, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(("key", "settings"), VARIANTS)
+def test_100_steps_by_the_rule_are_those_of_the_published_formula(key, settings):
+    rate = RATES.get(key, 0.05)
+    theta = run(by_rule(OPTIMIZERS[key](rate, **settings)), 100)
+    expected = reference.OPTIMIZERS[key](START, slope, [rate] * 100, **settings)
+    np.testing.assert_allclose(theta, expected, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("key", "settings"), VARIANTS)
+def test_the_fast_form_is_the_rule_over_many_steps(key, settings, dtype):
+    """State bit for bit, as both do the same to it; parameters up to the last digits of their largest value."""
+    steps, size, rng = 300, 1000, np.random.default_rng(0)
+    fast, slow = (OPTIMIZERS[key](ns.Cosine(RATES.get(key, 0.05), steps=steps), **settings) for _ in range(2))
+    by_rule(slow)
+    start, grad = rng.normal(size=size).astype(dtype), np.empty(size, dtype)
+    one, other, largest = start.copy(), start.copy(), np.abs(start)
+    for _ in range(steps):
+        grad[...] = rng.normal(size=size) * rng.choice([0.0, 1e-4, 1.0, 100.0], size=size)
+        kept = grad.copy()
+        fast.step(one, grad)
+        slow.step(other, grad)
+        largest = np.maximum(largest, np.abs(one))
+        assert np.array_equal(grad, kept)
+    for name in fast.state_names:
+        np.testing.assert_array_equal(fast.state[name], slow.state[name])
+    assert np.abs(one - start).max() > 0.05
+    assert (np.abs(one - other) <= 40 * np.finfo(dtype).eps * largest).all()
+    assert one.dtype == other.dtype == dtype
+
+
+@pytest.mark.parametrize(("key", "settings"), VARIANTS)
+def test_the_rules_terms_are_the_step_that_was_taken(key, settings):
     optimizer = OPTIMIZERS[key](RATES.get(key, 0.05), **settings)
     theta, grad = np.array(START), np.empty(len(START))
     for t in range(1, 6):
         grad[...] = slope(theta.tolist())
-        before = {
-            name: optimizer.state[name].copy() if t > 1 else np.zeros(len(START)) for name in optimizer.state_names
-        }
-        theta_before = theta.copy()
+        before = [optimizer.state[name].copy() if t > 1 else np.zeros(len(START)) for name in optimizer.state_names]
+        given = [theta.copy(), grad.copy(), *(vector.copy() for vector in before)]
         optimizer.step(theta, grad)
-        terms = optimizer.terms(theta_before, grad, before, optimizer.state, optimizer.last_rate)
+        theta_before = given[0]
+        terms = optimizer.rule(theta_before, grad, *before, optimizer.last_rate, optimizer.t, **optimizer.hyper())
+        assert all(map(np.array_equal, (theta_before, grad, *before), given))  # the rule changes nothing it is given
+        terms = terms._asdict()
         assert list(terms)[-1] == "step"
         np.testing.assert_allclose(terms["step"], theta_before - theta, rtol=1e-9, atol=1e-13)
-        for name in terms.keys() & optimizer.state.keys():
+        for name in optimizer.state_names:
             np.testing.assert_array_equal(terms[name], optimizer.state[name])
         if "m_hat" in terms:
             np.testing.assert_allclose(terms["m_hat"] * (1.0 - optimizer.beta1**t), optimizer.state["m"], rtol=1e-12)
@@ -329,6 +396,142 @@ def test_terms_are_the_step_that_was_taken(key, settings):
             np.testing.assert_allclose(terms["v_hat"] * (1.0 - optimizer.beta2**t), second, rtol=1e-12)
         if "decay" in terms:
             np.testing.assert_allclose(terms["decay"], RATES.get(key, 0.05) * optimizer.weight_decay * theta_before)
+
+
+@pytest.mark.parametrize(
+    ("key", "names"),
+    {
+        "sgd": "step",
+        "momentum": "velocity step",
+        "nesterov": "velocity look_ahead step",
+        "adagrad": "square_sum step",
+        "rmsprop": "v step",
+        "adadelta": "v d u step",
+        "adam": "m v m_hat v_hat step",
+        "amsgrad": "m v v_max m_hat v_hat step",
+        "adamax": "m u m_hat step",
+        "nadam": "m v m_ahead v_hat step",
+        "adamw": "decay m v m_hat v_hat step",
+        "lion": "direction decay m step",
+    }.items(),
+)
+def test_terms_have_the_names_and_the_order_of_the_paper(key, names):
+    optimizer = in_step(1, key)
+    terms = optimizer.rule(1.0, 0.5, *[0.0 for _ in optimizer.state_names], 0.1, 1, **optimizer.hyper())
+    assert list(terms._fields) == names.split() and set(optimizer.state_names) <= set(terms._fields)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_rule_takes_numbers_and_arrays_of_any_shape_alike(key):
+    optimizer, rng = in_step(3, key), np.random.default_rng(0)
+    vectors = rng.uniform(0.1, 2.0, size=(2 + len(optimizer.state_names), 4, 5))
+    whole = optimizer.rule(*vectors, 0.1, 3, **optimizer.hyper())
+    for i, j in np.ndindex(4, 5):
+        single = optimizer.rule(*vectors[:, i, j].tolist(), 0.1, 3, **optimizer.hyper())
+        np.testing.assert_allclose(single, [values[i, j] for values in whole], rtol=1e-14)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_rule_takes_its_parameters_by_position_too(key):
+    """A compiler knows no keywords."""
+    optimizer = in_step(3, key)
+    given = [0.7, -0.3, *[0.2 for _ in optimizer.state_names], 0.1, 3]
+    assert optimizer.rule(*given, *optimizer.hyper().values()) == optimizer.rule(*given, **optimizer.hyper())
+    parameters = inspect.signature(OPTIMIZERS[key].rule).parameters.values()
+    assert all(each.kind is each.POSITIONAL_OR_KEYWORD and each.default is each.empty for each in parameters)
+
+
+# --- an optimizer of one's own: a rule is enough ---------------------------------------------------------------------
+
+
+def test_a_rule_alone_makes_an_optimizer():
+    class Terms(NamedTuple):
+        m: float
+        step: float
+
+    class Signum(ns.Optimizer):
+        state_names = ("m",)
+        beta = 0.75
+
+        @staticmethod
+        def rule(theta, grad, m, rate, t, beta):
+            m = beta * m + (1 - beta) * grad
+            return Terms(m, step=rate * np.sign(m))
+
+    optimizer, theta, m = Signum(0.125), list(START), [0.0] * len(START)
+    for _ in range(20):
+        m = [0.75 * old + 0.25 * g for old, g in zip(m, slope(theta), strict=True)]
+        theta = [p - 0.125 * ((each > 0) - (each < 0)) for p, each in zip(theta, m, strict=True)]
+    np.testing.assert_array_equal(run(optimizer, 20), theta)
+    np.testing.assert_array_equal(optimizer.state["m"], m)
+    assert Signum().learning_rate == 1e-3 and Signum(clip_norm=2.0).clip_norm == 2.0
+
+
+def test_a_rule_may_give_back_what_it_was_given_and_plain_numbers():
+    """The gradient of two steps before: each state is what another was, so no order of writing them would do."""
+
+    class Terms(NamedTuple):
+        last: float
+        before: float
+        step: float
+
+    class Late(ns.Optimizer):
+        state_names = ("last", "before")
+
+        @staticmethod
+        def rule(theta, grad, last, before, rate, t):
+            return Terms(grad, last, step=before)
+
+    theta, grads = np.zeros(2), [np.array([k, -k], float) for k in range(1, 7)]
+    late = Late()
+    for grad in grads:
+        late.step(theta, grad.copy())
+    np.testing.assert_array_equal(theta, -sum(grads[:4]))
+    assert late.state["last"].tolist() == [6.0, -6.0] and late.state["before"].tolist() == [5.0, -5.0]
+
+    class Fixed(ns.Optimizer):
+        @staticmethod
+        def rule(theta, grad, rate, t):
+            return SGDTerms(step=rate)
+
+    theta = np.zeros(3, np.float32)
+    Fixed(0.5).step(theta, np.ones(3, np.float32))
+    assert theta.tolist() == [-0.5] * 3 and theta.dtype == np.float32
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_subclass_with_another_rule_does_not_run_its_parents_fast_form(key):
+    downhill = OPTIMIZERS[key].rule
+
+    class Uphill(OPTIMIZERS[key]):
+        @staticmethod
+        @functools.wraps(downhill)
+        def rule(*args, **kwargs):
+            terms = downhill(*args, **kwargs)
+            return terms._replace(step=-terms.step)
+
+    rate = RATES.get(key, 0.05)
+    up, down = (run(make(rate), 1) for make in (Uphill, OPTIMIZERS[key]))
+    np.testing.assert_allclose(up - START, np.array(START) - down, rtol=1e-9)
+    np.testing.assert_array_equal(run(type("Same", (OPTIMIZERS[key],), {})(rate), 9), run(OPTIMIZERS[key](rate), 9))
+
+
+def test_an_optimizer_without_a_rule_is_abstract():
+    class Fast(ns.Optimizer):
+        def update_(self, theta, grad, state, scratch, rate):
+            theta -= rate
+
+    with pytest.raises(TypeError, match=r"abstract.*rule"):
+        Fast(0.5)
+
+
+@pytest.mark.parametrize(
+    "parameters", ["self, theta, grad, rate, t", "theta, grad, t, rate", "theta, grad, m, rate, t"]
+)
+def test_a_rule_with_other_parameters_is_refused_where_it_is_defined(parameters, refused):
+    rule = eval(f"lambda {parameters}: None")
+    with refused("Odd.rule", "staticmethod of (theta, grad, rate, t,", f"received one of ({parameters})"):
+        type("Odd", (ns.Optimizer,), {"rule": staticmethod(rule)})
 
 
 # --- defaults and beginnings -----------------------------------------------------------------------------------------
@@ -394,15 +597,3 @@ def test_no_setting_is_negative_or_infinite(name, value, refused):
             with refused(name, "received"):
                 OPTIMIZERS[key](**{name: value})
     assert made
-
-
-def test_a_rule_of_ones_own_that_spells_nothing_out_has_no_terms():
-    class Fixed(ns.Optimizer):
-        key = "fixed"
-
-        def update_(self, theta, grad, scratch, rate):
-            theta -= rate
-
-    rule, theta = Fixed(0.5), np.zeros(3)
-    rule.step(theta, np.ones(3))
-    assert theta.tolist() == [-0.5] * 3 and rule.terms(theta, np.ones(3), {}, {}, 0.5) == {}

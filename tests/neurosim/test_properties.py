@@ -12,9 +12,10 @@ from data_files import csv_text, idx_bytes
 from hypothesis import HealthCheck, assume, given, settings, strategies as st
 from hypothesis.extra import numpy as nps
 
-import main
 import neurosim as ns
 from neurosim.augment import AUGMENTATIONS
+from neurosim.cli.main import parse
+from neurosim.cli.options import given_settings
 from neurosim.data.idx import read_idx
 from neurosim.data.tables import read_csv
 from neurosim.errors import NeurosimError
@@ -158,6 +159,7 @@ VALUES = {
     "label_smoothing": reals(0.0, 1.0, exclude_max=True),
     "augment": or_none(names(AUGMENTATIONS)),
     "early_stopping": st.integers(0, 10**6),
+    "monitor": st.sampled_from(["val_loss", "val_accuracy", "loss", "accuracy"]),
     "dtype": st.sampled_from(["float32", "float64"]),
 }
 
@@ -174,7 +176,7 @@ def words(name, value):
 
 
 def read_back(*argv):
-    return main.given_settings(main.parse(list(argv)))
+    return given_settings(parse(list(argv)))
 
 
 def test_every_setting_is_tried():

@@ -1,5 +1,6 @@
 import json
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -50,8 +51,9 @@ def test_the_keys_are_those_of_the_documentation():
         "lion",
     ]
     for registry in REGISTRIES.values():
-        module = __import__(registry.base.__module__, fromlist=["x"])
-        listed = module.__doc__.split("Keys: ")[1].split(".")[0]
+        modules = {cls.__module__ for cls in (registry.base, *(registry[key] for key in registry))}
+        (text,) = [text for module in modules if "Keys: " in (text := sys.modules[module].__doc__)]
+        listed = text.split("Keys: ")[1].split(".")[0]
         assert [key.strip() for key in listed.replace("\n", " ").split(",")] == list(registry)
 
 

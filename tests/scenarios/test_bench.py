@@ -1,6 +1,5 @@
 """The benchmark: that all competitors do the same work, that the statistics are right, and that every mode runs."""
 
-import argparse
 import json
 from pathlib import Path
 
@@ -17,13 +16,13 @@ from scenarios.bench.peers import COMPETITORS, Products, initial_weights, mean_l
 from scenarios.bench.tables import (
     cost_text,
     floor_shares,
-    geometric_mean,
     overall,
     quartiles,
     race_text,
     scale_text,
     summarize,
 )
+from scenarios.protocol.statistics import geometric_mean
 
 TINY = Case((784, 12, 10), 8, "sgd", 4)
 
@@ -214,7 +213,7 @@ def test_tables_fit_eighty_columns():
     )
     text = race_text(summary.assign(memory=1234e6, threads=2, form="float32"))
     assert narrow(text)
-    for words in ("784-800-800-10/128/adam", "geometric mean", "worst against torch: 12.34", "50 %"):
+    for words in ("784-800-800-10/128/adam", "geometric mean", "worst against torch: 12.34", "50\u00a0%"):
         assert words in text
 
 
@@ -294,10 +293,10 @@ def test_looking_inside(mode, train, report, capsys):
 def test_looking_reads_the_network(train):
     network = inside._settings().network((28, 28), 10)
     seen = []
-    look = inside.Look(lambda: seen.append(network[1][17].a.shape), every=2)
+    look = inside.CallEvery(lambda: seen.append(network[1][17].a.shape), every=2)
     network.fit(train.images, train.labels, 1, 50, verbose=False, callbacks=[look])
     assert seen == [(50,)] * 2
-    for callbacks in inside.looks(network, train.images, train.labels).values():
+    for callbacks in inside.ways_of_looking(network, train.images, train.labels).values():
         network.fit(train.images, train.labels, 1, 2, verbose=False, callbacks=callbacks)
 
 
@@ -351,18 +350,3 @@ def test_ctrl_c_leaves_what_there_is(train, report, monkeypatch, capsys):
 def test_too_few_images(train, tmp_path, refused):
     with refused("at least 256 images", "received 200"):
         Race(CASES["784-128-64-10/256/sgd"], ["neurosim"], tmp_path, len(train))
-
-
-def test_command_line(tmp_path, monkeypatch, capsys, refused):
-    parser = argparse.ArgumentParser()
-    command.add_options(parser)
-    arguments = parser.parse_args(["--inspect", "--rounds", "1", "--data", "digits", "--out", str(tmp_path / "out")])
-    monkeypatch.setattr(inside, "LOOKING_REPEATS", 1)
-    command.run(arguments)
-    out = capsys.readouterr().out
-    assert "data: digits" in out and "numpy" in out and (tmp_path / "out" / "inspect.png").exists()
-    assert narrow(out.partition("\n  /")[0])
-    with refused("--rounds"):
-        command.run(parser.parse_args(["--rounds", "0"]))
-    with pytest.raises(SystemExit):
-        parser.parse_args(["--inspect", "--scale"])

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +18,9 @@ import neurosim as ns
 from neurosim.threads import VARIABLES, one_blas_thread
 from neurosim.training.settings import Settings
 from scenarios import Run, Scenario, Variant, run_scenario
-from scenarios.protocol import runner, store
-from scenarios.protocol.runner import Task
+from scenarios.protocol import store, task
+from scenarios.protocol.task import Task
+from scenarios.questions import activations, learning_rates
 
 ROOT = Path(__file__).parents[2]
 ARGUMENTS = ["--data", "digits", "--offline", "--seeds", "2", "--train-size", "400", "--epochs", "1", "--hidden", "8"]
@@ -80,9 +82,9 @@ def three():
 def trained(monkeypatch):
     """The runs that were really trained, as they come."""
     seen = []
-    train_run = runner.train_run
+    train_run = task.train_run
     monkeypatch.setattr(
-        runner,
+        task,
         "train_run",
         lambda run, *data, **more: seen.append((run.variant, run.seed)) or train_run(run, *data, **more),
     )
@@ -174,21 +176,93 @@ def test_whatever_decides_the_numbers_changes_the_key(monkeypatch):
     assert store.key(task) == store.key(Task(Run("a", 0, Settings()), "data"))
 
 
-def test_the_code_counts_byte_by_byte_whatever_the_locale(tmp_path, monkeypatch):
+def test_the_code_counts_byte_by_byte_whatever_the_locale(tmp_path):
     source = tmp_path / "source.py"
     source.write_bytes(b"\x90\xff")
     assert store._of_files([source]) == hashlib.sha256(b"source.py\n\x90\xff").hexdigest()
-    counted = []
-    monkeypatch.setattr(store, "_of_files", lambda paths: counted.extend(paths) or "")
-    store._code.__wrapped__()
-    # Run.network and what several scenarios measure stand in the last two
-    for part in (
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A copy of the sources, from which the key of a task is computed: file -> the key after a line is added to it."""
+    for package in ("neurosim", "scenarios", "viz"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "*.png"))
+    monkeypatch.setattr(store, "SIMULATOR", tmp_path / "neurosim")
+    monkeypatch.setattr(store, "PROTOCOL", tmp_path / "scenarios/protocol")
+    monkeypatch.setattr(store.inspect, "getfile", lambda each: tmp_path / f"{each.__module__.replace('.', '/')}.py")
+    task = Task(Run("rate 0.1", 0, Settings()), "data", recorders=activations.recorders, measure=learning_rates.measure)
+
+    def key_with(file=None):
+        if file is not None:
+            assert (tmp_path / file).exists(), f"{file} is not there: this test has to name the one that took its place"
+            before = (tmp_path / file).read_bytes()
+            (tmp_path / file).write_bytes(before + b"# another line\n")
+        store._code.cache_clear()
+        store._code_of.cache_clear()
+        key = store.key(task)
+        if file is not None:
+            (tmp_path / file).write_bytes(before)
+        return key
+
+    yield key_with
+    store._code.cache_clear()
+    store._code_of.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "neurosim/optimizers.py",
+        "neurosim/layers/dense.py",
         "neurosim/network.py",
-        "scenarios/protocol/runner.py",
-        "scenarios/protocol/base.py",
-        "scenarios/protocol/common.py",
-    ):
-        assert ROOT / part in counted
+        "neurosim/augment.py",
+        "neurosim/training/loop.py",
+        "neurosim/training/settings.py",
+        "neurosim/data/dataset.py",  # holds out, and takes subsets
+        "neurosim/analysis/report_card.py",  # a recorder asks it which units are off
+        "scenarios/protocol/task.py",
+        "scenarios/protocol/scenario.py",
+        "scenarios/protocol/recorders.py",
+        "scenarios/protocol/measures.py",
+        "scenarios/questions/activations.py",  # the recorders
+        "scenarios/questions/learning_rates.py",  # the measure
+    ],
+)
+def test_who_changes_what_computes_gets_new_numbers(file, house):
+    assert house(file) != house()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "neurosim/cli/prompt.py",
+        "neurosim/html.py",
+        "neurosim/text.py",
+        "neurosim/walk/stepper.py",
+        "neurosim/files/npz.py",
+        "neurosim/analysis/landscape.py",
+        "neurosim/data/download.py",
+        "scenarios/report/contents.py",
+        "scenarios/report/findings.py",
+        "scenarios/questions/optimizers.py",
+        "viz/rates.py",
+    ],
+)
+def test_who_changes_what_is_shown_keeps_the_finished_runs(file, house):
+    assert house(file) == house()
+
+
+def test_a_measure_that_takes_names_from_a_room_or_from_the_package_counts_what_it_may_use(tmp_path):
+    source = tmp_path / "own.py"
+    counted = {}
+    for line in ("import neurosim as ns", "from neurosim import data", "from neurosim.data import load"):
+        source.write_text(f"def f():\n    {line}\n")
+        counted[line] = {path.relative_to(store.SIMULATOR).as_posix() for path in store._lent_to([source])}
+    assert {"data/download.py", "analysis/landscape.py"} <= counted["import neurosim as ns"]
+    for line in ("from neurosim import data", "from neurosim.data import load"):
+        assert "data/download.py" in counted[line] and "analysis/landscape.py" not in counted[line]
+    source.write_text("from neurosim.analysis import landscape\nfrom neurosim.data.dataset import Dataset\n")
+    assert [path.name for path in store._lent_to([source])] == ["landscape.py", "dataset.py"]
 
 
 def test_one_thread_is_asked_for_before_numpy_is_imported():

@@ -10,9 +10,10 @@ from PIL import Image
 import neurosim as ns
 import viz
 from neurosim.training.settings import Settings
-from scenarios import SCENARIOS, Results, Run, run_scenario
-from scenarios.protocol import common, recorders
-from scenarios.report.report import write_report
+from scenarios import SCENARIOS, Results, Run, all_findings, run_scenario, write_report
+from scenarios.protocol import measures, recorders, steps
+from scenarios.protocol.statistics import geometric_mean
+from scenarios.report.findings import learned_nothing, versus
 
 NAMES = ("initializers", "normalization", "vanishing-gradients", "dead-neurons", "neuron-life", "symmetry")
 TINY = {"hidden": (8, 6), "epochs": 1}
@@ -74,7 +75,7 @@ def test_the_report_of_two_seeds_has_every_figure(name, tiny, digits, tmp_path):
     assert pictures and {path.stem for path in drawn} >= {picture.name for picture in pictures}
     films = {picture.name for picture in pictures if picture.film}
     assert films == {path.stem for path in (tmp_path / "figures").glob("*.gif")}
-    assert Results.read(results.scenario, tmp_path).all_findings() == results.all_findings()
+    assert all_findings(Results.read(results.scenario, tmp_path)) == all_findings(results)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -114,35 +115,32 @@ def test_runs_that_diverged_are_drawn_and_told(name, digits):
 
 def test_who_learned_nothing_is_told_by_the_commonest_class(digits):
     train, test = digits
-    chance = common.commonest_class(None, train, test)["chance"]
+    chance = measures.commonest_class(None, train, test)["chance"]
     most = max(list(test.labels).count(label) for label in set(test.labels))
     assert chance["accuracy"].item() == most / len(test)
 
     table = {"chance": pd.DataFrame({"variant": "zeros", "seed": 0, "accuracy": [0.1135]})}
     idle = of("initializers", all_equal("initializers", 0.9) | {"zeros": 0.1135, "too large": math.nan}, table)
-    (sentence,) = common.learned_nothing(idle)
+    (sentence,) = learned_nothing(idle)
     assert sentence.startswith("Learned nothing: zeros (3 of 3 seeds). ") and "11.35" in sentence
-    (sentence,) = common.learned_nothing(of("initializers", all_equal("initializers", 0.9) | {"zeros": 0.1}, table, 1))
+    (sentence,) = learned_nothing(of("initializers", all_equal("initializers", 0.9) | {"zeros": 0.1}, table, 1))
     assert sentence.startswith("Learned nothing: zeros. ")
-    (sentence,) = common.learned_nothing(of("initializers", all_equal("initializers", 0.9) | {"zeros": 0.5}, table))
+    (sentence,) = learned_nothing(of("initializers", all_equal("initializers", 0.9) | {"zeros": 0.5}, table))
     assert sentence.startswith("All that did not diverge learned something") and "zeros" in sentence
-    assert not list(common.learned_nothing(of("initializers", all_equal("initializers", math.nan), table)))
+    assert not list(learned_nothing(of("initializers", all_equal("initializers", math.nan), table)))
 
 
 def test_against_another_variant_the_words_follow_the_numbers():
     up = of("normalization", all_equal("normalization", 0.8) | {"relu + batch norm": 0.9})
-    assert (
-        common.versus(up, "relu + batch norm", "relu") == "relu + batch norm against relu: +10.00 points, "
-        "beyond the noise"
-    )
-    assert "-10.00 points" in common.versus(up, "relu", "relu + batch norm")
-    assert common.versus(up, "relu", "nobody") == ""
+    assert versus(up, "relu + batch norm", "relu") == "relu + batch norm against relu: +10.00 points, beyond the noise"
+    assert "-10.00 points" in versus(up, "relu", "relu + batch norm")
+    assert versus(up, "relu", "nobody") == ""
 
 
 @pytest.mark.parametrize(("values", "mean"), [([1.0, 100.0], 10.0), ([0.0, 5.0], 0.0), ([math.nan, 2.0], 2.0)])
 def test_the_geometric_mean(values, mean):
-    assert common.geometric_mean(pd.Series(values)) == pytest.approx(mean)
-    assert math.isnan(common.geometric_mean(pd.Series([math.nan])))
+    assert geometric_mean(pd.Series(values)) == pytest.approx(mean)
+    assert math.isnan(geometric_mean(pd.Series([math.nan])))
 
 
 # --- initializers --------------------------------------------------------------------------------------------------
@@ -195,7 +193,7 @@ def test_findings_of_initializers_turn_round():
     assert "from layer 3 to layer 1 by a factor of: too small 0.01, He 1." in text
     assert "Within a factor of 10 of level forward: He." in text
     text = own(of("initializers", final, signal({"zeros": 1.0, "too small": 2.0, "He": 100.0})))
-    assert "zeros 1, too small 4, He 1e+04." in text and "sets out" not in text
+    assert "zeros 1, too small 4, He 10,000." in text and "sets out" not in text
     assert "Within a factor of 10 of level backward: zeros and too small." in text
 
 
@@ -312,9 +310,9 @@ def test_findings_of_normalization_turn_round():
 
 
 def life(units):
-    """A table "life" of three looks: variant -> a list of units, each active at the three looks, for three seeds."""
+    """A table "unit_life" of three steps: variant -> units, each active at the three steps; for three seeds."""
     return {
-        "life": pd.DataFrame(
+        "unit_life": pd.DataFrame(
             [
                 {"variant": name, "seed": seed, "step": 10 * look, "layer": 1, "neuron": j, "active": value}
                 for name, each in units.items()
@@ -343,8 +341,8 @@ def test_findings_of_dead_neurons_turn_round():
 
 def test_a_diverged_run_says_nothing_about_the_last_look():
     tables = life({"large rate": DYING, "healthy": DYING})
-    table = tables["life"]
-    tables["life"] = table[(table["variant"] == "healthy") | (table["step"] < 20)]
+    table = tables["unit_life"]
+    tables["unit_life"] = table[(table["variant"] == "healthy") | (table["step"] < 20)]
     assert "large rate" not in own(of("dead-neurons", all_equal("dead-neurons"), tables))
 
 
@@ -377,7 +375,7 @@ def test_selectivity_is_eta_squared():
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1, 2], [5, 7, 9])
     a = np.column_stack([rng.normal(size=21) + labels, labels * 2.0, np.full(21, 3.0)])
-    found = recorders.selectivity(a, labels, 4)  # no sample is of class 3
+    found = measures.selectivity(a, labels, 4)  # no sample is of class 3
     overall = sum(a[:, 0]) / 21
     total = sum((value - overall) ** 2 for value in a[:, 0])
     within = sum(
@@ -386,7 +384,7 @@ def test_selectivity_is_eta_squared():
     )
     assert found[0] == pytest.approx(1 - within / total)
     assert found[1] == pytest.approx(1.0) and math.isnan(found[2])
-    assert np.isnan(recorders.class_means(a, labels, 4)[3]).all()
+    assert np.isnan(measures.class_means(a, labels, 4)[3]).all()
 
 
 def test_smoothness_is_morans_i():
@@ -397,10 +395,10 @@ def test_smoothness_is_morans_i():
             for k, m in ((i + 1, j), (i, j + 1)):
                 if k < 4 and m < 5:
                     pairs.append((image[i, j] - mean) * (image[k, m] - mean))
-    assert recorders.smoothness(image) == pytest.approx(np.mean(pairs) / np.mean((image - mean) ** 2))
+    assert measures.smoothness(image) == pytest.approx(np.mean(pairs) / np.mean((image - mean) ** 2))
     board = np.indices((6, 6)).sum(axis=0) % 2
-    assert recorders.smoothness(board) == pytest.approx(-1.0)
-    assert math.isnan(recorders.smoothness(np.ones((3, 3))))
+    assert measures.smoothness(board) == pytest.approx(-1.0)
+    assert math.isnan(measures.smoothness(np.ones((3, 3))))
 
 
 def test_the_neuron_shown_tells_the_classes_apart_best(digits):
@@ -425,7 +423,9 @@ def test_the_neuron_shown_tells_the_classes_apart_best(digits):
 
 def test_the_caption_of_the_answers_follows_the_numbers_and_owns_up_to_the_choice(tiny):
     results = tiny["neuron-life"]
-    life = results.table("life").query("variant == 'small start' and seed == 0").sort_values("step")["selectivity"]
+    life = (
+        results.table("neuron_life").query("variant == 'small start' and seed == 0").sort_values("step")["selectivity"]
+    )
     (picture,) = [each for each in results.scenario.pictures(results) if each.name == "answers_small_start"]
     assert (
         f"accounts for {life.iloc[0]:.2f} of its variance before training and for {life.iloc[-1]:.2f} at"
@@ -438,7 +438,7 @@ def test_a_film_has_a_frame_a_look(tiny, tmp_path):
     results = tiny["neuron-life"]
     (picture,) = [each for each in results.scenario.pictures(results) if each.name == "weights_small_start"]
     picture.film(tmp_path / "film.gif", "a note")
-    looks = results.table("life").query("variant == 'small start' and seed == 0")
+    looks = results.table("neuron_life").query("variant == 'small start' and seed == 0")
     with Image.open(tmp_path / "film.gif") as film:
         assert film.n_frames == len(looks) > 1
     assert "figures/weights_small_start.gif" in picture.reading
@@ -447,7 +447,7 @@ def test_a_film_has_a_frame_a_look(tiny, tmp_path):
 def test_findings_of_a_neurons_life_turn_round():
     def table(smooth):
         return {
-            "life": pd.DataFrame(
+            "neuron_life": pd.DataFrame(
                 [
                     {
                         "variant": name,
@@ -486,7 +486,7 @@ def test_distances_and_distinct_neurons_by_slow_loops(digits):
     W = network[1].W
     W[:, 1] = W[:, 0]  # a copy
     W[:, 3] = W[:, 2] * 1.001  # nearly one
-    recorder = recorders.Parting({0})
+    recorder = recorders.DistinctNeurons({0})
     network.fit(train.images[:10], train.labels[:10], epochs=1, verbose=False, callbacks=[recorder])
     row = recorder.to_frame().iloc[0]
     pairs = [math.dist(W[:, i], W[:, j]) for i in range(5) for j in range(5)]
@@ -554,9 +554,9 @@ def test_shares_of_units_are_drawn_by_step():
 def test_looks_begin_before_training_and_end_with_it(digits):
     train, _ = digits
     run = Run("a", 0, Settings(epochs=3, batch_size=55))  # 240 images: 4 full batches an epoch
-    assert recorders.steps_of(run, train) == 12
-    assert recorders.even_steps(run, train, 4) == [0, 4, 8, 12]
-    early = recorders.early_steps(run, train, 5)
+    assert steps.total_steps(run, train) == 12
+    assert steps.even_steps(run, train, 4) == [0, 4, 8, 12]
+    early = steps.early_steps(run, train, 5)
     assert early[0] == 0 and early[-1] == 12 and np.all(np.diff(np.diff(early)[1:]) >= 0)
-    assert recorders.steps_of(Run("a", 0, Settings(epochs=3, batch_size=None)), train) == 3
-    assert recorders.early_steps(Run("a", 0, Settings(epochs=0)), train, 5) == [0]
+    assert steps.total_steps(Run("a", 0, Settings(epochs=3, batch_size=None)), train) == 3
+    assert steps.early_steps(Run("a", 0, Settings(epochs=0)), train, 5) == [0]

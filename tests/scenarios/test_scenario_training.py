@@ -10,11 +10,11 @@ import pytest
 import neurosim as ns
 import viz
 from neurosim.training.settings import Settings
-from scenarios import SCENARIOS, Results, Run, run_scenario
-from scenarios.protocol.base import Difference
+from scenarios import SCENARIOS, Results, Run, run_scenario, write_report
 from scenarios.protocol.recorders import GradientNoise, StepLosses, TrainFigures
+from scenarios.protocol.statistics import Difference
 from scenarios.questions import augmentation, batch_sizes, learning_rates, regularization
-from scenarios.report import report
+from scenarios.report.figures import common_pictures, draw
 
 NAMES = ("learning-rates", "batch-sizes", "architectures", "regularization", "schedules", "augmentation")
 SEEDS = 3
@@ -343,7 +343,7 @@ def test_the_report_says_how_long_the_search_was(digits, tmp_path):
     results = run_scenario(
         SCENARIOS["batch-sizes"], *digits, seeds=1, overrides={"hidden": (8,), "epochs": 9}, progress=False
     )
-    report.write_report(results, *digits, tmp_path, {"seeds": [0], "command": "test"})
+    write_report(results, *digits, tmp_path, {"seeds": [0], "command": "test"})
     # 200 of the 240 images are left: 200, 25, 4 and (of 512 and of all) one step an epoch
     assert "held out, after 2, 8 or 9 epochs, the mean of 2 seeds: batch 1 " in (tmp_path / "report.md").read_text()
 
@@ -535,7 +535,7 @@ def test_examples_of_the_built_in_digits_are_not_signed_with_the_data_of_the_res
     results.note = "data: mnist"
     notes = {}
     monkeypatch.setattr(viz, "save", lambda picture, path, note: notes.update({path.stem: note}) or path)
-    report.draw(results, tmp_path)
+    draw(results, tmp_path)
     assert notes["examples"] == "built-in digits" and notes["accuracy"] == "data: mnist"
 
 
@@ -563,7 +563,7 @@ def test_figures_that_show_no_data_are_signed_with_none(name, figure, monkeypatc
     results.note = "data: mnist"
     notes = {}
     monkeypatch.setattr(viz, "save", lambda picture, path, note: notes.update({path.stem: note}) or path)
-    report.draw(results, tmp_path)
+    draw(results, tmp_path)
     assert notes[figure] == "" and notes["accuracy"] == "data: mnist"
 
 
@@ -642,8 +642,6 @@ def test_the_beginning_of_squared_error_turns_round_with_the_numbers():
 
 
 def test_what_all_scenarios_compare_is_the_accuracy_of_the_weights_that_were_kept():
-    from scenarios.report.report import common_pictures
-
     results = made_up("regularization", {"none": [0.8, 0.9], "l2": [0.6, 0.7]})  # after one epoch, half of it
     results.epochs["kept"] = results.epochs["epoch"] == np.where(results.epochs["variant"] == "none", 1, 2)
     picture = next(picture for picture in common_pictures(results) if picture.name == "comparison")

@@ -14,9 +14,24 @@ import pytest
 import neurosim as ns
 from neurosim.text import signed
 from neurosim.training.settings import Settings
-from scenarios import SCENARIOS, GradientNorms, Results, Run, Scenario, UnitHealth, Variant, run_scenario
-from scenarios.protocol.base import Difference
-from scenarios.report.report import _how, terminal_table
+from scenarios import (
+    SCENARIOS,
+    GradientNorms,
+    Results,
+    Run,
+    Scenario,
+    UnitHealth,
+    Variant,
+    all_findings,
+    redraw,
+    run_scenario,
+    write_report,
+)
+from scenarios.protocol import runner, task
+from scenarios.protocol.runner import SEARCH_SEEDS, Experiment, Plan
+from scenarios.protocol.statistics import Difference
+from scenarios.report import terminal_table
+from scenarios.report.contents import how_it_was_done
 
 TINY = {"hidden": (8,), "epochs": 2}
 
@@ -49,6 +64,7 @@ def made_up(scenario, accuracies):
             "seconds": 1.0,
             "learning_rate": 0.1,
             "diverged": math.isnan(value),
+            "kept": epoch == 2,
         }
         for name, values in accuracies.items()
         for seed, value in enumerate(values)
@@ -59,8 +75,6 @@ def made_up(scenario, accuracies):
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_every_scenario_runs_one_tiny_epoch_and_reports(name, digits, tmp_path):
-    from scenarios import redraw, write_report
-
     results = run_scenario(
         SCENARIOS[name],
         *digits,
@@ -75,7 +89,7 @@ def test_every_scenario_runs_one_tiny_epoch_and_reports(name, digits, tmp_path):
     report = (tmp_path / "report.md").read_text()
     assert SCENARIOS[name].question in report and "made for a test" in report
     again = Results.read(SCENARIOS[name], tmp_path, "")
-    assert again.all_findings() == results.all_findings()
+    assert all_findings(again) == all_findings(results)
     assert redraw(SCENARIOS, tmp_path) == figures
 
 
@@ -127,11 +141,11 @@ def test_a_diverged_run_is_a_result(digits):
     results = run_scenario(scenario, *digits, seeds=2, progress=False)
     summary = results.summary().set_index("variant")
     assert summary.loc["mad", "diverged"] == 2 and summary.loc["mad", "verdict"] == "diverged"
-    assert any("mad diverged in 2 of 2 seeds, in epoch" in finding for finding in results.all_findings())
+    assert any("mad diverged in 2 of 2 seeds, in epoch" in finding for finding in all_findings(results))
     assert "diverged" in terminal_table(results)
     found = results.table("divergences")
     assert found["variant"].tolist() == ["mad", "mad"] and (found["learning_rate"] == 1e30).all()
-    assert any("the first NaN or infinity appeared in layer" in finding for finding in results.all_findings())
+    assert any("the first NaN or infinity appeared in layer" in finding for finding in all_findings(results))
 
 
 def test_the_search_reports_every_rate_and_uses_the_best(digits):
@@ -156,13 +170,11 @@ def test_the_search_reports_every_rate_and_uses_the_best(digits):
 
 
 def test_the_search_never_sees_the_test_images(digits, monkeypatch):
-    import scenarios.protocol.runner as runner
-
     train, test = digits
     seen = []
-    train_run = runner.train_run
+    train_run = task.train_run
     monkeypatch.setattr(
-        runner, "train_run", lambda run, *data, **more: seen.append((run, *data[:3])) or train_run(run, *data, **more)
+        task, "train_run", lambda run, *data, **more: seen.append((run, *data[:3])) or train_run(run, *data, **more)
     )
     run_scenario(SCENARIOS["losses"], train, test, seeds=1, overrides=TINY, progress=False)
     of_train, of_test = ({image.tobytes() for image in part.images} for part in (train, test))
@@ -187,7 +199,7 @@ def test_the_paired_interval_is_students_t():
 def test_the_verdict_and_the_findings_turn_round_with_the_numbers(two, variant, verdict):
     results = made_up(two, {"a": (0.90, 0.905, 0.90), "b": variant})
     assert results.summary().set_index("variant").loc["b", "verdict"] == verdict
-    findings = " ".join(results.all_findings())
+    findings = " ".join(all_findings(results))
     sentence = {"better": "Better than a", "worse": "Worse than a", "within noise": "No difference from a"}[verdict]
     assert sentence in findings
     best = "b" if verdict == "better" else "a"
@@ -197,9 +209,9 @@ def test_the_verdict_and_the_findings_turn_round_with_the_numbers(two, variant, 
 def test_a_variant_that_diverged_in_some_seeds_has_a_sentence_of_its_own(two):
     nan = math.nan
     three = replace(two, variants=(*two.variants, Variant("c"), Variant("d")))
-    findings = made_up(
-        three, {"a": (0.9, 0.91, 0.9), "b": (0.9, 0.9, 0.91), "c": (0.95, 0.96, nan), "d": (nan, 0.5, nan)}
-    ).all_findings()
+    findings = all_findings(
+        made_up(three, {"a": (0.9, 0.91, 0.9), "b": (0.9, 0.9, 0.91), "c": (0.95, 0.96, nan), "d": (nan, 0.5, nan)})
+    )
     (none,) = [each for each in findings if each.startswith("No difference")]
     assert "b (" in none and "c" not in none.partition(":")[2]
     assert any(
@@ -210,7 +222,7 @@ def test_a_variant_that_diverged_in_some_seeds_has_a_sentence_of_its_own(two):
         each.startswith("Against a, in the 1 of 3 seeds in which neither diverged: d -41.00 points, one seed")
         for each in findings
     )
-    lost = made_up(two, {"a": (nan, 0.91, 0.9), "b": (0.9, 0.9, 0.91)}).all_findings()  # the baseline's own divergence
+    lost = all_findings(made_up(two, {"a": (nan, 0.91, 0.9), "b": (0.9, 0.9, 0.91)}))  # the baseline's own divergence
     assert not any("3 seeds can show" in each for each in lost)
     assert any("in the 2 of 3 seeds in which neither diverged: b" in each for each in lost)
 
@@ -238,15 +250,15 @@ def test_many_comparisons_come_with_the_false_alarms_to_expect(two):
     many = replace(two, variants=tuple(map(Variant, names)), baseline="v0")
     noise = ((0.0, 0.001, 0.0), (0.002, 0.0, 0.001))
     values = {name: [0.9 + each for each in noise[k % 2]] for k, name in enumerate(names)}
-    assert not any("comparisons" in each for each in made_up(many, values).all_findings())  # nothing is claimed
+    assert not any("comparisons" in each for each in all_findings(made_up(many, values)))  # nothing is claimed
     values["v3"] = [0.95, 0.95, 0.951]
-    (caveat,) = [each for each in made_up(many, values).all_findings() if "comparisons" in each]
+    (caveat,) = [each for each in all_findings(made_up(many, values)) if "comparisons" in each]
     assert caveat == (
         "These are 6 comparisons with v0, each at 5\u00a0%: if no variant differed from it, about 0.3 of "
         "them would be beyond the noise all the same. 1 is."
     )
     few = {name: values[name] for name in ("v0", "v1", "v3")}
-    assert not any("comparisons" in each for each in made_up(many, few).all_findings())
+    assert not any("comparisons" in each for each in all_findings(made_up(many, few)))
 
 
 @pytest.mark.parametrize(
@@ -260,8 +272,6 @@ def test_many_comparisons_come_with_the_false_alarms_to_expect(two):
     ],
 )
 def test_a_search_has_enough_updates_to_tell_rates_apart(two, digits, batch_size, epochs, expected):
-    from scenarios.protocol.runner import SEARCH_SEEDS, Experiment, Plan
-
     scenario = replace(two, rate_factors=(0.3, 1.0), base=Settings(batch_size=batch_size, epochs=epochs))
     plan = Plan(Experiment(scenario, *digits))
     assert {task.run.settings.epochs for task in plan.searches["a"]} == {expected}
@@ -269,21 +279,17 @@ def test_a_search_has_enough_updates_to_tell_rates_apart(two, digits, batch_size
 
 
 def test_the_best_rate_is_that_of_the_mean_over_the_seeds_of_the_search(two, digits):
-    from scenarios.protocol.runner import Experiment, Plan
-
     plan = Plan(Experiment(replace(two, rate_factors=(0.3, 1.0, 3.0)), *digits))
     found = iter([0.9, 0.5, 0.6, 0.9, 0.99, math.nan])  # a rate that diverged in one seed is out
-    for task in plan.searches["a"]:
-        plan.done[task] = {"epochs": [{"test_accuracy": next(found)}], "tables": {}}
+    for each in plan.searches["a"]:
+        plan.done[each] = {"epochs": [{"test_accuracy": next(found)}], "tables": {}}
     assert [row["chosen"] for row in plan.found("a")] == [False, False, True, True, False, False]
-    for task in plan.searches["a"]:
-        plan.done[task] = {"epochs": [{"diverged": True}], "tables": {}}
+    for each in plan.searches["a"]:
+        plan.done[each] = {"epochs": [{"diverged": True}], "tables": {}}
     assert [row["chosen"] for row in plan.found("a")] == [True, True, False, False, False, False]
 
 
 def test_a_rate_that_diverged_in_one_seed_of_the_search_is_drawn_and_told_as_diverged():
-    from scenarios.protocol.common import search_curves
-
     results = made_up(SCENARIOS["optimizers"], {"sgd": (0.9, 0.9)})
     results.tables["rates"] = pd.DataFrame(
         {
@@ -295,13 +301,13 @@ def test_a_rate_that_diverged_in_one_seed_of_the_search_is_drawn_and_told_as_div
         }
     )
     assert list(results.rates()["val_accuracy"]) == pytest.approx([0.6, math.nan], nan_ok=True)
-    assert list(search_curves(results)["val_accuracy"]) == pytest.approx([0.5, 0.7, math.nan, math.nan], nan_ok=True)
+    assert list(results.search_curves()["val_accuracy"]) == pytest.approx([0.5, 0.7, math.nan, math.nan], nan_ok=True)
 
 
 def test_one_seed_claims_nothing(two):
     results = made_up(two, {"a": (0.5,), "b": (0.9,)})
     assert results.summary().set_index("variant").loc["b", "verdict"] == "one seed"
-    assert any("One seed cannot tell" in finding for finding in results.all_findings())
+    assert any("One seed cannot tell" in finding for finding in all_findings(results))
 
 
 def test_a_small_gradient_is_not_called_slow_where_adam_makes_the_steps():
@@ -317,7 +323,7 @@ def test_a_small_gradient_is_not_called_slow_where_adam_makes_the_steps():
             ]
         )
     }
-    text = results.all_findings()[-1]
+    text = all_findings(results)[-1]
     assert "0.1 times the output layer's with sigmoid" in text and "Adam takes such differences of size out" in text
     assert "slower" not in text
 
@@ -344,7 +350,7 @@ def test_findings_of_every_scenario_follow_made_up_numbers(name, digits):
             for rate in (0.01, 0.02, 0.03)
         ]
         results.tables = {"gradients": pd.DataFrame(layers), "rates": pd.DataFrame(rates)}
-        findings = results.all_findings()
+        findings = all_findings(results)
         assert findings[0].startswith(f"Highest mean test accuracy: {order[-1]}")
         seen.add("\n".join(findings))
     assert len(seen) == 2
@@ -437,10 +443,8 @@ def test_unit_health_counts_as_a_slow_loop_does(digits):
 
 @pytest.mark.parametrize("setting", [{"early_stopping": 1}, {"schedule": "reduce_on_plateau"}])
 def test_what_decides_sees_held_out_images_only_and_all_variants_train_on_the_same(two, digits, monkeypatch, setting):
-    import scenarios.protocol.runner as runner
-
-    seen, train_run = [], runner.train_run
-    monkeypatch.setattr(runner, "train_run", lambda run, *data: seen.append(data[:3]) or train_run(run, *data))
+    seen, train_run = [], task.train_run
+    monkeypatch.setattr(task, "train_run", lambda run, *data: seen.append(data[:3]) or train_run(run, *data))
     scenario = replace(two, variants=(Variant("a"), Variant("b", setting)))
     train, test = digits
     results = run_scenario(scenario, train, test, seeds=1, progress=False)
@@ -454,11 +458,9 @@ def test_what_decides_sees_held_out_images_only_and_all_variants_train_on_the_sa
 
 
 def test_the_report_says_on_how_many_images_each_variant_trained(two, digits, monkeypatch):
-    import scenarios.protocol.runner as runner
-
-    seen, train_run = {}, runner.train_run
+    seen, train_run = {}, task.train_run
     monkeypatch.setattr(
-        runner,
+        task,
         "train_run",
         lambda run, train, *others: seen.update({run.variant: len(train)}) or train_run(run, train, *others),
     )
@@ -470,7 +472,9 @@ def test_the_report_says_on_how_many_images_each_variant_trained(two, digits, mo
         part: {"images": len(each), "name": "", "source": ""}
         for part, each in zip(("train", "test"), digits, strict=True)
     }
-    text = " ".join(_how(results, {"data": data, "train_sizes": {"a": 50, "b": 230}, "seeds": [], "command": ""}))
+    text = " ".join(
+        how_it_was_done(results, {"data": data, "train_sizes": {"a": 50, "b": 230}, "seeds": [], "command": ""})
+    )
     assert seen == {"a": 50, "b": 200}
     assert "On 50 of these images only, as they were meant to: a." in text
     assert "fewer images than some variants ask for: b on 200 in place of 230." in text
@@ -487,8 +491,6 @@ def test_the_final_figures_are_those_of_the_weights_that_early_stopping_kept(two
 
 
 def test_both_reports_say_the_same_and_the_page_needs_no_other_file(two, digits, tmp_path):
-    from scenarios import redraw, write_report
-
     results = run_scenario(two, *digits, seeds=2, note="data: <made> & marked", progress=False)
     figures = write_report(results, *digits, tmp_path, {"seeds": [0, 1], "command": "python main.py"})
     page, text = (tmp_path / "report.html").read_text(), (tmp_path / "report.md").read_text()
@@ -498,7 +500,7 @@ def test_both_reports_say_the_same_and_the_page_needs_no_other_file(two, digits,
         assert base64.b64decode(source.removeprefix("data:image/png;base64,")) == path.read_bytes()
     assert "<script" not in page and "http" not in page and "data: &lt;made&gt; &amp; marked" in page
     words = html.unescape(re.sub(r"<[^>]+>", " ", page))
-    for finding in results.all_findings():
+    for finding in all_findings(results):
         assert finding in words and finding in text
     for each in fields(Settings):
         assert f"| {each.name} |" in text and each.name in words
@@ -513,10 +515,10 @@ def test_both_reports_say_the_same_and_the_page_needs_no_other_file(two, digits,
 def test_the_example_of_the_docstring_works():
     import doctest
 
-    from scenarios.protocol import base
+    from scenarios.protocol import scenario
 
     finder = doctest.DocTestFinder(recurse=False)
-    (example,) = finder.find(base.Scenario, "Scenario", globs={})
+    (example,) = finder.find(scenario.Scenario, "Scenario", globs={})
     assert doctest.DocTestRunner().run(example).failed == 0
 
 
@@ -551,7 +553,7 @@ def test_who_is_less_sensitive_to_the_rate_turns_round_with_the_numbers():
                 for rate in (0.1, 1.0, 10.0)
             ]
         )
-        findings = " ".join(results.all_findings())
+        findings = " ".join(all_findings(results))
         word = "Less" if forgiving == "adam" else "More"
         assert f"{word} sensitive to the rate than sgd" in findings and "adam (" in findings
         assert ("Less sensitive" in findings) != ("More sensitive" in findings)

@@ -15,6 +15,7 @@ import neurosim as ns
 import viz
 import viz.film
 from neurosim.activations import ACTIVATIONS, Activation
+from neurosim.optimizers import OPTIMIZERS, SGDTerms
 from neurosim.text import number, probability, short, signed_short, typeset
 from neurosim.walk import STAGES, Row, stages, words
 from neurosim.walk.stages import fill, in_figure
@@ -523,11 +524,20 @@ def test_what_json_cannot_say_is_refused_in_one_line(refused):
 
 def test_the_rule_of_a_parent_is_not_said_of_an_optimizer_that_states_none():
     class Halve(ns.SGD):
-        def update_(self, theta, grad, scratch, rate):
-            theta *= 0.5
+        @staticmethod
+        def rule(theta, grad, rate, t):
+            return SGDTerms(step=0.5 * theta)
 
     assert "θ ← θ - η g" in network(optimizer=ns.SGD(0.1)).trace(X[:1], [1])[1][0].explain()
     assert "η" not in network(optimizer=Halve(0.1), steps=0).trace(X[:1], [1])[1][0].explain()
+
+
+@pytest.mark.parametrize("key", list(OPTIMIZERS))
+def test_every_optimizer_says_its_rule(key):
+    rule = OPTIMIZERS[key].rule_text
+    assert rule.endswith(".") and "←" in rule and "\n" not in rule
+    told = network(optimizer=key).trace(X[:1], [1])[1][0].stages()[9]
+    assert told.formula == rule and told.text.startswith(f"  {rule}\n") and told.title == f"update by {key}"
 
 
 @pytest.mark.parametrize("key", list(ACTIVATIONS))

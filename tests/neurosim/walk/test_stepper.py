@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import neurosim as ns
-from neurosim.optimizers import OPTIMIZERS
+from neurosim.optimizers import OPTIMIZERS, SGDTerms
 from neurosim.schedules import SCHEDULES
 from neurosim.walk import STAGES, Stepper
 
@@ -447,8 +447,9 @@ def test_the_trace_is_kept_until_anything_of_the_network_is_changed_by_hand(what
 
 def test_a_network_with_a_class_of_ones_own_is_traced_too(make_net, blobs):
     class Unregistered(ns.SGD):
-        def update_(self, theta, grad, scratch, rate):
-            theta *= 1.0 - rate
+        @staticmethod
+        def rule(theta, grad, rate, t):
+            return SGDTerms(step=rate * theta)
 
     stepper = Stepper(make_net(optimizer=Unregistered(0.5)), *blobs, batch_size=16, layer=1, neuron=2)
     before = stepper.neuron_trace.weights

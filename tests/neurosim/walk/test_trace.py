@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -266,18 +267,23 @@ def test_theta_minus_step_is_theta_after_for_every_optimizer(key, steps, dtype, 
             assert each["weights"].shape == neuron.weights.shape and isinstance(each["bias"], float), name
 
 
-def test_an_optimizer_without_terms_shows_its_step(make):
+def test_an_optimizer_of_ones_own_shows_the_terms_of_its_rule(make):
+    class Terms(NamedTuple):
+        rate: float
+        step: float
+
     class Halve(ns.SGD):
         """θ ← θ / 2."""
 
-        def update_(self, theta, grad, scratch, rate):
-            theta *= 0.5
-
-        def terms(self, theta, grad, before, after, rate):
-            return {}
+        @staticmethod
+        def rule(theta, grad, rate, t):
+            return Terms(rate, step=0.5 * theta)
 
     _, trace = make(optimizer=Halve(0.1))
-    np.testing.assert_array_equal(trace[1][0].update_terms["step"]["weights"], 0.5 * trace[1][0].weights)
+    terms = trace[1][0].update_terms
+    np.testing.assert_array_equal(terms["step"]["weights"], 0.5 * trace[1][0].weights)
+    np.testing.assert_array_equal(trace[1][0].weights_after, 0.5 * trace[1][0].weights)
+    assert list(terms) == ["rate", "step"] and terms["rate"]["weights"].tolist() == [0.1] * 5
 
 
 # --- checks ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,50 @@
+"""``data``: which data were found, where, and with which checksum."""
+
+from __future__ import annotations
+
+import argparse
+
+from .. import data as datasets
+from ..files.atomic import writable_folder
+from ..text import thousands
+from .options import DATA, add_data_options
+from .session import figure_note
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of `data`."""
+    add_data_options(parser)
+    parser.add_argument("--preview", action="store_true", help="save a contact sheet of the images")
+    parser.add_argument("--out", default="results", metavar="DIR", help="where to save it [%(default)s]")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Say which data were found, where, and with which checksum."""
+    folder = writable_folder(arguments.out) if arguments.preview else None
+    name = "mnist" if arguments.data == DATA else arguments.data
+    if name in datasets.NAMES and name != "digits":
+        print_sources(name)
+    train, test = datasets.load(arguments.data, offline=arguments.offline)
+    for part in (train, test):
+        print(part.describe())
+    if folder is not None:
+        import viz  # only here: to look for data need not wait for matplotlib
+
+        sheet = viz.contact_sheet(train.images, train.labels, class_names=train.class_names)
+        print(f"contact sheet: {viz.save(sheet, folder / f'{train.name}.png', figure_note(train))}")
+
+
+def print_sources(name: str) -> None:
+    """Print where a published data set is looked for, and what was found there."""
+    print(f"looking for {name} in")
+    for place in datasets.search_path():
+        print(f"  {place}")
+    found = datasets.inspect_sources(name)
+    if not found:
+        print("found nothing there")
+    for each in found:
+        state = {True: "verified", False: "NOT what it should be", None: "no checksum known"}[each.verified]
+        print(f"{each.path}\n  {each.part}, {thousands(each.size)} bytes, {each.problem or state}")
+        if each.sha256:
+            print(f"  sha256 {each.sha256}")
+    print()

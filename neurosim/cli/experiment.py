@@ -1,0 +1,141 @@
+"""What `scenario` and `compare` share: options of an experiment, where it is computed, and how it is reported."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from scenarios import Results, Scenario, all_findings
+from scenarios.protocol.executors import MAX_PROCESSES, Executor, dask, in_process, processes
+from scenarios.protocol.runner import Experiment, run_experiments
+from scenarios.report import terminal_table, write_report
+
+from ..data import Dataset
+from ..errors import NeurosimError
+from ..files.atomic import writable_folder
+from ..registry import unknown
+from ..text import command_line, thousands
+from ..threads import core_count
+from .options import MIN_TRAIN_SIZE, add_data_options, at_least
+from .session import figure_note, first_images, load_data
+from .terminal import WIDTH, say
+
+EXECUTORS = ("processes", "dask")
+
+
+def add_experiment(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Options of whatever compares variants over seeds; returns their group, for more of them."""
+    add_data_options(parser)
+    group = parser.add_argument_group("experiment")
+    group.add_argument("--seeds", type=at_least(1), metavar="N", help=f"seeds a variant [{Experiment.seeds}]")
+    group.add_argument(
+        "--seed", type=at_least(0), default=Experiment.first_seed, metavar="N", help="the first of them [%(default)s]"
+    )
+    group.add_argument(
+        "--train-size",
+        type=at_least(MIN_TRAIN_SIZE),
+        metavar="N",
+        help=f"training images [the scenario's own, {Scenario.train_size} for most]",
+    )
+    group.add_argument("--fresh", action="store_true", help="begin anew, even if some of the runs are finished already")
+    group.add_argument("--out", default="results", metavar="DIR", help="where to write [%(default)s]")
+    where = parser.add_argument_group("where to compute (the numbers are the same everywhere)")
+    where.add_argument("--jobs", type=at_least(1), metavar="N", help="processes at once [as many as processors]")
+    where.add_argument(
+        "--executor",
+        default=EXECUTORS[0],
+        metavar="NAME",
+        help="processes, or dask: a cluster of several computers [%(default)s]",
+    )
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of the Dask cluster, e.g. tcp://10.0.0.1:8786")
+    return group
+
+
+def choose_executor(arguments: argparse.Namespace) -> Executor:
+    """Where to compute.
+
+    Raises:
+        NeurosimError: options that do not go together.
+    """
+    if arguments.executor not in EXECUTORS:
+        raise unknown("executor", arguments.executor, EXECUTORS)
+    if arguments.executor == "dask":
+        if arguments.scheduler is None:
+            raise NeurosimError("--executor dask: expected --scheduler ADDRESS with it, to say where the cluster is")
+        if arguments.jobs is not None:
+            raise NeurosimError("--jobs: expected without --executor dask; the cluster has the workers that it has")
+        return partial(dask, scheduler=arguments.scheduler)
+    if arguments.scheduler is not None:
+        raise NeurosimError("--scheduler: expected --executor dask with it")
+    jobs = min(arguments.jobs or core_count(), MAX_PROCESSES)
+    return in_process if jobs == 1 else partial(processes, jobs=jobs)
+
+
+def run_and_report(
+    arguments: argparse.Namespace,
+    scenarios: Sequence[tuple[Scenario, Mapping[str, Any]]],
+    seeds: int = Experiment.seeds,
+    train_size: int | None = None,
+) -> None:
+    """Run scenarios; write and print what comes out.
+
+    Args:
+        arguments: the options of `add_experiment`.
+        scenarios: each with the settings that replace those of its base.
+        seeds: how many, where --seeds does not say.
+        train_size: how many training images at most, where --train-size does not say; None: the scenario's own.
+    """
+    seeds = arguments.seeds or seeds
+    executor = choose_executor(arguments)
+    folder = writable_folder(arguments.out)
+    train, test = load_data(arguments.data, arguments.offline)
+    experiments = {}
+    for each, overrides in scenarios:
+        size = arguments.train_size or min(train_size or each.train_size, len(train))
+        images, runs = first_images(train, size), folder / each.name / "runs"
+        experiments[each.name] = Experiment(
+            each, images, test, seeds, arguments.seed, overrides, figure_note(train), runs
+        )
+    record = {
+        "seeds": list(range(arguments.seed, arguments.seed + seeds)),
+        "command": command_line(*arguments.words),
+    }
+    figures: list[Path] = []
+    try:
+        with closing(run_experiments(list(experiments.values()), executor, fresh=arguments.fresh)) as stream:
+            for results in stream:
+                used = experiments[results.scenario.name].train
+                target = folder / results.scenario.name
+                figures += write_report(results, used, test, target, record)
+                print_results(results, used, target)
+    except KeyboardInterrupt:
+        print("\nfinished runs are kept; the same command goes on from there", file=sys.stderr)
+        raise
+    print("\nfigures:")
+    for path in figures:
+        print(f"  {path}")
+
+
+def print_results(results: Results, train: Dataset, folder: Path) -> None:
+    """Print the table and the findings of a scenario, and where its report is."""
+    with tqdm.external_write_mode():
+        print(f"\n{results.scenario.name} ({sizes(results, len(train))} training images)")
+        say(results.scenario.question)
+        print("\n" + terminal_table(results) + "\n")
+        for finding in all_findings(results):
+            print(textwrap.fill(finding, WIDTH, initial_indent="* ", subsequent_indent="  "))
+        print(f"report: {folder / 'report.html'}", flush=True)
+
+
+def sizes(results: Results, most: int) -> str:
+    """How many training images the variants had: "200 to 1,000"."""
+    found = [min(each.train_size or most, most) for each in results.scenario.variants]
+    return thousands(min(found)) + (f" to {thousands(max(found))}" if max(found) > min(found) else "")

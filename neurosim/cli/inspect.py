@@ -1,0 +1,146 @@
+"""``inspect``: a report card of a saved network's neurons, or pictures of one of them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..analysis.maximizing_input import maximizing_input
+from ..data import Dataset
+from ..errors import NeurosimError
+from ..files.atomic import writable_folder, write_text
+from ..network import Network
+from .options import add_data_options, at_least
+from .session import figure_note, load_data
+from .terminal import say
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLE = (  # title, column of the report card, how its values are written
+    ("layer", "layer", "{}"),
+    ("neuron", "neuron", "{}"),
+    ("mean a", "mean_activation", "{:.3g}"),
+    ("off", "dead_fraction", "{:.0%}"),
+    ("saturated", "saturated_fraction", "{:.0%}"),
+    ("class", "strongest_class", "{}"),
+    ("selects", "selectivity", "{:.2f}"),
+    ("|w|", "weight_norm", "{:.2f}"),
+    ("lost", "accuracy_lost", "{:.2%}"),
+    ("like", "most_similar", "{}"),
+)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of `inspect`."""
+    parser.add_argument("model", metavar="FILE", help="a network saved by train, e.g. runs/latest/net.npz")
+    add_data_options(parser)
+    parser.add_argument("--layer", type=at_least(1), metavar="L", help="only this layer")
+    parser.add_argument("--neuron", type=at_least(0), metavar="J", help="one neuron of that layer, with figures")
+    parser.add_argument(
+        "--rows", type=at_least(1), default=20, metavar="N", help="how many neurons to print [%(default)s]"
+    )
+    parser.add_argument("--out", default="results/inspect", metavar="DIR", help="where to write [%(default)s]")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print a report card of a saved network's neurons, or draw one of them."""
+    if arguments.neuron is not None and arguments.layer is None:
+        raise NeurosimError("--neuron: expected --layer L with it, to say of which layer")
+    network = Network.load(arguments.model)
+    check_place(network, arguments.layer, arguments.neuron)
+    folder = writable_folder(arguments.out)
+    train, test = load_data(arguments.data, arguments.offline)
+    card = network.report(test)
+    path = write_text(folder / "neurons.csv", card.to_csv(index=False))
+    if arguments.layer is not None:
+        card = card[card["layer"] == arguments.layer]
+    if arguments.neuron is None:
+        print_card(card, network.output.index, arguments.rows)
+        print(f"all of them, every column: {path}")
+    else:
+        print_neuron(card[card["neuron"] == arguments.neuron])
+        for picture in draw_neuron(network, arguments.layer, arguments.neuron, test, folder, figure_note(train)):
+            print(picture)
+
+
+def check_place(network: Network, layer: int | None, neuron: int | None) -> None:
+    """Refuse a layer or a neuron that does not exist, or that has no weights.
+
+    Raises:
+        NeurosimError: it does not.
+    """
+    if layer is None:
+        return
+    if neuron is not None:
+        network.neuron(layer, neuron)
+    if not network[layer].weight_name:
+        weighted = [str(each.index) for each in network if each.weight_name]
+        raise NeurosimError(
+            f"--layer: expected a layer with weights ({', '.join(weighted)}), received {layer}, {network[layer]!r}"
+        )
+
+
+def print_card(card: pd.DataFrame, output: int, rows: int) -> None:
+    """Print the neurons of a report card without which most accuracy is lost, and what its columns mean.
+
+    Args:
+        card: the report card.
+        output: the index of the output layer.
+        rows: how many neurons at most.
+    """
+    hidden = card[card["layer"] != output]  # an output neuron is needed for its class, of course
+    if hidden.empty:
+        hidden = card
+    shown = hidden.sort_values("accuracy_lost", ascending=False).head(rows)
+    kind = "hidden ones " if len(hidden) < len(card) else ""
+    print(f"{len(card)} neurons; the {len(shown)} {kind}without which most accuracy is lost:\n")
+    print(card_table(shown))
+    print()
+    say(
+        "off: share of images for which it gives out nothing and learns nothing; saturated: where its activation "
+        "is flat; class: excites it most; selects: 0 all classes alike, 1 one alone; lost: accuracy without it; "
+        "like: the most similar neuron of its layer."
+    )
+
+
+def card_table(card: pd.DataFrame) -> str:
+    """The columns of a report card that fit 80 columns."""
+    lines = ["  ".join(title for title, _, _ in TABLE)]
+    for row in card.to_dict("records"):
+        cells = [f"{form.format(row[column]):>{len(title)}}" for title, column, form in TABLE]
+        lines.append("  ".join(cells))
+    return "\n".join(lines)
+
+
+def print_neuron(card: pd.DataFrame) -> None:
+    """Print every column of a report card of one neuron."""
+    for column in card:
+        value = card[column].iloc[0]
+        print(f"{column:<20}{value:.4g}" if isinstance(value, float) else f"{column:<20}{value}")
+
+
+def draw_neuron(network: Network, layer: int, j: int, test: Dataset, folder: Path, note: str) -> list[Path]:
+    """Draw what excites neuron `j` of a layer, and its weights; returns the paths."""
+    import viz  # only here: a report card need not wait for matplotlib
+
+    a = network.activations(test.images, layer, j)
+    image, reached = maximizing_input(network, layer, j)
+    who = f"Neuron {j} of layer {layer}"
+    pictures = {
+        "by_class": viz.activation_by_class(
+            a, test.labels, test.class_names, title=f"{who}: which classes it answers to"
+        ),
+        "top_samples": viz.top_samples(
+            test.images, a, test.labels, test.class_names, title=f"{who}: the images that excite it most"
+        ),
+        "maximizing_input": viz.maximizing_input(image, reached, title=f"{who}: an input that excites it"),
+    }
+    weights = network.neuron(layer, j).weights
+    if len(weights) == test.images[0].size:
+        shape = test.images.shape[1:]
+        pictures["weights"] = viz.weight_grid(weights, shape, titles=[""], title=f"{who}: its weights")
+    return [
+        viz.save(picture, folder / f"layer{layer}-neuron{j}-{kind}.png", note) for kind, picture in pictures.items()
+    ]

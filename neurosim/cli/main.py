@@ -1,0 +1,153 @@
+"""Reads a command line and calls its command. Started by ``python main.py`` and, once installed, by ``neurosim``.
+
+A command is one line in `COMMANDS` and a file of the same name in this folder, with ``add_options(parser)`` and
+``run(arguments)``. The file is imported when its command is called, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from contextlib import nullcontext
+from importlib import import_module
+from types import ModuleType
+from typing import NamedTuple
+
+from .. import __version__
+from ..errors import NeurosimError
+from ..registry import did_you_mean, unknown
+from ..text import command_line, program
+from ..threads import one_blas_thread
+from .terminal import Parser, fail
+
+
+class Command(NamedTuple):
+    """What is known of a command before its file is imported.
+
+    Attributes:
+        summary: what it does, in one line.
+        example: words after its name, to show how it is used.
+        one_thread: whether it compares runs, whose numbers must be the same however many run at once.
+    """
+
+    summary: str
+    example: str = ""
+    one_thread: bool = False
+
+
+COMMANDS = {
+    "scenario": Command(
+        "Run scenarios: a question, a fair experiment, tables, figures and findings.", "activations --seeds 5", True
+    ),
+    "compare": Command(
+        "Compare any settings of your own: every combination, over several seeds.",
+        "--vary optimizer=sgd,adam --vary learning_rate=0.1,0.01",
+        True,
+    ),
+    "train": Command(
+        "Train one network; save it with its history and figures.",
+        "--data mnist --hidden 128,64 --epochs 5 --out runs/first",
+    ),
+    "data": Command("Say which data were found, where, and with which checksum.", "--data mnist --preview"),
+    "step": Command(
+        "Walk through one neuron: forward, backward and update, number by number.", "--layer 1 --neuron 5 --sample 0"
+    ),
+    "inspect": Command(
+        "Print a report card of a saved network's neurons, or draw one of them.",
+        "runs/latest/net.npz --layer 1 --neuron 5",
+    ),
+    "gradcheck": Command("Hold the gradient of every activation, loss and layer to central differences."),
+    "bench": Command(
+        "Measure how fast neurosim is, beside what a user would take instead.", "--cases small --peers torch,sklearn"
+    ),
+    "plot": Command(
+        "Draw an earlier comparison again, and write its reports, without training.", "results/activations"
+    ),
+}
+DESCRIPTION = "neurosim: train a neural network on handwritten digits, and look at every neuron of it."
+EXAMPLES = (
+    ("scenario", "compare activations, losses, optimizers"),
+    ("scenario optimizers --seeds 5", ""),
+    ('compare --vary hidden="16;64;128,64" --seeds 5', ""),
+    ("train --data mnist", "train, and save the network and its figures"),
+    ("step", "walk through one neuron"),
+    ("inspect runs/latest/net.npz", "report card of every neuron"),
+    ("data", "which data there are, and where"),
+    ("gradcheck", "hold backprop to central differences"),
+)
+ALIASES = {"--lr": "--learning-rate", "--bs": "--batch-size", "--batchnorm": "--batch-norm"}  # of other programs
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run a command line: `argv`, or what the program was started with."""
+    argv = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    command = COMMANDS.get(command_of(argv) or "")
+    try:
+        with one_blas_thread() if command and command.one_thread else nullcontext():  # NumPy is not imported so far
+            arguments = parse(argv)
+            file_of(arguments.command).run(arguments)
+    except NeurosimError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader, e.g. `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def command_of(argv: list[str]) -> str | None:
+    """The command that a command line names, if it names one."""
+    return next((word for word in argv if not word.startswith("-")), None)
+
+
+def file_of(command: str) -> ModuleType:
+    """The module of a command, imported at its first use."""
+    return import_module(f".{command}", __package__)
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Read a command line. Only the command that it names is imported and gives its options.
+
+    Returns:
+        The command's options; `command`, its name; `words`, the command line itself.
+
+    Raises:
+        NeurosimError: an unknown command or option.
+    """
+    command = command_of(argv)
+    if command is not None and command not in COMMANDS:
+        raise unknown("command", command, COMMANDS)
+    if command is None and (wrong := next((word for word in argv if word not in ("-h", "--help", "--version")), None)):
+        raise NeurosimError(f"expected a command before {wrong!r} (choose from: {', '.join(COMMANDS)})")
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = Parser(prog=program(), description=DESCRIPTION, epilog=examples(), formatter_class=formatter)
+    parser.add_argument("--version", action="version", version=f"neurosim {__version__}")
+    parsers = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser, required=True)
+    chosen, known = parser, list[str]()
+    for name, (summary, example, _) in COMMANDS.items():
+        sub = parsers.add_parser(
+            name,
+            help=summary,
+            description=summary,
+            epilog=f"example:\n  {command_line(name, *example.split())}",
+            formatter_class=formatter,
+            allow_abbrev=False,
+        )
+        if name == command:
+            file_of(name).add_options(sub)
+            chosen, known = sub, [option for action in sub._actions for option in action.option_strings]
+    arguments, rest = parser.parse_known_args(argv)
+    if rest:
+        wrong = rest[0].partition("=")[0]
+        hint = did_you_mean(ALIASES.get(wrong, wrong), known) if command and wrong.startswith("-") else ""
+        chosen.error(f"expected no {wrong!r} here{hint}")
+    arguments.words = argv
+    return arguments
+
+
+def examples() -> str:
+    """The examples at the end of ``--help``; what an example does stands behind it."""
+    width = max(len(words) for words, does in EXAMPLES if does)
+    lines = [f"  {program()} {words:<{width if does else 0}} {does}".rstrip() for words, does in EXAMPLES]
+    return "\n".join(["examples:", *lines]) + "\n"

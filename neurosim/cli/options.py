@@ -1,0 +1,89 @@
+"""Options that several commands share, and how their values are read.
+
+A default that help shows is the one that is used: ``[%(default)s]`` where argparse fills it in, elsewhere the constant
+that the command fills in.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from ..data import NAMES
+from ..training.settings import Settings
+
+DATA = "auto"
+MIN_TRAIN_SIZE = 10  # images: fewer teach nothing
+
+
+def at_least(low: int) -> Callable[[str], int]:
+    """An argument type: a whole number of at least `low`."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = low - 1
+        if number < low:
+            raise argparse.ArgumentTypeError(f"expected a whole number of at least {low}, received {text!r}")
+        return number
+
+    return read
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Options that say which data to use."""
+    group = parser.add_argument_group("data")
+    group.add_argument(
+        "--data", metavar="NAME", default=DATA, help=f"{', '.join(NAMES)}, or the path of your own files [{DATA}]"
+    )
+    group.add_argument("--offline", action="store_true", help="never download")
+
+
+def add_settings(parser: argparse.ArgumentParser, defaults: Mapping[str, Any] = {}) -> None:
+    """An option for every setting of a run.
+
+    Args:
+        parser: of the command.
+        defaults: the command's own. They are only shown: it has to fill them in where `given_settings` has none.
+    """
+    group = parser.add_argument_group("network and training")
+    for each in fields(Settings):
+        default = defaults.get(each.name, each.default)
+        kind: dict[str, Any] = {"nargs": "?", "const": "yes"} if isinstance(default, bool) else {}
+        group.add_argument(
+            option_of(each.name),
+            metavar=each.metadata["metavar"],
+            help=each.metadata["help"] + default_text(default, each.metadata["help"]),
+            **kind,
+        )
+
+
+def option_of(setting: str) -> str:
+    """The option for a setting, or for any other argument of that name: "--batch-size"."""
+    return "--" + setting.replace("_", "-")
+
+
+def default_text(default: object, help_text: str) -> str:
+    """A default as help shows it: " [64]"; nothing where the help text says it already."""
+    if "[" in help_text or default is None:
+        return ""
+    if isinstance(default, tuple):
+        return f" [{','.join(map(str, default))}]"
+    return f" [{'no' if default is False else f'{default:g}' if isinstance(default, float) else default}]"
+
+
+def given_settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings that the command line names, checked one by one so that a message can name its option.
+
+    Raises:
+        NeurosimError: a value that a setting cannot have.
+    """
+    given = {}
+    for each in fields(Settings):
+        value = getattr(arguments, each.name, None)
+        if value is not None:
+            given[each.name] = each.metadata["read"](option_of(each.name), value)
+    return given

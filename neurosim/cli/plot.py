@@ -1,0 +1,20 @@
+"""``plot``: draw an earlier comparison again, and write its reports, without training."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from scenarios import SCENARIOS, redraw
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of `plot`."""
+    parser.add_argument("folder", metavar="DIR", help="what `scenario` or `compare` wrote, e.g. results/activations")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Draw an earlier comparison again, and write its reports, without training."""
+    folder = Path(arguments.folder)
+    for path in (*redraw(SCENARIOS, folder), folder / "report.md", folder / "report.html"):
+        print(path)

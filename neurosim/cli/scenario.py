@@ -1,0 +1,58 @@
+"""``scenario``: run scenarios: a question, a fair experiment, tables, figures and findings."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from typing import Any
+
+from scenarios import SCENARIOS
+
+from ..errors import NeurosimError
+from ..registry import unknown
+from ..text import counted, thousands
+from .experiment import add_experiment, run_and_report
+from .options import given_settings
+from .terminal import WIDTH
+
+COURSE = ("activations", "losses", "optimizers")
+QUICK: dict[str, Any] = {"epochs": 2}  # settings of --quick, where the scenario has no others
+QUICK_SEEDS = 1
+QUICK_TRAIN_SIZE = 2_000
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of `scenario`."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which scenarios [{' '.join(COURSE)}]")
+    parser.add_argument("--all", action="store_true", help="all of them")
+    parser.add_argument("--list", action="store_true", help="list the scenarios with their questions")
+    group = add_experiment(parser)
+    group.add_argument("--epochs", metavar="N", help="passes over them [the scenario's]")
+    group.add_argument("--batch-size", metavar="N", help="images a step [the scenario's]")
+    group.add_argument("--hidden", metavar="W,W", help="widths of the hidden layers [the scenario's]")
+    group.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"a small version: {counted(QUICK_SEEDS, 'seed')}, {thousands(QUICK_TRAIN_SIZE)} images, few epochs",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run scenarios: a question, a fair experiment, tables, figures and findings."""
+    if arguments.list:
+        width = max(map(len, SCENARIOS)) + 2
+        for each in SCENARIOS.values():
+            print(textwrap.fill(f"{each.name:<{width}}{each.question}", WIDTH, subsequent_indent=" " * width))
+        return
+    for name in arguments.names:
+        if name not in SCENARIOS:
+            raise unknown("scenario", name, SCENARIOS)
+    if arguments.all and arguments.names:
+        raise NeurosimError(f"--all: expected without names, received {' '.join(arguments.names)}")
+    chosen = [SCENARIOS[name] for name in (SCENARIOS if arguments.all else dict.fromkeys(arguments.names or COURSE))]
+    given = given_settings(arguments)
+    if arguments.quick:
+        quick = [(each, {**QUICK, **each.quick, **given}) for each in chosen]
+        run_and_report(arguments, quick, QUICK_SEEDS, QUICK_TRAIN_SIZE)
+    else:
+        run_and_report(arguments, [(each, given) for each in chosen])

@@ -1,0 +1,177 @@
+"""What a command works with: data, and a network for them, made from settings.
+
+Nothing here knows the command line: whatever else wants to start in the same way can.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import data as datasets
+from ..data import Dataset
+from ..errors import NeurosimError
+from ..network import Network
+from ..optimizers import OPTIMIZERS
+from ..text import thousands
+from ..training import Callback, History
+from ..training.settings import HELD_OUT, Settings
+from ..walk import Stepper
+from .terminal import WIDTH, say
+
+
+@dataclass
+class Session:
+    """A network, and the data to train it on and to look at it with.
+
+    Attributes:
+        settings: of the network and its training; of a network that was loaded, only what is changed in it.
+        network: it.
+        train: the images that it is trained on.
+        test: the images that it is looked at with.
+        validation: what is evaluated after each epoch; None: nothing.
+    """
+
+    settings: Settings
+    network: Network
+    train: Dataset
+    test: Dataset
+    validation: Dataset | None = None
+
+    @classmethod
+    def new(
+        cls, settings: Settings, train: Dataset, test: Dataset, seed: int = 0, always_validate: bool = False
+    ) -> Session:
+        """An untrained network. Says which images are used for validation, if any.
+
+        Args:
+            settings: of the network and its training.
+            train: the training images. Some are held out of them where something is decided in training.
+            test: the test images.
+            seed: of everything random in the network.
+            always_validate: whether to validate on the test images where nothing is decided by that.
+
+        Raises:
+            NeurosimError: settings that do not fit the data.
+        """
+        train, validation = hold_out(settings, train)
+        if validation is None and always_validate:
+            print("validation: the test images; nothing is chosen by them")
+            validation = test
+        network = settings.network(train.images.shape[1:], len(train.class_names), seed)
+        return cls(settings, network, train, test, validation)
+
+    @classmethod
+    def around(cls, network: Network, train: Dataset, test: Dataset, changes: dict[str, Any]) -> Session:
+        """A network that is there, with another optimizer or learning rate where `changes` has one.
+
+        Args:
+            network: it; changed.
+            train: the training images.
+            test: the test images.
+            changes: settings: optimizer and learning_rate of the network, batch_size and augment of further training.
+        """
+        if "optimizer" in changes:
+            network.optimizer = OPTIMIZERS.create(changes["optimizer"])
+        if "learning_rate" in changes:
+            network.optimizer.learning_rate = changes["learning_rate"]
+        return cls(Settings(**changes), network, train, test)
+
+    @property
+    def note(self) -> str:
+        """What a figure must say of the data."""
+        return figure_note(self.train)
+
+    def check_place(self, layer: int | None, neuron: int | None, sample: int) -> None:
+        """Refuse a layer, neuron or sample that does not exist: before the network is trained.
+
+        Raises:
+            NeurosimError: one of them does not.
+        """
+        if sample >= len(self.test):
+            raise NeurosimError(f"--sample: expected a number from 0 to {len(self.test) - 1}, received {sample}")
+        if layer is not None:
+            found = self.network[layer]
+            if neuron is not None:
+                found[neuron]
+
+    def fit(self, callbacks: Sequence[Callback], verbose: bool = True) -> History:
+        """Train the network as the settings say, but with these callbacks: those of the settings, and any others."""
+        return self.network.fit(
+            self.train.images,
+            self.train.labels,
+            self.settings.epochs,
+            self.settings.batch_size,
+            validation_data=None if self.validation is None else (self.validation.images, self.validation.labels),
+            verbose=verbose,
+            callbacks=callbacks,
+            augment=self.settings.augment,
+        )
+
+    def stepper(self, layer: int | None = None, neuron: int | None = None, sample: int = 0) -> Stepper:
+        """A walk through the network, one test image at a time; None begins at an interesting place."""
+        return Stepper(
+            self.network,
+            self.train.images,
+            self.train.labels,
+            samples=(self.test.images, self.test.labels),
+            batch_size=self.settings.batch_size or len(self.train),
+            layer=layer,
+            neuron=neuron,
+            sample=sample,
+            augment=self.settings.augment,
+        )
+
+
+def load_data(
+    name: str | os.PathLike[str], offline: bool = False, train_size: int | None = None
+) -> tuple[Dataset, Dataset]:
+    """Load training and test images, and say at once which they are.
+
+    Args:
+        name: as `neurosim.data.load` takes it.
+        offline: never download.
+        train_size: how many training images; None: all.
+
+    Raises:
+        NeurosimError: the data cannot be found or read, or there are fewer.
+    """
+    train, test = datasets.load(name, offline=offline)
+    if train.note:
+        print("!" * WIDTH)
+        say(train.note)
+        print("!" * WIDTH)
+    if train_size is not None:
+        train = first_images(train, train_size)
+    print(f"data: {train.name}, {thousands(len(train))} training and {thousands(len(test))} test images", flush=True)
+    return train, test
+
+
+def first_images(train: Dataset, size: int) -> Dataset:
+    """`size` training images, of each class its share. A smaller set is part of every larger one.
+
+    Raises:
+        NeurosimError: there are fewer.
+    """
+    if size > len(train):
+        raise NeurosimError(
+            f"train size: expected at most {thousands(len(train))}, all that {train.name} has, "
+            f"received {thousands(size)}"
+        )
+    return train.subset(size, seed=0)
+
+
+def hold_out(settings: Settings, train: Dataset) -> tuple[Dataset, Dataset | None]:
+    """Split off a validation set if early stopping or the schedule needs one; otherwise return (train, None)."""
+    if not settings.needs_validation:
+        return train, None
+    train, validation = train.hold_out(HELD_OUT)  # what decides must not be the test images
+    print(f"validation: {thousands(len(validation))} images held out of the training set")
+    return train, validation
+
+
+def figure_note(train: Dataset) -> str:
+    """What a figure must say of its data."""
+    return "data: built-in digits, NOT MNIST" if train.name == "digits" else f"data: {train.name}"

@@ -1,0 +1,141 @@
+"""``step``: walk through one neuron at a prompt, from a script, or as one document."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import select
+import stat
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from ..errors import NeurosimError
+from ..files.atomic import writable_folder
+from ..network import Network
+from ..training.settings import Settings
+from ..walk import Stepper
+from .options import MIN_TRAIN_SIZE, add_data_options, add_settings, at_least, given_settings, option_of
+from .prompt import Prompt
+from .session import Session, load_data
+from .terminal import say
+
+SETTINGS: dict[str, Any] = {"hidden": (32, 16), "epochs": 1}  # small enough to follow, trained in a second
+SEED = 0
+OF_A_LOADED_NETWORK = ("optimizer", "learning_rate", "batch_size", "augment")  # settings that make sense for one
+PATIENCE = 1.0  # seconds that a silent pipe has for its first command
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of `step`."""
+    add_data_options(parser)
+    add_settings(parser, SETTINGS)
+    group = parser.add_argument_group("which network")
+    group.add_argument("--model", metavar="FILE", help="a network saved by train; without it one is trained now")
+    group.add_argument("--train-size", type=at_least(MIN_TRAIN_SIZE), metavar="N", help="training images [all]")
+    group.add_argument("--seed", type=at_least(0), metavar="N", help=f"of a network trained now [{SEED}]")
+    group = parser.add_argument_group("where to look")
+    group.add_argument("--layer", type=at_least(0), metavar="L", help="layer, 0 being the input [an interesting one]")
+    group.add_argument(
+        "--neuron", type=at_least(0), metavar="J", help="neuron of that layer, from 0 [an interesting one]"
+    )
+    group.add_argument("--sample", type=at_least(0), default=0, metavar="I", help="test image, from 0 [%(default)s]")
+    group.add_argument(
+        "--top", type=at_least(1), default=5, metavar="K", help="terms of each sum to show [%(default)s]"
+    )
+    group.add_argument("--json", action="store_true", help="print everything as one JSON document")
+    group.add_argument("--plot", metavar="DIR", help="draw the neuron's story into this folder")
+    group.add_argument("--animate", action="store_true", help="with --plot: the walk as a GIF, too")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Walk through one neuron: forward, backward and update, number by number."""
+    if arguments.animate and not arguments.plot:
+        raise NeurosimError("--animate: expected --plot DIR with it, to say where the GIF goes")
+    folder = writable_folder(arguments.plot, "--plot") if arguments.plot else None
+    prose = sys.stderr if arguments.json else sys.stdout
+    with redirect_stdout(prose):
+        session = start(arguments)
+    stepper = session.stepper(arguments.layer, arguments.neuron, arguments.sample)
+    if folder is not None:
+        print(*draw(stepper, folder, session.note, animate=arguments.animate), sep="\n", file=prose)
+    if arguments.json:
+        print(json.dumps(stepper.neuron_trace.to_dict(top=arguments.top)))
+    else:
+        walk(stepper, arguments.top, session.note)
+
+
+def start(arguments: argparse.Namespace) -> Session:
+    """The network asked for, trained now or loaded, with its data.
+
+    Raises:
+        NeurosimError: options that do not go together, or a place that does not exist.
+    """
+    given = given_settings(arguments)
+    if arguments.model is None:
+        data = load_data(arguments.data, arguments.offline, arguments.train_size)
+        session = Session.new(Settings(**SETTINGS | given), *data, SEED if arguments.seed is None else arguments.seed)
+        session.check_place(arguments.layer, arguments.neuron, arguments.sample)
+        if session.settings.epochs:
+            session.fit(session.settings.callbacks())
+        return session
+    of_training = [name for name in given if name not in OF_A_LOADED_NETWORK]
+    if arguments.seed is not None:
+        of_training.append("seed")
+    if of_training:
+        raise NeurosimError(
+            f"{option_of(of_training[0])} is for a network that is trained now: expected it without --model"
+        )
+    network = Network.load(arguments.model)
+    data = load_data(arguments.data, arguments.offline, arguments.train_size)
+    return Session.around(network, *data, given)
+
+
+def walk(stepper: Stepper, top: int, note: str) -> None:
+    """Walk at the prompt, or from the commands that stand on standard input; without either, print the whole walk."""
+    at_terminal = sys.stdin is not None and sys.stdin.isatty()
+    script = None if at_terminal else waiting_lines()
+    if script is None and not at_terminal:
+        say(f"chosen: {stepper.why}")
+        print(f"{stepper.neuron_trace.explain(top)}\n\n{stepper.check()}")
+        return
+    prompt = Prompt(
+        stepper,
+        top=top,
+        plot=lambda here, folder: draw(here, folder, note)[0],
+        echo=script is not None,
+        stdin=script,
+    )
+    prompt.begin()
+    prompt.run()
+    if prompt.errors and script is not None:
+        sys.exit(2)
+
+
+def waiting_lines() -> io.StringIO | None:
+    """Standard input, if commands stand on it; None if it is empty, closed, or nobody writes to it."""
+    if sys.stdin is None:
+        return None
+    try:
+        kind = os.fstat(sys.stdin.fileno()).st_mode
+        if os.name == "posix" and not stat.S_ISREG(kind) and not select.select([sys.stdin], [], [], PATIENCE)[0]:
+            return None  # a pipe that is open, but silent: nobody is there
+        text = sys.stdin.read()
+    except (OSError, ValueError):
+        return None
+    return io.StringIO(text) if text.strip() else None
+
+
+def draw(stepper: Stepper, folder: Path, note: str, animate: bool = False) -> list[Path]:
+    """Draw the present neuron's story, and with `animate` the walk as a GIF; returns their paths."""
+    import viz  # only here: a walk without pictures need not wait for matplotlib
+
+    here = stepper.neuron_trace
+    name = f"layer{here.layer}-neuron{here.index}-sample{here.sample}"
+    paths = [viz.save(viz.neuron_story(here), folder / f"{name}.png", note)]
+    if animate:
+        paths.append(viz.neuron_film(here, folder / f"{name}.gif", note=note))
+    return paths

@@ -1,0 +1,97 @@
+"""What is measured of a network and of its weights: the numbers that recorders write down."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from neurosim.data.dataset import Dataset
+from neurosim.layers import Layer
+from neurosim.network import EVALUATION_BATCH, Network
+from neurosim.parameters import Array
+
+from .scenario import Run
+
+
+def hidden_layers(network: Network) -> list[Layer]:
+    """The hidden layers at the place where each applies its activation.
+
+    A layer in front of batch normalization is linear: its activation is applied behind the normalization.
+    """
+    return [
+        layer
+        for layer, above in pairwise(network.layers)
+        if layer.activation is not None and not (above.neuron_by_neuron and above.activation is not None)
+    ]
+
+
+def layer_outputs(network: Network, layer: Layer, images: Array) -> Array:
+    """The activations of a layer for images in evaluation mode, (N, n). A copy."""
+    rows = network.input.as_rows(images)
+    parts = []
+    for start in range(0, len(rows), EVALUATION_BATCH):
+        network.predict_proba(rows[start : start + EVALUATION_BATCH])
+        parts.append(layer.a.copy())
+    return np.concatenate(parts)
+
+
+def class_means(a: Array, labels: Array, classes: int) -> Array:
+    """The mean activation of each neuron in each class, (classes, n); NaN where no sample is of that class."""
+    return np.array(
+        [a[labels == c].mean(axis=0) if (labels == c).any() else np.full(a.shape[1], np.nan) for c in range(classes)]
+    )
+
+
+def selectivity(a: Array, labels: Array, classes: int) -> Array:
+    """How well each neuron's activation alone tells the classes apart: eta², its variance between classes / in all.
+
+    Args:
+        a: (N, n) activations.
+        labels: (N,) class indices.
+        classes: how many classes there are.
+
+    Returns:
+        (n,) 0: every class has the same mean, 1: the class alone determines the activation; NaN where it never changes.
+
+    Reference: Pearson (1911), On a correction to be made to the correlation ratio η.
+    """
+    a = a.astype(np.float64)
+    counts = np.bincount(labels, minlength=classes)
+    between = np.nansum(counts[:, None] * (class_means(a, labels, classes) - a.mean(axis=0)) ** 2, axis=0)
+    total = ((a - a.mean(axis=0)) ** 2).sum(axis=0)  # (n,)
+    return np.divide(between, total, out=np.full_like(total, np.nan), where=total > 0.0)
+
+
+def smoothness(image: Array) -> float:
+    """How alike the neighbours in an image are: their covariance over the variance of all pixels.
+
+    Args:
+        image: (height, width).
+
+    Returns:
+        About 0 where neighbours have nothing to do with each other, towards 1 for broad strokes; NaN for one colour.
+
+    Reference: Moran (1950), Notes on continuous stochastic phenomena (his I, with neighbours that share an edge).
+    """
+    image = image.astype(np.float64)
+    image -= image.mean()
+    variance = float((image * image).mean())
+    if variance == 0.0:
+        return math.nan
+    products = [image[1:] * image[:-1], image[:, 1:] * image[:, :-1]]
+    pairs = sum(each.size for each in products)
+    return sum(float(each.sum()) for each in products) / pairs / variance if pairs else math.nan
+
+
+def distances(vectors: Array) -> Array:
+    """The Euclidean distance between each two columns of vectors (d, n), (n, n), in float64."""
+    vectors = vectors.astype(np.float64)
+    return np.stack([np.sqrt(((vectors - column[:, None]) ** 2).sum(axis=0)) for column in vectors.T])
+
+
+def commonest_class(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
+    """The accuracy of answering the commonest class of the test images every time; table "chance"."""
+    return {"chance": pd.DataFrame([{"accuracy": np.bincount(test.labels).max() / len(test)}])}

@@ -1,0 +1,164 @@
+"""The tables that a scenario leaves: everything that is said or drawn of a run is computed from them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from neurosim.errors import DataError
+from neurosim.files.atomic import write_text
+from neurosim.training.settings import Settings
+
+from .scenario import Scenario
+from .statistics import Difference
+
+METRIC = "test_accuracy"
+RENAMED = {("dead-neurons", "life"): "unit_life", ("neuron-life", "life"): "neuron_life"}
+"""(scenario, table as earlier versions called it) -> what it is called today."""
+
+
+@dataclass
+class Results:
+    """The tables of a run.
+
+    Attributes:
+        scenario: what was asked.
+        epochs: tidy, one row per variant, seed and epoch: loss, accuracy (averages over the epoch), test_loss,
+            test_accuracy (at its end), seconds, learning_rate, diverged, kept (whether the run ended with the weights
+            of that epoch: its last, or the one that early stopping went back to). A run that diverged has NaN from
+            there on.
+        tables: every other table by name: those of the recorders and of `Scenario.measure` with variant and seed in
+            front; "rates", the search for learning rates: variant, learning_rate, seed, epochs, val_accuracy,
+            chosen.
+        note: what must be said of the data wherever these results are shown.
+        settings: the settings with which each variant was run.
+    """
+
+    scenario: Scenario
+    epochs: pd.DataFrame
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    note: str = ""
+    settings: dict[str, Settings] = field(default_factory=dict)
+
+    @classmethod
+    def read(
+        cls,
+        scenario: Scenario,
+        folder: Path,
+        note: str = "",
+        settings: dict[str, Settings] | None = None,
+        tables: Collection[str] | None = None,
+    ) -> Results:
+        """Read the tables that a run wrote to `folder`.
+
+        Args:
+            scenario: what was asked.
+            folder: where the tables are.
+            note: what must be said of the data.
+            settings: those of each variant.
+            tables: which tables belong to the run, beside its results; None: all that are there.
+
+        Raises:
+            DataError: they are not there, or cannot be read.
+        """
+        found: dict[str, pd.DataFrame] = {}
+        for path in sorted(folder.glob("*.csv")):
+            name = path.stem
+            if name == "summary" or (tables is not None and name not in {*tables, "results"}):
+                continue  # the summary is computed from the others
+            try:
+                # a variant may be called "none"
+                table = pd.read_csv(path, dtype={"variant": str}, keep_default_na=False, na_values=[""])
+            except (OSError, ValueError) as error:
+                raise DataError(f"{path}: expected a table written by a scenario, received {error}") from None
+            found[RENAMED.get((scenario.name, name), name)] = table
+        if "results" not in found:
+            raise DataError(f"{folder}: expected the results of a scenario there, found no results.csv")
+        return cls(scenario, found.pop("results"), found, note, settings or {})
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table by its name; an empty one where there is none."""
+        return self.tables.get(name, pd.DataFrame())
+
+    def rates(self) -> pd.DataFrame:
+        """The search for learning rates, one row per variant and rate: variant, learning_rate, val_accuracy, chosen.
+
+        val_accuracy is the mean over the seeds of the search; NaN where one of them diverged.
+        """
+        rates = self.table("rates")
+        if rates.empty:
+            return rates
+        return rates.groupby(["variant", "learning_rate"], sort=False, as_index=False).agg(
+            val_accuracy=("val_accuracy", lambda each: each.mean(skipna=False)), chosen=("chosen", "first")
+        )
+
+    def search_curves(self) -> pd.DataFrame:
+        """The search for learning rates as it is drawn: a rate that diverged in one seed is NaN in all of them."""
+        rates = self.table("rates")
+        means = rates.groupby(["variant", "learning_rate"])["val_accuracy"].transform(
+            lambda each: each.mean(skipna=False)
+        )
+        return rates.assign(val_accuracy=rates["val_accuracy"].where(means.notna()))
+
+    def write(self, folder: Path) -> None:
+        """Write all tables as CSV; `read` is the way back."""
+        for name, table in {"results": self.epochs, **self.tables, "summary": self.summary()}.items():
+            if len(table):
+                write_text(folder / f"{name}.csv", table.to_csv(index=False))
+            else:  # what an earlier run left there is not of this one
+                (folder / f"{name}.csv").unlink(missing_ok=True)
+
+    @property
+    def names(self) -> list[str]:
+        """The variants, in the order of the scenario."""
+        present = set(self.epochs["variant"])
+        return [variant.name for variant in self.scenario.variants if variant.name in present]
+
+    def final(self, metric: str = METRIC) -> pd.DataFrame:
+        """The metric at the end of each run: one row per seed, one column per variant; NaN where the run diverged."""
+        kept = self.epochs[self.epochs["kept"]]  # one epoch of each run
+        return kept.pivot(index="seed", columns="variant", values=metric)[self.names]
+
+    def ends(self, metric: str = METRIC) -> pd.DataFrame:
+        """The same, tidy: columns seed, variant and the metric."""
+        return self.final(metric).melt(ignore_index=False, value_name=metric).reset_index()
+
+    def summary(self) -> pd.DataFrame:
+        """One row per variant: mean and standard deviation over the seeds, and the paired difference from the baseline.
+
+        Columns: variant, seeds, diverged (how many seeds), test_accuracy_mean, test_accuracy_sd, test_loss_mean,
+        test_loss_sd, seconds_mean, difference (mean over the seeds of the variant minus the baseline, same seed, same
+        initial weights and batches), low and high (its 95 % interval by Student's t), verdict.
+        """
+        accuracy, loss = self.final(), self.final("test_loss")
+        seconds = self.epochs.groupby(["variant", "seed"])["seconds"].sum(min_count=1).groupby("variant").mean()
+        rows = []
+        for name in self.names:
+            difference = Difference.between(accuracy[name], accuracy[self.scenario.baseline])
+            rows.append(
+                {
+                    "variant": name,
+                    "seeds": len(accuracy),
+                    "diverged": int(accuracy[name].isna().sum()),
+                    "test_accuracy_mean": accuracy[name].mean(),
+                    "test_accuracy_sd": accuracy[name].std(),
+                    "test_loss_mean": loss[name].mean(),
+                    "test_loss_sd": loss[name].std(),
+                    "seconds_mean": seconds[name],
+                    "difference": difference.mean,
+                    "low": difference.low,
+                    "high": difference.high,
+                    "verdict": "baseline" if name == self.scenario.baseline else difference.verdict,
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def epochs_to(self, accuracy: float, name: str) -> float:
+        """The first epoch at whose end a variant reached a test accuracy, on average; NaN where not all seeds did."""
+        runs = self.epochs[self.epochs["variant"] == name]
+        first = [run.loc[run[METRIC] >= accuracy, "epoch"].min() for _, run in runs.groupby("seed")]
+        return float(np.mean(first))

@@ -1,0 +1,137 @@
+"""What a scenario is: a question, the variants that are compared, what is recorded of them and how it is drawn."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import pandas as pd
+
+from neurosim.data.dataset import Dataset
+from neurosim.errors import NeurosimError
+from neurosim.network import Network
+from neurosim.training.callbacks import Callback
+from neurosim.training.settings import Settings
+
+if TYPE_CHECKING:
+    from .results import Results
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of the things compared.
+
+    Args:
+        name: what it is called.
+        settings: the few settings in which it differs from the base.
+        train_size: trains on so many of the run's training images only; never on more than there are.
+    """
+
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    train_size: int | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One variant, one seed: all that is needed to train it anywhere."""
+
+    variant: str
+    seed: int
+    settings: Settings
+    train_size: int | None = None
+
+    def network(self, train: Dataset) -> Network:
+        """Its network before training."""
+        return self.settings.network(train.images.shape[1:], len(train.class_names), self.seed)
+
+
+class Recorder(Callback, ABC):
+    """A callback that builds a table.
+
+    Attributes:
+        table: its name; "gradients" is written as gradients.csv.
+    """
+
+    table: ClassVar[str]
+
+    @abstractmethod
+    def to_frame(self) -> pd.DataFrame:
+        """What was recorded, tidy, without variant and seed."""
+
+
+class Picture(NamedTuple):
+    """A figure of a report: its file's name, how to read it, how to draw it, and how to set it in motion."""
+
+    name: str
+    reading: str
+    draw: Callable[[], Any]  # returns an Axes or a Figure
+    film: Callable[[Path, str], Any] | None = None  # writes a GIF beside it, given its path and the note on the data
+    note: str | None = None  # at its foot; None: that of the results; "": none, where it shows no data
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A question, and the experiment that answers it.
+
+    Args:
+        name: what it is called on the command line.
+        question: one sentence.
+        what_to_watch: a few sentences for the learner, read before looking at the figures.
+        variants: what is compared.
+        baseline: the name of the variant that the others are compared with.
+        base: the settings that all variants share.
+        rate_factors: if given, every variant first searches its learning rate among these multiples of its
+            optimizer's own, in a short search on images held out of the training set.
+        pictures: the figures of its own, beside those that every scenario has. Like `findings` it works from the
+            tables alone, so that both can be made again without training.
+        findings: the findings of its own, likewise.
+        train_size: how many training images it uses unless told otherwise; enough to tell variants apart in about
+            a minute.
+        recorders: makes new recorders for a run, given the run and its training images; each fills a table.
+        measure: measures further tables, given the run, its training images and the test images, before the run and
+            apart from it. Like `recorders` a function of a module, because it is sent to other processes.
+        quick: the settings that --quick changes beside the number of seeds, images and epochs.
+
+    Raises:
+        NeurosimError: variants of one name, or a baseline that is none of them.
+
+    Example:
+        >>> from neurosim import data
+        >>> from neurosim.training.settings import Settings
+        >>> from scenarios import Scenario, Variant, run_scenario
+        >>> widths = Scenario("widths", "Do more neurons help?", "Watch the gap between 16 and 64.",
+        ...                   (Variant("16", {"hidden": (16,)}), Variant("64", {"hidden": (64,)})), baseline="16",
+        ...                   base=Settings(epochs=2))
+        >>> train, test = data.load("digits")
+        >>> results = run_scenario(widths, train.subset(300), test, seeds=2, progress=False)
+        >>> results.names
+        ['16', '64']
+    """
+
+    name: str
+    question: str
+    what_to_watch: str
+    variants: tuple[Variant, ...]
+    baseline: str
+    base: Settings = field(default_factory=lambda: Settings(epochs=4))
+    rate_factors: tuple[float, ...] = ()
+    pictures: Callable[[Results], Iterator[Picture]] | None = None
+    findings: Callable[[Results], Iterator[str]] | None = None
+    train_size: int = 10_000
+    recorders: Callable[[Run, Dataset], list[Recorder]] | None = None
+    measure: Callable[[Run, Dataset, Dataset], dict[str, pd.DataFrame]] | None = None
+    quick: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = [variant.name for variant in self.variants]
+        if len(set(names)) != len(names):
+            raise NeurosimError(f"scenario {self.name}: expected variants with different names, received {names}")
+        if self.baseline not in names:
+            raise NeurosimError(
+                f"scenario {self.name}: expected its baseline to be one of {', '.join(names)}, "
+                f"received {self.baseline!r}"
+            )

@@ -1,0 +1,143 @@
+"""What a report says, block by block: the question, the findings, the figures, the numbers, and how it was done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from neurosim.text import listing, plain, rounded, setting, thousands
+from neurosim.training.settings import HELD_OUT, HELD_OUT_TEXT, Settings
+
+from ..protocol.results import Results
+from ..protocol.scenario import Picture
+from .document import Block, Bullets, Heading, Image, Paragraph, Table
+from .findings import all_findings
+from .summary import accuracy_text, difference_text
+
+
+def contents(results: Results, record: dict[str, Any], figures: list[tuple[Picture, Path]]) -> Iterator[Block]:
+    """Yield the blocks of the report.
+
+    Args:
+        results: what came out.
+        record: what run.json says.
+        figures: what was drawn, and where it is.
+    """
+    scenario = results.scenario
+    yield Heading(1, scenario.name)
+    yield Paragraph(scenario.question, "lead")
+    yield Paragraph(scenario.what_to_watch)
+    if results.note:
+        yield Paragraph(results.note, "note")
+    yield Heading(2, "Findings")
+    yield Bullets(all_findings(results))
+    yield Heading(2, "Figures")
+    for picture, path in figures:
+        yield Image(path, f"Chart: {picture.name.replace('_', ' ')} of the scenario {scenario.name}", picture.reading)
+    yield Heading(2, "Numbers")
+    yield Table(
+        (
+            "variant",
+            "test accuracy",
+            "test loss",
+            f"difference from {scenario.baseline}, 95 % interval",
+            "verdict",
+            "seconds",
+        ),
+        [
+            (
+                row.variant,
+                accuracy_text(row),
+                rounded(row.test_loss_mean),
+                difference_text(row),
+                row.verdict,
+                rounded(row.seconds_mean),
+            )
+            for row in results.summary().itertuples()
+        ],
+    )
+    yield Heading(2, "How it was done")
+    yield Bullets(list(how_it_was_done(results, record)))
+    yield from _settings_tables(results)
+    yield Paragraph(
+        "All settings: `run.json`. All numbers: `results.csv`"
+        + "".join(f", `{name}.csv`" for name in record["tables"])
+        + "."
+    )
+
+
+def how_it_was_done(results: Results, record: dict[str, Any]) -> Iterator[str]:
+    """The protocol, sentence by sentence."""
+    train, test = record["data"]["train"], record["data"]["test"]
+    yield (
+        f"Trained on {thousands(train['images'])} images of {train['name']} ({train['source']}), measured on "
+        f"{thousands(test['images'])} test images after each epoch. No setting, rate or epoch of a run was chosen by "
+        "the test images. But which variant is called the best is: its lead over the others owes a little to the luck "
+        "of these seeds and images."
+    )
+    yield "An epoch leaves out the images that do not fill its last batch, others each time."
+    sizes = {name: size for name, size in record["train_sizes"].items() if size is not None}
+    held_out = any(each.needs_validation for each in results.settings.values())
+    most = train["images"] - (round(HELD_OUT * train["images"]) if held_out else 0)
+    for size in sorted({size for size in sizes.values() if size <= most}):
+        yield (
+            f"On {thousands(size)} of these images only, as they were meant to: "
+            f"{listing([name for name in sizes if sizes[name] == size])}."
+        )
+    cut = [f"{name} on {thousands(most)} in place of {thousands(size)}" for name, size in sizes.items() if size > most]
+    if cut:
+        yield f"There were fewer images than some variants ask for: {listing(cut)}."
+    if held_out:
+        yield (
+            f"{HELD_OUT_TEXT.capitalize()} of the training images was held out for early stopping and the "
+            "learning-rate schedule to watch, in all variants alike; accuracies are those at the epoch whose weights "
+            "were kept."
+        )
+    if record["seeds"]:
+        yield (
+            f"Seeds {', '.join(map(str, record['seeds']))}: for one seed all variants draw their weights and the "
+            "order of their images from the same random numbers, so that they start alike where layers and "
+            "initializer agree, and see the same batches where images and batch size do. Differences are paired by "
+            "seed; the interval is Student's t. Each is an interval at 95 % of its own: among twenty variants that "
+            "do not differ, one is expected to look as if it did."
+        )
+    rates = results.table("rates")
+    if len(rates):
+        tried = rates.groupby("variant")["learning_rate"].nunique().max()
+        epochs = listing([str(each) for each in sorted(set(rates["epochs"]))], "or")
+        yield (
+            f"Learning rates, each the best of {tried} on {HELD_OUT_TEXT} of the training images that was held out, "
+            f"after {epochs} epochs, the mean of {rates['seed'].nunique()} seeds: "
+            + ", ".join(f"{name} {plain(each.learning_rate)}" for name, each in results.settings.items())
+            + "."
+        )
+    yield "Every run computed with one thread; its times, but no other numbers, depend on how many ran at once."
+    if record["command"]:
+        yield f"Made by `{record['command']}`."
+
+
+def _settings_tables(results: Results) -> Iterator[Block]:
+    """The settings that all variants share, and those in which they differ."""
+    all_settings = {name: asdict(results.settings[name]) for name in results.names if name in results.settings}
+    if not all_settings:
+        return
+    values = {each.name: [settings[each.name] for settings in all_settings.values()] for each in fields(Settings)}
+    differ = [name for name, each in values.items() if any(value != each[0] for value in each)]
+    yield Heading(2, "Settings")
+    if differ:
+        yield Paragraph("In these the variants differ:")
+        yield Table(
+            ("variant", *differ),
+            [(name, *(setting(settings[each]) for each in differ)) for name, settings in all_settings.items()],
+        )
+    yield Paragraph("These they share:")
+    yield Table(
+        ("setting", "value", "meaning"),
+        [
+            (each.name, setting(values[each.name][0]), each.metadata["help"])
+            for each in fields(Settings)
+            if each.name not in differ
+        ],
+    )

@@ -1,0 +1,47 @@
+"""The figures of a report: those that every scenario has, and its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import viz
+
+from ..protocol.results import METRIC, Results
+from ..protocol.scenario import Picture
+
+
+def common_pictures(results: Results) -> Iterator[Picture]:
+    """The figures of every scenario, then its own. Each variant keeps its colour and marker in all of them."""
+    styles = viz.variant_style(results.names)
+    yield Picture(
+        "accuracy",
+        "Test accuracy at the end of each epoch: the mean over the seeds, in a band of one standard deviation.",
+        lambda: viz.learning_curves(results.epochs, METRIC, styles=styles),
+    )
+    yield Picture(
+        "loss",
+        "Training loss, averaged over each epoch.",
+        lambda: viz.learning_curves(results.epochs, "loss", styles=styles),
+    )
+    yield Picture(
+        "comparison",
+        "Test accuracy at the end of training, a dot a seed. The bars show how far the seeds "
+        "spread, one standard deviation either way; they are no test. Variants are compared seed by seed, "
+        "so what decides is the paired interval in the table, whether bars overlap or not.",
+        lambda: viz.comparison(results.ends(), METRIC, results.scenario.baseline, styles=styles),
+    )
+    if results.scenario.pictures:
+        yield from results.scenario.pictures(results)
+
+
+def draw(results: Results, folder: Path) -> list[tuple[Picture, Path]]:
+    """Draw all figures into ``folder/figures``, and beside them those that move."""
+    drawn = []
+    for picture in common_pictures(results):
+        note = results.note if picture.note is None else picture.note
+        path = viz.save(picture.draw(), folder / "figures" / f"{picture.name}.png", note)
+        if picture.film:
+            picture.film(path.with_suffix(".gif"), note)
+        drawn.append((picture, path))
+    return drawn

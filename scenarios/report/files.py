@@ -1,0 +1,109 @@
+"""What a run leaves behind in its folder: tables, figures, every setting, and the report in two forms."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+
+from neurosim import __version__
+from neurosim.data.dataset import Dataset
+from neurosim.errors import DataError
+from neurosim.files.atomic import write_text
+from neurosim.text import command_line
+from neurosim.training.settings import Settings
+
+from ..protocol.results import Results
+from ..protocol.scenario import Scenario, Variant
+from .contents import contents
+from .document import to_html, to_markdown
+from .figures import draw
+
+
+def write_report(results: Results, train: Dataset, test: Dataset, folder: Path, run: dict[str, Any]) -> list[Path]:
+    """Write everything a run leaves behind: tables, figures, run.json, and the report in two forms.
+
+    Args:
+        results: what came out.
+        train: what it was trained on.
+        test: what it was measured on.
+        folder: where to write; made if need be.
+        run: what else to record: seeds (a list) and command (as it was typed).
+
+    Returns:
+        The paths of the figures.
+    """
+    scenario = results.scenario
+    results.write(folder)
+    record = {
+        "scenario": scenario.name,
+        "question": scenario.question,
+        "what_to_watch": scenario.what_to_watch,
+        "baseline": scenario.baseline,
+        "seeds": None,
+        "command": None,
+        **run,
+        "train_sizes": {each.name: each.train_size for each in scenario.variants},
+        "settings": {name: asdict(each) for name, each in results.settings.items()},
+        "data": {
+            part.split: {"name": part.name, "images": len(part), "source": part.source, "sha256": part.sha256}
+            for part in (train, test)
+        },
+        "note": results.note,
+        "tables": list(results.tables),
+        "versions": {
+            "neurosim": __version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "pandas": pd.__version__,
+            "matplotlib": matplotlib.__version__,
+        },
+    }
+    write_text(folder / "run.json", json.dumps(record, indent=1) + "\n")
+    return _write_documents(results, record, folder)
+
+
+def redraw(scenarios: dict[str, Scenario], folder: Path) -> list[Path]:
+    """Draw the figures of an earlier run and write its reports again, from its files alone.
+
+    A scenario that is not in `scenarios`, such as a comparison of a user's own, gets the figures and findings that
+    all scenarios have.
+
+    Raises:
+        DataError: `folder` holds no results.
+    """
+    try:
+        record = json.loads((folder / "run.json").read_text())
+        settings = {name: Settings(**each) for name, each in record["settings"].items()}
+        sizes = record["train_sizes"]
+        told = {
+            "question": record["question"],
+            "what_to_watch": record["what_to_watch"],
+            "variants": tuple(Variant(name, {}, sizes[name]) for name in settings),
+            "baseline": record["baseline"],
+        }
+        name = record["scenario"]
+        scenario = replace(scenarios[name], **told) if name in scenarios else Scenario(name, **told)
+        # what an earlier run with other recorders left there does not belong to these results
+        results = Results.read(scenario, folder, record["note"], settings, record["tables"])
+    except (OSError, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError):
+        raise DataError(
+            f"{folder}: expected the results of a scenario there, found no run.json that describes one; "
+            f"make them with: {command_line('scenario')}"
+        ) from None
+    return _write_documents(results, record, folder)
+
+
+def _write_documents(results: Results, record: dict[str, Any], folder: Path) -> list[Path]:
+    """Draw the figures and write report.md and report.html; returns the paths of the figures."""
+    figures = draw(results, folder)
+    blocks = list(contents(results, record, figures))
+    write_text(folder / "report.md", to_markdown(blocks, folder))
+    write_text(folder / "report.html", to_html(blocks))
+    return [path for _, path in figures]

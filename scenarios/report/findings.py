@@ -1,0 +1,178 @@
+"""Findings: sentences that are computed from the numbers, and that turn round when the numbers do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pandas as pd
+
+from neurosim.text import fixed, listing, percent, plain, points, signed
+
+from ..protocol.results import METRIC, Results
+from ..protocol.statistics import Difference
+
+MANY_COMPARISONS = 5  # comparisons with one baseline, from which on a finding tells how many false alarms to expect
+MARGIN_OVER_CHANCE = 0.01  # an accuracy within 1 point of always guessing the commonest class: nothing was learned
+
+
+def all_findings(results: Results) -> list[str]:
+    """What can be said of the results: first what holds for every scenario, then what is its own."""
+    own = results.scenario.findings(results) if results.scenario.findings else ()
+    return [*general_findings(results), *own]
+
+
+def general_findings(results: Results) -> Iterator[str]:
+    """What can be said of any comparison: who is best, what differs from the baseline beyond noise, who diverged."""
+    summary, baseline = results.summary(), results.scenario.baseline
+    seeds = int(summary["seeds"].max())
+    ranked = summary.dropna(subset=["test_accuracy_mean"]).sort_values("test_accuracy_mean", ascending=False)
+    if len(ranked):
+        first = ranked.iloc[0]
+        spread = f" ± {percent(first.test_accuracy_sd, 2)}" if seeds > 1 else ""
+        sentence = f"Highest mean test accuracy: {first.variant}, {percent(first.test_accuracy_mean, 2)}{spread}"
+        if first.diverged:
+            sentence += f" over the {seeds - first.diverged} of {seeds} seeds that did not diverge"
+        base = summary[summary["variant"] == baseline].iloc[0]
+        if first.variant != baseline and not math.isnan(base.test_accuracy_mean):
+            sentence += f"; the baseline {baseline} has {percent(base.test_accuracy_mean, 2)}"
+        yield sentence + "."
+    final = results.final()
+    pairs = final.sub(final[baseline], axis="index").count()  # seeds in which neither diverged
+    whole = summary[summary["variant"].map(pairs) == seeds]
+    for verdict, words in (
+        ("better", "Better than {b} beyond the noise of {n} seeds: {v}."),
+        ("worse", "Worse than {b} beyond the noise of {n} seeds: {v}."),
+        ("within noise", "No difference from {b} that {n} seeds can show: {v}."),
+        ("one seed", "One seed cannot tell a difference from noise; run more with --seeds 3."),
+    ):
+        group = whole[whole["verdict"] == verdict]
+        if len(group):
+            yield words.format(
+                b=baseline,
+                n=seeds,
+                v=listing([f"{row.variant} ({signed(100 * row.difference)} points)" for row in group.itertuples()]),
+            )
+    for count in range(seeds - 1, 0, -1):
+        each = [
+            f"{name} {Difference.between(final[name], final[baseline]).text()}"
+            for name in results.names
+            if name != baseline and pairs[name] == count
+        ]
+        if each:
+            yield (
+                f"Against {baseline}, in the {count} of {seeds} seeds in which neither diverged: {'; '.join(each)}. "
+                "Seeds that diverged are left out, which makes such a variant look better than it is."
+            )
+    yield from _false_alarms(summary, baseline)
+    yield from _speed(results, ranked)
+    yield from _rates_at_the_edge(results)
+    broken = summary[summary["diverged"] > 0]
+    for row in broken.itertuples():
+        runs = results.epochs[(results.epochs["variant"] == row.variant) & results.epochs["diverged"]]
+        when = sorted(set(runs.groupby("seed")["epoch"].min()))
+        yield (
+            f"{row.variant} diverged in {row.diverged} of {row.seeds} seeds, in epoch "
+            f"{listing([str(int(epoch)) for epoch in when])}{_origins(results, row.variant)}."
+        )
+
+
+def _false_alarms(summary: pd.DataFrame, baseline: str) -> Iterator[str]:
+    """How many differences are to be expected beyond the noise where there are none, if there are many comparisons."""
+    compared = summary["verdict"].isin(("better", "worse", "within noise")).sum()
+    found = summary["verdict"].isin(("better", "worse")).sum()
+    if found and compared >= MANY_COMPARISONS:
+        yield (
+            f"These are {compared} comparisons with {baseline}, each at {percent(0.05, 0)}: if no variant differed "
+            f"from it, about {fixed(0.05 * compared, 1)} of them would be beyond the noise all the same. {found} "
+            f"{'are' if found > 1 else 'is'}."
+        )
+
+
+def _origins(results: Results, variant: str) -> str:
+    """In which layers the first NaN or infinity of a variant's runs appeared."""
+    table = results.table("divergences")
+    if not len(table):
+        return ""
+    layers = table.loc[table["variant"] == variant, "layer"].dropna()
+    if not len(layers):
+        return ", in the loss itself"
+    numbers = [str(int(layer)) for layer in sorted(set(layers))]
+    return f": the first NaN or infinity appeared in layer {listing(numbers)}"
+
+
+def _rates_at_the_edge(results: Results) -> Iterator[str]:
+    """Whose chosen learning rate is the smallest or largest of those tried, so that a better one may lie beyond."""
+    edges, rates = [], results.rates()
+    for name, tried in rates.groupby("variant", sort=False) if len(rates) else ():
+        rate = tried.loc[tried["chosen"], "learning_rate"].iloc[0]
+        if len(tried) > 1 and rate in (tried["learning_rate"].min(), tried["learning_rate"].max()):
+            edges.append(f"{name} ({plain(rate)})")
+    if edges:
+        yield f"The best learning rate lies at the edge of the range that was searched for {listing(edges)}."
+
+
+def _speed(results: Results, ranked: pd.DataFrame) -> Iterator[str]:
+    """Who comes near the best final accuracy first."""
+    if len(ranked) < 2 or results.epochs["epoch"].max() < 2:
+        return
+    goal = math.floor(100 * 0.97 * ranked.iloc[0].test_accuracy_mean) / 100
+    needed = {name: results.epochs_to(goal, name) for name in ranked["variant"]}
+    arrived = {name: epochs for name, epochs in needed.items() if not math.isnan(epochs)}
+    if not arrived:
+        return
+    quickest = min(arrived.values())
+    first = [name for name, epochs in arrived.items() if epochs == quickest]
+    late = [name for name in needed if name not in arrived]
+    sentence = f"First to reach {percent(goal, 0)} test accuracy: {listing(first)}, "
+    sentence += f"after {plain(round(quickest, 1))} epoch{'s' if quickest > 1 else ''}"
+    seeds = results.epochs["seed"].nunique()
+    sentence += f" ({f'the mean of {seeds} seeds' if seeds > 1 else 'one seed'}, in whole epochs, not tested for noise)"
+    if late:
+        sentence += f"; not there in every seed by the end: {listing(late)}"
+    yield sentence + "."
+
+
+# -- what several scenarios say --------------------------------------------------------------------------------------
+
+
+def learned_nothing(results: Results) -> Iterator[str]:
+    """Which variants end no better than if they answered one class every time; says so too where there is none."""
+    chance = results.table("chance")
+    if chance.empty:
+        return
+    share = float(chance["accuracy"].mean())
+    final = results.final().dropna(how="all", axis="columns")
+    if final.empty:
+        return
+    idle = {name: int((final[name] <= share + MARGIN_OVER_CHANCE).sum()) for name in final}
+    names = [
+        f"{name} ({count} of {final[name].count()} seeds)" if len(final) > 1 else name
+        for name, count in idle.items()
+        if count
+    ]
+    if names:
+        yield (
+            f"Learned nothing: {listing(names)}. To answer the commonest class every time is right for "
+            f"{percent(share, 2)} of the test images, and these end no more than "
+            f"{points(MARGIN_OVER_CHANCE, 0)} point above it."
+        )
+    else:
+        low = final.mean().idxmin()
+        yield (
+            f"All that did not diverge learned something: the lowest mean, that of {low}, is "
+            f"{points(final[low].mean() - share, 1)} points above answering the commonest class every time."
+        )
+
+
+def versus(results: Results, name: str, other: str, metric: str = METRIC) -> str:
+    """How one variant ends against another, seed by seed; empty where one of them is missing.
+
+    Example:
+        >>> versus(results, "relu + batch norm", "relu")
+        'relu + batch norm against relu: +1.20 points, within the noise'
+    """
+    if not {name, other} <= set(results.names):
+        return ""
+    final = results.final(metric)
+    return f"{name} against {other}: {Difference.between(final[name], final[other]).text()}"

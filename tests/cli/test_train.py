@@ -1,0 +1,140 @@
+"""``train``: what it saves, and that every setting reaches the network."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import neurosim as ns
+from neurosim.training.settings import HELD_OUT
+
+ROOT = Path(__file__).parents[2]
+SMALL = ("train", "--data", "digits", "--epochs", "1", "--train-size", "300", "--hidden", "8")
+
+
+def test_train_saves_the_network_its_history_and_its_figures(cli, tmp_path):
+    result = cli(
+        "train", "--data", "digits", "--epochs", "2", "--train-size", "500", "--hidden", "16", "--out", "first"
+    )
+    assert result.code == 0, result.err
+    folder = tmp_path / "first"
+    assert {path.name for path in folder.iterdir()} == {
+        "net.npz",
+        "history.csv",
+        "learning_curves.png",
+        "confusion_matrix.png",
+        "weights.png",
+        "mistakes.png",
+    }
+    history = pd.read_csv(folder / "history.csv")
+    assert list(history["epoch"]) == [1, 2]
+    net = ns.Network.load(folder / "net.npz")
+    _, test = ns.data.load("digits")
+    accuracy = net.evaluate(test.images, test.labels)["accuracy"]
+    assert f"test accuracy {100 * accuracy:.2f} %" in result.out
+    assert history["val_accuracy"].iloc[-1] == pytest.approx(accuracy)
+
+
+def test_figures_of_an_earlier_run_do_not_stay(cli, tmp_path):
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first/learning_curves.png").write_bytes(b"old")
+    assert cli(*SMALL, "--epochs", "0", "--out", "first").code == 0  # no epoch, no curve
+    assert {path.name for path in (tmp_path / "first").glob("*.png")} == {
+        "confusion_matrix.png",
+        "mistakes.png",
+        "weights.png",
+    }
+
+
+def test_train_takes_every_setting(cli, tmp_path):
+    result = cli(
+        *("train", "--data", "digits", "--epochs", "1", "--train-size", "300", "--hidden", "12,8"),
+        *("--activation", "leaky_relu:negative_slope=0.1", "--loss", "cross_entropy", "--optimizer", "momentum"),
+        *("--learning-rate", "0.05", "--schedule", "cosine", "--initializer", "orthogonal", "--batch-size", "32"),
+        *("--dropout", "0.1", "--input-dropout", "0.05", "--batch-norm", "--l2", "1e-4", "--max-norm", "3"),
+        *("--clip-norm", "5", "--label-smoothing", "0.1", "--early-stopping", "3", "--monitor", "val_accuracy"),
+        *("--dtype", "float64", "--seed", "4", "--quiet"),
+    )
+    assert result.code == 0, result.err
+    net = ns.Network.load(tmp_path / "runs/latest/net.npz")
+    assert [type(layer).__name__ for layer in net] == [
+        "Input",
+        "Dropout",
+        "Dense",
+        "BatchNorm",
+        "Dropout",
+        "Dense",
+        "BatchNorm",
+        "Dropout",
+        "Dense",
+    ]
+    assert net.dtype == np.float64 and net.seed == 4 and net.optimizer.clip_norm == 5
+    assert net.loss.label_smoothing == 0.1 and net[2].max_norm == 3 and net[2].regularizer.strength == 1e-4
+    assert net[3].activation.negative_slope == 0.1 and isinstance(net.optimizer.learning_rate, ns.Cosine)
+
+
+def test_the_same_seed_trains_the_same_network_in_two_processes(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NEUROSIM")}
+    for out in ("one", "two"):
+        words = ["--data", "digits", "--epochs", "1", "--train-size", "400", "--dropout", "0.2", "--out", out]
+        subprocess.run(
+            [sys.executable, str(ROOT / "main.py"), "train", *words],
+            cwd=tmp_path,
+            env=environment | {"NEUROSIM_OFFLINE": "1"},
+            capture_output=True,
+            check=True,
+        )
+    one, two = (np.load(tmp_path / out / "net.npz") for out in ("one", "two"))
+    assert one.files == two.files
+    assert all(np.array_equal(one[name], two[name]) for name in one.files)
+
+
+def test_a_schedule_that_watches_the_validation_loss_never_watches_the_test_images(cli):
+    result = cli(*SMALL, "--schedule", "reduce_on_plateau:patience=1", "--quiet")
+    assert result.code == 0, result.err
+    assert "validation: 50 images held out of the training set" in result.out
+
+
+@pytest.mark.parametrize(("monitor", "best"), [("val_loss", "idxmin"), ("val_accuracy", "idxmax")])
+def test_early_stopping_goes_by_the_figure_that_is_asked_for(monitor, best, cli, tmp_path):
+    words = ("--epochs", "12", "--schedule", "none", "--learning-rate", "0.005", "--hidden", "32", "--seed", "1")
+    result = cli(*SMALL, *words, "--early-stopping", "12", "--monitor", monitor, "--out", "run")
+    assert result.code == 0, result.err
+    history = pd.read_csv(tmp_path / "run/history.csv").set_index("epoch")
+    assert history["val_loss"].idxmin() != history["val_accuracy"].idxmax()  # else this would prove nothing
+    kept = getattr(history[monitor], best)()
+    assert len(history) == 12 and f"Weights are those of epoch {kept}, the best by {monitor}." in result.err
+    train, _ = ns.data.load("digits")
+    _, validation = train.subset(300, seed=0).hold_out(HELD_OUT)
+    figures = ns.Network.load(tmp_path / "run/net.npz").evaluate(validation.images, validation.labels)
+    assert figures["loss"] == pytest.approx(history["val_loss"][kept], rel=1e-6)
+    assert figures["accuracy"] == pytest.approx(history["val_accuracy"][kept])
+
+
+def test_what_is_decided_by_training_figures_needs_no_validation_images(cli):
+    result = cli(*SMALL, "--early-stopping", "2", "--monitor", "accuracy", "--quiet")
+    assert result.code == 0 and "validation: the test images; nothing is chosen by them" in result.out
+
+
+def test_a_run_that_diverged_ends_with_status_2_and_says_what_its_file_is_good_for(cli):
+    hot = ("--optimizer", "sgd", "--learning-rate", "1e30", "--loss", "mse", "--output", "linear")
+    quiet, loud = cli(*SMALL, *hot, "--quiet"), cli(*SMALL, *hot)
+    for result in (quiet, loud):
+        assert result.code == 2 and "test accuracy" in result.out
+        assert re.search(r"net\.npz can(not)? be loaded", result.err.splitlines()[-1])
+    assert quiet.err.startswith("error: ") and len(quiet.err.splitlines()) == 1 and "as said above" not in quiet.err
+    assert "as said above" in loud.err.splitlines()[-1]
+
+
+def test_profile_says_where_the_time_goes_and_writes_nothing(cli, tmp_path):
+    result = cli(*SMALL, "--profile")
+    assert result.code == 0 and "the matrix products alone are" in result.out
+    assert not (tmp_path / "runs").exists()
+    for words in (("--augment", "affine"), ("--checkpoint-every", "5")):
+        refused = cli(*SMALL, "--profile", *words)
+        assert refused.code == 2 and f"expected it without {words[0]}" in refused.err

@@ -1,0 +1,43 @@
+"""The command line, run inside the test's own process."""
+
+import io
+import sys
+import tempfile
+from contextlib import redirect_stderr, redirect_stdout
+from typing import NamedTuple
+from unittest import mock
+
+from neurosim.cli.main import main
+
+
+class Result(NamedTuple):
+    """What came of a command line: its exit status, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run_cli(*words, stdin="", program="main.py"):
+    """Run a command line.
+
+    Args:
+        words: the command line.
+        stdin: what stands on standard input: a file, as far as the program can tell.
+        program: what it was started as.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    with tempfile.TemporaryFile("w+") as typed:
+        typed.write(stdin)
+        typed.seek(0)
+        with (
+            mock.patch.multiple(sys, stdin=typed, argv=[program, *map(str, words)]),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            try:
+                main([str(word) for word in words])
+                code = 0
+            except SystemExit as ended:
+                code = ended.code or 0
+    return Result(code, out.getvalue(), err.getvalue())
