@@ -187,7 +187,7 @@ def _draw_sum(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> None:
     steps = [
         ("positive terms", 0.0, up),
         ("negative terms", up, down),
-        ("bias", up + down, neuron.bias),
+        *([("bias", up + down, neuron.bias)] if neuron.has_bias else []),
         ("z", 0.0, neuron.z),
     ]
     ax = page.axes(cell, (0.08, 0.26, 0.08, 0.0))
