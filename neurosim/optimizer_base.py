@@ -40,6 +40,7 @@ class Optimizer(Configurable, ABC):
 
         @OPTIMIZERS.register("signum")
         class Signum(Optimizer):
+            rule_text = "m ← β m + (1 - β) g;  θ ← θ - η sign(m)."
             state_names = ("m",)
             beta = 0.9  # or a parameter of __init__, kept under its name
 
@@ -59,6 +60,7 @@ class Optimizer(Configurable, ABC):
     Attributes:
         state_names: what it remembers from step to step, in the order of the rule's parameters.
         scratch_count: how many buffers as long as a block `update_` needs.
+        rule_text: the rule in one line, as the walk shows it; a subclass with a rule of its own does not inherit it.
         learning_rate: a number, or a `Schedule`.
         t: how many steps have been taken.
         last_rate: the learning rate of the last of them.
@@ -70,11 +72,12 @@ class Optimizer(Configurable, ABC):
 
     state_names: ClassVar[tuple[str, ...]] = ()
     scratch_count: ClassVar[int] = 0
+    rule_text: ClassVar[str] = ""
     _hyper_names: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        use_defaults_of(Optimizer, cls, readable=("rule",), fast=("update_",))
+        use_defaults_of(Optimizer, cls, readable=("rule",), fast=("update_", "rule_text"))
         if getattr(cls.rule, "__isabstractmethod__", False):
             return
         names, expected = (

@@ -19,15 +19,13 @@ import numpy as np
 
 from .checks import check_number
 from .optimizer_base import (
-    BLOCK as BLOCK,
     Arrays,
     Optimizer as Optimizer,
     Rate,
     Value,
-    clip_by_global_norm_ as clip_by_global_norm_,
     move_average_,
     move_average_of_square_,
-    sign_ as sign_,
+    sign_,
     step_over_root_,
 )
 from .parameters import Array
@@ -51,6 +49,7 @@ SGDTerms = namedtuple("SGDTerms", "step")
 class SGD(Optimizer):
     """θ ← θ - η g. Stochastic gradient descent; full-batch and single-sample descent too, by the batch size."""
 
+    rule_text = "θ ← θ - η g. Stochastic gradient descent; full-batch and single-sample descent too, by the batch size."
     scratch_count = 1
 
     def __init__(self, learning_rate: Rate = 0.1, clip_norm: float | None = None) -> None:
@@ -88,6 +87,8 @@ class Momentum(_WithMomentum):
     outside, which differs when the rate changes.
     """
 
+    rule_text = "v ← μ v + g;  θ ← θ - η v."
+
     @staticmethod
     def rule(theta: Value, grad: Value, velocity: Value, rate: float, t: int, momentum: float) -> MomentumTerms:
         velocity = momentum * velocity + grad
@@ -110,6 +111,8 @@ class Nesterov(_WithMomentum):
 
     Reference: Sutskever et al. (2013), On the importance of initialization and momentum, in PyTorch's form.
     """
+
+    rule_text = "v ← μ v + g;  θ ← θ - η (g + μ v). The gradient as if at the point to which the velocity leads."
 
     @staticmethod
     def rule(theta: Value, grad: Value, velocity: Value, rate: float, t: int, momentum: float) -> NesterovTerms:
@@ -137,6 +140,7 @@ class AdaGrad(Optimizer):
     Reference: Duchi, Hazan and Singer (2011), Adaptive subgradient methods, figure 1.
     """
 
+    rule_text = "G ← G + g²;  θ ← θ - η g / (√G + ε). Each parameter's rate falls with what it has seen."
     state_names = ("square_sum",)
     scratch_count = 1
 
@@ -167,6 +171,7 @@ class RMSProp(Optimizer):
     default is 0.99).
     """
 
+    rule_text = "v ← ρ v + (1 - ρ) g²;  θ ← θ - η g / (√v + ε)."
     state_names = ("v",)
     scratch_count = 1
 
@@ -200,6 +205,7 @@ class AdaDelta(Optimizer):
     Reference: Zeiler (2012), ADADELTA, algorithm 1.
     """
 
+    rule_text = "v ← ρ v + (1 - ρ) g²;  d = g √(u + ε) / √(v + ε);  u ← ρ u + (1 - ρ) d²;  θ ← θ - η d."
     state_names = ("v", "u")
     scratch_count = 2
 
@@ -289,6 +295,8 @@ class Adam(_Adaptive):
     Reference: Kingma and Ba (2015), Adam: a method for stochastic optimization, algorithm 1.
     """
 
+    rule_text = "m ← β₁ m + (1 - β₁) g;  v ← β₂ v + (1 - β₂) g²;  θ ← θ - η m̂ / (√v̂ + ε)."
+
     @staticmethod
     def rule(
         theta: Value,
@@ -327,6 +335,7 @@ class AMSGrad(_Adaptive):
     corrections (as in PyTorch).
     """
 
+    rule_text = "Adam with v_max ← max(v_max, v) in the place of v: the rate of a parameter never rises again."
     state_names = ("m", "v", "v_max")
 
     @staticmethod
@@ -369,6 +378,7 @@ class AdaMax(_Adaptive):
     Reference: Kingma and Ba (2015), algorithm 2, with ε as in PyTorch.
     """
 
+    rule_text = "m ← β₁ m + (1 - β₁) g;  u ← max(β₂ u, |g| + ε);  θ ← θ - η m̂ / u."
     state_names = ("m", "u")
 
     def __init__(
@@ -432,6 +442,7 @@ class Nadam(_Adaptive):
     Reference: Dozat (2016), Incorporating Nesterov momentum into Adam, algorithm 2; PyTorch's ``NAdam``.
     """
 
+    rule_text = "Adam with Nesterov's look ahead:  θ ← θ - η (c_g g + c_m m) / (√v̂ + ε)."
     scratch_count = 2
 
     def __init__(
@@ -528,6 +539,8 @@ class AdamW(_Adaptive):
     Reference: Loshchilov and Hutter (2019), Decoupled weight decay regularization, algorithm 2.
     """
 
+    rule_text = "θ ← θ - η λ θ, then a step of Adam: weight decay that the moments do not see."
+
     def __init__(
         self,
         learning_rate: Rate = 1e-3,
@@ -587,6 +600,7 @@ class Lion(Optimizer):
     Reference: Chen et al. (2023), Symbolic discovery of optimization algorithms, program 1.
     """
 
+    rule_text = "θ ← θ - η (sign(β₁ m + (1 - β₁) g) + λ θ);  m ← β₂ m + (1 - β₂) g. Every parameter moves by η."
     state_names = ("m",)
     scratch_count = 2
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
@@ -28,9 +29,9 @@ def column(value: float) -> str:
     return f"{float(value) + 0.0:>10.5g}"  # + 0.0 makes -0 a plain 0
 
 
-def number(value: float) -> str:
-    """A number to five digits: 0.091358, -1.2e-05."""
-    return column(value).strip()
+def number(value: SupportsFloat, digits: int = 5, sign: bool = False) -> str:
+    """A number to five digits, or as many as asked for: 0.091358, -1.2e-05; with `sign`, a plus too."""
+    return f"{float(value) + 0.0:{'+' if sign else ''}.{digits}g}"
 
 
 def rounded(value: float, digits: int = 3) -> str:
@@ -180,6 +181,20 @@ def span(values: Iterable[float]) -> str:
         return "no finite number"
     low, high = short(min(finite)), short(max(finite))
     return f"all {low}" if min(finite) == max(finite) else f"{low} to {high}"
+
+
+def typeset(text: str) -> str:
+    """Text of the terminal as a printed page has it: δ for delta, a true minus, ×, an arrow, small indices.
+
+    Example:
+        >>> typeset("delta = -0.5 * 2 -> Σ w_k delta_k")
+        'δ = −0.5 × 2 → Σ wₖ δₖ'
+    """
+    text = re.sub(r"\bdelta(?![a-z])", "δ", text.replace("->", "→"))
+    text = re.sub(r"(^| )\*(?= )", r"\1×", text)
+    text = re.sub(r"_([kj])\b", lambda index: {"k": "ₖ", "j": "ⱼ"}[index[1]], text)
+    text = re.sub(r"(?<![\w.])-(?=[\d.])|(?<=\de)-(?=\d)|(?:(?<= )|^)-(?= )", MINUS, text)
+    return text.replace(f"+ {MINUS}", f"{MINUS} ")
 
 
 def plain(value: float) -> str:

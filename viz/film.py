@@ -6,26 +6,29 @@ import os
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from neurosim.errors import NeurosimError
 from neurosim.files.atomic import atomic_file
+from neurosim.text import typeset
+from neurosim.walk import NeuronTrace, Stage, words
+from neurosim.walk.stages import fill, in_figure
 
 from .images import film_tiles, show_weights
 from .neuron import draw_story
 from .page import ACCENT, HEIGHT, MARGIN
 from .style import DPI, MUTED, WIDTH, beside, heading, new_axes, root_figure, styled
-from .walk import STAGES, stage_caption
 
 STRIP = 0.5
 """Inches at the foot for the line of the stage."""
 
 
 @styled
-def neuron_film(trace: Any, path: str | os.PathLike[str], *, note: str = "", seconds_per_stage: float = 1.5) -> Path:
+def neuron_film(
+    trace: NeuronTrace, path: str | os.PathLike[str], *, note: str = "", seconds_per_stage: float = 1.5
+) -> Path:
     """Write the walk through one neuron as an animated GIF: the picture of `neuron_story`, filling up.
 
     Each stage of the walk is one frame: its panels are framed, those of later stages are still empty, and
@@ -33,7 +36,7 @@ def neuron_film(trace: Any, path: str | os.PathLike[str], *, note: str = "", sec
     then the film begins again.  The file is written whole or not at all.
 
     Args:
-        trace: a NeuronTrace, such as `net.trace(x, y)[1][5]`, or any object with its attributes.
+        trace: a neuron in a trace, such as `net.trace(x, y)[1][5]`.
         path: where to; ends in `.gif`; missing folders are made.
         note: a small line at the foot, e.g. "data: built-in digits, NOT MNIST".
         seconds_per_stage: how long a frame stands, 0.02 to 60 seconds.
@@ -42,9 +45,8 @@ def neuron_film(trace: Any, path: str | os.PathLike[str], *, note: str = "", sec
         The path written.
 
     Raises:
-        NeurosimError: if the name does not end in `.gif`, the time is out of range, the trace lacks an
-            attribute, or the file cannot be written.
-        ShapeError: if the trace's arrays do not fit together.
+        NeurosimError: if the name does not end in `.gif`, the time is out of range, it is no such trace, or
+            the file cannot be written.
 
     Example:
         >>> neuron_film(net.trace(x, y)[1][5], "walk.gif")
@@ -143,23 +145,28 @@ def _pixels(fig: Figure) -> np.ndarray:
     return pixels.reshape(-1, int(fig.get_figwidth() * DPI), 4)[..., :3].copy()
 
 
-def _frames(trace: Any, note: str) -> list[np.ndarray]:
+def _frames(trace: NeuronTrace, note: str) -> list[np.ndarray]:
     """Return the pixels of each stage, shape (height, width, 3), uint8."""
-    _, page, facts = draw_story(trace, None, None, HEIGHT + STRIP)
+    _, page, stages = draw_story(trace, None, None, HEIGHT + STRIP)
     fig, height = root_figure(page.fig), HEIGHT + STRIP
     fig.text(1 - MARGIN / WIDTH, 0.05 / height, note, ha="right", va="bottom", fontsize=7, color=MUTED)
     name = fig.text(MARGIN / WIDTH, 0.55 / height, "", fontsize=10.5, fontweight="bold", color=ACCENT, va="center")
     line = fig.text(MARGIN / WIDTH, 0.32 / height, "", fontsize=10, va="center")
     steps = fig.text(1 - MARGIN / WIDTH, 0.55 / height, "", fontsize=9, ha="right", va="center", color=MUTED)
     frames = []
-    for stage, title in enumerate(STAGES, start=1):
+    for place, stage in enumerate(stages, start=1):
         for cell in page.cells:
-            cell.show(stage)
-        name.set_text(f"{stage}  {title}")
-        line.set_text(stage_caption(facts, stage))
-        steps.set_text(f"stage {stage} of {len(STAGES)}")
+            cell.show(place)
+        name.set_text(f"{place}  {stage.title}")
+        line.set_text(stage_caption(stage))
+        steps.set_text(fill(words.FIGURE["stage of"], {"stage": str(place), "count": str(len(stages))}))
         frames.append(_pixels(fig))
     return frames
+
+
+def stage_caption(stage: Stage) -> str:
+    """Return the line of one stage, with the numbers plugged in."""
+    return typeset(stage.caption(in_figure))
 
 
 def _indexed(frames: list[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:

@@ -11,15 +11,17 @@ import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 import numpy as np
 
+from ..checks import check_value
 from ..errors import NeurosimError
 from ..registry import did_you_mean
 from ..schedules import Schedule
-from ..text import column
-from ..walk.stepper import STAGES, Stepper
+from ..text import column, counted, number, thousands
+from ..walk.stages import STAGES
+from ..walk.stepper import Stepper
 
 SHORT = {
     "n": "next",
@@ -38,6 +40,26 @@ SHORT = {
     "l": "here",
     "EOF": "quit",
 }
+
+COMMANDS: dict[str, tuple[str, str]] = {}
+"""Name -> usage and purpose of each command, which is a method ``do_name`` of `Prompt`."""
+
+Method = TypeVar("Method", bound=Callable[..., bool | None])
+
+
+def command(usage: str, purpose: str) -> Callable[[Method], Method]:
+    """List a method as a command.
+
+    Args:
+        usage: its name, and what may follow it; a name alone takes nothing.
+        purpose: what it does, for `help`.
+    """
+
+    def mark(method: Method) -> Method:
+        COMMANDS[usage.split()[0]] = (usage, purpose)
+        return method
+
+    return mark
 
 
 class Prompt(cmd.Cmd):
@@ -89,7 +111,7 @@ class Prompt(cmd.Cmd):
             self.say(
                 textwrap.fill(
                     f"schedule: {schedule.key} stretches anew over each epoch from here, up to "
-                    f"{schedule.rate:g} at most; set rate X makes the rate constant",
+                    f"{number(schedule.rate, 6)} at most; set rate X makes the rate constant",
                     79,
                 )
             )
@@ -98,13 +120,13 @@ class Prompt(cmd.Cmd):
     def show(self) -> None:
         """Print the present stage."""
         stage = self.stepper.stage(self.top)
-        self.say(f"{self.stepper.position + 1}/{len(STAGES)} {stage.title}\n{stage.text}")
+        self.say(f"{self.stepper.position + 1}/{len(STAGES)} {stage.heading}\n{stage.text}")
 
     # -- the machinery ---------------------------------------------------------------------------------------------
 
     def commands(self) -> list[str]:
         """The names of all commands."""
-        return sorted(name[3:] for name in self.get_names() if name.startswith("do_"))
+        return sorted(COMMANDS)
 
     def parseline(self, line: str) -> tuple[str | None, str | None, str]:
         """Split a line into a command and the rest; short forms become whole."""
@@ -121,7 +143,7 @@ class Prompt(cmd.Cmd):
             self.say(f"{self.shown_prompt}{line}")
         try:
             name, rest, _ = self.parseline(line)
-            usage = (getattr(self, f"do_{name}", self.onecmd).__doc__ or "").partition(":")[0]
+            usage, _ = COMMANDS.get(name or "", ("", ""))
             if rest and usage == name:
                 raise NeurosimError(f"{name}: expected nothing after it, received {rest!r}")
             return bool(super().onecmd(line))
@@ -157,18 +179,18 @@ class Prompt(cmd.Cmd):
 
     # -- walking ---------------------------------------------------------------------------------------------------
 
+    @command("next", "go to the next stage (short: n).")
     def do_next(self, rest: str) -> None:
-        """next: go to the next stage (short: n)."""
         self.stepper.next()
         self.show()
 
+    @command("back", "go to the stage before (short: b).")
     def do_back(self, rest: str) -> None:
-        """back: go to the stage before (short: b)."""
         self.stepper.back()
         self.show()
 
+    @command("goto STAGE", "go to a stage, by name or number; without one, list them.")
     def do_goto(self, rest: str) -> None:
-        """goto STAGE: go to a stage, by name or number; without one, list them."""
         if not rest:
             self.say("\n".join(f"{k:>3} {name}" for k, name in enumerate(STAGES, start=1)))
             return
@@ -178,28 +200,28 @@ class Prompt(cmd.Cmd):
         self.stepper.goto(matches[0] if len(matches) == 1 else rest)
         self.show()
 
+    @command("here", "show where you are, and the present stage again (short: l).")
     def do_here(self, rest: str) -> None:
-        """here: show where you are, and the present stage again (short: l)."""
         self.say(str(self.stepper.neuron_trace))
         self.show()
 
+    @command("walk", "show all stages at once.")
     def do_walk(self, rest: str) -> None:
-        """walk: show all stages at once."""
         self.say(self.stepper.neuron_trace.explain(self.top))
 
+    @command("neuron L J", "go to neuron J of layer L; neuron J: of this layer.")
     def do_neuron(self, rest: str) -> None:
-        """neuron L J: go to neuron J of layer L; neuron J: of this layer."""
         words = self._numbers("neuron L J", rest, 1, 2)
         self.stepper.go_to_neuron(*((self.stepper.layer, words[0]) if len(words) == 1 else (words[0], words[1])))
         self.do_here("")
 
+    @command("sample I", "look at sample I, from 0 (short: s).")
     def do_sample(self, rest: str) -> None:
-        """sample I: look at sample I, from 0 (short: s)."""
         self.stepper.go_to_sample(self._numbers("sample I", rest, 1, 1)[0])
         self.do_here("")
 
+    @command("top K", "show the K largest terms of each sum (short: t).")
     def do_top(self, rest: str) -> None:
-        """top K: show the K largest terms of each sum (short: t)."""
         top = self._numbers("top K", rest, 1, 1)[0]
         if top < 1:
             raise NeurosimError(f"top: expected a number of at least 1, received {top}")
@@ -211,29 +233,29 @@ class Prompt(cmd.Cmd):
     def _largest(self, values: Any, what: str) -> None:
         here = self.stepper.neuron_trace
         order = np.argsort(-np.abs(values), kind="stable")[: self.top]
-        lines = [f"  {i:>5}  {here._name(int(i)):<14}{column(values[i])}" for i in order]
-        self.say("\n".join([f"{what}: {len(values):,} in all, the {len(order)} largest, by number:", *lines]))
+        lines = [f"  {i:>5}  {here.input_name(int(i)):<14}{column(values[i])}" for i in order]
+        self.say("\n".join([f"{what}: {thousands(len(values))} in all, the {len(order)} largest, by number:", *lines]))
 
+    @command("weights", "the largest incoming weights (short: w).")
     def do_weights(self, rest: str) -> None:
-        """weights: the largest incoming weights (short: w)."""
         self._largest(self.stepper.neuron_trace.weights, "weights")
-        self.say(f"  bias {column(self.stepper.neuron_trace.bias).strip()}")
+        self.say(f"  bias {number(self.stepper.neuron_trace.bias)}")
 
+    @command("inputs", "the largest inputs (short: i).")
     def do_inputs(self, rest: str) -> None:
-        """inputs: the largest inputs (short: i)."""
         self._largest(self.stepper.neuron_trace.inputs, "inputs")
 
+    @command("gradient", "the largest dL/dw of this sample (short: g).")
     def do_gradient(self, rest: str) -> None:
-        """gradient: the largest dL/dw of this sample (short: g)."""
         self._largest(self.stepper.neuron_trace.dL_dW, "dL/dw")
-        self.say(f"  dL/db {column(self.stepper.neuron_trace.dL_db).strip()}")
+        self.say(f"  dL/db {number(self.stepper.neuron_trace.dL_db)}")
 
+    @command("check", "compare this neuron's gradient with central differences (short: c).")
     def do_check(self, rest: str) -> None:
-        """check: compare this neuron's gradient with central differences (short: c)."""
         self.say(str(self.stepper.check()))
 
+    @command("status", "the network, what was changed, what is done to this neuron.")
     def do_status(self, rest: str) -> None:
-        """status: the network, what was changed, what is done to this neuron."""
         stepper = self.stepper
         optimizer = stepper.network.optimizer
         schedule = optimizer.learning_rate
@@ -241,13 +263,13 @@ class Prompt(cmd.Cmd):
         done = stepper.live_neuron.interventions
         self.say(
             f"{stepper.network!r}\n"
-            f"optimizer {optimizer.key}, learning rate {optimizer.rate:g}, step {optimizer.t}{scheduled}\n"
+            f"optimizer {optimizer.key}, learning rate {number(optimizer.rate, 6)}, step {optimizer.t}{scheduled}\n"
             f"{stepper.live_neuron!r}\nthis neuron: {', '.join(done) or 'nothing done to it'}\n"
             f"to undo: {', '.join(stepper.changes[-5:]) or 'nothing'}"
         )
 
+    @command("plot [DIR]", "draw this neuron's story into a folder (short: p).")
     def do_plot(self, rest: str) -> None:
-        """plot [DIR]: draw this neuron's story into a folder (short: p)."""
         if self.plot is None:
             raise NeurosimError("no pictures here; start it with python main.py step")
         try:
@@ -257,104 +279,107 @@ class Prompt(cmd.Cmd):
 
     # -- changing --------------------------------------------------------------------------------------------------
 
+    @command("update", "apply the update that the walk shows.")
     def do_update(self, rest: str) -> None:
-        """update: apply the update that the walk shows."""
         before = self.stepper.trace.loss
         after = self.stepper.update()
-        self.say(f"updated on sample {self.stepper.sample} alone: loss {before:.6g} -> {after:.6g}")
+        self.say(f"updated on sample {self.stepper.sample} alone: loss {number(before, 6)} -> {number(after, 6)}")
 
+    @command("batch [N]", "train on the next N batches, each of which can be undone.")
     def do_batch(self, rest: str) -> None:
-        """batch [N]: train on the next N batches, each of which can be undone."""
         count = self._numbers("batch [N]", rest, 0, 1)
         losses = self.stepper.batch(*count)
         self.say(
-            f"{len(losses)} batch{'es' if len(losses) > 1 else ''} of {self.stepper.batch_size}: loss "
-            f"{losses[0]:.4g}{f' to {losses[-1]:.4g}' if len(losses) > 1 else ''}"
+            f"{counted(len(losses), 'batch', 'batches')} of {self.stepper.batch_size}: loss {number(losses[0], 4)}"
+            + (f" to {number(losses[-1], 4)}" if len(losses) > 1 else "")
         )
 
+    @command("epoch [N]", "train to the end of the epoch, N times; one undo takes one of them back.")
     def do_epoch(self, rest: str) -> None:
-        """epoch [N]: train to the end of the epoch, N times; one undo takes one of them back."""
         for _ in range(*(self._numbers("epoch [N]", rest, 0, 1) or [1])):
             losses = self.stepper.epoch()
             self.say(
-                f"{len(losses)} batches, mean loss {np.mean(losses):.4g}; sample {self.stepper.sample} now has "
-                f"loss {self.stepper.trace.loss:.4g}"
+                f"{len(losses)} batches, mean loss {number(np.mean(losses), 4)}; sample {self.stepper.sample} now has "
+                f"loss {number(self.stepper.trace.loss, 4)}"
             )
 
+    @command("undo [N]", "take back the last change, or the last N of them, exactly (short: u).")
     def do_undo(self, rest: str) -> None:
-        """undo [N]: take back the last change, or the last N of them, exactly (short: u)."""
         for _ in range(*(self._numbers("undo [N]", rest, 0, 1) or [1])):
             self.say(f"undone: {self.stepper.undo()}")
 
+    @command("set weight I X | bias X | rate X | activation NAME (none: the layer's)", "change it.")
     def do_set(self, rest: str) -> None:
-        """set weight I X | bias X | rate X | activation NAME (none: the layer's): change it."""
-        words = rest.split()
+        stepper, words = self.stepper, rest.split()
         kind = words[0] if words else ""
         if kind == "weight" and len(words) == 3:
-            self.stepper.set_weight(self._numbers("set weight I VALUE", words[1], 1, 1)[0], words[2])  # type: ignore[arg-type]
-        elif kind in ("bias", "rate") and len(words) == 2:
-            (self.stepper.set_bias if kind == "bias" else self.stepper.set_rate)(words[1])  # type: ignore[arg-type]
+            (index,) = self._numbers("set weight I VALUE", words[1], 1, 1)
+            done = stepper.set_weight(index, self._value("weight", words[2]))
+        elif kind == "bias" and len(words) == 2:
+            done = stepper.set_bias(self._value("bias", words[1]))
+        elif kind == "rate" and len(words) == 2:
+            done = stepper.set_rate(self._value("learning rate", words[1]))
         elif kind == "activation" and len(words) == 2:
-            self.stepper.set_activation(None if words[1] == "none" else words[1])
+            done = stepper.set_activation(None if words[1] == "none" else words[1])
         else:
             raise NeurosimError(
                 f"set: expected weight I VALUE, bias VALUE, rate VALUE or activation NAME, received {rest!r}"
             )
-        self._after_change(f"set {rest}")
+        self._after_change(done)
 
+    @command("freeze", "keep this neuron's weights as they are while others are trained.")
     def do_freeze(self, rest: str) -> None:
-        """freeze: keep this neuron's weights as they are while others are trained."""
-        self.stepper.freeze()
-        self._after_change("frozen")
+        self._after_change(self.stepper.freeze())
 
+    @command("unfreeze", "let it be trained again.")
     def do_unfreeze(self, rest: str) -> None:
-        """unfreeze: let it be trained again."""
-        self.stepper.unfreeze()
-        self._after_change("free again")
+        self._after_change(self.stepper.unfreeze())
 
+    @command("ablate [mean]", "silence this neuron, or hold it at its mean.")
     def do_ablate(self, rest: str) -> None:
-        """ablate [mean]: silence this neuron, or hold it at its mean."""
         if rest not in ("", "mean"):
             raise NeurosimError(
                 f"ablate: expected nothing or mean, received {rest!r}; clamp VALUE forces another output"
             )
-        self.stepper.ablate(rest or 0.0)
-        self._after_change("silenced" if not rest else "held at its mean")
+        self._after_change(self.stepper.ablate(rest or 0.0))
 
+    @command("clamp VALUE", "force this neuron's output.")
     def do_clamp(self, rest: str) -> None:
-        """clamp VALUE: force this neuron's output."""
-        self.stepper.clamp(rest)  # type: ignore[arg-type]
-        self._after_change(f"clamped to {rest}")
+        self._after_change(self.stepper.clamp(self._value("forced output", rest)))
 
+    @command("restore", "end ablate or clamp.")
     def do_restore(self, rest: str) -> None:
-        """restore: end ablate or clamp."""
         if self.stepper.live_neuron.clamped is None:
             raise NeurosimError("restore: nothing to end, this neuron's output is not forced")
-        self.stepper.release()
-        self._after_change("restored")
+        self._after_change(self.stepper.release())
 
     def _after_change(self, what: str) -> None:
         trace = self.stepper.trace
         read = "" if trace.label is None else f" is read as {trace.prediction},"
-        self.say(f"{what}: sample {self.stepper.sample}{read} loss {trace.loss:.6g}")
+        self.say(f"{what}: sample {self.stepper.sample}{read} loss {number(trace.loss, 6)}")
 
     # -- leaving ---------------------------------------------------------------------------------------------------
 
+    @command("help [COMMAND]", "what there is.")
     def do_help(self, rest: str) -> None:
-        """help [COMMAND]: what there is."""
-        names = [self.parseline(rest)[0]] if rest else self.commands()
-        if rest and names[0] not in self.commands():
+        names = [self.parseline(rest)[0] or ""] if rest else self.commands()
+        if names[0] not in COMMANDS:
             self.default(rest)
         for name in names:
-            self.say(f"  {(getattr(self, f'do_{name}').__doc__ or '').strip().splitlines()[0]}")
+            self.say("  {}: {}".format(*COMMANDS[name]))
         if not rest:
             self.say("  Enter repeats the last command; names may be shortened.")
 
+    @command("quit", "leave (short: q, or Ctrl-D).")
     def do_quit(self, rest: str) -> bool:
-        """quit: leave (short: q, or Ctrl-D)."""
         if sys.stdin.isatty() and not self.echo:
             self.say("")
         return True
+
+    def _value(self, name: str, word: str) -> float:
+        """A finite number from a word; a whole one stays whole, so that it is said as it was typed."""
+        value = check_value(name, word)
+        return int(word) if word.lstrip("+-").isdecimal() else value
 
     def _numbers(self, usage: str, rest: str, low: int, high: int) -> list[int]:
         """Whole numbers from what follows a command.

@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
     if folder is not None:
         print(*draw(stepper, folder, session.note, animate=arguments.animate), sep="\n", file=prose)
     if arguments.json:
-        print_json(stepper)
+        print(json.dumps(stepper.neuron_trace.to_dict(top=arguments.top)))
     else:
         walk(stepper, arguments.top, session.note)
 
@@ -92,21 +92,6 @@ def start(arguments: argparse.Namespace) -> Session:
     network = Network.load(arguments.model)
     data = load_data(arguments.data, arguments.offline, arguments.train_size)
     return Session.around(network, *data, given)
-
-
-def print_json(stepper: Stepper) -> None:
-    """Print the present neuron's trace as one JSON document.
-
-    Raises:
-        NeurosimError: it holds NaN or infinity.
-    """
-    try:
-        print(json.dumps(stepper.neuron_trace.to_dict(), allow_nan=False))
-    except ValueError:
-        raise NeurosimError(
-            "--json: the network holds NaN or infinity, which JSON has no numbers for; "
-            "train it with a smaller --learning-rate"
-        ) from None
 
 
 def walk(stepper: Stepper, top: int, note: str) -> None:

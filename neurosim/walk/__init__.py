@@ -1,6 +1,7 @@
 """The walk through one neuron: a trace of one sample, its stages, and the stepper that moves about in them."""
 
-from .stepper import STAGES, Stepper
-from .trace import Trace
+from .stages import STAGES, Row, Stage
+from .stepper import Stepper
+from .trace import NeuronTrace, Trace
 
-__all__ = ["STAGES", "Stepper", "Trace"]
+__all__ = ["STAGES", "NeuronTrace", "Row", "Stage", "Stepper", "Trace"]

@@ -13,6 +13,7 @@ The prompt of ``python main.py step`` is one user of it; a notebook may be anoth
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from copy import deepcopy
 from functools import wraps
@@ -28,48 +29,47 @@ from ..network import Network
 from ..registry import unknown
 from ..schedules import Schedule
 from ..training.batches import Batches, as_data
-from .trace import Check, NeuronTrace, Stage, Trace
+from . import words
+from .check import Check
+from .stages import STAGES, Stage, fill
+from .trace import NeuronTrace, Trace
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-STAGES = (
-    "inputs",
-    "weighted_sum",
-    "activation",
-    "output",
-    "output_delta",
-    "downstream",
-    "derivative",
-    "delta",
-    "gradients",
-    "update",
-    "loss_after",
-)
-
 UNDO_BYTES, UNDO_AT_LEAST = 2**29, 100  # how much is kept to be undone: the oldest changes are forgotten first
 
 
-def _undoable(method: Callable[P, R]) -> Callable[P, R]:
-    """Make a method of `Stepper` one that `undo` takes back, and that changes nothing if it fails."""
+def _undoable(label: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make a method of `Stepper` one that `undo` takes back, and that changes nothing if it fails.
 
-    @wraps(method)
-    def changing(*arguments: P.args, **named: P.kwargs) -> R:
-        stepper: Any = arguments[0]
-        before = stepper._snapshot()
-        try:
-            result = method(*arguments, **named)
-        except BaseException:
-            stepper._restore(before)
-            raise
-        words = (method.__name__.replace("_", " "), *map(str, arguments[1:]))
-        stepper._done.append((" ".join(words), before))
-        size = sum(array.nbytes for array in before["network"]["arrays"].values())
-        del stepper._done[: -max(UNDO_AT_LEAST, UNDO_BYTES // max(size, 1))]
-        stepper._trace = None
-        return result
+    Args:
+        label: what `undo` and `changes` call it, with the names of arguments in braces.
+    """
 
-    return changing
+    def decorate(method: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(method)
+
+        @wraps(method)
+        def changing(*arguments: P.args, **named: P.kwargs) -> R:
+            stepper: Any = arguments[0]
+            before = stepper._snapshot()
+            try:
+                result = method(*arguments, **named)
+            except BaseException:
+                stepper._restore(before)
+                raise
+            bound = signature.bind(*arguments, **named)
+            bound.apply_defaults()
+            stepper._done.append((fill(label, {name: str(value) for name, value in bound.arguments.items()}), before))
+            size = sum(array.nbytes for array in before["network"]["arrays"].values())
+            del stepper._done[: -max(UNDO_AT_LEAST, UNDO_BYTES // max(size, 1))]
+            stepper._trace = None
+            return result
+
+        return changing
+
+    return decorate
 
 
 class Stepper:
@@ -120,7 +120,6 @@ class Stepper:
         self.losses: list[float] = []
         self._done: list[tuple[str, dict[str, Any]]] = []
         self._trace: Trace | None = None
-        self._traced: list[Any] = []  # of what network
         self._stage = 0
         self._begin_schedule()
         self.sample = self._check_sample(sample)
@@ -129,11 +128,8 @@ class Stepper:
         if neuron is None and self.layer != best_layer:
             deltas = [abs(each.delta) for each in self.trace[self.layer]]
             best = int(np.argmax(deltas))
-            why = (
-                f"of layer {self.layer} it has the largest |delta| for this sample"
-                if deltas[best]
-                else f"all neurons of layer {self.layer} have delta 0 for this sample"
-            )
+            reason = "largest delta of layer" if deltas[best] else "no delta of layer"
+            why = fill(words.NAMES[reason], {"layer": str(self.layer)})
         self.neuron = best if neuron is None else neuron
         self.why = "as asked for" if neuron is not None else why
         self.neuron = self.neuron_trace.index  # checks both
@@ -143,23 +139,11 @@ class Stepper:
     @property
     def trace(self) -> Trace:
         """The trace of the present sample in the network as it is now."""
-        network, optimizer, trace = self.network, self.network.optimizer, self._trace
-        now = [
-            optimizer,
-            repr(optimizer),
-            optimizer.t,
-            optimizer.rate,  # interventions are made anew when changed
-            [(layer.interventions, layer.activation) for layer in network],
-        ]
-        if (
-            trace is None
-            or self._traced != now
-            or not np.array_equal(trace.network.parameters.theta, network.parameters.theta)
-        ):
+        if self._trace is None or not self._trace.is_of(self.network):
             one = slice(self.sample, self.sample + 1)
-            trace = self._trace = Trace(network, self._sample_rows[one], self._sample_targets[one], sample=self.sample)
-            self._traced = now
-        return trace
+            rows, targets = self._sample_rows[one], self._sample_targets[one]
+            self._trace = Trace(self.network, rows, targets, sample=self.sample)
+        return self._trace
 
     @property
     def neuron_trace(self) -> NeuronTrace:
@@ -258,7 +242,7 @@ class Stepper:
 
     # -- what changes the network, and can be undone ---------------------------------------------------------------
 
-    @_undoable
+    @_undoable("update")
     def update(self) -> float:
         """Apply the update that the walk shows: one step on this sample alone. Returns the loss after it."""
         i = self.sample
@@ -281,7 +265,7 @@ class Stepper:
             self._done = done
             raise
 
-    @_undoable
+    @_undoable("epoch")
     def epoch(self) -> list[float]:
         """Train to the end of the epoch; undone as a whole. Returns the losses of its batches."""
         losses = [self._train()]
@@ -289,7 +273,7 @@ class Stepper:
             losses.append(self._train())
         return losses
 
-    @_undoable
+    @_undoable("batch")
     def _one_batch(self) -> float:
         return self._train()
 
@@ -309,60 +293,70 @@ class Stepper:
             batches.begin_epoch()
         return loss
 
-    @_undoable
-    def set_weight(self, index: int, value: float) -> None:
-        """Write one incoming weight of the present neuron.
+    @_undoable("set weight {index} {value}")
+    def set_weight(self, index: int, value: float) -> str:
+        """Write one incoming weight of the present neuron. Returns what was done, in words, as those below do.
 
         Raises:
             NeurosimError: no such weight, or not a finite number.
         """
         weights = self.live_neuron.weights
-        if not check_count("weight", index, 0) < len(weights):
-            raise OutOfRangeError(f"weight: expected a number from 0 to {len(weights) - 1}, received {index}")
-        weights[int(index)] = check_value("weight", value, self.network.dtype)
+        if not check_count("weight", index, 0) < weights.size:
+            raise OutOfRangeError(f"weight: expected a number from 0 to {weights.size - 1}, received {index}")
+        weights.flat[int(index)] = check_value("weight", value, self.network.dtype)
+        return f"set weight {index} {value}"
 
-    @_undoable
-    def set_bias(self, value: float) -> None:
+    @_undoable("set bias {value}")
+    def set_bias(self, value: float) -> str:
         """Write the bias of the present neuron."""
         self.live_neuron.bias = value
+        return f"set bias {value}"
 
-    @_undoable
-    def set_rate(self, value: float) -> None:
+    @_undoable("set rate {value}")
+    def set_rate(self, value: float) -> str:
         """Give the optimizer a constant learning rate."""
         self.network.optimizer.learning_rate = check_value("learning rate", value)
+        return f"set rate {value}"
 
-    @_undoable
-    def freeze(self) -> None:
+    @_undoable("set activation {name}")
+    def set_activation(self, name: str | None) -> str:
+        """Give the present neuron an activation of its own; None takes it away."""
+        self.live_neuron.activation = name
+        return f"set activation {'none' if name is None else name}"
+
+    @_undoable("freeze")
+    def freeze(self) -> str:
         """Freeze the present neuron."""
         self.live_neuron.freeze()
+        return "frozen"
 
-    @_undoable
-    def unfreeze(self) -> None:
+    @_undoable("unfreeze")
+    def unfreeze(self) -> str:
         """Let it be trained again."""
         self.live_neuron.unfreeze()
+        return "free again"
 
-    @_undoable
-    def ablate(self, to: float | str = 0.0) -> None:
+    @_undoable("ablate {to}")
+    def ablate(self, to: float | str = 0.0) -> str:
         """Silence the present neuron; "mean": its mean over the samples (at most 1,000 of them)."""
-        if to == "mean":
+        mean = to == "mean"
+        if mean:
             a = self.network.activations(self._sample_rows[:1000], self.layer, self.neuron)
             to = float(a.mean(dtype=np.float64))
         self.live_neuron.ablate(to)
+        return "held at its mean" if mean else f"held at {to}" if to else "silenced"
 
-    @_undoable
-    def clamp(self, value: float) -> None:
+    @_undoable("clamp {value}")
+    def clamp(self, value: float) -> str:
         """Force the present neuron's output to a value."""
         self.live_neuron.clamp(value)
+        return f"clamped to {value}"
 
-    @_undoable
-    def release(self) -> None:
+    @_undoable("release")
+    def release(self) -> str:
         """End `ablate` or `clamp` of the present neuron."""
         self.live_neuron.release()
-
-    @_undoable
-    def set_activation(self, name: str | None) -> None:
-        """Give the present neuron an activation of its own; None takes it away."""
-        self.live_neuron.activation = name
+        return "restored"
 
     def undo(self) -> str:
         """Take back the last change; returns what it was.
@@ -374,12 +368,12 @@ class Stepper:
             raise NeurosimError("nothing to undo")
         what, before = self._done.pop()
         self._restore(before)
-        return what.removeprefix(" one ").strip()
+        return what
 
     @property
     def changes(self) -> list[str]:
         """What can be undone, the last of them last."""
-        return [what.removeprefix(" one ").strip() for what, _ in self._done]
+        return [what for what, _ in self._done]
 
     # -- helpers ---------------------------------------------------------------------------------------------------
 

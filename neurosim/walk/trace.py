@@ -12,72 +12,28 @@ and not about chance.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import html
 from ..activations import Activation, Linear
-from ..analysis.gradcheck import central_differences, objective, relative_error
 from ..errors import NeurosimError, OutOfRangeError
 from ..layers import Layer
 from ..losses import CrossEntropy
 from ..metrics import class_indices, decisions
 from ..network import Network
 from ..parameters import Array
-from ..text import column, four_digits
+from ..text import four_digits, number
+from . import stages, words
+from .check import Check, check_neuron
+from .stages import Move, Stage, fill
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-CHECK_STEP = 1e-5  # of the central differences that a trace is checked with
-
-
-class Stage(NamedTuple):
-    """A stage of the walk through a neuron: its key, a title, and the text with the numbers plugged in."""
-
-    key: str
-    title: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Check:
-    """How well the gradient of a neuron agrees with central differences, taken in float64.
-
-    Attributes:
-        weights: relative error of dL/dw, ‖backprop - difference‖ / (‖backprop‖ + ‖difference‖).
-        bias: relative error of dL/db.
-        skipped: how many of these could not be compared, because a kink (ReLU at 0) lay within the difference.
-        tolerance: what counts as agreement; backprop in float32 has lost some digits.
-    """
-
-    weights: float
-    bias: float
-    skipped: int = 0
-    tolerance: float = 1e-5
-
-    @property
-    def max_relative_error(self) -> float:
-        """The larger of the two."""
-        return float(np.max([self.weights, self.bias]))  # NaN, if one of them is
-
-    @property
-    def passed(self) -> bool:
-        """Whether backprop and differences agree."""
-        return self.max_relative_error <= self.tolerance
-
-    def __str__(self) -> str:
-        skipped = f"; {self.skipped:,} at a kink, left out" if self.skipped else ""
-        verdict = "agree" if self.passed else "DISAGREE"
-        return (
-            f"central differences {verdict}: relative error {self.weights:.1e} (weights), {self.bias:.1e} (bias)"
-            f"{skipped}"
-        )
 
 
 class Trace:
@@ -140,8 +96,39 @@ class Trace:
     def verdict(self) -> str:
         """The label and the prediction in words; where the targets are no class, only these."""
         if self.label is None:
-            return f"targets {', '.join(f'{y:g}' for y in self.targets[:10])}{' …' if len(self.targets) > 10 else ''}"
-        return f"label {self.label}, read as {self.prediction}"
+            which = "targets" if len(self.targets) <= 10 else "more targets"
+            return fill(words.NAMES[which], {"items": ", ".join(number(y, 6) for y in self.targets[:10])})
+        return fill(words.NAMES["verdict"], {"label": str(self.label), "prediction": str(self.prediction)})
+
+    @cached_property
+    def output_rule(self) -> tuple[str, dict[str, Array]]:
+        """How delta of the output layer follows: a key of `words.RULES`, and name -> (n_out,) the numbers in it."""
+        loss, output, a, y = self.network.loss, self.network.output, self.probabilities, self.targets
+        if isinstance(loss, CrossEntropy):
+            y = loss._smooth(y[None, :])[0].copy()
+        numbers = {"a": a, "y": y}
+        if loss.simplifies(output.activation):
+            if loss.key == "cross_entropy":
+                return "difference", numbers
+            return "mean_difference", numbers | {"n": np.full(len(a), len(a))}
+        if output.activation.elementwise:
+            slope = output.derivative(self._flows[-1]["z"][None, :])[0]
+            return "chain", numbers | {"dL/da": self._output_da, "f'(z)": slope}
+        return _through_softmax(output.activation, a, self._output_da, numbers)
+
+    def is_of(self, network: Network) -> bool:
+        """Whether `network` is still as it was when this trace was taken of it."""
+        mine = self.network
+        try:
+            same = mine.config() == network.config()
+        except NeurosimError:  # a class without a key has no settings that could be compared
+            return False
+        pairs = zip(mine.arrays().values(), network.arrays().values(), strict=True) if same else ()
+        return (
+            same
+            and mine.optimizer.scalars() == network.optimizer.scalars()
+            and all(np.array_equal(one, other) for one, other in pairs)
+        )
 
     def __len__(self) -> int:
         return len(self._flows)
@@ -177,16 +164,8 @@ class Trace:
             )
         delta = np.abs(self._flows[layer.index]["delta"])
         j = int(delta.argmax())
-        if delta[j] == 0.0:
-            return layer.index, j, f"all {layer.n_out} neurons of layer {layer.index} have delta 0 for this sample"
-        return (
-            layer.index,
-            j,
-            (
-                f"of the {layer.n_out} neurons of layer {layer.index} it has the largest |delta|, "
-                f"{delta[j]:.3g}: a change of its z would change the loss most"
-            ),
-        )
+        numbers = {"count": str(layer.n_out), "layer": str(layer.index), "delta": number(delta[j], 3)}
+        return layer.index, j, fill(words.NAMES["largest delta" if delta[j] else "no delta"], numbers)
 
     def __repr__(self) -> str:
         which = "" if self.sample is None else f" {self.sample}"
@@ -217,8 +196,8 @@ class Trace:
         ]
         if any(layer.weight_name for layer in self.network):
             layer, j, why = self.interesting()
-            neuron = self[layer][j]
-            figures = [(name, four_digits(getattr(neuron, name))) for name in ("z", "a", "da_dz", "dL_da", "delta")]
+            results = [stage.result for stage in self[layer][j].stages() if stage.key in stages.OF_ONE_NEURON]
+            figures = [(each.name, four_digits(each.value)) for each in results if each and each.value is not None]
             parts += [html.table((f"neuron {j} of layer {layer}", ""), figures), f"<div>{html.small(why)}</div>"]
         return html.block(*parts)
 
@@ -306,6 +285,22 @@ class NeuronTrace:
     learning_rate = property(lambda self: self.trace.learning_rate)
 
     @property
+    def source_layer(self) -> int:
+        """The layer that made the inputs; those that pass them on are looked through. 0: they are the sample's own."""
+        source = self._layer.source
+        return 0 if source is None else source.index
+
+    @property
+    def forced(self) -> float | None:
+        """The value that a is held at, by `ablate` or `clamp`; None: it is free."""
+        return self._layer.interventions.values.get(self.index)
+
+    @property
+    def penalized(self) -> bool:
+        """Whether dL/dw holds the gradient of a penalty."""
+        return self._layer.penalizes(self.index)
+
+    @property
     def activation(self) -> Activation:
         """The activation of this neuron."""
         return Linear() if self._layer.activation is None else self._layer[self.index].activation
@@ -317,6 +312,58 @@ class NeuronTrace:
         if below is None or below.index:
             return None
         return below.out_shape if len(below.out_shape) > 1 else below.image_shape
+
+    @property
+    def image_shape(self) -> tuple[int, int] | None:
+        """Height and width of the sample where it is a grey image and the neuron looks at it directly; else None."""
+        shape = self.input_shape or ()
+        if len(shape) == 3 and shape[2] == 1:
+            shape = shape[:2]
+        return (shape[0], shape[1]) if len(shape) == 2 else None
+
+    def input_name(self, i: int) -> str:
+        """Input i as a reader finds it: a pixel by row and column, an input or a neuron by number."""
+        i = int(self.sources[i])
+        if self.source_layer:
+            return fill(words.NAMES["neuron"], {"i": str(i)})
+        if self.image_shape is None:
+            return fill(words.NAMES["input"], {"i": str(i)})
+        row, column = divmod(i, self.image_shape[1])
+        return fill(words.NAMES["pixel"], {"row": str(row), "column": str(column)})
+
+    def downstream_name(self, i: int) -> str:
+        """Number i of the neurons above that this one feeds, as a reader finds it."""
+        return fill(words.NAMES["neuron"], {"i": str(self.downstream_neurons[i])})
+
+    def curve(self, z: Array) -> Array:
+        """(n,) a for any z (n,) of this neuron, the other neurons of its layer held still."""
+        if self.forced is not None:
+            return np.full(len(z), self.forced)
+        if self.activation.elementwise:
+            return self.activation(np.array(z))
+        rows = np.repeat(self._layer_z[None, :].astype(np.float64), len(z), axis=0)
+        rows[:, self.index] = z
+        return self.activation(rows)[:, self.index]
+
+    @property
+    def _layer_z(self) -> Array:
+        return self.trace._flows[self.layer]["z"]
+
+    @property
+    def delta_rule(self) -> tuple[str, str, dict[str, float]]:
+        """How delta follows: the row of `words.ROWS` that tells it, a key of `words.RULES`, and the numbers in it."""
+        layer, shared = self._layer, self._layer.activation
+        if self.is_output:
+            rule, columns = self.trace.output_rule
+            kind = "delta.output" if self.activation.elementwise else "delta.output of softmax"
+        elif shared is None or shared.elementwise:
+            return "delta.result", "chain", {"dL/da": self.dL_da, "f'(z)": self.da_dz}
+        else:
+            kind, flow = "delta.shared", self.trace._flows[self.layer]
+            rule, columns = _through_softmax(shared, flow["a"], flow["da"], {})
+            if layer.interventions:  # some of its neurons have no part in it
+                rule, columns = "unknown", {}
+        return kind, rule, {name: values[self.index].item() for name, values in columns.items()}
 
     def _part(self, flat: Array, name: str) -> Array:
         """This neuron's part of a vector laid out as all parameters are."""
@@ -371,31 +418,21 @@ class NeuronTrace:
         )
         return frame.iloc[np.argsort(-np.abs(self.products), kind="stable")].reset_index(drop=True)
 
-    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network has differences of NaN
     def check(self) -> Check:
         """Compare this neuron's gradient with central differences of the loss, in float64."""
-        network = self.trace.network
-        twin = Network.from_config(network.config() | {"dtype": "float64"})
-        for name, array in network.arrays().items():
-            if name in twin.arrays():
-                twin.arrays()[name][...] = array
-        neuron, layer = twin[self.layer][self.index], twin[self.layer]
-        twin.load_batch(self.trace._flows[0]["a"][None, :].astype(np.float64), self.trace.targets[None, :])
+        x, dL_db = self.trace._flows[0]["a"], self.dL_db if self.has_bias else None
+        return check_neuron(self._layer[self.index], self.trace.network, x, self.trace.targets, self.dL_dW, dL_db)
 
-        def compare(array: Array, backprop: Array) -> tuple[float, int]:
-            """The relative error over the entries that no kink lies next to, and how many have one."""
-            compared, numeric = central_differences(array, np.arange(array.size), CHECK_STEP, lambda: objective(twin))
-            return relative_error(backprop[compared], numeric), array.size - len(compared)
+    def to_dict(self, check: bool = True, top: int = 5) -> dict[str, Any]:
+        """Everything as plain numbers, texts and lists, ready for JSON; see `python main.py step --json`.
 
-        tolerance = 1e-2 if network.dtype == np.float32 else Check.tolerance
-        weights, skipped = compare(neuron.weights, self.dL_dW)
-        if not self.has_bias:
-            return Check(weights, 0.0, skipped, tolerance)
-        bias, at_kink = compare(layer.neuron_part(layer.views[layer.bias_name], self.index), np.array([self.dL_db]))
-        return Check(weights, bias, skipped + at_kink, tolerance)
+        Args:
+            check: whether to compare the gradient with central differences, too.
+            top: how many terms of each sum the stages show.
 
-    def to_dict(self, check: bool = True) -> dict[str, Any]:
-        """Everything as plain numbers and lists, ready for JSON; see `python main.py step --json`."""
+        Raises:
+            NeurosimError: something is NaN or infinite, which JSON cannot say.
+        """
         trace = self.trace
         document: dict[str, Any] = {
             "sample": {
@@ -441,208 +478,125 @@ class NeuronTrace:
             },
             "loss_after": trace.loss_after,
         }
+        document["stages"] = [stage.to_dict() for stage in self.stages(top)]
         if check:
             document["check"] = {"max_relative_error": self.check().max_relative_error}
+        try:
+            json.dumps(document, allow_nan=False)
+        except ValueError:
+            raise NeurosimError(
+                "json: the network holds NaN or infinity, which JSON has no numbers for; "
+                "train it with a smaller learning rate"
+            ) from None
         return document
 
-    # -- in words --------------------------------------------------------------------------------------------------
+    # -- what there is to say ---------------------------------------------------------------------------------------
+
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network shows what it has
+    def stages(self, top: int = 5) -> list[Stage]:
+        """The stages of the walk: forward, backward, update; with the `top` largest terms of each sum."""
+        trace, layer, network = self.trace, self._layer, self.trace.network
+        key, bias = self.activation.key, self.bias if self.has_bias else None
+        rule, factors = trace.output_rule
+        above = [(each.index, trace._flows[each.index]["a"]) for each in network.layers[self.layer + 1 :]]
+        return [
+            stages.inputs(self.inputs, self.source_layer),
+            stages.weighted_sum(self.input_name, self.weights, self.inputs, self.products, bias, self.z, top),
+            stages.activation(key, self.z, self.a, self.forced, None if self.activation.elementwise else self._layer_z),
+            stages.output(above, trace.probabilities, trace.verdict, network.loss.key, trace.loss),
+            stages.output_delta(
+                network.loss.key, network.output.activation.key, rule, factors, trace._flows[-1]["delta"], top
+            ),
+            self._downstream_stage(top),
+            stages.derivative(key, self.z, self.a, self.da_dz, self.forced is not None, self.activation.elementwise),
+            stages.delta(*self.delta_rule, self.delta, self.da_dz, layer.activation.key if layer.activation else key),
+            stages.gradients(
+                self.input_name,
+                self.delta,
+                self.inputs,
+                self.dL_dW,
+                self.penalized,
+                self.dL_db if self.has_bias else None,
+                top,
+            ),
+            self._update_stage(),
+            stages.loss_after(trace.loss, trace.loss_after),
+        ]
+
+    def _downstream_stage(self, top: int) -> Stage:
+        if self.is_output:
+            return stages.downstream_of_output(self.dL_da)
+        above = self.trace.network[self.layer + 1]
+        return stages.downstream(
+            above.index,
+            repr(above),
+            self.downstream_name,
+            self.downstream_weights,
+            self.downstream_deltas,
+            self.downstream_products,
+            self.dL_da,
+            top,
+        )
+
+    def _update_stage(self) -> Stage:
+        layer, optimizer = self._layer, self.trace.optimizer
+        change = self.weights_after - self.weights
+        i = int(np.abs(change).argmax())
+        seen = self._part(self.trace.grad, layer.weight_name)
+        terms = {name: float(each["weights"][i]) for name, each in self.update_terms.items()}
+        before, after, gradient = (float(each[i]) for each in (self.weights, self.weights_after, self.dL_dW))
+        weight = Move(before, after, gradient, float(seen.flat[i]), terms)
+        bias = None
+        if self.has_bias:
+            terms = {name: each["bias"] for name, each in self.update_terms.items()}
+            seen_bias = float(self._part(self.trace.grad, layer.bias_name))
+            bias = Move(self.bias, self.bias_after, self.dL_db, seen_bias, terms)
+        unasked = (change != 0) & (self.dL_dW == 0)
+        stepping = self.update_terms["step"]["weights"] != 0
+        counts = {
+            "count": len(change),
+            "moved": int(np.count_nonzero(change)),
+            "most": float(np.abs(change[i])),
+            "memory": int(np.count_nonzero(unasked & stepping)),
+            "norm": int(np.count_nonzero(unasked & ~stepping)),
+        }
+        neuron = layer[self.index]
+        max_norm = layer.max_norm if neuron.is_trainable else None
+        return stages.update(
+            optimizer, self.learning_rate, self.input_name(i), weight, bias, counts, max_norm, neuron.interventions
+        )
 
     def explain(self, top: int = 5) -> str:
         """The whole walk as text, with the numbers plugged in and the `top` largest terms of each sum."""
-        return "\n\n".join(
-            [str(self), *(f"{k}. {stage.title}\n{stage.text}" for k, stage in enumerate(self.stages(top), start=1))]
-        )
-
-    def stages(self, top: int = 5) -> list[Stage]:
-        """The stages of the walk, forward, backward and through the update, in their order."""
-        texts: tuple[tuple[str, str, Callable[[int], str]], ...] = (
-            ("inputs", "inputs", self._say_inputs),
-            ("weighted_sum", "weighted sum: z = Σ w x + b", self._say_weighted_sum),
-            ("activation", f"activation: a = {self.activation.key}(z)", self._say_activation),
-            ("output", "through the layers above: output and loss", self._say_output),
-            ("output_delta", "output delta: dL/dz of the output layer", self._say_output_delta),
-            ("downstream", "downstream sum: dL/da = Σ w_k delta_k", self._say_downstream),
-            ("derivative", "local derivative: da/dz = f'(z)", self._say_derivative),
-            ("delta", "delta: dL/dz", self._say_delta),
-            ("gradients", "weight gradients: dL/dw = delta x, dL/db = delta", self._say_gradients),
-            ("update", f"update by {self.optimizer}", self._say_update),
-            ("loss_after", "the loss again, after the update", self._say_loss_after),
-        )
-        return [Stage(key, title, text(top)) for key, title, text in texts]
-
-    @property
-    def _from_input(self) -> bool:
-        """Whether the inputs are the sample's own numbers."""
-        return self._layer.source is not None and self._layer.source.index == 0
-
-    def _name(self, i: int) -> str:
-        """Input i as a reader finds it: a pixel by row and column, a neuron by number."""
-        shape, i = self.input_shape, int(self.sources[i])
-        if shape is not None and len(shape) == 2:
-            return f"pixel {i // shape[1]},{i % shape[1]}"
-        return f"input {i}" if self._from_input else f"neuron {i}"
-
-    def _sum(self, names: list[str], left: Array, right: Array, products: Array, top: int) -> list[str]:
-        """The largest terms of a sum of products, and what the others come to."""
-        order = np.argsort(-np.abs(products), kind="stable")
-        shown = order[:top][np.abs(products[order[:top]]) > 0]
-        width = max((len(names[i]) for i in shown), default=0)
-        lines = [
-            f"  {names[i]:<{width}}  {column(left[i])} * {column(right[i])} = {column(products[i])}" for i in shown
-        ]
-        rest = len(products) - len(shown)
-        if rest:
-            others = float(np.delete(products, shown).sum(dtype=np.float64))
-            what = "terms sum" if rest > 1 else "term comes"
-            lines.append(f"  the other {rest:,} {what} to {column(others).strip()}")
-        return lines
-
-    def _say_inputs(self, top: int) -> str:
-        active = int(np.count_nonzero(self.inputs))
-        source = "the sample" if self._from_input else f"layer {self.layer - 1}"
-        return (
-            f"  {len(self.inputs):,} numbers from {source}, {active:,} of them not zero, "
-            f"from {self.inputs.min():.4g} to {self.inputs.max():.4g}"
-        )
-
-    def _say_weighted_sum(self, top: int) -> str:
-        names = [self._name(i) for i in range(len(self.inputs))]
-        lines = self._sum(names, self.weights, self.inputs, self.products, top)
-        bias = [f"  bias {column(self.bias).strip()}"] if self.has_bias else []
-        return "\n".join([*lines, *bias, f"  z = {column(self.z).strip()}"])
-
-    def _say_activation(self, top: int) -> str:
-        forced = self._layer.interventions.values.get(self.index)
-        if forced is not None:
-            return f"  a is forced to {forced:g}, whatever z is"
-        if not self.activation.elementwise:  # softmax
-            return (
-                f"  a = e^z / Σ e^z_k over the {self._layer.n_out} neurons of the layer = "
-                f"{column(self.a).strip()}, with z = {column(self.z).strip()}"
-            )
-        return f"  a = {self.activation.key}({column(self.z).strip()}) = {column(self.a).strip()}"
-
-    def _say_output(self, top: int) -> str:
-        trace = self.trace
-        lines = [
-            f"  layer {layer.index}: {layer.n_out} activations from {a.min():.4g} to {a.max():.4g}"
-            for layer in trace.network.layers[self.layer + 1 :]
-            for a in [trace._flows[layer.index]["a"]]
-        ]
-        best = np.argsort(-trace.probabilities, kind="stable")[:3]
-        what = "class {} {:.4g}" if len(trace.probabilities) > 1 else "{1:.4g}"
-        lines.append("  output: " + ", ".join(what.format(k, trace.probabilities[k]) for k in best))
-        lines.append(f"  {trace.verdict}; L = {trace.network.loss.key} = {trace.loss:.6g}")
-        return "\n".join(lines)
-
-    def _say_output_delta(self, top: int) -> str:
-        trace, network = self.trace, self.trace.network
-        loss, output = network.loss, network.output
-        delta, a, y = trace._flows[-1]["delta"], trace.probabilities, trace.targets
-        if isinstance(loss, CrossEntropy):
-            y = loss._smooth(y[None, :])[0]
-        rule = "dL/da * f'(z)"
-        if not output.activation.elementwise:
-            rule = "Jᵀ dL/da, J the Jacobian of softmax"
-        if loss.shortcut is not None and isinstance(output.activation, loss.shortcut):
-            rule = "a - y" if loss.key == "cross_entropy" else "(a - y) / n"
-        lines = [f"  delta = {rule}   ({loss.key} on {output.activation.key})"]
-        for k in np.argsort(-np.abs(delta), kind="stable")[: min(top, 3)]:
-            lines.append(f"  output {k}: a = {a[k]:.4g}, y = {y[k]:.4g}, delta = {column(delta[k]).strip()}")
-        return "\n".join(lines)
-
-    def _say_downstream(self, top: int) -> str:
-        if self.is_output:
-            return (
-                f"  an output neuron: nothing lies above it, the loss itself gives dL/da = {column(self.dL_da).strip()}"
-            )
-        above = self.trace.network[self.layer + 1]
-        names = [f"neuron {k}" for k in self.downstream_neurons]
-        lines = self._sum(names, self.downstream_weights, self.downstream_deltas, self.downstream_products, top)
-        return "\n".join(
-            [
-                f"  over the neurons of layer {above.index}, {above!r}:",
-                *lines,
-                f"  dL/da = {column(self.dL_da).strip()}",
-            ]
-        )
-
-    def _say_derivative(self, top: int) -> str:
-        if not self.activation.elementwise:
-            return (
-                f"  da/dz of the neuron itself = a (1 - a) = {column(self.da_dz).strip()}; but z of each neuron of "
-                "the layer\n  moves a of all: what counts is their sum, Jᵀ dL/da"
-            )
-        text = f"  f'({column(self.z).strip()}) = {column(self.da_dz).strip()}"
-        if self.da_dz == 0.0:
-            text += "   (flat here: nothing passes back through this neuron)"
-        return text
-
-    def _say_delta(self, top: int) -> str:
-        delta = column(self.delta).strip()
-        if self.is_output:
-            mixed = "" if self.activation.elementwise else ": Σ_k dL/da_k da_k/dz_j, not dL/da_j f'(z_j) alone"
-            return f"  delta = {delta}, as above{mixed}"
-        shared = self._layer.activation
-        if shared is not None and not shared.elementwise:
-            return f"  delta = {delta}, from dL/da of the whole layer: its neurons share one {shared.key}"
-        return f"  delta = dL/da * f'(z) = {column(self.dL_da).strip()} * {column(self.da_dz).strip()} = {delta}"
-
-    def _say_gradients(self, top: int) -> str:
-        delta = np.full_like(self.inputs, self.delta)
-        names = [f"dL/dw of {self._name(i)}" for i in range(len(self.inputs))]
-        order = np.argsort(-np.abs(self.dL_dW), kind="stable")[:top]
-        lines = []
-        penalty = self.dL_dW - delta * self.inputs
-        for i in order:
-            extra = f" + {column(penalty[i])} (penalty)" if self._has_penalty else ""
-            lines.append(
-                f"  {names[i]} = {column(self.delta)} * {column(self.inputs[i])}{extra} = {column(self.dL_dW[i])}"
-            )
-        rest = len(self.dL_dW) - len(order)
-        if rest:
-            zero = int(np.count_nonzero(self.dL_dW[np.setdiff1d(np.arange(len(self.dL_dW)), order)] == 0.0))
-            lines.append(f"  and {rest:,} other{'s' if rest > 1 else ''}, {zero:,} of them zero")
-        if self.has_bias:
-            lines.append(f"  dL/db = {column(self.dL_db).strip()}")
-        return "\n".join(lines)
-
-    @property
-    def _has_penalty(self) -> bool:
-        return self._layer.penalizes(self.index)
-
-    def _say_update(self, top: int) -> str:
-        optimizer = self.trace.optimizer
-        lines = [
-            f"  {next(iter((type(optimizer).__doc__ or '').splitlines()), '')}",
-            f"  learning rate {self.learning_rate:g}, step {optimizer.t}",
-        ]
-        i = int(np.abs(self.weights_after - self.weights).argmax())
-        terms = {name: each["weights"][i] for name, each in self.update_terms.items()}
-        gradient = self._part(self.trace.grad, self._layer.weight_name).flat[i]
-        clipped = f" (clipped from {column(self.dL_dW[i]).strip()})" if gradient != self.dL_dW[i] else ""
-        lines.append(
-            f"  the weight that moves most, of {self._name(i)}, with gradient {column(gradient).strip()}{clipped}:"
-        )
-        lines.append("    " + ",  ".join(f"{name} {column(value).strip()}" for name, value in terms.items()))
-        lines.append(f"    w: {column(self.weights[i]).strip()} -> {column(self.weights_after[i]).strip()}")
-        if self._layer.max_norm is not None and self._layer[self.index].is_trainable:
-            lines.append(f"  after the step its weights are brought back within a norm of {self._layer.max_norm:g}")
-        lines += [f"  this neuron: {words}" for words in self._layer[self.index].interventions]
-        if self.has_bias:
-            lines.append(f"  bias: {column(self.bias).strip()} -> {column(self.bias_after).strip()}")
-        moved = int(np.count_nonzero(self.weights_after != self.weights))
-        lines.append(f"  {moved:,} of {len(self.weights):,} weights move")
-        return "\n".join(lines)
-
-    def _say_loss_after(self, top: int) -> str:
-        change = self.loss_after - self.loss
-        word = "better" if change < 0 else "worse" if change > 0 else "the same"
-        return f"  L = {self.loss:.6g} -> {self.loss_after:.6g} ({change:+.3g}, {word}), all neurons updated"
+        told = enumerate(self.stages(top), start=1)
+        return "\n\n".join([str(self), *(f"{place}. {stage.heading}\n{stage.text}" for place, stage in told)])
 
     def __str__(self) -> str:
-        which = "the sample" if self.sample is None else f"sample {self.sample}"
-        return f"layer {self.layer}, neuron {self.index} ({self.activation.key}), {which}: {self.trace.verdict}"
+        return fill(
+            words.NAMES["neuron of layer"],
+            {
+                "layer": str(self.layer),
+                "neuron": str(self.index),
+                "activation": self.activation.key,
+                "sample": words.NAMES["some sample"]
+                if self.sample is None
+                else fill(words.NAMES["sample"], {"i": str(self.sample)}),
+                "verdict": self.trace.verdict,
+            },
+        )
 
     def __repr__(self) -> str:
         return f"NeuronTrace({self}, z {self.z:.4g}, a {self.a:.4g}, delta {self.delta:.4g})"
+
+    def _repr_html_(self) -> str:
+        return html.block(html.title(str(self)), stages.as_html(self.stages()))
+
+
+def _through_softmax(
+    activation: Activation, a: Array, dL_da: Array, numbers: dict[str, Array]
+) -> tuple[str, dict[str, Array]]:
+    """The rule for delta_j = Σ_k dL/da_k da_k/dz_j = a_j (dL/da_j - Σ_k a_k dL/da_k), by the Jacobian of `Softmax`."""
+    if activation.key != "softmax":
+        return "unknown", numbers
+    mean = np.full(len(a), a.astype(np.float64) @ dL_da)
+    return "jacobian", numbers | {"a": a, "dL/da": dL_da, "Σ a dL/da": mean}

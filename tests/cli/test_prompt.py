@@ -18,8 +18,8 @@ from data_files import small_set, write_idx
 
 import main
 import neurosim as ns
-from neurosim.cli.prompt import SHORT, Prompt
-from neurosim.walk.stepper import STAGES, Stepper
+from neurosim.cli.prompt import COMMANDS as COMMANDS_TABLE, SHORT, Prompt
+from neurosim.walk import STAGES, Stepper
 
 ROOT = Path(__file__).resolve().parents[2]
 STEP = ("step", "--data", "digits", "--offline", "--hidden", "16", "--epochs", "1", "--train-size", "500")
@@ -70,6 +70,7 @@ DOCUMENT = {
     "loss",
     "update",
     "loss_after",
+    "stages",
     "check",
 }
 posix = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals and select on pipes are POSIX")
@@ -320,6 +321,34 @@ def test_a_wrong_command_is_answered_in_a_line_and_changes_nothing(line, words, 
         ask.stepper.position,
         ask.prompt.top,
     )
+
+
+def test_numbers_are_parsed_here_and_said_as_they_were_typed(ask, monkeypatch):
+    handed = []
+    monkeypatch.setattr(ask.stepper, "set_weight", lambda *given: handed.append(given) or "done")
+    monkeypatch.setattr(ask.stepper, "clamp", lambda *given: handed.append(given) or "done")
+    for line in ("set weight 2 0.5", "set weight 0 -3", "set weight 1 +1e-3", "clamp 2", "clamp .25"):
+        assert ask(line).startswith("done: sample 0")
+    assert handed == [(2, 0.5), (0, -3), (1, 0.001), (2,), (0.25,)]
+    assert all(isinstance(value, (int, float)) for given in handed for value in given)
+    for line in ("set bias 2", "set bias -1.5", "set rate 0.125"):
+        assert ask(line).startswith(f"{line}: sample 0")
+        assert ask("undo") == f"undone: {line}"
+
+
+def test_commands_are_data_and_not_what_their_docstrings_say():
+    methods = {name[3:] for name in dir(Prompt) if name.startswith("do_")}
+    assert set(COMMANDS_TABLE) == methods == COMMANDS
+    for name, (usage, purpose) in COMMANDS_TABLE.items():
+        assert usage.split()[0] == name and purpose.endswith(".")
+        method = getattr(Prompt, f"do_{name}")
+        assert method.__doc__ is None
+
+
+def test_what_takes_nothing_refuses_what_follows(ask):
+    for name, (usage, _) in COMMANDS_TABLE.items():
+        if usage == name and name != "quit":
+            assert ask(f"{name} more") == f"error: {name}: expected nothing after it, received 'more'"
 
 
 def test_spaces_around_a_command_do_not_matter(ask):
@@ -713,6 +742,35 @@ def test_json_is_one_document_with_everything_in_it(script, run):
     assert len(document["update"]["weights_after"]) == 784 and len(document["downstream"]) == 10
     assert set(document["update"]["terms"]) == {"m", "v", "m_hat", "v_hat", "step"}
     assert set(document["check"]) == {"max_relative_error"} and document["check"]["max_relative_error"] < 1e-3
+
+
+def test_json_refuses_what_it_has_no_numbers_for(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main.main([*STEP, "--learning-rate", "1e30", "--optimizer", "sgd", "--json"])
+    said = capsys.readouterr()
+    assert ended.value.code == 2 and said.out == ""
+    assert "error: json: the network holds NaN or infinity, which JSON has no numbers for" in said.err
+
+
+def test_json_has_the_stages_that_the_walk_shows(model, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    where = ["step", "--model", model, "--data", "digits", "--offline", "--layer", "1", "--neuron", "5", "--top", "3"]
+    main.main([*where, "--json"])
+    document = json.loads(capsys.readouterr().out)
+    assert [stage["key"] for stage in document["stages"]] == list(STAGES)
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    main.main(where)
+    text = capsys.readouterr().out
+    for stage in document["stages"]:
+        assert f". {stage['title']}" in text or f": {stage['title']}" in text
+    terms = [row for row in document["stages"][1]["rows"] if row["role"] == "term"]
+    assert len(terms) == 3
+    for row in terms:
+        assert re.search(rf"^  {row['name']} .*= +{row['value']:.5g}$", text, re.MULTILINE)
+        assert row["value"] == pytest.approx(row["factors"]["w"] * row["factors"]["x"], rel=1e-6)
+        assert row["substituted"] == f"{row['factors']['w']:.5g} * {row['factors']['x']:.5g}"
+    assert document["stages"][1]["result"]["value"] == document["z"]
 
 
 def test_json_stays_one_document_beside_a_film(model, capsys, tmp_path, monkeypatch):

@@ -12,7 +12,8 @@ import pytest
 
 import neurosim as ns
 from neurosim.html import diverging, png, weight_image
-from neurosim.walk.trace import Trace
+from neurosim.text import typeset
+from neurosim.walk import Trace
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +189,13 @@ def test_traces(net, images):
     layer, j, _ = trace.interesting()
     assert f"neuron {j} of layer {layer}" in seen.joined and f"label {trace.label}" in seen.joined
     assert f"{trace.loss:.4g}" in seen.joined and f"{trace.probabilities.max():.4g}" in seen.joined
+    neuron = trace[layer][j]
+    for name, value in (("dL/da", neuron.dL_da), ("da/dz", neuron.da_dz), ("delta", neuron.delta)):
+        assert name in seen.joined and f"{value:.4g}".replace("-", "−") in seen.joined
+    opened = read(neuron._repr_html_())
+    for place, stage in enumerate(neuron.stages(), start=1):
+        assert f"{place}. {stage.heading.replace(stage.formula, typeset(stage.formula))}" in opened.joined
+    assert str(neuron) in opened.joined and f"{neuron.z:.5g}".replace("-", "−") in opened.joined
     assert f"{trace.prediction} (right)" in read(Trace(net, images[0][4], trace.prediction)._repr_html_()).joined
 
 

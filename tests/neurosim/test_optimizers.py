@@ -12,7 +12,8 @@ import pytest
 import reference
 
 import neurosim as ns
-from neurosim.optimizers import BLOCK, OPTIMIZERS, SGDTerms, clip_by_global_norm_, sign_
+from neurosim.optimizer_base import BLOCK, clip_by_global_norm_, sign_
+from neurosim.optimizers import OPTIMIZERS, SGDTerms
 from neurosim.schedules import SCHEDULES
 
 KEYS = list(OPTIMIZERS)

@@ -2,7 +2,6 @@
 
 import itertools
 import sys
-from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
@@ -15,41 +14,53 @@ import viz
 from neurosim.activations import ACTIVATIONS
 from neurosim.errors import NeurosimError, ShapeError
 from neurosim.text import short, short_pair
-from viz.film import _indexed
+from neurosim.walk import STAGES, Trace, stages
+from viz.film import _indexed, stage_caption
 from viz.neuron import _draw_activation, draw_story
 from viz.page import HEIGHT, Page
-from viz.walk import STAGES, Facts, loss_words, stage_caption
 
 ALL = sorted(ACTIVATIONS)
 
 
-def make_trace(n_in=128, k=64, act="relu", shape=None, z=None, a=0.3, scale=1.0, label=4, index=7, **more):
-    """A trace of made-up numbers that fit together."""
+def make_net(n_in, k, act, shape, width, output=None, use_bias=True, **settings):
+    """A network whose layer `at` has `width` neurons of that activation, which look at `n_in` numbers and feed `k`."""
+    hidden = [] if shape else [ns.Dense(n_in, "relu")]
+    own = [ns.Dense(width, act, use_bias=use_bias)] if k else []
+    last = ns.Dense(10, output or ("softmax" if k else act), use_bias=use_bias or bool(k))
+    above = [ns.Dense(k, "linear")] if k and k != 10 else []
+    layers = [ns.Input(shape or 20), *hidden, *own, *above, last]
+    return ns.Network(layers, **{"dtype": "float64", "seed": n_in + k} | settings)
+
+
+def make_trace(
+    n_in=128, k=64, act="relu", shape=None, z=None, a=None, scale=1.0, label=4, index=7, sample=12, x=None,
+    change=lambda net, at: None, **settings,
+):  # fmt: skip
+    """A real trace of a neuron that looks at `n_in` numbers and feeds `k` others, with its z where it is wanted."""
     rng = np.random.default_rng(n_in + k)
-    f = ACTIVATIONS.create(act)
-    x = np.maximum(rng.normal(size=n_in), 0) * scale
-    w = rng.normal(size=n_in) / np.sqrt(n_in) * scale
-    total = float(x @ w)
-    b = 0.1 if z is None else z - total
-    z = total + b
-    da_dz = a * (1 - a)
-    if f.elementwise:
-        a, da_dz = float(f(np.array([z]))[0]), float(f.derivative(np.array([z]))[0])
-    weights, deltas = rng.normal(size=k) * scale, rng.normal(size=k) * 0.1
-    y = float(label == index)
-    dL_da = float(weights @ deltas) if k else -y / a if a else 0.0
-    delta = dL_da * da_dz if k else a - y
-    dL_dW = delta * x
-    values = {
-        "layer": 1 if shape else 2, "index": index, "activation": f, "inputs": x, "weights": w,
-        "products": x * w, "bias": b, "z": z, "a": a, "da_dz": da_dz, "downstream_neurons": np.arange(k),
-        "downstream_weights": weights, "downstream_deltas": deltas, "downstream_products": weights * deltas,
-        "dL_da": dL_da, "delta": delta, "dL_dW": dL_dW, "dL_db": delta,
-        "weights_after": w - 0.01 * dL_dW, "bias_after": b - 0.01 * delta,
-        "input_shape": shape, "loss": 0.5, "loss_after": 0.49, "optimizer": "adam", "learning_rate": 0.001,
-        "label": label, "prediction": 4, "sample": 12,
-    }  # fmt: skip
-    return SimpleNamespace(**values | more)
+    net = make_net(n_in, k, act, shape, max(12, index + 1), **settings)
+    at = 1 if shape else 2
+    x = np.maximum(rng.normal(size=n_in if shape else 20), 0) * scale if x is None else x
+    y = np.full(10, 0.1) if label is None else np.eye(10)[label]
+    neuron = net[at][index]
+    neuron.weights[...] *= scale
+    if a is not None:  # of a softmax whose other outputs are all alike
+        net[at].W, net[at].b = 0.0, 0.0
+        neuron.bias = np.log(9 * a / (1 - a))
+    if z is not None:
+        net.predict(x[None])
+        neuron.bias = z - neuron.z[0]
+    change(net, at)
+    return Trace(net, x[None], y, sample)[at][index]
+
+
+def diverge(net, at):
+    net.parameters.theta[...] = np.nan
+
+
+def remember(net, at):
+    """Let Adam move everything by a remembered gradient."""
+    net.optimizer.state["m"][...], net.optimizer.state["v"][...] = 1e-3, 1e-6
 
 
 KINDS = {
@@ -58,21 +69,27 @@ KINDS = {
     "many downstream": make_trace(784, 800, "tanh"),
     "right output": make_trace(64, 0, "softmax", label=7, a=0.9999996),
     "wrong output": make_trace(64, 0, "softmax", label=None),
-    "no shortcut": make_trace(64, 0, "softmax", delta=-0.02),
-    "sigmoid output": make_trace(64, 0, "sigmoid"),
+    "no shortcut": make_trace(64, 0, "softmax", loss="mse"),
+    "sigmoid output": make_trace(64, 0, "sigmoid", loss="binary_cross_entropy"),
+    "mse output": make_trace(64, 0, "sigmoid", loss="mse", label=7),
+    "hinge output": make_trace(64, 0, "linear", loss="hinge"),
     "dead": make_trace(784, 64, shape=(28, 28), z=-2.0),
     "one input": make_trace(1, 1),
     "long numbers": make_trace(
-        128, 64, scale=12345.678, index=1234, sample=59999, loss=123456.789, loss_after=123456.788
+        128, 64, scale=12345.678, index=1234, sample=59999, loss="mse", output="linear", optimizer=ns.SGD(1e-12),
     ),
-    "tiny numbers": make_trace(128, 64, "sigmoid", scale=1.2345e-7),
+    "tiny numbers": make_trace(128, 64, "sigmoid", scale=1.2345e-7, z=0.1),
     "wide image": make_trace(60, 3, "leaky_relu", shape=(3, 20)),
     "strip": make_trace(50, 12, shape=(1, 50)),
     "four pixels": make_trace(4, 2, "sigmoid", shape=(2, 2, 1)),
     "in colour": make_trace(48, 2, shape=(4, 4, 3)),
-    "diverged": make_trace(128, 10, loss=np.nan, delta=np.nan, z=np.nan, weights_after=np.full(128, np.nan)),
+    "diverged": make_trace(128, 10, change=diverge),
     "far right": make_trace(128, 10, "relu6", z=250.0),
-}
+    "shared softmax": make_trace(30, 10, "softmax"),
+    "forced": make_trace(30, 10, "tanh", change=lambda net, at: net[at][7].clamp(0.75)),
+    "frozen with penalty": make_trace(20, 5, regularizer="l1", z=1.0, change=lambda net, at: net[at][7].freeze()),
+    "without bias": make_trace(20, 5, use_bias=False),
+}  # fmt: skip
 
 
 def written(figure):
@@ -121,17 +138,16 @@ def test_every_activation(key):
     trace = make_trace(20, 0 if key == "softmax" else 5, key)
     figure = viz.new_figure(height=HEIGHT)
     page = Page(figure, HEIGHT)
-    _draw_activation(page, page.cell(1, 0, (3, 6), "activation"), Facts.of(trace))
+    told = {stage.key: stage for stage in trace.stages()}
+    _draw_activation(page, page.cell(1, 0, (3, 7), "activation"), trace, told)
     (point,) = figure.findobj(lambda each: each.get_gid() == "point")
     assert (point.get_xdata()[0], point.get_ydata()[0]) == (trace.z, trace.a)
     (tangent,) = figure.findobj(lambda each: each.get_gid() == "tangent")
     (x0, x1), (y0, y1) = tangent.get_data()
     assert (y1 - y0) / (x1 - x0) == pytest.approx(trace.da_dz)
-    curve = Facts.of(trace).curve
-    assert curve(np.array([trace.z]))[0] == pytest.approx(trace.a)
-    assert (curve(np.array([trace.z + 1e-6])) - curve(np.array([trace.z - 1e-6])))[0] / 2e-6 == pytest.approx(
-        trace.da_dz, abs=1e-5
-    )
+    assert trace.curve(np.array([trace.z]))[0] == pytest.approx(trace.a)
+    above, below = (trace.curve(np.array([trace.z + h]))[0] for h in (1e-6, -1e-6))
+    assert (above - below) / 2e-6 == pytest.approx(trace.da_dz, abs=1e-5)
 
 
 def test_images_are_the_arrays_and_signed_maps_are_centred():
@@ -150,7 +166,7 @@ def test_images_are_the_arrays_and_signed_maps_are_centred():
 
 def test_signed_inputs_get_a_signed_map():
     x = np.linspace(-1, 2, 4)
-    figure = viz.neuron_story(make_trace(4, 2, shape=(2, 2), inputs=x))
+    figure = viz.neuron_story(make_trace(4, 2, shape=(2, 2), x=x))
     assert next(ax.images[0] for ax in figure.axes if ax.images).get_clim() == (-2, 2)
 
 
@@ -183,27 +199,40 @@ def test_the_number_line_ends_at_z():
 def test_words_for_outputs_and_dead_neurons():
     right = words(viz.neuron_story(KINDS["right output"]))
     assert "7 is the label" in right and "0.9999996" in right and "comes from the loss" in right
-    assert "through the whole" not in right
+    assert "through the whole" not in right and "δ = a − y" in right
     other = words(viz.neuron_story(KINDS["no shortcut"]))
-    assert "the whole softmax" in other and "δ = a − y" not in other
+    assert "the whole softmax" in other and "δ = a − y" not in other and "7 is not the label" in other
+    mean = words(viz.neuron_story(KINDS["sigmoid output"]))
+    assert "δ = (a − y) / n" in mean and "/ n" in mean
     dead = words(viz.neuron_story(KINDS["dead"]))
-    assert "Every gradient is zero." in dead and "No weight moves." in dead and "The slope is zero" in dead
-    assert "+ penalty" in words(viz.neuron_story(make_trace(20, 5, dL_dW=np.ones(20))))
-    memory = KINDS["dead"].weights - 1e-3
-    assert "784 weights with zero gradient moved" in words(
-        viz.neuron_story(make_trace(784, 64, shape=(28, 28), z=-2.0, weights_after=memory))
+    assert "Every gradient is zero." in dead and "No weight moves." in dead
+    assert "The slope is zero" in " ".join(dead.split())
+    assert "+ penalty" in words(viz.neuron_story(KINDS["frozen with penalty"]))
+    assert "784 weights with zero gradient moved: momentum" in words(
+        viz.neuron_story(make_trace(784, 64, shape=(28, 28), z=-2.0, change=remember))
     )
+
+
+def test_a_neuron_without_a_bias_has_none_in_its_picture():
+    figure = viz.neuron_story(KINDS["without bias"])
+    assert "Σ w x = " in words(figure) and "dL/db" not in words(figure)
+    assert "bias b" not in words(figure)
+
+
+def test_the_drawn_function_is_the_constant_where_the_output_is_forced():
+    figure = viz.neuron_story(KINDS["forced"])
+    assert "a is forced to 0.75, whatever z is" in words(figure) and "slope da/dz = 0" in words(figure)
+    assert (KINDS["forced"].curve(np.linspace(-3, 3, 5)) == 0.75).all()
 
 
 def test_a_real_trace():
     net = ns.Network([ns.Input((6, 5)), ns.Dense(8, "relu"), ns.Dense(3, "softmax")], seed=0)
-    if not hasattr(net, "trace"):
-        pytest.skip("no net.trace yet")
     trace = net.trace(np.random.default_rng(0).random((1, 6, 5)), np.array([1]))
     for layer, j in (trace.interesting()[:2], (2, 1), (2, 0)):
         figure = viz.neuron_story(trace[layer][j])
         assert f"Neuron {j} of layer {layer}" in words(figure)
-        assert f"a = {trace[layer][j].activation.key}({short(trace[layer][j].z)})" in words(figure)
+        a, z = short(trace[layer][j].a), short(trace[layer][j].z)
+        assert f"a = relu({z}) = {a}" in words(figure) if layer == 1 else f"a = e^({z} − " in words(figure)
         assert len([ax for ax in figure.axes if ax.images]) == (5 if layer == 1 else 0)
 
 
@@ -218,14 +247,11 @@ def test_it_draws_in_a_subfigure_and_leaves_pyplot_alone():
 
 
 def test_errors_say_what_was_expected():
-    with pytest.raises(NeurosimError, match=r"expected a NeuronTrace.*received dict without layer"):
-        viz.neuron_story({})
-    with pytest.raises(ShapeError, match=r"trace\.weights: expected.*\(128,\).*received \(3,\)"):
-        viz.neuron_story(make_trace(weights=np.ones(3)))
-    with pytest.raises(ShapeError, match=r"input_shape: expected 128 pixels"):
-        viz.neuron_story(make_trace(input_shape=(28, 28)))
+    for wrong in ({}, Trace(make_net(4, 2, "relu", None, 8), np.zeros((1, 20)), 3)):
+        with pytest.raises(NeurosimError, match=rf"expected a NeuronTrace.*received {type(wrong).__name__}"):
+            viz.neuron_story(wrong)
     with pytest.raises(NeurosimError, match=r"fig: expected"):
-        viz.neuron_story(make_trace(), fig=3)
+        viz.neuron_story(KINDS["hidden"], fig=3)
 
 
 def test_numbers_in_short_form():
@@ -235,17 +261,17 @@ def test_numbers_in_short_form():
     for before, after in ((0.152, 0.15201), (1.0, 1.0), (1e-9, 2e-9), (0.3, -0.3), (123456.789, 123456.788)):
         one, two = short_pair(before, after)
         assert (one == two) == (before == after) and max(len(one), len(two)) <= 12
-    rise = Facts.of(make_trace(loss=1.0, loss_after=1.5))
-    assert loss_words(rise) == "The step raises the loss of this sample by 50 %."
+    assert stages.loss_after(1.0, 1.5).why == "The step raises the loss of this sample by 50 %."
 
 
-@pytest.mark.parametrize("kind", ["image", "right output", "diverged"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_captions_plug_the_numbers_in(kind):
-    facts = Facts.of(KINDS[kind])
-    lines = [stage_caption(facts, stage) for stage in range(1, len(STAGES) + 1)]
-    assert len(lines) == len(ns.walk.STAGES)  # the same walk, the same numbers
+    told = KINDS[kind]
+    lines = [stage_caption(stage) for stage in told.stages()]
+    assert len(lines) == len(STAGES)  # the same walk, the same numbers
     assert all(0 < len(line) < 110 for line in lines)
-    assert short(facts.z) in lines[1] and short(facts.loss) in lines[3] and short(facts.delta) in lines[7]
+    assert short(told.loss) in lines[3] and short(told.delta) in lines[7]
+    assert kind == "forced" or short(told.z) in lines[1]
 
 
 def test_film(tmp_path):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import neurosim as ns
-from neurosim.optimizers import OPTIMIZERS
+from neurosim.optimizers import OPTIMIZERS, SGDTerms
 from neurosim.schedules import SCHEDULES
-from neurosim.walk.stepper import STAGES, Stepper
+from neurosim.walk import STAGES, Stepper
 
 
 def state(stepper):
@@ -323,6 +323,30 @@ def test_what_is_set_is_what_the_network_and_the_walk_have(make):
     ]
 
 
+@pytest.mark.parametrize(
+    ("change", "done", "label"),
+    [
+        (lambda s: s.set_weight(3, 0.75), "set weight 3 0.75", "set weight 3 0.75"),
+        (lambda s: s.set_weight(value=-2, index=1), "set weight 1 -2", "set weight 1 -2"),
+        (lambda s: s.set_bias(1e-7), "set bias 1e-07", "set bias 1e-07"),
+        (lambda s: s.set_rate(0.25), "set rate 0.25", "set rate 0.25"),
+        (lambda s: s.set_activation("gelu"), "set activation gelu", "set activation gelu"),
+        (lambda s: s.set_activation(None), "set activation none", "set activation None"),
+        (lambda s: s.freeze(), "frozen", "freeze"),
+        (lambda s: s.unfreeze(), "free again", "unfreeze"),
+        (lambda s: s.ablate(), "silenced", "ablate 0.0"),
+        (lambda s: s.ablate("mean"), "held at its mean", "ablate mean"),
+        (lambda s: s.ablate(to=0.5), "held at 0.5", "ablate 0.5"),
+        (lambda s: s.clamp(0.4), "clamped to 0.4", "clamp 0.4"),
+        (lambda s: s.release(), "restored", "release"),
+    ],
+)
+def test_a_change_returns_what_it_did_and_undo_names_it(change, done, label, make):
+    stepper = make()
+    assert change(stepper) == done
+    assert stepper.changes == [label] and stepper.undo() == label
+
+
 # --- training as fit does --------------------------------------------------------------------------------------------
 
 
@@ -392,6 +416,45 @@ def test_training_while_walking_shows_the_network_as_it_is_now(make):
     stepper.undo()
     assert stepper.stage().text == text
     assert stepper.check().max_relative_error < 1e-3
+
+
+EDITS = {
+    "a weight": lambda net: net[1].W.__setitem__((0, 0), 0.5),
+    "a running mean": lambda net: net[2].running_mean.__setitem__(0, 3.0),
+    "a setting of the optimizer": lambda net: setattr(net.optimizer, "beta1", 0.5),
+    "a moment": lambda net: net.optimizer.state["m"].__setitem__(0, 1.0),
+    "the step count": lambda net: setattr(net.optimizer, "t", 7),
+    "the learning rate": lambda net: setattr(net.optimizer, "learning_rate", 0.125),
+    "the loss": lambda net: setattr(net, "loss", ns.CrossEntropy(0.3)),
+    "a penalty": lambda net: setattr(net[1].regularizer, "strength", 0.5),
+    "an activation": lambda net: setattr(net[4], "activation", "relu"),
+    "an intervention": lambda net: net[1][0].freeze(),
+    "the optimizer": lambda net: setattr(net, "optimizer", "sgd"),
+}
+
+
+@pytest.mark.parametrize("what", EDITS)
+def test_the_trace_is_kept_until_anything_of_the_network_is_changed_by_hand(what, make):
+    stepper = make()
+    trace = stepper.trace
+    stepper.next(), stepper.go_to_neuron(4, 1)
+    assert stepper.trace is trace
+    EDITS[what](stepper.network)
+    assert stepper.trace is not trace
+    fresh = stepper.network.trace(stepper.batches.rows[4], stepper.batches.targets[4], sample=4)
+    assert stepper.neuron_trace.explain() == fresh[4][1].explain()
+
+
+def test_a_network_with_a_class_of_ones_own_is_traced_too(make_net, blobs):
+    class Unregistered(ns.SGD):
+        @staticmethod
+        def rule(theta, grad, rate, t):
+            return SGDTerms(step=rate * theta)
+
+    stepper = Stepper(make_net(optimizer=Unregistered(0.5)), *blobs, batch_size=16, layer=1, neuron=2)
+    before = stepper.neuron_trace.weights
+    stepper.batch()
+    np.testing.assert_allclose(stepper.neuron_trace.weights, 0.5 * before, rtol=1e-6)
 
 
 # --- what fails, changes nothing -------------------------------------------------------------------------------------

@@ -380,7 +380,7 @@ def test_every_stage_says_its_numbers(activation, make):
         assert [stage.key for stage in stages] == STAGES
         text = neuron.explain()
         for k, stage in enumerate(stages, start=1):
-            assert f"{k}. {stage.title}\n{stage.text}" in text
+            assert f"{k}. {stage.heading}\n{stage.text}" in text
         said = {stage.key: numbers_in(stage.text) for stage in stages}
 
         def has(key, value, said=said):
@@ -488,6 +488,7 @@ def test_to_dict_is_json_and_holds_everything(make):
         "loss",
         "update",
         "loss_after",
+        "stages",
         "check",
     }
     assert document["weights"] == neuron.weights.tolist() and document["inputs"] == neuron.inputs.tolist()

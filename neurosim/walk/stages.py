@@ -1,0 +1,535 @@
+"""The stages of the walk through one neuron, as one table: numbers with their names, and the words that go with them.
+
+Every function here takes numbers and gives one `Stage`.  A stage holds no sentence: its rows name a kind, and the
+templates of that kind are data, in `neurosim.walk.words`.  What is shown of a stage in the terminal, in a notebook, in
+a figure or in JSON is made from this table, and from nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import html
+from ..optimizers import Optimizer
+from ..parameters import Array
+from ..text import column, number, probability, short, signed_short, thousands, typeset
+from . import words
+
+STAGES = tuple(words.STAGES)
+"""The keys of the stages, in their order."""
+
+OF_ONE_NEURON = ("weighted_sum", "activation", "downstream", "derivative", "delta")
+"""Those whose result is a number of the neuron itself: z, a, dL/da, da/dz, delta."""
+
+Form = Callable[[str, float], str]
+"""How a number is written, given its name."""
+
+HOLE = re.compile(r"\{([^{}]+)\}")
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """Put texts in the places of the names in braces."""
+    return HOLE.sub(lambda hole: values[hole[1]], template)
+
+
+def plural(key: str, count: float) -> str:
+    """The key of the template for one of a thing, or for any other count."""
+    return f"{key}.one" if count == 1 else f"{key}.many"
+
+
+def in_text(name: str, value: float) -> str:
+    """A number in running text: five digits, or as many as `words.DIGITS` says."""
+    if isinstance(value, int):
+        return str(value) if name in words.PLAIN else thousands(value)
+    return number(value, words.DIGITS.get(name, 5), sign=name in words.SIGNED)
+
+
+def in_columns(name: str, value: float) -> str:
+    """A number in ten columns, for lines of which the numbers stand below each other."""
+    return column(value)
+
+
+def in_figure(name: str, value: float) -> str:
+    """A number in a picture: three digits, a true minus, and nothing that is below 1 rounded up to it."""
+    if isinstance(value, int):
+        return in_text(name, value)
+    return signed_short(value) if name in words.SIGNED else probability(value)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a stage: numbers with their names.
+
+    Attributes:
+        kind: its entry in `words.ROWS`.
+        name: what it is about: an input, a neuron, a quantity.
+        value: the number that comes out; ``None`` for a note.
+        factors: name -> the numbers that it comes from, or that a note tells.
+        names: name -> what else its sentences need: the name of an activation, of a layer.
+        template: a formula in the place of that of its kind.
+    """
+
+    kind: str
+    name: str = ""
+    value: float | None = None
+    factors: Mapping[str, float] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    template: str | None = None
+
+    @property
+    def role(self) -> str:
+        """What the row is in its stage: "term", "rest", "bias", "result", "note" and so on."""
+        return words.ROWS[self.kind]["role"]
+
+    @property
+    def formula(self) -> str:
+        """The equation with the names of its factors: ``w * x``; nothing for a note."""
+        return fill(self._equation, {name: name for name in self.factors} | dict(self.names))
+
+    @property
+    def substituted(self) -> str:
+        """The equation with the numbers plugged in; of a note, its sentence."""
+        if self._equation or self.value is not None:
+            return self.with_numbers(in_text)
+        return self.line()
+
+    @property
+    def _equation(self) -> str:
+        return words.ROWS[self.kind].get("formula", "") if self.template is None else self.template
+
+    def with_numbers(self, form: Form) -> str:
+        """The equation with the numbers plugged in, written in another form."""
+        return fill(self._equation, self._filling(form))
+
+    def steps(self, form: Form) -> list[tuple[str, str]]:
+        """The equation factor by factor, each with the sign before it: ("dL/da", "0.2"), ("* f'(z)", "1")."""
+        found = re.findall(r"([^{}]*)\{([^{}]+)\}(\)*)", self._equation)
+        return [(f"{sign.lstrip()}{name}{end}", form(name, self.factors[name])) for sign, name, end in found]
+
+    def _filling(self, form: Form) -> dict[str, str]:
+        return dict(self.names) | {name: form(name, value) for name, value in self.factors.items()}
+
+    def say(self, template: str, form: Form = in_text, name: str | None = None) -> str:
+        """Fill any template with the numbers of this row, and with its name, formula and value."""
+        own = {
+            "name": self.name if name is None else name,
+            "formula": self.formula,
+            "substituted": self.with_numbers(form),
+            "value": "" if self.value is None else form("value", self.value),
+        }
+        return fill(template, own | self._filling(form))
+
+    def line(self, form: Form = in_text, name: str | None = None) -> str:
+        """The row as a line of text."""
+        return self.say(words.ROWS[self.kind]["line"], form, name)
+
+    def caption(self, form: Form = in_text) -> str:
+        """The row as a line below a picture."""
+        kind = words.ROWS[self.kind]
+        return self.say(kind.get("caption", kind["line"]), form)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain numbers and texts, ready for JSON."""
+        return {
+            "name": self.name,
+            "formula": self.formula,
+            "factors": dict(self.factors),
+            "substituted": self.substituted,
+            "value": self.value,
+            "role": self.role,
+        }
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of the walk through a neuron.
+
+    Attributes:
+        key: its name in `STAGES`.
+        rows: what is shown one by one, in the order in which it is read.
+        rest: how many other terms there are, and what they sum to; ``None``: there are none.
+        result: what comes out; ``None`` where nothing is computed.
+        why: the reason, true of this neuron and this sample; nothing where there is none to give.
+        names: name -> what title and formula need.
+        variant: which of the formulas holds, an ending of the key "formula".
+    """
+
+    key: str
+    rows: Sequence[Row] = ()
+    rest: Row | None = None
+    result: Row | None = None
+    why: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    variant: str = ""
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        return fill(words.STAGES[self.key]["title"], self.names)
+
+    @property
+    def formula(self) -> str:
+        """The equation of the stage, in names."""
+        return fill(words.STAGES[self.key][f"formula{self.variant}"], self.names)
+
+    @property
+    def heading(self) -> str:
+        """The title with the formula beside it."""
+        return fill(words.STAGES[self.key]["heading"], {"title": self.title, "formula": self.formula})
+
+    @property
+    def lines(self) -> list[Row]:
+        """All its rows in the order in which they are read: the rest follows the terms, then bias and result."""
+        first = [row for row in self.rows if row.role != "bias"]
+        bias = [row for row in self.rows if row.role == "bias"]
+        return [row for row in (*first, self.rest, *bias, self.result) if row is not None]
+
+    @property
+    def text(self) -> str:
+        """The rows as lines of text, for the terminal."""
+        width = max((len(row.name) for row in self.rows if row.role == "term"), default=0)
+        said = []
+        for role, rows in groupby(self.lines, key=lambda row: row.role):
+            form = in_columns if role in ("term", "gradient") else in_text
+            each = [row.line(form, f"{row.name:<{width}}" if role == "term" else None) for row in rows]
+            if role in words.JOINED:
+                joined = words.JOINED[role]
+                each = [fill(joined["line"], {"items": joined["between"].join(each)})]
+            said += each
+        return "\n".join("  " + line.replace("\n", "\n  ") for line in said if line)
+
+    def caption(self, form: Form = in_text) -> str:
+        """The stage in one line, for a picture."""
+        return (self.result or self.rows[0]).caption(form)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain numbers and texts, ready for JSON."""
+        return {
+            "key": self.key,
+            "title": self.title,
+            "formula": self.formula,
+            "rows": [row.to_dict() for row in self.rows],
+            "rest": None if self.rest is None else self.rest.to_dict(),
+            "result": None if self.result is None else self.result.to_dict(),
+            "why": self.why,
+        }
+
+
+def as_html(stages: Iterable[Stage]) -> str:
+    """The stages one below the other, for a notebook."""
+    parts = []
+    for place, stage in enumerate(stages, start=1):
+        heading = stage.heading.replace(stage.formula, typeset(stage.formula))
+        parts.append(html.title(f"{place}. {heading}"))
+        notes = [row.line() for row in stage.lines if row.value is None]
+        parts += [f"<div>{html.small(typeset(text))}</div>" for text in (*notes, stage.why) if text]
+        rows = [row for row in stage.lines if row.value is not None]
+        cells = [
+            (typeset(row.name), typeset(row.substituted), typeset(in_text("value", row.value or 0.0))) for row in rows
+        ]
+        if cells:
+            parts.append(html.table(("", "", ""), cells))
+    return "".join(parts)
+
+
+# -- the table: one function a stage -----------------------------------------------------------------------------------
+
+
+def inputs(x: Array, layer: int) -> Stage:
+    """What comes in.
+
+    Args:
+        x: (n_in,) the numbers.
+        layer: the layer that made them; 0: they are the sample's own.
+    """
+    numbers = {"count": len(x), "nonzero": int(np.count_nonzero(x)), "low": float(x.min()), "high": float(x.max())}
+    row = Row("inputs.layer", factors=numbers | {"layer": layer}) if layer else Row("inputs.sample", factors=numbers)
+    return Stage("inputs", [row])
+
+
+def weighted_sum(
+    name: Callable[[int], str], w: Array, x: Array, products: Array, bias: float | None, z: float, top: int
+) -> Stage:
+    """z = Σ w x + b, with the `top` largest products (n_in,) one by one; without a bias it is None."""
+    rows, rest = _largest_terms("weighted_sum.term", name, {"w": w, "x": x}, products, top)
+    total = {"Σ w x": float(products.sum(dtype=np.float64))}
+    if bias is None:
+        result = Row("weighted_sum.result without bias", "z", z, total)
+        return Stage("weighted_sum", rows, rest, result, variant=" without bias")
+    rows.append(Row("weighted_sum.bias", "bias", bias))
+    return Stage("weighted_sum", rows, rest, Row("weighted_sum.result", "z", z, total | {"b": bias}))
+
+
+def activation(key: str, z: float, a: float, forced: float | None, together: Array | None) -> Stage:
+    """a = f(z).
+
+    Args:
+        key: of f.
+        z: the neuron's own.
+        a: what comes out.
+        forced: the value that `a` is held at; ``None``: it is free.
+        together: (n,) z of all neurons of the layer where f looks at all of them, as softmax does; else None.
+    """
+    if forced is not None:
+        row = Row("activation.forced", "a", a, {"forced": forced})
+    elif together is None:
+        row = Row("activation.result", "a", a, {"z": z}, {"activation": key})
+    elif key == "softmax":
+        largest = float(together.max())
+        of_all = largest + float(np.log(np.exp(together.astype(np.float64) - largest).sum()))
+        row = Row("activation.softmax", "a", a, {"z": z, "ln Σ e^z": of_all, "count": len(together)})
+    else:
+        row = Row("activation.together", "a", a, {"z": z, "count": len(together)}, {"activation": key})
+    return Stage("activation", result=row, names={"activation": key})
+
+
+def output(layers: Iterable[tuple[int, Array]], a: Array, verdict: str, loss: str, L: float) -> Stage:
+    """What the network makes of it.
+
+    Args:
+        layers: index and activations of each layer above the neuron.
+        a: (n,) the output's activations.
+        verdict: the label and the prediction, in words.
+        loss: the key of the loss.
+        L: its value.
+    """
+    rows = [
+        Row(
+            "output.layer",
+            fill(words.NAMES["layer"], {"layer": str(layer)}),
+            factors={"layer": layer, "count": len(each), "low": float(each.min()), "high": float(each.max())},
+        )
+        for layer, each in layers
+    ]
+    kind, name = ("output.class", "class") if len(a) > 1 else ("output.number", "output")
+    for k in np.argsort(-a, kind="stable")[:3]:
+        rows.append(Row(kind, fill(words.NAMES[name], {"i": str(k)}), float(a[k]), {"output": float(a[k])}))
+    result = Row("output.result", "L", L, {"L": L}, {"verdict": verdict, "loss": loss})
+    return Stage("output", rows, result=result, names={"loss": loss})
+
+
+def output_delta(loss: str, activation: str, rule: str, factors: Mapping[str, Array], delta: Array, top: int) -> Stage:
+    """dL/dz of the output layer.
+
+    Args:
+        loss: the key of the loss.
+        activation: the key of the output's activation.
+        rule: how delta follows, a key of `words.RULES`.
+        factors: name -> (n,) the numbers that it follows from.
+        delta: (n,) of each output.
+        top: how many of them to show, at most three.
+    """
+    told = {"rule": words.RULES[rule]["text"], "loss": loss, "activation": activation}
+    rows = [Row("output_delta.rule", names=told)]
+    for k in np.argsort(-np.abs(delta), kind="stable")[: min(top, 3)]:
+        name = fill(words.NAMES["output"], {"i": str(k)})
+        numbers = {each: values[k].item() for each, values in factors.items()}
+        template = words.RULES[rule]["formula"]
+        rows.append(Row("output_delta.output", name, float(delta[k]), numbers, template=template))
+    return Stage("output_delta", rows, names=told)
+
+
+def downstream(
+    layer: int,
+    above: str,
+    name: Callable[[int], str],
+    w: Array,
+    delta: Array,
+    products: Array,
+    dL_da: float,
+    top: int,
+) -> Stage:
+    """dL/da = Σ w_k delta_k over the neurons of the layer above, with the `top` largest products (k,) one by one.
+
+    Args:
+        layer: the layer above.
+        above: the same, in words.
+        name: of each of the k neurons that are fed.
+        w: (k,) the weights to them.
+        delta: (k,) theirs.
+        products: (k,) of the two.
+        dL_da: what comes out.
+        top: how many products to show.
+    """
+    rows, rest = _largest_terms("downstream.term", name, {"w": w, "delta": delta}, products, top)
+    over = Row("downstream.over", factors={"layer": layer}, names={"above": above})
+    factors = {"layer": layer, "count": len(products)}
+    return Stage("downstream", [over, *rows], rest, Row("downstream.result", "dL/da", dL_da, factors))
+
+
+def downstream_of_output(dL_da: float) -> Stage:
+    """What takes the place of the sum at an output neuron."""
+    return Stage("downstream", result=Row("downstream.output", "dL/da", dL_da))
+
+
+def derivative(key: str, z: float, a: float, da_dz: float, forced: bool, alone: bool) -> Stage:
+    """da/dz of f, a key; `alone`: whether a depends on the neuron's own z alone."""
+    kind, why, factors = "result", "", {"z": z}
+    if forced:
+        kind, why, factors = "forced", words.WHY["forced"], {}
+    elif not alone:
+        kind, why, factors = "softmax" if key == "softmax" else "together", words.WHY["together"], {"a": a}
+    elif da_dz == 0.0 and not np.isnan(z):
+        kind, why = "flat", words.WHY["flat"]
+    row = Row(f"derivative.{kind}", "da/dz", da_dz, factors, {"why": why})
+    return Stage("derivative", result=row, why=why.replace("\n", " "))
+
+
+def delta(kind: str, rule: str, factors: Mapping[str, float], value: float, da_dz: float, activation: str) -> Stage:
+    """dL/dz of the neuron.
+
+    Args:
+        kind: which of the rows "delta.…" tells it.
+        rule: how it follows, a key of `words.RULES`.
+        factors: the numbers that it follows from.
+        value: what comes out.
+        da_dz: the slope, which may be what stopped it.
+        activation: the key of f.
+    """
+    row = Row(kind, "delta", value, factors, {"activation": activation}, words.RULES[rule]["formula"])
+    why = "delta is positive" if value > 0 else "delta is negative" if value < 0 else "delta is zero"
+    if np.isnan(value):
+        why = "delta is lost"
+    elif value == 0.0 and da_dz == 0.0:
+        why = "delta is stopped"
+    return Stage("delta", result=row, why=words.WHY[why], names={"rule": words.RULES[rule]["text"]})
+
+
+def gradients(
+    name: Callable[[int], str], delta: float, x: Array, dL_dW: Array, penalized: bool, dL_db: float | None, top: int
+) -> Stage:
+    """dL/dw of each weight, the `top` largest one by one; a penalty is what they hold beside delta x."""
+    penalty = dL_dW - np.full_like(x, delta) * x
+    shown = np.argsort(-np.abs(dL_dW), kind="stable")[:top]
+    kind = "gradients.term with penalty" if penalized else "gradients.term"
+    rows = []
+    for i in shown:
+        factors = {"delta": delta, "x": float(x[i])} | ({"penalty": float(penalty[i])} if penalized else {})
+        rows.append(Row(kind, name(i), float(dL_dW[i]), factors))
+    others = np.delete(dL_dW, shown)
+    rest = None
+    if len(others):
+        counts = {"count": len(others), "zero": int(np.count_nonzero(others == 0.0))}
+        rest = Row(plural("rest.gradient", len(others)), words.NAMES["others"], factors=counts)
+    numbers = {"low": float(dL_dW.min()), "high": float(dL_dW.max())}
+    bias = " without bias"
+    if dL_db is not None:
+        bias = ""
+        rows.append(Row("gradients.bias", "dL/db", dL_db))
+        numbers["dL/db"] = dL_db
+    rule = words.RULES["penalized gradient" if penalized else "gradient"]["text"]
+    result = Row(f"gradients.result{bias}", "dL/dw", None, numbers, {"rule": rule})
+    return Stage("gradients", rows, rest, result, variant=f"{' with penalty' if penalized else ''}{bias}")
+
+
+class Move(NamedTuple):
+    """How the update moved one parameter.
+
+    Attributes:
+        before, after: its value.
+        gradient: dL/dw, penalty included; `seen`: what clipping left of it for the optimizer.
+        terms: name -> number, the optimizer's arithmetic; the last is "step".
+    """
+
+    before: float
+    after: float
+    gradient: float
+    seen: float
+    terms: Mapping[str, float]
+
+    def row(self, kind: str, name: str, symbol: str) -> Row:
+        """Its value before and after; as a difference where it is one, and nothing else touched it after the step."""
+        step = self.terms["step"]
+        plain = abs(self.before - step - self.after) <= 1e-5 * max(abs(self.before), abs(step))
+        return Row(kind, name, self.after, {symbol: self.before, "step": step}, template=None if plain else "")
+
+
+def update(
+    optimizer: Optimizer,
+    rate: float,
+    name: str,
+    weight: Move,
+    bias: Move | None,
+    counts: Mapping[str, float],
+    max_norm: float | None,
+    interventions: Sequence[str],
+) -> Stage:
+    """What the optimizer makes of the gradients.
+
+    Args:
+        optimizer: after the step.
+        rate: the learning rate of the step.
+        name: of the input whose weight moves most.
+        weight: how that weight moves.
+        bias: how the bias moves; ``None``: there is none.
+        counts: how many weights there are ("count"), how many move ("moved"), by how much at most ("most"), and how
+            many move without a gradient: by the optimizer's step ("memory"), or by the bound on their norm ("norm").
+        max_norm: the bound on the norm of the weights, if it holds for this neuron.
+        interventions: what is done to the neuron, in words.
+    """
+    key, rule = {"optimizer": optimizer.key}, {"rule": optimizer.rule_text}
+    rows = [Row("update.rule", names=rule)] if optimizer.rule_text else []
+    rows.append(Row("update.rate", factors={"rate": rate, "step": optimizer.t}, names=key))
+    clipped = {"gradient": weight.seen, "dL/dw": weight.gradient}
+    kind = "update.most" if weight.seen == weight.gradient else "update.most clipped"
+    rows.append(Row(kind, name, factors=clipped))
+    rows += [Row("update.term", term, value) for term, value in weight.terms.items()]
+    rows.append(weight.row("update.weight", fill(words.NAMES["weight"], {"name": name}), "w"))
+    if max_norm is not None:
+        rows.append(Row("update.max_norm", factors={"norm": max_norm}))
+    rows += [Row("update.intervention", names={"what": what}) for what in interventions]
+    if bias is not None:
+        rows.append(bias.row("update.bias", "bias", "b"))
+    cause = "memory" if counts["memory"] else "norm"
+    reason = words.WHY[plural(cause, counts[cause])] if counts[cause] else ""
+    why = fill(reason, {"count": in_text("count", counts[cause])})
+    moved = Row("update.result", factors={each: counts[each] for each in ("moved", "count", "most")})
+    return Stage("update", rows, result=moved, why=why, names=key | rule)
+
+
+def loss_after(before: float, after: float) -> Stage:
+    """What the update of all neurons did to the loss of the sample."""
+    change = after - before
+    kind = "better" if change < 0 else "worse" if change > 0 else "same"
+    if not np.isfinite(after):
+        kind = "lost"
+    numbers = {"L": before, "change": change, "L after": after}
+    return Stage("loss_after", result=Row(f"loss_after.{kind}", "L", after, numbers), why=_why_loss(before, after))
+
+
+def _why_loss(before: float, after: float) -> str:
+    """What the step did to the loss, in words."""
+    if not np.isfinite(after):
+        return words.WHY["loss is lost"]
+    if not np.isfinite(before):
+        return ""
+    if before == after:
+        return words.WHY["loss stays"]
+    share = abs(after - before) / abs(before) if before else np.inf
+    if after < before:
+        reason = "loss falls to almost nothing" if 0.99 < share < 1.0 else "loss falls"
+    else:
+        reason = "loss rises far" if share >= 10.0 else "loss rises"
+    return fill(words.WHY[reason], {"percent": short(100.0 * share, 2)})
+
+
+def _largest_terms(
+    kind: str, name: Callable[[int], str], factors: Mapping[str, Array], products: Array, top: int
+) -> tuple[list[Row], Row | None]:
+    """The `top` largest of the products (k,) that are not zero, and the rest: how many, and what they sum to."""
+    shown = [int(i) for i in np.argsort(-np.abs(products), kind="stable")[:top] if np.abs(products[i]) > 0]
+    rows = [
+        Row(kind, name(i), float(products[i]), {each: float(values[i]) for each, values in factors.items()})
+        for i in shown
+    ]
+    count = len(products) - len(shown)
+    if not count:
+        return rows, None
+    others = float(np.delete(products, shown).sum(dtype=np.float64))
+    return rows, Row(plural("rest", count), words.NAMES["others"], others, {"count": count})

@@ -1,0 +1,400 @@
+"""The words of the walk: every title, formula, name and sentence, once, as data.
+
+A template holds ``{names}`` in braces and nothing else: no format codes and no logic.  Whoever fills it in decides how
+a number looks; `neurosim.walk.stages` does it for the terminal, for notebooks and for figures, and a page in another
+language may do it from the same tables, which are nothing but dictionaries of texts.  A line break in a reason is where
+a long line may be broken.
+
+A row of a stage is of a *kind*, an entry of `ROWS`:
+
+    role     what the row is: a term of a sum, a bias, a result, a note …
+    formula  the equation with names in braces; filled with the names it is read, filled with the numbers it is computed
+    line     the row as a line of text; ``{name}``, ``{value}``, ``{formula}`` and ``{substituted}`` are the row's own
+    caption  the same under a picture, where it differs
+"""
+
+from __future__ import annotations
+
+Table = dict[str, dict[str, str]]
+
+STAGES: Table = {
+    "inputs": {"phase": "forward", "title": "inputs", "heading": "{title}", "formula": "x"},
+    "weighted_sum": {
+        "phase": "forward",
+        "title": "weighted sum",
+        "heading": "{title}: {formula}",
+        "formula": "z = Σ w x + b",
+        "formula without bias": "z = Σ w x",
+    },
+    "activation": {
+        "phase": "forward",
+        "title": "activation",
+        "heading": "{title}: {formula}",
+        "formula": "a = {activation}(z)",
+    },
+    "output": {
+        "phase": "forward",
+        "title": "output and loss",
+        "heading": "through the layers above: {title}",
+        "formula": "L = {loss}(a, y)",
+    },
+    "output_delta": {
+        "phase": "backward",
+        "title": "output delta",
+        "heading": "{title}: dL/dz of the output layer",
+        "formula": "delta = {rule}",
+    },
+    "downstream": {
+        "phase": "backward",
+        "title": "downstream sum",
+        "heading": "{title}: {formula}",
+        "formula": "dL/da = Σ w_k delta_k",
+    },
+    "derivative": {
+        "phase": "backward",
+        "title": "local derivative",
+        "heading": "{title}: {formula}",
+        "formula": "da/dz = f'(z)",
+    },
+    "delta": {"phase": "backward", "title": "delta", "heading": "{title}: dL/dz", "formula": "delta = {rule}"},
+    "gradients": {
+        "phase": "backward",
+        "title": "weight gradients",
+        "heading": "{title}: {formula}",
+        "formula": "dL/dw = delta x, dL/db = delta",
+        "formula without bias": "dL/dw = delta x",
+        "formula with penalty": "dL/dw = delta x + penalty, dL/db = delta",
+        "formula with penalty without bias": "dL/dw = delta x + penalty",
+    },
+    "update": {"phase": "update", "title": "update by {optimizer}", "heading": "{title}", "formula": "{rule}"},
+    "loss_after": {
+        "phase": "update",
+        "title": "the loss again",
+        "heading": "{title}, after the update",
+        "formula": "L(θ) -> L(θ - step)",
+    },
+}
+"""The stages in their order: the pass that they belong to, the title, the heading of the text, and the formula."""
+
+PHASES = ("forward", "backward", "update")
+"""The passes, in their order."""
+
+RULES: Table = {
+    "chain": {"text": "dL/da * f'(z)", "formula": "{dL/da} * {f'(z)}"},
+    "difference": {"text": "a - y", "formula": "{a} - {y}"},
+    "mean_difference": {"text": "(a - y) / n", "formula": "({a} - {y}) / {n}"},
+    "jacobian": {
+        "text": "Jᵀ dL/da, J the Jacobian of softmax",
+        "formula": "{a} * ({dL/da} - {Σ a dL/da})",
+    },
+    "gradient": {"text": "delta x"},
+    "penalized gradient": {"text": "delta x + penalty"},
+    "unknown": {"text": "Jᵀ dL/da, J the Jacobian of the layer's function", "formula": ""},
+}
+"""The ways in which a delta, or a gradient, follows."""
+
+ROWS: Table = {
+    "inputs.sample": {
+        "role": "note",
+        "line": "{count} numbers from the sample, {nonzero} of them not zero, from {low} to {high}",
+    },
+    "inputs.layer": {
+        "role": "note",
+        "line": "{count} numbers from layer {layer}, {nonzero} of them not zero, from {low} to {high}",
+    },
+    "weighted_sum.term": {
+        "role": "term",
+        "formula": "{w} * {x}",
+        "line": "{name}  {substituted} = {value}",
+    },
+    "weighted_sum.bias": {"role": "bias", "line": "bias {value}"},
+    "weighted_sum.result": {
+        "role": "result",
+        "formula": "{Σ w x} + {b}",
+        "line": "z = {value}",
+        "caption": "z = {formula} = {substituted} = {value}",
+    },
+    "weighted_sum.result without bias": {
+        "role": "result",
+        "formula": "{Σ w x}",
+        "line": "z = {value}",
+        "caption": "z = {formula} = {value}",
+    },
+    "activation.result": {
+        "role": "result",
+        "formula": "{activation}({z})",
+        "line": "a = {substituted} = {value}",
+    },
+    "activation.softmax": {
+        "role": "result",
+        "formula": "e^({z} - {ln Σ e^z})",
+        "line": "a = e^z / Σ e^z_k over the {count} neurons of the layer = {value}, with z = {z}",
+        "caption": "a = {formula} = {substituted} = {value}",
+    },
+    "activation.together": {
+        "role": "result",
+        "line": "a = {activation}(z of all {count} neurons of the layer) = {value}, with z = {z}",
+    },
+    "activation.forced": {"role": "result", "line": "a is forced to {forced}, whatever z is"},
+    "output.layer": {"role": "note", "line": "layer {layer}: {count} activations from {low} to {high}"},
+    "output.class": {"role": "output", "line": "{name} {output}"},
+    "output.number": {"role": "output", "line": "{output}"},
+    "output.result": {"role": "result", "line": "{verdict}; L = {loss} = {L}"},
+    "output_delta.rule": {
+        "role": "note",
+        "line": "delta = {rule}   ({loss} on {activation})",
+        "caption": "the way back starts at the output: delta = {rule} ({loss} on {activation})",
+    },
+    "output_delta.output": {"role": "output delta", "line": "{name}: a = {a}, y = {y}, delta = {value}"},
+    "downstream.over": {"role": "note", "line": "over the neurons of layer {layer}, {above}:"},
+    "downstream.term": {
+        "role": "term",
+        "formula": "{w} * {delta}",
+        "line": "{name}  {substituted} = {value}",
+    },
+    "downstream.result": {
+        "role": "result",
+        "line": "dL/da = {value}",
+        "caption": "dL/da = Σ w_k delta_k over the neurons of layer {layer} = {value}",
+    },
+    "downstream.output": {
+        "role": "result",
+        "line": "an output neuron: nothing lies above it, the loss itself gives dL/da = {value}",
+    },
+    "derivative.result": {
+        "role": "result",
+        "formula": "f'({z})",
+        "line": "{substituted} = {value}",
+        "caption": "{substituted} = {value}: the slope of the tangent at z = {z}",
+    },
+    "derivative.flat": {"role": "result", "formula": "f'({z})", "line": "{substituted} = {value}   ({why})"},
+    "derivative.forced": {"role": "result", "line": "da/dz = {value}   ({why})"},
+    "derivative.softmax": {
+        "role": "result",
+        "formula": "{a} * (1 - {a})",
+        "line": "da/dz of the neuron itself = a (1 - a) = {value}; but {why}",
+        "caption": "da/dz of the neuron itself = {formula} = {substituted} = {value}",
+    },
+    "derivative.together": {
+        "role": "result",
+        "line": "da/dz of the neuron itself = {value}; but {why}",
+        "caption": "da/dz of the neuron itself = {value}",
+    },
+    "delta.result": {"role": "result", "line": "delta = {formula} = {substituted} = {value}"},
+    "delta.output": {
+        "role": "result",
+        "line": "delta = {value}, as above",
+        "caption": "delta = {formula} = {substituted} = {value}",
+    },
+    "delta.output of softmax": {
+        "role": "result",
+        "line": "delta = {value}, as above: Σ_k dL/da_k da_k/dz_j, not dL/da_j f'(z_j) alone",
+        "caption": "delta = {formula} = {substituted} = {value}",
+    },
+    "delta.shared": {
+        "role": "result",
+        "line": "delta = {value}, from dL/da of the whole layer: its neurons share one {activation}",
+    },
+    "gradients.term": {
+        "role": "gradient",
+        "formula": "{delta} * {x}",
+        "line": "dL/dw of {name} = {substituted} = {value}",
+    },
+    "gradients.term with penalty": {
+        "role": "gradient",
+        "formula": "{delta} * {x} + {penalty}",
+        "line": "dL/dw of {name} = {substituted} (penalty) = {value}",
+    },
+    "gradients.bias": {"role": "bias", "line": "dL/db = {value}"},
+    "gradients.result": {
+        "role": "result",
+        "line": "",
+        "caption": "dL/dw = {rule}: {low} to {high}; dL/db = {dL/db}",
+    },
+    "gradients.result without bias": {"role": "result", "line": "", "caption": "dL/dw = {rule}: {low} to {high}"},
+    "update.rule": {"role": "note", "line": "{rule}"},
+    "update.rate": {"role": "note", "line": "learning rate {rate}, step {step}"},
+    "update.most": {"role": "note", "line": "the weight that moves most, of {name}, with gradient {gradient}:"},
+    "update.most clipped": {
+        "role": "note",
+        "line": "the weight that moves most, of {name}, with gradient {gradient} (clipped from {dL/dw}):",
+    },
+    "update.term": {"role": "optimizer", "line": "{name} {value}"},
+    "update.weight": {"role": "change", "formula": "{w} - {step}", "line": "  w: {w} -> {value}"},
+    "update.max_norm": {
+        "role": "note",
+        "line": "after the step its weights are brought back within a norm of {norm}",
+    },
+    "update.intervention": {"role": "note", "line": "this neuron: {what}"},
+    "update.bias": {"role": "change", "formula": "{b} - {step}", "line": "bias: {b} -> {value}"},
+    "update.result": {
+        "role": "result",
+        "line": "{moved} of {count} weights move",
+        "caption": "{moved} of {count} weights move, by up to {most}",
+    },
+    "loss_after.better": {
+        "role": "result",
+        "formula": "{L} + {change}",
+        "line": "L = {L} -> {L after} ({change}, better), all neurons updated",
+    },
+    "loss_after.worse": {
+        "role": "result",
+        "formula": "{L} + {change}",
+        "line": "L = {L} -> {L after} ({change}, worse), all neurons updated",
+    },
+    "loss_after.same": {
+        "role": "result",
+        "formula": "{L} + {change}",
+        "line": "L = {L} -> {L after} ({change}, the same), all neurons updated",
+    },
+    "loss_after.lost": {
+        "role": "result",
+        "line": "L = {L} -> {L after} (no longer a number), all neurons updated",
+    },
+    "rest.one": {"role": "rest", "line": "the other {count} term comes to {value}"},
+    "rest.many": {"role": "rest", "line": "the other {count} terms sum to {value}"},
+    "rest.gradient.one": {"role": "rest", "line": "and {count} other, {zero} of them zero"},
+    "rest.gradient.many": {"role": "rest", "line": "and {count} others, {zero} of them zero"},
+}
+
+JOINED: Table = {
+    "output": {"line": "output: {items}", "between": ", "},
+    "optimizer": {"line": "  {items}", "between": ",  "},
+}
+"""Rows of these roles stand in one line."""
+
+WHY: dict[str, str] = {
+    "flat": "flat here: nothing passes back through this neuron",
+    "forced": "a is forced: nothing passes back through this neuron",
+    "together": "z of each neuron of the layer\nmoves a of all: what counts is their sum, Jᵀ dL/da",
+    "delta is zero": "Nothing comes back: this sample teaches it nothing.",
+    "delta is stopped": "The slope is zero: nothing gets through, no weight hears of it.",
+    "delta is positive": "A smaller z would lower the loss.",
+    "delta is negative": "A larger z would lower the loss.",
+    "delta is lost": "Not a number: the run has diverged.",
+    "memory.one": "{count} weight with zero gradient moved: momentum or decay does that.",
+    "memory.many": "{count} weights with zero gradient moved: momentum or decay does that.",
+    "norm.one": "{count} weight with zero gradient moved: the bound on the norm does that.",
+    "norm.many": "{count} weights with zero gradient moved: the bound on the norm does that.",
+    "loss is lost": "The loss is no longer a number.",
+    "loss stays": "The step leaves the loss of this sample as it was.",
+    "loss falls": "The step lowers the loss of this sample by {percent} %.",
+    "loss falls to almost nothing": "The step lowers the loss of this sample by more than 99 %.",
+    "loss rises": "The step raises the loss of this sample by {percent} %.",
+    "loss rises far": "The step raises the loss of this sample.",
+}
+"""Reasons, each true only where the numbers say so."""
+
+NAMES: dict[str, str] = {
+    "pixel": "pixel {row},{column}",
+    "input": "input {i}",
+    "neuron": "neuron {i}",
+    "layer": "layer {layer}",
+    "class": "class {i}",
+    "output": "output {i}",
+    "weight": "w of {name}",
+    "others": "the others",
+    "neuron of layer": "layer {layer}, neuron {neuron} ({activation}), {sample}: {verdict}",
+    "sample": "sample {i}",
+    "some sample": "the sample",
+    "verdict": "label {label}, read as {prediction}",
+    "targets": "targets {items}",
+    "more targets": "targets {items} …",
+    "largest delta": "of the {count} neurons of layer {layer} it has the largest |delta|, {delta}: a change of its z "
+    "would change the loss most",
+    "largest delta of layer": "of layer {layer} it has the largest |delta| for this sample",
+    "no delta": "all {count} neurons of layer {layer} have delta 0 for this sample",
+    "no delta of layer": "all neurons of layer {layer} have delta 0 for this sample",
+}
+
+DIGITS: dict[str, int] = {
+    "low": 4,
+    "high": 4,
+    "output": 4,
+    "a": 4,
+    "y": 4,
+    "L": 6,
+    "L after": 6,
+    "change": 3,
+    "forced": 6,
+    "rate": 6,
+    "norm": 6,
+}
+"""How many digits a number of that name gets in a text; the others get five."""
+
+PLAIN = ("layer", "step")
+"""Whole numbers that count nothing: no comma between thousands."""
+
+SIGNED = ("change",)
+"""Numbers with a sign, a plus too."""
+
+FIGURE: dict[str, str] = {
+    "title": "Neuron {neuron} of layer {layer} ({activation}): what it does with {sample}",
+    "one sample": "one sample",
+    "how to read it": "follow the numbers, those of the walk: forward {forward}, backward {backward}, update {update}; "
+    "red: above zero, blue: below zero, each scale centred on zero",
+    "stage of": "stage {stage} of {count}",
+    "inputs": "inputs x",
+    "weights": "weights w",
+    "products": "products w·x",
+    "weighted_sum": "weighted sum z",
+    "activation": "activation, slope",
+    "output": "output and loss",
+    "downstream": "downstream sum",
+    "delta": "delta",
+    "gradients": "weight gradients",
+    "update": "change of weights",
+    "loss_after": "before and after",
+    "count.one": "{count} input",
+    "count.many": "{count} inputs",
+    "count of which": "{inputs}, {nonzero} not zero",
+    "sum": "sum {value}",
+    "what it looks for": "what it looks for",
+    "what it finds": "what it finds here",
+    "largest of inputs": "of the {count} largest products",
+    "largest of weights": "in the same order",
+    "largest of products": "{count} largest products",
+    "all inputs": "sorted by product",
+    "all products": "largest first",
+    "others.one": "{count} other",
+    "others.many": "{count} others",
+    "substituted": "{formula} = {substituted}",
+    "equation": "{name} = {substituted} = {value}",
+    "value": "{name} = {value}",
+    "positive terms": "positive terms",
+    "negative terms": "negative terms",
+    "bias": "bias b",
+    "z": "z",
+    "slope": "slope {name} = {value}",
+    "answer": "the whole network's answer",
+    "prediction": "prediction",
+    "label": "label",
+    "no label": "none",
+    "verdict": "so it is",
+    "right": "right",
+    "wrong": "wrong",
+    "not known": "no label",
+    "loss": "loss L",
+    "way back": "of this one sample;\nthe way back starts here",
+    "over.one": "over {count} neuron k of layer {layer}",
+    "over.many": "over {count} neurons k of layer {layer}",
+    "last stop": "an output neuron: the last stop",
+    "from the loss": "Its delta comes from the loss:",
+    "y of the label": "y ({neuron} is the label)",
+    "y of another": "y ({neuron} is not the label)",
+    "rule": "{name} = {formula}",
+    "definition": "delta = dL/dz",
+    "meaning of delta": "delta = dL/dz: how z moves L",
+    "shared delta": "through the whole {activation}",
+    "all of them": "all dL/da",
+    "equals": "= {name}",
+    "no gradient": "Every gradient is zero.",
+    "rate": "{optimizer}, learning rate {rate}",
+    "no change": "No weight moves.",
+    "largest": "the {count} largest of {all}",
+    "outcome": "the weights that move most, the bias, and the loss of this sample",
+    "before": "before",
+    "after": "after",
+    "change": "change",
+}
+"""What is written in the picture of a neuron, beside the rows of its stages."""
