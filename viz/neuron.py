@@ -20,7 +20,7 @@ from neurosim.walk import STAGES, NeuronTrace, Row, Stage, words
 from neurosim.walk.stages import fill, in_figure, plural
 
 from .page import ACCENT, HEIGHT, NEGATIVE, POSITIVE, Cell, Page, draw_bars, draw_image, few_ticks
-from .style import INK_COLOUR, MUTED, PALETTE, AnyFigure, beside, new_figure, styled
+from .style import AXIS, INK_COLOUR, MUTED, PALETTE, RULE, AnyFigure, beside, new_figure, styled
 
 ROWS = 9
 """Bars in a panel, before "the others"."""
@@ -201,7 +201,7 @@ def _draw_sum(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> None:
         if np.isfinite(start + length):
             ax.barh(y + 0.22, length, left=start, height=0.26 if not last else 0.12, color=colour)
             if y:
-                ax.plot([start, start], [y - 0.78, y + 0.22], color="#8c8c8c", linewidth=0.7, linestyle=":")
+                ax.plot([start, start], [y - 0.78, y + 0.22], color=AXIS, linewidth=0.7, linestyle=":")
             if last:
                 ax.plot(length, y + 0.22, "o", color=INK_COLOUR, markersize=5)
         paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
@@ -213,7 +213,7 @@ def _draw_sum(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> None:
         }
         ax.text(0.0, y - 0.17, _say(name), **row)
         ax.text(1.0, y - 0.17, short(length) if last else signed_short(length), ha="right", **row)
-    ax.axvline(0, color="#8c8c8c", linewidth=0.8, zorder=0.5)
+    ax.axvline(0, color=AXIS, linewidth=0.8, zorder=0.5)
     ax.set_xlim(low - pad, high + pad)
     ax.set_ylim(3.6, -0.4)
     ax.set_yticks([])
@@ -242,15 +242,15 @@ def _draw_activation(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) ->
         low, high = min(low, z - margin), max(high, z + margin)
     line = np.linspace(low, high, 601)
     f = neuron.curve(line)
-    ax.axhline(0, color="#b0b0b0", linewidth=0.7, zorder=1)
-    ax.axvline(0, color="#b0b0b0", linewidth=0.7, zorder=1)
+    ax.axhline(0, color=RULE, linewidth=0.7, zorder=1)
+    ax.axvline(0, color=RULE, linewidth=0.7, zorder=1)
     ax.plot(line, f, color=PALETTE[0], linewidth=1.7)
     bottom, top = float(np.nanmin(f)), float(np.nanmax(f))
     pad = 0.1 * (top - bottom) or 1.0
     ax.set_xlim(low, high)
     ax.set_ylim(bottom - pad, top + pad)
     if known:
-        ax.plot([z, z], [0, a], color="#8c8c8c", linewidth=0.8, linestyle=":", zorder=1.5)
+        ax.plot([z, z], [0, a], color=AXIS, linewidth=0.8, linestyle=":", zorder=1.5)
         half = 0.2 * (high - low)
         ends = np.array([z - half, z + half])
         (tangent,) = ax.plot(

@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator
 
 from neurosim.text import short, signed_short
 
-from .style import DIVERGING, FAINT, INK, INK_COLOUR, MUTED, PALETTE, WIDTH, AnyFigure, beside
+from .style import AXIS, DIVERGING, FAINT, INK, INK_COLOUR, MUTED, PALETTE, RULE, WIDTH, AnyFigure, beside
 
 POSITIVE, NEGATIVE = DIVERGING(0.86), DIVERGING(0.14)
 ACCENT = PALETTE[1]
@@ -49,7 +49,7 @@ class Cell:
             for artist in artists:
                 artist.set_visible(number <= stage)
         now, later = stage in self.stages, stage < min(self.stages)
-        self.header.set_color("#a8a8a8" if later else ACCENT if now else INK_COLOUR)
+        self.header.set_color(RULE if later else ACCENT if now else INK_COLOUR)
         self.frame.set(edgecolor=ACCENT if now else FAINT, linewidth=2.4 if now else 0.8)
 
 
@@ -226,9 +226,9 @@ def draw_bars(
     where = np.arange(len(numbers))
     limit = largest_size(numbers)
     known = np.isfinite(numbers)
-    colours = [("#7f7f7f" if not sign else POSITIVE) if value >= 0 else NEGATIVE for value in numbers[known]]
+    colours = [(PALETTE[7] if not sign else POSITIVE) if value >= 0 else NEGATIVE for value in numbers[known]]
     ax.barh(where[known], numbers[known], height=0.68, color=colours)
-    ax.axvline(0, color="#8c8c8c", linewidth=0.8)
+    ax.axvline(0, color=AXIS, linewidth=0.8)
     ax.set_xlim(-1.04 * limit if sign else 0.0, 1.04 * limit)
     ax.set_ylim(rows - 0.4, -0.6)
     ax.set_yticks(where, labels=list(names), fontsize=size)

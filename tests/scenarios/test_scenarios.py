@@ -13,7 +13,7 @@ import pytest
 
 import neurosim as ns
 from neurosim.text import signed
-from neurosim.training.settings import Settings
+from neurosim.training.settings import HELD_OUT, HELD_OUT_TEXT, Settings
 from scenarios import (
     SCENARIOS,
     GradientNorms,
@@ -91,6 +91,26 @@ def test_every_scenario_runs_one_tiny_epoch_and_reports(name, digits, tmp_path):
     again = Results.read(SCENARIOS[name], tmp_path, "")
     assert all_findings(again) == all_findings(results)
     assert redraw(SCENARIOS, tmp_path) == figures
+
+
+@pytest.mark.parametrize(("name", "table"), [("dead-neurons", "unit_life"), ("neuron-life", "neuron_life")])
+def test_tables_under_their_earlier_names_are_drawn_as_well(name, table, digits, tmp_path):
+    """Results of the first commits: both kinds of life were written to life.csv."""
+    results = run_scenario(SCENARIOS[name], *digits, seeds=1, overrides={"hidden": (8,), "epochs": 1}, progress=False)
+    figures = write_report(results, *digits, tmp_path, {"seeds": [0], "command": "test"})
+    drawn = {path: path.read_bytes() for path in figures}
+    (tmp_path / f"{table}.csv").rename(tmp_path / "life.csv")
+    record = (tmp_path / "run.json").read_text()
+    (tmp_path / "run.json").write_text(record.replace(f'"{table}"', '"life"'))
+    report = (tmp_path / "report.md").read_text()
+    assert redraw(SCENARIOS, tmp_path) == figures
+    assert {path: path.read_bytes() for path in figures} == drawn
+    assert (tmp_path / "report.md").read_text() == report.replace(f"`{table}.csv`", "`life.csv`")
+
+
+def test_the_share_held_out_is_said_as_it_is():
+    words = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth", 6: "a sixth", 7: "a seventh", 8: "an eighth"}
+    assert words[round(1 / HELD_OUT)] == HELD_OUT_TEXT and pytest.approx(1 / HELD_OUT) == round(1 / HELD_OUT)
 
 
 def test_variants_of_a_seed_start_from_the_same_weights_and_seeds_do_not(digits):

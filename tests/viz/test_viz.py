@@ -1,7 +1,9 @@
 """The pictures draw what the data says, nothing overlaps, and nothing is left behind."""
 
 import itertools
+import re
 import sys
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -767,3 +769,10 @@ def test_pictures_can_share_a_figure(tmp_path):
 def test_everything_exported_is_documented():
     for name in viz.__all__:
         assert getattr(viz, name).__doc__
+
+
+def test_a_colour_has_its_name_in_one_file():
+    """Whoever wants another grey opens style.py and no other file."""
+    root = Path(viz.__file__).parents[1]
+    for path in [*(root / "viz").rglob("*.py"), *(root / "scenarios").rglob("*.py")]:
+        assert path.name == "style.py" or not re.findall(r"#[0-9a-fA-F]{6}\b", path.read_text("utf-8")), path
