@@ -74,12 +74,12 @@ class UnitHealth(Recorder):
         self.rows: list[dict[str, float]] = []
 
     def on_start(self, run: TrainingRun) -> None:
-        self._look(run.network, epoch=0)
+        self._record(run.network, epoch=0)
 
     def on_epoch(self, run: TrainingRun) -> None:
-        self._look(run.network, epoch=len(run.history))
+        self._record(run.network, epoch=len(run.history))
 
-    def _look(self, network: Network, epoch: int) -> None:
+    def _record(self, network: Network, epoch: int) -> None:
         """Run the images through the network in evaluation mode and count."""
         hidden = hidden_layers(network)
         limits = [FLAT * steepest(activation) for _, activation in hidden]
@@ -186,12 +186,12 @@ class GradientNoise(Recorder):
         self.rows: list[dict[str, float]] = []
 
     def on_start(self, run: TrainingRun) -> None:
-        self._look(run.network, epoch=0)
+        self._record(run.network, epoch=0)
 
     def on_epoch(self, run: TrainingRun) -> None:
-        self._look(run.network, epoch=len(run.history))
+        self._record(run.network, epoch=len(run.history))
 
-    def _look(self, network: Network, epoch: int) -> None:
+    def _record(self, network: Network, epoch: int) -> None:
         self.rows.append(
             {
                 "epoch": epoch,
