@@ -646,7 +646,7 @@ def test_describe_prints_on_any_console():
 
 @pytest.mark.parametrize("size", [1.5, 2.7, np.nan])
 def test_half_a_sample_cannot_be_held_out(size):
-    train, _ = load("digits")
+    train, _ = data.load("digits")
     with pytest.raises(DataError):
         train.hold_out(size)
     with pytest.raises(DataError):
