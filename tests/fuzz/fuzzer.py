@@ -46,18 +46,19 @@ CORPUS = Path(__file__).parent / "corpus"
 SECONDS = 5
 MEMORY = 8 * 2**20  # bytes that any file may cost, beside MAX_RATIO times its own
 WATCHED = (
-    "archive.py",
-    "checkpoint.py",
-    "files.py",
+    "files/npz.py",
+    "files/atomic.py",
+    "files/model.py",
+    "training/checkpoint.py",
     "network.py",
-    "interventions.py",
+    "layers/",
     "schedules.py",
     "registry.py",
-    "layers.py",
+    "checks.py",
     "optimizers.py",
     "optimizer_base.py",
-    "idx.py",
-    "tables.py",
+    "data/idx.py",
+    "data/tables.py",
 )
 
 
@@ -378,7 +379,7 @@ def lines_reached(found: set[tuple[str, int]]) -> Iterator[None]:
 
     def enter(frame: Any, event: str, argument: Any) -> Any:
         name = frame.f_code.co_filename
-        return local if "neurosim" in name and name.endswith(WATCHED) else None
+        return local if any(f"/neurosim/{part}" in name for part in WATCHED) else None
 
     before = sys.gettrace()
     sys.settrace(enter)

@@ -31,12 +31,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("neurosim", "scenarios", "viz", "tests", "main.py", "pyproject.toml")
-TESTS = {  # module -> test files, the quickest to fail first
-    "activations": ("test_activations.py", "test_gradients.py"),
-    "losses": ("test_losses.py", "test_gradients.py"),
+LAYER_TESTS = ("layers/test_layers.py", "test_regularizers.py", "test_live_arrays.py", "layers/test_interventions.py")
+TESTS = {  # module -> test files in tests/neurosim, the quickest to fail first
+    "activations": ("test_activations.py", "analysis/test_gradients.py"),
+    "losses": ("test_losses.py", "analysis/test_gradients.py"),
     "optimizers": ("test_optimizers.py",),
     "optimizer_base": ("test_optimizers.py",),
-    "layers": ("test_layers.py", "test_regularizers.py", "test_views.py", "test_interventions.py"),
+    "layers/base": (*LAYER_TESTS, "layers/test_own_layer.py"),
+    **dict.fromkeys(("layers/input", "layers/weighted", "layers/dense", "layers/dropout"), LAYER_TESTS),
+    "layers/batch_norm": LAYER_TESTS,
 }
 BAR = 0.9  # of the mutants have to be caught
 
@@ -179,7 +182,7 @@ def _another(value):
 
 def run_tests(folder, module, deadline):
     """Whether a test fails: "failed", "passed" or "time-out"."""
-    files = [str(folder / "tests" / name) for name in TESTS[module] if (folder / "tests" / name).exists()]
+    files = [str(folder / "tests" / "neurosim" / name) for name in TESTS[module]]
     child = multiprocessing.get_context("fork").Process(target=_in_child, args=(folder, files))
     child.start()
     child.join(deadline)

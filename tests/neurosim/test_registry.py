@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from small_problem import X, Y, network
 
 import neurosim as ns
 from neurosim.checks import check_count, check_number
@@ -281,3 +282,23 @@ def test_everything_registered_is_exported_under_its_class_name():
     assert all(getattr(ns, name) is not None for name in ns.__all__)
     with pytest.raises(AttributeError, match="did you mean 'Adam'"):
         ns.Adm  # noqa: B018
+
+
+def test_classes_of_ones_own_work_and_need_a_key_only_to_be_written(refused):
+    class Constant(ns.Cosine):
+        def _rate(self, step):
+            return 123.0
+
+    class Fixed(ns.Schedule):
+        def __init__(self, rate=1.0):
+            self.rate = rate
+
+        def _rate(self, step):
+            return self.rate
+
+    assert network(optimizer=ns.SGD(Constant(1e-3))).optimizer.rate == 123.0
+    net = network(optimizer=ns.SGD(Fixed(0.5)))
+    net.fit(X, Y, epochs=1, verbose=False)
+    assert net.optimizer.last_rate == 0.5
+    with refused("Fixed has no key", "register"):
+        net.config()

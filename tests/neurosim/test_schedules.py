@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pytest
 import reference
+from small_problem import X, Y, network
 
 import neurosim as ns
 from neurosim.schedules import SCHEDULES
@@ -203,3 +204,32 @@ def test_fit_shows_reduce_on_plateau_each_epoch(make_net, blobs):
 def test_settings_out_of_bounds_are_refused(make, refused):
     with refused("expected a", "received"):
         make()
+
+
+@pytest.mark.parametrize("schedule", [ns.StepDecay(0.1, every=10), ns.Exponential(0.1, steps=30)])
+def test_a_schedule_of_a_length_of_its_own_goes_on_from_fit_to_fit_and_in_a_stepper(schedule):
+    whole, parts, walked = (network(optimizer=ns.SGD(schedule)) for _ in range(3))
+    expected = whole.fit(X, Y, epochs=3, batch_size=10, verbose=False)["learning_rate"]
+    assert [parts.fit(X, Y, epochs=1, batch_size=10, verbose=False)["learning_rate"][0] for _ in range(3)] == expected
+    stepper = ns.Stepper(walked, X, Y, batch_size=10)
+    rates = []
+    for _ in range(3):
+        stepper.epoch()
+        rates.append(walked.optimizer.last_rate)
+    assert rates == expected
+    assert np.array_equal(walked.parameters.theta, whole.parameters.theta)
+
+
+def test_a_rate_below_the_minimum_is_not_raised_to_it():
+    schedule = ns.ReduceOnPlateau(1e-8, patience=0, monitor="loss", minimum=0.5)
+    for _ in range(3):
+        schedule.observe({"loss": 1.0})
+    assert schedule(0) == 1e-8
+
+
+def test_a_schedule_is_copied_into_an_optimizer():
+    schedule = ns.ReduceOnPlateau(0.1, patience=0, threshold=0.9, monitor="loss")
+    one, other = network(), network()
+    one.optimizer, other.optimizer = ns.SGD(schedule), ns.SGD(schedule)
+    one.fit(X, Y, epochs=4, verbose=False)
+    assert one.optimizer.rate < 0.1 and other.optimizer.rate == 0.1

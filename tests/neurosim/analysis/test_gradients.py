@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import reference
+from small_problem import X, Y, network
 
 import neurosim as ns
 from neurosim.activations import ACTIVATIONS
@@ -289,3 +290,22 @@ def test_check_everything_covers_every_registry_and_passes():
     assert names["loss"] == [f"{loss} on {output}" for loss, output in PAIRS]
     assert {name.split()[0] for name in names["layer"]} == set(LAYERS) - {"input"}
     assert names["regularizer"] == list(REGULARIZERS)
+
+
+@pytest.mark.parametrize("setting", [{"step": 0.0}, {"entries": -1}])
+def test_a_gradient_check_needs_a_step_and_something_to_check(refused, setting):
+    with refused(*setting):
+        ns.check_gradients(network(dtype="float64"), X[:3], Y[:3], **setting)
+
+
+def test_a_gradient_that_is_no_number_never_passes_a_check():
+    from neurosim.analysis.gradcheck import GradientCheck, relative_error
+
+    for wrong in (np.nan, np.inf):
+        assert np.isnan(relative_error(np.array([wrong, 1.0]), np.ones(2)))
+    assert not GradientCheck({"W1": 0.0, "b1": np.nan, "W2": 0.0}, 10, 0, 1e-6).passed
+    net = network()
+    net[1].W = np.nan
+    check = net.trace(X[0], Y[0])[2][0].check()
+    assert not check.passed and "DISAGREE" in str(check)
+    assert "differences agree" in str(network().trace(X[0], Y[0])[2][0].check())

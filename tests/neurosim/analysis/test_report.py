@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 import reference
+from small_problem import X, network
 
 import neurosim as ns
 from neurosim.analysis.comparison import compare
@@ -499,3 +500,8 @@ def test_wrong_settings_of_the_ascent_are_refused(make_net, refused):
 )
 def test_image_shape(size, shape):
     assert ns.Input(size).image_shape == shape
+
+
+def test_samples_without_labels_are_told_from_a_data_set(refused):
+    with refused("samples and their labels", "ndarray"):
+        network().report(X)

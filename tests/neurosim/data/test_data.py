@@ -642,3 +642,12 @@ def test_import_is_light():
 def test_describe_prints_on_any_console():
     for part in data.load("digits"):
         io.TextIOWrapper(io.BytesIO(), encoding="ascii").write(part.describe())
+
+
+@pytest.mark.parametrize("size", [1.5, 2.7, np.nan])
+def test_half_a_sample_cannot_be_held_out(size):
+    train, _ = data.load("digits")
+    with pytest.raises(DataError):
+        train.hold_out(size)
+    with pytest.raises(DataError):
+        train.subset(size)

@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+from small_problem import X, Y, network
 
 import neurosim as ns
 from neurosim.activations import ACTIVATIONS
@@ -483,3 +484,30 @@ def test_an_output_neuron_may_be_frozen_slowed_and_penalized(make_net, blobs):
     assert check_gradients(net, blobs[0][:8], blobs[1][:8]).passed
     assert net[3].function is net[3].activation
     fit(net, blobs)
+
+
+def test_a_bound_on_the_norm_holds_for_a_hurried_neuron_and_leaves_a_frozen_one_alone():
+    net = network(optimizer=ns.SGD(1.0), max_norm=0.5)
+    net[1][0].rate_factor = 3.0
+    net[1][1].weights = 2.0
+    net[1][1].freeze()
+    for _ in range(5):
+        net.train_batch(X, Y)
+    norms = np.linalg.norm(net[1].W, axis=0)
+    assert norms[0] <= 0.5 * (1 + 1e-6) and (net[1][1].weights == 2.0).all()
+    trace = net.trace(X[0], Y[0])
+    assert "within a norm" in trace[1][0].explain() and "within a norm" not in trace[1][1].explain()
+
+
+def test_neurons_are_equal_where_they_are_the_same(refused):
+    net, other = network(), network()
+    assert net[1][3] == net[1][-2] and net[1][3] in net[1] and len({net[1][3], net[1][3], net[1][2]}) == 2
+    assert net[1][3] != other[1][3]
+    with refused("no activation"):
+        net[0][0].activation  # noqa: B018
+    with refused("in no network yet"):
+        ns.Dense(4)[0].freeze()
+    with refused("forced output"):
+        net[1][0].clamp(1e39)
+    with refused("bias of"):
+        net[1][0].bias = 1e300

@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 import pytest
+from small_problem import X, Y, network
 
 import neurosim as ns
 from neurosim.layers import LAYERS
@@ -515,3 +516,28 @@ def test_an_intervention_between_two_batches_of_one_size_takes_effect(x):
     expected = np.tanh(net[1].z)
     expected[:, 2] = np.maximum(net[1].z[:, 2], 0.0)
     np.testing.assert_allclose(net[1].a, expected, rtol=1e-12)
+
+
+def test_an_activation_that_is_assigned_is_run_at_once(refused):
+    net = network()
+    net.predict(X[:10])
+    net[1].activation = "tanh"
+    now = net.predict_proba(X[:10])
+    twin = ns.Network([ns.Input(4), ns.Dense(5, "tanh"), ns.Dense(3, "softmax")], seed=0)
+    twin.parameters.theta[...] = net.parameters.theta
+    np.testing.assert_array_equal(now, twin.predict_proba(X[:10]))
+    assert copy.deepcopy(net)[1].activation.key == "tanh"
+    with refused("output layer", "new Network"):
+        net[-1].activation = "sigmoid"
+
+
+def test_a_step_that_is_refused_leaves_the_running_averages_too():
+    net = ns.Network([ns.Input(4), ns.Dense(5), ns.BatchNorm("relu"), ns.Dense(3, "softmax")], seed=0)
+    net.train_batch(X[:8], Y[:8])
+    before = {name: array.copy() for name, array in net.arrays().items()}
+    broken = X[:8].copy()
+    broken[0, 0] = np.nan
+    assert np.isnan(net.train_batch(broken, Y[:8]))
+    net.gradients(X[:8], Y[:8], training=True)
+    for name, array in net.arrays().items():
+        np.testing.assert_array_equal(array, before[name])

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_problem import X, Y, network
 
 import neurosim as ns
 from neurosim.training import checkpoint as module
@@ -547,3 +548,48 @@ def test_resume_says_in_one_line_that_there_is_nothing_to_go_on_with(tmp_path):
     for folder, words in (("empty", "found none"), ("nowhere", "found none"), ("program", "not made by train")):
         status, _, err = train(["--resume", folder], tmp_path)
         assert status == 2 and len(err.splitlines()) == 1 and re.match(r"error: ", err) and words in err, err
+
+
+class Meddling(ns.Callback):
+    def __init__(self, optimizer=None):
+        self.optimizer = optimizer
+
+    def on_epoch(self, run):
+        if len(run.history) == 1:
+            run.network[1][0].freeze()
+            run.network[1][1].clamp(0.5)
+            if self.optimizer:
+                run.network.optimizer = self.optimizer
+
+
+class Stop(ns.Callback):
+    def __init__(self, at):
+        self.at, self.steps = at, 0
+
+    def on_step(self, run):
+        self.steps += 1
+        if self.steps == self.at:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("optimizer", [None, "sgd"])
+def test_what_callbacks_do_to_neurons_and_optimizer_is_in_the_checkpoint(tmp_path, optimizer):
+    def run(folder, at, resume=False):
+        net = network()
+        net.fit(
+            X,
+            Y,
+            epochs=4,
+            verbose=False,
+            callbacks=[Meddling(optimizer), Stop(at), ns.Checkpoint(tmp_path / folder, every=1, resume=resume)],
+        )
+        return net
+
+    for folder in ("whole", "cut"):
+        (tmp_path / folder).mkdir()
+    whole = run("whole", 0)
+    run("cut", 9)
+    resumed = run("cut", 0, resume=True)
+    assert np.array_equal(whole.parameters.theta, resumed.parameters.theta)
+    assert resumed[1][0].frozen and resumed[1][1].clamped == 0.5
+    assert resumed.optimizer.key == whole.optimizer.key

@@ -6,12 +6,14 @@ import math
 import os
 import subprocess
 import sys
+import tempfile
 import tracemalloc
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from small_problem import RNG, X, Y, network
 
 import neurosim as ns
 
@@ -836,3 +838,49 @@ def test_every_setting_survives_saving(dtype, tmp_path):
     assert twin.config() == net.config() and repr(twin) == repr(net) and twin.dtype == net.dtype
     assert twin.input.size == (4, 3) and len(twin.summary()) == len(net.summary())
     assert twin[3].regularizer.strength == 0.02 and twin[1].regularizer.key == "l1"
+
+
+def test_nothing_is_decided_by_an_accuracy_that_there_is_not(refused):
+    y = (RNG.random((200, 3)) > 0.5).astype(float)
+    net = ns.Network([ns.Input(4), ns.Dense(3, "sigmoid")], "binary_cross_entropy")
+    with refused("val_loss", "received 'val_accuracy'"):
+        net.fit(X, y, validation_data=(X, y), verbose=False, callbacks=[ns.EarlyStopping("val_accuracy")])
+    net.optimizer = ns.SGD(ns.ReduceOnPlateau(0.1, monitor="accuracy"))
+    with refused("received 'accuracy'"):
+        net.fit(X, y, verbose=False)
+
+
+def test_no_validation_samples_is_no_divergence(refused):
+    with refused("validation_data", "received none"):
+        network().fit(X, Y, validation_data=(X[:0], Y[:0]), verbose=False)
+
+
+def test_a_hook_may_be_a_function_of_the_instance():
+    seen = []
+    callback = ns.Callback()
+    callback.on_step = lambda run: seen.append(run.step)
+    network().fit(X, Y, epochs=1, batch_size=100, verbose=False, callbacks=[callback])
+    assert seen == [1, 2]
+
+
+def test_a_run_that_cannot_begin_keeps_no_data_and_leaves_the_schedule(refused):
+    net = network(optimizer=ns.SGD(ns.Cosine(0.1)))
+    net.fit(X, Y, epochs=1, verbose=False)
+    before = net.optimizer.learning_rate.state()
+    callback = ns.Checkpoint(tempfile.mkdtemp(), resume=True)
+    with refused("checkpoint"):
+        net.fit(X, Y, epochs=7, verbose=False, callbacks=[callback])
+    assert not hasattr(callback, "progress") and net.optimizer.learning_rate.state() == before
+
+
+def test_drop_last_trains_on_full_batches_alone_and_leaves_out_others_each_epoch(tmp_path):
+    net, twin = network(optimizer="sgd"), network(optimizer="sgd")
+    history = net.fit(X[:10], Y[:10], epochs=3, batch_size=4, drop_last=True, verbose=False)
+    losses, left_out = [], set()
+    for _ in range(3):
+        order = twin.streams["shuffling"].permutation(10)
+        losses += [twin.train_batch(X[part], Y[part]) for part in (order[:4], order[4:8])]
+        left_out |= set(order[8:].tolist())
+    assert history.batch_losses == losses and np.array_equal(net.parameters.theta, twin.parameters.theta)
+    assert history["loss"][0] == pytest.approx(np.mean(losses[:2])) and len(left_out) > 2
+    assert len(network().fit(X[:3], Y[:3], epochs=1, drop_last=True, verbose=False).batch_losses) == 1

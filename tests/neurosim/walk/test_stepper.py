@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from small_problem import X, Y, network
 
 import neurosim as ns
 from neurosim.optimizers import OPTIMIZERS, SGDTerms
@@ -551,3 +552,39 @@ def test_only_so_much_is_kept_to_be_undone(make, monkeypatch):
     for _ in range(5):
         stepper.undo()
     assert state(stepper) == before
+
+
+def test_a_stepper_shows_its_epochs_to_the_schedule_as_fit_does_and_undoes_that():
+    def make():
+        return network(optimizer=ns.SGD(ns.ReduceOnPlateau(0.1, patience=0, threshold=0.9, monitor="loss")))
+
+    fitted, walked = make(), make()
+    fitted.fit(X, Y, epochs=3, batch_size=30, verbose=False)
+    stepper = ns.Stepper(walked, X, Y, batch_size=30)
+    for _ in range(3):
+        stepper.epoch()
+    assert walked.optimizer.rate == fitted.optimizer.rate < 0.1
+    assert np.array_equal(walked.parameters.theta, fitted.parameters.theta)
+    while stepper.changes:
+        stepper.undo()
+    assert walked.optimizer.rate == 0.1
+
+
+def test_a_stepper_sees_what_was_done_to_its_network(refused):
+    net = network()
+    stepper = ns.Stepper(net, X, Y, layer=-2, neuron=0)
+    assert stepper.layer == 1
+    stepper.neuron_trace  # noqa: B018
+    stepper.live_neuron.clamp(5.0)
+    assert stepper.neuron_trace.a == 5.0
+    net.optimizer.learning_rate = 0.5
+    assert stepper.neuron_trace.learning_rate == 0.5
+    stepper.batch()
+    net.optimizer = ns.SGD(0.25)
+    assert stepper.neuron_trace.optimizer == "sgd"
+    stepper.undo()
+    assert net.optimizer.key == "adam" and net.optimizer.rate == 0.5
+    net[2].W = np.nan
+    with refused("nothing was changed"):
+        stepper.update()
+    assert stepper.changes == []

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from small_problem import X, Y, network
 
 import neurosim as ns
 from neurosim.activations import ACTIVATIONS
@@ -603,3 +604,28 @@ def test_the_trace_of_a_stepper_knows_the_samples_number(make, blobs):
     net, _ = make()
     trace = Trace(net, blobs[0][4], blobs[1][4], sample=4)
     assert trace[1][0].sample == 4 and "sample 4" in str(trace[1][0]) and "sample 4" in repr(trace)
+
+
+def test_a_blank_sample_on_a_fresh_network_stands_on_a_kink_and_that_is_said():
+    check = network().trace([0.0] * 4, 1)[1][0].check()
+    assert check.max_relative_error == 0.0 and check.skipped == 1 and "1 at a kink" in str(check)
+
+
+def test_a_trace_is_a_sequence_of_the_layers_that_compute(refused):
+    trace = network().trace(X[0], Y[0])
+    assert [each.layer.index for each in trace] == [1, 2]
+    with refused("layers 0 (input) to 2"):
+        trace[1:2]
+
+
+def test_targets_that_are_no_class_are_not_called_one():
+    net = ns.Network([ns.Input(4), ns.Dense(5, use_bias=False), ns.Dense(3, "sigmoid")], "binary_cross_entropy", seed=0)
+    trace = net.trace(X[0], [1.0, 1.0, 0.0])
+    assert trace.label is None and "targets 1, 1, 0" in repr(trace) and "read as" not in trace[1][0].explain()
+    assert "prediction" not in trace._repr_html_()
+    assert "bias" not in trace[1][0].stages()[1].text and "bias" in trace[2][0].stages()[1].text
+
+
+def test_a_trace_shows_itself_where_no_layer_has_weights():
+    net = ns.Network([ns.Input(3), ns.BatchNorm("softmax")])
+    assert "Trace of one sample" in net.trace([0.1, 0.2, 0.3], 1)._repr_html_()
