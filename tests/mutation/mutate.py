@@ -31,10 +31,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("neurosim", "scenarios", "viz", "tests", "main.py", "pyproject.toml")
-LAYER_TESTS = ("layers/test_layers.py", "test_regularizers.py", "test_live_arrays.py", "layers/test_interventions.py")
+LAYER_TESTS = (
+    "layers/test_layers.py",
+    "layers/test_hooks.py",
+    "test_regularizers.py",
+    "test_live_arrays.py",
+    "layers/test_interventions.py",
+)
 TESTS = {  # module -> test files in tests/neurosim, the quickest to fail first
     "activations": ("test_activations.py", "analysis/test_gradients.py"),
-    "losses": ("test_losses.py", "analysis/test_gradients.py"),
+    "losses": ("test_losses.py", "test_adding.py", "analysis/test_gradients.py"),
     "optimizers": ("test_optimizers.py",),
     "optimizer_base": ("test_optimizers.py",),
     "layers/base": (*LAYER_TESTS, "layers/test_own_layer.py"),

@@ -382,3 +382,17 @@ def test_soft_targets_of_mixed_rows_are_a_margin_losss_refusal():
     for row in ([1.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.5, 0.5, 0.0], [2.0, -1.0, 0.0]):
         assert "do not name one class" in ns.Hinge().refuses(np.array([[0.0, 1.0, 0.0], row]))
     assert ns.Hinge().refuses(np.eye(3)) == ""
+
+
+def test_kinks_of_a_margin_loss_lie_where_a_wrong_class_is_just_short_of_the_margin():
+    a, y = np.array([[0.9, 0.2, -0.4], [0.1, 0.3, 0.6]]), np.eye(3)[[0, 2]]
+    expected = [0.5 - 0.9 + 0.2, 0.5 - 0.9 - 0.4, 0.5 - 0.6 + 0.1, 0.5 - 0.6 + 0.3]
+    for key in ("hinge", "squared_hinge"):
+        assert LOSSES[key](margin=0.5).kink_arguments(a, y).tolist() == pytest.approx(expected)
+    assert ns.MAE().kink_arguments(a, y).tolist() == (a - y).tolist() and ns.MSE().kink_arguments(a, y).size == 0
+
+
+@pytest.mark.parametrize("value", [1.0001, 1.5, -0.0001])
+def test_binary_cross_entropy_takes_shares_up_to_1(value):
+    assert "expected numbers in [0, 1]" in ns.BinaryCrossEntropy().refuses(np.array([[0.5, value]]))
+    assert ns.BinaryCrossEntropy().refuses(np.array([[0.0, 1.0]])) == ""

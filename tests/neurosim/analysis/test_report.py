@@ -485,23 +485,6 @@ def test_wrong_settings_of_the_ascent_are_refused(make_net, refused):
             maximizing_input(net, 1, 0, **{name: -1.0})
 
 
-@pytest.mark.parametrize(
-    ("size", "shape"),
-    [
-        (784, (28, 28)),
-        ((28, 28), (28, 28)),
-        ((7, 9), (7, 9)),
-        (63, None),
-        (1, None),
-        ((1, 8, 9), (8, 9)),
-        ((16,), (4, 4)),
-        ((4, 4, 3), None),
-    ],
-)
-def test_image_shape(size, shape):
-    assert ns.Input(size).image_shape == shape
-
-
 def test_samples_without_labels_are_told_from_a_data_set(refused):
     with refused("samples and their labels", "ndarray"):
         network().report(X)
