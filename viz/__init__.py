@@ -19,60 +19,6 @@ Example:
     >>> viz.save(ax, "curves.png", note="data: built-in digits, NOT MNIST")
 """
 
-from .bench import scaling, speed_comparison, step_cost, step_profile
-from .boundary import decision_boundary
-from .confusion import confusion_matrix
-from .curves import history_curves, learning_curves
-from .dotplot import comparison
-from .film import neuron_film, weight_film
-from .flow import gradient_flow, spread_by_layer, unit_health
-from .frontier import frontier
-from .functions import activation_curves, delta_against_error
-from .heatmap import heatmap
-from .images import contact_sheet, filmstrip, mistakes, weight_grid
-from .landscape import loss_surface
-from .neuron import neuron_story
-from .over_time import histogram_over_time, neurons_together, timeline
-from .rates import range_test, rate_sensitivity, schedule_and_loss
-from .response import activation_by_class, maximizing_input, top_samples
-from .style import new_axes, new_figure, save, variant_style
+from neurosim.lazy import public_names
 
-__all__ = [
-    "activation_by_class",
-    "activation_curves",
-    "comparison",
-    "confusion_matrix",
-    "contact_sheet",
-    "decision_boundary",
-    "delta_against_error",
-    "filmstrip",
-    "frontier",
-    "gradient_flow",
-    "heatmap",
-    "histogram_over_time",
-    "history_curves",
-    "learning_curves",
-    "loss_surface",
-    "maximizing_input",
-    "mistakes",
-    "neuron_film",
-    "neuron_story",
-    "neurons_together",
-    "new_axes",
-    "new_figure",
-    "range_test",
-    "rate_sensitivity",
-    "save",
-    "scaling",
-    "schedule_and_loss",
-    "speed_comparison",
-    "spread_by_layer",
-    "step_cost",
-    "step_profile",
-    "timeline",
-    "top_samples",
-    "unit_health",
-    "variant_style",
-    "weight_film",
-    "weight_grid",
-]
+__getattr__, __dir__, __all__ = public_names(__name__, __file__)

@@ -11,11 +11,8 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from neurosim.text import abbreviated, fixed, percent, percent_more, plain, thousands
 
+from .colours import FAINT, MUTED, PALE, PALETTE
 from .style import (
-    FAINT,
-    MUTED,
-    PALE,
-    PALETTE,
     RIM,
     AnyFigure,
     beside,

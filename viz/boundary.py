@@ -13,8 +13,9 @@ from neurosim.errors import NeurosimError, ShapeError
 from neurosim.parameters import Array
 from neurosim.text import percent
 
+from .colours import INK_COLOUR, PALETTE
 from .samples import names_of_classes
-from .style import INK_COLOUR, MARKERS, PALETTE, RIM, heading, new_axes, styled
+from .style import MARKERS, RIM, heading, new_axes, styled
 
 TINT = 0.55
 """How much of a class's colour there is where the network is sure of it; the rest is white."""

@@ -11,7 +11,8 @@ from neurosim.errors import NeurosimError, ShapeError
 from neurosim.parameters import Array
 from neurosim.text import percent, plain, thousands
 
-from .style import GRID, INK_COLOUR, SHARE, heading, new_axes, styled, text_on
+from .colours import GRID, INK_COLOUR
+from .style import SHARE, heading, new_axes, styled, text_on
 
 
 @styled

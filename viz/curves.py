@@ -12,21 +12,10 @@ from matplotlib.axes import Axes
 from neurosim.parameters import Array
 from neurosim.text import plain
 
+from .colours import MUTED, PALETTE
 from .labels import LineEnd, label_ends
 from .lines import draw_line, epoch_axis, marker_spacing
-from .style import (
-    MUTED,
-    PALETTE,
-    RIM,
-    AnyFigure,
-    figure_heading,
-    heading,
-    new_axes,
-    new_figure,
-    plain_log,
-    styled,
-    styles_for,
-)
+from .style import RIM, AnyFigure, figure_heading, heading, new_axes, new_figure, plain_log, styled, styles_for
 from .tables import (
     Quantity,
     as_frame,

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 
 from neurosim.errors import NeurosimError
 
-from .style import MUTED, RIM, beside, heading, new_axes, plain_log, styled, styles_for
+from .colours import MUTED
+from .style import RIM, beside, heading, new_axes, plain_log, styled, styles_for
 from .tables import (
     as_frame,
     band,

@@ -16,10 +16,11 @@ from neurosim.text import typeset
 from neurosim.walk import NeuronTrace, Stage, words
 from neurosim.walk.stages import fill, in_figure
 
+from .colours import MUTED
 from .images import film_tiles, show_weights
 from .neuron import draw_story
 from .page import ACCENT, HEIGHT, MARGIN
-from .style import DPI, MUTED, WIDTH, beside, heading, new_axes, root_figure, styled
+from .style import DPI, WIDTH, beside, heading, new_axes, root_figure, styled
 
 STRIP = 0.5
 """Inches at the foot for the line of the stage."""

@@ -12,13 +12,13 @@ from matplotlib.axes import Axes
 
 from neurosim.errors import NeurosimError
 
+from .colours import MUTED
 from .labels import LineEnd, label_ends
 from .lines import draw_line, epoch_axis, marker_spacing
 from .panels import label_panels, panel_grid
 from .style import (
     DASHES,
     MARKERS,
-    MUTED,
     RIM,
     AnyFigure,
     beside,

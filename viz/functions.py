@@ -13,21 +13,9 @@ from neurosim.errors import NeurosimError, ShapeError
 from neurosim.parameters import Array
 from neurosim.text import plain
 
+from .colours import MUTED, PALETTE, RULE
 from .labels import LineEnd, label_ends
-from .style import (
-    MUTED,
-    PALETTE,
-    RIM,
-    RULE,
-    AnyFigure,
-    beside,
-    figure_heading,
-    heading,
-    new_axes,
-    new_figure,
-    styled,
-    styles_for,
-)
+from .style import RIM, AnyFigure, beside, figure_heading, heading, new_axes, new_figure, styled, styles_for
 from .tables import as_frame, finite
 
 Function = Callable[[Array], Array]

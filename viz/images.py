@@ -16,8 +16,9 @@ from neurosim.errors import NeurosimError, ShapeError
 from neurosim.parameters import Array
 from neurosim.text import certainty, percent, plain, thousands
 
+from .colours import MUTED
 from .samples import as_images, as_labels, names_of_classes
-from .style import DIVERGING, INK, MUTED, WIDTH, beside, heading, new_axes, styled
+from .style import DIVERGING, INK, WIDTH, beside, heading, new_axes, styled
 
 
 def mosaic(tiles: Array, columns: int, gap: int = 2, head: int = 0) -> Array:

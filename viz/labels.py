@@ -20,7 +20,8 @@ from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
 from neurosim.parameters import Array
 
-from .style import AXIS, RIM, RULE, Point, axes_size, root_figure
+from .colours import AXIS, RULE
+from .style import RIM, Point, axes_size, root_figure
 
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top."""

@@ -10,7 +10,8 @@ from neurosim.errors import NeurosimError, ShapeError
 from neurosim.parameters import Array
 from neurosim.text import rounded
 
-from .style import FAINT, INK_COLOUR, MUTED, SHARE, heading, new_axes, styled
+from .colours import FAINT, INK_COLOUR, MUTED
+from .style import SHARE, heading, new_axes, styled
 from .tables import decades
 
 LEVELS = 14

@@ -19,8 +19,9 @@ from neurosim.text import short, short_pair, signed_short, span, typeset
 from neurosim.walk import STAGES, NeuronTrace, Row, Stage, words
 from neurosim.walk.stages import fill, in_figure, plural
 
+from .colours import AXIS, INK_COLOUR, MUTED, PALETTE, RULE
 from .page import ACCENT, HEIGHT, NEGATIVE, POSITIVE, Cell, Page, draw_bars, draw_image, few_ticks
-from .style import AXIS, INK_COLOUR, MUTED, PALETTE, RULE, AnyFigure, beside, new_figure, styled
+from .style import AnyFigure, beside, new_figure, styled
 
 ROWS = 9
 """Bars in a panel, before "the others"."""

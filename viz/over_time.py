@@ -15,21 +15,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from neurosim.errors import NeurosimError
 from neurosim.text import name_of, plain
 
+from .colours import AXIS, FAINT, INK_COLOUR, PALETTE
 from .panels import label_panels, name_panel, panel_grid, whole_steps
-from .style import (
-    AXIS,
-    FAINT,
-    INK_COLOUR,
-    PALETTE,
-    SHARE,
-    AnyFigure,
-    Style,
-    figure_heading,
-    heading,
-    new_axes,
-    new_figure,
-    styled,
-)
+from .style import SHARE, AnyFigure, Style, figure_heading, heading, new_axes, new_figure, styled
 from .tables import as_frame, checked_shares, finite, step_column, the_only_run, with_variants
 
 PERCENTILES = ("p5", "p25", "p50", "p75", "p95")

@@ -18,7 +18,8 @@ from matplotlib.ticker import MaxNLocator
 
 from neurosim.text import short, signed_short
 
-from .style import AXIS, DIVERGING, FAINT, INK, INK_COLOUR, MUTED, PALETTE, RULE, WIDTH, AnyFigure, beside
+from .colours import AXIS, FAINT, INK_COLOUR, MUTED, PALETTE, RULE
+from .style import DIVERGING, INK, WIDTH, AnyFigure, beside
 
 POSITIVE, NEGATIVE = DIVERGING(0.86), DIVERGING(0.14)
 ACCENT = PALETTE[1]

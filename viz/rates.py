@@ -14,10 +14,9 @@ from neurosim.analysis.range_test import running_mean, suggested_rate
 from neurosim.errors import NeurosimError
 from neurosim.text import plain, rounded
 
+from .colours import MUTED, PALETTE
 from .panels import name_panel, panel_shape, whole_steps
 from .style import (
-    MUTED,
-    PALETTE,
     RIM,
     AnyFigure,
     Style,

@@ -13,9 +13,10 @@ from neurosim.errors import NeurosimError, ShapeError
 from neurosim.parameters import Array
 from neurosim.text import MINUS, cautious_percent, decimals_of, fixed, short, thousands
 
+from .colours import FAINT, INK_COLOUR, MUTED, PALETTE
 from .images import blank, mosaic, show_ink
 from .samples import as_images, as_labels, names_of_classes
-from .style import FAINT, INK_COLOUR, MUTED, PALETTE, beside, heading, new_axes, styled
+from .style import beside, heading, new_axes, styled
 
 BINS = 48
 TALLEST = 0.9

@@ -32,36 +32,12 @@ from neurosim.files.atomic import atomic_file
 from neurosim.parameters import Array
 from neurosim.text import plain
 
+from .colours import AXIS, GRID, INK_COLOUR, MUTED, PALETTE, SHARES
+
 WIDTH = 8.0
 """Width of a figure, in inches: 1200 pixels at `DPI`."""
 DPI = 150
 
-INK_COLOUR = "#222222"
-"""Text, and lines that are as important."""
-MUTED = "#6b6b6b"
-"""Text that explains, and what has no colour of its own."""
-AXIS = "#8c8c8c"
-"""Axes, zero, rims and leaders."""
-RULE = "#bdbdbd"
-"""The same where they must not compete with many thin lines, and hatching."""
-FAINT = "#d9d9d9"
-"""Where nothing was recorded, and the edges of images."""
-GRID = "#e6e6e6"
-PALE = "#efefef"
-"""Backgrounds of cells and rows."""
-
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7f7f7f")
-"""Okabe and Ito: blue, vermilion, green, purple, orange, sky blue, black; and grey instead of yellow."""
-LIGHT_PAGE = {"text": INK_COLOUR, "soft": MUTED, "rule": FAINT, "back": "#ffffff", "band": PALE, "mark": PALETTE[1]}
-DARK_PAGE = {
-    "text": "#e8e8e8",
-    "soft": "#a8a8a8",
-    "rule": "#4d4d4d",
-    "back": "#161616",
-    "band": "#242424",
-    "mark": PALETTE[4],
-}
-"""Colours of a web page, by what they are for, on light and on dark screens."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "<", ">", "d", "h", "*", "8", "H")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 
@@ -72,7 +48,7 @@ not.
 63 shades look smooth, and keep the files of noisy weights small."""
 INK = "Greys"
 """Images of handwriting: black ink on white paper."""
-SHARE: Colormap = LinearSegmentedColormap.from_list("share", ["#ffffff", "#fdd9b0", "#f19a4e", "#c4500a", "#7f2b04"])
+SHARE: Colormap = LinearSegmentedColormap.from_list("share", SHARES)
 """Shares and counts: white to dark orange, lightness falling all the way."""
 
 RIM: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.5}

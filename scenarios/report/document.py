@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from viz.style import DARK_PAGE, LIGHT_PAGE
+from viz.colours import DARK_PAGE, LIGHT_PAGE
 
 
 def _variables(colours: Mapping[str, str]) -> str:

@@ -772,7 +772,7 @@ def test_everything_exported_is_documented():
 
 
 def test_a_colour_has_its_name_in_one_file():
-    """Whoever wants another grey opens style.py and no other file."""
+    """Whoever wants another grey opens colours.py and no other file."""
     root = Path(viz.__file__).parents[1]
     for path in [*(root / "viz").rglob("*.py"), *(root / "scenarios").rglob("*.py")]:
-        assert path.name == "style.py" or not re.findall(r"#[0-9a-fA-F]{6}\b", path.read_text("utf-8")), path
+        assert path.name == "colours.py" or not re.findall(r"#[0-9a-fA-F]{6}\b", path.read_text("utf-8")), path

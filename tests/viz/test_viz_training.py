@@ -16,7 +16,7 @@ from PIL import Image
 import viz
 from neurosim.errors import NeurosimError, ShapeError
 from viz.boundary import line_in_box
-from viz.frontier import pareto
+from viz.pareto import pareto
 
 
 def grid_table():

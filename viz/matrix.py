@@ -13,7 +13,8 @@ from matplotlib.patches import Rectangle
 from neurosim.errors import NeurosimError, ShapeError
 from neurosim.text import decimals_of, fixed, plain
 
-from .style import MUTED, PALE, RULE, SHARE, heading, new_axes, styled, text_on
+from .colours import MUTED, PALE, RULE
+from .style import SHARE, heading, new_axes, styled, text_on
 from .tables import as_frame, quantity, with_variants, without_diverged
 
 READABLE = 26

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 
 from neurosim.parameters import Array
 
+from .colours import MUTED
 from .labels import label_points
-from .style import MUTED, RIM, Point, heading, new_axes, plain_log, styled, styles_for
+from .style import RIM, Point, heading, new_axes, plain_log, styled, styles_for
 from .tables import (
     as_frame,
     band,
