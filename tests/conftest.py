@@ -1,5 +1,6 @@
 """What several test modules share: a small problem, and a network for it."""
 
+import collections
 import contextlib
 import gc
 import os
@@ -10,6 +11,20 @@ import pytest
 from cli_runner import run_cli
 
 import neurosim as ns
+
+
+@pytest.hookimpl(tryfirst=True)  # before what is not asked for is left out
+def pytest_collection_modifyitems(items):
+    """Cases of a test that ``quick_for`` or ``quick_every`` does not name belong to the full tier."""
+    counts = collections.Counter()
+    for item in items:
+        named, every = item.get_closest_marker("quick_for"), item.get_closest_marker("quick_every")
+        if named and item.callspec.id not in named.args:
+            item.add_marker("full")
+        if every:
+            if counts[item.function] % every.args[0]:
+                item.add_marker("full")
+            counts[item.function] += 1
 
 
 @pytest.fixture

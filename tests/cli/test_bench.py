@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
+
 from scenarios.bench import inside
 
 
+@pytest.mark.full
 def test_bench_measures_what_it_is_asked_to(cli, tmp_path, monkeypatch):
     monkeypatch.setattr(inside, "LOOKING_REPEATS", 1)
     result = cli("bench", "--inspect", "--rounds", "1", "--data", "digits", "--out", "out")

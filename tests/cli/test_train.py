@@ -78,6 +78,7 @@ def test_train_takes_every_setting(cli, tmp_path):
     assert net[3].activation.negative_slope == 0.1 and isinstance(net.optimizer.learning_rate, ns.Cosine)
 
 
+@pytest.mark.full
 def test_the_same_seed_trains_the_same_network_in_two_processes(tmp_path):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NEUROSIM")}
     for out in ("one", "two"):

@@ -279,6 +279,7 @@ def test_there_are_hundreds_of_them():
     assert {words[0] for words, _ in GENERATED} >= set(COMMANDS)
 
 
+@pytest.mark.quick_every(8)
 @pytest.mark.parametrize(("words", "expected"), GENERATED, ids=[" ".join(words)[:60] for words, _ in GENERATED])
 def test_a_wrong_command_line_is_refused_before_any_work(words, expected, refused, monkeypatch):
     monkeypatch.setattr("neurosim.data.load", too_late)

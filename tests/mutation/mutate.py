@@ -211,7 +211,7 @@ def _in_child(folder, files):
 
         if folder not in Path(neurosim.__file__).parents:
             os._exit(99)
-    os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--no-header", *files])))
+    os._exit(int(pytest.main(["-x", "-q", "-n0", "-m", "not slow", "-p", "no:cacheprovider", "--no-header", *files])))
 
 
 def main():

@@ -229,6 +229,7 @@ def test_ink_is_neither_lost_nor_made(key):
     assert abs(ink.mean() - 1.0) < 0.05 and ink.min() > 0.5 and ink.max() < 1.7
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("key", list(ns.AUGMENTATIONS))
 def test_what_a_network_reads_it_still_reads(key):
     """Default strength leaves a digit the same digit, to a network that knows both."""

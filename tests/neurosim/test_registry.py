@@ -88,7 +88,7 @@ def test_config_keeps_settings_that_are_not_the_defaults(kind, key):
 def test_repr_is_the_call_that_makes_it(kind, key):
     thing = make(kind, key)
     if type(thing).__repr__ is Configurable.__repr__:
-        assert eval(repr(thing), vars(ns)).config() == thing.config()
+        assert eval(repr(thing), {name: getattr(ns, name) for name in ns.__all__}).config() == thing.config()
 
 
 @pytest.mark.parametrize(("kind", "key"), [pair for pair in EVERY if pair[1] not in NEEDED])

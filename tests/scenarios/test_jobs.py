@@ -91,6 +91,7 @@ def trained(monkeypatch):
     return seen
 
 
+@pytest.mark.full
 def test_the_numbers_do_not_depend_on_how_many_run_at_once(tmp_path):
     for jobs in ("1", "2"):
         run("scenario", "activations", "losses", *ARGUMENTS, "--jobs", jobs, "--out", jobs, cwd=tmp_path)

@@ -73,6 +73,7 @@ def made_up(scenario, accuracies):
     return Results(scenario, pd.DataFrame(rows))
 
 
+@pytest.mark.quick_for("optimizers", "symmetry")
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_every_scenario_runs_one_tiny_epoch_and_reports(name, digits, tmp_path):
     results = run_scenario(
@@ -93,6 +94,7 @@ def test_every_scenario_runs_one_tiny_epoch_and_reports(name, digits, tmp_path):
     assert redraw(SCENARIOS, tmp_path) == figures
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("name", "table"), [("dead-neurons", "unit_life"), ("neuron-life", "neuron_life")])
 def test_tables_under_their_earlier_names_are_drawn_as_well(name, table, digits, tmp_path):
     """Results of the first commits: both kinds of life were written to life.csv."""

@@ -330,6 +330,7 @@ def test_findings_on_batch_sizes_follow_the_numbers():
     assert "0.5 to 0.5 times what it was." in text and "shrunk" not in text
 
 
+@pytest.mark.full
 def test_the_report_says_how_long_the_search_was(digits, tmp_path):
     results = run_scenario(
         SCENARIOS["batch-sizes"], *digits, seeds=1, overrides={"hidden": (8,), "epochs": 9}, progress=False

@@ -123,6 +123,7 @@ def assert_legible(figure):
     return boxes
 
 
+@pytest.mark.quick_every(5)
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_overlaps_or_leaves_its_cell_at_1200_pixels(kind):
     figure, page, _ = draw_story(KINDS[kind], None, None, HEIGHT)

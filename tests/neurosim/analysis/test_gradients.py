@@ -44,6 +44,7 @@ def as_rows(y):
     return np.eye(3)[y] if y.ndim == 1 else y
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize(("hidden", "loss", "output"), EVERY)
 def test_every_gradient_is_the_central_difference(hidden, loss, output):
     net = three_layers(hidden, loss, output)

@@ -518,6 +518,7 @@ def test_train_that_was_killed_or_interrupted_goes_on_to_the_same_bits(sent, num
 SMALL = ["--data", "digits", "--train-size", "200", "--hidden", "8", "--epochs", "2", "--quiet"]
 
 
+@pytest.mark.full
 def test_resume_takes_the_settings_from_the_run_and_refuses_others(tmp_path):
     status, _, err = train([*SMALL, "--out", "run", "--checkpoint-every", "3", "--optimizer", "sgd"], tmp_path)
     assert status == 0, err
