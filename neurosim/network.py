@@ -78,6 +78,7 @@ class Network:
         dtype: str = "float32",
     ) -> None:
         self.layers = _checked_layers(layers)
+        self._input, self._output = cast(Input, self.layers[0]), cast(ActivationLayer, self.layers[-1])
         if dtype not in ("float32", "float64"):
             raise NeurosimError(f"dtype: expected 'float32' or 'float64', received {dtype!r}")
         self.dtype = np.dtype(dtype)
@@ -115,12 +116,12 @@ class Network:
     @property
     def input(self) -> Input:
         """Layer 0."""
-        return cast(Input, self.layers[0])  # as checked
+        return self._input
 
     @property
     def output(self) -> ActivationLayer:
         """The last layer."""
-        return cast(ActivationLayer, self.layers[-1])  # as checked
+        return self._output
 
     @property
     def loss(self) -> Loss:

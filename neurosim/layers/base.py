@@ -112,6 +112,7 @@ class Layer(Configurable, ABC):
     batch_size: int = 0
     views: Mapping[str, Array] = MappingProxyType({})  # none outside a network
     _full: dict[str, Array] | MappingProxyType[str, Array] = MappingProxyType({})
+    _below: Array | None  # the buffer for dL/da of the layer below; None where no gradient is needed there
     z: Array
     a: Array
     da: Array
@@ -208,6 +209,9 @@ class Layer(Configurable, ABC):
         self.batch_size = batch_size
         for name, full in self._full.items():
             setattr(self, name, full[:batch_size])
+        # looked up once: to do so at every step would cost what the step of a small network can feel
+        below = self.previous
+        self._below = below.da if below is not None and below.wants_gradient else None
 
     def __getstate__(self) -> dict[str, Any]:
         # views and buffers are left out: copied one by one, they would be views no longer.  So is everything that
@@ -248,9 +252,8 @@ class Layer(Configurable, ABC):
     def backward_from_delta_(self) -> None:
         """From delta to the parameters' gradients and da of the layer below."""
         self.parameter_gradients_()
-        below = self.gradient_below
-        if below is not None:
-            self.input_gradient_(self.delta, below)
+        if self._below is not None:
+            self.input_gradient_(self.delta, self._below)
 
     def parameter_gradients_(self) -> None:
         """From delta to the parameters' gradients."""
@@ -258,12 +261,6 @@ class Layer(Configurable, ABC):
     @abstractmethod
     def input_gradient_(self, delta: Array, dx: Array) -> None:
         """Write dL/dx (B, n_in) into `dx`, for any delta = dL/dz (B, n_out)."""
-
-    @property
-    def gradient_below(self) -> Array | None:
-        """The buffer for dL/da of the layer below; None if no gradient is needed there."""
-        below = self.previous
-        return below.da if below is not None and below.wants_gradient else None
 
     def delta_for(self, da: Array) -> Array:
         """dL/dz for any dL/da (B, n_out), at the batch in the buffers. A new array, or `da` itself."""
