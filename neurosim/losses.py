@@ -108,6 +108,10 @@ class Loss(Configurable, ABC):
         """Whether the loss is meaningful on outputs of that activation."""
         return True
 
+    def aim(self, y: Array) -> Array:
+        """What the outputs are drawn to where the targets are y (B, n): y itself, or a softer form of it."""
+        return y
+
     def refuses(self, y: Array) -> str:
         """What is wrong with the target rows y (N, n), as "expected …, received …"; nothing if they will do."""
         if self.one_hot and not ((y >= 0).all() and np.allclose(y.sum(axis=1), 1.0, atol=1e-4)):
@@ -152,7 +156,7 @@ class CrossEntropy(Loss):
     def accepts(self, activation: Activation) -> bool:
         return isinstance(activation, Softmax)
 
-    def _smooth(self, y: Array) -> Array:
+    def aim(self, y: Array) -> Array:
         """(1 - ε) y + ε / n, in working space of its own."""
         if self.label_smoothing == 0.0:
             return y
@@ -163,29 +167,29 @@ class CrossEntropy(Loss):
 
     def __call__(self, a: Array, y: Array) -> float:
         # 0 ln 0 = 0: a class that the target rules out adds nothing
-        y = self._smooth(y)
+        y = self.aim(y)
         return -_total(y * np.log(np.maximum(a, np.finfo(a.dtype).tiny))) / len(y)
 
     def gradient(self, a: Array, y: Array) -> Array:
-        da: Array = -self._smooth(y) / (np.maximum(a, np.finfo(a.dtype).tiny) * len(y))
+        da: Array = -self.aim(y) / (np.maximum(a, np.finfo(a.dtype).tiny) * len(y))
         return da
 
     def gradient_(self, a: Array, y: Array, da: Array) -> None:
         np.maximum(a, np.finfo(a.dtype).tiny, out=da)
         da *= -len(y)
-        np.divide(self._smooth(y), da, out=da)
+        np.divide(self.aim(y), da, out=da)
 
     def value_(self, out: Output, y: Array) -> float:
         if not self.simplifies(out.activation):
             return super().value_(out, y)
         log_a = Softmax.log_probabilities(out.scratch)  # unlike ln(a) it is exact where a rounds to 0
-        np.multiply(self._smooth(y), log_a, out=out.da)
+        np.multiply(self.aim(y), log_a, out=out.da)
         return 0.0 - _total(out.da) / len(y)  # not -0 where every answer is right
 
     def delta_(self, out: Output, y: Array) -> None:
         if not self.simplifies(out.activation):
             return super().delta_(out, y)
-        delta = np.subtract(out.a, self._smooth(y), out=out.delta)
+        delta = np.subtract(out.a, self.aim(y), out=out.delta)
         delta *= 1.0 / len(y)
 
 

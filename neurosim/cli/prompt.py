@@ -19,7 +19,7 @@ from ..checks import check_value
 from ..errors import NeurosimError
 from ..registry import did_you_mean
 from ..schedules import Schedule
-from ..text import column, counted, number, thousands
+from ..text import column, command_line, counted, number, thousands
 from ..walk.stages import STAGES
 from ..walk.stepper import Stepper
 
@@ -271,7 +271,7 @@ class Prompt(cmd.Cmd):
     @command("plot [DIR]", "draw this neuron's story into a folder (short: p).")
     def do_plot(self, rest: str) -> None:
         if self.plot is None:
-            raise NeurosimError("no pictures here; start it with python main.py step")
+            raise NeurosimError(f"no pictures here; start it with {command_line('step')}")
         try:
             self.say(f"wrote {self.plot(self.stepper, Path(rest or 'results'))}")
         except OSError as error:

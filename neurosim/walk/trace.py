@@ -23,7 +23,6 @@ from .. import html
 from ..activations import Activation, Linear
 from ..errors import NeurosimError, OutOfRangeError
 from ..layers import Layer
-from ..losses import CrossEntropy
 from ..metrics import class_indices, decisions
 from ..network import Network
 from ..parameters import Array
@@ -104,8 +103,7 @@ class Trace:
     def output_rule(self) -> tuple[str, dict[str, Array]]:
         """How delta of the output layer follows: a key of `words.RULES`, and name -> (n_out,) the numbers in it."""
         loss, output, a, y = self.network.loss, self.network.output, self.probabilities, self.targets
-        if isinstance(loss, CrossEntropy):
-            y = loss._smooth(y[None, :])[0].copy()
+        y = loss.aim(y[None, :])[0].copy()
         numbers = {"a": a, "y": y}
         if loss.simplifies(output.activation):
             if loss.key == "cross_entropy":
