@@ -18,6 +18,7 @@ from numpy.typing import DTypeLike, NDArray
 from .errors import NeurosimError
 
 Array = NDArray[Any]
+Shape = tuple[int, ...]
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 

@@ -23,7 +23,7 @@ Keys: batch_norm, dense, dropout, input.
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -33,16 +33,13 @@ from numpy.typing import DTypeLike
 
 from .. import html
 from ..activations import ACTIVATIONS, Activation
-from ..errors import NeurosimError, OutOfRangeError, ShapeError
+from ..errors import NeurosimError, ShapeError
 from ..optimizers import Optimizer
-from ..parameters import Array, FlatParameters, aligned_zeros
+from ..parameters import Array, FlatParameters, Shape, aligned_zeros
 from ..registry import Configurable, Registry
 from ..regularizers import Regularizer
 from ..text import four_digits
-from .interventions import Interventions
-from .neuron import Neuron
-
-Shape = tuple[int, ...]
+from .neuron import Neurons
 
 
 class ParameterView:
@@ -78,7 +75,7 @@ def copy_into(view: Array, value: Any, what: str) -> None:
     view[...] = value
 
 
-class Layer(Configurable, ABC):
+class Layer(Neurons, Configurable):
     """What all layers have in common.
 
     Attributes:
@@ -95,28 +92,16 @@ class Layer(Configurable, ABC):
 
     # what kind of layer it is; the defaults are those of a layer without parameters
     state_names: ClassVar[tuple[str, ...]] = ()  # arrays that are kept with the weights but not trained
-    weight_name: ClassVar[str] = ""  # the parameter that holds its neurons' weights, a neuron along the last axis
-    bias_name: ClassVar[str] = ""  # the parameter that holds its neurons' biases
     passes_through: ClassVar[bool] = False  # whether in evaluation it hands on number by number what comes in
     neuron_by_neuron: ClassVar[bool] = False  # whether its neuron j looks at neuron j of the layer below alone
     wants_gradient: bool = True  # whether the backward pass has to reach it
     transient: ClassVar[frozenset[str]] = frozenset({"views", "batch_size"})  # attributes that no copy may take over
 
-    index: int = -1
     is_output: bool = False
-    in_shape: Shape = ()
-    out_shape: Shape = ()
     previous: Layer | None = None
-    activation: Activation | None = None
-    interventions: Interventions = Interventions()  # on its neurons; replaced as a whole, never changed in place
-    batch_size: int = 0
-    views: Mapping[str, Array] = MappingProxyType({})  # none outside a network
     _full: dict[str, Array] | MappingProxyType[str, Array] = MappingProxyType({})
     _below: Array | None  # the buffer for dL/da of the layer below; None where no gradient is needed there
-    z: Array
-    a: Array
     da: Array
-    delta: Array
 
     def connect(self, index: int, previous: Layer | None, dtype: DTypeLike) -> None:
         """Take a place in a network, which has made sure that it had none."""
@@ -153,11 +138,6 @@ class Layer(Configurable, ABC):
     def n_out(self) -> int:
         """How many numbers it gives out for a sample."""
         return math.prod(self.out_shape) if self.out_shape else 0
-
-    @property
-    def neuron_count(self) -> int:
-        """How many neurons it has: one for each channel of an image, else one for each number."""
-        return self.out_shape[-1] if len(self.out_shape) == 3 else self.n_out
 
     # -- parameters ------------------------------------------------------------------------------------------------
 
@@ -314,26 +294,6 @@ class Layer(Configurable, ABC):
 
     # -- neurons ---------------------------------------------------------------------------------------------------
 
-    def intervene(self, interventions: Interventions) -> None:
-        """Replace the interventions on this layer's neurons.
-
-        Raises:
-            NeurosimError: the layer allows none, or not these.
-        """
-        raise NeurosimError(
-            f"the neurons of {self!r} (layer {self.index}) take no interventions: choose one of a Dense layer"
-        )
-
-    def neuron_part(self, array: Array, j: int) -> Array:
-        """Neuron j's part of a parameter, a gradient or an optimizer's vector, as the layer sees it. A live view."""
-        return array[..., j]
-
-    def neuron_values(self, buffer: Array, j: int) -> Array:
-        """Neuron j's numbers in a buffer (B, n_out) such as z: (B,), or (B, height, width) of an image. A live view."""
-        if len(self.out_shape) == 3:
-            return buffer.reshape(len(buffer), *self.out_shape)[..., j]
-        return buffer[:, j]
-
     def sources(self, j: int) -> Array:
         """(k,) which numbers of x the weights of neuron j multiply, in the weights' order."""
         return np.arange(self.n_in)
@@ -348,30 +308,6 @@ class Layer(Configurable, ABC):
     def kink_sides(self) -> Iterator[Array]:
         """For each kink, on which side of it each argument lies: where one changes, L has no derivative."""
         return iter(())
-
-    def __len__(self) -> int:
-        return self.neuron_count
-
-    def __bool__(self) -> bool:
-        return True
-
-    def __getitem__(self, j: int) -> Neuron:
-        """Neuron j, from 0; negative numbers count from the end.
-
-        Raises:
-            OutOfRangeError: there is no such neuron.
-        """
-        count = len(self)
-        try:
-            whole = int(j)
-        except (TypeError, ValueError, OverflowError):
-            whole = count
-        if not -count <= whole < count or whole != j:
-            raise OutOfRangeError(f"layer {self.index} has neurons 0 to {count - 1}, received {j!r}")
-        return Neuron(self, whole % count)
-
-    def __iter__(self) -> Iterator[Neuron]:
-        return (Neuron(self, j) for j in range(len(self)))
 
     # -- describing it ---------------------------------------------------------------------------------------------
 

@@ -10,8 +10,8 @@ from numpy.typing import DTypeLike
 
 from ..activations import Activation
 from ..checks import check_number
-from ..parameters import Array
-from .base import LAYERS, ActivationLayer, Layer, ParameterView, Shape
+from ..parameters import Array, Shape
+from .base import LAYERS, ActivationLayer, Layer, ParameterView
 
 
 @LAYERS.register("batch_norm")

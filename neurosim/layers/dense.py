@@ -9,9 +9,9 @@ import numpy as np
 from ..activations import Activation
 from ..checks import check_count
 from ..initializers import Initializer
-from ..parameters import Array, FlatParameters
+from ..parameters import Array, FlatParameters, Shape
 from ..regularizers import Regularizer
-from .base import LAYERS, Shape
+from .base import LAYERS
 from .weighted import WeightedLayer
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..checks import check_count, check_number
 from ..errors import NeurosimError, ShapeError
-from ..parameters import Array
-from .base import LAYERS, Layer, Shape
+from ..parameters import Array, Shape
+from .base import LAYERS, Layer
 
 
 @LAYERS.register("input")

@@ -1,4 +1,4 @@
-"""One neuron: a live view of one column of a layer.
+"""One neuron: a live view of one column of a layer; and what a layer is to its neurons.
 
 A `Neuron` stores no numbers.  Each property reads the layer's arrays at the moment it is asked, so that it can never
 be out of date and costs nothing until someone looks; writing to it changes the network.
@@ -7,21 +7,22 @@ be out of date and costs nothing until someone looks; writing to it changes the 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import html
 from ..activations import Activation
 from ..checks import check_number, check_value
-from ..errors import NeurosimError, ShapeError
-from ..parameters import Array
+from ..errors import NeurosimError, OutOfRangeError, ShapeError
+from ..optimizers import Optimizer
+from ..parameters import Array, Shape
 from ..text import four_digits
-from .interventions import check_own_activation
-
-if TYPE_CHECKING:
-    from .base import Layer
+from .interventions import Interventions, check_own_activation
 
 
 class Neuron:
@@ -35,7 +36,7 @@ class Neuron:
 
     __slots__ = ("index", "layer")
 
-    def __init__(self, layer: Layer, index: int) -> None:
+    def __init__(self, layer: Neurons, index: int) -> None:
         self.layer = layer
         self.index = index
 
@@ -164,7 +165,7 @@ class Neuron:
 
     def clamp(self, value: float) -> None:
         """Force the output to `value`, whatever comes in; undone by `release`. A neuron of a hidden layer only."""
-        self._change("values", check_value("forced output", value, getattr(self.layer, "dtype", np.float64)))
+        self._change("values", check_value("forced output", value, self.layer.dtype))
 
     def ablate(self, to: float | str = 0.0) -> None:
         """Silence the neuron: force its output to 0, or with ``"mean"`` to its mean over the last batch.
@@ -272,3 +273,88 @@ class Neuron:
 def _with_an_axis(weights: Array) -> Array:
     """The same live view; of a neuron with a single weight, as a vector of one."""
     return weights if weights.ndim else weights.reshape(1)
+
+
+class Neurons(ABC):
+    """The side of a layer that its neurons look at: it holds all that they show. `Layer` is the rest of it.
+
+    Attributes: see `Layer`.
+    """
+
+    weight_name: ClassVar[str] = ""  # the parameter that holds the neurons' weights, a neuron along the last axis
+    bias_name: ClassVar[str] = ""  # the parameter that holds the neurons' biases
+
+    index: int = -1
+    in_shape: Shape = ()
+    out_shape: Shape = ()
+    activation: Activation | None = None
+    interventions: Interventions = Interventions()  # replaced as a whole, never changed in place
+    batch_size: int = 0
+    dtype: np.dtype[Any] = np.dtype(np.float64)  # until a network gives its own
+    views: Mapping[str, Array] = MappingProxyType({})  # none outside a network
+    optimizer: Optimizer | None = None
+    z: Array
+    a: Array
+    delta: Array
+
+    @property
+    def neuron_count(self) -> int:
+        """How many neurons there are: one for each channel of an image, else one for each number."""
+        return self.out_shape[-1] if len(self.out_shape) == 3 else math.prod(self.out_shape) if self.out_shape else 0
+
+    def neuron_part(self, array: Array, j: int) -> Array:
+        """Neuron j's part of a parameter, a gradient or an optimizer's vector, as the layer sees it. A live view."""
+        return array[..., j]
+
+    def neuron_values(self, buffer: Array, j: int) -> Array:
+        """Neuron j's numbers in a buffer (B, n_out) such as z: (B,), or (B, height, width) of an image. A live view."""
+        if len(self.out_shape) == 3:
+            return buffer.reshape(len(buffer), *self.out_shape)[..., j]
+        return buffer[:, j]
+
+    def intervene(self, interventions: Interventions) -> None:
+        """Replace the interventions on this layer's neurons.
+
+        Raises:
+            NeurosimError: the layer allows none, or not these.
+        """
+        raise NeurosimError(
+            f"the neurons of {self!r} (layer {self.index}) take no interventions: choose one of a Dense layer"
+        )
+
+    @abstractmethod
+    def parameter_shapes(self) -> dict[str, Shape]:
+        """Name -> shape of each parameter array, e.g. ``{"W": (784, 128), "b": (128,)}``."""
+
+    @abstractmethod
+    def flat_view(self, flat: Array, name: str) -> Array:
+        """The layer's part, called `name`, of a vector that is laid out as all parameters are. A live view."""
+
+    @property
+    @abstractmethod
+    def weight_image_shape(self) -> tuple[int, int] | None:
+        """Height and width of each neuron's weights as an image, where they look at the whole input."""
+
+    def __len__(self) -> int:
+        return self.neuron_count
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __getitem__(self, j: int) -> Neuron:
+        """Neuron j, from 0; negative numbers count from the end.
+
+        Raises:
+            OutOfRangeError: there is no such neuron.
+        """
+        count = len(self)
+        try:
+            whole = int(j)
+        except (TypeError, ValueError, OverflowError):
+            whole = count
+        if not -count <= whole < count or whole != j:
+            raise OutOfRangeError(f"layer {self.index} has neurons 0 to {count - 1}, received {j!r}")
+        return Neuron(self, whole % count)
+
+    def __iter__(self) -> Iterator[Neuron]:
+        return (Neuron(self, j) for j in range(len(self)))

@@ -12,9 +12,9 @@ from ..activations import Activation
 from ..checks import check_number
 from ..errors import NeurosimError
 from ..initializers import INITIALIZERS, Initializer
-from ..parameters import Array, FlatParameters
+from ..parameters import Array, FlatParameters, Shape
 from ..regularizers import L2, REGULARIZERS, Regularizer, limit_norms_
-from .base import ActivationLayer, ParameterView, Shape
+from .base import ActivationLayer, ParameterView
 from .interventions import Interventions, UpdateScaling
 
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import pandas as pd
 
@@ -16,8 +16,7 @@ from neurosim.network import Network
 from neurosim.training.callbacks import Callback
 from neurosim.training.settings import Settings
 
-if TYPE_CHECKING:
-    from .results import Results
+Results = Any  # `results.Results`, which needs the scenario: to name it here would close a circle
 
 
 @dataclass(frozen=True)
