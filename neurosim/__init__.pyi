@@ -57,6 +57,7 @@ from .augment import (
 from .errors import (
     DataError as DataError,
     NeurosimError as NeurosimError,
+    NeurosimWarning as NeurosimWarning,
     OutOfRangeError as OutOfRangeError,
     ShapeError as ShapeError,
 )

@@ -65,6 +65,15 @@ def samples_and_labels(x: Any, y: Any) -> tuple[Any, Any]:
     """Samples and labels, from the two or from a `Dataset`."""
     if y is not None:
         return x, y
-    if not (hasattr(x, "images") and hasattr(x, "labels")):
+    if not _is_dataset(x):
         raise NeurosimError(f"expected a Dataset, or samples and their labels, received a {type(x).__name__} alone")
-    return x.images, x.labels
+    return x.x, x.labels
+
+
+def samples_of(x: Any) -> Any:
+    """The samples alone, of a `Dataset` too."""
+    return x.x if _is_dataset(x) else x
+
+
+def _is_dataset(x: Any) -> bool:
+    return hasattr(x, "x") and hasattr(x, "labels") and hasattr(x, "split")

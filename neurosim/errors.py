@@ -9,6 +9,10 @@ class NeurosimError(ValueError):
     """A wrong name, number, shape or combination of settings."""
 
 
+class NeurosimWarning(UserWarning):
+    """Something that is done as asked, but is probably not what was meant."""
+
+
 class DataError(NeurosimError):
     """A data set that cannot be found, read, trusted or used."""
 

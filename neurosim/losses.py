@@ -87,6 +87,10 @@ class Loss(Configurable, ABC):
     def gradient(self, a: Array, y: Array) -> Array:
         """dL/da. A new array (B, n)."""
 
+    def each(self, a: Array, y: Array) -> Array:
+        """L of each sample alone, (B,): the mean over the batch is L."""
+        return np.array([self(a[i : i + 1], y[i : i + 1]) for i in range(len(y))])
+
     def value_(self, out: Output, y: Array) -> float:
         """L on the output layer's buffers. Uses ``out.da`` and ``out.delta``, not yet written, as working space."""
         return float(self(out.a, y))

@@ -63,14 +63,15 @@ def per_class(matrix: Array) -> dict[str, Array]:
 def hit_counter(targets: Array) -> Callable[[Array, Any], float]:
     """A function (a, rows) -> how many rows of a (B, n) name the class of these rows of `targets` (N, n).
 
-    It gives NaN where the targets are no classes.
+    It gives NaN where the targets are not classes.
     """
     classes = class_indices(targets)
     if classes is None:
         return lambda a, rows: math.nan
     if targets.shape[1] == 1:
-        yes = targets > 0.5
-        return lambda a, rows: float(np.count_nonzero((a > 0.5) == yes[rows]))
+        between = threshold_between(targets)
+        yes = targets > between
+        return lambda a, rows: float(np.count_nonzero((a > between) == yes[rows]))
     return lambda a, rows: float(np.count_nonzero(a.argmax(1) == classes[rows]))
 
 
@@ -79,19 +80,31 @@ def rises(figure: str) -> bool:
     return figure.endswith("accuracy")
 
 
-def decisions(a: Array) -> Array:
-    """The class that each row of output activations a (B, n) names, (B,): its largest; for one output, if a > 1/2."""
-    return (a[:, 0] > 0.5).astype(np.intp) if a.shape[1] == 1 else a.argmax(axis=1)
+def decisions(a: Array, threshold: float = 0.5) -> Array:
+    """The class that each row of outputs a (B, n) names, (B,): its largest; of a single one, if a > threshold."""
+    return (a[:, 0] > threshold).astype(np.intp) if a.shape[1] == 1 else a.argmax(axis=1)
+
+
+def threshold_between(targets: Array) -> float:
+    """What lies between no and yes of a single output's targets: 0 where they are -1 and 1, else 1/2."""
+    return 0.0 if _no(targets) < 0.0 else 0.5
+
+
+def _no(targets: Array) -> float:
+    """The target that says no: -1 where there are any, else 0."""
+    return -1.0 if bool((targets == -1.0).any()) else 0.0
 
 
 def class_indices(targets: Array) -> Array | None:
-    """The class of each row of targets (N, n), as (N,) indices; None where the rows are no classes.
+    """The class of each row of targets (N, n), as (N,) indices; None where the rows are not classes.
 
-    With n = 1 the classes are 0 and 1.
+    Rows name a class by one 1 among zeros, or among -1. With n = 1 the classes are 0 and 1.
     """
-    single = targets.shape[1] == 1
-    for start in range(0, len(targets), 1000):  # most targets that are no classes show it soon
+    single, no = targets.shape[1] == 1, _no(targets)
+    for start in range(0, len(targets), 1000):  # most targets that are not classes show it soon
         rows = targets[start : start + 1000]
-        if not ((rows == 0.0) | (rows == 1.0)).all() or not (single or (rows.sum(axis=1) == 1.0).all()):
+        yes = rows == 1.0
+        if not (yes | (rows == no)).all() or not (single or (yes.sum(axis=1) == 1).all()):
             return None
-    return targets[:, 0].astype(np.intp) if single else targets.argmax(axis=1)
+    indices: Array = (targets[:, 0] == 1.0).astype(np.intp) if single else targets.argmax(axis=1)
+    return indices

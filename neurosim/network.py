@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from . import html
-from .checks import check_count, check_number
+from .checks import check_count, check_number, samples_and_labels, samples_of
 from .errors import NeurosimError, OutOfRangeError, ShapeError
+from .labels import out_of_range, read_labels
 from .layers import LAYERS, ActivationLayer, Input, Interventions, Layer, Neuron
 from .losses import LOSSES, Loss, check_pair
-from .metrics import decisions, hit_counter
+from .metrics import decisions, hit_counter, threshold_between
 from .optimizers import OPTIMIZERS, Optimizer
 from .parameters import Array, FlatParameters, aligned_zeros
 from .regularizers import REGULARIZERS, Regularizer
+from .samples import Learned
 from .text import Text
 
 if TYPE_CHECKING:  # what comes out of the doors
@@ -58,6 +60,8 @@ class Network:
     Attributes:
         layers: the layers, the input first; ``net[l]`` is ``net.layers[l]``.
         parameters: the flat vectors ``theta`` and ``grad`` that all layers share. Live.
+        class_names: how the classes are called; empty: by their numbers. The first training takes them from the labels.
+        threshold: of a single output, above which it says yes: 1/2, or 0 where it was trained on -1 and 1.
 
     Raises:
         NeurosimError: layers, loss or settings that do not fit together.
@@ -106,6 +110,8 @@ class Network:
         for layer in self.layers:
             layer.attach(self.parameters)
         self._with_parameters = [layer for layer in self.layers if layer.parameter_shapes()]
+        self.class_names: tuple[str, ...] = ()
+        self.threshold = 0.5
         self.targets: Array = aligned_zeros((0, self.output.n_out), self.dtype)
         self._full_targets = self.targets
         self.optimizer = optimizer
@@ -213,20 +219,45 @@ class Network:
             layer.set_batch_size(batch_size)
         self.targets = self._full_targets[:batch_size]
 
+    def learn(self, x: Any, y: Any) -> None:
+        """Remember, at the first training, how samples are scaled, how the classes are called and where they part."""
+        self.input.learn(x)
+        labels, names = read_labels(y, self.class_names)
+        if names and not self.class_names and len(names) <= max(2, self.output.n_out):
+            self.class_names = names
+        if self.output.n_out == 1 and labels.size:
+            self.threshold = threshold_between(labels.reshape(-1, 1))
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """What it remembers of what it was trained on. May be assigned, to go back to it."""
+        return {
+            "scale": self.input.scale,
+            "learned": self.input.learned,
+            "class_names": self.class_names,
+            "threshold": self.threshold,
+        }
+
+    @memory.setter
+    def memory(self, memory: dict[str, Any]) -> None:
+        self.input.scale = memory["scale"]
+        self.input.remember(memory["learned"])
+        self.class_names, self.threshold = memory["class_names"], memory["threshold"]
+
     def as_targets(self, y: Any, count: int) -> Array:
         """Targets as rows (N, n_out): class indices become one-hot rows, rows are taken as they are.
 
         Args:
-            y: (N,) class indices, or (N, n_out) rows. With one output, (N,) numbers are N rows.
+            y: (N,) class indices, or the names of the classes; or (N, n_out) rows. With one output, (N,) numbers are
+                N rows.
             count: N, how many samples there are.
 
         Raises:
             ShapeError: another number of targets than of samples, or rows of another width.
             NeurosimError: labels that are no class of this network, or rows that the loss cannot use.
         """
-        y, n = np.asarray(y), self.output.n_out
-        if y.dtype.kind not in "buif":
-            raise NeurosimError(f"labels: expected class indices or rows of numbers, received an array of {y.dtype}")
+        n = self.output.n_out
+        y, names = read_labels(y, self.class_names)
         if y.ndim == 0 and count == 1:
             y = y.reshape(1)
         if y.ndim not in (1, 2) or len(y) != count:
@@ -234,15 +265,8 @@ class Network:
         if y.ndim == 1 and n == 1:
             y = y[:, None]
         if y.ndim == 1:
-            wrong = (y < 0) | (y >= n)
-            if y.dtype.kind == "f":
-                wrong |= y != np.floor(y)  # NaN too
-            if wrong.any():
-                at = int(np.argmax(wrong))
-                raise NeurosimError(
-                    f"labels: expected whole numbers from 0 to {n - 1} (the network has {n} outputs), "
-                    f"received {y[at]} at position {at}"
-                )
+            if (wrong := out_of_range(y, n, names)) is not None:
+                raise wrong
             one_hot = np.zeros((count, n), self.dtype)
             one_hot[np.arange(count), y.astype(np.intp)] = 1.0
             return one_hot
@@ -252,9 +276,8 @@ class Network:
             rows: Array = y.astype(self.dtype)
         if not np.isfinite(rows).all():
             raise NeurosimError("labels: expected finite numbers, received NaN or infinity")
-        wrong = self.loss.refuses(rows)
-        if wrong:
-            raise NeurosimError(f"labels: {self.loss.key} {wrong}")
+        if refusal := self.loss.refuses(rows):
+            raise NeurosimError(f"labels: {self.loss.key} {refusal}")
         return rows
 
     # -- the training step -----------------------------------------------------------------------------------------
@@ -269,13 +292,17 @@ class Network:
             layer.forward_(training)
         return self.output.a
 
-    def backward_(self, penalties: bool = True) -> None:
+    def backward_(self, penalties: bool = True, weights: Array | None = None) -> None:
         """From the output's delta down to every gradient, for the batch and the targets of the last forward pass.
 
-        With `penalties`, those of the regularizers are added.
+        Args:
+            penalties: whether those of the regularizers are added.
+            weights: (B,) what each sample counts, where they count differently.
         """
         output = self.output
         self.loss.delta_(output, self.targets)
+        if weights is not None:  # L is a mean over the batch: the share of sample i was 1/B, and is w_i / Σ w
+            output.delta *= (weights * (len(weights) / weights.sum()))[:, None]
         output.backward_from_delta_()
         for layer in self.layers[-2:0:-1]:
             layer.backward_()
@@ -283,15 +310,23 @@ class Network:
             if penalties and layer.penalized:
                 layer.add_penalty_gradient_()
 
-    def step_(self) -> float:
+    def step_(self, weights: Array | None = None) -> float:
         """One step of training on the batch and the targets in the workspaces; returns the loss before the update.
 
         Where the loss is not finite there is no update, so that the weights that led to it can be looked at.
+
+        Args:
+            weights: (B,) what each sample counts: the loss is Σ w L / Σ w; ``None``: all the same.
         """
+        if weights is not None and not weights.any():
+            return 0.0  # nobody counts
         self.forward_(training=True)
-        loss = self.loss.value_(self.output, self.targets)
+        if weights is None:
+            loss = self.loss.value_(self.output, self.targets)
+        else:
+            loss = float(np.average(self.loss.each(self.output.a, self.targets), weights=weights))
         if math.isfinite(loss):
-            self.backward_()
+            self.backward_(weights=weights)
             self.update_()
         return loss
 
@@ -303,14 +338,15 @@ class Network:
         for layer in self._with_parameters:
             layer.after_update_()
 
-    def load_batch(self, x: Any, y: Any) -> None:
+    def load_batch(self, x: Any, y: Any, finite: bool = True) -> None:
         """Put samples and targets into the workspaces.
 
         Args:
-            x: samples (B, …); integers are scaled by the `Input`. A single sample will do.
+            x: samples (B, …), scaled by the `Input`. A single sample will do.
             y: (B,) class indices or (B, n_out) rows.
+            finite: whether to refuse NaN and infinity among the samples.
         """
-        rows = self.input.as_rows(x)
+        rows = self.input.as_rows(x, finite=finite)
         targets = self.as_targets(y, len(rows))
         if len(rows) == 0:
             raise ShapeError("expected at least one sample, received none")
@@ -329,7 +365,12 @@ class Network:
             The mean loss of the batch before the update. NaN or infinite, where numbers overflowed or x holds NaN:
             then no parameter has been changed, and it is for the caller to stop (`fit` does, and says why).
         """
-        self.load_batch(x, y)
+        if self.input.learned is None:
+            self.learn(x, y)
+        self.load_batch(x, y, finite=False)  # the loss says it
+        least = max(layer.least_batch for layer in self.layers)
+        if self.input.batch_size < least:
+            raise ShapeError(f"expected a batch of at least {least} samples, for batch normalization, received one")
         return self.step_()
 
     def gradients(self, x: Any, y: Any, training: bool = False) -> float:
@@ -364,7 +405,7 @@ class Network:
 
     def activations(self, x: Any, layer: int, neuron: int) -> Array:
         """The activation of one neuron for each sample, (N,), as in evaluation. A copy."""
-        rows, index = self.input.as_rows(x), self[layer][neuron].index
+        rows, index = self.input.as_rows(samples_of(x)), self[layer][neuron].index
         result = np.empty(len(rows), self.dtype)
         for where, _ in self._outputs(rows):
             result[where] = self[layer].a[:, index]
@@ -372,21 +413,29 @@ class Network:
 
     def predict_proba(self, x: Any) -> Array:
         """The output activations, (N, n_out): with softmax or sigmoid, probabilities. A copy."""
-        rows = self.input.as_rows(x)
+        rows = self.input.as_rows(samples_of(x))
         result = np.empty((len(rows), self.output.n_out), self.dtype)
         for where, a in self._outputs(rows):
             result[where] = a
         return result
 
     def predict(self, x: Any) -> Array:
-        """The class of each sample, (N,): its largest output; with a single output, whether that is above 1/2."""
-        return decisions(self.predict_proba(x))
+        """The class of each sample, (N,): its largest output; with a single output, whether that is above `threshold`.
 
-    def evaluate(self, x: Any, y: Any) -> dict[str, float]:
+        `class_names` says how the classes are called, where they were given names.
+        """
+        return decisions(self.predict_proba(x), self.threshold)
+
+    def evaluate(self, x: Any, y: Any = None) -> dict[str, float]:
         """The mean loss and the share of right predictions, ``{"loss": …, "accuracy": …}``, penalties not included.
 
         Accuracy is NaN where the targets are not classes. For no samples at all both are NaN.
+
+        Args:
+            x: a `Dataset`, or samples (N, …).
+            y: (N,) class indices or names, or (N, n_out) rows, where x are samples.
         """
+        x, y = samples_and_labels(x, y)
         rows = self.input.as_rows(x)
         targets = self.as_targets(y, len(rows))
         hits = hit_counter(targets)
@@ -461,15 +510,21 @@ class Network:
             "interventions": {
                 str(layer.index): layer.interventions.config() for layer in self.layers if layer.interventions
             },
+            "samples": None if self.input.learned is None else self.input.learned.config(),
+            "class_names": list(self.class_names),
+            "threshold": self.threshold,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Network:
         """A new network, with initial weights, from what `config` gave."""
         settings = dict(config)
-        interventions = settings.pop("interventions", {})
+        interventions, samples = settings.pop("interventions", {}), settings.pop("samples", None)
+        class_names, threshold = tuple(settings.pop("class_names", ())), settings.pop("threshold", 0.5)
         network = cls(**settings | {"layers": [LAYERS.create(layer) for layer in settings["layers"]]})
         network.intervene(interventions)
+        network.input.remember(None if samples is None else Learned.from_config(samples))
+        network.class_names, network.threshold = class_names, threshold
         return network
 
     def intervene(self, config: dict[str, Any]) -> None:
@@ -544,7 +599,9 @@ class Network:
 
     # -- doors: what the rooms above do with a network, a line each -------------------------------------------------
 
-    def fit(self, x: Any, y: Any, epochs: int = EPOCHS, batch_size: int | None = BATCH_SIZE, **options: Any) -> History:
+    def fit(
+        self, x: Any, y: Any = None, epochs: int = EPOCHS, batch_size: int | None = BATCH_SIZE, **options: Any
+    ) -> History:
         """Train. See `neurosim.training.fit` for all options."""
         from .training import fit
 

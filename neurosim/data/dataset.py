@@ -1,96 +1,158 @@
-"""One labelled set of images, and the two ways of taking a part of it."""
+"""One labelled set of samples, and the two ways of taking a part of it."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from .idx import Bytes, idx_sha256
+from ..text import counted, number, thousands
+from .idx import idx_sha256
+
+KINDS = ("image", "table", "points")
+NOUNS = {"image": "image", "table": "row", "points": "point"}
+SHOWN = 10  # names in a description
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Images and labels, with everything that a report has to say about them.
+    """Samples and labels, with everything that a report has to say about them.
 
     The arrays are read-only views, so one data set can be shared by many runs; copy them to change them.
 
     Args:
-        images: uint8 of shape (N, height, width), 0 is background and 255 is full ink.
-        labels: uint8 of shape (N,), indices into `class_names`.
+        x: Samples of any number type: images (N, height, width) or (N, height, width, colours), rows of a table
+            (N, features), points in the plane (N, 2).
+        labels: Integers (N,), indices into `class_names`; or float targets (N,) or (N, n), then without `class_names`.
         name: What the data are, such as ``"mnist"``.
         split: ``"train"``, ``"validation"`` or ``"test"``.
         source: Where they came from: a path, or ``"drawn by neurosim, seed 0"``.
-        class_names: One name a class; its length is the number of outputs that a classifier needs.
+        class_names: One name for each class; its length is the number of outputs that a classifier needs.
         note: What a reader of any figure has to know about these data; empty when there is nothing.
+        kind: ``"image"``, ``"table"`` or ``"points"``; empty: by the shape of a sample.
+        feature_names: One name for each column of a table; empty: by their numbers.
+        scaling: What `Input` shall do with x: "auto", "standardize", a number or None.
+
+    Attributes:
+        images: The same as `x`.
 
     Raises:
-        DataError: The arrays do not fit each other or the class names.
+        DataError: The arrays do not fit each other or the names.
 
     Example:
         >>> train, test = load("digits")
         >>> print(train.describe())
     """
 
-    images: Bytes
-    labels: Bytes
+    x: NDArray[Any]
+    labels: NDArray[Any]
     name: str
     split: str
     source: str
-    class_names: tuple[str, ...]
+    class_names: tuple[str, ...] = ()
     note: str = ""
+    kind: str = ""
+    feature_names: tuple[str, ...] = ()
+    scaling: str | float | None = "auto"
 
     def __post_init__(self) -> None:
-        for field, array, dimensions in (("images", self.images, 3), ("labels", self.labels, 1)):
-            if array.dtype != np.uint8 or array.ndim != dimensions:
-                raise DataError(
-                    f"{self.name} {self.split} {field}: expected a uint8 array of {dimensions} dimension(s), "
-                    f"received {array.dtype} of shape {array.shape}"
-                )
+        where = f"{self.name} {self.split}"
+        x, labels = np.asarray(self.x), np.asarray(self.labels)
+        kind = self.kind or ("image" if x.ndim > 2 else "table")
+        if kind not in KINDS or x.dtype.kind not in "buif" or x.ndim not in ((3, 4) if kind == "image" else (2,)):
+            raise DataError(
+                f"{where}: expected numbers as images (N, height, width) or (N, height, width, colours), or as rows "
+                f"(N, features), received {x.dtype} of shape {x.shape} as {kind}"
+            )
+        if labels.dtype.kind not in ("ui" if self.class_names else "f") or labels.ndim not in (1, 2):
+            expected = "integer labels (N,)" if self.class_names else "float targets (N,) or (N, n), or class names"
+            raise DataError(f"{where} labels: expected {expected}, received {labels.dtype} of shape {labels.shape}")
+        if len(x) != len(labels) or len(labels) == 0:
+            raise DataError(
+                f"{where}: expected one label for each sample and at least one of them, "
+                f"received {thousands(len(x))} samples and {thousands(len(labels))} labels"
+            )
+        if self.class_names and not (labels.min() >= 0 and labels.max() < len(self.class_names)):
+            wrong = labels.max() if labels.max() >= len(self.class_names) else labels.min()
+            raise DataError(
+                f"{where} ({self.source}): expected labels 0..{len(self.class_names) - 1}, received {wrong}"
+            )
+        if self.feature_names and len(self.feature_names) != x[0].size:
+            raise DataError(
+                f"{where}: expected {thousands(x[0].size)} feature names, one for each column, "
+                f"received {len(self.feature_names)}"
+            )
+        object.__setattr__(self, "kind", kind)
+        for field, array in (("x", x), ("labels", labels)):
             view = array.view()
             view.flags.writeable = False
             object.__setattr__(self, field, view)
-        if len(self.images) != len(self.labels) or len(self.labels) == 0:
-            raise DataError(
-                f"{self.name} {self.split}: expected one label for each image and at least one of them, "
-                f"received {len(self.images):,} images and {len(self.labels):,} labels"
-            )
-        if self.labels.max() >= len(self.class_names):
-            raise DataError(
-                f"{self.name} {self.split} ({self.source}): expected labels 0..{len(self.class_names) - 1}, "
-                f"received {self.labels.max()}"
-            )
+
+    @property
+    def images(self) -> NDArray[Any]:
+        """The samples: of a table, its rows."""
+        return self.x
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """The shape of one sample."""
+        return self.x.shape[1:]
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs a network needs: one for each class, or for each target."""
+        return len(self.class_names) or (1 if self.labels.ndim == 1 else self.labels.shape[1])
+
+    @property
+    def noun(self) -> str:
+        """What one sample is called: "image", "row", "point"."""
+        return NOUNS[self.kind]
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __repr__(self) -> str:
-        height, width = self.images.shape[1:]
-        return (
-            f"<Dataset {self.name} {self.split}: {len(self):,} images of {height}x{width}, "
-            f"{len(self.class_names)} classes>"
-        )
+        shape = "x".join(map(str, self.sample_shape))
+        target = counted(len(self.class_names), "class", "classes") if self.class_names else "float targets"
+        return f"<Dataset {self.name} {self.split}: {counted(len(self), self.noun)} of {shape}, {target}>"
 
     @cached_property
     def sha256(self) -> str:
-        """Checksum of images and labels, as of their two uncompressed IDX files one after the other."""
-        return idx_sha256(self.images, self.labels)
+        """Checksum of samples and labels; of bytes as of their two uncompressed IDX files one after the other."""
+        if self.x.dtype == self.labels.dtype == np.uint8:
+            return idx_sha256(self.x, self.labels)
+        digest = hashlib.sha256()
+        for array in (self.x, self.labels):
+            digest.update(f"{array.dtype.str} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
     def describe(self) -> str:
         """A few lines for a person: how many, of what, how even the classes are, and where they came from."""
-        height, width = self.images.shape[1:]
-        counts = np.bincount(self.labels, minlength=len(self.class_names))
-        names = self.class_names if len(self.class_names) <= 10 else (*self.class_names[:9], "...")
+        shape = " x ".join(map(str, self.sample_shape))
+        unit = {"image": "pixels", "table": "features", "points": "coordinates"}[self.kind]
         lines = [
-            f"{self.name}, {self.split}: {len(self):,} images of {height} x {width} pixels",
-            f"  classes  {len(counts)}: {', '.join(names)}; {counts.min():,} to {counts.max():,} images each",
-            f"  source   {self.source}",
-            f"  sha256   {self.sha256}",
+            f"{self.name}, {self.split}: {counted(len(self), self.noun)} of {shape} {unit}",
+            f"  numbers  {self.x.dtype}, {number(float(self.x.min()))} to {number(float(self.x.max()))}",
         ]
+        if self.feature_names:
+            lines.append(f"  features {_few(self.feature_names)}")
+        if self.class_names:
+            counts = np.bincount(self.labels, minlength=len(self.class_names))
+            lines.append(
+                f"  classes  {len(counts)}: {_few(self.class_names)}; "
+                f"{thousands(int(counts.min()))} to {thousands(int(counts.max()))} {self.noun}s each"
+            )
+        else:
+            low, high = float(self.labels.min()), float(self.labels.max())
+            lines.append(f"  targets  {self.outputs}: {number(low)} to {number(high)}")
+        lines += [f"  source   {self.source}", f"  sha256   {self.sha256}"]
         return "\n".join(lines + ([f"  NOTE     {self.note}"] if self.note else []))
 
     def subset(self, count: int, seed: int | None = None) -> Dataset:
@@ -140,6 +202,8 @@ class Dataset:
         The k-th sample of a class of n stands at (k + 1/2) / n, and all classes are merged by that position.
         """
         shuffled = np.arange(len(self)) if rng is None else rng.permutation(len(self))
+        if not self.class_names:
+            return shuffled
         by_class = shuffled[np.argsort(self.labels[shuffled], kind="stable")]
         counts = np.bincount(self.labels)
         first = np.repeat(np.cumsum(counts) - counts, counts)
@@ -149,4 +213,9 @@ class Dataset:
 
     def _take(self, indices: NDArray[np.intp], split: str) -> Dataset:
         indices = np.sort(indices)
-        return replace(self, images=self.images[indices], labels=self.labels[indices], split=split)
+        return replace(self, x=self.x[indices], labels=self.labels[indices], split=split)
+
+
+def _few(names: tuple[str, ...]) -> str:
+    """The names, or the first of them where they are many."""
+    return ", ".join(names if len(names) <= SHOWN else (*names[: SHOWN - 1], "..."))

@@ -93,6 +93,7 @@ class Layer(Neurons, Configurable):
     # what kind of layer it is; the defaults are those of a layer without parameters
     state_names: ClassVar[tuple[str, ...]] = ()  # arrays that are kept with the weights but not trained
     passes_through: ClassVar[bool] = False  # whether in evaluation it hands on number by number what comes in
+    least_batch: ClassVar[int] = 1  # how many samples a batch must have for anything to be learned from it
     neuron_by_neuron: ClassVar[bool] = False  # whether its neuron j looks at neuron j of the layer below alone
     wants_gradient: bool = True  # whether the backward pass has to reach it
     transient: ClassVar[frozenset[str]] = frozenset({"views", "batch_size"})  # attributes that no copy may take over

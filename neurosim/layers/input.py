@@ -1,4 +1,4 @@
-"""The input layer: takes samples, scales integers, and hands them on."""
+"""The input layer: takes samples, brings them to the network's units, and hands them on."""
 
 from __future__ import annotations
 
@@ -10,27 +10,41 @@ import numpy as np
 from ..checks import check_count, check_number
 from ..errors import NeurosimError, ShapeError
 from ..parameters import Array, Shape
+from ..samples import Learned, Rows, as_numbers, as_rows, check_finite, pixel_top
 from .base import LAYERS, Layer
 
 
 @LAYERS.register("input")
 class Input(Layer):
-    """Layer 0: takes images or rows of numbers, scales integers, and passes them on as a.
+    """Layer 0: takes images or rows of numbers, scales them, and passes them on as a.
 
     Args:
         size: how many numbers a sample has, or its shape, e.g. ``(28, 28)``.
-        scale: what integers are multiplied by; 1/255 maps pixels to [0, 1]. Floats are taken as they are.
+        scale: what is done to samples; decided by the first training samples:
+
+            - ``"auto"``: pixels are divided by 255 (or 1, 16, 65,535), all else is taken as it is; `neurosim.samples`
+              has the rule;
+            - a number: whole numbers are multiplied by it, floats taken as they are;
+            - ``None``: everything is taken as it is;
+            - ``"standardize"``: of each feature its mean is subtracted, and it is divided by its standard deviation.
 
     Attributes:
+        scale: once "auto" is decided, the number, or None.
+        learned: what is remembered of the samples that it was first trained on; ``None`` before.
         wants_gradient: whether the backward pass goes on to dL/dx of the network's input, into ``da``.
     """
 
-    def __init__(self, size: int | tuple[int, ...], scale: float = 1.0 / 255.0) -> None:
+    def __init__(self, size: int | tuple[int, ...], scale: float | str | None = "auto") -> None:
         shape = size if isinstance(size, (tuple, list)) else (size,)
         sides = tuple(check_count("Input size", side) for side in shape)
         self.size: int | tuple[int, ...] = sides if isinstance(size, (tuple, list)) else sides[0]
         self.out_shape = sides
-        self.scale = check_number("scale", scale, 0.0, math.inf, open_low=True, open_high=True)
+        if scale is not None and scale not in ("auto", "standardize"):
+            if isinstance(scale, str):
+                raise NeurosimError(f"scale: expected 'auto', 'standardize', a number or None, received {scale!r}")
+            scale = check_number("scale", scale, 0.0, math.inf, open_low=True, open_high=True)
+        self.scale = scale
+        self.learned: Learned | None = None
         self.wants_gradient = False
 
     def output_shape(self, in_shape: Shape) -> Shape:
@@ -48,7 +62,8 @@ class Input(Layer):
 
     def set_batch_size(self, batch_size: int) -> None:
         super().set_batch_size(batch_size)
-        self._scale = np.array(self.scale, self.dtype)[()]  # a scalar of its own dtype keeps the product in it
+        factor = 1.0 if self.scale is None or isinstance(self.scale, str) else self.scale
+        self._scale = np.array(factor, self.dtype)[()]  # a scalar of its own dtype keeps the product in it
         self._raw = np.empty((0, self.n_out), np.uint8)  # a batch in the data's own dtype
 
     def forward_(self, training: bool) -> None:
@@ -60,27 +75,79 @@ class Input(Layer):
     def input_gradient_(self, delta: Array, dx: Array) -> None:
         """Nothing lies below."""
 
-    def as_rows(self, x: Any) -> Array:
-        """`x` as rows (N, n_out), not copied where it is an array already; one sample becomes one row.
+    def learn(self, x: Any, name: str = "x") -> None:
+        """Decide by the first training samples how x is scaled, and remember their range, their shape, their names.
+
+        What is remembered already stays: samples that come later are brought to its units.
+
+        Raises:
+            NeurosimError: they are no samples of this network.
+        """
+        if self.learned is not None or isinstance(x, Rows):
+            return
+        array, names = as_numbers(x, name)
+        rows, shape = self._split(array, name)
+        if len(rows) == 0:
+            return
+        self.learned = Learned.of(rows, shape, names, self.scale)
+        if self.scale == "auto":
+            self.scale = None if self.learned.top is None else 1.0 / self.learned.top
+        self.set_batch_size(self.batch_size)
+
+    def remember(self, learned: Learned | None) -> None:
+        """Take over what another network has learned of its samples."""
+        self.learned = learned
+        self.set_batch_size(self.batch_size)
+
+    def as_rows(self, x: Any, name: str = "x", finite: bool = True) -> Rows:
+        """Samples as rows (N, n_out) in the network's units; one sample becomes one row.
+
+        Not copied where it is an array that can be taken as it is, or of whole numbers, which `fill` scales.
+
+        Args:
+            x: (N, …) samples, or one of them: what has the shape of `size`, or of the samples it was trained on.
+            name: what they are called in an error message.
+            finite: whether to refuse NaN and infinity.
 
         Raises:
             ShapeError: a sample has another size.
-            NeurosimError: not numbers.
+            NeurosimError: not numbers, or none that can be brought to the units of the training samples.
+        """
+        if isinstance(x, Rows):
+            return x
+        array, names = as_numbers(x, name)
+        rows, shape = self._split(array, name)
+        if finite:
+            check_finite(rows, self.dtype, name)
+        if self.learned is not None:
+            rows = self.learned.in_order(rows, names, name)
+            if not isinstance(self.scale, float) or self.learned.top is not None:
+                rows = self.learned.in_units(rows, self.dtype, name)
+        elif self.scale == "standardize":
+            raise NeurosimError("scale: 'standardize' is decided by training samples, received none so far; fit first")
+        elif self.scale == "auto":  # undecided: these samples speak for themselves
+            top = pixel_top(rows, shape)
+            rows = rows if top is None or top == 1 else (rows / top).astype(self.dtype)
+        return as_rows(rows)
+
+    def _split(self, array: Array, name: str) -> tuple[Array, Shape]:
+        """An array as samples (N, n_out), and the shape of one of them.
+
+        Raises:
+            ShapeError: a sample has another size.
         """
         n = self.n_out
-        try:
-            array = np.asarray(x)
-        except ValueError:
-            raise ShapeError(f"expected samples of {n} numbers each, received rows of different lengths") from None
-        if array.dtype.kind not in "buif":
-            raise NeurosimError(f"expected numbers as input, received an array of {array.dtype}")
+        shapes = {(n,), self.out_shape, *(() if self.learned is None else (self.learned.shape,))}
+        if array.shape in shapes:  # a single sample
+            return array.reshape(1, n), array.shape
         if array.ndim > 1 and math.prod(array.shape[1:]) == n:
-            return array.reshape(len(array), n)
-        if array.size == n and array.ndim in (1, len(self.out_shape), 2):
-            return array.reshape(1, n)
+            return array.reshape(len(array), n), array.shape[1:]
+        if array.ndim == 1 and n == 1:
+            return array.reshape(-1, 1), (1,)
+        shape = ", ".join(map(str, self.out_shape))
         raise ShapeError(
-            f"expected samples of {n} numbers, shape (N, {n}), received an array of "
-            f"shape {array.shape}; make the Input layer as large as one sample"
+            f"{name}: expected samples of {n} numbers, shape (N, {shape}), received an array of shape {array.shape}; "
+            "make the Input layer as large as one sample, and pass one sample as x[None]"
         )
 
     def fill(self, rows: Array) -> None:
@@ -118,9 +185,10 @@ class Input(Layer):
 
     @property
     def image_shape(self) -> tuple[int, int] | None:
-        """Height and width of a sample that can be seen as an image: it is two-dimensional, or a square row."""
-        sides = tuple(side for side in self.out_shape if side > 1)
-        if len(sides) == 2:
-            return sides[0], sides[1]
-        side = math.isqrt(self.n_out)
-        return (side, side) if len(sides) == 1 and side > 1 and side * side == self.n_out else None
+        """Height and width of a sample that is an image of one colour: its size says so, or what it was trained on."""
+        known = (self.out_shape, *(() if self.learned is None else (self.learned.shape,)))
+        for shape in known:
+            sides = shape[:2] if len(shape) == 3 and shape[2] == 1 else shape
+            if len(sides) == 2 and min(sides) > 1:
+                return sides[0], sides[1]
+        return None

@@ -6,17 +6,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..augment import AUGMENTATIONS, Augmentation
-from ..checks import check_count
+from ..checks import check_count, check_number, samples_and_labels
 from ..errors import NeurosimError, ShapeError
-from ..metrics import hit_counter
+from ..metrics import class_indices, hit_counter
 from ..network import Network
 from ..parameters import Array
+from ..registry import unknown
+from ..samples import as_numbers
+from ..text import thousands
 
 Place = tuple[Array | None, int, float, float]
 
@@ -26,12 +29,14 @@ class Batches:
 
     Args:
         network: what is trained.
-        x: (N, …) samples; integers are scaled by the `Input` batch by batch.
-        y: (N,) class indices, or (N, n_out) rows.
+        x: a `Dataset`, or (N, …) samples; whole numbers are scaled by the `Input` batch by batch.
+        y: (N,) class indices or names, or (N, n_out) rows, where x are samples.
         batch_size: B, samples a step; ``None``: all. The last batch of an epoch may be smaller.
         shuffle: whether each epoch goes through the samples in a new random order.
         drop_last: whether each epoch leaves out the samples that do not fill its last batch.
         augment: what is done to each batch of uint8 images before it is scaled.
+        class_weight: what the samples of each class count, see `weights_of`.
+        sample_weight: (N,) what each sample counts; the loss of a batch is Σ w L / Σ w.
 
     Attributes:
         rows: (N, n_0) the samples.
@@ -58,11 +63,22 @@ class Batches:
         shuffle: bool = True,
         drop_last: bool = False,
         augment: str | Augmentation | dict[str, Any] | None = None,
+        class_weight: Any = None,
+        sample_weight: Any = None,
     ) -> None:
         self.network = network
+        x, y = samples_and_labels(x, y)
+        network.learn(x, y)
         self.rows, self.targets = as_data(network, x, y)
         N = len(self.rows)
         self.batch_size = B = N if batch_size is None else min(check_count("batch_size", batch_size), N)
+        least = max(layer.least_batch for layer in network)
+        if least > B:
+            raise NeurosimError(
+                f"batch_size: expected at least {least}, for batch normalization learns nothing from a batch of one, "
+                f"received {B}"
+            )
+        self.weights = weights_of(network, self.targets, class_weight, sample_weight)
         self.shuffle, self.drop_last = bool(shuffle), bool(drop_last)
         self.steps_per_epoch = N // B if drop_last else math.ceil(N / B)
         self.samples_per_epoch = min(self.steps_per_epoch * B, N)
@@ -102,7 +118,7 @@ class Batches:
         Where that is not finite, nothing was changed, and the step does not count as done.
         """
         indices = self.load()
-        loss = self.network.step_()
+        loss = self.network.step_() if self.weights is None else self.network.step_(self.weights[indices])
         if math.isfinite(loss):
             self.loss += loss * len(indices)
             self.right += self._hits(self.network.output.a, indices)
@@ -135,32 +151,66 @@ def as_data(network: Network, x: Any, y: Any, name: str = "") -> tuple[Array, Ar
     Raises:
         NeurosimError: they do not.
     """
-    rows = network.input.as_rows(x)
-    _check_finite(rows, network.dtype, name or "x")
+    x, y = samples_and_labels(x, y)
+    rows = network.input.as_rows(x, name or "x")
     targets = network.as_targets(y, len(rows))
     if len(rows) == 0:
         raise ShapeError(f"{name + ': ' if name else ''}expected at least one sample, received none")
     return rows, targets
 
 
-def _check_finite(rows: Array, dtype: np.dtype[Any], name: str) -> None:
-    """Refuse numbers that are NaN or infinite, or become so in `dtype`. Integers are not looked at.
+def weights_of(network: Network, targets: Array, class_weight: Any, sample_weight: Any) -> Array | None:
+    """What each sample counts, (N,); None where all count the same.
+
+    Args:
+        network: it knows the names of the classes.
+        targets: (N, n_out).
+        class_weight: by class, an index or a name, at least 0 (a class left out counts 1); or one for each class; or
+            "balanced": each class counts the same in all, N / (classes · its samples).
+        sample_weight: (N,) at least 0; multiplied with that of its class.
 
     Raises:
-        NeurosimError: there is one.
+        NeurosimError: no such class, a wrong number of weights, or one below 0.
     """
-    if rows.size == 0 or rows.dtype.kind != "f":
-        return
-    largest = np.finfo(dtype).max
-    if -largest <= rows.min() and rows.max() <= largest:  # false for NaN too
-        return
-    wrong = ~(np.abs(rows) <= largest)
-    sample, position = np.unravel_index(int(np.argmax(wrong)), rows.shape)
-    raise NeurosimError(
-        f"{name}: expected finite numbers of at most {largest:.2g}, received "
-        f"{rows[sample, position]} in sample {sample}, at position {position} of it; leave such "
-        "samples out, or fill in a number"
-    )
+    weights = np.ones(len(targets))
+    if sample_weight is not None:
+        weights = weights * _checked_weights("sample_weight", sample_weight, len(targets))
+    if class_weight is not None:
+        classes = class_indices(targets)
+        if classes is None:
+            raise NeurosimError("class_weight: expected targets that are classes, received others; use sample_weight")
+        K = max(2, targets.shape[1])
+        if isinstance(class_weight, str) and class_weight == "balanced":
+            counts = np.bincount(classes, minlength=K)
+            by_class = len(classes) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+        elif isinstance(class_weight, Mapping):
+            by_class = np.ones(K)
+            for name, weight in class_weight.items():
+                index = network.class_names.index(name) if name in network.class_names else name
+                if not (isinstance(index, (int, np.integer)) and 0 <= index < K):
+                    raise unknown("class", name, network.class_names or map(str, range(K)))
+                by_class[index] = check_number("class_weight", weight, 0.0, math.inf, open_high=True)
+        else:
+            by_class = _checked_weights("class_weight", class_weight, K)
+        weights = weights * by_class[classes]
+    if not weights.any():
+        raise NeurosimError("weights: expected some above 0, received none")
+    return None if sample_weight is None and class_weight is None else weights
+
+
+def _checked_weights(name: str, weights: Any, count: int) -> Array:
+    """(count,) finite weights of at least 0.
+
+    Raises:
+        NeurosimError: they are others.
+    """
+    array, _ = as_numbers(weights, name)
+    array = array.astype(np.float64)
+    if array.shape != (count,) or not np.isfinite(array).all() or (array < 0.0).any():
+        raise NeurosimError(
+            f"{name}: expected {thousands(count)} finite numbers of at least 0, received others, of shape {array.shape}"
+        )
+    return array
 
 
 def augmenting_gather(network: Network, augmentation: Augmentation, x: Any) -> Callable[[Array, Array], None]:

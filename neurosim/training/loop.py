@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..augment import Augmentation
-from ..checks import check_count
+from ..checks import check_count, samples_and_labels
 from ..errors import NeurosimError
 from ..network import BATCH_SIZE, EPOCHS, Network
 from ..parameters import Array
@@ -31,28 +31,30 @@ from .history import History
 def fit(
     network: Network,
     x: Any,
-    y: Any,
+    y: Any = None,
     epochs: int = EPOCHS,
     batch_size: int | None = BATCH_SIZE,
     *,
-    validation_data: tuple[Any, Any] | None = None,
+    validation_data: Any = None,
     verbose: bool = True,
     callbacks: Iterable[Callback] = (),
     shuffle: bool = True,
     drop_last: bool = False,
     evaluate_train: bool = False,
     augment: str | Augmentation | dict[str, Any] | None = None,
+    class_weight: Any = None,
+    sample_weight: Any = None,
 ) -> History:
     """Train a network by mini-batch gradient descent.
 
     Args:
         network: what to train. Calling `fit` again goes on, with the optimizer's state as it is.
-        x: (N, …) samples; integers are scaled by the `Input` layer batch by batch, floats taken as they are. No NaN,
-            no infinity.
-        y: (N,) class indices, or (N, n_out) rows.
+        x: a `Dataset`, or (N, …) samples. The first training decides how the `Input` layer scales them, and the network
+            remembers that: see `neurosim.samples`. No NaN, no infinity.
+        y: (N,) class indices or the names of the classes, or (N, n_out) rows; None where x is a `Dataset`.
         epochs: passes over the data, at least 0.
         batch_size: samples a step: 1 is single-sample descent, ``None`` full-batch. The last batch may be smaller.
-        validation_data: ``(x, y)`` to evaluate on after each epoch.
+        validation_data: ``(x, y)``, or a `Dataset`, to evaluate on after each epoch.
         verbose: a progress bar and a line an epoch, on standard error.
         callbacks: hooks, called in their order.
         shuffle: whether each epoch goes through the samples in a new random order.
@@ -62,6 +64,9 @@ def fit(
             train_accuracy): unlike loss and accuracy, which are averages over an epoch of changing weights, these
             are of the same weights as the validation figures.
         augment: what is done to each batch of uint8 images before it is scaled, e.g. "affine"; see `neurosim.augment`.
+        class_weight: what the samples of each class count, by index or name, or "balanced".
+        sample_weight: (N,) what each sample counts. The loss of a batch is Σ w L / Σ w, as PyTorch's; figures of an
+            evaluation count all samples alike.
 
     Returns:
         The `History` of this run; ``history.stopped`` says how it ended.
@@ -71,17 +76,32 @@ def fit(
 
     Reference: Goodfellow et al. (2016), Deep learning, algorithm 8.1.
     """
-    run = TrainingRun(
-        network,
-        Batches(network, x, y, batch_size, shuffle=shuffle, drop_last=drop_last, augment=augment),
-        History(),
-        _as_callbacks(callbacks),
-        check_count("epochs", epochs, 0),
-        bool(evaluate_train),
-        _as_validation(network, validation_data),
-        bool(verbose),
-    )
-    _start(run)
+    memory = network.memory
+    try:
+        run = TrainingRun(
+            network,
+            Batches(
+                network,
+                x,
+                y,
+                batch_size,
+                shuffle=shuffle,
+                drop_last=drop_last,
+                augment=augment,
+                class_weight=class_weight,
+                sample_weight=sample_weight,
+            ),
+            History(),
+            _as_callbacks(callbacks),
+            check_count("epochs", epochs, 0),
+            bool(evaluate_train),
+            _as_validation(network, validation_data),
+            bool(verbose),
+        )
+        _start(run)
+    except BaseException:
+        network.memory = memory
+        raise
     history = run.history
     # a diverging run overflows before its loss does: the loss is checked at every step, warnings would only repeat it
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -127,7 +147,7 @@ def _as_validation(network: Network, data: Any) -> tuple[Array, Array] | None:
     if data is None:
         return None
     try:
-        x, y = data
+        x, y = samples_and_labels(data, None) if hasattr(data, "labels") else data
     except (TypeError, ValueError):
         raise NeurosimError(
             f"validation_data: expected a pair (x, y), received something else: {type(data).__name__}"

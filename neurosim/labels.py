@@ -1,0 +1,93 @@
+"""Labels: what comes in as y, as class indices or rows of numbers, and the names of the classes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .errors import NeurosimError
+from .parameters import Array
+from .registry import did_you_mean
+from .samples import as_numbers
+from .text import listing
+
+SHOWN = 8  # names of classes in a message
+
+
+def read_labels(y: Any, known: Sequence[str] = ()) -> tuple[Array, tuple[str, ...]]:
+    """Class indices or rows of numbers, and the names of the classes where the labels are names.
+
+    Args:
+        y: (N,) class indices, names (text, or categories of pandas) or numbers; (N, 1) of these; (N, n) rows.
+        known: the names of the classes; empty: they are those that occur, in their order ("2" before "10").
+
+    Returns:
+        (N,) or (N, n) numbers; the names, or what is `known` where the labels are numbers.
+
+    Raises:
+        NeurosimError: a name that is not known, a missing label, or neither numbers nor text.
+    """
+    names = _names_in(y)
+    if names is None:
+        array, _ = as_numbers(y, "labels")
+        if array.ndim == 2 and array.shape[1] == 1 and array.dtype.kind != "f":
+            array = array[:, 0]
+        return array, tuple(known)
+    texts, categories = names
+    classes = tuple(known) or categories or tuple(sorted(set(texts.tolist()), key=in_order))
+    index = {name: k for k, name in enumerate(classes)}
+    for name in dict.fromkeys(texts.tolist()):
+        if name not in index:
+            choices = ", ".join(classes[:SHOWN]) + (", …" if len(classes) > SHOWN else "")
+            raise NeurosimError(f"labels: expected one of {choices}, received {name!r}{did_you_mean(name, classes)}")
+    return np.array([index[name] for name in texts.tolist()], np.intp), classes
+
+
+def _names_in(y: Any) -> tuple[Array, tuple[str, ...]] | None:
+    """Labels as text (N,), and the order of the classes if they come with one; None if they are numbers."""
+    categories: tuple[str, ...] = ()
+    if str(getattr(y, "dtype", "")) == "category":
+        of_series = getattr(y, "cat", y)
+        categories = tuple(map(str, of_series.categories))
+    array = np.asarray(y) if not hasattr(y, "to_numpy") else np.asarray(y.to_numpy())
+    if array.dtype.kind == "O":
+        flat = array.ravel().tolist()
+        if any(each is None or each != each or str(each) == "<NA>" for each in flat):
+            raise NeurosimError("labels: expected a label for each sample, received some that are missing")
+        if not any(isinstance(each, str) for each in flat) and not categories:
+            return None
+        array = np.array([str(each) for each in flat])
+    elif categories:
+        array = np.array([str(each) for each in array.ravel().tolist()])
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "utf-8")
+    if array.dtype.kind != "U":
+        return None
+    return array.ravel(), categories
+
+
+def in_order(name: str) -> list[tuple[int, float, str]]:
+    """A key that sorts names as people do: numbers in them by their size."""
+    parts = re.split(r"(\d+)", name)
+    return [(0, float(part), "") if part.isdecimal() else (1, 0.0, part.lower()) for part in parts if part]
+
+
+def out_of_range(y: Array, n: int, names: Sequence[str] = ()) -> NeurosimError | None:
+    """What is wrong with class indices y (N,) of a network with n outputs; None if nothing is."""
+    wrong = (y < 0) | (y >= n)
+    if y.dtype.kind == "f":
+        wrong |= y != np.floor(y)  # NaN too
+    if not wrong.any():
+        return None
+    at = int(np.argmax(wrong))
+    hint = ""
+    if y.dtype.kind in "ui" and y.min() == 1 and y.max() == n:
+        hint = "; they begin at 1: pass y - 1"
+    called = f" ({listing(list(names[:SHOWN]))})" if names and len(names) <= SHOWN else ""
+    return NeurosimError(
+        f"labels: expected whole numbers from 0 to {n - 1}{called} (the network has {n} outputs), "
+        f"received {y[at]} at position {at}{hint}"
+    )
