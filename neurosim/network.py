@@ -544,7 +544,8 @@ class Network:
     def from_config(cls, config: dict[str, Any]) -> Network:
         """A new network, with initial weights, from what `config` gave."""
         settings = dict(config)
-        interventions, samples = settings.pop("interventions", {}), settings.pop("samples", None)
+        samples = settings.pop("samples", None) if "samples" in settings else _samples_before(settings["layers"][0])
+        interventions = settings.pop("interventions", {})
         class_names, threshold = tuple(settings.pop("class_names", ())), settings.pop("threshold", 0.5)
         network = cls(**settings | {"layers": [LAYERS.create(layer) for layer in settings["layers"]]})
         network.intervene(interventions)
@@ -680,3 +681,8 @@ class Network:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self.targets = self._full_targets = aligned_zeros((0, self.output.n_out), self.dtype)
+
+
+def _samples_before(layer: dict[str, Any]) -> dict[str, Any] | None:
+    """What a network saved before it remembered its samples is taken to have seen: 784 numbers were MNIST's images."""
+    return Learned((28, 28)).config() if layer.get("size") == 784 else None

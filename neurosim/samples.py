@@ -60,7 +60,9 @@ def as_numbers(x: Any, name: str = "x") -> tuple[Array, tuple[str, ...]]:
             "fill them in (x.filled(0)), or leave such samples out"
         )
     try:
-        array = np.asarray(x.to_numpy(dtype=np.float64, na_value=np.nan) if _is_nullable(x) else x)
+        array = np.asarray(x)
+        if array.dtype == object and hasattr(x, "to_numpy"):  # columns of pandas, which may hold pandas.NA
+            array = x.to_numpy(dtype=np.float64, na_value=np.nan)
     except ValueError:
         if not isinstance(x, (list, tuple)):
             raise NeurosimError(f"{name}: expected numbers, received {type(x).__name__} that holds others") from None
@@ -76,11 +78,6 @@ def as_numbers(x: Any, name: str = "x") -> tuple[Array, tuple[str, ...]]:
     if array.dtype.kind not in "buif":
         raise NeurosimError(f"{name}: expected numbers, received an array of {array.dtype}")
     return array, names
-
-
-def _is_nullable(x: Any) -> bool:
-    """Whether it is a table or a column of pandas, which may hold `pandas.NA`."""
-    return hasattr(x, "to_numpy") and type(x).__module__.partition(".")[0] == "pandas"
 
 
 def check_finite(rows: Array, dtype: np.dtype[Any], name: str) -> None:
@@ -121,7 +118,7 @@ def _frames_inside() -> int:
     frame, count = sys._getframe(1), 1
     while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == "neurosim":
         frame, count = frame.f_back, count + 1
-    return count - 1
+    return count
 
 
 def pixel_top(rows: Array, shape: Shape) -> int | None:

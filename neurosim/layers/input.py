@@ -162,14 +162,17 @@ class Input(Layer):
         shapes = {(n,), self.out_shape, *(() if self.learned is None else (self.learned.shape,))}
         if array.shape in shapes:  # a single sample
             return array.reshape(1, n), array.shape
+        pictures = {_sides(shape) for shape in shapes if len(shape) > 1}
         if array.ndim > 1 and math.prod(array.shape[1:]) == n:
-            return array.reshape(len(array), n), array.shape[1:]
+            shape = _sides(array.shape[1:])
+            if len(shape) == 1 or not pictures or shape in pictures:
+                return array.reshape(len(array), n), array.shape[1:]
         if array.ndim == 1 and n == 1:
             return array.reshape(-1, 1), (1,)
-        shape = ", ".join(map(str, self.out_shape))
+        known = self.out_shape if self.learned is None else self.learned.shape
         raise ShapeError(
-            f"{name}: expected samples of {n} numbers, shape (N, {shape}), received an array of shape {array.shape}; "
-            "make the Input layer as large as one sample, and pass one sample as x[None]"
+            f"{name}: expected samples of {n} numbers, shape (N, {', '.join(map(str, known))}), received an array of "
+            f"shape {array.shape}; make the Input layer as large as one sample, and pass one sample as x[None]"
         )
 
     def fill(self, rows: Array) -> None:
@@ -210,7 +213,12 @@ class Input(Layer):
         """Height and width of a sample that is an image of one colour: its size says so, or what it was trained on."""
         known = (self.out_shape, *(() if self.learned is None else (self.learned.shape,)))
         for shape in known:
-            sides = shape[:2] if len(shape) == 3 and shape[2] == 1 else shape
+            sides = _sides(shape)
             if len(sides) == 2 and min(sides) > 1:
                 return sides[0], sides[1]
         return None
+
+
+def _sides(shape: Shape) -> Shape:
+    """The shape of a sample without a single colour: (28, 28, 1) is (28, 28), and (12, 1) is (12,)."""
+    return shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape
