@@ -1,8 +1,8 @@
 """The IDX format, in which MNIST and its relatives are published.
 
     bytes 0-1   zero
-    byte  2     type of the values; 0x08 is uint8, the only type that image sets use
-    byte  3     number of dimensions: 3 for images (count, height, width), 1 for labels
+    byte  2     type of the values; 0x08 is uint8, the only type of images; labels may be other integers, big-endian
+    byte  3     number of dimensions: 3 for images (count, height, width), 1 for labels (2 for those of QMNIST)
     then        each dimension as a big-endian uint32
     then        the values, last dimension fastest
 
@@ -17,7 +17,7 @@ import io
 import struct
 from math import prod
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ Bytes: TypeAlias = NDArray[np.uint8]
 
 MAX_BYTES = 2**31  # of pixels in one file; MNIST has 47 million
 _UINT8 = 0x08
+_INTEGERS = {_UINT8: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4"}
 _OTHER_TYPES = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
 _OTHER_FORMATS = {
     b"<": "a web page: download the file again",
@@ -39,15 +40,16 @@ _GZIP = b"\x1f\x8b"
 _GZIP_MAX_RATIO = 1032  # deflate cannot make anything smaller than this
 
 
-def read_idx(path: Path, dimensions: int) -> Bytes:
-    """Read an IDX file of uint8 values, gzipped or not, whatever its name.
+def read_idx(path: Path, dimensions: int) -> NDArray[Any]:
+    """Read an IDX file of uint8 images or of labels of any integer type, gzipped or not, whatever its name.
 
     Args:
         path: The file.
-        dimensions: 3 where images are expected, 1 where labels are.
+        dimensions: 3 where images are expected, 1 where labels are, 2 where each label is a row of numbers.
 
     Returns:
-        uint8 array of that many dimensions; a read-only memory map if the file is not compressed.
+        Array of that many dimensions: uint8, a read-only memory map if the file is not compressed; or labels of another
+        type, as uint8 where they fit it, and otherwise as int64.
 
     Raises:
         DataError: The file is missing, damaged, or holds something else; the message says what and where.
@@ -57,11 +59,11 @@ def read_idx(path: Path, dimensions: int) -> Bytes:
         with open(path, "rb") as file:
             if file.read(2) != _GZIP:
                 file.seek(0)
-                shape = _read_header(file, path, dimensions)
+                dtype, shape = _read_header(file, path, dimensions)
                 start = file.tell()
-                if size != start + prod(shape):
-                    raise _wrong_length(path, shape, f"{size - start:,}")
-                return np.asarray(np.memmap(path, np.uint8, "r", start, shape))
+                if size != start + prod(shape) * dtype.itemsize:
+                    raise _wrong_length(path, shape, f"{(size - start) // dtype.itemsize:,}")
+                return _in_bytes(np.asarray(np.memmap(path, dtype, "r", start, shape)))
         return _read_gzip(path, size, dimensions)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
@@ -80,26 +82,34 @@ def idx_sha256(*arrays: Bytes) -> str:
     return digest.hexdigest()
 
 
-def _read_gzip(path: Path, size: int, dimensions: int) -> Bytes:
+def _read_gzip(path: Path, size: int, dimensions: int) -> NDArray[Any]:
     import gzip
     import zlib
 
     try:
         with gzip.open(path, "rb") as file:
-            shape = _read_header(file, path, dimensions)
-            if prod(shape) > size * _GZIP_MAX_RATIO:
+            dtype, shape = _read_header(file, path, dimensions)
+            if prod(shape) * dtype.itemsize > size * _GZIP_MAX_RATIO:
                 raise _wrong_length(path, shape, f"{size:,} bytes of gzip, which cannot hold as many")
-            values, filled = read_bytes(file, prod(shape))
+            values, filled = read_bytes(file, prod(shape) * dtype.itemsize)
             # One byte more shows that there is more, without unpacking the rest of it.
             if filled < len(values) or file.read(1):
-                raise _wrong_length(path, shape, "more" if filled == len(values) else f"{filled:,}")
+                raise _wrong_length(path, shape, "more" if filled == len(values) else f"{filled // dtype.itemsize:,}")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path}: damaged or cut off gzip data ({error}); get the file again") from error
-    return values.reshape(shape)
+    return _in_bytes(values.view(dtype).reshape(shape))
 
 
-def _read_header(file: io.BufferedIOBase, path: Path, dimensions: int) -> tuple[int, ...]:
-    """Read the header up to the first value; returns the shape that it declares."""
+def _in_bytes(values: NDArray[Any]) -> NDArray[Any]:
+    """Integers as uint8 where they are that or fit it, otherwise as int64."""
+    if values.dtype == np.uint8:
+        return values
+    fits = values.min() >= 0 and values.max() <= 255
+    return values.astype(np.uint8 if fits else np.int64)
+
+
+def _read_header(file: io.BufferedIOBase, path: Path, dimensions: int) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Read the header up to the first value; returns the type and the shape that it declares."""
     content = f"{'images' if dimensions == 3 else 'labels'} as IDX with {dimensions} dimension(s)"
     start = file.read(4 + 4 * dimensions)
     if not start:
@@ -110,7 +120,7 @@ def _read_header(file: io.BufferedIOBase, path: Path, dimensions: int) -> tuple[
     if len(start) < 4 or start[:2] != b"\0\0":
         raise DataError(f"{path}, byte 0: expected {content}, starting 00 00, received {start[:4].hex(' ')}")
     type_code, count = start[2], start[3]
-    if type_code != _UINT8:
+    if type_code != _UINT8 and (dimensions == 3 or type_code not in _INTEGERS):
         known = _OTHER_TYPES.get(type_code, "no IDX type")
         raise DataError(f"{path}, byte 2: expected type 0x08 (uint8), received 0x{type_code:02x} ({known})")
     if count != dimensions:
@@ -121,7 +131,7 @@ def _read_header(file: io.BufferedIOBase, path: Path, dimensions: int) -> tuple[
     shape: tuple[int, ...] = struct.unpack(f">{dimensions}I", start[4:])
     if not 0 < prod(shape) <= MAX_BYTES:
         raise DataError(f"{path}, byte 4: expected 1 to {MAX_BYTES:,} values, received {_times(shape)}")
-    return shape
+    return np.dtype(_INTEGERS[type_code]), shape
 
 
 def _wrong_length(path: Path, shape: tuple[int, ...], received: str) -> DataError:

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from os.path import isfile  # unlike Path.is_file, it calls a file in a forbidden folder missing
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import DataError
 from ..files.atomic import file_size, sha256_of
+from .arrays import read_npz
 from .catalog import CATALOG, PARTS, Published, file_stem
-from .idx import Bytes, idx_sha256, read_idx
-from .tables import read_csv, read_csv_header, read_npz
+from .columns import Reading, read_csv
+from .delimited import read_header
+from .idx import idx_sha256, read_idx
 
+_TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+_OTHER_TABLES = (".txt", ".data", ".txt.gz", ".data.gz", ".zip")  # tables only where the user names them
+_PICKLES = (".pkl", ".pickle", ".pkl.gz", ".joblib", ".pt", ".pth", ".pkl.bz2")
+_FAMILY = re.compile(r"(emnist-[a-z]+|qmnist)-(train|test)-(images|labels)[-.]idx\d-(?:ubyte|int)(?:\.gz)?")
 _NPZ_NAMES = dict(zip(PARTS, ("x_train", "y_train", "x_test", "y_test"), strict=True))
 
 
@@ -26,12 +37,14 @@ class Source:
         folder: Where the files are.
         files: The file of each part that there is (of `PARTS`); one file may hold several.
         chosen: Whether the user named the folder, so that its files are used or refused but not passed over.
+        family: What the files of EMNIST and QMNIST are called: ``"emnist-letters"``, ``"qmnist"``.
     """
 
     kind: str
     folder: Path
     files: dict[str, Path]
     chosen: bool = False
+    family: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,27 +103,69 @@ def own_source(path: Path) -> Source:
     """
     accepted = (
         "a folder with train-images-idx3-ubyte and train-labels-idx1-ubyte (or .gz; t10k-... for testing), "
-        "or with train.csv (and test.csv), or one .csv or .npz file"
+        "with train.csv (and test.csv), or with a folder of pictures for each class; or one .csv or .npz file"
     )
+    lower = path.name.lower()
     if path.is_dir():
-        names = sorted(file.name for file in path.glob("*.csv"))
-        test = [name for name in names if "test" in name.lower() and "train" not in name.lower()]
-        rest = [name for name in names if name not in test]
-        train = [name for name in rest if "train" in name.lower()] or rest
-        pairs = ((train[0], test[0] if test else ""),) if len(train) == 1 and len(test) < 2 else ()
-        for source in _sources_in(path, pairs, chosen=True):
-            return source
-        listed = ", ".join(sorted(os.listdir(path))[:5]) or "nothing"
-        raise DataError(f"{path}: expected {accepted}; received a folder with {listed}")
+        return _own_folder(path, accepted)
+    if match := _FAMILY.fullmatch(path.name):
+        return _families(path.parent)[match[1]]
+    if lower.endswith(_PICKLES):
+        raise _pickled(path)
     file_size(path)
-    if path.suffix.lower() == ".npz":
+    if lower.endswith(".npz"):
         return Source("npz", path.parent, dict.fromkeys(PARTS, path), chosen=True)
-    if path.suffix.lower() == ".csv":
+    if lower.endswith(_TABLES + _OTHER_TABLES):
         return Source("CSV", path.parent, dict.fromkeys(PARTS[:2], path), chosen=True)
     raise DataError(f"{path}: expected {accepted}; for IDX files give their folder")
 
 
-def read_source(source: Source) -> dict[str, Bytes]:
+def _own_folder(path: Path, accepted: str) -> Source:
+    names = sorted(file.name for file in path.iterdir() if file.name.lower().endswith(_TABLES))
+    test = [name for name in names if "test" in name.lower() and "train" not in name.lower()]
+    rest = [name for name in names if name not in test]
+    train = [name for name in rest if "train" in name.lower()] or rest
+    pairs = ((train[0], test[0] if test else ""),) if len(train) == 1 and len(test) < 2 else ()
+    for source in _sources_in(path, pairs, chosen=True):
+        return source
+    families = _families(path)
+    if len(families) == 1:
+        return next(iter(families.values()))
+    if families:
+        raise DataError(f"{path}: expected one set, received {', '.join(families)}; give the path of one of its files")
+    arrays = sorted(path.glob("*.npz"))
+    if len(arrays) == 1:
+        return Source("npz", path, dict.fromkeys(PARTS, arrays[0]), chosen=True)
+    if pickles := sorted(file for file in path.iterdir() if file.name.lower().endswith(_PICKLES)):
+        raise _pickled(pickles[0])
+    listed = ", ".join(sorted(os.listdir(path))[:5]) or "nothing"
+    raise DataError(f"{path}: expected {accepted}; received a folder with {listed}")
+
+
+def _families(folder: Path) -> dict[str, Source]:
+    """The sets of EMNIST and QMNIST in a folder, by their names."""
+    files: dict[str, dict[str, Path]] = {}
+    for file in sorted(folder.iterdir(), reverse=True):  # of two, the one that is not packed
+        if match := _FAMILY.fullmatch(file.name):
+            split = "train" if match[2] == "train" else "t10k"
+            files.setdefault(match[1], {})[f"{split}-{match[3]}"] = file
+    sources = {}
+    for family, found in sorted(files.items()):
+        if not found.keys() >= set(PARTS[:2]):
+            raise DataError(f"{folder}: expected {family}-train-images and {family}-train-labels, received one of them")
+        kept = found if found.keys() >= set(PARTS) else {part: found[part] for part in PARTS[:2]}
+        sources[family] = Source("IDX", folder, kept, True, family)
+    return sources
+
+
+def _pickled(path: Path) -> DataError:
+    return DataError(
+        f"{path}: a pickle can run code when it is read, so it is not; in a program that trusts it, load it and write "
+        'np.savez("own.npz", x_train=..., y_train=..., x_test=..., y_test=...), then use --data own.npz'
+    )
+
+
+def read_source(source: Source) -> dict[str, NDArray[Any]]:
     """Read the parts that are there, and check that they belong together.
 
     Returns:
@@ -119,25 +174,26 @@ def read_source(source: Source) -> dict[str, Bytes]:
     Raises:
         DataError: A file cannot be read, or its counts or image sizes do not fit the others'.
     """
-    arrays: dict[str, Bytes] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     if source.kind == "npz":
         stored = read_npz(next(iter(source.files.values())))
         arrays = {part: stored[name] for part, name in _NPZ_NAMES.items() if name in stored}
         if len(arrays) < len(PARTS):
             arrays = {part: arrays[part] for part in PARTS[:2]}  # half a test set is none
+    plan = None
     for images_part, labels_part in (PARTS[:2], PARTS[2:]):
         if source.kind == "IDX" and images_part in source.files:
             arrays[images_part] = read_idx(source.files[images_part], 3)
-            arrays[labels_part] = read_idx(source.files[labels_part], 1)
+            labels_file = source.files[labels_part]
+            wide = "idx2" in labels_file.name  # QMNIST's: the class is the first of eight numbers
+            arrays[labels_part] = read_idx(labels_file, 2)[:, 0] if wide else read_idx(labels_file, 1)
         elif source.kind == "CSV" and images_part in source.files:
-            images, labels = read_csv(source.files[images_part])
-            if labels is not None:
-                arrays[images_part], arrays[labels_part] = images, labels
-            elif images_part == PARTS[0]:
-                raise DataError(
-                    f"{source.files[images_part]}: expected a column of labels before the pixels, received "
-                    f"{images[0].size} columns, which is just one image a row"
-                )
+            path = source.files[images_part]
+            first = Reading() if read_header(path) else Reading(label_column="first")  # as published
+            read = read_csv(path, first, plan)
+            plan = plan or read.plan
+            if read.labels is not None:
+                arrays[images_part], arrays[labels_part] = read.x, read.labels
         images_read, labels_read = arrays.get(images_part), arrays.get(labels_part)
         if images_read is not None and labels_read is not None and len(images_read) != len(labels_read):
             raise DataError(
@@ -145,16 +201,23 @@ def read_source(source: Source) -> dict[str, Bytes]:
                 f"{source.files[images_part].name} has images, received {len(labels_read):,}"
             )
     train, test = arrays["train-images"], arrays.get("t10k-images")
+    what = "images" if train.ndim > 2 else "rows"
     if test is not None and test.shape[1:] != train.shape[1:]:
         raise DataError(
-            f"{source.files['t10k-images']}: expected images of {train.shape[1]} x {train.shape[2]} as in "
-            f"{source.files['train-images'].name}, received {test.shape[1]} x {test.shape[2]}"
+            f"{source.files['t10k-images']}: expected {what} of {_by(train)} as in "
+            f"{source.files['train-images'].name}, received {_by(test)}"
         )
     return arrays
 
 
-def is_published(published: Published, part: str, array: Bytes, path: Path) -> bool | None:
+def _by(samples: NDArray[Any]) -> str:
+    return " x ".join(map(str, samples.shape[1:]))
+
+
+def is_published(published: Published, part: str, array: NDArray[Any], path: Path) -> bool | None:
     """Whether an array read from `path` is that part of a published set; None if no checksum can tell."""
+    if array.dtype != np.uint8:
+        return False
     digest = idx_sha256(array)
     for other in CATALOG.values():
         if other.checksum_of == "idx" and digest in other.checksums.values():
@@ -225,7 +288,7 @@ def _csv_sources(folder: Path, csv: tuple[tuple[str, str], ...], chosen: bool) -
 def _is_kaggle_digits(path: Path) -> bool:
     """Whether a file called ``train.csv``, as any competition's is, has the columns of Kaggle's digits."""
     try:
-        return read_csv_header(path)[:2] == ["label", "pixel0"]
+        return read_header(path)[:2] == ["label", "pixel0"]
     except DataError:
         return False
 
@@ -233,7 +296,8 @@ def _is_kaggle_digits(path: Path) -> bool:
 def _idx_file(folder: Path, part: str) -> Path | None:
     """The IDX file of a part under any of its usual names, also inside a folder of that name (Kaggle's)."""
     stem = file_stem(part)
-    names = [stem, stem.replace("-idx", ".idx")]
+    stems = [stem, stem.replace("t10k", "test")] if part.startswith("t10k") else [stem]
+    names = [name for each in stems for name in (each, each.replace("-idx", ".idx"))]
     names += [name + ".gz" for name in names]
     for name in names:
         if isfile(folder / name):

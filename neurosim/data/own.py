@@ -1,0 +1,338 @@
+"""A user's own data: from a path to a training set and a test set, with whatever is worth saying about them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from ..labels import in_order
+from ..text import counted, listing, thousands
+from .catalog import CATALOG, PARTS
+from .columns import Reading, Samples, read_csv
+from .dataset import Dataset
+from .pictures import find_classes, read_classes
+from .sources import Source, is_published, own_source, read_source
+
+HELD_OUT = 1 / 6  # of data without a test set; MNIST's share is 1/7
+COPIES = 0.2  # of the test samples that stand in the training set, too: from here it is remarked
+ONE_BYTE = 255
+SHOWN = 6  # classes in a note
+
+Array = NDArray[Any]
+
+
+def read_own(
+    where: Path, reading: Reading, scale: str | float | None, taken: tuple[str, ...]
+) -> tuple[Dataset, Dataset]:
+    """Read a user's own file or folder.
+
+    Args:
+        where: The file or folder.
+        reading: What the user says about it.
+        scale: What `Input` shall do with the samples; "auto": as their kind asks.
+        taken: Names that own data cannot have.
+
+    Raises:
+        DataError: There is nothing that can be read, or it stays unclear what it is.
+    """
+    if where.is_dir() and not _has_tables(where):
+        train, test = find_classes(where)
+        if train:
+            return _of_pictures(where, train, test, scale, taken)
+    source = own_source(where)
+    if source.kind == "CSV":
+        train_samples = read_csv(source.files[PARTS[0]], reading)
+        test_file = source.files.get(PARTS[2])
+        test_samples = None if test_file is None else read_csv(test_file, reading, train_samples.plan)
+    else:
+        _refuse(reading, source)
+        train_samples, test_samples = _from_arrays(source, reading)
+    return _datasets(where, source, train_samples, test_samples, reading, scale, taken)
+
+
+def _has_tables(folder: Path) -> bool:
+    """Whether a folder holds files of samples itself, which come before folders of pictures."""
+    return any(
+        each.is_file() and re.search(r"idx\d-(ubyte|int)|\.(csv|tsv|npz)(\.gz)?$", each.name.lower())
+        for each in folder.iterdir()
+    )
+
+
+def _refuse(reading: Reading, source: Source) -> None:
+    for option, given in (
+        ("--label-column", reading.label_column), ("--target", reading.target), ("--one-hot", reading.one_hot),
+        ("--missing", reading.missing),
+    ):  # fmt: skip
+        if given:
+            raise DataError(f"{option}: expected with a table (.csv), received {source.kind} files in {source.folder}")
+
+
+# -- pictures and arrays ----------------------------------------------------------------------------------------------
+
+
+def _of_pictures(
+    where: Path,
+    train: dict[str, list[Path]],
+    test: dict[str, list[Path]],
+    scale: str | float | None,
+    taken: tuple[str, ...],
+) -> tuple[Dataset, Dataset]:
+    """Folders of pictures as data sets."""
+    if len(train) < 2:
+        raise DataError(
+            f"{where}: expected at least two folders of pictures, one for each class, received {len(train)}"
+        )
+    notes: list[str] = []
+    names = tuple(train)
+    for name in test:
+        if name not in train:
+            raise DataError(f"{where}: expected the classes of train in test, received {name!r} there")
+    images, labels, size = read_classes(train, names, None, notes)
+    parts = [Samples(images, labels, class_names=names)]
+    if test:
+        images, labels, _ = read_classes(test, names, size, notes)
+        parts.append(Samples(images, labels, class_names=names))
+    parts[0].notes += notes
+    return _finish(own_name(where, taken), (str(where), str(where)), parts, scale)
+
+
+def _from_arrays(source: Source, reading: Reading) -> tuple[Samples, Samples | None]:
+    """IDX or npz files as samples."""
+    arrays = read_source(source)
+    train = Samples(arrays[PARTS[0]], arrays[PARTS[1]])
+    return train, Samples(arrays[PARTS[2]], arrays[PARTS[3]]) if PARTS[3] in arrays else None
+
+
+def _turned(parts: list[Samples], source: Source, reading: Reading) -> None:
+    """Turn pictures upright that are stored with rows and columns exchanged, as all of EMNIST are."""
+    family = source.family or next(iter(re.findall(r"emnist-[a-z]+", source.files[PARTS[0]].name.lower())), "")
+    emnist = family.startswith("emnist")
+    pictures = parts[0].x.ndim > 2
+    if reading.transpose and not pictures:
+        raise DataError("--transpose: expected with pictures, received a table")
+    if pictures and (emnist if reading.transpose is None else reading.transpose):
+        for part in parts:
+            part.x = np.ascontiguousarray(part.x.swapaxes(1, 2))
+        why = f"as {family} stores them lying (--transpose no leaves them so)" if emnist else "as asked for"
+        parts[0].notes.append(f"rows and columns of the pictures were exchanged, {why}")
+    if emnist and (letters := _letters(source.folder, family)):
+        for part in parts:
+            if (
+                part.labels is not None
+                and part.labels.dtype.kind in "uif"
+                and set(part.labels.tolist()) <= set(letters)
+            ):
+                part.labels = np.array([letters[int(label)] for label in part.labels.tolist()])
+
+
+def _letters(folder: Path, family: str) -> dict[int, str]:
+    """What the labels of a part of EMNIST stand for: by its mapping file, or as it was published."""
+    path = folder / f"{family}-mapping.txt"
+    if path.is_file():
+        lines = [line.split() for line in path.read_text("utf-8", errors="replace").splitlines()[:100]]
+        if all(len(line) > 1 and all(cell.isdecimal() for cell in line) for line in lines if line):
+            return {int(line[0]): chr(int(line[1])) for line in lines if line}
+    capitals, digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
+    known = {
+        "emnist-letters": dict(enumerate(capitals, 1)),
+        "emnist-digits": dict(enumerate(digits)),
+        "emnist-mnist": dict(enumerate(digits)),
+        "emnist-balanced": dict(enumerate(digits + capitals + "abdefghnqrt")),
+        "emnist-bymerge": dict(enumerate(digits + capitals + "abdefghnqrt")),
+        "emnist-byclass": dict(enumerate(digits + capitals + capitals.lower())),
+    }
+    return known.get(family, {})
+
+
+# -- samples to data sets ---------------------------------------------------------------------------------------------
+
+
+def _datasets(
+    where: Path, source: Source, train: Samples, test: Samples | None, reading: Reading, scale: str | float | None,
+    taken: tuple[str, ...],
+) -> tuple[Dataset, Dataset]:  # fmt: skip
+    if train.labels is None:
+        raise DataError(f"{source.files[PARTS[0]]}: expected a column of labels, received none")
+    parts = [train]
+    if test is not None and test.labels is not None:
+        parts.append(test)
+    elif test is not None:
+        train.notes += test.notes
+    names: tuple[str, ...] = ()
+    name = published_name(source, parts)
+    if name:
+        names = CATALOG[name].class_names
+        for part in parts:
+            part.notes = []
+    else:
+        _turned(parts, source, reading)
+        name = own_name(where, taken)
+    for part in parts:
+        part.class_names = part.class_names or names
+    return _finish(name, _origins(source), parts, scale, targets=bool(reading.target), missing=reading.missing)
+
+
+def from_samples(
+    name: str, source: Source, parts: list[Samples], notes: list[str], class_names: tuple[str, ...] = (),
+    taken: tuple[str, ...] = (),
+) -> tuple[Dataset, Dataset]:  # fmt: skip
+    """Samples read of files with a published set's names as data sets; own ones, where no name is given."""
+    if not name:
+        name = published_name(source, parts)
+        class_names = CATALOG[name].class_names if name else ()
+        name = name or own_name(source.folder, taken)
+    for part in parts:
+        part.class_names = class_names
+    parts[0].notes = [*notes]
+    return _finish(name, _origins(source), parts, "auto", published=name in CATALOG)
+
+
+def _origins(source: Source) -> tuple[str, str]:
+    paths = {str(path) for path in source.files.values()}
+    origin = paths.pop() if len(paths) == 1 else str(source.folder)
+    return origin, origin
+
+
+def published_name(source: Source, parts: list[Samples]) -> str:
+    """The name of the published set that these are, or empty."""
+    arrays: dict[str, Array] = {}
+    for at, part in enumerate(parts):
+        if part.x.dtype != np.uint8 or part.x.ndim != 3 or part.labels is None or part.labels.dtype != np.uint8:
+            return ""
+        arrays |= {PARTS[2 * at]: part.x, PARTS[2 * at + 1]: part.labels}
+    for published in CATALOG.values():
+        if all(is_published(published, part, array, source.files[part]) for part, array in arrays.items()):
+            return published.name
+    return ""
+
+
+def own_name(where: Path, taken: tuple[str, ...]) -> str:
+    """What own data are called: as their file, but never as a set that is not theirs."""
+    stem = re.sub(
+        r"\.(csv|tsv|txt|data|npz|zip)$", "", re.sub(r"\.gz$", "", where.resolve().name, flags=re.I), flags=re.I
+    )
+    if stem in CATALOG:
+        return f"{stem} (unverified)"
+    if stem in taken:
+        return where.name if where.name != stem else f"own {stem}"
+    return stem
+
+
+def _finish(
+    name: str, origins: tuple[str, str], parts: list[Samples], scale: str | float | None, targets: bool = False,
+    missing: str = "", published: bool = False,
+) -> tuple[Dataset, Dataset]:  # fmt: skip
+    """Data sets of what was read: classes named, a test set held out, gaps filled, oddities remarked."""
+    notes = list(dict.fromkeys(note for part in parts for note in part.notes))
+    kind = "image" if parts[0].x.ndim > 2 else "table"
+    noun = "image" if kind == "image" else "row"
+    raw = [np.asarray(part.labels) for part in parts]
+    labels, class_names = (raw, ()) if targets else _classes(origins[0], parts, notes)
+    if scale == "auto" and kind == "table":
+        scale = "standardize"
+        notes.append("features are standardized: less their mean, over their standard deviation, of the training rows")
+
+    def made(at: int, split: str) -> Dataset:
+        names = parts[0].feature_names
+        return Dataset(
+            parts[at].x, labels[at], name, split, origins[at], class_names,
+            kind=kind, feature_names=names, scaling=scale,
+        )  # fmt: skip
+
+    train = made(0, "train")
+    if len(parts) > 1:
+        test = made(1, "test")
+        notes += [] if published else _copies(train, test)
+    else:
+        train, test = train.hold_out(HELD_OUT, np.random.default_rng(0))
+        test = replace(test, split="test")
+        notes.append(f"{len(test):,} of the training {noun}s were held out as test set: there is none with labels")
+    if missing == "mean" and train.x.dtype.kind == "f":
+        train, test = _filled(train, test, notes)
+    note = "; ".join(notes)
+    return replace(train, note=note), replace(test, note=note)
+
+
+def _classes(where: str, parts: list[Samples], notes: list[str]) -> tuple[list[Array], tuple[str, ...]]:
+    """Labels as class indices, and the names of the classes.
+
+    Raises:
+        DataError: They are no classes, or there is only one.
+    """
+    raw = [np.asarray(part.labels) for part in parts]
+    train = np.unique(raw[0])
+    if len(train) < 2:
+        raise DataError(
+            f"{where}: expected samples of at least two classes to tell apart, received the label {train[0]} "
+            "everywhere; --label-column NAME says where other labels stand"
+        )
+    if raw[0].dtype.kind != "U" and len(raw[0]) >= 10 and len(train) > len(raw[0]) / 2:
+        raise DataError(
+            f"{where}: expected labels that name classes, received {len(train)} different numbers in "
+            f"{thousands(len(raw[0]))} rows; --label-column NAME says where the labels stand; numbers are predicted "
+            "with --target NAME --loss mse"
+        )
+    if parts[0].class_names:
+        return raw, parts[0].class_names
+    if any(each.dtype.kind == "U" for each in raw):
+        texts = [each if each.dtype.kind == "U" else np.array([f"{v:.15g}" for v in each.tolist()]) for each in raw]
+        return _by_name(texts, key=in_order)
+    both = np.concatenate(raw)
+    if not (both == np.floor(both)).all():
+        raise DataError(
+            f"{where}: expected labels that name classes, received fractions such as "
+            f"{float(both[both != np.floor(both)][0]):g}; numbers are predicted with --target NAME --loss mse"
+        )
+    if both.min() < 0 or both.max() > ONE_BYTE:
+        return _by_name([np.array([f"{v:.15g}" for v in each.tolist()]) for each in raw], key=float)
+    names = tuple(map(str, range(int(both.max()) + 1)))
+    empty = [str(k) for k in range(len(names)) if not (both == k).any()]
+    if empty:
+        few = listing(empty) if len(empty) <= SHOWN else f"{listing(empty[:SHOWN])} and {len(empty) - SHOWN} others"
+        plural = "labels" if len(empty) > 1 else "label"
+        notes.append(f"no sample has the {plural} {few}, of {len(names)} classes")
+        if int(both.min()) == 1 and parts[0].x.shape[1:] == (28, 28):
+            notes.append(
+                "labels from 1 are those of EMNIST's letters, whose pictures lie on their side: then --transpose yes"
+            )
+    return [each.astype(np.uint8) for each in raw], names
+
+
+def _by_name(raw: list[Array], key: Callable[[str], Any]) -> tuple[list[Array], tuple[str, ...]]:
+    names = tuple(sorted({text for each in raw for text in each.tolist()}, key=key))
+    index = {name: k for k, name in enumerate(names)}
+    return [np.array([index[text] for text in each.tolist()], np.int64) for each in raw], names
+
+
+def _copies(train: Dataset, test: Dataset) -> list[str]:
+    """A remark where test samples are training samples, too."""
+    seen = {row.tobytes() for row in train.x}
+    count = sum(row.tobytes() in seen for row in test.x)
+    if count == len(test):
+        return [f"every test {test.noun} is a training {test.noun}, too: the test says nothing about new ones"]
+    if count >= COPIES * len(test):
+        return [f"{thousands(count)} of {thousands(len(test))} test {test.noun}s are training {test.noun}s, too"]
+    return []
+
+
+def _filled(train: Dataset, test: Dataset, notes: list[str]) -> tuple[Dataset, Dataset]:
+    """Empty cells filled with the mean that their column has in the training rows."""
+    holes = [np.isnan(part.x) for part in (train, test)]
+    count = int(sum(each.sum() for each in holes))
+    if not count:
+        return train, test
+    if holes[0].all(axis=0).any():
+        raise DataError(f"{train.source}: a column has no number at all; expected --missing mean with some in each")
+    means = np.nanmean(train.x, axis=0)
+    notes.append(f"{counted(count, 'empty cell')} filled with the mean of the column in the training rows")
+    return (
+        replace(train, x=np.where(holes[0], means, train.x)),
+        replace(test, x=np.where(holes[1], means, test.x)),
+    )
