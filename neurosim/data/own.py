@@ -17,7 +17,7 @@ from ..text import counted, listing, thousands
 from .catalog import CATALOG, PARTS
 from .columns import Reading, Samples, read_csv
 from .dataset import Dataset
-from .pictures import find_classes, read_classes
+from .picture_folders import find_classes, read_classes
 from .sources import Source, is_published, own_source, read_source
 
 HELD_OUT = 1 / 6  # of data without a test set; MNIST's share is 1/7
