@@ -48,6 +48,7 @@ class Activation(Configurable, ABC):
     Attributes:
         range: the bounds between which a lies.
         kinks: the z at which f' jumps; a central difference across one of them says nothing.
+        curvature_jumps: the z at which f'' jumps though f' does not: a difference across one is not exact enough.
         elementwise: whether a_j depends on z_j alone (softmax: no).
         initializer: the weight initializer that suits it, by key.
         scratch_count: how many buffers shaped like z the in-place form needs. They start as zeros and keep what
@@ -56,6 +57,7 @@ class Activation(Configurable, ABC):
 
     range: tuple[float, float] = (-math.inf, math.inf)
     kinks: ClassVar[tuple[float, ...]] = ()
+    curvature_jumps: ClassVar[tuple[float, ...]] = ()
     elementwise: ClassVar[bool] = True
     initializer: ClassVar[str] = "glorot_uniform"
     scratch_count: ClassVar[int] = 0
@@ -453,6 +455,7 @@ class Softsign(Activation):
     """
 
     range = (-1.0, 1.0)
+    curvature_jumps = (0.0,)
     scratch_count = 1
 
     def __call__(self, z: Array) -> Array:

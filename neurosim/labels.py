@@ -52,10 +52,12 @@ def _names_in(y: Any) -> tuple[Array, tuple[str, ...]] | None:
     if str(getattr(y, "dtype", "")) == "category":
         of_series = getattr(y, "cat", y)
         categories = tuple(map(str, of_series.categories))
-    array = np.asarray(y) if not hasattr(y, "to_numpy") else np.asarray(y.to_numpy())
+    array = np.asarray(y)
+    if array.dtype.kind == "U" and isinstance(y, (list, tuple)):
+        array = np.array(y, dtype=object)  # as text NaN would be a name
     if array.dtype.kind == "O":
         flat = array.ravel().tolist()
-        if any(each is None or each != each or str(each) == "<NA>" for each in flat):
+        if any(each is None or str(each) in ("<NA>", "nan", "NaT") for each in flat if not isinstance(each, str)):
             raise NeurosimError("labels: expected a label for each sample, received some that are missing")
         if not any(isinstance(each, str) for each in flat) and not categories:
             return None

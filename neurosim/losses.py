@@ -123,7 +123,7 @@ class Loss(Configurable, ABC):
         return ""
 
     def kink_arguments(self, a: Array, y: Array) -> Array:
-        """Quantities at whose zeros dL/da jumps; central differences cannot be taken across one."""
+        """Quantities at whose zeros dL/da or its slope jumps; central differences cannot be taken across one."""
         return np.empty(0)
 
     def _spare(self, y: Array) -> tuple[Array, Array]:
@@ -340,6 +340,10 @@ class Huber(Loss):
         np.multiply(r, c, out=r)
         np.multiply(c, c, out=c)
         return (_total(r) - 0.5 * _total(c)) / y.size
+
+    def kink_arguments(self, a: Array, y: Array) -> Array:
+        beyond: Array = np.abs(a - y) - self.threshold
+        return beyond
 
 
 class _Margin(Loss):

@@ -7,6 +7,7 @@ import math
 import operator
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +18,7 @@ from .checks import check_count, check_number, samples_and_labels, samples_of
 from .errors import NeurosimError, OutOfRangeError, ShapeError
 from .labels import out_of_range, read_labels
 from .layers import LAYERS, ActivationLayer, Input, Interventions, Layer, Neuron
+from .layers.stack import checked_layers
 from .losses import LOSSES, Loss, check_pair
 from .metrics import decisions, hit_counter, threshold_between
 from .optimizers import OPTIMIZERS, Optimizer
@@ -81,7 +83,7 @@ class Network:
         seed: int = 0,
         dtype: str = "float32",
     ) -> None:
-        self.layers = _checked_layers(layers)
+        self.layers = checked_layers(layers)
         self._input, self._output = cast(Input, self.layers[0]), cast(ActivationLayer, self.layers[-1])
         if dtype not in ("float32", "float64"):
             raise NeurosimError(f"dtype: expected 'float32' or 'float64', received {dtype!r}")
@@ -193,6 +195,11 @@ class Network:
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)
 
+    @property
+    def least_batch(self) -> int:
+        """How many samples a batch needs, for training to mean anything."""
+        return max(layer.least_batch for layer in self.layers)
+
     def neuron(self, layer: int, index: int) -> Neuron:
         """Neuron `index` of layer `layer`; the same as ``net[layer][index]``."""
         return self[layer][index]
@@ -219,9 +226,15 @@ class Network:
             layer.set_batch_size(batch_size)
         self.targets = self._full_targets[:batch_size]
 
-    def learn(self, x: Any, y: Any) -> None:
-        """Remember, at the first training, how samples are scaled, how the classes are called and where they part."""
-        self.input.learn(x)
+    def learn(self, x: Any, y: Any, whole: bool = True) -> None:
+        """Remember, at the first training, how samples are scaled, how the classes are called and where they part.
+
+        Args:
+            x: (N, …) samples.
+            y: their labels.
+            whole: whether these are all the samples, and not a batch of them.
+        """
+        self.input.learn(x, whole=whole)
         labels, names = read_labels(y, self.class_names)
         if names and not self.class_names and len(names) <= max(2, self.output.n_out):
             self.class_names = names
@@ -243,6 +256,16 @@ class Network:
         self.input.scale = memory["scale"]
         self.input.remember(memory["learned"])
         self.class_names, self.threshold = memory["class_names"], memory["threshold"]
+
+    @contextmanager
+    def unless_refused(self) -> Iterator[None]:
+        """Within this, what is remembered of data is forgotten again if they are refused."""
+        memory = self.memory
+        try:
+            yield
+        except BaseException:
+            self.memory = memory
+            raise
 
     def as_targets(self, y: Any, count: int) -> Array:
         """Targets as rows (N, n_out): class indices become one-hot rows, rows are taken as they are.
@@ -366,11 +389,13 @@ class Network:
             then no parameter has been changed, and it is for the caller to stop (`fit` does, and says why).
         """
         if self.input.learned is None:
-            self.learn(x, y)
-        self.load_batch(x, y, finite=False)  # the loss says it
-        least = max(layer.least_batch for layer in self.layers)
-        if self.input.batch_size < least:
-            raise ShapeError(f"expected a batch of at least {least} samples, for batch normalization, received one")
+            with self.unless_refused():
+                self.learn(x, y, whole=False)
+                self.load_batch(x, y, finite=False)
+        else:
+            self.load_batch(x, y, finite=False)  # the loss says it
+        if self.input.batch_size < self.least_batch:
+            raise ShapeError("expected a batch of at least 2 samples, for batch normalization, received one")
         return self.step_()
 
     def gradients(self, x: Any, y: Any, training: bool = False) -> float:
@@ -519,7 +544,8 @@ class Network:
     def from_config(cls, config: dict[str, Any]) -> Network:
         """A new network, with initial weights, from what `config` gave."""
         settings = dict(config)
-        interventions, samples = settings.pop("interventions", {}), settings.pop("samples", None)
+        samples = settings.pop("samples", None) if "samples" in settings else _samples_before(settings["layers"][0])
+        interventions = settings.pop("interventions", {})
         class_names, threshold = tuple(settings.pop("class_names", ())), settings.pop("threshold", 0.5)
         network = cls(**settings | {"layers": [LAYERS.create(layer) for layer in settings["layers"]]})
         network.intervene(interventions)
@@ -607,12 +633,12 @@ class Network:
 
         return fit(self, x, y, epochs, batch_size, **options)
 
-    def trace(self, x: Any, y: Any, sample: int | None = None) -> Trace:
+    def trace(self, x: Any, y: Any = None, sample: int | None = None) -> Trace:
         """One sample under the microscope: every quantity of every neuron. See `neurosim.walk.Trace`.
 
         Args:
             x: one sample; integers are scaled by the `Input`.
-            y: its class index, or a row of n_out targets.
+            y: its class, an index or a name, or a row of n_out targets; ``None``: it is walked through forward only.
             sample: its number in its data set, only to be shown.
 
         Returns:
@@ -657,33 +683,6 @@ class Network:
         self.targets = self._full_targets = aligned_zeros((0, self.output.n_out), self.dtype)
 
 
-def _checked_layers(layers: Any) -> list[Layer]:
-    """The layers of a network to be, if one can be made of them.
-
-    Raises:
-        NeurosimError: it cannot.
-    """
-    if not isinstance(layers, (list, tuple)):
-        raise NeurosimError(f"layers: expected a list of layers, received {layers!r}")
-    shape: tuple[int, ...] = ()
-    for k, layer in enumerate(layers):
-        if not isinstance(layer, Layer):
-            raise NeurosimError(f"layers: expected {', '.join(_layer_names())}, received {layer!r}")
-        if isinstance(layer, Input) != (k == 0):
-            raise NeurosimError(f"layers: expected one Input, in the first place, received {layer!r} in place {k}")
-        if layer.index >= 0:
-            raise NeurosimError(f"{layer!r} is in a network already, as layer {layer.index}: make a new one")
-        if any(layer is other for other in layers[:k]):
-            raise NeurosimError(f"{layer!r} is in this network twice: make a new one for each place")
-        shape = layer.output_shape(shape)
-    if len(layers) < 2 or layers[-1].activation is None:
-        raise NeurosimError(
-            "layers: expected an Input and at least one layer after it, the last of them a Dense "
-            f"or BatchNorm, received {layers!r}"
-        )
-    return list(layers)
-
-
-def _layer_names() -> list[str]:
-    """The names of all layer classes."""
-    return [LAYERS[key].__name__ for key in LAYERS]
+def _samples_before(layer: dict[str, Any]) -> dict[str, Any] | None:
+    """What a network saved before it remembered its samples is taken to have seen: 784 numbers were MNIST's images."""
+    return Learned((28, 28)).config() if layer.get("size") == 784 else None

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
@@ -59,7 +60,9 @@ def as_numbers(x: Any, name: str = "x") -> tuple[Array, tuple[str, ...]]:
             "fill them in (x.filled(0)), or leave such samples out"
         )
     try:
-        array = np.asarray(x.to_numpy(dtype=np.float64, na_value=np.nan) if _is_nullable(x) else x)
+        array = np.asarray(x)
+        if array.dtype == object and hasattr(x, "to_numpy"):  # columns of pandas, which may hold pandas.NA
+            array = x.to_numpy(dtype=np.float64, na_value=np.nan)
     except ValueError:
         if not isinstance(x, (list, tuple)):
             raise NeurosimError(f"{name}: expected numbers, received {type(x).__name__} that holds others") from None
@@ -75,11 +78,6 @@ def as_numbers(x: Any, name: str = "x") -> tuple[Array, tuple[str, ...]]:
     if array.dtype.kind not in "buif":
         raise NeurosimError(f"{name}: expected numbers, received an array of {array.dtype}")
     return array, names
-
-
-def _is_nullable(x: Any) -> bool:
-    """Whether it is a table or a column of pandas, which may hold `pandas.NA`."""
-    return hasattr(x, "to_numpy") and type(x).__module__.partition(".")[0] == "pandas"
 
 
 def check_finite(rows: Array, dtype: np.dtype[Any], name: str) -> None:
@@ -107,7 +105,20 @@ def _bounds(rows: Array) -> tuple[float, float]:
 
 
 def _is_whole(rows: Array) -> bool:
-    return rows.dtype.kind in "bui" or bool((rows == np.floor(rows)).all())
+    parts = (rows[k : k + 1000] for k in range(0, len(rows), 1000))  # most that are not show it soon
+    return rows.dtype.kind in "bui" or all(bool((part == np.floor(part)).all()) for part in parts)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, NeurosimWarning, stacklevel=_frames_inside())
+
+
+def _frames_inside() -> int:
+    """How many frames up the code lies that is not neurosim's own, for a warning to name its line."""
+    frame, count = sys._getframe(1), 1
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == "neurosim":
+        frame, count = frame.f_back, count + 1
+    return count
 
 
 def pixel_top(rows: Array, shape: Shape) -> int | None:
@@ -132,15 +143,15 @@ class Learned:
 
     Attributes:
         shape: of one sample, e.g. (28, 28).
-        low, high: the smallest and the largest number, before scaling.
+        low, high: the smallest and the largest number, before scaling; ``None``: only a batch of them was seen.
         top: what they were divided by; ``None``: nothing, or each feature by its own.
         feature_names: of the columns of a table; empty: they have none.
         mean, deviation: of each feature, where x is standardized: (x - mean) / deviation.
     """
 
     shape: Shape
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
     top: float | None = None
     feature_names: tuple[str, ...] = ()
     mean: tuple[float, ...] = ()
@@ -156,12 +167,10 @@ class Learned:
             mean = rows.mean(axis=0, dtype=np.float64)
             return cls(shape, low, high, None, tuple(names), tuple(mean.tolist()), tuple(deviation.tolist()))
         top = pixel_top(rows, shape) if scale == "auto" else None
-        if top is None and scale == "auto" and max(abs(low), abs(high)) > LARGE:
-            warnings.warn(
+        if top is None and scale == "auto" and LARGE < max(abs(low), abs(high)) < math.inf:
+            _warn(
                 f"x goes from {number(low)} to {number(high)} and is taken as it is: training may not get far; scale "
-                "it to about -1 to 1, or use Input(…, scale='standardize')",
-                NeurosimWarning,
-                stacklevel=4,
+                "it to about -1 to 1, or use Input(…, scale='standardize')"
             )
         return cls(shape, low, high, top, tuple(names))
 
@@ -178,8 +187,8 @@ class Learned:
         """
         learned = cls(
             tuple(check_count("shape", side) for side in config["shape"]),
-            check_value("low", config["low"]),
-            check_value("high", config["high"]),
+            None if config["low"] is None else check_value("low", config["low"]),
+            None if config["high"] is None else check_value("high", config["high"]),
             None if config["top"] is None else check_number("top", config["top"], 1.0, TOP_16_BIT),
             tuple(map(str, config["feature_names"])),
             tuple(check_value("mean", value) for value in config["mean"]),
@@ -217,11 +226,16 @@ class Learned:
         if self.mean:
             scaled: Array = ((rows - np.array(self.mean)) / np.array(self.deviation)).astype(dtype)
             return scaled
-        if rows.size == 0 or (rows.dtype == np.uint8 and self.top == 255):
-            return rows
         low, high = _bounds(rows)
+        if not (math.isfinite(low) and math.isfinite(high)):  # whoever lets them through has a reason
+            return rows
         if self.top is None:
             return self._as_it_is(rows, low, high, dtype, name)
+        if 0.0 < high <= 1.0 < self.top and rows.dtype.kind in "ui":
+            _warn(
+                f"{name} has whole numbers from 0 to 1, where the network was trained on 0 to {number(self.top)}: they "
+                "are taken for almost black; pass floats from 0 to 1 where 1 is white"
+            )
         if rows.dtype == bool or (rows.dtype.kind == "f" and low >= 0.0 and high <= 1.0):
             return rows if rows.dtype.kind == "f" else rows.astype(dtype)  # in units of the whole range already
         if low >= 0.0 and high <= self.top:
@@ -235,16 +249,16 @@ class Learned:
 
     def _as_it_is(self, rows: Array, low: float, high: float, dtype: np.dtype[Any], name: str) -> Array:
         """Samples for a network whose training samples were taken as they were."""
+        if self.low is None or self.high is None:
+            return rows
         span = self.high - self.low
         if self.low - span <= low and high <= self.high + span:
             return rows
         top = pixel_top(rows, self.shape)
         if self.low >= 0.0 and self.high <= 1.0 and top is not None and top > 1:
             return (rows / top).astype(dtype)
-        warnings.warn(
+        _warn(
             f"{name} goes from {number(low)} to {number(high)}, where the network was trained on {number(self.low)} to "
-            f"{number(self.high)}: what it answers there is a guess",
-            NeurosimWarning,
-            stacklevel=5,
+            f"{number(self.high)}: it is taken as it is, and nothing was learned of such numbers"
         )
         return rows

@@ -271,7 +271,8 @@ class OneCycle(Schedule):
         final_div: the first rate over the last, at least 1.
         steps: ``None``: the run.
 
-    Reference: Smith and Topin (2018), Super-convergence; the formula of PyTorch's ``OneCycleLR``.
+    Reference: Smith and Topin (2018), Super-convergence; the formula of PyTorch's ``OneCycleLR``, but for a climb of
+    less than one step, up * steps < 1: here the run begins at the peak then, there it begins beyond it.
     """
 
     usual_peak = 2.0  # a short stay at a large rate does no harm, and is the point of it

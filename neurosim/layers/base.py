@@ -437,7 +437,7 @@ class ActivationLayer(Layer):
         return self.function.derivative(z)
 
     def kink_sides(self) -> Iterator[Array]:
-        for kink in self.function.kinks:
+        for kink in (*self.function.kinks, *self.function.curvature_jumps):
             yield self.z > kink
 
     @property

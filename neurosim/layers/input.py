@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ class Input(Layer):
         wants_gradient: whether the backward pass goes on to dL/dx of the network's input, into ``da``.
     """
 
+    _factor = 1.0  # what whole numbers are multiplied by
+
     def __init__(self, size: int | tuple[int, ...], scale: float | str | None = "auto") -> None:
         shape = size if isinstance(size, (tuple, list)) else (size,)
         sides = tuple(check_count("Input size", side) for side in shape)
@@ -62,9 +65,13 @@ class Input(Layer):
 
     def set_batch_size(self, batch_size: int) -> None:
         super().set_batch_size(batch_size)
-        factor = 1.0 if self.scale is None or isinstance(self.scale, str) else self.scale
-        self._scale = np.array(factor, self.dtype)[()]  # a scalar of its own dtype keeps the product in it
+        self._scale_by(self.scale if isinstance(self.scale, float) else self._factor)
         self._raw = np.empty((0, self.n_out), np.uint8)  # a batch in the data's own dtype
+
+    def _scale_by(self, factor: float) -> None:
+        """What whole numbers are multiplied by from now on."""
+        self._factor = factor
+        self._scale = np.array(factor, self.dtype)[()]  # a scalar of its own dtype keeps the product in it
 
     def forward_(self, training: bool) -> None:
         """Nothing to do: `fill` or `gather` has filled a."""
@@ -75,29 +82,43 @@ class Input(Layer):
     def input_gradient_(self, delta: Array, dx: Array) -> None:
         """Nothing lies below."""
 
-    def learn(self, x: Any, name: str = "x") -> None:
+    def learn(self, x: Any, name: str = "x", whole: bool = True) -> None:
         """Decide by the first training samples how x is scaled, and remember their range, their shape, their names.
 
         What is remembered already stays: samples that come later are brought to its units.
 
+        Args:
+            x: (N, …) samples.
+            name: what they are called in an error message.
+            whole: whether these are all; of a batch the range is not remembered, for others may reach further.
+
         Raises:
             NeurosimError: they are no samples of this network.
         """
-        if self.learned is not None or isinstance(x, Rows):
+        if isinstance(x, Rows) or not (self.learned is None or (whole and self.learned.low is None)):
             return
         array, names = as_numbers(x, name)
         rows, shape = self._split(array, name)
         if len(rows) == 0:
             return
-        self.learned = Learned.of(rows, shape, names, self.scale)
+        if whole or self.scale == "standardize":
+            check_finite(rows, self.dtype, name)
+        learned = Learned.of(rows, shape, names, self.scale)
+        if self.learned is not None:
+            self.learned = replace(self.learned, low=learned.low, high=learned.high)
+            return
+        self.learned = learned if whole else replace(learned, low=None, high=None)
         if self.scale == "auto":
             self.scale = None if self.learned.top is None else 1.0 / self.learned.top
-        self.set_batch_size(self.batch_size)
+        self._decided()
 
     def remember(self, learned: Learned | None) -> None:
         """Take over what another network has learned of its samples."""
         self.learned = learned
-        self.set_batch_size(self.batch_size)
+        self._decided()
+
+    def _decided(self) -> None:
+        self._scale_by(self.scale if isinstance(self.scale, float) else 1.0)
 
     def as_rows(self, x: Any, name: str = "x", finite: bool = True) -> Rows:
         """Samples as rows (N, n_out) in the network's units; one sample becomes one row.
@@ -113,8 +134,8 @@ class Input(Layer):
             ShapeError: a sample has another size.
             NeurosimError: not numbers, or none that can be brought to the units of the training samples.
         """
-        if isinstance(x, Rows):
-            return x
+        if isinstance(x, Rows) and x.shape[-1] == self.n_out:
+            return x if x.ndim == 2 else as_rows(x.reshape(1, -1))
         array, names = as_numbers(x, name)
         rows, shape = self._split(array, name)
         if finite:
@@ -126,8 +147,9 @@ class Input(Layer):
         elif self.scale == "standardize":
             raise NeurosimError("scale: 'standardize' is decided by training samples, received none so far; fit first")
         elif self.scale == "auto":  # undecided: these samples speak for themselves
-            top = pixel_top(rows, shape)
-            rows = rows if top is None or top == 1 else (rows / top).astype(self.dtype)
+            top = pixel_top(rows, shape) or 1
+            self._scale_by(1.0 / top)
+            rows = rows if top == 1 or rows.dtype.kind in "ui" else (rows / top).astype(self.dtype)
         return as_rows(rows)
 
     def _split(self, array: Array, name: str) -> tuple[Array, Shape]:
@@ -140,14 +162,17 @@ class Input(Layer):
         shapes = {(n,), self.out_shape, *(() if self.learned is None else (self.learned.shape,))}
         if array.shape in shapes:  # a single sample
             return array.reshape(1, n), array.shape
+        pictures = {_sides(shape) for shape in shapes if len(shape) > 1}
         if array.ndim > 1 and math.prod(array.shape[1:]) == n:
-            return array.reshape(len(array), n), array.shape[1:]
+            shape = _sides(array.shape[1:])
+            if len(shape) == 1 or not pictures or shape in pictures:
+                return array.reshape(len(array), n), array.shape[1:]
         if array.ndim == 1 and n == 1:
             return array.reshape(-1, 1), (1,)
-        shape = ", ".join(map(str, self.out_shape))
+        known = self.out_shape if self.learned is None else self.learned.shape
         raise ShapeError(
-            f"{name}: expected samples of {n} numbers, shape (N, {shape}), received an array of shape {array.shape}; "
-            "make the Input layer as large as one sample, and pass one sample as x[None]"
+            f"{name}: expected samples of {n} numbers, shape (N, {', '.join(map(str, known))}), received an array of "
+            f"shape {array.shape}; make the Input layer as large as one sample, and pass one sample as x[None]"
         )
 
     def fill(self, rows: Array) -> None:
@@ -188,7 +213,12 @@ class Input(Layer):
         """Height and width of a sample that is an image of one colour: its size says so, or what it was trained on."""
         known = (self.out_shape, *(() if self.learned is None else (self.learned.shape,)))
         for shape in known:
-            sides = shape[:2] if len(shape) == 3 and shape[2] == 1 else shape
+            sides = _sides(shape)
             if len(sides) == 2 and min(sides) > 1:
                 return sides[0], sides[1]
         return None
+
+
+def _sides(shape: Shape) -> Shape:
+    """The shape of a sample without a single colour: (28, 28, 1) is (28, 28), and (12, 1) is (12,)."""
+    return shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape

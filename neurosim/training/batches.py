@@ -72,11 +72,10 @@ class Batches:
         self.rows, self.targets = as_data(network, x, y)
         N = len(self.rows)
         self.batch_size = B = N if batch_size is None else min(check_count("batch_size", batch_size), N)
-        least = max(layer.least_batch for layer in network)
-        if least > B:
+        if network.least_batch > B:
             raise NeurosimError(
-                f"batch_size: expected at least {least}, for batch normalization learns nothing from a batch of one, "
-                f"received {B}"
+                f"batch_size: expected at least {network.least_batch}, for batch normalization learns nothing from a "
+                f"batch of one, received {B}"
             )
         self.weights = weights_of(network, self.targets, class_weight, sample_weight)
         self.shuffle, self.drop_last = bool(shuffle), bool(drop_last)

@@ -339,8 +339,8 @@ def _difference(before: dict[str, Any], now: dict[str, Any]) -> str:
         return "other data"
     for part in ("fit", "network"):
         for name, value in now[part].items():
-            if before[part].get(name) != value:
-                return f"{name} was {brief(before[part].get(name))} and is {brief(value)}"
+            if name in before[part] and before[part][name] != value:  # an older run knows less of itself
+                return f"{name} was {brief(before[part][name])} and is {brief(value)}"
     if before["callbacks"] != now["callbacks"]:
         return f"callbacks were {', '.join(before['callbacks'])} and are {', '.join(now['callbacks'])}"
     return ""

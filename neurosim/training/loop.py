@@ -76,21 +76,21 @@ def fit(
 
     Reference: Goodfellow et al. (2016), Deep learning, algorithm 8.1.
     """
-    memory = network.memory
-    try:
+    with network.unless_refused():
+        batches = Batches(
+            network,
+            x,
+            y,
+            batch_size,
+            shuffle=shuffle,
+            drop_last=drop_last,
+            augment=augment,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+        )
         run = TrainingRun(
             network,
-            Batches(
-                network,
-                x,
-                y,
-                batch_size,
-                shuffle=shuffle,
-                drop_last=drop_last,
-                augment=augment,
-                class_weight=class_weight,
-                sample_weight=sample_weight,
-            ),
+            batches,
             History(),
             _as_callbacks(callbacks),
             check_count("epochs", epochs, 0),
@@ -99,9 +99,6 @@ def fit(
             bool(verbose),
         )
         _start(run)
-    except BaseException:
-        network.memory = memory
-        raise
     history = run.history
     # a diverging run overflows before its loss does: the loss is checked at every step, warnings would only repeat it
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):

@@ -239,6 +239,15 @@ def test_slope_jumps_exactly_at_the_kinks(key):
     assert z[jump].tolist() == sorted(declared)
 
 
+@pytest.mark.parametrize("key", ELEMENTWISE)
+def test_curvature_jumps_exactly_where_it_says(key):
+    f, h = ACTIVATIONS[key](), 1e-5
+    z = np.arange(-8.0, 8.0625, 0.0625)
+    slope = f.derivative
+    jump = np.abs((slope(z + h) - slope(z)) - (slope(z) - slope(z - h))) / h > 1e-2
+    assert z[jump].tolist() == sorted({*f.kinks, *f.curvature_jumps})
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("key", ELEMENTWISE)
 def test_slope_at_a_kink_is_one_of_the_two_sides_in_both_forms(key, dtype):

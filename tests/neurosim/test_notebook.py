@@ -163,7 +163,7 @@ def test_layers(net):
 
 
 def test_many_neurons_share_a_sheet():
-    net = ns.Network([ns.Input(784), ns.Dense(128, "relu"), ns.Dense(10, "softmax")])
+    net = ns.Network([ns.Input((28, 28)), ns.Dense(128, "relu"), ns.Dense(10, "softmax")])
     sheet = pixels_of(read(net[1]._repr_html_()).images[0])
     assert sheet.shape == (2 * 29 - 1, 12 * 29 - 1, 3)
 

@@ -36,7 +36,7 @@ def train():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (200, 28, 28), dtype=np.uint8)
     return ns.data.Dataset(
-        images=images,
+        x=images,
         labels=(np.arange(200) % 10).astype(np.uint8),
         name="noise",
         split="train",

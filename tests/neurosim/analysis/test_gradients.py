@@ -237,6 +237,25 @@ def test_check_fails_where_batch_norm_forgets_that_the_mean_depends_on_x(monkeyp
     assert not ns.check_gradients(net, *batch("cross_entropy")).passed
 
 
+@pytest.mark.parametrize("activation", [key for key in ns.ACTIVATIONS if ns.ACTIVATIONS[key]().elementwise])
+@pytest.mark.parametrize("z", [-3.0, -1.0, 0.0, 1.0, 3.0, 6.0])
+def test_a_right_network_is_right_wherever_its_sums_lie(activation, z):
+    """Not at a kink of f, nor where f'' jumps: softsign's does at 0."""
+    net = ns.Network([ns.Input(2), ns.Dense(2, activation), ns.Dense(1)], "mse", dtype="float64")
+    net[1].W, net[1].b = 0.0, z
+    assert ns.check_gradients(net, np.array([[1.0, 2.0]]), np.array([[0.7]])).max_relative_error < 1e-6
+
+
+@pytest.mark.parametrize("loss", [key for key in ns.LOSSES if ns.LOSSES[key]().accepts(ns.ACTIVATIONS["linear"]())])
+@pytest.mark.parametrize("error", [-1.0, 0.0, 1.0])
+def test_a_right_network_is_right_wherever_its_errors_lie(loss, error):
+    """Huber's slope bends where the error is its threshold."""
+    net = ns.Network([ns.Input(2), ns.Dense(3)], loss, dtype="float64")
+    y = np.array([[0.0, 0.0, 1.0]])
+    net[1].W, net[1].b = 0.0, y[0] + error
+    assert ns.check_gradients(net, np.array([[1.0, 2.0]]), y).max_relative_error < 1e-6
+
+
 def test_check_counts_entries_at_a_kink_instead_of_failing():
     net = three_layers("relu", "cross_entropy", "softmax")
     x, y = batch("cross_entropy")

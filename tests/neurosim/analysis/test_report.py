@@ -452,7 +452,7 @@ def test_it_excites_more_than_any_sample(index, j):
 
 
 def test_smoothing_evens_out_the_image():
-    net = ns.Network([ns.Input(64), ns.Dense(3, "relu"), ns.Dense(3, "softmax")], seed=4)
+    net = ns.Network([ns.Input((8, 8)), ns.Dense(3, "relu"), ns.Dense(3, "softmax")], seed=4)
 
     def roughness(smooth):
         image = maximizing_input(net, 1, 0, smooth=smooth)[0].reshape(8, 8)

@@ -298,11 +298,14 @@ def test_dataset_is_read_only_and_leaves_the_given_array_alone():
 @pytest.mark.parametrize(
     ("images", "labels", "expected"),
     [
-        (np.zeros((2, 2, 2)), np.zeros(2, np.uint8), "images: expected a uint8 array"),
-        (np.zeros((2, 4), np.uint8), np.zeros(2, np.uint8), "images: expected a uint8 array of 3"),
-        (np.zeros((2, 2, 2), np.uint8), np.zeros(2, int), "labels: expected a uint8 array"),
-        (np.zeros((2, 2, 2), np.uint8), np.zeros(3, np.uint8), "2 images and 3 labels"),
-        (np.zeros((0, 2, 2), np.uint8), np.zeros(0, np.uint8), "0 images"),
+        (np.full((2, 2, 2), "a"), np.zeros(2, np.uint8), "expected numbers as images (N, height, width)"),
+        (np.zeros(2), np.zeros(2, np.uint8), "or as rows (N, features), received float64 of shape (2,)"),
+        (np.zeros((2, 2, 2, 2, 2)), np.zeros(2, np.uint8), "received float64 of shape (2, 2, 2, 2, 2)"),
+        (np.zeros((2, 2, 2), np.uint8), np.zeros(2), "labels: expected integer labels (N,)"),
+        (np.zeros((2, 2, 2), np.uint8), np.zeros((2, 3, 1), int), "labels: expected integer labels (N,)"),
+        (np.zeros((2, 2, 2), np.uint8), np.zeros(3, np.uint8), "received 2 samples and 3 labels"),
+        (np.zeros((0, 2, 2), np.uint8), np.zeros(0, np.uint8), "received 0 samples"),
+        (np.zeros((2, 2, 2), np.uint8), np.full(2, -1), "labels 0..2, received -1"),
         (np.zeros((2, 2, 2), np.uint8), np.full(2, 3, np.uint8), "labels 0..2, received 3"),
     ],
 )

@@ -12,7 +12,7 @@ from neurosim.parameters import FlatParameters, aligned_zeros
 
 def run(layers, x, training=False, n_out=None, dtype="float64", **settings):
     """A network of these layers behind an input, after one forward pass on x."""
-    net = ns.Network([ns.Input(x.shape[1]), *layers], **{"loss": "mse", "dtype": dtype} | settings)
+    net = ns.Network([ns.Input(x.shape[1], scale=1 / 255), *layers], **{"loss": "mse", "dtype": dtype} | settings)
     net.set_batch_size(len(x))
     net.input.fill(x)
     net.forward_(training)
@@ -451,7 +451,9 @@ def test_initializing_again_forgets_everything(full_net, blobs):
     [
         (lambda: ns.Dropout(), {"rate": 0.5}),
         (lambda: ns.BatchNorm(), {"momentum": 0.1, "epsilon": 1e-5}),
-        (lambda: ns.Input(3), {"scale": 1 / 255}),
+        (lambda: ns.Input(3), {"scale": "auto"}),
+        (lambda: ns.Input(3, scale=None), {"scale": None}),
+        (lambda: ns.Input(3, scale=1), {"scale": 1.0}),
         (lambda: ns.Dense(3), {"use_bias": True, "max_norm": None}),
         (lambda: ns.Dropout(0.0), {"rate": 0.0}),
         (lambda: ns.BatchNorm(momentum=1.0), {"momentum": 1.0}),

@@ -17,7 +17,10 @@ F32 = float(np.finfo(np.float32).max)
 def net(*hidden, optimizer=None, loss="mse", output="linear", n_in=5, **settings):
     """A network 5 -> hidden -> 3, by default without anything that keeps numbers small."""
     return ns.Network(
-        [ns.Input(n_in), *hidden, ns.Dense(3, output)], loss, optimizer or ns.SGD(0.1), **{"seed": 0} | settings
+        [ns.Input(n_in, scale=None), *hidden, ns.Dense(3, output)],
+        loss,
+        optimizer or ns.SGD(0.1),
+        **{"seed": 0} | settings,
     )
 
 
@@ -208,7 +211,8 @@ def test_a_running_variance_that_overflowed_is_noticed():
 def test_an_evaluation_that_overflows_is_noticed(blobs, evaluate_train):
     x = blobs[0][:8] * 1e30
     network = net()
-    history = fit(network, *blobs, epochs=2, validation_data=(x, blobs[1][:8]), evaluate_train=evaluate_train)
+    with pytest.warns(ns.NeurosimWarning, match=r"validation_data goes from .*e\+30, where the network was trained on"):
+        history = fit(network, *blobs, epochs=2, validation_data=(x, blobs[1][:8]), evaluate_train=evaluate_train)
     record = told(history, "val loss became inf", "too large for it")
     assert (record["phase"], record["found"], len(history)) == ("evaluation", "val_loss", 0)
 

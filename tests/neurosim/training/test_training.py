@@ -287,16 +287,17 @@ def test_a_single_sigmoid_output_is_a_binary_classifier(blobs):
         (np.zeros((4, 5)), [0, -1, 2, 1], ("0 to 2", "received -1 at position 1")),
         (np.zeros((4, 5)), [0, 1, 0.5, 1], ("whole numbers", "0.5 at position 2")),
         (np.zeros((4, 5)), [0, math.nan, 0, 1], ("received nan at position 1",)),
-        (np.zeros((4, 5)), ["a", "b", "c", "a"], ("class indices", "received")),
+        (np.zeros((4, 5)), ["a", None, "c", "a"], ("a label for each sample", "missing")),
+        (np.zeros((4, 5)), ["a", "b", "c", "d"], ("0 to 2", "received 3")),
         (np.zeros((4, 5)), np.zeros((4, 4)), ("rows of 3", "(4, 4)")),
-        (np.zeros((4, 5)), np.zeros((4, 1), int), ("rows of 3", "(4, 1)")),
+        (np.zeros((4, 5)), np.zeros((4, 1)), ("rows of 3", "(4, 1)")),
         (np.zeros((4, 5)), np.full((4, 3), 0.5), ("sum to 1",)),
         (np.zeros((4, 5)), np.full((4, 3), math.nan), ("finite", "NaN")),
         (np.zeros((4, 5)), np.zeros((4, 3, 1)), ("expected 4", "(4, 3, 1)")),
         (np.zeros((0, 5)), np.zeros(0, int), ("at least one sample",)),
         (np.array([["a"] * 5] * 4), np.zeros(4, int), ("expected numbers",)),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_data_that_does_not_fit_is_refused_before_anything_changes(x, y, words, make_net, refused, blobs):
     net = make_net()
