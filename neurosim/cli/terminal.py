@@ -16,13 +16,27 @@ def say(text: str) -> None:
     print(textwrap.fill(text, WIDTH))
 
 
-def fail(message: str) -> NoReturn:
-    """End with one line on standard error and status 2."""
+def complain(message: str) -> None:
+    """Print an error in one line on standard error."""
     line = " ".join(message.split())
     if len(line) > LONGEST_ERROR:  # it repeats what it was given
         line = f"{line[: LONGEST_ERROR // 2]} ... {line[-LONGEST_ERROR // 2 :]}"
     print(f"error: {line}", file=sys.stderr)
+
+
+def fail(message: str) -> NoReturn:
+    """End with one line on standard error and status 2."""
+    complain(message)
     sys.exit(2)
+
+
+def has_blocks() -> bool:
+    """Whether standard output can show the block characters that pictures are drawn with."""
+    try:
+        "▀▄█".encode(sys.stdout.encoding or "ascii")
+    except (UnicodeError, LookupError):
+        return False
+    return True
 
 
 class Parser(argparse.ArgumentParser):
