@@ -14,7 +14,8 @@ from neurosim.errors import NeurosimError
 from neurosim.files.atomic import atomic_file
 from neurosim.text import typeset
 from neurosim.walk import NeuronTrace, Stage, words
-from neurosim.walk.stages import fill, in_figure
+from neurosim.walk.formula import fill
+from neurosim.walk.rows import in_figure
 
 from .colours import MUTED
 from .images import film_tiles, show_weights

@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 from neurosim.errors import NeurosimError
 from neurosim.text import short, short_pair, signed_short, span, typeset
 from neurosim.walk import STAGES, NeuronTrace, Row, Stage, words
-from neurosim.walk.stages import fill, in_figure, plural
+from neurosim.walk.formula import fill
+from neurosim.walk.rows import in_figure, plural
 
 from .colours import AXIS, INK_COLOUR, MUTED, PALETTE, RULE
 from .page import ACCENT, HEIGHT, NEGATIVE, POSITIVE, Cell, Page, draw_bars, draw_image, few_ticks

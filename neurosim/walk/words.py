@@ -66,7 +66,12 @@ STAGES: Table = {
         "formula with penalty": "dL/dw = delta x + penalty, dL/db = delta",
         "formula with penalty without bias": "dL/dw = delta x + penalty",
     },
-    "update": {"phase": "update", "title": "update by {optimizer}", "heading": "{title}", "formula": "{rule}"},
+    "update": {
+        "phase": "update",
+        "title": "update by {optimizer}",
+        "heading": "{title}: θ ← θ - step",
+        "formula": "{rule}",
+    },
     "loss_after": {
         "phase": "update",
         "title": "the loss again",
@@ -89,6 +94,7 @@ RULES: Table = {
     },
     "gradient": {"text": "delta x"},
     "penalized gradient": {"text": "delta x + penalty"},
+    "step": {"text": "θ ← θ - step"},
     "unknown": {"text": "Jᵀ dL/da, J the Jacobian of the layer's function", "formula": ""},
 }
 """The ways in which a delta, or a gradient, follows."""
@@ -203,7 +209,7 @@ ROWS: Table = {
     "gradients.term with penalty": {
         "role": "gradient",
         "formula": "{delta} * {x} + {penalty}",
-        "line": "dL/dw of {name} = {substituted} (penalty) = {value}",
+        "line": "dL/dw of {name} = {substituted} = {value}",
     },
     "gradients.bias": {"role": "bias", "line": "dL/db = {value}"},
     "gradients.result": {
@@ -212,21 +218,51 @@ ROWS: Table = {
         "caption": "dL/dw = {rule}: {low} to {high}; dL/db = {dL/db}",
     },
     "gradients.result without bias": {"role": "result", "line": "", "caption": "dL/dw = {rule}: {low} to {high}"},
-    "update.rule": {"role": "note", "line": "{rule}"},
-    "update.rate": {"role": "note", "line": "learning rate {rate}, step {step}"},
-    "update.most": {"role": "note", "line": "the weight that moves most, of {name}, with gradient {gradient}:"},
-    "update.most clipped": {
+    "update.rate": {"role": "note", "line": "learning rate η = {rate}, update number t = {t}"},
+    "update.rate of schedule": {
         "role": "note",
-        "line": "the weight that moves most, of {name}, with gradient {gradient} (clipped from {dL/dw}):",
+        "line": "learning rate η = {rate} (schedule {schedule}), update number t = {t}",
     },
-    "update.term": {"role": "optimizer", "line": "{name} {value}"},
-    "update.weight": {"role": "change", "formula": "{w} - {step}", "line": "  w: {w} -> {value}"},
+    "update.setting": {"role": "setting", "line": "{name} = {value}"},
+    "update.most": {"role": "note", "line": "the weight that moves most, {name}:"},
+    "update.none": {"role": "note", "line": "no weight moves; one of them, {name}:"},
+    "update.gradient": {
+        "role": "gradient of it",
+        "formula": "{delta} * {x}",
+        "line": "  g = dL/dw = delta * x = {substituted} = {value}",
+    },
+    "update.gradient with penalty": {
+        "role": "gradient of it",
+        "formula": "{delta} * {x} + {penalty}",
+        "line": "  g = dL/dw = delta * x + penalty = {substituted} = {value}",
+    },
+    "update.gradient of bias": {"role": "gradient of it", "line": "  g = dL/db = {value}"},
+    "update.clipped": {
+        "role": "gradient of it",
+        "formula": "{g} * {c} / ({norm} + 1e-06)",
+        "line": "  the norm of the whole gradient is {norm}, above clip_norm = {c}:\n  g = {substituted} = {value}",
+    },
+    "update.state": {"role": "state", "line": "{name} = {value}"},
+    "update.state of bias": {"role": "state of bias", "line": "{name} = {value}"},
+    "update.term": {"role": "optimizer", "line": "  {name} = {formula}\n    = {substituted} = {value}"},
+    "update.term of bias": {"role": "optimizer of bias", "line": "  {name} = {substituted} = {value}"},
+    "update.given": {"role": "optimizer", "line": "  {name} = {value}"},
+    "update.given of bias": {"role": "optimizer of bias", "line": "  {name} = {value}"},
+    "update.weight": {"role": "change", "line": "  w: {substituted} = {value}"},
+    "update.frozen": {"role": "change", "line": "  w: {value}, as before: the neuron is frozen"},
+    "update.unasked": {"role": "note", "line": "  its gradient is 0, and yet it moves: {cause}"},
     "update.max_norm": {
         "role": "note",
-        "line": "after the step its weights are brought back within a norm of {norm}",
+        "line": "its weights would have a norm of {norm}: brought back to a norm of {bound}",
+    },
+    "update.within max_norm": {
+        "role": "note",
+        "line": "its weights have a norm of {norm}, within a norm of {bound}",
     },
     "update.intervention": {"role": "note", "line": "this neuron: {what}"},
-    "update.bias": {"role": "change", "formula": "{b} - {step}", "line": "bias: {b} -> {value}"},
+    "update.the bias": {"role": "note", "line": "the bias likewise:"},
+    "update.bias": {"role": "change", "line": "  b: {substituted} = {value}"},
+    "update.frozen of bias": {"role": "change", "line": "  b: {value}, as before: the neuron is frozen"},
     "update.result": {
         "role": "result",
         "line": "{moved} of {count} weights move",
@@ -259,7 +295,9 @@ ROWS: Table = {
 
 JOINED: Table = {
     "output": {"line": "output: {items}", "between": ", "},
-    "optimizer": {"line": "  {items}", "between": ",  "},
+    "setting": {"line": "{items}", "between": ", "},
+    "state": {"line": "  before: {items}", "between": ", "},
+    "state of bias": {"line": "  before: {items}", "between": ", "},
 }
 """Rows of these roles stand in one line."""
 
@@ -272,16 +310,27 @@ WHY: dict[str, str] = {
     "delta is positive": "A smaller z would lower the loss.",
     "delta is negative": "A larger z would lower the loss.",
     "delta is lost": "Not a number: the run has diverged.",
-    "memory.one": "{count} weight with zero gradient moved: momentum or decay does that.",
-    "memory.many": "{count} weights with zero gradient moved: momentum or decay does that.",
+    "memory.one": "{count} weight with zero gradient moved: momentum, kept in {state}.",
+    "memory.many": "{count} weights with zero gradient moved: momentum, kept in {state}.",
+    "decay.one": "{count} weight with zero gradient moved: weight decay does that.",
+    "decay.many": "{count} weights with zero gradient moved: weight decay does that.",
+    "memory and decay.one": "{count} weight with zero gradient moved: momentum, kept in {state}, and weight decay.",
+    "memory and decay.many": "{count} weights with zero gradient moved: momentum, kept in {state}, and weight decay.",
+    "rule.one": "{count} weight with zero gradient moved: the rule does that.",
+    "rule.many": "{count} weights with zero gradient moved: the rule does that.",
+    "moved by memory": "{state} still holds what earlier gradients left",
+    "moved by decay": "weight decay takes a share of every weight",
+    "moved by rule": "the rule moves it without one",
+    "moved by norm": "the bound on the norm moves every weight",
+    "and": ", and ",
     "norm.one": "{count} weight with zero gradient moved: the bound on the norm does that.",
     "norm.many": "{count} weights with zero gradient moved: the bound on the norm does that.",
     "loss is lost": "The loss is no longer a number.",
-    "loss stays": "The step leaves the loss of this sample as it was.",
-    "loss falls": "The step lowers the loss of this sample by {percent} %.",
-    "loss falls to almost nothing": "The step lowers the loss of this sample by more than 99 %.",
-    "loss rises": "The step raises the loss of this sample by {percent} %.",
-    "loss rises far": "The step raises the loss of this sample.",
+    "loss stays": "The update leaves the loss of this sample as it was.",
+    "loss falls": "The update lowers the loss of this sample by {percent} %.",
+    "loss falls to almost nothing": "The update lowers the loss of this sample by more than 99 %.",
+    "loss rises": "The update raises the loss of this sample by {percent} %.",
+    "loss rises far": "The update raises the loss of this sample.",
 }
 """Reasons, each true only where the numbers say so."""
 
@@ -322,11 +371,28 @@ DIGITS: dict[str, int] = {
 }
 """How many digits a number of that name gets in a text; the others get five."""
 
-PLAIN = ("layer", "step")
+PLAIN = ("layer", "t")
 """Whole numbers that count nothing: no comma between thousands."""
 
 SIGNED = ("change",)
 """Numbers with a sign, a plus too."""
+
+IN_COLUMNS = ("term", "gradient")
+"""Rows of these roles stand below each other: their numbers get ten columns and five digits."""
+
+SYMBOLS: dict[str, str] = {
+    "theta": "θ",
+    "grad": "g",
+    "rate": "η",
+    "beta1": "β₁",
+    "beta2": "β₂",
+    "epsilon": "ε",
+    "rho": "ρ",
+    "momentum": "μ",
+    "weight_decay": "λ",
+    "momentum_decay": "ψ",
+}
+"""The letters that stand in equations for what programs call by a name."""
 
 FIGURE: dict[str, str] = {
     "title": "Neuron {neuron} of layer {layer} ({activation}): what it does with {sample}",
