@@ -4,10 +4,15 @@ from .bench import (
     step_cost as step_cost,
     step_profile as step_profile,
 )
-from .boundary import decision_boundary as decision_boundary
+from .boundary import (
+    boundary_film as boundary_film,
+    decision_boundary as decision_boundary,
+    places_around as places_around,
+)
 from .confusion import confusion_matrix as confusion_matrix
 from .curves import history_curves as history_curves, learning_curves as learning_curves
 from .dotplot import comparison as comparison
+from .features import predicted_and_true as predicted_and_true, weight_table as weight_table
 from .film import neuron_film as neuron_film, weight_film as weight_film
 from .flow import gradient_flow as gradient_flow, spread_by_layer as spread_by_layer, unit_health as unit_health
 from .functions import activation_curves as activation_curves, delta_against_error as delta_against_error

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +16,10 @@ from neurosim.errors import NeurosimError, ShapeError
 from neurosim.parameters import Array
 from neurosim.text import percent
 
-from .colours import INK_COLOUR, PALETTE
+from .colours import INK_COLOUR, MUTED, PALETTE
+from .film import film_pixels, gif_path, write_gif
 from .samples import names_of_classes
-from .style import MARKERS, RIM, heading, new_axes, styled
+from .style import MARKERS, RIM, heading, new_axes, root_figure, styled
 
 TINT = 0.55
 """How much of a class's colour there is where the network is sure of it; the rest is white."""
@@ -32,6 +36,7 @@ def decision_boundary(
     resolution: int = 200,
     ax: Axes | None = None,
     title: str | None = None,
+    axis_names: Sequence[str] = ("x1", "x2"),
 ) -> Axes:
     """Draw the answer of a classifier at every point of the plane, and the points that it was asked about.
 
@@ -50,6 +55,7 @@ def decision_boundary(
         resolution: how many places to ask about in each direction, at least 2.
         ax: where to draw; a new figure if left out.
         title: instead of the usual one, which gives the share of points that are read correctly.
+        axis_names: of the two coordinates.
 
     Returns:
         The Axes; the lines of neurons are labelled "neuron 0", "neuron 1", ...
@@ -66,9 +72,7 @@ def decision_boundary(
     if resolution < 2:
         raise NeurosimError(f"resolution: expected at least 2; received {resolution}.")
     lines = _lines(weights, biases)
-    middle, half = (x.max(axis=0) + x.min(axis=0)) / 2, max(float(np.ptp(x, axis=0).max()) / 2 * 1.12, 1e-6)
-    across, up = (np.linspace(centre - half, centre + half, resolution) for centre in middle)
-    places = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2).astype(np.float32)  # (resolution², 2)
+    across, up, places = places_around(x, resolution)
     share = _probabilities(predict(places), len(places))
     classes = max(share.shape[1], int(y.max()) + 1)
     names = names_of_classes(class_names, classes)
@@ -87,8 +91,8 @@ def decision_boundary(
     ax.set_xlim(*box[:2])
     ax.set_ylim(*box[2:])
     ax.grid(False)
-    ax.set_xlabel("x1")
-    ax.set_ylabel("x2")
+    ax.set_xlabel(axis_names[0])
+    ax.set_ylabel(axis_names[1])
     notes = ["the deeper the colour, the surer; black line: where the answer changes"]
     notes[0] += "; black rim: read wrongly" if wrong.any() else ""
     if len(lines):
@@ -98,6 +102,81 @@ def decision_boundary(
     heading(ax, title or f"{percent(float(np.mean(~wrong)))} of {len(x)} points read correctly", "\n".join(notes))
     ax.legend(loc="upper left", bbox_to_anchor=(1.03, 1.0), borderaxespad=0, handletextpad=0.3)
     return ax
+
+
+@styled
+def boundary_film(
+    shares: Sequence[Array],
+    epochs: Sequence[int],
+    x: Any,
+    y: Any,
+    path: str | os.PathLike[str],
+    *,
+    class_names: Sequence[str] | None = None,
+    axis_names: Sequence[str] = ("x1", "x2"),
+    note: str = "",
+    seconds_per_frame: float = 0.3,
+) -> Path:
+    """Write the answer of a classifier over the course of training as an animated GIF: `decision_boundary` in motion.
+
+    The last frame stands twice as long; then the film begins again.  The file is written whole or not at all.
+
+    Args:
+        shares: for each frame what the network answers at the places of `places_around`, (places, k) or (places, 1).
+        epochs: of each frame.
+        x: points, shape (N, 2).
+        y: their classes from 0, shape (N,).
+        path: where to; ends in `.gif`.
+        class_names: a name for each class; its number if left out.
+        axis_names: of the two coordinates.
+        note: a small line at the foot.
+        seconds_per_frame: how long a frame stands, 0.02 to 60 seconds.
+
+    Returns:
+        The path written.
+
+    Raises:
+        ShapeError: if arrays do not fit together.
+        NeurosimError: if the path or the time is wrong, or there is no frame.
+    """
+    path = gif_path(path, seconds_per_frame, "seconds_per_frame")
+    if not shares or len(shares) != len(epochs):
+        raise ShapeError(f"shares: expected one for each of {len(epochs)} epochs, received {len(shares)}.")
+    x, y = _points(x, y)
+    frames = []
+    for share, epoch in zip(shares, epochs, strict=True):
+        at_places = iter((share, _at_points(share, x)))
+        ax = decision_boundary(
+            lambda asked, answers=at_places: next(answers),  # first the places are asked for, then the points
+            x, y, class_names=class_names, resolution=math.isqrt(len(share)), axis_names=axis_names,
+            title=f"after epoch {epoch}" if epoch else "before training",
+        )  # fmt: skip
+        figure = root_figure(ax)
+        if note:
+            figure.text(0.99, 0.005, note, ha="right", va="bottom", fontsize=7, color=MUTED)
+        frames.append(film_pixels(figure))
+    return write_gif(frames, path, seconds_per_frame)
+
+
+def _at_points(share: Array, x: Array) -> Array:
+    """The answers at the places nearest to points x (N, 2)."""
+    across, up, _ = places_around(x, math.isqrt(len(share)))
+    column = np.abs(x[:, :1] - across).argmin(axis=1)
+    row = np.abs(x[:, 1:] - up).argmin(axis=1)
+    nearest: Array = np.asarray(share)[row * len(across) + column]
+    return nearest
+
+
+def places_around(x: Any, resolution: int) -> tuple[Array, Array, Array]:
+    """The part of the plane in which points x (N, 2) lie, with some room around it.
+
+    Returns:
+        (resolution,) places to the right; (resolution,) upwards; (resolution², 2) all pairs of them, float32.
+    """
+    x = np.asarray(x, dtype=float)
+    middle, half = (x.max(axis=0) + x.min(axis=0)) / 2, max(float(np.ptp(x, axis=0).max()) / 2 * 1.12, 1e-6)
+    across, up = (np.linspace(centre - half, centre + half, resolution) for centre in middle)
+    return across, up, np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2).astype(np.float32)
 
 
 def _points(x: Any, y: Any) -> tuple[Array, Array]:

@@ -53,9 +53,9 @@ def neuron_film(
     Example:
         >>> neuron_film(net.trace(x, y)[1][5], "walk.gif")
     """
-    path = _gif_path(path, seconds_per_stage, "seconds_per_stage")
+    path = gif_path(path, seconds_per_stage, "seconds_per_stage")
     frames = _frames(trace, note)
-    return _write_gif(frames, path, seconds_per_stage)
+    return write_gif(frames, path, seconds_per_stage)
 
 
 @styled
@@ -91,7 +91,7 @@ def weight_film(
             written.
         ShapeError: if images, steps and shape do not fit together.
     """
-    path = _gif_path(path, seconds_per_frame, "seconds_per_frame")
+    path = gif_path(path, seconds_per_frame, "seconds_per_frame")
     tiles = film_tiles(images, steps, shape)
     height, width = tiles.shape[1:]
     side = 3.6  # inches
@@ -108,11 +108,11 @@ def weight_film(
     for tile, step in zip(tiles, steps, strict=True):
         picture.set_data(tile)
         text.set_text(f"step {step:g}")
-        frames.append(_pixels(figure))
-    return _write_gif(frames, path, seconds_per_frame)
+        frames.append(film_pixels(figure))
+    return write_gif(frames, path, seconds_per_frame)
 
 
-def _gif_path(path: str | os.PathLike[str], seconds: float, name: str) -> Path:
+def gif_path(path: str | os.PathLike[str], seconds: float, name: str) -> Path:
     """Return where a film goes, once its name and the time of a frame have been checked."""
     path = Path(path)
     if path.suffix.lower() != ".gif":
@@ -122,7 +122,7 @@ def _gif_path(path: str | os.PathLike[str], seconds: float, name: str) -> Path:
     return path
 
 
-def _write_gif(frames: list[np.ndarray], path: Path, seconds: float) -> Path:
+def write_gif(frames: list[np.ndarray], path: Path, seconds: float) -> Path:
     """Write frames (height, width, 3), uint8, that stand so many seconds each, the last twice as long."""
     from PIL import Image
 
@@ -139,7 +139,7 @@ def _write_gif(frames: list[np.ndarray], path: Path, seconds: float) -> Path:
     return path
 
 
-def _pixels(fig: Figure) -> np.ndarray:
+def film_pixels(fig: Figure) -> np.ndarray:
     """Return the drawn figure, shape (height, width, 3), uint8."""
     raw = BytesIO()
     fig.savefig(raw, format="rgba", dpi=DPI)
@@ -162,7 +162,7 @@ def _frames(trace: NeuronTrace, note: str) -> list[np.ndarray]:
         name.set_text(f"{place}  {stage.title}")
         line.set_text(stage_caption(stage))
         steps.set_text(fill(words.FIGURE["stage of"], {"stage": str(place), "count": str(len(stages))}))
-        frames.append(_pixels(fig))
+        frames.append(film_pixels(fig))
     return frames
 
 

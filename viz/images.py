@@ -14,6 +14,7 @@ from matplotlib.image import AxesImage
 
 from neurosim.errors import NeurosimError, ShapeError
 from neurosim.parameters import Array
+from neurosim.samples import TOPS
 from neurosim.text import certainty, percent, plain, thousands
 
 from .colours import MUTED
@@ -51,7 +52,9 @@ def blank(ax: Axes) -> None:
 
 def show_ink(ax: Axes, sheet: Array, images: Array) -> None:
     """Draw dark ink on white paper."""
-    top = 255.0 if np.issubdtype(images.dtype, np.integer) else max(1.0, float(np.nanmax(images, initial=0.0)))
+    highest = float(np.nanmax(images, initial=0.0))
+    whole = np.issubdtype(images.dtype, np.integer)
+    top = float(next((top for top in TOPS if highest <= top), highest)) if whole else max(1.0, highest)
     ax.imshow(np.nan_to_num(sheet), cmap=INK, vmin=0.0, vmax=top, interpolation="nearest")
     blank(ax)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 
 from .. import data as datasets
+from ..data.catalog import CATALOG
+from ..errors import NeurosimError
 from ..files.atomic import writable_folder
 from ..text import thousands
-from .options import DATA, add_data_options
+from .figures import grey_images
+from .options import DATA, add_data_options, reading
 from .session import figure_note
 
 
@@ -22,15 +25,18 @@ def run(arguments: argparse.Namespace) -> None:
     """Say which data were found, where, and with which checksum."""
     folder = writable_folder(arguments.out) if arguments.preview else None
     name = "mnist" if arguments.data == DATA else arguments.data
-    if name in datasets.NAMES and name != "digits":
+    if name in CATALOG:
         print_sources(name)
-    train, test = datasets.load(arguments.data, offline=arguments.offline)
+    train, test = datasets.load(arguments.data, offline=arguments.offline, **reading(arguments))
     for part in (train, test):
         print(part.describe())
     if folder is not None:
         import viz  # only here: to look for data need not wait for matplotlib
 
-        sheet = viz.contact_sheet(train.images, train.labels, class_names=train.class_names)
+        images = grey_images(train)
+        if images is None:
+            raise NeurosimError(f"--preview: expected pictures, received {train.noun}s")
+        sheet = viz.contact_sheet(images, train.labels, class_names=train.class_names)
         print(f"contact sheet: {viz.save(sheet, folder / f'{train.name}.png', figure_note(train))}")
 
 

@@ -24,7 +24,7 @@ from ..files.atomic import writable_folder
 from ..registry import unknown
 from ..text import command_line, thousands
 from ..threads import core_count
-from .options import MIN_TRAIN_SIZE, add_data_options, at_least
+from .options import MIN_TRAIN_SIZE, add_data_options, at_least, reading
 from .session import figure_note, first_images, load_data
 from .terminal import WIDTH, say
 
@@ -96,7 +96,7 @@ def run_and_report(
     seeds = arguments.seeds or seeds
     executor = choose_executor(arguments)
     folder = writable_folder(arguments.out)
-    train, test = load_data(arguments.data, arguments.offline)
+    train, test = load_data(arguments.data, arguments.offline, **reading(arguments))
     experiments = {}
     for each, overrides in scenarios:
         size = arguments.train_size or min(train_size or each.train_size, len(train))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..analysis.maximizing_input import maximizing_input
 from ..data import Dataset
 from ..errors import NeurosimError
 from ..files.atomic import writable_folder, write_text
 from ..network import Network
-from .options import add_data_options, at_least
+from .figures import draw_weights, grey_images
+from .options import add_data_options, at_least, reading
 from .session import figure_note, load_data
 from .terminal import say
 
@@ -51,7 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
     network = Network.load(arguments.model)
     check_place(network, arguments.layer, arguments.neuron)
     folder = writable_folder(arguments.out)
-    train, test = load_data(arguments.data, arguments.offline)
+    train, test = load_data(arguments.data, arguments.offline, **reading(arguments))
     card = network.report(test)
     path = write_text(folder / "neurons.csv", card.to_csv(index=False))
     if arguments.layer is not None:
@@ -125,22 +127,24 @@ def draw_neuron(network: Network, layer: int, j: int, test: Dataset, folder: Pat
     """Draw what excites neuron `j` of a layer, and its weights; returns the paths."""
     import viz  # only here: a report card need not wait for matplotlib
 
-    a = network.activations(test.images, layer, j)
-    image, reached = maximizing_input(network, layer, j)
-    who = f"Neuron {j} of layer {layer}"
-    pictures = {
-        "by_class": viz.activation_by_class(
-            a, test.labels, test.class_names, title=f"{who}: which classes it answers to"
-        ),
-        "top_samples": viz.top_samples(
-            test.images, a, test.labels, test.class_names, title=f"{who}: the images that excite it most"
-        ),
-        "maximizing_input": viz.maximizing_input(image, reached, title=f"{who}: an input that excites it"),
-    }
+    a = network.activations(test, layer, j)
+    who, names = f"Neuron {j} of layer {layer}", test.class_names
+    pictures: dict[str, Any] = {}
+    if names:
+        pictures["by_class"] = viz.activation_by_class(
+            a, test.labels, names, title=f"{who}: which classes it answers to"
+        )
     weights = network.neuron(layer, j).weights
-    if len(weights) == test.images[0].size:
-        shape = test.images.shape[1:]
-        pictures["weights"] = viz.weight_grid(weights, shape, titles=[""], title=f"{who}: its weights")
+    images = grey_images(test)
+    if images is not None:
+        image, reached = maximizing_input(network, layer, j)
+        pictures["top_samples"] = viz.top_samples(
+            images, a, test.labels, names, title=f"{who}: the images that excite it most"
+        )
+        shown = grey_images(replace(test, x=image[None], labels=test.labels[:1]))
+        pictures["maximizing_input"] = viz.maximizing_input(shown[0], reached, title=f"{who}: an input that excites it")
+    if weights.size == test.x[0].size:
+        pictures["weights"] = draw_weights(weights.reshape(-1, 1), test, f"{who}: its weights", titles=[""])
     return [
         viz.save(picture, folder / f"layer{layer}-neuron{j}-{kind}.png", note) for kind, picture in pictures.items()
     ]

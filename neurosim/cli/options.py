@@ -12,10 +12,23 @@ from dataclasses import fields
 from typing import Any
 
 from ..data import NAMES
+from ..errors import NeurosimError
 from ..training.settings import Settings
 
 DATA = "auto"
 MIN_TRAIN_SIZE = 10  # images: fewer teach nothing
+
+READING = {  # option -> what its value is called, and what it says
+    "label_column": ("NAME", "the column with the labels: its name or number, first, or last [found by evidence]"),
+    "target": ("NAME,NAME", "columns of numbers to predict instead of classes; with --loss mse"),
+    "one_hot": ("NAME,NAME", "columns whose values become columns of 0 and 1, such as text"),
+    "missing": ("WAY", "empty cells: mean (of their column in training), or drop (their rows) [refused]"),
+    "scale": (
+        "HOW",
+        "auto, standardize, none, or a number to multiply by [auto: pixels to 0..1, features standardized]",
+    ),
+    "transpose": ("YES", "whether to exchange rows and columns of pictures: yes or no [yes for files of EMNIST]"),
+}
 
 
 def at_least(low: int) -> Callable[[str], int]:
@@ -40,6 +53,26 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         "--data", metavar="NAME", default=DATA, help=f"{', '.join(NAMES)}, or the path of your own files [{DATA}]"
     )
     group.add_argument("--offline", action="store_true", help="never download")
+    group = parser.add_argument_group("how to read your own files")
+    for name, (metavar, text) in READING.items():
+        group.add_argument(option_of(name), metavar=metavar, help=text)
+
+
+def reading(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the command line says about reading own files, as `neurosim.data.load` takes it.
+
+    Raises:
+        NeurosimError: a value that an option cannot have.
+    """
+    given = {name: value for name in READING if (value := getattr(arguments, name, None)) is not None}
+    for name in ("target", "one_hot"):
+        if name in given:
+            given[name] = tuple(part.strip() for part in given[name].split(",") if part.strip())
+    if "transpose" in given:
+        if given["transpose"] not in ("yes", "no"):
+            raise NeurosimError(f"--transpose: expected yes or no, received {given['transpose']!r}")
+        given["transpose"] = given["transpose"] == "yes"
+    return given
 
 
 def add_settings(parser: argparse.ArgumentParser, defaults: Mapping[str, Any] = {}) -> None:

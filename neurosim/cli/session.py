@@ -5,8 +5,9 @@ Nothing here knows the command line: whatever else wants to start in the same wa
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +16,15 @@ from ..data import Dataset
 from ..errors import NeurosimError
 from ..network import Network
 from ..optimizers import OPTIMIZERS
-from ..text import thousands
+from ..text import counted, thousands
 from ..training import Callback, History
 from ..training.settings import HELD_OUT, Settings
 from ..walk import Stepper
 from .terminal import WIDTH, say
+
+SMALL = 2_000  # training samples: with fewer the usual epochs are too few steps
+SMALL_BATCH = 16  # samples a step, then
+UPDATES = 1_000  # steps at least, then
 
 
 @dataclass
@@ -42,7 +47,13 @@ class Session:
 
     @classmethod
     def new(
-        cls, settings: Settings, train: Dataset, test: Dataset, seed: int = 0, always_validate: bool = False
+        cls,
+        settings: Settings,
+        train: Dataset,
+        test: Dataset,
+        seed: int = 0,
+        always_validate: bool = False,
+        share: float | None = None,
     ) -> Session:
         """An untrained network. Says which images are used for validation, if any.
 
@@ -52,16 +63,16 @@ class Session:
             test: the test images.
             seed: of everything random in the network.
             always_validate: whether to validate on the test images where nothing is decided by that.
+            share: of the training images, to be held out for validation in any case.
 
         Raises:
             NeurosimError: settings that do not fit the data.
         """
-        train, validation = hold_out(settings, train)
+        train, validation = hold_out(settings, train, share)
         if validation is None and always_validate:
-            print("validation: the test images; nothing is chosen by them")
+            print(f"validation: the test {test.noun}s; nothing is chosen by them")
             validation = test
-        network = settings.network(train.images.shape[1:], len(train.class_names), seed)
-        return cls(settings, network, train, test, validation)
+        return cls(settings, settings.network_for(train, seed), train, test, validation)
 
     @classmethod
     def around(cls, network: Network, train: Dataset, test: Dataset, changes: dict[str, Any]) -> Session:
@@ -100,11 +111,11 @@ class Session:
     def fit(self, callbacks: Sequence[Callback], verbose: bool = True) -> History:
         """Train the network as the settings say, but with these callbacks: those of the settings, and any others."""
         return self.network.fit(
-            self.train.images,
-            self.train.labels,
+            self.train,
+            None,
             self.settings.epochs,
             self.settings.batch_size,
-            validation_data=None if self.validation is None else (self.validation.images, self.validation.labels),
+            validation_data=self.validation,
             verbose=verbose,
             callbacks=callbacks,
             augment=self.settings.augment,
@@ -114,9 +125,9 @@ class Session:
         """A walk through the network, one test image at a time; None begins at an interesting place."""
         return Stepper(
             self.network,
-            self.train.images,
-            self.train.labels,
-            samples=(self.test.images, self.test.labels),
+            self.train,
+            None,
+            samples=(self.test, None),
             batch_size=self.settings.batch_size or len(self.train),
             layer=layer,
             neuron=neuron,
@@ -126,27 +137,55 @@ class Session:
 
 
 def load_data(
-    name: str | os.PathLike[str], offline: bool = False, train_size: int | None = None
+    name: str | os.PathLike[str], offline: bool = False, train_size: int | None = None, **reading: Any
 ) -> tuple[Dataset, Dataset]:
-    """Load training and test images, and say at once which they are.
+    """Load training and test samples, and say at once which they are.
 
     Args:
         name: as `neurosim.data.load` takes it.
         offline: never download.
-        train_size: how many training images; None: all.
+        train_size: how many training samples; None: all.
+        reading: how to read own files, as `neurosim.data.load` takes it.
 
     Raises:
         NeurosimError: the data cannot be found or read, or there are fewer.
     """
-    train, test = datasets.load(name, offline=offline)
-    if train.note:
+    train, test = datasets.load(name, offline=offline, **reading)
+    if train.note.startswith(datasets.NOT_MNIST):
         print("!" * WIDTH)
         say(train.note)
         print("!" * WIDTH)
+    elif train.note:
+        for note in train.note.split("; "):
+            say(f"note: {note}")
     if train_size is not None:
         train = first_images(train, train_size)
-    print(f"data: {train.name}, {thousands(len(train))} training and {thousands(len(test))} test images", flush=True)
+    counts = f"{thousands(len(train))} training and {thousands(len(test))} test {test.noun}s"
+    print(f"data: {train.name}, {counts}", flush=True)
     return train, test
+
+
+def enough_updates(settings: Settings, given: Mapping[str, Any], train: Dataset) -> Settings:
+    """Settings with epochs and batch size for a small data set, where the user has `given` none; said.
+
+    As many epochs as make `UPDATES` steps: a network learns by steps, and few samples make few of them in an epoch.
+    """
+    if len(train) >= SMALL:
+        return settings
+    changes: dict[str, Any] = {}
+    if "batch_size" not in given:
+        changes["batch_size"] = SMALL_BATCH
+    size = changes.get("batch_size", settings.batch_size) or len(train)
+    if "epochs" not in given:
+        changes["epochs"] = max(settings.epochs, math.ceil(UPDATES / math.ceil(len(train) / size)))
+    if changes:
+        settings = settings.change(**changes)
+        steps = settings.epochs * math.ceil(len(train) / size)
+        say(
+            f"few {train.noun}s: {counted(settings.epochs, 'epoch')} with batches of {size}, which are "
+            f"{thousands(steps)} updates (--epochs and --batch-size choose others)"
+        )
+    return settings
 
 
 def first_images(train: Dataset, size: int) -> Dataset:
@@ -163,12 +202,12 @@ def first_images(train: Dataset, size: int) -> Dataset:
     return train.subset(size, seed=0)
 
 
-def hold_out(settings: Settings, train: Dataset) -> tuple[Dataset, Dataset | None]:
-    """Split off a validation set if early stopping or the schedule needs one; otherwise return (train, None)."""
-    if not settings.needs_validation:
+def hold_out(settings: Settings, train: Dataset, share: float | None = None) -> tuple[Dataset, Dataset | None]:
+    """Split off a validation set if one is asked for, or early stopping or the schedule needs it; or (train, None)."""
+    if share is None and not settings.needs_validation:
         return train, None
-    train, validation = train.hold_out(HELD_OUT)  # what decides must not be the test images
-    print(f"validation: {thousands(len(validation))} images held out of the training set")
+    train, validation = train.hold_out(share or HELD_OUT)  # what decides must not be the test images
+    print(f"validation: {thousands(len(validation))} {train.noun}s held out of the training set")
     return train, validation
 
 

@@ -18,9 +18,10 @@ from ..files.atomic import writable_folder
 from ..network import Network
 from ..training.settings import Settings
 from ..walk import Stepper
-from .options import MIN_TRAIN_SIZE, add_data_options, add_settings, at_least, given_settings, option_of
+from .figures import draw_boundary
+from .options import MIN_TRAIN_SIZE, add_data_options, add_settings, at_least, given_settings, option_of, reading
 from .prompt import Prompt
-from .session import Session, load_data
+from .session import Session, enough_updates, load_data
 from .terminal import say
 
 SETTINGS: dict[str, Any] = {"hidden": (32, 16), "epochs": 1}  # small enough to follow, trained in a second
@@ -62,6 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
     stepper = session.stepper(arguments.layer, arguments.neuron, arguments.sample)
     if folder is not None:
         print(*draw(stepper, folder, session.note, animate=arguments.animate), sep="\n", file=prose)
+        print(*draw_boundary(session, folder), sep="\n", end="\n" if session.test.kind == "points" else "", file=prose)
     if arguments.json:
         print(json.dumps(stepper.neuron_trace.to_dict(top=arguments.top)))
     else:
@@ -76,8 +78,11 @@ def start(arguments: argparse.Namespace) -> Session:
     """
     given = given_settings(arguments)
     if arguments.model is None:
-        data = load_data(arguments.data, arguments.offline, arguments.train_size)
-        session = Session.new(Settings(**SETTINGS | given), *data, SEED if arguments.seed is None else arguments.seed)
+        data = load_data(arguments.data, arguments.offline, arguments.train_size, **reading(arguments))
+        settings = Settings(**SETTINGS | given)
+        if arguments.train_size is None:
+            settings = enough_updates(settings, given, data[0])
+        session = Session.new(settings, *data, SEED if arguments.seed is None else arguments.seed)
         session.check_place(arguments.layer, arguments.neuron, arguments.sample)
         if session.settings.epochs:
             session.fit(session.settings.callbacks())
@@ -90,7 +95,7 @@ def start(arguments: argparse.Namespace) -> Session:
             f"{option_of(of_training[0])} is for a network that is trained now: expected it without --model"
         )
     network = Network.load(arguments.model)
-    data = load_data(arguments.data, arguments.offline, arguments.train_size)
+    data = load_data(arguments.data, arguments.offline, arguments.train_size, **reading(arguments))
     return Session.around(network, *data, given)
 
 

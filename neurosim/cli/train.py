@@ -4,34 +4,43 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import metrics
 from ..errors import DataError, NeurosimError
 from ..files.atomic import writable_folder, write_text
 from ..network import Network
 from ..parameters import Array
 from ..text import command_line
-from ..training import Callback, Checkpoint, EarlyStopping, History
+from ..training import Checkpoint, History
 from ..training.checkpoint import delete_checkpoints, read_checkpoint
 from ..training.divergence import all_finite
 from ..training.settings import Settings
-from .options import DATA, MIN_TRAIN_SIZE, add_data_options, add_settings, at_least, given_settings, option_of
-from .session import Session, load_data
+from .figures import boundaries, draw_training as draw
+from .options import (
+    DATA,
+    MIN_TRAIN_SIZE,
+    READING,
+    add_data_options,
+    add_settings,
+    at_least,
+    given_settings,
+    option_of,
+    reading,
+)
+from .session import Session, enough_updates, load_data
 from .terminal import fail, say
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SETTINGS: dict[str, Any] = {"schedule": "one_cycle"}  # where they differ from those of `Settings`
-RUN: dict[str, Any] = {"data": DATA, "train_size": None, "seed": 0, "out": "runs/latest"}
-PICTURES = ("learning_curves", "confusion_matrix", "mistakes", "weights")
-MOST_PICTURED = 128  # neurons whose weights are drawn
+RUN: dict[str, Any] = {"data": DATA, "train_size": None, "validation": None, "seed": 0, "out": "runs/latest"}
+RUN |= dict.fromkeys(READING)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +50,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(data=None)  # filled in later: what is given must not contradict a run that goes on
     group = parser.add_argument_group("run")
     group.add_argument("--train-size", type=at_least(MIN_TRAIN_SIZE), metavar="N", help="training images [all]")
+    group.add_argument(
+        "--validation", type=share, metavar="SHARE", help="of the training images, held out to validate on, e.g. 0.1"
+    )
     group.add_argument("--seed", type=at_least(0), metavar="N", help=f"of everything random [{RUN['seed']}]")
     group.add_argument("--out", metavar="DIR", help=f"where to write [{RUN['out']}]")
     group.add_argument(
@@ -62,30 +74,29 @@ def run(arguments: argparse.Namespace) -> None:
         return
     folder = writable_folder(arguments.out)
     session = start(arguments, settings)
+    settings = session.settings
     if not arguments.resume:
         delete_checkpoints(folder)  # what is written there now is of another run
     print(session.network.summary(), flush=True)
-    callbacks = settings.callbacks()
+    callbacks = [*settings.callbacks(), *boundaries(session)]
     if arguments.checkpoint_every:
         callbacks.append(checkpoint(arguments, settings, folder))
     history = session.fit(callbacks, verbose=not arguments.quiet)
     if arguments.quiet and arguments.resume and history.message:
         say(history.message)
     with np.errstate(over="ignore", invalid="ignore"):  # a network that has diverged overflows here again
-        probabilities = session.network.predict_proba(session.test.images)
-        figures = session.network.evaluate(session.test.images, session.test.labels)
+        outputs = session.network.predict_proba(session.test)
+        figures = session.network.evaluate(session.test)
     frame = history.to_frame()
     paths = [
         session.network.save(folder / "net.npz"),
         write_text(folder / "history.csv", frame.to_csv(index=False)),
-        *draw(session, frame, callbacks, probabilities, folder),
+        write_text(folder / "predictions.csv", predictions(session, outputs).to_csv(index=False)),
+        *draw(session, frame, callbacks, outputs, folder),
     ]
     seconds = sum(history["seconds"])
-    if np.isfinite(probabilities).all():
-        print(
-            f"\ntest accuracy {100 * figures['accuracy']:.2f} %, test loss {figures['loss']:.4f}, "
-            f"trained in {seconds:.1f} s ({history.stopped})"
-        )
+    if np.isfinite(outputs).all():
+        print(f"\n{test_figures(session, figures, outputs)}, trained in {seconds:.1f} s ({history.stopped})")
     else:
         print(f"\nno test accuracy: the network gives out NaN (trained in {seconds:.1f} s, {history.stopped})")
     for path in paths:
@@ -100,8 +111,21 @@ def run(arguments: argparse.Namespace) -> None:
 
 def start(arguments: argparse.Namespace, settings: Settings) -> Session:
     """The data and the untrained network."""
-    data = load_data(arguments.data, arguments.offline, arguments.train_size)
-    return Session.new(settings, *data, arguments.seed, always_validate=True)
+    data = load_data(arguments.data, arguments.offline, arguments.train_size, **reading(arguments))
+    if not arguments.resume and arguments.train_size is None:
+        settings = enough_updates(settings, given_settings(arguments), data[0])
+    return Session.new(settings, *data, arguments.seed, always_validate=True, share=arguments.validation)
+
+
+def share(text: str) -> float:
+    """An argument type: a number between 0 and 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"expected a share between 0 and 1, such as 0.1, received {text!r}")
+    return value
 
 
 # -- options ---------------------------------------------------------------------------------------------------------
@@ -126,7 +150,9 @@ def resume_options(arguments: argparse.Namespace) -> Settings:
     path, state = read_checkpoint(arguments.resume)
     try:
         settings = Settings(**state["about"]["settings"])
-        options = {name: state["about"]["run"][name] for name in RUN} | {"out": arguments.resume}
+        of_run = state["about"]["run"]
+        added = {name: of_run.get(name) for name in ("validation", *READING)}  # runs of earlier versions have them not
+        options = {name: of_run[name] for name in RUN if name not in added} | added | {"out": arguments.resume}
         every = at_least(1)(str(state["about"]["checkpoint_every"]))
         at, stopped = state["progress"], state["history"]["stopped"]
     except (KeyError, TypeError, argparse.ArgumentTypeError):
@@ -181,45 +207,44 @@ def profile(arguments: argparse.Namespace, settings: Settings) -> None:
 
     session = start(arguments, settings)
     print(session.network.summary(), flush=True)
-    _, text = profile_step(session.network, session.train.images, session.train.labels, settings.batch_size)
+    _, text = profile_step(session.network, session.train.x, session.train.labels, session.settings.batch_size)
     print("\n" + text)
 
 
-def draw(
-    session: Session, frame: pd.DataFrame, callbacks: Sequence[Callback], probabilities: Array, folder: Path
-) -> list[Path]:
-    """Draw the figures into a folder, in place of those of an earlier run. There is nothing to see in NaN.
+def test_figures(session: Session, figures: Mapping[str, float], outputs: Array) -> str:
+    """How well the test samples are read; of numbers that are predicted, by how much they are missed."""
+    test = session.test
+    if test.class_names:
+        return f"test accuracy {100 * figures['accuracy']:.2f} %, test loss {figures['loss']:.4f}"
+    missed = np.sqrt(np.mean((outputs.reshape(test.labels.shape) - test.labels) ** 2))
+    return (
+        f"test loss {figures['loss']:.4g}; predictions miss by {missed:.4g} (root of the mean square), "
+        f"where the targets' standard deviation is {test.labels.std():.4g}"
+    )
 
-    Args:
-        session: the network, trained, and the data.
-        frame: the history of its training.
-        callbacks: of its training.
-        probabilities: (N, classes) what it makes of the test images.
-        folder: where to write.
 
-    Returns:
-        The paths of the figures.
-    """
-    import viz  # only here, so that --help and a wrong option need not wait for matplotlib
+def predictions(session: Session, outputs: Array) -> pd.DataFrame:
+    """A table of the test samples: index, label, prediction and its probability; or targets and predictions."""
+    import pandas as pd
 
-    test, pictures = session.test, dict[str, Callable[[], Any]]()
-    if len(frame):
-        kept = next((each.best_epoch for each in callbacks if isinstance(each, EarlyStopping)), None)
-        pictures["learning_curves"] = lambda: viz.history_curves(frame, kept=kept)
-    if np.isfinite(probabilities).all():
-        predicted, confidence = metrics.decisions(probabilities), probabilities.max(axis=1)
-        matrix = metrics.confusion_matrix(test.labels, predicted, len(test.class_names))
-        pictures["confusion_matrix"] = lambda: viz.confusion_matrix(matrix, test.class_names)
-        pictures["mistakes"] = lambda: viz.mistakes(
-            test.images, test.labels, predicted, np.clip(confidence, 0, 1), test.class_names
-        )
-    first = next((layer for layer in session.network if layer.weight_name), None)
-    if first is not None and np.isfinite(W := first.views[first.weight_name]).all():
-        shape = test.images.shape[1:]
-        pictures["weights"] = lambda: viz.weight_grid(W, shape, min(first.n_out, MOST_PICTURED))
-    for name in PICTURES:
-        (folder / f"{name}.png").unlink(missing_ok=True)
-    return [viz.save(picture(), folder / f"{name}.png", session.note) for name, picture in pictures.items()]
+    test = session.test
+    if not test.class_names:
+        targets, outputs = test.labels.reshape(len(test), -1), outputs.reshape(len(test), -1)
+        numbers = range(targets.shape[1])
+        many = targets.shape[1] > 1
+        columns = {f"target{k if many else ''}": targets[:, k] for k in numbers}
+        columns |= {f"prediction{k if many else ''}": outputs[:, k] for k in numbers}
+        return pd.DataFrame({"index": np.arange(len(test)), **columns})
+    names = np.array(test.class_names)
+    predicted = session.network.decide(outputs)
+    return pd.DataFrame(
+        {
+            "index": np.arange(len(test)),
+            "label": names[test.labels],
+            "prediction": names[predicted],
+            "probability": outputs[np.arange(len(test)), predicted],
+        }
+    )
 
 
 def fail_diverged(network: Network, history: History, folder: Path, was_said: bool) -> None:

@@ -6,12 +6,13 @@ Only NumPy is imported here; what downloading and unpacking need is imported whe
 from .dataset import Dataset
 from .digits import draw_digits
 from .drawings import read_image
-from .loading import NAMES, load
+from .loading import NAMES, NOT_MNIST, load
 from .sources import Found, cache_folder, inspect_sources, search_path
 from .toys import TOYS, blobs, circles, moons, spirals, xor
 
 __all__ = [
     "NAMES",
+    "NOT_MNIST",
     "TOYS",
     "Dataset",
     "Found",

@@ -24,6 +24,9 @@ from .toys import TOYS
 NAMES = ("auto", *CATALOG, "digits", *TOYS)
 """What `load` knows by name; everything else is a path."""
 
+NOT_MNIST = "NOT MNIST"
+"""How the note of what stands in for MNIST begins."""
+
 SCALES = ("auto", "standardize", "none")
 
 _DIGITS = (10_000, 2_000)  # drawn for training, for testing
@@ -116,7 +119,7 @@ def _named(
         try:
             return _published(CATALOG["mnist"], folder, offline, progress, patient=False)
         except _NotFound as error:
-            note = f"NOT MNIST: these digits are drawn by neurosim ({error})"
+            note = f"{NOT_MNIST}: these digits are drawn by neurosim ({error})"
             train, test = _drawn(seed)
             return replace(train, note=note), replace(test, note=note)
     try:
@@ -148,7 +151,7 @@ def _points(name: str, seed: int) -> tuple[Dataset, Dataset]:
     for split, k in (("train", seed), ("test", seed + 1)):
         x, y = TOYS[name](_POINTS, seed=k)
         names = tuple(str(label) for label in range(int(y.max()) + 1))
-        source = f"drawn by neurosim, seed {k}"
+        source = f"points drawn by neurosim, seed {k}"
         made.append(Dataset(x, y, name, split, source, names, kind="points", feature_names=("x1", "x2")))
     return made[0], made[1]
 

@@ -14,6 +14,7 @@ from typing import Any
 from ..activations import ACTIVATIONS
 from ..augment import AUGMENTATIONS
 from ..checks import check_count, check_number
+from ..data import Dataset
 from ..errors import NeurosimError
 from ..initializers import INITIALIZERS
 from ..layers import BatchNorm, Dense, Dropout, Input, Layer
@@ -227,6 +228,22 @@ class Settings:
                 config["after"] |= {"rate": rate}
             optimizer.learning_rate = SCHEDULES.create(config)
         return optimizer
+
+    def network_for(self, train: Dataset, seed: int = 0) -> Network:
+        """A new network for a data set: it knows how to scale it, and the names of its features and classes.
+
+        Raises:
+            NeurosimError: the loss asks for classes and the data have numbers to predict.
+        """
+        loss = LOSSES.create(self.loss)
+        if not train.class_names and loss.natural_output != "linear":
+            raise NeurosimError(
+                f"loss: expected one for numbers, such as mse, since {train.name} has targets and no classes, received "
+                f"{self.loss}"
+            )
+        network = self.network(train.sample_shape, train.outputs, seed)
+        network.learn(train)
+        return network
 
     def network(self, input_size: int | tuple[int, ...], classes: int, seed: int = 0) -> Network:
         """A new network.

@@ -114,14 +114,20 @@ class NeuronTrace:
         return (shape[0], shape[1]) if len(shape) == 2 else None
 
     def input_name(self, i: int) -> str:
-        """Input i as a reader finds it: a pixel by row and column, an input or a neuron by number."""
+        """Input i as a reader finds it: a pixel by row and column, a feature by name, another input by number."""
         i = int(self.sources[i])
         if self.source_layer:
             return fill(words.NAMES["neuron"], {"i": str(i)})
         if self.image_shape is None:
-            return fill(words.NAMES["input"], {"i": str(i)})
+            names = self._feature_names
+            return names[i] if names else fill(words.NAMES["input"], {"i": str(i)})
         row, column = divmod(i, self.image_shape[1])
         return fill(words.NAMES["pixel"], {"row": str(row), "column": str(column)})
+
+    @property
+    def _feature_names(self) -> tuple[str, ...]:
+        learned = self.trace.network.input.learned
+        return () if learned is None else learned.feature_names
 
     def downstream_name(self, i: int) -> str:
         """Number i of the neurons above that this one feeds, as a reader finds it."""

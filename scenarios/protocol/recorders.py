@@ -150,7 +150,7 @@ class TrainFigures(Recorder):
         self.rows: list[dict[str, float]] = []
 
     def on_epoch(self, run: TrainingRun) -> None:
-        figures = run.network.evaluate(self.train.images, self.train.labels)
+        figures = run.network.evaluate(self.train)
         self.rows.append({"epoch": len(run.history)} | {f"train_{name}": value for name, value in figures.items()})
 
     def to_frame(self) -> pd.DataFrame:

@@ -45,7 +45,7 @@ class Run:
 
     def network(self, train: Dataset) -> Network:
         """Its network before training."""
-        return self.settings.network(train.images.shape[1:], len(train.class_names), self.seed)
+        return self.settings.network_for(train, self.seed)
 
 
 class Recorder(Callback, ABC):

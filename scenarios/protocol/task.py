@@ -50,7 +50,7 @@ class _TestMetrics(Callback):
         self.test = test
 
     def on_epoch(self, run: TrainingRun) -> None:
-        figures = run.network.evaluate(self.test.images, self.test.labels)
+        figures = run.network.evaluate(self.test)
         run.history.rows[-1] |= {f"test_{name}": value for name, value in figures.items()}
 
 
@@ -108,13 +108,13 @@ def train_run(
     network = run.network(train)
     own = run.settings.callbacks()
     history = network.fit(
-        train.images,
-        train.labels,
+        train,
+        None,
         run.settings.epochs,
         run.settings.batch_size,
         verbose=False,
         drop_last=True,  # accuracy is read at the end of an epoch, and must not hang on a step for a few images
-        validation_data=(deciding.images, deciding.labels),
+        validation_data=deciding,
         callbacks=[*own, *recorders, *([_TestMetrics(test)] if deciding is not test else [])],
         augment=run.settings.augment,
     )
