@@ -132,7 +132,8 @@ class Input(Layer):
         Args:
             x: (N, …) samples, or one of them: what has the shape of `size`, or of the samples it was trained on.
             name: what they are called in an error message.
-            finite: whether to refuse NaN and infinity.
+            finite: whether to look at the numbers, and to refuse NaN and infinity; a batch of the first units is taken
+                at once without.
 
         Raises:
             ShapeError: a sample has another size.
@@ -140,6 +141,8 @@ class Input(Layer):
         """
         if isinstance(x, Rows) and x.shape[-1] == self.n_out:
             return x if x.ndim == 2 else as_rows(x.reshape(1, -1))
+        if not finite and self._takes_at_once(x):
+            return as_rows(x)
         array, names = as_numbers(x, name)
         rows, shape = self._split(array, name)
         if finite:
@@ -155,6 +158,12 @@ class Input(Layer):
             self._scale_by(1.0 / top)
             rows = rows if top == 1 or rows.dtype.kind in "ui" else (rows / top).astype(self.dtype)
         return as_rows(rows)
+
+    def _takes_at_once(self, x: Any) -> bool:
+        """Whether x is an array in the form and the units that training began with."""
+        if self.learned is None or type(x) is not np.ndarray or x.shape[1:] != (self.n_out,):
+            return False
+        return (x.dtype == np.uint8 and self.learned.top == 255) or (x.dtype == self.dtype and self.scale is None)
 
     def _split(self, array: Array, name: str) -> tuple[Array, Shape]:
         """An array as samples (N, n_out), and the shape of one of them.
