@@ -12,7 +12,7 @@ import numpy as np
 from ..checks import check_count, check_number
 from ..errors import NeurosimError, ShapeError
 from ..parameters import Array, Shape
-from ..samples import Learned, Rows, as_numbers, as_rows, check_finite, pixel_top
+from ..samples import Learned, Rows, as_numbers, as_rows, check_finite, check_scaled, pixel_top
 from .base import LAYERS, Layer
 
 
@@ -149,8 +149,10 @@ class Input(Layer):
             check_finite(rows, self.dtype, name)
         if self.learned is not None:
             rows = self.learned.in_order(rows, names, name)
-            if not isinstance(self.scale, float) or self.learned.top is not None:
-                rows = self.learned.in_units(rows, self.dtype, name)
+        if isinstance(self.scale, float) and (self.learned is None or self.learned.top is None):
+            check_scaled(rows, self.scale, name)
+        elif self.learned is not None:
+            rows = self.learned.in_units(rows, self.dtype, name)
         elif self.scale == "standardize":
             raise NeurosimError("scale: 'standardize' is decided by training samples, received none so far; fit first")
         elif self.scale == "auto":  # undecided: these samples speak for themselves
