@@ -61,6 +61,7 @@ class Network:
 
     Attributes:
         layers: the layers, the input first; ``net[l]`` is ``net.layers[l]``.
+        least_batch: how many samples a batch needs, for training to mean anything.
         parameters: the flat vectors ``theta`` and ``grad`` that all layers share. Live.
         class_names: how the classes are called; empty: by their numbers. The first training takes them from the labels.
         threshold: of a single output, above which it says yes: 1/2, or 0 where it was trained on -1 and 1.
@@ -109,6 +110,7 @@ class Network:
         shapes = {f"{name}{layer.index}": shape for layer in self for name, shape in layer.parameter_shapes().items()}
         self.parameters = FlatParameters(shapes, self.dtype)
         self.output.is_output = True
+        self.least_batch = max(layer.least_batch for layer in self.layers)
         for layer in self.layers:
             layer.attach(self.parameters)
         self._with_parameters = [layer for layer in self.layers if layer.parameter_shapes()]
@@ -194,11 +196,6 @@ class Network:
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)
-
-    @property
-    def least_batch(self) -> int:
-        """How many samples a batch needs, for training to mean anything."""
-        return max(layer.least_batch for layer in self.layers)
 
     def neuron(self, layer: int, index: int) -> Neuron:
         """Neuron `index` of layer `layer`; the same as ``net[layer][index]``."""

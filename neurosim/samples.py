@@ -100,6 +100,16 @@ def check_finite(rows: Array, dtype: np.dtype[Any], name: str) -> None:
     )
 
 
+def check_scaled(rows: Array, scale: float, name: str) -> None:
+    """Warn of floats that are as large as if they had not been scaled, where whole numbers are, by `scale`."""
+    low, high = _bounds(rows)
+    if rows.dtype.kind == "f" and scale < 1.0 and max(abs(low), abs(high)) > LARGE:
+        _warn(
+            f"{name} has floats from {number(low)} to {number(high)}, which are taken as they are; the Input layer "
+            f"scales whole numbers only, by {number(scale)}: pass {name} * {number(scale)}"
+        )
+
+
 def _bounds(rows: Array) -> tuple[float, float]:
     return (float(rows.min()), float(rows.max())) if rows.size else (0.0, 0.0)
 

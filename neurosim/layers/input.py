@@ -12,7 +12,7 @@ import numpy as np
 from ..checks import check_count, check_number
 from ..errors import NeurosimError, ShapeError
 from ..parameters import Array, Shape
-from ..samples import Learned, Rows, as_numbers, as_rows, check_finite, pixel_top
+from ..samples import Learned, Rows, as_numbers, as_rows, check_finite, check_scaled, pixel_top
 from .base import LAYERS, Layer
 
 
@@ -132,7 +132,8 @@ class Input(Layer):
         Args:
             x: (N, …) samples, or one of them: what has the shape of `size`, or of the samples it was trained on.
             name: what they are called in an error message.
-            finite: whether to refuse NaN and infinity.
+            finite: whether to look at the numbers, and to refuse NaN and infinity; a batch of the first units is taken
+                at once without.
 
         Raises:
             ShapeError: a sample has another size.
@@ -140,14 +141,18 @@ class Input(Layer):
         """
         if isinstance(x, Rows) and x.shape[-1] == self.n_out:
             return x if x.ndim == 2 else as_rows(x.reshape(1, -1))
+        if not finite and self._takes_at_once(x):
+            return as_rows(x)
         array, names = as_numbers(x, name)
         rows, shape = self._split(array, name)
         if finite:
             check_finite(rows, self.dtype, name)
         if self.learned is not None:
             rows = self.learned.in_order(rows, names, name)
-            if not isinstance(self.scale, float) or self.learned.top is not None:
-                rows = self.learned.in_units(rows, self.dtype, name)
+        if isinstance(self.scale, float) and (self.learned is None or self.learned.top is None):
+            check_scaled(rows, self.scale, name)
+        elif self.learned is not None:
+            rows = self.learned.in_units(rows, self.dtype, name)
         elif self.scale == "standardize":
             raise NeurosimError("scale: 'standardize' is decided by training samples, received none so far; fit first")
         elif self.scale == "auto":  # undecided: these samples speak for themselves
@@ -155,6 +160,12 @@ class Input(Layer):
             self._scale_by(1.0 / top)
             rows = rows if top == 1 or rows.dtype.kind in "ui" else (rows / top).astype(self.dtype)
         return as_rows(rows)
+
+    def _takes_at_once(self, x: Any) -> bool:
+        """Whether x is an array in the form and the units that training began with."""
+        if self.learned is None or type(x) is not np.ndarray or x.shape[1:] != (self.n_out,):
+            return False
+        return (x.dtype == np.uint8 and self.learned.top == 255) or (x.dtype == self.dtype and self.scale is None)
 
     def _split(self, array: Array, name: str) -> tuple[Array, Shape]:
         """An array as samples (N, n_out), and the shape of one of them.

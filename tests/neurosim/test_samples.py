@@ -115,6 +115,15 @@ def test_a_scale_of_ones_own(scale, factor):
     np.testing.assert_allclose(network.input.a, IMAGES[:4].reshape(4, 36) * factor, rtol=1e-6)
 
 
+def test_floats_that_a_scale_of_ones_own_leaves_large_are_warned_about():
+    network = fitted(IMAGES, scale=1 / 255)
+    with pytest.warns(ns.NeurosimWarning, match=r"x has floats from 0 to 255, which are taken as they are"):
+        network.predict(IMAGES.astype(float))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        network.predict(UNIT)
+
+
 @pytest.mark.parametrize("scale", ["255", "standard", -1.0, 0, np.inf, True])
 def test_a_scale_that_means_nothing_is_refused(scale, refused):
     with refused("scale: expected"):
