@@ -100,7 +100,7 @@ class Categories:
         self.codes, self.categories, self.shape = codes, categories, codes.shape
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
-        names = np.array(self.categories)[self.codes]
+        names: np.ndarray[Any, Any] = np.array(self.categories)[self.codes]
         return names if dtype is None else names.astype(dtype)
 
     def __len__(self) -> int:

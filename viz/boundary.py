@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -145,17 +146,21 @@ def boundary_film(
     x, y = _points(x, y)
     frames = []
     for share, epoch in zip(shares, epochs, strict=True):
-        at_places = iter((share, _at_points(share, x)))
+        answers = iter((share, _at_points(share, x)))  # first the places are asked for, then the points
+        title = f"after epoch {epoch}" if epoch else "before training"
         ax = decision_boundary(
-            lambda asked, answers=at_places: next(answers),  # first the places are asked for, then the points
-            x, y, class_names=class_names, resolution=math.isqrt(len(share)), axis_names=axis_names,
-            title=f"after epoch {epoch}" if epoch else "before training",
+            partial(_next, answers), x, y, class_names=class_names, resolution=math.isqrt(len(share)),
+            axis_names=axis_names, title=title,
         )  # fmt: skip
         figure = root_figure(ax)
         if note:
             figure.text(0.99, 0.005, note, ha="right", va="bottom", fontsize=7, color=MUTED)
         frames.append(film_pixels(figure))
     return write_gif(frames, path, seconds_per_frame)
+
+
+def _next(answers: Iterator[Array], _: Array) -> Array:
+    return next(answers)
 
 
 def _at_points(share: Array, x: Array) -> Array:

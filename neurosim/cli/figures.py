@@ -32,7 +32,12 @@ def grey_images(data: Dataset) -> Array | None:
     """The samples as grey images (N, height, width), of colours their mean; None where they are no images."""
     if data.kind != "image":
         return None
-    return data.x if data.x.ndim == 3 else data.x.mean(axis=3).astype(data.x.dtype)
+    return grey(data.x)
+
+
+def grey(images: Array) -> Array:
+    """Images (N, height, width), of colours (N, height, width, colours) their mean."""
+    return images if images.ndim == 3 else images.mean(axis=3).astype(images.dtype)
 
 
 def draw_training(
@@ -90,7 +95,8 @@ def draw_weights(W: Array, data: Dataset, title: str | None = None, titles: Sequ
         return viz.weight_table(W, names, title=title)
     if len(data.sample_shape) == 3:
         W = W.reshape(-1, data.sample_shape[2], W.shape[1]).mean(axis=1)  # over the colours
-    return viz.weight_grid(W, data.sample_shape[:2], titles=titles, title=title)
+    height, width = data.sample_shape[:2]
+    return viz.weight_grid(W, (height, width), titles=titles, title=title)
 
 
 def boundary(network: Network, data: Dataset) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from ..data import Dataset
 from ..errors import NeurosimError
 from ..files.atomic import writable_folder, write_text
 from ..network import Network
-from .figures import draw_weights, grey_images
+from .figures import draw_weights, grey, grey_images
 from .options import add_data_options, at_least, reading
 from .session import figure_note, load_data
 from .terminal import say
@@ -141,8 +140,8 @@ def draw_neuron(network: Network, layer: int, j: int, test: Dataset, folder: Pat
         pictures["top_samples"] = viz.top_samples(
             images, a, test.labels, names, title=f"{who}: the images that excite it most"
         )
-        shown = grey_images(replace(test, x=image[None], labels=test.labels[:1]))
-        pictures["maximizing_input"] = viz.maximizing_input(shown[0], reached, title=f"{who}: an input that excites it")
+        shown = grey(image.reshape(1, *test.sample_shape))[0]
+        pictures["maximizing_input"] = viz.maximizing_input(shown, reached, title=f"{who}: an input that excites it")
     if weights.size == test.x[0].size:
         pictures["weights"] = draw_weights(weights.reshape(-1, 1), test, f"{who}: its weights", titles=[""])
     return [

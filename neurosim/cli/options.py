@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
+from ..checks import check_count
 from ..data import NAMES
 from ..errors import NeurosimError
 from ..training.settings import Settings
@@ -27,6 +28,7 @@ READING = {  # option -> what its value is called, and what it says
         "HOW",
         "auto, standardize, none, or a number to multiply by [auto: pixels to 0..1, features standardized]",
     ),
+    "split_seed": ("N", "draws the rows that are held out for testing where there is no test set [0]"),
     "transpose": ("YES", "whether to exchange rows and columns of pictures: yes or no [yes for files of EMNIST]"),
 }
 
@@ -58,6 +60,11 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         group.add_argument(option_of(name), metavar=metavar, help=text)
 
 
+def _whole(text: str) -> Any:
+    """The number that a text spells, or the text."""
+    return int(text) if text.isdecimal() else text
+
+
 def reading(arguments: argparse.Namespace) -> dict[str, Any]:
     """What the command line says about reading own files, as `neurosim.data.load` takes it.
 
@@ -68,6 +75,8 @@ def reading(arguments: argparse.Namespace) -> dict[str, Any]:
     for name in ("target", "one_hot"):
         if name in given:
             given[name] = tuple(part.strip() for part in given[name].split(",") if part.strip())
+    if "split_seed" in given:
+        given["split_seed"] = check_count("--split-seed", _whole(given["split_seed"]), 0)
     if "transpose" in given:
         if given["transpose"] not in ("yes", "no"):
             raise NeurosimError(f"--transpose: expected yes or no, received {given['transpose']!r}")

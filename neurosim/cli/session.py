@@ -24,7 +24,8 @@ from .terminal import WIDTH, say
 
 SMALL = 2_000  # training samples: with fewer the usual epochs are too few steps
 SMALL_BATCH = 16  # samples a step, then
-UPDATES = 1_000  # steps at least, then
+UPDATES = 2_000  # steps at least, then
+MOVED = 7  # parts of a picture's side, by one of which it is moved, then
 
 
 @dataclass
@@ -165,10 +166,11 @@ def load_data(
     return train, test
 
 
-def enough_updates(settings: Settings, given: Mapping[str, Any], train: Dataset) -> Settings:
-    """Settings with epochs and batch size for a small data set, where the user has `given` none; said.
+def enough_updates(settings: Settings, given: Mapping[str, Any], train: Dataset, distort: bool = True) -> Settings:
+    """Settings with epochs, batch size and distortions for a small data set, where the user has `given` none; said.
 
     As many epochs as make `UPDATES` steps: a network learns by steps, and few samples make few of them in an epoch.
+    Grey pictures are moved about, so that the network sees more than the few places where things are.
     """
     if len(train) >= SMALL:
         return settings
@@ -178,13 +180,19 @@ def enough_updates(settings: Settings, given: Mapping[str, Any], train: Dataset)
     size = changes.get("batch_size", settings.batch_size) or len(train)
     if "epochs" not in given:
         changes["epochs"] = max(settings.epochs, math.ceil(UPDATES / math.ceil(len(train) / size)))
-    if changes:
-        settings = settings.change(**changes)
-        steps = settings.epochs * math.ceil(len(train) / size)
-        say(
-            f"few {train.noun}s: {counted(settings.epochs, 'epoch')} with batches of {size}, which are "
-            f"{thousands(steps)} updates (--epochs and --batch-size choose others)"
-        )
+    pixels = min(train.sample_shape) // MOVED if len(train.sample_shape) == 2 else 0
+    if distort and pixels and "augment" not in given:
+        changes["augment"] = f"shift:pixels={pixels}"
+    if not changes:
+        return settings
+    settings = settings.change(**changes)
+    steps = settings.epochs * math.ceil(len(train) / size)
+    options = " and ".join(f"--{name.replace('_', '-')}" for name in changes)
+    moved = f", each {train.noun} moved by up to {counted(pixels, 'pixel')}" if "augment" in changes else ""
+    say(
+        f"few {train.noun}s: {counted(settings.epochs, 'epoch')} with batches of {size}, which are {thousands(steps)} "
+        f"updates{moved} ({options} {'chooses another' if len(changes) == 1 else 'choose others'})"
+    )
     return settings
 
 

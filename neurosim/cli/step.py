@@ -81,7 +81,7 @@ def start(arguments: argparse.Namespace) -> Session:
         data = load_data(arguments.data, arguments.offline, arguments.train_size, **reading(arguments))
         settings = Settings(**SETTINGS | given)
         if arguments.train_size is None:
-            settings = enough_updates(settings, given, data[0])
+            settings = enough_updates(settings, given, data[0], distort=False)
         session = Session.new(settings, *data, SEED if arguments.seed is None else arguments.seed)
         session.check_place(arguments.layer, arguments.neuron, arguments.sample)
         if session.settings.epochs:

@@ -51,6 +51,7 @@ class Reading:
         missing: What empty cells become: "mean" of the training rows, or "drop" for leaving out their rows; empty: they
             are refused.
         transpose: Whether pictures are turned over their diagonal; None: where their file's name says so.
+        split_seed: Draws what is held out for testing, where there is no test set.
     """
 
     label_column: str = ""
@@ -58,6 +59,7 @@ class Reading:
     one_hot: tuple[str, ...] = ()
     missing: str = ""
     transpose: bool | None = None
+    split_seed: int = 0
 
     def __post_init__(self) -> None:
         if self.missing and self.missing not in MISSING_WAYS:

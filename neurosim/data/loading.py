@@ -47,6 +47,7 @@ def load(
     one_hot: Sequence[str] = (),
     missing: str = "",
     transpose: bool | None = None,
+    split_seed: int = 0,
 ) -> tuple[Dataset, Dataset]:
     """Load a data set by name, or a user's own by its path.
 
@@ -65,6 +66,7 @@ def load(
         target: Of an own table: names of columns of numbers to predict, instead of classes.
         one_hot: Of an own table: names of columns whose values become columns of 0 and 1.
         missing: Of an own table: "mean" fills empty cells, "drop" leaves out their rows; empty: they are refused.
+        split_seed: Draws what is held out of own data for testing, where they have no test set.
         transpose: Of own pictures: whether rows and columns are exchanged; None: where their name says so (EMNIST).
 
     Returns:
@@ -82,7 +84,7 @@ def load(
         raise DataError(f"{os.fspath(folder)}: expected a folder to look in, there is none of that name")
     offline = offline or os.environ.get("NEUROSIM_OFFLINE", "0") not in ("", "0")
     scale = _scale(scale)
-    reading = Reading(label_column, tuple(target), tuple(one_hot), missing, transpose)
+    reading = Reading(label_column, tuple(target), tuple(one_hot), missing, transpose, split_seed)
     if name not in NAMES:
         return _own(name, reading, scale)
     if reading != Reading():

@@ -45,7 +45,7 @@ def read_own(
     if where.is_dir() and not _has_tables(where):
         train, test = find_classes(where)
         if train:
-            return _of_pictures(where, train, test, scale, taken)
+            return _of_pictures(where, train, test, reading, scale, taken)
     source = own_source(where)
     if source.kind == "CSV":
         train_samples = read_csv(source.files[PARTS[0]], reading)
@@ -81,6 +81,7 @@ def _of_pictures(
     where: Path,
     train: dict[str, list[Path]],
     test: dict[str, list[Path]],
+    reading: Reading,
     scale: str | float | None,
     taken: tuple[str, ...],
 ) -> tuple[Dataset, Dataset]:
@@ -99,8 +100,21 @@ def _of_pictures(
     if test:
         images, labels, _ = read_classes(test, names, size, notes)
         parts.append(Samples(images, labels, class_names=names))
+    _turn_light(parts, notes)
     parts[0].notes += notes
-    return _finish(own_name(where, taken), (str(where), str(where)), parts, scale)
+    return _finish(own_name(where, taken), (str(where), str(where)), parts, scale, reading)
+
+
+def _turn_light(parts: list[Samples], notes: list[str]) -> None:
+    """Make grey pictures light on dark, as MNIST's are, where most of them are dark on light."""
+    if parts[0].x.ndim > 3:
+        return
+    x = parts[0].x
+    border = np.concatenate([x[:, 0], x[:, -1], x[:, :, 0], x[:, :, -1]], axis=1)
+    if np.median(np.median(border, axis=1)) > 127:
+        for part in parts:
+            part.x = 255 - part.x
+        notes.append("the pictures are dark on light; they are turned to light on dark, as MNIST's are")
 
 
 def _from_arrays(source: Source, reading: Reading) -> tuple[Samples, Samples | None]:
@@ -176,7 +190,7 @@ def _datasets(
         name = own_name(where, taken)
     for part in parts:
         part.class_names = part.class_names or names
-    return _finish(name, _origins(source), parts, scale, targets=bool(reading.target), missing=reading.missing)
+    return _finish(name, _origins(source), parts, scale, reading)
 
 
 def from_samples(
@@ -191,7 +205,7 @@ def from_samples(
     for part in parts:
         part.class_names = class_names
     parts[0].notes = [*notes]
-    return _finish(name, _origins(source), parts, "auto", published=name in CATALOG)
+    return _finish(name, _origins(source), parts, "auto", Reading(), published=name in CATALOG)
 
 
 def _origins(source: Source) -> tuple[str, str]:
@@ -226,15 +240,15 @@ def own_name(where: Path, taken: tuple[str, ...]) -> str:
 
 
 def _finish(
-    name: str, origins: tuple[str, str], parts: list[Samples], scale: str | float | None, targets: bool = False,
-    missing: str = "", published: bool = False,
+    name: str, origins: tuple[str, str], parts: list[Samples], scale: str | float | None, reading: Reading,
+    published: bool = False,
 ) -> tuple[Dataset, Dataset]:  # fmt: skip
     """Data sets of what was read: classes named, a test set held out, gaps filled, oddities remarked."""
     notes = list(dict.fromkeys(note for part in parts for note in part.notes))
     kind = "image" if parts[0].x.ndim > 2 else "table"
     noun = "image" if kind == "image" else "row"
     raw = [np.asarray(part.labels) for part in parts]
-    labels, class_names = (raw, ()) if targets else _classes(origins[0], parts, notes)
+    labels, class_names = (raw, ()) if reading.target else _classes(origins[0], parts, notes)
     if scale == "auto" and kind == "table":
         scale = "standardize"
         notes.append("features are standardized: less their mean, over their standard deviation, of the training rows")
@@ -251,10 +265,10 @@ def _finish(
         test = made(1, "test")
         notes += [] if published else _copies(train, test)
     else:
-        train, test = train.hold_out(HELD_OUT, np.random.default_rng(0))
+        train, test = train.hold_out(HELD_OUT, np.random.default_rng(reading.split_seed))
         test = replace(test, split="test")
         notes.append(f"{len(test):,} of the training {noun}s were held out as test set: there is none with labels")
-    if missing == "mean" and train.x.dtype.kind == "f":
+    if reading.missing == "mean" and train.x.dtype.kind == "f":
         train, test = _filled(train, test, notes)
     note = "; ".join(notes)
     return replace(train, note=note), replace(test, note=note)
