@@ -10,7 +10,7 @@ from neurosim.data.catalog import CATALOG, PARTS, file_stem
 from neurosim.data.idx import idx_sha256
 
 
-def small_set(train=60, test=20, side=4, seed=0):
+def small_set(train=60, test=20, side=8, seed=0):
     """Four arrays as a published set has them, every class equally often."""
     rng = np.random.default_rng(seed)
     arrays = {}

@@ -320,8 +320,8 @@ def _at_an_end(grid: Grid, left: list[int]) -> tuple[list[int], str]:
     said = " and ".join(f"{grid.title(k)}, with {_said(np.unique(grid.values[:, k]))}" for k in ends)
     raise DataError(
         f"{grid.path}: expected a column of labels that can be told from the others, received "
-        f"{counted(len(left), 'column')} and {counted(len(grid.lines), 'row')}; it could be {said}; say which with --label-column first, last, "
-        "a name or a number"
+        f"{counted(len(left), 'column')} and {counted(len(grid.lines), 'row')}; it could be {said}; "
+        "say which with --label-column first, last, a name or a number"
     )
 
 

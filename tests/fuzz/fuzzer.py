@@ -38,7 +38,8 @@ import numpy as np
 
 import neurosim as ns
 from neurosim.data.idx import read_idx
-from neurosim.data.tables import LABEL_NAMES, read_csv, read_npz
+from neurosim.data.arrays import read_npz
+from neurosim.data.columns import LABEL_NAMES, read_csv
 from neurosim.files.npz import MAX_RATIO
 from neurosim.training.checkpoint import _read as read_checkpoint, checkpoints
 
