@@ -24,8 +24,9 @@ from ..files.atomic import writable_folder
 from ..registry import unknown
 from ..text import command_line, thousands
 from ..threads import core_count
-from .options import MIN_TRAIN_SIZE, add_data_options, at_least, reading
-from .session import figure_note, first_images, load_data
+from ..training.settings import Settings
+from .options import MIN_TRAIN_SIZE, add_data_options, at_least, given_settings, reading
+from .session import enough_updates, figure_note, first_images, load_data
 from .terminal import WIDTH, say
 
 EXECUTORS = ("processes", "dask")
@@ -101,6 +102,8 @@ def run_and_report(
     for each, overrides in scenarios:
         size = arguments.train_size or min(train_size or each.train_size, len(train))
         images, runs = first_images(train, size), folder / each.name / "runs"
+        if arguments.train_size is None and train_size is None:
+            overrides = {**overrides, **small_changes(each.base, {**given_settings(arguments), **overrides}, images)}
         experiments[each.name] = Experiment(
             each, images, test, seeds, arguments.seed, overrides, figure_note(train), runs
         )
@@ -122,6 +125,12 @@ def run_and_report(
     print("\nfigures:")
     for path in figures:
         print(f"  {path}")
+
+
+def small_changes(base: Settings, given: Mapping[str, Any], train: Dataset) -> dict[str, Any]:
+    """The settings that `enough_updates` changes for a small data set, where nobody has given them."""
+    before, after = vars(base), vars(enough_updates(base, given, train, distort=False))
+    return {name: after[name] for name in after if after[name] != before[name]}
 
 
 def print_results(results: Results, train: Dataset, folder: Path) -> None:

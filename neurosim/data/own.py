@@ -284,7 +284,7 @@ def _classes(where: str, parts: list[Samples], notes: list[str]) -> tuple[list[A
     train = np.unique(raw[0])
     if len(train) < 2:
         raise DataError(
-            f"{where}: expected samples of at least two classes to tell apart, received the label {train[0]} "
+            f"{where}: expected samples of at least two classes to tell apart, received the label {_plain(train[0])} "
             "everywhere; --label-column NAME says where other labels stand"
         )
     if raw[0].dtype.kind != "U" and len(raw[0]) >= 10 and len(train) > len(raw[0]) / 2:
@@ -317,6 +317,10 @@ def _classes(where: str, parts: list[Samples], notes: list[str]) -> tuple[list[A
                 "labels from 1 are those of EMNIST's letters, whose pictures lie on their side: then --transpose yes"
             )
     return [each.astype(np.uint8) for each in raw], names
+
+
+def _plain(label: Any) -> str:
+    return str(label) if isinstance(label, str) else f"{float(label):.15g}"
 
 
 def _by_name(raw: list[Array], key: Callable[[str], Any]) -> tuple[list[Array], tuple[str, ...]]:

@@ -235,13 +235,16 @@ class Settings:
         Raises:
             NeurosimError: the loss asks for classes and the data have numbers to predict.
         """
-        loss = LOSSES.create(self.loss)
-        if not train.class_names and loss.natural_output != "linear":
-            raise NeurosimError(
-                f"loss: expected one for numbers, such as mse, since {train.name} has targets and no classes, received "
-                f"{self.loss}"
-            )
-        network = self.network(train.sample_shape, train.outputs, seed)
+        settings = self
+        if not train.class_names:  # numbers may be of any size
+            try:
+                settings = self.change(output=self.output or "linear")
+            except NeurosimError:
+                raise NeurosimError(
+                    f"loss: expected one for numbers, such as mse, since {train.name} has targets and no classes, "
+                    f"received {self.loss}"
+                ) from None
+        network = settings.network(train.sample_shape, train.outputs, seed)
         network.learn(train)
         return network
 
