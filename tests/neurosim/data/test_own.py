@@ -176,7 +176,7 @@ def test_missing_one_hot_and_targets(tmp_path):
     path.write_text("label,a\n" + "0,1\n1,\n1,3\n" * 12)
     train, test = data.load(path, missing="drop")
     assert sorted([*train.x.ravel(), *test.x.ravel()]) == [1] * 12 + [3] * 12
-    path.write_text("a,b\n" + "".join(f"{k},{2 * k + 1}.5\n" for k in range(40)))
+    path.write_text("a,b\n" + "".join(f"{3 * k % 41},{2 * (3 * k % 41) + 1}.5\n" for k in range(40)))
     train, test = data.load(path, target=("b",))
     assert train.class_names == ()
     assert np.allclose(train.labels, 2 * train.x[:, 0] + 1.5)
