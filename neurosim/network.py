@@ -20,6 +20,7 @@ from .losses import LOSSES, Loss, check_pair
 from .metrics import decisions, hit_counter
 from .optimizers import OPTIMIZERS, Optimizer
 from .parameters import Array, FlatParameters, aligned_zeros
+from .processors import computes, threads
 from .regularizers import REGULARIZERS, Regularizer
 from .text import Text
 
@@ -191,6 +192,7 @@ class Network:
         """Neuron `index` of layer `layer`; the same as ``net[layer][index]``."""
         return self[layer][index]
 
+    @computes
     def reset(self) -> None:
         """Back to the initial weights, the first random numbers and an optimizer that remembers nothing."""
         self.streams = random_streams(self.seed)
@@ -259,6 +261,7 @@ class Network:
 
     # -- the training step -----------------------------------------------------------------------------------------
 
+    @computes
     def forward_(self, training: bool = False) -> Array:
         """Run the batch that the input layer holds through all layers.
 
@@ -269,6 +272,7 @@ class Network:
             layer.forward_(training)
         return self.output.a
 
+    @computes
     def backward_(self, penalties: bool = True) -> None:
         """From the output's delta down to every gradient, for the batch and the targets of the last forward pass.
 
@@ -283,6 +287,7 @@ class Network:
             if penalties and layer.penalized:
                 layer.add_penalty_gradient_()
 
+    @computes
     def step_(self) -> float:
         """One step of training on the batch and the targets in the workspaces; returns the loss before the update.
 
@@ -295,6 +300,7 @@ class Network:
             self.update_()
         return loss
 
+    @computes
     def update_(self) -> None:
         """Move the parameters along the last gradients."""
         for layer in self._with_parameters:
@@ -318,6 +324,7 @@ class Network:
         self.input.fill(rows)
         np.copyto(self.targets, targets)
 
+    @computes
     def train_batch(self, x: Any, y: Any) -> float:
         """One step of training on one batch.
 
@@ -332,6 +339,7 @@ class Network:
         self.load_batch(x, y)
         return self.step_()
 
+    @computes
     def gradients(self, x: Any, y: Any, training: bool = False) -> float:
         """Fill every gradient for one batch without updating anything; returns the loss.
 
@@ -362,6 +370,7 @@ class Network:
             self.input.fill(part)
             yield slice(start, start + len(part)), self.forward_()
 
+    @computes
     def activations(self, x: Any, layer: int, neuron: int) -> Array:
         """The activation of one neuron for each sample, (N,), as in evaluation. A copy."""
         rows, index = self.input.as_rows(x), self[layer][neuron].index
@@ -370,6 +379,7 @@ class Network:
             result[where] = self[layer].a[:, index]
         return result
 
+    @computes
     def predict_proba(self, x: Any) -> Array:
         """The output activations, (N, n_out): with softmax or sigmoid, probabilities. A copy."""
         rows = self.input.as_rows(x)
@@ -382,6 +392,7 @@ class Network:
         """The class of each sample, (N,): its largest output; with a single output, whether that is above 1/2."""
         return decisions(self.predict_proba(x))
 
+    @computes
     def evaluate(self, x: Any, y: Any) -> dict[str, float]:
         """The mean loss and the share of right predictions, ``{"loss": …, "accuracy": …}``, penalties not included.
 
@@ -419,7 +430,7 @@ class Network:
             f"({self.parameters.theta.nbytes / 1024:,.0f} KiB); loss {self.loss.key}, "
             f"optimizer {self.optimizer.key}"
         )
-        return Text("\n".join([lines[0], rule, *lines[1:], rule, total]))
+        return Text("\n".join([lines[0], rule, *lines[1:], rule, total, f"computes with {threads()}"]))
 
     def __repr__(self) -> str:
         widths = " -> ".join(str(layer.n_out) for layer in self.layers if not layer.passes_through)

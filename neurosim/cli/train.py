@@ -16,6 +16,7 @@ from ..errors import DataError, NeurosimError
 from ..files.atomic import writable_folder, write_text
 from ..network import Network
 from ..parameters import Array
+from ..processors import core_count, threads
 from ..text import command_line
 from ..training import Callback, Checkpoint, EarlyStopping, History
 from ..training.checkpoint import delete_checkpoints, read_checkpoint
@@ -129,6 +130,7 @@ def resume_options(arguments: argparse.Namespace) -> Settings:
         options = {name: state["about"]["run"][name] for name in RUN} | {"out": arguments.resume}
         every = at_least(1)(str(state["about"]["checkpoint_every"]))
         at, stopped = state["progress"], state["history"]["stopped"]
+        count = min(state["run"].get("threads", 1), core_count())
     except (KeyError, TypeError, argparse.ArgumentTypeError):
         raise DataError(
             f"--resume: the run in {arguments.resume} was not made by train; go on with "
@@ -144,6 +146,8 @@ def resume_options(arguments: argparse.Namespace) -> Settings:
                 f"{option_of(name)}: the run in {arguments.resume} has {its_own[name]}, "
                 f"received {value}; expected --resume without it"
             )
+    if arguments.threads is None:
+        threads(count)
     vars(arguments).update(options)
     arguments.checkpoint_every = arguments.checkpoint_every or every
     if stopped == "running":

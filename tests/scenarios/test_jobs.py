@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import neurosim as ns
-from neurosim.threads import VARIABLES, one_blas_thread
+from neurosim.processors import VARIABLES, one_blas_thread
 from neurosim.training.settings import Settings
 from scenarios import Run, Scenario, Variant, run_scenario
 from scenarios.protocol import store, task
