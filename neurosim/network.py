@@ -20,7 +20,7 @@ from .losses import LOSSES, Loss, check_pair
 from .metrics import decisions, hit_counter
 from .optimizers import OPTIMIZERS, Optimizer
 from .parameters import Array, FlatParameters, aligned_zeros
-from .processors import computes, threads
+from .processors import computes
 from .regularizers import REGULARIZERS, Regularizer
 from .text import Text
 
@@ -236,18 +236,14 @@ class Network:
         if y.ndim == 1 and n == 1:
             y = y[:, None]
         if y.ndim == 1:
-            wrong = (y < 0) | (y >= n)
-            if y.dtype.kind == "f":
-                wrong |= y != np.floor(y)  # NaN too
-            if wrong.any():
-                at = int(np.argmax(wrong))
+            one_hot: Array = y[:, None] == np.arange(n)  # (N, n)
+            if np.count_nonzero(one_hot) < count:
+                at = int(np.argmin(one_hot.any(axis=1)))
                 raise NeurosimError(
                     f"labels: expected whole numbers from 0 to {n - 1} (the network has {n} outputs), "
                     f"received {y[at]} at position {at}"
                 )
-            one_hot = np.zeros((count, n), self.dtype)
-            one_hot[np.arange(count), y.astype(np.intp)] = 1.0
-            return one_hot
+            return one_hot.astype(self.dtype)
         if y.shape[1] != n:
             raise ShapeError(f"labels: expected rows of {n} numbers, one for each output, received shape {y.shape}")
         with np.errstate(over="ignore"):  # what overflows in this dtype is refused in the next line
@@ -324,7 +320,6 @@ class Network:
         self.input.fill(rows)
         np.copyto(self.targets, targets)
 
-    @computes
     def train_batch(self, x: Any, y: Any) -> float:
         """One step of training on one batch.
 
@@ -430,7 +425,7 @@ class Network:
             f"({self.parameters.theta.nbytes / 1024:,.0f} KiB); loss {self.loss.key}, "
             f"optimizer {self.optimizer.key}"
         )
-        return Text("\n".join([lines[0], rule, *lines[1:], rule, total, f"computes with {threads()}"]))
+        return Text("\n".join([lines[0], rule, *lines[1:], rule, total]))
 
     def __repr__(self) -> str:
         widths = " -> ".join(str(layer.n_out) for layer in self.layers if not layer.passes_through)
