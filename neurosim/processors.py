@@ -10,9 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from ctypes import PyDLL
+from dataclasses import dataclass
 from functools import cache, wraps
+from pathlib import Path
 from threading import Lock, get_ident
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from .errors import NeurosimError
 from .text import counted
@@ -46,17 +49,28 @@ def one_blas_thread() -> Iterator[None]:
 # -- what is asked for -----------------------------------------------------------------------------------------------
 
 
+@dataclass(eq=False)
+class _Asked:
+    """How many threads are asked for: the first of these in the whole program, each other in a block."""
+
+    count: int
+
+
+_asked = [_Asked(1)]  # the last one counts
+
+
 class threads:
     """How many threads neurosim computes with: one, unless more are asked for.
 
         ns.threads(2)            # from now on, in the whole program
-        with ns.threads(2):      # in this block, in whichever Python thread
+        with ns.threads(2):      # until the block ends, in the whole program
             net.fit(x, y)
         ns.threads()             # says how many there are
 
     The number holds while neurosim computes, callbacks of `fit` included, whatever OPENBLAS_NUM_THREADS and its like
-    say. Between its calls the libraries have their own numbers back. They are looked for once, when neurosim first
-    computes: what is loaded later is not NumPy's, and keeps its number.
+    say. Between its calls NumPy has its own number back, after an exception and Ctrl-C too. Other libraries' linear
+    algebra keeps its number throughout, unless it is the same library as NumPy's. Where several Python threads compute
+    at once, NumPy has its own number back when the last of them has ended.
 
     Args:
         count: from 1 to the number of processors; ``None``: as many as now.
@@ -73,132 +87,141 @@ class threads:
     """
 
     def __init__(self, count: int | None = None) -> None:
-        self._is_block = False
-        if count is None:
-            self.count: int = _asked[-1].count if _asked else 1
-            return
-        from .checks import check_count  # imports NumPy, for which --help need not wait
+        self._around = _asked[-1]
+        self.count = self._before = self._around.count
+        if count is not None:
+            from .checks import check_count  # imports NumPy, for which --help need not wait
 
-        self.count = check_count("threads", count)
-        if self.count > core_count():
-            raise NeurosimError(
-                f"threads: expected at most {core_count()}, the processors that this program may use, received {count}"
-            )
-        self._ask()
-
-    def _ask(self) -> None:
-        with _lock:
-            _asked.append(self)
-            _set_all(get_ident())
+            self.count = check_count("threads", count)
+            if self.count > core_count():
+                raise NeurosimError(
+                    f"threads: expected at most {core_count()}, the processors that this program may use, "
+                    f"received {count}"
+                )
+            self._around.count = self.count
+            _set_anew()
 
     def __enter__(self) -> threads:
-        self._is_block = True
-        if self not in _asked:
-            self._ask()
+        self._around.count = self._before  # what holds from now on holds in the block only
+        self._own = _Asked(self.count)
+        _asked.append(self._own)
+        _set_anew()
         return self
 
     def __exit__(self, *_: object) -> None:
-        with _lock:
-            if self in _asked:  # what was asked for since ends with it; blocks of other Python threads go on
-                at = _asked.index(self)
-                _asked[at:] = [each for each in _asked[at + 1 :] if each._is_block]
-                _set_all(get_ident())
+        _asked.remove(self._own)  # another Python thread's block may have begun since, and goes on
+        _set_anew()
 
     def __repr__(self) -> str:
         found = _in_force()
-        if not found:
-            return f"as many threads as NumPy's linear algebra likes ({self.count} asked for)"
-        asked = "" if max(found) == self.count else f" ({self.count} asked for)"
-        return counted(max(found), "thread") + asked
+        asked = "" if found == self.count else f" ({self.count} asked for)"
+        return (counted(found, "thread") if found else "as many threads as NumPy's linear algebra likes") + asked
 
 
 # -- while neurosim computes -----------------------------------------------------------------------------------------
 
+
+class _Library(NamedTuple):
+    """The linear algebra behind NumPy."""
+
+    get: Callable[[], int]  # its number of threads; 0 where nobody can set that
+    set: Callable[[int], object]
+    is_per_thread: bool  # whether every Python thread has a number of its own
+
+
 _lock = Lock()
-_asked: list[threads] = []  # the last one counts
 _inside: set[int] = set()  # the Python threads that compute for neurosim
-_before: dict[tuple[int, Any], int] = {}  # (Python thread, or 0 for all of them; library) -> its own number of threads
+_before: dict[int, int] = {}  # the library's own number: of each of them, or, under 0, of them all
 
 
 def computes(function: Callable[P, R]) -> Callable[P, R]:
-    """Make a function one that computes with neurosim's `threads`; inside another such function it costs nothing."""
+    """Make a function one that computes with neurosim's `threads`; inside another such function it changes nothing.
+
+    It adds a microsecond to the fifty of a small network's step, so it is written out here.
+    """
 
     @wraps(function)
     def limited(*arguments: P.args, **named: P.kwargs) -> R:
         me = get_ident()
         if me in _inside:
             return function(*arguments, **named)
+        get, set_to, is_per_thread = _library()
+        whose = me if is_per_thread else 0
         try:
-            _begin(me)
+            with _lock:
+                _inside.add(me)
+                if whose not in _before:
+                    _before[whose] = get()
+                    set_to(_asked[-1].count)
             return function(*arguments, **named)
         finally:
             _inside.discard(me)  # first of all: wherever Ctrl-C comes, the next call begins anew and ends properly
-            _end(me)
+            with _lock:
+                if whose in _before and (whose or not _inside):  # what all share is given back by the last of them
+                    set_to(_before[whose])
+                    del _before[whose]
 
     return limited
 
 
-def _begin(me: int) -> None:
+def _set_anew() -> None:
+    """Where somebody computes at this moment, go on with what is asked for now."""
     with _lock:
-        _inside.add(me)
-        _set_all(me)
-
-
-def _end(me: int) -> None:
-    """Give back their own numbers: this Python thread's now, those that all share with the last one that computes."""
-    with _lock:
-        for (whose, library), count in list(_before.items()):
-            if whose == me or (whose == 0 and not _inside):
-                _set(library, count)
-                del _before[whose, library]
-
-
-def _set_all(me: int) -> None:
-    """Set every library to what is asked for, if somebody computes that it serves. The lock is held."""
-    for library in _libraries() if _inside else ():
-        whose = me if _is_per_thread(library) else 0
-        if whose == 0 or me in _inside:
-            _before.setdefault((whose, library), library.num_threads)
-            _set(library, _asked[-1].count if _asked else 1)
-
-
-def _set(library: Any, count: int) -> None:
-    """Set the number of threads of a library."""
-    if library.num_threads != count:
-        free = getattr(library, "clear_controlling_thread", lambda force: None)
-        free(force=True)  # from 3.8 on threadpoolctl lets only the Python thread set it that did so first
-        library.set_num_threads(count)
-        free(force=True)
+        if _before and (get_ident() if _library().is_per_thread else 0) in _before:
+            _library().set(_asked[-1].count)
 
 
 @cache
-def _libraries() -> list[Any]:
-    """The linear algebra in this process whose number of threads can be set: NumPy's, if threadpoolctl knows it."""
-    import numpy  # noqa: F401, ICN001  it loads the library
+def _library() -> _Library:
+    """What NumPy computes with, if threadpoolctl knows it: looked for once, as that takes a millisecond."""
+    import numpy  # loads it
+
+    package = Path(numpy.__file__).resolve().parent
+    its_wheels = (package / ".dylibs", package.with_name("numpy.libs"))
+
+    def distance(controller: Any) -> int:
+        """Of NumPy to a library: its wheel may bring one, otherwise it has the system's, never another wheel's."""
+        folder = Path(controller.filepath).parent
+        return 0 if folder in its_wheels else 2 if folder.name.endswith((".libs", ".dylibs")) else 1
 
     with suppress(Exception):  # whatever stands in its way, e.g. a path that is not UTF-8: neurosim works without
         from threadpoolctl import ThreadpoolController
 
         found = ThreadpoolController().select(user_api="blas").lib_controllers
-        return [each for each in found if each.num_threads]
-    return []
+        return _access(min((each for each in found if each.num_threads), key=distance))
+    return _Library(lambda: 0, lambda count: None, False)
 
 
-def _is_per_thread(library: Any) -> bool:
-    """Whether every Python thread has a number of its own."""
-    return library.internal_api == "mkl" or getattr(library, "threading_layer", "") == "openmp"
+def _access(controller: Any) -> _Library:
+    """The functions that ask a library for its number of threads and set it.
+
+    OpenBLAS's own take a tenth of a microsecond, and serve every Python thread. Those of threadpoolctl take ten times
+    as long, and from its version 3.8 on do nothing for a second Python thread.
+    """
+    layer = getattr(controller, "threading_layer", "")
+    if controller.internal_api == "openblas" and layer != "openmp":
+        name = next(name for name in controller.check_symbols if hasattr(controller.dynlib, name))
+        library = PyDLL(controller.filepath)
+        return _Library(getattr(library, name), getattr(library, name.replace("_get_", "_set_")), False)
+    is_per_thread = controller.internal_api == "mkl" or layer == "openmp"
+    return _Library(controller.get_num_threads, controller.set_num_threads, is_per_thread)
 
 
 @computes
-def _in_force() -> list[int]:
-    return [library.num_threads for library in _libraries()]
+def _in_force() -> int:
+    """With how many threads neurosim computes; 0 where nobody can tell."""
+    return _library().get()
 
 
 def _after_fork() -> None:
-    """In a new process only the Python thread that forked lives on, and nobody frees the lock."""
+    """In a new process only the Python thread that forked lives on: no other frees the lock or gives anything back."""
     global _lock
     _lock = Lock()
     _inside.intersection_update({get_ident()})
+    for whose in set(_before) - {get_ident()} if not _inside else ():
+        if whose == 0:
+            _library().set(_before[whose])
+        del _before[whose]
 
 
 if hasattr(os, "register_at_fork"):

@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import nullcontext
 from importlib import import_module
 from types import ModuleType
 from typing import NamedTuple
 
 from .. import __version__
 from ..errors import NeurosimError
-from ..processors import threads
+from ..processors import one_blas_thread, threads
 from ..registry import did_you_mean, unknown
 from ..text import command_line, program
 from .terminal import Parser, fail
@@ -57,7 +58,9 @@ COMMANDS = {
     ),
     "gradcheck": Command("Hold the gradient of every activation, loss and layer to central differences."),
     "bench": Command(
-        "Measure how fast neurosim is, beside what a user would take instead.", "--cases small --peers torch,sklearn", False
+        "Measure how fast neurosim is, beside what a user would take instead.",
+        "--cases small --peers torch,sklearn",
+        False,
     ),
     "plot": Command(
         "Draw an earlier comparison again, and write its reports, without training.", "results/activations", False
@@ -80,10 +83,13 @@ ALIASES = {"--lr": "--learning-rate", "--bs": "--batch-size", "--batchnorm": "--
 def main(argv: list[str] | None = None) -> None:
     """Run a command line: `argv`, or what the program was started with."""
     argv = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    command = COMMANDS.get(command_of(argv) or "")
     try:
-        arguments = parse(argv)
-        with threads(getattr(arguments, "threads", None)):
-            file_of(arguments.command).run(arguments)
+        # NumPy, not imported so far, makes no pool of threads that nobody uses; --threads makes it as large as it says
+        with one_blas_thread() if command and command.computes else nullcontext():
+            arguments = parse(argv)
+            with threads(getattr(arguments, "threads", None)):
+                file_of(arguments.command).run(arguments)
     except NeurosimError as error:
         fail(str(error))
     except KeyboardInterrupt:

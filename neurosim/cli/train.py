@@ -85,10 +85,13 @@ def run(arguments: argparse.Namespace) -> None:
     if np.isfinite(probabilities).all():
         print(
             f"\ntest accuracy {100 * figures['accuracy']:.2f} %, test loss {figures['loss']:.4f}, "
-            f"trained in {seconds:.1f} s ({history.stopped})"
+            f"trained in {seconds:.1f} s with {threads()} ({history.stopped})"
         )
     else:
-        print(f"\nno test accuracy: the network gives out NaN (trained in {seconds:.1f} s, {history.stopped})")
+        print(
+            "\nno test accuracy: the network gives out NaN "
+            f"(trained in {seconds:.1f} s with {threads()}, {history.stopped})"
+        )
     for path in paths:
         print(f"  {path}")
     if history.stopped == "interrupted":

@@ -187,8 +187,8 @@ class Checkpoint(Callback):
         before, now = state["run"].get("threads"), self._run["threads"]  # none in files of earlier versions
         if before not in (None, now):
             print(
-                f"resume: threads were {brief(before)} and are {now}: the numbers to come may differ in their last bits "
-                "from those of a run that was never interrupted",
+                f"resume: threads were {brief(before)} and are {now}: the numbers to come may differ in their last "
+                "bits from those of a run that was never interrupted",
                 file=sys.stderr,
             )
         changed = state["changed"]

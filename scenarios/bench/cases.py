@@ -16,8 +16,8 @@ import numpy as np
 
 from neurosim import __version__
 from neurosim.errors import NeurosimError
-from neurosim.registry import unknown
 from neurosim.processors import core_count
+from neurosim.registry import unknown
 
 LEARNING_RATES = {"sgd": 0.1, "adam": 1e-3}
 PEERS = {"torch": ("torch",), "sklearn": ("sklearn",), "jax": ("jax", "optax")}  # name -> the modules it needs

@@ -74,7 +74,7 @@ class Neurosim(Competitor):
     def build(self, images: Array, labels: Array, weights: Weights) -> None:
         import neurosim as ns
 
-        ns.threads(int(os.environ["OMP_NUM_THREADS"]))
+        ns.threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
         n_in, *hidden, n_out = self.case.widths
         optimizer = {"sgd": ns.SGD, "adam": ns.Adam}[self.case.optimizer]
         self.dense = [*(ns.Dense(n, "relu") for n in hidden), ns.Dense(n_out, "softmax")]
