@@ -158,6 +158,17 @@ def test_every_way_to_compute_has_one_thread_and_gives_back(net, use, monkeypatc
     assert set(seen) == {1} and numpys() == 3
 
 
+def test_drawing_digits_and_distorting_them_have_one_thread(monkeypatch):
+    seen = []
+    for module, name in ((ns.data.digits, "_bend"), (ns.augment, "gaussian")):
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *given, real=real: (seen.append(numpys()), real(*given))[1])
+    images, _ = ns.data.draw_digits(4)
+    assert seen == [1]
+    ns.augment.Elastic()(images, np.random.default_rng(0))
+    assert set(seen) == {1} and len(seen) > 1 and numpys() == 3
+
+
 def test_a_computation_in_another_leaves_it_its_threads(net):
     @computes
     def outer():
