@@ -50,7 +50,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="keep a checkpoint in --out every N steps, to go on from after an interruption",
     )
-    group.add_argument("--resume", metavar="DIR", help="go on with the run in this folder, from its last checkpoint, with its options")
+    group.add_argument(
+        "--resume", metavar="DIR", help="go on with the run in this folder, with its options, from its last checkpoint"
+    )
     group.add_argument("--quiet", action="store_true", help="no progress")
     group.add_argument("--profile", action="store_true", help="say where the time of a step goes, and stop")
 
