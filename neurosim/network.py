@@ -16,13 +16,14 @@ import numpy as np
 from . import html
 from .checks import check_count, check_number, is_dataset, samples_and_labels, samples_of
 from .errors import NeurosimError, OutOfRangeError, ShapeError
-from .labels import out_of_range, read_labels
+from .labels import read_labels, wrong_label
 from .layers import LAYERS, ActivationLayer, Input, Interventions, Layer, Neuron
 from .layers.stack import checked_layers
 from .losses import LOSSES, Loss, check_pair
 from .metrics import decisions, hit_counter, threshold_between
 from .optimizers import OPTIMIZERS, Optimizer
 from .parameters import Array, FlatParameters, aligned_zeros
+from .processors import computes
 from .regularizers import REGULARIZERS, Regularizer
 from .samples import Learned
 from .text import Text
@@ -201,6 +202,7 @@ class Network:
         """Neuron `index` of layer `layer`; the same as ``net[layer][index]``."""
         return self[layer][index]
 
+    @computes
     def reset(self) -> None:
         """Back to the initial weights, the first random numbers and an optimizer that remembers nothing."""
         self.streams = random_streams(self.seed)
@@ -289,11 +291,10 @@ class Network:
         if y.ndim == 1 and n == 1:
             y = y[:, None]
         if y.ndim == 1:
-            if (wrong := out_of_range(y, n, names)) is not None:
-                raise wrong
-            one_hot = np.zeros((count, n), self.dtype)
-            one_hot[np.arange(count), y.astype(np.intp)] = 1.0
-            return one_hot
+            one_hot: Array = y[:, None] == np.arange(n)  # (N, n)
+            if np.count_nonzero(one_hot) < count:
+                raise wrong_label(y, n, names)
+            return one_hot.astype(self.dtype)
         if y.shape[1] != n:
             raise ShapeError(f"labels: expected rows of {n} numbers, one for each output, received shape {y.shape}")
         with np.errstate(over="ignore"):  # what overflows in this dtype is refused in the next line
@@ -306,6 +307,7 @@ class Network:
 
     # -- the training step -----------------------------------------------------------------------------------------
 
+    @computes
     def forward_(self, training: bool = False) -> Array:
         """Run the batch that the input layer holds through all layers.
 
@@ -316,6 +318,7 @@ class Network:
             layer.forward_(training)
         return self.output.a
 
+    @computes
     def backward_(self, penalties: bool = True, weights: Array | None = None) -> None:
         """From the output's delta down to every gradient, for the batch and the targets of the last forward pass.
 
@@ -334,6 +337,7 @@ class Network:
             if penalties and layer.penalized:
                 layer.add_penalty_gradient_()
 
+    @computes
     def step_(self, weights: Array | None = None) -> float:
         """One step of training on the batch and the targets in the workspaces; returns the loss before the update.
 
@@ -354,6 +358,7 @@ class Network:
             self.update_()
         return loss
 
+    @computes
     def update_(self) -> None:
         """Move the parameters along the last gradients."""
         for layer in self._with_parameters:
@@ -399,6 +404,7 @@ class Network:
             raise ShapeError("expected a batch of at least 2 samples, for batch normalization, received one")
         return self.step_()
 
+    @computes
     def gradients(self, x: Any, y: Any, training: bool = False) -> float:
         """Fill every gradient for one batch without updating anything; returns the loss.
 
@@ -429,6 +435,7 @@ class Network:
             self.input.fill(part)
             yield slice(start, start + len(part)), self.forward_()
 
+    @computes
     def activations(self, x: Any, layer: int, neuron: int) -> Array:
         """The activation of one neuron for each sample, (N,), as in evaluation. A copy."""
         rows, index = self.input.as_rows(samples_of(x)), self[layer][neuron].index
@@ -437,6 +444,7 @@ class Network:
             result[where] = self[layer].a[:, index]
         return result
 
+    @computes
     def predict_proba(self, x: Any) -> Array:
         """The output activations, (N, n_out): with softmax or sigmoid, probabilities. A copy."""
         rows = self.input.as_rows(samples_of(x))
@@ -456,6 +464,7 @@ class Network:
         """The class that each row of outputs a (B, n_out) names, (B,)."""
         return decisions(a, self.threshold)
 
+    @computes
     def evaluate(self, x: Any, y: Any = None) -> dict[str, float]:
         """The mean loss and the share of right predictions, ``{"loss": …, "accuracy": …}``, penalties not included.
 

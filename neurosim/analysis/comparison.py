@@ -16,6 +16,7 @@ from ..errors import NeurosimError, ShapeError
 from ..metrics import class_indices
 from ..network import Network
 from ..parameters import Array
+from ..processors import computes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,6 +95,7 @@ class Comparison:
         return "\n".join([*lines, "", table])
 
 
+@computes
 def compare(before: Network, after: Network, x: Any, y: Any = None, later: Network | None = None) -> Comparison:
     """What an intervention, or more training, has changed: overall, class by class, and what was won back later.
 

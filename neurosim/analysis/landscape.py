@@ -19,6 +19,7 @@ import numpy as np
 
 from ..checks import check_count, check_number
 from ..parameters import Array
+from ..processors import computes
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -38,6 +39,7 @@ class Landscape(NamedTuple):
     loss: Array
 
 
+@computes
 def loss_landscape(
     network: Network, x: Any, y: Any, span: float = 1.0, resolution: int = 25, seed: int = 0
 ) -> Landscape:

@@ -19,6 +19,7 @@ from ..layers import Layer
 from ..metrics import class_indices
 from ..network import EVALUATION_BATCH, Network
 from ..parameters import Array
+from ..processors import computes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 FLAT = 0.01  # an activation function is flat where |f'(z)| is below this share of its maximum
 
 
+@computes
 def report_card(network: Network, x: Any, y: Any = None) -> pd.DataFrame:
     """One row for each neuron of every layer with weights: what it does on these data, and how much depends on it.
 

@@ -16,6 +16,7 @@ from typing import Any
 from ..errors import NeurosimError
 from ..files.atomic import writable_folder
 from ..network import Network
+from ..processors import threads
 from ..training.settings import Settings
 from ..walk import Stepper
 from .options import MIN_TRAIN_SIZE, add_data_options, add_settings, at_least, given_settings, option_of
@@ -80,7 +81,8 @@ def start(arguments: argparse.Namespace) -> Session:
         session = Session.new(Settings(**SETTINGS | given), *data, SEED if arguments.seed is None else arguments.seed)
         session.check_place(arguments.layer, arguments.neuron, arguments.sample)
         if session.settings.epochs:
-            session.fit(session.settings.callbacks())
+            history = session.fit(session.settings.callbacks())
+            print(f"trained in {sum(history['seconds']):.1f} s with {threads()}")
         return session
     of_training = [name for name in given if name not in OF_A_LOADED_NETWORK]
     if arguments.seed is not None:

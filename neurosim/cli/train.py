@@ -16,6 +16,7 @@ from ..errors import DataError, NeurosimError
 from ..files.atomic import writable_folder, write_text
 from ..network import Network
 from ..parameters import Array
+from ..processors import core_count, threads
 from ..text import command_line
 from ..training import Callback, Checkpoint, EarlyStopping, History
 from ..training.checkpoint import delete_checkpoints, read_checkpoint
@@ -49,7 +50,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="keep a checkpoint in --out every N steps, to go on from after an interruption",
     )
-    group.add_argument("--resume", metavar="DIR", help="go on with the run in this folder, from its last checkpoint")
+    group.add_argument(
+        "--resume", metavar="DIR", help="go on with the run in this folder, with its options, from its last checkpoint"
+    )
     group.add_argument("--quiet", action="store_true", help="no progress")
     group.add_argument("--profile", action="store_true", help="say where the time of a step goes, and stop")
 
@@ -84,10 +87,13 @@ def run(arguments: argparse.Namespace) -> None:
     if np.isfinite(probabilities).all():
         print(
             f"\ntest accuracy {100 * figures['accuracy']:.2f} %, test loss {figures['loss']:.4f}, "
-            f"trained in {seconds:.1f} s ({history.stopped})"
+            f"trained in {seconds:.1f} s with {threads()} ({history.stopped})"
         )
     else:
-        print(f"\nno test accuracy: the network gives out NaN (trained in {seconds:.1f} s, {history.stopped})")
+        print(
+            "\nno test accuracy: the network gives out NaN "
+            f"(trained in {seconds:.1f} s with {threads()}, {history.stopped})"
+        )
     for path in paths:
         print(f"  {path}")
     if history.stopped == "interrupted":
@@ -129,6 +135,7 @@ def resume_options(arguments: argparse.Namespace) -> Settings:
         options = {name: state["about"]["run"][name] for name in RUN} | {"out": arguments.resume}
         every = at_least(1)(str(state["about"]["checkpoint_every"]))
         at, stopped = state["progress"], state["history"]["stopped"]
+        count = min(state["run"].get("threads", 1), core_count())
     except (KeyError, TypeError, argparse.ArgumentTypeError):
         raise DataError(
             f"--resume: the run in {arguments.resume} was not made by train; go on with "
@@ -144,6 +151,8 @@ def resume_options(arguments: argparse.Namespace) -> Settings:
                 f"{option_of(name)}: the run in {arguments.resume} has {its_own[name]}, "
                 f"received {value}; expected --resume without it"
             )
+    if arguments.threads is None:
+        threads(count)
     vars(arguments).update(options)
     arguments.checkpoint_every = arguments.checkpoint_every or every
     if stopped == "running":

@@ -21,6 +21,7 @@ from ..checks import check_count, is_dataset, samples_and_labels
 from ..errors import NeurosimError
 from ..network import BATCH_SIZE, EPOCHS, Network
 from ..parameters import Array
+from ..processors import computes
 from ..schedules import Schedule
 from .batches import Batches, as_data
 from .callbacks import Callback, TrainingRun
@@ -28,6 +29,7 @@ from .divergence import all_finite, explain_divergence, find_divergence
 from .history import History
 
 
+@computes
 def fit(
     network: Network,
     x: Any,

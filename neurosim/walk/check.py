@@ -10,6 +10,7 @@ from ..analysis.gradcheck import central_differences, objective, relative_error
 from ..layers.neuron import Neuron
 from ..network import Network
 from ..parameters import Array
+from ..processors import computes
 
 STEP = 1e-5  # of the central differences
 
@@ -49,6 +50,7 @@ class Check:
         )
 
 
+@computes
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network has differences of NaN
 def check_neuron(
     neuron: Neuron, network: Network, x: Array, targets: Array, dL_dW: Array, dL_db: float | None

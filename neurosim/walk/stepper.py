@@ -26,6 +26,7 @@ from ..checks import check_count, check_value
 from ..errors import NeurosimError, OutOfRangeError
 from ..layers.neuron import Neuron
 from ..network import Network
+from ..processors import computes
 from ..registry import unknown
 from ..schedules import Schedule
 from ..training.batches import Batches, as_data
@@ -265,6 +266,7 @@ class Stepper:
             self._done = done
             raise
 
+    @computes
     @_undoable("epoch")
     def epoch(self) -> list[float]:
         """Train to the end of the epoch; undone as a whole. Returns the losses of its batches."""

@@ -26,6 +26,7 @@ from ..layers import Layer
 from ..metrics import class_indices, decisions
 from ..network import Network
 from ..parameters import Array
+from ..processors import computes
 from ..text import four_digits, number
 from . import stages, words
 from .check import Check, check_neuron
@@ -57,6 +58,7 @@ class Trace:
         NeurosimError: not exactly one sample, or a wrong target.
     """
 
+    @computes
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network shows what it has
     def __init__(self, network: Network, x: Any, y: Any, sample: int | None = None) -> None:
         twin = copy.deepcopy(network)

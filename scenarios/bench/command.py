@@ -16,8 +16,8 @@ import pandas as pd
 from neurosim.data.dataset import Dataset
 from neurosim.errors import NeurosimError
 from neurosim.files.atomic import write_text
+from neurosim.processors import core_count
 from neurosim.text import counted
-from neurosim.threads import core_count
 
 from .cases import Case, machine
 

@@ -17,6 +17,7 @@ from neurosim.errors import NeurosimError
 from neurosim.losses import LOSSES
 from neurosim.network import Network
 from neurosim.optimizers import OPTIMIZERS
+from neurosim.processors import computes
 from neurosim.text import percent, thousands
 from neurosim.training import Callback
 from neurosim.training.batches import Batches
@@ -168,6 +169,7 @@ PARTS = {
 }
 
 
+@computes
 def profile_step(
     network: Network, x: Any, y: Any, batch_size: int | None = 64, steps: int = 300, chunks: int = 6
 ) -> tuple[pd.DataFrame, str]:

@@ -86,6 +86,7 @@ def key(task: Task) -> str:
         "data": task.data,
         "search": task.search,
         "hold_out": task.hold_out,
+        "threads": task.threads,
         "functions": [f"{each.__module__}.{each.__qualname__}" for each in functions],
         "code": [_code(), *map(_code_of, functions)],
         "numpy": np.__version__,

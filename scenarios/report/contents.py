@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from neurosim.text import listing, rounded, setting, thousands
+from neurosim.text import counted, listing, rounded, setting, thousands
 from neurosim.training.settings import HELD_OUT, HELD_OUT_TEXT, Settings
 
 from ..protocol.results import Results
@@ -113,7 +113,8 @@ def how_it_was_done(results: Results, record: dict[str, Any]) -> Iterator[str]:
             + ", ".join(f"{name} {setting(each.learning_rate)}" for name, each in results.settings.items())
             + "."
         )
-    yield "Every run computed with one thread; its times, but no other numbers, depend on how many ran at once."
+    threads = counted(record.get("threads") or 1, "thread")  # earlier versions had one, and did not record it
+    yield f"Every run computed with {threads}; its times, but no other numbers, depend on how many ran at once."
     if record["command"]:
         yield f"Made by `{record['command']}`."
 

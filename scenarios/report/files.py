@@ -34,7 +34,7 @@ def write_report(results: Results, train: Dataset, test: Dataset, folder: Path, 
         train: what it was trained on.
         test: what it was measured on.
         folder: where to write; made if need be.
-        run: what else to record: seeds (a list) and command (as it was typed).
+        run: what else to record: seeds (a list), command (as it was typed) and threads.
 
     Returns:
         The paths of the figures.
@@ -48,6 +48,7 @@ def write_report(results: Results, train: Dataset, test: Dataset, folder: Path, 
         "baseline": scenario.baseline,
         "seeds": None,
         "command": None,
+        "threads": None,
         **run,
         "train_sizes": {each.name: each.train_size for each in scenario.variants},
         "settings": {name: asdict(each) for name, each in results.settings.items()},
