@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .errors import NeurosimError
+from .errors import ArgumentError, NeurosimError
+from .registry import did_you_mean
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def check_number(
@@ -68,3 +75,24 @@ def samples_and_labels(x: Any, y: Any) -> tuple[Any, Any]:
     if not (hasattr(x, "images") and hasattr(x, "labels")):
         raise NeurosimError(f"expected a Dataset, or samples and their labels, received a {type(x).__name__} alone")
     return x.images, x.labels
+
+
+def check_names(function: Callable[P, T]) -> Callable[P, T]:
+    """Let a function refuse an argument that it does not have with the name that was probably meant. A decorator.
+
+    Raises:
+        ArgumentError: at the call.
+    """
+    names = [name for name in inspect.signature(function).parameters if name != "self"]
+
+    @wraps(function)
+    def checked(*arguments: P.args, **named: P.kwargs) -> T:
+        for name in named:
+            if name not in names:
+                raise ArgumentError(
+                    f"{function.__name__}: expected no argument {name!r}{did_you_mean(name, names)} "
+                    f"(it takes {', '.join(names)})"
+                )
+        return function(*arguments, **named)
+
+    return checked

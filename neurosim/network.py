@@ -6,14 +6,14 @@ import copy
 import math
 import operator
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from . import html
-from .checks import check_count, check_number
+from .checks import check_count, check_names, check_number
 from .errors import NeurosimError, OutOfRangeError, ShapeError
 from .layers import LAYERS, ActivationLayer, Input, Interventions, Layer, Neuron
 from .losses import LOSSES, Loss, check_pair
@@ -23,10 +23,11 @@ from .parameters import Array, FlatParameters, aligned_zeros
 from .regularizers import REGULARIZERS, Regularizer
 from .text import Text
 
-if TYPE_CHECKING:  # what comes out of the doors
+if TYPE_CHECKING:  # what goes through the doors
     import pandas as pd
 
-    from .training import History
+    from .augment import Augmentation
+    from .training import Callback, History
     from .walk import Trace
 
 PURPOSES = ("weights", "shuffling", "dropout", "augmentation")
@@ -544,11 +545,59 @@ class Network:
 
     # -- doors: what the rooms above do with a network, a line each -------------------------------------------------
 
-    def fit(self, x: Any, y: Any, epochs: int = EPOCHS, batch_size: int | None = BATCH_SIZE, **options: Any) -> History:
-        """Train. See `neurosim.training.fit` for all options."""
+    @check_names
+    def fit(
+        self,
+        x: Any,
+        y: Any,
+        epochs: int = EPOCHS,
+        batch_size: int | None = BATCH_SIZE,
+        *,
+        validation_data: tuple[Any, Any] | None = None,
+        verbose: bool = True,
+        callbacks: Iterable[Callback] = (),
+        shuffle: bool = True,
+        drop_last: bool = False,
+        evaluate_train: bool = False,
+        augment: str | Augmentation | dict[str, Any] | None = None,
+    ) -> History:
+        """Train by mini-batch gradient descent. `neurosim.training.fit` says more about each argument.
+
+        Args:
+            x: (N, …) samples.
+            y: (N,) class indices, or (N, n_out) rows.
+            epochs: passes over the samples, at least 0.
+            batch_size: samples a step; ``None``: all.
+            validation_data: ``(x, y)`` to evaluate on after each epoch.
+            verbose: show progress, and a line after each epoch.
+            callbacks: what else is to happen during the run.
+            shuffle: go through the samples in a new random order in each epoch.
+            drop_last: leave out the samples that do not fill an epoch's last batch.
+            evaluate_train: evaluate on the training samples, too, after each epoch.
+            augment: what is done to each batch of uint8 images, e.g. "affine".
+
+        Returns:
+            The `History` of this run.
+
+        Raises:
+            NeurosimError: data or arguments that do not fit; nothing has been changed then.
+        """
         from .training import fit
 
-        return fit(self, x, y, epochs, batch_size, **options)
+        return fit(
+            self,
+            x,
+            y,
+            epochs,
+            batch_size,
+            validation_data=validation_data,
+            verbose=verbose,
+            callbacks=callbacks,
+            shuffle=shuffle,
+            drop_last=drop_last,
+            evaluate_train=evaluate_train,
+            augment=augment,
+        )
 
     def trace(self, x: Any, y: Any, sample: int | None = None) -> Trace:
         """One sample under the microscope: every quantity of every neuron. See `neurosim.walk.Trace`.

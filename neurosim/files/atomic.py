@@ -6,7 +6,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -47,7 +47,10 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def writable_folder(path: str | os.PathLike[str], option: str = "--out") -> Path:
-    """The folder to write to, made now: before the work, not after it.
+    """The folder to write to, tried before the work and not after it.
+
+    Folders that are not there yet are made and taken away again: the first file makes them anew, and where nothing
+    comes of the work no empty folder stays.
 
     Args:
         path: where it is, or is to be.
@@ -57,12 +60,17 @@ def writable_folder(path: str | os.PathLike[str], option: str = "--out") -> Path
         NeurosimError: it cannot be made or written to.
     """
     folder = Path(path)
+    missing = [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise NeurosimError(f"{option}: cannot write to the folder {folder}")
     except OSError as error:
         raise NeurosimError(f"{option}: cannot make the folder {folder}: {error.strerror}") from None
-    if not os.access(folder, os.W_OK):
-        raise NeurosimError(f"{option}: cannot write to the folder {folder}")
+    finally:
+        for each in missing:
+            with suppress(OSError):  # it was not made, or somebody else has put something there meanwhile
+                each.rmdir()
     return folder
 
 

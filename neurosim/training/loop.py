@@ -21,6 +21,7 @@ from ..checks import check_count
 from ..errors import NeurosimError
 from ..network import BATCH_SIZE, EPOCHS, Network
 from ..parameters import Array
+from ..progress import progress_bar
 from ..schedules import Schedule
 from .batches import Batches, as_data
 from .callbacks import Callback, TrainingRun
@@ -213,19 +214,9 @@ def _diverged(run: TrainingRun, what: str, value: float) -> bool:
 
 
 def _bar(run: TrainingRun) -> Any:
-    """A progress bar for an epoch, or one that shows nothing."""
-    from tqdm import tqdm
-
-    return tqdm(
-        total=run.batches.steps_per_epoch,
-        initial=run.batches.steps,
-        desc=f"epoch {run.epoch}/{run.epochs}",
-        disable=not run.verbose,
-        leave=False,
-        unit=" steps",
-        ncols=79,
-        mininterval=0.2 if sys.stderr.isatty() else 5.0,
-    )
+    """The progress of an epoch, or nothing."""
+    batches, what = run.batches, f"epoch {run.epoch}/{run.epochs}"
+    return progress_bar(batches.steps_per_epoch, what, "steps", done=batches.steps, shown=run.verbose)
 
 
 def _line(row: dict[str, float], epochs: int) -> str:
