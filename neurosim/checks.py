@@ -83,15 +83,16 @@ def check_names(function: Callable[P, T]) -> Callable[P, T]:
     Raises:
         ArgumentError: at the call.
     """
-    names = [name for name in inspect.signature(function).parameters if name != "self"]
+    names = list(inspect.signature(function).parameters)
+    own = [name for name in names if name not in ("self", "network")]  # not what it is called on
+    called = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
 
     @wraps(function)
     def checked(*arguments: P.args, **named: P.kwargs) -> T:
         for name in named:
             if name not in names:
                 raise ArgumentError(
-                    f"{function.__name__}: expected no argument {name!r}{did_you_mean(name, names)} "
-                    f"(it takes {', '.join(names)})"
+                    f"{called} has no argument {name!r}{did_you_mean(name, own)} (it takes {', '.join(own)})"
                 )
         return function(*arguments, **named)
 

@@ -67,6 +67,7 @@ class Network:
         >>> net = ns.Network([ns.Input(784), ns.Dense(32, "relu"), ns.Dense(10, "softmax")], seed=0)
     """
 
+    @check_names
     def __init__(
         self,
         layers: Sequence[Layer],

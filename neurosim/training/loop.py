@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..augment import Augmentation
-from ..checks import check_count
+from ..checks import check_count, check_names
 from ..errors import NeurosimError
 from ..network import BATCH_SIZE, EPOCHS, Network
 from ..parameters import Array
@@ -29,6 +29,7 @@ from .divergence import all_finite, explain_divergence, find_divergence
 from .history import History
 
 
+@check_names
 def fit(
     network: Network,
     x: Any,

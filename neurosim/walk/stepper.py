@@ -26,6 +26,7 @@ from ..checks import check_count, check_value
 from ..errors import NeurosimError, OutOfRangeError
 from ..layers.neuron import Neuron
 from ..network import Network
+from ..progress import progress_bar
 from ..registry import unknown
 from ..schedules import Schedule
 from ..training.batches import Batches, as_data
@@ -266,11 +267,18 @@ class Stepper:
             raise
 
     @_undoable("epoch")
-    def epoch(self) -> list[float]:
-        """Train to the end of the epoch; undone as a whole. Returns the losses of its batches."""
-        losses = [self._train()]
-        while self.batches.order is not None:
-            losses.append(self._train())
+    def epoch(self, verbose: bool = False) -> list[float]:
+        """Train to the end of the epoch; undone as a whole. Returns the losses of its batches.
+
+        Args:
+            verbose: show progress.
+        """
+        batches = self.batches
+        with progress_bar(batches.steps_per_epoch, "epoch", "batches", done=batches.steps, shown=verbose) as bar:
+            losses = [self._train()]
+            while batches.order is not None:
+                bar.update()
+                losses.append(self._train())
         return losses
 
     @_undoable("batch")

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+import neurosim as ns
 import viz
 from neurosim.errors import NeurosimError, ShapeError
 from viz.boundary import line_in_box
@@ -545,3 +546,15 @@ def test_the_new_pictures_keep_the_rule():
     assert viz.timeline(lives(), ax=ax, title="Mine") is ax and ax.get_title(loc="left") == "Mine"
     with pytest.raises(NeurosimError, match="ax: expected"):
         viz.heatmap(np.ones((2, 2)), ax=figure)
+
+
+def test_a_landscape_is_drawn_as_it_comes(blobs, make_net):
+    found = ns.loss_landscape(make_net(), *blobs, resolution=5)
+    whole, parts = viz.loss_surface(found), viz.loss_surface(*found)
+    assert words(whole) == words(parts)
+    drawn = [ax.collections[0].get_array() for ax in (whole, parts)]
+    assert np.array_equal(*drawn) and np.array_equal(np.ravel(drawn[0]), found.loss.ravel())
+    with pytest.raises(ns.NeurosimError, match="a Landscape alone"):
+        viz.loss_surface(found, found.beta, found.loss)
+    with pytest.raises(ns.NeurosimError, match="alpha alone"):
+        viz.loss_surface(found.alpha)
