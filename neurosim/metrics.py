@@ -95,3 +95,11 @@ def class_indices(targets: Array) -> Array | None:
         if not ((rows == 0.0) | (rows == 1.0)).all() or not (single or (rows.sum(axis=1) == 1.0).all()):
             return None
     return targets[:, 0].astype(np.intp) if single else targets.argmax(axis=1)
+
+
+MARGIN_OVER_CHANCE = 0.01  # an accuracy within 1 point of always guessing the commonest class: nothing was learned
+
+
+def commonest_share(labels: Array) -> float:
+    """The accuracy of answering the commonest class every time, for labels (N,), at least one."""
+    return float(np.unique(labels, return_counts=True)[1].max() / len(labels))

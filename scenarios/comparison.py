@@ -11,7 +11,7 @@ from neurosim.checks import check_count
 from neurosim.errors import NeurosimError
 from neurosim.registry import unknown
 from neurosim.text import listing
-from neurosim.training.settings import Settings
+from neurosim.training.settings import ALIASES, Settings
 
 from .protocol.scenario import Scenario, Variant
 
@@ -64,10 +64,15 @@ def comparison(varied: Sequence[str], base: Settings, baseline: str | None = Non
     )
 
 
+def setting_of(text: str) -> str:
+    """The setting that "name=value,value" varies, by the name that it has here."""
+    name = text.partition("=")[0].strip().replace("-", "_")
+    return ALIASES.get(name, name)
+
+
 def _choices(text: str) -> tuple[str, list[tuple[str, Any]]]:
     """A setting, and its values: as they were written, and as they were read."""
-    name, equals, values = (part.strip() for part in text.partition("="))
-    name = name.replace("-", "_")
+    name, (_, equals, values) = setting_of(text), text.partition("=")
     readers = {each.name: each.metadata["read"] for each in fields(Settings)}
     readers[SIZE] = lambda label, value: check_count(label, int(value) if value.isdigit() else value)
     if not equals:

@@ -76,7 +76,6 @@ EXAMPLES = (
     ("data", "which data there are, and where"),
     ("gradcheck", "hold backprop to central differences"),
 )
-ALIASES = {"--lr": "--learning-rate", "--bs": "--batch-size", "--batchnorm": "--batch-norm"}  # of other programs
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -140,10 +139,18 @@ def parse(argv: list[str]) -> argparse.Namespace:
     arguments, rest = parser.parse_known_args(argv)
     if rest:
         wrong = rest[0].partition("=")[0]
-        hint = did_you_mean(ALIASES.get(wrong, wrong), known) if command and wrong.startswith("-") else ""
-        chosen.error(f"expected no {wrong!r} here{hint}")
+        if not wrong.startswith("-"):
+            chosen.error(f"unexpected word {wrong!r}")
+        chosen.error(f"unknown option {wrong!r}{did_you_mean(meant(wrong), known) if command else ''}")
     arguments.words = argv
     return arguments
+
+
+def meant(option: str) -> str:
+    """An option by the name that it has here, where other programs call it otherwise."""
+    from ..training.settings import ALIASES  # imports NumPy
+
+    return "--" + ALIASES.get(option.removeprefix("--"), option.removeprefix("--")).replace("_", "-")
 
 
 def examples() -> str:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from neurosim.metrics import MARGIN_OVER_CHANCE
 from neurosim.text import fixed, listing, percent, plain, points, signed
 
 from ..protocol.results import METRIC, Results
 from ..protocol.statistics import Difference
 
 MANY_COMPARISONS = 5  # comparisons with one baseline, from which on a finding tells how many false alarms to expect
-MARGIN_OVER_CHANCE = 0.01  # an accuracy within 1 point of always guessing the commonest class: nothing was learned
 
 
 def all_findings(results: Results) -> list[str]:
