@@ -131,8 +131,15 @@ def print_results(results: Results, train: Dataset, folder: Path) -> None:
         say(results.scenario.question)
         print("\n" + terminal_table(results) + "\n")
         for finding in all_findings(results):
-            print(textwrap.fill(finding, WIDTH, initial_indent="* ", subsequent_indent="  "))
+            print(bullet(finding))
         print(f"report: {folder / 'report.html'}", flush=True)
+
+
+def bullet(finding: str) -> str:
+    """A finding for the terminal, wrapped; the rows of a table as they are."""
+    lines = finding.split("\n")
+    wrapped = [line if line.startswith("  ") else textwrap.fill(line, WIDTH - 2) for line in lines]
+    return "* " + textwrap.indent("\n".join(wrapped), "  ")[2:]
 
 
 def sizes(results: Results, most: int) -> str:

@@ -157,6 +157,10 @@ class Results:
             )
         return pd.DataFrame(rows)
 
+    def ranked(self) -> pd.DataFrame:
+        """The summary, best first: in this order variants are listed wherever they are ranked."""
+        return self.summary().sort_values(f"{METRIC}_mean", ascending=False, na_position="last", kind="stable")
+
     def epochs_to(self, accuracy: float, name: str) -> float:
         """The first epoch at whose end a variant reached a test accuracy, on average; NaN where not all seeds did."""
         runs = self.epochs[self.epochs["variant"] == name]

@@ -18,6 +18,7 @@ from neurosim.training.settings import Settings
 from ..protocol.results import METRIC, Results
 from ..protocol.scenario import Picture, Run, Scenario, Variant
 from ..protocol.statistics import Difference
+from ..report.listed import of_each
 
 NONE = "none"
 KINDS = (NONE, "shift", "affine", "elastic")
@@ -104,8 +105,10 @@ def findings(results: Results) -> Iterator[str]:
     for size, table in tables.items():
         kinds = [kind for kind in KINDS if kind in table and kind != NONE]
         if NONE in table and kinds:
-            each = [f"{kind} {Difference.between(table[kind], table[NONE]).text()}" for kind in kinds]
-            yield f"With {thousands(size)} images, against none: {'; '.join(each)}."
+            rows = [(kind, Difference.between(table[kind], table[NONE]).text()) for kind in kinds]
+            yield of_each(
+                f"With {thousands(size)} images, against none", ("augmentation", "difference"), rows, joint="; "
+            )
     yield from _worth(tables)
 
 
@@ -132,7 +135,11 @@ def _worth(tables: dict[int, pd.DataFrame]) -> Iterator[str]:
             "behind in the mean."
         )
     elif pairs:
-        yield "In the mean, no augmentation made up for the step to the next larger training set."
+        seeds = max(len(table) for table in tables.values())
+        yield (
+            f"In {f'the mean of {seeds} seeds' if seeds > 1 else 'this one seed'}, no augmentation made up for the "
+            "step to the next larger training set."
+        )
 
 
 SCENARIO = Scenario(

@@ -15,6 +15,7 @@ from ..protocol.recorders import TrainFigures
 from ..protocol.results import METRIC, Results
 from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
 from ..protocol.statistics import Difference
+from ..report.listed import of_each
 
 NONE = "none"
 
@@ -89,9 +90,9 @@ def findings(results: Results) -> Iterator[str]:
         ("The gap in accuracy", gap, "points"),
         ("The gap in loss (test minus training)", loss_gap, ""),
     ):
-        each = [f"{name} {Difference.between(table[name], table[NONE]).text(unit, 1.0)}" for name in others]
-        if each:
-            yield f"{what}, against {NONE}: {'; '.join(each)}."
+        rows = [(name, Difference.between(table[name], table[NONE]).text(unit, 1.0)) for name in others]
+        if rows:
+            yield of_each(f"{what}, against {NONE}", ("variant", "difference"), rows, joint="; ")
     narrower = [name for name in others if Difference.between(loss_gap[name], loss_gap[NONE]).high < 0]
     better = [name for name in narrower if Difference.between(accuracy[name], accuracy[NONE]).verdict == "better"]
     if narrower:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, fields
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..protocol.results import Results
 from ..protocol.scenario import Picture
 from .document import Block, Bullets, Heading, Image, Paragraph, Table
 from .findings import all_findings
+from .listed import Listed
 from .summary import accuracy_text, difference_text
 
 
@@ -32,7 +34,7 @@ def contents(results: Results, record: dict[str, Any], figures: list[tuple[Pictu
     if results.note:
         yield Paragraph(results.note, "note")
     yield Heading(2, "Findings")
-    yield Bullets(all_findings(results))
+    yield from _findings(all_findings(results))
     yield Heading(2, "Figures")
     for picture, path in figures:
         yield Image(path, f"Chart: {picture.name.replace('_', ' ')} of the scenario {scenario.name}", picture.reading)
@@ -55,7 +57,7 @@ def contents(results: Results, record: dict[str, Any], figures: list[tuple[Pictu
                 row.verdict,
                 rounded(row.seconds_mean),
             )
-            for row in results.summary().itertuples()
+            for row in results.ranked().itertuples()
         ],
     )
     yield Heading(2, "How it was done")
@@ -68,6 +70,20 @@ def contents(results: Results, record: dict[str, Any], figures: list[tuple[Pictu
     )
 
 
+def _findings(findings: list[str]) -> Iterator[Block]:
+    """Findings as bullets; those that have a table, as the table between them."""
+    for _, group in groupby(findings, lambda each: isinstance(each, Listed)):
+        texts = []
+        for each in group:
+            if isinstance(each, Listed):
+                yield Paragraph(f"{each.lead}:")
+                yield Table(each.header, each.rows)
+                yield from [Paragraph(each.end)] if each.end else []
+            else:
+                texts.append(each)
+        yield from [Bullets(texts)] if texts else []
+
+
 def how_it_was_done(results: Results, record: dict[str, Any]) -> Iterator[str]:
     """The protocol, sentence by sentence."""
     train, test = record["data"]["train"], record["data"]["test"]
@@ -77,7 +93,10 @@ def how_it_was_done(results: Results, record: dict[str, Any]) -> Iterator[str]:
         "the test images. But which variant is called the best is: its lead over the others owes a little to the luck "
         "of these seeds and images."
     )
-    yield "An epoch leaves out the images that do not fill its last batch, others each time."
+    yield (
+        "Every batch is full: images that are too few for one more batch are left out of the epoch. They are drawn "
+        "anew in each epoch."
+    )
     sizes = {name: size for name, size in record["train_sizes"].items() if size is not None}
     held_out = any(each.needs_validation for each in results.settings.values())
     most = train["images"] - (round(HELD_OUT * train["images"]) if held_out else 0)

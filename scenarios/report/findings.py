@@ -11,7 +11,8 @@ from neurosim.metrics import MARGIN_OVER_CHANCE
 from neurosim.text import fixed, listing, percent, plain, points, signed
 
 from ..protocol.results import METRIC, Results
-from ..protocol.statistics import Difference
+from ..protocol.statistics import Difference, chance_of_a_false_alarm
+from .listed import AND, of_each
 
 MANY_COMPARISONS = 5  # comparisons with one baseline, from which on a finding tells how many false alarms to expect
 
@@ -26,11 +27,12 @@ def general_findings(results: Results) -> Iterator[str]:
     """What can be said of any comparison: who is best, what differs from the baseline beyond noise, who diverged."""
     summary, baseline = results.summary(), results.scenario.baseline
     seeds = int(summary["seeds"].max())
-    ranked = summary.dropna(subset=["test_accuracy_mean"]).sort_values("test_accuracy_mean", ascending=False)
+    ranked = results.ranked().dropna(subset=["test_accuracy_mean"])
     if len(ranked):
         first = ranked.iloc[0]
         spread = f" ± {percent(first.test_accuracy_sd, 2)}" if seeds > 1 else ""
-        sentence = f"Highest mean test accuracy: {first.variant}, {percent(first.test_accuracy_mean, 2)}{spread}"
+        which = "Highest mean test accuracy" if seeds > 1 else "Highest test accuracy"
+        sentence = f"{which}: {first.variant}, {percent(first.test_accuracy_mean, 2)}{spread}"
         if first.diverged:
             sentence += f" over the {seeds - first.diverged} of {seeds} seeds that did not diverge"
         base = summary[summary["variant"] == baseline].iloc[0]
@@ -39,32 +41,32 @@ def general_findings(results: Results) -> Iterator[str]:
         yield sentence + "."
     final = results.final()
     pairs = final.sub(final[baseline], axis="index").count()  # seeds in which neither diverged
-    whole = summary[summary["variant"].map(pairs) == seeds]
+    whole = ranked[ranked["variant"].map(pairs) == seeds]
     for verdict, words in (
-        ("better", "Better than {b} beyond the noise of {n} seeds: {v}."),
-        ("worse", "Worse than {b} beyond the noise of {n} seeds: {v}."),
-        ("within noise", "No difference from {b} that {n} seeds can show: {v}."),
-        ("one seed", "One seed cannot tell a difference from noise; run more with --seeds 3."),
+        ("better", f"Better than {baseline} beyond the noise of {seeds} seeds"),
+        ("worse", f"Worse than {baseline} beyond the noise of {seeds} seeds"),
+        ("within noise", f"No difference from {baseline} that {seeds} seeds can show"),
     ):
-        group = whole[whole["verdict"] == verdict]
-        if len(group):
-            yield words.format(
-                b=baseline,
-                n=seeds,
-                v=listing([f"{row.variant} ({signed(100 * row.difference)} points)" for row in group.itertuples()]),
-            )
+        rows = [(row.variant, signed(100 * row.difference)) for row in whole[whole["verdict"] == verdict].itertuples()]
+        if rows:
+            yield of_each(words, ("variant", "points"), rows, "{} ({} points)", AND)
+    if (whole["verdict"] == "one seed").any():
+        yield "One seed cannot tell a difference from noise; run more with --seeds 3."
     for count in range(seeds - 1, 0, -1):
-        each = [
-            f"{name} {Difference.between(final[name], final[baseline]).text()}"
-            for name in results.names
+        rows = [
+            (name, Difference.between(final[name], final[baseline]).text())
+            for name in ranked["variant"]
             if name != baseline and pairs[name] == count
         ]
-        if each:
-            yield (
-                f"Against {baseline}, in the {count} of {seeds} seeds in which neither diverged: {'; '.join(each)}. "
-                "Seeds that diverged are left out, which makes such a variant look better than it is."
+        if rows:
+            yield of_each(
+                f"Against {baseline}, in the {count} of {seeds} seeds in which neither diverged",
+                ("variant", "difference"),
+                rows,
+                joint="; ",
+                end="Seeds that diverged are left out, which makes such a variant look better than it is.",
             )
-    yield from _false_alarms(summary, baseline)
+    yield from _false_alarms(summary, baseline, seeds)
     yield from _speed(results, ranked)
     yield from _rates_at_the_edge(results)
     broken = summary[summary["diverged"] > 0]
@@ -77,15 +79,17 @@ def general_findings(results: Results) -> Iterator[str]:
         )
 
 
-def _false_alarms(summary: pd.DataFrame, baseline: str) -> Iterator[str]:
+def _false_alarms(summary: pd.DataFrame, baseline: str, seeds: int) -> Iterator[str]:
     """How many differences are to be expected beyond the noise where there are none, if there are many comparisons."""
     compared = summary["verdict"].isin(("better", "worse", "within noise")).sum()
     found = summary["verdict"].isin(("better", "worse")).sum()
     if found and compared >= MANY_COMPARISONS:
         yield (
             f"These are {compared} comparisons with {baseline}, each at {percent(0.05, 0)}: if no variant differed "
-            f"from it, about {fixed(0.05 * compared, 1)} of them would be beyond the noise all the same. {found} "
-            f"{'are' if found > 1 else 'is'}."
+            f"from it, about {fixed(0.05 * compared, 1)} of them would be beyond the noise all the same, and the "
+            f"chance that there is at least one such false alarm would be about "
+            f"{percent(chance_of_a_false_alarm(int(compared), seeds), 0)}. Here {found} "
+            f"{'are' if found > 1 else 'is'} beyond the noise."
         )
 
 

@@ -519,7 +519,7 @@ def test_a_loss_within_the_noise_is_no_exchange():
         )
     }
     (text,) = augmentation._worth(tables)
-    assert text == "In the mean, no augmentation made up for the step to the next larger training set."
+    assert text == "In the mean of 3 seeds, no augmentation made up for the step to the next larger training set."
 
 
 def test_examples_of_the_built_in_digits_are_not_signed_with_the_data_of_the_results(monkeypatch, tmp_path):
