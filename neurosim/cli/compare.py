@@ -26,7 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--baseline",
         metavar="NAME",
-        help='the variant that the others are compared with, e.g. "optimizer sgd" [the first]',
+        help='the variant that the others are compared with, e.g. "optimizer sgd" [the first; none with two --vary]',
     )
     add_experiment(parser)
     add_settings(parser)

@@ -15,6 +15,7 @@ from ..protocol.results import Results
 from ..protocol.scenario import Picture
 from .document import Block, Bullets, Heading, Image, Paragraph, Table
 from .findings import all_findings
+from .grid import grid_table
 from .listed import Listed
 from .summary import accuracy_text, difference_text
 
@@ -39,22 +40,18 @@ def contents(results: Results, record: dict[str, Any], figures: list[tuple[Pictu
     for picture, path in figures:
         yield Image(path, f"Chart: {picture.name.replace('_', ' ')} of the scenario {scenario.name}", picture.reading)
     yield Heading(2, "Numbers")
+    if scenario.grid:
+        yield Paragraph("Test accuracy in %, and the means of rows and columns:")
+        yield Table(*grid_table(results))
+    compared = (f"difference from {scenario.baseline}, 95 % interval", "verdict") if scenario.baseline else ()
     yield Table(
-        (
-            "variant",
-            "test accuracy",
-            "test loss",
-            f"difference from {scenario.baseline}, 95 % interval",
-            "verdict",
-            "seconds",
-        ),
+        ("variant", "test accuracy", "test loss", *compared, "seconds"),
         [
             (
                 row.variant,
                 accuracy_text(row),
                 rounded(row.test_loss_mean),
-                difference_text(row),
-                row.verdict,
+                *((difference_text(row), row.verdict) if scenario.baseline else ()),
                 rounded(row.seconds_mean),
             )
             for row in results.ranked().itertuples()

@@ -9,6 +9,7 @@ import viz
 
 from ..protocol.results import METRIC, Results
 from ..protocol.scenario import Picture
+from .grid import grid_pictures
 
 
 def common_pictures(results: Results) -> Iterator[Picture]:
@@ -29,8 +30,10 @@ def common_pictures(results: Results) -> Iterator[Picture]:
         "Test accuracy at the end of training, a dot a seed. The bars show how far the seeds "
         "spread, one standard deviation either way; they are no test. Variants are compared seed by seed, "
         "so what decides is the paired interval in the table, whether bars overlap or not.",
-        lambda: viz.comparison(results.ends(), METRIC, results.scenario.baseline, styles=styles),
+        lambda: viz.comparison(results.ends(), METRIC, results.scenario.baseline or None, styles=styles),
     )
+    if results.scenario.grid:
+        yield from grid_pictures(results)
     if results.scenario.pictures:
         yield from results.scenario.pictures(results)
 

@@ -46,6 +46,7 @@ def write_report(results: Results, train: Dataset, test: Dataset, folder: Path, 
         "question": scenario.question,
         "what_to_watch": scenario.what_to_watch,
         "baseline": scenario.baseline,
+        "grid": scenario.grid,
         "seeds": None,
         "command": None,
         **run,
@@ -87,6 +88,7 @@ def redraw(scenarios: dict[str, Scenario], folder: Path) -> list[Path]:
             "what_to_watch": record["what_to_watch"],
             "variants": tuple(Variant(name, {}, sizes[name]) for name in settings),
             "baseline": record["baseline"],
+            "grid": {setting: tuple(values) for setting, values in record.get("grid", {}).items()},
         }
         name = record["scenario"]
         scenario = replace(scenarios[name], **told) if name in scenarios else Scenario(name, **told)

@@ -12,6 +12,7 @@ from neurosim.text import fixed, listing, percent, plain, points, signed
 
 from ..protocol.results import METRIC, Results
 from ..protocol.statistics import Difference, chance_of_a_false_alarm
+from .grid import grid_findings
 from .listed import AND, of_each
 
 MANY_COMPARISONS = 5  # comparisons with one baseline, from which on a finding tells how many false alarms to expect
@@ -35,10 +36,30 @@ def general_findings(results: Results) -> Iterator[str]:
         sentence = f"{which}: {first.variant}, {percent(first.test_accuracy_mean, 2)}{spread}"
         if first.diverged:
             sentence += f" over the {seeds - first.diverged} of {seeds} seeds that did not diverge"
-        base = summary[summary["variant"] == baseline].iloc[0]
-        if first.variant != baseline and not math.isnan(base.test_accuracy_mean):
-            sentence += f"; the baseline {baseline} has {percent(base.test_accuracy_mean, 2)}"
+        base = summary.loc[summary["variant"] == baseline, "test_accuracy_mean"].dropna()
+        if first.variant != baseline and len(base):
+            sentence += f"; the baseline {baseline} has {percent(base.item(), 2)}"
         yield sentence + "."
+    if results.scenario.grid:
+        yield from grid_findings(results)
+    if baseline:
+        yield from _against_baseline(results, summary, ranked, baseline, seeds)
+    yield from _speed(results, ranked)
+    yield from _rates_at_the_edge(results)
+    broken = summary[summary["diverged"] > 0]
+    for row in broken.itertuples():
+        runs = results.epochs[(results.epochs["variant"] == row.variant) & results.epochs["diverged"]]
+        when = sorted(set(runs.groupby("seed")["epoch"].min()))
+        yield (
+            f"{row.variant} diverged in {row.diverged} of {row.seeds} seeds, in epoch "
+            f"{listing([str(int(epoch)) for epoch in when])}{_origins(results, row.variant)}."
+        )
+
+
+def _against_baseline(
+    results: Results, summary: pd.DataFrame, ranked: pd.DataFrame, baseline: str, seeds: int
+) -> Iterator[str]:
+    """Which variants differ from the baseline beyond the noise, and how many would by chance."""
     final = results.final()
     pairs = final.sub(final[baseline], axis="index").count()  # seeds in which neither diverged
     whole = ranked[ranked["variant"].map(pairs) == seeds]
@@ -67,16 +88,6 @@ def general_findings(results: Results) -> Iterator[str]:
                 end="Seeds that diverged are left out, which makes such a variant look better than it is.",
             )
     yield from _false_alarms(summary, baseline, seeds)
-    yield from _speed(results, ranked)
-    yield from _rates_at_the_edge(results)
-    broken = summary[summary["diverged"] > 0]
-    for row in broken.itertuples():
-        runs = results.epochs[(results.epochs["variant"] == row.variant) & results.epochs["diverged"]]
-        when = sorted(set(runs.groupby("seed")["epoch"].min()))
-        yield (
-            f"{row.variant} diverged in {row.diverged} of {row.seeds} seeds, in epoch "
-            f"{listing([str(int(epoch)) for epoch in when])}{_origins(results, row.variant)}."
-        )
 
 
 def _false_alarms(summary: pd.DataFrame, baseline: str, seeds: int) -> Iterator[str]:
