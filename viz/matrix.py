@@ -84,19 +84,7 @@ def heatmap(
     for i, j in np.ndindex(rows, columns):
         if runs[i, j] and lost[i, j] == runs[i, j]:
             ax.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=PALE, edgecolor=RULE, hatch="////", linewidth=0))
-    if columns <= READABLE:
-        size = 9.0 if columns <= 12 else 7.0 if columns <= 18 else 5.5
-        for i, j in np.ndindex(rows, columns):
-            if not runs[i, j]:
-                continue
-            if not np.isfinite(values[i, j]):
-                paper = {"fc": PALE, "ec": "none", "pad": 0.8}
-                ax.text(j, i, "×", ha="center", va="center", fontsize=size + 3, color="black", bbox=paper)
-                continue
-            text = signed(values[i, j], decimals) if centred else fixed(values[i, j], decimals)
-            text += f"\n{lost[i, j]} of {runs[i, j]} ×" if lost[i, j] else ""
-            colour = text_on(picture.cmap(picture.norm(values[i, j])))
-            ax.text(j, i, text, ha="center", va="center", fontsize=size, color=colour, linespacing=1.1)
+    _write_cells(ax, picture, lost, runs, decimals, centred)
     for i, j in np.argwhere(False if framed is None else framed):
         colour = text_on(picture.cmap(picture.norm(values[i, j])))
         ax.add_patch(Rectangle((j - 0.47, i - 0.46), 0.94, 0.92, fill=False, edgecolor=colour, linewidth=1.8))
@@ -117,6 +105,24 @@ def heatmap(
     over = f"{y} and {x}".replace("_", " ")
     heading(ax, title or f"{kind.label.capitalize()} over {over}", "; ".join(notes))
     return ax
+
+
+def _write_cells(ax: Axes, picture: Any, lost: Any, runs: Any, decimals: int, signs: bool) -> None:
+    """Write each value into its cell, and how many of its runs diverged, where there is room."""
+    values = picture.get_array().filled(np.nan)
+    columns = values.shape[1]
+    if columns > READABLE:
+        return
+    size = 9.0 if columns <= 12 else 7.0 if columns <= 18 else 5.5
+    for i, j in np.argwhere(runs):
+        if not np.isfinite(values[i, j]):
+            paper = {"fc": PALE, "ec": "none", "pad": 0.8}
+            ax.text(j, i, "×", ha="center", va="center", fontsize=size + 3, color="black", bbox=paper)
+            continue
+        text = signed(values[i, j], decimals) if signs else fixed(values[i, j], decimals)
+        text += f"\n{lost[i, j]} of {runs[i, j]} ×" if lost[i, j] else ""
+        colour = text_on(picture.cmap(picture.norm(values[i, j])))
+        ax.text(j, i, text, ha="center", va="center", fontsize=size, color=colour, linespacing=1.1)
 
 
 def _from_matrix(data: Any, x_labels: Sequence[Any] | None, y_labels: Sequence[Any] | None) -> tuple[Any, ...]:

@@ -53,7 +53,7 @@ def pictures(results: Results) -> Iterator[Picture]:
             f"weights_{name}",
             f"{variant}: the incoming weights of the hidden neuron that in the end tells "
             "the classes apart best, pixel by pixel, from before training to its end. Ink on red raises its "
-            f"z, ink on blue lowers it. In motion: `figures/weights_{name}.gif`.",
+            "z, ink on blue lowers it.",
             partial(viz.filmstrip, **frames),
             partial(_film, frames),
         )

@@ -14,6 +14,7 @@ from neurosim.training.settings import HELD_OUT, HELD_OUT_TEXT, Settings
 from ..protocol.results import Results
 from ..protocol.scenario import Picture
 from .document import Block, Bullets, Heading, Image, Paragraph, Table
+from .figures import loss_units
 from .findings import all_findings
 from .grid import grid_table
 from .listed import Listed
@@ -38,14 +39,21 @@ def contents(results: Results, record: dict[str, Any], figures: list[tuple[Pictu
     yield from _findings(all_findings(results))
     yield Heading(2, "Figures")
     for picture, path in figures:
-        yield Image(path, f"Chart: {picture.name.replace('_', ' ')} of the scenario {scenario.name}", picture.reading)
+        alt = f"Chart: {picture.name.replace('_', ' ')} of the scenario {scenario.name}"
+        yield Image(path, alt, picture.reading, path.with_suffix(".gif") if picture.film else None)
     yield Heading(2, "Numbers")
     if scenario.grid:
         yield Paragraph("Test accuracy in %, and the means of rows and columns:")
         yield Table(*grid_table(results))
     compared = (f"difference from {scenario.baseline}, 95 % interval", "verdict") if scenario.baseline else ()
     yield Table(
-        ("variant", "test accuracy", "test loss", *compared, "seconds"),
+        (
+            "variant",
+            "test accuracy",
+            "test loss (of different losses: not to be compared)" if loss_units(results) else "test loss",
+            *compared,
+            "seconds",
+        ),
         [
             (
                 row.variant,
@@ -125,18 +133,22 @@ def how_it_was_done(results: Results, record: dict[str, Any]) -> Iterator[str]:
         epochs = listing([str(each) for each in sorted(set(rates["epochs"]))], "or")
         yield (
             f"Learning rates, each the best of {tried} on {HELD_OUT_TEXT} of the training images that was held out, "
-            f"after {epochs} epochs, the mean of {rates['seed'].nunique()} seeds: "
-            + ", ".join(f"{name} {setting(each.learning_rate)}" for name, each in results.settings.items())
-            + "."
+            f"after {epochs} epochs, the mean of {rates['seed'].nunique()} seeds: see the settings below."
         )
+    else:
+        found = {each.rate_text() for each in results.settings.values()}
+        if len(found) == 1:
+            yield f"Learning rate: {found.pop()}."
+        elif found:
+            yield "Learning rate and schedule of each variant: see its settings below."
     yield "Every run computed with one thread; its times, but no other numbers, depend on how many ran at once."
     if record["command"]:
         yield f"Made by `{record['command']}`."
 
 
 def _settings_tables(results: Results) -> Iterator[Block]:
-    """The settings that all variants share, and those in which they differ."""
-    all_settings = {name: asdict(results.settings[name]) for name in results.names if name in results.settings}
+    """The settings that all variants share, and those in which they differ, as they were used."""
+    all_settings = {name: _in_use(results.settings[name]) for name in results.names if name in results.settings}
     if not all_settings:
         return
     values = {each.name: [settings[each.name] for settings in all_settings.values()] for each in fields(Settings)}
@@ -146,14 +158,28 @@ def _settings_tables(results: Results) -> Iterator[Block]:
         yield Paragraph("In these the variants differ:")
         yield Table(
             ("variant", *differ),
-            [(name, *(setting(settings[each]) for each in differ)) for name, settings in all_settings.items()],
+            [(name, *(settings[each] for each in differ)) for name, settings in all_settings.items()],
         )
     yield Paragraph("These they share:")
     yield Table(
         ("setting", "value", "meaning"),
         [
-            (each.name, setting(values[each.name][0]), each.metadata["help"])
+            (each.name, values[each.name][0], each.metadata["help"])
             for each in fields(Settings)
             if each.name not in differ
         ],
     )
+
+
+def _in_use(settings: Settings) -> dict[str, str]:
+    """The settings of a variant in words; of those that it leaves to others, what these chose."""
+    used, given = settings.used(), asdict(settings)
+    others = {"output": "by the loss", "learning_rate": "the optimizer's own", "initializer": "by the activation"}
+    if settings.schedule is not None:
+        others["learning_rate"] = "the largest, by the optimizer and the schedule"
+    return {
+        name: "none"
+        if value is None
+        else setting(value) + (f" ({others[name]})" if given[name] is None and name in others else "")
+        for name, value in used.items()
+    }

@@ -52,6 +52,7 @@ def write_report(results: Results, train: Dataset, test: Dataset, folder: Path, 
         **run,
         "train_sizes": {each.name: each.train_size for each in scenario.variants},
         "settings": {name: asdict(each) for name, each in results.settings.items()},
+        "used": {name: each.used() for name, each in results.settings.items()},
         "data": {
             part.split: {"name": part.name, "images": len(part), "source": part.source, "sha256": part.sha256}
             for part in (train, test)

@@ -1,18 +1,25 @@
 """Findings: no stronger than their seeds, tables where there is much to say, the same order everywhere."""
 
+import json
 import math
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from made_up import made_up
 
+import neurosim as ns
 from neurosim.cli.experiment import bullet
-from scenarios import SCENARIOS, all_findings
+from neurosim.training.settings import Settings
+from scenarios import SCENARIOS, Scenario, Variant, all_findings, run_scenario, write_report
+from scenarios.comparison import comparison
 from scenarios.protocol.statistics import chance_of_a_false_alarm
 from scenarios.report.contents import contents
 from scenarios.report.document import Table, to_html, to_markdown
+from scenarios.report.figures import common_pictures, loss_units
 from scenarios.report.listed import MANY, Listed, of_each
 from scenarios.report.summary import terminal_table
 
@@ -24,6 +31,12 @@ RECORD = {
     "tables": [],
 }
 VERDICTS = ("too low", "too high", "better than", "worse than", "all of them are", "beyond the noise of", "as good")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    train, test = ns.data.load("digits")
+    return train.subset(240), test.subset(120)
 
 
 def told(name, values):
@@ -169,3 +182,58 @@ def test_the_order_is_the_same_in_the_terminal_and_in_the_report():
     assert [row[0] for row in numbers[0].rows] == expected
     rows = terminal_table(results).splitlines()[3:]
     assert [row.split()[0] for row in rows] == expected
+
+
+# -- the report holds what it promises -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("varied", "shared"),
+    [
+        (["hidden=4;8"], "0.001 (the optimizer's own)"),
+        (["optimizer=sgd,adam"], None),
+        (["learning_rate=0.1,0.2"], None),
+    ],
+)
+def test_the_report_and_run_json_name_the_rate_and_the_schedule(varied, shared, digits, tmp_path):
+    scenario = replace(comparison(varied, Settings(epochs=1)), train_size=50)
+    results = run_scenario(scenario, *digits, seeds=1, progress=False)
+    write_report(results, *digits, tmp_path, {"seeds": [0], "command": "test"})
+    text, used = (tmp_path / "report.md").read_text(), json.loads((tmp_path / "run.json").read_text())["used"]
+    for name, settings in results.settings.items():
+        rate = settings.make_optimizer().learning_rate
+        assert used[name]["learning_rate"] == rate and used[name]["schedule"] == "constant"
+        assert None not in (used[name]["output"], used[name]["initializer"])
+    assert "| schedule | constant |" in text and "| output | softmax (by the loss) |" in text
+    assert "| clip_norm | none |" in text
+    if shared:
+        assert (
+            f"| learning_rate | {shared} |" in text and "Learning rate: 0.001 (adam's own), schedule constant." in text
+        )
+    else:
+        assert "see its settings below" in text
+        for name, settings in results.settings.items():
+            assert re.search(rf"^\\| {name} \\|.* {settings.rate:g}( \\(the optimizer's own\\))? \\|", text, re.M)
+
+
+@pytest.mark.parametrize(
+    ("settings", "apart"),
+    [
+        ([{"loss": "mse"}, {"loss": "cross_entropy"}], True),
+        ([{"label_smoothing": 0.1}, {}], True),
+        ([{"optimizer": "sgd"}, {"optimizer": "adam"}], False),
+    ],
+)
+def test_losses_of_different_units_are_not_drawn_on_one_axis(settings, apart, digits):
+    variants = tuple(Variant(f"v{k}", each) for k, each in enumerate(settings))
+    scenario = Scenario("units", "Which?", "Look.", variants, "v0", Settings(epochs=1, hidden=(4,)))
+    results = run_scenario(scenario, *digits, seeds=1, progress=False)
+    assert bool(loss_units(results)) == apart
+    (picture,) = [each for each in common_pictures(results) if each.name == "loss"]
+    drawn = picture.draw()
+    axes = drawn.axes if apart else [drawn]
+    assert len(axes) == (2 if apart else 1)
+    assert ("different units" in picture.reading) == apart
+    record = RECORD | {"train_sizes": {}}
+    text = to_markdown(contents(results, record, []), Path())
+    assert ("test loss (of different losses: not to be compared)" in text) == apart

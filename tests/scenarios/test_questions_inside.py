@@ -1,6 +1,8 @@
 """The scenarios that look inside a network: initial weights, gradients, pre-activations, dead units, single neurons."""
 
+import base64
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -76,6 +78,12 @@ def test_the_report_of_two_seeds_has_every_figure(name, tiny, digits, tmp_path):
     assert pictures and {path.stem for path in drawn} >= {picture.name for picture in pictures}
     films = {picture.name for picture in pictures if picture.film}
     assert films == {path.stem for path in (tmp_path / "figures").glob("*.gif")}
+    text, page = (tmp_path / "report.md").read_text(), (tmp_path / "report.html").read_text()
+    for film in films:  # linked in one, inside the other
+        assert f"[In motion](figures/{film}.gif)" in text
+        assert base64.b64encode((tmp_path / f"figures/{film}.gif").read_bytes()).decode() in page
+    assert page.count("data:image/gif") == len(films) == page.count("the same in motion")
+    assert ".gif" not in re.sub(r'"data:[^"]*"', "", page)  # it names no file that is not in it
     assert all_findings(Results.read(results.scenario, tmp_path)) == all_findings(results)
 
 
@@ -442,7 +450,7 @@ def test_a_film_has_a_frame_a_look(tiny, tmp_path):
     looks = results.table("neuron_life").query("variant == 'small start' and seed == 0")
     with Image.open(tmp_path / "film.gif") as film:
         assert film.n_frames == len(looks) > 1
-    assert "figures/weights_small_start.gif" in picture.reading
+    assert ".gif" not in picture.reading  # the report links it or shows it
 
 
 def test_findings_of_a_neurons_life_turn_round():
