@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # what goes through the doors
 
 PURPOSES = ("weights", "shuffling", "dropout", "augmentation")
 EPOCHS = 5  # passes over the training data, where nobody says how many
-BATCH_SIZE = 64  # samples a step, likewise
+BATCH_SIZE = 64  # samples per step, likewise
 EVALUATION_BATCH = 256  # rows: the activations of a few hundred samples stay in the processor's cache
 
 
@@ -568,7 +568,7 @@ class Network:
             x: (N, …) samples.
             y: (N,) class indices, or (N, n_out) rows.
             epochs: passes over the samples, at least 0.
-            batch_size: samples a step; ``None``: all.
+            batch_size: samples per step; ``None``: all.
             validation_data: ``(x, y)`` to evaluate on after each epoch.
             verbose: show progress, and a line after each epoch.
             callbacks: what else is to happen during the run.

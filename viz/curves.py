@@ -43,7 +43,7 @@ def learning_curves(
     title: str | None = None,
     styles: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Axes:
-    """Draw a quantity over training: a line a variant, the mean over its seeds in a band of ± 1 sd.
+    """Draw a quantity over training: one line per variant, the mean over its seeds in a band of ± 1 sd.
 
     A line ends where the first of its seeds stops; the number beside it is the mean of what the runs ended with.
     Where a run kept the weights of an earlier epoch, a ring marks that epoch.
@@ -167,7 +167,7 @@ def curves_apart(
 
 
 def _means(rows: pd.DataFrame, time: str, in_seconds: bool) -> pd.DataFrame:
-    """Return columns x, mean, sd (NaN for one seed), a row an epoch (or what `time` counts) until a seed stops."""
+    """Return columns x, mean, sd (NaN for one seed), one row per epoch (or what `time` counts) until a seed stops."""
     groups = rows[rows[time] <= rows.groupby("seed")[time].max().min()].groupby(time)
     table = groups["value"].agg(mean="mean", sd="std").reset_index()
     table["x"] = groups["time"].mean().to_numpy() if in_seconds else table[time].astype(float)

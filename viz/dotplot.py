@@ -1,4 +1,4 @@
-"""Where each variant ended: a dot a seed, and their mean."""
+"""Where each variant ended: one dot per seed, and their mean."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def comparison(
     title: str | None = None,
     styles: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Axes:
-    """Draw where each variant ended, best on top: a dot a seed, the mean and a bar of ± 1 sd.
+    """Draw where each variant ended, best on top: one dot per seed, the mean and a bar of ± 1 sd.
 
     The axis is zoomed to where most variants lie; one far below stands at the edge as an arrow, its number
     beside it. Variants all of whose seeds diverged are listed last, as "diverged", in a grey row.

@@ -52,7 +52,7 @@ def heatmap(
         y_labels: of the rows of a matrix.
         centred: whether the values are differences: signs are written, and colours part at 0.
         framed: (rows, columns) which cells get a frame; None: none.
-        note: what to say below the title, instead of how many runs a cell has.
+        note: what to say below the title, instead of how many runs per cell has.
 
     Returns:
         The Axes; cell (row, column) is centred on (column, row), the first row at the top.
@@ -96,7 +96,7 @@ def heatmap(
     bar.outline.set_visible(False)
     if not centred:
         bar.ax.set_ylim(low, low + span)  # only what cells can have: the palest colours are no value's
-    notes = [note] if note else ["one run a cell" if runs.max() < 2 else f"mean of up to {runs.max()} runs a cell"]
+    notes = [note] if note else ["one run per cell" if runs.max() < 2 else f"mean of up to {runs.max()} runs per cell"]
     notes += ["×: diverged"] if lost.any() else []
     notes += ["empty: not run"] if (runs == 0).any() else []
     notes += ["too many cells for numbers"] if columns > READABLE else []

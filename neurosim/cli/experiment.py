@@ -35,7 +35,7 @@ def add_experiment(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """Options of whatever compares variants over seeds; returns their group, for more of them."""
     add_data_options(parser)
     group = parser.add_argument_group("experiment")
-    group.add_argument("--seeds", type=at_least(1), metavar="N", help=f"seeds a variant [{Experiment.seeds}]")
+    group.add_argument("--seeds", type=at_least(1), metavar="N", help=f"seeds per variant [{Experiment.seeds}]")
     group.add_argument(
         "--seed", type=at_least(0), default=Experiment.first_seed, metavar="N", help="the first of them [%(default)s]"
     )

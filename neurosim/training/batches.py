@@ -28,7 +28,7 @@ class Batches:
         network: what is trained.
         x: (N, …) samples; integers are scaled by the `Input` batch by batch.
         y: (N,) class indices, or (N, n_out) rows.
-        batch_size: B, samples a step; ``None``: all. The last batch of an epoch may be smaller.
+        batch_size: B, samples per step; ``None``: all. The last batch of an epoch may be smaller.
         shuffle: whether each epoch goes through the samples in a new random order.
         drop_last: whether each epoch leaves out the samples that do not fill its last batch.
         augment: what is done to each batch of uint8 images before it is scaled.

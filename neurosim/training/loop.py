@@ -53,9 +53,9 @@ def fit(
             no infinity.
         y: (N,) class indices, or (N, n_out) rows.
         epochs: passes over the data, at least 0.
-        batch_size: samples a step: 1 is single-sample descent, ``None`` full-batch. The last batch may be smaller.
+        batch_size: samples per step: 1 is single-sample descent, ``None`` full-batch. The last batch may be smaller.
         validation_data: ``(x, y)`` to evaluate on after each epoch.
-        verbose: a progress bar and a line an epoch, on standard error.
+        verbose: a progress bar and a line per epoch, on standard error.
         callbacks: hooks, called in their order.
         shuffle: whether each epoch goes through the samples in a new random order.
         drop_last: whether each epoch leaves out the samples that do not fill its last batch. With them that batch

@@ -147,7 +147,7 @@ class Settings:
         None, _optional(_named(INITIALIZERS)), "weight initializer [by the activation]", "NAME"
     )
     epochs: int = _setting(EPOCHS, _count(0), "passes over the training images", "N")
-    batch_size: int | None = _setting(BATCH_SIZE, _batch_size, "images a step, or full", "N")
+    batch_size: int | None = _setting(BATCH_SIZE, _batch_size, "images per step, or full", "N")
     dropout: float = _setting(0.0, _real(0.0, 1.0, open_high=True), "share of hidden activations dropped")
     input_dropout: float = _setting(0.0, _real(0.0, 1.0, open_high=True), "share of pixels dropped")
     batch_norm: bool = _setting(False, _flag, "batch normalization in the hidden layers", "YES")

@@ -86,7 +86,7 @@ def pictures(results: Results) -> Iterator[Picture]:
     )
     yield Picture(
         "gain",
-        "The same numbers as a table: a row a kind of augmentation, a column a number of training images.",
+        "The same numbers as a table: one row per kind of augmentation, one column per number of training images.",
         lambda: viz.heatmap(
             frame, "images", "augmentation", METRIC, title="Final test accuracy by augmentation and training images"
         ),
@@ -116,7 +116,7 @@ def _worth(tables: dict[int, pd.DataFrame]) -> Iterator[str]:
     """Where augmented images are, in the mean, no worse than a larger number of plain ones: the boldest exchange.
 
     Args:
-        tables: by number of images: test accuracy, a row a seed, a column a kind of augmentation.
+        tables: by number of images: test accuracy, one row per seed, one column per kind of augmentation.
     """
     trades, pairs = [], 0
     for few, augmented in tables.items():

@@ -108,7 +108,7 @@ def pictures(results: Results) -> Iterator[Picture]:
         yield Picture(
             name,
             f"The units of the first hidden layer with {variant}, the variant that {which}, in its "
-            "first seed: a row a unit, the darker the more images it answers to, white where it answers to "
+            "first seed: one row per unit, the darker the more images it answers to, white where it answers to "
             "none.",
             partial(viz.timeline, run, title=timeline_title(run, variant)),
         )

@@ -35,7 +35,7 @@ def pictures(results: Results) -> Iterator[Picture]:
         yield Picture(
             "preactivations",
             "What enters the activation function, z, over all units of a layer and the "
-            "images of the batch: a row a variant, a column a layer. Without normalization the bands may "
+            "images of the batch: one row per variant, one column per layer. Without normalization the bands may "
             "drift, widen or shrink as the layers below change; with it they keep nearly their place.",
             lambda: viz.histogram_over_time(table, label="pre-activation z"),
         )

@@ -60,7 +60,7 @@ def worst_of_window(tried: pd.DataFrame) -> float:
     """What the worst learning rate costs against the best, over the `WINDOW` that suits the optimizer best.
 
     Args:
-        tried: a row a rate: learning_rate, val_accuracy (NaN: diverged, counted as 0).
+        tried: one row per rate: learning_rate, val_accuracy (NaN: diverged, counted as 0).
 
     Returns:
         The smallest of best - worst accuracy over all windows of two decades that contain the best rate; NaN where

@@ -26,7 +26,7 @@ def recorders(run: Run, train: Dataset) -> list[Recorder]:
 
 
 def gaps(results: Results) -> pd.DataFrame:
-    """A row a run and epoch: the columns of the results, those of TrainFigures, and the gaps.
+    """One row per run and epoch: the columns of the results, those of TrainFigures, and the gaps.
 
     gap is training minus test accuracy in points, loss_gap test minus training loss.
     """
@@ -57,7 +57,7 @@ def pictures(results: Results) -> Iterator[Picture]:
     )
     yield Picture(
         "final_gap",
-        "The same gap with the weights that each run ended with, a dot a seed.",
+        "The same gap with the weights that each run ended with, one dot per seed.",
         lambda: viz.comparison(
             at_the_end(results).ends("gap"),
             "gap",

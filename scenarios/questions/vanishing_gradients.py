@@ -53,7 +53,7 @@ def pictures(results: Results) -> Iterator[Picture]:
     )
     yield Picture(
         "gradient_flow",
-        "The same norms during training, a panel an activation. Lines that stay far apart: "
+        "The same norms during training, one panel per activation. Lines that stay far apart: "
         "the layers near the input learn far more slowly than those near the output.",
         lambda: viz.gradient_flow(results.table("gradients")),
     )

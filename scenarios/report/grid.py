@@ -20,7 +20,7 @@ MEAN = "mean"
 
 
 def names_of(results: Results) -> tuple[str, str, pd.DataFrame]:
-    """The two settings, and the variant of each pair of their values: a row a value of the first."""
+    """The two settings, and the variant of each pair of their values: one row per value of the first."""
     (down, rows), (across, columns) = results.scenario.grid.items()
     names = np.array([each.name for each in results.scenario.variants]).reshape(len(rows), len(columns))
     return down, across, pd.DataFrame(names, index=pd.Index(rows), columns=pd.Index(columns))
