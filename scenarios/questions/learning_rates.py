@@ -158,7 +158,7 @@ def _against(final: pd.DataFrame, best: str, epochs: int) -> Iterator[str]:
 def _of_one_seed(final: pd.DataFrame, best: str) -> Iterator[str]:
     """What one seed can say of the rates: where each ended, and no more."""
     others = final.drop(columns=best).iloc[0]
-    ends = [(str(name), "diverged" if math.isnan(end) else percent(end)) for name, end in others.items()]
+    ends = [(str(name), "diverged" if math.isnan(end) else percent(end, 2)) for name, end in others.items()]
     if ends:
         yield of_each(
             "In this one seed the others ended so",

@@ -13,7 +13,7 @@ from neurosim.text import fixed, listing, percent, plain, points, signed
 from ..protocol.results import METRIC, Results
 from ..protocol.statistics import Difference, chance_of_a_false_alarm
 from .grid import grid_findings
-from .listed import AND, of_each
+from .listed import AND, MANY, of_each
 
 MANY_COMPARISONS = 5  # comparisons with one baseline, from which on a finding tells how many false alarms to expect
 
@@ -144,7 +144,8 @@ def _speed(results: Results, ranked: pd.DataFrame) -> Iterator[str]:
     seeds = results.epochs["seed"].nunique()
     sentence += f" ({f'the mean of {seeds} seeds' if seeds > 1 else 'one seed'}, in whole epochs, not tested for noise)"
     if late:
-        sentence += f"; not there in every seed by the end: {listing(late)}"
+        missed = "not there in every seed by the end" if seeds > 1 else "not there by the end"
+        sentence += f"; {missed}: {listing(late) if len(late) < MANY else f'the other {len(late)}'}"
     yield sentence + "."
 
 

@@ -79,7 +79,7 @@ def test_one_seed_of_rates_says_where_each_ended_and_no_more():
     assert "best of the rates tried is rate 0.1" in text
     for name, end in ends.items():
         if name != "rate 0.1":
-            assert re.search(rf"{name} +{'diverged' if math.isnan(end) else f'{100 * end:.1f}'}", text)
+            assert re.search(rf"{name} +{'diverged' if math.isnan(end) else f'{100 * end:.2f}'}", text)
     assert "one seed cannot tell" in text and "diverged" in text
     lost = made_up(SCENARIOS["learning-rates"], {"rate 0.1": (math.nan,)})
     assert "too high" not in " ".join(SCENARIOS["learning-rates"].findings(lost))
@@ -93,6 +93,17 @@ def test_a_smaller_rate_that_diverged_is_not_called_too_low():
     text = " ".join(SCENARIOS["learning-rates"].findings(results))
     assert "Smaller, and yet not safe: rate 0.01 (diverged in 1 of 3 seeds)." in text
     assert "Too low" not in text and "Too high for these" in text
+
+
+@pytest.mark.parametrize(("seeds", "says"), [(1, "not there by the end"), (3, "not there in every seed by the end")])
+@pytest.mark.parametrize("late", [2, MANY])
+def test_who_is_late_is_named_where_they_are_few(seeds, says, late):
+    scenario = SCENARIOS["optimizers"]
+    names = [each.name for each in scenario.variants][: late + 1]
+    values = {name: [0.9 if name == names[0] else 0.5] * seeds for name in names}
+    (text,) = [each for each in told("optimizers", values) if each.startswith("First to reach")]
+    few = f"{', '.join(names[1:-1])} and {names[-1]}"
+    assert text.endswith(f"{says}: {few if late < MANY else f'the other {late}'}.")
 
 
 # -- false alarms ----------------------------------------------------------------------------------------------------
