@@ -138,7 +138,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
             chosen, known = sub, [option for action in sub._actions for option in action.option_strings]
     arguments, rest = parser.parse_known_args(argv)
     if rest:
-        wrong = rest[0].partition("=")[0]
+        wrong = next((each for each in rest if each != "--"), "--").partition("=")[0]  # "--" only ends the options
         if not wrong.startswith("-"):
             chosen.error(f"unexpected word {wrong!r}")
         chosen.error(f"unknown option {wrong!r}{did_you_mean(meant(wrong), known) if command else ''}")
