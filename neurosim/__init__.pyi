@@ -55,6 +55,7 @@ from .augment import (
     Shift as Shift,
 )
 from .errors import (
+    ArgumentError as ArgumentError,
     DataError as DataError,
     NeurosimError as NeurosimError,
     NeurosimWarning as NeurosimWarning,

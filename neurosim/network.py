@@ -6,7 +6,7 @@ import copy
 import math
 import operator
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from . import html
-from .checks import check_count, check_number, is_dataset, samples_and_labels, samples_of
+from .checks import check_count, check_names, check_number, is_dataset, samples_and_labels, samples_of
 from .errors import NeurosimError, OutOfRangeError, ShapeError
 from .labels import read_labels, wrong_label
 from .layers import LAYERS, ActivationLayer, Input, Interventions, Layer, Neuron
@@ -28,15 +28,16 @@ from .regularizers import REGULARIZERS, Regularizer
 from .samples import Learned
 from .text import Text
 
-if TYPE_CHECKING:  # what comes out of the doors
+if TYPE_CHECKING:  # what goes through the doors
     import pandas as pd
 
-    from .training import History
+    from .augment import Augmentation
+    from .training import Callback, History
     from .walk import Trace
 
 PURPOSES = ("weights", "shuffling", "dropout", "augmentation")
 EPOCHS = 5  # passes over the training data, where nobody says how many
-BATCH_SIZE = 64  # samples a step, likewise
+BATCH_SIZE = 64  # samples per step, likewise
 EVALUATION_BATCH = 256  # rows: the activations of a few hundred samples stay in the processor's cache
 
 
@@ -74,6 +75,7 @@ class Network:
         >>> net = ns.Network([ns.Input(784), ns.Dense(32, "relu"), ns.Dense(10, "softmax")], seed=0)
     """
 
+    @check_names
     def __init__(
         self,
         layers: Sequence[Layer],
@@ -639,13 +641,65 @@ class Network:
 
     # -- doors: what the rooms above do with a network, a line each -------------------------------------------------
 
+    @check_names
     def fit(
-        self, x: Any, y: Any = None, epochs: int = EPOCHS, batch_size: int | None = BATCH_SIZE, **options: Any
+        self,
+        x: Any,
+        y: Any = None,
+        epochs: int = EPOCHS,
+        batch_size: int | None = BATCH_SIZE,
+        *,
+        validation_data: Any = None,
+        verbose: bool = True,
+        callbacks: Iterable[Callback] = (),
+        shuffle: bool = True,
+        drop_last: bool = False,
+        evaluate_train: bool = False,
+        augment: str | Augmentation | dict[str, Any] | None = None,
+        class_weight: Any = None,
+        sample_weight: Any = None,
     ) -> History:
-        """Train. See `neurosim.training.fit` for all options."""
+        """Train by mini-batch gradient descent. `neurosim.training.fit` says more about each argument.
+
+        Args:
+            x: a `Dataset`, or (N, …) samples.
+            y: (N,) class indices or names, or (N, n_out) rows, where x are samples.
+            epochs: passes over the samples, at least 0.
+            batch_size: samples per step; ``None``: all.
+            validation_data: ``(x, y)``, or a `Dataset`, to evaluate on after each epoch.
+            verbose: show progress, and a line after each epoch.
+            callbacks: what else is to happen during the run.
+            shuffle: go through the samples in a new random order in each epoch.
+            drop_last: leave out the samples that do not fill an epoch's last batch.
+            evaluate_train: evaluate on the training samples, too, after each epoch.
+            augment: what is done to each batch of uint8 images, e.g. "affine".
+            class_weight: what the samples of each class count, or "balanced".
+            sample_weight: (N,) what each sample counts.
+
+        Returns:
+            The `History` of this run.
+
+        Raises:
+            NeurosimError: data or arguments that do not fit; nothing has been changed then.
+        """
         from .training import fit
 
-        return fit(self, x, y, epochs, batch_size, **options)
+        return fit(
+            self,
+            x,
+            y,
+            epochs,
+            batch_size,
+            validation_data=validation_data,
+            verbose=verbose,
+            callbacks=callbacks,
+            shuffle=shuffle,
+            drop_last=drop_last,
+            evaluate_train=evaluate_train,
+            augment=augment,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+        )
 
     def trace(self, x: Any, y: Any = None, sample: int | None = None) -> Trace:
         """One sample under the microscope: every quantity of every neuron. See `neurosim.walk.Trace`.

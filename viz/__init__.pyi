@@ -6,7 +6,11 @@ from .bench import (
 )
 from .boundary import decision_boundary as decision_boundary
 from .confusion import confusion_matrix as confusion_matrix
-from .curves import history_curves as history_curves, learning_curves as learning_curves
+from .curves import (
+    curves_apart as curves_apart,
+    history_curves as history_curves,
+    learning_curves as learning_curves,
+)
 from .dotplot import comparison as comparison
 from .film import neuron_film as neuron_film, weight_film as weight_film
 from .flow import gradient_flow as gradient_flow, spread_by_layer as spread_by_layer, unit_health as unit_health

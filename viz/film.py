@@ -1,4 +1,4 @@
-"""Films, as animated GIFs: the walk through one neuron, a frame a stage, and its weights over training."""
+"""Films, as animated GIFs: the walk through one neuron, one frame per stage, and its weights over training."""
 
 from __future__ import annotations
 

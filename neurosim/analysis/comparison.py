@@ -59,7 +59,7 @@ class Comparison:
         return (self.accuracies[2] - self.accuracies[1]) / -self.change
 
     def to_frame(self) -> pd.DataFrame:
-        """A new DataFrame: a row a class and one for "all"; samples, accuracy before, after, change, and later."""
+        """A new DataFrame: one row per class and one for "all"; samples, accuracy before, after, change, and later."""
         import pandas as pd
 
         names = ("before", "after", "later")

@@ -35,7 +35,7 @@ def add_experiment(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """Options of whatever compares variants over seeds; returns their group, for more of them."""
     add_data_options(parser)
     group = parser.add_argument_group("experiment")
-    group.add_argument("--seeds", type=at_least(1), metavar="N", help=f"seeds a variant [{Experiment.seeds}]")
+    group.add_argument("--seeds", type=at_least(1), metavar="N", help=f"seeds per variant [{Experiment.seeds}]")
     group.add_argument(
         "--seed", type=at_least(0), default=Experiment.first_seed, metavar="N", help="the first of them [%(default)s]"
     )
@@ -134,8 +134,15 @@ def print_results(results: Results, train: Dataset, folder: Path) -> None:
         say(results.scenario.question)
         print("\n" + terminal_table(results) + "\n")
         for finding in all_findings(results):
-            print(textwrap.fill(finding, WIDTH, initial_indent="* ", subsequent_indent="  "))
+            print(bullet(finding))
         print(f"report: {folder / 'report.html'}", flush=True)
+
+
+def bullet(finding: str) -> str:
+    """A finding for the terminal, wrapped; the rows of a table as they are."""
+    lines = finding.split("\n")
+    wrapped = [line if line.startswith("  ") else textwrap.fill(line, WIDTH - 2) for line in lines]
+    return "* " + textwrap.indent("\n".join(wrapped), "  ")[2:]
 
 
 def sizes(results: Results, most: int) -> str:

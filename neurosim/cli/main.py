@@ -77,7 +77,6 @@ EXAMPLES = (
     ("data", "which data there are, and where"),
     ("gradcheck", "hold backprop to central differences"),
 )
-ALIASES = {"--lr": "--learning-rate", "--bs": "--batch-size", "--batchnorm": "--batch-norm"}  # of other programs
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -146,11 +145,19 @@ def parse(argv: list[str]) -> argparse.Namespace:
             chosen, known = sub, [option for action in sub._actions for option in action.option_strings]
     arguments, rest = parser.parse_known_args(argv)
     if rest:
-        wrong = rest[0].partition("=")[0]
-        hint = did_you_mean(ALIASES.get(wrong, wrong), known) if command and wrong.startswith("-") else ""
-        chosen.error(f"expected no {wrong!r} here{hint}")
+        wrong = next((each for each in rest if each != "--"), "--").partition("=")[0]  # "--" only ends the options
+        if not wrong.startswith("-"):
+            chosen.error(f"unexpected word {wrong!r}")
+        chosen.error(f"unknown option {wrong!r}{did_you_mean(meant(wrong), known) if command else ''}")
     arguments.words = argv
     return arguments
+
+
+def meant(option: str) -> str:
+    """An option by the name that it has here, where other programs call it otherwise."""
+    from ..training.settings import ALIASES  # imports NumPy
+
+    return "--" + ALIASES.get(option.removeprefix("--"), option.removeprefix("--")).replace("_", "-")
 
 
 def examples() -> str:

@@ -297,7 +297,7 @@ class Prompt(cmd.Cmd):
     @command("epoch [N]", "train to the end of the epoch, N times; one undo takes one of them back.")
     def do_epoch(self, rest: str) -> None:
         for _ in range(*(self._numbers("epoch [N]", rest, 0, 1) or [1])):
-            losses = self.stepper.epoch()
+            losses = self.stepper.epoch(verbose=True)
             self.say(
                 f"{len(losses)} batches, mean loss {number(np.mean(losses), 4)}; sample {self.stepper.sample} now has "
                 f"loss {number(self.stepper.trace.loss, 4)}"

@@ -174,4 +174,5 @@ def hold_out(settings: Settings, train: Dataset) -> tuple[Dataset, Dataset | Non
 
 def figure_note(train: Dataset) -> str:
     """What a figure must say of its data."""
-    return "data: built-in digits, NOT MNIST" if train.name == "digits" else f"data: {train.name}"
+    built_in = train.source.startswith("drawn by neurosim")  # not by its name, which a file may have too
+    return "data: built-in digits, NOT MNIST" if built_in else f"data: {train.name}"

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import metrics
+from ..data import Dataset
 from ..errors import DataError, NeurosimError
 from ..files.atomic import writable_folder, write_text
 from ..network import Network
 from ..parameters import Array
 from ..processors import core_count, threads
-from ..text import command_line
+from ..text import command_line, percent, points
 from ..training import Callback, Checkpoint, EarlyStopping, History
 from ..training.checkpoint import delete_checkpoints, read_checkpoint
 from ..training.divergence import all_finite
@@ -67,7 +68,8 @@ def run(arguments: argparse.Namespace) -> None:
     session = start(arguments, settings)
     if not arguments.resume:
         delete_checkpoints(folder)  # what is written there now is of another run
-    print(session.network.summary(), flush=True)
+    print(session.network.summary())
+    print(f"optimizer {settings.optimizer}, learning rate {settings.rate_text()}", flush=True)
     callbacks = settings.callbacks()
     if arguments.checkpoint_every:
         callbacks.append(checkpoint(arguments, settings, folder))
@@ -94,6 +96,8 @@ def run(arguments: argparse.Namespace) -> None:
             "\nno test accuracy: the network gives out NaN "
             f"(trained in {seconds:.1f} s with {threads()}, {history.stopped})"
         )
+    if history["loss"] and (idle := learned_nothing(figures["accuracy"], session.test)):
+        say(idle)
     for path in paths:
         print(f"  {path}")
     if history.stopped == "interrupted":
@@ -229,6 +233,24 @@ def draw(
     for name in PICTURES:
         (folder / f"{name}.png").unlink(missing_ok=True)
     return [viz.save(picture(), folder / f"{name}.png", session.note) for name, picture in pictures.items()]
+
+
+def learned_nothing(accuracy: float, test: Dataset) -> str:
+    """What there is to say where a network that was trained is no better than a guess; "" where it is.
+
+    Args:
+        accuracy: on the test images; NaN where they have no classes.
+        test: the test images.
+    """
+    guess = metrics.commonest_share(test.labels)
+    if not accuracy <= guess + metrics.MARGIN_OVER_CHANCE:  # NaN too
+        return ""
+    return (
+        f"It has learned nothing: to answer the commonest class every time is right for {percent(guess, 2)} of the "
+        f"test images, and it is no more than {points(metrics.MARGIN_OVER_CHANCE, 0)} point above that. Often the "
+        "learning rate is too large or too small, or there were too few steps: try --learning-rate and --epochs; "
+        f"`{command_line('step')}` shows what reaches a neuron."
+    )
 
 
 def fail_diverged(network: Network, history: History, folder: Path, was_said: bool) -> None:

@@ -27,6 +27,7 @@ from ..errors import NeurosimError, OutOfRangeError
 from ..layers.neuron import Neuron
 from ..network import Network
 from ..processors import computes
+from ..progress import progress_bar
 from ..registry import unknown
 from ..schedules import Schedule
 from ..training.batches import Batches, as_data
@@ -268,11 +269,18 @@ class Stepper:
 
     @computes
     @_undoable("epoch")
-    def epoch(self) -> list[float]:
-        """Train to the end of the epoch; undone as a whole. Returns the losses of its batches."""
-        losses = [self._train()]
-        while self.batches.order is not None:
-            losses.append(self._train())
+    def epoch(self, verbose: bool = False) -> list[float]:
+        """Train to the end of the epoch; undone as a whole. Returns the losses of its batches.
+
+        Args:
+            verbose: show progress.
+        """
+        batches = self.batches
+        with progress_bar(batches.steps_per_epoch, "epoch", "batches", done=batches.steps, shown=verbose) as bar:
+            losses = [self._train()]
+            while batches.order is not None:
+                bar.update()
+                losses.append(self._train())
         return losses
 
     @_undoable("batch")

@@ -30,7 +30,7 @@ class Case:
 
     Args:
         widths: of the input and all layers, e.g. (784, 128, 64, 10).
-        batch_size: samples a step.
+        batch_size: samples per step.
         optimizer: "sgd" (without momentum) or "adam".
         steps: updates in one round; each round goes on with other rows of the data.
     """

@@ -182,7 +182,7 @@ def profile_step(
         network: what to profile; it stays as it is.
         x: (N, …) samples.
         y: (N,) class indices, or (N, n_out) rows.
-        batch_size: samples a step; ``None``: all.
+        batch_size: samples per step; ``None``: all.
         steps: how many to time, at least `chunks`.
         chunks: into how many parts to divide them; medians are taken over the means of these.
 

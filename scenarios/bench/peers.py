@@ -226,7 +226,7 @@ class Products:
 
     Args:
         pairs: (n_in, n_out) of each layer with weights, the first layer first.
-        batch_size: samples a step.
+        batch_size: samples per step.
         dtype: of all matrices.
     """
 

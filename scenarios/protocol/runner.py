@@ -24,12 +24,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from neurosim.checks import check_count
 from neurosim.data.dataset import Dataset
 from neurosim.optimizers import OPTIMIZERS
 from neurosim.processors import threads
+from neurosim.progress import progress_bar
 from neurosim.training.settings import HELD_OUT
 
 from .executors import Executor, in_process, processes
@@ -264,7 +264,7 @@ def run_experiments(
     total = sum(plan.total for plan in plans)
     with (
         executor(perform, data) as pool,
-        tqdm(total=total, desc="scenarios", unit=" runs", ncols=79, disable=not progress) as bar,
+        progress_bar(total, "scenarios", "runs", shown=progress, leave=True) as bar,
     ):
         for number, plan in enumerate(plans):
             taken = add(number, plan.first_tasks())

@@ -383,6 +383,7 @@ def test_history_curves_mark_the_best_epoch():
     assert line(accuracy, "validation").get_ydata() == pytest.approx(100 * frame["val_accuracy"].to_numpy())
     assert line(loss, "best epoch").get_xdata()[0] == 4
     assert "best epoch: 4, with the highest validation accuracy, 99.00 %" in words(figure)
+    assert "training: the mean over the batches of an epoch, while the weights change; validation: " in words(figure)
 
 
 def test_history_curves_take_a_history_and_a_loss_alone():
@@ -392,6 +393,7 @@ def test_history_curves_take_a_history_and_a_loss_alone():
 
     figure = viz.history_curves(History())
     assert len(figure.axes) == 1 and "best epoch: 2" in words(figure)
+    assert "the mean over the batches of an epoch" in words(figure) and "validation" not in words(figure)
     assert "one epoch" in words(viz.history_curves(pd.DataFrame({"loss": [1.0]})))
     by_epoch = pd.DataFrame({"loss": [1.0, 0.5]}, index=pd.Index([11, 12], name="epoch"))
     assert "best epoch: 12" in words(viz.history_curves(by_epoch))
