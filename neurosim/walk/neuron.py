@@ -295,9 +295,11 @@ class NeuronTrace:
             stages.inputs(self.inputs, self.source_layer),
             stages.weighted_sum(self.input_name, self.weights, self.inputs, self.products, bias, self.z, top),
             stages.activation(key, self.z, self.a, self.forced, None if self.activation.elementwise else self._layer_z),
-            stages.output(above, trace.probabilities, trace.verdict, network.loss.key, trace.loss),
+            stages.output(
+                above, trace.probabilities, trace.targets, trace.aim, trace.verdict, network.loss, trace.loss, top
+            ),
             stages.output_delta(
-                network.loss.key, network.output.activation.key, rule, factors, trace.flows[-1]["delta"], top
+                network.loss, network.output.activation.key, rule, factors, trace.aim, trace.flows[-1]["delta"], top
             ),
             self._downstream_stage(top),
             stages.derivative(key, self.z, self.a, self.da_dz, self.forced is not None, self.activation.elementwise),
@@ -317,7 +319,10 @@ class NeuronTrace:
 
     def _downstream_stage(self, top: int) -> Stage:
         if self.is_output:
-            return stages.downstream_of_output(self.dL_da)
+            trace = self.trace
+            return stages.downstream_of_output(
+                trace.network.loss, trace.probabilities, trace.aim, self.index, self.dL_da
+            )
         above = self.trace.network[self.layer + 1]
         return stages.downstream(
             above.index,

@@ -84,10 +84,15 @@ class SampleRun:
         return fill(words.NAMES["verdict"], {"label": str(self.label), "prediction": str(self.prediction)})
 
     @cached_property
+    def aim(self) -> Array:
+        """(n_out,) what the loss draws the outputs to: the targets, or a softer form of them."""
+        aim: Array = self.network.loss.aim(self.targets[None, :])[0]
+        return aim.copy()
+
+    @cached_property
     def output_rule(self) -> tuple[str, dict[str, Array]]:
         """How delta of the output layer follows: a key of `words.RULES`, and name -> (n_out,) the numbers in it."""
-        loss, output, a, y = self.network.loss, self.network.output, self.probabilities, self.targets
-        y = loss.aim(y[None, :])[0].copy()
+        loss, output, a, y = self.network.loss, self.network.output, self.probabilities, self.aim
         numbers = {"a": a, "y": y}
         if loss.simplifies(output.activation):
             if loss.key == "cross_entropy":

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from .. import html
+from ..losses import Loss
 from ..parameters import Array
 from ..text import short, typeset
 from . import words
-from .formula import fill
+from .formula import fill, names_in, value_of
 from .rows import Form, Row, in_columns, in_text, plural
 
 WIDTH = 79
@@ -186,15 +187,20 @@ def activation(key: str, z: float, a: float, forced: float | None, together: Arr
     return Stage("activation", result=row, names={"activation": key})
 
 
-def output(layers: Iterable[tuple[int, Array]], a: Array, verdict: str, loss: str, L: float) -> Stage:
+def output(
+    layers: Iterable[tuple[int, Array]], a: Array, y: Array, target: Array, verdict: str, loss: Loss, L: float, top: int
+) -> Stage:
     """What the network makes of it.
 
     Args:
         layers: index and activations of each layer above the neuron.
         a: (n,) the output's activations.
+        y: (n,) the targets.
+        target: (n,) what the loss draws the outputs to: y, or a softer form of it.
         verdict: the label and the prediction, in words.
-        loss: the key of the loss.
+        loss: of the network.
         L: its value.
+        top: how many terms of the loss to show.
     """
     rows = [
         Row(
@@ -207,29 +213,83 @@ def output(layers: Iterable[tuple[int, Array]], a: Array, verdict: str, loss: st
     kind, name = ("output.class", "class") if len(a) > 1 else ("output.number", "output")
     for k in np.argsort(-a, kind="stable")[:3]:
         rows.append(Row(kind, fill(words.NAMES[name], {"i": str(k)}), float(a[k]), {"output": float(a[k])}))
-    result = Row("output.result", "L", L, {"L": L}, {"verdict": verdict, "loss": loss})
-    return Stage("output", rows, result=result, names={"loss": loss})
+    told = {"verdict": verdict, "loss": loss.key, "formula of L": loss.formula}
+    terms, rest = _loss_terms(loss, a, target, L, top)
+    if not terms:
+        result = Row("output.result without formula", "L", L, {"L": L}, told)
+        return Stage("output", rows, result=result, names={"loss": loss.key}, variant=" unknown")
+    mean = "n" in terms[0].factors
+    rows.append(Row("output.mean loss" if mean else "output.loss", factors={"n": len(a)} if mean else {}, names=told))
+    if not np.array_equal(y, target):
+        rows.append(Row("output.smoothed", factors={"high": float(target.max()), "low": float(target.min())}))
+    rows += terms
+    total = sum(row.value or 0.0 for row in terms) + (rest.value or 0.0 if rest else 0.0)
+    if abs(total - L) > 1e-4 * abs(L) and np.isfinite(L):
+        rows.append(Row("output.from z", names={"dtype": str(a.dtype)}))
+    return Stage(
+        "output", rows, rest, Row("output.result", "L", L, {"L": L}, told), names={"formula of L": loss.formula}
+    )
 
 
-def output_delta(loss: str, activation: str, rule: str, factors: Mapping[str, Array], delta: Array, top: int) -> Stage:
+def _loss_terms(loss: Loss, a: Array, y: Array, L: float, top: int) -> tuple[list[Row], Row | None]:
+    """The `top` largest terms of which the loss is the sum, and the rest; none, where the loss does not say them."""
+    rows = []
+    for k in range(len(a)):
+        derived = loss.derive(a, y, k)
+        if derived is None:
+            return [], None
+        value = value_of(derived.term, derived.numbers)
+        assert value is not None
+        if "y" in derived.numbers and derived.numbers["y"] == 0.0 and np.isnan(value):
+            value = 0.0  # 0 ln 0
+        name = fill(words.NAMES["output"], {"i": str(k)})
+        rows.append(Row("output.term", name, value, derived.numbers, template=derived.term))
+    order = sorted(range(len(a)), key=lambda k: (-abs(rows[k].value or 0.0), -y[k]))
+    largest = [rows[k] for k in order]
+    shown = [row for row in largest[:top] if row.value] or largest[:1]
+    others = [row.value or 0.0 for row in largest[len(shown) :]]
+    if not others:
+        return shown, None
+    counts = {"count": len(others)}
+    return shown, Row(plural("rest", len(others)), words.NAMES["others"], float(sum(others)), counts)
+
+
+def output_delta(
+    loss: Loss, activation: str, rule: str, factors: Mapping[str, Array], target: Array, delta: Array, top: int
+) -> Stage:
     """dL/dz of the output layer.
 
     Args:
-        loss: the key of the loss.
+        loss: of the network.
         activation: the key of the output's activation.
         rule: how delta follows, a key of `words.RULES`.
         factors: name -> (n,) the numbers that it follows from.
+        target: (n,) what the loss draws the outputs to.
         delta: (n,) of each output.
         top: how many of them to show, at most three.
     """
-    told = {"rule": words.RULES[rule]["text"], "loss": loss, "activation": activation}
+    told = {"rule": words.RULES[rule]["text"], "loss": loss.key, "activation": activation}
     rows = [Row("output_delta.rule", names=told)]
     for k in np.argsort(-np.abs(delta), kind="stable")[: min(top, 3)]:
         name = fill(words.NAMES["output"], {"i": str(k)})
         numbers = {each: values[k].item() for each, values in factors.items()}
         template = words.RULES[rule]["formula"]
-        rows.append(Row("output_delta.output", name, float(delta[k]), numbers, template=template))
-    return Stage("output_delta", rows, names=told)
+        if "dL/da" in factors:
+            rows.append(_loss_gradient("output_delta", loss, factors["a"], target, int(k), numbers["dL/da"], name))
+        used = {each: numbers[each] for each in names_in(template)}
+        kind = "output_delta.output" if template else "output_delta.unknown"
+        rows.append(Row(kind, name, float(delta[k]), used, template=template))
+    return Stage("output_delta", rows, names=told, why=words.WHY[f"rule {rule}"])
+
+
+def _loss_gradient(stage: str, loss: Loss, a: Array, y: Array, k: int, dL_da: float, name: str) -> Row:
+    """How dL/da of output k follows from the loss."""
+    derived = loss.derive(a, y, k)
+    kinds = {"output_delta": ("gradient", "given gradient"), "downstream": ("output", "output given")}[stage]
+    if derived is None:
+        return Row(f"{stage}.{kinds[1]}", name, dL_da)
+    used = {each: derived.numbers[each] for each in names_in(derived.gradient)}
+    return Row(f"{stage}.{kinds[0]}", name, dL_da, used, template=derived.gradient)
 
 
 def downstream(
@@ -260,9 +320,9 @@ def downstream(
     return Stage("downstream", [over, *rows], rest, Row("downstream.result", "dL/da", dL_da, factors))
 
 
-def downstream_of_output(dL_da: float) -> Stage:
-    """What takes the place of the sum at an output neuron."""
-    return Stage("downstream", result=Row("downstream.output", "dL/da", dL_da))
+def downstream_of_output(loss: Loss, a: Array, target: Array, k: int, dL_da: float) -> Stage:
+    """What takes the place of the sum at output neuron k; a, target: (n,) of all outputs."""
+    return Stage("downstream", result=_loss_gradient("downstream", loss, a, target, k, dL_da, "dL/da"))
 
 
 def derivative(key: str, z: float, a: float, da_dz: float, forced: bool, alone: bool) -> Stage:
