@@ -305,6 +305,13 @@ class Layer(Neurons, Configurable):
         fed = np.flatnonzero(slopes[:, j])
         return fed, slopes[fed, j]
 
+    def explain_slope(self, j: int) -> tuple[str, dict[str, float]]:
+        """How dz_j/dx_j follows in evaluation, where neuron j looks at number j of x alone, for the walk.
+
+        An equation with names in braces and their numbers; no equation where it hands x on.
+        """
+        return "", {}
+
     def kink_sides(self) -> Iterator[Array]:
         """For each kink, on which side of it each argument lies: where one changes, L has no derivative."""
         return iter(())

@@ -63,6 +63,8 @@ FIGURE: dict[str, str] = {
     "all of them": "all dL/da",
     "equals": "= {name}",
     "no gradient": "Every gradient is zero.",
+    "no gradient of weights": "Every dL/dw is zero, as every\ninput is; dL/db = {value}",
+    "no gradient, no bias": "Every dL/dw is zero,\nas every input is.",
     "rate": "{optimizer}, learning rate {rate}",
     "no change": "No weight moves.",
     "largest": "the {count} largest of {all}",

@@ -303,7 +303,14 @@ class NeuronTrace:
             ),
             self._downstream_stage(top),
             stages.derivative(key, self.z, self.a, self.da_dz, self.forced is not None, self.activation.elementwise),
-            stages.delta(*self.delta_rule, self.delta, self.da_dz, layer.activation.key if layer.activation else key),
+            stages.delta(
+                *self.delta_rule,
+                self.delta,
+                self.dL_da,
+                self.da_dz,
+                self.forced is not None,
+                {"activation": layer.activation.key if layer.activation else key, "dtype": str(network.dtype)},
+            ),
             stages.gradients(
                 self.input_name,
                 self.delta,
@@ -326,14 +333,49 @@ class NeuronTrace:
         above = self.trace.network[self.layer + 1]
         return stages.downstream(
             above.index,
-            repr(above),
+            above.title,
             self.downstream_name,
             self.downstream_weights,
             self.downstream_deltas,
             self.downstream_products,
             self.dL_da,
             top,
+            self._passed_on(above, top),
         )
+
+    def _passed_on(self, above: Layer, top: int) -> list[Row]:
+        """How what comes back passes the layers right above that look at their neurons one by one."""
+        if not above.neuron_by_neuron:
+            return []
+        trace, j = self.trace, self.index
+        flow = trace.flows[above.index]
+        kind = "above"
+        if above.is_output:
+            kind = "of the output"
+        elif above.activation is None:
+            kind = "handed on"
+        elif not above.activation.elementwise:
+            kind = "together"
+        rows = stages.passed_on(
+            stages.Above(
+                above.index,
+                "" if above.activation is None else above.activation.key,
+                (*above.explain_slope(j), float(above.outgoing(j)[1][0])),
+                float(flow["da"][j]),
+                float(above.derivative(flow["z"][None, :])[0, j]),
+                float(flow["delta"][j]),
+                kind,
+            )
+        )
+        if above.is_output:
+            return rows
+        further = trace.network[above.index + 1]
+        fed, weights = further.outgoing(j)
+        deltas = trace.flows[further.index]["delta"][fed]
+        names = [fill(words.NAMES["neuron"], {"i": str(k)}) for k in fed]
+        dL_da = float(flow["da"][j])
+        rows += stages.sum_above(further.index, further.title, names.__getitem__, weights, deltas, dL_da, top)
+        return rows + self._passed_on(further, top)
 
     def _update_stage(self) -> Stage:
         trace, layer, optimizer = self.trace, self._layer, self.trace.optimizer
