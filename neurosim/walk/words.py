@@ -429,6 +429,10 @@ NAMES: dict[str, str] = {
     "neuron of layer": "layer {layer}, neuron {neuron} ({activation}), {sample}: {verdict}",
     "sample": "sample {i}",
     "some sample": "the sample",
+    "first misread": "sample {i}: the first of {count} among {all} that the network reads wrongly",
+    "read barely": "sample {i}: the network reads all {all} right, this one most barely, {label} at {a} before {other} "
+    "at {b}",
+    "read barely, one output": "sample {i}: the network reads all {all} right, this one most barely, at {a}",
     "verdict": "label {label}, read as {prediction}",
     "targets": "targets {items}",
     "more targets": "targets {items} …",
