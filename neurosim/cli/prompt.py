@@ -223,7 +223,7 @@ class Prompt(cmd.Cmd):
         try:
             move()
         except OutOfRangeError as end:
-            self.say(str(end))
+            self.say(textwrap.fill(str(end), WIDTH))
         else:
             self.show()
 
@@ -331,20 +331,25 @@ class Prompt(cmd.Cmd):
     @command("batch [N]", "train on the next N batches, each of which can be undone.")
     def do_batch(self, rest: str) -> None:
         count = self._numbers("batch [N]", rest, 0, 1)
+        before = self.stepper.trace.loss
         losses = self.stepper.batch(*count)
+        last = f", of the last {number(losses[-1], 4)}" if len(losses) > 1 else ""
         self.say(
-            f"{counted(len(losses), 'batch', 'batches')} of {self.stepper.batch_size}: loss {number(losses[0], 4)}"
-            + (f" to {number(losses[-1], 4)}" if len(losses) > 1 else "")
+            f"{counted(len(losses), 'batch', 'batches')} of {self.stepper.batch_size}: loss "
+            f"{'of the first ' if last else ''}{number(losses[0], 4)}{last}; {self._of_the_sample(before)}"
         )
 
     @command("epoch [N]", "train to the end of the epoch, N times; one undo takes one of them back.")
     def do_epoch(self, rest: str) -> None:
         for _ in range(*(self._numbers("epoch [N]", rest, 0, 1) or [1])):
+            before = self.stepper.trace.loss
             losses = self.stepper.epoch()
-            self.say(
-                f"{len(losses)} batches, mean loss {number(np.mean(losses), 4)}; sample {self.stepper.sample} now has "
-                f"loss {number(self.stepper.trace.loss, 4)}"
-            )
+            told = f"{counted(len(losses), 'batch', 'batches')}, mean loss {number(np.mean(losses), 4)}"
+            self.say(f"{told}; {self._of_the_sample(before)}")
+
+    def _of_the_sample(self, before: float) -> str:
+        """The loss of the present sample, before and after."""
+        return f"sample {self.stepper.sample}: loss {arrow(before, self.stepper.trace.loss, 4)}"
 
     @command("undo [N]", "take back the last change, or the last N of them, exactly (short: u).")
     def do_undo(self, rest: str) -> None:

@@ -88,15 +88,14 @@ def update(step: Step, weight: Move, bias: Move | None, counts: Mapping[str, flo
     rows = _settings(step)
     rows.append(Row("update.most" if counts["moved"] else "update.none", weight.name))
     rows += [*_gradient(step, weight), *_remembered(step, weight), *_lines(step, weight), _change(step, weight)]
-    if weight.is_unasked:
-        rows.append(Row("update.unasked", names={"cause": _cause(step, weight)}))
+    rows += _unasked_row(step, weight)
     if step.bound is not None:
         kind = "update.max_norm" if step.is_bounded else "update.within max_norm"
         rows.append(Row(kind, factors={"norm": step.weights_norm, "bound": step.bound}))
     rows += [Row("update.intervention", names={"what": what}) for what in step.interventions]
     if bias is not None:
         rows += [Row("update.the bias"), *_gradient(step, bias), *_remembered(step, bias, " of bias")]
-        rows += [*_lines(step, bias, " of bias"), _change(step, bias)]
+        rows += [*_lines(step, bias, " of bias"), _change(step, bias), *_unasked_row(step, bias)]
     moved = Row("update.result", factors={each: counts[each] for each in ("moved", "count", "most")})
     names = {"optimizer": step.optimizer.key, "rule": _rule(step.optimizer)}
     return Stage("update", rows, result=moved, why=_unasked(step.optimizer, counts), names=names)
@@ -215,6 +214,11 @@ def causes(optimizer: Optimizer, terms: Mapping[str, Any]) -> tuple[Any, Any]:
     step = np.asarray(terms["step"])
     decay = np.asarray(terms.get("decay", np.zeros_like(step)))
     return step - decay != 0.0, decay != 0.0
+
+
+def _unasked_row(step: Step, move: Move) -> list[Row]:
+    """Why a parameter moves that has no gradient, if it does."""
+    return [Row("update.unasked", names={"cause": _cause(step, move)})] if move.is_unasked else []
 
 
 def _cause(step: Step, move: Move) -> str:

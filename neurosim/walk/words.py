@@ -429,7 +429,7 @@ NAMES: dict[str, str] = {
     "neuron of layer": "layer {layer}, neuron {neuron} ({activation}), {sample}: {verdict}",
     "sample": "sample {i}",
     "some sample": "the sample",
-    "first misread": "sample {i}: the first of {count} among {all} that the network reads wrongly",
+    "first misread": "sample {i}: of {all} samples the network reads {count} wrongly, this one first",
     "read barely": "sample {i}: the network reads all {all} right, this one most barely, {label} at {a} before {other} "
     "at {b}",
     "read barely, one output": "sample {i}: the network reads all {all} right, this one most barely, at {a}",

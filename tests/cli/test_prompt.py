@@ -174,6 +174,62 @@ def test_walking_says_each_stage_with_its_number(ask):
     assert ask("walk").endswith(ask.stepper.neuron_trace.explain(5).splitlines()[-1])
 
 
+def test_goto_takes_what_is_printed_as_the_title(ask):
+    for k, stage in enumerate(ask.stepper.neuron_trace.stages()):
+        for name in (stage.key, stage.title, stage.heading, stage.title.upper(), stage.key.replace("_", " ")):
+            ask(f"goto {'inputs' if k else 'update'}")
+            assert ask(f"goto {name}").startswith(f"{k + 1}/11 "), name
+    assert ask("goto through the layers").startswith("4/11") and ask("goto the loss").startswith("11/11")
+
+
+def test_a_change_is_said_with_the_numbers_before_and_after(ask):
+    """Compared with the network itself, evaluated before and after."""
+    stepper = ask.stepper
+    x, y = stepper.batches.rows[:1], stepper.batches.targets[:1]
+
+    def numbers():
+        stepper.network.predict(x)
+        neuron = stepper.network.neuron(1, 3)
+        z, a = float(neuron.z[0]), float(neuron.a[0])
+        return {"z": z, "a": a, "loss": stepper.network.evaluate(x, y)["loss"], "bias": neuron.bias}
+
+    for line, names in (
+        ("set bias 0.75", {"bias", "z", "a", "loss"}),
+        ("set weight 0 -2", {"z", "a", "loss"}),
+        ("clamp 0.4", {"a", "loss"}),
+        ("restore", {"a", "loss"}),
+        ("ablate", {"a", "loss"}),
+        ("set rate 0.5", set()),
+        ("freeze", set()),
+    ):
+        before = numbers()
+        said = ask(line)
+        after = numbers()
+        for name in ("z", "a", "loss"):
+            one, two = (f"{each[name]:.{6 if name == 'loss' else 5}g}" for each in (before, after))
+            assert (name in names) == (one != two), (line, name)
+            assert f"{name} {one} -> {two}" in said if one != two else f"{name} {two} as before" in said
+    assert "rate 0.001 -> 0.5" in ask("undo 2") + ask("set rate 0.5")
+    assert re.search(r"bias 0\.75 -> -1,", ask("set bias -1")) and "activation tanh -> relu" in ask(
+        "set activation relu"
+    )
+    for line in ("batch 2", "epoch"):
+        assert re.search(r"; sample 0: loss \S+ -> \S+$", ask(line))
+
+
+def test_the_next_misread_sample(ask):
+    stepper = ask.stepper
+    classes = stepper.batches.targets.argmax(1)
+    wrong = np.flatnonzero(stepper.network.predict(stepper.batches.rows) != classes).tolist()
+    assert len(wrong) > 2
+    seen = []
+    for line in ["next misread", "sample misread", "n misread"] * (len(wrong) // 3 + 1):
+        assert "read as" in ask(line)
+        seen.append(stepper.sample)
+    start = 1 if wrong[0] == 0 else 0
+    assert seen == [wrong[(start + k) % len(wrong)] for k in range(len(seen))]
+
+
 def test_an_empty_line_repeats_the_last_command(ask):
     ask("next")
     assert ask("").startswith("3/11") and ask("").startswith("4/11")
@@ -550,7 +606,7 @@ def test_a_session_at_the_prompt(terminal, tmp_path):
     session = terminal(*STEP)
     assert re.search(r"layer 1, neuron \d+ \(relu\), sample \d+: label (\d), read as (?!\1)\d\n", session.first)
     first = " ".join(session.first.split())  # the sentence is wrapped to the terminal
-    assert "that the network reads wrongly chosen: of the" in first and "▀" in session.first
+    assert "wrongly, this one first chosen: of the" in first and "▀" in session.first
     assert re.search(r"chosen: .*largest \|delta\|", first) and "1/11 inputs" in first
     for line, words in SESSION:
         answer = session.ask(line)
