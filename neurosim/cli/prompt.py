@@ -23,7 +23,8 @@ from ..schedules import Schedule
 from ..text import column, command_line, counted, number, thousands
 from ..walk.stages import STAGES
 from ..walk.stepper import Stepper
-from .terminal import WIDTH, has_blocks, picture
+from .picture import has_blocks, picture
+from .terminal import WIDTH
 
 SHORT = {
     "n": "next",

@@ -3,16 +3,51 @@
 from __future__ import annotations
 
 import argparse
+import codecs
+import io
 import sys
 import textwrap
 from typing import IO, NoReturn
 
-import numpy as np
-
-from ..parameters import Array
-
 WIDTH = 79  # columns of prose: one less than a terminal has
 LONGEST_ERROR = 1000  # characters
+
+PLAIN = {
+    "Σ": "sum",
+    "α": "alpha",
+    "β": "beta",
+    "γ": "gamma",
+    "δ": "delta",
+    "ε": "epsilon",
+    "η": "eta",
+    "θ": "theta",
+    "λ": "lambda",
+    "μ": "mu",
+    "ρ": "rho",
+    "ψ": "psi",
+    "₁": "1",
+    "₂": "2",
+    "²": "^2",
+    "ᵀ": "^T",
+    "√": "sqrt",
+    "±": "+/-",
+    "×": "x",
+    "·": "*",
+    "←": "<-",
+    "→": "->",
+    "≠": "!=",
+    "≤": "<=",
+    "≥": ">=",
+    "∞": "inf",
+    "‖": "|",
+    "…": "...",
+    "–": "-",
+    "−": "-",
+    "\u00a0": " ",
+    "½": "1/2",
+    "á": "a",
+}
+"""What stands for a character where it cannot be written."""
 
 
 def say(text: str) -> None:
@@ -20,37 +55,19 @@ def say(text: str) -> None:
     print(textwrap.fill(text, WIDTH))
 
 
-def has_blocks(stream: IO[str] | None) -> bool:
-    """Whether half blocks can be written there."""
-    try:
-        "▀▄█".encode(getattr(stream, "encoding", None) or "utf-8")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
+def speak_plainly(*streams: IO[str] | None) -> None:
+    """Let streams that cannot write every letter (an ASCII terminal, a Windows pipe) write it in plain characters."""
+    codecs.register_error("neurosim", _in_plain_characters)
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper) and not stream.encoding.lower().startswith("utf"):
+            stream.reconfigure(errors="neurosim")
 
 
-def picture(image: Array, blocks: bool) -> str:
-    """A grey image (height, width) as text, two rows of pixels in a line; nothing where it is wider than the terminal.
-
-    Args:
-        image: any numbers; the largest are drawn dark.
-        blocks: whether to draw each pixel as half a block, or two of them as one plain character.
-    """
-    height, width = image.shape
-    low, high = float(image.min()), float(image.max())
-    if width > WIDTH or height > WIDTH or not high > low:
-        return ""
-    ink = (image.astype(float) - low) / (high - low)
-    upper, lower = ink[::2], np.zeros(((height + 1) // 2, width))
-    lower[: height // 2] = ink[1::2]
-    if blocks:
-        which = 2 * (upper > 0.4) + (lower > 0.4)
-        characters = " ▄▀█"
-    else:
-        characters = " .:-=+*#%@"
-        which = np.rint((upper + lower) / 2 * (len(characters) - 1)).astype(int)
-    inked = np.flatnonzero(which.any(axis=1))
-    return "\n".join("".join(characters[k] for k in row).rstrip() for row in which[inked[0] : inked[-1] + 1])
+def _in_plain_characters(error: UnicodeError) -> tuple[str, int]:
+    """What stands for the characters that an encoding does not have."""
+    assert isinstance(error, UnicodeEncodeError)
+    found = error.object[error.start : error.end]
+    return "".join(PLAIN.get(each, "?") for each in found), error.end
 
 
 def fail(message: str) -> NoReturn:

@@ -44,7 +44,7 @@ FIGURE: dict[str, str] = {
     "prediction": "prediction",
     "label": "label",
     "no label": "none",
-    "verdict": "so it is",
+    "verdict": "verdict",
     "right": "right",
     "wrong": "wrong",
     "not known": "no label",

@@ -5,7 +5,9 @@ import io
 import numpy as np
 import pytest
 
-from neurosim.cli.terminal import has_blocks, picture
+from neurosim.cli.picture import has_blocks, picture
+from neurosim.cli.terminal import speak_plainly
+from neurosim.walk import figure_words, words
 
 SQUARE = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0], [0, 0, 0, 9]])
 
@@ -39,3 +41,31 @@ def test_nothing_is_drawn_of_an_even_or_a_wide_image(image):
 def test_half_blocks_only_where_they_can_be_written(encoding, expected):
     assert has_blocks(io.TextIOWrapper(io.BytesIO(), encoding=encoding)) == expected
     assert has_blocks(io.StringIO()) and has_blocks(None)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
+def test_the_walk_can_be_written_where_there_is_no_unicode(encoding):
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding)
+    speak_plainly(stream)
+    stream.write("z = Σ w x + b;  m = β₁ * m;  √v_hat + ε;  g²;  θ ← θ - step")
+    stream.flush()
+    square = "^2" if encoding == "ascii" else "²"
+    expected = f"z = sum w x + b;  m = beta1 * m;  sqrtv_hat + epsilon;  g{square};  theta <- theta - step"
+    assert raw.getvalue().decode(encoding) == expected
+
+
+def test_every_character_of_the_walk_has_a_plain_form():
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    speak_plainly(stream)
+    said = str([value for file in (words, figure_words) for name, value in vars(file).items() if name.isupper()])
+    stream.write(said.replace("?", ""))
+    stream.flush()
+    assert b"?" not in raw.getvalue()
+
+
+def test_streams_that_can_write_everything_are_left_alone():
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    speak_plainly(stream, None, io.StringIO())
+    assert stream.errors == "strict"
