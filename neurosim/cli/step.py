@@ -109,7 +109,8 @@ def walk(stepper: Stepper, top: int, note: str) -> None:
     at_terminal = sys.stdin is not None and sys.stdin.isatty()
     script = None if at_terminal else waiting_lines()
     if script is None and not at_terminal:
-        for why in filter(None, (stepper.why_sample, stepper.why)):
+        whys = [stepper.why_sample, stepper.why]
+        for why in [each for each in whys if each and each != "as asked for"] or [stepper.why]:
             say(f"chosen: {why}")
         picture = picture_of(stepper)
         walk = stepper.neuron_trace.explain(top)

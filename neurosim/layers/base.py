@@ -283,6 +283,13 @@ class Layer(Neurons, Configurable):
         """Whether there is a penalty on the weights of neuron j."""
         return False
 
+    def explain_penalty(self, j: int) -> tuple[str, dict[str, float]]:
+        """What the penalties add to dL/dw of neuron j: an equation with names in braces, w among them, and the others.
+
+        No equation where a penalty does not say it.
+        """
+        return "", {}
+
     def add_penalty_gradient_(self) -> None:
         """Add the gradient of the penalty to those of the parameters."""
 

@@ -15,7 +15,7 @@ from ..layers import Layer
 from ..parameters import Array
 from . import stages, words
 from .check import Check, check_neuron
-from .formula import fill
+from .formula import fill, value_of
 from .rows import Row
 from .sample import SampleRun, through_softmax
 from .stages import Stage
@@ -92,6 +92,12 @@ class NeuronTrace:
         """Whether dL/dw holds the gradient of a penalty."""
         return self._layer.penalizes(self.index)
 
+    def penalty_of(self, i: int) -> float:
+        """What a penalty adds to the gradient of weight i: by its equation, or what there is beside delta x."""
+        equation, strengths = self._layer.explain_penalty(self.index)
+        added = value_of(equation, strengths | {"w": float(self.weights[i])}) if equation else None
+        return float(self.dL_dW[i]) - self.delta * float(self.inputs[i]) if added is None else added
+
     @property
     def activation(self) -> Activation:
         """The activation of this neuron."""
@@ -148,6 +154,8 @@ class NeuronTrace:
         if self.is_output:
             rule, columns = self.trace.output_rule
             kind = "delta.output" if self.activation.elementwise else "delta.output of softmax"
+            if rule == "unknown":
+                kind = "delta.output given"
         elif shared is None or shared.elementwise:
             return "delta.result", "chain", {"dL/da": self.dL_da, "f'(z)": self.da_dz}
         else:
@@ -316,7 +324,7 @@ class NeuronTrace:
                 self.delta,
                 self.inputs,
                 self.dL_dW,
-                self.penalized,
+                self.penalty_of if self.penalized else None,
                 self.dL_db if self.has_bias else None,
                 top,
             ),
@@ -415,6 +423,7 @@ class NeuronTrace:
     def _move(self, symbol: str, name: str, parameter: str, i: int) -> Move:
         """How the update moves number i of this neuron's part of a parameter."""
         trace, of_bias = self.trace, symbol == "b"
+        penalty = None
         vectors = (trace.network.parameters.theta, trace.theta_after, trace.grad, *trace.state_before.values())
         before, after, seen, *state = (float(self._part(vector, parameter).ravel()[i]) for vector in vectors)
         if of_bias:
@@ -424,13 +433,17 @@ class NeuronTrace:
             kind = "update.gradient"
             if self.penalized:
                 kind += " with penalty"
-                numbers["penalty"] = float(self.dL_dW[i] - self.inputs.dtype.type(self.delta) * self.inputs[i])
+                numbers["penalty"] = self.penalty_of(i)
+                equation, strengths = self._layer.explain_penalty(self.index)
+                if equation:
+                    factors = strengths | {"w": before}
+                    penalty = Row("update.penalty", "penalty", numbers["penalty"], factors, template=equation)
             gradient = Row(kind, "g", float(self.dL_dW[i]), numbers)
         terms = {
             term: each["bias"] if of_bias else float(each["weights"][i]) for term, each in self.update_terms.items()
         }
         remembered = dict(zip(trace.state_before, state, strict=True))
-        return Move(symbol, name, before, after, gradient, seen, remembered, terms)
+        return Move(symbol, name, before, after, gradient, seen, remembered, terms, penalty)
 
     def explain(self, top: int = 5) -> str:
         """The whole walk as text, with the numbers plugged in and the `top` largest terms of each sum."""

@@ -436,15 +436,21 @@ def delta(
 
 
 def gradients(
-    name: Callable[[int], str], delta: float, x: Array, dL_dW: Array, penalized: bool, dL_db: float | None, top: int
+    name: Callable[[int], str],
+    delta: float,
+    x: Array,
+    dL_dW: Array,
+    penalty: Callable[[int], float] | None,
+    dL_db: float | None,
+    top: int,
 ) -> Stage:
-    """dL/dw of each weight, the `top` largest one by one; a penalty is what they hold beside delta x."""
-    penalty = dL_dW - np.full_like(x, delta) * x
+    """dL/dw of each weight, the `top` largest one by one; `penalty` is what one holds beside delta x, if it does."""
+    penalized = penalty is not None
     shown = np.argsort(-np.abs(dL_dW), kind="stable")[:top]
     kind = "gradients.term with penalty" if penalized else "gradients.term"
     rows = []
     for i in shown:
-        factors = {"delta": delta, "x": float(x[i])} | ({"penalty": float(penalty[i])} if penalized else {})
+        factors = {"delta": delta, "x": float(x[i])} | ({"penalty": penalty(int(i))} if penalty else {})
         rows.append(Row(kind, name(i), float(dL_dW[i]), factors))
     others = np.delete(dL_dW, shown)
     rest = None

@@ -58,6 +58,7 @@ class Move:
         seen: what clipping left of the gradient for the optimizer.
         state: name -> what the optimizer remembered of it.
         terms: name -> number, the terms of the rule; the last is "step".
+        penalty: how what a penalty adds to the gradient follows; ``None``: there is none, or it does not say.
     """
 
     symbol: str
@@ -68,6 +69,7 @@ class Move:
     seen: float
     state: Mapping[str, float]
     terms: Mapping[str, float]
+    penalty: Row | None = None
 
     @property
     def is_unasked(self) -> bool:
@@ -139,7 +141,8 @@ def hyperparameters(optimizer: Optimizer) -> dict[str, float]:
 
 def _gradient(step: Step, move: Move) -> list[Row]:
     """How g follows: the gradient, and what clipping makes of it."""
-    rows, clip = [move.gradient], step.optimizer.clip_norm
+    rows = [move.gradient] if move.penalty is None else [move.penalty, move.gradient]
+    clip = step.optimizer.clip_norm
     gradient = move.gradient.value
     assert gradient is not None
     if clip is not None and step.norm + 1e-6 > clip:

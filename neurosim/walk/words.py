@@ -251,16 +251,13 @@ ROWS: Table = {
         "caption": "da/dz of the neuron itself = {value}",
     },
     "delta.result": {"role": "result", "line": "delta = {formula} = {substituted} = {value}"},
-    "delta.output": {
-        "role": "result",
-        "line": "delta = {value}, as above",
-        "caption": "delta = {formula} = {substituted} = {value}",
-    },
+    "delta.output": {"role": "result", "line": "delta = {formula} = {substituted} = {value}"},
     "delta.output of softmax": {
         "role": "result",
-        "line": "delta = {value}, as above: Σ_k dL/da_k da_k/dz_j, not dL/da_j f'(z_j) alone",
+        "line": "delta = {formula} = {substituted} = {value}\nit is Σ_k dL/da_k da_k/dz_j, not dL/da_j f'(z_j) alone",
         "caption": "delta = {formula} = {substituted} = {value}",
     },
+    "delta.output given": {"role": "result", "line": "delta = {value}, which is Σ_k dL/da_k da_k/dz_j"},
     "delta.shared": {
         "role": "result",
         "line": "delta = {value}, from dL/da of the whole layer: its neurons share one {activation}",
@@ -300,6 +297,7 @@ ROWS: Table = {
         "formula": "{delta} * {x} + {penalty}",
         "line": "  g = dL/dw = delta * x + penalty = {substituted} = {value}",
     },
+    "update.penalty": {"role": "gradient of it", "line": "  penalty = {formula} = {substituted} = {value}"},
     "update.gradient of bias": {"role": "gradient of it", "line": "  g = dL/db = {value}"},
     "update.clipped": {
         "role": "gradient of it",

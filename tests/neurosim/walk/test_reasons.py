@@ -192,3 +192,37 @@ def test_the_check_speaks_of_a_bias_only_where_there_is_one(use_bias):
     net = network(ns.Dense(5, use_bias=use_bias), ns.BatchNorm("tanh"), ns.Dense(4, "tanh"))
     check = net.trace(X[30], 1)[1][0].check()
     assert check.passed and ("(bias)" in str(check)) == use_bias and (check.bias is None) == (not use_bias)
+
+
+@pytest.mark.parametrize(
+    ("settings", "own", "names", "by_hand"),
+    [
+        ({"regularizer": "l2:strength=0.05"}, 0.0, "λ * w", lambda w: 0.05 * w),
+        ({"regularizer": "l1:strength=0.05"}, 0.0, "λ * sign(w)", lambda w: 0.05 * np.sign(w)),
+        ({}, 0.3, "own λ * w", lambda w: 0.3 * w),
+        ({"regularizer": "l1:strength=0.05"}, 0.3, "λ * sign(w) + own λ * w", lambda w: 0.05 * np.sign(w) + 0.3 * w),
+    ],
+)
+def test_a_penalty_is_derived_from_the_weight(settings, own, names, by_hand):
+    net = network(ns.Dense(5, "tanh"), optimizer="sgd", **settings)
+    net[1][0].l2 = own
+    text = re.sub(r"\n {6,}", " ", told(net)["update"].text)
+    said = re.search(rf"penalty = {re.escape(names)} = (.*) = ({NUMBER})\n", text)
+    w = float(re.search(rf" w: ({NUMBER}) ", text)[1])
+    assert float(said[2]) == pytest.approx(by_hand(w), rel=1e-4)
+    assert eval(said[1], {"__builtins__": {}, "sign": np.sign}) == pytest.approx(float(said[2]), rel=2e-5)
+
+
+def test_the_delta_of_an_output_is_derived_though_it_is_not_among_those_shown():
+    net = network(ns.Dense(5, "tanh"), n_out=3, output="sigmoid", loss="mse")
+    for k in range(3):
+        stage = net.trace(X[30], 1)[2][k].stages(top=1)[7]
+        said = re.search(rf"delta = dL/da \* f'\(z\) = ({NUMBER}) \* ({NUMBER}) = ({NUMBER})", stage.text)
+        assert float(said[1]) * float(said[2]) == pytest.approx(float(said[3]), rel=2e-5) and "above" not in stage.text
+
+
+def test_a_small_penalty_in_float32_keeps_its_digits():
+    net = network(ns.Dense(5, "tanh"), optimizer="sgd", dtype="float32", regularizer="l2:strength=1e-5")
+    text = told(net)["update"].text
+    strength, w, value = re.search(rf"penalty = λ \* w = ({NUMBER}) \* ({NUMBER}) = ({NUMBER})", text).groups()
+    assert float(value) == pytest.approx(float(strength) * float(w), rel=2e-5) and strength == "1e-05"
