@@ -121,20 +121,27 @@ def _within_width(line: str) -> str:
     )
 
 
+def _note(text: str) -> str:
+    """A sentence for a notebook, if there is one."""
+    return f"<div>{html.small(typeset(text))}</div>" if text else ""
+
+
 def as_html(stages: Iterable[Stage]) -> str:
     """The stages one below the other, for a notebook."""
     parts = []
     for place, stage in enumerate(stages, start=1):
         heading = stage.heading.replace(stage.formula, typeset(stage.formula))
         parts.append(html.title(f"{place}. {heading}"))
-        notes = [row.line() for row in stage.lines if row.value is None]
-        parts += [f"<div>{html.small(typeset(text))}</div>" for text in (*notes, stage.why) if text]
-        rows = [row for row in stage.lines if row.value is not None]
-        cells = [
-            (typeset(row.name), typeset(row.substituted), typeset(in_text("value", row.value or 0.0))) for row in rows
-        ]
-        if cells:
+        for is_note, rows in groupby(stage.lines, key=lambda row: row.value is None):
+            if is_note:
+                parts += [_note(row.line()) for row in rows]
+                continue
+            cells = [
+                (typeset(row.name), typeset(row.substituted), typeset(in_text("value", row.value or 0.0)))
+                for row in rows
+            ]
             parts.append(html.table(("", "", ""), cells))
+        parts.append(_note(stage.why))
     return "".join(parts)
 
 
