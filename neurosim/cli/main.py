@@ -19,7 +19,7 @@ from ..errors import NeurosimError
 from ..processors import one_blas_thread, threads
 from ..registry import did_you_mean, unknown
 from ..text import command_line, program
-from .terminal import Parser, fail
+from .terminal import Parser, fail, speak_plainly
 
 
 class Command(NamedTuple):
@@ -82,6 +82,7 @@ EXAMPLES = (
 def main(argv: list[str] | None = None) -> None:
     """Run a command line: `argv`, or what the program was started with."""
     argv = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    speak_plainly(sys.stdout, sys.stderr)
     command = COMMANDS.get(command_of(argv) or "")
     try:
         # NumPy, not imported so far, makes no pool of threads that nobody uses; --threads makes it as large as it says
