@@ -51,7 +51,7 @@ COMMANDS = {
     ),
     "predict": Command(
         "Read your own pictures with a saved network: drawings, scans, photographs.",
-        "runs/latest/net.npz two.png photo.jpg folder --out results/pictures",
+        "runs/latest/net.npz two.png folder --out read",
     ),
     "data": Command("Say which data were found, where, and with which checksum.", "--data mnist --preview"),
     "step": Command(
@@ -75,7 +75,7 @@ EXAMPLES = (
     ("scenario optimizers --seeds 5", ""),
     ('compare --vary hidden="16;64;128,64" --seeds 5', ""),
     ("train --data mnist", "train, and save the network and its figures"),
-    ("predict runs/latest/net.npz two.png", "read your own picture of a digit"),
+    ("predict net.npz two.png", "read your own picture of a digit"),
     ("step", "walk through one neuron"),
     ("inspect runs/latest/net.npz", "report card of every neuron"),
     ("data", "which data there are, and where"),

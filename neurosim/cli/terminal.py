@@ -33,7 +33,7 @@ def fail(message: str) -> NoReturn:
 def has_blocks() -> bool:
     """Whether standard output can show the block characters that pictures are drawn with."""
     try:
-        "▀▄█".encode(sys.stdout.encoding or "ascii")
+        "▀▄█".encode(sys.stdout.encoding or "utf-8")  # a file in memory has none
     except (UnicodeError, LookupError):
         return False
     return True
