@@ -65,15 +65,16 @@ def samples_and_labels(x: Any, y: Any) -> tuple[Any, Any]:
     """Samples and labels, from the two or from a `Dataset`."""
     if y is not None:
         return x, y
-    if not _is_dataset(x):
+    if not is_dataset(x):
         raise NeurosimError(f"expected a Dataset, or samples and their labels, received a {type(x).__name__} alone")
     return x.x, x.labels
 
 
 def samples_of(x: Any) -> Any:
     """The samples alone, of a `Dataset` too."""
-    return x.x if _is_dataset(x) else x
+    return x.x if is_dataset(x) else x
 
 
-def _is_dataset(x: Any) -> bool:
+def is_dataset(x: Any) -> bool:
+    """Whether x is a `Dataset`: it has samples, labels, and says of which split."""
     return hasattr(x, "x") and hasattr(x, "labels") and hasattr(x, "split")

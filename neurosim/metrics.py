@@ -60,16 +60,20 @@ def per_class(matrix: Array) -> dict[str, Array]:
     return {"precision": precision, "recall": recall, "f1": f1, "support": support}
 
 
-def hit_counter(targets: Array) -> Callable[[Array, Any], float]:
+def hit_counter(targets: Array, threshold: float | None = None) -> Callable[[Array, Any], float]:
     """A function (a, rows) -> how many rows of a (B, n) name the class of these rows of `targets` (N, n).
 
     It gives NaN where the targets are not classes.
+
+    Args:
+        targets: (N, n).
+        threshold: above which a single output says yes; ``None``: what lies between its targets.
     """
     classes = class_indices(targets)
     if classes is None:
         return lambda a, rows: math.nan
     if targets.shape[1] == 1:
-        between = threshold_between(targets)
+        between = threshold_between(targets) if threshold is None else threshold
         yes = targets > between
         return lambda a, rows: float(np.count_nonzero((a > between) == yes[rows]))
     return lambda a, rows: float(np.count_nonzero(a.argmax(1) == classes[rows]))

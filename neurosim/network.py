@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from . import html
-from .checks import check_count, check_number, samples_and_labels, samples_of
+from .checks import check_count, check_number, is_dataset, samples_and_labels, samples_of
 from .errors import NeurosimError, OutOfRangeError, ShapeError
 from .labels import out_of_range, read_labels
 from .layers import LAYERS, ActivationLayer, Input, Interventions, Layer, Neuron
@@ -61,6 +61,7 @@ class Network:
 
     Attributes:
         layers: the layers, the input first; ``net[l]`` is ``net.layers[l]``.
+        least_batch: how many samples a batch needs, for training to mean anything.
         parameters: the flat vectors ``theta`` and ``grad`` that all layers share. Live.
         class_names: how the classes are called; empty: by their numbers. The first training takes them from the labels.
         threshold: of a single output, above which it says yes: 1/2, or 0 where it was trained on -1 and 1.
@@ -109,6 +110,7 @@ class Network:
         shapes = {f"{name}{layer.index}": shape for layer in self for name, shape in layer.parameter_shapes().items()}
         self.parameters = FlatParameters(shapes, self.dtype)
         self.output.is_output = True
+        self.least_batch = max(layer.least_batch for layer in self.layers)
         for layer in self.layers:
             layer.attach(self.parameters)
         self._with_parameters = [layer for layer in self.layers if layer.parameter_shapes()]
@@ -195,11 +197,6 @@ class Network:
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)
 
-    @property
-    def least_batch(self) -> int:
-        """How many samples a batch needs, for training to mean anything."""
-        return max(layer.least_batch for layer in self.layers)
-
     def neuron(self, layer: int, index: int) -> Neuron:
         """Neuron `index` of layer `layer`; the same as ``net[layer][index]``."""
         return self[layer][index]
@@ -226,16 +223,20 @@ class Network:
             layer.set_batch_size(batch_size)
         self.targets = self._full_targets[:batch_size]
 
-    def learn(self, x: Any, y: Any, whole: bool = True) -> None:
+    def learn(self, x: Any, y: Any = None, whole: bool = True) -> None:
         """Remember, at the first training, how samples are scaled, how the classes are called and where they part.
 
         Args:
-            x: (N, …) samples.
-            y: their labels.
+            x: a `Dataset`, or (N, …) samples.
+            y: their labels, where x are samples.
             whole: whether these are all the samples, and not a batch of them.
         """
-        self.input.learn(x, whole=whole)
-        labels, names = read_labels(y, self.class_names)
+        known, features, scaling = self.class_names, (), "auto"
+        if y is None and is_dataset(x):
+            known, features, scaling = known or x.class_names, x.feature_names, x.scaling
+        x, y = samples_and_labels(x, y)
+        self.input.learn(x, features, scaling, whole)
+        labels, names = read_labels(y, known)
         if names and not self.class_names and len(names) <= max(2, self.output.n_out):
             self.class_names = names
         if self.output.n_out == 1 and labels.size:
@@ -449,7 +450,11 @@ class Network:
 
         `class_names` says how the classes are called, where they were given names.
         """
-        return decisions(self.predict_proba(x), self.threshold)
+        return self.decide(self.predict_proba(x))
+
+    def decide(self, a: Array) -> Array:
+        """The class that each row of outputs a (B, n_out) names, (B,)."""
+        return decisions(a, self.threshold)
 
     def evaluate(self, x: Any, y: Any = None) -> dict[str, float]:
         """The mean loss and the share of right predictions, ``{"loss": …, "accuracy": …}``, penalties not included.
@@ -463,7 +468,7 @@ class Network:
         x, y = samples_and_labels(x, y)
         rows = self.input.as_rows(x)
         targets = self.as_targets(y, len(rows))
-        hits = hit_counter(targets)
+        hits = hit_counter(targets, None if self.input.learned is None else self.threshold)
         loss, right = 0.0, 0.0
         for where, a in self._outputs(rows):
             y_part = targets[where]

@@ -16,7 +16,7 @@ from ..activations import Activation, Linear
 from ..checks import samples_and_labels
 from ..errors import ShapeError
 from ..layers import Layer
-from ..metrics import class_indices, decisions
+from ..metrics import class_indices
 from ..network import EVALUATION_BATCH, Network
 from ..parameters import Array
 
@@ -98,7 +98,7 @@ def report_card(network: Network, x: Any, y: Any = None) -> pd.DataFrame:
                     card.add_activations(of_batch)
                     card.add_gradient()
                 if of_batch is not None:
-                    right = int(np.count_nonzero(decisions(network.output.a) == of_batch))
+                    right = int(np.count_nonzero(network.decide(network.output.a) == of_batch))
                     for card in reversed(cards):  # from the top: an ablation overwrites what lies above
                         card.add_ablations(of_batch, right)
             frames = [pd.DataFrame(card.columns()) for card in cards]
@@ -175,7 +175,7 @@ class _LayerCard:
 
     def __init__(self, network: Network, layer: Layer, n_classes: int) -> None:
         n = layer.n_out
-        self.layer, self.output, self.n_classes = layer, network.output, n_classes
+        self.network, self.layer, self.n_classes = network, layer, n_classes
         self.count = 0
         self.mean = np.zeros(n)
         self.products = np.zeros((n, n))  # Σ (a_i - mean_i)(a_j - mean_j) over the samples
@@ -232,7 +232,7 @@ class _LayerCard:
         """
         if not self.above:
             for j in range(self.layer.n_out):
-                self.hits_lost[j] += right - np.count_nonzero(_decisions_without(self.output.a, j) == classes)
+                self.hits_lost[j] += right - np.count_nonzero(self._decisions_without(j) == classes)
             return
         above = self.above[0]
         for j in range(self.layer.n_out):
@@ -242,7 +242,13 @@ class _LayerCard:
             above.forward_without_(j, self.sums)
             for layer in self.rest:
                 layer.forward_(training=False)
-            self.hits_lost[j] += right - np.count_nonzero(decisions(self.output.a) == classes)
+            self.hits_lost[j] += right - np.count_nonzero(self.network.decide(self.network.output.a) == classes)
+
+    def _decisions_without(self, j: int) -> Array:
+        """The classes that the outputs of the batch name where class j can never be chosen, (B,)."""
+        a = self.network.output.a.copy()
+        a[:, j] = -np.inf
+        return self.network.decide(a)
 
     def columns(self) -> dict[str, Any]:
         """The finished columns of the report card, by name."""
@@ -312,10 +318,3 @@ def _norms(weights: Array) -> Array:
     """The Euclidean norm of each neuron's part of `weights` (…, n), (n,)."""
     norms: Array = np.linalg.norm(weights.reshape(-1, weights.shape[-1]), axis=0)
     return norms
-
-
-def _decisions_without(a: Array, j: int) -> Array:
-    """The classes that the output activations a (B, n) name where class j can never be chosen, (B,)."""
-    a = a.copy()
-    a[:, j] = -np.inf
-    return decisions(a)

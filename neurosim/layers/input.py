@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -82,14 +83,15 @@ class Input(Layer):
     def input_gradient_(self, delta: Array, dx: Array) -> None:
         """Nothing lies below."""
 
-    def learn(self, x: Any, name: str = "x", whole: bool = True) -> None:
+    def learn(self, x: Any, names: Sequence[str] = (), scaling: Any = "auto", whole: bool = True) -> None:
         """Decide by the first training samples how x is scaled, and remember their range, their shape, their names.
 
         What is remembered already stays: samples that come later are brought to its units.
 
         Args:
             x: (N, …) samples.
-            name: what they are called in an error message.
+            names: of their features; empty: those that x has, if any.
+            scaling: what to do with them where `scale` leaves it to them.
             whole: whether these are all; of a batch the range is not remembered, for others may reach further.
 
         Raises:
@@ -97,19 +99,21 @@ class Input(Layer):
         """
         if isinstance(x, Rows) or not (self.learned is None or (whole and self.learned.low is None)):
             return
-        array, names = as_numbers(x, name)
-        rows, shape = self._split(array, name)
+        array, own_names = as_numbers(x)
+        rows, shape = self._split(array, "x")
         if len(rows) == 0:
             return
-        if whole or self.scale == "standardize":
-            check_finite(rows, self.dtype, name)
-        learned = Learned.of(rows, shape, names, self.scale)
+        scale = scaling if self.scale == "auto" else self.scale
+        if whole or scale == "standardize":
+            check_finite(rows, self.dtype, "x")
+        learned = Learned.of(rows, shape, names or own_names, scale)
         if self.learned is not None:
             self.learned = replace(self.learned, low=learned.low, high=learned.high)
             return
         self.learned = learned if whole else replace(learned, low=None, high=None)
         if self.scale == "auto":
             self.scale = None if self.learned.top is None else 1.0 / self.learned.top
+            self.scale = self.scale if scale == "auto" else scale
         self._decided()
 
     def remember(self, learned: Learned | None) -> None:
@@ -128,7 +132,8 @@ class Input(Layer):
         Args:
             x: (N, …) samples, or one of them: what has the shape of `size`, or of the samples it was trained on.
             name: what they are called in an error message.
-            finite: whether to refuse NaN and infinity.
+            finite: whether to look at the numbers, and to refuse NaN and infinity; a batch of the first units is taken
+                at once without.
 
         Raises:
             ShapeError: a sample has another size.
@@ -136,6 +141,8 @@ class Input(Layer):
         """
         if isinstance(x, Rows) and x.shape[-1] == self.n_out:
             return x if x.ndim == 2 else as_rows(x.reshape(1, -1))
+        if not finite and self._takes_at_once(x):
+            return as_rows(x)
         array, names = as_numbers(x, name)
         rows, shape = self._split(array, name)
         if finite:
@@ -151,6 +158,12 @@ class Input(Layer):
             self._scale_by(1.0 / top)
             rows = rows if top == 1 or rows.dtype.kind in "ui" else (rows / top).astype(self.dtype)
         return as_rows(rows)
+
+    def _takes_at_once(self, x: Any) -> bool:
+        """Whether x is an array in the form and the units that training began with."""
+        if self.learned is None or type(x) is not np.ndarray or x.shape[1:] != (self.n_out,):
+            return False
+        return (x.dtype == np.uint8 and self.learned.top == 255) or (x.dtype == self.dtype and self.scale is None)
 
     def _split(self, array: Array, name: str) -> tuple[Array, Shape]:
         """An array as samples (N, n_out), and the shape of one of them.

@@ -67,8 +67,8 @@ class Batches:
         sample_weight: Any = None,
     ) -> None:
         self.network = network
-        x, y = samples_and_labels(x, y)
         network.learn(x, y)
+        x, y = samples_and_labels(x, y)
         self.rows, self.targets = as_data(network, x, y)
         N = len(self.rows)
         self.batch_size = B = N if batch_size is None else min(check_count("batch_size", batch_size), N)
@@ -85,7 +85,7 @@ class Batches:
         self._gather: Callable[[Array, Array], None] = network.input.gather
         if self.augment is not None:
             self._gather = augmenting_gather(network, self.augment, x)
-        self._hits = hit_counter(self.targets)
+        self._hits = hit_counter(self.targets, network.threshold)
         self.begin_epoch()
 
     def begin_epoch(self) -> None:

@@ -396,9 +396,26 @@ def test_a_data_set_is_samples_and_labels():
     assert network.fit(data, epochs=1, validation_data=data, verbose=False).batch_losses == (
         twin.fit(IMAGES, LABELS, epochs=1, verbose=False).batch_losses
     )
-    assert network.evaluate(data) == twin.evaluate(IMAGES, LABELS)
+    assert network.evaluate(data) == twin.evaluate(IMAGES, LABELS) and network.class_names == ("a", "b", "c")
     np.testing.assert_array_equal(network.predict(data), twin.predict(IMAGES))
     pd.testing.assert_frame_equal(network.report(data), twin.report(IMAGES, LABELS))
+
+
+def test_a_data_set_brings_names_and_scaling():
+    x = rng.normal([5.0, -300.0], [1.0, 50.0], (60, 2))
+    data = ns.data.Dataset(
+        x, LABELS, "own", "train", "nowhere", ("a", "b", "c"), feature_names=("age", "debt"), scaling="standardize"
+    )
+    network = net(2)
+    network.fit(data, epochs=1, verbose=False)
+    assert network.input.scale == "standardize" and network.input.learned.feature_names == ("age", "debt")
+    assert network.class_names == ("a", "b", "c")
+    twin = net(2, scale="standardize")
+    twin.fit(x, LABELS, epochs=1, verbose=False)
+    np.testing.assert_array_equal(network.predict_proba(x), twin.predict_proba(x))
+    own = net(2, scale=None)  # what the layer says stays
+    own.fit(data, epochs=1, verbose=False)
+    assert own.input.scale is None and not own.input.learned.mean
 
 
 def test_samples_without_labels_are_no_training_set(refused):
@@ -434,6 +451,9 @@ def test_a_single_output_between_minus_one_and_one_is_cut_at_zero(output, loss):
     network.learn(x, y)
     assert network.threshold == 0.0
     assert network.predict(x).tolist() == [1, 1, 1, 1] and network.evaluate(x, y)["accuracy"] == 0.5
+    assert network.evaluate(x[1:3], [1, 1])["accuracy"] == 1.0  # though no target here is -1
+    card = network.report(x, y)
+    assert card.accuracy_lost.tolist()[:8] == [0.0] * 8 and card.accuracy_lost[8] == 0.0
     network.fit(x, y, epochs=300, batch_size=4, verbose=False)
     assert network.predict(x).tolist() == [0, 1, 1, 0] and network.evaluate(x, y)["accuracy"] == 1.0
     assert network.trace(x[1], 1).prediction == 1
