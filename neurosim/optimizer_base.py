@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any, ClassVar
 
@@ -28,6 +28,12 @@ BLOCK = 131_072  # elements; measured from 4k to 262k: in smaller ones the calls
 Rate = float | Schedule | str | dict[str, Any]
 Value = float | Array  # a number or an array: every rule is elementwise
 Arrays = Sequence[Array]
+Formulas = Mapping[str, str]  # term -> how it follows
+
+
+def equations(**lines: str) -> Formulas:
+    """How each term of a rule follows, in the order of the algorithm: see `Optimizer.formulas`."""
+    return lines
 
 
 class Optimizer(Configurable, ABC):
@@ -40,7 +46,7 @@ class Optimizer(Configurable, ABC):
 
         @OPTIMIZERS.register("signum")
         class Signum(Optimizer):
-            rule_text = "m ← β m + (1 - β) g;  θ ← θ - η sign(m)."
+            formulas = {"m": "{beta} * {m} + (1 - {beta}) * {grad}", "step": "{rate} * sign({m})"}
             state_names = ("m",)
             beta = 0.9  # or a parameter of __init__, kept under its name
 
@@ -60,7 +66,10 @@ class Optimizer(Configurable, ABC):
     Attributes:
         state_names: what it remembers from step to step, in the order of the rule's parameters.
         scratch_count: how many buffers as long as a block `update_` needs.
-        rule_text: the rule in one line, as the walk shows it; a subclass with a rule of its own does not inherit it.
+        formulas: term -> how it follows, with the names of numbers in braces, as the walk shows it line by line: the
+            parameters of the rule, the terms before it, and any attribute. The name of a state is what it holds at that
+            line. Of what is no term, as a number that every step has, there may be a line too. A subclass with a rule
+            of its own does not inherit them; without them the walk shows the terms alone.
         learning_rate: a number, or a `Schedule`.
         t: how many steps have been taken.
         last_rate: the learning rate of the last of them.
@@ -72,12 +81,12 @@ class Optimizer(Configurable, ABC):
 
     state_names: ClassVar[tuple[str, ...]] = ()
     scratch_count: ClassVar[int] = 0
-    rule_text: ClassVar[str] = ""
+    formulas: ClassVar[Formulas] = {}
     _hyper_names: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        use_defaults_of(Optimizer, cls, readable=("rule",), fast=("update_", "rule_text"))
+        use_defaults_of(Optimizer, cls, readable=("rule",), fast=("update_", "formulas"))
         if getattr(cls.rule, "__isabstractmethod__", False):
             return
         names, expected = (

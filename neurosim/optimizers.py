@@ -23,6 +23,7 @@ from .optimizer_base import (
     Optimizer as Optimizer,
     Rate,
     Value,
+    equations,
     move_average_,
     move_average_of_square_,
     sign_,
@@ -32,6 +33,12 @@ from .parameters import Array
 from .registry import Registry
 
 OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer)  # type: ignore[type-abstract]
+
+
+# formulas that several share
+M, V = "{beta1} * {m} + (1 - {beta1}) * {grad}", "{beta2} * {v} + (1 - {beta2}) * {grad}²"
+M_HAT, V_HAT = "{m} / (1 - {beta1}^{t})", "{v} / (1 - {beta2}^{t})"
+ADAM_STEP, DECAY = "{rate} * {m_hat} / (√{v_hat} + {epsilon})", "{rate} * {weight_decay} * {theta}"
 
 
 def _check_beta(name: str, value: float) -> float:
@@ -49,7 +56,7 @@ SGDTerms = namedtuple("SGDTerms", "step")
 class SGD(Optimizer):
     """θ ← θ - η g. Stochastic gradient descent; full-batch and single-sample descent too, by the batch size."""
 
-    rule_text = "θ ← θ - η g. Stochastic gradient descent; full-batch and single-sample descent too, by the batch size."
+    formulas = equations(step="{rate} * {grad}")
     scratch_count = 1
 
     def __init__(self, learning_rate: Rate = 0.1, clip_norm: float | None = None) -> None:
@@ -87,7 +94,7 @@ class Momentum(_WithMomentum):
     outside, which differs when the rate changes.
     """
 
-    rule_text = "v ← μ v + g;  θ ← θ - η v."
+    formulas = equations(velocity="{momentum} * {velocity} + {grad}", step="{rate} * {velocity}")
 
     @staticmethod
     def rule(theta: Value, grad: Value, velocity: Value, rate: float, t: int, momentum: float) -> MomentumTerms:
@@ -112,7 +119,11 @@ class Nesterov(_WithMomentum):
     Reference: Sutskever et al. (2013), On the importance of initialization and momentum, in PyTorch's form.
     """
 
-    rule_text = "v ← μ v + g;  θ ← θ - η (g + μ v). The gradient as if at the point to which the velocity leads."
+    formulas = equations(
+        velocity="{momentum} * {velocity} + {grad}",
+        look_ahead="{grad} + {momentum} * {velocity}",
+        step="{rate} * {look_ahead}",
+    )
 
     @staticmethod
     def rule(theta: Value, grad: Value, velocity: Value, rate: float, t: int, momentum: float) -> NesterovTerms:
@@ -140,7 +151,7 @@ class AdaGrad(Optimizer):
     Reference: Duchi, Hazan and Singer (2011), Adaptive subgradient methods, figure 1.
     """
 
-    rule_text = "G ← G + g²;  θ ← θ - η g / (√G + ε). Each parameter's rate falls with what it has seen."
+    formulas = equations(square_sum="{square_sum} + {grad}²", step="{rate} * {grad} / (√{square_sum} + {epsilon})")
     state_names = ("square_sum",)
     scratch_count = 1
 
@@ -171,7 +182,7 @@ class RMSProp(Optimizer):
     default is 0.99).
     """
 
-    rule_text = "v ← ρ v + (1 - ρ) g²;  θ ← θ - η g / (√v + ε)."
+    formulas = equations(v="{rho} * {v} + (1 - {rho}) * {grad}²", step="{rate} * {grad} / (√{v} + {epsilon})")
     state_names = ("v",)
     scratch_count = 1
 
@@ -205,7 +216,12 @@ class AdaDelta(Optimizer):
     Reference: Zeiler (2012), ADADELTA, algorithm 1.
     """
 
-    rule_text = "v ← ρ v + (1 - ρ) g²;  d = g √(u + ε) / √(v + ε);  u ← ρ u + (1 - ρ) d²;  θ ← θ - η d."
+    formulas = equations(
+        v="{rho} * {v} + (1 - {rho}) * {grad}²",
+        d="√(({u} + {epsilon}) / ({v} + {epsilon})) * {grad}",
+        u="{rho} * {u} + (1 - {rho}) * {d}²",
+        step="{rate} * {d}",
+    )
     state_names = ("v", "u")
     scratch_count = 2
 
@@ -295,7 +311,7 @@ class Adam(_Adaptive):
     Reference: Kingma and Ba (2015), Adam: a method for stochastic optimization, algorithm 1.
     """
 
-    rule_text = "m ← β₁ m + (1 - β₁) g;  v ← β₂ v + (1 - β₂) g²;  θ ← θ - η m̂ / (√v̂ + ε)."
+    formulas = equations(m=M, v=V, m_hat=M_HAT, v_hat=V_HAT, step=ADAM_STEP)
 
     @staticmethod
     def rule(
@@ -335,7 +351,9 @@ class AMSGrad(_Adaptive):
     corrections (as in PyTorch).
     """
 
-    rule_text = "Adam with v_max ← max(v_max, v) in the place of v: the rate of a parameter never rises again."
+    formulas = equations(
+        m=M, v=V, v_max="max({v_max}, {v})", m_hat=M_HAT, v_hat="{v_max} / (1 - {beta2}^{t})", step=ADAM_STEP
+    )
     state_names = ("m", "v", "v_max")
 
     @staticmethod
@@ -378,7 +396,7 @@ class AdaMax(_Adaptive):
     Reference: Kingma and Ba (2015), algorithm 2, with ε as in PyTorch.
     """
 
-    rule_text = "m ← β₁ m + (1 - β₁) g;  u ← max(β₂ u, |g| + ε);  θ ← θ - η m̂ / u."
+    formulas = equations(m=M, u="max({beta2} * {u}, |{grad}| + {epsilon})", m_hat=M_HAT, step="{rate} * {m_hat} / {u}")
     state_names = ("m", "u")
 
     def __init__(
@@ -442,7 +460,16 @@ class Nadam(_Adaptive):
     Reference: Dozat (2016), Incorporating Nesterov momentum into Adam, algorithm 2; PyTorch's ``NAdam``.
     """
 
-    rule_text = "Adam with Nesterov's look ahead:  θ ← θ - η (c_g g + c_m m) / (√v̂ + ε)."
+    formulas = equations(
+        m=M,
+        v=V,
+        mu="{beta1} * (1 - 0.96^({t} * {momentum_decay}) / 2)",
+        mu_next="{beta1} * (1 - 0.96^(({t} + 1) * {momentum_decay}) / 2)",
+        mu_product="{mu_product} * {mu}",
+        m_ahead="(1 - {mu}) / (1 - {mu_product}) * {grad} + {mu_next} / (1 - {mu_product} * {mu_next}) * {m}",
+        v_hat=V_HAT,
+        step="{rate} * {m_ahead} / (√{v_hat} + {epsilon})",
+    )
     scratch_count = 2
 
     def __init__(
@@ -539,7 +566,7 @@ class AdamW(_Adaptive):
     Reference: Loshchilov and Hutter (2019), Decoupled weight decay regularization, algorithm 2.
     """
 
-    rule_text = "θ ← θ - η λ θ, then a step of Adam: weight decay that the moments do not see."
+    formulas = equations(decay=DECAY, m=M, v=V, m_hat=M_HAT, v_hat=V_HAT, step="{decay} + " + ADAM_STEP)
 
     def __init__(
         self,
@@ -600,7 +627,12 @@ class Lion(Optimizer):
     Reference: Chen et al. (2023), Symbolic discovery of optimization algorithms, program 1.
     """
 
-    rule_text = "θ ← θ - η (sign(β₁ m + (1 - β₁) g) + λ θ);  m ← β₂ m + (1 - β₂) g. Every parameter moves by η."
+    formulas = equations(
+        direction="sign({beta1} * {m} + (1 - {beta1}) * {grad})",
+        decay=DECAY,
+        m="{beta2} * {m} + (1 - {beta2}) * {grad}",
+        step="{rate} * {direction} + {decay}",
+    )
     state_names = ("m",)
     scratch_count = 2
 

@@ -17,7 +17,9 @@ from matplotlib.figure import Figure
 from neurosim.errors import NeurosimError
 from neurosim.text import short, short_pair, signed_short, span, typeset
 from neurosim.walk import STAGES, NeuronTrace, Row, Stage, words
-from neurosim.walk.stages import fill, in_figure, plural
+from neurosim.walk.figure_words import FIGURE
+from neurosim.walk.formula import fill
+from neurosim.walk.rows import in_figure, plural
 
 from .colours import AXIS, INK_COLOUR, MUTED, PALETTE, RULE
 from .page import ACCENT, HEIGHT, NEGATIVE, POSITIVE, Cell, Page, draw_bars, draw_image, few_ticks
@@ -104,13 +106,13 @@ def _places(phase: str) -> str:
 
 def _say(key: str, **texts: str) -> str:
     """One of the texts of the figure, filled in."""
-    return typeset(fill(words.FIGURE[key], texts))
+    return typeset(fill(FIGURE[key], texts))
 
 
 def _of(row: Row | None, key: str) -> str:
     """One of the texts of the figure, filled with the numbers of a row."""
     assert row is not None
-    return typeset(row.say(words.FIGURE[key], in_figure))
+    return typeset(row.say(FIGURE[key], in_figure))
 
 
 def _number(key: str, count: int, **texts: str) -> str:
@@ -120,7 +122,7 @@ def _number(key: str, count: int, **texts: str) -> str:
 
 def _cell(page: Page, row: int, column: int, *keys: str, title: str | None = None, span: int = 1) -> Cell:
     """A cell with the numbers of its stages."""
-    return page.cell(row, column, [_place(key) for key in keys], words.FIGURE[title or keys[0]], span)
+    return page.cell(row, column, [_place(key) for key in keys], FIGURE[title or keys[0]], span)
 
 
 def _title(neuron: NeuronTrace) -> str:

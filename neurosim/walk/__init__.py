@@ -1,7 +1,9 @@
 """The walk through one neuron: a trace of one sample, its stages, and the stepper that moves about in them."""
 
-from .stages import STAGES, Row, Stage
+from .neuron import NeuronTrace
+from .rows import Row
+from .stages import STAGES, Stage
 from .stepper import Stepper
-from .trace import NeuronTrace, Trace
+from .trace import Trace
 
 __all__ = ["STAGES", "NeuronTrace", "Row", "Stage", "Stepper", "Trace"]

@@ -7,143 +7,30 @@ a figure or in JSON is made from this table, and from nothing else.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, NamedTuple
+from textwrap import fill as wrapped
+from typing import Any
 
 import numpy as np
 
 from .. import html
-from ..optimizers import Optimizer
+from ..losses import Loss
 from ..parameters import Array
-from ..text import column, number, probability, short, signed_short, thousands, typeset
+from ..text import short, typeset
 from . import words
+from .formula import fill, names_in, value_of
+from .rows import Form, Row, in_columns, in_text, plural
+
+WIDTH = 79
+"""Columns of a line of text: one less than a terminal has."""
 
 STAGES = tuple(words.STAGES)
 """The keys of the stages, in their order."""
 
 OF_ONE_NEURON = ("weighted_sum", "activation", "downstream", "derivative", "delta")
 """Those whose result is a number of the neuron itself: z, a, dL/da, da/dz, delta."""
-
-Form = Callable[[str, float], str]
-"""How a number is written, given its name."""
-
-HOLE = re.compile(r"\{([^{}]+)\}")
-
-
-def fill(template: str, values: Mapping[str, str]) -> str:
-    """Put texts in the places of the names in braces."""
-    return HOLE.sub(lambda hole: values[hole[1]], template)
-
-
-def plural(key: str, count: float) -> str:
-    """The key of the template for one of a thing, or for any other count."""
-    return f"{key}.one" if count == 1 else f"{key}.many"
-
-
-def in_text(name: str, value: float) -> str:
-    """A number in running text: five digits, or as many as `words.DIGITS` says."""
-    if isinstance(value, int):
-        return str(value) if name in words.PLAIN else thousands(value)
-    return number(value, words.DIGITS.get(name, 5), sign=name in words.SIGNED)
-
-
-def in_columns(name: str, value: float) -> str:
-    """A number in ten columns, for lines of which the numbers stand below each other."""
-    return column(value)
-
-
-def in_figure(name: str, value: float) -> str:
-    """A number in a picture: three digits, a true minus, and nothing that is below 1 rounded up to it."""
-    if isinstance(value, int):
-        return in_text(name, value)
-    return signed_short(value) if name in words.SIGNED else probability(value)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of a stage: numbers with their names.
-
-    Attributes:
-        kind: its entry in `words.ROWS`.
-        name: what it is about: an input, a neuron, a quantity.
-        value: the number that comes out; ``None`` for a note.
-        factors: name -> the numbers that it comes from, or that a note tells.
-        names: name -> what else its sentences need: the name of an activation, of a layer.
-        template: a formula in the place of that of its kind.
-    """
-
-    kind: str
-    name: str = ""
-    value: float | None = None
-    factors: Mapping[str, float] = field(default_factory=dict)
-    names: Mapping[str, str] = field(default_factory=dict)
-    template: str | None = None
-
-    @property
-    def role(self) -> str:
-        """What the row is in its stage: "term", "rest", "bias", "result", "note" and so on."""
-        return words.ROWS[self.kind]["role"]
-
-    @property
-    def formula(self) -> str:
-        """The equation with the names of its factors: ``w * x``; nothing for a note."""
-        return fill(self._equation, {name: name for name in self.factors} | dict(self.names))
-
-    @property
-    def substituted(self) -> str:
-        """The equation with the numbers plugged in; of a note, its sentence."""
-        if self._equation or self.value is not None:
-            return self.with_numbers(in_text)
-        return self.line()
-
-    @property
-    def _equation(self) -> str:
-        return words.ROWS[self.kind].get("formula", "") if self.template is None else self.template
-
-    def with_numbers(self, form: Form) -> str:
-        """The equation with the numbers plugged in, written in another form."""
-        return fill(self._equation, self._filling(form))
-
-    def steps(self, form: Form) -> list[tuple[str, str]]:
-        """The equation factor by factor, each with the sign before it: ("dL/da", "0.2"), ("* f'(z)", "1")."""
-        found = re.findall(r"([^{}]*)\{([^{}]+)\}(\)*)", self._equation)
-        return [(f"{sign.lstrip()}{name}{end}", form(name, self.factors[name])) for sign, name, end in found]
-
-    def _filling(self, form: Form) -> dict[str, str]:
-        return dict(self.names) | {name: form(name, value) for name, value in self.factors.items()}
-
-    def say(self, template: str, form: Form = in_text, name: str | None = None) -> str:
-        """Fill any template with the numbers of this row, and with its name, formula and value."""
-        own = {
-            "name": self.name if name is None else name,
-            "formula": self.formula,
-            "substituted": self.with_numbers(form),
-            "value": "" if self.value is None else form("value", self.value),
-        }
-        return fill(template, own | self._filling(form))
-
-    def line(self, form: Form = in_text, name: str | None = None) -> str:
-        """The row as a line of text."""
-        return self.say(words.ROWS[self.kind]["line"], form, name)
-
-    def caption(self, form: Form = in_text) -> str:
-        """The row as a line below a picture."""
-        kind = words.ROWS[self.kind]
-        return self.say(kind.get("caption", kind["line"]), form)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain numbers and texts, ready for JSON."""
-        return {
-            "name": self.name,
-            "formula": self.formula,
-            "factors": dict(self.factors),
-            "substituted": self.substituted,
-            "value": self.value,
-            "role": self.role,
-        }
 
 
 @dataclass(frozen=True)
@@ -196,13 +83,14 @@ class Stage:
         width = max((len(row.name) for row in self.rows if row.role == "term"), default=0)
         said = []
         for role, rows in groupby(self.lines, key=lambda row: row.role):
-            form = in_columns if role in ("term", "gradient") else in_text
+            form = in_columns if role in words.IN_COLUMNS else in_text
             each = [row.line(form, f"{row.name:<{width}}" if role == "term" else None) for row in rows]
             if role in words.JOINED:
                 joined = words.JOINED[role]
                 each = [fill(joined["line"], {"items": joined["between"].join(each)})]
             said += each
-        return "\n".join("  " + line.replace("\n", "\n  ") for line in said if line)
+        said.append(" ".join(self.why.split()))
+        return "\n".join(_within_width(f"  {line}") for lines in said if lines for line in lines.split("\n"))
 
     def caption(self, form: Form = in_text) -> str:
         """The stage in one line, for a picture."""
@@ -219,6 +107,16 @@ class Stage:
             "result": None if self.result is None else self.result.to_dict(),
             "why": self.why,
         }
+
+
+def _within_width(line: str) -> str:
+    """A line, broken where it is too long for a terminal."""
+    indent = " " * (len(line) - len(line.lstrip()))
+    return (
+        line
+        if len(line) <= WIDTH
+        else wrapped(line.lstrip(), WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")
+    )
 
 
 def as_html(stages: Iterable[Stage]) -> str:
@@ -289,15 +187,20 @@ def activation(key: str, z: float, a: float, forced: float | None, together: Arr
     return Stage("activation", result=row, names={"activation": key})
 
 
-def output(layers: Iterable[tuple[int, Array]], a: Array, verdict: str, loss: str, L: float) -> Stage:
+def output(
+    layers: Iterable[tuple[int, Array]], a: Array, y: Array, target: Array, verdict: str, loss: Loss, L: float, top: int
+) -> Stage:
     """What the network makes of it.
 
     Args:
         layers: index and activations of each layer above the neuron.
         a: (n,) the output's activations.
+        y: (n,) the targets.
+        target: (n,) what the loss draws the outputs to: y, or a softer form of it.
         verdict: the label and the prediction, in words.
-        loss: the key of the loss.
+        loss: of the network.
         L: its value.
+        top: how many terms of the loss to show.
     """
     rows = [
         Row(
@@ -310,29 +213,83 @@ def output(layers: Iterable[tuple[int, Array]], a: Array, verdict: str, loss: st
     kind, name = ("output.class", "class") if len(a) > 1 else ("output.number", "output")
     for k in np.argsort(-a, kind="stable")[:3]:
         rows.append(Row(kind, fill(words.NAMES[name], {"i": str(k)}), float(a[k]), {"output": float(a[k])}))
-    result = Row("output.result", "L", L, {"L": L}, {"verdict": verdict, "loss": loss})
-    return Stage("output", rows, result=result, names={"loss": loss})
+    told = {"verdict": verdict, "loss": loss.key, "formula of L": loss.formula}
+    terms, rest = _loss_terms(loss, a, target, L, top)
+    if not terms:
+        result = Row("output.result without formula", "L", L, {"L": L}, told)
+        return Stage("output", rows, result=result, names={"loss": loss.key}, variant=" unknown")
+    mean = "n" in terms[0].factors
+    rows.append(Row("output.mean loss" if mean else "output.loss", factors={"n": len(a)} if mean else {}, names=told))
+    if not np.array_equal(y, target):
+        rows.append(Row("output.smoothed", factors={"high": float(target.max()), "low": float(target.min())}))
+    rows += terms
+    total = sum(row.value or 0.0 for row in terms) + (rest.value or 0.0 if rest else 0.0)
+    if abs(total - L) > 1e-4 * abs(L) and np.isfinite(L):
+        rows.append(Row("output.from z", names={"dtype": str(a.dtype)}))
+    return Stage(
+        "output", rows, rest, Row("output.result", "L", L, {"L": L}, told), names={"formula of L": loss.formula}
+    )
 
 
-def output_delta(loss: str, activation: str, rule: str, factors: Mapping[str, Array], delta: Array, top: int) -> Stage:
+def _loss_terms(loss: Loss, a: Array, y: Array, L: float, top: int) -> tuple[list[Row], Row | None]:
+    """The `top` largest terms of which the loss is the sum, and the rest; none, where the loss does not say them."""
+    rows = []
+    for k in range(len(a)):
+        derived = loss.derive(a, y, k)
+        if derived is None:
+            return [], None
+        value = value_of(derived.term, derived.numbers)
+        assert value is not None
+        if "y" in derived.numbers and derived.numbers["y"] == 0.0 and np.isnan(value):
+            value = 0.0  # 0 ln 0
+        name = fill(words.NAMES["output"], {"i": str(k)})
+        rows.append(Row("output.term", name, value, derived.numbers, template=derived.term))
+    order = sorted(range(len(a)), key=lambda k: (-abs(rows[k].value or 0.0), -y[k]))
+    largest = [rows[k] for k in order]
+    shown = [row for row in largest[:top] if row.value] or largest[:1]
+    others = [row.value or 0.0 for row in largest[len(shown) :]]
+    if not others:
+        return shown, None
+    counts = {"count": len(others)}
+    return shown, Row(plural("rest", len(others)), words.NAMES["others"], float(sum(others)), counts)
+
+
+def output_delta(
+    loss: Loss, activation: str, rule: str, factors: Mapping[str, Array], target: Array, delta: Array, top: int
+) -> Stage:
     """dL/dz of the output layer.
 
     Args:
-        loss: the key of the loss.
+        loss: of the network.
         activation: the key of the output's activation.
         rule: how delta follows, a key of `words.RULES`.
         factors: name -> (n,) the numbers that it follows from.
+        target: (n,) what the loss draws the outputs to.
         delta: (n,) of each output.
         top: how many of them to show, at most three.
     """
-    told = {"rule": words.RULES[rule]["text"], "loss": loss, "activation": activation}
+    told = {"rule": words.RULES[rule]["text"], "loss": loss.key, "activation": activation}
     rows = [Row("output_delta.rule", names=told)]
     for k in np.argsort(-np.abs(delta), kind="stable")[: min(top, 3)]:
         name = fill(words.NAMES["output"], {"i": str(k)})
         numbers = {each: values[k].item() for each, values in factors.items()}
         template = words.RULES[rule]["formula"]
-        rows.append(Row("output_delta.output", name, float(delta[k]), numbers, template=template))
-    return Stage("output_delta", rows, names=told)
+        if "dL/da" in factors:
+            rows.append(_loss_gradient("output_delta", loss, factors["a"], target, int(k), numbers["dL/da"], name))
+        used = {each: numbers[each] for each in names_in(template)}
+        kind = "output_delta.output" if template else "output_delta.unknown"
+        rows.append(Row(kind, name, float(delta[k]), used, template=template))
+    return Stage("output_delta", rows, names=told, why=words.WHY[f"rule {rule}"])
+
+
+def _loss_gradient(stage: str, loss: Loss, a: Array, y: Array, k: int, dL_da: float, name: str) -> Row:
+    """How dL/da of output k follows from the loss."""
+    derived = loss.derive(a, y, k)
+    kinds = {"output_delta": ("gradient", "given gradient"), "downstream": ("output", "output given")}[stage]
+    if derived is None:
+        return Row(f"{stage}.{kinds[1]}", name, dL_da)
+    used = {each: derived.numbers[each] for each in names_in(derived.gradient)}
+    return Row(f"{stage}.{kinds[0]}", name, dL_da, used, template=derived.gradient)
 
 
 def downstream(
@@ -363,9 +320,9 @@ def downstream(
     return Stage("downstream", [over, *rows], rest, Row("downstream.result", "dL/da", dL_da, factors))
 
 
-def downstream_of_output(dL_da: float) -> Stage:
-    """What takes the place of the sum at an output neuron."""
-    return Stage("downstream", result=Row("downstream.output", "dL/da", dL_da))
+def downstream_of_output(loss: Loss, a: Array, target: Array, k: int, dL_da: float) -> Stage:
+    """What takes the place of the sum at output neuron k; a, target: (n,) of all outputs."""
+    return Stage("downstream", result=_loss_gradient("downstream", loss, a, target, k, dL_da, "dL/da"))
 
 
 def derivative(key: str, z: float, a: float, da_dz: float, forced: bool, alone: bool) -> Stage:
@@ -426,71 +383,6 @@ def gradients(
     rule = words.RULES["penalized gradient" if penalized else "gradient"]["text"]
     result = Row(f"gradients.result{bias}", "dL/dw", None, numbers, {"rule": rule})
     return Stage("gradients", rows, rest, result, variant=f"{' with penalty' if penalized else ''}{bias}")
-
-
-class Move(NamedTuple):
-    """How the update moved one parameter.
-
-    Attributes:
-        before, after: its value.
-        gradient: dL/dw, penalty included; `seen`: what clipping left of it for the optimizer.
-        terms: name -> number, the optimizer's arithmetic; the last is "step".
-    """
-
-    before: float
-    after: float
-    gradient: float
-    seen: float
-    terms: Mapping[str, float]
-
-    def row(self, kind: str, name: str, symbol: str) -> Row:
-        """Its value before and after; as a difference where it is one, and nothing else touched it after the step."""
-        step = self.terms["step"]
-        plain = abs(self.before - step - self.after) <= 1e-5 * max(abs(self.before), abs(step))
-        return Row(kind, name, self.after, {symbol: self.before, "step": step}, template=None if plain else "")
-
-
-def update(
-    optimizer: Optimizer,
-    rate: float,
-    name: str,
-    weight: Move,
-    bias: Move | None,
-    counts: Mapping[str, float],
-    max_norm: float | None,
-    interventions: Sequence[str],
-) -> Stage:
-    """What the optimizer makes of the gradients.
-
-    Args:
-        optimizer: after the step.
-        rate: the learning rate of the step.
-        name: of the input whose weight moves most.
-        weight: how that weight moves.
-        bias: how the bias moves; ``None``: there is none.
-        counts: how many weights there are ("count"), how many move ("moved"), by how much at most ("most"), and how
-            many move without a gradient: by the optimizer's step ("memory"), or by the bound on their norm ("norm").
-        max_norm: the bound on the norm of the weights, if it holds for this neuron.
-        interventions: what is done to the neuron, in words.
-    """
-    key, rule = {"optimizer": optimizer.key}, {"rule": optimizer.rule_text}
-    rows = [Row("update.rule", names=rule)] if optimizer.rule_text else []
-    rows.append(Row("update.rate", factors={"rate": rate, "step": optimizer.t}, names=key))
-    clipped = {"gradient": weight.seen, "dL/dw": weight.gradient}
-    kind = "update.most" if weight.seen == weight.gradient else "update.most clipped"
-    rows.append(Row(kind, name, factors=clipped))
-    rows += [Row("update.term", term, value) for term, value in weight.terms.items()]
-    rows.append(weight.row("update.weight", fill(words.NAMES["weight"], {"name": name}), "w"))
-    if max_norm is not None:
-        rows.append(Row("update.max_norm", factors={"norm": max_norm}))
-    rows += [Row("update.intervention", names={"what": what}) for what in interventions]
-    if bias is not None:
-        rows.append(bias.row("update.bias", "bias", "b"))
-    cause = "memory" if counts["memory"] else "norm"
-    reason = words.WHY[plural(cause, counts[cause])] if counts[cause] else ""
-    why = fill(reason, {"count": in_text("count", counts[cause])})
-    moved = Row("update.result", factors={each: counts[each] for each in ("moved", "count", "most")})
-    return Stage("update", rows, result=moved, why=why, names=key | rule)
 
 
 def loss_after(before: float, after: float) -> Stage:

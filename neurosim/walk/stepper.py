@@ -31,8 +31,10 @@ from ..schedules import Schedule
 from ..training.batches import Batches, as_data
 from . import words
 from .check import Check
-from .stages import STAGES, Stage, fill
-from .trace import NeuronTrace, Trace
+from .formula import fill
+from .neuron import NeuronTrace
+from .stages import STAGES, Stage
+from .trace import Trace
 
 P = ParamSpec("P")
 R = TypeVar("R")

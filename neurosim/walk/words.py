@@ -36,7 +36,8 @@ STAGES: Table = {
         "phase": "forward",
         "title": "output and loss",
         "heading": "through the layers above: {title}",
-        "formula": "L = {loss}(a, y)",
+        "formula": "L = {formula of L}",
+        "formula unknown": "L = {loss}(a, y)",
     },
     "output_delta": {
         "phase": "backward",
@@ -66,7 +67,12 @@ STAGES: Table = {
         "formula with penalty": "dL/dw = delta x + penalty, dL/db = delta",
         "formula with penalty without bias": "dL/dw = delta x + penalty",
     },
-    "update": {"phase": "update", "title": "update by {optimizer}", "heading": "{title}", "formula": "{rule}"},
+    "update": {
+        "phase": "update",
+        "title": "update by {optimizer}",
+        "heading": "{title}: θ ← θ - step",
+        "formula": "{rule}",
+    },
     "loss_after": {
         "phase": "update",
         "title": "the loss again",
@@ -89,6 +95,7 @@ RULES: Table = {
     },
     "gradient": {"text": "delta x"},
     "penalized gradient": {"text": "delta x + penalty"},
+    "step": {"text": "θ ← θ - step"},
     "unknown": {"text": "Jᵀ dL/da, J the Jacobian of the layer's function", "formula": ""},
 }
 """The ways in which a delta, or a gradient, follows."""
@@ -139,13 +146,37 @@ ROWS: Table = {
     "output.layer": {"role": "note", "line": "layer {layer}: {count} activations from {low} to {high}"},
     "output.class": {"role": "output", "line": "{name} {output}"},
     "output.number": {"role": "output", "line": "{output}"},
-    "output.result": {"role": "result", "line": "{verdict}; L = {loss} = {L}"},
+    "output.loss": {"role": "note", "line": "{verdict}\nloss {loss}: L = {formula of L}"},
+    "output.mean loss": {
+        "role": "note",
+        "line": "{verdict}\nloss {loss}: L = {formula of L}, the mean over the n = {n} outputs",
+    },
+    "output.smoothed": {
+        "role": "note",
+        "line": "label smoothing: it aims at y = {high} for the label, {low} for all others",
+    },
+    "output.term": {"role": "loss term", "formula": "", "line": "{name}: {substituted} = {value}"},
+    "output.from z": {
+        "role": "note",
+        "line": "a is rounded to {dtype}: L was computed from z, where less is lost",
+    },
+    "output.result": {"role": "result", "line": "L = {L}", "caption": "{verdict}; L = {loss} = {L}"},
+    "output.result without formula": {"role": "result", "line": "{verdict}; L = {loss} = {L}"},
     "output_delta.rule": {
         "role": "note",
         "line": "delta = {rule}   ({loss} on {activation})",
         "caption": "the way back starts at the output: delta = {rule} ({loss} on {activation})",
     },
-    "output_delta.output": {"role": "output delta", "line": "{name}: a = {a}, y = {y}, delta = {value}"},
+    "output_delta.gradient": {
+        "role": "output gradient",
+        "line": "{name}: dL/da = {formula} = {substituted} = {value}",
+    },
+    "output_delta.given gradient": {"role": "output gradient", "line": "{name}: dL/da = {value}, from the loss"},
+    "output_delta.output": {
+        "role": "output delta",
+        "line": "{name}: delta = {formula} = {substituted} = {value}",
+    },
+    "output_delta.unknown": {"role": "output delta", "line": "{name}: delta = {value}"},
     "downstream.over": {"role": "note", "line": "over the neurons of layer {layer}, {above}:"},
     "downstream.term": {
         "role": "term",
@@ -159,7 +190,12 @@ ROWS: Table = {
     },
     "downstream.output": {
         "role": "result",
-        "line": "an output neuron: nothing lies above it, the loss itself gives dL/da = {value}",
+        "line": "an output neuron: nothing lies above it, the loss gives\ndL/da = {formula} = {substituted} = {value}",
+        "caption": "an output neuron: nothing lies above it, the loss gives dL/da = {value}",
+    },
+    "downstream.output given": {
+        "role": "result",
+        "line": "an output neuron: nothing lies above it, the loss gives dL/da = {value}",
     },
     "derivative.result": {
         "role": "result",
@@ -203,7 +239,7 @@ ROWS: Table = {
     "gradients.term with penalty": {
         "role": "gradient",
         "formula": "{delta} * {x} + {penalty}",
-        "line": "dL/dw of {name} = {substituted} (penalty) = {value}",
+        "line": "dL/dw of {name} = {substituted} = {value}",
     },
     "gradients.bias": {"role": "bias", "line": "dL/db = {value}"},
     "gradients.result": {
@@ -212,21 +248,51 @@ ROWS: Table = {
         "caption": "dL/dw = {rule}: {low} to {high}; dL/db = {dL/db}",
     },
     "gradients.result without bias": {"role": "result", "line": "", "caption": "dL/dw = {rule}: {low} to {high}"},
-    "update.rule": {"role": "note", "line": "{rule}"},
-    "update.rate": {"role": "note", "line": "learning rate {rate}, step {step}"},
-    "update.most": {"role": "note", "line": "the weight that moves most, of {name}, with gradient {gradient}:"},
-    "update.most clipped": {
+    "update.rate": {"role": "note", "line": "learning rate η = {rate}, update number t = {t}"},
+    "update.rate of schedule": {
         "role": "note",
-        "line": "the weight that moves most, of {name}, with gradient {gradient} (clipped from {dL/dw}):",
+        "line": "learning rate η = {rate} (schedule {schedule}), update number t = {t}",
     },
-    "update.term": {"role": "optimizer", "line": "{name} {value}"},
-    "update.weight": {"role": "change", "formula": "{w} - {step}", "line": "  w: {w} -> {value}"},
+    "update.setting": {"role": "setting", "line": "{name} = {value}"},
+    "update.most": {"role": "note", "line": "the weight that moves most, {name}:"},
+    "update.none": {"role": "note", "line": "no weight moves; one of them, {name}:"},
+    "update.gradient": {
+        "role": "gradient of it",
+        "formula": "{delta} * {x}",
+        "line": "  g = dL/dw = delta * x = {substituted} = {value}",
+    },
+    "update.gradient with penalty": {
+        "role": "gradient of it",
+        "formula": "{delta} * {x} + {penalty}",
+        "line": "  g = dL/dw = delta * x + penalty = {substituted} = {value}",
+    },
+    "update.gradient of bias": {"role": "gradient of it", "line": "  g = dL/db = {value}"},
+    "update.clipped": {
+        "role": "gradient of it",
+        "formula": "{g} * {c} / ({norm} + 1e-06)",
+        "line": "  the norm of the whole gradient is {norm}, above clip_norm = {c}:\n  g = {substituted} = {value}",
+    },
+    "update.state": {"role": "state", "line": "{name} = {value}"},
+    "update.state of bias": {"role": "state of bias", "line": "{name} = {value}"},
+    "update.term": {"role": "optimizer", "line": "  {name} = {formula}\n    = {substituted} = {value}"},
+    "update.term of bias": {"role": "optimizer of bias", "line": "  {name} = {substituted} = {value}"},
+    "update.given": {"role": "optimizer", "line": "  {name} = {value}"},
+    "update.given of bias": {"role": "optimizer of bias", "line": "  {name} = {value}"},
+    "update.weight": {"role": "change", "line": "  w: {substituted} = {value}"},
+    "update.frozen": {"role": "change", "line": "  w: {value}, as before: the neuron is frozen"},
+    "update.unasked": {"role": "note", "line": "  its gradient is 0, and yet it moves: {cause}"},
     "update.max_norm": {
         "role": "note",
-        "line": "after the step its weights are brought back within a norm of {norm}",
+        "line": "its weights would have a norm of {norm}: brought back to a norm of {bound}",
+    },
+    "update.within max_norm": {
+        "role": "note",
+        "line": "its weights have a norm of {norm}, within a norm of {bound}",
     },
     "update.intervention": {"role": "note", "line": "this neuron: {what}"},
-    "update.bias": {"role": "change", "formula": "{b} - {step}", "line": "bias: {b} -> {value}"},
+    "update.the bias": {"role": "note", "line": "the bias likewise:"},
+    "update.bias": {"role": "change", "line": "  b: {substituted} = {value}"},
+    "update.frozen of bias": {"role": "change", "line": "  b: {value}, as before: the neuron is frozen"},
     "update.result": {
         "role": "result",
         "line": "{moved} of {count} weights move",
@@ -259,11 +325,19 @@ ROWS: Table = {
 
 JOINED: Table = {
     "output": {"line": "output: {items}", "between": ", "},
-    "optimizer": {"line": "  {items}", "between": ",  "},
+    "setting": {"line": "{items}", "between": ", "},
+    "state": {"line": "  before: {items}", "between": ", "},
+    "state of bias": {"line": "  before: {items}", "between": ", "},
 }
 """Rows of these roles stand in one line."""
 
 WHY: dict[str, str] = {
+    "rule difference": "Why: dL/da_k = -y_k / a_k, and softmax has da_k/dz_j = a_k (1 - a_k) where k = j, "
+    "else -a_k a_j. In Σ_k dL/da_k da_k/dz_j every a_k cancels, and Σ y_k = 1: a_j - y_j is left.",
+    "rule mean_difference": "Why: dL/da = (a - y) / (a (1 - a)) / n, and sigmoid has da/dz = a (1 - a): it cancels.",
+    "rule chain": "Why: the chain rule: L moves with a by dL/da, a moves with z by f'(z).",
+    "rule jacobian": "Why: each z moves every a of softmax. Σ_k dL/da_k da_k/dz_j = a_j (dL/da_j - Σ_k a_k dL/da_k).",
+    "rule unknown": "",
     "flat": "flat here: nothing passes back through this neuron",
     "forced": "a is forced: nothing passes back through this neuron",
     "together": "z of each neuron of the layer\nmoves a of all: what counts is their sum, Jᵀ dL/da",
@@ -272,16 +346,27 @@ WHY: dict[str, str] = {
     "delta is positive": "A smaller z would lower the loss.",
     "delta is negative": "A larger z would lower the loss.",
     "delta is lost": "Not a number: the run has diverged.",
-    "memory.one": "{count} weight with zero gradient moved: momentum or decay does that.",
-    "memory.many": "{count} weights with zero gradient moved: momentum or decay does that.",
+    "memory.one": "{count} weight with zero gradient moved: momentum, kept in {state}.",
+    "memory.many": "{count} weights with zero gradient moved: momentum, kept in {state}.",
+    "decay.one": "{count} weight with zero gradient moved: weight decay does that.",
+    "decay.many": "{count} weights with zero gradient moved: weight decay does that.",
+    "memory and decay.one": "{count} weight with zero gradient moved: momentum, kept in {state}, and weight decay.",
+    "memory and decay.many": "{count} weights with zero gradient moved: momentum, kept in {state}, and weight decay.",
+    "rule.one": "{count} weight with zero gradient moved: the rule does that.",
+    "rule.many": "{count} weights with zero gradient moved: the rule does that.",
+    "moved by memory": "{state} still holds what earlier gradients left",
+    "moved by decay": "weight decay takes a share of every weight",
+    "moved by rule": "the rule moves it without one",
+    "moved by norm": "the bound on the norm moves every weight",
+    "and": ", and ",
     "norm.one": "{count} weight with zero gradient moved: the bound on the norm does that.",
     "norm.many": "{count} weights with zero gradient moved: the bound on the norm does that.",
     "loss is lost": "The loss is no longer a number.",
-    "loss stays": "The step leaves the loss of this sample as it was.",
-    "loss falls": "The step lowers the loss of this sample by {percent} %.",
-    "loss falls to almost nothing": "The step lowers the loss of this sample by more than 99 %.",
-    "loss rises": "The step raises the loss of this sample by {percent} %.",
-    "loss rises far": "The step raises the loss of this sample.",
+    "loss stays": "The update leaves the loss of this sample as it was.",
+    "loss falls": "The update lowers the loss of this sample by {percent} %.",
+    "loss falls to almost nothing": "The update lowers the loss of this sample by more than 99 %.",
+    "loss rises": "The update raises the loss of this sample by {percent} %.",
+    "loss rises far": "The update raises the loss of this sample.",
 }
 """Reasons, each true only where the numbers say so."""
 
@@ -322,79 +407,25 @@ DIGITS: dict[str, int] = {
 }
 """How many digits a number of that name gets in a text; the others get five."""
 
-PLAIN = ("layer", "step")
+PLAIN = ("layer", "t")
 """Whole numbers that count nothing: no comma between thousands."""
 
 SIGNED = ("change",)
 """Numbers with a sign, a plus too."""
 
-FIGURE: dict[str, str] = {
-    "title": "Neuron {neuron} of layer {layer} ({activation}): what it does with {sample}",
-    "one sample": "one sample",
-    "how to read it": "follow the numbers, those of the walk: forward {forward}, backward {backward}, update {update}; "
-    "red: above zero, blue: below zero, each scale centred on zero",
-    "stage of": "stage {stage} of {count}",
-    "inputs": "inputs x",
-    "weights": "weights w",
-    "products": "products w·x",
-    "weighted_sum": "weighted sum z",
-    "activation": "activation, slope",
-    "output": "output and loss",
-    "downstream": "downstream sum",
-    "delta": "delta",
-    "gradients": "weight gradients",
-    "update": "change of weights",
-    "loss_after": "before and after",
-    "count.one": "{count} input",
-    "count.many": "{count} inputs",
-    "count of which": "{inputs}, {nonzero} not zero",
-    "sum": "sum {value}",
-    "what it looks for": "what it looks for",
-    "what it finds": "what it finds here",
-    "largest of inputs": "of the {count} largest products",
-    "largest of weights": "in the same order",
-    "largest of products": "{count} largest products",
-    "all inputs": "sorted by product",
-    "all products": "largest first",
-    "others.one": "{count} other",
-    "others.many": "{count} others",
-    "substituted": "{formula} = {substituted}",
-    "equation": "{name} = {substituted} = {value}",
-    "value": "{name} = {value}",
-    "positive terms": "positive terms",
-    "negative terms": "negative terms",
-    "bias": "bias b",
-    "z": "z",
-    "slope": "slope {name} = {value}",
-    "answer": "the whole network's answer",
-    "prediction": "prediction",
-    "label": "label",
-    "no label": "none",
-    "verdict": "so it is",
-    "right": "right",
-    "wrong": "wrong",
-    "not known": "no label",
-    "loss": "loss L",
-    "way back": "of this one sample;\nthe way back starts here",
-    "over.one": "over {count} neuron k of layer {layer}",
-    "over.many": "over {count} neurons k of layer {layer}",
-    "last stop": "an output neuron: the last stop",
-    "from the loss": "Its delta comes from the loss:",
-    "y of the label": "y ({neuron} is the label)",
-    "y of another": "y ({neuron} is not the label)",
-    "rule": "{name} = {formula}",
-    "definition": "delta = dL/dz",
-    "meaning of delta": "delta = dL/dz: how z moves L",
-    "shared delta": "through the whole {activation}",
-    "all of them": "all dL/da",
-    "equals": "= {name}",
-    "no gradient": "Every gradient is zero.",
-    "rate": "{optimizer}, learning rate {rate}",
-    "no change": "No weight moves.",
-    "largest": "the {count} largest of {all}",
-    "outcome": "the weights that move most, the bias, and the loss of this sample",
-    "before": "before",
-    "after": "after",
-    "change": "change",
+IN_COLUMNS = ("term", "gradient")
+"""Rows of these roles stand below each other: their numbers get ten columns and five digits."""
+
+SYMBOLS: dict[str, str] = {
+    "theta": "θ",
+    "grad": "g",
+    "rate": "η",
+    "beta1": "β₁",
+    "beta2": "β₂",
+    "epsilon": "ε",
+    "rho": "ρ",
+    "momentum": "μ",
+    "weight_decay": "λ",
+    "momentum_decay": "ψ",
 }
-"""What is written in the picture of a neuron, beside the rows of its stages."""
+"""The letters that stand in equations for what programs call by a name."""

@@ -262,7 +262,7 @@ def test_numbers_in_short_form():
     for before, after in ((0.152, 0.15201), (1.0, 1.0), (1e-9, 2e-9), (0.3, -0.3), (123456.789, 123456.788)):
         one, two = short_pair(before, after)
         assert (one == two) == (before == after) and max(len(one), len(two)) <= 12
-    assert stages.loss_after(1.0, 1.5).why == "The step raises the loss of this sample by 50 %."
+    assert stages.loss_after(1.0, 1.5).why == "The update raises the loss of this sample by 50 %."
 
 
 @pytest.mark.parametrize("kind", KINDS)

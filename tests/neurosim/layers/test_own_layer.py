@@ -161,7 +161,7 @@ def test_its_neurons_are_traced(make, blobs):
     net.fit(*blobs, epochs=1, verbose=False)
     trace = net.trace(blobs[0][0], blobs[1][0])
     neuron = trace[3][4]
-    a, W = trace._flows[2]["a"], net[3].W
+    a, W = trace.flows[2]["a"], net[3].W
     assert neuron.inputs.tolist() == [a[4]] and neuron.weights.tolist() == [W[4]]
     assert neuron.z == pytest.approx(a[4] * W[4]) and neuron.a == neuron.z and neuron.da_dz == 1.0
     (place,) = np.flatnonzero(net[4].order() == 4)  # where Permute puts its output

@@ -100,7 +100,7 @@ def test_output_neurons_for_every_loss_and_output(loss, output, make):
     net, trace = make(loss=loss, output=output)
     a, y = trace.probabilities[None], trace.targets[None]
     gradient = net.loss.gradient(a, y)
-    delta = trace.network.output.activation.vjp(trace._flows[-1]["z"][None], gradient)[0]
+    delta = trace.network.output.activation.vjp(trace.flows[-1]["z"][None], gradient)[0]
     for j in range(3):
         neuron = trace[-1][j]
         assert neuron.is_output and len(neuron.downstream_products) == 0
@@ -206,7 +206,14 @@ def test_clipping_is_seen_by_the_optimizer_but_not_in_the_gradient(make):
             neuron.update_terms["step"]["weights"], 0.1 * other.dL_dW * 0.01 / (norm + 1e-6), rtol=1e-9
         )
         assert neuron.check().max_relative_error < 1e-6
-    assert "(clipped from" in trace[1][0].explain() and "(clipped from" not in free[1][0].explain()
+    said = re.search(
+        r"above clip_norm = 0\.01:\n +g = (\S+) \* 0\.01 / \((\S+) \+ 1e-06\) = (\S+)", trace[1][0].explain()
+    )
+    gradient, of_all, seen = map(float, said.groups())
+    assert of_all == pytest.approx(norm, rel=1e-4) and seen == pytest.approx(
+        gradient * 0.01 / (of_all + 1e-6), rel=1e-4
+    )
+    assert "clip_norm" not in free[1][0].explain()
 
 
 def test_max_norm_comes_after_the_step_and_is_said(make):
@@ -215,7 +222,8 @@ def test_max_norm_comes_after_the_step_and_is_said(make):
     assert np.linalg.norm(neuron.weights) > 0.3
     moved = neuron.weights - neuron.update_terms["step"]["weights"]
     np.testing.assert_allclose(neuron.weights_after, moved * 0.3 / np.linalg.norm(moved), rtol=1e-9)
-    assert "norm of 0.3" in neuron.explain()
+    would_be = float(np.linalg.norm(moved))
+    assert f"would have a norm of {would_be:.6g}: brought back to a norm of 0.3" in neuron.explain()
 
 
 @pytest.mark.parametrize(
@@ -263,7 +271,9 @@ def test_theta_minus_step_is_theta_after_for_every_optimizer(key, steps, dtype, 
         scale = np.abs(neuron.weights).max()
         assert np.abs(neuron.weights - terms["step"]["weights"] - neuron.weights_after).max() <= tolerance * scale
         assert abs(neuron.bias - terms["step"]["bias"] - neuron.bias_after) <= tolerance
-        assert f"step {steps + 1}" in neuron.explain() and all(name in neuron.explain() for name in terms)
+        assert f"update number t = {steps + 1}\n" in neuron.explain() and all(
+            name in neuron.explain() for name in terms
+        )
         for name, each in terms.items():
             assert each["weights"].shape == neuron.weights.shape and isinstance(each["bias"], float), name
 
@@ -410,16 +420,22 @@ def test_the_rule_for_the_output_delta_holds_for_the_numbers_beside_it(loss, out
     if smoothing and loss != "cross_entropy":
         return
     _, trace = make(loss=ns.CrossEntropy(smoothing) if smoothing else loss, output=output)
-    lines = trace[1][0].stages()[4].text.splitlines()
+    text = re.sub(r"\n {4,}", " ", trace[1][0].stages()[4].text)
+    lines = text[: text.index("Why:")].rstrip().splitlines()
     rule = lines[0].split("=", 1)[1].split("(" + loss)[0].strip()
-    for line in lines[1:]:
-        k, a, y, delta = re.match(r"  output (\d): a = (\S+), y = (\S+), delta = (\S+)$", line).groups()
-        assert float(delta) == pytest.approx(trace[-1][int(k)].delta, rel=1e-4, abs=1e-12)
+    gradients = dict(re.findall(r"output (\d): dL/da = .*?(\S+)$", text, re.MULTILINE))
+    shown = re.findall(r"output (\d): delta = (.*) = (.*) = (\S+)$", text, re.MULTILINE)
+    assert len(shown) == 3 and len(lines) == 4 + len(gradients)
+    for k, names, numbers, delta in shown:
+        value = trace[-1][int(k)].delta
+        assert float(delta) == pytest.approx(value, rel=1e-4, abs=1e-12)
+        computed = eval(numbers, {"__builtins__": {}})
+        assert f"{computed:.5g}" == delta or computed == pytest.approx(value, rel=2e-5, abs=1e-12)
         if rule in ("a - y", "(a - y) / n"):
-            n = 3 if "/ n" in rule else 1
-            assert float(delta) == pytest.approx((float(a) - float(y)) / n, rel=1e-2, abs=2e-4)
+            assert names == rule and not gradients
         else:
-            assert rule.startswith("Jᵀ" if output == "softmax" else "dL/da * f'(z)")
+            assert rule.startswith("Jᵀ" if output == "softmax" else "dL/da * f'(z)") and "dL/da" in names
+            assert float(gradients[k]) == pytest.approx(trace[-1][int(k)].dL_da, rel=1e-4, abs=1e-12)
 
 
 def test_a_flat_place_and_a_step_for_the_worse_are_named(make):

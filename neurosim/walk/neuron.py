@@ -1,0 +1,416 @@
+"""One neuron in a trace: every term that passes through it, forward, backward and through the update."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import html
+from ..activations import Activation, Linear
+from ..errors import NeurosimError
+from ..layers import Layer
+from ..parameters import Array
+from . import stages, words
+from .check import Check, check_neuron
+from .formula import fill
+from .rows import Row
+from .sample import SampleRun, through_softmax
+from .stages import Stage
+from .update import Move, Step, causes, update
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class NeuronTrace:
+    """One neuron, one sample: every term, forward, backward and through the update.
+
+    Attributes:
+        layer, index: which neuron.
+        inputs: (n_in,) x.
+        weights: (n_in,) w before the update.
+        products: (n_in,) w x, term by term.
+        bias, z, a: as in the forward pass; z = Σ products + bias.
+        da_dz: f'(z); for softmax its diagonal entry.
+        downstream_neurons, downstream_weights, downstream_deltas, downstream_products: (k,) the neurons above that this
+            one feeds, the weight of each connection, their deltas, and the products, whose sum is dL/da. Empty for an
+            output neuron.
+        dL_da, delta: dL/da and dL/dz.
+        dL_dW: (n_in,) dL/dw, penalties included; dL_db: dL/db.
+        weights_after: (n_in,), bias_after: after the update.
+    """
+
+    def __init__(self, trace: SampleRun, layer: Layer, index: int) -> None:
+        self.trace = trace
+        self._layer = layer
+        self.layer = layer.index
+        self.index = index
+        flow = trace.flows[layer.index]
+        neuron = layer[index]
+        self.sources = layer.sources(index)
+        self.inputs = trace.flows[layer.index - 1]["a"][self.sources]
+        self.weights: Array = neuron.weights.ravel().copy()
+        self.products: Array = self.inputs * self.weights
+        self.has_bias = layer.bias_name in layer.views
+        self.bias = neuron.bias if self.has_bias else 0.0
+        self.z, self.a, self.delta = (float(flow[name][index]) for name in ("z", "a", "delta"))
+        self.da_dz = float(layer.derivative(flow["z"][None, :])[0, index])
+        self.downstream_neurons, self.downstream_weights, self.downstream_deltas = self._downstream()
+        self.downstream_products = self.downstream_weights * self.downstream_deltas
+        self.is_output = layer.is_output
+        self.dL_da = float(trace.output_da[index] if self.is_output else flow["da"][index])
+        self.dL_dW: Array = neuron.weight_gradient.ravel().copy()
+        self.dL_db = neuron.bias_gradient if self.has_bias else 0.0
+        self.weights_after: Array = self._part(trace.theta_after, layer.weight_name).ravel().copy()
+        self.bias_after = float(self._part(trace.theta_after, layer.bias_name)) if self.has_bias else 0.0
+
+    # what belongs to the sample, not to the neuron
+    loss = property(lambda self: self.trace.loss)
+    loss_after = property(lambda self: self.trace.loss_after)
+    label = property(lambda self: self.trace.label)
+    prediction = property(lambda self: self.trace.prediction)
+    sample = property(lambda self: self.trace.sample)
+    optimizer = property(lambda self: self.trace.optimizer.key)
+    learning_rate = property(lambda self: self.trace.learning_rate)
+
+    @property
+    def source_layer(self) -> int:
+        """The layer that made the inputs; those that pass them on are looked through. 0: they are the sample's own."""
+        source = self._layer.source
+        return 0 if source is None else source.index
+
+    @property
+    def forced(self) -> float | None:
+        """The value that a is held at, by `ablate` or `clamp`; None: it is free."""
+        return self._layer.interventions.values.get(self.index)
+
+    @property
+    def penalized(self) -> bool:
+        """Whether dL/dw holds the gradient of a penalty."""
+        return self._layer.penalizes(self.index)
+
+    @property
+    def activation(self) -> Activation:
+        """The activation of this neuron."""
+        return Linear() if self._layer.activation is None else self._layer[self.index].activation
+
+    @property
+    def input_shape(self) -> tuple[int, ...] | None:
+        """The shape of the sample where the neuron looks at it directly, e.g. (28, 28); else None."""
+        below = self._layer.source
+        if below is None or below.index:
+            return None
+        return below.out_shape if len(below.out_shape) > 1 else below.image_shape
+
+    @property
+    def image_shape(self) -> tuple[int, int] | None:
+        """Height and width of the sample where it is a grey image and the neuron looks at it directly; else None."""
+        shape = self.input_shape or ()
+        if len(shape) == 3 and shape[2] == 1:
+            shape = shape[:2]
+        return (shape[0], shape[1]) if len(shape) == 2 else None
+
+    def input_name(self, i: int) -> str:
+        """Input i as a reader finds it: a pixel by row and column, an input or a neuron by number."""
+        i = int(self.sources[i])
+        if self.source_layer:
+            return fill(words.NAMES["neuron"], {"i": str(i)})
+        if self.image_shape is None:
+            return fill(words.NAMES["input"], {"i": str(i)})
+        row, column = divmod(i, self.image_shape[1])
+        return fill(words.NAMES["pixel"], {"row": str(row), "column": str(column)})
+
+    def downstream_name(self, i: int) -> str:
+        """Number i of the neurons above that this one feeds, as a reader finds it."""
+        return fill(words.NAMES["neuron"], {"i": str(self.downstream_neurons[i])})
+
+    def curve(self, z: Array) -> Array:
+        """(n,) a for any z (n,) of this neuron, the other neurons of its layer held still."""
+        if self.forced is not None:
+            return np.full(len(z), self.forced)
+        if self.activation.elementwise:
+            return self.activation(np.array(z))
+        rows = np.repeat(self._layer_z[None, :].astype(np.float64), len(z), axis=0)
+        rows[:, self.index] = z
+        return self.activation(rows)[:, self.index]
+
+    @property
+    def _layer_z(self) -> Array:
+        return self.trace.flows[self.layer]["z"]
+
+    @property
+    def delta_rule(self) -> tuple[str, str, dict[str, float]]:
+        """How delta follows: the row of `words.ROWS` that tells it, a key of `words.RULES`, and the numbers in it."""
+        layer, shared = self._layer, self._layer.activation
+        if self.is_output:
+            rule, columns = self.trace.output_rule
+            kind = "delta.output" if self.activation.elementwise else "delta.output of softmax"
+        elif shared is None or shared.elementwise:
+            return "delta.result", "chain", {"dL/da": self.dL_da, "f'(z)": self.da_dz}
+        else:
+            kind, flow = "delta.shared", self.trace.flows[self.layer]
+            rule, columns = through_softmax(shared, flow["a"], flow["da"], {})
+            if layer.interventions:  # some of its neurons have no part in it
+                rule, columns = "unknown", {}
+        return kind, rule, {name: values[self.index].item() for name, values in columns.items()}
+
+    def _part(self, flat: Array, name: str) -> Array:
+        """This neuron's part of a vector laid out as all parameters are."""
+        return self._layer.neuron_part(self._layer.flat_view(flat, name), self.index)
+
+    def _downstream(self) -> tuple[Array, Array, Array]:
+        """The neurons above that this one feeds, the weights to them, and their deltas."""
+        trace, j = self.trace, self.index
+        if self._layer.is_output:
+            nothing = np.empty(0, self.weights.dtype)
+            return np.empty(0, np.intp), nothing, nothing
+        above = trace.network[self.layer + 1]
+        fed, weights = above.outgoing(j)
+        return fed, weights, trace.flows[above.index]["delta"][fed]
+
+    @cached_property
+    def update_terms(self) -> dict[str, dict[str, Any]]:
+        """The optimizer's arithmetic: name -> {"weights": (n_in,), "bias": number}, in the order of its algorithm."""
+        bias = self._terms(self._layer.bias_name) if self.has_bias else {}
+        return {
+            name: {"weights": values, "bias": float(bias[name][0]) if bias else 0.0}
+            for name, values in self._terms(self._layer.weight_name).items()
+        }
+
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network shows what it has
+    def _terms(self, name: str) -> dict[str, Array]:
+        """The terms of the optimizer's rule for this neuron's part (k,) of one parameter."""
+        trace, optimizer = self.trace, self.trace.optimizer
+        state = [trace.state_before[each] for each in optimizer.state_names]
+        vectors = (trace.network.parameters.theta, trace.grad, *state)
+        theta, grad, *state = (self._part(vector, name).ravel() for vector in vectors)
+        terms = optimizer.rule(theta, grad, *state, trace.learning_rate, optimizer.t, **optimizer.hyper())
+        return {term: np.full_like(theta, values) for term, values in terms._asdict().items()}
+
+    def to_frame(self) -> pd.DataFrame:
+        """The terms, one row an input, the largest |w x| first.
+
+        Columns: input, x, weight, product, dL_dw, each of the optimizer's terms, weight_after.
+        """
+        import pandas as pd
+
+        frame = pd.DataFrame(
+            {
+                "input": np.arange(len(self.inputs)),
+                "x": self.inputs,
+                "weight": self.weights,
+                "product": self.products,
+                "dL_dw": self.dL_dW,
+            }
+            | {name: each["weights"] for name, each in self.update_terms.items()}
+            | {"weight_after": self.weights_after}
+        )
+        return frame.iloc[np.argsort(-np.abs(self.products), kind="stable")].reset_index(drop=True)
+
+    def check(self) -> Check:
+        """Compare this neuron's gradient with central differences of the loss, in float64."""
+        x, dL_db = self.trace.flows[0]["a"], self.dL_db if self.has_bias else None
+        return check_neuron(self._layer[self.index], self.trace.network, x, self.trace.targets, self.dL_dW, dL_db)
+
+    def to_dict(self, check: bool = True, top: int = 5) -> dict[str, Any]:
+        """Everything as plain numbers, texts and lists, ready for JSON; see `python main.py step --json`.
+
+        Args:
+            check: whether to compare the gradient with central differences, too.
+            top: how many terms of each sum the stages show.
+
+        Raises:
+            NeurosimError: something is NaN or infinite, which JSON cannot say.
+        """
+        trace = self.trace
+        document: dict[str, Any] = {
+            "sample": {
+                "index": trace.sample,
+                "label": trace.label,
+                "prediction": trace.prediction,
+                "probabilities": trace.probabilities.tolist(),
+            },
+            "layer": self.layer,
+            "neuron": self.index,
+            "activation": self.activation.key,
+            "inputs": self.inputs.tolist(),
+            "weights": self.weights.tolist(),
+            "bias": self.bias,
+            "z": self.z,
+            "a": self.a,
+            "da_dz": self.da_dz,
+            "downstream": [
+                {"neuron": int(k), "weight": float(w), "delta": float(delta), "product": float(product)}
+                for k, w, delta, product in zip(
+                    self.downstream_neurons,
+                    self.downstream_weights,
+                    self.downstream_deltas,
+                    self.downstream_products,
+                    strict=True,
+                )
+            ],
+            "dL_da": self.dL_da,
+            "delta": self.delta,
+            "dL_dW": self.dL_dW.tolist(),
+            "dL_db": self.dL_db,
+            "loss": trace.loss,
+            "update": {
+                "optimizer": trace.optimizer.key,
+                "settings": trace.optimizer.config(),
+                "learning_rate": trace.learning_rate,
+                "terms": {
+                    name: {"weights": each["weights"].tolist(), "bias": each["bias"]}
+                    for name, each in self.update_terms.items()
+                },
+                "weights_after": self.weights_after.tolist(),
+                "bias_after": self.bias_after,
+            },
+            "loss_after": trace.loss_after,
+        }
+        document["stages"] = [stage.to_dict() for stage in self.stages(top)]
+        if check:
+            document["check"] = {"max_relative_error": self.check().max_relative_error}
+        try:
+            json.dumps(document, allow_nan=False)
+        except ValueError:
+            raise NeurosimError(
+                "json: the network holds NaN or infinity, which JSON has no numbers for; "
+                "train it with a smaller learning rate"
+            ) from None
+        return document
+
+    # -- what there is to say ---------------------------------------------------------------------------------------
+
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network shows what it has
+    def stages(self, top: int = 5) -> list[Stage]:
+        """The stages of the walk: forward, backward, update; with the `top` largest terms of each sum."""
+        trace, layer, network = self.trace, self._layer, self.trace.network
+        key, bias = self.activation.key, self.bias if self.has_bias else None
+        rule, factors = trace.output_rule
+        above = [(each.index, trace.flows[each.index]["a"]) for each in network.layers[self.layer + 1 :]]
+        return [
+            stages.inputs(self.inputs, self.source_layer),
+            stages.weighted_sum(self.input_name, self.weights, self.inputs, self.products, bias, self.z, top),
+            stages.activation(key, self.z, self.a, self.forced, None if self.activation.elementwise else self._layer_z),
+            stages.output(
+                above, trace.probabilities, trace.targets, trace.aim, trace.verdict, network.loss, trace.loss, top
+            ),
+            stages.output_delta(
+                network.loss, network.output.activation.key, rule, factors, trace.aim, trace.flows[-1]["delta"], top
+            ),
+            self._downstream_stage(top),
+            stages.derivative(key, self.z, self.a, self.da_dz, self.forced is not None, self.activation.elementwise),
+            stages.delta(*self.delta_rule, self.delta, self.da_dz, layer.activation.key if layer.activation else key),
+            stages.gradients(
+                self.input_name,
+                self.delta,
+                self.inputs,
+                self.dL_dW,
+                self.penalized,
+                self.dL_db if self.has_bias else None,
+                top,
+            ),
+            self._update_stage(),
+            stages.loss_after(trace.loss, trace.loss_after),
+        ]
+
+    def _downstream_stage(self, top: int) -> Stage:
+        if self.is_output:
+            trace = self.trace
+            return stages.downstream_of_output(
+                trace.network.loss, trace.probabilities, trace.aim, self.index, self.dL_da
+            )
+        above = self.trace.network[self.layer + 1]
+        return stages.downstream(
+            above.index,
+            repr(above),
+            self.downstream_name,
+            self.downstream_weights,
+            self.downstream_deltas,
+            self.downstream_products,
+            self.dL_da,
+            top,
+        )
+
+    def _update_stage(self) -> Stage:
+        trace, layer, optimizer = self.trace, self._layer, self.trace.optimizer
+        neuron = layer[self.index]
+        change = self.weights_after - self.weights
+        i = int(np.abs(change).argmax())
+        weight = self._move("w", fill(words.NAMES["weight"], {"name": self.input_name(i)}), layer.weight_name, i)
+        bias = self._move("b", "bias", layer.bias_name, 0) if self.has_bias else None
+        steps = {name: each["weights"] for name, each in self.update_terms.items()}
+        factor = neuron.rate_factor if neuron.is_trainable else 0.0
+        would_be = self.weights - factor * steps["step"].astype(np.float64)
+        unasked = (change != 0) & (self.dL_dW == 0)
+        by_memory, by_decay = causes(optimizer, steps)
+        counts = {
+            "count": len(change),
+            "moved": int(np.count_nonzero(change)),
+            "most": float(np.abs(change[i])),
+            "memory and decay": int(np.count_nonzero(unasked & by_memory & by_decay)),
+            "memory": int(np.count_nonzero(unasked & by_memory)),
+            "decay": int(np.count_nonzero(unasked & by_decay)),
+            "norm": int(np.count_nonzero(unasked & ~by_memory & ~by_decay)),
+        }
+        if counts["memory and decay"]:
+            counts["memory and decay"] = int(np.count_nonzero(unasked & (by_memory | by_decay)))
+        step = Step(
+            optimizer,
+            trace.network.optimizer,
+            self.learning_rate,
+            float(np.linalg.norm(trace.network.parameters.grad.astype(np.float64))),
+            factor,
+            layer.max_norm if neuron.is_trainable else None,
+            float(np.linalg.norm(would_be)),
+            neuron.interventions,
+        )
+        return update(step, weight, bias, counts)
+
+    def _move(self, symbol: str, name: str, parameter: str, i: int) -> Move:
+        """How the update moves number i of this neuron's part of a parameter."""
+        trace, of_bias = self.trace, symbol == "b"
+        vectors = (trace.network.parameters.theta, trace.theta_after, trace.grad, *trace.state_before.values())
+        before, after, seen, *state = (float(self._part(vector, parameter).ravel()[i]) for vector in vectors)
+        if of_bias:
+            gradient = Row("update.gradient of bias", "g", self.dL_db)
+        else:
+            numbers = {"delta": self.delta, "x": float(self.inputs[i])}
+            kind = "update.gradient"
+            if self.penalized:
+                kind += " with penalty"
+                numbers["penalty"] = float(self.dL_dW[i] - self.inputs.dtype.type(self.delta) * self.inputs[i])
+            gradient = Row(kind, "g", float(self.dL_dW[i]), numbers)
+        terms = {
+            term: each["bias"] if of_bias else float(each["weights"][i]) for term, each in self.update_terms.items()
+        }
+        remembered = dict(zip(trace.state_before, state, strict=True))
+        return Move(symbol, name, before, after, gradient, seen, remembered, terms)
+
+    def explain(self, top: int = 5) -> str:
+        """The whole walk as text, with the numbers plugged in and the `top` largest terms of each sum."""
+        told = enumerate(self.stages(top), start=1)
+        return "\n\n".join([str(self), *(f"{place}. {stage.heading}\n{stage.text}" for place, stage in told)])
+
+    def __str__(self) -> str:
+        return fill(
+            words.NAMES["neuron of layer"],
+            {
+                "layer": str(self.layer),
+                "neuron": str(self.index),
+                "activation": self.activation.key,
+                "sample": words.NAMES["some sample"]
+                if self.sample is None
+                else fill(words.NAMES["sample"], {"i": str(self.sample)}),
+                "verdict": self.trace.verdict,
+            },
+        )
+
+    def __repr__(self) -> str:
+        return f"NeuronTrace({self}, z {self.z:.4g}, a {self.a:.4g}, delta {self.delta:.4g})"
+
+    def _repr_html_(self) -> str:
+        return html.block(html.title(str(self)), stages.as_html(self.stages()))

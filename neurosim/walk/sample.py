@@ -1,0 +1,114 @@
+"""What a trace is made of: one step of training on one sample, run in a copy of the network."""
+
+from __future__ import annotations
+
+import copy
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..activations import Activation
+from ..errors import NeurosimError
+from ..layers import Layer
+from ..metrics import class_indices, decisions
+from ..network import Network
+from ..parameters import Array
+from ..text import number
+from . import words
+from .formula import fill
+
+
+class SampleRun:
+    """One step of training on one sample, run in a copy of a network, with all that passed through it.
+
+    Args:
+        network: it is left as it was.
+        x: one sample; integers are scaled by the `Input`.
+        y: its class index, or a row of n_out targets.
+        sample: the sample's number in its data set, if it has one; only to be shown.
+
+    Attributes:
+        network: a copy of the network before the update.
+        loss: L before the update, penalties not included.
+        loss_after: L of the same sample after the update.
+        probabilities: (n_out,) the output's activations.
+        prediction: the class that they say.
+        label: the class that the targets say; ``None`` where they are no class.
+        optimizer, learning_rate: of the update.
+
+    Raises:
+        NeurosimError: not exactly one sample, or a wrong target.
+    """
+
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network shows what it has
+    def __init__(self, network: Network, x: Any, y: Any, sample: int | None = None) -> None:
+        twin = copy.deepcopy(network)
+        rows = twin.input.as_rows(x)
+        if len(rows) != 1:
+            raise NeurosimError(f"trace: expected one sample, received {len(rows)}")
+        y = np.asarray(y)
+        if y.ndim == 0 or (y.ndim == 1 and y.size == twin.output.n_out > 1):  # a class, or one row of targets
+            y = y[None]
+        self.sample = sample
+        self.loss = twin.gradients(rows, y)
+        self.network = copy.deepcopy(twin)  # parameters and gradients as they are before the update
+        self.flows = [self._flow(layer) for layer in twin]
+        self.targets = twin.targets[0].copy()
+        self.probabilities = twin.output.a[0].copy()
+        classes = class_indices(twin.targets)
+        self.prediction = int(decisions(twin.output.a)[0])
+        self.label = None if classes is None else int(classes[0])
+        self.output_da = twin.loss.gradient(twin.output.a, twin.targets)[0]
+        self.learning_rate = twin.optimizer.rate
+        self.state_before = {name: vector.copy() for name, vector in twin.optimizer.state.items()}
+        twin.update_()
+        self.optimizer = twin.optimizer
+        self.theta_after = twin.parameters.theta
+        self.grad = twin.parameters.grad  # as the optimizer saw it: clipped, if it clips
+        twin.forward_()
+        self.loss_after = twin.loss.value_(twin.output, twin.targets) + 0.0  # makes -0 a plain 0
+
+    @staticmethod
+    def _flow(layer: Layer) -> dict[str, Array]:
+        """What is in a layer's buffers for the one sample."""
+        names = ("z", "a", "da", "delta") if layer.index else ("a",)
+        return {name: getattr(layer, name)[0].copy() for name in names}
+
+    @property
+    def verdict(self) -> str:
+        """The label and the prediction in words; where the targets are no class, only these."""
+        if self.label is None:
+            which = "targets" if len(self.targets) <= 10 else "more targets"
+            return fill(words.NAMES[which], {"items": ", ".join(number(y, 6) for y in self.targets[:10])})
+        return fill(words.NAMES["verdict"], {"label": str(self.label), "prediction": str(self.prediction)})
+
+    @cached_property
+    def aim(self) -> Array:
+        """(n_out,) what the loss draws the outputs to: the targets, or a softer form of them."""
+        aim: Array = self.network.loss.aim(self.targets[None, :])[0]
+        return aim.copy()
+
+    @cached_property
+    def output_rule(self) -> tuple[str, dict[str, Array]]:
+        """How delta of the output layer follows: a key of `words.RULES`, and name -> (n_out,) the numbers in it."""
+        loss, output, a, y = self.network.loss, self.network.output, self.probabilities, self.aim
+        numbers = {"a": a, "y": y}
+        if loss.simplifies(output.activation):
+            if loss.key == "cross_entropy":
+                return "difference", numbers
+            return "mean_difference", numbers | {"n": np.full(len(a), len(a))}
+        if output.activation.elementwise:
+            slope = output.derivative(self.flows[-1]["z"][None, :])[0]
+            return "chain", numbers | {"dL/da": self.output_da, "f'(z)": slope}
+        return through_softmax(output.activation, a, self.output_da, numbers)
+
+
+def through_softmax(
+    activation: Activation, a: Array, dL_da: Array, numbers: dict[str, Array]
+) -> tuple[str, dict[str, Array]]:
+    """The rule for delta_j = Σ_k dL/da_k da_k/dz_j = a_j (dL/da_j - Σ_k a_k dL/da_k), by the Jacobian of `Softmax`."""
+    if activation.key != "softmax":
+        return "unknown", numbers
+    mean = np.full(len(a), a.astype(np.float64) @ dL_da)
+    return "jacobian", numbers | {"a": a, "dL/da": dL_da, "Σ a dL/da": mean}
