@@ -349,7 +349,12 @@ def _draw_gradient(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> N
     """Draw dL/dw of every weight."""
     page.caption(cell, 0, typeset(told["gradients"].formula), color=INK_COLOUR)
     page.caption(cell, 1, span(neuron.dL_dW))
-    _weights_picture(page, cell, neuron, neuron.dL_dW, "no gradient")
+    nothing = _say("no gradient")
+    if neuron.delta:  # only the inputs can have made them zero
+        nothing = _say("no gradient, no bias")
+        if neuron.has_bias:
+            nothing = _say("no gradient of weights", value=short(neuron.dL_db))
+    _weights_picture(page, cell, neuron, neuron.dL_dW, nothing)
 
 
 def _draw_change(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> None:
@@ -359,14 +364,14 @@ def _draw_change(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> Non
     rate = next(row for row in stage.rows if "rate" in row.factors)
     page.caption(cell, 0, _of(rate, "rate"))
     page.caption(cell, 1, typeset(stage.result.line(in_figure)))
-    _weights_picture(page, cell, neuron, neuron.weights_after - neuron.weights, "no change")
+    _weights_picture(page, cell, neuron, neuron.weights_after - neuron.weights, _say("no change"))
 
 
 def _weights_picture(page: Page, cell: Cell, neuron: NeuronTrace, values: np.ndarray, nothing: str) -> None:
     """Draw one number a weight: as an image, as bars of the largest, or in words where all are zero."""
     shape = _image_shape(neuron)
     if not np.any(values):
-        page.line(cell, 0.5, [(0.5, _say(nothing), "center")], color=MUTED)
+        page.line(cell, 0.5, [(0.5, nothing, "center")], color=MUTED)
     elif shape is not None:
         draw_image(page, cell, values, shape)
     else:

@@ -19,7 +19,7 @@ from ..errors import NeurosimError
 from ..registry import did_you_mean, unknown
 from ..text import command_line, program
 from ..threads import one_blas_thread
-from .terminal import Parser, fail
+from .terminal import Parser, fail, speak_plainly
 
 
 class Command(NamedTuple):
@@ -87,6 +87,7 @@ ALIASES = {"--lr": "--learning-rate", "--bs": "--batch-size", "--batchnorm": "--
 def main(argv: list[str] | None = None) -> None:
     """Run a command line: `argv`, or what the program was started with."""
     argv = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    speak_plainly(sys.stdout, sys.stderr)
     command = COMMANDS.get(command_of(argv) or "")
     try:
         with one_blas_thread() if command and command.one_thread else nullcontext():  # NumPy is not imported so far

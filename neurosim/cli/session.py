@@ -84,13 +84,13 @@ class Session:
         """What a figure must say of the data."""
         return figure_note(self.train)
 
-    def check_place(self, layer: int | None, neuron: int | None, sample: int) -> None:
+    def check_place(self, layer: int | None, neuron: int | None, sample: int | str | None) -> None:
         """Refuse a layer, neuron or sample that does not exist: before the network is trained.
 
         Raises:
             NeurosimError: one of them does not.
         """
-        if sample >= len(self.test):
+        if isinstance(sample, int) and sample >= len(self.test):
             raise NeurosimError(f"--sample: expected a number from 0 to {len(self.test) - 1}, received {sample}")
         if layer is not None:
             found = self.network[layer]
@@ -110,7 +110,7 @@ class Session:
             augment=self.settings.augment,
         )
 
-    def stepper(self, layer: int | None = None, neuron: int | None = None, sample: int = 0) -> Stepper:
+    def stepper(self, layer: int | None = None, neuron: int | None = None, sample: int | str | None = None) -> Stepper:
         """A walk through the network, one test image at a time; None begins at an interesting place."""
         return Stepper(
             self.network,

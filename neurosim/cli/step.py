@@ -19,7 +19,7 @@ from ..network import Network
 from ..training.settings import Settings
 from ..walk import Stepper
 from .options import MIN_TRAIN_SIZE, add_data_options, add_settings, at_least, given_settings, option_of
-from .prompt import Prompt
+from .prompt import Prompt, picture_of
 from .session import Session, load_data
 from .terminal import say
 
@@ -42,13 +42,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--neuron", type=at_least(0), metavar="J", help="neuron of that layer, from 0 [an interesting one]"
     )
-    group.add_argument("--sample", type=at_least(0), default=0, metavar="I", help="test image, from 0 [%(default)s]")
+    group.add_argument(
+        "--sample",
+        type=number_or_misread,
+        metavar="I",
+        help="test image, from 0, or misread: the first that is read wrongly [one that is read wrongly or barely]",
+    )
     group.add_argument(
         "--top", type=at_least(1), default=5, metavar="K", help="terms of each sum to show [%(default)s]"
     )
     group.add_argument("--json", action="store_true", help="print everything as one JSON document")
     group.add_argument("--plot", metavar="DIR", help="draw the neuron's story into this folder")
     group.add_argument("--animate", action="store_true", help="with --plot: the walk as a GIF, too")
+
+
+def number_or_misread(text: str) -> int | str:
+    """An argument type: the number of a sample, or the word misread."""
+    return text if text == "misread" else at_least(0)(text)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -99,8 +109,12 @@ def walk(stepper: Stepper, top: int, note: str) -> None:
     at_terminal = sys.stdin is not None and sys.stdin.isatty()
     script = None if at_terminal else waiting_lines()
     if script is None and not at_terminal:
-        say(f"chosen: {stepper.why}")
-        print(f"{stepper.neuron_trace.explain(top)}\n\n{stepper.check()}")
+        whys = [stepper.why_sample, stepper.why]
+        for why in [each for each in whys if each and each != "as asked for"] or [stepper.why]:
+            say(f"chosen: {why}")
+        picture = picture_of(stepper)
+        walk = stepper.neuron_trace.explain(top)
+        print(f"{f'{picture}{chr(10) * 2}' if picture else ''}{walk}\n\n{stepper.check()}")
         return
     prompt = Prompt(
         stepper,

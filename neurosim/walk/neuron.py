@@ -15,7 +15,7 @@ from ..layers import Layer
 from ..parameters import Array
 from . import stages, words
 from .check import Check, check_neuron
-from .formula import fill
+from .formula import fill, value_of
 from .rows import Row
 from .sample import SampleRun, through_softmax
 from .stages import Stage
@@ -95,6 +95,12 @@ class NeuronTrace:
         """Whether dL/dw holds the gradient of a penalty."""
         return self._layer.penalizes(self.index)
 
+    def penalty_of(self, i: int) -> float:
+        """What a penalty adds to the gradient of weight i: by its equation, or what there is beside delta x."""
+        equation, strengths = self._layer.explain_penalty(self.index)
+        added = value_of(equation, strengths | {"w": float(self.weights[i])}) if equation else None
+        return float(self.dL_dW[i]) - self.delta * float(self.inputs[i]) if added is None else added
+
     @property
     def activation(self) -> Activation:
         """The activation of this neuron."""
@@ -151,6 +157,8 @@ class NeuronTrace:
         if self.is_output:
             rule, columns = self.trace.output_rule
             kind = "delta.output" if self.activation.elementwise else "delta.output of softmax"
+            if rule == "unknown":
+                kind = "delta.output given"
         elif shared is None or shared.elementwise:
             return "delta.result", "chain", {"dL/da": self.dL_da, "f'(z)": self.da_dz}
         else:
@@ -322,13 +330,20 @@ class NeuronTrace:
             ),
             self._downstream_stage(top),
             stages.derivative(key, self.z, self.a, self.da_dz, self.forced is not None, self.activation.elementwise),
-            stages.delta(*self.delta_rule, self.delta, self.da_dz, layer.activation.key if layer.activation else key),
+            stages.delta(
+                *self.delta_rule,
+                self.delta,
+                self.dL_da,
+                self.da_dz,
+                self.forced is not None,
+                {"activation": layer.activation.key if layer.activation else key, "dtype": str(network.dtype)},
+            ),
             stages.gradients(
                 self.input_name,
                 self.delta,
                 self.inputs,
                 self.dL_dW,
-                self.penalized,
+                self.penalty_of if self.penalized else None,
                 self.dL_db if self.has_bias else None,
                 top,
             ),
@@ -345,14 +360,49 @@ class NeuronTrace:
         above = self.trace.network[self.layer + 1]
         return stages.downstream(
             above.index,
-            repr(above),
+            above.title,
             self.downstream_name,
             self.downstream_weights,
             self.downstream_deltas,
             self.downstream_products,
             self.dL_da,
             top,
+            self._passed_on(above, top),
         )
+
+    def _passed_on(self, above: Layer, top: int) -> list[Row]:
+        """How what comes back passes the layers right above that look at their neurons one by one."""
+        if not above.neuron_by_neuron:
+            return []
+        trace, j = self.trace, self.index
+        flow = trace.flows[above.index]
+        kind = "above"
+        if above.is_output:
+            kind = "of the output"
+        elif above.activation is None:
+            kind = "handed on"
+        elif not above.activation.elementwise:
+            kind = "together"
+        rows = stages.passed_on(
+            stages.Above(
+                above.index,
+                "" if above.activation is None else above.activation.key,
+                (*above.explain_slope(j), float(above.outgoing(j)[1][0])),
+                float(flow["da"][j]),
+                float(above.derivative(flow["z"][None, :])[0, j]),
+                float(flow["delta"][j]),
+                kind,
+            )
+        )
+        if above.is_output:
+            return rows
+        further = trace.network[above.index + 1]
+        fed, weights = further.outgoing(j)
+        deltas = trace.flows[further.index]["delta"][fed]
+        names = [fill(words.NAMES["neuron"], {"i": str(k)}) for k in fed]
+        dL_da = float(flow["da"][j])
+        rows += stages.sum_above(further.index, further.title, names.__getitem__, weights, deltas, dL_da, top)
+        return rows + self._passed_on(further, top)
 
     def _update_stage(self) -> Stage:
         trace, layer, optimizer = self.trace, self._layer, self.trace.optimizer
@@ -392,6 +442,7 @@ class NeuronTrace:
     def _move(self, symbol: str, name: str, parameter: str, i: int) -> Move:
         """How the update moves number i of this neuron's part of a parameter."""
         trace, of_bias = self.trace, symbol == "b"
+        penalty = None
         vectors = (trace.network.parameters.theta, trace.theta_after, trace.grad, *trace.state_before.values())
         before, after, seen, *state = (float(self._part(vector, parameter).ravel()[i]) for vector in vectors)
         if of_bias:
@@ -401,13 +452,17 @@ class NeuronTrace:
             kind = "update.gradient"
             if self.penalized:
                 kind += " with penalty"
-                numbers["penalty"] = float(self.dL_dW[i] - self.inputs.dtype.type(self.delta) * self.inputs[i])
+                numbers["penalty"] = self.penalty_of(i)
+                equation, strengths = self._layer.explain_penalty(self.index)
+                if equation:
+                    factors = strengths | {"w": before}
+                    penalty = Row("update.penalty", "penalty", numbers["penalty"], factors, template=equation)
             gradient = Row(kind, "g", float(self.dL_dW[i]), numbers)
         terms = {
             term: each["bias"] if of_bias else float(each["weights"][i]) for term, each in self.update_terms.items()
         }
         remembered = dict(zip(trace.state_before, state, strict=True))
-        return Move(symbol, name, before, after, gradient, seen, remembered, terms)
+        return Move(symbol, name, before, after, gradient, seen, remembered, terms, penalty)
 
     def explain(self, top: int = 5) -> str:
         """The whole walk as text, with the numbers plugged in and the `top` largest terms of each sum."""

@@ -185,6 +185,40 @@ ROWS: Table = {
         "formula": "{w} * {delta}",
         "line": "{name}  {substituted} = {value}",
     },
+    "downstream.slope": {
+        "role": "slope above",
+        "line": "w = dz/dx of that neuron, by its running statistics:\nw = {formula} = {substituted} = {value}",
+    },
+    "downstream.handed on": {
+        "role": "slope above",
+        "line": "w = {value}: layer {layer} is off in a walk, and hands on what it gets",
+    },
+    "downstream.delta above": {
+        "role": "delta above",
+        "formula": "{dL/da} * {f'(z)}",
+        "line": "its delta = dL/da * f'(z) = {substituted} = {value}, of layer {layer}",
+    },
+    "downstream.delta handed on": {"role": "delta above", "line": "its delta = dL/da = {value}, of layer {layer}"},
+    "downstream.delta together": {
+        "role": "delta above",
+        "line": "its delta = {value}, from dL/da of the whole layer {layer}: its neurons share one {activation}",
+    },
+    "downstream.delta of the output": {
+        "role": "delta above",
+        "line": "its delta = {value}: layer {layer} is the output, see the output delta",
+    },
+    "downstream.over above": {
+        "role": "note",
+        "line": "its dL/da = Σ w_k delta_k over the neurons of layer {layer}, {above}:",
+    },
+    "downstream.term above": {
+        "role": "term above",
+        "formula": "{w} * {delta}",
+        "line": "  {name}  {substituted} = {value}",
+    },
+    "downstream.rest above.one": {"role": "rest above", "line": "  the other {count} term comes to {value}"},
+    "downstream.rest above.many": {"role": "rest above", "line": "  the other {count} terms sum to {value}"},
+    "downstream.sum above": {"role": "sum above", "line": "  dL/da of layer {below} = {value}"},
     "downstream.result": {
         "role": "result",
         "line": "dL/da = {value}",
@@ -205,30 +239,27 @@ ROWS: Table = {
         "line": "{substituted} = {value}",
         "caption": "{substituted} = {value}: the slope of the tangent at z = {z}",
     },
-    "derivative.flat": {"role": "result", "formula": "f'({z})", "line": "{substituted} = {value}   ({why})"},
-    "derivative.forced": {"role": "result", "line": "da/dz = {value}   ({why})"},
+    "derivative.flat": {"role": "result", "formula": "f'({z})", "line": "{substituted} = {value}"},
+    "derivative.forced": {"role": "result", "line": "da/dz = {value}, whatever z is"},
     "derivative.softmax": {
         "role": "result",
         "formula": "{a} * (1 - {a})",
-        "line": "da/dz of the neuron itself = a (1 - a) = {value}; but {why}",
+        "line": "da/dz of the neuron itself = a (1 - a) = {substituted} = {value}",
         "caption": "da/dz of the neuron itself = {formula} = {substituted} = {value}",
     },
     "derivative.together": {
         "role": "result",
-        "line": "da/dz of the neuron itself = {value}; but {why}",
+        "line": "da/dz of the neuron itself = {value}",
         "caption": "da/dz of the neuron itself = {value}",
     },
     "delta.result": {"role": "result", "line": "delta = {formula} = {substituted} = {value}"},
-    "delta.output": {
-        "role": "result",
-        "line": "delta = {value}, as above",
-        "caption": "delta = {formula} = {substituted} = {value}",
-    },
+    "delta.output": {"role": "result", "line": "delta = {formula} = {substituted} = {value}"},
     "delta.output of softmax": {
         "role": "result",
-        "line": "delta = {value}, as above: Σ_k dL/da_k da_k/dz_j, not dL/da_j f'(z_j) alone",
+        "line": "delta = {formula} = {substituted} = {value}\nit is Σ_k dL/da_k da_k/dz_j, not dL/da_j f'(z_j) alone",
         "caption": "delta = {formula} = {substituted} = {value}",
     },
+    "delta.output given": {"role": "result", "line": "delta = {value}, which is Σ_k dL/da_k da_k/dz_j"},
     "delta.shared": {
         "role": "result",
         "line": "delta = {value}, from dL/da of the whole layer: its neurons share one {activation}",
@@ -268,6 +299,7 @@ ROWS: Table = {
         "formula": "{delta} * {x} + {penalty}",
         "line": "  g = dL/dw = delta * x + penalty = {substituted} = {value}",
     },
+    "update.penalty": {"role": "gradient of it", "line": "  penalty = {formula} = {substituted} = {value}"},
     "update.gradient of bias": {"role": "gradient of it", "line": "  g = dL/db = {value}"},
     "update.clipped": {
         "role": "gradient of it",
@@ -340,11 +372,24 @@ WHY: dict[str, str] = {
     "rule chain": "Why: the chain rule: L moves with a by dL/da, a moves with z by f'(z).",
     "rule jacobian": "Why: each z moves every a of softmax. Σ_k dL/da_k da_k/dz_j = a_j (dL/da_j - Σ_k a_k dL/da_k).",
     "rule unknown": "",
-    "flat": "flat here: nothing passes back through this neuron",
-    "forced": "a is forced: nothing passes back through this neuron",
-    "together": "z of each neuron of the layer\nmoves a of all: what counts is their sum, Jᵀ dL/da",
-    "delta is zero": "Nothing comes back: this sample teaches it nothing.",
+    "flat": "f is flat here: nothing passes back through this neuron.",
+    "forced": "a is forced: nothing passes back through this neuron.",
+    "together": "But z of each neuron of the layer\nmoves a of all: what counts is their sum, Jᵀ dL/da.",
+    "no term": "Every neuron above has delta 0: nothing comes back.",
+    "no weight": "Every weight to the layer above is 0: it hears nothing of this neuron.",
+    "no product": "In every term the weight or the delta is 0.",
+    "terms cancel": "The terms cancel.",
+    "no slope of the loss": "The slope of the loss at this output is 0.",
+    "delta is zero": "Nothing comes back: dL/da is 0. This sample teaches it nothing.",
     "delta is stopped": "The slope is zero: nothing gets through, no weight hears of it.",
+    "delta is forced": "The output is forced, z has no say in it: nothing gets through, no weight hears of it.",
+    "delta is too small": "The product is too small for a number of {dtype}: no weight hears of it.",
+    "output is right": "The output is what it should be: this sample teaches it nothing.",
+    "no gradient": "Every gradient is 0, because delta is 0.",
+    "only penalty": "delta is 0: what is left of dL/dw is the penalty.",
+    "no input": "Every dL/dw is 0, because every input is 0. A bias has no input: dL/db is delta.",
+    "no input without bias": "Every dL/dw is 0, because every input is 0.",
+    "some inputs": "dL/dw is 0 where the input is 0.",
     "delta is positive": "A smaller z would lower the loss.",
     "delta is negative": "A larger z would lower the loss.",
     "delta is lost": "Not a number: the run has diverged.",
@@ -384,6 +429,10 @@ NAMES: dict[str, str] = {
     "neuron of layer": "layer {layer}, neuron {neuron} ({activation}), {sample}: {verdict}",
     "sample": "sample {i}",
     "some sample": "the sample",
+    "first misread": "sample {i}: of {all} samples the network reads {count} wrongly, this one first",
+    "read barely": "sample {i}: the network reads all {all} right, this one most barely, {label} at {a} before {other} "
+    "at {b}",
+    "read barely, one output": "sample {i}: the network reads all {all} right, this one most barely, at {a}",
     "verdict": "label {label}, read as {prediction}",
     "read as": "read as {prediction}",
     "largest a": "of the {count} neurons of layer {layer} it has the largest |a|, {a}, for this sample",
@@ -417,8 +466,11 @@ PLAIN = ("layer", "t")
 SIGNED = ("change",)
 """Numbers with a sign, a plus too."""
 
-IN_COLUMNS = ("term", "gradient")
+IN_COLUMNS = ("term", "gradient", "term above")
 """Rows of these roles stand below each other: their numbers get ten columns and five digits."""
+
+ALIGNED = ("term", "term above")
+"""Rows of these roles begin with a name, and have their numbers below each other."""
 
 SYMBOLS: dict[str, str] = {
     "theta": "θ",

@@ -680,7 +680,7 @@ def test_mistakes_come_surest_first():
     labels, predicted = np.array([4, 1, 2, 3, 4, 5]), np.array([9, 1, 7, 8, 4, 5])
     ax = viz.mistakes(images, labels, predicted, np.array([0.6, 0.99, 0.98, 0.8, 0.5, 0.5]), count=2)
     captions = [text.get_text().replace("\u00a0", " ") for text in texts(ax)]
-    assert captions[:2] == ["true 2, read as 7\n(98 %)", "true 3, read as 8\n(80 %)"]
+    assert captions[:2] == ["true 2, read as 7\n#2 (98 %)", "true 3, read as 8\n#3 (80 %)"]
     assert "3 of 6 images were misread (50.00 %)" in captions[2]
     assert len(ax.images) == 1 and ax.images[0].get_clim() == (0, 255)
 

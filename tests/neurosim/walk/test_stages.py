@@ -273,7 +273,9 @@ def test_reasons_are_true_of_the_neuron_and_the_sample(neuron):
     told = {stage.key: stage for stage in neuron.stages()}
     why = told["delta"].why
     assert ("smaller z" in why) == (neuron.delta > 0) and ("larger z" in why) == (neuron.delta < 0)
-    assert ("slope is zero" in why) == (neuron.delta == 0 and neuron.da_dz == 0)
+    held = neuron.forced is not None
+    assert ("slope is zero" in why) == (neuron.delta == 0 and neuron.da_dz == 0 and not held)
+    assert ("output is forced" in why) == (neuron.delta == 0 and held)
     flat = told["derivative"].why
     assert ("flat" in flat) == (neuron.da_dz == 0 and neuron.forced is None)
     assert ("forced" in flat) == (neuron.forced is not None)
@@ -418,13 +420,20 @@ def test_no_word_is_written_that_is_never_said(together):
     without_derivation = network(loss=Quartic(), output="sigmoid")
     certain = network(steps=0, dtype="float32")
     certain[3].b = [200.0, 0.0, 0.0]
+    norms = network(ns.Dense(8), ns.BatchNorm("softmax"), ns.Dropout(0.5), ns.Dense(7))
+    ends = ns.Network([ns.Input(12), ns.Dense(3), ns.BatchNorm("softmax")], seed=1)
+    narrow = network(ns.Dense(8), ns.BatchNorm("tanh"), n_out=7)
     for told in (
+        norms.trace(X[:1], [1])[1][1],
+        ends.trace(X[:1], [1])[1][1],
+        narrow.trace(X[:1], [1])[1][1],
         *(without_derivation.trace(X[:1], [1])[layer][1] for layer in (1, 3)),
         network(loss="mse", output=together).trace(X[:1], [1])[3][1],
         certain.trace(X[:1], [1])[1][0],
     ):
         kinds |= {row.kind for row in rows_of(told)}
         rules |= {told.trace.output_rule[0]}
+        variants |= {(stage.key, stage.variant) for stage in told.stages()}
     unlabelled = network().trace(X[:1])[1][2].stages()
     kinds |= {row.kind for stage in unlabelled for row in stage.lines}
     variants |= {(stage.key, stage.variant) for stage in unlabelled}

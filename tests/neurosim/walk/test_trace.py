@@ -423,7 +423,7 @@ def test_the_rule_for_the_output_delta_holds_for_the_numbers_beside_it(loss, out
     text = re.sub(r"\n {4,}", " ", trace[1][0].stages()[4].text)
     lines = text[: text.index("Why:")].rstrip().splitlines()
     rule = lines[0].split("=", 1)[1].split("(" + loss)[0].strip()
-    gradients = dict(re.findall(r"output (\d): dL/da = .*?(\S+)$", text, re.MULTILINE))
+    gradients = dict(re.findall(r"output (\d): dL/da = .*?(\S+?)(?:, from the loss)?$", text, re.MULTILINE))
     shown = re.findall(r"output (\d): delta = (.*) = (.*) = (\S+)$", text, re.MULTILINE)
     assert len(shown) == 3 and len(lines) == 4 + len(gradients)
     for k, names, numbers, delta in shown:
