@@ -84,15 +84,6 @@ def fail(message: str) -> NoReturn:
     sys.exit(2)
 
 
-def has_blocks() -> bool:
-    """Whether standard output can show the block characters that pictures are drawn with."""
-    try:
-        "▀▄█".encode(sys.stdout.encoding or "utf-8")  # a file in memory has none
-    except (UnicodeError, LookupError):
-        return False
-    return True
-
-
 class Parser(argparse.ArgumentParser):
     """An argument parser that reports a wrong command line in one line and exits with status 2."""
 

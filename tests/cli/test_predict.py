@@ -1,6 +1,7 @@
 """``predict``: pictures of one's own, read by a saved network."""
 
 import csv
+import json
 import os
 from collections import Counter
 
@@ -10,7 +11,7 @@ from drawn_digits import LOOKS, draw, strokes_of, write_digits
 from PIL import Image
 
 import neurosim as ns
-from neurosim.text import drawn
+from neurosim.cli.picture import picture
 
 MNIST = os.environ.get("NEUROSIM_DATA", "")  # what the fixture `cli` takes away
 
@@ -52,25 +53,15 @@ def test_a_line_for_each_picture(model, pictures, cli):
 
 def test_the_picture_as_the_network_sees_it_beside_its_probabilities(model, pictures, cli):
     result = cli("predict", model, "two.png")
-    block = [line for line in result.out.splitlines() if line.startswith("  |")]
+    block = result.out.splitlines()[3:]
     seen = ns.data.read_image("two.png")
-    assert [line[3:31] for line in block] == drawn((seen / 255).tolist()) and len(block) == 14
+    shown = [line[2:30].rstrip() for line in block]
+    assert shown == picture(seen, blocks=True).splitlines() and len(block) >= 10
     probabilities = ns.Network.load(model).predict_proba(seen[None])[0]
     for k in range(10):
         words = block[k][32:].replace("> ", "").split()
         assert words[0] == str(k) and float(words[1]) == pytest.approx(100 * probabilities[k], abs=0.5)
         assert len(words[3] if len(words) > 3 else "") == round(20 * float(probabilities[k]))
-
-
-def test_half_blocks_and_plain_characters():
-    """Each half of a block is a row: put together again, they are the picture."""
-    rng = np.random.default_rng(0)
-    picture = rng.integers(0, 2, (7, 9))
-    lines = drawn(picture.tolist())
-    halves = {" ": (0, 0), "▀": (1, 0), "▄": (0, 1), "█": (1, 1)}
-    again = np.array([[halves[each][half] for each in line] for line in lines for half in (0, 1)])
-    assert np.array_equal(again[:7], picture) and not again[7].any()
-    assert drawn([[0, 0.3, 1, 1], [0, 0.3, 0, 1]], blocks=False) == [" .:#"]
 
 
 def test_out_writes_predictions_pixels_and_a_contact_sheet(model, pictures, cli):
@@ -144,6 +135,21 @@ def test_networks_of_other_kinds(output, pictures, cli):
         assert "%" not in line and header.startswith("file,prediction,value,")
     else:
         assert "in colour, as it is" in line
+
+
+def test_step_walks_forward_through_a_picture(model, pictures, cli):
+    result = cli("step", "--data", "digits", "--model", model, "--sample", "two.png")
+    assert result.code == 0, result.err
+    assert "two.png: black on white, cropped and centred" in result.out and "4. " in result.out
+    assert "read as 2; without a label there is no loss, and no way back" in result.out and "nan" not in result.out
+    result = cli("step", "--data", "digits", "--model", model, "--sample", "two.png", "--json", "--layer", "2")
+    document = json.loads(result.out)
+    assert document["layer"] == 2 and document["sample"]["prediction"] == 2
+    for words, said in ((["nowhere.png"], "--sample"), (["two.png", "--plot", "story"], "--plot")):
+        result = cli("step", "--data", "digits", "--model", model, "--sample", *words)
+        assert result.code == 2 and said in result.err and len(result.err.splitlines()) == 1
+    (pictures / "text.png").write_text("hello")
+    assert "expected a picture" in cli("step", "--data", "digits", "--sample", "text.png").err
 
 
 def rates(model, folder, cli, seed):
