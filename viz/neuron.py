@@ -73,6 +73,10 @@ def draw_story(
             "trace: expected a NeuronTrace, such as net.trace(x, y)[1][5]; "
             f"received {type(neuron).__name__} {neuron!r:.60}."
         )
+    if neuron.trace.forward_only:
+        raise NeurosimError(
+            "trace: expected one of a sample with a label, net.trace(x, y): there is no way back without"
+        )
     stages = neuron.stages()
     told = {stage.key: stage for stage in stages}
     fig = new_figure(fig, height=height)

@@ -48,6 +48,10 @@ COMMANDS = {
         "Train one network; save it with its history and figures.",
         "--data mnist --hidden 128,64 --epochs 5 --out runs/first",
     ),
+    "predict": Command(
+        "Read your own pictures with a saved network: drawings, scans, photographs.",
+        "runs/latest/net.npz two.png folder --out read",
+    ),
     "data": Command("Say which data were found, where, and with which checksum.", "--data mnist --preview", False),
     "step": Command(
         "Walk through one neuron: forward, backward and update, number by number.", "--layer 1 --neuron 5 --sample 0"
@@ -72,6 +76,7 @@ EXAMPLES = (
     ("scenario optimizers --seeds 5", ""),
     ('compare --vary hidden="16;64;128,64" --seeds 5', ""),
     ("train --data mnist", "train, and save the network and its figures"),
+    ("predict net.npz two.png", "read your own picture of a digit"),
     ("step", "walk through one neuron"),
     ("inspect runs/latest/net.npz", "report card of every neuron"),
     ("data", "which data there are, and where"),

@@ -70,12 +70,17 @@ def _in_plain_characters(error: UnicodeError) -> tuple[str, int]:
     return "".join(PLAIN.get(each, "?") for each in found), error.end
 
 
-def fail(message: str) -> NoReturn:
-    """End with one line on standard error and status 2."""
+def complain(message: str) -> None:
+    """Print an error in one line on standard error."""
     line = " ".join(message.split())
     if len(line) > LONGEST_ERROR:  # it repeats what it was given
         line = f"{line[: LONGEST_ERROR // 2]} ... {line[-LONGEST_ERROR // 2 :]}"
     print(f"error: {line}", file=sys.stderr)
+
+
+def fail(message: str) -> NoReturn:
+    """End with one line on standard error and status 2."""
+    complain(message)
     sys.exit(2)
 
 

@@ -5,6 +5,7 @@ Only NumPy is imported here; what downloading and unpacking need is imported whe
 
 from .dataset import Dataset
 from .digits import draw_digits
+from .drawings import read_image
 from .loading import NAMES, load
 from .sources import Found, cache_folder, inspect_sources, search_path
 from .toys import TOYS, blobs, circles, moons, spirals, xor
@@ -21,6 +22,7 @@ __all__ = [
     "inspect_sources",
     "load",
     "moons",
+    "read_image",
     "search_path",
     "spirals",
     "xor",

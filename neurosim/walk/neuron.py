@@ -24,6 +24,9 @@ from .update import Move, Step, causes, update
 if TYPE_CHECKING:
     import pandas as pd
 
+NO_LABEL = "the sample has no label: expected one, net.trace(x, y), for gradients, their check and an update"
+BACKWARD = ("da_dz", "downstream", "dL_da", "delta", "dL_dW", "dL_db", "loss", "update", "loss_after")
+
 
 class NeuronTrace:
     """One neuron, one sample: every term, forward, backward and through the update.
@@ -219,7 +222,13 @@ class NeuronTrace:
         return frame.iloc[np.argsort(-np.abs(self.products), kind="stable")].reset_index(drop=True)
 
     def check(self) -> Check:
-        """Compare this neuron's gradient with central differences of the loss, in float64."""
+        """Compare this neuron's gradient with central differences of the loss, in float64.
+
+        Raises:
+            NeurosimError: the sample has no label, so that there is no gradient.
+        """
+        if self.trace.forward_only:
+            raise NeurosimError(NO_LABEL)
         x, dL_db = self.trace.flows[0]["a"], self.dL_db if self.has_bias else None
         return check_neuron(self._layer[self.index], self.trace.network, x, self.trace.targets, self.dL_dW, dL_db)
 
@@ -278,8 +287,10 @@ class NeuronTrace:
             },
             "loss_after": trace.loss_after,
         }
+        if trace.forward_only:
+            document = {name: value for name, value in document.items() if name not in BACKWARD}
         document["stages"] = [stage.to_dict() for stage in self.stages(top)]
-        if check:
+        if check and not trace.forward_only:
             document["check"] = {"max_relative_error": self.check().max_relative_error}
         try:
             json.dumps(document, allow_nan=False)
@@ -294,15 +305,23 @@ class NeuronTrace:
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network shows what it has
     def stages(self, top: int = 5) -> list[Stage]:
-        """The stages of the walk: forward, backward, update; with the `top` largest terms of each sum."""
+        """The stages of the walk: forward, backward, update; with the `top` largest terms of each sum.
+
+        Without a label only those forward.
+        """
         trace, layer, network = self.trace, self._layer, self.trace.network
         key, bias = self.activation.key, self.bias if self.has_bias else None
-        rule, factors = trace.output_rule
         above = [(each.index, trace.flows[each.index]["a"]) for each in network.layers[self.layer + 1 :]]
-        return [
+        forward = [
             stages.inputs(self.inputs, self.source_layer),
             stages.weighted_sum(self.input_name, self.weights, self.inputs, self.products, bias, self.z, top),
             stages.activation(key, self.z, self.a, self.forced, None if self.activation.elementwise else self._layer_z),
+        ]
+        if trace.forward_only:
+            return [*forward, stages.reading(above, trace.probabilities, trace.verdict)]
+        rule, factors = trace.output_rule
+        return [
+            *forward,
             stages.output(
                 above, trace.probabilities, trace.targets, trace.aim, trace.verdict, network.loss, trace.loss, top
             ),

@@ -211,17 +211,7 @@ def output(
         L: its value.
         top: how many terms of the loss to show.
     """
-    rows = [
-        Row(
-            "output.layer",
-            fill(words.NAMES["layer"], {"layer": str(layer)}),
-            factors={"layer": layer, "count": len(each), "low": float(each.min()), "high": float(each.max())},
-        )
-        for layer, each in layers
-    ]
-    kind, name = ("output.class", "class") if len(a) > 1 else ("output.number", "output")
-    for k in np.argsort(-a, kind="stable")[:3]:
-        rows.append(Row(kind, fill(words.NAMES[name], {"i": str(k)}), float(a[k]), {"output": float(a[k])}))
+    rows = _through(layers, a)
     told = {"verdict": verdict, "loss": loss.key, "formula of L": loss.formula}
     terms, rest = _loss_terms(loss, a, target, L, top)
     if not terms:
@@ -238,6 +228,28 @@ def output(
     return Stage(
         "output", rows, rest, Row("output.result", "L", L, {"L": L}, told), names={"formula of L": loss.formula}
     )
+
+
+def reading(layers: Iterable[tuple[int, Array]], a: Array, verdict: str) -> Stage:
+    """What the network makes of a sample without a label: `output` without a loss."""
+    rows = [*_through(layers, a), Row("output.read", names={"verdict": verdict})]
+    return Stage("output", rows, variant=" of a")
+
+
+def _through(layers: Iterable[tuple[int, Array]], a: Array) -> list[Row]:
+    """The layers above, and the largest outputs."""
+    rows = [
+        Row(
+            "output.layer",
+            fill(words.NAMES["layer"], {"layer": str(layer)}),
+            factors={"layer": layer, "count": len(each), "low": float(each.min()), "high": float(each.max())},
+        )
+        for layer, each in layers
+    ]
+    kind, name = ("output.class", "class") if len(a) > 1 else ("output.number", "output")
+    for k in np.argsort(-a, kind="stable")[:3]:
+        rows.append(Row(kind, fill(words.NAMES[name], {"i": str(k)}), float(a[k]), {"output": float(a[k])}))
+    return rows
 
 
 def _loss_terms(loss: Loss, a: Array, y: Array, L: float, top: int) -> tuple[list[Row], Row | None]:

@@ -38,6 +38,7 @@ STAGES: Table = {
         "heading": "through the layers above: {title}",
         "formula": "L = {formula of L}",
         "formula unknown": "L = {loss}(a, y)",
+        "formula of a": "a",
     },
     "output_delta": {
         "phase": "backward",
@@ -146,6 +147,7 @@ ROWS: Table = {
     "output.layer": {"role": "note", "line": "layer {layer}: {count} activations from {low} to {high}"},
     "output.class": {"role": "output", "line": "{name} {output}"},
     "output.number": {"role": "output", "line": "{output}"},
+    "output.read": {"role": "note", "line": "{verdict}; without a label there is no loss, and no way back"},
     "output.loss": {"role": "note", "line": "{verdict}\nloss {loss}: L = {formula of L}"},
     "output.mean loss": {
         "role": "note",
@@ -432,6 +434,8 @@ NAMES: dict[str, str] = {
     "at {b}",
     "read barely, one output": "sample {i}: the network reads all {all} right, this one most barely, at {a}",
     "verdict": "label {label}, read as {prediction}",
+    "read as": "read as {prediction}",
+    "largest a": "of the {count} neurons of layer {layer} it has the largest |a|, {a}, for this sample",
     "targets": "targets {items}",
     "more targets": "targets {items} …",
     "largest delta": "of the {count} neurons of layer {layer} it has the largest |delta|, {delta}: a change of its z "

@@ -27,7 +27,11 @@ REGISTRIES = {
     "initializer": ns.INITIALIZERS,
     "augment": AUGMENTATIONS,
 }
-NEEDED = {"inspect": ["net.npz"], "plot": ["folder"]}  # what a command cannot do without
+NEEDED = {  # what a command cannot do without
+    "inspect": ["net.npz"],
+    "plot": ["folder"],
+    "predict": ["net.npz", "two.png"],
+}
 
 
 def actions(command):
@@ -49,7 +53,7 @@ def made_from_the_parsers():
         yield [mistyped(command)], f"did you mean '{command}'"
         yield [command, *NEEDED.get(command, []), "--nonsense"], "--nonsense"
         found = actions(command)
-        if not any(action.nargs == "*" for action in found):
+        if not any(action.nargs in ("*", "+") for action in found):
             yield [command, *NEEDED.get(command, []), "surplus"], "surplus"
         for action in found:
             if not action.option_strings:
@@ -172,6 +176,10 @@ def made_by_hand():
         (["inspect", "net.npz", "--layer", "9"], "layers 0"),
         (["inspect", "net.npz", "--layer", "1", "--neuron", "99"], "neurons 0 to"),
         (["inspect", "net.npz", "--out", "net.npz"], "net.npz"),
+        (["predict", "net.npz", "two.png"], "takes pictures"),
+        (["predict", "nowhere.npz", "two.png"], "nowhere.npz"),
+        (["predict", "text.npz", "two.png"], "text.npz"),
+        (["predict", "net.npz", "two.png", "--invert", "maybe"], "--invert"),
         (["step", "--model", "nowhere.npz"], "nowhere.npz"),
         (["step", "--model", "text.npz"], "text.npz"),
         *(

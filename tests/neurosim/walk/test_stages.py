@@ -434,6 +434,9 @@ def test_no_word_is_written_that_is_never_said(together):
         kinds |= {row.kind for row in rows_of(told)}
         rules |= {told.trace.output_rule[0]}
         variants |= {(stage.key, stage.variant) for stage in told.stages()}
+    unlabelled = network().trace(X[:1])[1][2].stages()
+    kinds |= {row.kind for stage in unlabelled for row in stage.lines}
+    variants |= {(stage.key, stage.variant) for stage in unlabelled}
     without_formulas = network(optimizer=Halve(0.1)).trace(X[:1], [1])[1][2]
     kinds |= {row.kind for row in without_formulas.stages()[9].lines}
     assert set(words.ROWS) - kinds == {"loss_after.lost"} and set(words.RULES) == rules
