@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from . import html
 from .checks import check_count, check_names, check_number, is_dataset, samples_and_labels, samples_of
 from .errors import NeurosimError, OutOfRangeError, ShapeError
 from .labels import read_labels, wrong_label
 from .layers import LAYERS, ActivationLayer, Input, Interventions, Layer, Neuron
-from .layers.stack import checked_layers
+from .layers.stack import checked_layers, layers_as_html, layers_as_text
 from .losses import LOSSES, Loss, check_pair
 from .metrics import decisions, hit_counter, threshold_between
 from .optimizers import OPTIMIZERS, Optimizer
@@ -26,6 +25,7 @@ from .parameters import Array, FlatParameters, aligned_zeros
 from .processors import computes
 from .regularizers import REGULARIZERS, Regularizer
 from .samples import Learned
+from .streams import random_streams
 from .text import Text
 
 if TYPE_CHECKING:  # what goes through the doors
@@ -35,18 +35,9 @@ if TYPE_CHECKING:  # what goes through the doors
     from .training import Callback, History
     from .walk import Trace
 
-PURPOSES = ("weights", "shuffling", "dropout", "augmentation")
 EPOCHS = 5  # passes over the training data, where nobody says how many
 BATCH_SIZE = 64  # samples per step, likewise
 EVALUATION_BATCH = 256  # rows: the activations of a few hundred samples stay in the processor's cache
-
-
-def random_streams(seed: int) -> dict[str, np.random.Generator]:
-    """One independent stream of random numbers for each purpose, so that using more of one changes no other."""
-    return {
-        purpose: np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(k,)))
-        for k, purpose in enumerate(PURPOSES)
-    }
 
 
 class Network:
@@ -492,51 +483,20 @@ class Network:
 
     def summary(self) -> Text:
         """A table: layer, output shape, parameters. ``print`` it, or look at it at the prompt."""
-        rows = [("Layer", "Output shape", "Parameters")]
-        rows += [
-            (
-                f"{layer.index} {layer.title}",
-                f"(B, {', '.join(map(str, layer.out_shape))})",
-                f"{layer.parameter_count:,}",
-            )
-            for layer in self.layers
-        ]
-        widths = [max(len(row[k]) for row in rows) for k in range(3)]
-        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
-        rule = "-" * len(lines[0])
-        total = (
-            f"{self.parameters.size:,} parameters, {self.dtype} "
-            f"({self.parameters.theta.nbytes / 1024:,.0f} KiB); loss {self.loss.key}, "
-            f"optimizer {self.optimizer.key}"
-        )
-        return Text("\n".join([lines[0], rule, *lines[1:], rule, total]))
+        return layers_as_text(self.layers, f"{self._size}; loss {self.loss.key}, optimizer {self.optimizer.key}")
 
     def __repr__(self) -> str:
         widths = " -> ".join(str(layer.n_out) for layer in self.layers if not layer.passes_through)
         return f"Network({widths}: {self.parameters.size:,} parameters, {self.loss.key}, {self.optimizer.key})"
 
     def _repr_html_(self) -> str:
-        rows = []
-        for layer in self.layers:
-            changed = sum(bool(neuron.interventions) for neuron in layer) if layer.interventions else 0
-            note = f", {changed} neuron{'s' if changed > 1 else ''} changed" if changed else ""
-            shape = ", ".join(f"{side:,}" for side in layer.out_shape)
-            row = (
-                layer.index,
-                type(layer).__name__,
-                layer.detail + note,
-                f"(B, {shape})",
-                f"{layer.parameter_count:,}",
-            )
-            rows.append(row)
-        widths = " → ".join(f"{layer.n_out:,}" for layer in self.layers if not layer.neuron_by_neuron)
-        total = (
-            f"{self.parameters.size:,} parameters, {self.dtype} "
-            f"({self.parameters.theta.nbytes / 1024:,.0f} KiB) · loss {self.loss.key} · "
-            f"optimizer {self.optimizer!r}"
-        )
-        table = html.table(("", "Layer", "", "Output", "Parameters"), rows, left=3)
-        return html.block(html.title(f"Network {widths}"), table, f"<div>{html.small(total)}</div>")
+        total = f"{self._size} · loss {self.loss.key} · optimizer {self.optimizer!r}"
+        return layers_as_html(self.layers, total)
+
+    @property
+    def _size(self) -> str:
+        kibibytes = self.parameters.theta.nbytes / 1024
+        return f"{self.parameters.size:,} parameters, {self.dtype} ({kibibytes:,.0f} KiB)"
 
     def config(self) -> dict[str, Any]:
         """Everything but the numbers, JSON-ready: layers, loss, optimizer, seed, dtype."""
@@ -560,7 +520,7 @@ class Network:
     def from_config(cls, config: dict[str, Any]) -> Network:
         """A new network, with initial weights, from what `config` gave."""
         settings = dict(config)
-        samples = settings.pop("samples", None) if "samples" in settings else _samples_before(settings["layers"][0])
+        samples = settings.pop("samples", None) if "samples" in settings else Learned.before(settings["layers"][0])
         interventions = settings.pop("interventions", {})
         class_names, threshold = tuple(settings.pop("class_names", ())), settings.pop("threshold", 0.5)
         network = cls(**settings | {"layers": [LAYERS.create(layer) for layer in settings["layers"]]})
@@ -749,8 +709,3 @@ class Network:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self.targets = self._full_targets = aligned_zeros((0, self.output.n_out), self.dtype)
-
-
-def _samples_before(layer: dict[str, Any]) -> dict[str, Any] | None:
-    """What a network saved before it remembered its samples is taken to have seen: 784 numbers were MNIST's images."""
-    return Learned((28, 28)).config() if layer.get("size") == 784 else None
