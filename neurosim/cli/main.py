@@ -19,7 +19,7 @@ from ..errors import NeurosimError
 from ..processors import one_blas_thread, threads
 from ..registry import did_you_mean, unknown
 from ..text import command_line, program
-from .terminal import Parser, fail, speak_plainly
+from .terminal import Parser, fail, speak_plainly, warnings_as_prose
 
 
 class Command(NamedTuple):
@@ -93,7 +93,7 @@ def main(argv: list[str] | None = None) -> None:
         # NumPy, not imported so far, makes no pool of threads that nobody uses; --threads makes it as large as it says
         with one_blas_thread() if command and command.computes else nullcontext():
             arguments = parse(argv)
-            with threads(getattr(arguments, "threads", None)):
+            with threads(getattr(arguments, "threads", None)), warnings_as_prose():
                 file_of(arguments.command).run(arguments)
     except NeurosimError as error:
         fail(str(error))

@@ -7,7 +7,12 @@ import codecs
 import io
 import sys
 import textwrap
-from typing import IO, NoReturn
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any, NoReturn
+
+from ..errors import NeurosimWarning
 
 WIDTH = 79  # columns of prose: one less than a terminal has
 LONGEST_ERROR = 1000  # characters
@@ -53,6 +58,22 @@ PLAIN = {
 def say(text: str) -> None:
     """Print prose, wrapped to the terminal's usual 80 columns."""
     print(textwrap.fill(text, WIDTH))
+
+
+@contextmanager
+def warnings_as_prose() -> Iterator[None]:
+    """Within this, a warning of neurosim's own is a sentence on standard error, without a line of the code."""
+    show = warnings.showwarning
+
+    def tell(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, NeurosimWarning):
+            print(textwrap.fill(f"warning: {message}", WIDTH), file=sys.stderr)
+        else:
+            show(message, category, *where, **more)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = tell
+        yield
 
 
 def speak_plainly(*streams: IO[str] | None) -> None:

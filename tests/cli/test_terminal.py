@@ -1,12 +1,14 @@
 """How the command line draws a sample."""
 
 import io
+import warnings
 
 import numpy as np
 import pytest
 
 from neurosim.cli.picture import has_blocks, picture
-from neurosim.cli.terminal import speak_plainly
+from neurosim.cli.terminal import speak_plainly, warnings_as_prose
+from neurosim.errors import NeurosimWarning
 from neurosim.walk import figure_words, words
 
 SQUARE = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0], [0, 0, 0, 9]])
@@ -69,3 +71,13 @@ def test_streams_that_can_write_everything_are_left_alone():
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     speak_plainly(stream, None, io.StringIO())
     assert stream.errors == "strict"
+
+
+def test_a_warning_is_a_sentence_without_a_line_of_code(capsys):
+    with warnings_as_prose():
+        warnings.warn("x goes from 0 to 254.7: " + "training may not get far; " * 3, NeurosimWarning, stacklevel=1)
+    err = capsys.readouterr().err
+    assert " ".join(err.split()) == "warning: x goes from 0 to 254.7: " + " ".join(["training may not get far;"] * 3)
+    assert max(map(len, err.split("\n"))) < 80
+    with pytest.warns(UserWarning, match="another's"), warnings_as_prose():
+        warnings.warn("another's", UserWarning, stacklevel=1)
