@@ -337,7 +337,10 @@ def test_the_report_says_how_long_the_search_was(digits, tmp_path):
     )
     write_report(results, *digits, tmp_path, {"seeds": [0], "command": "test"})
     # 200 of the 240 images are left: 200, 25, 4 and (of 512 and of all) one step an epoch
-    assert "held out, after 2, 8 or 9 epochs, the mean of 2 seeds: batch 1 " in (tmp_path / "report.md").read_text()
+    report = (tmp_path / "report.md").read_text()
+    assert "held out, after 2, 8 or 9 epochs, the mean of 2 seeds: see the settings below." in report
+    for name, settings in results.settings.items():  # each with the rate that was found for it
+        assert f"| {name} | {settings.learning_rate:g} |" in report
 
 
 def test_findings_on_time_turn_round_with_the_clock():
