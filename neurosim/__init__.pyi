@@ -14,11 +14,11 @@ from . import (
     network as network,
     optimizers as optimizers,
     parameters as parameters,
+    processors as processors,
     registry as registry,
     regularizers as regularizers,
     schedules as schedules,
     text as text,
-    threads as threads,
     training as training,
     walk as walk,
 )
@@ -55,6 +55,7 @@ from .augment import (
     Shift as Shift,
 )
 from .errors import (
+    ArgumentError as ArgumentError,
     DataError as DataError,
     NeurosimError as NeurosimError,
     NeurosimWarning as NeurosimWarning,
@@ -117,6 +118,7 @@ from .optimizers import (
     RMSProp as RMSProp,
 )
 from .parameters import FlatParameters as FlatParameters
+from .processors import threads as threads
 from .regularizers import L1 as L1, L2 as L2, REGULARIZERS as REGULARIZERS, Regularizer as Regularizer
 from .schedules import (
     SCHEDULES as SCHEDULES,

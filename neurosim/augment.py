@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from .checks import check_count, check_number
 from .errors import NeurosimError
 from .parameters import Array
+from .processors import computes
 from .registry import Configurable, Registry
 
 Images = NDArray[np.uint8]
@@ -176,6 +177,7 @@ class Elastic(_Warp):
         noise -= 1.0
         return self.displace(noise)
 
+    @computes
     def displace(self, noise: Float32) -> Float32:
         """From where each pixel comes, for random numbers (2, B, height, width) in -1 … 1."""
         height, width = noise.shape[2:]

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .errors import NeurosimError
+from .errors import ArgumentError, NeurosimError
+from .registry import did_you_mean
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def check_number(
@@ -110,3 +117,25 @@ class Categories:
 def is_dataset(x: Any) -> bool:
     """Whether x is a `Dataset`: it has samples, labels, and says of which split."""
     return hasattr(x, "x") and hasattr(x, "labels") and hasattr(x, "split")
+
+
+def check_names(function: Callable[P, T]) -> Callable[P, T]:
+    """Let a function refuse an argument that it does not have with the name that was probably meant. A decorator.
+
+    Raises:
+        ArgumentError: at the call.
+    """
+    names = list(inspect.signature(function).parameters)
+    own = [name for name in names if name not in ("self", "network")]  # not what it is called on
+    called = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+
+    @wraps(function)
+    def checked(*arguments: P.args, **named: P.kwargs) -> T:
+        for name in named:
+            if name not in names:
+                raise ArgumentError(
+                    f"{called} has no argument {name!r}{did_you_mean(name, own)} (it takes {', '.join(own)})"
+                )
+        return function(*arguments, **named)
+
+    return checked

@@ -23,3 +23,7 @@ class ShapeError(NeurosimError):
 
 class OutOfRangeError(NeurosimError, IndexError):
     """A layer or a neuron that does not exist."""
+
+
+class ArgumentError(NeurosimError, TypeError):
+    """An argument that a function does not have."""

@@ -79,18 +79,11 @@ def in_order(name: str) -> list[tuple[int, float, str]]:
     return [(0, float(part), "") if part.isdecimal() else (1, 0.0, part.lower()) for part in parts if part]
 
 
-def out_of_range(y: Array, n: int, names: Sequence[str] = ()) -> NeurosimError | None:
-    """What is wrong with class indices y (N,) of a network with n outputs; None if nothing is."""
-    wrong = (y < 0) | (y >= n)
-    if y.dtype.kind == "f":
-        wrong |= y != np.floor(y)  # NaN too
-    if not wrong.any():
-        return None
-    at = int(np.argmax(wrong))
-    hint = ""
-    if y.dtype.kind in "ui" and y.min() == 1 and y.max() == n:
-        hint = "; they begin at 1: pass y - 1"
-    called = f" ({listing(list(names[:SHOWN]))})" if names and len(names) <= SHOWN else ""
+def wrong_label(y: Array, n: int, names: Sequence[str] = ()) -> NeurosimError:
+    """What is wrong with labels y (N,), of which at least one is no class index of a network with n outputs."""
+    at = int(np.argmin((y[:, None] == np.arange(n)).any(axis=1)))
+    hint = "; they begin at 1: pass y - 1" if y.dtype.kind in "ui" and y.min() == 1 and y.max() == n else ""
+    called = f" ({listing(list(names))})" if names and len(names) <= SHOWN else ""
     return NeurosimError(
         f"labels: expected whole numbers from 0 to {n - 1}{called} (the network has {n} outputs), "
         f"received {y[at]} at position {at}{hint}"

@@ -112,3 +112,11 @@ def class_indices(targets: Array) -> Array | None:
             return None
     indices: Array = (targets[:, 0] == 1.0).astype(np.intp) if single else targets.argmax(axis=1)
     return indices
+
+
+MARGIN_OVER_CHANCE = 0.01  # an accuracy within 1 point of always guessing the commonest class: nothing was learned
+
+
+def commonest_share(labels: Array) -> float:
+    """The accuracy of answering the commonest class every time, for labels (N,), at least one."""
+    return float(np.unique(labels, return_counts=True)[1].max() / len(labels))

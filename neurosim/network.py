@@ -6,45 +6,38 @@ import copy
 import math
 import operator
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from . import html
-from .checks import check_count, check_number, is_dataset, samples_and_labels, samples_of
+from .checks import check_count, check_names, check_number, is_dataset, samples_and_labels, samples_of
 from .errors import NeurosimError, OutOfRangeError, ShapeError
-from .labels import out_of_range, read_labels
+from .labels import read_labels, wrong_label
 from .layers import LAYERS, ActivationLayer, Input, Interventions, Layer, Neuron
-from .layers.stack import checked_layers
+from .layers.stack import checked_layers, layers_as_html, layers_as_text
 from .losses import LOSSES, Loss, check_pair
 from .metrics import decisions, hit_counter, threshold_between
 from .optimizers import OPTIMIZERS, Optimizer
 from .parameters import Array, FlatParameters, aligned_zeros
+from .processors import computes
 from .regularizers import REGULARIZERS, Regularizer
 from .samples import Learned
+from .streams import random_streams
 from .text import Text
 
-if TYPE_CHECKING:  # what comes out of the doors
+if TYPE_CHECKING:  # what goes through the doors
     import pandas as pd
 
-    from .training import History
+    from .augment import Augmentation
+    from .training import Callback, History
     from .walk import Trace
 
-PURPOSES = ("weights", "shuffling", "dropout", "augmentation")
 EPOCHS = 5  # passes over the training data, where nobody says how many
-BATCH_SIZE = 64  # samples a step, likewise
+BATCH_SIZE = 64  # samples per step, likewise
 EVALUATION_BATCH = 256  # rows: the activations of a few hundred samples stay in the processor's cache
-
-
-def random_streams(seed: int) -> dict[str, np.random.Generator]:
-    """One independent stream of random numbers for each purpose, so that using more of one changes no other."""
-    return {
-        purpose: np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(k,)))
-        for k, purpose in enumerate(PURPOSES)
-    }
 
 
 class Network:
@@ -73,6 +66,7 @@ class Network:
         >>> net = ns.Network([ns.Input(784), ns.Dense(32, "relu"), ns.Dense(10, "softmax")], seed=0)
     """
 
+    @check_names
     def __init__(
         self,
         layers: Sequence[Layer],
@@ -201,6 +195,7 @@ class Network:
         """Neuron `index` of layer `layer`; the same as ``net[layer][index]``."""
         return self[layer][index]
 
+    @computes
     def reset(self) -> None:
         """Back to the initial weights, the first random numbers and an optimizer that remembers nothing."""
         self.streams = random_streams(self.seed)
@@ -289,11 +284,10 @@ class Network:
         if y.ndim == 1 and n == 1:
             y = y[:, None]
         if y.ndim == 1:
-            if (wrong := out_of_range(y, n, names)) is not None:
-                raise wrong
-            one_hot = np.zeros((count, n), self.dtype)
-            one_hot[np.arange(count), y.astype(np.intp)] = 1.0
-            return one_hot
+            one_hot: Array = y[:, None] == np.arange(n)  # (N, n)
+            if np.count_nonzero(one_hot) < count:
+                raise wrong_label(y, n, names)
+            return one_hot.astype(self.dtype)
         if y.shape[1] != n:
             raise ShapeError(f"labels: expected rows of {n} numbers, one for each output, received shape {y.shape}")
         with np.errstate(over="ignore"):  # what overflows in this dtype is refused in the next line
@@ -306,6 +300,7 @@ class Network:
 
     # -- the training step -----------------------------------------------------------------------------------------
 
+    @computes
     def forward_(self, training: bool = False) -> Array:
         """Run the batch that the input layer holds through all layers.
 
@@ -316,6 +311,7 @@ class Network:
             layer.forward_(training)
         return self.output.a
 
+    @computes
     def backward_(self, penalties: bool = True, weights: Array | None = None) -> None:
         """From the output's delta down to every gradient, for the batch and the targets of the last forward pass.
 
@@ -334,6 +330,7 @@ class Network:
             if penalties and layer.penalized:
                 layer.add_penalty_gradient_()
 
+    @computes
     def step_(self, weights: Array | None = None) -> float:
         """One step of training on the batch and the targets in the workspaces; returns the loss before the update.
 
@@ -354,6 +351,7 @@ class Network:
             self.update_()
         return loss
 
+    @computes
     def update_(self) -> None:
         """Move the parameters along the last gradients."""
         for layer in self._with_parameters:
@@ -399,6 +397,7 @@ class Network:
             raise ShapeError("expected a batch of at least 2 samples, for batch normalization, received one")
         return self.step_()
 
+    @computes
     def gradients(self, x: Any, y: Any, training: bool = False) -> float:
         """Fill every gradient for one batch without updating anything; returns the loss.
 
@@ -429,6 +428,7 @@ class Network:
             self.input.fill(part)
             yield slice(start, start + len(part)), self.forward_()
 
+    @computes
     def activations(self, x: Any, layer: int, neuron: int) -> Array:
         """The activation of one neuron for each sample, (N,), as in evaluation. A copy."""
         rows, index = self.input.as_rows(samples_of(x)), self[layer][neuron].index
@@ -437,6 +437,7 @@ class Network:
             result[where] = self[layer].a[:, index]
         return result
 
+    @computes
     def predict_proba(self, x: Any) -> Array:
         """The output activations, (N, n_out): with softmax or sigmoid, probabilities. A copy."""
         rows = self.input.as_rows(samples_of(x))
@@ -456,6 +457,7 @@ class Network:
         """The class that each row of outputs a (B, n_out) names, (B,)."""
         return decisions(a, self.threshold)
 
+    @computes
     def evaluate(self, x: Any, y: Any = None) -> dict[str, float]:
         """The mean loss and the share of right predictions, ``{"loss": …, "accuracy": …}``, penalties not included.
 
@@ -481,51 +483,20 @@ class Network:
 
     def summary(self) -> Text:
         """A table: layer, output shape, parameters. ``print`` it, or look at it at the prompt."""
-        rows = [("Layer", "Output shape", "Parameters")]
-        rows += [
-            (
-                f"{layer.index} {layer.title}",
-                f"(B, {', '.join(map(str, layer.out_shape))})",
-                f"{layer.parameter_count:,}",
-            )
-            for layer in self.layers
-        ]
-        widths = [max(len(row[k]) for row in rows) for k in range(3)]
-        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
-        rule = "-" * len(lines[0])
-        total = (
-            f"{self.parameters.size:,} parameters, {self.dtype} "
-            f"({self.parameters.theta.nbytes / 1024:,.0f} KiB); loss {self.loss.key}, "
-            f"optimizer {self.optimizer.key}"
-        )
-        return Text("\n".join([lines[0], rule, *lines[1:], rule, total]))
+        return layers_as_text(self.layers, f"{self._size}; loss {self.loss.key}, optimizer {self.optimizer.key}")
 
     def __repr__(self) -> str:
         widths = " -> ".join(str(layer.n_out) for layer in self.layers if not layer.passes_through)
         return f"Network({widths}: {self.parameters.size:,} parameters, {self.loss.key}, {self.optimizer.key})"
 
     def _repr_html_(self) -> str:
-        rows = []
-        for layer in self.layers:
-            changed = sum(bool(neuron.interventions) for neuron in layer) if layer.interventions else 0
-            note = f", {changed} neuron{'s' if changed > 1 else ''} changed" if changed else ""
-            shape = ", ".join(f"{side:,}" for side in layer.out_shape)
-            row = (
-                layer.index,
-                type(layer).__name__,
-                layer.detail + note,
-                f"(B, {shape})",
-                f"{layer.parameter_count:,}",
-            )
-            rows.append(row)
-        widths = " → ".join(f"{layer.n_out:,}" for layer in self.layers if not layer.neuron_by_neuron)
-        total = (
-            f"{self.parameters.size:,} parameters, {self.dtype} "
-            f"({self.parameters.theta.nbytes / 1024:,.0f} KiB) · loss {self.loss.key} · "
-            f"optimizer {self.optimizer!r}"
-        )
-        table = html.table(("", "Layer", "", "Output", "Parameters"), rows, left=3)
-        return html.block(html.title(f"Network {widths}"), table, f"<div>{html.small(total)}</div>")
+        total = f"{self._size} · loss {self.loss.key} · optimizer {self.optimizer!r}"
+        return layers_as_html(self.layers, total)
+
+    @property
+    def _size(self) -> str:
+        kibibytes = self.parameters.theta.nbytes / 1024
+        return f"{self.parameters.size:,} parameters, {self.dtype} ({kibibytes:,.0f} KiB)"
 
     def config(self) -> dict[str, Any]:
         """Everything but the numbers, JSON-ready: layers, loss, optimizer, seed, dtype."""
@@ -549,7 +520,7 @@ class Network:
     def from_config(cls, config: dict[str, Any]) -> Network:
         """A new network, with initial weights, from what `config` gave."""
         settings = dict(config)
-        samples = settings.pop("samples", None) if "samples" in settings else _samples_before(settings["layers"][0])
+        samples = settings.pop("samples", None) if "samples" in settings else Learned.before(settings["layers"][0])
         interventions = settings.pop("interventions", {})
         class_names, threshold = tuple(settings.pop("class_names", ())), settings.pop("threshold", 0.5)
         network = cls(**settings | {"layers": [LAYERS.create(layer) for layer in settings["layers"]]})
@@ -630,13 +601,65 @@ class Network:
 
     # -- doors: what the rooms above do with a network, a line each -------------------------------------------------
 
+    @check_names
     def fit(
-        self, x: Any, y: Any = None, epochs: int = EPOCHS, batch_size: int | None = BATCH_SIZE, **options: Any
+        self,
+        x: Any,
+        y: Any = None,
+        epochs: int = EPOCHS,
+        batch_size: int | None = BATCH_SIZE,
+        *,
+        validation_data: Any = None,
+        verbose: bool = True,
+        callbacks: Iterable[Callback] = (),
+        shuffle: bool = True,
+        drop_last: bool = False,
+        evaluate_train: bool = False,
+        augment: str | Augmentation | dict[str, Any] | None = None,
+        class_weight: Any = None,
+        sample_weight: Any = None,
     ) -> History:
-        """Train. See `neurosim.training.fit` for all options."""
+        """Train by mini-batch gradient descent. `neurosim.training.fit` says more about each argument.
+
+        Args:
+            x: a `Dataset`, or (N, …) samples.
+            y: (N,) class indices or names, or (N, n_out) rows, where x are samples.
+            epochs: passes over the samples, at least 0.
+            batch_size: samples per step; ``None``: all.
+            validation_data: ``(x, y)``, or a `Dataset`, to evaluate on after each epoch.
+            verbose: show progress, and a line after each epoch.
+            callbacks: what else is to happen during the run.
+            shuffle: go through the samples in a new random order in each epoch.
+            drop_last: leave out the samples that do not fill an epoch's last batch.
+            evaluate_train: evaluate on the training samples, too, after each epoch.
+            augment: what is done to each batch of uint8 images, e.g. "affine".
+            class_weight: what the samples of each class count, or "balanced".
+            sample_weight: (N,) what each sample counts.
+
+        Returns:
+            The `History` of this run.
+
+        Raises:
+            NeurosimError: data or arguments that do not fit; nothing has been changed then.
+        """
         from .training import fit
 
-        return fit(self, x, y, epochs, batch_size, **options)
+        return fit(
+            self,
+            x,
+            y,
+            epochs,
+            batch_size,
+            validation_data=validation_data,
+            verbose=verbose,
+            callbacks=callbacks,
+            shuffle=shuffle,
+            drop_last=drop_last,
+            evaluate_train=evaluate_train,
+            augment=augment,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+        )
 
     def trace(self, x: Any, y: Any = None, sample: int | None = None) -> Trace:
         """One sample under the microscope: every quantity of every neuron. See `neurosim.walk.Trace`.
@@ -686,8 +709,3 @@ class Network:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self.targets = self._full_targets = aligned_zeros((0, self.output.n_out), self.dtype)
-
-
-def _samples_before(layer: dict[str, Any]) -> dict[str, Any] | None:
-    """What a network saved before it remembered its samples is taken to have seen: 784 numbers were MNIST's images."""
-    return Learned((28, 28)).config() if layer.get("size") == 784 else None

@@ -20,8 +20,13 @@ from .registry import Configurable, Registry
 
 
 class Regularizer(Configurable, ABC):
-    """A penalty R(W) that is added to the loss."""
+    """A penalty R(W) that is added to the loss.
 
+    Attributes:
+        formula: its gradient for one weight, with names in braces, as the walk shows it; nothing: it does not say.
+    """
+
+    formula: ClassVar[str] = ""
     strength: float
     has_kink: ClassVar[bool] = False  # whether its gradient jumps where a weight is 0
 
@@ -50,6 +55,7 @@ class L1(Regularizer):
     Reference: Goodfellow et al. (2016), Deep learning, section 7.1.2.
     """
 
+    formula = "{λ} * sign({w})"
     has_kink = True
 
     def __call__(self, W: Array) -> float:
@@ -70,6 +76,8 @@ class L2(Regularizer):
 
     Reference: Goodfellow et al. (2016), Deep learning, section 7.1.1.
     """
+
+    formula = "{λ} * {w}"
 
     def __call__(self, W: Array) -> float:
         return 0.5 * self.strength * float(np.square(W).sum(dtype=np.float64))

@@ -209,6 +209,11 @@ class Learned:
             raise NeurosimError(f"samples: expected {size} names, means and deviations, or none of them")
         return learned
 
+    @classmethod
+    def before(cls, layer: dict[str, Any]) -> dict[str, Any] | None:
+        """The config of what a network saw that remembers nothing: 784 numbers, by its input, were MNIST's images."""
+        return cls((28, 28)).config() if layer.get("size") == 784 else None
+
     def in_order(self, array: Array, names: tuple[str, ...], name: str) -> Array:
         """The columns of a table in the order of those that the network was trained on.
 

@@ -224,31 +224,6 @@ def abbreviated(value: float) -> str:
     return f"{value:g}"
 
 
-# -- pictures in the terminal ------------------------------------------------------------------------------------------
-
-
-def drawn(levels: Sequence[Sequence[float]], blocks: bool = True) -> list[str]:
-    """A picture as lines of text, two of its rows in each: in half blocks, or in plain characters.
-
-    Args:
-        levels: rows of grey levels, from 0, dark, to 1, light.
-        blocks: whether the reader's terminal has the characters of Unicode.
-
-    Example:
-        >>> drawn([[0, 1, 1], [0, 0, 1]])
-        [' ▀█']
-    """
-    rows = [list(row) for row in levels]
-    rows += [[0.0] * len(rows[0])] * (len(rows) % 2)
-    lines = []
-    for upper, lower in zip(rows[::2], rows[1::2], strict=True):
-        if blocks:
-            lines.append("".join(" ▀▄█"[(a >= 0.4) + 2 * (b >= 0.4)] for a, b in zip(upper, lower, strict=True)))
-        else:
-            lines.append("".join(" .:+#"[min(int(2.5 * (a + b)), 4)] for a, b in zip(upper, lower, strict=True)))
-    return lines
-
-
 # -- counts and lists --------------------------------------------------------------------------------------------------
 
 

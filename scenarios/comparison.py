@@ -11,7 +11,7 @@ from neurosim.checks import check_count
 from neurosim.errors import NeurosimError
 from neurosim.registry import unknown
 from neurosim.text import listing
-from neurosim.training.settings import Settings
+from neurosim.training.settings import ALIASES, Settings
 
 from .protocol.scenario import Scenario, Variant
 
@@ -25,14 +25,15 @@ def comparison(varied: Sequence[str], base: Settings, baseline: str | None = Non
     Args:
         varied: "name=value,value"; where values hold commas, semicolons separate them: "hidden=128,64;32".
         base: the settings that all variants share.
-        baseline: the name of the variant that the others are compared with; None: the first.
+        baseline: the name of the variant that the others are compared with; None: the first, or none where two
+            settings are varied, for then each is compared with each.
 
     Raises:
         NeurosimError: an unknown setting, a wrong value, one that is given twice, or fewer than two variants.
 
     Example:
-        >>> comparison(["optimizer=sgd,adam", "learning_rate=0.1,0.01"], Settings()).baseline
-        'optimizer sgd, learning_rate 0.1'
+        >>> comparison(["optimizer=sgd,adam"], Settings()).baseline
+        'optimizer sgd'
     """
     choices = dict(_choices(text) for text in varied)
     if len(choices) < len(varied):
@@ -51,23 +52,32 @@ def comparison(varied: Sequence[str], base: Settings, baseline: str | None = Non
     if baseline is not None and baseline not in names:
         raise unknown("baseline", baseline, names)
     what = listing(list(choices))
+    written = {setting: tuple(text for text, _ in values) for setting, values in choices.items()}
+    grid = written if len(written) == 2 and min(map(len, written.values())) > 1 else {}
     sizes = [each.train_size for each in variants if each.train_size is not None]
     return Scenario(
         name=f"compare-{'-'.join(choices)}",
         question=f"What does the choice of {what} change?",
         what_to_watch=f"{len(variants)} variants that differ in {what} alone: every combination of the values given. "
-        "Compare the dots of single seeds before you believe an order of the means.",
+        "Compare the dots of single seeds before you believe an order of the means."
+        + (" Then look at the map of the interaction: does what one setting does depend on the other?" if grid else ""),
         variants=variants,
-        baseline=baseline or names[0],
+        baseline=baseline or ("" if grid else names[0]),
+        grid=grid,
         base=base,
         train_size=max(sizes, default=Scenario.train_size),
     )
 
 
+def setting_of(text: str) -> str:
+    """The setting that "name=value,value" varies, by the name that it has here."""
+    name = text.partition("=")[0].strip().replace("-", "_")
+    return ALIASES.get(name, name)
+
+
 def _choices(text: str) -> tuple[str, list[tuple[str, Any]]]:
     """A setting, and its values: as they were written, and as they were read."""
-    name, equals, values = (part.strip() for part in text.partition("="))
-    name = name.replace("-", "_")
+    name, (_, equals, values) = setting_of(text), text.partition("=")
     readers = {each.name: each.metadata["read"] for each in fields(Settings)}
     readers[SIZE] = lambda label, value: check_count(label, int(value) if value.isdigit() else value)
     if not equals:

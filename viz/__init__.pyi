@@ -10,7 +10,11 @@ from .boundary import (
     places_around as places_around,
 )
 from .confusion import confusion_matrix as confusion_matrix
-from .curves import history_curves as history_curves, learning_curves as learning_curves
+from .curves import (
+    curves_apart as curves_apart,
+    history_curves as history_curves,
+    learning_curves as learning_curves,
+)
 from .dotplot import comparison as comparison
 from .features import predicted_and_true as predicted_and_true, weight_table as weight_table
 from .film import neuron_film as neuron_film, weight_film as weight_film

@@ -33,7 +33,7 @@ RATIO_COLUMNS = ["ratio", "ratio_low", "ratio_high"]
 
 @styled
 def speed_comparison(summary: pd.DataFrame, ax: Axes | None = None, title: str | None = None) -> Axes:
-    """Draw how many times as long as neurosim each competitor takes, a row a case.
+    """Draw how many times as long as neurosim each competitor takes, one row per case.
 
     Args:
         summary: one row a `case` and `competitor` with `ratio`, `ratio_low`, `ratio_high` (median and quartiles of
@@ -98,7 +98,7 @@ def _ratio_axis(ax: Axes, values: Any) -> None:
 def step_cost(
     summary: pd.DataFrame, baseline: str, fig: AnyFigure | None = None, title: str = "What a step costs"
 ) -> AnyFigure:
-    """Draw what each thing costs relative to a baseline, a panel a kind, the cheapest on top.
+    """Draw what each thing costs relative to a baseline, one panel per kind, the cheapest on top.
 
     Args:
         summary: one row a `kind` and `what` with `ratio`, `ratio_low`, `ratio_high`.

@@ -258,7 +258,7 @@ def line_in_box(w: Sequence[float], b: float, box: Sequence[float]) -> Array | N
         box: left, right, bottom, top.
 
     Returns:
-        Shape (2, 2), a point a row; None where the line misses the box or w is 0.
+        Shape (2, 2), one point per row; None where the line misses the box or w is 0.
     """
     left, right, bottom, top = box
     ends = []

@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from neurosim.errors import NeurosimError
 from neurosim.parameters import Array
 from neurosim.text import plain
 
 from .colours import MUTED, PALETTE
 from .labels import LineEnd, label_ends
 from .lines import draw_line, epoch_axis, marker_spacing
+from .panels import label_panels, panel_grid
 from .style import RIM, AnyFigure, figure_heading, heading, new_axes, new_figure, plain_log, styled, styles_for
 from .tables import (
     Quantity,
@@ -41,7 +43,7 @@ def learning_curves(
     title: str | None = None,
     styles: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Axes:
-    """Draw a quantity over training: a line a variant, the mean over its seeds in a band of ± 1 sd.
+    """Draw a quantity over training: one line per variant, the mean over its seeds in a band of ± 1 sd.
 
     A line ends where the first of its seeds stops; the number beside it is the mean of what the runs ended with.
     Where a run kept the weights of an earlier epoch, a ring marks that epoch.
@@ -103,6 +105,8 @@ def learning_curves(
     seeds = int(frame.groupby(by)["seed"].nunique().max())
     course = {"epoch": "by epoch", "seconds": "against training time"}.get(x, f"against {quantity(x).label}")
     note = seeds_text(seeds) + cut + ("; ring: weights that a seed kept" if len(rings) else "")
+    if any(each.get_label() == "_diverged" for each in ax.lines):
+        note += "\n×: the last value before a run diverged"
     heading(ax, title or f"{kind.label[:1].upper()}{kind.label[1:]} {course}", note)
     low, high = ax.get_ylim()
     decimals = 2 if high - low < 6 else 1
@@ -110,8 +114,60 @@ def learning_curves(
     return ax
 
 
+@styled
+def curves_apart(
+    results: pd.DataFrame,
+    units: Mapping[str, str],
+    metric: str = "loss",
+    fig: AnyFigure | None = None,
+    title: str | None = None,
+    styles: Mapping[str, Mapping[str, Any]] | None = None,
+) -> AnyFigure:
+    """Draw a quantity over training whose unit is not the same for all variants: a panel with its own axis a unit.
+
+    Args:
+        results: one row per `variant`, `seed` and `epoch`, as for `learning_curves`.
+        units: variant -> in which unit it is measured, such as the name of its loss.
+        metric: the column to draw.
+        fig: a Figure or SubFigure to draw in; a new one if left out.
+        title: instead of the usual one.
+        styles: from `variant_style`.
+
+    Returns:
+        The Figure, one Axes a unit, in the order in which the variants come.
+
+    Raises:
+        NeurosimError: if a column or a style is missing, or a variant has no unit.
+    """
+    frame = with_variants(as_frame(results, ["epoch", metric], "results")).sort_values("epoch", kind="stable")
+    names = list(dict.fromkeys(results["variant"]))
+    if missing := [name for name in names if name not in units]:
+        raise NeurosimError(f"units: expected one for each variant; received none for {', '.join(missing)}.")
+    styles = styles_for(names, styles)
+    kind = quantity(metric)
+    frame["value"] = without_diverged(frame, metric) * kind.factor
+    panels = list(dict.fromkeys(units[name] for name in names))
+    fig, grid = panel_grid(fig, panels, share_y=False)
+    label_panels(grid, panels, "epoch", kind.axis)
+    for panel, ax in zip(panels, grid.flat, strict=False):
+        inside = [name for name in names if units[name] == panel]
+        for i, name in enumerate(inside):
+            rows = frame[frame["variant"] == name]
+            draw_line(ax, name, _means(rows, "epoch", in_seconds=False), styles[name], percent=kind.percent, offset=i)
+            if rows["value"].isna().all():
+                ax.text(0.5, 0.5, "diverged", transform=ax.transAxes, ha="center", color=MUTED)
+                ax.set_yticks([])
+        if len(inside) > 1:
+            ax.legend(fontsize=7.5, handlelength=2.5)
+        epoch_axis(ax, frame["epoch"])
+    seeds = int(frame.groupby("variant")["seed"].nunique().max())
+    note = f"{seeds_text(seeds)}\neach panel has an axis of its own: values of different losses cannot be compared"
+    figure_heading(fig, title or f"{kind.label[:1].upper()}{kind.label[1:]} by epoch", note)
+    return fig
+
+
 def _means(rows: pd.DataFrame, time: str, in_seconds: bool) -> pd.DataFrame:
-    """Return columns x, mean, sd (NaN for one seed), a row an epoch (or what `time` counts) until a seed stops."""
+    """Return columns x, mean, sd (NaN for one seed), one row per epoch (or what `time` counts) until a seed stops."""
     groups = rows[rows[time] <= rows.groupby("seed")[time].max().min()].groupby(time)
     table = groups["value"].agg(mean="mean", sd="std").reset_index()
     table["x"] = groups["time"].mean().to_numpy() if in_seconds else table[time].astype(float)
@@ -234,7 +290,10 @@ def history_curves(
         epoch_axis(ax, epochs)
         ax.set_xlabel("epoch")
         ax.set_ylabel(label)
-    figure_heading(fig, title or f"{'Loss and accuracy' if len(panels) == 2 else 'Loss'} by epoch", best_text)
+    note = f"{best_text}\ntraining: the mean over the batches of an epoch, while the weights change"
+    if any(column.startswith("val_") for column in columns):
+        note += "; validation: the weights at its end"
+    figure_heading(fig, title or f"{'Loss and accuracy' if len(panels) == 2 else 'Loss'} by epoch", note)
     legend = {line.get_label(): line for ax in axes for line in ax.lines}
     fig.legend(legend.values(), legend.keys(), loc="upper right", ncols=len(legend))
     return fig

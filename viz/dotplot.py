@@ -1,4 +1,4 @@
-"""Where each variant ended: a dot a seed, and their mean."""
+"""Where each variant ended: one dot per seed, and their mean."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from neurosim.errors import NeurosimError
 
-from .colours import MUTED
+from .colours import MUTED, PALE
 from .style import RIM, beside, heading, new_axes, plain_log, styled, styles_for
 from .tables import (
     as_frame,
@@ -35,10 +35,10 @@ def comparison(
     title: str | None = None,
     styles: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Axes:
-    """Draw where each variant ended, best on top: a dot a seed, the mean and a bar of ± 1 sd.
+    """Draw where each variant ended, best on top: one dot per seed, the mean and a bar of ± 1 sd.
 
     The axis is zoomed to where most variants lie; one far below stands at the edge as an arrow, its number
-    beside it. Variants all of whose seeds diverged are listed last, as "diverged".
+    beside it. Variants all of whose seeds diverged are listed last, as "diverged", in a grey row.
 
     Args:
         results: one row per `variant`, `seed` and `epoch` (the last epoch counts, or the one that is `kept`; for
@@ -169,10 +169,10 @@ def _set_limits(ax: Axes, table: pd.DataFrame, *, percent: bool) -> bool:
 def _draw_row(ax: Axes, row: int, entry: pd.Series, style: Mapping[str, Any], low: float, percent: bool) -> None:
     """Draw one variant at height `row`; the axis begins at `low`."""
     mean, sd = entry["mean"], entry["sd"]
-    if not np.isfinite(mean):
-        text = f"×  diverged ({entry['diverged']} of {entry['seeds']} seeds)"
-        paper = {"fc": "white", "ec": "none", "pad": 1}
-        beside(ax, text, (0, row), (8, 0), ax.get_yaxis_transform(), va="center", color=MUTED, bbox=paper)
+    if not np.isfinite(mean):  # nothing on the axis: whatever stood there would have a value
+        text = f"diverged ({entry['diverged']} of {entry['seeds']} seeds)"
+        beside(ax, text, (1, row), (8, 0), ax.get_yaxis_transform(), va="center", color=MUTED)
+        ax.axhspan(row - 0.35, row + 0.35, color=PALE, linewidth=0, zorder=0.5)
         return
     if mean < low:
         arrow = {"arrowstyle": "-|>", "color": style["color"], "shrinkA": 0, "shrinkB": 0}

@@ -1,4 +1,4 @@
-"""Films, as animated GIFs: the walk through one neuron, a frame a stage, and its weights over training."""
+"""Films, as animated GIFs: the walk through one neuron, one frame per stage, and its weights over training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from neurosim.errors import NeurosimError
 from neurosim.files.atomic import atomic_file
 from neurosim.text import typeset
-from neurosim.walk import NeuronTrace, Stage, words
+from neurosim.walk import NeuronTrace, Stage
+from neurosim.walk.figure_words import FIGURE
 from neurosim.walk.formula import fill
 from neurosim.walk.rows import in_figure
 
@@ -161,7 +162,7 @@ def _frames(trace: NeuronTrace, note: str) -> list[np.ndarray]:
             cell.show(place)
         name.set_text(f"{place}  {stage.title}")
         line.set_text(stage_caption(stage))
-        steps.set_text(fill(words.FIGURE["stage of"], {"stage": str(place), "count": str(len(stages))}))
+        steps.set_text(fill(FIGURE["stage of"], {"stage": str(place), "count": str(len(stages))}))
         frames.append(film_pixels(fig))
     return frames
 

@@ -113,7 +113,7 @@ def spread_by_layer(
     styles: Mapping[str, Mapping[str, Any]] | None = None,
     label: str = "standard deviation",
 ) -> Axes:
-    """Draw the size of a quantity in each layer, such as the spread of its activations, a line a variant.
+    """Draw the size of a quantity in each layer, such as the spread of its activations, one line per variant.
 
     A level line says that the signal passes through all layers; one that falls by the same factor a layer
     vanishes, one that rises explodes.  Seeds are averaged as log10, and so is the deviation of the band.

@@ -235,7 +235,7 @@ def mistakes(
         title: instead of the usual one.
 
     Returns:
-        The Axes, which hold one image and a caption each.
+        The Axes, which hold one image and a caption each: both classes, the sample's number and the confidence.
 
     Raises:
         ShapeError: if the lengths differ.
@@ -268,16 +268,19 @@ def mistakes(
     show_ink(ax, mosaic(padded, columns, 0, head), images)
     size = 8 if columns <= 5 else 6
     short = max(map(len, names)) <= 2
+    size -= 0 if short else 1
     for i, which in enumerate(shown):
         sure = certainty(confidence[which])
         true, read = names[labels[which]], names[predicted[which]]
-        text = f"true {true}, read as {read}\n({sure})" if short else f"true {true}, read as\n{read} ({sure})"
+        text = f"true {true}, read as {read}\n#{which} ({sure})"
+        if not short:
+            text = f"true {true}, read as\n{read} #{which} ({sure})"
         centre, top = (i % columns + 0.5) * (width + gap), i // columns * (head + height) + head
         ax.text(centre - 0.5, top - 1.5, text, fontsize=size, ha="center", va="bottom", linespacing=1.15)
     heading(
         ax,
         title or "The surest mistakes, the surest first",
-        f"{total}; in brackets: the network's confidence",
+        f"{total}; #: the sample's number; in brackets: the network's confidence",
     )
     return ax
 

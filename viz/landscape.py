@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 
+from neurosim.analysis.landscape import Landscape
 from neurosim.errors import NeurosimError, ShapeError
 from neurosim.parameters import Array
 from neurosim.text import rounded
@@ -18,13 +19,19 @@ LEVELS = 14
 
 
 @styled
-def loss_surface(alpha: Array, beta: Array, loss: Array, ax: Axes | None = None, title: str | None = None) -> Axes:
+def loss_surface(
+    alpha: Landscape | Array,
+    beta: Array | None = None,
+    loss: Array | None = None,
+    ax: Axes | None = None,
+    title: str | None = None,
+) -> Axes:
     """Draw the loss along two directions through a network as a map with contour lines.
 
     The network stands at (0, 0).  Levels are logarithmic where the loss spans more than one power of ten.
 
     Args:
-        alpha: places along the first direction, rising, shape (C,).
+        alpha: a `Landscape`, which has everything; or places along the first direction, rising, shape (C,).
         beta: places along the second, rising, shape (R,).
         loss: the loss at (alpha[k], beta[i]) in row i, column k, shape (R, C); where it is no finite number
             the map is grey.
@@ -36,13 +43,22 @@ def loss_surface(alpha: Array, beta: Array, loss: Array, ax: Axes | None = None,
 
     Raises:
         ShapeError: if the arrays do not fit together.
-        NeurosimError: if places do not rise, or no loss is a finite number.
+        NeurosimError: if places do not rise, no loss is a finite number, or some of the three are missing.
 
     Reference: Li et al. (2018), Visualizing the loss landscape of neural nets.
 
     Example:
-        >>> ax = loss_surface(*ns.loss_landscape(net, x, y))
+        >>> ax = loss_surface(ns.loss_landscape(net, x, y))
+        >>> ax = loss_surface(alpha, beta, loss)
     """
+    if isinstance(alpha, Landscape):
+        if beta is not None or loss is not None:
+            raise NeurosimError(
+                "loss_surface: expected a Landscape alone, or alpha, beta and loss; received a mixture."
+            )
+        alpha, beta, loss = alpha
+    if beta is None or loss is None:
+        raise NeurosimError("loss_surface: expected a Landscape, or alpha, beta and loss; received alpha alone.")
     alpha, beta = np.asarray(alpha, dtype=float), np.asarray(beta, dtype=float)
     loss = np.array(loss, dtype=float)
     if alpha.ndim != 1 or beta.ndim != 1 or loss.shape != (len(beta), len(alpha)) or min(loss.shape) < 2:

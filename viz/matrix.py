@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from neurosim.errors import NeurosimError, ShapeError
-from neurosim.text import decimals_of, fixed, plain
+from neurosim.text import decimals_of, fixed, plain, signed
 
 from .colours import MUTED, PALE, RULE
-from .style import SHARE, heading, new_axes, styled, text_on
+from .style import DIVERGING, SHARE, heading, new_axes, styled, text_on
 from .tables import as_frame, quantity, with_variants, without_diverged
 
 READABLE = 26
@@ -31,6 +31,9 @@ def heatmap(
     title: str | None = None,
     x_labels: Sequence[Any] | None = None,
     y_labels: Sequence[Any] | None = None,
+    centred: bool = False,
+    framed: Any = None,
+    note: str = "",
 ) -> Axes:
     """Draw a metric over two settings, e.g. accuracy over width and depth, with its value in each cell.
 
@@ -47,6 +50,9 @@ def heatmap(
         title: instead of the usual one.
         x_labels: of the columns of a matrix; counted from 0 if left out.
         y_labels: of the rows of a matrix.
+        centred: whether the values are differences: signs are written, and colours part at 0.
+        framed: (rows, columns) which cells get a frame; None: none.
+        note: what to say below the title, instead of how many runs per cell has.
 
     Returns:
         The Axes; cell (row, column) is centred on (column, row), the first row at the top.
@@ -70,32 +76,27 @@ def heatmap(
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     ax = new_axes(ax, height=float(np.clip(1.6 + 0.5 * rows, 3.2, 12.0)))
     span = high - low or 1.0
-    picture = ax.imshow(values, cmap=SHARE, vmin=low - 0.15 * span, vmax=low + span, aspect="auto")  # white: not run
+    ends = (low - 0.15 * span, low + span)  # white: not run
+    if centred:
+        ends = (-max(abs(low), abs(high), 1e-9), max(abs(low), abs(high), 1e-9))
+    picture = ax.imshow(values, cmap=DIVERGING if centred else SHARE, vmin=ends[0], vmax=ends[1], aspect="auto")
     decimals = (2 if span < 2 else 1) if kind.percent else decimals_of(max(abs(low), abs(high)))
     for i, j in np.ndindex(rows, columns):
         if runs[i, j] and lost[i, j] == runs[i, j]:
             ax.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=PALE, edgecolor=RULE, hatch="////", linewidth=0))
-    if columns <= READABLE:
-        size = 9.0 if columns <= 12 else 7.0 if columns <= 18 else 5.5
-        for i, j in np.ndindex(rows, columns):
-            if not runs[i, j]:
-                continue
-            if not np.isfinite(values[i, j]):
-                paper = {"fc": PALE, "ec": "none", "pad": 0.8}
-                ax.text(j, i, "×", ha="center", va="center", fontsize=size + 3, color="black", bbox=paper)
-                continue
-            text = fixed(values[i, j], decimals)
-            text += f"\n{lost[i, j]} of {runs[i, j]} ×" if lost[i, j] else ""
-            colour = text_on(picture.cmap(picture.norm(values[i, j])))
-            ax.text(j, i, text, ha="center", va="center", fontsize=size, color=colour, linespacing=1.1)
+    _write_cells(ax, picture, lost, runs, decimals, centred)
+    for i, j in np.argwhere(False if framed is None else framed):
+        colour = text_on(picture.cmap(picture.norm(values[i, j])))
+        ax.add_patch(Rectangle((j - 0.47, i - 0.46), 0.94, 0.92, fill=False, edgecolor=colour, linewidth=1.8))
     _label_cells(ax, x_labels, y_labels)
     ax.set_xlabel(x.replace("_", " "))
     ax.set_ylabel(y.replace("_", " "))
     bar = ax.figure.colorbar(picture, ax=ax, pad=0.02, aspect=25)
     bar.set_label(kind.axis)
     bar.outline.set_visible(False)
-    bar.ax.set_ylim(low, low + span)  # only what cells can have: the palest colours are no value's
-    notes = ["one run a cell" if runs.max() < 2 else f"mean of up to {runs.max()} runs a cell"]
+    if not centred:
+        bar.ax.set_ylim(low, low + span)  # only what cells can have: the palest colours are no value's
+    notes = [note] if note else ["one run per cell" if runs.max() < 2 else f"mean of up to {runs.max()} runs per cell"]
     notes += ["×: diverged"] if lost.any() else []
     notes += ["empty: not run"] if (runs == 0).any() else []
     notes += ["too many cells for numbers"] if columns > READABLE else []
@@ -104,6 +105,24 @@ def heatmap(
     over = f"{y} and {x}".replace("_", " ")
     heading(ax, title or f"{kind.label.capitalize()} over {over}", "; ".join(notes))
     return ax
+
+
+def _write_cells(ax: Axes, picture: Any, lost: Any, runs: Any, decimals: int, signs: bool) -> None:
+    """Write each value into its cell, and how many of its runs diverged, where there is room."""
+    values = picture.get_array().filled(np.nan)
+    columns = values.shape[1]
+    if columns > READABLE:
+        return
+    size = 9.0 if columns <= 12 else 7.0 if columns <= 18 else 5.5
+    for i, j in np.argwhere(runs):
+        if not np.isfinite(values[i, j]):
+            paper = {"fc": PALE, "ec": "none", "pad": 0.8}
+            ax.text(j, i, "×", ha="center", va="center", fontsize=size + 3, color="black", bbox=paper)
+            continue
+        text = signed(values[i, j], decimals) if signs else fixed(values[i, j], decimals)
+        text += f"\n{lost[i, j]} of {runs[i, j]} ×" if lost[i, j] else ""
+        colour = text_on(picture.cmap(picture.norm(values[i, j])))
+        ax.text(j, i, text, ha="center", va="center", fontsize=size, color=colour, linespacing=1.1)
 
 
 def _from_matrix(data: Any, x_labels: Sequence[Any] | None, y_labels: Sequence[Any] | None) -> tuple[Any, ...]:

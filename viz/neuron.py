@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from neurosim.errors import NeurosimError
 from neurosim.text import short, short_pair, signed_short, span, typeset
 from neurosim.walk import STAGES, NeuronTrace, Row, Stage, words
+from neurosim.walk.figure_words import FIGURE
 from neurosim.walk.formula import fill
 from neurosim.walk.rows import in_figure, plural
 
@@ -72,6 +73,10 @@ def draw_story(
             "trace: expected a NeuronTrace, such as net.trace(x, y)[1][5]; "
             f"received {type(neuron).__name__} {neuron!r:.60}."
         )
+    if neuron.trace.forward_only:
+        raise NeurosimError(
+            "trace: expected one of a sample with a label, net.trace(x, y): there is no way back without"
+        )
     stages = neuron.stages()
     told = {stage.key: stage for stage in stages}
     fig = new_figure(fig, height=height)
@@ -105,13 +110,13 @@ def _places(phase: str) -> str:
 
 def _say(key: str, **texts: str) -> str:
     """One of the texts of the figure, filled in."""
-    return typeset(fill(words.FIGURE[key], texts))
+    return typeset(fill(FIGURE[key], texts))
 
 
 def _of(row: Row | None, key: str) -> str:
     """One of the texts of the figure, filled with the numbers of a row."""
     assert row is not None
-    return typeset(row.say(words.FIGURE[key], in_figure))
+    return typeset(row.say(FIGURE[key], in_figure))
 
 
 def _number(key: str, count: int, **texts: str) -> str:
@@ -121,7 +126,7 @@ def _number(key: str, count: int, **texts: str) -> str:
 
 def _cell(page: Page, row: int, column: int, *keys: str, title: str | None = None, span: int = 1) -> Cell:
     """A cell with the numbers of its stages."""
-    return page.cell(row, column, [_place(key) for key in keys], words.FIGURE[title or keys[0]], span)
+    return page.cell(row, column, [_place(key) for key in keys], FIGURE[title or keys[0]], span)
 
 
 def _title(neuron: NeuronTrace) -> str:
@@ -344,7 +349,12 @@ def _draw_gradient(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> N
     """Draw dL/dw of every weight."""
     page.caption(cell, 0, typeset(told["gradients"].formula), color=INK_COLOUR)
     page.caption(cell, 1, span(neuron.dL_dW))
-    _weights_picture(page, cell, neuron, neuron.dL_dW, "no gradient")
+    nothing = _say("no gradient")
+    if neuron.delta:  # only the inputs can have made them zero
+        nothing = _say("no gradient, no bias")
+        if neuron.has_bias:
+            nothing = _say("no gradient of weights", value=short(neuron.dL_db))
+    _weights_picture(page, cell, neuron, neuron.dL_dW, nothing)
 
 
 def _draw_change(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> None:
@@ -354,14 +364,14 @@ def _draw_change(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> Non
     rate = next(row for row in stage.rows if "rate" in row.factors)
     page.caption(cell, 0, _of(rate, "rate"))
     page.caption(cell, 1, typeset(stage.result.line(in_figure)))
-    _weights_picture(page, cell, neuron, neuron.weights_after - neuron.weights, "no change")
+    _weights_picture(page, cell, neuron, neuron.weights_after - neuron.weights, _say("no change"))
 
 
 def _weights_picture(page: Page, cell: Cell, neuron: NeuronTrace, values: np.ndarray, nothing: str) -> None:
     """Draw one number a weight: as an image, as bars of the largest, or in words where all are zero."""
     shape = _image_shape(neuron)
     if not np.any(values):
-        page.line(cell, 0.5, [(0.5, _say(nothing), "center")], color=MUTED)
+        page.line(cell, 0.5, [(0.5, nothing, "center")], color=MUTED)
     elif shape is not None:
         draw_image(page, cell, values, shape)
     else:

@@ -36,7 +36,7 @@ def histogram_over_time(
 ) -> AnyFigure:
     """Draw how a distribution (of weights, of pre-activations) moves over training, as bands of percentiles.
 
-    A row a variant and a column a layer where there are several of both, otherwise a panel for each of what
+    One row per variant and one column per layer where there are several of both, otherwise a panel for each of what
     there is; all share their axes.  Where one panel spreads thirty times as far as the median panel, the shared
     axis is linear about zero, as far as the median panel goes, and logarithmic beyond.
 
@@ -131,7 +131,7 @@ def _label_matrix(grid: Any, variants: Sequence[str], layers: Sequence[Any], x: 
 
 @styled
 def timeline(frame: pd.DataFrame, ax: Axes | None = None, title: str | None = None, sort: bool = True) -> Axes:
-    """Draw the life of each neuron of a layer: a row a neuron, alive or dead from step to step.
+    """Draw the life of each neuron of a layer: one row per neuron, alive or dead from step to step.
 
     Args:
         frame: columns `step` or `epoch`, `neuron`, and `active`, the share of samples for which the neuron
@@ -178,7 +178,7 @@ def timeline(frame: pd.DataFrame, ax: Axes | None = None, title: str | None = No
     heading(
         ax,
         title or f"{dead} of {rows} neurons are dead at the end",
-        "dead: answers to none of the samples; a row a neuron, each cell lasts until the next look",
+        "dead: answers to none of the samples; one row per neuron, each cell lasts until the next look",
     )
     if column == "active":
         bar = ax.figure.colorbar(
@@ -226,7 +226,7 @@ def neurons_together(
     title: str | None = None,
     label: str = "weight",
 ) -> AnyFigure:
-    """Draw the weights of several neurons over training, to see whether they ever part: a panel a variant.
+    """Draw the weights of several neurons over training, to see whether they ever part: one panel per variant.
 
     Neurons that begin equal and get equal gradients stay equal for ever; noise or random weights break the
     symmetry.  Lines of earlier neurons are wider, so that lines on top of each other still show as one band.
@@ -276,7 +276,7 @@ def neurons_together(
     figure_heading(
         fig,
         title or "Do the neurons part?",
-        "a line a weight, a colour a neuron; lines that coincide show as a band, the earlier neuron wider",
+        "one line per weight, one colour per neuron; lines that coincide show as a band, the earlier neuron wider",
     )
     fig.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside right upper")
     return fig

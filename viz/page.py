@@ -204,7 +204,7 @@ def draw_bars(
     foot: float = 0.06,
     sign: bool = True,
 ) -> Axes:
-    """Draw a bar a row, from zero at the centre, with its name at the left and its number at the right.
+    """Draw one bar per row, from zero at the centre, with its name at the left and its number at the right.
 
     Args:
         page: where the cell is.

@@ -63,7 +63,7 @@ def frontier(
     title: str | None = None,
     styles: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Axes:
-    """Draw a metric against what it costs, a point a variant, and the line of those that no other beats.
+    """Draw a metric against what it costs, one point per variant, and the line of those that no other beats.
 
     Args:
         frame: columns `by`, `x` (> 0: parameters, seconds) and `y` and, if there are any, `seed`, `epoch`

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from neurosim.analysis.range_test import running_mean, suggested_rate
 from neurosim.errors import NeurosimError
 from neurosim.text import plain, rounded
 
-from .colours import MUTED, PALETTE
+from .colours import MUTED, PALE, PALETTE
 from .panels import name_panel, panel_shape, whole_steps
 from .style import (
     RIM,
@@ -56,8 +57,8 @@ def rate_sensitivity(
 ) -> Axes:
     """Draw accuracy against learning rate, one line a variant, the chosen rate in a ring.
 
-    A line breaks off where every seed diverged; a cross at the foot of that rate says of which variants, or
-    of how many.
+    A line breaks off where every seed diverged; a cross in the strip below the axis of values says of which variants,
+    or of how many.
 
     Args:
         frame: columns `learning_rate` (> 0) and the metric (0..1; NaN: diverged), and, if there are any,
@@ -103,13 +104,17 @@ def rate_sensitivity(
         for rate in rates[~np.isfinite(mean)]:
             lost.setdefault(float(rate), []).append(name)
     ax.set_xscale("log")
-    ax.set_ylim(low - _mark_diverged(ax, lost, len(names)) * (high - low), high)
+    room = _mark_diverged(ax, lost, len(names)) * (high - low)
+    ax.set_ylim(low, high)
+    ticks = [tick for tick in ax.get_yticks() if low <= tick <= high]
+    ax.set_ylim(low - room, high)
+    ax.set_yticks(ticks)  # none beside the strip, where there are no values
     plain_log(ax.xaxis)
     ax.set_xlabel("learning rate, logarithmic scale")
     ax.set_ylabel(kind.axis)
     notes = [seeds_text(int(frame.groupby("variant")["seed"].nunique().max()))]
     notes += ["ring: chosen rate"] if "chosen" in frame else []
-    notes += ["×: diverged"] if lost else []
+    notes += ["grey strip: diverged, no value"] if lost else []
     notes += ["lower values lie below the axis"] if np.nanmin(means, initial=np.inf) < low else []
     heading(ax, title or f"{kind.label.capitalize()} against learning rate", "; ".join(notes))
     if names != [NO_VARIANT]:
@@ -118,9 +123,11 @@ def rate_sensitivity(
 
 
 def _mark_diverged(ax: Axes, lost: Mapping[float, list[str]], variants: int) -> float:
-    """Mark the rates at which variants diverged; return the room to leave below, as a share of the axis."""
+    """Mark the rates at which variants diverged, in a strip; return its height as a share of the axis above it."""
     if not lost:
         return 0.0
+    room = 0.07 + 0.035 * max(min(len(names), 3) for names in lost.values())
+    ax.add_patch(Rectangle((0, 0), 1, room / (1 + room), transform=ax.transAxes, fc=PALE, ec="none", zorder=0.5))
     foot = ax.get_xaxis_transform()
     for rate, names in lost.items():
         words = f"{len(names)} of {variants}\ndiverged" if len(names) > 3 else "\n".join(names)
@@ -128,7 +135,7 @@ def _mark_diverged(ax: Axes, lost: Mapping[float, list[str]], variants: int) -> 
         beside(ax, words, (rate, 0), (0, 13), foot, ha="center", va="bottom", fontsize=7, color=MUTED)
     cross: Style = {"color": "black", "markersize": 6, "markeredgewidth": 1.5}
     ax.plot(list(lost), [0.025] * len(lost), "x", transform=foot, label="_diverged", **cross)
-    return 0.07 + 0.035 * max(min(len(names), 3) for names in lost.values())
+    return room
 
 
 @styled

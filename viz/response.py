@@ -163,7 +163,7 @@ def top_samples(
         title: instead of the usual one.
 
     Returns:
-        The Axes, which hold one image and a caption each: the class, and the activation.
+        The Axes, which hold one image and a caption each: the class, the sample's number, and the activation.
 
     Raises:
         ShapeError: if the lengths differ.
@@ -198,7 +198,7 @@ def top_samples(
     decimals = decimals_of(float(np.abs(a[shown]).max()))
     for i, which in enumerate(shown):
         centre, top = (i % columns + 0.5) * (width + gap), i // columns * (head + height) + head
-        text = f"{names[labels[which]]}   a = {fixed(a[which], decimals)}".replace("-", MINUS)
+        text = f"{names[labels[which]]}  #{which}  a = {fixed(a[which], decimals)}".replace("-", MINUS)
         ax.text(centre - 0.5, top - 0.9, text, fontsize=size, ha="center", va="bottom")
         _frame(ax, i % columns * (width + gap) + gap // 2, top, width, height)
     classes = np.bincount(labels[shown], minlength=len(names))

@@ -16,6 +16,7 @@ from ..errors import NeurosimError, ShapeError
 from ..metrics import class_indices
 from ..network import Network
 from ..parameters import Array
+from ..processors import computes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +59,7 @@ class Comparison:
         return (self.accuracies[2] - self.accuracies[1]) / -self.change
 
     def to_frame(self) -> pd.DataFrame:
-        """A new DataFrame: a row a class and one for "all"; samples, accuracy before, after, change, and later."""
+        """A new DataFrame: one row per class and one for "all"; samples, accuracy before, after, change, and later."""
         import pandas as pd
 
         names = ("before", "after", "later")
@@ -94,6 +95,7 @@ class Comparison:
         return "\n".join([*lines, "", table])
 
 
+@computes
 def compare(before: Network, after: Network, x: Any, y: Any = None, later: Network | None = None) -> Comparison:
     """What an intervention, or more training, has changed: overall, class by class, and what was won back later.
 

@@ -23,6 +23,7 @@ from ..layers import BatchNorm, Dense, Dropout, Input, Layer
 from ..losses import LOSSES
 from ..network import Network
 from ..parameters import Array
+from ..processors import computes
 from ..regularizers import REGULARIZERS
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def relative_error(one: Array, other: Array) -> float:
     return 0.0 if size <= RESOLUTION else float(np.linalg.norm(one - other)) / size  # NaN, where there is one
 
 
+@computes
 def check_gradients(
     network: Network,
     x: Any,

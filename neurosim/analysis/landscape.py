@@ -19,6 +19,8 @@ import numpy as np
 
 from ..checks import check_count, check_number
 from ..parameters import Array
+from ..processors import computes
+from ..text import short, span
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -37,7 +39,20 @@ class Landscape(NamedTuple):
     beta: Array
     loss: Array
 
+    def __repr__(self) -> str:
+        """Read as what was looked at, and what was found."""
+        rows, columns = self.loss.shape
+        here = self.loss[np.ix_(self.beta == 0.0, self.alpha == 0.0)]  # (1, 1), or nothing with an even resolution
+        lost = np.count_nonzero(~np.isfinite(self.loss))
+        return (
+            f"Landscape({rows} x {columns} losses: {span(self.loss.ravel())}"
+            + (f", {short(here.item())} at the network" if here.size else "")
+            + (f", {lost} of them not finite" if lost else "")
+            + f"; alpha {span(self.alpha)}, beta {span(self.beta)})"
+        )
 
+
+@computes
 def loss_landscape(
     network: Network, x: Any, y: Any, span: float = 1.0, resolution: int = 25, seed: int = 0
 ) -> Landscape:
@@ -60,7 +75,8 @@ def loss_landscape(
         NeurosimError: a number that is out of range, or samples that do not fit.
 
     Example:
-        >>> alpha, beta, loss = ns.loss_landscape(net, test.images[:2000], test.labels[:2000])
+        >>> landscape = ns.loss_landscape(net, test.images[:2000], test.labels[:2000])
+        >>> ax = viz.loss_surface(landscape)
     """
     span = check_number("span", span, 0.0, math.inf, open_low=True, open_high=True)
     resolution = check_count("resolution", resolution, 2)

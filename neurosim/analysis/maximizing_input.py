@@ -14,8 +14,10 @@ from ..errors import NeurosimError, OutOfRangeError
 from ..layers import Layer
 from ..network import Network
 from ..parameters import Array
+from ..processors import computes
 
 
+@computes
 def maximizing_input(
     network: Network,
     layer: int,

@@ -19,13 +19,32 @@ from ..layers import Layer
 from ..metrics import class_indices
 from ..network import EVALUATION_BATCH, Network
 from ..parameters import Array
+from ..processors import computes
 
 if TYPE_CHECKING:
     import pandas as pd
 
+COLUMNS = {
+    "layer": "which layer",
+    "neuron": "which neuron of it",
+    "mean_activation": "mean of its activation over the samples",
+    "variance": "variance of its activation over the samples",
+    "dead_fraction": "for so many samples it is off and learns nothing",
+    "saturated_fraction": "for so many its activation is flat, but not off",
+    "strongest_class": "the class that excites it most, in the mean",
+    "weakest_class": "the class that excites it least, in the mean",
+    "selectivity": "0: answers all classes alike, 1: one class only",
+    "weight_norm": "length of the vector of its incoming weights",
+    "gradient_norm": "length of the gradient of these weights",
+    "accuracy_lost": "by how much accuracy falls without it",
+    "most_similar": "the neuron of its layer that is most like it",
+    "correlation": "how alike these two are, from -1 to 1",
+}
+"""The columns of a report card, in their order, each in a few words; `report_card` says it exactly."""
 FLAT = 0.01  # an activation function is flat where |f'(z)| is below this share of its maximum
 
 
+@computes
 def report_card(network: Network, x: Any, y: Any = None) -> pd.DataFrame:
     """One row for each neuron of every layer with weights: what it does on these data, and how much depends on it.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from scenarios.comparison import SIZE, comparison
+from scenarios.comparison import SIZE, comparison, setting_of
 
 from ..errors import NeurosimError
 from ..training.settings import Settings
@@ -26,7 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--baseline",
         metavar="NAME",
-        help='the variant that the others are compared with, e.g. "optimizer sgd" [the first]',
+        help='the variant that the others are compared with, e.g. "optimizer sgd" [the first; none with two --vary]',
     )
     add_experiment(parser)
     add_settings(parser)
@@ -35,7 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Compare any settings of your own: every combination, over several seeds."""
     given = given_settings(arguments)
-    varied = [text.partition("=")[0].strip().replace("-", "_") for text in arguments.vary]
+    varied = [setting_of(text) for text in arguments.vary]
     both = [name for name in varied if name in given or (name == SIZE and arguments.train_size is not None)]
     if both:
         raise NeurosimError(f"--vary {both[0]}: expected without {option_of(both[0])}, received both")

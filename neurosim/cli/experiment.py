@@ -21,9 +21,9 @@ from scenarios.report import terminal_table, write_report
 from ..data import Dataset
 from ..errors import NeurosimError
 from ..files.atomic import writable_folder
+from ..processors import core_count, threads
 from ..registry import unknown
 from ..text import command_line, thousands
-from ..threads import core_count
 from ..training.settings import Settings
 from .options import MIN_TRAIN_SIZE, add_data_options, at_least, given_settings, reading
 from .session import enough_updates, figure_note, first_images, load_data
@@ -36,7 +36,7 @@ def add_experiment(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """Options of whatever compares variants over seeds; returns their group, for more of them."""
     add_data_options(parser)
     group = parser.add_argument_group("experiment")
-    group.add_argument("--seeds", type=at_least(1), metavar="N", help=f"seeds a variant [{Experiment.seeds}]")
+    group.add_argument("--seeds", type=at_least(1), metavar="N", help=f"seeds per variant [{Experiment.seeds}]")
     group.add_argument(
         "--seed", type=at_least(0), default=Experiment.first_seed, metavar="N", help="the first of them [%(default)s]"
     )
@@ -49,7 +49,9 @@ def add_experiment(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     group.add_argument("--fresh", action="store_true", help="begin anew, even if some of the runs are finished already")
     group.add_argument("--out", default="results", metavar="DIR", help="where to write [%(default)s]")
     where = parser.add_argument_group("where to compute (the numbers are the same everywhere)")
-    where.add_argument("--jobs", type=at_least(1), metavar="N", help="processes at once [as many as processors]")
+    where.add_argument(
+        "--jobs", type=at_least(1), metavar="N", help="processes at once [as many as processors, divided by --threads]"
+    )
     where.add_argument(
         "--executor",
         default=EXECUTORS[0],
@@ -76,7 +78,7 @@ def choose_executor(arguments: argparse.Namespace) -> Executor:
         return partial(dask, scheduler=arguments.scheduler)
     if arguments.scheduler is not None:
         raise NeurosimError("--scheduler: expected --executor dask with it")
-    jobs = min(arguments.jobs or core_count(), MAX_PROCESSES)
+    jobs = min(arguments.jobs or max(1, core_count() // threads().count), MAX_PROCESSES)
     return in_process if jobs == 1 else partial(processes, jobs=jobs)
 
 
@@ -110,6 +112,7 @@ def run_and_report(
     record = {
         "seeds": list(range(arguments.seed, arguments.seed + seeds)),
         "command": command_line(*arguments.words),
+        "threads": threads().count,
     }
     figures: list[Path] = []
     try:
@@ -136,12 +139,19 @@ def small_changes(base: Settings, given: Mapping[str, Any], train: Dataset) -> d
 def print_results(results: Results, train: Dataset, folder: Path) -> None:
     """Print the table and the findings of a scenario, and where its report is."""
     with tqdm.external_write_mode():
-        print(f"\n{results.scenario.name} ({sizes(results, len(train))} training images)")
+        print(f"\n{results.scenario.name} ({sizes(results, len(train))} training images, {threads()} for each run)")
         say(results.scenario.question)
         print("\n" + terminal_table(results) + "\n")
         for finding in all_findings(results):
-            print(textwrap.fill(finding, WIDTH, initial_indent="* ", subsequent_indent="  "))
+            print(bullet(finding))
         print(f"report: {folder / 'report.html'}", flush=True)
+
+
+def bullet(finding: str) -> str:
+    """A finding for the terminal, wrapped; the rows of a table as they are."""
+    lines = finding.split("\n")
+    wrapped = [line if line.startswith("  ") else textwrap.fill(line, WIDTH - 2) for line in lines]
+    return "* " + textwrap.indent("\n".join(wrapped), "  ")[2:]
 
 
 def sizes(results: Results, most: int) -> str:

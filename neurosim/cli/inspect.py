@@ -6,7 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..analysis.maximizing_input import maximizing_input
+from ..analysis.report_card import COLUMNS
 from ..data import Dataset
 from ..errors import NeurosimError
 from ..files.atomic import writable_folder, write_text
@@ -14,23 +17,23 @@ from ..network import Network
 from .figures import draw_weights, grey, grey_images
 from .options import add_data_options, at_least, reading
 from .session import figure_note, load_data
-from .terminal import say
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLE = (  # title, column of the report card, how its values are written
-    ("layer", "layer", "{}"),
-    ("neuron", "neuron", "{}"),
-    ("mean a", "mean_activation", "{:.3g}"),
-    ("off", "dead_fraction", "{:.0%}"),
-    ("saturated", "saturated_fraction", "{:.0%}"),
-    ("class", "strongest_class", "{}"),
-    ("selects", "selectivity", "{:.2f}"),
-    ("|w|", "weight_norm", "{:.2f}"),
-    ("lost", "accuracy_lost", "{:.2%}"),
-    ("like", "most_similar", "{}"),
-)
+TABLE = {  # columns of the report card that fit 80 columns of a terminal, and how their values are written
+    "layer": "{}",
+    "neuron": "{}",
+    "mean_activation": "{:.3g}",
+    "dead_fraction": "{:.0%}",
+    "saturated_fraction": "{:.0%}",
+    "strongest_class": "{}",
+    "selectivity": "{:.2f}",
+    "weight_norm": "{:.2f}",
+    "accuracy_lost": "{:.2%}",
+    "most_similar": "{}",
+}
+NAME = max(map(len, COLUMNS)) + 2  # characters
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -98,28 +101,34 @@ def print_card(card: pd.DataFrame, output: int, rows: int) -> None:
     kind = "hidden ones " if len(hidden) < len(card) else ""
     print(f"{len(card)} neurons; the {len(shown)} {kind}without which most accuracy is lost:\n")
     print(card_table(shown))
-    print()
-    say(
-        "off: share of images for which it gives out nothing and learns nothing; saturated: where its activation "
-        "is flat; class: excites it most; selects: 0 all classes alike, 1 one alone; lost: accuracy without it; "
-        "like: the most similar neuron of its layer."
-    )
+    print("\nthe columns, here and in the CSV file:")
+    for name, meaning in COLUMNS.items():
+        print(f"  {name:<{NAME}}{meaning}")
 
 
 def card_table(card: pd.DataFrame) -> str:
-    """The columns of a report card that fit 80 columns."""
-    lines = ["  ".join(title for title, _, _ in TABLE)]
-    for row in card.to_dict("records"):
-        cells = [f"{form.format(row[column]):>{len(title)}}" for title, column, form in TABLE]
-        lines.append("  ".join(cells))
-    return "\n".join(lines)
+    """The columns of a report card that fit 80 columns.
+
+    Their names are longer than their values: each stands on a line of its own, above the right edge of its column.
+    """
+    columns = [[form.format(value) for value in card[name]] for name, form in TABLE.items()]
+    widths = [max(map(len, cells)) for cells in columns]
+    ends = np.cumsum([width + 2 for width in widths]) - 3  # where each column ends
+    lines = []
+    for k, name in enumerate(TABLE):
+        line = np.full(ends[k], " ")
+        line[ends[:k]] = "|"
+        lines.append("".join(line) + name)
+    rows = zip(*columns, strict=True)
+    return "\n".join([*lines, *("  ".join(map(str.rjust, row, widths)) for row in rows)])
 
 
 def print_neuron(card: pd.DataFrame) -> None:
-    """Print every column of a report card of one neuron."""
-    for column in card:
-        value = card[column].iloc[0]
-        print(f"{column:<20}{value:.4g}" if isinstance(value, float) else f"{column:<20}{value}")
+    """Print every column of a report card of one neuron, and what it means."""
+    for name, meaning in COLUMNS.items():
+        value = card[name].iloc[0]
+        text = f"{value:.4g}" if isinstance(value, float) else str(value)
+        print(f"{name:<{NAME}}{text:<11}{meaning}" if len(text) < 11 else f"{name:<{NAME}}{text}")
 
 
 def draw_neuron(network: Network, layer: int, j: int, test: Dataset, folder: Path, note: str) -> list[Path]:

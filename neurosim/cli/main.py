@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 from .. import __version__
 from ..errors import NeurosimError
+from ..processors import one_blas_thread, threads
 from ..registry import did_you_mean, unknown
 from ..text import command_line, program
-from ..threads import one_blas_thread
-from .terminal import Parser, fail
+from .terminal import Parser, fail, speak_plainly, warnings_as_prose
 
 
 class Command(NamedTuple):
@@ -28,22 +28,21 @@ class Command(NamedTuple):
     Attributes:
         summary: what it does, in one line.
         example: words after its name, to show how it is used.
-        one_thread: whether it compares runs, whose numbers must be the same however many run at once.
+        computes: whether it takes ``--threads``.
     """
 
     summary: str
     example: str = ""
-    one_thread: bool = False
+    computes: bool = True
 
 
 COMMANDS = {
     "scenario": Command(
-        "Run scenarios: a question, a fair experiment, tables, figures and findings.", "activations --seeds 5", True
+        "Run scenarios: a question, a fair experiment, tables, figures and findings.", "activations --seeds 5"
     ),
     "compare": Command(
         "Compare any settings of your own: every combination, over several seeds.",
         "--vary optimizer=sgd,adam --vary learning_rate=0.1,0.01",
-        True,
     ),
     "train": Command(
         "Train one network; save it with its history and figures.",
@@ -51,9 +50,9 @@ COMMANDS = {
     ),
     "predict": Command(
         "Read your own pictures with a saved network: drawings, scans, photographs.",
-        "runs/latest/net.npz two.png photo.jpg folder --out results/pictures",
+        "runs/latest/net.npz two.png folder --out read",
     ),
-    "data": Command("Say which data were found, where, and with which checksum.", "--data mnist --preview"),
+    "data": Command("Say which data were found, where, and with which checksum.", "--data mnist --preview", False),
     "step": Command(
         "Walk through one neuron: forward, backward and update, number by number.", "--layer 1 --neuron 5 --sample 0"
     ),
@@ -63,10 +62,12 @@ COMMANDS = {
     ),
     "gradcheck": Command("Hold the gradient of every activation, loss and layer to central differences."),
     "bench": Command(
-        "Measure how fast neurosim is, beside what a user would take instead.", "--cases small --peers torch,sklearn"
+        "Measure how fast neurosim is, beside what a user would take instead.",
+        "--cases small --peers torch,sklearn",
+        False,
     ),
     "plot": Command(
-        "Draw an earlier comparison again, and write its reports, without training.", "results/activations"
+        "Draw an earlier comparison again, and write its reports, without training.", "results/activations", False
     ),
 }
 DESCRIPTION = "neurosim: train a neural network on handwritten digits, and look at every neuron of it."
@@ -75,23 +76,25 @@ EXAMPLES = (
     ("scenario optimizers --seeds 5", ""),
     ('compare --vary hidden="16;64;128,64" --seeds 5', ""),
     ("train --data mnist", "train, and save the network and its figures"),
-    ("predict runs/latest/net.npz two.png", "read your own picture of a digit"),
+    ("predict net.npz two.png", "read your own picture of a digit"),
     ("step", "walk through one neuron"),
     ("inspect runs/latest/net.npz", "report card of every neuron"),
     ("data", "which data there are, and where"),
     ("gradcheck", "hold backprop to central differences"),
 )
-ALIASES = {"--lr": "--learning-rate", "--bs": "--batch-size", "--batchnorm": "--batch-norm"}  # of other programs
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run a command line: `argv`, or what the program was started with."""
     argv = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    speak_plainly(sys.stdout, sys.stderr)
     command = COMMANDS.get(command_of(argv) or "")
     try:
-        with one_blas_thread() if command and command.one_thread else nullcontext():  # NumPy is not imported so far
+        # NumPy, not imported so far, makes no pool of threads that nobody uses; --threads makes it as large as it says
+        with one_blas_thread() if command and command.computes else nullcontext():
             arguments = parse(argv)
-            file_of(arguments.command).run(arguments)
+            with threads(getattr(arguments, "threads", None)), warnings_as_prose():
+                file_of(arguments.command).run(arguments)
     except NeurosimError as error:
         fail(str(error))
     except KeyboardInterrupt:
@@ -130,7 +133,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=f"neurosim {__version__}")
     parsers = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser, required=True)
     chosen, known = parser, list[str]()
-    for name, (summary, example, _) in COMMANDS.items():
+    for name, (summary, example, computes) in COMMANDS.items():
         sub = parsers.add_parser(
             name,
             help=summary,
@@ -141,14 +144,26 @@ def parse(argv: list[str]) -> argparse.Namespace:
         )
         if name == command:
             file_of(name).add_options(sub)
+            if computes:
+                from .options import add_threads  # imports NumPy, as the command has by now
+
+                add_threads(sub)
             chosen, known = sub, [option for action in sub._actions for option in action.option_strings]
     arguments, rest = parser.parse_known_args(argv)
     if rest:
-        wrong = rest[0].partition("=")[0]
-        hint = did_you_mean(ALIASES.get(wrong, wrong), known) if command and wrong.startswith("-") else ""
-        chosen.error(f"expected no {wrong!r} here{hint}")
+        wrong = next((each for each in rest if each != "--"), "--").partition("=")[0]  # "--" only ends the options
+        if not wrong.startswith("-"):
+            chosen.error(f"unexpected word {wrong!r}")
+        chosen.error(f"unknown option {wrong!r}{did_you_mean(meant(wrong), known) if command else ''}")
     arguments.words = argv
     return arguments
+
+
+def meant(option: str) -> str:
+    """An option by the name that it has here, where other programs call it otherwise."""
+    from ..training.settings import ALIASES  # imports NumPy
+
+    return "--" + ALIASES.get(option.removeprefix("--"), option.removeprefix("--")).replace("_", "-")
 
 
 def examples() -> str:

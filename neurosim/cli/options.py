@@ -84,6 +84,16 @@ def reading(arguments: argparse.Namespace) -> dict[str, Any]:
     return given
 
 
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """The option of every command that computes; what it says holds until the command ends."""
+    parser.add_argument(
+        "--threads",
+        type=at_least(1),
+        metavar="N",
+        help="to compute with, for large networks on an idle machine; on a busy one more than 1 is slow [1]",
+    )
+
+
 def add_settings(parser: argparse.ArgumentParser, defaults: Mapping[str, Any] = {}) -> None:
     """An option for every setting of a run.
 

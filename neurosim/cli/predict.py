@@ -19,11 +19,14 @@ from ..errors import DataError
 from ..files.atomic import writable_folder, write_text
 from ..metrics import decisions
 from ..network import Network
-from ..text import NARROW, certainty, counted, drawn, number
-from .terminal import complain, has_blocks, say
+from ..text import NARROW, certainty, counted, number
+from .picture import has_blocks, picture
+from .terminal import complain, say
 
 SHOWN = 3  # pictures that are drawn in the terminal
 SHEET = 60  # pictures on one contact sheet
+WIDEST = 40  # pixels of a picture that is drawn in the terminal
+LISTED = 14  # classes beside it
 BAR = 20  # characters of a bar for a probability of 1
 
 
@@ -173,18 +176,17 @@ def line_of(reading: Reading, classes: Classes, width: int) -> str:
 
 def shown(reading: Reading, classes: Classes) -> list[str]:
     """The picture as the network sees it, and beside it each class with its probability."""
-    pixels = reading.drawing.pixels / 255.0
-    if pixels.ndim == 3:
-        pixels = pixels.mean(axis=2)
-    blocks = has_blocks()
-    left, right = drawn(pixels.tolist(), blocks), []
-    listed = sorted(classes.best(reading.outputs, len(left)))  # in the order of the classes
+    pixels = reading.drawing.pixels if reading.drawing.pixels.ndim == 2 else reading.drawing.pixels.mean(axis=2)
+    blocks, width = has_blocks(sys.stdout), pixels.shape[1]
+    left = picture(pixels, blocks).splitlines() if width <= WIDEST else []
+    right = []
+    listed = sorted(classes.best(reading.outputs, LISTED))  # in the order of the classes
     longest = max(len(classes.names[k]) for k in listed)
     for k in listed:
         a = reading.outputs[k]
         bar = ("█" if blocks else "#") * round(BAR * a) if classes.shares else ""
         right.append(f"{classes.names[k]:<{longest}} {classes.value(a):>8}  {bar}")
-    return [f"  |{a}|  {b}".rstrip() for a, b in zip_longest(left, right, fillvalue="")]
+    return [f"  {a:<{width if left else 0}}  {b}".rstrip() for a, b in zip_longest(left, right, fillvalue="")]
 
 
 def written(readings: Sequence[Reading], classes: Classes, folder: Path, note: str) -> list[Path]:

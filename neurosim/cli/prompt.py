@@ -7,21 +7,24 @@ where the terminal has readline.
 from __future__ import annotations
 
 import cmd
+import math
 import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import IO, Any, TextIO, TypeVar
 
 import numpy as np
 
 from ..checks import check_value
-from ..errors import NeurosimError
+from ..errors import NeurosimError, OutOfRangeError
 from ..registry import did_you_mean
 from ..schedules import Schedule
 from ..text import column, command_line, counted, number, thousands
 from ..walk.stages import STAGES
 from ..walk.stepper import Stepper
+from .picture import has_blocks, picture
+from .terminal import WIDTH
 
 SHORT = {
     "n": "next",
@@ -60,6 +63,21 @@ def command(usage: str, purpose: str) -> Callable[[Method], Method]:
         return method
 
     return mark
+
+
+def arrow(before: float | str, after: float | str, digits: int = 5) -> str:
+    """What changed: "0.5 -> 0.7"; or what did not: "0.5 as before"."""
+    one, two = (each if isinstance(each, str) else number(each, digits) for each in (before, after))
+    return f"{two} as before" if one == two else f"{one} -> {two}"
+
+
+def picture_of(stepper: Stepper, stream: IO[str] | None = None) -> str:
+    """The present sample as text, where it is a grey image."""
+    input_ = stepper.network.input
+    shape = input_.image_shape
+    if shape is None:
+        return ""
+    return picture(stepper.trace.flows[0]["a"].reshape(shape), has_blocks(stream or sys.stdout))
 
 
 class Prompt(cmd.Cmd):
@@ -104,8 +122,10 @@ class Prompt(cmd.Cmd):
         """Say where the walk starts, and why there."""
         stepper = self.stepper
         self.say(str(stepper.neuron_trace))
-        if stepper.why != "as asked for":
-            self.say(textwrap.fill(f"chosen: {stepper.why}", 79))
+        for why in (stepper.why_sample, stepper.why):
+            if why and why != "as asked for":
+                self.say(textwrap.fill(f"chosen: {why}", WIDTH))
+        self.draw()
         schedule = stepper.network.optimizer.learning_rate
         if isinstance(schedule, Schedule) and schedule.stretches:
             self.say(
@@ -116,6 +136,12 @@ class Prompt(cmd.Cmd):
                 )
             )
         self.show()
+
+    def draw(self) -> None:
+        """Print the sample as a picture, where it is one."""
+        drawn = picture_of(self.stepper, self.stdout)
+        if drawn:
+            self.say(drawn)
 
     def show(self) -> None:
         """Print the present stage."""
@@ -179,25 +205,35 @@ class Prompt(cmd.Cmd):
 
     # -- walking ---------------------------------------------------------------------------------------------------
 
-    @command("next", "go to the next stage (short: n).")
+    @command("next [misread]", "go to the next stage (short: n); next misread: to the next misread sample.")
     def do_next(self, rest: str) -> None:
-        self.stepper.next()
-        self.show()
+        if rest == "misread":
+            self.do_sample(rest)
+        elif rest:
+            hint = "; neuron L J goes to another neuron" if rest[0].isdecimal() else ""
+            raise NeurosimError(f"next: expected nothing after it, or misread, received {rest!r}{hint}")
+        else:
+            self._move(self.stepper.next)
 
     @command("back", "go to the stage before (short: b).")
     def do_back(self, rest: str) -> None:
-        self.stepper.back()
-        self.show()
+        self._move(self.stepper.back)
 
-    @command("goto STAGE", "go to a stage, by name or number; without one, list them.")
+    def _move(self, move: Callable[[], object]) -> None:
+        """Go on or back; the end of the walk is no mistake."""
+        try:
+            move()
+        except OutOfRangeError as end:
+            self.say(textwrap.fill(str(end), WIDTH))
+        else:
+            self.show()
+
+    @command("goto STAGE", "go to a stage, by its number, name or title; without one, list them.")
     def do_goto(self, rest: str) -> None:
         if not rest:
             self.say("\n".join(f"{k:>3} {name}" for k, name in enumerate(STAGES, start=1)))
             return
-        matches = [name for name in STAGES if name.startswith(rest)]
-        if len(matches) > 1 and rest not in matches:
-            raise NeurosimError(f"stage '{rest}' could be {', '.join(matches)}")
-        self.stepper.goto(matches[0] if len(matches) == 1 else rest)
+        self.stepper.goto(rest)
         self.show()
 
     @command("here", "show where you are, and the present stage again (short: l).")
@@ -211,13 +247,19 @@ class Prompt(cmd.Cmd):
 
     @command("neuron L J", "go to neuron J of layer L; neuron J: of this layer.")
     def do_neuron(self, rest: str) -> None:
-        words = self._numbers("neuron L J", rest, 1, 2)
+        layer, last = self.stepper.layer, len(self.stepper.trace[self.stepper.layer]) - 1
+        form = f"neuron L J, or neuron J of this layer ({layer}, with neurons 0 to {last})"
+        words = self._numbers(form, rest, 1, 2)
         self.stepper.go_to_neuron(*((self.stepper.layer, words[0]) if len(words) == 1 else (words[0], words[1])))
         self.do_here("")
 
-    @command("sample I", "look at sample I, from 0 (short: s).")
+    @command("sample I", "look at sample I, from 0 (short: s); sample misread: at the next misread one.")
     def do_sample(self, rest: str) -> None:
-        self.stepper.go_to_sample(self._numbers("sample I", rest, 1, 1)[0])
+        if rest == "misread":
+            self.stepper.go_to_sample(self.stepper.next_misread())
+        else:
+            self.stepper.go_to_sample(self._numbers("sample I, or sample misread", rest, 1, 1)[0])
+        self.draw()
         self.do_here("")
 
     @command("top K", "show the K largest terms of each sum (short: t).")
@@ -234,7 +276,8 @@ class Prompt(cmd.Cmd):
         here = self.stepper.neuron_trace
         order = np.argsort(-np.abs(values), kind="stable")[: self.top]
         lines = [f"  {i:>5}  {here.input_name(int(i)):<14}{column(values[i])}" for i in order]
-        self.say("\n".join([f"{what}: {thousands(len(values))} in all, the {len(order)} largest, by number:", *lines]))
+        first = f"{what}: {thousands(len(values))} in all; the {len(order)} largest in size, each after its number:"
+        self.say("\n".join([first, *lines]))
 
     @command("weights", "the largest incoming weights (short: w).")
     def do_weights(self, rest: str) -> None:
@@ -263,7 +306,8 @@ class Prompt(cmd.Cmd):
         done = stepper.live_neuron.interventions
         self.say(
             f"{stepper.network!r}\n"
-            f"optimizer {optimizer.key}, learning rate {number(optimizer.rate, 6)}, step {optimizer.t}{scheduled}\n"
+            f"optimizer {optimizer.key}, learning rate {number(optimizer.rate, 6)}, updates so far: {optimizer.t}"
+            f"{scheduled}\n"
             f"{stepper.live_neuron!r}\nthis neuron: {', '.join(done) or 'nothing done to it'}\n"
             f"to undo: {', '.join(stepper.changes[-5:]) or 'nothing'}"
         )
@@ -288,20 +332,25 @@ class Prompt(cmd.Cmd):
     @command("batch [N]", "train on the next N batches, each of which can be undone.")
     def do_batch(self, rest: str) -> None:
         count = self._numbers("batch [N]", rest, 0, 1)
+        before = self.stepper.trace.loss
         losses = self.stepper.batch(*count)
+        last = f", of the last {number(losses[-1], 4)}" if len(losses) > 1 else ""
         self.say(
-            f"{counted(len(losses), 'batch', 'batches')} of {self.stepper.batch_size}: loss {number(losses[0], 4)}"
-            + (f" to {number(losses[-1], 4)}" if len(losses) > 1 else "")
+            f"{counted(len(losses), 'batch', 'batches')} of {self.stepper.batch_size}: loss "
+            f"{'of the first ' if last else ''}{number(losses[0], 4)}{last}; {self._of_the_sample(before)}"
         )
 
     @command("epoch [N]", "train to the end of the epoch, N times; one undo takes one of them back.")
     def do_epoch(self, rest: str) -> None:
         for _ in range(*(self._numbers("epoch [N]", rest, 0, 1) or [1])):
-            losses = self.stepper.epoch()
-            self.say(
-                f"{len(losses)} batches, mean loss {number(np.mean(losses), 4)}; sample {self.stepper.sample} now has "
-                f"loss {number(self.stepper.trace.loss, 4)}"
-            )
+            before = self.stepper.trace.loss
+            losses = self.stepper.epoch(verbose=True)
+            told = f"{counted(len(losses), 'batch', 'batches')}, mean loss {number(np.mean(losses), 4)}"
+            self.say(f"{told}; {self._of_the_sample(before)}")
+
+    def _of_the_sample(self, before: float) -> str:
+        """The loss of the present sample, before and after."""
+        return f"sample {self.stepper.sample}: loss {arrow(before, self.stepper.trace.loss, 4)}"
 
     @command("undo [N]", "take back the last change, or the last N of them, exactly (short: u).")
     def do_undo(self, rest: str) -> None:
@@ -314,26 +363,34 @@ class Prompt(cmd.Cmd):
         kind = words[0] if words else ""
         if kind == "weight" and len(words) == 3:
             (index,) = self._numbers("set weight I VALUE", words[1], 1, 1)
-            done = stepper.set_weight(index, self._value("weight", words[2]))
+            value = self._value("weight", words[2])
+            self._change(lambda: stepper.set_weight(index, value), "weight", lambda: float(self._weight(index)))
         elif kind == "bias" and len(words) == 2:
-            done = stepper.set_bias(self._value("bias", words[1]))
+            value = self._value("bias", words[1])
+            self._change(lambda: stepper.set_bias(value), "bias", lambda: stepper.live_neuron.bias)
         elif kind == "rate" and len(words) == 2:
-            done = stepper.set_rate(self._value("learning rate", words[1]))
+            value = self._value("learning rate", words[1])
+            self._change(lambda: stepper.set_rate(value), "rate", lambda: stepper.network.optimizer.rate)
         elif kind == "activation" and len(words) == 2:
-            done = stepper.set_activation(None if words[1] == "none" else words[1])
+            name = None if words[1] == "none" else words[1]
+            self._change(lambda: stepper.set_activation(name), "activation", lambda: stepper.live_neuron.activation.key)
         else:
             raise NeurosimError(
                 f"set: expected weight I VALUE, bias VALUE, rate VALUE or activation NAME, received {rest!r}"
             )
-        self._after_change(done)
+
+    def _weight(self, index: int) -> float:
+        """A weight of the present neuron; NaN if there is none of that number."""
+        weights = self.stepper.live_neuron.weights
+        return float(weights.flat[index]) if 0 <= index < weights.size else math.nan
 
     @command("freeze", "keep this neuron's weights as they are while others are trained.")
     def do_freeze(self, rest: str) -> None:
-        self._after_change(self.stepper.freeze())
+        self._change(self.stepper.freeze)
 
     @command("unfreeze", "let it be trained again.")
     def do_unfreeze(self, rest: str) -> None:
-        self._after_change(self.stepper.unfreeze())
+        self._change(self.stepper.unfreeze)
 
     @command("ablate [mean]", "silence this neuron, or hold it at its mean.")
     def do_ablate(self, rest: str) -> None:
@@ -341,22 +398,34 @@ class Prompt(cmd.Cmd):
             raise NeurosimError(
                 f"ablate: expected nothing or mean, received {rest!r}; clamp VALUE forces another output"
             )
-        self._after_change(self.stepper.ablate(rest or 0.0))
+        self._change(lambda: self.stepper.ablate(rest or 0.0))
 
     @command("clamp VALUE", "force this neuron's output.")
     def do_clamp(self, rest: str) -> None:
-        self._after_change(self.stepper.clamp(self._value("forced output", rest)))
+        value = self._value("clamp VALUE", rest)
+        self._change(lambda: self.stepper.clamp(value))
 
     @command("restore", "end ablate or clamp.")
     def do_restore(self, rest: str) -> None:
         if self.stepper.live_neuron.clamped is None:
             raise NeurosimError("restore: nothing to end, this neuron's output is not forced")
-        self._after_change(self.stepper.release())
+        self._change(self.stepper.release)
 
-    def _after_change(self, what: str) -> None:
-        trace = self.stepper.trace
-        read = "" if trace.label is None else f" is read as {trace.prediction},"
-        self.say(f"{what}: sample {self.stepper.sample}{read} loss {number(trace.loss, 6)}")
+    def _change(self, change: Callable[[], str], name: str = "", value: Callable[[], float | str] = lambda: "") -> None:
+        """Change the network, and say what that does: to the value of a name, the neuron and the sample."""
+        stepper = self.stepper
+        was, old = stepper.trace, stepper.neuron_trace
+        before = value()
+        what = change()
+        now, new = stepper.trace, stepper.neuron_trace
+        read = ""
+        if now.label is not None:
+            again = " as before" if now.prediction == was.prediction else f", before as {was.prediction}"
+            read = f" is read as {now.prediction}{again},"
+        self.say(f"{what}: sample {stepper.sample}{read} loss {arrow(was.loss, now.loss, 6)}")
+        told = [f"{name} {arrow(before, value())}"] if name else []
+        told += [f"{name} {arrow(one, two)}" for name, one, two in (("z", old.z, new.z), ("a", old.a, new.a))]
+        self.say(f"  {', '.join(told)}")
 
     # -- leaving ---------------------------------------------------------------------------------------------------
 
@@ -393,5 +462,5 @@ class Prompt(cmd.Cmd):
         except ValueError:
             numbers = []
         if not low <= len(numbers) <= high or len(numbers) != len(words):
-            raise NeurosimError(f"expected {usage}, received {rest!r}")
+            raise NeurosimError(f"expected {usage}, received {repr(rest) if rest else 'nothing'}")
         return numbers

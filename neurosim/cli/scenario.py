@@ -28,7 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list", action="store_true", help="list the scenarios with their questions")
     group = add_experiment(parser)
     group.add_argument("--epochs", metavar="N", help="passes over them [the scenario's]")
-    group.add_argument("--batch-size", metavar="N", help="images a step [the scenario's]")
+    group.add_argument("--batch-size", metavar="N", help="images per step [the scenario's]")
     group.add_argument("--hidden", metavar="W,W", help="widths of the hidden layers [the scenario's]")
     group.add_argument(
         "--quick",

@@ -96,13 +96,13 @@ class Session:
         """What a figure must say of the data."""
         return figure_note(self.train)
 
-    def check_place(self, layer: int | None, neuron: int | None, sample: int) -> None:
+    def check_place(self, layer: int | None, neuron: int | None, sample: int | str | None) -> None:
         """Refuse a layer, neuron or sample that does not exist: before the network is trained.
 
         Raises:
             NeurosimError: one of them does not.
         """
-        if sample >= len(self.test):
+        if isinstance(sample, int) and sample >= len(self.test):
             raise NeurosimError(f"--sample: expected a number from 0 to {len(self.test) - 1}, received {sample}")
         if layer is not None:
             found = self.network[layer]
@@ -122,7 +122,7 @@ class Session:
             augment=self.settings.augment,
         )
 
-    def stepper(self, layer: int | None = None, neuron: int | None = None, sample: int = 0) -> Stepper:
+    def stepper(self, layer: int | None = None, neuron: int | None = None, sample: int | str | None = None) -> Stepper:
         """A walk through the network, one test image at a time; None begins at an interesting place."""
         return Stepper(
             self.network,
@@ -221,4 +221,5 @@ def hold_out(settings: Settings, train: Dataset, share: float | None = None) -> 
 
 def figure_note(train: Dataset) -> str:
     """What a figure must say of its data."""
-    return "data: built-in digits, NOT MNIST" if train.name == "digits" else f"data: {train.name}"
+    built_in = train.source.startswith("drawn by neurosim")  # not by its name, which a file may have too
+    return "data: built-in digits, NOT MNIST" if built_in else f"data: {train.name}"

@@ -13,14 +13,18 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from ..data.drawings import as_samples, picture_shape, read_drawing
+from ..data.pictures import read_picture
 from ..errors import NeurosimError
 from ..files.atomic import writable_folder
 from ..network import Network
+from ..processors import threads
 from ..training.settings import Settings
 from ..walk import Stepper
 from .figures import draw_boundary
 from .options import MIN_TRAIN_SIZE, add_data_options, add_settings, at_least, given_settings, option_of, reading
-from .prompt import Prompt
+from .picture import has_blocks, picture
+from .prompt import Prompt, picture_of
 from .session import Session, enough_updates, load_data
 from .terminal import say
 
@@ -43,7 +47,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--neuron", type=at_least(0), metavar="J", help="neuron of that layer, from 0 [an interesting one]"
     )
-    group.add_argument("--sample", type=at_least(0), default=0, metavar="I", help="test image, from 0 [%(default)s]")
+    group.add_argument(
+        "--sample",
+        type=which_sample,
+        metavar="I",
+        help="test image, from 0; misread: the first that is read wrongly; or a picture of your own, to walk through "
+        "it forward [one that is read wrongly or barely]",
+    )
     group.add_argument(
         "--top", type=at_least(1), default=5, metavar="K", help="terms of each sum to show [%(default)s]"
     )
@@ -52,14 +62,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--animate", action="store_true", help="with --plot: the walk as a GIF, too")
 
 
+def which_sample(text: str) -> int | str | Path:
+    """An argument type: the number of a sample, the word misread, or a file."""
+    return Path(text) if os.path.isfile(text) else text if text == "misread" else at_least(0)(text)
+
+
 def run(arguments: argparse.Namespace) -> None:
     """Walk through one neuron: forward, backward and update, number by number."""
     if arguments.animate and not arguments.plot:
         raise NeurosimError("--animate: expected --plot DIR with it, to say where the GIF goes")
+    own = arguments.sample if isinstance(arguments.sample, Path) else None
+    if own is not None:
+        read_picture(own)  # before the work, not after it
+        arguments.sample = None
+        if arguments.plot:
+            raise NeurosimError("--plot: expected --sample with a test image: a picture without a label has no story")
     folder = writable_folder(arguments.plot, "--plot") if arguments.plot else None
     prose = sys.stderr if arguments.json else sys.stdout
     with redirect_stdout(prose):
         session = start(arguments)
+    if own is not None:
+        walk_forward(session.network, own, arguments)
+        return
     stepper = session.stepper(arguments.layer, arguments.neuron, arguments.sample)
     if folder is not None:
         print(*draw(stepper, folder, session.note, animate=arguments.animate), sep="\n", file=prose)
@@ -68,6 +92,27 @@ def run(arguments: argparse.Namespace) -> None:
         print(json.dumps(stepper.neuron_trace.to_dict(top=arguments.top)))
     else:
         walk(stepper, arguments.top, session.note)
+
+
+def walk_forward(network: Network, path: Path, arguments: argparse.Namespace) -> None:
+    """Walk through a picture of one's own: forward, since it has no label."""
+    drawing = read_drawing(path, picture_shape(network))
+    trace = network.trace(as_samples(network, [drawing]))
+    layer, neuron, why = trace.interesting()
+    if arguments.layer is not None or arguments.neuron is not None:
+        layer = layer if arguments.layer is None else arguments.layer
+        a = [abs(each.a) for each in trace[layer]]
+        neuron, why = (a.index(max(a)) if arguments.neuron is None else arguments.neuron), ""
+    here = trace[layer][neuron]
+    if arguments.json:
+        print(json.dumps(here.to_dict(top=arguments.top)))
+        return
+    print(f"{path}: {drawing.said}")
+    if drawing.pixels.ndim == 2:
+        print(picture(drawing.pixels, has_blocks(sys.stdout)))
+    if why:
+        say(f"chosen: {why}")
+    print(here.explain(arguments.top))
 
 
 def start(arguments: argparse.Namespace) -> Session:
@@ -85,7 +130,8 @@ def start(arguments: argparse.Namespace) -> Session:
         session = Session.new(settings, *data, SEED if arguments.seed is None else arguments.seed)
         session.check_place(arguments.layer, arguments.neuron, arguments.sample)
         if session.settings.epochs:
-            session.fit(session.settings.callbacks())
+            history = session.fit(session.settings.callbacks())
+            print(f"trained in {sum(history['seconds']):.1f} s with {threads()}")
         return session
     of_training = [name for name in given if name not in OF_A_LOADED_NETWORK]
     if arguments.seed is not None:
@@ -104,8 +150,12 @@ def walk(stepper: Stepper, top: int, note: str) -> None:
     at_terminal = sys.stdin is not None and sys.stdin.isatty()
     script = None if at_terminal else waiting_lines()
     if script is None and not at_terminal:
-        say(f"chosen: {stepper.why}")
-        print(f"{stepper.neuron_trace.explain(top)}\n\n{stepper.check()}")
+        whys = [stepper.why_sample, stepper.why]
+        for why in [each for each in whys if each and each != "as asked for"] or [stepper.why]:
+            say(f"chosen: {why}")
+        drawn = picture_of(stepper)
+        walk = stepper.neuron_trace.explain(top)
+        print(f"{f'{drawn}{chr(10) * 2}' if drawn else ''}{walk}\n\n{stepper.check()}")
         return
     prompt = Prompt(
         stepper,

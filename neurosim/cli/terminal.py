@@ -3,17 +3,92 @@
 from __future__ import annotations
 
 import argparse
+import codecs
+import io
 import sys
 import textwrap
-from typing import NoReturn
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any, NoReturn
+
+from ..errors import NeurosimWarning
 
 WIDTH = 79  # columns of prose: one less than a terminal has
 LONGEST_ERROR = 1000  # characters
+
+PLAIN = {
+    "Σ": "sum",
+    "α": "alpha",
+    "β": "beta",
+    "γ": "gamma",
+    "δ": "delta",
+    "ε": "epsilon",
+    "η": "eta",
+    "θ": "theta",
+    "λ": "lambda",
+    "μ": "mu",
+    "ρ": "rho",
+    "ψ": "psi",
+    "₁": "1",
+    "₂": "2",
+    "²": "^2",
+    "ᵀ": "^T",
+    "√": "sqrt",
+    "±": "+/-",
+    "×": "x",
+    "·": "*",
+    "←": "<-",
+    "→": "->",
+    "≠": "!=",
+    "≤": "<=",
+    "≥": ">=",
+    "∞": "inf",
+    "‖": "|",
+    "…": "...",
+    "–": "-",
+    "−": "-",
+    "\u00a0": " ",
+    "½": "1/2",
+    "á": "a",
+}
+"""What stands for a character where it cannot be written."""
 
 
 def say(text: str) -> None:
     """Print prose, wrapped to the terminal's usual 80 columns."""
     print(textwrap.fill(text, WIDTH))
+
+
+@contextmanager
+def warnings_as_prose() -> Iterator[None]:
+    """Within this, a warning of neurosim's own is a sentence on standard error, without a line of the code."""
+    show = warnings.showwarning
+
+    def tell(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, NeurosimWarning):
+            print(textwrap.fill(f"warning: {message}", WIDTH), file=sys.stderr)
+        else:
+            show(message, category, *where, **more)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = tell
+        yield
+
+
+def speak_plainly(*streams: IO[str] | None) -> None:
+    """Let streams that cannot write every letter (an ASCII terminal, a Windows pipe) write it in plain characters."""
+    codecs.register_error("neurosim", _in_plain_characters)
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper) and not stream.encoding.lower().startswith("utf"):
+            stream.reconfigure(errors="neurosim")
+
+
+def _in_plain_characters(error: UnicodeError) -> tuple[str, int]:
+    """What stands for the characters that an encoding does not have."""
+    assert isinstance(error, UnicodeEncodeError)
+    found = error.object[error.start : error.end]
+    return "".join(PLAIN.get(each, "?") for each in found), error.end
 
 
 def complain(message: str) -> None:
@@ -28,15 +103,6 @@ def fail(message: str) -> NoReturn:
     """End with one line on standard error and status 2."""
     complain(message)
     sys.exit(2)
-
-
-def has_blocks() -> bool:
-    """Whether standard output can show the block characters that pictures are drawn with."""
-    try:
-        "▀▄█".encode(sys.stdout.encoding or "ascii")
-    except (UnicodeError, LookupError):
-        return False
-    return True
 
 
 class Parser(argparse.ArgumentParser):

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import metrics
+from ..data import Dataset
 from ..errors import DataError, NeurosimError
 from ..files.atomic import writable_folder, write_text
 from ..network import Network
 from ..parameters import Array
-from ..text import command_line
+from ..processors import core_count, threads
+from ..text import command_line, percent, points
 from ..training import Checkpoint, History
 from ..training.checkpoint import delete_checkpoints, read_checkpoint
 from ..training.divergence import all_finite
@@ -61,7 +64,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="keep a checkpoint in --out every N steps, to go on from after an interruption",
     )
-    group.add_argument("--resume", metavar="DIR", help="go on with the run in this folder, from its last checkpoint")
+    group.add_argument(
+        "--resume", metavar="DIR", help="go on with the run in this folder, with its options, from its last checkpoint"
+    )
     group.add_argument("--quiet", action="store_true", help="no progress")
     group.add_argument("--profile", action="store_true", help="say where the time of a step goes, and stop")
 
@@ -77,7 +82,8 @@ def run(arguments: argparse.Namespace) -> None:
     settings = session.settings
     if not arguments.resume:
         delete_checkpoints(folder)  # what is written there now is of another run
-    print(session.network.summary(), flush=True)
+    print(session.network.summary())
+    print(f"optimizer {settings.optimizer}, learning rate {settings.rate_text()}", flush=True)
     callbacks = [*settings.callbacks(), *boundaries(session)]
     if arguments.checkpoint_every:
         callbacks.append(checkpoint(arguments, settings, folder))
@@ -96,9 +102,17 @@ def run(arguments: argparse.Namespace) -> None:
     ]
     seconds = sum(history["seconds"])
     if np.isfinite(outputs).all():
-        print(f"\n{test_figures(session, figures, outputs)}, trained in {seconds:.1f} s ({history.stopped})")
+        print(
+            f"\n{test_figures(session, figures, outputs)}, trained in {seconds:.1f} s with {threads()} "
+            f"({history.stopped})"
+        )
     else:
-        print(f"\nno test accuracy: the network gives out NaN (trained in {seconds:.1f} s, {history.stopped})")
+        print(
+            "\nno test accuracy: the network gives out NaN "
+            f"(trained in {seconds:.1f} s with {threads()}, {history.stopped})"
+        )
+    if history["loss"] and (idle := learned_nothing(figures["accuracy"], session.test)):
+        say(idle)
     for path in paths:
         print(f"  {path}")
     if history.stopped == "interrupted":
@@ -155,6 +169,7 @@ def resume_options(arguments: argparse.Namespace) -> Settings:
         options = {name: of_run[name] for name in RUN if name not in added} | added | {"out": arguments.resume}
         every = at_least(1)(str(state["about"]["checkpoint_every"]))
         at, stopped = state["progress"], state["history"]["stopped"]
+        count = min(state["run"].get("threads", 1), core_count())
     except (KeyError, TypeError, argparse.ArgumentTypeError):
         raise DataError(
             f"--resume: the run in {arguments.resume} was not made by train; go on with "
@@ -170,6 +185,8 @@ def resume_options(arguments: argparse.Namespace) -> Settings:
                 f"{option_of(name)}: the run in {arguments.resume} has {its_own[name]}, "
                 f"received {value}; expected --resume without it"
             )
+    if arguments.threads is None:
+        threads(count)
     vars(arguments).update(options)
     arguments.checkpoint_every = arguments.checkpoint_every or every
     if stopped == "running":
@@ -244,6 +261,24 @@ def predictions(session: Session, outputs: Array) -> pd.DataFrame:
             "prediction": names[predicted],
             "probability": outputs[np.arange(len(test)), predicted],
         }
+    )
+
+
+def learned_nothing(accuracy: float, test: Dataset) -> str:
+    """What there is to say where a network that was trained is no better than a guess; "" where it is.
+
+    Args:
+        accuracy: on the test images; NaN where they have no classes.
+        test: the test images.
+    """
+    guess = metrics.commonest_share(test.labels)
+    if not accuracy <= guess + metrics.MARGIN_OVER_CHANCE:  # NaN too
+        return ""
+    return (
+        f"It has learned nothing: to answer the commonest class every time is right for {percent(guess, 2)} of the "
+        f"test images, and it is no more than {points(metrics.MARGIN_OVER_CHANCE, 0)} point above that. Often the "
+        "learning rate is too large or too small, or there were too few steps: try --learning-rate and --epochs; "
+        f"`{command_line('step')}` shows what reaches a neuron."
     )
 
 

@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NeurosimError
+from ..processors import computes
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -167,6 +168,7 @@ STYLES: dict[int, list[tuple[float, str, str]]] = {
 }
 
 
+@computes
 def draw_digits(count: int, seed: int = 0) -> tuple[Uint8, Uint8]:
     """Draw handwriting-like digits of MNIST's size and manner.
 

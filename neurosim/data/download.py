@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from ..errors import DataError
+from ..files.atomic import made_folder
 from .catalog import MIRRORS, PARTS, Published, file_stem
 from .idx import read_idx
 from .sources import is_published
@@ -39,30 +40,31 @@ def download(
     mirrors = list(mirrors_of(published.name))
     if not patient and not _is_reachable(mirrors[0], timeout):
         raise DataError(f"{mirrors[0]} cannot be reached")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"{folder}: cannot be made ({error.strerror}); set NEUROSIM_HOME to a folder of yours"
-        ) from error
-    _sweep(folder)
-    for part in PARTS:
-        target = folder / f"{file_stem(part)}.gz"
-        if _is_verified(published, part, target):
-            continue
-        failures = []
-        for mirror in mirrors:
-            try:
-                _fetch(f"{mirror.rstrip('/')}/{target.name}", target, published, part, timeout, progress)
-            except _Failure as failure:
-                failures.append(str(failure))
-                if failure.unreachable and not patient:
-                    raise DataError(str(failure)) from failure
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(made_folder(folder))
+        except OSError as error:
+            raise DataError(
+                f"{folder}: cannot be made ({error.strerror}); set NEUROSIM_HOME to a folder of yours"
+            ) from error
+        _sweep(folder)
+        for part in PARTS:
+            target = folder / f"{file_stem(part)}.gz"
+            if _is_verified(published, part, target):
+                continue
+            failures = []
+            for mirror in mirrors:
+                try:
+                    _fetch(f"{mirror.rstrip('/')}/{target.name}", target, published, part, timeout, progress)
+                except _Failure as failure:
+                    failures.append(str(failure))
+                    if failure.unreachable and not patient:
+                        raise DataError(str(failure)) from failure
+                else:
+                    mirrors.sort(key=mirror.__ne__)  # the next file is tried first where this one was to be had
+                    break
             else:
-                mirrors.sort(key=mirror.__ne__)  # the next file is tried first where this one was to be had
-                break
-        else:
-            raise DataError(f"{target.name} cannot be downloaded: {'; '.join(failures)}")
+                raise DataError(f"{target.name} cannot be downloaded: {'; '.join(failures)}")
 
 
 def _sweep(folder: Path) -> None:

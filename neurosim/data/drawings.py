@@ -153,7 +153,9 @@ def as_samples(network: Network, drawings: Sequence[Drawing]) -> Float32:
     learned = network.input.learned
     if learned is None:
         return levels
-    low, high = (learned.low, learned.high) if learned.top is None else (0.0, learned.top)
+    low, high = 0.0, learned.top or 1.0
+    if learned.top is None and learned.low is not None and learned.high is not None:
+        low, high = learned.low, learned.high
     return (low + (high - low) * levels).astype(np.float32)
 
 

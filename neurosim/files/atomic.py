@@ -6,7 +6,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -46,8 +46,29 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             os.unlink(temporary)
 
 
+@contextmanager
+def made_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A folder for the time of a block, made if it is not there. If it is empty at the end it is taken away again.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    folder = Path(path)
+    missing = [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+    finally:
+        for each in missing:
+            with suppress(OSError):  # it was not made, or something is in it
+                each.rmdir()
+
+
 def writable_folder(path: str | os.PathLike[str], option: str = "--out") -> Path:
-    """The folder to write to, made now: before the work, not after it.
+    """The folder to write to, tried before the work and not after it.
+
+    Where it is not there yet it is made only for the trial: the first file makes it anew, and where nothing comes of
+    the work no empty folder stays.
 
     Args:
         path: where it is, or is to be.
@@ -56,13 +77,12 @@ def writable_folder(path: str | os.PathLike[str], option: str = "--out") -> Path
     Raises:
         NeurosimError: it cannot be made or written to.
     """
-    folder = Path(path)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        with made_folder(path) as folder:
+            if not os.access(folder, os.W_OK):
+                raise NeurosimError(f"{option}: cannot write to the folder {folder}")
     except OSError as error:
-        raise NeurosimError(f"{option}: cannot make the folder {folder}: {error.strerror}") from None
-    if not os.access(folder, os.W_OK):
-        raise NeurosimError(f"{option}: cannot write to the folder {folder}")
+        raise NeurosimError(f"{option}: cannot make the folder {Path(path)}: {error.strerror}") from None
     return folder
 
 

@@ -284,6 +284,13 @@ class Layer(Neurons, Configurable):
         """Whether there is a penalty on the weights of neuron j."""
         return False
 
+    def explain_penalty(self, j: int) -> tuple[str, dict[str, float]]:
+        """What the penalties add to dL/dw of neuron j: an equation with names in braces, w among them, and the others.
+
+        No equation where a penalty does not say it.
+        """
+        return "", {}
+
     def add_penalty_gradient_(self) -> None:
         """Add the gradient of the penalty to those of the parameters."""
 
@@ -305,6 +312,13 @@ class Layer(Neurons, Configurable):
         self.input_gradient_(np.eye(self.n_out, dtype=self.dtype), slopes)
         fed = np.flatnonzero(slopes[:, j])
         return fed, slopes[fed, j]
+
+    def explain_slope(self, j: int) -> tuple[str, dict[str, float]]:
+        """How dz_j/dx_j follows in evaluation, where neuron j looks at number j of x alone, for the walk.
+
+        An equation with names in braces and their numbers; no equation where it hands x on.
+        """
+        return "", {}
 
     def kink_sides(self) -> Iterator[Array]:
         """For each kink, on which side of it each argument lies: where one changes, L has no derivative."""

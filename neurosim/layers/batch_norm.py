@@ -130,3 +130,7 @@ class BatchNorm(ActivationLayer):
     def outgoing(self, j: int) -> tuple[Array, Array]:
         own = slice(j, j + 1)
         return np.array([j]), self.gamma[own] / np.sqrt(self.running_variance[own] + self.epsilon)
+
+    def explain_slope(self, j: int) -> tuple[str, dict[str, float]]:
+        numbers = {"γ": float(self.gamma[j]), "variance": float(self.running_variance[j]), "ε": self.epsilon}
+        return "{γ} / √({variance} + {ε})", numbers

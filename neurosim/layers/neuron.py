@@ -265,7 +265,8 @@ class Neuron:
         if layer.bias_name in layer.views:
             parts.append(f"bias {self.bias:.3g}")
         if layer.batch_size:
-            parts.append(f"mean activation {float(self.a.mean()):.3g} over the last {layer.batch_size}")
+            last = "the last sample" if layer.batch_size == 1 else f"the last batch, of {layer.batch_size:,} samples"
+            parts.append(f"mean activation {float(self.a.mean()):.3g} over {last}")
         parts += self.interventions
         return ": ".join((parts[0], ", ".join(parts[1:]))) if parts[1:] else parts[0]
 

@@ -1,10 +1,13 @@
-"""What layers make a network: one `Input`, first, and an output with an activation, last."""
+"""The layers of a network as a whole: which make one, and how they are listed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from .. import html
 from ..errors import NeurosimError
+from ..text import Text
 from .base import LAYERS, Layer
 from .input import Input
 
@@ -39,3 +42,34 @@ def checked_layers(layers: Any) -> list[Layer]:
 def _layer_names() -> list[str]:
     """The names of all layer classes."""
     return [LAYERS[key].__name__ for key in LAYERS]
+
+
+def layers_as_text(layers: Sequence[Layer], total: str) -> Text:
+    """A table: layer, output shape, parameters; `total` stands under it."""
+    rows = [("Layer", "Output shape", "Parameters")]
+    rows += [
+        (
+            f"{layer.index} {layer.title}",
+            f"(B, {', '.join(map(str, layer.out_shape))})",
+            f"{layer.parameter_count:,}",
+        )
+        for layer in layers
+    ]
+    widths = [max(len(row[k]) for row in rows) for k in range(3)]
+    lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
+    rule = "-" * len(lines[0])
+    return Text("\n".join([lines[0], rule, *lines[1:], rule, total]))
+
+
+def layers_as_html(layers: Sequence[Layer], total: str) -> str:
+    """The same for a notebook, with the interventions on neurons counted."""
+    rows = []
+    for layer in layers:
+        changed = sum(bool(neuron.interventions) for neuron in layer) if layer.interventions else 0
+        note = f", {changed} neuron{'s' if changed > 1 else ''} changed" if changed else ""
+        shape = ", ".join(f"{side:,}" for side in layer.out_shape)
+        row = (layer.index, type(layer).__name__, layer.detail + note, f"(B, {shape})", f"{layer.parameter_count:,}")
+        rows.append(row)
+    widths = " → ".join(f"{layer.n_out:,}" for layer in layers if not layer.neuron_by_neuron)
+    table = html.table(("", "Layer", "", "Output", "Parameters"), rows, left=3)
+    return html.block(html.title(f"Network {widths}"), table, f"<div>{html.small(total)}</div>")

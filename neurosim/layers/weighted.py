@@ -104,6 +104,16 @@ class WeightedLayer(ActivationLayer):
         penalty = 0.0 if self.regularizer is None else self.regularizer(self.W)
         return penalty + sum(L2(strength)(self.W[..., j]) for j, strength in self.interventions.l2.items())
 
+    def explain_penalty(self, j: int) -> tuple[str, dict[str, float]]:
+        parts: dict[str, dict[str, float]] = {}
+        if self.regularizer is not None:
+            parts[self.regularizer.formula] = {"λ": self.regularizer.strength}
+        if j in self.interventions.l2:
+            parts["{own λ} * {w}"] = {"own λ": self.interventions.l2[j]}
+        if not all(parts):
+            return "", {}
+        return " + ".join(parts), {name: value for each in parts.values() for name, value in each.items()}
+
     def add_penalty_gradient_(self) -> None:
         """dW ← dW + dR/dW, if there is a regularizer."""
         if self.regularizer is not None:

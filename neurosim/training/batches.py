@@ -31,7 +31,7 @@ class Batches:
         network: what is trained.
         x: a `Dataset`, or (N, …) samples; whole numbers are scaled by the `Input` batch by batch.
         y: (N,) class indices or names, or (N, n_out) rows, where x are samples.
-        batch_size: B, samples a step; ``None``: all. The last batch of an epoch may be smaller.
+        batch_size: B, samples per step; ``None``: all. The last batch of an epoch may be smaller.
         shuffle: whether each epoch goes through the samples in a new random order.
         drop_last: whether each epoch leaves out the samples that do not fill its last batch.
         augment: what is done to each batch of uint8 images before it is scaled.

@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 
 from ..augment import Augmentation
-from ..checks import check_count, is_dataset, samples_and_labels
+from ..checks import check_count, check_names, is_dataset, samples_and_labels
 from ..errors import NeurosimError
 from ..network import BATCH_SIZE, EPOCHS, Network
 from ..parameters import Array
+from ..processors import computes
+from ..progress import progress_bar
 from ..schedules import Schedule
 from .batches import Batches, as_data
 from .callbacks import Callback, TrainingRun
@@ -28,6 +30,8 @@ from .divergence import all_finite, explain_divergence, find_divergence
 from .history import History
 
 
+@check_names
+@computes
 def fit(
     network: Network,
     x: Any,
@@ -53,9 +57,9 @@ def fit(
             remembers that: see `neurosim.samples`. No NaN, no infinity.
         y: (N,) class indices or the names of the classes, or (N, n_out) rows; None where x is a `Dataset`.
         epochs: passes over the data, at least 0.
-        batch_size: samples a step: 1 is single-sample descent, ``None`` full-batch. The last batch may be smaller.
+        batch_size: samples per step: 1 is single-sample descent, ``None`` full-batch. The last batch may be smaller.
         validation_data: ``(x, y)``, or a `Dataset`, to evaluate on after each epoch.
-        verbose: a progress bar and a line an epoch, on standard error.
+        verbose: a progress bar and a line per epoch, on standard error.
         callbacks: hooks, called in their order.
         shuffle: whether each epoch goes through the samples in a new random order.
         drop_last: whether each epoch leaves out the samples that do not fill its last batch. With them that batch
@@ -230,19 +234,9 @@ def _diverged(run: TrainingRun, what: str, value: float) -> bool:
 
 
 def _bar(run: TrainingRun) -> Any:
-    """A progress bar for an epoch, or one that shows nothing."""
-    from tqdm import tqdm
-
-    return tqdm(
-        total=run.batches.steps_per_epoch,
-        initial=run.batches.steps,
-        desc=f"epoch {run.epoch}/{run.epochs}",
-        disable=not run.verbose,
-        leave=False,
-        unit=" steps",
-        ncols=79,
-        mininterval=0.2 if sys.stderr.isatty() else 5.0,
-    )
+    """The progress of an epoch, or nothing."""
+    batches, what = run.batches, f"epoch {run.epoch}/{run.epochs}"
+    return progress_bar(batches.steps_per_epoch, what, "steps", done=batches.steps, shown=run.verbose)
 
 
 def _line(row: dict[str, float], epochs: int) -> str:

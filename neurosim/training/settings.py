@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from ..activations import ACTIVATIONS
@@ -24,10 +24,13 @@ from ..optimizers import OPTIMIZERS, Optimizer
 from ..registry import Registry, unknown
 from ..regularizers import L1, L2, Regularizer
 from ..schedules import SCHEDULES
+from ..text import plain
 from .callbacks import Callback, EarlyStopping
 
 MAX_WIDTH = 1_000_000  # neurons of a hidden layer
 HELD_OUT, HELD_OUT_TEXT = 1 / 6, "a sixth"  # of the training images, for whatever is decided in training
+CONSTANT = "constant"  # what a run without a schedule has
+ALIASES = {"lr": "learning_rate", "bs": "batch_size", "batchnorm": "batch_norm"}  # settings by other programs' names
 MONITORS = ("val_loss", "val_accuracy", "loss", "accuracy")  # figures of an epoch that can decide
 
 
@@ -133,7 +136,14 @@ class Settings:
     output: str | None = _setting(
         None, _optional(_named(ACTIVATIONS)), "activation of the output [by the loss]", "NAME"
     )
-    loss: str = _setting("cross_entropy", _named(LOSSES), "loss function", "NAME")
+    loss: str = _setting(
+        "cross_entropy",
+        _named(LOSSES),
+        "loss function; all but cross_entropy are the mean over the n outputs, where books often add them up: a book's "
+        "learning rate for half the sum of squares is n/2 times as large here (3.0 is 15 for ten classes), "
+        "for binary_cross_entropy n times (0.5 is 5)",
+        "NAME",
+    )
     optimizer: str = _setting("adam", _named(OPTIMIZERS), "optimizer", "NAME")
     learning_rate: float | None = _setting(
         None,
@@ -145,7 +155,7 @@ class Settings:
         None, _optional(_named(INITIALIZERS)), "weight initializer [by the activation]", "NAME"
     )
     epochs: int = _setting(EPOCHS, _count(0), "passes over the training images", "N")
-    batch_size: int | None = _setting(BATCH_SIZE, _batch_size, "images a step, or full", "N")
+    batch_size: int | None = _setting(BATCH_SIZE, _batch_size, "images per step, or full", "N")
     dropout: float = _setting(0.0, _real(0.0, 1.0, open_high=True), "share of hidden activations dropped")
     input_dropout: float = _setting(0.0, _real(0.0, 1.0, open_high=True), "share of pixels dropped")
     batch_norm: bool = _setting(False, _flag, "batch normalization in the hidden layers", "YES")
@@ -196,6 +206,34 @@ class Settings:
         """The key of the output activation: `output`, or the natural one of the loss."""
         return self.output or LOSSES.create(self.loss).natural_output
 
+    @property
+    def rate(self) -> float:
+        """The learning rate, the largest of a schedule: the one asked for, or the optimizer's own (see its help)."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        own: float = OPTIMIZERS.create(self.optimizer).rate
+        return own if self.schedule is None else own * SCHEDULES.create(self.schedule).usual_peak
+
+    def used(self) -> dict[str, Any]:
+        """The settings as plain values, with what stands for those that are left open (None)."""
+        activation = self.activation if self.hidden else self.output_activation
+        return asdict(self) | {
+            "output": self.output_activation,
+            "learning_rate": self.rate,
+            "schedule": self.schedule or CONSTANT,
+            "initializer": self.initializer or ACTIVATIONS.create(activation).initializer,
+        }
+
+    def rate_text(self) -> str:
+        """Learning rate and schedule in words: "0.002 at most (twice adam's own), schedule one_cycle"."""
+        used, optimizer = self.used(), self.optimizer.partition(":")[0]
+        text = f"{plain(self.rate)}{'' if self.schedule is None else ' at most'}"
+        if self.learning_rate is None and "learning_rate" not in self.optimizer:
+            times = self.rate / OPTIMIZERS.create(self.optimizer).rate
+            own = f"{optimizer}'s own"
+            text += f" ({own if times == 1 else f'twice {own}' if times == 2 else f'{plain(times)} times {own}'})"
+        return f"{text}, schedule {used['schedule']}"
+
     def make_layers(self, input_size: int | tuple[int, ...], classes: int) -> list[Layer]:
         """New layers: input, hidden layers with what belongs to each, output."""
         made: list[Layer] = [Input(input_size)]
@@ -217,15 +255,12 @@ class Settings:
         optimizer = OPTIMIZERS.create(self.optimizer)
         if self.clip_norm is not None:
             optimizer.clip_norm = self.clip_norm
-        rate = self.learning_rate
         if self.schedule is None:
-            optimizer.learning_rate = optimizer.rate if rate is None else rate
+            optimizer.learning_rate = self.rate
         else:
-            schedule = SCHEDULES.create(self.schedule)
-            rate = optimizer.rate * schedule.usual_peak if rate is None else rate
-            config = schedule.config() | {"rate": rate}
+            config = SCHEDULES.create(self.schedule).config() | {"rate": self.rate}
             if config.get("after"):
-                config["after"] |= {"rate": rate}
+                config["after"] |= {"rate": self.rate}
             optimizer.learning_rate = SCHEDULES.create(config)
         return optimizer
 

@@ -10,6 +10,7 @@ from ..analysis.gradcheck import central_differences, objective, relative_error
 from ..layers.neuron import Neuron
 from ..network import Network
 from ..parameters import Array
+from ..processors import computes
 
 STEP = 1e-5  # of the central differences
 
@@ -20,20 +21,20 @@ class Check:
 
     Attributes:
         weights: relative error of dL/dw, ‖backprop - difference‖ / (‖backprop‖ + ‖difference‖).
-        bias: relative error of dL/db.
+        bias: relative error of dL/db; ``None``: there is no bias.
         skipped: how many of these could not be compared, because a kink (ReLU at 0) lay within the difference.
         tolerance: what counts as agreement; backprop in float32 has lost some digits.
     """
 
     weights: float
-    bias: float
+    bias: float | None
     skipped: int = 0
     tolerance: float = 1e-5
 
     @property
     def max_relative_error(self) -> float:
         """The larger of the two."""
-        return float(np.max([self.weights, self.bias]))  # NaN, if one of them is
+        return float(np.max([self.weights, 0.0 if self.bias is None else self.bias]))  # NaN, if one of them is
 
     @property
     def passed(self) -> bool:
@@ -43,12 +44,11 @@ class Check:
     def __str__(self) -> str:
         skipped = f"; {self.skipped:,} at a kink, left out" if self.skipped else ""
         verdict = "agree" if self.passed else "DISAGREE"
-        return (
-            f"central differences {verdict}: relative error {self.weights:.1e} (weights), {self.bias:.1e} (bias)"
-            f"{skipped}"
-        )
+        bias = "" if self.bias is None else f", {self.bias:.1e} (bias)"
+        return f"central differences {verdict}: relative error {self.weights:.1e} (weights){bias}{skipped}"
 
 
+@computes
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network has differences of NaN
 def check_neuron(
     neuron: Neuron, network: Network, x: Array, targets: Array, dL_dW: Array, dL_db: float | None
@@ -78,6 +78,6 @@ def check_neuron(
     tolerance = 1e-2 if network.dtype == np.float32 else Check.tolerance
     weights, skipped = compare(layer[neuron.index].weights, dL_dW)
     if dL_db is None:
-        return Check(weights, 0.0, skipped, tolerance)
+        return Check(weights, None, skipped, tolerance)
     bias, at_kink = compare(layer.neuron_part(layer.views[layer.bias_name], neuron.index), np.array([dL_db]))
     return Check(weights, bias, skipped + at_kink, tolerance)

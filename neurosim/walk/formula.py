@@ -86,7 +86,7 @@ def digits_for(template: str, numbers: Mapping[str, float], value: float, digits
         got = value_of(template, {name: float(number(each, tried)) for name, each in numbers.items()})
         if got is None:
             return digits
-        if abs(got - value) <= unit:
+        if abs(got - float(shown)) <= unit:
             near = tried
     for tried in range(digits, EQUAL_UP_TO + 1):
         got = value_of(template, {name: float(number(each, tried)) for name, each in numbers.items()})

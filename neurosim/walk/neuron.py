@@ -15,7 +15,7 @@ from ..layers import Layer
 from ..parameters import Array
 from . import stages, words
 from .check import Check, check_neuron
-from .formula import fill
+from .formula import fill, value_of
 from .rows import Row
 from .sample import SampleRun, through_softmax
 from .stages import Stage
@@ -23,6 +23,9 @@ from .update import Move, Step, causes, update
 
 if TYPE_CHECKING:
     import pandas as pd
+
+NO_LABEL = "the sample has no label: expected one, net.trace(x, y), for gradients, their check and an update"
+BACKWARD = ("da_dz", "downstream", "dL_da", "delta", "dL_dW", "dL_db", "loss", "update", "loss_after")
 
 
 class NeuronTrace:
@@ -92,6 +95,12 @@ class NeuronTrace:
         """Whether dL/dw holds the gradient of a penalty."""
         return self._layer.penalizes(self.index)
 
+    def penalty_of(self, i: int) -> float:
+        """What a penalty adds to the gradient of weight i: by its equation, or what there is beside delta x."""
+        equation, strengths = self._layer.explain_penalty(self.index)
+        added = value_of(equation, strengths | {"w": float(self.weights[i])}) if equation else None
+        return float(self.dL_dW[i]) - self.delta * float(self.inputs[i]) if added is None else added
+
     @property
     def activation(self) -> Activation:
         """The activation of this neuron."""
@@ -154,6 +163,8 @@ class NeuronTrace:
         if self.is_output:
             rule, columns = self.trace.output_rule
             kind = "delta.output" if self.activation.elementwise else "delta.output of softmax"
+            if rule == "unknown":
+                kind = "delta.output given"
         elif shared is None or shared.elementwise:
             return "delta.result", "chain", {"dL/da": self.dL_da, "f'(z)": self.da_dz}
         else:
@@ -217,7 +228,13 @@ class NeuronTrace:
         return frame.iloc[np.argsort(-np.abs(self.products), kind="stable")].reset_index(drop=True)
 
     def check(self) -> Check:
-        """Compare this neuron's gradient with central differences of the loss, in float64."""
+        """Compare this neuron's gradient with central differences of the loss, in float64.
+
+        Raises:
+            NeurosimError: the sample has no label, so that there is no gradient.
+        """
+        if self.trace.forward_only:
+            raise NeurosimError(NO_LABEL)
         x, dL_db = self.trace.flows[0]["a"], self.dL_db if self.has_bias else None
         return check_neuron(self._layer[self.index], self.trace.network, x, self.trace.targets, self.dL_dW, dL_db)
 
@@ -276,8 +293,10 @@ class NeuronTrace:
             },
             "loss_after": trace.loss_after,
         }
+        if trace.forward_only:
+            document = {name: value for name, value in document.items() if name not in BACKWARD}
         document["stages"] = [stage.to_dict() for stage in self.stages(top)]
-        if check:
+        if check and not trace.forward_only:
             document["check"] = {"max_relative_error": self.check().max_relative_error}
         try:
             json.dumps(document, allow_nan=False)
@@ -292,28 +311,45 @@ class NeuronTrace:
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network shows what it has
     def stages(self, top: int = 5) -> list[Stage]:
-        """The stages of the walk: forward, backward, update; with the `top` largest terms of each sum."""
+        """The stages of the walk: forward, backward, update; with the `top` largest terms of each sum.
+
+        Without a label only those forward.
+        """
         trace, layer, network = self.trace, self._layer, self.trace.network
         key, bias = self.activation.key, self.bias if self.has_bias else None
-        rule, factors = trace.output_rule
         above = [(each.index, trace.flows[each.index]["a"]) for each in network.layers[self.layer + 1 :]]
-        return [
+        forward = [
             stages.inputs(self.inputs, self.source_layer),
             stages.weighted_sum(self.input_name, self.weights, self.inputs, self.products, bias, self.z, top),
             stages.activation(key, self.z, self.a, self.forced, None if self.activation.elementwise else self._layer_z),
-            stages.output(above, trace.probabilities, trace.verdict, network.loss.key, trace.loss),
+        ]
+        if trace.forward_only:
+            return [*forward, stages.reading(above, trace.probabilities, trace.verdict)]
+        rule, factors = trace.output_rule
+        return [
+            *forward,
+            stages.output(
+                above, trace.probabilities, trace.targets, trace.aim, trace.verdict, network.loss, trace.loss, top
+            ),
             stages.output_delta(
-                network.loss.key, network.output.activation.key, rule, factors, trace.flows[-1]["delta"], top
+                network.loss, network.output.activation.key, rule, factors, trace.aim, trace.flows[-1]["delta"], top
             ),
             self._downstream_stage(top),
             stages.derivative(key, self.z, self.a, self.da_dz, self.forced is not None, self.activation.elementwise),
-            stages.delta(*self.delta_rule, self.delta, self.da_dz, layer.activation.key if layer.activation else key),
+            stages.delta(
+                *self.delta_rule,
+                self.delta,
+                self.dL_da,
+                self.da_dz,
+                self.forced is not None,
+                {"activation": layer.activation.key if layer.activation else key, "dtype": str(network.dtype)},
+            ),
             stages.gradients(
                 self.input_name,
                 self.delta,
                 self.inputs,
                 self.dL_dW,
-                self.penalized,
+                self.penalty_of if self.penalized else None,
                 self.dL_db if self.has_bias else None,
                 top,
             ),
@@ -323,18 +359,56 @@ class NeuronTrace:
 
     def _downstream_stage(self, top: int) -> Stage:
         if self.is_output:
-            return stages.downstream_of_output(self.dL_da)
+            trace = self.trace
+            return stages.downstream_of_output(
+                trace.network.loss, trace.probabilities, trace.aim, self.index, self.dL_da
+            )
         above = self.trace.network[self.layer + 1]
         return stages.downstream(
             above.index,
-            repr(above),
+            above.title,
             self.downstream_name,
             self.downstream_weights,
             self.downstream_deltas,
             self.downstream_products,
             self.dL_da,
             top,
+            self._passed_on(above, top),
         )
+
+    def _passed_on(self, above: Layer, top: int) -> list[Row]:
+        """How what comes back passes the layers right above that look at their neurons one by one."""
+        if not above.neuron_by_neuron:
+            return []
+        trace, j = self.trace, self.index
+        flow = trace.flows[above.index]
+        kind = "above"
+        if above.is_output:
+            kind = "of the output"
+        elif above.activation is None:
+            kind = "handed on"
+        elif not above.activation.elementwise:
+            kind = "together"
+        rows = stages.passed_on(
+            stages.Above(
+                above.index,
+                "" if above.activation is None else above.activation.key,
+                (*above.explain_slope(j), float(above.outgoing(j)[1][0])),
+                float(flow["da"][j]),
+                float(above.derivative(flow["z"][None, :])[0, j]),
+                float(flow["delta"][j]),
+                kind,
+            )
+        )
+        if above.is_output:
+            return rows
+        further = trace.network[above.index + 1]
+        fed, weights = further.outgoing(j)
+        deltas = trace.flows[further.index]["delta"][fed]
+        names = [fill(words.NAMES["neuron"], {"i": str(k)}) for k in fed]
+        dL_da = float(flow["da"][j])
+        rows += stages.sum_above(further.index, further.title, names.__getitem__, weights, deltas, dL_da, top)
+        return rows + self._passed_on(further, top)
 
     def _update_stage(self) -> Stage:
         trace, layer, optimizer = self.trace, self._layer, self.trace.optimizer
@@ -374,6 +448,7 @@ class NeuronTrace:
     def _move(self, symbol: str, name: str, parameter: str, i: int) -> Move:
         """How the update moves number i of this neuron's part of a parameter."""
         trace, of_bias = self.trace, symbol == "b"
+        penalty = None
         vectors = (trace.network.parameters.theta, trace.theta_after, trace.grad, *trace.state_before.values())
         before, after, seen, *state = (float(self._part(vector, parameter).ravel()[i]) for vector in vectors)
         if of_bias:
@@ -383,13 +458,17 @@ class NeuronTrace:
             kind = "update.gradient"
             if self.penalized:
                 kind += " with penalty"
-                numbers["penalty"] = float(self.dL_dW[i] - self.inputs.dtype.type(self.delta) * self.inputs[i])
+                numbers["penalty"] = self.penalty_of(i)
+                equation, strengths = self._layer.explain_penalty(self.index)
+                if equation:
+                    factors = strengths | {"w": before}
+                    penalty = Row("update.penalty", "penalty", numbers["penalty"], factors, template=equation)
             gradient = Row(kind, "g", float(self.dL_dW[i]), numbers)
         terms = {
             term: each["bias"] if of_bias else float(each["weights"][i]) for term, each in self.update_terms.items()
         }
         remembered = dict(zip(trace.state_before, state, strict=True))
-        return Move(symbol, name, before, after, gradient, seen, remembered, terms)
+        return Move(symbol, name, before, after, gradient, seen, remembered, terms, penalty)
 
     def explain(self, top: int = 5) -> str:
         """The whole walk as text, with the numbers plugged in and the `top` largest terms of each sum."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from functools import cached_property
 from typing import Any
 
@@ -11,9 +12,10 @@ import numpy as np
 from ..activations import Activation
 from ..errors import NeurosimError
 from ..layers import Layer
-from ..metrics import class_indices, decisions
+from ..metrics import class_indices
 from ..network import Network
 from ..parameters import Array
+from ..processors import computes
 from ..text import number
 from . import words
 from .formula import fill
@@ -25,7 +27,7 @@ class SampleRun:
     Args:
         network: it is left as it was.
         x: one sample; integers are scaled by the `Input`.
-        y: its class index, or a row of n_out targets.
+        y: its class index, or a row of n_out targets; ``None``: there is no label, and what hangs on one is NaN.
         sample: the sample's number in its data set, if it has one; only to be shown.
 
     Attributes:
@@ -35,19 +37,22 @@ class SampleRun:
         probabilities: (n_out,) the output's activations.
         prediction: the class that they say.
         label: the class that the targets say; ``None`` where they are no class.
+        forward_only: whether there are no targets.
         optimizer, learning_rate: of the update.
 
     Raises:
         NeurosimError: not exactly one sample, or a wrong target.
     """
 
+    @computes
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network shows what it has
     def __init__(self, network: Network, x: Any, y: Any, sample: int | None = None) -> None:
         twin = copy.deepcopy(network)
         rows = twin.input.as_rows(x)
         if len(rows) != 1:
             raise NeurosimError(f"trace: expected one sample, received {len(rows)}")
-        y = np.asarray(y)
+        self.forward_only = y is None
+        y = np.asarray(0 if self.forward_only else y)  # the way forward is the same for any
         if y.ndim == 0 or (y.ndim == 1 and y.size == twin.output.n_out > 1):  # a class, or one row of targets
             y = y[None]
         self.sample = sample
@@ -57,7 +62,7 @@ class SampleRun:
         self.targets = twin.targets[0].copy()
         self.probabilities = twin.output.a[0].copy()
         classes = class_indices(twin.targets)
-        self.prediction = int(decisions(twin.output.a)[0])
+        self.prediction = int(twin.decide(twin.output.a)[0])
         self.label = None if classes is None else int(classes[0])
         self.output_da = twin.loss.gradient(twin.output.a, twin.targets)[0]
         self.learning_rate = twin.optimizer.rate
@@ -68,6 +73,16 @@ class SampleRun:
         self.grad = twin.parameters.grad  # as the optimizer saw it: clipped, if it clips
         twin.forward_()
         self.loss_after = twin.loss.value_(twin.output, twin.targets) + 0.0  # makes -0 a plain 0
+        if self.forward_only:
+            self._forget_the_way_back()
+
+    def _forget_the_way_back(self) -> None:
+        """Leave nothing that hangs on the targets."""
+        self.loss = self.loss_after = math.nan
+        self.label, self.targets = None, self.targets[:0]
+        backward = [flow[name] for flow in self.flows[1:] for name in ("da", "delta")]
+        for array in (*backward, self.output_da, self.grad, self.network.parameters.grad, self.theta_after):
+            array[...] = math.nan
 
     @staticmethod
     def _flow(layer: Layer) -> dict[str, Array]:
@@ -78,16 +93,23 @@ class SampleRun:
     @property
     def verdict(self) -> str:
         """The label and the prediction in words; where the targets are no class, only these."""
+        if self.forward_only:
+            return fill(words.NAMES["read as"], {"prediction": str(self.prediction)})
         if self.label is None:
             which = "targets" if len(self.targets) <= 10 else "more targets"
             return fill(words.NAMES[which], {"items": ", ".join(number(y, 6) for y in self.targets[:10])})
         return fill(words.NAMES["verdict"], {"label": str(self.label), "prediction": str(self.prediction)})
 
     @cached_property
+    def aim(self) -> Array:
+        """(n_out,) what the loss draws the outputs to: the targets, or a softer form of them."""
+        aim: Array = self.network.loss.aim(self.targets[None, :])[0]
+        return aim.copy()
+
+    @cached_property
     def output_rule(self) -> tuple[str, dict[str, Array]]:
         """How delta of the output layer follows: a key of `words.RULES`, and name -> (n_out,) the numbers in it."""
-        loss, output, a, y = self.network.loss, self.network.output, self.probabilities, self.targets
-        y = loss.aim(y[None, :])[0].copy()
+        loss, output, a, y = self.network.loss, self.network.output, self.probabilities, self.aim
         numbers = {"a": a, "y": y}
         if loss.simplifies(output.activation):
             if loss.key == "cross_entropy":

@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from textwrap import fill as wrapped
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import html
+from ..losses import Loss
 from ..parameters import Array
 from ..text import short, typeset
 from . import words
-from .formula import fill
+from .formula import fill, names_in, value_of
 from .rows import Form, Row, in_columns, in_text, plural
 
 WIDTH = 79
@@ -79,11 +80,13 @@ class Stage:
     @property
     def text(self) -> str:
         """The rows as lines of text, for the terminal."""
-        width = max((len(row.name) for row in self.rows if row.role == "term"), default=0)
+        width = {
+            role: max((len(row.name) for row in self.rows if row.role == role), default=0) for role in words.ALIGNED
+        }
         said = []
         for role, rows in groupby(self.lines, key=lambda row: row.role):
             form = in_columns if role in words.IN_COLUMNS else in_text
-            each = [row.line(form, f"{row.name:<{width}}" if role == "term" else None) for row in rows]
+            each = [row.line(form, f"{row.name:<{width[role]}}" if role in words.ALIGNED else None) for row in rows]
             if role in words.JOINED:
                 joined = words.JOINED[role]
                 each = [fill(joined["line"], {"items": joined["between"].join(each)})]
@@ -118,20 +121,27 @@ def _within_width(line: str) -> str:
     )
 
 
+def _note(text: str) -> str:
+    """A sentence for a notebook, if there is one."""
+    return f"<div>{html.small(typeset(text))}</div>" if text else ""
+
+
 def as_html(stages: Iterable[Stage]) -> str:
     """The stages one below the other, for a notebook."""
     parts = []
     for place, stage in enumerate(stages, start=1):
         heading = stage.heading.replace(stage.formula, typeset(stage.formula))
         parts.append(html.title(f"{place}. {heading}"))
-        notes = [row.line() for row in stage.lines if row.value is None]
-        parts += [f"<div>{html.small(typeset(text))}</div>" for text in (*notes, stage.why) if text]
-        rows = [row for row in stage.lines if row.value is not None]
-        cells = [
-            (typeset(row.name), typeset(row.substituted), typeset(in_text("value", row.value or 0.0))) for row in rows
-        ]
-        if cells:
+        for is_note, rows in groupby(stage.lines, key=lambda row: row.value is None):
+            if is_note:
+                parts += [_note(row.line()) for row in rows]
+                continue
+            cells = [
+                (typeset(row.name), typeset(row.substituted), typeset(in_text("value", row.value or 0.0)))
+                for row in rows
+            ]
             parts.append(html.table(("", "", ""), cells))
+        parts.append(_note(stage.why))
     return "".join(parts)
 
 
@@ -186,16 +196,48 @@ def activation(key: str, z: float, a: float, forced: float | None, together: Arr
     return Stage("activation", result=row, names={"activation": key})
 
 
-def output(layers: Iterable[tuple[int, Array]], a: Array, verdict: str, loss: str, L: float) -> Stage:
+def output(
+    layers: Iterable[tuple[int, Array]], a: Array, y: Array, target: Array, verdict: str, loss: Loss, L: float, top: int
+) -> Stage:
     """What the network makes of it.
 
     Args:
         layers: index and activations of each layer above the neuron.
         a: (n,) the output's activations.
+        y: (n,) the targets.
+        target: (n,) what the loss draws the outputs to: y, or a softer form of it.
         verdict: the label and the prediction, in words.
-        loss: the key of the loss.
+        loss: of the network.
         L: its value.
+        top: how many terms of the loss to show.
     """
+    rows = _through(layers, a)
+    told = {"verdict": verdict, "loss": loss.key, "formula of L": loss.formula}
+    terms, rest = _loss_terms(loss, a, target, L, top)
+    if not terms:
+        result = Row("output.result without formula", "L", L, {"L": L}, told)
+        return Stage("output", rows, result=result, names={"loss": loss.key}, variant=" unknown")
+    mean = "n" in terms[0].factors
+    rows.append(Row("output.mean loss" if mean else "output.loss", factors={"n": len(a)} if mean else {}, names=told))
+    if not np.array_equal(y, target):
+        rows.append(Row("output.smoothed", factors={"high": float(target.max()), "low": float(target.min())}))
+    rows += terms
+    total = sum(row.value or 0.0 for row in terms) + (rest.value or 0.0 if rest else 0.0)
+    if abs(total - L) > 1e-4 * abs(L) and np.isfinite(L):
+        rows.append(Row("output.from z", names={"dtype": str(a.dtype)}))
+    return Stage(
+        "output", rows, rest, Row("output.result", "L", L, {"L": L}, told), names={"formula of L": loss.formula}
+    )
+
+
+def reading(layers: Iterable[tuple[int, Array]], a: Array, verdict: str) -> Stage:
+    """What the network makes of a sample without a label: `output` without a loss."""
+    rows = [*_through(layers, a), Row("output.read", names={"verdict": verdict})]
+    return Stage("output", rows, variant=" of a")
+
+
+def _through(layers: Iterable[tuple[int, Array]], a: Array) -> list[Row]:
+    """The layers above, and the largest outputs."""
     rows = [
         Row(
             "output.layer",
@@ -207,29 +249,68 @@ def output(layers: Iterable[tuple[int, Array]], a: Array, verdict: str, loss: st
     kind, name = ("output.class", "class") if len(a) > 1 else ("output.number", "output")
     for k in np.argsort(-a, kind="stable")[:3]:
         rows.append(Row(kind, fill(words.NAMES[name], {"i": str(k)}), float(a[k]), {"output": float(a[k])}))
-    result = Row("output.result", "L", L, {"L": L}, {"verdict": verdict, "loss": loss})
-    return Stage("output", rows, result=result, names={"loss": loss})
+    return rows
 
 
-def output_delta(loss: str, activation: str, rule: str, factors: Mapping[str, Array], delta: Array, top: int) -> Stage:
+def _loss_terms(loss: Loss, a: Array, y: Array, L: float, top: int) -> tuple[list[Row], Row | None]:
+    """The `top` largest terms of which the loss is the sum, and the rest; none, where the loss does not say them."""
+    rows = []
+    for k in range(len(a)):
+        derived = loss.derive(a, y, k)
+        if derived is None:
+            return [], None
+        value = value_of(derived.term, derived.numbers)
+        assert value is not None
+        if "y" in derived.numbers and derived.numbers["y"] == 0.0 and np.isnan(value):
+            value = 0.0  # 0 ln 0
+        name = fill(words.NAMES["output"], {"i": str(k)})
+        rows.append(Row("output.term", name, value, derived.numbers, template=derived.term))
+    order = sorted(range(len(a)), key=lambda k: (-abs(rows[k].value or 0.0), -y[k]))
+    largest = [rows[k] for k in order]
+    shown = [row for row in largest[:top] if row.value] or largest[:1]
+    others = [row.value or 0.0 for row in largest[len(shown) :]]
+    if not others:
+        return shown, None
+    counts = {"count": len(others)}
+    return shown, Row(plural("rest", len(others)), words.NAMES["others"], float(sum(others)), counts)
+
+
+def output_delta(
+    loss: Loss, activation: str, rule: str, factors: Mapping[str, Array], target: Array, delta: Array, top: int
+) -> Stage:
     """dL/dz of the output layer.
 
     Args:
-        loss: the key of the loss.
+        loss: of the network.
         activation: the key of the output's activation.
         rule: how delta follows, a key of `words.RULES`.
         factors: name -> (n,) the numbers that it follows from.
+        target: (n,) what the loss draws the outputs to.
         delta: (n,) of each output.
         top: how many of them to show, at most three.
     """
-    told = {"rule": words.RULES[rule]["text"], "loss": loss, "activation": activation}
+    told = {"rule": words.RULES[rule]["text"], "loss": loss.key, "activation": activation}
     rows = [Row("output_delta.rule", names=told)]
     for k in np.argsort(-np.abs(delta), kind="stable")[: min(top, 3)]:
         name = fill(words.NAMES["output"], {"i": str(k)})
         numbers = {each: values[k].item() for each, values in factors.items()}
         template = words.RULES[rule]["formula"]
-        rows.append(Row("output_delta.output", name, float(delta[k]), numbers, template=template))
-    return Stage("output_delta", rows, names=told)
+        if "dL/da" in factors:
+            rows.append(_loss_gradient("output_delta", loss, factors["a"], target, int(k), numbers["dL/da"], name))
+        used = {each: numbers[each] for each in names_in(template)}
+        kind = "output_delta.output" if template else "output_delta.unknown"
+        rows.append(Row(kind, name, float(delta[k]), used, template=template))
+    return Stage("output_delta", rows, names=told, why=words.WHY[f"rule {rule}"])
+
+
+def _loss_gradient(stage: str, loss: Loss, a: Array, y: Array, k: int, dL_da: float, name: str) -> Row:
+    """How dL/da of output k follows from the loss."""
+    derived = loss.derive(a, y, k)
+    kinds = {"output_delta": ("gradient", "given gradient"), "downstream": ("output", "output given")}[stage]
+    if derived is None or not names_in(derived.gradient):  # nothing is said of it, or it is 0 at once
+        return Row(f"{stage}.{kinds[1]}", name, dL_da)
+    used = {each: derived.numbers[each] for each in names_in(derived.gradient)}
+    return Row(f"{stage}.{kinds[0]}", name, dL_da, used, template=derived.gradient)
 
 
 def downstream(
@@ -241,6 +322,7 @@ def downstream(
     products: Array,
     dL_da: float,
     top: int,
+    passed: Sequence[Row] = (),
 ) -> Stage:
     """dL/da = Σ w_k delta_k over the neurons of the layer above, with the `top` largest products (k,) one by one.
 
@@ -253,16 +335,73 @@ def downstream(
         products: (k,) of the two.
         dL_da: what comes out.
         top: how many products to show.
+        passed: how weight and delta follow where that layer looks at its neurons one by one, and so on upwards.
     """
     rows, rest = _largest_terms("downstream.term", name, {"w": w, "delta": delta}, products, top)
     over = Row("downstream.over", factors={"layer": layer}, names={"above": above})
     factors = {"layer": layer, "count": len(products)}
-    return Stage("downstream", [over, *rows], rest, Row("downstream.result", "dL/da", dL_da, factors))
+    result = Row("downstream.result", "dL/da", dL_da, factors)
+    return Stage("downstream", [over, *rows, *passed], rest, result, _why_nothing(w, delta, products, dL_da))
 
 
-def downstream_of_output(dL_da: float) -> Stage:
-    """What takes the place of the sum at an output neuron."""
-    return Stage("downstream", result=Row("downstream.output", "dL/da", dL_da))
+def _why_nothing(w: Array, delta: Array, products: Array, dL_da: float) -> str:
+    """Why nothing comes back from above, if nothing does."""
+    if dL_da != 0.0:
+        return ""
+    if products.any():
+        return words.WHY["terms cancel"]
+    reason = "no product" if w.any() and delta.any() else "no weight" if delta.any() else "no term"
+    return words.WHY[reason]
+
+
+class Above(NamedTuple):
+    """A layer above that looks at its neurons one by one, and so hands back to ours what one of them gets.
+
+    Attributes:
+        layer: its number; activation: the key of its activation.
+        slope: how dz/dx of its neuron follows: an equation, its numbers, its value.
+        dL_da, da_dz, delta: of its neuron.
+        kind: which of the rows "downstream.delta …" tells the delta.
+    """
+
+    layer: int
+    activation: str
+    slope: tuple[str, Mapping[str, float], float]
+    dL_da: float
+    da_dz: float
+    delta: float
+    kind: str
+
+
+def passed_on(above: Above) -> list[Row]:
+    """How a layer that looks at its neurons one by one hands back what it gets: weight and delta of its neuron."""
+    equation, numbers, slope = above.slope
+    told: dict[str, float] = {"layer": above.layer}
+    factors = numbers if equation else told
+    rows = [Row("downstream.slope" if equation else "downstream.handed on", "w", slope, factors, template=equation)]
+    if above.kind == "above":
+        told |= {"dL/da": above.dL_da, "f'(z)": above.da_dz}
+    names = {"activation": above.activation}
+    return [*rows, Row(f"downstream.delta {above.kind}", "delta", above.delta, told, names)]
+
+
+def sum_above(
+    layer: int, title: str, name: Callable[[int], str], w: Array, delta: Array, dL_da: float, top: int
+) -> list[Row]:
+    """dL/da of a neuron above as the sum that it is; the arguments are those of `downstream`."""
+    products = w * delta
+    rows, rest = _largest_terms("downstream.term above", name, {"w": w, "delta": delta}, products, top)
+    over = Row("downstream.over above", factors={"layer": layer}, names={"above": title})
+    if rest is not None:
+        kind = plural("downstream.rest above", rest.factors["count"])
+        rows.append(Row(kind, rest.name, rest.value, rest.factors))
+    return [over, *rows, Row("downstream.sum above", "dL/da", dL_da, {"below": layer - 1})]
+
+
+def downstream_of_output(loss: Loss, a: Array, target: Array, k: int, dL_da: float) -> Stage:
+    """What takes the place of the sum at output neuron k; a, target: (n,) of all outputs."""
+    result = _loss_gradient("downstream", loss, a, target, k, dL_da, "dL/da")
+    return Stage("downstream", result=result, why="" if dL_da else words.WHY["no slope of the loss"])
 
 
 def derivative(key: str, z: float, a: float, da_dz: float, forced: bool, alone: bool) -> Stage:
@@ -278,7 +417,16 @@ def derivative(key: str, z: float, a: float, da_dz: float, forced: bool, alone: 
     return Stage("derivative", result=row, why=why.replace("\n", " "))
 
 
-def delta(kind: str, rule: str, factors: Mapping[str, float], value: float, da_dz: float, activation: str) -> Stage:
+def delta(
+    kind: str,
+    rule: str,
+    factors: Mapping[str, float],
+    value: float,
+    dL_da: float,
+    da_dz: float,
+    forced: bool,
+    names: Mapping[str, str],
+) -> Stage:
     """dL/dz of the neuron.
 
     Args:
@@ -286,28 +434,42 @@ def delta(kind: str, rule: str, factors: Mapping[str, float], value: float, da_d
         rule: how it follows, a key of `words.RULES`.
         factors: the numbers that it follows from.
         value: what comes out.
+        dL_da: what comes back to it.
         da_dz: the slope, which may be what stopped it.
-        activation: the key of f.
+        forced: whether its output is.
+        names: the key of f as "activation", "dtype".
     """
-    row = Row(kind, "delta", value, factors, {"activation": activation}, words.RULES[rule]["formula"])
+    row = Row(kind, "delta", value, factors, names, words.RULES[rule]["formula"])
     why = "delta is positive" if value > 0 else "delta is negative" if value < 0 else "delta is zero"
     if np.isnan(value):
         why = "delta is lost"
+    elif value == 0.0 and forced:
+        why = "delta is forced"
     elif value == 0.0 and da_dz == 0.0:
         why = "delta is stopped"
-    return Stage("delta", result=row, why=words.WHY[why], names={"rule": words.RULES[rule]["text"]})
+    elif value == 0.0 and rule in ("difference", "mean_difference"):
+        why = "output is right"
+    elif value == 0.0 and rule == "chain" and dL_da != 0.0:
+        why = "delta is too small"
+    return Stage("delta", result=row, why=fill(words.WHY[why], names), names={"rule": words.RULES[rule]["text"]})
 
 
 def gradients(
-    name: Callable[[int], str], delta: float, x: Array, dL_dW: Array, penalized: bool, dL_db: float | None, top: int
+    name: Callable[[int], str],
+    delta: float,
+    x: Array,
+    dL_dW: Array,
+    penalty: Callable[[int], float] | None,
+    dL_db: float | None,
+    top: int,
 ) -> Stage:
-    """dL/dw of each weight, the `top` largest one by one; a penalty is what they hold beside delta x."""
-    penalty = dL_dW - np.full_like(x, delta) * x
+    """dL/dw of each weight, the `top` largest one by one; `penalty` is what one holds beside delta x, if it does."""
+    penalized = penalty is not None
     shown = np.argsort(-np.abs(dL_dW), kind="stable")[:top]
     kind = "gradients.term with penalty" if penalized else "gradients.term"
     rows = []
     for i in shown:
-        factors = {"delta": delta, "x": float(x[i])} | ({"penalty": float(penalty[i])} if penalized else {})
+        factors = {"delta": delta, "x": float(x[i])} | ({"penalty": penalty(int(i))} if penalty else {})
         rows.append(Row(kind, name(i), float(dL_dW[i]), factors))
     others = np.delete(dL_dW, shown)
     rest = None
@@ -322,7 +484,17 @@ def gradients(
         numbers["dL/db"] = dL_db
     rule = words.RULES["penalized gradient" if penalized else "gradient"]["text"]
     result = Row(f"gradients.result{bias}", "dL/dw", None, numbers, {"rule": rule})
-    return Stage("gradients", rows, rest, result, variant=f"{' with penalty' if penalized else ''}{bias}")
+    variant = f"{' with penalty' if penalized else ''}{bias}"
+    return Stage("gradients", rows, rest, result, _why_no_gradient(delta, x, penalized, bias), variant=variant)
+
+
+def _why_no_gradient(delta: float, x: Array, penalized: bool, bias: str) -> str:
+    """Why gradients are zero, if some are."""
+    if delta == 0.0:
+        return words.WHY["only penalty" if penalized else "no gradient"]
+    if penalized or x.all():
+        return ""
+    return words.WHY["some inputs" if x.any() else f"no input{bias}"]
 
 
 def loss_after(before: float, after: float) -> Stage:

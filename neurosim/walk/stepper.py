@@ -25,9 +25,14 @@ from ..augment import Augmentation
 from ..checks import check_count, check_value
 from ..errors import NeurosimError, OutOfRangeError
 from ..layers.neuron import Neuron
+from ..metrics import class_indices
 from ..network import Network
+from ..parameters import Array
+from ..processors import computes
+from ..progress import progress_bar
 from ..registry import unknown
 from ..schedules import Schedule
+from ..text import number
 from ..training.batches import Batches, as_data
 from . import words
 from .check import Check
@@ -85,12 +90,13 @@ class Stepper:
         batch_size: of `batch` and `epoch`.
         layer: where to begin; ``None``: at an interesting neuron.
         neuron: likewise.
-        sample: likewise, from 0.
+        sample: likewise, from 0; "misread": the first that the network reads wrongly; ``None``: the same, or if there
+            is none, the one that it reads most barely.
         augment: what `batch` and `epoch` do to the training images, as in ``fit``; single samples stay as they are.
 
     Attributes:
         layer, neuron, sample: where it stands.
-        why: why it began there.
+        why: why it began at that neuron; `why_sample`: why at that sample, nothing where it was asked for.
         losses: the loss of every batch that was trained on and not undone.
 
     Raises:
@@ -111,7 +117,7 @@ class Stepper:
         batch_size: int = 64,
         layer: int | None = None,
         neuron: int | None = None,
-        sample: int = 0,
+        sample: int | str | None = 0,
         augment: str | Augmentation | dict[str, Any] | None = None,
     ) -> None:
         self.network = network
@@ -124,7 +130,10 @@ class Stepper:
         self._trace: Trace | None = None
         self._stage = 0
         self._begin_schedule()
-        self.sample = self._check_sample(sample)
+        self.why_sample = ""
+        if sample is None:
+            sample, self.why_sample = self._worth_a_look()
+        self.sample = self.next_misread(-1) if sample == "misread" else self._check_sample(sample)
         best_layer, best, why = self.trace.interesting()
         self.layer = best_layer if layer is None else network[layer].index
         if neuron is None and self.layer != best_layer:
@@ -203,7 +212,7 @@ class Stepper:
         return self.stage(top)
 
     def goto(self, stage: str | int, top: int = 5) -> Stage:
-        """Go to a stage, by its key or its number from 1.
+        """Go to a stage: by its number from 1, by its key or its title as it is shown, or by how one of these begins.
 
         Raises:
             NeurosimError: there is no such stage.
@@ -214,11 +223,28 @@ class Stepper:
             if not 1 <= stage <= len(STAGES):
                 raise OutOfRangeError(f"stage: expected a number from 1 to {len(STAGES)}, received {stage}")
             self._stage = stage - 1
-        elif stage in STAGES:
-            self._stage = STAGES.index(stage)
+        elif isinstance(stage, str):
+            self._stage = STAGES.index(self._stage_called(stage))
         else:
             raise unknown("stage", stage, STAGES)
         return self.stage(top)
+
+    def _stage_called(self, name: str) -> str:
+        """The key of the stage of that key or title, or of the only one that begins so."""
+        if name in STAGES:
+            return name
+        asked = " ".join(name.lower().split())
+        titles = {
+            stage.key: (stage.key, stage.key.replace("_", " "), stage.title, stage.heading)
+            for stage in self.neuron_trace.stages()
+        }
+        exact = [key for key, names in titles.items() if asked in [each.lower() for each in names]]
+        found = exact or [key for key, names in titles.items() if any(each.lower().startswith(asked) for each in names)]
+        if len(found) > 1 and asked:
+            raise NeurosimError(f"stage '{name}' could be {', '.join(found)}")
+        if len(found) != 1:
+            raise unknown("stage", name, STAGES)
+        return found[0]
 
     def go_to_neuron(self, layer: int, neuron: int) -> None:
         """Stand at another neuron, at the same stage.
@@ -237,6 +263,32 @@ class Stepper:
         """
         self.sample = self._check_sample(sample)
         self._trace = None
+
+    def misread(self) -> Array:
+        """The numbers of the samples that the network, as it is now, reads wrongly.
+
+        Raises:
+            NeurosimError: the targets are no classes.
+        """
+        classes = class_indices(self._sample_targets)
+        if classes is None:
+            raise NeurosimError("misread: expected targets that are classes, received others: nothing is read wrongly")
+        return np.flatnonzero(self.network.predict(self._sample_rows) != classes)
+
+    def next_misread(self, after: int | None = None) -> int:
+        """The number of the next sample that the network reads wrongly; from the last it goes on with the first.
+
+        Args:
+            after: the number of a sample; ``None``: the present one.
+
+        Raises:
+            NeurosimError: there is none, or the targets are no classes.
+        """
+        found = self.misread()
+        if not len(found):
+            raise NeurosimError(f"misread: the network reads all {len(self._sample_rows):,} samples right")
+        later = found[found > (self.sample if after is None else after)]
+        return int(later[0] if len(later) else found[0])
 
     def check(self) -> Check:
         """Compare the present neuron's gradient with central differences."""
@@ -267,12 +319,20 @@ class Stepper:
             self._done = done
             raise
 
+    @computes
     @_undoable("epoch")
-    def epoch(self) -> list[float]:
-        """Train to the end of the epoch; undone as a whole. Returns the losses of its batches."""
-        losses = [self._train()]
-        while self.batches.order is not None:
-            losses.append(self._train())
+    def epoch(self, verbose: bool = False) -> list[float]:
+        """Train to the end of the epoch; undone as a whole. Returns the losses of its batches.
+
+        Args:
+            verbose: show progress.
+        """
+        batches = self.batches
+        with progress_bar(batches.steps_per_epoch, "epoch", "batches", done=batches.steps, shown=verbose) as bar:
+            losses = [self._train()]
+            while batches.order is not None:
+                bar.update()
+                losses.append(self._train())
         return losses
 
     @_undoable("batch")
@@ -379,7 +439,26 @@ class Stepper:
 
     # -- helpers ---------------------------------------------------------------------------------------------------
 
-    def _check_sample(self, sample: int) -> int:
+    def _worth_a_look(self) -> tuple[int, str]:
+        """A sample that is read wrongly, or barely, and why it."""
+        classes, count = class_indices(self._sample_targets), len(self._sample_rows)
+        if classes is None or not count:
+            return 0, ""
+        found, names = self.misread(), {"all": f"{count:,}"}
+        if len(found):
+            told = names | {"i": str(found[0]), "count": f"{len(found):,}"}
+            return int(found[0]), fill(words.NAMES["first misread"], told)
+        a = self.network.predict_proba(self._sample_rows)
+        if a.shape[1] == 1:
+            i = int(np.abs(a[:, 0] - 0.5).argmin())
+            return i, fill(words.NAMES["read barely, one output"], names | {"i": str(i), "a": number(a[i, 0], 3)})
+        ordered = np.sort(a, axis=1)
+        i = int((ordered[:, -1] - ordered[:, -2]).argmin())
+        best, second = np.argsort(-a[i], kind="stable")[:2]
+        told = {"label": str(best), "a": number(a[i, best], 3), "other": str(second), "b": number(a[i, second], 3)}
+        return i, fill(words.NAMES["read barely"], names | told | {"i": str(i)})
+
+    def _check_sample(self, sample: int | str) -> int:
         if not (isinstance(sample, (int, np.integer)) and 0 <= sample < len(self._sample_rows)):
             raise OutOfRangeError(
                 f"sample: expected a number from 0 to {len(self._sample_rows) - 1}, received {sample}"

@@ -71,6 +71,7 @@ class Trace(SampleRun):
         """A neuron worth looking at first: layer, neuron, and why.
 
         The one with the largest |delta| in the first layer that has weights: where the loss would change most.
+        Without a label, the one with the largest |a|.
         """
         layer = next((layer for layer in self.network if layer.weight_name), None)
         if layer is None:
@@ -78,6 +79,11 @@ class Trace(SampleRun):
                 "trace: expected a network with a Dense layer, received one without: it has no "
                 "neurons with weights to look at"
             )
+        if self.forward_only:
+            a = np.abs(self.flows[layer.index]["a"])
+            j = int(a.argmax())
+            told = {"count": str(layer.n_out), "layer": str(layer.index), "a": number(a[j], 3)}
+            return layer.index, j, fill(words.NAMES["largest a"], told)
         delta = np.abs(self.flows[layer.index]["delta"])
         j = int(delta.argmax())
         numbers = {"count": str(layer.n_out), "layer": str(layer.index), "delta": number(delta[j], 3)}
@@ -88,8 +94,10 @@ class Trace(SampleRun):
         sure = float(self.probabilities.max())
         if len(self.probabilities) == 1 and self.prediction == 0:
             sure = 1.0 - sure
-        a_share = self.label is not None and self.network.output.activation.range == (0.0, 1.0)
+        a_share = (self.forward_only or self.label is not None) and self.network.output.activation.range == (0.0, 1.0)
         share = f" with {100 * sure:.1f} %" if a_share else ""
+        if self.forward_only:
+            return f"Trace of sample{which}: {self.verdict}{share}, forward only: it has no label"
         return (
             f"Trace of sample{which}: {self.verdict}{share}, loss {self.loss:.4g}, "
             f"after the update {self.loss_after:.4g}"
@@ -98,11 +106,16 @@ class Trace(SampleRun):
     def _repr_html_(self) -> str:
         right = "right" if self.label == self.prediction else "wrong"
         classes = [("label", self.label), ("prediction", f"{self.prediction} ({right})")]
-        rows = [
-            *(classes if self.label is not None else ()),
-            ("loss", four_digits(self.loss)),
-            ("loss after the update", four_digits(self.loss_after)),
-        ]
+        rows: list[tuple[str, object]] = [("prediction", self.prediction), ("label", "none")]
+        rows = (
+            rows
+            if self.forward_only
+            else [
+                *(classes if self.label is not None else ()),
+                ("loss", four_digits(self.loss)),
+                ("loss after the update", four_digits(self.loss_after)),
+            ]
+        )
         order = np.argsort(-self.probabilities, kind="stable")[:5]
         outputs = [(int(k), four_digits(self.probabilities[k])) for k in order]
         parts = [

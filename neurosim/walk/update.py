@@ -58,6 +58,7 @@ class Move:
         seen: what clipping left of the gradient for the optimizer.
         state: name -> what the optimizer remembered of it.
         terms: name -> number, the terms of the rule; the last is "step".
+        penalty: how what a penalty adds to the gradient follows; ``None``: there is none, or it does not say.
     """
 
     symbol: str
@@ -68,6 +69,7 @@ class Move:
     seen: float
     state: Mapping[str, float]
     terms: Mapping[str, float]
+    penalty: Row | None = None
 
     @property
     def is_unasked(self) -> bool:
@@ -88,15 +90,14 @@ def update(step: Step, weight: Move, bias: Move | None, counts: Mapping[str, flo
     rows = _settings(step)
     rows.append(Row("update.most" if counts["moved"] else "update.none", weight.name))
     rows += [*_gradient(step, weight), *_remembered(step, weight), *_lines(step, weight), _change(step, weight)]
-    if weight.is_unasked:
-        rows.append(Row("update.unasked", names={"cause": _cause(step, weight)}))
+    rows += _unasked_row(step, weight)
     if step.bound is not None:
         kind = "update.max_norm" if step.is_bounded else "update.within max_norm"
         rows.append(Row(kind, factors={"norm": step.weights_norm, "bound": step.bound}))
     rows += [Row("update.intervention", names={"what": what}) for what in step.interventions]
     if bias is not None:
         rows += [Row("update.the bias"), *_gradient(step, bias), *_remembered(step, bias, " of bias")]
-        rows += [*_lines(step, bias, " of bias"), _change(step, bias)]
+        rows += [*_lines(step, bias, " of bias"), _change(step, bias), *_unasked_row(step, bias)]
     moved = Row("update.result", factors={each: counts[each] for each in ("moved", "count", "most")})
     names = {"optimizer": step.optimizer.key, "rule": _rule(step.optimizer)}
     return Stage("update", rows, result=moved, why=_unasked(step.optimizer, counts), names=names)
@@ -140,7 +141,8 @@ def hyperparameters(optimizer: Optimizer) -> dict[str, float]:
 
 def _gradient(step: Step, move: Move) -> list[Row]:
     """How g follows: the gradient, and what clipping makes of it."""
-    rows, clip = [move.gradient], step.optimizer.clip_norm
+    rows = [move.gradient] if move.penalty is None else [move.penalty, move.gradient]
+    clip = step.optimizer.clip_norm
     gradient = move.gradient.value
     assert gradient is not None
     if clip is not None and step.norm + 1e-6 > clip:
@@ -215,6 +217,11 @@ def causes(optimizer: Optimizer, terms: Mapping[str, Any]) -> tuple[Any, Any]:
     step = np.asarray(terms["step"])
     decay = np.asarray(terms.get("decay", np.zeros_like(step)))
     return step - decay != 0.0, decay != 0.0
+
+
+def _unasked_row(step: Step, move: Move) -> list[Row]:
+    """Why a parameter moves that has no gradient, if it does."""
+    return [Row("update.unasked", names={"cause": _cause(step, move)})] if move.is_unasked else []
 
 
 def _cause(step: Step, move: Move) -> str:

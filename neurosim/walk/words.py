@@ -36,7 +36,9 @@ STAGES: Table = {
         "phase": "forward",
         "title": "output and loss",
         "heading": "through the layers above: {title}",
-        "formula": "L = {loss}(a, y)",
+        "formula": "L = {formula of L}",
+        "formula unknown": "L = {loss}(a, y)",
+        "formula of a": "a",
     },
     "output_delta": {
         "phase": "backward",
@@ -145,19 +147,78 @@ ROWS: Table = {
     "output.layer": {"role": "note", "line": "layer {layer}: {count} activations from {low} to {high}"},
     "output.class": {"role": "output", "line": "{name} {output}"},
     "output.number": {"role": "output", "line": "{output}"},
-    "output.result": {"role": "result", "line": "{verdict}; L = {loss} = {L}"},
+    "output.read": {"role": "note", "line": "{verdict}; without a label there is no loss, and no way back"},
+    "output.loss": {"role": "note", "line": "{verdict}\nloss {loss}: L = {formula of L}"},
+    "output.mean loss": {
+        "role": "note",
+        "line": "{verdict}\nloss {loss}: L = {formula of L}, the mean over the n = {n} outputs",
+    },
+    "output.smoothed": {
+        "role": "note",
+        "line": "label smoothing: it aims at y = {high} for the label, {low} for all others",
+    },
+    "output.term": {"role": "loss term", "formula": "", "line": "{name}: {substituted} = {value}"},
+    "output.from z": {
+        "role": "note",
+        "line": "a is rounded to {dtype}: L was computed from z, where less is lost",
+    },
+    "output.result": {"role": "result", "line": "L = {L}", "caption": "{verdict}; L = {loss} = {L}"},
+    "output.result without formula": {"role": "result", "line": "{verdict}; L = {loss} = {L}"},
     "output_delta.rule": {
         "role": "note",
         "line": "delta = {rule}   ({loss} on {activation})",
         "caption": "the way back starts at the output: delta = {rule} ({loss} on {activation})",
     },
-    "output_delta.output": {"role": "output delta", "line": "{name}: a = {a}, y = {y}, delta = {value}"},
+    "output_delta.gradient": {
+        "role": "output gradient",
+        "line": "{name}: dL/da = {formula} = {substituted} = {value}",
+    },
+    "output_delta.given gradient": {"role": "output gradient", "line": "{name}: dL/da = {value}, from the loss"},
+    "output_delta.output": {
+        "role": "output delta",
+        "line": "{name}: delta = {formula} = {substituted} = {value}",
+    },
+    "output_delta.unknown": {"role": "output delta", "line": "{name}: delta = {value}"},
     "downstream.over": {"role": "note", "line": "over the neurons of layer {layer}, {above}:"},
     "downstream.term": {
         "role": "term",
         "formula": "{w} * {delta}",
         "line": "{name}  {substituted} = {value}",
     },
+    "downstream.slope": {
+        "role": "slope above",
+        "line": "w = dz/dx of that neuron, by its running statistics:\nw = {formula} = {substituted} = {value}",
+    },
+    "downstream.handed on": {
+        "role": "slope above",
+        "line": "w = {value}: layer {layer} is off in a walk, and hands on what it gets",
+    },
+    "downstream.delta above": {
+        "role": "delta above",
+        "formula": "{dL/da} * {f'(z)}",
+        "line": "its delta = dL/da * f'(z) = {substituted} = {value}, of layer {layer}",
+    },
+    "downstream.delta handed on": {"role": "delta above", "line": "its delta = dL/da = {value}, of layer {layer}"},
+    "downstream.delta together": {
+        "role": "delta above",
+        "line": "its delta = {value}, from dL/da of the whole layer {layer}: its neurons share one {activation}",
+    },
+    "downstream.delta of the output": {
+        "role": "delta above",
+        "line": "its delta = {value}: layer {layer} is the output, see the output delta",
+    },
+    "downstream.over above": {
+        "role": "note",
+        "line": "its dL/da = Σ w_k delta_k over the neurons of layer {layer}, {above}:",
+    },
+    "downstream.term above": {
+        "role": "term above",
+        "formula": "{w} * {delta}",
+        "line": "  {name}  {substituted} = {value}",
+    },
+    "downstream.rest above.one": {"role": "rest above", "line": "  the other {count} term comes to {value}"},
+    "downstream.rest above.many": {"role": "rest above", "line": "  the other {count} terms sum to {value}"},
+    "downstream.sum above": {"role": "sum above", "line": "  dL/da of layer {below} = {value}"},
     "downstream.result": {
         "role": "result",
         "line": "dL/da = {value}",
@@ -165,7 +226,12 @@ ROWS: Table = {
     },
     "downstream.output": {
         "role": "result",
-        "line": "an output neuron: nothing lies above it, the loss itself gives dL/da = {value}",
+        "line": "an output neuron: nothing lies above it, the loss gives\ndL/da = {formula} = {substituted} = {value}",
+        "caption": "an output neuron: nothing lies above it, the loss gives dL/da = {value}",
+    },
+    "downstream.output given": {
+        "role": "result",
+        "line": "an output neuron: nothing lies above it, the loss gives dL/da = {value}",
     },
     "derivative.result": {
         "role": "result",
@@ -173,30 +239,27 @@ ROWS: Table = {
         "line": "{substituted} = {value}",
         "caption": "{substituted} = {value}: the slope of the tangent at z = {z}",
     },
-    "derivative.flat": {"role": "result", "formula": "f'({z})", "line": "{substituted} = {value}   ({why})"},
-    "derivative.forced": {"role": "result", "line": "da/dz = {value}   ({why})"},
+    "derivative.flat": {"role": "result", "formula": "f'({z})", "line": "{substituted} = {value}"},
+    "derivative.forced": {"role": "result", "line": "da/dz = {value}, whatever z is"},
     "derivative.softmax": {
         "role": "result",
         "formula": "{a} * (1 - {a})",
-        "line": "da/dz of the neuron itself = a (1 - a) = {value}; but {why}",
+        "line": "da/dz of the neuron itself = a (1 - a) = {substituted} = {value}",
         "caption": "da/dz of the neuron itself = {formula} = {substituted} = {value}",
     },
     "derivative.together": {
         "role": "result",
-        "line": "da/dz of the neuron itself = {value}; but {why}",
+        "line": "da/dz of the neuron itself = {value}",
         "caption": "da/dz of the neuron itself = {value}",
     },
     "delta.result": {"role": "result", "line": "delta = {formula} = {substituted} = {value}"},
-    "delta.output": {
-        "role": "result",
-        "line": "delta = {value}, as above",
-        "caption": "delta = {formula} = {substituted} = {value}",
-    },
+    "delta.output": {"role": "result", "line": "delta = {formula} = {substituted} = {value}"},
     "delta.output of softmax": {
         "role": "result",
-        "line": "delta = {value}, as above: Σ_k dL/da_k da_k/dz_j, not dL/da_j f'(z_j) alone",
+        "line": "delta = {formula} = {substituted} = {value}\nit is Σ_k dL/da_k da_k/dz_j, not dL/da_j f'(z_j) alone",
         "caption": "delta = {formula} = {substituted} = {value}",
     },
+    "delta.output given": {"role": "result", "line": "delta = {value}, which is Σ_k dL/da_k da_k/dz_j"},
     "delta.shared": {
         "role": "result",
         "line": "delta = {value}, from dL/da of the whole layer: its neurons share one {activation}",
@@ -236,6 +299,7 @@ ROWS: Table = {
         "formula": "{delta} * {x} + {penalty}",
         "line": "  g = dL/dw = delta * x + penalty = {substituted} = {value}",
     },
+    "update.penalty": {"role": "gradient of it", "line": "  penalty = {formula} = {substituted} = {value}"},
     "update.gradient of bias": {"role": "gradient of it", "line": "  g = dL/db = {value}"},
     "update.clipped": {
         "role": "gradient of it",
@@ -302,11 +366,30 @@ JOINED: Table = {
 """Rows of these roles stand in one line."""
 
 WHY: dict[str, str] = {
-    "flat": "flat here: nothing passes back through this neuron",
-    "forced": "a is forced: nothing passes back through this neuron",
-    "together": "z of each neuron of the layer\nmoves a of all: what counts is their sum, Jᵀ dL/da",
-    "delta is zero": "Nothing comes back: this sample teaches it nothing.",
+    "rule difference": "Why: dL/da_k = -y_k / a_k, and softmax has da_k/dz_j = a_k (1 - a_k) where k = j, "
+    "else -a_k a_j. In Σ_k dL/da_k da_k/dz_j every a_k cancels, and Σ y_k = 1: a_j - y_j is left.",
+    "rule mean_difference": "Why: dL/da = (a - y) / (a (1 - a)) / n, and sigmoid has da/dz = a (1 - a): it cancels.",
+    "rule chain": "Why: the chain rule: L moves with a by dL/da, a moves with z by f'(z).",
+    "rule jacobian": "Why: each z moves every a of softmax. Σ_k dL/da_k da_k/dz_j = a_j (dL/da_j - Σ_k a_k dL/da_k).",
+    "rule unknown": "",
+    "flat": "f is flat here: nothing passes back through this neuron.",
+    "forced": "a is forced: nothing passes back through this neuron.",
+    "together": "But z of each neuron of the layer\nmoves a of all: what counts is their sum, Jᵀ dL/da.",
+    "no term": "Every neuron above has delta 0: nothing comes back.",
+    "no weight": "Every weight to the layer above is 0: it hears nothing of this neuron.",
+    "no product": "In every term the weight or the delta is 0.",
+    "terms cancel": "The terms cancel.",
+    "no slope of the loss": "The slope of the loss at this output is 0.",
+    "delta is zero": "Nothing comes back: dL/da is 0. This sample teaches it nothing.",
     "delta is stopped": "The slope is zero: nothing gets through, no weight hears of it.",
+    "delta is forced": "The output is forced, z has no say in it: nothing gets through, no weight hears of it.",
+    "delta is too small": "The product is too small for a number of {dtype}: no weight hears of it.",
+    "output is right": "The output is what it should be: this sample teaches it nothing.",
+    "no gradient": "Every gradient is 0, because delta is 0.",
+    "only penalty": "delta is 0: what is left of dL/dw is the penalty.",
+    "no input": "Every dL/dw is 0, because every input is 0. A bias has no input: dL/db is delta.",
+    "no input without bias": "Every dL/dw is 0, because every input is 0.",
+    "some inputs": "dL/dw is 0 where the input is 0.",
     "delta is positive": "A smaller z would lower the loss.",
     "delta is negative": "A larger z would lower the loss.",
     "delta is lost": "Not a number: the run has diverged.",
@@ -346,7 +429,13 @@ NAMES: dict[str, str] = {
     "neuron of layer": "layer {layer}, neuron {neuron} ({activation}), {sample}: {verdict}",
     "sample": "sample {i}",
     "some sample": "the sample",
+    "first misread": "sample {i}: of {all} samples the network reads {count} wrongly, this one first",
+    "read barely": "sample {i}: the network reads all {all} right, this one most barely, {label} at {a} before {other} "
+    "at {b}",
+    "read barely, one output": "sample {i}: the network reads all {all} right, this one most barely, at {a}",
     "verdict": "label {label}, read as {prediction}",
+    "read as": "read as {prediction}",
+    "largest a": "of the {count} neurons of layer {layer} it has the largest |a|, {a}, for this sample",
     "targets": "targets {items}",
     "more targets": "targets {items} …",
     "largest delta": "of the {count} neurons of layer {layer} it has the largest |delta|, {delta}: a change of its z "
@@ -377,8 +466,11 @@ PLAIN = ("layer", "t")
 SIGNED = ("change",)
 """Numbers with a sign, a plus too."""
 
-IN_COLUMNS = ("term", "gradient")
+IN_COLUMNS = ("term", "gradient", "term above")
 """Rows of these roles stand below each other: their numbers get ten columns and five digits."""
+
+ALIGNED = ("term", "term above")
+"""Rows of these roles begin with a name, and have their numbers below each other."""
 
 SYMBOLS: dict[str, str] = {
     "theta": "θ",
@@ -393,74 +485,3 @@ SYMBOLS: dict[str, str] = {
     "momentum_decay": "ψ",
 }
 """The letters that stand in equations for what programs call by a name."""
-
-FIGURE: dict[str, str] = {
-    "title": "Neuron {neuron} of layer {layer} ({activation}): what it does with {sample}",
-    "one sample": "one sample",
-    "how to read it": "follow the numbers, those of the walk: forward {forward}, backward {backward}, update {update}; "
-    "red: above zero, blue: below zero, each scale centred on zero",
-    "stage of": "stage {stage} of {count}",
-    "inputs": "inputs x",
-    "weights": "weights w",
-    "products": "products w·x",
-    "weighted_sum": "weighted sum z",
-    "activation": "activation, slope",
-    "output": "output and loss",
-    "downstream": "downstream sum",
-    "delta": "delta",
-    "gradients": "weight gradients",
-    "update": "change of weights",
-    "loss_after": "before and after",
-    "count.one": "{count} input",
-    "count.many": "{count} inputs",
-    "count of which": "{inputs}, {nonzero} not zero",
-    "sum": "sum {value}",
-    "what it looks for": "what it looks for",
-    "what it finds": "what it finds here",
-    "largest of inputs": "of the {count} largest products",
-    "largest of weights": "in the same order",
-    "largest of products": "{count} largest products",
-    "all inputs": "sorted by product",
-    "all products": "largest first",
-    "others.one": "{count} other",
-    "others.many": "{count} others",
-    "substituted": "{formula} = {substituted}",
-    "equation": "{name} = {substituted} = {value}",
-    "value": "{name} = {value}",
-    "positive terms": "positive terms",
-    "negative terms": "negative terms",
-    "bias": "bias b",
-    "z": "z",
-    "slope": "slope {name} = {value}",
-    "answer": "the whole network's answer",
-    "prediction": "prediction",
-    "label": "label",
-    "no label": "none",
-    "verdict": "so it is",
-    "right": "right",
-    "wrong": "wrong",
-    "not known": "no label",
-    "loss": "loss L",
-    "way back": "of this one sample;\nthe way back starts here",
-    "over.one": "over {count} neuron k of layer {layer}",
-    "over.many": "over {count} neurons k of layer {layer}",
-    "last stop": "an output neuron: the last stop",
-    "from the loss": "Its delta comes from the loss:",
-    "y of the label": "y ({neuron} is the label)",
-    "y of another": "y ({neuron} is not the label)",
-    "rule": "{name} = {formula}",
-    "definition": "delta = dL/dz",
-    "meaning of delta": "delta = dL/dz: how z moves L",
-    "shared delta": "through the whole {activation}",
-    "all of them": "all dL/da",
-    "equals": "= {name}",
-    "no gradient": "Every gradient is zero.",
-    "rate": "{optimizer}, learning rate {rate}",
-    "no change": "No weight moves.",
-    "largest": "the {count} largest of {all}",
-    "outcome": "the weights that move most, the bias, and the loss of this sample",
-    "before": "before",
-    "after": "after",
-    "change": "change",
-}
-"""What is written in the picture of a neuron, beside the rows of its stages."""

@@ -16,8 +16,8 @@ import numpy as np
 
 from neurosim import __version__
 from neurosim.errors import NeurosimError
+from neurosim.processors import core_count
 from neurosim.registry import unknown
-from neurosim.threads import core_count
 
 LEARNING_RATES = {"sgd": 0.1, "adam": 1e-3}
 PEERS = {"torch": ("torch",), "sklearn": ("sklearn",), "jax": ("jax", "optax")}  # name -> the modules it needs
@@ -30,7 +30,7 @@ class Case:
 
     Args:
         widths: of the input and all layers, e.g. (784, 128, 64, 10).
-        batch_size: samples a step.
+        batch_size: samples per step.
         optimizer: "sgd" (without momentum) or "adam".
         steps: updates in one round; each round goes on with other rows of the data.
     """
@@ -160,13 +160,11 @@ def cpu_model() -> str:
 
 
 def blas() -> list[dict[str, Any]]:
-    """The libraries that multiply NumPy's matrices, with the threads they have; without threadpoolctl only the name."""
-    try:
-        from threadpoolctl import threadpool_info
-    except ImportError:
-        config: Any = np.show_config(mode="dicts")
-        library = config["Build Dependencies"]["blas"]
-        return [{"library": library["name"], "version": library["version"]}]
+    """The libraries that multiply NumPy's matrices, with the threads they have; only the name of an unknown one."""
+    from threadpoolctl import threadpool_info
+
+    config: Any = np.show_config(mode="dicts")
+    library = config["Build Dependencies"]["blas"]
     return [
         {
             "library": each["internal_api"],
@@ -176,4 +174,4 @@ def blas() -> list[dict[str, Any]]:
         }
         for each in threadpool_info()
         if each["user_api"] == "blas"
-    ]
+    ] or [{"library": library["name"], "version": library["version"]}]

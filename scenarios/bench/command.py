@@ -16,8 +16,9 @@ import pandas as pd
 from neurosim.data.dataset import Dataset
 from neurosim.errors import NeurosimError
 from neurosim.files.atomic import write_text
+from neurosim.processors import core_count
+from neurosim.progress import progress_bar
 from neurosim.text import counted
-from neurosim.threads import core_count
 
 from .cases import Case, machine
 
@@ -119,15 +120,11 @@ class Report:
 @contextmanager
 def interruptible(total: int, title: str) -> Iterator[Any]:
     """A progress bar of `total` ticks; Ctrl-C ends the block quietly, and what there is is reported."""
-    from tqdm import tqdm
-
-    with tqdm(
-        total=total, desc=title, leave=False, ncols=79, unit=" rounds", mininterval=0.2 if sys.stderr.isatty() else 10.0
-    ) as bar:
+    with progress_bar(total, title, "rounds") as bar:
         try:
             yield bar
         except KeyboardInterrupt:
-            tqdm.write("interrupted: this is what there is so far", file=sys.stderr)
+            bar.write("interrupted: this is what there is so far", file=sys.stderr)
 
 
 def race_all(

@@ -17,6 +17,7 @@ from neurosim.errors import NeurosimError
 from neurosim.losses import LOSSES
 from neurosim.network import Network
 from neurosim.optimizers import OPTIMIZERS
+from neurosim.processors import computes
 from neurosim.text import percent, thousands
 from neurosim.training import Callback
 from neurosim.training.batches import Batches
@@ -168,6 +169,7 @@ PARTS = {
 }
 
 
+@computes
 def profile_step(
     network: Network, x: Any, y: Any, batch_size: int | None = 64, steps: int = 300, chunks: int = 6
 ) -> tuple[pd.DataFrame, str]:
@@ -180,7 +182,7 @@ def profile_step(
         network: what to profile; it stays as it is.
         x: (N, …) samples.
         y: (N,) class indices, or (N, n_out) rows.
-        batch_size: samples a step; ``None``: all.
+        batch_size: samples per step; ``None``: all.
         steps: how many to time, at least `chunks`.
         chunks: into how many parts to divide them; medians are taken over the means of these.
 

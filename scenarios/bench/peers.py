@@ -5,7 +5,7 @@ make the same updates; a test holds their weights to each other afterwards.  Eac
 no library's threads or memory disturb another's; nothing but the training loop is timed, and compiling and the first
 pass are done before.  What is better for a library in one place and worse in another is a *form*: the benchmark tries
 all forms with one thread and with several, and lets the fastest compete.  The thread count is set in the environment
-before the library starts, which all of them obey (JAX reads it only then).
+before the library starts, which all of them obey (JAX reads it only then), or are told to (PyTorch, neurosim).
 
 Run as ``python peers.py '{"competitor": …}'`` this file serves `measure.Worker`: a line of JSON in, a line out.
 """
@@ -74,6 +74,7 @@ class Neurosim(Competitor):
     def build(self, images: Array, labels: Array, weights: Weights) -> None:
         import neurosim as ns
 
+        ns.threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
         n_in, *hidden, n_out = self.case.widths
         optimizer = {"sgd": ns.SGD, "adam": ns.Adam}[self.case.optimizer]
         self.dense = [*(ns.Dense(n, "relu") for n in hidden), ns.Dense(n_out, "softmax")]
@@ -225,7 +226,7 @@ class Products:
 
     Args:
         pairs: (n_in, n_out) of each layer with weights, the first layer first.
-        batch_size: samples a step.
+        batch_size: samples per step.
         dtype: of all matrices.
     """
 

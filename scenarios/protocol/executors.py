@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from neurosim.errors import NeurosimError
-from neurosim.threads import one_blas_thread
+from neurosim.processors import one_blas_thread
 
 MAX_PROCESSES = 61  # that Windows can wait for
 PATIENCE = 5.0  # seconds that a cluster's scheduler has for its first answer
@@ -57,7 +57,7 @@ _work: Callable[[Any], str]  # in a worker: what to do with a task
 
 @contextmanager
 def processes(perform: Perform, data: Any, jobs: int) -> Iterator[Pool]:
-    """Perform up to `jobs` tasks at once, each in a process of its own with one BLAS thread.
+    """Perform up to `jobs` tasks at once, each in a process of its own.
 
     Raises:
         NeurosimError: a process was ended from outside.
@@ -106,7 +106,7 @@ def _do(task: Any) -> str:
 
 @contextmanager
 def dask(perform: Perform, data: Any, scheduler: str) -> Iterator[Pool]:
-    """Perform the tasks on a Dask cluster, whose workers need the same neurosim and one BLAS thread each.
+    """Perform the tasks on a Dask cluster, whose workers need the same neurosim.
 
     Args:
         perform: what to do with a task.

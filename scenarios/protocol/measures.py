@@ -11,6 +11,7 @@ import pandas as pd
 from neurosim.activations import Activation
 from neurosim.data.dataset import Dataset
 from neurosim.layers import Layer
+from neurosim.metrics import commonest_share
 from neurosim.network import EVALUATION_BATCH, Network
 from neurosim.parameters import Array
 
@@ -101,4 +102,4 @@ def distances(vectors: Array) -> Array:
 
 def commonest_class(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
     """The accuracy of answering the commonest class of the test images every time; table "chance"."""
-    return {"chance": pd.DataFrame([{"accuracy": np.bincount(test.labels).max() / len(test)}])}
+    return {"chance": pd.DataFrame([{"accuracy": commonest_share(test.labels)}])}

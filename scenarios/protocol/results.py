@@ -132,13 +132,15 @@ class Results:
 
         Columns: variant, seeds, diverged (how many seeds), test_accuracy_mean, test_accuracy_sd, test_loss_mean,
         test_loss_sd, seconds_mean, difference (mean over the seeds of the variant minus the baseline, same seed, same
-        initial weights and batches), low and high (its 95 % interval by Student's t), verdict.
+        initial weights and batches), low and high (its 95 % interval by Student's t), verdict. Without a baseline these
+        four are empty.
         """
         accuracy, loss = self.final(), self.final("test_loss")
         seconds = self.epochs.groupby(["variant", "seed"])["seconds"].sum(min_count=1).groupby("variant").mean()
+        baseline = accuracy.get(self.scenario.baseline, pd.Series(np.nan, accuracy.index))
         rows = []
         for name in self.names:
-            difference = Difference.between(accuracy[name], accuracy[self.scenario.baseline])
+            difference = Difference.between(accuracy[name], baseline)
             rows.append(
                 {
                     "variant": name,
@@ -152,10 +154,23 @@ class Results:
                     "difference": difference.mean,
                     "low": difference.low,
                     "high": difference.high,
-                    "verdict": "baseline" if name == self.scenario.baseline else difference.verdict,
+                    "verdict": "baseline"
+                    if name == self.scenario.baseline
+                    else difference.verdict
+                    if self.scenario.baseline
+                    else "",
                 }
             )
         return pd.DataFrame(rows)
+
+    def _verdict(self, name: str, difference: Difference) -> str:
+        """What a variant's difference from the baseline allows to say; "" where there is no baseline."""
+        baseline = self.scenario.baseline
+        return "baseline" if name == baseline else difference.verdict if baseline else ""
+
+    def ranked(self) -> pd.DataFrame:
+        """The summary, best first: in this order variants are listed wherever they are ranked."""
+        return self.summary().sort_values(f"{METRIC}_mean", ascending=False, na_position="last", kind="stable")
 
     def epochs_to(self, accuracy: float, name: str) -> float:
         """The first epoch at whose end a variant reached a test accuracy, on average; NaN where not all seeds did."""

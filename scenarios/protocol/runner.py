@@ -24,11 +24,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from neurosim.checks import check_count
 from neurosim.data.dataset import Dataset
 from neurosim.optimizers import OPTIMIZERS
+from neurosim.processors import threads
+from neurosim.progress import progress_bar
 from neurosim.training.settings import HELD_OUT
 
 from .executors import Executor, in_process, processes
@@ -101,6 +102,7 @@ class Plan:
             check_count("epochs", settings.epochs)  # without one there is nothing to compare
         # for all variants alike, so that all train on the same images
         self.hold_out = any(each.needs_validation for each in self.settings.values())
+        self.threads = threads().count
         self.data = f"{experiment.train.sha256}-{experiment.test.sha256}"
         self.done: dict[Task, dict[str, Any]] = {}
         self.searches = {
@@ -118,7 +120,7 @@ class Plan:
         settings = self.settings[variant.name].change(
             learning_rate=rate, epochs=self._search_epochs(variant), early_stopping=0
         )
-        return Task(Run(variant.name, seed, settings, variant.train_size), self.data, search=True)
+        return Task(Run(variant.name, seed, settings, variant.train_size), self.data, search=True, threads=self.threads)
 
     def _search_epochs(self, variant: Variant) -> int:
         """Enough epochs for `MIN_UPDATES`, but no more than the scenario itself has."""
@@ -136,6 +138,7 @@ class Plan:
                 hold_out=self.hold_out,
                 recorders=self.scenario.recorders,
                 measure=self.scenario.measure,
+                threads=self.threads,
             )
             for seed in range(first, first + self.experiment.seeds)
         ]
@@ -261,7 +264,7 @@ def run_experiments(
     total = sum(plan.total for plan in plans)
     with (
         executor(perform, data) as pool,
-        tqdm(total=total, desc="scenarios", unit=" runs", ncols=79, disable=not progress) as bar,
+        progress_bar(total, "scenarios", "runs", shown=progress, leave=True) as bar,
     ):
         for number, plan in enumerate(plans):
             taken = add(number, plan.first_tasks())
@@ -303,8 +306,7 @@ def run_scenario(
         train: the training images, as many as are to be used.
         test: what every variant is measured on after each epoch.
         jobs: over how many processes to spread the runs; 1: in this one. With several, a script of your own has to
-            stand under ``if __name__ == "__main__":``. The numbers do not depend on it where this process, too, runs
-            with OPENBLAS_NUM_THREADS=1.
+            stand under ``if __name__ == "__main__":``. The numbers do not depend on it.
         fresh: whether to begin from the start, even if the folder holds finished runs.
         progress: whether to show a bar.
         experiment: seeds, first_seed, overrides, note, folder; see `Experiment`.

@@ -81,7 +81,7 @@ class Scenario:
         question: one sentence.
         what_to_watch: a few sentences for the learner, read before looking at the figures.
         variants: what is compared.
-        baseline: the name of the variant that the others are compared with.
+        baseline: the name of the variant that the others are compared with; "": none.
         base: the settings that all variants share.
         rate_factors: if given, every variant first searches its learning rate among these multiples of its
             optimizer's own, in a short search on images held out of the training set.
@@ -94,6 +94,8 @@ class Scenario:
         measure: measures further tables, given the run, its training images and the test images, before the run and
             apart from it. Like `recorders` a function of a module, because it is sent to other processes.
         quick: the settings that --quick changes beside the number of seeds, images and epochs.
+        grid: the two settings that are varied together, with their values as they are written; the variants are all
+            pairs of them, in order. Empty: it is no such comparison.
 
     Raises:
         NeurosimError: variants of one name, or a baseline that is none of them.
@@ -124,12 +126,13 @@ class Scenario:
     recorders: Callable[[Run, Dataset], list[Recorder]] | None = None
     measure: Callable[[Run, Dataset, Dataset], dict[str, pd.DataFrame]] | None = None
     quick: Mapping[str, Any] = field(default_factory=dict)
+    grid: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [variant.name for variant in self.variants]
         if len(set(names)) != len(names):
             raise NeurosimError(f"scenario {self.name}: expected variants with different names, received {names}")
-        if self.baseline not in names:
+        if self.baseline and self.baseline not in names:
             raise NeurosimError(
                 f"scenario {self.name}: expected its baseline to be one of {', '.join(names)}, "
                 f"received {self.baseline!r}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,35 @@ T_975 = (
     2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
     2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 )  # fmt: skip
+
+
+def t_975(degrees: int) -> float:
+    """The 97.5 % quantile of Student's t; beyond the table, to three digits."""
+    return T_975[degrees - 1] if degrees <= len(T_975) else 1.96 + 2.4 / degrees
+
+
+@cache
+def chance_of_a_false_alarm(comparisons: int, seeds: int, draws: int = 20_000) -> float:
+    """How likely one or more of the paired intervals of 95 % miss 0 where no variant differs from the baseline.
+
+    1 - 0.95^k would be right for k independent comparisons. These share a baseline: where it is unlucky, all of them
+    are. So the chance is smaller, and it is found by trial, on normal numbers of equal spread.
+
+    Args:
+        comparisons: k, how many variants are compared with the baseline.
+        seeds: of each variant, at least 2.
+        draws: how many trials; 20,000 give it to half a point.
+
+    Reference: Dunnett (1955), A multiple comparison procedure for comparing several treatments with a control.
+    """
+    rng = np.random.default_rng(0)
+    limit, alarms = t_975(seeds - 1), 0
+    for part in np.array_split(np.arange(draws), 20):  # so that memory stays small
+        x = rng.standard_normal((len(part), comparisons + 1, seeds))
+        d = x[:, 1:] - x[:, :1]  # (draws, k, seeds)
+        t = d.mean(axis=2) / d.std(axis=2, ddof=1) * math.sqrt(seeds)
+        alarms += int((np.abs(t) > limit).any(axis=1).sum())
+    return alarms / draws
 
 
 @dataclass(frozen=True)
@@ -36,9 +66,7 @@ class Difference:
         mean = float(d.mean())
         if len(d) == 1:
             return cls(mean, math.nan, math.nan)
-        degrees = len(d) - 1
-        t = T_975[degrees - 1] if degrees <= len(T_975) else 1.96 + 2.4 / degrees
-        half = t * float(d.std(ddof=1)) / math.sqrt(len(d))
+        half = t_975(len(d) - 1) * float(d.std(ddof=1)) / math.sqrt(len(d))
         return cls(mean, mean - half, mean + half)
 
     @property

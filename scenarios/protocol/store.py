@@ -26,7 +26,7 @@ from .task import Task
 FORMAT = "neurosim run 1"
 SIMULATOR = Path(inspect.getfile(Network)).parent
 PROTOCOL = Path(__file__).parent
-SHOWING = ("cli", "files", "html.py", "text.py", "walk")
+SHOWING = ("cli", "files", "html.py", "progress.py", "text.py", "walk")
 """Rooms of the simulator that decide no number of a run: they show, ask or write.  A new room counts."""
 LENDING = ("analysis", "data")
 """Rooms of which only those files count that the protocol or a scenario names in its imports."""
@@ -86,6 +86,7 @@ def key(task: Task) -> str:
         "data": task.data,
         "search": task.search,
         "hold_out": task.hold_out,
+        "threads": task.threads,
         "functions": [f"{each.__module__}.{each.__qualname__}" for each in functions],
         "code": [_code(), *map(_code_of, functions)],
         "numpy": np.__version__,

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from neurosim.data.dataset import Dataset
+from neurosim.processors import computes, threads
 from neurosim.training.callbacks import Callback, EarlyStopping, TrainingRun
 from neurosim.training.settings import HELD_OUT
 
@@ -33,6 +34,7 @@ class Task:
         hold_out: whether some of its training images are held out for decisions made in training.
         recorders: of the scenario.
         measure: of the scenario.
+        threads: how many to compute with.
     """
 
     run: Run
@@ -41,6 +43,7 @@ class Task:
     hold_out: bool = False
     recorders: Callable[[Run, Dataset], list[Recorder]] | None = None
     measure: Callable[[Run, Dataset, Dataset], dict[str, pd.DataFrame]] | None = None
+    threads: int = 1
 
 
 class _TestMetrics(Callback):
@@ -55,7 +58,7 @@ class _TestMetrics(Callback):
 
 
 def perform(task: Task, data: Data) -> str:
-    """Do a task.
+    """Do a task, with as many threads as it says.
 
     Returns:
         JSON: "epochs", one dict per epoch, and "tables", by name and column.
@@ -64,7 +67,12 @@ def perform(task: Task, data: Data) -> str:
         NeurosimError: settings that do not fit each other or the data.
         KeyboardInterrupt: Ctrl-C.
     """
-    train, test = data[task.data]
+    with threads(task.threads):
+        return _perform(task, *data[task.data])
+
+
+@computes
+def _perform(task: Task, train: Dataset, test: Dataset) -> str:
     deciding = test
     if task.search or task.hold_out:
         train, deciding = train.hold_out(HELD_OUT)

@@ -53,12 +53,16 @@ def pictures(results: Results) -> Iterator[Picture]:
         "layer (to the right) and of hidden layers (down). Read along a row, then down a column: one step of "
         "which kind changes more?",
         lambda: viz.heatmap(
-            ends, "width", "depth", METRIC, title="Final test accuracy over width (neurons a layer) and depth (layers)"
+            ends,
+            "width",
+            "depth",
+            METRIC,
+            title="Final test accuracy over width (neurons per layer) and depth (layers)",
         ),
     )
     yield Picture(
         "parameters",
-        "Accuracy against the number of weights and biases, a point a network (layers x "
+        "Accuracy against the number of weights and biases, one point per network (layers x "
         "neurons). Below the dashed line lies what a smaller network beats in the mean of the seeds; a "
         "small distance may be noise.",
         lambda: viz.frontier(ends, "parameters", METRIC, styles=styles),
@@ -80,8 +84,8 @@ def findings(results: Results) -> Iterator[str]:
     final = results.final()
     networks = results.table("networks").drop_duplicates("variant").set_index("variant")
     networks = networks[networks.index.isin(results.names)]
-    yield from _steps(final, networks, "width", "depth", "neurons a layer", "hidden layers")
-    yield from _steps(final, networks, "depth", "width", "hidden layers", "neurons a layer")
+    yield from _steps(final, networks, "width", "depth", "neurons per layer", "hidden layers")
+    yield from _steps(final, networks, "depth", "width", "hidden layers", "neurons per layer")
     means = final.mean().dropna()
     if len(means) < 2:
         return

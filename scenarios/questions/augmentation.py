@@ -18,6 +18,7 @@ from neurosim.training.settings import Settings
 from ..protocol.results import METRIC, Results
 from ..protocol.scenario import Picture, Run, Scenario, Variant
 from ..protocol.statistics import Difference
+from ..report.listed import of_each
 
 NONE = "none"
 KINDS = (NONE, "shift", "affine", "elastic")
@@ -85,7 +86,7 @@ def pictures(results: Results) -> Iterator[Picture]:
     )
     yield Picture(
         "gain",
-        "The same numbers as a table: a row a kind of augmentation, a column a number of training images.",
+        "The same numbers as a table: one row per kind of augmentation, one column per number of training images.",
         lambda: viz.heatmap(
             frame, "images", "augmentation", METRIC, title="Final test accuracy by augmentation and training images"
         ),
@@ -104,8 +105,10 @@ def findings(results: Results) -> Iterator[str]:
     for size, table in tables.items():
         kinds = [kind for kind in KINDS if kind in table and kind != NONE]
         if NONE in table and kinds:
-            each = [f"{kind} {Difference.between(table[kind], table[NONE]).text()}" for kind in kinds]
-            yield f"With {thousands(size)} images, against none: {'; '.join(each)}."
+            rows = [(kind, Difference.between(table[kind], table[NONE]).text()) for kind in kinds]
+            yield of_each(
+                f"With {thousands(size)} images, against none", ("augmentation", "difference"), rows, joint="; "
+            )
     yield from _worth(tables)
 
 
@@ -113,7 +116,7 @@ def _worth(tables: dict[int, pd.DataFrame]) -> Iterator[str]:
     """Where augmented images are, in the mean, no worse than a larger number of plain ones: the boldest exchange.
 
     Args:
-        tables: by number of images: test accuracy, a row a seed, a column a kind of augmentation.
+        tables: by number of images: test accuracy, one row per seed, one column per kind of augmentation.
     """
     trades, pairs = [], 0
     for few, augmented in tables.items():
@@ -132,7 +135,11 @@ def _worth(tables: dict[int, pd.DataFrame]) -> Iterator[str]:
             "behind in the mean."
         )
     elif pairs:
-        yield "In the mean, no augmentation made up for the step to the next larger training set."
+        seeds = max(len(table) for table in tables.values())
+        yield (
+            f"In {f'the mean of {seeds} seeds' if seeds > 1 else 'this one seed'}, no augmentation made up for the "
+            "step to the next larger training set."
+        )
 
 
 SCENARIO = Scenario(

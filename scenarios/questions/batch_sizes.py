@@ -10,12 +10,13 @@ import pandas as pd
 
 import viz
 from neurosim.data.dataset import Dataset
-from neurosim.text import fixed, listing, percent, plain, rounded, thousands
+from neurosim.text import fixed, percent, plain, rounded, thousands
 from neurosim.training.settings import Settings
 
 from ..protocol.recorders import GradientNoise
 from ..protocol.results import METRIC, Results
 from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
+from ..report.listed import AND, of_each
 
 BASELINE = "batch 64"
 
@@ -122,10 +123,12 @@ def _time(results: Results) -> Iterator[str]:
     arrived = {name: time for name, time in when.items() if not math.isnan(time)}
     if len(arrived) > 1:
         first = sorted(arrived, key=arrived.__getitem__)
-        yield (
-            f"Time until {percent(goal, 0)} test accuracy at the end of an epoch: "
-            + ", ".join(f"{name} in {rounded(arrived[name], 2)} s" for name in first)
-            + "; these times depend on the machine, and their order is not tested for noise."
+        yield of_each(
+            f"Time until {percent(goal, 0)} test accuracy at the end of an epoch",
+            ("variant", "seconds"),
+            [(name, rounded(arrived[name], 2)) for name in first],
+            "{} in {} s",
+            end="These times depend on the machine, and their order is not tested for noise.",
         )
 
 
@@ -189,11 +192,15 @@ def _rates(results: Results) -> Iterator[str]:
         return
     low, high = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
     growth, grown = sizes[high] / sizes[low], chosen[high] / chosen[low]
-    each = listing([f"{plain(chosen[name])} for {name}" for name in chosen.index])
-    yield (
-        f"Learning rates chosen on held-out images: {each}. From {low} to {high} it grows {fixed(growth, 0)}-fold "
-        f"and its rate {rounded(grown)}-fold; the linear scaling rule (Goyal et al., 2017) would have it grow "
-        f"{fixed(growth, 0)}-fold, the square-root rule {fixed(math.sqrt(growth), 0)}-fold."
+    yield of_each(
+        "Learning rates chosen on held-out images",
+        ("variant", "learning rate"),
+        [(name, plain(chosen[name])) for name in chosen.index],
+        "{1} for {0}",
+        AND,
+        f"From {low} to {high} the batch grows {fixed(growth, 0)}-fold and its rate {rounded(grown)}-fold; the linear "
+        f"scaling rule (Goyal et al., 2017) would have it grow {fixed(growth, 0)}-fold, the square-root rule "
+        f"{fixed(math.sqrt(growth), 0)}-fold.",
     )
 
 

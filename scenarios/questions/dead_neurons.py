@@ -20,6 +20,7 @@ from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
 from ..protocol.statistics import Difference
 from ..protocol.steps import even_steps
 from ..report.findings import learned_nothing, versus
+from ..report.listed import of_each
 
 WATCHED = 500  # training images with which the units are looked at
 RECORDS = 33
@@ -107,7 +108,7 @@ def pictures(results: Results) -> Iterator[Picture]:
         yield Picture(
             name,
             f"The units of the first hidden layer with {variant}, the variant that {which}, in its "
-            "first seed: a row a unit, the darker the more images it answers to, white where it answers to "
+            "first seed: one row per unit, the darker the more images it answers to, white where it answers to "
             "none.",
             partial(viz.timeline, run, title=timeline_title(run, variant)),
         )
@@ -125,13 +126,11 @@ def findings(results: Results) -> Iterator[str]:
     mean = fate.groupby("variant")[["first", "last"]].mean()
     names = [name for name in results.names if name in mean.index]
     if names:
-        yield (
-            "Hidden units that answer to no image, before training and at the last look: "
-            + ", ".join(
-                f"{name} {percent(mean.loc[name, 'first'], 0)} and {percent(mean.loc[name, 'last'], 0)}"
-                for name in names
-            )
-            + "."
+        yield of_each(
+            "Hidden units that answer to no image, before training and at the last look",
+            ("variant", "before", "at the last look"),
+            [(name, percent(mean.loc[name, "first"], 0), percent(mean.loc[name, "last"], 0)) for name in names],
+            "{} {} and {}",
         )
     last = fate.pivot(index="seed", columns="variant", values="last")
     for cause, (_, remedies) in CAUSES.items():
@@ -146,14 +145,16 @@ def findings(results: Results) -> Iterator[str]:
                 )
     counts = fate.groupby("variant")[["fallen", "revived"]].sum()
     if len(counts) and counts["fallen"].any():
-        yield (
-            "Of the units that were silent at some look, all seeds together, so many answered at the last one: "
-            + ", ".join(
-                f"{name} {counts.loc[name, 'revived']} of {counts.loc[name, 'fallen']}"
+        yield of_each(
+            "Some units answered to no image for a while. How many of them answered again at the end, all seeds "
+            "together",
+            ("variant", "answered again", "of those silent for a while"),
+            [
+                (name, str(counts.loc[name, "revived"]), str(counts.loc[name, "fallen"]))
                 for name in names
                 if counts.loc[name, "fallen"]
-            )
-            + "."
+            ],
+            "{} {} of {}",
         )
     yield from learned_nothing(results)
 

@@ -16,6 +16,7 @@ from ..protocol.results import Results
 from ..protocol.scenario import Picture, Run, Scenario, Variant
 from ..protocol.statistics import geometric_mean
 from ..report.findings import learned_nothing
+from ..report.listed import of_each
 
 MEASURED = 1_000  # training images that are sent through each network before it is trained
 LEVEL = 10.0  # a signal that changes by less than this factor from the first to the last layer has passed through
@@ -68,12 +69,11 @@ def findings(results: Results) -> Iterator[str]:
             factor = {name: float(size[name][end] / size[name][start]) for name in names if size[name][start] > 0}
             none = [name for name in names if size[name][start] == 0]
             if factor:
-                yield (
-                    f"Before training the {what} change on their way from layer {start} to layer {end} by a factor "
-                    "of: "
-                    + ", ".join(f"{name} {rounded(factor[name], 2)}" for name in factor)
-                    + "."
-                    + (f" Nothing at all sets out with {listing(none)}." if none else "")
+                yield of_each(
+                    f"Before training the {what} change on their way from layer {start} to layer {end} by a factor of",
+                    ("variant", "factor"),
+                    [(name, rounded(factor[name], 2)) for name in factor],
+                    end=f"Nothing at all sets out with {listing(none)}." if none else "",
                 )
             level = [name for name in factor if 1 / LEVEL < factor[name] < LEVEL]
             if level and len(level) < len(names):

@@ -17,6 +17,7 @@ from neurosim.training.settings import Settings
 from ..protocol.results import METRIC, Results
 from ..protocol.scenario import Picture, Run, Scenario, Variant
 from ..protocol.statistics import Difference
+from ..report.listed import of_each
 
 RATES = (0.001, 0.01, 0.1, 0.3, 1.0, 10.0)
 BASELINE = "rate 0.1"
@@ -117,35 +118,54 @@ def findings(results: Results) -> Iterator[str]:
     means = final.mean()  # of the seeds that did not diverge
     whole = means[final.notna().all()]
     if not len(whole):
-        yield "Every rate diverged in some seed: all of them are too high."
+        yield f"Every rate diverged{' in some seed: all of them are too high' if len(final) > 1 else ''}."
         return
     best = whole.idxmax()
     yield (
         f"The best of the rates tried is {best}, with {percent(whole[best], 2)} at the end. It was picked by these "
         "same test accuracies, which favours it in what follows."
     )
-    words: dict[str, list[str]] = {"too low": [], "too high": [], "as good": []}
-    for name in results.names:
-        if name == best:
-            continue
-        verdict = Difference.between(final[name], final[best]).verdict
-        kind = "too low" if _rate(name) < _rate(best) else "too high"
-        words["as good" if verdict == "within noise" and name in whole else kind].append(
-            f"{name} ({percent(whole[name])})"
-            if name in whole
-            else f"{name} (diverged in {final[name].isna().sum()} of {len(final)} seeds)"
-        )
-    noise = "" if len(final) > 1 else ", as far as one seed can tell"
-    for kind, names in words.items():
-        if names and kind == "as good":
-            yield f"Not to be told apart from it by {len(final)} seeds: {listing(names)}."
-        elif names:
-            yield f"{kind.capitalize()} for these {results.epochs['epoch'].max()} epochs{noise}: {listing(names)}."
+    yield from _against(final, best, results.epochs["epoch"].max()) if len(final) > 1 else _of_one_seed(final, best)
     each = [
         f"{rounded(rate, 2)} ({rule}), {_distance(rate, _rate(best))}" for rule, rate in suggestions(results).items()
     ]
     if each:
         yield f"Against the best of the rates tried, {best}, the range test suggests {'; or '.join(each)}."
+
+
+def _against(final: pd.DataFrame, best: str, epochs: int) -> Iterator[str]:
+    """Which rates are too low or too high against the best one, as far as several seeds can tell."""
+    words: dict[str, list[str]] = {"too low": [], "too high": [], "as good": [], "diverged": []}
+    for name in final.columns:
+        if name == best:
+            continue
+        lost, lower = int(final[name].isna().sum()), _rate(name) < _rate(best)
+        if lost:
+            words["diverged" if lower else "too high"].append(f"{name} (diverged in {lost} of {len(final)} seeds)")
+        else:
+            noise = Difference.between(final[name], final[best]).verdict == "within noise"
+            kind = "as good" if noise else "too low" if lower else "too high"
+            words[kind].append(f"{name} ({percent(final[name].mean())})")
+    for kind, names in words.items():
+        if names and kind == "as good":
+            yield f"Not to be told apart from it by {len(final)} seeds: {listing(names)}."
+        elif names and kind == "diverged":
+            yield f"Smaller, and yet not safe: {listing(names)}."
+        elif names:
+            yield f"{kind.capitalize()} for these {epochs} epochs: {listing(names)}."
+
+
+def _of_one_seed(final: pd.DataFrame, best: str) -> Iterator[str]:
+    """What one seed can say of the rates: where each ended, and no more."""
+    others = final.drop(columns=best).iloc[0]
+    ends = [(str(name), "diverged" if math.isnan(end) else percent(end, 2)) for name, end in others.items()]
+    if ends:
+        yield of_each(
+            "In this one seed the others ended so",
+            ("variant", "test accuracy"),
+            ends,
+            end="Which of them are too low or too high, one seed cannot tell.",
+        )
 
 
 def _distance(rate: float, best: float) -> str:

@@ -16,6 +16,7 @@ from neurosim.training.settings import Settings
 from ..protocol.results import METRIC, Results
 from ..protocol.scenario import Picture, Scenario, Variant
 from ..protocol.statistics import Difference
+from ..report.listed import of_each
 
 CLASSES = 10
 
@@ -71,20 +72,20 @@ def findings(results: Results) -> Iterator[str]:
     ):
         alike.setdefault(percent(push, 0), []).append(name)
     if len(alike) > 1:
-        yield (
-            "When the right class gets an output of only 1\u00a0%, its delta is this share of the loss's largest: "
-            + ", ".join(f"{listing(names)} {share}" for share, names in alike.items())
-            + "."
+        yield of_each(
+            "When the right class gets an output of only 1\u00a0%, its delta is this share of the loss's largest",
+            ("loss", "share"),
+            [(listing(names), share) for share, names in alike.items()],
         )
     first, baseline = results.epochs[results.epochs["epoch"] == 1], results.scenario.baseline
     early = first.pivot(index="seed", columns="variant", values=METRIC)
-    each = [
-        f"{name} {Difference.between(early[name], early[baseline]).text()}"
+    rows = [
+        (name, Difference.between(early[name], early[baseline]).text())
         for name in results.names
         if name != baseline and baseline in early
     ]
-    if each:
-        yield f"Test accuracy after one epoch, against {baseline}: {'; '.join(each)}."
+    if rows:
+        yield of_each(f"Test accuracy after one epoch, against {baseline}", ("loss", "difference"), rows, joint="; ")
     if {"mse", "cross_entropy"} <= set(results.names):
         start = first.pivot(index="seed", columns="variant", values="accuracy")
         yield (

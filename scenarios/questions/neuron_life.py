@@ -20,6 +20,7 @@ from ..protocol.results import Results
 from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
 from ..protocol.statistics import Difference
 from ..protocol.steps import early_steps
+from ..report.listed import of_each
 
 WATCHED = 2_000  # training images with which the neurons are looked at
 RECORDS = 16
@@ -52,7 +53,7 @@ def pictures(results: Results) -> Iterator[Picture]:
             f"weights_{name}",
             f"{variant}: the incoming weights of the hidden neuron that in the end tells "
             "the classes apart best, pixel by pixel, from before training to its end. Ink on red raises its "
-            f"z, ink on blue lowers it. In motion: `figures/weights_{name}.gif`.",
+            "z, ink on blue lowers it.",
             partial(viz.filmstrip, **frames),
             partial(_film, frames),
         )
@@ -106,24 +107,30 @@ def findings(results: Results) -> Iterator[str]:
         ),
     ):
         first, final = (mean[moment][column] for moment in ("first", "last"))
-        yield (
-            f"{text}, before training and at the last look: "
-            + ", ".join(f"{name} {fixed(first[name])} and {fixed(final[name])}" for name in names)
-            + "."
+        yield of_each(
+            f"{text}, before training and at the last look",
+            ("variant", "before", "at the last look"),
+            [(name, fixed(first[name]), fixed(final[name])) for name in names],
+            "{} {} and {}",
         )
     last = ends["last"]["smoothness"].unstack("variant")
     against = [
-        f"{name} {Difference.between(last[name], last[baseline]).text('', 1.0)}"
+        (name, Difference.between(last[name], last[baseline]).text("", 1.0))
         for name in names
         if name != baseline and baseline in last
     ]
     if against:
-        yield f"Likeness of neighbouring weights at the last look, against {baseline}: {'; '.join(against)}."
+        yield of_each(
+            f"Likeness of neighbouring weights at the last look, against {baseline}",
+            ("variant", "difference"),
+            against,
+            joint="; ",
+        )
     means = ends["last"].filter(like=MEAN).dropna(how="all").groupby("variant").first()
     best = means.idxmax(axis="columns") if means.size else pd.Series(dtype=str)
-    chosen = [f"{name} class {best[name].removeprefix(MEAN)}" for name in names if name in best.index]
+    chosen = [(name, best[name].removeprefix(MEAN)) for name in names if name in best.index]
     if chosen:
-        yield f"The neuron that is shown answers most, at the last look, to: {', '.join(chosen)}."
+        yield of_each("The class that the neuron shown answers to most, at the last look", ("variant", "class"), chosen)
 
 
 SCENARIO = Scenario(

@@ -16,6 +16,7 @@ from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
 from ..protocol.statistics import geometric_mean
 from ..protocol.steps import even_steps
 from ..report.findings import learned_nothing, versus
+from ..report.listed import of_each
 
 RECORDS = 60
 ACTIVATIONS = ("sigmoid", "relu")
@@ -34,7 +35,7 @@ def pictures(results: Results) -> Iterator[Picture]:
         yield Picture(
             "preactivations",
             "What enters the activation function, z, over all units of a layer and the "
-            "images of the batch: a row a variant, a column a layer. Without normalization the bands may "
+            "images of the batch: one row per variant, one column per layer. Without normalization the bands may "
             "drift, widen or shrink as the layers below change; with it they keep nearly their place.",
             lambda: viz.histogram_over_time(table, label="pre-activation z"),
         )
@@ -73,14 +74,17 @@ def findings(results: Results) -> Iterator[str]:
         spread = last.groupby(["variant", "step"])["images"].agg(geometric_mean).unstack("step")
         spread = spread[[spread.columns.min(), spread.columns.max()]].dropna()
         spreads = [
-            f"{name} {rounded(spread.loc[name].iloc[0], 2)} and {rounded(spread.loc[name].iloc[1], 2)}"
+            (name, rounded(spread.loc[name].iloc[0], 2), rounded(spread.loc[name].iloc[1], 2))
             for name in results.names
             if name in spread.index
         ]
         if spreads:
-            yield (
+            yield of_each(
                 f"Standard deviation of z over the images in hidden layer {int(table['layer'].max())}, at the first "
-                f"step and at the last: {', '.join(spreads)}."
+                "step and at the last",
+                ("variant", "first step", "last step"),
+                spreads,
+                "{} {} and {}",
             )
     yield from learned_nothing(results)
 

@@ -9,11 +9,12 @@ import pandas as pd
 
 import viz
 from neurosim.optimizers import OPTIMIZERS
-from neurosim.text import fixed, listing, plain, points
+from neurosim.text import fixed, plain, points
 from neurosim.training.settings import Settings
 
 from ..protocol.results import METRIC, Results
 from ..protocol.scenario import Picture, Scenario, Variant
+from ..report.listed import AND, of_each
 
 WINDOW = 100.0  # two decades of learning rates
 ROUNDED = 1.01  # rates are tried at three digits
@@ -40,10 +41,10 @@ def pictures(results: Results) -> Iterator[Picture]:
 def findings(results: Results) -> Iterator[str]:
     """The rates that were chosen, who is least sensitive to them, and the price of a step."""
     rates = results.rates()
-    yield (
-        "Learning rates chosen on held-out images: "
-        + ", ".join(f"{row.variant} {plain(row.learning_rate)}" for row in rates[rates["chosen"]].itertuples())
-        + "."
+    yield of_each(
+        "Learning rates chosen on held-out images",
+        ("optimizer", "learning rate"),
+        [(row.variant, plain(row.learning_rate)) for row in rates[rates["chosen"]].itertuples()],
     )
     yield from _forgiving(rates, results.scenario.baseline)
     seconds = results.epochs.groupby("variant")["seconds"].median().dropna()
@@ -59,7 +60,7 @@ def worst_of_window(tried: pd.DataFrame) -> float:
     """What the worst learning rate costs against the best, over the `WINDOW` that suits the optimizer best.
 
     Args:
-        tried: a row a rate: learning_rate, val_accuracy (NaN: diverged, counted as 0).
+        tried: one row per rate: learning_rate, val_accuracy (NaN: diverged, counted as 0).
 
     Returns:
         The smallest of best - worst accuracy over all windows of two decades that contain the best rate; NaN where
@@ -86,16 +87,18 @@ def _forgiving(rates: pd.DataFrame, baseline: str) -> Iterator[str]:
         "": [name for name in cost if abs(cost[name] - own) <= CLEAR],
     }
     for word, names in words.items():
-        each = [f"{name} ({points(cost[name], 0)})" for name in sorted(names, key=cost.__getitem__)]
-        if each and word:
-            yield (
+        rows = [(name, points(cost[name], 0)) for name in sorted(names, key=cost.__getitem__)]
+        if rows:
+            yield of_each(
                 f"{word} sensitive to the rate than {baseline}, whose worst rate over two decades costs "
-                f"{points(own, 0)} points against its best: {listing(each)}."
-            )
-        elif each:
-            yield (
-                f"As sensitive to the rate as {baseline} ({points(own, 0)} points over two decades), within "
-                f"{points(CLEAR, 0)} points: {listing(each)}."
+                f"{points(own, 0)} points against its best, in the mean of the search's two seeds, not tested for noise"
+                if word
+                else f"As sensitive to the rate as {baseline} ({points(own, 0)} points over two decades), within "
+                f"{points(CLEAR, 0)} points",
+                ("optimizer", "points that its worst rate costs"),
+                rows,
+                "{} ({})",
+                AND,
             )
 
 

@@ -15,6 +15,7 @@ from ..protocol.recorders import TrainFigures
 from ..protocol.results import METRIC, Results
 from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
 from ..protocol.statistics import Difference
+from ..report.listed import of_each
 
 NONE = "none"
 
@@ -25,7 +26,7 @@ def recorders(run: Run, train: Dataset) -> list[Recorder]:
 
 
 def gaps(results: Results) -> pd.DataFrame:
-    """A row a run and epoch: the columns of the results, those of TrainFigures, and the gaps.
+    """One row per run and epoch: the columns of the results, those of TrainFigures, and the gaps.
 
     gap is training minus test accuracy in points, loss_gap test minus training loss.
     """
@@ -56,7 +57,7 @@ def pictures(results: Results) -> Iterator[Picture]:
     )
     yield Picture(
         "final_gap",
-        "The same gap with the weights that each run ended with, a dot a seed.",
+        "The same gap with the weights that each run ended with, one dot per seed.",
         lambda: viz.comparison(
             at_the_end(results).ends("gap"),
             "gap",
@@ -89,9 +90,9 @@ def findings(results: Results) -> Iterator[str]:
         ("The gap in accuracy", gap, "points"),
         ("The gap in loss (test minus training)", loss_gap, ""),
     ):
-        each = [f"{name} {Difference.between(table[name], table[NONE]).text(unit, 1.0)}" for name in others]
-        if each:
-            yield f"{what}, against {NONE}: {'; '.join(each)}."
+        rows = [(name, Difference.between(table[name], table[NONE]).text(unit, 1.0)) for name in others]
+        if rows:
+            yield of_each(f"{what}, against {NONE}", ("variant", "difference"), rows, joint="; ")
     narrower = [name for name in others if Difference.between(loss_gap[name], loss_gap[NONE]).high < 0]
     better = [name for name in narrower if Difference.between(accuracy[name], accuracy[NONE]).verdict == "better"]
     if narrower:

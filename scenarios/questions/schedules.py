@@ -14,6 +14,7 @@ from ..protocol.results import METRIC, Results
 from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
 from ..protocol.statistics import Difference
 from ..protocol.steps import step_interval
+from ..report.listed import of_each
 
 RATE = 0.3
 LOW = RATE / 10
@@ -56,16 +57,16 @@ def findings(results: Results) -> Iterator[str]:
     schedules = [name for name in results.names if not name.startswith("constant")]
     if constants and schedules:
         best = final[constants].mean().idxmax()
-        each = [f"{name} {Difference.between(final[name], final[best]).text()}" for name in schedules]
+        rows = [(name, Difference.between(final[name], final[best]).text()) for name in schedules]
         chosen = " (picked by these same accuracies, which favours it)" if len(constants) > 1 else ""
-        yield f"Against the better constant rate, {best}{chosen}: {'; '.join(each)}."
+        yield of_each(f"Against the better constant rate, {best}{chosen}", ("schedule", "difference"), rows, joint="; ")
     restless = roughness(results)
     if restless:
-        yield (
+        yield of_each(
             "How far the test accuracy of an epoch in the second half lies from the mean of its two neighbours, in "
-            "points, as an average that is not tested for noise: "
-            + ", ".join(f"{name} {points(value)}" for name, value in restless.items())
-            + "."
+            "points, as an average that is not tested for noise",
+            ("variant", "points"),
+            [(name, points(value)) for name, value in restless.items()],
         )
 
 

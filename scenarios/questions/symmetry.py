@@ -17,6 +17,7 @@ from ..protocol.results import Results
 from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
 from ..protocol.steps import even_steps
 from ..report.findings import learned_nothing
+from ..report.listed import of_each
 
 RECORDS = 41
 NEURONS, PIXELS = 4, 3  # so many lines can be told apart
@@ -67,10 +68,10 @@ def findings(results: Results) -> Iterator[str]:
         end = parting[parting["step"] == parting["step"].max()]
         count = (end["distinct"] * end["neurons"]).groupby(end["variant"]).mean()
         names = [name for name in results.names if name in count.index]
-        yield (
-            f"Distinct neurons at the last look, of {int(end['neurons'].max())}: "
-            + ", ".join(f"{name} {rounded(count[name])}" for name in names)
-            + "."
+        yield of_each(
+            f"Distinct neurons at the last look, of {int(end['neurons'].max())}",
+            ("variant", "neurons"),
+            [(name, rounded(count[name])) for name in names],
         )
         farthest = parting.groupby("variant")["distance"].max()
         equal = [name for name in names if farthest[name] == 0.0]
@@ -81,15 +82,15 @@ def findings(results: Results) -> Iterator[str]:
             )
         parted = parting[parting["distinct"] > 0.5].groupby(["variant", "seed"])["step"].min().groupby("variant").max()
         start = parting.groupby("variant")["step"].min()
-        when = [
-            f"{name} at step {int(parted[name])}"
-            for name in names
-            if name in parted.index and parted[name] > start[name]
-        ]
+        when = [(name, str(int(parted[name]))) for name in names if name in parted.index and parted[name] > start[name]]
         if when:
-            yield (
-                "The first look at which more than half of the neurons were no copies any more, in the slowest seed "
-                f"that got there: {', '.join(when)}."
+            yield of_each(
+                "Neurons that start as copies part in training. When more than half of them were distinct, in the "
+                "seed that took longest",
+                ("variant", "step"),
+                when,
+                "{} at step {}",
+                end="The networks are looked at every few steps only; seeds that never got there are left out.",
             )
     yield from learned_nothing(results)
 

@@ -18,6 +18,7 @@ from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
 from ..protocol.statistics import geometric_mean
 from ..protocol.steps import step_interval
 from ..report.findings import learned_nothing
+from ..report.listed import of_each
 
 
 def recorders(run: Run, train: Dataset) -> list[Recorder]:
@@ -52,7 +53,7 @@ def pictures(results: Results) -> Iterator[Picture]:
     )
     yield Picture(
         "gradient_flow",
-        "The same norms during training, a panel an activation. Lines that stay far apart: "
+        "The same norms during training, one panel per activation. Lines that stay far apart: "
         "the layers near the input learn far more slowly than those near the output.",
         lambda: viz.gradient_flow(results.table("gradients")),
     )
@@ -67,30 +68,30 @@ def findings(results: Results) -> Iterator[str]:
         low, high = norm.columns.min(), norm.columns.max()
         share = (norm[low] / norm[high]).dropna()  # NaN: 0 / 0
         if len(share):
-            yield (
-                "At the first step, the gradient of layer 1 as a multiple of that of the output layer: "
-                + ", ".join(f"{name} {rounded(value, 2)}" for name, value in share.items())
-                + "."
+            yield _multiples(
+                "At the first step, the gradient of layer 1 as a multiple of that of the output layer", share
             )
         # layer 1 looks at pixels and the output layer has ten units: only those between are all of one kind
         lower, upper = low + 1, high - 1
         if upper > lower:
             factor = ((norm[lower] / norm[upper]) ** (1 / (upper - lower))).dropna()
             if len(factor):
-                yield (
-                    f"From layer {upper} down to layer {lower} the gradient is multiplied, a layer, by: "
-                    + ", ".join(f"{name} {rounded(value, 2)}" for name, value in factor.items())
-                    + "."
+                yield _multiples(
+                    f"From layer {upper} down to layer {lower}, each layer multiplies the gradient by", factor
                 )
         if baseline in norm.index and norm.loc[baseline, low] > 0:
             against = (norm[low] / norm.loc[baseline, low]).drop(baseline).dropna()
             if len(against):
-                yield (
-                    f"The gradient of layer 1 at the first step, as a multiple of that with {baseline}: "
-                    + ", ".join(f"{name} {rounded(value, 2)}" for name, value in against.items())
-                    + "."
+                yield _multiples(
+                    f"The gradient of layer 1 at the first step, as a multiple of that with {baseline}", against
                 )
     yield from learned_nothing(results)
+
+
+def _multiples(lead: str, values: pd.Series) -> str:
+    """A number for each variant."""
+    rows = [(str(name), rounded(value, 2)) for name, value in values.items()]
+    return of_each(lead, ("variant", "times"), rows)
 
 
 SCENARIO = Scenario(

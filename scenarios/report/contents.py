@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, fields
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from neurosim.text import listing, rounded, setting, thousands
+from neurosim.text import counted, listing, rounded, setting, thousands
 from neurosim.training.settings import HELD_OUT, HELD_OUT_TEXT, Settings
 
 from ..protocol.results import Results
 from ..protocol.scenario import Picture
 from .document import Block, Bullets, Heading, Image, Paragraph, Table
+from .figures import loss_units
 from .findings import all_findings
+from .grid import grid_table
+from .listed import Listed
 from .summary import accuracy_text, difference_text
 
 
@@ -32,18 +36,22 @@ def contents(results: Results, record: dict[str, Any], figures: list[tuple[Pictu
     if results.note:
         yield Paragraph(results.note, "note")
     yield Heading(2, "Findings")
-    yield Bullets(all_findings(results))
+    yield from _findings(all_findings(results))
     yield Heading(2, "Figures")
     for picture, path in figures:
-        yield Image(path, f"Chart: {picture.name.replace('_', ' ')} of the scenario {scenario.name}", picture.reading)
+        alt = f"Chart: {picture.name.replace('_', ' ')} of the scenario {scenario.name}"
+        yield Image(path, alt, picture.reading, path.with_suffix(".gif") if picture.film else None)
     yield Heading(2, "Numbers")
+    if scenario.grid:
+        yield Paragraph("Test accuracy in %, and the means of rows and columns:")
+        yield Table(*grid_table(results))
+    compared = (f"difference from {scenario.baseline}, 95 % interval", "verdict") if scenario.baseline else ()
     yield Table(
         (
             "variant",
             "test accuracy",
-            "test loss",
-            f"difference from {scenario.baseline}, 95 % interval",
-            "verdict",
+            "test loss (of different losses: not to be compared)" if loss_units(results) else "test loss",
+            *compared,
             "seconds",
         ),
         [
@@ -51,11 +59,10 @@ def contents(results: Results, record: dict[str, Any], figures: list[tuple[Pictu
                 row.variant,
                 accuracy_text(row),
                 rounded(row.test_loss_mean),
-                difference_text(row),
-                row.verdict,
+                *((difference_text(row), row.verdict) if scenario.baseline else ()),
                 rounded(row.seconds_mean),
             )
-            for row in results.summary().itertuples()
+            for row in results.ranked().itertuples()
         ],
     )
     yield Heading(2, "How it was done")
@@ -68,6 +75,20 @@ def contents(results: Results, record: dict[str, Any], figures: list[tuple[Pictu
     )
 
 
+def _findings(findings: list[str]) -> Iterator[Block]:
+    """Findings as bullets; those that have a table, as the table between them."""
+    for _, group in groupby(findings, lambda each: isinstance(each, Listed)):
+        texts = []
+        for each in group:
+            if isinstance(each, Listed):
+                yield Paragraph(f"{each.lead}:")
+                yield Table(each.header, each.rows)
+                yield from [Paragraph(each.end)] if each.end else []
+            else:
+                texts.append(each)
+        yield from [Bullets(texts)] if texts else []
+
+
 def how_it_was_done(results: Results, record: dict[str, Any]) -> Iterator[str]:
     """The protocol, sentence by sentence."""
     train, test = record["data"]["train"], record["data"]["test"]
@@ -77,7 +98,10 @@ def how_it_was_done(results: Results, record: dict[str, Any]) -> Iterator[str]:
         "the test images. But which variant is called the best is: its lead over the others owes a little to the luck "
         "of these seeds and images."
     )
-    yield "An epoch leaves out the images that do not fill its last batch, others each time."
+    yield (
+        "Every batch is full: images that are too few for one more batch are left out of the epoch. They are drawn "
+        "anew in each epoch."
+    )
     sizes = {name: size for name, size in record["train_sizes"].items() if size is not None}
     held_out = any(each.needs_validation for each in results.settings.values())
     most = train["images"] - (round(HELD_OUT * train["images"]) if held_out else 0)
@@ -109,18 +133,23 @@ def how_it_was_done(results: Results, record: dict[str, Any]) -> Iterator[str]:
         epochs = listing([str(each) for each in sorted(set(rates["epochs"]))], "or")
         yield (
             f"Learning rates, each the best of {tried} on {HELD_OUT_TEXT} of the training images that was held out, "
-            f"after {epochs} epochs, the mean of {rates['seed'].nunique()} seeds: "
-            + ", ".join(f"{name} {setting(each.learning_rate)}" for name, each in results.settings.items())
-            + "."
+            f"after {epochs} epochs, the mean of {rates['seed'].nunique()} seeds: see the settings below."
         )
-    yield "Every run computed with one thread; its times, but no other numbers, depend on how many ran at once."
+    else:
+        found = {each.rate_text() for each in results.settings.values()}
+        if len(found) == 1:
+            yield f"Learning rate: {found.pop()}."
+        elif found:
+            yield "Learning rate and schedule of each variant: see its settings below."
+    threads = counted(record.get("threads") or 1, "thread")  # earlier versions had one, and did not record it
+    yield f"Every run computed with {threads}; its times, but no other numbers, depend on how many ran at once."
     if record["command"]:
         yield f"Made by `{record['command']}`."
 
 
 def _settings_tables(results: Results) -> Iterator[Block]:
-    """The settings that all variants share, and those in which they differ."""
-    all_settings = {name: asdict(results.settings[name]) for name in results.names if name in results.settings}
+    """The settings that all variants share, and those in which they differ, as they were used."""
+    all_settings = {name: _in_use(results.settings[name]) for name in results.names if name in results.settings}
     if not all_settings:
         return
     values = {each.name: [settings[each.name] for settings in all_settings.values()] for each in fields(Settings)}
@@ -130,14 +159,28 @@ def _settings_tables(results: Results) -> Iterator[Block]:
         yield Paragraph("In these the variants differ:")
         yield Table(
             ("variant", *differ),
-            [(name, *(setting(settings[each]) for each in differ)) for name, settings in all_settings.items()],
+            [(name, *(settings[each] for each in differ)) for name, settings in all_settings.items()],
         )
     yield Paragraph("These they share:")
     yield Table(
         ("setting", "value", "meaning"),
         [
-            (each.name, setting(values[each.name][0]), each.metadata["help"])
+            (each.name, values[each.name][0], each.metadata["help"])
             for each in fields(Settings)
             if each.name not in differ
         ],
     )
+
+
+def _in_use(settings: Settings) -> dict[str, str]:
+    """The settings of a variant in words; of those that it leaves to others, what these chose."""
+    used, given = settings.used(), asdict(settings)
+    others = {"output": "by the loss", "learning_rate": "the optimizer's own", "initializer": "by the activation"}
+    if settings.schedule is not None:
+        others["learning_rate"] = "the largest, by the optimizer and the schedule"
+    return {
+        name: "none"
+        if value is None
+        else setting(value) + (f" ({others[name]})" if given[name] is None and name in others else "")
+        for name, value in used.items()
+    }

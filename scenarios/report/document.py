@@ -73,11 +73,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Image:
-    """A PNG beside the document, what it shows in a few words, and how to read it."""
+    """A PNG beside the document, what it shows in a few words, how to read it, and the same in motion, a GIF."""
 
     path: Path
     alt: str
     caption: str
+    film: Path | None = None
 
 
 Block = Heading | Paragraph | Bullets | Table | Image
@@ -96,7 +97,8 @@ def _markdown(block: Block, folder: Path) -> str:
     if isinstance(block, Bullets):
         return "\n".join(f"- {item}" for item in block.items)
     if isinstance(block, Image):
-        return f"![{block.alt}]({block.path.relative_to(folder).as_posix()})\n\n{block.caption}"
+        text = f"![{block.alt}]({block.path.relative_to(folder).as_posix()})\n\n{block.caption}"
+        return f"{text} [In motion]({block.film.relative_to(folder).as_posix()})." if block.film else text
     rows = [[cell.replace("|", "\\|") for cell in row] for row in (block.header, *block.rows)]
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([lines[0], "|-" * len(block.header) + "|", *lines[1:]])
@@ -121,11 +123,12 @@ def _html(block: Block) -> str:
     if isinstance(block, Bullets):
         return "<ul>\n" + "\n".join(f"<li>{_inline(item)}</li>" for item in block.items) + "\n</ul>"
     if isinstance(block, Image):
-        data = base64.b64encode(block.path.read_bytes()).decode()
-        return (
-            f'<figure>\n<img src="data:image/png;base64,{data}" alt="{html.escape(block.alt)}">\n'
-            f"<figcaption>{_inline(block.caption)}</figcaption>\n</figure>"
-        )
+        caption = block.caption
+        images = [_img(block.path, block.alt)]
+        if block.film:
+            images.append(_img(block.film, f"{block.alt}, in motion"))
+            caption += " Second, the same in motion."
+        return "\n".join(["<figure>", *images, f"<figcaption>{_inline(caption)}</figcaption>", "</figure>"])
     header = "".join(f'<th scope="col">{_inline(cell)}</th>' for cell in block.header)
     rows = [
         f'<tr><th scope="row">{_inline(first)}</th>{"".join(f"<td>{_inline(cell)}</td>" for cell in rest)}</tr>'
@@ -143,6 +146,12 @@ def _html(block: Block) -> str:
             "</div>",
         ]
     )
+
+
+def _img(path: Path, alt: str) -> str:
+    """A picture that is in the page itself."""
+    data = base64.b64encode(path.read_bytes()).decode()
+    return f'<img src="data:image/{path.suffix[1:]};base64,{data}" alt="{html.escape(alt)}">'
 
 
 def _inline(text: str) -> str:

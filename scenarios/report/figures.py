@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import viz
+from neurosim.text import plain
 
 from ..protocol.results import METRIC, Results
 from ..protocol.scenario import Picture
+from .grid import grid_pictures
 
 
 def common_pictures(results: Results) -> Iterator[Picture]:
@@ -19,20 +21,37 @@ def common_pictures(results: Results) -> Iterator[Picture]:
         "Test accuracy at the end of each epoch: the mean over the seeds, in a band of one standard deviation.",
         lambda: viz.learning_curves(results.epochs, METRIC, styles=styles),
     )
+    units = loss_units(results)
     yield Picture(
         "loss",
-        "Training loss, averaged over each epoch.",
-        lambda: viz.learning_curves(results.epochs, "loss", styles=styles),
+        "Training loss: the mean over the batches of each epoch, while the weights change from batch to batch."
+        + (" Each loss has a panel: their values are measured in different units." if units else ""),
+        lambda: (
+            viz.curves_apart(results.epochs, units, styles=styles, title="Training loss by epoch")
+            if units
+            else viz.learning_curves(results.epochs, "loss", styles=styles)
+        ),
     )
     yield Picture(
         "comparison",
-        "Test accuracy at the end of training, a dot a seed. The bars show how far the seeds "
+        "Test accuracy at the end of training, one dot per seed. The bars show how far the seeds "
         "spread, one standard deviation either way; they are no test. Variants are compared seed by seed, "
         "so what decides is the paired interval in the table, whether bars overlap or not.",
-        lambda: viz.comparison(results.ends(), METRIC, results.scenario.baseline, styles=styles),
+        lambda: viz.comparison(results.ends(), METRIC, results.scenario.baseline or None, styles=styles),
     )
+    if results.scenario.grid:
+        yield from grid_pictures(results)
     if results.scenario.pictures:
         yield from results.scenario.pictures(results)
+
+
+def loss_units(results: Results) -> dict[str, str]:
+    """In which unit the loss of each variant is measured; empty where it is the same for all."""
+    units = {}
+    for name, settings in results.settings.items():
+        smoothing = settings.label_smoothing
+        units[name] = settings.loss + (f", smoothed by {plain(smoothing)}" if smoothing else "")
+    return units if len(set(units.values())) > 1 else {}
 
 
 def draw(results: Results, folder: Path) -> list[tuple[Picture, Path]]:

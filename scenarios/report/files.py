@@ -34,7 +34,7 @@ def write_report(results: Results, train: Dataset, test: Dataset, folder: Path, 
         train: what it was trained on.
         test: what it was measured on.
         folder: where to write; made if need be.
-        run: what else to record: seeds (a list) and command (as it was typed).
+        run: what else to record: seeds (a list), command (as it was typed) and threads.
 
     Returns:
         The paths of the figures.
@@ -46,11 +46,14 @@ def write_report(results: Results, train: Dataset, test: Dataset, folder: Path, 
         "question": scenario.question,
         "what_to_watch": scenario.what_to_watch,
         "baseline": scenario.baseline,
+        "grid": scenario.grid,
         "seeds": None,
         "command": None,
+        "threads": None,
         **run,
         "train_sizes": {each.name: each.train_size for each in scenario.variants},
         "settings": {name: asdict(each) for name, each in results.settings.items()},
+        "used": {name: each.used() for name, each in results.settings.items()},
         "data": {
             part.split: {"name": part.name, "images": len(part), "source": part.source, "sha256": part.sha256}
             for part in (train, test)
@@ -87,6 +90,7 @@ def redraw(scenarios: dict[str, Scenario], folder: Path) -> list[Path]:
             "what_to_watch": record["what_to_watch"],
             "variants": tuple(Variant(name, {}, sizes[name]) for name in settings),
             "baseline": record["baseline"],
+            "grid": {setting: tuple(values) for setting, values in record.get("grid", {}).items()},
         }
         name = record["scenario"]
         scenario = replace(scenarios[name], **told) if name in scenarios else Scenario(name, **told)

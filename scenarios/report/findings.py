@@ -7,13 +7,15 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from neurosim.metrics import MARGIN_OVER_CHANCE
 from neurosim.text import fixed, listing, percent, plain, points, signed
 
 from ..protocol.results import METRIC, Results
-from ..protocol.statistics import Difference
+from ..protocol.statistics import Difference, chance_of_a_false_alarm
+from .grid import grid_findings
+from .listed import AND, MANY, of_each
 
 MANY_COMPARISONS = 5  # comparisons with one baseline, from which on a finding tells how many false alarms to expect
-MARGIN_OVER_CHANCE = 0.01  # an accuracy within 1 point of always guessing the commonest class: nothing was learned
 
 
 def all_findings(results: Results) -> list[str]:
@@ -26,45 +28,22 @@ def general_findings(results: Results) -> Iterator[str]:
     """What can be said of any comparison: who is best, what differs from the baseline beyond noise, who diverged."""
     summary, baseline = results.summary(), results.scenario.baseline
     seeds = int(summary["seeds"].max())
-    ranked = summary.dropna(subset=["test_accuracy_mean"]).sort_values("test_accuracy_mean", ascending=False)
+    ranked = results.ranked().dropna(subset=["test_accuracy_mean"])
     if len(ranked):
         first = ranked.iloc[0]
         spread = f" ± {percent(first.test_accuracy_sd, 2)}" if seeds > 1 else ""
-        sentence = f"Highest mean test accuracy: {first.variant}, {percent(first.test_accuracy_mean, 2)}{spread}"
+        which = "Highest mean test accuracy" if seeds > 1 else "Highest test accuracy"
+        sentence = f"{which}: {first.variant}, {percent(first.test_accuracy_mean, 2)}{spread}"
         if first.diverged:
             sentence += f" over the {seeds - first.diverged} of {seeds} seeds that did not diverge"
-        base = summary[summary["variant"] == baseline].iloc[0]
-        if first.variant != baseline and not math.isnan(base.test_accuracy_mean):
-            sentence += f"; the baseline {baseline} has {percent(base.test_accuracy_mean, 2)}"
+        base = summary.loc[summary["variant"] == baseline, "test_accuracy_mean"].dropna()
+        if first.variant != baseline and len(base):
+            sentence += f"; the baseline {baseline} has {percent(base.item(), 2)}"
         yield sentence + "."
-    final = results.final()
-    pairs = final.sub(final[baseline], axis="index").count()  # seeds in which neither diverged
-    whole = summary[summary["variant"].map(pairs) == seeds]
-    for verdict, words in (
-        ("better", "Better than {b} beyond the noise of {n} seeds: {v}."),
-        ("worse", "Worse than {b} beyond the noise of {n} seeds: {v}."),
-        ("within noise", "No difference from {b} that {n} seeds can show: {v}."),
-        ("one seed", "One seed cannot tell a difference from noise; run more with --seeds 3."),
-    ):
-        group = whole[whole["verdict"] == verdict]
-        if len(group):
-            yield words.format(
-                b=baseline,
-                n=seeds,
-                v=listing([f"{row.variant} ({signed(100 * row.difference)} points)" for row in group.itertuples()]),
-            )
-    for count in range(seeds - 1, 0, -1):
-        each = [
-            f"{name} {Difference.between(final[name], final[baseline]).text()}"
-            for name in results.names
-            if name != baseline and pairs[name] == count
-        ]
-        if each:
-            yield (
-                f"Against {baseline}, in the {count} of {seeds} seeds in which neither diverged: {'; '.join(each)}. "
-                "Seeds that diverged are left out, which makes such a variant look better than it is."
-            )
-    yield from _false_alarms(summary, baseline)
+    if results.scenario.grid:
+        yield from grid_findings(results)
+    if baseline:
+        yield from _against_baseline(results, summary, ranked, baseline, seeds)
     yield from _speed(results, ranked)
     yield from _rates_at_the_edge(results)
     broken = summary[summary["diverged"] > 0]
@@ -77,15 +56,51 @@ def general_findings(results: Results) -> Iterator[str]:
         )
 
 
-def _false_alarms(summary: pd.DataFrame, baseline: str) -> Iterator[str]:
+def _against_baseline(
+    results: Results, summary: pd.DataFrame, ranked: pd.DataFrame, baseline: str, seeds: int
+) -> Iterator[str]:
+    """Which variants differ from the baseline beyond the noise, and how many would by chance."""
+    final = results.final()
+    pairs = final.sub(final[baseline], axis="index").count()  # seeds in which neither diverged
+    whole = ranked[ranked["variant"].map(pairs) == seeds]
+    for verdict, words in (
+        ("better", f"Better than {baseline} beyond the noise of {seeds} seeds"),
+        ("worse", f"Worse than {baseline} beyond the noise of {seeds} seeds"),
+        ("within noise", f"No difference from {baseline} that {seeds} seeds can show"),
+    ):
+        rows = [(row.variant, signed(100 * row.difference)) for row in whole[whole["verdict"] == verdict].itertuples()]
+        if rows:
+            yield of_each(words, ("variant", "points"), rows, "{} ({} points)", AND)
+    if (whole["verdict"] == "one seed").any():
+        yield "One seed cannot tell a difference from noise; run more with --seeds 3."
+    for count in range(seeds - 1, 0, -1):
+        rows = [
+            (name, Difference.between(final[name], final[baseline]).text())
+            for name in ranked["variant"]
+            if name != baseline and pairs[name] == count
+        ]
+        if rows:
+            yield of_each(
+                f"Against {baseline}, in the {count} of {seeds} seeds in which neither diverged",
+                ("variant", "difference"),
+                rows,
+                joint="; ",
+                end="Seeds that diverged are left out, which makes such a variant look better than it is.",
+            )
+    yield from _false_alarms(summary, baseline, seeds)
+
+
+def _false_alarms(summary: pd.DataFrame, baseline: str, seeds: int) -> Iterator[str]:
     """How many differences are to be expected beyond the noise where there are none, if there are many comparisons."""
     compared = summary["verdict"].isin(("better", "worse", "within noise")).sum()
     found = summary["verdict"].isin(("better", "worse")).sum()
     if found and compared >= MANY_COMPARISONS:
         yield (
             f"These are {compared} comparisons with {baseline}, each at {percent(0.05, 0)}: if no variant differed "
-            f"from it, about {fixed(0.05 * compared, 1)} of them would be beyond the noise all the same. {found} "
-            f"{'are' if found > 1 else 'is'}."
+            f"from it, about {fixed(0.05 * compared, 1)} of them would be beyond the noise all the same, and the "
+            f"chance that there is at least one such false alarm would be about "
+            f"{percent(chance_of_a_false_alarm(int(compared), seeds), 0)}. Here {found} "
+            f"{'are' if found > 1 else 'is'} beyond the noise."
         )
 
 
@@ -129,7 +144,8 @@ def _speed(results: Results, ranked: pd.DataFrame) -> Iterator[str]:
     seeds = results.epochs["seed"].nunique()
     sentence += f" ({f'the mean of {seeds} seeds' if seeds > 1 else 'one seed'}, in whole epochs, not tested for noise)"
     if late:
-        sentence += f"; not there in every seed by the end: {listing(late)}"
+        missed = "not there in every seed by the end" if seeds > 1 else "not there by the end"
+        sentence += f"; {missed}: {listing(late) if len(late) < MANY else f'the other {len(late)}'}"
     yield sentence + "."
 
 

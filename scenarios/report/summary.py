@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from neurosim.text import interval, mean_and_sd, signed
 
 from ..protocol.results import Results
+from .grid import grid_table
+from .listed import in_columns
 
 
 def accuracy_text(row: Any) -> str:
@@ -28,18 +29,19 @@ def difference_text(row: Any) -> str:
 
 def terminal_table(results: Results, columns: int = 80) -> str:
     """The summary as a table for a terminal, best first; where names are too long for a column, each has its line."""
-    summary = results.summary().sort_values("test_accuracy_mean", ascending=False, na_position="last")
-    rows = [("variant", "test accuracy", "points from it [95 %]", "verdict")]
+    summary = results.ranked()
+    baseline = results.scenario.baseline
+    rows: list[tuple[str, ...]] = [("variant", "test accuracy", "points from it [95 %]", "verdict")]
     rows += [(row.variant, accuracy_text(row), difference_text(row), row.verdict) for row in summary.itertuples()]
-    lines = _in_columns(rows)
+    rows = rows if baseline else [row[:2] for row in rows]
+    lines = in_columns(rows)
     if max(map(len, lines)) >= columns:
-        figures = _in_columns([row[1:] for row in rows])
+        figures = in_columns([row[1:] for row in rows])
         lines = [f"{name}\n  {line}" for (name, *_), line in zip(rows, figures, strict=True)]
     rule = "-" * max(len(part) for line in lines for part in line.split("\n"))
-    return "\n".join([f"baseline: {results.scenario.baseline}", lines[0], rule, *lines[1:]])
-
-
-def _in_columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Rows as lines, their cells below each other."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    text = "\n".join([*([f"baseline: {baseline}"] if baseline else []), lines[0], rule, *lines[1:]])
+    if not results.scenario.grid:
+        return text
+    header, cells = grid_table(results)
+    grid = in_columns([header, *cells])
+    return text if max(map(len, grid)) >= columns else "\n".join(["test accuracy (%)", *grid, "", text])

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 import neurosim as ns
+from neurosim.analysis.report_card import COLUMNS
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +24,19 @@ def test_inspect_prints_a_report_card(model, cli, tmp_path):
     card = pd.read_csv(tmp_path / "results/inspect/neurons.csv")
     assert len(card) == 18 and list(card.columns[:2]) == ["layer", "neuron"]
     lines = result.out.splitlines()
-    start = next(k for k, line in enumerate(lines) if line.startswith("layer  neuron"))
+    assert lines[3] == "layer" and lines[4] == "|  neuron"
+    start = next(k for k, line in enumerate(lines) if line.endswith("  most_similar"))
     shown = [line.split() for line in lines[start + 1 : start + 9]]
     hidden = card[card["layer"] == 1].set_index("neuron")
     assert sorted(int(words[1]) for words in shown) == list(range(8))
     assert [float(words[8].rstrip("%")) for words in shown] == sorted(
         (round(100 * lost, 2) for lost in hidden["accuracy_lost"]), reverse=True
     )
+    names = [line.split()[-1] for line in lines[3 : start + 1]]  # each above the right edge of its column
+    assert set(names) <= set(card.columns) and len(names) == len(shown[0])
+    for name, line in zip(names, lines[3 : start + 1], strict=True):
+        edge = line.index(name)
+        assert all(row[edge] != " " and row[edge + 1 : edge + 2] in ("", " ") for row in lines[start + 1 : start + 9])
     for words in shown:
         row = hidden.loc[int(words[1])]
         assert float(words[2]) == pytest.approx(row["mean_activation"], rel=5e-3)
@@ -42,6 +49,14 @@ def test_inspect_prints_a_part_of_it(words, count, kind, model, cli):
     assert result.code == 0 and f"the {count} {kind}without which" in result.out
 
 
+def test_every_column_has_one_name_and_is_explained(model, cli, tmp_path):
+    lines = cli("inspect", model, "--data", "digits").out.splitlines()
+    card = pd.read_csv(tmp_path / "results/inspect/neurons.csv")
+    assert list(card.columns) == list(COLUMNS) == list(ns.Network.load(model).report(ns.data.load("digits")[1]).columns)
+    for name, meaning in COLUMNS.items():
+        assert f"  {name:<20}{meaning}" in lines
+
+
 def test_inspect_draws_one_neuron(model, cli, tmp_path):
     result = cli("inspect", model, "--data", "digits", "--layer", "1", "--neuron", "5", "--out", "one")
     assert result.code == 0, result.err
@@ -49,6 +64,12 @@ def test_inspect_draws_one_neuron(model, cli, tmp_path):
         assert (tmp_path / f"one/layer1-neuron5-{kind}.png").exists()
         assert f"layer1-neuron5-{kind}.png" in result.out
     assert "neuron              5" in result.out
+    card = pd.read_csv(tmp_path / "one/neurons.csv")
+    for name, meaning in COLUMNS.items():
+        (line,) = [line for line in result.out.splitlines() if line.startswith(f"{name} ")]
+        assert line.endswith(meaning) and len(line) <= 80
+    own = card[(card["layer"] == 1) & (card["neuron"] == 5)].iloc[0]
+    assert f"{'dead_fraction':<20}{own['dead_fraction']:.4g} " in result.out
 
 
 def test_a_layer_without_weights_has_no_report_card(cli, tmp_path):

@@ -108,5 +108,32 @@ def test_a_setting_that_is_not_given_is_not_set(command):
 
 
 def test_every_command_takes_the_same_word_for_data():
-    for command in COMMANDS.keys() - {"gradcheck", "plot", "inspect"}:
+    for command in COMMANDS.keys() - {"gradcheck", "plot", "inspect", "predict"}:
         assert parse([command, "--data", "digits", "--offline"]).data == "digits"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("train", "--hiden", "3"), "unknown option '--hiden'; did you mean '--hidden'?"),
+        (("train", "--lr", "3"), "unknown option '--lr'; did you mean '--learning-rate'?"),
+        (("step", "--bs=3"), "unknown option '--bs'; did you mean '--batch-size'?"),
+        (("train", "mnist"), "unexpected word 'mnist'"),
+        (("plot", "one", "two"), "unexpected word 'two'"),
+    ],
+)
+def test_what_a_command_does_not_know_is_called_what_it_is(words, says, cli):
+    result = cli(*words)
+    assert result.code == 2 and result.err.startswith(f"error: {says} (see python main.py {words[0]} --help)")
+
+
+@pytest.mark.parametrize("short", ["lr", "bs", "batchnorm"])
+def test_compare_varies_a_setting_by_the_name_of_other_programs(short, cli):
+    values = {"lr": "0.1,0.01", "bs": "8,16", "batchnorm": "yes,no"}[short]
+    name = {"lr": "learning_rate", "bs": "batch_size", "batchnorm": "batch_norm"}[short]
+    words = ("--data", "digits", "--train-size", "50", "--epochs", "1", "--seeds", "1", "--jobs", "1", "--hidden", "4")
+    result = cli("compare", "--vary", f"{short}={values}", *words)
+    assert result.code == 0, result.err
+    assert f"baseline: {name} {values.split(',')[0]}" in result.out
+    both = cli("compare", "--vary", f"{short}={values}", f"--{name.replace('_', '-')}", values.split(",")[0])
+    assert both.code == 2 and f"--vary {name}" in both.err

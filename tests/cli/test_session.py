@@ -1,5 +1,7 @@
 """Sessions: data, network and stepper from settings, without a command line."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from data_files import small_set, write_idx
@@ -94,3 +96,9 @@ def test_loading_says_which_data_they_are(cli, capsys):
     assert (len(train), len(test)) == (50, 2_000)
     assert "NOT MNIST" in " ".join(out.split()) and out.endswith("data: digits, 50 training and 2,000 test images\n")
     assert figure_note(train) == "data: built-in digits, NOT MNIST"
+
+
+def test_files_of_ones_own_are_not_called_built_in_whatever_their_name(data):
+    own = dataclasses.replace(data[0], name="digits", source="/home/me/digits.csv")
+    assert figure_note(own) == "data: digits"
+    assert figure_note(ns.data.load("digits")[0]) == "data: built-in digits, NOT MNIST"

@@ -139,3 +139,46 @@ def test_profile_says_where_the_time_goes_and_writes_nothing(cli, tmp_path):
     for words in (("--augment", "affine"), ("--checkpoint-every", "5")):
         refused = cli(*SMALL, "--profile", *words)
         assert refused.code == 2 and f"expected it without {words[0]}" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("words", "idle"),
+    [
+        (("--learning-rate", "1e-9", "--schedule", "none"), True),
+        (("--initializer", "zeros"), True),
+        (("--learning-rate", "3", "--optimizer", "sgd", "--hidden", "64,64,64", "--epochs", "3"), True),
+        (("--epochs", "6"), False),
+        (("--epochs", "0"), False),  # it was not even tried
+    ],
+)
+def test_training_that_learned_nothing_says_so(words, idle, cli, tmp_path):
+    result = cli(*SMALL, *words, "--out", "run", "--quiet")
+    assert result.code == 0, result.err
+    _, test = ns.data.load("digits")
+    accuracy = ns.Network.load(tmp_path / "run/net.npz").evaluate(test.images, test.labels)["accuracy"]
+    commonest = max(int((test.labels == c).sum()) for c in range(10)) / len(test)
+    if idle:
+        assert accuracy <= commonest + 0.01
+    text = " ".join(result.out.split())
+    assert ("It has learned nothing" in text) == idle
+    assert (f"right for {100 * commonest:.2f} % of the test images" in text) == idle
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "optimizer adam, learning rate 0.002 at most (twice adam's own), schedule one_cycle"),
+        (("--schedule", "none"), "optimizer adam, learning rate 0.001 (adam's own), schedule constant"),
+        (
+            ("--optimizer", "sgd", "--schedule", "cosine"),
+            "optimizer sgd, learning rate 0.1 at most (sgd's own), schedule cosine",
+        ),
+        (("--learning-rate", "0.3", "--schedule", "none"), "optimizer adam, learning rate 0.3, schedule constant"),
+    ],
+)
+def test_train_names_its_learning_rate_and_schedule(words, says, cli, tmp_path):
+    result = cli(*SMALL, *words, "--epochs", "1", "--out", "run", "--quiet")
+    assert says in result.out.splitlines()
+    optimizer = ns.Network.load(tmp_path / "run/net.npz").optimizer
+    rate = optimizer.learning_rate
+    assert (rate if isinstance(rate, float) else rate.rate) == float(re.search(r"rate ([\d.]+)", says)[1])

@@ -15,7 +15,9 @@ def test_every_combination_is_a_variant():
     scenario = comparison(["optimizer=sgd,adam", "learning_rate=0.1,0.01,1e-3"], Settings(epochs=2))
     expected = list(product(("sgd", "adam"), (0.1, 0.01, 0.001)))
     assert [(each.settings["optimizer"], each.settings["learning_rate"]) for each in scenario.variants] == expected
-    assert scenario.baseline == scenario.variants[0].name == "optimizer sgd, learning_rate 0.1"
+    assert scenario.variants[0].name == "optimizer sgd, learning_rate 0.1"
+    assert scenario.baseline == ""  # each is compared with each
+    assert scenario.grid == {"optimizer": ("sgd", "adam"), "learning_rate": ("0.1", "0.01", "1e-3")}
     assert scenario.variants[5].name == "optimizer adam, learning_rate 1e-3"
     assert scenario.base.epochs == 2
 
@@ -64,6 +66,12 @@ def test_what_cannot_be_compared_is_one_line(varied, words, refused):
 
 def test_a_baseline_can_be_chosen(refused):
     assert comparison(["loss=mse,cross_entropy"], Settings(), "loss cross_entropy").baseline == "loss cross_entropy"
+    two = ["loss=mse,cross_entropy", "batch-norm=yes,no"]
+    assert comparison(two, Settings()).baseline == ""
+    assert comparison(two, Settings(), "loss mse, batch_norm no").baseline == "loss mse, batch_norm no"
+    for other in (["loss=mse,cross_entropy"], [*two, "l2=0,0.1"], ["loss=mse", "batch-norm=yes,no"]):
+        scenario = comparison(other, Settings())  # two settings that vary make a grid, nothing else
+        assert not scenario.grid and scenario.baseline == scenario.variants[0].name
     with refused("baseline", "did you mean 'loss mse'"):
         comparison(["loss=mse,cross_entropy"], Settings(), "loss mze")
 

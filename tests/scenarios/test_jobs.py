@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import neurosim as ns
-from neurosim.threads import VARIABLES, one_blas_thread
+from neurosim.processors import VARIABLES, one_blas_thread
 from neurosim.training.settings import Settings
 from scenarios import Run, Scenario, Variant, run_scenario
 from scenarios.protocol import store, task
@@ -169,6 +169,7 @@ def test_whatever_decides_the_numbers_changes_the_key(monkeypatch):
         Task(Run("a", 0, settings), "data", search=True),
         Task(Run("a", 0, settings), "data", hold_out=True),
         Task(Run("a", 0, settings), "data", recorders=record),
+        Task(Run("a", 0, settings), "data", threads=2),
     ]
     keys = [store.key(each) for each in (task, *others)]
     monkeypatch.setattr(store, "_code", lambda: "another line somewhere in neurosim")

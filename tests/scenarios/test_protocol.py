@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from made_up import made_up
 
 import neurosim as ns
 from neurosim.text import signed
@@ -48,29 +49,6 @@ def two():
     return Scenario(
         "two", "Does a name matter?", "Nothing.", (Variant("a"), Variant("b")), baseline="a", base=Settings(**TINY)
     )
-
-
-def made_up(scenario, accuracies):
-    """Results with the given final test accuracies: variant -> one a seed; NaN for diverged."""
-    rows = [
-        {
-            "variant": name,
-            "seed": seed,
-            "epoch": epoch,
-            "loss": 1.0 / epoch,
-            "accuracy": value,
-            "test_loss": 1.0,
-            "test_accuracy": value * epoch / 2,
-            "seconds": 1.0,
-            "learning_rate": 0.1,
-            "diverged": math.isnan(value),
-            "kept": epoch == 2,
-        }
-        for name, values in accuracies.items()
-        for seed, value in enumerate(values)
-        for epoch in (1, 2)
-    ]
-    return Results(scenario, pd.DataFrame(rows))
 
 
 @pytest.mark.quick_for("optimizers", "symmetry")
@@ -277,7 +255,8 @@ def test_many_comparisons_come_with_the_false_alarms_to_expect(two):
     (caveat,) = [each for each in all_findings(made_up(many, values)) if "comparisons" in each]
     assert caveat == (
         "These are 6 comparisons with v0, each at 5\u00a0%: if no variant differed from it, about 0.3 of "
-        "them would be beyond the noise all the same. 1 is."
+        "them would be beyond the noise all the same, and the chance that there is at least one such false alarm would "
+        "be about 24\u00a0%. Here 1 is beyond the noise."
     )
     few = {name: values[name] for name in ("v0", "v1", "v3")}
     assert not any("comparisons" in each for each in all_findings(made_up(many, few)))

@@ -1,6 +1,8 @@
 """The scenarios that look inside a network: initial weights, gradients, pre-activations, dead units, single neurons."""
 
+import base64
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -76,6 +78,12 @@ def test_the_report_of_two_seeds_has_every_figure(name, tiny, digits, tmp_path):
     assert pictures and {path.stem for path in drawn} >= {picture.name for picture in pictures}
     films = {picture.name for picture in pictures if picture.film}
     assert films == {path.stem for path in (tmp_path / "figures").glob("*.gif")}
+    text, page = (tmp_path / "report.md").read_text(), (tmp_path / "report.html").read_text()
+    for film in films:  # linked in one, inside the other
+        assert f"[In motion](figures/{film}.gif)" in text
+        assert base64.b64encode((tmp_path / f"figures/{film}.gif").read_bytes()).decode() in page
+    assert page.count("data:image/gif") == len(films) == page.count("the same in motion")
+    assert ".gif" not in re.sub(r'"data:[^"]*"', "", page)  # it names no file that is not in it
     assert all_findings(Results.read(results.scenario, tmp_path)) == all_findings(results)
 
 
@@ -232,7 +240,7 @@ def test_findings_of_vanishing_gradients_turn_round():
     text = own(of("vanishing-gradients", final, gradients({"sigmoid": 1e-4, "relu": 0.5, "tanh": math.nan})))
     assert "of that of the output layer: sigmoid 0.0001, relu 0.5." in text
     # of layers 2 to 4 alone: neither the 784 pixels of layer 1 nor the ten units of the output are in it
-    assert "From layer 4 down to layer 2 the gradient is multiplied, a layer, by: sigmoid 0.5, tanh 0.5, relu" in text
+    assert "From layer 4 down to layer 2, each layer multiplies the gradient by: sigmoid 0.5, tanh 0.5, relu" in text
     assert "as a multiple of that with relu: sigmoid 0.0002." in text
     text = own(of("vanishing-gradients", final, gradients({"sigmoid": 5.0, "relu": 0.5})))
     assert "as a multiple of that with relu: sigmoid 10." in text
@@ -335,7 +343,7 @@ def test_findings_of_dead_neurons_turn_round():
     text = own(of("dead-neurons", final, life({"large rate": DYING, "large rate + leaky": alive})))
     assert "large rate 25\u00a0% and 50\u00a0%, large rate + leaky 0\u00a0% and 0\u00a0%" in text
     assert "Silent units, large rate + leaky against large rate: -50 points, beyond the noise" in text
-    assert "answered at the last one: large rate 3 of 9." in text
+    assert "How many of them answered again at the end, all seeds together: large rate 3 of 9." in text
     text = own(of("dead-neurons", final, life({"large rate": alive, "large rate + leaky": DYING})))
     assert "Silent units, large rate + leaky against large rate: +50 points, beyond the noise" in text
 
@@ -442,7 +450,7 @@ def test_a_film_has_a_frame_a_look(tiny, tmp_path):
     looks = results.table("neuron_life").query("variant == 'small start' and seed == 0")
     with Image.open(tmp_path / "film.gif") as film:
         assert film.n_frames == len(looks) > 1
-    assert "figures/weights_small_start.gif" in picture.reading
+    assert ".gif" not in picture.reading  # the report links it or shows it
 
 
 def test_findings_of_a_neurons_life_turn_round():
@@ -471,7 +479,7 @@ def test_findings_of_a_neurons_life_turn_round():
     text = own(of("neuron-life", final, table({"usual start": 0.3, "small start": 0.8})))
     assert "usual start 0.00 and 0.30, small start 0.00 and 0.80" in text
     assert "against usual start: small start +0.50, beyond the noise." in text
-    assert "answers most, at the last look, to: usual start class b, small start class b." in text
+    assert "answers to most, at the last look: usual start b, small start b." in text
     assert "usual start 0.00 and 0.00" in own(of("neuron-life", final, table({"usual start": -0.005})))  # not -0.00
     text = own(of("neuron-life", final, table({"usual start": 0.8, "small start": 0.3})))
     assert "against usual start: small start -0.50, beyond the noise." in text
@@ -527,7 +535,7 @@ def test_findings_of_symmetry_turn_round():
     final = all_equal("symmetry")
     text = own(of("symmetry", final, table({"random": (1.0, 1.0), "equal": (0.25, 0.25), "noise 1e-6": (0.25, 1.0)})))
     assert "of 4: random 4, equal 1, noise 1e-6 4." in text and "the neurons of equal." in text
-    assert "that got there: noise 1e-6 at step 10." in text
+    assert "distinct, in the seed that took longest: noise 1e-6 at step 10." in text
     text = own(of("symmetry", final, table({"random": (0.25, 0.25), "equal": (0.25, 1.0)})))
     assert "the neurons of random." in text and "equal at step 10." in text
 

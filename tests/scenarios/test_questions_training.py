@@ -337,7 +337,10 @@ def test_the_report_says_how_long_the_search_was(digits, tmp_path):
     )
     write_report(results, *digits, tmp_path, {"seeds": [0], "command": "test"})
     # 200 of the 240 images are left: 200, 25, 4 and (of 512 and of all) one step an epoch
-    assert "held out, after 2, 8 or 9 epochs, the mean of 2 seeds: batch 1 " in (tmp_path / "report.md").read_text()
+    report = (tmp_path / "report.md").read_text()
+    assert "held out, after 2, 8 or 9 epochs, the mean of 2 seeds: see the settings below." in report
+    for name, settings in results.settings.items():  # each with the rate that was found for it
+        assert f"| {name} | {settings.learning_rate:g} |" in report
 
 
 def test_findings_on_time_turn_round_with_the_clock():
@@ -375,11 +378,11 @@ def test_findings_on_architectures_turn_round_with_the_numbers():
     names = ["1 x 8", "1 x 256", "4 x 8", "4 x 256"]
     table = {"networks": networks(names)}
     wide = made_up("architectures", dict(zip(names, map(steady, (0.5, 0.9, 0.4, 0.95)), strict=True)), table)
-    assert "From 8 to 256 neurons a layer, with 1 hidden layer: +40.00 points, beyond" in own(wide)
-    assert "From 1 to 4 hidden layers, with 8 neurons a layer: -10.00 points" in own(wide)
+    assert "From 8 to 256 neurons per layer, with 1 hidden layer: +40.00 points, beyond" in own(wide)
+    assert "From 1 to 4 hidden layers, with 8 neurons per layer: -10.00 points" in own(wide)
     assert "No smaller network is within the noise of the most accurate, 4 x 256" in own(wide)
     narrow = made_up("architectures", dict(zip(names, map(steady, (0.9, 0.5, 0.95, 0.4)), strict=True)), table)
-    assert "From 8 to 256 neurons a layer, with 1 hidden layer: -40.00 points" in own(narrow)
+    assert "From 8 to 256 neurons per layer, with 1 hidden layer: -40.00 points" in own(narrow)
     equal = made_up("architectures", {"1 x 8": [0.90, 0.91, 0.89], "4 x 256": [0.91, 0.89, 0.91]}, table)
     assert "is 1 x 8, with 8,000 parameters" in own(equal) and "picked by these same accuracies" in own(equal)
     single = made_up("architectures", {"1 x 8": [0.90], "4 x 256": [0.91]}, table)
@@ -519,7 +522,7 @@ def test_a_loss_within_the_noise_is_no_exchange():
         )
     }
     (text,) = augmentation._worth(tables)
-    assert text == "In the mean, no augmentation made up for the step to the next larger training set."
+    assert text == "In the mean of 3 seeds, no augmentation made up for the step to the next larger training set."
 
 
 def test_examples_of_the_built_in_digits_are_not_signed_with_the_data_of_the_results(monkeypatch, tmp_path):

@@ -383,6 +383,7 @@ def test_history_curves_mark_the_best_epoch():
     assert line(accuracy, "validation").get_ydata() == pytest.approx(100 * frame["val_accuracy"].to_numpy())
     assert line(loss, "best epoch").get_xdata()[0] == 4
     assert "best epoch: 4, with the highest validation accuracy, 99.00 %" in words(figure)
+    assert "training: the mean over the batches of an epoch, while the weights change; validation: " in words(figure)
 
 
 def test_history_curves_take_a_history_and_a_loss_alone():
@@ -392,6 +393,7 @@ def test_history_curves_take_a_history_and_a_loss_alone():
 
     figure = viz.history_curves(History())
     assert len(figure.axes) == 1 and "best epoch: 2" in words(figure)
+    assert "the mean over the batches of an epoch" in words(figure) and "validation" not in words(figure)
     assert "one epoch" in words(viz.history_curves(pd.DataFrame({"loss": [1.0]})))
     by_epoch = pd.DataFrame({"loss": [1.0, 0.5]}, index=pd.Index([11, 12], name="epoch"))
     assert "best epoch: 12" in words(viz.history_curves(by_epoch))
@@ -680,7 +682,7 @@ def test_mistakes_come_surest_first():
     labels, predicted = np.array([4, 1, 2, 3, 4, 5]), np.array([9, 1, 7, 8, 4, 5])
     ax = viz.mistakes(images, labels, predicted, np.array([0.6, 0.99, 0.98, 0.8, 0.5, 0.5]), count=2)
     captions = [text.get_text().replace("\u00a0", " ") for text in texts(ax)]
-    assert captions[:2] == ["true 2, read as 7\n(98 %)", "true 3, read as 8\n(80 %)"]
+    assert captions[:2] == ["true 2, read as 7\n#2 (98 %)", "true 3, read as 8\n#3 (80 %)"]
     assert "3 of 6 images were misread (50.00 %)" in captions[2]
     assert len(ax.images) == 1 and ax.images[0].get_clim() == (0, 255)
 

@@ -369,6 +369,7 @@ def test_top_samples(answers, count):
     best = np.argsort(-a, kind="stable")[:count]
     captions = [each.get_text() for each in ax.texts if "a =" in each.get_text()]
     assert [caption.split()[0] for caption in captions] == [str(labels[i]) for i in best]
+    assert [caption.split()[1] for caption in captions] == [f"#{i}" for i in best]
     assert [float(caption.split()[-1]) for caption in captions] == pytest.approx(a[best], abs=0.006)
     first = ax.patches[0]
     left, top = round(first.get_x() + 0.5), round(first.get_y() + 0.5)

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+import neurosim as ns
 import viz
 from neurosim.errors import NeurosimError, ShapeError
 from viz.boundary import line_in_box
@@ -545,3 +546,100 @@ def test_the_new_pictures_keep_the_rule():
     assert viz.timeline(lives(), ax=ax, title="Mine") is ax and ax.get_title(loc="left") == "Mine"
     with pytest.raises(NeurosimError, match="ax: expected"):
         viz.heatmap(np.ones((2, 2)), ax=figure)
+
+
+def test_a_landscape_is_drawn_as_it_comes(blobs, make_net):
+    found = ns.loss_landscape(make_net(), *blobs, resolution=5)
+    whole, parts = viz.loss_surface(found), viz.loss_surface(*found)
+    assert words(whole) == words(parts)
+    levels = [ax.collections[0].levels for ax in (whole, parts)]
+    assert np.array_equal(*levels) and found.loss.min() <= levels[0][1] and levels[0][-2] <= found.loss.max()
+    with pytest.raises(ns.NeurosimError, match="a Landscape alone"):
+        viz.loss_surface(found, found.beta, found.loss)
+    with pytest.raises(ns.NeurosimError, match="alpha alone"):
+        viz.loss_surface(found.alpha)
+
+
+# -------- what has no value does not look as if it had one
+
+
+def test_a_rate_that_diverged_stands_in_a_strip_beside_which_there_are_no_values():
+    frame = pd.DataFrame(
+        {"learning_rate": [0.01, 0.1, 1.0, 10.0], "val_accuracy": [0.8, 0.9, np.nan, np.nan], "variant": "a", "seed": 0}
+    )
+    ax = viz.rate_sensitivity(frame)
+    (strip,) = [each for each in ax.patches if isinstance(each, Rectangle)]
+    (crosses,) = [each for each in ax.lines if each.get_label() == "_diverged"]
+    assert all(0 < y < strip.get_height() for y in crosses.get_ydata())  # both as shares of the axes
+    low, high = ax.get_ylim()
+    foot = low + strip.get_height() * (high - low)  # the top of the strip, as a value
+    assert all(tick >= foot - 1e-9 for tick in ax.get_yticks()) and foot < 80
+    assert "grey strip: diverged, no value" in words(ax)
+    whole = viz.rate_sensitivity(frame[:2])
+    assert not whole.patches and "strip" not in words(whole)
+    assert_legible(ax)
+
+
+def test_a_variant_that_diverged_has_a_grey_row_and_no_mark():
+    frame = pd.DataFrame(
+        {"variant": list("aabb"), "seed": [0, 1, 0, 1], "val_accuracy": [0.8, 0.9, np.nan, np.nan], "loss": 1.0}
+    )
+    ax = viz.comparison(frame)
+    (text,) = [each for each in texts(ax) if "diverged" in each.get_text()]
+    assert text.get_text() == "diverged (2 of 2 seeds)" and text.xy[0] == 1  # beside the axis, where values are written
+    assert len(ax.patches) == 1 and "×" not in words(ax)
+    assert {each.get_label() for each in ax.lines} == {"_sd", "_seeds", "a"}
+
+
+def test_a_cross_on_a_curve_is_explained():
+    rows = [("a", 1, 0.5), ("a", 2, 0.6), ("a", 3, np.nan), ("b", 1, 0.5), ("b", 2, 0.6), ("b", 3, 0.7)]
+    frame = pd.DataFrame(rows, columns=["variant", "epoch", "val_accuracy"])
+    assert "×: the last value before a run diverged" in words(viz.learning_curves(frame))
+    assert "×" not in words(viz.learning_curves(frame[frame["variant"] == "b"]))
+
+
+# -------- losses of different units
+
+
+def test_losses_of_different_units_have_axes_of_their_own():
+    rng = np.random.default_rng(0)
+    scale = {"mse": 0.01, "mse fast": 0.02, "hinge": 50.0}
+    rows = [
+        {"variant": name, "seed": seed, "epoch": epoch, "loss": size / epoch * rng.uniform(0.9, 1.1)}
+        for name, size in scale.items()
+        for seed in range(3)
+        for epoch in (1, 2, 3)
+    ]
+    frame = pd.DataFrame(rows)
+    units = {"mse": "mse", "mse fast": "mse", "hinge": "hinge"}
+    fig = viz.curves_apart(frame, units)
+    one, other = fig.axes
+    assert [one.get_title(loc="left"), other.get_title(loc="left")] == ["mse", "hinge"]
+    assert not one.get_shared_y_axes().joined(one, other)
+    for ax, names in ((one, ["mse", "mse fast"]), (other, ["hinge"])):
+        for name in names:
+            mean = [frame[(frame["variant"] == name) & (frame["epoch"] == k)]["loss"].mean() for k in (1, 2, 3)]
+            assert line(ax, name).get_ydata() == pytest.approx(mean)
+    assert one.get_ylim()[1] < 1 < other.get_ylim()[1]
+    assert "cannot be compared" in words(fig)
+    for ax in fig.axes:
+        assert_legible(ax)
+    with pytest.raises(NeurosimError, match="received none for hinge"):
+        viz.curves_apart(frame, {"mse": "mse", "mse fast": "mse"})
+
+
+def test_a_loss_that_diverged_at_once_has_a_panel_that_says_so():
+    frame = pd.DataFrame({"variant": ["a", "b"], "seed": 0, "epoch": 1, "loss": [np.nan, 1.0]})
+    fig = viz.curves_apart(frame, {"a": "mse", "b": "mae"})
+    assert "diverged" in [text.get_text() for text in texts(fig.axes[0])] and len(fig.axes[0].get_yticks()) == 0
+
+
+def test_a_map_of_differences_parts_at_zero():
+    values = np.array([[0.5, -2.0], [-0.25, 0.0]])
+    ax = viz.heatmap(values, "one", "other", "effect", centred=True, framed=values < 0, note="a note of its own")
+    assert ax.images[0].get_clim() == (-2.0, 2.0)
+    shown = [text.get_text() for text in texts(ax)]
+    assert "+0.50" in shown and "-2.00" in shown and "a note of its own" in words(ax) and "one run" not in words(ax)
+    frames = [patch for patch in ax.patches if not patch.get_fill()]
+    assert sorted((round(each.get_y()), round(each.get_x())) for each in frames) == [(0, 0), (0, 1)] or len(frames) == 2
+    assert_legible(ax)

@@ -114,3 +114,18 @@ def test_a_loss_that_overflows_is_reported_not_hidden(blobs, make_net):
 def test_wrong_numbers_are_refused(options, words, blobs, make_net, refused):
     with refused(*words):
         ns.loss_landscape(make_net(), *blobs, **options)
+
+
+def test_it_reads_aloud_what_was_found(blobs, make_net):
+    net = make_net()
+    found = ns.loss_landscape(net, *blobs, span=0.5, resolution=3)
+    here = net.evaluate(*blobs)["loss"]
+    assert found.loss[1, 1] == here
+    text = repr(found)
+    assert len(text) < 160 and "array" not in text
+    assert "3 x 3 losses" in text and f"{here:.3g} at the network" in text and "alpha −0.5 to 0.5" in text
+    assert f"{found.loss.min():.3g} to {found.loss.max():.3g}" in text
+    assert "at the network" not in repr(ns.loss_landscape(net, *blobs, resolution=4))  # none of 4 places is the middle
+    lost = ns.loss_landscape(make_net(activation="relu"), *blobs, span=1e20, resolution=3)
+    count = np.count_nonzero(~np.isfinite(lost.loss))
+    assert f"{count} of them not finite" in repr(lost) and "3 x 3" in repr(lost)

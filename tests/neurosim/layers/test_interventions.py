@@ -344,6 +344,14 @@ def test_the_other_layers_and_neurons_are_left_alone(make_net, blobs):
     assert "output forced to 0.8" in repr(net[1][3])
 
 
+@pytest.mark.parametrize(("count", "says"), [(1, "over the last sample"), (2, "over the last batch, of 2 samples")])
+def test_a_neuron_says_over_what_its_mean_is(count, says, make_net, blobs):
+    net = make_net()
+    net.predict(blobs[0][:count])
+    assert f"{says}" in repr(net[1][0])
+    assert f"mean activation {net[1].a[:, 0].mean():.3g} over" in repr(net[1][0])
+
+
 # --- several at once, batches of any size, ways to keep them --------------------------------------------------------
 
 

@@ -15,9 +15,10 @@ import neurosim as ns
 import viz
 import viz.film
 from neurosim.activations import ACTIVATIONS, Activation
+from neurosim.losses import Loss
 from neurosim.optimizers import SGDTerms
 from neurosim.text import number, probability, short, signed_short, typeset
-from neurosim.walk import STAGES, Row, stages, words
+from neurosim.walk import STAGES, Row, figure_words, stages, words
 from neurosim.walk.formula import fill
 from neurosim.walk.rows import in_figure
 
@@ -32,6 +33,19 @@ class Halve(ns.SGD):
     @staticmethod
     def rule(theta, grad, rate, t):
         return SGDTerms(step=0.5 * theta)
+
+
+class Quartic(Loss):
+    """A loss that does not say where it comes from."""
+
+    key = "quartic"
+    one_hot = False
+
+    def __call__(self, a, y):
+        return float(((a - y) ** 4).mean())
+
+    def gradient(self, a, y):
+        return 4 * (a - y) ** 3 / y.size
 
 
 def network(*layers, n_in=12, output="softmax", steps=3, n_out=3, **settings):
@@ -259,7 +273,9 @@ def test_reasons_are_true_of_the_neuron_and_the_sample(neuron):
     told = {stage.key: stage for stage in neuron.stages()}
     why = told["delta"].why
     assert ("smaller z" in why) == (neuron.delta > 0) and ("larger z" in why) == (neuron.delta < 0)
-    assert ("slope is zero" in why) == (neuron.delta == 0 and neuron.da_dz == 0)
+    held = neuron.forced is not None
+    assert ("slope is zero" in why) == (neuron.delta == 0 and neuron.da_dz == 0 and not held)
+    assert ("output is forced" in why) == (neuron.delta == 0 and held)
     flat = told["derivative"].why
     assert ("flat" in flat) == (neuron.da_dz == 0 and neuron.forced is None)
     assert ("forced" in flat) == (neuron.forced is not None)
@@ -336,7 +352,7 @@ def test_an_input_has_one_name_whatever_passes_it_on(name, source, first, last):
 
 # --- words ------------------------------------------------------------------------------------------------------------
 
-TABLES = {name: value for name, value in vars(words).items() if name.isupper()}
+TABLES = {name: value for file in (words, figure_words) for name, value in vars(file).items() if name.isupper()}
 
 
 def templates(value):
@@ -401,6 +417,26 @@ def test_no_word_is_written_that_is_never_said(together):
         rules |= {told.delta_rule[1], told.trace.output_rule[0], "gradient", "penalized gradient", "step"}
         variants |= {(stage.key, stage.variant) for stage in told.stages()}
         assert told.check().passed if told.trace.network.dtype == np.float64 and len(told.inputs) > 2 else True
+    without_derivation = network(loss=Quartic(), output="sigmoid")
+    certain = network(steps=0, dtype="float32")
+    certain[3].b = [200.0, 0.0, 0.0]
+    norms = network(ns.Dense(8), ns.BatchNorm("softmax"), ns.Dropout(0.5), ns.Dense(7))
+    ends = ns.Network([ns.Input(12), ns.Dense(3), ns.BatchNorm("softmax")], seed=1)
+    narrow = network(ns.Dense(8), ns.BatchNorm("tanh"), n_out=7)
+    for told in (
+        norms.trace(X[:1], [1])[1][1],
+        ends.trace(X[:1], [1])[1][1],
+        narrow.trace(X[:1], [1])[1][1],
+        *(without_derivation.trace(X[:1], [1])[layer][1] for layer in (1, 3)),
+        network(loss="mse", output=together).trace(X[:1], [1])[3][1],
+        certain.trace(X[:1], [1])[1][0],
+    ):
+        kinds |= {row.kind for row in rows_of(told)}
+        rules |= {told.trace.output_rule[0]}
+        variants |= {(stage.key, stage.variant) for stage in told.stages()}
+    unlabelled = network().trace(X[:1])[1][2].stages()
+    kinds |= {row.kind for stage in unlabelled for row in stage.lines}
+    variants |= {(stage.key, stage.variant) for stage in unlabelled}
     without_formulas = network(optimizer=Halve(0.1)).trace(X[:1], [1])[1][2]
     kinds |= {row.kind for row in without_formulas.stages()[9].lines}
     assert set(words.ROWS) - kinds == {"loss_after.lost"} and set(words.RULES) == rules

@@ -588,3 +588,44 @@ def test_a_stepper_sees_what_was_done_to_its_network(refused):
     with refused("nothing was changed"):
         stepper.update()
     assert stepper.changes == []
+
+
+# --- samples worth a look ---------------------------------------------------------------------------------------------
+
+
+def certain_network(classes):
+    """A network that gives out class k for sample k, surest for the first."""
+    net = ns.Network([ns.Input(3), ns.Dense(3, "softmax")], seed=0)
+    net[1].W, net[1].b = np.diag([9.0, 5.0, 2.0]), 0.0
+    return Stepper(net, np.eye(3), np.array(classes), sample=None, batch_size=1)
+
+
+def test_the_default_sample_is_the_first_that_is_read_wrongly():
+    stepper = certain_network([0, 2, 1])
+    assert stepper.misread().tolist() == [1, 2] and stepper.sample == 1
+    assert stepper.why_sample == "sample 1: of 3 samples the network reads 2 wrongly, this one first"
+    assert [stepper.next_misread(), stepper.next_misread(2), stepper.next_misread(-1)] == [2, 1, 1]
+
+
+def test_where_all_are_right_it_is_the_one_that_is_read_most_barely(refused):
+    stepper = certain_network([0, 1, 2])
+    share = np.exp(2) / (np.exp(2) + 2)
+    assert stepper.sample == 2
+    assert (
+        f"reads all 3 right, this one most barely, 2 at {share:.3g} before 0 at {(1 - share) / 2:.3g}"
+        in stepper.why_sample
+    )
+    with refused("misread", "reads all 3 samples right"):
+        stepper.next_misread()
+
+
+def test_one_output_and_targets_that_are_no_classes(refused):
+    net = ns.Network([ns.Input(1), ns.Dense(1, "sigmoid")], "binary_cross_entropy", seed=0)
+    net[1].W, net[1].b = 4.0, 0.0
+    x = np.array([[-1.0], [0.1], [1.0]])
+    assert Stepper(net, x, np.array([0, 1, 1]), sample=None, batch_size=1).sample == 1
+    assert Stepper(net, x, np.array([0, 1, 0]), sample="misread", batch_size=1).sample == 2
+    other = Stepper(net, x, np.array([0.2, 0.4, 0.9]), sample=None, batch_size=1)
+    assert (other.sample, other.why_sample) == (0, "")
+    with refused("misread", "classes"):
+        other.next_misread()

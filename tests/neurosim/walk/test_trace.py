@@ -420,16 +420,22 @@ def test_the_rule_for_the_output_delta_holds_for_the_numbers_beside_it(loss, out
     if smoothing and loss != "cross_entropy":
         return
     _, trace = make(loss=ns.CrossEntropy(smoothing) if smoothing else loss, output=output)
-    lines = trace[1][0].stages()[4].text.splitlines()
+    text = re.sub(r"\n {4,}", " ", trace[1][0].stages()[4].text)
+    lines = text[: text.index("Why:")].rstrip().splitlines()
     rule = lines[0].split("=", 1)[1].split("(" + loss)[0].strip()
-    for line in lines[1:]:
-        k, a, y, delta = re.match(r"  output (\d): a = (\S+), y = (\S+), delta = (\S+)$", line).groups()
-        assert float(delta) == pytest.approx(trace[-1][int(k)].delta, rel=1e-4, abs=1e-12)
+    gradients = dict(re.findall(r"output (\d): dL/da = .*?(\S+?)(?:, from the loss)?$", text, re.MULTILINE))
+    shown = re.findall(r"output (\d): delta = (.*) = (.*) = (\S+)$", text, re.MULTILINE)
+    assert len(shown) == 3 and len(lines) == 4 + len(gradients)
+    for k, names, numbers, delta in shown:
+        value = trace[-1][int(k)].delta
+        assert float(delta) == pytest.approx(value, rel=1e-4, abs=1e-12)
+        computed = eval(numbers, {"__builtins__": {}})
+        assert f"{computed:.5g}" == delta or computed == pytest.approx(value, rel=2e-5, abs=1e-12)
         if rule in ("a - y", "(a - y) / n"):
-            n = 3 if "/ n" in rule else 1
-            assert float(delta) == pytest.approx((float(a) - float(y)) / n, rel=1e-2, abs=2e-4)
+            assert names == rule and not gradients
         else:
-            assert rule.startswith("Jᵀ" if output == "softmax" else "dL/da * f'(z)")
+            assert rule.startswith("Jᵀ" if output == "softmax" else "dL/da * f'(z)") and "dL/da" in names
+            assert float(gradients[k]) == pytest.approx(trace[-1][int(k)].dL_da, rel=1e-4, abs=1e-12)
 
 
 def test_a_flat_place_and_a_step_for_the_worse_are_named(make):

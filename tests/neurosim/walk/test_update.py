@@ -327,3 +327,9 @@ def test_numbers_get_the_digits_that_their_result_needs():
         digits = digits_for("{a} - {b}", {"a": total, "b": 1.1111111}, total - 1.1111111)
         shown = float(f"{total:.{digits}g}") - float(f"{1.1111111:.{digits}g}")
         assert f"{shown:.5g}" == f"{total - 1.1111111:.5g}"
+
+
+def test_in_a_notebook_the_lines_keep_their_order():
+    page = network("adam").trace(X[50], Y[50])[1][2]._repr_html_()
+    places = [page.index(words) for words in ("10. update by adam", "beta1", "moves most", "likewise", "weights move")]
+    assert places == sorted(places)

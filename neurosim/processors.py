@@ -1,0 +1,228 @@
+"""How many processors there are, and with how many threads neurosim computes on them.
+
+The linear algebra behind NumPy takes as many threads as there are processors, and they wait for each other by spinning:
+where another program runs as well, a product of matrices can take thirty times as long.  So neurosim computes with one
+thread, unless it is asked for more.  A product can differ in its last bit between one thread and two.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from ctypes import PyDLL
+from dataclasses import dataclass
+from functools import cache, wraps
+from pathlib import Path
+from threading import Lock, get_ident
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+from .errors import NeurosimError
+from .text import counted
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def core_count() -> int:
+    """How many processors this program may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Processes that are started in the block make no pool of threads when they import NumPy: nobody would use it."""
+    before = {name: os.environ.get(name) for name in VARIABLES}
+    os.environ.update(dict.fromkeys(VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+# -- what is asked for -----------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class _Asked:
+    """How many threads are asked for: the first of these in the whole program, each other in a block."""
+
+    count: int
+
+
+_asked = [_Asked(1)]  # the last one counts
+
+
+class threads:
+    """How many threads neurosim computes with: one, unless more are asked for.
+
+        ns.threads(2)            # from now on, in the whole program
+        with ns.threads(2):      # until the block ends, in the whole program
+            net.fit(x, y)
+        ns.threads()             # says how many there are
+
+    The number holds while neurosim computes, callbacks of `fit` included, whatever OPENBLAS_NUM_THREADS and its like
+    say. Between its calls NumPy has its own number back, after an exception and Ctrl-C too. Other libraries' linear
+    algebra keeps its number throughout, unless it is the same library as NumPy's. Where several Python threads compute
+    at once, NumPy has its own number back when the last of them has ended.
+
+    Args:
+        count: from 1 to the number of processors; ``None``: as many as now.
+
+    Attributes:
+        count: how many were asked for.
+
+    Raises:
+        NeurosimError: no whole number, or more than there are processors: they would wait for each other.
+
+    Example:
+        >>> ns.threads()
+        1 thread
+    """
+
+    def __init__(self, count: int | None = None) -> None:
+        self._around = _asked[-1]
+        self.count = self._before = self._around.count
+        if count is not None:
+            from .checks import check_count  # imports NumPy, for which --help need not wait
+
+            self.count = check_count("threads", count)
+            if self.count > core_count():
+                raise NeurosimError(
+                    f"threads: expected at most {core_count()}, the processors that this program may use, "
+                    f"received {count}"
+                )
+            self._around.count = self.count
+            _set_anew()
+
+    def __enter__(self) -> threads:
+        self._around.count = self._before  # what holds from now on holds in the block only
+        self._own = _Asked(self.count)
+        _asked.append(self._own)
+        _set_anew()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _asked.remove(self._own)  # another Python thread's block may have begun since, and goes on
+        _set_anew()
+
+    def __repr__(self) -> str:
+        found = _in_force()
+        asked = "" if found == self.count else f" ({self.count} asked for)"
+        return (counted(found, "thread") if found else "as many threads as NumPy's linear algebra likes") + asked
+
+
+# -- while neurosim computes -----------------------------------------------------------------------------------------
+
+
+class _Library(NamedTuple):
+    """The linear algebra behind NumPy."""
+
+    get: Callable[[], int]  # its number of threads; 0 where nobody can set that
+    set: Callable[[int], object]
+    is_per_thread: bool  # whether every Python thread has a number of its own
+
+
+_lock = Lock()
+_inside: set[int] = set()  # the Python threads that compute for neurosim
+_before: dict[int, int] = {}  # the library's own number: of each of them, or, under 0, of them all
+
+
+def computes(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a function one that computes with neurosim's `threads`; inside another such function it changes nothing.
+
+    It adds a microsecond to the fifty of a small network's step, so it is written out here.
+    """
+
+    @wraps(function)
+    def limited(*arguments: P.args, **named: P.kwargs) -> R:
+        me = get_ident()
+        if me in _inside:
+            return function(*arguments, **named)
+        get, set_to, is_per_thread = _library()
+        whose = me if is_per_thread else 0
+        try:
+            with _lock:
+                _inside.add(me)
+                if whose not in _before:
+                    _before[whose] = get()
+                    set_to(_asked[-1].count)
+            return function(*arguments, **named)
+        finally:
+            _inside.discard(me)  # first of all: wherever Ctrl-C comes, the next call begins anew and ends properly
+            with _lock:
+                if whose in _before and (whose or not _inside):  # what all share is given back by the last of them
+                    set_to(_before[whose])
+                    del _before[whose]
+
+    return limited
+
+
+def _set_anew() -> None:
+    """Where somebody computes at this moment, go on with what is asked for now."""
+    with _lock:
+        if _before and (get_ident() if _library().is_per_thread else 0) in _before:
+            _library().set(_asked[-1].count)
+
+
+@cache
+def _library() -> _Library:
+    """What NumPy computes with, if threadpoolctl knows it: looked for once, as that takes a millisecond."""
+    import numpy  # loads it
+
+    package = Path(numpy.__file__).resolve().parent
+    its_wheels = (package / ".dylibs", package.with_name("numpy.libs"))
+
+    def distance(controller: Any) -> int:
+        """Of NumPy to a library: its wheel may bring one, otherwise it has the system's, never another wheel's."""
+        folder = Path(controller.filepath).parent
+        return 0 if folder in its_wheels else 2 if folder.name.endswith((".libs", ".dylibs")) else 1
+
+    with suppress(Exception):  # whatever stands in its way, e.g. a path that is not UTF-8: neurosim works without
+        from threadpoolctl import ThreadpoolController
+
+        found = ThreadpoolController().select(user_api="blas").lib_controllers
+        return _access(min((each for each in found if each.num_threads), key=distance))
+    return _Library(lambda: 0, lambda count: None, False)
+
+
+def _access(controller: Any) -> _Library:
+    """The functions that ask a library for its number of threads and set it.
+
+    OpenBLAS's own take a tenth of a microsecond, and serve every Python thread. Those of threadpoolctl take ten times
+    as long, and from its version 3.8 on do nothing for a second Python thread.
+    """
+    layer = getattr(controller, "threading_layer", "")
+    if controller.internal_api == "openblas" and layer != "openmp":
+        name = next(name for name in controller.check_symbols if hasattr(controller.dynlib, name))
+        library = PyDLL(controller.filepath)
+        return _Library(getattr(library, name), getattr(library, name.replace("_get_", "_set_")), False)
+    is_per_thread = controller.internal_api == "mkl" or layer == "openmp"
+    return _Library(controller.get_num_threads, controller.set_num_threads, is_per_thread)
+
+
+@computes
+def _in_force() -> int:
+    """With how many threads neurosim computes; 0 where nobody can tell."""
+    return _library().get()
+
+
+def _after_fork() -> None:
+    """In a new process only the Python thread that forked lives on: no other frees the lock or gives anything back."""
+    global _lock
+    _lock = Lock()
+    _inside.intersection_update({get_ident()})
+    for whose in set(_before) - {get_ident()} if not _inside else ():
+        if whose == 0:
+            _library().set(_before[whose])
+        del _before[whose]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

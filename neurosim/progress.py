@@ -1,0 +1,87 @@
+"""Progress: a bar that moves where somebody looks on, and now and then a line where it goes into a file."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any, TextIO
+
+LINE_EVERY = 10.0  # seconds
+
+
+def progress_bar(total: int, what: str, unit: str, *, done: int = 0, shown: bool = True, leave: bool = False) -> Any:
+    """A progress bar on standard error, with `update(count)`, `write(text)` and `n`; to be used in a ``with`` block.
+
+    A bar draws itself anew over its own line, which only a terminal or a notebook can show: in a file it would leave
+    lines of blanks and half-drawn bars. There it is a `ProgressLines`.
+
+    Args:
+        total: how many there are.
+        what: what is done, before the bar.
+        unit: what is counted, in the plural.
+        done: how many were done before.
+        shown: whether to show anything at all.
+        leave: whether what was reached stays to be read at the end.
+    """
+    if shown and not is_live(sys.stderr):
+        return ProgressLines(total, what, unit, done, leave)
+    from tqdm import tqdm
+
+    return tqdm(
+        total=total,
+        desc=what,
+        unit=f" {unit}",
+        initial=done,
+        disable=not shown,
+        leave=leave,
+        ncols=79,
+        mininterval=0.2,
+    )
+
+
+def is_live(stream: TextIO | None) -> bool:
+    """Whether what is written can be drawn over: in a terminal, or in a notebook."""
+    return stream is not None and (stream.isatty() or type(stream).__module__.startswith("ipykernel"))
+
+
+class ProgressLines:
+    """Progress in a file: a line at most every `LINE_EVERY` seconds, each of them whole.
+
+    Args:
+        total, what, unit, done, leave: as for `progress_bar`.
+
+    Attributes:
+        n: how many are done.
+    """
+
+    def __init__(self, total: int, what: str, unit: str, done: int = 0, leave: bool = False) -> None:
+        self.total, self.what, self.unit, self.n, self.leave = total, what, unit, done, leave
+        self._said, self._at = done, time.monotonic()
+
+    def update(self, count: int = 1) -> None:
+        """Count on, and say so if it is time."""
+        self.n += count
+        if self.n != self._said and time.monotonic() - self._at >= LINE_EVERY:
+            self._say()
+
+    def set_description(self, what: str) -> None:
+        """Do something else from now on."""
+        self.what = what
+
+    def write(self, text: str, file: TextIO | None = None) -> None:
+        """Write a line of its own."""
+        print(text, file=file or sys.stderr, flush=True)
+
+    def _say(self) -> None:
+        self._said, self._at = self.n, time.monotonic()
+        self.write(f"{self.what}: {self.n:,} of {self.total:,} {self.unit}")
+
+    def __enter__(self) -> ProgressLines:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.leave:
+            self._say()
