@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -142,7 +142,7 @@ class Input(Layer):
         if isinstance(x, Rows) and x.shape[-1] == self.n_out:
             return x if x.ndim == 2 else as_rows(x.reshape(1, -1))
         if not finite and self._takes_at_once(x):
-            return as_rows(x)
+            return cast(Rows, x)
         array, names = as_numbers(x, name)
         rows, shape = self._split(array, name)
         if finite:
