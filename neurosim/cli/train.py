@@ -220,7 +220,7 @@ def draw(
         kept = next((each.best_epoch for each in callbacks if isinstance(each, EarlyStopping)), None)
         pictures["learning_curves"] = lambda: viz.history_curves(frame, kept=kept)
     if np.isfinite(probabilities).all():
-        predicted, confidence = metrics.decisions(probabilities), probabilities.max(axis=1)
+        predicted, confidence = session.network.decide(probabilities), probabilities.max(axis=1)
         matrix = metrics.confusion_matrix(test.labels, predicted, len(test.class_names))
         pictures["confusion_matrix"] = lambda: viz.confusion_matrix(matrix, test.class_names)
         pictures["mistakes"] = lambda: viz.mistakes(

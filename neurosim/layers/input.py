@@ -112,8 +112,8 @@ class Input(Layer):
             return
         self.learned = learned if whole else replace(learned, low=None, high=None)
         if self.scale == "auto":
-            self.scale = None if self.learned.top is None else 1.0 / self.learned.top
-            self.scale = self.scale if scale == "auto" else scale
+            by_rule = None if self.learned.top is None else 1.0 / self.learned.top
+            self.scale = by_rule if scale == "auto" else scale
         self._decided()
 
     def remember(self, learned: Learned | None) -> None:
