@@ -30,6 +30,8 @@ def read_labels(y: Any, known: Sequence[str] = ()) -> tuple[Array, tuple[str, ..
     Raises:
         NeurosimError: a name that is not known, a missing label, or neither numbers nor text.
     """
+    if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "uif":  # by far the most frequent
+        return y, tuple(known)
     names = _names_in(y)
     if names is None:
         array, _ = as_numbers(y, "labels")
@@ -49,8 +51,6 @@ def read_labels(y: Any, known: Sequence[str] = ()) -> tuple[Array, tuple[str, ..
 def _names_in(y: Any) -> tuple[Array, tuple[str, ...]] | None:
     """Labels as text (N,), and the order of the classes if they come with one; None if they are numbers."""
     categories: tuple[str, ...] = ()
-    if isinstance(y, np.ndarray) and y.dtype.kind in "uif":  # by far the most frequent
-        return None
     if str(getattr(y, "dtype", "")) == "category":
         of_series = getattr(y, "cat", y)
         categories = tuple(map(str, of_series.categories))

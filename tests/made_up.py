@@ -4,11 +4,14 @@ import math
 
 import pandas as pd
 
-from scenarios import Results
+from scenarios import SCENARIOS, Results
 
 
-def made_up(scenario, accuracies):
-    """Results with the given final test accuracies: variant -> one a seed; NaN for diverged."""
+def made_up(scenario, accuracies, tables=None, **columns):
+    """Results of two epochs: test accuracies variant -> one a seed, NaN for diverged; further columns likewise.
+
+    The scenario may be given by its name.
+    """
     rows = [
         {
             "variant": name,
@@ -23,8 +26,10 @@ def made_up(scenario, accuracies):
             "diverged": math.isnan(value),
             "kept": epoch == 2,
         }
+        | {column: given[name][seed] for column, given in columns.items()}
         for name, values in accuracies.items()
         for seed, value in enumerate(values)
         for epoch in (1, 2)
     ]
-    return Results(scenario, pd.DataFrame(rows))
+    scenario = SCENARIOS[scenario] if isinstance(scenario, str) else scenario
+    return Results(scenario, pd.DataFrame(rows), tables or {})

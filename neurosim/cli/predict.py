@@ -17,7 +17,6 @@ from ..data.drawings import Drawing, as_samples, picture_shape, read_drawing
 from ..data.pictures import picture_files
 from ..errors import DataError
 from ..files.atomic import writable_folder, write_text
-from ..metrics import decisions
 from ..network import Network
 from ..text import NARROW, certainty, counted, number
 from .picture import has_blocks, picture
@@ -144,7 +143,7 @@ def files_of(pictures: Sequence[str]) -> tuple[list[Path], int]:
 def reading_of(network: Network, path: Path, drawing: Drawing, classes: Classes) -> Reading:
     """What a network says of a drawing."""
     proba = network.predict_proba(as_samples(network, [drawing]))  # (1, n)
-    k, outputs = int(decisions(proba, network.threshold)[0]), proba[0].tolist()
+    k, outputs = int(network.decide(proba)[0]), proba[0].tolist()
     if len(outputs) < len(classes.names):
         outputs = [1.0 - outputs[0], outputs[0]]
     if len(classes.names) == 1:

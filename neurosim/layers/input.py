@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -112,8 +112,8 @@ class Input(Layer):
             return
         self.learned = learned if whole else replace(learned, low=None, high=None)
         if self.scale == "auto":
-            self.scale = None if self.learned.top is None else 1.0 / self.learned.top
-            self.scale = self.scale if scale == "auto" else scale
+            by_rule = None if self.learned.top is None else 1.0 / self.learned.top
+            self.scale = by_rule if scale == "auto" else scale
         self._decided()
 
     def remember(self, learned: Learned | None) -> None:
@@ -142,7 +142,7 @@ class Input(Layer):
         if isinstance(x, Rows) and x.shape[-1] == self.n_out:
             return x if x.ndim == 2 else as_rows(x.reshape(1, -1))
         if not finite and self._takes_at_once(x):
-            return as_rows(x)
+            return cast(Rows, x)
         array, names = as_numbers(x, name)
         rows, shape = self._split(array, name)
         if finite:

@@ -171,6 +171,8 @@ def weights_of(network: Network, targets: Array, class_weight: Any, sample_weigh
     Raises:
         NeurosimError: no such class, a wrong number of weights, or one below 0.
     """
+    if class_weight is None and sample_weight is None:
+        return None
     weights = np.ones(len(targets))
     if sample_weight is not None:
         weights = weights * _checked_weights("sample_weight", sample_weight, len(targets))
@@ -194,7 +196,7 @@ def weights_of(network: Network, targets: Array, class_weight: Any, sample_weigh
         weights = weights * by_class[classes]
     if not weights.any():
         raise NeurosimError("weights: expected some above 0, received none")
-    return None if sample_weight is None and class_weight is None else weights
+    return weights
 
 
 def _checked_weights(name: str, weights: Any, count: int) -> Array:

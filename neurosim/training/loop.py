@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..augment import Augmentation
-from ..checks import check_count, check_names, is_dataset, samples_and_labels
+from ..checks import check_count, check_names, is_dataset
 from ..errors import NeurosimError
 from ..network import BATCH_SIZE, EPOCHS, Network
 from ..parameters import Array
@@ -148,7 +148,7 @@ def _as_validation(network: Network, data: Any) -> tuple[Array, Array] | None:
     if data is None:
         return None
     try:
-        x, y = samples_and_labels(data, None) if is_dataset(data) else data
+        x, y = (data, None) if is_dataset(data) else data
     except (TypeError, ValueError):
         raise NeurosimError(
             f"validation_data: expected a pair (x, y), received something else: {type(data).__name__}"

@@ -76,6 +76,7 @@ def test_wrong_numbers_and_commands_that_compute_nothing(cli):
         assert result.code == 2 and "unknown option '--threads'" in result.err
 
 
+@pytest.mark.full
 def test_a_resumed_run_takes_its_own_number_or_says_that_it_is_another(cli, seen):
     every = ("--checkpoint-every", "2")
     result = cli(*TRAIN, *every, "--threads", "2")
@@ -87,6 +88,7 @@ def test_a_resumed_run_takes_its_own_number_or_says_that_it_is_another(cli, seen
     assert "resume: threads were 2 and are 1: the numbers to come may differ" in result.err
 
 
+@pytest.mark.quick_every(2)
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_scenario_says_and_records_it_and_keeps_the_runs_apart(cli, jobs):
     result = cli(*SCENARIO, "--jobs", jobs, "--threads", "2", "--out", "here")

@@ -37,9 +37,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import neurosim as ns
-from neurosim.data.idx import read_idx
 from neurosim.data.arrays import read_npz
 from neurosim.data.columns import LABEL_NAMES, read_csv
+from neurosim.data.idx import read_idx
 from neurosim.files.npz import MAX_RATIO
 from neurosim.training.checkpoint import _read as read_checkpoint, checkpoints
 

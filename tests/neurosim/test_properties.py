@@ -11,13 +11,13 @@ import pytest
 from data_files import csv_text, idx_bytes
 from hypothesis import HealthCheck, assume, given, settings, strategies as st
 from hypothesis.extra import numpy as nps
+from neurosim.data.tables import read_csv
 
 import neurosim as ns
 from neurosim.augment import AUGMENTATIONS
 from neurosim.cli.main import parse
 from neurosim.cli.options import given_settings
 from neurosim.data.idx import read_idx
-from neurosim.data.tables import read_csv
 from neurosim.errors import NeurosimError
 from neurosim.training.settings import Settings
 

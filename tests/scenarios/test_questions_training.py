@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+from made_up import made_up
 
 import neurosim as ns
 import viz
@@ -31,30 +32,6 @@ def start(digits):
     """A small untrained network and its training images."""
     train, _ = digits
     return Settings(hidden=(8,)).network(train.images.shape[1:], 10, seed=1), train
-
-
-def made_up(name, accuracies, tables=None, **columns):
-    """Results of two epochs: test accuracies variant -> one a seed, NaN for diverged; further columns likewise."""
-    rows = [
-        {
-            "variant": variant,
-            "seed": seed,
-            "epoch": epoch,
-            "loss": 1.0 / epoch,
-            "accuracy": value,
-            "test_loss": 1.0,
-            "test_accuracy": value * epoch / 2,
-            "seconds": 1.0,
-            "learning_rate": 0.1,
-            "diverged": math.isnan(value),
-            "kept": epoch == 2,
-        }
-        | {column: values[variant][seed] for column, values in columns.items()}
-        for variant, values in accuracies.items()
-        for seed, value in enumerate(values)
-        for epoch in (1, 2)
-    ]
-    return Results(SCENARIOS[name], pd.DataFrame(rows), tables or {})
 
 
 def own(results):

@@ -13,10 +13,10 @@ import pytest
 from data_files import csv_text, idx_bytes, publish, small_set, write_idx
 
 from neurosim import data
-from neurosim.data.catalog import CATALOG, PARTS
-from neurosim.data.idx import idx_sha256, read_idx
 from neurosim.data.arrays import read_npz
+from neurosim.data.catalog import CATALOG, PARTS
 from neurosim.data.columns import read_csv
+from neurosim.data.idx import idx_sha256, read_idx
 from neurosim.errors import DataError, NeurosimError
 
 REAL_MNIST = os.environ.get("NEUROSIM_DATA", "")

@@ -482,7 +482,7 @@ def shown_in_the_film(neuron, monkeypatch):
     return viz.film._frames(neuron, "a note")
 
 
-@pytest.mark.quick_every(5)
+@pytest.mark.quick_every(10)
 def test_all_that_is_shown_has_the_same_titles_names_and_numbers(neuron, monkeypatch):
     told = neuron.stages()
     text, page, frames = shown_as_text(neuron), shown_as_html(neuron), shown_in_the_film(neuron, monkeypatch)

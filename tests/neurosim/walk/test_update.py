@@ -74,6 +74,7 @@ def equations(text):
             yield head[0], [*head[1:], *parts[1:]]
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize("clip", [None, 0.05])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("steps", [0, 4])
