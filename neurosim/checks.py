@@ -69,49 +69,13 @@ def check_value(name: str, value: Any, dtype: DTypeLike = np.float64) -> float:
 
 
 def samples_and_labels(x: Any, y: Any) -> tuple[Any, Any]:
-    """Samples and labels, from the two or from a `Dataset`."""
+    """Samples and labels, from the two or from a `Dataset`, whose classes may be in another order than a network's."""
     if y is not None:
         return x, y
     if not is_dataset(x):
         raise NeurosimError(f"expected a Dataset, or samples and their labels, received a {type(x).__name__} alone")
     numbered = tuple(map(str, range(len(x.class_names))))
-    return samples_of(x), x.labels if x.class_names in ((), numbered) else Categories(x.labels, x.class_names)
-
-
-def samples_of(x: Any) -> Any:
-    """The samples alone, of a `Dataset` too: those of a table with the names of its columns."""
-    if not is_dataset(x):
-        return x
-    return Columns(x.x, x.feature_names) if x.feature_names else x.x
-
-
-class Columns:
-    """Rows of a table (N, n) with the names of its columns, as a pandas table has them."""
-
-    def __init__(self, x: np.ndarray[Any, Any], columns: tuple[str, ...]) -> None:
-        self.x, self.columns, self.dtypes, self.shape = x, columns, x.dtype, x.shape
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
-        return self.x if dtype is None else self.x.astype(dtype)
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-
-class Categories:
-    """Class indices (N,) with the names of the classes, as a categorical column of pandas has them."""
-
-    dtype = "category"
-
-    def __init__(self, codes: np.ndarray[Any, Any], categories: tuple[str, ...]) -> None:
-        self.codes, self.categories, self.shape = codes, categories, codes.shape
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
-        names: np.ndarray[Any, Any] = np.array(self.categories)[self.codes]
-        return names if dtype is None else names.astype(dtype)
-
-    def __len__(self) -> int:
-        return len(self.codes)
+    return x, x.labels if x.class_names in ((), numbered) else np.array(x.class_names)[x.labels]
 
 
 def is_dataset(x: Any) -> bool:

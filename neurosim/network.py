@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from .checks import check_count, check_names, check_number, is_dataset, samples_and_labels, samples_of
+from .checks import check_count, check_names, check_number, is_dataset, samples_and_labels
 from .errors import NeurosimError, OutOfRangeError, ShapeError
 from .labels import read_labels, wrong_label
 from .layers import LAYERS, ActivationLayer, Input, Interventions, Layer, Neuron
@@ -226,16 +226,20 @@ class Network:
             y: their labels, where x are samples.
             whole: whether these are all the samples, and not a batch of them.
         """
-        known, features, scaling = self.class_names, (), "auto"
+        known, scaling = self.class_names, "auto"
         if y is None and is_dataset(x):
-            known, features, scaling = known or x.class_names, x.feature_names, x.scaling
+            known, scaling = known or x.class_names, x.scaling
         x, y = samples_and_labels(x, y)
-        self.input.learn(x, features, scaling, whole)
+        self.input.learn(x, scaling, whole)
         labels, names = read_labels(y, known)
         if names and not self.class_names and len(names) <= max(2, self.output.n_out):
             self.class_names = names
         if self.output.n_out == 1 and labels.size:
             self.threshold = threshold_between(labels.reshape(-1, 1))
+
+    def class_name(self, k: int) -> str:
+        """What class k is called: by its name, where it was given one, otherwise by its number."""
+        return self.class_names[k] if k < len(self.class_names) else str(k)
 
     @property
     def memory(self) -> dict[str, Any]:
@@ -431,7 +435,7 @@ class Network:
     @computes
     def activations(self, x: Any, layer: int, neuron: int) -> Array:
         """The activation of one neuron for each sample, (N,), as in evaluation. A copy."""
-        rows, index = self.input.as_rows(samples_of(x)), self[layer][neuron].index
+        rows, index = self.input.as_rows(x), self[layer][neuron].index
         result = np.empty(len(rows), self.dtype)
         for where, _ in self._outputs(rows):
             result[where] = self[layer].a[:, index]
@@ -440,7 +444,7 @@ class Network:
     @computes
     def predict_proba(self, x: Any) -> Array:
         """The output activations, (N, n_out): with softmax or sigmoid, probabilities. A copy."""
-        rows = self.input.as_rows(samples_of(x))
+        rows = self.input.as_rows(x)
         result = np.empty((len(rows), self.output.n_out), self.dtype)
         for where, a in self._outputs(rows):
             result[where] = a

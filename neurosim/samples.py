@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from .checks import check_count, check_number, check_value
+from .checks import check_count, check_number, check_value, is_dataset
 from .errors import NeurosimError, NeurosimWarning, ShapeError
 from .parameters import Array, Shape
 from .text import number, thousands
@@ -50,6 +50,8 @@ def as_numbers(x: Any, name: str = "x") -> tuple[Array, tuple[str, ...]]:
         NeurosimError: it holds something else than numbers, or some of them are masked or missing.
         ShapeError: its rows differ in length.
     """
+    if is_dataset(x):
+        return x.x, x.feature_names
     if isinstance(x, (str, os.PathLike)):
         raise NeurosimError(f"{name}: expected numbers, received a path; ns.data.read_image(path) reads a picture")
     names = tuple(map(str, x.columns)) if hasattr(x, "columns") and hasattr(x, "dtypes") else ()

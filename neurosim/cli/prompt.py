@@ -420,8 +420,9 @@ class Prompt(cmd.Cmd):
         now, new = stepper.trace, stepper.neuron_trace
         read = ""
         if now.label is not None:
-            again = " as before" if now.prediction == was.prediction else f", before as {was.prediction}"
-            read = f" is read as {now.prediction}{again},"
+            named = stepper.network.class_name
+            again = " as before" if now.prediction == was.prediction else f", before as {named(was.prediction)}"
+            read = f" is read as {named(now.prediction)}{again},"
         self.say(f"{what}: sample {stepper.sample}{read} loss {arrow(was.loss, now.loss, 6)}")
         told = [f"{name} {arrow(before, value())}"] if name else []
         told += [f"{name} {arrow(one, two)}" for name, one, two in (("z", old.z, new.z), ("a", old.a, new.a))]

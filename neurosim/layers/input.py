@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -83,14 +82,13 @@ class Input(Layer):
     def input_gradient_(self, delta: Array, dx: Array) -> None:
         """Nothing lies below."""
 
-    def learn(self, x: Any, names: Sequence[str] = (), scaling: Any = "auto", whole: bool = True) -> None:
+    def learn(self, x: Any, scaling: Any = "auto", whole: bool = True) -> None:
         """Decide by the first training samples how x is scaled, and remember their range, their shape, their names.
 
         What is remembered already stays: samples that come later are brought to its units.
 
         Args:
-            x: (N, …) samples.
-            names: of their features; empty: those that x has, if any.
+            x: (N, …) samples; where their features have names, these are kept.
             scaling: what to do with them where `scale` leaves it to them.
             whole: whether these are all; of a batch the range is not remembered, for others may reach further.
 
@@ -99,14 +97,14 @@ class Input(Layer):
         """
         if isinstance(x, Rows) or not (self.learned is None or (whole and self.learned.low is None)):
             return
-        array, own_names = as_numbers(x)
+        array, names = as_numbers(x)
         rows, shape = self._split(array, "x")
         if len(rows) == 0:
             return
         scale = scaling if self.scale == "auto" else self.scale
         if whole or scale == "standardize":
             check_finite(rows, self.dtype, "x")
-        learned = Learned.of(rows, shape, names or own_names, scale)
+        learned = Learned.of(rows, shape, names, scale)
         if self.learned is not None:
             self.learned = replace(self.learned, low=learned.low, high=learned.high)
             return

@@ -226,7 +226,7 @@ def augmenting_gather(network: Network, augmentation: Augmentation, x: Any) -> C
         ShapeError: it is not known how high and wide the images are.
         NeurosimError: images that are not uint8.
     """
-    x = np.asarray(x)
+    x, _ = as_numbers(x)
     if x.dtype != np.uint8:
         raise NeurosimError(
             f"augment: expected images as uint8, 0 to 255, received {x.dtype}; the Input layer scales "

@@ -11,6 +11,7 @@ from ..layers.neuron import Neuron
 from ..network import Network
 from ..parameters import Array
 from ..processors import computes
+from ..samples import as_rows
 
 STEP = 1e-5  # of the central differences
 
@@ -68,7 +69,7 @@ def check_neuron(
         if name in twin.arrays():
             twin.arrays()[name][...] = array
     layer = twin[neuron.layer.index]
-    twin.load_batch(x[None, :].astype(np.float64), targets[None, :])
+    twin.load_batch(as_rows(x[None, :].astype(np.float64)), targets[None, :])
 
     def compare(array: Array, backprop: Array) -> tuple[float, int]:
         """The relative error over the entries that no kink lies next to, and how many have one."""

@@ -254,6 +254,7 @@ class NeuronTrace:
                 "index": trace.sample,
                 "label": trace.label,
                 "prediction": trace.prediction,
+                "classes": trace.classes,
                 "probabilities": trace.probabilities.tolist(),
             },
             "layer": self.layer,
@@ -319,20 +320,35 @@ class NeuronTrace:
         key, bias = self.activation.key, self.bias if self.has_bias else None
         above = [(each.index, trace.flows[each.index]["a"]) for each in network.layers[self.layer + 1 :]]
         forward = [
-            stages.inputs(self.inputs, self.source_layer),
+            self._inputs_stage(top),
             stages.weighted_sum(self.input_name, self.weights, self.inputs, self.products, bias, self.z, top),
             stages.activation(key, self.z, self.a, self.forced, None if self.activation.elementwise else self._layer_z),
         ]
         if trace.forward_only:
-            return [*forward, stages.reading(above, trace.probabilities, trace.verdict)]
+            return [*forward, stages.reading(above, trace.probabilities, trace.classes, trace.verdict)]
         rule, factors = trace.output_rule
         return [
             *forward,
             stages.output(
-                above, trace.probabilities, trace.targets, trace.aim, trace.verdict, network.loss, trace.loss, top
+                above,
+                trace.probabilities,
+                trace.classes,
+                trace.targets,
+                trace.aim,
+                trace.verdict,
+                network.loss,
+                trace.loss,
+                top,
             ),
             stages.output_delta(
-                network.loss, network.output.activation.key, rule, factors, trace.aim, trace.flows[-1]["delta"], top
+                network.loss,
+                network.output.activation.key,
+                rule,
+                factors,
+                trace.classes,
+                trace.aim,
+                trace.flows[-1]["delta"],
+                top,
             ),
             self._downstream_stage(top),
             stages.derivative(key, self.z, self.a, self.da_dz, self.forced is not None, self.activation.elementwise),
@@ -356,6 +372,13 @@ class NeuronTrace:
             self._update_stage(),
             stages.loss_after(trace.loss, trace.loss_after),
         ]
+
+    def _inputs_stage(self, top: int) -> Stage:
+        standardized = None if self.source_layer else self.trace.standardized
+        if standardized is not None:
+            raw, mean, deviation = (values[self.sources] for values in standardized)
+            standardized = raw, mean, deviation
+        return stages.inputs(self.input_name, self.inputs, self.source_layer, standardized, top)
 
     def _downstream_stage(self, top: int) -> Stage:
         if self.is_output:

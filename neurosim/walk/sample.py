@@ -91,14 +91,31 @@ class SampleRun:
         return {name: getattr(layer, name)[0].copy() for name in names}
 
     @property
+    def classes(self) -> list[str]:
+        """(n_out,) what the classes are called that the outputs are for; none where they are for no class each."""
+        n = self.network.output.n_out
+        of_classes = n > 1 and (self.forward_only or self.label is not None)
+        return [self.network.class_name(k) for k in range(n)] if of_classes else []
+
+    @property
+    def standardized(self) -> tuple[Array, Array, Array] | None:
+        """(n,) the features as they came, the means and the deviations of the training samples; None: none was used."""
+        learned = self.network.input.learned
+        if learned is None or not learned.mean:
+            return None
+        mean, deviation = np.array(learned.mean), np.array(learned.deviation)
+        return self.flows[0]["a"] * deviation + mean, mean, deviation
+
+    @property
     def verdict(self) -> str:
         """The label and the prediction in words; where the targets are no class, only these."""
         if self.forward_only:
-            return fill(words.NAMES["read as"], {"prediction": str(self.prediction)})
+            return fill(words.NAMES["read as"], {"prediction": self.network.class_name(self.prediction)})
         if self.label is None:
             which = "targets" if len(self.targets) <= 10 else "more targets"
             return fill(words.NAMES[which], {"items": ", ".join(number(y, 6) for y in self.targets[:10])})
-        return fill(words.NAMES["verdict"], {"label": str(self.label), "prediction": str(self.prediction)})
+        label, prediction = self.network.class_name(self.label), self.network.class_name(self.prediction)
+        return fill(words.NAMES["verdict"], {"label": label, "prediction": prediction})
 
     @cached_property
     def aim(self) -> Array:

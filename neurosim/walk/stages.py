@@ -29,6 +29,9 @@ WIDTH = 79
 STAGES = tuple(words.STAGES)
 """The keys of the stages, in their order."""
 
+FEATURE = ("feature", "mean", "deviation")
+"""What a standardized input is made of."""
+
 OF_ONE_NEURON = ("weighted_sum", "activation", "downstream", "derivative", "delta")
 """Those whose result is a number of the neuron itself: z, a, dL/da, da/dz, delta."""
 
@@ -148,16 +151,30 @@ def as_html(stages: Iterable[Stage]) -> str:
 # -- the table: one function a stage -----------------------------------------------------------------------------------
 
 
-def inputs(x: Array, layer: int) -> Stage:
+def inputs(
+    name: Callable[[int], str], x: Array, layer: int, standardized: tuple[Array, Array, Array] | None, top: int
+) -> Stage:
     """What comes in.
 
     Args:
+        name: of each input.
         x: (n_in,) the numbers.
         layer: the layer that made them; 0: they are the sample's own.
+        standardized: (n_in,) the features from which x was made, their means and deviations; None: it was not.
+        top: how many features to show.
     """
     numbers = {"count": len(x), "nonzero": int(np.count_nonzero(x)), "low": float(x.min()), "high": float(x.max())}
-    row = Row("inputs.layer", factors=numbers | {"layer": layer}) if layer else Row("inputs.sample", factors=numbers)
-    return Stage("inputs", [row])
+    if layer:
+        return Stage("inputs", [Row("inputs.layer", factors=numbers | {"layer": layer})])
+    if standardized is None:
+        return Stage("inputs", [Row("inputs.sample", factors=numbers)])
+    rows = [Row("inputs.standardized", factors=numbers)]
+    for i in range(min(top, len(x))):
+        factors = {each: float(values[i]) for each, values in zip(FEATURE, standardized, strict=True)}
+        rows.append(Row("inputs.feature", name(i), float(x[i]), factors))
+    if len(x) > top:
+        rows.append(Row("inputs.rest"))
+    return Stage("inputs", rows)
 
 
 def weighted_sum(
@@ -197,13 +214,22 @@ def activation(key: str, z: float, a: float, forced: float | None, together: Arr
 
 
 def output(
-    layers: Iterable[tuple[int, Array]], a: Array, y: Array, target: Array, verdict: str, loss: Loss, L: float, top: int
+    layers: Iterable[tuple[int, Array]],
+    a: Array,
+    classes: Sequence[str],
+    y: Array,
+    target: Array,
+    verdict: str,
+    loss: Loss,
+    L: float,
+    top: int,
 ) -> Stage:
     """What the network makes of it.
 
     Args:
         layers: index and activations of each layer above the neuron.
         a: (n,) the output's activations.
+        classes: (n,) what the classes are called that they are for; none where they are for no class each.
         y: (n,) the targets.
         target: (n,) what the loss draws the outputs to: y, or a softer form of it.
         verdict: the label and the prediction, in words.
@@ -211,9 +237,9 @@ def output(
         L: its value.
         top: how many terms of the loss to show.
     """
-    rows = _through(layers, a)
+    rows = _through(layers, a, classes)
     told = {"verdict": verdict, "loss": loss.key, "formula of L": loss.formula}
-    terms, rest = _loss_terms(loss, a, target, L, top)
+    terms, rest = _loss_terms(loss, a, classes, target, top)
     if not terms:
         result = Row("output.result without formula", "L", L, {"L": L}, told)
         return Stage("output", rows, result=result, names={"loss": loss.key}, variant=" unknown")
@@ -230,14 +256,22 @@ def output(
     )
 
 
-def reading(layers: Iterable[tuple[int, Array]], a: Array, verdict: str) -> Stage:
+def reading(layers: Iterable[tuple[int, Array]], a: Array, classes: Sequence[str], verdict: str) -> Stage:
     """What the network makes of a sample without a label: `output` without a loss."""
-    rows = [*_through(layers, a), Row("output.read", names={"verdict": verdict})]
+    rows = [*_through(layers, a, classes), Row("output.read", names={"verdict": verdict})]
     return Stage("output", rows, variant=" of a")
 
 
-def _through(layers: Iterable[tuple[int, Array]], a: Array) -> list[Row]:
-    """The layers above, and the largest outputs."""
+def _output_name(k: int, classes: Sequence[str]) -> str:
+    """What output k is called: by its number, and by the class that it is for where that has a name."""
+    named = bool(classes) and classes[k] != str(k)
+    return fill(
+        words.NAMES["output of class" if named else "output"], {"i": str(k), "class": classes[k] if named else ""}
+    )
+
+
+def _through(layers: Iterable[tuple[int, Array]], a: Array, classes: Sequence[str]) -> list[Row]:
+    """The layers above, and the largest outputs; the first ones where they are no classes."""
     rows = [
         Row(
             "output.layer",
@@ -246,13 +280,15 @@ def _through(layers: Iterable[tuple[int, Array]], a: Array) -> list[Row]:
         )
         for layer, each in layers
     ]
-    kind, name = ("output.class", "class") if len(a) > 1 else ("output.number", "output")
-    for k in np.argsort(-a, kind="stable")[:3]:
-        rows.append(Row(kind, fill(words.NAMES[name], {"i": str(k)}), float(a[k]), {"output": float(a[k])}))
+    kind = "output.class" if len(a) > 1 else "output.number"
+    for k in np.argsort(-a, kind="stable")[:3] if classes else range(min(3, len(a))):
+        called = "class" if classes else "number" if len(a) > 1 else "output"
+        name = fill(words.NAMES[called], {"i": classes[k] if classes else str(k)})
+        rows.append(Row(kind, name, float(a[k]), {"output": float(a[k])}))
     return rows
 
 
-def _loss_terms(loss: Loss, a: Array, y: Array, L: float, top: int) -> tuple[list[Row], Row | None]:
+def _loss_terms(loss: Loss, a: Array, classes: Sequence[str], y: Array, top: int) -> tuple[list[Row], Row | None]:
     """The `top` largest terms of which the loss is the sum, and the rest; none, where the loss does not say them."""
     rows = []
     for k in range(len(a)):
@@ -263,8 +299,7 @@ def _loss_terms(loss: Loss, a: Array, y: Array, L: float, top: int) -> tuple[lis
         assert value is not None
         if "y" in derived.numbers and derived.numbers["y"] == 0.0 and np.isnan(value):
             value = 0.0  # 0 ln 0
-        name = fill(words.NAMES["output"], {"i": str(k)})
-        rows.append(Row("output.term", name, value, derived.numbers, template=derived.term))
+        rows.append(Row("output.term", _output_name(k, classes), value, derived.numbers, template=derived.term))
     order = sorted(range(len(a)), key=lambda k: (-abs(rows[k].value or 0.0), -y[k]))
     largest = [rows[k] for k in order]
     shown = [row for row in largest[:top] if row.value] or largest[:1]
@@ -276,7 +311,14 @@ def _loss_terms(loss: Loss, a: Array, y: Array, L: float, top: int) -> tuple[lis
 
 
 def output_delta(
-    loss: Loss, activation: str, rule: str, factors: Mapping[str, Array], target: Array, delta: Array, top: int
+    loss: Loss,
+    activation: str,
+    rule: str,
+    factors: Mapping[str, Array],
+    classes: Sequence[str],
+    target: Array,
+    delta: Array,
+    top: int,
 ) -> Stage:
     """dL/dz of the output layer.
 
@@ -285,6 +327,7 @@ def output_delta(
         activation: the key of the output's activation.
         rule: how delta follows, a key of `words.RULES`.
         factors: name -> (n,) the numbers that it follows from.
+        classes: (n,) what the classes are called that the outputs are for; none where they are for no class each.
         target: (n,) what the loss draws the outputs to.
         delta: (n,) of each output.
         top: how many of them to show, at most three.
@@ -292,7 +335,7 @@ def output_delta(
     told = {"rule": words.RULES[rule]["text"], "loss": loss.key, "activation": activation}
     rows = [Row("output_delta.rule", names=told)]
     for k in np.argsort(-np.abs(delta), kind="stable")[: min(top, 3)]:
-        name = fill(words.NAMES["output"], {"i": str(k)})
+        name = _output_name(int(k), classes)
         numbers = {each: values[k].item() for each, values in factors.items()}
         template = words.RULES[rule]["formula"]
         if "dL/da" in factors:

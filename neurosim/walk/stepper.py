@@ -455,8 +455,9 @@ class Stepper:
         ordered = np.sort(a, axis=1)
         i = int((ordered[:, -1] - ordered[:, -2]).argmin())
         best, second = np.argsort(-a[i], kind="stable")[:2]
-        told = {"label": str(best), "a": number(a[i, best], 3), "other": str(second), "b": number(a[i, second], 3)}
-        return i, fill(words.NAMES["read barely"], names | told | {"i": str(i)})
+        label, other = self.network.class_name(int(best)), self.network.class_name(int(second))
+        told = {"i": str(i), "label": label, "a": number(a[i, best], 3), "other": other, "b": number(a[i, second], 3)}
+        return i, fill(words.NAMES["read barely"], names | told)
 
     def _check_sample(self, sample: int | str) -> int:
         if not (isinstance(sample, (int, np.integer)) and 0 <= sample < len(self._sample_rows)):

@@ -105,8 +105,10 @@ class Trace(SampleRun):
 
     def _repr_html_(self) -> str:
         right = "right" if self.label == self.prediction else "wrong"
-        classes = [("label", self.label), ("prediction", f"{self.prediction} ({right})")]
-        rows: list[tuple[str, object]] = [("prediction", self.prediction), ("label", "none")]
+        prediction = self.network.class_name(self.prediction)
+        label = "none" if self.label is None else self.network.class_name(self.label)
+        classes = [("label", label), ("prediction", f"{prediction} ({right})")]
+        rows: list[tuple[str, object]] = [("prediction", prediction), ("label", "none")]
         rows = (
             rows
             if self.forward_only
@@ -117,7 +119,7 @@ class Trace(SampleRun):
             ]
         )
         order = np.argsort(-self.probabilities, kind="stable")[:5]
-        outputs = [(int(k), four_digits(self.probabilities[k])) for k in order]
+        outputs = [(self.network.class_name(int(k)), four_digits(self.probabilities[k])) for k in order]
         parts = [
             html.title("Trace of one sample"),
             html.table(("", ""), rows),

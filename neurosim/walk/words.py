@@ -110,6 +110,17 @@ ROWS: Table = {
         "role": "note",
         "line": "{count} numbers from layer {layer}, {nonzero} of them not zero, from {low} to {high}",
     },
+    "inputs.standardized": {
+        "role": "note",
+        "line": "{count} features of the sample, standardized: x = (feature - mean) / deviation,\n"
+        "with the feature's mean and standard deviation in the training samples",
+    },
+    "inputs.feature": {
+        "role": "feature",
+        "formula": "({feature} - {mean}) / {deviation}",
+        "line": "{name}  {substituted} = {value}",
+    },
+    "inputs.rest": {"role": "note", "line": "likewise the rest"},
     "weighted_sum.term": {
         "role": "term",
         "formula": "{w} * {x}",
@@ -424,6 +435,8 @@ NAMES: dict[str, str] = {
     "layer": "layer {layer}",
     "class": "class {i}",
     "output": "output {i}",
+    "number": "number {i}",
+    "output of class": "output {i} ({class})",
     "weight": "w of {name}",
     "others": "the others",
     "neuron of layer": "layer {layer}, neuron {neuron} ({activation}), {sample}: {verdict}",
@@ -446,18 +459,9 @@ NAMES: dict[str, str] = {
 }
 
 DIGITS: dict[str, int] = {
-    "low": 4,
-    "high": 4,
-    "output": 4,
-    "a": 4,
-    "y": 4,
-    "L": 6,
-    "L after": 6,
-    "change": 3,
-    "forced": 6,
-    "rate": 6,
+    "low": 4, "high": 4, "output": 4, "a": 4, "y": 4, "L": 6, "L after": 6, "change": 3, "forced": 6, "rate": 6,
     "norm": 6,
-}
+}  # fmt: skip
 """How many digits a number of that name gets in a text; the others get five."""
 
 PLAIN = ("layer", "t")
@@ -469,19 +473,11 @@ SIGNED = ("change",)
 IN_COLUMNS = ("term", "gradient", "term above")
 """Rows of these roles stand below each other: their numbers get ten columns and five digits."""
 
-ALIGNED = ("term", "term above")
+ALIGNED = ("term", "term above", "feature")
 """Rows of these roles begin with a name, and have their numbers below each other."""
 
 SYMBOLS: dict[str, str] = {
-    "theta": "θ",
-    "grad": "g",
-    "rate": "η",
-    "beta1": "β₁",
-    "beta2": "β₂",
-    "epsilon": "ε",
-    "rho": "ρ",
-    "momentum": "μ",
-    "weight_decay": "λ",
-    "momentum_decay": "ψ",
-}
+    "theta": "θ", "grad": "g", "rate": "η", "beta1": "β₁", "beta2": "β₂", "epsilon": "ε", "rho": "ρ", "momentum": "μ",
+    "weight_decay": "λ", "momentum_decay": "ψ",
+}  # fmt: skip
 """The letters that stand in equations for what programs call by a name."""

@@ -796,7 +796,7 @@ def test_json_is_one_document_with_everything_in_it(script, run):
     assert result.returncode == 0 and result.stdout.count("\n") == 1, result.stderr
     document = json.loads(result.stdout)
     assert set(document) == DOCUMENT
-    assert set(document["sample"]) == {"index", "label", "prediction", "probabilities"}
+    assert set(document["sample"]) == {"index", "label", "prediction", "classes", "probabilities"}
     assert (document["layer"], document["neuron"], document["sample"]["index"]) == (1, 5, 3)
     for name in ("inputs", "weights", "dL_dW"):
         assert len(document[name]) == 784

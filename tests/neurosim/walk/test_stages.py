@@ -75,8 +75,23 @@ def setting(name, value):
     return lambda neuron: setattr(neuron, name, value)
 
 
+def table(n_in=12, layers=1):
+    """A network that has learned a table with names, standardized."""
+    names, labels = tuple(f"feature {i}" for i in range(n_in)), (Y % 3).astype(np.uint8)
+    data = ns.data.Dataset(
+        5 + 3 * X[:, :n_in], labels, "berries", "train", "drawn in a test", ("sweet", "sour", "2"),
+        feature_names=names, scaling="standardize",
+    )  # fmt: skip
+    net = network(*(ns.Dense(8, "tanh") for _ in range(layers)), n_in=n_in, steps=0)
+    net.fit(data, epochs=2, batch_size=10, verbose=False)
+    return net
+
+
 # name -> network, layer, neuron, sample, target
 CASES = {
+    "a table with names": lambda: (table(), 1, 2, 5 + 3 * X[0], 1),
+    "a small table with names": lambda: (table(4, 2), 1, 2, 5 + 3 * X[0, :4], 0),
+    "the output of a table": lambda: (table(), 2, 1, 5 + 3 * X[0], 2),
     "behind the input": lambda: (network(), 1, 2, X[0], 1),
     "behind a hidden layer": lambda: (network(), 2, 3, X[0], 1),
     "an image": lambda: (network(n_in=(3, 4)), 1, 2, IMAGE, 1),
@@ -478,7 +493,7 @@ def shown_in_the_film(neuron, monkeypatch):
     def written(figure):
         return " | ".join(each.get_text() for each in figure.findobj(Text) if each.get_visible())
 
-    monkeypatch.setattr(viz.film, "_pixels", written)
+    monkeypatch.setattr(viz.film, "film_pixels", written)
     return viz.film._frames(neuron, "a note")
 
 
