@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from ..files.atomic import file_size
-from ..text import thousands
+from ..text import counted, thousands
 
 MAX_LINE = 2**20  # characters: a row of 512 x 512 pixels
 MAX_CELL = 200  # characters of a cell that is no number
@@ -35,6 +35,7 @@ SNIFFED = 50  # lines by which the file is judged
 MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "<na>"}  # how files say that a cell has no value
 SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas", "": "blanks"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_WORDS = re.compile(r'"([^"]*)"|(\S+)')
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 _OTHER_FORMATS = {
@@ -156,11 +157,12 @@ def read_header(path: Path) -> list[str]:
 
 def split(line: str, separator: str) -> list[str]:
     """The cells of a line, without blanks and quotes around them; an empty separator stands for blanks."""
-    line = line.rstrip("\r\n") if separator else line.strip()
+    if not separator:
+        return [quoted.strip() or plain for quoted, plain in _WORDS.findall(line)]
+    line = line.rstrip("\r\n")
     if '"' in line:
-        reader = csv.reader([line], delimiter=separator or " ", skipinitialspace=True)
-        return [cell.strip() for cell in next(reader, [])]
-    return [cell.strip() for cell in line.split(separator)] if separator else line.split()
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=separator, skipinitialspace=True))]
+    return [cell.strip() for cell in line.split(separator)]
 
 
 def is_number(cell: str) -> bool:
@@ -279,8 +281,10 @@ def _separator(head: list[str]) -> str:
 
     Where none is that even, the one that the first line has; where there is none at all, blanks.
     """
-    plain = [re.sub(r'"[^"]*"', "", line) for line in head if not line.startswith("#")]
+    plain = [re.sub(r'"[^"]*"', "x", line) for line in head if not line.startswith("#")]
     marks = [separator for separator in SEPARATORS if separator]
+    if not any(";" in line or "\t" in line for line in plain) and _commas_are_decimal(plain):
+        return ""
     for mark in marks:
         counts = {line.count(mark) for line in plain}
         if len(counts) == 1 and counts.pop():
@@ -289,6 +293,13 @@ def _separator(head: list[str]) -> str:
     if found:
         return max(found, key=plain[0].count)
     return "" if plain and all(len(line.split()) > 1 for line in plain) else ","
+
+
+def _commas_are_decimal(lines: list[str]) -> bool:
+    """Whether blanks divide all lines into equally many cells, and commas stand inside of numbers only."""
+    rows = [line.split() for line in lines]
+    inside = all(_DECIMAL_COMMA.fullmatch(cell) for row in rows for cell in row if "," in cell)
+    return inside and len({len(row) for row in rows}) == 1 and len(rows[0]) > 1
 
 
 def _remarks(head: list[str], separator: str, notes: list[str]) -> int:
@@ -344,7 +355,9 @@ def _scan(layout: Layout) -> tuple[NDArray[Any], int]:
         count = line.count(separator) + 1 if separator and '"' not in line else len(split(line, separator))
         width = width or count
         if count != width:
-            raise DataError(f"{layout.path}, line {number}: expected {width} columns as before, received {count}")
+            raise DataError(
+                f"{layout.path}, line {number}: expected {counted(width, 'column')} as before, received {count}"
+            )
         numbers.append(number)
     return np.array(numbers, np.int64), width
 
@@ -502,7 +515,9 @@ def _fitting(
         notes.append("its header has one name less than there are columns, so the first column is without")
         names = ("", *names)
     if names and len(names) != width:
-        raise DataError(f"{path}, line {lines[0]}: expected {len(names)} columns, as the header, received {width}")
+        raise DataError(
+            f"{path}, line {lines[0]}: expected {counted(len(names), 'column')}, as the header, received {width}"
+        )
     first: dict[str, int] = {}
     for at, name in enumerate(names, 1):
         if name and first.setdefault(name, at) != at:

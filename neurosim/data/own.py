@@ -265,7 +265,8 @@ def _finish(
         test = made(1, "test")
         notes += [] if published else _copies(train, test)
     else:
-        train, test = train.hold_out(HELD_OUT, np.random.default_rng(reading.split_seed))
+        count = max(1, round(HELD_OUT * len(train)))
+        train, test = train.hold_out(count, np.random.default_rng(reading.split_seed))
         test = replace(test, split="test")
         notes.append(f"{len(test):,} of the training {noun}s were held out as test set: there is none with labels")
     if class_names and (strange := np.setdiff1d(test.labels, train.labels)).size:
@@ -287,8 +288,8 @@ def _classes(where: str, parts: list[Samples], notes: list[str]) -> tuple[list[A
     train = np.unique(raw[0])
     if len(train) < 2:
         raise DataError(
-            f"{where}: expected samples of at least two classes to tell apart, received the label {_plain(train[0].item())} "
-            "everywhere; --label-column NAME says where other labels stand"
+            f"{where}: expected samples of at least two classes to tell apart, received the label "
+            f"{_plain(train[0].item())} everywhere; --label-column NAME says where other labels stand"
         )
     if raw[0].dtype.kind != "U":
         _check_many(where, raw[0], train)
@@ -305,7 +306,7 @@ def _classes(where: str, parts: list[Samples], notes: list[str]) -> tuple[list[A
             f"{float(both[both != np.floor(both)][0]):g}; numbers are predicted with --target NAME --loss mse"
         )
     if both.min() < 0 or len(np.unique(both)) <= both.max() / 2:  # more classes would be empty than are not
-        return _by_name(raw, key=float)
+        return _by_name(raw, key=lambda name: (float(name), name))
     names = tuple(map(str, range(int(both.max()) + 1)))
     empty = [str(k) for k in range(len(names)) if not (both == k).any()]
     if empty:
