@@ -63,8 +63,13 @@ def _labels(where: str, y: NDArray[Any]) -> NDArray[Any]:
         raise DataError(f"{where}: expected labels (N,), received an array of {y.dtype} of shape {y.shape}")
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         raise DataError(f"{where}: expected a label for each sample, received NaN or infinity")
-    if y.dtype.kind == "U" and any(text.strip() == "" for text in set(y.tolist())):
-        raise DataError(f"{where}: expected a label for each sample, received an empty text")
+    if y.dtype.kind == "U":
+        try:
+            texts = {text.encode().strip() for text in set(y.tolist())}
+        except (SystemError, ValueError):
+            raise DataError(f"{where}: expected labels as text, received characters that are none") from None
+        if b"" in texts:
+            raise DataError(f"{where}: expected a label for each sample, received an empty text")
     if y.dtype.kind in "ui" and y.min() >= 0 and y.max() <= 255:
         return y.astype(np.uint8, copy=False)
     return y.astype(np.uint8) if y.dtype == bool else y

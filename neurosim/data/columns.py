@@ -308,7 +308,7 @@ def _check_numbers(grid: Grid, columns: list[int], reading: Reading) -> None:
     if faults:
         row, k = min(faults)
         raise _not_a_number(grid, k, row)
-    if not reading.missing and grid.values.dtype != np.uint8:
+    if columns and not reading.missing and grid.values.dtype != np.uint8:
         values = _part(grid.values, columns)
         if np.isnan(values).any():
             raise _empty(grid, columns, values)

@@ -161,8 +161,25 @@ def split(line: str, separator: str) -> list[str]:
         return [quoted.strip() or plain for quoted, plain in _WORDS.findall(line)]
     line = line.rstrip("\r\n")
     if '"' in line:
-        return [cell.strip() for cell in next(csv.reader([line], delimiter=separator, skipinitialspace=True))]
+        (cells,) = csv.reader([line], delimiter=separator, skipinitialspace=True, strict=True)
+        return [cell.strip() for cell in cells]
     return [cell.strip() for cell in line.split(separator)]
+
+
+def _split(path: Path, number: int, line: str, separator: str) -> list[str]:
+    """The same, of a line that nobody has looked at yet.
+
+    Raises:
+        DataError: A quotation mark is left open, or something stands behind a closed one.
+    """
+    try:
+        if line.count('"') % 2:
+            raise csv.Error
+        return split(line, separator)
+    except csv.Error:
+        raise DataError(
+            f"{path}, line {number}: expected each quotation mark closed at the end of its cell, in the same line"
+        ) from None
 
 
 def is_number(cell: str) -> bool:
@@ -258,10 +275,11 @@ def _beginning(path: Path, coding: str) -> _Beginning:
                 raise DataError(f"{path}, line {head[0][0]}: expected rows of numbers, received {what}")
     notes: list[str] = []
     told = re.fullmatch(r"sep=(.)\s*", head[0][1], re.I) if head else None  # Excel writes and reads this
-    lines = [line for _, line in head][1 if told else 0 :]
+    head = head[bool(told) :]
+    lines = [line for _, line in head]
     separator = told[1] if told and told[1] in SEPARATORS else _separator(lines)
     skip = _remarks(lines, separator, notes)
-    rows = [split(line, separator) for line in lines[skip:]]
+    rows = [_split(path, number, line, separator) for number, line in head[skip:]]
     names, numbered = _header(rows)
     if len(rows) == bool(names):
         raise DataError(f"{path}: expected rows of numbers, received no data")
@@ -271,8 +289,7 @@ def _beginning(path: Path, coding: str) -> _Beginning:
         notes.append(f"{SEPARATORS[separator]} stand between its cells")
     body = rows[bool(names) :]
     texts = [k for k in range(len(body[0])) if any(not _numeric(row[k]) for row in body if len(row) > k)]
-    skip += bool(told)
-    layout = Layout(path, coding, separator, skip + bool(names))
+    layout = Layout(path, coding, separator, bool(told) + skip + bool(names))
     return _Beginning(layout, names, head[skip][0], texts, notes)
 
 
@@ -281,7 +298,7 @@ def _separator(head: list[str]) -> str:
 
     Where none is that even, the one that the first line has; where there is none at all, blanks.
     """
-    plain = [re.sub(r'"[^"]*"', "x", line) for line in head if not line.startswith("#")]
+    plain = [_unquoted(line) for line in head if not line.startswith("#")]
     marks = [separator for separator in SEPARATORS if separator]
     if not any(";" in line or "\t" in line for line in plain) and _commas_are_decimal(plain):
         return ""
@@ -302,10 +319,16 @@ def _commas_are_decimal(lines: list[str]) -> bool:
     return inside and len({len(row) for row in rows}) == 1 and len(rows[0]) > 1
 
 
+def _unquoted(line: str) -> str:
+    """A line with an x for each cell in quotes."""
+    return re.sub(r'"[^"]*"', "x", line).replace('"', "")
+
+
 def _remarks(head: list[str], separator: str, notes: list[str]) -> int:
     """How many lines at the beginning are remarks: they start with # and have other columns than the rows."""
     count = next((k for k, line in enumerate(head) if not line.startswith("#")), 0)
-    if count and len(split(head[count - 1], separator)) == len(split(head[count], separator)):
+    widths = [len(split(_unquoted(line), separator)) for line in head[max(count - 1, 0) : count + 1]]
+    if count and widths[0] == widths[1]:
         count -= 1  # names, as np.savetxt writes them
     if count:
         what = "its first line is a remark" if count == 1 else f"its first {count} lines are remarks"
@@ -329,13 +352,13 @@ def _header(rows: list[list[str]]) -> tuple[tuple[str, ...], bool]:
     if numbered:
         return tuple(first), True
     # an empty first cell stands above the row numbers that pandas writes
-    others = [row for row in rows[1:] if len(row) >= len(first)]
+    others = [row for row in rows[1:] if len(row) >= len(first) and row != rows[0]]
     above_numbers = any(
         word and any(is_number(row[k]) for row in others) and all(_numeric(row[k]) for row in others)
         for k, word in enumerate(words)
     )
     every = all(words[bool(first and not first[0]) :]) and len(set(first)) == len(first) and len(words) > 0
-    seen = {cell for row in rows[1:] for cell in row}
+    seen = {cell for row in rows[1:] for cell in row if row != rows[0]}
     if above_numbers or (every and any(words) and not seen & set(first)):
         return tuple(first), False
     return (), False
@@ -352,7 +375,8 @@ def _scan(layout: Layout) -> tuple[NDArray[Any], int]:
     """The lines that hold rows, and how many columns they all have."""
     numbers, width, separator = array("l"), 0, layout.separator
     for number, line in layout.rows():
-        count = line.count(separator) + 1 if separator and '"' not in line else len(split(line, separator))
+        quoted = not separator or '"' in line
+        count = len(_split(layout.path, number, line, separator)) if quoted else line.count(separator) + 1
         width = width or count
         if count != width:
             raise DataError(

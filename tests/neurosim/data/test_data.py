@@ -301,6 +301,10 @@ def test_npz_of_every_type(tmp_path, x, y, read_x, dtype, read_y, names):
         ({"x_train": np.zeros((2, 2, 2), int), "y_train": np.zeros((2, 2), int)}, "y_train: expected labels (N,)"),
         ({"x_train": np.zeros((2, 2, 2), int), "y_train": np.array([0, np.nan])}, "y_train: expected a label for each"),
         ({"x_train": np.zeros((2, 2, 2), int), "y_train": np.array(["a", " "])}, "received an empty text"),
+        (
+            {"x_train": np.zeros((2, 2, 2), int), "y_train": np.array([97, 2**31], np.uint32).view("U1")},
+            "received characters that are none",
+        ),
         ({"x_train": np.zeros((0, 2, 2), int), "y_train": np.zeros(0, int)}, "received nothing"),
         ({"x_train": np.array([None]), "y_train": np.zeros(2, int)}, "plain arrays"),
     ],
