@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from ..files.npz import array_names, read_arrays
+from ..text import number
 from .columns import LEAST_PICTURE
 
 
@@ -40,11 +41,17 @@ def _samples(where: str, x: NDArray[Any]) -> NDArray[Any]:
         )
     if not np.isfinite(x).all():
         raise DataError(f"{where}: expected finite numbers, received NaN or infinity")
+    largest = float(np.finfo(np.float32).max) if x.dtype.kind == "f" else 2.0**53  # beyond, no float is every number
+    low, high = float(x.min()), float(x.max())
+    if max(-low, high) > largest:
+        raise DataError(
+            f"{where}: expected numbers up to {number(largest)}, received some from {number(low)} to {number(high)}"
+        )
     side = isqrt(x[0].size)
-    if x.ndim == 2 and side * side == x.shape[1] >= LEAST_PICTURE and x.min() >= 0 and x.max() <= 255:
+    if x.ndim == 2 and side * side == x.shape[1] >= LEAST_PICTURE and low >= 0 and high <= 255:
         x = x.reshape(len(x), side, side)
-    whole = x.dtype.kind in "ui" and x.min() >= 0 and x.max() <= 255
-    return x.astype(np.uint8, copy=False) if whole and x.ndim > 2 else x
+    whole = x.dtype.kind in "bui" and low >= 0 and high <= 255
+    return x.astype(np.uint8, copy=False) if whole and (x.ndim > 2 or x.dtype == bool) else x
 
 
 def _labels(where: str, y: NDArray[Any]) -> NDArray[Any]:
@@ -54,6 +61,15 @@ def _labels(where: str, y: NDArray[Any]) -> NDArray[Any]:
         y = y.argmax(axis=1)
     if y.dtype.kind not in "buifU" or not y.size or y.ndim != 1:
         raise DataError(f"{where}: expected labels (N,), received an array of {y.dtype} of shape {y.shape}")
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise DataError(f"{where}: expected a label for each sample, received NaN or infinity")
+    if y.dtype.kind == "U":
+        try:
+            texts = {text.encode().strip() for text in set(y.tolist())}
+        except (SystemError, ValueError):
+            raise DataError(f"{where}: expected labels as text, received characters that are none") from None
+        if b"" in texts:
+            raise DataError(f"{where}: expected a label for each sample, received an empty text")
     if y.dtype.kind in "ui" and y.min() >= 0 and y.max() <= 255:
         return y.astype(np.uint8, copy=False)
     return y.astype(np.uint8) if y.dtype == bool else y

@@ -11,6 +11,7 @@ pixels' numbers; in both cases as many as a square has.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from math import isqrt
 from pathlib import Path
@@ -20,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from ..labels import in_order
 from ..registry import did_you_mean
 from ..text import counted, listing, number, thousands
-from .delimited import Grid, is_number, read_grid
+from .delimited import Grid, read_grid, value_of
 
 Array = NDArray[Any]
 Key = str | int  # a column: by its name where there is a header, otherwise by its number from 0
@@ -31,13 +33,17 @@ LABEL_NAMES = (
     "label", "labels", "class", "classes", "digit", "target", "y", "species", "variety", "character", "letter",
     "category", "outcome", "diagnosis",
 )  # fmt: skip
-ROW_NAMES = ("", "id", "index", "row", "rowid", "no", "nr", "imageid", "unnamed: 0")
+ROW_NAMES = (
+    "", "#", "id", "index", "row", "rowid", "row_id", "rownames", "no", "nr", "number", "obs", "case", "imageid",
+    "image_id", "passengerid", "unnamed: 0",
+)  # fmt: skip
 PIXEL_STEMS = ("pixel", "pixels", "pix", "px", "p")
 LEAST_PICTURE = 49  # numbers without names: fewer are as likely features
 MOST_CLASSES = 100  # more different numbers are no classes, unless the column is called so
 RARE = 0.1  # of the mean number of samples of a class: a class that is rarer makes a column look less like a label
 MISSING_WAYS = ("mean", "drop")
 SHOWN = 5  # names in a message
+BLOCK = 1000  # rows of which copies are made at once
 
 
 @dataclass(frozen=True)
@@ -145,8 +151,10 @@ def read_csv(path: Path, reading: Reading = Reading(), like: Plan | None = None)
             raise DataError(f"{path}: every row has an empty cell; expected --missing mean")
     if labels is not None and (empty := _is_missing(labels)).any():
         row, column = int(np.argmax(empty)), at[plan.labels[0]]
+        cell = grid.cell(row, column)
+        received = f"{cell!r}, which stands for none" if cell else "an empty cell"
         raise DataError(
-            f"{path}, line {grid.lines[row]}, {grid.title(column)}: expected a label, received an empty cell; "
+            f"{path}, line {grid.lines[row]}, {grid.title(column)}: expected a label, received {received}; "
             "--missing drop leaves such rows out"
         )
     if like is not None:
@@ -166,13 +174,15 @@ def _plan(grid: Grid, reading: Reading, notes: list[str]) -> Plan:
     asked = [_column(grid, name) for name in ([reading.label_column] if reading.label_column else reading.target)]
     counting = [k for k in range(len(keys)) if k not in asked and _counts_rows(grid, k)]
     left = [k for k in range(len(keys)) if k not in counting]
+    if len(left) <= len(asked):
+        left, counting = list(range(len(keys))), []  # they are all that there is to learn from
     if counting:
         titles = listing([grid.title(k) for k in counting])
         notes.append(f"{titles} only tells the rows apart and is left out")
     if asked:
         labels, why = asked, "as asked for"
     else:
-        labels, why = _find_labels(grid, left, [_column(grid, name) for name in reading.one_hot])
+        labels, why = _find_labels(grid, left, [_column(grid, name) for name in reading.one_hot], reading)
     what = "targets" if reading.target else "labels"
     shown = grid.title(labels[0]) + (f" to {grid.title(labels[-1])}" if len(labels) > 1 else "")
     notes.append(f"the {what} are in {shown}, {why}")
@@ -195,16 +205,14 @@ def _plan(grid: Grid, reading: Reading, notes: list[str]) -> Plan:
 
 def _same(grid: Grid, like: Plan, notes: list[str]) -> Plan:
     """The plan of the training file, for a test file: columns matched by name, otherwise by number."""
+    if grid.names and not like.named and _called(grid) in ([], like.labels):
+        grid.names = ()
+        notes.append("the names of its columns are passed over, since the training file has none")
     keys = _keys(grid)
     known = {*like.labels, *like.features, *like.row_numbers}
     if like.named != bool(grid.names):
-        if len(keys) not in (len(known), len(known) - len(like.labels)) or not like.named:
-            raise DataError(
-                f"{grid.path}: expected a header as in the training file, or neither with one"
-                if like.named
-                else f"{grid.path}: expected no header, as in the training file"
-            )
-        raise DataError(f"{grid.path}: expected the names of the columns in the first line, as in the training file")
+        wanted = "the names of the columns in the first line" if like.named else "no names of columns"
+        raise DataError(f"{grid.path}: expected {wanted}, as in the training file")
     if not like.named and len(keys) == len(known) - len(like.labels) and like.labels:
         first = min(int(key) for key in like.labels)
         shift = {key: int(key) - (len(like.labels) if int(key) > first else 0) for key in like.features}
@@ -244,42 +252,66 @@ def _column(grid: Grid, name: str) -> int:
 
 
 def _counts_rows(grid: Grid, k: int) -> bool:
-    """Whether a column only tells rows apart: it counts them, or it is called so and has no value twice."""
-    called = bool(grid.names) and grid.names[k].strip().lower() in ROW_NAMES
+    """Whether a column only tells rows apart: it is called so and has no value twice, or it has no name and counts."""
+    called = bool(grid.names) and grid.names[k].lower() in ROW_NAMES
     if k in grid.texts:
         return called and len(set(grid.texts[k].tolist())) == len(grid.lines)
     values = grid.values[:, k].astype(np.float64)
-    if len(values) < 3 or not (called or k == 0):
-        return False
-    counts = bool(np.array_equal(values - values[0], np.arange(len(values)))) and values[0] in (0, 1)
     if called:
-        return counts or (bool((values == np.floor(values)).all()) and len(np.unique(values)) == len(values))
-    return counts and len(values) > 10
+        return bool((values == np.floor(values)).all()) and len(np.unique(values)) == len(values) > 2
+    unnamed = not grid.names or grid.names[k] == str(k)
+    counts = values[0] in (0, 1) and bool(np.array_equal(values - values[0], np.arange(len(values))))
+    return unnamed and k == 0 and counts and len(values) > 10
 
 
-def _find_labels(grid: Grid, left: list[int], one_hot: list[int]) -> tuple[list[int], str]:
+def _called(grid: Grid) -> list[int]:
+    """The columns that are called as labels are; y is none beside x, where both are coordinates of points."""
+    names = [name.lower() for name in grid.names]
+    called = [k for k, name in enumerate(names) if name in LABEL_NAMES]
+    return [k for k in called if names[k] != "y" or "x" not in names] if len(called) > 1 else called
+
+
+def _find_labels(grid: Grid, left: list[int], one_hot: list[int], reading: Reading) -> tuple[list[int], str]:
     """The columns of the labels, and why it is these."""
-    called = [k for k in left if grid.names and grid.names[k].strip().lower() in LABEL_NAMES]
+    called = [k for k in _called(grid) if k in left]
     if len(called) == 1:
         return called, "which is called so"
     if called:
         raise DataError(
-            f"{grid.path}, line 1, column {called[1] + 1}: expected one column of labels, received "
+            f"{grid.path}, column {called[1] + 1}: expected one column of labels, received "
             f"{listing([repr(grid.names[k]) for k in called])}; say which with --label-column NAME"
+        )
+    if grid.names and _are_called_pixels([grid.names[k] for k in left]):
+        raise DataError(
+            f"{grid.path}: expected a column of labels, received pixels alone, from {grid.names[left[0]]} to "
+            f"{grid.names[left[-1]]}; say which it is with --label-column NAME"
         )
     for block in (_one_hot_at(grid, left[::-1])[::-1], _one_hot_at(grid, left)):
         if block:
             return block, "one 1 in every row and else 0"
-    texts = [k for k in left if k in grid.texts and k not in one_hot and np.isnan(grid.values[:, k]).all()]
-    if len(texts) == 1 and len(set(grid.texts[texts[0]].tolist())) > 1:
+    texts = [k for k in left if k not in one_hot and grid.only_text(k)]
+    if len(texts) == 1 and 1 < len(set(grid.texts[texts[0]].tolist())) <= max(2, len(grid.lines) / 2):
         return texts, "the only one of text"
-    if texts:
+    _check_numbers(grid, [k for k in left if k not in (*texts, *one_hot)], reading)
+    if len(texts) > 1:
         titles = listing([grid.title(k) for k in texts[:SHOWN]])
         raise DataError(
             f"{grid.path}: expected to find one column of labels, received text in {titles}; say which it is with "
             "--label-column NAME; --one-hot NAME makes numbers of the others"
         )
     return _at_an_end(grid, left)
+
+
+def _check_numbers(grid: Grid, columns: list[int], reading: Reading) -> None:
+    """Refuse a cell that is no number among those that are, before anything is concluded from them."""
+    faults = [(_fault(grid, k), k) for k in columns if k in grid.texts]
+    if faults:
+        row, k = min(faults)
+        raise _not_a_number(grid, k, row)
+    if columns and not reading.missing and grid.values.dtype != np.uint8:
+        values = _part(grid.values, columns)
+        if np.isnan(values).any():
+            raise _empty(grid, columns, values)
 
 
 def _one_hot_at(grid: Grid, columns: list[int]) -> list[int]:
@@ -353,9 +385,7 @@ def _read_labels(grid: Grid, columns: list[int], reading: Reading) -> tuple[Arra
     if not columns:
         return None, ()
     if reading.target:
-        for k in columns:
-            if k in grid.texts:
-                raise _not_a_number(grid, k)
+        _check_numbers(grid, columns, reading)
         values = grid.values[:, columns].astype(np.float64)
         return values[:, 0] if len(columns) == 1 else values, ()
     if len(columns) > 1:
@@ -372,9 +402,7 @@ def _is_missing(labels: Array) -> Array:
 
 def _picture(grid: Grid, columns: list[int], notes: list[str]) -> tuple[tuple[int, ...], list[int]]:
     """Height and width, and the columns in the order of the pixels; an empty shape for a table."""
-    if any(k in grid.texts for k in columns):
-        return (), columns
-    if not _are_pixels(grid.values[:, columns]):
+    if any(k in grid.texts for k in columns) or not _are_pixels(grid.values, columns):
         return (), columns
     places = _places([grid.names[k] for k in columns]) if grid.names else None
     if places is not None:
@@ -397,23 +425,48 @@ def _picture(grid: Grid, columns: list[int], notes: list[str]) -> tuple[tuple[in
     return (side, side), [columns[k] for k in order]
 
 
-def _are_pixels(values: Array) -> bool:
+def _part(values: Array, columns: list[int]) -> Array:
+    """Some columns: a view where they stand side by side."""
+    beside = columns == list(range(columns[0], columns[0] + len(columns)))
+    return values[:, columns[0] : columns[-1] + 1] if beside else values[:, columns]
+
+
+def _blocks(values: Array, columns: list[int]) -> Iterator[tuple[slice, Array]]:
+    """Some columns, a few rows at a time: where all at once would take too much memory."""
+    for start in range(0, len(values), BLOCK):
+        rows = slice(start, start + BLOCK)
+        yield rows, _part(values[rows], columns)
+
+
+def _are_whole(values: Array, columns: list[int]) -> bool:
+    return values.dtype == np.uint8 or all(bool((part == np.floor(part)).all()) for _, part in _blocks(values, columns))
+
+
+def _range(values: Array, columns: list[int]) -> tuple[float, float]:
+    """The smallest and the largest number; NaN where one is missing."""
+    ends = [(part.min(), part.max()) for _, part in _blocks(values, columns)]
+    return float(np.min([low for low, _ in ends])), float(np.max([high for _, high in ends]))
+
+
+def _are_pixels(values: Array, columns: list[int]) -> bool:
     """Whether numbers can be those of pixels: bytes, or between 0 and 1, or between -1 and 1."""
     if values.dtype == np.uint8:
         return True
-    if np.isnan(values).any():
-        return False
-    low, high = float(values.min()), float(values.max())
-    return (low >= -1 and high <= 1) or (low >= 0 and high <= 255 and bool((values == np.floor(values)).all()))
+    low, high = _range(values, columns)
+    return (low >= -1 and high <= 1) or (low >= 0 and high <= 255 and _are_whole(values, columns))
+
+
+def _are_called_pixels(names: list[str]) -> bool:
+    return _places(names) is not None or str(_numbered(names)[0]).lower() in PIXEL_STEMS
 
 
 def _places(names: list[str]) -> tuple[tuple[int, int], list[int]] | None:
     """Height, width and the order of columns that are called by row and column, "1x1" to "28x28"; None for others."""
-    found = [re.fullmatch(r"\D*?(\d+)[x_](\d+)", name) for name in names]
-    if not all(found):
+    found = [re.fullmatch(r"(\D*?)[ _]?(\d+)[x_](\d+)", name) for name in names]
+    places = [(int(each[2]), int(each[3])) for each in found if each and each[1].lower() in ("", *PIXEL_STEMS)]
+    if len(places) < len(names):
         return None
-    places = [(int(each[1]), int(each[2])) for each in found if each]
-    (top, left), (bottom, right) = min(places), max(places)
+    (top, left), (bottom, right) = map(min, zip(*places, strict=True)), map(max, zip(*places, strict=True))
     shape = (bottom - top + 1, right - left + 1)
     if len(set(places)) != len(places) or shape[0] * shape[1] != len(places) or min(shape) < 2:
         return None
@@ -434,23 +487,20 @@ def _numbered(names: list[str]) -> tuple[str | None, list[int]]:
 
 def _pictures(grid: Grid, columns: list[int], shape: tuple[int, ...], notes: list[str]) -> Array:
     """Pictures (N, height, width): bytes where they are whole numbers, otherwise floats from 0 to 1."""
-    for k in columns:
-        if k in grid.texts:
-            raise _not_a_number(grid, k)
-    values = grid.values[:, columns]
-    if np.isnan(values).any():
-        raise _empty(grid, columns, values)
-    if not _are_pixels(values):
+    _check_numbers(grid, columns, Reading())
+    low, high = _range(grid.values, columns)
+    if not _are_pixels(grid.values, columns):
         raise DataError(
             f"{grid.path}: expected pixels, whole from 0 to 255 or between 0 and 1 or -1 and 1, received numbers from "
-            f"{number(float(values.min()))} to {number(float(values.max()))}"
+            f"{number(low)} to {number(high)}"
         )
-    if values.dtype != np.uint8 and values.min() < 0:
+    whole = low >= 0 and _are_whole(grid.values, columns)
+    if low < 0:
         notes.append("pixels from -1 to 1 were brought to 0 to 1")
-        values = (values + 1) / 2
-    elif values.dtype != np.uint8 and (values == np.floor(values)).all():
-        values = values.astype(np.uint8)
-    return values.astype(values.dtype if values.dtype == np.uint8 else np.float32).reshape(-1, *shape)
+    x: Array = np.empty((len(grid.values), len(columns)), np.uint8 if whole else np.float32)
+    for rows, part in _blocks(grid.values, columns):
+        x[rows] = (part + 1) / 2 if low < 0 else part
+    return x.reshape(-1, *shape)
 
 
 def _features(
@@ -459,34 +509,41 @@ def _features(
     """The features of a table (N, n), and their names."""
     one_hot = {_keys(grid)[_column(grid, name)] for name in reading.one_hot} & set(plan.features)
     texts = [at[key] for key in plan.features if at[key] in grid.texts and key not in one_hot]
-    for k in texts:
-        if not np.isnan(grid.values[:, k]).all():
-            raise _not_a_number(grid, k)
+    faults = [(_fault(grid, k), k) for k in texts if not grid.only_text(k)]
+    if faults:
+        raise _not_a_number(grid, min(faults)[1], min(faults)[0])
     if texts:
         options = " ".join(f"--one-hot {grid.names[k] if grid.names else k + 1}" for k in texts[:SHOWN])
         raise DataError(
             f"{grid.path}: expected numbers as features, received text in "
             f"{listing([grid.title(k) for k in texts[:SHOWN]])}; {options} makes a column of 0 and 1 of each value"
         )
-    columns: list[Array] = []
     names: list[str] = []
+    wide = {key: _one_hot(grid, at[key], plan, key, reading, first) for key in plan.features if key in one_hot}
+    x: Array = np.empty((len(grid.lines), sum(wide[key].shape[1] if key in wide else 1 for key in plan.features)))
     for key in plan.features:
-        k = at[key]
-        if key in one_hot:
-            cells = grid.texts[k] if k in grid.texts else np.array([f"{v:.15g}" for v in grid.values[:, k].tolist()])
-            if first:
-                plan.values[key] = sorted({cell for cell in cells.tolist() if cell not in ("", "nan")})
-            columns += _indicators(grid, k, cells, plan.values[key], reading)
+        start, k = len(names), at[key]
+        if key in wide:
             names += [f"{key if grid.names else f'column {k + 1}'}={value}" for value in plan.values[key]]
+            x[:, start : len(names)] = wide[key]
         else:
-            columns.append(grid.values[:, k].astype(np.float64))
             names.append(str(key))
-    x = np.column_stack(columns)
+            x[:, start] = grid.values[:, k]
     if not reading.missing and np.isnan(x).any():
         used = [at[key] for key in plan.features]
         raise _empty(grid, used, grid.values[:, used])
-    whole = not np.isnan(x).any() and bool((x == np.floor(x)).all() and (np.abs(x) < 2**31).all())
+    every = list(range(x.shape[1]))
+    low, high = _range(x, every)
+    whole = max(-low, high) < 2**31 and _are_whole(x, every)
     return x.astype(np.int64) if whole else x, tuple(names) if grid.names or one_hot else ()
+
+
+def _one_hot(grid: Grid, k: int, plan: Plan, key: Key, reading: Reading, first: bool) -> Array:
+    """A column of 0 and 1 for each value of a column (N, values); NaN where it is missing."""
+    cells = grid.texts[k] if k in grid.texts else np.array([f"{v:.15g}" for v in grid.values[:, k].tolist()])
+    if first:
+        plan.values[key] = sorted({cell for cell in cells.tolist() if cell not in ("", "nan")}, key=in_order)
+    return np.column_stack(_indicators(grid, k, cells, plan.values[key], reading))
 
 
 def _indicators(grid: Grid, k: int, cells: Array, values: list[str], reading: Reading) -> list[Array]:
@@ -502,21 +559,28 @@ def _indicators(grid: Grid, k: int, cells: Array, values: list[str], reading: Re
     return [np.where(empty, np.nan, cells == value) for value in values]
 
 
-def _not_a_number(grid: Grid, k: int) -> DataError:
-    """A column of numbers has text in it: where."""
-    cells = grid.texts[k].tolist()
-    row = next(row for row, cell in enumerate(cells) if cell and not is_number(cell))
-    return DataError(
-        f"{grid.path}, line {grid.lines[row]}, {grid.title(k)}: expected a number, received {cells[row][:20]!r}"
-    )
+def _fault(grid: Grid, k: int) -> int:
+    """The first row in which a column has text."""
+    return next(row for row, cell in enumerate(grid.texts[k].tolist()) if value_of(cell) is None)
+
+
+def _not_a_number(grid: Grid, k: int, row: int) -> DataError:
+    """A column of numbers has text in it: where, and what."""
+    cell = str(grid.texts[k][row])
+    again = bool(grid.names) and cell == grid.names[k]
+    received = "the header again; take that line out" if again else repr(cell[:20])
+    return DataError(f"{grid.path}, line {grid.lines[row]}, {grid.title(k)}: expected a number, received {received}")
 
 
 def _empty(grid: Grid, columns: list[int], values: Array) -> DataError:
     """A cell is empty: the first, and how many there are."""
     holes = np.isnan(values)
     row, column = np.unravel_index(int(np.argmax(holes)), holes.shape)
+    at = columns[int(column)]
+    cell = grid.cell(int(row), at)
+    received = f"{cell!r}, which stands for none" if cell else "an empty cell"
     more = f" (one of {thousands(int(holes.sum()))})" if holes.sum() > 1 else ""
     return DataError(
-        f"{grid.path}, line {grid.lines[row]}, {grid.title(columns[int(column)])}: expected a number, received an "
-        f"empty cell{more}; --missing mean fills in the column's mean, --missing drop leaves such rows out"
+        f"{grid.path}, line {grid.lines[row]}, {grid.title(at)}: expected a number, received {received}{more}; "
+        "--missing mean fills in the column's mean, --missing drop leaves such rows out"
     )

@@ -15,7 +15,7 @@ from ..errors import DataError
 from ..labels import in_order
 from ..text import counted, listing, thousands
 from .catalog import CATALOG, PARTS
-from .columns import Reading, Samples, read_csv
+from .columns import MOST_CLASSES, Reading, Samples, read_csv
 from .dataset import Dataset
 from .picture_folders import find_classes, read_classes
 from .sources import Source, is_published, own_source, read_source
@@ -232,9 +232,9 @@ def own_name(where: Path, taken: tuple[str, ...]) -> str:
     stem = re.sub(
         r"\.(csv|tsv|txt|data|npz|zip)$", "", re.sub(r"\.gz$", "", where.resolve().name, flags=re.I), flags=re.I
     )
-    if stem in CATALOG:
+    if stem.lower() in CATALOG:
         return f"{stem} (unverified)"
-    if stem in taken:
+    if stem.lower() in taken:
         return where.name if where.name != stem else f"own {stem}"
     return stem
 
@@ -265,9 +265,13 @@ def _finish(
         test = made(1, "test")
         notes += [] if published else _copies(train, test)
     else:
-        train, test = train.hold_out(HELD_OUT, np.random.default_rng(reading.split_seed))
+        count = max(1, round(HELD_OUT * len(train)))
+        train, test = train.hold_out(count, np.random.default_rng(reading.split_seed))
         test = replace(test, split="test")
         notes.append(f"{len(test):,} of the training {noun}s were held out as test set: there is none with labels")
+    if class_names and (strange := np.setdiff1d(test.labels, train.labels)).size:
+        few = listing([class_names[k] for k in strange.tolist()[:SHOWN]])
+        notes.append(f"no training {noun} is of {few}, which the test set has".replace(";", ","))
     if reading.missing == "mean" and train.x.dtype.kind == "f":
         train, test = _filled(train, test, notes)
     note = "; ".join(notes)
@@ -284,28 +288,25 @@ def _classes(where: str, parts: list[Samples], notes: list[str]) -> tuple[list[A
     train = np.unique(raw[0])
     if len(train) < 2:
         raise DataError(
-            f"{where}: expected samples of at least two classes to tell apart, received the label {_plain(train[0])} "
-            "everywhere; --label-column NAME says where other labels stand"
+            f"{where}: expected samples of at least two classes to tell apart, received the label "
+            f"{_plain(train[0].item())} everywhere; --label-column NAME says where other labels stand"
         )
-    if raw[0].dtype.kind != "U" and len(raw[0]) >= 10 and len(train) > len(raw[0]) / 2:
-        raise DataError(
-            f"{where}: expected labels that name classes, received {len(train)} different numbers in "
-            f"{thousands(len(raw[0]))} rows; --label-column NAME says where the labels stand; numbers are predicted "
-            "with --target NAME --loss mse"
-        )
+    if raw[0].dtype.kind != "U":
+        _check_many(where, raw[0], train)
     if parts[0].class_names:
         return raw, parts[0].class_names
     if any(each.dtype.kind == "U" for each in raw):
-        texts = [each if each.dtype.kind == "U" else np.array([f"{v:.15g}" for v in each.tolist()]) for each in raw]
-        return _by_name(texts, key=in_order)
+        labels, names = _by_name(raw, key=in_order)
+        notes += _nearly_the_same(names)
+        return labels, names
     both = np.concatenate(raw)
     if not (both == np.floor(both)).all():
         raise DataError(
             f"{where}: expected labels that name classes, received fractions such as "
             f"{float(both[both != np.floor(both)][0]):g}; numbers are predicted with --target NAME --loss mse"
         )
-    if both.min() < 0 or both.max() > ONE_BYTE:
-        return _by_name([np.array([f"{v:.15g}" for v in each.tolist()]) for each in raw], key=float)
+    if both.min() < 0 or len(np.unique(both)) <= both.max() / 2:  # more classes would be empty than are not
+        return _by_name(raw, key=lambda name: (float(name), name))
     names = tuple(map(str, range(int(both.max()) + 1)))
     empty = [str(k) for k in range(len(names)) if not (both == k).any()]
     if empty:
@@ -316,17 +317,38 @@ def _classes(where: str, parts: list[Samples], notes: list[str]) -> tuple[list[A
             notes.append(
                 "labels from 1 are those of EMNIST's letters, whose pictures lie on their side: then --transpose yes"
             )
-    return [each.astype(np.uint8) for each in raw], names
+    return [each.astype(np.uint8 if len(names) <= ONE_BYTE + 1 else np.int64) for each in raw], names
+
+
+def _check_many(where: str, labels: Array, different: Array) -> None:
+    """Refuse numbers as labels that hardly repeat: they are amounts."""
+    gaps = different[-1] - different[0] >= len(different)
+    if (len(labels) >= 10 and len(different) > len(labels) / 2) or (gaps and len(different) > MOST_CLASSES):
+        raise DataError(
+            f"{where}: expected labels that name classes, received {thousands(len(different))} different numbers in "
+            f"{thousands(len(labels))} rows; --label-column NAME says where the labels stand; numbers are predicted "
+            "with --target NAME --loss mse"
+        )
+
+
+def _nearly_the_same(names: tuple[str, ...]) -> list[str]:
+    """A remark where the names of two classes differ in capitals only: perhaps they were to be one."""
+    first: dict[str, str] = {}
+    for name in names:
+        if len(name) > 1 and first.setdefault(name.lower(), name) != name:
+            return [f"{first[name.lower()]} and {name} are two classes that differ in capitals only"]
+    return []
 
 
 def _plain(label: Any) -> str:
-    return str(label) if isinstance(label, str) else f"{float(label):.15g}"
+    return f"{label:.15g}" if isinstance(label, float) else str(label)
 
 
 def _by_name(raw: list[Array], key: Callable[[str], Any]) -> tuple[list[Array], tuple[str, ...]]:
-    names = tuple(sorted({text for each in raw for text in each.tolist()}, key=key))
+    texts = [[_plain(label) for label in each.tolist()] for each in raw]
+    names = tuple(sorted({text for each in texts for text in each}, key=key))
     index = {name: k for k, name in enumerate(names)}
-    return [np.array([index[text] for text in each.tolist()], np.int64) for each in raw], names
+    return [np.array([index[text] for text in each], np.int64) for each in texts], names
 
 
 def _copies(train: Dataset, test: Dataset) -> list[str]:

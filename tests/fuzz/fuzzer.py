@@ -12,6 +12,7 @@ gzipped, where the tests replay it. All images in it are random numbers.
 from __future__ import annotations
 
 import argparse
+import csv
 import gzip
 import hashlib
 import io
@@ -30,7 +31,6 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from math import isqrt
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,7 +38,7 @@ import numpy as np
 
 import neurosim as ns
 from neurosim.data.arrays import read_npz
-from neurosim.data.columns import LABEL_NAMES, read_csv
+from neurosim.data.columns import LABEL_NAMES, Samples, read_csv
 from neurosim.data.idx import read_idx
 from neurosim.files.npz import MAX_RATIO
 from neurosim.training.checkpoint import _read as read_checkpoint, checkpoints
@@ -59,7 +59,9 @@ WATCHED = (
     "optimizers.py",
     "optimizer_base.py",
     "data/idx.py",
-    "data/tables.py",
+    "data/arrays.py",
+    "data/columns.py",
+    "data/delimited.py",
 )
 
 
@@ -112,37 +114,97 @@ def idx_oracle(content: bytes) -> Any:
 
 def csv_seeds() -> list[bytes]:
     """Tables in several dialects."""
+    rows = [[k % 3, *(7 * k * j % 256 for j in range(49))] for k in range(12)]
+    plain = "".join(",".join(map(str, row)) + "\n" for row in rows)
     return [
         b"label,p0,p1,p2,p3\n3,0,255,7,9\n5,1,2,3,4\n",
-        b"3,0,255,7,9\r\n5,1,2,3,4\r\n",
-        b"1,2,3,4\n5,6,7,8\n",
-        b"\xef\xbb\xbfp0,p1,class\n1,2,0\n",
-        b'"label","a"\n"7","255"\n',
-        b"7,1,2\r8,3,4\r",
+        b"a;b;class\r\n0,5;-1,25;yes\r\n1,0;2,5;no\r\n",
+        b"\xef\xbb\xbfp0\tp1\tclass\n1.5\t2e1\t0\n",
+        b'"","label","a"\n"1","7","255"\n"2","7","0"\n"3","8","4"\n',
+        b"# made by hand\ny a\r7 1.0\r8 3\r",
+        "id,f 1,species\n4,5.1,\u00e4sop\n5,4.9,\u00f6\n6,.5,\u00f6\n".encode("cp1252"),
+        plain.encode(),
+        plain.replace(",", " ").encode("utf-16"),
+        gzip.compress(b"sep=,\na,b,y\n1,2,0\n", mtime=0),
     ]
 
 
 def csv_oracle(content: bytes) -> Any:
-    """Rows of pixels and labels, one character string at a time."""
-    text = content.decode("utf-8-sig", errors="replace")
-    rows = [[field.strip().strip('"').strip() for field in line.split(",")] for line in re.split("\r\n|\r|\n", text)]
-    rows = [row for row in rows if row != [""]]
-    if not rows:
-        return None
-    header = rows.pop(0) if any(not is_float(field) for field in rows[0]) else []
-    fields = [field for row in rows for field in row]
-    if not all(re.fullmatch(r"[+-]?[0-9]+", field, re.ASCII) and 0 <= int(field) <= 255 for field in fields):
-        return None
-    numbers = [[int(field) for field in row] for row in rows]
-    widths = {len(row) for row in [*numbers, *([header] if header else [])]}
-    if len(widths) != 1 or not numbers:
-        return None
-    width = widths.pop()
-    at = next((k for k, name in enumerate(header) if name.lower() in LABEL_NAMES), None)
-    if not header and isqrt(width) ** 2 != width:
-        at = 0
-    labels = None if at is None else [row.pop(at) for row in numbers]
-    return numbers, labels
+    """The lines of a table that are not blank."""
+    if content[:2] == b"\x1f\x8b":
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, ValueError, struct.error, gzip.zlib.error):  # type: ignore[attr-defined]
+            return None
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        text = content.decode("utf-16", "replace")
+    else:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = content.decode("cp1252", "replace")
+    return [line for line in re.split("\r\n|\r|\n", text) if line.strip()] or None
+
+
+def csv_agree(received: Samples, lines: list[str]) -> bool:
+    """Whether every number and label stands in its row and column, for one of the ways of writing rows."""
+    count = len(received.x)
+    before, rows = lines[: len(lines) - count], lines[len(lines) - count :]
+    plan = received.plan
+    if plan is None or len(rows) != count or received.labels is None:
+        return False
+    remarks = before[:-1] if plan.named else before
+    if not all(line.startswith("#") or line.lower().startswith("sep=") for line in remarks):
+        return False
+    ways = [",", ";", "\t", ""]
+    return any(_csv_agree(received, before[-1:], rows, way) for way in ways)
+
+
+def _csv_agree(received: Samples, header: list[str], rows: list[str], separator: str) -> bool:
+    plan, labels = received.plan, received.labels
+    keys = [*plan.labels, *plan.features, *plan.row_numbers]  # type: ignore[union-attr]
+    cells = [cells_of(row, separator) for row in rows]
+    names: list[Any] = list(range(len(keys)))
+    if plan.named:  # type: ignore[union-attr]
+        names = cells_of(header[0].lstrip("# "), separator)
+        unnamed = len(names) == len(cells[0]) - 1 and any(row[-1] for row in cells)  # R leaves out the first name
+        names = ["", *names] if unnamed else names
+    if sorted(map(str, names[: len(keys)])) != sorted(map(str, keys)) or any(names[len(keys) :]):
+        return False
+    called = [name for name in names if str(name).lower() in LABEL_NAMES]
+    if len(called) == 1 and called != plan.labels:  # type: ignore[union-attr]
+        return False
+    flat = received.x.reshape(len(rows), -1).tolist()
+    dark = "pixels from -1 to 1 were brought to 0 to 1" in received.notes
+    for row, x, label in zip(cells, flat, labels.tolist(), strict=True):  # type: ignore[union-attr]
+        if len(row) != len(cells[0]) or len(row) < len(keys) or any(row[len(keys) :]):
+            return False
+        by_name = dict(zip(names, row, strict=False))
+        for key, value in zip(plan.features, x, strict=True):  # type: ignore[union-attr]
+            wanted = number_in(by_name[key], separator)
+            wanted = (wanted + 1) / 2 if dark else wanted
+            if not (wanted == value or (received.x.dtype == np.float32 and abs(wanted - value) < 1e-6)):
+                return False
+        found = [by_name[key] for key in plan.labels]  # type: ignore[union-attr]
+        if len(found) > 1:
+            if [number_in(cell, separator) for cell in found] != [float(k == label) for k in range(len(found))]:
+                return False
+        elif found[0] != label and number_in(found[0], separator) != number_in(str(label), separator):
+            return False
+    return True
+
+
+def cells_of(line: str, separator: str) -> list[str]:
+    """The cells of a line, by Python's reader of CSV."""
+    if not separator:
+        return [cell.strip('"') for cell in re.findall(r'"[^"]*"|[^"\s]\S*', line)]
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=separator, skipinitialspace=True))]
+
+
+def number_in(cell: str, separator: str) -> float:
+    """The number that stands in a cell; NaN if none does."""
+    cell = cell.replace(",", ".") if separator != "," else cell
+    return float(cell) if re.fullmatch(r"[-+.eE0-9]*[0-9.]", cell, re.ASCII) and is_float(cell) else float("nan")
 
 
 def is_float(text: str) -> bool:
@@ -152,15 +214,6 @@ def is_float(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def csv_agree(received: Any, expected: Any) -> bool:
-    """Whether the reader's images and labels are the oracle's."""
-    images, labels = received
-    return (
-        images.reshape(len(images), -1).tolist() == expected[0]
-        and (None if labels is None else labels.tolist()) == expected[1]
-    )
 
 
 # --- npz -------------------------------------------------------------------------------------------------------------
@@ -179,11 +232,18 @@ def npz_seeds() -> list[bytes]:
     labels = np.array([0, 2, 1])
     both = {"x_train": pixels, "y_train": labels}
     rows = np.asfortranarray(pixels.reshape(3, 16))
+    others = {
+        "x_train": pixels / 255,
+        "y_train": np.eye(3)[labels],
+        "x_test": pixels > 99,
+        "y_test": np.array(["a"] * 3),
+    }
     return [
         npz_bytes(both),
         npz_bytes(both, packed=True),
         npz_bytes(both | {"x_test": pixels.astype(">i2"), "y_test": labels}),
         npz_bytes({"x_train": rows, "y_train": labels.astype(np.uint8), "more": labels}),
+        npz_bytes(others),
     ]
 
 
@@ -199,11 +259,19 @@ def npz_oracle(content: bytes, names: tuple[str, ...] = ()) -> Any:
 
 
 def npz_agree(received: Any, expected: Any) -> bool:
-    """Whether the numbers are NumPy's, and all of them bytes."""
-    return all(
-        array.dtype == np.uint8 and array.ravel().tolist() == expected[name].ravel().tolist()
-        for name, array in received.items()
-    )
+    """Whether the numbers and labels are NumPy's, finite, and a row with one 1 is the label of its place."""
+    for name, array in received.items():
+        values = expected[name]
+        if name.startswith("y") and values.ndim == 2 and values.shape[1] > 1:
+            rows = values.tolist()
+            if not all(sorted(row) == [0] * (len(row) - 1) + [1] for row in rows):
+                return False
+            values = np.array([row.index(1) for row in rows])
+        if name.startswith("x") and (array.ndim not in (2, 3, 4) or not np.isfinite(array).all()):
+            return False
+        if array.dtype.kind not in "uifU" or array.ravel().tolist() != values.ravel().tolist():
+            return False
+    return True
 
 
 def network_seeds() -> list[bytes]:
@@ -417,6 +485,14 @@ WORDS = (
     b", 0",
     b"PK\x01\x02",
     b"<html>",
+    b";",
+    b"\t",
+    b" ",
+    b"1e400",
+    b"0,5",
+    b"?",
+    b"#",
+    b"y",
 )
 TYPES = (b"<f4", b">f4", b"<i4", b"|O8", b"<m8")
 VALUES = (

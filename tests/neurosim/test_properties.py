@@ -11,12 +11,12 @@ import pytest
 from data_files import csv_text, idx_bytes
 from hypothesis import HealthCheck, assume, given, settings, strategies as st
 from hypothesis.extra import numpy as nps
-from neurosim.data.tables import read_csv
 
 import neurosim as ns
 from neurosim.augment import AUGMENTATIONS
 from neurosim.cli.main import parse
 from neurosim.cli.options import given_settings
+from neurosim.data.columns import read_csv
 from neurosim.data.idx import read_idx
 from neurosim.errors import NeurosimError
 from neurosim.training.settings import Settings
@@ -62,19 +62,48 @@ def test_idx_of_another_length_is_refused(array, cut, packed, folder):
 
 
 @given(
-    images=nps.arrays(np.uint8, st.builds(lambda N, side: (N, side, side), st.integers(1, 8), st.integers(1, 5))),
+    images=nps.arrays(np.uint8, st.builds(lambda N, side: (N, side, side), st.integers(1, 8), st.integers(2, 5))),
     labelled=st.booleans(),
     mark=st.sampled_from(["", "\ufeff"]),
     end=st.sampled_from(["\n", "\r\n", "\r"]),
+    separator=st.sampled_from([",", ";", "\t", "  "]),
+    form=st.sampled_from(["{}", "{}.0", "{:e}", '"{}"']),
     seed=st.integers(0, 9),
 )
-def test_csv_is_there_and_back(images, labelled, mark, end, seed, folder):
-    labels = np.random.default_rng(seed).integers(0, 256, len(images), np.uint8) if labelled else None
-    text = csv_text(images, labels, header=True)
-    (folder / "a.csv").write_bytes((mark + text.replace("\n", end)).encode())
-    received, its_labels = read_csv(folder / "a.csv")
-    assert np.array_equal(received, images)
-    assert its_labels is None if labels is None else np.array_equal(its_labels, labels)
+def test_csv_is_there_and_back(images, labelled, mark, end, separator, form, seed, folder):
+    labels = np.random.default_rng(seed).integers(0, 256, len(images), np.uint8)
+    (folder / "train.csv").write_text(csv_text(images, labels, header=True))
+    plan = read_csv(folder / "train.csv").plan
+    names, *rows = csv_text(images, labels if labelled else None, header=True).splitlines()
+    cells = [names.split(","), *([form.format(int(cell)) for cell in row.split(",")] for row in rows)]
+    text = "".join(separator.join(row) + end for row in cells)
+    (folder / "a.csv").write_bytes((mark + text).encode())
+    received = read_csv(folder / "a.csv", like=plan)
+    assert received.x.dtype == np.uint8 and np.array_equal(received.x, images)
+    assert received.labels is None if not labelled else np.array_equal(received.labels, labels)
+
+
+@given(
+    x=nps.arrays(np.float64, st.tuples(st.integers(1, 8), st.integers(1, 5)), elements=st.floats(-1e300, 1e300)),
+    separator=st.sampled_from([",", ";", "\t", " "]),
+    comma=st.booleans(),
+    at=st.integers(0, 5),
+)
+def test_a_table_is_there_and_back(x, separator, comma, at, folder):
+    at = min(at, x.shape[1])
+    rows = [list(map(repr, row)) for row in x.tolist()]
+    if comma and separator != ",":  # every cell with a decimal comma of one digit, which nobody takes for thousands
+        x = np.round(np.clip(x, -1e6, 1e6), 1)
+        rows = [[f"{cell:.1f}".replace(".", ",") for cell in row] for row in x.tolist()]
+    for k, row in enumerate(rows):
+        row.insert(at, "ab"[k % 2])
+    names = [f"f{k}" for k in range(x.shape[1])]
+    names.insert(at, "class")
+    (folder / "a.csv").write_text("".join(separator.join(row) + "\n" for row in [names, *rows]))
+    received = read_csv(folder / "a.csv")
+    assert np.array_equal(received.x, x)
+    assert received.labels.tolist() == ["ab"[k % 2] for k in range(len(x))]
+    assert received.feature_names == tuple(name for name in names if name != "class")
 
 
 # --- networks: what was saved is loaded ------------------------------------------------------------------------------

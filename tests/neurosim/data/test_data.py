@@ -15,7 +15,7 @@ from data_files import csv_text, idx_bytes, publish, small_set, write_idx
 from neurosim import data
 from neurosim.data.arrays import read_npz
 from neurosim.data.catalog import CATALOG, PARTS
-from neurosim.data.columns import read_csv
+from neurosim.data.columns import Reading, read_csv
 from neurosim.data.idx import idx_sha256, read_idx
 from neurosim.errors import DataError, NeurosimError
 
@@ -164,53 +164,73 @@ def test_csv_in_its_dialects(tmp_path, line_end, with_header, mark):
     path = tmp_path / "a.csv"
     path.write_text(mark + csv_text(images, labels, with_header).replace("\n", line_end), "utf-8", newline="")
     received = read_csv(path)
-    assert np.array_equal(received[0], images)
-    assert np.array_equal(received[1], labels)
-    assert received[0].dtype == received[1].dtype == np.uint8
+    assert np.array_equal(received.x, images)
+    assert np.array_equal(received.labels, labels)
+    assert received.x.dtype == received.labels.dtype == np.uint8
+
+
+BITS = ",".join("01" * 24 + "0")  # 49 numbers that are no labels
 
 
 @pytest.mark.parametrize(
-    ("text", "shape", "labels"),
+    ("text", "asked", "x", "labels"),
     [
-        ("3,1,2,3,4\n5,1,2,3,4\n", (2, 2, 2), [3, 5]),
-        ("1,2,3,4\n5,6,7,8\n", (2, 2, 2), None),
-        ("pixel0,pixel1,pixel2,pixel3\n1,2,3,4\n", (1, 2, 2), None),
-        ("p1,p2,p3,p4,class\n1,2,3,4,9\n", (1, 2, 2), [9]),
-        ("7,1,2,3\n", (1, 2, 2), None),
-        ("7,1,2\n", (1, 1, 2), [7]),
-        ('"label","a"\n"7","255"\n', (1, 1, 1), [7]),
-        ("\n7, 1 ,2,3,4\n\n", (1, 2, 2), [7]),
-        ("Label,a,b,c,d\n7,1,2,3,4", (1, 2, 2), [7]),
+        ("label,p0,p1,p2,p3\n3,1,2,3,4\n5,1,2,3,4\n", "", [[[1, 2], [3, 4]]] * 2, [3, 5]),
+        ("3,1,2,3,4\n5,1,2,3,4\n", "first", [[1, 2, 3, 4]] * 2, [3, 5]),
+        ("1,2,3,4\n5,6,7,8\n", "last", [[1, 2, 3], [5, 6, 7]], [4, 8]),
+        ("p1,p2,p3,p4,class\n1,2,3,4,9\n", "", [[[1, 2], [3, 4]]], [9]),
+        ("7,1,2,3\n", "first", [[1, 2, 3]], [7]),
+        ("7,1,2\n", "2", [[7, 2]], [1]),
+        ('"label","a"\n"7","255"\n', "", [[255]], [7]),
+        ("\n7, 1 ,2,3,4\n\n", "first", [[1, 2, 3, 4]], [7]),
+        ("Label,a,b,c,d\n7,1,2,3,4", "", [[1, 2, 3, 4]], [7]),
+        ("a,b\n1,2\n", "b", [[1]], [2]),
+        ("1;2\n3;4\n", "last", [[1], [3]], [2, 4]),
+        ("1 2.5\n-3 4\n", "first", [[2.5], [4]], [1, -3]),
+        ("1\t1e1\n3\t4\n", "first", [[10], [4]], [1, 3]),
+        ("1,-1\n3,256\n", "first", [[-1], [256]], [1, 3]),
+        ("1,99999999999999999999\n3,2\n", "first", [[1e20], [2]], [1, 3]),
+        (f"4,{BITS}\n6,{BITS}\n", "first", [np.array(BITS.split(","), int).reshape(7, 7)] * 2, [4, 6]),
     ],
 )
-def test_csv_columns(tmp_path, text, shape, labels):
+def test_csv_columns(tmp_path, text, asked, x, labels):
     path = tmp_path / "a.csv"
     path.write_text(text)
-    images, received = read_csv(path)
-    assert images.shape == shape
-    assert (received is None) if labels is None else received.tolist() == labels
+    read = read_csv(path, Reading(label_column=asked))
+    assert np.array_equal(read.x, x)
+    assert read.labels.tolist() == labels
 
 
 BAD_CSV = {
-    "empty": (b"", "empty file"),
+    "empty": (b"", "a.csv: expected rows of numbers, received an empty file"),
     "blank": (b"\n\n", "no data"),
     "header only": (b"label,pixel0\n", "no data"),
-    "word": (b"1,2,3,4,5\n1,2,x,4,5\n", "line 2, column 3: expected a whole number 0..255, received 'x'"),
-    "word after header": (b"label,a\n1,2\n\n3,x\n", "line 4, column 2"),
-    "negative": (b"1,2\n1,-1\n", "line 2, column 2: expected a whole number 0..255, received '-1'"),
-    "too large": (b"1,2\n1,256\n", "received '256'"),
-    "huge": (b"1,2\n1,99999999999999999999\n", "received '99999999999999999999'"),
-    "fraction": (b"1,2\n1,0.5\n", "received '0.5'"),
-    "missing": (b"1,2\n1,\n", "line 2, column 2: expected a whole number 0..255, received ''"),
+    "word": (b"1,2,3,4,5\n1,2,x,4,5\n", "line 2, column 3: expected a number, received 'x'"),
+    "word after header": (b"label,a\n1,2\n\n3,x\n", "line 4, column 2 (a): expected a number, received 'x'"),
+    "negative": (b"label,pixel0,pixel1,pixel2,pixel3\n1,2,3,4,5\n1,-9,3,4,5\n", "at least two classes"),
+    "huge": (b"label,a\n1,2\n1,1e999\n", "line 3, column 2 (a): expected a number, received '1e999'"),
+    "missing": (b"1,2\n1,\n", "line 2, column 2: expected a number, received an empty cell; --missing mean fills in"),
+    "question mark": (b"label,a\n1,2\n0,?\n1,?\n", "line 3, column 2 (a): expected a number, received '?', which"),
+    "no label": (b"label,a\n1,2\nNA,3\n", "line 3, column 1 (label): expected a label, received 'NA', which stands"),
     "too few": (b"1,2,3\n1,2\n", "line 2: expected 3 columns as before, received 2"),
     "too many": (b"1,2\n1,2\n1,2,3\n", "line 3: expected 2 columns as before, received 3"),
     "not as header": (b"label,a,b\n1,2\n", "line 2: expected 3 columns, as the header, received 2"),
-    "semicolons": (b"1;2\n3;4\n", "line 2, column 1"),
-    "bytes": (b"1,2\n\xff\xfe,3\n", "line 2, column 1"),
-    "zeros": (bytes(50), "expected"),
+    "semicolons": (b"1;2\n3;x\n", "line 2, column 2: expected a number, received 'x'"),
+    "two separators": (b"1,2\n3;4\n", "line 2: expected 2 columns as before, received 1"),
+    "unclear": (b"1;2\n3;4\n", "received 2 columns and 2 rows; it could be column 1, with 2 different whole numbers"),
+    "bytes": (b"1,2\n\xff\xfe,3\n", "line 2, column 1: expected a number, received"),
+    "zeros": (bytes(50), "line 1: expected text as UTF-8"),
     "label only": (b"label\n3\n", "at least one pixel"),
-    "web page": (b"<html>\n<body>\n", "line 2"),
-}
+    "pixels only": (b"pixel0,pixel1,pixel2,pixel3\n1,2,3,4\n", "received pixels alone, from pixel0 to pixel3"),
+    "pixels by place": (b"1x1,1x2,2x1,2x2\n0,1,1,0\n1,0,0,1\n", "received pixels alone, from 1x1 to 2x2"),
+    "web page": (b"<html>\n<body>\n", "line 1: expected rows of numbers, received a web page: download"),
+    "Weka": (b"@RELATION iris\n@DATA\n1,2\n", "line 1: expected rows of numbers, received a file of Weka"),
+    "JSON": (b'[{"a": 1}]\n', "line 1: expected rows of numbers, received JSON"),
+    "workbook": (b"\xd0\xcf\x11\xe0" + bytes(50), "an Excel workbook: save it as CSV"),
+    "a fraction or thousands": (b"a;label\n1,234;0\n2,345;1\n", "column 1: expected a number, received 1,234, which"),
+    "both": (b"a;b;label\n1,5;1.234;0\n2,5;1.5;1\n", "line 2, column 2: expected decimal commas as in other cells"),
+    "a novel": (b"label,a\n1," + b"x" * 201 + b"\n", "column 2: expected a number or a name, received a text of 201"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BAD_CSV)
@@ -218,7 +238,7 @@ def test_bad_csv(tmp_path, name):
     content, expected = BAD_CSV[name]
     path = tmp_path / "a.csv"
     path.write_bytes(content)
-    message = error_of(read_csv, path)
+    message = error_of(read_csv if name != "negative" else data.load, path)
     assert str(path) in message
     assert expected in message
 
@@ -226,7 +246,7 @@ def test_bad_csv(tmp_path, name):
 def test_npz(tmp_path):
     arrays = small_set()
     stored = {
-        "x_train": arrays["train-images"].reshape(60, 16).astype(np.int64),
+        "x_train": arrays["train-images"].reshape(60, 64).astype(np.int64),
         "y_train": arrays["train-labels"],
     }
     np.savez(tmp_path / "own.npz", **stored)
@@ -239,18 +259,56 @@ def test_npz(tmp_path):
         assert (len(train), len(test)) == (50, 10)
 
 
+SIX = np.arange(24).reshape(6, 2, 2)
+TWO = np.arange(6) % 2
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "read_x", "dtype", "read_y", "names"),
+    [
+        (SIX / 24, TWO, SIX / 24, "float64", TWO, "01"),
+        (SIX * 300, TWO, SIX * 300, "int64", TWO, "01"),
+        (SIX - 9, TWO, SIX - 9, "int64", TWO, "01"),
+        (SIX % 2 == 0, TWO, SIX % 2 == 0, "uint8", TWO, "01"),
+        (np.ones((6, 2, 2, 3), int) * 7, TWO, np.ones((6, 2, 2, 3)) * 7, "uint8", TWO, "01"),
+        (SIX.reshape(6, 4), TWO, SIX.reshape(6, 4), "int64", TWO, "01"),
+        (SIX, TWO[:, None], SIX, "uint8", TWO, "01"),
+        (SIX, np.eye(2)[TWO], SIX, "uint8", TWO, "01"),
+        (SIX, TWO.astype(float), SIX, "uint8", TWO, "01"),
+        (SIX, TWO == 1, SIX, "uint8", TWO, "01"),
+        (SIX, 2 * TWO - 1, SIX, "uint8", TWO, ("-1", "1")),
+        (SIX, TWO + 2**53, SIX, "uint8", TWO, ("9007199254740992", "9007199254740993")),
+        (SIX, np.array(["yes", "no"])[TWO], SIX, "uint8", 1 - TWO, ("no", "yes")),
+        (SIX, TWO * 5 + 3, SIX, "uint8", TWO, "38"),
+        (SIX, TWO + 1, SIX, "uint8", TWO + 1, "012"),
+    ],
+)
+def test_npz_of_every_type(tmp_path, x, y, read_x, dtype, read_y, names):
+    np.savez(tmp_path / "own.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    for part in data.load(tmp_path / "own.npz"):
+        assert np.array_equal(part.x, read_x) and part.x.dtype == dtype
+        assert part.labels.tolist() == np.asarray(read_y).tolist()
+        assert part.class_names == tuple(names)
+
+
 @pytest.mark.parametrize(
     ("arrays", "expected"),
     [
         ({"x": np.zeros(3)}, "x_train and y_train, received x"),
-        ({"x_train": np.zeros((2, 2, 2)), "y_train": np.zeros(2, int)}, "received float64 from 0 to 0"),
-        ({"x_train": np.full((2, 2, 2), 256), "y_train": np.zeros(2, int)}, "from 256 to 256"),
-        ({"x_train": np.zeros((2, 2, 2, 3), int), "y_train": np.zeros(2, int)}, "shape (2, 2, 2, 3)"),
-        ({"x_train": np.zeros((2, 2, 2), int), "y_train": np.zeros((2, 1), int)}, "labels (N,)"),
+        ({"x_train": np.zeros(2), "y_train": np.zeros(2, int)}, "x_train: expected images (N, height, width) or rows"),
+        ({"x_train": np.zeros((2, 2, 2, 3, 1)), "y_train": np.zeros(2, int)}, "shape (2, 2, 2, 3, 1)"),
+        ({"x_train": np.zeros((2, 2, 2), complex), "y_train": np.zeros(2, int)}, "neither numbers nor text"),
+        ({"x_train": np.zeros((2, 2, 2), int), "y_train": np.zeros((2, 2), int)}, "y_train: expected labels (N,)"),
+        ({"x_train": np.zeros((2, 2, 2), int), "y_train": np.array([0, np.nan])}, "y_train: expected a label for each"),
+        ({"x_train": np.zeros((2, 2, 2), int), "y_train": np.array(["a", " "])}, "received an empty text"),
+        (
+            {"x_train": np.zeros((2, 2, 2), int), "y_train": np.array([97, 2**31], np.uint32).view("U1")},
+            "received characters that are none",
+        ),
         ({"x_train": np.zeros((0, 2, 2), int), "y_train": np.zeros(0, int)}, "received nothing"),
         ({"x_train": np.array([None]), "y_train": np.zeros(2, int)}, "plain arrays"),
     ],
-)
+)  # fmt: skip
 def test_bad_npz(tmp_path, arrays, expected):
     np.savez(tmp_path / "own.npz", **arrays)
     assert expected in error_of(read_npz, tmp_path / "own.npz")
@@ -602,9 +660,14 @@ def test_own_files_that_cannot_be_used(tmp_path):
     write_idx(folder, arrays | {"t10k-labels": arrays["t10k-labels"][1:]})
     assert "expected 20 labels, as many as" in error_of(data.load, folder)
     write_idx(folder, arrays | {"t10k-images": arrays["t10k-images"][:, 1:]})
-    assert "expected images of 4 x 4" in error_of(data.load, folder)
+    assert "expected images of 8 x 8 as in train-images-idx3-ubyte, received 7 x 8" in error_of(data.load, folder)
     (folder / "one.csv").write_text("1,2\n")
-    assert "not all" in error_of(data.load, folder / "one.csv")
+    assert "2 columns and 1 row" in error_of(data.load, folder / "one.csv")
+    assert "the label 1 everywhere" in error_of(data.load, folder / "one.csv", label_column="first")
+    (folder / "two.csv").write_text("1,2\n0,3\n")
+    train, test = data.load(folder / "two.csv", label_column="first")
+    assert (len(train), len(test)) == (1, 1)
+    assert "no training row is of" in train.note
 
 
 # --- the report, the real thing, and the import ---------------------------------------------------

@@ -136,9 +136,9 @@ REFUSED = {
     "two rows": (text(LABELS[:2], PIXELS[:2]), {}, "say which with --label-column"),
     "xor": ("0,0,0\n0,1,1\n1,0,1\n1,1,0\n", {}, "say which with --label-column"),
     "one class": (text(TWO * 0 + 7, FEW, header="label,a,b,c"), {}, "at least two classes"),
-    "a label that is a number": (text(np.arange(40) * 3 % 41, FEW, header="label,a,b,c"), {}, "--target NAME --loss mse"),
+    "a label that is a number": (text(np.arange(40) * 3 % 41, FEW, header="label,a,b,c"), {}, "--target NAME"),
     "an empty cell": ("label,a,b\n" + "0,1,2\n1,,3\n" * 9, {}, "line 3, column 2 (a): expected a number, received an"),
-    "text among numbers": ("label,a,b\n" + "0,1,2\n1,4,3\n" * 9 + "1,x,3\n", {}, "line 20, column 2 (a): expected a number, received"),
+    "a word": ("label,a,b\n" + "0,1,2\n1,4,3\n" * 9 + "1,x,3\n", {}, "line 20, column 2 (a): expected a nu"),
     "text as feature": ("label,a,colour\n" + "0,1,red\n1,4,blue\n" * 9, {}, "--one-hot colour"),
     "an unknown column": (text(TWO, FEW, header="label,a,b,c"), {"label_column": "lable"}, "did you mean 'label'"),
 }  # fmt: skip

@@ -93,7 +93,7 @@ def test_noise_is_gaussian_of_that_width_and_leaves_the_classes_alone(name):
     (lambda: ns.data.spirals(10, classes=1), ("classes", "1")),
     (lambda: ns.data.spirals(10, turns=0.0), ("turns", "0.0")),
     (lambda: ns.data.blobs(10, classes="three"), ("classes", "three")),
-    (lambda: ns.data.load("moons"), ("points in the plane", "ns.data.moons()")),
+    (lambda: ns.data.load("moon"), ("did you mean 'moons'",)),
 ])  # fmt: skip
 def test_a_wrong_number_is_one_clear_line(call, words, refused):
     with refused(*words):

@@ -17,7 +17,7 @@ from data_files import csv_text, idx_bytes, small_set, write_idx
 import neurosim as ns
 from neurosim.data.arrays import read_npz
 from neurosim.data.catalog import CATALOG
-from neurosim.data.columns import read_csv
+from neurosim.data.columns import Reading, read_csv
 from neurosim.data.idx import read_idx
 from neurosim.files import npz as archive
 from neurosim.files.npz import read_arrays
@@ -49,13 +49,18 @@ def big_files(tmp_path):
     labels = (np.arange(len(BIG)) % 10).astype(np.uint8)
     (tmp_path / "a.idx").write_bytes(idx_bytes(BIG))
     (tmp_path / "a.gz").write_bytes(gzip.compress(idx_bytes(BIG), 1))
-    (tmp_path / "a.csv").write_text(csv_text(BIG, labels))
+    plain = csv_text(BIG, labels)
+    (tmp_path / "a.csv").write_text(plain)
+    (tmp_path / "b.csv").write_text("\n".join("abcdefghij"[int(row[0])] + row[1:] for row in plain.split()))
+    (tmp_path / "c.csv.gz").write_bytes(gzip.compress(plain.replace(",", ";").encode("utf-16"), 1))
     np.savez(tmp_path / "a.npz", x_train=BIG, y_train=labels)
     np.savez_compressed(tmp_path / "b.npz", x_train=BIG, y_train=labels)
     return {
         "a.idx": (read_idx, 3),
         "a.gz": (read_idx, 3),
         "a.csv": (read_csv,),
+        "b.csv": (read_csv,),
+        "c.csv.gz": (read_csv,),
         "a.npz": (read_npz,),
         "b.npz": (read_npz,),
     }
@@ -65,7 +70,7 @@ def test_reading_takes_at_most_twice_the_memory_of_the_data(tmp_path):
     for name, (read, *rest) in big_files(tmp_path).items():
         read(tmp_path / name, *rest)  # what is imported at the first time does not count
         result, peak = peak_of(read, tmp_path / name, *rest)
-        images = result["x_train"] if isinstance(result, dict) else result[0] if isinstance(result, tuple) else result
+        images = result["x_train"] if isinstance(result, dict) else getattr(result, "x", result)
         assert np.array_equal(images, BIG), name
         assert peak < 2 * BIG.nbytes + SLACK, f"{name}: {peak / BIG.nbytes:.2f} times the data"
 
@@ -445,20 +450,29 @@ def test_a_config_that_is_no_text_is_refused(config, tmp_path, refused):
 
 BAD_CSV = {
     "a name twice": (b"label,p0,p0,p1\n1,2,3,4\n", "line 1, column 3: expected another name"),
-    "two columns of labels": (b"label,p0,class\n1,2,3\n", "line 1, column 3: expected one column of labels"),
-    "the header again": (b"label,p0\n1,2\nlabel,p0\n", "line 3, column 1: expected a whole number 0..255"),
-    "one endless line": (b"1," * 2**20, "line 1: expected one image a line"),
-    "an endless line later": (b"1,2\n" + b"1," * 2**20, "line 2: expected one image a line"),
-    "an endless number": (b"1,2\n1," + b"9" * 10**6 + b"\n", "line 2, column 2"),
-    "UTF-16": ("1,2\n3,4\n".encode("utf-16"), "line 2"),
-    "NUL": (b"1,2\n1,\0\n", "line 2, column 2"),
-    "a quotation mark left open": (b'1,2\n"1,2\n3,4\n', "expected"),
-    "true and false": (b"1,2\n1,True\n", "line 2, column 2"),
-    "NaN": (b"1,2\n1,nan\n", "line 2, column 2"),
-    "exponents": (b"1,2\n1,1e1\n", "line 2, column 2"),
-    "underscores": (b"1,2\n1,1_0\n", "line 2, column 2"),
-    "other scripts": ("1,2\n1,\u0663\n".encode(), "line 2, column 2"),
-}
+    "two columns of labels": (b"label,p0,class\n1,2,3\n", "column 3: expected one column of labels"),
+    "the header again": (b"label,p0\n1,2\nlabel,p0\n", "line 3, column 2 (p0): expected a number, received the header"),
+    "one endless line": (b"1," * 2**20, "line 1: expected one sample a line, received a line of more than 1,048,576"),
+    "an endless line later": (b"1,2\n" + b"1," * 2**20, "line 2: expected one sample a line"),
+    "an endless line packed": (gzip.compress(b"1,2\n" + b"1," * 2**24), "line 2: expected one sample a line"),
+    "an endless number": (b"1,2\n1," + b"9" * 10**6 + b"\n", "line 2, column 2: expected a number or a name"),
+    "a number beyond floats": (b"1,2\n1," + b"9" * 180 + b"e200\n", "line 2, column 2: expected a number, received '9"),
+    "an endless name": (b"label,a\n1,2\n" + b"x" * 10**6 + b",3\n", "line 3, column 1: expected a number or a name"),
+    "UTF-16 without mark": ("1,2\n3,4\n".encode("utf-16-le"), "line 1: expected text as UTF-8, or as UTF-16 with"),
+    "NUL": (b"1,2\n1,\0\n", "line 2: expected text as UTF-8, or as UTF-16 with its byte-order mark, received a"),
+    "NUL behind a number": (b"label,a\n1,2\n1,3\0\n", "line 3: expected text"),
+    "a quotation mark left open": (b'1,2\n"1,2\n3,4\n', "line 2: expected each quotation mark closed"),
+    "a quotation over lines": (b'label,a\n1,"2\n3",4\n', "line 2: expected each quotation mark closed"),
+    "an endless quotation": (b'label,a\n1,"' + b"9" * 140_000 + b'"\n', "line 2"),
+    "a quotation that goes on": (b'label,a\n1,"2"3\n', "line 2: expected each quotation mark closed at the end of its"),
+    "a quotation in the header": (b'label,"a\n1,2\n', "line 1: expected each quotation mark closed at the end of its"),
+    "true and false": (b"1,2\n1,True\n", "line 2, column 2: expected a number, received 'True'"),
+    "NaN": (b"1,2\n1,nan\n", "line 2, column 2: expected a number, received 'nan', which stands for none"),
+    "infinity": (b"1,2\n1,inf\n", "line 2, column 2: expected a number, received 'inf'"),
+    "underscores": (b"1,2\n1,1_0\n", "line 2, column 2: expected a number, received '1_0'"),
+    "hexadecimal": (b"1,2\n1,0x10\n", "line 2, column 2: expected a number, received '0x10'"),
+    "other scripts": ("1,2\n1,\u0663\n".encode(), "line 2, column 2: expected a number, received '\u0663'"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BAD_CSV)
@@ -472,16 +486,36 @@ def test_a_bad_table_is_refused_with_its_place(name, tmp_path, refused):
 
 
 @pytest.mark.parametrize(
-    ("arrays", "words"),
+    "content",
     [
-        ({"x_train": np.array(["a"]), "y_train": np.zeros(1, int)}, "received <U1"),
-        ({"x_train": np.zeros((2, 2, 2), bool), "y_train": np.zeros(2, int)}, "received bool"),
-        ({"x_train": np.array(3), "y_train": np.zeros(1, int)}, "shape ()"),
-        ({"x_train": np.full((1, 2, 2), 2**63, np.uint64), "y_train": np.zeros(1, int)}, "from 9.22337e+18"),
-        ({"x_train": np.full((1, 2, 2), np.nan), "y_train": np.zeros(1, int)}, "received float64 from nan"),
-        ({"x_train": np.zeros((1, 2, 2), int), "y_train": np.array([-1])}, "from -1 to -1"),
+        "1,2\n3,4\n".encode("utf-16"),
+        b"1,2\n3,4e0\n",
+        b"\xef\xbb\xbf1;2\r\n3;4\r\n",
+        gzip.compress(b"1 2\n3 4"),
+        b"1\t2,0\n3\t4,0\n",
     ],
 )
+def test_what_was_refused_and_is_a_table_is_read(content, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    read = read_csv(path, Reading(label_column="first"))
+    assert read.x.tolist() == [[2], [4]] and read.labels.tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"x_train": np.array(["a"]), "y_train": np.zeros(1, int)}, "an array of <U1 of shape (1,)"),
+        ({"x_train": np.array(3), "y_train": np.zeros(1, int)}, "shape ()"),
+        ({"x_train": np.full((1, 2, 2), 2**63, np.uint64), "y_train": np.zeros(1, int)}, "from 9.2234e+18 to 9.22"),
+        ({"x_train": np.full((1, 2, 2), -(2**62)), "y_train": np.zeros(1, int)}, "up to 9.0072e+15, received"),
+        ({"x_train": np.full((1, 2), 1e39), "y_train": np.zeros(1, int)}, "up to 3.4028e+38, received some from 1e+39"),
+        ({"x_train": np.full((1, 2, 2), np.nan), "y_train": np.zeros(1, int)}, "x_train: expected finite numbers"),
+        ({"x_train": np.full((1, 2), -np.inf), "y_train": np.zeros(1, int)}, "x_train: expected finite numbers"),
+        ({"x_train": np.zeros((1, 2, 2), int), "y_train": np.array([np.nan])}, "y_train: expected a label for"),
+        ({"x_train": np.zeros((1, 2, 2), int), "y_train": np.array([[1.0, np.nan]])}, "y_train: expected labels (N,)"),
+    ],
+)  # fmt: skip
 def test_bad_arrays_of_a_data_set(arrays, words, tmp_path, refused):
     np.savez(tmp_path / "a.npz", **arrays)
     with refused("a.npz", words, error=ns.DataError):
