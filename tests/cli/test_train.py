@@ -26,6 +26,7 @@ def test_train_saves_the_network_its_history_and_its_figures(cli, tmp_path):
     assert {path.name for path in folder.iterdir()} == {
         "net.npz",
         "history.csv",
+        "predictions.csv",
         "learning_curves.png",
         "confusion_matrix.png",
         "weights.png",
