@@ -40,7 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, SETTINGS)
     group = parser.add_argument_group("which network")
     group.add_argument("--model", metavar="FILE", help="a network saved by train; without it one is trained now")
-    group.add_argument("--train-size", type=at_least(MIN_TRAIN_SIZE), metavar="N", help="training images [all]")
+    group.add_argument("--train-size", type=at_least(MIN_TRAIN_SIZE), metavar="N", help="training samples [all]")
     group.add_argument("--seed", type=at_least(0), metavar="N", help=f"of a network trained now [{SEED}]")
     group = parser.add_argument_group("where to look")
     group.add_argument("--layer", type=at_least(0), metavar="L", help="layer, 0 being the input [an interesting one]")
@@ -51,7 +51,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--sample",
         type=which_sample,
         metavar="I",
-        help="test image, from 0; misread: the first that is read wrongly; or a picture of your own, to walk through "
+        help="test sample, from 0; misread: the first that is read wrongly; or a picture of your own, to walk through "
         "it forward [one that is read wrongly or barely]",
     )
     group.add_argument(
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> None:
         read_picture(own)  # before the work, not after it
         arguments.sample = None
         if arguments.plot:
-            raise NeurosimError("--plot: expected --sample with a test image: a picture without a label has no story")
+            raise NeurosimError("--plot: expected --sample with a test sample: a picture without a label has no story")
     folder = writable_folder(arguments.plot, "--plot") if arguments.plot else None
     prose = sys.stderr if arguments.json else sys.stdout
     with redirect_stdout(prose):
@@ -126,7 +126,7 @@ def start(arguments: argparse.Namespace) -> Session:
         data = load_data(arguments.data, arguments.offline, arguments.train_size, **reading(arguments))
         settings = Settings(**SETTINGS | given)
         if arguments.train_size is None:
-            settings = enough_updates(settings, given, data[0], distort=False)
+            settings = enough_updates(settings, given, data[0])
         session = Session.new(settings, *data, SEED if arguments.seed is None else arguments.seed)
         session.check_place(arguments.layer, arguments.neuron, arguments.sample)
         if session.settings.epochs:

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -179,7 +180,7 @@ def test_training_that_learned_nothing_says_so(words, idle, cli, tmp_path):
 )
 def test_train_names_its_learning_rate_and_schedule(words, says, cli, tmp_path):
     result = cli(*SMALL, *words, "--epochs", "1", "--out", "run", "--quiet")
-    assert says in result.out.splitlines()
+    assert f"\n{textwrap.fill(says, 79)}\n" in result.out
     optimizer = ns.Network.load(tmp_path / "run/net.npz").optimizer
     rate = optimizer.learning_rate
     assert (rate if isinstance(rate, float) else rate.rate) == float(re.search(r"rate ([\d.]+)", says)[1])
