@@ -199,6 +199,20 @@ def enough_updates(settings: Settings, given: Collection[str], train: Dataset) -
     return settings
 
 
+def check_fits(file: str | os.PathLike[str], network: Network, data: Dataset) -> None:
+    """Refuse data that a network which was loaded from a file cannot look at.
+
+    Raises:
+        NeurosimError: their samples have another size.
+    """
+    size, received = network.input.n_out, math.prod(data.sample_shape)
+    if size != received:
+        raise NeurosimError(
+            f"{os.fspath(file)}: it takes samples of {counted(size, 'number')}, received {data.name}, whose "
+            f"{data.noun}s have {thousands(received)}; expected --data with data of the kind that it was trained on"
+        )
+
+
 def first_images(train: Dataset, size: int) -> Dataset:
     """`size` training images, of each class its share. A smaller set is part of every larger one.
 

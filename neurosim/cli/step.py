@@ -19,13 +19,14 @@ from ..errors import NeurosimError
 from ..files.atomic import writable_folder
 from ..network import Network
 from ..processors import threads
+from ..text import command_line
 from ..training.settings import Settings
 from ..walk import Stepper
 from .figures import draw_boundary
 from .options import MIN_TRAIN_SIZE, add_data_options, add_settings, at_least, given_settings, option_of, reading
 from .picture import has_blocks, picture
 from .prompt import Prompt, picture_of
-from .session import Session, enough_updates, load_data
+from .session import Session, check_fits, enough_updates, load_data
 from .terminal import say
 
 SETTINGS: dict[str, Any] = {"hidden": (32, 16), "epochs": 1}  # small enough to follow, trained in a second
@@ -113,6 +114,11 @@ def walk_forward(network: Network, path: Path, arguments: argparse.Namespace) ->
     if why:
         say(f"chosen: {why}")
     print(here.explain(arguments.top))
+    print()
+    say(
+        f"Another neuron: --layer L --neuron J. The way back and the update need a label, which {path.name} has not: "
+        f"`{command_line('step')} --sample 0` walks through a test sample, with a prompt."
+    )
 
 
 def start(arguments: argparse.Namespace) -> Session:
@@ -142,6 +148,7 @@ def start(arguments: argparse.Namespace) -> Session:
         )
     network = Network.load(arguments.model)
     data = load_data(arguments.data, arguments.offline, arguments.train_size, **reading(arguments))
+    check_fits(arguments.model, network, data[1])
     return Session.around(network, *data, given)
 
 
