@@ -36,7 +36,7 @@ from .options import (
     reading,
 )
 from .session import Session, enough_updates, load_data
-from .terminal import fail, say
+from .terminal import WIDTH, fail, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +84,8 @@ def run(arguments: argparse.Namespace) -> None:
     if not arguments.resume:
         delete_checkpoints(folder)  # what is written there now is of another run
     print(session.network.summary())
-    say(f"optimizer {settings.optimizer}, learning rate {settings.rate_text()}")
+    told = f"optimizer {settings.optimizer}, learning rate {settings.rate_text()}"
+    print(told if len(told) <= WIDTH else told.replace(", schedule ", ",\nschedule "))
     sys.stdout.flush()
     callbacks = [*settings.callbacks(), *boundaries(session)]
     if arguments.checkpoint_every:
@@ -102,15 +103,12 @@ def run(arguments: argparse.Namespace) -> None:
         write_text(folder / "predictions.csv", predictions(session, outputs, targets).to_csv(index=False)),
         *draw(session, frame, callbacks, outputs, folder, targets),
     ]
-    trained = f"trained in {sum(history['seconds']):.1f} s with {threads()}"
     print()
     if np.isfinite(outputs).all():
-        say(f"{test_figures(session, figures, outputs, targets)}, {trained} ({history.stopped})")
+        say(test_figures(session, figures, outputs, targets))
     else:
-        say(
-            f"no test {'accuracy' if session.test.class_names else 'loss'}: the network gives out NaN "
-            f"({trained}, {history.stopped})"
-        )
+        say(f"no test {'accuracy' if session.test.class_names else 'loss'}: the network gives out NaN")
+    print(f"trained in {sum(history['seconds']):.1f} s with {threads()} ({history.stopped})")
     if history["loss"] and (idle := learned_nothing(session, figures["accuracy"], outputs)):
         say(idle)
     for path in paths:
