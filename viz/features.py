@@ -36,7 +36,12 @@ LONGEST = 32
 
 @styled
 def weight_table(
-    weights: Any, names: Sequence[str], ax: Axes | None = None, title: str | None = None, unit: str = ""
+    weights: Any,
+    names: Sequence[str],
+    ax: Axes | None = None,
+    title: str | None = None,
+    unit: str = "",
+    neurons: Sequence[int] | None = None,
 ) -> Axes:
     """Draw the incoming weights of neurons that look at features: a row for each feature, a column for each neuron.
 
@@ -45,7 +50,8 @@ def weight_table(
         names: of the features, n_in of them.
         ax: where to draw; a new figure if left out.
         title: instead of the usual one.
-        unit: of the weights, for the scale of colours, such as "per standard deviation".
+        unit: of the weights, in words, such as "per standard deviation of the feature".
+        neurons: their numbers; 0, 1, … if left out.
 
     Returns:
         The Axes; cell (feature, neuron) is centred on (neuron, feature), the first feature at the top.
@@ -57,7 +63,9 @@ def weight_table(
     if W.ndim != 2 or len(W) != len(names) or not W.size or not np.isfinite(W).all():
         raise ShapeError(f"weights: expected finite ({len(names)}, n), a neuron a column; received {W.shape}.")
     rows, columns = W.shape
-    ax = new_axes(ax, width=WIDTH if columns > 4 else 4.6, height=min(14.0, 1.4 + 0.27 * max(rows, 3)))
+    if neurons is not None and len(neurons) != columns:
+        raise ShapeError(f"neurons: expected {columns} numbers, one for each column; received {len(neurons)}.")
+    ax = new_axes(ax, width=WIDTH if columns > 4 else 6.4, height=min(14.0, 1.4 + 0.27 * max(rows, 3)))
     reach = float(np.abs(W).max()) or 1.0
     picture = ax.imshow(W, cmap=DIVERGING, vmin=-reach, vmax=reach, aspect="auto", interpolation="nearest")
     if columns <= READABLE:
@@ -68,10 +76,11 @@ def weight_table(
     ax.grid(False)
     ax.set_yticks(range(rows), [_shortened(str(name)) for name in names])
     ax.set_xlabel("neuron")
-    if columns <= READABLE:
-        ax.set_xticks(range(columns))
-    root_figure(ax).colorbar(picture, ax=ax, pad=0.02, label=f"weight ({unit})" if unit else "weight")
-    heading(ax, title or f"What each of {columns} neurons looks for", "red excites, blue inhibits; one scale for all")
+    if columns <= READABLE or neurons is not None:
+        ax.set_xticks(range(columns), [str(j) for j in neurons or range(columns)])
+    root_figure(ax).colorbar(picture, ax=ax, pad=0.02, label="weight")
+    told = f"red excites, blue inhibits; weights {unit}" if unit else "red excites, blue inhibits"
+    heading(ax, title or f"What each of {columns} neurons looks for", told)
     return ax
 
 

@@ -93,18 +93,21 @@ def draw_training(
     return [*paths, *(draw_film(each, test, folder / FILM, session.note) for each in watched)]
 
 
-def draw_weights(W: Array, data: Dataset, title: str | None = None, titles: Sequence[str] | None = None) -> Any:
-    """Draw the weights (n_in, n) of neurons that look at samples: as pictures, or as a table of features."""
+def draw_weights(W: Array, data: Dataset, title: str | None = None, neuron: int | None = None) -> Any:
+    """Draw the weights (n_in, n) of neurons that look at samples, or of one: as pictures, or as a table of features."""
     import viz
 
     if data.kind != "image":
         names = data.feature_names or [f"input {i}" for i in range(len(W))]
         standardized = data.scaling == "standardize"
-        return viz.weight_table(W, names, title=title, unit="per standard deviation" if standardized else "")
+        numbers = None if neuron is None else [neuron]
+        return viz.weight_table(
+            W, names, title=title, neurons=numbers, unit="per standard deviation of the feature" if standardized else ""
+        )
     if len(data.sample_shape) == 3:
         W = W.reshape(-1, data.sample_shape[2], W.shape[1]).mean(axis=1)  # over the colours
     height, width = data.sample_shape[:2]
-    return viz.weight_grid(W, (height, width), titles=titles, title=title)
+    return viz.weight_grid(W, (height, width), titles=None if neuron is None else [""], title=title)
 
 
 def boundary(network: Network, data: Dataset) -> Any:

@@ -177,7 +177,7 @@ def draw_neuron(network: Network, layer: int, j: int, test: Dataset, folder: Pat
         shown = grey(image.reshape(1, *test.sample_shape))[0]
         pictures["maximizing_input"] = viz.maximizing_input(shown, reached, title=f"{who}: an input that excites it")
     if weights.size == test.x[0].size:
-        pictures["weights"] = draw_weights(weights.reshape(-1, 1), test, f"{who}: its weights", titles=[""])
+        pictures["weights"] = draw_weights(weights.reshape(-1, 1), test, f"{who}: its weights", j)
     paths = {kind: folder / f"layer{layer}-neuron{j}-{kind}.png" for kind in KINDS}
     for path in paths.values():  # of another network
         path.unlink(missing_ok=True)
