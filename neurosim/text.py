@@ -64,8 +64,10 @@ def cautious_percent(share: float) -> str:
 
 
 def certainty(share: float) -> str:
-    """A probability in percent that is never rounded up to certainty: "74 %", "98.7 %", "> 99.9 %"."""
-    return f"> 99.9{NARROW}%" if share > 0.999 else percent(share, 1 if share > 0.985 else 0)
+    """A probability in percent, never rounded to certainty: "< 0.1 %", "0.3 %", "74 %", "98.7 %", "> 99.9 %"."""
+    if 0 < share < 0.001:
+        return f"< 0.1{NARROW}%"
+    return f"> 99.9{NARROW}%" if share > 0.999 else percent(share, 1 if share > 0.985 or 0 < share < 0.015 else 0)
 
 
 def percent_more(ratio: float) -> str:

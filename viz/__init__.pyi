@@ -6,6 +6,7 @@ from .bench import (
 )
 from .boundary import (
     boundary_film as boundary_film,
+    decision_boundaries as decision_boundaries,
     decision_boundary as decision_boundary,
     places_around as places_around,
 )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,23 @@ from neurosim.errors import NeurosimError, ShapeError
 from neurosim.parameters import Array
 from neurosim.text import percent
 
-from .colours import INK_COLOUR, MUTED, PALETTE
+from .colours import INK_COLOUR, PALETTE
 from .film import film_pixels, gif_path, write_gif
+from .panels import label_panels, name_panel, panel_shape
 from .samples import names_of_classes
-from .style import MARKERS, RIM, heading, new_axes, root_figure, styled
+from .style import (
+    MARKERS,
+    RIM,
+    WIDTH,
+    AnyFigure,
+    figure_heading,
+    heading,
+    new_axes,
+    new_figure,
+    noted,
+    root_figure,
+    styled,
+)
 
 TINT = 0.55
 """How much of a class's colour there is where the network is sure of it; the rest is white."""
@@ -75,40 +87,88 @@ def decision_boundary(
     lines = _lines(weights, biases)
     across, up, places = places_around(x, resolution)
     share = _probabilities(predict(places), len(places))
-    classes = max(share.shape[1], int(y.max()) + 1)
-    names = names_of_classes(class_names, classes)
-    if classes > len(PALETTE):
-        raise NeurosimError(f"y: expected at most {len(PALETTE)} classes; received {classes}.")
-    if share.shape[1] < classes:
-        raise ShapeError(f"predict: expected {classes} probabilities a point; received {share.shape[1]}.")
-    wrong = _probabilities(predict(x.astype(np.float32)), len(x)).argmax(axis=1) != y
+    own = _probabilities(predict(x.astype(np.float32)), len(x))
+    names = _names(share, y, class_names)
 
     ax = new_axes(ax, width=6.6, height=5.9)
-    _draw_map(ax, across, up, share)
-    for k in range(classes):
-        _draw_class(ax, k, names[k], x[y == k], wrong[y == k])
-    box = (across[0], across[-1], up[0], up[-1])
-    outside = _draw_lines(ax, lines, box)
-    ax.set_xlim(*box[:2])
-    ax.set_ylim(*box[2:])
-    ax.grid(False)
+    wrong = _draw_panel(ax, across, up, share, own, x, y, names)
+    outside = _draw_lines(ax, lines, (across[0], across[-1], up[0], up[-1]))
     ax.set_xlabel(axis_names[0])
     ax.set_ylabel(axis_names[1])
-    notes = ["the deeper the colour, the surer; black line: where the answer changes"]
-    notes[0] += "; black rim: read wrongly" if wrong.any() else ""
+    notes = [_reading(bool(wrong.any()))]
     if len(lines):
         notes.append("dashed: where a hidden neuron's z = 0, its number at the end; the bar points to z > 0")
     if outside:
         notes.append(f"outside or without direction: {', '.join(outside)}")
-    heading(ax, title or f"{percent(float(np.mean(~wrong)))} of {len(x)} points read correctly", "\n".join(notes))
+    heading(ax, title or f"{_right(wrong)} of {len(x)} points read correctly", "\n".join(notes))
     ax.legend(loc="upper left", bbox_to_anchor=(1.03, 1.0), borderaxespad=0, handletextpad=0.3)
     return ax
 
 
 @styled
+def decision_boundaries(
+    answers: Mapping[str, Array],
+    x: Any,
+    y: Any,
+    fig: AnyFigure | None = None,
+    class_names: Sequence[str] | None = None,
+    axis_names: Sequence[str] = ("x1", "x2"),
+    title: str | None = None,
+) -> AnyFigure:
+    """Draw the answers of several classifiers in the plane side by side: `decision_boundary` in small, on shared axes.
+
+    Args:
+        answers: for each of them, by its name, what it answers at the places of `places_around` and, after these, at
+            the points: (places + N, k) probabilities, or (places + N, 1), those of class 1.
+        x: points, shape (N, 2).
+        y: their classes from 0, shape (N,).
+        fig: a Figure or SubFigure to draw in; a new one if left out.
+        class_names: a name for each class; its number if left out.
+        axis_names: of the two coordinates.
+        title: instead of the usual one.
+
+    Returns:
+        The Figure: a panel for each, in their order, with the share of points that are read correctly.
+
+    Raises:
+        ShapeError: if arrays do not fit together.
+        NeurosimError: if answers are anything but finite numbers in 0..1, or there is none.
+
+    Example:
+        >>> across, up, places = places_around(x, 60)
+        >>> every = np.vstack([places, x])
+        >>> fig = decision_boundaries({"small": small.predict_proba(every), "large": large.predict_proba(every)}, x, y)
+    """
+    if not answers:
+        raise NeurosimError("answers: expected those of at least one classifier; received none.")
+    x, y = _points(x, y)
+    shares = {str(name): _apart(each, x) for name, each in answers.items()}
+    rows, columns = panel_shape(len(shares))
+    fig = new_figure(fig, height=0.85 + rows * (WIDTH - 0.9) / max(columns, 2) * 1.02)
+    grid = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    names, any_wrong = [], False
+    for ax, (name, (share, own)) in zip(grid.flat, shares.items(), strict=False):
+        across, up, _ = places_around(x, math.isqrt(len(share)))
+        wrong = _draw_panel(ax, across, up, share, own, x, y, _names(share, y, class_names), small=True)
+        names.append(f"{name}: {_right(wrong)}")
+        any_wrong = any_wrong or bool(wrong.any())
+    label_panels(grid, names, axis_names[0], axis_names[1], steps=False)
+    name_panel(grid.flat[0], names[0])  # one alone, too
+    figure_heading(fig, title or "Decision boundaries, and the points read correctly", _reading(any_wrong))
+    fig.legend(
+        *grid.flat[0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=6,
+        handletextpad=0.3,
+        markerscale=1.6,
+    )
+    return fig
+
+
+@styled
 def boundary_film(
-    shares: Sequence[Array],
-    epochs: Sequence[int],
+    answers: Sequence[Array | Mapping[str, Array]],
+    titles: Sequence[str],
     x: Any,
     y: Any,
     path: str | os.PathLike[str],
@@ -118,13 +178,14 @@ def boundary_film(
     note: str = "",
     seconds_per_frame: float = 0.3,
 ) -> Path:
-    """Write the answer of a classifier over the course of training as an animated GIF: `decision_boundary` in motion.
+    """Write the answers of a classifier over the course of training as an animated GIF: `decision_boundary` in motion.
 
     The last frame stands twice as long; then the film begins again.  The file is written whole or not at all.
 
     Args:
-        shares: for each frame what the network answers at the places of `places_around`, (places, k) or (places, 1).
-        epochs: of each frame.
+        answers: for each frame what the network answers at the places of `places_around` and, after these, at the
+            points: (places + N, k) or (places + N, 1). Of several networks a mapping of such by their names.
+        titles: of each frame, such as "Before training".
         x: points, shape (N, 2).
         y: their classes from 0, shape (N,).
         path: where to; ends in `.gif`.
@@ -141,35 +202,23 @@ def boundary_film(
         NeurosimError: if the path or the time is wrong, or there is no frame.
     """
     path = gif_path(path, seconds_per_frame, "seconds_per_frame")
-    if not shares or len(shares) != len(epochs):
-        raise ShapeError(f"shares: expected one for each of {len(epochs)} epochs, received {len(shares)}.")
+    if not answers or len(answers) != len(titles):
+        raise ShapeError(f"answers: expected one for each of {len(titles)} titles, received {len(answers)}.")
     x, y = _points(x, y)
+    look: dict[str, Any] = {"class_names": class_names, "axis_names": axis_names}
     frames = []
-    for share, epoch in zip(shares, epochs, strict=True):
-        answers = iter((share, _at_points(share, x)))  # first the places are asked for, then the points
-        title = f"after epoch {epoch}" if epoch else "before training"
-        ax = decision_boundary(
-            partial(_next, answers), x, y, class_names=class_names, resolution=math.isqrt(len(share)),
-            axis_names=axis_names, title=title,
-        )  # fmt: skip
-        figure = root_figure(ax)
-        if note:
-            figure.text(0.99, 0.005, note, ha="right", va="bottom", fontsize=7, color=MUTED)
-        frames.append(film_pixels(figure))
+    for each, title in zip(answers, titles, strict=True):
+        if isinstance(each, Mapping):
+            figure = root_figure(decision_boundaries(each, x, y, title=title, **look))
+        else:
+            share, own = _apart(each, x)
+            right = _right(own.argmax(axis=1) != y)
+            told = f"{title}: {right} of {len(x)} points read correctly"
+            answer = _in_turn(share, own)  # first the places are asked for, then the points
+            figure = root_figure(decision_boundary(answer, x, y, resolution=math.isqrt(len(share)), title=told, **look))
+        with noted(figure, note):
+            frames.append(film_pixels(figure))
     return write_gif(frames, path, seconds_per_frame)
-
-
-def _next(answers: Iterator[Array], _: Array) -> Array:
-    return next(answers)
-
-
-def _at_points(share: Array, x: Array) -> Array:
-    """The answers at the places nearest to points x (N, 2)."""
-    across, up, _ = places_around(x, math.isqrt(len(share)))
-    column = np.abs(x[:, :1] - across).argmin(axis=1)
-    row = np.abs(x[:, 1:] - up).argmin(axis=1)
-    nearest: Array = np.asarray(share)[row * len(across) + column]
-    return nearest
 
 
 def places_around(x: Any, resolution: int) -> tuple[Array, Array, Array]:
@@ -196,7 +245,64 @@ def _points(x: Any, y: Any) -> tuple[Array, Array]:
     return x, y.astype(int)
 
 
-def _draw_map(ax: Axes, across: Array, up: Array, share: Array) -> None:
+def _in_turn(*answers: Array) -> Callable[[Array], Array]:
+    """A classifier that has its answers ready, whatever it is asked for."""
+    ready = iter(answers)
+    return lambda _: next(ready)
+
+
+def _names(share: Array, y: Array, class_names: Sequence[str] | None) -> list[str]:
+    """The names of all classes, once it is clear that there are probabilities and colours for them."""
+    classes = max(share.shape[1], int(y.max()) + 1)
+    names = names_of_classes(class_names, classes)
+    if classes > len(PALETTE):
+        raise NeurosimError(f"y: expected at most {len(PALETTE)} classes; received {classes}.")
+    if share.shape[1] < classes:
+        raise ShapeError(f"predict: expected {classes} probabilities a point; received {share.shape[1]}.")
+    return names
+
+
+def _apart(answers: Array, x: Array) -> tuple[Array, Array]:
+    """Answers at the places of a grid, and at points x (N, 2), which stand behind them.
+
+    Raises:
+        ShapeError: there are no places in rows and columns.
+    """
+    count = len(answers) - len(x)
+    if count < 4 or math.isqrt(count) ** 2 != count:
+        raise ShapeError(
+            f"answers: expected those at the places of places_around and at {len(x)} points; received {len(answers)}."
+        )
+    both = _probabilities(answers, len(answers))
+    return both[:count], both[count:]
+
+
+def _reading(any_wrong: bool) -> str:
+    """How to read the map."""
+    rim = "; black rim: read wrongly" if any_wrong else ""
+    return f"the deeper the colour, the surer; black line: where the answer changes{rim}"
+
+
+def _right(wrong: Array) -> str:
+    return percent(float(np.mean(~wrong)), 2)
+
+
+def _draw_panel(
+    ax: Axes, across: Array, up: Array, share: Array, own: Array, x: Array, y: Array, names: Sequence[str],
+    small: bool = False,
+) -> Array:  # fmt: skip
+    """Draw the answers at the places of a grid, and the points; returns which of these are read wrongly."""
+    _draw_map(ax, across, up, share, 1.0 if small else 1.6)
+    wrong: Array = own.argmax(axis=1) != y
+    for k, name in enumerate(names):
+        _draw_class(ax, k, name, x[y == k], wrong[y == k], 0.65 if small else 1.0)
+    ax.set_xlim(across[0], across[-1])
+    ax.set_ylim(up[0], up[-1])
+    ax.grid(False)
+    return wrong
+
+
+def _draw_map(ax: Axes, across: Array, up: Array, share: Array, width: float) -> None:
     """Draw the answers (rows of probabilities) at the places of a grid, and lines where they change."""
     classes, size = share.shape[1], (len(up), len(across))
     colours = np.array([to_rgb(colour) for colour in PALETTE[:classes]])
@@ -212,15 +318,16 @@ def _draw_map(ax: Axes, across: Array, up: Array, share: Array) -> None:
     for k in range(classes if classes > 2 else 1):
         lead = share[:, k] - np.delete(share, k, axis=1).max(axis=1)
         if lead.min() < 0 < lead.max():
-            ax.contour(across, up, lead.reshape(size), [0.0], colors="black", linewidths=1.6, linestyles="-")
+            ax.contour(across, up, lead.reshape(size), [0.0], colors="black", linewidths=width, linestyles="-")
 
 
-def _draw_class(ax: Axes, k: int, name: str, points: Array, wrong: Array) -> None:
+def _draw_class(ax: Axes, k: int, name: str, points: Array, wrong: Array, size: float) -> None:
     """Draw the points of class k, those that are read wrongly with a black rim and above the others."""
     look: dict[str, Any] = {"linestyle": "none", "marker": MARKERS[k], "color": PALETTE[k]}
-    ax.plot(*points[~wrong].T, markersize=4.4, zorder=2.4, label=f"class {name}", **RIM, **look)
-    rim: dict[str, Any] = {"markeredgecolor": "black", "markeredgewidth": 1.1}
-    ax.plot(*points[wrong].T, markersize=5.2, zorder=2.6, label=f"_wrong {k}", **rim, **look)
+    light: dict[str, Any] = RIM | {"markeredgewidth": RIM["markeredgewidth"] * size**2}
+    ax.plot(*points[~wrong].T, markersize=4.4 * size, zorder=2.4, label=f"class {name}", **light, **look)
+    rim: dict[str, Any] = {"markeredgecolor": "black", "markeredgewidth": 1.1 * size}
+    ax.plot(*points[wrong].T, markersize=5.2 * size, zorder=2.6, label=f"_wrong {k}", **rim, **look)
 
 
 def _probabilities(answer: Any, count: int) -> Array:

@@ -10,17 +10,39 @@ from matplotlib.axes import Axes
 
 from neurosim.errors import ShapeError
 from neurosim.parameters import Array
-from neurosim.text import plain
+from neurosim.text import MINUS, fixed, short
 
 from .colours import MUTED, PALETTE
-from .style import DIVERGING, RIM, heading, new_axes, root_figure, styled, text_on
+from .panels import name_panel, panel_shape
+from .style import (
+    DIVERGING,
+    RIM,
+    WIDTH,
+    AnyFigure,
+    figure_heading,
+    heading,
+    new_axes,
+    new_figure,
+    root_figure,
+    styled,
+    text_on,
+)
 
 READABLE = 16
 """In so many columns at most there is room for numbers."""
+LONGEST = 32
+"""Letters of a name."""
 
 
 @styled
-def weight_table(weights: Any, names: Sequence[str], ax: Axes | None = None, title: str | None = None) -> Axes:
+def weight_table(
+    weights: Any,
+    names: Sequence[str],
+    ax: Axes | None = None,
+    title: str | None = None,
+    unit: str = "",
+    neurons: Sequence[int] | None = None,
+) -> Axes:
     """Draw the incoming weights of neurons that look at features: a row for each feature, a column for each neuron.
 
     Args:
@@ -28,61 +50,84 @@ def weight_table(weights: Any, names: Sequence[str], ax: Axes | None = None, tit
         names: of the features, n_in of them.
         ax: where to draw; a new figure if left out.
         title: instead of the usual one.
+        unit: of the weights, in words, such as "per standard deviation of the feature".
+        neurons: their numbers; 0, 1, … if left out.
 
     Returns:
         The Axes; cell (feature, neuron) is centred on (neuron, feature), the first feature at the top.
 
     Raises:
-        ShapeError: if weights and names do not fit together.
+        ShapeError: if weights and names do not fit together, or weights are not finite.
     """
     W = np.asarray(weights, dtype=float)
-    if W.ndim != 2 or len(W) != len(names) or not W.size:
-        raise ShapeError(f"weights: expected ({len(names)}, n), a neuron a column; received {W.shape}.")
+    if W.ndim != 2 or len(W) != len(names) or not W.size or not np.isfinite(W).all():
+        raise ShapeError(f"weights: expected finite ({len(names)}, n), a neuron a column; received {W.shape}.")
     rows, columns = W.shape
-    ax = new_axes(ax, width=8.0 if columns > 4 else 4.0, height=min(14.0, 1.4 + 0.27 * rows))
+    if neurons is not None and len(neurons) != columns:
+        raise ShapeError(f"neurons: expected {columns} numbers, one for each column; received {len(neurons)}.")
+    ax = new_axes(ax, width=WIDTH if columns > 4 else 6.4, height=min(14.0, 1.4 + 0.27 * max(rows, 3)))
     reach = float(np.abs(W).max()) or 1.0
     picture = ax.imshow(W, cmap=DIVERGING, vmin=-reach, vmax=reach, aspect="auto", interpolation="nearest")
     if columns <= READABLE:
         for (row, column), value in np.ndenumerate(W):
+            look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8 if columns <= 10 else 7}
             colour = text_on(picture.cmap(picture.norm(value)))
-            ax.text(
-                column, row, f"{value:.2f}".replace("-", "\u2212"), ha="center", va="center", fontsize=8, color=colour
-            )
+            ax.text(column, row, fixed(value).replace("-", MINUS), color=colour, **look)
     ax.grid(False)
-    ax.set_yticks(range(rows), [str(name) for name in names])
+    ax.set_yticks(range(rows), [_shortened(str(name)) for name in names])
     ax.set_xlabel("neuron")
-    if columns <= READABLE:
-        ax.set_xticks(range(columns))
+    if columns <= READABLE or neurons is not None:
+        ax.set_xticks(range(columns), [str(j) for j in neurons or range(columns)])
     root_figure(ax).colorbar(picture, ax=ax, pad=0.02, label="weight")
-    heading(ax, title or f"Weights of {columns} neurons of the first layer", "red excites, blue inhibits")
+    told = f"red excites, blue inhibits; weights {unit}" if unit else "red excites, blue inhibits"
+    heading(ax, title or f"What each of {columns} neurons looks for", told)
     return ax
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1].rstrip()}\u2026"
 
 
 @styled
-def predicted_and_true(true: Array, predicted: Array, ax: Axes | None = None, title: str | None = None) -> Axes:
-    """Draw numbers that were predicted against what they are: on the line a prediction is right.
+def predicted_and_true(
+    true: Array, predicted: Array, names: Sequence[str] = (), fig: AnyFigure | None = None, title: str | None = None
+) -> AnyFigure:
+    """Draw numbers that were predicted against what they are, each target in a panel: on the line it is right.
 
     Args:
-        true: the targets, shape (N,).
-        predicted: what the network says, shape (N,).
-        ax: where to draw; a new figure if left out.
+        true: the targets, shape (N,) or (N, n).
+        predicted: what the network says, of the same shape.
+        names: of the n targets; "target" if left out.
+        fig: a Figure or SubFigure to draw in; a new one if left out.
         title: instead of the usual one.
 
     Returns:
-        The Axes.
+        The Figure, a panel for each target with its root mean square error, √(mean of (predicted - true)²).
 
     Raises:
-        ShapeError: if the lengths differ.
+        ShapeError: if the shapes differ.
     """
     true, predicted = np.asarray(true, dtype=float), np.asarray(predicted, dtype=float)
-    if true.shape != predicted.shape or true.ndim != 1 or not len(true):
+    if true.shape != predicted.shape or true.ndim not in (1, 2) or not true.size:
         raise ShapeError(f"predicted: expected one for each target, {true.shape}; received {predicted.shape}.")
-    ax = new_axes(ax, width=5.6, height=5.2)
-    low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
-    ax.plot([low, high], [low, high], color=MUTED, linewidth=1.2, zorder=1.5)
-    ax.plot(true, predicted, "o", markersize=4.5, color=PALETTE[0], **RIM)
-    ax.set_xlabel("true")
-    ax.set_ylabel("predicted")
-    missed = float(np.sqrt(np.mean((predicted - true) ** 2)))
-    heading(ax, title or "Predictions and targets", f"root of the mean square of what is missed: {plain(missed)}")
-    return ax
+    true, predicted = true.reshape(len(true), -1), predicted.reshape(len(true), -1)
+    count = true.shape[1]
+    names = list(names) or (["target"] if count == 1 else [f"target {k}" for k in range(count)])
+    if len(names) != count:
+        raise ShapeError(f"names: expected {count}, one for each target; received {len(names)}.")
+    rows, columns = panel_shape(count)
+    wide = 5.6 if count == 1 else WIDTH
+    fig = new_figure(fig, width=wide, height=0.5 + rows * (wide / columns * 0.95))
+    for k, ax in enumerate(fig.subplots(rows, columns, squeeze=False).flat):
+        if k >= count:
+            ax.remove()
+            continue
+        error = float(np.sqrt(np.mean((predicted[:, k] - true[:, k]) ** 2)))
+        low, high = min(true[:, k].min(), predicted[:, k].min()), max(true[:, k].max(), predicted[:, k].max())
+        ax.plot([low, high], [low, high], color=MUTED, linewidth=1.2, zorder=1.5, label="right")
+        ax.plot(true[:, k], predicted[:, k], "o", markersize=4.5, color=PALETTE[0], label="samples", **RIM)
+        ax.set_xlabel(f"true {_shortened(names[k])}")
+        ax.set_ylabel(f"predicted {_shortened(names[k])}")
+        name_panel(ax, f"root mean square error {short(error)}")
+    figure_heading(fig, title or f"{len(true):,} predictions against what is true", "on the line a prediction is right")
+    return fig

@@ -87,7 +87,8 @@ def draw_story(
     _draw_terms(page, neuron, told)
     _draw_sum(page, _cell(page, 0, 3, "weighted_sum"), neuron, told)
     _draw_activation(page, _cell(page, 1, 0, "activation", "derivative"), neuron, told)
-    _draw_output(page, _cell(page, 1, 1, "output", "output_delta"), neuron)
+    answer = _cell(page, 1, 1, "output", "output_delta")
+    _draw_output(page, answer, neuron) if neuron.label is not None else _draw_targets(page, answer, neuron)
     _draw_downstream(page, _cell(page, 1, 2, "downstream"), neuron, told)
     _draw_delta(page, _cell(page, 1, 3, "delta"), neuron, told)
     _draw_gradient(page, _cell(page, 2, 0, "gradients"), neuron, told)
@@ -295,6 +296,19 @@ def _draw_output(page: Page, cell: Cell, neuron: NeuronTrace) -> None:
         cell, 0.27, [(0, _say("label"), "left"), (1, _say("no label") if label is None else named(label), "right")]
     )
     page.line(cell, 0.49, [(0, _say("verdict"), "left"), (1, _say(verdict), "right")], color=colour)
+    page.line(cell, 0.85, [(0, _say("loss"), "left"), (1, short(neuron.loss), "right")], fontweight="bold")
+    page.line(cell, 1.17, [(0, _say("way back"), "left")], size=7.5, color=MUTED)
+
+
+def _draw_targets(page: Page, cell: Cell, neuron: NeuronTrace) -> None:
+    """Write what the network made of a sample whose targets are numbers: its first outputs, and what they should be."""
+    page.caption(cell, 0, _say("answer"))
+    trace = neuron.trace
+    pairs = list(zip(trace.probabilities, trace.targets, strict=True))[:3]
+    page.line(cell, 0.05, [(0.6, _say("output a"), "right"), (1, _say("target y"), "right")], color=MUTED)
+    for k, (a, y) in enumerate(pairs):
+        number = [(0, str(k), "left")] if len(pairs) > 1 else []
+        page.line(cell, 0.25 + 0.19 * k, [*number, (0.6, short(a), "right"), (1, short(y), "right")])
     page.line(cell, 0.85, [(0, _say("loss"), "left"), (1, short(neuron.loss), "right")], fontweight="bold")
     page.line(cell, 1.17, [(0, _say("way back"), "left")], size=7.5, color=MUTED)
 

@@ -14,6 +14,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator
 
 from neurosim.text import short, signed_short
@@ -28,6 +29,10 @@ CELL_WIDTH = (WIDTH - 2 * MARGIN - 3 * GAP) / 4
 CELL_HEIGHT = 2.2
 HEAD = 0.58
 """What the header and its two lines of numbers take of a cell's height."""
+NAMES_SHARE = 0.5
+"""What the names of bars may take of a cell's width."""
+SMALLEST = 5.0
+"""Points: smaller text cannot be read."""
 TOP, FOOT = 0.62, 0.26
 HEIGHT = TOP + 3 * CELL_HEIGHT + 2 * ROW_GAP + FOOT
 Box = tuple[float, float, float, float]
@@ -138,7 +143,7 @@ class Page:
             for _ in range(3):  # widths go in steps, as letters sit on pixels
                 wide = text.get_window_extent().width
                 if wide > room * scale:
-                    text.set_fontsize(max(5.0, float(text.get_fontsize()) * room * scale / wide * 0.99))
+                    text.set_fontsize(max(SMALLEST, float(text.get_fontsize()) * room * scale / wide * 0.99))
 
     def _text(self, x: float, y: float, text: str, room: float, size: float) -> Text:
         left, bottom, _, _ = self._fractions((x, y, 0, 0))
@@ -222,7 +227,9 @@ def draw_bars(
     size = 7.0 if rows <= 10 else 6.0
     written = [(signed_short(value) if sign else short(value)) if np.isfinite(value) else "" for value in numbers]
     letter = 0.0092 * size  # inches
-    left, right = (0.12 + letter * max(map(len, texts), default=0) for texts in (names, written))
+    names, name_size, room = fitting(names, size, NAMES_SHARE * cell.box[2] - 0.15)
+    left = 0.15 + room
+    right = 0.12 + letter * max(map(len, written), default=0)
     ax = page.axes(cell, (left, foot, right, 0.0))
     where = np.arange(len(numbers))
     limit = largest_size(numbers)
@@ -232,7 +239,7 @@ def draw_bars(
     ax.axvline(0, color=AXIS, linewidth=0.8)
     ax.set_xlim(-1.04 * limit if sign else 0.0, 1.04 * limit)
     ax.set_ylim(rows - 0.4, -0.6)
-    ax.set_yticks(where, labels=list(names), fontsize=size)
+    ax.set_yticks(where, labels=names, fontsize=name_size)
     ax.set_xticks([])
     ax.tick_params(length=0, pad=3)
     ax.grid(False)
@@ -242,6 +249,24 @@ def draw_bars(
         if text:
             beside(ax, text, (1, y), (3, 0), ax.get_yaxis_transform(), fontsize=size, va="center_baseline")
     return ax
+
+
+def fitting(names: Sequence[str], size: float, room: float) -> tuple[list[str], float, float]:
+    """Names as they fit into `room` inches: set smaller, then shortened; their size in points, and what they take."""
+    wide = max(map(_width, names), default=0.0)
+    size = float(np.clip(room / max(wide, 1e-9), SMALLEST, size))
+    shortened = []
+    for name in names:
+        text = name
+        while _width(text) * size > room and len(text) > 2:
+            text = f"{text[:-2].rstrip()}\u2026"
+        shortened.append(text)
+    return shortened, size, size * max(map(_width, shortened), default=0.0)
+
+
+def _width(text: str) -> float:
+    """Inches that a text takes for each point of its size."""
+    return float(TextPath((0, 0), text, size=72).get_extents().width) / 72**2 if text.strip() else 0.0
 
 
 def few_ticks(ax: Axes, y: bool = False) -> None:

@@ -38,11 +38,12 @@ def whole_steps(ax: Axes, columns: int) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=(10, 8, 5, 4)[min(columns, 4) - 1]))
 
 
-def label_panels(grid: Grid, names: Sequence[str], x: str, y: str) -> None:
-    """Name the panels (one alone needs no name) and the axes at the rim; take away what is left over."""
+def label_panels(grid: Grid, names: Sequence[str], x: str, y: str, steps: bool = True) -> None:
+    """Name the panels (one alone needs no name) and the axes at the rim, x in whole `steps`; take away the rest."""
     columns = grid.shape[1]
     for i, ax in enumerate(grid.flat):
-        whole_steps(ax, columns)
+        if steps:
+            whole_steps(ax, columns)
         if i < len(names) and len(names) > 1:
             name_panel(ax, names[i])
         if i + columns >= len(names):  # nothing below it

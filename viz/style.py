@@ -11,7 +11,8 @@ the style is applied only while a function of `viz` draws, and no window opens.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
@@ -281,12 +282,8 @@ def save(target: Axes | AnyFigure, path: str | os.PathLike[str], note: str = "",
     if path.suffix.lower() != ".png":
         raise NeurosimError(f"path: expected a name that ends in .png, received {path.name!r}.")
     figure = root_figure(target)
-    take_away = _add_note(figure, note) if note else None
-    try:
+    with noted(figure, note):
         pixels = _pixels(figure, dpi)
-    finally:
-        if take_away is not None:
-            take_away()
     with atomic_file(path) as file:
         imsave(file, pixels, format="png", dpi=dpi, pil_kwargs={"optimize": True})
     return path
@@ -303,29 +300,24 @@ def _pixels(figure: Figure, dpi: int) -> Array:
     return np.minimum((pixels.astype(np.uint16) + 2) // 4 * 4, 255).astype(np.uint8)
 
 
-def _add_note(figure: Figure, note: str) -> Callable[[], None]:
-    """Write `note` at the foot, in a strip kept free of everything else; return what removes it again."""
+@contextmanager
+def noted(figure: Figure, note: str) -> Iterator[None]:
+    """Within this, a figure has `note` at its foot, in a strip kept free of everything else; "": nothing."""
+    if not note:
+        yield
+        return
     width, height = figure.get_size_inches()
     strip = 0.2 / height
-    text = figure.text(
-        1 - 0.08 / width,
-        0.06 / height,
-        note,
-        ha="right",
-        va="bottom",
-        fontsize=7,
-        color=MUTED,
-        in_layout=False,
-    )
+    place = 1 - 0.08 / width, 0.06 / height
+    text = figure.text(*place, note, ha="right", va="bottom", fontsize=7, color=MUTED, in_layout=False)
     engine: Any = figure.get_layout_engine()
     before = engine.get().get("rect") if engine is not None else None
     if before is not None:
         left, bottom, right, top = before
         engine.set(rect=(left, bottom + strip, right, top - strip))
-
-    def take_away() -> None:
+    try:
+        yield
+    finally:
         text.remove()
         if before is not None:
             engine.set(rect=before)
-
-    return take_away

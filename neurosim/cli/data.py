@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 
 from .. import data as datasets
 from ..data.catalog import CATALOG
@@ -12,6 +13,9 @@ from ..text import thousands
 from .figures import grey_images
 from .options import DATA, add_data_options, reading
 from .session import figure_note
+from .terminal import WIDTH
+
+INDENT = 11  # characters before what a line of a description says
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +33,8 @@ def run(arguments: argparse.Namespace) -> None:
         print_sources(name)
     train, test = datasets.load(arguments.data, offline=arguments.offline, **reading(arguments))
     for part in (train, test):
-        print(part.describe())
+        for line in part.describe().splitlines():
+            print(textwrap.fill(line, WIDTH, subsequent_indent=" " * INDENT, break_long_words=False))
     if folder is not None:
         import viz  # only here: to look for data need not wait for matplotlib
 

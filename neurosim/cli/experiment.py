@@ -17,6 +17,7 @@ from scenarios import Results, Scenario, all_findings
 from scenarios.protocol.executors import MAX_PROCESSES, Executor, dask, in_process, processes
 from scenarios.protocol.runner import Experiment, run_experiments
 from scenarios.report import terminal_table, write_report
+from scenarios.report.nouns import in_nouns
 
 from ..data import Dataset
 from ..errors import NeurosimError
@@ -24,9 +25,8 @@ from ..files.atomic import writable_folder
 from ..processors import core_count, threads
 from ..registry import unknown
 from ..text import command_line, thousands
-from ..training.settings import Settings
 from .options import MIN_TRAIN_SIZE, add_data_options, at_least, given_settings, reading
-from .session import enough_updates, figure_note, first_images, load_data
+from .session import SMALL, enough_updates, figure_note, first_images, load_data
 from .terminal import WIDTH, say
 
 EXECUTORS = ("processes", "dask")
@@ -44,7 +44,7 @@ def add_experiment(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         "--train-size",
         type=at_least(MIN_TRAIN_SIZE),
         metavar="N",
-        help=f"training images [the scenario's own, {Scenario.train_size} for most]",
+        help=f"training samples [the scenario's own, {Scenario.train_size} for most]",
     )
     group.add_argument("--fresh", action="store_true", help="begin anew, even if some of the runs are finished already")
     group.add_argument("--out", default="results", metavar="DIR", help="where to write [%(default)s]")
@@ -94,18 +94,18 @@ def run_and_report(
         arguments: the options of `add_experiment`.
         scenarios: each with the settings that replace those of its base.
         seeds: how many, where --seeds does not say.
-        train_size: how many training images at most, where --train-size does not say; None: the scenario's own.
+        train_size: how many training samples at most, where --train-size does not say; None: the scenario's own.
     """
     seeds = arguments.seeds or seeds
     executor = choose_executor(arguments)
     folder = writable_folder(arguments.out)
     train, test = load_data(arguments.data, arguments.offline, **reading(arguments))
     experiments = {}
-    for each, overrides in scenarios:
+    for each, overrides in fitting(scenarios, train):
         size = arguments.train_size or min(train_size or each.train_size, len(train))
         images, runs = first_images(train, size), folder / each.name / "runs"
-        if arguments.train_size is None and train_size is None:
-            overrides = {**overrides, **small_changes(each.base, {**given_settings(arguments), **overrides}, images)}
+        if arguments.train_size is None and len(images) == len(train):  # few, and not because somebody wants few
+            overrides = {**overrides, **small_changes(each, overrides, given_settings(arguments), train)}
         experiments[each.name] = Experiment(
             each, images, test, seeds, arguments.seed, overrides, figure_note(train), runs
         )
@@ -130,17 +130,51 @@ def run_and_report(
         print(f"  {path}")
 
 
-def small_changes(base: Settings, given: Mapping[str, Any], train: Dataset) -> dict[str, Any]:
-    """The settings that `enough_updates` changes for a small data set, where nobody has given them."""
-    before, after = vars(base), vars(enough_updates(base, given, train, distort=False))
+def fitting(
+    scenarios: Sequence[tuple[Scenario, Mapping[str, Any]]], train: Dataset
+) -> list[tuple[Scenario, Mapping[str, Any]]]:
+    """The scenarios that these data are for, each with its settings; says which are left out.
+
+    Raises:
+        NeurosimError: they are for none.
+    """
+    kept = []
+    for each, overrides in scenarios:
+        try:
+            each.check_data(train)
+        except NeurosimError as error:
+            if len(scenarios) == 1 or not train.class_names:
+                raise
+            say(f"left out: {error}")
+        else:
+            kept.append((each, overrides))
+    return kept
+
+
+def small_changes(
+    scenario: Scenario, overrides: Mapping[str, Any], given: Mapping[str, Any], train: Dataset
+) -> dict[str, Any]:
+    """The settings that `enough_updates` changes for a small data set, where neither user nor scenario needs others.
+
+    Args:
+        scenario: what is run; what it varies is its own affair.
+        overrides: of the settings of its base.
+        given: those of them that the user has given.
+        train: all training samples.
+    """
+    base = scenario.base.change(**overrides)
+    varied = {name for variant in scenario.variants for name in variant.settings}
+    own = {"augment"} if scenario.of_images or scenario.train_size < SMALL else set()
+    before, after = vars(base), vars(enough_updates(base, {*given, *varied, *own}, train))
     return {name: after[name] for name in after if after[name] != before[name]}
 
 
 def print_results(results: Results, train: Dataset, folder: Path) -> None:
     """Print the table and the findings of a scenario, and where its report is."""
     with tqdm.external_write_mode():
-        print(f"\n{results.scenario.name} ({sizes(results, len(train))} training images, {threads()} for each run)")
-        say(results.scenario.question)
+        count = f"{sizes(results, len(train))} training {train.noun}s"
+        print(f"\n{results.scenario.name} ({count}, {threads()} for each run)")
+        say(in_nouns(results.scenario.question, train.noun))
         print("\n" + terminal_table(results) + "\n")
         for finding in all_findings(results):
             print(bullet(finding))
@@ -155,6 +189,6 @@ def bullet(finding: str) -> str:
 
 
 def sizes(results: Results, most: int) -> str:
-    """How many training images the variants had: "200 to 1,000"."""
+    """How many training samples the variants had: "200 to 1,000"."""
     found = [min(each.train_size or most, most) for each in results.scenario.variants]
     return thousands(min(found)) + (f" to {thousands(max(found))}" if max(found) > min(found) else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,6 @@ from ..data import Dataset
 from ..network import Network
 from ..parameters import Array
 from ..training import Callback, EarlyStopping
-from ..training.callbacks import TrainingRun
 from .session import Session
 
 if TYPE_CHECKING:
@@ -41,7 +41,12 @@ def grey(images: Array) -> Array:
 
 
 def draw_training(
-    session: Session, frame: pd.DataFrame, callbacks: Sequence[Callback], outputs: Array, folder: Path
+    session: Session,
+    frame: pd.DataFrame,
+    callbacks: Sequence[Callback],
+    outputs: Array,
+    folder: Path,
+    targets: Sequence[str] = (),
 ) -> list[Path]:
     """Draw the figures of a training into a folder, in place of those of an earlier run. NaN is nothing to see.
 
@@ -51,6 +56,7 @@ def draw_training(
         callbacks: of its training.
         outputs: (N, n_out) what it makes of the test samples.
         folder: where to write.
+        targets: names of the numbers that are predicted, where the samples have no classes.
 
     Returns:
         The paths of the figures.
@@ -72,44 +78,49 @@ def draw_training(
             )
         if test.kind == "points":
             pictures["boundary"] = lambda: boundary(network, test)
-    elif finite and test.labels.ndim == 1:
-        pictures["predictions"] = lambda: viz.predicted_and_true(test.labels, outputs[:, 0])
+    elif finite:
+        predictions = outputs.reshape(test.labels.shape)
+        pictures["predictions"] = lambda: viz.predicted_and_true(test.labels, predictions, targets)
     first = next((layer for layer in network if layer.weight_name), None)
     if first is not None and np.isfinite(W := first.views[first.weight_name]).all():
-        shown = min(first.n_out, MOST_PICTURED)
+        title = None if first.n_out <= MOST_PICTURED else f"The first {MOST_PICTURED} of {first.n_out} neurons"
         if test.kind == "image" or (test.kind == "table" and len(W) <= MOST_FEATURES):
-            pictures["weights"] = lambda: draw_weights(W[:, :shown], test)
+            pictures["weights"] = lambda: draw_weights(W[:, :MOST_PICTURED], test, title)
     for name in (*(f"{name}.png" for name in PICTURES), FILM):
         (folder / name).unlink(missing_ok=True)
     paths = [viz.save(picture(), folder / f"{name}.png", session.note) for name, picture in pictures.items()]
-    watched = next((each for each in callbacks if isinstance(each, BoundaryWatch)), None)
-    return [*paths, *([] if watched is None or not finite else [watched.film(folder / FILM, session.note)])]
+    watched = [each for each in callbacks if getattr(each, "table", "") == "boundary" and finite]
+    return [*paths, *(draw_film(each, test, folder / FILM, session.note) for each in watched)]
 
 
-def draw_weights(W: Array, data: Dataset, title: str | None = None, titles: Sequence[str] | None = None) -> Any:
-    """Draw the weights (n_in, n) of neurons that look at samples: as pictures, or as a table of features."""
+def draw_weights(W: Array, data: Dataset, title: str | None = None, neuron: int | None = None) -> Any:
+    """Draw the weights (n_in, n) of neurons that look at samples, or of one: as pictures, or as a table of features."""
     import viz
 
     if data.kind != "image":
         names = data.feature_names or [f"input {i}" for i in range(len(W))]
-        return viz.weight_table(W, names, title=title)
+        standardized = data.scaling == "standardize"
+        numbers = None if neuron is None else [neuron]
+        return viz.weight_table(
+            W, names, title=title, neurons=numbers, unit="per standard deviation of the feature" if standardized else ""
+        )
     if len(data.sample_shape) == 3:
         W = W.reshape(-1, data.sample_shape[2], W.shape[1]).mean(axis=1)  # over the colours
     height, width = data.sample_shape[:2]
-    return viz.weight_grid(W, (height, width), titles=titles, title=title)
+    return viz.weight_grid(W, (height, width), titles=None if neuron is None else [""], title=title)
 
 
 def boundary(network: Network, data: Dataset) -> Any:
     """Draw where the answer of a network changes between points of the plane."""
     import viz
+    from scenarios.protocol.boundary import answers_of
 
     lines: dict[str, Any] = {}
     first = next((layer for layer in network if layer.weight_name), None)
     if first is not None and first.n_out <= MOST_LINES and first.source is network.input:
         lines = {"weights": first.views[first.weight_name], "biases": first.views[first.bias_name]}
-    return viz.decision_boundary(
-        network.predict_proba, data.x, data.labels, class_names=data.class_names, axis_names=data.feature_names, **lines
-    )
+    names: dict[str, Any] = {"class_names": data.class_names, "axis_names": data.feature_names}
+    return viz.decision_boundary(partial(answers_of, network), data.x, data.labels, **names, **lines)
 
 
 def draw_boundary(session: Session, folder: Path) -> list[Path]:
@@ -123,48 +134,17 @@ def draw_boundary(session: Session, folder: Path) -> list[Path]:
 
 def boundaries(session: Session) -> list[Callback]:
     """What has to watch the training of a network for the film of its boundary."""
-    data = session.test
-    return [BoundaryWatch(data, session.settings.epochs)] if data.kind == "points" and data.class_names else []
+    if session.test.kind != "points":
+        return []
+    from scenarios.protocol.boundary import Boundary, is_drawn  # only for points: it imports matplotlib
+
+    test, epochs = session.test, session.settings.epochs
+    return [Boundary(test, epochs, RESOLUTION, FRAMES)] if is_drawn(test) else []
 
 
-class BoundaryWatch(Callback):
-    """Keeps what the network answers in the plane, from before training to its end.
+def draw_film(watched: Any, data: Dataset, path: Path, note: str) -> Path:
+    """Write what was watched of a boundary over training as an animated GIF."""
+    import viz
 
-    Args:
-        data: points, whose part of the plane is watched.
-        epochs: how many there will be.
-    """
-
-    def __init__(self, data: Dataset, epochs: int) -> None:
-        import viz
-
-        self.data, self.every = data, max(1, -(-epochs // FRAMES))
-        self.across, self.up, self.places = viz.places_around(data.x, RESOLUTION)
-        self.epochs: list[int] = []
-        self.shares: list[Array] = []
-
-    def on_start(self, run: TrainingRun) -> None:
-        """Keep what it answers before training."""
-        self._keep(run, 0)
-
-    def on_epoch(self, run: TrainingRun) -> bool:
-        """Keep what it answers after some of the epochs."""
-        if run.epoch % self.every == 0 or run.epoch == run.epochs:
-            self._keep(run, run.epoch)
-        return False
-
-    def _keep(self, run: TrainingRun, epoch: int) -> None:
-        share = run.network.predict_proba(self.places)
-        if np.isfinite(share).all():
-            self.epochs.append(epoch)
-            self.shares.append(share)
-
-    def film(self, path: Path, note: str) -> Path:
-        """Write the boundary over training as an animated GIF."""
-        import viz
-
-        data = self.data
-        return viz.boundary_film(
-            self.shares, self.epochs, data.x, data.labels, path, class_names=data.class_names,
-            axis_names=data.feature_names, note=note,
-        )  # fmt: skip
+    look: dict[str, Any] = {"class_names": data.class_names, "axis_names": data.feature_names}
+    return viz.boundary_film(watched.answers, watched.titles(), data.x, data.labels, path, note=note, **look)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from ..files.atomic import writable_folder, write_text
 from ..network import Network
 from .figures import draw_weights, grey, grey_images
 from .options import add_data_options, at_least, reading
-from .session import figure_note, load_data
+from .session import check_fits, figure_note, load_data
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,9 @@ TABLE = {  # columns of the report card that fit 80 columns of a terminal, and h
     "accuracy_lost": "{:.2%}",
     "most_similar": "{}",
 }
+OF_CLASSES = ("strongest_class", "weakest_class", "selectivity", "accuracy_lost")
+KINDS = ("by_class", "top_samples", "maximizing_input", "weights")  # pictures of a neuron
+LONGEST = 16  # characters of a cell
 NAME = max(map(len, COLUMNS)) + 2  # characters
 
 
@@ -56,7 +60,8 @@ def run(arguments: argparse.Namespace) -> None:
     check_place(network, arguments.layer, arguments.neuron)
     folder = writable_folder(arguments.out)
     train, test = load_data(arguments.data, arguments.offline, **reading(arguments))
-    card = network.report(test)
+    check_fits(arguments.model, network, test)
+    card = with_names(network.report(test), network.class_names or test.class_names)
     path = write_text(folder / "neurons.csv", card.to_csv(index=False))
     if arguments.layer is not None:
         card = card[card["layer"] == arguments.layer]
@@ -86,8 +91,18 @@ def check_place(network: Network, layer: int | None, neuron: int | None) -> None
         )
 
 
+def with_names(card: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """A report card with the classes called by their names; where there are none, without what is said of classes."""
+    if not names:
+        return card.drop(columns=list(OF_CLASSES))
+    called = dict(enumerate(names))
+    return card.assign(**{name: card[name].map(called) for name in ("strongest_class", "weakest_class")})
+
+
 def print_card(card: pd.DataFrame, output: int, rows: int) -> None:
     """Print the neurons of a report card without which most accuracy is lost, and what its columns mean.
+
+    Where there are no classes, and so no accuracy, those with the largest weights.
 
     Args:
         card: the report card.
@@ -97,13 +112,16 @@ def print_card(card: pd.DataFrame, output: int, rows: int) -> None:
     hidden = card[card["layer"] != output]  # an output neuron is needed for its class, of course
     if hidden.empty:
         hidden = card
-    shown = hidden.sort_values("accuracy_lost", ascending=False).head(rows)
+    by, why = "accuracy_lost", "without which most accuracy is lost"
+    if by not in card:
+        by, why = "weight_norm", "with the largest weights"
+    shown = hidden.sort_values(by, ascending=False).head(rows)
     kind = "hidden ones " if len(hidden) < len(card) else ""
-    print(f"{len(card)} neurons; the {len(shown)} {kind}without which most accuracy is lost:\n")
+    print(f"{len(card)} neurons; the {len(shown)} {kind}{why}:\n")
     print(card_table(shown))
     print("\nthe columns, here and in the CSV file:")
-    for name, meaning in COLUMNS.items():
-        print(f"  {name:<{NAME}}{meaning}")
+    for name in card:
+        print(f"  {name:<{NAME}}{COLUMNS[name]}")
 
 
 def card_table(card: pd.DataFrame) -> str:
@@ -111,11 +129,12 @@ def card_table(card: pd.DataFrame) -> str:
 
     Their names are longer than their values: each stands on a line of its own, above the right edge of its column.
     """
-    columns = [[form.format(value) for value in card[name]] for name, form in TABLE.items()]
+    table = {name: form for name, form in TABLE.items() if name in card}
+    columns = [[written(value, form) for value in card[name]] for name, form in table.items()]
     widths = [max(map(len, cells)) for cells in columns]
     ends = np.cumsum([width + 2 for width in widths]) - 3  # where each column ends
     lines = []
-    for k, name in enumerate(TABLE):
+    for k, name in enumerate(table):
         line = np.full(ends[k], " ")
         line[ends[:k]] = "|"
         lines.append("".join(line) + name)
@@ -123,12 +142,18 @@ def card_table(card: pd.DataFrame) -> str:
     return "\n".join([*lines, *("  ".join(map(str.rjust, row, widths)) for row in rows)])
 
 
+def written(value: Any, form: str) -> str:
+    """A value as the table has it, a long name of a class shortened."""
+    text = form.format(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3].rstrip()}..."
+
+
 def print_neuron(card: pd.DataFrame) -> None:
     """Print every column of a report card of one neuron, and what it means."""
-    for name, meaning in COLUMNS.items():
-        value = card[name].iloc[0]
+    for name in card:
+        value, meaning = card[name].iloc[0], COLUMNS[name]
         text = f"{value:.4g}" if isinstance(value, float) else str(value)
-        print(f"{name:<{NAME}}{text:<11}{meaning}" if len(text) < 11 else f"{name:<{NAME}}{text}")
+        print(f"{name:<{NAME}}{text:<11}{meaning}" if len(text) < 11 else f"{name:<{NAME}}{text}: {meaning}")
 
 
 def draw_neuron(network: Network, layer: int, j: int, test: Dataset, folder: Path, note: str) -> list[Path]:
@@ -152,7 +177,8 @@ def draw_neuron(network: Network, layer: int, j: int, test: Dataset, folder: Pat
         shown = grey(image.reshape(1, *test.sample_shape))[0]
         pictures["maximizing_input"] = viz.maximizing_input(shown, reached, title=f"{who}: an input that excites it")
     if weights.size == test.x[0].size:
-        pictures["weights"] = draw_weights(weights.reshape(-1, 1), test, f"{who}: its weights", titles=[""])
-    return [
-        viz.save(picture, folder / f"layer{layer}-neuron{j}-{kind}.png", note) for kind, picture in pictures.items()
-    ]
+        pictures["weights"] = draw_weights(weights.reshape(-1, 1), test, f"{who}: its weights", j)
+    paths = {kind: folder / f"layer{layer}-neuron{j}-{kind}.png" for kind in KINDS}
+    for path in paths.values():  # of another network
+        path.unlink(missing_ok=True)
+    return [viz.save(picture, paths[kind], note) for kind, picture in pictures.items()]

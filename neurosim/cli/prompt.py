@@ -308,7 +308,8 @@ class Prompt(cmd.Cmd):
             f"{stepper.network!r}\n"
             f"optimizer {optimizer.key}, learning rate {number(optimizer.rate, 6)}, updates so far: {optimizer.t}"
             f"{scheduled}\n"
-            f"{stepper.live_neuron!r}\nthis neuron: {', '.join(done) or 'nothing done to it'}\n"
+            f"{textwrap.fill(repr(stepper.live_neuron), WIDTH)}\n"
+            f"this neuron: {', '.join(done) or 'nothing done to it'}\n"
             f"to undo: {', '.join(stepper.changes[-5:]) or 'nothing'}"
         )
 
@@ -355,7 +356,8 @@ class Prompt(cmd.Cmd):
     @command("undo [N]", "take back the last change, or the last N of them, exactly (short: u).")
     def do_undo(self, rest: str) -> None:
         for _ in range(*(self._numbers("undo [N]", rest, 0, 1) or [1])):
-            self.say(f"undone: {self.stepper.undo()}")
+            before = self.stepper.trace.loss
+            self.say(f"undone: {self.stepper.undo()}; {self._of_the_sample(before)}")
 
     @command("set weight I X | bias X | rate X | activation NAME (none: the layer's)", "change it.")
     def do_set(self, rest: str) -> None:
@@ -402,6 +404,8 @@ class Prompt(cmd.Cmd):
 
     @command("clamp VALUE", "force this neuron's output.")
     def do_clamp(self, rest: str) -> None:
+        if not rest:
+            raise NeurosimError("clamp VALUE: expected a finite number, received nothing")
         value = self._value("clamp VALUE", rest)
         self._change(lambda: self.stepper.clamp(value))
 
@@ -418,7 +422,7 @@ class Prompt(cmd.Cmd):
         before = value()
         what = change()
         now, new = stepper.trace, stepper.neuron_trace
-        read = ""
+        read = ":"
         if now.label is not None:
             named = stepper.network.class_name
             again = " as before" if now.prediction == was.prediction else f", before as {named(was.prediction)}"

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from .. import data as datasets
 from ..data import Dataset
@@ -166,8 +168,8 @@ def load_data(
     return train, test
 
 
-def enough_updates(settings: Settings, given: Mapping[str, Any], train: Dataset, distort: bool = True) -> Settings:
-    """Settings with epochs, batch size and distortions for a small data set, where the user has `given` none; said.
+def enough_updates(settings: Settings, given: Collection[str], train: Dataset) -> Settings:
+    """Settings with epochs, batch size and distortions for a small data set, those `given` excepted; said.
 
     As many epochs as make `UPDATES` steps: a network learns by steps, and few samples make few of them in an epoch.
     Grey pictures are moved about, so that the network sees more than the few places where things are.
@@ -180,8 +182,9 @@ def enough_updates(settings: Settings, given: Mapping[str, Any], train: Dataset,
     size = changes.get("batch_size", settings.batch_size) or len(train)
     if "epochs" not in given:
         changes["epochs"] = max(settings.epochs, math.ceil(UPDATES / math.ceil(len(train) / size)))
-    pixels = min(train.sample_shape) // MOVED if len(train.sample_shape) == 2 else 0
-    if distort and pixels and "augment" not in given:
+    grey = train.x.dtype == np.uint8 and len(train.sample_shape) == 2
+    pixels = min(train.sample_shape) // MOVED if grey else 0
+    if pixels and "augment" not in given:
         changes["augment"] = f"shift:pixels={pixels}"
     if not changes:
         return settings
@@ -194,6 +197,20 @@ def enough_updates(settings: Settings, given: Mapping[str, Any], train: Dataset,
         f"updates{moved} ({options} {'chooses another' if len(changes) == 1 else 'choose others'})"
     )
     return settings
+
+
+def check_fits(file: str | os.PathLike[str], network: Network, data: Dataset) -> None:
+    """Refuse data that a network which was loaded from a file cannot look at.
+
+    Raises:
+        NeurosimError: their samples have another size.
+    """
+    size, received = network.input.n_out, math.prod(data.sample_shape)
+    if size != received:
+        raise NeurosimError(
+            f"{os.fspath(file)}: it takes samples of {counted(size, 'number')}, received {data.name}, whose "
+            f"{data.noun}s have {thousands(received)}; expected --data with data of the kind that it was trained on"
+        )
 
 
 def first_images(train: Dataset, size: int) -> Dataset:

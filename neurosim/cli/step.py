@@ -19,13 +19,14 @@ from ..errors import NeurosimError
 from ..files.atomic import writable_folder
 from ..network import Network
 from ..processors import threads
+from ..text import command_line
 from ..training.settings import Settings
 from ..walk import Stepper
 from .figures import draw_boundary
 from .options import MIN_TRAIN_SIZE, add_data_options, add_settings, at_least, given_settings, option_of, reading
 from .picture import has_blocks, picture
 from .prompt import Prompt, picture_of
-from .session import Session, enough_updates, load_data
+from .session import Session, check_fits, enough_updates, load_data
 from .terminal import say
 
 SETTINGS: dict[str, Any] = {"hidden": (32, 16), "epochs": 1}  # small enough to follow, trained in a second
@@ -40,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, SETTINGS)
     group = parser.add_argument_group("which network")
     group.add_argument("--model", metavar="FILE", help="a network saved by train; without it one is trained now")
-    group.add_argument("--train-size", type=at_least(MIN_TRAIN_SIZE), metavar="N", help="training images [all]")
+    group.add_argument("--train-size", type=at_least(MIN_TRAIN_SIZE), metavar="N", help="training samples [all]")
     group.add_argument("--seed", type=at_least(0), metavar="N", help=f"of a network trained now [{SEED}]")
     group = parser.add_argument_group("where to look")
     group.add_argument("--layer", type=at_least(0), metavar="L", help="layer, 0 being the input [an interesting one]")
@@ -51,7 +52,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--sample",
         type=which_sample,
         metavar="I",
-        help="test image, from 0; misread: the first that is read wrongly; or a picture of your own, to walk through "
+        help="test sample, from 0; misread: the first that is read wrongly; or a picture of your own, to walk through "
         "it forward [one that is read wrongly or barely]",
     )
     group.add_argument(
@@ -76,7 +77,7 @@ def run(arguments: argparse.Namespace) -> None:
         read_picture(own)  # before the work, not after it
         arguments.sample = None
         if arguments.plot:
-            raise NeurosimError("--plot: expected --sample with a test image: a picture without a label has no story")
+            raise NeurosimError("--plot: expected --sample with a test sample: a picture without a label has no story")
     folder = writable_folder(arguments.plot, "--plot") if arguments.plot else None
     prose = sys.stderr if arguments.json else sys.stdout
     with redirect_stdout(prose):
@@ -113,6 +114,11 @@ def walk_forward(network: Network, path: Path, arguments: argparse.Namespace) ->
     if why:
         say(f"chosen: {why}")
     print(here.explain(arguments.top))
+    print()
+    say(
+        f"Another neuron: --layer L --neuron J. The way back and the update need a label, which {path.name} has not: "
+        f"`{command_line('step')} --sample 0` walks through a test sample, with a prompt."
+    )
 
 
 def start(arguments: argparse.Namespace) -> Session:
@@ -126,7 +132,7 @@ def start(arguments: argparse.Namespace) -> Session:
         data = load_data(arguments.data, arguments.offline, arguments.train_size, **reading(arguments))
         settings = Settings(**SETTINGS | given)
         if arguments.train_size is None:
-            settings = enough_updates(settings, given, data[0], distort=False)
+            settings = enough_updates(settings, given, data[0])
         session = Session.new(settings, *data, SEED if arguments.seed is None else arguments.seed)
         session.check_place(arguments.layer, arguments.neuron, arguments.sample)
         if session.settings.epochs:
@@ -142,6 +148,7 @@ def start(arguments: argparse.Namespace) -> Session:
         )
     network = Network.load(arguments.model)
     data = load_data(arguments.data, arguments.offline, arguments.train_size, **reading(arguments))
+    check_fits(arguments.model, network, data[1])
     return Session.around(network, *data, given)
 
 

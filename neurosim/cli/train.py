@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from ..files.atomic import writable_folder, write_text
 from ..network import Network
 from ..parameters import Array
 from ..processors import core_count, threads
-from ..text import command_line, percent, points
+from ..text import command_line, number, percent, points
 from ..training import Checkpoint, History
 from ..training.checkpoint import delete_checkpoints, read_checkpoint
 from ..training.divergence import all_finite
@@ -36,12 +36,13 @@ from .options import (
     reading,
 )
 from .session import Session, enough_updates, load_data
-from .terminal import fail, say
+from .terminal import WIDTH, fail, say
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SETTINGS: dict[str, Any] = {"schedule": "one_cycle"}  # where they differ from those of `Settings`
+MARGIN = 0.05  # predictions that miss by so little less than the targets vary say nothing of them
 RUN: dict[str, Any] = {"data": DATA, "train_size": None, "validation": None, "seed": 0, "out": "runs/latest"}
 RUN |= dict.fromkeys(READING)
 
@@ -52,9 +53,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, SETTINGS)
     parser.set_defaults(data=None)  # filled in later: what is given must not contradict a run that goes on
     group = parser.add_argument_group("run")
-    group.add_argument("--train-size", type=at_least(MIN_TRAIN_SIZE), metavar="N", help="training images [all]")
+    group.add_argument("--train-size", type=at_least(MIN_TRAIN_SIZE), metavar="N", help="training samples [all]")
     group.add_argument(
-        "--validation", type=share, metavar="SHARE", help="of the training images, held out to validate on, e.g. 0.1"
+        "--validation", type=share, metavar="SHARE", help="of the training samples, held out to validate on, e.g. 0.1"
     )
     group.add_argument("--seed", type=at_least(0), metavar="N", help=f"of everything random [{RUN['seed']}]")
     group.add_argument("--out", metavar="DIR", help=f"where to write [{RUN['out']}]")
@@ -83,7 +84,9 @@ def run(arguments: argparse.Namespace) -> None:
     if not arguments.resume:
         delete_checkpoints(folder)  # what is written there now is of another run
     print(session.network.summary())
-    print(f"optimizer {settings.optimizer}, learning rate {settings.rate_text()}", flush=True)
+    told = f"optimizer {settings.optimizer}, learning rate {settings.rate_text()}"
+    print(told if len(told) <= WIDTH else told.replace(", schedule ", ",\nschedule "))
+    sys.stdout.flush()
     callbacks = [*settings.callbacks(), *boundaries(session)]
     if arguments.checkpoint_every:
         callbacks.append(checkpoint(arguments, settings, folder))
@@ -93,25 +96,20 @@ def run(arguments: argparse.Namespace) -> None:
     with np.errstate(over="ignore", invalid="ignore"):  # a network that has diverged overflows here again
         outputs = session.network.predict_proba(session.test)
         figures = session.network.evaluate(session.test)
-    frame = history.to_frame()
+    frame, targets = history.to_frame(), reading(arguments).get("target", ())
     paths = [
         session.network.save(folder / "net.npz"),
         write_text(folder / "history.csv", frame.to_csv(index=False)),
-        write_text(folder / "predictions.csv", predictions(session, outputs).to_csv(index=False)),
-        *draw(session, frame, callbacks, outputs, folder),
+        write_text(folder / "predictions.csv", predictions(session, outputs, targets).to_csv(index=False)),
+        *draw(session, frame, callbacks, outputs, folder, targets),
     ]
-    seconds = sum(history["seconds"])
+    print()
     if np.isfinite(outputs).all():
-        print(
-            f"\n{test_figures(session, figures, outputs)}, trained in {seconds:.1f} s with {threads()} "
-            f"({history.stopped})"
-        )
+        say(test_figures(session, figures, outputs, targets))
     else:
-        print(
-            "\nno test accuracy: the network gives out NaN "
-            f"(trained in {seconds:.1f} s with {threads()}, {history.stopped})"
-        )
-    if history["loss"] and (idle := learned_nothing(figures["accuracy"], session.test)):
+        say(f"no test {'accuracy' if session.test.class_names else 'loss'}: the network gives out NaN")
+    print(f"trained in {sum(history['seconds']):.1f} s with {threads()} ({history.stopped})")
+    if history["loss"] and (idle := learned_nothing(session, figures["accuracy"], outputs)):
         say(idle)
     for path in paths:
         print(f"  {path}")
@@ -228,57 +226,82 @@ def profile(arguments: argparse.Namespace, settings: Settings) -> None:
     print("\n" + text)
 
 
-def test_figures(session: Session, figures: Mapping[str, float], outputs: Array) -> str:
+def test_figures(session: Session, figures: Mapping[str, float], outputs: Array, targets: Sequence[str] = ()) -> str:
     """How well the test samples are read; of numbers that are predicted, by how much they are missed."""
-    test = session.test
-    if test.class_names:
+    if session.test.class_names:
         return f"test accuracy {100 * figures['accuracy']:.2f} %, test loss {figures['loss']:.4f}"
-    missed = np.sqrt(np.mean((outputs.reshape(test.labels.shape) - test.labels) ** 2))
-    return (
-        f"test loss {figures['loss']:.4g}; predictions miss by {missed:.4g} (root of the mean square), "
-        f"where the targets' standard deviation is {test.labels.std():.4g}"
-    )
+    each = [
+        f"predictions of {name} miss by {number(missed, 4)} (root mean square), where it varies by {number(spread, 4)} "
+        "(standard deviation)"
+        for name, missed, spread in misses(session.test, outputs, targets)
+    ]
+    return f"test loss {number(figures['loss'], 4)}; {'; '.join(each)}"
 
 
-def predictions(session: Session, outputs: Array) -> pd.DataFrame:
-    """A table of the test samples: index, label, prediction and its probability; or targets and predictions."""
+def misses(test: Dataset, outputs: Array, targets: Sequence[str] = ()) -> list[tuple[str, float, float]]:
+    """Of each target its name, the root mean square of what is missed, and its own standard deviation."""
+    true = test.labels.reshape(len(test), -1)
+    missed = np.sqrt(np.mean((outputs.reshape(true.shape) - true) ** 2, axis=0))  # (n,)
+    return list(zip(target_names(test, targets), missed.tolist(), true.std(axis=0).tolist(), strict=True))
+
+
+def target_names(test: Dataset, targets: Sequence[str]) -> list[str]:
+    """What the targets are called: by the names of their columns, if they have some."""
+    count = test.outputs
+    if len(targets) == count:
+        return list(targets)
+    return ["target"] if count == 1 else [f"target {k}" for k in range(count)]
+
+
+def predictions(session: Session, outputs: Array, targets: Sequence[str] = ()) -> pd.DataFrame:
+    """A table of the test samples: index, label, prediction and its probability; or targets and predictions.
+
+    What is no probability is called value, as in `predict`.
+    """
     import pandas as pd
 
-    test = session.test
+    test, index = session.test, {"index": np.arange(len(session.test))}
     if not test.class_names:
-        targets, outputs = test.labels.reshape(len(test), -1), outputs.reshape(len(test), -1)
-        numbers = range(targets.shape[1])
-        many = targets.shape[1] > 1
-        columns = {f"target{k if many else ''}": targets[:, k] for k in numbers}
-        columns |= {f"prediction{k if many else ''}": outputs[:, k] for k in numbers}
-        return pd.DataFrame({"index": np.arange(len(test)), **columns})
-    names = np.array(test.class_names)
-    predicted = session.network.decide(outputs)
+        true, outputs = test.labels.reshape(len(test), -1), outputs.reshape(len(test), -1)
+        names = target_names(test, targets)
+        columns = {f"true {name}": true[:, k] for k, name in enumerate(names)}
+        return pd.DataFrame(index | columns | {f"predicted {name}": outputs[:, k] for k, name in enumerate(names)})
+    classes, predicted = np.array(test.class_names), session.network.decide(outputs)
+    shares = session.network.output.activation.range == (0.0, 1.0)
     return pd.DataFrame(
-        {
-            "index": np.arange(len(test)),
-            "label": names[test.labels],
-            "prediction": names[predicted],
-            "probability": outputs[np.arange(len(test)), predicted],
+        index
+        | {
+            "label": classes[test.labels],
+            "prediction": classes[predicted],
+            "probability" if shares else "value": outputs[index["index"], predicted],
         }
     )
 
 
-def learned_nothing(accuracy: float, test: Dataset) -> str:
+def learned_nothing(session: Session, accuracy: float, outputs: Array) -> str:
     """What there is to say where a network that was trained is no better than a guess; "" where it is.
 
     Args:
-        accuracy: on the test images; NaN where they have no classes.
-        test: the test images.
+        session: the network and its test samples.
+        accuracy: on these; NaN where they have no classes.
+        outputs: (N, n_out) what the network makes of them.
     """
-    guess = metrics.commonest_share(test.labels)
-    if not accuracy <= guess + metrics.MARGIN_OVER_CHANCE:  # NaN too
-        return ""
+    test = session.test
+    if test.class_names:
+        guess = metrics.commonest_share(test.labels)
+        if not accuracy <= guess + metrics.MARGIN_OVER_CHANCE:  # NaN too
+            return ""
+        why = (
+            f"to answer the commonest class every time is right for {percent(guess, 2)} of the test {test.noun}s, and "
+            f"it is no more than {points(metrics.MARGIN_OVER_CHANCE, 0)} point above that"
+        )
+    else:
+        if not all(missed >= (1 - MARGIN) * spread for _, missed, spread in misses(test, outputs)):  # NaN too
+            return ""
+        why = "it misses by no less than if it answered the mean of the targets every time"
     return (
-        f"It has learned nothing: to answer the commonest class every time is right for {percent(guess, 2)} of the "
-        f"test images, and it is no more than {points(metrics.MARGIN_OVER_CHANCE, 0)} point above that. Often the "
-        "learning rate is too large or too small, or there were too few steps: try --learning-rate and --epochs; "
-        f"`{command_line('step')}` shows what reaches a neuron."
+        f"It has learned nothing: {why}. Often the learning rate is too large or too small, or there were too few "
+        f"steps: try --learning-rate and --epochs; `{command_line('step')}` shows what reaches a neuron."
     )
 
 

@@ -43,6 +43,8 @@ FIGURE: dict[str, str] = {
     "answer": "the whole network's answer",
     "prediction": "prediction",
     "label": "label",
+    "output a": "output a",
+    "target y": "target y",
     "no label": "none",
     "verdict": "verdict",
     "right": "right",

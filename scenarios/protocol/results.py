@@ -36,6 +36,7 @@ class Results:
             chosen.
         note: what must be said of the data wherever these results are shown.
         settings: the settings with which each variant was run.
+        noun: what one sample of the data is called: "image", "row" or "point".
     """
 
     scenario: Scenario
@@ -43,6 +44,7 @@ class Results:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     note: str = ""
     settings: dict[str, Settings] = field(default_factory=dict)
+    noun: str = "image"
 
     @classmethod
     def read(
@@ -52,6 +54,7 @@ class Results:
         note: str = "",
         settings: dict[str, Settings] | None = None,
         tables: Collection[str] | None = None,
+        noun: str = "image",
     ) -> Results:
         """Read the tables that a run wrote to `folder`.
 
@@ -61,6 +64,7 @@ class Results:
             note: what must be said of the data.
             settings: those of each variant.
             tables: which tables belong to the run, beside its results; None: all that are there.
+            noun: what one of its samples is called.
 
         Raises:
             DataError: they are not there, or cannot be read.
@@ -78,7 +82,7 @@ class Results:
             found[RENAMED.get((scenario.name, name), name)] = table
         if "results" not in found:
             raise DataError(f"{folder}: expected the results of a scenario there, found no results.csv")
-        return cls(scenario, found.pop("results"), found, note, settings or {})
+        return cls(scenario, found.pop("results"), found, note, settings or {}, noun)
 
     def table(self, name: str) -> pd.DataFrame:
         """A table by its name; an empty one where there is none."""

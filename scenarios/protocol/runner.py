@@ -32,6 +32,7 @@ from neurosim.processors import threads
 from neurosim.progress import progress_bar
 from neurosim.training.settings import HELD_OUT
 
+from .boundary import points_table
 from .executors import Executor, in_process, processes
 from .results import Results
 from .scenario import Run, Scenario, Variant
@@ -96,6 +97,7 @@ class Plan:
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment, self.scenario = experiment, experiment.scenario
+        self.scenario.check_data(experiment.train)
         base = self.scenario.base.change(**experiment.overrides)
         self.settings = {each.name: base.change(**each.settings) for each in self.scenario.variants}
         for settings in self.settings.values():
@@ -210,6 +212,8 @@ class Plan:
         together = {
             name: pd.concat(frames, ignore_index=True) for name, frames in tables.items() if any(map(len, frames))
         }
+        if "boundary" in together:
+            together["points"] = points_table(self.experiment.test)
         if searched:
             together["rates"] = pd.DataFrame(searched)
         return Results(
@@ -218,6 +222,7 @@ class Plan:
             together,
             self.experiment.note,
             dict(self.settings),
+            self.experiment.train.noun,
         )
 
 

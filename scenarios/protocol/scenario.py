@@ -94,6 +94,7 @@ class Scenario:
         measure: measures further tables, given the run, its training images and the test images, before the run and
             apart from it. Like `recorders` a function of a module, because it is sent to other processes.
         quick: the settings that --quick changes beside the number of seeds, images and epochs.
+        of_images: whether it looks at grey images, and can be run with no other data.
         grid: the two settings that are varied together, with their values as they are written; the variants are all
             pairs of them, in order. Empty: it is no such comparison.
 
@@ -126,6 +127,7 @@ class Scenario:
     recorders: Callable[[Run, Dataset], list[Recorder]] | None = None
     measure: Callable[[Run, Dataset, Dataset], dict[str, pd.DataFrame]] | None = None
     quick: Mapping[str, Any] = field(default_factory=dict)
+    of_images: bool = False
     grid: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -136,4 +138,21 @@ class Scenario:
             raise NeurosimError(
                 f"scenario {self.name}: expected its baseline to be one of {', '.join(names)}, "
                 f"received {self.baseline!r}"
+            )
+
+    def check_data(self, train: Dataset) -> None:
+        """Refuse data that it has no answer for.
+
+        Raises:
+            NeurosimError: they are no grey images, and it looks at some; or no classes, so that there is no accuracy.
+        """
+        if self.of_images and train.x.ndim != 3:
+            raise NeurosimError(
+                f"{self.name}: expected grey images, since it looks at their pixels; received {train.name}, "
+                f"{'colour images' if train.kind == 'image' else f'{train.noun}s'}"
+            )
+        if not train.class_names:
+            raise NeurosimError(
+                f"{self.name}: expected classes, since it compares accuracies; received {train.name}, whose targets "
+                "are numbers; train takes them"
             )

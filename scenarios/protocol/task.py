@@ -17,6 +17,7 @@ from neurosim.processors import computes, threads
 from neurosim.training.callbacks import Callback, EarlyStopping, TrainingRun
 from neurosim.training.settings import HELD_OUT
 
+from .boundary import Boundary, is_drawn
 from .recorders import Divergences
 from .scenario import Recorder, Run
 
@@ -81,7 +82,10 @@ def _perform(task: Task, train: Dataset, test: Dataset) -> str:
     if task.run.train_size is not None:
         train = train.subset(min(task.run.train_size, len(train)), seed=0)
     tables = dict(task.measure(task.run, train, test)) if task.measure else {}
-    recorders = [Divergences(), *(task.recorders(task.run, train) if task.recorders else [])]
+    recorders: list[Recorder] = [Divergences()]
+    if is_drawn(test) and not task.search:
+        recorders.append(Boundary(test, task.run.settings.epochs))
+    recorders += task.recorders(task.run, train) if task.recorders else []
     rows = train_run(task.run, train, deciding, test, recorders)
     tables |= {recorder.table: recorder.to_frame() for recorder in recorders}
     return json.dumps(

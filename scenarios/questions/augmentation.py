@@ -162,6 +162,7 @@ SCENARIO = Scenario(
     ),
     baseline=name_of(NONE, None),
     base=Settings(epochs=20),
+    of_images=True,
     train_size=IMAGES,
     measure=measure,
     pictures=pictures,

@@ -91,7 +91,7 @@ def pictures(results: Results) -> Iterator[Picture]:
             silence(results),
             styles=viz.variant_style(results.names),
             shares=("silent",),
-            title="Hidden units that answer to no image",
+            title=f"Hidden units that answer to no {results.noun}",
         ),
     )
     mean = fate.groupby("variant", sort=False)[["first", "last", "revived"]].mean()

@@ -50,8 +50,8 @@ def pictures(results: Results) -> Iterator[Picture]:
                 table[table["step"] == table["step"].max()],
                 "images",
                 styles=viz.variant_style(results.names),
-                label="spread over images",
-                title="How different images look to each layer, at the last step",
+                label=f"spread over {results.noun}s",
+                title=f"How different {results.noun}s look to each layer, at the last step",
             ),
         )
 

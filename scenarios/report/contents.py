@@ -18,6 +18,7 @@ from .figures import loss_units
 from .findings import all_findings
 from .grid import grid_table
 from .listed import Listed
+from .nouns import in_nouns
 from .summary import accuracy_text, difference_text
 
 
@@ -31,8 +32,8 @@ def contents(results: Results, record: dict[str, Any], figures: list[tuple[Pictu
     """
     scenario = results.scenario
     yield Heading(1, scenario.name)
-    yield Paragraph(scenario.question, "lead")
-    yield Paragraph(scenario.what_to_watch)
+    yield Paragraph(in_nouns(scenario.question, results.noun), "lead")
+    yield Paragraph(in_nouns(scenario.what_to_watch, results.noun))
     if results.note:
         yield Paragraph(results.note, "note")
     yield Heading(2, "Findings")
@@ -40,7 +41,9 @@ def contents(results: Results, record: dict[str, Any], figures: list[tuple[Pictu
     yield Heading(2, "Figures")
     for picture, path in figures:
         alt = f"Chart: {picture.name.replace('_', ' ')} of the scenario {scenario.name}"
-        yield Image(path, alt, picture.reading, path.with_suffix(".gif") if picture.film else None)
+        yield Image(
+            path, alt, in_nouns(picture.reading, results.noun), path.with_suffix(".gif") if picture.film else None
+        )
     yield Heading(2, "Numbers")
     if scenario.grid:
         yield Paragraph("Test accuracy in %, and the means of rows and columns:")
@@ -66,7 +69,7 @@ def contents(results: Results, record: dict[str, Any], figures: list[tuple[Pictu
         ],
     )
     yield Heading(2, "How it was done")
-    yield Bullets(list(how_it_was_done(results, record)))
+    yield Bullets([in_nouns(each, results.noun) for each in how_it_was_done(results, record)])
     yield from _settings_tables(results)
     yield Paragraph(
         "All settings: `run.json`. All numbers: `results.csv`"
@@ -165,7 +168,7 @@ def _settings_tables(results: Results) -> Iterator[Block]:
     yield Table(
         ("setting", "value", "meaning"),
         [
-            (each.name, values[each.name][0], each.metadata["help"])
+            (each.name, values[each.name][0], in_nouns(each.metadata["help"], results.noun))
             for each in fields(Settings)
             if each.name not in differ
         ],

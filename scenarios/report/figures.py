@@ -10,6 +10,7 @@ from neurosim.text import plain
 
 from ..protocol.results import METRIC, Results
 from ..protocol.scenario import Picture
+from .boundaries import boundary_pictures
 from .grid import grid_pictures
 
 
@@ -41,6 +42,7 @@ def common_pictures(results: Results) -> Iterator[Picture]:
     )
     if results.scenario.grid:
         yield from grid_pictures(results)
+    yield from boundary_pictures(results)
     if results.scenario.pictures:
         yield from results.scenario.pictures(results)
 
@@ -57,6 +59,8 @@ def loss_units(results: Results) -> dict[str, str]:
 def draw(results: Results, folder: Path) -> list[tuple[Picture, Path]]:
     """Draw all figures into ``folder/figures``, and beside them those that move."""
     drawn = []
+    for kind in (".png", ".gif"):  # of an earlier run, whose data were points
+        (folder / "figures" / f"boundary{kind}").unlink(missing_ok=True)
     for picture in common_pictures(results):
         note = results.note if picture.note is None else picture.note
         path = viz.save(picture.draw(), folder / "figures" / f"{picture.name}.png", note)

@@ -37,7 +37,7 @@ def write_report(results: Results, train: Dataset, test: Dataset, folder: Path, 
         run: what else to record: seeds (a list), command (as it was typed) and threads.
 
     Returns:
-        The paths of the figures.
+        The paths of the figures and films.
     """
     scenario = results.scenario
     results.write(folder)
@@ -55,7 +55,13 @@ def write_report(results: Results, train: Dataset, test: Dataset, folder: Path, 
         "settings": {name: asdict(each) for name, each in results.settings.items()},
         "used": {name: each.used() for name, each in results.settings.items()},
         "data": {
-            part.split: {"name": part.name, "images": len(part), "source": part.source, "sha256": part.sha256}
+            part.split: {
+                "name": part.name,
+                "noun": part.noun,
+                "images": len(part),
+                "source": part.source,
+                "sha256": part.sha256,
+            }
             for part in (train, test)
         },
         "note": results.note,
@@ -95,7 +101,8 @@ def redraw(scenarios: dict[str, Scenario], folder: Path) -> list[Path]:
         name = record["scenario"]
         scenario = replace(scenarios[name], **told) if name in scenarios else Scenario(name, **told)
         # what an earlier run with other recorders left there does not belong to these results
-        results = Results.read(scenario, folder, record["note"], settings, record["tables"])
+        noun = record["data"]["train"].get("noun", "image")  # earlier versions knew images only
+        results = Results.read(scenario, folder, record["note"], settings, record["tables"], noun)
     except (OSError, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError):
         raise DataError(
             f"{folder}: expected the results of a scenario there, found no run.json that describes one; "
@@ -110,4 +117,5 @@ def _write_documents(results: Results, record: dict[str, Any], folder: Path) -> 
     blocks = list(contents(results, record, figures))
     write_text(folder / "report.md", to_markdown(blocks, folder))
     write_text(folder / "report.html", to_html(blocks))
-    return [path for _, path in figures]
+    films = ({path: path.with_suffix(".gif")} if picture.film else {} for picture, path in figures)
+    return [each for (_, path), film in zip(figures, films, strict=True) for each in (path, *film.values())]

@@ -14,6 +14,7 @@ from ..protocol.results import METRIC, Results
 from ..protocol.statistics import Difference, chance_of_a_false_alarm
 from .grid import grid_findings
 from .listed import AND, MANY, of_each
+from .nouns import in_nouns
 
 MANY_COMPARISONS = 5  # comparisons with one baseline, from which on a finding tells how many false alarms to expect
 
@@ -21,7 +22,7 @@ MANY_COMPARISONS = 5  # comparisons with one baseline, from which on a finding t
 def all_findings(results: Results) -> list[str]:
     """What can be said of the results: first what holds for every scenario, then what is its own."""
     own = results.scenario.findings(results) if results.scenario.findings else ()
-    return [*general_findings(results), *own]
+    return [in_nouns(each, results.noun) for each in (*general_findings(results), *own)]
 
 
 def general_findings(results: Results) -> Iterator[str]:

@@ -59,7 +59,7 @@ def test_the_picture_as_the_network_sees_it_beside_its_probabilities(model, pict
     assert shown == picture(seen, blocks=True).splitlines() and len(block) >= 10
     probabilities = ns.Network.load(model).predict_proba(seen[None])[0]
     for k in range(10):
-        words = block[k][32:].replace("> ", "").split()
+        words = block[k][32:].replace("> ", "").replace("< ", "").split()
         assert words[0] == str(k) and float(words[1]) == pytest.approx(100 * probabilities[k], abs=0.5)
         assert len(words[3] if len(words) > 3 else "") == round(20 * float(probabilities[k]))
 

@@ -157,7 +157,7 @@ def test_short_forms_and_beginnings_are_the_whole_commands(ask):
     assert "neuron 5" in ask("neu 5") and ask.stepper.neuron == 5
     assert ask("s 2") and ask.stepper.sample == 2 and ask("t 2") and ask.prompt.top == 2
     ask("ep")
-    assert ask("u") == "undone: epoch"
+    assert ask("u").startswith("undone: epoch; sample 2: loss ")
 
 
 def test_walking_says_each_stage_with_its_number(ask):
@@ -280,8 +280,16 @@ def test_changing_says_what_came_of_it_and_undo_takes_it_back(ask):
         assert words in ask(line), line
     assert stepper.live_neuron.weights[2] != 0.5 and stepper.network.optimizer.rate == 0.01
     assert "to undo:" in ask("status") and "epoch" in ask("status")
-    said = [ask("undo") for _ in range(17)]
-    assert said[0] == "undone: epoch" and said[-1] == "undone: set weight 2 0.5"
+    losses = [f"{stepper.trace.loss:.4g}"]
+    said = []
+    for _ in range(17):
+        said.append(ask("undo"))
+        losses.append(f"{stepper.trace.loss:.4g}")
+    assert said[0].startswith("undone: epoch; ") and said[-1].startswith("undone: set weight 2 0.5; ")
+    for line, old, new in zip(said, losses, losses[1:], strict=False):
+        told = f"{old} as before" if old == new else f"{old} -> {new}"
+        assert line.endswith(f"; sample 0: loss {told}"), line
+    assert len(set(losses)) > 5
     assert ask("undo") == "error: nothing to undo"
     assert stepper.network.predict_proba(stepper.batches.rows).tobytes() == before
 
@@ -350,7 +358,7 @@ WRONG = [
     ("batch two", "expected batch [N]"),
     ("batch 1 2", "expected batch [N]"),
     ("ablate half", "clamp VALUE"),
-    ("clamp", "clamp VALUE: expected a finite number, received ''"),
+    ("clamp", "clamp VALUE: expected a finite number, received nothing"),
     ("n 1 5", "expected nothing after it, or misread, received '1 5'; neuron L J goes to another neuron"),
     ("next misreed", "or misread, received 'misreed'"),
     ("goto t", "could be output, loss_after"),
@@ -393,7 +401,7 @@ def test_numbers_are_parsed_here_and_said_as_they_were_typed(ask, monkeypatch):
     assert all(isinstance(value, (int, float)) for given in handed for value in given)
     for line in ("set bias 2", "set bias -1.5", "set rate 0.125"):
         assert ask(line).startswith(f"{line}: sample 0")
-        assert ask("undo") == f"undone: {line}"
+        assert re.fullmatch(rf"undone: {re.escape(line)}; sample 0: loss \S+( -> \S+| as before)", ask("undo"))
 
 
 def test_commands_are_data_and_not_what_their_docstrings_say():

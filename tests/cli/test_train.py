@@ -26,6 +26,7 @@ def test_train_saves_the_network_its_history_and_its_figures(cli, tmp_path):
     assert {path.name for path in folder.iterdir()} == {
         "net.npz",
         "history.csv",
+        "predictions.csv",
         "learning_curves.png",
         "confusion_matrix.png",
         "weights.png",
@@ -167,7 +168,7 @@ def test_training_that_learned_nothing_says_so(words, idle, cli, tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ((), "optimizer adam, learning rate 0.002 at most (twice adam's own), schedule one_cycle"),
+        ((), "optimizer adam, learning rate 0.002 at most (twice adam's own),\nschedule one_cycle"),  # in 80 columns
         (("--schedule", "none"), "optimizer adam, learning rate 0.001 (adam's own), schedule constant"),
         (
             ("--optimizer", "sgd", "--schedule", "cosine"),
@@ -178,7 +179,7 @@ def test_training_that_learned_nothing_says_so(words, idle, cli, tmp_path):
 )
 def test_train_names_its_learning_rate_and_schedule(words, says, cli, tmp_path):
     result = cli(*SMALL, *words, "--epochs", "1", "--out", "run", "--quiet")
-    assert says in result.out.splitlines()
+    assert f"\n{says}\n" in result.out
     optimizer = ns.Network.load(tmp_path / "run/net.npz").optimizer
     rate = optimizer.learning_rate
     assert (rate if isinstance(rate, float) else rate.rate) == float(re.search(r"rate ([\d.]+)", says)[1])

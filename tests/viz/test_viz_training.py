@@ -346,7 +346,7 @@ def test_boundary_lies_where_the_answer_changes_and_counts_the_wrong():
     ax = viz.decision_boundary(step_classifier, x, np.array([0, 1, 1, 1]))
     (contour,) = [each for each in ax.collections if isinstance(each, matplotlib.contour.ContourSet)]
     assert contour.get_paths()[0].vertices[:, 0] == pytest.approx(0.5, abs=0.01)
-    assert "75.0 % of 4 points" in words(ax)
+    assert "75.00 % of 4 points" in words(ax)
     assert line(ax, "_wrong 1").get_xydata().tolist() == [[0.0, 0.5]]
     pixels = ax.images[0].get_array()
     left, right = pixels[100, 5], pixels[100, -5]
@@ -363,7 +363,7 @@ def test_three_classes_meet():
         return scores / scores.sum(axis=1, keepdims=True)
 
     ax = viz.decision_boundary(nearest, centres, np.arange(3), class_names=["a", "b", "c"])
-    assert "100.0 % of 3" in words(ax) and "class c" in words(ax)
+    assert "100.00 % of 3 points" in words(ax) and "class c" in words(ax)
     contours = [each for each in ax.collections if isinstance(each, matplotlib.contour.ContourSet)]
     for contour in contours:
         for corner in contour.get_paths()[0].vertices:

@@ -1,0 +1,133 @@
+"""The answer of a network everywhere in the plane, over its training: for data that are points."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import viz
+from neurosim.data.dataset import Dataset
+from neurosim.network import Network
+from neurosim.parameters import Array
+from neurosim.training.callbacks import EarlyStopping, TrainingRun
+
+from .scenario import Recorder
+
+RESOLUTION = 56  # places across and up
+FRAMES = 12  # looks at a run, beside those before it and at its end
+
+
+def points_table(data: Dataset) -> pd.DataFrame:
+    """Points (N, 2) and their classes as a table: columns x1, x2, label, class."""
+    names = np.array(data.class_names)[data.labels]
+    return pd.DataFrame({"x1": data.x[:, 0], "x2": data.x[:, 1], "label": data.labels, "class": names})
+
+
+def is_drawn(data: Dataset) -> bool:
+    """Whether data are points of several classes, which a boundary parts."""
+    return data.kind == "points" and bool(data.class_names)
+
+
+class Boundary(Recorder):
+    """What a network answers in the plane, from before training to its end.
+
+    Columns epoch (0: before training; the last may be an earlier epoch, whose weights are kept), classes (how many),
+    places (the probability of each class at each place of a grid, in 255ths) and points (the class that it names for
+    each test point); both are packed by `packed`.
+
+    Args:
+        data: points, around which it looks.
+        epochs: how many there will be.
+        resolution: how many places it looks at in each direction.
+        frames: about how often it looks.
+
+    Attributes:
+        epochs: of each look.
+        answers: of each look (places + N, k): at the places of `viz.places_around` and, after these, at the points.
+    """
+
+    table = "boundary"
+
+    def __init__(self, data: Dataset, epochs: int, resolution: int = RESOLUTION, frames: int = FRAMES) -> None:
+        self.every, self.count = max(1, -(-epochs // frames)), len(data)
+        self.places = np.vstack([viz.places_around(data.x, resolution)[2], data.x]).astype(np.float32)
+        self.epochs: list[int] = []
+        self.answers: list[Array] = []
+
+    def on_start(self, run: TrainingRun) -> None:
+        """Look at the network before training."""
+        self.epochs, self.answers = [], []
+        self._look(run.network, 0)
+
+    def on_epoch(self, run: TrainingRun) -> bool:
+        """Look at it after some of the epochs."""
+        if run.epoch % self.every == 0:
+            self._look(run.network, run.epoch)
+        return False
+
+    def on_end(self, run: TrainingRun) -> None:
+        """Look at what is left of it in the end."""
+        stopping = next((each for each in run.callbacks if isinstance(each, EarlyStopping)), None)
+        last = (stopping.best_epoch if stopping else 0) or len(run.history)
+        if self.epochs and last != self.epochs[-1]:
+            self._look(run.network, last)
+
+    def _look(self, network: Network, epoch: int) -> None:
+        answers = answers_of(network, self.places)
+        if np.isfinite(answers).all():
+            self.epochs.append(epoch)
+            self.answers.append(answers.astype(np.float32))
+
+    def state(self) -> dict[str, Any]:
+        return {"epochs": list(self.epochs), "answers": np.stack(self.answers) if self.answers else np.empty(0)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.epochs, self.answers = [int(epoch) for epoch in state["epochs"]], list(state["answers"])
+
+    def titles(self) -> list[str]:
+        """What there is to say of each look."""
+        return [title(epoch, before) for epoch, before in zip(self.epochs, [0, *self.epochs], strict=False)]
+
+    def to_frame(self) -> pd.DataFrame:
+        rows = [
+            (
+                epoch,
+                each.shape[1],
+                packed(np.rint(255 * each[: -self.count])),
+                packed(each[-self.count :].argmax(axis=1)),
+            )
+            for epoch, each in zip(self.epochs, self.answers, strict=True)
+        ]
+        return pd.DataFrame(rows, columns=["epoch", "classes", "places", "points"])
+
+
+def title(epoch: int, before: int) -> str:
+    """What there is to say of a look after an epoch, the look before it having been after another."""
+    if epoch < before:
+        return f"Weights of epoch {epoch}, which are kept"
+    return f"After epoch {epoch}" if epoch else "Before training"
+
+
+def answers_of(network: Network, x: Array) -> Array:
+    """The probability of each class at points x (N, 2), (N, k); 1 for the one it names, where it gives none."""
+    outputs = network.predict_proba(x)
+    if network.output.activation.range != (0.0, 1.0):
+        known = np.isfinite(outputs).all(axis=1, keepdims=True)
+        outputs = np.where(known, np.eye(max(2, outputs.shape[1]))[network.decide(outputs)], np.nan)
+    elif outputs.shape[1] == 1:
+        outputs = np.hstack([1 - outputs, outputs])
+    return outputs
+
+
+def packed(values: Array) -> str:
+    """Whole numbers from 0 to 255 as text that a cell of a table can hold: base64 of zlib of bytes."""
+    return base64.b64encode(zlib.compress(values.astype(np.uint8).tobytes(), 9)).decode()
+
+
+def unpacked(text: str, *shape: int) -> Array:
+    """The way back from `packed`: an array of this shape, of bytes."""
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).reshape(*shape)
