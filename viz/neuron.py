@@ -151,12 +151,14 @@ def _draw_terms(page: Page, neuron: NeuronTrace, told: Told) -> None:
         _cell(page, 0, 1, "weighted_sum", title="weights"),
         _cell(page, 0, 2, "weighted_sum", title="products"),
     ]
-    lit = told["inputs"].rows[0].factors["nonzero"]
-    count = _number("count", n)
+    first = told["inputs"].rows[0]
+    lit, count = first.factors["nonzero"], _number("count", n)
     total = float(np.sum(neuron.products, dtype=np.float64))
-    page.caption(
-        cells[0], 0, _say("count of which", inputs=count, nonzero=in_figure("nonzero", lit)) if lit < n else count
-    )
+    if first.kind == "inputs.standardized":
+        count = _say("standardized", inputs=count)
+    elif lit < n:
+        count = _say("count of which", inputs=count, nonzero=in_figure("nonzero", lit))
+    page.caption(cells[0], 0, count)
     page.caption(cells[1], 0, span(neuron.weights))
     page.caption(cells[2], 0, _say("sum", value=short(total)))
     arrays = (neuron.inputs, neuron.weights, neuron.products)

@@ -164,7 +164,7 @@ def small_changes(
     """
     base = scenario.base.change(**overrides)
     varied = {name for variant in scenario.variants for name in variant.settings}
-    own = {"augment"} if scenario.of_images or scenario.train_size < SMALL else set()
+    own = {"activation", "augment"} if scenario.of_images or scenario.train_size < SMALL else {"activation"}
     before, after = vars(base), vars(enough_updates(base, {*given, *varied, *own}, train))
     return {name: after[name] for name in after if after[name] != before[name]}
 

@@ -22,6 +22,7 @@ FIGURE: dict[str, str] = {
     "count.one": "{count} input",
     "count.many": "{count} inputs",
     "count of which": "{inputs}, {nonzero} not zero",
+    "standardized": "{inputs}, standardized",
     "sum": "sum {value}",
     "what it looks for": "what it looks for",
     "what it finds": "what it finds here",

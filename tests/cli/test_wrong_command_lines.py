@@ -229,8 +229,9 @@ def about_the_data():
         (["train", "--data", "/nowhere"], "/nowhere"),
         (["train", "--data", ""], "expected"),
         (["train", "--data", "text.npz"], "text.npz"),
-        (["train", "--data", "bad.csv"], "it could be column 1"),  # two rows tell nothing of their columns
-        (["train", "--data", "bad.csv"], "--label-column first, last, a name or a number"),
+        (["train", "--data", "few.csv"], "it could be column 1"),  # two rows tell nothing of their columns
+        (["train", "--data", "few.csv"], "--label-column first, last, a name or a number"),
+        (["train", "--data", "bad.csv"], "bad.csv, line 2, column 2: expected a number, received 'x'"),
         (["train", "--data", "bad.csv", "--label-column", "first"], "bad.csv, line 2, column 2: expected a number"),
         (["train", "--data", "typo.csv"], "typo.csv, line 7, column 3: expected a number, received 'x'"),
         (["train", "--data", "."], "expected a folder with"),
@@ -257,6 +258,7 @@ def place(tmp_path_factory):
     ns.Network([ns.Input(4), ns.Dense(3, "relu"), ns.Dense(2, "softmax")]).save(folder / "net.npz")
     (folder / "text.npz").write_text("hello")
     (folder / "bad.csv").write_text("1,2\n1,x\n")
+    (folder / "few.csv").write_text("1,2\n1,3\n")
     rows = [f"{k % 2},{3 * k % 7},{5 * k % 11}" for k in range(12)]
     (folder / "typo.csv").write_text("\n".join([*rows[:6], "0,4,x", *rows[7:]]))
     (folder / "small.csv").write_text("1,2,3,4,5\n0,2,3,4,5\n" * 10)
