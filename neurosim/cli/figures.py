@@ -118,7 +118,11 @@ def boundary(network: Network, data: Dataset) -> Any:
     lines: dict[str, Any] = {}
     first = next((layer for layer in network if layer.weight_name), None)
     if first is not None and first.n_out <= MOST_LINES and first.source is network.input:
-        lines = {"weights": first.views[first.weight_name], "biases": first.views[first.bias_name]}
+        W, b = first.views[first.weight_name], first.views[first.bias_name]  # of the numbers that the input gives out
+        if (learned := network.input.learned) is not None and learned.mean:
+            W = W / np.array(learned.deviation)[:, None]
+            b = b - np.array(learned.mean) @ W
+        lines = {"weights": W, "biases": b}
     names: dict[str, Any] = {"class_names": data.class_names, "axis_names": data.feature_names}
     return viz.decision_boundary(partial(answers_of, network), data.x, data.labels, **names, **lines)
 

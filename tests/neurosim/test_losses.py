@@ -295,6 +295,7 @@ def test_cross_entropy_accepts_softmax_alone_and_hinge_only_what_reaches_its_mar
     assert ns.Hinge(0.5).accepts(ns.Sigmoid()) and not ns.Hinge(2.0).accepts(ns.Tanh())
 
 
+@pytest.mark.quick_every(3)
 @pytest.mark.parametrize(("key", "settings"), VARIANTS)
 def test_in_place_form_allocates_nothing_of_a_batchs_size(key, settings, peak_memory):
     loss = LOSSES[key](**settings)

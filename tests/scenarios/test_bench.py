@@ -84,6 +84,7 @@ def trained(name, form, case, train):
     return competitor
 
 
+@pytest.mark.quick_every(3)
 @pytest.mark.parametrize(
     ("name", "form"), [(name, form) for name, kind in COMPETITORS.items() if name != "floor" for form in kind.forms]
 )

@@ -255,6 +255,7 @@ def test_networks_with_one_output(loss, output, y, make_net):
 # --- the update ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick_every(5)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("steps", [0, 1, 7])
 @pytest.mark.parametrize("key", list(OPTIMIZERS))
