@@ -631,7 +631,7 @@ class Network:
             epochs: passes over the samples, at least 0.
             batch_size: samples per step; ``None``: all.
             validation_data: ``(x, y)``, or a `Dataset`, to evaluate on after each epoch.
-            verbose: show progress, and a line after each epoch.
+            verbose: show progress, and a line after each epoch; of more than 50 after every 25th part.
             callbacks: what else is to happen during the run.
             shuffle: go through the samples in a new random order in each epoch.
             drop_last: leave out the samples that do not fill an epoch's last batch.

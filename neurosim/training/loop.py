@@ -29,6 +29,8 @@ from .callbacks import Callback, TrainingRun
 from .divergence import all_finite, explain_divergence, find_divergence
 from .history import History
 
+MANY = 50  # epochs: a line for each would fill more than a screen
+
 
 @check_names
 @computes
@@ -59,7 +61,7 @@ def fit(
         epochs: passes over the data, at least 0.
         batch_size: samples per step: 1 is single-sample descent, ``None`` full-batch. The last batch may be smaller.
         validation_data: ``(x, y)``, or a `Dataset`, to evaluate on after each epoch.
-        verbose: a progress bar and a line per epoch, on standard error.
+        verbose: a progress bar and a line per epoch, on standard error; of more than 50 epochs every 25th part.
         callbacks: hooks, called in their order.
         shuffle: whether each epoch goes through the samples in a new random order.
         drop_last: whether each epoch leaves out the samples that do not fill its last batch. With them that batch
@@ -192,7 +194,7 @@ def _epoch(run: TrainingRun) -> bool:
             return _diverged(run, name, value)
     row |= {"seconds": run.seconds, "learning_rate": network.optimizer.last_rate}
     history.rows.append(row)
-    if run.verbose:
+    if run.verbose and (run.epoch in (1, run.epochs) or run.epoch % _lines_every(run.epochs) == 0):
         print(_line(row, run.epochs), file=sys.stderr)
     if isinstance(network.optimizer.learning_rate, Schedule):
         network.optimizer.learning_rate.observe(row)
@@ -237,6 +239,11 @@ def _bar(run: TrainingRun) -> Any:
     """The progress of an epoch, or nothing."""
     batches, what = run.batches, f"epoch {run.epoch}/{run.epochs}"
     return progress_bar(batches.steps_per_epoch, what, "steps", done=batches.steps, shown=run.verbose)
+
+
+def _lines_every(epochs: int) -> int:
+    """After how many epochs there is a line: after each, unless they are more than a screen holds."""
+    return 1 if epochs <= MANY else math.ceil(epochs / (MANY // 2))
 
 
 def _line(row: dict[str, float], epochs: int) -> str:

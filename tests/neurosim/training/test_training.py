@@ -885,3 +885,13 @@ def test_drop_last_trains_on_full_batches_alone_and_leaves_out_others_each_epoch
     assert history.batch_losses == losses and np.array_equal(net.parameters.theta, twin.parameters.theta)
     assert history["loss"][0] == pytest.approx(np.mean(losses[:2])) and len(left_out) > 2
     assert len(network().fit(X[:3], Y[:3], epochs=1, drop_last=True, verbose=False).batch_losses) == 1
+
+
+@pytest.mark.parametrize(
+    ("epochs", "said"),
+    [(1, [1]), (3, [1, 2, 3]), (50, [*range(1, 51)]), (51, [1, *range(3, 52, 3)]), (120, [1, *range(5, 121, 5)])],
+)
+def test_a_line_for_each_epoch_unless_they_are_many(epochs, said, capsys):
+    network().fit(X[:20], Y[:20], epochs=epochs, batch_size=20)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("epoch")]
+    assert [int(re.match(r"epoch +(\d+)/", line)[1]) for line in lines] == said
