@@ -33,8 +33,9 @@ MAX_TEXT = 2**31  # characters of a file, unpacked
 CHUNK = 1000  # rows whose cells are text at once
 SNIFFED = 50  # lines by which the file is judged
 MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "<na>"}  # how files say that a cell has no value
-SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas", "": "blanks"}
+SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "vertical bars", "": "blanks"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_EMPTY = " ,;\t|\r\n\f\v\x85\xa0\u2028\u2029"  # what empty rows consist of, as spreadsheets write them
 _WORDS = re.compile(r'"([^"]*)"|(\S+)')
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
@@ -250,7 +251,7 @@ def _filled_lines(layout: Layout) -> Iterator[tuple[int, str]]:
                         f"{path}, line {number}: expected text as UTF-8, or as UTF-16 with its byte-order mark, "
                         "received a zero byte; save the file as CSV in UTF-8"
                     )
-                if line.strip():
+                if line.strip(_EMPTY):
                     yield number, line
         finally:
             text.detach()
@@ -271,8 +272,9 @@ def _beginning(path: Path, coding: str) -> _Beginning:
     head = list(islice(_filled_lines(Layout(path, coding)), SNIFFED))
     if head:
         for prefix, what in _OTHER_TEXTS.items():
-            if head[0][1].lstrip().lower().startswith(prefix):
-                raise DataError(f"{path}, line {head[0][0]}: expected rows of numbers, received {what}")
+            for number, line in head if prefix.startswith("@") else head[:1]:
+                if line.lstrip().lower().startswith(prefix):
+                    raise DataError(f"{path}, line {number}: expected rows of numbers, received {what}")
     notes: list[str] = []
     told = re.fullmatch(r"sep=(.)\s*", head[0][1], re.I) if head else None  # Excel writes and reads this
     head = head[bool(told) :]
@@ -280,6 +282,10 @@ def _beginning(path: Path, coding: str) -> _Beginning:
     separator = told[1] if told and told[1] in SEPARATORS else _separator(lines)
     skip = _remarks(lines, separator, notes)
     rows = [_split(path, number, line, separator) for number, line in head[skip:]]
+    if rows and lines[skip].startswith("#"):
+        rows[0] = split(lines[skip].lstrip("# "), separator)
+    if rows and len(rows[-1]) > 1 and all(re.fullmatch(r"\d+:\S+", cell) for cell in rows[-1][1:]):
+        raise DataError(f"{path}: expected rows of numbers, received a file of LIBSVM (index:value): save it as CSV")
     names, numbered = _header(rows)
     if len(rows) == bool(names):
         raise DataError(f"{path}: expected rows of numbers, received no data")
@@ -327,7 +333,7 @@ def _unquoted(line: str) -> str:
 def _remarks(head: list[str], separator: str, notes: list[str]) -> int:
     """How many lines at the beginning are remarks: they start with # and have other columns than the rows."""
     count = next((k for k, line in enumerate(head) if not line.startswith("#")), 0)
-    widths = [len(split(_unquoted(line), separator)) for line in head[max(count - 1, 0) : count + 1]]
+    widths = [len(split(_unquoted(line).lstrip("# "), separator)) for line in head[max(count - 1, 0) : count + 1]]
     if count and widths[0] == widths[1]:
         count -= 1  # names, as np.savetxt writes them
     if count:
@@ -345,8 +351,6 @@ def _header(rows: list[list[str]]) -> tuple[tuple[str, ...], bool]:
     if not rows:
         return (), False
     first = rows[0]
-    if first and first[0].startswith("#"):
-        first = [first[0].lstrip("# "), *first[1:]]
     words = [cell.lower() not in MISSING and not is_number(cell) for cell in first]
     numbered = len(first) > 2 and first == [str(k) for k in range(len(first))]
     if numbered:
@@ -542,6 +546,7 @@ def _fitting(
         raise DataError(
             f"{path}, line {lines[0]}: expected {counted(len(names), 'column')}, as the header, received {width}"
         )
+    names = (*names[:1], *(name or f"column {k}" for k, name in enumerate(names[1:], 2)))
     first: dict[str, int] = {}
     for at, name in enumerate(names, 1):
         if name and first.setdefault(name, at) != at:

@@ -15,10 +15,11 @@ from ..errors import DataError
 from ..labels import in_order
 from ..text import counted, listing, thousands
 from .catalog import CATALOG, PARTS
-from .columns import MOST_CLASSES, Reading, Samples, read_csv
+from .columns import MOST_CLASSES, Reading
 from .dataset import Dataset
 from .picture_folders import find_classes, read_classes
 from .sources import Source, is_published, own_source, read_source
+from .tables import Samples, read_csv
 
 HELD_OUT = 1 / 6  # of data without a test set; MNIST's share is 1/7
 COPIES = 0.2  # of the test samples that stand in the training set, too: from here it is remarked
@@ -368,8 +369,13 @@ def _filled(train: Dataset, test: Dataset, notes: list[str]) -> tuple[Dataset, D
     count = int(sum(each.sum() for each in holes))
     if not count:
         return train, test
-    if holes[0].all(axis=0).any():
-        raise DataError(f"{train.source}: a column has no number at all; expected --missing mean with some in each")
+    if (empty := holes[0].all(axis=0)).any():
+        k = int(np.argmax(empty))
+        name = f" ({train.feature_names[k]})" if train.feature_names else ""
+        raise DataError(
+            f"{train.source}: expected numbers in each column, received none for feature {k + 1}{name}; take it out of "
+            "the file"
+        )
     means = np.nanmean(train.x, axis=0)
     notes.append(f"{counted(count, 'empty cell')} filled with the mean of the column in the training rows")
     return (

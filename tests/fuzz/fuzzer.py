@@ -38,8 +38,9 @@ import numpy as np
 
 import neurosim as ns
 from neurosim.data.arrays import read_npz
-from neurosim.data.columns import LABEL_NAMES, Samples, read_csv
+from neurosim.data.columns import LABEL_NAMES
 from neurosim.data.idx import read_idx
+from neurosim.data.tables import Samples, read_csv
 from neurosim.files.npz import MAX_RATIO
 from neurosim.training.checkpoint import _read as read_checkpoint, checkpoints
 
@@ -61,6 +62,7 @@ WATCHED = (
     "data/idx.py",
     "data/arrays.py",
     "data/columns.py",
+    "data/tables.py",
     "data/delimited.py",
 )
 

@@ -15,8 +15,9 @@ from data_files import csv_text, idx_bytes, publish, small_set, write_idx
 from neurosim import data
 from neurosim.data.arrays import read_npz
 from neurosim.data.catalog import CATALOG, PARTS
-from neurosim.data.columns import Reading, read_csv
+from neurosim.data.columns import Reading
 from neurosim.data.idx import idx_sha256, read_idx
+from neurosim.data.tables import read_csv
 from neurosim.errors import DataError, NeurosimError
 
 REAL_MNIST = os.environ.get("NEUROSIM_DATA", "")
