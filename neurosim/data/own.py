@@ -46,6 +46,7 @@ def read_own(
     if where.is_dir() and not _has_tables(where):
         train, test = find_classes(where)
         if train:
+            _refuse(reading, f"folders of pictures in {where}")
             return _of_pictures(where, train, test, reading, scale, taken)
     source = own_source(where)
     if source.kind == "CSV":
@@ -53,7 +54,7 @@ def read_own(
         test_file = source.files.get(PARTS[2])
         test_samples = None if test_file is None else read_csv(test_file, reading, train_samples.plan)
     else:
-        _refuse(reading, source)
+        _refuse(reading, f"{source.kind} files in {source.folder}")
         train_samples, test_samples = _from_arrays(source, reading)
     return _datasets(where, source, train_samples, test_samples, reading, scale, taken)
 
@@ -66,13 +67,13 @@ def _has_tables(folder: Path) -> bool:
     )
 
 
-def _refuse(reading: Reading, source: Source) -> None:
+def _refuse(reading: Reading, received: str) -> None:
     for option, given in (
         ("--label-column", reading.label_column), ("--target", reading.target), ("--one-hot", reading.one_hot),
         ("--missing", reading.missing),
     ):  # fmt: skip
         if given:
-            raise DataError(f"{option}: expected with a table (.csv), received {source.kind} files in {source.folder}")
+            raise DataError(f"{option}: expected with a table (.csv), received {received}")
 
 
 # -- pictures and arrays ----------------------------------------------------------------------------------------------
