@@ -10,7 +10,6 @@ from data_files import csv_text, idx_bytes, small_set, write_idx
 from PIL import Image
 
 from neurosim import data
-from neurosim.data.sources import own_source
 from neurosim.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -177,7 +176,8 @@ def test_the_same_file_twice_is_remarked(tmp_path):
     arrays = small_set()
     arrays |= {"t10k-images": arrays["train-images"], "t10k-labels": arrays["train-labels"]}
     assert "every test image is a training image, too" in data.load(write_idx(tmp_path / "mine", arrays))[0].note
-    arrays |= {"t10k-images": np.concatenate([arrays["train-images"][:15], small_set(seed=4)["t10k-images"][:45]])}
+    others = small_set(test=45, seed=4)["t10k-images"]
+    arrays |= {"t10k-images": np.concatenate([arrays["train-images"][:15], others])}
     assert "15 of 60 test images are training images, too" in data.load(write_idx(tmp_path / "some", arrays))[0].note
 
 
@@ -403,4 +403,3 @@ def test_own_data_never_have_the_name_of_a_built_in_set(tmp_path, path, name):
         write_idx(where, arrays)
     assert data.load(where)[0].name == name
     assert data.load(where)[0].name not in data.NAMES
-    assert own_source(where).folder if path != "shapes" else True
