@@ -348,7 +348,7 @@ def _plain(label: Any) -> str:
 
 def _by_name(raw: list[Array], key: Callable[[str], Any]) -> tuple[list[Array], tuple[str, ...]]:
     texts = [[_plain(label) for label in each.tolist()] for each in raw]
-    names = tuple(sorted({text for each in texts for text in each}, key=key))
+    names = tuple(sorted(sorted({text for each in texts for text in each}), key=key))  # "a" and "A": in one order
     index = {name: k for k, name in enumerate(names)}
     return [np.array([index[text] for text in each], np.int64) for each in texts], names
 

@@ -178,7 +178,7 @@ def _one_hot(grid: Grid, k: int, plan: Plan, key: Key, reading: Reading, first: 
     """A column of 0 and 1 for each value of a column (N, values); NaN where it is missing."""
     cells = grid.texts[k] if k in grid.texts else np.array([f"{v:.15g}" for v in grid.values[:, k].tolist()])
     if first:
-        plan.values[key] = sorted({cell for cell in cells.tolist() if cell not in ("", "nan")}, key=in_order)
+        plan.values[key] = sorted(np.unique(cells[(cells != "") & (cells != "nan")]).tolist(), key=in_order)
     return np.column_stack(_indicators(grid, k, cells, plan.values[key], reading))
 
 
