@@ -143,7 +143,10 @@ def _read(path: Path, coding: str) -> Grid:
     if layout.separator and last and unnamed and empty:
         names, values, width = names[:last], values[:, :last], last
         notes.append("every line ends in a separator, so the empty last column is left out")
-    return Grid(layout, _fitting(path, beginning.line, names, lines, width, notes), values, texts, lines, notes)
+    first = texts.get(0, values[:, 0])
+    row_names = len(np.unique(first)) == len(first) > 2 and (0 in texts or bool((first == np.floor(first)).all()))
+    names = _fitting(path, beginning.line, names, lines, width, row_names, notes)
+    return Grid(layout, names, values, texts, lines, notes)
 
 
 def read_header(path: Path) -> list[str]:
@@ -446,11 +449,16 @@ def _text_columns(layout: Layout, columns: list[int]) -> dict[int, NDArray[Any]]
     """Columns of text (N,)."""
     found: list[list[str]] = [[] for _ in columns]
     known: dict[str, str] = {}  # one text for all cells that hold it
+    last = columns[-1] + 1
     for number, line in layout.rows():
-        cells = split(line, layout.separator)
+        if not layout.separator or '"' in line:
+            cells = split(line, layout.separator)
+        else:
+            cells = line.split(layout.separator, last)
         for k, column in zip(columns, found, strict=True):
-            _check_length(layout, number, k, cells[k])
-            column.append(known.setdefault(cells[k], cells[k]))
+            cell = cells[k].strip()
+            _check_length(layout, number, k, cell)
+            column.append(known.setdefault(cell, cell))
     shown = {cell: _as_text(cell) for cell in known}
     return {k: np.array([shown[cell] for cell in column]) for k, column in zip(columns, found, strict=True)}
 
@@ -532,14 +540,14 @@ def _text_column(values: NDArray[Any], words: dict[int, str]) -> NDArray[Any]:
 
 
 def _fitting(
-    path: Path, line: int, names: tuple[str, ...], lines: NDArray[Any], width: int, notes: list[str]
+    path: Path, line: int, names: tuple[str, ...], lines: NDArray[Any], width: int, row_names: bool, notes: list[str]
 ) -> tuple[str, ...]:
-    """The names, as many as columns: with an empty one for row names at the front, where R left it out.
+    """The names, as many as columns: with an empty one for the names of the rows, where R left it out.
 
     Raises:
         DataError: They are more or fewer, or one stands there twice.
     """
-    if names and len(names) == width - 1:
+    if names and names[0] and len(names) == width - 1 and row_names:
         notes.append("its header has one name less than there are columns, so the first column is without")
         names = ("", *names)
     if names and len(names) != width:

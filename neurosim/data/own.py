@@ -250,7 +250,7 @@ def _finish(
     kind = "image" if parts[0].x.ndim > 2 else "table"
     noun = "image" if kind == "image" else "row"
     raw = [np.asarray(part.labels) for part in parts]
-    labels, class_names = (raw, ()) if reading.target else _classes(origins[0], parts, notes)
+    labels, class_names = (raw, ()) if reading.target else _classes(origins[0], parts, notes, reading)
     if scale == "auto" and kind == "table":
         scale = "standardize"
         notes.append("features are standardized: less their mean, over their standard deviation, of the training rows")
@@ -270,7 +270,8 @@ def _finish(
         count = max(1, round(HELD_OUT * len(train)))
         train, test = train.hold_out(count, np.random.default_rng(reading.split_seed))
         test = replace(test, split="test")
-        notes.append(f"{len(test):,} of the training {noun}s were held out as test set: there is none with labels")
+        were = "was" if len(test) == 1 else "were"
+        notes.append(f"{len(test):,} of the training {noun}s {were} held out as test set: there is none with labels")
     if class_names and (strange := np.setdiff1d(test.labels, train.labels)).size:
         few = listing([class_names[k] for k in strange.tolist()[:SHOWN]])
         notes.append(f"no training {noun} is of {few}, which the test set has".replace(";", ","))
@@ -280,7 +281,9 @@ def _finish(
     return replace(train, note=note), replace(test, note=note)
 
 
-def _classes(where: str, parts: list[Samples], notes: list[str]) -> tuple[list[Array], tuple[str, ...]]:
+def _classes(
+    where: str, parts: list[Samples], notes: list[str], reading: Reading
+) -> tuple[list[Array], tuple[str, ...]]:
     """Labels as class indices, and the names of the classes.
 
     Raises:
@@ -315,7 +318,7 @@ def _classes(where: str, parts: list[Samples], notes: list[str]) -> tuple[list[A
         few = listing(empty) if len(empty) <= SHOWN else f"{listing(empty[:SHOWN])} and {len(empty) - SHOWN} others"
         plural = "labels" if len(empty) > 1 else "label"
         notes.append(f"no sample has the {plural} {few}, of {len(names)} classes")
-        if int(both.min()) == 1 and parts[0].x.shape[1:] == (28, 28):
+        if reading.transpose is None and int(both.min()) == 1 and parts[0].x.shape[1:] == (28, 28):
             notes.append(
                 "labels from 1 are those of EMNIST's letters, whose pictures lie on their side: then --transpose yes"
             )

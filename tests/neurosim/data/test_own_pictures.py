@@ -99,7 +99,7 @@ def test_letters_under_other_names_are_remarked_and_turned_when_asked(tmp_path):
     assert "no sample has the label 0, of 27 classes" in train.note and "then --transpose yes" in train.note
     train, _ = data.load(folder, transpose=True)
     assert np.array_equal(train.x, LYING.transpose(0, 2, 1))
-    assert "exchanged, as asked for" in train.note
+    assert "exchanged, as asked for" in train.note and "then --transpose yes" not in train.note
 
 
 def test_transpose_goes_with_pictures_only(tmp_path):
