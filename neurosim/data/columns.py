@@ -14,17 +14,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from math import isqrt
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from ..labels import in_order
 from ..registry import did_you_mean
 from ..text import counted, listing, number, thousands
-from .delimited import Grid, read_grid, value_of
+from .delimited import Grid, value_of
 
 Array = NDArray[Any]
 Key = str | int  # a column: by its name where there is a header, otherwise by its number from 0
@@ -97,81 +95,22 @@ class Plan:
     named: bool = False
 
 
-@dataclass
-class Samples:
-    """What was read of one file: samples, and what stood there for labels.
-
-    Attributes:
-        x: (N, features), or (N, height, width); NaN where a cell is missing that is filled in later.
-        labels: (N,) numbers or text; (N, n) of targets; None: there are none.
-        feature_names: One for each column of a table that has names.
-        class_names: Names of the classes, where labels are indices into them.
-        notes: What is worth saying.
-        plan: Which columns were what.
-    """
-
-    x: Array
-    labels: Array | None
-    feature_names: tuple[str, ...] = ()
-    class_names: tuple[str, ...] = ()
-    notes: list[str] = field(default_factory=list)
-    plan: Plan | None = None
-
-
-def read_csv(path: Path, reading: Reading = Reading(), like: Plan | None = None) -> Samples:
-    """Read a file of rows and columns: pictures of one row each, or a table.
-
-    Args:
-        path: The file.
-        reading: What the user says about it.
-        like: The plan of the training file, for a test file; its labels may be missing.
-
-    Raises:
-        DataError: The first fault of the file, with its line and column; or it stays unclear which are the labels.
-    """
-    grid = read_grid(path)
-    notes = list(grid.notes)
-    plan = _plan(grid, reading, notes) if like is None else _same(grid, like, notes)
-    at = {key: k for k, key in enumerate(_keys(grid))}
-    labels, names = _read_labels(grid, [at[key] for key in plan.labels], reading)
-    keep = np.ones(len(grid.lines), bool)
-    if labels is not None and reading.missing == "drop":
-        keep &= ~_is_missing(labels)
-    if plan.shape:
-        x = _pictures(grid, [at[key] for key in plan.features], plan.shape, notes)
-        features: tuple[str, ...] = ()
-    else:
-        x, features = _features(grid, plan, at, reading, first=like is None)
-    if reading.missing == "drop" and x.dtype.kind == "f":
-        keep &= ~np.isnan(x.reshape(len(x), -1)).any(axis=1)
-    if not keep.all():
-        notes.append(f"{counted(int((~keep).sum()), 'row')} with empty cells left out")
-        x, labels = x[keep], None if labels is None else labels[keep]
-        if not len(x):
-            raise DataError(f"{path}: every row has an empty cell; expected --missing mean")
-    if labels is not None and (empty := _is_missing(labels)).any():
-        row, column = int(np.argmax(empty)), at[plan.labels[0]]
-        cell = grid.cell(row, column)
-        received = f"{cell!r}, which stands for none" if cell else "an empty cell"
-        raise DataError(
-            f"{path}, line {grid.lines[row]}, {grid.title(column)}: expected a label, received {received}; "
-            "--missing drop leaves such rows out"
-        )
-    if like is not None:
-        notes = [f"{path.name}: {note}" for note in notes]
-    return Samples(np.ascontiguousarray(x), labels, features, names, notes, plan)
-
-
 # -- which column is what ---------------------------------------------------------------------------------------------
 
 
-def _keys(grid: Grid) -> list[Key]:
+def keys_of(grid: Grid) -> list[Key]:
+    """What the columns are known by: their names, or their numbers from 0."""
     return list(grid.names) if grid.names else list(range(grid.values.shape[1]))
 
 
-def _plan(grid: Grid, reading: Reading, notes: list[str]) -> Plan:
-    keys = _keys(grid)
-    asked = [_column(grid, name) for name in ([reading.label_column] if reading.label_column else reading.target)]
+def find_plan(grid: Grid, reading: Reading, notes: list[str]) -> Plan:
+    """Which column of a training file is what; how it is known is added to the notes.
+
+    Raises:
+        DataError: It stays unclear, or there is nothing to learn from.
+    """
+    keys = keys_of(grid)
+    asked = [column_of(grid, name) for name in ([reading.label_column] if reading.label_column else reading.target)]
     counting = [k for k in range(len(keys)) if k not in asked and _counts_rows(grid, k)]
     left = [k for k in range(len(keys)) if k not in counting]
     if len(left) <= len(asked):
@@ -182,7 +121,7 @@ def _plan(grid: Grid, reading: Reading, notes: list[str]) -> Plan:
     if asked:
         labels, why = asked, "as asked for"
     else:
-        labels, why = _find_labels(grid, left, [_column(grid, name) for name in reading.one_hot], reading)
+        labels, why = _find_labels(grid, left, [column_of(grid, name) for name in reading.one_hot], reading)
     what = "targets" if reading.target else "labels"
     shown = grid.title(labels[0]) + (f" to {grid.title(labels[-1])}" if len(labels) > 1 else "")
     notes.append(f"the {what} are in {shown}, {why}")
@@ -193,6 +132,11 @@ def _plan(grid: Grid, reading: Reading, notes: list[str]) -> Plan:
             f"{counted(len(keys), 'column')}"
         )
     shape, order = _picture(grid, features, notes)
+    if not shape and not reading.target and _names_rows(grid, features[0]):
+        notes.append(
+            f"{grid.title(features[0])} has another whole number in every row, and is taken for a feature; if it only "
+            "names the rows, take it out of the file"
+        )
     return Plan(
         [keys[k] for k in labels],
         [keys[k] for k in (order if shape else features)],
@@ -203,12 +147,12 @@ def _plan(grid: Grid, reading: Reading, notes: list[str]) -> Plan:
     )
 
 
-def _same(grid: Grid, like: Plan, notes: list[str]) -> Plan:
+def match_plan(grid: Grid, like: Plan, notes: list[str]) -> Plan:
     """The plan of the training file, for a test file: columns matched by name, otherwise by number."""
     if grid.names and not like.named and _called(grid) in ([], like.labels):
         grid.names = ()
         notes.append("the names of its columns are passed over, since the training file has none")
-    keys = _keys(grid)
+    keys = keys_of(grid)
     known = {*like.labels, *like.features, *like.row_numbers}
     if like.named != bool(grid.names):
         wanted = "the names of the columns in the first line" if like.named else "no names of columns"
@@ -231,7 +175,7 @@ def _same(grid: Grid, like: Plan, notes: list[str]) -> Plan:
     return replace(like, labels=labels)
 
 
-def _column(grid: Grid, name: str) -> int:
+def column_of(grid: Grid, name: str) -> int:
     """The column that a user names.
 
     Raises:
@@ -264,6 +208,13 @@ def _counts_rows(grid: Grid, k: int) -> bool:
     return unnamed and k == 0 and counts and len(values) > 10
 
 
+def _names_rows(grid: Grid, k: int) -> bool:
+    """Whether a column has another whole number in each of many rows."""
+    if k in grid.texts or len(grid.lines) <= 20 or not are_whole(grid.values, [k]):
+        return False
+    return len(np.unique(grid.values[:, k])) == len(grid.lines)
+
+
 def _called(grid: Grid) -> list[int]:
     """The columns that are called as labels are; y is none beside x, where both are coordinates of points."""
     names = [name.lower() for name in grid.names]
@@ -290,9 +241,13 @@ def _find_labels(grid: Grid, left: list[int], one_hot: list[int], reading: Readi
         if block:
             return block, "one 1 in every row and else 0"
     texts = [k for k in left if k not in one_hot and grid.only_text(k)]
-    if len(texts) == 1 and 1 < len(set(grid.texts[texts[0]].tolist())) <= max(2, len(grid.lines) / 2):
+    if (
+        len(texts) == 1
+        and not _are_amounts(grid, texts[0])
+        and 1 < len(set(grid.texts[texts[0]].tolist())) <= max(2, len(grid.lines) / 2)
+    ):
         return texts, "the only one of text"
-    _check_numbers(grid, [k for k in left if k not in (*texts, *one_hot)], reading)
+    check_numbers(grid, [k for k in left if k not in (*texts, *one_hot)], reading, labels_are_found=False)
     if len(texts) > 1:
         titles = listing([grid.title(k) for k in texts[:SHOWN]])
         raise DataError(
@@ -302,16 +257,19 @@ def _find_labels(grid: Grid, left: list[int], one_hot: list[int], reading: Readi
     return _at_an_end(grid, left)
 
 
-def _check_numbers(grid: Grid, columns: list[int], reading: Reading) -> None:
+def _are_amounts(grid: Grid, k: int) -> bool:
+    """Whether a column of text has dates, percentages or sums of money in it."""
+    return any(re.fullmatch(r"[-+.,:/%$€£\s\d]*\d[-+.,:/%$€£\s\d]*", cell) for cell in set(grid.texts[k].tolist()))
+
+
+def check_numbers(grid: Grid, columns: list[int], reading: Reading, labels_are_found: bool = True) -> None:
     """Refuse a cell that is no number among those that are, before anything is concluded from them."""
-    faults = [(_fault(grid, k), k) for k in columns if k in grid.texts]
-    if faults:
-        row, k = min(faults)
-        raise _not_a_number(grid, k, row)
+    if faults := faults_in(grid, columns):
+        raise not_a_number(grid, *min(faults), labels_are_found)
     if columns and not reading.missing and grid.values.dtype != np.uint8:
-        values = _part(grid.values, columns)
+        values = part_of(grid.values, columns)
         if np.isnan(values).any():
-            raise _empty(grid, columns, values)
+            raise empty_cell(grid, columns, values)
 
 
 def _one_hot_at(grid: Grid, columns: list[int]) -> list[int]:
@@ -349,15 +307,19 @@ def _at_an_end(grid: Grid, left: list[int]) -> tuple[list[int], str]:
             which = "the first" if k == left[0] else "the last"
             other = "the last" if k == left[0] else "the first"
             return [k], f"{which} one: its {_said(values)} look like classes, {other} column's do not"
-    said = " and ".join(f"{grid.title(k)}, with {_said(np.unique(grid.values[:, k]))}" for k in ends)
+    held = [grid.texts[k] if k in grid.texts else grid.values[:, k] for k in ends]
+    said = " and ".join(f"{grid.title(k)}, with {_said(np.unique(cells))}" for k, cells in zip(ends, held, strict=True))
     raise DataError(
         f"{grid.path}: expected a column of labels that can be told from the others, received "
         f"{counted(len(left), 'column')} and {counted(len(grid.lines), 'row')}; it could be {said}; "
-        "say which with --label-column first, last, a name or a number"
+        "say which with --label-column first, last, a name or a number; numbers are predicted with --target NAME "
+        "--loss mse"
     )
 
 
 def _said(values: Array) -> str:
+    if values.dtype.kind == "U":
+        return f"{counted(len(values), 'text', 'different texts')} such as {str(values[-1])!r}"
     whole = bool((values == np.floor(values)).all())
     what = "whole numbers" if whole else "numbers"
     if len(values) == 1:
@@ -377,32 +339,12 @@ def _likeness(grid: Grid, k: int) -> int:
     return 2 if whole and counts.min() >= RARE * len(column) / len(values) else 1
 
 
-# -- what is read of them ---------------------------------------------------------------------------------------------
-
-
-def _read_labels(grid: Grid, columns: list[int], reading: Reading) -> tuple[Array | None, tuple[str, ...]]:
-    """The labels, or targets, as they stand there; and the names of classes that have a column each."""
-    if not columns:
-        return None, ()
-    if reading.target:
-        _check_numbers(grid, columns, reading)
-        values = grid.values[:, columns].astype(np.float64)
-        return values[:, 0] if len(columns) == 1 else values, ()
-    if len(columns) > 1:
-        names = tuple(grid.names[k] if grid.names else str(j) for j, k in enumerate(columns))
-        return grid.values[:, columns].argmax(axis=1).astype(np.uint8), names
-    labels = grid.texts.get(columns[0], grid.values[:, columns[0]])
-    return labels, ()
-
-
-def _is_missing(labels: Array) -> Array:
-    empty: Array = np.asarray(labels == "" if labels.dtype.kind == "U" else np.isnan(labels))
-    return empty if empty.ndim == 1 else np.asarray(empty.any(axis=1))
+# -- pictures, and numbers -------------------------------------------------------------------------------------------
 
 
 def _picture(grid: Grid, columns: list[int], notes: list[str]) -> tuple[tuple[int, ...], list[int]]:
     """Height and width, and the columns in the order of the pixels; an empty shape for a table."""
-    if any(k in grid.texts for k in columns) or not _are_pixels(grid.values, columns):
+    if any(k in grid.texts for k in columns) or not are_pixels(grid.values, columns):
         return (), columns
     places = _places([grid.names[k] for k in columns]) if grid.names else None
     if places is not None:
@@ -425,35 +367,36 @@ def _picture(grid: Grid, columns: list[int], notes: list[str]) -> tuple[tuple[in
     return (side, side), [columns[k] for k in order]
 
 
-def _part(values: Array, columns: list[int]) -> Array:
+def part_of(values: Array, columns: list[int]) -> Array:
     """Some columns: a view where they stand side by side."""
     beside = columns == list(range(columns[0], columns[0] + len(columns)))
     return values[:, columns[0] : columns[-1] + 1] if beside else values[:, columns]
 
 
-def _blocks(values: Array, columns: list[int]) -> Iterator[tuple[slice, Array]]:
+def blocks(values: Array, columns: list[int]) -> Iterator[tuple[slice, Array]]:
     """Some columns, a few rows at a time: where all at once would take too much memory."""
     for start in range(0, len(values), BLOCK):
         rows = slice(start, start + BLOCK)
-        yield rows, _part(values[rows], columns)
+        yield rows, part_of(values[rows], columns)
 
 
-def _are_whole(values: Array, columns: list[int]) -> bool:
-    return values.dtype == np.uint8 or all(bool((part == np.floor(part)).all()) for _, part in _blocks(values, columns))
+def are_whole(values: Array, columns: list[int]) -> bool:
+    """Whether all numbers of some columns are whole."""
+    return values.dtype == np.uint8 or all(bool((part == np.floor(part)).all()) for _, part in blocks(values, columns))
 
 
-def _range(values: Array, columns: list[int]) -> tuple[float, float]:
+def range_of(values: Array, columns: list[int]) -> tuple[float, float]:
     """The smallest and the largest number; NaN where one is missing."""
-    ends = [(part.min(), part.max()) for _, part in _blocks(values, columns)]
+    ends = [(part.min(), part.max()) for _, part in blocks(values, columns)]
     return float(np.min([low for low, _ in ends])), float(np.max([high for _, high in ends]))
 
 
-def _are_pixels(values: Array, columns: list[int]) -> bool:
+def are_pixels(values: Array, columns: list[int]) -> bool:
     """Whether numbers can be those of pixels: bytes, or between 0 and 1, or between -1 and 1."""
     if values.dtype == np.uint8:
         return True
-    low, high = _range(values, columns)
-    return (low >= -1 and high <= 1) or (low >= 0 and high <= 255 and _are_whole(values, columns))
+    low, high = range_of(values, columns)
+    return (low >= -1 and high <= 1) or (low >= 0 and high <= 255 and are_whole(values, columns))
 
 
 def _are_called_pixels(names: list[str]) -> bool:
@@ -485,94 +428,27 @@ def _numbered(names: list[str]) -> tuple[str | None, list[int]]:
     return stems.pop(), sorted(range(len(numbers)), key=numbers.__getitem__)
 
 
-def _pictures(grid: Grid, columns: list[int], shape: tuple[int, ...], notes: list[str]) -> Array:
-    """Pictures (N, height, width): bytes where they are whole numbers, otherwise floats from 0 to 1."""
-    _check_numbers(grid, columns, Reading())
-    low, high = _range(grid.values, columns)
-    if not _are_pixels(grid.values, columns):
-        raise DataError(
-            f"{grid.path}: expected pixels, whole from 0 to 255 or between 0 and 1 or -1 and 1, received numbers from "
-            f"{number(low)} to {number(high)}"
-        )
-    whole = low >= 0 and _are_whole(grid.values, columns)
-    if low < 0:
-        notes.append("pixels from -1 to 1 were brought to 0 to 1")
-    x: Array = np.empty((len(grid.values), len(columns)), np.uint8 if whole else np.float32)
-    for rows, part in _blocks(grid.values, columns):
-        x[rows] = (part + 1) / 2 if low < 0 else part
-    return x.reshape(-1, *shape)
+def faults_in(grid: Grid, columns: list[int]) -> list[tuple[int, int]]:
+    """Row and column of the first text in each column that holds some."""
+    return [
+        (next(row for row, cell in enumerate(grid.texts[k].tolist()) if value_of(cell) is None), k)
+        for k in columns
+        if k in grid.texts
+    ]
 
 
-def _features(
-    grid: Grid, plan: Plan, at: dict[Key, int], reading: Reading, first: bool
-) -> tuple[Array, tuple[str, ...]]:
-    """The features of a table (N, n), and their names."""
-    one_hot = {_keys(grid)[_column(grid, name)] for name in reading.one_hot} & set(plan.features)
-    texts = [at[key] for key in plan.features if at[key] in grid.texts and key not in one_hot]
-    faults = [(_fault(grid, k), k) for k in texts if not grid.only_text(k)]
-    if faults:
-        raise _not_a_number(grid, min(faults)[1], min(faults)[0])
-    if texts:
-        options = " ".join(f"--one-hot {grid.names[k] if grid.names else k + 1}" for k in texts[:SHOWN])
-        raise DataError(
-            f"{grid.path}: expected numbers as features, received text in "
-            f"{listing([grid.title(k) for k in texts[:SHOWN]])}; {options} makes a column of 0 and 1 of each value"
-        )
-    names: list[str] = []
-    wide = {key: _one_hot(grid, at[key], plan, key, reading, first) for key in plan.features if key in one_hot}
-    x: Array = np.empty((len(grid.lines), sum(wide[key].shape[1] if key in wide else 1 for key in plan.features)))
-    for key in plan.features:
-        start, k = len(names), at[key]
-        if key in wide:
-            names += [f"{key if grid.names else f'column {k + 1}'}={value}" for value in plan.values[key]]
-            x[:, start : len(names)] = wide[key]
-        else:
-            names.append(str(key))
-            x[:, start] = grid.values[:, k]
-    if not reading.missing and np.isnan(x).any():
-        used = [at[key] for key in plan.features]
-        raise _empty(grid, used, grid.values[:, used])
-    every = list(range(x.shape[1]))
-    low, high = _range(x, every)
-    whole = max(-low, high) < 2**31 and _are_whole(x, every)
-    return x.astype(np.int64) if whole else x, tuple(names) if grid.names or one_hot else ()
-
-
-def _one_hot(grid: Grid, k: int, plan: Plan, key: Key, reading: Reading, first: bool) -> Array:
-    """A column of 0 and 1 for each value of a column (N, values); NaN where it is missing."""
-    cells = grid.texts[k] if k in grid.texts else np.array([f"{v:.15g}" for v in grid.values[:, k].tolist()])
-    if first:
-        plan.values[key] = sorted({cell for cell in cells.tolist() if cell not in ("", "nan")}, key=in_order)
-    return np.column_stack(_indicators(grid, k, cells, plan.values[key], reading))
-
-
-def _indicators(grid: Grid, k: int, cells: Array, values: list[str], reading: Reading) -> list[Array]:
-    """A column of 0 and 1 for each value of a column."""
-    known = {*values, *(("", "nan") if reading.missing else ())}
-    for row, cell in enumerate(cells.tolist()):
-        if cell not in known:
-            raise DataError(
-                f"{grid.path}, line {grid.lines[row]}, {grid.title(k)}: expected one of {listing(values[:SHOWN])}, "
-                f"as in the training file, received {cell[:20]!r}"
-            )
-    empty = (cells == "") | (cells == "nan")
-    return [np.where(empty, np.nan, cells == value) for value in values]
-
-
-def _fault(grid: Grid, k: int) -> int:
-    """The first row in which a column has text."""
-    return next(row for row, cell in enumerate(grid.texts[k].tolist()) if value_of(cell) is None)
-
-
-def _not_a_number(grid: Grid, k: int, row: int) -> DataError:
+def not_a_number(grid: Grid, row: int, k: int, labels_are_found: bool = True) -> DataError:
     """A column of numbers has text in it: where, and what."""
     cell = str(grid.texts[k][row])
-    again = bool(grid.names) and cell == grid.names[k]
-    received = "the header again; take that line out" if again else repr(cell[:20])
-    return DataError(f"{grid.path}, line {grid.lines[row]}, {grid.title(k)}: expected a number, received {received}")
+    hint = f"received {cell[:20]!r}; correct it, or leave the cell empty"
+    if grid.names and cell == grid.names[k]:
+        hint = "received the header again; take that line out"
+    elif not labels_are_found and k in (0, grid.values.shape[1] - 1):
+        hint += f"; if these are labels, --label-column {'last' if k else 'first'}"
+    return DataError(f"{grid.path}, line {grid.lines[row]}, {grid.title(k)}: expected a number, {hint}")
 
 
-def _empty(grid: Grid, columns: list[int], values: Array) -> DataError:
+def empty_cell(grid: Grid, columns: list[int], values: Array) -> DataError:
     """A cell is empty: the first, and how many there are."""
     holes = np.isnan(values)
     row, column = np.unravel_index(int(np.argmax(holes)), holes.shape)

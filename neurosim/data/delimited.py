@@ -33,8 +33,9 @@ MAX_TEXT = 2**31  # characters of a file, unpacked
 CHUNK = 1000  # rows whose cells are text at once
 SNIFFED = 50  # lines by which the file is judged
 MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "<na>"}  # how files say that a cell has no value
-SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas", "": "blanks"}
+SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "vertical bars", "": "blanks"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_EMPTY = " ,;\t|\r\n\f\v\x85\xa0\u2028\u2029"  # what empty rows consist of, as spreadsheets write them
 _WORDS = re.compile(r'"([^"]*)"|(\S+)')
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
@@ -142,7 +143,10 @@ def _read(path: Path, coding: str) -> Grid:
     if layout.separator and last and unnamed and empty:
         names, values, width = names[:last], values[:, :last], last
         notes.append("every line ends in a separator, so the empty last column is left out")
-    return Grid(layout, _fitting(path, beginning.line, names, lines, width, notes), values, texts, lines, notes)
+    first = texts.get(0, values[:, 0])
+    row_names = len(np.unique(first)) == len(first) > 2 and (0 in texts or bool((first == np.floor(first)).all()))
+    names = _fitting(path, beginning.line, names, lines, width, row_names, notes)
+    return Grid(layout, names, values, texts, lines, notes)
 
 
 def read_header(path: Path) -> list[str]:
@@ -250,7 +254,7 @@ def _filled_lines(layout: Layout) -> Iterator[tuple[int, str]]:
                         f"{path}, line {number}: expected text as UTF-8, or as UTF-16 with its byte-order mark, "
                         "received a zero byte; save the file as CSV in UTF-8"
                     )
-                if line.strip():
+                if line.strip(_EMPTY):
                     yield number, line
         finally:
             text.detach()
@@ -271,8 +275,9 @@ def _beginning(path: Path, coding: str) -> _Beginning:
     head = list(islice(_filled_lines(Layout(path, coding)), SNIFFED))
     if head:
         for prefix, what in _OTHER_TEXTS.items():
-            if head[0][1].lstrip().lower().startswith(prefix):
-                raise DataError(f"{path}, line {head[0][0]}: expected rows of numbers, received {what}")
+            for number, line in head if prefix.startswith("@") else head[:1]:
+                if line.lstrip().lower().startswith(prefix):
+                    raise DataError(f"{path}, line {number}: expected rows of numbers, received {what}")
     notes: list[str] = []
     told = re.fullmatch(r"sep=(.)\s*", head[0][1], re.I) if head else None  # Excel writes and reads this
     head = head[bool(told) :]
@@ -280,6 +285,10 @@ def _beginning(path: Path, coding: str) -> _Beginning:
     separator = told[1] if told and told[1] in SEPARATORS else _separator(lines)
     skip = _remarks(lines, separator, notes)
     rows = [_split(path, number, line, separator) for number, line in head[skip:]]
+    if rows and lines[skip].startswith("#"):
+        rows[0] = split(lines[skip].lstrip("# "), separator)
+    if rows and len(rows[-1]) > 1 and all(re.fullmatch(r"\d+:\S+", cell) for cell in rows[-1][1:]):
+        raise DataError(f"{path}: expected rows of numbers, received a file of LIBSVM (index:value): save it as CSV")
     names, numbered = _header(rows)
     if len(rows) == bool(names):
         raise DataError(f"{path}: expected rows of numbers, received no data")
@@ -327,7 +336,7 @@ def _unquoted(line: str) -> str:
 def _remarks(head: list[str], separator: str, notes: list[str]) -> int:
     """How many lines at the beginning are remarks: they start with # and have other columns than the rows."""
     count = next((k for k, line in enumerate(head) if not line.startswith("#")), 0)
-    widths = [len(split(_unquoted(line), separator)) for line in head[max(count - 1, 0) : count + 1]]
+    widths = [len(split(_unquoted(line).lstrip("# "), separator)) for line in head[max(count - 1, 0) : count + 1]]
     if count and widths[0] == widths[1]:
         count -= 1  # names, as np.savetxt writes them
     if count:
@@ -345,8 +354,6 @@ def _header(rows: list[list[str]]) -> tuple[tuple[str, ...], bool]:
     if not rows:
         return (), False
     first = rows[0]
-    if first and first[0].startswith("#"):
-        first = [first[0].lstrip("# "), *first[1:]]
     words = [cell.lower() not in MISSING and not is_number(cell) for cell in first]
     numbered = len(first) > 2 and first == [str(k) for k in range(len(first))]
     if numbered:
@@ -442,11 +449,16 @@ def _text_columns(layout: Layout, columns: list[int]) -> dict[int, NDArray[Any]]
     """Columns of text (N,)."""
     found: list[list[str]] = [[] for _ in columns]
     known: dict[str, str] = {}  # one text for all cells that hold it
+    last = columns[-1] + 1
     for number, line in layout.rows():
-        cells = split(line, layout.separator)
+        if not layout.separator or '"' in line:
+            cells = split(line, layout.separator)
+        else:
+            cells = line.split(layout.separator, last)
         for k, column in zip(columns, found, strict=True):
-            _check_length(layout, number, k, cells[k])
-            column.append(known.setdefault(cells[k], cells[k]))
+            cell = cells[k].strip()
+            _check_length(layout, number, k, cell)
+            column.append(known.setdefault(cell, cell))
     shown = {cell: _as_text(cell) for cell in known}
     return {k: np.array([shown[cell] for cell in column]) for k, column in zip(columns, found, strict=True)}
 
@@ -528,20 +540,21 @@ def _text_column(values: NDArray[Any], words: dict[int, str]) -> NDArray[Any]:
 
 
 def _fitting(
-    path: Path, line: int, names: tuple[str, ...], lines: NDArray[Any], width: int, notes: list[str]
+    path: Path, line: int, names: tuple[str, ...], lines: NDArray[Any], width: int, row_names: bool, notes: list[str]
 ) -> tuple[str, ...]:
-    """The names, as many as columns: with an empty one for row names at the front, where R left it out.
+    """The names, as many as columns: with an empty one for the names of the rows, where R left it out.
 
     Raises:
         DataError: They are more or fewer, or one stands there twice.
     """
-    if names and len(names) == width - 1:
+    if names and names[0] and len(names) == width - 1 and row_names:
         notes.append("its header has one name less than there are columns, so the first column is without")
         names = ("", *names)
     if names and len(names) != width:
         raise DataError(
             f"{path}, line {lines[0]}: expected {counted(len(names), 'column')}, as the header, received {width}"
         )
+    names = (*names[:1], *(name or f"column {k}" for k, name in enumerate(names[1:], 2)))
     first: dict[str, int] = {}
     for at, name in enumerate(names, 1):
         if name and first.setdefault(name, at) != at:

@@ -15,10 +15,11 @@ from ..errors import DataError
 from ..labels import in_order
 from ..text import counted, listing, thousands
 from .catalog import CATALOG, PARTS
-from .columns import MOST_CLASSES, Reading, Samples, read_csv
+from .columns import MOST_CLASSES, Reading
 from .dataset import Dataset
 from .picture_folders import find_classes, read_classes
 from .sources import Source, is_published, own_source, read_source
+from .tables import Samples, read_csv
 
 HELD_OUT = 1 / 6  # of data without a test set; MNIST's share is 1/7
 COPIES = 0.2  # of the test samples that stand in the training set, too: from here it is remarked
@@ -45,6 +46,7 @@ def read_own(
     if where.is_dir() and not _has_tables(where):
         train, test = find_classes(where)
         if train:
+            _refuse(reading, f"folders of pictures in {where}")
             return _of_pictures(where, train, test, reading, scale, taken)
     source = own_source(where)
     if source.kind == "CSV":
@@ -52,7 +54,7 @@ def read_own(
         test_file = source.files.get(PARTS[2])
         test_samples = None if test_file is None else read_csv(test_file, reading, train_samples.plan)
     else:
-        _refuse(reading, source)
+        _refuse(reading, f"{source.kind} files in {source.folder}")
         train_samples, test_samples = _from_arrays(source, reading)
     return _datasets(where, source, train_samples, test_samples, reading, scale, taken)
 
@@ -65,13 +67,13 @@ def _has_tables(folder: Path) -> bool:
     )
 
 
-def _refuse(reading: Reading, source: Source) -> None:
+def _refuse(reading: Reading, received: str) -> None:
     for option, given in (
         ("--label-column", reading.label_column), ("--target", reading.target), ("--one-hot", reading.one_hot),
         ("--missing", reading.missing),
     ):  # fmt: skip
         if given:
-            raise DataError(f"{option}: expected with a table (.csv), received {source.kind} files in {source.folder}")
+            raise DataError(f"{option}: expected with a table (.csv), received {received}")
 
 
 # -- pictures and arrays ----------------------------------------------------------------------------------------------
@@ -248,7 +250,7 @@ def _finish(
     kind = "image" if parts[0].x.ndim > 2 else "table"
     noun = "image" if kind == "image" else "row"
     raw = [np.asarray(part.labels) for part in parts]
-    labels, class_names = (raw, ()) if reading.target else _classes(origins[0], parts, notes)
+    labels, class_names = (raw, ()) if reading.target else _classes(origins[0], parts, notes, reading)
     if scale == "auto" and kind == "table":
         scale = "standardize"
         notes.append("features are standardized: less their mean, over their standard deviation, of the training rows")
@@ -268,7 +270,8 @@ def _finish(
         count = max(1, round(HELD_OUT * len(train)))
         train, test = train.hold_out(count, np.random.default_rng(reading.split_seed))
         test = replace(test, split="test")
-        notes.append(f"{len(test):,} of the training {noun}s were held out as test set: there is none with labels")
+        were = "was" if len(test) == 1 else "were"
+        notes.append(f"{len(test):,} of the training {noun}s {were} held out as test set: there is none with labels")
     if class_names and (strange := np.setdiff1d(test.labels, train.labels)).size:
         few = listing([class_names[k] for k in strange.tolist()[:SHOWN]])
         notes.append(f"no training {noun} is of {few}, which the test set has".replace(";", ","))
@@ -278,7 +281,9 @@ def _finish(
     return replace(train, note=note), replace(test, note=note)
 
 
-def _classes(where: str, parts: list[Samples], notes: list[str]) -> tuple[list[Array], tuple[str, ...]]:
+def _classes(
+    where: str, parts: list[Samples], notes: list[str], reading: Reading
+) -> tuple[list[Array], tuple[str, ...]]:
     """Labels as class indices, and the names of the classes.
 
     Raises:
@@ -313,7 +318,7 @@ def _classes(where: str, parts: list[Samples], notes: list[str]) -> tuple[list[A
         few = listing(empty) if len(empty) <= SHOWN else f"{listing(empty[:SHOWN])} and {len(empty) - SHOWN} others"
         plural = "labels" if len(empty) > 1 else "label"
         notes.append(f"no sample has the {plural} {few}, of {len(names)} classes")
-        if int(both.min()) == 1 and parts[0].x.shape[1:] == (28, 28):
+        if reading.transpose is None and int(both.min()) == 1 and parts[0].x.shape[1:] == (28, 28):
             notes.append(
                 "labels from 1 are those of EMNIST's letters, whose pictures lie on their side: then --transpose yes"
             )
@@ -346,7 +351,7 @@ def _plain(label: Any) -> str:
 
 def _by_name(raw: list[Array], key: Callable[[str], Any]) -> tuple[list[Array], tuple[str, ...]]:
     texts = [[_plain(label) for label in each.tolist()] for each in raw]
-    names = tuple(sorted({text for each in texts for text in each}, key=key))
+    names = tuple(sorted(sorted({text for each in texts for text in each}), key=key))  # "a" and "A": in one order
     index = {name: k for k, name in enumerate(names)}
     return [np.array([index[text] for text in each], np.int64) for each in texts], names
 
@@ -368,8 +373,13 @@ def _filled(train: Dataset, test: Dataset, notes: list[str]) -> tuple[Dataset, D
     count = int(sum(each.sum() for each in holes))
     if not count:
         return train, test
-    if holes[0].all(axis=0).any():
-        raise DataError(f"{train.source}: a column has no number at all; expected --missing mean with some in each")
+    if (empty := holes[0].all(axis=0)).any():
+        k = int(np.argmax(empty))
+        name = f" ({train.feature_names[k]})" if train.feature_names else ""
+        raise DataError(
+            f"{train.source}: expected numbers in each column, received none for feature {k + 1}{name}; take it out of "
+            "the file"
+        )
     means = np.nanmean(train.x, axis=0)
     notes.append(f"{counted(count, 'empty cell')} filled with the mean of the column in the training rows")
     return (

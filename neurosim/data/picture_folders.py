@@ -37,12 +37,12 @@ def _folders(folder: Path) -> list[Path]:
 
 def _classes(folder: Path) -> Paths:
     found = {each.name: _pictures_in(each) for each in _folders(folder)}
-    return {name: found[name] for name in sorted(found, key=in_order) if found[name]}
+    return {name: found[name] for name in sorted(sorted(found), key=in_order) if found[name]}
 
 
 def _pictures_in(folder: Path) -> list[Path]:
     files = [each for each in folder.iterdir() if each.suffix.lower() in SUFFIXES and not each.name.startswith(".")]
-    return sorted(files, key=lambda path: in_order(path.name))
+    return sorted(sorted(files), key=lambda path: in_order(path.name))
 
 
 def read_classes(

@@ -17,9 +17,10 @@ from ..errors import DataError
 from ..files.atomic import file_size, sha256_of
 from .arrays import read_npz
 from .catalog import CATALOG, PARTS, Published, file_stem
-from .columns import Reading, read_csv
+from .columns import Reading
 from .delimited import read_header
 from .idx import idx_sha256, read_idx
+from .tables import read_csv
 
 _TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 _OTHER_TABLES = (".txt", ".data", ".txt.gz", ".data.gz", ".zip")  # tables only where the user names them

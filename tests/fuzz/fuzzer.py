@@ -38,8 +38,9 @@ import numpy as np
 
 import neurosim as ns
 from neurosim.data.arrays import read_npz
-from neurosim.data.columns import LABEL_NAMES, Samples, read_csv
+from neurosim.data.columns import LABEL_NAMES
 from neurosim.data.idx import read_idx
+from neurosim.data.tables import Samples, read_csv
 from neurosim.files.npz import MAX_RATIO
 from neurosim.training.checkpoint import _read as read_checkpoint, checkpoints
 
@@ -61,6 +62,7 @@ WATCHED = (
     "data/idx.py",
     "data/arrays.py",
     "data/columns.py",
+    "data/tables.py",
     "data/delimited.py",
 )
 
@@ -143,7 +145,7 @@ def csv_oracle(content: bytes) -> Any:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
             text = content.decode("cp1252", "replace")
-    return [line for line in re.split("\r\n|\r|\n", text) if line.strip()] or None
+    return [line for line in re.split("\r\n|\r|\n", text) if re.search(r"[^\s,;|]", line)] or None
 
 
 def csv_agree(received: Samples, lines: list[str]) -> bool:
@@ -169,6 +171,11 @@ def _csv_agree(received: Samples, header: list[str], rows: list[str], separator:
         names = cells_of(header[0].lstrip("# "), separator)
         unnamed = len(names) == len(cells[0]) - 1 and any(row[-1] for row in cells)  # R leaves out the first name
         names = ["", *names] if unnamed else names
+        names = [
+            *names[:1],
+            *(name or f"column {k}" for k, name in enumerate(names[1 : len(keys)], 2)),
+            *names[len(keys) :],
+        ]
     if sorted(map(str, names[: len(keys)])) != sorted(map(str, keys)) or any(names[len(keys) :]):
         return False
     called = [name for name in names if str(name).lower() in LABEL_NAMES]

@@ -16,8 +16,8 @@ import neurosim as ns
 from neurosim.augment import AUGMENTATIONS
 from neurosim.cli.main import parse
 from neurosim.cli.options import given_settings
-from neurosim.data.columns import read_csv
 from neurosim.data.idx import read_idx
+from neurosim.data.tables import read_csv
 from neurosim.errors import NeurosimError
 from neurosim.training.settings import Settings
 

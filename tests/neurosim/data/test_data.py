@@ -15,8 +15,9 @@ from data_files import csv_text, idx_bytes, publish, small_set, write_idx
 from neurosim import data
 from neurosim.data.arrays import read_npz
 from neurosim.data.catalog import CATALOG, PARTS
-from neurosim.data.columns import Reading, read_csv
+from neurosim.data.columns import Reading
 from neurosim.data.idx import idx_sha256, read_idx
+from neurosim.data.tables import read_csv
 from neurosim.errors import DataError, NeurosimError
 
 REAL_MNIST = os.environ.get("NEUROSIM_DATA", "")
@@ -215,6 +216,8 @@ BAD_CSV = {
     "too few": (b"1,2,3\n1,2\n", "line 2: expected 3 columns as before, received 2"),
     "too many": (b"1,2\n1,2\n1,2,3\n", "line 3: expected 2 columns as before, received 3"),
     "not as header": (b"label,a,b\n1,2\n", "line 2: expected 3 columns, as the header, received 2"),
+    "a name too few": (b"label,a\n3,1,2\n3,1,2\n4,5,6\n", "line 2: expected 2 columns, as the header, received 3"),
+    "a header with a gap": (b",label,a\n1,7,2,4\n", "line 2: expected 3 columns, as the header, received 4"),
     "semicolons": (b"1;2\n3;x\n", "line 2, column 2: expected a number, received 'x'"),
     "two separators": (b"1,2\n3;4\n", "line 2: expected 2 columns as before, received 1"),
     "unclear": (b"1;2\n3;4\n", "received 2 columns and 2 rows; it could be column 1, with 2 different whole numbers"),

@@ -17,8 +17,9 @@ from data_files import csv_text, idx_bytes, small_set, write_idx
 import neurosim as ns
 from neurosim.data.arrays import read_npz
 from neurosim.data.catalog import CATALOG
-from neurosim.data.columns import Reading, read_csv
+from neurosim.data.columns import Reading
 from neurosim.data.idx import read_idx
+from neurosim.data.tables import read_csv
 from neurosim.files import npz as archive
 from neurosim.files.npz import read_arrays
 
