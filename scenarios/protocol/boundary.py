@@ -18,6 +18,7 @@ from neurosim.training.callbacks import EarlyStopping, TrainingRun
 from .scenario import Recorder
 
 RESOLUTION = 56  # places across and up
+FINEST = 65_535  # so many parts a probability has in a table
 FRAMES = 12  # looks at a run, beside those before it and at its end
 
 
@@ -36,8 +37,8 @@ class Boundary(Recorder):
     """What a network answers in the plane, from before training to its end.
 
     Columns epoch (0: before training; the last may be an earlier epoch, whose weights are kept), classes (how many),
-    places (the probability of each class at each place of a grid, in 255ths) and points (the class that it names for
-    each test point); both are packed by `packed`.
+    columns (of places; one less where probabilities add up to 1), places (the probability of each class at each place
+    of a grid, in 65,535ths) and points (the class that it names for each test point); both are packed by `packed`.
 
     Args:
         data: points, around which it looks.
@@ -93,16 +94,13 @@ class Boundary(Recorder):
         return [title(epoch, before) for epoch, before in zip(self.epochs, [0, *self.epochs], strict=False)]
 
     def to_frame(self) -> pd.DataFrame:
-        rows = [
-            (
-                epoch,
-                each.shape[1],
-                packed(np.rint(255 * each[: -self.count])),
-                packed(each[-self.count :].argmax(axis=1)),
-            )
-            for epoch, each in zip(self.epochs, self.answers, strict=True)
-        ]
-        return pd.DataFrame(rows, columns=["epoch", "classes", "places", "points"])
+        rows = []
+        for epoch, answers in zip(self.epochs, self.answers, strict=True):
+            places, points = np.split(answers, [len(answers) - self.count])
+            places = places[:, :-1] if np.allclose(places.sum(axis=1), 1.0, atol=1e-3) else places
+            texts = packed(np.rint(FINEST * places)), packed(points.argmax(axis=1))
+            rows.append((epoch, answers.shape[1], places.shape[1], *texts))
+        return pd.DataFrame(rows, columns=["epoch", "classes", "columns", "places", "points"])
 
 
 def title(epoch: int, before: int) -> str:
@@ -124,10 +122,10 @@ def answers_of(network: Network, x: Array) -> Array:
 
 
 def packed(values: Array) -> str:
-    """Whole numbers from 0 to 255 as text that a cell of a table can hold: base64 of zlib of bytes."""
-    return base64.b64encode(zlib.compress(values.astype(np.uint8).tobytes(), 9)).decode()
+    """Whole numbers from 0 to `FINEST` as text that a cell of a table can hold: base64 of zlib of their bytes."""
+    return base64.b64encode(zlib.compress(values.astype("<u2").tobytes(), 9)).decode()
 
 
 def unpacked(text: str, *shape: int) -> Array:
-    """The way back from `packed`: an array of this shape, of bytes."""
-    return np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).reshape(*shape)
+    """The way back from `packed`: an array of this shape."""
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), "<u2").reshape(*shape)
