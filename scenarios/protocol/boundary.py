@@ -111,14 +111,20 @@ def title(epoch: int, before: int) -> str:
 
 
 def answers_of(network: Network, x: Array) -> Array:
-    """The probability of each class at points x (N, 2), (N, k); 1 for the one it names, where it gives none."""
-    outputs = network.predict_proba(x)
-    if network.output.activation.range != (0.0, 1.0):
-        known = np.isfinite(outputs).all(axis=1, keepdims=True)
-        outputs = np.where(known, np.eye(max(2, outputs.shape[1]))[network.decide(outputs)], np.nan)
-    elif outputs.shape[1] == 1:
-        outputs = np.hstack([1 - outputs, outputs])
-    return outputs
+    """The probability of each class at points x (N, 2), (N, k); where the outputs are none, as softmax would make them.
+
+    So the class that is named stays the same, and the farther the outputs are apart, the surer it looks.
+    """
+    outputs = network.predict_proba(x).astype(np.float64)
+    shares = network.output.activation.range == (0.0, 1.0)
+    if outputs.shape[1] == 1:
+        other = 1 - outputs if shares else np.full_like(outputs, network.threshold)
+        outputs = np.hstack([other, outputs])
+    if shares:
+        return outputs
+    e = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    softmax: Array = e / e.sum(axis=1, keepdims=True)
+    return softmax
 
 
 def packed(values: Array) -> str:
