@@ -137,13 +137,15 @@ class Page:
         self.keep(cell, stage, artist)
 
     def fit(self) -> None:
-        """Set smaller what is wider than its place."""
+        """Set smaller what is wider than its place; shorten what would become too small to be read."""
         scale = self.fig.bbox.width / WIDTH  # pixels an inch of the design
         for text, room in self.to_fit:
             for _ in range(3):  # widths go in steps, as letters sit on pixels
                 wide = text.get_window_extent().width
                 if wide > room * scale:
                     text.set_fontsize(max(SMALLEST, float(text.get_fontsize()) * room * scale / wide * 0.99))
+            while text.get_window_extent().width > room * scale and len(text.get_text()) > 2:
+                text.set_text(f"{text.get_text()[:-2].rstrip()}\u2026")
 
     def _text(self, x: float, y: float, text: str, room: float, size: float) -> Text:
         left, bottom, _, _ = self._fractions((x, y, 0, 0))

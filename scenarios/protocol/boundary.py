@@ -18,6 +18,7 @@ from neurosim.training.callbacks import EarlyStopping, TrainingRun
 from .scenario import Recorder
 
 RESOLUTION = 56  # places across and up
+FINEST = 65_535  # so many parts a probability has in a table
 FRAMES = 12  # looks at a run, beside those before it and at its end
 
 
@@ -36,8 +37,8 @@ class Boundary(Recorder):
     """What a network answers in the plane, from before training to its end.
 
     Columns epoch (0: before training; the last may be an earlier epoch, whose weights are kept), classes (how many),
-    places (the probability of each class at each place of a grid, in 255ths) and points (the class that it names for
-    each test point); both are packed by `packed`.
+    columns (of places; one less where probabilities add up to 1), places (the probability of each class at each place
+    of a grid, in 65,535ths) and points (the class that it names for each test point); both are packed by `packed`.
 
     Args:
         data: points, around which it looks.
@@ -93,16 +94,13 @@ class Boundary(Recorder):
         return [title(epoch, before) for epoch, before in zip(self.epochs, [0, *self.epochs], strict=False)]
 
     def to_frame(self) -> pd.DataFrame:
-        rows = [
-            (
-                epoch,
-                each.shape[1],
-                packed(np.rint(255 * each[: -self.count])),
-                packed(each[-self.count :].argmax(axis=1)),
-            )
-            for epoch, each in zip(self.epochs, self.answers, strict=True)
-        ]
-        return pd.DataFrame(rows, columns=["epoch", "classes", "places", "points"])
+        rows = []
+        for epoch, answers in zip(self.epochs, self.answers, strict=True):
+            places, points = np.split(answers, [len(answers) - self.count])
+            places = places[:, :-1] if np.allclose(places.sum(axis=1), 1.0, atol=1e-3) else places
+            texts = packed(np.rint(FINEST * places)), packed(points.argmax(axis=1))
+            rows.append((epoch, answers.shape[1], places.shape[1], *texts))
+        return pd.DataFrame(rows, columns=["epoch", "classes", "columns", "places", "points"])
 
 
 def title(epoch: int, before: int) -> str:
@@ -113,21 +111,27 @@ def title(epoch: int, before: int) -> str:
 
 
 def answers_of(network: Network, x: Array) -> Array:
-    """The probability of each class at points x (N, 2), (N, k); 1 for the one it names, where it gives none."""
-    outputs = network.predict_proba(x)
-    if network.output.activation.range != (0.0, 1.0):
-        known = np.isfinite(outputs).all(axis=1, keepdims=True)
-        outputs = np.where(known, np.eye(max(2, outputs.shape[1]))[network.decide(outputs)], np.nan)
-    elif outputs.shape[1] == 1:
-        outputs = np.hstack([1 - outputs, outputs])
-    return outputs
+    """The probability of each class at points x (N, 2), (N, k); where the outputs are none, as softmax would make them.
+
+    So the class that is named stays the same, and the farther the outputs are apart, the surer it looks.
+    """
+    outputs = network.predict_proba(x).astype(np.float64)
+    shares = network.output.activation.range == (0.0, 1.0)
+    if outputs.shape[1] == 1:
+        other = 1 - outputs if shares else np.full_like(outputs, network.threshold)
+        outputs = np.hstack([other, outputs])
+    if shares:
+        return outputs
+    e = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    softmax: Array = e / e.sum(axis=1, keepdims=True)
+    return softmax
 
 
 def packed(values: Array) -> str:
-    """Whole numbers from 0 to 255 as text that a cell of a table can hold: base64 of zlib of bytes."""
-    return base64.b64encode(zlib.compress(values.astype(np.uint8).tobytes(), 9)).decode()
+    """Whole numbers from 0 to `FINEST` as text that a cell of a table can hold: base64 of zlib of their bytes."""
+    return base64.b64encode(zlib.compress(values.astype("<u2").tobytes(), 9)).decode()
 
 
 def unpacked(text: str, *shape: int) -> Array:
-    """The way back from `packed`: an array of this shape, of bytes."""
-    return np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).reshape(*shape)
+    """The way back from `packed`: an array of this shape."""
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), "<u2").reshape(*shape)

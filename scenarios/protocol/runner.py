@@ -32,7 +32,7 @@ from neurosim.processors import threads
 from neurosim.progress import progress_bar
 from neurosim.training.settings import HELD_OUT
 
-from .boundary import points_table
+from .boundary import is_drawn, points_table
 from .executors import Executor, in_process, processes
 from .results import Results
 from .scenario import Run, Scenario, Variant
@@ -137,6 +137,7 @@ class Plan:
             Task(
                 Run(variant.name, seed, self.settings[variant.name], variant.train_size),
                 self.data,
+                watched=seed == first and is_drawn(self.experiment.test),  # that of one seed is drawn
                 hold_out=self.hold_out,
                 recorders=self.scenario.recorders,
                 measure=self.scenario.measure,

@@ -85,6 +85,7 @@ def key(task: Task) -> str:
         "run": asdict(task.run),
         "data": task.data,
         "search": task.search,
+        "watched": task.watched,
         "hold_out": task.hold_out,
         "threads": task.threads,
         "functions": [f"{each.__module__}.{each.__qualname__}" for each in functions],

@@ -17,7 +17,7 @@ from neurosim.processors import computes, threads
 from neurosim.training.callbacks import Callback, EarlyStopping, TrainingRun
 from neurosim.training.settings import HELD_OUT
 
-from .boundary import Boundary, is_drawn
+from .boundary import Boundary
 from .recorders import Divergences
 from .scenario import Recorder, Run
 
@@ -32,6 +32,7 @@ class Task:
         run: what to train.
         data: the checksum of the images to use.
         search: whether it tries a rate in a search, measured on held-out images in place of the test images.
+        watched: whether its boundary is recorded, where the data are points.
         hold_out: whether some of its training images are held out for decisions made in training.
         recorders: of the scenario.
         measure: of the scenario.
@@ -41,6 +42,7 @@ class Task:
     run: Run
     data: str
     search: bool = False
+    watched: bool = False
     hold_out: bool = False
     recorders: Callable[[Run, Dataset], list[Recorder]] | None = None
     measure: Callable[[Run, Dataset, Dataset], dict[str, pd.DataFrame]] | None = None
@@ -83,7 +85,7 @@ def _perform(task: Task, train: Dataset, test: Dataset) -> str:
         train = train.subset(min(task.run.train_size, len(train)), seed=0)
     tables = dict(task.measure(task.run, train, test)) if task.measure else {}
     recorders: list[Recorder] = [Divergences()]
-    if is_drawn(test) and not task.search:
+    if task.watched:
         recorders.append(Boundary(test, task.run.settings.epochs))
     recorders += task.recorders(task.run, train) if task.recorders else []
     rows = train_run(task.run, train, deciding, test, recorders)

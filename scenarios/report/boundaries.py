@@ -13,7 +13,7 @@ import viz
 from neurosim.parameters import Array
 from neurosim.text import thousands
 
-from ..protocol.boundary import title, unpacked
+from ..protocol.boundary import FINEST, title, unpacked
 from ..protocol.results import Results
 from ..protocol.scenario import Picture
 
@@ -58,10 +58,11 @@ def _looks(table: pd.DataFrame, name: str, seed: int, points: pd.DataFrame) -> L
     rows = table[(table["variant"] == name) & (table["seed"] == seed)]
     found = []
     for row in rows.itertuples():
-        decided = unpacked(row.points, len(points))
-        classes = row.classes
-        places = unpacked(row.places, -1, classes) / 255
-        found.append((int(row.epoch), np.vstack([places, np.eye(classes)[decided]])))
+        places = unpacked(row.places, -1, row.columns) / FINEST
+        if row.columns < row.classes:
+            places = np.hstack([places, np.clip(1 - places.sum(axis=1, keepdims=True), 0, 1)])
+        decided = np.eye(row.classes)[unpacked(row.points, len(points))]  # exactly, whatever the rounding
+        found.append((int(row.epoch), np.vstack([places, decided])))
     return found
 
 

@@ -18,7 +18,7 @@ from .figures import loss_units
 from .findings import all_findings
 from .grid import grid_table
 from .listed import Listed
-from .nouns import in_nouns
+from .nouns import IMAGE, in_nouns
 from .summary import accuracy_text, difference_text
 
 
@@ -165,10 +165,11 @@ def _settings_tables(results: Results) -> Iterator[Block]:
             [(name, *(settings[each] for each in differ)) for name, settings in all_settings.items()],
         )
     yield Paragraph("These they share:")
+    noun = "sample" if results.noun != IMAGE else IMAGE  # some of them are for images only
     yield Table(
         ("setting", "value", "meaning"),
         [
-            (each.name, values[each.name][0], in_nouns(each.metadata["help"], results.noun))
+            (each.name, values[each.name][0], in_nouns(each.metadata["help"], noun))
             for each in fields(Settings)
             if each.name not in differ
         ],

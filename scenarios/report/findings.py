@@ -146,7 +146,8 @@ def _speed(results: Results, ranked: pd.DataFrame) -> Iterator[str]:
     sentence += f" ({f'the mean of {seeds} seeds' if seeds > 1 else 'one seed'}, in whole epochs, not tested for noise)"
     if late:
         missed = "not there in every seed by the end" if seeds > 1 else "not there by the end"
-        sentence += f"; {missed}: {listing(late) if len(late) < MANY else f'the other {len(late)}'}"
+        others = f"the other {len(late)}" if len(late) == len(needed) - len(first) else f"{len(late)} others"
+        sentence += f"; {missed}: {listing(late) if len(late) < MANY else others}"
     yield sentence + "."
 
 

@@ -188,6 +188,50 @@ def test_bars_are_the_largest_terms_and_the_rest():
     assert all(low == -high for low, high in centred)
 
 
+def table_trace(names, targets=None):
+    """A real trace of a neuron that looks at the columns of a table."""
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(40, len(names))), rng.integers(0, 3, 40)
+    labels = y if targets is None else rng.normal(size=(40, targets)) * 100
+    data = ns.data.Dataset(
+        x, labels, "flowers", "train", "drawn in a test", ("a", "b", "c") if targets is None else (),
+        feature_names=tuple(names), scaling="standardize",
+    )  # fmt: skip
+    last = ns.Dense(3, "softmax") if targets is None else ns.Dense(targets, "linear")
+    net = ns.Network(
+        [ns.Input(len(names)), ns.Dense(5, "tanh"), last], loss="cross_entropy" if targets is None else "mse", seed=0
+    )
+    net.fit(data, epochs=1, batch_size=8, verbose=False)
+    return net.trace(x[0], labels[0])[1][2]
+
+
+@pytest.mark.parametrize("names", [
+    ["sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"],
+    ["x", "a name with far more letters than any cell of the picture has room for", "W" * 40],
+    [f"column number {k} of a wide table" for k in range(30)],
+], ids=["iris", "far too long", "many"])  # fmt: skip
+def test_bars_of_features_with_long_names_stay_in_their_cells(names):
+    neuron = table_trace(names)
+    figure, page, _ = draw_story(neuron, None, None, HEIGHT)
+    cells = [cell.frame.get_window_extent() for cell in page.cells]
+    for text, box in assert_legible(figure):
+        home = [cell for cell in cells if cell.contains(box.x1, (box.y0 + box.y1) / 2)]
+        assert not home or (home[0].x0 - 1 <= box.x0 and box.x1 <= home[0].x1 + 1), text
+    shown = {each.get_text() for ax in figure.axes for each in ax.get_yticklabels()}
+    assert shown >= set(names) or any(each.endswith("\u2026") for each in shown)
+    assert any(each.startswith(names[0][:6]) for each in shown)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_targets_that_are_numbers_stand_beside_the_outputs(count):
+    neuron = table_trace(["a", "b"], targets=count)
+    text = words(viz.neuron_story(neuron))
+    assert "output a" in text and "target y" in text and "verdict" not in text and "prediction" not in text
+    for a, y in list(zip(neuron.trace.probabilities, neuron.trace.targets, strict=True))[:3]:
+        assert f"| {short(a)} | {short(y)} |" in text
+    assert f"loss L | {short(neuron.loss)}" in text
+
+
 def test_the_number_line_ends_at_z():
     trace = KINDS["hidden"]
     (ax,) = [ax for ax in viz.neuron_story(trace).axes if any(t.get_text() == "bias b" for t in ax.texts)]
