@@ -39,7 +39,7 @@ def read_labels(y: Any, known: Sequence[str] = ()) -> tuple[Array, tuple[str, ..
             array = array[:, 0]
         return array, tuple(known)
     texts, categories = names
-    classes = tuple(known) or categories or tuple(sorted(set(texts.tolist()), key=in_order))
+    classes = tuple(known) or categories or tuple(sorted(sorted(set(texts.tolist())), key=in_order))
     index = {name: k for k, name in enumerate(classes)}
     for name in dict.fromkeys(texts.tolist()):
         if name not in index:

@@ -196,3 +196,9 @@ def test_weights_are_those_of_pytorch():
     network.load_batch(X, INDEX)
     network.optimizer = ns.SGD(0.0)
     assert network.step_(w.numpy()[INDEX]) == pytest.approx(float(expected), rel=1e-9)
+
+
+def test_names_that_differ_in_capitals_stand_in_one_order():
+    names = [name for letter in "abcdefghij" for name in (letter, letter.upper())]
+    for order in (names, names[::-1], names[::2] + names[1::2]):
+        assert read_labels(order)[1] == tuple(name for letter in "abcdefghij" for name in (letter.upper(), letter))
