@@ -363,9 +363,9 @@ class Prompt(cmd.Cmd):
     def do_set(self, rest: str) -> None:
         stepper, words = self.stepper, rest.split()
         kind = words[0] if words else ""
-        if kind == "weight" and len(words) == 3:
-            (index,) = self._numbers("set weight I VALUE", words[1], 1, 1)
-            value = self._value("weight", words[2])
+        if kind == "weight" and len(words) >= 3:
+            index = self._input(" ".join(words[1:-1]))
+            value = self._value("weight", words[-1])
             self._change(lambda: stepper.set_weight(index, value), "weight", lambda: float(self._weight(index)))
         elif kind == "bias" and len(words) == 2:
             value = self._value("bias", words[1])
@@ -380,6 +380,12 @@ class Prompt(cmd.Cmd):
             raise NeurosimError(
                 f"set: expected weight I VALUE, bias VALUE, rate VALUE or activation NAME, received {rest!r}"
             )
+
+    def _input(self, text: str) -> int:
+        """The input of this neuron that a text means: a number, or a name as the walk prints it."""
+        now = self.stepper.neuron_trace
+        named = {now.input_name(i): i for i in range(len(now.inputs))}
+        return named[text] if text in named else self._numbers("set weight I VALUE", text, 1, 1)[0]
 
     def _weight(self, index: int) -> float:
         """A weight of the present neuron; NaN if there is none of that number."""

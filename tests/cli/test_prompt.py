@@ -294,6 +294,30 @@ def test_changing_says_what_came_of_it_and_undo_takes_it_back(ask):
     assert stepper.network.predict_proba(stepper.batches.rows).tobytes() == before
 
 
+@pytest.mark.parametrize(
+    ("neuron", "name", "number"),
+    [
+        ("neuron 1 0", "weight in g", 2),
+        ("neuron 1 1", "length", 0),
+        ("neuron 2 1", "neuron 2", 2),
+        ("neuron 1 1", "1", 1),
+    ],
+)
+def test_a_weight_is_called_as_the_walk_calls_its_input(neuron, name, number, capsys):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(30, 3)), rng.integers(0, 2, 30).astype(np.uint8)
+    names = ("length", "width", "weight in g")
+    data = ns.data.Dataset(x, y, "fruit", "train", "", ("apple", "pear"), feature_names=names)
+    net = ns.Network([ns.Input(3), ns.Dense(3, "tanh"), ns.Dense(2, "softmax")], seed=0)
+    net.fit(data, epochs=1, verbose=False)
+    stepper = ns.Stepper(net, data, None)
+    prompt = Prompt(stepper)
+    prompt.onecmd(neuron)
+    prompt.onecmd(f"set weight {name} 0.25")
+    assert stepper.live_neuron.weights.flat[number] == 0.25
+    assert f"set weight {number} 0.25: sample 0 is read as" in capsys.readouterr().out
+
+
 def test_plot_says_where_or_why_not(ask, tmp_path):
     assert "error: no pictures here" in ask("plot")
     ask.prompt.plot = lambda stepper, folder: folder / "neuron.png"
