@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import textwrap
 
 from .. import data as datasets
 from ..data.catalog import CATALOG
@@ -13,7 +12,7 @@ from ..text import thousands
 from .figures import grey_images
 from .options import DATA, add_data_options, reading
 from .session import figure_note
-from .terminal import WIDTH
+from .terminal import wrapped
 
 INDENT = 11  # characters before what a line of a description says
 
@@ -34,7 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
     train, test = datasets.load(arguments.data, offline=arguments.offline, **reading(arguments))
     for part in (train, test):
         for line in part.describe().splitlines():
-            print(textwrap.fill(line, WIDTH, subsequent_indent=" " * INDENT, break_long_words=False))
+            print(wrapped(line, indent=INDENT))
     if folder is not None:
         import viz  # only here: to look for data need not wait for matplotlib
 

@@ -27,7 +27,7 @@ from ..registry import unknown
 from ..text import command_line, thousands
 from .options import MIN_TRAIN_SIZE, add_data_options, at_least, given_settings, reading
 from .session import SMALL, enough_updates, figure_note, first_images, load_data
-from .terminal import WIDTH, say
+from .terminal import WIDTH, say, wrapped
 
 EXECUTORS = ("processes", "dask")
 
@@ -186,8 +186,8 @@ def print_results(results: Results, train: Dataset, folder: Path) -> None:
 def bullet(finding: str) -> str:
     """A finding for the terminal, wrapped; the rows of a table as they are."""
     lines = finding.split("\n")
-    wrapped = [line if line.startswith("  ") else textwrap.fill(line, WIDTH - 2) for line in lines]
-    return "* " + textwrap.indent("\n".join(wrapped), "  ")[2:]
+    told = [line if line.startswith("  ") else wrapped(line, WIDTH - 2) for line in lines]
+    return "* " + textwrap.indent("\n".join(told), "  ")[2:]
 
 
 def sizes(results: Results, most: int) -> str:

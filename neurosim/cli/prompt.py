@@ -9,7 +9,6 @@ from __future__ import annotations
 import cmd
 import math
 import sys
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, TextIO, TypeVar
@@ -24,7 +23,7 @@ from ..text import column, command_line, counted, number, thousands
 from ..walk.stages import STAGES
 from ..walk.stepper import Stepper
 from .picture import has_blocks, picture
-from .terminal import WIDTH
+from .terminal import wrapped
 
 SHORT = {
     "n": "next",
@@ -124,15 +123,14 @@ class Prompt(cmd.Cmd):
         self.say(str(stepper.neuron_trace))
         for why in (stepper.why_sample, stepper.why):
             if why and why != "as asked for":
-                self.say(textwrap.fill(f"chosen: {why}", WIDTH))
+                self.say(wrapped(f"chosen: {why}"))
         self.draw()
         schedule = stepper.network.optimizer.learning_rate
         if isinstance(schedule, Schedule) and schedule.stretches:
             self.say(
-                textwrap.fill(
+                wrapped(
                     f"schedule: {schedule.key} stretches anew over each epoch from here, up to "
-                    f"{number(schedule.rate, 6)} at most; set rate X makes the rate constant",
-                    79,
+                    f"{number(schedule.rate, 6)} at most; set rate X makes the rate constant"
                 )
             )
         self.show()
@@ -224,7 +222,7 @@ class Prompt(cmd.Cmd):
         try:
             move()
         except OutOfRangeError as end:
-            self.say(textwrap.fill(str(end), WIDTH))
+            self.say(wrapped(str(end)))
         else:
             self.show()
 
@@ -308,7 +306,7 @@ class Prompt(cmd.Cmd):
             f"{stepper.network!r}\n"
             f"optimizer {optimizer.key}, learning rate {number(optimizer.rate, 6)}, updates so far: {optimizer.t}"
             f"{scheduled}\n"
-            f"{textwrap.fill(repr(stepper.live_neuron), WIDTH)}\n"
+            f"{wrapped(repr(stepper.live_neuron))}\n"
             f"this neuron: {', '.join(done) or 'nothing done to it'}\n"
             f"to undo: {', '.join(stepper.changes[-5:]) or 'nothing'}"
         )

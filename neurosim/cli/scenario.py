@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import textwrap
 from typing import Any
 
 from scenarios import SCENARIOS
@@ -13,7 +12,7 @@ from ..registry import unknown
 from ..text import counted, thousands
 from .experiment import add_experiment, run_and_report
 from .options import given_settings
-from .terminal import WIDTH
+from .terminal import wrapped
 
 COURSE = ("activations", "losses", "optimizers")
 QUICK: dict[str, Any] = {"epochs": 2}  # settings of --quick, where the scenario has no others
@@ -42,7 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.list:
         width = max(map(len, SCENARIOS)) + 2
         for each in SCENARIOS.values():
-            print(textwrap.fill(f"{each.name:<{width}}{each.question}", WIDTH, subsequent_indent=" " * width))
+            print(wrapped(f"{each.name:<{width}}{each.question}", indent=width))
         return
     for name in arguments.names:
         if name not in SCENARIOS:

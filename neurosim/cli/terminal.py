@@ -57,7 +57,12 @@ PLAIN = {
 
 def say(text: str) -> None:
     """Print prose, wrapped to the terminal's usual 80 columns."""
-    print(textwrap.fill(text, WIDTH))
+    print(wrapped(text))
+
+
+def wrapped(text: str, width: int = WIDTH, indent: int = 0) -> str:
+    """Prose in lines of at most `width` characters, all but the first indented; an option or a path stays whole."""
+    return textwrap.fill(text, width, subsequent_indent=" " * indent, break_on_hyphens=False, break_long_words=False)
 
 
 @contextmanager
@@ -67,7 +72,7 @@ def warnings_as_prose() -> Iterator[None]:
 
     def tell(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
         if issubclass(category, NeurosimWarning):
-            print(textwrap.fill(f"warning: {message}", WIDTH), file=sys.stderr)
+            print(wrapped(f"warning: {message}"), file=sys.stderr)
         else:
             show(message, category, *where, **more)
 

@@ -34,7 +34,7 @@ def boundary_pictures(results: Results) -> Iterator[Picture]:
     looks = {name: _looks(results.table("boundary"), name, seed, points) for name in shown}
     if not looks:
         return
-    x, y = points[["x1", "x2"]].to_numpy(float), points["label"].to_numpy()
+    x, y = points[["x1", "x2"]].to_numpy(np.float32), points["label"].to_numpy()  # the same from a file
     given: dict[str, Any] = {"class_names": [str(names.get(k, k)) for k in range(int(y.max()) + 1)]}
     left_out = f" The first {len(shown)} of {len(final)} variants." if len(final.dropna()) > MOST_PANELS else ""
     diverged = " A run that diverged has none." if final.isna().any() else ""

@@ -1,0 +1,378 @@
+"""The command line with people's own data: tables, folders of pictures, points in the plane."""
+
+import math
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image, ImageDraw
+
+import neurosim as ns
+from neurosim.cli.session import MOVED, SMALL, SMALL_BATCH, UPDATES, enough_updates
+from neurosim.data.toys import TOYS
+from neurosim.training.batches import Batches
+from neurosim.training.settings import Settings
+
+SPECIES = ("setosa", "versicolor", "virginica")
+FEATURES = ("sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)")
+MEANS = np.array([[5.0, 3.4, 1.5, 0.2], [5.9, 2.8, 4.3, 1.3], [6.6, 3.0, 5.6, 2.0]])
+QUICK = ("--epochs", "3", "--hidden", "6", "--quiet")
+
+
+def iris(seed=0, count=50):
+    """Drawn with the means of Fisher's irises."""
+    rng = np.random.default_rng(seed)
+    x = (np.repeat(MEANS, count, axis=0) + rng.normal(size=(3 * count, 4)) * (0.45, 0.33, 0.4, 0.2)).round(1)
+    return pd.DataFrame(x.clip(0.1), columns=FEATURES).assign(species=np.repeat(SPECIES, count))
+
+
+def houses(count=120, seed=1):
+    rng = np.random.default_rng(seed)
+    area, age = rng.uniform(40, 200, count).round(1), rng.integers(0, 90, count)
+    price, rent = (2.0 * area - age + 50).round(1), (7.5 * area + 3 * age).round(1)
+    return pd.DataFrame({"area": area, "age": age, "price": price, "rent": rent})
+
+
+def draw_shapes(folder, count, seed=0):
+    """Circles, squares and triangles on white paper, of many sizes, in many places."""
+    rng = np.random.default_rng(seed)
+    for name in ("circle", "square", "triangle"):
+        (folder / name).mkdir(parents=True)
+        for k in range(count):
+            n = int(rng.integers(40, 100))
+            size = rng.uniform(0.35, 0.6) * n
+            x, y = rng.uniform(size / 2 + 1, n - size / 2 - 1, 2)
+            image = Image.new("L", (n, n), 255)
+            pen, box = ImageDraw.Draw(image), (x - size / 2, y - size / 2, x + size / 2, y + size / 2)
+            if name == "triangle":
+                pen.polygon([(x, box[1]), (box[0], box[3]), (box[2], box[3])], outline=0, width=n // 20)
+            else:
+                {"circle": pen.ellipse, "square": pen.rectangle}[name](box, outline=0, width=n // 20)
+            image.save(folder / name / f"{k}.png")
+    return folder
+
+
+@pytest.fixture
+def table(cli, tmp_path):
+    iris().to_csv(tmp_path / "iris.csv", index=False)
+    return tmp_path / "iris.csv"
+
+
+@pytest.fixture
+def prices(cli, tmp_path):
+    houses().to_csv(tmp_path / "houses.csv", index=False)
+    return tmp_path / "houses.csv"
+
+
+def said(result):
+    """What was printed, as one line; nothing of it may be wider than a terminal."""
+    assert result.code == 0, result.err
+    for line in result.out.splitlines():
+        assert len(line) < 80 or line.startswith("  source"), line
+    return " ".join(result.out.split())
+
+
+def files(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def held_out(data, **reading):
+    return ns.data.load(data, **reading)[1]
+
+
+# -- train -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.quick_for("moons", "blobs")
+@pytest.mark.parametrize("name", TOYS)
+def test_train_on_points_draws_their_boundary_and_its_film(name, cli, tmp_path):
+    text = said(cli("train", "--data", name, *QUICK, "--out", "run"))
+    assert "400 training and 400 test points" in text and "validation: the test points" in text and "image" not in text
+    assert files(tmp_path / "run") == {
+        *("net.npz", "history.csv", "predictions.csv"),
+        *("learning_curves.png", "confusion_matrix.png", "boundary.png", "boundary.gif"),
+    }
+    with Image.open(tmp_path / "run/boundary.gif") as film:
+        assert film.n_frames == 4  # before training, and after each epoch
+    check_predictions(tmp_path / "run", held_out(name))
+
+
+def check_predictions(run, test):
+    """predictions.csv holds what the saved network says of each test sample."""
+    net, written = ns.Network.load(run / "net.npz"), pd.read_csv(run / "predictions.csv", dtype={"label": str})
+    proba = net.predict_proba(test.x)
+    names = np.array(test.class_names)
+    assert list(written.columns) == ["index", "label", "prediction", "probability"]
+    assert written["index"].tolist() == list(range(len(test)))
+    assert written["label"].tolist() == names[test.labels].tolist()
+    assert written["prediction"].astype(str).tolist() == names[net.predict(test.x)].tolist()
+    assert np.allclose(written["probability"], proba.max(axis=1), rtol=1e-5)
+    return written
+
+
+def test_train_on_a_table(table, cli, tmp_path):
+    text = said(cli("train", "--data", "iris.csv", *QUICK, "--out", "run"))
+    assert "125 training and 25 test rows" in text and "image" not in text and "species" in text
+    assert files(tmp_path / "run") == {
+        *("net.npz", "history.csv", "predictions.csv", "learning_curves.png", "confusion_matrix.png", "weights.png")
+    }
+    written = check_predictions(tmp_path / "run", held_out(table))
+    assert set(written["label"]) == set(SPECIES)
+    net = ns.Network.load(tmp_path / "run/net.npz")
+    assert net.input.learned.feature_names == FEATURES and net.class_names == SPECIES
+    right = (written["label"] == written["prediction"]).mean()
+    assert f"test accuracy {100 * right:.2f} %" in text
+
+
+def test_train_on_a_folder_of_pictures_by_its_defaults(cli, tmp_path):
+    draw_shapes(tmp_path / "shapes", 12)
+    text = said(cli("train", "--data", "shapes", "--hidden", "8", "--epochs", "4", "--quiet", "--out", "run"))
+    assert "30 training and 6 test images" in text and "light on dark" in text
+    assert "moved by up to" in text and "--augment" in text
+    assert {"mistakes.png", "weights.png", "confusion_matrix.png"} <= files(tmp_path / "run")
+    assert "boundary.png" not in files(tmp_path / "run")
+    written = check_predictions(tmp_path / "run", held_out(tmp_path / "shapes"))
+    assert set(written["label"]) == {"circle", "square", "triangle"}
+
+
+@pytest.mark.parametrize("targets", ["price", "price,rent"])
+def test_train_on_numbers_to_predict(targets, prices, cli, tmp_path):
+    names = targets.split(",")
+    text = said(cli("train", "--data", "houses.csv", "--target", targets, "--loss", "mse", *QUICK, "--out", "run"))
+    test = held_out(prices, target=names)
+    net, written = ns.Network.load(tmp_path / "run/net.npz"), pd.read_csv(tmp_path / "run/predictions.csv")
+    outputs = net.predict_proba(test.x)
+    assert list(written) == ["index", *(f"true {name}" for name in names), *(f"predicted {name}" for name in names)]
+    assert "image" not in text and "accuracy" not in text
+    for k, name in enumerate(names):
+        true = test.labels.reshape(len(test), -1)[:, k]
+        assert np.allclose(written[f"true {name}"], true)
+        assert np.allclose(written[f"predicted {name}"], outputs[:, k], rtol=1e-5)
+        missed, spread = np.sqrt(np.mean((outputs[:, k] - true) ** 2)), np.std(true)
+        assert f"predictions of {name} miss by {missed:.4g} (root mean square), where it varies by {spread:.4g}" in text
+    assert "predictions.png" in files(tmp_path / "run") and "confusion_matrix.png" not in files(tmp_path / "run")
+
+
+@pytest.mark.parametrize(("words", "idle"), [(("--epochs", "1"), True), (("--epochs", "400", "--hidden", "32"), False)])
+def test_predictions_no_better_than_the_mean_have_learned_nothing(words, idle, prices, cli):
+    text = said(cli("train", "--data", "houses.csv", "--target", "price", "--loss", "mse", "--quiet", *words))
+    assert ("It has learned nothing: it misses by no less than if it answered the mean" in text) == idle
+
+
+def test_outputs_that_are_no_probabilities_are_called_values(table, cli, tmp_path):
+    said(cli("train", "--data", "iris.csv", *QUICK, "--loss", "hinge", "--out", "run"))
+    written = pd.read_csv(tmp_path / "run/predictions.csv")
+    outputs = ns.Network.load(tmp_path / "run/net.npz").predict_proba(held_out(table).x)
+    assert list(written)[-1] == "value" and np.allclose(written["value"], outputs.max(axis=1), rtol=1e-5)
+
+
+# -- validation ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("more", [(), ("--early-stopping", "2", "--epochs", "30")])
+def test_a_share_is_held_out_for_validation_and_the_test_rows_are_not_looked_at(
+    more, table, cli, tmp_path, monkeypatch
+):
+    looked = []
+    evaluate = ns.Network.evaluate
+    monkeypatch.setattr(ns.Network, "evaluate", lambda *given: looked.append(given[1:]) or evaluate(*given))
+    text = said(cli("train", "--data", "iris.csv", *QUICK, *more, "--validation", "0.1", "--out", "run"))
+    train, test = ns.data.load(table)
+    kept, held = train.hold_out(0.1)  # the first of each class
+    assert len(held) == 12 and "validation: 12 rows held out of the training set" in text
+    assert "nothing is chosen by them" not in text
+    assert [len(x) for x, *_ in looked[:-1]] == [12] * (len(looked) - 1)  # after each epoch
+    assert looked[-1][0].split == "test" and len(looked[-1][0]) == len(test) == 25  # once, at the end
+    history = pd.read_csv(tmp_path / "run/history.csv").set_index("epoch")
+    epoch = history["val_loss"].idxmin() if more else history.index[-1]
+    found = evaluate(ns.Network.load(tmp_path / "run/net.npz"), held)
+    assert found["loss"] == pytest.approx(history["val_loss"][epoch], rel=1e-6)
+    assert found["accuracy"] == pytest.approx(history["val_accuracy"][epoch])
+    assert found["loss"] != pytest.approx(evaluate(ns.Network.load(tmp_path / "run/net.npz"), test)["loss"])
+    learned = ns.Network.load(tmp_path / "run/net.npz").input.learned
+    assert learned.mean == pytest.approx(kept.x.mean(axis=0))  # standardized by what it is trained on alone
+
+
+@pytest.mark.parametrize("share", ["0", "1", "-0.1", "1.5", "nan", "a tenth", ""])
+def test_a_share_is_between_0_and_1(share, cli):
+    result = cli("train", "--data", "moons", "--validation", share)
+    assert result.code == 2 and "--validation" in result.err and "0.1" in result.err
+
+
+def test_a_share_of_nothing_is_refused(table, cli):
+    result = cli("train", "--data", "iris.csv", "--validation", "0.001")
+    assert result.code == 2 and "0 samples" in result.err and len(result.err.splitlines()) == 1
+
+
+# -- resume ----------------------------------------------------------------------------------------------------------
+
+
+def interrupted_after(steps, monkeypatch):
+    """Let the next training end as by Ctrl-C, after so many steps."""
+    step, done = Batches.step, []
+
+    def stop(self):
+        if len(done) == steps:
+            raise KeyboardInterrupt
+        done.append(1)
+        return step(self)
+
+    monkeypatch.setattr(Batches, "step", stop)
+
+
+ROUGH = [
+    ("--label-column", "kind"),
+    ("--one-hot", "colour"),
+    ("--missing", "mean"),
+    ("--split-seed", "5"),
+    ("--scale", "none"),
+]
+
+
+@pytest.fixture
+def rough(cli, tmp_path):
+    """A table that has to be read with options."""
+    frame = iris().rename(columns={"species": "kind"})
+    frame.insert(1, "colour", np.where(np.arange(150) % 2, "red", "blue"))
+    frame.loc[7, FEATURES[0]] = np.nan
+    frame.to_csv(tmp_path / "rough.csv", index=False)
+    return tmp_path / "rough.csv"
+
+
+def test_resume_reads_the_data_as_the_run_did(rough, cli, tmp_path, monkeypatch):
+    words = ("train", "--data", "rough.csv", *sum(ROUGH, ()), *QUICK, "--validation", "0.2", "--checkpoint-every", "4")
+    assert cli(*words, "--out", "whole").code == 0
+    with monkeypatch.context() as patch:
+        interrupted_after(13, patch)
+        stopped = cli(*words, "--out", "run")
+    assert stopped.code == 130 and "python main.py train --resume run" in stopped.out
+    result = cli("train", "--resume", "run", "--quiet")
+    assert "going on with" in said(result) and "validation: 25 rows held out" in " ".join(result.out.split())
+    for name in ("predictions.csv",):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    one, other = (ns.Network.load(tmp_path / name / "net.npz") for name in ("run", "whole"))
+    assert np.array_equal(one.parameters.theta, other.parameters.theta)
+    assert one.input.learned == other.input.learned and "colour=red" in one.input.learned.feature_names
+    for option, value in (
+        *(("--split-seed", "6"), ("--missing", "drop"), ("--label-column", "last"), ("--scale", "standardize")),
+        *(("--validation", "0.3"), ("--transpose", "yes"), ("--target", "petal")),
+    ):
+        refused = cli("train", "--resume", "run", option, value)
+        assert refused.code == 2 and refused.err.startswith(f"error: {option}: the run in run has ")
+        assert "expected --resume without it" in refused.err
+    assert cli("train", "--resume", "run", "--missing", "mean", "--validation", "0.2").code == 0  # no contradiction
+
+
+@pytest.mark.full
+def test_the_film_of_a_run_that_went_on_is_that_of_the_whole_run(cli, tmp_path, monkeypatch):
+    words = ("train", "--data", "moons", *QUICK, "--checkpoint-every", "5")
+    assert cli(*words, "--out", "whole").code == 0
+    with monkeypatch.context() as patch:
+        interrupted_after(60, patch)
+        assert cli(*words, "--out", "run").code == 130
+    said(cli("train", "--resume", "run", "--quiet"))
+    assert (tmp_path / "run/boundary.gif").read_bytes() == (tmp_path / "whole/boundary.gif").read_bytes()
+
+
+# -- enough updates --------------------------------------------------------------------------------------------------
+
+
+def dataset(count, kind="table", dtype=np.float32):
+    shape = {"table": (3,), "points": (2,), "image": (28, 28), "letters": (5, 7), "colour": (8, 8, 3)}[kind]
+    x, labels = np.ones((count, *shape), dtype), (np.arange(count) % 2).astype(np.uint8)
+    kind = kind if kind in ("table", "points") else "image"
+    return ns.data.Dataset(x, labels, "own", "train", "here", ("a", "b"), kind=kind)
+
+
+@pytest.mark.parametrize("count", [10, 16, 125, 400, 1_999])
+def test_few_samples_get_enough_updates_and_are_told_so(count, capsys):
+    settings = enough_updates(Settings(), {}, dataset(count))
+    steps = math.ceil(count / SMALL_BATCH)  # an epoch, as fit has it
+    assert settings.batch_size == SMALL_BATCH and settings.augment is None
+    assert settings.epochs == max(Settings().epochs, math.ceil(UPDATES / steps))
+    text = " ".join(capsys.readouterr().out.split())
+    assert f"few rows: {settings.epochs:,} epochs with batches of {SMALL_BATCH}" in text
+    assert f"which are {settings.epochs * steps:,} updates (--batch-size and --epochs choose others)" in text
+
+
+def test_what_is_said_is_what_is_done(table, cli, tmp_path):
+    text = said(cli("train", "--data", "iris.csv", "--hidden", "4", "--quiet", "--out", "run"))
+    told = re.search(r"few rows: (\S+) epochs with batches of (\S+), which are (\S+) updates", text)
+    epochs, size, updates = (int(each.replace(",", "")) for each in told.groups())
+    net = ns.Network.load(tmp_path / "run/net.npz")
+    assert net.optimizer.t == updates == epochs * math.ceil(125 / size)
+    assert len(pd.read_csv(tmp_path / "run/history.csv")) == epochs
+
+
+@pytest.mark.parametrize(("given", "epochs", "size"), [
+    ({"epochs": 7}, 7, SMALL_BATCH), ({"batch_size": 50}, UPDATES // 2, 50), ({"batch_size": None}, UPDATES, None),
+    ({"epochs": 2, "batch_size": 5}, 2, 5),
+])  # fmt: skip
+def test_what_the_user_gives_stays(given, epochs, size, capsys):
+    settings = enough_updates(Settings(**given), given, dataset(100))
+    assert (settings.epochs, settings.batch_size) == (epochs, size)
+    text = capsys.readouterr().out
+    assert all(f"--{name.replace('_', '-')}" not in text for name in given)
+    assert bool(text) == (len(given) < 2)
+
+
+@pytest.mark.parametrize("kind", ["table", "points", "image"])
+def test_many_samples_are_trained_on_as_ever(kind, capsys):
+    settings = Settings()
+    assert enough_updates(settings, {}, dataset(SMALL, kind, np.uint8)) is settings and capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("kind", "dtype", "pixels"), [
+    ("image", np.uint8, 28 // MOVED), ("image", np.float32, 0), ("letters", np.uint8, 0), ("colour", np.uint8, 0),
+    ("table", np.uint8, 0),
+])  # fmt: skip
+def test_grey_pictures_alone_are_moved_about(kind, dtype, pixels, capsys):
+    data = dataset(100, kind, dtype)
+    settings = enough_updates(Settings(), {}, data)
+    assert settings.augment == (f"shift:pixels={pixels}" if pixels else None)
+    told = f"each image moved by up to {pixels} pixels (--batch-size and --epochs and --augment choose others)"
+    assert (told in " ".join(capsys.readouterr().out.split())) == bool(pixels)
+    assert enough_updates(Settings(augment="affine"), {"augment"}, data).augment == "affine"
+
+
+@pytest.mark.parametrize("words", [("scenario", "activations"), ("compare", "--vary", "l2=0,1e-4")])
+def test_a_scenario_that_wants_few_of_many_images_keeps_its_settings(words, cli, monkeypatch):
+    chosen = []
+    monkeypatch.setattr(
+        "neurosim.cli.experiment.run_experiments", lambda each, *_, **__: chosen.extend(each) or iter(())
+    )
+    monkeypatch.setattr("neurosim.cli.experiment.closing", lambda each: __import__("contextlib").nullcontext(each))
+    for more in (("--data", "digits", "--train-size", "300"), ("--data", "digits")):
+        result = cli(*words, *more)
+        assert result.code == 0 and "few images" not in result.out, result.err
+    assert [each.overrides for each in chosen] == [{}, {}]
+
+
+# -- options that do not go with the data ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["digits", "moons", "mnist"])
+@pytest.mark.parametrize(("option", "value"), [
+    ("--label-column", "last"), ("--target", "a"), ("--one-hot", "a"), ("--missing", "mean"), ("--transpose", "yes"),
+    ("--split-seed", "1"),
+])  # fmt: skip
+def test_how_to_read_files_is_no_question_of_built_in_data(name, option, value, cli):
+    result = cli("train", "--data", name, option, value)
+    assert result.code == 2 and name in result.err and len(result.err.splitlines()) == 1
+    assert "own table or own pictures" in result.err
+
+
+@pytest.mark.parametrize(("words", "expected"), [
+    (("--missing", "median"), "--missing"), (("--scale", "much"), "--scale: expected auto, standardize, none"),
+    (("--scale", "-1"), "--scale"), (("--split-seed", "-1"), "--split-seed"),
+    (("--transpose", "maybe"), "--transpose: expected yes or no"),
+    (("--label-column", "specis"), "did you mean 'species'"), (("--target", "prize"), "prize"),
+    (("--one-hot", "colour"), "colour"),
+    (("--target", "petal width (cm)"), "--one-hot species"),
+    (("--target", "petal width (cm)", "--one-hot", "species"), "loss: expected one for numbers"),
+    (("--transpose", "yes"), "--transpose: expected with pictures"),
+])  # fmt: skip
+def test_options_that_do_not_go_with_a_table_are_refused(words, expected, table, cli, tmp_path):
+    result = cli("train", "--data", "iris.csv", *words)
+    assert result.code == 2 and expected in result.err and len(result.err.splitlines()) == 1, result.err
