@@ -84,7 +84,7 @@ def held_out(data, **reading):
 # -- train -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.quick_for("moons", "blobs")
+@pytest.mark.quick_for("moons")
 @pytest.mark.parametrize("name", TOYS)
 def test_train_on_points_draws_their_boundary_and_its_film(name, cli, tmp_path):
     text = said(cli("train", "--data", name, *QUICK, "--out", "run"))
@@ -336,6 +336,7 @@ def test_grey_pictures_alone_are_moved_about(kind, dtype, pixels, capsys):
     assert enough_updates(Settings(augment="affine"), {"augment"}, data).augment == "affine"
 
 
+@pytest.mark.quick_every(2)
 @pytest.mark.parametrize("words", [("scenario", "activations"), ("compare", "--vary", "l2=0,1e-4")])
 def test_a_scenario_that_wants_few_of_many_images_keeps_its_settings(words, cli, monkeypatch):
     chosen = []
@@ -352,6 +353,7 @@ def test_a_scenario_that_wants_few_of_many_images_keeps_its_settings(words, cli,
 # -- options that do not go with the data ----------------------------------------------------------------------------
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize("name", ["digits", "moons", "mnist"])
 @pytest.mark.parametrize(("option", "value"), [
     ("--label-column", "last"), ("--target", "a"), ("--one-hot", "a"), ("--missing", "mean"), ("--transpose", "yes"),
