@@ -340,10 +340,12 @@ def test_grey_pictures_alone_are_moved_about(kind, dtype, pixels, capsys):
 @pytest.mark.parametrize("words", [("scenario", "activations"), ("compare", "--vary", "l2=0,1e-4")])
 def test_a_scenario_that_wants_few_of_many_images_keeps_its_settings(words, cli, monkeypatch):
     chosen = []
-    monkeypatch.setattr(
-        "neurosim.cli.experiment.run_experiments", lambda each, *_, **__: chosen.extend(each) or iter(())
-    )
-    monkeypatch.setattr("neurosim.cli.experiment.closing", lambda each: __import__("contextlib").nullcontext(each))
+
+    def run_experiments(experiments, *_, **__):
+        chosen.extend(experiments)
+        yield from ()
+
+    monkeypatch.setattr("neurosim.cli.experiment.run_experiments", run_experiments)
     for more in (("--data", "digits", "--train-size", "300"), ("--data", "digits")):
         result = cli(*words, *more)
         assert result.code == 0 and "few images" not in result.out, result.err
