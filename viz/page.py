@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
-from matplotlib.textpath import TextPath
+from matplotlib.textpath import text_to_path
 from matplotlib.ticker import MaxNLocator
 
 from neurosim.text import short, signed_short
@@ -266,9 +268,10 @@ def fitting(names: Sequence[str], size: float, room: float) -> tuple[list[str], 
     return shortened, size, size * max(map(_width, shortened), default=0.0)
 
 
+@cache
 def _width(text: str) -> float:
     """Inches that a text takes for each point of its size."""
-    return float(TextPath((0, 0), text, size=72).get_extents().width) / 72**2 if text.strip() else 0.0
+    return float(text_to_path.get_text_width_height_descent(text, FontProperties(size=72), False)[0]) / 72**2
 
 
 def few_ticks(ax: Axes, y: bool = False) -> None:

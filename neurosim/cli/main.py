@@ -76,6 +76,7 @@ EXAMPLES = (
     ("scenario optimizers --seeds 5", ""),
     ('compare --vary hidden="16;64;128,64" --seeds 5', ""),
     ("train --data mnist", "train, and save the network and its figures"),
+    ("train --data iris.csv", "on your table, or a folder of pictures"),
     ("predict net.npz two.png", "read your own picture of a digit"),
     ("step", "walk through one neuron"),
     ("inspect runs/latest/net.npz", "report card of every neuron"),

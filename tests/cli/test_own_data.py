@@ -69,7 +69,7 @@ def said(result):
     """What was printed, as one line; nothing of it may be wider than a terminal."""
     assert result.code == 0, result.err
     for line in result.out.splitlines():
-        assert len(line) < 80 or line.startswith("  source"), line
+        assert len(line) < 80 or len(line.split()) == 1, line  # a path stays whole
     return " ".join(result.out.split())
 
 
@@ -84,7 +84,7 @@ def held_out(data, **reading):
 # -- train -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.quick_for("moons", "blobs")
+@pytest.mark.quick_for("moons")
 @pytest.mark.parametrize("name", TOYS)
 def test_train_on_points_draws_their_boundary_and_its_film(name, cli, tmp_path):
     text = said(cli("train", "--data", name, *QUICK, "--out", "run"))
@@ -278,22 +278,31 @@ def test_the_film_of_a_run_that_went_on_is_that_of_the_whole_run(cli, tmp_path, 
 # -- enough updates --------------------------------------------------------------------------------------------------
 
 
-def dataset(count, kind="table", dtype=np.float32):
+def dataset(count, kind="table", dtype=np.float32, classes=("a", "b")):
     shape = {"table": (3,), "points": (2,), "image": (28, 28), "letters": (5, 7), "colour": (8, 8, 3)}[kind]
-    x, labels = np.ones((count, *shape), dtype), (np.arange(count) % 2).astype(np.uint8)
+    x, labels = np.ones((count, *shape), dtype), (np.arange(count) % 2).astype(np.uint8 if classes else np.float32)
     kind = kind if kind in ("table", "points") else "image"
-    return ns.data.Dataset(x, labels, "own", "train", "here", ("a", "b"), kind=kind)
+    return ns.data.Dataset(x, labels, "own", "train", "here", classes, kind=kind)
 
 
 @pytest.mark.parametrize("count", [10, 16, 125, 400, 1_999])
-def test_few_samples_get_enough_updates_and_are_told_so(count, capsys):
-    settings = enough_updates(Settings(), {}, dataset(count))
+@pytest.mark.parametrize(("kind", "classes", "updates", "activation"), [
+    ("points", ("a", "b"), 2_000, "relu"), ("table", ("a", "b"), 1_000, "tanh"), ("table", (), 1_000, "relu"),
+])  # fmt: skip
+def test_few_samples_get_enough_updates_and_are_told_so(count, kind, classes, updates, activation, capsys):
+    data = dataset(count, kind, classes=classes)
+    settings = enough_updates(Settings(), {}, data)
     steps = math.ceil(count / SMALL_BATCH)  # an epoch, as fit has it
-    assert settings.batch_size == SMALL_BATCH and settings.augment is None
-    assert settings.epochs == max(Settings().epochs, math.ceil(UPDATES / steps))
+    assert settings.batch_size == SMALL_BATCH and settings.augment is None and settings.activation == activation
+    assert settings.epochs == max(Settings().epochs, math.ceil(updates / steps))
     text = " ".join(capsys.readouterr().out.split())
-    assert f"few rows: {settings.epochs:,} epochs with batches of {SMALL_BATCH}" in text
-    assert f"which are {settings.epochs * steps:,} updates (--batch-size and --epochs choose others)" in text
+    assert f"few {data.noun}s: {settings.epochs:,} epochs with batches of {SMALL_BATCH}" in text
+    others = "(--batch-size and --epochs choose others)"
+    if activation == "tanh":
+        others = "tanh as activation (--batch-size, --epochs and --activation choose others)"
+    assert re.search(rf"which are {settings.epochs * steps:,} updates,? {re.escape(others)}", text)
+    asked = enough_updates(Settings(activation="selu"), {"activation"}, data)
+    assert asked.activation == "selu" and asked.epochs == settings.epochs
 
 
 def test_what_is_said_is_what_is_done(table, cli, tmp_path):
@@ -310,7 +319,7 @@ def test_what_is_said_is_what_is_done(table, cli, tmp_path):
     ({"epochs": 2, "batch_size": 5}, 2, 5),
 ])  # fmt: skip
 def test_what_the_user_gives_stays(given, epochs, size, capsys):
-    settings = enough_updates(Settings(**given), given, dataset(100))
+    settings = enough_updates(Settings(**given), given, dataset(100, "points"))
     assert (settings.epochs, settings.batch_size) == (epochs, size)
     text = capsys.readouterr().out
     assert all(f"--{name.replace('_', '-')}" not in text for name in given)
@@ -331,18 +340,21 @@ def test_grey_pictures_alone_are_moved_about(kind, dtype, pixels, capsys):
     data = dataset(100, kind, dtype)
     settings = enough_updates(Settings(), {}, data)
     assert settings.augment == (f"shift:pixels={pixels}" if pixels else None)
-    told = f"each image moved by up to {pixels} pixels (--batch-size and --epochs and --augment choose others)"
+    told = f"each image moved by up to {pixels} pixels (--batch-size, --epochs and --augment choose others)"
     assert (told in " ".join(capsys.readouterr().out.split())) == bool(pixels)
     assert enough_updates(Settings(augment="affine"), {"augment"}, data).augment == "affine"
 
 
+@pytest.mark.quick_every(2)
 @pytest.mark.parametrize("words", [("scenario", "activations"), ("compare", "--vary", "l2=0,1e-4")])
 def test_a_scenario_that_wants_few_of_many_images_keeps_its_settings(words, cli, monkeypatch):
     chosen = []
-    monkeypatch.setattr(
-        "neurosim.cli.experiment.run_experiments", lambda each, *_, **__: chosen.extend(each) or iter(())
-    )
-    monkeypatch.setattr("neurosim.cli.experiment.closing", lambda each: __import__("contextlib").nullcontext(each))
+
+    def run_experiments(experiments, *_, **__):
+        chosen.extend(experiments)
+        yield from ()
+
+    monkeypatch.setattr("neurosim.cli.experiment.run_experiments", run_experiments)
     for more in (("--data", "digits", "--train-size", "300"), ("--data", "digits")):
         result = cli(*words, *more)
         assert result.code == 0 and "few images" not in result.out, result.err
@@ -352,6 +364,7 @@ def test_a_scenario_that_wants_few_of_many_images_keeps_its_settings(words, cli,
 # -- options that do not go with the data ----------------------------------------------------------------------------
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize("name", ["digits", "moons", "mnist"])
 @pytest.mark.parametrize(("option", "value"), [
     ("--label-column", "last"), ("--target", "a"), ("--one-hot", "a"), ("--missing", "mean"), ("--transpose", "yes"),
@@ -376,3 +389,90 @@ def test_how_to_read_files_is_no_question_of_built_in_data(name, option, value, 
 def test_options_that_do_not_go_with_a_table_are_refused(words, expected, table, cli, tmp_path):
     result = cli("train", "--data", "iris.csv", *words)
     assert result.code == 2 and expected in result.err and len(result.err.splitlines()) == 1, result.err
+
+
+# -- looking at a network of one's own data --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def flowers(table, cli):
+    """A network for the table of irises, saved."""
+    assert cli("train", "--data", "iris.csv", *QUICK, "--out", "flowers").code == 0
+    return "flowers/net.npz"
+
+
+def test_inspect_calls_classes_by_their_names(flowers, table, cli, tmp_path):
+    text = said(cli("inspect", flowers, "--data", "iris.csv"))
+    card = pd.read_csv(tmp_path / "results/inspect/neurons.csv")
+    report = ns.Network.load(flowers).report(held_out(table))
+    for name in ("strongest_class", "weakest_class"):
+        assert card[name].tolist() == [SPECIES[k] for k in report[name]]
+    assert card["strongest_class"].iloc[0] in text and "without which most accuracy is lost" in text
+    text = said(cli("inspect", flowers, "--data", "iris.csv", "--layer", "1", "--neuron", "2"))
+    assert f"strongest_class {SPECIES[report['strongest_class'].iloc[2]]} " in text
+    assert {"layer1-neuron2-by_class.png", "layer1-neuron2-weights.png"} <= files(tmp_path / "results/inspect")
+
+
+def test_a_class_with_a_long_name_fits_the_table_of_the_terminal(cli, tmp_path):
+    frame = iris()
+    frame["species"] = frame["species"].map(lambda name: f"Iris {name} of a very long name")
+    frame.to_csv(tmp_path / "long.csv", index=False)
+    assert cli("train", "--data", "long.csv", *QUICK, "--out", "run").code == 0
+    said(cli("inspect", "run/net.npz", "--data", "long.csv"))
+    assert pd.read_csv("results/inspect/neurons.csv")["strongest_class"].str.endswith("of a very long name").all()
+
+
+def test_inspect_says_nothing_of_classes_where_there_are_none(prices, cli, tmp_path):
+    (tmp_path / "results/inspect").mkdir(parents=True)
+    (tmp_path / "results/inspect/layer1-neuron2-by_class.png").write_bytes(b"of another network")
+    words = ("--data", "houses.csv", "--target", "price")
+    assert cli("train", *words, "--loss", "mse", *QUICK, "--out", "run").code == 0
+    text = said(cli("inspect", "run/net.npz", *words, "--rows", "3"))
+    assert "the 3 hidden ones with the largest weights" in text
+    assert not re.search(r"nan|NA|class|accuracy", text.partition("7 neurons")[2])
+    card = pd.read_csv(tmp_path / "results/inspect/neurons.csv")
+    shown = card[card["layer"] == 1].sort_values("weight_norm", ascending=False)["neuron"][:3]
+    rows = re.search(r"most_similar\n((?:.+\n){3})", cli("inspect", "run/net.npz", *words, "--rows", "3").out)[1]
+    assert [int(row.split()[1]) for row in rows.splitlines()] == shown.tolist()
+    said(cli("inspect", "run/net.npz", *words, "--layer", "1", "--neuron", "2"))
+    assert files(tmp_path / "results/inspect") == {"neurons.csv", "layer1-neuron2-weights.png"}
+
+
+@pytest.mark.quick_every(3)
+@pytest.mark.parametrize("command", [("inspect",), ("step", "--model")])
+@pytest.mark.parametrize(("data", "words"), [
+    ("moons", "samples of 4 numbers, received moons, whose points have 2"),
+    ("digits", "received digits, whose images have 784"),
+])  # fmt: skip
+def test_data_of_another_size_are_refused_by_the_name_of_the_file(command, data, words, cli, tmp_path):
+    ns.Network([ns.Input(4), ns.Dense(3, "softmax")]).save("four.npz")
+    result = cli(*command, "four.npz", "--data", data)
+    assert result.code == 2 and result.err.startswith("error: four.npz: it takes ") and words in result.err
+
+
+@pytest.mark.quick_every(3)
+@pytest.mark.parametrize("words", [(), ("--missing", "drop"), ("--split-seed", "4")])
+def test_step_at_a_table_says_what_changes_and_takes_it_back(words, table, cli):
+    script = "clamp 0.5\nundo\nupdate\nundo\nclamp\n"
+    result = cli("step", "--data", "iris.csv", "--hidden", "6", "--epochs", "20", *words, stdin=script)
+    assert "image" not in result.out and "125 training and 25 test rows" in result.out
+    clamped = re.search(r"clamped to 0.5: sample (\d+) .*loss (\S+) -> (\S+)\n", result.out)
+    undone = re.search(r"undone: clamp 0.5; sample (\d+): loss (\S+) -> (\S+)\n", result.out)
+    assert clamped[1] == undone[1]
+    assert float(undone[2]) == pytest.approx(float(clamped[3]), rel=1e-3)
+    assert float(undone[3]) == pytest.approx(float(clamped[2]), rel=1e-3)
+    assert "error: clamp VALUE: expected a finite number, received nothing" in result.out and result.code == 2
+
+
+def test_step_at_numbers_to_predict_draws_output_and_target(prices, cli, tmp_path):
+    words = ("step", "--data", "houses.csv", "--target", "price", "--loss", "mse", "--hidden", "5", "--epochs", "3")
+    result = cli(*words, "--plot", "story", stdin="clamp 0\nnext misread\n")
+    assert re.search(r"clamped to 0: sample 0: loss \S+ -> \S+\n", result.out)
+    assert "expected targets that are classes" in result.out
+    assert len(list((tmp_path / "story").glob("layer*.png"))) == 1
+
+
+def test_data_are_described_in_eighty_columns(table, cli):
+    text = said(cli("data", "--data", "iris.csv"))
+    assert "features sepal length (cm), sepal width (cm), petal length (cm), petal width (cm)" in text
+    assert "classes 3: setosa, versicolor, virginica" in text

@@ -142,6 +142,8 @@ def test_step_walks_forward_through_a_picture(model, pictures, cli):
     assert result.code == 0, result.err
     assert "two.png: black on white, cropped and centred" in result.out and "4. " in result.out
     assert "read as 2; without a label there is no loss, and no way back" in result.out and "nan" not in result.out
+    assert result.out.rstrip().endswith("with a prompt.") and "Another neuron: --layer L --neuron J." in result.out
+    assert "label, which two.png has not: `python main.py step --sample 0`" in " ".join(result.out.split())
     result = cli("step", "--data", "digits", "--model", model, "--sample", "two.png", "--json", "--layer", "2")
     document = json.loads(result.out)
     assert document["layer"] == 2 and document["sample"]["prediction"] == 2

@@ -821,6 +821,7 @@ def test_a_signal_while_it_works_is_one_word(model, tmp_path):
 # --- --json ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick_every(2)
 @pytest.mark.parametrize("script", [None, "next\nfoo\n"])
 def test_json_is_one_document_with_everything_in_it(script, run):
     given = {"stdin": subprocess.DEVNULL} if script is None else {"input": script}

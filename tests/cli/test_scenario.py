@@ -9,7 +9,7 @@ from cli_runner import run_cli
 
 from scenarios import SCENARIOS
 
-WORDS = ("scenario", "optimizers", "losses", "--quick", "--train-size", "300", "--epochs", "1", "--hidden", "8")
+WORDS = ("scenario", "optimizers", "symmetry", "--quick", "--train-size", "300", "--epochs", "1", "--hidden", "8")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def test_scenario_without_mnist_says_so_first_and_writes_everything(quick):
     result, place = quick
     assert result.code == 0, result.err
     assert "NOT MNIST" in " ".join(result.out.split("data:")[0].split())
-    for name in ("optimizers", "losses"):
+    for name in ("optimizers", "symmetry"):
         folder = place / "results" / name
         for file in ("results.csv", "summary.csv", "run.json", "report.md", "figures/accuracy.png"):
             assert (folder / file).stat().st_size > 0

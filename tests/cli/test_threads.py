@@ -15,7 +15,7 @@ from neurosim.training.checkpoint import read_checkpoint
 
 ROOT = Path(__file__).parents[2]
 TRAIN = ("train", "--data", "digits", "--epochs", "1", "--train-size", "300", "--hidden", "8", "--out", "here")
-SCENARIO = ("scenario", "batch-sizes", "--data", "digits", "--seeds", "1", "--train-size", "300", "--epochs", "1")
+SCENARIO = ("scenario", "symmetry", "--data", "digits", "--seeds", "1", "--train-size", "300", "--epochs", "1")
 pytestmark = pytest.mark.skipif(core_count() < 2, reason="needs two processors")
 
 
@@ -33,6 +33,7 @@ def seen(monkeypatch):
     return found
 
 
+@pytest.mark.quick_for("words0-1-1 thread", "words1-2-2 threads")
 @pytest.mark.parametrize(
     ("words", "count", "said"),
     [((), 1, "1 thread"), (("--threads", "2"), 2, "2 threads"), (("--threads=1",), 1, "1 thread")],
@@ -51,6 +52,7 @@ def test_step_says_with_how_many(cli, seen):
     assert " s with 2 threads\n" in document.err and json.loads(document.out)
 
 
+@pytest.mark.quick_every(2)
 @pytest.mark.parametrize(
     "words",
     [
@@ -93,7 +95,7 @@ def test_a_resumed_run_takes_its_own_number_or_says_that_it_is_another(cli, seen
 def test_a_scenario_says_and_records_it_and_keeps_the_runs_apart(cli, jobs):
     result = cli(*SCENARIO, "--jobs", jobs, "--threads", "2", "--out", "here")
     assert result.code == 0 and "(300 training images, 2 threads for each run)" in result.out
-    folder = Path("here/batch-sizes")
+    folder = Path("here/symmetry")
     assert json.loads((folder / "run.json").read_text())["threads"] == 2
     assert "Every run computed with 2 threads;" in (folder / "report.md").read_text()
     kept = len(list((folder / "runs").glob("*.json")))

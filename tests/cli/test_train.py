@@ -102,6 +102,7 @@ def test_a_schedule_that_watches_the_validation_loss_never_watches_the_test_imag
     assert "validation: 50 images held out of the training set" in result.out
 
 
+@pytest.mark.quick_every(2)
 @pytest.mark.parametrize(("monitor", "best"), [("val_loss", "idxmin"), ("val_accuracy", "idxmax")])
 def test_early_stopping_goes_by_the_figure_that_is_asked_for(monitor, best, cli, tmp_path):
     words = ("--epochs", "12", "--schedule", "none", "--learning-rate", "0.005", "--hidden", "32", "--seed", "1")
@@ -166,6 +167,7 @@ def test_training_that_learned_nothing_says_so(words, idle, cli, tmp_path):
     assert (f"right for {100 * commonest:.2f} % of the test images" in text) == idle
 
 
+@pytest.mark.quick_every(2)
 @pytest.mark.parametrize(
     ("words", "says"),
     [

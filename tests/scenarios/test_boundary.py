@@ -252,16 +252,21 @@ def test_numbers_to_predict_are_refused(refused, tmp_path, monkeypatch):
 
 def test_what_does_not_fit_is_left_out_of_several(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = run_cli(
-        "scenario", "neuron-life", "symmetry", "--data", "moons", "--quick", "--epochs", "1", "--jobs", "1"
-    )
-    assert result.code == 0, result.err
-    assert (
-        "left out: neuron-life: expected grey images" in result.out and "\nsymmetry (400 training points" in result.out
-    )
-    assert not (tmp_path / "results/neuron-life/report.md").exists()
+    chosen = []
+
+    def run_experiments(experiments, *_, **__):
+        chosen.extend(each.scenario.name for each in experiments)
+        yield from ()
+
+    monkeypatch.setattr("neurosim.cli.experiment.run_experiments", run_experiments)
+    result = run_cli("scenario", "neuron-life", "symmetry", "augmentation", "--data", "moons")
+    assert result.code == 0 and chosen == ["symmetry"], result.err
+    for name in ("neuron-life", "augmentation"):
+        assert f"left out: {name}: expected grey images" in result.out
+    assert run_cli("scenario", "neuron-life", "--data", "moons").code == 2
 
 
+@pytest.mark.full
 def test_a_table_is_spoken_of_in_rows(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
