@@ -330,7 +330,7 @@ def errors(document, theirs):
 
 
 KEYS = {
-    "sample": {"index", "label", "prediction", "probabilities"},
+    "sample": {"index", "label", "prediction", "classes", "probabilities"},
     "update": {"optimizer", "settings", "learning_rate", "terms", "weights_after", "bias_after"},
     "": {
         "sample",
