@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +197,7 @@ def left_out(samples: Samples, moments: Moments, limits: Limits) -> list[str]:
     return [f"To keep the file small, it holds {listing(found)}."] if found else []
 
 
-# -- what is said of them -----------------------------------------------------------------------------------------------
+# -- what is said of them ---------------------------------------------------------------------------------------------
 
 
 def described(network: Network, train: Dataset, test: Dataset, run: Run) -> dict[str, Any]:
@@ -282,7 +283,7 @@ def run_of(history: History) -> dict[str, Any]:
     """How a run ended, and its loss from step to step, as means over some steps where there are many."""
     losses = np.array(history.batch_losses, np.float64)
     ends = np.unique(np.linspace(0, len(losses), min(POINTS, len(losses)) + 1).round().astype(int))
-    means = [float(losses[a:b].mean()) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    means = [float(losses[a:b].mean()) for a, b in pairwise(ends)]
     return {
         "stopped": history.stopped,
         "message": history.message,
