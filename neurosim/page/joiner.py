@@ -17,7 +17,9 @@ from pathlib import Path
 
 from ..errors import NeurosimError
 
-IMPORT = re.compile(r"^import\s+(?:\{([^{}]*)\}\s+from\s+|\*\s+as\s+([\w$]+)\s+from\s+)?(\"[^\"]*\");?[ \t]*$", re.MULTILINE)
+IMPORT = re.compile(
+    r"^import\s+(?:\{([^{}]*)\}\s+from\s+|\*\s+as\s+([\w$]+)\s+from\s+)?(\"[^\"]*\");?[ \t]*$", re.MULTILINE
+)
 EXPORT = re.compile(r"^export\s+(?=(?:async\s+function|function|class|const)\b)", re.MULTILINE)
 DECLARED = re.compile(r"(?:async\s+)?(?:function\s*\*?|class|const)\s+([\w$]+)")
 EXPORT_LIST = re.compile(r"^export\s+\{([^{}]*)\};?[ \t]*$", re.MULTILINE)
@@ -25,7 +27,9 @@ LEFT_OVER = re.compile(r"(?<![\w$.#])(?:import|export)\b(?!\s*:)")
 NAME = re.compile(r"[\w$]+")
 IN_HTML = ("</script", "<!--")  # would end the element, or open a comment in it
 BEFORE_PATTERN = set("(,=:[!&|?{};+-*%<>~^\n")  # after one of these a slash begins a regular expression
-BEFORE_PATTERN_WORDS = ("return", "typeof", "case", "of", "in", "do", "else", "void", "delete", "throw", "await", "yield")
+BEFORE_PATTERN_WORDS = set(
+    ["return", "typeof", "case", "of", "in", "do", "else", "void", "delete", "throw", "await", "yield"]
+)
 
 
 def join(folder: Path, entry: str) -> str:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 import pytest
+
 from neurosim.errors import NeurosimError
 from neurosim.page.joiner import join
 
@@ -33,7 +34,8 @@ export const texts = ["// no comment", 'import { x } from "./y.js"', `
 import { inner } from "./in_a_template.js";
 export const ${[1, 2].map((k) => `inner ${k} }`).join("{")} // text
 `, "it's", 'a "quote"', "back\\slash\"", `\`tick\``];
-export const patterns = [/["'`]/g.source, /[/"]\//.source, "a/b".replace(/\//, "|"), String(8 / 2 / 2), String((6) / 3)];
+export const patterns = [/["'`]/g.source, /[/"]\//.source, "a/b".replace(/\//, "|"),
+  String(8 / 2 / 2), String((6) / 3)];
 export const object = { import: 1, export: 2 }.import;
 export class Pair { constructor(a) { this.a = a; } get half() { return this.a /2; } }
 export async function later() { return 1; }
