@@ -34,7 +34,14 @@ def code() -> dict[str, str]:
     marks = MARK.findall(found["template"])
     if sorted(marks) != sorted(MARKS):
         raise NeurosimError(f"page.html: expected each of the marks {', '.join(MARKS)} once, received {marks}")
-    return found | {"script": join(HERE / "js", PROGRAM), "worker": join(HERE / "js", WORKER)}
+    return found | {"script": joined(PROGRAM), "worker": joined(WORKER)}
+
+
+def joined(entry: str) -> str:
+    """A program as one script."""
+    if not (HERE / "js" / entry).exists():  # TODO: to be deleted when both are there
+        return f'console.error("{entry} is missing");'
+    return join(HERE / "js", entry)
 
 
 def code_size() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import platform
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from .moments import Moments, layer_arrays
 from .packing import Blobs, size_of
 from .samples import TEST, TRAIN, Kept, check_fit, misread
 
+SCHEME = re.compile(r"\bhttps?://")  # what is no address asks for nothing
 FORMAT, VERSION = "neurosim page", 1
 FEWEST = 50  # samples of each kind that a page has, however large they are
 LEAST = 1_000_000  # characters beside the network, even where that fills the room
@@ -114,7 +116,8 @@ def contents(network: Network, train: Dataset, test: Dataset, run: Run, limits: 
     blobs, moments = Blobs(), Moments(network, run.snapshots)
     blobs.add(network_arrays(network))
     choice = Choice(network, train, test)
-    left = max(limits.room - len(blobs), LEAST)
+    alone = len(blobs)
+    left = max(limits.room - alone, LEAST)
     if not limits.all_snapshots and left - moments.size_of_first() < choice.of(FEWEST, FEWEST).size:
         moments.keep([len(moments) - 1])
     left -= moments.size_of_first()
@@ -127,15 +130,21 @@ def contents(network: Network, train: Dataset, test: Dataset, run: Run, limits: 
     for part in (samples.test_arrays, samples.train_arrays):
         blobs.add(part)
     parts = {
-        "diverged": not bool(np.isfinite(network.parameters.theta).all()),
+        "diverged": has_diverged(network, run),
         "samples": {"test": samples.test.config(), "train": samples.train.config()},
         "snapshots": moments.add_to(blobs),
-        "left_out": left_out(samples, moments, limits),
+        "left_out": [*left_out(samples, moments, limits), *larger(alone, len(blobs), limits)],
         "arrays": blobs.arrays,
         "blobs": blobs.about,
     }
     manifest = described(network, train, test, run) | parts
     return Contents(finite_or_null(as_plain(manifest)), blobs.texts)
+
+
+def has_diverged(network: Network, run: Run) -> bool:
+    """Whether a network holds NaN or infinity, or its training ended because numbers grew without bound."""
+    stopped = "" if run.history is None else run.history.stopped
+    return stopped == "diverged" or not bool(np.isfinite(network.parameters.theta).all())
 
 
 def network_arrays(network: Network) -> dict[str, Array]:
@@ -166,7 +175,8 @@ class Choice:
 
     def __init__(self, network: Network, train: Dataset, test: Dataset) -> None:
         self.network, self.train, self.test = network, train, test
-        self.misread = misread(network, test)
+        with np.errstate(over="ignore", invalid="ignore"):  # a network that has diverged overflows
+            self.misread = misread(network, test)
 
     def of(self, tests: int, trainings: int) -> Samples:
         """So many of each, or all; beside the test samples some that are misread."""
@@ -197,6 +207,13 @@ def left_out(samples: Samples, moments: Moments, limits: Limits) -> list[str]:
     return [f"To keep the file small, it holds {listing(found)}."] if found else []
 
 
+def larger(network: int, whole: int, limits: Limits) -> list[str]:
+    """That the file is larger than it should be, in a sentence, where that could not be helped."""
+    if whole <= limits.room or limits.samples is not None or limits.all_snapshots:
+        return []
+    return [f"It is large all the same: the network alone takes {network / 1e6:.1f} MB."]
+
+
 # -- what is said of them ---------------------------------------------------------------------------------------------
 
 
@@ -218,7 +235,7 @@ def described(network: Network, train: Dataset, test: Dataset, run: Run) -> dict
             "shape": list(test.sample_shape),
             "class_names": list(test.class_names),
             "feature_names": list(test.feature_names if network.input.learned is None else _features(network, test)),
-            "note": train.note,
+            "note": SCHEME.sub("", train.note),
             "source": _source(train),
             "train_size": len(train),
             "test_size": len(test),
@@ -300,7 +317,7 @@ def _features(network: Network, data: Dataset) -> tuple[str, ...]:
 
 def _source(data: Dataset) -> str:
     """Where the data came from; of a path its end alone, for a page is handed on."""
-    return Path(data.source).name if Path(data.source).is_absolute() else data.source
+    return Path(data.source).name if Path(data.source).is_absolute() else SCHEME.sub("", data.source)
 
 
 def as_plain(value: Any) -> Any:
