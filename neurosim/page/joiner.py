@@ -27,9 +27,7 @@ LEFT_OVER = re.compile(r"(?<![\w$.#])(?:import|export)\b(?!\s*:)")
 NAME = re.compile(r"[\w$]+")
 IN_HTML = ("</script", "<!--")  # would end the element, or open a comment in it
 BEFORE_PATTERN = set("(,=:[!&|?{};+-*%<>~^\n")  # after one of these a slash begins a regular expression
-BEFORE_PATTERN_WORDS = set(
-    ["return", "typeof", "case", "of", "in", "do", "else", "void", "delete", "throw", "await", "yield"]
-)
+WORDS_BEFORE_PATTERN = re.compile(r"\b(?:return|typeof|case|of|in|do|else|void|delete|throw|await|yield)$")
 
 
 def join(folder: Path, entry: str) -> str:
@@ -223,5 +221,4 @@ def _begins_pattern(code: str, found: list[tuple[str, str]]) -> bool:
             return True
         kind, part = parts[-1]
         return _begins_pattern(part, []) if kind == "code" else part.endswith("${")
-    word = re.search(r"[\w$]+$", before)
-    return before[-1] in BEFORE_PATTERN or (word is not None and word[0] in BEFORE_PATTERN_WORDS)
+    return before[-1] in BEFORE_PATTERN or WORDS_BEFORE_PATTERN.search(before) is not None

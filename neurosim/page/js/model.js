@@ -1,6 +1,7 @@
 // From the manifest to typed arrays, a network, samples and snapshots.
 
 import { Network } from "./engine/network.js";
+import { useWords } from "./engine/walk/words.js";
 
 export const FORMAT = "neurosim page";
 export const VERSION = 1;
@@ -74,7 +75,7 @@ export class Model {
     this.manifest = manifest;
     this.buffers = buffers;
     this.words = manifest.words;
-    this.formulas = manifest.formulas;
+    useWords(manifest.words, manifest.formulas);
     this.config = { ...manifest.network };
     this.config.interventions ??= manifest.interventions ?? {};
     this.network = this.makeNetwork();
@@ -130,7 +131,7 @@ export class Model {
   }
 
   samples(name, about) {
-    if (!this.has(`${name}/x`)) return new Samples(this.network, new Float32Array(0), [], 0, [], this);
+    if (!this.has(`${name}/x`)) return new Samples(this.network, new Float32Array(0), [], 0, [], 0);
     const x = this.array(`${name}/x`);
     const size = this.network.input.nOut;
     const count = size ? x.length / size : 0;
