@@ -25,7 +25,6 @@ from .manifest import Limits, Run, contents
 from .samples import as_dataset, check_fit as check_fit
 
 LIMIT = 4_000_000  # bytes of a file, as far as that can be kept
-FOR_MANIFEST = 150_000  # of them, for the manifest
 HEIGHT = 860  # pixels of a page in a notebook
 
 
@@ -122,7 +121,7 @@ def explore(
     if snapshots is not None and not isinstance(snapshots, Snapshots):
         raise NeurosimError(f"snapshots: expected the callback ns.Snapshots, received a {type(snapshots).__name__}")
     train, test = as_dataset(train, "train"), as_dataset(test, "test")
-    limits = Limits(LIMIT - code_size() - FOR_MANIFEST, samples, all_snapshots)
+    limits = Limits(LIMIT - code_size(), samples, all_snapshots)
     run = Run(history, snapshots, settings, batch_size, command)
     held = contents(network, train, test, run, limits)
     widths = "-".join(str(layer.n_out) for layer in network if not layer.passes_through)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 import platform
 import re
@@ -36,6 +37,7 @@ from .samples import TEST, TRAIN, Kept, check_fit, misread
 
 SCHEME = re.compile(r"\bhttps?://")  # what is no address asks for nothing
 FORMAT, VERSION = "neurosim page", 1
+FOR_NUMBERS = 40_000  # characters: which samples are kept, and where arrays lie
 FEWEST = 50  # samples of each kind that a page has, however large they are
 LEAST = 1_000_000  # characters beside the network, even where that fills the room
 FOR_SAMPLES = 2 / 3  # of the room beside the network, where snapshots want some of it, too
@@ -71,7 +73,7 @@ class Limits:
     """How much of the data goes into a page.
 
     Attributes:
-        room: how many characters the blobs should take.
+        room: how many characters it should all take.
         samples: how many test samples to keep, and four times as many for training, whatever they take; ``None``: as
             many as there is room for, at most `TEST` and `TRAIN`.
         all_snapshots: whether to keep them all, whatever they take.
@@ -116,8 +118,9 @@ def contents(network: Network, train: Dataset, test: Dataset, run: Run, limits: 
     blobs, moments = Blobs(), Moments(network, run.snapshots)
     blobs.add(network_arrays(network))
     choice = Choice(network, train, test)
-    alone = len(blobs)
-    left = max(limits.room - alone, LEAST)
+    told, alone = as_plain(described(network, train, test, run)), len(blobs)
+    room = limits.room - len(json.dumps(told)) - FOR_NUMBERS
+    left = max(room - alone, LEAST)
     if not limits.all_snapshots and left - moments.size_of_first() < choice.of(FEWEST, FEWEST).size:
         moments.keep([len(moments) - 1])
     left -= moments.size_of_first()
@@ -133,12 +136,11 @@ def contents(network: Network, train: Dataset, test: Dataset, run: Run, limits: 
         "diverged": has_diverged(network, run),
         "samples": {"test": samples.test.config(), "train": samples.train.config()},
         "snapshots": moments.add_to(blobs),
-        "left_out": [*left_out(samples, moments, limits), *larger(alone, len(blobs), limits)],
+        "left_out": [*left_out(samples, moments, limits), *larger(alone, len(blobs) - room, limits)],
         "arrays": blobs.arrays,
         "blobs": blobs.about,
     }
-    manifest = described(network, train, test, run) | parts
-    return Contents(finite_or_null(as_plain(manifest)), blobs.texts)
+    return Contents(finite_or_null(told | as_plain(parts)), blobs.texts)
 
 
 def has_diverged(network: Network, run: Run) -> bool:
@@ -207,9 +209,9 @@ def left_out(samples: Samples, moments: Moments, limits: Limits) -> list[str]:
     return [f"To keep the file small, it holds {listing(found)}."] if found else []
 
 
-def larger(network: int, whole: int, limits: Limits) -> list[str]:
+def larger(network: int, excess: int, limits: Limits) -> list[str]:
     """That the file is larger than it should be, in a sentence, where that could not be helped."""
-    if whole <= limits.room or limits.samples is not None or limits.all_snapshots:
+    if excess <= 0 or limits.samples is not None or limits.all_snapshots:
         return []
     return [f"It is large all the same: the network alone takes {network / 1e6:.1f} MB."]
 

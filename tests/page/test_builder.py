@@ -276,3 +276,12 @@ def test_what_is_wrong_is_said_in_a_line(digits, trained, refused):
     own = ns.Network([ns.Input(784), ns.Dense(3, Own()), ns.Dense(10, "softmax")])
     with refused("Own has no key"):
         ns.explore(own, *digits)
+
+
+def test_a_long_history_takes_room_from_the_snapshots(digits):
+    net, snapshots = ns.Network([ns.Input(784), ns.Dense(128), ns.Dense(10, "softmax")], seed=0), ns.Snapshots(16)
+    history = net.fit(digits[0].subset(640), epochs=2, callbacks=[snapshots], verbose=False)
+    history.rows *= 5000
+    page = ns.explore(net, *digits, history=history, snapshots=snapshots, settings={"rate": np.float32(0.5)})
+    assert 3_000_000 < len(page) <= 4_000_000 and "snapshots" in page.left_out[0]
+    assert page.manifest["settings"] == {"rate": 0.5}
