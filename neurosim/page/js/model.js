@@ -130,6 +130,21 @@ export class Model {
     }
   }
 
+  // Numbers from outside, as plain an array as may be, as a raw sample: a drawing in 0 … 255 or in 0 … 1, features.
+  asRaw(numbers) {
+    if (ArrayBuffer.isView(numbers)) return numbers;
+    const { input } = this.network;
+    if (numbers.length !== input.nOut) throw new Error(`Expected ${input.nOut} numbers, received ${numbers.length}.`);
+    const pixels = !(input.learned?.mean ?? []).length && numbers.some((each) => each > 1);
+    return Float64Array.from(numbers, (each) => (pixels ? each * input.scale : each));
+  }
+
+  // What the classes are called; none where they have no names.
+  get classNames() {
+    const { class_names: own = [], data = {} } = this.manifest;
+    return own.length ? own : (data.class_names ?? []);
+  }
+
   samples(name, about) {
     if (!this.has(`${name}/x`)) return new Samples(this.network, new Float32Array(0), [], 0, [], 0);
     const x = this.array(`${name}/x`);

@@ -236,7 +236,7 @@ export class Network {
 
   useSeed(seed) {
     this.seed = seed;
-    this.streams = {};
+    this.streams = {}; // of random numbers, one for each purpose
     for (const purpose of ["weights", "shuffling", "dropout"]) this.streams[purpose] = new Random(seed, purpose);
     for (const layer of this.layers) if ("random" in layer) layer.random = this.streams.dropout;
   }
@@ -309,6 +309,14 @@ export class Network {
       if (wanted.any || layer.interventions.any) layer.intervene(wanted);
     });
     this.version += 1;
+  }
+
+  // Take over what a training in a worker came to: {theta, running, state, scalars}.
+  take({ theta, running, state, scalars }) {
+    this.theta.set(theta);
+    this.setRunningArrays(running);
+    for (const [name, array] of Object.entries(state)) this.optimizer.state[name].set(array);
+    this.optimizer.restore(scalars);
   }
 
   // Another network with the same settings, numbers and state.

@@ -82,7 +82,7 @@ class Optimizer {
   forget() {
     this.t = 0;
     for (const vector of Object.values(this.state)) vector.fill(0);
-    if (this.schedule) this.learningRate = this.schedule.config();
+    if (this.schedule) this.learningRate = this.schedule.renewed();
   }
 
   scalars() {

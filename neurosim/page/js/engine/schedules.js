@@ -36,9 +36,16 @@ class Schedule {
     return this.steps || this.run || 1;
   }
 
-  // Whether all that it had planned lies behind.
+  // Whether all that it had planned lies behind, or nobody knows how long that is.
   hasEnded(step) {
-    return step - this.first >= this.length;
+    return step - this.first >= (this.steps || this.run || 0);
+  }
+
+  // The same from its beginning, over as many steps.
+  renewed() {
+    const made = createSchedule(this.config());
+    if (this.run !== null) made.begin(0, this.run);
+    return made;
   }
 
   // What has to be kept, beside the settings, to go on exactly; the names are Python's.
@@ -70,6 +77,9 @@ class StepDecay extends Schedule {
   }
   get stretches() {
     return this.every === null;
+  }
+  hasEnded(step) {
+    return this.stretches && super.hasEnded(step);
   }
   rateAt(step) {
     return this.rate * this.factor ** Math.floor(step / (this.every || Math.max(Math.ceil(this.length / 3), 1)));
