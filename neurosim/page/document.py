@@ -34,17 +34,7 @@ def code() -> dict[str, str]:
     marks = MARK.findall(found["template"])
     if sorted(marks) != sorted(MARKS):
         raise NeurosimError(f"page.html: expected each of the marks {', '.join(MARKS)} once, received {marks}")
-    return found | {"script": joined(PROGRAM), "worker": joined(WORKER)}
-
-
-def joined(entry: str) -> str:
-    """A program as one script."""
-    try:
-        return join(HERE / "js", entry)
-    except NeurosimError as error:  # TODO: to be deleted when all modules are there
-        if "there is none" not in str(error):
-            raise
-        return f"console.error({json.dumps(str(error))});"
+    return found | {"script": join(HERE / "js", PROGRAM), "worker": join(HERE / "js", WORKER)}
 
 
 def code_size() -> int:
