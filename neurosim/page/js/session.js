@@ -49,7 +49,7 @@ export class Session {
     store.moments = entry.moments;
     store.points = entry.points;
     const left = store.undo.entries;
-    store.set({ step: entry.step, edited: left.length > 0 });
+    store.set({ step: entry.step, edited: left.some((each) => each.kind === "edit") });
     store.touched("edits", "moments", "network");
   }
 
@@ -95,7 +95,7 @@ export class Session {
     store.network.gradients(store.raw, store.label);
     store.network.update();
     store.addMoment(store.state.step + 1);
-    store.set({ edited: true, note: "" });
+    store.set({ note: "" });
     store.touched("edits", "moments");
   }
 
@@ -112,6 +112,7 @@ export class Session {
     const onProgress = (progress) => {
       if (store.network !== network) return;
       network.setParameters(progress.theta);
+      network.setRunningArrays(progress.running);
       const step = start + progress.step;
       store.set({ step, rate: progress.samplesPerSecond });
       store.touched();
@@ -130,7 +131,8 @@ export class Session {
         const done = final.steps;
         entry.said = `${said}: ${done.toLocaleString("en")} ${done === 1 ? "step" : "steps"}`;
         if (done) store.addMoment(start + done);
-        store.set({ edited: true });
+        const diverged = final.stopped === "diverged" ? "The loss is no longer a number: the training has diverged, and stopped. A smaller learning rate helps; Back takes it back." : "";
+        store.set({ note: [final.note, diverged].filter(Boolean).join(" ") });
       }
     } catch (error) {
       store.set({ note: `Training stopped: ${error.message}` });
@@ -187,7 +189,7 @@ export class Session {
     store.moments = [{ step: 0, kept: this.fresh.kept, here: true }];
     store.points = new Map();
     store.select(store.state.layer, store.state.neuron);
-    store.set({ step: 0, edited: true, note: said });
+    store.set({ step: 0, edited: false, note: said });
     store.touched("network", "moments", "edits");
     store.notePoint(0);
   }

@@ -268,7 +268,7 @@ export class Store {
       const drop = new Set(here.filter((_, k) => k % 2 === 1 && k < here.length - 2));
       this.moments = this.moments.filter((each) => !drop.has(each));
     }
-    this.set({ step });
+    this.set({ step, edited: false });
     this.tell("moments");
   }
 

@@ -19,7 +19,6 @@ export class Changes {
     root.append(
       h("div", { id: "per-class" }, this.classes),
       this.says,
-      this.list,
       h(
         "div",
         { class: "row" },
@@ -28,6 +27,7 @@ export class Changes {
         button("Weights as JSON", () => offerFile(`${store.model.manifest.data.name}-weights.json`, weightsAsJson(store), "application/json"), { title: "All weights and biases, layer by layer" }),
         this.linkButton,
       ),
+      this.list,
     );
     explain(
       root.querySelector("h2"),
@@ -68,8 +68,9 @@ export class Changes {
   }
 
   drawClasses(perClass, before) {
-    const width = 30;
     const shown = perClass.slice(0, 20);
+    const names = shown.map((_, k) => shortened(this.store.className(k)));
+    const width = Math.max(30, 7.5 * Math.max(...names.map((name) => name.length)) + 12);
     const share = (each) => (each.count ? each.right / each.count : 0);
     this.classes.setAttribute("width", width * shown.length);
     this.classes.setAttribute("aria-label", `accuracy by class: ${shown.map((each, k) => `${this.store.className(k)} ${percent(share(each), 0)}`).join(", ")}`);
@@ -80,7 +81,7 @@ export class Changes {
         return [
           s("rect", { x: k * width, y: 26 - tall, width: width - 8, height: tall, fill: "var(--axis)" }),
           Math.abs(was - tall) > 0.1 ? s("rect", { x: k * width, y: 26 - Math.max(was, tall), width: width - 8, height: Math.abs(was - tall), fill: was > tall ? "none" : "var(--good)", stroke: was > tall ? "var(--mark)" : "none" }) : null,
-          s("text", { x: k * width + (width - 8) / 2, y: 41, "text-anchor": "middle", style: "fill:var(--muted)" }, short4(this.store.className(k))),
+          s("text", { x: k * width + (width - 8) / 2, y: 41, "text-anchor": "middle", style: "fill:var(--muted)" }, names[k]),
         ].filter(Boolean);
       }),
     );
@@ -101,8 +102,8 @@ export class Changes {
   }
 }
 
-function short4(text) {
-  return text.length > 4 ? `${text.slice(0, 3)}…` : text;
+function shortened(text) {
+  return text.length > 10 ? `${text.slice(0, 9)}…` : text;
 }
 
 /** Before → after: this sample's loss, accuracy, and the class that lost most. */

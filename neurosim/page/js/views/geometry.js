@@ -23,7 +23,7 @@ export function layOut(layers, width, height) {
   const top = 26; // below the titles
   const room = height - top - 8;
   const last = layers[layers.length - 1];
-  const outputWidth = Math.min(Math.max(width * 0.31, 118), 250);
+  const outputWidth = Math.min(Math.max(width * 0.31, 118), 320);
   const hidden = layers.slice(0, -1);
   const dotted = hidden.filter((layer) => !layer.images).map((layer) => {
     const rows = Math.max(1, Math.floor(room / LEAST));
@@ -33,8 +33,10 @@ export function layOut(layers, width, height) {
     const size = Math.min(step - 5, 26);
     return { ...layer, columns, inColumn, step, size, width: columns * (size + 5) };
   });
-  const gap = Math.min(Math.max(width * 0.11, 26), 110);
   const dots = dotted.reduce((sum, layer) => sum + layer.width, 0);
+  // without images what is left over goes between the columns, so that lines have room
+  const spare = hidden.length ? (width - outputWidth - dots) / hidden.length : 0;
+  const gap = hidden.some((layer) => layer.images) ? Math.min(Math.max(width * 0.11, 26), 130) : Math.min(Math.max(spare, 26), 280);
   const forImages = Math.max(width - outputWidth - dots - gap * hidden.length, 60);
   const placed = [];
   const boxes = new Map();

@@ -70,7 +70,7 @@ export class Microscope {
     const options = layers.map((each) => `${each.index}`).join();
     if (this.layerOptions !== options) {
       this.layerOptions = options;
-      this.layer.replaceChildren(...layers.map((each) => h("option", { value: each.index, text: each === layers[layers.length - 1] ? `layer ${each.index} (output)` : `layer ${each.index}` })));
+      this.layer.replaceChildren(...layers.map((each) => h("option", { value: each.index, text: each === layers[layers.length - 1] ? "output" : `layer ${each.index}` })));
     }
     this.layer.value = String(layer);
     if (globalThis.document.activeElement !== this.neuron) this.neuron.value = String(neuron);

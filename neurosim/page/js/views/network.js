@@ -59,7 +59,7 @@ export class NetworkView {
       const cut = layer.count < layer.all ? `, ${layer.count} of them drawn` : "";
       const title = output ? "output" : `layer ${layer.index}: ${layer.all}${cut}`;
       const said = h("span", { class: "column-title", text: title });
-      this.titles.push(said);
+      this.titles.push({ said, long: title, short: output ? title : `layer ${layer.index}` });
       this.net.append(said);
       for (let j = 0; j < layer.count; j++) this.net.append(this.node(layer, j, output));
     });
@@ -97,7 +97,12 @@ export class NetworkView {
       const box = this.place.boxes.get(key);
       Object.assign(node.style, { left: `${box.x}px`, top: `${box.y}px`, width: `${box.width}px`, height: `${box.height}px` });
     }
-    this.place.columns.forEach((column, k) => (this.titles[k].style.left = `${column.x}px`));
+    this.place.columns.forEach((column, k) => {
+      const { said, long, short: brief } = this.titles[k];
+      const next = this.place.columns[k + 1];
+      said.style.left = `${column.x}px`;
+      said.textContent = next && next.x - column.x < 7.5 * long.length ? brief : long;
+    });
     const names = this.place.columns[this.place.columns.length - 1];
     const longest = Math.max(...Array.from({ length: names.count }, (_, j) => this.store.className(j).length));
     const room = Math.min(Math.max(longest * 9 + 30, 38), names.width * 0.4);

@@ -40,7 +40,7 @@ export class Pad {
       h(
         "div",
         { class: "row" },
-        move("←", -1, 0, "left"), move("↑", 0, -1, "up"), move("↓", 0, 1, "down"), move("→", 1, 0, "right"),
+        h("span", {}, move("←", -1, 0, "left"), move("↑", 0, -1, "up"), move("↓", 0, 1, "down"), move("→", 1, 0, "right")),
         button("Open picture", () => file.click(), { title: "Or drop an image file on the pad" }),
         file,
       ),

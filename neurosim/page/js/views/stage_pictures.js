@@ -1,9 +1,9 @@
 // The picture of each stage: bars of terms, the activation's curve with its point and tangent, images of inputs,
 // weights, products, gradients and changes. All numbers come from the walk's document.
 
-import { short } from "../engine/numbers.js";
+import { number, short, typeset } from "../engine/numbers.js";
 import { curve } from "../engine/trace.js";
-import { h, s } from "./dom.js";
+import { alignPoints, h, s } from "./dom.js";
 import { imageShape, largest, overChannels, paintInk, paintSigned } from "./paint.js";
 
 const WIDTH = 330; // of a drawn picture; CSS scales it
@@ -32,7 +32,7 @@ const PICTURES = {
   derivative: (store, document, stage, hide) => [activationCurve(store, document, !hide, false)],
   output: (store, document) => [outputs(store, document)],
   downstream: (store, document) => [document.downstream.length ? termBars(document.downstream.map((each) => ({ name: `neuron ${each.neuron}`, value: each.product }))) : null],
-  delta: (store, document, stage, hide) => [chain(document, hide)],
+  delta: (store, document, stage) => [chain(document, stage)],
   gradients: (store, document, stage, hide) => [hide ? null : signedImage(store, document, document.dL_dW, "dL/dw"), isPicture(store, document) ? inputs(store, document, "inputs x") : null],
   update: (store, document) => [signedImage(store, document, document.update.weights_after.map((w, i) => w - document.weights[i]), "change of the weights")],
   loss_after: (store, document) => [beforeAfter(document)],
@@ -60,20 +60,22 @@ function inputs(store, document, name) {
     else paintInk(canvas, document.inputs, store.shape, most);
     return h("figure", {}, canvas, h("figcaption", {}, name, h("span", { class: "scale", text: `${short(low)} to ${short(most)}` })));
   }
-  return signedImage(store, document, document.inputs, `${name}, one a column`);
+  return signedImage(store, document, document.inputs, `${name}, one a column`, true);
 }
 
 /** Signed numbers, one for each input: as an image where the neuron looks at one, else as a strip. */
-function signedImage(store, document, values, name) {
+function signedImage(store, document, values, name, whole = false) {
   const limit = largest(values);
-  const scale = h("span", { class: "scale", text: limit ? `−${short(limit)} blue to red +${short(limit)}` : "all 0" });
+  const ink = whole && values.every((each) => each >= 0);
+  const scale = h("span", { class: "scale", text: !limit ? "all 0" : ink ? `0 to ${short(limit)}` : `−${short(limit)} blue to red +${short(limit)}` });
   const canvas = h("canvas", { role: "img", "aria-label": name });
   if (isPicture(store, document)) {
     paintSigned(canvas, overChannels(values, store.shape), store.shape);
     return h("figure", {}, canvas, h("figcaption", {}, name, h("span", { class: "scale", text: limit ? `± ${short(limit)}` : "all 0" })));
   }
   canvas.classList.add("flat");
-  paintSigned(canvas, values, [1, values.length]);
+  if (ink) paintInk(canvas, values, [1, values.length], limit || 1);
+  else paintSigned(canvas, values, [1, values.length]);
   return h("figure", { class: "wide" }, canvas, h("figcaption", {}, `${name} `, scale));
 }
 
@@ -118,6 +120,7 @@ function wide(node) {
 function activationCurve(store, document, tangent, hideA) {
   const reach = Math.max(3, Math.min(Math.abs(document.z) * 1.35, 1e6));
   const z = Float64Array.from({ length: 161 }, (_, k) => -reach + (2 * reach * k) / 160);
+  store.network.forward(store.raw); // where neurons share an activation, the curve needs the z of the others
   const a = curve(store.network, document.layer, document.neuron, z);
   const finite = Array.from(a).filter(Number.isFinite);
   let [low, high] = [Math.min(0, ...finite), Math.max(0, ...finite)];
@@ -194,11 +197,11 @@ function clip(text, most) {
 }
 
 /** The chain rule: what comes back, times the slope, is delta. */
-function chain(document, hide) {
-  return termBars(
-    [{ name: "dL/da", value: document.dL_da }, { name: "f'(z)", value: document.da_dz }, ...(hide ? [] : [{ name: "delta", value: document.delta }])],
-    false,
-  );
+function chain(document, stage) {
+  if (!stage.result || stage.result.formula !== "dL/da * f'(z)") return null;
+  const rows = [["dL/da, what comes back", document.dL_da], ["f'(z), the slope", document.da_dz]];
+  const values = alignPoints(rows.map(([, value]) => typeset(number(value))));
+  return h("table", { class: "bars" }, rows.map(([name], k) => h("tr", {}, h("th", { scope: "row", text: name }), h("td", { text: values[k] }))));
 }
 
 function beforeAfter(document) {

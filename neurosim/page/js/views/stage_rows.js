@@ -22,7 +22,7 @@ export function stageRows(stage, hidden) {
   const nodes = [];
   let group = [];
   const flush = () => {
-    if (group.length) nodes.push(group[0].joined ? joinedLine(group.map((each) => each.row)) : termTable(group.map((each) => each.row), hidden));
+    if (group.length) nodes.push(group[0].joined ? joinedLine(group.map((each) => each.row)) : termTable(group.map((each) => each.row), hidden, stage));
     group = [];
   };
   for (const row of inOrder(stage)) {
@@ -40,11 +40,13 @@ export function stageRows(stage, hidden) {
   return nodes;
 }
 
-function termTable(rows, hidden) {
+/** Bars beside the numbers only where there is room for them, and no picture has them already. */
+function termTable(rows, hidden, stage) {
   const limit = Math.max(...rows.map((row) => Math.abs(row.value)), 1e-300);
   const signed = rows.some((row) => row.value < 0);
   const values = alignPoints(rows.map((row) => (row === hidden ? "?" : typeset(number(row.value)))));
   const sums = rows.map((row) => (row.formula && row.substituted ? `${typeset(row.substituted)} =` : ""));
+  const bars = sums.some(Boolean) || stage.key === "gradients" ? "" : "42%";
   return h(
     "table",
     { class: "bars terms" },
@@ -52,10 +54,10 @@ function termTable(rows, hidden) {
       h(
         "tr",
         { class: row.role === "result" ? "result" : row.role === "rest" ? "quiet" : "" },
-        h("th", { scope: "row", text: row.role === "rest" ? `${row.name} (${row.factors.count.toLocaleString("en")})` : typeset(row.name) }),
-        sums.some(Boolean) ? h("td", { text: row === hidden ? `${typeset(row.substituted)} =` : sums[k] }) : null,
+        h("th", { scope: "row", title: row.name, text: row.role === "rest" ? `${row.name} (${row.factors.count.toLocaleString("en")})` : typeset(row.name) }),
+        sums.some(Boolean) ? h("td", { class: "sum", text: row === hidden ? `${typeset(row.substituted)} =` : sums[k] }) : null,
         h("td", { text: values[k] }),
-        h("td", { class: "bar", style: { width: sums.some(Boolean) ? "16%" : "42%" } }, row === hidden ? "" : signedBar(row.value, limit, { signed, plain: row.role === "result" || row.role === "output" })),
+        bars && h("td", { class: "bar", style: { width: bars } }, row === hidden ? "" : signedBar(row.value, limit, { signed, plain: row.role === "result" || row.role === "output" })),
       ),
     ),
   );

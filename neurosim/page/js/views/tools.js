@@ -189,7 +189,7 @@ export class Tools {
   fit(slider, typed, value, limit) {
     if (document.activeElement !== slider) [slider.min, slider.max] = [-Math.max(limit, Math.abs(value)), Math.max(limit, Math.abs(value))];
     slider.value = String(value);
-    if (document.activeElement !== typed) typed.value = String(Number(value.toPrecision(5)));
+    if (document.activeElement !== typed) typed.value = String(Number(value.toPrecision(4)));
   }
 
   draw() {
