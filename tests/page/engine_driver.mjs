@@ -5,10 +5,14 @@ import * as numbers from "./engine/numbers.js";
 import { createActivation } from "./engine/activations.js";
 import { createOptimizer } from "./engine/optimizers.js";
 import { createSchedule } from "./engine/schedules.js";
+import { createInitializer } from "./engine/initializers.js";
+import { Random } from "./engine/random.js";
 import { trace, explain } from "./engine/trace.js";
+import { installHook } from "./hook.js";
 import * as formula from "./engine/walk/formula.js";
 import { withinWidth } from "./engine/walk/wrap.js";
 import { readManifest } from "./model.js";
+import { Trainer, Training } from "./training.js";
 
 const round = { float32: Math.fround, float64: (value) => value };
 
@@ -75,6 +79,73 @@ const answers = {
       state: Object.fromEntries(Object.entries(network.optimizer.state).map(([name, each]) => [name, Array.from(each)])),
       running: Object.fromEntries(Object.entries(running).map(([name, each]) => [name, Array.from(each)])),
     };
+  },
+  initializer: ({ config, shape, seed }) => {
+    const W = new Float64Array(shape[0] * shape[1]);
+    createInitializer(config).fill(W, ...shape, new Random(seed, "weights"));
+    return Array.from(W);
+  },
+  random: ({ seed, count }) => {
+    const random = new Random(seed, "shuffling");
+    return [Array.from({ length: count }, () => random.next()), random.shuffle(Array.from({ length: count }, (_, k) => k))];
+  },
+  // The loop of a training, its steps and accuracy, and where it stands after each epoch.
+  training: async ({ page, batchSize, steps, order = null, seed = 0, reinitialize = false }) => {
+    const { network, train, test } = await read(page);
+    if (reinitialize) network.reinitialize(seed);
+    const before = Array.from(network.theta.slice(0, 20));
+    const training = new Training(network, train, { batchSize, steps, order, seed });
+    training.run();
+    const theta = Array.from(network.theta);
+    return { before, steps: training.steps, theta, figures: training.figures(), accuracy: network.evaluate(test).accuracy };
+  },
+  // The same by the worker's messages: in this process, or in a worker as a browser has it.
+  trainer: async ({ page, batchSize, steps, order = null, seed = 0, worker = false, pauseAfter = null }) => {
+    const { network, train } = await read(page);
+    if (worker) globalThis.Worker = (await import("./web_worker.mjs")).WebWorker;
+    const trainer = new Trainer(worker ? readFileSync(worker, "utf8") : "");
+    const reports = [];
+    const started = performance.now();
+    let paused = 0;
+    if (pauseAfter !== null) {
+      setTimeout(() => {
+        paused = performance.now();
+        trainer.pause();
+      }, pauseAfter);
+    }
+    const final = await trainer.start({ network, samples: train, batchSize, steps, order, seed }, (each) => {
+      reports.push({ step: each.step, size: each.theta.length, speed: each.samplesPerSecond, loss: each.loss });
+    });
+    const waited = paused ? performance.now() - paused : null;
+    network.take(final);
+    trainer.worker?.terminate();
+    const { steps: done, stopped, note, loss, accuracy } = final;
+    const { t, rate } = network.optimizer;
+    return { done, stopped, note, loss, accuracy, theta: Array.from(network.theta), t, rate, reports, waited, ms: performance.now() - started };
+  },
+  hook: async ({ page, calls }) => {
+    const model = await read(page);
+    const store = {
+      network: model.network,
+      measure: () => store.network.evaluate(model.test),
+      describe: () => ({ step: store.network.optimizer.t }),
+      goto: (place) => (store.went = place),
+      train: async ({ steps, order, batchSize }) => {
+        const training = { network: store.network, samples: model.train, steps, order, batchSize };
+        store.network.take(await new Trainer("").start(training));
+      },
+    };
+    const window = {};
+    installHook(window, { ready: Promise.resolve(), open: async () => {}, model: () => model, store: () => store });
+    const found = [];
+    for (const [name, ...given] of calls) {
+      try {
+        found.push(await window.neurosim[name](...given));
+      } catch (error) {
+        found.push({ refused: error.message });
+      }
+    }
+    return found;
   },
   refused: async ({ page }) => {
     try {

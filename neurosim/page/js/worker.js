@@ -2,18 +2,21 @@
 
 import { messagesTo } from "./training.js";
 
-// What is sent to this channel comes back behind the messages that wait: a pause is heard between two slices. A timer
-// would do the same, but browsers let it wait for milliseconds.
+// What is sent to this channel comes back behind the messages that wait, so that a pause is heard between two slices.
+// A timer does the same and hands over for certain, but browsers let one timer after another wait for milliseconds:
+// they take turns.
 const channel = new MessageChannel();
 let next = null;
+let byTimer = false;
 channel.port1.onmessage = () => next();
 
-const take = messagesTo(
-  (message, transferred) => self.postMessage(message, transferred),
-  (slice) => {
-    next = slice;
-    channel.port2.postMessage(null);
-  },
-);
+function later(slice) {
+  next = slice;
+  byTimer = !byTimer;
+  if (byTimer) setTimeout(slice, 0);
+  else channel.port2.postMessage(null);
+}
+
+const take = messagesTo((message, transferred) => self.postMessage(message, transferred), later);
 
 self.onmessage = (event) => take(event.data);

@@ -14,8 +14,8 @@ function isTie(size, digits) {
 
 // [digits without a point, exponent of the first of them], as many as asked for.
 function significant(size, digits) {
-  let [mantissa, exponent] = size.toExponential(digits - 1).split("e");
-  mantissa = mantissa.replace(".", "");
+  const [rounded, exponent] = size.toExponential(digits - 1).split("e");
+  let mantissa = rounded.replace(".", "");
   const odd = (mantissa.charCodeAt(digits - 1) - 48) % 2 === 1;
   if (odd && size !== 0 && isTie(size, digits) && size.toPrecision(100).replace(/^[0.]+/, "")[0] <= mantissa[0]) {
     // rounded up to an odd digit: the even one lies below. After a carry (9.5 to 10) the digit was odd before

@@ -15,8 +15,8 @@ from neurosim.page.manifest import Limits, Run, contents
 
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="no Node: install it (apt-get install nodejs) for these tests")
-JS = Path(__file__).parents[2] / "neurosim" / "page" / "js"
-DRIVER = Path(__file__).with_name("engine_driver.mjs")
+JS = Path(__file__).parents[1] / "neurosim" / "page" / "js"
+DRIVER = Path(__file__).with_name("page") / "engine_driver.mjs"
 
 
 @dataclass
@@ -52,6 +52,7 @@ class Engine:
 def engine_in(folder):
     shutil.copytree(JS, folder, dirs_exist_ok=True)
     shutil.copy(DRIVER, folder / "driver.mjs")
+    shutil.copy(DRIVER.with_name("web_worker.mjs"), folder)
     (folder / "package.json").write_text('{"type": "module"}')
     return Engine(folder)
 

@@ -36,7 +36,7 @@ def random_case(seed, dtype="float64", steps=3):
     rng = np.random.default_rng(seed)
     kind = drawn(rng, ["pixels", "pixels", "numbers", "features"])
     shape = (4, 5) if kind == "pixels" and rng.random() < 0.7 else None
-    n_in, classes = (20 if kind == "pixels" else 6), int(rng.integers(2, 6))
+    n_in, classes = (20 if kind == "pixels" else 6), int(rng.integers(3, 7))  # of two, softmax would make ties
     data = made_data(rng, 40, n_in, classes, kind, shape)
     loss, output = compatible(rng, classes)
     layers = hidden_layers(rng)
@@ -62,7 +62,9 @@ def random_case(seed, dtype="float64", steps=3):
     weighted = [layer.index for layer in network if layer.weight_name]
     place = drawn(rng, weighted)
     neuron, number = int(rng.integers(len(network[place]))), int(rng.integers(len(data)))
-    words = f"seed {seed}: {[layer.title for layer in network]}, {loss}, {optimizer}, {extra}, {place}/{neuron}/{number}"
+    words = (
+        f"seed {seed}: {[layer.title for layer in network]}, {loss}, {optimizer}, {extra}, {place}/{neuron}/{number}"
+    )
     return Case(network, data, place, neuron, number, words)
 
 
