@@ -26,7 +26,7 @@ const ROOTS = ["controls", "summary", "settings", "hint", "notice", "help", "inp
 class Page {
   constructor() {
     keepPage();
-    this.script = document.getElementById("worker").textContent;
+    this.script = document.getElementById("program").textContent;
     this.empty = new Map(ROOTS.map((id) => [id, document.getElementById(id).cloneNode(true)]));
     this.ready = this.open(document);
     window.addEventListener("hashchange", () => this.followHash());
@@ -107,6 +107,7 @@ class Page {
   // -- the address ------------------------------------------------------------------------------------------------------
 
   writeHash() {
+    if (location.protocol === "about:") return; // in a notebook's frame this would load the notebook into the frame
     if (this.current.state.training || this.current.state.drawing) return;
     clearTimeout(this.later);
     this.later = setTimeout(() => {

@@ -10,14 +10,14 @@ const NEAR = 0.01; // of the value: so far an answer is right, or a slip explain
  * @returns {name, value, sum, row, slips} or null: row is the one that stays hidden until then; slips are {value, says}
  */
 export function question(document, stage) {
-  const row = asked(stage);
+  const row = rowAskedOf(stage);
   if (!row || !Number.isFinite(row.value)) return null;
   const slips = slipsOf(document, stage, row).filter((slip) => Number.isFinite(slip.value) && !near(slip.value, row.value));
   const sum = row.substituted ? `${row.formula && stage.key !== "update" ? `${row.formula} = ` : ""}${row.substituted}` : stage.formula;
   return { name: nameOf(stage, row), value: row.value, sum: typeset(`${nameOf(stage, row)} = ${sum} = ${number(row.value)}`), row, slips };
 }
 
-function asked(stage) {
+function rowAskedOf(stage) {
   if (stage.key === "inputs" || stage.key === "loss_after") return null;
   if (stage.key === "gradients") return stage.rows.find((row) => row.role === "gradient");
   if (stage.key === "update") return stage.rows.find((row) => row.role === "change");

@@ -88,7 +88,8 @@ export function pageAsFile(store) {
   blob.type = "application/octet-stream";
   blob.id = `blob-${(model.manifest.blobs || []).length}`;
   blob.textContent = packed.base64();
-  page.querySelector("#worker").before(blob);
+  page.querySelector("#program").before(blob);
+  // eslint-disable-next-line no-restricted-properties -- it is read, and goes into a file
   return `<!doctype html>\n${page.outerHTML}\n`;
 }
 

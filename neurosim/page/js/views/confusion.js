@@ -82,6 +82,7 @@ export class Confusion {
         this.drawMistakes();
       }, { class: "quiet" }));
     }
+    this.mistakes.classList.toggle("named", Math.max(...Array.from({ length: store.classes }, (_, k) => store.className(k).length)) > 4);
     this.mistakes.replaceChildren(
       ...rows.slice(0, MOST).map((row) => {
         const said = `${store.className(test.label(row))} → ${store.className(readings[row])}`;

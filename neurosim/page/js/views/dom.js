@@ -56,10 +56,10 @@ export function setOptions(list, options, value) {
 /** What a panel shows, told to a stranger who asks: a button at the end of `head`, the text below it. */
 export function explain(head, text) {
   const note = h("p", { class: "what", text, hidden: true });
-  const ask = button("what is this?", () => {
+  const ask = button("What is this?", () => {
     note.hidden = !note.hidden;
     ask.setAttribute("aria-expanded", String(!note.hidden));
-  }, { class: "quiet ask", "aria-expanded": "false", "aria-label": "What am I looking at?", title: "What am I looking at?" });
+  }, { class: "quiet ask", "aria-expanded": "false", title: "What am I looking at?" });
   const row = h("div", { class: "head" });
   head.replaceWith(row);
   row.append(head, ask);

@@ -16,14 +16,14 @@ export function bestGrid(count, width, height, gap, most = 84) {
 
 /**
  * The layout of the layers.
- * @param layers [{index, count, images: whether its weights are shown as images, output}]
+ * @param layers [{index, count, images: whether its weights are shown as images, longest: letters of its longest name}]
  * @returns {columns: [{...layer, x, width, title}], boxes: Map "layer/neuron" -> {x, y, width, height}}
  */
 export function layOut(layers, width, height) {
   const top = 26; // below the titles
   const room = height - top - 8;
   const last = layers[layers.length - 1];
-  const outputWidth = Math.min(Math.max(width * 0.31, 118), 320);
+  const outputWidth = Math.min(Math.max(width * 0.31, 118, Math.min(last.longest * 8.5 + 190, width * 0.44)), 360);
   const hidden = layers.slice(0, -1);
   const dotted = hidden.filter((layer) => !layer.images).map((layer) => {
     const rows = Math.max(1, Math.floor(room / LEAST));

@@ -22,7 +22,7 @@ const SEEN = "neurosim hints seen";
 
 function seen() {
   try {
-    return localStorage.getItem(SEEN) === "yes";
+    return window.localStorage.getItem(SEEN) === "yes";
   } catch {
     return false; // a browser that keeps nothing for files shows them again
   }
@@ -61,7 +61,7 @@ export class Help {
   dismiss() {
     this.at = HINTS.length;
     try {
-      localStorage.setItem(SEEN, "yes");
+      window.localStorage.setItem(SEEN, "yes");
     } catch {
       // nothing is kept for files here: the hints come again next time
     }

@@ -41,7 +41,7 @@ export class NetworkView {
       count: Math.min(layer.nOut, MOST),
       all: layer.nOut,
       images: k === 0 && visible.length > 1 && this.store.kind === "image" && layer.nIn === network.layers[0].nOut,
-      shape: this.store.shape,
+      longest: Math.max(...Array.from({ length: Math.min(layer.nOut, MOST) }, (_, j) => this.store.className(j).length)),
     }));
   }
 
@@ -74,7 +74,7 @@ export class NetworkView {
     const node = h(
       "div",
       {
-        id: `neuron-${layer.index}-${j}`, role: "option", "aria-selected": "false", "aria-label": `layer ${layer.index}, neuron ${j}`,
+        id: `neuron-${layer.index}-${j}`, role: "option", "aria-selected": "false", "aria-label": output ? undefined : `layer ${layer.index}, neuron ${j}`,
         class: `neuron ${output ? "output" : layer.images ? "image" : "dot"}`,
         onpointerenter: () => this.store.set({ hover: { layer: layer.index, neuron: j } }),
         onclick: () => this.open(layer.index, j),
@@ -104,8 +104,7 @@ export class NetworkView {
       said.textContent = next && next.x - column.x < 7.5 * long.length ? brief : long;
     });
     const names = this.place.columns[this.place.columns.length - 1];
-    const longest = Math.max(...Array.from({ length: names.count }, (_, j) => this.store.className(j).length));
-    const room = Math.min(Math.max(longest * 9 + 30, 38), names.width * 0.4);
+    const room = Math.min(Math.max(names.longest * 9 + 30, 38), names.width * 0.5);
     for (const { output, parts } of this.nodes.values()) if (output) parts[0].style.width = `${room}px`;
     this.draw();
   }
@@ -229,7 +228,7 @@ export class NetworkView {
     }
     if (at > 0) {
       const below = shown[at - 1];
-      lines.push(...strongest(Array.from({ length: below.count }, (_, i) => ({ from: [below, i], to: [shown[at], store.state.neuron], value: weight(shown[at], i, store.state.neuron) })), LINES));
+      lines.push(...strongest(Array.from({ length: below.count }, (_, i) => ({ from: [below, i], to: [shown[at], store.state.neuron], value: weight(shown[at], i, store.state.neuron), into: true })), LINES));
     }
     if (at >= 0 && at < shown.length - 1) {
       const above = shown[at + 1];
@@ -238,20 +237,21 @@ export class NetworkView {
     this.lines.replaceChildren(...lines.map((line) => this.line(line)).filter(Boolean));
   }
 
-  line({ from, to, value, share, quiet }) {
+  /** A line with its sign: where it ends, or where it begins if all end at one neuron. */
+  line({ from, to, value, share, quiet, into }) {
     const start = this.place.boxes.get(`${from[0].index}/${from[1]}`);
     const end = this.place.boxes.get(`${to[0].index}/${to[1]}`);
     if (!start || !end || !value) return null;
-    const [x0, y0] = [start.x + start.width + 2, start.y + start.height / 2];
+    const [x0, y0] = [start.x + start.width + (into ? 12 : 2), start.y + start.height / 2];
     const [x1, y1] = [end.x - 3, end.y + end.height / 2];
     const bend = Math.max((x1 - x0) * 0.5, 10);
     const stroke = value < 0 ? "var(--low)" : "var(--red)";
     const path = s("path", {
-      d: `M${x0} ${y0}C${x0 + bend} ${y0} ${x1 - bend} ${y1} ${x1 - (quiet ? 0 : 9)} ${y1}`, fill: "none", stroke,
+      d: `M${x0} ${y0}C${x0 + bend} ${y0} ${x1 - bend} ${y1} ${x1 - (quiet || into ? 0 : 9)} ${y1}`, fill: "none", stroke,
       "stroke-width": (0.8 + 3.4 * share).toFixed(2), "stroke-opacity": quiet ? 0.32 : 0.85,
     });
     if (quiet) return path;
-    return s("g", {}, path, s("text", { x: x1 - 8, y: y1 + 4.5, style: `fill:${stroke};font-weight:650` }, value < 0 ? "−" : "+"));
+    return s("g", {}, path, s("text", { x: into ? x0 - 9 : x1 - 8, y: (into ? y0 : y1) + 4.5, style: `fill:${stroke};font-weight:650` }, value < 0 ? "−" : "+"));
   }
 
   markNodes(changed) {

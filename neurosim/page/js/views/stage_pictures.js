@@ -123,8 +123,9 @@ function activationCurve(store, document, tangent, hideA) {
   store.network.forward(store.raw); // where neurons share an activation, the curve needs the z of the others
   const a = curve(store.network, document.layer, document.neuron, z);
   const finite = Array.from(a).filter(Number.isFinite);
-  let [low, high] = [Math.min(0, ...finite), Math.max(0, ...finite)];
-  if (high - low < 1e-9) high = low + 1;
+  const low = Math.min(0, ...finite);
+  const highest = Math.max(0, ...finite);
+  const high = highest - low < 1e-9 ? low + 1 : highest;
   const [left, right, top, bottom] = [34, WIDTH - 12, 12, 142];
   const x = (value) => left + ((value + reach) / (2 * reach)) * (right - left);
   const y = (value) => bottom - ((value - low) / (high - low)) * (bottom - top);

@@ -79,7 +79,7 @@ export class Timeline {
       curve(lossY, "loss", "var(--blue)"),
       ...accuracy,
       ...store.moments.map((each) => s("line", { x1: scale(each.step), x2: scale(each.step), y1: 83, y2: 89, stroke: "var(--axis)" })),
-      ...this.ticks(last, scale, right).map((step) => s("text", { x: scale(step), y: 102, "text-anchor": step === 0 ? "start" : "middle", style: "fill:var(--muted)" }, step.toLocaleString("en"))),
+      ...this.ticks(last, scale).map((step) => s("text", { x: scale(step), y: 102, "text-anchor": step === 0 ? "start" : "middle", style: "fill:var(--muted)" }, step.toLocaleString("en"))),
       s("line", { x1: x, x2: x, y1: 2, y2: 88, stroke: "var(--mark)", "stroke-width": 2.5 }),
       s("circle", { cx: x, cy: 86, r: 6, fill: "var(--mark)" }),
       s("text", { x: right + 12, y: 32, style: "fill:var(--blue)" }, here ? `loss ${short(here.loss)}` : "loss"),
@@ -93,7 +93,7 @@ export class Timeline {
   }
 
   /** Powers of ten, and the last step; none so near to another that their numbers would touch. */
-  ticks(last, scale, right) {
+  ticks(last, scale) {
     const found = [];
     for (const step of [last, 0, 1, 10, 100, 1000, 10000, 100000, 1e6]) {
       if (step <= last && found.every((each) => Math.abs(scale(each) - scale(step)) > 52)) found.push(step);
