@@ -40,9 +40,9 @@ class Engine:
         subprocess.run([NODE, self.folder / "driver.mjs", path, out], check=True, timeout=600)
         return json.loads(out.read_text("utf-8"))
 
-    def page(self, network, train, test=None, samples=10_000):
+    def page(self, network, train, test=None, samples=10_000, run=None):
         """Write what a page of this network would hold; returns the path of it."""
-        held = contents(network, train, test or train, Run(), Limits(10**9, samples))
+        held = contents(network, train, test or train, run or Run(), Limits(10**9, samples))
         self.count += 1
         path = self.folder / f"page{self.count}.json"
         path.write_text(json.dumps({"manifest": held.manifest, "blobs": held.blobs}, allow_nan=False), "utf-8")

@@ -55,6 +55,17 @@ const answers = {
     const evaluated = model.network.evaluate(samples, samples.total);
     return { rows, numbers: rows.map((_, i) => samples.index(i)), evaluated };
   },
+  moments: async ({ page }) => {
+    const model = await read(page);
+    const network = model.makeNetwork();
+    return model.snapshots.map((each, k) => {
+      model.goTo(network, k);
+      const { t, rate, state } = network.optimizer;
+      const memory = Object.values(state).some((vector) => vector.some((number) => number !== 0));
+      const output = Array.from(network.predictProba(model.test.raw(0)));
+      return { step: each.step, theta: Array.from(network.theta), output, t, rate, memory };
+    });
+  },
   gradients: async ({ page, rows, set = "train" }) => {
     const { network, [set]: samples } = await read(page);
     network.setBatchSize(rows.length);

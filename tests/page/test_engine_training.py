@@ -1,5 +1,8 @@
 """Training in the page against Python's: gradients, 200 steps in a fixed order; the loop, the worker, the hook."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from engine_cases import random_case
@@ -8,6 +11,7 @@ from engine_node import engine_in, made_data, needs_node
 import neurosim as ns
 from neurosim.initializers import INITIALIZERS
 from neurosim.page.joiner import join
+from neurosim.page.manifest import Run
 
 pytestmark = needs_node
 
@@ -249,3 +253,36 @@ def test_the_hook_answers_programs(engine):
         network.train_batch(data.x[rows], data.labels[rows])
     assert found[8] == {"step": network.optimizer.t}
     np.testing.assert_allclose(found[9], network.parameters.theta, atol=1e-10)
+
+
+def test_moments_of_a_run_come_back_with_a_fresh_optimizer_the_last_with_its_own(engine):
+    data = made_data(np.random.default_rng(15), 60, 64, 10, "pixels", (8, 8))
+    layers = [ns.Input((8, 8)), ns.Dense(8), ns.BatchNorm("relu"), ns.Dense(10, "softmax")]
+    network = ns.Network(layers, optimizer={"name": "adam", "learning_rate": {"name": "cosine", "rate": 0.01}})
+    snapshots = ns.Snapshots(4)
+    history = network.fit(data, epochs=4, batch_size=20, verbose=False, callbacks=[snapshots])
+    (found,) = engine.ask({"do": "moments", "page": engine.page(network, data, run=Run(history, snapshots))})
+    steps = [each["step"] for each in found]
+    assert steps == snapshots.steps and steps[-1] == 12 and len(steps) >= 3
+    twin = ns.Network.from_config(network.config())
+    sample = data.x[kept_rows(data)[:1]]
+    for each, theta, arrays in zip(found, snapshots.thetas, snapshots.arrays, strict=True):
+        twin.parameters.theta[...] = theta
+        for name, array in arrays.items():
+            twin.arrays()[name][...] = array
+        exact = 1e-6 if each["step"] == 12 else 1e-3  # those between may be rounded to half precision
+        np.testing.assert_allclose(each["theta"], theta, atol=exact)
+        np.testing.assert_allclose(each["output"], twin.predict_proba(sample)[0], atol=3 * exact)
+    assert [each["memory"] for each in found] == [False] * (len(found) - 1) + [True]
+    assert [each["t"] for each in found] == [0] * (len(found) - 1) + [12]
+    assert found[0]["rate"] == 0.01 and found[-1]["rate"] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_page_of_another_version_is_refused(engine):
+    data = made_data(np.random.default_rng(16), 30, 12, 3, "numbers")
+    network = ns.Network([ns.Input(12), ns.Dense(3, "softmax")])
+    path = Path(engine.page(network, data))
+    held = json.loads(path.read_text("utf-8"))
+    for change, words in (({"version": 2}, "version 2"), ({"format": "a poem"}, '"a poem"')):
+        path.write_text(json.dumps(held | {"manifest": held["manifest"] | change}), "utf-8")
+        assert words in engine.ask({"do": "refused", "page": str(path)})[0]

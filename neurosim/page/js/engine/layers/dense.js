@@ -17,16 +17,22 @@ export class Dense extends WeightedLayer {
   attach(parameters) {
     super.attach(parameters);
     this.sums = new Float64Array(this.nOut);
+    this.found = new Found(this.nIn);
+  }
+
+  reserve(capacity) {
+    super.reserve(capacity);
+    this.foundInBatch = new Found(capacity);
   }
 
   forward() {
-    product(this.x, this.W, this.useBias ? this.b : null, this.z, this.nIn, this.nOut, this.sums);
+    product(this.x, this.W, this.useBias ? this.b : null, this.z, this.nIn, this.nOut, this.sums, this.found);
     this.activate();
   }
 
   // dW = xᵀ delta, db = the sum of delta over the batch.
   parameterGradients() {
-    outerProducts(this.x, this.delta, this.dW, this.nIn, this.nOut);
+    outerProducts(this.x, this.delta, this.dW, this.nIn, this.nOut, this.foundInBatch);
     if (this.useBias) columnSums(this.delta, this.db, this.nOut);
   }
 
@@ -49,17 +55,49 @@ export class Dense extends WeightedLayer {
   }
 }
 
+// What the products below keep: where the numbers lie that are not 0, and these numbers. Four of them are taken at a
+// time, which saves half of the memory traffic; the last four are filled up with zeros. (The loop over four stands twice:
+// shared by two types of arrays it would take twice the time.)
+class Found {
+  constructor(size) {
+    this.places = new Int32Array(size + 4);
+    this.values = new Float64Array(size + 4);
+  }
+
+  // Fill up to a multiple of four; returns how many there are then.
+  fill(count) {
+    const full = Math.ceil(count / 4) * 4;
+    this.places.fill(0, count, full);
+    this.values.fill(0, count, full);
+    return full;
+  }
+}
+
 // z = x W + b. Numbers of x that are 0, as most pixels are, cost nothing; sums are taken in float64.
-function product(x, W, b, z, nIn, nOut, sums) {
+function product(x, W, b, z, nIn, nOut, sums, found) {
+  const { places, values } = found;
   const batch = z.length / nOut;
   for (let row = 0; row < batch; row++) {
-    sums.fill(0);
-    const from = row * nIn;
-    for (let i = 0; i < nIn; i++) {
-      const value = x[from + i];
+    let count = 0;
+    for (let i = 0, k = row * nIn; i < nIn; i++, k++) {
+      const value = x[k];
       if (value === 0) continue;
-      const at = i * nOut;
-      for (let j = 0; j < nOut; j++) sums[j] += value * W[at + j];
+      places[count] = i * nOut;
+      values[count] = value;
+      count += 1;
+    }
+    count = found.fill(count);
+    sums.fill(0);
+    for (let k = 0; k < count; k += 4) {
+      const p0 = places[k];
+      const p1 = places[k + 1];
+      const p2 = places[k + 2];
+      const p3 = places[k + 3];
+      const v0 = values[k];
+      const v1 = values[k + 1];
+      const v2 = values[k + 2];
+      const v3 = values[k + 3];
+      for (let j = 0; j < nOut; j++) sums[j] += v0 * W[p0 + j] + v1 * W[p1 + j] + v2 * W[p2 + j] + v3 * W[p3 + j];
     }
     const to = row * nOut;
     for (let j = 0; j < nOut; j++) z[to + j] = sums[j];
@@ -67,17 +105,32 @@ function product(x, W, b, z, nIn, nOut, sums) {
   }
 }
 
-function outerProducts(x, delta, dW, nIn, nOut) {
+// dW = xᵀ delta, input by input: the samples of the batch in which it is not 0.
+function outerProducts(x, delta, dW, nIn, nOut, found) {
+  const { places, values } = found;
   const batch = delta.length / nOut;
   dW.fill(0);
-  for (let row = 0; row < batch; row++) {
-    const from = row * nIn;
-    const other = row * nOut;
-    for (let i = 0; i < nIn; i++) {
-      const value = x[from + i];
+  for (let i = 0; i < nIn; i++) {
+    let count = 0;
+    for (let row = 0, k = i; row < batch; row++, k += nIn) {
+      const value = x[k];
       if (value === 0) continue;
-      const at = i * nOut;
-      for (let j = 0; j < nOut; j++) dW[at + j] += value * delta[other + j];
+      places[count] = row * nOut;
+      values[count] = value;
+      count += 1;
+    }
+    count = found.fill(count);
+    const at = i * nOut;
+    for (let k = 0; k < count; k += 4) {
+      const p0 = places[k];
+      const p1 = places[k + 1];
+      const p2 = places[k + 2];
+      const p3 = places[k + 3];
+      const v0 = values[k];
+      const v1 = values[k + 1];
+      const v2 = values[k + 2];
+      const v3 = values[k + 3];
+      for (let j = 0; j < nOut; j++) dW[at + j] += v0 * delta[p0 + j] + v1 * delta[p1 + j] + v2 * delta[p2 + j] + v3 * delta[p3 + j];
     }
   }
 }
