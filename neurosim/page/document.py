@@ -12,12 +12,13 @@ from typing import Any
 
 from ..errors import NeurosimError
 from .joiner import join
+from .stripping import stripped_style
 
 HERE = Path(__file__).parent
 MARK = re.compile(r"\{\{(\w+)\}\}")
-MARKS = ("title", "style", "manifest", "blobs", "worker", "script")
+MARKS = ("title", "style", "manifest", "blobs", "script")
 FILES = {"template": "page.html", "style": "style.css"}
-PROGRAM, WORKER = "main.js", "worker.js"  # the modules with which they begin
+PROGRAM, WORKER = "main.js", "worker.js"  # the modules with which the page, and its worker, begin
 
 
 @cache
@@ -34,7 +35,10 @@ def code() -> dict[str, str]:
     marks = MARK.findall(found["template"])
     if sorted(marks) != sorted(MARKS):
         raise NeurosimError(f"page.html: expected each of the marks {', '.join(MARKS)} once, received {marks}")
-    return found | {"script": join(HERE / "js", PROGRAM), "worker": join(HERE / "js", WORKER)}
+    style = stripped_style(FILES["style"], found["style"])
+    if "</" in style:
+        raise NeurosimError(f"{FILES['style']}: expected no '</', which has a meaning in a page")
+    return found | {"style": style, "script": join(HERE / "js", PROGRAM, WORKER)}
 
 
 def code_size() -> int:
@@ -58,7 +62,6 @@ def as_html(title: str, manifest: dict[str, Any], blobs: Sequence[str]) -> str:
         "blobs": "\n".join(
             f'<script type="application/octet-stream" id="blob-{k}">{text}</script>' for k, text in enumerate(blobs)
         ),
-        "worker": parts["worker"],
         "script": parts["script"],
     }
     return MARK.sub(lambda mark: filled[mark[1]], parts["template"])

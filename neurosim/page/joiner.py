@@ -7,6 +7,8 @@ and refuses everything else rather than to guess:
     import { name, other as own } from "./file.js";      export function name() {}       export { name, other };
     import * as name from "./file.js";                   export class Name {}
     import "./file.js";                                  export const name = 1;
+
+The page and its worker are one script: what the worker needs comes first, then the rest runs in one of the two alone.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import re
 from pathlib import Path
 
 from ..errors import NeurosimError
+from .stripping import Token, stripped_script, tokens
 
 IMPORT = re.compile(
     r"^import\s+(?:\{([^{}]*)\}\s+from\s+|\*\s+as\s+([\w$]+)\s+from\s+)?(\"[^\"]*\");?[ \t]*$", re.MULTILINE
@@ -26,23 +29,36 @@ EXPORT_LIST = re.compile(r"^export\s+\{([^{}]*)\};?[ \t]*$", re.MULTILINE)
 LEFT_OVER = re.compile(r"(?<![\w$.#])(?:import|export)\b(?!\s*:)")
 NAME = re.compile(r"[\w$]+")
 IN_HTML = ("</script", "<!--")  # would end the element, or open a comment in it
-BEFORE_PATTERN = set("(,=:[!&|?{};+-*%<>~^\n")  # after one of these a slash begins a regular expression
-WORDS_BEFORE_PATTERN = re.compile(r"\b(?:return|typeof|case|of|in|do|else|void|delete|throw|await|yield)$")
+IN_WORKER = 'typeof document === "undefined"'
 
 
-def join(folder: Path, entry: str) -> str:
-    """One script that does what the module `entry` does, with all that it imports.
+def join(folder: Path, entry: str, worker: str | None = None) -> str:
+    """One script that does what the module `entry` does, with all that it imports; without comments and indentation.
 
     Args:
         folder: holds the modules; files of folders in it are named by paths, "engine/network.js".
         entry: the file with which the program begins.
+        worker: the file with which it begins where there is no document, that is in a worker.
 
     Raises:
         NeurosimError: a file that is not there, a circle of imports, or a form that it does not understand.
     """
     modules: dict[str, Module] = {}
-    _visit(folder, entry, [], modules)
-    return "\n".join(['"use strict";', *(module.text for module in modules.values())]) + "\n"
+    if worker is None:
+        _visit(folder, entry, [], modules)
+        parts = [module.text for module in modules.values()]
+    else:
+        _visit(folder, worker, [], modules)
+        shared = len(modules) - 1
+        _visit(folder, entry, [], modules)
+        texts = [module.text for module in modules.values()]
+        for each in modules.values():
+            if both := {entry, worker} & each.needs.keys():
+                raise NeurosimError(f"{each.name}: expected no import of {both.pop()}, with which a program begins")
+        parts = [*texts[:shared], f"if ({IN_WORKER}) {{", texts[shared], "} else {", *texts[shared + 1 :], "}"]
+    script = "\n".join(['"use strict";', *parts]) + "\n"
+    _check_for_html(entry, script)
+    return script
 
 
 def _visit(folder: Path, name: str, path: list[str], modules: dict[str, Module]) -> None:
@@ -56,9 +72,7 @@ def _visit(folder: Path, name: str, path: list[str], modules: dict[str, Module])
     except OSError:
         by = f", imported by {path[-1]}" if path else ""
         raise NeurosimError(f"{name}: expected a file in {folder}, there is none{by}") from None
-    for mark in IN_HTML:
-        if mark in source.lower():
-            raise NeurosimError(f"{name}: expected no {mark!r}, which has a meaning in a page")
+    _check_for_html(name, source)
     module = Module(name, source)
     for other, names in module.needs.items():
         _visit(folder, other, [*path, name], modules)
@@ -66,6 +80,12 @@ def _visit(folder: Path, name: str, path: list[str], modules: dict[str, Module])
             if each not in modules[other].exports:
                 raise NeurosimError(f"{name}: expected {other} to export {each}, it exports {modules[other].exports}")
     modules[name] = module
+
+
+def _check_for_html(name: str, text: str) -> None:
+    for mark in IN_HTML:
+        if mark in text.lower():
+            raise NeurosimError(f"{name}: expected no {mark!r}, which has a meaning in a page")
 
 
 def variable(name: str) -> str:
@@ -84,8 +104,8 @@ class Module:
 
     def __init__(self, name: str, source: str) -> None:
         self.name = name
-        code = without_comments(name, source)
-        self.blank = blanked(name, code)  # as long as the code, with nothing in its texts
+        code = source
+        self.blank = "".join(_blank(token) for token in tokens(name, source))  # as long, with nothing in its texts
         self.needs: dict[str, list[str]] = {}
         self.exports = exported = list[str]()
         edits: list[tuple[int, int, str]] = []
@@ -110,8 +130,7 @@ class Module:
             raise self._refuse("imports and exports of the forms that the joiner knows", self._line(left.start()))
         for start, end, text in sorted(edits, reverse=True):
             code = code[:start] + text + code[end:]
-        lines = [line.rstrip() for line in code.split("\n")]
-        body = "\n".join(line for line in lines if line)
+        body = stripped_script(name, code)
         self.text = f"const {variable(name)} = (() => {{\n{body}\nreturn {{ {', '.join(exported)} }};\n}})();"
 
     def _import(self, code: str, found: re.Match[str]) -> str:
@@ -144,81 +163,10 @@ class Module:
         return NeurosimError(f"{self.name}: expected {expected}, received {received!r}")
 
 
-def without_comments(name: str, source: str) -> str:
-    """The code without its comments; texts stay as they are."""
-    return "".join(part for kind, part in tokens(name, source) if kind != "comment")
-
-
-def blanked(name: str, code: str) -> str:
-    """The code with spaces in the place of what its texts and patterns hold, line breaks apart."""
-    return "".join(
-        part if kind == "code" else part[0] + re.sub(r"[^\n]", " ", part[1:-1]) + part[-1]
-        for kind, part in tokens(name, code)
-    )
-
-
-def tokens(name: str, source: str) -> list[tuple[str, str]]:
-    """The source cut into code, comments, texts and patterns; the code in a template text is code.
-
-    Raises:
-        NeurosimError: something that begins does not end.
-    """
-    found: list[tuple[str, str]] = []
-    braces: list[int] = []  # of each template text that is open: how many braces are open in its code
-    start = at = 0
-
-    def cut(kind: str, end: int) -> None:
-        nonlocal start, at
-        if start < at:
-            found.append(("code", source[start:at]))
-        found.append((kind, source[at:end]))
-        start = at = end
-
-    while at < len(source):
-        letter, two = source[at], source[at : at + 2]
-        if two == "//":
-            end = source.find("\n", at)
-            cut("comment", len(source) if end < 0 else end)
-        elif two == "/*":
-            cut("comment", _end_of(name, source, at, r"\*/", 2))
-        elif letter in "\"'":
-            cut("text", _end_of(name, source, at, rf"(?:\\[\s\S]|[^\\\n{letter}])*{letter}", 1, whole=True))
-        elif letter == "`" or (letter == "}" and braces and braces[-1] == 0):
-            end = _end_of(name, source, at, r"(?:\\[\s\S]|\$(?!\{)|[^\\`$])*(?:`|\$\{)", 1, whole=True)
-            if letter == "}":
-                braces.pop()
-            if source[end - 1] == "{":
-                braces.append(0)
-            cut("text", end)
-        elif letter == "/" and _begins_pattern(source[start:at], found):
-            pattern = r"(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^\\/\[\n])+/"
-            cut("pattern", _end_of(name, source, at, pattern, 1, whole=True))
-        else:
-            if braces and letter in "{}":
-                braces[-1] += 1 if letter == "{" else -1
-            at += 1
-    if start < len(source):
-        found.append(("code", source[start:]))
-    return found
-
-
-def _end_of(name: str, source: str, at: int, pattern: str, after: int, whole: bool = False) -> int:
-    """Where that ends which begins at a position."""
-    compiled = re.compile(pattern)
-    found = compiled.match(source, at + after) if whole else compiled.search(source, at + after)
-    if found is None:
-        line = source.count("\n", 0, at) + 1
-        raise NeurosimError(f"{name}: expected an end to what begins with {source[at : at + 12]!r} in line {line}")
-    return found.end()
-
-
-def _begins_pattern(code: str, found: list[tuple[str, str]]) -> bool:
-    """Whether a slash after this begins a regular expression, and does not divide."""
-    before = code.rstrip(" \t")
-    if not before:
-        parts = [(kind, part) for kind, part in found if kind != "comment" and part.strip(" \t")]
-        if not parts:
-            return True
-        kind, part = parts[-1]
-        return _begins_pattern(part, []) if kind == "code" else part.endswith("${")
-    return before[-1] in BEFORE_PATTERN or WORDS_BEFORE_PATTERN.search(before) is not None
+def _blank(token: Token) -> str:
+    """A piece of a program as long as it is, with blanks for what is said in it, line breaks apart."""
+    if token.kind == "comment":
+        return re.sub(r"[^\n]", " ", token.text)
+    if token.kind in ("text", "template", "pattern"):
+        return token.text[0] + re.sub(r"[^\n]", " ", token.text[1:-1]) + token.text[-1]
+    return token.text

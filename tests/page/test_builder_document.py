@@ -83,7 +83,7 @@ def test_ids_are_unique_and_what_they_label_is_there(small):
     found = Elements(small.html).found
     program = "".join(path.read_text("utf-8") for path in (ROOT / "neurosim/page/js").rglob("*.js"))
     ids = [each["id"] for _, each in found if "id" in each]
-    assert len(ids) == len(set(ids)) and {"manifest", "blob-0", "worker"} <= set(ids)
+    assert len(ids) == len(set(ids)) and {"manifest", "blob-0", "program"} <= set(ids)
     for name in ("aria-labelledby", "aria-controls", "aria-describedby", "for"):
         used = {part for _, each in found for part in each.get(name, "").split()}
         made_later = {each for each in used if each in program or f"{each.partition('-')[0]}-${{" in program}
@@ -139,7 +139,7 @@ def test_hostile_names_are_text_and_nothing_else(hostile, small):
         for html in (small.html, hostile.html)
     )
     assert ours == theirs
-    assert page.texts["script"] == PageFile(small.html).texts["script"]
+    assert page.texts["program"] == PageFile(small.html).texts["program"]
 
 
 def test_a_notebook_shows_it_in_a_frame(hostile):

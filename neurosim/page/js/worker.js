@@ -1,4 +1,5 @@
 // The worker: trains a network and reports. In come "start", "pause" and "drawn", out go "progress", "done" and "error".
+// It is a part of the page's own script, and what that does where there is no document.
 
 import { messagesTo } from "./training.js";
 
