@@ -6,7 +6,9 @@ from contextlib import contextmanager
 import pytest
 
 HOW = "apt-get install chromium firefox-esr && pip install -e '.[browser]'"
-FLAGS = ("--no-sandbox --disable-quic --disable-background-networking --disable-component-update --disable-sync").split()
+FLAGS = (
+    "--no-sandbox --disable-quic --disable-background-networking --disable-component-update --disable-sync"
+).split()
 WIDTHS = {390: 844, 768: 1024, 1280: 800, 1920: 1080}
 
 TEXTS_THAT_OVERLAP = """
@@ -79,7 +81,9 @@ class Tab:
         self.context = browser.new_context(viewport={"width": width, "height": height}, offline=True, **options)
         self.page = self.context.new_page()
         self.errors, self.requests = [], []
-        self.page.on("console", lambda message: message.type in ("error", "warning") and self.errors.append(message.text))
+        self.page.on(
+            "console", lambda message: message.type in ("error", "warning") and self.errors.append(message.text)
+        )
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(file.as_uri() + hash)

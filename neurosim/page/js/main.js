@@ -58,6 +58,7 @@ class Page {
     if (source === document) this.followHash();
     this.current.tell("all");
     this.current.flush();
+    performance.mark("ready");
     this.measure();
     return model;
   };

@@ -270,9 +270,14 @@ export class NetworkView {
   drawStrip() {
     const { store } = this;
     const { layer, neuron } = store.state.hover || store.state;
-    const document = store.document(layer, neuron);
-    const shape = imageShape(store.shape, document.weights.length);
-    const products = document.weights.map((w, i) => w * document.inputs[i]);
+    // the whole walk would take longer than a frame, and the forward pass knows all of this
+    const here = store.layer(layer);
+    const { layers } = store.answer();
+    const inputs = layers[layer - 1].a;
+    const weights = Float64Array.from(inputs, (_, i) => here.W[i * here.nOut + neuron]);
+    const products = weights.map((w, i) => w * inputs[i]);
+    const shape = imageShape(store.shape, weights.length);
+    const { key } = here.activationOf ? here.activationOf(neuron) : here.activation;
     const picture = (values, name) => {
       const canvas = shape && store.kind === "image" && layer === store.visibleLayers()[0].index
         ? paintSigned(h("canvas"), overChannels(values, shape), shape)
@@ -282,14 +287,14 @@ export class NetworkView {
     const value = store.heldAt(layer, neuron);
     const held = [value === undefined ? "" : value ? `held at ${short(value)}` : "silenced", store.isFrozen(layer, neuron) ? "frozen" : ""].filter(Boolean);
     this.strip.replaceChildren(
-      picture(document.weights, "looks for"),
+      picture(weights, "looks for"),
       picture(products, "found"),
       h(
         "div",
         { class: "said" },
-        h("p", {}, h("strong", { text: `a = ${short(document.a, 5)}` })),
-        h("p", { text: `layer ${layer}, neuron ${neuron} (${document.activation})${held.length ? `, ${held.join(", ")}` : ""}` }),
-        h("p", { class: "muted", text: `z = ${short(document.z, 5)}, bias ${short(document.bias, 4)}` }),
+        h("p", {}, h("strong", { text: `a = ${short(layers[layer].a[neuron], 5)}` })),
+        h("p", { text: `layer ${layer}, neuron ${neuron} (${key})${held.length ? `, ${held.join(", ")}` : ""}` }),
+        h("p", { class: "muted", text: `z = ${short(layers[layer].z[neuron], 5)}${here.b ? `, bias ${short(here.b[neuron], 4)}` : ""}` }),
       ),
     );
   }
