@@ -6,9 +6,13 @@ from contextlib import contextmanager
 import pytest
 
 HOW = "apt-get install chromium firefox-esr && pip install -e '.[browser]'"
-FLAGS = (
-    "--no-sandbox --disable-quic --disable-background-networking --disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 WIDTHS = {390: 844, 768: 1024, 1280: 800, 1920: 1080}
 
 TEXTS_THAT_OVERLAP = """
@@ -18,7 +22,8 @@ TEXTS_THAT_OVERLAP = """
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     if (!node.textContent.trim()) continue;
     const parent = node.parentElement;
-    if (!parent.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true }) || parent.closest(".visually-hidden, option, script")) continue;
+    if (!parent.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true })) continue;
+    if (parent.closest(".visually-hidden, option, script")) continue;
     if (innerWidth < 700 && parent.closest("#timeline")) continue;  // fixed above what scrolls
     const range = document.createRange();
     range.selectNodeContents(node);
@@ -32,7 +37,9 @@ TEXTS_THAT_OVERLAP = """
         [top, bottom] = [Math.max(top, clip.top), Math.min(bottom, clip.bottom)];
       }
       const slack = (box.bottom - box.top) * 0.15;  // lines are taller than their letters
-      if (right - left > 2 && bottom - top > 2 * slack + 1) shown.push({ text: node.textContent.trim().slice(0, 30), left, right, top: top + slack, bottom: bottom - slack, node });
+      if (right - left <= 2 || bottom - top <= 2 * slack + 1) continue;
+      const text = node.textContent.trim().slice(0, 30);
+      shown.push({ text, left, right, top: top + slack, bottom: bottom - slack, node });
     }
   }
   const found = [];
@@ -42,9 +49,10 @@ TEXTS_THAT_OVERLAP = """
     const tall = Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top);
     if (one.node !== other.node && wide > 1.5 && tall > 1.5) found.push(`${one.text} | ${other.text}`);
   }
-  if (document.documentElement.scrollWidth > innerWidth) found.push(`wider than the window: ${document.documentElement.scrollWidth}`);
-  for (const box of document.querySelectorAll("button, select, .formula, .said, .why, figcaption, h2, h3, #stage td")) {
-    if (!box.checkVisibility() || getComputedStyle(box).textOverflow === "ellipsis" || box.tagName === "SELECT") continue;
+  const { scrollWidth } = document.documentElement;
+  if (scrollWidth > innerWidth) found.push(`wider than the window: ${scrollWidth}`);
+  for (const box of document.querySelectorAll("button, .formula, .said, .why, figcaption, h2, h3, #stage td")) {
+    if (!box.checkVisibility() || getComputedStyle(box).textOverflow === "ellipsis") continue;
     if (box.scrollWidth > box.clientWidth + 1 && box.clientWidth) found.push(`cut: ${box.textContent.slice(0, 40)}`);
   }
   return found;

@@ -1,5 +1,5 @@
-"""What a stranger sees of a page in Chromium: no text over text at four widths, nothing that a screen reader stumbles over,
-names of every kind as text, and answers within a frame or two."""
+"""What a stranger sees of a page in Chromium: no text over text at four widths, nothing that a screen reader stumbles
+over, names of every kind as text, and answers within a frame or two."""
 
 import os
 from pathlib import Path
@@ -12,9 +12,8 @@ import neurosim as ns
 
 pytestmark = pytest.mark.browser
 
-STAGES = (
-    "inputs weighted_sum activation output output_delta downstream derivative delta gradients update loss_after"
-).split()
+STAGES = ["inputs", "weighted_sum", "activation", "output", "output_delta", "downstream", "derivative", "delta"]
+STAGES += ["gradients", "update", "loss_after"]
 HOSTILE = (
     "</script><script>bad=1</script>",
     '"quoted" & <b>bold</b>',
@@ -189,7 +188,10 @@ def test_pointing_and_drawing_are_answered_at_once(browser, files):
         pen = """(async () => {
           const pad = document.getElementById("pad");
           const box = pad.getBoundingClientRect();
-          const send = (kind, x, y) => pad.dispatchEvent(new PointerEvent(kind, { pointerId: 1, bubbles: true, clientX: box.left + x * box.width, clientY: box.top + y * box.height, buttons: 1 }));
+          const send = (kind, x, y) => {
+            const [clientX, clientY] = [box.left + x * box.width, box.top + y * box.height];
+            pad.dispatchEvent(new PointerEvent(kind, { pointerId: 1, bubbles: true, clientX, clientY, buttons: 1 }));
+          };
           pad.setPointerCapture = () => {};
           const times = [];
           send("pointerdown", 0.2, 0.2);

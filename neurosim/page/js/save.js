@@ -89,7 +89,6 @@ export function pageAsFile(store) {
   blob.id = `blob-${(model.manifest.blobs || []).length}`;
   blob.textContent = packed.base64();
   page.querySelector("#program").before(blob);
-  // eslint-disable-next-line no-restricted-properties -- it is read, and goes into a file
   return `<!doctype html>\n${page.outerHTML}\n`;
 }
 

@@ -39,7 +39,7 @@ export class Help {
     this.next = button("Next hint", () => this.advance());
     this.hint.append(this.text, this.next, button("No more hints", () => this.dismiss()));
     const { data, made, settings } = store.model.manifest;
-    const origin = [data.note, made && made.command ? `Made by ${made.command}, neurosim ${made.neurosim}, NumPy ${made.numpy}.` : "", settings && settings.epochs ? `Trained for ${settings.epochs} epochs.` : ""];
+    const origin = [data.note, made && made.command ? `Made by ${made.command}, neurosim ${made.neurosim}, NumPy ${made.numpy}.` : "", settings && settings.epochs ? `Trained for ${settings.epochs} ${settings.epochs === 1 ? "epoch" : "epochs"}.` : ""];
     this.panel.append(
       h("h2", { id: "help-title", text: "Help" }),
       h("p", { text: "A neural network lies open on this page: its input on the left, its layers in the middle, one neuron's arithmetic on the right, its training below. Everything is computed here, in the browser; the page asks no network for anything." }),

@@ -19,7 +19,11 @@ export class Life {
     const room = Math.max(2, Math.floor((this.moments.clientWidth + 8) / 60));
     const count = Math.min(room, moments.length, 10);
     if (count < 2) return moments.slice(-1);
-    return Array.from({ length: count }, (_, k) => moments[Math.round((k * (moments.length - 1)) / (count - 1))]);
+    const chosen = Array.from({ length: count }, (_, k) => moments[Math.round((k * (moments.length - 1)) / (count - 1))]);
+    // where the network stands is always among them, in the place of the moment before it
+    const current = this.store.momentAt(this.store.state.step);
+    if (!chosen.includes(current)) chosen[chosen.findLastIndex((each) => each.step < current.step)] = current;
+    return chosen;
   }
 
   draw() {

@@ -108,7 +108,9 @@ export class Microscope {
       this.revealed.clear();
     }
     const asked = store.state.predict && !this.revealed.has(stage.key) ? question(document, stage) : null;
-    const formula = typeset(stage.formula);
+    const formula = typeset(stage.formula).replaceAll(/;\s+/g, "\n");
+    this.body.classList.toggle("moved", this.stageShown !== stage.key); // a result moves in once
+    this.stageShown = stage.key;
     this.body.replaceChildren(
       h("div", { class: "stage-title" }, h("h3", { text: `${at + 1}. ${stage.title}` }), h("span", { class: "muted", text: `${phaseOf(stage.key)}, ${at + 1} of ${stages.length}` })),
       h("p", { class: formula.length > 34 ? "formula long" : "formula", text: formula }),

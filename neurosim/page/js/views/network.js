@@ -164,6 +164,13 @@ export class NetworkView {
     }
   }
 
+  /** The images fade from one moment to the next. */
+  fade() {
+    this.sheet.classList.remove("fading");
+    void this.sheet.offsetWidth; // begins the animation anew
+    this.sheet.classList.add("fading");
+  }
+
   drawActivations() {
     const { store } = this;
     const { layers, output, decided } = store.answer();
@@ -251,7 +258,7 @@ export class NetworkView {
       "stroke-width": (0.8 + 3.4 * share).toFixed(2), "stroke-opacity": quiet ? 0.32 : 0.85,
     });
     if (quiet) return path;
-    return s("g", {}, path, s("text", { x: into ? x0 - 9 : x1 - 8, y: (into ? y0 : y1) + 4.5, style: `fill:${stroke};font-weight:650` }, value < 0 ? "−" : "+"));
+    return s("g", {}, path, s("text", { x: into ? x0 - 9 : x1 - 8, y: (into ? y0 : y1) + 4.5, style: `fill:${stroke}` }, value < 0 ? "−" : "+"));
   }
 
   markNodes(changed) {
@@ -314,6 +321,7 @@ export class NetworkView {
     if (!this.place) return this.resize();
     const any = (...names) => names.some((name) => changed.has(name));
     if (any("theta", "theme", "all")) this.drawSheet();
+    if (changed.has("step") && !this.store.state.training) this.fade();
     if (any("theta", "sample", "theme", "all")) {
       this.drawActivations();
       this.drawVerdict();

@@ -53,7 +53,7 @@ function termTable(rows, hidden, stage) {
     rows.map((row, k) =>
       h(
         "tr",
-        { class: row.role === "result" ? "result" : row.role === "rest" ? "quiet" : "" },
+        { class: row.role === "result" ? "result flying" : row.role === "rest" ? "quiet" : "" },
         h("th", { scope: "row", title: row.name, text: row.role === "rest" ? `${row.name} (${row.factors.count.toLocaleString("en")})` : typeset(row.name) }),
         sums.some(Boolean) ? h("td", { class: "sum", text: row === hidden ? `${typeset(row.substituted)} =` : sums[k] }) : null,
         h("td", { text: values[k] }),

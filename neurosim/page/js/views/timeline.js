@@ -3,14 +3,15 @@
 import { percent, short } from "../engine/numbers.js";
 import { h, s, explain } from "./dom.js";
 
-const HEIGHT = 104;
+const TALL = { height: 104, loss: [44, 38], accuracy: [86, 36], ticks: true };
+const THIN = { height: 56, loss: [24, 20], accuracy: [50, 20], ticks: false }; // a strip at the bottom of a narrow screen
 
 export class Timeline {
   constructor(root, store) {
     this.store = store;
     this.subtitle = h("span", { class: "muted" });
     root.querySelector("h2").replaceChildren("Time line", this.subtitle);
-    this.svg = s("svg", { height: HEIGHT, "aria-hidden": "true" });
+    this.svg = s("svg", { height: TALL.height, "aria-hidden": "true" });
     this.box = h(
       "div",
       {
@@ -59,6 +60,9 @@ export class Timeline {
     const { store } = this;
     const width = this.box.clientWidth;
     if (!width) return;
+    const shape = window.innerWidth < 700 ? THIN : TALL;
+    this.svg.setAttribute("height", shape.height);
+    const [[lossZero, lossTall], [base, accuracyTall]] = [shape.loss, shape.accuracy];
     const points = [...store.points].map(([step, each]) => ({ step, ...each })).sort((one, other) => one.step - other.step);
     const last = Math.max(store.state.step, ...store.moments.map((each) => each.step), 1);
     const [left, right] = [8, width - 118];
@@ -66,23 +70,23 @@ export class Timeline {
     this.scale = scale;
     const highest = Math.max(...points.map((each) => each.loss).filter(Number.isFinite), 1e-9);
     const here = points.find((each) => each.step === store.state.step);
-    const lossY = (loss) => 44 - Math.min(loss / highest, 1) * 38;
-    const accuracyY = (accuracy) => 86 - accuracy * 36;
+    const lossY = (loss) => lossZero - Math.min(loss / highest, 1) * lossTall;
+    const accuracyY = (accuracy) => base - accuracy * accuracyTall;
     const curve = (y, name, colour, dash) =>
       s("polyline", { points: points.filter((each) => Number.isFinite(each[name])).map((each) => `${scale(each.step).toFixed(1)},${y(each[name]).toFixed(1)}`).join(" "), fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": dash });
     const x = scale(store.state.step);
     const edited = store.state.edited ? " (changed)" : "";
-    const accuracy = store.classes ? [curve(accuracyY, "accuracy", "var(--good)", "5 2"), s("text", { x: right + 12, y: 76, style: "fill:var(--good)" }, here ? `accuracy ${percent(here.accuracy)}` : "accuracy")] : [];
+    const accuracy = store.classes ? [curve(accuracyY, "accuracy", "var(--good)", "5 2"), s("text", { x: right + 12, y: base - 10, style: "fill:var(--good)" }, here ? `accuracy ${percent(here.accuracy)}` : "accuracy")] : [];
     this.svg.replaceChildren(
-      s("line", { x1: left, x2: right, y1: 44, y2: 44, stroke: "var(--faint)" }),
-      s("line", { x1: left, x2: right, y1: 86, y2: 86, stroke: "var(--faint)" }),
+      s("line", { x1: left, x2: right, y1: lossZero, y2: lossZero, stroke: "var(--faint)" }),
+      s("line", { x1: left, x2: right, y1: base, y2: base, stroke: "var(--faint)" }),
       curve(lossY, "loss", "var(--blue)"),
       ...accuracy,
-      ...store.moments.map((each) => s("line", { x1: scale(each.step), x2: scale(each.step), y1: 83, y2: 89, stroke: "var(--axis)" })),
-      ...this.ticks(last, scale).map((step) => s("text", { x: scale(step), y: 102, "text-anchor": step === 0 ? "start" : "middle", style: "fill:var(--muted)" }, step.toLocaleString("en"))),
-      s("line", { x1: x, x2: x, y1: 2, y2: 88, stroke: "var(--mark)", "stroke-width": 2.5 }),
-      s("circle", { cx: x, cy: 86, r: 6, fill: "var(--mark)" }),
-      s("text", { x: right + 12, y: 32, style: "fill:var(--blue)" }, here ? `loss ${short(here.loss)}` : "loss"),
+      ...store.moments.map((each) => s("line", { x1: scale(each.step), x2: scale(each.step), y1: base - 3, y2: base + 3, stroke: "var(--axis)" })),
+      ...(shape.ticks ? this.ticks(last, scale) : []).map((step) => s("text", { x: scale(step), y: 102, "text-anchor": step === 0 ? "start" : "middle", style: "fill:var(--muted)" }, step.toLocaleString("en"))),
+      s("line", { x1: x, x2: x, y1: 2, y2: base, stroke: "var(--mark)", "stroke-width": 2.5 }),
+      s("circle", { cx: x, cy: base, r: 6, fill: "var(--mark)" }),
+      s("text", { x: right + 12, y: lossZero - 12 + (shape.ticks ? 0 : 6), style: "fill:var(--blue)" }, here ? `loss ${short(here.loss)}` : "loss"),
     );
     this.subtitle.textContent = `step ${store.state.step.toLocaleString("en")}${edited}`;
     const at = store.moments.indexOf(store.momentAt(store.state.step));
