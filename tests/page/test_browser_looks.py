@@ -82,7 +82,7 @@ def colours():
 @pytest.mark.parametrize("name", ["digits", "moons", "table", "colour", "wide"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_text_lies_over_another_or_is_cut(browser, files, name, width):
-    with Tab(browser, files[name], width) as tab:
+    with Tab(browser, files[name], width, reduced_motion="reduce") as tab:
         found = {"with a hint": tab.overlaps()}
         tab.no_hints()
         tab.page.wait_for_timeout(300)
@@ -117,7 +117,7 @@ def axe():
 @pytest.mark.parametrize("name", ["digits", "moons", "table"])
 def test_screen_readers_find_their_way(browser, files, name, scheme):
     program = axe()
-    with Tab(browser, files[name], color_scheme=scheme) as tab:
+    with Tab(browser, files[name], color_scheme=scheme, reduced_motion="reduce") as tab:
         tab.page.evaluate(program)
         found = {}
 

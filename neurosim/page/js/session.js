@@ -7,6 +7,7 @@ export class Session {
   constructor(store, script) {
     this.store = store;
     this.trainer = new Trainer(script);
+    store.beforeMoment = (step) => this.keep(`went to step ${step.toLocaleString("en")}`, "time", "time");
     const { manifest } = store.model;
     this.batchSize = Math.min(manifest.batch_size || 32, Math.max(store.model.train.count, 1));
     this.seed = (manifest.network && manifest.network.seed) || 0;
@@ -24,7 +25,7 @@ export class Session {
     }
     const kept = store.network.snapshot();
     const entry = {
-      said, kind, key, open: Boolean(key), network: store.network, kept, step: store.state.step,
+      said, kind, key, open: Boolean(key), network: store.network, kept, step: store.state.step, edited: store.state.edited,
       moments: store.moments, points: new Map(store.points), bytes: 4 * store.network.theta.length * 4,
       before: this.measured(), after: null, version: -1,
     };
@@ -37,7 +38,7 @@ export class Session {
     const { store } = this;
     const { accuracy, perClass } = store.measure();
     const loss = store.label === null ? null : store.sampleLoss();
-    return { loss, accuracy, perClass };
+    return { loss, accuracy, perClass, sample: `${store.sampleKey} ${store.label}` };
   }
 
   undo() {
@@ -48,8 +49,7 @@ export class Session {
     store.network.restore(entry.kept);
     store.moments = entry.moments;
     store.points = entry.points;
-    const left = store.undo.entries;
-    store.set({ step: entry.step, edited: left.some((each) => each.kind === "edit") });
+    store.set({ step: entry.step, edited: entry.edited });
     store.touched("edits", "moments", "network");
   }
 
@@ -66,7 +66,13 @@ export class Session {
   edit(said, apply, key = "") {
     const { store } = this;
     this.keep(said, "edit", key);
-    apply(store.network);
+    try {
+      apply(store.network);
+    } catch (error) {
+      this.undo();
+      store.set({ note: error.message });
+      return;
+    }
     store.set({ edited: true });
     store.touched("edits");
   }

@@ -17,6 +17,7 @@ export class Store {
     this.network = model.makeNetwork();
     this.version = 0; // of the parameters: whatever was computed from them carries it
     this.undo = new Undo();
+    this.beforeMoment = () => {}; // keeps the network for the list to undo
     this.listeners = new Set();
     this.changed = new Set();
     this.memo = new Map();
@@ -220,11 +221,11 @@ export class Store {
     return snapshots.map((each, position) => ({ step: each.step, position, rounded: each.dtype === "float16" }));
   }
 
-  /** Go to a moment of the time line; what was edited since is gone. */
+  /** Go to a moment of the time line; what was changed before is on the list to undo. */
   gotoMoment(moment) {
     if (moment.step === this.state.step && !this.state.edited) return;
     const { network } = this;
-    this.undo.clear();
+    if (this.undo.last) this.beforeMoment(moment.step); // what was changed can be had again
     network.restore({ ...network.snapshot(), interventions: this.final.interventions });
     if (moment.position !== undefined) this.model.goTo(network, moment.position);
     else if (moment.kept.optimizer.name === network.optimizer.key) {

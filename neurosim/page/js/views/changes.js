@@ -109,9 +109,10 @@ function shortened(text) {
 /** Before → after: this sample's loss, accuracy, and the class that lost most. */
 function effect(store, { said, before, after }) {
   const parts = [h("b", { text: said }), ": "];
-  if (before.loss !== null && after.loss !== null) parts.push(`loss of this sample ${short(before.loss)} → ${short(after.loss)}`);
+  const ofSample = before.loss !== null && after.loss !== null && before.sample === after.sample;
+  if (ofSample) parts.push(`loss of this sample ${short(before.loss)} → ${short(after.loss)}${store.classes ? ", " : ""}`);
   if (store.classes) {
-    parts.push(`${before.loss === null ? "" : ", "}accuracy ${percent(before.accuracy)} → ${percent(after.accuracy)}`);
+    parts.push(`accuracy ${percent(before.accuracy)} → ${percent(after.accuracy)}`);
     const falls = after.perClass.map((each, k) => ({ k, by: before.perClass[k].count ? (before.perClass[k].right - each.right) / before.perClass[k].count : 0 }));
     const worst = falls.reduce((most, each) => (each.by > most.by ? each : most), { by: 0 });
     if (worst.by > 0) parts.push(h("span", { class: "mark", text: `; class ${store.className(worst.k)} lost most, ${percent(worst.by, 0)}` }));

@@ -1,7 +1,8 @@
 // Where the neurons of the network view stand: numbers in, boxes out.
 
 const LEAST = 22; // pixels from dot to dot
-export const MOST = 160; // neurons of a layer that are drawn; any other is opened by its number
+const CROWDED = 15; // the same where there are many
+export const MOST = { images: 128, dots: 96 }; // neurons of a layer that are drawn; any other is opened by its number
 
 /** Columns and size of square cells, so that `count` of them fill a box of width × height best. */
 export function bestGrid(count, width, height, gap, most = 84) {
@@ -26,7 +27,7 @@ export function layOut(layers, width, height) {
   const outputWidth = Math.min(Math.max(width * 0.31, 118, Math.min(last.longest * 8.5 + 190, width * 0.44)), 360);
   const hidden = layers.slice(0, -1);
   const dotted = hidden.filter((layer) => !layer.images).map((layer) => {
-    const rows = Math.max(1, Math.floor(room / LEAST));
+    const rows = Math.max(1, Math.floor(room / (layer.count > 40 ? CROWDED : LEAST)));
     const columns = Math.ceil(layer.count / rows);
     const inColumn = Math.ceil(layer.count / columns);
     const step = Math.min(room / inColumn, 40);

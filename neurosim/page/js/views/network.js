@@ -36,13 +36,12 @@ export class NetworkView {
   get layers() {
     const { network } = this.store;
     const visible = this.store.visibleLayers();
-    return visible.map((layer, k) => ({
-      index: layer.index,
-      count: Math.min(layer.nOut, MOST),
-      all: layer.nOut,
-      images: k === 0 && visible.length > 1 && this.store.kind === "image" && layer.nIn === network.layers[0].nOut,
-      longest: Math.max(...Array.from({ length: Math.min(layer.nOut, MOST) }, (_, j) => this.store.className(j).length)),
-    }));
+    return visible.map((layer, k) => {
+      const images = k === 0 && visible.length > 1 && this.store.kind === "image" && layer.nIn === network.layers[0].nOut;
+      const count = Math.min(layer.nOut, images ? MOST.images : MOST.dots);
+      const longest = Math.max(...Array.from({ length: count }, (_, j) => this.store.className(j).length));
+      return { index: layer.index, count, all: layer.nOut, images, longest };
+    });
   }
 
   /** The nodes, once for a network; where they stand comes from `resize`. */

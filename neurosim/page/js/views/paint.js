@@ -11,6 +11,7 @@ const DARK = [
   [92, 48, 42], [158, 72, 58], [212, 104, 84], [242, 142, 118], [255, 190, 170],
 ];
 const UNKNOWN = [128, 128, 128];
+const NOT_A_NUMBER = 0xff808080; // the same in the order of bytes of a pixel
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -84,8 +85,8 @@ export function putSigned(out, values, limit, at = 0, width = values.length, str
   const scale = 127.5 / (limit || 1);
   for (let i = 0; i < values.length; i++) {
     const place = Math.round(127.5 + values[i] * scale);
-    out[at + Math.floor(i / width) * stride + (i % width)] =
-      place >= 0 && place <= 255 ? signedTable[place] : signedTable[place < 0 ? 0 : 255];
+    const colour = place >= 0 ? signedTable[Math.min(place, 255)] : place < 0 ? signedTable[0] : NOT_A_NUMBER;
+    out[at + Math.floor(i / width) * stride + (i % width)] = colour;
   }
 }
 

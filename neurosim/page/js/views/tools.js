@@ -13,6 +13,7 @@ export class Tools {
     this.clamp = check("hold at", false, (on) => this.hold(on, this.number(this.level, 1), `held at ${this.level.value}`), { title: "Its output is held at this number" });
     this.level = h("input", { type: "number", step: "any", value: "1", "aria-label": "Value to hold its output at", onchange: () => this.clamp.box.checked && this.hold(true, this.number(this.level, 1), `held at ${this.level.value}`) });
     this.freeze = check("freeze", false, (on) => this.setFrozen(on), { title: "Training leaves its weights and bias as they are" });
+    this.holding = h("span", { class: "row wide" }, this.silence.label, h("span", { class: "row" }, this.clamp.label, this.level));
     this.which = h("select", { "aria-label": "Which weight", onchange: () => this.drawWeight() });
     this.slider = this.range((value) => this.setWeight(value));
     this.typed = h("input", { type: "number", step: "any", "aria-label": "The weight", onchange: () => this.type(this.typed, (value) => this.setWeight(value)) });
@@ -29,7 +30,7 @@ export class Tools {
       "details",
       { class: "tools", ontoggle: () => this.draw() },
       h("summary", { text: "Change this neuron" }),
-      h("div", { class: "row wide" }, this.silence.label, h("span", { class: "row" }, this.clamp.label, this.level), this.freeze.label),
+      h("div", { class: "row wide" }, this.holding, this.freeze.label),
       h("div", { class: "row" }, this.which, this.typed, this.slider),
       this.biasRow,
       this.painting,
@@ -196,6 +197,7 @@ export class Tools {
     if (!this.box.open) return;
     const { layer, neuron, store } = this;
     const held = store.heldAt(layer.index, neuron);
+    this.holding.hidden = layer.isOutput; // its activation belongs to the loss
     this.silence.box.checked = held === 0;
     this.clamp.box.checked = held !== undefined && held !== 0;
     if (held && document.activeElement !== this.level) this.level.value = String(held);
