@@ -164,7 +164,7 @@ export class InputView {
     const kept = store.state.set === "train" ? "training" : "test";
     const what = this.isPicture ? "image" : "sample";
     const label = store.label;
-    const named = store.classes ? `, ${/^\d+$/.test(store.className(label)) ? (this.isPicture ? "a " : "class ") : ""}${store.className(label)}` : "";
+    const named = store.classes ? `, ${/^\d+$/.test(store.className(label)) ? (this.isPicture ? "a\u00a0" : "class\u00a0") : ""}${store.className(label)}` : "";
     return `${kept} ${what} ${store.sampleIndex}${named}`;
   }
 
