@@ -13,6 +13,7 @@ from . import (
     metrics as metrics,
     network as network,
     optimizers as optimizers,
+    page as page,
     parameters as parameters,
     processors as processors,
     registry as registry,
@@ -117,6 +118,7 @@ from .optimizers import (
     Optimizer as Optimizer,
     RMSProp as RMSProp,
 )
+from .page import explore as explore
 from .parameters import FlatParameters as FlatParameters
 from .processors import threads as threads
 from .regularizers import L1 as L1, L2 as L2, REGULARIZERS as REGULARIZERS, Regularizer as Regularizer
@@ -140,6 +142,7 @@ from .training import (
     GradientNorms as GradientNorms,
     History as History,
     Settings as Settings,
+    Snapshots as Snapshots,
     TrainingRun as TrainingRun,
     fit as fit,
 )

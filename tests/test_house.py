@@ -28,6 +28,7 @@ FLOORS = {
     "public": "",  # the package itself, which hands out all names above: for those who stand above it
     "viz": "viz",
     "scenarios": "scenarios",
+    "page": "neurosim.page",
     "cli": "neurosim.cli",
     "main": "main",
 }

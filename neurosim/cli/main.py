@@ -53,6 +53,10 @@ COMMANDS = {
         "runs/latest/net.npz two.png folder --out read",
     ),
     "data": Command("Say which data were found, where, and with which checksum.", "--data mnist --preview", False),
+    "explore": Command(
+        "Make one HTML file of a network: open it, draw on it, walk through it, train it.",
+        "--data mnist --hidden 32,16",
+    ),
     "step": Command(
         "Walk through one neuron: forward, backward and update, number by number.", "--layer 1 --neuron 5 --sample 0"
     ),
@@ -78,6 +82,7 @@ EXAMPLES = (
     ("train --data mnist", "train, and save the network and its figures"),
     ("train --data iris.csv", "on your table, or a folder of pictures"),
     ("predict net.npz two.png", "read your own picture of a digit"),
+    ("explore", "a page that holds a network, for any browser"),
     ("step", "walk through one neuron"),
     ("inspect runs/latest/net.npz", "report card of every neuron"),
     ("data", "which data there are, and where"),

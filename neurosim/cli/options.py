@@ -7,7 +7,7 @@ that the command fills in.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -18,6 +18,7 @@ from ..training.settings import Settings
 
 DATA = "auto"
 MIN_TRAIN_SIZE = 10  # images: fewer teach nothing
+OF_A_LOADED_NETWORK = ("optimizer", "learning_rate", "batch_size", "augment")  # settings that make sense for one
 
 READING = {  # option -> what its value is called, and what it says
     "label_column": ("NAME", "the column with the labels: its name or number, first, or last [found by evidence]"),
@@ -110,6 +111,23 @@ def add_settings(parser: argparse.ArgumentParser, defaults: Mapping[str, Any] = 
             metavar=each.metadata["metavar"],
             help=each.metadata["help"] + default_text(default, each.metadata["help"]),
             **kind,
+        )
+
+
+def refuse_with_model(given: Mapping[str, Any], others: Sequence[str]) -> None:
+    """Refuse what is for a network that is trained now, where one is loaded.
+
+    Args:
+        given: the settings that the command line names.
+        others: the names of further options that it names, which are for training.
+
+    Raises:
+        NeurosimError: there is one.
+    """
+    of_training = [*(name for name in given if name not in OF_A_LOADED_NETWORK), *others]
+    if of_training:
+        raise NeurosimError(
+            f"{option_of(of_training[0])} is for a network that is trained now: expected it without --model"
         )
 
 

@@ -23,7 +23,15 @@ from ..text import command_line
 from ..training.settings import Settings
 from ..walk import Stepper
 from .figures import draw_boundary
-from .options import MIN_TRAIN_SIZE, add_data_options, add_settings, at_least, given_settings, option_of, reading
+from .options import (
+    MIN_TRAIN_SIZE,
+    add_data_options,
+    add_settings,
+    at_least,
+    given_settings,
+    reading,
+    refuse_with_model,
+)
 from .picture import has_blocks, picture
 from .prompt import Prompt, picture_of
 from .session import Session, check_fits, enough_updates, load_data
@@ -31,7 +39,6 @@ from .terminal import say
 
 SETTINGS: dict[str, Any] = {"hidden": (32, 16), "epochs": 1}  # small enough to follow, trained in a second
 SEED = 0
-OF_A_LOADED_NETWORK = ("optimizer", "learning_rate", "batch_size", "augment")  # settings that make sense for one
 PATIENCE = 1.0  # seconds that a silent pipe has for its first command
 
 
@@ -139,13 +146,7 @@ def start(arguments: argparse.Namespace) -> Session:
             history = session.fit(session.settings.callbacks())
             print(f"trained in {sum(history['seconds']):.1f} s with {threads()}")
         return session
-    of_training = [name for name in given if name not in OF_A_LOADED_NETWORK]
-    if arguments.seed is not None:
-        of_training.append("seed")
-    if of_training:
-        raise NeurosimError(
-            f"{option_of(of_training[0])} is for a network that is trained now: expected it without --model"
-        )
+    refuse_with_model(given, [] if arguments.seed is None else ["seed"])
     network = Network.load(arguments.model)
     data = load_data(arguments.data, arguments.offline, arguments.train_size, **reading(arguments))
     check_fits(arguments.model, network, data[1])

@@ -19,7 +19,7 @@ from ..network import Network
 from ..parameters import Array
 from ..processors import core_count, threads
 from ..text import command_line, number, percent, points
-from ..training import Checkpoint, History
+from ..training import Callback, Checkpoint, History, Snapshots
 from ..training.checkpoint import delete_checkpoints, read_checkpoint
 from ..training.divergence import all_finite
 from ..training.settings import Settings
@@ -35,6 +35,7 @@ from .options import (
     option_of,
     reading,
 )
+from .pages import make_page
 from .session import Session, enough_updates, load_data
 from .terminal import WIDTH, fail, say
 
@@ -44,7 +45,8 @@ if TYPE_CHECKING:
 SETTINGS: dict[str, Any] = {"schedule": "one_cycle"}  # where they differ from those of `Settings`
 MARGIN = 0.05  # predictions that miss by so little less than the targets vary say nothing of them
 RUN: dict[str, Any] = {"data": DATA, "train_size": None, "validation": None, "seed": 0, "out": "runs/latest"}
-RUN |= dict.fromkeys(READING)
+RUN |= dict.fromkeys(READING) | {"page": False}
+PAGE = "page.html"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +70,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--resume", metavar="DIR", help="go on with the run in this folder, with its options, from its last checkpoint"
     )
+    group.add_argument(
+        "--page",
+        action="store_true",
+        default=None,
+        help="write page.html, too: the network for any browser (see explore)",
+    )
     group.add_argument("--quiet", action="store_true", help="no progress")
     group.add_argument("--profile", action="store_true", help="say where the time of a step goes, and stop")
 
@@ -87,7 +95,7 @@ def run(arguments: argparse.Namespace) -> None:
     told = f"optimizer {settings.optimizer}, learning rate {settings.rate_text()}"
     print(told if len(told) <= WIDTH else told.replace(", schedule ", ",\nschedule "))
     sys.stdout.flush()
-    callbacks = [*settings.callbacks(), *boundaries(session)]
+    callbacks = [*settings.callbacks(), *boundaries(session), *([Snapshots()] if arguments.page else [])]
     if arguments.checkpoint_every:
         callbacks.append(checkpoint(arguments, settings, folder))
     history = session.fit(callbacks, verbose=not arguments.quiet)
@@ -103,6 +111,7 @@ def run(arguments: argparse.Namespace) -> None:
         write_text(folder / "predictions.csv", predictions(session, outputs, targets).to_csv(index=False)),
         *draw(session, frame, callbacks, outputs, folder, targets),
     ]
+    paths += write_page(session, history, callbacks, folder, arguments.words)
     print()
     if np.isfinite(outputs).all():
         say(test_figures(session, figures, outputs, targets))
@@ -163,7 +172,7 @@ def resume_options(arguments: argparse.Namespace) -> Settings:
     try:
         settings = Settings(**state["about"]["settings"])
         of_run = state["about"]["run"]
-        added = {name: of_run.get(name) for name in ("validation", *READING)}  # runs of earlier versions have them not
+        added = {name: of_run.get(name, RUN[name]) for name in ("validation", "page", *READING)}  # not in older runs
         options = {name: of_run[name] for name in RUN if name not in added} | added | {"out": arguments.resume}
         every = at_least(1)(str(state["about"]["checkpoint_every"]))
         at, stopped = state["progress"], state["history"]["stopped"]
@@ -203,6 +212,21 @@ def checkpoint(arguments: argparse.Namespace, settings: Settings, folder: Path) 
 
 
 # -- what comes of it ------------------------------------------------------------------------------------------------
+
+
+def write_page(
+    session: Session, history: History, callbacks: Sequence[Callback], folder: Path, words: list[str]
+) -> list[Path]:
+    """Write the network as a page for a browser, if its training was watched for one; in place of an earlier one."""
+    path = folder / PAGE
+    path.unlink(missing_ok=True)
+    watched = next((each for each in callbacks if isinstance(each, Snapshots)), None)
+    if watched is None:
+        return []
+    page = make_page(session, path, history, watched, words)
+    for text in page.left_out:
+        say(f"{PAGE}: {text}")
+    return [path]
 
 
 def profile(arguments: argparse.Namespace, settings: Settings) -> None:

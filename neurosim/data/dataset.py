@@ -171,8 +171,12 @@ class Dataset:
         if not 1 <= count <= len(self) or count != int(count):
             raise DataError(f"{self.name} {self.split}: expected 1 to {len(self):,} samples, received {count:,}")
         count = int(count)
+        return self._take(self.places(count, seed), self.split)
+
+    def places(self, count: int, seed: int | None = None) -> NDArray[np.intp]:
+        """Which samples `subset` takes: their indices, in order."""
         rng = None if seed is None else np.random.default_rng(seed)
-        return self._take(self._stratified_order(rng)[:count], self.split)
+        return np.sort(self._stratified_order(rng)[:count])
 
     def hold_out(self, size: float, rng: np.random.Generator | None = None) -> tuple[Dataset, Dataset]:
         """Hold out a validation set with the same share of each class.

@@ -6,6 +6,7 @@ from .checkpoint import Checkpoint
 from .history import History
 from .loop import fit
 from .settings import Settings
+from .snapshots import Snapshots
 
 __all__ = [
     "Batches",
@@ -15,6 +16,7 @@ __all__ = [
     "GradientNorms",
     "History",
     "Settings",
+    "Snapshots",
     "TrainingRun",
     "fit",
 ]

@@ -82,7 +82,7 @@ class History:
 
     def to_json(self) -> str:
         """Everything as JSON, with null for NaN and infinity; `from_json` is the way back (to NaN)."""
-        return json.dumps(_finite_or_null(vars(self)), allow_nan=False)
+        return json.dumps(finite_or_null(vars(self)), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> History:
@@ -117,10 +117,10 @@ class History:
         return f"History({len(self)} epochs, {self.stopped}{': ' + shown if shown else ''})"
 
 
-def _finite_or_null(value: Any) -> Any:
+def finite_or_null(value: Any) -> Any:
     """A copy in which numbers that JSON does not have are None."""
     if isinstance(value, dict):
-        return {name: _finite_or_null(each) for name, each in value.items()}
+        return {name: finite_or_null(each) for name, each in value.items()}
     if isinstance(value, list):
-        return [_finite_or_null(each) for each in value]
+        return [finite_or_null(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,144 @@
+"""``explore``: one HTML file that holds a network, to be opened, drawn on, walked through and trained in a browser."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import NeurosimError
+from ..files.atomic import writable_folder
+from ..network import Network
+from ..page.samples import check_fit
+from ..processors import threads
+from ..training import History, Snapshots
+from ..training.settings import Settings
+from ..training.snapshots import COUNT
+from .options import (
+    MIN_TRAIN_SIZE,
+    add_data_options,
+    add_settings,
+    at_least,
+    given_settings,
+    reading,
+    refuse_with_model,
+)
+from .pages import described, make_page
+from .session import Session, enough_updates, load_data
+from .terminal import say
+from .train import share, test_figures
+
+SETTINGS: dict[str, Any] = {"hidden": (32, 16)}  # small enough to be seen whole, trained in seconds
+SEED = 0
+OUT = "results/page.html"
+OF_TRAINING = ("seed", "validation", "snapshots")  # options beside the settings that ask for one
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of `explore`."""
+    add_data_options(parser)
+    add_settings(parser, SETTINGS)
+    group = parser.add_argument_group("which network")
+    group.add_argument("--model", metavar="FILE", help="a network saved by train; without it one is trained now")
+    group.add_argument("--train-size", type=at_least(MIN_TRAIN_SIZE), metavar="N", help="training images [all]")
+    group.add_argument(
+        "--validation", type=share, metavar="SHARE", help="of the training images, held out to validate on, e.g. 0.1"
+    )
+    group.add_argument("--seed", type=at_least(0), metavar="N", help=f"of a network trained now [{SEED}]")
+    group.add_argument("--quiet", action="store_true", help="no progress")
+    group = parser.add_argument_group("the page")
+    group.add_argument("--out", default=OUT, metavar="FILE", help="where to write it [%(default)s]")
+    group.add_argument("--no-open", action="store_true", help="do not open it in the browser")
+    group.add_argument(
+        "--samples",
+        type=at_least(1),
+        metavar="N",
+        help="test images to keep in it, and four times as many to train on, whatever size that makes [500, or as many "
+        "as 4 MB hold]",
+    )
+    group.add_argument(
+        "--snapshots",
+        type=at_least(2),
+        metavar="N",
+        help=f"moments of the training to keep in it, whatever size that makes [{COUNT}, or as many as 4 MB hold]",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Make one HTML file in which a network can be opened, drawn on, walked through and trained."""
+    path = writable_file(arguments.out)
+    history: History | None
+    if arguments.model is None:
+        session, history, snapshots = train(arguments)
+    else:
+        session, history, snapshots = load(arguments), None, None
+    page = make_page(
+        session, path, history, snapshots, arguments.words, arguments.samples, arguments.snapshots is not None
+    )
+    for line in described(page):
+        say(line)
+    opened = not arguments.no_open and has_display() and webbrowser.open(path.absolute().as_uri())
+    print("opened in the browser:" if opened else "open it in a browser:")
+    print(f"  {path}")
+
+
+def writable_file(name: str) -> Path:
+    """The file to write, tried before the work and not after it.
+
+    Raises:
+        NeurosimError: it cannot be written.
+    """
+    path = Path(name)
+    if path.is_dir() or name.endswith(("/", os.sep)):
+        raise NeurosimError(f"--out: expected the name of a file, such as page.html, received the folder {name}")
+    writable_folder(path.parent)
+    return path
+
+
+def train(arguments: argparse.Namespace) -> tuple[Session, History, Snapshots]:
+    """A network that is trained now."""
+    given = given_settings(arguments)
+    data = load_data(arguments.data, arguments.offline, arguments.train_size, **reading(arguments))
+    settings = Settings(**SETTINGS | given)
+    if arguments.train_size is None:
+        settings = enough_updates(settings, given, data[0])
+    seed = SEED if arguments.seed is None else arguments.seed
+    session = Session.new(settings, *data, seed, always_validate=True, share=arguments.validation)
+    print(session.network)
+    print(f"optimizer {settings.optimizer}, learning rate {settings.rate_text()}", flush=True)
+    snapshots = Snapshots(arguments.snapshots or COUNT)
+    history = session.fit([*settings.callbacks(), snapshots], verbose=not arguments.quiet)
+    if history.stopped == "interrupted":
+        raise KeyboardInterrupt
+    with np.errstate(over="ignore", invalid="ignore"):  # a network that has diverged overflows here again
+        outputs = session.network.predict_proba(session.test)
+        figures = session.network.evaluate(session.test)
+    said = test_figures(session, figures, outputs) if np.isfinite(outputs).all() else "it gives out NaN"
+    ended = "" if history.stopped == "finished" else f" ({history.stopped})"
+    say(f"{said}, trained in {sum(history['seconds']):.1f} s with {threads()}{ended}")
+    return session, history, snapshots
+
+
+def load(arguments: argparse.Namespace) -> Session:
+    """A network that was trained before, with data that fit it.
+
+    Raises:
+        NeurosimError: they do not, or an option asks for a training.
+    """
+    given = given_settings(arguments)
+    refuse_with_model(given, [name for name in OF_TRAINING if getattr(arguments, name) is not None])
+    network = Network.load(arguments.model)
+    data = load_data(arguments.data, arguments.offline, arguments.train_size, **reading(arguments))
+    for each in data:
+        check_fit(network, each, arguments.model)
+    return Session.around(network, *data, given)
+
+
+def has_display() -> bool:
+    """Whether there is a screen that a browser could open on."""
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,214 @@
+// What every layer is: a place in the network, two passes, and the workspaces that keep what flows through.
+//
+// Arrays are flat and row by row: of B samples, z, a, da and delta have B * nOut numbers. They are the network's own
+// type (Float32Array or Float64Array), belong to the last batch, and are overwritten by the next one.
+//
+// A new kind of layer is one file: what it makes of x (`forward`), how dL/dx follows from delta (`inputGradient`),
+// and a line in index.js. Everything else has a default.
+
+import { exact } from "../activations.js";
+import { Interventions } from "../interventions.js";
+
+export class Layer {
+  kind = ""; // the registry key
+  typeName = ""; // the name of the class in Python
+  weightName = ""; // the parameter that holds the neurons' weights
+  biasName = "";
+  stateNames = []; // arrays that are kept with the weights but not trained
+  passesThrough = false; // whether in evaluation it hands on number by number what comes in
+  leastBatch = 1;
+  neuronByNeuron = false; // whether its neuron j looks at neuron j of the layer below alone
+  activation = null;
+  isOutput = false;
+  maxNorm = null;
+  regularizer = null;
+  interventions = new Interventions();
+  views = {}; // name -> live view of a parameter or gradient array
+
+  constructor(config) {
+    this.settings = config;
+  }
+
+  config() {
+    return { name: this.kind, ...this.settings };
+  }
+
+  connect(index, previous, Float) {
+    this.index = index;
+    this.previous = previous;
+    this.Float = Float;
+    this.r = Float === Float32Array ? Math.fround : exact;
+    this.inShape = previous ? previous.outShape : [];
+    this.outShape = this.outputShape(this.inShape);
+    this.nIn = previous ? previous.nOut : 0;
+    this.nOut = this.outShape.reduce((product, side) => product * side, 1);
+  }
+
+  outputShape(inShape) {
+    return inShape;
+  }
+
+  // -- parameters ----------------------------------------------------------------------------------------------------
+
+  parameterShapes() {
+    return {};
+  }
+
+  attach(parameters) {
+    this.parameters = parameters;
+    for (const name of Object.keys(this.parameterShapes())) {
+      this[name] = this.views[name] = parameters.view(parameters.theta, name + this.index);
+      this[`d${name}`] = this.views[`d${name}`] = parameters.view(parameters.grad, name + this.index);
+    }
+  }
+
+  initialize() {}
+
+  // This layer's part, called `name`, of a vector that is laid out as theta is.
+  flatView(flat, name) {
+    return this.parameters.view(flat, name + this.index);
+  }
+
+  // -- workspaces ----------------------------------------------------------------------------------------------------
+
+  buffers() {
+    return ["z", "a", "da", "delta"];
+  }
+
+  reserve(capacity) {
+    this.full = Object.fromEntries(this.buffers().map((name) => [name, new this.Float(capacity * this.nOut)]));
+  }
+
+  setBatchSize(batchSize) {
+    this.batchSize = batchSize;
+    for (const [name, full] of Object.entries(this.full)) this[name] = full.subarray(0, batchSize * this.nOut);
+  }
+
+  get x() {
+    return this.previous.a;
+  }
+
+  // Where dL/dx goes; null where no gradient is needed below.
+  get below() {
+    return this.previous.index > 0 ? this.previous.da : null;
+  }
+
+  // -- the two passes ------------------------------------------------------------------------------------------------
+
+  // From da to delta.
+  deltaFromDa() {
+    this.delta.set(this.da);
+  }
+
+  // From da to delta, the parameters' gradients and da of the layer below.
+  backward() {
+    this.deltaFromDa();
+    this.backwardFromDelta();
+  }
+
+  backwardFromDelta() {
+    this.parameterGradients();
+    const below = this.below;
+    if (below !== null) this.inputGradient(this.delta, below);
+  }
+
+  parameterGradients() {}
+
+  // da/dz, neuron by neuron, at z (n,) of one sample: the diagonal of the Jacobian. A new array.
+  slopes(z) {
+    return z.map(() => 1);
+  }
+
+  // -- around an update ----------------------------------------------------------------------------------------------
+
+  get penalized() {
+    return false;
+  }
+
+  penalizes() {
+    return false;
+  }
+
+  penalty() {
+    return 0;
+  }
+
+  explainPenalty() {
+    return ["", {}];
+  }
+
+  addPenaltyGradient() {}
+
+  beforeUpdate() {}
+
+  afterUpdate() {}
+
+  // -- neurons -------------------------------------------------------------------------------------------------------
+
+  // What number j of x feeds, in evaluation: numbers of z, and dz/dx_j of each.
+  outgoing(j) {
+    return [[j], this.Float.of(1)];
+  }
+
+  // How dz_j/dx_j follows in evaluation, where neuron j looks at number j of x alone: an equation and its numbers.
+  explainSlope() {
+    return ["", {}];
+  }
+
+  intervene(interventions) {
+    if (interventions.any) throw new Error(`The neurons of layer ${this.index} (${this.title}) cannot be changed one by one.`);
+  }
+
+  // On which side of each kink everything lies for the batch, as 0 and 1: where one changes, L has no derivative.
+  kinkSides() {
+    return [];
+  }
+
+  get detail() {
+    return "";
+  }
+
+  get title() {
+    return `${this.typeName} ${this.detail}`.trim();
+  }
+
+  get imageShape() {
+    return null;
+  }
+
+  // The layer that made what comes in; layers that pass it on in evaluation are looked through.
+  get source() {
+    let below = this.previous;
+    while (below && below.passesThrough) below = below.previous;
+    return below;
+  }
+}
+
+// A layer that computes z in some way and then a = f(z).
+export class ActivationLayer extends Layer {
+  // What is run: the activation, unless single neurons have another.
+  get function() {
+    return this.chosen ?? this.activation;
+  }
+
+  activate() {
+    this.function.forward(this.z, this.a, this.nOut, this.r);
+  }
+
+  deltaFromDa() {
+    this.function.backward(this.da, this.z, this.a, this.delta, this.nOut, this.r);
+  }
+
+  slopes(z) {
+    return this.function.slopes(z, this.r);
+  }
+
+  kinkSides() {
+    const kinks = [...this.function.kinks, ...this.function.curvatureJumps];
+    return kinks.flatMap((kink) => Array.from(this.z, (z) => (z > kink ? 1 : 0)));
+  }
+
+  get detail() {
+    return this.activation.key;
+  }
+}

@@ -1,0 +1,195 @@
+// Schedules: the learning rate as a function of the step, with the same state as in Python.
+
+import { create } from "./registry.js";
+
+class Schedule {
+  first = 0; // the step at which the run began
+  run = null; // how long it is
+
+  constructor(settings = {}) {
+    this.settings = settings;
+    Object.assign(this, settings);
+  }
+
+  config() {
+    return { name: this.key, ...this.settings };
+  }
+
+  // Learn that a run of so many updates begins at a step: what stretches over a run begins anew.
+  begin(firstStep, runSteps) {
+    if (this.stretches) {
+      this.first = firstStep;
+      this.run = Math.max(runSteps, 1);
+    }
+  }
+
+  // The learning rate for an update, counted from 0.
+  at(step) {
+    return this.rateAt(Math.max(step - this.first, 0));
+  }
+
+  get stretches() {
+    return !this.steps;
+  }
+
+  get length() {
+    return this.steps || this.run || 1;
+  }
+
+  // Whether all that it had planned lies behind, or nobody knows how long that is.
+  hasEnded(step) {
+    return step - this.first >= (this.steps || this.run || 0);
+  }
+
+  // The same from its beginning, over as many steps.
+  renewed() {
+    const made = createSchedule(this.config());
+    if (this.run !== null) made.begin(0, this.run);
+    return made;
+  }
+
+  // What has to be kept, beside the settings, to go on exactly; the names are Python's.
+  state() {
+    return { _first: this.first, _run: this.run };
+  }
+
+  restore(state) {
+    this.first = state?._first ?? 0;
+    this.run = state?._run ?? null;
+  }
+}
+
+class ConstantRate extends Schedule {
+  constructor({ rate = 1e-3 } = {}) {
+    super({ rate });
+  }
+  rateAt() {
+    return this.rate;
+  }
+  hasEnded() {
+    return false;
+  }
+}
+
+class StepDecay extends Schedule {
+  constructor({ rate = 1e-3, factor = 0.1, every = null } = {}) {
+    super({ rate, factor, every });
+  }
+  get stretches() {
+    return this.every === null;
+  }
+  hasEnded(step) {
+    return this.stretches && super.hasEnded(step);
+  }
+  rateAt(step) {
+    return this.rate * this.factor ** Math.floor(step / (this.every || Math.max(Math.ceil(this.length / 3), 1)));
+  }
+}
+
+class Exponential extends Schedule {
+  constructor({ rate = 1e-3, factor = 0.01, steps = null } = {}) {
+    super({ rate, factor, steps });
+  }
+  rateAt(step) {
+    return this.rate * this.factor ** (step / this.length);
+  }
+}
+
+class InverseTime extends Schedule {
+  constructor({ rate = 1e-3, decay = 9, steps = null } = {}) {
+    super({ rate, decay, steps });
+  }
+  rateAt(step) {
+    return this.rate / (1 + (this.decay * step) / this.length);
+  }
+}
+
+// Half a cosine wave from `start` to `end`.
+function cosine(start, end, fraction) {
+  return end + ((start - end) * (1 + Math.cos(Math.PI * fraction))) / 2;
+}
+
+class Cosine extends Schedule {
+  constructor({ rate = 1e-3, final = 0, steps = null } = {}) {
+    super({ rate, final, steps });
+  }
+  rateAt(step) {
+    return cosine(this.rate, this.final, Math.min(step / this.length, 1));
+  }
+}
+
+class WarmUp extends Schedule {
+  constructor({ rate = 1e-3, warmup = 0.1, after = null, steps = null } = {}) {
+    super({ rate, warmup, after, steps });
+    this.following = after ? createSchedule(after) : null;
+    if (this.following && steps) this.following.begin(0, steps);
+  }
+  begin(firstStep, runSteps) {
+    super.begin(firstStep, runSteps);
+    this.following?.begin(0, this.steps || runSteps);
+  }
+  rateAt(step) {
+    const after = this.following ? this.following.at(step) : this.rate;
+    return after * Math.min(1, (step + 1) / Math.max(this.warmup * this.length, 1));
+  }
+  hasEnded(step) {
+    return this.following !== null && super.hasEnded(step);
+  }
+  state() {
+    return { ...super.state(), after: this.following ? this.following.state() : null };
+  }
+  restore(state) {
+    super.restore(state);
+    this.following?.restore(state?.after);
+  }
+}
+
+class OneCycle extends Schedule {
+  constructor({ rate = 1e-2, up = 0.3, div = 25, final_div = 1e4, steps = null } = {}) {
+    super({ rate, up, div, final_div, steps });
+  }
+  rateAt(step) {
+    const first = this.rate / this.div;
+    const last = this.rate / this.div / this.final_div;
+    const end = Math.max(this.length - 1, 1);
+    const peak = Math.min(Math.max(this.up * this.length - 1, 0), end);
+    if (step <= peak) return cosine(first, this.rate, peak > 0 ? step / peak : 1);
+    return cosine(this.rate, last, Math.min((step - peak) / (end - peak), 1));
+  }
+}
+
+// Falls at the end of an epoch without progress; the page, which records no epochs, keeps the rate that it has.
+class ReduceOnPlateau extends Schedule {
+  constructor({ rate = 1e-3, factor = 0.1, patience = 2, monitor = "val_loss", threshold = 1e-4, minimum = 0 } = {}) {
+    super({ rate, factor, patience, monitor, threshold, minimum });
+    this.now = rate;
+  }
+  rateAt() {
+    return this.now;
+  }
+  hasEnded() {
+    return false;
+  }
+  state() {
+    return { ...super.state(), _now: this.now };
+  }
+  restore(state) {
+    super.restore(state);
+    this.now = state?._now ?? this.now;
+  }
+}
+
+export const SCHEDULES = {
+  constant: ConstantRate,
+  step: StepDecay,
+  exponential: Exponential,
+  inverse_time: InverseTime,
+  cosine: Cosine,
+  warm_up: WarmUp,
+  one_cycle: OneCycle,
+  reduce_on_plateau: ReduceOnPlateau,
+};
+
+export function createSchedule(config) {
+  return create("schedule", SCHEDULES, config);
+}

@@ -1,0 +1,167 @@
+// The stages backward, and the loss after the update.
+
+import { short } from "../numbers.js";
+import { fill, namesIn } from "./formula.js";
+import { largestTerms, outputName } from "./forward_stages.js";
+import { Row } from "./rows.js";
+import { Stage } from "./stage.js";
+import { byFallingSize, greatest, least, without } from "./sums.js";
+import { plural, words } from "./words.js";
+
+const taken = (numbers, names) => Object.fromEntries(names.map((name) => [name, numbers[name]]));
+const any = (values) => values.some((each) => each !== 0);
+
+// dL/dz of the output layer. rule: how it follows, a key of words.RULES; factors: name -> (n,) numbers.
+export function outputDelta({ loss, activation, rule, factors, classes, target, delta, top }) {
+  const told = { rule: words.RULES[rule].text, loss: loss.key, activation };
+  const rows = [new Row("output_delta.rule", { names: told })];
+  for (const k of byFallingSize(delta.map(Math.abs)).slice(0, Math.min(top, 3))) {
+    const name = outputName(k, classes);
+    const numbers = Object.fromEntries(Object.entries(factors).map(([each, values]) => [each, values[k]]));
+    const template = words.RULES[rule].formula;
+    if ("dL/da" in factors) {
+      rows.push(lossGradient("output_delta", loss, factors.a, target, k, numbers["dL/da"], name));
+    }
+    const kind = template ? "output_delta.output" : "output_delta.unknown";
+    rows.push(new Row(kind, { name, value: delta[k], factors: taken(numbers, namesIn(template)), template }));
+  }
+  return new Stage("output_delta", { rows, names: told, why: words.WHY[`rule ${rule}`] });
+}
+
+// How dL/da of output k follows from the loss.
+function lossGradient(stage, loss, a, y, k, value, name) {
+  const { gradient, numbers } = loss.derive(a, y, k);
+  const [derived, given] = stage === "downstream" ? ["output", "output given"] : ["gradient", "given gradient"];
+  const used = namesIn(gradient);
+  if (!used.length) return new Row(`${stage}.${given}`, { name, value }); // it is 0 at once
+  return new Row(`${stage}.${derived}`, { name, value, factors: taken(numbers, used), template: gradient });
+}
+
+// dL/da = Σ w_k delta_k over the neurons of the layer above; passed: how weight and delta follow where that layer
+// looks at its neurons one by one.
+export function downstream({ layer, above, name, w, delta, products, value, top, passed }) {
+  const [rows, rest] = largestTerms("downstream.term", name, { w, delta }, products, top);
+  const over = new Row("downstream.over", { factors: { layer }, names: { above } });
+  const factors = { layer, count: products.length };
+  const result = new Row("downstream.result", { name: "dL/da", value, factors });
+  return new Stage("downstream", {
+    rows: [over, ...rows, ...passed],
+    rest,
+    result,
+    why: whyNothing(w, delta, products, value),
+  });
+}
+
+// Why nothing comes back from above, if nothing does.
+function whyNothing(w, delta, products, value) {
+  if (value !== 0) return "";
+  if (any(products)) return words.WHY["terms cancel"];
+  return words.WHY[any(w) && any(delta) ? "no product" : any(delta) ? "no weight" : "no term"];
+}
+
+// How a layer that looks at its neurons one by one hands back what it gets: weight and delta of its neuron.
+// slope: [equation, numbers, value]; kind: which of the rows "downstream.delta …" tells the delta.
+export function passedOn({ layer, activation, slope, dL_da, da_dz, delta, kind }) {
+  const [equation, numbers, value] = slope;
+  const which = equation ? "downstream.slope" : "downstream.handed on";
+  const first = new Row(which, { name: "w", value, factors: equation ? numbers : { layer }, template: equation });
+  const told = kind === "above" ? { layer, "dL/da": dL_da, "f'(z)": da_dz } : { layer };
+  return [first, new Row(`downstream.delta ${kind}`, { name: "delta", value: delta, factors: told, names: { activation } })];
+}
+
+// dL/da of a neuron above as the sum that it is.
+export function sumAbove({ layer, title, name, w, delta, products, value, top }) {
+  const [rows, rest] = largestTerms("downstream.term above", name, { w, delta }, products, top);
+  const over = new Row("downstream.over above", { factors: { layer }, names: { above: title } });
+  if (rest !== null) {
+    const kind = plural("downstream.rest above", rest.factors.count);
+    rows.push(new Row(kind, { name: rest.name, value: rest.value, factors: rest.factors }));
+  }
+  return [over, ...rows, new Row("downstream.sum above", { name: "dL/da", value, factors: { below: layer - 1 } })];
+}
+
+// What takes the place of the sum at output neuron k.
+export function downstreamOfOutput(loss, a, target, k, value) {
+  const result = lossGradient("downstream", loss, a, target, k, value, "dL/da");
+  return new Stage("downstream", { result, why: value ? "" : words.WHY["no slope of the loss"] });
+}
+
+// da/dz of f, a key; alone: whether a depends on the neuron's own z alone.
+export function derivative(key, z, a, value, forced, alone) {
+  let [kind, why, factors] = ["result", "", { z }];
+  if (forced) {
+    [kind, why, factors] = ["forced", words.WHY.forced, {}];
+  } else if (!alone) {
+    [kind, why, factors] = [key === "softmax" ? "softmax" : "together", words.WHY.together, { a }];
+  } else if (value === 0 && !Number.isNaN(z)) {
+    [kind, why] = ["flat", words.WHY.flat];
+  }
+  const result = new Row(`derivative.${kind}`, { name: "da/dz", value, factors, names: { why } });
+  return new Stage("derivative", { result, why: why.replaceAll("\n", " ") });
+}
+
+// dL/dz of the neuron. kind: which of the rows "delta.…" tells it; rule: how it follows.
+export function deltaOf({ kind, rule, factors, value, dL_da, da_dz, forced, names }) {
+  const result = new Row(kind, { name: "delta", value, factors, names, template: words.RULES[rule].formula });
+  let why = value > 0 ? "delta is positive" : value < 0 ? "delta is negative" : "delta is zero";
+  if (Number.isNaN(value)) why = "delta is lost";
+  else if (value === 0 && forced) why = "delta is forced";
+  else if (value === 0 && da_dz === 0) why = "delta is stopped";
+  else if (value === 0 && (rule === "difference" || rule === "mean_difference")) why = "output is right";
+  else if (value === 0 && rule === "chain" && dL_da !== 0) why = "delta is too small";
+  return new Stage("delta", { result, why: fill(words.WHY[why], names), names: { rule: words.RULES[rule].text } });
+}
+
+// dL/dw of each weight, the `top` largest one by one; penalty(i): what one holds beside delta x, or null.
+export function gradients({ name, delta, x, dL_dW, penalty, dL_db, top }) {
+  const shown = byFallingSize(dL_dW.map(Math.abs)).slice(0, top);
+  const kind = penalty ? "gradients.term with penalty" : "gradients.term";
+  const rows = shown.map((i) => {
+    const factors = penalty ? { delta, x: x[i], penalty: penalty(i) } : { delta, x: x[i] };
+    return new Row(kind, { name: name(i), value: dL_dW[i], factors });
+  });
+  const others = without(dL_dW, shown);
+  let rest = null;
+  if (others.length) {
+    const factors = { count: others.length, zero: others.filter((each) => each === 0).length };
+    rest = new Row(plural("rest.gradient", others.length), { name: words.NAMES.others, factors });
+  }
+  const numbers = { low: least(dL_dW), high: greatest(dL_dW) };
+  const bias = dL_db === null ? " without bias" : "";
+  if (dL_db !== null) {
+    rows.push(new Row("gradients.bias", { name: "dL/db", value: dL_db }));
+    numbers["dL/db"] = dL_db;
+  }
+  const rule = words.RULES[penalty ? "penalized gradient" : "gradient"].text;
+  const result = new Row(`gradients.result${bias}`, { name: "dL/dw", factors: numbers, names: { rule } });
+  const variant = `${penalty ? " with penalty" : ""}${bias}`;
+  return new Stage("gradients", { rows, rest, result, why: whyNoGradient(delta, x, penalty, bias), variant });
+}
+
+// Why gradients are zero, if some are.
+function whyNoGradient(delta, x, penalty, bias) {
+  if (delta === 0) return words.WHY[penalty ? "only penalty" : "no gradient"];
+  if (penalty || x.every((each) => each !== 0)) return "";
+  return words.WHY[any(x) ? "some inputs" : `no input${bias}`];
+}
+
+// What the update of all neurons did to the loss of the sample.
+export function lossAfter(before, after) {
+  const change = after - before;
+  let kind = change < 0 ? "better" : change > 0 ? "worse" : "same";
+  if (!Number.isFinite(after)) kind = "lost";
+  const factors = { L: before, change, "L after": after };
+  const result = new Row(`loss_after.${kind}`, { name: "L", value: after, factors });
+  return new Stage("loss_after", { result, why: whyLoss(before, after) });
+}
+
+// What the step did to the loss, in words.
+function whyLoss(before, after) {
+  if (!Number.isFinite(after)) return words.WHY["loss is lost"];
+  if (!Number.isFinite(before)) return "";
+  if (before === after) return words.WHY["loss stays"];
+  const share = before ? Math.abs(after - before) / Math.abs(before) : Infinity;
+  const falls = share > 0.99 && share < 1 ? "loss falls to almost nothing" : "loss falls";
+  const reason = after < before ? falls : share >= 10 ? "loss rises far" : "loss rises";
+  return fill(words.WHY[reason], { percent: short(100 * share, 2) });
+}

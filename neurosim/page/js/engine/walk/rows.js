@@ -1,0 +1,108 @@
+// Rows: the lines of which the stages of the walk are made, and the ways in which their numbers are written.
+
+import { column, number, thousands } from "../numbers.js";
+import { digitsFor, fill, fillNumbers } from "./formula.js";
+import { words } from "./words.js";
+
+const DIGITS = 5;
+
+// Numbers of these names are whole: they count something, or are the number of something.
+const WHOLE = new Set(["count", "nonzero", "zero", "moved", "layer", "below", "n", "t", "classes too near"]);
+
+// A number in running text: five digits, or as many as the words say.
+export function inText(name, value) {
+  return toDigits(words.DIGITS[name] ?? DIGITS, name, value);
+}
+
+// A number to so many digits; a whole number of things with all of them.
+function toDigits(digits, name, value) {
+  if (WHOLE.has(name)) return words.PLAIN.includes(name) ? String(value) : thousands(value);
+  return number(value, digits, words.SIGNED.includes(name));
+}
+
+// A number in ten columns, for lines of which the numbers stand below each other.
+export function inColumns(name, value) {
+  return column(value);
+}
+
+// One line of a stage: numbers with their names.
+// kind: its entry in words.ROWS; value: the number that comes out, null for a note; factors: the numbers that it comes
+// from; names: what else its sentences need; template: a formula in the place of that of its kind.
+export class Row {
+  constructor(kind, { name = "", value = null, factors = {}, names = {}, template = null } = {}) {
+    Object.assign(this, { kind, name, value, factors, names, template });
+  }
+
+  get role() {
+    return words.ROWS[this.kind].role;
+  }
+
+  get equation() {
+    return this.template ?? words.ROWS[this.kind].formula ?? "";
+  }
+
+  // The equation with the names of its factors; nothing for a note.
+  get formula() {
+    const symbols = Object.keys(this.factors).map((name) => [name, words.SYMBOLS[name] ?? name]);
+    return fill(this.equation, { ...Object.fromEntries(symbols), ...this.names });
+  }
+
+  // The equation with the numbers plugged in; of a note, its sentence.
+  get substituted() {
+    return this.equation || this.value !== null ? this.withNumbers(this.exact) : this.line();
+  }
+
+  // How a number of the equation is written: with the digits that it takes to compute the value again.
+  get exact() {
+    let digits = this.name === "L" ? words.DIGITS.L : DIGITS;
+    if (this.value !== null && !words.IN_COLUMNS.includes(this.role)) {
+      digits = digitsFor(this.equation, this.factors, this.value, digits);
+    }
+    return (name, value) => toDigits(digits, name, value);
+  }
+
+  withNumbers(form) {
+    const filled = form === inColumns ? fill : fillNumbers; // columns stay as they are, signs too
+    return filled(this.equation, this.filling(form));
+  }
+
+  filling(form) {
+    const numbers = Object.entries(this.factors).map(([name, value]) => [name, form(name, value)]);
+    return { ...this.names, ...Object.fromEntries(numbers) };
+  }
+
+  // Fill any template with the numbers of this row, and with its name, formula and value.
+  say(template, form = inText, name = null) {
+    const own = {
+      name: name ?? this.name,
+      formula: this.formula,
+      substituted: this.withNumbers(form === inText ? this.exact : form),
+      value: this.value === null ? "" : form(this.name === "L" ? "L" : "value", this.value),
+    };
+    return fill(template, { ...own, ...this.filling(form) });
+  }
+
+  // The row as a line of text.
+  line(form = inText, name = null) {
+    return this.say(words.ROWS[this.kind].line, form, name);
+  }
+
+  // The row as a line below a picture.
+  caption(form = inText) {
+    const kind = words.ROWS[this.kind];
+    return this.say(kind.caption ?? kind.line, form);
+  }
+
+  // As plain numbers and texts; `line` beside what Python's document has.
+  toObject() {
+    return {
+      name: this.name,
+      formula: this.formula,
+      factors: { ...this.factors },
+      substituted: this.substituted,
+      value: this.value,
+      role: this.role,
+      line: this.line(),
+    };
+  }
+}

@@ -1,0 +1,108 @@
+// Predict, then reveal: which number of a stage is asked for, whether an answer is right, and which slip gives a wrong one.
+// Numbers in, words out; nothing of the document.
+
+import { number, typeset } from "./engine/numbers.js";
+
+const NEAR = 0.01; // of the value: so far an answer is right, or a slip explains it
+
+/**
+ * What a stage lets the learner predict.
+ * @returns {name, value, sum, row, slips} or null: row is the one that stays hidden until then; slips are {value, says}
+ */
+export function question(document, stage) {
+  const row = rowAskedOf(stage);
+  if (!row || !Number.isFinite(row.value)) return null;
+  const slips = slipsOf(document, stage, row).filter((slip) => Number.isFinite(slip.value) && !near(slip.value, row.value));
+  const sum = row.substituted ? `${row.formula && stage.key !== "update" ? `${row.formula} = ` : ""}${row.substituted}` : stage.formula;
+  return { name: nameOf(stage, row), value: row.value, sum: typeset(`${nameOf(stage, row)} = ${sum} = ${number(row.value)}`), row, slips };
+}
+
+function rowAskedOf(stage) {
+  if (stage.key === "inputs" || stage.key === "loss_after") return null;
+  if (stage.key === "gradients") return stage.rows.find((row) => row.role === "gradient");
+  if (stage.key === "update") return stage.rows.find((row) => row.role === "change");
+  if (stage.key === "output_delta") return stage.rows.find((row) => row.role === "output delta");
+  return stage.result && stage.result.value !== null ? stage.result : null;
+}
+
+function nameOf(stage, row) {
+  if (stage.key === "gradients") return `dL/dw of ${row.name}`;
+  if (stage.key === "update") return `the new w (${row.name})`;
+  if (stage.key === "output_delta") return `delta of ${row.name}`;
+  return row.name;
+}
+
+/** "right", or {slip}, or null: wrong in a way that is not known. */
+export function judge(asked, typed) {
+  if (near(typed, asked.value)) return { right: true };
+  const slip = asked.slips.find((each) => near(typed, each.value));
+  return { right: false, says: slip ? slip.says : "" };
+}
+
+function near(one, other) {
+  return other === 0 ? Math.abs(one) < 1e-9 : Math.abs(one - other) <= NEAR * Math.abs(other);
+}
+
+/** The commonest slips, each with the value that it gives. */
+function slipsOf(document, stage, row) {
+  const slips = [];
+  const add = (value, says) => slips.push({ value, says });
+  const { factors } = row;
+  switch (stage.key) {
+    case "weighted_sum":
+      add(document.z - document.bias, "You forgot the bias.");
+      add(document.z - 2 * document.bias, "You took the bias away in place of adding it.");
+      add(stage.rows.filter((each) => each.role === "term").reduce((sum, each) => sum + each.value, document.bias), "You added the terms shown and forgot the others.");
+      add(document.weights.reduce((sum, w) => sum + w, document.bias), "You added the weights: each is multiplied by its input first.");
+      break;
+    case "activation":
+      add(document.z, "That is z: put it through the activation.");
+      add(document.da_dz, "That is the slope f'(z), not f(z).");
+      add(Math.max(document.z, 0), "That is what relu would make of z.");
+      add(1 / (1 + Math.exp(-document.z)), "That is what sigmoid would make of z.");
+      break;
+    case "output":
+      if (factors.a !== undefined) add(factors.a, "That is the probability: the loss is minus its logarithm.");
+      for (const each of stage.rows.filter((other) => other.role === "loss term")) add(each.factors.a, "That is the probability: the loss is minus its logarithm.");
+      add(document.loss * document.sample.probabilities.length, "You forgot the 1/n: the loss is the mean over the outputs.");
+      break;
+    case "output_delta":
+      add(row.value * document.sample.probabilities.length, "You forgot the 1/n of the mean over the outputs.");
+      add(factors.a, "That is a: take the target y away.");
+      add(factors["dL/da"], "You forgot f'(z): delta is dL/dz.");
+      break;
+    case "downstream":
+      add(document.downstream.reduce((sum, each) => sum + each.weight, 0), "You added the weights: each is multiplied by its delta first.");
+      add(document.downstream.reduce((sum, each) => sum + each.delta, 0), "You added the deltas: each is multiplied by its weight first.");
+      add(stage.rows.filter((each) => each.role === "term").reduce((sum, each) => sum + each.value, 0), "You added the terms shown and forgot the others.");
+      break;
+    case "derivative":
+      add(document.a, "That is a = f(z): here its slope is asked for.");
+      add(document.z, "That is z: here the slope of f at z is asked for.");
+      break;
+    case "delta":
+      add(document.dL_da, "You forgot f'(z).");
+      add(document.da_dz, "That is f'(z): multiply it by dL/da.");
+      add(document.dL_da + document.da_dz, "You added: the chain rule multiplies.");
+      add(document.dL_da * document.a, "You multiplied by a in place of f'(z).");
+      break;
+    case "gradients": {
+      const i = document.dL_dW.findIndex((each) => each === row.value);
+      add(factors.delta * document.weights[i], "You took w for x: dL/dw is delta times the input.");
+      add(factors.delta, "You forgot x.");
+      add(factors.x, "You forgot delta.");
+      break;
+    }
+    case "update": {
+      const change = factors.change;
+      add(factors.w - change, "Wrong sign: the step is taken away from the weight.");
+      add(change, "That is the change: add it to the weight.");
+      const gradient = stage.rows.find((each) => each.role === "gradient of it");
+      if (gradient) add(factors.w - gradient.value, "You forgot the learning rate.");
+      break;
+    }
+    default:
+  }
+  add(-row.value, "Wrong sign.");
+  return slips;
+}

@@ -1,0 +1,236 @@
+// What the learner does to the network: train it, edit a neuron, choose another optimizer; each change can be undone.
+
+import { Trainer } from "./training.js";
+
+export class Session {
+  /** @param store of the page; script: the text of the worker */
+  constructor(store, script) {
+    this.store = store;
+    this.trainer = new Trainer(script);
+    store.beforeMoment = (step) => this.keep(`went to step ${step.toLocaleString("en")}`, "time", "time");
+    const { manifest } = store.model;
+    this.batchSize = Math.min(manifest.batch_size || 32, Math.max(store.model.train.count, 1));
+    this.seed = (manifest.network && manifest.network.seed) || 0;
+  }
+
+  // -- undo -------------------------------------------------------------------------------------------------------------
+
+  /** Keep the network as it is, under the name of what is about to be done to it. */
+  keep(said, kind, key = "") {
+    const { store } = this;
+    const last = store.undo.last;
+    if (key && last && last.key === key && last.open) {
+      last.said = said;
+      return last;
+    }
+    const kept = store.network.snapshot();
+    const entry = {
+      said, kind, key, open: Boolean(key), network: store.network, kept, step: store.state.step, edited: store.state.edited,
+      moments: store.moments, points: new Map(store.points), bytes: 4 * store.network.theta.length * 4,
+      before: this.measured(), after: null, version: -1,
+    };
+    store.undo.push(entry);
+    return entry;
+  }
+
+  /** Loss of the sample, accuracy over the test images of the page, and per class. */
+  measured() {
+    const { store } = this;
+    const { accuracy, perClass } = store.measure();
+    const loss = store.label === null ? null : store.sampleLoss();
+    return { loss, accuracy, perClass, sample: `${store.sampleKey} ${store.label}` };
+  }
+
+  undo() {
+    const { store } = this;
+    const entry = store.undo.pop();
+    if (!entry) return;
+    store.network = entry.network;
+    store.network.restore(entry.kept);
+    store.moments = entry.moments;
+    store.points = entry.points;
+    store.set({ step: entry.step, edited: entry.edited });
+    store.touched("edits", "moments", "network");
+  }
+
+  /** Take back the latest training, and what was changed after it. */
+  back() {
+    const at = this.store.undo.lastTraining();
+    if (at < 0) return;
+    while (this.store.undo.entries.length > at) this.undo();
+  }
+
+  // -- edits of a neuron ------------------------------------------------------------------------------------------------
+
+  /** Change the network: `apply` gets it. Changes with the same key, until `settle`, are one entry. */
+  edit(said, apply, key = "") {
+    const { store } = this;
+    this.keep(said, "edit", key);
+    try {
+      apply(store.network);
+    } catch (error) {
+      this.undo();
+      store.set({ note: error.message });
+      return;
+    }
+    store.set({ edited: true });
+    store.touched("edits");
+  }
+
+  /** The drag is over. */
+  settle() {
+    const { last } = this.store.undo;
+    if (last) last.open = false;
+    this.store.tell("edits");
+  }
+
+  // -- training ---------------------------------------------------------------------------------------------------------
+
+  get stepsOfEpoch() {
+    return Math.ceil(this.store.model.train.count / this.batchSize);
+  }
+
+  /** One update by the sample that is shown: the update that the walk computes. */
+  oneSample() {
+    const { store } = this;
+    if (store.label === null) {
+      store.set({ note: "Say first what the drawing is: there is nothing to learn from without a label." });
+      return;
+    }
+    this.keep("trained on this sample", "training");
+    store.network.gradients(store.raw, store.label);
+    store.network.update();
+    store.addMoment(store.state.step + 1);
+    store.set({ note: "" });
+    store.touched("edits", "moments");
+  }
+
+  /** Train in the worker, `steps` updates or until it is paused; resolves when it has stopped. */
+  async train({ steps, order, batchSize = this.batchSize } = {}, said = "trained") {
+    const { store } = this;
+    if (store.state.training || !store.model.train.count) return;
+    const entry = this.keep(said, "training");
+    const start = store.state.step;
+    const { network } = store;
+    store.forgetAfter(start);
+    store.set({ training: true, rate: null, note: "" });
+    let shownAt = 0;
+    const onProgress = (progress) => {
+      if (store.network !== network) return;
+      network.setParameters(progress.theta);
+      network.setRunningArrays(progress.running);
+      const step = start + progress.step;
+      store.set({ step, rate: progress.samplesPerSecond });
+      store.touched();
+      // accuracy over the images of the page takes longer than a frame: a few times a second
+      if (performance.now() - shownAt > 350) {
+        shownAt = performance.now();
+        store.notePoint(step);
+        if (performance.now() - shownAt > 60) shownAt += 1000; // a large network
+      }
+      entry.said = `${said}: ${(step - start).toLocaleString("en")} steps`;
+    };
+    try {
+      const final = await this.trainer.start({ network, samples: store.model.train, batchSize, steps, order, seed: this.seed }, onProgress);
+      if (store.network === network) {
+        network.take(final);
+        const done = final.steps;
+        entry.said = `${said}: ${done.toLocaleString("en")} ${done === 1 ? "step" : "steps"}`;
+        if (done) store.addMoment(start + done);
+        const diverged = final.stopped === "diverged" ? "The loss is no longer a number: the training has diverged, and stopped. A smaller learning rate helps; Back takes it back." : "";
+        store.set({ note: [final.note, diverged].filter(Boolean).join(" ") });
+      }
+    } catch (error) {
+      store.set({ note: `Training stopped: ${error.message}` });
+    }
+    store.set({ training: false, rate: null });
+    store.touched("edits", "moments");
+    store.notePoint(store.state.step);
+  }
+
+  pause() {
+    this.trainer.pause();
+  }
+
+  toggle() {
+    if (this.store.state.training) this.pause();
+    else this.train({}, "trained");
+  }
+
+  // -- another start, another rule --------------------------------------------------------------------------------------
+
+  /** The same initial weights again. */
+  reset() {
+    this.stopped(() => {
+      const { store } = this;
+      if (this.fresh && store.network === this.fresh.network) {
+        store.network.restore(this.fresh.kept);
+        store.moments = [{ step: 0, kept: this.fresh.kept, here: true }];
+        store.points = new Map();
+        store.undo.clear();
+        store.set({ step: 0, edited: false });
+        store.touched("moments", "edits");
+      } else store.resetRun();
+      store.set({ note: store.moments[0].step === 0 ? "" : "The weights at the start of the run are not in this file: these are the earliest that are." });
+      store.notePoint(store.state.step);
+    });
+  }
+
+  /** Other initial weights, drawn anew. */
+  newSeed() {
+    this.stopped(() => {
+      this.seed += 1;
+      const network = this.store.network.clone();
+      network.reinitialize(this.seed);
+      this.begin(network, `new initial weights, seed ${this.seed}`);
+    });
+  }
+
+  /** Go on with another network from step 0. */
+  begin(network, said) {
+    const { store } = this;
+    this.keep(said, "edit");
+    store.network = network;
+    this.fresh = { network, kept: network.snapshot() };
+    store.moments = [{ step: 0, kept: this.fresh.kept, here: true }];
+    store.points = new Map();
+    store.select(store.state.layer, store.state.neuron);
+    store.set({ step: 0, edited: false, note: said });
+    store.touched("network", "moments", "edits");
+    store.notePoint(0);
+  }
+
+  /** Another optimizer, or other settings of it: the weights stay, its memory starts afresh. */
+  chooseOptimizer(key, settings) {
+    this.stopped(() => {
+      const { store } = this;
+      this.keep(`optimizer ${key}, learning rate ${settings.learning_rate}`, "edit");
+      store.network = store.network.withOptimizer(key, settings);
+      store.set({ edited: true, note: `${key} with learning rate ${settings.learning_rate}, from here on; its memory starts afresh.` });
+      store.touched("network", "edits");
+    });
+  }
+
+  chooseActivation(key) {
+    this.stopped(() => this.begin(this.store.network.withActivation(key), `${key} in the hidden layers, with initial weights that suit it`));
+  }
+
+  chooseHidden(widths) {
+    this.stopped(() => this.begin(this.store.network.withHidden(widths), `hidden layers ${widths.join(", ") || "none"}, drawn anew`));
+  }
+
+  /** Do it when no training runs. */
+  async stopped(action) {
+    if (this.store.state.training) {
+      this.pause();
+      await new Promise((resolve) => {
+        const leave = this.store.subscribe(() => {
+          if (this.store.state.training) return;
+          leave();
+          resolve();
+        });
+      });
+    }
+    action();
+  }
+}

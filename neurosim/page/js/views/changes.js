@@ -1,0 +1,121 @@
+// What the learner's changes did: accuracy before and after, per class, and the list that can be undone.
+
+import { percent, short } from "../engine/numbers.js";
+import { link, pageAsFile, weightsAsJson } from "../save.js";
+import { button, h, offerFile, s, explain } from "./dom.js";
+
+export class Changes {
+  constructor(root, store, session) {
+    this.store = store;
+    this.session = session;
+    this.subtitle = h("span", { class: "muted" });
+    this.name = h("span");
+    root.querySelector("h2").replaceChildren(this.name, this.subtitle);
+    this.classes = s("svg", { height: 44, role: "img" });
+    this.says = h("p", { "aria-live": "polite" });
+    this.list = h("ol", { id: "edits", tabindex: "0", "aria-label": "What you changed, the latest first" });
+    this.undo = button("Undo", () => session.undo(), { title: "Take back the latest change (Ctrl+Z)" });
+    this.linkButton = button("Copy link", () => this.copy(), { title: "An address that leads to this neuron at this step" });
+    root.append(
+      h("div", { id: "per-class" }, this.classes),
+      this.says,
+      h(
+        "div",
+        { class: "row" },
+        this.undo,
+        button("Save page", () => this.savePage(), { title: "This page as a file, with the network as it is now" }),
+        button("Weights as JSON", () => offerFile(`${store.model.manifest.data.name}-weights.json`, weightsAsJson(store), "application/json"), { title: "All weights and biases, layer by layer" }),
+        this.linkButton,
+      ),
+      this.list,
+    );
+    explain(
+      root.querySelector("h2"),
+      `Accuracy on the ${store.model.test.count} test images kept in this page${store.model.mistakes ? "; the mistakes kept beside them do not count" : ""}. ` +
+          "Each bar is a class; a line shows where it stood before your latest change. Undo takes the latest change back.",
+    );
+  }
+
+  async copy() {
+    const address = link(this.store);
+    try {
+      await navigator.clipboard.writeText(address);
+      this.store.set({ note: "The link is copied: it leads to this neuron, sample and stage in this file." });
+    } catch {
+      this.store.set({ note: `The browser does not let this page copy. The link is in its address line: ${address.slice(address.indexOf("#"))}` });
+    }
+  }
+
+  savePage() {
+    offerFile(`neurosim-${this.store.model.manifest.data.name}-step-${this.store.state.step}.html`, pageAsFile(this.store), "text/html");
+  }
+
+  draw() {
+    const { store } = this;
+    const { undo } = store;
+    const now = this.session.measured();
+    const last = undo.last;
+    if (last && !store.state.training) last.after = now;
+    this.name.textContent = store.classes ? `Test accuracy ${percent(now.accuracy)}` : `Test loss ${short(store.measure().loss)}`;
+    this.subtitle.textContent = `${store.model.test.count} samples in this page`;
+    if (store.classes) this.drawClasses(now.perClass, last ? last.before.perClass : null);
+    else this.classes.parentNode.hidden = true;
+    this.says.replaceChildren(...(last && last.after ? effect(store, last) : ["Nothing changed yet. Open a neuron, and change it below its numbers."]));
+    this.says.className = last ? "" : "muted";
+    this.list.hidden = undo.entries.length < 2;
+    this.list.replaceChildren(...undo.entries.slice(0, -1).reverse().map((entry) => h("li", { class: "muted", text: entry.said })));
+    this.undo.disabled = !undo.entries.length || store.state.training;
+  }
+
+  drawClasses(perClass, before) {
+    const shown = perClass.slice(0, 20);
+    const names = shown.map((_, k) => shortened(this.store.className(k)));
+    const width = Math.max(30, 7.5 * Math.max(...names.map((name) => name.length)) + 12);
+    const share = (each) => (each.count ? each.right / each.count : 0);
+    this.classes.setAttribute("width", width * shown.length);
+    this.classes.setAttribute("aria-label", `accuracy by class: ${shown.map((each, k) => `${this.store.className(k)} ${percent(share(each), 0)}`).join(", ")}`);
+    this.classes.replaceChildren(
+      ...shown.flatMap((each, k) => {
+        const tall = 24 * share(each);
+        const was = before ? 24 * share(before[k]) : tall;
+        return [
+          s("rect", { x: k * width, y: 26 - tall, width: width - 8, height: tall, fill: "var(--axis)" }),
+          Math.abs(was - tall) > 0.1 ? s("rect", { x: k * width, y: 26 - Math.max(was, tall), width: width - 8, height: Math.abs(was - tall), fill: was > tall ? "none" : "var(--good)", stroke: was > tall ? "var(--mark)" : "none" }) : null,
+          s("text", { x: k * width + (width - 8) / 2, y: 41, "text-anchor": "middle", style: "fill:var(--muted)" }, names[k]),
+        ].filter(Boolean);
+      }),
+    );
+  }
+
+  render(changed) {
+    if (!["theta", "edits", "sample", "theme", "network", "points", "training", "all"].some((name) => changed.has(name))) return;
+    const { training } = this.store.state;
+    // it takes a run over all test images: while something moves a few times a second is enough
+    const wait = training ? 600 : this.store.undo.last && this.store.undo.last.open ? 120 : 0;
+    clearTimeout(this.later);
+    if (this.store.state.drawing || performance.now() - (this.at || 0) < wait) {
+      this.later = setTimeout(() => this.render(new Set(["all"])), 130);
+      return;
+    }
+    this.at = performance.now();
+    this.draw();
+  }
+}
+
+function shortened(text) {
+  return text.length > 10 ? `${text.slice(0, 9)}…` : text;
+}
+
+/** Before → after: this sample's loss, accuracy, and the class that lost most. */
+function effect(store, { said, before, after }) {
+  const parts = [h("b", { text: said }), ": "];
+  const ofSample = before.loss !== null && after.loss !== null && before.sample === after.sample;
+  if (ofSample) parts.push(`loss of this sample ${short(before.loss)} → ${short(after.loss)}${store.classes ? ", " : ""}`);
+  if (store.classes) {
+    parts.push(`accuracy ${percent(before.accuracy)} → ${percent(after.accuracy)}`);
+    const falls = after.perClass.map((each, k) => ({ k, by: before.perClass[k].count ? (before.perClass[k].right - each.right) / before.perClass[k].count : 0 }));
+    const worst = falls.reduce((most, each) => (each.by > most.by ? each : most), { by: 0 });
+    if (worst.by > 0) parts.push(h("span", { class: "mark", text: `; class ${store.className(worst.k)} lost most, ${percent(worst.by, 0)}` }));
+  }
+  return [...parts, "."];
+}

@@ -1,0 +1,106 @@
+// The training controls on top, and the settings under them.
+
+import { button, choice, h } from "./dom.js";
+
+export class Controls {
+  constructor(root, store, session) {
+    this.store = store;
+    this.session = session;
+    const trains = store.model.train.count > 0;
+    this.play = button("Play", () => session.toggle(), { class: "strong", title: "Train in this page, from the step where you stand (space)" });
+    this.sample = button("1 sample", () => session.oneSample(), { title: "One update by the sample that is shown" });
+    this.batch = button("1 batch", () => session.train({ steps: 1 }, "trained one batch"), { title: "One update by the next batch of training samples" });
+    this.epoch = button("1 epoch", () => session.train({ steps: session.stepsOfEpoch }, "trained one epoch"), { title: "Once through the training samples kept in this page" });
+    this.back = button("Back", () => session.back(), { title: "Take back the latest training" });
+    this.reset = button("Reset", () => session.reset(), { title: "Back to the same initial weights" });
+    this.seed = button("New seed", () => session.newSeed(), { title: "Draw other initial weights" });
+    this.more = button("Settings", () => this.toggleSettings(), { "aria-expanded": "false", "aria-controls": "settings" });
+    this.help = button("?", () => store.set({ help: !store.state.help }), { "aria-label": "Help and keys", "aria-expanded": "false", "aria-controls": "help" });
+    root.append(...(trains ? [this.play, this.sample, this.batch, this.epoch, this.back, this.reset, this.seed, this.more] : []), this.help);
+    this.summary = document.getElementById("summary");
+    this.settings = document.getElementById("settings");
+    this.makeSettings();
+  }
+
+  makeSettings() {
+    const { store, session } = this;
+    const { optimizer, activation } = store.model.manifest.choices;
+    this.optimizer = choice("optimizer", Object.keys(optimizer).map((key) => [key, key]), this.currentOptimizer, (key) => this.chooseOptimizer(key));
+    this.rate = h("input", { type: "number", step: "any", min: "0", onchange: () => this.chooseRate() });
+    this.size = h("input", { type: "number", min: "1", max: String(store.model.train.count), onchange: () => this.chooseSize() });
+    const known = Object.keys(activation).filter((key) => key !== "softmax").map((key) => [key, key]);
+    this.activation = choice("activation of hidden layers", known, this.currentActivation || known[0][0], (key) => session.chooseActivation(key));
+    this.settings.append(
+      h(
+        "div",
+        { class: "row wide" },
+        this.optimizer.label,
+        h("label", {}, "learning rate ", this.rate),
+        h("label", {}, "batch size ", this.size),
+        this.currentActivation ? this.activation.label : null,
+        h("span", { class: "muted", text: `Trains on the ${store.model.train.count.toLocaleString("en")} training samples kept in this page.` }),
+      ),
+    );
+  }
+
+  toggleSettings() {
+    this.settings.hidden = !this.settings.hidden;
+    this.more.setAttribute("aria-expanded", String(!this.settings.hidden));
+  }
+
+  get currentOptimizer() {
+    return this.store.network.optimizer.key;
+  }
+
+  get currentActivation() {
+    const hidden = this.store.visibleLayers().slice(0, -1)[0];
+    return hidden ? hidden.activation.key : "";
+  }
+
+  chooseOptimizer(key) {
+    const settings = { ...this.store.model.manifest.choices.optimizer[key] };
+    this.session.chooseOptimizer(key, settings);
+  }
+
+  chooseRate() {
+    const rate = Number(this.rate.value);
+    if (!(rate > 0 && Number.isFinite(rate))) {
+      this.store.set({ note: "Learning rate: expected a number above 0, such as 0.01." });
+      this.draw();
+      return;
+    }
+    this.session.chooseOptimizer(this.currentOptimizer, { ...this.store.network.optimizer.config(), learning_rate: rate });
+  }
+
+  chooseSize() {
+    const { count } = this.store.model.train;
+    const size = Math.round(Number(this.size.value));
+    if (size >= 1 && size <= count) this.session.batchSize = size;
+    else this.store.set({ note: `Batch size: expected a whole number from 1 to ${count.toLocaleString("en")}.` });
+    this.draw();
+  }
+
+  draw() {
+    const { store, session } = this;
+    const { state, network } = store;
+    this.play.textContent = state.training ? "Pause" : "Play";
+    for (const each of [this.sample, this.batch, this.epoch]) each.disabled = state.training;
+    this.back.disabled = state.training || store.undo.lastTraining() < 0;
+    const widths = store.visibleLayers().map((layer) => layer.nOut);
+    const shape = [network.layers[0].nOut, ...widths].join("-");
+    const last = store.moments.length ? store.moments[store.moments.length - 1].step : state.step;
+    const step = `step ${state.step.toLocaleString("en")}${state.training ? "" : ` of ${Math.max(last, state.step).toLocaleString("en")}`}`;
+    const speed = state.rate ? `${Math.round(state.rate).toLocaleString("en")} samples a second` : "";
+    const rate = network.optimizer.rate;
+    this.summary.textContent = [store.model.manifest.data.name, shape, this.currentActivation, `${network.optimizer.key} ${Number(rate.toPrecision(4))}`, step, speed].filter(Boolean).join(" · ");
+    this.optimizer.list.value = this.currentOptimizer;
+    if (this.currentActivation) this.activation.list.value = this.currentActivation;
+    if (document.activeElement !== this.rate) this.rate.value = String(Number(rate.toPrecision(6)));
+    if (document.activeElement !== this.size) this.size.value = String(session.batchSize);
+    this.help.setAttribute("aria-expanded", String(Boolean(state.help)));
+  }
+
+  render(changed) {
+    if (["step", "training", "rate", "network", "edits", "moments", "help", "all"].some((name) => changed.has(name))) this.draw();
+  }
+}

@@ -1,0 +1,188 @@
+// What goes into the network: the sample, large; the pad to draw on; and the samples to choose from.
+
+import { short } from "../engine/numbers.js";
+import { button, check, choice, h, signedBar, explain } from "./dom.js";
+import { Pad } from "./pad.js";
+import { paintInk } from "./paint.js";
+import { Scatter } from "./scatter.js";
+
+const THUMBS = 18;
+
+export class InputView {
+  constructor(root, store) {
+    this.store = store;
+    this.model = store.model;
+    this.subtitle = h("span", { class: "muted" });
+    root.querySelector("h2").replaceChildren("Input", this.subtitle);
+    const body = h("div");
+    this.label = h("div", { class: "classes", role: "group", "aria-label": "What the drawing is" });
+    root.append(body, this.label);
+    this.makePicture(body);
+    this.filter = { class: "all", misread: false, page: 0 };
+    root.append(this.makePicker());
+    explain(root.querySelector("h2"), this.explanation());
+  }
+
+  get isPicture() {
+    return this.store.kind === "image";
+  }
+
+  makePicture(body) {
+    const shape = this.store.shape;
+    if (this.isPicture && (shape[2] || 1) === 1) this.pad = new Pad(body, this.store);
+    else if (this.isPicture) {
+      this.picture = h("canvas", { role: "img", "aria-label": "the picture, as the network gets it" });
+      body.append(h("div", { id: "pad", style: { aspectRatio: `${shape[1]} / ${shape[0]}` } }, this.picture));
+    } else if (this.store.kind === "points") this.scatter = new Scatter(body, this.store);
+    else {
+      this.features = h("table", { class: "bars" });
+      body.append(h("div", { class: "scroll" }, this.features));
+    }
+  }
+
+  makePicker() {
+    const classes = Array.from({ length: this.store.classes }, (_, k) => [k, this.store.className(k)]);
+    this.byClass = choice("", [["all", "all classes"], ...classes], "all", (value) => this.refilter({ class: value }));
+    this.byClass.list.setAttribute("aria-label", "Samples of which class");
+    this.misread = check("misread only", false, (on) => this.refilter({ misread: on }));
+    this.thumbs = h("div", { id: "thumbs", class: this.isPicture ? "" : "plain", role: "group", "aria-label": "Samples" });
+    this.where = h("span", { class: "muted" });
+    this.back = button("‹", () => this.turn(-1), { class: "quiet", "aria-label": "Earlier samples" });
+    this.next = button("›", () => this.turn(1), { class: "quiet", "aria-label": "Further samples" });
+    return h(
+      "div",
+      { class: "picker" },
+      h("div", { class: "row" }, classes.length ? this.byClass.label : null, classes.length ? this.misread.label : null),
+      this.thumbs,
+      h("div", { class: "row" }, this.back, this.where, this.next),
+    );
+  }
+
+  explanation() {
+    const size = this.store.network.layers[0].nOut;
+    const own = this.pad ? " Draw on it, or press Clear and draw your own: the network answers while you draw." : "";
+    return `The ${size} numbers that enter the network, from a test sample that it was not trained on.${own} A red line below a sample: the network misreads it.`;
+  }
+
+  refilter(changes) {
+    Object.assign(this.filter, changes, { page: 0 });
+    this.drawPicker();
+  }
+
+  turn(by) {
+    this.filter.page += by;
+    this.drawPicker();
+  }
+
+  /** The rows that the filter lets through: the mistakes kept apart come first. */
+  rows() {
+    const { test } = this.model;
+    const readings = this.store.readings();
+    const rows = Array.from({ length: test.total }, (_, k) => k).filter((row) => {
+      const label = test.label(row);
+      const wrong = readings[row] !== label;
+      return (this.filter.class === "all" || label === Number(this.filter.class)) && (!this.filter.misread || wrong);
+    });
+    return rows;
+  }
+
+  drawPicker() {
+    const rows = this.rows();
+    const pages = Math.max(1, Math.ceil(rows.length / THUMBS));
+    this.filter.page = Math.min(Math.max(this.filter.page, 0), pages - 1);
+    const first = this.filter.page * THUMBS;
+    const shown = rows.slice(first, first + THUMBS);
+    const readings = this.store.readings();
+    this.thumbs.replaceChildren(...shown.map((row) => this.thumb(row, readings[row])));
+    this.shown = shown;
+    this.where.textContent = rows.length
+      ? `${first + 1} to ${first + shown.length} of ${rows.length}`
+      : this.filter.misread ? "None of these is misread: choose another class." : "No samples are kept in this page.";
+    this.back.hidden = first === 0;
+    this.next.hidden = first + shown.length >= rows.length;
+    this.markThumb();
+  }
+
+  thumb(row, read) {
+    const { test } = this.model;
+    const label = test.label(row);
+    const name = this.store.className(label);
+    const wrong = this.store.classes > 0 && read !== label;
+    const said = `test sample ${test.index(row)}, ${name}${wrong ? `, misread as ${this.store.className(read)}` : ""}`;
+    const pick = () => this.store.chooseSample(row);
+    const node = button("", pick, { "aria-label": said, title: said, class: wrong ? "misread" : "", "data-row": row });
+    if (this.isPicture) node.append(paintInk(h("canvas"), test.raw(row), this.store.shape));
+    else node.append(`${test.index(row)}`);
+    return node;
+  }
+
+  markThumb() {
+    for (const node of this.thumbs.children) {
+      const chosen = this.store.state.set === "test" && Number(node.dataset.row) === this.store.state.sample;
+      node.setAttribute("aria-pressed", String(chosen));
+    }
+  }
+
+  drawFeatures() {
+    const { raw, featureNames } = this.store;
+    const x = this.store.answer().layers[0].a;
+    const limit = Math.max(...Array.from(x, Math.abs), 1e-12);
+    this.features.replaceChildren(
+      ...Array.from(x, (value, i) =>
+        h(
+          "tr",
+          {},
+          h("th", { scope: "row", text: featureNames[i] || `input ${i}` }),
+          h("td", { class: "bar" }, signedBar(value, limit)),
+          h("td", { text: short(raw[i]) }),
+        ),
+      ),
+    );
+  }
+
+  drawLabel() {
+    const { store } = this;
+    const drawn = store.state.sample === null && store.classes > 0;
+    this.label.hidden = !drawn;
+    if (!drawn) return;
+    this.label.replaceChildren(
+      h("p", { class: "muted", style: { flexBasis: "100%" }, text: store.label === null ? "What is it? With a label the walk goes on to the loss, and back." : "It is" }),
+      ...Array.from({ length: store.classes }, (_, k) =>
+        button(store.className(k), () => this.chooseLabel(k), { "aria-pressed": String(store.label === k) }),
+      ),
+    );
+  }
+
+  chooseLabel(k) {
+    this.store.set({ drawnLabel: this.store.label === k ? null : k });
+    this.store.tell("sample");
+  }
+
+  describe() {
+    const { store } = this;
+    if (store.state.sample === null) return this.pad ? "your drawing" : "your own point";
+    const kept = store.state.set === "train" ? "training" : "test";
+    const what = this.isPicture ? "image" : "sample";
+    const label = store.label;
+    const named = store.classes ? `, ${/^\d+$/.test(store.className(label)) ? (this.isPicture ? "a\u00a0" : "class\u00a0") : ""}${store.className(label)}` : "";
+    return `${kept} ${what} ${store.sampleIndex}${named}`;
+  }
+
+  render(changed) {
+    const { store } = this;
+    if (["sample", "drawn", "set", "centre", "theme", "all"].some((name) => changed.has(name))) {
+      this.subtitle.textContent = this.describe();
+      if (this.pad) this.pad.render();
+      else if (this.picture) paintInk(this.picture, store.raw, store.shape);
+      else if (this.scatter) this.scatter.render();
+      else this.drawFeatures();
+      if (!store.state.drawing) this.drawLabel();
+      this.markThumb();
+    }
+    if (changed.has("drawing") && !store.state.drawing) this.drawLabel();
+    if (changed.has("theme") || changed.has("all") || (changed.has("theta") && !store.state.training) || changed.has("training")) {
+      if (this.scatter && changed.has("theta")) this.scatter.render();
+      if (!store.state.training) this.drawPicker();
+    }
+  }
+}

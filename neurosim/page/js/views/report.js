@@ -1,0 +1,90 @@
+// The report card: one row a neuron, sortable; a click opens the neuron.
+
+import { percent, short } from "../engine/numbers.js";
+import { reportCards } from "../report_card.js";
+import { button, h, explain } from "./dom.js";
+
+export class Report {
+  constructor(root, store) {
+    this.store = store;
+    this.sort = { by: "lost", down: true };
+    this.body = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Report card" });
+    this.says = h("p", { class: "muted" });
+    root.append(this.says, this.body);
+    explain(
+      this.says,
+      "What each neuron does on the test images kept in this page. Off: for so many images it answers nothing and learns nothing. Flat: its activation is flat, but not off. " +
+          "Selective: 0 answers all classes alike, 1 one class only. Accuracy lost: by how much accuracy falls when it is silenced. Most alike: the neuron of its layer that answers most like it. " +
+          "Click a heading to sort, a neuron to open it.",
+    );
+  }
+
+  get columns() {
+    const { store } = this;
+    return [
+      ["place", "neuron", (row) => `${row.layer}, ${row.neuron}`, (row) => row.layer * 1e6 + row.neuron],
+      ...(store.classes ? [["lost", "accuracy lost", (row) => percent(row.lost), (row) => row.lost], ["strongest", "strongest for", (row) => (row.strongest === null ? "–" : store.className(row.strongest)), (row) => row.strongest ?? -1], ["selectivity", "selective", (row) => short(row.selectivity, 2), (row) => row.selectivity]] : []),
+      ["mean", "mean a", (row) => short(row.mean), (row) => row.mean],
+      ["dead", "off", (row) => percent(row.dead, 0), (row) => row.dead],
+      ["saturated", "flat", (row) => percent(row.saturated, 0), (row) => row.saturated],
+      ["norm", "norm of w", (row) => short(row.norm), (row) => row.norm],
+      ["similar", "most alike", (row) => (row.similar === null ? "–" : `${row.similar} (${short(row.correlation, 2)})`), (row) => (Number.isNaN(row.correlation) ? -2 : row.correlation)],
+    ];
+  }
+
+  /** Rows for the network as it is; they come in pieces, so that the page goes on answering. */
+  async compute() {
+    const { store } = this;
+    const { version } = store;
+    this.version = version;
+    const rows = [];
+    const cards = reportCards(store.network.clone(), store.model.test, store.classes);
+    let started = performance.now();
+    this.says.textContent = "Silencing one neuron after the other …";
+    for (const row of cards) {
+      rows.push(row);
+      if (performance.now() - started < 24) continue;
+      await new Promise((resolve) => setTimeout(resolve));
+      if (this.version !== version) return;
+      started = performance.now();
+    }
+    this.rows = rows;
+    this.draw();
+  }
+
+  draw() {
+    const { store } = this;
+    this.says.textContent = `${this.rows.length} neurons over ${store.model.test.count} test samples, at step ${store.state.step.toLocaleString("en")}.`;
+    const { columns } = this;
+    const [, , , value] = columns.find(([key]) => key === this.sort.by) || columns[0];
+    const rows = [...this.rows].sort((one, other) => (this.sort.down ? -1 : 1) * (value(one) - value(other)) || one.layer - other.layer || one.neuron - other.neuron);
+    const head = columns.map(([key, name]) =>
+      h("th", { scope: "col", "aria-sort": this.sort.by === key ? (this.sort.down ? "descending" : "ascending") : "none" },
+        button(`${name}${this.sort.by === key ? (this.sort.down ? " ↓" : " ↑") : ""}`, () => this.sortBy(key), { "data-key": key })),
+    );
+    const cells = (row) => columns.map(([key, , text]) => h("td", {}, key === "place" ? button(`layer ${row.layer}, ${row.neuron}`, () => store.select(row.layer, row.neuron)) : text(row)));
+    this.body.replaceChildren(
+      h("table", { class: "sheet" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows.map((row) => h("tr", { "data-place": `${row.layer}/${row.neuron}` }, cells(row))))),
+    );
+    this.mark();
+  }
+
+  sortBy(key) {
+    this.sort = { by: key, down: this.sort.by === key ? !this.sort.down : key !== "place" };
+    this.draw();
+    this.body.querySelector(`[data-key="${key}"]`).focus();
+  }
+
+  mark() {
+    const { layer, neuron } = this.store.state;
+    for (const row of this.body.querySelectorAll("tbody tr")) row.classList.toggle("selected", row.dataset.place === `${layer}/${neuron}`);
+  }
+
+  render(changed) {
+    if (this.store.state.training) return;
+    if (this.version !== this.store.version) {
+      clearTimeout(this.later);
+      this.later = setTimeout(() => this.store.state.tab === "report" && this.compute(), this.rows ? 300 : 0);
+    } else if (changed.has("layer") || changed.has("neuron")) this.mark();
+  }
+}

@@ -1,0 +1,92 @@
+// A stage of the walk as rows: names, the arithmetic with its numbers, and what comes out, points below each other.
+
+import { number, typeset } from "../engine/numbers.js";
+import { alignPoints, h, signedBar } from "./dom.js";
+
+const TERMS = ["term", "feature", "gradient", "loss term", "output gradient", "output delta", "output", "term above", "bias", "rest"];
+const JOINED = ["setting", "state", "state of bias"];
+
+/** Rows in the order in which they are read: the rest follows the terms, then bias and result. */
+function inOrder(stage) {
+  const bias = stage.rows.filter((row) => row.role === "bias");
+  const first = stage.rows.filter((row) => row.role !== "bias");
+  return [...first, stage.rest, ...bias, stage.result].filter(Boolean);
+}
+
+function isTerm(row) {
+  return row.value !== null && (TERMS.includes(row.role) || (row.role === "result" && !row.name.includes("->")));
+}
+
+/** The nodes of a stage; `hidden` is a row whose value the learner is to find first. */
+export function stageRows(stage, hidden) {
+  const nodes = [];
+  let group = [];
+  const flush = () => {
+    if (group.length) nodes.push(group[0].joined ? joinedLine(group.map((each) => each.row)) : termTable(group.map((each) => each.row), hidden, stage));
+    group = [];
+  };
+  for (const row of inOrder(stage)) {
+    const joined = JOINED.includes(row.role) ? row.role : "";
+    const term = isTerm(row) && stage.key !== "loss_after";
+    if (!joined && !term) {
+      flush();
+      nodes.push(line(row, hidden, stage));
+      continue;
+    }
+    if (group.length && group[0].joined !== joined) flush();
+    group.push({ row, joined });
+  }
+  flush();
+  return nodes;
+}
+
+/** Bars beside the numbers only where there is room for them, and no picture has them already. */
+function termTable(rows, hidden, stage) {
+  const limit = Math.max(...rows.map((row) => Math.abs(row.value)), 1e-300);
+  const signed = rows.some((row) => row.value < 0);
+  const values = alignPoints(rows.map((row) => (row === hidden ? "?" : typeset(number(row.value)))));
+  const sums = rows.map((row) => (row.formula && row.substituted ? `${typeset(row.substituted)} =` : ""));
+  const bars = sums.some(Boolean) || stage.key === "gradients" ? "" : "42%";
+  return h(
+    "table",
+    { class: "bars terms" },
+    rows.map((row, k) =>
+      h(
+        "tr",
+        { class: row.role === "result" ? "result flying" : row.role === "rest" ? "quiet" : "" },
+        h("th", { scope: "row", title: row.name, text: row.role === "rest" ? `${row.name} (${row.factors.count.toLocaleString("en")})` : typeset(row.name) }),
+        sums.some(Boolean) ? h("td", { class: "sum", text: row === hidden ? `${typeset(row.substituted)} =` : sums[k] }) : null,
+        h("td", { text: values[k] }),
+        bars && h("td", { class: "bar", style: { width: bars } }, row === hidden ? "" : signedBar(row.value, limit, { signed, plain: row.role === "result" || row.role === "output" })),
+      ),
+    ),
+  );
+}
+
+function joinedLine(rows) {
+  const start = rows[0].role === "setting" ? "" : "before: ";
+  return h("p", { class: "said muted", text: start + rows.map((row) => `${row.name} = ${typeset(number(row.value))}`).join(", ") });
+}
+
+/** A note, a line of an algorithm, a change. */
+function line(row, hidden, stage) {
+  const value = row.value === null ? "" : typeset(number(row.value, row.name === "L" ? 6 : 5));
+  const known = row !== hidden;
+  if (row.role === "optimizer" || row.role === "gradient of it" || row.role.endsWith("above")) {
+    return h(
+      "dl",
+      { class: "arithmetic" },
+      h("dt", { text: row.formula ? `${row.name} = ${typeset(row.formula)}` : row.name }),
+      h("dd", {}, row.substituted ? `= ${typeset(row.substituted)} ` : "", "= ", h("b", { text: known ? value : "?" })),
+    );
+  }
+  if (row.role === "optimizer of bias") return h("p", { class: "said" }, `${row.name} = ${typeset(row.substituted)} = `, h("b", { text: value }));
+  if (row.role === "change") {
+    return h("p", { class: "said" }, `${row.name}: `, row.substituted ? `${typeset(row.substituted)} = ` : "", h("b", { text: known ? value : "?" }));
+  }
+  if (stage.key === "loss_after" && row.factors["L after"] !== undefined) {
+    return h("p", { class: "said" }, `L = ${typeset(row.substituted)} = `, h("b", { text: value }));
+  }
+  if (row.value === null) return h("p", { class: "said pre", text: typeset(row.substituted || "") });
+  return h("p", { class: "said" }, `${row.name} = `, row.substituted ? `${typeset(row.substituted)} = ` : "", h("b", { text: known ? value : "?" }));
+}

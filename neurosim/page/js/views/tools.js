@@ -1,0 +1,223 @@
+// Tools on the selected neuron: its weights, its bias, and whether it may speak and learn. Each change can be undone.
+
+import { short } from "../engine/numbers.js";
+import { button, check, h } from "./dom.js";
+import { imageShape, largest, paintSigned } from "./paint.js";
+
+export class Tools {
+  constructor(root, store, session) {
+    this.store = store;
+    this.session = session;
+    this.sign = 1;
+    this.silence = check("silence", false, (on) => this.hold(on, 0, "silenced"), { title: "Its output is held at 0" });
+    this.clamp = check("hold at", false, (on) => this.hold(on, this.number(this.level, 1), `held at ${this.level.value}`), { title: "Its output is held at this number" });
+    this.level = h("input", { type: "number", step: "any", value: "1", "aria-label": "Value to hold its output at", onchange: () => this.clamp.box.checked && this.hold(true, this.number(this.level, 1), `held at ${this.level.value}`) });
+    this.freeze = check("freeze", false, (on) => this.setFrozen(on), { title: "Training leaves its weights and bias as they are" });
+    this.holding = h("span", { class: "row wide" }, this.silence.label, h("span", { class: "row" }, this.clamp.label, this.level));
+    this.which = h("select", { "aria-label": "Which weight", onchange: () => this.drawWeight() });
+    this.slider = this.range((value) => this.setWeight(value));
+    this.typed = h("input", { type: "number", step: "any", "aria-label": "The weight", onchange: () => this.type(this.typed, (value) => this.setWeight(value)) });
+    this.biasSlider = this.range((value) => this.setBias(value));
+    this.biasTyped = h("input", { type: "number", step: "any", "aria-label": "The bias", onchange: () => this.type(this.biasTyped, (value) => this.setBias(value)) });
+    this.biasRow = h("div", { class: "row" }, h("span", { text: "bias" }), this.biasTyped, this.biasSlider);
+    this.brush = button("paint +", () => this.flip(), { title: "What the brush does: raise or lower weights" });
+    this.canvas = h("canvas", {
+      role: "img", "aria-label": "The weights; paint on them with the pointer, or change one by its name",
+      onpointerdown: (event) => this.begin(event), onpointermove: (event) => this.paint(event), onpointerup: () => this.end(), onpointercancel: () => this.end(),
+    });
+    this.painting = h("div", {}, h("div", { class: "row" }, this.brush, h("span", { class: "muted", text: "then paint on its weights" })), this.canvas);
+    this.box = h(
+      "details",
+      { class: "tools", ontoggle: () => this.draw() },
+      h("summary", { text: "Change this neuron" }),
+      h("div", { class: "row wide" }, this.holding, this.freeze.label),
+      h("div", { class: "row" }, this.which, this.typed, this.slider),
+      this.biasRow,
+      this.painting,
+    );
+    root.append(this.box);
+  }
+
+  range(change) {
+    return h("input", {
+      type: "range", min: "-1", max: "1", step: "any", "aria-label": "drag to change", style: { flex: "1 1 90px", width: "auto" },
+      oninput: (event) => change(Number(event.target.value)), onchange: () => this.settle(),
+    });
+  }
+
+  /** The drag is over: what follows is another change. */
+  settle() {
+    this.session.settle();
+    this.draw();
+  }
+
+  number(input, otherwise) {
+    const value = Number(input.value);
+    return input.value.trim() !== "" && Number.isFinite(value) ? value : otherwise;
+  }
+
+  type(input, change) {
+    const value = Number(input.value);
+    if (input.value.trim() === "" || !Number.isFinite(value)) this.store.set({ note: "Expected a number, such as 0.25." });
+    else change(value);
+    this.settle();
+  }
+
+  get layer() {
+    return this.store.layer();
+  }
+
+  get neuron() {
+    return this.store.state.neuron;
+  }
+
+  get name() {
+    return `layer ${this.layer.index}, neuron ${this.neuron}`;
+  }
+
+  at(i) {
+    return i * this.layer.nOut + this.neuron;
+  }
+
+  setWeight(value) {
+    const i = Number(this.which.value);
+    const where = this.at(i);
+    const { index } = this.layer;
+    const before = this.layer.W[where];
+    const key = `weight ${index} ${this.neuron} ${i}`;
+    const { last } = this.store.undo;
+    const from = last && last.key === key && last.open ? last.from : before;
+    this.session.edit(`${this.which.selectedOptions[0].textContent} of ${this.name}: ${short(from)} → ${short(value)}`, (network) => (network.layers[index].W[where] = value), key);
+    this.store.undo.last.from = from;
+  }
+
+  setBias(value) {
+    const { index } = this.layer;
+    const { neuron } = this;
+    const key = `bias ${index} ${neuron}`;
+    const { last } = this.store.undo;
+    const from = last && last.key === key && last.open ? last.from : this.layer.b[neuron];
+    this.session.edit(`bias of ${this.name}: ${short(from)} → ${short(value)}`, (network) => (network.layers[index].b[neuron] = value), key);
+    this.store.undo.last.from = from;
+  }
+
+  hold(on, value, how) {
+    const { index } = this.layer;
+    const { neuron } = this;
+    this.session.edit(`${this.name} ${on ? how : "free again"}`, (network) => (on ? network.clamp(index, neuron, value) : network.intervene(index, neuron, "values", null)));
+    this.settle();
+  }
+
+  setFrozen(on) {
+    const { index } = this.layer;
+    const { neuron } = this;
+    this.session.edit(`${this.name} ${on ? "frozen" : "learns again"}`, (network) => network.intervene(index, neuron, "frozen", on ? true : null));
+    this.settle();
+  }
+
+  flip() {
+    this.sign = -this.sign;
+    this.brush.textContent = this.sign > 0 ? "paint +" : "paint −";
+  }
+
+  get shape() {
+    const first = this.store.visibleLayers()[0];
+    if (this.layer.index !== first.index || this.store.kind !== "image" || (this.store.shape[2] || 1) !== 1) return null;
+    return imageShape(this.store.shape, this.layer.nIn);
+  }
+
+  begin(event) {
+    if (event.button) return;
+    event.preventDefault();
+    this.canvas.setPointerCapture(event.pointerId);
+    this.stroke = (this.stroke || 0) + 1;
+    this.inStroke = true;
+    this.paint(event);
+  }
+
+  end() {
+    if (!this.inStroke) return;
+    this.inStroke = false;
+    this.settle();
+  }
+
+  /** A soft brush of about three pixels; a pass moves a weight by a quarter of the largest one. */
+  paint(event) {
+    if (!this.inStroke) return;
+    const box = this.canvas.getBoundingClientRect();
+    const [height, width] = this.shape;
+    const x = ((event.clientX - box.left) / box.width) * width;
+    const y = ((event.clientY - box.top) / box.height) * height;
+    const { index } = this.layer;
+    const { neuron, sign } = this;
+    this.session.edit(
+      `painted on the weights of ${this.name}`,
+      (network) => {
+        const { W, nOut } = network.layers[index];
+        for (let row = Math.max(0, Math.floor(y - 2)); row <= Math.min(height - 1, y + 2); row++) {
+          for (let column = Math.max(0, Math.floor(x - 2)); column <= Math.min(width - 1, x + 2); column++) {
+            const share = Math.max(0, 1 - Math.hypot(column + 0.5 - x, row + 0.5 - y) / 2);
+            W[(row * width + column) * nOut + neuron] += sign * 0.25 * share * this.limit;
+          }
+        }
+      },
+      `paint ${index} ${neuron} ${this.stroke}`,
+    );
+  }
+
+  /** The inputs by their names, those with the largest terms first. */
+  drawChoice() {
+    const document = this.store.document();
+    const order = document.weights.map((w, i) => [Math.abs(w * document.inputs[i]), i]).sort((one, other) => other[0] - one[0]).map(([, i]) => i);
+    const { shape } = this;
+    const name = (i) => {
+      if (shape) return `w of pixel ${Math.floor(i / shape[1])},${i % shape[1]}`;
+      const first = this.layer.index === this.store.visibleLayers()[0].index;
+      return `w of ${first ? this.store.featureNames[i] || `input ${i}` : `neuron ${i}`}`;
+    };
+    const chosen = this.choiceFor === `${this.layer.index}/${this.neuron}` ? this.which.value : String(order[0]);
+    this.choiceFor = `${this.layer.index}/${this.neuron}`;
+    this.which.replaceChildren(...order.map((i) => h("option", { value: i, text: name(i) })));
+    this.which.value = chosen;
+  }
+
+  drawWeight() {
+    const value = this.layer.W[this.at(Number(this.which.value))];
+    this.fit(this.slider, this.typed, value, 1.5 * this.limit);
+  }
+
+  /** A slider and a field for one number; the slider's range holds still while it is dragged. */
+  fit(slider, typed, value, limit) {
+    if (document.activeElement !== slider) [slider.min, slider.max] = [-Math.max(limit, Math.abs(value)), Math.max(limit, Math.abs(value))];
+    slider.value = String(value);
+    if (document.activeElement !== typed) typed.value = String(Number(value.toPrecision(4)));
+  }
+
+  draw() {
+    if (!this.box.open) return;
+    const { layer, neuron, store } = this;
+    const held = store.heldAt(layer.index, neuron);
+    this.holding.hidden = layer.isOutput; // its activation belongs to the loss
+    this.silence.box.checked = held === 0;
+    this.clamp.box.checked = held !== undefined && held !== 0;
+    if (held && document.activeElement !== this.level) this.level.value = String(held);
+    this.freeze.box.checked = store.isFrozen(layer.index, neuron);
+    if (!this.inStroke) this.limit = largest(layer.W) || 1;
+    this.drawChoice();
+    this.drawWeight();
+    this.biasRow.hidden = !layer.b;
+    if (layer.b) this.fit(this.biasSlider, this.biasTyped, layer.b[neuron], Math.max(2, 2 * this.limit));
+    this.painting.hidden = !this.shape;
+    if (this.shape) {
+      const weights = Float64Array.from({ length: layer.nIn }, (_, i) => layer.W[this.at(i)]);
+      paintSigned(this.canvas, weights, this.shape);
+    }
+    for (const each of this.box.querySelectorAll("input, select, button")) each.disabled = store.state.training;
+  }
+
+  render(changed) {
+    if (!["theta", "layer", "neuron", "sample", "training", "theme", "edits", "all"].some((name) => changed.has(name))) return;
+    if (this.store.state.training && !changed.has("training")) return;
+    this.draw();
+  }
+}

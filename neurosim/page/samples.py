@@ -1,0 +1,146 @@
+"""Which samples go into a page, and in which form: as they came, in the order of the network's columns and classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..checks import is_dataset, samples_and_labels
+from ..data import Dataset
+from ..errors import NeurosimError, ShapeError
+from ..labels import read_labels
+from ..network import Network
+from ..parameters import Array
+from ..samples import as_numbers
+
+TEST, TRAIN = 500, 2_000  # samples that are kept of each
+MISTAKES = 60  # test samples that the network misreads, beside them
+SEED = 0  # draws which
+WIDE = {"i": np.int32, "u": np.int32}  # what JavaScript has for whole numbers of other sizes
+
+
+def as_dataset(data: Any, split: str) -> Dataset:
+    """A `Dataset`, or a pair (x, y) as one.
+
+    Raises:
+        NeurosimError: it is neither.
+    """
+    if is_dataset(data):
+        found: Dataset = data
+        return found
+    try:
+        x, y = data
+    except (TypeError, ValueError):
+        raise NeurosimError(
+            f"{split}: expected a Dataset or a pair (x, y), received something else: {type(data).__name__}"
+        ) from None
+    x, features = as_numbers(x)
+    labels, names = read_labels(y)
+    if not names and labels.ndim == 1 and labels.dtype.kind in "ui" and labels.size and labels.min() >= 0:
+        names = tuple(map(str, range(int(labels.max()) + 1)))
+    kind = "points" if x.ndim == 2 and x.shape[1] == 2 else ""
+    labels = labels if names else labels.astype(np.float64)
+    return Dataset(x, labels, "data", split, "arrays", names, kind=kind, feature_names=features)
+
+
+def check_fit(network: Network, data: Dataset, model: str = "the network") -> None:
+    """Refuse data that are not of the network's size.
+
+    Raises:
+        ShapeError: samples or classes of another number.
+    """
+    n_in, n_out = network.input.n_out, network.output.n_out
+    if data.x[0].size != n_in:
+        shape = " x ".join(map(str, data.sample_shape))
+        raise ShapeError(
+            f"{model} takes samples of {n_in} numbers, received {data.noun}s of {shape} ({data.name}): choose the data "
+            "that it was trained on"
+        )
+    fits = (1, 2) if n_out == 1 else (n_out,)
+    known = network.class_names
+    if data.outputs not in fits and not (data.class_names and set(data.class_names) <= set(known)):
+        raise ShapeError(
+            f"{model} has {n_out} outputs, received {data.name} with {data.outputs} "
+            f"{'classes' if data.class_names else 'targets'}: choose the data that it was trained on"
+        )
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Samples of a data set that are kept in a page.
+
+    Attributes:
+        data: all of them.
+        index: which are kept, in order.
+        mistakes: which are kept beside them, because the network misreads them.
+    """
+
+    data: Dataset
+    index: Array
+    mistakes: Array
+
+    @classmethod
+    def of(cls, data: Dataset, count: int, misread: Array | None = None) -> Kept:
+        """A fair sample: of each class its share; and the first that are misread, of those that are not in it."""
+        index = data.places(min(count, len(data)), SEED)
+        beside = np.empty(0, np.intp) if misread is None else np.setdiff1d(misread, index)[:MISTAKES]
+        return cls(data, index, beside)
+
+    @property
+    def places(self) -> Array:
+        """All that are kept: the fair sample, then the mistakes."""
+        return np.concatenate([self.index, self.mistakes])
+
+    def config(self) -> dict[str, Any]:
+        """How many there are, and which, JSON-ready."""
+        return {"count": len(self.index), "mistakes": len(self.mistakes), "index": self.places.tolist()}
+
+    def arrays(self, network: Network, split: str) -> dict[str, Array]:
+        """Samples (N, …) as they came, and labels, as typed arrays that JavaScript has."""
+        places = self.places
+        x = raw(network, self.data.x, self.data.feature_names)[places]
+        return {
+            f"{split}/x": x.reshape(len(x), *self.data.sample_shape),
+            f"{split}/labels": labels_of(network, self.data)[places],
+        }
+
+
+def raw(network: Network, x: Array, features: tuple[str, ...]) -> Array:
+    """Samples (N, n) in the network's order of columns: whole numbers that its input scales, or floats in its units.
+
+    Where the input standardizes, they are in the units of the data.
+    """
+    learned = network.input.learned
+    rows = x.reshape(len(x), -1)
+    if learned is not None:
+        rows = learned.in_order(rows, features, "x")
+    standardized = learned is not None and bool(learned.mean)
+    if not standardized:
+        rows = np.asarray(network.input.as_rows(rows))
+    if rows.dtype in (np.uint8, np.uint16, np.int32):
+        return rows
+    if rows.dtype.kind in "ui" and not (rows.size and np.abs(rows.astype(np.float64)).max() >= 2**31):
+        return rows.astype(np.int32)
+    exact = rows.dtype.kind in "uif" and rows.dtype.itemsize > 4 and (standardized or network.dtype == np.float64)
+    return rows.astype(np.float64 if exact else np.float32)
+
+
+def labels_of(network: Network, data: Dataset) -> Array:
+    """The classes (N,) by the network's numbers, or the targets (N,) or (N, n) that are to be predicted."""
+    _, y = samples_and_labels(data, None)
+    labels, _ = read_labels(y, network.class_names) if network.class_names else (data.labels, ())
+    if data.class_names:
+        return labels.astype(np.uint8 if labels.max(initial=0) < 256 else np.int32)
+    return labels.astype(network.dtype)
+
+
+def misread(network: Network, data: Dataset) -> Array | None:
+    """Which samples the network puts into a wrong class, in order; None where there are no classes."""
+    if not data.class_names:
+        return None
+    a = network.predict_proba(data)
+    if not np.isfinite(a).all():
+        return None
+    return np.flatnonzero(network.decide(a) != labels_of(network, data))

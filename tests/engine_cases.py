@@ -1,0 +1,136 @@
+"""Networks of all kinds, drawn at random, for the page's engine and Python to be compared on."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from engine_node import made_data
+
+import neurosim as ns
+from neurosim.activations import ACTIVATIONS
+from neurosim.losses import LOSSES
+from neurosim.optimizers import OPTIMIZERS
+from neurosim.schedules import SCHEDULES
+
+HIDDEN = list(ACTIVATIONS)
+
+
+@dataclass
+class Case:
+    """A network, trained a little; data; and which neuron to look at with which sample."""
+
+    network: ns.Network
+    data: Any
+    layer: int
+    neuron: int
+    number: int
+    words: str
+
+
+def drawn(rng, choices):
+    return choices[int(rng.integers(len(choices)))]
+
+
+def random_case(seed, dtype="float64", steps=3):
+    """A case: every activation, loss and optimizer occurs among some dozens of seeds."""
+    rng = np.random.default_rng(seed)
+    kind = drawn(rng, ["pixels", "pixels", "numbers", "features"])
+    shape = (4, 5) if kind == "pixels" and rng.random() < 0.7 else None
+    n_in, classes = (20 if kind == "pixels" else 6), int(rng.integers(3, 7))  # of two, softmax would make ties
+    data = made_data(rng, 40, n_in, classes, kind, shape)
+    loss, output = compatible(rng, classes)
+    layers = hidden_layers(rng)
+    optimizer = random_optimizer(rng)
+    extra = {}
+    if rng.random() < 0.3:
+        extra["regularizer"] = {"name": drawn(rng, ["l1", "l2"]), "strength": 0.01}
+    if rng.random() < 0.2:
+        extra["max_norm"] = float(rng.uniform(0.3, 2.0))
+    network = ns.Network(
+        [ns.Input(shape or n_in), *layers, ns.Dense(classes, output)],
+        loss=loss,
+        optimizer=optimizer,
+        seed=seed,
+        dtype=dtype,
+        **extra,
+    )
+    for layer in network:
+        if layer.bias_name in layer.views:
+            layer.b = rng.normal(scale=0.3, size=layer.b.shape)
+    intervene(rng, network)
+    train(network, data, steps)
+    weighted = [layer.index for layer in network if layer.weight_name]
+    place = drawn(rng, weighted)
+    neuron, number = int(rng.integers(len(network[place]))), int(rng.integers(len(data)))
+    words = (
+        f"seed {seed}: {[layer.title for layer in network]}, {loss}, {optimizer}, {extra}, {place}/{neuron}/{number}"
+    )
+    return Case(network, data, place, neuron, number, words)
+
+
+def compatible(rng, classes):
+    """A loss and an output activation that go together."""
+    while True:
+        loss = drawn(rng, list(LOSSES))
+        config = {"name": loss}
+        if loss == "cross_entropy" and rng.random() < 0.3:
+            config["label_smoothing"] = 0.1
+        if loss == "huber":
+            config["threshold"] = float(rng.uniform(0.2, 1.0))
+        output = drawn(rng, list(ACTIVATIONS))
+        if LOSSES.create(config).accepts(ACTIVATIONS.create(output)):
+            return config, output
+
+
+def hidden_layers(rng):
+    layers = []
+    for _ in range(int(rng.integers(1, 3))):
+        normalized = rng.random() < 0.25
+        activation = drawn(rng, HIDDEN)
+        dense = ns.Dense(int(rng.integers(3, 9)), "linear" if normalized else activation, use_bias=rng.random() < 0.8)
+        layers.append(dense)
+        if normalized:
+            layers.append(ns.BatchNorm(activation))
+        if rng.random() < 0.25:
+            layers.append(ns.Dropout(0.3))
+    return layers
+
+
+def random_optimizer(rng):
+    key = drawn(rng, list(OPTIMIZERS))
+    config = {"name": key}
+    if rng.random() < 0.3:
+        config["clip_norm"] = float(rng.uniform(0.05, 1.0))
+    if rng.random() < 0.25:
+        config["learning_rate"] = {"name": drawn(rng, list(SCHEDULES))}
+    if key in ("adamw", "lion") and rng.random() < 0.7:
+        config["weight_decay"] = 0.05
+    return config
+
+
+def intervene(rng, network):
+    if rng.random() < 0.6:
+        return
+    for layer in [layer for layer in network if layer.weight_name and not layer.is_output]:
+        for neuron in layer:
+            what = rng.random()
+            if what < 0.1:
+                neuron.freeze()
+            elif what < 0.2:
+                neuron.rate_factor = 0.5
+            elif what < 0.3:
+                neuron.clamp(drawn(rng, [0.0, 0.25]))
+            elif what < 0.4:
+                neuron.activation = drawn(rng, ["tanh", "leaky_relu:negative_slope=0.2"])
+            elif what < 0.5:
+                neuron.l2 = 0.02
+
+
+def train(network, data, steps):
+    """A few steps, so that the optimizer remembers something; a schedule has a run to stretch over."""
+    network.learn(data)
+    schedule = network.optimizer.learning_rate
+    if hasattr(schedule, "begin"):
+        schedule.begin(0, 10)
+    for k in range(steps):
+        network.train_batch(data.x[8 * k : 8 * k + 8], data.labels[8 * k : 8 * k + 8])

@@ -1,0 +1,191 @@
+// Runs the page's engine in Node for tests/page: requests come in as a JSON file, answers go out as JSON.
+
+import { readFileSync, writeFileSync } from "node:fs";
+import * as numbers from "./engine/numbers.js";
+import { createActivation } from "./engine/activations.js";
+import { createOptimizer } from "./engine/optimizers.js";
+import { createSchedule } from "./engine/schedules.js";
+import { createInitializer } from "./engine/initializers.js";
+import { Random } from "./engine/random.js";
+import { trace, explain } from "./engine/trace.js";
+import { installHook } from "./hook.js";
+import * as formula from "./engine/walk/formula.js";
+import { withinWidth } from "./engine/walk/wrap.js";
+import { readManifest } from "./model.js";
+import { Trainer, Training } from "./training.js";
+
+const round = { float32: Math.fround, float64: (value) => value };
+
+const answers = {
+  numbers: ({ calls }) => calls.map(([name, ...given]) => numbers[name](...given.map(plain))),
+  wrap: ({ lines }) => lines.map(withinWidth),
+  formula: ({ calls }) => calls.map(([name, ...given]) => formula[name](...given)),
+  activations: ({ config, z, dtype }) => {
+    const f = createActivation(config);
+    const r = round[dtype];
+    return f.elementwise
+      ? [z.map((each) => f.f(each, r)), z.map((each) => f.df(each, r))]
+      : [runForward(f, z), Array.from(f.slopes(Float64Array.from(z), r))];
+  },
+  schedule: ({ config, begin, steps }) => {
+    const schedule = createSchedule(config);
+    if (begin) schedule.begin(...begin);
+    return steps.map((step) => schedule.at(step));
+  },
+  optimizer: ({ config, grads, theta }) => {
+    const optimizer = createOptimizer(config);
+    const vector = Float64Array.from(theta);
+    optimizer.bind(vector);
+    for (const grad of grads) optimizer.step(vector, Float64Array.from(grad));
+    return Array.from(vector);
+  },
+  trace: async ({ page, layer, neuron, number, set = "test", label = true, check = false }) => {
+    const model = await read(page);
+    const samples = model[set];
+    const i = samples.find(number);
+    const where = { layer, neuron, sample: number, check };
+    const given = label ? samples.label(i) : null;
+    const document = trace(model.network, samples.raw(i), given, where);
+    return { document, text: explain(model.network, samples.raw(i), given, where) };
+  },
+  predict: async ({ page, set = "test" }) => {
+    const model = await read(page);
+    const samples = model[set];
+    const rows = Array.from({ length: samples.total }, (_, i) => Array.from(model.network.predictProba(samples.raw(i))));
+    const evaluated = model.network.evaluate(samples, samples.total);
+    return { rows, numbers: rows.map((_, i) => samples.index(i)), evaluated };
+  },
+  moments: async ({ page }) => {
+    const model = await read(page);
+    const network = model.makeNetwork();
+    return model.snapshots.map((each, k) => {
+      model.goTo(network, k);
+      const { t, rate, state } = network.optimizer;
+      const memory = Object.values(state).some((vector) => vector.some((number) => number !== 0));
+      const output = Array.from(network.predictProba(model.test.raw(0)));
+      return { step: each.step, theta: Array.from(network.theta), output, t, rate, memory };
+    });
+  },
+  gradients: async ({ page, rows, set = "train" }) => {
+    const { network, [set]: samples } = await read(page);
+    network.setBatchSize(rows.length);
+    rows.forEach((row, b) => network.fill(b, samples.raw(row), samples.label(row)));
+    network.forwardBatch(true);
+    const loss = network.loss.value(network.output, network.targets);
+    network.backwardBatch();
+    return { loss, grad: Array.from(network.grad) };
+  },
+  steps: async ({ page, batches, set = "train" }) => {
+    const { network, [set]: samples } = await read(page);
+    const losses = [];
+    for (const batch of batches) {
+      network.setBatchSize(batch.length);
+      batch.forEach((row, b) => network.fill(b, samples.raw(row), samples.label(row)));
+      losses.push(network.step());
+    }
+    const running = network.runningArrays();
+    return {
+      losses,
+      theta: Array.from(network.theta),
+      state: Object.fromEntries(Object.entries(network.optimizer.state).map(([name, each]) => [name, Array.from(each)])),
+      running: Object.fromEntries(Object.entries(running).map(([name, each]) => [name, Array.from(each)])),
+    };
+  },
+  initializer: ({ config, shape, seed }) => {
+    const W = new Float64Array(shape[0] * shape[1]);
+    createInitializer(config).fill(W, ...shape, new Random(seed, "weights"));
+    return Array.from(W);
+  },
+  random: ({ seed, count }) => {
+    const random = new Random(seed, "shuffling");
+    return [Array.from({ length: count }, () => random.next()), random.shuffle(Array.from({ length: count }, (_, k) => k))];
+  },
+  // The loop of a training, its steps and accuracy, and where it stands after each epoch.
+  training: async ({ page, batchSize, steps, order = null, seed = 0, reinitialize = false }) => {
+    const { network, train, test } = await read(page);
+    if (reinitialize) network.reinitialize(seed);
+    const before = Array.from(network.theta.slice(0, 20));
+    const training = new Training(network, train, { batchSize, steps, order, seed });
+    training.run();
+    const theta = Array.from(network.theta);
+    return { before, steps: training.steps, theta, figures: training.figures(), accuracy: network.evaluate(test).accuracy };
+  },
+  // The same by the worker's messages: in this process, or in a worker as a browser has it.
+  trainer: async ({ page, batchSize, steps, order = null, seed = 0, worker = false, pauseAfter = null }) => {
+    const { network, train } = await read(page);
+    if (worker) globalThis.Worker = (await import("./web_worker.mjs")).WebWorker;
+    const trainer = new Trainer(worker ? readFileSync(worker, "utf8") : "");
+    const reports = [];
+    const started = performance.now();
+    let paused = 0;
+    if (pauseAfter !== null) {
+      setTimeout(() => {
+        paused = performance.now();
+        trainer.pause();
+      }, pauseAfter);
+    }
+    const final = await trainer.start({ network, samples: train, batchSize, steps, order, seed }, (each) => {
+      reports.push({ step: each.step, size: each.theta.length, speed: each.samplesPerSecond, loss: each.loss });
+    });
+    const waited = paused ? performance.now() - paused : null;
+    network.take(final);
+    trainer.worker?.terminate();
+    const { steps: done, stopped, note, loss, accuracy } = final;
+    const { t, rate } = network.optimizer;
+    return { done, stopped, note, loss, accuracy, theta: Array.from(network.theta), t, rate, reports, waited, ms: performance.now() - started };
+  },
+  hook: async ({ page, calls }) => {
+    const model = await read(page);
+    const store = {
+      network: model.network,
+      measure: () => store.network.evaluate(model.test),
+      describe: () => ({ step: store.network.optimizer.t }),
+      goto: (place) => (store.went = place),
+      train: async ({ steps, order, batchSize }) => {
+        const training = { network: store.network, samples: model.train, steps, order, batchSize };
+        store.network.take(await new Trainer("").start(training));
+      },
+    };
+    const window = {};
+    installHook(window, { ready: Promise.resolve(), open: async () => {}, model: () => model, store: () => store });
+    const found = [];
+    for (const [name, ...given] of calls) {
+      try {
+        found.push(await window.neurosim[name](...given));
+      } catch (error) {
+        found.push({ refused: error.message });
+      }
+    }
+    return found;
+  },
+  refused: async ({ page }) => {
+    try {
+      await read(page);
+    } catch (error) {
+      return error.message;
+    }
+    return "";
+  },
+};
+
+const read = (page) => readManifest(JSON.parse(readFileSync(page, "utf8")));
+
+// JSON has no infinity and no NaN.
+const plain = (value) => ({ inf: Infinity, "-inf": -Infinity, nan: NaN })[value] ?? value;
+
+function runForward(f, z) {
+  const a = new Float64Array(z.length);
+  f.forward(Float64Array.from(z), a, z.length, round.float64);
+  return Array.from(a);
+}
+
+const [requests, out] = process.argv.slice(2);
+const found = [];
+for (const request of JSON.parse(readFileSync(requests, "utf8"))) {
+  try {
+    found.push(await answers[request.do](request));
+  } catch (error) {
+    found.push({ error: `${error.stack}` });
+  }
+}
+writeFileSync(out, JSON.stringify(found));

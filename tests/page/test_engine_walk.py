@@ -1,0 +1,227 @@
+"""The walk in the page against Python's, for networks of all kinds: the same numbers, and the same words."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine_cases import random_case
+from engine_node import engine_in, made_data, needs_node
+
+import neurosim as ns
+from neurosim.metrics import confusion_matrix
+
+pytestmark = needs_node
+
+ALL = 200
+QUICK = [0, 9, 20, 43, 63, 71, 84, 126]
+SETS = [pytest.param(QUICK, id="a few"), pytest.param(range(ALL), id="all", marks=pytest.mark.full)]
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    return engine_in(tmp_path_factory.mktemp("engine"))
+
+
+def request(engine, case, **more):
+    page = engine.page(case.network, case.data)
+    return {"do": "trace", "page": page, "layer": case.layer, "neuron": case.neuron, "number": case.number} | more
+
+
+def trace_of(case, network=None):
+    x, y = case.data.x[case.number], case.data.labels[case.number]
+    return (network or case.network).trace(x, y, sample=case.number)[case.layer][case.neuron]
+
+
+def numbers_in(value):
+    """All numbers of a document, in their order."""
+    if isinstance(value, dict):
+        return [each for part in value.values() for each in numbers_in(part)]
+    if isinstance(value, list):
+        return [each for part in value for each in numbers_in(part)]
+    return [float(value)] if isinstance(value, (int, float)) and not isinstance(value, bool) else []
+
+
+def keys_in(value):
+    """The keys of a document, in their order; of lists those of each item."""
+    if isinstance(value, dict):
+        return [(key, keys_in(part)) for key, part in value.items()]
+    return [keys_in(part) for part in value if isinstance(part, (dict, list))] if isinstance(value, list) else []
+
+
+def without_extras(document):
+    """The page's document without what it says beside Python's."""
+
+    def row(each):
+        return each and {key: value for key, value in each.items() if key != "line"}
+
+    stages = [
+        {key: value for key, value in stage.items() if key not in ("heading", "text")}
+        | {"rows": [row(each) for each in stage["rows"]], "rest": row(stage["rest"]), "result": row(stage["result"])}
+        for stage in document["stages"]
+    ]
+    return document | {"stages": stages}
+
+
+def worst(one, other):
+    """The largest difference, as a share of the largest number of its kind."""
+    one, other = np.array(numbers_in(one)), np.array(numbers_in(other))
+    assert one.shape == other.shape
+    largest = np.abs(one).max(initial=0.0)
+    return float(np.abs(one - other).max(initial=0.0) / (largest or 1.0))
+
+
+@pytest.mark.parametrize("seeds", SETS)
+def test_float64_networks_give_the_same_document_and_the_same_text(engine, seeds):
+    cases = [random_case(seed) for seed in seeds]
+    answers = engine.ask(*(request(engine, case) for case in cases))
+    for case, answer in zip(cases, answers, strict=True):
+        here, found = trace_of(case), without_extras(answer["document"])
+        expected = here.to_dict(check=False)
+        assert keys_in(found) == keys_in(expected), case.words
+        for kind in expected.keys() - {"stages"}:
+            assert worst(expected[kind], found[kind]) <= 1e-9, (case.words, kind)
+        assert {key: found["sample"][key] for key in ("index", "label", "prediction", "classes")} == {
+            key: expected["sample"][key] for key in ("index", "label", "prediction", "classes")
+        }
+        assert answer["text"] == here.explain(), case.words
+        for mine, theirs, stage in zip(found["stages"], expected["stages"], here.stages(), strict=True):
+            assert worst(theirs["rows"], mine["rows"]) <= 1e-9
+            rows = [*theirs["rows"], theirs["rest"], theirs["result"]]
+            for one, other in zip([*mine["rows"], mine["rest"], mine["result"]], rows, strict=True):
+                assert one is other is None or (one["substituted"], one["role"]) == (
+                    other["substituted"],
+                    other["role"],
+                )
+            assert (mine["title"], mine["why"]) == (stage.title, stage.why)
+
+
+@pytest.mark.parametrize("seeds", SETS)
+def test_float32_networks_are_as_exact_as_in_python(engine, seeds):
+    cases = [random_case(seed, "float32") for seed in seeds]
+    answers = engine.ask(*(request(engine, case) for case in cases))
+    of_python, of_page = {}, {}
+    for case, answer in zip(cases, answers, strict=True):
+        document, exact = (
+            trace_of(case).to_dict(check=False),
+            trace_of(case, in_float64(case.network)).to_dict(check=False),
+        )
+        for kind in exact.keys() - {"stages", "sample", "layer", "neuron", "activation"}:
+            of_python.setdefault(kind, []).append(worst(exact[kind], document[kind]))
+            of_page.setdefault(kind, []).append(worst(exact[kind], answer["document"][kind]))
+    for kind, errors in of_python.items():
+        # Python's float32 may be right by luck: nine times of ten it is no more exact than this
+        usual = np.maximum(np.quantile(errors, 0.9), 2.0**-24)
+        within = np.array(of_page[kind]) <= 4 * np.maximum(errors, usual)
+        assert within.mean() >= 0.99, (kind, of_page[kind])
+        assert np.median(of_page[kind]) <= np.median(errors) + 2.0**-24, kind
+        assert np.max(of_page[kind]) <= 4 * np.maximum(np.max(errors), 2.0**-24), kind
+
+
+def in_float64(network):
+    """The same numbers in a network of the other type."""
+    twin = ns.Network.from_config(network.config() | {"dtype": "float64"})
+    state = {name: vector.astype(np.float64) for name, vector in network.optimizer.state.items()}
+    twin.optimizer.restore(network.optimizer.scalars(), state)
+    for name, array in network.arrays().items():
+        twin.arrays()[name][...] = array
+    return twin
+
+
+def test_without_a_label_it_walks_forward_only(engine):
+    case = random_case(43)
+    (answer,) = engine.ask(request(engine, case, label=False))
+    here = case.network.trace(case.data.x[case.number], sample=case.number)[case.layer][case.neuron]
+    assert keys_in(without_extras(answer["document"])) == keys_in(here.to_dict())
+    assert answer["text"] == here.explain()
+
+
+def test_targets_that_are_no_classes(engine):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(30, 5)), rng.normal(size=(30, 3))
+    data = ns.data.Dataset(x, y, "targets", "test", "a test")
+    network = ns.Network(
+        [ns.Input(5), ns.Dense(6, "tanh"), ns.Dense(3)], loss="mse", optimizer="momentum", dtype="float64"
+    )
+    network.fit(data, epochs=1, verbose=False)
+    page = engine.page(network, data)
+    (answer,) = engine.ask({"do": "trace", "page": page, "layer": 1, "neuron": 2, "number": 7})
+    assert answer["text"] == network.trace(x[7], y[7], sample=7)[1][2].explain()
+
+
+def test_one_output(engine):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(30, 2)), rng.integers(0, 2, size=30)
+    data = ns.data.Dataset(x, y, "two", "test", "a test", ("no", "yes"), kind="points")
+    layers = [ns.Input(2), ns.Dense(4, "tanh"), ns.Dense(1, "sigmoid")]
+    network = ns.Network(layers, loss="binary_cross_entropy", optimizer="adam", dtype="float64")
+    network.fit(data, epochs=2, verbose=False)
+    page = engine.page(network, data)
+    place = {"do": "trace", "page": page, "number": 7}
+    one, two, predicted = engine.ask(
+        place | {"layer": 1, "neuron": 2}, place | {"layer": 2, "neuron": 0}, {"do": "predict", "page": page}
+    )
+    trace = network.trace(x[7], y[7], sample=7)
+    assert (one["text"], two["text"]) == (trace[1][2].explain(), trace[2][0].explain())
+    assert predicted["evaluated"]["predictions"] == {
+        str(k): int(each) for k, each in enumerate(network.predict(x[predicted["numbers"]]))
+    }
+
+
+def test_a_diverged_network_shows_what_it_has(engine):
+    case = random_case(0)
+    case.network[1].W[0, :] = np.inf
+    (answer,) = engine.ask(request(engine, case))
+    with np.errstate(all="ignore"):
+        here = trace_of(case)
+    assert [stage["title"] for stage in answer["document"]["stages"]] == [stage.title for stage in here.stages()]
+
+
+def test_the_gradient_agrees_with_differences(engine):
+    seeds = [0, 9, 43, 84]
+    answers = engine.ask(*(request(engine, random_case(seed), check=True) for seed in seeds))
+    for seed, answer in zip(seeds, answers, strict=True):
+        python = trace_of(random_case(seed)).check().max_relative_error
+        assert answer["document"]["check"]["max_relative_error"] <= max(1e-6, 10 * python)
+
+
+def test_a_neuron_that_is_not_there_is_refused(engine):
+    page = engine.page(random_case(9).network, random_case(9).data)
+    place = {"do": "trace", "page": page, "number": 0}
+    first, second = engine.ask_all(place | {"layer": 0, "neuron": 0}, place | {"layer": 1, "neuron": 99})
+    assert "has no neurons with weights" in first["error"] and "received 99" in second["error"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda network: network["layers"][1].update(name="conv"), 'layers of the kind "conv"'),
+        (lambda network: network["layers"][1].update(activation={"name": "sine"}), 'the activation "sine"'),
+        (lambda network: network["loss"].update(name="focal"), 'the loss "focal"'),
+        (lambda network: network["optimizer"].update(name="signum"), 'the optimizer "signum"'),
+    ],
+)
+def test_what_the_page_does_not_know_is_said_by_name(engine, change, words):
+    case = random_case(9)
+    path = Path(engine.page(case.network, case.data))
+    held = json.loads(path.read_text("utf-8"))
+    change(held["manifest"]["network"])
+    path.write_text(json.dumps(held), "utf-8")
+    assert words in engine.ask({"do": "refused", "page": str(path)})[0]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_predictions_of_all_kept_samples(engine, dtype):
+    rng = np.random.default_rng(3)
+    data = made_data(rng, 300, 64, 10, "pixels", (8, 8))
+    network = ns.Network([ns.Input((8, 8)), ns.Dense(16, "relu"), ns.Dense(10, "softmax")], dtype=dtype)
+    network.fit(data, epochs=3, verbose=False)
+    (answer,) = engine.ask({"do": "predict", "page": engine.page(network, data)})
+    expected = network.predict_proba(data.x[answer["numbers"]])
+    np.testing.assert_allclose(answer["rows"], expected, atol=1e-5 if dtype == "float32" else 1e-12)
+    assert (np.argmax(answer["rows"], axis=1) == expected.argmax(axis=1)).all()
+    evaluated, theirs = answer["evaluated"], network.evaluate(data)
+    assert evaluated["accuracy"] == pytest.approx(theirs["accuracy"])
+    assert math.isclose(evaluated["loss"], theirs["loss"], rel_tol=1e-5)
+    assert evaluated["confusion"] == confusion_matrix(data.labels, network.predict(data)).tolist()
