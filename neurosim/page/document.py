@@ -43,8 +43,13 @@ def code() -> dict[str, str]:
         raise NeurosimError(f"{FILES['style']}: expected no '</', which has a meaning in a page")
     loader = stripped_script(FILES["loader"], found["loader"])
     check_for_html(FILES["loader"], loader)
-    _, script = as_text(join(HERE / "js", PROGRAM, WORKER).encode())
+    _, script = as_text(program().encode())
     return found | {"style": style, "loader": loader, "script": script}
+
+
+def program() -> str:
+    """The script of the page and of its worker, as it lies packed in the page."""
+    return join(HERE / "js", PROGRAM, WORKER)
 
 
 def code_size() -> int:

@@ -173,6 +173,8 @@ def test_a_template_without_its_marks_is_refused(tmp_path, monkeypatch, refused)
     try:
         (tmp_path / "page.html").write_text("<p>{{title}}</p>")
         (tmp_path / "style.css").write_text("")
+        (tmp_path / "js").mkdir()
+        (tmp_path / "js/loader.js").write_text("")
         monkeypatch.setattr(document, "HERE", tmp_path)
         with refused("page.html: expected each of the marks"):
             document.code()

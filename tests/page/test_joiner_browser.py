@@ -32,7 +32,7 @@ def test_the_page_trains_in_a_worker_made_of_its_own_script(browser, explored, t
             assert tab.page.evaluate(TRAIN) == start + 40
         assert worker.value.url.startswith("blob:") and worker.value.evaluate("typeof document") == "undefined"
         assert tab.page.evaluate("neurosim.parameters()") != before
-        assert tab.page.evaluate("document.scripts.program.textContent.split('class Network ').length") == 2
+        assert tab.page.evaluate("document.scripts.unpacked.textContent.split('class Network ').length") == 2
         assert f"step={start + 40}&" in tab.page.evaluate(
             "new Promise((done) => setTimeout(() => done(location.hash), 400))"
         )

@@ -130,9 +130,11 @@ export function percent(share, places = 1) {
   return `${decimals(100 * share, places)}\u00a0%`;
 }
 
-// A probability in percent that is never rounded up to certainty: "74 %", "98.7 %", "> 99.9 %".
+// A probability in percent, never rounded to certainty: "< 0.1 %", "0.3 %", "74 %", "98.7 %", "> 99.9 %".
 export function certainty(share) {
-  return share > 0.999 ? "> 99.9\u00a0%" : percent(share, share > 0.985 ? 1 : 0);
+  if (share > 0 && share < 0.001) return "< 0.1\u00a0%";
+  if (share > 0.999) return "> 99.9\u00a0%";
+  return percent(share, share > 0.985 || (share > 0 && share < 0.015) ? 1 : 0);
 }
 
 // A number in few characters: about `digits` significant ones, a true minus, a short exponent.

@@ -2,9 +2,21 @@
 
 import { button, h } from "./dom.js";
 
-const HINTS = [
-  ["input", "This digit goes into the network. Draw on it, or press Clear and draw your own: the answer follows the pen."],
-  ["middle", "Each picture is what one neuron looks for. Point at one to see what it found in the digit; click it to open it."],
+const FIRST = {
+  image: [
+    ["input", "This picture goes into the network. Draw on it, or press Clear and draw your own: the answer follows the pen."],
+    ["middle", "Each picture is what one neuron looks for. Point at one to see what it found in the input; click it to open it."],
+  ],
+  points: [
+    ["input", "This point goes into the network. Choose another one below the map: the answer follows."],
+    ["middle", "Each circle is a neuron; its colour says how strongly it answers. Point at one to see its numbers; click it to open it."],
+  ],
+  table: [
+    ["input", "This row of features goes into the network. Choose another one below it: the answer follows."],
+    ["middle", "Each circle is a neuron; its colour says how strongly it answers. Point at one to see its numbers; click it to open it."],
+  ],
+};
+const LATER = [
   ["microscope", "Here the open neuron tells its arithmetic, stage by stage. Walk with next and back, or with the arrow keys."],
   ["timeline", "Drag along the time line to see the network as it was while it learned. Play, on top, trains it further, here in the page."],
 ];
@@ -34,7 +46,8 @@ export class Help {
     this.hint = document.getElementById("hint");
     this.panel = document.getElementById("help");
     this.notice = document.getElementById("notice");
-    this.at = seen() ? HINTS.length : 0;
+    this.hints = [...(FIRST[store.model.manifest.data.kind] || FIRST.table), ...LATER];
+    this.at = seen() ? this.hints.length : 0;
     this.text = h("p");
     this.next = button("Next hint", () => this.advance());
     this.hint.append(this.text, this.next, button("No more hints", () => this.dismiss()));
@@ -54,12 +67,12 @@ export class Help {
 
   advance() {
     this.at += 1;
-    if (this.at >= HINTS.length) this.dismiss();
+    if (this.at >= this.hints.length) this.dismiss();
     else this.drawHint();
   }
 
   dismiss() {
-    this.at = HINTS.length;
+    this.at = this.hints.length;
     try {
       window.localStorage.setItem(SEEN, "yes");
     } catch {
@@ -75,12 +88,12 @@ export class Help {
 
   drawHint() {
     for (const panel of document.querySelectorAll(".hinted")) panel.classList.remove("hinted");
-    this.hint.hidden = this.at >= HINTS.length;
+    this.hint.hidden = this.at >= this.hints.length;
     if (this.hint.hidden) return;
-    const [panel, text] = HINTS[this.at];
+    const [panel, text] = this.hints[this.at];
     document.getElementById(panel).classList.add("hinted");
-    this.text.textContent = `${this.at + 1} of ${HINTS.length}: ${text}`;
-    this.next.hidden = this.at === HINTS.length - 1;
+    this.text.textContent = `${this.at + 1} of ${this.hints.length}: ${text}`;
+    this.next.hidden = this.at === this.hints.length - 1;
   }
 
   render(changed) {
