@@ -234,7 +234,7 @@ def test_it_trains_pauses_goes_back_and_resets(tab):
     tab.button("Back").click()
     tab.page.wait_for_timeout(100)
     assert tab.state()["step"] == first and tab.page.evaluate("neurosim.parameters()") == start
-    for name, steps in (("1 sample", 1), ("1 batch", 1), ("1 epoch", 63)):
+    for name, steps in (("1 sample", 1), ("1 batch", 1), ("1 epoch", 125)):
         before = tab.state()["step"]
         tab.button(name).click()
         tab.page.wait_for_timeout(900)

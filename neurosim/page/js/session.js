@@ -2,6 +2,8 @@
 
 import { Trainer } from "./training.js";
 
+const SMALL_BATCH = 16;
+
 export class Session {
   /** @param store of the page; script: the text of the worker */
   constructor(store, script) {
@@ -9,7 +11,9 @@ export class Session {
     this.trainer = new Trainer(script);
     store.beforeMoment = (step) => this.keep(`went to step ${step.toLocaleString("en")}`, "time", "time");
     const { manifest } = store.model;
-    this.batchSize = Math.min(manifest.batch_size || 32, Math.max(store.model.train.count, 1));
+    const { count } = store.model.train;
+    const few = manifest.data.train_size > count; // fewer than the run had: in smaller batches they make as many steps
+    this.batchSize = Math.min(manifest.batch_size || 32, few ? SMALL_BATCH : Infinity, Math.max(count, 1));
     this.seed = (manifest.network && manifest.network.seed) || 0;
   }
 

@@ -38,9 +38,16 @@ export class Controls {
         h("label", {}, "learning rate ", this.rate),
         h("label", {}, "batch size ", this.size),
         this.currentActivation ? this.activation.label : null,
-        h("span", { class: "muted", text: `Trains on the ${store.model.train.count.toLocaleString("en")} training samples kept in this page.` }),
+        h("span", { class: "muted", text: this.trainsOn() }),
       ),
     );
+  }
+
+  trainsOn() {
+    const { manifest, train } = this.store.model;
+    const [kept, all] = [train.count, manifest.data.train_size].map((count) => count.toLocaleString("en"));
+    if (kept === all) return `Trains on the ${kept} training samples.`;
+    return `Trains on the ${kept} of ${all} training samples that this page holds, in batches of ${this.session.batchSize} to begin with.`;
   }
 
   toggleSettings() {
