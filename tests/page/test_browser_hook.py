@@ -70,3 +70,18 @@ def test_the_first_hint_is_of_the_data_at_hand(browser, tmp_path, name, words):
     ns.explore(net, train, test, tmp_path / "page.html")
     with Tab(browser, tmp_path / "page.html") as tab:
         assert words in tab.text("#hint")
+
+
+def test_another_activation_leaves_the_linear_layer_before_a_normalization(browser, tmp_path):
+    train, test = ns.data.load("digits")
+    layers = [ns.Dense(8, "linear"), ns.BatchNorm("relu"), ns.Dense(10, "softmax")]
+    net = ns.Network([ns.Input((28, 28)), *layers], seed=0)
+    net.fit(train.subset(500), epochs=1, verbose=False)
+    ns.explore(net, train, test, tmp_path / "page.html")
+    with Tab(browser, tmp_path / "page.html") as tab:
+        assert " · relu · " in tab.text("#summary")
+        tab.button("Settings").click()
+        tab.page.get_by_label("activation of hidden layers").select_option("tanh")
+        tab.settle()
+        assert " · tanh · " in tab.text("#summary") and "(linear)" in tab.text("#microscope-title")
+        tab.check()

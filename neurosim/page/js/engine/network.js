@@ -343,9 +343,10 @@ export class Network {
 
   // Another activation in all hidden layers, with initial weights that suit it.
   withActivation(key) {
-    const layers = this.config().layers.map((layer, index) =>
-      index < this.layers.length - 1 && layer.activation ? { ...layer, activation: { name: key } } : layer,
-    );
+    const hidden = this.layers.slice(1, -1).filter((layer) => layer.activation);
+    const bent = hidden.filter((layer) => layer.activation.key !== "linear"); // a linear one stands before a normalization
+    const changed = new Set((bent.length ? bent : hidden).map((layer) => layer.index));
+    const layers = this.config().layers.map((layer, index) => (changed.has(index) ? { ...layer, activation: { name: key } } : layer));
     return this.withConfig({ layers });
   }
 

@@ -60,8 +60,8 @@ export class Controls {
   }
 
   get currentActivation() {
-    const hidden = this.store.visibleLayers().slice(0, -1)[0];
-    return hidden ? hidden.activation.key : "";
+    const hidden = this.store.network.layers.slice(1, -1).filter((layer) => layer.activation).map((layer) => layer.activation.key);
+    return hidden.find((key) => key !== "linear") || hidden[0] || "";
   }
 
   chooseOptimizer(key) {

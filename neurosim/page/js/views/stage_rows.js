@@ -45,7 +45,7 @@ function termTable(rows, hidden, stage) {
   const limit = Math.max(...rows.map((row) => Math.abs(row.value)), 1e-300);
   const signed = rows.some((row) => row.value < 0);
   const values = alignPoints(rows.map((row) => (row === hidden ? "?" : typeset(number(row.value)))));
-  const sums = rows.map((row) => (row.formula && row.substituted ? `${typeset(row.substituted)} =` : ""));
+  const sums = rows.map((row) => (row.formula && row.substituted ? `${typeset(row.substituted)}\u00a0=` : ""));
   const bars = sums.some(Boolean) || stage.key === "gradients" ? "" : "42%";
   return h(
     "table",
@@ -55,7 +55,7 @@ function termTable(rows, hidden, stage) {
         "tr",
         { class: row.role === "result" ? "result flying" : row.role === "rest" ? "quiet" : "" },
         h("th", { scope: "row", title: row.name, text: row.role === "rest" ? `${row.name} (${row.factors.count.toLocaleString("en")})` : typeset(row.name) }),
-        sums.some(Boolean) ? h("td", { class: "sum", text: row === hidden ? `${typeset(row.substituted)} =` : sums[k] }) : null,
+        sums.some(Boolean) ? h("td", { class: "sum", text: row === hidden ? `${typeset(row.substituted)}\u00a0=` : sums[k] }) : null,
         h("td", { text: values[k] }),
         bars && h("td", { class: "bar", style: { width: bars } }, row === hidden ? "" : signedBar(row.value, limit, { signed, plain: row.role === "result" || row.role === "output" })),
       ),
