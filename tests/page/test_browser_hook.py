@@ -28,6 +28,7 @@ def share(one, other):
     return float(np.abs(one - other).max(initial=0.0) / (np.abs(one).max(initial=0.0) or 1.0))
 
 
+@pytest.mark.full
 def test_a_trace_is_that_of_step(browser, tmp_path):
     first = random_case(0)
     ns.explore(first.network, first.data, first.data, tmp_path / "page.html")

@@ -79,6 +79,7 @@ def colours():
     ]
 
 
+@pytest.mark.quick_every(6)
 @pytest.mark.parametrize("name", ["digits", "moons", "table", "colour", "wide"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_text_lies_over_another_or_is_cut(browser, files, name, width):
