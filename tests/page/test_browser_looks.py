@@ -244,3 +244,35 @@ def test_reduced_motion_and_print(browser, files):
         tab.page.emulate_media(media="print")
         assert tab.page.locator("#stage").is_visible()
         assert not tab.page.locator("#net").is_visible() and not tab.page.locator("#controls").is_visible()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("view", ["Report card", "Confusion and mistakes"])
+def test_no_table_is_wider_than_its_panel(browser, files, width, view):
+    with Tab(browser, files["digits"], width) as tab:
+        tab.no_hints()
+        tab.page.get_by_role("tab", name=view).click()
+        tab.settle()
+        sizes = tab.page.evaluate(
+            "[...document.querySelectorAll('.scroll')].filter((box) => box.checkVisibility())"
+            ".map((box) => [box.scrollWidth, box.clientWidth])"
+        )
+        assert sizes and all(content <= room for content, room in sizes)
+
+
+def test_a_finger_draws_and_does_not_scroll(browser, files):
+    with Tab(browser, files["digits"], 390, has_touch=True) as tab:
+        tab.no_hints()
+        tab.button("Clear").tap()
+        pad = tab.page.locator("#pad canvas").first
+        pad.scroll_into_view_if_needed()
+        box, before = pad.bounding_box(), tab.page.evaluate("scrollY")
+        session = tab.context.new_cdp_session(tab.page)
+        for kind, part in [("touchStart", 0.2), *(("touchMove", 0.2 + 0.03 * k) for k in range(1, 20))]:
+            point = {"x": box["x"] + 0.5 * box["width"], "y": box["y"] + part * box["height"]}
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        tab.settle()
+        assert tab.page.evaluate("scrollY") == before
+        assert "your drawing" in tab.text("#input") and tab.state()["label"] is None
+        tab.check()
