@@ -290,13 +290,10 @@ def _draw_output(page: Page, cell: Cell, neuron: NeuronTrace) -> None:
     page.caption(cell, 0, _say("answer"))
     label, prediction = neuron.label, neuron.prediction
     right = label == prediction
-    verdict = "not known" if label is None else "right" if right else "wrong"
-    colour = INK_COLOUR if label is None else PALETTE[2] if right else ACCENT
+    verdict, colour = ("right", PALETTE[2]) if right else ("wrong", ACCENT)
     named = neuron.trace.network.class_name
     page.line(cell, 0.05, [(0, _say("prediction"), "left"), (1, named(prediction), "right")])
-    page.line(
-        cell, 0.27, [(0, _say("label"), "left"), (1, _say("no label") if label is None else named(label), "right")]
-    )
+    page.line(cell, 0.27, [(0, _say("label"), "left"), (1, named(label), "right")])
     page.line(cell, 0.49, [(0, _say("verdict"), "left"), (1, _say(verdict), "right")], color=colour)
     page.line(cell, 0.85, [(0, _say("loss"), "left"), (1, short(neuron.loss), "right")], fontweight="bold")
     page.line(cell, 1.17, [(0, _say("way back"), "left")], size=7.5, color=MUTED)

@@ -4,17 +4,11 @@ import numpy as np
 import pytest
 from engine_cases import random_case
 from engine_node import Limits, Run, contents
-from page_browser import Tab, chromium
+from page_browser import Tab
 
 import neurosim as ns
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 def held(network, data):

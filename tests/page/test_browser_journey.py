@@ -6,19 +6,13 @@ import re
 
 import numpy as np
 import pytest
-from page_browser import Tab, chromium
+from page_browser import Tab
 from page_file import PageFile
 
 import neurosim as ns
 from neurosim.text import number, percent, typeset
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

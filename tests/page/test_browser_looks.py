@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from page_browser import WIDTHS, Tab, chromium
+from page_browser import WIDTHS, Tab
 
 import neurosim as ns
 
@@ -19,12 +19,6 @@ HOSTILE = (
     '"quoted" & <b>bold</b>',
     "two\nlines\u2028<!-- <img src=x onerror=bad=1>",
 )
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as opened:
-        yield opened
 
 
 def page_of(train, test, layers, path, **settings):

@@ -1,19 +1,13 @@
 """The page's script as its own worker, and the page in a notebook's frame: in Chromium, from a file."""
 
 import pytest
-from page_browser import Tab, chromium
+from page_browser import Tab
 
 import neurosim as ns
 
 pytestmark = pytest.mark.browser
 
 TRAIN = "neurosim.ready.then(() => neurosim.train({ steps: 40 })).then((state) => state.step)"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
