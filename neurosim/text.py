@@ -161,7 +161,7 @@ def short_pair(before: float, after: float) -> tuple[str, str]:
 
     Example:
         >>> short_pair(0.152, 0.15201)
-        ('0.152000', '0.152010')
+        ('0.15200', '0.15201')
     """
     sizes = [abs(value) for value in (before, after) if math.isfinite(value) and value != 0]
     if len(sizes) < 2 or not (min(sizes) >= 1e-4 and max(sizes) < 1e7):
@@ -189,13 +189,14 @@ def typeset(text: str) -> str:
     """Text of the terminal as a printed page has it: δ for delta, a true minus, ×, an arrow, small indices.
 
     Example:
-        >>> typeset("delta = -0.5 * 2 -> Σ w_k delta_k")
-        'δ = −0.5 × 2 → Σ wₖ δₖ'
+        >>> typeset("delta = -0.5 * 2 -> Σ w_k delta_k, L = -ln(a)")
+        'δ = −0.5 × 2 → Σ wₖ δₖ, L = −ln(a)'
     """
     text = re.sub(r"\bdelta(?![a-z])", "δ", text.replace("->", "→"))
     text = re.sub(r"(^| )\*(?= )", r"\1×", text)
     text = re.sub(r"_([kj])\b", lambda index: {"k": "ₖ", "j": "ⱼ"}[index[1]], text)
-    text = re.sub(r"(?<![\w.])-(?=[\d.])|(?<=\de)-(?=\d)|(?:(?<= )|^)-(?= )", MINUS, text)
+    text = re.sub(r"(?<![\w.])-(?=[\d.])|(?<=\de)-(?=\d)|(?<![^ (])-(?=[ (]|[^\W\d_])", MINUS, text)
+    text = re.sub(r"(?<=\d) %", "\u00a0%", text)
     return text.replace(f"+ {MINUS}", f"{MINUS} ")
 
 

@@ -34,6 +34,11 @@ NAN, INF = math.nan, math.inf
         (text.percent_more(1.031), "+3.1"),
         (text.percent_more(0.5), "-50.0"),
         (text.percent_more(25.0), "+2,400"),
+        (
+            text.typeset("L = -ln(a) - (-y / a) * -2, dL = -Σ y_k, x-axis"),
+            "L = −ln(a) − (−y / a) × −2, dL = −Σ yₖ, x-axis",
+        ),
+        (text.typeset("-w falls by 2.3 % to 1e-08 -> delta"), "−w falls by 2.3\u00a0% to 1e−08 → δ"),
         (text.thousands(60000), "60,000"),
         (text.thousands(1234.56, 1), "1,234.6"),
     ],

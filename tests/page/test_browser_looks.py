@@ -232,8 +232,43 @@ def test_training_leaves_the_page_free(browser, files):
         tab.check()
 
 
-def test_reduced_motion_and_print(browser, files):
-    with Tab(browser, files["digits"], reduced_motion="reduce") as tab:
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_terms_fly_into_their_sum_once(browser, files, motion):
+    with Tab(browser, files["digits"], reduced_motion=motion) as tab:
+        tab.no_hints()
+        tab.page.evaluate("neurosim.goto({layer: 2, neuron: 3, stage: 'inputs'})")
+        tab.settle()
+        flying = tab.page.evaluate(
+            """(() => {
+              neurosim.goto({stage: 'weighted_sum'});
+              return new Promise((told) => requestAnimationFrame(() => requestAnimationFrame(() => {
+                const terms = document.querySelectorAll('#stage .terms tr:not(.result)').length;
+                const moving = document.getAnimations().filter((each) => each.effect.target.matches('.flying'));
+                told([terms, moving.length, ...moving.map((each) => each.effect.getTiming().duration)]);
+              })));
+            })()"""
+        )
+        terms, moving, *lasting = flying
+        assert terms >= 4 and moving == (0 if motion == "reduce" else terms) and set(lasting) <= {200}
+        tab.page.wait_for_timeout(400)
+        assert tab.page.locator(".flying").count() == 0
+        tab.check()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_change_hides_no_button(browser, files, width):
+    with Tab(browser, files["digits"], width) as tab:
+        tab.no_hints()
+        tab.page.locator(".tools summary").click()
+        for name in ("silence", "freeze"):
+            tab.page.get_by_label(name, exact=True).check()
+        tab.settle()
+        panel, row = tab.page.locator("#changes").bounding_box(), tab.page.locator("#changes .row").bounding_box()
+        assert row["y"] >= panel["y"] and row["y"] + row["height"] <= panel["y"] + panel["height"]
+
+
+def test_print_shows_the_stage_alone(browser, files):
+    with Tab(browser, files["digits"]) as tab:
         tab.no_hints()
         tab.page.emulate_media(media="print")
         assert tab.page.locator("#stage").is_visible()

@@ -115,7 +115,9 @@ def test_pairs_and_typesetting(engine):
     ]
     pairs += [(0.0, 0.0), (1.0, 0.0), (0.152, 0.15201)]
     said = [line for row in words.ROWS.values() for line in row.values()] + list(words.WHY.values())
-    calls = [["shortPair", *pair] for pair in pairs] + [["typeset", line] for line in [*said, "a * -2 - 3e-5 -> b_k"]]
+    calls = [["shortPair", *pair] for pair in pairs] + [
+        ["typeset", line] for line in [*said, "a * -2 - 3e-5 -> b_k", "(-y) 2.3 % -Σ x-axis"]
+    ]
     (found,) = engine.ask({"do": "numbers", "calls": calls})
     assert [tuple(each) for each in found[: len(pairs)]] == [text.short_pair(*pair) for pair in pairs]
     assert found[len(pairs) :] == [text.typeset(call[1]) for call in calls[len(pairs) :]]

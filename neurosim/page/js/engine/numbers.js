@@ -191,7 +191,8 @@ export function typeset(text) {
     .replace(/\bdelta(?![a-z])/g, "δ")
     .replace(/(^| )\*(?= )/g, "$1×")
     .replace(/_([kj])\b/g, (_, index) => ({ k: "ₖ", j: "ⱼ" })[index])
-    .replace(/(?<![\w.])-(?=[\d.])|(?<=\de)-(?=\d)|(?:(?<= )|^)-(?= )/g, MINUS)
+    .replace(/(?<![\w.])-(?=[\d.])|(?<=\de)-(?=\d)|(?<![^ (])-(?=[ (\p{L}])/gu, MINUS)
+    .replace(/(?<=\d) %/g, "\u00a0%")
     .replaceAll(`+ ${MINUS}`, `${MINUS} `);
 }
 

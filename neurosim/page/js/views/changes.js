@@ -18,7 +18,6 @@ export class Changes {
     this.linkButton = button("Copy link", () => this.copy(), { title: "An address that leads to this neuron at this step" });
     root.append(
       h("div", { id: "per-class" }, this.classes),
-      this.says,
       h(
         "div",
         { class: "row" },
@@ -27,11 +26,12 @@ export class Changes {
         button("Weights as JSON", () => offerFile(`${store.model.manifest.data.name}-weights.json`, weightsAsJson(store), "application/json"), { title: "All weights and biases, layer by layer" }),
         this.linkButton,
       ),
+      this.says,
       this.list,
     );
     explain(
       root.querySelector("h2"),
-      `Accuracy on the ${store.model.test.count} test images kept in this page${store.model.mistakes ? "; the mistakes kept beside them do not count" : ""}. ` +
+      `Accuracy on the ${store.model.test.count} test samples kept in this page${store.model.mistakes ? "; the mistakes kept beside them do not count" : ""}. ` +
           "Each bar is a class; a line shows where it stood before your latest change. Undo takes the latest change back.",
     );
   }

@@ -22,7 +22,7 @@ export class Confusion {
     );
     explain(
       head,
-      "Rows are what a sample is, columns what the network reads in it: on the diagonal it is right. Counted on the test images kept in this page. " +
+      "Rows are what a sample is, columns what the network reads in it: on the diagonal it is right. Counted on the test samples kept in this page. " +
           "Press a number to see the samples behind it. The mistakes below also hold those that the whole test set has and that are kept beside the counted ones.",
     );
   }

@@ -4,7 +4,7 @@ import { number, typeset } from "../engine/numbers.js";
 import { judge, question } from "../quiz.js";
 import { button, check, h, explain } from "./dom.js";
 import { stagePicture } from "./stage_pictures.js";
-import { stageRows } from "./stage_rows.js";
+import { flyIntoSums, stageRows } from "./stage_rows.js";
 
 export class Microscope {
   constructor(root, store) {
@@ -109,8 +109,6 @@ export class Microscope {
     }
     const asked = store.state.predict && !this.revealed.has(stage.key) ? question(document, stage) : null;
     const formula = typeset(stage.formula).replaceAll(/;\s+/g, "\n");
-    this.body.classList.toggle("moved", this.stageShown !== stage.key); // a result moves in once
-    this.stageShown = stage.key;
     this.body.replaceChildren(
       h("div", { class: "stage-title" }, h("h3", { text: `${at + 1}. ${stage.title}` }), h("span", { class: "muted", text: `${phaseOf(stage.key)}, ${at + 1} of ${stages.length}` })),
       h("p", { class: formula.length > 34 ? "formula long" : "formula", text: formula }),
@@ -120,6 +118,8 @@ export class Microscope {
       stage.why && !asked ? h("p", { class: "why", text: typeset(stage.why.split(/\s+/).join(" ")) }) : "",
       at === stages.length - 1 && store.label === null ? h("p", { class: "muted", text: "Without a label the walk ends here. Say what the drawing is, and it goes on." }) : "",
     );
+    if (this.stageShown !== stage.key && !asked) flyIntoSums(this.body);
+    this.stageShown = stage.key;
     const result = stage.result && stage.result.value !== null && !asked ? `: ${stage.result.name} = ${number(stage.result.value)}` : "";
     const said = `Stage ${at + 1} of ${stages.length}, ${stage.title}${result}`;
     if (this.said !== said && !store.state.training) this.live.textContent = this.said = said;

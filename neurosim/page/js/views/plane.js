@@ -5,7 +5,7 @@ import { largest, paintSigned } from "./paint.js";
 import { overPlane, Scatter } from "./scatter.js";
 
 const GRID = 24; // cells of a neuron's map, each way
-const MOST = 24; // neurons of a layer that have one
+const MOST = 64; // neurons of a layer that have one
 
 export class Plane {
   constructor(root, store, session) {
@@ -55,7 +55,7 @@ export class Plane {
           made.disabled = !allowed;
           return made;
         };
-        return h("div", {}, h("div", { class: "row" }, h("span", { text: `layer ${layer.index}: ${layer.nOut} ${layer.nOut === 1 ? "neuron" : "neurons"}` }), room("−", -1, layer.nOut > 1), room("+", 1, layer.nOut < 64)), h("div", { class: "map-row" }, tiles));
+        return h("div", {}, h("div", { class: "row" }, h("span", { text: `layer ${layer.index}: ${layer.nOut} ${layer.nOut === 1 ? "neuron" : "neurons"}` }), room("−", -1, layer.nOut > 1), room("+", 1, layer.nOut < 64)), h("div", { class: tiles.length > 8 ? "map-row many" : "map-row" }, tiles));
       }),
       h(
         "div",

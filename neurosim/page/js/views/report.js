@@ -13,7 +13,7 @@ export class Report {
     root.append(this.says, this.body);
     explain(
       this.says,
-      "What each neuron does on the test images kept in this page. Off: for so many images it answers nothing and learns nothing. Flat: its activation is flat, but not off. " +
+      "What each neuron does on the test samples kept in this page. Off: for so many samples it answers nothing and learns nothing. Flat: its activation is flat, but not off. " +
           "Selective: 0 answers all classes alike, 1 one class only. Accuracy lost: by how much accuracy falls when it is silenced. Most alike: the neuron of its layer that answers most like it. " +
           "Click a heading to sort, a neuron to open it.",
     );

@@ -25,7 +25,7 @@ const PICTURES = {
           signedImage(store, document, document.weights, "weights w"), sign("="),
           signedImage(store, document, products(document), "products"),
         ]
-      : [signedImage(store, document, products(document), "products w x, one a column")]),
+      : [signedImage(store, document, products(document), "products w x, one per column")]),
     hide ? null : waterfall(document),
   ],
   activation: (store, document, stage, hide) => [activationCurve(store, document, false, hide)],
@@ -60,7 +60,7 @@ function inputs(store, document, name) {
     else paintInk(canvas, document.inputs, store.shape, most);
     return h("figure", {}, canvas, h("figcaption", {}, name, h("span", { class: "scale", text: `${short(low)} to ${short(most)}` })));
   }
-  return signedImage(store, document, document.inputs, `${name}, one a column`, true);
+  return signedImage(store, document, document.inputs, `${name}, one per column`, true);
 }
 
 /** Signed numbers, one for each input: as an image where the neuron looks at one, else as a strip. */
@@ -92,7 +92,7 @@ function waterfall(document) {
   ];
   const low = Math.min(0, ...steps.map(([, , to]) => to));
   const high = Math.max(0, ...steps.map(([, , to]) => to), 1e-12);
-  const [left, right] = [104, WIDTH - 64];
+  const [left, right] = [104, WIDTH - 76];
   const at = (value) => left + ((value - low) / (high - low)) * (right - left);
   return wide(
     s(
@@ -176,7 +176,7 @@ export function termBars(terms, sorted = true, plain = false) {
   const bars = rest.length ? [...shown, { name: `${rest.length} others`, value: rest.reduce((sum, each) => sum + each.value, 0) }] : shown;
   const limit = largest(bars.map((each) => each.value)) || 1;
   const signed = bars.some((each) => each.value < 0);
-  const [left, right] = [signed ? 84 : 44, WIDTH - 66];
+  const [left, right] = [signed ? 84 : 52, WIDTH - 66];
   const zero = signed ? (left + right) / 2 : left;
   const scale = (signed ? (right - left) / 2 : right - left) / limit;
   return wide(

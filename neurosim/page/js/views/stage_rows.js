@@ -40,12 +40,28 @@ export function stageRows(stage, hidden) {
   return nodes;
 }
 
+/** Once, when a stage opens: the number of each term flies into the sum of its table. */
+export function flyIntoSums(body) {
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  for (const sum of body.querySelectorAll(".terms .result .value")) {
+    const to = sum.getBoundingClientRect();
+    for (const term of sum.closest("table").querySelectorAll("tr:not(.result) .value")) {
+      const from = term.getBoundingClientRect();
+      const flying = h("i", { class: "flying", "aria-hidden": "true", "data-value": term.textContent });
+      term.append(flying);
+      const path = [{ transform: "none" }, { transform: `translate(${to.right - from.right}px, ${to.top - from.top}px)`, opacity: 0.3 }];
+      flying.animate(path, { duration: 200, easing: "ease-in" }).onfinish = () => flying.remove();
+    }
+    sum.animate([{ opacity: 0 }, { opacity: 0, offset: 0.8 }, { opacity: 1 }], { duration: 250 });
+  }
+}
+
 /** Bars beside the numbers only where there is room for them, and no picture has them already. */
 function termTable(rows, hidden, stage) {
   const limit = Math.max(...rows.map((row) => Math.abs(row.value)), 1e-300);
   const signed = rows.some((row) => row.value < 0);
   const values = alignPoints(rows.map((row) => (row === hidden ? "?" : typeset(number(row.value)))));
-  const sums = rows.map((row) => (row.formula && row.substituted ? `${typeset(row.substituted)}\u00a0=` : ""));
+  const sums = rows.map((row) => (row.substituted && (row.formula || row === hidden) ? `${typeset(row.substituted).replaceAll("× ", "×\u00a0")}\u00a0=` : ""));
   const bars = sums.some(Boolean) || stage.key === "gradients" ? "" : "42%";
   return h(
     "table",
@@ -53,10 +69,10 @@ function termTable(rows, hidden, stage) {
     rows.map((row, k) =>
       h(
         "tr",
-        { class: row.role === "result" ? "result flying" : row.role === "rest" ? "quiet" : "" },
+        { class: row.role === "result" ? "result" : row.role === "rest" ? "quiet" : "" },
         h("th", { scope: "row", title: row.name, text: row.role === "rest" ? `${row.name} (${row.factors.count.toLocaleString("en")})` : typeset(row.name) }),
-        sums.some(Boolean) ? h("td", { class: "sum", text: row === hidden ? `${typeset(row.substituted)}\u00a0=` : sums[k] }) : null,
-        h("td", { text: values[k] }),
+        sums.some(Boolean) ? h("td", { class: "sum", text: sums[k] }) : null,
+        h("td", { class: "value", text: values[k] }),
         bars && h("td", { class: "bar", style: { width: bars } }, row === hidden ? "" : signedBar(row.value, limit, { signed, plain: row.role === "result" || row.role === "output" })),
       ),
     ),

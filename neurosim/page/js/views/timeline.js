@@ -27,7 +27,7 @@ export class Timeline {
     root.append(this.box);
     explain(
       root.querySelector("h2"),
-      "Loss and accuracy on the test images kept in this page, at every moment that is kept, steps on a logarithmic scale. " +
+      "Loss and accuracy on the test samples kept in this page, at every moment that is kept, steps on a logarithmic scale. " +
           `Drag the cursor, or use the arrow keys: the network goes back to that step, and everything shows it as it was. Training goes on from there, with an optimizer that starts afresh.${rounded} ${left.join(" ")}`,
     );
     new ResizeObserver(() => this.draw()).observe(this.box);
