@@ -126,6 +126,17 @@ export class Store {
     return `${this.state.set}/${this.state.sample}/${this.state.sample === null ? this.drawnVersion : 0}`;
   }
 
+  /** The colour of most corners of the pictures, 0 to 1: what one draws on. */
+  paper() {
+    const { test } = this.model;
+    const [height, width, channels] = this.shape;
+    const corners = [0, width - 1, (height - 1) * width, height * width - 1];
+    return Array.from({ length: channels }, (_, c) => {
+      const values = Array.from({ length: test.total }, (_, row) => corners.map((at) => test.raw(row)[at * channels + c])).flat();
+      return (values.sort((one, other) => one - other)[values.length >> 1] ?? 255) / 255;
+    });
+  }
+
   chooseSample(row, set = "test") {
     this.set({ set, sample: row, drawn: null });
     this.tell("sample");
