@@ -24,7 +24,7 @@ export function readImage({ data, width, height }, shape) {
   }
   let grey = inGrey(planes);
   const scale = Math.max(WORK, shape[0], shape[1]) / Math.max(width, height);
-  if (scale < 1) grey = resized(grey, side(scale * height), side(scale * width));
+  if (scale < 1) grey = resized(grey, rounded(scale * height), rounded(scale * width));
   if (!isInkDark(grey)) grey = map(grey, (each) => 1 - each);
   const ink = inkOf(grey);
   return ink && Uint8Array.from(centred(ink, shape).values, asByte);
@@ -51,7 +51,7 @@ function quantile(values, share) {
 const most = (values) => values.reduce((one, other) => Math.max(one, other), -Infinity);
 
 /** The nearest whole number, of two the even one; at least 1. */
-function side(length) {
+function rounded(length) {
   const near = Math.round(length);
   return Math.max(1, near - length === 0.5 && near % 2 ? near - 1 : near);
 }
@@ -298,7 +298,7 @@ function centred(ink, [height, width]) {
   const [tall, wide] = [bottom - top + 1, right - left + 1];
   const cut = plane(tall, wide, (_, k) => ink.values[(top + Math.floor(k / wide)) * ink.width + left + (k % wide)]);
   const scale = (BOX * Math.min(height, width)) / Math.max(tall, wide);
-  let small = map(resized(cut, side(scale * tall), side(scale * wide)), (each) => Math.min(Math.max(each, 0), 1));
+  let small = map(resized(cut, rounded(scale * tall), rounded(scale * wide)), (each) => Math.min(Math.max(each, 0), 1));
   const darkest = Math.max(most(small.values), 0.1); // a thin pen's lines are as dark as a thick one's
   small = map(small, (each) => each / darkest);
   const mass = small.values.reduce((sum, each) => sum + each, 0);
@@ -314,7 +314,7 @@ function centred(ink, [height, width]) {
 /** A whole picture scaled to fit [height, width], on the tone of its border where its proportions differ. */
 function fitted(picture, [height, width]) {
   const scale = Math.min(height / picture.height, width / picture.width);
-  const small = resized(picture, side(scale * picture.height), side(scale * picture.width));
+  const small = resized(picture, rounded(scale * picture.height), rounded(scale * picture.width));
   const tone = median(ring(picture).map((k) => picture.values[k]));
   return laid(small, plane(height, width, () => tone), Math.floor((height - small.height) / 2), Math.floor((width - small.width) / 2)).values;
 }

@@ -76,7 +76,7 @@ export class Pad {
     const { state } = this.store;
     if (state.sample === null) return;
     const label = this.store.label;
-    this.drawing.setPixels(this.store.raw);
+    this.drawing.setPixels(this.store.pixelsOf(this.store.raw));
     this.store.set({ centre: false, drawnLabel: label }); // a sample is centred as it is
   }
 
@@ -139,14 +139,14 @@ export class Pad {
   }
 
   send() {
-    this.store.draw(this.drawing.pixels(this.centres));
+    this.store.draw(this.store.rawOf(this.drawing.pixels(this.centres)));
   }
 
   clear() {
     this.drawing.clear();
     this.setErasing(false);
     this.store.set({ centre: true, drawnLabel: null });
-    this.store.draw(this.drawing.pixels(false), null);
+    this.store.draw(this.store.rawOf(this.drawing.pixels(false)), null);
     this.box.focus({ preventScroll: true });
   }
 
@@ -199,7 +199,7 @@ export class Pad {
     this.last = this.middle = null;
     this.drawing.setPixels(pixels);
     this.store.set({ drawing: false, centre: false, drawnLabel: null }); // it is centred as it is
-    this.store.draw(this.drawing.pixels(false), null);
+    this.store.draw(this.store.rawOf(this.drawing.pixels(false)), null);
   }
 
   /** The pixels of a file for this network; null: nothing is drawn there; undefined: it is no picture. */
@@ -222,8 +222,7 @@ export class Pad {
 
   render() {
     const { store } = this;
-    const raw = store.raw;
-    paintInk(this.image, raw, store.shape);
+    paintInk(this.image, store.pixelsOf(store.raw), store.shape);
     this.image.setAttribute("aria-label", store.state.sample === null ? "your drawing, as the network gets it" : "the picture, as the network gets it");
     const ghost = store.state.sample === null && this.centres && !this.drawing.isEmpty;
     this.ghost.hidden = !ghost;
