@@ -107,6 +107,7 @@ export class Pad {
 
   move(event) {
     if (!this.last || event.pointerId !== this.pointer) return;
+    if (!event.buttons) return this.end(event); // it rose where nobody heard of it
     event.preventDefault();
     const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
     for (const each of events.length ? events : [event]) this.curve(this.point(each));
@@ -145,7 +146,8 @@ export class Pad {
   clear() {
     this.drawing.clear();
     this.setErasing(false);
-    this.store.set({ centre: true, drawnLabel: null });
+    this.last = this.middle = null; // a pen that is down has to come down anew
+    this.store.set({ drawing: false, centre: true, drawnLabel: null });
     this.store.draw(this.store.rawOf(this.drawing.pixels(false)), null);
     this.box.focus({ preventScroll: true });
   }
