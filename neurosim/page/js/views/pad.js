@@ -41,7 +41,7 @@ export class Pad {
     const move = (text, right, down, name) => button(text, () => this.shift(right, down), { "aria-label": `Move ${name}`, class: "quiet" });
     root.append(
       this.box,
-      h("div", { class: "row" }, this.clearButton, this.eraser, this.isColour ? h("label", {}, "pen ", this.colour) : this.centre.label),
+      h("div", { class: "row" }, this.clearButton, this.eraser, this.isColour ? h("label", { class: "row" }, "pen", this.colour) : this.centre.label),
       h(
         "div",
         { class: "row" },
