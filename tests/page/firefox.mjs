@@ -1,5 +1,5 @@
-// A learner's journey in Firefox, told as JSON. Arguments: the page's file, Firefox, a folder for what is saved, and a
-// file of cases [{source, place}] for the hook.
+// A learner's journey in Firefox, told as JSON. Arguments: the page's file, Firefox, a folder for what is saved, a
+// file of cases [{source, place}] for the hook, and an image file.
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 const require = createRequire(`${process.env.NODE_PATH}/`);
 const loaded = require("puppeteer-core");
 const puppeteer = loaded.default ?? loaded;
-const [file, executablePath, folder, casesFile] = process.argv.slice(2);
+const [file, executablePath, folder, casesFile, picture] = process.argv.slice(2);
 const address = pathToFileURL(file).href;
 const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 const told = { errors: [], asked: [] };
@@ -266,6 +266,21 @@ async function leavesAndComesBack(browser, reader) {
   return found;
 }
 
+/** The grey levels that the pad shows of an image file. */
+async function opensPicture(browser) {
+  const reader = await Reader.open(browser, address);
+  await (await reader.page.$("#input input[type=file]")).uploadFile(picture);
+  await wait(1000);
+  const levels = await reader.do(`(() => {
+    const canvas = document.querySelector("#pad canvas");
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    return Array.from({ length: data.length / 4 }, (_, k) => ((255 - data[4 * k]) / 245) * 255);
+  })()`);
+  const found = { levels, verdict: await reader.text("#verdict"), notice: await reader.text("#notice") };
+  await reader.page.close();
+  return found;
+}
+
 async function keys(browser) {
   const reader = await Reader.open(browser, address);
   const active = () => reader.do("document.activeElement.id");
@@ -299,7 +314,7 @@ async function fitsAPhone(browser) {
   return found;
 }
 
-async function traces(browser) {
+async function tracesOfMany(browser) {
   const reader = await Reader.open(browser, address);
   const found = [];
   for (const { source, place } of JSON.parse(readFileSync(casesFile, "utf8"))) {
@@ -337,9 +352,10 @@ try {
   told.predicted = await predicts(second);
   told.return = await leavesAndComesBack(browser, second);
   await second.page.close();
+  told.picture = await opensPicture(browser);
   told.keys = await keys(browser);
   told.phone = await fitsAPhone(browser);
-  told.traces = await traces(browser);
+  told.traces = await tracesOfMany(browser);
 } finally {
   await browser.close();
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_digits import draw, strokes_of
 from engine_cases import random_case
 from engine_node import Limits, Run, contents
 from page_browser import HOW
@@ -62,8 +63,9 @@ def told(file, cases):
     written, folder = file.with_name("cases.json"), file.with_name("saved")
     written.write_text(json.dumps(sources, allow_nan=False), "utf-8")
     folder.mkdir()
+    draw(strokes_of(3, np.random.default_rng(2)), 130, 14).save(file.with_name("three.png"))
     script = Path(__file__).with_name("firefox.mjs")
-    command = [node, script, file, firefox, folder, written]
+    command = [node, script, file, firefox, folder, written, file.with_name("three.png")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads((folder / "told.json").read_text("utf-8"))
@@ -186,6 +188,13 @@ def test_a_link_and_a_saved_page_bring_everything_back(told):
     back = told["return"]
     assert "layer=2&neuron=7" in back["hash"] and back["here"] == back["linked"]
     assert back["kept"][0] == back["kept"][1] and "silenced" in back["silenced"]
+
+
+def test_an_image_file_is_read_as_python_reads_it(told, net, file):
+    picture = ns.data.read_image(file.with_name("three.png"))
+    assert np.abs(np.array(told["picture"]["levels"]) - picture.ravel()).max() <= 2
+    assert told["picture"]["verdict"].startswith(f"Read as {net.predict(picture[None])[0]}")
+    assert told["picture"]["notice"] == ""
 
 
 def test_the_keyboard_is_enough(told):

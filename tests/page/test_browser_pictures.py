@@ -326,6 +326,7 @@ def stroke(tab, *points, lift=True):
 
 def as_it_lies(tab):
     tab.button("Clear").click()
+    tab.settle()  # an empty pad is to be centred
     tab.page.get_by_label("centre").uncheck()
     tab.settle()
 
