@@ -12,6 +12,7 @@ import { installHook } from "./hook.js";
 import * as formula from "./engine/walk/formula.js";
 import { withinWidth } from "./engine/walk/wrap.js";
 import { readManifest } from "./model.js";
+import { readImage } from "./reading.js";
 import { Trainer, Training } from "./training.js";
 
 const round = { float32: Math.fround, float64: (value) => value };
@@ -157,6 +158,10 @@ const answers = {
       }
     }
     return found;
+  },
+  picture: ({ data, width, height, shape }) => {
+    const found = readImage({ data: Buffer.from(data, "base64"), width, height }, shape);
+    return found && Array.from(found);
   },
   refused: async ({ page }) => {
     try {

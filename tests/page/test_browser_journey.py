@@ -200,6 +200,32 @@ def test_a_weight_can_be_typed_dragged_and_painted(tab):
     assert tab.page.evaluate("neurosim.parameters()") == start
 
 
+def test_a_typed_bias_changes_the_walk_as_in_python(tab, net, held):
+    index = tab.state()["sample"]
+    row = held.manifest["samples"]["test"]["index"].index(index)
+    x, label = held.array("test/x")[row], int(held.array("test/labels")[row])
+    place = {"layer": 2, "neuron": 4, "sample": index}
+    tab.goto(**place, stage="weighted_sum")
+    start = tab.page.evaluate("place => neurosim.trace(place)", place)
+    tab.page.locator(".tools summary").click()
+    field = tab.page.get_by_label("The bias", exact=True)
+    field.fill("1.25")
+    field.press("Enter")
+    tab.settle()
+    other = copy.deepcopy(net)
+    other[2].b[4] = 1.25
+    expected = other.trace(x, label, sample=index)[2][4]
+    found = tab.page.evaluate("place => neurosim.trace(place)", place)
+    for name in ("bias", "z", "a", "dL_da", "delta", "loss"):
+        assert found[name] == pytest.approx(getattr(expected, name), rel=1e-4, abs=1e-7), name
+    assert found["z"] != start["z"] and typeset(number(expected.z)) in tab.text("#stage")
+    assert "bias of layer 2, neuron 4" in tab.text("#changes")
+    tab.button("Undo").click()
+    tab.settle()
+    assert tab.page.evaluate("place => neurosim.trace(place)", place) == start
+    assert typeset(number(start["z"])) in tab.text("#stage")
+
+
 def test_a_held_and_a_frozen_neuron(tab):
     tab.goto(layer=1, neuron=3)
     tab.page.locator(".tools summary").click()

@@ -3,38 +3,51 @@
 
 const FINE = 4; // cells of the fine grid along a pixel
 const BOX = 20; // the longer side of a digit in MNIST, of 28 pixels
+const SOFT = 0.45; // of a pixel to both sides of the rim: the grey rims of MNIST's strokes
 
 export class Drawing {
-  constructor(height, width) {
+  /** @param paper its level, 0 to 1, or its red, green and blue: what is there before the pen, and after the eraser */
+  constructor(height, width, paper = [0]) {
     this.height = height;
     this.width = width;
+    this.paper = paper;
+    this.channels = paper.length;
     this.rows = height * FINE;
     this.columns = width * FINE;
-    this.ink = new Float32Array(this.rows * this.columns); // 0 to 1
+    this.cells = this.rows * this.columns;
+    this.clear();
   }
 
   clear() {
-    this.ink.fill(0);
+    this.ink = Float32Array.from({ length: this.cells * this.channels }, (_, k) => this.paper[k % this.channels]);
+    this.begin();
   }
 
   get isEmpty() {
-    return this.ink.every((each) => each === 0);
+    return this.ink.every((each, k) => each === Math.fround(this.paper[k % this.channels]));
   }
 
   /** Start from pixels 0 to 255. */
   setPixels(pixels) {
-    for (let row = 0; row < this.rows; row++) {
-      for (let column = 0; column < this.columns; column++) {
-        const from = Math.floor(row / FINE) * this.width + Math.floor(column / FINE);
-        this.ink[row * this.columns + column] = pixels[from] / 255;
-      }
+    const { channels } = this;
+    for (let cell = 0; cell < this.cells; cell++) {
+      const row = Math.floor(cell / this.columns / FINE);
+      const from = row * this.width + Math.floor((cell % this.columns) / FINE);
+      for (let c = 0; c < channels; c++) this.ink[cell * channels + c] = pixels[from * channels + c] / 255;
     }
+    this.begin();
   }
 
-  /** A soft round pen from one point to another, in pixels; it adds ink, or takes it away. */
-  stroke(x0, y0, x1, y1, radius, erase = false) {
-    const soft = 0.45; // of a pixel to both sides of the rim: the grey rims of MNIST's strokes
-    const reach = radius + soft;
+  /** The pen comes down: a stroke that crosses itself is no darker there. */
+  begin() {
+    this.under = this.ink.slice();
+    this.covered = new Float32Array(this.cells);
+  }
+
+  /** A soft round pen from one point to another, in pixels, with a level or a colour; the eraser's is that of the paper. */
+  stroke(x0, y0, x1, y1, radius, colour) {
+    const { channels } = this;
+    const reach = radius + SOFT;
     const [left, right] = [Math.min(x0, x1) - reach, Math.max(x0, x1) + reach];
     const [top, bottom] = [Math.min(y0, y1) - reach, Math.max(y0, y1) + reach];
     const [dx, dy] = [x1 - x0, y1 - y0];
@@ -45,42 +58,49 @@ export class Drawing {
         const x = (column + 0.5) / FINE;
         const along = length ? Math.min(Math.max(((x - x0) * dx + (y - y0) * dy) / length, 0), 1) : 0;
         const away = Math.hypot(x - x0 - along * dx, y - y0 - along * dy);
-        const ink = Math.min(Math.max((radius + soft - away) / (2 * soft), 0), 1);
-        const at = row * this.columns + column;
-        this.ink[at] = erase ? Math.min(this.ink[at], 1 - ink) : Math.max(this.ink[at], ink);
+        const share = Math.min(Math.max((radius + SOFT - away) / (2 * SOFT), 0), 1);
+        const cell = row * this.columns + column;
+        if (share <= this.covered[cell]) continue;
+        this.covered[cell] = share;
+        for (let k = cell * channels, c = 0; c < channels; c++, k++) this.ink[k] = this.under[k] + share * (colour[c] - this.under[k]);
       }
     }
   }
 
   /** Move everything by whole pixels; what leaves the picture is gone. */
   shift(right, down) {
-    const moved = new Float32Array(this.ink.length);
+    const old = this.ink;
+    this.clear();
+    const { channels } = this;
     for (let row = 0; row < this.rows; row++) {
       const from = row - down * FINE;
       if (from < 0 || from >= this.rows) continue;
       for (let column = 0; column < this.columns; column++) {
         const source = column - right * FINE;
-        if (source >= 0 && source < this.columns) moved[row * this.columns + column] = this.ink[from * this.columns + source];
+        if (source < 0 || source >= this.columns) continue;
+        const at = (from * this.columns + source) * channels;
+        this.ink.set(old.subarray(at, at + channels), (row * this.columns + column) * channels);
       }
     }
-    this.ink = moved;
+    this.begin();
   }
 
-  /** Its pixels, 0 to 255, as they are or centred. */
+  /** Its pixels, 0 to 255, as they are or, in grey, centred. */
   pixels(centre) {
     return this.averaged(centre ? this.centred() : this.ink);
   }
 
   averaged(ink) {
-    const pixels = new Uint8Array(this.height * this.width);
-    for (let row = 0; row < this.height; row++) {
-      for (let column = 0; column < this.width; column++) {
-        let sum = 0;
-        for (let k = 0; k < FINE * FINE; k++) {
-          sum += ink[(row * FINE + Math.floor(k / FINE)) * this.columns + column * FINE + (k % FINE)];
-        }
-        pixels[row * this.width + column] = Math.round((255 * sum) / (FINE * FINE));
+    const { channels } = this;
+    const pixels = new Uint8Array(this.height * this.width * channels);
+    for (let at = 0; at < pixels.length; at++) {
+      const place = Math.floor(at / channels);
+      const [row, column] = [Math.floor(place / this.width) * FINE, (place % this.width) * FINE];
+      let sum = 0;
+      for (let k = 0; k < FINE * FINE; k++) {
+        sum += ink[((row + Math.floor(k / FINE)) * this.columns + column + (k % FINE)) * channels + (at % channels)];
       }
+      pixels[at] = Math.round((255 * sum) / (FINE * FINE));
     }
     return pixels;
   }
@@ -128,27 +148,5 @@ export class Drawing {
       sum += share * this.ink[row * this.columns + column];
     }
     return sum;
-  }
-
-  /** Take over a picture: grey levels 0 to 255 of any size, light ink on dark or the other way round. */
-  setPicture(grey, height, width) {
-    let border = 0;
-    for (let x = 0; x < width; x++) border += grey[x] + grey[(height - 1) * width + x];
-    for (let y = 0; y < height; y++) border += grey[y * width] + grey[y * width + width - 1];
-    const paper = border / (2 * (height + width)) > 127;
-    let [low, high] = [255, 0];
-    for (const each of grey) [low, high] = [Math.min(low, each), Math.max(high, each)];
-    const scale = Math.max(height / this.rows, width / this.columns);
-    this.clear();
-    for (let row = 0; row < this.rows; row++) {
-      for (let column = 0; column < this.columns; column++) {
-        const x = Math.floor((column + 0.5 - this.columns / 2) * scale + width / 2);
-        const y = Math.floor((row + 0.5 - this.rows / 2) * scale + height / 2);
-        if (x < 0 || y < 0 || x >= width || y >= height) continue;
-        const share = (grey[y * width + x] - low) / Math.max(high - low, 1);
-        const ink = paper ? 1 - share : share;
-        this.ink[row * this.columns + column] = ink < 0.15 ? 0 : ink; // the grain of paper
-      }
-    }
   }
 }

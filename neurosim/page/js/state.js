@@ -126,6 +126,46 @@ export class Store {
     return `${this.state.set}/${this.state.sample}/${this.state.sample === null ? this.drawnVersion : 0}`;
   }
 
+  /** The numbers of the darkest and of the brightest pixel, as the samples hold them. */
+  get pixelRange() {
+    const { top, low, high } = this.network.input.learned ?? {};
+    if (typeof top !== "number" && typeof low === "number") return [low, high];
+    return [0, this.areWhole ? (top ?? 255) : 1];
+  }
+
+  get areWhole() {
+    const { rows } = this.model.test;
+    return !(rows instanceof Float32Array || rows instanceof Float64Array);
+  }
+
+  /** A picture as it came, as pixels 0 to 255. */
+  pixelsOf(raw) {
+    const [low, high] = this.pixelRange;
+    return low === 0 && high === 255 ? raw : Float32Array.from(raw, (each) => (255 * (each - low)) / (high - low));
+  }
+
+  /** Pixels 0 to 255 as the samples hold them. */
+  rawOf(pixels) {
+    const [low, high] = this.pixelRange;
+    if (low === 0 && high === 255) return pixels;
+    const whole = this.areWhole;
+    return this.model.test.rows.constructor.from(pixels, (each) => {
+      const value = low + ((high - low) * each) / 255;
+      return whole ? Math.round(value) : value;
+    });
+  }
+
+  /** The colour of most corners of the pictures, 0 to 1: what one draws on. */
+  paper() {
+    const { test } = this.model;
+    const [height, width, channels] = this.shape;
+    const corners = [0, width - 1, (height - 1) * width, height * width - 1];
+    return Array.from({ length: channels }, (_, c) => {
+      const values = Array.from({ length: test.total }, (__, row) => corners.map((at) => this.pixelsOf(test.raw(row))[at * channels + c])).flat();
+      return (values.sort((one, other) => one - other)[values.length >> 1] ?? 255) / 255;
+    });
+  }
+
   chooseSample(row, set = "test") {
     this.set({ set, sample: row, drawn: null });
     this.tell("sample");

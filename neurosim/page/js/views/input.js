@@ -10,6 +10,7 @@ const THUMBS = 18;
 
 export class InputView {
   constructor(root, store) {
+    this.root = root;
     this.store = store;
     this.model = store.model;
     this.subtitle = h("span", { class: "muted" });
@@ -21,6 +22,24 @@ export class InputView {
     this.filter = { class: "all", misread: false, page: 0 };
     root.append(this.makePicker());
     explain(root.querySelector("h2"), this.explanation());
+    this.listen();
+  }
+
+  /** Files dropped or pasted anywhere: a browser would leave the page for them, and what was done here would be lost. */
+  listen() {
+    const here = (event) => this.root.isConnected && !event.target.closest?.("input, textarea");
+    document.addEventListener("dragover", (event) => here(event) && event.preventDefault());
+    document.addEventListener("drop", (event) => {
+      if (!here(event)) return;
+      event.preventDefault();
+      this.take([...event.dataTransfer.files]);
+    });
+    document.addEventListener("paste", (event) => here(event) && event.clipboardData.files.length && this.take([...event.clipboardData.files]));
+  }
+
+  take(files) {
+    if (this.pad && files.length) this.pad.take(files);
+    else this.store.set({ note: this.pad ? "Expected a picture in a file, received something else." : "This network takes no pictures." });
   }
 
   get isPicture() {
@@ -29,7 +48,7 @@ export class InputView {
 
   makePicture(body) {
     const shape = this.store.shape;
-    if (this.isPicture && (shape[2] || 1) === 1) this.pad = new Pad(body, this.store);
+    if (this.isPicture && [1, 3].includes(shape[2] || 1)) this.pad = new Pad(body, this.store);
     else if (this.isPicture) {
       this.picture = h("canvas", { role: "img", "aria-label": "the picture, as the network gets it" });
       body.append(h("div", { id: "pad", style: { aspectRatio: `${shape[1]} / ${shape[0]}` } }, this.picture));
@@ -111,7 +130,7 @@ export class InputView {
     const said = `test sample ${test.index(row)}, ${name}${wrong ? `, misread as ${this.store.className(read)}` : ""}`;
     const pick = () => this.store.chooseSample(row);
     const node = button("", pick, { "aria-label": said, title: said, class: wrong ? "misread" : "", "data-row": row });
-    if (this.isPicture) node.append(paintInk(h("canvas"), test.raw(row), this.store.shape));
+    if (this.isPicture) node.append(paintInk(h("canvas"), this.store.pixelsOf(test.raw(row)), this.store.shape));
     else node.append(`${test.index(row)}`);
     return node;
   }
@@ -173,7 +192,7 @@ export class InputView {
     if (["sample", "drawn", "set", "centre", "theme", "all"].some((name) => changed.has(name))) {
       this.subtitle.textContent = this.describe();
       if (this.pad) this.pad.render();
-      else if (this.picture) paintInk(this.picture, store.raw, store.shape);
+      else if (this.picture) paintInk(this.picture, store.pixelsOf(store.raw), store.shape);
       else if (this.scatter) this.scatter.render();
       else this.drawFeatures();
       if (!store.state.drawing) this.drawLabel();

@@ -1,17 +1,21 @@
 // The drawing pad: the picture as the network gets it, large, and a pen to draw on it.
 
 import { Drawing } from "../raster.js";
+import { readImage } from "../reading.js";
 import { button, check, h } from "./dom.js";
 import { paintInk } from "./paint.js";
 
 const PEN = 1.35; // radius in pixels of a picture of 28
+const COLOUR = "#d55e00"; // of the pen, where pictures have colours
+const LARGEST = 1024; // pixels: larger pictures are reduced to it as they are read
 
 export class Pad {
   /** @param root where it stands; store: of the page */
   constructor(root, store) {
     this.store = store;
     [this.height, this.width] = store.shape;
-    this.drawing = new Drawing(this.height, this.width);
+    this.isColour = store.shape[2] === 3;
+    this.drawing = new Drawing(this.height, this.width, this.isColour ? store.paper() : [0]);
     this.pen = (PEN * Math.max(this.height, this.width)) / 28;
     this.erasing = false;
     this.image = h("canvas", { role: "img" });
@@ -32,16 +36,17 @@ export class Pad {
     this.centre = check("centre", true, (on) => this.setCentre(on), {
       title: "Scale and centre the drawing by its mass, as MNIST's digits are",
     });
-    const file = h("input", { type: "file", accept: "image/*", hidden: true, onchange: () => this.take(file.files[0]) });
+    this.colour = h("input", { type: "color", value: COLOUR, oninput: () => this.setErasing(false) });
+    const file = h("input", { type: "file", accept: "image/*", hidden: true, "aria-label": "Picture to open", onchange: () => this.choose(file) });
     const move = (text, right, down, name) => button(text, () => this.shift(right, down), { "aria-label": `Move ${name}`, class: "quiet" });
     root.append(
       this.box,
-      h("div", { class: "row" }, this.clearButton, this.eraser, this.centre.label),
+      h("div", { class: "row" }, this.clearButton, this.eraser, this.isColour ? h("label", { class: "row" }, "pen", this.colour) : this.centre.label),
       h(
         "div",
         { class: "row" },
         h("span", {}, move("←", -1, 0, "left"), move("↑", 0, -1, "up"), move("↓", 0, 1, "down"), move("→", 1, 0, "right")),
-        button("Open picture", () => file.click(), { title: "Or drop an image file on the pad" }),
+        button("Open picture", () => file.click(), { title: "Or drop an image file on the page, or paste a picture" }),
         file,
       ),
     );
@@ -51,13 +56,19 @@ export class Pad {
     const box = this.box;
     box.addEventListener("pointerdown", (event) => this.begin(event));
     box.addEventListener("pointermove", (event) => this.move(event));
-    for (const name of ["pointerup", "pointercancel"]) box.addEventListener(name, () => this.end());
+    for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) box.addEventListener(name, (event) => this.end(event));
     box.addEventListener("keydown", (event) => this.key(event));
-    box.addEventListener("dragover", (event) => event.preventDefault());
-    box.addEventListener("drop", (event) => {
-      event.preventDefault();
-      this.take(event.dataTransfer.files[0]);
-    });
+  }
+
+  /** Whether centring is on: a picture in colour is taken as it lies. */
+  get centres() {
+    return this.store.state.centre && !this.isColour;
+  }
+
+  /** What the pen leaves: a level, or red, green and blue. */
+  get ink() {
+    if (this.erasing) return this.drawing.paper;
+    return this.isColour ? [1, 3, 5].map((at) => parseInt(this.colour.value.slice(at, at + 2), 16) / 255) : [1];
   }
 
   /** Draw over the sample that is shown, or go on with the own drawing. */
@@ -65,7 +76,7 @@ export class Pad {
     const { state } = this.store;
     if (state.sample === null) return;
     const label = this.store.label;
-    this.drawing.setPixels(this.store.raw);
+    this.drawing.setPixels(this.store.pixelsOf(this.store.raw));
     this.store.set({ centre: false, drawnLabel: label }); // a sample is centred as it is
   }
 
@@ -80,20 +91,23 @@ export class Pad {
   }
 
   begin(event) {
-    if (event.button) return;
+    if (event.button || this.last) return; // a second finger draws no line to the first
     event.preventDefault();
     this.box.focus({ preventScroll: true });
     this.box.setPointerCapture(event.pointerId);
     this.takeOver();
     const at = this.point(event);
+    this.pointer = event.pointerId;
     this.last = this.middle = at;
-    this.drawing.stroke(at.x, at.y, at.x, at.y, at.radius, this.erasing);
+    this.drawing.begin();
+    this.drawing.stroke(at.x, at.y, at.x, at.y, at.radius, this.ink);
     this.store.set({ drawing: true });
     this.send();
   }
 
   move(event) {
-    if (!this.last) return;
+    if (!this.last || event.pointerId !== this.pointer) return;
+    if (!event.buttons) return this.end(event); // it rose where nobody heard of it
     event.preventDefault();
     const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
     for (const each of events.length ? events : [event]) this.curve(this.point(each));
@@ -110,30 +124,31 @@ export class Pad {
       const t = k / parts;
       const x = (1 - t) ** 2 * from.x + 2 * t * (1 - t) * bend.x + t * t * to.x;
       const y = (1 - t) ** 2 * from.y + 2 * t * (1 - t) * bend.y + t * t * to.y;
-      this.drawing.stroke(x0, y0, x, y, at.radius, this.erasing);
+      this.drawing.stroke(x0, y0, x, y, at.radius, this.ink);
       [x0, y0] = [x, y];
     }
     this.middle = { ...to, radius: at.radius };
     this.last = at;
   }
 
-  end() {
-    if (!this.last) return;
-    this.drawing.stroke(this.middle.x, this.middle.y, this.last.x, this.last.y, this.last.radius, this.erasing);
+  end(event) {
+    if (!this.last || event.pointerId !== this.pointer) return;
+    this.drawing.stroke(this.middle.x, this.middle.y, this.last.x, this.last.y, this.last.radius, this.ink);
     this.last = this.middle = null;
     this.send();
     this.store.set({ drawing: false });
   }
 
   send() {
-    this.store.draw(this.drawing.pixels(this.store.state.centre));
+    this.store.draw(this.store.rawOf(this.drawing.pixels(this.centres)));
   }
 
   clear() {
     this.drawing.clear();
     this.setErasing(false);
-    this.store.set({ centre: true, drawnLabel: null });
-    this.store.draw(this.drawing.pixels(false), null);
+    this.last = this.middle = null; // a pen that is down has to come down anew
+    this.store.set({ drawing: false, centre: true, drawnLabel: null });
+    this.store.draw(this.store.rawOf(this.drawing.pixels(false)), null);
     this.box.focus({ preventScroll: true });
   }
 
@@ -151,7 +166,7 @@ export class Pad {
   shift(right, down) {
     this.takeOver();
     // what is centred would be moved back at once: the move keeps what centring made
-    if (this.store.state.centre) {
+    if (this.centres) {
       this.drawing.setPixels(this.drawing.pixels(true));
       this.store.set({ centre: false });
     }
@@ -168,35 +183,50 @@ export class Pad {
     event.stopPropagation();
   }
 
-  /** An image file, dropped or chosen: read here, sent nowhere. */
-  async take(file) {
-    if (!file) return;
-    let picture;
+  choose(input) {
+    if (input.files.length) this.take([...input.files]);
+    input.value = ""; // the same file can be chosen again
+  }
+
+  /** Image files, dropped, pasted or chosen: the first is read here, and sent nowhere. What was drawn stays, if it is none. */
+  async take(files) {
+    const [file] = files;
+    const pixels = await this.read(file);
+    if (!this.box.isConnected) return; // another network is shown by now
+    const note = pixels
+      ? files.length > 1 ? `Only ${file.name} was taken: one picture at a time.` : ""
+      : `${file.name}: ${pixels === null ? "nothing is drawn on it that is darker or lighter than its paper." : "expected a picture (PNG, JPEG, GIF, WebP); this could not be read as one."}`;
+    this.store.set({ note });
+    if (!pixels) return;
+    this.last = this.middle = null;
+    this.drawing.setPixels(pixels);
+    this.store.set({ drawing: false, centre: false, drawnLabel: null }); // it is centred as it is
+    this.store.draw(this.store.rawOf(this.drawing.pixels(false)), null);
+  }
+
+  /** The pixels of a file for this network; null: nothing is drawn there; undefined: it is no picture. */
+  async read(file) {
+    let data;
     try {
-      picture = await createImageBitmap(file);
+      const picture = await createImageBitmap(file);
+      const scale = Math.min(1, LARGEST / Math.max(picture.width, picture.height));
+      const [width, height] = [picture.width, picture.height].map((each) => Math.max(1, Math.round(each * scale)));
+      const context = h("canvas", { width, height }).getContext("2d");
+      context.imageSmoothingQuality = "high";
+      context.drawImage(picture, 0, 0, width, height);
+      picture.close();
+      data = context.getImageData(0, 0, width, height);
     } catch {
-      this.store.set({ note: `${file.name}: expected a picture (PNG, JPEG, GIF, WebP); this could not be read as one.` });
-      return;
+      return undefined;
     }
-    const scale = Math.min(1, 512 / Math.max(picture.width, picture.height));
-    const [width, height] = [picture.width, picture.height].map((each) => Math.max(1, Math.round(each * scale)));
-    const context = h("canvas", { width, height }).getContext("2d");
-    context.fillStyle = "white";
-    context.fillRect(0, 0, width, height);
-    context.drawImage(picture, 0, 0, width, height);
-    const { data } = context.getImageData(0, 0, width, height);
-    const grey = Float32Array.from({ length: width * height }, (_, i) => 0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2]);
-    this.drawing.setPicture(grey, height, width);
-    this.store.set({ centre: true, drawnLabel: null });
-    this.store.draw(this.drawing.pixels(true), null);
+    return readImage(data, this.store.shape);
   }
 
   render() {
     const { store } = this;
-    const raw = store.raw;
-    paintInk(this.image, raw, store.shape);
+    paintInk(this.image, store.pixelsOf(store.raw), store.shape);
     this.image.setAttribute("aria-label", store.state.sample === null ? "your drawing, as the network gets it" : "the picture, as the network gets it");
-    const ghost = store.state.sample === null && store.state.centre && !this.drawing.isEmpty;
+    const ghost = store.state.sample === null && this.centres && !this.drawing.isEmpty;
     this.ghost.hidden = !ghost;
     if (ghost) paintInk(this.ghost, this.drawing.ink, [this.drawing.rows, this.drawing.columns], 1);
     this.centre.box.checked = store.state.centre && store.state.sample === null;
