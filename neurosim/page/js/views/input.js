@@ -5,8 +5,10 @@ import { button, check, choice, h, signedBar, explain } from "./dom.js";
 import { Pad } from "./pad.js";
 import { paintInk } from "./paint.js";
 import { Scatter } from "./scatter.js";
+import { verdict } from "./verdict.js";
 
-const THUMBS = 18;
+const wide = matchMedia("(min-width: 700px)"); // three rows of samples beside the network, two on a phone
+const thumbs = () => (wide.matches ? 15 : 18);
 
 export class InputView {
   constructor(root, store) {
@@ -17,12 +19,14 @@ export class InputView {
     root.querySelector("h2").replaceChildren("Input", this.subtitle);
     const body = h("div");
     this.label = h("div", { class: "classes", role: "group", "aria-label": "What the drawing is" });
-    root.append(body, this.label);
+    this.reading = h("p", { class: "reading", "aria-hidden": "true" }); // where the network is not in sight; it is told there
+    root.append(body, this.reading, this.label);
     this.makePicture(body);
     this.filter = { class: "all", misread: false, page: 0 };
     root.append(this.makePicker());
     explain(root.querySelector("h2"), this.explanation());
     this.listen();
+    wide.addEventListener("change", () => this.render(new Set(["all"])));
   }
 
   /** Files dropped or pasted anywhere: a browser would leave the page for them, and what was done here would be lost. */
@@ -107,10 +111,10 @@ export class InputView {
 
   drawPicker() {
     const rows = this.rows();
-    const pages = Math.max(1, Math.ceil(rows.length / THUMBS));
+    const pages = Math.max(1, Math.ceil(rows.length / thumbs()));
     this.filter.page = Math.min(Math.max(this.filter.page, 0), pages - 1);
-    const first = this.filter.page * THUMBS;
-    const shown = rows.slice(first, first + THUMBS);
+    const first = this.filter.page * thumbs();
+    const shown = rows.slice(first, first + thumbs());
     const readings = this.store.readings();
     this.thumbs.replaceChildren(...shown.map((row) => this.thumb(row, readings[row])));
     this.shown = shown;
@@ -189,6 +193,7 @@ export class InputView {
 
   render(changed) {
     const { store } = this;
+    if (!wide.matches && ["sample", "drawn", "set", "theta", "all"].some((name) => changed.has(name))) this.reading.replaceChildren(...verdict(store));
     if (["sample", "drawn", "set", "centre", "theme", "all"].some((name) => changed.has(name))) {
       this.subtitle.textContent = this.describe();
       if (this.pad) this.pad.render();

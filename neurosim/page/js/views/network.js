@@ -5,6 +5,7 @@ import { certainty, short } from "../engine/numbers.js";
 import { h, s, explain } from "./dom.js";
 import { layOut, MOST, neighbour } from "./geometry.js";
 import { css, imageShape, inkColour, largest, overChannels, paintSigned, putSigned, signedColour } from "./paint.js";
+import { verdict } from "./verdict.js";
 
 const LINES = 8; // of the selected neuron, to each side
 const QUIET = 6; // that speak most for the answer
@@ -203,20 +204,6 @@ export class NetworkView {
     else parts[0].textContent = "a";
   }
 
-  drawVerdict() {
-    const { store } = this;
-    const { output, decided } = store.answer();
-    const { label } = store;
-    if (!store.classes) {
-      this.verdict.textContent = `answer ${Array.from(output.slice(0, 4), (each) => short(each)).join(", ")}${output.length > 4 ? " …" : ""}`;
-      return;
-    }
-    const sure = output.length > 1 ? output[decided] : decided ? output[0] : 1 - output[0];
-    const share = sure >= 0 && sure <= 1 ? `, ${certainty(sure)}` : "";
-    const is = label === null ? "" : label === decided ? ", which is right" : `, but it is ${store.className(label)}`;
-    this.verdict.replaceChildren(h("b", { text: `Read as ${store.className(decided)}` }), `${share}`, h("span", { class: is.startsWith(", but") ? "mark" : "muted", text: is }));
-  }
-
   /** Lines of the strongest weights: into the selected neuron, and out of it; and what speaks for the answer. */
   drawLines() {
     const { store } = this;
@@ -308,7 +295,7 @@ export class NetworkView {
   draw() {
     this.drawSheet();
     this.drawActivations();
-    this.drawVerdict();
+    this.verdict.replaceChildren(...verdict(this.store));
     this.drawLines();
     this.markNodes(new Set(["layer"]));
     this.drawStrip();
@@ -323,7 +310,7 @@ export class NetworkView {
     if (changed.has("step") && !this.store.state.training) this.fade();
     if (any("theta", "sample", "theme", "all")) {
       this.drawActivations();
-      this.drawVerdict();
+      this.verdict.replaceChildren(...verdict(this.store));
     }
     if (any("theta", "sample", "layer", "neuron", "theme", "all")) this.drawLines();
     if (any("hover", "layer", "neuron", "all")) this.markNodes(changed);

@@ -107,7 +107,10 @@ export class Pad {
 
   move(event) {
     if (!this.last || event.pointerId !== this.pointer) return;
-    if (!event.buttons) return this.end(event); // it rose where nobody heard of it
+    if (!event.buttons) {
+      this.end(event); // it rose where nobody heard of it
+      return;
+    }
     event.preventDefault();
     const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
     for (const each of events.length ? events : [event]) this.curve(this.point(each));
