@@ -184,6 +184,58 @@ def test_a_network_that_diverges_stops(engine):
     assert found["stopped"] == "diverged" and found["done"] < 50
 
 
+PLATEAU = {"name": "reduce_on_plateau", "rate": 0.5, "factor": 0.5, "patience": 0, "threshold": 0.02}
+WATCHED = [
+    PLATEAU,
+    PLATEAU | {"monitor": "val_accuracy"},
+    PLATEAU | {"monitor": "loss", "minimum": 0.2},
+    PLATEAU | {"monitor": "train_loss"},
+    {"name": "warm_up", "steps": 8, "after": PLATEAU},
+]
+
+
+@pytest.mark.parametrize("schedule", WATCHED)
+def test_a_plateau_lowers_the_rate_as_in_python(engine, schedule):
+    data = made_data(np.random.default_rng(23), 50, 64, 10, "pixels", (8, 8))
+    network = small_network({"name": "sgd", "learning_rate": schedule}, "float64")
+    page, order = engine.page(network, data), kept_rows(data)
+    ask = {"do": "rates", "page": page, "batchSize": 16, "steps": 48, "order": list(range(50))}
+    (found,) = engine.ask(ask)
+    rates = []
+
+    class Rates(ns.Callback):
+        def on_step(self, run):
+            rates.append(run.network.optimizer.last_rate)
+
+    settings = {"verbose": False, "shuffle": False, "evaluate_train": True, "callbacks": [Rates()]}
+    network.fit(data.x[order], data.labels[order], 12, 16, **settings)
+    np.testing.assert_allclose(found["rates"], rates, rtol=1e-12)
+    state = network.optimizer.learning_rate.state()
+    mine, theirs = (each.get("after") or each for each in (found["schedule"], state))
+    assert theirs["_now"] < 0.5  # it did fall
+    for name in ("_now", "_best", "_bad_epochs"):
+        assert mine[name] == pytest.approx(theirs[name], rel=1e-9), name
+
+
+def test_a_plateau_goes_on_where_the_run_ended_and_says_what_it_watches(engine):
+    data = made_data(np.random.default_rng(24), 50, 64, 10, "pixels", (8, 8))
+    seen, fresh = [], (None, 0)
+    for validation in (None, data):
+        network = small_network({"name": "sgd", "learning_rate": PLATEAU}, "float64")
+        history = network.fit(data, None, 5, 16, verbose=False, validation_data=validation)
+        state = network.optimizer.learning_rate.state()
+        page = engine.page(network, data, run=Run(history))
+        rates, told = engine.ask(
+            {"do": "rates", "page": page, "batchSize": 16, "steps": 0, "order": list(range(50))},
+            {"do": "trainer", "page": page, "batchSize": 16, "steps": 2},
+        )
+        assert rates["schedule"]["_now"] == state["_now"]
+        best = (state["_best"], state["_bad_epochs"]) if validation is None else fresh
+        assert (rates["schedule"]["_best"], rates["schedule"]["_bad_epochs"]) == best
+        seen.append(told["note"])
+    assert seen[0] == seen[1] and "no validation data" in seen[0] and "training loss" in seen[0]
+
+
 def test_a_schedule_that_has_ended_leaves_the_rate_to_the_optimizer(engine):
     data = made_data(np.random.default_rng(13), 60, 64, 10, "pixels", (8, 8))
     network = small_network({"name": "adam", "learning_rate": {"name": "one_cycle"}}, "float32")
