@@ -1,4 +1,4 @@
-"""The page knows what Python's registries hold, each with all its settings: what is added there fails here without it."""
+"""The page knows what Python's registries hold, and all settings: what is added there fails here without it."""
 
 import numpy as np
 import pytest
