@@ -33,6 +33,7 @@ export class Store {
     this.final = this.network.snapshot();
     this.moments = this.recorded();
     this.points = new Map(); // step -> {loss, accuracy} over the test images of the page
+    this.losses = this.recordedLosses(); // {step, loss} of batches that were trained on
     const last = this.moments[this.moments.length - 1].step;
     const first = this.visibleLayers()[0];
     this.state = {
@@ -278,7 +279,26 @@ export class Store {
     this.moments = this.moments.filter((each) => each.step <= step);
     if (!this.moments.length) this.moments = [{ step, kept: this.network.snapshot() }];
     this.points = new Map([...this.points].filter(([at]) => at <= step));
+    this.losses = this.losses.filter((each) => each.step <= step);
     this.tell("moments", "points");
+  }
+
+  /** The losses of batches that the file holds. */
+  recordedLosses() {
+    const { step = [], loss = [] } = this.model.manifest.run?.losses ?? {};
+    return step.map((each, k) => ({ step: each, loss: loss[k] })).filter((each) => each.loss !== null);
+  }
+
+  /** Note the loss of batches up to a step; of many the lowest and the highest of every four are kept. */
+  noteLoss(step, loss) {
+    if (!Number.isFinite(loss)) return;
+    this.losses = [...this.losses, { step, loss }];
+    if (this.losses.length > 1600) {
+      this.losses = this.losses.filter((each, k, all) => {
+        const four = all.slice(k - (k % 4), k - (k % 4) + 4).map((one) => one.loss);
+        return each.loss === Math.min(...four) || each.loss === Math.max(...four);
+      });
+    }
   }
 
   /** Note loss and accuracy of the network as it is for the curves. */
@@ -310,6 +330,7 @@ export class Store {
     this.network = this.model.makeNetwork();
     this.moments = this.recorded();
     this.points = new Map();
+    this.losses = this.recordedLosses();
     this.set({ edited: true });
     this.gotoMoment(this.moments[0]);
     this.tell("network");
