@@ -14,7 +14,8 @@ import numpy as np
 from ..errors import NeurosimError
 from ..files.atomic import writable_folder
 from ..processors import threads
-from ..training import History, Snapshots
+from ..progress import progress_bar
+from ..training import Callback, History, Snapshots, TrainingRun
 from ..training.settings import Settings
 from ..training.snapshots import COUNT
 from .options import (
@@ -105,7 +106,10 @@ def train(arguments: argparse.Namespace) -> tuple[Session, History, Snapshots]:
     print(session.network)
     print(f"optimizer {settings.optimizer}, learning rate {settings.rate_text()}", flush=True)
     snapshots = Snapshots(arguments.snapshots or COUNT)
-    history = session.fit([*settings.callbacks(), snapshots], verbose=not arguments.quiet)
+    with progress_bar(settings.epochs, "training", "epochs", shown=not arguments.quiet, leave=True) as bar:
+        history = session.fit([*settings.callbacks(), snapshots, Counted(bar)], verbose=False)
+    if history.message and not arguments.quiet:
+        print(history.message, file=sys.stderr)
     if history.stopped == "interrupted":
         raise KeyboardInterrupt
     with np.errstate(over="ignore", invalid="ignore"):  # a network that has diverged overflows here again
@@ -115,6 +119,18 @@ def train(arguments: argparse.Namespace) -> tuple[Session, History, Snapshots]:
     ended = "" if history.stopped == "finished" else f" ({history.stopped})"
     say(f"{said}, trained in {sum(history['seconds']):.1f} s with {threads()}{ended}")
     return session, history, snapshots
+
+
+class Counted(Callback):
+    """Moves a progress bar on by an epoch: one line for all of a training that takes seconds."""
+
+    def __init__(self, bar: Any) -> None:
+        self.bar = bar
+
+    def on_epoch(self, run: TrainingRun) -> bool:
+        """Count it; never stops the run."""
+        self.bar.update(1)
+        return False
 
 
 def has_display() -> bool:
