@@ -338,3 +338,52 @@ def test_a_page_of_another_version_is_refused(engine):
     for change, words in (({"version": 2}, "version 2"), ({"format": "a poem"}, '"a poem"')):
         path.write_text(json.dumps(held | {"manifest": held["manifest"] | change}), "utf-8")
         assert words in engine.ask({"do": "refused", "page": str(path)})[0]
+
+
+EDGES = {
+    "one hidden neuron": ([1], 4, 40),
+    "no hidden layer": ([], 4, 40),
+    "12 hidden layers": ([7] * 12, 4, 40),
+    "100 classes": ([9], 100, 200),
+    "one sample of each class": ([5], 4, 4),
+}
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_networks_and_data_at_the_edge(engine, edge):
+    hidden, classes, count = EDGES[edge]
+    data = made_data(np.random.default_rng(30), count, 6, classes, "numbers")
+    layers = [ns.Input(6), *(ns.Dense(n, "tanh") for n in hidden), ns.Dense(classes, "softmax")]
+    network = ns.Network(layers, optimizer="adam", dtype="float64", seed=2)
+    network.learn(data)
+    page, order = engine.page(network, data), list(range(count))
+    place = {"do": "trace", "page": page, "layer": 1, "neuron": 0, "number": int(kept_rows(data)[1])}
+    how = {"do": "training", "page": page, "batchSize": 1000, "steps": 3}  # more than there are
+    traced, trained, shuffled = engine.ask(place, how | {"order": order}, how)
+    number = place["number"]
+    here = network.trace(data.x[number], data.labels[number], sample=number)[1][0]
+    assert traced["text"] == here.explain()
+    for _ in range(3):
+        network.train_batch(data.x[kept_rows(data)], data.labels[kept_rows(data)])
+    np.testing.assert_allclose(trained["theta"], network.parameters.theta, atol=1e-9)
+    assert shuffled["steps"] == 3 and np.isfinite(shuffled["theta"]).all()
+
+
+def test_an_empty_drawing_is_read_like_any_other(engine):
+    network, data = small_network("sgd", "float64"), made_data(np.random.default_rng(31), 60, 64, 10, "pixels", (8, 8))
+    network.learn(data)
+    page, nothing = engine.page(network, data), [0] * 64
+    calls = [["predict", nothing], ["trace", {"layer": 1, "neuron": 3, "pixels": nothing, "label": 4}]]
+    answer, traced = engine.ask({"do": "hook", "page": page, "calls": calls})[0]
+    empty = np.zeros((1, 64), np.uint8)
+    np.testing.assert_allclose(answer, network.predict_proba(empty)[0], atol=1e-12)
+    assert traced["loss"] == pytest.approx(network.trace(empty[0], 4)[1][3].loss)
+    assert set(traced["dL_dW"]) == {0}
+
+
+def test_a_label_that_the_network_has_no_output_for_is_refused(engine):
+    network, data = small_network("sgd", "float64"), made_data(np.random.default_rng(31), 60, 64, 10, "pixels", (8, 8))
+    page, place = engine.page(network, data), {"layer": 1, "neuron": 3, "pixels": [0] * 64}
+    calls = [["trace", place | {"label": label}] for label in (10, -1, 2.5)]
+    for found in engine.ask({"do": "hook", "page": page, "calls": calls})[0]:
+        assert "label" in found["refused"].lower() and "0 to 9" in found["refused"]

@@ -145,7 +145,10 @@ export class Session {
         store.noteLoss(start + done, final.loss);
         if (done) store.addMoment(start + done);
         const diverged = final.stopped === "diverged" ? "The loss is no longer a number: the training has diverged, and stopped. A smaller learning rate helps; Back takes it back." : "";
-        store.set({ note: [final.note, diverged].filter(Boolean).join(" ") });
+        const { augment } = store.model.manifest.settings ?? {};
+        const unmoved = augment && !this.saidUnmoved ? `The run changed its training images at random (${augment}); here they are trained on as they are.` : "";
+        this.saidUnmoved = true;
+        store.set({ note: [final.note, unmoved, diverged].filter(Boolean).join(" ") });
       }
     } catch (error) {
       store.set({ note: `Training stopped: ${error.message}` });
