@@ -13,10 +13,9 @@ import numpy as np
 
 from ..errors import NeurosimError
 from ..files.atomic import writable_folder
-from ..network import Network
-from ..page.samples import check_fit
 from ..processors import threads
-from ..training import History, Snapshots
+from ..progress import progress_bar
+from ..training import Callback, History, Snapshots, TrainingRun
 from ..training.settings import Settings
 from ..training.snapshots import COUNT
 from .options import (
@@ -25,11 +24,9 @@ from .options import (
     add_settings,
     at_least,
     given_settings,
-    reading,
-    refuse_with_model,
 )
 from .pages import described, make_page
-from .session import Session, enough_updates, load_data
+from .session import Session, load_for, load_with_settings
 from .terminal import say
 from .train import share, test_figures
 
@@ -76,7 +73,8 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.model is None:
         session, history, snapshots = train(arguments)
     else:
-        session, history, snapshots = load(arguments), None, None
+        refused = [name for name in OF_TRAINING if getattr(arguments, name) is not None]
+        session, history, snapshots = load_for(arguments, refused), None, None
     page = make_page(
         session, path, history, snapshots, arguments.words, arguments.samples, arguments.snapshots is not None
     )
@@ -102,17 +100,16 @@ def writable_file(name: str) -> Path:
 
 def train(arguments: argparse.Namespace) -> tuple[Session, History, Snapshots]:
     """A network that is trained now."""
-    given = given_settings(arguments)
-    data = load_data(arguments.data, arguments.offline, arguments.train_size, **reading(arguments))
-    settings = Settings(**SETTINGS | given)
-    if arguments.train_size is None:
-        settings = enough_updates(settings, given, data[0])
+    data, settings = load_with_settings(arguments, Settings(**SETTINGS | given_settings(arguments)))
     seed = SEED if arguments.seed is None else arguments.seed
     session = Session.new(settings, *data, seed, always_validate=True, share=arguments.validation)
     print(session.network)
     print(f"optimizer {settings.optimizer}, learning rate {settings.rate_text()}", flush=True)
     snapshots = Snapshots(arguments.snapshots or COUNT)
-    history = session.fit([*settings.callbacks(), snapshots], verbose=not arguments.quiet)
+    with progress_bar(settings.epochs, "training", "epochs", shown=not arguments.quiet, leave=True) as bar:
+        history = session.fit([*settings.callbacks(), snapshots, Counted(bar)], verbose=False)
+    if history.message and not arguments.quiet:
+        print(history.message, file=sys.stderr)
     if history.stopped == "interrupted":
         raise KeyboardInterrupt
     with np.errstate(over="ignore", invalid="ignore"):  # a network that has diverged overflows here again
@@ -124,19 +121,16 @@ def train(arguments: argparse.Namespace) -> tuple[Session, History, Snapshots]:
     return session, history, snapshots
 
 
-def load(arguments: argparse.Namespace) -> Session:
-    """A network that was trained before, with data that fit it.
+class Counted(Callback):
+    """Moves a progress bar on by an epoch: one line for all of a training that takes seconds."""
 
-    Raises:
-        NeurosimError: they do not, or an option asks for a training.
-    """
-    given = given_settings(arguments)
-    refuse_with_model(given, [name for name in OF_TRAINING if getattr(arguments, name) is not None])
-    network = Network.load(arguments.model)
-    data = load_data(arguments.data, arguments.offline, arguments.train_size, **reading(arguments))
-    for each in data:
-        check_fit(network, each, arguments.model)
-    return Session.around(network, *data, given)
+    def __init__(self, bar: Any) -> None:
+        self.bar = bar
+
+    def on_epoch(self, run: TrainingRun) -> bool:
+        """Count it; never stops the run."""
+        self.bar.update(1)
+        return False
 
 
 def has_display() -> bool:

@@ -15,9 +15,10 @@ from ..data import Dataset
 from ..errors import NeurosimError
 from ..files.atomic import writable_folder, write_text
 from ..network import Network
+from ..page.samples import check_fit
 from .figures import draw_weights, grey, grey_images
 from .options import add_data_options, at_least, reading
-from .session import check_fits, figure_note, load_data
+from .session import figure_note, load_data
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
     check_place(network, arguments.layer, arguments.neuron)
     folder = writable_folder(arguments.out)
     train, test = load_data(arguments.data, arguments.offline, **reading(arguments))
-    check_fits(arguments.model, network, test)
+    check_fit(network, test, arguments.model)
     card = with_names(network.report(test), network.class_names or test.class_names)
     path = write_text(folder / "neurons.csv", card.to_csv(index=False))
     if arguments.layer is not None:

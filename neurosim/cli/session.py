@@ -1,10 +1,11 @@
 """What a command works with: data, and a network for them, made from settings.
 
-Nothing here knows the command line: whatever else wants to start in the same way can.
+`Session` knows nothing of the command line: whatever else wants to start in the same way can.
 """
 
 from __future__ import annotations
 
+import argparse
 import math
 import os
 from collections.abc import Collection, Sequence
@@ -18,10 +19,12 @@ from ..data import Dataset
 from ..errors import NeurosimError
 from ..network import Network
 from ..optimizers import OPTIMIZERS
+from ..page.samples import check_fit
 from ..text import counted, listing, thousands
 from ..training import Callback, History
 from ..training.settings import HELD_OUT, Settings
 from ..walk import Stepper
+from .options import given_settings, reading, refuse_with_model
 from .terminal import WIDTH, say
 
 SMALL = 2_000  # training samples: with fewer the usual epochs are too few steps
@@ -169,6 +172,49 @@ def load_data(
     return train, test
 
 
+def load_with_settings(
+    arguments: argparse.Namespace, settings: Settings, adapt: bool = True
+) -> tuple[tuple[Dataset, Dataset], Settings]:
+    """The data that a command's options ask for, and settings for a new network of them.
+
+    Args:
+        arguments: the options; with a number of training samples these are what was asked for, few or not.
+        settings: as given.
+        adapt: whether a small data set may change them, as `enough_updates` does.
+
+    Raises:
+        NeurosimError: the data cannot be found or read, or there are fewer.
+    """
+    data = load_asked(arguments)
+    if adapt and arguments.train_size is None:
+        settings = enough_updates(settings, given_settings(arguments), data[0])
+    return data, settings
+
+
+def load_asked(arguments: argparse.Namespace) -> tuple[Dataset, Dataset]:
+    """The data that a command's options ask for; raises as `load_data` does."""
+    return load_data(arguments.data, arguments.offline, arguments.train_size, **reading(arguments))
+
+
+def load_for(arguments: argparse.Namespace, refused: Collection[str]) -> Session:
+    """The network of `--model`, with data that fit it.
+
+    Args:
+        arguments: the options.
+        refused: those given that ask for a training.
+
+    Raises:
+        NeurosimError: they do not fit, or an option asks for a training.
+    """
+    given = given_settings(arguments)
+    refuse_with_model(given, list(refused))
+    network = Network.load(arguments.model)
+    data = load_asked(arguments)
+    for each in data:
+        check_fit(network, each, arguments.model)
+    return Session.around(network, *data, given)
+
+
 def enough_updates(settings: Settings, given: Collection[str], train: Dataset) -> Settings:
     """Settings with epochs, batch size and more for a small data set, those `given` excepted; said.
 
@@ -204,20 +250,6 @@ def enough_updates(settings: Settings, given: Collection[str], train: Dataset) -
         f"updates{moved}{smooth} ({options} {'chooses another' if len(changes) == 1 else 'choose others'})"
     )
     return settings
-
-
-def check_fits(file: str | os.PathLike[str], network: Network, data: Dataset) -> None:
-    """Refuse data that a network which was loaded from a file cannot look at.
-
-    Raises:
-        NeurosimError: their samples have another size.
-    """
-    size, received = network.input.n_out, math.prod(data.sample_shape)
-    if size != received:
-        raise NeurosimError(
-            f"{os.fspath(file)}: it takes samples of {counted(size, 'number')}, received {data.name}, whose "
-            f"{data.noun}s have {thousands(received)}; expected --data with data of the kind that it was trained on"
-        )
 
 
 def first_images(train: Dataset, size: int) -> Dataset:

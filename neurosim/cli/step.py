@@ -29,12 +29,10 @@ from .options import (
     add_settings,
     at_least,
     given_settings,
-    reading,
-    refuse_with_model,
 )
 from .picture import has_blocks, picture
 from .prompt import Prompt, picture_of
-from .session import Session, check_fits, enough_updates, load_data
+from .session import Session, load_for, load_with_settings
 from .terminal import say
 
 SETTINGS: dict[str, Any] = {"hidden": (32, 16), "epochs": 1}  # small enough to follow, trained in a second
@@ -134,23 +132,15 @@ def start(arguments: argparse.Namespace) -> Session:
     Raises:
         NeurosimError: options that do not go together, or a place that does not exist.
     """
-    given = given_settings(arguments)
     if arguments.model is None:
-        data = load_data(arguments.data, arguments.offline, arguments.train_size, **reading(arguments))
-        settings = Settings(**SETTINGS | given)
-        if arguments.train_size is None:
-            settings = enough_updates(settings, given, data[0])
+        data, settings = load_with_settings(arguments, Settings(**SETTINGS | given_settings(arguments)))
         session = Session.new(settings, *data, SEED if arguments.seed is None else arguments.seed)
         session.check_place(arguments.layer, arguments.neuron, arguments.sample)
         if session.settings.epochs:
             history = session.fit(session.settings.callbacks())
             print(f"trained in {sum(history['seconds']):.1f} s with {threads()}")
         return session
-    refuse_with_model(given, [] if arguments.seed is None else ["seed"])
-    network = Network.load(arguments.model)
-    data = load_data(arguments.data, arguments.offline, arguments.train_size, **reading(arguments))
-    check_fits(arguments.model, network, data[1])
-    return Session.around(network, *data, given)
+    return load_for(arguments, [] if arguments.seed is None else ["seed"])
 
 
 def walk(stepper: Stepper, top: int, note: str) -> None:

@@ -36,7 +36,7 @@ from .options import (
     reading,
 )
 from .pages import make_page
-from .session import Session, enough_updates, load_data
+from .session import Session, load_with_settings
 from .terminal import WIDTH, fail, say
 
 if TYPE_CHECKING:
@@ -132,9 +132,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def start(arguments: argparse.Namespace, settings: Settings) -> Session:
     """The data and the untrained network."""
-    data = load_data(arguments.data, arguments.offline, arguments.train_size, **reading(arguments))
-    if not arguments.resume and arguments.train_size is None:
-        settings = enough_updates(settings, given_settings(arguments), data[0])
+    data, settings = load_with_settings(arguments, settings, adapt=not arguments.resume)
     return Session.new(settings, *data, arguments.seed, always_validate=True, share=arguments.validation)
 
 

@@ -22,6 +22,16 @@ from ..checks import check_number, check_value
 from ..errors import NeurosimError
 from ..parameters import Array, aligned_zeros
 
+SAID = {
+    "frozen": "frozen",
+    "factor": "learning rate times {number}",
+    "silenced": "silenced",
+    "value": "output forced to {number}",
+    "activation": "activation {name} of its own",
+    "l2": "L2 {number} of its own",
+}
+"""What is done to a neuron, in words; a page says it from the same table."""
+
 
 @dataclass
 class Interventions:
@@ -80,16 +90,17 @@ class Interventions:
 
     def describe(self, j: int) -> list[str]:
         """What is done to neuron j, in words."""
-        words = ["frozen"] if j in self.frozen else []
+        said = [SAID["frozen"]] if j in self.frozen else []
         if j in self.factors:
-            words.append(f"learning rate times {self.factors[j]:g}")
+            said.append(SAID["factor"].format(number=f"{self.factors[j]:g}"))
         if j in self.values:
-            words.append("silenced" if self.values[j] == 0.0 else f"output forced to {self.values[j]:g}")
+            kind = "silenced" if self.values[j] == 0.0 else "value"
+            said.append(SAID[kind].format(number=f"{self.values[j]:g}"))
         if j in self.activations:
-            words.append(f"activation {self.activations[j].key} of its own")
+            said.append(SAID["activation"].format(name=self.activations[j].key))
         if j in self.l2:
-            words.append(f"L2 {self.l2[j]:g} of its own")
-        return words
+            said.append(SAID["l2"].format(number=f"{self.l2[j]:g}"))
+        return said
 
     def function_for(self, base: Activation) -> Activation:
         """The activation this layer must run: `base`, or `base` with exceptions for single neurons."""

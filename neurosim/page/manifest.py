@@ -21,6 +21,7 @@ from .. import __version__
 from ..activations import ACTIVATIONS
 from ..data import Dataset
 from ..errors import NeurosimError
+from ..layers.interventions import SAID as INTERVENTIONS
 from ..losses import LOSSES
 from ..network import BATCH_SIZE, Network
 from ..optimizers import OPTIMIZERS
@@ -41,7 +42,7 @@ FOR_NUMBERS = 40_000  # characters: which samples are kept, and where arrays lie
 FEWEST = 50  # samples of each kind that a page has, however large they are
 LEAST = 1_000_000  # characters beside the network, even where that fills the room
 FOR_SAMPLES = 2 / 3  # of the room beside the network, where snapshots want some of it, too
-POINTS = 200  # of the curve of a run's loss
+POINTS = 400  # of the curve of a run's loss, whose axis is logarithmic
 WORDS = (
     "STAGES", "PHASES", "RULES", "ROWS", "JOINED", "WHY", "NAMES", "DIGITS", "PLAIN", "SIGNED", "IN_COLUMNS", "ALIGNED",
     "SYMBOLS",
@@ -247,7 +248,8 @@ def described(network: Network, train: Dataset, test: Dataset, run: Run) -> dict
         "steps_per_epoch": per_epoch,
         "batch_size": batch_size,
         "settings": dict(run.settings or {}),
-        "words": {name: getattr(words, name) for name in WORDS} | {"figure": figure_words.FIGURE},
+        "words": {name: getattr(words, name) for name in WORDS}
+        | {"figure": figure_words.FIGURE, "interventions": INTERVENTIONS},
         "formulas": {
             "optimizer": {key: dict(OPTIMIZERS[key].formulas) for key in OPTIMIZERS},
             "loss": {key: LOSSES[key].formula for key in LOSSES},
@@ -299,14 +301,20 @@ def pace(train: Dataset, run: Run) -> tuple[int, int]:
 
 
 def run_of(history: History) -> dict[str, Any]:
-    """How a run ended, and its loss from step to step, as means over some steps where there are many."""
+    """How a run ended, and its loss from step to step; of many the lowest and highest of each stretch."""
     losses = np.array(history.batch_losses, np.float64)
-    ends = np.unique(np.linspace(0, len(losses), min(POINTS, len(losses)) + 1).round().astype(int))
-    means = [float(losses[a:b].mean()) for a, b in pairwise(ends)]
+    kept = np.arange(len(losses))
+    if len(losses) > POINTS:
+        ends = np.unique(np.expm1(np.linspace(0, np.log1p(len(losses)), POINTS // 2 + 1)).round().astype(int))
+        low, high = (np.where(np.isfinite(losses), losses, away) for away in (np.inf, -np.inf))
+        extremes = [
+            a + int(find(each[a:b])) for a, b in pairwise(ends) for each, find in ((low, np.argmin), (high, np.argmax))
+        ]
+        kept = np.unique([0, *extremes, len(losses) - 1])
     return {
         "stopped": history.stopped,
         "message": history.message,
-        "losses": {"step": ends[1:].tolist(), "loss": means},
+        "losses": {"step": (kept + 1).tolist(), "loss": losses[kept].tolist()},
     }
 
 

@@ -35,7 +35,7 @@ def test_it_trains_writes_and_opens_a_page(cli, tmp_path, opened):
     result = cli("explore", "--out", "new/own.html", "--epochs", "1")
     assert result.code == 0, result.err
     assert all(len(line) < 80 for line in (result.out + result.err).splitlines())
-    assert "NOT MNIST" in result.out and "epoch 1/1" in result.err
+    assert "NOT MNIST" in result.out and result.err == "training: 1 of 1 epochs\n"
     assert "Network(784 -> 32 -> 16 -> 10" in result.out and "test accuracy" in result.out
     assert result.out.splitlines()[-2:] == ["opened in the browser:", "  new/own.html"]
     assert opened == [(tmp_path / "new/own.html").as_uri()]

@@ -2,10 +2,13 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import * as numbers from "./engine/numbers.js";
-import { createActivation } from "./engine/activations.js";
-import { createOptimizer } from "./engine/optimizers.js";
-import { createSchedule } from "./engine/schedules.js";
-import { createInitializer } from "./engine/initializers.js";
+import { ACTIVATIONS, createActivation } from "./engine/activations.js";
+import { createOptimizer, OPTIMIZERS } from "./engine/optimizers.js";
+import { createRegularizer, REGULARIZERS } from "./engine/regularizers.js";
+import { createSchedule, SCHEDULES } from "./engine/schedules.js";
+import { createInitializer, INITIALIZERS } from "./engine/initializers.js";
+import { LAYERS } from "./engine/layers/index.js";
+import { createLoss, LOSSES } from "./engine/losses.js";
 import { Random } from "./engine/random.js";
 import { trace, explain } from "./engine/trace.js";
 import { installHook } from "./hook.js";
@@ -16,6 +19,9 @@ import { readImage } from "./reading.js";
 import { Trainer, Training } from "./training.js";
 
 const round = { float32: Math.fround, float64: (value) => value };
+
+const mapped = (object, change) => Object.fromEntries(Object.entries(object).map(([name, each]) => [name, change(each)]));
+const makers = { activation: createActivation, optimizer: createOptimizer, regularizer: createRegularizer, schedule: createSchedule, loss: createLoss };
 
 const answers = {
   numbers: ({ calls }) => calls.map(([name, ...given]) => numbers[name](...given.map(plain))),
@@ -32,6 +38,15 @@ const answers = {
     const schedule = createSchedule(config);
     if (begin) schedule.begin(...begin);
     return steps.map((step) => schedule.at(step));
+  },
+  // The rates at these steps, after each row of figures.
+  observed: ({ config, begin, steps, rows }) => {
+    const schedule = createSchedule(config);
+    schedule.begin(...begin);
+    return rows.flatMap((row) => {
+      schedule.observe(row);
+      return steps.map((step) => schedule.at(step));
+    });
   },
   optimizer: ({ config, grads, theta }) => {
     const optimizer = createOptimizer(config);
@@ -100,6 +115,21 @@ const answers = {
   random: ({ seed, count }) => {
     const random = new Random(seed, "shuffling");
     return [Array.from({ length: count }, () => random.next()), random.shuffle(Array.from({ length: count }, (_, k) => k))];
+  },
+  // Keys of the page's registries.
+  registries: () => mapped({ ACTIVATIONS, INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, REGULARIZERS, SCHEDULES }, Object.keys),
+  // The config of something made of a config.
+  configured: ({ kind, config }) => makers[kind](config).config(),
+  // The learning rate of each step, in a fixed order.
+  rates: async ({ page, batchSize, steps, order }) => {
+    const { network, train } = await read(page);
+    const training = new Training(network, train, { batchSize, steps, order });
+    const rates = [];
+    while (!training.finished) {
+      training.step();
+      rates.push(network.optimizer.lastRate);
+    }
+    return { rates, schedule: network.optimizer.schedule.state() };
   },
   // The loop of a training, its steps and accuracy, and where it stands after each epoch.
   training: async ({ page, batchSize, steps, order = null, seed = 0, reinitialize = false }) => {

@@ -8,6 +8,7 @@ import pytest
 from page_file import PageFile
 
 import neurosim as ns
+from neurosim.page.manifest import run_of
 
 
 def dataset(x, labels, split="train", **more):
@@ -92,6 +93,17 @@ def test_the_run_is_told_with_its_losses(page, trained):
     losses = manifest["run"]["losses"]
     assert losses["step"] == list(range(1, 95)) and losses["loss"] == history.batch_losses
     assert manifest["diverged"] is False and manifest["left_out"] == []
+
+
+def test_of_many_steps_the_losses_keep_every_peak():
+    history = ns.History()
+    history.batch_losses = [1 / (k + 1) for k in range(30_000)]
+    history.batch_losses[7_777], history.batch_losses[20_001] = 9.0, 0.0
+    losses = run_of(history)["losses"]
+    kept = dict(zip(losses["step"], losses["loss"], strict=True))
+    assert len(kept) <= 402 and list(kept) == sorted(kept) and {1, 2, 3, 30_000} <= kept.keys()
+    assert kept[7_778] == 9.0 and kept[20_002] == 0.0
+    assert all(history.batch_losses[step - 1] == loss for step, loss in kept.items())
 
 
 def made(kind):

@@ -184,6 +184,58 @@ def test_a_network_that_diverges_stops(engine):
     assert found["stopped"] == "diverged" and found["done"] < 50
 
 
+PLATEAU = {"name": "reduce_on_plateau", "rate": 0.5, "factor": 0.5, "patience": 0, "threshold": 0.02}
+WATCHED = [
+    PLATEAU,
+    PLATEAU | {"monitor": "val_accuracy"},
+    PLATEAU | {"monitor": "loss", "minimum": 0.2},
+    PLATEAU | {"monitor": "train_loss"},
+    {"name": "warm_up", "steps": 8, "after": PLATEAU},
+]
+
+
+@pytest.mark.parametrize("schedule", WATCHED)
+def test_a_plateau_lowers_the_rate_as_in_python(engine, schedule):
+    data = made_data(np.random.default_rng(23), 50, 64, 10, "pixels", (8, 8))
+    network = small_network({"name": "sgd", "learning_rate": schedule}, "float64")
+    page, order = engine.page(network, data), kept_rows(data)
+    ask = {"do": "rates", "page": page, "batchSize": 16, "steps": 48, "order": list(range(50))}
+    (found,) = engine.ask(ask)
+    rates = []
+
+    class Rates(ns.Callback):
+        def on_step(self, run):
+            rates.append(run.network.optimizer.last_rate)
+
+    settings = {"verbose": False, "shuffle": False, "evaluate_train": True, "callbacks": [Rates()]}
+    network.fit(data.x[order], data.labels[order], 12, 16, **settings)
+    np.testing.assert_allclose(found["rates"], rates, rtol=1e-12)
+    state = network.optimizer.learning_rate.state()
+    mine, theirs = (each.get("after") or each for each in (found["schedule"], state))
+    assert theirs["_now"] < 0.5  # it did fall
+    for name in ("_now", "_best", "_bad_epochs"):
+        assert mine[name] == pytest.approx(theirs[name], rel=1e-9), name
+
+
+def test_a_plateau_goes_on_where_the_run_ended_and_says_what_it_watches(engine):
+    data = made_data(np.random.default_rng(24), 50, 64, 10, "pixels", (8, 8))
+    seen, fresh = [], (None, 0)
+    for validation in (None, data):
+        network = small_network({"name": "sgd", "learning_rate": PLATEAU}, "float64")
+        history = network.fit(data, None, 5, 16, verbose=False, validation_data=validation)
+        state = network.optimizer.learning_rate.state()
+        page = engine.page(network, data, run=Run(history))
+        rates, told = engine.ask(
+            {"do": "rates", "page": page, "batchSize": 16, "steps": 0, "order": list(range(50))},
+            {"do": "trainer", "page": page, "batchSize": 16, "steps": 2},
+        )
+        assert rates["schedule"]["_now"] == state["_now"]
+        best = (state["_best"], state["_bad_epochs"]) if validation is None else fresh
+        assert (rates["schedule"]["_best"], rates["schedule"]["_bad_epochs"]) == best
+        seen.append(told["note"])
+    assert seen[0] == seen[1] and "no validation data" in seen[0] and "training loss" in seen[0]
+
+
 def test_a_schedule_that_has_ended_leaves_the_rate_to_the_optimizer(engine):
     data = made_data(np.random.default_rng(13), 60, 64, 10, "pixels", (8, 8))
     network = small_network({"name": "adam", "learning_rate": {"name": "one_cycle"}}, "float32")
@@ -286,3 +338,52 @@ def test_a_page_of_another_version_is_refused(engine):
     for change, words in (({"version": 2}, "version 2"), ({"format": "a poem"}, '"a poem"')):
         path.write_text(json.dumps(held | {"manifest": held["manifest"] | change}), "utf-8")
         assert words in engine.ask({"do": "refused", "page": str(path)})[0]
+
+
+EDGES = {
+    "one hidden neuron": ([1], 4, 40),
+    "no hidden layer": ([], 4, 40),
+    "12 hidden layers": ([7] * 12, 4, 40),
+    "100 classes": ([9], 100, 200),
+    "one sample of each class": ([5], 4, 4),
+}
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_networks_and_data_at_the_edge(engine, edge):
+    hidden, classes, count = EDGES[edge]
+    data = made_data(np.random.default_rng(30), count, 6, classes, "numbers")
+    layers = [ns.Input(6), *(ns.Dense(n, "tanh") for n in hidden), ns.Dense(classes, "softmax")]
+    network = ns.Network(layers, optimizer="adam", dtype="float64", seed=2)
+    network.learn(data)
+    page, order = engine.page(network, data), list(range(count))
+    place = {"do": "trace", "page": page, "layer": 1, "neuron": 0, "number": int(kept_rows(data)[1])}
+    how = {"do": "training", "page": page, "batchSize": 1000, "steps": 3}  # more than there are
+    traced, trained, shuffled = engine.ask(place, how | {"order": order}, how)
+    number = place["number"]
+    here = network.trace(data.x[number], data.labels[number], sample=number)[1][0]
+    assert traced["text"] == here.explain()
+    for _ in range(3):
+        network.train_batch(data.x[kept_rows(data)], data.labels[kept_rows(data)])
+    np.testing.assert_allclose(trained["theta"], network.parameters.theta, atol=1e-9)
+    assert shuffled["steps"] == 3 and np.isfinite(shuffled["theta"]).all()
+
+
+def test_an_empty_drawing_is_read_like_any_other(engine):
+    network, data = small_network("sgd", "float64"), made_data(np.random.default_rng(31), 60, 64, 10, "pixels", (8, 8))
+    network.learn(data)
+    page, nothing = engine.page(network, data), [0] * 64
+    calls = [["predict", nothing], ["trace", {"layer": 1, "neuron": 3, "pixels": nothing, "label": 4}]]
+    answer, traced = engine.ask({"do": "hook", "page": page, "calls": calls})[0]
+    empty = np.zeros((1, 64), np.uint8)
+    np.testing.assert_allclose(answer, network.predict_proba(empty)[0], atol=1e-12)
+    assert traced["loss"] == pytest.approx(network.trace(empty[0], 4)[1][3].loss)
+    assert set(traced["dL_dW"]) == {0}
+
+
+def test_a_label_that_the_network_has_no_output_for_is_refused(engine):
+    network, data = small_network("sgd", "float64"), made_data(np.random.default_rng(31), 60, 64, 10, "pixels", (8, 8))
+    page, place = engine.page(network, data), {"layer": 1, "neuron": 3, "pixels": [0] * 64}
+    calls = [["trace", place | {"label": label}] for label in (10, -1, 2.5)]
+    for found in engine.ask({"do": "hook", "page": page, "calls": calls})[0]:
+        assert "label" in found["refused"].lower() and "0 to 9" in found["refused"]

@@ -2,15 +2,19 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from engine_cases import random_case
-from engine_node import engine_in, made_data, needs_node
+from engine_node import JS, engine_in, made_data, needs_node
 
 import neurosim as ns
+from neurosim.layers.interventions import SAID
 from neurosim.metrics import confusion_matrix
+from neurosim.page.stripping import tokens
+from neurosim.walk import words
 
 pytestmark = needs_node
 
@@ -127,6 +131,42 @@ def in_float64(network):
     for name, array in network.arrays().items():
         twin.arrays()[name][...] = array
     return twin
+
+
+DONE = {
+    "frozen": lambda neuron: neuron.freeze(),
+    "learning rate times 0.25": lambda neuron: setattr(neuron, "rate_factor", 0.25),
+    "silenced": lambda neuron: neuron.ablate(),
+    "output forced to -0.1234": lambda neuron: neuron.clamp(-0.1234),
+    "activation softplus of its own": lambda neuron: setattr(neuron, "activation", "softplus"),
+    "L2 0.007 of its own": lambda neuron: setattr(neuron, "l2", 0.007),
+}
+
+
+@pytest.mark.parametrize("done", [[each] for each in DONE] + [["frozen", "output forced to -0.1234"]])
+def test_what_is_done_to_a_neuron_is_said_in_pythons_words(engine, done):
+    data = made_data(np.random.default_rng(4), 30, 6, 4, "numbers")
+    network = ns.Network([ns.Input(6), ns.Dense(5, "tanh"), ns.Dense(4, "softmax")], optimizer="adam", dtype="float64")
+    network.fit(data, epochs=1, verbose=False)
+    for each in done:
+        DONE[each](network[1][2])
+    page = engine.page(network, data)
+    (answer,) = engine.ask({"do": "trace", "page": page, "layer": 1, "neuron": 2, "number": 7})
+    assert answer["text"] == network.trace(data.x[7], data.labels[7], sample=7)[1][2].explain()
+    assert network[1][2].interventions == done
+    assert all(f"this neuron: {each}" in answer["text"] for each in done)
+
+
+def test_no_sentence_of_the_walk_stands_in_the_page_too():
+    texts = [text for table in (words.ROWS, words.STAGES) for row in table.values() for text in row.values()]
+    texts += [*words.WHY.values(), *words.NAMES.values(), *SAID.values()]
+    parts = {part.strip() for text in texts for part in re.split(r"\{[^{}]*\}|\n", text)}
+    sentences = [part for part in parts if len(re.findall(r"[A-Za-z]{2,}", part)) > 3]
+    assert len(sentences) > 70
+    for path in (JS / "engine").rglob("*.js"):
+        read = tokens(path.name, path.read_text("utf-8"))
+        said = " ".join(each.text for each in read if each.kind in ("text", "template"))
+        assert not [part for part in sentences if part in said], path.name
 
 
 def test_without_a_label_it_walks_forward_only(engine):

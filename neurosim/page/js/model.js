@@ -107,6 +107,9 @@ export class Model {
     network.setRunningArrays(Object.fromEntries(running.map((name) => [name, this.array(`arrays/${name}`)])));
     const optimizer = this.manifest.optimizer ?? {};
     network.optimizer.restore(optimizer.scalars ?? { t: 0, schedule: null, mu_product: 1, ...optimizer });
+    const { schedule } = network.optimizer;
+    const watched = schedule?.watched ?? "";
+    if (watched.startsWith("val_") && watched in (this.manifest.history?.[0] ?? {})) schedule.watchAnew(); // not seen here
     for (const name of network.optimizer.stateNames) {
       if (this.has(`state/${name}`)) network.optimizer.state[name].set(this.array(`state/${name}`));
     }

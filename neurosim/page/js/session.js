@@ -30,7 +30,7 @@ export class Session {
     const kept = store.network.snapshot();
     const entry = {
       said, kind, key, open: Boolean(key), network: store.network, kept, step: store.state.step, edited: store.state.edited,
-      moments: store.moments, points: new Map(store.points), bytes: 4 * store.network.theta.length * 4,
+      moments: store.moments, points: new Map(store.points), losses: store.losses, bytes: 4 * store.network.theta.length * 4,
       before: this.measured(), after: null, version: -1,
     };
     store.undo.push(entry);
@@ -53,6 +53,7 @@ export class Session {
     store.network.restore(entry.kept);
     store.moments = entry.moments;
     store.points = entry.points;
+    store.losses = entry.losses;
     store.set({ step: entry.step, edited: entry.edited });
     store.touched("edits", "moments", "network");
   }
@@ -124,6 +125,7 @@ export class Session {
       network.setParameters(progress.theta);
       network.setRunningArrays(progress.running);
       const step = start + progress.step;
+      store.noteLoss(step, progress.loss);
       store.set({ step, rate: progress.samplesPerSecond });
       store.touched();
       // accuracy over the images of the page takes longer than a frame: a few times a second
@@ -140,9 +142,13 @@ export class Session {
         network.take(final);
         const done = final.steps;
         entry.said = `${said}: ${done.toLocaleString("en")} ${done === 1 ? "step" : "steps"}`;
+        store.noteLoss(start + done, final.loss);
         if (done) store.addMoment(start + done);
         const diverged = final.stopped === "diverged" ? "The loss is no longer a number: the training has diverged, and stopped. A smaller learning rate helps; Back takes it back." : "";
-        store.set({ note: [final.note, diverged].filter(Boolean).join(" ") });
+        const { augment } = store.model.manifest.settings ?? {};
+        const unmoved = augment && !this.saidUnmoved ? `The run changed its training images at random (${augment}); here they are trained on as they are.` : "";
+        this.saidUnmoved = true;
+        store.set({ note: [final.note, unmoved, diverged].filter(Boolean).join(" ") });
       }
     } catch (error) {
       store.set({ note: `Training stopped: ${error.message}` });
@@ -171,6 +177,7 @@ export class Session {
         store.network.restore(this.fresh.kept);
         store.moments = [{ step: 0, kept: this.fresh.kept, here: true }];
         store.points = new Map();
+        store.losses = [];
         store.undo.clear();
         store.set({ step: 0, edited: false });
         store.touched("moments", "edits");
@@ -198,6 +205,7 @@ export class Session {
     this.fresh = { network, kept: network.snapshot() };
     store.moments = [{ step: 0, kept: this.fresh.kept, here: true }];
     store.points = new Map();
+    store.losses = [];
     store.select(store.state.layer, store.state.neuron);
     store.set({ step: 0, edited: false, note: said });
     store.touched("network", "moments", "edits");

@@ -2,6 +2,7 @@
 // it intentions; no view reads another. Nothing here touches the document.
 
 import { trace } from "./engine/trace.js";
+import { Pixels } from "./pixels.js";
 import { Undo } from "./undo.js";
 
 const STAGES = [
@@ -25,6 +26,7 @@ export class Store {
     const { data } = model.manifest;
     this.kind = data.kind;
     this.shape = data.shape || [];
+    this.pixels = new Pixels(model.test, this.network.input, this.shape);
     this.featureNames = data.feature_names || [];
     this.names = model.manifest.class_names && model.manifest.class_names.length ? model.manifest.class_names : data.class_names || [];
     const labels = model.test.total ? model.test.labels : model.train.labels;
@@ -33,6 +35,7 @@ export class Store {
     this.final = this.network.snapshot();
     this.moments = this.recorded();
     this.points = new Map(); // step -> {loss, accuracy} over the test images of the page
+    this.losses = this.recordedLosses(); // {step, loss} of batches that were trained on
     const last = this.moments[this.moments.length - 1].step;
     const first = this.visibleLayers()[0];
     this.state = {
@@ -124,46 +127,6 @@ export class Store {
 
   get sampleKey() {
     return `${this.state.set}/${this.state.sample}/${this.state.sample === null ? this.drawnVersion : 0}`;
-  }
-
-  /** The numbers of the darkest and of the brightest pixel, as the samples hold them. */
-  get pixelRange() {
-    const { top, low, high } = this.network.input.learned ?? {};
-    if (typeof top !== "number" && typeof low === "number") return [low, high];
-    return [0, this.areWhole ? (top ?? 255) : 1];
-  }
-
-  get areWhole() {
-    const { rows } = this.model.test;
-    return !(rows instanceof Float32Array || rows instanceof Float64Array);
-  }
-
-  /** A picture as it came, as pixels 0 to 255. */
-  pixelsOf(raw) {
-    const [low, high] = this.pixelRange;
-    return low === 0 && high === 255 ? raw : Float32Array.from(raw, (each) => (255 * (each - low)) / (high - low));
-  }
-
-  /** Pixels 0 to 255 as the samples hold them. */
-  rawOf(pixels) {
-    const [low, high] = this.pixelRange;
-    if (low === 0 && high === 255) return pixels;
-    const whole = this.areWhole;
-    return this.model.test.rows.constructor.from(pixels, (each) => {
-      const value = low + ((high - low) * each) / 255;
-      return whole ? Math.round(value) : value;
-    });
-  }
-
-  /** The colour of most corners of the pictures, 0 to 1: what one draws on. */
-  paper() {
-    const { test } = this.model;
-    const [height, width, channels] = this.shape;
-    const corners = [0, width - 1, (height - 1) * width, height * width - 1];
-    return Array.from({ length: channels }, (_, c) => {
-      const values = Array.from({ length: test.total }, (__, row) => corners.map((at) => this.pixelsOf(test.raw(row))[at * channels + c])).flat();
-      return (values.sort((one, other) => one - other)[values.length >> 1] ?? 255) / 255;
-    });
   }
 
   chooseSample(row, set = "test") {
@@ -318,7 +281,26 @@ export class Store {
     this.moments = this.moments.filter((each) => each.step <= step);
     if (!this.moments.length) this.moments = [{ step, kept: this.network.snapshot() }];
     this.points = new Map([...this.points].filter(([at]) => at <= step));
+    this.losses = this.losses.filter((each) => each.step <= step);
     this.tell("moments", "points");
+  }
+
+  /** The losses of batches that the file holds. */
+  recordedLosses() {
+    const { step = [], loss = [] } = this.model.manifest.run?.losses ?? {};
+    return step.map((each, k) => ({ step: each, loss: loss[k] })).filter((each) => each.loss !== null);
+  }
+
+  /** Note the loss of batches up to a step; of many the lowest and the highest of every four are kept. */
+  noteLoss(step, loss) {
+    if (!Number.isFinite(loss)) return;
+    this.losses = [...this.losses, { step, loss }];
+    if (this.losses.length > 1600) {
+      this.losses = this.losses.filter((each, k, all) => {
+        const four = all.slice(k - (k % 4), k - (k % 4) + 4).map((one) => one.loss);
+        return each.loss === Math.min(...four) || each.loss === Math.max(...four);
+      });
+    }
   }
 
   /** Note loss and accuracy of the network as it is for the curves. */
@@ -350,6 +332,7 @@ export class Store {
     this.network = this.model.makeNetwork();
     this.moments = this.recorded();
     this.points = new Map();
+    this.losses = this.recordedLosses();
     this.set({ edited: true });
     this.gotoMoment(this.moments[0]);
     this.tell("network");

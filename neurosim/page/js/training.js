@@ -35,6 +35,7 @@ export class Training {
     this.at = this.order.length;
     this.diverged = false;
     this.clear();
+    this.epoch = { count: 0, loss: 0, right: 0 };
   }
 
   get finished() {
@@ -58,13 +59,31 @@ export class Training {
     }
     this.at += size;
     this.steps += 1;
-    this.count += size;
-    this.loss += loss * size;
-    this.right += this.hits(size);
+    const right = this.hits(size);
+    for (const sums of [this, this.epoch]) {
+      sums.count += size;
+      sums.loss += loss * size;
+      sums.right += right;
+    }
+    if (this.at + network.leastBatch > order.length) this.endEpoch();
+  }
+
+  // Show a schedule that acts on an epoch's figures what Python's `fit` shows it where it has no validation data.
+  endEpoch() {
+    const { schedule } = this.network.optimizer;
+    if (schedule === null || !schedule.watched) return;
+    const { count, loss, right } = this.epoch;
+    const row = { loss: loss / count, accuracy: right / count };
+    if (schedule.watched.startsWith("train_")) {
+      const measured = this.network.evaluate(this.samples);
+      Object.assign(row, { train_loss: measured.loss, train_accuracy: measured.accuracy });
+    }
+    schedule.observe(row);
   }
 
   begin() {
     this.at = 0;
+    this.epoch = { count: 0, loss: 0, right: 0 };
     if (!this.fixed) this.random.shuffle(this.order);
   }
 
@@ -176,7 +195,7 @@ export class Trainer {
 
   start({ network, samples, batchSize = 32, order = null, steps = null, seed = 0 }, onProgress = () => {}) {
     if (this.busy) return Promise.reject(new Error("The network is being trained already: pause it first."));
-    const note = ownRate(network);
+    const note = [ownRate(network), watching(network)].filter(Boolean).join(" ");
     const { rows, labels, size, width, count } = samples;
     const message = {
       type: "start",
@@ -251,4 +270,13 @@ export function ownRate(network) {
   const { key } = optimizer.schedule;
   optimizer.learningRate = optimizer.defaultRate;
   return `The schedule ${key} has ended: training goes on at the own rate of ${optimizer.key}, ${optimizer.defaultRate}.`;
+}
+
+// The page keeps no validation samples: a schedule that watched them goes on by the training figure of the same name, as
+// Python's does without them. Returns the sentence that says so, or nothing.
+export function watching(network) {
+  const { schedule } = network.optimizer;
+  if (!schedule?.watched.startsWith("val_")) return "";
+  const figure = schedule.watched.slice("val_".length);
+  return `The page holds no validation data: the learning rate falls by the training ${figure} of each pass over its training samples.`;
 }

@@ -109,6 +109,7 @@ export class Network {
     } else if (n === 1) {
       this.targets[start] = label;
     } else {
+      if (!(Number.isInteger(label) && label >= 0 && label < n)) throw new Error(`Expected a label from 0 to ${n - 1}, received ${label}.`);
       for (let k = 0; k < n; k++) this.targets[start + k] = k === label ? 1 : 0;
     }
   }

@@ -41,6 +41,17 @@ class Schedule {
     return step - this.first >= (this.steps || this.run || 0);
   }
 
+  // The figure of an epoch that it acts on, as `History` calls it; nothing: none.
+  get watched() {
+    return "";
+  }
+
+  // See an epoch's figures, by name.
+  observe() {}
+
+  // Forget the figures seen before: those that come are of other samples.
+  watchAnew() {}
+
   // The same from its beginning, over as many steps.
   renewed() {
     const made = createSchedule(this.config());
@@ -135,6 +146,15 @@ class WarmUp extends Schedule {
   hasEnded(step) {
     return this.following !== null && super.hasEnded(step);
   }
+  get watched() {
+    return this.following?.watched ?? "";
+  }
+  observe(row) {
+    this.following?.observe(row);
+  }
+  watchAnew() {
+    this.following?.watchAnew();
+  }
   state() {
     return { ...super.state(), after: this.following ? this.following.state() : null };
   }
@@ -158,11 +178,16 @@ class OneCycle extends Schedule {
   }
 }
 
-// Falls at the end of an epoch without progress; the page, which records no epochs, keeps the rate that it has.
+// Falls at the end of an epoch by `factor` when the figure it watches has not improved for more than `patience` epochs.
 class ReduceOnPlateau extends Schedule {
   constructor({ rate = 1e-3, factor = 0.1, patience = 2, monitor = "val_loss", threshold = 1e-4, minimum = 0 } = {}) {
     super({ rate, factor, patience, monitor, threshold, minimum });
     this.now = rate;
+    this.best = null;
+    this.badEpochs = 0;
+  }
+  get watched() {
+    return this.monitor;
   }
   rateAt() {
     return this.now;
@@ -170,13 +195,40 @@ class ReduceOnPlateau extends Schedule {
   hasEnded() {
     return false;
   }
+  observe(row) {
+    const name = watchedIn(row, this.monitor);
+    const value = row[name];
+    const margin = this.best === null ? 0 : this.threshold * Math.abs(this.best);
+    const better = name.endsWith("accuracy") ? value > this.best + margin : value < this.best - margin;
+    if (this.best === null || better) {
+      this.best = value;
+      this.badEpochs = 0;
+    } else this.badEpochs += 1;
+    if (this.badEpochs > this.patience) {
+      this.now = Math.min(this.now, Math.max(this.now * this.factor, this.minimum));
+      this.badEpochs = 0;
+    }
+  }
+  watchAnew() {
+    this.best = null;
+    this.badEpochs = 0;
+  }
   state() {
-    return { ...super.state(), _now: this.now };
+    return { ...super.state(), _now: this.now, _best: this.best, _bad_epochs: this.badEpochs };
   }
   restore(state) {
     super.restore(state);
-    this.now = state?._now ?? this.now;
+    this.now = state?._now ?? this.rate;
+    this.best = state?._best ?? null;
+    this.badEpochs = state?._bad_epochs ?? 0;
   }
+}
+
+// The figure to act on: what is monitored, or the training figure of the same name where that is not recorded.
+function watchedIn(row, monitor) {
+  const name = monitor in row ? monitor : monitor.replace(/^val_/, "");
+  if (!(name in row)) throw new Error(`reduce_on_plateau: expected monitor to be one of ${Object.keys(row).join(", ")}, received "${monitor}".`);
+  return name;
 }
 
 export const SCHEDULES = {

@@ -87,7 +87,7 @@ export class Confusion {
       ...rows.slice(0, MOST).map((row) => {
         const said = `${store.className(test.label(row))} → ${store.className(readings[row])}`;
         const node = button("", () => store.chooseSample(row), { "aria-label": `test sample ${test.index(row)}, ${said}`, "aria-pressed": String(store.state.sample === row) });
-        if (store.kind === "image") node.append(paintInk(h("canvas"), store.pixelsOf(test.raw(row)), store.shape));
+        if (store.kind === "image") node.append(paintInk(h("canvas"), store.pixels.of(test.raw(row)), store.shape));
         node.append(said);
         return node;
       }),

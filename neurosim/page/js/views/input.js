@@ -134,7 +134,7 @@ export class InputView {
     const said = `test sample ${test.index(row)}, ${name}${wrong ? `, misread as ${this.store.className(read)}` : ""}`;
     const pick = () => this.store.chooseSample(row);
     const node = button("", pick, { "aria-label": said, title: said, class: wrong ? "misread" : "", "data-row": row });
-    if (this.isPicture) node.append(paintInk(h("canvas"), this.store.pixelsOf(test.raw(row)), this.store.shape));
+    if (this.isPicture) node.append(paintInk(h("canvas"), this.store.pixels.of(test.raw(row)), this.store.shape));
     else node.append(`${test.index(row)}`);
     return node;
   }
@@ -197,7 +197,7 @@ export class InputView {
     if (["sample", "drawn", "set", "centre", "theme", "all"].some((name) => changed.has(name))) {
       this.subtitle.textContent = this.describe();
       if (this.pad) this.pad.render();
-      else if (this.picture) paintInk(this.picture, store.pixelsOf(store.raw), store.shape);
+      else if (this.picture) paintInk(this.picture, store.pixels.of(store.raw), store.shape);
       else if (this.scatter) this.scatter.render();
       else this.drawFeatures();
       if (!store.state.drawing) this.drawLabel();

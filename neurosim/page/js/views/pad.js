@@ -15,7 +15,7 @@ export class Pad {
     this.store = store;
     [this.height, this.width] = store.shape;
     this.isColour = store.shape[2] === 3;
-    this.drawing = new Drawing(this.height, this.width, this.isColour ? store.paper() : [0]);
+    this.drawing = new Drawing(this.height, this.width, this.isColour ? store.pixels.paper() : [0]);
     this.pen = (PEN * Math.max(this.height, this.width)) / 28;
     this.erasing = false;
     this.image = h("canvas", { role: "img" });
@@ -76,7 +76,7 @@ export class Pad {
     const { state } = this.store;
     if (state.sample === null) return;
     const label = this.store.label;
-    this.drawing.setPixels(this.store.pixelsOf(this.store.raw));
+    this.drawing.setPixels(this.store.pixels.of(this.store.raw));
     this.store.set({ centre: false, drawnLabel: label }); // a sample is centred as it is
   }
 
@@ -143,7 +143,7 @@ export class Pad {
   }
 
   send() {
-    this.store.draw(this.store.rawOf(this.drawing.pixels(this.centres)));
+    this.store.draw(this.store.pixels.toRaw(this.drawing.pixels(this.centres)));
   }
 
   clear() {
@@ -151,7 +151,7 @@ export class Pad {
     this.setErasing(false);
     this.last = this.middle = null; // a pen that is down has to come down anew
     this.store.set({ drawing: false, centre: true, drawnLabel: null });
-    this.store.draw(this.store.rawOf(this.drawing.pixels(false)), null);
+    this.store.draw(this.store.pixels.toRaw(this.drawing.pixels(false)), null);
     this.box.focus({ preventScroll: true });
   }
 
@@ -204,7 +204,7 @@ export class Pad {
     this.last = this.middle = null;
     this.drawing.setPixels(pixels);
     this.store.set({ drawing: false, centre: false, drawnLabel: null }); // it is centred as it is
-    this.store.draw(this.store.rawOf(this.drawing.pixels(false)), null);
+    this.store.draw(this.store.pixels.toRaw(this.drawing.pixels(false)), null);
   }
 
   /** The pixels of a file for this network; null: nothing is drawn there; undefined: it is no picture. */
@@ -227,7 +227,7 @@ export class Pad {
 
   render() {
     const { store } = this;
-    paintInk(this.image, store.pixelsOf(store.raw), store.shape);
+    paintInk(this.image, store.pixels.of(store.raw), store.shape);
     this.image.setAttribute("aria-label", store.state.sample === null ? "your drawing, as the network gets it" : "the picture, as the network gets it");
     const ghost = store.state.sample === null && this.centres && !this.drawing.isEmpty;
     this.ghost.hidden = !ghost;

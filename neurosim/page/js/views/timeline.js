@@ -28,6 +28,7 @@ export class Timeline {
     explain(
       root.querySelector("h2"),
       "Loss and accuracy on the test samples kept in this page, at every moment that is kept, steps on a logarithmic scale. " +
+          (store.losses.length ? "The thin line is the loss of the training batches, step by step. " : "") +
           `Drag the cursor, or use the arrow keys: the network goes back to that step, and everything shows it as it was. Training goes on from there, with an optimizer that starts afresh.${rounded} ${left.join(" ")}`,
     );
     new ResizeObserver(() => this.draw()).observe(this.box);
@@ -65,10 +66,10 @@ export class Timeline {
     const [[lossZero, lossTall], [base, accuracyTall]] = [shape.loss, shape.accuracy];
     const points = [...store.points].map(([step, each]) => ({ step, ...each })).sort((one, other) => one.step - other.step);
     const last = Math.max(store.state.step, ...store.moments.map((each) => each.step), 1);
-    const [left, right] = [8, width - 118];
+    const [left, right] = [8, width - 124];
     const scale = (step) => left + (Math.log1p(step) / Math.log1p(last)) * (right - left);
     this.scale = scale;
-    const highest = Math.max(...points.map((each) => each.loss).filter(Number.isFinite), 1e-9);
+    const highest = Math.max(...[...points, ...store.losses].map((each) => each.loss).filter(Number.isFinite), 1e-9);
     const here = points.find((each) => each.step === store.state.step);
     const lossY = (loss) => lossZero - Math.min(loss / highest, 1) * lossTall;
     const accuracyY = (accuracy) => base - accuracy * accuracyTall;
@@ -80,7 +81,9 @@ export class Timeline {
     this.svg.replaceChildren(
       s("line", { x1: left, x2: right, y1: lossZero, y2: lossZero, stroke: "var(--faint)" }),
       s("line", { x1: left, x2: right, y1: base, y2: base, stroke: "var(--faint)" }),
+      s("polyline", { class: "batches", points: store.losses.map((each) => `${scale(each.step).toFixed(1)},${lossY(each.loss).toFixed(1)}`).join(" "), fill: "none", stroke: "var(--blue)", "stroke-width": 1, opacity: 0.45 }),
       curve(lossY, "loss", "var(--blue)"),
+      ...(shape.ticks && store.losses.length ? [s("text", { x: right + 12, y: lossZero + 6, style: "fill:var(--muted)" }, "thin: batches")] : []),
       ...accuracy,
       ...store.moments.map((each) => s("line", { x1: scale(each.step), x2: scale(each.step), y1: base - 3, y2: base + 3, stroke: "var(--axis)" })),
       ...(shape.ticks ? this.ticks(last, scale) : []).map((step) => s("text", { x: scale(step), y: 102, "text-anchor": step === 0 ? "start" : "middle", style: "fill:var(--muted)" }, step.toLocaleString("en"))),

@@ -308,11 +308,12 @@ export class NeuronTrace {
 }
 
 // What is done to neuron j, in words.
-export function describe({ frozen, factors, values, activations, l2 }, j) {
-  const said = frozen.has(j) ? ["frozen"] : [];
-  if (factors.has(j)) said.push(`learning rate times ${general(factors.get(j), 6)}`);
-  if (values.has(j)) said.push(values.get(j) === 0 ? "silenced" : `output forced to ${general(values.get(j), 6)}`);
-  if (activations.has(j)) said.push(`activation ${activations.get(j).key} of its own`);
-  if (l2.has(j)) said.push(`L2 ${general(l2.get(j), 6)} of its own`);
+function describe({ frozen, factors, values, activations, l2 }, j) {
+  const say = (kind, number) => fill(words.interventions[kind], { number: general(number, 6) });
+  const said = frozen.has(j) ? [words.interventions.frozen] : [];
+  if (factors.has(j)) said.push(say("factor", factors.get(j)));
+  if (values.has(j)) said.push(say(values.get(j) === 0 ? "silenced" : "value", values.get(j)));
+  if (activations.has(j)) said.push(fill(words.interventions.activation, { name: activations.get(j).key }));
+  if (l2.has(j)) said.push(say("l2", l2.get(j)));
   return said;
 }
