@@ -305,5 +305,7 @@ def test_a_finger_draws_and_does_not_scroll(browser, files):
         assert tab.page.evaluate("scrollY") == before
         assert "your drawing" in tab.text("#input") and tab.state()["label"] is None
         said = tab.page.locator("#input .reading")  # the network is not in sight here
-        assert said.is_visible() and said.inner_text() == tab.text("#verdict") and said.inner_text().startswith("Read as")
+        assert (
+            said.is_visible() and said.inner_text() == tab.text("#verdict") and said.inner_text().startswith("Read as")
+        )
         tab.check()

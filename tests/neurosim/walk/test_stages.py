@@ -558,8 +558,8 @@ def test_the_figure_writes_the_names_and_the_numbers_of_the_table(neuron):
     for key in ("weighted_sum", "activation", "delta"):
         assert in_figure("", told[key].result.value) in seen
     assert typeset(told["gradients"].formula) in seen and f"slope da/dz = {short(neuron.da_dz)}" in seen
-    assert " ".join(told["delta"].why.split()) in " ".join(seen.replace("\n", " ").split())
-    assert told["loss_after"].why in seen and told["update"].why in seen
+    assert " ".join(typeset(told["delta"].why).split()) in " ".join(seen.replace("\n", " ").split())
+    assert typeset(told["loss_after"].why) in seen and typeset(told["update"].why) in seen
     moved = [row for row in told["update"].rows if row.kind == "update.weight"]
     if neuron.weights_after.tolist() != neuron.weights.tolist():
         assert moved[0].name in seen and signed_short(moved[0].value - moved[0].factors["w"]) in seen
