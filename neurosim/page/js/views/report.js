@@ -1,6 +1,6 @@
 // The report card: one row a neuron, sortable; a click opens the neuron.
 
-import { percent, short } from "../engine/numbers.js";
+import { percent, short, typeset } from "../engine/numbers.js";
 import { reportCards } from "../report_card.js";
 import { button, h, explain } from "./dom.js";
 
@@ -23,7 +23,7 @@ export class Report {
     const { store } = this;
     return [
       ["place", "neuron", (row) => `${row.layer}, ${row.neuron}`, (row) => row.layer * 1e6 + row.neuron],
-      ...(store.classes ? [["lost", "accuracy lost", (row) => percent(row.lost), (row) => row.lost], ["strongest", "strongest for", (row) => (row.strongest === null ? "–" : store.className(row.strongest)), (row) => row.strongest ?? -1], ["selectivity", "selective", (row) => short(row.selectivity, 2), (row) => row.selectivity]] : []),
+      ...(store.classes ? [["lost", "accuracy lost", (row) => typeset(percent(row.lost)), (row) => row.lost], ["strongest", "strongest for", (row) => (row.strongest === null ? "–" : store.className(row.strongest)), (row) => row.strongest ?? -1], ["selectivity", "selective", (row) => short(row.selectivity, 2), (row) => row.selectivity]] : []),
       ["mean", "mean a", (row) => short(row.mean), (row) => row.mean],
       ["dead", "off", (row) => percent(row.dead, 0), (row) => row.dead],
       ["saturated", "flat", (row) => percent(row.saturated, 0), (row) => row.saturated],
