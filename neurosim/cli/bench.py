@@ -11,7 +11,7 @@ from .. import data as datasets
 from ..checks import check_count
 from ..files.atomic import writable_folder
 from ..text import command_line
-from .options import DATA
+from .options import DATA, place
 from .terminal import makes_files
 
 
@@ -38,7 +38,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("data and results")
     group.add_argument("--data", default=DATA, metavar="NAME", help="images to train on, as in train [%(default)s]")
     group.add_argument("--offline", action="store_true", help="never download")
-    group.add_argument("--out", default="results/bench", metavar="DIR", help="where to write [%(default)s]")
+    group.add_argument("--out", type=place, default="results/bench", metavar="DIR", help="where to write [%(default)s]")
 
 
 def run(arguments: argparse.Namespace) -> None:

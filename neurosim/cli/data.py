@@ -10,7 +10,7 @@ from ..errors import NeurosimError
 from ..files.atomic import writable_folder
 from ..text import thousands
 from .figures import grey_images
-from .options import DATA, add_data_options, reading
+from .options import DATA, add_data_options, place, reading
 from .session import figure_note
 from .terminal import makes_files, wrapped
 
@@ -21,7 +21,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of `data`."""
     add_data_options(parser)
     parser.add_argument("--preview", action="store_true", help="save a contact sheet of the images")
-    parser.add_argument("--out", default="results", metavar="DIR", help="where to save it [%(default)s]")
+    parser.add_argument("--out", type=place, default="results", metavar="DIR", help="where to save it [%(default)s]")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -49,8 +49,8 @@ def run(arguments: argparse.Namespace) -> None:
 def print_sources(name: str) -> None:
     """Print where a published data set is looked for, and what was found there."""
     print(f"looking for {name} in")
-    for place in datasets.search_path():
-        print(f"  {place}")
+    for each in datasets.search_path():
+        print(f"  {each}")
     found = datasets.inspect_sources(name)
     if not found:
         print("found nothing there")

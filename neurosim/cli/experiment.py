@@ -25,7 +25,7 @@ from ..files.atomic import writable_folder
 from ..processors import core_count, threads
 from ..registry import unknown
 from ..text import command_line, thousands
-from .options import MIN_TRAIN_SIZE, add_data_options, at_least, given_settings, reading
+from .options import MIN_TRAIN_SIZE, add_data_options, at_least, given_settings, place, reading
 from .session import SMALL, enough_updates, figure_note, first_images, load_data
 from .terminal import WIDTH, makes_files, say, wrapped
 
@@ -47,7 +47,7 @@ def add_experiment(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         help=f"training samples [the scenario's own, {Scenario.train_size} for most]",
     )
     group.add_argument("--fresh", action="store_true", help="begin anew, even if some of the runs are finished already")
-    group.add_argument("--out", default="results", metavar="DIR", help="where to write [%(default)s]")
+    group.add_argument("--out", type=place, default="results", metavar="DIR", help="where to write [%(default)s]")
     where = parser.add_argument_group("where to compute (the numbers are the same everywhere)")
     where.add_argument(
         "--jobs", type=at_least(1), metavar="N", help="processes at once [as many as processors, divided by --threads]"

@@ -25,6 +25,7 @@ from .options import (
     add_settings,
     at_least,
     given_settings,
+    place,
 )
 from .pages import described, make_page
 from .session import Session, load_for, load_with_settings
@@ -42,7 +43,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_data_options(parser)
     add_settings(parser, SETTINGS)
     group = parser.add_argument_group("which network")
-    group.add_argument("--model", metavar="FILE", help="a network saved by train; without it one is trained now")
+    group.add_argument(
+        "--model", type=place, metavar="FILE", help="a network saved by train; without it one is trained now"
+    )
     group.add_argument("--train-size", type=at_least(MIN_TRAIN_SIZE), metavar="N", help="training images [all]")
     group.add_argument(
         "--validation", type=share, metavar="SHARE", help="of the training images, held out to validate on, e.g. 0.1"
@@ -50,7 +53,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--seed", type=at_least(0), metavar="N", help=f"of a network trained now [{SEED}]")
     group.add_argument("--quiet", action="store_true", help="no progress")
     group = parser.add_argument_group("the page")
-    group.add_argument("--out", default=OUT, metavar="FILE", help="where to write it [%(default)s]")
+    group.add_argument("--out", type=place, default=OUT, metavar="FILE", help="where to write it [%(default)s]")
     group.add_argument("--no-open", action="store_true", help="do not open it in the browser")
     group.add_argument(
         "--samples",

@@ -33,6 +33,7 @@ from .options import (
     at_least,
     given_settings,
     option_of,
+    place,
     reading,
 )
 from .pages import make_page
@@ -60,7 +61,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--validation", type=share, metavar="SHARE", help="of the training samples, held out to validate on, e.g. 0.1"
     )
     group.add_argument("--seed", type=at_least(0), metavar="N", help=f"of everything random [{RUN['seed']}]")
-    group.add_argument("--out", metavar="DIR", help=f"where to write [{RUN['out']}]")
+    group.add_argument("--out", type=place, metavar="DIR", help=f"where to write [{RUN['out']}]")
     group.add_argument(
         "--checkpoint-every",
         type=at_least(1),
@@ -68,7 +69,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="keep a checkpoint in --out every N steps, to go on from after an interruption",
     )
     group.add_argument(
-        "--resume", metavar="DIR", help="go on with the run in this folder, with its options, from its last checkpoint"
+        "--resume",
+        type=place,
+        metavar="DIR",
+        help="go on with the run in this folder, with its options, from its last checkpoint",
     )
     group.add_argument(
         "--page",

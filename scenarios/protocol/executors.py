@@ -57,11 +57,15 @@ _work: Callable[[Any], str]  # in a worker: what to do with a task
 
 @contextmanager
 def processes(perform: Perform, data: Any, jobs: int) -> Iterator[Pool]:
-    """Perform up to `jobs` tasks at once, each in a process of its own.
+    """Perform up to `jobs` tasks at once, each in a process of its own; in this one where none can be started.
 
     Raises:
         NeurosimError: a process was ended from outside.
     """
+    if not _has_folder():
+        with in_process(perform, data) as here:
+            yield here
+        return
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (perform, data))
     with one_blas_thread():
@@ -79,6 +83,15 @@ def processes(perform: Perform, data: Any, jobs: int) -> Iterator[Pool]:
             raise
         finally:
             pool.shutdown()
+
+
+def _has_folder() -> bool:
+    """Whether the current folder is there: without it, deleted perhaps, no process can be started."""
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
 
 
 def _begin(perform: Perform, data: Any) -> None:
