@@ -252,3 +252,11 @@ def program() -> str:
 def command_line(*words: str) -> str:
     """A command as it is typed: "python main.py train --resume run"."""
     return shlex.join([*program().split(), *words])
+
+
+def readable(text: str) -> str:
+    r"""Text with the bytes of a file's name that are no UTF-8 written out, "caf\xe9", so that it can be written."""
+    if not any("\ud800" <= each <= "\udfff" for each in text):
+        return text
+    known = re.sub("[\ud800-\udc7f\udd00-\udfff]", "\N{REPLACEMENT CHARACTER}", text)  # half a letter, and no byte
+    return known.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

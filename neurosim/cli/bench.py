@@ -11,7 +11,8 @@ from .. import data as datasets
 from ..checks import check_count
 from ..files.atomic import writable_folder
 from ..text import command_line
-from .options import DATA
+from .options import DATA, place
+from .terminal import makes_files
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -37,11 +38,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("data and results")
     group.add_argument("--data", default=DATA, metavar="NAME", help="images to train on, as in train [%(default)s]")
     group.add_argument("--offline", action="store_true", help="never download")
-    group.add_argument("--out", default="results/bench", metavar="DIR", help="where to write [%(default)s]")
+    group.add_argument("--out", type=place, default="results/bench", metavar="DIR", help="where to write [%(default)s]")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure how fast neurosim is, beside scikit-learn, PyTorch and JAX on the same work."""
+    makes_files()
     rounds = check_count("--rounds", arguments.rounds)
     cases, peers = choose_cases(arguments.cases), choose_peers(arguments.peers)
     mode = next((name for name in MODES if getattr(arguments, name)), None)

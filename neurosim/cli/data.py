@@ -10,9 +10,9 @@ from ..errors import NeurosimError
 from ..files.atomic import writable_folder
 from ..text import thousands
 from .figures import grey_images
-from .options import DATA, add_data_options, reading
+from .options import DATA, add_data_options, place, reading
 from .session import figure_note
-from .terminal import wrapped
+from .terminal import makes_files, wrapped
 
 INDENT = 11  # characters before what a line of a description says
 
@@ -21,11 +21,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of `data`."""
     add_data_options(parser)
     parser.add_argument("--preview", action="store_true", help="save a contact sheet of the images")
-    parser.add_argument("--out", default="results", metavar="DIR", help="where to save it [%(default)s]")
+    parser.add_argument("--out", type=place, default="results", metavar="DIR", help="where to save it [%(default)s]")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Say which data were found, where, and with which checksum."""
+    if arguments.preview:
+        makes_files()
     folder = writable_folder(arguments.out) if arguments.preview else None
     name = "mnist" if arguments.data == DATA else arguments.data
     if name in CATALOG:
@@ -47,8 +49,8 @@ def run(arguments: argparse.Namespace) -> None:
 def print_sources(name: str) -> None:
     """Print where a published data set is looked for, and what was found there."""
     print(f"looking for {name} in")
-    for place in datasets.search_path():
-        print(f"  {place}")
+    for each in datasets.search_path():
+        print(f"  {each}")
     found = datasets.inspect_sources(name)
     if not found:
         print("found nothing there")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -19,15 +18,16 @@ from scenarios.protocol.runner import Experiment, run_experiments
 from scenarios.report import terminal_table, write_report
 from scenarios.report.nouns import in_nouns
 
+from ..console import tell
 from ..data import Dataset
 from ..errors import NeurosimError
 from ..files.atomic import writable_folder
 from ..processors import core_count, threads
 from ..registry import unknown
 from ..text import command_line, thousands
-from .options import MIN_TRAIN_SIZE, add_data_options, at_least, given_settings, reading
+from .options import MIN_TRAIN_SIZE, add_data_options, at_least, given_settings, place, reading
 from .session import SMALL, enough_updates, figure_note, first_images, load_data
-from .terminal import WIDTH, say, wrapped
+from .terminal import WIDTH, makes_files, say, wrapped
 
 EXECUTORS = ("processes", "dask")
 
@@ -47,7 +47,7 @@ def add_experiment(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         help=f"training samples [the scenario's own, {Scenario.train_size} for most]",
     )
     group.add_argument("--fresh", action="store_true", help="begin anew, even if some of the runs are finished already")
-    group.add_argument("--out", default="results", metavar="DIR", help="where to write [%(default)s]")
+    group.add_argument("--out", type=place, default="results", metavar="DIR", help="where to write [%(default)s]")
     where = parser.add_argument_group("where to compute (the numbers are the same everywhere)")
     where.add_argument(
         "--jobs", type=at_least(1), metavar="N", help="processes at once [as many as processors, divided by --threads]"
@@ -96,6 +96,7 @@ def run_and_report(
         seeds: how many, where --seeds does not say.
         train_size: how many training samples at most, where --train-size does not say; None: the scenario's own.
     """
+    makes_files()
     seeds = arguments.seeds or seeds
     executor = choose_executor(arguments)
     folder = writable_folder(arguments.out)
@@ -123,7 +124,7 @@ def run_and_report(
                 figures += write_report(results, used, test, target, record)
                 print_results(results, used, target)
     except KeyboardInterrupt:
-        print("\nfinished runs are kept; the same command goes on from there", file=sys.stderr)
+        tell("\nfinished runs are kept; the same command goes on from there")
         raise
     print("\nfigures:")
     for path in figures:

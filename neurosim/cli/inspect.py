@@ -17,8 +17,9 @@ from ..files.atomic import writable_folder, write_text
 from ..network import Network
 from ..page.samples import check_fit
 from .figures import draw_weights, grey, grey_images
-from .options import add_data_options, at_least, reading
+from .options import add_data_options, at_least, place, reading
 from .session import figure_note, load_data
+from .terminal import makes_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,20 +44,24 @@ NAME = max(map(len, COLUMNS)) + 2  # characters
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of `inspect`."""
-    parser.add_argument("model", metavar="FILE", help="a network saved by train, e.g. runs/latest/net.npz")
+    parser.add_argument("model", type=place, metavar="FILE", help="a network saved by train, e.g. runs/latest/net.npz")
     add_data_options(parser)
     parser.add_argument("--layer", type=at_least(1), metavar="L", help="only this layer")
     parser.add_argument("--neuron", type=at_least(0), metavar="J", help="one neuron of that layer, with figures")
     parser.add_argument(
         "--rows", type=at_least(1), default=20, metavar="N", help="how many neurons to print [%(default)s]"
     )
-    parser.add_argument("--out", default="results/inspect", metavar="DIR", help="where to write [%(default)s]")
+    parser.add_argument(
+        "--out", type=place, default="results/inspect", metavar="DIR", help="where to write [%(default)s]"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Print a report card of a saved network's neurons, or draw one of them."""
     if arguments.neuron is not None and arguments.layer is None:
         raise NeurosimError("--neuron: expected --layer L with it, to say of which layer")
+    if arguments.neuron is not None:
+        makes_files()  # its figures
     network = Network.load(arguments.model)
     check_place(network, arguments.layer, arguments.neuron)
     folder = writable_folder(arguments.out)

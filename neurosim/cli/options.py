@@ -34,6 +34,13 @@ READING = {  # option -> what its value is called, and what it says
 }
 
 
+def place(text: str) -> str:
+    """An argument type: the name of a file or a folder, which "" is not (and would be the current folder)."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected the name of a file or a folder, received an empty one")
+    return text
+
+
 def at_least(low: int) -> Callable[[str], int]:
     """An argument type: a whole number of at least `low`."""
 

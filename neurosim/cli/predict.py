@@ -19,8 +19,9 @@ from ..errors import DataError
 from ..files.atomic import writable_folder, write_text
 from ..network import Network
 from ..text import NARROW, certainty, counted, number
+from .options import place
 from .picture import has_blocks, picture
-from .terminal import complain, say
+from .terminal import complain, makes_files, say
 
 SHOWN = 3  # pictures that are drawn in the terminal
 SHEET = 60  # pictures on one contact sheet
@@ -79,9 +80,13 @@ class Classes:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of `predict`."""
-    parser.add_argument("model", metavar="FILE", help="a network saved by train, e.g. runs/latest/net.npz")
+    parser.add_argument("model", type=place, metavar="FILE", help="a network saved by train, e.g. runs/latest/net.npz")
     parser.add_argument(
-        "pictures", nargs="+", metavar="PICTURE", help="pictures of any size (PNG, JPEG, ...), or folders of them"
+        "pictures",
+        nargs="+",
+        type=place,
+        metavar="PICTURE",
+        help="pictures of any size (PNG, JPEG, ...), or folders of them",
     )
     parser.add_argument(
         "--invert",
@@ -94,12 +99,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="only scale them; without it a drawing is cropped and centred, as MNIST's are",
     )
     parser.add_argument(
-        "--out", metavar="DIR", help="write predictions.csv, pixels.csv and pictures.png into this folder"
+        "--out", type=place, metavar="DIR", help="write predictions.csv, pixels.csv and pictures.png into this folder"
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Read pictures with a saved network, and print a line for each."""
+    if arguments.out:
+        makes_files()
     network = Network.load(arguments.model)
     shape = picture_shape(network)
     folder = writable_folder(arguments.out) if arguments.out else None

@@ -29,11 +29,12 @@ from .options import (
     add_settings,
     at_least,
     given_settings,
+    place,
 )
 from .picture import has_blocks, picture
 from .prompt import Prompt, picture_of
 from .session import Session, load_for, load_with_settings
-from .terminal import say
+from .terminal import makes_files, say
 
 SETTINGS: dict[str, Any] = {"hidden": (32, 16), "epochs": 1}  # small enough to follow, trained in a second
 SEED = 0
@@ -45,7 +46,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_data_options(parser)
     add_settings(parser, SETTINGS)
     group = parser.add_argument_group("which network")
-    group.add_argument("--model", metavar="FILE", help="a network saved by train; without it one is trained now")
+    group.add_argument(
+        "--model", type=place, metavar="FILE", help="a network saved by train; without it one is trained now"
+    )
     group.add_argument("--train-size", type=at_least(MIN_TRAIN_SIZE), metavar="N", help="training samples [all]")
     group.add_argument("--seed", type=at_least(0), metavar="N", help=f"of a network trained now [{SEED}]")
     group = parser.add_argument_group("where to look")
@@ -64,7 +67,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--top", type=at_least(1), default=5, metavar="K", help="terms of each sum to show [%(default)s]"
     )
     group.add_argument("--json", action="store_true", help="print everything as one JSON document")
-    group.add_argument("--plot", metavar="DIR", help="draw the neuron's story into this folder")
+    group.add_argument("--plot", type=place, metavar="DIR", help="draw the neuron's story into this folder")
     group.add_argument("--animate", action="store_true", help="with --plot: the walk as a GIF, too")
 
 
@@ -77,6 +80,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Walk through one neuron: forward, backward and update, number by number."""
     if arguments.animate and not arguments.plot:
         raise NeurosimError("--animate: expected --plot DIR with it, to say where the GIF goes")
+    if arguments.plot:
+        makes_files()
     own = arguments.sample if isinstance(arguments.sample, Path) else None
     if own is not None:
         read_picture(own)  # before the work, not after it

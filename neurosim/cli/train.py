@@ -33,11 +33,12 @@ from .options import (
     at_least,
     given_settings,
     option_of,
+    place,
     reading,
 )
 from .pages import make_page
 from .session import Session, load_with_settings
-from .terminal import WIDTH, fail, say
+from .terminal import WIDTH, fail, makes_files, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--validation", type=share, metavar="SHARE", help="of the training samples, held out to validate on, e.g. 0.1"
     )
     group.add_argument("--seed", type=at_least(0), metavar="N", help=f"of everything random [{RUN['seed']}]")
-    group.add_argument("--out", metavar="DIR", help=f"where to write [{RUN['out']}]")
+    group.add_argument("--out", type=place, metavar="DIR", help=f"where to write [{RUN['out']}]")
     group.add_argument(
         "--checkpoint-every",
         type=at_least(1),
@@ -68,7 +69,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="keep a checkpoint in --out every N steps, to go on from after an interruption",
     )
     group.add_argument(
-        "--resume", metavar="DIR", help="go on with the run in this folder, with its options, from its last checkpoint"
+        "--resume",
+        type=place,
+        metavar="DIR",
+        help="go on with the run in this folder, with its options, from its last checkpoint",
     )
     group.add_argument(
         "--page",
@@ -82,6 +86,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Train one network; save it with its history and figures."""
+    if not arguments.profile:
+        makes_files()
     settings = resume_options(arguments) if arguments.resume else fresh_options(arguments)
     if arguments.profile:
         profile(arguments, settings)
@@ -125,7 +131,7 @@ def run(arguments: argparse.Namespace) -> None:
     if history.stopped == "interrupted":
         if arguments.checkpoint_every:
             print(f"to go on: {command_line('train', '--resume', str(folder))}")
-        sys.exit(130)
+        raise KeyboardInterrupt
     if history.stopped == "diverged":
         fail_diverged(session.network, history, folder, was_said=not arguments.quiet)
 
