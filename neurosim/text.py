@@ -252,3 +252,43 @@ def program() -> str:
 def command_line(*words: str) -> str:
     """A command as it is typed: "python main.py train --resume run"."""
     return shlex.join([*program().split(), *words])
+
+
+# -- text from outside: names of files, classes, features, data --------------------------------------------------------
+
+UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, but for tab and line feed
+    "\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff"  # they turn text around, or break it
+    "\ud800-\udfff]"  # half a character: a byte of a file's name that is no UTF-8
+)
+MARKDOWN = re.compile(r"[\\`*~$|\[\]<>&]|(?<!\w)_|_(?!\w)")  # inside a word "_" is plain
+BEGINS_BLOCK = re.compile(r"^(\s*)([#+=-]+(?=\s|$)|\d+(?=[.)]\s))")  # a heading, a list, a rule
+
+
+def visible(text: str) -> str:
+    r"""Text whose control and bidirectional characters are seen as escapes, and do nothing: "\x1b[31m", "\u202e".
+
+    Tabs and line breaks stay.
+    """
+    return UNSEEN.sub(lambda found: _escape(found[0]), text)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # the byte itself
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def cut(text: str, longest: int) -> str:
+    """Text of at most so many characters a line; what is cut off is an ellipsis."""
+    lines = text.split("\n")
+    return "\n".join(line if len(line) <= longest else f"{line[: longest - 1].rstrip()}\u2026" for line in lines)
+
+
+def markdown(text: str) -> str:
+    r"""Text as Markdown that says just this, on one line: "\<b\>"; what stands between `backticks` is code."""
+    line = re.sub(r"\s*\n\s*", " ", visible(text))
+    parts = re.split(r"(`[^`]+`)", line)
+    parts[::2] = [MARKDOWN.sub(r"\\\g<0>", part) for part in parts[::2]]
+    return BEGINS_BLOCK.sub(r"\1\2\\" if line.lstrip()[:1].isdecimal() else r"\1\\\2", "".join(parts))
