@@ -261,7 +261,7 @@ UNSEEN = re.compile(
     "\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff"  # they turn text around, or break it
     "\ud800-\udfff]"  # half a character: a byte of a file's name that is no UTF-8
 )
-MARKDOWN = re.compile(r"[\\`*~$|\[\]<>&]|(?<!\w)_|_(?!\w)")  # inside a word "_" is plain
+MARKDOWN = re.compile(r"[`*~$|\[\]<>&]|(?<!\w)_|_(?!\w)|\\(?=[!-/:-@\[-`{-~]|$)")  # "_" in a word is plain
 BEGINS_BLOCK = re.compile(r"^(\s*)([#+=-]+(?=\s|$)|\d+(?=[.)]\s))")  # a heading, a list, a rule
 
 
