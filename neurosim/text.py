@@ -258,11 +258,18 @@ def command_line(*words: str) -> str:
 
 UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, but for tab and line feed
-    "\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff"  # they turn text around, or break it
-    "\ud800-\udfff]"  # half a character: a byte of a file's name that is no UTF-8
+    "\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]"  # they turn text around, or break it
 )
 MARKDOWN = re.compile(r"[`*~$|\[\]<>&]|(?<!\w)_|_(?!\w)|\\(?=[!-/:-@\[-`{-~]|$)")  # "_" in a word is plain
 BEGINS_BLOCK = re.compile(r"^(\s*)([#+=-]+(?=\s|$)|\d+(?=[.)]\s))")  # a heading, a list, a rule
+
+
+def readable(text: str) -> str:
+    r"""Text with the bytes of a file's name that are no UTF-8 written out, "caf\xe9", so that it can be written."""
+    if not any("\ud800" <= each <= "\udfff" for each in text):
+        return text
+    known = re.sub("[\ud800-\udc7f\udd00-\udfff]", "\N{REPLACEMENT CHARACTER}", text)  # half a letter, and no byte
+    return known.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def visible(text: str) -> str:
@@ -270,13 +277,10 @@ def visible(text: str) -> str:
 
     Tabs and line breaks stay.
     """
-    return UNSEEN.sub(lambda found: _escape(found[0]), text)
+    return UNSEEN.sub(lambda found: _escape(ord(found[0])), readable(text))
 
 
-def _escape(character: str) -> str:
-    code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # the byte itself
-        code -= 0xDC00
+def _escape(code: int) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 

@@ -12,6 +12,7 @@ from ..checks import check_count
 from ..files.atomic import writable_folder
 from ..text import command_line
 from .options import DATA
+from .terminal import makes_files
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure how fast neurosim is, beside scikit-learn, PyTorch and JAX on the same work."""
+    makes_files()
     rounds = check_count("--rounds", arguments.rounds)
     cases, peers = choose_cases(arguments.cases), choose_peers(arguments.peers)
     mode = next((name for name in MODES if getattr(arguments, name)), None)

@@ -12,7 +12,7 @@ from ..text import thousands
 from .figures import grey_images
 from .options import DATA, add_data_options, reading
 from .session import figure_note
-from .terminal import wrapped
+from .terminal import makes_files, wrapped
 
 INDENT = 11  # characters before what a line of a description says
 
@@ -26,6 +26,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Say which data were found, where, and with which checksum."""
+    if arguments.preview:
+        makes_files()
     folder = writable_folder(arguments.out) if arguments.preview else None
     name = "mnist" if arguments.data == DATA else arguments.data
     if name in CATALOG:

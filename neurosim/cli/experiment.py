@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -19,6 +18,7 @@ from scenarios.protocol.runner import Experiment, run_experiments
 from scenarios.report import terminal_table, write_report
 from scenarios.report.nouns import in_nouns
 
+from ..console import tell
 from ..data import Dataset
 from ..errors import NeurosimError
 from ..files.atomic import writable_folder
@@ -27,7 +27,7 @@ from ..registry import unknown
 from ..text import command_line, thousands
 from .options import MIN_TRAIN_SIZE, add_data_options, at_least, given_settings, reading
 from .session import SMALL, enough_updates, figure_note, first_images, load_data
-from .terminal import WIDTH, say, wrapped
+from .terminal import WIDTH, makes_files, say, wrapped
 
 EXECUTORS = ("processes", "dask")
 
@@ -96,6 +96,7 @@ def run_and_report(
         seeds: how many, where --seeds does not say.
         train_size: how many training samples at most, where --train-size does not say; None: the scenario's own.
     """
+    makes_files()
     seeds = arguments.seeds or seeds
     executor = choose_executor(arguments)
     folder = writable_folder(arguments.out)
@@ -123,7 +124,7 @@ def run_and_report(
                 figures += write_report(results, used, test, target, record)
                 print_results(results, used, target)
     except KeyboardInterrupt:
-        print("\nfinished runs are kept; the same command goes on from there", file=sys.stderr)
+        tell("\nfinished runs are kept; the same command goes on from there")
         raise
     print("\nfigures:")
     for path in figures:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..console import tell
 from ..errors import NeurosimError
 from ..files.atomic import writable_folder
 from ..processors import threads
@@ -27,7 +28,7 @@ from .options import (
 )
 from .pages import described, make_page
 from .session import Session, load_for, load_with_settings
-from .terminal import say
+from .terminal import makes_files, say
 from .train import share, test_figures
 
 SETTINGS: dict[str, Any] = {"hidden": (32, 16)}  # small enough to be seen whole, trained in seconds
@@ -68,6 +69,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Make one HTML file in which a network can be opened, drawn on, walked through and trained."""
+    makes_files()
     path = writable_file(arguments.out)
     history: History | None
     if arguments.model is None:
@@ -80,9 +82,12 @@ def run(arguments: argparse.Namespace) -> None:
     )
     for line in described(page):
         say(line)
-    opened = not arguments.no_open and has_display() and webbrowser.open(path.absolute().as_uri())
+    interrupted = history is not None and history.stopped == "interrupted"
+    opened = not arguments.no_open and not interrupted and has_display() and webbrowser.open(path.absolute().as_uri())
     print("opened in the browser:" if opened else "open it in a browser:")
     print(f"  {path}")
+    if interrupted:
+        raise KeyboardInterrupt
 
 
 def writable_file(name: str) -> Path:
@@ -109,9 +114,7 @@ def train(arguments: argparse.Namespace) -> tuple[Session, History, Snapshots]:
     with progress_bar(settings.epochs, "training", "epochs", shown=not arguments.quiet, leave=True) as bar:
         history = session.fit([*settings.callbacks(), snapshots, Counted(bar)], verbose=False)
     if history.message and not arguments.quiet:
-        print(history.message, file=sys.stderr)
-    if history.stopped == "interrupted":
-        raise KeyboardInterrupt
+        tell(history.message)
     with np.errstate(over="ignore", invalid="ignore"):  # a network that has diverged overflows here again
         outputs = session.network.predict_proba(session.test)
         figures = session.network.evaluate(session.test)

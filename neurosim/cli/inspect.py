@@ -19,6 +19,7 @@ from ..page.samples import check_fit
 from .figures import draw_weights, grey, grey_images
 from .options import add_data_options, at_least, reading
 from .session import figure_note, load_data
+from .terminal import makes_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +58,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Print a report card of a saved network's neurons, or draw one of them."""
     if arguments.neuron is not None and arguments.layer is None:
         raise NeurosimError("--neuron: expected --layer L with it, to say of which layer")
+    if arguments.neuron is not None:
+        makes_files()  # its figures
     network = Network.load(arguments.model)
     check_place(network, arguments.layer, arguments.neuron)
     folder = writable_folder(arguments.out)

@@ -7,7 +7,7 @@ A command is one line in `COMMANDS` and a file of the same name in this folder, 
 from __future__ import annotations
 
 import argparse
-import os
+import signal
 import sys
 from contextlib import nullcontext
 from importlib import import_module
@@ -15,11 +15,12 @@ from types import ModuleType
 from typing import NamedTuple
 
 from .. import __version__
+from ..console import tell
 from ..errors import NeurosimError
 from ..processors import one_blas_thread, threads
 from ..registry import did_you_mean, unknown
 from ..text import command_line, program
-from .terminal import Parser, fail, speak_plainly, warnings_as_prose
+from .terminal import Parser, fail, safe_streams, signals_as_ctrl_c, warnings_as_prose
 
 
 class Command(NamedTuple):
@@ -93,21 +94,26 @@ EXAMPLES = (
 def main(argv: list[str] | None = None) -> None:
     """Run a command line: `argv`, or what the program was started with."""
     argv = (sys.argv[1:] if argv is None else argv) or ["--help"]
-    speak_plainly(sys.stdout, sys.stderr)
+    with safe_streams(), signals_as_ctrl_c() as came:
+        try:
+            perform(argv)
+        except NeurosimError as error:
+            fail(str(error))
+        except MemoryError as error:
+            fail(f"not enough memory: {str(error) or command_line(*argv)}")
+        except KeyboardInterrupt:
+            tell("interrupted")
+            sys.exit(128 + (came[-1] if came else signal.SIGINT))
+
+
+def perform(argv: list[str]) -> None:
+    """Read a command line, and run its command."""
     command = COMMANDS.get(command_of(argv) or "")
-    try:
-        # NumPy, not imported so far, makes no pool of threads that nobody uses; --threads makes it as large as it says
-        with one_blas_thread() if command and command.computes else nullcontext():
-            arguments = parse(argv)
-            with threads(getattr(arguments, "threads", None)), warnings_as_prose():
-                file_of(arguments.command).run(arguments)
-    except NeurosimError as error:
-        fail(str(error))
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:  # the reader, e.g. `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    # NumPy, not imported so far, makes no pool of threads that nobody uses; --threads makes it as large as it says
+    with one_blas_thread() if command and command.computes else nullcontext():
+        arguments = parse(argv)
+        with threads(getattr(arguments, "threads", None)), warnings_as_prose():
+            file_of(arguments.command).run(arguments)
 
 
 def command_of(argv: list[str]) -> str | None:

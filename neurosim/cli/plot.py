@@ -7,6 +7,8 @@ from pathlib import Path
 
 from scenarios import SCENARIOS, redraw
 
+from .terminal import makes_files
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of `plot`."""
@@ -15,6 +17,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Draw an earlier comparison again, and write its reports, without training."""
+    makes_files()
     folder = Path(arguments.folder)
     for path in (*redraw(SCENARIOS, folder), folder / "report.md", folder / "report.html"):
         print(path)

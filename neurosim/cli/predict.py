@@ -20,7 +20,7 @@ from ..files.atomic import writable_folder, write_text
 from ..network import Network
 from ..text import NARROW, certainty, counted, number
 from .picture import has_blocks, picture
-from .terminal import complain, say
+from .terminal import complain, makes_files, say
 
 SHOWN = 3  # pictures that are drawn in the terminal
 SHEET = 60  # pictures on one contact sheet
@@ -100,6 +100,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Read pictures with a saved network, and print a line for each."""
+    if arguments.out:
+        makes_files()
     network = Network.load(arguments.model)
     shape = picture_shape(network)
     folder = writable_folder(arguments.out) if arguments.out else None

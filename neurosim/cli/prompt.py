@@ -23,7 +23,7 @@ from ..text import column, command_line, counted, number, thousands
 from ..walk.stages import STAGES
 from ..walk.stepper import Stepper
 from .picture import has_blocks, picture
-from .terminal import wrapped
+from .terminal import Ended, wrapped
 
 SHORT = {
     "n": "next",
@@ -177,6 +177,8 @@ class Prompt(cmd.Cmd):
         except NeurosimError as error:
             self.errors += 1
             self.say(f"error: {error}")
+        except Ended:
+            raise
         except KeyboardInterrupt:
             left = "as it was before the command" if self.stepper.takes_back else "as the training left it"
             self.say(f"\ninterrupted; the network is {left}")
@@ -205,6 +207,8 @@ class Prompt(cmd.Cmd):
         """Read and run commands until quit, Ctrl-D or Ctrl-C."""
         try:
             self.cmdloop()
+        except Ended:
+            raise
         except KeyboardInterrupt:
             self.say("")
 

@@ -33,7 +33,7 @@ from .options import (
 from .picture import has_blocks, picture
 from .prompt import Prompt, picture_of
 from .session import Session, load_for, load_with_settings
-from .terminal import say
+from .terminal import makes_files, say
 
 SETTINGS: dict[str, Any] = {"hidden": (32, 16), "epochs": 1}  # small enough to follow, trained in a second
 SEED = 0
@@ -77,6 +77,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Walk through one neuron: forward, backward and update, number by number."""
     if arguments.animate and not arguments.plot:
         raise NeurosimError("--animate: expected --plot DIR with it, to say where the GIF goes")
+    if arguments.plot:
+        makes_files()
     own = arguments.sample if isinstance(arguments.sample, Path) else None
     if own is not None:
         read_picture(own)  # before the work, not after it

@@ -37,7 +37,7 @@ from .options import (
 )
 from .pages import make_page
 from .session import Session, load_with_settings
-from .terminal import WIDTH, fail, say
+from .terminal import WIDTH, fail, makes_files, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,6 +82,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Train one network; save it with its history and figures."""
+    if not arguments.profile:
+        makes_files()
     settings = resume_options(arguments) if arguments.resume else fresh_options(arguments)
     if arguments.profile:
         profile(arguments, settings)
@@ -125,7 +127,7 @@ def run(arguments: argparse.Namespace) -> None:
     if history.stopped == "interrupted":
         if arguments.checkpoint_every:
             print(f"to go on: {command_line('train', '--resume', str(folder))}")
-        sys.exit(130)
+        raise KeyboardInterrupt
     if history.stopped == "diverged":
         fail_diverged(session.network, history, folder, was_said=not arguments.quiet)
 

@@ -8,6 +8,7 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from ..console import standard_error
 from ..errors import DataError
 from ..files.atomic import made_folder
 from .catalog import MIRRORS, PARTS, Published, file_stem
@@ -110,13 +111,13 @@ def _receive(url: str, path: Path, timeout: float, progress: bool) -> None:
 
     from tqdm import tqdm
 
-    started, received = time.monotonic(), 0
+    started, received, stream = time.monotonic(), 0, standard_error()
     try:
         with urlopen(Request(url, headers={"User-Agent": "neurosim"}), timeout=timeout) as response:
             announced = int(response.headers.get("Content-Length") or 0)
             bar = tqdm(
                 total=announced or None, desc=url.rsplit("/", 1)[-1], unit="B", unit_scale=True, leave=False,
-                disable=None if progress else True,
+                file=stream, disable=not (progress and stream.isatty()),
             )  # fmt: skip
             with bar, open(path, "xb") as file:
                 while block := response.read1(2**16):  # read would wait for all of it

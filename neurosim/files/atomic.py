@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, NeurosimError
+from ..text import readable
 
 BLOCK = 2**20  # bytes that are read at a time
 
@@ -96,7 +97,7 @@ def _umask() -> int:
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
     """Write a text file as UTF-8, whole or not at all; returns its path."""
     with atomic_file(path) as file:
-        file.write(text.encode())
+        file.write(readable(text).encode())
     return Path(path)
 
 

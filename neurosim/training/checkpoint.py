@@ -23,7 +23,6 @@ import hashlib
 import json
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +31,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import check_count
+from ..console import tell
 from ..errors import DataError, NeurosimError
 from ..files.atomic import atomic_file
 from ..files.npz import MALFORMED, brief, read_configured
@@ -40,6 +40,7 @@ from ..processors import threads
 from .callbacks import Callback, TrainingRun
 
 FORMAT, VERSION = "neurosim checkpoint", 1
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 KEPT = 2  # checkpoints: the newest, and one to fall back on
 PREFIX, SUFFIX = "checkpoint-", ".npz"
 
@@ -78,8 +79,8 @@ class Checkpoint(Callback):
         self.resume = bool(resume)
         self.about = {} if about is None else dict(about)
         self._written: list[Path] = []
-        self._finished = self._interrupted = False
-        self._handler: Any = None
+        self._finished, self._signal = False, 0
+        self._handlers: dict[int, Any] = {}
 
     # -- the run -----------------------------------------------------------------------------------------------------
 
@@ -91,7 +92,7 @@ class Checkpoint(Callback):
             )
 
     def on_start(self, run: TrainingRun) -> None:
-        self._written, self._finished, self._interrupted = [], False, False
+        self._written, self._finished, self._signal = [], False, 0
         self._run = json.loads(
             json.dumps(
                 {
@@ -113,20 +114,24 @@ class Checkpoint(Callback):
             path.unlink()
         if not self.resume:
             self._write(run)
-        if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
-            self._handler = signal.signal(signal.SIGINT, self._on_signal)
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                if callable(signal.getsignal(number)):
+                    self._handlers[number] = signal.signal(number, self._on_signal)
 
     def on_step(self, run: TrainingRun) -> None:
-        if self._interrupted or run.step % self.every == 0:
+        if self._signal or run.step % self.every == 0:
             self._write(run)
-        if self._interrupted:
-            raise KeyboardInterrupt
+        if self._signal:
+            number, self._signal = self._signal, 0
+            self._handlers[number](number, None)
+            if number == signal.SIGINT:
+                raise KeyboardInterrupt
 
     def on_end(self, run: TrainingRun) -> None:
         history = run.history
-        if self._handler is not None:
-            signal.signal(signal.SIGINT, self._handler)
-            self._handler = None
+        while self._handlers:
+            signal.signal(*self._handlers.popitem())
         if self._finished:
             history.message = f"This run had ended already ({history.stopped}): nothing was trained."
         elif history.stopped == "interrupted":
@@ -135,10 +140,10 @@ class Checkpoint(Callback):
             self._write(run)
 
     def _on_signal(self, number: int, frame: Any) -> None:
-        """Ctrl-C: let the step end first, unless it is the second time."""
-        if self._interrupted:
-            self._handler(number, frame)
-        self._interrupted = True
+        """Ctrl-C, or another signal that somebody answers: let the step end first, unless it is the second time."""
+        if self._signal:
+            self._handlers[number](number, frame)
+        self._signal = number
 
     # -- writing and going on ----------------------------------------------------------------------------------------
 
@@ -186,10 +191,9 @@ class Checkpoint(Callback):
             raise NeurosimError(f"resume: expected the run of {path}, received another: {difference}")
         before, now = state["run"].get("threads"), self._run["threads"]  # none in files of earlier versions
         if before not in (None, now):
-            print(
+            tell(
                 f"resume: threads were {brief(before)} and are {now}: the numbers to come may differ in their last "
-                "bits from those of a run that was never interrupted",
-                file=sys.stderr,
+                "bits from those of a run that was never interrupted"
             )
         changed = state["changed"]
         if changed["optimizer"] != json.loads(json.dumps(network.optimizer.config())):
@@ -278,7 +282,7 @@ def read_checkpoint(folder: str | os.PathLike[str]) -> tuple[Path, dict[str, Any
         try:
             return path, _read(path)
         except DataError as error:
-            print(f"passed over a damaged checkpoint: {brief(error)}", file=sys.stderr)
+            tell(f"passed over a damaged checkpoint: {brief(error)}")
     raise DataError(f"{folder}: expected a whole checkpoint, but all {len(found)} are damaged")
 
 

@@ -9,7 +9,6 @@ so far is returned and says why.
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 
 from ..augment import Augmentation
 from ..checks import check_count, check_names, is_dataset
+from ..console import tell
 from ..errors import NeurosimError
 from ..network import BATCH_SIZE, EPOCHS, Network
 from ..parameters import Array
@@ -124,7 +124,7 @@ def fit(
             for each in run.callbacks:
                 each.on_end(run)
     if run.verbose and history.message:
-        print(history.message, file=sys.stderr)
+        tell(history.message)
     return history
 
 
@@ -195,7 +195,7 @@ def _epoch(run: TrainingRun) -> bool:
     row |= {"seconds": run.seconds, "learning_rate": network.optimizer.last_rate}
     history.rows.append(row)
     if run.verbose and (run.epoch in (1, run.epochs) or run.epoch % _lines_every(run.epochs) == 0):
-        print(_line(row, run.epochs), file=sys.stderr)
+        tell(_line(row, run.epochs))
     if isinstance(network.optimizer.learning_rate, Schedule):
         network.optimizer.learning_rate.observe(row)
     stop = [each for each in run.callbacks if each.on_epoch(run)]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from neurosim.console import tell
 from neurosim.data.dataset import Dataset
 from neurosim.errors import NeurosimError
 from neurosim.files.atomic import write_text
@@ -50,6 +49,7 @@ def measure(
 
     Raises:
         NeurosimError: other images.
+        KeyboardInterrupt: Ctrl-C; what there was so far is written.
     """
     if train.images[0].size != 784 or len(train.class_names) != 10:
         raise NeurosimError(f"--data: expected 28 x 28 images of 10 classes, as MNIST has, received {train.describe()}")
@@ -69,6 +69,8 @@ def measure(
         scale(sweeps(), train, rounds, report)
     else:
         look_inside(mode, train, rounds, report)
+    if report.interrupted:
+        raise KeyboardInterrupt
 
 
 def machine_text(here: dict[str, Any], data: str) -> str:
@@ -93,10 +95,14 @@ class Report:
         folder: where they go.
         note: at the foot of each figure.
         record: what the JSON file says of how it was done.
+
+    Attributes:
+        interrupted: whether there is less than was asked for.
     """
 
     def __init__(self, mode: str, folder: Path, note: str, record: dict[str, Any]) -> None:
         self.mode, self.folder, self.note, self.record = mode, folder, note, record
+        self.interrupted = False
 
     def write(
         self, summary: pd.DataFrame, rounds: pd.DataFrame, text: str, draw: Callable[[], Any], **more: Any
@@ -116,37 +122,44 @@ class Report:
         for path in paths:
             print(f"  {path}")
 
+    @contextmanager
+    def interruptible(self, total: int) -> Iterator[Any]:
+        """A progress bar of `total` ticks; Ctrl-C ends the block quietly, and what there is is reported."""
+        with progress_bar(total, self.mode, "rounds") as bar:
+            try:
+                yield bar
+            except KeyboardInterrupt:
+                self.interrupted = True
+                tell("interrupted: this is what there is so far")
 
-@contextmanager
-def interruptible(total: int, title: str) -> Iterator[Any]:
-    """A progress bar of `total` ticks; Ctrl-C ends the block quietly, and what there is is reported."""
-    with progress_bar(total, title, "rounds") as bar:
-        try:
-            yield bar
-        except KeyboardInterrupt:
-            bar.write("interrupted: this is what there is so far", file=sys.stderr)
+    def nothing(self) -> BaseException:
+        """What to raise where not even one round was done."""
+        if self.interrupted:
+            return KeyboardInterrupt()
+        return NeurosimError(f"{self.mode}: ended before the first round was done")
 
 
 def race_all(
-    cases: list[Case], competitors: list[str], train: Any, rounds: int, title: str, **options: Any
+    cases: list[Case], competitors: list[str], train: Any, rounds: int, report: Report, **options: Any
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Run the races; returns every round, and the summary with settings, memory and loss beside the medians.
 
     Raises:
-        NeurosimError: interrupted before the first round.
+        NeurosimError: no competitor can be measured.
+        KeyboardInterrupt: before the first round.
     """
     from .measure import Race, shared_data
     from .tables import summarize
 
     races: list[Race] = []
-    with shared_data(train) as folder, interruptible(len(cases) * (rounds + 1), title) as bar:
+    with shared_data(train) as folder, report.interruptible(len(cases) * (rounds + 1)) as bar:
         for case in cases:
             bar.set_description(case.name)
-            races.append(Race(case, competitors, folder, len(train), partial(bar.write, file=sys.stderr), **options))
+            races.append(Race(case, competitors, folder, len(train), tell, **options))
             races[-1].run(rounds, bar.update)
     frame = pd.DataFrame([row for race in races for row in race.rows])
     if frame.empty:
-        raise NeurosimError(f"{title}: ended before the first round was done")
+        raise report.nothing()
     summary = summarize(frame)
     known = {race.case.name: race for race in races}
     for column in ("threads", "form"):
@@ -165,7 +178,7 @@ def compare(
 
     from .tables import floor_shares, overall, race_text
 
-    frame, summary = race_all(cases, competitors, train, rounds, "bench", **options)
+    frame, summary = race_all(cases, competitors, train, rounds, report, **options)
     report.write(
         summary,
         frame,
@@ -197,7 +210,7 @@ def scale(swept: list[tuple[str, Case]], train: Any, rounds: int, report: Report
 
     from .tables import scale_text
 
-    frame, summary = race_all([case for _, case in swept], ["floor", "neurosim"], train, rounds, "scale", **options)
+    frame, summary = race_all([case for _, case in swept], ["floor", "neurosim"], train, rounds, report, **options)
     known = {case.name: (sweep, case) for sweep, case in swept}
     summary["sweep"] = [known[name][0] for name in summary["case"]]
     for column, name in (("parameters", "parameter_count"), ("batch_size", "batch_size"), ("optimizer", "optimizer")):
@@ -218,11 +231,11 @@ def look_inside(mode: str, train: Any, rounds: int, report: Report, **options: A
         "variants": (inside.cost_of_variants, inside.BASE, len(inside.variants())),
     }[mode]
     rows: list[dict[str, Any]] = []
-    with interruptible(rounds * ticks, mode) as bar:
+    with report.interruptible(rounds * ticks) as bar:
         measure(train.images, train.labels, rounds, rows, bar.update, **options)
     frame = pd.DataFrame(rows)
     if frame.empty:
-        raise NeurosimError(f"{mode}: ended before the first round was done")
+        raise report.nothing()
     if mode == "inspect":
         frame.insert(0, "kind", "looking at")
     summary = summarize(frame, baseline, "kind", "what")

@@ -70,7 +70,7 @@ def processes(perform: Perform, data: Any, jobs: int) -> Iterator[Pool]:
         except BaseException as error:  # nobody waits for what the workers still do
             pool.shutdown(wait=False, cancel_futures=True)
             for process in set(multiprocessing.active_children()) - others:
-                process.terminate()
+                process.kill()  # it leaves signals to this process
             if isinstance(error, BrokenProcessPool):
                 raise NeurosimError(
                     "a worker process ended unexpectedly; what is finished is kept. Was it short of memory? Use fewer "
@@ -82,9 +82,11 @@ def processes(perform: Perform, data: Any, jobs: int) -> Iterator[Pool]:
 
 
 def _begin(perform: Perform, data: Any) -> None:
-    """Make a worker ready: keep the data, leave Ctrl-C to the parent, and end with it however it ends."""
+    """Make a worker ready: keep the data, leave signals to the parent, and end with it however it ends."""
     global _work
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # which a terminal, or a service, sends to all of its processes
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     tqdm.set_lock(threading.RLock())  # its own is a semaphore of the system, which would outlive a worker that is ended
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _work = lambda task: perform(task, data)  # noqa: E731

@@ -12,7 +12,6 @@ from __future__ import annotations
 import heapq
 import json
 import math
-import sys
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import closing
@@ -26,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from neurosim.checks import check_count
+from neurosim.console import tell
 from neurosim.data.dataset import Dataset
 from neurosim.optimizers import OPTIMIZERS
 from neurosim.processors import threads
@@ -275,10 +275,7 @@ def run_experiments(
         for number, plan in enumerate(plans):
             taken = add(number, plan.first_tasks())
             if taken and progress:
-                bar.write(
-                    f"{plan.scenario.name}: {taken} of {plan.total} runs were finished before and are taken over",
-                    file=sys.stderr,
-                )
+                tell(f"{plan.scenario.name}: {taken} of {plan.total} runs were finished before and are taken over")
             if plan.is_done:
                 yield plan.results()
         while ready or running:

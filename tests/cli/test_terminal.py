@@ -1,6 +1,7 @@
 """How the command line draws a sample."""
 
 import io
+import os
 import warnings
 
 import numpy as np
@@ -68,9 +69,26 @@ def test_every_character_of_the_walk_has_a_plain_form():
 
 
 def test_streams_that_can_write_everything_are_left_alone():
-    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="utf-8")
     speak_plainly(stream, None, io.StringIO())
-    assert stream.errors == "strict"
+    said = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x11000)]))
+    stream.write(said)
+    stream.flush()
+    assert raw.getvalue().decode() == said
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"),
+    [("utf-8", "caf\\xe9/ä"), ("ascii", "caf\\xe9/?"), ("cp1252", "caf\\xe9/ä"), ("cp932", "caf\\xe9/?")],
+)
+def test_bytes_of_a_name_that_are_no_text_are_written_out(encoding, expected):
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding)
+    speak_plainly(stream)
+    stream.write(os.fsdecode(b"caf\xe9/") + "ä")  # é in Latin-1
+    stream.flush()
+    assert raw.getvalue().decode(encoding) == expected
 
 
 def test_a_warning_is_a_sentence_without_a_line_of_code(capsys):

@@ -10,6 +10,7 @@ import pytest
 
 import neurosim as ns
 from neurosim import progress
+from neurosim.console import tell
 from neurosim.walk import Stepper
 
 
@@ -65,7 +66,7 @@ def test_lines_count_on_from_what_was_done_and_say_at_the_end_what_was_reached(m
     with progress.progress_bar(2_000, "scenarios", "runs", done=998, leave=True) as bar:
         bar.update(2)
         bar.update(0)  # nothing new
-        bar.write("a line of its own")
+        tell("a line of its own")
         assert bar.n == 1_000
     assert capsys.readouterr().err.splitlines() == [
         "scenarios: 1,000 of 2,000 runs",
