@@ -99,6 +99,7 @@ RC: dict[str, Any] = {
 
 NAME, SENTENCE = 60, 200
 """Characters a line that names and sentences from outside are cut to."""
+HAIR = "\u200a"  # a space before a name that begins with "_": matplotlib leaves such names out of legends
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -122,7 +123,7 @@ class Drawable:
         while self._names.setdefault(short, text) != text:
             k += 1
             short = f"{self._cut(text, NAME - 4)} {k}"
-        return short
+        return f"{HAIR}{short}" if short.startswith("_") else short
 
     def _cut(self, text: str, longest: int) -> str:
         return cut(visible(text).replace("\t", " "), longest)
@@ -142,8 +143,10 @@ class Drawable:
 
     def _column(self, column: pd.Series) -> pd.Series:
         """A column of a table; its texts are few, and come often."""
-        names = {each: self.name(each) for each in column.unique() if isinstance(each, str)}
-        return column if all(name == each for each, name in names.items()) else column.replace(names)
+        names = {each: self.name(each) for each in dict.fromkeys(each for each in column if isinstance(each, str))}
+        if all(name == each for each, name in names.items()):
+            return column
+        return column.map(lambda each: names[each] if isinstance(each, str) else each)
 
 
 def styled(function: Callable[P, T]) -> Callable[P, T]:
