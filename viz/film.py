@@ -101,7 +101,9 @@ def weight_film(
     picture = show_weights(ax, tiles[0], tiles)
     text = beside(ax, f"step {steps[-1]:g}", (0, 0), (0, -4), "axes fraction", fontsize=10, va="top")
     if note:
-        beside(ax, note, (1, 0), (0, -6), "axes fraction", fontsize=7, color=MUTED, ha="right", va="top")
+        beside(
+            ax, note, (1, 0), (0, -6), "axes fraction", fontsize=7, color=MUTED, ha="right", va="top", in_layout=False
+        )
     heading(ax, title or "Weights of one neuron", "red excites, blue inhibits; one scale for all frames")
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # the frames of a film must not move

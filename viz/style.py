@@ -29,7 +29,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import imsave
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Annotation, Text
-from matplotlib.ticker import Formatter, FuncFormatter
+from matplotlib.ticker import Formatter, FuncFormatter, NullFormatter
 
 from neurosim.errors import NeurosimError
 from neurosim.files.atomic import atomic_file
@@ -97,8 +97,9 @@ RC: dict[str, Any] = {
     "image.interpolation": "nearest",
 }
 
-NAME, SENTENCE = 60, 200
-"""Characters a line that names and sentences from outside are cut to."""
+NAME, TITLE, SENTENCE = 40, 80, 130
+"""Characters a line that names, titles and sentences are cut to where they come from outside."""
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 HAIR = "\u200a"  # a space before a name that begins with "_": matplotlib leaves such names out of legends
 
 P = ParamSpec("P")
@@ -133,20 +134,23 @@ class Drawable:
         if isinstance(value, str):
             return self._cut(value, SENTENCE)
         if isinstance(value, list | tuple) and any(isinstance(each, str) for each in value):
-            return [self.name(each) if isinstance(each, str) else each for each in value]
+            return [self._name(each) for each in value]
         if isinstance(value, Mapping):
-            return {self.name(key) if isinstance(key, str) else key: each for key, each in value.items()}
+            return {self._name(key): self._name(each) for key, each in value.items()}
         if isinstance(value, pd.DataFrame):
             texts = [column for column in value if not pd.api.types.is_numeric_dtype(value[column])]
             return value.assign(**{column: self._column(value[column]) for column in texts}) if texts else value
         return value
+
+    def _name(self, value: Any) -> Any:
+        return self.name(value) if isinstance(value, str) else value
 
     def _column(self, column: pd.Series) -> pd.Series:
         """A column of a table; its texts are few, and come often."""
         names = {each: self.name(each) for each in dict.fromkeys(each for each in column if isinstance(each, str))}
         if all(name == each for each, name in names.items()):
             return column
-        return column.map(lambda each: names[each] if isinstance(each, str) else each)
+        return column.map(self._name)
 
 
 def styled(function: Callable[P, T]) -> Callable[P, T]:
@@ -311,12 +315,27 @@ def plain_log(axis: Axis) -> None:
     axis.set_minor_formatter(_EndsFormatter())
 
 
+def powers_log(axis: Axis) -> None:
+    """Write the numbers of a logarithmic axis of many decades as powers of ten, in letters: no formula is needed."""
+    axis.set_major_formatter(FuncFormatter(_power))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _power(value: float, _: object) -> str:
+    exponent = round(np.log10(value)) if value > 0 else 0
+    return f"10{str(exponent).translate(RAISED)}" if np.isclose(value, 10.0**exponent, atol=0) else ""
+
+
 def heading(ax: Axes, title: str, subtitle: str = "") -> None:
     """Write a title, flush left, and below it a quiet line that says how to read the picture."""
     lines = subtitle.count("\n") + 1 if subtitle else 0
-    ax.set_title(title, loc="left", pad=8 + 12 * lines)
+    ax.set_title(cut(title, TITLE), loc="left", pad=8 + 12 * lines)
     if subtitle:
-        beside(ax, subtitle, (0, 1), (0, 6), "axes fraction", color=MUTED, va="bottom", linespacing=1.15)
+        beside(
+            ax, cut(subtitle, SENTENCE), (0, 1), (0, 6), "axes fraction", color=MUTED, va="bottom", linespacing=1.15
+        ).set_in_layout(
+            False  # the title keeps its height free
+        )
 
 
 def beside(ax: Axes, text: str, point: Point, offset: Point, where: Any = "data", **look: Any) -> Annotation:
@@ -328,10 +347,10 @@ def beside(ax: Axes, text: str, point: Point, offset: Point, where: Any = "data"
 def figure_heading(fig: AnyFigure, title: str, subtitle: str = "") -> None:
     """Write the title of a figure of several panels, with a quiet second line."""
     extra = "\n" * (subtitle.count("\n") + 1) if subtitle else ""
-    text = fig.suptitle(title + extra, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    text = fig.suptitle(cut(title, TITLE) + extra, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
     if subtitle:  # hangs on to the title, wherever the layout puts that
         look: dict[str, Any] = {"fontsize": 8.5, "color": MUTED, "va": "bottom", "in_layout": False}
-        line = Annotation(subtitle, (0, 0), (0, 2), xycoords=text, textcoords="offset points", **look)
+        line = Annotation(cut(subtitle, SENTENCE), (0, 0), (0, 2), xycoords=text, textcoords="offset points", **look)
         fig.add_artist(line)
 
 

@@ -17,16 +17,18 @@ from viz.style import HAIR, root_figure
 
 HOSTILE = [
     "$x_$", r"$\frac{", "_a_", "a\nb", r"a\nb", "x" * 3000, "x" * 2999 + "y", "😀", "\u202eabc", "\x1b[31mred",
-    "\x07bell", "nul\x00", "<b>bold</b>", "a|b", "`tick`", "[x](javascript:y)", "caf\udce9", "\ud800", "$", "",
+    "\x07bell", "nul\x00", "<b>bold</b>", "a|b", "`tick`", "[x](javascript:y)", "caf\udce9", "\ud800", "$",
 ]  # fmt: skip
+CLASSES = HOSTILE[:8]  # a boundary has eight at most
 """Among them two that differ only where they are cut, and bytes of a file's name that are no UTF-8."""
 RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 N = len(HOSTILE)
 rng = np.random.default_rng(0)
 LABELS = np.arange(4 * N) % N
 IMAGES = rng.integers(0, 256, (4 * N, 6, 5)).astype(np.uint8)
-POINTS = rng.normal(size=(4 * N, 2))
-SHARES = rng.dirichlet(np.ones(N), 400)
+POINTS = rng.normal(size=(80, 2))
+KINDS = np.arange(80) % 8
+SHARES = rng.dirichlet(np.ones(8), 480)
 TITLE = "".join(HOSTILE[:5] + HOSTILE[8:])
 
 
@@ -36,7 +38,7 @@ def table(*, by="variant", some=HOSTILE, seeds=(0, 1), **columns):
     frame = pd.DataFrame(rows, columns=[by, "seed", *columns])
     for k, name in enumerate(
         ("loss", "accuracy", "val_accuracy", "val_loss", "test_accuracy", "norm", "std", "dead", "saturated",
-         "seconds", "ratio", "learning_rate" if "learning_rate" not in columns else "rate", "value", "weight_of")
+         "seconds", "ratio", "probability", "delta", "learning_rate" if "learning_rate" not in columns else "rate", "value", "weight_of")
     ):  # fmt: skip
         frame[name] = 0.2 + 0.01 * k + 0.3 * rng.random(len(frame))
     return frame
@@ -56,7 +58,7 @@ def trace():
     )  # fmt: skip
     net = ns.Network([ns.Input(N), ns.Dense(5, "tanh"), ns.Dense(N, "softmax")], seed=0)
     net.fit(data, epochs=1, batch_size=8, verbose=False)
-    return net.trace(x[:1], y[:1])[1][2]
+    return net.trace(x[0], data.class_names[0])[1][2]
 
 
 def cost():
@@ -65,7 +67,7 @@ def cost():
 
 
 def step_cost():
-    return table(by="variant", seeds=(0,)).assign(kind="$k_$", ratio_low=0.1, ratio_high=0.9)
+    return table(by="variant", seeds=(0,)).assign(kind="$k_$", what="$w_$", ratio_low=0.1, ratio_high=0.9)
 
 
 def sweep():
@@ -88,22 +90,22 @@ DRAWN = {
     "step_cost": lambda f: viz.step_cost(step_cost(), HOSTILE[0], title=TITLE),
     "scaling": lambda f: viz.scaling(sweep(), title=TITLE),
     "step_profile": lambda f: viz.step_profile(
-        pd.DataFrame({"part": [*HOSTILE, "the step"], "seconds": 1e-5, "share": 0.1, "floor": 1e-6}), title=TITLE
+        pd.DataFrame({"part": [*HOSTILE, "step"], "seconds": 1e-5, "share": 0.1, "floor": 1e-6}), title=TITLE
     ),
     "boundary_film": lambda f: viz.boundary_film(
-        [SHARES] * 2, HOSTILE[:2], POINTS, LABELS, f / "b.gif", class_names=HOSTILE, axis_names=HOSTILE[:2], **FILM
+        [SHARES] * 2, HOSTILE[:2], POINTS, KINDS, f / "b.gif", class_names=CLASSES, axis_names=HOSTILE[:2], **FILM
     ),
     "decision_boundaries": lambda f: viz.decision_boundaries(
-        dict.fromkeys(HOSTILE[:4], SHARES), POINTS, LABELS, class_names=HOSTILE, axis_names=HOSTILE[2:4], title=TITLE
+        dict.fromkeys(HOSTILE[:4], SHARES), POINTS, KINDS, class_names=CLASSES, axis_names=HOSTILE[2:4], title=TITLE
     ),
     "decision_boundary": lambda f: viz.decision_boundary(
-        lambda x: rng.dirichlet(np.ones(N), len(x)), POINTS, LABELS, class_names=HOSTILE, resolution=20,
+        lambda x: rng.dirichlet(np.ones(8), len(x)), POINTS, KINDS, class_names=CLASSES, resolution=20,
         axis_names=HOSTILE[9:11], title=TITLE,
     ),
     "places_around": None,  # draws nothing
     "confusion_matrix": lambda f: viz.confusion_matrix(rng.integers(0, 9, (N, N)), HOSTILE, title=TITLE),
     "curves_apart": lambda f: viz.curves_apart(
-        table(epoch=(1, 2)), "loss", units=dict(zip(HOSTILE, HOSTILE, strict=True)), title=TITLE
+        table(epoch=(1, 2)), dict(zip(HOSTILE, HOSTILE, strict=True)), title=TITLE
     ),
     "history_curves": lambda f: viz.history_curves(
         table(some=HOSTILE[:1], seeds=(0,), epoch=(1, 2, 3)).drop(columns=["variant", "seed"]), title=TITLE
@@ -119,13 +121,13 @@ DRAWN = {
         rng.normal(size=(2, 30)), [0, 1], f / "w.gif", shape=(6, 5), title=TITLE, **FILM
     ),
     "gradient_flow": lambda f: viz.gradient_flow(table(layer=(1, 2), step=(0, 1)), title=TITLE),
-    "spread_by_layer": lambda f: viz.spread_by_layer(table(layer=(1, 2)), "std", label=TITLE, title=TITLE),
+    "spread_by_layer": lambda f: viz.spread_by_layer(table(layer=(1, 2))[["variant", "seed", "layer", "std"]], "std", label=TITLE, title=TITLE),
     "unit_health": lambda f: viz.unit_health(table(epoch=(1, 2)), title=TITLE),
     "activation_curves": lambda f: viz.activation_curves(
-        {name: (np.tanh, np.cos) for name in HOSTILE}, title=TITLE
+        dict.fromkeys(HOSTILE, (np.tanh, np.cos)), title=TITLE
     ),
     "delta_against_error": lambda f: viz.delta_against_error(
-        pd.DataFrame([{"variant": name, "probability": p, "delta": 1 - p} for name in HOSTILE for p in (0.1, 0.5, 0.9)]),
+        table(by="loss_name", seeds=(0, 1, 2)).assign(loss=lambda t: t["loss_name"]),
         title=TITLE, ylabel=TITLE,
     ),
     "contact_sheet": lambda f: viz.contact_sheet(IMAGES, LABELS, class_names=HOSTILE, title=TITLE, kind=TITLE),
