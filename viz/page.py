@@ -257,7 +257,7 @@ def draw_bars(
 
 def fitting(names: Sequence[str], size: float, room: float) -> tuple[list[str], float, float]:
     """Names as they fit into `room` inches: set smaller, then shortened; their size in points, and what they take."""
-    names = [cut(visible(name), NAME) for name in names]
+    names = [cut(" ".join(visible(name).split()), NAME) for name in names]  # on one line
     wide = max(map(_width, names), default=0.0)
     size = float(np.clip(room / max(wide, 1e-9), SMALLEST, size))
     shortened = []
