@@ -70,7 +70,8 @@ def test_folders_of_pictures_too(tmp_path):
     for k, name in enumerate(["$x_$", "\x1b[31mred", "b|`c`\u202e"]):
         (tmp_path / "d$_$" / name).mkdir(parents=True)
         for i in range(12):
-            pixels = np.clip(rng.normal(60 + 80 * k, 20, (8, 8)), 0, 255).astype(np.uint8)
+            pixels = np.full((12, 12), 255, np.uint8)
+            pixels[2 + k : 9, 3 : 6 + k] = rng.integers(0, 60)
             Image.fromarray(pixels).save(tmp_path / "d$_$" / name / f"{i}$_\x07.png")
     data, out = tmp_path / "d$_$", tmp_path / "out"
     clean(run_cli("data", "--data", data, "--preview", "--out", out))
