@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from typing import IO, Any
 
-from .text import readable
+from .text import visible
 
 Lost = Callable[[OSError], None]
 
@@ -24,14 +24,16 @@ class Outlet:
     Args:
         stream: where to write; None: nowhere.
         lost: is told once why nothing more can be written. It may raise.
+        raw: whether control characters go through, as a bar needs; in other text, names of files, classes and data
+            among it, they are shown and do nothing.
     """
 
-    def __init__(self, stream: IO[str] | None, lost: Lost | None = None) -> None:
-        self.stream, self.lost, self.is_lost = stream, lost, False
+    def __init__(self, stream: IO[str] | None, lost: Lost | None = None, raw: bool = False) -> None:
+        self.stream, self.lost, self.is_lost, self.raw = stream, lost, False, raw
 
     def write(self, text: str) -> int:
         """Write it, or lose it."""
-        self._try(lambda stream: stream.write(text))
+        self._try(lambda stream: stream.write(text if self.raw else visible(text)))
         return len(text)
 
     def flush(self) -> None:
@@ -77,4 +79,4 @@ def tell(text: str) -> None:
     bars = getattr(sys.modules.get("tqdm"), "tqdm", None)
     stream = standard_error()
     with bars.external_write_mode(file=stream) if bars else nullcontext():
-        print(readable(text), file=stream, flush=True)
+        print(text, file=stream, flush=True)

@@ -7,17 +7,17 @@ script.  Colours of text and lines come from the notebook, so that both its ligh
 from __future__ import annotations
 
 import base64
+import html
 import math
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
 
 from .parameters import Array
-from .text import four_digits
+from .text import four_digits, visible
 
 RULE = "1px solid rgba(128,128,128,0.45)"
 CELL = f"padding:2px 10px;border:0;border-bottom:{RULE};background:transparent;color:inherit"
@@ -140,6 +140,11 @@ def _largest(values: Array) -> float:
 # --- text ----------------------------------------------------------------------------------------------------------
 
 
+def escape(text: str) -> str:
+    """Text from outside as text: no tags, and what is not to be seen as an escape."""
+    return html.escape(visible(text))
+
+
 def small(text: str) -> str:
     """Text in small print."""
     return f'<span style="font-size:85%;opacity:0.75">{escape(text)}</span>'
@@ -234,7 +239,7 @@ def curves(name: str, training: Sequence[float], validation: Sequence[float]) ->
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" role="img" '
         f'style="margin-right:14px;color:inherit" font-family="sans-serif">'
-        f'<text x="2" y="12" fill="currentColor" font-size="11" font-weight="bold">{name}'
+        f'<text x="2" y="12" fill="currentColor" font-size="11" font-weight="bold">{escape(name)}'
         f'<tspan font-weight="normal" font-size="10">{legend}</tspan></text>'
         f'<text x="{left - 6}" y="{top + 10}" {label} text-anchor="end">{highest}</text>'
         f'<text x="{left - 6}" y="{bottom}" {label} text-anchor="end">{lowest}</text>'

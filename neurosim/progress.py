@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any
 
 from .console import Outlet, standard_error, tell
+from .text import visible
 
 LINE_EVERY = 10.0  # seconds
 
@@ -32,9 +33,9 @@ def progress_bar(total: int, what: str, unit: str, *, done: int = 0, shown: bool
     from tqdm import tqdm
 
     return tqdm(
-        file=stream,
+        file=Outlet(stream.stream, stream.lost, raw=True),
         total=total,
-        desc=what,
+        desc=visible(what),
         unit=f" {unit}",
         initial=done,
         leave=leave,

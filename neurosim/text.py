@@ -254,9 +254,45 @@ def command_line(*words: str) -> str:
     return shlex.join([*program().split(), *words])
 
 
+# -- text from outside: names of files, classes, features, data --------------------------------------------------------
+
+UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, but for tab and line feed
+    "\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]"  # they turn text around, or break it
+)
+MARKDOWN = re.compile(r"[`*~$|\[\]<>&]|(?<!\w)_|_(?!\w)|\\(?=[!-/:-@\[-`{-~]|$)")  # "_" in a word is plain
+BEGINS_BLOCK = re.compile(r"^(\s*)([#+=-]+(?=\s|$)|\d+(?=[.)]\s))")  # a heading, a list, a rule
+
+
 def readable(text: str) -> str:
     r"""Text with the bytes of a file's name that are no UTF-8 written out, "caf\xe9", so that it can be written."""
     if not any("\ud800" <= each <= "\udfff" for each in text):
         return text
     known = re.sub("[\ud800-\udc7f\udd00-\udfff]", "\N{REPLACEMENT CHARACTER}", text)  # half a letter, and no byte
     return known.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def visible(text: str) -> str:
+    r"""Text whose control and bidirectional characters are seen as escapes, and do nothing: "\x1b[31m", "\u202e".
+
+    Tabs and line breaks stay.
+    """
+    return UNSEEN.sub(lambda found: _escape(ord(found[0])), readable(text))
+
+
+def _escape(code: int) -> str:
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def cut(text: str, longest: int) -> str:
+    """Text of at most so many characters a line; what is cut off is an ellipsis."""
+    lines = text.split("\n")
+    return "\n".join(line if len(line) <= longest else f"{line[: longest - 1].rstrip()}\u2026" for line in lines)
+
+
+def markdown(text: str) -> str:
+    r"""Text as Markdown that says just this, on one line: "\<b\>"; what stands between `backticks` is code."""
+    line = re.sub(r"\s*\n\s*", " ", visible(text))
+    parts = re.split(r"(`[^`]+`)", line)
+    parts[::2] = [MARKDOWN.sub(r"\\\g<0>", part) for part in parts[::2]]
+    return BEGINS_BLOCK.sub(r"\1\2\\" if line.lstrip()[:1].isdecimal() else r"\1\\\2", "".join(parts))

@@ -188,6 +188,7 @@ def scaling(summary: pd.DataFrame, fig: AnyFigure | None = None, title: str | No
                 plain_log(ax.yaxis)
             ax.set_ylabel(label)
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: abbreviated(value)))
+        ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_xlabel(f"{words.get(sweep, sweep)}, logarithmic scale")
     panels[0, 0].legend(loc="upper left")
     panels[0, 0].set_title("one hidden layer, batch 256", fontsize=9, fontweight="normal", color=MUTED)

@@ -22,7 +22,7 @@ from .colours import MUTED
 from .images import film_tiles, show_weights
 from .neuron import draw_story
 from .page import ACCENT, HEIGHT, MARGIN
-from .style import DPI, WIDTH, beside, heading, new_axes, root_figure, styled
+from .style import DPI, WIDTH, Drawable, beside, heading, new_axes, root_figure, styled
 
 STRIP = 0.5
 """Inches at the foot for the line of the stage."""
@@ -101,7 +101,9 @@ def weight_film(
     picture = show_weights(ax, tiles[0], tiles)
     text = beside(ax, f"step {steps[-1]:g}", (0, 0), (0, -4), "axes fraction", fontsize=10, va="top")
     if note:
-        beside(ax, note, (1, 0), (0, -6), "axes fraction", fontsize=7, color=MUTED, ha="right", va="top")
+        beside(
+            ax, note, (1, 0), (0, -6), "axes fraction", fontsize=7, color=MUTED, ha="right", va="top", in_layout=False
+        )
     heading(ax, title or "Weights of one neuron", "red excites, blue inhibits; one scale for all frames")
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # the frames of a film must not move
@@ -161,7 +163,7 @@ def _frames(trace: NeuronTrace, note: str) -> list[np.ndarray]:
         for cell in page.cells:
             cell.show(place)
         name.set_text(f"{place}  {stage.title}")
-        line.set_text(stage_caption(stage))
+        line.set_text(Drawable()(stage_caption(stage)))
         steps.set_text(fill(FIGURE["stage of"], {"stage": str(place), "count": str(len(stages))}))
         frames.append(film_pixels(fig))
     return frames

@@ -28,6 +28,7 @@ from .style import (
     new_axes,
     new_figure,
     plain_log,
+    powers_log,
     styled,
     styles_for,
 )
@@ -83,6 +84,7 @@ def gradient_flow(frame: pd.DataFrame, fig: AnyFigure | None = None, title: str 
             table = part.groupby(x)["log"].agg(["mean", "std"])
             _draw_norm(ax, table, f"layer {layer}", look)
         ax.set_yscale("log")
+        powers_log(ax.yaxis)
     label_panels(grid, names, x, "gradient norm")
     note = _log_note(frame) + _mark_zeros(grid[0, 0], norm, floor)
     figure_heading(fig, title or "Size of the gradient in each layer", note)
@@ -155,8 +157,7 @@ def spread_by_layer(
         table = frame[frame["variant"] == name].groupby("layer")["log"].agg(["mean", "std"])
         _draw_norm(ax, table, name, styles[name])
     ax.set_yscale("log")
-    if decades(sizes[sizes > 0]) < 6:
-        plain_log(ax.yaxis)
+    (plain_log if decades(sizes[sizes > 0]) < 6 else powers_log)(ax.yaxis)
     epoch_axis(ax, frame["layer"])
     ax.set_xlabel("layer (1: the first after the input)" if frame["layer"].min() > 0 else "layer (0: the input)")
     ax.set_ylabel(f"{label}, logarithmic scale")

@@ -114,7 +114,7 @@ def weight_grid(
     size = 6.5 if columns > 12 else 7.5
     for i in range(n):
         left, top = i % columns * (width + gap), i // columns * (head + height + gap) + head
-        ax.text(left - 0.5, top - 1.2, captions[i], fontsize=size, color=MUTED, va="bottom", ha="left")
+        ax.text(left - 0.5, top - 1.2, captions[i], fontsize=size, color=MUTED, va="bottom", ha="left", in_layout=False)
     heading(
         ax,
         title or ("What each neuron looks for: its incoming weights" if n > 1 else "Incoming weights of one neuron"),
@@ -276,7 +276,9 @@ def mistakes(
         if not short:
             text = f"true {true}, read as\n{read} #{which} ({sure})"
         centre, top = (i % columns + 0.5) * (width + gap), i // columns * (head + height) + head
-        ax.text(centre - 0.5, top - 1.5, text, fontsize=size, ha="center", va="bottom", linespacing=1.15)
+        ax.text(
+            centre - 0.5, top - 1.5, text, fontsize=size, ha="center", va="bottom", linespacing=1.15, in_layout=False
+        )
     heading(
         ax,
         title or "The surest mistakes, the surest first",

@@ -19,10 +19,10 @@ from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import MaxNLocator
 
-from neurosim.text import short, signed_short
+from neurosim.text import cut, short, signed_short, visible
 
 from .colours import AXIS, FAINT, INK_COLOUR, MUTED, PALETTE, RULE
-from .style import DIVERGING, INK, WIDTH, AnyFigure, beside
+from .style import DIVERGING, INK, NAME, WIDTH, AnyFigure, Drawable, beside
 
 POSITIVE, NEGATIVE = DIVERGING(0.86), DIVERGING(0.14)
 ACCENT = PALETTE[1]
@@ -152,7 +152,7 @@ class Page:
     def _text(self, x: float, y: float, text: str, room: float, size: float) -> Text:
         left, bottom, _, _ = self._fractions((x, y, 0, 0))
         place = self.fig.transSubfigure
-        artist = self.fig.text(left, bottom, text, fontsize=size, transform=place, in_layout=False)
+        artist = self.fig.text(left, bottom, Drawable()(text), fontsize=size, transform=place, in_layout=False)
         self.to_fit.append((artist, room))
         return artist
 
@@ -257,6 +257,7 @@ def draw_bars(
 
 def fitting(names: Sequence[str], size: float, room: float) -> tuple[list[str], float, float]:
     """Names as they fit into `room` inches: set smaller, then shortened; their size in points, and what they take."""
+    names = [cut(" ".join(visible(name).split()), NAME) for name in names]  # on one line
     wide = max(map(_width, names), default=0.0)
     size = float(np.clip(room / max(wide, 1e-9), SMALLEST, size))
     shortened = []

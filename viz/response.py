@@ -199,7 +199,7 @@ def top_samples(
     for i, which in enumerate(shown):
         centre, top = (i % columns + 0.5) * (width + gap), i // columns * (head + height) + head
         text = f"{names[labels[which]]}  #{which}  a = {fixed(a[which], decimals)}".replace("-", MINUS)
-        ax.text(centre - 0.5, top - 0.9, text, fontsize=size, ha="center", va="bottom")
+        ax.text(centre - 0.5, top - 0.9, text, fontsize=size, ha="center", va="bottom", in_layout=False)
         _frame(ax, i % columns * (width + gap) + gap // 2, top, width, height)
     classes = np.bincount(labels[shown], minlength=len(names))
     heading(

@@ -10,28 +10,31 @@ the style is applied only while a function of `viz` draws, and no window opens.
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import wraps
 from io import BytesIO
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 import matplotlib
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import imsave
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.text import Annotation
-from matplotlib.ticker import Formatter, FuncFormatter
+from matplotlib.text import Annotation, Text
+from matplotlib.ticker import Formatter, FuncFormatter, NullFormatter
 
 from neurosim.errors import NeurosimError
 from neurosim.files.atomic import atomic_file
 from neurosim.parameters import Array
-from neurosim.text import plain
+from neurosim.text import cut, plain, visible
 
 from .colours import AXIS, GRID, INK_COLOUR, MUTED, PALETTE, SHARES
 
@@ -60,6 +63,7 @@ RC: dict[str, Any] = {
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9.0,
     "text.color": INK_COLOUR,
+    "text.parse_math": False,  # a dollar in a name of a file or a class is a dollar
     "figure.dpi": DPI,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
@@ -93,6 +97,11 @@ RC: dict[str, Any] = {
     "image.interpolation": "nearest",
 }
 
+NAME, TITLE, SENTENCE = 40, 80, 130
+"""Characters a line that names, titles and sentences are cut to where they come from outside."""
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+HAIR = "\u200a"  # a space before a name that begins with "_": matplotlib leaves such names out of legends
+
 P = ParamSpec("P")
 T = TypeVar("T")
 Style = dict[str, Any]
@@ -100,9 +109,70 @@ AnyFigure = Figure | SubFigure
 Point = tuple[float, float]
 
 
+class Drawable:
+    """Text from outside as it can be drawn: control characters seen, and no longer than a figure has room for.
+
+    Names stay apart: two that are cut alike get a number.
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+
+    def name(self, text: str) -> str:
+        """A name of a variant, a class, a feature: one of several."""
+        short, k = self._cut(text, NAME), 1
+        while self._names.setdefault(short, text) != text:
+            k += 1
+            short = f"{self._cut(text, NAME - 4)} {k}"
+        return f"{HAIR}{short}" if short.startswith("_") else short
+
+    def _cut(self, text: str, longest: int) -> str:
+        return cut(visible(text).replace("\t", " "), longest)
+
+    def __call__(self, value: Any) -> Any:
+        """An argument with the texts in it: a sentence, a list of names, a table, a mapping by names."""
+        if isinstance(value, str):
+            return self._cut(value, SENTENCE)
+        if isinstance(value, list | tuple) and any(isinstance(each, str) for each in value):
+            return [self._name(each) for each in value]
+        if isinstance(value, Mapping):
+            return {self._name(key): self._name(each) for key, each in value.items()}
+        if isinstance(value, pd.DataFrame):
+            texts = [column for column in value if not pd.api.types.is_numeric_dtype(value[column])]
+            return value.assign(**{column: self._column(value[column]) for column in texts}) if texts else value
+        return value
+
+    def _name(self, value: Any) -> Any:
+        return self.name(value) if isinstance(value, str) else value
+
+    def _column(self, column: pd.Series) -> pd.Series:
+        """A column of a table; its texts are few, and come often."""
+        names = {each: self.name(each) for each in dict.fromkeys(each for each in column if isinstance(each, str))}
+        if all(name == each for each, name in names.items()):
+            return column
+        return column.map(self._name)
+
+
 def styled(function: Callable[P, T]) -> Callable[P, T]:
-    """Draw in the style of this module; the reader's own matplotlib settings come back afterwards."""
-    decorated: Callable[P, T] = matplotlib.rc_context(cast(Any, RC))(function)
+    """Draw in the style of this module, and text from outside as text, whatever stands in it.
+
+    The reader's own matplotlib settings come back afterwards.
+    """
+    signature = inspect.signature(function)
+
+    @wraps(function)
+    def decorated(*arguments: P.args, **named: P.kwargs) -> T:
+        drawable = Drawable()
+        try:
+            bound = signature.bind(*arguments, **named)
+        except TypeError:
+            return function(*arguments, **named)  # says what is wrong
+        for name, value in bound.arguments.items():
+            if name != "path":
+                bound.arguments[name] = drawable(value)
+        with matplotlib.rc_context(cast(Any, RC)):
+            return function(*bound.args, **bound.kwargs)
+
     return decorated
 
 
@@ -125,6 +195,13 @@ def new_figure(fig: AnyFigure | None = None, *, width: float = WIDTH, height: fl
     return fig
 
 
+def _no_formulas(ax: Axes) -> None:
+    """Let what stands about the axes of somebody else, and is to be written now, be no formula; his texts may be."""
+    for text in ax.findobj(Text):
+        if text not in ax.texts:
+            text.set_parse_math(False)
+
+
 def new_axes(ax: Axes | None = None, *, width: float = WIDTH, height: float = 4.5) -> Axes:
     """Return `ax`, or the axes of a new figure (inches)."""
     if ax is None:
@@ -133,6 +210,7 @@ def new_axes(ax: Axes | None = None, *, width: float = WIDTH, height: float = 4.
         raise NeurosimError(
             f"ax: expected matplotlib Axes, received {type(ax).__name__}. Pass one Axes, or leave it out."
         )
+    _no_formulas(ax)
     return ax
 
 
@@ -237,12 +315,27 @@ def plain_log(axis: Axis) -> None:
     axis.set_minor_formatter(_EndsFormatter())
 
 
+def powers_log(axis: Axis) -> None:
+    """Write the numbers of a logarithmic axis of many decades as powers of ten, in letters: no formula is needed."""
+    axis.set_major_formatter(FuncFormatter(_power))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _power(value: float, _: object) -> str:
+    exponent = round(np.log10(value)) if value > 0 else 0
+    return f"10{str(exponent).translate(RAISED)}" if np.isclose(value, 10.0**exponent, atol=0) else ""
+
+
 def heading(ax: Axes, title: str, subtitle: str = "") -> None:
     """Write a title, flush left, and below it a quiet line that says how to read the picture."""
     lines = subtitle.count("\n") + 1 if subtitle else 0
-    ax.set_title(title, loc="left", pad=8 + 12 * lines)
+    ax.set_title(cut(title, TITLE), loc="left", pad=8 + 12 * lines)
     if subtitle:
-        beside(ax, subtitle, (0, 1), (0, 6), "axes fraction", color=MUTED, va="bottom", linespacing=1.15)
+        beside(
+            ax, cut(subtitle, SENTENCE), (0, 1), (0, 6), "axes fraction", color=MUTED, va="bottom", linespacing=1.15
+        ).set_in_layout(
+            False  # the title keeps its height free
+        )
 
 
 def beside(ax: Axes, text: str, point: Point, offset: Point, where: Any = "data", **look: Any) -> Annotation:
@@ -254,10 +347,10 @@ def beside(ax: Axes, text: str, point: Point, offset: Point, where: Any = "data"
 def figure_heading(fig: AnyFigure, title: str, subtitle: str = "") -> None:
     """Write the title of a figure of several panels, with a quiet second line."""
     extra = "\n" * (subtitle.count("\n") + 1) if subtitle else ""
-    text = fig.suptitle(title + extra, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    text = fig.suptitle(cut(title, TITLE) + extra, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
     if subtitle:  # hangs on to the title, wherever the layout puts that
         look: dict[str, Any] = {"fontsize": 8.5, "color": MUTED, "va": "bottom", "in_layout": False}
-        line = Annotation(subtitle, (0, 0), (0, 2), xycoords=text, textcoords="offset points", **look)
+        line = Annotation(cut(subtitle, SENTENCE), (0, 0), (0, 2), xycoords=text, textcoords="offset points", **look)
         fig.add_artist(line)
 
 
@@ -309,7 +402,8 @@ def noted(figure: Figure, note: str) -> Iterator[None]:
     width, height = figure.get_size_inches()
     strip = 0.2 / height
     place = 1 - 0.08 / width, 0.06 / height
-    text = figure.text(*place, note, ha="right", va="bottom", fontsize=7, color=MUTED, in_layout=False)
+    look: dict[str, Any] = {"ha": "right", "va": "bottom", "fontsize": 7, "color": MUTED, "in_layout": False}
+    text = figure.text(*place, Drawable()(note), parse_math=False, **look)
     engine: Any = figure.get_layout_engine()
     before = engine.get().get("rect") if engine is not None else None
     if before is not None:

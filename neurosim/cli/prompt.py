@@ -111,6 +111,7 @@ class Prompt(cmd.Cmd):
         if echo:
             self.prompt = ""
         self.errors = 0
+        self.told_of_undo = False
         self.use_rawinput = stdin is None
 
     def say(self, text: str) -> None:
@@ -170,15 +171,25 @@ class Prompt(cmd.Cmd):
             usage, _ = COMMANDS.get(name or "", ("", ""))
             if rest and usage == name:
                 raise NeurosimError(f"{name}: expected nothing after it, received {rest!r}")
-            return bool(super().onecmd(line))
+            leave = bool(super().onecmd(line))
+            self.tell_of_undo()
+            return leave
         except NeurosimError as error:
             self.errors += 1
             self.say(f"error: {error}")
         except Ended:
             raise
         except KeyboardInterrupt:
-            self.say("\ninterrupted; the network is as it was before the command")
+            left = "as it was before the command" if self.stepper.takes_back else "as the training left it"
+            self.say(f"\ninterrupted; the network is {left}")
         return False
+
+    def tell_of_undo(self) -> None:
+        """Say once that the list of what can be undone is full."""
+        ends = self.stepper.undo_ends
+        if ends and not self.told_of_undo:
+            self.say(wrapped(ends))
+        self.told_of_undo = bool(ends)
 
     def emptyline(self) -> bool:
         """Enter repeats the last command; an empty line of a script is nothing."""
@@ -313,6 +324,7 @@ class Prompt(cmd.Cmd):
             f"{wrapped(repr(stepper.live_neuron))}\n"
             f"this neuron: {', '.join(done) or 'nothing done to it'}\n"
             f"to undo: {', '.join(stepper.changes[-5:]) or 'nothing'}"
+            f"{chr(10) if stepper.undo_ends else ''}{wrapped(stepper.undo_ends)}"
         )
 
     @command("plot [DIR]", "draw this neuron's story into a folder (short: p).")

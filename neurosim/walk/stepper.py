@@ -40,18 +40,19 @@ from .formula import fill
 from .neuron import NeuronTrace
 from .stages import STAGES, Stage
 from .trace import Trace
+from .undo import Undo
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-UNDO_BYTES, UNDO_AT_LEAST = 2**29, 100  # how much is kept to be undone: the oldest changes are forgotten first
 
-
-def _undoable(label: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def _undoable(label: str, changes: str = "settings") -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a method of `Stepper` one that `undo` takes back, and that changes nothing if it fails.
 
     Args:
         label: what `undo` and `changes` call it, with the names of arguments in braces.
+        changes: what it may change, and so what is kept: "training" everything; "neuron" the present neuron's weights
+            and bias; "settings" neither: learning rate and interventions, which every change keeps.
     """
 
     def decorate(method: Callable[P, R]) -> Callable[P, R]:
@@ -60,17 +61,19 @@ def _undoable(label: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         @wraps(method)
         def changing(*arguments: P.args, **named: P.kwargs) -> R:
             stepper: Any = arguments[0]
-            before = stepper._snapshot()
+            before, size = stepper._before(changes)
             try:
                 result = method(*arguments, **named)
             except BaseException:
-                stepper._restore(before)
+                stepper._take_back(before)
                 raise
             bound = signature.bind(*arguments, **named)
             bound.apply_defaults()
-            stepper._done.append((fill(label, {name: str(value) for name, value in bound.arguments.items()}), before))
-            size = sum(array.nbytes for array in before["network"]["arrays"].values())
-            del stepper._done[: -max(UNDO_AT_LEAST, UNDO_BYTES // max(size, 1))]
+            if before is None:
+                stepper._undo.forget()
+            else:
+                said = fill(label, {name: str(value) for name, value in bound.arguments.items()})
+                stepper._undo.push(said, before, size)
             stepper._trace = None
             return result
 
@@ -126,7 +129,7 @@ class Stepper:
         if samples is not None:
             self._sample_rows, self._sample_targets = as_data(network, *samples)
         self.losses: list[float] = []
-        self._done: list[tuple[str, dict[str, Any]]] = []
+        self._undo = Undo()
         self._trace: Trace | None = None
         self._stage = 0
         self._begin_schedule()
@@ -296,7 +299,7 @@ class Stepper:
 
     # -- what changes the network, and can be undone ---------------------------------------------------------------
 
-    @_undoable("update")
+    @_undoable("update", "training")
     def update(self) -> float:
         """Apply the update that the walk shows: one step on this sample alone. Returns the loss after it."""
         i = self.sample
@@ -311,16 +314,26 @@ class Stepper:
     def batch(self, count: int = 1) -> list[float]:
         """Train on the next `count` batches, exactly as `fit` would; each can be undone. Returns their losses."""
         count = check_count("batch", count)
-        before, done = self._snapshot(), list(self._done)
+        size = self._bytes_of_network()
+        if count == 1:
+            return [self._one_batch()]
+        if not self._undo.fits(2 * size):  # one state only: that before all of them
+            return self._batches(count)
+        before, _ = self._before("training")
+        losses: list[float] = []
         try:
-            return [self._one_batch() for _ in range(count)]
+            with self._undo.reserving(size):
+                for _ in range(count):
+                    losses.append(self._one_batch())
         except BaseException:  # all of them or none
-            self._restore(before)
-            self._done = done
+            for _ in range(min(len(losses), len(self._undo))):
+                self._undo.pop()
+            self._take_back(before)
             raise
+        return losses
 
     @computes
-    @_undoable("epoch")
+    @_undoable("epoch", "training")
     def epoch(self, verbose: bool = False) -> list[float]:
         """Train to the end of the epoch; undone as a whole. Returns the losses of its batches.
 
@@ -335,9 +348,13 @@ class Stepper:
                 losses.append(self._train())
         return losses
 
-    @_undoable("batch")
+    @_undoable("batch", "training")
     def _one_batch(self) -> float:
         return self._train()
+
+    @_undoable("{count} batches", "training")
+    def _batches(self, count: int) -> list[float]:
+        return [self._train() for _ in range(count)]
 
     def _train(self) -> float:
         """One step on the next batch."""
@@ -347,7 +364,8 @@ class Stepper:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the loss says it
             loss = batches.step()
         if not np.isfinite(loss):
-            raise NeurosimError(f"the loss became {loss}: nothing was changed; try a smaller learning rate")
+            kept = "what was trained before stays" if not self.takes_back else "nothing was changed"
+            raise NeurosimError(f"the loss became {loss}: {kept}; try a smaller learning rate")
         self.losses.append(loss)
         if batches.epoch_is_done:
             if isinstance(schedule, Schedule):
@@ -355,7 +373,7 @@ class Stepper:
             batches.begin_epoch()
         return loss
 
-    @_undoable("set weight {index} {value}")
+    @_undoable("set weight {index} {value}", "neuron")
     def set_weight(self, index: int, value: float) -> str:
         """Write one incoming weight of the present neuron. Returns what was done, in words, as those below do.
 
@@ -368,7 +386,7 @@ class Stepper:
         weights.flat[int(index)] = check_value("weight", value, self.network.dtype)
         return f"set weight {index} {value}"
 
-    @_undoable("set bias {value}")
+    @_undoable("set bias {value}", "neuron")
     def set_bias(self, value: float) -> str:
         """Write the bias of the present neuron."""
         self.live_neuron.bias = value
@@ -426,16 +444,26 @@ class Stepper:
         Raises:
             NeurosimError: there is nothing to undo.
         """
-        if not self._done:
-            raise NeurosimError("nothing to undo")
-        what, before = self._done.pop()
+        if not self._undo:
+            raise NeurosimError(f"nothing to undo{': ' if self.undo_ends else ''}{self.undo_ends}")
+        what, before = self._undo.pop()
         self._restore(before)
         return what
 
     @property
     def changes(self) -> list[str]:
         """What can be undone, the last of them last."""
-        return [what for what, _ in self._done]
+        return self._undo.labels
+
+    @property
+    def undo_ends(self) -> str:
+        """Where `undo` ends for want of memory, in words; nothing as long as it takes back everything."""
+        return str(self._undo)
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether training that is interrupted leaves the network as it was: there is memory to keep that."""
+        return not self._undo.too_large
 
     # -- helpers ---------------------------------------------------------------------------------------------------
 
@@ -472,22 +500,56 @@ class Stepper:
         if isinstance(schedule, Schedule):
             schedule.begin(self.network.optimizer.t, self.batches.steps_per_epoch)
 
-    def _snapshot(self) -> dict[str, Any]:
-        """Everything that a change may change."""
+    def _bytes_of_network(self) -> int:
+        """What a copy of all that training changes takes."""
+        return sum(array.nbytes for array in self.network.arrays().values())
+
+    def _before(self, changes: str) -> tuple[dict[str, Any] | None, int]:
+        """What brings the present state back after a change, as `_undoable` names it, and the bytes of its arrays.
+
+        It is None where that is more than undo may hold.
+        """
+        network, place = self.network, self.batches.place
+        order = 0 if place[0] is None or self._undo.last_place() is place[0] else place[0].nbytes  # an epoch shares it
+        size = self._bytes_of_network() + order if changes == "training" else 0
+        if not self._undo.make_room(size):
+            return None, 0
         return {
-            "network": self.network.snapshot(),
-            "optimizer": self.network.optimizer,
-            "rate": deepcopy(self.network.optimizer.learning_rate),
-            "interventions": [layer.interventions for layer in self.network],
-            "place": self.batches.place,
+            "network": network.snapshot() if changes == "training" else None,
+            "neuron": self._copy_of_neuron() if changes == "neuron" else None,
+            "optimizer": network.optimizer,
+            "rate": deepcopy(network.optimizer.learning_rate),
+            "interventions": [layer.interventions for layer in network],
+            "place": place,
             "losses": len(self.losses),
-        }
+        }, size
+
+    def _copy_of_neuron(self) -> tuple[int, int, dict[str, Array]]:
+        """Weights and bias of the present neuron, and which it is."""
+        layer = self.live_neuron.layer
+        names = [name for name in (layer.weight_name, layer.bias_name) if name in layer.views]
+        parts = {name: layer.neuron_part(layer.views[name], self.neuron).copy() for name in names}
+        return self.layer, self.neuron, parts
+
+    def _take_back(self, before: dict[str, Any] | None) -> None:
+        """A change failed: bring back the state before it, if that was kept."""
+        if before is None:
+            self._undo.forget()
+            self._trace = None
+        else:
+            self._restore(before)
 
     def _restore(self, snapshot: dict[str, Any]) -> None:
         if self.network.optimizer is not snapshot["optimizer"]:
             self.network.optimizer = snapshot["optimizer"]
         self.network.optimizer.learning_rate = snapshot["rate"]
-        self.network.restore(snapshot["network"])
+        if snapshot["network"] is not None:
+            self.network.restore(snapshot["network"])
+        if snapshot["neuron"] is not None:
+            index, neuron, parts = snapshot["neuron"]
+            layer = self.network[index]
+            for name, values in parts.items():
+                layer.neuron_part(layer.views[name], neuron)[...] = values
         for layer, interventions in zip(self.network, snapshot["interventions"], strict=True):
             if layer.interventions is not interventions:
                 layer.intervene(interventions)

@@ -1,6 +1,7 @@
 """A document once, in two forms: Markdown, and a web page that is a single file.
 
-A document is a list of blocks.  In their text, `backticks` set code; everything else stands for itself.
+A document is a list of blocks.  In their text, `backticks` set code; everything else stands for itself, whatever
+stands in the names of files, classes and data.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
+from neurosim.text import markdown, visible
 from viz.colours import DARK_PAGE, LIGHT_PAGE
 
 
@@ -91,17 +94,26 @@ def to_markdown(blocks: Iterable[Block], folder: Path) -> str:
 
 def _markdown(block: Block, folder: Path) -> str:
     if isinstance(block, Heading):
-        return f"{'#' * block.level} {block.text}"
+        return f"{'#' * block.level} {markdown(block.text)}"
     if isinstance(block, Paragraph):
-        return {"": "{}", "lead": "**{}**", "note": "> **{}**"}[block.kind].format(block.text)
+        return {"": "{}", "lead": "**{}**", "note": "> **{}**"}[block.kind].format(markdown(block.text))
     if isinstance(block, Bullets):
-        return "\n".join(f"- {item}" for item in block.items)
+        return "\n".join(f"- {markdown(item)}" for item in block.items)
     if isinstance(block, Image):
-        text = f"![{block.alt}]({block.path.relative_to(folder).as_posix()})\n\n{block.caption}"
-        return f"{text} [In motion]({block.film.relative_to(folder).as_posix()})." if block.film else text
-    rows = [[cell.replace("|", "\\|") for cell in row] for row in (block.header, *block.rows)]
+        text = f"![{markdown(block.alt)}]({_link(block.path, folder)})\n\n{markdown(block.caption)}"
+        return f"{text} [In motion]({_link(block.film, folder)})." if block.film else text
+    rows = [[_cell(cell) for cell in row] for row in (block.header, *block.rows)]
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([lines[0], "|-" * len(block.header) + "|", *lines[1:]])
+
+
+def _link(path: Path, folder: Path) -> str:
+    return quote(path.relative_to(folder).as_posix())
+
+
+def _cell(text: str) -> str:
+    """Text in a table, where a bar ends the cell even in code."""
+    return re.sub(r"(?<!\\)\|", r"\|", markdown(text))
 
 
 def to_html(blocks: Sequence[Block]) -> str:
@@ -111,7 +123,7 @@ def to_html(blocks: Sequence[Block]) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(title)}</title>\n<style>\n{COLOURS}{STYLE}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+        f"<title>{html.escape(visible(title))}</title>\n<style>\n{COLOURS}{STYLE}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 
@@ -151,9 +163,9 @@ def _html(block: Block) -> str:
 def _img(path: Path, alt: str) -> str:
     """A picture that is in the page itself."""
     data = base64.b64encode(path.read_bytes()).decode()
-    return f'<img src="data:image/{path.suffix[1:]};base64,{data}" alt="{html.escape(alt)}">'
+    return f'<img src="data:image/{path.suffix[1:]};base64,{data}" alt="{html.escape(visible(alt))}">'
 
 
 def _inline(text: str) -> str:
     """Text as HTML, with code where backticks are."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(visible(text)))

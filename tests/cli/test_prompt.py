@@ -19,7 +19,7 @@ from data_files import small_set, write_idx
 import main
 import neurosim as ns
 from neurosim.cli.prompt import COMMANDS as COMMANDS_TABLE, SHORT, Prompt
-from neurosim.walk import STAGES, Stepper
+from neurosim.walk import STAGES, Stepper, undo
 
 ROOT = Path(__file__).resolve().parents[2]
 STEP = ("step", "--data", "digits", "--offline", "--hidden", "16", "--epochs", "1", "--train-size", "500")
@@ -124,6 +124,14 @@ def ask(blobs, make_net):
 
     ask.prompt, ask.stepper = prompt, stepper
     return ask
+
+
+def test_a_full_undo_list_is_told_once_and_in_the_status(ask):
+    size = sum(array.nbytes for array in ask.stepper.network.arrays().values())
+    ask.stepper._undo.budget = 4 * size + 10 * undo.SMALL
+    said = [ask("batch 3"), ask("batch 30"), ask("batch 2"), ask("status")]
+    assert ["undo reaches back" in each for each in said] == [False, True, False, True]
+    assert "older ones were let go to hold memory under" in " ".join(said[1].split())
 
 
 def test_the_commands_are_these_and_each_has_a_line_of_help(ask):

@@ -10,7 +10,7 @@ from small_problem import X, Y, network
 import neurosim as ns
 from neurosim.optimizers import OPTIMIZERS, SGDTerms
 from neurosim.schedules import SCHEDULES
-from neurosim.walk import STAGES, Stepper
+from neurosim.walk import STAGES, Stepper, undo
 
 
 def state(stepper):
@@ -539,18 +539,129 @@ def test_a_loss_that_is_no_number_changes_nothing_and_says_so(how, make_net, blo
     assert state(stepper) == before and not recwarn.list and stepper.changes == ["batch", "set rate 1e+25"]
 
 
-def test_only_so_much_is_kept_to_be_undone(make, monkeypatch):
-    import neurosim.walk.stepper
+@pytest.fixture
+def budget(monkeypatch):
+    """A function that lets undo hold so many states of a network, which are small here, and any number of edits."""
+    monkeypatch.setattr(undo, "SMALL", 1)
 
-    monkeypatch.setattr(neurosim.walk.stepper, "UNDO_BYTES", 0)
-    monkeypatch.setattr(neurosim.walk.stepper, "UNDO_AT_LEAST", 5)
+    def budget(stepper, states):
+        size = sum(array.nbytes for array in stepper.network.arrays().values())
+        stepper._undo.budget = int(states * (size + undo.SMALL))
+        return stepper._undo.budget
+
+    return budget
+
+
+def held(stepper):
+    """Bytes of all different arrays that undo holds, found from outside."""
+    arrays = {}
+
+    def collect(value):
+        if isinstance(value, np.ndarray):
+            arrays[id(value)] = value.nbytes
+        elif isinstance(value, dict):
+            [collect(each) for each in value.values()]
+        elif isinstance(value, (list, tuple)):
+            [collect(each) for each in value]
+
+    collect([before for _, before, _ in stepper._undo._entries])
+    return sum(arrays.values())
+
+
+def test_undo_stays_within_its_bytes_and_says_where_it_ends(make, refused, budget):
     stepper = make()
-    stepper.batch(3)
-    before = state(stepper)
-    stepper.batch(5)
-    assert len(stepper.changes) == 5
-    for _ in range(5):
+    most = budget(stepper, 5.5)
+    copies = []
+    for _ in range(9):
+        copies.append(copy.deepcopy(stepper))
+        stepper.batch()
+        assert held(stepper) <= most + 8 * len(stepper.batches.rows)  # the order that an epoch shares is counted once
+    reach = len(stepper.changes)
+    assert 3 <= reach <= 5
+    assert stepper.undo_ends == f"undo reaches back {reach} changes; older ones were let go to hold memory under 0 MB"
+    for earlier in copies[::-1][:reach]:
         stepper.undo()
+        assert state(stepper) == state(earlier)
+    with refused("nothing to undo: undo reaches back 0 changes; older ones were let go"):
+        stepper.undo()
+
+
+def test_many_batches_at_once_stay_within_the_bytes_too(make, budget):
+    stepper = make()
+    most, peaks = budget(stepper, 5.5), []
+    real = stepper.batches.step
+    stepper.batches.step = lambda: (peaks.append(held(stepper)), real())[1]
+    twin = make()
+    stepper.batch(30)
+    twin.batch(30)
+    size = sum(array.nbytes for array in stepper.network.arrays().values())
+    assert max(peaks) + size <= most  # with the state before all of them, for Ctrl-C
+    assert state(stepper) == state(twin)
+    twin.undo()
+    assert stepper.undo() == "batch" and state(stepper) == state(twin)
+
+
+def test_where_one_state_fits_many_batches_are_one_change(make, budget):
+    stepper = make()
+    budget(stepper, 1.8)
+    stepper.freeze()
+    before = copy.deepcopy(stepper)
+    assert len(stepper.batch(7)) == 7
+    assert stepper.changes[-1] == "7 batches" and stepper.undo() == "7 batches" and state(stepper) == state(before)
+
+
+def test_a_network_too_large_to_keep_is_trained_and_edits_are_undone(make, refused, budget):
+    stepper, twin = make(), make()
+    budget(stepper, 0.9)
+    for each in (stepper, twin):
+        each.set_bias(0.5)
+        assert len(each.batch(3)) == 3 and each.epoch() and each.update()
+    assert state(stepper) == state(twin) and stepper.changes == [] and not stepper.takes_back
+    assert stepper.undo_ends.startswith("training of a network of this size cannot be undone: ")
+    with refused("nothing to undo: training of a network of this size"):
+        stepper.undo()
+    stepper.set_weight(3, 0.75), stepper.clamp(0.5)
+    stepper.undo(), stepper.undo()
+    assert state(stepper) == state(twin)
+
+
+@pytest.mark.parametrize("what", [what for what in CHANGES if what not in ("batch", "epoch", "update")])
+def test_an_edit_copies_no_more_than_the_neuron(what, make):
+    stepper = make()
+    stepper.clamp(0.1), stepper.freeze()
+    before = held(stepper)
+    CHANGES[what](stepper)
+    order = 0 if stepper.batches.order is None else stepper.batches.order.nbytes
+    assert held(stepper) - before <= stepper.live_neuron.weights.nbytes + 8 + order
+
+
+def test_a_small_network_has_a_hundred_undos(make):
+    stepper = make()
+    start = state(stepper)
+    stepper.batch(100)
+    assert stepper.undo_ends == ""
+    for _ in range(100):
+        stepper.undo()
+    assert state(stepper) == start
+
+
+@pytest.mark.parametrize(("states", "how"), [(5.5, "batch"), (1.8, "batch"), (1.8, "epoch"), (1.8, "update")])
+def test_ctrl_c_leaves_everything_as_it_was_within_the_bytes_too(states, how, make, budget, monkeypatch):
+    stepper = make()
+    budget(stepper, states)
+    stepper.freeze()
+    before = state(stepper)
+    real, calls = stepper.network.optimizer.update_, []
+
+    def interrupted(*arguments):
+        real(*arguments)
+        calls.append(1)
+        if len(calls) > (0 if how == "update" else 3):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(stepper.network.optimizer, "update_", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        {"batch": lambda: stepper.batch(10), "epoch": stepper.epoch, "update": stepper.update}[how]()
     assert state(stepper) == before
 
 
