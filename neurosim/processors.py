@@ -127,6 +127,7 @@ class _Library(NamedTuple):
     get: Callable[[], int]  # its number of threads; 0 where nobody can set that
     set: Callable[[int], object]
     is_per_thread: bool  # whether every Python thread has a number of its own
+    name: str = "an unknown library"  # with the processor whose instructions it takes: other ones round otherwise
 
 
 _lock = Lock()
@@ -145,7 +146,7 @@ def computes(function: Callable[P, R]) -> Callable[P, R]:
         me = get_ident()
         if me in _inside:
             return function(*arguments, **named)
-        get, set_to, is_per_thread = _library()
+        get, set_to, is_per_thread, _ = _library()
         whose = me if is_per_thread else 0
         try:
             with _lock:
@@ -198,13 +199,21 @@ def _access(controller: Any) -> _Library:
     OpenBLAS's own take a tenth of a microsecond, and serve every Python thread. Those of threadpoolctl take ten times
     as long, and from its version 3.8 on do nothing for a second Python thread.
     """
-    layer = getattr(controller, "threading_layer", "")
+    layer, processor = getattr(controller, "threading_layer", ""), getattr(controller, "architecture", None)
+    name = f"{controller.internal_api} {controller.version} for {processor or 'this processor'}"
     if controller.internal_api == "openblas" and layer != "openmp":
-        name = next(name for name in controller.check_symbols if hasattr(controller.dynlib, name))
+        symbol = next(each for each in controller.check_symbols if hasattr(controller.dynlib, each))
         library = PyDLL(controller.filepath)
-        return _Library(getattr(library, name), getattr(library, name.replace("_get_", "_set_")), False)
+        return _Library(getattr(library, symbol), getattr(library, symbol.replace("_get_", "_set_")), False, name)
     is_per_thread = controller.internal_api == "mkl" or layer == "openmp"
-    return _Library(controller.get_num_threads, controller.set_num_threads, is_per_thread)
+    return _Library(controller.get_num_threads, controller.set_num_threads, is_per_thread, name)
+
+
+def arithmetic() -> str:
+    """What multiplies matrices here: where it is another, products can differ in their last bit."""
+    from numpy import __version__
+
+    return f"NumPy {__version__} with {_library().name}"
 
 
 @computes

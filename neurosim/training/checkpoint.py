@@ -8,8 +8,8 @@ and after the interruption, with a network, data and settings that are made in t
     checkpoint = ns.Checkpoint("runs/long", every=1000, resume=True)
     net.fit(x, y, epochs=50, callbacks=[checkpoint])
 
-That holds on the same machine with the same NumPy and as many `threads`: a product of matrices can differ in its last
-bit between one thread and two.  A run that goes on with another number of them says so.
+That holds with the same NumPy, a processor of the same kind and as many `threads`: a product of matrices can differ in
+its last bit between one thread and two, and between processors.  A run that goes on with others says so.
 
 A checkpoint holds everything that the rest of the run depends on: parameters, running statistics, the optimizer and its
 schedule, interventions on neurons, all random streams, the order of the epoch and the place in it, sums and history so
@@ -36,7 +36,7 @@ from ..errors import DataError, NeurosimError
 from ..files.atomic import atomic_file
 from ..files.npz import MALFORMED, brief, read_configured
 from ..parameters import Array
-from ..processors import threads
+from ..processors import arithmetic, threads
 from .callbacks import Callback, TrainingRun
 
 FORMAT, VERSION = "neurosim checkpoint", 1
@@ -101,6 +101,7 @@ class Checkpoint(Callback):
                     "data": _sha256(run.data),
                     "callbacks": [type(each).__name__ for each in run.callbacks],
                     "threads": threads().count,
+                    "arithmetic": arithmetic(),
                 }
             )
         )
@@ -189,12 +190,13 @@ class Checkpoint(Callback):
         difference = _difference(state["run"], self._run)
         if difference:
             raise NeurosimError(f"resume: expected the run of {path}, received another: {difference}")
-        before, now = state["run"].get("threads"), self._run["threads"]  # none in files of earlier versions
-        if before not in (None, now):
-            tell(
-                f"resume: threads were {brief(before)} and are {now}: the numbers to come may differ in their last "
-                "bits from those of a run that was never interrupted"
-            )
+        for what, was, now in (("threads", "were", "are"), ("arithmetic", "was", "is")):
+            before, here = state["run"].get(what), self._run[what]  # none in files of earlier versions
+            if before not in (None, here):
+                tell(
+                    f"resume: {what} {was} {brief(before)} and {now} {brief(here)}: the numbers to come may differ in "
+                    "their last bits from those of a run that was never interrupted"
+                )
         changed = state["changed"]
         if changed["optimizer"] != json.loads(json.dumps(network.optimizer.config())):
             network.optimizer = changed["optimizer"]

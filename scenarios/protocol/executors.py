@@ -7,15 +7,17 @@ opened, and not with every task.
 from __future__ import annotations
 
 import asyncio
+import logging
 import multiprocessing
 import os
 import re
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
@@ -25,6 +27,7 @@ from neurosim.processors import one_blas_thread
 
 MAX_PROCESSES = 61  # that Windows can wait for
 PATIENCE = 5.0  # seconds that a cluster's scheduler has for its first answer
+SILENCE = 30.0  # seconds without a word of any worker, after which a cluster is lost
 
 
 class Pool(NamedTuple):
@@ -129,10 +132,12 @@ def dask(perform: Perform, data: Any, scheduler: str) -> Iterator[Pool]:
         scheduler: where the cluster's scheduler listens, e.g. "tcp://10.0.0.1:8786".
 
     Raises:
-        NeurosimError: the package is not installed, the scheduler does not answer, or it has no workers.
+        NeurosimError: the package is not installed, the scheduler does not answer, it has no workers, or it or all of
+            them are lost.
     """
     try:
-        from distributed import Client
+        import distributed
+        from distributed.comm import CommClosedError
     except ImportError:
         raise NeurosimError(
             "--executor dask: expected the package distributed, which is not installed; "
@@ -140,22 +145,75 @@ def dask(perform: Perform, data: Any, scheduler: str) -> Iterator[Pool]:
         ) from None
     if not re.fullmatch(r"(tcp|tls|ws|wss)://\S+:\d+", scheduler):
         raise NeurosimError(f"--scheduler: expected an address such as tcp://10.0.0.1:8786, received {scheduler!r}")
+    _check_answer(scheduler)
+    over = threading.Event()
     try:
-        client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
-    except (OSError, TimeoutError, asyncio.TimeoutError) as error:  # in Python 3.10 the two differ
+        with (
+            _silent("distributed.client"),  # of a scheduler that is lost it tells in tracebacks
+            distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False) as client,
+        ):
+            slots = sum(client.nthreads().values())
+            if slots == 0:
+                raise NeurosimError(
+                    f"--scheduler: expected workers at {scheduler!r}, found none; start some with: "
+                    f"dask worker {scheduler}"
+                )
+            threading.Thread(target=_watch, args=(client, over), daemon=True).start()
+            (everywhere,) = client.scatter([data], broadcast=True)
+            executor = client.get_executor(pure=False)
+            try:
+                yield Pool(lambda task: executor.submit(perform, task, everywhere), 2 * slots)
+            finally:
+                over.set()
+                if client.status == "running":
+                    executor.shutdown(wait=False)  # cancels what is not done
+    except (CancelledError, distributed.KilledWorker, CommClosedError) as error:
+        raise NeurosimError(
+            f"the cluster at {scheduler} was lost while it computed ({type(error).__name__}); what is finished is "
+            "kept, and the same command goes on from there. Were its workers short of memory?"
+        ) from None
+
+
+def _watch(client: Any, over: threading.Event) -> None:
+    """Close a client, which cancels all that it waits for, when for too long no scheduler has told it of a worker."""
+    heard = time.monotonic()
+    while not over.wait(1):
+        with suppress(Exception):
+            if client.sync(client.scheduler.ncores, callback_timeout=SILENCE):
+                heard = time.monotonic()
+        if time.monotonic() - heard > SILENCE:
+            client.close()
+            return
+
+
+@contextmanager
+def _silent(name: str) -> Iterator[None]:
+    """Nothing is logged under a name in the block."""
+    logger = logging.getLogger(name)
+    before = logger.disabled
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
+def _check_answer(scheduler: str) -> None:
+    """Refuse an address where no scheduler answers; a `Client` waits there for half a minute, or for ever."""
+    from distributed import rpc
+    from distributed.security import Security
+
+    async def ask() -> Any:
+        async with rpc(scheduler, connection_args=Security().get_connection_args("client")) as there:
+            return (await asyncio.wait_for(there.identity(), PATIENCE))["type"]
+
+    try:
+        with ThreadPoolExecutor(1) as other:  # a notebook's own thread has a loop that runs
+            found = other.submit(asyncio.run, ask()).result()
+    except Exception as error:  # whatever listens there may answer anything
+        found = type(error).__name__
+    if found != "Scheduler":
         raise NeurosimError(
             f"--scheduler: expected a Dask scheduler that answers within {PATIENCE:g} seconds at "
-            f"{scheduler!r}, received {type(error).__name__}; start one with: dask scheduler"
-        ) from None
-    with client:
-        slots = sum(client.nthreads().values())
-        if slots == 0:
-            raise NeurosimError(
-                f"--scheduler: expected workers at {scheduler!r}, found none; start some with: dask worker {scheduler}"
-            )
-        (everywhere,) = client.scatter([data], broadcast=True)
-        executor = client.get_executor(pure=False)
-        try:
-            yield Pool(lambda task: executor.submit(perform, task, everywhere), 2 * slots)
-        finally:
-            executor.shutdown(wait=False)  # cancels what is not done
+            f"{scheduler!r}, received {found}; start one with: dask scheduler"
+        )

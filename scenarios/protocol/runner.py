@@ -282,7 +282,8 @@ def run_experiments(
             while ready and len(running) < pool.slots:
                 *_, number, task = heapq.heappop(ready)
                 running[pool.submit(task)] = number, task
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            done = wait(running, return_when=FIRST_COMPLETED).done
+            for future in sorted(done, key=has_failed):  # all that is finished is kept before a failure ends this
                 number, task = running.pop(future)
                 result = future.result()
                 stores[number].write(task, result)
@@ -290,6 +291,11 @@ def run_experiments(
                 add(number, plans[number].finish(task, result))
                 if plans[number].is_done:
                     yield plans[number].results()
+
+
+def has_failed(future: Future[str]) -> bool:
+    """Whether a future that is done has no result."""
+    return future.cancelled() or future.exception() is not None
 
 
 def run_scenario(
