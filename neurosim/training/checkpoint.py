@@ -33,7 +33,8 @@ import numpy as np
 
 from ..checks import check_count
 from ..errors import DataError, NeurosimError
-from ..files.atomic import atomic_file
+from ..files.atomic import atomic_file, make_folder, sweep
+from ..files.lock import FolderLock
 from ..files.npz import MALFORMED, brief, read_configured
 from ..parameters import Array
 from ..processors import threads
@@ -57,8 +58,8 @@ class Checkpoint(Callback):
         about: JSON-ready values to keep with it, for whoever wants to make the run again; see `read_checkpoint`.
 
     Raises:
-        NeurosimError: when training begins: it is not the last callback; `folder` holds a run that has not ended, and
-            `resume` is not set; or the run to go on with had another network,
+        NeurosimError: when training begins: it is not the last callback; another process trains in `folder`; it holds a
+            run that has not ended, and `resume` is not set; or the run to go on with had another network,
             other data, another `fit` or callbacks of other classes (what those were made with is not compared).
         DataError: when training begins: there is no whole checkpoint in `folder`.
 
@@ -80,6 +81,7 @@ class Checkpoint(Callback):
         self._written: list[Path] = []
         self._finished = self._interrupted = False
         self._handler: Any = None
+        self._lock = FolderLock(self.folder)
 
     # -- the run -----------------------------------------------------------------------------------------------------
 
@@ -92,6 +94,19 @@ class Checkpoint(Callback):
 
     def on_start(self, run: TrainingRun) -> None:
         self._written, self._finished, self._interrupted = [], False, False
+        if not self.resume:
+            make_folder(self.folder)
+        self._lock = take_folder(self.folder)
+        try:
+            self._begin(run)
+        except BaseException:
+            self._lock.release()
+            raise
+        if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
+            self._handler = signal.signal(signal.SIGINT, self._on_signal)
+
+    def _begin(self, run: TrainingRun) -> None:
+        """Go on from the last checkpoint, or write the first."""
         self._run = json.loads(
             json.dumps(
                 {
@@ -109,12 +124,11 @@ class Checkpoint(Callback):
             self._written = [path]
         else:
             delete_checkpoints(self.folder)
-        for path in self.folder.glob(f".{PREFIX}*"):  # half written when a run was killed
-            path.unlink()
+        sweep(self.folder)
+        for path in self.folder.glob(f".{PREFIX}*"):  # half written by an earlier version; the folder is ours
+            path.unlink(missing_ok=True)
         if not self.resume:
             self._write(run)
-        if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
-            self._handler = signal.signal(signal.SIGINT, self._on_signal)
 
     def on_step(self, run: TrainingRun) -> None:
         if self._interrupted or run.step % self.every == 0:
@@ -123,10 +137,17 @@ class Checkpoint(Callback):
             raise KeyboardInterrupt
 
     def on_end(self, run: TrainingRun) -> None:
-        history = run.history
         if self._handler is not None:
             signal.signal(signal.SIGINT, self._handler)
             self._handler = None
+        try:
+            self._end(run)
+        finally:
+            self._lock.release()
+
+    def _end(self, run: TrainingRun) -> None:
+        """Write the last checkpoint, if the run has ended."""
+        history = run.history
         if self._finished:
             history.message = f"This run had ended already ({history.stopped}): nothing was trained."
         elif history.stopped == "interrupted":
@@ -217,6 +238,20 @@ class Checkpoint(Callback):
         self._finished = history.stopped != "running"
         if self._finished:
             run.epoch = run.epochs + 1
+
+
+def take_folder(folder: Path) -> FolderLock:
+    """The lock on a run's folder.
+
+    Raises:
+        NeurosimError: another process has it.
+    """
+    lock = FolderLock(folder)
+    if not lock.take():
+        raise NeurosimError(
+            f"{folder}: another process is training there; wait until it ends, or choose another folder"
+        )
+    return lock
 
 
 def checkpoints(folder: str | os.PathLike[str]) -> list[Path]:
