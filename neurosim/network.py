@@ -25,6 +25,7 @@ from .parameters import Array, FlatParameters, aligned_zeros
 from .processors import computes
 from .regularizers import REGULARIZERS, Regularizer
 from .samples import Learned
+from .schema import hold, number, text, unlike
 from .streams import random_streams
 from .text import Text
 
@@ -530,6 +531,8 @@ class Network:
         network = cls(**settings | {"layers": [LAYERS.create(layer) for layer in settings["layers"]]})
         network.intervene(interventions)
         network.input.remember(None if samples is None else Learned.from_config(samples))
+        hold("class_names", unlike(text, max(2, network.output.n_out)), list(class_names))
+        hold("threshold", number(), threshold)
         network.class_names, network.threshold = class_names, threshold
         return network
 
@@ -543,7 +546,7 @@ class Network:
             self[int(index)]  # raises, if there is none
         for layer in self.layers:
             own = config.get(str(layer.index))
-            wanted = Interventions() if own is None else Interventions.from_config(own, len(layer))
+            wanted = Interventions() if own is None else Interventions.from_config(own, len(layer), self.dtype)
             if wanted or layer.interventions:
                 layer.intervene(wanted)
 
