@@ -25,7 +25,6 @@ from .parameters import Array, FlatParameters, aligned_zeros
 from .processors import computes
 from .regularizers import REGULARIZERS, Regularizer
 from .samples import Learned
-from .schema import hold, number, text, unlike
 from .streams import random_streams
 from .text import Text
 
@@ -531,8 +530,6 @@ class Network:
         network = cls(**settings | {"layers": [LAYERS.create(layer) for layer in settings["layers"]]})
         network.intervene(interventions)
         network.input.remember(None if samples is None else Learned.from_config(samples))
-        hold("class_names", unlike(text, max(2, network.output.n_out)), list(class_names))
-        hold("threshold", number(), threshold)
         network.class_names, network.threshold = class_names, threshold
         return network
 

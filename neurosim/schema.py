@@ -39,6 +39,20 @@ def anything(place: str, value: Any) -> None:
     """Whatever it is: somebody else holds it to something."""
 
 
+def plain(place: str, value: Any) -> None:
+    """Whatever JSON can hold, and nothing else; somebody else holds it to more."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            plain(f"{place}/{name}", each)
+    elif isinstance(value, list):
+        for k, each in enumerate(value):
+            plain(f"{place}/{k}", each)
+    elif isinstance(value, str):
+        text(place, value)
+    elif not (value is None or type(value) in (bool, int, float)):
+        raise refuse(place, "a value that JSON has", value)
+
+
 def number(low: float = -math.inf, high: float = math.inf, *, infinite: bool = False, nan: bool = False) -> Rule:
     """A number from `low` to `high`."""
     expected = f"a number from {low:g} to {high:g}" if math.isfinite(high) else f"a number of at least {low:g}"

@@ -14,7 +14,7 @@ from ..errors import DataError, NeurosimError
 from ..layers import LAYERS
 from ..network import Network
 from ..optimizers import OPTIMIZERS
-from ..schema import Rule, anything, array, brief, hold, record
+from ..schema import Rule, anything, array, brief, hold, number, record, text, unlike
 from ..streams import STATE
 from .atomic import atomic_file
 from .npz import MALFORMED, check_arrays, first_mismatch, read_configured
@@ -61,6 +61,8 @@ def load_network(path: str | os.PathLike[str]) -> Network:
         # before anything is made: its size is what the file declares
         check_arrays(path, arrays, _array_shapes(settings), np.dtype(settings["dtype"]))
         network = Network.from_config(settings)
+        hold("class_names", unlike(text, max(2, network.output.n_out)), list(network.class_names))
+        hold("threshold", number(), network.threshold)
         state = {"arrays": arrays, "scalars": scalars, "streams": streams}
         hold("config", snapshot_rule(network, finite=True), state)
         network.restore(state)

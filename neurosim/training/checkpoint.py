@@ -40,7 +40,7 @@ from ..files.npz import MALFORMED, read_configured
 from ..optimizers import OPTIMIZERS
 from ..parameters import Array
 from ..processors import threads
-from ..schema import anything, array, brief, count, hold, listed, number, optional, record, text
+from ..schema import anything, array, brief, count, hold, listed, number, optional, plain, record, text
 from .callbacks import Callback, TrainingRun
 from .history import ROWS
 
@@ -48,17 +48,17 @@ FORMAT, VERSION = "neurosim checkpoint", 1
 KEPT = 2  # checkpoints: the newest, and one to fall back on
 PREFIX, SUFFIX = "checkpoint-", ".npz"
 
-_BY_NAME = record({}, others=anything)
+_PLAIN, _BY_NAME = record({}, others=plain), record({}, others=anything)
 STATE = record(
     {
-        "about": _BY_NAME,
+        "about": _PLAIN,
         "run": record(
-            {"network": _BY_NAME, "fit": _BY_NAME, "data": text, "callbacks": listed(text)},
+            {"network": _PLAIN, "fit": _PLAIN, "data": text, "callbacks": listed(text)},
             left_out={"threads": count(1)},  # none in files of earlier versions
         ),
         "network": _BY_NAME,
         "last_rate": number(0.0),
-        "changed": record({"optimizer": _BY_NAME, "interventions": _BY_NAME}),
+        "changed": record({"optimizer": _PLAIN, "interventions": _PLAIN}),
         "progress": record(
             {
                 "epoch": count(1),
