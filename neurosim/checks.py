@@ -28,7 +28,7 @@ def check_number(
     """
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = float("nan")
     above = number > low if open_low else number >= low
     below = number < high if open_high else number <= high

@@ -17,6 +17,10 @@ class DataError(NeurosimError):
     """A data set that cannot be found, read, trusted or used."""
 
 
+class WriteError(NeurosimError):
+    """A file that cannot be written, as on a full disk."""
+
+
 class ShapeError(NeurosimError):
     """An array whose shape does not fit where it was put."""
 

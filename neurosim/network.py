@@ -543,7 +543,7 @@ class Network:
             self[int(index)]  # raises, if there is none
         for layer in self.layers:
             own = config.get(str(layer.index))
-            wanted = Interventions() if own is None else Interventions.from_config(own, len(layer))
+            wanted = Interventions() if own is None else Interventions.from_config(own, len(layer), self.dtype)
             if wanted or layer.interventions:
                 layer.intervene(wanted)
 

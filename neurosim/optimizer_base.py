@@ -22,6 +22,7 @@ from .errors import NeurosimError, ShapeError
 from .parameters import Array, aligned_zeros
 from .registry import Configurable, use_defaults_of
 from .schedules import SCHEDULES, Schedule
+from .schema import Rule, anything, count, one_of
 
 BLOCK = 131_072  # elements; measured from 4k to 262k: in smaller ones the calls cost more than a nearer cache saves
 
@@ -65,6 +66,7 @@ class Optimizer(Configurable, ABC):
 
     Attributes:
         state_names: what it remembers from step to step, in the order of the rule's parameters.
+        never_negative: those of them that are never below 0, such as means of squares.
         scratch_count: how many buffers as long as a block `update_` needs.
         formulas: term -> how it follows, with the names of numbers in braces, as the walk shows it line by line: the
             parameters of the rule, the terms before it, and any attribute. The name of a state is what it holds at that
@@ -80,6 +82,7 @@ class Optimizer(Configurable, ABC):
     """
 
     state_names: ClassVar[tuple[str, ...]] = ()
+    never_negative: ClassVar[tuple[str, ...]] = ()
     scratch_count: ClassVar[int] = 0
     formulas: ClassVar[Formulas] = {}
     _hyper_names: ClassVar[tuple[str, ...]] = ()
@@ -252,6 +255,11 @@ class Optimizer(Configurable, ABC):
         """The step count and whatever else, beside the vectors, is needed to go on exactly. JSON-ready."""
         schedule = self._learning_rate.state() if isinstance(self._learning_rate, Schedule) else None
         return {"t": self.t, "schedule": schedule}
+
+    def scalar_rules(self) -> dict[str, Rule]:
+        """What each of the `scalars` may be."""
+        schedule = self._learning_rate.state_rule() if isinstance(self._learning_rate, Schedule) else one_of(None)
+        return dict.fromkeys(self.scalars(), anything) | {"t": count(), "schedule": schedule}
 
     def restore(self, scalars: dict[str, Any], state: dict[str, Array]) -> None:
         """Go on from `scalars` and copies of the `state` vectors."""

@@ -31,6 +31,7 @@ from .optimizer_base import (
 )
 from .parameters import Array
 from .registry import Registry
+from .schema import Rule, number
 
 OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer)  # type: ignore[type-abstract]
 
@@ -152,7 +153,7 @@ class AdaGrad(Optimizer):
     """
 
     formulas = equations(square_sum="{square_sum} + {grad}²", step="{rate} * {grad} / (√{square_sum} + {epsilon})")
-    state_names = ("square_sum",)
+    state_names = never_negative = ("square_sum",)
     scratch_count = 1
 
     def __init__(self, learning_rate: Rate = 0.01, epsilon: float = 1e-10, clip_norm: float | None = None) -> None:
@@ -183,7 +184,7 @@ class RMSProp(Optimizer):
     """
 
     formulas = equations(v="{rho} * {v} + (1 - {rho}) * {grad}²", step="{rate} * {grad} / (√{v} + {epsilon})")
-    state_names = ("v",)
+    state_names = never_negative = ("v",)
     scratch_count = 1
 
     def __init__(
@@ -222,7 +223,7 @@ class AdaDelta(Optimizer):
         u="{rho} * {u} + (1 - {rho}) * {d}²",
         step="{rate} * {d}",
     )
-    state_names = ("v", "u")
+    state_names = never_negative = ("v", "u")
     scratch_count = 2
 
     def __init__(
@@ -258,6 +259,7 @@ class _Adaptive(Optimizer):
     """What Adam and its kin share: two moments, m ← β₁ m + (1 - β₁) g and v ← β₂ v + (1 - β₂) g²."""
 
     state_names: ClassVar[tuple[str, ...]] = ("m", "v")
+    never_negative: ClassVar[tuple[str, ...]] = ("v",)
     scratch_count = 1
 
     def __init__(
@@ -355,6 +357,7 @@ class AMSGrad(_Adaptive):
         m=M, v=V, v_max="max({v_max}, {v})", m_hat=M_HAT, v_hat="{v_max} / (1 - {beta2}^{t})", step=ADAM_STEP
     )
     state_names = ("m", "v", "v_max")
+    never_negative = ("v", "v_max")
 
     @staticmethod
     def rule(
@@ -398,6 +401,7 @@ class AdaMax(_Adaptive):
 
     formulas = equations(m=M, u="max({beta2} * {u}, |{grad}| + {epsilon})", m_hat=M_HAT, step="{rate} * {m_hat} / {u}")
     state_names = ("m", "u")
+    never_negative = ("u",)
 
     def __init__(
         self,
@@ -540,6 +544,9 @@ class Nadam(_Adaptive):
 
     def scalars(self) -> dict[str, Any]:
         return super().scalars() | {"mu_product": self.mu_product}
+
+    def scalar_rules(self) -> dict[str, Rule]:
+        return super().scalar_rules() | {"mu_product": number(0.0, 1.0)}
 
     def restore(self, scalars: dict[str, Any], state: dict[str, Array]) -> None:
         super().restore(scalars, state)

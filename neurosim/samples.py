@@ -23,7 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from .checks import check_count, check_number, check_value, is_dataset
+from . import schema
+from .checks import is_dataset
 from .errors import NeurosimError, NeurosimWarning, ShapeError
 from .parameters import Array, Shape
 from .text import number, thousands
@@ -149,6 +150,20 @@ def pixel_top(rows: Array, shape: Shape) -> int | None:
     return TOP_16_BIT if top is None and rows.dtype == np.uint16 else top
 
 
+LEARNED = schema.record(
+    {
+        "shape": schema.listed(schema.count(1, 2**31)),
+        "low": schema.optional(schema.number()),
+        "high": schema.optional(schema.number()),
+        "top": schema.optional(schema.number(1.0, TOP_16_BIT)),
+        "feature_names": schema.listed(schema.text),
+        "mean": schema.listed(schema.number()),
+        "deviation": schema.listed(schema.number(math.ulp(0.0))),
+    }
+)
+"""What a file may say of `Learned`."""
+
+
 @dataclass(frozen=True)
 class Learned:
     """What a network remembers of the samples that it was first trained on.
@@ -197,15 +212,15 @@ class Learned:
         Raises:
             NeurosimError: values that no samples have.
         """
-        learned = cls(
-            tuple(check_count("shape", side) for side in config["shape"]),
-            None if config["low"] is None else check_value("low", config["low"]),
-            None if config["high"] is None else check_value("high", config["high"]),
-            None if config["top"] is None else check_number("top", config["top"], 1.0, TOP_16_BIT),
-            tuple(map(str, config["feature_names"])),
-            tuple(check_value("mean", value) for value in config["mean"]),
-            tuple(check_number("deviation", value, 0.0, math.inf, open_low=True) for value in config["deviation"]),
-        )
+        schema.hold("samples", LEARNED, config)
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in config.items()
+        }
+        learned = cls(**values)
+        if None not in (learned.low, learned.high) and learned.low > learned.high:  # type: ignore[operator]
+            raise NeurosimError(f"samples: expected low below high, received {learned.low:g} and {learned.high:g}")
+        if bool(learned.mean) != bool(learned.deviation):
+            raise NeurosimError("samples: expected means and deviations, or neither, received one of them")
         size = math.prod(learned.shape)
         if {len(each) for each in (learned.feature_names, learned.mean, learned.deviation)} - {0, size}:
             raise NeurosimError(f"samples: expected {size} names, means and deviations, or none of them")

@@ -18,6 +18,7 @@ from .checks import check_count, check_number
 from .errors import NeurosimError
 from .metrics import rises
 from .registry import Configurable, Registry
+from .schema import Rule, count, hold, number, one_of, optional, record
 
 
 def _check_rate(name: str, value: float) -> float:
@@ -90,19 +91,22 @@ class Schedule(Configurable, ABC):
         """What has to be kept, beside the settings, to go on exactly."""
         return {name: value for name, value in vars(self).items() if name.startswith("_")}
 
+    def state_rules(self) -> dict[str, Rule]:
+        """What each value of a `state` may be."""
+        own = dict.fromkeys(self.state(), optional(number(infinite=True, nan=True)))
+        return own | {"_first": count(), "_run": optional(count(1))}
+
+    def state_rule(self) -> Rule:
+        """What a `state` may be; values may be missing, as in files of earlier versions."""
+        return record({}, left_out=self.state_rules())
+
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a `state`.
 
         Raises:
             NeurosimError: it is not one of this schedule.
         """
-        known = self.state().keys() | {"_first", "_run"}
-        for name, value in state.items():
-            if name not in known or not (value is None or type(value) in (int, float)):
-                raise NeurosimError(
-                    f"state of {self.key}: expected numbers called {', '.join(sorted(known))}, "
-                    f"received {name} = {value!r}"
-                )
+        hold(f"state of {self.key}", self.state_rule(), state)
         vars(self).update(state)
 
 
@@ -254,10 +258,14 @@ class WarmUp(Schedule):
     def state(self) -> dict[str, Any]:
         return super().state() | {"after": None if self.after is None else self.after.state()}
 
+    def state_rules(self) -> dict[str, Rule]:
+        return super().state_rules() | {"after": one_of(None) if self.after is None else self.after.state_rule()}
+
     def restore(self, state: dict[str, Any]) -> None:
-        super().restore({name: value for name, value in state.items() if name != "after"})
-        if self.after is not None:
+        hold(f"state of {self.key}", self.state_rule(), state)
+        if self.after is not None and "after" in state:
             self.after.restore(state["after"])
+        vars(self).update({name: value for name, value in state.items() if name != "after"})
 
 
 @SCHEDULES.register("one_cycle")
@@ -337,6 +345,13 @@ class ReduceOnPlateau(Schedule):
 
     def check(self, columns: Collection[str]) -> None:
         self._watched(columns)
+
+    def state_rules(self) -> dict[str, Rule]:
+        return super().state_rules() | {
+            "_now": number(0.0, self.rate),
+            "_best": optional(number(infinite=True, nan=True)),
+            "_bad_epochs": count(0, self.patience),
+        }
 
     def _watched(self, columns: Collection[str]) -> str:
         """The column to act on: `monitor`, or the training figure of the same name."""

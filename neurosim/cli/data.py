@@ -49,8 +49,8 @@ def run(arguments: argparse.Namespace) -> None:
 def print_sources(name: str) -> None:
     """Print where a published data set is looked for, and what was found there."""
     print(f"looking for {name} in")
-    for each in datasets.search_path():
-        print(f"  {each}")
+    for folder in datasets.search_path():
+        print(f"  {folder}")
     found = datasets.inspect_sources(name)
     if not found:
         print("found nothing there")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,14 +16,16 @@ import numpy as np
 
 from .. import metrics
 from ..data import Dataset
-from ..errors import DataError, NeurosimError
-from ..files.atomic import writable_folder, write_text
+from ..data.sources import cache_folder
+from ..errors import DataError, NeurosimError, WriteError
+from ..files.atomic import check_room, made_folder, writable_folder, write_text
+from ..files.lock import FolderLock
 from ..network import Network
 from ..parameters import Array
 from ..processors import core_count, threads
 from ..text import command_line, number, percent, points
 from ..training import Callback, Checkpoint, History, Snapshots
-from ..training.checkpoint import delete_checkpoints, read_checkpoint
+from ..training.checkpoint import KEPT, delete_checkpoints, read_checkpoint, take_folder
 from ..training.divergence import all_finite
 from ..training.settings import Settings
 from .figures import boundaries, draw_training as draw
@@ -48,6 +53,7 @@ MARGIN = 0.05  # predictions that miss by so little less than the targets vary s
 RUN: dict[str, Any] = {"data": DATA, "train_size": None, "validation": None, "seed": 0, "out": "runs/latest"}
 RUN |= dict.fromkeys(READING) | {"page": False}
 PAGE = "page.html"
+FIGURES = 2**20  # bytes: about what tables and figures take beside the network
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -93,8 +99,15 @@ def run(arguments: argparse.Namespace) -> None:
         profile(arguments, settings)
         return
     folder = writable_folder(arguments.out)
+    with made_folder(folder), alone_in(folder, bool(arguments.checkpoint_every)):
+        train(arguments, settings, folder)
+
+
+def train(arguments: argparse.Namespace, settings: Settings, folder: Path) -> None:
+    """Train, with nobody else in the folder."""
     session = start(arguments, settings)
     settings = session.settings
+    check_room(folder, room_for(session, KEPT if arguments.checkpoint_every else 0))
     if not arguments.resume:
         delete_checkpoints(folder)  # what is written there now is of another run
     print(session.network.summary())
@@ -110,14 +123,19 @@ def run(arguments: argparse.Namespace) -> None:
     with np.errstate(over="ignore", invalid="ignore"):  # a network that has diverged overflows here again
         outputs = session.network.predict_proba(session.test)
         figures = session.network.evaluate(session.test)
-    frame, targets = history.to_frame(), reading(arguments).get("target", ())
-    paths = [
-        session.network.save(folder / "net.npz"),
-        write_text(folder / "history.csv", frame.to_csv(index=False)),
-        write_text(folder / "predictions.csv", predictions(session, outputs, targets).to_csv(index=False)),
-        *draw(session, frame, callbacks, outputs, folder, targets),
-    ]
-    paths += write_page(session, history, callbacks, folder, arguments.words)
+    targets = reading(arguments).get("target", ())
+
+    def write(folder: Path) -> list[Path]:
+        frame = history.to_frame()
+        return [
+            session.network.save(folder / "net.npz"),
+            write_text(folder / "history.csv", frame.to_csv(index=False)),
+            write_text(folder / "predictions.csv", predictions(session, outputs, targets).to_csv(index=False)),
+            *draw(session, frame, callbacks, outputs, folder, targets),
+            *write_page(session, history, callbacks, folder, arguments.words),
+        ]
+
+    paths, moved = write_somewhere(write, folder)
     print()
     if np.isfinite(outputs).all():
         say(test_figures(session, figures, outputs, targets))
@@ -128,6 +146,8 @@ def run(arguments: argparse.Namespace) -> None:
         say(idle)
     for path in paths:
         print(f"  {path}")
+    if moved:
+        fail(moved)
     if history.stopped == "interrupted":
         if arguments.checkpoint_every:
             print(f"to go on: {command_line('train', '--resume', str(folder))}")
@@ -216,6 +236,53 @@ def checkpoint(arguments: argparse.Namespace, settings: Settings, folder: Path) 
 
 
 # -- what comes of it ------------------------------------------------------------------------------------------------
+
+
+def room_for(session: Session, kept: int) -> int:
+    """About how many bytes the files of a run take, where so many checkpoints are kept and another is written."""
+    size = sum(array.nbytes for array in session.network.arrays().values())
+    return size * (2 + kept if kept else 1) + FIGURES
+
+
+def write_somewhere(write: Callable[[Path], list[Path]], folder: Path) -> tuple[list[Path], str]:
+    """Write what came of the training: to the folder, and where that fails to another one in the cache.
+
+    Returns:
+        What was written, and what has to be said if it is not where it should be.
+
+    Raises:
+        WriteError: neither can be written.
+    """
+    try:
+        return write(folder), ""
+    except WriteError as error:
+        other = cache_folder() / "saved" / f"{folder.absolute().name}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        try:
+            return write(other), f"{error}; everything is in {other} instead"
+        except WriteError as second:
+            raise WriteError(f"{error}, and {second}; set NEUROSIM_HOME to a folder with room") from None
+
+
+@contextmanager
+def alone_in(folder: Path, needed: bool) -> Iterator[None]:
+    """Keep other processes that train out of a folder. If there is one already, this is an error if `needed`.
+
+    Raises:
+        NeurosimError: another process trains there.
+    """
+    lock = FolderLock(folder)
+    if needed:
+        lock = take_folder(folder)
+    elif not lock.take():
+        print(
+            f"warning: another process is training in {folder}, too: what ends last stays; --out chooses another "
+            "folder",
+            file=sys.stderr,
+        )
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_page(

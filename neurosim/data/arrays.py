@@ -66,7 +66,7 @@ def _labels(where: str, y: NDArray[Any]) -> NDArray[Any]:
     if y.dtype.kind == "U":
         try:
             texts = {text.encode().strip() for text in set(y.tolist())}
-        except (SystemError, ValueError):
+        except ValueError:
             raise DataError(f"{where}: expected labels as text, received characters that are none") from None
         if b"" in texts:
             raise DataError(f"{where}: expected a label for each sample, received an empty text")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -13,38 +15,85 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError, NeurosimError
+from ..errors import DataError, NeurosimError, WriteError
 from ..text import readable
+from .lock import is_own, try_lock
 
 BLOCK = 2**20  # bytes that are read at a time
+PART = ".neurosim"  # ends the name of a file that is half written
+_PARTS = re.compile(r"\..*\.[a-z0-9_]{8}" + re.escape(PART), re.DOTALL)
+_swept: set[Path] = set()  # folders that this process has looked through
 
 
 @contextmanager
 def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A binary file to write to, which takes its place at `path` only when it is complete and on disk.
 
-    Missing folders are made. If anything goes wrong, what was at `path` before is still there.
+    Missing folders are made. If anything goes wrong, what was at `path` before is still there. What killed processes
+    left half written in the folder is removed.
 
     Raises:
-        NeurosimError: the file cannot be written.
+        WriteError: the file cannot be written.
     """
     path = Path(path)
-    temporary = None
+    temporary, held = None, -1
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        if path.parent.absolute() not in _swept:
+            sweep(path.parent)
+        with _part_of(path) as file:
             temporary = file.name
-            yield file  # type: ignore[misc]
+            held = os.dup(file.fileno()) if os.name == "posix" else -1  # its lock lasts until it has its name
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
         temporary = None
     except OSError as error:
-        raise NeurosimError(f"cannot write {path}: {error.strerror or error}") from None
+        raise WriteError(f"cannot write {path}: {error.strerror or error}") from None
     finally:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
+        if held >= 0:
+            os.close(held)
+
+
+def _part_of(path: Path) -> Any:
+    """A new file beside `path` to write to, locked as long as it is open."""
+    while True:
+        file = tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=PART, delete=False)  # noqa: SIM115
+        if os.name != "posix" or (try_lock(file.fileno()) is not False and os.path.exists(file.name)):
+            return file
+        file.close()  # taken for left behind, before it was locked
+
+
+def sweep(folder: str | os.PathLike[str]) -> None:
+    """Remove what killed processes of this user left half written in a folder; what one still writes is locked."""
+    _swept.add(Path(folder).absolute())
+    with suppress(OSError):
+        for each in [entry.path for entry in os.scandir(folder) if _PARTS.fullmatch(entry.name)]:
+            with suppress(OSError):  # on Windows an open file cannot be removed
+                if is_own(each) and os.path.isfile(each):
+                    descriptor = os.open(each, os.O_RDONLY) if os.name == "posix" else -1
+                    try:
+                        if descriptor < 0 or try_lock(descriptor):
+                            os.unlink(each)
+                    finally:
+                        if descriptor >= 0:
+                            os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, unless it is there.
+
+    Raises:
+        WriteError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"cannot make the folder {folder}: {error.strerror or error}") from None
 
 
 @contextmanager
@@ -82,9 +131,35 @@ def writable_folder(path: str | os.PathLike[str], option: str = "--out") -> Path
         with made_folder(path) as folder:
             if not os.access(folder, os.W_OK):
                 raise NeurosimError(f"{option}: cannot write to the folder {folder}")
+            sweep(folder)
     except OSError as error:
         raise NeurosimError(f"{option}: cannot make the folder {Path(path)}: {error.strerror}") from None
     return folder
+
+
+def check_room(folder: Path, size: int, option: str = "--out") -> None:
+    """Hold the free space of a disk to what is to be written: before the work, and not after it.
+
+    Args:
+        folder: where it goes; it need not be there yet.
+        size: how many bytes.
+        option: what a message calls the folder.
+
+    Raises:
+        NeurosimError: there is not enough.
+    """
+    place = folder.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        free = shutil.disk_usage(place).free
+    except OSError:  # nobody knows
+        return
+    if free < size:
+        raise NeurosimError(
+            f"{option}: what comes of the run takes {size / 2**20:,.1f} MB, and the disk of {folder} has "
+            f"{free / 2**20:,.1f} MB free; make room, or choose another folder"
+        )
 
 
 def _umask() -> int:

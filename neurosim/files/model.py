@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_count, check_number
 from ..errors import DataError, NeurosimError
 from ..layers import LAYERS
 from ..network import Network
 from ..optimizers import OPTIMIZERS
+from ..schema import Rule, anything, array, brief, hold, number, record, text, unlike
+from ..streams import STATE
 from .atomic import atomic_file
-from .npz import MALFORMED, brief, check_arrays, first_mismatch, read_configured
+from .npz import MALFORMED, check_arrays, first_mismatch, read_configured
 
 FORMAT, VERSION = "neurosim network", 1
 
@@ -55,17 +56,16 @@ def load_network(path: str | os.PathLike[str]) -> Network:
     """
     config, arrays = read_configured(path, FORMAT, VERSION)
     try:
+        hold("config", CONFIG, config)
         settings, scalars, streams = config["network"], config["scalars"], config["streams"]
         # before anything is made: its size is what the file declares
         check_arrays(path, arrays, _array_shapes(settings), np.dtype(settings["dtype"]))
         network = Network.from_config(settings)
-        check_count("t", scalars["t"], 0)
-        for name, value in scalars.items():
-            if name != "schedule":
-                check_number(name, value, 0.0, math.inf, open_high=True)
-        if streams.keys() != network.streams.keys():
-            raise NeurosimError(f"streams: expected {', '.join(network.streams)}, received {', '.join(streams)}")
-        network.restore({"arrays": arrays, "scalars": scalars, "streams": streams})
+        hold("class_names", unlike(text, max(2, network.output.n_out)), list(network.class_names))
+        hold("threshold", number(), network.threshold)
+        state = {"arrays": arrays, "scalars": scalars, "streams": streams}
+        hold("config", snapshot_rule(network, finite=True), state)
+        network.restore(state)
         made = {
             "network": network.config(),
             "scalars": network.optimizer.scalars(),
@@ -79,6 +79,28 @@ def load_network(path: str | os.PathLike[str]) -> Network:
         reason = error if isinstance(error, NeurosimError) else f"{type(error).__name__}: {error}"
         raise DataError(f"{path}: its config makes no network ({brief(reason)})") from None
     return network
+
+
+CONFIG = record(dict.fromkeys(("format", "version", "network", "scalars", "streams"), anything))
+
+
+def snapshot_rule(network: Network, finite: bool = False) -> Rule:
+    """What a snapshot of this network, read from a file, may be; `finite`: without NaN and infinity."""
+    layers = {f"{name}{layer.index}" for layer in network for name in layer.never_negative}
+    low = layers | {f"optimizer.{name}" for name in network.optimizer.never_negative}
+    shapes = {name: each.shape for name, each in network.arrays().items()}
+    return record(
+        {
+            "arrays": record(
+                {
+                    name: array("f", shape, 0.0 if name in low else -math.inf, network.dtype, finite)
+                    for name, shape in shapes.items()
+                }
+            ),
+            "scalars": record(network.optimizer.scalar_rules()),
+            "streams": record(dict.fromkeys(network.streams, STATE)),
+        }
+    )
 
 
 def _array_shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:

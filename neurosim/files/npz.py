@@ -22,12 +22,14 @@ import numpy as np
 
 from ..errors import DataError
 from ..parameters import Array
+from ..schema import brief
 from .atomic import file_size, read_bytes
 
 MAX_RATIO = 100  # unpacked to packed; MNIST as int64 reaches 22, zeros 1,000
 MAX_HEADER = 2048  # characters of an npy header; one of 32 dimensions has fewer than 800
 MAX_DIMENSIONS = 32
 MAX_CONFIG = 2**24  # bytes of the JSON text, four a character; that of a few layers has 10,000
+MAX_CODE = 0x10FFFF  # the last letter of Unicode
 _ZIP = b"PK\x03\x04"
 _STARTS = tuple(b"\x93NUMPY" + bytes([version, 0]) for version in (1, 2, 3))
 _PLAIN = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|U[1-9][0-9]{0,8})")  # the types of plain numbers and text
@@ -159,12 +161,6 @@ def first_mismatch(said: Any, made: Any, place: str = "config") -> str:
     return next(filter(None, (first_mismatch(one, other, f"{place}/{name}") for name, one, other in pairs)), "")
 
 
-def brief(what: object) -> str:
-    """A text from a file, or an error about it, on one line and not too long for a message."""
-    text = " ".join(str(what).split())
-    return text if len(text) <= 120 else f"{text[:117]}..."
-
-
 def array_names(path: str | os.PathLike[str]) -> list[str]:
     """The names of the arrays in an npz file that `read_arrays` could read, for a message."""
     with zipfile.ZipFile(path) as archive:
@@ -211,6 +207,8 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
         values, filled = read_bytes(file, declared)
         if filled < declared or file.read(1):
             raise _Refused(f"{name} cut off after {filled:,} of {declared:,} bytes")
+    if dtype.kind == "U" and (values.view(f"{dtype.str[0]}u4") > MAX_CODE).any():  # Python would stumble over it
+        raise _Refused(f"characters that are none in {name}")
     array: Array = values.view(dtype).reshape(shape, order=order)
     return array
 

@@ -91,6 +91,7 @@ class Layer(Neurons, Configurable):
     """
 
     # what kind of layer it is; the defaults are those of a layer without parameters
+    never_negative: ClassVar[tuple[str, ...]] = ()  # those of the next that are never below 0
     state_names: ClassVar[tuple[str, ...]] = ()  # arrays that are kept with the weights but not trained
     passes_through: ClassVar[bool] = False  # whether in evaluation it hands on number by number what comes in
     least_batch: ClassVar[int] = 1  # how many samples a batch must have for anything to be learned from it

@@ -38,6 +38,7 @@ class BatchNorm(ActivationLayer):
     """
 
     state_names = ("running_mean", "running_variance")
+    never_negative = ("running_variance",)
     neuron_by_neuron = True
     least_batch = 2  # a single sample is its own mean: x̂ is 0, whatever comes in
     gamma = ParameterView()

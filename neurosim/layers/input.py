@@ -14,6 +14,8 @@ from ..parameters import Array, Shape
 from ..samples import Learned, Rows, as_numbers, as_rows, check_finite, check_scaled, pixel_top
 from .base import LAYERS, Layer
 
+MAX_SCALE = float(np.finfo(np.float32).max)
+
 
 @LAYERS.register("input")
 class Input(Layer):
@@ -45,7 +47,7 @@ class Input(Layer):
         if scale is not None and scale not in ("auto", "standardize"):
             if isinstance(scale, str):
                 raise NeurosimError(f"scale: expected 'auto', 'standardize', a number or None, received {scale!r}")
-            scale = check_number("scale", scale, 0.0, math.inf, open_low=True, open_high=True)
+            scale = check_number("scale", scale, 0.0, MAX_SCALE, open_low=True)
         self.scale = scale
         self.learned: Learned | None = None
         self.wants_gradient = False

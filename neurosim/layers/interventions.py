@@ -65,8 +65,8 @@ class Interventions:
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], n_out: int) -> Interventions:
-        """The interventions that `config` describes, on a layer of `n_out` neurons.
+    def from_config(cls, config: dict[str, Any], n_out: int, dtype: DTypeLike = np.float64) -> Interventions:
+        """The interventions that `config` describes, on a layer of `n_out` neurons that computes in `dtype`.
 
         Raises:
             NeurosimError: a neuron that the layer does not have, or a value that it cannot take.
@@ -82,7 +82,7 @@ class Interventions:
 
         return cls(
             {neuron(j): check_own_activation(each) for j, each in config["activations"].items()},
-            {neuron(j): check_value("forced output", value) for j, value in config["values"].items()},
+            {neuron(j): check_value("forced output", value, dtype) for j, value in config["values"].items()},
             {neuron(j): at_least_0("rate_factor", factor) for j, factor in config["factors"].items()},
             {neuron(j): True for j in config["frozen"]},
             {neuron(j): at_least_0("l2", strength) for j, strength in config["l2"].items()},

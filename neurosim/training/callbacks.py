@@ -14,6 +14,7 @@ from ..errors import NeurosimError
 from ..metrics import class_indices, rises
 from ..network import Network
 from ..parameters import Array
+from ..schema import Rule, anything, array, count, number, optional, record
 from .batches import Batches
 from .history import History
 
@@ -115,6 +116,10 @@ class Callback:
         """What it has to remember in the middle of a run: arrays, and JSON-ready values."""
         return {}
 
+    def state_rule(self, run: TrainingRun) -> Rule:
+        """What a `state` that is read from a file may be."""
+        return record({}, others=anything)
+
     def restore(self, state: dict[str, Any]) -> None:
         """After `on_start`: go on from a `state`."""
 
@@ -167,6 +172,16 @@ class EarlyStopping(Callback):
         arrays = None if self._snapshot is None else self._snapshot["arrays"]
         return {"best_epoch": self.best_epoch, "best": self._best, "arrays": arrays}
 
+    def state_rule(self, run: TrainingRun) -> Rule:
+        network = run.network
+        arrays = {
+            name: array("f", each.shape, dtype=network.dtype)
+            for name, each in network.arrays().items()
+            if not name.startswith("optimizer.")
+        }
+        best = number(infinite=True)
+        return record({"best_epoch": count(0, run.epochs), "best": best, "arrays": optional(record(arrays))})
+
     def restore(self, state: dict[str, Any]) -> None:
         self.best_epoch, self._best = int(state["best_epoch"]), float(state["best"])
         self._snapshot = None if state["arrays"] is None else {"arrays": dict(state["arrays"])}
@@ -210,6 +225,9 @@ class GradientNorms(Callback):
     def state(self) -> dict[str, Any]:
         rows = [[row["step"], row["layer"], row["norm"]] for row in self.rows]
         return {"step": self._step, "rows": np.array(rows, np.float64).reshape(-1, 3)}
+
+    def state_rule(self, run: TrainingRun) -> Rule:
+        return record({"step": count(), "rows": array("f", (None, 3))})
 
     def restore(self, state: dict[str, Any]) -> None:
         self._step = int(state["step"])

@@ -33,16 +33,48 @@ import numpy as np
 from ..checks import check_count
 from ..console import tell
 from ..errors import DataError, NeurosimError
-from ..files.atomic import atomic_file
-from ..files.npz import MALFORMED, brief, read_configured
+from ..files.atomic import atomic_file, make_folder, sweep
+from ..files.lock import FolderLock
+from ..files.model import snapshot_rule
+from ..files.npz import MALFORMED, read_configured
+from ..optimizers import OPTIMIZERS
 from ..parameters import Array
 from ..processors import arithmetic, threads
+from ..schema import anything, array, brief, count, hold, listed, number, optional, plain, record, text
 from .callbacks import Callback, TrainingRun
+from .history import ROWS
 
 FORMAT, VERSION = "neurosim checkpoint", 1
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 KEPT = 2  # checkpoints: the newest, and one to fall back on
 PREFIX, SUFFIX = "checkpoint-", ".npz"
+
+_PLAIN, _BY_NAME = record({}, others=plain), record({}, others=anything)
+STATE = record(
+    {
+        "about": _PLAIN,
+        "run": record(
+            {"network": _PLAIN, "fit": _PLAIN, "data": text, "callbacks": listed(text)},
+            left_out={"threads": count(1), "arithmetic": text},  # none in files of earlier versions
+        ),
+        "network": _BY_NAME,
+        "last_rate": number(0.0),
+        "changed": record({"optimizer": _PLAIN, "interventions": _PLAIN}),
+        "progress": record(
+            {
+                "epoch": count(1),
+                "order": optional(array("iu", (None,))),
+                "steps": count(),
+                "loss": number(infinite=True),
+                "right": number(0.0, nan=True),
+                "seconds": number(0.0),
+            }
+        ),
+        "history": record({"rows": ROWS, "batch_losses": array("f", (None,), dtype=np.float64), "stopped": text}),
+        "callbacks": listed(_BY_NAME),
+    }
+)
+"""What a checkpoint may hold, whatever run it is of; what is more is seen when that goes on."""
 
 
 class Checkpoint(Callback):
@@ -58,8 +90,8 @@ class Checkpoint(Callback):
         about: JSON-ready values to keep with it, for whoever wants to make the run again; see `read_checkpoint`.
 
     Raises:
-        NeurosimError: when training begins: it is not the last callback; `folder` holds a run that has not ended, and
-            `resume` is not set; or the run to go on with had another network,
+        NeurosimError: when training begins: it is not the last callback; another process trains in `folder`; it holds a
+            run that has not ended, and `resume` is not set; or the run to go on with had another network,
             other data, another `fit` or callbacks of other classes (what those were made with is not compared).
         DataError: when training begins: there is no whole checkpoint in `folder`.
 
@@ -81,6 +113,7 @@ class Checkpoint(Callback):
         self._written: list[Path] = []
         self._finished, self._signal = False, 0
         self._handlers: dict[int, Any] = {}
+        self._lock = FolderLock(self.folder)
 
     # -- the run -----------------------------------------------------------------------------------------------------
 
@@ -93,6 +126,21 @@ class Checkpoint(Callback):
 
     def on_start(self, run: TrainingRun) -> None:
         self._written, self._finished, self._signal = [], False, 0
+        if not self.resume:
+            make_folder(self.folder)
+        self._lock = take_folder(self.folder)
+        try:
+            self._begin(run)
+        except BaseException:
+            self._lock.release()
+            raise
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                if callable(signal.getsignal(number)):
+                    self._handlers[number] = signal.signal(number, self._on_signal)
+
+    def _begin(self, run: TrainingRun) -> None:
+        """Go on from the last checkpoint, or write the first."""
         self._run = json.loads(
             json.dumps(
                 {
@@ -107,18 +155,18 @@ class Checkpoint(Callback):
         )
         if self.resume:
             path, state = read_checkpoint(self.folder)
+            difference = _difference(state["run"], self._run)
+            if difference:
+                raise NeurosimError(f"resume: expected the run of {path}, received another: {difference}")
             or_data_error(path, lambda: self._go_on(path, state, run))
             self._written = [path]
         else:
             delete_checkpoints(self.folder)
-        for path in self.folder.glob(f".{PREFIX}*"):  # half written when a run was killed
-            path.unlink()
+        sweep(self.folder)
+        for path in self.folder.glob(f".{PREFIX}*"):  # half written by an earlier version; the folder is ours
+            path.unlink(missing_ok=True)
         if not self.resume:
             self._write(run)
-        if threading.current_thread() is threading.main_thread():
-            for number in SIGNALS:
-                if callable(signal.getsignal(number)):
-                    self._handlers[number] = signal.signal(number, self._on_signal)
 
     def on_step(self, run: TrainingRun) -> None:
         if self._signal or run.step % self.every == 0:
@@ -130,9 +178,16 @@ class Checkpoint(Callback):
                 raise KeyboardInterrupt
 
     def on_end(self, run: TrainingRun) -> None:
-        history = run.history
         while self._handlers:
             signal.signal(*self._handlers.popitem())
+        try:
+            self._end(run)
+        finally:
+            self._lock.release()
+
+    def _end(self, run: TrainingRun) -> None:
+        """Write the last checkpoint, if the run has ended."""
+        history = run.history
         if self._finished:
             history.message = f"This run had ended already ({history.stopped}): nothing was trained."
         elif history.stopped == "interrupted":
@@ -180,16 +235,44 @@ class Checkpoint(Callback):
             if each not in self._written:
                 each.unlink()
 
-    def _go_on(self, path: Path, state: dict[str, Any], run: TrainingRun) -> None:
-        """Set everything to where a checkpoint left it.
+    def _check(self, state: dict[str, Any], run: TrainingRun) -> None:
+        """Hold what a checkpoint says to what its run can have reached.
 
         Raises:
-            NeurosimError: its run was another one.
+            NeurosimError: it cannot be there.
         """
+        progress, history = state["progress"], state["history"]
+        epoch, steps, order = progress["epoch"], progress["steps"], progress["order"]
+        batches, rows, losses = run.batches, history["rows"], history["batch_losses"]
+        an_epoch, samples = batches.steps_per_epoch, len(batches.rows)
+        done, running = len(rows), history["stopped"] == "running"
+        in_order = batches.shuffle or order is None or np.array_equal(order, np.arange(samples))
+        possible = {
+            "epochs": [row["epoch"] for row in rows] == list(range(1, done + 1)) and done <= run.epochs,
+            "epoch": epoch in ((done + 1,) if running else (max(done, 1), done + 1)) and epoch <= run.epochs + 1,
+            "steps": steps <= an_epoch and (order is not None or steps == 0),
+            "batch losses": (
+                len(losses) == done * an_epoch + steps and bool(np.isfinite(losses).all())
+                if running
+                else done * an_epoch <= len(losses) <= min(done + 1, run.epochs) * an_epoch
+            ),
+            "order of the samples": order is None or (in_order and np.array_equal(np.sort(order), np.arange(samples))),
+            "right": not progress["right"] > steps * batches.batch_size,  # NaN where there are no classes
+        }
+        for what, is_so in possible.items():
+            if not is_so:
+                raise NeurosimError(f"expected a place that its run can reach, received another at its {what}")
+        changed = state["changed"]
+        optimizer = OPTIMIZERS.create(changed["optimizer"])
+        if changed["optimizer"] != _plain(optimizer.config()):
+            raise NeurosimError("expected the settings of an optimizer, received others")
+        hold("callbacks", listed(anything, len(run.callbacks), len(run.callbacks)), state["callbacks"])
+        for each, its_state in zip(run.callbacks, state["callbacks"], strict=True):
+            hold(f"state of {type(each).__name__}", each.state_rule(run), its_state)
+
+    def _go_on(self, path: Path, state: dict[str, Any], run: TrainingRun) -> None:
+        """Set everything to where a checkpoint left it."""
         network, history, progress = run.network, run.history, state["progress"]
-        difference = _difference(state["run"], self._run)
-        if difference:
-            raise NeurosimError(f"resume: expected the run of {path}, received another: {difference}")
         for what, was, now in (("threads", "were", "are"), ("arithmetic", "was", "is")):
             before, here = state["run"].get(what), self._run[what]  # none in files of earlier versions
             if before not in (None, here):
@@ -197,20 +280,13 @@ class Checkpoint(Callback):
                     f"resume: {what} {was} {brief(before)} and {now} {brief(here)}: the numbers to come may differ in "
                     "their last bits from those of a run that was never interrupted"
                 )
-        changed = state["changed"]
-        if changed["optimizer"] != json.loads(json.dumps(network.optimizer.config())):
+        self._check(state, run)
+        changed, order = state["changed"], progress["order"]
+        if changed["optimizer"] != _plain(network.optimizer.config()):
             network.optimizer = changed["optimizer"]
         network.intervene(changed["interventions"])
-        # NaN and infinity may be among them: the weights of a run that is about to diverge
-        forms = [
-            {name: (array.shape, array.dtype) for name, array in arrays.items()}
-            for arrays in (state["network"]["arrays"], network.arrays())
-        ]
-        if forms[0] != forms[1]:
-            raise ValueError("its arrays are not those of its network")
-        order = progress["order"]
-        if order is not None and not np.array_equal(np.sort(order), np.arange(len(run.batches.rows))):
-            raise ValueError("its order is none of the samples")
+        # NaN and infinity may be among the numbers: the weights of a run that is about to diverge
+        hold("network", snapshot_rule(network), state["network"])
         network.restore(state["network"])
         network.optimizer.last_rate = float(state["last_rate"])
         history.rows = [dict(row) for row in state["history"]["rows"]]
@@ -223,6 +299,25 @@ class Checkpoint(Callback):
         self._finished = history.stopped != "running"
         if self._finished:
             run.epoch = run.epochs + 1
+
+
+def take_folder(folder: Path) -> FolderLock:
+    """The lock on a run's folder.
+
+    Raises:
+        NeurosimError: another process has it.
+    """
+    lock = FolderLock(folder)
+    if not lock.take():
+        raise NeurosimError(
+            f"{folder}: another process is training there; wait until it ends, or choose another folder"
+        )
+    return lock
+
+
+def _plain(value: Any) -> Any:
+    """As it comes back from JSON."""
+    return json.loads(json.dumps(value))
 
 
 def checkpoints(folder: str | os.PathLike[str]) -> list[Path]:
@@ -298,6 +393,7 @@ def _read(path: Path) -> dict[str, Any]:
     if config.get("sha256") != _sha256([arrays[name] for name in sorted(arrays)], config.get("state")):
         raise DataError(f"{path}: its checksum is not that of its contents")
     state: dict[str, Any] = or_data_error(path, lambda: _with_arrays(config["state"], arrays))
+    or_data_error(path, lambda: hold("state", STATE, state))
     return state
 
 
@@ -309,8 +405,10 @@ def or_data_error(path: Path, do: Callable[[], Any]) -> Any:
     """
     try:
         return do()
-    except NeurosimError:
+    except DataError:
         raise
+    except NeurosimError as error:
+        raise DataError(f"{path}: {error}") from None
     except MALFORMED as error:
         raise DataError(
             f"{path}: expected a checkpoint, received something else ({type(error).__name__}: {brief(error)})"
@@ -342,9 +440,9 @@ def _with_arrays(value: Any, arrays: dict[str, Array]) -> Any:
 def _sha256(arrays: Any, plain: Any = None) -> str:
     """A checksum over arrays, in their order, with their shapes and types, and JSON-ready values."""
     digest = hashlib.sha256(json.dumps(plain).encode())
-    for array in arrays:
-        digest.update(f"{array.dtype.str} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
+    for each in arrays:
+        digest.update(f"{each.dtype.str} {each.shape}".encode())
+        digest.update(np.ascontiguousarray(each).data)
     return digest.hexdigest()
 
 

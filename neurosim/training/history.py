@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .. import html
+from ..errors import DataError
 from ..registry import unknown
+from ..schema import Rule, anything, brief, count, hold, listed, number, optional, record, text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +27,27 @@ COLUMNS = (
     "seconds",
     "learning_rate",
 )
+
+
+_FIGURE = number(infinite=True, nan=True)
+
+
+def rows_rule(figure: Rule) -> Rule:
+    """What the rows of a history may be, read from a file, with these figures; a callback may add others."""
+    return listed(record({"epoch": count(1)}, others=figure, left_out={"seconds": optional(number(0.0))}))
+
+
+ROWS = rows_rule(_FIGURE)
+HISTORY = record(
+    {
+        "rows": rows_rule(optional(_FIGURE)),
+        "batch_losses": listed(optional(_FIGURE)),
+        "stopped": text,
+        "message": text,
+        "divergence": optional(record({}, others=anything)),
+    }
+)
+"""What `History.to_json` may have written."""
 
 
 class History:
@@ -86,9 +109,18 @@ class History:
 
     @classmethod
     def from_json(cls, text: str) -> History:
-        """The history that `to_json` wrote."""
+        """The history that `to_json` wrote.
+
+        Raises:
+            DataError: the text is another.
+        """
         history = cls()
-        vars(history).update(json.loads(text))
+        try:
+            values = json.loads(text)
+            hold("history", HISTORY, values)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"expected a history as JSON, received something else ({brief(error)})") from None
+        vars(history).update(values)
         history.batch_losses = [math.nan if loss is None else loss for loss in history.batch_losses]
         history.rows = [
             {name: math.nan if value is None else value for name, value in row.items()} for row in history.rows

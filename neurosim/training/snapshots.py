@@ -15,6 +15,7 @@ import numpy as np
 from ..checks import check_count
 from ..errors import NeurosimError
 from ..parameters import Array
+from ..schema import Rule, array, count, listed, record
 from .callbacks import Callback, EarlyStopping, TrainingRun
 
 COUNT = 16
@@ -110,6 +111,16 @@ class Snapshots(Callback):
 
     def state(self) -> dict[str, Any]:
         return {"steps": self.steps, "thetas": self.thetas, "arrays": self.arrays}
+
+    def state_rule(self, run: TrainingRun) -> Rule:
+        network = run.network
+        theta = array("f", network.parameters.theta.shape, dtype=network.dtype)
+        others = {
+            f"{name}{layer.index}": array("f", getattr(layer, name).shape, dtype=network.dtype)
+            for layer in network
+            for name in layer.state_names
+        }
+        return record({"steps": listed(count()), "thetas": listed(theta), "arrays": listed(record(others))})
 
     def restore(self, state: dict[str, Any]) -> None:
         self.steps = [int(step) for step in state["steps"]]

@@ -23,6 +23,7 @@ import numpy as np
 
 from neurosim.data.dataset import Dataset
 from neurosim.errors import NeurosimError
+from neurosim.files.lock import scratch_folder
 
 from .cases import Case, thread_counts
 from .peers import COMPETITORS, environment
@@ -111,8 +112,7 @@ class Worker:
 @contextmanager
 def shared_data(train: Dataset) -> Iterator[Path]:
     """A folder with the images (N, 784) uint8 and their labels, for the workers to read."""
-    with tempfile.TemporaryDirectory(prefix="neurosim-bench-") as name:
-        folder = Path(name)
+    with scratch_folder("neurosim-bench-") as folder:
         np.save(folder / "images.npy", np.ascontiguousarray(train.images.reshape(len(train), -1)))
         np.save(folder / "labels.npy", train.labels)
         yield folder

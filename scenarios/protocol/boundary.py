@@ -13,6 +13,7 @@ import viz
 from neurosim.data.dataset import Dataset
 from neurosim.network import Network
 from neurosim.parameters import Array
+from neurosim.schema import Rule, array, count, listed, record
 from neurosim.training.callbacks import EarlyStopping, TrainingRun
 
 from .scenario import Recorder
@@ -85,6 +86,9 @@ class Boundary(Recorder):
 
     def state(self) -> dict[str, Any]:
         return {"epochs": list(self.epochs), "answers": np.stack(self.answers) if self.answers else np.empty(0)}
+
+    def state_rule(self, run: TrainingRun) -> Rule:
+        return record({"epochs": listed(count(0, run.epochs)), "answers": array("f")})
 
     def restore(self, state: dict[str, Any]) -> None:
         self.epochs, self.answers = [int(epoch) for epoch in state["epochs"]], list(state["answers"])

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from neurosim.errors import DataError
+from neurosim.errors import DataError, NeurosimError
 from neurosim.files.atomic import write_text
+from neurosim.schema import brief
 from neurosim.training.settings import Settings
 
 from .scenario import Scenario
 from .statistics import Difference
+from .tables import hold_boundary, hold_table
 
 METRIC = "test_accuracy"
 RENAMED = {("dead-neurons", "life"): "unit_life", ("neuron-life", "life"): "neuron_life"}
 """(scenario, table as earlier versions called it) -> what it is called today."""
+
+
+def _hold(path: Path, rule: Callable[..., None], *arguments: Any) -> None:
+    """Hold what was read from a file to a rule.
+
+    Raises:
+        DataError: it is another; the message names the file.
+    """
+    try:
+        rule(*arguments)
+    except NeurosimError as error:
+        raise DataError(f"{path}: {error}") from None
 
 
 @dataclass
@@ -78,10 +93,14 @@ class Results:
                 # a variant may be called "none"
                 table = pd.read_csv(path, dtype={"variant": str}, keep_default_na=False, na_values=[""])
             except (OSError, ValueError) as error:
-                raise DataError(f"{path}: expected a table written by a scenario, received {error}") from None
-            found[RENAMED.get((scenario.name, name), name)] = table
+                raise DataError(f"{path}: expected a table written by a scenario, received {brief(error)}") from None
+            name = RENAMED.get((scenario.name, name), name)
+            _hold(path, hold_table, scenario.name, name, table, [each.name for each in scenario.variants])
+            found[name] = table
         if "results" not in found:
             raise DataError(f"{folder}: expected the results of a scenario there, found no results.csv")
+        if "boundary" in found and "points" in found:
+            _hold(folder / "boundary.csv", hold_boundary, found["boundary"], found["points"])
         return cls(scenario, found.pop("results"), found, note, settings or {}, noun)
 
     def table(self, name: str) -> pd.DataFrame:

@@ -17,10 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from neurosim.errors import NeurosimError
 from neurosim.files.atomic import write_text
 from neurosim.network import Network
+from neurosim.schema import count, hold, listed, optional, plain, record as record_of
 
+from .tables import RUN, TABLES, hold_table
 from .task import Task
 
 FORMAT = "neurosim run 1"
@@ -61,7 +65,7 @@ class Store:
             intact = (record["format"], record["key"], record["sha256"]) == (FORMAT, key(task), _sha256(result))
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
-        return result if intact else None
+        return result if intact and _possible(task, record["result"]) else None
 
     def write(self, task: Task, result: str) -> None:
         """Keep what came of a task."""
@@ -75,6 +79,33 @@ class Store:
                 "result": json.loads(result),
             }
             write_text(self.path(task), json.dumps(record) + "\n")
+
+
+RESULT = record_of(
+    {
+        "epochs": listed(record_of({"epoch": count(1)}, others=optional(plain)), least=1),
+        "tables": record_of({}, others=record_of({}, others=listed(plain))),
+    }
+)
+"""What comes of a task, whatever it was."""
+
+
+def _possible(task: Task, result: Any) -> bool:
+    """Whether a result holds what such a task can give."""
+    own = {"variant": task.run.variant, "seed": task.run.seed}
+    try:
+        hold("result", RESULT, result)
+        rows = pd.DataFrame([own | row for row in result["epochs"]])
+        columns = dict.fromkeys((*RUN, *TABLES["results"].columns, *rows))  # one that diverged at once lacks some
+        tables = {"results": rows.reindex(columns=list(columns))}
+        for name, each in result["tables"].items():
+            if any(each.values()):
+                tables[name] = pd.DataFrame({**each, **own})
+        for name, table in tables.items():
+            hold_table("", name, table, [task.run.variant])
+    except (NeurosimError, ValueError, TypeError):
+        return False
+    return len(tables["results"]) <= task.run.settings.epochs
 
 
 def key(task: Task) -> str:

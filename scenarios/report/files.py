@@ -14,8 +14,9 @@ import pandas as pd
 
 from neurosim import __version__
 from neurosim.data.dataset import Dataset
-from neurosim.errors import DataError
+from neurosim.errors import DataError, NeurosimError
 from neurosim.files.atomic import write_text
+from neurosim.schema import count, hold, listed, optional, plain, record as record_of, text
 from neurosim.text import command_line
 from neurosim.training.settings import Settings
 
@@ -78,6 +79,27 @@ def write_report(results: Results, train: Dataset, test: Dataset, folder: Path, 
     return _write_documents(results, record, folder)
 
 
+_DATA = record_of({"name": text, "images": count(1), "source": text}, others=plain, left_out={"noun": text})
+RECORD = record_of(
+    {
+        "scenario": text,
+        "question": text,
+        "what_to_watch": text,
+        "baseline": optional(text),
+        "seeds": optional(listed(count())),
+        "command": optional(text),
+        "train_sizes": record_of({}, others=optional(count(1))),
+        "settings": record_of({}, others=record_of({}, others=plain)),
+        "data": record_of({"train": _DATA, "test": _DATA}),
+        "note": text,
+        "tables": listed(text),
+    },
+    others=plain,
+    left_out={"threads": optional(count(1)), "grid": record_of({}, others=listed(plain))},
+)
+"""What run.json may say."""
+
+
 def redraw(scenarios: dict[str, Scenario], folder: Path) -> list[Path]:
     """Draw the figures of an earlier run and write its reports again, from its files alone.
 
@@ -89,6 +111,7 @@ def redraw(scenarios: dict[str, Scenario], folder: Path) -> list[Path]:
     """
     try:
         record = json.loads((folder / "run.json").read_text())
+        hold("run.json", RECORD, record)
         settings = {name: Settings(**each) for name, each in record["settings"].items()}
         sizes = record["train_sizes"]
         told = {
@@ -103,7 +126,13 @@ def redraw(scenarios: dict[str, Scenario], folder: Path) -> list[Path]:
         # what an earlier run with other recorders left there does not belong to these results
         noun = record["data"]["train"].get("noun", "image")  # earlier versions knew images only
         results = Results.read(scenario, folder, record["note"], settings, record["tables"], noun)
-    except (OSError, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError):
+        if set(sizes) != set(settings) or record["baseline"] not in ("", None, *settings):
+            raise DataError(f"{folder / 'run.json'}: expected the same variants everywhere, received others")
+    except DataError:
+        raise
+    except NeurosimError as error:
+        raise DataError(f"{folder}: {error}") from None
+    except (OSError, KeyError, TypeError, ValueError, RecursionError):
         raise DataError(
             f"{folder}: expected the results of a scenario there, found no run.json that describes one; "
             f"make them with: {command_line('scenario')}"
