@@ -18,12 +18,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
 from neurosim.errors import NeurosimError
 from neurosim.processors import one_blas_thread
+from neurosim.training.checkpoint import SIGNALS
 
 MAX_PROCESSES = 61  # that Windows can wait for
 PATIENCE = 5.0  # seconds that a cluster's scheduler has for its first answer
@@ -73,7 +75,7 @@ def processes(perform: Perform, data: Any, jobs: int) -> Iterator[Pool]:
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (perform, data))
     with one_blas_thread():
         try:
-            yield Pool(lambda task: pool.submit(_do, task), 2 * jobs)
+            yield Pool(partial(_submit, pool), 2 * jobs)
         except BaseException as error:  # nobody waits for what the workers still do
             pool.shutdown(wait=False, cancel_futures=True)
             for process in set(multiprocessing.active_children()) - others:
@@ -88,6 +90,23 @@ def processes(perform: Perform, data: Any, jobs: int) -> Iterator[Pool]:
             pool.shutdown()
 
 
+def _submit(pool: ProcessPoolExecutor, task: Any) -> Future[str]:
+    """Hand over a task. A signal is answered afterwards: a worker that is half started would complain."""
+    came: list[int] = []
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in SIGNALS:
+            if callable(signal.getsignal(number)):
+                before[number] = signal.signal(number, lambda number, _: came.append(number))
+    try:
+        return pool.submit(_do, task)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came:
+            before[number](number, None)
+
+
 def _has_folder() -> bool:
     """Whether the current folder is there: without it, deleted perhaps, no process can be started."""
     try:
@@ -100,9 +119,8 @@ def _has_folder() -> bool:
 def _begin(perform: Perform, data: Any) -> None:
     """Make a worker ready: keep the data, leave signals to the parent, and end with it however it ends."""
     global _work
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # which a terminal, or a service, sends to all of its processes
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in SIGNALS:  # which a terminal, or a service, sends to all of its processes
+        signal.signal(number, signal.SIG_IGN)
     tqdm.set_lock(threading.RLock())  # its own is a semaphore of the system, which would outlive a worker that is ended
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _work = lambda task: perform(task, data)  # noqa: E731
