@@ -57,7 +57,10 @@ SCENARIO = [
     "--jobs",
     "2",
 ]
-BENCH = ["bench", "--cases", "784-30-10/10/sgd", "--peers", "none", "--rounds", "5", "--data", "digits"]
+BENCH = [
+    *("bench", "--cases", "784-30-10/10/sgd", "--peers"),
+    *("none", "--rounds", "5", "--data", "digits"),
+]
 
 
 def start(words: list[str], cwd: Path) -> subprocess.Popen[str]:
