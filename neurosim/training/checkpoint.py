@@ -249,6 +249,7 @@ class Checkpoint(Callback):
         in_order = batches.shuffle or order is None or np.array_equal(order, np.arange(samples))
         possible = {
             "epochs": [row["epoch"] for row in rows] == list(range(1, done + 1)) and done <= run.epochs,
+            "columns": all(row.keys() >= {*run.columns} for row in rows),
             "epoch": epoch in ((done + 1,) if running else (max(done, 1), done + 1)) and epoch <= run.epochs + 1,
             "steps": steps <= an_epoch and (order is not None or steps == 0),
             "batch losses": (
