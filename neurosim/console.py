@@ -63,7 +63,7 @@ class Outlet:
         return getattr(self.stream, name)
 
     def __eq__(self, other: object) -> bool:  # by which tqdm finds the bars on a stream
-        return self is other or (self.stream is not None and self.stream is getattr(other, "stream", other))
+        return isinstance(other, Outlet) and self.stream is other.stream  # not the stream: tqdm would flush it itself
 
     def __hash__(self) -> int:
         return id(self.stream)

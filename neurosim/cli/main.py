@@ -20,7 +20,7 @@ from ..errors import NeurosimError
 from ..processors import one_blas_thread, threads
 from ..registry import did_you_mean, unknown
 from ..text import command_line, program
-from .terminal import Parser, fail, safe_streams, signals_as_ctrl_c, warnings_as_prose
+from .terminal import Parser, fail, is_of_memory, safe_streams, signals_as_ctrl_c, warnings_as_prose
 
 
 class Command(NamedTuple):
@@ -99,8 +99,10 @@ def main(argv: list[str] | None = None) -> None:
             perform(argv)
         except NeurosimError as error:
             fail(str(error))
-        except MemoryError as error:
-            fail(f"not enough memory: {str(error) or command_line(*argv)}")
+        except Exception as error:
+            if not is_of_memory(error):
+                raise
+            fail(f"not enough memory: {str(error) or 'none was left'}, in: {command_line(*argv)}")
         except KeyboardInterrupt:
             tell("interrupted")
             sys.exit(128 + (came[-1] if came else signal.SIGINT))

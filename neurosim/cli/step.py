@@ -143,6 +143,8 @@ def start(arguments: argparse.Namespace) -> Session:
         session.check_place(arguments.layer, arguments.neuron, arguments.sample)
         if session.settings.epochs:
             history = session.fit(session.settings.callbacks())
+            if history.stopped == "interrupted":
+                raise KeyboardInterrupt
             print(f"trained in {sum(history['seconds']):.1f} s with {threads()}")
         return session
     return load_for(arguments, [] if arguments.seed is None else ["seed"])

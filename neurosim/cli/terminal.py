@@ -22,6 +22,7 @@ from ..text import readable
 
 WIDTH = 79  # columns of prose: one less than a terminal has
 LONGEST_ERROR = 1000  # characters
+NO_MEMORY = ("failed to map segment", "allocate memory", "can't start new thread")  # in errors of other kinds
 SIGPIPE = 128 + 13  # the status of a program that ends because nobody reads it
 
 PLAIN = {
@@ -231,6 +232,13 @@ def fail(message: str) -> NoReturn:
     """End with one line on standard error and status 2."""
     complain(message)
     sys.exit(2)
+
+
+def is_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the system gave no more memory: to an array, a library, a process or a thread."""
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
+    return isinstance(error, MemoryError) or any(each in str(error) for each in NO_MEMORY)
 
 
 class Parser(argparse.ArgumentParser):

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import NeurosimError
+from ..text import readable
 from .joiner import check_for_html, join
 from .packing import as_text
 from .stripping import stripped_script, stripped_style
 
 HERE = Path(__file__).parent
 MARK = re.compile(r"\{\{(\w+)\}\}")
+NO_LETTERS = re.compile("[\ud800-\udfff]+")  # bytes of a file's name that are no UTF-8
 MARKS = ("title", "style", "manifest", "blobs", "script", "loader")
 FILES = {"template": "page.html", "style": "style.css", "loader": "js/loader.js"}  # the last unpacks the program
 PROGRAM, WORKER = "main.js", "worker.js"  # the modules with which the page, and its worker, begin
@@ -67,7 +69,7 @@ def as_html(title: str, manifest: dict[str, Any], blobs: Sequence[str]) -> str:
     """
     parts = code()
     filled = {
-        "title": escape(title),
+        "title": escape(readable(title)),
         "style": parts["style"],
         "manifest": as_json(manifest),
         "blobs": "\n".join(
@@ -82,4 +84,5 @@ def as_html(title: str, manifest: dict[str, Any], blobs: Sequence[str]) -> str:
 def as_json(value: Any) -> str:
     """Strict JSON that may stand in a script element: without NaN, and without any "<" that could end the element."""
     text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    text = NO_LETTERS.sub(lambda found: json.dumps(readable(found[0]), ensure_ascii=False)[1:-1], text)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
