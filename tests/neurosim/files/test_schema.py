@@ -40,6 +40,10 @@ def negative_v(state, arrays):
     arrays[state["network"]["arrays"]["optimizer.v"]["array"]][:] = -1
 
 
+def negative_best(state, arrays):
+    arrays[state["callbacks"][0]["arrays"]["running_variance2"]["array"]][:] = -1
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -57,6 +61,8 @@ def negative_v(state, arrays):
         (put("network", "streams", "dropout", "state", "inc", value=2), "an odd number"),
         (put("changed", "optimizer", "beta1", value=1.5), "beta1"),
         (put("callbacks", 0, "best_epoch", value=-3), "best_epoch"),
+        (negative_best, "EarlyStopping/arrays/running_variance2"),
+        (put("changed", "optimizer", "learning_rate", "monitor", value="val_,loss"), "expected monitor"),
         (negative_v, "network/arrays/optimizer.v"),
     ],
 )
