@@ -84,19 +84,21 @@ def load_network(path: str | os.PathLike[str]) -> Network:
 CONFIG = record(dict.fromkeys(("format", "version", "network", "scalars", "streams"), anything))
 
 
-def snapshot_rule(network: Network, finite: bool = False) -> Rule:
-    """What a snapshot of this network, read from a file, may be; `finite`: without NaN and infinity."""
+def array_rules(network: Network, finite: bool = False) -> dict[str, Rule]:
+    """What each of `Network.arrays` may be, read from a file; `finite`: without NaN and infinity."""
     layers = {f"{name}{layer.index}" for layer in network for name in layer.never_negative}
     low = layers | {f"optimizer.{name}" for name in network.optimizer.never_negative}
-    shapes = {name: each.shape for name, each in network.arrays().items()}
+    return {
+        name: array("f", each.shape, 0.0 if name in low else -math.inf, network.dtype, finite)
+        for name, each in network.arrays().items()
+    }
+
+
+def snapshot_rule(network: Network, finite: bool = False) -> Rule:
+    """What a snapshot of this network, read from a file, may be."""
     return record(
         {
-            "arrays": record(
-                {
-                    name: array("f", shape, 0.0 if name in low else -math.inf, network.dtype, finite)
-                    for name, shape in shapes.items()
-                }
-            ),
+            "arrays": record(array_rules(network, finite)),
             "scalars": record(network.optimizer.scalar_rules()),
             "streams": record(dict.fromkeys(network.streams, STATE)),
         }

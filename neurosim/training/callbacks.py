@@ -11,6 +11,7 @@ import numpy as np
 
 from ..checks import check_count, check_number
 from ..errors import NeurosimError
+from ..files.model import array_rules
 from ..metrics import class_indices, rises
 from ..network import Network
 from ..parameters import Array
@@ -173,12 +174,8 @@ class EarlyStopping(Callback):
         return {"best_epoch": self.best_epoch, "best": self._best, "arrays": arrays}
 
     def state_rule(self, run: TrainingRun) -> Rule:
-        network = run.network
-        arrays = {
-            name: array("f", each.shape, dtype=network.dtype)
-            for name, each in network.arrays().items()
-            if not name.startswith("optimizer.")
-        }
+        rules = array_rules(run.network).items()
+        arrays = {name: rule for name, rule in rules if not name.startswith("optimizer.")}
         best = number(infinite=True)
         return record({"best_epoch": count(0, run.epochs), "best": best, "arrays": optional(record(arrays))})
 

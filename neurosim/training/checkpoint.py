@@ -40,6 +40,7 @@ from ..files.npz import MALFORMED, read_configured
 from ..optimizers import OPTIMIZERS
 from ..parameters import Array
 from ..processors import arithmetic, threads
+from ..schedules import Schedule
 from ..schema import anything, array, brief, count, hold, listed, number, optional, plain, record, text
 from .callbacks import Callback, TrainingRun
 from .history import ROWS
@@ -249,6 +250,7 @@ class Checkpoint(Callback):
         in_order = batches.shuffle or order is None or np.array_equal(order, np.arange(samples))
         possible = {
             "epochs": [row["epoch"] for row in rows] == list(range(1, done + 1)) and done <= run.epochs,
+            "columns": all(row.keys() >= {*run.columns} for row in rows),
             "epoch": epoch in ((done + 1,) if running else (max(done, 1), done + 1)) and epoch <= run.epochs + 1,
             "steps": steps <= an_epoch and (order is not None or steps == 0),
             "batch losses": (
@@ -266,6 +268,8 @@ class Checkpoint(Callback):
         optimizer = OPTIMIZERS.create(changed["optimizer"])
         if changed["optimizer"] != _plain(optimizer.config()):
             raise NeurosimError("expected the settings of an optimizer, received others")
+        if isinstance(optimizer.learning_rate, Schedule):
+            optimizer.learning_rate.check(run.columns)
         hold("callbacks", listed(anything, len(run.callbacks), len(run.callbacks)), state["callbacks"])
         for each, its_state in zip(run.callbacks, state["callbacks"], strict=True):
             hold(f"state of {type(each).__name__}", each.state_rule(run), its_state)

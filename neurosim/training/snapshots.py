@@ -14,6 +14,7 @@ import numpy as np
 
 from ..checks import check_count
 from ..errors import NeurosimError
+from ..files.model import array_rules
 from ..parameters import Array
 from ..schema import Rule, array, count, listed, record
 from .callbacks import Callback, EarlyStopping, TrainingRun
@@ -115,10 +116,9 @@ class Snapshots(Callback):
     def state_rule(self, run: TrainingRun) -> Rule:
         network = run.network
         theta = array("f", network.parameters.theta.shape, dtype=network.dtype)
+        rules = array_rules(network)
         others = {
-            f"{name}{layer.index}": array("f", getattr(layer, name).shape, dtype=network.dtype)
-            for layer in network
-            for name in layer.state_names
+            each: rules[each] for each in (f"{name}{layer.index}" for layer in network for name in layer.state_names)
         }
         return record({"steps": listed(count()), "thetas": listed(theta), "arrays": listed(record(others))})
 

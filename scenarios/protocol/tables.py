@@ -156,6 +156,8 @@ MEASURED = {
     ("learning-rates", "range_test"): Table(("step",), {"step": FIRST, "learning_rate": SIZE, "loss": GAPS}),
 }
 """(scenario, table) -> what that scenario measures for itself."""
+NEEDED = {"activations": ("gradients", "units"), "vanishing-gradients": ("gradients",)}
+"""scenario -> tables without which it cannot be drawn; the others draw what is there."""
 POINTS = {"x1": ANY, "x2": ANY, "label": Column("whole", 0, 1000), "class": Column("any")}
 
 

@@ -22,6 +22,7 @@ from neurosim.training.settings import Settings
 
 from ..protocol.results import Results
 from ..protocol.scenario import Scenario, Variant
+from ..protocol.tables import NEEDED
 from .contents import contents
 from .document import to_html, to_markdown
 from .figures import draw
@@ -126,6 +127,8 @@ def redraw(scenarios: dict[str, Scenario], folder: Path) -> list[Path]:
         # what an earlier run with other recorders left there does not belong to these results
         noun = record["data"]["train"].get("noun", "image")  # earlier versions knew images only
         results = Results.read(scenario, folder, record["note"], settings, record["tables"], noun)
+        if missing := [each for each in NEEDED.get(name, ()) if results.table(each).empty]:
+            raise DataError(f"{folder}: expected the table {missing[0]} of {name} there, found none")
         if set(sizes) != set(settings) or record["baseline"] not in ("", None, *settings):
             raise DataError(f"{folder / 'run.json'}: expected the same variants everywhere, received others")
     except DataError:

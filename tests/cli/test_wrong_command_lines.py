@@ -13,7 +13,7 @@ from cli_runner import run_cli
 import neurosim as ns
 from neurosim.augment import AUGMENTATIONS
 from neurosim.cli.main import COMMANDS, file_of
-from neurosim.cli.options import option_of
+from neurosim.cli.options import option_of, place
 from neurosim.cli.terminal import Parser
 from neurosim.training.settings import Settings
 
@@ -69,7 +69,7 @@ def made_from_the_parsers():
             if action.nargs is None:
                 yield [*start, option], option
             if action.type is not None:
-                for text in ("many", "-1", "1.5", "", "1e3"):
+                for text in [""] if action.type is place else ["many", "-1", "1.5", "", "1e3"]:
                     yield [*start, option, text], option
 
 
@@ -252,7 +252,7 @@ ABOUT_DATA = about_the_data()
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def workplace(tmp_path_factory):
     """A folder with a network of another size than the data, and files that are not what they seem."""
     folder = tmp_path_factory.mktemp("wrong")
     ns.Network([ns.Input(4), ns.Dense(3, "relu"), ns.Dense(2, "softmax")]).save(folder / "net.npz")
@@ -266,20 +266,20 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture
-def refused(place, monkeypatch):
+def refused(workplace, monkeypatch):
     """A function that runs a command line and returns what it printed as it refused it."""
-    monkeypatch.chdir(place)
+    monkeypatch.chdir(workplace)
     for name in [name for name in os.environ if name.startswith("NEUROSIM")]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("NEUROSIM_HOME", str(place / "home"))
+    monkeypatch.setenv("NEUROSIM_HOME", str(workplace / "home"))
     monkeypatch.setenv("NEUROSIM_OFFLINE", "1")
-    before = sorted(path for path in place.rglob("*") if path.is_file())
+    before = sorted(path for path in workplace.rglob("*") if path.is_file())
 
     def run(words):
         code, _, message = run_cli(*words)
         assert code == 2, message
         assert message.startswith("error: ") and len(message.splitlines()) == 1 and len(message) < 1500
-        assert sorted(path for path in place.rglob("*") if path.is_file()) == before
+        assert sorted(path for path in workplace.rglob("*") if path.is_file()) == before
         return message
 
     return run

@@ -31,6 +31,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -44,6 +45,8 @@ from neurosim.data.idx import read_idx
 from neurosim.data.tables import Samples, read_csv
 from neurosim.files.npz import MAX_RATIO
 from neurosim.training.checkpoint import _read as read_checkpoint
+from scenarios import SCENARIOS, redraw, run_scenario
+from scenarios.report import files as report_files
 
 CORPUS = Path(__file__).parent / "corpus"
 SECONDS = 5
@@ -477,6 +480,124 @@ def possible(state: Any, net: ns.Network, history: ns.History) -> bool:
     )
 
 
+# --- results ---------------------------------------------------------------------------------------------------------
+
+RESULTS = "results"
+
+
+def results_seeds() -> list[bytes]:
+    """Folders of results as archives: of a scenario with recorders, one with a search, and one of points."""
+    made = []
+    train, test = ns.data.load("digits")
+    plane = [each.subset(60) for each in ns.data.load("moons")]
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in (("activations", None), ("learning-rates", None), ("losses", plane)):
+            few = replace(SCENARIOS[name], variants=SCENARIOS[name].variants[:3])
+            if few.baseline not in [each.name for each in few.variants]:
+                few = replace(few, baseline=few.variants[0].name)
+            images = data or (train.subset(100), test.subset(50))
+            results = run_scenario(few, *images, seeds=2, overrides={"epochs": 2, "hidden": (4,)}, progress=False)
+            place = Path(folder) / name
+            with mock.patch.object(report_files, "draw", lambda *_: []):
+                report_files.write_report(results, *images, place, {"seeds": [0, 1], "command": "x", "threads": 1})
+            made.append(archive({path.name: path.read_bytes() for path in place.glob("*") if path.suffix in KEPT}))
+    return made
+
+
+KEPT = (".csv", ".json")
+CELLS = ("", "-1", "1e308", "nan", "inf", "0.5", "7", "True", "x", "=1", "relu", "\x1b[31m")
+
+
+def archive(files: dict[str, bytes]) -> bytes:
+    """Files in one."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as file:
+        for name, content in files.items():
+            file.writestr(zipfile.ZipInfo(name), content)
+    return stream.getvalue()
+
+
+def mutate_results(rng: random.Random, content: bytes, others: list[bytes]) -> bytes:
+    """Change one file of a folder: a value of its JSON, or a cell, column or row of a table."""
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        files = {name: file.read(name) for name in file.namelist()}
+    name = rng.choice(["run.json", *files])
+    try:
+        if name == "run.json":
+            files[name] = mutate_json(rng, files[name].decode()).encode()
+        elif rng.random() < 0.1:
+            files[name] = mutate_bytes(rng, files[name], list(files.values()))
+        else:
+            rows = list(csv.reader(files[name].decode().splitlines()))
+            row = rng.choice(rows)
+            kind, at = rng.randrange(6), rng.randrange(len(row))
+            if kind == 0:
+                rows.remove(row)
+            elif kind == 1:
+                rows.append(row)
+            elif kind == 2:
+                rows = [each[:at] + each[at + 1 :] for each in rows]
+            else:
+                row[at] = rng.choice(
+                    ("", "-1", "1e308", "nan", "inf", "0.5", "7", "True", "x", "=1", row[0], "\x1b[31m")
+                )
+            text = io.StringIO()
+            csv.writer(text, lineterminator="\n").writerows(rows)
+            files[name] = text.getvalue().encode()
+    except Exception:  # it is damaged already
+        files[name] = mutate_bytes(rng, files[name], list(files.values()))
+    return archive(files)
+
+
+def read_results(path: Path) -> Any:
+    """Write the reports of a folder again, all but the figures; its tables."""
+    with tempfile.TemporaryDirectory() as folder:
+        kept: list[Any] = []
+        with zipfile.ZipFile(path) as file:
+            for name in file.namelist():
+                if Path(name).name == name and name.isprintable() and name:
+                    (Path(folder) / name).write_bytes(file.read(name))
+
+        def look(results: Any, *_: Any) -> list[Any]:
+            kept.append(results)
+            return []
+
+        with mock.patch.object(report_files, "draw", look), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                redraw(SCENARIOS, Path(folder))
+            except ns.DataError as error:
+                raise ns.DataError(str(error).replace(folder, str(path))) from None
+        return kept[0]
+
+
+def results_oracle(content: bytes) -> Any:
+    """The rows of results.csv, by Python's own reader."""
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        record, text = json.loads(file.read("run.json")), file.read("results.csv").decode()
+    return record, list(csv.DictReader(text.splitlines()))
+
+
+def results_agree(received: Any, expected: Any) -> bool:
+    """Whether what was read of the runs is something that runs can have."""
+    record, rows = expected
+    runs = Counter((row["variant"], row["seed"]) for row in rows)
+
+    def within(cell: str, low: float, high: float) -> bool:
+        return cell == "" or low <= float(cell) <= high
+
+    return (
+        {name for name, _ in runs} == set(record["settings"])
+        and len(set(runs.values())) <= len(runs)
+        and all(float(row["epoch"]) >= 1 and float(row["epoch"]) % 1 == 0 and float(row["seed"]) >= 0 for row in rows)
+        and all(within(row[name], 0, 1) for row in rows for name in ("accuracy", "test_accuracy"))
+        and all(within(row[name], 0, float("inf")) for row in rows for name in ("seconds", "learning_rate"))
+        and all(row[name] in ("True", "False") for row in rows for name in ("kept", "diverged"))
+        and all(sum(row["kept"] == "True" for row in rows if (row["variant"], row["seed"]) == run) == 1 for run in runs)
+        and len(received.epochs) == len(rows)
+    )
+
+
 TARGETS = {
     "idx": Target(lambda path: read_idx(path, 3), idx_oracle, lambda a, b: a.tolist() == b, idx_seeds),
     "csv": Target(read_csv, csv_oracle, csv_agree, csv_seeds),
@@ -484,6 +605,7 @@ TARGETS = {
         read_npz, lambda content: npz_oracle(content, ("x_train", "y_train", "x_test", "y_test")), npz_agree, npz_seeds
     ),
     "network": Target(ns.Network.load, npz_oracle, network_agree, network_seeds),
+    RESULTS: Target(read_results, results_oracle, results_agree, results_seeds, mutate_results),
     "checkpoint": Target(go_on, checkpoint_oracle, checkpoint_agree, checkpoint_seeds, mutate_checkpoint),
 }
 

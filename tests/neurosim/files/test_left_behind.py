@@ -244,7 +244,7 @@ folder = scratch_folder("neurosim-bench-")
 @posix
 def test_a_bench_that_was_killed_leaves_its_data_until_the_next_one(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    words = ("bench", "--rounds", "1", "--cases", "784-30-10", "--data", "digits", "--out", "out")
+    words = ("bench", "--rounds", "1", "--cases", "784-30-10/10/sgd", "--data", "digits", "--out", "out")
     process = start(ROOT / "main.py", *words, cwd=tmp_path)
     while not list(tmp_path.glob("neurosim-bench-*/labels.npy")):
         assert process.poll() is None, process.communicate()

@@ -1,0 +1,160 @@
+"""Kills at random moments: ``python -m tests.kills --count 30``.
+
+Trainings with checkpoints, scenarios and benchmarks are started, sent a signal at a random moment, and taken up again.
+Trainings and scenarios have to end with the numbers of one that nobody disturbed, and no file may stay that nobody
+owns: neither half written ones in a run's folder, nor folders of bench in the temporary one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import neurosim as ns
+
+ROOT = Path(__file__).parents[1]
+SIGNALS = {"KILL": -9, "TERM": 143, "HUP": 129, "INT": 130}  # name -> exit status that it ends with
+TRAIN = [
+    "train",
+    "--data",
+    "digits",
+    "--train-size",
+    "1500",
+    "--hidden",
+    "16",
+    "--epochs",
+    "6",
+    "--batch-size",
+    "8",
+    "--quiet",
+    "--dropout",
+    "0.2",
+]
+SCENARIO = [
+    "scenario",
+    "activations",
+    "--data",
+    "digits",
+    "--train-size",
+    "1500",
+    "--hidden",
+    "8",
+    "--epochs",
+    "2",
+    "--seeds",
+    "1",
+    "--jobs",
+    "2",
+]
+BENCH = [
+    *("bench", "--cases", "784-30-10/10/sgd", "--peers"),
+    *("none", "--rounds", "5", "--data", "digits"),
+]
+
+
+def start(words: list[str], cwd: Path) -> subprocess.Popen[str]:
+    """A command, in a group of its own."""
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "main.py"), *words],
+        cwd=cwd,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"TMPDIR": str(cwd), "PYTHONPATH": str(ROOT)},
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def run(words: list[str], cwd: Path) -> None:
+    """A command that has to succeed."""
+    process = start(words, cwd)
+    _, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err
+
+
+def numbers(folder: Path) -> Any:
+    """All numbers of a run but its seconds."""
+    if (folder / "net.npz").exists():
+        arrays = ns.Network.load(folder / "net.npz").arrays()
+        return {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in arrays.items()}
+    with open(folder / "activations" / "results.csv", newline="") as file:
+        return [{name: cell for name, cell in row.items() if name != "seconds"} for row in csv.DictReader(file)]
+
+
+def unowned(cwd: Path) -> list[Path]:
+    """Files that nobody owns."""
+    return [path for pattern in (".*.neurosim", "neurosim-bench-*") for path in cwd.rglob(pattern)]
+
+
+def strike(kind: str, words: list[str], name: str, delay: float, cwd: Path) -> tuple[int, str]:
+    """Start a command and send it a signal, after a while; returns its exit status, and what it said of errors."""
+    process = start([*words, "--out", "run"], cwd)
+    time.sleep(delay)
+    process.send_signal(getattr(signal, f"SIG{name}"))
+    _, err = process.communicate(timeout=600)
+    assert "Traceback" not in err, f"{kind}, {name} after {delay:.2f} s: {err}"
+    return process.returncode, err
+
+
+def kills(kind: str, count: int, seed: int, names: list[str]) -> Counter[str]:
+    """Disturb so many runs of a kind; returns how they ended.
+
+    Raises:
+        AssertionError: one ended otherwise than it has to, with other numbers, or left something behind.
+    """
+    rng, ends = random.Random(f"{kind} {seed}"), Counter[str]()
+    words = {"train": [*TRAIN, "--checkpoint-every", "50"], "scenario": SCENARIO, "bench": BENCH}[kind]
+    with tempfile.TemporaryDirectory() as place:
+        whole = Path(place) / "whole"
+        whole.mkdir()
+        began = time.monotonic()
+        run([*words, "--out", "run"], whole)
+        seconds = time.monotonic() - began
+        for number in range(count):
+            cwd, name = Path(place) / str(number), names[number % len(names)]
+            cwd.mkdir()
+            status, said = strike(kind, words, name, rng.uniform(0.1, 1.0) * seconds, cwd)
+            early = kind == "train" and status != 0 and not list(cwd.glob("run/checkpoint-*.npz"))
+            # a signal in the first moments meets a Python that has not begun; one at the end meets none
+            if kind == "bench" and "before the first round" in said:
+                status = SIGNALS[name]  # there was nothing to report
+            assert status in (0, SIGNALS[name], -int(getattr(signal, f"SIG{name}"))), f"{kind}, {name}: {status}"
+            if name != "KILL" and status == SIGNALS[name]:
+                assert not unowned(cwd), unowned(cwd)
+            run(
+                ["train", "--resume", "run", "--quiet"] if kind == "train" and not early else [*words, "--out", "run"],
+                cwd,
+            )
+            assert not unowned(cwd), unowned(cwd)
+            if kind != "bench":
+                assert numbers(cwd / "run") == numbers(whole / "run"), f"{kind}, {name}: other numbers"
+            ends[f"{name} {status}"] += 1
+    return ends
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=30, help="trainings; and shares of them of the others")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--signals", default=",".join(SIGNALS), help="which [%(default)s]")
+    arguments = parser.parse_args()
+    for kind, share in (("train", 1.0), ("scenario", 0.4), ("bench", 0.2)):
+        ends = kills(kind, max(1, round(share * arguments.count)), arguments.seed, arguments.signals.split(","))
+        print(f"{kind}: {dict(ends)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
