@@ -34,7 +34,7 @@ from .options import (
 from .picture import has_blocks, picture
 from .prompt import Prompt, picture_of
 from .session import Session, load_for, load_with_settings
-from .terminal import makes_files, say
+from .terminal import Ended, asked_to_end, makes_files, say
 
 SETTINGS: dict[str, Any] = {"hidden": (32, 16), "epochs": 1}  # small enough to follow, trained in a second
 SEED = 0
@@ -143,8 +143,8 @@ def start(arguments: argparse.Namespace) -> Session:
         session.check_place(arguments.layer, arguments.neuron, arguments.sample)
         if session.settings.epochs:
             history = session.fit(session.settings.callbacks())
-            if history.stopped == "interrupted":
-                raise KeyboardInterrupt
+            if asked_to_end():  # Ctrl-C ends the training alone: the walk goes on with what there is
+                raise Ended
             print(f"trained in {sum(history['seconds']):.1f} s with {threads()}")
         return session
     return load_for(arguments, [] if arguments.seed is None else ["seed"])

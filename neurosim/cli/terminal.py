@@ -191,6 +191,14 @@ class Ended(KeyboardInterrupt):
     """Somebody asks the program to end, not from the keyboard."""
 
 
+_came: list[int] = []  # numbers of the signals that asked for it: they are the process's, as this is
+
+
+def asked_to_end() -> bool:
+    """Whether such a signal came: a training that it stopped has answered it as Ctrl-C."""
+    return bool(_came)
+
+
 @contextmanager
 def signals_as_ctrl_c() -> Iterator[list[int]]:
     """Within this, a signal that asks the program to end (SIGTERM; SIGHUP, unless under nohup) saves what Ctrl-C does.
@@ -198,11 +206,11 @@ def signals_as_ctrl_c() -> Iterator[list[int]]:
     Yields:
         The numbers of those that came.
     """
-    came: list[int] = []
+    _came.clear()
     before = {}
 
     def end(number: int, frame: Any) -> None:
-        came.append(number)
+        _came.append(number)
         raise Ended
 
     if threading.current_thread() is threading.main_thread():
@@ -211,7 +219,7 @@ def signals_as_ctrl_c() -> Iterator[list[int]]:
             if number is not None and signal.getsignal(number) is signal.SIG_DFL:
                 before[number] = signal.signal(number, end)
     try:
-        yield came
+        yield _came
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

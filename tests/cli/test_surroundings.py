@@ -219,7 +219,10 @@ def test_every_command_that_is_asked_to_end_keeps_what_it_has(number, tmp_path):
     status, out, _ = sent(number, words, tmp_path, lambda: rounds.search((tmp_path / "errors").read_text()))
     assert status == 128 + number and (tmp_path / "bench/bench.csv").exists()
     status, out, _ = sent(number, ["step", *LONG], tmp_path, after(4))
-    assert status == 128 + number and "relative error" not in out
+    if number == signal.SIGINT:  # the training ends, and the walk goes on with what there is
+        assert status == 0 and "relative error" in out
+    else:
+        assert status == 128 + number and "relative error" not in out
 
 
 def after(seconds):
