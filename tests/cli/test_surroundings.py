@@ -24,7 +24,7 @@ BENCH = ["bench", "--data", "digits", "--rounds", "1", "--peers", "none", "--out
 STEP = ["step", *TRAIN[1:-2]]
 FILES = {"train": "net.npz", "compare": "compare-optimizer/report.html", "explore": "page.html", "bench": "bench.png"}
 COMMANDS = {"train": TRAIN, "compare": COMPARE, "explore": EXPLORE, "bench": BENCH, "step": STEP, "help": ["--help"]}
-LONG = ["--data", "digits", "--hidden", "32", "--batch-size", "4", "--epochs", "2000"]
+LONG = ["--data", "digits", "--hidden", "32", "--batch-size", "4", "--epochs", "9000"]
 REDIRECTED = {  # how a shell starts a command
     "no reader": "| true",
     "no reader of both": "2>&1 | true",
@@ -204,10 +204,10 @@ def test_a_training_that_is_asked_to_end_saves_what_there_is(number, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", SIGNALS)
 def test_every_command_that_is_asked_to_end_keeps_what_it_has(number, tmp_path):
-    status, out, _ = sent(number, ["train", *LONG, "--out", "net"], tmp_path, after(4))
+    status, out, _ = sent(number, ["train", *LONG, "--out", "net"], tmp_path, told("epoch +1/", tmp_path))
     assert status == 128 + number and (tmp_path / "net/net.npz").exists()
     words = ["explore", *LONG, "--no-open", "--out", "page.html"]
-    status, out, _ = sent(number, words, tmp_path, after(4))
+    status, out, _ = sent(number, words, tmp_path, told("training: [1-9]", tmp_path))
     assert status == 128 + number and "page.html" in out and (tmp_path / "page.html").stat().st_size > 100_000
     for jobs in ("1", "2"):
         words = ["scenario", "optimizers", "--data", "digits", "--jobs", jobs, "--out", f"results{jobs}"]
@@ -215,19 +215,18 @@ def test_every_command_that_is_asked_to_end_keeps_what_it_has(number, tmp_path):
         status, _, err = sent(number, words, tmp_path, lambda runs=runs: len(list(runs.glob("*.json"))) > 2)
         assert status == 128 + number and "finished runs are kept" in err
     words = ["bench", "--data", "digits", "--rounds", "200", "--peers", "none", "--out", "bench"]
-    rounds = re.compile(r" [3-9]\d* of [\d,]+ rounds")
-    status, out, _ = sent(number, words, tmp_path, lambda: rounds.search((tmp_path / "errors").read_text()))
+    status, out, _ = sent(number, words, tmp_path, told(r" [3-9]\d* of [\d,]+ rounds", tmp_path))
     assert status == 128 + number and (tmp_path / "bench/bench.csv").exists()
-    status, out, _ = sent(number, ["step", *LONG], tmp_path, after(4))
+    status, out, _ = sent(number, ["step", *LONG], tmp_path, told("epoch +1/", tmp_path))
     if number == signal.SIGINT:  # the training ends, and the walk goes on with what there is
         assert status == 0 and "relative error" in out
     else:
         assert status == 128 + number and "relative error" not in out
 
 
-def after(seconds):
-    until = time.monotonic() + seconds
-    return lambda: time.monotonic() > until
+def told(pattern, folder):
+    """A function: whether a command that runs in a folder has told this."""
+    return lambda: re.search(pattern, (folder / "errors").read_text())
 
 
 @posix
