@@ -20,7 +20,7 @@ from ..errors import NeurosimError
 from ..processors import one_blas_thread, threads
 from ..registry import did_you_mean, unknown
 from ..text import command_line, program
-from .terminal import Parser, fail, is_of_memory, safe_streams, signals_as_ctrl_c, warnings_as_prose
+from .terminal import Parser, asked_to_end, fail, is_of_memory, safe_streams, signals_as_ctrl_c, warnings_as_prose
 
 
 class Command(NamedTuple):
@@ -94,7 +94,7 @@ EXAMPLES = (
 def main(argv: list[str] | None = None) -> None:
     """Run a command line: `argv`, or what the program was started with."""
     argv = (sys.argv[1:] if argv is None else argv) or ["--help"]
-    with safe_streams(), signals_as_ctrl_c() as came:
+    with safe_streams(), signals_as_ctrl_c():
         try:
             perform(argv)
         except NeurosimError as error:
@@ -105,7 +105,7 @@ def main(argv: list[str] | None = None) -> None:
             fail(f"not enough memory: {str(error) or 'none was left'}, in: {command_line(*argv)}")
         except KeyboardInterrupt:
             tell("interrupted")
-            sys.exit(128 + (came[-1] if came else signal.SIGINT))
+            sys.exit(128 + (asked_to_end() or signal.SIGINT))
 
 
 def perform(argv: list[str]) -> None:

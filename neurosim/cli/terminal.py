@@ -194,18 +194,14 @@ class Ended(KeyboardInterrupt):
 _came: list[int] = []  # numbers of the signals that asked for it: they are the process's, as this is
 
 
-def asked_to_end() -> bool:
-    """Whether such a signal came: a training that it stopped has answered it as Ctrl-C."""
-    return bool(_came)
+def asked_to_end() -> int:
+    """The number of the last such signal; 0: none came. A training that it stopped has answered it as Ctrl-C."""
+    return _came[-1] if _came else 0
 
 
 @contextmanager
-def signals_as_ctrl_c() -> Iterator[list[int]]:
-    """Within this, a signal that asks the program to end (SIGTERM; SIGHUP, unless under nohup) saves what Ctrl-C does.
-
-    Yields:
-        The numbers of those that came.
-    """
+def signals_as_ctrl_c() -> Iterator[None]:
+    """Within this a signal that asks the program to end (SIGTERM; SIGHUP, unless under nohup) saves as Ctrl-C does."""
     _came.clear()
     before = {}
 
@@ -219,7 +215,7 @@ def signals_as_ctrl_c() -> Iterator[list[int]]:
             if number is not None and signal.getsignal(number) is signal.SIG_DFL:
                 before[number] = signal.signal(number, end)
     try:
-        yield _came
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

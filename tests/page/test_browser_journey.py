@@ -36,14 +36,6 @@ def file(net, digits, tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def tab(browser, file):
-    with Tab(browser, file) as opened:
-        opened.no_hints()
-        yield opened
-        opened.check()
-
-
 @pytest.fixture(scope="module")
 def held(file):
     return PageFile(file.read_text("utf-8"))

@@ -39,14 +39,6 @@ def file(net, tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def tab(browser, file):
-    with Tab(browser, file) as opened:
-        opened.no_hints()
-        yield opened
-        opened.check()
-
-
 def squares(rng, count, side):
     """Pictures in colour: a red or a blue square on nearly white paper."""
     labels = np.arange(count) % 2
