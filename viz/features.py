@@ -65,7 +65,9 @@ def weight_table(
     rows, columns = W.shape
     if neurons is not None and len(neurons) != columns:
         raise ShapeError(f"neurons: expected {columns} numbers, one for each column; received {len(neurons)}.")
-    ax = new_axes(ax, width=WIDTH if columns > 4 else 6.4, height=min(14.0, 1.4 + 0.27 * max(rows, 3)))
+    names = [_shortened(str(name)) for name in names]
+    wide = columns > 4 or max(map(len, names)) > LONGEST // 2
+    ax = new_axes(ax, width=WIDTH if wide else 6.4, height=min(14.0, 1.4 + 0.27 * max(rows, 3)))
     reach = float(np.abs(W).max()) or 1.0
     picture = ax.imshow(W, cmap=DIVERGING, vmin=-reach, vmax=reach, aspect="auto", interpolation="nearest")
     if columns <= READABLE:
@@ -74,7 +76,7 @@ def weight_table(
             colour = text_on(picture.cmap(picture.norm(value)))
             ax.text(column, row, fixed(value).replace("-", MINUS), color=colour, **look)
     ax.grid(False)
-    ax.set_yticks(range(rows), [_shortened(str(name)) for name in names])
+    ax.set_yticks(range(rows), names)
     ax.set_xlabel("neuron")
     if columns <= READABLE or neurons is not None:
         ax.set_xticks(range(columns), [str(j) for j in neurons or range(columns)])

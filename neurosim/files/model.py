@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from pathlib import Path
@@ -17,7 +16,7 @@ from ..optimizers import OPTIMIZERS
 from ..schema import Rule, anything, array, brief, hold, number, record, text, unlike
 from ..streams import STATE
 from .atomic import atomic_file
-from .npz import MALFORMED, check_arrays, first_mismatch, read_configured
+from .npz import MALFORMED, check_arrays, first_mismatch, read_configured, write_configured
 
 FORMAT, VERSION = "neurosim network", 1
 
@@ -44,7 +43,7 @@ def save_network(network: Network, path: str | os.PathLike[str]) -> Path:
         "streams": snapshot["streams"],
     }
     with atomic_file(path) as file:
-        np.savez(file, config=np.array(json.dumps(config)), **snapshot["arrays"])
+        write_configured(file, config, snapshot["arrays"])
     return path
 
 

@@ -1,4 +1,4 @@
-"""Reading npz files that anyone may have made.
+"""Reading npz files that anyone may have made, and writing those that describe themselves.
 
 An npz file is a zip archive of npy files. Both formats say how much memory they want, and one of them can hold Python
 objects, so nothing of it is believed before it has been held to the size of the file: a few kilobytes neither run code
@@ -16,7 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Collection, Mapping
 from math import prod
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -110,6 +110,20 @@ def read_configured(path: str | os.PathLike[str], kind: str, version: int) -> tu
     if (config["format"], config["version"]) != (kind, version):
         raise DataError(f"{path}: expected a {kind} of version {version}, received {brief(received)}")
     return config, arrays
+
+
+def write_configured(file: IO[bytes], config: dict[str, Any], arrays: Mapping[str, Array]) -> None:
+    """Write a description and arrays as `read_configured` reads them; the bytes of the same ones are the same.
+
+    Args:
+        file: open for writing.
+        config: the description, JSON-ready, with "format" and "version".
+        arrays: name -> array; no name is "config".
+    """
+    with zipfile.ZipFile(file, "w") as archive:  # np.savez left it open where the disk was full, until NumPy 2
+        for name, values in {"config": np.array(json.dumps(config)), **arrays}.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(values), allow_pickle=False)
 
 
 def check_arrays(

@@ -36,7 +36,7 @@ from ..errors import DataError, NeurosimError
 from ..files.atomic import atomic_file, make_folder, sweep
 from ..files.lock import FolderLock
 from ..files.model import snapshot_rule
-from ..files.npz import MALFORMED, read_configured
+from ..files.npz import MALFORMED, read_configured, write_configured
 from ..optimizers import OPTIMIZERS
 from ..parameters import Array
 from ..processors import arithmetic, threads
@@ -361,7 +361,7 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     plain = _without_arrays(state, arrays)
     config = {"format": FORMAT, "version": VERSION, "sha256": _sha256(arrays.values(), plain), "state": plain}
     with atomic_file(path) as file:
-        np.savez(file, config=np.array(json.dumps(config)), **arrays)  # type: ignore[arg-type]
+        write_configured(file, config, arrays)
 
 
 def read_checkpoint(folder: str | os.PathLike[str]) -> tuple[Path, dict[str, Any]]:
