@@ -316,8 +316,8 @@ def test_a_full_disk_ends_the_run_with_a_message_and_leaves_the_last_checkpoint(
     def full():
         raise OSError(28, "No space left on device")
 
-    real, count = np.savez, iter(range(100))
-    monkeypatch.setattr(np, "savez", lambda *a, **k: real(*a, **k) if next(count) < 3 else full())
+    real, count = module.write_configured, iter(range(100))
+    monkeypatch.setattr(module, "write_configured", lambda *a: real(*a) if next(count) < 3 else full())
     before = signal.getsignal(signal.SIGINT)
     with refused("cannot write"):
         run("everything", tmp_path)

@@ -714,7 +714,7 @@ def test_saving_over_a_file_replaces_it_and_a_failure_leaves_it(make_net, blobs,
     before = path.read_bytes()
     net.train_batch(*blobs)
     with monkeypatch.context() as patch:
-        patch.setattr(np, "savez", lambda *args, **kwargs: (_ for _ in ()).throw(OSError(28, "No space left")))
+        patch.setattr(np.lib.format, "write_array", lambda *a, **k: (_ for _ in ()).throw(OSError(28, "No space left")))
         with refused("cannot write", "No space left"):
             net.save(path)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
