@@ -14,6 +14,7 @@ import numpy as np
 from ..console import tell
 from ..errors import NeurosimError
 from ..files.atomic import writable_folder
+from ..page import Page
 from ..processors import threads
 from ..progress import progress_bar
 from ..training import Callback, History, Snapshots, TrainingRun
@@ -29,8 +30,8 @@ from .options import (
 )
 from .pages import described, make_page
 from .session import Session, load_for, load_with_settings
-from .terminal import makes_files, say
-from .train import share, test_figures
+from .terminal import fail, makes_files, say
+from .train import share, test_figures, write_somewhere
 
 SETTINGS: dict[str, Any] = {"hidden": (32, 16)}  # small enough to be seen whole, trained in seconds
 SEED = 0
@@ -80,15 +81,20 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         refused = [name for name in OF_TRAINING if getattr(arguments, name) is not None]
         session, history, snapshots = load_for(arguments, refused), None, None
-    page = make_page(
-        session, path, history, snapshots, arguments.words, arguments.samples, arguments.snapshots is not None
-    )
+
+    def write(folder: Path) -> tuple[Page, Path]:
+        where, every = folder / path.name, arguments.snapshots is not None
+        return make_page(session, where, history, snapshots, arguments.words, arguments.samples, every), where
+
+    (page, path), moved = write_somewhere(write, path.parent)
     for line in described(page):
         say(line)
     interrupted = history is not None and history.stopped == "interrupted"
     opened = not arguments.no_open and not interrupted and has_display() and webbrowser.open(path.absolute().as_uri())
     print("opened in the browser:" if opened else "open it in a browser:")
     print(f"  {path}")
+    if moved:
+        fail(moved)
     if interrupted:
         raise KeyboardInterrupt
 

@@ -60,8 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Print a report card of a saved network's neurons, or draw one of them."""
     if arguments.neuron is not None and arguments.layer is None:
         raise NeurosimError("--neuron: expected --layer L with it, to say of which layer")
-    if arguments.neuron is not None:
-        makes_files()  # its figures
+    makes_files()  # the table of all neurons, or figures of one
     network = Network.load(arguments.model)
     check_place(network, arguments.layer, arguments.neuron)
     folder = writable_folder(arguments.out)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -53,6 +53,7 @@ MARGIN = 0.05  # predictions that miss by so little less than the targets vary s
 RUN: dict[str, Any] = {"data": DATA, "train_size": None, "validation": None, "seed": 0, "out": "runs/latest"}
 RUN |= dict.fromkeys(READING) | {"page": False}
 PAGE = "page.html"
+Written = TypeVar("Written")
 FIGURES = 2**20  # bytes: about what tables and figures take beside the network
 
 
@@ -244,7 +245,7 @@ def room_for(session: Session, kept: int) -> int:
     return size * (2 + kept if kept else 1) + FIGURES
 
 
-def write_somewhere(write: Callable[[Path], list[Path]], folder: Path) -> tuple[list[Path], str]:
+def write_somewhere(write: Callable[[Path], Written], folder: Path) -> tuple[Written, str]:
     """Write what came of the training: to the folder, and where that fails to another one in the cache.
 
     Returns:

@@ -99,6 +99,16 @@ def test_a_disk_that_fills_up_while_training_sends_everything_to_the_cache(disk,
     assert not list((disk / "run").glob(".*"))
 
 
+def test_a_page_for_which_there_is_no_room_is_written_to_the_cache(disk, tmp_path):
+    (disk / "big").write_bytes(bytes(2_950_000))  # of its 3 MB
+    status, out, err = command(
+        "explore", "--data", "moons", "--epochs", "2", "--no-open", "--out", disk / "page.html", cwd=tmp_path
+    )
+    (saved,) = (tmp_path / "home" / "saved").iterdir()
+    assert status == 2 and f"everything is in {saved} instead" in err and str(saved / "page.html") in out
+    assert (saved / "page.html").stat().st_size > 50_000 and [each.name for each in disk.iterdir()] == ["big"]
+
+
 @pytest.mark.full
 def test_where_the_cache_is_full_too_both_are_named(disk, tmp_path):
     process = start(ROOT / "main.py", *SMALL, "--epochs", "30", "--out", disk / "run", cwd=tmp_path, home=disk / "home")
