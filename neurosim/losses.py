@@ -106,7 +106,7 @@ class Loss(Configurable, ABC):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         restated = ("value_", "gradient_", "delta_", "shortcut", "formula", "derive")
-        use_defaults_of(Loss, cls, readable=("__call__", "gradient"), fast=restated)
+        use_defaults_of(Loss, cls, readable=("__call__", "gradient", "term", "slope"), fast=restated)
 
     @abstractmethod
     def __call__(self, a: Array, y: Array) -> float:
@@ -298,8 +298,30 @@ class BinaryCrossEntropy(Loss):
         delta *= 1.0 / y.size
 
 
+class ByOutput(Loss):
+    """L = (1/Bn) Σ l(a, y), a sum over the outputs of one function of a and y."""
+
+    natural_output = "sigmoid"
+    one_hot = False
+
+    @abstractmethod
+    def term(self, a: Array, y: Array) -> Array:
+        """l(a, y), output by output. A new array (B, n)."""
+
+    @abstractmethod
+    def slope(self, a: Array, y: Array) -> Array:
+        """dl/da. A new array (B, n)."""
+
+    def __call__(self, a: Array, y: Array) -> float:
+        return _total(self.term(a, y)) / y.size
+
+    def gradient(self, a: Array, y: Array) -> Array:
+        da: Array = self.slope(a, y) / y.size
+        return da
+
+
 @LOSSES.register("mse")
-class MSE(Loss):
+class MSE(ByOutput):
     """L = (1/Bn) Σ (a - y)²: the mean squared error.
 
     The mean over the n outputs: a textbook that takes half of the sum (Nielsen) has a rate n/2 times smaller: its 3.0
@@ -309,17 +331,15 @@ class MSE(Loss):
     """
 
     formula = "Σ (a_k - y_k)² / n"
-    natural_output = "sigmoid"
-    one_hot = False
 
-    def __call__(self, a: Array, y: Array) -> float:
-        return _total((a - y) ** 2) / y.size
+    def term(self, a: Array, y: Array) -> Array:
+        return (a - y) ** 2
+
+    def slope(self, a: Array, y: Array) -> Array:
+        return 2.0 * (a - y)
 
     def derive(self, a: Array, y: Array, k: int) -> Derivation:
         return Derivation("({a} - {y})² / {n}", "2 * ({a} - {y}) / {n}", _numbers(a, y, k))
-
-    def gradient(self, a: Array, y: Array) -> Array:
-        return 2.0 * (a - y) / y.size
 
     def gradient_(self, a: Array, y: Array, da: Array) -> None:
         np.subtract(a, y, out=da)
@@ -332,22 +352,19 @@ class MSE(Loss):
 
 
 @LOSSES.register("mae")
-class MAE(Loss):
+class MAE(ByOutput):
     """L = (1/Bn) Σ |a - y|: the mean absolute error. Its gradient has the same size however large the error."""
 
     formula = "Σ |a_k - y_k| / n"
-    natural_output = "sigmoid"
-    one_hot = False
 
-    def __call__(self, a: Array, y: Array) -> float:
-        return _total(np.abs(a - y)) / y.size
+    def term(self, a: Array, y: Array) -> Array:
+        return np.abs(a - y)
+
+    def slope(self, a: Array, y: Array) -> Array:
+        return np.sign(a - y)
 
     def derive(self, a: Array, y: Array, k: int) -> Derivation:
         return Derivation("|{a} - {y}| / {n}", "sign({a} - {y}) / {n}", _numbers(a, y, k))
-
-    def gradient(self, a: Array, y: Array) -> Array:
-        da: Array = np.sign(a - y) / y.size
-        return da
 
     def gradient_(self, a: Array, y: Array, da: Array) -> None:
         np.subtract(a, y, out=da)
@@ -364,7 +381,7 @@ class MAE(Loss):
 
 
 @LOSSES.register("huber")
-class Huber(Loss):
+class Huber(ByOutput):
     """L = (1/Bn) Σ h(a - y), with h(r) = r²/2 where |r| ≤ d, else d (|r| - d/2): squared near, absolute far.
 
     Args:
@@ -374,15 +391,16 @@ class Huber(Loss):
     """
 
     formula = "Σ h(a_k - y_k) / n, h(r) = r² / 2 up to |r| = d, else d (|r| - d / 2)"
-    natural_output = "sigmoid"
-    one_hot = False
 
     def __init__(self, threshold: float = 1.0) -> None:
         self.threshold = check_number("threshold", threshold, 0.0, math.inf, open_low=True, open_high=True)
 
-    def __call__(self, a: Array, y: Array) -> float:
+    def term(self, a: Array, y: Array) -> Array:
         r, d = np.abs(a - y), self.threshold
-        return _total(np.where(r <= d, 0.5 * r**2, d * (r - 0.5 * d))) / y.size
+        return np.where(r <= d, 0.5 * r**2, d * (r - 0.5 * d))
+
+    def slope(self, a: Array, y: Array) -> Array:
+        return np.clip(a - y, -self.threshold, self.threshold)
 
     def derive(self, a: Array, y: Array, k: int) -> Derivation:
         numbers = _numbers(a, y, k)
@@ -390,10 +408,6 @@ class Huber(Loss):
             return Derivation("({a} - {y})² / 2 / {n}", "({a} - {y}) / {n}", numbers)
         far = "{d} * (|{a} - {y}| - {d} / 2) / {n}"
         return Derivation(far, "{d} * sign({a} - {y}) / {n}", numbers | {"d": self.threshold})
-
-    def gradient(self, a: Array, y: Array) -> Array:
-        da: Array = np.clip(a - y, -self.threshold, self.threshold) / y.size
-        return da
 
     def gradient_(self, a: Array, y: Array, da: Array) -> None:
         np.subtract(a, y, out=da)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from ctypes import PyDLL
+from ctypes import PyDLL, c_void_p, cast
 from dataclasses import dataclass
 from functools import cache, wraps
+from itertools import product
 from pathlib import Path
 from threading import Lock, get_ident
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -128,6 +129,7 @@ class _Library(NamedTuple):
     set: Callable[[int], object]
     is_per_thread: bool  # whether every Python thread has a number of its own
     name: str = "an unknown library"  # with the processor whose instructions it takes: other ones round otherwise
+    path: str = ""  # of its file
 
 
 _lock = Lock()
@@ -146,7 +148,7 @@ def computes(function: Callable[P, R]) -> Callable[P, R]:
         me = get_ident()
         if me in _inside:
             return function(*arguments, **named)
-        get, set_to, is_per_thread, _ = _library()
+        get, set_to, is_per_thread, _, _ = _library()
         whose = me if is_per_thread else 0
         try:
             with _lock:
@@ -204,9 +206,11 @@ def _access(controller: Any) -> _Library:
     if controller.internal_api == "openblas" and layer != "openmp":
         symbol = next(each for each in controller.check_symbols if hasattr(controller.dynlib, each))
         library = PyDLL(controller.filepath)
-        return _Library(getattr(library, symbol), getattr(library, symbol.replace("_get_", "_set_")), False, name)
+        return _Library(
+            getattr(library, symbol), getattr(library, symbol.replace("_get_", "_set_")), False, name, library._name
+        )
     is_per_thread = controller.internal_api == "mkl" or layer == "openmp"
-    return _Library(controller.get_num_threads, controller.set_num_threads, is_per_thread, name)
+    return _Library(controller.get_num_threads, controller.set_num_threads, is_per_thread, name, controller.filepath)
 
 
 def arithmetic() -> str:
@@ -214,6 +218,23 @@ def arithmetic() -> str:
     from numpy import __version__
 
     return f"NumPy {__version__} with {_library().name}"
+
+
+def product_of_matrices(kind: str) -> tuple[int, int]:
+    """Where the machine code of the library's product is, ``cblas_sgemm`` or ``cblas_dgemm``.
+
+    Args:
+        kind: "s" for float32, "d" for float64.
+
+    Returns:
+        Its address, 0 where nobody knows; and how many bits the whole numbers have that it takes.
+    """
+    path = _library().path
+    for prefix, (suffix, bits) in product(("scipy_", ""), (("64_", 64), ("", 32))):
+        function = getattr(PyDLL(path), f"{prefix}cblas_{kind}gemm{suffix}", None) if path else None
+        if function is not None:
+            return cast(function, c_void_p).value or 0, bits
+    return 0, 0
 
 
 @computes

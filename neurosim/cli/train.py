@@ -16,12 +16,12 @@ import numpy as np
 
 from .. import metrics
 from ..data import Dataset
-from ..data.sources import cache_folder
 from ..errors import DataError, NeurosimError, WriteError
 from ..files.atomic import check_room, made_folder, writable_folder, write_text
 from ..files.lock import FolderLock
 from ..network import Network
 from ..parameters import Array
+from ..places import cache_folder
 from ..processors import core_count, threads
 from ..text import command_line, number, percent, points
 from ..training import Callback, Checkpoint, History, Snapshots

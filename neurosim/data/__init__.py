@@ -3,11 +3,12 @@
 Only NumPy is imported here; what downloading and unpacking need is imported where it is used.
 """
 
+from ..places import cache_folder
 from .dataset import Dataset
 from .digits import draw_digits
 from .drawings import read_image
 from .loading import NAMES, NOT_MNIST, load
-from .sources import Found, cache_folder, inspect_sources, search_path
+from .sources import Found, inspect_sources, search_path
 from .toys import TOYS, blobs, circles, moons, spirals, xor
 
 __all__ = [

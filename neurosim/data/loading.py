@@ -13,12 +13,13 @@ from typing import Any
 
 from ..checks import check_number
 from ..errors import DataError, NeurosimError
+from ..places import cache_folder
 from .catalog import CATALOG, DIGIT_NAMES, PARTS, Published
 from .columns import Reading
 from .dataset import Dataset
 from .digits import draw_digits
 from .own import from_samples, read_own
-from .sources import Source, cache_folder, find_sources, is_published, read_source, search_path
+from .sources import Source, find_sources, is_published, read_source, search_path
 from .tables import Samples
 from .toys import TOYS
 

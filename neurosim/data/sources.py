@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from ..files.atomic import file_size, sha256_of
+from ..places import cache_folder
 from .arrays import read_npz
 from .catalog import CATALOG, PARTS, Published, file_stem
 from .columns import Reading
@@ -67,11 +68,6 @@ class Found:
     sha256: str
     verified: bool | None
     problem: str = ""
-
-
-def cache_folder() -> Path:
-    """The folder of downloads: `$NEUROSIM_HOME`, or ``~/.cache/neurosim``."""
-    return Path(os.path.expanduser(os.environ.get("NEUROSIM_HOME") or "~/.cache/neurosim"))
 
 
 def search_path(folder: str | os.PathLike[str] | None = None) -> list[Path]:

@@ -1,0 +1,168 @@
+"""Functions of one number that kernels use: for float32 in forms that a compiler can run on several numbers at once.
+
+NaN comes out where NaN goes in, so that a diverging run is seen to diverge.
+
+References for the float32 forms: Moshier (1992), Cephes mathematical library, expf and logf (coefficients); Sun's
+fdlibm, tanh by expm1. Each is within four units of the last place of the exact value.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from .machine import jitable
+
+f32 = np.float32
+LOG2E, LN2_HIGH, LN2_LOW = f32(1.44269504), f32(0.693359375), f32(-2.12194440e-4)
+E0, E1, E2 = f32(5.0000001201e-1), f32(1.6666665459e-1), f32(4.1665795894e-2)
+E3, E4, E5 = f32(8.3334519073e-3), f32(1.3981999507e-3), f32(1.9875691500e-4)
+LARGEST, SMALLEST = f32(89.0), f32(-87.33)  # e^x is infinite above, less than the smallest normal number below
+L0, L1, L2, L3, L4 = f32(3.3333331174e-1), f32(-2.4999993993e-1), f32(2.0000714765e-1), f32(-1.6668057665e-1), f32(1.4249322787e-1)  # fmt: skip
+L5, L6, L7, L8 = f32(-1.2420140846e-1), f32(1.1676998740e-1), f32(-1.1514610310e-1), f32(7.0376836292e-2)
+ROOT = f32(0.70710678)
+TINY_float32, TINY_float64 = np.finfo(np.float32).tiny, np.finfo(np.float64).tiny  # the smallest normal numbers
+ZERO, ONE, TWO, HALF = f32(0), f32(1), f32(2), f32(0.5)
+
+
+@intrinsic
+def float_of_bits(typing: Any, bits: Any) -> Any:
+    """The float32 that has these 32 bits."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), build
+
+
+@intrinsic
+def bits_of_float(typing: Any, number: Any) -> Any:
+    """The 32 bits of a float32."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.IntType(32))
+
+    return types.int32(types.float32), build
+
+
+@jitable
+def power_and_rest(x: Any) -> Any:
+    """e^x = 2^n + 2^n r, as (2^n, r); x between `SMALLEST` and `LARGEST`."""
+    n = np.floor(x * LOG2E + HALF)
+    x = x - n * LN2_HIGH - n * LN2_LOW
+    rest = (((((E5 * x + E4) * x + E3) * x + E2) * x + E1) * x + E0) * x * x + x
+    return float_of_bits((np.int32(n) + np.int32(127)) << np.int32(23)), rest
+
+
+@jitable
+def exp_float32(x: Any) -> Any:
+    """e^x."""
+    inside = x if x <= LARGEST else LARGEST
+    inside = inside if inside >= SMALLEST else SMALLEST
+    power, rest = power_and_rest(inside)
+    value = power + power * rest
+    value = value if x >= SMALLEST else ZERO
+    return value if x == x else x
+
+
+@jitable
+def expm1_float32(x: Any) -> Any:
+    """e^x - 1, exact to the last places near 0 as well."""
+    inside = x if x <= LARGEST else LARGEST
+    inside = inside if inside >= SMALLEST else SMALLEST
+    power, rest = power_and_rest(inside)
+    value = power * rest + (power - ONE)
+    return value if x == x else x
+
+
+@jitable
+def tanh_float32(x: Any) -> Any:
+    """tanh x = -t / (t + 2) with t = e^-2x - 1, for x > 0."""
+    t = expm1_float32(-TWO * abs(x))
+    value = -t / (t + TWO)
+    return value if x > ZERO else -value
+
+
+@jitable
+def log_float32(x: Any) -> Any:
+    """ln x, for normal x above 0; -inf at 0, NaN below."""
+    bits = bits_of_float(x)
+    exponent = f32((bits >> np.int32(23)) - np.int32(126))
+    m = float_of_bits((bits & np.int32(0x007FFFFF)) | np.int32(0x3F000000))  # from 1/2 to 1
+    small = m < ROOT
+    exponent = exponent - ONE if small else exponent
+    m = m + m - ONE if small else m - ONE
+    square = m * m
+    value = ((((((((L8 * m + L7) * m + L6) * m + L5) * m + L4) * m + L3) * m + L2) * m + L1) * m + L0) * m * square
+    value = value + LN2_LOW * exponent - HALF * square
+    value = m + value + LN2_HIGH * exponent
+    value = value if x > ZERO else (f32(-np.inf) if x == ZERO else f32(np.nan))
+    return value if x < f32(np.inf) else x
+
+
+@jitable
+def log1p_float32(x: Any) -> Any:
+    """ln(1 + x), with what 1 + x lost in rounding put back."""
+    one_plus = ONE + x
+    value = log_float32(one_plus) - ((one_plus - ONE) - x) / one_plus
+    return value if one_plus < f32(np.inf) else one_plus
+
+
+@jitable
+def exp_float64(x: Any) -> Any:
+    """e^x."""
+    return math.exp(x)
+
+
+@jitable
+def expm1_float64(x: Any) -> Any:
+    """e^x - 1."""
+    return math.expm1(x)
+
+
+@jitable
+def tanh_float64(x: Any) -> Any:
+    """The hyperbolic tangent."""
+    return math.tanh(x)
+
+
+@jitable
+def log_float64(x: Any) -> Any:
+    """The natural logarithm."""
+    return math.log(x)
+
+
+@jitable
+def log1p_float64(x: Any) -> Any:
+    """ln(1 + x)."""
+    return math.log1p(x)
+
+
+@jitable
+def sqrt(x: Any) -> Any:
+    """The square root."""
+    return math.sqrt(x)
+
+
+@jitable
+def maximum(x: Any, y: Any) -> Any:
+    """The larger of two numbers."""
+    return x if (x >= y) | (x != x) else y
+
+
+@jitable
+def minimum(x: Any, y: Any) -> Any:
+    """The smaller of two numbers."""
+    return x if (x <= y) | (x != x) else y
+
+
+@jitable
+def sign(x: Any) -> Any:
+    """-1, 0 or 1."""
+    zero = x - x  # of its type; NaN for NaN
+    return zero + (x > 0) - (x < 0)

@@ -1,0 +1,140 @@
+"""The kernels that are written from readable rules: activations, losses by output, updates of parameters.
+
+Each function here returns the source text of a kernel, with REAL in the place of the elements' type.
+"""
+
+from __future__ import annotations
+
+from textwrap import indent
+
+from ..activations import Activation
+from ..losses import ByOutput
+from ..optimizers import Optimizer
+from .tracing import NotTraceable, Trace, traced
+
+HEAD = '''"""Written by neurosim {what}."""
+
+from numpy import REAL as real
+
+from neurosim.compiled.functions import TINY_REAL, exp_REAL as exp, expm1_REAL as expm1, log1p_REAL as log1p, log_REAL as log
+from neurosim.compiled.functions import maximum, minimum, sign, sqrt, tanh_REAL as tanh
+from neurosim.compiled.machine import doubles, matrix, vector
+
+
+'''
+
+
+def _lines(lines: list[str], depth: int) -> str:
+    return indent("\n".join(lines), "    " * depth) + "\n" if lines else ""
+
+
+def activation_source(activation: Activation, has_bias: bool) -> str:
+    """z ← z + b; a = f(z). Arguments: z, a, and b if there is one.
+
+    Raises:
+        NotTraceable: f cannot be compiled.
+    """
+    trace = Trace()
+    a = traced(activation, trace, trace.element("z_ij"))
+    return (
+        HEAD.format(what=f"for {activation!r}: a = f(z)")
+        + "def forward(p, like):\n"
+        + "    z, a = matrix(p, 0, like), matrix(p, 1, like)\n"
+        + ("    b = vector(p, 2, like)\n" if has_bias else "")
+        + _lines(trace.before, 1)
+        + "    for i in range(z.shape[0]):\n"
+        + "        z_i, a_i = z[i], a[i]\n"
+        + "        for j in range(z.shape[1]):\n"
+        + (
+            "            z_ij = z_i[j] + b[j]\n            z_i[j] = z_ij\n"
+            if has_bias
+            else "            z_ij = z_i[j]\n"
+        )
+        + _lines(trace.lines, 3)
+        + f"            a_i[j] = {trace.text(a, True)}\n"
+    )
+
+
+def backward_source(activation: Activation, has_bias: bool) -> str:
+    """delta = da f'(z); db = the sum of delta over the batch. Arguments: da, z, delta, and db if there is one.
+
+    Raises:
+        NotTraceable: f' cannot be compiled, or is not all of the Jacobian.
+    """
+    if type(activation).vjp is not Activation.vjp:
+        raise NotTraceable("its neurons depend on each other")
+    trace = Trace()
+    slope = traced(activation.derivative, trace, trace.element("z_ij"))
+    return (
+        HEAD.format(what=f"for {activation!r}: delta = da f'(z)")
+        + "def backward(p, like):\n"
+        + "    da, z, delta = matrix(p, 0, like), matrix(p, 1, like), matrix(p, 2, like)\n"
+        + ("    db = vector(p, 3, like)\n    for j in range(db.shape[0]):\n        db[j] = 0\n" if has_bias else "")
+        + _lines(trace.before, 1)
+        + "    for i in range(z.shape[0]):\n"
+        + "        da_i, z_i, delta_i = da[i], z[i], delta[i]\n"
+        + "        for j in range(z.shape[1]):\n"
+        + "            z_ij = z_i[j]\n"
+        + _lines(trace.lines, 3)
+        + f"            delta_ij = da_i[j] * {trace.text(slope, True)}\n"
+        + "            delta_i[j] = delta_ij\n"
+        + ("            db[j] += delta_ij\n" if has_bias else "")
+    )
+
+
+def loss_source(loss: ByOutput) -> str:
+    """L into ``result[0]``, and da = dL/da. Arguments: a, y, da, result.
+
+    Raises:
+        NotTraceable: it cannot be compiled.
+    """
+    trace = Trace()
+    a, y = trace.element("a_ij"), trace.element("y_ij")
+    term, slope = traced(loss.term, trace, a, y), traced(loss.slope, trace, a, y)
+    return (
+        HEAD.format(what=f"for {loss!r}")
+        + "def loss(p, like):\n"
+        + "    a, y, da, result = vector(p, 0, like), vector(p, 1, like), vector(p, 2, like), doubles(p, 3)\n"
+        + "    total, share = 0.0, real(1.0 / a.shape[0])\n"
+        + _lines(trace.before, 1)
+        + "    for k in range(a.shape[0]):\n"
+        + "        a_ij, y_ij = a[k], y[k]\n"
+        + _lines(trace.lines, 2)
+        + f"        total += {trace.text(term, True)}\n"
+        + f"        da[k] = {trace.text(slope, True)} * share\n"
+        + "    result[0] = total / a.shape[0]\n"
+    )
+
+
+def update_source(optimizer: Optimizer) -> str:
+    """One step of an optimizer. Arguments: numbers (rate, t, then its hyperparameters), θ, its gradient, its state.
+
+    What the state falls to below the smallest normal number becomes 0: see `Optimizer`.
+
+    Raises:
+        NotTraceable: the rule cannot be compiled.
+    """
+    trace = Trace()
+    states, hyper = optimizer.state_names, list(optimizer.hyper())
+    elements = [trace.element(f"{name}_k") for name in ("theta", "grad", *states)]
+    scalars = {name: trace.scalar(name) for name in ("rate", "t", *hyper)}
+    terms = traced(optimizer.rule, trace, *elements, **scalars)
+    arrays = ["theta", "grad", *states]
+    new = {name: trace.text(getattr(terms, name), True) for name in states}
+    step = trace.text(terms.step, True)
+    tiny = "".join(f"        {name}_k = {text}\n        {name}[k] = {name}_k if abs({name}_k) >= tiny else zero\n"
+                   for name, text in new.items())  # fmt: skip
+    return (
+        HEAD.format(what=f"for {type(optimizer).__name__}: one step")
+        + "def update(p, like):\n"
+        + "    numbers = doubles(p, 0)\n"
+        + "".join(f"    {name} = numbers[{k}]\n" for k, name in enumerate(scalars))
+        + "".join(f"    {name} = vector(p, {k}, like)\n" for k, name in enumerate(arrays, 1))
+        + "    tiny, zero = TINY_REAL, real(0)\n"
+        + _lines(trace.before, 1)
+        + "    for k in range(theta.shape[0]):\n"
+        + "".join(f"        {name}_k = {name}[k]\n" for name in arrays)
+        + _lines(trace.lines, 2)
+        + f"        theta[k] = theta_k - {step}\n"
+        + tiny
+    )

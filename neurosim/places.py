@@ -1,0 +1,11 @@
+"""Where neurosim keeps what it may need again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """The folder of downloads, compiled code, and rescued files: `$NEUROSIM_HOME`, or ``~/.cache/neurosim``."""
+    return Path(os.path.expanduser(os.environ.get("NEUROSIM_HOME") or "~/.cache/neurosim"))
