@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from .checks import check_count, check_names, check_number, is_dataset, samples_and_labels
+from .compiled import Engine
 from .errors import NeurosimError, OutOfRangeError, ShapeError
 from .labels import read_labels, wrong_label
 from .layers import LAYERS, ActivationLayer, Input, Interventions, Layer, Neuron
@@ -51,6 +52,9 @@ class Network:
         max_norm: a bound on the norm of each neuron's weights, for every `Dense` that has none of its own.
         seed: of all random numbers: initial weights, shuffling, dropout, augmentation; a stream for each.
         dtype: "float32" or "float64".
+        engine: what runs training steps: "numpy"; "compiled", which needs numba and has the same live buffers; "auto",
+            compiled where numba is installed. Parts without a compiled form, such as an activation of one's own that
+            branches, are left to NumPy: `engine` says which one it is.
 
     Attributes:
         layers: the layers, the input first; ``net[l]`` is ``net.layers[l]``.
@@ -77,6 +81,7 @@ class Network:
         max_norm: float | None = None,
         seed: int = 0,
         dtype: str = "float32",
+        engine: str = "auto",
     ) -> None:
         self.layers = checked_layers(layers)
         self._input, self._output = cast(Input, self.layers[0]), cast(ActivationLayer, self.layers[-1])
@@ -84,6 +89,7 @@ class Network:
             raise NeurosimError(f"dtype: expected 'float32' or 'float64', received {dtype!r}")
         self.dtype = np.dtype(dtype)
         self.seed = check_count("seed", seed, 0)
+        self._engine = Engine(engine)
         self._regularizer = None if regularizer is None else REGULARIZERS.create(regularizer)
         self._max_norm = (
             None
@@ -170,6 +176,15 @@ class Network:
         self._optimizer = optimizer
         for layer in self.layers:
             layer.optimizer = optimizer
+
+    @property
+    def engine(self) -> str:
+        """What runs its training steps as it is now: "numpy" or "compiled". Another may be assigned, or "auto"."""
+        return "numpy" if self._engine.program(self) is None else "compiled"
+
+    @engine.setter
+    def engine(self, engine: str) -> None:
+        self._engine = Engine(engine)
 
     def __getitem__(self, index: int) -> Layer:
         """Layer `index`, 0 being the input; negative numbers count from the end.
@@ -345,6 +360,12 @@ class Network:
         """
         if weights is not None and not weights.any():
             return 0.0  # nobody counts
+        program = self._engine.program(self) if weights is None else None
+        if program is not None:
+            loss = program.forward_()
+            if math.isfinite(loss):
+                program.learn_()
+            return loss
         self.forward_(training=True)
         if weights is None:
             loss = self.loss.value_(self.output, self.targets)

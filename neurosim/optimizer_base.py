@@ -76,6 +76,7 @@ class Optimizer(Configurable, ABC):
         t: how many steps have been taken.
         last_rate: the learning rate of the last of them.
         state: name -> flat vector laid out as θ; all zeros before the first step. Live.
+        blocks: the parts of the vectors that a step works through, one after the other.
 
     Raises:
         NeurosimError: at the definition of a class whose rule has other parameters.
@@ -111,7 +112,7 @@ class Optimizer(Configurable, ABC):
         self.state: dict[str, Array] = {}
         self._theta: Array | None = None
         self._grad: Array | None = None
-        self._blocks: list[tuple[Array, Array, Arrays, Arrays]] = []
+        self.blocks: list[tuple[Array, Array, Arrays, Arrays]] = []
 
     @property
     def learning_rate(self) -> float | Schedule:
@@ -171,14 +172,13 @@ class Optimizer(Configurable, ABC):
         Raises:
             ShapeError: the vectors do not match each other, or the optimizer's state.
         """
-        if theta is not self._theta or grad is not self._grad:
-            self.bind(theta, grad)
+        self.bind_if_needed(theta, grad)
         if self.clip_norm is not None:
             clip_by_global_norm_(grad, self.clip_norm)
         rate = self.last_rate = self.rate
         self.t += 1
         self.begin_step()
-        for block in self._blocks:
+        for block in self.blocks:
             self.update_(*block, rate)
 
     def begin_step(self) -> None:
@@ -219,6 +219,11 @@ class Optimizer(Configurable, ABC):
         if self._theta is not None:
             raise NeurosimError(f"{self!r} works for another network already: make a new one for each network")
 
+    def bind_if_needed(self, theta: Array, grad: Array) -> None:
+        """Bind to these vectors, where it is bound to others."""
+        if theta is not self._theta or grad is not self._grad:
+            self.bind(theta, grad)
+
     def bind(self, theta: Array, grad: Array) -> None:
         """Cut the vectors into blocks, and make the state that goes with them if there is none yet."""
         if theta.ndim != 1 or grad.shape != theta.shape or grad.dtype != theta.dtype:
@@ -235,12 +240,12 @@ class Optimizer(Configurable, ABC):
                 )
         state = [self.state[name] for name in self.state_names]
         scratch = [aligned_zeros(min(BLOCK, theta.size), theta.dtype) for _ in range(self.scratch_count)]
-        self._blocks = []
+        self.blocks = []
         for start in range(0, theta.size, BLOCK):
             part = slice(start, start + BLOCK)
             its_theta, its_state = theta[part], tuple(vector[part] for vector in state)
             its_scratch = tuple(buffer[: its_theta.size] for buffer in scratch)
-            self._blocks.append((its_theta, grad[part], its_state, its_scratch))
+            self.blocks.append((its_theta, grad[part], its_state, its_scratch))
         self._theta, self._grad = theta, grad
 
     def forget(self) -> None:
@@ -275,7 +280,7 @@ class Optimizer(Configurable, ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         # blocks are views: a copy would detach them, so the next step cuts them anew
-        return vars(self) | {"_theta": None, "_grad": None, "_blocks": []}
+        return vars(self) | {"_theta": None, "_grad": None, "blocks": []}
 
 
 def clip_by_global_norm_(grad: Array, max_norm: float) -> None:

@@ -5,3 +5,85 @@ readable rule of each is traced and becomes the body of a loop (`tracing`, `sour
 is in `blocks`; `machine` compiles each piece once and keeps it on the disk; `program` puts the pieces of a network into
 a table, which one call from Python works through.
 """
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from operator import is_
+from typing import TYPE_CHECKING, Any
+
+from ..errors import NeurosimError
+
+if TYPE_CHECKING:
+    from ..network import Network
+    from .program import Program
+
+ENGINES = ("auto", "numpy", "compiled")
+
+
+@cache
+def is_installed() -> bool:
+    """Whether numba is there."""
+    return find_spec("numba") is not None
+
+
+class Engine:
+    """What runs a network's training steps.
+
+    Args:
+        wanted: "auto", "numpy" or "compiled".
+
+    Attributes:
+        wanted: the same.
+        reason: why it is NumPy where a compiled step was wanted; "" otherwise.
+
+    Raises:
+        NeurosimError: another name, or "compiled" without numba.
+    """
+
+    def __init__(self, wanted: str) -> None:
+        if wanted not in ENGINES:
+            raise NeurosimError(f"engine: expected one of {', '.join(ENGINES)}, received {wanted!r}")
+        if wanted == "compiled" and not is_installed():
+            raise NeurosimError("engine: 'compiled' needs numba, which is missing; pip install neurosim[fast]")
+        self.wanted = wanted
+        self.reason = ""
+        self._program: Program | None = None
+        self._parts: list[Any] | None = None
+
+    def program(self, network: Network) -> Program | None:
+        """The compiled step for the batch that the workspaces are cut to; None where NumPy has to do it."""
+        if self.wanted == "numpy" or not is_installed():
+            return None
+        parts = parts_of(network)
+        if self._parts is None or len(parts) != len(self._parts) or not all(map(is_, parts, self._parts)):
+            self._parts = parts
+            self._program = self._compile(network)
+        return self._program
+
+    def _compile(self, network: Network) -> Program | None:
+        from .program import Program
+        from .tracing import NotTraceable
+
+        try:
+            program, self.reason = Program(network), ""
+        except NotTraceable as error:
+            program, self.reason = None, str(error)
+        return program
+
+    def __getstate__(self) -> str:
+        return self.wanted
+
+    def __setstate__(self, wanted: str) -> None:
+        self.__init__(wanted if is_installed() else "auto")  # type: ignore[misc]
+
+
+def parts_of(network: Network) -> list[Any]:
+    """All that a compiled step is made for: where one of these is another object, another step is needed."""
+    optimizer, loss = network.optimizer, network.loss
+    optimizer.bind_if_needed(network.parameters.theta, network.parameters.grad)
+    parts = [network.targets, optimizer, optimizer.blocks, optimizer.clip_norm is None, loss, *vars(loss).values()]
+    for layer in network.layers:
+        parts += layer.compiled_for()
+    return parts

@@ -12,7 +12,7 @@ from .machine import doubles, jitable, matrix, vector
 
 
 def softmax(p: Any, like: Any) -> None:
-    """z, a, log_a, b: z ← z + b; a = softmax(z); log_a = ln a. No bias: its last number is 0."""
+    """Arguments z, a, log_a, b: z ← z + b; a = softmax of z; log_a = ln a. Without a bias 0 is in its place."""
     z, a, log_a = matrix(p, 0, like), matrix(p, 1, like), matrix(p, 2, like)
     b, has_bias = vector(p, 3, like), p[3 * 3 + 2] > 0
     n = z.shape[1]
@@ -37,7 +37,7 @@ def softmax(p: Any, like: Any) -> None:
 
 
 def softmax_backward(p: Any, like: Any) -> None:
-    """da, a, delta, db: delta = a (da - Σ a da); db = the sum of delta over the batch. No bias: its last number is 0."""
+    """da, a, delta, db: delta = a (da - Σ a da); db = the sum of delta over the batch. Without a bias: 0."""
     da, a, delta = matrix(p, 0, like), matrix(p, 1, like), matrix(p, 2, like)
     for i in range(a.shape[0]):
         total = 0.0

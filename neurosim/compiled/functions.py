@@ -23,8 +23,9 @@ LOG2E, LN2_HIGH, LN2_LOW = f32(1.44269504), f32(0.693359375), f32(-2.12194440e-4
 E0, E1, E2 = f32(5.0000001201e-1), f32(1.6666665459e-1), f32(4.1665795894e-2)
 E3, E4, E5 = f32(8.3334519073e-3), f32(1.3981999507e-3), f32(1.9875691500e-4)
 LARGEST, SMALLEST = f32(89.0), f32(-87.33)  # e^x is infinite above, less than the smallest normal number below
-L0, L1, L2, L3, L4 = f32(3.3333331174e-1), f32(-2.4999993993e-1), f32(2.0000714765e-1), f32(-1.6668057665e-1), f32(1.4249322787e-1)  # fmt: skip
-L5, L6, L7, L8 = f32(-1.2420140846e-1), f32(1.1676998740e-1), f32(-1.1514610310e-1), f32(7.0376836292e-2)
+L0, L1, L2 = f32(3.3333331174e-1), f32(-2.4999993993e-1), f32(2.0000714765e-1)
+L3, L4, L5 = f32(-1.6668057665e-1), f32(1.4249322787e-1), f32(-1.2420140846e-1)
+L6, L7, L8 = f32(1.1676998740e-1), f32(-1.1514610310e-1), f32(7.0376836292e-2)
 ROOT = f32(0.70710678)
 TINY_float32, TINY_float64 = np.finfo(np.float32).tiny, np.finfo(np.float64).tiny  # the smallest normal numbers
 ZERO, ONE, TWO, HALF = f32(0), f32(1), f32(2), f32(0.5)
@@ -144,15 +145,27 @@ def log1p_float64(x: Any) -> Any:
 
 
 @jitable
-def sqrt(x: Any) -> Any:
-    """The square root."""
-    return math.sqrt(x)
-
-
-@jitable
 def maximum(x: Any, y: Any) -> Any:
     """The larger of two numbers."""
     return x if (x >= y) | (x != x) else y
+
+
+@jitable
+def logaddexp_float32(x: Any, y: Any) -> Any:
+    """ln(e^x + e^y), which does not overflow."""
+    return maximum(x, y) + log1p_float32(exp_float32(-abs(x - y)))
+
+
+@jitable
+def logaddexp_float64(x: Any, y: Any) -> Any:
+    """ln(e^x + e^y), which does not overflow."""
+    return maximum(x, y) + math.log1p(math.exp(-abs(x - y)))
+
+
+@jitable
+def sqrt(x: Any) -> Any:
+    """The square root."""
+    return math.sqrt(x)
 
 
 @jitable

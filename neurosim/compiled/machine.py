@@ -20,7 +20,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, cached_property
 from types import ModuleType
 from typing import Any
 
@@ -29,6 +29,7 @@ from llvmlite import ir
 from numba import carray, njit, types
 from numba.extending import intrinsic
 
+from ..console import tell
 from ..parameters import Array
 from ..places import cache_folder
 
@@ -137,17 +138,29 @@ def doubles(p: Any, k: Any) -> Any:
 class Kernel:
     """A kernel for one type of elements, compiled at its first use.
 
-    Attributes:
-        address: where its machine code is.
+    Args:
+        function: of (p, like).
+        dtype: of the elements.
     """
 
     def __init__(self, function: Callable[..., Any], dtype: np.dtype[Any]) -> None:
-        signature = (LIST, types.CPointer(TYPES[dtype]))
-        dispatcher = _compiler(function)
-        dispatcher.compile(signature)
-        self._kept = dispatcher  # its machine code lives as long as it does
-        compiled = dispatcher.overloads[signature]
-        self.address: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+        self._signature = (LIST, types.CPointer(TYPES[dtype]))
+        self._compiler = _compiler(function)
+
+    @cached_property
+    def address(self) -> int:
+        """Where its machine code is."""
+        self._compiler.compile(self._signature)
+        if self._compiler.stats.cache_misses:
+            _say_once()
+        compiled = self._compiler.overloads[self._signature]
+        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)  # type: ignore[no-any-return]
+
+
+@cache
+def _say_once() -> None:
+    """Say that it takes a moment, once in a program."""
+    tell("compiling the training step for networks of this kind: some seconds, once; it is kept on the disk")
 
 
 def _compiler(function: Callable[..., Any]) -> Any:
@@ -237,12 +250,17 @@ class Table:
                 numbers += [each, 0, 0]
         self.lines.append((kernel, numbers + [0] * (NUMBERS - len(numbers))))
 
-    def __call__(self) -> None:
-        """Call them all."""
+    def compile(self) -> None:
+        """Compile the kernels, and put their addresses in a row."""
         if not self._arguments:
             kernels = np.array([kernel.address for kernel, _ in self.lines], np.int64)
             numbers = np.array([numbers for _, numbers in self.lines], np.int64).reshape(-1, NUMBERS)
             self._alive.append(numbers)
             self._arguments = kernels, numbers.ctypes.data, self._like
             self._run = runner()
+
+    def __call__(self) -> None:
+        """Call them all."""
+        if not self._arguments:
+            self.compile()
         self._run(*self._arguments)

@@ -56,8 +56,6 @@ class Program:
         self.dtype = network.dtype
         self.result = np.zeros(1)
         self.settings: list[tuple[Array, Callable[[], tuple[float, ...]]]] = []  # read anew before each step
-        self._parts = _parts(network)
-        self._key = [*map(id, self._parts)]
         self._forward, self._evaluate, self._backward, self._update = (Table(self.dtype) for _ in range(4))
         for layer in network.layers[1:]:
             self._add_forward(layer)
@@ -67,11 +65,8 @@ class Program:
         self._add_update(network.optimizer)
         self._backward_and_update = Table(self.dtype, self._backward, self._update)
         self._draw = [layer for layer in network.layers if isinstance(layer, Dropout) and layer.rate > 0.0]
+        self._norms = [layer for layer in network.layers if isinstance(layer, BatchNorm)]
         self._with_parameters = [layer for layer in network.layers if layer.parameter_shapes()]
-
-    def fits(self, network: Network) -> bool:
-        """Whether the network still consists of what this was made for."""
-        return [*map(id, _parts(network))] == self._key
 
     # -- running it ------------------------------------------------------------------------------------------------
 
@@ -79,6 +74,8 @@ class Program:
         """The batch through all layers as in training; returns its loss."""
         for layer in self._draw:
             layer.rng.random(out=layer.mask, dtype=self.dtype.name)
+        for norm in self._norms:
+            norm._in_training = True
         for numbers, values in self.settings:
             numbers[:] = values()
         self._forward()
@@ -104,6 +101,11 @@ class Program:
             self._backward_and_update()
         for layer in layers:
             layer.after_update_()
+
+    def compile(self) -> None:
+        """Compile what is not compiled yet."""
+        for table in (self._forward, self._backward_and_update, self._backward, self._update):
+            table.compile()
 
     # -- its lines -------------------------------------------------------------------------------------------------
 
@@ -138,7 +140,6 @@ class Program:
         elif kind is BatchNorm:
             layer = cast(BatchNorm, layer)
             settings = self._doubles(lambda: (layer.epsilon, 1.0))
-            layer._in_training = True
             table.add(self._block(blocks.normalize), layer.x, layer.x_hat, layer.z, layer._mean, layer._variance,
                       layer._inverse, layer.gamma, layer.beta, settings)  # fmt: skip
             self._add_activation(table, layer, None)
@@ -237,18 +238,3 @@ class Program:
         states = [optimizer.state[name] for name in optimizer.state_names]
         kernel = self._written("update", update_source(optimizer))
         table.add(kernel, self._numbers, parameters.theta, parameters.grad, *states)
-
-
-def _parts(network: Network) -> list[Any]:
-    """All that a program was made for: where one of these is another object, another program is needed."""
-    optimizer, loss = network.optimizer, network.loss
-    if optimizer._theta is not network.parameters.theta:
-        optimizer.bind(network.parameters.theta, network.parameters.grad)
-    parts = [network.targets, optimizer, optimizer._blocks, optimizer.clip_norm is None, loss, *vars(loss).values()]
-    for layer in network.layers:
-        function = getattr(layer, "function", None)
-        if function is not None:
-            parts += [function, *vars(function).values()]
-        elif isinstance(layer, Dropout):
-            parts += [layer.rate > 0.0, layer.rng]
-    return parts

@@ -16,8 +16,9 @@ HEAD = '''"""Written by neurosim {what}."""
 
 from numpy import REAL as real
 
-from neurosim.compiled.functions import TINY_REAL, exp_REAL as exp, expm1_REAL as expm1, log1p_REAL as log1p, log_REAL as log
-from neurosim.compiled.functions import maximum, minimum, sign, sqrt, tanh_REAL as tanh
+from neurosim.compiled.functions import TINY_REAL, exp_REAL as exp, expm1_REAL as expm1, log1p_REAL as log1p
+from neurosim.compiled.functions import log_REAL as log, logaddexp_REAL as logaddexp, maximum, minimum, sign, sqrt
+from neurosim.compiled.functions import tanh_REAL as tanh
 from neurosim.compiled.machine import doubles, matrix, vector
 
 

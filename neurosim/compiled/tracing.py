@@ -124,10 +124,8 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         out = named.pop("out", (None,))[0]
         if method != "__call__" or named:
             raise NotTraceable(f"np.{ufunc.__name__}.{method} is no elementwise operation")
-        if ufunc.__name__ == "power":
-            result = self._power(*inputs)
-        else:
-            result = self.trace.apply(ufunc.__name__, *inputs)
+        name = ufunc.__name__
+        result = self._power(*inputs) if name == "power" else self.trace.apply(name, *inputs)
         if out is None:
             return result
         if not isinstance(out, Symbol):

@@ -325,6 +325,10 @@ class Layer(Neurons, Configurable):
         """For each kink, on which side of it each argument lies: where one changes, L has no derivative."""
         return iter(())
 
+    def compiled_for(self) -> list[Any]:
+        """Of what a compiled form of this layer is made: where one is another object, it has to be made anew."""
+        return []
+
     # -- describing it ---------------------------------------------------------------------------------------------
 
     @property
@@ -437,6 +441,9 @@ class ActivationLayer(Layer):
     def wanted_function(self) -> Activation:
         """What has to be run for all neurons."""
         return self.activation
+
+    def compiled_for(self) -> list[Any]:
+        return [self.function, *vars(self.function).values()]
 
     def activate_(self) -> None:
         """a = f(z)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -58,6 +59,9 @@ class Dropout(Layer):
 
     def input_gradient_(self, delta: Array, dx: Array) -> None:
         np.copyto(dx, delta)
+
+    def compiled_for(self) -> list[Any]:
+        return [self.rate > 0.0, self.rng]
 
     @property
     def detail(self) -> str:
