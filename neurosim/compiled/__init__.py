@@ -8,6 +8,7 @@ a table, which one call from Python works through.
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from importlib.util import find_spec
 from operator import is_
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from .program import Program
 
 ENGINES = ("auto", "numpy", "compiled")
+
+
+VARIABLE = "NEUROSIM_ENGINE"  # what "auto" stands for, where it is set
 
 
 @cache
@@ -43,6 +47,8 @@ class Engine:
     """
 
     def __init__(self, wanted: str) -> None:
+        if wanted == "auto":
+            wanted = os.environ.get(VARIABLE) or "auto"
         if wanted not in ENGINES:
             raise NeurosimError(f"engine: expected one of {', '.join(ENGINES)}, received {wanted!r}")
         if wanted == "compiled" and not is_installed():

@@ -49,58 +49,76 @@ def softmax_backward(p: Any, like: Any) -> None:
 
 
 def cross_entropy(p: Any, like: Any) -> None:
-    """log_a, a, y, delta, db, result, smoothing: L into result, delta = (a - y) / B, db its sum over the batch."""
-    log_a, a, y, delta = matrix(p, 0, like), matrix(p, 1, like), matrix(p, 2, like), matrix(p, 3, like)
-    result, smoothing = doubles(p, 5), doubles(p, 6)[0]
-    B, n = a.shape
+    """log_a, y, result, smoothing: L into result, the mean of -Σ y ln a with the smoothed y."""
+    log_a, y, result, smoothing = matrix(p, 0, like), matrix(p, 1, like), doubles(p, 2), doubles(p, 3)[0]
+    B, n = log_a.shape
     total = 0.0
     for i in range(B):
         for j in range(n):
             aim = y[i, j] * (1.0 - smoothing) + smoothing / n
             if aim != 0.0:  # 0 ln 0 = 0
                 total += aim * log_a[i, j]
-            delta[i, j] = (a[i, j] - aim) * (1.0 / B)
     result[0] = 0.0 - total / B
-    sum_rows(delta, vector(p, 4, like), p[3 * 4 + 2])
+
+
+def difference(p: Any, like: Any) -> None:
+    """a, y, delta, db, settings: delta = (a - y) · share with the smoothed y; db = its sum over the batch, or 0.
+
+    Settings are the smoothing and the share, 1 / B or 1 / (B n).
+    """
+    a, y, delta, settings = matrix(p, 0, like), matrix(p, 1, like), matrix(p, 2, like), doubles(p, 4)
+    smoothing, share = settings[0], settings[1]
+    B, n = a.shape
+    for i in range(B):
+        for j in range(n):
+            delta[i, j] = (a[i, j] - (y[i, j] * (1.0 - smoothing) + smoothing / n)) * share
+    sum_rows(delta, vector(p, 3, like), p[3 * 3 + 2])
 
 
 def binary_cross_entropy(p: Any, like: Any) -> None:
-    """z, a, y, delta, db, result: L into result, delta = (a - y) / (B n), db its sum over the batch."""
-    z, a, y, delta = matrix(p, 0, like), matrix(p, 1, like), matrix(p, 2, like), matrix(p, 3, like)
-    result = doubles(p, 5)
-    B, n = a.shape
+    """z, y, result: L of a sigmoid of z into result, max(z, 0) - y z + ln(1 + e^-|z|), which cannot overflow."""
+    z, y, result = vector(p, 0, like), vector(p, 1, like), doubles(p, 2)
     total = 0.0
-    for i in range(B):
-        for j in range(n):
-            z_ij = z[i, j]
-            positive = z_ij if not z_ij <= 0.0 else z_ij - z_ij
-            total += positive - y[i, j] * z_ij + math.log1p(math.exp(-abs(z_ij)))
-            delta[i, j] = (a[i, j] - y[i, j]) * (1.0 / (B * n))
-    result[0] = total / (B * n)
-    sum_rows(delta, vector(p, 4, like), p[3 * 4 + 2])
+    for k in range(z.shape[0]):
+        positive = z[k] if not z[k] <= 0.0 else z[k] - z[k]  # NaN stays
+        total += positive - y[k] * z[k] + math.log1p(math.exp(-abs(z[k])))
+    result[0] = total / z.shape[0]
 
 
 def margin_loss(p: Any, like: Any) -> None:
-    """a, y, da, result, margin, power: L = Σ_{j≠c} max(0, m - a_c + a_j)^p / (B n), and dL/da."""
-    a, y, da = matrix(p, 0, like), matrix(p, 1, like), matrix(p, 2, like)
-    result, margin, power = doubles(p, 3), doubles(p, 4)[0], p[15]
-    B, n = a.shape
-    total, share = 0.0, 1.0 / (B * n)
-    for i in range(B):
-        right, pull = 0, 0.0
-        for j in range(n):
-            right = j if y[i, j] == 1.0 else right
-        for j in range(n):
+    """a, y, result, margin, power: L = Σ_{j≠c} max(0, m - a_c + a_j)^p / (B n) into result."""
+    a, y, result, margin, power = matrix(p, 0, like), matrix(p, 1, like), doubles(p, 2), doubles(p, 3)[0], p[12]
+    total = 0.0
+    for i in range(a.shape[0]):
+        right = label_of(y[i])
+        for j in range(a.shape[1]):
             short = margin - a[i, right] + a[i, j]
-            if j == right or short <= 0.0:
-                da[i, j] = 0.0
-            else:  # where short is NaN, L is
+            if j != right and not short <= 0.0:  # where short is NaN, L is
                 total += short if power == 1 else short * short
-                slope = 1.0 if power == 1 else 2.0 * short
-                da[i, j] = slope * share
-                pull += slope
+    result[0] = total / a.size
+
+
+def margin_gradient(p: Any, like: Any) -> None:
+    """a, y, da, margin, power: da = dL/da of the margin loss."""
+    a, y, da, margin, power = matrix(p, 0, like), matrix(p, 1, like), matrix(p, 2, like), doubles(p, 3)[0], p[12]
+    share = 1.0 / a.size
+    for i in range(a.shape[0]):
+        right, pull = label_of(y[i]), 0.0
+        for j in range(a.shape[1]):
+            short = margin - a[i, right] + a[i, j]
+            slope = 0.0 if j == right or short <= 0.0 else (1.0 if power == 1 else 2.0 * short)
+            da[i, j] = slope * share
+            pull += slope
         da[i, right] = -pull * share
-    result[0] = total * share
+
+
+@jitable
+def label_of(y: Any) -> Any:
+    """Where a one-hot row is 1."""
+    right = 0
+    for j in range(y.shape[0]):
+        right = j if y[j] == 1.0 else right
+    return right
 
 
 def copy(p: Any, like: Any) -> None:

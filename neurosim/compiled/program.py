@@ -20,7 +20,7 @@ from ..parameters import Array
 from ..processors import product_of_matrices
 from . import blocks
 from .machine import Kernel, Table, kernel, kernel_of_source
-from .sources import activation_source, backward_source, loss_source, update_source
+from .sources import activation_source, backward_source, loss_source, slope_source, update_source
 from .tracing import NotTraceable
 
 if TYPE_CHECKING:
@@ -181,31 +181,40 @@ class Program:
         table.add(self._written("backward", source), layer.da, layer.z, layer.delta, *(() if db is None else (db,)))
 
     def _add_loss(self, loss: Loss, output: ActivationLayer) -> None:
-        """L into the result, and on to the output's delta and db."""
-        table, y = self._forward, self.network.targets
-        db: Array | int = output.db if isinstance(output, Dense) and output.use_bias else 0
-        a, cls = output.a, type(loss)
+        """L into the result at the end of the forward pass; the output's delta and db at the start of the backward."""
+        forward, backward, result = self._forward, self._backward, self.result
+        a, y, cls = output.a, self.network.targets, type(loss)
+        db = output.db if isinstance(output, Dense) and output.use_bias else None
+        no_db: Array | int = 0 if db is None else db
         if loss.simplifies(output.activation) and cls.delta_ is CrossEntropy.delta_:
-            smoothing = self._doubles(lambda: (loss.label_smoothing,))  # type: ignore[attr-defined]
+            softened = cast(CrossEntropy, loss)
+            smoothing = self._doubles(lambda: (softened.label_smoothing, 1.0 / max(1, len(y))))
             log_a = Softmax.log_probabilities(output.scratch)
-            table.add(self._block(blocks.cross_entropy), log_a, a, y, output.delta, db, self.result, smoothing)
-            return
-        if loss.simplifies(output.activation) and cls.delta_ is BinaryCrossEntropy.delta_:
-            table.add(self._block(blocks.binary_cross_entropy), output.z, a, y, output.delta, db, self.result)
-            return
-        if cls.delta_ is not Loss.delta_:
+            forward.add(self._block(blocks.cross_entropy), log_a, y, result, smoothing)
+            backward.add(self._block(blocks.difference), a, y, output.delta, no_db, smoothing)
+        elif loss.simplifies(output.activation) and cls.delta_ is BinaryCrossEntropy.delta_:
+            forward.add(self._block(blocks.binary_cross_entropy), output.z, y, result)
+            backward.add(self._block(blocks.difference), a, y, output.delta, no_db, np.array([0.0, 1.0 / max(1, y.size)]))
+        elif cls.delta_ is not Loss.delta_:
             raise NotTraceable(f"{loss!r} has a form of its own")
+        else:
+            self._add_loss_by_da(loss, output)
+            self._add_activation_backward(backward, output, db)
+
+    def _add_loss_by_da(self, loss: Loss, output: ActivationLayer) -> None:
+        """L into the result, and da of the output."""
+        a, y, da, cls = output.a, self.network.targets, output.da, type(loss)
         if isinstance(loss, Margin) and cls.__call__ is Margin.__call__ and cls.gradient_ is Margin.gradient_:
             margin = self._doubles(lambda: (loss.margin,))
-            table.add(self._block(blocks.margin_loss), a, y, output.da, self.result, margin, loss._power)
+            self._forward.add(self._block(blocks.margin_loss), a, y, self.result, margin, loss._power)
+            self._backward.add(self._block(blocks.margin_gradient), a, y, da, margin, loss._power)
         elif isinstance(loss, ByOutput) and cls.gradient is ByOutput.gradient and cls.__call__ is ByOutput.__call__:
-            for rule, fast in (("term", "value_"), ("slope", "gradient_")):
-                if not _has_form_of(cls, rule, fast, Loss):
-                    raise NotTraceable(f"{loss!r} has a form of its own")
-            table.add(self._written("loss", loss_source(loss)), a, y, output.da, self.result)
+            if not (_has_form_of(cls, "term", "value_", Loss) and _has_form_of(cls, "slope", "gradient_", Loss)):
+                raise NotTraceable(f"{loss!r} has a form of its own")
+            self._forward.add(self._written("loss", loss_source(loss)), a, y, self.result)
+            self._backward.add(self._written("slope", slope_source(loss)), a, y, da)
         else:
             raise NotTraceable(f"{loss!r} has no compiled form")
-        self._add_activation_backward(table, output, db if isinstance(db, np.ndarray) else None)
 
     def _add_backward(self, layer: Layer) -> None:
         """From da (of the output: from delta) to the gradients, and da of the layer below."""

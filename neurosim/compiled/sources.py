@@ -84,26 +84,44 @@ def backward_source(activation: Activation, has_bias: bool) -> str:
 
 
 def loss_source(loss: ByOutput) -> str:
-    """L into ``result[0]``, and da = dL/da. Arguments: a, y, da, result.
+    """L into ``result[0]``. Arguments: a, y, result.
 
     Raises:
         NotTraceable: it cannot be compiled.
     """
     trace = Trace()
-    a, y = trace.element("a_ij"), trace.element("y_ij")
-    term, slope = traced(loss.term, trace, a, y), traced(loss.slope, trace, a, y)
+    term = traced(loss.term, trace, trace.element("a_ij"), trace.element("y_ij"))
     return (
-        HEAD.format(what=f"for {loss!r}")
+        HEAD.format(what=f"for {loss!r}: L")
         + "def loss(p, like):\n"
-        + "    a, y, da, result = vector(p, 0, like), vector(p, 1, like), vector(p, 2, like), doubles(p, 3)\n"
-        + "    total, share = 0.0, real(1.0 / a.shape[0])\n"
+        + "    a, y, result, total = vector(p, 0, like), vector(p, 1, like), doubles(p, 2), 0.0\n"
         + _lines(trace.before, 1)
         + "    for k in range(a.shape[0]):\n"
         + "        a_ij, y_ij = a[k], y[k]\n"
         + _lines(trace.lines, 2)
         + f"        total += {trace.text(term, True)}\n"
-        + f"        da[k] = {trace.text(slope, True)} * share\n"
         + "    result[0] = total / a.shape[0]\n"
+    )
+
+
+def slope_source(loss: ByOutput) -> str:
+    """da = dL/da. Arguments: a, y, da.
+
+    Raises:
+        NotTraceable: it cannot be compiled.
+    """
+    trace = Trace()
+    slope = traced(loss.slope, trace, trace.element("a_ij"), trace.element("y_ij"))
+    return (
+        HEAD.format(what=f"for {loss!r}: dL/da")
+        + "def slope(p, like):\n"
+        + "    a, y, da = vector(p, 0, like), vector(p, 1, like), vector(p, 2, like)\n"
+        + "    share = real(1.0 / a.shape[0])\n"
+        + _lines(trace.before, 1)
+        + "    for k in range(a.shape[0]):\n"
+        + "        a_ij, y_ij = a[k], y[k]\n"
+        + _lines(trace.lines, 2)
+        + f"        da[k] = {trace.text(slope, True)} * share\n"
     )
 
 
