@@ -182,6 +182,11 @@ class Network:
         """What runs its training steps as it is now: "numpy" or "compiled". Another may be assigned, or "auto"."""
         return "numpy" if self._engine.program(self) is None else "compiled"
 
+    @property
+    def wanted_engine(self) -> str:
+        """What was asked for: "auto", "numpy" or "compiled"."""
+        return self._engine.wanted
+
     @engine.setter
     def engine(self, engine: str) -> None:
         self._engine = Engine(engine)
@@ -508,7 +513,9 @@ class Network:
 
     def summary(self) -> Text:
         """A table: layer, output shape, parameters. ``print`` it, or look at it at the prompt."""
-        return layers_as_text(self.layers, f"{self._size}; loss {self.loss.key}, optimizer {self.optimizer.key}")
+        return layers_as_text(
+            self.layers, f"{self._size}; loss {self.loss.key}, optimizer {self.optimizer.key}, engine {self.engine}"
+        )
 
     def __repr__(self) -> str:
         widths = " -> ".join(str(layer.n_out) for layer in self.layers if not layer.passes_through)

@@ -12,6 +12,9 @@ from cli_runner import run_cli
 
 import neurosim as ns
 
+# NumPy's engine, unless a test or whoever runs them asks for the other: what is tested is the same with and without numba
+os.environ.setdefault("NEUROSIM_ENGINE", "numpy")
+
 
 @pytest.hookimpl(tryfirst=True)  # before what is not asked for is left out
 def pytest_collection_modifyitems(items):

@@ -18,6 +18,7 @@ from scenarios.protocol.runner import Experiment, run_experiments
 from scenarios.report import terminal_table, write_report
 from scenarios.report.nouns import in_nouns
 
+from ..compiled import engine_in_force
 from ..console import tell
 from ..data import Dataset
 from ..errors import NeurosimError
@@ -114,6 +115,7 @@ def run_and_report(
         "seeds": list(range(arguments.seed, arguments.seed + seeds)),
         "command": command_line(*arguments.words),
         "threads": threads().count,
+        "engine": engine_in_force(),
     }
     figures: list[Path] = []
     try:

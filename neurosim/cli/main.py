@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from .. import __version__
+from ..compiled import engine_is
 from ..console import tell
 from ..errors import NeurosimError
 from ..processors import one_blas_thread, threads
@@ -29,7 +30,7 @@ class Command(NamedTuple):
     Attributes:
         summary: what it does, in one line.
         example: words after its name, to show how it is used.
-        computes: whether it takes ``--threads``.
+        computes: whether it takes ``--threads`` and ``--engine``.
     """
 
     summary: str
@@ -114,7 +115,8 @@ def perform(argv: list[str]) -> None:
     # NumPy, not imported so far, makes no pool of threads that nobody uses; --threads makes it as large as it says
     with one_blas_thread() if command and command.computes else nullcontext():
         arguments = parse(argv)
-        with threads(getattr(arguments, "threads", None)), warnings_as_prose():
+        engine = engine_is(getattr(arguments, "engine", None))
+        with threads(getattr(arguments, "threads", None)), engine, warnings_as_prose():
             file_of(arguments.command).run(arguments)
 
 
@@ -159,9 +161,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
         if name == command:
             file_of(name).add_options(sub)
             if computes:
-                from .options import add_threads  # imports NumPy, as the command has by now
+                from .options import add_computing  # imports NumPy, as the command has by now
 
-                add_threads(sub)
+                add_computing(sub)
             chosen, known = sub, [option for action in sub._actions for option in action.option_strings]
     arguments, rest = parser.parse_known_args(argv)
     if rest:

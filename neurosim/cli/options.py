@@ -12,6 +12,7 @@ from dataclasses import fields
 from typing import Any
 
 from ..checks import check_count
+from ..compiled import ENGINES
 from ..data import NAMES
 from ..errors import NeurosimError
 from ..training.settings import Settings
@@ -92,8 +93,13 @@ def reading(arguments: argparse.Namespace) -> dict[str, Any]:
     return given
 
 
-def add_threads(parser: argparse.ArgumentParser) -> None:
-    """The option of every command that computes; what it says holds until the command ends."""
+def add_computing(parser: argparse.ArgumentParser) -> None:
+    """The options of every command that computes; what they say holds until the command ends."""
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        help="what runs training steps: NumPy, or code that numba compiles [auto: compiled where numba is installed]",
+    )
     parser.add_argument(
         "--threads",
         type=at_least(1),

@@ -9,6 +9,8 @@ a table, which one call from Python works through.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from operator import is_
@@ -30,6 +32,27 @@ VARIABLE = "NEUROSIM_ENGINE"  # what "auto" stands for, where it is set
 def is_installed() -> bool:
     """Whether numba is there."""
     return find_spec("numba") is not None
+
+
+def engine_in_force() -> str:
+    """What "auto" stands for here: `NEUROSIM_ENGINE` if it is set, otherwise "compiled" where numba is installed."""
+    named = os.environ.get(VARIABLE, "auto") or "auto"
+    return named if named != "auto" else "compiled" if is_installed() else "numpy"
+
+
+@contextmanager
+def engine_is(name: str | None) -> Iterator[None]:
+    """Within this, "auto" stands for `name`, in processes that are started, too; ``None``: for what it stood for."""
+    before = os.environ.get(VARIABLE)
+    if name is not None:
+        os.environ[VARIABLE] = Engine(name).wanted
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(VARIABLE, None)
+        else:
+            os.environ[VARIABLE] = before
 
 
 class Engine:

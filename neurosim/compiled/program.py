@@ -194,7 +194,9 @@ class Program:
             backward.add(self._block(blocks.difference), a, y, output.delta, no_db, smoothing)
         elif loss.simplifies(output.activation) and cls.delta_ is BinaryCrossEntropy.delta_:
             forward.add(self._block(blocks.binary_cross_entropy), output.z, y, result)
-            backward.add(self._block(blocks.difference), a, y, output.delta, no_db, np.array([0.0, 1.0 / max(1, y.size)]))
+            backward.add(
+                self._block(blocks.difference), a, y, output.delta, no_db, np.array([0.0, 1.0 / max(1, y.size)])
+            )
         elif cls.delta_ is not Loss.delta_:
             raise NotTraceable(f"{loss!r} has a form of its own")
         else:

@@ -41,7 +41,7 @@ from ..optimizers import OPTIMIZERS
 from ..parameters import Array
 from ..processors import arithmetic, threads
 from ..schedules import Schedule
-from ..schema import anything, array, brief, count, hold, listed, number, optional, plain, record, text
+from ..schema import anything, array, brief, count, hold, listed, number, one_of, optional, plain, record, text
 from .callbacks import Callback, TrainingRun
 from .history import ROWS
 
@@ -56,7 +56,11 @@ STATE = record(
         "about": _PLAIN,
         "run": record(
             {"network": _PLAIN, "fit": _PLAIN, "data": text, "callbacks": listed(text)},
-            left_out={"threads": count(1), "arithmetic": text},  # none in files of earlier versions
+            left_out={
+                "threads": count(1),
+                "arithmetic": text,
+                "engine": one_of("numpy", "compiled"),
+            },  # none in files of earlier versions
         ),
         "network": _BY_NAME,
         "last_rate": number(0.0),
@@ -142,6 +146,9 @@ class Checkpoint(Callback):
 
     def _begin(self, run: TrainingRun) -> None:
         """Go on from the last checkpoint, or write the first."""
+        path, state = read_checkpoint(self.folder) if self.resume else (self.folder, {})
+        if self.resume and run.network.wanted_engine == "auto":  # with the one it had, if nobody asks for another
+            run.network.engine = state["run"].get("engine", "numpy")
         self._run = json.loads(
             json.dumps(
                 {
@@ -151,11 +158,11 @@ class Checkpoint(Callback):
                     "callbacks": [type(each).__name__ for each in run.callbacks],
                     "threads": threads().count,
                     "arithmetic": arithmetic(),
+                    "engine": run.network.engine,
                 }
             )
         )
         if self.resume:
-            path, state = read_checkpoint(self.folder)
             difference = _difference(state["run"], self._run)
             if difference:
                 raise NeurosimError(f"resume: expected the run of {path}, received another: {difference}")
@@ -277,7 +284,7 @@ class Checkpoint(Callback):
     def _go_on(self, path: Path, state: dict[str, Any], run: TrainingRun) -> None:
         """Set everything to where a checkpoint left it."""
         network, history, progress = run.network, run.history, state["progress"]
-        for what, was, now in (("threads", "were", "are"), ("arithmetic", "was", "is")):
+        for what, was, now in (("threads", "were", "are"), ("arithmetic", "was", "is"), ("engine", "was", "is")):
             before, here = state["run"].get(what), self._run[what]  # none in files of earlier versions
             if before not in (None, here):
                 tell(

@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from neurosim.checks import check_count
+from neurosim.compiled import engine_in_force
 from neurosim.console import tell
 from neurosim.data.dataset import Dataset
 from neurosim.optimizers import OPTIMIZERS
@@ -104,7 +105,7 @@ class Plan:
             check_count("epochs", settings.epochs)  # without one there is nothing to compare
         # for all variants alike, so that all train on the same images
         self.hold_out = any(each.needs_validation for each in self.settings.values())
-        self.threads = threads().count
+        self.threads, self.engine = threads().count, engine_in_force()
         self.data = f"{experiment.train.sha256}-{experiment.test.sha256}"
         self.done: dict[Task, dict[str, Any]] = {}
         self.searches = {
@@ -122,7 +123,13 @@ class Plan:
         settings = self.settings[variant.name].change(
             learning_rate=rate, epochs=self._search_epochs(variant), early_stopping=0
         )
-        return Task(Run(variant.name, seed, settings, variant.train_size), self.data, search=True, threads=self.threads)
+        return Task(
+            Run(variant.name, seed, settings, variant.train_size),
+            self.data,
+            search=True,
+            threads=self.threads,
+            engine=self.engine,
+        )
 
     def _search_epochs(self, variant: Variant) -> int:
         """Enough epochs for `MIN_UPDATES`, but no more than the scenario itself has."""
@@ -142,6 +149,7 @@ class Plan:
                 recorders=self.scenario.recorders,
                 measure=self.scenario.measure,
                 threads=self.threads,
+                engine=self.engine,
             )
             for seed in range(first, first + self.experiment.seeds)
         ]

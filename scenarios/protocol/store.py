@@ -122,7 +122,7 @@ def key(task: Task) -> str:
         "functions": [f"{each.__module__}.{each.__qualname__}" for each in functions],
         "code": [_code(), *map(_code_of, functions)],
         "numpy": np.__version__,
-    }
+    } | ({} if task.engine == "numpy" else {"engine": task.engine})
     return _sha256(json.dumps(parts, sort_keys=True))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from neurosim.compiled import engine_is
 from neurosim.data.dataset import Dataset
 from neurosim.processors import computes, threads
 from neurosim.training.callbacks import Callback, EarlyStopping, TrainingRun
@@ -37,6 +38,7 @@ class Task:
         recorders: of the scenario.
         measure: of the scenario.
         threads: how many to compute with.
+        engine: what runs the training steps, "numpy" or "compiled".
     """
 
     run: Run
@@ -47,6 +49,7 @@ class Task:
     recorders: Callable[[Run, Dataset], list[Recorder]] | None = None
     measure: Callable[[Run, Dataset, Dataset], dict[str, pd.DataFrame]] | None = None
     threads: int = 1
+    engine: str = "numpy"
 
 
 class _TestMetrics(Callback):
@@ -70,7 +73,7 @@ def perform(task: Task, data: Data) -> str:
         NeurosimError: settings that do not fit each other or the data.
         KeyboardInterrupt: Ctrl-C.
     """
-    with threads(task.threads):
+    with threads(task.threads), engine_is(task.engine):
         return _perform(task, *data[task.data])
 
 

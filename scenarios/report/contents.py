@@ -145,7 +145,8 @@ def how_it_was_done(results: Results, record: dict[str, Any]) -> Iterator[str]:
         elif found:
             yield "Learning rate and schedule of each variant: see its settings below."
     threads = counted(record.get("threads") or 1, "thread")  # earlier versions had one, and did not record it
-    yield f"Every run computed with {threads}; its times, but no other numbers, depend on how many ran at once."
+    engine = {"compiled": ", its training steps by the compiled engine"}.get(record.get("engine") or "", "")
+    yield f"Every run computed with {threads}{engine}; its times, but no other numbers, depend on how many ran at once."
     if record["command"]:
         yield f"Made by `{record['command']}`."
 

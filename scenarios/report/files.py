@@ -36,7 +36,7 @@ def write_report(results: Results, train: Dataset, test: Dataset, folder: Path, 
         train: what it was trained on.
         test: what it was measured on.
         folder: where to write; made if need be.
-        run: what else to record: seeds (a list), command (as it was typed) and threads.
+        run: what else to record: seeds (a list), command (as it was typed), threads and engine.
 
     Returns:
         The paths of the figures and films.
@@ -52,6 +52,7 @@ def write_report(results: Results, train: Dataset, test: Dataset, folder: Path, 
         "seeds": None,
         "command": None,
         "threads": None,
+        "engine": None,
         **run,
         "train_sizes": {each.name: each.train_size for each in scenario.variants},
         "settings": {name: asdict(each) for name, each in results.settings.items()},
@@ -96,7 +97,11 @@ RECORD = record_of(
         "tables": listed(text),
     },
     others=plain,
-    left_out={"threads": optional(count(1)), "grid": record_of({}, others=listed(plain))},
+    left_out={
+        "threads": optional(count(1)),
+        "engine": optional(one_of("numpy", "compiled")),
+        "grid": record_of({}, others=listed(plain)),
+    },
 )
 """What run.json may say."""
 
