@@ -32,7 +32,9 @@ from .peers import COMPETITORS, environment
 REST = 0.15  # seconds
 TRIALS = 2  # passes by which calibration decides, after a first look
 SLOWER = 1.5  # times the fastest's first pass: a setting that takes longer is dropped
-PATIENCE = 1.0  # seconds that a pass may take beyond that before it is ended: threads of a library can starve each other
+PATIENCE = (
+    1.0  # seconds that a pass may take beyond that before it is ended: threads of a library can starve each other
+)
 
 Note = Callable[[str], None]
 
@@ -99,7 +101,12 @@ class Worker:
             WorkerError: the program ended instead; `TooSlow`: it was ended.
         """
         late = threading.Event()
-        timer = threading.Timer(limit or 0, lambda: (late.set(), self.process.kill()))
+
+        def end() -> None:
+            late.set()
+            self.process.kill()
+
+        timer = threading.Timer(limit or 0, end)
         if limit is not None:
             timer.start()
         if message:

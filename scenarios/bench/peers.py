@@ -53,24 +53,20 @@ class Competitor(ABC):
         self.batch_size: int = case.batch_size
         self.form = form
         self.order = np.arange(0)
-        self.load()
-        self.x, self.y = self.prepare(images, labels)
         self.build(weights)
+        self.x, self.y = self.prepare(images, labels)
         self.warm_up()
-
-    def load(self) -> None:
-        """Import the library, and tell it how many threads to take."""
-
-    def prepare(self, images: Array, labels: Array) -> tuple[Any, Any]:
-        """The data as this form keeps them: made once, its seconds are told apart from those of the training."""
-        return images, labels
 
     @abstractmethod
     def build(self, weights: Weights) -> None:
         """Make the network and the optimizer."""
 
-    def warm_up(self) -> None:
-        """Compile, where that is done; no weight changes."""
+    def prepare(self, images: Array, labels: Array) -> tuple[Any, Any]:
+        """The data as this form keeps them: made once, its seconds are told apart from those of the training."""
+        return images, labels
+
+    def warm_up(self) -> None:  # noqa: B027  most compile nothing
+        """Compile, without changing a weight."""
 
     def begin(self, start: int, seed: int) -> None:
         """Not timed: decide the rows of the next round and their order, (steps · B,)."""
@@ -94,14 +90,10 @@ class Neurosim(Competitor):
 
     engine: ClassVar[str] = "compiled"
 
-    def load(self) -> None:
-        import neurosim as ns
-
-        ns.threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
-
     def build(self, weights: Weights) -> None:
         import neurosim as ns
 
+        ns.threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
         engine: dict[str, Any] = {"engine": self.engine} if has_engines() else {}
         n_in, *hidden, n_out = self.case.widths
         optimizer = {"sgd": ns.SGD, "adam": ns.Adam}[self.case.optimizer]
@@ -139,18 +131,12 @@ class Torch(Competitor):
 
     forms = ("float32", "uint8")
 
-    def load(self) -> None:
+    def build(self, weights: Weights) -> None:
         import torch
+        from torch import nn
 
         self.torch = torch
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
-
-    def prepare(self, images: Array, labels: Array) -> tuple[Any, Any]:
-        x = self.torch.from_numpy(images)
-        return x if self.form == "uint8" else x.float().mul_(SCALE), self.torch.from_numpy(labels.astype(np.int64))
-
-    def build(self, weights: Weights) -> None:
-        torch, nn = self.torch, self.torch.nn
         self.linear = []
         for W, b in weights:
             linear = nn.Linear(*W.shape)
@@ -162,6 +148,10 @@ class Torch(Competitor):
         self.model = nn.Sequential(*layers[:-1])
         optimizer = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[self.case.optimizer]
         self.optimizer = optimizer(self.model.parameters(), lr=self.case.learning_rate, fused=True)
+
+    def prepare(self, images: Array, labels: Array) -> tuple[Any, Any]:
+        x = self.torch.from_numpy(images)
+        return x if self.form == "uint8" else x.float().mul_(SCALE), self.torch.from_numpy(labels.astype(np.int64))
 
     def train(self) -> None:
         cross_entropy = self.torch.nn.functional.cross_entropy
@@ -183,9 +173,6 @@ class Sklearn(Competitor):
 
     forms = ("round", "batch")
 
-    def prepare(self, images: Array, labels: Array) -> tuple[Any, Any]:
-        return np.multiply(images, SCALE, dtype=np.float32), labels
-
     def build(self, weights: Weights) -> None:
         from sklearn.neural_network import MLPClassifier
 
@@ -201,10 +188,14 @@ class Sklearn(Competitor):
             shuffle=False,
         )
         # the first call makes its arrays
-        self.model.partial_fit(self.x[: self.batch_size], self.y[: self.batch_size], classes=CLASSES)
+        x = np.zeros((self.batch_size, self.case.widths[0]), np.float32)
+        self.model.partial_fit(x, np.zeros(self.batch_size, np.uint8), classes=CLASSES)
         for k, (W, b) in enumerate(weights):
             self.model.coefs_[k][...], self.model.intercepts_[k][...] = W, b
         del self.model._optimizer  # made anew at the next call, without memory of the first
+
+    def prepare(self, images: Array, labels: Array) -> tuple[Any, Any]:
+        return np.multiply(images, SCALE, dtype=np.float32), labels
 
     def train(self) -> None:
         size = len(self.order) if self.form == "round" else self.batch_size
@@ -221,16 +212,6 @@ class Jax(Competitor):
 
     forms = ("float32", "uint8")
 
-    def load(self) -> None:
-        import jax
-
-        self.numpy, self.wait = jax.numpy, jax.block_until_ready
-
-    def prepare(self, images: Array, labels: Array) -> tuple[Any, Any]:
-        x = images if self.form == "uint8" else np.multiply(images, SCALE, dtype=np.float32)
-        data: tuple[Any, Any] = self.wait((self.numpy.asarray(x), self.numpy.array(labels, dtype="int32")))
-        return data
-
     def build(self, weights: Weights) -> None:
         import jax
         import optax
@@ -238,6 +219,7 @@ class Jax(Competitor):
         optimizer = {"sgd": optax.sgd, "adam": optax.adam}[self.case.optimizer](self.case.learning_rate)
         params = [(jax.numpy.array(W), jax.numpy.array(b)) for W, b in weights]
         self.state = params, optimizer.init(params)
+        self.numpy, self.wait = jax.numpy, jax.block_until_ready
 
         def loss(params: Any, x: Any, y: Any) -> Any:
             for W, b in params[:-1]:
@@ -259,6 +241,11 @@ class Jax(Competitor):
             return jax.lax.scan(step, state, order)
 
         self.epoch: Any = epoch
+
+    def prepare(self, images: Array, labels: Array) -> tuple[Any, Any]:
+        x = images if self.form == "uint8" else np.multiply(images, SCALE, dtype=np.float32)
+        data: tuple[Any, Any] = self.wait((self.numpy.asarray(x), self.numpy.array(labels, dtype="int32")))
+        return data
 
     def warm_up(self) -> None:
         order = np.zeros((self.case.steps, self.batch_size), np.int32)
@@ -371,9 +358,8 @@ def mean_loss(weights: Weights, images: Array, labels: Array) -> float:
 
 def environment(threads: int) -> dict[str, str]:
     """The environment in which NumPy, PyTorch, scikit-learn and JAX start with that many threads."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-    names += ("NUMBA_NUM_THREADS", "NPROC")
-    settings = dict.fromkeys(names, str(threads)) | {"JAX_PLATFORMS": "cpu"}
+    linear_algebra = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+    settings = dict.fromkeys([*linear_algebra, "NUMBA_NUM_THREADS", "NPROC"], str(threads)) | {"JAX_PLATFORMS": "cpu"}
     if threads == 1:
         settings["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
     return {**os.environ, **settings}
@@ -429,7 +415,8 @@ def serve(request: dict[str, Any]) -> None:
             began = time.perf_counter()
             competitor.prepare(images, labels)
             prepare = time.perf_counter() - began
-            reply(memory=memory, loss=mean_loss(weights, *sample), prepare=prepare) if weights else reply(memory=memory)
+            trained = {"loss": mean_loss(weights, *sample), "prepare": prepare} if weights else {}
+            reply(memory=memory, **trained)
             continue
         began = time.perf_counter()
         competitor.train()
