@@ -71,7 +71,7 @@ def overall(summary: pd.DataFrame) -> pd.DataFrame:
 def floor_shares(summary: pd.DataFrame) -> dict[str, float]:
     """Optimizer -> the part of neurosim's time that its matrix products alone would take, geometric mean."""
     floor = summary[summary["competitor"] == "floor"]
-    optimizers = floor["case"].str.rpartition("/")[2]
+    optimizers = floor["case"].str.split("/").str[-1]
     return {name: geometric_mean(table["ratio"]) for name, table in floor.groupby(optimizers, sort=False)}
 
 
