@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,17 +77,22 @@ def measure(
     }
     note = f"{train.name}; {here['cpu']}, {here['cores']} cores; {here['date'][:10]}"
     report = Report(mode or "bench", folder, note, record)
-    if mode in (None, "scale"):
-        report.store = Store(folder / "cases", here, train.sha256, rounds, fresh)
     choices = thread_counts() if threads is None else [threads]
-    if mode is None:
-        compare(cases, competitors, train, rounds, report, choices=choices)
-    elif mode == "scale":
-        scale(sweeps(), train, rounds, report, choices=choices)
-    else:
-        look_inside(mode, train, rounds, report)
-    if report.interrupted:
-        raise KeyboardInterrupt
+    try:
+        if mode in ("inspect", "variants"):  # a minute, of which nothing is kept
+            look_inside(mode, train, rounds, report)
+        else:
+            report.store = Store(folder / "cases", here, train.sha256, rounds, fresh)
+            if mode is None:
+                compare(cases, competitors, train, rounds, report, choices=choices)
+            else:
+                scale(sweeps(), train, rounds, report, choices=choices)
+        if report.interrupted:
+            raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        if report.store.kept.folder is not None:
+            tell("\nfinished cases are kept; the same command goes on from there")
+        raise
 
 
 def machine_text(here: dict[str, Any], data: str) -> str:
@@ -151,8 +156,6 @@ class Report:
             except KeyboardInterrupt:
                 self.interrupted = True
                 tell("interrupted: this is what there is so far")
-                if self.store.kept.folder is not None:
-                    tell("finished cases are kept; the same command goes on from there")
 
     def nothing(self) -> BaseException:
         """What to raise where not even one round was done."""
@@ -177,11 +180,12 @@ def race_all(
     report: Report,
     choices: Sequence[int],
     **options: Any,
-) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+) -> Generator[tuple[str, pd.DataFrame, pd.DataFrame], None, None]:
     """Run the races, or take over those that were finished before.
 
     Yields:
-        After each case every round so far, and the summary so far.
+        After each case its name, and of all that are finished every round and the summary; at last of one that was
+        interrupted.
 
     Raises:
         NeurosimError: no competitor can be measured.
@@ -189,30 +193,30 @@ def race_all(
     """
     from .measure import Race, shared_data
 
-    races: list[Race] = []
-    shown = 0
+    shown: list[Race] = []
     with shared_data(train) as folder, report.interruptible(len(cases) * (rounds + 1)) as bar:
-        waiting = [Race(case, competitors, folder, len(train), tell, choices=choices, **options) for case in cases]
-        finished = [report.store.read(race.case, competitors, choices) for race in waiting]
-        if any(finished):
-            taken = sum(each is not None for each in finished)
-            tell(f"{report.mode}: {taken} of {len(cases)} cases were finished before and are taken over")
-        for race, result in zip(waiting, finished, strict=True):
-            bar.set_description(race.case.name)
-            races.append(race)
-            if result is not None:
+        races = [Race(case, competitors, folder, len(train), tell, choices=choices, **options) for case in cases]
+        for race in races:
+            if (result := report.store.read(race.case, competitors, choices)) is not None:
                 race.take_over(result)
+        if taken := sum(race.is_complete for race in races):
+            tell(f"{report.mode}: {taken} of {len(cases)} cases were finished before and are taken over")
+        for race in races:
+            bar.set_description(race.case.name)
+            if race.is_complete:
                 bar.update(rounds + 1)
             else:
                 race.run(rounds, bar.update)
                 if race.is_complete:
                     report.store.write(race.case, competitors, choices, race.to_json())
-            shown += bool(race.rows)
             if race.rows:
-                yield tables_of(races)
-    if sum(bool(race.rows) for race in races) > shown:  # the case that was interrupted
-        yield tables_of(races)
-    elif not shown:
+                shown.append(race)
+                yield race.case.name, *tables_of(races)
+    for race in races:
+        if race.rows and race not in shown:
+            shown.append(race)
+            yield race.case.name, *tables_of(races)
+    if not shown:
         raise report.nothing()
 
 
@@ -231,11 +235,6 @@ def tables_of(races: list[Race]) -> tuple[pd.DataFrame, pd.DataFrame]:
     return frame, summary
 
 
-def of_last(summary: pd.DataFrame, by: str = "case") -> pd.DataFrame:
-    """The rows of what was finished last."""
-    return summary[summary[by] == summary[by].iloc[-1]]
-
-
 def compare(
     cases: list[Case], competitors: list[str], train: Any, rounds: int, report: Report, **options: Any
 ) -> pd.DataFrame:
@@ -245,11 +244,12 @@ def compare(
     from .tables import RACE_START, floor_shares, overall, race_rows, race_table, race_text
 
     print(RACE_START, flush=True)
-    for frame, summary in race_all(cases, competitors, train, rounds, report, **options):
-        above_bar(race_rows(of_last(summary)))
-        text = f"{race_table(summary)}\n\n{race_text(summary)}"
-        over = overall(summary).to_dict("records")
-        report.write(summary, frame, text, overall=over, floor_shares=floor_shares(summary))
+    with closing(race_all(cases, competitors, train, rounds, report, **options)) as stream:
+        for name, frame, summary in stream:
+            above_bar(race_rows(summary[summary["case"] == name]))
+            text = f"{race_table(summary)}\n\n{race_text(summary)}"
+            over = overall(summary).to_dict("records")
+            report.write(summary, frame, text, overall=over, floor_shares=floor_shares(summary))
     print(f"\n{race_text(summary)}\n")
     report.end(lambda: viz.speed_comparison(summary))
     return summary
@@ -275,25 +275,19 @@ def scale(swept: list[tuple[str, Case]], train: Any, rounds: int, report: Report
 
     from .tables import scale_head, scale_row, scale_text
 
-    known = {case.name: (sweep, case) for sweep, case in swept}
+    sweep_of, known = {case.name: sweep for sweep, case in swept}, {case.name: case for _, case in swept}
+    columns = {"parameters": "parameter_count", "batch_size": "batch_size", "optimizer": "optimizer"}
     begun: list[str] = []
-    for frame, summary in race_all(
-        [case for _, case in swept], ["floor", "neurosim"], train, rounds, report, **options
-    ):
-        summary["sweep"] = [known[name][0] for name in summary["case"]]
-        for column, name in (
-            ("parameters", "parameter_count"),
-            ("batch_size", "batch_size"),
-            ("optimizer", "optimizer"),
-        ):
-            summary[column] = [getattr(known[case][1], name) for case in summary["case"]]
-        last = of_last(summary)
-        sweep = last["sweep"].iloc[0]
-        if sweep not in begun:
-            above_bar("\n" * bool(begun) + scale_head(sweep))
-            begun.append(sweep)
-        above_bar(scale_row(last))
-        report.write(summary, frame, scale_text(summary))
+    with closing(race_all([*known.values()], ["floor", "neurosim"], train, rounds, report, **options)) as stream:
+        for name, frame, summary in stream:
+            summary["sweep"] = [sweep_of[case] for case in summary["case"]]
+            for column, attribute in columns.items():
+                summary[column] = [getattr(known[case], attribute) for case in summary["case"]]
+            if sweep_of[name] not in begun:
+                above_bar("\n" * bool(begun) + scale_head(sweep_of[name]))
+                begun.append(sweep_of[name])
+            above_bar(scale_row(summary[summary["case"] == name]))
+            report.write(summary, frame, scale_text(summary))
     print()
     report.end(lambda: viz.scaling(summary))
     return summary

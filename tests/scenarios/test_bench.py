@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -398,7 +399,6 @@ def test_ctrl_c_leaves_what_there_is(train, report, monkeypatch, capsys):
     assert (summary["rounds"] == 1).all() and summary["memory"].isna().all()
     said = capsys.readouterr()
     assert "interrupted" in said.err and TINY.name in said.out
-    assert "are kept" not in said.err  # here nothing is
 
 
 def interrupt_in_the_second_round_of(case, monkeypatch):
@@ -459,7 +459,7 @@ def test_a_case_is_printed_and_written_when_it_is_finished(train, tmp_path, monk
     assert (tmp_path / "bench.png").exists()
 
 
-def test_finished_cases_are_taken_over(train, tmp_path, capsys):
+def test_finished_cases_are_taken_over(train, tmp_path, monkeypatch, capsys):
     first, measured = race_two(train, tmp_path)
     assert measured == [TINY.name, OTHER.name]
     capsys.readouterr()
@@ -469,8 +469,15 @@ def test_finished_cases_are_taken_over(train, tmp_path, capsys):
     assert f"{TINY.name}\n  floor" in said.out and f"{OTHER.name}\n  floor" in said.out
     pd.testing.assert_frame_equal(first, again)
     third = Case((784, 12, 10), 16, "sgd", 2)
+    real, found = Race.run, []
+
+    def run(self, *arguments):
+        found.extend(pd.read_csv(tmp_path / "bench.csv")["case"].unique())
+        real(self, *arguments)
+
+    monkeypatch.setattr(Race, "run", run)
     _, measured = race_two(train, tmp_path, cases=(TINY, third, OTHER))
-    assert measured == [third.name]
+    assert measured == [third.name] and found == [TINY.name, OTHER.name]  # of those, no file loses one on the way
 
 
 @pytest.mark.parametrize(
@@ -511,7 +518,7 @@ def test_the_cases_before_an_interrupted_one_are_kept(train, tmp_path, monkeypat
         interrupt_in_the_second_round_of(OTHER, patch)
         summary, _ = race_two(train, tmp_path)
     assert summary.set_index(["case", "competitor"])["rounds"].tolist() == [2, 2, 1, 1]
-    assert "finished cases are kept; the same command goes on from there" in capsys.readouterr().err
+    assert "interrupted: this is what there is so far" in capsys.readouterr().err
     before = summary[summary["case"] == TINY.name]
     summary, measured = race_two(train, tmp_path)
     assert measured == [OTHER.name]
@@ -523,6 +530,25 @@ def test_a_case_without_all_of_its_competitors_is_not_finished(train, tmp_path, 
     assert race_two(train, tmp_path, cases=(TINY,))[1] == [TINY.name]
     monkeypatch.undo()
     assert race_two(train, tmp_path, cases=(TINY,))[1] == [TINY.name]
+
+
+def test_ctrl_c_at_any_moment_says_how_to_go_on_and_leaves_no_folder(train, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("scenarios.bench.measure.REST", 0.0)
+    for place in ("_pass", "above_bar", "write"):
+        with monkeypatch.context() as patch:
+            owner = {"_pass": Race, "above_bar": command, "write": command.Report}[place]
+            patch.setattr(owner, place, interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                command.measure(None, [TINY], ["neurosim"], train, 1, tmp_path / "out", "bench", threads=1)
+        assert capsys.readouterr().err.endswith("\nfinished cases are kept; the same command goes on from there\n")
+        assert not list(tmp_path.glob("neurosim-bench-*"))
+    command.measure(None, [TINY], ["neurosim"], train, 1, tmp_path / "out", "bench", threads=1)
+    assert "1 of 1 cases were finished before" in capsys.readouterr().err
+
+
+def interrupt(*arguments, **named):
+    raise KeyboardInterrupt
 
 
 def failing(kind, name):
