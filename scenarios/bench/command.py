@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from neurosim.console import tell
+from neurosim.console import above_bars, tell
 from neurosim.data.dataset import Dataset
 from neurosim.errors import NeurosimError
 from neurosim.files.atomic import write_text
@@ -164,11 +164,9 @@ class Report:
         return NeurosimError(f"{self.mode}: ended before the first round was done")
 
 
-def above_bar(text: str) -> None:
-    """Print a text where a progress bar may be."""
-    from tqdm import tqdm
-
-    with tqdm.external_write_mode():
+def show(text: str) -> None:
+    """Print a text above the progress bar."""
+    with above_bars():
         print(text, flush=True)
 
 
@@ -246,7 +244,7 @@ def compare(
     print(RACE_START, flush=True)
     with closing(race_all(cases, competitors, train, rounds, report, **options)) as stream:
         for name, frame, summary in stream:
-            above_bar(race_rows(summary[summary["case"] == name]))
+            show(race_rows(summary[summary["case"] == name]))
             text = f"{race_table(summary)}\n\n{race_text(summary)}"
             over = overall(summary).to_dict("records")
             report.write(summary, frame, text, overall=over, floor_shares=floor_shares(summary))
@@ -284,9 +282,9 @@ def scale(swept: list[tuple[str, Case]], train: Any, rounds: int, report: Report
             for column, attribute in columns.items():
                 summary[column] = [getattr(known[case], attribute) for case in summary["case"]]
             if sweep_of[name] not in begun:
-                above_bar("\n" * bool(begun) + scale_head(sweep_of[name]))
+                show("\n" * bool(begun) + scale_head(sweep_of[name]))
                 begun.append(sweep_of[name])
-            above_bar(scale_row(summary[summary["case"] == name]))
+            show(scale_row(summary[summary["case"] == name]))
             report.write(summary, frame, scale_text(summary))
     print()
     report.end(lambda: viz.scaling(summary))
@@ -308,22 +306,22 @@ def look_inside(mode: str, train: Any, rounds: int, report: Report, **options: A
     title = f"784-128-64-10, batch {inside.CASE.batch_size}, SGD"
     print(title, flush=True)
 
-    def show() -> pd.DataFrame:
+    def report_kinds() -> pd.DataFrame:
         frame = pd.DataFrame(rows)
         summary = summarize(frame, baseline, "kind", "what")
         texts = [cost_text(table, str(kind), baseline) for kind, table in summary.groupby("kind", sort=False)]
-        above_bar(f"\n{texts[-1]}")
+        show(f"\n{texts[-1]}")
         report.write(summary, frame, "\n\n".join([title, *texts]))
         return summary
 
     shown = 0
     with report.interruptible(rounds * ticks) as bar:
         for _ in measure(train.images, train.labels, rounds, rows, bar.update, **options):
-            summary, shown = show(), len(rows)
+            summary, shown = report_kinds(), len(rows)
     if not rows:
         raise report.nothing()
     if len(rows) > shown:  # the kind that was interrupted
-        summary = show()
+        summary = report_kinds()
     print()
     heading = "What looking costs" if mode == "inspect" else "What every variant costs"
     report.end(lambda: viz.step_cost(summary, baseline, title=heading))

@@ -535,9 +535,9 @@ def test_a_case_without_all_of_its_competitors_is_not_finished(train, tmp_path, 
 def test_ctrl_c_at_any_moment_says_how_to_go_on_and_leaves_no_folder(train, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr("scenarios.bench.measure.REST", 0.0)
-    for place in ("_pass", "above_bar", "write"):
+    for place in ("_pass", "show", "write"):
         with monkeypatch.context() as patch:
-            owner = {"_pass": Race, "above_bar": command, "write": command.Report}[place]
+            owner = {"_pass": Race, "show": command, "write": command.Report}[place]
             patch.setattr(owner, place, interrupt)
             with pytest.raises(KeyboardInterrupt):
                 command.measure(None, [TINY], ["neurosim"], train, 1, tmp_path / "out", "bench", threads=1)
