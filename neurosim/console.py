@@ -10,7 +10,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import IO, Any
 
 from .text import visible
@@ -74,9 +74,14 @@ def standard_error() -> Outlet:
     return sys.stderr if isinstance(sys.stderr, Outlet) else Outlet(sys.stderr)
 
 
+def above_bars() -> AbstractContextManager[Any]:
+    """Within this, what is written stands above any progress bar."""
+    bars = getattr(sys.modules.get("tqdm"), "tqdm", None)
+    where = standard_error()  # theirs; tqdm would look for those of its own standard output
+    return bars.external_write_mode(file=where) if bars else nullcontext()
+
+
 def tell(text: str) -> None:
     """Write a line on standard error, above any progress bar. Never fails."""
-    bars = getattr(sys.modules.get("tqdm"), "tqdm", None)
-    stream = standard_error()
-    with bars.external_write_mode(file=stream) if bars else nullcontext():
-        print(text, file=stream, flush=True)
+    with above_bars():
+        print(text, file=standard_error(), flush=True)

@@ -333,10 +333,12 @@ class MSE(ByOutput):
     formula = "Σ (a_k - y_k)² / n"
 
     def term(self, a: Array, y: Array) -> Array:
-        return (a - y) ** 2
+        term: Array = (a - y) ** 2
+        return term
 
     def slope(self, a: Array, y: Array) -> Array:
-        return 2.0 * (a - y)
+        slope: Array = 2.0 * (a - y)
+        return slope
 
     def derive(self, a: Array, y: Array, k: int) -> Derivation:
         return Derivation("({a} - {y})² / {n}", "2 * ({a} - {y}) / {n}", _numbers(a, y, k))
@@ -358,10 +360,12 @@ class MAE(ByOutput):
     formula = "Σ |a_k - y_k| / n"
 
     def term(self, a: Array, y: Array) -> Array:
-        return np.abs(a - y)
+        term: Array = np.abs(a - y)
+        return term
 
     def slope(self, a: Array, y: Array) -> Array:
-        return np.sign(a - y)
+        slope: Array = np.sign(a - y)
+        return slope
 
     def derive(self, a: Array, y: Array, k: int) -> Derivation:
         return Derivation("|{a} - {y}| / {n}", "sign({a} - {y}) / {n}", _numbers(a, y, k))
@@ -397,10 +401,12 @@ class Huber(ByOutput):
 
     def term(self, a: Array, y: Array) -> Array:
         r, d = np.abs(a - y), self.threshold
-        return np.where(r <= d, 0.5 * r**2, d * (r - 0.5 * d))
+        term: Array = np.where(r <= d, 0.5 * r**2, d * (r - 0.5 * d))
+        return term
 
     def slope(self, a: Array, y: Array) -> Array:
-        return np.clip(a - y, -self.threshold, self.threshold)
+        slope: Array = np.clip(a - y, -self.threshold, self.threshold)
+        return slope
 
     def derive(self, a: Array, y: Array, k: int) -> Derivation:
         numbers = _numbers(a, y, k)

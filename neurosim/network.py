@@ -182,14 +182,14 @@ class Network:
         """What runs its training steps as it is now: "numpy" or "compiled". Another may be assigned, or "auto"."""
         return "numpy" if self._engine.program(self) is None else "compiled"
 
+    @engine.setter
+    def engine(self, engine: str) -> None:
+        self._engine = Engine(engine)
+
     @property
     def wanted_engine(self) -> str:
         """What was asked for: "auto", "numpy" or "compiled"."""
         return self._engine.wanted
-
-    @engine.setter
-    def engine(self, engine: str) -> None:
-        self._engine = Engine(engine)
 
     def __getitem__(self, index: int) -> Layer:
         """Layer `index`, 0 being the input; negative numbers count from the end.

@@ -12,7 +12,7 @@ from cli_runner import run_cli
 
 import neurosim as ns
 
-# NumPy's engine, unless a test or whoever runs them asks for the other: what is tested is the same with and without numba
+# NumPy's engine, where nobody asks for the other: what is tested is then the same with and without numba
 os.environ.setdefault("NEUROSIM_ENGINE", "numpy")
 
 

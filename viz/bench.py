@@ -26,8 +26,14 @@ from .style import (
 )
 from .tables import as_frame
 
-US, FLOOR = "neurosim", "floor"
-LABELS = {FLOOR: "matrix products alone", "torch": "PyTorch, eager", "sklearn": "scikit-learn", "jax": "JAX, compiled"}
+US, NUMPY, FLOOR = "neurosim", "neurosim numpy", "floor"
+LABELS = {
+    FLOOR: "matrix products alone",
+    NUMPY: "neurosim in pure NumPy",
+    "torch": "PyTorch, eager",
+    "sklearn": "scikit-learn",
+    "jax": "JAX, compiled",
+}
 RATIO_COLUMNS = ["ratio", "ratio_low", "ratio_high"]
 
 
@@ -50,7 +56,7 @@ def speed_comparison(summary: pd.DataFrame, ax: Axes | None = None, title: str |
     frame = as_frame(summary, ["case", "competitor", "seconds", *RATIO_COLUMNS], "summary")
     cases = list(dict.fromkeys(frame["case"]))
     names = [name for name in dict.fromkeys(frame["competitor"]) if name != US]
-    styles = variant_style([US, *names])
+    styles = variant_style([US, *(name for name in names if name != NUMPY)])
     ax = new_axes(ax, height=1.5 + 0.42 * max(len(cases), 3))
     for row in range(0, len(cases), 2):
         ax.axhspan(row - 0.5, row + 0.5, color=PALE, alpha=0.5, linewidth=0, zorder=0)
@@ -58,11 +64,14 @@ def speed_comparison(summary: pd.DataFrame, ax: Axes | None = None, title: str |
     for place, name in enumerate(names):
         table = frame[(frame["competitor"] == name) & frame["ratio"].notna()]
         y = np.array([cases.index(case) for case in table["case"]]) + 0.8 * ((place + 0.5) / len(names) - 0.5)
-        colour = MUTED if name == FLOOR else styles[name]["color"]
+        colour = {FLOOR: MUTED, NUMPY: PALETTE[0]}.get(name) or styles[name]["color"]
         ax.hlines(y, table["ratio_low"], table["ratio_high"], color=colour, linewidth=2.2, alpha=0.6)
-        marker = "|" if name == FLOOR else styles[name]["marker"]
-        look: dict[str, Any] = {"markersize": 9, "markeredgewidth": 2} if name == FLOOR else {"markersize": 6.5, **RIM}
-        ax.plot(table["ratio"], y, linestyle="none", color=colour, marker=marker, label=LABELS.get(name, name), **look)
+        look: dict[str, Any] = {"marker": "|", "markersize": 9, "markeredgewidth": 2}
+        if name == NUMPY:  # its own colour, but hollow
+            look = {"marker": "o", "markersize": 6, "markeredgewidth": 1.8, "markerfacecolor": "white"}
+        elif name != FLOOR:
+            look = {"marker": styles[name]["marker"], "markersize": 6.5, **RIM}
+        ax.plot(table["ratio"], y, linestyle="none", color=colour, label=LABELS.get(name, name), **look)
     ours = frame[frame["competitor"] == US].set_index("case")["seconds"]
     _ratio_axis(ax, frame[RATIO_COLUMNS].to_numpy())
     labels = [f"{case}\n{thousands(1e6 * ours[case])} µs" if case in ours else case for case in cases]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from scenarios.bench.cases import choose_cases, choose_peers
+from scenarios.bench.cases import choose_cases, choose_competitors, choose_peers
 from scenarios.bench.command import MODES, ROUNDS, measure
 
 from .. import data as datasets
 from ..checks import check_count
 from ..files.atomic import writable_folder
 from ..text import command_line
-from .options import DATA, place
+from .options import DATA, at_least, place
 from .terminal import makes_files
 
 
@@ -31,6 +31,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rounds", type=int, default=ROUNDS, metavar="N", help="rounds, the more the surer [%(default)s]"
     )
+    parser.add_argument(
+        "--threads", type=at_least(1), metavar="N", help="of every competitor [the number that each is fastest with]"
+    )
     group = parser.add_argument_group("instead of the comparison")
     modes = group.add_mutually_exclusive_group()
     for mode, does in MODES.items():
@@ -38,6 +41,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("data and results")
     group.add_argument("--data", default=DATA, metavar="NAME", help="images to train on, as in train [%(default)s]")
     group.add_argument("--offline", action="store_true", help="never download")
+    group.add_argument(
+        "--fresh", action="store_true", help="begin anew, even if some of the cases are finished already"
+    )
     group.add_argument("--out", type=place, default="results/bench", metavar="DIR", help="where to write [%(default)s]")
 
 
@@ -49,4 +55,14 @@ def run(arguments: argparse.Namespace) -> None:
     mode = next((name for name in MODES if getattr(arguments, name)), None)
     folder = writable_folder(arguments.out)
     train, _ = datasets.load(arguments.data, offline=arguments.offline)
-    measure(mode, cases, peers, train, rounds, folder, command_line(*arguments.words))
+    measure(
+        mode,
+        cases,
+        choose_competitors(peers),
+        train,
+        rounds,
+        folder,
+        command_line(*arguments.words),
+        arguments.threads,
+        arguments.fresh,
+    )

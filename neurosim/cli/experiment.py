@@ -10,8 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from scenarios import SCENARIOS, Results, Scenario, all_findings
 from scenarios.protocol.executors import MAX_PROCESSES, Executor, dask, in_process, processes
 from scenarios.protocol.runner import Experiment, run_experiments
@@ -19,7 +17,7 @@ from scenarios.report import terminal_table, write_report
 from scenarios.report.nouns import in_nouns
 
 from ..compiled import engine_in_force
-from ..console import tell
+from ..console import above_bars, tell
 from ..data import Dataset
 from ..errors import NeurosimError
 from ..files.atomic import writable_folder
@@ -176,7 +174,7 @@ def small_changes(
 
 def print_results(results: Results, train: Dataset, folder: Path) -> None:
     """Print the table and the findings of a scenario, and where its report is."""
-    with tqdm.external_write_mode():
+    with above_bars():
         count = f"{sizes(results, len(train))} training {train.noun}s"
         print(f"\n{results.scenario.name} ({count}, {threads()} for each run)")
         say(in_nouns(results.scenario.question, train.noun))

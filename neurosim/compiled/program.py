@@ -73,7 +73,7 @@ class Program:
     def forward_(self) -> float:
         """The batch through all layers as in training; returns its loss."""
         for layer in self._draw:
-            layer.rng.random(out=layer.mask, dtype=self.dtype.name)
+            layer.draw_()
         for norm in self._norms:
             norm._in_training = True
         for numbers, values in self.settings:
@@ -138,8 +138,8 @@ class Program:
             self._add_product(table, layer.x, layer.W, layer.z)
             self._add_activation(table, layer, layer.b if layer.use_bias else None)
         elif kind is BatchNorm:
-            layer = cast(BatchNorm, layer)
-            settings = self._doubles(lambda: (layer.epsilon, 1.0))
+            layer = norm = cast(BatchNorm, layer)
+            settings = self._doubles(lambda: (norm.epsilon, 1.0))
             table.add(self._block(blocks.normalize), layer.x, layer.x_hat, layer.z, layer._mean, layer._variance,
                       layer._inverse, layer.gamma, layer.beta, settings)  # fmt: skip
             self._add_activation(table, layer, None)

@@ -168,7 +168,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
     def __bool__(self) -> bool:
         raise NotTraceable("it branches on an element")
 
-    __float__ = __int__ = __len__ = __iter__ = __getitem__ = __bool__  # type: ignore[assignment]
+    __float__ = __int__ = __len__ = __iter__ = __getitem__ = __bool__
 
 
 def traced(rule: Callable[..., Any], trace: Trace, *arguments: Any, **named: Any) -> Any:

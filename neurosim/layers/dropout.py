@@ -46,13 +46,17 @@ class Dropout(Layer):
         np.copyto(self.z, self.x)
         if training and self.rate > 0.0:
             mask = self.mask
-            self.rng.random(out=mask, dtype=self.dtype.name)  # type: ignore[call-overload]
+            self.draw_()
             np.greater_equal(mask, self.rate, out=mask, casting="unsafe")  # 1 with probability 1 - rate
             mask *= 1.0 / (1.0 - self.rate)
             np.multiply(self.x, mask, out=self.a)
         else:
             self.mask.fill(1.0)
             np.copyto(self.a, self.x)
+
+    def draw_(self) -> None:
+        """Fill `mask` with random numbers from 0 to 1, of which it is made."""
+        self.rng.random(out=self.mask, dtype=self.dtype.name)  # type: ignore[call-overload]
 
     def delta_from_da_(self) -> None:
         np.multiply(self.da, self.mask, out=self.delta)

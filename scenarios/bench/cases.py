@@ -19,6 +19,8 @@ from neurosim.errors import NeurosimError
 from neurosim.processors import core_count
 from neurosim.registry import unknown
 
+from .peers import has_engines
+
 LEARNING_RATES = {"sgd": 0.1, "adam": 1e-3}
 PEERS = {"torch": ("torch",), "sklearn": ("sklearn",), "jax": ("jax", "optax")}  # name -> the modules it needs
 PACKAGES = {"torch": "torch", "sklearn": "scikit-learn", "jax": "jax", "optax": "optax"}  # module -> what pip calls it
@@ -108,6 +110,11 @@ def choose_peers(text: str | None) -> list[str]:
         if missing:
             raise NeurosimError(f"--peers: {name} is not installed; install it with: pip install {' '.join(missing)}")
     return list(dict.fromkeys(names))
+
+
+def choose_competitors(peers: list[str]) -> list[str]:
+    """The floor, neurosim, its NumPy engine where its own row is the compiled one, and the peers."""
+    return ["floor", "neurosim", *(["neurosim numpy"] if has_engines() else []), *peers]
 
 
 def missing_modules(peer: str) -> list[str]:

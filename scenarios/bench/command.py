@@ -1,17 +1,17 @@
-"""``bench``, but for its options: measures, prints, writes tables and a figure."""
+"""``bench``, but for its options: measures, prints and writes each case when it is finished, and draws a figure."""
 
 from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from neurosim.console import tell
+from neurosim.console import above_bars, tell
 from neurosim.data.dataset import Dataset
 from neurosim.errors import NeurosimError
 from neurosim.files.atomic import write_text
@@ -19,7 +19,11 @@ from neurosim.processors import core_count
 from neurosim.progress import progress_bar
 from neurosim.text import counted
 
-from .cases import Case, machine
+from .cases import Case, machine, thread_counts
+from .store import Store
+
+if TYPE_CHECKING:
+    from .measure import Race
 
 ROUNDS = 11
 MODES = {
@@ -34,18 +38,28 @@ PASS_SECONDS = 0.3  # about what one pass of a sweep should take
 
 
 def measure(
-    mode: str | None, cases: list[Case], peers: list[str], train: Dataset, rounds: int, folder: Path, command: str
+    mode: str | None,
+    cases: list[Case],
+    competitors: list[str],
+    train: Dataset,
+    rounds: int,
+    folder: Path,
+    command: str,
+    threads: int | None = None,
+    fresh: bool = False,
 ) -> None:
     """Measure; print what comes out, and write its tables and figures.
 
     Args:
         mode: one of `MODES`; None: the comparison with the peers.
         cases: what the comparison trains.
-        peers: with whom neurosim is compared.
+        competitors: who takes part in it.
         train: images to train on, 28 x 28 of 10 classes.
         rounds: how many, at least 1.
         folder: where to write.
         command: how this was asked for, for the record.
+        threads: of every competitor; None: each its best number.
+        fresh: whether to measure finished cases again.
 
     Raises:
         NeurosimError: other images.
@@ -63,14 +77,22 @@ def measure(
     }
     note = f"{train.name}; {here['cpu']}, {here['cores']} cores; {here['date'][:10]}"
     report = Report(mode or "bench", folder, note, record)
-    if mode is None:
-        compare(cases, ["floor", "neurosim", *peers], train, rounds, report)
-    elif mode == "scale":
-        scale(sweeps(), train, rounds, report)
-    else:
-        look_inside(mode, train, rounds, report)
-    if report.interrupted:
-        raise KeyboardInterrupt
+    choices = thread_counts() if threads is None else [threads]
+    try:
+        if mode in ("inspect", "variants"):  # a minute, of which nothing is kept
+            look_inside(mode, train, rounds, report)
+        else:
+            report.store = Store(folder / "cases", here, train.sha256, rounds, fresh)
+            if mode is None:
+                compare(cases, competitors, train, rounds, report, choices=choices)
+            else:
+                scale(sweeps(), train, rounds, report, choices=choices)
+        if report.interrupted:
+            raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        if report.store.kept.folder is not None:
+            tell("\nfinished cases are kept; the same command goes on from there")
+        raise
 
 
 def machine_text(here: dict[str, Any], data: str) -> str:
@@ -97,29 +119,32 @@ class Report:
         record: what the JSON file says of how it was done.
 
     Attributes:
+        store: the finished cases.
         interrupted: whether there is less than was asked for.
     """
 
     def __init__(self, mode: str, folder: Path, note: str, record: dict[str, Any]) -> None:
         self.mode, self.folder, self.note, self.record = mode, folder, note, record
+        self.store = Store(None, {}, None, 0)
         self.interrupted = False
+        self.paths: list[Path] = []
 
-    def write(
-        self, summary: pd.DataFrame, rounds: pd.DataFrame, text: str, draw: Callable[[], Any], **more: Any
-    ) -> None:
-        """Print the text, and write the tables (medians; every round), the record and the figure."""
-        import viz
-
-        print(text + "\n")
+    def write(self, summary: pd.DataFrame, rounds: pd.DataFrame, text: str, **more: Any) -> None:
+        """Write the tables (medians; every round), the text and the record, in place of those of fewer cases."""
         stem = self.folder / self.mode
-        paths = [
+        self.paths = [
             write_text(stem.with_suffix(".csv"), summary.to_csv(index=False)),
             write_text(self.folder / f"{self.mode}-rounds.csv", rounds.to_csv(index=False)),
             write_text(stem.with_suffix(".txt"), text + "\n"),
             write_text(stem.with_suffix(".json"), json.dumps(self.record | more, indent=1, default=str) + "\n"),
-            viz.save(draw(), stem.with_suffix(".png"), self.note),
         ]
-        for path in paths:
+
+    def end(self, draw: Callable[[], Any]) -> None:
+        """Write the figure, and print where everything is."""
+        import viz
+
+        self.paths.append(viz.save(draw(), (self.folder / self.mode).with_suffix(".png"), self.note))
+        for path in self.paths:
             print(f"  {path}")
 
     @contextmanager
@@ -139,32 +164,70 @@ class Report:
         return NeurosimError(f"{self.mode}: ended before the first round was done")
 
 
+def show(text: str) -> None:
+    """Print a text above the progress bar."""
+    with above_bars():
+        print(text, flush=True)
+
+
 def race_all(
-    cases: list[Case], competitors: list[str], train: Any, rounds: int, report: Report, **options: Any
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Run the races; returns every round, and the summary with settings, memory and loss beside the medians.
+    cases: list[Case],
+    competitors: list[str],
+    train: Any,
+    rounds: int,
+    report: Report,
+    choices: Sequence[int],
+    **options: Any,
+) -> Generator[tuple[str, pd.DataFrame, pd.DataFrame], None, None]:
+    """Run the races, or take over those that were finished before.
+
+    Yields:
+        After each case its name, and of all that are finished every round and the summary; at last of one that was
+        interrupted.
 
     Raises:
         NeurosimError: no competitor can be measured.
         KeyboardInterrupt: before the first round.
     """
     from .measure import Race, shared_data
+
+    shown: list[Race] = []
+    with shared_data(train) as folder, report.interruptible(len(cases) * (rounds + 1)) as bar:
+        races = [Race(case, competitors, folder, len(train), tell, choices=choices, **options) for case in cases]
+        for race in races:
+            if (result := report.store.read(race.case, competitors, choices)) is not None:
+                race.take_over(result)
+        if taken := sum(race.is_complete for race in races):
+            tell(f"{report.mode}: {taken} of {len(cases)} cases were finished before and are taken over")
+        for race in races:
+            bar.set_description(race.case.name)
+            if race.is_complete:
+                bar.update(rounds + 1)
+            else:
+                race.run(rounds, bar.update)
+                if race.is_complete:
+                    report.store.write(race.case, competitors, choices, race.to_json())
+            if race.rows:
+                shown.append(race)
+                yield race.case.name, *tables_of(races)
+    for race in races:
+        if race.rows and race not in shown:
+            shown.append(race)
+            yield race.case.name, *tables_of(races)
+    if not shown:
+        raise report.nothing()
+
+
+def tables_of(races: list[Race]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Every round, and the summary with settings, memory, loss and preparation beside the medians."""
     from .tables import summarize
 
-    races: list[Race] = []
-    with shared_data(train) as folder, report.interruptible(len(cases) * (rounds + 1)) as bar:
-        for case in cases:
-            bar.set_description(case.name)
-            races.append(Race(case, competitors, folder, len(train), tell, **options))
-            races[-1].run(rounds, bar.update)
     frame = pd.DataFrame([row for race in races for row in race.rows])
-    if frame.empty:
-        raise report.nothing()
     summary = summarize(frame)
     known = {race.case.name: race for race in races}
     for column in ("threads", "form"):
         summary[column] = [getattr(known[row.case].chosen[row.competitor], column) for row in summary.itertuples()]
-    for column in ("memory", "loss"):
+    for column in ("prepare", "memory", "loss"):
         summary[column] = [known[row.case].finals.get(row.competitor, {}).get(column) for row in summary.itertuples()]
         summary[column] = summary[column].astype(float)
     return frame, summary
@@ -176,17 +239,17 @@ def compare(
     """``bench``: every competitor on every case; returns the summary."""
     import viz
 
-    from .tables import floor_shares, overall, race_text
+    from .tables import RACE_START, floor_shares, overall, race_rows, race_table, race_text
 
-    frame, summary = race_all(cases, competitors, train, rounds, report, **options)
-    report.write(
-        summary,
-        frame,
-        race_text(summary),
-        lambda: viz.speed_comparison(summary),
-        overall=overall(summary).to_dict("records"),
-        floor_shares=floor_shares(summary),
-    )
+    print(RACE_START, flush=True)
+    with closing(race_all(cases, competitors, train, rounds, report, **options)) as stream:
+        for name, frame, summary in stream:
+            show(race_rows(summary[summary["case"] == name]))
+            text = f"{race_table(summary)}\n\n{race_text(summary)}"
+            over = overall(summary).to_dict("records")
+            report.write(summary, frame, text, overall=over, floor_shares=floor_shares(summary))
+    print(f"\n{race_text(summary)}\n")
+    report.end(lambda: viz.speed_comparison(summary))
     return summary
 
 
@@ -208,14 +271,23 @@ def scale(swept: list[tuple[str, Case]], train: Any, rounds: int, report: Report
     """``bench --scale``: neurosim and the floor at every size; returns the summary."""
     import viz
 
-    from .tables import scale_text
+    from .tables import scale_head, scale_row, scale_text
 
-    frame, summary = race_all([case for _, case in swept], ["floor", "neurosim"], train, rounds, report, **options)
-    known = {case.name: (sweep, case) for sweep, case in swept}
-    summary["sweep"] = [known[name][0] for name in summary["case"]]
-    for column, name in (("parameters", "parameter_count"), ("batch_size", "batch_size"), ("optimizer", "optimizer")):
-        summary[column] = [getattr(known[case][1], name) for case in summary["case"]]
-    report.write(summary, frame, scale_text(summary), lambda: viz.scaling(summary))
+    sweep_of, known = {case.name: sweep for sweep, case in swept}, {case.name: case for _, case in swept}
+    columns = {"parameters": "parameter_count", "batch_size": "batch_size", "optimizer": "optimizer"}
+    begun: list[str] = []
+    with closing(race_all([*known.values()], ["floor", "neurosim"], train, rounds, report, **options)) as stream:
+        for name, frame, summary in stream:
+            summary["sweep"] = [sweep_of[case] for case in summary["case"]]
+            for column, attribute in columns.items():
+                summary[column] = [getattr(known[case], attribute) for case in summary["case"]]
+            if sweep_of[name] not in begun:
+                show("\n" * bool(begun) + scale_head(sweep_of[name]))
+                begun.append(sweep_of[name])
+            show(scale_row(summary[summary["case"] == name]))
+            report.write(summary, frame, scale_text(summary))
+    print()
+    report.end(lambda: viz.scaling(summary))
     return summary
 
 
@@ -231,20 +303,26 @@ def look_inside(mode: str, train: Any, rounds: int, report: Report, **options: A
         "variants": (inside.cost_of_variants, inside.BASE, len(inside.variants())),
     }[mode]
     rows: list[dict[str, Any]] = []
+    title = f"784-128-64-10, batch {inside.CASE.batch_size}, SGD"
+    print(title, flush=True)
+
+    def report_kinds() -> pd.DataFrame:
+        frame = pd.DataFrame(rows)
+        summary = summarize(frame, baseline, "kind", "what")
+        texts = [cost_text(table, str(kind), baseline) for kind, table in summary.groupby("kind", sort=False)]
+        show(f"\n{texts[-1]}")
+        report.write(summary, frame, "\n\n".join([title, *texts]))
+        return summary
+
+    shown = 0
     with report.interruptible(rounds * ticks) as bar:
-        measure(train.images, train.labels, rounds, rows, bar.update, **options)
-    frame = pd.DataFrame(rows)
-    if frame.empty:
+        for _ in measure(train.images, train.labels, rounds, rows, bar.update, **options):
+            summary, shown = report_kinds(), len(rows)
+    if not rows:
         raise report.nothing()
-    if mode == "inspect":
-        frame.insert(0, "kind", "looking at")
-    summary = summarize(frame, baseline, "kind", "what")
-    text = "\n\n".join(cost_text(table, str(kind), baseline) for kind, table in summary.groupby("kind", sort=False))
-    title = "What looking costs" if mode == "inspect" else "What every variant costs"
-    report.write(
-        summary,
-        frame,
-        f"784-128-64-10, batch {inside.CASE.batch_size}, SGD\n\n{text}",
-        lambda: viz.step_cost(summary, baseline, title=title),
-    )
+    if len(rows) > shown:  # the kind that was interrupted
+        summary = report_kinds()
+    print()
+    heading = "What looking costs" if mode == "inspect" else "What every variant costs"
+    report.end(lambda: viz.step_cost(summary, baseline, title=heading))
     return summary

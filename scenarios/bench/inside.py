@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from itertools import pairwise
 from typing import Any
@@ -77,8 +77,12 @@ def cost_of_looking(
     rows: list[dict[str, Any]],
     tick: Tick = lambda: None,
     steps: int = LOOKING_STEPS,
-) -> None:
-    """Train one network again and again, each time looking at something else; ``rows`` get what, round, seconds."""
+) -> Iterator[str]:
+    """Train one network again and again, each time looking at something else; ``rows`` get kind, what, round, seconds.
+
+    Yields:
+        The kind, when it is done.
+    """
     network = _settings().network(images.shape[1:], 10)
     rows_of_pass = slice(0, min(steps * CASE.batch_size, len(images)))
     x, y = images[rows_of_pass], labels[rows_of_pass]
@@ -87,7 +91,8 @@ def cost_of_looking(
         return lambda: network.fit(x, y, 1, CASE.batch_size, verbose=False, callbacks=callbacks)
 
     passes = {name: training(callbacks) for name, callbacks in ways_of_looking(network, images, labels).items()}
-    take_turns(passes, -(-len(x) // CASE.batch_size), rounds * LOOKING_REPEATS, rows, tick)
+    take_turns(passes, -(-len(x) // CASE.batch_size), rounds * LOOKING_REPEATS, rows, tick, kind="looking at")
+    yield "looking at"
 
 
 def take_turns(
@@ -138,8 +143,12 @@ def cost_of_variants(
     rows: list[dict[str, Any]],
     tick: Tick = lambda: None,
     steps: int = VARIANT_STEPS,
-) -> None:
-    """Time a step of every variant; ``rows`` get kind, what, round, seconds."""
+) -> Iterator[str]:
+    """Time a step of every variant; ``rows`` get kind, what, round, seconds.
+
+    Yields:
+        Each kind, when it is done.
+    """
     x, y = images[: steps * CASE.batch_size], labels[: steps * CASE.batch_size]
 
     def training(settings: Settings) -> Callable[[], object]:
@@ -155,6 +164,7 @@ def cost_of_variants(
     for kind, choices in variants().items():
         passes = {name: training(settings) for name, settings in choices.items()}
         take_turns(passes, -(-len(x) // CASE.batch_size), rounds, rows, tick, kind=kind)
+        yield kind
 
 
 # -- where a step's time goes ----------------------------------------------------------------------------------------

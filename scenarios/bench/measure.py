@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -29,7 +30,11 @@ from .cases import Case, thread_counts
 from .peers import COMPETITORS, environment
 
 REST = 0.15  # seconds
-TRIALS = 4  # passes by which calibration decides, after one to warm up
+TRIALS = 2  # passes by which calibration decides, after a first look
+SLOWER = 1.5  # times the fastest's first pass: a setting that takes longer is dropped
+PATIENCE = (
+    1.0  # seconds that a pass may take beyond that before it is ended: threads of a library can starve each other
+)
 
 Note = Callable[[str], None]
 
@@ -45,6 +50,10 @@ class Setting:
 
 class WorkerError(NeurosimError):
     """A competitor's program ended with an error."""
+
+
+class TooSlow(WorkerError):
+    """A competitor's program took longer than somebody was willing to wait."""
 
 
 class Worker:
@@ -76,20 +85,38 @@ class Worker:
             start_new_session=True,
         )  # no Ctrl-C for it
 
-    def ask(self, **message: Any) -> dict[str, Any]:
+    def tell(self, **message: Any) -> None:
+        """Send a message."""
+        with suppress(BrokenPipeError):  # `ask` finds out why
+            print(json.dumps(message), file=self.process.stdin, flush=True)
+
+    def ask(self, limit: float | None = None, **message: Any) -> dict[str, Any]:
         """Send a message, and return the answer.
 
+        Args:
+            limit: seconds; where the answer takes longer the program is ended.
+            message: nothing, to wait until it is ready.
+
         Raises:
-            WorkerError: the program ended instead.
+            WorkerError: the program ended instead; `TooSlow`: it was ended.
         """
-        try:
-            if message:
-                print(json.dumps(message), file=self.process.stdin, flush=True)
-            answer = self.process.stdout.readline()  # type: ignore[union-attr]
-        except BrokenPipeError:
-            answer = ""
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            self.process.kill()
+
+        timer = threading.Timer(limit or 0, end)
+        if limit is not None:
+            timer.start()
+        if message:
+            self.tell(**message)
+        answer = self.process.stdout.readline()  # type: ignore[union-attr]
+        timer.cancel()
         if not answer:
             self.process.wait()
+            if late.is_set():
+                raise TooSlow(f"{self.setting.name} took longer than {limit:.1f} s")
             self.log.seek(0)
             lines = self.log.read().strip().splitlines() or [f"exit status {self.process.returncode}"]
             raise WorkerError(f"{self.setting.name} failed: {lines[-1]}")
@@ -97,15 +124,12 @@ class Worker:
         return reply
 
     def close(self) -> None:
-        """End the program."""
+        """End the program: it has nothing to put away, which takes some libraries most of a second."""
+        self.process.kill()
         for stream in (self.process.stdin, self.process.stdout):
             with suppress(BrokenPipeError):
                 stream.close()  # type: ignore[union-attr]
-        try:
-            self.process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self.process.wait()
         self.log.close()
 
 
@@ -133,7 +157,7 @@ class Race:
     Attributes:
         rows: one dict a round and competitor: case, competitor, round, seconds (a step).
         chosen: competitor -> setting.
-        finals: competitor -> its memory (bytes) and loss at the end.
+        finals: competitor -> its memory (bytes), its loss at the end, and the seconds to prepare the data.
     """
 
     def __init__(
@@ -154,6 +178,23 @@ class Race:
         self.rows: list[dict[str, Any]] = []
         self.chosen: dict[str, Setting] = {}
         self.finals: dict[str, dict[str, Any]] = {}
+        self._last: Worker | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every competitor has come to the end."""
+        return list(self.finals) == self.competitors
+
+    def to_json(self) -> str:
+        """What came of it."""
+        chosen = {name: asdict(setting) for name, setting in self.chosen.items()}
+        return json.dumps({"rows": self.rows, "chosen": chosen, "finals": self.finals})
+
+    def take_over(self, text: str) -> None:
+        """Be a race that was finished before, of which this came."""
+        record = json.loads(text)
+        self.rows, self.finals = record["rows"], record["finals"]
+        self.chosen = {name: Setting(**setting) for name, setting in record["chosen"].items()}
 
     def run(self, rounds: int, tick: Callable[[], None] = lambda: None) -> None:
         """Calibrate, then run that many rounds; `tick` is called after each, and after the calibration."""
@@ -163,7 +204,7 @@ class Race:
             for number in range(rounds):
                 turn = number % max(len(workers), 1)  # another one begins each time
                 for worker in workers[turn:] + workers[:turn]:
-                    seconds = self._pass(worker, number)
+                    seconds = self._pass(worker, TRIALS + 1 + number)
                     self.rows.append(
                         {
                             "case": self.case.name,
@@ -173,6 +214,7 @@ class Race:
                         }
                     )
                 tick()
+            time.sleep(self.rest)
             for worker in workers:
                 self.finals[worker.setting.name] = worker.ask(finish=True)
 
@@ -194,7 +236,7 @@ class Race:
         return fastest
 
     def _fastest(self, settings: list[Setting]) -> Worker:
-        """The worker with the shortest pass; the others are closed."""
+        """The worker with the shortest pass; the others are closed, those that are clearly slower after one look."""
         with ExitStack() as stack:
             workers = [Worker(setting, self.case, self.folder) for setting in settings]
             closing = {worker.setting: stack.enter_context(ExitStack()) for worker in workers}
@@ -202,14 +244,26 @@ class Race:
                 closing[worker.setting].callback(worker.close)
             for worker in workers:
                 worker.ask()
-            passes = [[self._pass(worker, trial) for worker in workers] for trial in range(-1, TRIALS)]
-            best = workers[int(np.min(passes[1:], axis=0).argmin())]
+            seconds: dict[Setting, float] = {}
+            for worker in workers:
+                limit = SLOWER * min(seconds.values()) + PATIENCE if seconds else None
+                with suppress(TooSlow):
+                    seconds[worker.setting] = self._pass(worker, 0, limit)
+            near = [w for w in workers if seconds.get(w.setting, np.inf) <= SLOWER * min(seconds.values())]
+            passes = [[self._pass(worker, trial) for worker in near] for trial in range(1, TRIALS + 1)]
+            best = near[int(np.min(passes, axis=0).argmin())]
             closing[best.setting].pop_all()
         return best
 
-    def _pass(self, worker: Worker, number: int) -> float:
-        """The seconds of one round of one competitor, after a rest; each round has the next rows of the data."""
-        time.sleep(self.rest)
+    def _pass(self, worker: Worker, number: int, limit: float | None = None) -> float:
+        """The seconds of one round of one competitor, after another's rest; each round has the next rows of the data.
+
+        The worker makes its round ready in that time.
+        """
         size = self.case.steps * self.case.batch_size
         places = self.count - size + 1
-        return float(worker.ask(start=(number + 1) * size % places, seed=number + 1)["seconds"])
+        worker.tell(begin={"start": number * size % places, "seed": number})
+        if worker is not self._last:
+            time.sleep(self.rest)
+        self._last = worker
+        return float(worker.ask(limit, train=True)["seconds"])

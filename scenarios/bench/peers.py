@@ -2,10 +2,12 @@
 
 All get the same initial weights, the same rows in the same order, float32 and plain cross-entropy of a softmax, and
 make the same updates; a test holds their weights to each other afterwards.  Each runs as a program of its own, so that
-no library's threads or memory disturb another's; nothing but the training loop is timed, and compiling and the first
-pass are done before.  What is better for a library in one place and worse in another is a *form*: the benchmark tries
-all forms with one thread and with several, and lets the fastest compete.  The thread count is set in the environment
-before the library starts, which all of them obey (JAX reads it only then), or are told to (PyTorch, neurosim).
+no library's threads or memory disturb another's; nothing but the training loop is timed.  Compiling and the first
+passes are done before, and so is the *preparation*: the data in the form that a competitor keeps, made once for a data
+set, whose seconds stand in a column of their own.  What is better for a library in one place and worse in another is a
+*form*: the benchmark tries all forms with one thread and with several, and lets the fastest compete.  The thread count
+is set in the environment before the library starts, which all of them obey (JAX reads it only then), or are told to
+(PyTorch, neurosim).
 
 Run as ``python peers.py '{"competitor": …}'`` this file serves `measure.Worker`: a line of JSON in, a line out.
 """
@@ -13,12 +15,15 @@ Run as ``python peers.py '{"competitor": …}'`` this file serves `measure.Worke
 from __future__ import annotations
 
 import gc
+import inspect
 import json
 import os
 import sys
 import time
 from abc import ABC, abstractmethod
+from copy import deepcopy
 from functools import partial
+from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -48,16 +53,25 @@ class Competitor(ABC):
         self.batch_size: int = case.batch_size
         self.form = form
         self.order = np.arange(0)
-        self.build(images, labels, weights)
+        self.build(weights)
+        self.x, self.y = self.prepare(images, labels)
+        self.warm_up()
 
-    def prepare(self, start: int, seed: int) -> None:
+    @abstractmethod
+    def build(self, weights: Weights) -> None:
+        """Make the network and the optimizer."""
+
+    def prepare(self, images: Array, labels: Array) -> tuple[Any, Any]:
+        """The data as this form keeps them: made once, its seconds are told apart from those of the training."""
+        return images, labels
+
+    def warm_up(self) -> None:  # noqa: B027  most compile nothing
+        """Compile, without changing a weight."""
+
+    def begin(self, start: int, seed: int) -> None:
         """Not timed: decide the rows of the next round and their order, (steps · B,)."""
         rows = self.case.steps * self.batch_size
         self.order = start + np.random.default_rng(seed).permutation(rows)
-
-    @abstractmethod
-    def build(self, images: Array, labels: Array, weights: Weights) -> None:
-        """Make the network, the optimizer, and the data as this form keeps them."""
 
     @abstractmethod
     def train(self) -> None:
@@ -69,33 +83,47 @@ class Competitor(ABC):
 
 
 class Neurosim(Competitor):
-    """neurosim, through its public loop; shuffling, loss and accuracy of every batch are part of that."""
+    """neurosim, through its public loop; shuffling, loss and accuracy of every batch are part of that.
 
-    def build(self, images: Array, labels: Array, weights: Weights) -> None:
+    Its compiled engine, where there is one.
+    """
+
+    engine: ClassVar[str] = "compiled"
+
+    def build(self, weights: Weights) -> None:
         import neurosim as ns
 
         ns.threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
+        engine: dict[str, Any] = {"engine": self.engine} if has_engines() else {}
         n_in, *hidden, n_out = self.case.widths
         optimizer = {"sgd": ns.SGD, "adam": ns.Adam}[self.case.optimizer]
         self.dense = [*(ns.Dense(n, "relu") for n in hidden), ns.Dense(n_out, "softmax")]
         self.network = ns.Network(
-            [ns.Input(n_in), *self.dense], "cross_entropy", optimizer(learning_rate=self.case.learning_rate)
+            [ns.Input(n_in), *self.dense], "cross_entropy", optimizer(learning_rate=self.case.learning_rate), **engine
         )
         for layer, (W, b) in zip(self.dense, weights, strict=True):
             layer.W, layer.b = W, b
-        self.images, self.labels = images, labels
 
-    def prepare(self, start: int, seed: int) -> None:
+    def warm_up(self) -> None:
+        deepcopy(self.network).fit(
+            self.x[: self.batch_size], self.y[: self.batch_size], epochs=1, batch_size=self.batch_size, verbose=False
+        )
+
+    def begin(self, start: int, seed: int) -> None:
         self.rows = slice(start, start + self.case.steps * self.batch_size)
         self.network.streams["shuffling"] = np.random.default_rng(seed)  # from which `fit` draws the same order
 
     def train(self) -> None:
-        self.network.fit(
-            self.images[self.rows], self.labels[self.rows], epochs=1, batch_size=self.batch_size, verbose=False
-        )
+        self.network.fit(self.x[self.rows], self.y[self.rows], epochs=1, batch_size=self.batch_size, verbose=False)
 
     def weights(self) -> Weights:
         return [(layer.W.copy(), layer.b.copy()) for layer in self.dense]
+
+
+class NumPyEngine(Neurosim):
+    """neurosim in pure NumPy, where its own row is the compiled engine."""
+
+    engine = "numpy"
 
 
 class Torch(Competitor):
@@ -103,7 +131,7 @@ class Torch(Competitor):
 
     forms = ("float32", "uint8")
 
-    def build(self, images: Array, labels: Array, weights: Weights) -> None:
+    def build(self, weights: Weights) -> None:
         import torch
         from torch import nn
 
@@ -120,10 +148,10 @@ class Torch(Competitor):
         self.model = nn.Sequential(*layers[:-1])
         optimizer = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[self.case.optimizer]
         self.optimizer = optimizer(self.model.parameters(), lr=self.case.learning_rate, fused=True)
-        self.x = torch.from_numpy(images)
-        if self.form == "float32":
-            self.x = self.x.float().mul_(SCALE)
-        self.y = torch.from_numpy(labels.astype(np.int64))
+
+    def prepare(self, images: Array, labels: Array) -> tuple[Any, Any]:
+        x = self.torch.from_numpy(images)
+        return x if self.form == "uint8" else x.float().mul_(SCALE), self.torch.from_numpy(labels.astype(np.int64))
 
     def train(self) -> None:
         cross_entropy = self.torch.nn.functional.cross_entropy
@@ -145,10 +173,9 @@ class Sklearn(Competitor):
 
     forms = ("round", "batch")
 
-    def build(self, images: Array, labels: Array, weights: Weights) -> None:
+    def build(self, weights: Weights) -> None:
         from sklearn.neural_network import MLPClassifier
 
-        self.x, self.y = np.multiply(images, SCALE, dtype=np.float32), labels
         self.model = MLPClassifier(
             self.case.widths[1:-1],
             activation="relu",
@@ -161,10 +188,14 @@ class Sklearn(Competitor):
             shuffle=False,
         )
         # the first call makes its arrays
-        self.model.partial_fit(self.x[: self.batch_size], self.y[: self.batch_size], classes=CLASSES)
+        x = np.zeros((self.batch_size, self.case.widths[0]), np.float32)
+        self.model.partial_fit(x, np.zeros(self.batch_size, np.uint8), classes=CLASSES)
         for k, (W, b) in enumerate(weights):
             self.model.coefs_[k][...], self.model.intercepts_[k][...] = W, b
         del self.model._optimizer  # made anew at the next call, without memory of the first
+
+    def prepare(self, images: Array, labels: Array) -> tuple[Any, Any]:
+        return np.multiply(images, SCALE, dtype=np.float32), labels
 
     def train(self) -> None:
         size = len(self.order) if self.form == "round" else self.batch_size
@@ -181,16 +212,14 @@ class Jax(Competitor):
 
     forms = ("float32", "uint8")
 
-    def build(self, images: Array, labels: Array, weights: Weights) -> None:
+    def build(self, weights: Weights) -> None:
         import jax
         import optax
 
         optimizer = {"sgd": optax.sgd, "adam": optax.adam}[self.case.optimizer](self.case.learning_rate)
         params = [(jax.numpy.array(W), jax.numpy.array(b)) for W, b in weights]
         self.state = params, optimizer.init(params)
-        self.x = jax.numpy.asarray(images if self.form == "uint8" else np.multiply(images, SCALE, dtype=np.float32))
-        self.y = jax.numpy.array(labels, dtype="int32")
-        self.wait = jax.block_until_ready
+        self.numpy, self.wait = jax.numpy, jax.block_until_ready
 
         def loss(params: Any, x: Any, y: Any) -> Any:
             for W, b in params[:-1]:
@@ -211,7 +240,16 @@ class Jax(Competitor):
 
             return jax.lax.scan(step, state, order)
 
-        self.epoch = epoch
+        self.epoch: Any = epoch
+
+    def prepare(self, images: Array, labels: Array) -> tuple[Any, Any]:
+        x = images if self.form == "uint8" else np.multiply(images, SCALE, dtype=np.float32)
+        data: tuple[Any, Any] = self.wait((self.numpy.asarray(x), self.numpy.array(labels, dtype="int32")))
+        return data
+
+    def warm_up(self) -> None:
+        order = np.zeros((self.case.steps, self.batch_size), np.int32)
+        self.epoch = self.epoch.lower(self.state, order, self.x, self.y).compile()
 
     def train(self) -> None:
         order = self.order.astype(np.int32).reshape(-1, self.batch_size)
@@ -269,7 +307,7 @@ class Products:
 class Floor(Competitor):
     """No training at all: the matrix products alone, in NumPy."""
 
-    def build(self, images: Array, labels: Array, weights: Weights) -> None:
+    def build(self, weights: Weights) -> None:
         self.products = Products([W.shape for W, _ in weights], self.batch_size)
 
     def train(self) -> None:
@@ -284,10 +322,18 @@ class Floor(Competitor):
 COMPETITORS: dict[str, type[Competitor]] = {
     "floor": Floor,
     "neurosim": Neurosim,
+    "neurosim numpy": NumPyEngine,
     "torch": Torch,
     "sklearn": Sklearn,
     "jax": Jax,
 }
+
+
+def has_engines() -> bool:
+    """Whether neurosim has a compiled engine here, beside NumPy: it needs numba."""
+    from neurosim import Network
+
+    return find_spec("numba") is not None and "engine" in inspect.signature(Network).parameters
 
 
 def initial_weights(widths: tuple[int, ...] | list[int], seed: int = 0) -> Weights:
@@ -312,8 +358,8 @@ def mean_loss(weights: Weights, images: Array, labels: Array) -> float:
 
 def environment(threads: int) -> dict[str, str]:
     """The environment in which NumPy, PyTorch, scikit-learn and JAX start with that many threads."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NPROC")
-    settings = dict.fromkeys(names, str(threads)) | {"JAX_PLATFORMS": "cpu"}
+    linear_algebra = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+    settings = dict.fromkeys([*linear_algebra, "NUMBA_NUM_THREADS", "NPROC"], str(threads)) | {"JAX_PLATFORMS": "cpu"}
     if threads == 1:
         settings["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
     return {**os.environ, **settings}
@@ -331,9 +377,12 @@ def peak_memory() -> int:
 
 
 def serve(request: dict[str, Any]) -> None:
-    """Build the competitor asked for, and train a round for each line of standard input.
+    """Build the competitor asked for, and do what each line of standard input says.
 
-    At ``{"finish": true}`` say how much memory that took, peak beyond the interpreter with NumPy, and the loss reached.
+    - ``{"begin": {"start": …, "seed": …}}``: make a round ready; no answer
+    - ``{"train": true}``: train it; answers its seconds
+    - ``{"finish": true}``: answers how much memory that took, peak beyond the interpreter with NumPy, the loss reached,
+      and the seconds of a preparation when nobody else is at work
     """
     from types import SimpleNamespace
 
@@ -343,21 +392,32 @@ def serve(request: dict[str, Any]) -> None:
     def reply(**values: Any) -> None:
         print(json.dumps(values), file=answer, flush=True)
 
+    def data() -> tuple[Array, Array]:
+        images, labels = (np.load(os.path.join(request["folder"], f"{name}.npy")) for name in ("images", "labels"))
+        return images, labels
+
     case = SimpleNamespace(**request["case"])
-    images, labels = (np.load(os.path.join(request["folder"], f"{name}.npy")) for name in ("images", "labels"))
+    images, labels = data()
     sample = images[:500].copy(), labels[:500].copy()
     kind = COMPETITORS[request["competitor"]]
     competitor = kind(case, images, labels, initial_weights(case.widths), request["form"])
-    del images
+    del images, labels
     reply(ready=True)
     for line in sys.stdin:
         message = json.loads(line)
-        if message.get("finish"):
-            weights = competitor.weights()
-            reply(memory=peak_memory() - before, loss=mean_loss(weights, *sample) if weights else None)
-            break
-        competitor.prepare(message["start"], message["seed"])
-        gc.collect()
+        if "begin" in message:
+            competitor.begin(**message["begin"])
+            gc.collect()
+            continue
+        if "finish" in message:
+            memory, weights = peak_memory() - before, competitor.weights()
+            images, labels = data()
+            began = time.perf_counter()
+            competitor.prepare(images, labels)
+            prepare = time.perf_counter() - began
+            trained = {"loss": mean_loss(weights, *sample), "prepare": prepare} if weights else {}
+            reply(memory=memory, **trained)
+            continue
         began = time.perf_counter()
         competitor.train()
         reply(seconds=time.perf_counter() - began)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from neurosim.text import fixed, percent, percent_more, rounded, thousands
+from neurosim.text import counted, fixed, percent, percent_more, rounded, thousands
 
 from ..protocol.statistics import geometric_mean
 
 US = "neurosim"
-NAME_WIDTH = 24
 
 
 def quartiles(values: Any) -> tuple[float, float, float]:
@@ -73,86 +71,74 @@ def overall(summary: pd.DataFrame) -> pd.DataFrame:
 def floor_shares(summary: pd.DataFrame) -> dict[str, float]:
     """Optimizer -> the part of neurosim's time that its matrix products alone would take, geometric mean."""
     floor = summary[summary["competitor"] == "floor"]
-    optimizers = floor["case"].str.rpartition("/")[2]
+    optimizers = floor["case"].str.split("/").str[-1]
     return {name: geometric_mean(table["ratio"]) for name, table in floor.groupby(optimizers, sort=False)}
 
 
-def _lines(title: str, names: Sequence[str], width: int, rows: dict[str, list[str]]) -> list[str]:
-    """A table: the rows' names, then columns of one width."""
-    head = f"{title:<{NAME_WIDTH}}" + "".join(f"{name:>{width}}" for name in names)
-    body = [f"{name:<{NAME_WIDTH}}" + "".join(f"{cell:>{width}}" for cell in cells) for name, cells in rows.items()]
-    return [head.rstrip(), "-" * len(head), *[line.rstrip() for line in body]]
+RACE_HEAD = f"{'':<17}{'µs a step':>9}{'times':>7}{'quartiles':>11}{'prepare':>9}{'MB':>6}  setting"
+RACE_NOTE = """times: of neurosim's time in the same round, median and quartiles
+prepare: seconds to bring all data into the form that is kept, once, not timed
+MB: the peak of a process beyond the interpreter with NumPy"""
+RACE_START = f"{RACE_NOTE}\n\n{RACE_HEAD}\n{'-' * 79}"
 
 
-def _cells(summary: pd.DataFrame, names: Sequence[str], text: Any) -> dict[str, list[str]]:
-    """Case -> what `text` makes of each competitor's row; a dash where there is none."""
-    found: dict[str, list[str]] = {}
-    for case, table in summary.groupby("case", sort=False):
-        known = {row.competitor: row for row in table.itertuples()}
-        found[str(case)] = [text(known[name]) if name in known else "-" for name in names]
-    return found
+def race_rows(summary: pd.DataFrame) -> str:
+    """The rows of ``bench`` for one case: a line for each competitor."""
+    lines = [str(summary["case"].iloc[0])]
+    for row in summary.itertuples():
+        ratio, quartiles_text = "1" if row.competitor == US else "-", ""
+        if np.isfinite(row.ratio) and row.competitor != US:
+            ratio = fixed(row.ratio)
+            decimals = 2 if row.ratio_high < 9.995 else 1
+            quartiles_text = f"{fixed(row.ratio_low, decimals)} {fixed(row.ratio_high, decimals)}"
+        prepare, memory = (
+            write(value) if np.isfinite(value) else ""
+            for write, value in ((fixed, row.prepare), (thousands, row.memory / 1e6))
+        )
+        setting = f"{row.form} {counted(row.threads, 'thread')}".strip()
+        lines.append(
+            f"  {row.competitor:<15}{rounded(1e6 * row.seconds):>9}{ratio:>7}{quartiles_text:>11}{prepare:>9}"
+            f"{memory:>6}  {setting}"
+        )
+    return "\n".join(lines)
 
 
-def with_spread(row: Any) -> str:
-    """``2.77 [2.70 2.81]``, with one decimal where one of them is 10 or more."""
-    if not np.isfinite(row.ratio):
-        return "-"
-    decimals = 2 if row.ratio_high < 9.995 else 1
-    ratio, low, high = (fixed(each, decimals) for each in (row.ratio, row.ratio_low, row.ratio_high))
-    return f"{ratio} [{low} {high}]"
+def race_table(summary: pd.DataFrame) -> str:
+    """The rows of all cases, below what the columns mean."""
+    return "\n".join([RACE_START, *(race_rows(table) for _, table in summary.groupby("case", sort=False))])
 
 
 def race_text(summary: pd.DataFrame) -> str:
-    """The tables of ``bench``: microseconds a step, ratios with quartiles, what holds over all cases, memory."""
-    names = list(dict.fromkeys(summary["competitor"]))
-    peers = [name for name in names if name not in (US, "floor")]
-    share = {row.case: percent(row.ratio, 0) for row in summary[summary["competitor"] == "floor"].itertuples()}
-    micro = _cells(summary, names, lambda row: rounded(1e6 * row.seconds))
-    for case, cells in micro.items():
-        cells.append(share.get(case, "-"))
-    lines = ["microseconds a step (layers/batch/optimizer)", "", *_lines("case", [*names, "floor's"], 9, micro)]
-    if peers:
-        lines += [
-            "",
-            "times as long as neurosim takes: median [quartiles] of the rounds",
-            "",
-            *_lines("case", peers, 18, _cells(summary, peers, with_spread)),
-        ]
-        means = [geometric_mean(summary.loc[summary["competitor"] == name, "ratio"]) for name in peers]
-        lines.append(f"{'geometric mean':<{NAME_WIDTH}}" + "".join(f"{fixed(mean):>18}" for mean in means))
-        lines += [
-            f"worst against {row.competitor}: {fixed(row.worst)} in {row.worst_case}"
-            for row in overall(summary).itertuples()
-            if row.competitor in peers
-        ]
-    lines += [
+    """What holds over all cases: every ratio in one table, geometric means, and the worst of each."""
+    names = [name for name in dict.fromkeys(summary["competitor"]) if name not in (US, "floor")]
+    shares = [
         f"the floor's share of neurosim's time with {name}: {percent(value, 0)} (geometric mean)"
         for name, value in floor_shares(summary).items()
     ]
-    if "memory" in summary and summary["memory"].notna().any():
-        shown = [name for name in names if name != "floor"]
-        lines += [
+    if not names:
+        return "\n".join(shares)
+    widths = {name: max(len(name) + 2, 9) for name in names}
+
+    def line(title: str, ratios: Any) -> str:
+        known = {name: fixed(ratio) for name, ratio in ratios.items() if np.isfinite(ratio)}
+        return f"{title:<24}" + "".join(f"{known.get(name, '-'):>{width}}" for name, width in widths.items())
+
+    head = f"{'case':<24}" + "".join(f"{name:>{width}}" for name, width in widths.items())
+    table = summary.set_index(["case", "competitor"])["ratio"]
+    over = overall(summary).set_index("competitor")
+    over = over[over.index.isin(names)]
+    return "\n".join(
+        [
+            "times as long as neurosim takes",
             "",
-            "megabytes: the peak of a process beyond the interpreter with NumPy",
-            "",
-            *_lines("case", shown, 10, _cells(summary, shown, lambda row: rounded(row.memory / 1e6))),
+            head,
+            "-" * len(head),
+            *(line(case, table[case]) for case in dict.fromkeys(summary["case"])),
+            line("geometric mean", over["geometric_mean"]),
+            *(f"worst against {name}: {fixed(row.worst)} in {row.worst_case}" for name, row in over.iterrows()),
+            *shares,
         ]
-    if "threads" in summary:
-        lines += ["", "the fastest settings, which are the ones that competed:"]
-        for name, table in summary.groupby("competitor", sort=False):
-            used = (
-                (
-                    table["form"].astype(str)
-                    + " "
-                    + table["threads"].astype(str)
-                    + " thread"
-                    + table["threads"].map(lambda n: "" if n == 1 else "s")
-                )
-                .str.strip()
-                .value_counts(sort=False)
-            )
-            lines.append(f"  {name}: " + ", ".join(f"{setting} ({n})" for setting, n in used.items()))
-    return "\n".join(lines)
+    )
 
 
 def cost_text(summary: pd.DataFrame, title: str, baseline: str) -> str:
@@ -169,23 +155,33 @@ def cost_text(summary: pd.DataFrame, title: str, baseline: str) -> str:
     return "\n".join(lines)
 
 
+def scale_head(sweep: str) -> str:
+    """Above the rows of a sweep of ``bench --scale``."""
+    head = (
+        f"{'parameters' if sweep == 'parameters' else 'batch size':>12}{'optimizer':>11}{'µs a sample':>13}"
+        f"{'floor':>9}{'share':>8}{'MB':>8}{'µs/1e5 params':>15}"
+    )
+    return f"{head}\n{'-' * len(head)}"
+
+
+def scale_row(table: pd.DataFrame) -> str:
+    """A row of ``bench --scale``: time a sample, the floor's, and memory, of one case."""
+    known = {row.competitor: row for row in table.itertuples()}
+    if US not in known:
+        return f"{table['case'].iloc[0]:>12}: -"
+    row, floor = known[US], known.get("floor")
+    sample = 1e6 / row.batch_size
+    bottom, share = (rounded(sample * floor.seconds), percent(floor.ratio, 0)) if floor else ("-", "-")
+    memory = rounded(row.memory / 1e6) if np.isfinite(row.memory) else "-"
+    return (
+        f"{thousands(getattr(row, row.sweep)):>12}{row.optimizer:>11}{rounded(sample * row.seconds):>13}"
+        f"{bottom:>9}{share:>8}{memory:>8}{rounded(sample * row.seconds * 1e5 / row.parameters):>15}"
+    )
+
+
 def scale_text(summary: pd.DataFrame) -> str:
-    """The table of ``bench --scale``: time a sample, the floor's, and memory, against parameters and batch size."""
-    lines = []
-    for sweep, table in summary.groupby("sweep", sort=False):
-        head = (
-            f"{'parameters' if sweep == 'parameters' else 'batch size':>12}{'optimizer':>11}{'µs a sample':>13}"
-            f"{'floor':>9}{'share':>8}{'MB':>8}{'µs/1e5 params':>15}"
-        )
-        lines += ["", head, "-" * len(head)]
-        for row in table[table["competitor"] == US].itertuples():
-            floor = table[(table["case"] == row.case) & (table["competitor"] == "floor")]
-            bottom = float(floor["seconds"].iloc[0]) if len(floor) else float("nan")
-            share = percent(floor["ratio"].iloc[0], 0) if len(floor) else "-"
-            sample = 1e6 / row.batch_size
-            lines.append(
-                f"{thousands(getattr(row, sweep)):>12}{row.optimizer:>11}{rounded(sample * row.seconds):>13}"
-                f"{rounded(sample * bottom):>9}{share:>8}{rounded(row.memory / 1e6):>8}"
-                f"{rounded(sample * row.seconds * 1e5 / row.parameters):>15}"
-            )
-    return "\n".join(lines).lstrip("\n")
+    """The tables of ``bench --scale``: time and memory against parameters, and against batch size."""
+    return "\n\n".join(
+        "\n".join([scale_head(str(sweep)), *(scale_row(case) for _, case in table.groupby("case", sort=False))])
+        for sweep, table in summary.groupby("sweep", sort=False)
+    )

@@ -1,13 +1,12 @@
 """What is kept of finished tasks, so that an interrupted scenario goes on where it was.
 
-There is one JSON file per task, written whole or not at all.  It is named by a checksum of everything that decides its
-numbers: settings, seed, images, recorders, and the code that computes.  So nothing old is ever taken for something new.
+There is one file per task (see `kept`).  What decides its numbers: settings, seed, images, recorders, and the code that
+computes.
 """
 
 from __future__ import annotations
 
 import ast
-import hashlib
 import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -20,10 +19,10 @@ import numpy as np
 import pandas as pd
 
 from neurosim.errors import NeurosimError
-from neurosim.files.atomic import write_text
 from neurosim.network import Network
 from neurosim.schema import count, hold, listed, optional, plain, record as record_of
 
+from .kept import Kept, checksum, checksum_of, key_of
 from .tables import RUN, TABLES, hold_table
 from .task import Task
 
@@ -45,40 +44,16 @@ class Store:
     """
 
     def __init__(self, folder: Path | None, fresh: bool = False) -> None:
-        self.folder = folder
-        if folder is not None and fresh:
-            for path in folder.glob("*.json"):
-                path.unlink()
-
-    def path(self, task: Task) -> Path:
-        """The file of a task."""
-        assert self.folder is not None
-        return self.folder / f"{key(task)[:32]}.json"
+        self.kept = Kept(folder, FORMAT, fresh)
 
     def read(self, task: Task) -> str | None:
         """What came of a task; None if it is not there, or the file is damaged or of something else."""
-        if self.folder is None:
-            return None
-        try:
-            record = json.loads(self.path(task).read_text())
-            result = json.dumps(record["result"])
-            intact = (record["format"], record["key"], record["sha256"]) == (FORMAT, key(task), _sha256(result))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            return None
-        return result if intact and _possible(task, record["result"]) else None
+        result = self.kept.read(key(task))
+        return result if result is not None and _possible(task, json.loads(result)) else None
 
     def write(self, task: Task, result: str) -> None:
         """Keep what came of a task."""
-        if self.folder is not None:
-            # the checksum is that of the text which reading gives again
-            record = {
-                "format": FORMAT,
-                "key": key(task),
-                "run": asdict(task.run),
-                "sha256": _sha256(json.dumps(json.loads(result))),
-                "result": json.loads(result),
-            }
-            write_text(self.path(task), json.dumps(record) + "\n")
+        self.kept.write(key(task), result, run=asdict(task.run))
 
 
 RESULT = record_of(
@@ -122,24 +97,24 @@ def key(task: Task) -> str:
         "functions": [f"{each.__module__}.{each.__qualname__}" for each in functions],
         "code": [_code(), *map(_code_of, functions)],
         "numpy": np.__version__,
-    } | ({} if task.engine == "numpy" else {"engine": task.engine})
-    return _sha256(json.dumps(parts, sort_keys=True))
+    }
+    return key_of(parts | ({} if task.engine == "numpy" else {"engine": task.engine}))
 
 
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def simulator_files() -> list[Path]:
+    """What computes for everybody, but for the rooms of which only some files count."""
+    return [
+        path
+        for path in sorted(SIMULATOR.rglob("*.py"))
+        if path.relative_to(SIMULATOR).parts[0] not in (*SHOWING, *LENDING)
+    ]
 
 
 @cache
 def _code() -> str:
     """A checksum of what trains and records for every scenario: who changes how it computes gets new numbers."""
-    simulator = [
-        path
-        for path in sorted(SIMULATOR.rglob("*.py"))
-        if path.relative_to(SIMULATOR).parts[0] not in (*SHOWING, *LENDING)
-    ]
     protocol = sorted(PROTOCOL.glob("*.py"))
-    return _of_files([*simulator, *protocol, *_lent_to(protocol)])
+    return checksum_of([*simulator_files(), *protocol, *_lent_to(protocol)])
 
 
 @cache
@@ -147,10 +122,10 @@ def _code_of(function: Callable[..., Any]) -> str:
     """A checksum of the module in which a function stands; of the function alone where that is no file."""
     try:
         path = Path(inspect.getfile(function))
-        return _of_files([path, *_lent_to([path])])
+        return checksum_of([path, *_lent_to([path])])
     except (OSError, TypeError):
         code = function.__code__
-        return _sha256(repr((code.co_code, code.co_consts, code.co_names)))
+        return checksum(repr((code.co_code, code.co_consts, code.co_names)))
 
 
 def _lent_to(paths: Iterable[Path]) -> list[Path]:
@@ -176,10 +151,3 @@ def _imported(path: Path) -> Iterator[str]:
             for each in node.names:
                 inner = (place / each.name).is_dir() or (place / f"{each.name}.py").is_file()
                 yield f"{node.module}.{each.name}" if inner else node.module
-
-
-def _of_files(paths: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(f"{path.name}\n".encode() + path.read_bytes())  # as text it would depend on the locale
-    return digest.hexdigest()

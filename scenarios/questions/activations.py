@@ -60,8 +60,8 @@ def findings(results: Results) -> Iterator[str]:
     """How large the first layer's gradient is at first, compared with the last's."""
     g = results.table("gradients")
     early = g[g["step"] <= g["step"].quantile(0.1)]
-    norm = early.groupby(["variant", "layer"])["norm"].mean().unstack("layer")
-    ratio = (norm[norm.columns[0]] / norm[norm.columns[-1]]).loc[results.names].dropna().sort_values()
+    norm = early.groupby(["variant", "layer"])["norm"].mean().unstack("layer").reindex(results.names)
+    ratio = (norm.iloc[:, 0] / norm.iloc[:, -1]).dropna().sort_values() if norm.shape[1] else pd.Series(dtype=float)
     if len(ratio) > 1 and ratio.iloc[0] < ratio.iloc[-1]:
         yield (
             f"At the start of training the first layer's gradient is {rounded(ratio.iloc[0], 2)} times the output "

@@ -63,7 +63,7 @@ def findings(results: Results) -> Iterator[str]:
     if len(signal) and signal["layer"].max() > 1:
         last = int(signal["layer"].max())
         sizes = signal.groupby(["variant", "layer"])[["activation", "delta"]].agg(geometric_mean)
-        names = [name for name in results.names if name in sizes.index]
+        names = [name for name in results.names if {(name, 1), (name, last)} <= set(sizes.index)]
         for column, what, start, end in (("activation", "activations", 1, last), ("delta", "deltas", last, 1)):
             size = {name: sizes.loc[name, column] for name in names}
             factor = {name: float(size[name][end] / size[name][start]) for name in names if size[name][start] > 0}

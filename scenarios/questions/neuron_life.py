@@ -97,7 +97,7 @@ def findings(results: Results) -> Iterator[str]:
         for moment, step in (("first", life["step"].min()), ("last", life["step"].max()))
     }
     mean = {moment: table.groupby("variant")[["smoothness", "selectivity"]].mean() for moment, table in ends.items()}
-    names = [name for name in results.names if name in mean["last"].index]
+    names = [name for name in results.names if all(name in table.index for table in mean.values())]
     for column, text in (
         ("smoothness", "How alike neighbouring weights are (Moran's I: 0 for noise, towards 1 for broad strokes)"),
         (

@@ -16,7 +16,7 @@ from neurosim import __version__
 from neurosim.data.dataset import Dataset
 from neurosim.errors import DataError, NeurosimError
 from neurosim.files.atomic import write_text
-from neurosim.schema import count, hold, listed, optional, plain, record as record_of, text
+from neurosim.schema import count, hold, listed, one_of, optional, plain, record as record_of, text
 from neurosim.text import command_line
 from neurosim.training.settings import Settings
 

@@ -121,7 +121,7 @@ def _rates_at_the_edge(results: Results) -> Iterator[str]:
     """Whose chosen learning rate is the smallest or largest of those tried, so that a better one may lie beyond."""
     edges, rates = [], results.rates()
     for name, tried in rates.groupby("variant", sort=False) if len(rates) else ():
-        rate = tried.loc[tried["chosen"], "learning_rate"].iloc[0]
+        rate = tried.loc[tried["chosen"], "learning_rate"].min()
         if len(tried) > 1 and rate in (tried["learning_rate"].min(), tried["learning_rate"].max()):
             edges.append(f"{name} ({plain(rate)})")
     if edges:

@@ -215,8 +215,8 @@ def test_every_command_that_is_asked_to_end_keeps_what_it_has(number, tmp_path):
         status, _, err = sent(number, words, tmp_path, lambda runs=runs: len(list(runs.glob("*.json"))) > 2)
         assert status == 128 + number and "finished runs are kept" in err
     words = ["bench", "--data", "digits", "--rounds", "200", "--peers", "none", "--out", "bench"]
-    status, out, _ = sent(number, words, tmp_path, told(r" [3-9]\d* of [\d,]+ rounds", tmp_path))
-    assert status == 128 + number and (tmp_path / "bench/bench.csv").exists()
+    status, _, err = sent(number, words, tmp_path, told(r" [3-9]\d* of [\d,]+ rounds", tmp_path))
+    assert status == 128 + number and (tmp_path / "bench/bench.csv").exists() and "finished cases are kept" in err
     status, out, _ = sent(number, ["step", *LONG], tmp_path, told("epoch +1/", tmp_path))
     if number == signal.SIGINT:  # the training ends, and the walk goes on with what there is
         assert status == 0 and "relative error" in out

@@ -73,7 +73,7 @@ def test_wrong_numbers_and_commands_that_compute_nothing(cli):
     assert result.code == 2 and f"threads: expected at most {core_count()}" in result.err
     assert not Path("here").exists()
     assert cli(*TRAIN, "--threads", "0").code == 2
-    for words in (("data",), ("plot", "here"), ("bench",)):
+    for words in (("data",), ("plot", "here")):
         result = cli(*words, "--threads", "2")
         assert result.code == 2 and "unknown option '--threads'" in result.err
 

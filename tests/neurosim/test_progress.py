@@ -10,7 +10,7 @@ import pytest
 
 import neurosim as ns
 from neurosim import progress
-from neurosim.console import tell
+from neurosim.console import above_bars, tell
 from neurosim.walk import Stepper
 
 
@@ -54,6 +54,19 @@ def test_a_terminal_sees_a_bar_that_is_gone_at_the_end(work, make_net, blobs, mo
     work(make_net(), blobs)
     assert "\r" in screen.getvalue() and "%|" in screen.getvalue()
     assert screen.getvalue().split("\r")[-1].strip() == "" or "epoch 3/3" in screen.getvalue()
+
+
+def test_what_is_printed_meanwhile_stands_above_the_bar(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", screen := Screen())
+    monkeypatch.setattr(sys, "stdout", screen)
+    with progress.progress_bar(3, "bench", "rounds") as bar:
+        bar.update()
+        with above_bars():
+            print("a row")
+        tell("a word")
+    lines = screen.getvalue().split("\n")
+    for line, text in zip(lines, ("a row", "a word"), strict=False):
+        assert line.rpartition("\r")[2] == text and line.split("\r")[-2].strip() == ""  # the bar was wiped out before
 
 
 def test_a_walk_in_a_program_shows_nothing_unless_it_is_told_to(make_net, blobs, capsys):

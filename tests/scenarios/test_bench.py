@@ -1,6 +1,9 @@
 """The benchmark: that all competitors do the same work, that the statistics are right, and that every mode runs."""
 
 import json
+import os
+import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,26 +12,33 @@ import pytest
 
 import neurosim as ns
 import viz
-from scenarios.bench import command, inside, profile_step
-from scenarios.bench.cases import CASES, Case, choose_cases, choose_peers, missing_modules
-from scenarios.bench.measure import Race, Setting, Worker, WorkerError, shared_data
+from scenarios.bench import command, inside, measure, peers, profile_step
+from scenarios.bench.cases import CASES, Case, choose_cases, choose_competitors, choose_peers, missing_modules
+from scenarios.bench.measure import TRIALS, Race, Setting, TooSlow, Worker, WorkerError, shared_data
 from scenarios.bench.peers import COMPETITORS, Products, initial_weights, mean_loss
+from scenarios.bench.store import Store
 from scenarios.bench.tables import (
     cost_text,
     floor_shares,
     overall,
     quartiles,
+    race_rows,
+    race_table,
     race_text,
     scale_text,
     summarize,
 )
+from scenarios.protocol import kept
 from scenarios.protocol.statistics import geometric_mean
 
 TINY = Case((784, 12, 10), 8, "sgd", 4)
 
 
+OWN = ("floor", "neurosim", "neurosim numpy")
+
+
 def has(peer):
-    return peer in ("neurosim", "floor") or not missing_modules(peer)
+    return peer in OWN or not missing_modules(peer)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +89,7 @@ def by_hand(case, images, labels, order):
 def trained(name, form, case, train):
     images = train.images.reshape(len(train), -1).copy()
     competitor = COMPETITORS[name](case, images, train.labels, initial_weights(case.widths), form)
-    competitor.prepare(start=40, seed=3)
+    competitor.begin(start=40, seed=3)
     competitor.train()
     return competitor
 
@@ -110,6 +120,41 @@ def test_adam_is_the_same_everywhere(name, form, train):
     ours, theirs = trained("neurosim", "", case, train).weights(), trained(name, form, case, train).weights()
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(a[0], b[0], atol=1e-4)  # a step moves each weight by about 1e-3
+
+
+def test_neurosims_own_row_is_the_compiled_engine_where_there_is_one(train, monkeypatch):
+    engines = []
+
+    class WithEngines(ns.Network):
+        def __init__(self, *arguments, engine="auto", **named):
+            engines.append(engine)
+            super().__init__(*arguments, **named)
+
+    monkeypatch.setattr(ns, "Network", WithEngines)
+    monkeypatch.setattr(peers, "find_spec", lambda name: name)
+    assert choose_competitors(["torch"]) == ["floor", "neurosim", "neurosim numpy", "torch"]
+    trained("neurosim", "", TINY, train)
+    trained("neurosim numpy", "", TINY, train)
+    assert engines == ["compiled", "numpy"]
+    monkeypatch.setattr(peers, "find_spec", lambda name: None)  # without numba there is NumPy alone
+    assert choose_competitors(["torch"]) == ["floor", "neurosim", "torch"]
+    trained("neurosim", "", TINY, train)
+    assert engines[2:] == ["auto"]
+
+
+@pytest.mark.parametrize(("name", "form"), [(name, form) for name, kind in COMPETITORS.items() for form in kind.forms])
+def test_making_ready_changes_no_weight(name, form, train):
+    if not has(name) or name == "floor":
+        pytest.skip(f"{name} is not installed, or trains nothing")
+    images = train.images.reshape(len(train), -1).copy()
+    competitor = COMPETITORS[name](TINY, images, train.labels, initial_weights(TINY.widths), form)
+    for mine, right in zip(competitor.weights(), initial_weights(TINY.widths), strict=True):
+        for a, b in zip(mine, right, strict=True):
+            np.testing.assert_array_equal(a, b)
+    x, y = competitor.prepare(images, train.labels)
+    scaled = np.asarray(x) if np.asarray(x).dtype == np.float32 else np.asarray(x) / 255.0
+    np.testing.assert_allclose(scaled, images / 255.0, rtol=1e-6)
+    np.testing.assert_array_equal(np.asarray(y), train.labels)
 
 
 def test_mean_loss_is_neurosims(train):
@@ -201,7 +246,7 @@ def test_costs_fit_eighty_columns():
 
 
 def test_tables_fit_eighty_columns():
-    competitors = {"floor": 0.5, "neurosim": 1.0, "torch": 12.34, "sklearn": 23.45, "jax": 34.56}
+    competitors = {"floor": 0.5, "neurosim": 1.0, "torch": 12.34, "sklearn": 23.45, "jax": 34.56, "neurosim numpy": 2}
     summary = summarize(
         pd.DataFrame(
             [
@@ -212,10 +257,24 @@ def test_tables_fit_eighty_columns():
             ]
         )
     )
-    text = race_text(summary.assign(memory=1234e6, threads=2, form="float32"))
+    text = race_text(summary)
     assert narrow(text)
     for words in ("784-800-800-10/128/adam", "geometric mean", "worst against torch: 12.34", "50\u00a0%"):
         assert words in text
+    text = race_table(summary.assign(memory=1234e6, prepare=0.25, threads=16, form="float32"))
+    assert narrow(text)
+    for words in (
+        "784-800-800-10/128/adam\n",
+        "  neurosim          10,000      1                0.25 1,234  float32 16 threads\n",
+        "  torch            123,400  12.34  12.3 12.3     0.25 1,234  float32 16 threads\n",
+    ):
+        assert words in text
+
+
+def test_a_row_says_nothing_of_what_is_not_known(rounds):
+    summary = summarize(rounds[rounds["competitor"] != "neurosim"])
+    text = race_rows(summary.iloc[:2].assign(memory=np.nan, prepare=np.nan, threads=1, form=""))
+    assert text.splitlines()[1].split() == ["floor", "100", "-", "1", "thread"]
 
 
 # -- choosing --------------------------------------------------------------------------------------------------------
@@ -246,13 +305,14 @@ def test_wrong_names_are_told(refused, monkeypatch):
 
 
 def test_a_race_of_every_peer(train, report, capsys):
-    peers = [name for name in ("sklearn",) if has(name)]  # torch and jax take seconds to start
+    others = [name for name in ("sklearn",) if has(name)]  # torch and jax take seconds to start
     case = TINY.with_steps(3)
-    summary = command.compare([case], ["floor", "neurosim", *peers], train, 2, report, rest=0.0, choices=[1])
-    assert list(summary["competitor"]) == ["floor", "neurosim", *peers]
+    summary = command.compare([case], ["floor", "neurosim", *others], train, 2, report, rest=0.0, choices=[1])
+    assert list(summary["competitor"]) == ["floor", "neurosim", *others]
     assert (summary["rounds"] == 2).all() and (summary["seconds"] > 0).all() and (summary["threads"] == 1).all()
     trained = summary[summary["competitor"] != "floor"]
-    assert (trained["memory"] > 0).all()
+    assert (trained["memory"] > 0).all() and (trained["prepare"] > 0).all()
+    assert summary["prepare"].isna().tolist() == (summary["competitor"] == "floor").tolist()
     assert trained["loss"].to_numpy() == pytest.approx(trained["loss"].iloc[0], rel=1e-3)
     assert narrow(capsys.readouterr().out.partition("\n  /")[0])
     names = {path.name for path in Path(report.folder).iterdir()}
@@ -334,18 +394,256 @@ def test_a_failing_peer_drops_out(train, tmp_path):
 
 
 def test_ctrl_c_leaves_what_there_is(train, report, monkeypatch, capsys):
-    real = Race._pass
-
-    def interrupted(self, worker, number):
-        if number == 1:
-            raise KeyboardInterrupt
-        return real(self, worker, number)
-
-    monkeypatch.setattr(Race, "_pass", interrupted)
-    monkeypatch.setattr("scenarios.bench.measure.TRIALS", 1)
+    interrupt_in_the_second_round_of(TINY, monkeypatch)
     summary = command.compare([TINY], ["floor", "neurosim"], train, 3, report, rest=0.0, choices=[1])
     assert (summary["rounds"] == 1).all() and summary["memory"].isna().all()
-    assert "interrupted" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "interrupted" in said.err and TINY.name in said.out
+
+
+def interrupt_in_the_second_round_of(case, monkeypatch):
+    real = Race._pass
+
+    def interrupted(self, worker, number, limit=None):
+        if self.case.name == case.name and number == TRIALS + 2:
+            raise KeyboardInterrupt
+        return real(self, worker, number, limit)
+
+    monkeypatch.setattr(Race, "_pass", interrupted)
+
+
+OTHER = Case((784, 12, 10), 8, "adam", 4)
+HERE = {"cpu": "a", "date": "today", "load": 0.1}
+
+
+def race_two(
+    train, folder, cases=(TINY, OTHER), names=("floor", "neurosim"), rounds=2, here=HERE, choices=(1,), **data
+):
+    """The comparison as the command makes it; returns the summary, and which cases were measured."""
+    report = command.Report("bench", folder, "note", {})
+    report.store = Store(folder / "cases", here, data.get("data", train.sha256), rounds)
+    measured, run = [], Race.run
+
+    def noted(self, *arguments):
+        measured.append(self.case.name)
+        run(self, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Race, "run", noted)
+        summary = command.compare(list(cases), list(names), train, rounds, report, rest=0.0, choices=list(choices))
+    return summary, measured
+
+
+def test_a_case_is_printed_and_written_when_it_is_finished(train, tmp_path, monkeypatch, capsys):
+    real = Race.run
+    said = ""
+
+    def run(self, *arguments):
+        nonlocal said
+        if self.case.name == OTHER.name:
+            said = capsys.readouterr().out
+            assert list(pd.read_csv(tmp_path / "bench.csv")["case"].unique()) == [TINY.name]
+            assert list(pd.read_csv(tmp_path / "bench-rounds.csv")["case"].unique()) == [TINY.name]
+            assert json.loads((tmp_path / "bench.json").read_text())["floor_shares"].keys() == {"sgd"}
+            assert TINY.name in (tmp_path / "bench.txt").read_text()
+            assert not (tmp_path / "bench.png").exists()
+        real(self, *arguments)
+
+    monkeypatch.setattr(Race, "run", run)
+    race_two(train, tmp_path)
+    lines = said.splitlines()
+    assert lines[-3] == TINY.name and [line.split()[0] for line in lines[-2:]] == ["floor", "neurosim"]
+    out = capsys.readouterr().out
+    assert out.count(f"{OTHER.name}\n  floor") == 1 and f"{TINY.name}\n" not in out
+    assert (tmp_path / "bench.txt").read_text().startswith(said)  # the same table, whole at the end
+    assert (tmp_path / "bench.png").exists()
+
+
+def test_finished_cases_are_taken_over(train, tmp_path, monkeypatch, capsys):
+    first, measured = race_two(train, tmp_path)
+    assert measured == [TINY.name, OTHER.name]
+    capsys.readouterr()
+    again, measured = race_two(train, tmp_path, here={**HERE, "date": "tomorrow", "load": 9.0})
+    said = capsys.readouterr()
+    assert measured == [] and "bench: 2 of 2 cases were finished before and are taken over" in said.err
+    assert f"{TINY.name}\n  floor" in said.out and f"{OTHER.name}\n  floor" in said.out
+    pd.testing.assert_frame_equal(first, again)
+    third = Case((784, 12, 10), 16, "sgd", 2)
+    real, found = Race.run, []
+
+    def run(self, *arguments):
+        found.extend(pd.read_csv(tmp_path / "bench.csv")["case"].unique())
+        real(self, *arguments)
+
+    monkeypatch.setattr(Race, "run", run)
+    _, measured = race_two(train, tmp_path, cases=(TINY, third, OTHER))
+    assert measured == [third.name] and found == [TINY.name, OTHER.name]  # of those, no file loses one on the way
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"here": {**HERE, "cpu": "b"}},
+        {"data": "other images"},
+        {"rounds": 3},
+        {"names": ("neurosim",)},
+        {"cases": (TINY.with_steps(3),)},
+        {"choices": (1, 2)},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_whatever_decides_the_seconds_is_measured_anew(change, train, tmp_path):
+    assert race_two(train, tmp_path, cases=(TINY,))[1] == [TINY.name]
+    assert race_two(train, tmp_path, **{"cases": (TINY,), **change})[1] == [TINY.name]
+
+
+def test_what_is_damaged_or_impossible_is_measured_anew(train, tmp_path):
+    race_two(train, tmp_path, cases=(TINY,))
+    (path,) = (tmp_path / "cases").iterdir()
+    whole = path.read_text()
+    record = json.loads(whole)
+    record["result"]["rows"][0]["seconds"] = -1.0
+    record["sha256"] = kept.checksum(json.dumps(record["result"]))
+    for text in (whole[:-20], whole.replace('"round": 1', '"round": 0'), json.dumps(record), "[]"):
+        path.write_text(text)
+        assert race_two(train, tmp_path, cases=(TINY,))[1] == [TINY.name]
+    path.write_text(whole)
+    assert race_two(train, tmp_path, cases=(TINY,))[1] == []
+    Store(tmp_path / "cases", HERE, train.sha256, 2, fresh=True)
+    assert race_two(train, tmp_path, cases=(TINY,))[1] == [TINY.name]
+
+
+def test_the_cases_before_an_interrupted_one_are_kept(train, tmp_path, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        interrupt_in_the_second_round_of(OTHER, patch)
+        summary, _ = race_two(train, tmp_path)
+    assert summary.set_index(["case", "competitor"])["rounds"].tolist() == [2, 2, 1, 1]
+    assert "interrupted: this is what there is so far" in capsys.readouterr().err
+    before = summary[summary["case"] == TINY.name]
+    summary, measured = race_two(train, tmp_path)
+    assert measured == [OTHER.name]
+    pd.testing.assert_frame_equal(summary[summary["case"] == TINY.name], before)
+
+
+def test_a_case_without_all_of_its_competitors_is_not_finished(train, tmp_path, monkeypatch):
+    monkeypatch.setattr("scenarios.bench.measure.Worker", failing(Worker, "floor"))
+    assert race_two(train, tmp_path, cases=(TINY,))[1] == [TINY.name]
+    monkeypatch.undo()
+    assert race_two(train, tmp_path, cases=(TINY,))[1] == [TINY.name]
+
+
+def test_ctrl_c_at_any_moment_says_how_to_go_on_and_leaves_no_folder(train, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("scenarios.bench.measure.REST", 0.0)
+    for place in ("_pass", "show", "write"):
+        with monkeypatch.context() as patch:
+            owner = {"_pass": Race, "show": command, "write": command.Report}[place]
+            patch.setattr(owner, place, interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                command.measure(None, [TINY], ["neurosim"], train, 1, tmp_path / "out", "bench", threads=1)
+        assert capsys.readouterr().err.endswith("\nfinished cases are kept; the same command goes on from there\n")
+        assert not list(tmp_path.glob("neurosim-bench-*"))
+    command.measure(None, [TINY], ["neurosim"], train, 1, tmp_path / "out", "bench", threads=1)
+    assert "1 of 1 cases were finished before" in capsys.readouterr().err
+
+
+def interrupt(*arguments, **named):
+    raise KeyboardInterrupt
+
+
+def failing(kind, name):
+    class Failing(kind):
+        def ask(self, limit=None, **message):
+            if self.setting.name == name:
+                raise WorkerError(f"{name} failed: no memory")
+            return super().ask(limit, **message)
+
+    return Failing
+
+
+class Pretender:
+    """A worker whose passes take what stands here, and which notes of which setting one was asked for, and how long."""
+
+    def __init_subclass__(cls, seconds):
+        cls.seconds, cls.asked, cls.closed = seconds, [], []
+
+    def __init__(self, setting, case, folder):
+        self.setting = setting
+        self.passes = iter(self.seconds[setting.form])
+
+    def tell(self, begin):
+        pass
+
+    def ask(self, limit=None, train=False):
+        if not train:
+            return {"ready": True}
+        self.asked.append((self.setting.form, limit))
+        seconds = next(self.passes)
+        if isinstance(seconds, Exception):
+            raise seconds
+        return {"seconds": seconds}
+
+    def close(self):
+        self.closed.append(self.setting.form)
+
+
+def test_a_setting_that_is_clearly_slower_is_dropped_after_one_look(tmp_path, monkeypatch):
+    class Five(
+        Pretender,
+        seconds={"a": [3.0], "b": [1.9], "c": [1.0, 1.0, 1.0], "d": [1.4, 0.8, 1.2], "e": [TooSlow("")]},
+    ):
+        pass
+
+    monkeypatch.setattr(measure, "Worker", Five)
+    race = Race(TINY, ["floor"], tmp_path, 100, rest=0.0)
+    best = race._fastest([Setting("floor", 1, form) for form in "bcdea"])
+    assert best.setting.form == "d"  # its shortest pass is the shortest of those that came near
+    assert [form for form, _ in Five.asked] == [*"bcdea", *"cd", *"cd"]
+    limits = [limit for _, limit in Five.asked]
+    assert limits[:3] == [None, 1.5 * 1.9 + measure.PATIENCE, 1.5 + measure.PATIENCE]
+    assert sorted(Five.closed) == [*"abce"]
+
+
+def test_a_pass_that_takes_too_long_is_ended(train):
+    long = Case((784, 800, 800, 10), 8, "adam", 25)
+    with shared_data(train) as folder:
+        worker = Worker(Setting("neurosim", 1, ""), long, folder)
+        try:
+            worker.ask()
+            worker.tell(begin={"start": 0, "seed": 0})
+            with pytest.raises(TooSlow, match="neurosim took longer"):
+                worker.ask(0.01, train=True)
+            assert worker.process.returncode is not None
+        finally:
+            worker.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads Linux's clocks")
+@pytest.mark.parametrize(
+    "name", ["neurosim", *(pytest.param(peer, marks=pytest.mark.full) for peer in ("sklearn", "torch", "jax"))]
+)
+def test_a_worker_that_waits_does_not_spin(name, train):
+    if not has(name):
+        pytest.skip(f"{name} is not installed")
+    with shared_data(train) as folder:
+        worker = Worker(Setting(name, 2, COMPETITORS[name].forms[0]), Case((784, 128, 64, 10), 64, "sgd", 3), folder)
+        try:
+            worker.ask()
+            worker.tell(begin={"start": 0, "seed": 0})
+            worker.ask(train=True)
+            time.sleep(measure.REST)
+            before, began = processor_seconds(worker.process.pid), time.monotonic()
+            time.sleep(0.5)
+            spent = processor_seconds(worker.process.pid) - before
+            assert spent < 0.1 * (time.monotonic() - began)
+        finally:
+            worker.close()
+
+
+def processor_seconds(pid):
+    """What all threads of a process have computed so far."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def test_too_few_images(train, tmp_path, refused):

@@ -167,6 +167,19 @@ def test_no_sentence_of_any_scenario_goes_through_six_variants_with_numbers(name
         assert max(map(len, bullet(finding).splitlines())) <= 80, finding
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_tables_that_lack_rows_lack_findings_and_nothing_else_goes_wrong(name, digits):
+    few = {"epochs": 2} | ({} if name == "architectures" else {"hidden": (4, 4)})
+    results = run_scenario(SCENARIOS[name], *digits, seeds=1, overrides=few, progress=False)
+    everything = dict(results.tables)
+    assert all_findings(results)
+    for table, rows in everything.items():
+        for kept in (rows.head(0), rows.head(1), rows.tail(len(rows) // 2), rows.sample(frac=0.3, random_state=0)):
+            results.tables = everything | {table: kept}
+            assert all(isinstance(each, (str, Listed)) for each in all_findings(results))
+
+
 def test_a_table_among_the_findings_is_a_table_in_both_reports(tmp_path):
     scenario = SCENARIOS["losses"]
     results = made_up(scenario, {each.name: [0.9 - 0.01 * k] * 3 for k, each in enumerate(scenario.variants)})

@@ -18,7 +18,7 @@ import neurosim as ns
 from neurosim.processors import VARIABLES, one_blas_thread
 from neurosim.training.settings import Settings
 from scenarios import Run, Scenario, Variant, run_scenario
-from scenarios.protocol import store, task
+from scenarios.protocol import kept, store, task
 from scenarios.protocol.task import Task
 from scenarios.questions import activations, learning_rates
 
@@ -181,7 +181,7 @@ def test_whatever_decides_the_numbers_changes_the_key(monkeypatch):
 def test_the_code_counts_byte_by_byte_whatever_the_locale(tmp_path):
     source = tmp_path / "source.py"
     source.write_bytes(b"\x90\xff")
-    assert store._of_files([source]) == hashlib.sha256(b"source.py\n\x90\xff").hexdigest()
+    assert kept.checksum_of([source]) == hashlib.sha256(b"source.py\n\x90\xff").hexdigest()
 
 
 @pytest.fixture
