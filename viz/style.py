@@ -378,7 +378,7 @@ def save(target: Axes | AnyFigure, path: str | os.PathLike[str], note: str = "",
     with noted(figure, note):
         pixels = _pixels(figure, dpi)
     with atomic_file(path) as file:
-        imsave(file, pixels, format="png", dpi=dpi, pil_kwargs={"optimize": True})
+        imsave(file, pixels, format="png", dpi=dpi)
     return path
 
 
