@@ -86,8 +86,11 @@ class Clock:
         found: dict[str, Any] = {name: round(seconds, 3) for name, seconds in self.phases.items()}
         for kind in ("search", "runs", "figures"):
             spans = self.spans.get((scenario, kind), [])
-            parts = (covered(spans), sum(end - begin for begin, end in spans), sum(self.costs.get((scenario, kind), [])))
-            found[kind] = {name: round(part, 3) for name, part in zip(("wall", "work", "processor"), parts, strict=True)}
+            found[kind] = {
+                "wall": round(covered(spans), 3),
+                "work": round(sum(end - begin for begin, end in spans), 3),
+                "processor": round(sum(self.costs.get((scenario, kind), [])), 3),
+            }
         whole = perf_counter() - self.began
         shared = covered(span for spans in self.spans.values() for span in spans)
         return found | {"whole": round(whole, 3), "serial": round(whole - shared, 3)}

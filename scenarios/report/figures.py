@@ -87,14 +87,15 @@ class Drawing:
 
 
 def drawings(results: Results, folder: Path) -> list[Drawing]:
-    """All figures in ``folder/figures``, each with its film behind it; what an earlier run has more is removed."""
-    for kind in (".png", FILM):  # of an earlier run, whose data were points
+    """All figures and films, in ``folder/figures``; what an earlier run has left there beside them is removed."""
+    for kind in (".png", FILM):  # of data that were points
         (folder / "figures" / f"boundary{kind}").unlink(missing_ok=True)
-    return [
+    found = [
         Drawing(results, picture.name, folder / "figures" / f"{picture.name}{kind}")
         for picture in common_pictures(results)
         for kind in ((".png", FILM) if picture.film else (".png",))
     ]
+    return found[::-1]  # a scenario's own take longest: begun last, they would be waited for
 
 
 def draw(results: Results, folder: Path) -> None:
