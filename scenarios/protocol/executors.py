@@ -6,6 +6,7 @@ opened, and not with every task.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import multiprocessing
 import os
@@ -148,6 +149,7 @@ def _begin(head: bytes, arrays: list[Any]) -> None:
         signal.signal(number, signal.SIG_IGN)
     tqdm.set_lock(threading.RLock())  # its own is a semaphore of the system, which would outlive a worker that is ended
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    atexit.register(os._exit, 0)  # its modules need not be taken apart, which takes as long as importing them
     _data = pickle.loads(head, buffers=[memoryview(each).cast("B").toreadonly() for each in arrays])
 
 
