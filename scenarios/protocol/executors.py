@@ -22,7 +22,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from ctypes import c_byte
 from functools import partial
 from multiprocessing.sharedctypes import RawArray
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from tqdm import tqdm
 
@@ -31,6 +31,8 @@ from neurosim.processors import one_blas_thread
 from neurosim.training.checkpoint import SIGNALS
 
 from .clock import Done, Work, timed
+
+T = TypeVar("T")
 
 MAX_PROCESSES = 61  # that Windows can wait for
 PATIENCE = 5.0  # seconds that a cluster's scheduler has for its first answer
@@ -76,10 +78,14 @@ def processes(data: Any, jobs: int) -> Iterator[Pool]:
             yield here
         return
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, _shared(data))
+    forks = _is_safe_to_fork()
+    context = multiprocessing.get_context("fork" if forks else "spawn")
+    pool = ProcessPoolExecutor(jobs, context, _begin, (data,) if forks else _shared(data))
     with one_blas_thread():
         try:
-            yield Pool(partial(_submit, pool), 2 * jobs)
+            if forks:
+                _submit(pool, os.getpid)  # all workers start with the first task: now, before there is another thread
+            yield Pool(partial(_submit, pool, _do), 2 * jobs)
         except BaseException as error:  # nobody waits for what the workers still do
             pool.shutdown(wait=False, cancel_futures=True)
             for process in set(multiprocessing.active_children()) - others:
@@ -92,6 +98,17 @@ def processes(data: Any, jobs: int) -> Iterator[Pool]:
             raise
         finally:
             pool.shutdown()
+
+
+def _is_safe_to_fork() -> bool:
+    """Whether this process has a single thread, as only Linux says: what forks has everything imported, and the data.
+
+    Another thread could hold a lock at that moment, which nobody would give back in the new process.
+    """
+    try:
+        return len(os.listdir("/proc/self/task")) == 1
+    except OSError:
+        return False
 
 
 def _shared(data: Any) -> tuple[bytes, list[Any]]:
@@ -110,8 +127,8 @@ def _shared(data: Any) -> tuple[bytes, list[Any]]:
     return head, arrays
 
 
-def _submit(pool: ProcessPoolExecutor, task: Work) -> Future[Done]:
-    """Hand over a task. A signal is answered afterwards: a worker that is half started would complain.
+def _submit(pool: ProcessPoolExecutor, function: Callable[..., T], *arguments: Any) -> Future[T]:
+    """Hand over a call. A signal is answered afterwards: a worker that is half started would complain.
 
     A worker that is started here holds signals back from its first moment on.
     """
@@ -123,7 +140,7 @@ def _submit(pool: ProcessPoolExecutor, task: Work) -> Future[Done]:
                 before[number] = signal.signal(number, lambda number, _: came.append(number))
     masked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS) if hasattr(signal, "pthread_sigmask") else None
     try:
-        return pool.submit(_do, task)
+        return pool.submit(function, *arguments)
     finally:
         if masked is not None:
             signal.pthread_sigmask(signal.SIG_SETMASK, masked)
@@ -142,15 +159,22 @@ def _has_folder() -> bool:
     return True
 
 
-def _begin(head: bytes, arrays: list[Any]) -> None:
-    """Make a worker ready: keep the data, leave signals to the parent, and end with it however it ends."""
+def _begin(data: Any, arrays: list[Any] | None = None) -> None:
+    """Make a worker ready: keep the data, leave signals to the parent, and end with it however it ends.
+
+    Args:
+        data: they themselves, or a pickle of them without their arrays.
+        arrays: those, as `_shared` gives them.
+    """
     global _data
     for number in SIGNALS:  # which a terminal, or a service, sends to all of its processes
         signal.signal(number, signal.SIG_IGN)
     tqdm.set_lock(threading.RLock())  # its own is a semaphore of the system, which would outlive a worker that is ended
     threading.Thread(target=_end_with_parent, daemon=True).start()
     atexit.register(os._exit, 0)  # its modules need not be taken apart, which takes as long as importing them
-    _data = pickle.loads(head, buffers=[memoryview(each).cast("B").toreadonly() for each in arrays])
+    if arrays is not None:
+        data = pickle.loads(data, buffers=[memoryview(each).cast("B").toreadonly() for each in arrays])
+    _data = data
 
 
 def _end_with_parent() -> None:

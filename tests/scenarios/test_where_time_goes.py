@@ -15,7 +15,7 @@ import pytest
 
 import neurosim as ns
 from neurosim.cli import experiment
-from neurosim.processors import core_count
+from neurosim.processors import VARIABLES, core_count
 from neurosim.training.settings import Settings
 from scenarios import Scenario, Variant
 from scenarios.protocol import executors
@@ -222,3 +222,49 @@ def test_pictures_are_compressed_without_loss_and_small(two, tmp_path):
         pixels = matplotlib.image.imread(each.path)
         assert pixels.shape[1:] == (1200, 3) or pixels.shape[1:] == (1200, 4)
         assert each.path.stat().st_size < pixels.shape[0] * 1200 * 3 / 15
+
+
+FORKED = """
+import multiprocessing, os, threading
+import pandas as pd
+import neurosim as ns
+from neurosim.training.settings import Settings
+from scenarios import Scenario, Variant, run_scenario
+from scenarios.protocol import executors
+
+class Look:
+    kind, writes = "runs", False
+    def perform(self, data):
+        return data[0], os.getppid(), type(multiprocessing.current_process()).__name__
+
+def see(data):
+    with executors.processes(data, 2) as pool:
+        return [each.result().result for each in [pool.submit(Look()) for _ in range(4)]]
+
+if __name__ == "__main__":
+    print(executors._is_safe_to_fork())
+    assert see("abc") == [("a", os.getpid(), "ForkProcess")] * 4
+    data = [each.subset(100) for each in ns.data.load("digits")]
+    names = {"sgd", "adam"}
+    scenario = Scenario("s", "?", ".", tuple(Variant(each, {"optimizer": each}) for each in sorted(names)), "sgd",
+                        base=Settings(hidden=(8,), epochs=1))
+    tables = [run_scenario(scenario, *data, seeds=2, progress=False, jobs=jobs).epochs for jobs in (1, 2)]
+    pd.testing.assert_frame_equal(*[each.drop(columns="seconds") for each in tables], check_exact=True)
+    over = threading.Event()
+    other = threading.Thread(target=over.wait)
+    other.start()
+    print(executors._is_safe_to_fork())
+    assert see("abc") == [("a", os.getpid(), "SpawnProcess")] * 4
+    over.set()
+    other.join()
+    assert not multiprocessing.active_children()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how many threads a process has")
+def test_workers_are_forked_where_there_is_no_other_thread_and_give_the_same_numbers(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(FORKED)
+    alone = os.environ | dict.fromkeys(VARIABLES, "1") | {"PYTHONPATH": str(ROOT)}
+    result = subprocess.run([sys.executable, script], env=alone, cwd=tmp_path, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (0, "True\nFalse\n"), result.stderr
