@@ -47,4 +47,5 @@ from .response import (
     maximizing_input as maximizing_input,
     top_samples as top_samples,
 )
-from .style import new_axes as new_axes, new_figure as new_figure, save as save, variant_style as variant_style
+from .style import new_axes as new_axes, new_figure as new_figure, save as save
+from .variants import variant_style as variant_style

@@ -12,19 +12,9 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from neurosim.text import abbreviated, fixed, percent, percent_more, plain, thousands
 
 from .colours import FAINT, MUTED, PALE, PALETTE
-from .style import (
-    RIM,
-    AnyFigure,
-    beside,
-    figure_heading,
-    heading,
-    new_axes,
-    new_figure,
-    plain_log,
-    styled,
-    variant_style,
-)
+from .style import RIM, AnyFigure, beside, figure_heading, heading, new_axes, new_figure, plain_log, styled
 from .tables import as_frame
+from .variants import variant_style
 
 US, NUMPY, FLOOR = "neurosim", "neurosim numpy", "floor"
 LABELS = {

@@ -20,19 +20,8 @@ from .colours import INK_COLOUR, PALETTE
 from .film import film_pixels, gif_path, write_gif
 from .panels import label_panels, name_panel, panel_shape
 from .samples import names_of_classes
-from .style import (
-    MARKERS,
-    RIM,
-    WIDTH,
-    AnyFigure,
-    figure_heading,
-    heading,
-    new_axes,
-    new_figure,
-    noted,
-    root_figure,
-    styled,
-)
+from .style import RIM, WIDTH, AnyFigure, figure_heading, heading, new_axes, new_figure, noted, root_figure, styled
+from .variants import MARKERS
 
 TINT = 0.55
 """How much of a class's colour there is where the network is sure of it; the rest is white."""

@@ -17,7 +17,7 @@ from .colours import MUTED, PALETTE
 from .labels import LineEnd, label_ends
 from .lines import draw_line, epoch_axis, marker_spacing
 from .panels import label_panels, panel_grid
-from .style import RIM, AnyFigure, figure_heading, heading, new_axes, new_figure, plain_log, styled, styles_for
+from .style import RIM, AnyFigure, figure_heading, heading, new_axes, new_figure, plain_log, styled
 from .tables import (
     Quantity,
     as_frame,
@@ -31,6 +31,7 @@ from .tables import (
     without_diverged,
     zoom,
 )
+from .variants import styles_for
 
 
 @styled

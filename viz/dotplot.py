@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from neurosim.errors import NeurosimError
 
 from .colours import MUTED, PALE
-from .style import RIM, beside, heading, new_axes, plain_log, styled, styles_for
+from .style import RIM, beside, heading, new_axes, plain_log, styled
 from .tables import (
     as_frame,
     band,
@@ -24,6 +24,7 @@ from .tables import (
     without_diverged,
     zoom,
 )
+from .variants import styles_for
 
 
 @styled

@@ -17,8 +17,6 @@ from .labels import LineEnd, label_ends
 from .lines import draw_line, epoch_axis, marker_spacing
 from .panels import label_panels, panel_grid
 from .style import (
-    DASHES,
-    MARKERS,
     RIM,
     AnyFigure,
     beside,
@@ -30,7 +28,6 @@ from .style import (
     plain_log,
     powers_log,
     styled,
-    styles_for,
 )
 from .tables import (
     NO_VARIANT,
@@ -44,6 +41,7 @@ from .tables import (
     step_column,
     with_variants,
 )
+from .variants import DASHES, MARKERS, styles_for
 
 
 @styled

@@ -15,8 +15,9 @@ from neurosim.text import plain
 
 from .colours import MUTED, PALETTE, RULE
 from .labels import LineEnd, label_ends
-from .style import RIM, AnyFigure, beside, figure_heading, heading, new_axes, new_figure, styled, styles_for
+from .style import RIM, AnyFigure, beside, figure_heading, heading, new_axes, new_figure, styled
 from .tables import as_frame, finite
+from .variants import styles_for
 
 Function = Callable[[Array], Array]
 

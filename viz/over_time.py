@@ -17,8 +17,9 @@ from neurosim.text import name_of, plain
 
 from .colours import AXIS, FAINT, INK_COLOUR, PALETTE
 from .panels import label_panels, name_panel, panel_grid, whole_steps
-from .style import SHARE, AnyFigure, Style, figure_heading, heading, new_axes, new_figure, styled
+from .style import SHARE, AnyFigure, figure_heading, heading, new_axes, new_figure, styled
 from .tables import as_frame, checked_shares, finite, step_column, the_only_run, with_variants
+from .variants import Style
 
 PERCENTILES = ("p5", "p25", "p50", "p75", "p95")
 UNEVEN = 30.0

@@ -13,7 +13,7 @@ from neurosim.parameters import Array
 
 from .colours import MUTED
 from .labels import label_points
-from .style import RIM, Point, heading, new_axes, plain_log, styled, styles_for
+from .style import RIM, Point, heading, new_axes, plain_log, styled
 from .tables import (
     as_frame,
     band,
@@ -25,6 +25,7 @@ from .tables import (
     without_diverged,
     zoom,
 )
+from .variants import styles_for
 
 
 def pareto(cost: Any, worth: Any) -> Array:

@@ -17,19 +17,7 @@ from neurosim.text import plain, rounded
 
 from .colours import MUTED, PALE, PALETTE
 from .panels import name_panel, panel_shape, whole_steps
-from .style import (
-    RIM,
-    AnyFigure,
-    Style,
-    beside,
-    figure_heading,
-    heading,
-    new_axes,
-    new_figure,
-    plain_log,
-    styled,
-    styles_for,
-)
+from .style import RIM, AnyFigure, beside, figure_heading, heading, new_axes, new_figure, plain_log, styled
 from .tables import (
     NO_VARIANT,
     as_frame,
@@ -45,6 +33,7 @@ from .tables import (
     without_diverged,
     zoom,
 )
+from .variants import Style, styles_for
 
 
 @styled

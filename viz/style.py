@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from io import BytesIO
@@ -36,14 +36,11 @@ from neurosim.files.atomic import atomic_file
 from neurosim.parameters import Array
 from neurosim.text import cut, plain, visible
 
-from .colours import AXIS, GRID, INK_COLOUR, MUTED, PALETTE, SHARES
+from .colours import AXIS, GRID, INK_COLOUR, MUTED, SHARES
 
 WIDTH = 8.0
 """Width of a figure, in inches: 1200 pixels at `DPI`."""
 DPI = 150
-
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "<", ">", "d", "h", "*", "8", "H")
-DASHES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 
 DIVERGING: Colormap = matplotlib.colormaps["RdBu_r"].resampled(63)
 """Signed quantities: blue below zero, white at zero, red above.  In greyscale the size reads, the sign does
@@ -104,7 +101,6 @@ HAIR = "\u200a"  # a space before a name that begins with "_": matplotlib leaves
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Style = dict[str, Any]
 AnyFigure = Figure | SubFigure
 Point = tuple[float, float]
 
@@ -232,49 +228,6 @@ def axes_size(ax: Axes) -> tuple[float, float]:
     return box.width * 72 / figure.dpi, box.height * 72 / figure.dpi
 
 
-def variant_style(names: Iterable[str]) -> dict[str, Style]:
-    """Return colour, marker and line style for each name, by its place in `names`.
-
-    Compute it once from all variants of a run and pass it as `styles=` to every picture: each variant then
-    looks the same in all of them, also where a picture shows only some.  The first 15 differ in marker, the
-    first 120 in the combination.
-
-    Args:
-        names: the variants in their order; a name that comes again keeps its first place.
-
-    Returns:
-        `{name: {"color": ..., "marker": ..., "linestyle": ...}}`, ready for `ax.plot(..., **style)`.
-
-    Example:
-        >>> variant_style(["relu", "tanh"])["tanh"]["marker"]
-        's'
-    """
-    if isinstance(names, str):
-        raise NeurosimError(f"names: expected several names, received the one string {names!r}. Write [{names!r}].")
-    return {
-        name: {
-            "color": PALETTE[i % len(PALETTE)],
-            "marker": MARKERS[i % len(MARKERS)],
-            "linestyle": DASHES[i // len(PALETTE) % len(DASHES)],
-        }
-        for i, name in enumerate(dict.fromkeys(str(n) for n in names))
-    }
-
-
-def styles_for(names: Iterable[str], styles: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Style]:
-    """Return the style of each name: from `styles` if given, otherwise by order of appearance."""
-    names = list(names)
-    if styles is None:
-        return variant_style(names)
-    missing = [name for name in names if name not in styles]
-    if missing:
-        raise NeurosimError(
-            f"styles: expected one for each of {', '.join(names)}; received none for {', '.join(missing)}. "
-            "Build it with variant_style(all names of the run)."
-        )
-    return {name: dict(styles[name]) for name in names}
-
-
 def depth_colours(count: int) -> list[Any]:
     """Return `count` colours from dark (first layer) to light (last), apart in greyscale too."""
     return list(matplotlib.colormaps["viridis"](np.linspace(0.0, 0.85, max(count, 1))))
@@ -378,7 +331,7 @@ def save(target: Axes | AnyFigure, path: str | os.PathLike[str], note: str = "",
     with noted(figure, note):
         pixels = _pixels(figure, dpi)
     with atomic_file(path) as file:
-        imsave(file, pixels, format="png", dpi=dpi, pil_kwargs={"optimize": True})
+        imsave(file, pixels, format="png", dpi=dpi)
     return path
 
 

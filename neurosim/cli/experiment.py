@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from scenarios import SCENARIOS, Results, Scenario, all_findings
+from scenarios.protocol.clock import Clock
 from scenarios.protocol.executors import MAX_PROCESSES, Executor, dask, in_process, processes
 from scenarios.protocol.runner import Experiment, run_experiments
 from scenarios.report import terminal_table, write_report
+from scenarios.report.figures import drawings
 from scenarios.report.nouns import in_nouns
 
 from ..compiled import engine_in_force
 from ..console import above_bars, tell
 from ..data import Dataset
 from ..errors import NeurosimError
-from ..files.atomic import writable_folder
+from ..files.atomic import sweep, writable_folder
 from ..processors import core_count, threads
 from ..registry import unknown
 from ..text import command_line, thousands
@@ -96,18 +98,21 @@ def run_and_report(
         train_size: how many training samples at most, where --train-size does not say; None: the scenario's own.
     """
     makes_files()
+    clock = Clock(arguments.began)
     seeds = arguments.seeds or seeds
     executor = choose_executor(arguments)
     folder = writable_folder(arguments.out)
-    train, test = load_data(arguments.data, arguments.offline, **reading(arguments))
+    with clock.phase("data"):
+        train, test = load_data(arguments.data, arguments.offline, **reading(arguments))
     experiments = {}
     for each, overrides in fitting(scenarios, train):
         size = arguments.train_size or min(train_size or each.train_size, len(train))
-        images, runs = first_images(train, size), folder / each.name / "runs"
+        images, target = first_images(train, size), folder / each.name
         if arguments.train_size is None and len(images) == len(train):  # few, and not because somebody wants few
             overrides = {**overrides, **small_changes(each, overrides, given_settings(arguments), train)}
         experiments[each.name] = Experiment(
-            each, images, test, seeds, arguments.seed, overrides, figure_note(train), runs
+            *(each, images, test, seeds, arguments.seed, overrides, figure_note(train), target / "runs"),
+            drawings=partial(drawings, folder=target),
         )
     record = {
         "seeds": list(range(arguments.seed, arguments.seed + seeds)),
@@ -117,13 +122,16 @@ def run_and_report(
     }
     figures: list[Path] = []
     try:
-        with closing(run_experiments(list(experiments.values()), executor, fresh=arguments.fresh)) as stream:
+        stream = run_experiments(list(experiments.values()), executor, fresh=arguments.fresh, clock=clock)
+        with closing(stream):
             for results in stream:
                 used = experiments[results.scenario.name].train
                 target = folder / results.scenario.name
-                figures += write_report(results, used, test, target, record)
+                figures += write_report(results, used, test, target, record, clock)
                 print_results(results, used, target)
     except KeyboardInterrupt:
+        for name in experiments:
+            sweep(folder / name / "figures")  # of what workers had half written
         tell("\nfinished runs are kept; the same command goes on from there")
         raise
     print("\nfigures:")

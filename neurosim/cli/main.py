@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import time
 from contextlib import nullcontext
 from importlib import import_module
 from types import ModuleType
@@ -111,10 +112,12 @@ def main(argv: list[str] | None = None) -> None:
 
 def perform(argv: list[str]) -> None:
     """Read a command line, and run its command."""
+    began = time.perf_counter()
     command = COMMANDS.get(command_of(argv) or "")
     # NumPy, not imported so far, makes no pool of threads that nobody uses; --threads makes it as large as it says
     with one_blas_thread() if command and command.computes else nullcontext():
         arguments = parse(argv)
+        arguments.began = began
         engine = engine_is(getattr(arguments, "engine", None))
         with threads(getattr(arguments, "threads", None)), engine, warnings_as_prose():
             file_of(arguments.command).run(arguments)

@@ -6,10 +6,11 @@ opened, and not with every task.
 
 from __future__ import annotations
 
-import asyncio
+import atexit
 import logging
 import multiprocessing
 import os
+import pickle
 import re
 import signal
 import threading
@@ -18,14 +19,20 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager, suppress
+from ctypes import c_byte
 from functools import partial
-from typing import Any, NamedTuple
+from multiprocessing.sharedctypes import RawArray
+from typing import Any, NamedTuple, TypeVar
 
 from tqdm import tqdm
 
 from neurosim.errors import NeurosimError
 from neurosim.processors import one_blas_thread
 from neurosim.training.checkpoint import SIGNALS
+
+from .clock import Done, Work, timed
+
+T = TypeVar("T")
 
 MAX_PROCESSES = 61  # that Windows can wait for
 PATIENCE = 5.0  # seconds that a cluster's scheduler has for its first answer
@@ -35,47 +42,50 @@ SILENCE = 30.0  # seconds without a word of any worker, after which a cluster is
 class Pool(NamedTuple):
     """Something that performs tasks."""
 
-    submit: Callable[[Any], Future[str]]
+    submit: Callable[[Work], Future[Done]]
     slots: int  # how many tasks to hand over at once, so that no worker has to wait
 
 
-Perform = Callable[[Any, Any], str]  # (task, data) -> JSON
-Executor = Callable[[Perform, Any], AbstractContextManager[Pool]]
+Executor = Callable[[Any], AbstractContextManager[Pool]]  # given the data
 
 
 @contextmanager
-def in_process(perform: Perform, data: Any) -> Iterator[Pool]:
+def in_process(data: Any) -> Iterator[Pool]:
     """Perform every task here, as soon as it is submitted."""
+    yield Pool(partial(_here, data), 1)
 
-    def submit(task: Any) -> Future[str]:
-        future: Future[str] = Future()
-        future.set_result(perform(task, data))
-        return future
 
-    yield Pool(submit, 1)
+def _here(data: Any, task: Work) -> Future[Done]:
+    future: Future[Done] = Future()
+    future.set_result(timed(task, data))
+    return future
 
 
 # -- several processes -----------------------------------------------------------------------------------------------
 
-_work: Callable[[Any], str]  # in a worker: what to do with a task
+_data: Any  # in a worker
 
 
 @contextmanager
-def processes(perform: Perform, data: Any, jobs: int) -> Iterator[Pool]:
+def processes(data: Any, jobs: int) -> Iterator[Pool]:
     """Perform up to `jobs` tasks at once, each in a process of its own; in this one where none can be started.
 
     Raises:
         NeurosimError: a process was ended from outside.
     """
     if not _has_folder():
-        with in_process(perform, data) as here:
+        with in_process(data) as here:
             yield here
         return
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (perform, data))
+    forks = _is_safe_to_fork()
+    context = multiprocessing.get_context("fork" if forks else "spawn")
+    pool = ProcessPoolExecutor(jobs, context, _begin, (data,) if forks else _shared(data))
     with one_blas_thread():
         try:
-            yield Pool(partial(_submit, pool), 2 * jobs)
+            if forks:
+                _submit(pool, os.getpid)  # all workers start with the first task: now, before there is another thread
+            yield Pool(partial(_submit, pool, _do), 2 * jobs)
         except BaseException as error:  # nobody waits for what the workers still do
             pool.shutdown(wait=False, cancel_futures=True)
             for process in set(multiprocessing.active_children()) - others:
@@ -90,17 +100,50 @@ def processes(perform: Perform, data: Any, jobs: int) -> Iterator[Pool]:
             pool.shutdown()
 
 
-def _submit(pool: ProcessPoolExecutor, task: Any) -> Future[str]:
-    """Hand over a task. A signal is answered afterwards: a worker that is half started would complain."""
+def _is_safe_to_fork() -> bool:
+    """Whether this process has a single thread, as only Linux says: what forks has everything imported, and the data.
+
+    Another thread could hold a lock at that moment, which nobody would give back in the new process.
+    """
+    try:
+        return len(os.listdir("/proc/self/task")) == 1
+    except OSError:
+        return False
+
+
+def _shared(data: Any) -> tuple[bytes, list[Any]]:
+    """Data as they are handed to a worker: a pickle, and its arrays in memory that all processes share.
+
+    The memory has no name that could outlive the processes, and a worker gets no more than a handle of it: this process
+    need not wait until a worker that starts has taken the data.
+    """
+    buffers: list[pickle.PickleBuffer] = []
+    head = pickle.dumps(data, 5, buffer_callback=buffers.append)
+    arrays = []
+    for each in buffers:
+        with each.raw() as view:
+            arrays.append(RawArray(c_byte, view.nbytes))
+            memoryview(arrays[-1]).cast("B")[:] = view
+    return head, arrays
+
+
+def _submit(pool: ProcessPoolExecutor, function: Callable[..., T], *arguments: Any) -> Future[T]:
+    """Hand over a call. A signal is answered afterwards: a worker that is half started would complain.
+
+    A worker that is started here holds signals back from its first moment on.
+    """
     came: list[int] = []
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
         for number in SIGNALS:
             if callable(signal.getsignal(number)):
                 before[number] = signal.signal(number, lambda number, _: came.append(number))
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS) if hasattr(signal, "pthread_sigmask") else None
     try:
-        return pool.submit(_do, task)
+        return pool.submit(function, *arguments)
     finally:
+        if masked is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
         for number, handler in before.items():
             signal.signal(number, handler)
         for number in came:
@@ -116,14 +159,22 @@ def _has_folder() -> bool:
     return True
 
 
-def _begin(perform: Perform, data: Any) -> None:
-    """Make a worker ready: keep the data, leave signals to the parent, and end with it however it ends."""
-    global _work
+def _begin(data: Any, arrays: list[Any] | None = None) -> None:
+    """Make a worker ready: keep the data, leave signals to the parent, and end with it however it ends.
+
+    Args:
+        data: they themselves, or a pickle of them without their arrays.
+        arrays: those, as `_shared` gives them.
+    """
+    global _data
     for number in SIGNALS:  # which a terminal, or a service, sends to all of its processes
         signal.signal(number, signal.SIG_IGN)
     tqdm.set_lock(threading.RLock())  # its own is a semaphore of the system, which would outlive a worker that is ended
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _work = lambda task: perform(task, data)  # noqa: E731
+    atexit.register(os._exit, 0)  # its modules need not be taken apart, which takes as long as importing them
+    if arrays is not None:
+        data = pickle.loads(data, buffers=[memoryview(each).cast("B").toreadonly() for each in arrays])
+    _data = data
 
 
 def _end_with_parent() -> None:
@@ -133,19 +184,18 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _do(task: Any) -> str:
-    return _work(task)
+def _do(task: Work) -> Done:
+    return timed(task, _data)
 
 
 # -- a cluster -------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def dask(perform: Perform, data: Any, scheduler: str) -> Iterator[Pool]:
-    """Perform the tasks on a Dask cluster, whose workers need the same neurosim.
+def dask(data: Any, scheduler: str) -> Iterator[Pool]:
+    """Perform the tasks on a Dask cluster, whose workers need the same neurosim; those that write files, here.
 
     Args:
-        perform: what to do with a task.
         data: sent to every worker once.
         scheduler: where the cluster's scheduler listens, e.g. "tcp://10.0.0.1:8786".
 
@@ -179,8 +229,13 @@ def dask(perform: Perform, data: Any, scheduler: str) -> Iterator[Pool]:
             threading.Thread(target=_watch, args=(client, over), daemon=True).start()
             (everywhere,) = client.scatter([data], broadcast=True)
             executor = client.get_executor(pure=False)
+
+            def submit(task: Work) -> Future[Done]:
+                there: Future[Done] = executor.submit(timed, task, everywhere)
+                return there
+
             try:
-                yield Pool(lambda task: executor.submit(perform, task, everywhere), 2 * slots)
+                yield Pool(lambda task: _here(data, task) if task.writes else submit(task), 2 * slots)
             finally:
                 over.set()
                 if client.status == "running":
@@ -218,6 +273,8 @@ def _silent(name: str) -> Iterator[None]:
 
 def _check_answer(scheduler: str) -> None:
     """Refuse an address where no scheduler answers; a `Client` waits there for half a minute, or for ever."""
+    import asyncio
+
     from distributed import rpc
     from distributed.security import Security
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 import heapq
 import json
 import math
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -34,11 +35,12 @@ from neurosim.progress import progress_bar
 from neurosim.training.settings import HELD_OUT
 
 from .boundary import is_drawn, points_table
+from .clock import Clock, Done, Work
 from .executors import Executor, in_process, processes
 from .results import Results
 from .scenario import Run, Scenario, Variant
 from .store import Store
-from .task import Task, perform
+from .task import Task
 
 SEARCH_SEEDS = (1_000_003, 1_000_004)  # of the learning-rate search; far from any seed that the comparison uses
 SEARCH_EPOCHS = 2
@@ -74,6 +76,7 @@ class Experiment:
         overrides: settings that replace the scenario's base.
         note: what must be said of the data.
         folder: where finished tasks are kept, so that an interrupted experiment can be taken up again; None: nowhere.
+        drawings: what there is to draw of its results: done where the runs are, before the results are given out.
     """
 
     scenario: Scenario
@@ -84,6 +87,7 @@ class Experiment:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
     folder: Path | None = None
+    drawings: Callable[[Results], Sequence[Work]] = lambda results: ()
 
 
 class Plan:
@@ -239,7 +243,12 @@ class Plan:
 
 
 def run_experiments(
-    experiments: Sequence[Experiment], executor: Executor = in_process, *, fresh: bool = False, progress: bool = True
+    experiments: Sequence[Experiment],
+    executor: Executor = in_process,
+    *,
+    fresh: bool = False,
+    progress: bool = True,
+    clock: Clock | None = None,
 ) -> Generator[Results, None, None]:
     """Run several scenarios, under one progress bar.
 
@@ -248,6 +257,7 @@ def run_experiments(
         executor: where; see `scenarios.protocol.executors`. The numbers are the same everywhere.
         fresh: whether to begin from the start, even if an experiment's folder holds finished tasks.
         progress: whether to show a bar.
+        clock: takes note of where the time goes.
 
     Yields:
         The results of each, as soon as it is done.
@@ -256,52 +266,89 @@ def run_experiments(
         NeurosimError: settings that do not fit together.
         KeyboardInterrupt: Ctrl-C; finished tasks are kept.
     """
+    clock = clock or Clock()
     plans = [Plan(each) for each in experiments]
     stores = [Store(each.folder, fresh) for each in experiments]
     data = {plan.data: (plan.experiment.train, plan.experiment.test) for plan in plans}
-    ready: list[tuple[Any, int, int, Task]] = []
-    running: dict[Future[str], tuple[int, Task]] = {}
-    tickets = count()
-
-    def add(number: int, tasks: list[Task]) -> int:
-        """Take over what was finished before, and queue the rest; returns how many were taken over."""
-        taken = 0
-        for task in tasks:
-            kept = stores[number].read(task)
-            if kept is None:
-                heapq.heappush(ready, ((number, *plans[number].order(task)), next(tickets), number, task))
-            else:
-                bar.update()
-                taken += 1 + add(number, plans[number].finish(task, kept))
-        return taken
-
     total = sum(plan.total for plan in plans)
+    running: dict[Future[Done], tuple[int, Work]] = {}
+    ended: dict[Future[Done], float] = {}
     with (
-        executor(perform, data) as pool,
+        executor(data) as pool,
         progress_bar(total, "scenarios", "runs", shown=progress, leave=True) as bar,
     ):
+        queue = _Queue(plans, stores, bar)
         for number, plan in enumerate(plans):
-            taken = add(number, plan.first_tasks())
+            taken = queue.add(number, plan.first_tasks())
             if taken and progress:
                 tell(f"{plan.scenario.name}: {taken} of {plan.total} runs were finished before and are taken over")
-            if plan.is_done:
-                yield plan.results()
-        while ready or running:
-            while ready and len(running) < pool.slots:
-                *_, number, task = heapq.heappop(ready)
-                running[pool.submit(task)] = number, task
-            done = wait(running, return_when=FIRST_COMPLETED).done
-            for future in sorted(done, key=has_failed):  # all that is finished is kept before a failure ends this
-                number, task = running.pop(future)
-                result = future.result()
-                stores[number].write(task, result)
-                bar.update()
-                add(number, plans[number].finish(task, result))
-                if plans[number].is_done:
-                    yield plans[number].results()
+            yield from queue.results(number)
+        while queue.ready or running:
+            while queue.ready and len(running) < pool.slots:
+                number, work = queue.pop()
+                future = pool.submit(work)
+                running[future] = number, work
+                future.add_done_callback(lambda done: ended.setdefault(done, perf_counter()))
+            for future in sorted(wait(running, return_when=FIRST_COMPLETED).done, key=has_failed):
+                number, work = running.pop(future)  # all that is finished is kept before a failure ends this
+                clock.add(plans[number].scenario.name, work, future.result(), ended.pop(future))
+                queue.finish(number, work, future.result().result)
+                yield from queue.results(number)
 
 
-def has_failed(future: Future[str]) -> bool:
+class _Queue:
+    """What is to be done for several plans, the first plan's first, and what has come of it."""
+
+    def __init__(self, plans: Sequence[Plan], stores: Sequence[Store], bar: Any) -> None:
+        self.plans, self.stores, self.bar = plans, stores, bar
+        self.ready: list[tuple[Any, int, int, Work]] = []
+        self._tickets = count()
+        self._found: dict[int, Results] = {}  # of a plan whose runs are done
+        self._drawings: dict[int, int] = {}  # how many of its drawings are not
+
+    def add(self, number: int, tasks: Sequence[Task]) -> int:
+        """Take over what was finished before, and queue the rest; returns how many were taken over."""
+        taken, plan = 0, self.plans[number]
+        for task in tasks:
+            kept = self.stores[number].read(task)
+            if kept is None:
+                self._push(number, plan.order(task), task)
+            else:
+                self.bar.update()
+                taken += 1 + self.add(number, plan.finish(task, kept))
+        if plan.is_done and number not in self._found:
+            self._found[number] = plan.results()
+            drawings = plan.experiment.drawings(self._found[number])
+            self._drawings[number] = len(drawings)
+            for place, drawing in enumerate(drawings):
+                self._push(number, (2, 0, place), drawing)  # after the runs
+        return taken
+
+    def _push(self, number: int, order: tuple[int, int, int], work: Work) -> None:
+        heapq.heappush(self.ready, ((number, *order), next(self._tickets), number, work))
+
+    def pop(self) -> tuple[int, Work]:
+        """What is to be done first: the number of its plan, and it."""
+        *_, number, work = heapq.heappop(self.ready)
+        return number, work
+
+    def finish(self, number: int, work: Work, result: Any) -> None:
+        """Keep what came of something, and queue what can be begun because of it."""
+        if isinstance(work, Task):
+            self.stores[number].write(work, result)
+            self.bar.update()
+            self.add(number, self.plans[number].finish(work, result))
+        else:
+            self._drawings[number] -= 1
+
+    def results(self, number: int) -> Generator[Results, None, None]:
+        """The results of a plan, once it is done and drawn."""
+        if self._drawings.get(number) == 0:
+            del self._drawings[number]
+            yield self._found[number]
+
+
+def has_failed(future: Future[Done]) -> bool:
     """Whether a future that is done has no result."""
     return future.cancelled() or future.exception() is not None
 

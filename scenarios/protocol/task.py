@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -50,6 +50,25 @@ class Task:
     measure: Callable[[Run, Dataset, Dataset], dict[str, pd.DataFrame]] | None = None
     threads: int = 1
     engine: str = "numpy"
+    writes: ClassVar[bool] = False
+
+    @property
+    def kind(self) -> str:
+        """What the time that it takes is counted as."""
+        return "search" if self.search else "runs"
+
+    def perform(self, data: Data) -> str:
+        """Do the task, with as many threads as it says.
+
+        Returns:
+            JSON: "epochs", one dict per epoch, and "tables", by name and column.
+
+        Raises:
+            NeurosimError: settings that do not fit each other or the data.
+            KeyboardInterrupt: Ctrl-C.
+        """
+        with threads(self.threads), engine_is(self.engine):
+            return _perform(self, *data[self.data])
 
 
 class _TestMetrics(Callback):
@@ -61,20 +80,6 @@ class _TestMetrics(Callback):
     def on_epoch(self, run: TrainingRun) -> None:
         figures = run.network.evaluate(self.test)
         run.history.rows[-1] |= {f"test_{name}": value for name, value in figures.items()}
-
-
-def perform(task: Task, data: Data) -> str:
-    """Do a task, with as many threads as it says.
-
-    Returns:
-        JSON: "epochs", one dict per epoch, and "tables", by name and column.
-
-    Raises:
-        NeurosimError: settings that do not fit each other or the data.
-        KeyboardInterrupt: Ctrl-C.
-    """
-    with threads(task.threads), engine_is(task.engine):
-        return _perform(task, *data[task.data])
 
 
 @computes

@@ -14,7 +14,7 @@ from neurosim.training.settings import HELD_OUT, HELD_OUT_TEXT, Settings
 from ..protocol.results import Results
 from ..protocol.scenario import Picture
 from .document import Block, Bullets, Heading, Image, Paragraph, Table
-from .figures import loss_units
+from .figures import FILM, loss_units
 from .findings import all_findings
 from .grid import grid_table
 from .listed import Listed
@@ -42,7 +42,7 @@ def contents(results: Results, record: dict[str, Any], figures: list[tuple[Pictu
     for picture, path in figures:
         alt = f"Chart: {picture.name.replace('_', ' ')} of the scenario {scenario.name}"
         yield Image(
-            path, alt, in_nouns(picture.reading, results.noun), path.with_suffix(".gif") if picture.film else None
+            path, alt, in_nouns(picture.reading, results.noun), path.with_suffix(FILM) if picture.film else None
         )
     yield Heading(2, "Numbers")
     if scenario.grid:

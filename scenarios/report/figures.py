@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import viz
 from neurosim.text import plain
@@ -12,6 +14,8 @@ from ..protocol.results import METRIC, Results
 from ..protocol.scenario import Picture
 from .boundaries import boundary_pictures
 from .grid import grid_pictures
+
+FILM = ".gif"
 
 
 def common_pictures(results: Results) -> Iterator[Picture]:
@@ -56,15 +60,45 @@ def loss_units(results: Results) -> dict[str, str]:
     return units if len(set(units.values())) > 1 else {}
 
 
-def draw(results: Results, folder: Path) -> list[tuple[Picture, Path]]:
-    """Draw all figures into ``folder/figures``, and beside them those that move."""
-    drawn = []
-    for kind in (".png", ".gif"):  # of an earlier run, whose data were points
+@dataclass(frozen=True)
+class Drawing:
+    """A figure, or the film beside it, as a piece of work.
+
+    Args:
+        results: what it is drawn from.
+        name: of the picture.
+        path: where to write it.
+    """
+
+    results: Results
+    name: str
+    path: Path
+    kind: ClassVar[str] = "figures"
+    writes: ClassVar[bool] = True
+
+    def perform(self, data: object = None) -> None:
+        """Draw it, and write the file."""
+        picture = next(each for each in common_pictures(self.results) if each.name == self.name)
+        note = self.results.note if picture.note is None else picture.note
+        if picture.film and self.path.suffix == FILM:
+            picture.film(self.path, note)
+        else:
+            viz.save(picture.draw(), self.path, note)
+
+
+def drawings(results: Results, folder: Path) -> list[Drawing]:
+    """All figures and films, in ``folder/figures``; what an earlier run has left there beside them is removed."""
+    for kind in (".png", FILM):  # of data that were points
         (folder / "figures" / f"boundary{kind}").unlink(missing_ok=True)
-    for picture in common_pictures(results):
-        note = results.note if picture.note is None else picture.note
-        path = viz.save(picture.draw(), folder / "figures" / f"{picture.name}.png", note)
-        if picture.film:
-            picture.film(path.with_suffix(".gif"), note)
-        drawn.append((picture, path))
-    return drawn
+    found = [
+        Drawing(results, picture.name, folder / "figures" / f"{picture.name}{kind}")
+        for picture in common_pictures(results)
+        for kind in ((".png", FILM) if picture.film else (".png",))
+    ]
+    return found[::-1]  # a scenario's own take longest: begun last, they would be waited for
+
+
+def draw(results: Results, folder: Path) -> None:
+    """Draw all figures and films here, one after the other."""
+    for each in drawings(results, folder):
+        each.perform()

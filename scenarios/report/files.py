@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import platform
 from dataclasses import asdict, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import matplotlib
-import numpy as np
-import pandas as pd
 
 from neurosim import __version__
 from neurosim.data.dataset import Dataset
@@ -20,15 +17,18 @@ from neurosim.schema import count, hold, listed, one_of, optional, plain, record
 from neurosim.text import command_line
 from neurosim.training.settings import Settings
 
+from ..protocol.clock import Clock
 from ..protocol.results import Results
 from ..protocol.scenario import Scenario, Variant
 from ..protocol.tables import NEEDED
 from .contents import contents
 from .document import to_html, to_markdown
-from .figures import draw
+from .figures import FILM, common_pictures, draw
 
 
-def write_report(results: Results, train: Dataset, test: Dataset, folder: Path, run: dict[str, Any]) -> list[Path]:
+def write_report(
+    results: Results, train: Dataset, test: Dataset, folder: Path, run: dict[str, Any], clock: Clock | None = None
+) -> list[Path]:
     """Write everything a run leaves behind: tables, figures, run.json, and the report in two forms.
 
     Args:
@@ -37,12 +37,12 @@ def write_report(results: Results, train: Dataset, test: Dataset, folder: Path, 
         test: what it was measured on.
         folder: where to write; made if need be.
         run: what else to record: seeds (a list), command (as it was typed), threads and engine.
+        clock: of the run, which has drawn the figures; None: they are drawn here.
 
     Returns:
         The paths of the figures and films.
     """
-    scenario = results.scenario
-    results.write(folder)
+    scenario, clock, drawn = results.scenario, clock or Clock(), clock is not None
     record = {
         "scenario": scenario.name,
         "question": scenario.question,
@@ -72,13 +72,17 @@ def write_report(results: Results, train: Dataset, test: Dataset, folder: Path, 
         "versions": {
             "neurosim": __version__,
             "python": platform.python_version(),
-            "numpy": np.__version__,
-            "pandas": pd.__version__,
-            "matplotlib": matplotlib.__version__,
+            **{name: version(name) for name in ("numpy", "pandas", "matplotlib")},
         },
     }
+    with clock.phase("report"):
+        results.write(folder)
+        if not drawn:
+            draw(results, folder)
+        figures = _write_documents(results, record, folder)
+    record["seconds"] = clock.seconds(scenario.name)
     write_text(folder / "run.json", json.dumps(record, indent=1) + "\n")
-    return _write_documents(results, record, folder)
+    return figures
 
 
 _DATA = record_of({"name": text, "images": count(1), "source": text}, others=plain, left_out={"noun": text})
@@ -145,14 +149,15 @@ def redraw(scenarios: dict[str, Scenario], folder: Path) -> list[Path]:
             f"{folder}: expected the results of a scenario there, found no run.json that describes one; "
             f"make them with: {command_line('scenario')}"
         ) from None
+    draw(results, folder)
     return _write_documents(results, record, folder)
 
 
 def _write_documents(results: Results, record: dict[str, Any], folder: Path) -> list[Path]:
-    """Draw the figures and write report.md and report.html; returns the paths of the figures."""
-    figures = draw(results, folder)
+    """Write report.md and report.html around the figures; returns their paths."""
+    figures = [(each, folder / "figures" / f"{each.name}.png") for each in common_pictures(results)]
     blocks = list(contents(results, record, figures))
     write_text(folder / "report.md", to_markdown(blocks, folder))
     write_text(folder / "report.html", to_html(blocks))
-    films = ({path: path.with_suffix(".gif")} if picture.film else {} for picture, path in figures)
+    films = ({path: path.with_suffix(FILM)} if picture.film else {} for picture, path in figures)
     return [each for (_, path), film in zip(figures, films, strict=True) for each in (path, *film.values())]
