@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from .errors import NeurosimError
+from .errors import NeurosimError, ShapeError
 from .parameters import Array
 from .registry import did_you_mean
 from .samples import as_numbers
@@ -46,6 +47,41 @@ def read_labels(y: Any, known: Sequence[str] = ()) -> tuple[Array, tuple[str, ..
             choices = ", ".join(classes[:SHOWN]) + (", …" if len(classes) > SHOWN else "")
             raise NeurosimError(f"labels: expected one of {choices}, received {name!r}{did_you_mean(name, classes)}")
     return np.array([index[name] for name in texts.tolist()], np.intp), classes
+
+
+def target_rows(y: Any, count: int, n: int, known: Sequence[str], dtype: DTypeLike) -> Array:
+    """Targets as rows (N, n): class indices become one-hot rows, rows are taken as they are.
+
+    Args:
+        y: (N,) class indices, or the names of the classes; or (N, n) rows. With one output, (N,) numbers are N rows.
+        count: N, how many samples there are.
+        n: how many outputs.
+        known: the names of the classes.
+        dtype: of the rows.
+
+    Raises:
+        ShapeError: another number of targets than of samples, or rows of another width.
+        NeurosimError: labels that are no class, NaN or infinity.
+    """
+    y, names = read_labels(y, known)
+    if y.ndim == 0 and count == 1:
+        y = y.reshape(1)
+    if y.ndim not in (1, 2) or len(y) != count:
+        raise ShapeError(f"labels: expected {count} of them, one for each sample, received shape {y.shape}")
+    if y.ndim == 1 and n == 1:
+        y = y[:, None]
+    if y.ndim == 1:
+        one_hot: Array = y[:, None] == np.arange(n)  # (N, n)
+        if np.count_nonzero(one_hot) < count:
+            raise wrong_label(y, n, names)
+        return one_hot.astype(dtype)
+    if y.shape[1] != n:
+        raise ShapeError(f"labels: expected rows of {n} numbers, one for each output, received shape {y.shape}")
+    with np.errstate(over="ignore"):  # what overflows in this dtype is refused in the next line
+        rows: Array = y.astype(dtype)
+    if not np.isfinite(rows).all():
+        raise NeurosimError("labels: expected finite numbers, received NaN or infinity")
+    return rows
 
 
 def _names_in(y: Any) -> tuple[Array, tuple[str, ...]] | None:

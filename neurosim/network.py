@@ -16,7 +16,7 @@ import numpy as np
 from .checks import check_count, check_names, check_number, is_dataset, samples_and_labels
 from .compiled import Engine
 from .errors import NeurosimError, OutOfRangeError, ShapeError
-from .labels import read_labels, wrong_label
+from .labels import read_labels, target_rows
 from .layers import LAYERS, ActivationLayer, Input, Interventions, Layer, Neuron
 from .layers.stack import checked_layers, layers_as_html, layers_as_text
 from .losses import LOSSES, Loss, check_pair
@@ -299,26 +299,9 @@ class Network:
             ShapeError: another number of targets than of samples, or rows of another width.
             NeurosimError: labels that are no class of this network, or rows that the loss cannot use.
         """
-        n = self.output.n_out
-        y, names = read_labels(y, self.class_names)
-        if y.ndim == 0 and count == 1:
-            y = y.reshape(1)
-        if y.ndim not in (1, 2) or len(y) != count:
-            raise ShapeError(f"labels: expected {count} of them, one for each sample, received shape {y.shape}")
-        if y.ndim == 1 and n == 1:
-            y = y[:, None]
-        if y.ndim == 1:
-            one_hot: Array = y[:, None] == np.arange(n)  # (N, n)
-            if np.count_nonzero(one_hot) < count:
-                raise wrong_label(y, n, names)
-            return one_hot.astype(self.dtype)
-        if y.shape[1] != n:
-            raise ShapeError(f"labels: expected rows of {n} numbers, one for each output, received shape {y.shape}")
-        with np.errstate(over="ignore"):  # what overflows in this dtype is refused in the next line
-            rows: Array = y.astype(self.dtype)
-        if not np.isfinite(rows).all():
-            raise NeurosimError("labels: expected finite numbers, received NaN or infinity")
-        if refusal := self.loss.refuses(rows):
+        rows = target_rows(y, count, self.output.n_out, self.class_names, self.dtype)
+        hot = np.ndim(y) == 1 and self.output.n_out > 1
+        if not hot and (refusal := self.loss.refuses(rows)):
             raise NeurosimError(f"labels: {self.loss.key} {refusal}")
         return rows
 
@@ -365,12 +348,8 @@ class Network:
         """
         if weights is not None and not weights.any():
             return 0.0  # nobody counts
-        program = self._engine.program(self) if weights is None else None
-        if program is not None:
-            loss = program.forward_()
-            if math.isfinite(loss):
-                program.learn_()
-            return loss
+        if weights is None and (program := self._engine.program(self)) is not None:
+            return program.step_()
         self.forward_(training=True)
         if weights is None:
             loss = self.loss.value_(self.output, self.targets)
@@ -513,9 +492,8 @@ class Network:
 
     def summary(self) -> Text:
         """A table: layer, output shape, parameters. ``print`` it, or look at it at the prompt."""
-        return layers_as_text(
-            self.layers, f"{self._size}; loss {self.loss.key}, optimizer {self.optimizer.key}, engine {self.engine}"
-        )
+        rules = f"{self._size}; loss {self.loss.key}, optimizer {self.optimizer.key}"
+        return layers_as_text(self.layers, f"{rules}\ntraining steps: {self._engine.text(self)}")
 
     def __repr__(self) -> str:
         widths = " -> ".join(str(layer.n_out) for layer in self.layers if not layer.passes_through)

@@ -105,7 +105,7 @@ def refused():
 @pytest.fixture
 def cli(tmp_path, monkeypatch):
     """`run_cli` in an empty folder, `tmp_path`, without MNIST and without a network."""
-    for name in [name for name in os.environ if name.startswith("NEUROSIM")]:
+    for name in [name for name in os.environ if name.startswith("NEUROSIM") and name != "NEUROSIM_ENGINE"]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("NEUROSIM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NEUROSIM_OFFLINE", "1")

@@ -17,9 +17,10 @@ from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NeurosimError
+from .parts import parts_of
 
 if TYPE_CHECKING:
-    from ..network import Network
+    from .parts import Network
     from .program import Program
 
 ENGINES = ("auto", "numpy", "compiled")
@@ -91,14 +92,24 @@ class Engine:
             self._program = self._compile(network)
         return self._program
 
+    def text(self, network: Network) -> str:
+        """What runs the training steps, and why it is not what could be expected."""
+        if self.program(network) is not None:
+            return "compiled"
+        return f"NumPy ({self.reason})" if self.reason else "NumPy"
+
     def _compile(self, network: Network) -> Program | None:
-        from .program import Program
         from .tracing import NotTraceable
 
+        program: Program | None = None
         try:
+            from .program import Program
+
             program, self.reason = Program(network), ""
         except NotTraceable as error:
-            program, self.reason = None, str(error)
+            self.reason = str(error)
+        except (ImportError, OSError) as error:  # of numba, in surroundings that it cannot stand
+            self.reason = f"numba cannot be imported: {error}"
         return program
 
     def __getstate__(self) -> str:
@@ -106,13 +117,3 @@ class Engine:
 
     def __setstate__(self, wanted: str) -> None:
         self.__init__(wanted if is_installed() else "auto")  # type: ignore[misc]
-
-
-def parts_of(network: Network) -> list[Any]:
-    """All that a compiled step is made for: where one of these is another object, another step is needed."""
-    optimizer, loss = network.optimizer, network.loss
-    optimizer.bind_if_needed(network.parameters.theta, network.parameters.grad)
-    parts = [network.targets, optimizer, optimizer.blocks, optimizer.clip_norm is None, loss, *vars(loss).values()]
-    for layer in network.layers:
-        parts += layer.compiled_for()
-    return parts

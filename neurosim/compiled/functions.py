@@ -22,6 +22,7 @@ f32 = np.float32
 LOG2E, LN2_HIGH, LN2_LOW = f32(1.44269504), f32(0.693359375), f32(-2.12194440e-4)
 E0, E1, E2 = f32(5.0000001201e-1), f32(1.6666665459e-1), f32(4.1665795894e-2)
 E3, E4, E5 = f32(8.3334519073e-3), f32(1.3981999507e-3), f32(1.9875691500e-4)
+FAR = f32(30.0)  # from here on e^x - 1 is e^x
 LARGEST, SMALLEST = f32(89.0), f32(-87.33)  # e^x is infinite above, less than the smallest normal number below
 L0, L1, L2 = f32(3.3333331174e-1), f32(-2.4999993993e-1), f32(2.0000714765e-1)
 L3, L4, L5 = f32(-1.6668057665e-1), f32(1.4249322787e-1), f32(-1.2420140846e-1)
@@ -53,11 +54,17 @@ def bits_of_float(typing: Any, number: Any) -> Any:
 
 @jitable
 def power_and_rest(x: Any) -> Any:
-    """e^x = 2^n + 2^n r, as (2^n, r); x between `SMALLEST` and `LARGEST`."""
+    """e^x = 2^n + 2^n r, as (n, r); x between `SMALLEST` and `LARGEST`."""
     n = np.floor(x * LOG2E + HALF)
     x = x - n * LN2_HIGH - n * LN2_LOW
     rest = (((((E5 * x + E4) * x + E3) * x + E2) * x + E1) * x + E0) * x * x + x
-    return float_of_bits((np.int32(n) + np.int32(127)) << np.int32(23)), rest
+    return np.int32(n), rest
+
+
+@jitable
+def power_of_two(n: Any) -> Any:
+    """2^n, for n from -126 to 127."""
+    return float_of_bits((n + np.int32(127)) << np.int32(23))
 
 
 @jitable
@@ -65,8 +72,9 @@ def exp_float32(x: Any) -> Any:
     """e^x."""
     inside = x if x <= LARGEST else LARGEST
     inside = inside if inside >= SMALLEST else SMALLEST
-    power, rest = power_and_rest(inside)
-    value = power + power * rest
+    n, rest = power_and_rest(inside)
+    half = n >> np.int32(1)  # in two steps, for 2^128 is no float32, and e^x may be one all the same
+    value = (ONE + rest) * power_of_two(half) * power_of_two(n - half)
     value = value if x >= SMALLEST else ZERO
     return value if x == x else x
 
@@ -76,8 +84,10 @@ def expm1_float32(x: Any) -> Any:
     """e^x - 1, exact to the last places near 0 as well."""
     inside = x if x <= LARGEST else LARGEST
     inside = inside if inside >= SMALLEST else SMALLEST
-    power, rest = power_and_rest(inside)
+    n, rest = power_and_rest(inside)
+    power = power_of_two(n)
     value = power * rest + (power - ONE)
+    value = value if x < FAR else exp_float32(x)
     return value if x == x else x
 
 

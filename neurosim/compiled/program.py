@@ -6,6 +6,7 @@ goes on without.  Forms are found by class: a subclass that says something else 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,7 +25,7 @@ from .sources import activation_source, backward_source, loss_source, slope_sour
 from .tracing import NotTraceable
 
 if TYPE_CHECKING:
-    from ..network import Network
+    from .parts import Network
 
 PRODUCT = '''"""Written by neurosim: products of matrices, by the library that NumPy has."""
 
@@ -69,6 +70,13 @@ class Program:
         self._with_parameters = [layer for layer in network.layers if layer.parameter_shapes()]
 
     # -- running it ------------------------------------------------------------------------------------------------
+
+    def step_(self) -> float:
+        """One step of training; returns the loss before the update. Where that is not finite there is none."""
+        loss = self.forward_()
+        if math.isfinite(loss):
+            self.learn_()
+        return loss
 
     def forward_(self) -> float:
         """The batch through all layers as in training; returns its loss."""

@@ -149,7 +149,7 @@ def test_what_is_wrong_is_said_in_a_line_before_the_work(words, said, cli, tmp_p
 
 @pytest.mark.slow
 def test_on_a_bare_machine_it_writes_the_file_in_time(tmp_path):
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "NEUROSIM_OFFLINE": "1"}
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "NEUROSIM_OFFLINE": "1", "NEUROSIM_ENGINE": "numpy"}
     began = time.monotonic()
     result = subprocess.run(
         [sys.executable, str(ROOT / "main.py"), "explore"],

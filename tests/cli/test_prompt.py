@@ -77,7 +77,11 @@ posix = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals and sele
 
 
 def environment(folder):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NEUROSIM")}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("NEUROSIM") or name == "NEUROSIM_ENGINE"
+    }
     return kept | {"NEUROSIM_HOME": str(folder / "home"), "NEUROSIM_OFFLINE": "1", "TERM": "dumb", "MPLBACKEND": "agg"}
 
 

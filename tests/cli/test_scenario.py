@@ -17,7 +17,7 @@ def quick(tmp_path_factory):
     """Two scenarios, run where MNIST cannot be found: what was printed, and the folder."""
     folder = tmp_path_factory.mktemp("quick")
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("NEUROSIM")]:
+        for name in [name for name in os.environ if name.startswith("NEUROSIM") and name != "NEUROSIM_ENGINE"]:
             patch.delenv(name)
         patch.setenv("NEUROSIM_HOME", str(folder / "home"))
         patch.setenv("NEUROSIM_OFFLINE", "1")

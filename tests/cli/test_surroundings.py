@@ -39,7 +39,11 @@ posix = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/fu
 
 
 def environment(**more):
-    return {name: value for name, value in os.environ.items() if not name.startswith("NEUROSIM")} | {
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("NEUROSIM") or name == "NEUROSIM_ENGINE"
+    } | {
         "NEUROSIM_OFFLINE": "1",
         **more,
     }

@@ -81,7 +81,11 @@ def test_train_takes_every_setting(cli, tmp_path):
 
 @pytest.mark.full
 def test_the_same_seed_trains_the_same_network_in_two_processes(tmp_path):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("NEUROSIM")}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("NEUROSIM") or name == "NEUROSIM_ENGINE"
+    }
     for out in ("one", "two"):
         words = ["--data", "digits", "--epochs", "1", "--train-size", "400", "--dropout", "0.2", "--out", out]
         subprocess.run(

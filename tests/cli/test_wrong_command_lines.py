@@ -269,7 +269,7 @@ def workplace(tmp_path_factory):
 def refused(workplace, monkeypatch):
     """A function that runs a command line and returns what it printed as it refused it."""
     monkeypatch.chdir(workplace)
-    for name in [name for name in os.environ if name.startswith("NEUROSIM")]:
+    for name in [name for name in os.environ if name.startswith("NEUROSIM") and name != "NEUROSIM_ENGINE"]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("NEUROSIM_HOME", str(workplace / "home"))
     monkeypatch.setenv("NEUROSIM_OFFLINE", "1")

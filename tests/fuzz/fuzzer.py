@@ -12,6 +12,7 @@ gzipped, where the tests replay it. All images in it are random numbers.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import gzip
 import hashlib
@@ -485,6 +486,16 @@ def possible(state: Any, net: ns.Network, history: ns.History) -> bool:
 RESULTS = "results"
 
 
+@contextlib.contextmanager
+def without_figures(instead: Callable[..., None]) -> Iterator[None]:
+    """Within this, reports are written without figures, and `instead` is called where they would be drawn."""
+    with (
+        mock.patch.object(report_files, "draw", instead),
+        mock.patch.object(report_files, "common_pictures", lambda _: []),
+    ):
+        yield
+
+
 def results_seeds() -> list[bytes]:
     """Folders of results as archives: of a scenario with recorders, one with a search, and one of points."""
     made = []
@@ -498,7 +509,7 @@ def results_seeds() -> list[bytes]:
             images = data or (train.subset(100), test.subset(50))
             results = run_scenario(few, *images, seeds=2, overrides={"epochs": 2, "hidden": (4,)}, progress=False)
             place = Path(folder) / name
-            with mock.patch.object(report_files, "draw", lambda *_: []):
+            with without_figures(lambda *_: None):
                 report_files.write_report(results, *images, place, {"seeds": [0, 1], "command": "x", "threads": 1})
             made.append(archive({path.name: path.read_bytes() for path in place.glob("*") if path.suffix in KEPT}))
     return made
@@ -558,11 +569,7 @@ def read_results(path: Path) -> Any:
                 if Path(name).name == name and name.isprintable() and name:
                     (Path(folder) / name).write_bytes(file.read(name))
 
-        def look(results: Any, *_: Any) -> list[Any]:
-            kept.append(results)
-            return []
-
-        with mock.patch.object(report_files, "draw", look), warnings.catch_warnings():
+        with without_figures(lambda results, _: kept.append(results)), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 redraw(SCENARIOS, Path(folder))

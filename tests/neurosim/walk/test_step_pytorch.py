@@ -388,7 +388,11 @@ def test_every_number_is_pytorchs(k, dtype, digits, tmp_path):
 def test_the_command_line_prints_these_numbers(k, dtype, digits, tmp_path):
     case, path = make_case(k), tmp_path / "net.npz"
     make_net(case, k, dtype, digits[0]).save(path)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("NEUROSIM")}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("NEUROSIM") or name == "NEUROSIM_ENGINE"
+    }
     environment |= {"NEUROSIM_HOME": str(tmp_path / "home"), "NEUROSIM_OFFLINE": "1"}
     words = (
         "step",
