@@ -1,5 +1,6 @@
 """The compiled engine against NumPy's: the same numbers, live buffers, and NumPy where there is no compiled form."""
 
+import copy
 import json
 import math
 import os
@@ -18,9 +19,8 @@ ROOT = Path(__file__).parents[3]
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(700, 20)), RNG.integers(0, 4, 700)
 HIDDEN = [key for key in ns.ACTIVATIONS if key != "softmax"]
-PAIRS = [
-    (loss, out) for loss in ns.LOSSES for out in ns.ACTIVATIONS if ns.LOSSES[loss]().accepts(ns.ACTIVATIONS[out]())
-]
+OUTPUTS = {key: ns.ACTIVATIONS.create(key) for key in ns.ACTIVATIONS}
+PAIRS = [(key, out) for key in ns.LOSSES for out in OUTPUTS if ns.LOSSES.create(key).accepts(OUTPUTS[out])]
 
 
 def made(engine, hidden="relu", *, loss="cross_entropy", out="softmax", norm=False, rate=0.0, **options):
@@ -66,8 +66,11 @@ def test_every_activation_with_every_optimizer(hidden, optimizer):
 
 @pytest.mark.parametrize(("loss", "out"), PAIRS)
 def test_every_loss_with_every_output_and_every_optimizer(loss, out):
+    # the gradient of a hinge is a sum of ±1/(B n), which may be 0 but for rounding: what divides it by its own size,
+    # as AdaGrad does, makes a step of the rounding
+    tolerance = 1e-8 if loss == "hinge" else 1e-9
     for optimizer in ns.OPTIMIZERS:
-        compare_steps(hidden="tanh", loss=loss, out=out, optimizer=optimizer, steps=12)
+        compare_steps(hidden="tanh", loss=loss, out=out, optimizer=optimizer, steps=12, tolerance=tolerance)
 
 
 @pytest.mark.parametrize("hidden", HIDDEN)
@@ -87,16 +90,10 @@ def test_dropout_and_batch_normalization(hidden):
         {"loss": ns.Hinge(0.5), "out": "tanh"},
         {"hidden": {"name": "leaky_relu", "negative_slope": 0.3}},
         {"hidden": {"name": "elu", "alpha": 2.0}},
-        {"optimizer": {"name": "momentum", "learning_rate": {"name": "cosine", "rate": 0.1}}},
     ],
     ids=str,
 )
 def test_penalties_bounds_and_settings(options):
-    if "optimizer" in options and isinstance(options["optimizer"].get("learning_rate"), dict):
-        options = {"optimizer": ns.Momentum(ns.StepDecay(0.1))} if hasattr(ns, "StepDecay") else {}
-        numpys, compiled = made("numpy", **options), None
-        assert numpys.engine == "numpy" and compiled is None
-        return
     compare_steps(**options)
 
 
@@ -109,7 +106,7 @@ def test_frozen_and_slowed_neurons():
     numpys, compiled = made("numpy"), made("compiled")
     for net in (numpys, compiled):
         net[1][2].freeze()
-        net[2][3].learning_rate_factor = 0.1
+        net[2][3].rate_factor = 0.1
         for step in range(20):
             net.train_batch(X[step : step + 32], Y[step : step + 32])
     assert compiled.engine == "compiled"
@@ -175,16 +172,15 @@ def test_a_callback_sees_the_numbers_of_its_step():
         def on_step(self, run):
             net = run.network
             below, layer = net[1], net[2]
-            seen.append(
-                np.allclose(layer.z, below.a @ W[-1] + b[-1]) and np.allclose(layer.dW, below.a.T @ layer.delta)
-            )
+            seen.append(np.allclose(layer.z, below.a @ W[-1] + b[-1]))
+            seen.append(np.allclose(layer.dW, below.a.T @ layer.delta))
             W.append(layer.W.copy())
             b.append(layer.b.copy())
 
     net = made("compiled")
     W, b = [net[2].W.copy()], [net[2].b.copy()]
     net.fit(X, Y, epochs=1, batch_size=50, callbacks=[Look()], verbose=False)
-    assert len(seen) == 14 and all(seen) and net.engine == "compiled"
+    assert len(seen) == 28 and all(seen) and net.engine == "compiled"
 
 
 def test_a_loss_that_is_not_finite_changes_nothing():
@@ -284,15 +280,13 @@ def test_sample_weights_and_copies(tmp_path):
     for net in (numpys, compiled):
         net.fit(X, Y, epochs=1, class_weight="balanced", verbose=False)
         net.fit(X, Y, epochs=1, verbose=False)
-    again = ns.Network.load(compiled.save(tmp_path / "net.npz"))
-    import copy
-
-    copied = copy.deepcopy(compiled)
-    for net in (numpys, compiled, copied):
+    again, copied = ns.Network.load(compiled.save(tmp_path / "net.npz")), copy.deepcopy(compiled)
+    again.engine = "compiled"
+    for net in (numpys, compiled, copied, again):
         net.train_batch(X[:32], Y[:32])
     np.testing.assert_allclose(compiled.parameters.theta, numpys.parameters.theta, atol=1e-12)
     np.testing.assert_array_equal(copied.parameters.theta, compiled.parameters.theta)
-    assert again.wanted_engine == "numpy" or again.engine in ("numpy", "compiled")
+    np.testing.assert_array_equal(again.parameters.theta, compiled.parameters.theta)
 
 
 def test_wrong_names_are_refused(refused):
