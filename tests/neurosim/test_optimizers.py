@@ -12,6 +12,7 @@ import pytest
 import reference
 
 import neurosim as ns
+from neurosim import optimizer_base
 from neurosim.optimizer_base import BLOCK, clip_by_global_norm_, sign_
 from neurosim.optimizers import OPTIMIZERS, SGDTerms
 from neurosim.schedules import SCHEDULES
@@ -597,3 +598,25 @@ def test_no_setting_is_negative_or_infinite(name, value, refused):
             with refused(name, "received"):
                 OPTIMIZERS[key](**{name: value})
     assert made
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("key", [key for key in ns.OPTIMIZERS if ns.OPTIMIZERS[key].state_names])
+def test_subnormal_state_becomes_zero_and_nothing_else_changes(key, dtype, monkeypatch):
+    tiny = float(np.finfo(dtype).tiny)
+    rng = np.random.default_rng(0)
+    grad = np.where(np.arange(90) < 60, rng.normal(size=90), 0.0).astype(dtype)
+    ends = []
+    for sweep in (optimizer_base.SWEEP, 10**9):
+        monkeypatch.setattr(optimizer_base, "SWEEP", sweep)
+        optimizer, theta = ns.OPTIMIZERS.create(key), np.ones(90, dtype)
+        optimizer.bind(theta, grad)
+        for vector in optimizer.state.values():
+            vector[60:75] = tiny / 8  # decayed, and no gradient comes
+        for _ in range(32):
+            optimizer.step(theta, grad)
+        ends.append((theta, *optimizer.state.values()))
+    for swept, kept in zip(*ends, strict=True):
+        assert np.abs(swept[60:] - kept[60:]).max() <= 1e-6 and (swept[:60] == kept[:60]).all()
+    for swept in ends[0][1:]:
+        assert not ((swept != 0) & (np.abs(swept) < tiny)).any()

@@ -66,8 +66,8 @@ def test_every_activation_with_every_optimizer(hidden, optimizer):
 
 @pytest.mark.parametrize(("loss", "out"), PAIRS)
 def test_every_loss_with_every_output_and_every_optimizer(loss, out):
-    # the gradient of a hinge is a sum of ±1/(B n), which may be 0 but for rounding: what takes its sign or divides it by
-    # its own size makes a whole step of the rounding
+    # the gradient of a hinge is a sum of ±1/(B n), which may be 0 but for rounding: what takes its sign, or divides it
+    # by its own size, makes a whole step of the rounding
     for optimizer in ("sgd", "momentum", "nesterov") if loss == "hinge" else ns.OPTIMIZERS:
         compare_steps(hidden="tanh", loss=loss, out=out, optimizer=optimizer, steps=12)
 
