@@ -238,6 +238,11 @@ class Network:
             layer.set_batch_size(batch_size)
         self.targets = self._full_targets[:batch_size]
 
+    def prepare_(self, batch_size: int) -> None:
+        """Do what the first step on batches of that size would have to do besides: workspaces, compiling."""
+        self.set_batch_size(batch_size)
+        self._engine.compile(self)
+
     def learn(self, x: Any, y: Any = None, whole: bool = True) -> None:
         """Remember, at the first training, how samples are scaled, how the classes are called and where they part.
 

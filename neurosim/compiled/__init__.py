@@ -74,7 +74,7 @@ class Engine:
         if wanted == "auto":
             wanted = os.environ.get(VARIABLE) or "auto"
         if wanted not in ENGINES:
-            raise NeurosimError(f"engine: expected one of {', '.join(ENGINES)}, received {wanted!r}")
+            raise NeurosimError(f"engine, or {VARIABLE}: expected one of {', '.join(ENGINES)}, received {wanted!r}")
         if wanted == "compiled" and not is_installed():
             raise NeurosimError("engine: 'compiled' needs numba, which is missing; pip install neurosim[fast]")
         self.wanted = wanted
@@ -91,6 +91,11 @@ class Engine:
             self._parts = parts
             self._program = self._compile(network)
         return self._program
+
+    def compile(self, network: Network) -> None:
+        """Compile the step now, if it is one to be compiled, and not at the first batch."""
+        if (program := self.program(network)) is not None:
+            program.compile()
 
     def text(self, network: Network) -> str:
         """What runs the training steps, and why it is not what could be expected."""

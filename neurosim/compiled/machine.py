@@ -21,6 +21,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import cache, cached_property
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -184,20 +185,26 @@ def kernel_of_source(name: str, source: str, dtype: np.dtype[Any]) -> Kernel:
     return Kernel(getattr(_module(name, source), name), dtype)
 
 
+@cache
+def _helpers() -> bytes:
+    """What kernels call: where that changes, numba must not take their old machine code for good."""
+    return b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+
+
 def _module(name: str, source: str) -> ModuleType:
     """A source text as a module."""
-    digest = hashlib.sha256(source.encode()).hexdigest()[:16]
+    digest = hashlib.sha256(source.encode() + _helpers()).hexdigest()[:16]
     path = cache_folder() / "compiled" / f"{name}_{digest}.py"
-    if not path.exists():
-        try:
+    try:
+        if not path.exists() or path.read_text("utf-8") != source:
             path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_suffix(f".{os.getpid()}")
             part.write_text(source, "utf-8")
             part.replace(path)
-        except OSError:  # no place to keep it: it is compiled anew in each process
-            module = ModuleType(path.stem)
-            exec(compile(source, f"<{path.stem}>", "exec"), vars(module))
-            return module
+    except OSError:  # no place to keep it: it is compiled anew in each process
+        module = ModuleType(path.stem)
+        exec(compile(source, f"<{path.stem}>", "exec"), vars(module))
+        return module
     spec = importlib.util.spec_from_file_location(f"{__package__}.written.{path.stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

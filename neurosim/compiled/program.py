@@ -57,7 +57,7 @@ class Program:
         self.dtype = network.dtype
         self.result = np.zeros(1)
         self.settings: list[tuple[Array, Callable[[], tuple[float, ...]]]] = []  # read anew before each step
-        self._forward, self._evaluate, self._backward, self._update = (Table(self.dtype) for _ in range(4))
+        self._forward, self._backward, self._update = (Table(self.dtype) for _ in range(3))
         for layer in network.layers[1:]:
             self._add_forward(layer)
         self._add_loss(network.loss, network.output)

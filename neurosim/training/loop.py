@@ -209,6 +209,7 @@ def _train(run: TrainingRun) -> bool:
     """The steps of an epoch, or what is left of them. Returns whether every loss was finite."""
     batches, losses = run.batches, run.history.batch_losses
     hooks = [each for each in run.callbacks if getattr(each.on_step, "__func__", None) is not Callback.on_step]
+    run.network.prepare_(batches.batch_size)
     began = time.perf_counter() - run.seconds
     with _bar(run) as bar:
         while not batches.epoch_is_done:

@@ -289,7 +289,7 @@ def test_sample_weights_and_copies(tmp_path):
 
 
 def test_wrong_names_are_refused(refused):
-    with refused("engine: expected one of auto, numpy, compiled", "'fast'"):
+    with refused("engine, or NEUROSIM_ENGINE: expected one of auto, numpy, compiled", "'fast'"):
         made("fast")
 
 
