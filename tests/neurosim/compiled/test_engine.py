@@ -23,6 +23,14 @@ OUTPUTS = {key: ns.ACTIVATIONS.create(key) for key in ns.ACTIVATIONS}
 PAIRS = [(key, out) for key in ns.LOSSES for out in OUTPUTS if ns.LOSSES.create(key).accepts(OUTPUTS[out])]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def home(tmp_path_factory):
+    """What these tests compile is kept, and not with what the user has compiled."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEUROSIM_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 def made(engine, hidden="relu", *, loss="cross_entropy", out="softmax", norm=False, rate=0.0, **options):
     layers = [ns.Input(20)]
     for n in (12, 7):
