@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from .program import Program
 
 ENGINES = ("auto", "numpy", "compiled")
-
-
+MOST = 16  # batch sizes for which compiled steps are kept
 VARIABLE = "NEUROSIM_ENGINE"  # what "auto" stands for, where it is set
 
 
@@ -79,18 +78,21 @@ class Engine:
             raise NeurosimError("engine: 'compiled' needs numba, which is missing; pip install neurosim[fast]")
         self.wanted = wanted
         self.reason = ""
-        self._program: Program | None = None
-        self._parts: list[Any] | None = None
+        self._programs: dict[int, Program | None] = {}  # by batch size
+        self._parts: list[Any] = []
 
     def program(self, network: Network) -> Program | None:
         """The compiled step for the batch that the workspaces are cut to; None where NumPy has to do it."""
         if self.wanted == "numpy" or not is_installed():
             return None
-        parts = parts_of(network)
-        if self._parts is None or len(parts) != len(self._parts) or not all(map(is_, parts, self._parts)):
-            self._parts = parts
-            self._program = self._compile(network)
-        return self._program
+        parts, batch_size = parts_of(network), network.layers[0].batch_size
+        if len(parts) != len(self._parts) or not all(map(is_, parts, self._parts)):
+            self._parts, self._programs = parts, {}
+        if batch_size not in self._programs:
+            if len(self._programs) >= MOST:
+                self._programs.clear()
+            self._programs[batch_size] = self._compile(network)
+        return self._programs[batch_size]
 
     def compile(self, network: Network) -> None:
         """Compile the step now, if it is one to be compiled, and not at the first batch."""

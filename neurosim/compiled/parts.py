@@ -35,10 +35,10 @@ class Network(Protocol):
 
 
 def parts_of(network: Network) -> list[Any]:
-    """All that a compiled step is made for: where one of these is another object, another step is needed."""
+    """All that compiled steps are made for: where one of these is another object, other steps are needed."""
     optimizer, loss = network.optimizer, network.loss
     optimizer.bind_if_needed(network.parameters.theta, network.parameters.grad)
-    parts = [network.targets, optimizer, optimizer.blocks, optimizer.clip_norm is None, loss, *vars(loss).values()]
+    parts = [optimizer, optimizer.blocks, optimizer.clip_norm is None, loss, *vars(loss).values()]
     for layer in network.layers:
         parts += layer.compiled_for()
     return parts

@@ -327,7 +327,7 @@ class Layer(Neurons, Configurable):
 
     def compiled_for(self) -> list[Any]:
         """Of what a compiled form of this layer is made: where one is another object, it has to be made anew."""
-        return []
+        return [self._full]
 
     # -- describing it ---------------------------------------------------------------------------------------------
 
@@ -443,7 +443,7 @@ class ActivationLayer(Layer):
         return self.activation
 
     def compiled_for(self) -> list[Any]:
-        return [self.function, *vars(self.function).values()]
+        return [self._full, self._full_scratch, self.function, *vars(self.function).values()]
 
     def activate_(self) -> None:
         """a = f(z)."""

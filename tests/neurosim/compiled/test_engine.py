@@ -282,6 +282,27 @@ def test_what_is_changed_on_the_way_is_seen():
     np.testing.assert_allclose(compiled.parameters.theta, numpys.parameters.theta, atol=1e-12)
 
 
+def test_steps_are_kept_for_each_batch_size_until_a_part_is_another(monkeypatch):
+    from neurosim.compiled import program
+
+    made_ones = []
+    real = program.Program.__init__
+    monkeypatch.setattr(program.Program, "__init__", lambda self, net: (made_ones.append(net), real(self, net))[1])
+    net = made("compiled", norm=True, rate=0.2)
+    net.fit(X, Y, epochs=4, batch_size=64, validation_data=(X, Y), verbose=False)  # the last batch has 60
+    first = len(made_ones)
+    net.fit(X, Y, epochs=4, batch_size=64, validation_data=(X, Y), verbose=False)
+    assert first <= 4 and len(made_ones) == first  # 64 and 60, twice: an evaluation made the workspaces larger
+    net.train_batch(X[:300], Y[:300])  # larger workspaces: others
+    net.fit(X, Y, epochs=1, batch_size=64, verbose=False)
+    twin = made("numpy", norm=True, rate=0.2)
+    for _ in range(2):
+        twin.fit(X, Y, epochs=4, batch_size=64, validation_data=(X, Y), verbose=False)
+    twin.train_batch(X[:300], Y[:300])
+    twin.fit(X, Y, epochs=1, batch_size=64, verbose=False)
+    np.testing.assert_allclose(net.parameters.theta, twin.parameters.theta, atol=1e-9)
+
+
 def test_sample_weights_and_copies(tmp_path):
     numpys, compiled = made("numpy"), made("compiled")
     for net in (numpys, compiled):
