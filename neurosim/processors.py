@@ -220,6 +220,7 @@ def arithmetic() -> str:
     return f"NumPy {__version__} with {_library().name}"
 
 
+@cache
 def product_of_matrices(kind: str) -> tuple[int, int]:
     """Where the machine code of the library's product is, ``cblas_sgemm`` or ``cblas_dgemm``.
 

@@ -29,6 +29,8 @@ L3, L4, L5 = f32(-1.6668057665e-1), f32(1.4249322787e-1), f32(-1.2420140846e-1)
 L6, L7, L8 = f32(1.1676998740e-1), f32(-1.1514610310e-1), f32(7.0376836292e-2)
 ROOT = f32(0.70710678)
 TINY_float32, TINY_float64 = np.finfo(np.float32).tiny, np.finfo(np.float64).tiny  # the smallest normal numbers
+exp_float64, expm1_float64, log_float64, log1p_float64 = math.exp, math.expm1, math.log, math.log1p
+tanh_float64, sqrt = math.tanh, math.sqrt
 ZERO, ONE, TWO, HALF = f32(0), f32(1), f32(2), f32(0.5)
 
 
@@ -54,7 +56,9 @@ def bits_of_float(typing: Any, number: Any) -> Any:
 
 @jitable
 def power_and_rest(x: Any) -> Any:
-    """e^x = 2^n + 2^n r, as (n, r); x between `SMALLEST` and `LARGEST`."""
+    """e^x = 2^n + 2^n r, as (n, r); of x beyond `SMALLEST` or `LARGEST`, that of the bound."""
+    x = x if x <= LARGEST else LARGEST
+    x = x if x >= SMALLEST else SMALLEST
     n = np.floor(x * LOG2E + HALF)
     x = x - n * LN2_HIGH - n * LN2_LOW
     rest = (((((E5 * x + E4) * x + E3) * x + E2) * x + E1) * x + E0) * x * x + x
@@ -70,9 +74,7 @@ def power_of_two(n: Any) -> Any:
 @jitable
 def exp_float32(x: Any) -> Any:
     """e^x."""
-    inside = x if x <= LARGEST else LARGEST
-    inside = inside if inside >= SMALLEST else SMALLEST
-    n, rest = power_and_rest(inside)
+    n, rest = power_and_rest(x)
     half = n >> np.int32(1)  # in two steps, for 2^128 is no float32, and e^x may be one all the same
     value = (ONE + rest) * power_of_two(half) * power_of_two(n - half)
     value = value if x >= SMALLEST else ZERO
@@ -82,9 +84,7 @@ def exp_float32(x: Any) -> Any:
 @jitable
 def expm1_float32(x: Any) -> Any:
     """e^x - 1, exact to the last places near 0 as well."""
-    inside = x if x <= LARGEST else LARGEST
-    inside = inside if inside >= SMALLEST else SMALLEST
-    n, rest = power_and_rest(inside)
+    n, rest = power_and_rest(x)
     power = power_of_two(n)
     value = power * rest + (power - ONE)
     value = value if x < FAR else exp_float32(x)
@@ -125,36 +125,6 @@ def log1p_float32(x: Any) -> Any:
 
 
 @jitable
-def exp_float64(x: Any) -> Any:
-    """e^x."""
-    return math.exp(x)
-
-
-@jitable
-def expm1_float64(x: Any) -> Any:
-    """e^x - 1."""
-    return math.expm1(x)
-
-
-@jitable
-def tanh_float64(x: Any) -> Any:
-    """The hyperbolic tangent."""
-    return math.tanh(x)
-
-
-@jitable
-def log_float64(x: Any) -> Any:
-    """The natural logarithm."""
-    return math.log(x)
-
-
-@jitable
-def log1p_float64(x: Any) -> Any:
-    """ln(1 + x)."""
-    return math.log1p(x)
-
-
-@jitable
 def maximum(x: Any, y: Any) -> Any:
     """The larger of two numbers."""
     return x if (x >= y) | (x != x) else y
@@ -169,13 +139,7 @@ def logaddexp_float32(x: Any, y: Any) -> Any:
 @jitable
 def logaddexp_float64(x: Any, y: Any) -> Any:
     """ln(e^x + e^y), which does not overflow."""
-    return maximum(x, y) + math.log1p(math.exp(-abs(x - y)))
-
-
-@jitable
-def sqrt(x: Any) -> Any:
-    """The square root."""
-    return math.sqrt(x)
+    return maximum(x, y) + log1p_float64(exp_float64(-abs(x - y)))
 
 
 @jitable

@@ -236,7 +236,7 @@ class Table:
 
     Args:
         dtype: of the elements.
-        lines: of other tables, to begin with.
+        others: tables whose lines it begins with.
     """
 
     def __init__(self, dtype: np.dtype[Any], *others: Table) -> None:

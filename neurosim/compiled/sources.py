@@ -5,7 +5,9 @@ Each function here returns the source text of a kernel, with REAL in the place o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from textwrap import indent
+from typing import Any
 
 from ..activations import Activation
 from ..losses import ByOutput
@@ -89,17 +91,11 @@ def loss_source(loss: ByOutput) -> str:
     Raises:
         NotTraceable: it cannot be compiled.
     """
-    trace = Trace()
-    term = traced(loss.term, trace, trace.element("a_ij"), trace.element("y_ij"))
     return (
         HEAD.format(what=f"for {loss!r}: L")
         + "def loss(p, like):\n"
         + "    a, y, result, total = vector(p, 0, like), vector(p, 1, like), doubles(p, 2), 0.0\n"
-        + _lines(trace.before, 1)
-        + "    for k in range(a.shape[0]):\n"
-        + "        a_ij, y_ij = a[k], y[k]\n"
-        + _lines(trace.lines, 2)
-        + f"        total += {trace.text(term, True)}\n"
+        + _over_outputs(loss.term, "total += {}")
         + "    result[0] = total / a.shape[0]\n"
     )
 
@@ -110,18 +106,25 @@ def slope_source(loss: ByOutput) -> str:
     Raises:
         NotTraceable: it cannot be compiled.
     """
-    trace = Trace()
-    slope = traced(loss.slope, trace, trace.element("a_ij"), trace.element("y_ij"))
     return (
         HEAD.format(what=f"for {loss!r}: dL/da")
         + "def slope(p, like):\n"
         + "    a, y, da = vector(p, 0, like), vector(p, 1, like), vector(p, 2, like)\n"
         + "    share = real(1.0 / a.shape[0])\n"
-        + _lines(trace.before, 1)
+        + _over_outputs(loss.slope, "da[k] = {} * share")
+    )
+
+
+def _over_outputs(rule: Callable[..., Any], line: str) -> str:
+    """The loop over all outputs of all samples, which does `line` with what the rule gives for a and y."""
+    trace = Trace()
+    value = traced(rule, trace, trace.element("a_ij"), trace.element("y_ij"))
+    text = trace.text(value, True)
+    return (
+        _lines(trace.before, 1)
         + "    for k in range(a.shape[0]):\n"
         + "        a_ij, y_ij = a[k], y[k]\n"
-        + _lines(trace.lines, 2)
-        + f"        da[k] = {trace.text(slope, True)} * share\n"
+        + _lines([*trace.lines, line.format(text)], 2)
     )
 
 

@@ -443,7 +443,7 @@ class ActivationLayer(Layer):
         return self.activation
 
     def compiled_for(self) -> list[Any]:
-        return [self._full, self._full_scratch, self.function, *vars(self.function).values()]
+        return [*super().compiled_for(), self._full_scratch, self.function, *vars(self.function).values()]
 
     def activate_(self) -> None:
         """a = f(z)."""

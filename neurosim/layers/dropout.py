@@ -65,7 +65,7 @@ class Dropout(Layer):
         np.copyto(dx, delta)
 
     def compiled_for(self) -> list[Any]:
-        return [self._full, self.rate > 0.0, self.rng]
+        return [*super().compiled_for(), self.rate > 0.0, self.rng]
 
     @property
     def detail(self) -> str:
