@@ -106,17 +106,20 @@ class Engine:
         return f"NumPy ({self.reason})" if self.reason else "NumPy"
 
     def _compile(self, network: Network) -> Program | None:
+        try:
+            import numba  # noqa: F401  whether it can be: what is wrong in here is not for its being missing
+        except (ImportError, OSError) as error:  # in surroundings that it cannot stand
+            self.reason = f"numba cannot be imported: {error}"
+            return None
+        from .program import Program
         from .tracing import NotTraceable
 
-        program: Program | None = None
         try:
-            from .program import Program
-
-            program, self.reason = Program(network), ""
+            program = Program(network)
         except NotTraceable as error:
             self.reason = str(error)
-        except (ImportError, OSError) as error:  # of numba, in surroundings that it cannot stand
-            self.reason = f"numba cannot be imported: {error}"
+            return None
+        self.reason = ""
         return program
 
     def __getstate__(self) -> str:
