@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -60,23 +59,31 @@ def per_class(matrix: Array) -> dict[str, Array]:
     return {"precision": precision, "recall": recall, "f1": f1, "support": support}
 
 
-def hit_counter(targets: Array, threshold: float | None = None) -> Callable[[Array, Any], float]:
-    """A function (a, rows) -> how many rows of a (B, n) name the class of these rows of `targets` (N, n).
-
-    It gives NaN where the targets are not classes.
+class HitCounter:
+    """Counts how many rows of outputs name the right class.
 
     Args:
         targets: (N, n).
         threshold: above which a single output says yes; ``None``: what lies between its targets.
+
+    Attributes:
+        threshold: the same.
+        counts: whether the targets are classes.
     """
-    classes = class_indices(targets)
-    if classes is None:
-        return lambda a, rows: math.nan
-    if targets.shape[1] == 1:
-        between = threshold_between(targets) if threshold is None else threshold
-        yes = targets > between
-        return lambda a, rows: float(np.count_nonzero((a > between) == yes[rows]))
-    return lambda a, rows: float(np.count_nonzero(a.argmax(1) == classes[rows]))
+
+    def __init__(self, targets: Array, threshold: float | None = None) -> None:
+        self._single = targets.shape[1] == 1
+        self.threshold = threshold_between(targets) if threshold is None else threshold
+        classes = class_indices(targets)
+        self.counts = classes is not None
+        self._right: Any = targets > self.threshold if self._single else classes
+
+    def __call__(self, a: Array, rows: Any) -> float:
+        """How many of a (B, n) name the class of these rows of the targets; NaN where they are not classes."""
+        if not self.counts:
+            return math.nan
+        named = a > self.threshold if self._single else a.argmax(1)
+        return float(np.count_nonzero(named == self._right[rows]))
 
 
 def rises(figure: str) -> bool:

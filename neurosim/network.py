@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from .checks import check_count, check_names, check_number, is_dataset, samples_and_labels
-from .compiled import Engine
+from .compiled import Engine, Feed
 from .errors import NeurosimError, OutOfRangeError, ShapeError
 from .labels import read_labels, target_rows
 from .layers import LAYERS, ActivationLayer, Input, Interventions, Layer, Neuron
 from .layers.stack import checked_layers, layers_as_html, layers_as_text
 from .losses import LOSSES, Loss, check_pair
-from .metrics import decisions, hit_counter, threshold_between
+from .metrics import HitCounter, decisions, threshold_between
 from .optimizers import OPTIMIZERS, Optimizer
 from .parameters import Array, FlatParameters, aligned_zeros
 from .processors import computes
@@ -366,6 +366,18 @@ class Network:
         return loss
 
     @computes
+    def run_(self, feed: Feed, order: Array, start: int, done: Array) -> bool:
+        """Several steps of training in one call, if there is a compiled step. See `neurosim.compiled.Program.run_`.
+
+        Returns:
+            Whether there is one; otherwise nothing was done.
+        """
+        program = self._engine.program(self)
+        if program is not None:
+            program.run_(feed, order, start, done)
+        return program is not None
+
+    @computes
     def update_(self) -> None:
         """Move the parameters along the last gradients."""
         for layer in self._with_parameters:
@@ -440,7 +452,11 @@ class Network:
             part = rows[start : start + EVALUATION_BATCH]
             self.set_batch_size(len(part))
             self.input.fill(part)
-            yield slice(start, start + len(part)), self.forward_()
+            if (program := self._engine.program(self)) is None:
+                self.forward_()
+            else:
+                program.evaluate_()
+            yield slice(start, start + len(part)), self.output.a
 
     @computes
     def activations(self, x: Any, layer: int, neuron: int) -> Array:
@@ -484,7 +500,7 @@ class Network:
         x, y = samples_and_labels(x, y)
         rows = self.input.as_rows(x)
         targets = self.as_targets(y, len(rows))
-        hits = hit_counter(targets, None if self.input.learned is None else self.threshold)
+        hits = HitCounter(targets, None if self.input.learned is None else self.threshold)
         loss, right = 0.0, 0.0
         for where, a in self._outputs(rows):
             y_part = targets[where]

@@ -238,6 +238,27 @@ def product_of_matrices(kind: str) -> tuple[int, int]:
     return 0, 0
 
 
+def thread_count() -> int:
+    """How many threads are asked for."""
+    return _asked[-1].count
+
+
+@contextmanager
+def alone(threads: int) -> Iterator[None]:
+    """Within this, NumPy's linear algebra takes one thread in each of several that call it.
+
+    Args:
+        threads: how many these are; of one it has the right number already.
+    """
+    if threads > 1:
+        _library().set(1)
+    try:
+        yield
+    finally:
+        if threads > 1:
+            _library().set(_asked[-1].count)
+
+
 @computes
 def _in_force() -> int:
     """With how many threads neurosim computes; 0 where nobody can tell."""

@@ -17,11 +17,13 @@ from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NeurosimError
-from .parts import parts_of
+from .parts import Feed, parts_of
 
 if TYPE_CHECKING:
     from .parts import Network
     from .program import Program
+
+__all__ = ["ENGINES", "Engine", "Feed", "engine_in_force", "engine_is", "is_installed"]
 
 ENGINES = ("auto", "numpy", "compiled")
 MOST = 16  # batch sizes for which compiled steps are kept

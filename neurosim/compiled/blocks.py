@@ -1,6 +1,7 @@
 """The kernels that are no rule of one element: what layers and losses do along rows and columns.
 
-The arguments of each are in its docstring, in their order; `Table.add` takes them so.
+The arguments of each are in its docstring, in their order; `Table.add` takes them so.  The work is cut by the batch's
+rows, where nothing else is said.
 """
 
 from __future__ import annotations
@@ -8,48 +9,117 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .machine import doubles, jitable, matrix, vector
+from numba import carray
+
+from .functions import exp
+from .instructions import bytes_pointer, pointer, wholes_pointer
+from .machine import doubles, elements, jitable, matrix, share, vector, wholes
 
 
-def softmax(p: Any, like: Any) -> None:
+def gather_pixels(p: Any, like: Any, me: Any, of: Any) -> None:
+    """a, y, source, scale: a batch of a data set whose samples are bytes, scaled. For `source` see `Program`."""
+    a, y, source, scale = matrix(p, 0, like), matrix(p, 1, like), wholes(p, 2), vector(p, 3, like)[0]
+    rows, targets, order = sources_of(source, p[5], like)
+    start = wholes_pointer(source[3])[0]
+    pixels = carray(bytes_pointer(rows), (source[4], a.shape[1]))
+    first, last = share(a.shape[0], me, of)
+    for i in range(first, last):
+        row, a_i = pixels[order[start + i]], a[i]
+        for k in range(a.shape[1]):
+            a_i[k] = row[k]
+        for k in range(a.shape[1]):
+            a_i[k] *= scale
+        for j in range(y.shape[1]):
+            y[i, j] = targets[order[start + i], j]
+
+
+def gather_numbers(p: Any, like: Any, me: Any, of: Any) -> None:
+    """a, y, source: a batch of a data set whose samples are numbers of the network's type."""
+    a, y, source = matrix(p, 0, like), matrix(p, 1, like), wholes(p, 2)
+    rows, targets, order = sources_of(source, p[5], like)
+    start = wholes_pointer(source[3])[0]
+    numbers = carray(pointer(rows, like), (source[4], a.shape[1]))
+    first, last = share(a.shape[0], me, of)
+    for i in range(first, last):
+        row, a_i = numbers[order[start + i]], a[i]
+        for k in range(a.shape[1]):
+            a_i[k] = row[k]
+        for j in range(y.shape[1]):
+            y[i, j] = targets[order[start + i], j]
+
+
+@jitable
+def sources_of(source: Any, n_out: Any, like: Any) -> Any:
+    """Where the samples are; the targets; the order of the epoch."""
+    targets = carray(pointer(source[1], like), (source[4], n_out))
+    return source[0], targets, carray(wholes_pointer(source[2]), (source[4],))
+
+
+def count_hits(p: Any, like: Any, me: Any, of: Any) -> None:
+    """a, y, result, threshold: how many rows of a name the class of y into ``result[1]``.
+
+    Of several outputs it is the first of the largest; of a single one, whether it is above the threshold.
+    """
+    if me > 0:
+        return
+    a, y, result, threshold = matrix(p, 0, like), matrix(p, 1, like), doubles(p, 2), doubles(p, 3)[0]
+    hits = 0
+    for i in range(a.shape[0]):
+        if a.shape[1] == 1:
+            hits += (a[i, 0] > threshold) == (y[i, 0] > threshold)
+        else:
+            named, a_i = 0, a[i]
+            for j in range(1, a.shape[1]):
+                named = j if a_i[j] > a_i[named] else named
+            hits += y[i, named] == 1.0
+    result[1] = hits
+
+
+def softmax(p: Any, like: Any, me: Any, of: Any) -> None:
     """Arguments z, a, log_a, b: z ← z + b; a = softmax of z; log_a = ln a. Without a bias 0 is in its place."""
     z, a, log_a = matrix(p, 0, like), matrix(p, 1, like), matrix(p, 2, like)
     b, has_bias = vector(p, 3, like), p[3 * 3 + 2] > 0
     n = z.shape[1]
-    for i in range(z.shape[0]):
-        z_i, a_i, log_i = z[i], a[i], log_a[i]
+    first, last = share(z.shape[0], me, of)
+    for i in range(first, last):
+        z_i, log_i = z[i], log_a[i]
         if has_bias:
             for j in range(n):
                 z_i[j] += b[j]
         largest = z_i[0]
         for j in range(1, n):
             largest = z_i[j] if z_i[j] > largest else largest
-        total = 0.0
         for j in range(n):
             log_i[j] = z_i[j] - largest
-            e = math.exp(log_i[j])
-            a_i[j] = e
-            total += e
+    exponents, powers = vector(p, 2, like), vector(p, 1, like)
+    for k in range(first * n, last * n):
+        powers[k] = exp(exponents[k])
+    for i in range(first, last):
+        a_i, log_i, total = a[i], log_a[i], 0.0
+        for j in range(n):
+            total += a_i[j]
         inverse, log_total = 1.0 / total, math.log(total)
         for j in range(n):
             a_i[j] *= inverse
             log_i[j] -= log_total
 
 
-def softmax_backward(p: Any, like: Any) -> None:
-    """da, a, delta, db: delta = a (da - Σ a da); db = the sum of delta over the batch. Without a bias: 0."""
+def softmax_backward(p: Any, like: Any, me: Any, of: Any) -> None:
+    """da, a, delta: delta = a (da - Σ a da)."""
     da, a, delta = matrix(p, 0, like), matrix(p, 1, like), matrix(p, 2, like)
-    for i in range(a.shape[0]):
+    first, last = share(a.shape[0], me, of)
+    for i in range(first, last):
         total = 0.0
         for j in range(a.shape[1]):
             total += a[i, j] * da[i, j]
         for j in range(a.shape[1]):
             delta[i, j] = a[i, j] * (da[i, j] - total)
-    sum_rows(delta, vector(p, 3, like), p[3 * 3 + 2])
 
 
-def cross_entropy(p: Any, like: Any) -> None:
+def cross_entropy(p: Any, like: Any, me: Any, of: Any) -> None:
     """log_a, y, result, smoothing: L into result, the mean of -Σ y ln a with the smoothed y."""
+    if me > 0:
+        return
     log_a, y, result, smoothing = matrix(p, 0, like), matrix(p, 1, like), doubles(p, 2), doubles(p, 3)[0]
     B, n = log_a.shape
     total = 0.0
@@ -61,22 +131,22 @@ def cross_entropy(p: Any, like: Any) -> None:
     result[0] = 0.0 - total / B
 
 
-def difference(p: Any, like: Any) -> None:
-    """a, y, delta, db, settings: delta = (a - y) · share with the smoothed y; db = its sum over the batch, or 0.
+def difference(p: Any, like: Any, me: Any, of: Any) -> None:
+    """a, y, delta, settings: delta = (a - y) · factor with the smoothed y.
 
-    Settings are the smoothing and the share, 1 / B or 1 / (B n).
+    Settings are the smoothing and the factor, 1 / B or 1 / (B n).
     """
-    a, y, delta, settings = matrix(p, 0, like), matrix(p, 1, like), matrix(p, 2, like), doubles(p, 4)
-    smoothing, share = settings[0], settings[1]
-    B, n = a.shape
-    for i in range(B):
-        for j in range(n):
-            delta[i, j] = (a[i, j] - (y[i, j] * (1.0 - smoothing) + smoothing / n)) * share
-    sum_rows(delta, vector(p, 3, like), p[3 * 3 + 2])
+    a, y, delta, settings = vector(p, 0, like), vector(p, 1, like), vector(p, 2, like), doubles(p, 3)
+    smoothing, factor, n = settings[0], settings[1], p[2]
+    first, last = elements(p, 0, me, of)
+    for k in range(first, last):
+        delta[k] = (a[k] - (y[k] * (1.0 - smoothing) + smoothing / n)) * factor
 
 
-def binary_cross_entropy(p: Any, like: Any) -> None:
+def binary_cross_entropy(p: Any, like: Any, me: Any, of: Any) -> None:
     """z, y, result: L of a sigmoid of z into result, max(z, 0) - y z + ln(1 + e^-|z|), which cannot overflow."""
+    if me > 0:
+        return
     z, y, result = vector(p, 0, like), vector(p, 1, like), doubles(p, 2)
     total = 0.0
     for k in range(z.shape[0]):
@@ -85,8 +155,10 @@ def binary_cross_entropy(p: Any, like: Any) -> None:
     result[0] = total / z.shape[0]
 
 
-def margin_loss(p: Any, like: Any) -> None:
+def margin_loss(p: Any, like: Any, me: Any, of: Any) -> None:
     """a, y, result, margin, power: L = Σ_{j≠c} max(0, m - a_c + a_j)^p / (B n) into result."""
+    if me > 0:
+        return
     a, y, result, margin, power = matrix(p, 0, like), matrix(p, 1, like), doubles(p, 2), doubles(p, 3)[0], p[12]
     total = 0.0
     for i in range(a.shape[0]):
@@ -98,18 +170,19 @@ def margin_loss(p: Any, like: Any) -> None:
     result[0] = total / a.size
 
 
-def margin_gradient(p: Any, like: Any) -> None:
+def margin_gradient(p: Any, like: Any, me: Any, of: Any) -> None:
     """a, y, da, margin, power: da = dL/da of the margin loss."""
     a, y, da, margin, power = matrix(p, 0, like), matrix(p, 1, like), matrix(p, 2, like), doubles(p, 3)[0], p[12]
-    share = 1.0 / a.size
-    for i in range(a.shape[0]):
+    factor = 1.0 / a.size
+    first, last = share(a.shape[0], me, of)
+    for i in range(first, last):
         right, pull = label_of(y[i]), 0.0
         for j in range(a.shape[1]):
             short = margin - a[i, right] + a[i, j]
             slope = 0.0 if j == right or short <= 0.0 else (1.0 if power == 1 else 2.0 * short)
-            da[i, j] = slope * share
+            da[i, j] = slope * factor
             pull += slope
-        da[i, right] = -pull * share
+        da[i, right] = -pull * factor
 
 
 @jitable
@@ -121,70 +194,98 @@ def label_of(y: Any) -> Any:
     return right
 
 
-def copy(p: Any, like: Any) -> None:
+def copy(p: Any, like: Any, me: Any, of: Any) -> None:
     """x, y: y ← x."""
     x, y = vector(p, 0, like), vector(p, 1, like)
-    for k in range(x.shape[0]):
+    first, last = elements(p, 0, me, of)
+    for k in range(first, last):
         y[k] = x[k]
 
 
-def fill(p: Any, like: Any) -> None:
+def fill(p: Any, like: Any, me: Any, of: Any) -> None:
     """x, value: x ← value."""
     x, value = vector(p, 0, like), doubles(p, 1)[0]
-    for k in range(x.shape[0]):
+    first, last = elements(p, 0, me, of)
+    for k in range(first, last):
         x[k] = value
 
 
-def drop(p: Any, like: Any) -> None:
+def drop(p: Any, like: Any, me: Any, of: Any) -> None:
     """x, mask, z, a, rate: random numbers in mask become 0 or 1 / (1 - rate); z ← x; a ← x mask."""
     x, mask, z, a = vector(p, 0, like), vector(p, 1, like), vector(p, 2, like), vector(p, 3, like)
     rate = doubles(p, 4)[0]
     kept = mask[0] - mask[0] + 1.0 / (1.0 - rate)
-    for k in range(x.shape[0]):
+    first, last = elements(p, 0, me, of)
+    for k in range(first, last):
         mask[k] = kept if mask[k] >= rate else 0.0
         z[k] = x[k]
         a[k] = x[k] * mask[k]
 
 
-def drop_backward(p: Any, like: Any) -> None:
+def drop_backward(p: Any, like: Any, me: Any, of: Any) -> None:
     """da, mask, delta, dx: delta = da mask, and the same into dx if there is one (its last number is not 0)."""
     da, mask, delta, dx = vector(p, 0, like), vector(p, 1, like), vector(p, 2, like), vector(p, 3, like)
-    for k in range(da.shape[0]):
+    first, last = elements(p, 0, me, of)
+    for k in range(first, last):
         delta[k] = da[k] * mask[k]
     if p[3 * 3 + 2] > 0:
-        for k in range(da.shape[0]):
+        for k in range(first, last):
             dx[k] = delta[k]
 
 
-def normalize(p: Any, like: Any) -> None:
-    """x, x_hat, z, mean, variance, inverse, gamma, beta, settings: z = γ x̂ + β, x̂ = (x - mean) / √(variance + ε).
+def measure(p: Any, like: Any, me: Any, of: Any) -> None:
+    """x, mean, variance: of each column of the batch. Cut by columns."""
+    x, mean, variance = matrix(p, 0, like), vector(p, 1, like), vector(p, 2, like)
+    B = x.shape[0]
+    first, last = share(x.shape[1], me, of)
+    for j in range(first, last):
+        mean[j] = 0.0
+        variance[j] = 0.0
+    for i in range(B):
+        for j in range(first, last):
+            mean[j] += x[i, j]
+    for j in range(first, last):
+        mean[j] /= B
+    for i in range(B):
+        for j in range(first, last):
+            variance[j] += (x[i, j] - mean[j]) * (x[i, j] - mean[j])
+    for j in range(first, last):
+        variance[j] /= B
 
-    Settings are ε, and 1 in training: then mean and variance are those of the batch and are written.
+
+def normalize(p: Any, like: Any, me: Any, of: Any) -> None:
+    """x, x_hat, z, mean, variance, inverse, gamma, beta, epsilon: z = γ x̂ + β, x̂ = (x - mean) / √(variance + ε).
+
+    What a column shares is found by each thread for itself: it is little, and all write the same.
     """
     x, x_hat, z = matrix(p, 0, like), matrix(p, 1, like), matrix(p, 2, like)
     mean, variance, inverse = vector(p, 3, like), vector(p, 4, like), vector(p, 5, like)
-    gamma, beta, settings = vector(p, 6, like), vector(p, 7, like), doubles(p, 8)
+    gamma, beta, epsilon = vector(p, 6, like), vector(p, 7, like), doubles(p, 8)[0]
     B, n = x.shape
-    if settings[1] > 0.0:
-        mean_over_batch(x, mean)
-    for i in range(B):
-        for j in range(n):
-            x_hat[i, j] = x[i, j] - mean[j]
-    if settings[1] > 0.0:
-        for i in range(B):
-            for j in range(n):
-                z[i, j] = x_hat[i, j] * x_hat[i, j]
-        mean_over_batch(z, variance)
     for j in range(n):
-        inverse[j] = 1.0 / math.sqrt(variance[j] + settings[0])
-    for i in range(B):
+        inverse[j] = 1.0 / math.sqrt(variance[j] + epsilon)
+    first, last = share(B, me, of)
+    for i in range(first, last):
         for j in range(n):
-            x_hat[i, j] *= inverse[j]
+            x_hat[i, j] = (x[i, j] - mean[j]) * inverse[j]
             z[i, j] = x_hat[i, j] * gamma[j] + beta[j]
 
 
-def normalize_backward(p: Any, like: Any) -> None:
-    """delta, x_hat, dgamma, dbeta, gamma, inverse, dx: the gradients, and dL/dx if dx is there.
+def normalize_gradients(p: Any, like: Any, me: Any, of: Any) -> None:
+    """delta, x_hat, dgamma, dbeta: the sums of delta x̂ and of delta over the batch. Cut by columns."""
+    delta, x_hat, dgamma, dbeta = matrix(p, 0, like), matrix(p, 1, like), vector(p, 2, like), vector(p, 3, like)
+    first, last = share(delta.shape[1], me, of)
+    for j in range(first, last):
+        dgamma[j] = 0.0
+        dbeta[j] = 0.0
+    for i in range(delta.shape[0]):
+        for j in range(first, last):
+            dgamma[j] += delta[i, j] * x_hat[i, j]
+            dbeta[j] += delta[i, j]
+
+
+def normalize_backward(p: Any, like: Any, me: Any, of: Any) -> None:
+    """delta, x_hat, dgamma, dbeta, gamma, inverse, dx.
 
     dL/dx = γ/√(variance + ε) (delta - mean(delta) - x̂ mean(delta x̂)): mean and variance depend on x too.
     """
@@ -192,22 +293,33 @@ def normalize_backward(p: Any, like: Any) -> None:
     dgamma, dbeta, gamma, inverse = vector(p, 2, like), vector(p, 3, like), vector(p, 4, like), vector(p, 5, like)
     dx = matrix(p, 6, like)
     B, n = delta.shape
-    for j in range(n):
-        dgamma[j] = 0.0
-        dbeta[j] = 0.0
-    for i in range(B):
+    first, last = share(B, me, of)
+    for i in range(first, last):
         for j in range(n):
-            dgamma[j] += delta[i, j] * x_hat[i, j]
-            dbeta[j] += delta[i, j]
-    share = 1.0 / B
-    for i in range(dx.shape[0]):
-        for j in range(n):
-            along = (x_hat[i, j] * dgamma[j] + dbeta[j]) * share
+            along = (x_hat[i, j] * dgamma[j] + dbeta[j]) / B
             dx[i, j] = (delta[i, j] - along) * gamma[j] * inverse[j]
 
 
-def clip(p: Any, like: Any) -> None:
+def follow(p: Any, like: Any, me: Any, of: Any) -> None:
+    """running_mean, running_variance, mean, variance, settings: the running averages after a step. Cut by columns.
+
+    Settings are the momentum, and by what the variance of a batch is multiplied, B / (B - 1); 0 for one sample.
+    """
+    running_mean, running_variance = vector(p, 0, like), vector(p, 1, like)
+    mean, variance, settings = vector(p, 2, like), vector(p, 3, like), doubles(p, 4)
+    momentum, factor = settings[0], settings[1]
+    first, last = share(mean.shape[0], me, of)
+    for j in range(first, last):
+        running_mean[j] = running_mean[j] * (1.0 - momentum) + momentum * mean[j]
+    if factor > 0.0:  # a single sample has no variance
+        for j in range(first, last):
+            running_variance[j] = running_variance[j] * (1.0 - momentum) + momentum * factor * variance[j]
+
+
+def clip(p: Any, like: Any, me: Any, of: Any) -> None:
     """grad, largest: grad is scaled down to that norm; see `clip_by_global_norm_`."""
+    if me > 0:
+        return
     grad, largest = vector(p, 0, like), doubles(p, 1)[0]
     square = 0.0
     for k in range(grad.shape[0]):
@@ -219,24 +331,13 @@ def clip(p: Any, like: Any) -> None:
             grad[k] *= factor
 
 
-@jitable
-def mean_over_batch(x: Any, mean: Any) -> None:
-    """The mean of each column."""
-    for j in range(x.shape[1]):
-        mean[j] = 0.0
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            mean[j] += x[i, j]
-    for j in range(x.shape[1]):
-        mean[j] /= x.shape[0]
-
-
-@jitable
-def sum_rows(delta: Any, db: Any, columns: Any) -> None:
-    """The sum of delta over the batch into db, where there are columns."""
-    for j in range(columns):
+def sum_rows(p: Any, like: Any, me: Any, of: Any) -> None:
+    """delta, db: db = the sum of delta over the batch. Cut by columns."""
+    delta, db = matrix(p, 0, like), vector(p, 1, like)
+    first, last = share(delta.shape[1], me, of)
+    for j in range(first, last):
         db[j] = 0
-    if columns > 0:
-        for i in range(delta.shape[0]):
-            for j in range(columns):
-                db[j] += delta[i, j]
+    for i in range(delta.shape[0]):
+        delta_i = delta[i]
+        for j in range(first, last):
+            db[j] += delta_i[j]

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 
-from .machine import jitable
+from .machine import OPTIONS, jitable
 
 f32 = np.float32
 LOG2E, LN2_HIGH, LN2_LOW = f32(1.44269504), f32(0.693359375), f32(-2.12194440e-4)
@@ -153,3 +153,13 @@ def sign(x: Any) -> Any:
     """-1, 0 or 1."""
     zero = x - x  # of its type; NaN for NaN
     return zero + (x > 0) - (x < 0)
+
+
+def exp(x: Any) -> Any:
+    """e^x, of either type."""
+
+
+@overload(exp, jit_options=OPTIONS, strict=False)
+def _exp(x: Any) -> Any:
+    function = exp_float32 if x == types.float32 else exp_float64
+    return lambda x: function(x)

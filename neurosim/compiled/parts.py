@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -32,6 +33,25 @@ class Network(Protocol):
     @property
     def optimizer(self) -> Optimizer:
         """The update rule."""
+
+
+@dataclass(eq=False)
+class Feed:
+    """A data set that compiled steps take their batches from.
+
+    Args:
+        rows: (N, n_0) the samples, C-contiguous: uint8, or of the network's type.
+        targets: (N, n_out), C-contiguous.
+        threshold: of a single output, above which it says yes.
+    """
+
+    rows: Array
+    targets: Array
+    threshold: float
+
+    def fits(self, dtype: np.dtype[Any]) -> bool:
+        """Whether its samples are in a form that kernels read, in a network of this type."""
+        return self.rows.dtype in ("uint8", dtype) and self.rows.flags.c_contiguous and self.targets.flags.c_contiguous
 
 
 def parts_of(network: Network) -> list[Any]:

@@ -21,7 +21,7 @@ from numpy import REAL as real
 from neurosim.compiled.functions import TINY_REAL, exp_REAL as exp, expm1_REAL as expm1, log1p_REAL as log1p
 from neurosim.compiled.functions import log_REAL as log, logaddexp_REAL as logaddexp, maximum, minimum, sign, sqrt
 from neurosim.compiled.functions import tanh_REAL as tanh
-from neurosim.compiled.machine import doubles, matrix, vector
+from neurosim.compiled.machine import doubles, elements, matrix, share, vector
 
 
 '''
@@ -41,11 +41,12 @@ def activation_source(activation: Activation, has_bias: bool) -> str:
     a = traced(activation, trace, trace.element("z_ij"))
     return (
         HEAD.format(what=f"for {activation!r}: a = f(z)")
-        + "def forward(p, like):\n"
+        + "def forward(p, like, me, of):\n"
         + "    z, a = matrix(p, 0, like), matrix(p, 1, like)\n"
         + ("    b = vector(p, 2, like)\n" if has_bias else "")
         + _lines(trace.before, 1)
-        + "    for i in range(z.shape[0]):\n"
+        + "    first, last = share(z.shape[0], me, of)\n"
+        + "    for i in range(first, last):\n"
         + "        z_i, a_i = z[i], a[i]\n"
         + "        for j in range(z.shape[1]):\n"
         + (
@@ -58,8 +59,8 @@ def activation_source(activation: Activation, has_bias: bool) -> str:
     )
 
 
-def backward_source(activation: Activation, has_bias: bool) -> str:
-    """delta = da f'(z); db = the sum of delta over the batch. Arguments: da, z, delta, and db if there is one.
+def backward_source(activation: Activation) -> str:
+    """delta = da f'(z). Arguments: da, z, delta.
 
     Raises:
         NotTraceable: f' cannot be compiled, or is not all of the Jacobian.
@@ -70,18 +71,14 @@ def backward_source(activation: Activation, has_bias: bool) -> str:
     slope = traced(activation.derivative, trace, trace.element("z_ij"))
     return (
         HEAD.format(what=f"for {activation!r}: delta = da f'(z)")
-        + "def backward(p, like):\n"
-        + "    da, z, delta = matrix(p, 0, like), matrix(p, 1, like), matrix(p, 2, like)\n"
-        + ("    db = vector(p, 3, like)\n    for j in range(db.shape[0]):\n        db[j] = 0\n" if has_bias else "")
+        + "def backward(p, like, me, of):\n"
+        + "    da, z, delta = vector(p, 0, like), vector(p, 1, like), vector(p, 2, like)\n"
         + _lines(trace.before, 1)
-        + "    for i in range(z.shape[0]):\n"
-        + "        da_i, z_i, delta_i = da[i], z[i], delta[i]\n"
-        + "        for j in range(z.shape[1]):\n"
-        + "            z_ij = z_i[j]\n"
-        + _lines(trace.lines, 3)
-        + f"            delta_ij = da_i[j] * {trace.text(slope, True)}\n"
-        + "            delta_i[j] = delta_ij\n"
-        + ("            db[j] += delta_ij\n" if has_bias else "")
+        + "    first, last = elements(p, 0, me, of)\n"
+        + "    for k in range(first, last):\n"
+        + "        z_ij = z[k]\n"
+        + _lines(trace.lines, 2)
+        + f"        delta[k] = da[k] * {trace.text(slope, True)}\n"
     )
 
 
@@ -93,8 +90,10 @@ def loss_source(loss: ByOutput) -> str:
     """
     return (
         HEAD.format(what=f"for {loss!r}: L")
-        + "def loss(p, like):\n"
+        + "def loss(p, like, me, of):\n"
+        + "    if me > 0:\n        return\n"
         + "    a, y, result, total = vector(p, 0, like), vector(p, 1, like), doubles(p, 2), 0.0\n"
+        + "    first, last = 0, a.shape[0]\n"
         + _over_outputs(loss.term, "total += {}")
         + "    result[0] = total / a.shape[0]\n"
     )
@@ -108,21 +107,22 @@ def slope_source(loss: ByOutput) -> str:
     """
     return (
         HEAD.format(what=f"for {loss!r}: dL/da")
-        + "def slope(p, like):\n"
+        + "def slope(p, like, me, of):\n"
         + "    a, y, da = vector(p, 0, like), vector(p, 1, like), vector(p, 2, like)\n"
-        + "    share = real(1.0 / a.shape[0])\n"
-        + _over_outputs(loss.slope, "da[k] = {} * share")
+        + "    factor = real(1.0 / a.shape[0])\n"
+        + "    first, last = elements(p, 0, me, of)\n"
+        + _over_outputs(loss.slope, "da[k] = {} * factor")
     )
 
 
 def _over_outputs(rule: Callable[..., Any], line: str) -> str:
-    """The loop over all outputs of all samples, which does `line` with what the rule gives for a and y."""
+    """The loop over the outputs from `first` on, before `last`, which does `line` with what the rule gives."""
     trace = Trace()
     value = traced(rule, trace, trace.element("a_ij"), trace.element("y_ij"))
     text = trace.text(value, True)
     return (
         _lines(trace.before, 1)
-        + "    for k in range(a.shape[0]):\n"
+        + "    for k in range(first, last):\n"
         + "        a_ij, y_ij = a[k], y[k]\n"
         + _lines([*trace.lines, line.format(text)], 2)
     )
@@ -148,13 +148,14 @@ def update_source(optimizer: Optimizer) -> str:
                    for name, text in new.items())  # fmt: skip
     return (
         HEAD.format(what=f"for {type(optimizer).__name__}: one step")
-        + "def update(p, like):\n"
+        + "def update(p, like, me, of):\n"
         + "    numbers = doubles(p, 0)\n"
         + "".join(f"    {name} = numbers[{k}]\n" for k, name in enumerate(scalars))
         + "".join(f"    {name} = vector(p, {k}, like)\n" for k, name in enumerate(arrays, 1))
         + "    tiny, zero = TINY_REAL, real(0)\n"
         + _lines(trace.before, 1)
-        + "    for k in range(theta.shape[0]):\n"
+        + "    first, last = share(theta.shape[0], me, of)\n"
+        + "    for k in range(first, last):\n"
         + "".join(f"        {name}_k = {name}[k]\n" for name in arrays)
         + _lines(trace.lines, 2)
         + f"        theta[k] = theta_k - {step}\n"

@@ -138,6 +138,10 @@ class WeightedLayer(ActivationLayer):
 
     # -- around an update ------------------------------------------------------------------------------------------
 
+    @property
+    def follows_up(self) -> bool:
+        return self._update_scaling is not None or self.max_norm is not None
+
     def before_update_(self) -> None:
         if self._update_scaling is not None:
             self._update_scaling.before_()

@@ -13,8 +13,9 @@ import numpy as np
 
 from ..augment import AUGMENTATIONS, Augmentation
 from ..checks import check_count, check_number, samples_and_labels
+from ..compiled import Feed
 from ..errors import NeurosimError, ShapeError
-from ..metrics import class_indices, hit_counter
+from ..metrics import HitCounter, class_indices
 from ..network import Network
 from ..parameters import Array
 from ..registry import unknown
@@ -85,7 +86,10 @@ class Batches:
         self._gather: Callable[[Array, Array], None] = network.input.gather
         if self.augment is not None:
             self._gather = augmenting_gather(network, self.augment, x)
-        self._hits = hit_counter(self.targets, network.threshold)
+        self._hits = HitCounter(self.targets, network.threshold)
+        feed = Feed(self.rows, self.targets, network.threshold)
+        at_once = self.augment is None and self.weights is None and feed.fits(network.dtype)
+        self._feed = feed if at_once else None
         self.begin_epoch()
 
     def begin_epoch(self) -> None:
@@ -98,14 +102,18 @@ class Batches:
         """Whether this was the last step of the epoch."""
         return self.steps >= self.steps_per_epoch
 
+    def _next(self) -> tuple[Array, int]:
+        """The order of the epoch, and where in it the next batch begins."""
+        if self.order is None:
+            N = len(self.rows)
+            self.order = self.network.streams["shuffling"].permutation(N) if self.shuffle else np.arange(N)
+        return self.order, self.steps * self.batch_size
+
     def load(self) -> Array:
         """Put the next batch into the network's workspaces; returns which samples it has, (B,)."""
         network = self.network
-        if self.order is None:
-            N = len(self.rows)
-            self.order = network.streams["shuffling"].permutation(N) if self.shuffle else np.arange(N)
-        start = self.steps * self.batch_size
-        indices = self.order[start : start + self.batch_size]
+        order, start = self._next()
+        indices = order[start : start + self.batch_size]
         network.set_batch_size(len(indices))
         self._gather(self.rows, indices)
         self.targets.take(indices, 0, network.targets, "clip")
@@ -116,6 +124,36 @@ class Batches:
 
         Where that is not finite, nothing was changed, and the step does not count as done.
         """
+        return self.advance(1)[0]
+
+    def advance(self, most: int) -> list[float]:
+        """One step, or several at once where nobody can look between them: up to `most`, all of them compiled.
+
+        Returns:
+            Their losses; where the last is not finite, that step changed nothing, and does not count as done.
+        """
+        return [self._step()] if self._feed is None else self._run(self._feed, most) or [self._step()]
+
+    def _run(self, feed: Feed, most: int) -> list[float]:
+        """Several compiled steps; none where the network has none, or no sample is left for them."""
+        order, start = self._next()
+        size = min(self.batch_size, len(order) - start)
+        self.network.set_batch_size(size)
+        done = np.full((max(1, min(most, (len(order) - start) // size)), 2), math.nan)
+        try:
+            if not self.network.run_(feed, order, start, done):
+                return []
+        finally:  # after Ctrl-C, too
+            losses: list[float] = done[:, 0].tolist()
+            finished = int(np.count_nonzero(~np.isnan(done[:, 1])))
+            for loss in losses[:finished]:
+                self.loss += loss * size
+            self.right += float(done[:finished, 1].sum()) if self._hits.counts else math.nan
+            self.steps += finished
+        return losses[: finished + 1]
+
+    def _step(self) -> float:
+        """One step, by whatever way."""
         indices = self.load()
         loss = self.network.step_() if self.weights is None else self.network.step_(self.weights[indices])
         if math.isfinite(loss):

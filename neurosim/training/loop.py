@@ -29,6 +29,8 @@ from .callbacks import Callback, TrainingRun
 from .divergence import all_finite, explain_divergence, find_divergence
 from .history import History
 
+AT_ONCE = 25  # steps between two looks at the progress, and the first that are done in one call
+LOOK_EVERY = 0.05  # seconds that a call may take: so long Ctrl-C and the progress have to wait
 MANY = 50  # epochs: a line for each would fill more than a screen
 
 
@@ -211,18 +213,22 @@ def _train(run: TrainingRun) -> bool:
     hooks = [each for each in run.callbacks if getattr(each.on_step, "__func__", None) is not Callback.on_step]
     run.network.prepare_(batches.batch_size)
     began = time.perf_counter() - run.seconds
+    most = 1 if hooks else AT_ONCE
     with _bar(run) as bar:
         while not batches.epoch_is_done:
-            loss = batches.step()
-            losses.append(loss)
-            if not math.isfinite(loss):
+            asked = time.perf_counter()
+            new = batches.advance(most)
+            losses += new
+            if not math.isfinite(new[-1]):
                 return False
             if hooks:
                 run.seconds = time.perf_counter() - began
                 for each in hooks:
                     each.on_step(run)
-            if batches.steps % 25 == 0:
+            if batches.steps - bar.n >= AT_ONCE:
                 bar.update(batches.steps - bar.n)
+            if len(new) == most > 1:
+                most = max(1, int(most * LOOK_EVERY / (time.perf_counter() - asked)))
         bar.update(batches.steps - bar.n)
     run.seconds = time.perf_counter() - began
     return True

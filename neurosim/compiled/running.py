@@ -1,0 +1,83 @@
+"""The loops that call the kernels of a table, for one thread or for each of several; compiled themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .instructions import call, call_plain, count_up, look_at
+from .machine import jitable
+
+NUMBERS = 30  # of a line: three for each argument
+PATIENCE = 2000  # looks, a few microseconds, before a thread that waits leaves the processor to others
+ARRIVED, GIVE_WAY, END, START = range(4)  # in `shared`: see `Table`
+
+
+@jitable
+def meet(shared: Any, of: Any, met: Any) -> Any:
+    """Wait until all threads are here; returns how many times they have met."""
+    address = shared.ctypes.data
+    count_up(address + 8 * ARRIVED)
+    looks = 0
+    while look_at(address + 8 * ARRIVED) < (met + 1) * of and look_at(address + 8 * END) == 0:
+        looks += 1
+        if looks > PATIENCE and shared[GIVE_WAY] != 0:
+            call_plain(shared[GIVE_WAY])
+    return met + 1
+
+
+@jitable
+def lines(
+    kernels: Any, waits: Any, numbers: Any, like: Any, first: Any, last: Any, shared: Any, me: Any, of: Any, met: Any
+) -> Any:
+    """Call the kernels of some lines; returns how many times the threads have met.
+
+    Part `me` is done of each; all parts, one after the other, where `me` is -1: what one thread does for all.
+    """
+    for k in range(first, last):
+        if me < 0:
+            for part in range(of):
+                call(kernels[k], numbers + 8 * NUMBERS * k, like, part, of)
+        else:
+            if waits[k] != 0 and of > 1:
+                met = meet(shared, of, met)
+            call(kernels[k], numbers + 8 * NUMBERS * k, like, me, of)
+    return met
+
+
+def steps(
+    kernels: Any, waits: Any, numbers: Any, like: Any, middle: Any, size: Any, rates: Any, now: Any, result: Any,
+    done: Any, shared: Any, me: Any, of: Any,
+) -> None:  # fmt: skip
+    """As many steps of training as there are `rates`, but none after a loss that is not finite.
+
+    The first four arguments are those of the table, `middle` is where its backward pass begins, and `size` is B. What
+    the update has to know in each step is a row of `rates`, which goes into `now`; the loss and the right predictions
+    that the kernels leave in `result` become a row of `done`. ``shared[START]`` is where in the epoch the batch begins.
+    `me` is which thread this is, or -1: one that does the work of all.
+    """
+    met = 0
+    for s in range(rates.shape[0]):
+        if me <= 0:
+            for k in range(now.shape[0]):
+                now[k] = rates[s, k]
+        met = lines(kernels, waits, numbers, like, 0, middle, shared, me, of, met)
+        if me >= 0 and of > 1:
+            met = meet(shared, of, met)
+        loss = result[0]
+        if me <= 0:
+            done[s, 0] = loss
+        if loss - loss != 0.0 or shared[END] != 0:
+            return
+        met = lines(kernels, waits, numbers, like, middle, kernels.shape[0], shared, me, of, met)
+        if me >= 0 and of > 1:
+            met = meet(shared, of, met)
+        if me <= 0:
+            done[s, 1] = result[1]
+            shared[START] += size
+        if me >= 0 and of > 1:
+            met = meet(shared, of, met)
+
+
+def once(kernels: Any, waits: Any, numbers: Any, like: Any, shared: Any, of: Any) -> None:
+    """All lines of a table, one thread doing the work of all."""
+    lines(kernels, waits, numbers, like, 0, kernels.shape[0], shared, -1, of, 0)

@@ -1,0 +1,156 @@
+"""Kernels to be called one after the other, by one thread or by several.
+
+Several go through the same table side by side, each with its part of every kernel's work, and meet where a line needs
+what others have done.  Who waits looks for a few microseconds and then gives way to whoever else wants the processor:
+threads that spin without end starve what runs beside them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from functools import cache
+from threading import Event, Thread
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from ..parameters import Array
+from ..processors import alone
+from . import running
+from .machine import Kernel, compiled
+from .running import END, GIVE_WAY, NUMBERS
+
+LONG, LONGS, REALS = types.int64, types.int64[::1], types.float64[::1]
+TABLE = (LONGS, LONGS, LONG, LONG)
+
+
+@cache
+def _steps() -> Any:
+    return compiled(running, "steps", (*TABLE, LONG, LONG, types.float64[:, ::1], REALS, REALS,
+                                       types.float64[:, ::1], LONGS, LONG, LONG))  # fmt: skip
+
+
+@cache
+def _once() -> Any:
+    return compiled(running, "once", (*TABLE, LONGS, LONG))
+
+
+@cache
+def _give_way() -> int:
+    """Where the function is by which a thread lets others run; 0 where nobody knows."""
+    name = "SwitchToThread" if os.name == "nt" else "sched_yield"
+    library = ctypes.WinDLL("kernel32") if os.name == "nt" else ctypes.CDLL(None)  # type: ignore[attr-defined]
+    function = getattr(library, name, None)
+    return ctypes.cast(function, ctypes.c_void_p).value or 0 if function is not None else 0
+
+
+class Table:
+    """Kernels to be called one after the other, with their arguments.
+
+    Args:
+        dtype: of the elements.
+        others: tables whose lines it begins with.
+    """
+
+    def __init__(self, dtype: np.dtype[Any], *others: Table) -> None:
+        self.lines: list[tuple[Kernel, list[int], bool]] = [line for other in others for line in other.lines]
+        self._alive: list[Any] = [*others, np.zeros(1, dtype)]  # what an address stands for must live as long
+        self._like = self._alive[-1].ctypes.data
+        self._arguments: tuple[Any, ...] = ()
+        self.shared = np.zeros(4, np.int64)
+
+    def add(self, kernel: Kernel, *arguments: Array | int, wait: bool = False) -> None:
+        """Append a line.
+
+        Args:
+            kernel: what is called.
+            arguments: C-contiguous arrays of one or two dimensions, and whole numbers.
+            wait: whether it needs, or destroys, what other threads made in the lines before.
+        """
+        numbers: list[int] = []
+        for each in arguments:
+            if isinstance(each, np.ndarray):
+                assert each.flags.c_contiguous and each.ndim in (1, 2)
+                numbers += [each.ctypes.data, *((1, *each.shape) if each.ndim == 1 else each.shape)]
+                self._alive.append(each)
+            else:
+                numbers += [each, 0, 0]
+        self.lines.append((kernel, numbers + [0] * (NUMBERS - len(numbers)), wait))
+
+    def compile(self) -> None:
+        """Compile the kernels, and put their addresses in a row."""
+        if not self._arguments:
+            kernels = np.array([kernel.address for kernel, _, _ in self.lines], np.int64)
+            waits = np.array([wait for _, _, wait in self.lines], np.int64)
+            numbers = np.array([numbers for _, numbers, _ in self.lines], np.int64).reshape(-1, NUMBERS)
+            self._alive.append(numbers)
+            self._arguments = kernels, waits, numbers.ctypes.data, self._like
+            self.shared[GIVE_WAY] = _give_way()
+            _once(), _steps()
+
+    def __call__(self, parts: int) -> None:
+        """Call them all in this thread, the work of each in so many parts."""
+        self.compile()
+        with alone(parts):
+            _once()(*self._arguments, self.shared, parts)
+
+    def steps(
+        self, middle: int, size: int, start: int, rates: Array, now: Array, result: Array, done: Array, threads: int,
+        together: bool,
+    ) -> None:  # fmt: skip
+        """Several steps of training.
+
+        Args:
+            middle: the line with which the backward pass begins.
+            size: B.
+            start: where in the epoch the first batch begins.
+            rates: (steps, k) what the update has to know, for each step.
+            now: (k,) where the kernels look for it.
+            result: (2,) where the kernels leave loss and right predictions.
+            done: (steps, 2) where both are kept for each step; of one whose loss is not finite only that is written.
+            threads: in how many parts the work is cut.
+            together: whether so many threads do it, or this one alone.
+        """
+        self.compile()
+        self.shared[:] = 0, self.shared[GIVE_WAY], 0, start
+        given = (*self._arguments, middle, size, rates, now, result, done, self.shared)
+        with alone(threads):
+            if threads > 1 and together:
+                self._side_by_side(given, threads)
+            else:
+                _steps()(*given, -1, threads)
+
+    def _side_by_side(self, given: tuple[Any, ...], threads: int) -> None:
+        """This thread and others go through the steps; where they cannot be had, this one alone."""
+        steps, shared, ready = _steps(), self.shared, Event()
+
+        def help_with(me: int) -> None:
+            ready.wait()
+            if not shared[END]:
+                steps(*given, me, threads)
+
+        helpers = [Thread(target=help_with, args=(me,), daemon=True) for me in range(1, threads)]
+        started = []
+        try:
+            for helper in helpers:
+                helper.start()
+                started.append(helper)
+        except RuntimeError:  # no more threads
+            shared[END] = 1
+        ended = False
+        try:
+            if not shared[END]:
+                ready.set()
+                steps(*given, 0, threads)
+                ended = True
+        finally:  # Ctrl-C comes before or after the steps, never within
+            if not ended:
+                shared[END] = 1
+            ready.set()
+            for helper in started:
+                helper.join()
+        if shared[END]:
+            shared[END] = 0
+            steps(*given, -1, threads)
