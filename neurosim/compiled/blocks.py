@@ -13,7 +13,7 @@ from numba import carray
 
 from .functions import exp
 from .instructions import bytes_pointer, pointer, wholes_pointer
-from .machine import doubles, elements, jitable, matrix, share, vector, wholes
+from .machine import doubles, jitable, matrix, own, own_rows, share, stretch, vector, wholes
 
 
 def gather_pixels(p: Any, like: Any, me: Any, of: Any) -> None:
@@ -77,11 +77,10 @@ def count_hits(p: Any, like: Any, me: Any, of: Any) -> None:
 
 def softmax(p: Any, like: Any, me: Any, of: Any) -> None:
     """Arguments z, a, log_a, b: z ← z + b; a = softmax of z; log_a = ln a. Without a bias 0 is in its place."""
-    z, a, log_a = matrix(p, 0, like), matrix(p, 1, like), matrix(p, 2, like)
+    z, a, log_a = own_rows(p, 0, like, me, of), own_rows(p, 1, like, me, of), own_rows(p, 2, like, me, of)
     b, has_bias = vector(p, 3, like), p[3 * 3 + 2] > 0
-    n = z.shape[1]
-    first, last = share(z.shape[0], me, of)
-    for i in range(first, last):
+    B, n = z.shape
+    for i in range(B):
         z_i, log_i = z[i], log_a[i]
         if has_bias:
             for j in range(n):
@@ -91,10 +90,10 @@ def softmax(p: Any, like: Any, me: Any, of: Any) -> None:
             largest = z_i[j] if z_i[j] > largest else largest
         for j in range(n):
             log_i[j] = z_i[j] - largest
-    exponents, powers = vector(p, 2, like), vector(p, 1, like)
-    for k in range(first * n, last * n):
+    exponents, powers = own(p, 2, like, me, of), own(p, 1, like, me, of)
+    for k in range(B * n):
         powers[k] = exp(exponents[k])
-    for i in range(first, last):
+    for i in range(B):
         a_i, log_i, total = a[i], log_a[i], 0.0
         for j in range(n):
             total += a_i[j]
@@ -106,9 +105,8 @@ def softmax(p: Any, like: Any, me: Any, of: Any) -> None:
 
 def softmax_backward(p: Any, like: Any, me: Any, of: Any) -> None:
     """da, a, delta: delta = a (da - Σ a da)."""
-    da, a, delta = matrix(p, 0, like), matrix(p, 1, like), matrix(p, 2, like)
-    first, last = share(a.shape[0], me, of)
-    for i in range(first, last):
+    da, a, delta = own_rows(p, 0, like, me, of), own_rows(p, 1, like, me, of), own_rows(p, 2, like, me, of)
+    for i in range(a.shape[0]):
         total = 0.0
         for j in range(a.shape[1]):
             total += a[i, j] * da[i, j]
@@ -136,10 +134,9 @@ def difference(p: Any, like: Any, me: Any, of: Any) -> None:
 
     Settings are the smoothing and the factor, 1 / B or 1 / (B n).
     """
-    a, y, delta, settings = vector(p, 0, like), vector(p, 1, like), vector(p, 2, like), doubles(p, 3)
-    smoothing, factor, n = settings[0], settings[1], p[2]
-    first, last = elements(p, 0, me, of)
-    for k in range(first, last):
+    a, y, delta = own(p, 0, like, me, of), own(p, 1, like, me, of), own(p, 2, like, me, of)
+    smoothing, factor, n = doubles(p, 3)[0], doubles(p, 3)[1], p[2]
+    for k in range(a.shape[0]):
         delta[k] = (a[k] - (y[k] * (1.0 - smoothing) + smoothing / n)) * factor
 
 
@@ -196,27 +193,24 @@ def label_of(y: Any) -> Any:
 
 def copy(p: Any, like: Any, me: Any, of: Any) -> None:
     """x, y: y ← x."""
-    x, y = vector(p, 0, like), vector(p, 1, like)
-    first, last = elements(p, 0, me, of)
-    for k in range(first, last):
+    x, y = own(p, 0, like, me, of), own(p, 1, like, me, of)
+    for k in range(x.shape[0]):
         y[k] = x[k]
 
 
 def fill(p: Any, like: Any, me: Any, of: Any) -> None:
     """x, value: x ← value."""
-    x, value = vector(p, 0, like), doubles(p, 1)[0]
-    first, last = elements(p, 0, me, of)
-    for k in range(first, last):
+    x, value = own(p, 0, like, me, of), doubles(p, 1)[0]
+    for k in range(x.shape[0]):
         x[k] = value
 
 
 def drop(p: Any, like: Any, me: Any, of: Any) -> None:
     """x, mask, z, a, rate: random numbers in mask become 0 or 1 / (1 - rate); z ← x; a ← x mask."""
-    x, mask, z, a = vector(p, 0, like), vector(p, 1, like), vector(p, 2, like), vector(p, 3, like)
-    rate = doubles(p, 4)[0]
-    kept = mask[0] - mask[0] + 1.0 / (1.0 - rate)
-    first, last = elements(p, 0, me, of)
-    for k in range(first, last):
+    x, mask = own(p, 0, like, me, of), own(p, 1, like, me, of)
+    z, a, rate = own(p, 2, like, me, of), own(p, 3, like, me, of), doubles(p, 4)[0]
+    kept = 1.0 / (1.0 - rate)
+    for k in range(x.shape[0]):
         mask[k] = kept if mask[k] >= rate else 0.0
         z[k] = x[k]
         a[k] = x[k] * mask[k]
@@ -224,32 +218,34 @@ def drop(p: Any, like: Any, me: Any, of: Any) -> None:
 
 def drop_backward(p: Any, like: Any, me: Any, of: Any) -> None:
     """da, mask, delta, dx: delta = da mask, and the same into dx if there is one (its last number is not 0)."""
-    da, mask, delta, dx = vector(p, 0, like), vector(p, 1, like), vector(p, 2, like), vector(p, 3, like)
-    first, last = elements(p, 0, me, of)
-    for k in range(first, last):
+    da, mask = own(p, 0, like, me, of), own(p, 1, like, me, of)
+    delta, dx = own(p, 2, like, me, of), own(p, 3, like, me, of)
+    for k in range(da.shape[0]):
         delta[k] = da[k] * mask[k]
     if p[3 * 3 + 2] > 0:
-        for k in range(first, last):
+        for k in range(da.shape[0]):
             dx[k] = delta[k]
 
 
 def measure(p: Any, like: Any, me: Any, of: Any) -> None:
     """x, mean, variance: of each column of the batch. Cut by columns."""
-    x, mean, variance = matrix(p, 0, like), vector(p, 1, like), vector(p, 2, like)
+    x, mean, variance = matrix(p, 0, like), stretch(p, 1, like, me, of), stretch(p, 2, like, me, of)
     B = x.shape[0]
     first, last = share(x.shape[1], me, of)
-    for j in range(first, last):
+    for j in range(last - first):
         mean[j] = 0.0
         variance[j] = 0.0
     for i in range(B):
-        for j in range(first, last):
-            mean[j] += x[i, j]
-    for j in range(first, last):
+        x_i = x[i][first:last]
+        for j in range(last - first):
+            mean[j] += x_i[j]
+    for j in range(last - first):
         mean[j] /= B
     for i in range(B):
-        for j in range(first, last):
-            variance[j] += (x[i, j] - mean[j]) * (x[i, j] - mean[j])
-    for j in range(first, last):
+        x_i = x[i][first:last]
+        for j in range(last - first):
+            variance[j] += (x_i[j] - mean[j]) * (x_i[j] - mean[j])
+    for j in range(last - first):
         variance[j] /= B
 
 
@@ -258,14 +254,13 @@ def normalize(p: Any, like: Any, me: Any, of: Any) -> None:
 
     What a column shares is found by each thread for itself: it is little, and all write the same.
     """
-    x, x_hat, z = matrix(p, 0, like), matrix(p, 1, like), matrix(p, 2, like)
+    x, x_hat, z = own_rows(p, 0, like, me, of), own_rows(p, 1, like, me, of), own_rows(p, 2, like, me, of)
     mean, variance, inverse = vector(p, 3, like), vector(p, 4, like), vector(p, 5, like)
     gamma, beta, epsilon = vector(p, 6, like), vector(p, 7, like), doubles(p, 8)[0]
-    B, n = x.shape
+    n = x.shape[1]
     for j in range(n):
         inverse[j] = 1.0 / math.sqrt(variance[j] + epsilon)
-    first, last = share(B, me, of)
-    for i in range(first, last):
+    for i in range(x.shape[0]):
         for j in range(n):
             x_hat[i, j] = (x[i, j] - mean[j]) * inverse[j]
             z[i, j] = x_hat[i, j] * gamma[j] + beta[j]
@@ -273,15 +268,17 @@ def normalize(p: Any, like: Any, me: Any, of: Any) -> None:
 
 def normalize_gradients(p: Any, like: Any, me: Any, of: Any) -> None:
     """delta, x_hat, dgamma, dbeta: the sums of delta x̂ and of delta over the batch. Cut by columns."""
-    delta, x_hat, dgamma, dbeta = matrix(p, 0, like), matrix(p, 1, like), vector(p, 2, like), vector(p, 3, like)
+    delta, x_hat = matrix(p, 0, like), matrix(p, 1, like)
+    dgamma, dbeta = stretch(p, 2, like, me, of), stretch(p, 3, like, me, of)
     first, last = share(delta.shape[1], me, of)
-    for j in range(first, last):
+    for j in range(last - first):
         dgamma[j] = 0.0
         dbeta[j] = 0.0
     for i in range(delta.shape[0]):
-        for j in range(first, last):
-            dgamma[j] += delta[i, j] * x_hat[i, j]
-            dbeta[j] += delta[i, j]
+        delta_i, x_hat_i = delta[i][first:last], x_hat[i][first:last]
+        for j in range(last - first):
+            dgamma[j] += delta_i[j] * x_hat_i[j]
+            dbeta[j] += delta_i[j]
 
 
 def normalize_backward(p: Any, like: Any, me: Any, of: Any) -> None:
@@ -289,14 +286,12 @@ def normalize_backward(p: Any, like: Any, me: Any, of: Any) -> None:
 
     dL/dx = γ/√(variance + ε) (delta - mean(delta) - x̂ mean(delta x̂)): mean and variance depend on x too.
     """
-    delta, x_hat = matrix(p, 0, like), matrix(p, 1, like)
+    delta, x_hat, dx = own_rows(p, 0, like, me, of), own_rows(p, 1, like, me, of), own_rows(p, 6, like, me, of)
     dgamma, dbeta, gamma, inverse = vector(p, 2, like), vector(p, 3, like), vector(p, 4, like), vector(p, 5, like)
-    dx = matrix(p, 6, like)
-    B, n = delta.shape
-    first, last = share(B, me, of)
-    for i in range(first, last):
-        for j in range(n):
-            along = (x_hat[i, j] * dgamma[j] + dbeta[j]) / B
+    part = 1.0 / p[1]
+    for i in range(delta.shape[0]):
+        for j in range(delta.shape[1]):
+            along = (x_hat[i, j] * dgamma[j] + dbeta[j]) * part
             dx[i, j] = (delta[i, j] - along) * gamma[j] * inverse[j]
 
 
@@ -305,14 +300,13 @@ def follow(p: Any, like: Any, me: Any, of: Any) -> None:
 
     Settings are the momentum, and by what the variance of a batch is multiplied, B / (B - 1); 0 for one sample.
     """
-    running_mean, running_variance = vector(p, 0, like), vector(p, 1, like)
-    mean, variance, settings = vector(p, 2, like), vector(p, 3, like), doubles(p, 4)
-    momentum, factor = settings[0], settings[1]
-    first, last = share(mean.shape[0], me, of)
-    for j in range(first, last):
+    running_mean, running_variance = stretch(p, 0, like, me, of), stretch(p, 1, like, me, of)
+    mean, variance = stretch(p, 2, like, me, of), stretch(p, 3, like, me, of)
+    momentum, factor = doubles(p, 4)[0], doubles(p, 4)[1]
+    for j in range(mean.shape[0]):
         running_mean[j] = running_mean[j] * (1.0 - momentum) + momentum * mean[j]
     if factor > 0.0:  # a single sample has no variance
-        for j in range(first, last):
+        for j in range(mean.shape[0]):
             running_variance[j] = running_variance[j] * (1.0 - momentum) + momentum * factor * variance[j]
 
 
@@ -333,11 +327,11 @@ def clip(p: Any, like: Any, me: Any, of: Any) -> None:
 
 def sum_rows(p: Any, like: Any, me: Any, of: Any) -> None:
     """delta, db: db = the sum of delta over the batch. Cut by columns."""
-    delta, db = matrix(p, 0, like), vector(p, 1, like)
+    delta, db = matrix(p, 0, like), stretch(p, 1, like, me, of)
     first, last = share(delta.shape[1], me, of)
-    for j in range(first, last):
+    for j in range(last - first):
         db[j] = 0
     for i in range(delta.shape[0]):
-        delta_i = delta[i]
-        for j in range(first, last):
+        delta_i = delta[i][first:last]
+        for j in range(last - first):
             db[j] += delta_i[j]

@@ -176,7 +176,8 @@ class Lines:
     def _add_dense(self, layer: Dense) -> None:
         """z = x W + b; a = f(z)."""
         x, size = layer.x, self.dtype.itemsize
-        if layer.n_out * size >= sparse.LANES and x.size <= LARGEST_SPARSE:
+        first = layer.previous is self.network.layers[0]
+        if first and layer.n_out * size >= sparse.LANES and x.size <= LARGEST_SPARSE:
             self._sparse = _Sparse(x, layer.n_out)
         found = self._found(layer)
         counts = 0 if found is None else found.counts

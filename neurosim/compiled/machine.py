@@ -5,9 +5,8 @@ same form, so that a training step is a table of them (`table`).  Each is compil
 for float64, and kept on the disk by numba: the table of any network is put together from those that are there.
 
     def scale(p, like, me, of):
-        x, factor = vector(p, 0, like), doubles(p, 1)[0]
-        first, last = elements(p, 0, me, of)
-        for k in range(first, last):
+        x, factor = own(p, 0, like, me, of), doubles(p, 1)[0]
+        for k in range(x.shape[0]):
             x[k] *= factor
 
 `p` points to the numbers, three for each argument (address, rows, columns), `like` to a number of the elements' type.
@@ -83,10 +82,27 @@ def share(n: Any, me: Any, of: Any) -> Any:
 
 
 @jitable
-def elements(p: Any, k: Any, me: Any, of: Any) -> Any:
-    """Which elements of argument k, as one long row, are in the part of its rows that is `me`'s."""
+def own_rows(p: Any, k: Any, like: Any, me: Any, of: Any) -> Any:
+    """Argument k: the rows that are `me`'s.
+
+    A loop over a slice is one over all of it, from 0 on: of another the compiler would check each index.
+    """
     first, last = share(p[3 * k + 1], me, of)
-    return first * p[3 * k + 2], last * p[3 * k + 2]
+    return matrix(p, k, like)[first:last]
+
+
+@jitable
+def own(p: Any, k: Any, like: Any, me: Any, of: Any) -> Any:
+    """Argument k: the rows that are `me`'s, as one long row."""
+    first, last = share(p[3 * k + 1], me, of)
+    return vector(p, k, like)[first * p[3 * k + 2] : last * p[3 * k + 2]]
+
+
+@jitable
+def stretch(p: Any, k: Any, like: Any, me: Any, of: Any) -> Any:
+    """Argument k: of all its numbers in a row, the stretch that is `me`'s."""
+    first, last = share(p[3 * k + 1] * p[3 * k + 2], me, of)
+    return vector(p, k, like)[first:last]
 
 
 class Kernel:

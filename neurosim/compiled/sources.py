@@ -21,7 +21,7 @@ from numpy import REAL as real
 from neurosim.compiled.functions import TINY_REAL, exp_REAL as exp, expm1_REAL as expm1, log1p_REAL as log1p
 from neurosim.compiled.functions import log_REAL as log, logaddexp_REAL as logaddexp, maximum, minimum, sign, sqrt
 from neurosim.compiled.functions import tanh_REAL as tanh
-from neurosim.compiled.machine import doubles, elements, matrix, share, vector
+from neurosim.compiled.machine import doubles, own, own_rows, stretch, vector
 
 
 '''
@@ -42,11 +42,10 @@ def activation_source(activation: Activation, has_bias: bool) -> str:
     return (
         HEAD.format(what=f"for {activation!r}: a = f(z)")
         + "def forward(p, like, me, of):\n"
-        + "    z, a = matrix(p, 0, like), matrix(p, 1, like)\n"
+        + "    z, a = own_rows(p, 0, like, me, of), own_rows(p, 1, like, me, of)\n"
         + ("    b = vector(p, 2, like)\n" if has_bias else "")
         + _lines(trace.before, 1)
-        + "    first, last = share(z.shape[0], me, of)\n"
-        + "    for i in range(first, last):\n"
+        + "    for i in range(z.shape[0]):\n"
         + "        z_i, a_i = z[i], a[i]\n"
         + "        for j in range(z.shape[1]):\n"
         + (
@@ -72,10 +71,9 @@ def backward_source(activation: Activation) -> str:
     return (
         HEAD.format(what=f"for {activation!r}: delta = da f'(z)")
         + "def backward(p, like, me, of):\n"
-        + "    da, z, delta = vector(p, 0, like), vector(p, 1, like), vector(p, 2, like)\n"
+        + "    da, z, delta = own(p, 0, like, me, of), own(p, 1, like, me, of), own(p, 2, like, me, of)\n"
         + _lines(trace.before, 1)
-        + "    first, last = elements(p, 0, me, of)\n"
-        + "    for k in range(first, last):\n"
+        + "    for k in range(z.shape[0]):\n"
         + "        z_ij = z[k]\n"
         + _lines(trace.lines, 2)
         + f"        delta[k] = da[k] * {trace.text(slope, True)}\n"
@@ -93,7 +91,6 @@ def loss_source(loss: ByOutput) -> str:
         + "def loss(p, like, me, of):\n"
         + "    if me > 0:\n        return\n"
         + "    a, y, result, total = vector(p, 0, like), vector(p, 1, like), doubles(p, 2), 0.0\n"
-        + "    first, last = 0, a.shape[0]\n"
         + _over_outputs(loss.term, "total += {}")
         + "    result[0] = total / a.shape[0]\n"
     )
@@ -108,21 +105,20 @@ def slope_source(loss: ByOutput) -> str:
     return (
         HEAD.format(what=f"for {loss!r}: dL/da")
         + "def slope(p, like, me, of):\n"
-        + "    a, y, da = vector(p, 0, like), vector(p, 1, like), vector(p, 2, like)\n"
-        + "    factor = real(1.0 / a.shape[0])\n"
-        + "    first, last = elements(p, 0, me, of)\n"
+        + "    a, y, da = own(p, 0, like, me, of), own(p, 1, like, me, of), own(p, 2, like, me, of)\n"
+        + "    factor = real(1.0 / (p[1] * p[2]))\n"
         + _over_outputs(loss.slope, "da[k] = {} * factor")
     )
 
 
 def _over_outputs(rule: Callable[..., Any], line: str) -> str:
-    """The loop over the outputs from `first` on, before `last`, which does `line` with what the rule gives."""
+    """The loop over outputs a, which does `line` with what the rule gives for a and y."""
     trace = Trace()
     value = traced(rule, trace, trace.element("a_ij"), trace.element("y_ij"))
     text = trace.text(value, True)
     return (
         _lines(trace.before, 1)
-        + "    for k in range(first, last):\n"
+        + "    for k in range(a.shape[0]):\n"
         + "        a_ij, y_ij = a[k], y[k]\n"
         + _lines([*trace.lines, line.format(text)], 2)
     )
@@ -151,11 +147,10 @@ def update_source(optimizer: Optimizer) -> str:
         + "def update(p, like, me, of):\n"
         + "    numbers = doubles(p, 0)\n"
         + "".join(f"    {name} = numbers[{k}]\n" for k, name in enumerate(scalars))
-        + "".join(f"    {name} = vector(p, {k}, like)\n" for k, name in enumerate(arrays, 1))
+        + "".join(f"    {name} = stretch(p, {k}, like, me, of)\n" for k, name in enumerate(arrays, 1))
         + "    tiny, zero = TINY_REAL, real(0)\n"
         + _lines(trace.before, 1)
-        + "    first, last = share(theta.shape[0], me, of)\n"
-        + "    for k in range(first, last):\n"
+        + "    for k in range(theta.shape[0]):\n"
         + "".join(f"        {name}_k = {name}[k]\n" for name in arrays)
         + _lines(trace.lines, 2)
         + f"        theta[k] = theta_k - {step}\n"
