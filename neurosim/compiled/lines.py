@@ -85,7 +85,8 @@ class Lines:
 
     Attributes:
         load: type of a data set's samples -> its batch into the input layer and the targets.
-        forward: through all layers as in training, and the loss into ``result[0]``.
+        forward: through all layers as in training.
+        loss: into ``result[0]``.
         evaluate: through all layers as in evaluation.
         backward: back through all layers, to every delta.
         gradients: of all parameters.
@@ -95,6 +96,7 @@ class Lines:
         scale: (1,) what bytes are multiplied by.
         threshold: (1,) above which a single output says yes.
         settings: numbers that kernels look up, and where they come from, before each run.
+        dense, norms, dropouts: the layers of each kind; of the last only those that drop.
 
     Raises:
         NotTraceable: a part of the network has no compiled form.
@@ -105,10 +107,13 @@ class Lines:
         self.result, self.source, self.threshold = np.zeros(2), np.zeros(5, np.int64), np.zeros(1)
         self.scale = np.ones(1, self.dtype)
         self.settings: list[tuple[Array, Callable[[], tuple[float, ...]]]] = []
-        names = ("forward", "evaluate", "backward", "gradients", "update", "count")
-        self.forward, self.evaluate, self.backward, self.gradients, self.update, self.count = (
+        names = ("forward", "loss", "evaluate", "backward", "gradients", "update", "count")
+        self.forward, self.loss, self.evaluate, self.backward, self.gradients, self.update, self.count = (
             Table(self.dtype) for _ in names
         )
+        self.dense: list[Dense] = []
+        self.norms: list[BatchNorm] = []
+        self.dropouts: list[Dropout] = []
         self._sparse: _Sparse | None = None
         self._add_load()
         for layer in network.layers[1:]:
@@ -164,6 +169,7 @@ class Lines:
         elif kind is Dropout:
             layer = cast(Dropout, layer)
             if layer.rate > 0.0:
+                self.dropouts.append(layer)
                 rate = self._doubles(lambda: (layer.rate,))
                 self.forward.add(self._block(blocks.drop), layer.x, layer.mask, layer.z, layer.a, rate)
             for table in (self.evaluate,) if layer.rate > 0.0 else (self.forward, self.evaluate):
@@ -175,6 +181,7 @@ class Lines:
 
     def _add_dense(self, layer: Dense) -> None:
         """z = x W + b; a = f(z)."""
+        self.dense.append(layer)
         x, size = layer.x, self.dtype.itemsize
         first = layer.previous is self.network.layers[0]
         if first and layer.n_out * size >= sparse.LANES and x.size <= LARGEST_SPARSE:
@@ -191,6 +198,7 @@ class Lines:
 
     def _add_norm(self, layer: BatchNorm) -> None:
         """z = γ x̂ + β; a = f(z)."""
+        self.norms.append(layer)
         epsilon = self._doubles(lambda: (layer.epsilon,))
         self.forward.add(self._block(blocks.measure), layer.x, layer._mean, layer._variance, wait=True)
         both = ((self.forward, layer._mean, layer._variance),
@@ -230,16 +238,16 @@ class Lines:
 
     def _add_loss(self, loss: Loss, output: ActivationLayer) -> None:
         """L into the result at the end of the forward pass; the output's delta at the start of the backward."""
-        forward, backward, result = self.forward, self.backward, self.result
+        value, backward, result = self.loss, self.backward, self.result
         a, y, cls = output.a, self.network.targets, type(loss)
         if loss.simplifies(output.activation) and cls.delta_ is CrossEntropy.delta_:
             softened = cast(CrossEntropy, loss)
             smoothing = self._doubles(lambda: (softened.label_smoothing, 1.0 / max(1, len(y))))
             log_a = Softmax.log_probabilities(output.scratch)
-            forward.add(self._block(blocks.cross_entropy), log_a, y, result, smoothing, wait=True)
+            value.add(self._block(blocks.cross_entropy), log_a, y, result, smoothing, wait=True)
             backward.add(self._block(blocks.difference), a, y, output.delta, smoothing)
         elif loss.simplifies(output.activation) and cls.delta_ is BinaryCrossEntropy.delta_:
-            forward.add(self._block(blocks.binary_cross_entropy), output.z, y, result, wait=True)
+            value.add(self._block(blocks.binary_cross_entropy), output.z, y, result, wait=True)
             factor = np.array([0.0, 1.0 / max(1, y.size)])
             backward.add(self._block(blocks.difference), a, y, output.delta, factor)
         elif cls.delta_ is not Loss.delta_:
@@ -253,12 +261,12 @@ class Lines:
         a, y, da, cls = output.a, self.network.targets, output.da, type(loss)
         if isinstance(loss, Margin) and cls.__call__ is Margin.__call__ and cls.gradient_ is Margin.gradient_:
             margin = self._doubles(lambda: (loss.margin,))
-            self.forward.add(self._block(blocks.margin_loss), a, y, self.result, margin, loss._power, wait=True)
+            self.loss.add(self._block(blocks.margin_loss), a, y, self.result, margin, loss._power, wait=True)
             self.backward.add(self._block(blocks.margin_gradient), a, y, da, margin, loss._power)
         elif isinstance(loss, ByOutput) and cls.gradient is ByOutput.gradient and cls.__call__ is ByOutput.__call__:
             if not (_has_form_of(cls, "term", "value_", Loss) and _has_form_of(cls, "slope", "gradient_", Loss)):
                 raise NotTraceable(f"{loss!r} has a form of its own")
-            self.forward.add(self._written("loss", loss_source(loss)), a, y, self.result, wait=True)
+            self.loss.add(self._written("loss", loss_source(loss)), a, y, self.result, wait=True)
             self.backward.add(self._written("slope", slope_source(loss)), a, y, da)
         else:
             raise NotTraceable(f"{loss!r} has no compiled form")
@@ -266,13 +274,13 @@ class Lines:
     def _add_backward(self, layer: Layer) -> None:
         """From da (of the output: from delta) to the gradients, and da of the layer below."""
         table, below = self.backward, layer._below
-        if isinstance(layer, ActivationLayer) and not layer.is_output:
-            self._add_activation_backward(layer)
-        if isinstance(layer, Dense):
+        if layer.activation is not None and not layer.is_output:
+            self._add_activation_backward(cast(ActivationLayer, layer))
+        if layer in self.dense:
             if below is not None:
                 self._add_product(table, layer.delta, layer.W, below, y_t=TRANSPOSED)
             self._add_gradients(layer)
-        elif isinstance(layer, BatchNorm):
+        elif layer in self.norms:
             table.add(self._block(blocks.normalize_gradients), layer.delta, layer.x_hat, layer.dgamma, layer.dbeta,
                       wait=True)  # fmt: skip
             if below is not None:

@@ -139,10 +139,11 @@ class Batches:
         order, start = self._next()
         size = min(self.batch_size, len(order) - start)
         self.network.set_batch_size(size)
+        if (program := self.network.compiled()) is None:
+            return []
         done = np.full((max(1, min(most, (len(order) - start) // size)), 2), math.nan)
         try:
-            if not self.network.run_(feed, order, start, done):
-                return []
+            program.run_(feed, order, start, done)
         finally:  # after Ctrl-C, too
             losses: list[float] = done[:, 0].tolist()
             finished = int(np.count_nonzero(~np.isnan(done[:, 1])))
@@ -161,6 +162,21 @@ class Batches:
             self.right += self._hits(self.network.output.a, indices)
             self.steps += 1
         return loss
+
+    def pieces(self) -> dict[str, Callable[[], object]]:
+        """The parts of a step on the next batch, by name, to be called in turn: as `advance` does them, for a clock."""
+        network = self.network
+        order, start = self._next()
+        network.set_batch_size(min(self.batch_size, len(order) - start))
+        if self._feed is not None and (program := network.compiled()) is not None:
+            return program.pieces(self._feed, order, start)
+        return {
+            "gather": self.load,
+            "forward": lambda: network.forward_(training=True),
+            "loss": lambda: network.loss.value_(network.output, network.targets),
+            "backward": network.backward_,
+            "update": network.update_,
+        }
 
     def figures(self) -> dict[str, float]:
         """Loss and accuracy of the epoch: averages over its steps, while the weights were changing."""
