@@ -17,8 +17,9 @@ from ..layers.base import ActivationLayer, Layer
 from ..losses import BinaryCrossEntropy, ByOutput, CrossEntropy, Loss, _Margin as Margin
 from ..optimizers import Optimizer
 from ..parameters import Array
-from ..processors import product_of_matrices
+from ..processors import core_count, product_of_matrices
 from . import blocks, sparse
+from .instructions import VECTOR
 from .machine import Kernel, kernel, kernel_of_source
 from .sources import activation_source, backward_source, loss_source, slope_source, update_source
 from .table import Table
@@ -69,6 +70,7 @@ class _Sparse:
         self.columns, self.rows = np.zeros((B, n), np.int32), np.zeros((n, B), np.int32)
         self.numbers, self.turned = np.zeros((B, n), x.dtype), np.zeros((n, B), x.dtype)
         self.counts, self.filled = np.zeros(B, np.int64), np.zeros(n, np.int64)
+        self.words, self.blocks = np.zeros((B, -(-n // 64)), np.int64), np.zeros(64 * core_count(), np.int64)
 
 
 def _has_form_of(cls: type, rule: str, fast: str, base: type) -> bool:
@@ -157,7 +159,7 @@ class Lines:
         a, y = self.network.layers[0].a, self.network.targets
         pixels, numbers = Table(self.dtype), Table(self.dtype)
         pixels.add(self._block(blocks.gather_pixels), a, y, self.source, self.scale)
-        numbers.add(self._block(blocks.gather_numbers), a, y, self.source)
+        numbers.add(self._block(blocks.gather_numbers), a, y, self.source, self.dtype.itemsize)
         self.load = {np.dtype(np.uint8): pixels, self.dtype: numbers}
 
     def _add_forward(self, layer: Layer) -> None:
@@ -184,13 +186,14 @@ class Lines:
         self.dense.append(layer)
         x, size = layer.x, self.dtype.itemsize
         first = layer.previous is self.network.layers[0]
-        if first and layer.n_out * size >= sparse.LANES and x.size <= LARGEST_SPARSE:
+        if first and layer.n_out * size >= VECTOR and x.size <= LARGEST_SPARSE:
             self._sparse = _Sparse(x, layer.n_out)
         found = self._found(layer)
         counts = 0 if found is None else found.counts
         for table in (self.forward, self.evaluate):
             if found is not None:
-                table.add(self._block(sparse.find), x, found.columns, found.numbers, found.counts, found.most, size)
+                table.add(self._block(sparse.find), x, found.words, found.columns, found.numbers, found.counts,
+                          found.most, size)  # fmt: skip
                 table.add(self._block(sparse.multiply), found.columns, found.numbers, found.counts, layer.W, layer.z,
                           found.counts, size, wait=True)  # fmt: skip
             self._add_product(table, x, layer.W, layer.z, counts=counts)
@@ -297,10 +300,10 @@ class Lines:
         counts = 0 if found is None else found.counts
         first = not table.lines  # of which all threads need every delta
         if found is not None:
-            table.add(self._block(sparse.turn), found.columns, found.numbers, found.counts, found.rows, found.turned,
-                      found.filled, wait=first)  # fmt: skip
+            table.add(self._block(sparse.turn), layer.x, found.words, found.counts, found.rows, found.turned,
+                      found.filled, found.blocks)  # fmt: skip
             table.add(self._block(sparse.multiply), found.rows, found.turned, found.filled, layer.delta, layer.dW,
-                      found.counts, self.dtype.itemsize)  # fmt: skip
+                      found.counts, self.dtype.itemsize, wait=True)  # fmt: skip
             first = False
         self._add_product(table, layer.x, layer.delta, layer.dW, x_t=TRANSPOSED, counts=counts, wait=first)
         if layer.use_bias:

@@ -281,6 +281,6 @@ def profile_text(frame: pd.DataFrame, title: str) -> str:
     step = frame.iloc[-1]
     text = f"the matrix products alone are {percent(step.floor / step.seconds, 0)} of the step"
     if step.floor > step.seconds:
-        text += ": it leaves out the numbers of the samples that are 0"
+        text += ", which skips numbers that are 0"
     lines.append(text)
     return "\n".join(lines)
