@@ -19,7 +19,7 @@ from .table import Table
 if TYPE_CHECKING:
     from .parts import Feed, Network
 
-HAND_OVER = 20_000_000  # parameters times samples from which on even a single step is worth waking threads for
+HAND_OVER = 20_000_000  # parameters times samples from which on even a part of a step is worth waking threads for
 
 
 class Program:
@@ -69,7 +69,7 @@ class Program:
         self._aim(table, feed, order)
         optimizer = self.network.optimizer
         before, rates = optimizer.scalars(), self._moves(len(done))
-        together = len(done) > 1 or self.network.parameters.theta.size * size >= HAND_OVER
+        together = len(done) > 1 or self._is_large
         middle = len(lines.load[kind].lines) + len(lines.forward.lines) + len(lines.loss.lines)
         try:
             table.steps(middle, size, start, rates, lines.numbers, lines.result, done, thread_count(), together)
@@ -84,7 +84,7 @@ class Program:
         self._load_(feed, order, start)
         done[0] = self.step_()
         if math.isfinite(done[0]):
-            self._lines.count(thread_count())
+            self._call(self._lines.count)
             done[1] = self._lines.result[1]
 
     def _load_(self, feed: Feed, order: Array, start: int) -> None:
@@ -92,7 +92,7 @@ class Program:
         load = self._lines.load[feed.rows.dtype]
         self._aim(load, feed, order)
         load.shared[START] = start
-        load(thread_count())
+        self._call(load)
 
     def _aim(self, table: Table, feed: Feed, order: Array) -> None:
         """Have the kernels of a table take their batches from this data set."""
@@ -149,21 +149,30 @@ class Program:
             "update": self.update_,
         }
 
+    def _call(self, table: Table) -> None:
+        """Work through one of the tables."""
+        table(thread_count(), self._is_large)
+
+    @property
+    def _is_large(self) -> bool:
+        """Whether even a part of a step is worth waking other threads for."""
+        return self.network.parameters.theta.size * self.network.layers[0].batch_size >= HAND_OVER
+
     def forward_(self) -> None:
         """The batch through all layers as in training."""
         for layer in self._dropouts:
             layer.draw_()
         self._look_up()
-        self._lines.forward(thread_count())
+        self._call(self._lines.forward)
 
     def loss_(self) -> float:
         """The loss of the batch."""
-        self._lines.loss(thread_count())
+        self._call(self._lines.loss)
         return float(self._lines.result[0])
 
     def backward_(self) -> None:
         """Back through all layers, to every gradient."""
-        self._backward(thread_count())
+        self._call(self._backward)
         for layer in self._dense:
             if layer.penalized:
                 layer.add_penalty_gradient_()
@@ -173,7 +182,7 @@ class Program:
         for layer in self._dense:
             layer.before_update_()
         self._lines.numbers[:] = self._moves(1)[0]
-        self._lines.update(thread_count())
+        self._call(self._lines.update)
         for layer in self._dense:
             layer.after_update_()
 

@@ -16,7 +16,7 @@ from .machine import jitable, matrix, places, share, wholes
 
 
 def find(p: Any, like: Any, me: Any, of: Any) -> None:
-    """x, words, columns, numbers, counts, most, size: what of each row is not 0, as bits; its places, numbers and count.
+    """x, words, columns, numbers, counts, most, size: what of a row is not 0, as bits; its places, numbers, count.
 
     `most` is how many of a row are worth it, in the mean; where there are more, the count is -1.
     """
