@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import neurosim as ns
+from neurosim.compiled import is_installed
 from neurosim.processors import VARIABLES, one_blas_thread
 from neurosim.training.settings import Settings
 from scenarios import Run, Scenario, Variant, run_scenario
@@ -38,8 +39,8 @@ def command(*arguments, **options):
     )
 
 
-def run(*arguments, cwd):
-    process = command(*arguments, cwd=cwd)
+def run(*arguments, **options):
+    process = command(*arguments, **options)
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     return out, err
@@ -97,6 +98,14 @@ def test_the_numbers_do_not_depend_on_how_many_run_at_once(tmp_path):
         run("scenario", "activations", "losses", *ARGUMENTS, "--jobs", jobs, "--out", jobs, cwd=tmp_path)
     for name in ("activations", "losses"):
         assert_equal(tables(tmp_path / "1" / name), tables(tmp_path / "2" / name))
+
+
+@pytest.mark.skipif(not is_installed(), reason="numba is not installed")
+def test_compiling_is_said_once_however_many_run_at_once(tmp_path):
+    words = ["compare", "--vary", "activation=relu,tanh,elu", *ARGUMENTS, "--engine", "compiled", "--jobs", "2"]
+    environment = os.environ | {"NEUROSIM_HOME": str(tmp_path / "home")}
+    _, err = run(*words, cwd=tmp_path, env=environment)
+    assert err.count("compiling the training step") == 1
 
 
 @pytest.mark.slow
