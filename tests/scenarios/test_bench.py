@@ -619,9 +619,8 @@ def test_a_pass_that_takes_too_long_is_ended(train):
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads Linux's clocks")
-@pytest.mark.parametrize(
-    "name", ["neurosim", *(pytest.param(peer, marks=pytest.mark.full) for peer in ("sklearn", "torch", "jax"))]
-)
+@pytest.mark.quick_for("neurosim")
+@pytest.mark.parametrize("name", [name for name in COMPETITORS if name != "floor"])
 def test_a_worker_that_waits_does_not_spin(name, train):
     if not has(name):
         pytest.skip(f"{name} is not installed")
