@@ -35,6 +35,11 @@ REDIRECTED = {  # how a shell starts a command
     "errors full": "2>/dev/full",
     "both full": ">/dev/full 2>&1",
 }
+QUICK = {  # every way, and of commands that take long some
+    "train": ["output full", "all closed"],
+    "step": ["output closed", "no reader of both"],
+    "help": [*REDIRECTED],
+}
 posix = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 
 
@@ -71,8 +76,7 @@ def in_a_shell(words, redirected, folder, **more):
 def cases():
     for name in COMMANDS:
         for how in REDIRECTED:
-            slow = name in ("compare", "bench") or how in ("no reader", "both full", "errors full")
-            marks = [pytest.mark.full] if slow or (name == "explore" and how != "all closed") else []
+            marks = [] if how in QUICK.get(name, []) else [pytest.mark.full]
             yield pytest.param(name, how, id=f"{name}-{how}", marks=marks)
 
 
