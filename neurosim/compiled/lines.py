@@ -14,7 +14,7 @@ import numpy as np
 from ..activations import Activation, Softmax
 from ..layers import BatchNorm, Dense, Dropout
 from ..layers.base import ActivationLayer, Layer
-from ..losses import BinaryCrossEntropy, ByOutput, CrossEntropy, Loss, _Margin as Margin
+from ..losses import BinaryCrossEntropy, ByOutput, CrossEntropy, Loss, Margin
 from ..optimizers import Optimizer
 from ..parameters import Array
 from ..processors import core_count, product_of_matrices
