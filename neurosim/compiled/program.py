@@ -72,17 +72,20 @@ class Program:
                     break
             return
         optimizer = self.network.optimizer
-        before, rates = optimizer.scalars(), self._moves(len(done))
+        before, last_rate = optimizer.scalars(), optimizer.last_rate
         size = self.network.layers[0].batch_size
         together = len(done) > 1 or self.network.parameters.theta.size * size >= HAND_OVER
         middle = len(lines.load[kind].lines) + len(lines.forward.lines)
         try:
+            rates = self._moves(len(done))
             table.steps(middle, size, start, rates, lines.numbers, lines.result, done, thread_count(), together)
         finally:  # Ctrl-C, too, finds as many steps counted as were done
             ended = int(np.count_nonzero(~np.isnan(done[:, 1])))
             if ended < len(done):
                 optimizer.restore(before, optimizer.state)
-                self._moves(ended)
+                optimizer.last_rate = last_rate
+                if ended:
+                    self._moves(ended)
 
     def _one_(self, load: Table, start: int, done: Array) -> None:
         """One step in which Python has something to do."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from contextlib import suppress
 from functools import cache
 from threading import Event, Thread
 from typing import Any
@@ -124,24 +125,20 @@ class Table:
 
     def _side_by_side(self, given: tuple[Any, ...], threads: int) -> None:
         """This thread and others go through the steps; where they cannot be had, this one alone."""
-        steps, shared, ready = _steps(), self.shared, Event()
+        steps, shared, ready, all_there = _steps(), self.shared, Event(), False
 
         def help_with(me: int) -> None:
             ready.wait()
-            if not shared[END]:
+            if all_there:
                 steps(*given, me, threads)
 
         helpers = [Thread(target=help_with, args=(me,), daemon=True) for me in range(1, threads)]
-        started = []
-        try:
-            for helper in helpers:
-                helper.start()
-                started.append(helper)
-        except RuntimeError:  # no more threads
-            shared[END] = 1
         ended = False
         try:
-            if not shared[END]:
+            with suppress(RuntimeError):  # no more threads
+                for helper in helpers:
+                    helper.start()
+                all_there = True
                 ready.set()
                 steps(*given, 0, threads)
                 ended = True
@@ -149,8 +146,9 @@ class Table:
             if not ended:
                 shared[END] = 1
             ready.set()
-            for helper in started:
-                helper.join()
+            for helper in helpers:
+                if helper.ident is not None:
+                    helper.join()
         if shared[END]:
             shared[END] = 0
             steps(*given, -1, threads)
