@@ -51,7 +51,9 @@ class Look(ns.Callback):
         pass
 
 
-def made(engine="compiled", optimizer="sgd", *, norm=False, rate=0.0, out=(4, "softmax"), loss="cross_entropy", **options):
+def made(
+    engine="compiled", optimizer="sgd", *, norm=False, rate=0.0, out=(4, "softmax"), loss="cross_entropy", **options
+):
     layers = [ns.Input(20), ns.Dense(16, "relu"), *([ns.BatchNorm("relu")] if norm else [])]
     layers += [ns.Dropout(rate)] if rate else []
     options = {"dtype": "float64", "seed": 1} | options
@@ -72,7 +74,9 @@ def bits(net):
 
 def flat(scalars):
     """The numbers of an optimizer and its schedule, by name."""
-    return {k: v for k, v in ({"schedule": None} | scalars | (scalars["schedule"] or {})).items() if type(v) in (int, float)}
+    return {
+        k: v for k, v in ({"schedule": None} | scalars | (scalars["schedule"] or {})).items() if type(v) in (int, float)
+    }
 
 
 def compare(options, fitting, data=(X, Y), tolerance=1e-9):
@@ -99,7 +103,14 @@ def compare(options, fitting, data=(X, Y), tolerance=1e-9):
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "nadam", {"name": "adam", "clip_norm": 0.05}], ids=str)
 @pytest.mark.parametrize(
     "fitting",
-    [{}, {"drop_last": True}, {"batch_size": 1, "epochs": 1}, {"batch_size": None}, {"shuffle": False}, {"batch_size": 150}],
+    [
+        {},
+        {"drop_last": True},
+        {"batch_size": 1, "epochs": 1},
+        {"batch_size": None},
+        {"shuffle": False},
+        {"batch_size": 150},
+    ],
     ids=str,
 )
 def test_every_way_to_cut_an_epoch_into_batches(optimizer, fitting, threads):
@@ -108,12 +119,16 @@ def test_every_way_to_cut_an_epoch_into_batches(optimizer, fitting, threads):
 
 @pytest.mark.parametrize(
     "schedule",
-    [ns.OneCycle(0.05), ns.StepDecay(0.05, every=7, factor=0.5), ns.ReduceOnPlateau(0.5, patience=1, monitor="loss", threshold=0.9)],
+    [
+        ns.OneCycle(0.05),
+        ns.StepDecay(0.05, every=7, factor=0.5),
+        ns.ReduceOnPlateau(0.5, patience=1, monitor="loss", threshold=0.9),
+    ],
     ids=lambda each: type(each).__name__,
 )
 @pytest.mark.parametrize("optimizer", ["sgd", "nadam"])
 def test_every_step_has_its_own_rate(schedule, optimizer):
-    compiled, history = compare({"optimizer": {"name": optimizer, "learning_rate": schedule}}, {"epochs": 6})
+    _, history = compare({"optimizer": {"name": optimizer, "learning_rate": schedule}}, {"epochs": 6})
     assert len(set(history["learning_rate"])) > 1
 
 
@@ -315,7 +330,11 @@ def test_copies_of_a_network_in_training_go_on_alike(threads):
 
 @pytest.mark.parametrize(
     "optimizer",
-    [("sgd", 1e200), ("sgd", ns.StepDecay(1e40, every=3, factor=0.9)), ("nadam", ns.StepDecay(1e80, every=3, factor=0.9))],
+    [
+        ("sgd", 1e200),
+        ("sgd", ns.StepDecay(1e40, every=3, factor=0.9)),
+        ("nadam", ns.StepDecay(1e80, every=3, factor=0.9)),
+    ],
     ids=["sgd", "schedule", "nadam"],
 )
 def test_a_run_that_diverges_ends_at_the_same_step(optimizer, threads):
