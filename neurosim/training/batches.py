@@ -98,6 +98,7 @@ class Batches:
         """Stand before the first step of another epoch."""
         self.order: Array | None = None
         self.steps, self.loss, self.right = 0, 0.0, 0.0
+        self._one_by_one = self._feed is None
 
     @property
     def epoch_is_done(self) -> bool:
@@ -138,11 +139,13 @@ class Batches:
             losses: theirs are appended; where the last is not finite, that step changed nothing, and does not count as
                 done.
         """
-        if self._feed is None or not self._run(self._feed, most, losses):
+        if self._one_by_one or not self._run(most, losses):
+            self._one_by_one = True  # for the rest of the epoch: to ask costs as much as half a step
             losses.append(self._step())
 
-    def _run(self, feed: Feed, most: int, losses: list[float]) -> bool:
+    def _run(self, most: int, losses: list[float]) -> bool:
         """Several compiled steps. Returns whether there are any: the network may have none, or no sample be left."""
+        assert self._feed is not None
         order, start = self._next()
         size = min(self.batch_size, len(order) - start)
         if size < 1:
@@ -151,7 +154,7 @@ class Batches:
         done = np.full((max(1, min(most, (len(order) - start) // size)), 2), math.nan)
         with signals_wait() if len(done) > 1 else nullcontext():
             try:
-                if not self.network.run_(feed, order, start, done):
+                if not self.network.run_(self._feed, order, start, done):
                     return False
             finally:
                 finished = self._count(done, size, losses)

@@ -182,11 +182,11 @@ def test_evaluation_beside_training(options, threads):
     assert bits(unwatched)[:3] == bits(compiled)[:3]
 
 
-def test_a_subnormal_step_at_the_end_of_the_data_is_none(threads):
+def test_at_the_end_of_the_data_there_is_no_step(threads):
     batches = Batches(made(), X, Y, 32)
     while not batches.epoch_is_done:
         batches.advance(4, [])
-    assert batches.steps == 10 and not batches._run(batches._feed, 3, [])
+    assert batches.steps == 10 and not batches._run(3, [])
 
 
 # -- the same bits, however many steps a call does ---------------------------------------------------------------------
