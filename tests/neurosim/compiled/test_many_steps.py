@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import neurosim as ns
+from neurosim import processors
 from neurosim.processors import core_count
 from neurosim.training.batches import Batches
 
@@ -310,6 +311,23 @@ def test_two_networks_are_trained_at_once(threads):
     for each in both:
         each.join()
     assert found == [expected, expected]
+
+
+@pytest.mark.skipif(core_count() < 2, reason="needs two processors")
+def test_who_ends_first_leaves_the_other_one_alone():
+    """NumPy's own threads, among ours, would make other bits, and wait for each other."""
+    get, _, is_per_thread, *_ = processors._library()
+    if is_per_thread or not get():
+        return
+    with ns.threads(2):
+        first, second = processors.alone(2), processors.alone(2)
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert get() == 1
+        second.__exit__(None, None, None)
+        assert get() == 2
+    processors._library().set(1)
 
 
 def test_copies_of_a_network_in_training_go_on_alike(threads):
