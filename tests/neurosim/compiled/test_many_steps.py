@@ -190,6 +190,28 @@ def test_at_the_end_of_the_data_there_is_no_step(threads):
     assert batches.steps == 10 and not batches._run(3, [])
 
 
+def test_a_network_without_a_compiled_step_is_asked_once_an_epoch(monkeypatch):
+    asked, real = [], ns.Network.run_
+    monkeypatch.setattr(ns.Network, "run_", lambda self, *given: asked.append(self) or real(self, *given))
+    trained(made("numpy"), epochs=3)
+    assert len(asked) == 3
+
+
+def test_one_slow_call_does_not_make_all_that_follow_short(monkeypatch):
+    asked, real = [], Batches.advance
+
+    def advance(self, most, losses):
+        asked.append(most)
+        real(self, most, losses)
+        time.sleep(0.3 if len(asked) == 2 else 0.0)
+
+    trained(made(), batch_size=1, epochs=1)
+    monkeypatch.setattr(Batches, "advance", advance)
+    trained(made(), batch_size=1, epochs=4)
+    first, second, after_a_slow_one, *others = asked
+    assert first == 1 and second > 1 and max(others) > after_a_slow_one
+
+
 # -- the same bits, however many steps a call does ---------------------------------------------------------------------
 
 
