@@ -83,6 +83,15 @@ def is_dataset(x: Any) -> bool:
     return hasattr(x, "x") and hasattr(x, "labels") and hasattr(x, "split")
 
 
+def check_max_norm(norm: float | None) -> float | None:
+    """A bound on the norm of weights, above 0, or None.
+
+    Raises:
+        NeurosimError: it is something else.
+    """
+    return None if norm is None else check_number("max_norm", norm, 0.0, math.inf, open_low=True, open_high=True)
+
+
 def check_names(function: Callable[P, T]) -> Callable[P, T]:
     """Let a function refuse an argument that it does not have with the name that was probably meant. A decorator.
 

@@ -435,7 +435,7 @@ class Huber(ByOutput):
         return beyond
 
 
-class _Margin(Loss):
+class Margin(Loss):
     """L = (1/Bn) Σ_samples Σ_{j≠c} max(0, m - a_c + a_j)^p, where c is the right class."""
 
     margin: float
@@ -512,7 +512,7 @@ class _Margin(Loss):
 
 
 @LOSSES.register("hinge")
-class Hinge(_Margin):
+class Hinge(Margin):
     """L = (1/Bn) Σ_samples Σ_{j≠c} max(0, m - a_c + a_j), where c is the right class: wrong by less than m counts.
 
     Args:
@@ -530,7 +530,7 @@ class Hinge(_Margin):
 
 
 @LOSSES.register("squared_hinge")
-class SquaredHinge(_Margin):
+class SquaredHinge(Margin):
     """L = (1/Bn) Σ_samples Σ_{j≠c} max(0, m - a_c + a_j)²: the hinge without its kink.
 
     Args:

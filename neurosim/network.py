@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from .checks import check_count, check_names, check_number, is_dataset, samples_and_labels
-from .compiled import Engine, Feed
+from .checks import check_count, check_max_norm, check_names, is_dataset, samples_and_labels
+from .compiled import Engine
 from .errors import NeurosimError, OutOfRangeError, ShapeError
 from .labels import read_labels, target_rows
 from .layers import LAYERS, ActivationLayer, Input, Interventions, Layer, Neuron
@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # what goes through the doors
     import pandas as pd
 
     from .augment import Augmentation
+    from .compiled.program import Program
     from .training import Callback, History
     from .walk import Trace
 
@@ -91,11 +92,7 @@ class Network:
         self.seed = check_count("seed", seed, 0)
         self._engine = Engine(engine)
         self._regularizer = None if regularizer is None else REGULARIZERS.create(regularizer)
-        self._max_norm = (
-            None
-            if max_norm is None
-            else check_number("max_norm", max_norm, 0.0, math.inf, open_low=True, open_high=True)
-        )
+        self._max_norm = check_max_norm(max_norm)
         # everything is checked before the layers are taken: if anything is wrong, they are still free
         self._loss = LOSSES.create(loss)
         check_pair(self._loss, self.output.activation)
@@ -180,7 +177,7 @@ class Network:
     @property
     def engine(self) -> str:
         """What runs its training steps as it is now: "numpy" or "compiled". Another may be assigned, or "auto"."""
-        return "numpy" if self._engine.program(self) is None else "compiled"
+        return "numpy" if self.compiled() is None else "compiled"
 
     @engine.setter
     def engine(self, engine: str) -> None:
@@ -342,6 +339,10 @@ class Network:
             if penalties and layer.penalized:
                 layer.add_penalty_gradient_()
 
+    def compiled(self) -> Program | None:
+        """The compiled step for batches of the size that the workspaces have; None where NumPy takes the steps."""
+        return self._engine.program(self)
+
     @computes
     def step_(self, weights: Array | None = None) -> float:
         """One step of training on the batch and the targets in the workspaces; returns the loss before the update.
@@ -353,7 +354,7 @@ class Network:
         """
         if weights is not None and not weights.any():
             return 0.0  # nobody counts
-        if weights is None and (program := self._engine.program(self)) is not None:
+        if weights is None and (program := self.compiled()) is not None:
             return program.step_()
         self.forward_(training=True)
         if weights is None:
@@ -364,18 +365,6 @@ class Network:
             self.backward_(weights=weights)
             self.update_()
         return loss
-
-    @computes
-    def run_(self, feed: Feed, order: Array, start: int, done: Array) -> bool:
-        """Several steps of training in one call, if there is a compiled step. See `neurosim.compiled.Program.run_`.
-
-        Returns:
-            Whether there is one; otherwise nothing was done.
-        """
-        program = self._engine.program(self)
-        if program is not None:
-            program.run_(feed, order, start, done)
-        return program is not None
 
     @computes
     def update_(self) -> None:
@@ -452,10 +441,8 @@ class Network:
             part = rows[start : start + EVALUATION_BATCH]
             self.set_batch_size(len(part))
             self.input.fill(part)
-            if (program := self._engine.program(self)) is None:
-                self.forward_()
-            else:
-                program.evaluate_()
+            program = self.compiled()
+            self.forward_() if program is None else program.evaluate_()
             yield slice(start, start + len(part)), self.output.a
 
     @computes
@@ -503,8 +490,7 @@ class Network:
         hits = HitCounter(targets, None if self.input.learned is None else self.threshold)
         loss, right = 0.0, 0.0
         for where, a in self._outputs(rows):
-            y_part = targets[where]
-            loss += self.loss.value_(self.output, y_part) * len(y_part)
+            loss += self.loss.value_(self.output, targets[where]) * len(a)
             right += hits(a, where)
         count = len(rows) or float("nan")
         return {"loss": loss / count, "accuracy": right / count}

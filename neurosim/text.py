@@ -235,6 +235,12 @@ def counted(count: int, what: str, many: str | None = None) -> str:
     return f"{count:,} {what if count == 1 else many or what + 's'}"
 
 
+def computed_with(threads: int, engine: str | None) -> str:
+    """What computed: "1 thread and the compiled engine"; of an engine that is not known, nothing."""
+    name = {"numpy": "NumPy", "compiled": "compiled"}.get(engine or "")
+    return counted(threads, "thread") + (f" and the {name} engine" if name else "")
+
+
 def listing(names: Sequence[str], last: str = "and") -> str:
     """["a", "b", "c"] as "a, b and c", or with another word before the last; semicolons where names hold commas."""
     mark = "; " if any("," in name for name in names) else ", "

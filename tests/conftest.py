@@ -71,10 +71,11 @@ def peak_memory():
 
     def measure(call, repeats=3):
         call()
+        gc.freeze()  # what is there need not be looked through for cycles
         tracemalloc.start()
         try:
             call()
-            gc.collect()  # what earlier tests left in cycles would count when it is freed, or not
+            gc.collect()  # what was left in cycles would count when it is freed, or not
             before = tracemalloc.get_traced_memory()[0]
             tracemalloc.reset_peak()
             for _ in range(repeats):
@@ -82,6 +83,7 @@ def peak_memory():
             return tracemalloc.get_traced_memory()[1] - before
         finally:
             tracemalloc.stop()
+            gc.unfreeze()
 
     return measure
 

@@ -15,7 +15,6 @@ from ..console import tell
 from ..errors import NeurosimError
 from ..files.atomic import writable_folder
 from ..page import Page
-from ..processors import threads
 from ..progress import progress_bar
 from ..training import Callback, History, Snapshots, TrainingRun
 from ..training.settings import Settings
@@ -129,7 +128,7 @@ def train(arguments: argparse.Namespace) -> tuple[Session, History, Snapshots]:
         figures = session.network.evaluate(session.test)
     said = test_figures(session, figures, outputs) if np.isfinite(outputs).all() else "it gives out NaN"
     ended = "" if history.stopped == "finished" else f" ({history.stopped})"
-    say(f"{said}, trained in {sum(history['seconds']):.1f} s with {threads()}{ended}")
+    say(f"{said}, {session.trained_in(history)}{ended}")
     return session, history, snapshots
 
 

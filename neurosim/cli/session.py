@@ -20,7 +20,8 @@ from ..errors import NeurosimError
 from ..network import Network
 from ..optimizers import OPTIMIZERS
 from ..page.samples import check_fit
-from ..text import counted, listing, thousands
+from ..processors import threads
+from ..text import computed_with, counted, listing, thousands
 from ..training import Callback, History
 from ..training.settings import HELD_OUT, Settings
 from ..walk import Stepper
@@ -127,6 +128,11 @@ class Session:
             callbacks=callbacks,
             augment=self.settings.augment,
         )
+
+    def trained_in(self, history: History) -> str:
+        """How long that took, and with what."""
+        means = computed_with(threads().count, self.network.engine)
+        return f"trained in {sum(history['seconds']):.1f} s with {means}"
 
     def stepper(self, layer: int | None = None, neuron: int | None = None, sample: int | str | None = None) -> Stepper:
         """A walk through the network, one test image at a time; None begins at an interesting place."""

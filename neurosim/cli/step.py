@@ -18,7 +18,6 @@ from ..data.pictures import read_picture
 from ..errors import NeurosimError
 from ..files.atomic import writable_folder
 from ..network import Network
-from ..processors import threads
 from ..text import command_line
 from ..training.settings import Settings
 from ..walk import Stepper
@@ -145,7 +144,7 @@ def start(arguments: argparse.Namespace) -> Session:
             history = session.fit(session.settings.callbacks())
             if asked_to_end():  # Ctrl-C ends the training alone: the walk goes on with what there is
                 raise Ended
-            print(f"trained in {sum(history['seconds']):.1f} s with {threads()}")
+            print(session.trained_in(history))
         return session
     return load_for(arguments, [] if arguments.seed is None else ["seed"])
 

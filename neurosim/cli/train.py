@@ -142,7 +142,7 @@ def train(arguments: argparse.Namespace, settings: Settings, folder: Path) -> No
         say(test_figures(session, figures, outputs, targets))
     else:
         say(f"no test {'accuracy' if session.test.class_names else 'loss'}: the network gives out NaN")
-    print(f"trained in {sum(history['seconds']):.1f} s with {threads()} ({history.stopped})")
+    print(f"{session.trained_in(history)} ({history.stopped})")
     if history["loss"] and (idle := learned_nothing(session, figures["accuracy"], outputs)):
         say(idle)
     for path in paths:

@@ -12,47 +12,64 @@ from typing import Any
 from numba import carray
 
 from .functions import exp
-from .instructions import bytes_pointer, pointer, wholes_pointer
+from .instructions import VECTOR, bytes_pointer, fetch, pointer, wholes_pointer
 from .machine import doubles, jitable, matrix, own, own_rows, share, stretch, vector, wholes
 
 
 def gather_pixels(p: Any, like: Any, me: Any, of: Any) -> None:
-    """a, y, source, scale: a batch of a data set whose samples are bytes, scaled. For `source` see `Program`."""
-    a, y, source, scale = matrix(p, 0, like), matrix(p, 1, like), wholes(p, 2), vector(p, 3, like)[0]
-    rows, targets, order = sources_of(source, p[5], like)
-    start = wholes_pointer(source[3])[0]
-    pixels = carray(bytes_pointer(rows), (source[4], a.shape[1]))
-    first, last = share(a.shape[0], me, of)
+    """a, y, source, scale: a batch of a data set whose samples are bytes, scaled. For `source` see `Lines`."""
+    a, n = matrix(p, 0, like), p[2]
+    pixels = carray(bytes_pointer(wholes(p, 2)[0]), (wholes(p, 2)[4], n))
+    scale = vector(p, 3, like)[0]
+    order, first, last = own_samples(p, me, of)
     for i in range(first, last):
-        row, a_i = pixels[order[start + i]], a[i]
-        for k in range(a.shape[1]):
+        row, a_i = pixels[order[i]], a[i]
+        for k in range(n):
             a_i[k] = row[k]
-        for k in range(a.shape[1]):
+        for k in range(n):
             a_i[k] *= scale
-        for j in range(y.shape[1]):
-            y[i, j] = targets[order[start + i], j]
+    gather_targets(p, order, first, last, like)
+    fetch_rows(wholes(p, 2), order, p[1], n, first, last)
 
 
 def gather_numbers(p: Any, like: Any, me: Any, of: Any) -> None:
-    """a, y, source: a batch of a data set whose samples are numbers of the network's type."""
-    a, y, source = matrix(p, 0, like), matrix(p, 1, like), wholes(p, 2)
-    rows, targets, order = sources_of(source, p[5], like)
-    start = wholes_pointer(source[3])[0]
-    numbers = carray(pointer(rows, like), (source[4], a.shape[1]))
-    first, last = share(a.shape[0], me, of)
+    """a, y, source, size: a batch of a data set whose samples are numbers of the network's type, of so many bytes."""
+    a, n = matrix(p, 0, like), p[2]
+    numbers = carray(pointer(wholes(p, 2)[0], like), (wholes(p, 2)[4], n))
+    order, first, last = own_samples(p, me, of)
     for i in range(first, last):
-        row, a_i = numbers[order[start + i]], a[i]
-        for k in range(a.shape[1]):
+        row, a_i = numbers[order[i]], a[i]
+        for k in range(n):
             a_i[k] = row[k]
-        for j in range(y.shape[1]):
-            y[i, j] = targets[order[start + i], j]
+    gather_targets(p, order, first, last, like)
+    fetch_rows(wholes(p, 2), order, p[1], n * p[9], first, last)
 
 
 @jitable
-def sources_of(source: Any, n_out: Any, like: Any) -> Any:
-    """Where the samples are; the targets; the order of the epoch."""
-    targets = carray(pointer(source[1], like), (source[4], n_out))
-    return source[0], targets, carray(wholes_pointer(source[2]), (source[4],))
+def own_samples(p: Any, me: Any, of: Any) -> Any:
+    """The order of what is left of the epoch, and which of the batch's samples, at its start, are `me`'s."""
+    source = wholes(p, 2)
+    start = wholes_pointer(source[3])[0]
+    first, last = share(p[1], me, of)
+    return carray(wholes_pointer(source[2]), (source[4],))[start:], first, last
+
+
+@jitable
+def gather_targets(p: Any, order: Any, first: Any, last: Any, like: Any) -> None:
+    """Argument 1: the targets of some samples of the batch."""
+    y = matrix(p, 1, like)
+    targets = carray(pointer(wholes(p, 2)[1], like), (wholes(p, 2)[4], y.shape[1]))
+    for i in range(first, last):
+        for j in range(y.shape[1]):
+            y[i, j] = targets[order[i], j]
+
+
+@jitable
+def fetch_rows(source: Any, order: Any, B: Any, width: Any, first: Any, last: Any) -> None:
+    """Have these samples of the next batch brought into the cache while this one is worked on."""
+    for i in range(B + first, min(B + last, order.shape[0])):
+        for byte in range(0, width, VECTOR):
+            fetch(source[0] + width * order[i] + byte)
 
 
 def count_hits(p: Any, like: Any, me: Any, of: Any) -> None:

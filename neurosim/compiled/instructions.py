@@ -92,6 +92,47 @@ def call_plain(typing: Any, address: Any) -> Any:
     return types.void(types.int64), build
 
 
+# -- what is not zero --------------------------------------------------------------------------------------------------
+
+
+@intrinsic
+def nonzero(typing: Any, address: Any, like: Any) -> Any:
+    """Of as many numbers as a vector holds, from an address on, which are not 0: a bit each, the first the lowest."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        real, lanes = context.get_value_type(like.dtype), VECTOR * 8 // like.dtype.bitwidth
+        vector = ir.VectorType(real, lanes)
+        numbers = builder.load(builder.inttoptr(arguments[0], vector.as_pointer()), align=4)
+        bits = builder.fcmp_unordered("!=", numbers, ir.Constant(vector, [0.0] * lanes))  # NaN is not 0
+        return builder.zext(builder.bitcast(bits, ir.IntType(lanes)), LONG)
+
+    return types.int64(types.int64, like), build
+
+
+@intrinsic
+def lowest(typing: Any, word: Any) -> Any:
+    """Which bit of a word, which is not 0, is the lowest that is set."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.IntType(1)(1))
+
+    return types.int64(types.int64), build
+
+
+@intrinsic
+def fetch(typing: Any, address: Any) -> Any:
+    """Have what stands at an address, which will be needed soon, brought into the cache."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = BYTE.as_pointer()
+        form = ir.FunctionType(ir.VoidType(), [pointer, INT, INT, INT])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [pointer], form)
+        builder.call(function, [builder.inttoptr(arguments[0], pointer), INT(0), INT(2), INT(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), build
+
+
 # -- sums --------------------------------------------------------------------------------------------------------------
 
 

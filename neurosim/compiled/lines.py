@@ -14,11 +14,12 @@ import numpy as np
 from ..activations import Activation, Softmax
 from ..layers import BatchNorm, Dense, Dropout
 from ..layers.base import ActivationLayer, Layer
-from ..losses import BinaryCrossEntropy, ByOutput, CrossEntropy, Loss, _Margin as Margin
+from ..losses import BinaryCrossEntropy, ByOutput, CrossEntropy, Loss, Margin
 from ..optimizers import Optimizer
 from ..parameters import Array
-from ..processors import product_of_matrices
+from ..processors import core_count, product_of_matrices
 from . import blocks, sparse
+from .instructions import VECTOR
 from .machine import Kernel, kernel, kernel_of_source
 from .sources import activation_source, backward_source, loss_source, slope_source, update_source
 from .table import Table
@@ -69,6 +70,7 @@ class _Sparse:
         self.columns, self.rows = np.zeros((B, n), np.int32), np.zeros((n, B), np.int32)
         self.numbers, self.turned = np.zeros((B, n), x.dtype), np.zeros((n, B), x.dtype)
         self.counts, self.filled = np.zeros(B, np.int64), np.zeros(n, np.int64)
+        self.words, self.blocks = np.zeros((B, -(-n // 64)), np.int64), np.zeros(64 * core_count(), np.int64)
 
 
 def _has_form_of(cls: type, rule: str, fast: str, base: type) -> bool:
@@ -85,7 +87,8 @@ class Lines:
 
     Attributes:
         load: type of a data set's samples -> its batch into the input layer and the targets.
-        forward: through all layers as in training, and the loss into ``result[0]``.
+        forward: through all layers as in training.
+        loss: into ``result[0]``.
         evaluate: through all layers as in evaluation.
         backward: back through all layers, to every delta.
         gradients: of all parameters.
@@ -95,6 +98,7 @@ class Lines:
         scale: (1,) what bytes are multiplied by.
         threshold: (1,) above which a single output says yes.
         settings: numbers that kernels look up, and where they come from, before each run.
+        dense, norms, dropouts: the layers of each kind; of the last only those that drop.
 
     Raises:
         NotTraceable: a part of the network has no compiled form.
@@ -105,10 +109,13 @@ class Lines:
         self.result, self.source, self.threshold = np.zeros(2), np.zeros(5, np.int64), np.zeros(1)
         self.scale = np.ones(1, self.dtype)
         self.settings: list[tuple[Array, Callable[[], tuple[float, ...]]]] = []
-        names = ("forward", "evaluate", "backward", "gradients", "update", "count")
-        self.forward, self.evaluate, self.backward, self.gradients, self.update, self.count = (
+        names = ("forward", "loss", "evaluate", "backward", "gradients", "update", "count")
+        self.forward, self.loss, self.evaluate, self.backward, self.gradients, self.update, self.count = (
             Table(self.dtype) for _ in names
         )
+        self.dense: list[Dense] = []
+        self.norms: list[BatchNorm] = []
+        self.dropouts: list[Dropout] = []
         self._sparse: _Sparse | None = None
         self._add_load()
         for layer in network.layers[1:]:
@@ -152,7 +159,7 @@ class Lines:
         a, y = self.network.layers[0].a, self.network.targets
         pixels, numbers = Table(self.dtype), Table(self.dtype)
         pixels.add(self._block(blocks.gather_pixels), a, y, self.source, self.scale)
-        numbers.add(self._block(blocks.gather_numbers), a, y, self.source)
+        numbers.add(self._block(blocks.gather_numbers), a, y, self.source, self.dtype.itemsize)
         self.load = {np.dtype(np.uint8): pixels, self.dtype: numbers}
 
     def _add_forward(self, layer: Layer) -> None:
@@ -164,6 +171,7 @@ class Lines:
         elif kind is Dropout:
             layer = cast(Dropout, layer)
             if layer.rate > 0.0:
+                self.dropouts.append(layer)
                 rate = self._doubles(lambda: (layer.rate,))
                 self.forward.add(self._block(blocks.drop), layer.x, layer.mask, layer.z, layer.a, rate)
             for table in (self.evaluate,) if layer.rate > 0.0 else (self.forward, self.evaluate):
@@ -175,15 +183,17 @@ class Lines:
 
     def _add_dense(self, layer: Dense) -> None:
         """z = x W + b; a = f(z)."""
+        self.dense.append(layer)
         x, size = layer.x, self.dtype.itemsize
         first = layer.previous is self.network.layers[0]
-        if first and layer.n_out * size >= sparse.LANES and x.size <= LARGEST_SPARSE:
+        if first and layer.n_out * size >= VECTOR and x.size <= LARGEST_SPARSE:
             self._sparse = _Sparse(x, layer.n_out)
         found = self._found(layer)
         counts = 0 if found is None else found.counts
         for table in (self.forward, self.evaluate):
             if found is not None:
-                table.add(self._block(sparse.find), x, found.columns, found.numbers, found.counts, found.most, size)
+                table.add(self._block(sparse.find), x, found.words, found.columns, found.numbers, found.counts,
+                          found.most, size)  # fmt: skip
                 table.add(self._block(sparse.multiply), found.columns, found.numbers, found.counts, layer.W, layer.z,
                           found.counts, size, wait=True)  # fmt: skip
             self._add_product(table, x, layer.W, layer.z, counts=counts)
@@ -191,6 +201,7 @@ class Lines:
 
     def _add_norm(self, layer: BatchNorm) -> None:
         """z = γ x̂ + β; a = f(z)."""
+        self.norms.append(layer)
         epsilon = self._doubles(lambda: (layer.epsilon,))
         self.forward.add(self._block(blocks.measure), layer.x, layer._mean, layer._variance, wait=True)
         both = ((self.forward, layer._mean, layer._variance),
@@ -230,16 +241,16 @@ class Lines:
 
     def _add_loss(self, loss: Loss, output: ActivationLayer) -> None:
         """L into the result at the end of the forward pass; the output's delta at the start of the backward."""
-        forward, backward, result = self.forward, self.backward, self.result
+        value, backward, result = self.loss, self.backward, self.result
         a, y, cls = output.a, self.network.targets, type(loss)
         if loss.simplifies(output.activation) and cls.delta_ is CrossEntropy.delta_:
             softened = cast(CrossEntropy, loss)
             smoothing = self._doubles(lambda: (softened.label_smoothing, 1.0 / max(1, len(y))))
             log_a = Softmax.log_probabilities(output.scratch)
-            forward.add(self._block(blocks.cross_entropy), log_a, y, result, smoothing, wait=True)
+            value.add(self._block(blocks.cross_entropy), log_a, y, result, smoothing, wait=True)
             backward.add(self._block(blocks.difference), a, y, output.delta, smoothing)
         elif loss.simplifies(output.activation) and cls.delta_ is BinaryCrossEntropy.delta_:
-            forward.add(self._block(blocks.binary_cross_entropy), output.z, y, result, wait=True)
+            value.add(self._block(blocks.binary_cross_entropy), output.z, y, result, wait=True)
             factor = np.array([0.0, 1.0 / max(1, y.size)])
             backward.add(self._block(blocks.difference), a, y, output.delta, factor)
         elif cls.delta_ is not Loss.delta_:
@@ -253,12 +264,12 @@ class Lines:
         a, y, da, cls = output.a, self.network.targets, output.da, type(loss)
         if isinstance(loss, Margin) and cls.__call__ is Margin.__call__ and cls.gradient_ is Margin.gradient_:
             margin = self._doubles(lambda: (loss.margin,))
-            self.forward.add(self._block(blocks.margin_loss), a, y, self.result, margin, loss._power, wait=True)
+            self.loss.add(self._block(blocks.margin_loss), a, y, self.result, margin, loss._power, wait=True)
             self.backward.add(self._block(blocks.margin_gradient), a, y, da, margin, loss._power)
         elif isinstance(loss, ByOutput) and cls.gradient is ByOutput.gradient and cls.__call__ is ByOutput.__call__:
             if not (_has_form_of(cls, "term", "value_", Loss) and _has_form_of(cls, "slope", "gradient_", Loss)):
                 raise NotTraceable(f"{loss!r} has a form of its own")
-            self.forward.add(self._written("loss", loss_source(loss)), a, y, self.result, wait=True)
+            self.loss.add(self._written("loss", loss_source(loss)), a, y, self.result, wait=True)
             self.backward.add(self._written("slope", slope_source(loss)), a, y, da)
         else:
             raise NotTraceable(f"{loss!r} has no compiled form")
@@ -266,13 +277,13 @@ class Lines:
     def _add_backward(self, layer: Layer) -> None:
         """From da (of the output: from delta) to the gradients, and da of the layer below."""
         table, below = self.backward, layer._below
-        if isinstance(layer, ActivationLayer) and not layer.is_output:
-            self._add_activation_backward(layer)
-        if isinstance(layer, Dense):
+        if layer.activation is not None and not layer.is_output:
+            self._add_activation_backward(cast(ActivationLayer, layer))
+        if layer in self.dense:
             if below is not None:
                 self._add_product(table, layer.delta, layer.W, below, y_t=TRANSPOSED)
             self._add_gradients(layer)
-        elif isinstance(layer, BatchNorm):
+        elif layer in self.norms:
             table.add(self._block(blocks.normalize_gradients), layer.delta, layer.x_hat, layer.dgamma, layer.dbeta,
                       wait=True)  # fmt: skip
             if below is not None:
@@ -289,10 +300,10 @@ class Lines:
         counts = 0 if found is None else found.counts
         first = not table.lines  # of which all threads need every delta
         if found is not None:
-            table.add(self._block(sparse.turn), found.columns, found.numbers, found.counts, found.rows, found.turned,
-                      found.filled, wait=first)  # fmt: skip
+            table.add(self._block(sparse.turn), layer.x, found.words, found.counts, found.rows, found.turned,
+                      found.filled, found.blocks)  # fmt: skip
             table.add(self._block(sparse.multiply), found.rows, found.turned, found.filled, layer.delta, layer.dW,
-                      found.counts, self.dtype.itemsize)  # fmt: skip
+                      found.counts, self.dtype.itemsize, wait=True)  # fmt: skip
             first = False
         self._add_product(table, layer.x, layer.delta, layer.dW, x_t=TRANSPOSED, counts=counts, wait=first)
         if layer.use_bias:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..layers import BatchNorm, Dense, Dropout
 from ..optimizers import Optimizer
 from ..parameters import Array
-from ..processors import thread_count
+from ..processors import computes, thread_count
 from ..schedules import Schedule
 from .lines import Lines
 from .running import START
@@ -19,7 +19,7 @@ from .table import Table
 if TYPE_CHECKING:
     from .parts import Feed, Network
 
-HAND_OVER = 20_000_000  # parameters times samples from which on even a single step is worth waking threads for
+HAND_OVER = 20_000_000  # parameters times samples from which on even a part of a step is worth waking threads for
 
 
 class Program:
@@ -33,22 +33,20 @@ class Program:
         self.network = network
         self._lines = lines = Lines(network)
         self._backward = Table(network.dtype, lines.backward, lines.gradients)
-        self._learn = Table(network.dtype, lines.backward, lines.gradients, lines.update)
         self._steps = {
-            kind: Table(network.dtype, load, lines.forward, self._learn, lines.count)
+            kind: Table(network.dtype, load, lines.forward, lines.loss, self._backward, lines.update, lines.count)
             for kind, load in lines.load.items()
         }
-        self._dropouts = [layer for layer in network.layers if isinstance(layer, Dropout) and layer.rate > 0.0]
-        self._norms = [layer for layer in network.layers if isinstance(layer, BatchNorm)]
-        self._dense = [layer for layer in network.layers if isinstance(layer, Dense)]
+        self._dropouts, self._norms, self._dense = lines.dropouts, lines.norms, lines.dense
 
     def compile(self) -> None:
         """Compile what is not compiled yet."""
-        for table in (*self._steps.values(), self._learn):
+        for table in self._steps.values():
             table.compile()
 
     # -- many steps ------------------------------------------------------------------------------------------------
 
+    @computes
     def run_(self, feed: Feed, order: Array, start: int, done: Array) -> None:
         """Several steps of training on the batches of a data set, but none after a loss that is not finite.
 
@@ -59,23 +57,20 @@ class Program:
             done: (steps, 2) NaN; loss and right predictions of each step that is done go into it, of one whose loss is
                 not finite only that.
         """
-        lines, kind = self._lines, feed.rows.dtype
-        self._look_up()
-        lines.threshold[0], lines.scale[0] = feed.threshold, self.network.layers[0]._scale  # type: ignore[attr-defined]
-        table = lines.load[kind] if self._stops_between else self._steps[kind]
-        where = table.shared.ctypes.data + 8 * START
-        lines.source[:] = feed.rows.ctypes.data, feed.targets.ctypes.data, order.ctypes.data, where, len(feed.rows)
+        lines, kind, size = self._lines, feed.rows.dtype, self.network.layers[0].batch_size
         if self._stops_between:
             for step in range(len(done)):
-                self._one_(table, start + step * self.network.layers[0].batch_size, done[step])
+                self._one_(feed, order, start + step * size, done[step])
                 if math.isnan(done[step, 1]):
                     break
             return
+        self._look_up()
+        table = self._steps[kind]
+        self._aim(table, feed, order)
         optimizer = self.network.optimizer
         before, last_rate = optimizer.scalars(), optimizer.last_rate
-        size = self.network.layers[0].batch_size
-        together = len(done) > 1 or self.network.parameters.theta.size * size >= HAND_OVER
-        middle = len(lines.load[kind].lines) + len(lines.forward.lines)
+        together = len(done) > 1 or self._is_large
+        middle = len(lines.load[kind].lines) + len(lines.forward.lines) + len(lines.loss.lines)
         try:
             rates = self._moves(len(done))
             table.steps(middle, size, start, rates, lines.numbers, lines.result, done, thread_count(), together)
@@ -87,14 +82,26 @@ class Program:
                 if ended:
                     self._moves(ended)
 
-    def _one_(self, load: Table, start: int, done: Array) -> None:
+    def _one_(self, feed: Feed, order: Array, start: int, done: Array) -> None:
         """One step in which Python has something to do."""
-        load.shared[START] = start
-        load(thread_count())
+        self._load_(feed, order, start)
         done[0] = self.step_()
         if math.isfinite(done[0]):
-            self._lines.count(thread_count())
+            self._call(self._lines.count)
             done[1] = self._lines.result[1]
+
+    def _load_(self, feed: Feed, order: Array, start: int) -> None:
+        """A batch of a data set into the workspaces."""
+        load = self._lines.load[feed.rows.dtype]
+        self._aim(load, feed, order)
+        load.shared[START] = start
+        self._call(load)
+
+    def _aim(self, table: Table, feed: Feed, order: Array) -> None:
+        """Have the kernels of a table take their batches from this data set."""
+        lines, where = self._lines, table.shared.ctypes.data + 8 * START
+        lines.source[:] = feed.rows.ctypes.data, feed.targets.ctypes.data, order.ctypes.data, where, len(feed.rows)
+        lines.threshold[0], lines.scale[0] = feed.threshold, self.network.layers[0]._scale  # type: ignore[attr-defined]
 
     @property
     def _stops_between(self) -> bool:
@@ -128,33 +135,57 @@ class Program:
 
     def step_(self) -> float:
         """One step of training; returns the loss before the update. Where that is not finite there is none."""
-        loss = self.forward_()
+        self.forward_()
+        loss = self.loss_()
         if math.isfinite(loss):
-            self.learn_()
+            self.backward_()
+            self.update_()
         return loss
 
-    def forward_(self) -> float:
-        """The batch through all layers as in training; returns its loss."""
+    def pieces(self, feed: Feed, order: Array, start: int) -> dict[str, Callable[[], object]]:
+        """The parts of a step on a batch of a data set, by name, to be called in turn."""
+        return {
+            "gather": lambda: self._load_(feed, order, start),
+            "forward": self.forward_,
+            "loss": self.loss_,
+            "backward": self.backward_,
+            "update": self.update_,
+        }
+
+    def _call(self, table: Table) -> None:
+        """Work through one of the tables."""
+        table(thread_count(), self._is_large)
+
+    @property
+    def _is_large(self) -> bool:
+        """Whether even a part of a step is worth waking other threads for."""
+        return self.network.parameters.theta.size * self.network.layers[0].batch_size >= HAND_OVER
+
+    def forward_(self) -> None:
+        """The batch through all layers as in training."""
         for layer in self._dropouts:
             layer.draw_()
         self._look_up()
-        self._lines.forward(thread_count())
+        self._call(self._lines.forward)
+
+    def loss_(self) -> float:
+        """The loss of the batch."""
+        self._call(self._lines.loss)
         return float(self._lines.result[0])
 
-    def learn_(self) -> None:
-        """Back through all layers, and one step of the optimizer."""
-        parts, penalized = thread_count(), [layer for layer in self._dense if layer.penalized]
-        if penalized:
-            self._backward(parts)
-            for layer in penalized:
+    def backward_(self) -> None:
+        """Back through all layers, to every gradient."""
+        self._call(self._backward)
+        for layer in self._dense:
+            if layer.penalized:
                 layer.add_penalty_gradient_()
+
+    def update_(self) -> None:
+        """One step of the optimizer."""
         for layer in self._dense:
             layer.before_update_()
         self._lines.numbers[:] = self._moves(1)[0]
-        if penalized:
-            self._lines.update(parts)
-        else:
-            self._learn(parts)
+        self._call(self._lines.update)
         for layer in self._dense:
             layer.after_update_()
 

@@ -78,6 +78,6 @@ def steps(
             met = meet(shared, of, met)
 
 
-def once(kernels: Any, waits: Any, numbers: Any, like: Any, shared: Any, of: Any) -> None:
-    """All lines of a table, one thread doing the work of all."""
-    lines(kernels, waits, numbers, like, 0, kernels.shape[0], shared, -1, of, 0)
+def once(kernels: Any, waits: Any, numbers: Any, like: Any, shared: Any, me: Any, of: Any) -> None:
+    """All lines of a table; `me` and `of` as in `steps`."""
+    lines(kernels, waits, numbers, like, 0, kernels.shape[0], shared, me, of, 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from threading import Event, Thread
@@ -21,7 +22,7 @@ from ..parameters import Array
 from ..processors import alone
 from . import running
 from .machine import Kernel, compiled
-from .running import END, GIVE_WAY, NUMBERS
+from .running import ARRIVED, END, GIVE_WAY, NUMBERS
 
 LONG, LONGS, REALS = types.int64, types.int64[::1], types.float64[::1]
 TABLE = (LONGS, LONGS, LONG, LONG)
@@ -35,7 +36,7 @@ def _steps() -> Any:
 
 @cache
 def _once() -> Any:
-    return compiled(running, "once", (*TABLE, LONGS, LONG))
+    return compiled(running, "once", (*TABLE, LONGS, LONG, LONG))
 
 
 @cache
@@ -91,11 +92,11 @@ class Table:
             self.shared[GIVE_WAY] = _give_way()
             _once(), _steps()
 
-    def __call__(self, parts: int) -> None:
-        """Call them all in this thread, the work of each in so many parts."""
+    def __call__(self, parts: int, together: bool = False) -> None:
+        """Call them all, the work of each in so many parts: by this thread, or by so many together."""
         self.compile()
-        with alone(parts):
-            _once()(*self._arguments, self.shared, parts)
+        self.shared[ARRIVED] = self.shared[END] = 0
+        self._call(_once(), (*self._arguments, self.shared), parts, together)
 
     def steps(
         self, middle: int, size: int, start: int, rates: Array, now: Array, result: Array, done: Array, threads: int,
@@ -117,20 +118,24 @@ class Table:
         self.compile()
         self.shared[:] = 0, self.shared[GIVE_WAY], 0, start
         given = (*self._arguments, middle, size, rates, now, result, done, self.shared)
+        self._call(_steps(), given, threads, together)
+
+    def _call(self, function: Callable[..., None], given: tuple[Any, ...], threads: int, together: bool) -> None:
+        """Call a function of `running`."""
         with alone(threads):
             if threads > 1 and together:
-                self._side_by_side(given, threads)
+                self._side_by_side(function, given, threads)
             else:
-                _steps()(*given, -1, threads)
+                function(*given, -1, threads)
 
-    def _side_by_side(self, given: tuple[Any, ...], threads: int) -> None:
-        """This thread and others go through the steps; where they cannot be had, this one alone."""
-        steps, shared, ready, all_there = _steps(), self.shared, Event(), False
+    def _side_by_side(self, function: Callable[..., None], given: tuple[Any, ...], threads: int) -> None:
+        """Call it in this thread and others; where they cannot be had, in this one alone."""
+        shared, ready, all_there = self.shared, Event(), False
 
         def help_with(me: int) -> None:
             ready.wait()
             if all_there:
-                steps(*given, me, threads)
+                function(*given, me, threads)
 
         helpers = [Thread(target=help_with, args=(me,), daemon=True) for me in range(1, threads)]
         ended = False
@@ -140,9 +145,9 @@ class Table:
                     helper.start()
                 all_there = True
                 ready.set()
-                steps(*given, 0, threads)
+                function(*given, 0, threads)
                 ended = True
-        finally:  # Ctrl-C comes before or after the steps, never within
+        finally:  # Ctrl-C comes before or after the call, never within
             if not ended:
                 shared[END] = 1
             ready.set()
@@ -151,4 +156,4 @@ class Table:
                     helper.join()
         if shared[END]:
             shared[END] = 0
-            steps(*given, -1, threads)
+            function(*given, -1, threads)

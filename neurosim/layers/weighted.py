@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..activations import Activation
-from ..checks import check_number
+from ..checks import check_max_norm
 from ..errors import NeurosimError
 from ..initializers import INITIALIZERS, Initializer
 from ..parameters import Array, FlatParameters, Shape
@@ -54,11 +54,7 @@ class WeightedLayer(ActivationLayer):
         self.initializer = None if initializer is None else INITIALIZERS.create(initializer)
         self.use_bias = bool(use_bias)
         self.regularizer = None if regularizer is None else REGULARIZERS.create(regularizer)
-        self.max_norm = (
-            None
-            if max_norm is None
-            else check_number("max_norm", max_norm, 0.0, math.inf, open_low=True, open_high=True)
-        )
+        self.max_norm = check_max_norm(max_norm)
         self.interventions = Interventions()
         self._update_scaling: UpdateScaling | None = None
 

@@ -151,11 +151,12 @@ class Batches:
         if size < 1:
             return False
         self.network.set_batch_size(size)
+        if (program := self.network.compiled()) is None:
+            return False
         done = np.full((max(1, min(most, (len(order) - start) // size)), 2), math.nan)
         with signals_wait() if len(done) > 1 else nullcontext():
             try:
-                if not self.network.run_(self._feed, order, start, done):
-                    return False
+                program.run_(self._feed, order, start, done)
             finally:
                 finished = self._count(done, size, losses)
             if finished < len(done):
@@ -182,6 +183,21 @@ class Batches:
             self.right += self._hits(self.network.output.a, indices)
             self.steps += 1
         return loss
+
+    def pieces(self) -> dict[str, Callable[[], object]]:
+        """The parts of a step on the next batch, by name, to be called in turn: as `advance` does them, for a clock."""
+        network = self.network
+        order, start = self._next()
+        network.set_batch_size(min(self.batch_size, len(order) - start))
+        if self._feed is not None and (program := network.compiled()) is not None:
+            return program.pieces(self._feed, order, start)
+        return {
+            "gather": self.load,
+            "forward": lambda: network.forward_(training=True),
+            "loss": lambda: network.loss.value_(network.output, network.targets),
+            "backward": network.backward_,
+            "update": network.update_,
+        }
 
     def figures(self) -> dict[str, float]:
         """Loss and accuracy of the epoch: averages over its steps, while the weights were changing."""

@@ -158,6 +158,14 @@ class Plan:
             for seed in range(first, first + self.experiment.seeds)
         ]
 
+    def compile(self, store: Store) -> None:
+        """Compile the training steps of what is not finished: here and once, not in each process that is started."""
+        if self.engine != "compiled":
+            return
+        left = {task.run.variant: task.run for task in self.first_tasks() if store.read(task) is None}
+        for run in left.values():
+            run.network(self.experiment.train).prepare_(run.settings.batch_size or 1)
+
     def first_tasks(self) -> list[Task]:
         """What can be begun with."""
         return [task for each in self.scenario.variants for task in self.searches[each.name] or self._runs(each)]
@@ -273,6 +281,8 @@ def run_experiments(
     total = sum(plan.total for plan in plans)
     running: dict[Future[Done], tuple[int, Work]] = {}
     ended: dict[Future[Done], float] = {}
+    for plan, store in zip(plans, stores, strict=True):
+        plan.compile(store)
     with (
         executor(data) as pool,
         progress_bar(total, "scenarios", "runs", shown=progress, leave=True) as bar,

@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from neurosim.text import counted, listing, rounded, setting, thousands
+from neurosim.text import computed_with, listing, rounded, setting, thousands
 from neurosim.training.settings import HELD_OUT, HELD_OUT_TEXT, Settings
 
 from ..protocol.results import Results
@@ -144,9 +144,9 @@ def how_it_was_done(results: Results, record: dict[str, Any]) -> Iterator[str]:
             yield f"Learning rate: {found.pop()}."
         elif found:
             yield "Learning rate and schedule of each variant: see its settings below."
-    threads = counted(record.get("threads") or 1, "thread")  # earlier versions had one, and did not record it
-    engine = {"compiled": ", its training steps by the compiled engine"}.get(record.get("engine") or "", "")
-    yield f"Every run computed with {threads}{engine}; its times, but no other numbers, depend on how many ran at once."
+    # earlier versions had one thread, and did not record it
+    means = computed_with(record.get("threads") or 1, record.get("engine"))
+    yield f"Every run computed with {means}; its times, but no other numbers, depend on how many ran at once."
     if record["command"]:
         yield f"Made by `{record['command']}`."
 

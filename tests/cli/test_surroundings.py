@@ -35,6 +35,11 @@ REDIRECTED = {  # how a shell starts a command
     "errors full": "2>/dev/full",
     "both full": ">/dev/full 2>&1",
 }
+QUICK = {  # every way, and of commands that take long some
+    "train": ["output full", "all closed"],
+    "step": ["output closed", "no reader of both"],
+    "help": [*REDIRECTED],
+}
 posix = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 
 
@@ -71,8 +76,7 @@ def in_a_shell(words, redirected, folder, **more):
 def cases():
     for name in COMMANDS:
         for how in REDIRECTED:
-            slow = name in ("compare", "bench") or how in ("no reader", "both full", "errors full")
-            marks = [pytest.mark.full] if slow or (name == "explore" and how != "all closed") else []
+            marks = [] if how in QUICK.get(name, []) else [pytest.mark.full]
             yield pytest.param(name, how, id=f"{name}-{how}", marks=marks)
 
 
@@ -283,19 +287,19 @@ def test_a_name_that_is_not_utf_8_is_as_good_as_any(encoding, tmp_path):
 
 
 @posix
-def test_a_deleted_folder_to_stand_in_is_enough_where_the_place_to_write_is_named(tmp_path):
+@pytest.mark.quick_for("compare")  # which has processes to start, too
+@pytest.mark.parametrize("name", ["train", "compare"])
+def test_a_deleted_folder_to_stand_in_is_enough_where_the_place_to_write_is_named(name, tmp_path):
     out = tmp_path / "made"
-    for words, made in ((TRAIN, "net.npz"), (COMPARE, "compare-optimizer/report.html")):
-        line = 'mkdir here; cd here; rmdir ../here; "$@"'
-        words = [*words[:-1], str(out)]
-        result = subprocess.run(
-            ["bash", "-c", line, "bash", sys.executable, str(ROOT / "main.py"), *words],
-            cwd=tmp_path,
-            capture_output=True,
-            env=environment(),
-        )
-        assert result.returncode == 0, result.stderr
-        assert (out / made).exists()
+    line = 'mkdir here; cd here; rmdir ../here; "$@"'
+    result = subprocess.run(
+        ["bash", "-c", line, "bash", sys.executable, str(ROOT / "main.py"), *COMMANDS[name][:-1], str(out)],
+        cwd=tmp_path,
+        capture_output=True,
+        env=environment(),
+    )
+    assert result.returncode == 0, result.stderr
+    assert (out / FILES[name]).exists()
 
 
 @pytest.mark.parametrize(

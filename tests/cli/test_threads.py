@@ -40,16 +40,16 @@ def seen(monkeypatch):
 )
 def test_train_says_with_how_many(cli, seen, words, count, said):
     result = cli(*TRAIN, *words)
-    assert result.code == 0 and f" s with {said} (finished)" in result.out and seen == [count]
+    assert result.code == 0 and f" s with {said} and the NumPy engine (finished)" in result.out and seen == [count]
     assert ns.threads().count == 1  # the option ends with its command
 
 
 def test_step_says_with_how_many(cli, seen):
     words = ("step", "--data", "digits", "--train-size", "300", "--hidden", "8", "--threads", "2")
     result = cli(*words)
-    assert " s with 2 threads\n" in result.out and seen == [2]
+    assert " s with 2 threads and the NumPy engine\n" in result.out and seen == [2]
     document = cli(*words, "--json")
-    assert " s with 2 threads\n" in document.err and json.loads(document.out)
+    assert " s with 2 threads and the NumPy engine\n" in document.err and json.loads(document.out)
 
 
 @pytest.mark.quick_every(2)
@@ -84,9 +84,9 @@ def test_a_resumed_run_takes_its_own_number_or_says_that_it_is_another(cli, seen
     result = cli(*TRAIN, *every, "--threads", "2")
     assert result.code == 0 and read_checkpoint("here")[1]["run"]["threads"] == 2
     result = cli("train", "--resume", "here")
-    assert result.code == 0 and " s with 2 threads" in result.out and "threads were" not in result.err
+    assert result.code == 0 and " s with 2 threads and" in result.out and "threads were" not in result.err
     result = cli("train", "--resume", "here", "--threads", "1")
-    assert result.code == 0 and " s with 1 thread (" in result.out
+    assert result.code == 0 and " s with 1 thread and the NumPy engine (" in result.out
     assert "resume: threads were 2 and are 1: the numbers to come may differ" in result.err
 
 
@@ -94,13 +94,13 @@ def test_a_resumed_run_takes_its_own_number_or_says_that_it_is_another(cli, seen
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_scenario_says_and_records_it_and_keeps_the_runs_apart(cli, jobs):
     result = cli(*SCENARIO, "--jobs", jobs, "--threads", "2", "--out", "here")
-    assert result.code == 0 and "(300 training images, 2 threads for each run)" in result.out
+    assert result.code == 0 and "(300 training images, 2 threads and the NumPy engine per run)" in result.out
     folder = Path("here/symmetry")
     assert json.loads((folder / "run.json").read_text())["threads"] == 2
-    assert "Every run computed with 2 threads;" in (folder / "report.md").read_text()
+    assert "Every run computed with 2 threads and the NumPy engine;" in (folder / "report.md").read_text()
     kept = len(list((folder / "runs").glob("*.json")))
     result = cli(*SCENARIO, "--jobs", jobs, "--out", "here")
-    assert "were finished before" not in result.err and "1 thread for each run" in result.out
+    assert "were finished before" not in result.err and "1 thread and the NumPy engine per run" in result.out
     assert json.loads((folder / "run.json").read_text())["threads"] == 1
     assert len(list((folder / "runs").glob("*.json"))) == 2 * kept
     assert "were finished before" in cli(*SCENARIO, "--jobs", jobs, "--threads", "2", "--out", "here").err

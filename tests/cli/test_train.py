@@ -147,7 +147,7 @@ def test_profile_says_where_the_time_goes_and_writes_nothing(cli, tmp_path):
         assert refused.code == 2 and f"expected it without {words[0]}" in refused.err
 
 
-@pytest.mark.quick_every(2)
+@pytest.mark.quick_every(4)  # one that has learned nothing, one that was not tried
 @pytest.mark.parametrize(
     ("words", "idle"),
     [

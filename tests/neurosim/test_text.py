@@ -94,3 +94,9 @@ def test_lists_take_another_last_word():
 
 def test_names_keep_their_digits():
     assert [text.name_of(each) for each in (3, 3.0, 1234, "layer")] == ["3", "3", "1234", "layer"]
+
+
+def test_what_computed():
+    assert text.computed_with(1, "compiled") == "1 thread and the compiled engine"
+    assert text.computed_with(2, "numpy") == "2 threads and the NumPy engine"
+    assert text.computed_with(2, None) == "2 threads"  # of a run that did not record it

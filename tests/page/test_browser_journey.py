@@ -234,25 +234,28 @@ def test_a_held_and_a_frozen_neuron(tab):
 
 
 def test_it_trains_pauses_goes_back_and_resets(tab):
+    def wait_for(step):
+        tab.page.wait_for_function("step => neurosim.state().step === step", arg=step)
+        tab.page.wait_for_timeout(100)  # and no further
+
     first = tab.state()["step"]
     start = tab.page.evaluate("neurosim.parameters()")
     tab.button("Play").click()
-    tab.page.wait_for_timeout(700)
-    assert tab.state()["training"]
+    tab.page.wait_for_function("first => neurosim.state().training && neurosim.state().step > first", arg=first)
     tab.button("Pause").click()
     tab.page.wait_for_timeout(200)
     stopped = tab.state()
     assert not stopped["training"] and stopped["step"] > first
     tab.button("Back").click()
-    tab.page.wait_for_timeout(100)
+    wait_for(first)
     assert tab.state()["step"] == first and tab.page.evaluate("neurosim.parameters()") == start
     for name, steps in (("1 sample", 1), ("1 batch", 1), ("1 epoch", 125)):
         before = tab.state()["step"]
         tab.button(name).click()
-        tab.page.wait_for_timeout(900)
+        wait_for(before + steps)
         assert tab.state()["step"] - before == steps, name
     tab.button("Reset").click()
-    tab.page.wait_for_timeout(200)
+    wait_for(0)
     initial = tab.page.evaluate("neurosim.parameters()")
     assert tab.state()["step"] == 0 and initial != start
     tab.button("New seed").click()
@@ -260,9 +263,9 @@ def test_it_trains_pauses_goes_back_and_resets(tab):
     other = tab.page.evaluate("neurosim.parameters()")
     assert tab.state()["step"] == 0 and other != initial
     tab.button("1 epoch").click()
-    tab.page.wait_for_timeout(900)
+    wait_for(125)
     tab.button("Reset").click()
-    tab.page.wait_for_timeout(200)
+    wait_for(0)
     assert tab.page.evaluate("neurosim.parameters()") == other  # the same initial weights
 
 

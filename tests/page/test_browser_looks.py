@@ -73,7 +73,7 @@ def colours():
     ]
 
 
-@pytest.mark.quick_every(6)
+@pytest.mark.quick_every(7)
 @pytest.mark.parametrize("name", ["digits", "moons", "table", "colour", "wide"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_text_lies_over_another_or_is_cut(browser, files, name, width):
@@ -153,6 +153,7 @@ def test_hostile_names_are_text(browser, files):
         tab.check()
 
 
+@pytest.mark.quick_for("wide")
 @pytest.mark.parametrize("name", ["digits", "wide", "table"])
 def test_it_is_ready_soon_and_asks_nobody(browser, files, name):
     with Tab(browser, files[name]) as tab:
@@ -255,6 +256,7 @@ def test_terms_fly_into_their_sum_once(browser, files, motion):
         tab.check()
 
 
+@pytest.mark.quick_for("390")
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_change_hides_no_button(browser, files, width):
     with Tab(browser, files["digits"], width) as tab:
@@ -275,6 +277,7 @@ def test_print_shows_the_stage_alone(browser, files):
         assert not tab.page.locator("#net").is_visible() and not tab.page.locator("#controls").is_visible()
 
 
+@pytest.mark.quick_every(5)  # both views
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("view", ["Report card", "Confusion and mistakes"])
 def test_no_table_is_wider_than_its_panel(browser, files, width, view):

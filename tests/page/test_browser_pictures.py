@@ -153,6 +153,7 @@ def written(folder, kind):
 KINDS = ["dark on white", "white on dark", "transparent", "photograph", "in colour", "small"]
 
 
+@pytest.mark.quick_every(4)  # each way, and the kinds in turn
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("way", [choose, drop, paste])
 def test_an_image_file_is_read_as_python_reads_it(tab, net, tmp_path, kind, way):
@@ -207,6 +208,7 @@ def empty(folder):
     return path
 
 
+@pytest.mark.quick_every(3)
 @pytest.mark.parametrize("make", [damaged, text, drawn_by_lines, empty])
 @pytest.mark.parametrize("way", [choose, drop])
 def test_what_is_no_picture_is_said_and_nothing_is_lost(tab, tmp_path, make, way):
@@ -302,15 +304,15 @@ def at(tab, x, y):
     return box["x"] + x * box["width"], box["y"] + y * box["height"]
 
 
-def stroke(tab, *points, lift=True):
-    """A stroke through points from 0 to 1; without any, a slanted one on an empty pad."""
+def stroke(tab, *points, lift=True, steps=8):
+    """A stroke through points from 0 to 1, of so many moves each; without any, a slanted one on an empty pad."""
     if not points:
         tab.button("Clear").click()
         points = [(0.3, 0.2), (0.5, 0.5), (0.6, 0.8)]
     tab.page.mouse.move(*at(tab, *points[0]))
     tab.page.mouse.down()
     for point in points[1:]:
-        tab.page.mouse.move(*at(tab, *point), steps=8)
+        tab.page.mouse.move(*at(tab, *point), steps=steps)
     if lift:
         tab.page.mouse.up()
     tab.settle()
@@ -442,7 +444,7 @@ def test_the_pen_has_a_colour_where_pictures_have(browser, colour_net, file):
             tab.button("Clear").click()
             colour_of(tab, value)
             for k in range(9):
-                stroke(tab, (0.25, 0.25 + 0.06 * k), (0.75, 0.25 + 0.06 * k))
+                stroke(tab, (0.25, 0.25 + 0.06 * k), (0.75, 0.25 + 0.06 * k), steps=2)
             picture = shown(tab, colour=True).reshape(16, 16, 3)
             assert np.abs(picture[8, 8] - [int(value[i : i + 2], 16) for i in (1, 3, 5)]).max() <= OFF
             assert np.array_equal(picture[0, 0], paper[0])
@@ -454,7 +456,7 @@ def test_the_pen_has_a_colour_where_pictures_have(browser, colour_net, file):
             assert told == pytest.approx(probabilities, abs=1e-5)
         tab.button("Eraser").click()
         for k in range(21):
-            stroke(tab, (0.0, 0.05 * k), (1.0, 0.05 * k))
+            stroke(tab, (0.0, 0.05 * k), (1.0, 0.05 * k), steps=2)
         assert np.array_equal(shown(tab, colour=True), paper)
         colour_of(tab, "#00ff00")  # who takes a colour wants to draw
         stroke(tab, (0.45, 0.53), (0.6, 0.53))
@@ -469,6 +471,7 @@ def test_the_pen_has_a_colour_where_pictures_have(browser, colour_net, file):
         assert tab.page.locator("input[type=color]").count() == 0
 
 
+@pytest.mark.quick_for("drop")
 @pytest.mark.parametrize("way", [choose, drop, paste])
 def test_a_picture_in_colour_is_read_as_python_reads_it(browser, colour_net, tmp_path, way):
     picture, _ = squares(np.random.default_rng(4), 2, 40)
@@ -485,6 +488,7 @@ def test_a_picture_in_colour_is_read_as_python_reads_it(browser, colour_net, tmp
             tab.check()
 
 
+@pytest.mark.quick_for("-1 to 1")
 @pytest.mark.parametrize("unit", ["0 to 16", "0 to 1", "-1 to 1"])
 def test_pictures_in_other_units_are_drawn_in_those(browser, tmp_path, unit):
     train, test = ns.data.load("digits")

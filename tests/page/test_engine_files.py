@@ -20,11 +20,11 @@ def code_of(name):
 
 
 @needs_node
-def test_every_module_is_javascript(tmp_path):
-    for name in MODULES:
-        copy = tmp_path / (name.replace("/", "__") + ".mjs")  # what Node takes for a module whatever its version
-        copy.write_text((JS / name).read_text("utf-8"), "utf-8")
-        subprocess.run([NODE, "--check", copy], check=True, timeout=60)
+def test_every_module_is_javascript():
+    read = "process.argv.slice(1).map((path) => new vm.SourceTextModule(fs.readFileSync(path, 'utf-8')).status).join()"
+    asked = [NODE, "--experimental-vm-modules", "--no-warnings", "-p", read, *(JS / name for name in MODULES)]
+    result = subprocess.run(asked, check=True, timeout=60, capture_output=True, text=True)
+    assert result.stdout.strip().split(",") == ["unlinked"] * len(MODULES)  # read, and none was run
 
 
 @needs_node

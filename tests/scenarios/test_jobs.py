@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import neurosim as ns
+from neurosim.compiled import is_installed
 from neurosim.processors import VARIABLES, one_blas_thread
 from neurosim.training.settings import Settings
 from scenarios import Run, Scenario, Variant, run_scenario
@@ -97,6 +98,31 @@ def test_the_numbers_do_not_depend_on_how_many_run_at_once(tmp_path):
         run("scenario", "activations", "losses", *ARGUMENTS, "--jobs", jobs, "--out", jobs, cwd=tmp_path)
     for name in ("activations", "losses"):
         assert_equal(tables(tmp_path / "1" / name), tables(tmp_path / "2" / name))
+
+
+COMPILED = """
+import neurosim as ns
+from neurosim.training.settings import Settings
+from scenarios import Scenario, Variant, run_scenario
+
+if __name__ == "__main__":
+    train, test = ns.data.load("digits")
+    variants = tuple(Variant(each, {"activation": each}) for each in ("relu", "tanh"))
+    scenario = Scenario("two", "?", ".", variants, "relu", base=Settings(hidden=(8,), epochs=1))
+    run_scenario(scenario, train.subset(200), test.subset(100), seeds=2, jobs=2, progress=False)
+"""
+
+
+@pytest.mark.skipif(not is_installed(), reason="numba is not installed")
+@pytest.mark.quick_for("True")
+@pytest.mark.parametrize("forks", [True, False])
+def test_compiling_is_said_once_however_many_run_at_once(forks, tmp_path):
+    (tmp_path / "program.py").write_text(COMPILED)
+    own = {"NEUROSIM_HOME": str(tmp_path / "home"), "NEUROSIM_ENGINE": "compiled", "PYTHONPATH": str(ROOT)}
+    own |= dict.fromkeys(VARIABLES, "1" if forks else "2")  # with other threads it does not fork
+    program = [sys.executable, tmp_path / "program.py"]
+    result = subprocess.run(program, env=os.environ | own, capture_output=True, text=True, check=True)
+    assert result.stderr.count("compiling the training step") == 1
 
 
 @pytest.mark.slow

@@ -51,7 +51,7 @@ def two():
     )
 
 
-@pytest.mark.quick_for("optimizers", "symmetry")
+@pytest.mark.quick_for("symmetry")
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_every_scenario_runs_one_tiny_epoch_and_reports(name, digits, tmp_path):
     results = run_scenario(

@@ -79,6 +79,7 @@ def test_time_is_serial_while_nothing_is_done_that_a_second_process_could_do(mon
     }
 
 
+@pytest.mark.quick_for("2")
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_run_json_says_where_the_time_went(jobs, cli):
     result = cli(*COMPARE, "--jobs", jobs, "--out", "here")
@@ -172,6 +173,7 @@ def two():
     return scenario, train.subset(200), test.subset(100)
 
 
+@pytest.mark.quick_for("2")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_figures_are_drawn_where_the_runs_are(jobs, two, tmp_path):
     drawn = []

@@ -359,6 +359,10 @@ def test_a_run_goes_on_with_the_engine_it_had(tmp_path, monkeypatch, capsys):
 def test_the_command_line_says_and_records_it(cli, tmp_path):
     result = cli("train", "--data", "moons", "--epochs", "2", "--engine", "compiled", "--out", tmp_path / "run")
     assert result.code == 0 and "training steps: compiled" in result.out
+    assert " s with 1 thread and the compiled engine (finished)" in result.out
     words = ["scenario", "symmetry", "--quick", "--data", "digits", "--out", tmp_path, "--jobs", "1"]
-    assert cli(*words, "--engine", "compiled").code == 0
+    result = cli(*words, "--engine", "compiled")
+    assert result.code == 0 and "1 thread and the compiled engine per run)" in result.out
     assert json.loads((tmp_path / "symmetry" / "run.json").read_text())["engine"] == "compiled"
+    told = "Every run computed with 1 thread and the compiled engine; its times"
+    assert told in (tmp_path / "symmetry" / "report.md").read_text()

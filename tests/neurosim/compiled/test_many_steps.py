@@ -191,8 +191,8 @@ def test_at_the_end_of_the_data_there_is_no_step(threads):
 
 
 def test_a_network_without_a_compiled_step_is_asked_once_an_epoch(monkeypatch):
-    asked, real = [], ns.Network.run_
-    monkeypatch.setattr(ns.Network, "run_", lambda self, *given: asked.append(self) or real(self, *given))
+    asked, real = [], Batches._run
+    monkeypatch.setattr(Batches, "_run", lambda self, *given: asked.append(self) or real(self, *given))
     trained(made("numpy"), epochs=3)
     assert len(asked) == 3
 

@@ -57,9 +57,10 @@ class Products:
         self.counts[:] = 0
         self.table, size = Table(dtype), dtype.itemsize
         add = lambda function, *arguments: self.table.add(kernel(function, dtype), *arguments)  # noqa: E731
-        add(sparse.find, self.x, columns, numbers, self.counts, most, size)
+        words, blocks = place((B, -(-n_in // 64)), np.int64), place((64 * 8,), np.int64)
+        add(sparse.find, self.x, words, columns, numbers, self.counts, most, size)
         add(sparse.multiply, columns, numbers, self.counts, self.W, self.z, self.counts, size)
-        add(sparse.turn, columns, numbers, self.counts, rows, turned, filled)
+        add(sparse.turn, self.x, words, self.counts, rows, turned, filled, blocks)
         add(sparse.multiply, rows, turned, filled, self.delta, self.dW, self.counts, size)
 
     def __call__(self, x, W, delta, parts=1):

@@ -272,9 +272,8 @@ def test_theta_minus_step_is_theta_after_for_every_optimizer(key, steps, dtype, 
         scale = np.abs(neuron.weights).max()
         assert np.abs(neuron.weights - terms["step"]["weights"] - neuron.weights_after).max() <= tolerance * scale
         assert abs(neuron.bias - terms["step"]["bias"] - neuron.bias_after) <= tolerance
-        assert f"update number t = {steps + 1}\n" in neuron.explain() and all(
-            name in neuron.explain() for name in terms
-        )
+        text = neuron.explain()
+        assert f"update number t = {steps + 1}\n" in text and all(name in text for name in terms)
         for name, each in terms.items():
             assert each["weights"].shape == neuron.weights.shape and isinstance(each["bias"], float), name
 
