@@ -135,6 +135,7 @@ class _Library(NamedTuple):
 _lock = Lock()
 _inside: set[int] = set()  # the Python threads that compute for neurosim
 _before: dict[int, int] = {}  # the library's own number: of each of them, or, under 0, of them all
+_alone: list[int] = []  # whose number, of each or under 0, is 1 at this moment, once for each who needs it
 
 
 def computes(function: Callable[P, R]) -> Callable[P, R]:
@@ -170,7 +171,8 @@ def computes(function: Callable[P, R]) -> Callable[P, R]:
 def _set_anew() -> None:
     """Where somebody computes at this moment, go on with what is asked for now."""
     with _lock:
-        if _before and (get_ident() if _library().is_per_thread else 0) in _before:
+        whose = get_ident() if _library().is_per_thread else 0
+        if whose in _before and whose not in _alone:
             _library().set(_asked[-1].count)
 
 
@@ -250,13 +252,21 @@ def alone(threads: int) -> Iterator[None]:
     Args:
         threads: how many these are; of one it has the right number already.
     """
-    if threads > 1:
-        _library().set(1)
+    if threads < 2:
+        yield
+        return
+    library = _library()
+    whose = get_ident() if library.is_per_thread else 0
+    _alone.append(whose)
     try:
+        with _lock:
+            library.set(1)
         yield
     finally:
-        if threads > 1:
-            _library().set(_asked[-1].count)
+        with _lock:
+            _alone.remove(whose)
+            if whose not in _alone:  # what all share is set by the last of them
+                library.set(_asked[-1].count)
 
 
 @computes
@@ -269,6 +279,7 @@ def _after_fork() -> None:
     """In a new process only the Python thread that forked lives on: no other frees the lock or gives anything back."""
     global _lock
     _lock = Lock()
+    _alone.clear()
     _inside.intersection_update({get_ident()})
     for whose in set(_before) - {get_ident()} if not _inside else ():
         if whose == 0:

@@ -68,16 +68,19 @@ class Program:
         table = self._steps[kind]
         self._aim(table, feed, order)
         optimizer = self.network.optimizer
-        before, rates = optimizer.scalars(), self._moves(len(done))
+        before, last_rate = optimizer.scalars(), optimizer.last_rate
         together = len(done) > 1 or self._is_large
         middle = len(lines.load[kind].lines) + len(lines.forward.lines) + len(lines.loss.lines)
         try:
+            rates = self._moves(len(done))
             table.steps(middle, size, start, rates, lines.numbers, lines.result, done, thread_count(), together)
         finally:  # Ctrl-C, too, finds as many steps counted as were done
             ended = int(np.count_nonzero(~np.isnan(done[:, 1])))
             if ended < len(done):
                 optimizer.restore(before, optimizer.state)
-                self._moves(ended)
+                optimizer.last_rate = last_rate
+                if ended:
+                    self._moves(ended)
 
     def _one_(self, feed: Feed, order: Array, start: int, done: Array) -> None:
         """One step in which Python has something to do."""

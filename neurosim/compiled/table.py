@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from threading import Event, Thread
 from typing import Any
@@ -129,24 +130,20 @@ class Table:
 
     def _side_by_side(self, function: Callable[..., None], given: tuple[Any, ...], threads: int) -> None:
         """Call it in this thread and others; where they cannot be had, in this one alone."""
-        shared, ready = self.shared, Event()
+        shared, ready, all_there = self.shared, Event(), False
 
         def help_with(me: int) -> None:
             ready.wait()
-            if not shared[END]:
+            if all_there:
                 function(*given, me, threads)
 
         helpers = [Thread(target=help_with, args=(me,), daemon=True) for me in range(1, threads)]
-        started = []
-        try:
-            for helper in helpers:
-                helper.start()
-                started.append(helper)
-        except RuntimeError:  # no more threads
-            shared[END] = 1
         ended = False
         try:
-            if not shared[END]:
+            with suppress(RuntimeError):  # no more threads
+                for helper in helpers:
+                    helper.start()
+                all_there = True
                 ready.set()
                 function(*given, 0, threads)
                 ended = True
@@ -154,8 +151,9 @@ class Table:
             if not ended:
                 shared[END] = 1
             ready.set()
-            for helper in started:
-                helper.join()
+            for helper in helpers:
+                if helper.ident is not None:
+                    helper.join()
         if shared[END]:
             shared[END] = 0
             function(*given, -1, threads)

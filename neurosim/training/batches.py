@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from ..parameters import Array
 from ..registry import unknown
 from ..samples import as_numbers
 from ..text import thousands
+from .signals import signals_wait
 
 Place = tuple[Array | None, int, float, float]
 
@@ -96,6 +98,7 @@ class Batches:
         """Stand before the first step of another epoch."""
         self.order: Array | None = None
         self.steps, self.loss, self.right = 0, 0.0, 0.0
+        self._one_by_one = self._feed is None
 
     @property
     def epoch_is_done(self) -> bool:
@@ -124,34 +127,52 @@ class Batches:
 
         Where that is not finite, nothing was changed, and the step does not count as done.
         """
-        return self.advance(1)[0]
+        losses: list[float] = []
+        self.advance(1, losses)
+        return losses[0]
 
-    def advance(self, most: int) -> list[float]:
+    def advance(self, most: int, losses: list[float]) -> None:
         """One step, or several at once where nobody can look between them: up to `most`, all of them compiled.
 
-        Returns:
-            Their losses; where the last is not finite, that step changed nothing, and does not count as done.
+        Args:
+            most: how many.
+            losses: theirs are appended; where the last is not finite, that step changed nothing, and does not count as
+                done.
         """
-        return [self._step()] if self._feed is None else self._run(self._feed, most) or [self._step()]
+        if self._one_by_one or not self._run(most, losses):
+            self._one_by_one = True  # for the rest of the epoch: to ask costs as much as half a step
+            losses.append(self._step())
 
-    def _run(self, feed: Feed, most: int) -> list[float]:
-        """Several compiled steps; none where the network has none, or no sample is left for them."""
+    def _run(self, most: int, losses: list[float]) -> bool:
+        """Several compiled steps. Returns whether there are any: the network may have none, or no sample be left."""
+        assert self._feed is not None
         order, start = self._next()
         size = min(self.batch_size, len(order) - start)
+        if size < 1:
+            return False
         self.network.set_batch_size(size)
         if (program := self.network.compiled()) is None:
-            return []
+            return False
         done = np.full((max(1, min(most, (len(order) - start) // size)), 2), math.nan)
-        try:
-            program.run_(feed, order, start, done)
-        finally:  # after Ctrl-C, too
-            losses: list[float] = done[:, 0].tolist()
-            finished = int(np.count_nonzero(~np.isnan(done[:, 1])))
-            for loss in losses[:finished]:
-                self.loss += loss * size
-            self.right += float(done[:finished, 1].sum()) if self._hits.counts else math.nan
-            self.steps += finished
-        return losses[: finished + 1]
+        with signals_wait() if len(done) > 1 else nullcontext():
+            try:
+                program.run_(self._feed, order, start, done)
+            finally:
+                finished = self._count(done, size, losses)
+            if finished < len(done):
+                losses.append(float(done[finished, 0]))
+        return True
+
+    def _count(self, done: Array, size: int, losses: list[float]) -> int:
+        """Count the steps, on batches of one size, of which `run_` has left loss and right predictions."""
+        finished = int(np.count_nonzero(~np.isnan(done[:, 1])))
+        new: list[float] = done[:finished, 0].tolist()
+        losses += new
+        for loss in new:
+            self.loss += loss * size
+        self.right += float(done[:finished, 1].sum()) if self._hits.counts else math.nan
+        self.steps += finished
+        return finished
 
     def _step(self) -> float:
         """One step, by whatever way."""

@@ -38,6 +38,7 @@ class TrainingRun:
         verbose: whether it says how it goes.
         epoch: the one in progress, from 1.
         seconds: the time that the steps of this epoch took.
+        at_once: how many steps are done in one call, where no callback looks at each.
     """
 
     network: Network
@@ -50,6 +51,7 @@ class TrainingRun:
     verbose: bool = True
     epoch: int = 1
     seconds: float = 0.0
+    at_once: int = 1
 
     @property
     def step(self) -> int:

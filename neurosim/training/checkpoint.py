@@ -44,9 +44,9 @@ from ..schedules import Schedule
 from ..schema import anything, array, brief, count, hold, listed, number, one_of, optional, plain, record, text
 from .callbacks import Callback, TrainingRun
 from .history import ROWS
+from .signals import SIGNALS
 
 FORMAT, VERSION = "neurosim checkpoint", 1
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 KEPT = 2  # checkpoints: the newest, and one to fall back on
 PREFIX, SUFFIX = "checkpoint-", ".npz"
 

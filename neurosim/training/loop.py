@@ -29,7 +29,7 @@ from .callbacks import Callback, TrainingRun
 from .divergence import all_finite, explain_divergence, find_divergence
 from .history import History
 
-AT_ONCE = 25  # steps between two looks at the progress, and the first that are done in one call
+AT_ONCE = 25  # steps between two looks at the progress
 LOOK_EVERY = 0.05  # seconds that a call may take: so long Ctrl-C and the progress have to wait
 MANY = 50  # epochs: a line for each would fill more than a screen
 
@@ -213,13 +213,11 @@ def _train(run: TrainingRun) -> bool:
     hooks = [each for each in run.callbacks if getattr(each.on_step, "__func__", None) is not Callback.on_step]
     run.network.prepare_(batches.batch_size)
     began = time.perf_counter() - run.seconds
-    most = 1 if hooks else AT_ONCE
     with _bar(run) as bar:
         while not batches.epoch_is_done:
-            asked = time.perf_counter()
-            new = batches.advance(most)
-            losses += new
-            if not math.isfinite(new[-1]):
+            asked, before = time.perf_counter(), batches.steps
+            batches.advance(1 if hooks else run.at_once, losses)
+            if not math.isfinite(losses[-1]):
                 return False
             if hooks:
                 run.seconds = time.perf_counter() - began
@@ -227,8 +225,8 @@ def _train(run: TrainingRun) -> bool:
                     each.on_step(run)
             if batches.steps - bar.n >= AT_ONCE:
                 bar.update(batches.steps - bar.n)
-            if len(new) == most > 1:
-                most = max(1, int(most * LOOK_EVERY / (time.perf_counter() - asked)))
+            if not hooks:
+                run.at_once = max(1, int((batches.steps - before) * LOOK_EVERY / (time.perf_counter() - asked)))
         bar.update(batches.steps - bar.n)
     run.seconds = time.perf_counter() - began
     return True
