@@ -13,11 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
-from operator import is_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import NeurosimError
-from .parts import Feed, parts_of
+from .parts import Feed, Parts
 
 if TYPE_CHECKING:
     from .parts import Network
@@ -81,15 +80,15 @@ class Engine:
         self.wanted = wanted
         self.reason = ""
         self._programs: dict[int, Program | None] = {}  # by batch size
-        self._parts: list[Any] = []
+        self._parts: Parts | None = None
 
     def program(self, network: Network) -> Program | None:
         """The compiled step for the batch that the workspaces are cut to; None where NumPy has to do it."""
         if self.wanted == "numpy" or not is_installed():
             return None
-        parts, batch_size = parts_of(network), network.layers[0].batch_size
-        if len(parts) != len(self._parts) or not all(map(is_, parts, self._parts)):
-            self._parts, self._programs = parts, {}
+        batch_size = network.layers[0].batch_size
+        if self._parts is None or not self._parts.are_the_same():
+            self._parts, self._programs = Parts(network), {}
         if batch_size not in self._programs:
             if len(self._programs) >= MOST:
                 self._programs.clear()

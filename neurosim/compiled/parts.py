@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import is_
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -43,22 +44,42 @@ class Feed:
         rows: (N, n_0) the samples, C-contiguous: uint8, or of the network's type.
         targets: (N, n_out), C-contiguous.
         threshold: of a single output, above which it says yes.
+        aim: what the steps that took from it last were told.
     """
 
     rows: Array
     targets: Array
     threshold: float
+    aim: tuple[Any, Any] = (None, None)
 
     def fits(self, dtype: np.dtype[Any]) -> bool:
         """Whether its samples are in a form that kernels read, in a network of this type."""
         return self.rows.dtype in ("uint8", dtype) and self.rows.flags.c_contiguous and self.targets.flags.c_contiguous
 
 
-def parts_of(network: Network) -> list[Any]:
-    """All that compiled steps are made for: where one of these is another object, other steps are needed."""
-    optimizer, loss = network.optimizer, network.loss
-    optimizer.bind_if_needed(network.parameters.theta, network.parameters.grad)
-    parts = [optimizer, optimizer.blocks, optimizer.clip_norm is None, loss, *vars(loss).values()]
-    for layer in network.layers:
-        parts += layer.compiled_for()
-    return parts
+class Parts:
+    """All that compiled steps are made for: where one of it is another object, other steps are needed.
+
+    It is asked at every step, so it holds where each part stands and what stood there.
+
+    Args:
+        network: whose.
+    """
+
+    def __init__(self, network: Network) -> None:
+        optimizer, loss = network.optimizer, network.loss
+        optimizer.bind_if_needed(network.parameters.theta, network.parameters.grad)
+        places: list[tuple[Any, str]] = [
+            (network, "_optimizer"),
+            (network, "_loss"),
+            *((loss, name) for name in vars(loss)),
+        ]
+        places += [(optimizer, name) for name in ("blocks", "_clip_norm", "_theta", "_grad")]
+        for layer in network.layers:
+            places += layer.compiled_for()
+        self._owners, self._names = [vars(owner) for owner, _ in places], [name for _, name in places]
+        self._found = [owner.get(name) for owner, name in zip(self._owners, self._names, strict=True)]
+
+    def are_the_same(self) -> bool:
+        """Whether the network still has them."""
+        return all(map(is_, map(dict.get, self._owners, self._names), self._found))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,6 +37,7 @@ class Program:
             kind: Table(network.dtype, load, lines.forward, lines.loss, self._backward, lines.update, lines.count)
             for kind, load in lines.load.items()
         }
+        self._aimed: tuple[Any, Any] = (None, None)
         self._dropouts, self._norms, self._dense = lines.dropouts, lines.norms, lines.dense
 
     def compile(self) -> None:
@@ -75,8 +76,8 @@ class Program:
             rates = self._moves(len(done))
             table.steps(middle, size, start, rates, lines.numbers, lines.result, done, thread_count(), together)
         finally:  # Ctrl-C, too, finds as many steps counted as were done
-            ended = int(np.count_nonzero(~np.isnan(done[:, 1])))
-            if ended < len(done):
+            if math.isnan(done[-1, 1]):
+                ended = int(np.count_nonzero(~np.isnan(done[:, 1])))
                 optimizer.restore(before, optimizer.state)
                 optimizer.last_rate = last_rate
                 if ended:
@@ -99,8 +100,11 @@ class Program:
 
     def _aim(self, table: Table, feed: Feed, order: Array) -> None:
         """Have the kernels of a table take their batches from this data set."""
-        lines, where = self._lines, table.shared.ctypes.data + 8 * START
-        lines.source[:] = feed.rows.ctypes.data, feed.targets.ctypes.data, order.ctypes.data, where, len(feed.rows)
+        lines, aim = self._lines, feed.aim
+        if aim is not self._aimed or aim[0] is not table or aim[1] is not order:  # once an epoch: it takes microseconds
+            feed.aim = self._aimed = table, order
+            where = table.shared.ctypes.data + 8 * START
+            lines.source[:] = feed.rows.ctypes.data, feed.targets.ctypes.data, order.ctypes.data, where, len(feed.rows)
         lines.threshold[0], lines.scale[0] = feed.threshold, self.network.layers[0]._scale  # type: ignore[attr-defined]
 
     @property
@@ -111,17 +115,23 @@ class Program:
     def _moves(self, steps: int) -> Array:
         """Move the optimizer on by so many steps; what each of them needs: rate, t, hyperparameters, (steps, k)."""
         optimizer = self.network.optimizer
-        cls, names = type(optimizer), list(optimizer.hyper())
-        moves = cls.begin_step is not Optimizer.begin_step or cls.hyper is not Optimizer.hyper
-        if moves or isinstance(optimizer.learning_rate, Schedule) or any(hasattr(cls, name) for name in names):
-            rows = [self._move() for _ in range(steps)]
-            return np.array(rows, np.float64).reshape(steps, 2 + len(names))
-        found = np.empty((steps, 2 + len(names)))  # the same in each, but for t
-        found[:] = (optimizer.rate, 0.0, *optimizer.hyper().values())
-        found[:, 1] = np.arange(optimizer.t + 1, optimizer.t + steps + 1)
+        if steps == 1 or self._varies:
+            return np.array([self._move() for _ in range(steps)], np.float64)
+        rows = np.empty((steps, len(self._lines.numbers)))  # the same in each, but for t
+        rows[:] = (optimizer.rate, 0.0, *optimizer.hyper().values())
+        rows[:, 1] = np.arange(optimizer.t + 1, optimizer.t + steps + 1)
         optimizer.last_rate = optimizer.rate
         optimizer.t += steps
-        return found
+        return rows
+
+    @property
+    def _varies(self) -> bool:
+        """Whether a step of the optimizer needs other numbers than the one before."""
+        optimizer = self.network.optimizer
+        cls = type(optimizer)
+        moves = cls.begin_step is not Optimizer.begin_step or cls.hyper is not Optimizer.hyper
+        scheduled = isinstance(optimizer.learning_rate, Schedule)
+        return moves or scheduled or any(hasattr(cls, name) for name in optimizer.hyper())
 
     def _move(self) -> tuple[float, ...]:
         """Move the optimizer on by one step; what that needs."""

@@ -122,8 +122,11 @@ class Table:
 
     def _call(self, function: Callable[..., None], given: tuple[Any, ...], threads: int, together: bool) -> None:
         """Call a function of `running`."""
+        if threads == 1:
+            function(*given, -1, 1)
+            return
         with alone(threads):
-            if threads > 1 and together:
+            if together:
                 self._side_by_side(function, given, threads)
             else:
                 function(*given, -1, threads)

@@ -330,9 +330,12 @@ class Layer(Neurons, Configurable):
         """For each kink, on which side of it each argument lies: where one changes, L has no derivative."""
         return iter(())
 
-    def compiled_for(self) -> list[Any]:
-        """Of what a compiled form of this layer is made: where one is another object, it has to be made anew."""
-        return [self._full]
+    def compiled_for(self) -> list[tuple[Any, str]]:
+        """Of what a compiled form of this layer is made: owner and attribute of each.
+
+        Where there is another object, it has to be made anew.
+        """
+        return [(self, "_full")]
 
     # -- describing it ---------------------------------------------------------------------------------------------
 
@@ -447,8 +450,9 @@ class ActivationLayer(Layer):
         """What has to be run for all neurons."""
         return self.activation
 
-    def compiled_for(self) -> list[Any]:
-        return [*super().compiled_for(), self._full_scratch, self.function, *vars(self.function).values()]
+    def compiled_for(self) -> list[tuple[Any, str]]:
+        settings = [(self.function, name) for name in vars(self.function)]
+        return [*super().compiled_for(), (self, "_full_scratch"), (self, "function"), *settings]
 
     def activate_(self) -> None:
         """a = f(z)."""

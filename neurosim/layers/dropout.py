@@ -64,8 +64,8 @@ class Dropout(Layer):
     def input_gradient_(self, delta: Array, dx: Array) -> None:
         np.copyto(dx, delta)
 
-    def compiled_for(self) -> list[Any]:
-        return [*super().compiled_for(), self.rate > 0.0, self.rng]
+    def compiled_for(self) -> list[tuple[Any, str]]:
+        return [*super().compiled_for(), (self, "rate"), (self, "rng")]
 
     @property
     def detail(self) -> str:

@@ -165,12 +165,14 @@ class Batches:
 
     def _count(self, done: Array, size: int, losses: list[float]) -> int:
         """Count the steps, on batches of one size, of which `run_` has left loss and right predictions."""
-        finished = int(np.count_nonzero(~np.isnan(done[:, 1])))
-        new: list[float] = done[:finished, 0].tolist()
-        losses += new
-        for loss in new:
+        finished = 0
+        for loss, right in done.tolist():
+            if math.isnan(right):
+                break
+            finished += 1
+            losses.append(loss)
             self.loss += loss * size
-        self.right += float(done[:finished, 1].sum()) if self._hits.counts else math.nan
+            self.right += right if self._hits.counts else math.nan
         self.steps += finished
         return finished
 
