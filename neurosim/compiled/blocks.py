@@ -12,37 +12,48 @@ from typing import Any
 from numba import carray
 
 from .functions import exp
-from .instructions import VECTOR, bytes_pointer, fetch, pointer, wholes_pointer
+from .instructions import (
+    VECTOR,
+    bytes_pointer,
+    doubles_pointer,
+    fetch,
+    pointer,
+    singles_pointer,
+    wholes_pointer,
+)
 from .machine import doubles, jitable, matrix, own, own_rows, share, stretch, vector, wholes
 
 
 def gather_pixels(p: Any, like: Any, me: Any, of: Any) -> None:
     """a, y, source, scale: a batch of a data set whose samples are bytes, scaled. For `source` see `Lines`."""
-    a, n = matrix(p, 0, like), p[2]
-    pixels = carray(bytes_pointer(wholes(p, 2)[0]), (wholes(p, 2)[4], n))
-    scale = vector(p, 3, like)[0]
-    order, first, last = own_samples(p, me, of)
-    for i in range(first, last):
-        row, a_i = pixels[order[i]], a[i]
-        for k in range(n):
-            a_i[k] = row[k]
-        for k in range(n):
-            a_i[k] *= scale
-    gather_targets(p, order, first, last, like)
-    fetch_rows(wholes(p, 2), order, p[1], n, first, last)
+    gather(bytes_pointer(wholes(p, 2)[0]), 1, p, like, me, of)
+    a, scale = own(p, 0, like, me, of), vector(p, 3, like)[0]
+    for k in range(a.shape[0]):
+        a[k] *= scale
 
 
-def gather_numbers(p: Any, like: Any, me: Any, of: Any) -> None:
-    """a, y, source, size: a batch of a data set whose samples are numbers of the network's type, of so many bytes."""
-    a, n = matrix(p, 0, like), p[2]
-    numbers = carray(pointer(wholes(p, 2)[0], like), (wholes(p, 2)[4], n))
+def gather_singles(p: Any, like: Any, me: Any, of: Any) -> None:
+    """a, y, source: a batch of a data set whose samples are float32."""
+    gather(singles_pointer(wholes(p, 2)[0]), 4, p, like, me, of)
+
+
+def gather_doubles(p: Any, like: Any, me: Any, of: Any) -> None:
+    """a, y, source: a batch of a data set whose samples are float64."""
+    gather(doubles_pointer(wholes(p, 2)[0]), 8, p, like, me, of)
+
+
+@jitable
+def gather(rows: Any, size: Any, p: Any, like: Any, me: Any, of: Any) -> None:
+    """Samples, by a pointer to numbers of so many bytes, and their targets."""
+    a, source, n = matrix(p, 0, like), wholes(p, 2), p[2]
+    samples = carray(rows, (source[4], n))
     order, first, last = own_samples(p, me, of)
     for i in range(first, last):
-        row, a_i = numbers[order[i]], a[i]
+        row, a_i = samples[order[i]], a[i]
         for k in range(n):
             a_i[k] = row[k]
     gather_targets(p, order, first, last, like)
-    fetch_rows(wholes(p, 2), order, p[1], n * p[9], first, last)
+    fetch_rows(source, order, p[1], n * size, first, last)
 
 
 @jitable

@@ -38,7 +38,7 @@ def _pointer_to(kind: Any) -> Any:
     return to
 
 
-doubles_pointer, bytes_pointer = _pointer_to(types.float64), _pointer_to(types.uint8)
+bytes_pointer, singles_pointer, doubles_pointer = map(_pointer_to, (types.uint8, types.float32, types.float64))
 wholes_pointer, places_pointer = _pointer_to(types.int64), _pointer_to(types.int32)
 
 

@@ -6,6 +6,7 @@ goes on without.  Forms are found by class: a subclass that says something else 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,10 +18,11 @@ from ..layers.base import ActivationLayer, Layer
 from ..losses import BinaryCrossEntropy, ByOutput, CrossEntropy, Loss, Margin
 from ..optimizers import Optimizer
 from ..parameters import Array
-from ..processors import core_count, product_of_matrices
+from ..processors import product_of_matrices
 from . import blocks, sparse
 from .instructions import VECTOR
 from .machine import Kernel, kernel, kernel_of_source
+from .parts import KINDS
 from .sources import activation_source, backward_source, loss_source, slope_source, update_source
 from .table import Table
 from .tracing import NotTraceable
@@ -70,7 +72,7 @@ class _Sparse:
         self.columns, self.rows = np.zeros((B, n), np.int32), np.zeros((n, B), np.int32)
         self.numbers, self.turned = np.zeros((B, n), x.dtype), np.zeros((n, B), x.dtype)
         self.counts, self.filled = np.zeros(B, np.int64), np.zeros(n, np.int64)
-        self.words, self.blocks = np.zeros((B, -(-n // 64)), np.int64), np.zeros(64 * core_count(), np.int64)
+        self.words, self.blocks = np.zeros((B, -(-n // 64)), np.int64), np.zeros(64 * (os.cpu_count() or 1), np.int64)
 
 
 def _has_form_of(cls: type, rule: str, fast: str, base: type) -> bool:
@@ -157,10 +159,11 @@ class Lines:
 
     def _add_load(self) -> None:
         a, y = self.network.layers[0].a, self.network.targets
-        pixels, numbers = Table(self.dtype), Table(self.dtype)
+        tables = pixels, singles, doubles = [Table(self.dtype) for _ in range(3)]
         pixels.add(self._block(blocks.gather_pixels), a, y, self.source, self.scale)
-        numbers.add(self._block(blocks.gather_numbers), a, y, self.source, self.dtype.itemsize)
-        self.load = {np.dtype(np.uint8): pixels, self.dtype: numbers}
+        singles.add(self._block(blocks.gather_singles), a, y, self.source)
+        doubles.add(self._block(blocks.gather_doubles), a, y, self.source)
+        self.load = dict(zip(map(np.dtype, KINDS), tables, strict=True))
 
     def _add_forward(self, layer: Layer) -> None:
         kind = type(layer)

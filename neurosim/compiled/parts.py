@@ -36,12 +36,15 @@ class Network(Protocol):
         """The update rule."""
 
 
+KINDS = ("uint8", "float32", "float64")  # of samples that kernels read
+
+
 @dataclass(eq=False)
 class Feed:
     """A data set that compiled steps take their batches from.
 
     Args:
-        rows: (N, n_0) the samples, C-contiguous: uint8, or of the network's type.
+        rows: (N, n_0) the samples, C-contiguous, of one of the `KINDS`.
         targets: (N, n_out), C-contiguous.
         threshold: of a single output, above which it says yes.
         aim: what the steps that took from it last were told.
@@ -52,9 +55,10 @@ class Feed:
     threshold: float
     aim: tuple[Any, Any] = (None, None)
 
-    def fits(self, dtype: np.dtype[Any]) -> bool:
-        """Whether its samples are in a form that kernels read, in a network of this type."""
-        return self.rows.dtype in ("uint8", dtype) and self.rows.flags.c_contiguous and self.targets.flags.c_contiguous
+    @property
+    def fits(self) -> bool:
+        """Whether it is in a form that kernels read."""
+        return self.rows.dtype in KINDS and self.rows.flags.c_contiguous and self.targets.flags.c_contiguous
 
 
 class Parts:

@@ -90,7 +90,7 @@ class Batches:
             self._gather = augmenting_gather(network, self.augment, x)
         self._hits = HitCounter(self.targets, network.threshold)
         feed = Feed(self.rows, self.targets, network.threshold)
-        at_once = self.augment is None and self.weights is None and feed.fits(network.dtype)
+        at_once = self.augment is None and self.weights is None and feed.fits
         self._feed = feed if at_once else None
         self.begin_epoch()
 
