@@ -32,6 +32,27 @@ def core_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def cores_from_here() -> list[int]:
+    """The processors that this thread may use, from the one on which it is; none where nobody can tell."""
+    here = _here()
+    if here is None:
+        return []
+    allowed, at = sorted(os.sched_getaffinity(0)), here()
+    return [core for core in allowed if core >= at] + [core for core in allowed if core < at]
+
+
+def stay_on(cores: list[int]) -> None:
+    """Run this thread on no other processors than these; where there are none it stays free."""
+    if cores:
+        os.sched_setaffinity(0, cores)
+
+
+@cache
+def _here() -> Callable[[], int] | None:
+    """What says on which processor a thread is, where it can be told to stay there."""
+    return getattr(PyDLL(None), "sched_getcpu", None) if hasattr(os, "sched_setaffinity") else None
+
+
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Processes that are started in the block make no pool of threads when they import NumPy: nobody would use it."""

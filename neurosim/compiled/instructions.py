@@ -82,14 +82,15 @@ def look_at(typing: Any, address: Any) -> Any:
 
 
 @intrinsic
-def call_plain(typing: Any, address: Any) -> Any:
-    """Call a function of C that takes nothing."""
+def call_with(typing: Any, address: Any, number: Any) -> Any:
+    """Call a function of C that takes a whole number."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        builder.call(builder.inttoptr(arguments[0], ir.FunctionType(INT, []).as_pointer()), [])
+        function = builder.inttoptr(arguments[0], ir.FunctionType(INT, [INT]).as_pointer())
+        builder.call(function, [builder.trunc(arguments[1], INT)])
         return context.get_dummy_value()
 
-    return types.void(types.int64), build
+    return types.void(types.int64, types.int64), build
 
 
 # -- what is not zero --------------------------------------------------------------------------------------------------

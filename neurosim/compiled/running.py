@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from .instructions import call, call_plain, count_up, look_at
+from .instructions import call, call_with, count_up, look_at
 from .machine import jitable
 
 NUMBERS = 30  # of a line: three for each argument
-PATIENCE = 2000  # looks, a few microseconds, before a thread that waits leaves the processor to others
+# How long a thread that waits looks on, about half a millisecond, before it rests and leaves the processor to others:
+# longer than the others need for their part, shorter than a program that shares its processor keeps it
+PATIENCE = 500_000  # looks
+REST = 20  # microseconds
 ARRIVED, GIVE_WAY, END, START = range(4)  # in `shared`: see `Table`
 
 
@@ -21,7 +24,7 @@ def meet(shared: Any, of: Any, met: Any) -> Any:
     while look_at(address + 8 * ARRIVED) < (met + 1) * of and look_at(address + 8 * END) == 0:
         looks += 1
         if looks > PATIENCE and shared[GIVE_WAY] != 0:
-            call_plain(shared[GIVE_WAY])
+            call_with(shared[GIVE_WAY], REST)
     return met + 1
 
 

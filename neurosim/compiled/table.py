@@ -1,7 +1,8 @@
 """Kernels to be called one after the other, by one thread or by several.
 
 Several go through the same table side by side, each with its part of every kernel's work, and meet where a line needs
-what others have done.  Who waits looks for a few microseconds and then gives way to whoever else wants the processor:
+what others have done.  While they do, each stays on a processor of its own: two that wait for each other on one would
+get it in turns of milliseconds.  Who waits for long rests in between, so that whoever else wants the processor has it:
 threads that spin without end starve what runs beside them.
 """
 
@@ -19,7 +20,7 @@ import numpy as np
 from numba import types
 
 from ..parameters import Array
-from ..processors import alone
+from ..processors import alone, cores_from_here, stay_on
 from . import running
 from .machine import Kernel, compiled
 from .running import ARRIVED, END, GIVE_WAY, NUMBERS
@@ -41,8 +42,8 @@ def _once() -> Any:
 
 @cache
 def _give_way() -> int:
-    """Where the function is by which a thread lets others run; 0 where nobody knows."""
-    name = "SwitchToThread" if os.name == "nt" else "sched_yield"
+    """Where the function is by which a thread lets others run for some microseconds; 0 where nobody knows."""
+    name = "SwitchToThread" if os.name == "nt" else "usleep"
     library = ctypes.WinDLL("kernel32") if os.name == "nt" else ctypes.CDLL(None)  # type: ignore[attr-defined]
     function = getattr(library, name, None)
     return ctypes.cast(function, ctypes.c_void_p).value or 0 if function is not None else 0
@@ -134,8 +135,10 @@ class Table:
     def _side_by_side(self, function: Callable[..., None], given: tuple[Any, ...], threads: int) -> None:
         """Call it in this thread and others; where they cannot be had, in this one alone."""
         shared, ready, all_there = self.shared, Event(), False
+        cores = cores_from_here()
 
         def help_with(me: int) -> None:
+            stay_on(cores[me : me + 1])
             ready.wait()
             if all_there:
                 function(*given, me, threads)
@@ -148,9 +151,11 @@ class Table:
                     helper.start()
                 all_there = True
                 ready.set()
+                stay_on(cores[:1])
                 function(*given, 0, threads)
                 ended = True
         finally:  # Ctrl-C comes before or after the call, never within
+            stay_on(cores)
             if not ended:
                 shared[END] = 1
             ready.set()

@@ -394,3 +394,18 @@ def test_a_checkpoint_says_when_a_run_goes_on_with_another_number(net, tmp_path,
     assert "threads" not in train(small(), False) and "threads" not in train(small(), True)
     fit(net := small(), Look(), epochs=2)
     np.testing.assert_allclose(twin.parameters.theta, net.parameters.theta, rtol=1e-5)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="threads cannot be told where to run")
+def test_a_thread_can_be_told_where_to_run():
+    before = os.sched_getaffinity(0)
+    cores = processors.cores_from_here()
+    assert sorted(cores) == sorted(before)
+    try:
+        processors.stay_on(cores[-1:])
+        assert processors.cores_from_here() == cores[-1:]
+        processors.stay_on([])
+        assert os.sched_getaffinity(0) == {cores[-1]}
+    finally:
+        processors.stay_on(cores)
+    assert os.sched_getaffinity(0) == before
