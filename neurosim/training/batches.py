@@ -51,6 +51,7 @@ class Batches:
         steps: how many steps of this epoch are done.
         loss: the sum of their losses, each times its samples.
         right: the sum of their right predictions; NaN where the targets are not classes.
+        one_by_one: whether it is known that the steps of this epoch cannot be done several at once.
 
     Raises:
         NeurosimError: data or settings that do not fit.
@@ -98,7 +99,7 @@ class Batches:
         """Stand before the first step of another epoch."""
         self.order: Array | None = None
         self.steps, self.loss, self.right = 0, 0.0, 0.0
-        self._one_by_one = self._feed is None
+        self.one_by_one = self._feed is None
 
     @property
     def epoch_is_done(self) -> bool:
@@ -139,8 +140,8 @@ class Batches:
             losses: theirs are appended; where the last is not finite, that step changed nothing, and does not count as
                 done.
         """
-        if self._one_by_one or not self._run(most, losses):
-            self._one_by_one = True  # for the rest of the epoch: to ask costs as much as half a step
+        if self.one_by_one or not self._run(most, losses):
+            self.one_by_one = True  # for the rest of the epoch: to ask costs as much as half a step
             losses.append(self._step())
 
     def _run(self, most: int, losses: list[float]) -> bool:

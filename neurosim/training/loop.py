@@ -225,7 +225,7 @@ def _train(run: TrainingRun) -> bool:
                     each.on_step(run)
             if batches.steps - bar.n >= AT_ONCE:
                 bar.update(batches.steps - bar.n)
-            if not hooks:
+            if not (hooks or batches.one_by_one):
                 run.at_once = max(1, int((batches.steps - before) * LOOK_EVERY / (time.perf_counter() - asked)))
         bar.update(batches.steps - bar.n)
     run.seconds = time.perf_counter() - began
