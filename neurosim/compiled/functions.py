@@ -22,7 +22,6 @@ f32 = np.float32
 LOG2E, LN2_HIGH, LN2_LOW = f32(1.44269504), f32(0.693359375), f32(-2.12194440e-4)
 E0, E1, E2 = f32(5.0000001201e-1), f32(1.6666665459e-1), f32(4.1665795894e-2)
 E3, E4, E5 = f32(8.3334519073e-3), f32(1.3981999507e-3), f32(1.9875691500e-4)
-FAR = f32(30.0)  # from here on e^x - 1 is e^x
 LARGEST, SMALLEST = f32(89.0), f32(-87.33)  # e^x is infinite above, less than the smallest normal number below
 L0, L1, L2 = f32(3.3333331174e-1), f32(-2.4999993993e-1), f32(2.0000714765e-1)
 L3, L4, L5 = f32(-1.6668057665e-1), f32(1.4249322787e-1), f32(-1.2420140846e-1)
@@ -85,9 +84,9 @@ def exp_float32(x: Any) -> Any:
 def expm1_float32(x: Any) -> Any:
     """e^x - 1, exact to the last places near 0 as well."""
     n, rest = power_and_rest(x)
-    power = power_of_two(n)
-    value = power * rest + (power - ONE)
-    value = value if x < FAR else exp_float32(x)
+    half = n >> np.int32(1)  # as in e^x
+    power, other = power_of_two(half), power_of_two(n - half)
+    value = (power * rest + (power - power_of_two(half - n))) * other
     return value if x == x else x
 
 

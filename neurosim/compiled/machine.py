@@ -41,8 +41,8 @@ TYPES = {np.dtype("float32"): types.float32, np.dtype("float64"): types.float64}
 
 
 def jitable(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a function one that kernels may call."""
-    return njit(**OPTIONS)(function)  # type: ignore[no-any-return]
+    """Make a function one that kernels may call; it is put in their place, for a call would end a loop over vectors."""
+    return njit(forceinline=True, **OPTIONS)(function)  # type: ignore[no-any-return]
 
 
 @jitable
