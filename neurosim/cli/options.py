@@ -104,7 +104,7 @@ def add_computing(parser: argparse.ArgumentParser) -> None:
         "--threads",
         type=at_least(1),
         metavar="N",
-        help="to compute with, for large networks on an idle machine; on a busy one more than 1 is slow [1]",
+        help="to compute with; without numba more than 1 is slow on a busy machine [1]",
     )
 
 

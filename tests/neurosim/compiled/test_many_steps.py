@@ -40,9 +40,11 @@ def home(tmp_path_factory):
 
 @pytest.fixture(params=THREADS)
 def threads(request):
+    cores = processors.cores_from_here()
     with ns.threads(request.param):
         yield request.param
     assert threading.active_count() == 1
+    assert sorted(processors.cores_from_here()) == sorted(cores)  # nobody is left bound to one
 
 
 class Look(ns.Callback):
