@@ -212,11 +212,11 @@ def interrupted_after(steps, monkeypatch):
     """Let the next training end as by Ctrl-C, after so many steps."""
     advance, done = Batches.advance, []  # with NumPy's engine by one step
 
-    def stop(self, most):
+    def stop(self, most, losses):
         if len(done) == steps:
             raise KeyboardInterrupt
         done.append(1)
-        return advance(self, most)
+        return advance(self, most, losses)
 
     monkeypatch.setattr(Batches, "advance", stop)
 
