@@ -47,7 +47,7 @@ class Batches:
         batch_size: B, at most N.
         steps_per_epoch: how many batches an epoch has.
         samples_per_epoch: how many samples it sees.
-        order: (N,) the order of this epoch; ``None`` before its first step.
+        order: (N,) int64, the order of this epoch; ``None`` before its first step.
         steps: how many steps of this epoch are done.
         loss: the sum of their losses, each times its samples.
         right: the sum of their right predictions; NaN where the targets are not classes.
@@ -110,7 +110,8 @@ class Batches:
         """The order of the epoch, and where in it the next batch begins."""
         if self.order is None:
             N = len(self.rows)
-            self.order = self.network.streams["shuffling"].permutation(N) if self.shuffle else np.arange(N)
+            order = self.network.streams["shuffling"].permutation(N) if self.shuffle else np.arange(N)
+            self.order = order.astype(np.int64, copy=False)
         return self.order, self.steps * self.batch_size
 
     def load(self) -> Array:
@@ -213,7 +214,8 @@ class Batches:
 
     @place.setter
     def place(self, place: Place) -> None:
-        self.order, self.steps, self.loss, self.right = place
+        order, self.steps, self.loss, self.right = place
+        self.order = None if order is None else order.astype(np.int64, copy=False)  # as compiled steps read it
 
 
 def as_data(network: Network, x: Any, y: Any, name: str = "") -> tuple[Array, Array]:

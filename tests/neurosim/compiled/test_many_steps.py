@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[3]
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(300, 20)), RNG.integers(0, 4, 300)
 PIXELS = (RNG.integers(0, 256, (300, 20)) * (RNG.random((300, 20)) < 0.2)).astype(np.uint8)
+ORDER = RNG.permutation(300)
 THREADS = [1, pytest.param(2, marks=pytest.mark.skipif(core_count() < 2, reason="needs two processors"))]
 
 
@@ -438,6 +439,16 @@ def ctrl_c():
 
 
 needs_alarm = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs an alarm")
+
+
+def test_an_order_of_another_type_is_read_as_it_is(threads):
+    nets = [made(), made()]
+    for net, kind in zip(nets, (np.int64, np.int32), strict=True):
+        batches = Batches(net, X, Y, 32)
+        batches.place = ORDER.astype(kind), 0, 0.0, 0.0
+        batches.advance(5, losses := [])
+        assert len(losses) == 5
+    np.testing.assert_array_equal(nets[0].parameters.theta, nets[1].parameters.theta)
 
 
 @needs_alarm
