@@ -83,14 +83,13 @@ def look_at(typing: Any, address: Any) -> Any:
 
 @intrinsic
 def call_with(typing: Any, address: Any, number: Any) -> Any:
-    """Call a function of C that takes a whole number."""
+    """Call a function of C that takes a whole number and returns one."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         function = builder.inttoptr(arguments[0], ir.FunctionType(INT, [INT]).as_pointer())
-        builder.call(function, [builder.trunc(arguments[1], INT)])
-        return context.get_dummy_value()
+        return builder.sext(builder.call(function, [builder.trunc(arguments[1], INT)]), LONG)
 
-    return types.void(types.int64, types.int64), build
+    return types.int64(types.int64, types.int64), build
 
 
 # -- what is not zero --------------------------------------------------------------------------------------------------

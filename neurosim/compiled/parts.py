@@ -23,6 +23,9 @@ class Network(Protocol):
     targets: Array
     dtype: np.dtype[Any]
 
+    def compiled(self) -> Any:
+        """The compiled step for batches of the size that the workspaces have."""
+
     @property
     def output(self) -> ActivationLayer:
         """The last layer."""

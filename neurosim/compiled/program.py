@@ -19,6 +19,7 @@ from .table import Table
 if TYPE_CHECKING:
     from .parts import Feed, Network
 
+Look = Callable[[int], None]
 HAND_OVER = 20_000_000  # parameters times samples from which on even a part of a step is worth waking threads for
 
 
@@ -48,7 +49,9 @@ class Program:
     # -- many steps ------------------------------------------------------------------------------------------------
 
     @computes
-    def run_(self, feed: Feed, order: Array, start: int, done: Array) -> None:
+    def run_(
+        self, feed: Feed, order: Array, start: int, done: Array, look: Callable[[int], None] | None = None
+    ) -> bool:
         """Several steps of training on the batches of a data set, but none after a loss that is not finite.
 
         Args:
@@ -57,6 +60,11 @@ class Program:
             start: where in it the first batch begins.
             done: (steps, 2) NaN; loss and right predictions of each step that is done go into it, of one whose loss is
                 not finite only that.
+            look: is called after each step that is done, with its number. Where that leaves another network behind, or
+                raises, it was the last one.
+
+        Returns:
+            Whether it was for this that there are fewer steps.
         """
         lines, kind, size = self._lines, feed.rows.dtype, self.network.layers[0].batch_size
         if self._stops_between:
@@ -64,7 +72,12 @@ class Program:
                 self._one_(feed, order, start + step * size, done[step])
                 if math.isnan(done[step, 1]):
                     break
-            return
+                if look is not None:
+                    look(step)
+                    return True
+            return False
+        if look is not None:
+            return self._watched_(feed, order, start, done, look)
         self._look_up()
         table = self._steps[kind]
         self._aim(table, feed, order)
@@ -82,6 +95,50 @@ class Program:
                 optimizer.last_rate = last_rate
                 if ended:
                     self._moves(ended)
+        return False
+
+    def _watched_(self, feed: Feed, order: Array, start: int, done: Array, look: Look) -> bool:
+        """`run_` with somebody who looks, and may change what he likes: every step asks for its numbers anew."""
+        network, lines = self.network, self._lines
+        table, rates = self._steps[feed.rows.dtype], np.zeros((len(done), len(lines.numbers)))
+        self._look_up()
+        self._aim(table, feed, order)
+        middle = len(lines.load[feed.rows.dtype].lines) + len(lines.forward.lines) + len(lines.loss.lines)
+        before: list[Any] = []  # of the step that is begun
+        errors: list[BaseException] = []
+        stopped = False
+
+        def begin(step: int) -> None:
+            optimizer = network.optimizer
+            before[:] = optimizer.scalars(), optimizer.last_rate
+            rates[step] = self._move()
+
+        def after(step: int) -> int:
+            nonlocal stopped
+            before.clear()
+            try:
+                look(step)
+                if step + 1 < len(done):
+                    stopped = network.compiled() is not self or self._stops_between
+                    if not stopped:
+                        self._look_up()
+                        begin(step + 1)
+                        return 0
+            except BaseException as error:
+                errors.append(error)
+            return 1
+
+        begin(0)
+        try:
+            table.steps(middle, network.layers[0].batch_size, start, rates, lines.numbers, lines.result, done,
+                        thread_count(), True, after)  # fmt: skip
+        finally:
+            if before:  # it was begun, and not done
+                network.optimizer.restore(before[0], network.optimizer.state)
+                network.optimizer.last_rate = before[1]
+        if errors:
+            raise errors[0]
+        return stopped
 
     def _one_(self, feed: Feed, order: Array, start: int, done: Array) -> None:
         """One step in which Python has something to do."""

@@ -12,7 +12,7 @@ NUMBERS = 30  # of a line: three for each argument
 # longer than the others need for their part, shorter than a program that shares its processor keeps it
 PATIENCE = 500_000  # looks
 REST = 20  # microseconds
-ARRIVED, GIVE_WAY, END, START = range(4)  # in `shared`: see `Table`
+ARRIVED, GIVE_WAY, END, START, LOOK, STOP = range(6)  # in `shared`: see `Table`
 
 
 @jitable
@@ -56,6 +56,7 @@ def steps(
     The first four arguments are those of the table, `middle` is where its backward pass begins, and `size` is B. What
     the update has to know in each step is a row of `rates`, which goes into `now`; the loss and the right predictions
     that the kernels leave in `result` become a row of `done`. ``shared[START]`` is where in the epoch the batch begins.
+    After each step ``shared[LOOK]`` is called, if there is such a function; there is no other step where it returns 1.
     `me` is which thread this is, or -1: one that does the work of all.
     """
     met = 0
@@ -77,8 +78,12 @@ def steps(
         if me <= 0:
             done[s, 1] = result[1]
             shared[START] += size
+            if shared[LOOK] != 0:
+                shared[STOP] = call_with(shared[LOOK], s)
         if me >= 0 and of > 1:
             met = meet(shared, of, met)
+        if shared[STOP] != 0:
+            return
 
 
 def once(kernels: Any, waits: Any, numbers: Any, like: Any, shared: Any, me: Any, of: Any) -> None:

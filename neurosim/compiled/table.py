@@ -26,6 +26,7 @@ from .machine import Kernel, compiled
 from .running import ARRIVED, END, GIVE_WAY, NUMBERS
 
 LONG, LONGS, REALS = types.int64, types.int64[::1], types.float64[::1]
+LOOKS = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)
 TABLE = (LONGS, LONGS, LONG, LONG)
 
 
@@ -62,7 +63,7 @@ class Table:
         self._alive: list[Any] = [*others, np.zeros(1, dtype)]  # what an address stands for must live as long
         self._like = self._alive[-1].ctypes.data
         self._arguments: tuple[Any, ...] = ()
-        self.shared = np.zeros(4, np.int64)
+        self.shared = np.zeros(6, np.int64)
 
     def add(self, kernel: Kernel, *arguments: Array | int, wait: bool = False) -> None:
         """Append a line.
@@ -101,7 +102,7 @@ class Table:
 
     def steps(
         self, middle: int, size: int, start: int, rates: Array, now: Array, result: Array, done: Array, threads: int,
-        together: bool,
+        together: bool, look: Callable[[int], int] | None = None,
     ) -> None:  # fmt: skip
         """Several steps of training.
 
@@ -115,9 +116,12 @@ class Table:
             done: (steps, 2) where both are kept for each step; of one whose loss is not finite only that is written.
             threads: in how many parts the work is cut.
             together: whether so many threads do it, or this one alone.
+            look: is called after each step with its number; 1: that was the last. It must not raise.
         """
         self.compile()
-        self.shared[:] = 0, self.shared[GIVE_WAY], 0, start
+        called = None if look is None else LOOKS(look)
+        address = 0 if called is None else ctypes.cast(called, ctypes.c_void_p).value or 0
+        self.shared[:] = 0, self.shared[GIVE_WAY], 0, start, address, 0
         given = (*self._arguments, middle, size, rates, now, result, done, self.shared)
         self._call(_steps(), given, threads, together)
 

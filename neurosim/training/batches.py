@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from ..registry import unknown
 from ..samples import as_numbers
 from ..text import thousands
 from .signals import signals_wait
+
+if TYPE_CHECKING:
+    from ..compiled.program import Program
 
 Place = tuple[Array | None, int, float, float]
 
@@ -133,19 +136,22 @@ class Batches:
         self.advance(1, losses)
         return losses[0]
 
-    def advance(self, most: int, losses: list[float]) -> None:
-        """One step, or several at once where nobody can look between them: up to `most`, all of them compiled.
+    def advance(self, most: int, losses: list[float], look: Callable[[], None] | None = None) -> None:
+        """One step, or several at once, if they are compiled: up to `most`.
 
         Args:
             most: how many.
             losses: theirs are appended; where the last is not finite, that step changed nothing, and does not count as
                 done.
+            look: is called after each step that was done.
         """
-        if self.one_by_one or not self._run(most, losses):
+        if self.one_by_one or not self._run(most, losses, look):
             self.one_by_one = True  # for the rest of the epoch: to ask costs as much as half a step
             losses.append(self._step())
+            if look is not None and math.isfinite(losses[-1]):
+                look()
 
-    def _run(self, most: int, losses: list[float]) -> bool:
+    def _run(self, most: int, losses: list[float], look: Callable[[], None] | None) -> bool:
         """Several compiled steps. Returns whether there are any: the network may have none, or no sample be left."""
         assert self._feed is not None
         order, start = self._next()
@@ -156,6 +162,9 @@ class Batches:
         if (program := self.network.compiled()) is None:
             return False
         done = np.full((max(1, min(most, (len(order) - start) // size)), 2), math.nan)
+        if look is not None and len(done) > 1:
+            self._run_watched(program, start, done, size, losses, look)
+            return True
         with signals_wait() if len(done) > 1 else nullcontext():
             try:
                 program.run_(self._feed, order, start, done)
@@ -163,7 +172,27 @@ class Batches:
                 finished = self._count(done, size, losses)
             if finished < len(done):
                 losses.append(float(done[finished, 0]))
+        if look is not None and finished:
+            look()
         return True
+
+    def _run_watched(
+        self, program: Program, start: int, done: Array, size: int, losses: list[float], look: Callable[[], None]
+    ) -> None:
+        """Several compiled steps, each of which is counted before somebody looks."""
+        assert self._feed is not None and self.order is not None
+        before = self.steps
+
+        def counted(step: int) -> None:
+            loss, right = done[step].tolist()
+            self._count_one(loss, right, size, losses)
+            look()
+
+        with signals_wait():
+            stopped = program.run_(self._feed, self.order, start, done, counted)
+            finished = self.steps - before
+            if finished < len(done) and not stopped:
+                losses.append(float(done[finished, 0]))
 
     def _count(self, done: Array, size: int, losses: list[float]) -> int:
         """Count the steps, on batches of one size, of which `run_` has left loss and right predictions."""
@@ -172,11 +201,14 @@ class Batches:
             if math.isnan(right):
                 break
             finished += 1
-            losses.append(loss)
-            self.loss += loss * size
-            self.right += right if self._hits.counts else math.nan
-        self.steps += finished
+            self._count_one(loss, right, size, losses)
         return finished
+
+    def _count_one(self, loss: float, right: float, size: int, losses: list[float]) -> None:
+        losses.append(loss)
+        self.loss += loss * size
+        self.right += right if self._hits.counts else math.nan
+        self.steps += 1
 
     def _step(self) -> float:
         """One step, by whatever way."""

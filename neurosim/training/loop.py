@@ -213,19 +213,21 @@ def _train(run: TrainingRun) -> bool:
     hooks = [each for each in run.callbacks if getattr(each.on_step, "__func__", None) is not Callback.on_step]
     run.network.prepare_(batches.batch_size)
     began = time.perf_counter() - run.seconds
+
+    def look() -> None:
+        run.seconds = time.perf_counter() - began
+        for each in hooks:
+            each.on_step(run)
+
     with _bar(run) as bar:
         while not batches.epoch_is_done:
             asked, before = time.perf_counter(), batches.steps
-            batches.advance(1 if hooks else run.at_once, losses)
+            batches.advance(run.at_once, losses, look if hooks else None)
             if not math.isfinite(losses[-1]):
                 return False
-            if hooks:
-                run.seconds = time.perf_counter() - began
-                for each in hooks:
-                    each.on_step(run)
             if batches.steps - bar.n >= AT_ONCE:
                 bar.update(batches.steps - bar.n)
-            if not (hooks or batches.one_by_one):
+            if not batches.one_by_one:
                 run.at_once = max(1, int((batches.steps - before) * LOOK_EVERY / (time.perf_counter() - asked)))
         bar.update(batches.steps - bar.n)
     run.seconds = time.perf_counter() - began

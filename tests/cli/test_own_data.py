@@ -212,11 +212,11 @@ def interrupted_after(steps, monkeypatch):
     """Let the next training end as by Ctrl-C, after so many steps."""
     advance, done = Batches.advance, []  # with NumPy's engine by one step
 
-    def stop(self, most, losses):
+    def stop(self, *arguments):
         if len(done) == steps:
             raise KeyboardInterrupt
         done.append(1)
-        return advance(self, most, losses)
+        return advance(self, *arguments)
 
     monkeypatch.setattr(Batches, "advance", stop)
 

@@ -190,7 +190,7 @@ def test_at_the_end_of_the_data_there_is_no_step(threads):
     batches = Batches(made(), X, Y, 32)
     while not batches.epoch_is_done:
         batches.advance(4, [])
-    assert batches.steps == 10 and not batches._run(3, [])
+    assert batches.steps == 10 and not batches._run(3, [], None)
 
 
 def test_a_network_without_a_compiled_step_is_asked_once_an_epoch(monkeypatch):
@@ -203,9 +203,9 @@ def test_a_network_without_a_compiled_step_is_asked_once_an_epoch(monkeypatch):
 def test_one_slow_call_does_not_make_all_that_follow_short(monkeypatch):
     asked, real = [], Batches.advance
 
-    def advance(self, most, losses):
+    def advance(self, most, losses, look):
         asked.append(most)
-        real(self, most, losses)
+        real(self, most, losses, look)
         time.sleep(0.3 if len(asked) == 2 else 0.0)
 
     trained(made(), batch_size=1, epochs=1)
@@ -449,6 +449,82 @@ def test_an_order_of_another_type_is_read_as_it_is(threads):
         batches.advance(5, losses := [])
         assert len(losses) == 5
     np.testing.assert_array_equal(nets[0].parameters.theta, nets[1].parameters.theta)
+
+
+class Meddle(ns.Callback):
+    """Changes something at some steps, as a teacher does at the prompt."""
+
+    def __init__(self, change):
+        self.change, self.seen = change, []
+
+    def on_step(self, run):
+        net = run.network
+        self.seen.append((run.step, len(run.history.batch_losses), run.batches.steps, net.optimizer.t))
+        if run.step in (5, 12):
+            self.change(net, run.step)
+
+
+def freeze(net, step):
+    net[1][2].freeze()
+
+
+def own_rate(net, step):
+    net.optimizer.learning_rate = 0.3 / step
+
+
+def other_optimizer(net, step):
+    net.optimizer = ns.Nadam(0.01) if step == 5 else ns.Momentum(0.1)
+
+
+def other_activation(net, step):
+    net[1].activation = "tanh" if step == 5 else "gelu"
+
+
+def evaluate(net, step):
+    net.evaluate(X, Y)
+
+
+def smooth(net, step):
+    net.loss.label_smoothing = 0.02 * step
+
+
+def weights(net, step):
+    net[1].W *= 0.5
+
+
+@pytest.mark.parametrize(
+    "change", [freeze, own_rate, other_optimizer, other_activation, evaluate, smooth, weights], ids=lambda f: f.__name__
+)
+@pytest.mark.parametrize("optimizer", ["adam", "nadam"])
+def test_what_a_callback_changes_counts_from_the_next_step_on(change, optimizer, threads):
+    nets = {}
+    for engine in ("numpy", "compiled"):
+        net = nets[engine] = made(engine, optimizer)
+        meddle = Meddle(change)
+        net.fit(X, Y, 3, 32, verbose=False, callbacks=[meddle])
+        assert meddle.seen == [(k, k, (k - 1) % 10 + 1, t) for k, (*_, t) in enumerate(meddle.seen, 1)]
+        nets[engine + " t"] = [t for *_, t in meddle.seen]
+    assert nets["numpy t"] == nets["compiled t"]
+    np.testing.assert_allclose(nets["compiled"].parameters.theta, nets["numpy"].parameters.theta, atol=1e-9)
+    assert nets["compiled"].optimizer.scalars() == nets["numpy"].optimizer.scalars()
+
+
+class Fail(ns.Callback):
+    def on_step(self, run):
+        if run.step == 13:
+            raise ValueError("at step 13")
+
+
+def test_what_a_callback_raises_comes_out_with_every_step_counted(threads):
+    net = made("compiled", "nadam")
+    history = []
+    keep = type("Keep", (ns.Callback,), {"on_step": lambda self, run: history.append(run)})()
+    with pytest.raises(ValueError, match="at step 13"):
+        net.fit(X, Y, 3, 32, verbose=False, callbacks=[keep, Fail()])
+    assert net.optimizer.t == 13 and len(history[0].history.batch_losses) == 13
+    twin = made("compiled", "nadam")
+    twin.fit(X, Y, 1, 32, verbose=False)
+    assert net.optimizer.mu_product != twin.optimizer.mu_product
 
 
 @needs_alarm
