@@ -2,8 +2,8 @@
 
 It needs numba (``pip install neurosim[fast]``).  Activations, losses and update rules are not written again for it: the
 readable rule of each is traced and becomes the body of a loop (`tracing`, `sources`); what goes along rows and columns
-is in `blocks`; `machine` compiles each piece once and keeps it on the disk; `program` puts the pieces of a network into
-a table, which one call from Python works through.
+is in `blocks` and `sparse`; `machine` compiles each piece once and keeps it on the disk; `lines` puts the pieces of a
+network into tables, which `program` has worked through, many steps in one call and by several threads (`table`).
 """
 
 from __future__ import annotations

@@ -57,8 +57,8 @@ SHARE_SPARSE, OVERHEAD = 0.55, 50.0  # see `_most`
 def _most(n_in: int, n_out: int) -> int:
     """How many numbers of a sample may be other than 0, for sums over them to be worth it.
 
-    To find one costs as much as to sum it up for 50 neurons, and a sum over all is nearly twice as quick a number; as
-    measured on processors of both kinds.
+    To find one costs about as much as to sum it up for 50 neurons, and a product over all is nearly twice as quick a
+    number; as measured on an AMD EPYC.
     """
     return int(n_in * SHARE_SPARSE * n_out / (n_out + OVERHEAD))
 

@@ -38,6 +38,7 @@ class Program:
             kind: Table(network.dtype, load, lines.forward, lines.loss, self._backward, lines.update, lines.count)
             for kind, load in lines.load.items()
         }
+        self._middle = 1 + len(lines.forward.lines) + len(lines.loss.lines)  # where their backward pass begins
         self._aimed: tuple[Any, Any] = (None, None)
         self._dropouts, self._norms, self._dense = lines.dropouts, lines.norms, lines.dense
 
@@ -49,9 +50,7 @@ class Program:
     # -- many steps ------------------------------------------------------------------------------------------------
 
     @computes
-    def run_(
-        self, feed: Feed, order: Array, start: int, done: Array, look: Callable[[int], None] | None = None
-    ) -> bool:
+    def run_(self, feed: Feed, order: Array, start: int, done: Array, look: Look | None = None) -> bool:
         """Several steps of training on the batches of a data set, but none after a loss that is not finite.
 
         Args:
@@ -66,7 +65,7 @@ class Program:
         Returns:
             Whether it was for this that there are fewer steps.
         """
-        lines, kind, size = self._lines, feed.rows.dtype, self.network.layers[0].batch_size
+        lines, size = self._lines, self.network.layers[0].batch_size
         if self._stops_between:
             for step in range(len(done)):
                 self._one_(feed, order, start + step * size, done[step])
@@ -78,16 +77,13 @@ class Program:
             return False
         if look is not None:
             return self._watched_(feed, order, start, done, look)
-        self._look_up()
-        table = self._steps[kind]
-        self._aim(table, feed, order)
+        table = self._ready(feed, order)
         optimizer = self.network.optimizer
         before, last_rate = optimizer.scalars(), optimizer.last_rate
         together = len(done) > 1 or self._is_large
-        middle = len(lines.load[kind].lines) + len(lines.forward.lines) + len(lines.loss.lines)
         try:
             rates = self._moves(len(done))
-            table.steps(middle, size, start, rates, lines.numbers, lines.result, done, thread_count(), together)
+            table.steps(self._middle, size, start, rates, lines.numbers, lines.result, done, thread_count(), together)
         finally:  # Ctrl-C, too, finds as many steps counted as were done
             if math.isnan(done[-1, 1]):
                 ended = int(np.count_nonzero(~np.isnan(done[:, 1])))
@@ -100,10 +96,7 @@ class Program:
     def _watched_(self, feed: Feed, order: Array, start: int, done: Array, look: Look) -> bool:
         """`run_` with somebody who looks, and may change what he likes: every step asks for its numbers anew."""
         network, lines = self.network, self._lines
-        table, rates = self._steps[feed.rows.dtype], np.zeros((len(done), len(lines.numbers)))
-        self._look_up()
-        self._aim(table, feed, order)
-        middle = len(lines.load[feed.rows.dtype].lines) + len(lines.forward.lines) + len(lines.loss.lines)
+        table, rates = self._ready(feed, order), np.zeros((len(done), len(lines.numbers)))
         before: list[Any] = []  # of the step that is begun
         errors: list[BaseException] = []
         stopped = False
@@ -130,7 +123,7 @@ class Program:
 
         begin(0)
         try:
-            table.steps(middle, network.layers[0].batch_size, start, rates, lines.numbers, lines.result, done,
+            table.steps(self._middle, network.layers[0].batch_size, start, rates, lines.numbers, lines.result, done,
                         thread_count(), True, after)  # fmt: skip
         finally:
             if before:  # it was begun, and not done
@@ -139,6 +132,13 @@ class Program:
         if errors:
             raise errors[0]
         return stopped
+
+    def _ready(self, feed: Feed, order: Array) -> Table:
+        """The table of whole steps on a data set, with what it looks up."""
+        table = self._steps[feed.rows.dtype]
+        self._look_up()
+        self._aim(table, feed, order)
+        return table
 
     def _one_(self, feed: Feed, order: Array, start: int, done: Array) -> None:
         """One step in which Python has something to do."""

@@ -1,7 +1,7 @@
 """Products with a matrix most of whose numbers are 0, such as a batch of pixels: sums over those that are not.
 
 Exact but for the order of the sums; and 0 times infinity is 0 here.  Each batch is looked at anew, so that nothing has
-to be kept for a data set, and none can be out of date: to find the numbers costs a fifth of what is saved.  Where too
+to be kept for a data set, and none can be out of date: to find the numbers costs a fifth of a step.  Where too
 many of them are not 0, ``counts`` says so, and the lines of the usual product do the work.
 """
 

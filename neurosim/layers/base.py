@@ -295,11 +295,6 @@ class Layer(Neurons, Configurable):
     def add_penalty_gradient_(self) -> None:
         """Add the gradient of the penalty to those of the parameters."""
 
-    @property
-    def follows_up(self) -> bool:
-        """Whether something is done in `before_update_` or `after_update_`."""
-        return False
-
     def before_update_(self) -> None:
         """Prepare for the optimizer's moving the parameters."""
 

@@ -99,10 +99,6 @@ class BatchNorm(ActivationLayer):
         z += self.beta
         self.activate_()
 
-    @property
-    def follows_up(self) -> bool:
-        return True
-
     def after_update_(self) -> None:
         """Move the running averages towards mean and variance of the batch, if it was one of training."""
         if not self._in_training:

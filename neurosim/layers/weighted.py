@@ -136,6 +136,7 @@ class WeightedLayer(ActivationLayer):
 
     @property
     def follows_up(self) -> bool:
+        """Whether something is done in `before_update_` or `after_update_`."""
         return self._update_scaling is not None or self.max_norm is not None
 
     def before_update_(self) -> None:

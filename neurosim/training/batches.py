@@ -211,7 +211,7 @@ class Batches:
         self.steps += 1
 
     def _step(self) -> float:
-        """One step, by whatever way."""
+        """One step that is not done from the data set by compiled code alone."""
         indices = self.load()
         loss = self.network.step_() if self.weights is None else self.network.step_(self.weights[indices])
         if math.isfinite(loss):

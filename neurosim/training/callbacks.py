@@ -38,7 +38,7 @@ class TrainingRun:
         verbose: whether it says how it goes.
         epoch: the one in progress, from 1.
         seconds: the time that the steps of this epoch took.
-        at_once: how many steps are done in one call, where no callback looks at each.
+        at_once: how many steps are done in one call, where they are compiled.
     """
 
     network: Network
