@@ -69,6 +69,13 @@ def full_net(make_net):
 def peak_memory():
     """A function (call, repeats) -> the most bytes that were allocated at once during repeated calls."""
 
+    def peak(call, repeats):
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        for _ in range(repeats):
+            call()
+        return tracemalloc.get_traced_memory()[1] - before
+
     def measure(call, repeats=3):
         call()
         gc.freeze()  # what is there need not be looked through for cycles
@@ -76,11 +83,7 @@ def peak_memory():
         try:
             call()
             gc.collect()  # what was left in cycles would count when it is freed, or not
-            before = tracemalloc.get_traced_memory()[0]
-            tracemalloc.reset_peak()
-            for _ in range(repeats):
-                call()
-            return tracemalloc.get_traced_memory()[1] - before
+            return min(peak(call, repeats) for _ in range(2))  # the thread by which test processes talk allocates, too
         finally:
             tracemalloc.stop()
             gc.unfreeze()
