@@ -166,6 +166,7 @@ class Prompt(cmd.Cmd):
         """Run one line; a mistake is said and changes nothing."""
         if self.echo and line.strip() not in ("", "EOF"):
             self.say(f"{self.shown_prompt}{line}")
+        before = self._done()
         try:
             name, rest, _ = self.parseline(line)
             usage, _ = COMMANDS.get(name or "", ("", ""))
@@ -180,9 +181,18 @@ class Prompt(cmd.Cmd):
         except Ended:
             raise
         except KeyboardInterrupt:
-            left = "as it was before the command" if self.stepper.takes_back else "as the training left it"
-            self.say(f"\ninterrupted; the network is {left}")
+            if not self.stepper.takes_back:
+                left = "the network is as the training left it"
+            elif self._done() != before:
+                left = "what was finished before it stays (status shows it)"
+            else:
+                left = "the network is as it was before the command"
+            self.say(f"\ninterrupted; {left}")
         return False
+
+    def _done(self) -> tuple[int, list[str]]:
+        """What tells whether a command changed the network: updates so far, and what can be undone."""
+        return self.stepper.network.optimizer.t, self.stepper.changes
 
     def tell_of_undo(self) -> None:
         """Say once that the list of what can be undone is full."""

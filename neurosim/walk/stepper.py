@@ -61,21 +61,22 @@ def _undoable(label: str, changes: str = "settings") -> Callable[[Callable[P, R]
         @wraps(method)
         def changing(*arguments: P.args, **named: P.kwargs) -> R:
             stepper: Any = arguments[0]
+            mark = stepper._undo.mark()
             before, size = stepper._before(changes)
             try:
                 result = method(*arguments, **named)
-            except BaseException:
-                stepper._take_back(before)
+                bound = signature.bind(*arguments, **named)
+                bound.apply_defaults()
+                if before is None:
+                    stepper._undo.forget()
+                else:
+                    said = fill(label, {name: str(value) for name, value in bound.arguments.items()})
+                    stepper._undo.push(said, before, size)
+                stepper._trace = None
+                return result
+            except BaseException:  # Ctrl-C can come between any two lines
+                stepper._take_back(before, mark)
                 raise
-            bound = signature.bind(*arguments, **named)
-            bound.apply_defaults()
-            if before is None:
-                stepper._undo.forget()
-            else:
-                said = fill(label, {name: str(value) for name, value in bound.arguments.items()})
-                stepper._undo.push(said, before, size)
-            stepper._trace = None
-            return result
 
         return changing
 
@@ -319,18 +320,14 @@ class Stepper:
             return [self._one_batch()]
         if not self._undo.fits(2 * size):  # one state only: that before all of them
             return self._batches(count)
+        mark = self._undo.mark()
         before, _ = self._before("training")
-        losses: list[float] = []
         try:
             with self._undo.reserving(size):
-                for _ in range(count):
-                    losses.append(self._one_batch())
+                return [self._one_batch() for _ in range(count)]
         except BaseException:  # all of them or none
-            for _ in range(min(len(losses), len(self._undo))):
-                self._undo.pop()
-            self._take_back(before)
+            self._take_back(before, mark)
             raise
-        return losses
 
     @computes
     @_undoable("epoch", "training")
@@ -446,8 +443,9 @@ class Stepper:
         """
         if not self._undo:
             raise NeurosimError(f"nothing to undo{': ' if self.undo_ends else ''}{self.undo_ends}")
-        what, before = self._undo.pop()
+        what, before = self._undo.last()
         self._restore(before)
+        self._undo.pop()  # last: interrupted before, it can be said again
         return what
 
     @property
@@ -531,8 +529,9 @@ class Stepper:
         parts = {name: layer.neuron_part(layer.views[name], self.neuron).copy() for name in names}
         return self.layer, self.neuron, parts
 
-    def _take_back(self, before: dict[str, Any] | None) -> None:
-        """A change failed: bring back the state before it, if that was kept."""
+    def _take_back(self, before: dict[str, Any] | None, mark: object) -> None:
+        """A change failed: bring back the state before it, if that was kept, and what could be undone then."""
+        self._undo.back_to(mark)
         if before is None:
             self._undo.forget()
             self._trace = None

@@ -56,22 +56,35 @@ class Undo:
     @contextmanager
     def reserving(self, size: int) -> Iterator[None]:
         """Within this, so many bytes of the budget are taken by something else."""
-        self._reserved += size
+        self._reserved = size
         try:
             yield
         finally:
-            self._reserved -= size
+            self._reserved = 0
 
     def push(self, label: str, before: dict[str, Any], size: int) -> None:
         """A change was made: its name, the state before it, and the bytes of arrays in that."""
         self._entries.append((label, before, size + SMALL))
         self.held += size + SMALL
 
-    def pop(self) -> tuple[str, dict[str, Any]]:
+    def last(self) -> tuple[str, dict[str, Any]]:
         """The last change: its name, and the state before it."""
-        label, before, size = self._entries.pop()
-        self.held -= size
+        label, before, _ = self._entries[-1]
         return label, before
+
+    def pop(self) -> None:
+        """The last change was taken back."""
+        self.held -= self._entries.pop()[2]
+
+    def mark(self) -> object:
+        """The last change as it stands now, to come `back_to`."""
+        return self._entries[-1] if self._entries else None
+
+    def back_to(self, mark: object) -> None:
+        """Drop the changes after `mark`: what made them failed, and the state before them is brought back."""
+        while self._entries and self._entries[-1] is not mark:
+            self._entries.pop()
+        self.held, self._reserved = sum(size for _, _, size in self._entries), 0
 
     def forget(self) -> None:
         """A change was made that cannot be taken back, and so those before it cannot."""

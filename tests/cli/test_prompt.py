@@ -693,6 +693,17 @@ def test_ctrl_c_in_a_long_command_comes_back_to_the_prompt_with_the_network_as_i
 
 
 @posix
+def test_ctrl_c_in_a_command_of_many_changes_keeps_those_that_were_finished_and_says_so(terminal, small):
+    session = terminal("step", *small)
+    os.write(session.here, b"epoch 1000000\n")
+    time.sleep(2.0)
+    answer = session.send("\x03")
+    assert "interrupted; what was finished before it stays" in answer and "Traceback" not in answer
+    assert "to undo: epoch" in session.ask("status") and "undone: epoch" in session.ask("undo")
+    assert session.leave("\x04")[0] == 0
+
+
+@posix
 def test_tab_completes_and_earlier_lines_come_back(terminal, small):
     pytest.importorskip("readline")
     session = terminal("step", *small)

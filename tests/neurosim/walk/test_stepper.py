@@ -1,7 +1,9 @@
 """The walk: back is exactly back, undo is exactly undo, and batches are those of `fit`."""
 
 import copy
+import inspect
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -526,6 +528,56 @@ def test_ctrl_c_leaves_everything_as_it_was(how, after, make, monkeypatch):
     for each in (stepper, twin):
         each.epoch()
     assert stepper.network.parameters.theta.tobytes() == twin.network.parameters.theta.tobytes()
+
+
+def interrupt_at(line, files):
+    """A trace function that presses Ctrl-C at the line-th line that runs in the files."""
+    seen = 0
+
+    def tracer(frame, event, _):
+        nonlocal seen
+        if frame.f_code.co_filename not in files:
+            return None
+        seen += event == "line"
+        if event == "line" and seen == line:
+            raise KeyboardInterrupt
+        return tracer
+
+    return tracer
+
+
+@pytest.mark.parametrize("how", ["batch 1", "batch 3", "update", "freeze", "undo"])
+def test_ctrl_c_between_any_two_lines_leaves_nothing_or_the_whole_change(how, make):
+    stepper = make()
+    stepper.batch(2)
+    change = {
+        "batch 1": stepper.batch,
+        "batch 3": lambda: stepper.batch(3),
+        "update": stepper.update,
+        "freeze": stepper.freeze,
+        "undo": stepper.undo,
+    }[how]
+
+    def everything():
+        return state(stepper), stepper.changes, stepper._undo.held, stepper._undo._reserved
+
+    before, tracing, line, finished = everything(), sys.gettrace(), 0, False
+    while not finished:
+        line += 1
+        sys.settrace(interrupt_at(line, {inspect.getsourcefile(Stepper), undo.__file__}))
+        try:
+            change()
+            finished = True
+        except KeyboardInterrupt:
+            sys.settrace(tracing)
+            if how == "undo":  # said again, it does the whole; and the batch comes again as it was
+                if stepper.changes == before[1]:
+                    stepper.undo()
+                stepper.batch()
+            assert everything() == before, line
+        finally:
+            sys.settrace(tracing)
+    assert line > 15 and everything() != before
 
 
 @pytest.mark.parametrize("how", ["batch", "epoch"])
