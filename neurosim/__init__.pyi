@@ -82,6 +82,7 @@ from .layers import (
     LAYERS as LAYERS,
     ActivationLayer as ActivationLayer,
     BatchNorm as BatchNorm,
+    Conv2D as Conv2D,
     Dense as Dense,
     Dropout as Dropout,
     Input as Input,

@@ -107,7 +107,8 @@ def weight_image(weights: Array, shape: tuple[int, int], width: int = 140) -> st
 
 
 def weight_sheet(W: Array, shape: tuple[int, int]) -> str:
-    """The weights of the first neurons of W (n_in, n) as images side by side, all in one scale."""
+    """The weights of the first neurons of W (…, n) as images side by side, all in one scale."""
+    W = W.reshape(-1, W.shape[-1])
     count = min(W.shape[1], SHEET)
     across = min(count, 12)
     down = math.ceil(count / across)

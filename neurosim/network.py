@@ -447,11 +447,11 @@ class Network:
 
     @computes
     def activations(self, x: Any, layer: int, neuron: int) -> Array:
-        """The activation of one neuron for each sample, (N,), as in evaluation. A copy."""
-        rows, index = self.input.as_rows(x), self[layer][neuron].index
-        result = np.empty(len(rows), self.dtype)
+        """The activation of one neuron for each sample, as in evaluation: (N,), or (N, H', W') of a filter. A copy."""
+        rows, one = self.input.as_rows(x), self[layer][neuron]
+        result = np.empty((len(rows), *one.a.shape[1:]), self.dtype)
         for where, _ in self._outputs(rows):
-            result[where] = self[layer].a[:, index]
+            result[where] = one.a
         return result
 
     @computes

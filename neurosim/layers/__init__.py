@@ -2,6 +2,7 @@
 
 from .base import LAYERS, ActivationLayer, Layer, ParameterView
 from .batch_norm import BatchNorm
+from .conv import Conv2D
 from .dense import Dense
 from .dropout import Dropout
 from .input import Input
@@ -13,6 +14,7 @@ __all__ = [
     "LAYERS",
     "ActivationLayer",
     "BatchNorm",
+    "Conv2D",
     "Dense",
     "Dropout",
     "Input",

@@ -17,7 +17,7 @@ A new kind of layer says what it makes of x (`Layer.forward_`) and how dL/dx fol
 (`Layer.input_gradient_`).  Everything else has a default: shapes, parameters and their gradients, random numbers,
 penalties, how a neuron is traced, what is shown.
 
-Keys: batch_norm, dense, dropout, input.
+Keys: batch_norm, conv2d, dense, dropout, input.
 """
 
 from __future__ import annotations
@@ -405,7 +405,7 @@ class ActivationLayer(Layer):
 
     transient = Layer.transient | {"function", "scratch"}
     function: Activation  # what is run: the activation, unless single neurons have another
-    scratch: Sequence[Array]  # (B, n_out) each: what the activation keeps between forward and backward
+    scratch: Sequence[Array]  # (B · places, neurons) each: what the activation keeps between forward and backward
 
     @property
     def activation(self) -> Activation:
@@ -424,7 +424,9 @@ class ActivationLayer(Layer):
 
     def set_batch_size(self, batch_size: int) -> None:
         super().set_batch_size(batch_size)
-        self.scratch = [full[:batch_size] for full in self._full_scratch]
+        self.scratch = [full[: batch_size * self.places] for full in self._full_scratch]
+        # an activation sees a row for each place of an image, a neuron along the columns: (B · places, neurons)
+        self._z, self._a, self._da, self._delta = map(self.by_neuron, (self.z, self.a, self.da, self.delta))
 
     def reserve(self, capacity: int) -> None:
         self.reserve_scratch(capacity)
@@ -433,7 +435,7 @@ class ActivationLayer(Layer):
     def reserve_scratch(self, capacity: int) -> None:
         """Choose what to run, and make the buffers that it needs."""
         self.function = self.wanted_function()
-        self._full_scratch = self.function.make_scratch(capacity, self.n_out, self.dtype)
+        self._full_scratch = self.function.make_scratch(capacity * self.places, self.neuron_count, self.dtype)
 
     def choose_function(self) -> None:
         """Run another function from now on; the activations of the last batch stay where they are."""
@@ -451,16 +453,16 @@ class ActivationLayer(Layer):
 
     def activate_(self) -> None:
         """a = f(z)."""
-        self.function.forward_(self.z, self.a, self.scratch)
+        self.function.forward_(self._z, self._a, self.scratch)
 
     def delta_from_da_(self) -> None:
-        self.function.backward_(self.da, self.z, self.a, self.delta, self.scratch)
+        self.function.backward_(self._da, self._z, self._a, self._delta, self.scratch)
 
     def delta_for(self, da: Array) -> Array:
-        return self.function.vjp(self.z, da)
+        return self.function.vjp(self._z, self.by_neuron(da)).reshape(da.shape)
 
     def derivative(self, z: Array) -> Array:
-        return self.function.derivative(z)
+        return self.function.derivative(self.by_neuron(z)).reshape(z.shape)
 
     def kink_sides(self) -> Iterator[Array]:
         for kink in (*self.function.kinks, *self.function.curvature_jumps):

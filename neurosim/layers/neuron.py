@@ -69,7 +69,8 @@ class Neuron:
             array = np.asarray(value, weights.dtype)
         except (TypeError, ValueError):
             raise ShapeError(f"weights of {self}: expected {weights.size} numbers, received {value!r}") from None
-        if array.shape not in ((), weights.shape, self.layer.in_shape):
+        whole = self.layer.in_shape if math.prod(self.layer.in_shape) == weights.size else ()
+        if array.shape not in ((), weights.shape, whole):
             raise ShapeError(f"weights of {self}: expected shape {weights.shape}, received {array.shape}")
         weights[...] = array.reshape(weights.shape) if array.ndim else array
 
@@ -240,7 +241,7 @@ class Neuron:
                 ("weights", f"{weights.size:,}, from {four_digits(weights.min())} to {four_digits(weights.max())}"),
                 ("their norm", four_digits(np.linalg.norm(weights))),
             ]
-            picture = html.largest_weights(weights) if shape is None else html.weight_image(weights, shape)
+            picture = html.largest_weights(weights.ravel()) if shape is None else html.weight_image(weights, shape)
         for name, view in layer.views.items():
             if name in layer.parameter_shapes() and name != layer.weight_name:
                 rows.append((name, four_digits(layer.neuron_part(view, self.index))))
@@ -302,6 +303,15 @@ class Neurons(ABC):
     def neuron_count(self) -> int:
         """How many neurons there are: one for each channel of an image, else one for each number."""
         return self.out_shape[-1] if len(self.out_shape) == 3 else math.prod(self.out_shape) if self.out_shape else 0
+
+    @property
+    def places(self) -> int:
+        """At how many places each neuron is: height times width of an image, else one."""
+        return math.prod(self.out_shape[:2]) if len(self.out_shape) == 3 else 1
+
+    def by_neuron(self, buffer: Array) -> Array:
+        """A buffer (B, n_out) as (B · places, neurons), a neuron along the columns. A live view."""
+        return buffer.reshape(len(buffer) * self.places, self.neuron_count)
 
     def neuron_part(self, array: Array, j: int) -> Array:
         """Neuron j's part of a parameter, a gradient or an optimizer's vector, as the layer sees it. A live view."""

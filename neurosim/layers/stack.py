@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import html
-from ..errors import NeurosimError
+from ..errors import NeurosimError, ShapeError
 from ..text import Text
 from .base import LAYERS, Layer
 from .input import Input
@@ -30,13 +30,38 @@ def checked_layers(layers: Any) -> list[Layer]:
             raise NeurosimError(f"{layer!r} is in a network already, as layer {layer.index}: make a new one")
         if any(layer is other for other in layers[:k]):
             raise NeurosimError(f"{layer!r} is in this network twice: make a new one for each place")
-        shape = layer.output_shape(shape)
+        shape = _next_shape(layers[:k], layer, shape)
     if len(layers) < 2 or layers[-1].activation is None:
         raise NeurosimError(
             "layers: expected an Input and at least one layer after it, the last of them a Dense "
             f"or BatchNorm, received {layers!r}"
         )
+    if len(shape) == 3 and shape[:2] != (1, 1):
+        raise NeurosimError(
+            f"layers: expected numbers at the end, one a class, received {layers[-1]!r}, which gives out images of "
+            f"{_sides(shape)}; put a Flatten and a Dense behind it"
+        )
     return list(layers)
+
+
+def _next_shape(below: Sequence[Layer], layer: Layer, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that a layer makes of `shape`, which the layers below give out.
+
+    Raises:
+        ShapeError: it can make nothing of it. The sizes are worked out layer by layer.
+    """
+    try:
+        return layer.output_shape(shape)
+    except ShapeError as error:
+        worked_out, shape = [], ()
+        for each in below:
+            shape = each.output_shape(shape)
+            worked_out.append(f"{type(each).__name__} {_sides(shape)}")
+        raise ShapeError(f"{error} (layer by layer: {', '.join(worked_out)})") from None
+
+
+def _sides(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
 
 
 def _layer_names() -> list[str]:

@@ -1,0 +1,100 @@
+"""Where the windows lie that convolution and pooling slide over an image."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..parameters import Array, Shape
+
+
+def image_sides(layer: object, shape: Shape) -> tuple[int, int, int]:
+    """(H, W, C) of what comes into a layer of images: (H, W) is an image of one channel.
+
+    Raises:
+        ShapeError: it is no image.
+    """
+    if len(shape) not in (2, 3):
+        raise ShapeError(
+            f"{layer!r}: expected images, shape (H, W) or (H, W, C), received samples of shape {shape}; "
+            "give the Input layer the shape of one image, e.g. Input((28, 28))"
+        )
+    height, width, channels = (*shape, 1)[:3]
+    return height, width, channels
+
+
+class Windows:
+    """Windows of size x size pixels, one every `stride` pixels in both directions.
+
+        "valid": they lie within the image;               H' = ⌊(H - size) / stride⌋ + 1
+        "same":  zeros are put around it, so that without a stride H' is H:   H' = ⌈H / stride⌉
+                 (H' - 1) stride + size - H rows of zeros, half of them above, the odd one below
+
+    Args:
+        layer: whose windows they are, for error messages.
+        shape: (H, W, C) of the image; (H, W) has one channel.
+        size: pixels along a side of a window.
+        stride: pixels from one to the next.
+        padding: "valid" or "same".
+
+    Attributes:
+        shape: (H, W, C).
+        places: (H', W'), how many there are.
+        padded: (rows, columns, C) of the image with the zeros around it.
+        before: how many rows of zeros lie above, how many columns to the left.
+
+    Raises:
+        ShapeError: no image, or one that no window fits into.
+
+    Reference: Dumoulin and Visin (2016), A guide to convolution arithmetic for deep learning; "same" is Keras's.
+    """
+
+    def __init__(self, layer: object, shape: Shape, size: int, stride: int, padding: str = "valid") -> None:
+        height, width, channels = self.shape = image_sides(layer, shape)
+        if padding == "valid" and size > min(height, width):
+            raise ShapeError(
+                f"{layer!r}: expected images of at least {size} x {size} pixels, received {height} x {width}"
+            )
+        self.size, self.stride = size, stride
+        places, padded, before = [], [], []
+        for side in (height, width):
+            count = (side - size) // stride + 1 if padding == "valid" else -(-side // stride)
+            zeros = max(0, (count - 1) * stride + size - side) if padding == "same" else 0
+            places.append(count)
+            padded.append(side + zeros)
+            before.append(zeros // 2)
+        self.places = places[0], places[1]
+        self.padded = padded[0], padded[1], channels
+        self.before = before[0], before[1]
+
+    def over(self, images: Array) -> Array:
+        """(B, H', W', size, size, C) all windows over padded images (B, …): a live view, in which they overlap."""
+        per_sample, down, across, channel = images.strides
+        strides = (per_sample, down * self.stride, across * self.stride, down, across, channel)
+        shape = (len(images), *self.places, self.size, self.size, self.shape[2])
+        return np.lib.stride_tricks.as_strided(images, shape, strides)
+
+    def inside(self, images: Array) -> Array:
+        """(B, H, W, C) what padded images (B, …) hold but for the zeros around. A live view."""
+        (top, left), (height, width, _) = self.before, self.shape
+        return images[:, top : top + height, left : left + width]
+
+    def field(self, row: int, column: int) -> tuple[slice, slice]:
+        """The rows and the columns of the image that the window at a place looks at."""
+        starts = (at * self.stride - before for at, before in zip((row, column), self.before, strict=True))
+        rows, columns = (
+            slice(max(0, start), min(start + self.size, side))
+            for start, side in zip(starts, self.shape[:2], strict=True)
+        )
+        return rows, columns
+
+    def that_see(self, row: int, column: int) -> tuple[Array, Array]:
+        """The windows that see a pixel: (n,) their places, and (n,) which of their own pixels it is, row by row."""
+        seen = []
+        for at, before, count in zip((row, column), self.before, self.places, strict=True):
+            own = at + before - self.stride * np.arange(count)  # the pixel's place within each window
+            inside = np.flatnonzero((own >= 0) & (own < self.size))
+            seen.append((inside, own[inside]))
+        (rows, down), (columns, across) = seen
+        places = rows[:, None] * self.places[1] + columns
+        return places.ravel(), (down[:, None] * self.size + across).ravel()
