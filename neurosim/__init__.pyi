@@ -81,12 +81,15 @@ from .initializers import (
 from .layers import (
     LAYERS as LAYERS,
     ActivationLayer as ActivationLayer,
+    AveragePool2D as AveragePool2D,
     BatchNorm as BatchNorm,
     Conv2D as Conv2D,
     Dense as Dense,
     Dropout as Dropout,
+    Flatten as Flatten,
     Input as Input,
     Layer as Layer,
+    MaxPool2D as MaxPool2D,
     Neuron as Neuron,
     WeightedLayer as WeightedLayer,
 )

@@ -8,18 +8,22 @@ from .dropout import Dropout
 from .input import Input
 from .interventions import Interventions
 from .neuron import Neuron
+from .pooling import AveragePool2D, Flatten, MaxPool2D
 from .weighted import WeightedLayer
 
 __all__ = [
     "LAYERS",
     "ActivationLayer",
+    "AveragePool2D",
     "BatchNorm",
     "Conv2D",
     "Dense",
     "Dropout",
+    "Flatten",
     "Input",
     "Interventions",
     "Layer",
+    "MaxPool2D",
     "Neuron",
     "ParameterView",
     "WeightedLayer",

@@ -1,0 +1,181 @@
+"""Pooling: each channel of an image made smaller, window by window; and images as rows of numbers."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..checks import check_count
+from ..parameters import Array, Shape
+from .base import LAYERS, Layer
+from .windows import Windows
+
+
+class _Pooling(Layer):
+    """What max and average pooling have in common: windows over each channel for itself.
+
+    Attributes:
+        windows: where they lie.
+    """
+
+    windows: Windows
+    _work: Array
+
+    def __init__(self, size: int = 2, stride: int | None = None) -> None:
+        self.size = check_count("size", size)
+        self.stride = self.size if stride is None else check_count("stride", stride)
+
+    def output_shape(self, in_shape: Shape) -> Shape:
+        windows = Windows(self, in_shape, self.size, self.stride)
+        return (*windows.places, windows.shape[2])
+
+    def take_shape(self, in_shape: Shape) -> None:
+        super().take_shape(in_shape)
+        self.windows = Windows(self, in_shape, self.size, self.stride)
+
+    def buffers(self) -> dict[str, int]:
+        return super().buffers() | {"_work": self.n_out}
+
+    def by_offset(self, images: Array) -> list[Array]:
+        """Of images (B, H W C) the first pixel of all windows, the second, … row by row: (B, H', W', C) each. Live."""
+        over = self.windows.over(images.reshape(len(images), *self.windows.shape))
+        return [over[:, :, :, row, column] for row in range(self.size) for column in range(self.size)]
+
+    def as_images(self, buffer: Array) -> Array:
+        """A buffer (B, n_out) as (B, H', W', C). A live view."""
+        return buffer.reshape(len(buffer), *self.out_shape)
+
+    def outgoing(self, j: int) -> tuple[Array, Array]:
+        _, width, channels = self.windows.shape
+        pixel, channel = divmod(j, channels)
+        places, own = self.windows.that_see(*divmod(pixel, width))
+        fed = places * channels + channel
+        slopes = self.slopes(fed, own)
+        return fed[slopes != 0.0], slopes[slopes != 0.0]
+
+    @abstractmethod
+    def slopes(self, fed: Array, own: Array) -> Array:
+        """(n,) dz/dx of numbers of z (n,), by their windows' pixels (n,), for the first sample of the batch."""
+
+    @property
+    def detail(self) -> str:
+        return f"{self.size}" if self.stride == self.size else f"{self.size} stride {self.stride}"
+
+
+@LAYERS.register("max_pool2d")
+class MaxPool2D(_Pooling):
+    """The largest number of each window, for each channel: z[r, c] = max x[s r + i, s c + j] over i, j; a = z.
+
+    Back goes dL/dz to that number alone; of several that are equally large to the first, row by row.
+
+    Args:
+        size: pixels along a side of a window.
+        stride: s, pixels from one window to the next; ``None``: `size`, so that they do not overlap. What is left at
+            the right and at the bottom is not looked at.
+
+    Images are channels last: (B, H, W, C) comes in, (B, H', W', C) goes out with H' = ⌊(H - size) / s⌋ + 1.
+
+    Raises:
+        ShapeError: no images come in, or none that a window fits into.
+
+    Reference: Jarrett et al. (2009), What is the best multi-stage architecture for object recognition?; ties are
+    PyTorch's.
+    """
+
+    _left: Array
+
+    def buffers(self) -> dict[str, int]:
+        return super().buffers() | {"_left": self.n_out}
+
+    def forward_(self, training: bool) -> None:
+        z = self.as_images(self.z)
+        first, *others = self.by_offset(self.x)
+        np.copyto(z, first)
+        for x in others:
+            np.maximum(z, x, out=z)
+        np.copyto(self.a, self.z)
+
+    def input_gradient_(self, delta: Array, dx: Array) -> None:
+        z, left, take = map(self.as_images, (self.z, self._left, self._work))
+        dx.fill(0.0)
+        np.copyto(self._left, delta, "same_kind")
+        for x, to in zip(self.by_offset(self.x), self.by_offset(dx), strict=True):
+            np.equal(x, z, out=take, casting="unsafe")  # 1 where it is the largest
+            take *= left
+            to += take
+            left -= take  # none for those after it
+
+    def winners(self) -> Array:
+        """(B, H', W', C) which number of its window each maximum is, counted row by row. A new array."""
+        z = self.as_images(self.z)
+        found: Array = np.stack([x == z for x in self.by_offset(self.x)]).argmax(axis=0)  # the first that is
+        return found
+
+    def slopes(self, fed: Array, own: Array) -> Array:
+        won: Array = self.winners()[0].ravel()[fed] == own
+        return won.astype(self.dtype)
+
+    def kink_sides(self) -> Iterator[Array]:
+        yield self.winners()
+
+
+@LAYERS.register("average_pool2d")
+class AveragePool2D(_Pooling):
+    """The mean of each window, for each channel: z[r, c] = Σ_i Σ_j x[s r + i, s c + j] / size²; a = z.
+
+    Args:
+        size: pixels along a side of a window.
+        stride: s, pixels from one window to the next; ``None``: `size`, so that they do not overlap. What is left at
+            the right and at the bottom is not looked at.
+
+    Images are channels last: (B, H, W, C) comes in, (B, H', W', C) goes out with H' = ⌊(H - size) / s⌋ + 1.
+
+    Raises:
+        ShapeError: no images come in, or none that a window fits into.
+
+    Reference: LeCun et al. (1998), Gradient-based learning applied to document recognition, section II.A.
+    """
+
+    def forward_(self, training: bool) -> None:
+        z = self.as_images(self.z)
+        first, *others = self.by_offset(self.x)
+        np.copyto(z, first)
+        for x in others:
+            z += x
+        z *= 1.0 / self.size**2
+        np.copyto(self.a, self.z)
+
+    def input_gradient_(self, delta: Array, dx: Array) -> None:
+        np.multiply(delta, 1.0 / self.size**2, out=self._work, casting="same_kind")
+        share = self.as_images(self._work)
+        dx.fill(0.0)
+        for to in self.by_offset(dx):
+            to += share
+
+    def slopes(self, fed: Array, own: Array) -> Array:
+        return np.full(len(fed), 1.0 / self.size**2, self.dtype)
+
+
+@LAYERS.register("flatten")
+class Flatten(Layer):
+    """The numbers of an image as one row: (B, H, W, C) comes in, (B, H W C) goes out, in the same order.
+
+    A `Dense` looks at all numbers that come in, and does so without a `Flatten` before it, too.
+    """
+
+    passes_through = True
+
+    def output_shape(self, in_shape: Shape) -> Shape:
+        return (int(np.prod(in_shape)),)
+
+    def forward_(self, training: bool) -> None:
+        np.copyto(self.z, self.x)
+        np.copyto(self.a, self.x)
+
+    def input_gradient_(self, delta: Array, dx: Array) -> None:
+        np.copyto(dx, delta)
+
+    def outgoing(self, j: int) -> tuple[Array, Array]:
+        return np.array([j]), np.ones(1, self.dtype)
