@@ -66,6 +66,33 @@ def full_net(make_net):
 
 
 @pytest.fixture
+def images():
+    """Small images of two channels: x (40, 7, 6, 2) float64, y (40,) class indices that can be learned."""
+    rng = np.random.default_rng(5)
+    y = rng.integers(0, 3, 40)
+    return rng.normal(size=(40, 7, 6, 2)) + rng.normal(size=(3, 7, 6, 2))[y], y
+
+
+@pytest.fixture
+def image_net():
+    """A function that makes a network for `images` with every kind of layer that images have."""
+
+    def make(**settings):
+        hidden = [
+            ns.Conv2D(4, 3, padding="same", use_bias=False),
+            ns.BatchNorm("relu"),
+            ns.MaxPool2D(2, 1),
+            ns.Dropout(0.2),
+            ns.Conv2D(3, 2, "tanh", stride=2),
+            ns.AveragePool2D(2),
+            ns.Flatten(),
+        ]
+        return ns.Network([ns.Input((7, 6, 2)), *hidden, ns.Dense(3, "softmax")], **{"seed": 1} | settings)
+
+    return make
+
+
+@pytest.fixture
 def peak_memory():
     """A function (call, repeats) -> the most bytes that were allocated at once during repeated calls."""
 

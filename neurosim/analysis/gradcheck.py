@@ -19,7 +19,8 @@ import numpy as np
 from ..activations import ACTIVATIONS
 from ..checks import check_count, check_number
 from ..errors import NeurosimError
-from ..layers import BatchNorm, Dense, Dropout, Input, Layer
+from ..layers import AveragePool2D, BatchNorm, Conv2D, Dense, Dropout, Flatten, Input, Layer, MaxPool2D
+from ..layers.conv import PADDINGS
 from ..losses import LOSSES
 from ..network import Network
 from ..parameters import Array
@@ -188,9 +189,10 @@ def check_everything(seed: int = 0) -> Iterator[tuple[str, str, GradientCheck]]:
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(6, 7))
     y = rng.integers(0, 4, size=6)
+    images = np.random.default_rng(seed + 2).normal(size=(6, 6, 5, 2))
 
-    def check(*layers: Layer, **settings: Any) -> GradientCheck:
-        network = Network([Input(7), *layers], seed=seed + 1, dtype="float64", **settings)
+    def check(*layers: Layer, x: Array = x, **settings: Any) -> GradientCheck:
+        network = Network([Input(x.shape[1:]), *layers], seed=seed + 1, dtype="float64", **settings)
         for layer in network:
             if layer.bias_name in layer.views:  # zeros would hide a wrong bias
                 bias = layer.views[layer.bias_name]
@@ -208,6 +210,17 @@ def check_everything(seed: int = 0) -> Iterator[tuple[str, str, GradientCheck]]:
     yield "layer", "dense without bias", check(Dense(6, "tanh", use_bias=False), Dense(4, "softmax"))
     yield "layer", "dropout", check(Dense(8, "tanh"), Dropout(0.4), Dense(4, "softmax"))
     yield "layer", "batch_norm", check(Dense(6), BatchNorm("tanh"), Dense(4), BatchNorm("softmax"))
+    of_images: list[tuple[str, list[Layer]]] = [
+        ("batch_norm of images", [Conv2D(3, 2, use_bias=False), BatchNorm("tanh")]),
+        ("flatten", [Flatten()]),
+    ]
+    for padding in PADDINGS:
+        of_images.append((f"conv2d {padding}", [Conv2D(3, 3, "tanh", 1, padding), Conv2D(2, 2, "tanh", 2, padding)]))
+    for pool in (MaxPool2D, AveragePool2D):
+        for stride in (2, 1):
+            of_images.append((f"{pool.key} stride {stride}", [Conv2D(3, 2, "tanh"), pool(2, stride)]))
+    for name, layers in of_images:
+        yield "layer", name, check(*layers, Dense(4, "softmax"), x=images)
     for key in REGULARIZERS:
         penalty = REGULARIZERS[key](strength=0.01)
         yield "regularizer", key, check(Dense(6, "tanh"), Dense(4, "softmax"), regularizer=penalty)

@@ -204,6 +204,8 @@ class Lines:
 
     def _add_norm(self, layer: BatchNorm) -> None:
         """z = γ x̂ + β; a = f(z)."""
+        if layer.places > 1:
+            raise NotTraceable(f"{layer!r} of images has no compiled form")
         self.norms.append(layer)
         epsilon = self._doubles(lambda: (layer.epsilon,))
         self.forward.add(self._block(blocks.measure), layer.x, layer._mean, layer._variance, wait=True)

@@ -18,6 +18,9 @@ from .base import LAYERS, ActivationLayer, Layer, ParameterView
 class BatchNorm(ActivationLayer):
     """z = γ x̂ + β with x̂ = (x - mean) / √(variance + ε), then a = f(z).
 
+    There is one mean, one variance, one γ and one β for each neuron of the layer below: of images (B, H, W, C) for each
+    channel, over all samples and places.
+
     In training mean and variance are those of the batch, in evaluation running averages of them (the running
     variance is that of the unbiased estimate).  Put it behind a linear layer and give it the activation:
     ``Dense(128, use_bias=False), BatchNorm("relu")``.
@@ -28,9 +31,9 @@ class BatchNorm(ActivationLayer):
         epsilon: ε, above 0.
 
     Attributes:
-        gamma, beta: (n_out,) scale and shift. Live; assigning copies.
+        gamma, beta: (neurons,) scale and shift. Live; assigning copies.
         dgamma, dbeta: their gradients. Live.
-        running_mean, running_variance: (n_out,) what evaluation uses. Live.
+        running_mean, running_variance: (neurons,) what evaluation uses. Live.
         x_hat: (B, n_out) the normalized input of the last batch. Live.
 
     Reference: Ioffe and Szegedy (2015), Batch normalization, algorithms 1 and 2; defaults and the meaning of
@@ -60,16 +63,24 @@ class BatchNorm(ActivationLayer):
 
     def connect(self, index: int, previous: Layer | None, dtype: DTypeLike) -> None:
         super().connect(index, previous, dtype)
-        self.running_mean = np.zeros(self.n_out, self.dtype)
-        self.running_variance = np.ones(self.n_out, self.dtype)
+        self.running_mean = np.zeros(self.neuron_count, self.dtype)
+        self.running_variance = np.ones(self.neuron_count, self.dtype)
 
     def reserve(self, capacity: int) -> None:
         super().reserve(capacity)
-        self._mean, self._variance, self._inverse = (np.zeros(self.n_out, self.dtype) for _ in range(3))
+        self._mean, self._variance, self._inverse = (np.zeros(self.neuron_count, self.dtype) for _ in range(3))
         self._in_training = False  # whether the last forward pass was one of training
 
+    def set_batch_size(self, batch_size: int) -> None:
+        super().set_batch_size(batch_size)
+        # (B · places, neurons), live views, made once: see `Dense`
+        self._x, self._normalized, self._room = map(self.by_neuron, (self.x, self.x_hat, self._work))
+
     def parameter_shapes(self) -> dict[str, Shape]:
-        return {"gamma": (self.n_out,), "beta": (self.n_out,)}
+        return {"gamma": (self.neuron_count,), "beta": (self.neuron_count,)}
+
+    def state_shapes(self) -> dict[str, Shape]:
+        return dict.fromkeys(self.state_names, (self.neuron_count,))
 
     def initialize_(self, rng: np.random.Generator) -> None:
         self.gamma, self.beta = 1.0, 0.0
@@ -79,7 +90,7 @@ class BatchNorm(ActivationLayer):
         return super().buffers() | {"x_hat": self.n_out, "_work": self.n_out}
 
     def forward_(self, training: bool) -> None:
-        x, x_hat, z = self.x, self.x_hat, self.z
+        x, x_hat, z = self._x, self._normalized, self._z
         self._in_training = training
         if training:
             mean, variance = self._mean, self._variance
@@ -103,23 +114,24 @@ class BatchNorm(ActivationLayer):
         """Move the running averages towards mean and variance of the batch, if it was one of training."""
         if not self._in_training:
             return
-        B = self.batch_size
+        count = self.batch_size * self.places
         self.running_mean *= 1.0 - self.momentum
         self.running_mean += self.momentum * self._mean
-        if B > 1:  # a single sample has no variance
+        if count > 1:  # a single number has no variance
             self.running_variance *= 1.0 - self.momentum
-            self.running_variance += self.momentum * B / (B - 1) * self._variance
+            self.running_variance += self.momentum * count / (count - 1) * self._variance
 
     def parameter_gradients_(self) -> None:
-        np.multiply(self.delta, self.x_hat, out=self._work)
-        np.add.reduce(self._work, axis=0, out=self.dgamma)
-        np.add.reduce(self.delta, axis=0, out=self.dbeta)
+        np.multiply(self._delta, self._normalized, out=self._room)
+        np.add.reduce(self._room, axis=0, out=self.dgamma)
+        np.add.reduce(self._delta, axis=0, out=self.dbeta)
 
     def input_gradient_(self, delta: Array, dx: Array) -> None:
+        delta, dx = self.by_neuron(delta), self.by_neuron(dx)
         if self._in_training:
             # dL/dx = γ/√(variance + ε) (delta - mean(delta) - x̂ mean(delta x̂)): mean and variance depend on x too
-            work = self._work
-            np.multiply(self.x_hat, self.dgamma, out=work)
+            work = self._room
+            np.multiply(self._normalized, self.dgamma, out=work)
             work += self.dbeta
             work *= 1.0 / len(delta)
             np.subtract(delta, work, out=dx)
@@ -129,9 +141,11 @@ class BatchNorm(ActivationLayer):
         dx *= self._inverse
 
     def outgoing(self, j: int) -> tuple[Array, Array]:
-        own = slice(j, j + 1)
+        k = j % self.neuron_count
+        own = slice(k, k + 1)
         return np.array([j]), self.gamma[own] / np.sqrt(self.running_variance[own] + self.epsilon)
 
     def explain_slope(self, j: int) -> tuple[str, dict[str, float]]:
-        numbers = {"γ": float(self.gamma[j]), "variance": float(self.running_variance[j]), "ε": self.epsilon}
+        k = j % self.neuron_count
+        numbers = {"γ": float(self.gamma[k]), "variance": float(self.running_variance[k]), "ε": self.epsilon}
         return "{γ} / √({variance} + {ε})", numbers

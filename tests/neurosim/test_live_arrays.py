@@ -110,8 +110,21 @@ def test_a_copy_of_a_copy_and_a_copy_before_any_training_work(full_net, blobs, t
 
 
 @pytest.mark.parametrize("key", list(LAYERS))
-def test_every_kind_of_layer_is_among_those_copied(key, full_net):
-    assert key in {layer.key for layer in full_net()}
+def test_every_kind_of_layer_is_among_those_copied(key, full_net, image_net):
+    assert key in {layer.key for net in (full_net(), image_net()) for layer in net}
+
+
+@pytest.mark.parametrize("name", list(COPIES))
+def test_a_copy_of_a_network_of_images_is_live_and_trains_on_bit_for_bit(name, image_net, images, tmp_path):
+    net = image_net(optimizer="nadam")
+    net.fit(*images, epochs=1, batch_size=16, verbose=False)
+    twin = COPIES[name](net, tmp_path)
+    assert twin.config() == net.config() and np.shares_memory(twin[1].W, twin.parameters.theta)
+    expected = image_net(optimizer="nadam")
+    for each, epochs in ((expected, 1), (expected, 2), (twin, 2)):
+        each.fit(*images, epochs=epochs, batch_size=16, verbose=False)
+    for mine, its in zip(expected.arrays().values(), twin.arrays().values(), strict=True):
+        assert np.array_equal(mine, its)
 
 
 # --- setters -------------------------------------------------------------------------------------------------------
