@@ -17,7 +17,7 @@ A new kind of layer says what it makes of x (`Layer.forward_`) and how dL/dx fol
 (`Layer.input_gradient_`).  Everything else has a default: shapes, parameters and their gradients, random numbers,
 penalties, how a neuron is traced, what is shown.
 
-Keys: average_pool2d, batch_norm, conv2d, dense, dropout, flatten, input, max_pool2d.
+Keys: batch_norm, conv2d, dense, dropout, input, max_pool2d, average_pool2d, flatten.
 """
 
 from __future__ import annotations

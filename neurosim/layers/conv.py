@@ -103,7 +103,9 @@ class Conv2D(WeightedLayer):
     def reserve(self, capacity: int) -> None:
         per_sample = self.places * math.prod(self.weight_shape()[:-1])
         self._at_once = max(1, min(capacity, MOST_NUMBERS // per_sample))  # samples
-        self._forth = _Patches(self.windows, min(capacity, self._at_once), self.dtype)
+        # with a single channel a row of a patch is a run of k numbers, too short to be copied quickly
+        by_columns = self.windows.shape[2] == 1
+        self._forth = _Patches(self.windows, min(capacity, self._at_once), self.dtype, by_columns)
         self._back: _Patches | None = None  # the same for the gradient; made once it is needed
         self._full_ones = np.ones(capacity * self.places, self.dtype)
         self._part_of_dW: Array | None = None
@@ -177,9 +179,10 @@ class _Patches:
         windows: where they lie.
         capacity: of how many images.
         dtype: of their numbers.
+        by_columns: whether the columns lie one after the other in memory, and not the rows: runs of W' are copied then.
     """
 
-    def __init__(self, windows: Windows, capacity: int, dtype: np.dtype[Any]) -> None:
+    def __init__(self, windows: Windows, capacity: int, dtype: np.dtype[Any], by_columns: bool = False) -> None:
         self.windows, self.dtype = windows, dtype
         self.length = windows.size**2 * windows.shape[2]  # k k C
         self._per_sample = math.prod(windows.places) * self.length
@@ -187,33 +190,28 @@ class _Patches:
         self._padded = aligned_zeros((capacity, *windows.padded), dtype)
         self._inside = windows.inside(self._padded)
         self._over = windows.over(self._padded)
-        # With a single channel a row of a patch is a run of k numbers, and too short to be copied quickly. Then the
-        # columns lie one after the other in memory, and what is copied are runs of W'
-        self._by_columns = windows.shape[2] == 1
+        self._by_columns = by_columns
 
     def patches(self, count: int) -> Array:
         """(count H' W', k k C) the patches of the first images, as they are in the workspace. Live."""
         flat = self._flat[: count * self._per_sample]
         return flat.reshape(self.length, -1).T if self._by_columns else flat.reshape(-1, self.length)
 
-    def _as_windows(self, count: int) -> tuple[Array, Array]:
-        """(count, H', W', k, k, C) the windows over the padded images, and the patches in the same shape. Live."""
-        over = self._over[:count]
-        if not self._by_columns:
-            return over, self.patches(count).reshape(over.shape)
-        turned = (*over.shape[3:], *over.shape[:3])
-        return over, self.patches(count).T.reshape(turned).transpose(3, 4, 5, 0, 1, 2)
-
     def gather(self, x: Array) -> Array:
         """(B H' W', k k C) the patches of images x (B, H W C). Live."""
         np.copyto(self._inside[: len(x)], x.reshape(len(x), *self.windows.shape))
-        over, patches = self._as_windows(len(x))
-        np.copyto(patches, over)
-        return self.patches(len(x))
+        over, patches = self._over[: len(x)], self.patches(len(x))
+        if self._by_columns:
+            turned = over.transpose(3, 4, 5, 0, 1, 2)
+            np.copyto(patches.T.reshape(turned.shape), turned)
+        else:
+            np.copyto(patches.reshape(over.shape), over)
+        return patches
 
     def scatter(self, dx: Array) -> None:
-        """Write into dx (B, H W C) for each pixel the sum over the patches that it is in."""
-        over, patches = self._as_windows(len(dx))
+        """Write into dx (B, H W C) for each pixel the sum over the patches that it is in; not by columns."""
+        over = self._over[: len(dx)]
+        patches = self.patches(len(dx)).reshape(over.shape)
         self._padded[: len(dx)].fill(0.0)
         for column in range(self.windows.places[1]):
             for row in range(self.windows.size):  # patches that lie below each other have this row in different places

@@ -19,7 +19,11 @@ REGISTRIES = {
     "regularizer": ns.REGULARIZERS,
     "layer": ns.LAYERS,
 }
-NEEDED = {"input": {"size": 4}, "dense": {"units": 3}}  # the constructors that cannot do without
+NEEDED = {
+    "input": {"size": 4},
+    "dense": {"units": 3},
+    "conv2d": {"filters": 3, "kernel_size": 2},
+}  # the constructors that cannot do without
 EVERY = [(kind, key) for kind, registry in REGISTRIES.items() for key in registry]
 
 
