@@ -187,6 +187,73 @@ class DenseNet:
         return value, result
 
 
+# --- images: one sample, image[row][column][channel]; each place, filter and weight by itself -----------------------
+
+
+def windows(height, width, size, stride, padding="valid"):
+    """For each place (r, c) the pixels of its window, as (i, j, row, column); those outside the image are left out."""
+
+    def along(side):
+        if padding == "valid":
+            return (side - size) // stride + 1, 0
+        count = math.ceil(side / stride)
+        return count, max(0, (count - 1) * stride + size - side) // 2
+
+    (down, top), (across, left) = along(height), along(width)
+    found = {}
+    for r in range(down):
+        for c in range(across):
+            found[r, c] = []
+            for i in range(size):
+                for j in range(size):
+                    row, column = r * stride + i - top, c * stride + j - left
+                    if 0 <= row < height and 0 <= column < width:
+                        found[r, c].append((i, j, row, column))
+    return found
+
+
+def convolve(x, W, b, stride, padding):
+    """{(r, c, f): z}, W[i][j][channel][f]."""
+    z = {}
+    for (r, c), pixels in windows(len(x), len(x[0]), len(W), stride, padding).items():
+        for f in range(len(b)):
+            total = b[f]
+            for i, j, row, column in pixels:
+                for channel, value in enumerate(x[row][column]):
+                    total += value * W[i][j][channel][f]
+            z[r, c, f] = total
+    return z
+
+
+def convolve_back(x, W, delta, stride, padding):
+    """From {(r, c, f): dL/dz} to {(row, column, channel): dL/dx}, {(i, j, channel, f): dL/dW} and {f: dL/db}."""
+    dx, dW, db = {}, {}, {}
+    for (r, c), pixels in windows(len(x), len(x[0]), len(W), stride, padding).items():
+        for f in range(len(W[0][0][0])):
+            d = delta[r, c, f]
+            db[f] = db.get(f, 0.0) + d
+            for i, j, row, column in pixels:
+                for channel, value in enumerate(x[row][column]):
+                    dW[i, j, channel, f] = dW.get((i, j, channel, f), 0.0) + value * d
+                    dx[row, column, channel] = dx.get((row, column, channel), 0.0) + W[i][j][channel][f] * d
+    return dx, dW, db
+
+
+def pool(x, size, stride, kind):
+    """{(r, c, channel): z} for kind "max" or "average", and {(r, c, channel): {(row, column): dz/dx}}."""
+    z, slopes = {}, {}
+    for (r, c), pixels in windows(len(x), len(x[0]), size, stride).items():
+        for channel in range(len(x[0][0])):
+            seen = {(row, column): x[row][column][channel] for _, _, row, column in pixels}
+            if kind == "max":
+                best = max(seen, key=seen.get)  # the first of them
+                z[r, c, channel], slopes[r, c, channel] = seen[best], {best: 1.0}
+            else:
+                z[r, c, channel] = sum(seen.values()) / len(seen)
+                slopes[r, c, channel] = dict.fromkeys(seen, 1.0 / len(seen))
+    return z, slopes
+
+
 # --- optimizers: each paper's loop, on a list of numbers -----------------------------------------------------------
 
 
