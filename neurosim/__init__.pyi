@@ -91,6 +91,7 @@ from .layers import (
     Layer as Layer,
     MaxPool2D as MaxPool2D,
     Neuron as Neuron,
+    Unit as Unit,
     WeightedLayer as WeightedLayer,
 )
 from .losses import (

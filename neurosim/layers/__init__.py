@@ -7,7 +7,7 @@ from .dense import Dense
 from .dropout import Dropout
 from .input import Input
 from .interventions import Interventions
-from .neuron import Neuron
+from .neuron import Neuron, Unit
 from .pooling import AveragePool2D, Flatten, MaxPool2D
 from .weighted import WeightedLayer
 
@@ -26,5 +26,6 @@ __all__ = [
     "MaxPool2D",
     "Neuron",
     "ParameterView",
+    "Unit",
     "WeightedLayer",
 ]

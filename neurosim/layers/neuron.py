@@ -23,6 +23,7 @@ from ..optimizers import Optimizer
 from ..parameters import Array, Shape
 from ..text import four_digits
 from .interventions import Interventions, check_own_activation
+from .windows import Windows
 
 
 class Neuron:
@@ -122,6 +123,15 @@ class Neuron:
                     for name, vector in optimizer.state.items():
                         found[name + suffix] = layer.neuron_part(layer.flat_view(vector, parameter), self.index)
         return found
+
+    def at(self, row: int, column: int) -> Unit:
+        """This neuron at one place of the image that its layer gives out, from 0; negative numbers count from the end.
+
+        Raises:
+            NeurosimError: the layer gives out no images.
+            OutOfRangeError: there is no such place.
+        """
+        return Unit(self, row, column)
 
     # -- interventions: each is undone exactly by its counterpart -----------------------------------------------------
 
@@ -277,6 +287,96 @@ def _with_an_axis(weights: Array) -> Array:
     return weights if weights.ndim else weights.reshape(1)
 
 
+class Unit:
+    """A neuron at one place of an image: ``net[1][5].at(10, 12)``. Like a `Neuron` it stores no numbers.
+
+    Attributes:
+        neuron: the filter or the channel.
+        row, column: its place in the image that the layer gives out.
+        index: its number in a row of the layer's buffers.
+    """
+
+    __slots__ = ("column", "index", "neuron", "row")
+
+    def __init__(self, neuron: Neuron, row: int, column: int) -> None:
+        layer = neuron.layer
+        if len(layer.out_shape) != 3 or layer.index == 0:
+            raise NeurosimError(f"at: expected a neuron of a layer that makes images, received one of {layer!r}")
+        self.neuron = neuron
+        self.row, self.column = (
+            _in_range(f"the {name}s of layer {layer.index} are", at, count)
+            for name, at, count in zip(("row", "column"), (row, column), layer.out_shape[:2], strict=True)
+        )
+        self.index: int = (self.row * layer.out_shape[1] + self.column) * layer.out_shape[2] + neuron.index
+
+    @property
+    def field(self) -> tuple[slice, slice]:
+        """The rows and the columns that it sees of the image that comes into its layer."""
+        return self._field(self.neuron.layer.index - 1)
+
+    @property
+    def receptive_field(self) -> tuple[slice, slice]:
+        """The rows and the columns of the network's input that it depends on."""
+        return self._field(0)
+
+    def _field(self, index: int) -> tuple[slice, slice]:
+        """The rows and the columns that it depends on of what layer `index` gives out."""
+        rows, columns = slice(self.row, self.row + 1), slice(self.column, self.column + 1)
+        layer: Neurons | None = self.neuron.layer
+        while layer is not None and layer.index > index:
+            if layer.windows is not None:
+                rows, columns = layer.windows.field(rows, columns)
+            layer = layer.previous
+        return rows, columns
+
+    @property
+    def patch(self) -> Array:
+        """What it sees in the last batch: (B, k, k, C) of a filter, (B, k, k) of a channel. A copy; 0 outside."""
+        layer, j = self.neuron.layer, self.neuron.index
+        if layer.windows is None:
+            return layer.x[:, self.index].reshape(-1, 1, 1).copy()
+        images = layer.x.reshape(-1, *layer.windows.shape)
+        patch = layer.windows.patch(images, self.row, self.column)
+        return patch if layer.weight_name in layer.views else patch[..., j]
+
+    @property
+    def z(self) -> Array:
+        """(B,) the pre-activations for the last batch. Live, until the next one."""
+        return self.neuron.layer.z[:, self.index]
+
+    @property
+    def a(self) -> Array:
+        """(B,) the activations for the last batch. Live, until the next one."""
+        return self.neuron.layer.a[:, self.index]
+
+    @property
+    def delta(self) -> Array:
+        """(B,) dL/dz for the last batch, once a backward pass has run on it. Live."""
+        return self.neuron.layer.delta[:, self.index]
+
+    def __repr__(self) -> str:
+        (rows, columns), layer = self.receptive_field, self.neuron.layer
+        return (
+            f"Neuron {self.neuron.index} of layer {layer.index}, {layer!r}, at row {self.row}, column {self.column}: "
+            f"sees rows {rows.start} to {rows.stop - 1}, columns {columns.start} to {columns.stop - 1} of the input"
+        )
+
+
+def _in_range(what: str, index: int, count: int) -> int:
+    """`index` as a number from 0 to count - 1; negative numbers count from the end.
+
+    Raises:
+        OutOfRangeError: there is no such one.
+    """
+    try:
+        whole = int(index)
+    except (TypeError, ValueError, OverflowError):
+        whole = count
+    if not -count <= whole < count or whole != index:
+        raise OutOfRangeError(f"{what} 0 to {count - 1}, received {index!r}")
+    return whole % count
+
+
 class Neurons(ABC):
     """The side of a layer that its neurons look at: it holds all that they show. `Layer` is the rest of it.
 
@@ -287,6 +387,8 @@ class Neurons(ABC):
     bias_name: ClassVar[str] = ""  # the parameter that holds the neurons' biases
 
     index: int = -1
+    previous: Neurons | None = None
+    windows: Windows | None = None  # where each neuron looks at an image; None: at the whole input, or at its own place
     in_shape: Shape = ()
     out_shape: Shape = ()
     activation: Activation | None = None
@@ -333,6 +435,11 @@ class Neurons(ABC):
             f"the neurons of {self!r} (layer {self.index}) take no interventions: choose one of a Dense layer"
         )
 
+    @property
+    @abstractmethod
+    def x(self) -> Array:
+        """(B, n_in) what came in: the activations of the layer below. Live."""
+
     @abstractmethod
     def parameter_shapes(self) -> dict[str, Shape]:
         """Name -> shape of each parameter array, e.g. ``{"W": (784, 128), "b": (128,)}``."""
@@ -358,14 +465,7 @@ class Neurons(ABC):
         Raises:
             OutOfRangeError: there is no such neuron.
         """
-        count = len(self)
-        try:
-            whole = int(j)
-        except (TypeError, ValueError, OverflowError):
-            whole = count
-        if not -count <= whole < count or whole != j:
-            raise OutOfRangeError(f"layer {self.index} has neurons 0 to {count - 1}, received {j!r}")
-        return Neuron(self, whole % count)
+        return Neuron(self, _in_range(f"layer {self.index} has neurons", j, len(self)))
 
     def __iter__(self) -> Iterator[Neuron]:
         return (Neuron(self, j) for j in range(len(self)))

@@ -79,14 +79,19 @@ class Windows:
         (top, left), (height, width, _) = self.before, self.shape
         return images[:, top : top + height, left : left + width]
 
-    def field(self, row: int, column: int) -> tuple[slice, slice]:
-        """The rows and the columns of the image that the window at a place looks at."""
-        starts = (at * self.stride - before for at, before in zip((row, column), self.before, strict=True))
-        rows, columns = (
-            slice(max(0, start), min(start + self.size, side))
-            for start, side in zip(starts, self.shape[:2], strict=True)
-        )
-        return rows, columns
+    def field(self, rows: slice, columns: slice) -> tuple[slice, slice]:
+        """The rows and the columns of the image that the windows at these places look at, without the zeros around."""
+        found = []
+        for places, before, side in zip((rows, columns), self.before, self.shape[:2], strict=True):
+            first, end = places.start * self.stride - before, (places.stop - 1) * self.stride - before + self.size
+            found.append(slice(max(0, first), min(end, side)))
+        return found[0], found[1]
+
+    def patch(self, images: Array, row: int, column: int) -> Array:
+        """(B, size, size, C) what the window at a place sees of images (B, H, W, C); 0 outside of them. A new array."""
+        padded = np.zeros((len(images), *self.padded), images.dtype)
+        self.inside(padded)[...] = images
+        return self.over(padded)[:, row, column].copy()
 
     def that_see(self, row: int, column: int) -> tuple[Array, Array]:
         """The windows that see a pixel: (n,) their places, and (n,) which of their own pixels it is, row by row."""

@@ -85,7 +85,7 @@ def test_fields_and_those_that_see_a_pixel_are_two_sides_of_one(size, stride, pa
     seen = {}
     for r in range(windows.places[0]):
         for c in range(windows.places[1]):
-            rows, columns = windows.field(r, c)
+            rows, columns = windows.field(slice(r, r + 1), slice(c, c + 1))
             for row in range(rows.start, rows.stop):
                 for column in range(columns.start, columns.stop):
                     seen.setdefault((row, column), []).append(r * windows.places[1] + c)
@@ -252,6 +252,73 @@ def test_what_a_number_feeds_is_what_the_gradient_says(index, net, images):
         kept = slopes[order] != 0.0
         assert fed[order][kept].tolist() == theirs.tolist()
         np.testing.assert_array_equal(slopes[order][kept], their_slopes)
+
+
+# --- a filter at one place -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", [(0, 0), (6, 5), (3, 2), (-1, 0)])
+def test_a_unit_shows_its_patch_and_its_numbers(place, net, images):
+    net.gradients(*images)
+    filter_, unit = net[1][2], net[1][2].at(*place)
+    patch = unit.patch
+    assert patch.shape == (40, 3, 3, 2)
+    np.testing.assert_allclose(unit.z, (patch * filter_.weights).sum(axis=(1, 2, 3)), rtol=1e-11, atol=1e-14)
+    assert np.array_equal(unit.z, filter_.z[(..., *place)]) and np.array_equal(unit.delta, filter_.delta[(..., *place)])
+    assert np.shares_memory(unit.a, net[1].a) and unit.row == place[0] % 7
+    rows, columns = unit.field
+    inside = images[0][:, rows, columns]
+    assert np.isin(inside, patch).all() and (patch != 0.0).sum() == inside.size  # zeros around the image
+
+
+def test_dW_is_the_sum_over_places_of_patch_times_delta(net, images):
+    net.gradients(*images)
+    for j in range(3):
+        units = [net[5][j].at(r, c) for r in range(3) for c in range(2)]
+        terms = [np.einsum("bijc,b->ijc", unit.patch, unit.delta) for unit in units]
+        np.testing.assert_allclose(sum(terms), net[5][j].weight_gradient, rtol=1e-10, atol=1e-15)
+
+
+def test_a_unit_of_pooling_and_of_normalization_sees_its_own_channel(net, images):
+    net.predict(images[0])
+    pooled, normed = net[3][1].at(2, 3), net[2][1].at(2, 3)
+    np.testing.assert_array_equal(pooled.patch, net[2][1].a[:, 2:4, 3:5])
+    np.testing.assert_array_equal(pooled.a, pooled.patch.max(axis=(1, 2)))
+    np.testing.assert_array_equal(normed.patch[:, 0, 0], net[1][1].z[:, 2, 3])
+
+
+@pytest.mark.parametrize(("index", "place"), [(1, (0, 0)), (3, (4, 2)), (5, (1, 1)), (5, (2, 0)), (6, (0, 0))])
+def test_nothing_but_its_receptive_field_reaches_a_unit(index, place, image_net, images):
+    net = image_net(dtype="float64")
+    unit, x = net[index][0].at(*place), images[0][:8].copy()
+    rows, columns = unit.receptive_field
+    net.predict(x)
+    before = unit.z.copy()
+    outside = np.ones(x.shape[1:3], bool)
+    outside[rows, columns] = False
+    x[:, outside] += 1.0
+    net.predict(x)
+    assert np.array_equal(unit.z, before)
+    rng = np.random.default_rng(0)
+    reached = np.zeros((7, 6), bool)
+    for row in range(7):
+        for column in range(6):
+            other = x.copy()
+            other[:, row, column] += rng.normal(scale=30.0, size=2)
+            net.predict(other)
+            reached[row, column] = not np.array_equal(unit.z, before)
+    assert (reached == ~outside).all()
+    assert f"rows {rows.start} to {rows.stop - 1}" in repr(unit)
+
+
+def test_a_place_that_there_is_not_is_refused(net, refused):
+    with refused("rows of layer 1 are 0 to 6, received 7", error=ns.OutOfRangeError):
+        net[1][0].at(7, 0)
+    with refused("columns of layer 1 are 0 to 5, received 'x'", error=ns.OutOfRangeError):
+        net[1][0].at(0, "x")
+    for layer in (0, 7, 8):
+        with refused("at: expected a neuron of a layer that makes images"):
+            net[layer][0].at(0, 0)
 
 
 # --- the network around it -----------------------------------------------------------------------------------------
