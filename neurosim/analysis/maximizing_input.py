@@ -54,7 +54,7 @@ def maximizing_input(
 
     Returns:
         The image, of the input's shape and the network's dtype, with values in [0, 1], a new array; and the activation
-        a_j that the neuron reaches on it.
+        a_j that the neuron reaches on it. Of a filter its mean over all places is climbed and returned.
 
     Raises:
         OutOfRangeError: there is no such layer or neuron, or it is the input layer.
@@ -97,7 +97,7 @@ def maximizing_input(
             direction += smooth * _laplacian(x.reshape(picture)).ravel()
         x = np.clip(x + rate * direction, 0.0, 1.0)
     _forward_to(network, target, x)
-    return x.astype(network.dtype).reshape(network.input.out_shape), float(target.a[0, j])
+    return x.astype(network.dtype).reshape(network.input.out_shape), float(target[j].a[0].mean())
 
 
 def _forward_to(network: Network, target: Layer, x: Array) -> None:
@@ -112,7 +112,7 @@ def _input_gradient(network: Network, target: Layer, j: int, x: Array) -> Array:
     """dz_j/dx of neuron j of a layer at one sample x (n_0,), by the chain rule in its readable form. (n_0,)."""
     _forward_to(network, target, x)
     g = np.zeros((1, target.n_out))  # dz_j/dz of the layer
-    g[0, j] = 1.0
+    target.by_neuron(g)[:, j] = 1.0 / target.places
     for layer in network.layers[target.index : 0 : -1]:
         if layer is not target:
             g = layer.delta_for(g)  # dz_j/da -> dz_j/dz

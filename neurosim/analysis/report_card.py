@@ -50,6 +50,9 @@ def report_card(network: Network, x: Any, y: Any = None) -> pd.DataFrame:
 
     The ablation of neuron j subtracts its share from the sums of the layer above, z - a_j w_jᵀ, a product of rank
     one, and runs only what lies above; so the cost of all ablations is that of a few evaluations of the network.
+    The ablation of a filter runs the layer above, too.
+
+    The neuron of a layer of images is a filter. What is said of activation is then over all samples and all places.
 
     Args:
         network: as it is; it is run in evaluation mode and left unchanged.
@@ -193,7 +196,7 @@ class _LayerCard:
     """
 
     def __init__(self, network: Network, layer: Layer, n_classes: int) -> None:
-        n = layer.n_out
+        n = layer.neuron_count
         self.network, self.layer, self.n_classes = network, layer, n_classes
         self.count = 0
         self.mean = np.zeros(n)
@@ -218,8 +221,8 @@ class _LayerCard:
     def add_activations(self, classes: Array | None) -> None:
         """Take account of z and a of the batch in the layer's buffers."""
         layer = self.speaking
-        a = layer.a.astype(np.float64)  # (B, n)
-        B = len(a)
+        a = layer.by_neuron(layer.a).astype(np.float64)  # (B, n), of filters (B · places, n)
+        z, B = layer.by_neuron(layer.z), len(a)
         # mean and co-moments of the batch, joined with those so far (Chan, Golub and LeVeque, 1983)
         mean = a.mean(axis=0)
         centred = a - mean
@@ -229,11 +232,11 @@ class _LayerCard:
         self.count = total
         np.minimum(self.lowest, a.min(axis=0), out=self.lowest)
         for activation, columns, limit in self.functions:
-            off, saturated = off_and_saturated(activation, layer.z, limit)
+            off, saturated = off_and_saturated(activation, z, limit)
             self.off[columns] += off[:, columns].sum(axis=0)
             self.saturated[columns] += saturated[:, columns].sum(axis=0)
         if classes is not None:
-            one_hot = np.eye(self.n_classes)[classes]  # (B, K)
+            one_hot = np.eye(self.n_classes)[classes].repeat(layer.places, axis=0)  # (B, K)
             self.class_counts += one_hot.sum(axis=0)
             self.class_sums += one_hot.T @ a
         self.sums = self.above[0].z.copy() if self.above else self.sums
@@ -250,18 +253,29 @@ class _LayerCard:
             right: how many of them the network names with all its neurons.
         """
         if not self.above:
-            for j in range(self.layer.n_out):
+            for j in range(self.layer.neuron_count):
                 self.hits_lost[j] += right - np.count_nonzero(self._decisions_without(j) == classes)
             return
-        above = self.above[0]
-        for j in range(self.layer.n_out):
-            a_j = self.layer.a[:, j, None]  # (B, 1)
-            if not a_j.any():
+        a = self.layer.by_neuron(self.layer.a)
+        for j in range(self.layer.neuron_count):
+            if not a[:, j].any():
                 continue  # it is silent as it is
-            above.forward_without_(j, self.sums)
+            self._run_above_without(j)
             for layer in self.rest:
                 layer.forward_(training=False)
             self.hits_lost[j] += right - np.count_nonzero(self.network.decide(self.network.output.a) == classes)
+
+    def _run_above_without(self, j: int) -> None:
+        """Run the layer above as if neuron j, or filter j at all places, gave out 0."""
+        above = self.above[0]
+        if self.layer.places == 1:
+            above.forward_without_(j, self.sums)
+            return
+        everywhere = self.layer.by_neuron(above.x)[:, j]
+        kept = everywhere.copy()
+        everywhere[...] = 0.0
+        above.forward_(training=False)
+        everywhere[...] = kept
 
     def _decisions_without(self, j: int) -> Array:
         """The classes that the outputs of the batch name where class j can never be chosen, (B,)."""
@@ -271,7 +285,8 @@ class _LayerCard:
 
     def columns(self) -> dict[str, Any]:
         """The finished columns of the report card, by name."""
-        layer, n = self.layer, self.layer.n_out
+        layer, n = self.layer, self.layer.neuron_count
+        samples = self.count / layer.places
         forced = list(layer.interventions.values)
         self.off[forced], self.saturated[forced] = self.count, 0.0
         strongest, weakest, selectivity = self._class_figures()
@@ -287,8 +302,8 @@ class _LayerCard:
             "weakest_class": weakest,
             "selectivity": selectivity,
             "weight_norm": _norms(layer.views[layer.weight_name].astype(np.float64)),
-            "gradient_norm": _norms(self.gradient) / self.count,
-            "accuracy_lost": self.hits_lost / self.count,
+            "gradient_norm": _norms(self.gradient) / samples,
+            "accuracy_lost": self.hits_lost / samples,
             "most_similar": similar,
             "correlation": correlation,
         }
@@ -296,7 +311,7 @@ class _LayerCard:
     def _class_figures(self) -> tuple[Any, Any, Array]:
         """The strongest and the weakest class of each neuron, and its selectivity. Each (n,)."""
         present = np.flatnonzero(self.class_counts)
-        n = self.layer.n_out
+        n = self.layer.neuron_count
         if len(present) == 0:
             return _whole_numbers([None] * n), _whole_numbers([None] * n), np.full(n, np.nan)
         means = self.class_sums[present] / self.class_counts[present, None]  # (classes that occur, n)
@@ -313,7 +328,7 @@ class _LayerCard:
 
     def _most_similar(self) -> tuple[Any, Array]:
         """The most similar other neuron of each, and the correlation with it. Each (n,)."""
-        n = self.layer.n_out
+        n = self.layer.neuron_count
         deviation = np.sqrt(np.diag(self.products))
         varies = deviation > 1e-12 * np.sqrt(self.count) * np.abs(self.mean)  # more than rounding; False for NaN
         scale = np.where(varies, deviation, np.nan)

@@ -70,10 +70,10 @@ class Trace(SampleRun):
     def interesting(self) -> tuple[int, int, str]:
         """A neuron worth looking at first: layer, neuron, and why.
 
-        The one with the largest |delta| in the first layer that has weights: where the loss would change most.
+        The one with the largest |delta| in the first layer that can be traced: where the loss would change most.
         Without a label, the one with the largest |a|.
         """
-        layer = next((layer for layer in self.network if layer.weight_name), None)
+        layer = next((layer for layer in self.network if _is_traced(layer)), None)
         if layer is None:
             raise NeurosimError(
                 "trace: expected a network with a Dense layer, received one without: it has no "
@@ -125,12 +125,17 @@ class Trace(SampleRun):
             html.table(("", ""), rows),
             html.table(("class" if len(self.probabilities) > 1 else "output", "output a"), outputs),
         ]
-        if any(layer.weight_name for layer in self.network):
+        if any(map(_is_traced, self.network)):
             layer, j, why = self.interesting()
             results = [stage.result for stage in self[layer][j].stages() if stage.key in stages.OF_ONE_NEURON]
             figures = [(each.name, four_digits(each.value)) for each in results if each and each.value is not None]
             parts += [html.table((f"neuron {j} of layer {layer}", ""), figures), f"<div>{html.small(why)}</div>"]
         return html.block(*parts)
+
+
+def _is_traced(layer: Layer) -> bool:
+    """Whether a layer's neurons have weights, and are not filters."""
+    return bool(layer.weight_name) and layer.windows is None
 
 
 class LayerTrace:
@@ -154,6 +159,11 @@ class LayerTrace:
             raise NeurosimError(
                 f"layer {self.layer.index} is {self.layer!r}: its neurons have no weights to trace; "
                 "choose a Dense layer"
+            )
+        if self.layer.windows is not None:
+            raise NeurosimError(
+                f"layer {self.layer.index} is {self.layer!r}: its filters are not traced; choose a Dense layer, "
+                f"or look at one place of a filter with net[{self.layer.index}][j].at(row, column)"
             )
         return NeuronTrace(self.trace, self.layer, self.layer[j].index)
 

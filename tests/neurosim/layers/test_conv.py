@@ -380,6 +380,53 @@ def test_augmented_images_come_in(images):
     assert math.isfinite(history["loss"][-1])
 
 
+# --- what looks at neurons -----------------------------------------------------------------------------------------
+
+
+def test_a_report_card_has_a_row_a_filter(net, images):
+    x, y = images
+    card = net.report(x, y).set_index(["layer", "neuron"])
+    assert card.groupby("layer").size().to_dict() == {1: 4, 5: 3, 8: 3}
+    net.predict(x)
+    right = (net.predict(x) == y).mean()
+    for layer, speaking in ((1, 2), (5, 5)):  # the activation of the first is behind its normalization
+        for j, filter_ in enumerate(net[layer]):
+            row, a = card.loc[(layer, j)], net.activations(x, speaking, j)
+            assert row["mean_activation"] == pytest.approx(a.mean()) and row["variance"] == pytest.approx(a.var())
+            means = [a[y == k].mean() for k in range(3)]
+            assert row["strongest_class"] == np.argmax(means)
+            others = [
+                np.corrcoef(a.ravel(), net.activations(x, speaking, k).ravel())[0, 1] for k in range(len(net[layer]))
+            ]
+            others[j] = -2.0
+            assert row["most_similar"] == np.argmax(others) and row["correlation"] == pytest.approx(max(others))
+            assert row["weight_norm"] == pytest.approx(np.linalg.norm(filter_.weights))
+            filter_.ablate()
+            assert row["accuracy_lost"] == pytest.approx(right - (net.predict(x) == y).mean())
+            filter_.release()
+    relu = net.activations(x, 2, 0)
+    assert card.loc[(1, 0), "dead_fraction"] == pytest.approx((relu == 0.0).mean())
+    net.gradients(x, y)
+    assert card.loc[(5, 2), "gradient_norm"] == pytest.approx(np.linalg.norm(net[5].dW[..., 2]))
+
+
+def test_what_a_filter_likes_best_raises_its_mean(net):
+    _, before = ns.maximizing_input(net, 5, 1, steps=1)
+    x, after = ns.maximizing_input(net, 5, 1, steps=60)
+    assert x.shape == (7, 6, 2) and after > before
+    assert net.activations(x[None], 5, 1).mean() == pytest.approx(after)
+
+
+def test_dense_neurons_above_are_traced_and_filters_are_refused(net, images, refused):
+    trace = net.trace(images[0][0], images[1][0])
+    assert trace[8][1].check().passed and trace.interesting()[0] == 8 and trace._repr_html_()
+    with refused("its filters are not traced", "net[5][j].at(row, column)"):
+        _ = trace[5][1]
+    assert ns.Stepper(net, *images).layer == 8
+    with refused("explore", "Conv2D"):
+        ns.explore(net, images, images)
+
+
 # --- refusals ------------------------------------------------------------------------------------------------------
 
 
