@@ -105,7 +105,10 @@ class Conv2D(WeightedLayer):
         self._at_once = max(1, min(capacity, MOST_NUMBERS // per_sample))  # samples
         # with a single channel a row of a patch is a run of k numbers, too short to be copied quickly
         by_columns = self.windows.shape[2] == 1
-        self._forth = _Patches(self.windows, min(capacity, self._at_once), self.dtype, by_columns)
+        try:
+            self._forth = _Patches(self.windows, min(capacity, self._at_once), self.dtype, by_columns)
+        except (MemoryError, ValueError):
+            raise NeurosimError(f"{self!r}: its patches do not fit into memory: expected a smaller kernel") from None
         self._back: _Patches | None = None  # the same for the gradient; made once it is needed
         self._full_ones = np.ones(capacity * self.places, self.dtype)
         self._part_of_dW: Array | None = None

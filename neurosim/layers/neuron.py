@@ -60,7 +60,7 @@ class Neuron:
 
     @property
     def weights(self) -> Array:
-        """(n_in,) the incoming weights, column j of W. Live; assigning copies."""
+        """(n_in,) the incoming weights, column j of W; of a filter (k, k, C). Live; assigning copies."""
         return _with_an_axis(self._part(self.layer.weight_name or "W"))
 
     @weights.setter
@@ -87,7 +87,7 @@ class Neuron:
 
     @property
     def weight_gradient(self) -> Array:
-        """(n_in,) dL/dw of the last batch, column j of dW. Live."""
+        """(n_in,) dL/dw of the last batch, column j of dW; of a filter (k, k, C). Live."""
         return _with_an_axis(self._part(f"d{self.layer.weight_name or 'W'}"))
 
     @property
@@ -97,17 +97,20 @@ class Neuron:
 
     @property
     def z(self) -> Array:
-        """(B,) the pre-activations for the last batch. Live, until the next one."""
+        """(B,) the pre-activations for the last batch; of a filter (B, H', W'). Live, until the next one."""
         return self.layer.neuron_values(self.layer.z, self.index)
 
     @property
     def a(self) -> Array:
-        """(B,) the activations for the last batch. Live, until the next one."""
+        """(B,) the activations for the last batch; of a filter (B, H', W'). Live, until the next one."""
         return self.layer.neuron_values(self.layer.a, self.index)
 
     @property
     def delta(self) -> Array:
-        """(B,) dL/dz for the last batch, once a backward pass has run on it: before that, what was left there. Live."""
+        """(B,) dL/dz for the last batch, once a backward pass has run on it: before that, what was left there. Live.
+
+        Of a filter (B, H', W').
+        """
         return self.layer.neuron_values(self.layer.delta, self.index)
 
     def optimizer_state(self) -> dict[str, Array]:

@@ -373,6 +373,13 @@ def test_the_compiled_engine_leaves_it_to_numpy(image_net, images):
     assert np.array_equal(net.parameters.theta, twin.parameters.theta)
 
 
+def test_the_compiled_engine_leaves_normalization_of_images_to_numpy(images):
+    pytest.importorskip("numba")
+    net = ns.Network([ns.Input((7, 6, 2)), ns.BatchNorm("relu"), ns.Dense(3, "softmax")], engine="compiled")
+    net.fit(*images, epochs=1, batch_size=16, verbose=False)
+    assert net.engine == "numpy" and net[1].gamma.shape == (2,)
+
+
 def test_augmented_images_come_in(images):
     net = ns.Network([ns.Input((12, 12)), ns.Conv2D(3, 3, "relu"), ns.MaxPool2D(2), ns.Dense(3, "softmax")])
     x = np.random.default_rng(0).integers(0, 256, (40, 12, 12)).astype(np.uint8)
@@ -446,6 +453,11 @@ def test_dense_neurons_above_are_traced_and_filters_are_refused(net, images, ref
 def test_sizes_that_do_not_fit_are_refused_and_worked_out(layers, words, refused):
     with refused(*words, error=ns.ShapeError):
         ns.Network([*layers, ns.Dense(10, "softmax")])
+
+
+def test_a_kernel_that_does_not_fit_into_memory_is_refused(refused):
+    with refused("do not fit into memory"):
+        ns.Network([ns.Input((8, 8)), ns.Conv2D(3, 10**9, padding="same"), ns.Dense(3, "softmax")])
 
 
 def test_a_network_that_ends_in_images_is_refused(refused):
