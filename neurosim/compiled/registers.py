@@ -116,43 +116,43 @@ def patches(lanes: int, places: int, step: int) -> Any:
 
 
 @cache
-def places(lanes: int, terms: int, total: bool) -> Any:
-    """For some weights side by side in a patch, of some filters: the sum over samples and places.
+def places(lanes: int, lines: int, terms: int) -> Any:
+    """For some weights of a few rows of the patch, side by side, of some filters: the sum over samples and places.
 
     Args:
         lanes: filters.
-        terms: weights.
-        total: whether the sum of delta is wanted, too.
+        lines: rows of the patch.
+        terms: weights in each.
     """
 
     @intrinsic
     def sum_places(typing: Any, x: Any, samples: Any, size: Any, rows: Any, down: Any, columns: Any, across: Any,
-                   delta: Any, width: Any, dW: Any, db: Any, like: Any) -> Any:  # fmt: skip
+                   pitch: Any, delta: Any, width: Any, dW: Any, apart: Any, db: Any, like: Any) -> Any:  # fmt: skip
         """dW = Σ x delta over samples, `size` numbers apart, `rows` of places, `down`, and `columns`, `across`.
 
-        Rows of delta and dW are `width` long.
+        db = Σ delta. Rows of delta and of weights are `width` long, rows of the patch `pitch` numbers of x and `apart`
+        numbers of dW apart.
         """
 
         def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             on = _Builder(context, builder, like, lanes)
-            x, samples, size, rows, down, columns, across, delta, width, dW, db, _ = arguments
+            x, samples, size, rows, down, columns, across, pitch, delta, width, dW, apart, db, _ = arguments
             x, delta, dW, db = map(on.array, (x, delta, dW, db))
-            sums = on.sums(terms + total)
+            sums, weights = on.sums(lines * terms + 1), [(i, q) for i in range(lines) for q in range(terms)]
             with on.loop(samples) as s, on.loop(rows) as r, on.loop(columns) as c:
                 place = builder.add(builder.mul(builder.add(builder.mul(s, rows), r), columns), c)
                 slope = on.load(on.at(delta, builder.mul(place, width)))
                 seen = on.at(x, builder.mul(s, size), builder.mul(r, down), builder.mul(c, across))
-                for term in range(terms):
-                    on.add(sums[term], slope, on.spread(on.at(seen, term)))
-                if total:
-                    on.add(sums[terms], slope)
-            for term in range(terms):
-                on.store(builder.load(sums[term]), on.at(dW, builder.mul(LONG(term), width)))
-            if total:
-                on.store(builder.load(sums[terms]), db)
+                on.add(sums[-1], slope)
+                for total, (i, q) in zip(sums, weights, strict=False):
+                    on.add(total, slope, on.spread(on.at(seen, builder.mul(LONG(i), pitch), q)))
+            on.store(builder.load(sums[-1]), db)
+            for total, (i, q) in zip(sums, weights, strict=False):
+                to = on.at(dW, builder.mul(LONG(i), apart), builder.mul(LONG(q), width))
+                on.store(builder.load(total), to)
             return context.get_dummy_value()
 
-        return types.void(*[types.int64] * 11, like), build
+        return types.void(*[types.int64] * 13, like), build
 
     return sum_places
 

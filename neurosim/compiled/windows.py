@@ -1,13 +1,11 @@
-"""The kernels of layers of images, written for the sizes of one layer: convolution and pooling.
+"""The kernels of layers that look through windows, written for the sizes of one layer: convolution and pooling.
 
 Each function here returns the source text of a kernel, with REAL in the place of the elements' type.  Convolution needs
-no patches written out: for each place the numbers of its patch are taken where they lie, and multiply a vector of
-filters.  All kernels are cut by the samples of the batch.
+no patches written out: each number of a patch is taken where it lies, and multiplies a vector of filters.  All kernels
+are cut by the samples of the batch.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from ..layers.windows import Windows
 from .instructions import VECTOR
@@ -16,7 +14,8 @@ HEAD = '''"""Written by neurosim for {what}."""
 
 from numpy import REAL as real
 
-from neurosim.compiled.machine import matrix, own_rows, share
+from neurosim.compiled.machine import jitable, matrix, own_rows, share
+from neurosim.compiled.blocks import copy_rows
 from neurosim.compiled.registers import patches, pixels, places
 
 {sizes}
@@ -36,128 +35,93 @@ def _balanced(count: int, most: int) -> int:
 def _sizes(windows: Windows, filters: int, size: int) -> dict[str, int]:
     """What the kernels of a convolution have in common; `size` is the bytes of a number."""
     (height, width, channels), (rows, columns) = windows.padded, windows.places
+    top, left = windows.before
     return {
         "SIZE": size,
         "FILTERS": filters,
         "LANES": min(filters, VECTOR // size),  # filters in a vector; the last vector may overlap with that before it
         "ROWS": rows,
         "COLUMNS": columns,
+        "PLACES": rows * columns,
         "KERNEL": windows.size,
         "RUN": windows.size * channels,  # numbers side by side in a row of a patch
         "PITCH": width * channels,  # numbers from a row of the image to the next
         "IMAGE": height * width * channels,
+        "HEIGHT": windows.shape[0],
+        "WIDTH": windows.shape[1] * channels,  # numbers in a row of the image without padding
+        "CORNER": (top * width + left) * channels,  # where that begins in the one with it
         "DOWN": windows.stride * width * channels,  # numbers from a patch to the one below
         "ACROSS": windows.stride * channels,  # and to the one beside it
     }
 
 
-def _borders(windows: Windows) -> dict[str, int]:
-    """Where an image lies within the zeros around it."""
-    (height, width, channels), (_, columns, _), (top, left) = windows.shape, windows.padded, windows.before
-    return {"HEIGHT": height, "WIDTH": width * channels, "CORNER": (top * columns + left) * channels}
+def has_padding(windows: Windows) -> bool:
+    """Whether there are zeros around the images."""
+    return windows.padded != windows.shape
 
 
 def forward_source(windows: Windows, filters: int, size: int) -> str:
-    """z = patches W + b. Arguments: x, W, b, z; where there is padding the images with it, whose zeros stay."""
-    block = _balanced(windows.places[1], AT_ONCE)
-    padded = windows.padded != windows.shape
-    head = _head("a convolution: z = patches W + b", **_sizes(windows, filters, size), BLOCK=block, **_borders(windows))
+    """z = patches W + b. Arguments: x, W, b, z; with padding the images with it, too, whose zeros stay."""
+    sizes = _sizes(windows, filters, size) | {"BLOCK": _balanced(windows.places[1], AT_ONCE)}
+    padded = has_padding(windows)
     return (
-        head
+        _head("a convolution: z = patches W + b", **sizes)
         + "sum_patches = patches(LANES, BLOCK, ACROSS)\n\n\n"
         + "def convolve(p, like, me, of):\n"
         + "    first, last = share(p[1], me, of)\n"
-        + ("    images, inner = matrix(p, 4, like), matrix(p, 0, like)\n" if padded else "")
         + "    for s in range(first, last):\n"
         + (
-            "        image, inner_s = images[s], inner[s]\n"
-            "        for row in range(HEIGHT):\n"
-            "            to = image[CORNER + row * PITCH : CORNER + row * PITCH + WIDTH]\n"
-            "            come = inner_s[row * WIDTH : row * WIDTH + WIDTH]\n"
-            "            for k in range(WIDTH):\n"
-            "                to[k] = come[k]\n"
+            "        copy_rows(matrix(p, 0, like)[s], WIDTH, matrix(p, 4, like)[s][CORNER:], PITCH, HEIGHT, WIDTH)\n"
             if padded
             else ""
         )
-        + f"        x, z = p[{12 if padded else 0}] + SIZE * IMAGE * s, p[9] + SIZE * ROWS * COLUMNS * FILTERS * s\n"
+        + f"        x, z = p[{12 if padded else 0}] + SIZE * IMAGE * s, p[9] + SIZE * PLACES * FILTERS * s\n"
         + "        for r in range(ROWS):\n"
         + "            for block in range(0, COLUMNS, BLOCK):\n"
         + "                c = min(block, COLUMNS - BLOCK)\n"
+        + "                seen, to = x + SIZE * (DOWN * r + ACROSS * c), z + SIZE * FILTERS * (COLUMNS * r + c)\n"
         + "                for group in range(0, FILTERS, LANES):\n"
-        + "                    f = min(group, FILTERS - LANES)\n"
-        + "                    sum_patches(x + SIZE * (DOWN * r + ACROSS * c), KERNEL, PITCH, RUN, p[3] + SIZE * f,\n"
-        + "                                FILTERS, p[6] + SIZE * f, z + SIZE * (FILTERS * (COLUMNS * r + c) + f), like)\n"
+        + "                    f = SIZE * min(group, FILTERS - LANES)\n"
+        + "                    sum_patches(seen, KERNEL, PITCH, RUN, p[3] + f, FILTERS, p[6] + f, to + f, like)\n"
     )
 
 
 def gradients_source(windows: Windows, filters: int, size: int) -> str:
-    """dW = patchesᵀ delta, db = Σ delta, each part's for itself. Arguments: x (with padding), delta, parts of dW, of db."""
+    """dW = patchesᵀ delta, db = Σ delta, each part's for itself. Arguments: x with padding, delta, parts of dW, of db.
+
+    What overlaps is written twice: it is the same.
+    """
     sizes = _sizes(windows, filters, size)
     terms = _balanced(sizes["RUN"], AT_ONCE)
+    sizes |= {"TERMS": terms, "LINES": _balanced(windows.size, max(1, AT_ONCE // terms))}
     return (
-        _head("a convolution: dW = patchesᵀ delta, db = Σ delta", **sizes, TERMS=terms)
-        + "sum_places, sum_places_and_delta = places(LANES, TERMS, False), places(LANES, TERMS, True)\n\n\n"
+        _head("a convolution: dW = patchesᵀ delta, db = Σ delta", **sizes)
+        + "sum_places = places(LANES, LINES, TERMS)\n\n\n"
         + "def gradients(p, like, me, of):\n"
         + "    first, last = share(p[1], me, of)\n"
-        + "    delta = p[3] + SIZE * ROWS * COLUMNS * FILTERS * first\n"
+        + "    delta = p[3] + SIZE * PLACES * FILTERS * first\n"
         + "    dW, db = p[6] + SIZE * p[8] * me, p[9] + SIZE * p[11] * me\n"
-        + "    for i in range(KERNEL):\n"
+        + "    for line in range(0, KERNEL, LINES):\n"
+        + "        i = min(line, KERNEL - LINES)\n"
         + "        for block in range(0, RUN, TERMS):\n"
         + "            q = min(block, RUN - TERMS)\n"
         + "            x, to = p[0] + SIZE * (IMAGE * first + PITCH * i + q), dW + SIZE * FILTERS * (RUN * i + q)\n"
         + "            for group in range(0, FILTERS, LANES):\n"
-        + "                f = min(group, FILTERS - LANES)\n"
-        + "                if i + q == 0:\n"
-        + _sum_places("sum_places_and_delta")
-        + "                else:\n"
-        + _sum_places("sum_places")
-    )
-
-
-def _sum_places(name: str) -> str:
-    start = " " * 20 + f"{name}("
-    return (
-        f"{start}x, last - first, IMAGE, ROWS, DOWN, COLUMNS, ACROSS, delta + SIZE * f, FILTERS,\n"
-        + " " * len(start)
-        + "to + SIZE * f, db + SIZE * f, like)\n"
+        + "                f = SIZE * min(group, FILTERS - LANES)\n"
+        + "                sum_places(x, last - first, IMAGE, ROWS, DOWN, COLUMNS, ACROSS, PITCH, delta + f, FILTERS,\n"
+        + "                           to + f, RUN * FILTERS, db + f, like)\n"
     )
 
 
 def backward_source(windows: Windows, filters: int, size: int) -> str:
     """dL/dx: each pixel sums over the patches that it is in. Arguments: delta, W, dx, room for each part's turned W.
 
-    Where there is padding: room for each part's image with it.
+    With padding: room for each part's image with it, too.
     """
-    sizes = _sizes(windows, filters, size)
-    padded = windows.padded != windows.shape
-    lanes = min(sizes["RUN"], VECTOR // size)
-    vectors = [
-        (lanes, range(0, sizes["RUN"] - lanes + 1, lanes)),
-        (sizes["RUN"] % lanes, (sizes["RUN"] // lanes * lanes,)),
-    ]
-    blocks = [(AT_ONCE, windows.places[0] // AT_ONCE * AT_ONCE), (windows.places[0] % AT_ONCE, windows.places[0])]
-    names, calls, start = [], [], 0
-    for rows, end in blocks:
-        for width, at in vectors:
-            if rows and width and end > start:
-                name = f"add_{rows}_rows_of_{width}"
-                names.append(f"{name} = pixels({width}, {rows}, COLUMNS * FILTERS)\n")
-                calls += [
-                    f"            for r in range({start}, {end}, {rows}):\n",
-                    "                for c in range(COLUMNS):\n",
-                    *(
-                        [f"                    for q in range({at.start}, {at.stop}, {width}):\n"]
-                        if isinstance(at, range)
-                        else [f"                    for q in range({at[0]}, RUN, {width}):\n"]
-                    ),
-                    f"                        {name}(delta + SIZE * FILTERS * (COLUMNS * r + c), FILTERS,\n",
-                    f"                        {' ' * len(name)} W + SIZE * (RUN * FILTERS * i + q), RUN,\n",
-                    f"                        {' ' * len(name)} to + SIZE * (DOWN * r + PITCH * i + ACROSS * c + q), DOWN, like)\n",
-                ]
-        start = end
+    sizes, padded = _sizes(windows, filters, size), has_padding(windows)
     return (
-        _head("a convolution: dL/dx", **sizes, **_borders(windows))
-        + "".join(names)
+        _head("a convolution: dL/dx", **sizes)
+        + _pixels(windows.places[0], sizes["RUN"], VECTOR // size)
         + "\n\ndef backward(p, like, me, of):\n"
         + "    weights, turned, dx = matrix(p, 1, like), matrix(p, 3, like)[me], matrix(p, 2, like)\n"
         + "    for i in range(KERNEL):\n"
@@ -165,25 +129,43 @@ def backward_source(windows: Windows, filters: int, size: int) -> str:
         + "            for f in range(FILTERS):\n"
         + "                turned[(i * FILTERS + f) * RUN + q] = weights[i * RUN + q, f]\n"
         + "    first, last = share(p[1], me, of)\n"
-        + "    W = p[9] + SIZE * p[11] * me\n"
         + "    for s in range(first, last):\n"
         + f"        image = {'matrix(p, 4, like)[me]' if padded else 'dx[s]'}\n"
+        + f"        to = {'p[12] + SIZE * IMAGE * me' if padded else 'p[6] + SIZE * IMAGE * s'}\n"
         + "        for k in range(IMAGE):\n"
         + "            image[k] = real(0)\n"
-        + f"        to = {'p[12] + SIZE * IMAGE * me' if padded else 'p[6] + SIZE * IMAGE * s'}\n"
-        + "        delta = p[0] + SIZE * ROWS * COLUMNS * FILTERS * s\n"
-        + "        for i in range(KERNEL):\n"
-        + "".join(calls)
-        + (
-            "        for row in range(HEIGHT):\n"
-            "            to_s = dx[s][row * WIDTH : row * WIDTH + WIDTH]\n"
-            "            come = image[CORNER + row * PITCH : CORNER + row * PITCH + WIDTH]\n"
-            "            for k in range(WIDTH):\n"
-            "                to_s[k] = come[k]\n"
-            if padded
-            else ""
-        )
+        + "        add_patches(p[0] + SIZE * PLACES * FILTERS * s, p[9] + SIZE * p[11] * me, to, like)\n"
+        + ("        copy_rows(image[CORNER:], PITCH, dx[s], WIDTH, HEIGHT, WIDTH)\n" if padded else "")
     )
+
+
+def _pixels(rows: int, run: int, lanes: int) -> str:
+    """The loops of `backward_source`: places below each other, a few at a time, and vectors of a row of the patch.
+
+    What is left of either has an instruction of its own: each pixel must be added to once.
+    """
+    names, loops = "", ""
+    for first, end, block in _pieces(rows, AT_ONCE):
+        for start, stop, width in _pieces(run, lanes):
+            name = f"add_{block}_by_{width}"
+            names += f"{name} = pixels({width}, {block}, COLUMNS * FILTERS)\n"
+            loops += (
+                f"        for r in range({first}, {end}, {block}):\n"
+                "            for c in range(COLUMNS):\n"
+                "                slopes = delta + SIZE * FILTERS * (COLUMNS * r + c)\n"
+                "                pixel = to + SIZE * (DOWN * r + PITCH * i + ACROSS * c)\n"
+                f"                for q in range({start}, {stop}, {width}):\n"
+                f"                    {name}(slopes, FILTERS, W + SIZE * (RUN * FILTERS * i + q), RUN,\n"
+                f"                    {' ' * len(name)} pixel + SIZE * q, DOWN, like)\n"
+            )
+    return f"{names}\n\n@jitable\ndef add_patches(delta, W, to, like):\n    for i in range(KERNEL):\n{loops}"
+
+
+def _pieces(count: int, length: int) -> list[tuple[int, int, int]]:
+    """Pieces of that length, and what is left: first, end and length of each kind."""
+    whole = count // length * length
+    kinds = [(0, whole, length), (whole, count, count - whole)]
+    return [kind for kind in kinds if kind[0] < kind[1]]
 
 
 # -- pooling -----------------------------------------------------------------------------------------------------------
@@ -197,7 +179,7 @@ def _pooling(what: str, windows: Windows) -> str:
     )  # fmt: skip
 
 
-OVER_WINDOWS = """    for s in range(x.shape[0]):
+OVER_WINDOWS = """    for s in range({of}.shape[0]):
 {rows}
         for r in range(ROWS):
             for c in range(COLUMNS):
@@ -213,6 +195,7 @@ def max_pool_source(windows: Windows) -> str:
         + "\n\ndef pool(p, like, me, of):\n"
         + "    x, z, a = own_rows(p, 0, like, me, of), own_rows(p, 1, like, me, of), own_rows(p, 2, like, me, of)\n"
         + OVER_WINDOWS.format(
+            of="x",
             rows="        x_s, z_s, a_s = x[s], z[s], a[s]",
             body="""                    largest = x_s[start + ch]
                     for i in range(WINDOW):
@@ -231,9 +214,10 @@ def max_pool_backward_source(windows: Windows) -> str:
     return (
         _pooling("max pooling: dL/dx", windows)
         + "\n\ndef backward(p, like, me, of):\n"
-        + "    da, delta, x = own_rows(p, 0, like, me, of), own_rows(p, 1, like, me, of), own_rows(p, 2, like, me, of)\n"
-        + "    z, dx = own_rows(p, 3, like, me, of), own_rows(p, 4, like, me, of)\n"
+        + "    da, delta = own_rows(p, 0, like, me, of), own_rows(p, 1, like, me, of)\n"
+        + "    x, z, dx = own_rows(p, 2, like, me, of), own_rows(p, 3, like, me, of), own_rows(p, 4, like, me, of)\n"
         + OVER_WINDOWS.format(
+            of="da",
             rows="""        da_s, delta_s, x_s, z_s, dx_s = da[s], delta[s], x[s], z[s], dx[s]
         for k in range(dx_s.shape[0]):
             dx_s[k] = real(0)""",
@@ -258,6 +242,7 @@ def average_pool_source(windows: Windows) -> str:
         + "\n\ndef pool(p, like, me, of):\n"
         + "    x, z, a = own_rows(p, 0, like, me, of), own_rows(p, 1, like, me, of), own_rows(p, 2, like, me, of)\n"
         + OVER_WINDOWS.format(
+            of="x",
             rows="        x_s, z_s, a_s = x[s], z[s], a[s]",
             body="""                    total = real(0)
                     for i in range(WINDOW):
@@ -276,9 +261,11 @@ def average_pool_backward_source(windows: Windows) -> str:
         _pooling("average pooling: dL/dx", windows)
         + f"SHARE = real({1.0 / windows.size**2!r})\n"
         + "\n\ndef backward(p, like, me, of):\n"
-        + "    x, delta, dx = own_rows(p, 0, like, me, of), own_rows(p, 1, like, me, of), own_rows(p, 2, like, me, of)\n"
+        + "    da, delta = own_rows(p, 0, like, me, of), own_rows(p, 1, like, me, of)\n"
+        + "    dx = own_rows(p, 2, like, me, of)\n"
         + OVER_WINDOWS.format(
-            rows="""        da_s, delta_s, dx_s = x[s], delta[s], dx[s]
+            of="da",
+            rows="""        da_s, delta_s, dx_s = da[s], delta[s], dx[s]
         for k in range(dx_s.shape[0]):
             dx_s[k] = real(0)""",
             body="""                    delta_s[place + ch] = da_s[place + ch]
