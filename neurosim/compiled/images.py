@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ..layers import AveragePool2D, Conv2D, Flatten, MaxPool2D
 from ..layers.base import Layer
@@ -22,7 +23,11 @@ from .windows import (
 )
 
 if TYPE_CHECKING:
-    from .lines import Lines
+    import numpy as np
+
+    from ..layers.base import ActivationLayer
+    from .machine import Kernel
+    from .table import Table
 
 POOLS: dict[type[Layer], tuple[Any, Any]] = {
     MaxPool2D: (max_pool_source, max_pool_backward_source),
@@ -30,17 +35,36 @@ POOLS: dict[type[Layer], tuple[Any, Any]] = {
 }
 
 
+class Tables(Protocol):
+    """What these layers need of the lines of a network."""
+
+    dtype: np.dtype[Any]
+    forward: Table
+    evaluate: Table
+    backward: Table
+    gradients: Table
+
+    def block(self, function: Callable[..., Any]) -> Kernel:
+        """A kernel of `blocks`."""
+
+    def written(self, name: str, source: str) -> Kernel:
+        """A kernel that is written for a network."""
+
+    def add_activation(self, table: Table, layer: ActivationLayer, b: Array | None) -> None:
+        """z ← z + b; a = f(z)."""
+
+
 class Images:
     """What these layers add to the tables of a network.
 
     Args:
-        lines: the tables.
+        lines: where they are.
 
     Attributes:
         convolutions: the convolutional layers.
     """
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: Tables) -> None:
         self.lines, self.dtype = lines, lines.dtype
         self.convolutions: list[Conv2D] = []
         self._seen: dict[int, Array] = {}  # by layer: what its patches are taken from

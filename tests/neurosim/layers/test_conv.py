@@ -364,22 +364,14 @@ def test_a_run_goes_on_from_a_checkpoint_bit_for_bit(image_net, images, tmp_path
     assert fit(ns.Checkpoint(tmp_path / "run", every=2, resume=True)) == whole != stopped
 
 
-def test_the_compiled_engine_leaves_it_to_numpy(image_net, images):
+@pytest.mark.full
+def test_the_compiled_engine_has_steps_for_it(image_net, images):
     pytest.importorskip("numba")
     net, twin = image_net(engine="compiled"), image_net(engine="numpy")
     for each in (net, twin):
         each.fit(*images, epochs=2, batch_size=16, verbose=False)
-    assert net.engine == "numpy" and "Conv2D" in str(net.summary())
-    assert np.array_equal(net.parameters.theta, twin.parameters.theta)
-
-
-def test_normalization_of_images_is_compiled_too(images):
-    pytest.importorskip("numba")
-    net = ns.Network(
-        [ns.Input((7, 6, 2)), ns.Conv2D(2, 3), ns.BatchNorm("relu"), ns.Dense(3, "softmax")], engine="compiled"
-    )
-    net.fit(*images, epochs=1, batch_size=16, verbose=False)
-    assert net.engine == "compiled" and net[2].gamma.shape == (2,)
+    assert net.engine == "compiled" and "Conv2D" in str(net.summary())
+    np.testing.assert_allclose(net.parameters.theta, twin.parameters.theta, atol=1e-5)
 
 
 def test_augmented_images_come_in(images):
