@@ -364,6 +364,15 @@ def test_a_run_goes_on_from_a_checkpoint_bit_for_bit(image_net, images, tmp_path
     assert fit(ns.Checkpoint(tmp_path / "run", every=2, resume=True)) == whole != stopped
 
 
+def test_a_batch_whose_activations_do_not_fit_into_memory_is_refused(images, monkeypatch, refused):
+    x, y = images
+    net = ns.Network([ns.Input(x.shape[1:]), ns.Conv2D(8, 3, "relu"), ns.Dense(3, "softmax")], seed=0)
+    monkeypatch.setattr("neurosim.layers.stack.memory", lambda: 2.0**20)
+    with refused("batch_size: expected a batch that fits into memory, received", "choose a smaller batch_size"):
+        net.fit(np.repeat(x, 10, 0), np.repeat(y, 10), batch_size=None, verbose=False)
+    net.fit(x, y, epochs=1, batch_size=8, verbose=False)  # nothing is broken
+
+
 @pytest.mark.full
 def test_the_compiled_engine_has_steps_for_it(image_net, images):
     pytest.importorskip("numba")
