@@ -79,7 +79,7 @@ class Images:
                 table.add(lines.block(blocks.copy), layer.x, layer.z)
                 table.add(lines.block(blocks.copy), layer.x, layer.a)
         elif kind in POOLS:
-            kernel = lines.written("pool", POOLS[kind][0](cast(Any, layer).windows))
+            kernel = lines.written("pool", POOLS[kind][0](cast(Any, layer).windows, self.dtype.itemsize))
             for table in (lines.forward, lines.evaluate):
                 table.add(kernel, layer.x, layer.z, layer.a)
         else:
@@ -95,7 +95,7 @@ class Images:
             for to in (layer.delta,) if below is None else (layer.delta, below):
                 lines.backward.add(lines.block(blocks.copy), layer.da, to)
         elif kind in POOLS and below is not None:
-            kernel = lines.written("backward", POOLS[kind][1](cast(Any, layer).windows))
+            kernel = lines.written("backward", POOLS[kind][1](cast(Any, layer).windows, self.dtype.itemsize))
             others = (layer.x, layer.z) if kind is MaxPool2D else ()
             lines.backward.add(kernel, layer.da, layer.delta, *others, below)
         else:

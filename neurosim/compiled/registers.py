@@ -1,7 +1,7 @@
-"""What convolution sums up, as instructions on whole vectors: several sums at once, which stay in registers.
+"""What windows over images are asked for, as instructions on whole vectors, which stay in registers.
 
-A vector holds numbers that lie side by side: filters of one place, or channels of pixels in one row.  Every sum is a
-vector; every term is a vector times one number.
+A vector holds numbers that lie side by side: filters of one place, or channels of pixels in one row.  In a convolution
+every sum is a vector, every term is a vector times one number, and several sums grow at once.
 """
 
 from __future__ import annotations
@@ -188,3 +188,60 @@ def pixels(lanes: int, rows: int, step: int) -> Any:
         return types.void(*[types.int64] * 6, like), build
 
     return add_to_pixels
+
+
+@cache
+def largest(lanes: int, window: int) -> Any:
+    """For some channels of a window of so many rows and columns: the largest number; NaN, where there is one."""
+
+    @intrinsic
+    def largest_of_window(typing: Any, x: Any, pitch: Any, channels: Any, z: Any, a: Any, like: Any) -> Any:
+        """z = a = max x; rows of x are `pitch` numbers apart, pixels `channels`."""
+
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            on = _Builder(context, builder, like, lanes)
+            x, pitch, channels, z, a, _ = arguments
+            x, z, a = map(on.array, (x, z, a))
+            (kept,) = on.sums(1, on.load(x))
+            with on.loop(LONG(window)) as i, on.loop(LONG(window)) as j:
+                number = on.load(on.at(x, builder.mul(i, pitch), builder.mul(j, channels)))
+                found = builder.load(kept)
+                less = builder.fcmp_ordered("<=", number, found)
+                stays = builder.or_(less, builder.fcmp_unordered("uno", found, found))
+                builder.store(builder.select(stays, found, number), kept)
+            on.store(builder.load(kept), z)
+            on.store(builder.load(kept), a)
+            return context.get_dummy_value()
+
+        return types.void(*[types.int64] * 5, like), build
+
+    return largest_of_window
+
+
+@cache
+def winner(lanes: int, window: int) -> Any:
+    """For some channels of a window of so many rows and columns: what goes back to the first of the largest."""
+
+    @intrinsic
+    def back_to_winner(typing: Any, x: Any, pitch: Any, channels: Any, z: Any, da: Any, delta: Any, dx: Any,
+                       like: Any) -> Any:  # fmt: skip
+        """delta = da; dx += delta for the first x that is z; rows are `pitch` numbers apart, pixels `channels`."""
+
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            on = _Builder(context, builder, like, lanes)
+            x, pitch, channels, z, da, delta, dx, _ = arguments
+            x, z, da, delta, dx = map(on.array, (x, z, da, delta, dx))
+            nothing, most = ir.Constant(on.vector, [0.0] * lanes), on.load(z)
+            (left,) = on.sums(1, on.load(da))
+            on.store(builder.load(left), delta)
+            with on.loop(LONG(window)) as i, on.loop(LONG(window)) as j:
+                steps = builder.mul(i, pitch), builder.mul(j, channels)
+                won = builder.fcmp_ordered("==", on.load(on.at(x, *steps)), most)
+                share, pixel = builder.load(left), on.at(dx, *steps)
+                on.store(builder.fadd(on.load(pixel), builder.select(won, share, nothing)), pixel)
+                builder.store(builder.select(won, nothing, share), left)  # none for those after it
+            return context.get_dummy_value()
+
+        return types.void(*[types.int64] * 7, like), build
+
+    return back_to_winner

@@ -7,6 +7,8 @@ are cut by the samples of the batch.
 
 from __future__ import annotations
 
+import math
+
 from ..layers.windows import Windows
 from .instructions import VECTOR
 
@@ -14,9 +16,9 @@ HEAD = '''"""Written by neurosim for {what}."""
 
 from numpy import REAL as real
 
-from neurosim.compiled.machine import jitable, matrix, own_rows, share
+from neurosim.compiled.machine import jitable, matrix, own, own_rows, share
 from neurosim.compiled.blocks import copy_rows
-from neurosim.compiled.registers import patches, pixels, places
+from neurosim.compiled.registers import largest, patches, pixels, places, winner
 
 {sizes}
 '''
@@ -171,11 +173,12 @@ def _pieces(count: int, length: int) -> list[tuple[int, int, int]]:
 # -- pooling -----------------------------------------------------------------------------------------------------------
 
 
-def _pooling(what: str, windows: Windows) -> str:
+def _pooling(what: str, windows: Windows, size: int) -> str:
     (_, width, channels), (rows, columns) = windows.shape, windows.places
     return _head(
-        what, ROWS=rows, COLUMNS=columns, CHANNELS=channels, WINDOW=windows.size,
-        PITCH=width * channels, DOWN=windows.stride * width * channels, ACROSS=windows.stride * channels,
+        what, SIZE=size, ROWS=rows, COLUMNS=columns, CHANNELS=channels, WINDOW=windows.size,
+        IMAGE=math.prod(windows.shape), PLACES=rows * columns, PITCH=width * channels,
+        DOWN=windows.stride * width * channels, ACROSS=windows.stride * channels,
     )  # fmt: skip
 
 
@@ -188,56 +191,63 @@ OVER_WINDOWS = """    for s in range({of}.shape[0]):
 {body}"""
 
 
-def max_pool_source(windows: Windows) -> str:
+def max_pool_source(windows: Windows, size: int) -> str:
     """The largest number of each window. Arguments: x, z, a."""
     return (
-        _pooling("max pooling", windows)
-        + "\n\ndef pool(p, like, me, of):\n"
-        + "    x, z, a = own_rows(p, 0, like, me, of), own_rows(p, 1, like, me, of), own_rows(p, 2, like, me, of)\n"
-        + OVER_WINDOWS.format(
-            of="x",
-            rows="        x_s, z_s, a_s = x[s], z[s], a[s]",
-            body="""                    largest = x_s[start + ch]
-                    for i in range(WINDOW):
-                        for j in range(WINDOW):
-                            number = x_s[start + PITCH * i + CHANNELS * j + ch]
-                            largest = largest if number <= largest or largest != largest else number  # NaN stays
-                    z_s[place + ch] = largest
-                    a_s[place + ch] = largest
-""",
+        _pooling("max pooling", windows, size)
+        + _over_channels(windows, size, "largest", "z + {k}, a + {k}")
+        + (
+            "\n\ndef pool(p, like, me, of):\n"
+            "    first, last = share(p[1], me, of)\n"
+            "    for s in range(first, last):\n"
+            "        x, own = p[0] + SIZE * IMAGE * s, SIZE * PLACES * CHANNELS * s\n"
+            "        over_windows(x, p[3] + own, p[6] + own, like)\n"
         )
     )
 
 
-def max_pool_backward_source(windows: Windows) -> str:
+def max_pool_backward_source(windows: Windows, size: int) -> str:
     """delta = da, which goes to the first of the largest. Arguments: da, delta, x, z, dx."""
+    calls = _over_channels(windows, size, "winner", "z + {k}, da + {k}, delta + {k}, dx + {seen}")
     return (
-        _pooling("max pooling: dL/dx", windows)
-        + "\n\ndef backward(p, like, me, of):\n"
-        + "    da, delta = own_rows(p, 0, like, me, of), own_rows(p, 1, like, me, of)\n"
-        + "    x, z, dx = own_rows(p, 2, like, me, of), own_rows(p, 3, like, me, of), own_rows(p, 4, like, me, of)\n"
-        + OVER_WINDOWS.format(
-            of="da",
-            rows="""        da_s, delta_s, x_s, z_s, dx_s = da[s], delta[s], x[s], z[s], dx[s]
-        for k in range(dx_s.shape[0]):
-            dx_s[k] = real(0)""",
-            body="""                    left, largest = da_s[place + ch], z_s[place + ch]
-                    delta_s[place + ch] = left
-                    for i in range(WINDOW):
-                        for j in range(WINDOW):
-                            k = start + PITCH * i + CHANNELS * j + ch
-                            won = x_s[k] == largest
-                            dx_s[k] += left if won else real(0)
-                            left = real(0) if won else left  # none for those after it
-""",
+        _pooling("max pooling: dL/dx", windows, size)
+        + calls
+        + (
+            "\n\ndef backward(p, like, me, of):\n"
+            "    dx = own(p, 4, like, me, of)\n"
+            "    for k in range(dx.shape[0]):\n"
+            "        dx[k] = real(0)\n"
+            "    first, last = share(p[1], me, of)\n"
+            "    for s in range(first, last):\n"
+            "        own_x, own_z = SIZE * IMAGE * s, SIZE * PLACES * CHANNELS * s\n"
+            "        over_windows(p[6] + own_x, p[9] + own_z, p[0] + own_z, p[3] + own_z, p[12] + own_x, like)\n"
         )
     )
 
 
-def average_pool_source(windows: Windows) -> str:
+def _over_channels(windows: Windows, size: int, name: str, others: str) -> str:
+    """For each place and a vector of channels after the other: an instruction on x and what else it takes."""
+    names = calls = ""
+    taken = ", ".join(part.split(" + ")[0] for part in others.split(", "))
+    for start, stop, lanes in _pieces(windows.shape[2], VECTOR // size):
+        names += f"{name}_{lanes} = {name}({lanes}, WINDOW)\n"
+        given = others.format(k="place + SIZE * q", seen="seen + SIZE * q")
+        calls += (
+            f"            for q in range({start}, {stop}, {lanes}):\n"
+            f"                {name}_{lanes}(x + seen + SIZE * q, PITCH, CHANNELS, {given}, like)\n"
+        )
+    return (
+        f"{names}\n\n@jitable\ndef over_windows(x, {taken}, like):\n"
+        "    for r in range(ROWS):\n"
+        "        for c in range(COLUMNS):\n"
+        "            seen, place = SIZE * (DOWN * r + ACROSS * c), SIZE * CHANNELS * (COLUMNS * r + c)\n" + calls
+    )
+
+
+def average_pool_source(windows: Windows, size: int) -> str:
     """The mean of each window. Arguments: x, z, a."""
     return (
-        _pooling("average pooling", windows)
+        _pooling("average pooling", windows, size)
         + f"SHARE = real({1.0 / windows.size**2!r})\n"
         + "\n\ndef pool(p, like, me, of):\n"
         + "    x, z, a = own_rows(p, 0, like, me, of), own_rows(p, 1, like, me, of), own_rows(p, 2, like, me, of)\n"
@@ -255,10 +265,10 @@ def average_pool_source(windows: Windows) -> str:
     )
 
 
-def average_pool_backward_source(windows: Windows) -> str:
+def average_pool_backward_source(windows: Windows, size: int) -> str:
     """delta = da, of which each number gets its share. Arguments: da, delta, dx."""
     return (
-        _pooling("average pooling: dL/dx", windows)
+        _pooling("average pooling: dL/dx", windows, size)
         + f"SHARE = real({1.0 / windows.size**2!r})\n"
         + "\n\ndef backward(p, like, me, of):\n"
         + "    da, delta = own_rows(p, 0, like, me, of), own_rows(p, 1, like, me, of)\n"
