@@ -178,26 +178,17 @@ class NeuronTrace(NeuronTerms):
         if trace.forward_only:
             return [*forward, stages.reading(above, trace.probabilities, trace.classes, trace.verdict)]
         rule, factors = trace.output_rule
+        a, classes, aim = trace.probabilities, trace.classes, trace.aim
         return [
             *forward,
-            stages.output(
-                above,
-                trace.probabilities,
-                trace.classes,
-                trace.targets,
-                trace.aim,
-                trace.verdict,
-                network.loss,
-                trace.loss,
-                top,
-            ),
+            stages.output(above, a, classes, trace.targets, aim, trace.verdict, network.loss, trace.loss, top),
             stages.output_delta(
                 network.loss,
                 network.output.activation.key,
                 rule,
                 factors,
-                trace.classes,
-                trace.aim,
+                classes,
+                aim,
                 trace.flows[-1]["delta"],
                 top,
             ),
