@@ -290,7 +290,7 @@ def outline(ax: Axes, rows: slice, columns: slice, at: Place = (0, 0), width: fl
     size = columns.stop - columns.start, rows.stop - rows.start
     look: dict[str, Any] = {"fill": False, "clip_on": False}
     ax.add_patch(Rectangle(place, *size, edgecolor="white", linewidth=width + 1.2, zorder=2, **look))
-    ax.add_patch(Rectangle(place, *size, edgecolor=colour, linewidth=width, zorder=3, gid="field", **look))
+    ax.add_patch(Rectangle(place, *size, edgecolor=colour, linewidth=width, zorder=3, gid=name, **look))
 
 
 @styled

@@ -71,19 +71,22 @@ def top_patches(
         return ax
     height, width = images.shape[1:3]
     between, gap = round(0.12 * width) + 1, round(0.35 * width) + 1
-    tiles = np.stack([_beside_its_part(images[each.sample], each, between) for each in patches])
+    tiles = np.stack([_beside_its_part(images[each.sample], each, between, gap) for each in patches])
     columns = min(ACROSS, len(patches))
     cell = (WIDTH - 0.2) / ACROSS
-    inch = cell / (2 * width + between + gap)  # of a pixel
-    head = round(0.32 / inch) + 1  # for two lines
+    inch = cell / tiles.shape[2]  # of a pixel
+    head = round(0.45 / inch) + 1  # for two lines
     rows = -(-len(patches) // columns)
-    ax = new_axes(ax, width=max(6.3, 0.2 + columns * cell), height=0.85 + rows * inch * (head + height + gap))
-    show_ink(ax, mosaic(tiles, columns, gap, head)[:-gap], images)
+    ax = new_axes(ax, width=max(6.3, 0.2 + columns * cell), height=0.75 + rows * inch * (head + height))
+    show_ink(ax, mosaic(tiles, columns, 0, head), images)
     decimals = decimals_of(max(abs(each.a) for each in patches))
     for i, each in enumerate(patches):
-        left, top = i % columns * (2 * width + between + gap), head + i // columns * (head + height + gap)
+        left, top = i % columns * tiles.shape[2], head + i // columns * (head + height)
         edge(ax, left, top, width, height)
         outline(ax, each.rows, each.columns, (top, left))
+        times = _enlarged_by(each, height, width)
+        part = slice(0, times * _count(each.rows)), slice(0, times * _count(each.columns))
+        outline(ax, *part, (top, left + width + between), width=0.8, name="part")
         own = cut(names[labels[each.sample]], 16)
         text = f"{own}  #{each.sample}\nrow {each.row}, column {each.column}: a = {fixed(each.a, decimals)}"
         ax.text(
@@ -98,16 +101,25 @@ def top_patches(
     return ax
 
 
-def _beside_its_part(image: Array, patch: Patch, between: int) -> Array:
-    """An image (H, W, …), and to its right the part that a patch is of it, as large as fits: (H, 2 W + between, …)."""
+def _beside_its_part(image: Array, patch: Patch, between: int, gap: int) -> Array:
+    """An image (H, W, …), and to its right the part that a patch is of it, as large as fits, with room on that side."""
     height, width = image.shape[:2]
     part = image[patch.rows, patch.columns].astype(float)
-    times = min(height // part.shape[0], width // part.shape[1])
+    times = _enlarged_by(patch, height, width)
     part = part.repeat(times, axis=0).repeat(times, axis=1)
-    tile = np.full((height, 2 * width + between, *image.shape[2:]), np.nan)
+    tile = np.full((height, 2 * width + between + gap, *image.shape[2:]), np.nan)
     tile[:, :width] = image
     tile[: part.shape[0], width + between : width + between + part.shape[1]] = part
     return tile
+
+
+def _enlarged_by(patch: Patch, height: int, width: int) -> int:
+    """How many times larger than it is a part of an image (height, width) is drawn."""
+    return min(height // _count(patch.rows), width // _count(patch.columns))
+
+
+def _count(where: slice) -> int:
+    return int(where.stop - where.start)
 
 
 @styled
