@@ -284,7 +284,15 @@ def edge(ax: Axes, left: float, top: float, width: float, height: float) -> None
     ax.add_patch(Rectangle(place, width, height, fill=False, edgecolor=PALE, linewidth=0.8, clip_on=False))
 
 
-def outline(ax: Axes, rows: slice, columns: slice, at: Place = (0, 0), width: float = 1.4, colour: str = FIELD) -> None:
+def outline(
+    ax: Axes,
+    rows: slice,
+    columns: slice,
+    at: Place = (0, 0),
+    width: float = 1.4,
+    colour: str = FIELD,
+    name: str = "field",
+) -> None:
     """Draw a frame around these pixels of an image whose first one is at row and column `at`."""
     place = at[1] + columns.start - 0.5, at[0] + rows.start - 0.5
     size = columns.stop - columns.start, rows.stop - rows.start
