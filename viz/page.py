@@ -170,20 +170,36 @@ def largest_size(values: np.ndarray) -> float:
     return float(sizes.max(initial=0.0)) or 1.0
 
 
-def draw_image(page: Page, cell: Cell, values: np.ndarray, shape: tuple[int, int], *, ink: bool = False) -> None:
-    """Draw values as an image of the input's shape, with its scale below."""
-    rows, columns = shape
-    width, height = cell.box[2] - 0.2, CELL_HEIGHT - HEAD - 0.4
+def draw_image(
+    page: Page, cell: Cell, picture: np.ndarray, *, ink: bool = False, half: int | None = None, scale: bool = True
+) -> Axes:
+    """Draw numbers (height, width) as an image, with its scale below.
+
+    Args:
+        page: where the cell is.
+        cell: where to draw.
+        picture: the numbers; NaN is what lies between them.
+        ink: whether they are ink on paper, where none is below zero.
+        half: 0 or 1, to draw in the left or the right half of the cell alone.
+        scale: whether there is one.
+
+    Returns:
+        The Axes, which hold one image.
+    """
+    rows, columns = picture.shape
+    whole, height = cell.box[2] - 0.2, CELL_HEIGHT - HEAD - 0.4
+    width, start = (whole, 0.1) if half is None else (whole / 2 - 0.04, 0.1 + half * (whole / 2 + 0.04))
     ratio = float(np.clip(columns / rows, 0.08, 12.0))  # thin strips get some thickness
     wide, high = min(width, height * ratio), min(height, width / ratio)
-    side, above = (cell.box[2] - wide) / 2, (height - high) / 2
-    ax = page.axes(cell, (side, 0.36 + above, side, 0.04 + above))
-    limit = largest_size(values)
-    low, high_value = (0.0, max(1.0, float(np.nanmax(values, initial=0.0)))) if ink else (-limit, limit)
-    if ink and np.nanmin(values, initial=0.0) < 0:  # standardized inputs have a sign
+    left, above = start + (width - wide) / 2, (height - high) / 2
+    ax = page.axes(cell, (left, 0.36 + above, cell.box[2] - left - wide, 0.04 + above))
+    limit = largest_size(picture)
+    low, high_value = (0.0, max(1.0, float(np.nanmax(picture, initial=0.0)))) if ink else (-limit, limit)
+    if ink and np.nanmin(picture, initial=0.0) < 0:  # standardized inputs have a sign
         ink, low, high_value = False, -limit, limit
-    picture = ax.imshow(
-        values.reshape(rows, columns),
+    ax.set_facecolor(FAINT)
+    drawn = ax.imshow(
+        picture,
         cmap=INK if ink else DIVERGING,
         vmin=low,
         vmax=high_value,
@@ -194,14 +210,19 @@ def draw_image(page: Page, cell: Cell, values: np.ndarray, shape: tuple[int, int
     ax.set(xticks=[], yticks=[])
     for spine in ax.spines.values():
         spine.set(visible=True, color=FAINT)
-    strip = page.axes(cell, (0.36, 0.24, 0.36, CELL_HEIGHT - HEAD - 0.31))
-    ax.figure.colorbar(picture, cax=strip, orientation="horizontal")
-    strip.set_xticks([low, high_value] if ink else [low, 0, high_value])
+    if not scale:
+        return ax
+    inset = 0.26 if half is None else 0.14
+    place = (start + inset, 0.24, cell.box[2] - start - width + inset, CELL_HEIGHT - HEAD - 0.31)
+    strip = page.axes(cell, place)
+    ax.figure.colorbar(drawn, cax=strip, orientation="horizontal")
+    strip.set_xticks([low, high_value] if ink or half is not None else [low, 0, high_value])
     strip.set_xticklabels([short(tick, 2) for tick in strip.get_xticks()])
-    strip.tick_params(labelsize=7, length=2, pad=1.5)
+    strip.tick_params(labelsize=7 if half is None else 6, length=2, pad=1.5)
     strip.grid(False)
     for spine in strip.spines.values():
         spine.set_visible(False)
+    return ax
 
 
 def draw_bars(

@@ -32,6 +32,11 @@ class Fed(NamedTuple):
     deltas: Array
     products: Array
 
+    @property
+    def kind(self) -> str:
+        """What they are: "neurons", "windows" that pool, or "units", which are filters at a place."""
+        return "neurons" if self.above.windows is None else "units" if self.above.weight_name else "windows"
+
     def name(self, i: int) -> str:
         """The i-th of them, as a reader finds it."""
         return fed_name(self.above, int(self.numbers[i]))
@@ -51,7 +56,7 @@ def downstream(trace: SampleRun, fed: Fed, dL_da: float, top: int) -> Stage:
     """dL/da = Σ w_k delta_k over what a neuron feeds, with the `top` largest products one by one."""
     rows, rest = largest_terms("downstream.term", fed.name, {"w": fed.weights, "delta": fed.deltas}, fed.products, top)
     factors = {"layer": fed.above.index, "count": len(fed.products)}
-    result = Row("downstream.result", "dL/da", dL_da, factors)
+    result = Row("downstream.result", "dL/da", dL_da, factors, {"above": words.NAMES[f"{fed.kind} above"]})
     rows = [_over(fed), *_contests(trace, fed), *rows]
     if rest is not None and not fed.above.neuron_by_neuron:  # what passes a window on follows after all of them
         passed = _passed_on(trace, fed, top)

@@ -132,7 +132,9 @@ class NeuronTrace:
     def _unit(self) -> Unit:
         """This neuron at its place, in the trace's network."""
         if self.row is None or self.column is None:
-            raise NeurosimError(f"expected a filter, received neuron {self.index} of layer {self.layer}: it has no place")
+            raise NeurosimError(
+                f"expected a filter, received neuron {self.index} of layer {self.layer}: it has no place"
+            )
         return self._layer[self.index].at(self.row, self.column)
 
     @property
@@ -236,6 +238,11 @@ class NeuronTrace:
     def _feature_names(self) -> tuple[str, ...]:
         learned = self.trace.network.input.learned
         return () if learned is None else learned.feature_names
+
+    @property
+    def downstream_kind(self) -> str:
+        """What it feeds: "neurons", "windows" that pool, or "units", filters at a place; "" for an output neuron."""
+        return "" if self._fed is None else self._fed.kind
 
     def downstream_name(self, i: int) -> str:
         """Number i of the neurons above that this one feeds, as a reader finds it."""
@@ -410,9 +417,7 @@ class NeuronTrace:
         """Where a filter is looked at, ready for JSON; nothing for other neurons."""
         if self.patch_shape is None:
             return {}
-        field, seen = (
-            [[part.start, part.stop - 1] for part in field] for field in (self.field, self.receptive_field)
-        )
+        field, seen = ([[part.start, part.stop - 1] for part in field] for field in (self.field, self.receptive_field))
         found = {
             "row": self.row,
             "column": self.column,
@@ -520,6 +525,7 @@ class NeuronTrace:
             self.patches[:, i],
             self.place_terms(i),
         )
+
     def _update_stage(self) -> Stage:
         trace, layer, optimizer = self.trace, self._layer, self.trace.optimizer
         neuron = layer[self.index]
@@ -578,8 +584,10 @@ class NeuronTrace:
     def _gradient_row(self, i: int) -> Row:
         """How the gradient of weight i follows, for its update."""
         if self.patch_shape is not None:
-            return self._sum_over_places(i)._replace(name="g").row(
-                "update.gradient of filter", {"places": self._layer.places}
+            return (
+                self._sum_over_places(i)
+                ._replace(name="g")
+                .row("update.gradient of filter", {"places": self._layer.places})
             )
         numbers = {"delta": self.delta, "x": float(self.inputs[i])}
         if not self.penalized:

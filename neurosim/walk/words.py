@@ -124,6 +124,7 @@ ROWS: Table = {
         "role": "note",
         "line": "a patch of {size} x {size} places of layer {layer}, {below}: {field}\n"
         "in the sample it depends on {seen}",
+        "caption": "a patch of {size} x {size} places of layer {layer}, {below}: {field}",
     },
     "inputs.patch": {
         "role": "note",
@@ -302,7 +303,7 @@ ROWS: Table = {
     "downstream.result": {
         "role": "result",
         "line": "dL/da = {value}",
-        "caption": "dL/da = Σ w_k delta_k over the neurons of layer {layer} = {value}",
+        "caption": "dL/da = Σ w_k delta_k over the {above} of layer {layer} = {value}",
     },
     "downstream.output": {
         "role": "result",
@@ -557,6 +558,9 @@ NAMES: dict[str, str] = {
     "pixel": "pixel {row},{column}",
     "input": "input {i}",
     "neuron": "neuron {i}",
+    "neurons above": "neurons",
+    "windows above": "windows",
+    "units above": "units",
     "filter": "filter {i}",
     "channel": "channel {i}",
     "channel at": "{channel} at {row},{column}",
