@@ -24,7 +24,7 @@ from neurosim.walk.rows import in_figure, plural
 
 from .colours import AXIS, INK_COLOUR, MUTED, PALETTE, RULE
 from .filters import channel_sheet, outline
-from .page import ACCENT, HEIGHT, NEGATIVE, POSITIVE, Cell, Page, draw_bars, draw_image, few_ticks
+from .page import ACCENT, CELL_HEIGHT, HEAD, HEIGHT, NEGATIVE, POSITIVE, Cell, Page, draw_bars, draw_image, few_ticks
 from .style import AnyFigure, beside, new_figure, styled
 
 ROWS = 9
@@ -168,6 +168,8 @@ def _draw_terms(page: Page, neuron: NeuronTrace, told: Told) -> None:
     ]
     first = next(row for row in told["inputs"].rows if "nonzero" in row.factors)
     lit, count = first.factors["nonzero"], _number("count", n)
+    if patch and neuron.source_layer:
+        count = _say("of layer", inputs=count, layer=str(neuron.source_layer))
     total = float(np.sum(neuron.products, dtype=np.float64))
     if first.kind == "inputs.standardized":
         count = _say("standardized", inputs=count)
@@ -344,8 +346,11 @@ def _draw_downstream(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) ->
     contests = [row.line(in_figure).strip() for row in stage.rows if row.kind.startswith(CONTESTS)][:2]
     if contests and count <= 2:
         text = "\n".join(wrapped(typeset(line), 30) for line in [*contests, stage.why] if line)
-        page.line(cell, 0.24 * count, [(0, text, "left")], size=7.0, color=MUTED)
-    if count <= ROWS + 2:
+        page.line(cell, 0.1 + 0.21 * count, [(0, text, "left")], size=7.0, color=MUTED)
+        if count:
+            names = [neuron.downstream_name(i) for i in range(count)]
+            draw_bars(page, cell, names, terms, foot=CELL_HEIGHT - HEAD - 0.21 * count, least=count)
+    elif count <= ROWS + 2:
         draw_bars(page, cell, [neuron.downstream_name(i) for i in range(count)], terms)
     else:
         top = largest(terms)

@@ -212,12 +212,14 @@ def draw_image(
         spine.set(visible=True, color=FAINT)
     if not scale:
         return ax
-    inset = 0.26 if half is None else 0.14
+    inset = 0.26 if half is None else 0.18
     place = (start + inset, 0.24, cell.box[2] - start - width + inset, CELL_HEIGHT - HEAD - 0.31)
     strip = page.axes(cell, place)
     ax.figure.colorbar(drawn, cax=strip, orientation="horizontal")
-    strip.set_xticks([low, high_value] if ink or half is not None else [low, 0, high_value])
+    strip.set_xticks([low, high_value] if ink else [low, 0, high_value])
     strip.set_xticklabels([short(tick, 2) for tick in strip.get_xticks()])
+    if half is not None and not ink:  # no room for three numbers
+        strip.set_xticks([0], labels=[f"\u00b1{short(high_value, 2)}"])
     strip.tick_params(labelsize=7 if half is None else 6, length=2, pad=1.5)
     strip.grid(False)
     for spine in strip.spines.values():
@@ -233,6 +235,7 @@ def draw_bars(
     *,
     foot: float = 0.06,
     sign: bool = True,
+    least: int = 6,
 ) -> Axes:
     """Draw one bar per row, from zero at the centre, with its name at the left and its number at the right.
 
@@ -243,12 +246,13 @@ def draw_bars(
         values: of the bars; NaN leaves a row empty.
         foot: inches left free below.
         sign: False for quantities without one: grey bars from the left.
+        least: rows that there is room for, at least.
 
     Returns:
         The Axes; row i stands at y = i.
     """
     numbers = np.asarray(values, dtype=float)
-    rows = max(len(numbers), 6)
+    rows = max(len(numbers), least)
     size = 7.0 if rows <= 10 else 6.0
     written = [(signed_short(value) if sign else short(value)) if np.isfinite(value) else "" for value in numbers]
     letter = 0.0092 * size  # inches

@@ -7,8 +7,8 @@ FIGURE: dict[str, str] = {
     "title of filter": "Filter {neuron} of layer {layer} ({activation}) at row {row}, column {column}: "
     "what it does with {sample}",
     "one sample": "one sample",
-    "how to read it": "follow the numbers, those of the walk: forward {forward}, backward {backward}, update {update}; "
-    "red: above zero, blue: below zero, each scale centred on zero",
+    "how to read it": "follow the numbers of the walk: forward {forward}, backward {backward}, update {update}; "
+    "red: above zero, blue: below; each scale centred on zero",
     "stage of": "stage {stage} of {count}",
     "inputs": "inputs x",
     "weights": "weights w",
@@ -59,7 +59,8 @@ FIGURE: dict[str, str] = {
     "over windows.many": "over {count} windows k of layer {layer}",
     "over units.one": "over {count} unit k of layer {layer}",
     "over units.many": "over {count} units k of layer {layer}",
-    "deltas and gradient": "its {count} deltas; their sums dL/dw",
+    "deltas and gradient": "its δ at {count} places, and dL/dw",
+    "of layer": "{inputs} of layer {layer}",
     "weights of filter": "kernel w",
     "last stop": "an output neuron: the last stop",
     "from the loss": "Its delta comes from the loss:",
