@@ -30,6 +30,8 @@ COLUMNS = 8
 FIELD = PALETTE[1]
 Field = tuple[slice, slice]
 """The rows and the columns of an image that something looks at."""
+Seen = Field | tuple[slice, slice, int]
+"""The same of one map alone, by its number."""
 Place = tuple[float, float]
 """A row and a column."""
 
@@ -75,7 +77,7 @@ def _sheet(shape: Sequence[int]) -> tuple[int, int, int]:
 
 def strongest(sizes: Array, count: int) -> Array:
     """The places of the `count` largest of sizes (n,), in their own order."""
-    return np.sort(np.argsort(-np.nan_to_num(sizes), kind="stable")[:count])
+    return np.sort(np.argsort(-np.nan_to_num(sizes, posinf=np.inf), kind="stable")[:count])
 
 
 @styled
@@ -173,7 +175,7 @@ def _kernel_table(
 def feature_maps(
     image: Array,
     maps: Mapping[str, Array],
-    fields: Sequence[Field | None] = (),
+    fields: Sequence[Seen | None] = (),
     count: int = MOST,
     fig: AnyFigure | None = None,
     title: str | None = None,
@@ -187,7 +189,7 @@ def feature_maps(
         image: the sample, shape (H, W), or (H, W, 3) in colour.
         maps: the name of each layer -> what it gives out, shape (H', W', C), from below.
         fields: for the sample and each layer the rows and the columns to outline, such as those that a unit
-            depends on; None for nothing. Nowhere if left out.
+            depends on, in all maps or in that of the number that comes third; None for nothing. Nowhere if left out.
         count: how many maps of a layer, at most.
         fig: a Figure or SubFigure to draw in; a new one if left out.
         title: instead of the usual one.
@@ -209,7 +211,7 @@ def feature_maps(
         raise NeurosimError("maps: expected those of at least one layer; received none.")
     fields = list(fields) + [None] * (1 + len(maps) - len(fields))
     tiles = [np.asarray(each, dtype=float).transpose(2, 0, 1) for each in maps.values()]
-    shown = [strongest(np.abs(each).mean((1, 2)), count) for each in tiles]
+    shown = [_shown(each, field, count) for each, field in zip(tiles, fields[1:], strict=True)]
     columns = int(np.clip(max(map(len, shown)), 6, COLUMNS))
     inch = (WIDTH - 1.2) / COLUMNS
     heights = [1.3]
@@ -221,18 +223,26 @@ def feature_maps(
     show_sample(grid[0], image)
     _name(grid[0], f"the sample, {_size(np.shape(image))}")
     if fields[0] is not None:
-        outline(grid[0], *fields[0])
+        outline(grid[0], *fields[0][:2])
     for ax, name, each, which, field in zip(grid[1:], maps, tiles, shown, fields[1:], strict=True):
         _draw_maps(fig, ax, each[which], which, columns, field)
         left_out = f", the {len(which)} strongest" if len(which) < len(each) else ""
         _name(ax, f"{name}: {counted(len(each), 'map')} of {_size(each.shape[1:])}{left_out}")
-    outlined = "; outlined: what the unit depends on" if any(fields) else ""
+    outlined = "; outlined: what it depends on" if any(fields) else ""
     figure_heading(
         fig,
         title or "What the layers make of one sample",
         f"red: above zero, blue: below zero; each layer has its own scale, centred on zero{outlined}",
     )
     return fig
+
+
+def _shown(maps: Array, field: Seen | None, count: int) -> Array:
+    """The numbers of the maps (n, H, W) that are drawn: the strongest, and the one that is outlined alone."""
+    sizes = np.abs(maps).mean((1, 2))
+    if field is not None and len(field) == 3:
+        sizes[field[2]] = np.inf
+    return strongest(sizes, count)
 
 
 def _name(ax: Axes, text: str) -> None:
@@ -244,7 +254,7 @@ def _size(shape: Sequence[int]) -> str:
     return " x ".join(map(str, shape))
 
 
-def _draw_maps(fig: AnyFigure, ax: Axes, maps: Array, numbers: Array, across: int, field: Field | None) -> None:
+def _draw_maps(fig: AnyFigure, ax: Axes, maps: Array, numbers: Array, across: int, field: Seen | None) -> None:
     """Draw maps (n, H, W) with their numbers above, their colour bar, and the same outline on each of them."""
     tiles = enlarged(maps)
     height, width = tiles.shape[1:]
@@ -260,8 +270,8 @@ def _draw_maps(fig: AnyFigure, ax: Axes, maps: Array, numbers: Array, across: in
         left, top = i % across * (width + gap), i // across * (head + height + gap)
         edge(ax, left, top, width, height)
         beside(ax, str(number), (left - 0.5, top - 0.5), (0, 1.5), fontsize=7, color=MUTED, va="bottom")
-        if field is not None:
-            rows, columns = (slice(each.start * times, each.stop * times) for each in field)
+        if field is not None and field[2:] in ((), (number,)):
+            rows, columns = (slice(each.start * times, each.stop * times) for each in field[:2])
             outline(ax, rows, columns, (top, left))
     bar = fig.colorbar(picture, ax=ax, fraction=0.02, pad=0.01, aspect=14, shrink=0.85)
     bar.set_ticks([-limit, 0.0, limit], labels=[short(-limit, 2), "0", short(limit, 2)])

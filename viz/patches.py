@@ -38,7 +38,7 @@ def top_patches(
     """Draw the parts of images that excite a filter most, the strongest first: each image, and beside it the part.
 
     Args:
-        images: all of them, shape (N, H, W), or (N, H, W, 3) in colour.
+        images: all of them, shape (N, H, W), or (N, H, W, 3) in colour; other channels as their mean.
         patches: what `neurosim.top_patches` found in them.
         labels: classes from 0, shape (N,).
         class_names: a name for each class; its number if left out.
@@ -56,10 +56,10 @@ def top_patches(
         >>> ax = viz.top_patches(test.images, ns.top_patches(net, test, 1, 5), test.labels)
     """
     images = np.asarray(images)
-    if images.ndim == 4 and images.shape[3] == 1:
-        images = images[..., 0]
     if images.ndim not in (3, 4):
         raise ShapeError(f"images: expected (N, H, W) or (N, H, W, 3); received {images.shape}.")
+    if images.ndim == 4 and images.shape[3] != 3:
+        images = images.mean(axis=3).astype(images.dtype)
     labels = as_labels(labels, len(images), "labels")
     names = names_of_classes(class_names, int(labels.max(initial=0)) + 1)
     usual = title or "The parts of images that excite the filter most"
