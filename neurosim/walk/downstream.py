@@ -32,6 +32,11 @@ class Fed(NamedTuple):
     deltas: Array
     products: Array
 
+    @property
+    def kind(self) -> str:
+        """What they are, in a word: neurons, windows that pool, or units, which are filters at a place."""
+        return "neurons" if self.above.windows is None else "units" if self.above.weight_name else "windows"
+
     @classmethod
     def nothing(cls, output: Layer) -> Fed:
         """What a number of the output layer feeds."""
@@ -57,7 +62,7 @@ def downstream(trace: SampleRun, fed: Fed, dL_da: float, top: int) -> Stage:
     """dL/da = Σ w_k delta_k over what a neuron feeds, with the `top` largest products one by one."""
     rows, rest = largest_terms("downstream.term", fed.name, {"w": fed.weights, "delta": fed.deltas}, fed.products, top)
     factors = {"layer": fed.above.index, "count": len(fed.products)}
-    result = Row("downstream.result", "dL/da", dL_da, factors)
+    result = Row("downstream.result", "dL/da", dL_da, factors, {"above": fed.kind})
     rows = [_over(fed), *_contests(trace, fed), *rows]
     if rest is not None and not fed.above.neuron_by_neuron:  # what passes a window on follows after all of them
         passed = _passed_on(trace, fed, top)

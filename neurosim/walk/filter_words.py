@@ -17,6 +17,7 @@ ROWS: dict[str, dict[str, str]] = {
         "role": "note",
         "line": "a patch of {size} x {size} places of layer {layer}, {below}: {field}\n"
         "in the sample it depends on {seen}",
+        "caption": "a patch of {size} x {size} places of layer {layer}, {below}: {field}",
     },
     "inputs.patch": {
         "role": "note",

@@ -226,6 +226,11 @@ class NeuronTerms:
         learned = self.trace.network.input.learned
         return () if learned is None else learned.feature_names
 
+    @property
+    def downstream_kind(self) -> str:
+        """What the neurons above that it feeds are, in a word: neurons, windows that pool, or units of filters."""
+        return self._fed.kind
+
     def downstream_name(self, i: int) -> str:
         """Number i of the neurons above that this one feeds, as a reader finds it."""
         return self._fed.name(i)

@@ -239,7 +239,7 @@ ROWS: Table = {
     "downstream.result": {
         "role": "result",
         "line": "dL/da = {value}",
-        "caption": "dL/da = Σ w_k delta_k over the neurons of layer {layer} = {value}",
+        "caption": "dL/da = Σ w_k delta_k over the {above} of layer {layer} = {value}",
     },
     "downstream.output": {
         "role": "result",
