@@ -149,12 +149,14 @@ def filmstrip(
     title: str | None = None,
     columns: int | None = None,
 ) -> Axes:
-    """Draw the weights of one neuron over the course of training, a frame a step, on one colour scale.
+    """Draw the weights of a neuron over the course of training, a frame a step, on one colour scale.
 
-    The same picture as `weight_grid`, with steps instead of neurons; `weight_film` sets it in motion.
+    The same picture as `weight_grid`, with steps instead of neurons; `weight_film` sets it in motion.  Of several
+    neurons each has a row.
 
     Args:
-        images: the neuron's weights at each step, shape (n, height, width) or (n, height x width).
+        images: the neuron's weights at each step, shape (n, height, width) or (n, height x width); of several neurons,
+            such as the kernels of a convolution, (n, neurons, height, width).
         steps: the step of each, n numbers.
         shape: height and width of the input image, for weights in rows.
         ax: where to draw; a new figure if left out.
@@ -170,8 +172,13 @@ def filmstrip(
     Example:
         >>> ax = filmstrip([net[1][17].weights.copy() for each step], steps)
     """
-    tiles = film_tiles(images, steps, shape)
     captions = [f"step {plain(step)}" for step in steps]
+    if np.ndim(images) == 4:
+        rows = film_tiles(np.swapaxes(images, 0, 1).reshape(-1, *np.shape(images)[2:]), captions * len(images[0]), shape)
+        names = [*captions, *[""] * (len(rows) - len(steps))]
+        title = title or f"Weights of {len(images[0])} neurons, step by step, a row each"
+        return weight_grid(rows, titles=names, ax=ax, title=title, columns=len(steps))
+    tiles = film_tiles(images, steps, shape)
     columns = columns or -(-len(tiles) // -(-len(tiles) // 8))  # rows of nearly equal length, at most 8
     return weight_grid(
         tiles, titles=captions, ax=ax, title=title or "Weights of one neuron, step by step", columns=columns

@@ -93,6 +93,8 @@ class Scenario:
         recorders: makes new recorders for a run, given the run and its training images; each fills a table.
         measure: measures further tables, given the run, its training images and the test images, before the run and
             apart from it. Like `recorders` a function of a module, because it is sent to other processes.
+        measure_trained: measures further tables of the network that a run ends with, given the run, this network, the
+            training images and the test images; not of one that diverged. Likewise a function of a module.
         quick: the settings that --quick changes beside the number of seeds, images and epochs.
         of_images: whether it looks at grey images, and can be run with no other data.
         grid: the two settings that are varied together, with their values as they are written; the variants are all
@@ -126,6 +128,7 @@ class Scenario:
     train_size: int = 10_000
     recorders: Callable[[Run, Dataset], list[Recorder]] | None = None
     measure: Callable[[Run, Dataset, Dataset], dict[str, pd.DataFrame]] | None = None
+    measure_trained: Callable[[Run, Network, Dataset, Dataset], dict[str, pd.DataFrame]] | None = None
     quick: Mapping[str, Any] = field(default_factory=dict)
     of_images: bool = False
     grid: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
