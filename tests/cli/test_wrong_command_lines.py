@@ -253,6 +253,7 @@ def about_the_data():
         (["explore", "--data", "digits", "--conv", "8x29"], "8x29 does not fit into 28 x 28"),
         (["compare", "--data", "digits", "--vary", "conv=8x5;8x29"], "8x29 does not fit into 28 x 28"),
         (["scenario", "losses", "--data", "digits", "--conv", "8x29"], "8x29 does not fit into 28 x 28"),
+        (["scenario", "symmetry", "--data", "digits", "--conv", "8x5"], "neurons that see whole samples; received 8x5"),
         (["train", "--data", "small.csv", "--conv", "8x5"], "samples of 4 numbers"),
         (["step", "--data", "digits", "--model", "net.npz"], "samples of 4"),
         (["bench", "--data", "small.csv"], "28 x 28"),
