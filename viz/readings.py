@@ -127,10 +127,15 @@ def readings_below(
     ax.set(xlim=(-0.5, n * (width + gap) - 0.5), ylim=(height + line * len(answers), -line))
     for i, caption in enumerate(captions):
         middle = i * (width + gap) + (width - 1) / 2
-        ax.text(middle, -0.3 * line, caption, fontsize=7.5, color=MUTED, ha="center", va="center")
+        frame: dict[str, Any] = {"fill": False, "edgecolor": FAINT, "linewidth": 0.6}
+        ax.add_patch(Rectangle((i * (width + gap) - 0.5, -0.5), width, height, **frame))
+        ax.text(middle, -0.4 * line, caption, fontsize=7.5, color=MUTED, ha="center", va="center")
         for row, given in enumerate(answers.values()):
             wrong = given[i] != truth
-            look: dict[str, Any] = {"color": PALETTE[1] if wrong else INK_COLOUR, "fontweight": "bold" if wrong else "normal"}
+            look: dict[str, Any] = {
+                "color": PALETTE[1] if wrong else INK_COLOUR,
+                "fontweight": "bold" if wrong else "normal",
+            }
             text = cut(given[i], max(1, int(14 * cell)))
             ax.text(middle, height + (row + 0.5) * line, text, fontsize=8.5, ha="center", va="center", **look)
     for row, name in enumerate(names):

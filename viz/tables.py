@@ -58,6 +58,7 @@ QUANTITIES = {
     "seconds": Quantity("training time", unit="s"),
     "learning_rate": Quantity("learning rate"),
     "shifted_accuracy": Quantity("accuracy on shifted test images", True, True),
+    "watched_accuracy": Quantity("accuracy on some training images", True, True),
     "shift": Quantity("shift", unit="pixels"),
     "edge": Quantity("energy that the best oriented edge explains", True, True),
     "likeness": Quantity("likeness to the random kernel (cosine)"),

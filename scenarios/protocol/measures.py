@@ -101,7 +101,9 @@ def shifted(images: Array, down: int, right: int) -> Array:
     Negative numbers move them up and to the left. A new array.
     """
     moved = np.zeros_like(images)
-    (to_rows, rows), (to_columns, columns) = (_staying(*each) for each in zip((down, right), images.shape[1:], strict=True))
+    (to_rows, rows), (to_columns, columns) = (
+        _staying(*each) for each in zip((down, right), images.shape[1:], strict=True)
+    )
     moved[:, to_rows, to_columns] = images[:, rows, columns]
     return moved
 

@@ -22,7 +22,7 @@ from ..protocol.results import Results
 from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
 from ..protocol.statistics import Difference
 from ..protocol.steps import early_steps
-from ..report.listed import of_each
+from ..report.listed import Listed, of_each
 
 WATCHED = 500  # training images with which the filters are looked at
 RECORDS = 12
@@ -44,7 +44,7 @@ def of_random_kernels(height: int, width: int) -> float:
 
 
 def pictures(results: Results) -> Iterator[Picture]:
-    """For each variant, in its first seed, the kernels as a film; and how edge-like they are, and how like the start."""
+    """For each variant, in its first seed, the kernels as a film; how edge-like they are, and how like the start."""
     life = results.table("filter_life")
     if not len(life):
         return
@@ -58,12 +58,14 @@ def pictures(results: Results) -> Iterator[Picture]:
         yield Picture(
             f"kernels_{name}",
             f"{variant}: the kernels of the first layer, a row each, from before training (left) to its end. Red ink "
-            "raises z, blue ink lowers it. An edge detector is red on one side and blue on the other.",
-            partial(viz.filmstrip, **frames),
+            "raises z, blue ink lowers it. An edge detector is red on one side and blue on the other. At the left: its "
+            "number, and how much of its energy an edge explains, before training and at the last look.",
+            partial(viz.filmstrip, names=_names(run[whole]), **frames),
             partial(_film, frames),
         )
     styles = viz.variant_style(results.names)
-    means = life.groupby(["variant", "seed", "step"], as_index=False, sort=False)[["edge", "likeness"]].mean()
+    measured = ["edge", "likeness", "watched_accuracy"]
+    means = life.groupby(["variant", "seed", "step"], as_index=False, sort=False)[measured].mean()
     yield Picture(
         "edge",
         "How much of a kernel's energy (the sum of its squared weights) the best oriented edge explains, the mean of "
@@ -78,6 +80,14 @@ def pictures(results: Results) -> Iterator[Picture]:
             means, "likeness", x="step", title="How like its random start a kernel still is", styles=styles
         ),
     )
+    yield Picture(
+        "accuracy_by_step",
+        "Accuracy on the training images that the filters are looked at with, at the same steps: does it wait for the "
+        "kernels to change?",
+        lambda: viz.learning_curves(
+            means, "watched_accuracy", x="step", title="Accuracy at the same steps", styles=styles
+        ),
+    )
 
 
 def _frames(run: pd.DataFrame, variant: str) -> dict[str, Any]:
@@ -87,6 +97,15 @@ def _frames(run: pd.DataFrame, variant: str) -> dict[str, Any]:
     weights = run[[f"w{k}" for k in range(shape[0] * shape[1])]].to_numpy(float)
     kernels = weights.reshape(len(steps), -1, *shape)
     return {"images": kernels, "steps": steps, "title": f"{variant}: the kernels of {kernels.shape[1]} filters"}
+
+
+def _names(run: pd.DataFrame) -> list[str]:
+    """The number of each filter, and how edge-like it was and is."""
+    edge = run.pivot(index="filter", columns="step", values="edge")
+    return [
+        f"{int(j)}: {percent(before, 0)} to {percent(after, 0)}"
+        for j, before, after in zip(edge.index, edge.iloc[:, 0], edge.iloc[:, -1], strict=True)
+    ]
 
 
 def _film(frames: dict[str, Any], path: Path, note: str) -> object:
@@ -99,67 +118,48 @@ def findings(results: Results) -> Iterator[str]:
     life, baseline = results.table("filter_life"), results.scenario.baseline
     if life.empty:
         return
-    runs = life.groupby(["variant", "seed"])["step"]
-    first, last = (life[life["step"] == runs.transform(end)] for end in ("min", "max"))
-    means = {moment: table.groupby(["variant", "seed"])["edge"].mean() for moment, table in (("first", first), ("last", last))}
+    steps = life.groupby(["variant", "seed"])["step"]
+    first, last = (life[life["step"] == steps.transform(end)] for end in ("min", "max"))
     names = [name for name in results.names if name in set(last["variant"])]
-    yield of_each(
-        "Share of a kernel's energy that the best oriented edge explains (the mean of all filters), before training "
-        "and at the last look",
-        ("variant", "before", "at the last look", "change"),
+    yield Listed(
+        "The kernels of the first layer at the last look, the mean of all filters and seeds",
+        ("variant", "edge before", "edge", "edge detectors", "line", "likeness", "way", "dead"),
         [
-            (
-                name,
-                percent(means["first"][name].mean()),
-                percent(means["last"][name].mean()),
-                Difference.between(means["last"][name], means["first"][name]).text(decimals=1),
-            )
+            (name, percent(first.loc[first["variant"] == name, "edge"].mean()), *_row(last[last["variant"] == name]))
             for name in names
         ],
-        "{} {} and {} ({})",
-        "; ",
-        f"Of {thousands(RANDOM)} kernels of random numbers, 99 in 100 have less than "
-        f"{percent(of_random_kernels(int(life['height'].iloc[0]), int(life['width'].iloc[0])))}.",
+        "Edge, line: how much of a kernel's energy the best oriented one explains, before training and at the last "
+        f"look; an edge detector is a kernel with at least {percent(IS_EDGE, 0)} of edge. Likeness: its cosine with its "
+        "random start. Way: how far it went from there, in lengths of it. Dead: off at every place of all images "
+        "looked at.",
     )
+    height, width = (int(life[side].iloc[0]) for side in ("height", "width"))
+    yield (
+        f"Of {thousands(RANDOM)} kernels of {height} x {width} random numbers, an edge explains less than "
+        f"{percent(of_random_kernels(height, width))} in 99 of 100."
+    )
+    before, after = (each.groupby(["variant", "seed"])["edge"].mean() for each in (first, last))
     yield of_each(
-        f"Edge detectors, that is filters of which an edge explains at least {percent(IS_EDGE, 0)}, before training "
-        "and at the last look, all seeds together",
-        ("variant", "before", "at the last look"),
-        [(name, _count(first, name, "edge", IS_EDGE), _count(last, name, "edge", IS_EDGE)) for name in names],
-        "{} {} and {}",
+        "What training changed in the share that an edge explains",
+        ("variant", "change"),
+        [(name, Difference.between(after[name], before[name]).text(decimals=1)) for name in names],
+        joint="; ",
     )
-    if baseline in names:
-        against = [
-            (name, Difference.between(means["last"][name], means["last"][baseline]).text(decimals=1))
-            for name in names
-            if name != baseline
-        ]
-        if against:
-            yield of_each(
-                f"That share at the last look, against {baseline}", ("variant", "difference"), against, joint="; "
-            )
-    yield of_each(
-        "How like its random start a kernel is at the last look (cosine: 1 the same pattern, 0 another one), and how "
-        "far it went, as a multiple of its length at the start",
-        ("variant", "likeness", "way"),
-        [
-            (name, *(fixed(last.loc[last["variant"] == name, column].mean()) for column in ("likeness", "moved")))
-            for name in names
-        ],
-        "{} {} and {}",
-    )
-    dead = last.assign(dead=(last["active"] == 0.0).astype(float))
-    yield of_each(
-        "Filters that are dead at the last look (off at every place of every image looked at)",
-        ("variant", "dead"),
-        [(name, _count(dead, name, "dead", 1.0)) for name in names],
-    )
+    others = [name for name in names if name != baseline]
+    if baseline in names and others:
+        yield of_each(
+            f"That share at the last look, against {baseline}",
+            ("variant", "difference"),
+            [(name, Difference.between(after[name], after[baseline]).text(decimals=1)) for name in others],
+            joint="; ",
+        )
 
 
-def _count(table: pd.DataFrame, variant: str, column: str, least: float) -> str:
-    """How many filters of a variant have at least so much of something: "3 of 24"."""
-    values = table.loc[table["variant"] == variant, column]
-    return f"{int((values >= least).sum())} of {len(values)}"
+def _row(filters: pd.DataFrame) -> tuple[str, ...]:
+    """What there is to say of the filters of a variant, in all its seeds."""
+    edge, line, likeness, moved = (filters[column] for column in ("edge", "line", "likeness", "moved"))
+    counts = [f"{int(found.sum())} of {len(filters)}" for found in (edge >= IS_EDGE, filters["active"] == 0.0)]
+    return percent(edge.mean()), counts[0], percent(line.mean()), fixed(likeness.mean()), fixed(moved.mean()), counts[1]
 
 
 SCENARIO = Scenario(
@@ -182,7 +182,9 @@ SCENARIO = Scenario(
     baseline="usual start",
     base=Settings(conv=("8x7same", "pool2", "16x3same", "pool4"), hidden=(64,), epochs=5),
     of_images=True,
+    of_filters=True,
     recorders=recorders,
     pictures=pictures,
     findings=findings,
+    quick={"epochs": 5},
 )
