@@ -141,6 +141,7 @@ def show_weights(ax: Axes, picture: Array, weights: Array) -> AxesImage:
     return image
 
 
+@styled
 def filmstrip(
     images: Array,
     steps: Sequence[float],
@@ -201,6 +202,7 @@ def _film_rows(
     tall = cell * (height + gap) / (width + gap)
     ax = new_axes(ax, width=1.3 + margin + n * cell, height=min(14.0, 1.1 + neurons * tall))
     show_weights(ax, mosaic(np.swapaxes(images, 0, 1).reshape(-1, height, width), n, gap), images)
+    ax.set_ylim(top=-0.5 - 0.18 / cell * (width + gap))  # a line of small print
     for i, step in enumerate(steps):
         place = i * (width + gap) + (width - 1) / 2, -0.5
         text = plain(step) if i else f"step {plain(step)}"

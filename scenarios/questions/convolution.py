@@ -150,7 +150,9 @@ def findings(results: Results) -> Iterator[str]:
     lost = {name: Difference.between(far[name], zero[name]) for name in names}
     of_all = bool(lost) and all(each.verdict == "worse" for each in lost.values())
     yield of_each(
-        f"None of them is invariant to shifts: {by} cost" if of_all else f"What a shift of {by} changes",
+        f"None of them is invariant to shifts. What {by} change{'s' if distance == 1 else ''}"
+        if of_all
+        else f"What a shift of {by} changes",
         ("variant", "change"),
         [(name, difference.text(decimals=1)) for name, difference in lost.items()],
         joint="; ",

@@ -129,8 +129,8 @@ def findings(results: Results) -> Iterator[str]:
             for name in names
         ],
         "Edge, line: how much of a kernel's energy the best oriented one explains, before training and at the last "
-        f"look; an edge detector is a kernel with at least {percent(IS_EDGE, 0)} of edge. Likeness: its cosine with its "
-        "random start. Way: how far it went from there, in lengths of it. Dead: off at every place of all images "
+        f"look; an edge detector is a kernel with at least {percent(IS_EDGE, 0)} of edge. Likeness: its cosine with "
+        "its random start. Way: how far it went from there, in lengths of it. Dead: off at every place of all images "
         "looked at.",
     )
     height, width = (int(life[side].iloc[0]) for side in ("height", "width"))
