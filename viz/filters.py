@@ -152,7 +152,7 @@ def _kernel_table(
     gap = max(1, round(side / 10))
     names, size, wide = fitting(rows, 7.5, 1.1)
     cell = min(0.62, (WIDTH - 1.3 - wide) / n)
-    width = max(5.0, 1.3 + wide + cell * n)
+    width = max(6.3, 1.3 + wide + cell * n)
     ax = new_axes(ax, width=width, height=1.25 + 0.17 * note.count("\n") + cell * C)
     sheet = mosaic(pictures, n, gap)[:-gap, :-gap]
     show_weights(ax, sheet, tiles)
@@ -334,7 +334,8 @@ def receptive_field(
     """
     if np.ndim(image) not in (2, 3):
         raise ShapeError(f"image: expected (H, W) or (H, W, 3); received {np.shape(image)}.")
-    ax = new_axes(ax, width=3.6 * np.shape(image)[1] / np.shape(image)[0] + 3.7, height=4.2)
+    width, height = 3.6 * np.shape(image)[1] / np.shape(image)[0] + 3.7, max(4.2, 1.0 + 0.37 * len(fields))
+    ax = new_axes(ax, width=width, height=height)
     show_sample(ax, image)
     column = np.shape(image)[1] - 0.5
     for i, (name, (rows, columns)) in enumerate(fields.items()):

@@ -70,7 +70,7 @@ def _read(network: Network, test: Dataset, sample: int) -> str:
     if not test.class_names:
         return ""
     read = int(network.predict(test.x[sample][None])[0])
-    return f", {test.class_names[int(test.labels[sample])]}, read as {test.class_names[read]}"
+    return f" (class {test.class_names[int(test.labels[sample])]}, read as {test.class_names[read]})"
 
 
 def draw_maps(
