@@ -16,6 +16,7 @@ import * as formula from "./engine/walk/formula.js";
 import { withinWidth } from "./engine/walk/wrap.js";
 import { readManifest } from "./model.js";
 import { readImage } from "./reading.js";
+import { reportCards } from "./report_card.js";
 import { Trainer, Training } from "./training.js";
 
 const round = { float32: Math.fround, float64: (value) => value };
@@ -70,6 +71,10 @@ const answers = {
     const rows = Array.from({ length: samples.total }, (_, i) => Array.from(model.network.predictProba(samples.raw(i))));
     const evaluated = model.network.evaluate(samples, samples.total);
     return { rows, numbers: rows.map((_, i) => samples.index(i)), evaluated };
+  },
+  cards: async ({ page }) => {
+    const { network, test, classNames } = await read(page);
+    return Array.from(reportCards(network, test, classNames.length));
   },
   moments: async ({ page }) => {
     const model = await read(page);
