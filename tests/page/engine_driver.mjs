@@ -17,6 +17,7 @@ import { withinWidth } from "./engine/walk/wrap.js";
 import { readManifest } from "./model.js";
 import { readImage } from "./reading.js";
 import { reportCards } from "./report_card.js";
+import { weightsAsJson } from "./save.js";
 import { Trainer, Training } from "./training.js";
 
 const round = { float32: Math.fround, float64: (value) => value };
@@ -75,6 +76,12 @@ const answers = {
   cards: async ({ page }) => {
     const { network, test, classNames } = await read(page);
     return Array.from(reportCards(network, test, classNames.length));
+  },
+  // The weights as the learner saves them, after some steps.
+  weights: async ({ page, batchSize, steps }) => {
+    const model = await read(page);
+    new Training(model.network, model.train, { batchSize, steps }).run();
+    return JSON.parse(weightsAsJson({ network: model.network, model, state: { step: steps } }));
   },
   moments: async ({ page }) => {
     const model = await read(page);

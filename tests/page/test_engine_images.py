@@ -146,6 +146,33 @@ def test_a_filter_has_the_report_card_that_python_gives_it(engine, pool):
             assert same, (name, mine, theirs)
 
 
+def test_weights_that_the_page_saved_come_into_python(engine):
+    data = made_data(np.random.default_rng(6), 60, 100, 4, "pixels", (10, 10))
+    network = convolutional()
+    network.learn(data)
+    network[4][1].freeze()
+    page, order = engine.page(network, data), list(range(60))
+    saved, trained, moments = engine.ask(
+        {"do": "weights", "page": page, "batchSize": 60, "steps": 3},
+        {"do": "training", "page": page, "batchSize": 60, "steps": 3, "order": order},
+        {"do": "moments", "page": page},
+    )
+    back = ns.Network.from_config(saved["config"])
+    for name, values in saved["arrays"].items():
+        back.arrays()[name][...] = values
+    assert saved["arrays"].keys() == {name for name in back.arrays() if not name.startswith("optimizer.")}
+    np.testing.assert_allclose(back.parameters.theta, trained["theta"], atol=1e-9)  # all samples at once: in any order
+    assert back[4][1].frozen and (back[4][1].weights == network[4][1].weights).all()
+    np.testing.assert_array_equal(moments[-1]["theta"], network.parameters.theta)
+    assert [str(layer) for layer in back] == [str(layer) for layer in network]
+
+
+def test_a_page_is_called_by_its_neurons_and_filters(tmp_path):
+    data, network = made_data(np.random.default_rng(6), 60, 100, 4, "pixels", (10, 10)), convolutional()
+    page = ns.explore(network, data, data, tmp_path / "page.html")
+    assert "<title>made up 100-4-4-5-8-4 · neurosim</title>" in page.html
+
+
 @pytest.mark.full
 def test_the_page_learns_with_convolutions(engine):
     train, test = (each.subset(count) for each, count in zip(ns.data.load("digits"), (600, 300), strict=True))
