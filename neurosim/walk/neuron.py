@@ -12,10 +12,13 @@ from .. import html
 from ..activations import Activation, Linear
 from ..errors import NeurosimError
 from ..layers import Layer
+from ..layers.neuron import Unit
 from ..parameters import Array
-from . import stages, words
+from . import filters, stages, words
 from .check import Check, check_neuron
+from .downstream import downstream, fed_by
 from .formula import fill, value_of
+from .places import kernel_name, number_name, rows_and_columns
 from .rows import Row
 from .sample import SampleRun, through_softmax
 from .stages import Stage
@@ -28,11 +31,35 @@ NO_LABEL = "the sample has no label: expected one, net.trace(x, y), for gradient
 BACKWARD = ("da_dz", "downstream", "dL_da", "delta", "dL_dW", "dL_db", "loss", "update", "loss_after")
 
 
+def strongest_place(trace: SampleRun, layer: Layer, index: int) -> tuple[int, int]:
+    """Row and column where the |delta| of a filter is largest; without one, its |a|."""
+    strength = np.abs(strength_of(trace, layer, index)[1])
+    row, column = np.unravel_index(int(strength.argmax()), strength.shape)
+    return int(row), int(column)
+
+
+def strength_of(trace: SampleRun, layer: Layer, index: int) -> tuple[str, Array]:
+    """What says where a filter is worth a look: "delta" or "a", and (H', W') that of all its places."""
+    flow = trace.flows[layer.index]
+    name = "a" if trace.forward_only or not layer.neuron_values(flow["delta"][None], index).any() else "delta"
+    return name, layer.neuron_values(flow[name][None], index)[0]
+
+
 class NeuronTrace:
-    """One neuron, one sample: every term, forward, backward and through the update.
+    """One neuron, one sample: every term, forward, backward and through the update. Of a filter, at one place.
+
+    Args:
+        trace: of the sample.
+        layer: the neuron's.
+        index: which of its neurons.
+        place: row and column of a filter; ``None``: where its |delta| is largest; without a label, or where delta is 0
+            everywhere, its |a|.
 
     Attributes:
         layer, index: which neuron.
+        row, column: the place of a filter, None for other neurons; `unit`: the neuron's number in its layer's buffers.
+        sources: (n_in,) which numbers of the layer below the inputs are; -1: outside of the image, where they are 0.
+        patch_shape: (k, k, C) of a filter, whose n_in is k k C; None for other neurons.
         inputs: (n_in,) x.
         weights: (n_in,) w before the update.
         products: (n_in,) w x, term by term.
@@ -42,29 +69,39 @@ class NeuronTrace:
             one feeds, the weight of each connection, their deltas, and the products, whose sum is dL/da. Empty for an
             output neuron.
         dL_da, delta: dL/da and dL/dz.
-        dL_dW: (n_in,) dL/dw, penalties included; dL_db: dL/db.
+        dL_dW: (n_in,) dL/dw, penalties included; dL_db: dL/db. Of a filter they are sums over all its places.
         weights_after: (n_in,), bias_after: after the update.
     """
 
-    def __init__(self, trace: SampleRun, layer: Layer, index: int) -> None:
+    def __init__(self, trace: SampleRun, layer: Layer, index: int, place: tuple[int, int] | None = None) -> None:
         self.trace = trace
         self._layer = layer
         self.layer = layer.index
-        self.index = index
+        self.index = self.unit = index
+        self.row: int | None = None
+        self.column: int | None = None
+        self.patch_shape: tuple[int, ...] | None = None
         flow = trace.flows[layer.index]
         neuron = layer[index]
-        self.sources = layer.sources(index)
-        self.inputs = trace.flows[layer.index - 1]["a"][self.sources]
+        if layer.windows is not None:
+            where = neuron.at(*(strongest_place(trace, layer, index) if place is None else place))
+            self.row, self.column, self.unit = where.row, where.column, where.index
+            self.patch_shape = neuron.weights.shape
+        self.sources = layer.sources(self.unit)
+        self.inputs = np.where(self.sources < 0, 0, trace.flows[layer.index - 1]["a"][self.sources])
         self.weights: Array = neuron.weights.ravel().copy()
         self.products: Array = self.inputs * self.weights
         self.has_bias = layer.bias_name in layer.views
         self.bias = neuron.bias if self.has_bias else 0.0
-        self.z, self.a, self.delta = (float(flow[name][index]) for name in ("z", "a", "delta"))
-        self.da_dz = float(layer.derivative(flow["z"][None, :])[0, index])
-        self.downstream_neurons, self.downstream_weights, self.downstream_deltas = self._downstream()
-        self.downstream_products = self.downstream_weights * self.downstream_deltas
+        self.z, self.a, self.delta = (float(flow[name][self.unit]) for name in ("z", "a", "delta"))
+        self.da_dz = float(layer.derivative(flow["z"][None, :])[0, self.unit])
         self.is_output = layer.is_output
-        self.dL_da = float(trace.output_da[index] if self.is_output else flow["da"][index])
+        nothing = np.empty(0, self.weights.dtype)
+        self._fed = None if self.is_output else fed_by(trace, layer.index, self.unit)
+        self.downstream_neurons, self.downstream_weights, self.downstream_deltas, self.downstream_products = (
+            (np.empty(0, np.intp), nothing, nothing, nothing) if self._fed is None else self._fed[2:]
+        )
+        self.dL_da = float(trace.output_da[self.unit] if self.is_output else flow["da"][self.unit])
         self.dL_dW: Array = neuron.weight_gradient.ravel().copy()
         self.dL_db = neuron.bias_gradient if self.has_bias else 0.0
         self.weights_after: Array = self._part(trace.theta_after, layer.weight_name).ravel().copy()
@@ -78,6 +115,54 @@ class NeuronTrace:
     sample = property(lambda self: self.trace.sample)
     optimizer = property(lambda self: self.trace.optimizer.key)
     learning_rate = property(lambda self: self.trace.learning_rate)
+
+    # -- a filter, and its places ------------------------------------------------------------------------------------
+
+    def at(self, row: int, column: int) -> NeuronTrace:
+        """The same filter at another place, from 0; negative numbers count from the end.
+
+        Raises:
+            NeurosimError: this is a neuron without places.
+            OutOfRangeError: there is no such place.
+        """
+        where = self._layer[self.index].at(row, column)
+        return NeuronTrace(self.trace, self._layer, self.index, (where.row, where.column))
+
+    @property
+    def _unit(self) -> Unit:
+        """This neuron at its place, in the trace's network."""
+        if self.row is None or self.column is None:
+            raise NeurosimError(f"expected a filter, received neuron {self.index} of layer {self.layer}: it has no place")
+        return self._layer[self.index].at(self.row, self.column)
+
+    @property
+    def field(self) -> tuple[slice, slice]:
+        """The rows and the columns that a filter sees at its place, of the image that comes into its layer."""
+        return self._unit.field
+
+    @property
+    def receptive_field(self) -> tuple[slice, slice]:
+        """The rows and the columns of the sample that a filter depends on at its place."""
+        return self._unit.receptive_field
+
+    @property
+    def place_deltas(self) -> Array:
+        """(H', W') delta of the filter at all its places. A new array."""
+        deltas = self._layer.by_neuron(self.trace.flows[self.layer]["delta"][None])[:, self.index]
+        return deltas.reshape(self._layer.out_shape[:-1] or (1,)).copy()
+
+    @cached_property
+    def patches(self) -> Array:
+        """(H' W', n_in) what the filter sees at each place."""
+        windows, x = self._layer.windows, self.trace.flows[self.layer - 1]["a"]
+        if windows is None:
+            return self.inputs[None]
+        return windows.over(windows.with_zeros(x.reshape(1, *windows.shape))).reshape(-1, len(self.inputs))
+
+    def place_terms(self, i: int) -> Array:
+        """(H' W',) delta x of weight i, place by place: they sum to dL/dw, but for a penalty."""
+        terms: Array = self.place_deltas.ravel() * self.patches[:, i]
+        return terms
 
     @property
     def source_layer(self) -> int:
@@ -99,7 +184,11 @@ class NeuronTrace:
         """What a penalty adds to the gradient of weight i: by its equation, or what there is beside delta x."""
         equation, strengths = self._layer.explain_penalty(self.index)
         added = value_of(equation, strengths | {"w": float(self.weights[i])}) if equation else None
-        return float(self.dL_dW[i]) - self.delta * float(self.inputs[i]) if added is None else added
+        if added is not None:
+            return added
+        if self.patch_shape is None:
+            return float(self.dL_dW[i]) - self.delta * float(self.inputs[i])
+        return float(self.dL_dW[i]) - float(self.place_terms(i).sum(dtype=np.float64))
 
     @property
     def activation(self) -> Activation:
@@ -125,13 +214,23 @@ class NeuronTrace:
     def input_name(self, i: int) -> str:
         """Input i as a reader finds it: a pixel by row and column, a feature by name, another input by number."""
         i = int(self.sources[i])
-        if self.source_layer:
-            return fill(words.NAMES["neuron"], {"i": str(i)})
+        if i < 0:
+            return words.NAMES["outside"]
+        below = self._layer.source
+        if below is not None and (below.index or (self.patch_shape is not None and self.patch_shape[2] > 1)):
+            return number_name(below, i)
         if self.image_shape is None:
             names = self._feature_names
             return names[i] if names else fill(words.NAMES["input"], {"i": str(i)})
         row, column = divmod(i, self.image_shape[1])
         return fill(words.NAMES["pixel"], {"row": str(row), "column": str(column)})
+
+    def weight_name(self, i: int) -> str:
+        """Weight i as a reader finds it: by its input; of a filter, which looks at many, by its place in the kernel."""
+        below = self._layer.source
+        if self.patch_shape is None or below is None:
+            return self.input_name(i)
+        return kernel_name(self.patch_shape[1], self.patch_shape[2], i, below)
 
     @property
     def _feature_names(self) -> tuple[str, ...]:
@@ -140,7 +239,7 @@ class NeuronTrace:
 
     def downstream_name(self, i: int) -> str:
         """Number i of the neurons above that this one feeds, as a reader finds it."""
-        return fill(words.NAMES["neuron"], {"i": str(self.downstream_neurons[i])})
+        return "" if self._fed is None else self._fed.name(i)
 
     def curve(self, z: Array) -> Array:
         """(n,) a for any z (n,) of this neuron, the other neurons of its layer held still."""
@@ -154,7 +253,12 @@ class NeuronTrace:
 
     @property
     def _layer_z(self) -> Array:
-        return self.trace.flows[self.layer]["z"]
+        return self._together("z")
+
+    def _together(self, name: str) -> Array:
+        """(neurons,) what the neurons of the layer have in a buffer, filters at this place: what softmax looks at."""
+        place = self.unit // self._layer.neuron_count
+        return self._layer.by_neuron(self.trace.flows[self.layer][name][None])[place]
 
     @property
     def delta_rule(self) -> tuple[str, str, dict[str, float]]:
@@ -168,8 +272,8 @@ class NeuronTrace:
         elif shared is None or shared.elementwise:
             return "delta.result", "chain", {"dL/da": self.dL_da, "f'(z)": self.da_dz}
         else:
-            kind, flow = "delta.shared", self.trace.flows[self.layer]
-            rule, columns = through_softmax(shared, flow["a"], flow["da"], {})
+            kind = "delta.shared"
+            rule, columns = through_softmax(shared, self._together("a"), self._together("da"), {})
             if layer.interventions:  # some of its neurons have no part in it
                 rule, columns = "unknown", {}
         return kind, rule, {name: values[self.index].item() for name, values in columns.items()}
@@ -177,16 +281,6 @@ class NeuronTrace:
     def _part(self, flat: Array, name: str) -> Array:
         """This neuron's part of a vector laid out as all parameters are."""
         return self._layer.neuron_part(self._layer.flat_view(flat, name), self.index)
-
-    def _downstream(self) -> tuple[Array, Array, Array]:
-        """The neurons above that this one feeds, the weights to them, and their deltas."""
-        trace, j = self.trace, self.index
-        if self._layer.is_output:
-            nothing = np.empty(0, self.weights.dtype)
-            return np.empty(0, np.intp), nothing, nothing
-        above = trace.network[self.layer + 1]
-        fed, weights = above.outgoing(j)
-        return fed, weights, trace.flows[above.index]["delta"][fed]
 
     @cached_property
     def update_terms(self) -> dict[str, dict[str, Any]]:
@@ -259,6 +353,7 @@ class NeuronTrace:
             },
             "layer": self.layer,
             "neuron": self.index,
+            **self._place_as_dict(),
             "activation": self.activation.key,
             "inputs": self.inputs.tolist(),
             "weights": self.weights.tolist(),
@@ -268,12 +363,15 @@ class NeuronTrace:
             "da_dz": self.da_dz,
             "downstream": [
                 {"neuron": int(k), "weight": float(w), "delta": float(delta), "product": float(product)}
-                for k, w, delta, product in zip(
-                    self.downstream_neurons,
-                    self.downstream_weights,
-                    self.downstream_deltas,
-                    self.downstream_products,
-                    strict=True,
+                | ({} if self.row is None else {"name": self.downstream_name(i)})
+                for i, (k, w, delta, product) in enumerate(
+                    zip(
+                        self.downstream_neurons,
+                        self.downstream_weights,
+                        self.downstream_deltas,
+                        self.downstream_products,
+                        strict=True,
+                    )
                 )
             ],
             "dL_da": self.dL_da,
@@ -307,6 +405,24 @@ class NeuronTrace:
                 "train it with a smaller learning rate"
             ) from None
         return document
+
+    def _place_as_dict(self) -> dict[str, Any]:
+        """Where a filter is looked at, ready for JSON; nothing for other neurons."""
+        if self.patch_shape is None:
+            return {}
+        field, seen = (
+            [[part.start, part.stop - 1] for part in field] for field in (self.field, self.receptive_field)
+        )
+        found = {
+            "row": self.row,
+            "column": self.column,
+            "unit": self.unit,
+            "patch_shape": list(self.patch_shape),
+            "sources": self.sources.tolist(),
+            "field": {"rows": field[0], "columns": field[1]},
+            "receptive_field": {"rows": seen[0], "columns": seen[1]},
+        }
+        return found if self.trace.forward_only else found | {"place_deltas": self.place_deltas.tolist()}
 
     # -- what there is to say ---------------------------------------------------------------------------------------
 
@@ -359,21 +475,20 @@ class NeuronTrace:
                 self.da_dz,
                 self.forced is not None,
                 {"activation": layer.activation.key if layer.activation else key, "dtype": str(network.dtype)},
+                self._layer.places > 1,
             ),
-            stages.gradients(
-                self.input_name,
-                self.delta,
-                self.inputs,
-                self.dL_dW,
-                self.penalty_of if self.penalized else None,
-                self.dL_db if self.has_bias else None,
-                top,
-            ),
+            self._gradients_stage(top),
             self._update_stage(),
             stages.loss_after(trace.loss, trace.loss_after),
         ]
 
     def _inputs_stage(self, top: int) -> Stage:
+        if self.patch_shape is not None:
+            below = self.trace.network[self.source_layer]
+            field, seen = rows_and_columns(self.field), rows_and_columns(self.receptive_field)
+            outside = int(np.count_nonzero(self.sources < 0))
+            patch = filters.Patch(self.patch_shape[0], self.source_layer, below.title, field, seen, outside)
+            return filters.inputs(patch, self.inputs)
         standardized = None if self.source_layer else self.trace.standardized
         if standardized is not None:
             raw, mean, deviation = (values[self.sources] for values in standardized)
@@ -381,64 +496,36 @@ class NeuronTrace:
         return stages.inputs(self.input_name, self.inputs, self.source_layer, standardized, top)
 
     def _downstream_stage(self, top: int) -> Stage:
-        if self.is_output:
-            trace = self.trace
-            return stages.downstream_of_output(
-                trace.network.loss, trace.probabilities, trace.aim, self.index, self.dL_da
-            )
-        above = self.trace.network[self.layer + 1]
-        return stages.downstream(
-            above.index,
-            above.title,
-            self.downstream_name,
-            self.downstream_weights,
-            self.downstream_deltas,
-            self.downstream_products,
-            self.dL_da,
-            top,
-            self._passed_on(above, top),
-        )
+        trace = self.trace
+        if self._fed is not None:
+            return downstream(trace, self._fed, self.dL_da, top)
+        return stages.downstream_of_output(trace.network.loss, trace.probabilities, trace.aim, self.unit, self.dL_da)
 
-    def _passed_on(self, above: Layer, top: int) -> list[Row]:
-        """How what comes back passes the layers right above that look at their neurons one by one."""
-        if not above.neuron_by_neuron:
-            return []
-        trace, j = self.trace, self.index
-        flow = trace.flows[above.index]
-        kind = "above"
-        if above.is_output:
-            kind = "of the output"
-        elif above.activation is None:
-            kind = "handed on"
-        elif not above.activation.elementwise:
-            kind = "together"
-        rows = stages.passed_on(
-            stages.Above(
-                above.index,
-                "" if above.activation is None else above.activation.key,
-                (*above.explain_slope(j), float(above.outgoing(j)[1][0])),
-                float(flow["da"][j]),
-                float(above.derivative(flow["z"][None, :])[0, j]),
-                float(flow["delta"][j]),
-                kind,
-            )
-        )
-        if above.is_output:
-            return rows
-        further = trace.network[above.index + 1]
-        fed, weights = further.outgoing(j)
-        deltas = trace.flows[further.index]["delta"][fed]
-        names = [fill(words.NAMES["neuron"], {"i": str(k)}) for k in fed]
-        dL_da = float(flow["da"][j])
-        rows += stages.sum_above(further.index, further.title, names.__getitem__, weights, deltas, dL_da, top)
-        return rows + self._passed_on(further, top)
+    def _gradients_stage(self, top: int) -> Stage:
+        dL_db = self.dL_db if self.has_bias else None
+        if self.patch_shape is None:
+            penalty = self.penalty_of if self.penalized else None
+            return stages.gradients(self.input_name, self.delta, self.inputs, self.dL_dW, penalty, dL_db, top)
+        largest = self._sum_over_places(int(np.abs(self.dL_dW).argmax()))
+        columns = self._layer.out_shape[1]
+        return filters.gradients(self.input_name, self.delta, self.inputs, largest, columns, self.dL_dW, dL_db, top)
 
+    def _sum_over_places(self, i: int) -> filters.Sum:
+        """dL/dw of weight i of a filter as the sum that it is."""
+        return filters.Sum(
+            self.weight_name(i),
+            float(self.dL_dW[i]),
+            self.penalty_of(i) if self.penalized else None,
+            self.place_deltas.ravel(),
+            self.patches[:, i],
+            self.place_terms(i),
+        )
     def _update_stage(self) -> Stage:
         trace, layer, optimizer = self.trace, self._layer, self.trace.optimizer
         neuron = layer[self.index]
         change = self.weights_after - self.weights
         i = int(np.abs(change).argmax())
-        weight = self._move("w", fill(words.NAMES["weight"], {"name": self.input_name(i)}), layer.weight_name, i)
+        weight = self._move("w", fill(words.NAMES["weight"], {"name": self.weight_name(i)}), layer.weight_name, i)
         bias = self._move("b", "bias", layer.bias_name, 0) if self.has_bias else None
         steps = {name: each["weights"] for name, each in self.update_terms.items()}
         factor = neuron.rate_factor if neuron.is_trainable else 0.0
@@ -477,21 +564,28 @@ class NeuronTrace:
         if of_bias:
             gradient = Row("update.gradient of bias", "g", self.dL_db)
         else:
-            numbers = {"delta": self.delta, "x": float(self.inputs[i])}
-            kind = "update.gradient"
-            if self.penalized:
-                kind += " with penalty"
-                numbers["penalty"] = self.penalty_of(i)
-                equation, strengths = self._layer.explain_penalty(self.index)
-                if equation:
-                    factors = strengths | {"w": before}
-                    penalty = Row("update.penalty", "penalty", numbers["penalty"], factors, template=equation)
-            gradient = Row(kind, "g", float(self.dL_dW[i]), numbers)
+            gradient = self._gradient_row(i)
+            equation, strengths = self._layer.explain_penalty(self.index) if self.penalized else ("", {})
+            if equation:
+                factors = strengths | {"w": before}
+                penalty = Row("update.penalty", "penalty", self.penalty_of(i), factors, template=equation)
         terms = {
             term: each["bias"] if of_bias else float(each["weights"][i]) for term, each in self.update_terms.items()
         }
         remembered = dict(zip(trace.state_before, state, strict=True))
         return Move(symbol, name, before, after, gradient, seen, remembered, terms, penalty)
+
+    def _gradient_row(self, i: int) -> Row:
+        """How the gradient of weight i follows, for its update."""
+        if self.patch_shape is not None:
+            return self._sum_over_places(i)._replace(name="g").row(
+                "update.gradient of filter", {"places": self._layer.places}
+            )
+        numbers = {"delta": self.delta, "x": float(self.inputs[i])}
+        if not self.penalized:
+            return Row("update.gradient", "g", float(self.dL_dW[i]), numbers)
+        numbers["penalty"] = self.penalty_of(i)
+        return Row("update.gradient with penalty", "g", float(self.dL_dW[i]), numbers)
 
     def explain(self, top: int = 5) -> str:
         """The whole walk as text, with the numbers plugged in and the `top` largest terms of each sum."""
@@ -500,10 +594,12 @@ class NeuronTrace:
 
     def __str__(self) -> str:
         return fill(
-            words.NAMES["neuron of layer"],
+            words.NAMES["neuron of layer" if self.row is None else "filter of layer"],
             {
                 "layer": str(self.layer),
                 "neuron": str(self.index),
+                "row": str(self.row),
+                "column": str(self.column),
                 "activation": self.activation.key,
                 "sample": words.NAMES["some sample"]
                 if self.sample is None
