@@ -32,6 +32,12 @@ class Fed(NamedTuple):
     deltas: Array
     products: Array
 
+    @classmethod
+    def nothing(cls, output: Layer) -> Fed:
+        """What a number of the output layer feeds."""
+        none = np.empty(0, output.dtype)
+        return cls(output, 0, np.empty(0, np.intp), none, none, none)
+
     def name(self, i: int) -> str:
         """The i-th of them, as a reader finds it."""
         return fed_name(self.above, int(self.numbers[i]))

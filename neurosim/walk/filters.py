@@ -1,4 +1,4 @@
-"""The stages of a filter that differ from those of other neurons: its patch, and its gradient, a sum over all places."""
+"""The stages of a filter that differ from those of a dense neuron: its patch, and its gradient, a sum over places."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ def gradients(
         x: (k k C,) its inputs.
         largest: the weight with the largest |dL/dw|.
         columns: W', how many places stand in a row.
-        dL_dW: (k k C,) the filter's gradient; `dL_db`: that of its bias; None: it has none.
+        dL_dW: (k k C,) the filter's gradient.
+        dL_db: that of its bias; ``None``: it has none.
         top: how many terms to show.
     """
     places = len(largest.terms)

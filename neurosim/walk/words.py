@@ -15,6 +15,8 @@ A row of a stage is of a *kind*, an entry of `ROWS`:
 
 from __future__ import annotations
 
+from . import filter_words
+
 Table = dict[str, dict[str, str]]
 
 STAGES: Table = {
@@ -100,11 +102,9 @@ RULES: Table = {
     },
     "gradient": {"text": "delta x"},
     "penalized gradient": {"text": "delta x + penalty"},
-    "gradient of filter": {"text": "Σ delta x"},
-    "penalized gradient of filter": {"text": "Σ delta x + penalty"},
     "step": {"text": "θ ← θ - step"},
     "unknown": {"text": "Jᵀ dL/da, J the Jacobian of the layer's function", "formula": ""},
-}
+} | filter_words.RULES
 """The ways in which a delta, or a gradient, follows."""
 
 ROWS: Table = {
@@ -115,24 +115,6 @@ ROWS: Table = {
     "inputs.layer": {
         "role": "note",
         "line": "{count} numbers from layer {layer}, {nonzero} of them not zero, from {low} to {high}",
-    },
-    "inputs.patch of sample": {
-        "role": "note",
-        "line": "a patch of {size} x {size} pixels of the sample: {field}",
-    },
-    "inputs.patch of layer": {
-        "role": "note",
-        "line": "a patch of {size} x {size} places of layer {layer}, {below}: {field}\n"
-        "in the sample it depends on {seen}",
-    },
-    "inputs.patch": {
-        "role": "note",
-        "line": "{count} numbers, {nonzero} of them not zero, from {low} to {high}",
-    },
-    "inputs.patch outside": {
-        "role": "note",
-        "line": "{count} numbers, {nonzero} of them not zero, from {low} to {high};\n"
-        "{outside} of them are outside of the image, 0",
     },
     "inputs.standardized": {
         "role": "note",
@@ -215,37 +197,6 @@ ROWS: Table = {
     },
     "output_delta.unknown": {"role": "output delta", "line": "{name}: delta = {value}"},
     "downstream.over": {"role": "note", "line": "over the neurons of layer {layer}, {above}:"},
-    "downstream.over windows": {
-        "role": "note",
-        "line": "over the windows of layer {layer}, {above}, that look at it:",
-    },
-    "downstream.over filters.one": {
-        "role": "note",
-        "line": "over the filters of layer {layer}, {above}, at the one place where they look at it:",
-    },
-    "downstream.over filters.many": {
-        "role": "note",
-        "line": "over the filters of layer {layer}, {above}, at the {places} places where they look at it:",
-    },
-    "downstream.won": {"role": "note", "line": "{indent}{name}: it won, {a} is the largest of {count}"},
-    "downstream.won first": {
-        "role": "note",
-        "line": "{indent}{name}: it won, as the first of {ties} that are the largest, {a}",
-    },
-    "downstream.lost": {"role": "note", "line": "{indent}{name}: it lost, {winner} at {place} is larger than {a}"},
-    "downstream.lost to the first": {
-        "role": "note",
-        "line": "{indent}{name}: it lost, as large as that at {place}, {a}, which comes first",
-    },
-    "downstream.one of them": {"role": "note", "line": "the largest of them, {name}:"},
-    "downstream.largest": {
-        "role": "slope above",
-        "line": "w = {value}: layer {layer} hands on the largest number of each window, and no other",
-    },
-    "downstream.mean": {
-        "role": "slope above",
-        "line": "w = {formula} = {substituted} = {value}: layer {layer} hands on the mean of each window",
-    },
     "downstream.term": {
         "role": "term",
         "formula": "{w} * {delta}",
@@ -276,20 +227,6 @@ ROWS: Table = {
     "downstream.over above": {
         "role": "note",
         "line": "its dL/da = Σ w_k delta_k over the neurons of layer {layer}, {above}:",
-    },
-    "downstream.over windows above": {
-        "role": "note",
-        "line": "its dL/da = Σ w_k delta_k over the windows of layer {layer}, {above}, that look at it:",
-    },
-    "downstream.over filters above.one": {
-        "role": "note",
-        "line": "its dL/da = Σ w_k delta_k over the filters of layer {layer}, {above}, at the one place where they "
-        "look at it:",
-    },
-    "downstream.over filters above.many": {
-        "role": "note",
-        "line": "its dL/da = Σ w_k delta_k over the filters of layer {layer}, {above}, at the {places} places where "
-        "they look at it:",
     },
     "downstream.term above": {
         "role": "term above",
@@ -355,43 +292,6 @@ ROWS: Table = {
         "line": "dL/dw of {name} = {substituted} = {value}",
     },
     "gradients.bias": {"role": "bias", "line": "dL/db = {value}"},
-    "gradients.share": {"role": "note", "line": "what this place adds to dL/dw, delta * x:"},
-    "gradients.share of one": {
-        "role": "share",
-        "formula": "{delta} * {x}",
-        "line": "{name}  {substituted} = {value}",
-    },
-    "gradients.other shares.one": {"role": "rest of shares", "line": "and {count} other, {zero} of them zero"},
-    "gradients.other shares.many": {"role": "rest of shares", "line": "and {count} others, {zero} of them zero"},
-    "gradients.sum": {
-        "role": "note",
-        "line": "dL/dw is the sum over all {places} places; the largest, of {name}:",
-    },
-    "gradients.sum over one": {
-        "role": "note",
-        "line": "it is the only place, so that this is dL/dw; the largest, of {name}:",
-    },
-    "gradients.place": {
-        "role": "place",
-        "formula": "{delta} * {x}",
-        "line": "{name}  {substituted} = {value}",
-    },
-    "gradients.other places.one": {"role": "rest of places", "line": "the other place comes to {value}"},
-    "gradients.other places.many": {"role": "rest of places", "line": "the other {count} places sum to {value}"},
-    "gradients.of filter": {
-        "role": "gradient of filter",
-        "formula": "{Σ delta x}",
-        "line": "dL/dw of {name} = {value}",
-    },
-    "gradients.of filter with penalty": {
-        "role": "gradient of filter",
-        "formula": "{Σ delta x} + {penalty}",
-        "line": "dL/dw of {name} = {formula} = {substituted} = {value}",
-    },
-    "gradients.bias of filter": {
-        "role": "bias",
-        "line": "dL/db = {value}, the sum of delta over all {places} places",
-    },
     "gradients.result": {
         "role": "result",
         "line": "",
@@ -415,16 +315,6 @@ ROWS: Table = {
         "role": "gradient of it",
         "formula": "{delta} * {x} + {penalty}",
         "line": "  g = dL/dw = delta * x + penalty = {substituted} = {value}",
-    },
-    "update.gradient of filter": {
-        "role": "gradient of it",
-        "formula": "{Σ delta x}",
-        "line": "  g = dL/dw = Σ delta x over the {places} places = {value}",
-    },
-    "update.gradient of filter with penalty": {
-        "role": "gradient of it",
-        "formula": "{Σ delta x} + {penalty}",
-        "line": "  g = dL/dw = Σ delta x + penalty = {substituted} = {value}",
     },
     "update.penalty": {"role": "gradient of it", "line": "  penalty = {formula} = {substituted} = {value}"},
     "update.gradient of bias": {"role": "gradient of it", "line": "  g = dL/db = {value}"},
@@ -482,7 +372,7 @@ ROWS: Table = {
     "rest.many": {"role": "rest", "line": "the other {count} terms sum to {value}"},
     "rest.gradient.one": {"role": "rest", "line": "and {count} other, {zero} of them zero"},
     "rest.gradient.many": {"role": "rest", "line": "and {count} others, {zero} of them zero"},
-}
+} | filter_words.ROWS
 
 JOINED: Table = {
     "output": {"line": "output: {items}", "between": ", "},
@@ -505,23 +395,14 @@ WHY: dict[str, str] = {
     "no term": "Every neuron above has delta 0: nothing comes back.",
     "no weight": "Every weight to the layer above is 0: it hears nothing of this neuron.",
     "no product": "In every term the weight or the delta is 0.",
-    "no term here": "Everything above that looks at it has delta 0: nothing comes back.",
-    "no win": "It won no window: nothing comes back.",
-    "not looked at": "Nothing above looks at it: nothing comes back.",
     "terms cancel": "The terms cancel.",
     "no slope of the loss": "The slope of the loss at this output is 0.",
     "delta is zero": "Nothing comes back: dL/da is 0. This sample teaches it nothing.",
-    "delta is zero here": "Nothing comes back to this place: dL/da is 0.",
     "delta is stopped": "The slope is zero: nothing gets through, no weight hears of it.",
     "delta is forced": "The output is forced, z has no say in it: nothing gets through, no weight hears of it.",
     "delta is too small": "The product is too small for a number of {dtype}: no weight hears of it.",
     "output is right": "The output is what it should be: this sample teaches it nothing.",
     "no gradient": "Every gradient is 0, because delta is 0.",
-    "no gradient of filter": "Every gradient is 0, because delta is 0 at every place.",
-    "only penalty of filter": "delta is 0 at every place: what is left of dL/dw is the penalty.",
-    "no share": "delta is 0 here: this place adds nothing, others do.",
-    "no input here": "Every input is 0 here: this place adds to dL/db alone.",
-    "no input here without bias": "Every input is 0 here: this place adds nothing.",
     "only penalty": "delta is 0: what is left of dL/dw is the penalty.",
     "no input": "Every dL/dw is 0, because every input is 0. A bias has no input: dL/db is delta.",
     "no input without bias": "Every dL/dw is 0, because every input is 0.",
@@ -550,26 +431,13 @@ WHY: dict[str, str] = {
     "loss falls to almost nothing": "The update lowers the loss of this sample by more than 99 %.",
     "loss rises": "The update raises the loss of this sample by {percent} %.",
     "loss rises far": "The update raises the loss of this sample.",
-}
+} | filter_words.WHY
 """Reasons, each true only where the numbers say so."""
 
 NAMES: dict[str, str] = {
     "pixel": "pixel {row},{column}",
     "input": "input {i}",
     "neuron": "neuron {i}",
-    "filter": "filter {i}",
-    "channel": "channel {i}",
-    "channel at": "{channel} at {row},{column}",
-    "outside": "outside of the image",
-    "row and column": "{row},{column}",
-    "place": "place {row},{column}",
-    "window": "window {row},{column}",
-    "kernel": "kernel {row},{column}",
-    "kernel on": "{kernel} on {channel}",
-    "row": "row {first}",
-    "rows": "rows {first} to {last}",
-    "column": "column {first}",
-    "columns": "columns {first} to {last}",
     "layer": "layer {layer}",
     "class": "class {i}",
     "output": "output {i}",
@@ -578,7 +446,6 @@ NAMES: dict[str, str] = {
     "weight": "w of {name}",
     "others": "the others",
     "neuron of layer": "layer {layer}, neuron {neuron} ({activation}), {sample}: {verdict}",
-    "filter of layer": "layer {layer}, filter {neuron} at row {row}, column {column} ({activation}), {sample}: {verdict}",
     "sample": "sample {i}",
     "some sample": "the sample",
     "first misread": "sample {i}: of {all} samples the network reads {count} wrongly, this one first",
@@ -594,16 +461,8 @@ NAMES: dict[str, str] = {
     "would change the loss most",
     "largest delta of layer": "of layer {layer} it has the largest |delta| for this sample",
     "no delta": "all {count} neurons of layer {layer} have delta 0 for this sample",
-    "largest a of places": "of the {count} filters of layer {layer}, each at {places} places, it has the largest |a| "
-    "here, {a}, for this sample",
-    "largest delta of places": "of the {count} filters of layer {layer}, each at {places} places, it has the largest "
-    "|delta| here, {delta}: a change of its z here would change the loss most",
-    "no delta of places": "all {count} filters of layer {layer} have delta 0 at every place for this sample",
-    "place of delta": "of its {places} places this one has the largest |delta|, {delta}",
-    "place of a": "of its {places} places this one has the largest |a|, {a}",
-    "place without delta": "delta is 0 at all {places} places; here |a| is largest, {a}",
     "no delta of layer": "all neurons of layer {layer} have delta 0 for this sample",
-}
+} | filter_words.NAMES
 
 DIGITS: dict[str, int] = {
     "low": 4, "high": 4, "output": 4, "a": 4, "y": 4, "L": 6, "L after": 6, "change": 3, "forced": 6, "rate": 6,
