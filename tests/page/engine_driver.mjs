@@ -57,11 +57,11 @@ const answers = {
     for (const grad of grads) optimizer.step(vector, Float64Array.from(grad));
     return Array.from(vector);
   },
-  trace: async ({ page, layer, neuron, number, set = "test", label = true, check = false }) => {
+  trace: async ({ page, layer, neuron, row, column, number, set = "test", label = true, check = false }) => {
     const model = await read(page);
     const samples = model[set];
     const i = samples.find(number);
-    const where = { layer, neuron, sample: number, check };
+    const where = { layer, neuron, row, column, sample: number, check };
     const given = label ? samples.label(i) : null;
     const document = trace(model.network, samples.raw(i), given, where);
     return { document, text: explain(model.network, samples.raw(i), given, where) };
