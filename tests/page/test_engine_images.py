@@ -10,6 +10,7 @@ from engine_cases import image_case, in_float64
 from engine_node import engine_in, made_data, needs_node
 
 import neurosim as ns
+from neurosim.page.joiner import join
 
 pytestmark = needs_node
 
@@ -172,6 +173,44 @@ def test_weights_that_the_page_saved_come_into_python(engine):
     assert back[4][1].frozen and (back[4][1].weights == network[4][1].weights).all()
     np.testing.assert_array_equal(moments[-1]["theta"], network.parameters.theta)
     assert [str(layer) for layer in back] == [str(layer) for layer in network]
+
+
+def test_other_widths_and_activations_leave_what_looks_at_images(engine):
+    data, network = made_data(np.random.default_rng(6), 60, 100, 4, "pixels", (10, 10)), convolutional()
+    network.learn(data)
+    page, config = engine.page(network, data), json.loads(json.dumps(network.config()["layers"]))
+    wider, other, none = engine.ask(
+        {"do": "remade", "page": page, "hidden": [7, 6]},
+        {"do": "remade", "page": page, "activation": "elu"},
+        {"do": "remade", "page": page, "hidden": []},
+    )
+    back = ns.Network.from_config(network.config() | {"layers": wider["layers"]})
+    assert [each.title for each in back][:6] == [each.title for each in network][:6]
+    assert [(each.key, each.n_out) for each in back][6:] == [("dense", 7), ("dense", 6), ("dense", 4)]
+    assert none["layers"] == [*config[:-2], config[-1]] and none["output"] == 4
+    bent = {each["name"]: each["activation"]["name"] for each in other["layers"][:-1] if "activation" in each}
+    assert bent == {"conv2d": "elu", "batch_norm": "elu", "dense": "elu"}
+    assert (
+        other["layers"][1] == config[1] and np.std(other["theta"]) > 0.1
+    )  # the linear one, in front of the normalization
+
+
+@pytest.mark.parametrize("worker", [False, pytest.param(True, marks=pytest.mark.full)])
+def test_the_worker_trains_filters(engine, worker):
+    data, network = (
+        made_data(np.random.default_rng(10), 60, 100, 4, "pixels", (10, 10)),
+        convolutional("adam", "float32"),
+    )
+    network.learn(data)
+    network[1][2].freeze()
+    order, script = np.random.default_rng(10).permutation(60).tolist(), engine.folder / "worker_script.js"
+    script.write_text(join(engine.folder, "worker.js"), "utf-8")
+    how = {"page": engine.page(network, data), "batchSize": 20, "steps": 40, "order": order}
+    loop, trainer = engine.ask({"do": "training"} | how, {"do": "trainer", "worker": worker and str(script)} | how)
+    assert trainer["theta"] == loop["theta"]
+    assert (trainer["done"], trainer["stopped"], trainer["t"]) == (40, "finished", 40)
+    network.parameters.theta[...] = trainer["theta"]
+    assert (network[1][2].weights == convolutional(dtype="float32")[1][2].weights).all()
 
 
 @pytest.mark.full
