@@ -14,6 +14,7 @@ export class Layer {
   typeName = ""; // the name of the class in Python
   weightName = ""; // the parameter that holds the neurons' weights
   biasName = "";
+  windows = null; // where each neuron looks at an image; null: at the whole input, or at its own place
   stateNames = []; // arrays that are kept with the weights but not trained
   passesThrough = false; // whether in evaluation it hands on number by number what comes in
   leastBatch = 1;
@@ -42,6 +43,16 @@ export class Layer {
     this.outShape = this.outputShape(this.inShape);
     this.nIn = previous ? previous.nOut : 0;
     this.nOut = this.outShape.reduce((product, side) => product * side, 1);
+  }
+
+  // How many neurons there are: one for each channel of an image, else one for each number.
+  get neuronCount() {
+    return this.outShape.length === 3 ? this.outShape[2] : this.nOut;
+  }
+
+  // At how many places each neuron is: height times width of an image, else one.
+  get places() {
+    return this.outShape.length === 3 ? this.outShape[0] * this.outShape[1] : 1;
   }
 
   outputShape(inShape) {
@@ -191,16 +202,21 @@ export class ActivationLayer extends Layer {
     return this.chosen ?? this.activation;
   }
 
+  // An activation sees a row for each place of an image, a neuron along the columns.
   activate() {
-    this.function.forward(this.z, this.a, this.nOut, this.r);
+    this.function.forward(this.z, this.a, this.neuronCount, this.r);
   }
 
   deltaFromDa() {
-    this.function.backward(this.da, this.z, this.a, this.delta, this.nOut, this.r);
+    this.function.backward(this.da, this.z, this.a, this.delta, this.neuronCount, this.r);
   }
 
   slopes(z) {
-    return this.function.slopes(z, this.r);
+    const n = this.neuronCount;
+    if (z.length === n) return this.function.slopes(z, this.r);
+    const found = new this.Float(z.length);
+    for (let start = 0; start < z.length; start += n) found.set(this.function.slopes(z.subarray(start, start + n), this.r), start);
+    return found;
   }
 
   kinkSides() {

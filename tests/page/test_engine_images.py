@@ -1,0 +1,153 @@
+"""Layers of images in the page against Python's: passes, gradients, steps of training; what does not fit is refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine_cases import image_case
+from engine_node import engine_in, made_data, needs_node
+
+import neurosim as ns
+
+pytestmark = needs_node
+
+SETS = [pytest.param(range(8), id="some"), pytest.param(range(8, 300), id="many", marks=pytest.mark.full)]
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    return engine_in(tmp_path_factory.mktemp("engine"))
+
+
+def close(found, expected, tolerance, words):
+    """Within a share of the norm of what is expected."""
+    np.testing.assert_allclose(
+        found, expected, rtol=0, atol=tolerance * max(np.linalg.norm(expected), 1e-3), err_msg=words
+    )
+
+
+@pytest.mark.parametrize("seeds", SETS)
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 3e-5)])
+def test_passes_and_gradients_of_a_batch(engine, seeds, dtype, tolerance):
+    cases = [image_case(seed, dtype) for seed in seeds]
+    pages = [engine.page(case.network, case.data) for case in cases]
+    rows = list(range(3, 12))
+    asked = [{"do": "gradients", "page": page, "rows": rows} for page in pages]
+    predicted = engine.ask(*({"do": "predict", "page": page} for page in pages))
+    for case, mine, found in zip(cases, engine.ask(*asked), predicted, strict=True):
+        close(found["rows"], case.network.predict_proba(case.data.x[found["numbers"]]), tolerance, case.words)
+        if any(layer.key == "dropout" for layer in case.network):
+            continue  # random masks are other ones in the page
+        order = kept_rows(case.data)[rows]
+        loss = case.network.gradients(case.data.x[order], case.data.labels[order], training=True)
+        assert mine["loss"] == pytest.approx(loss, rel=10 * tolerance), case.words
+        close(mine["grad"], case.network.parameters.grad, tolerance, case.words)
+
+
+def kept_rows(data):
+    """Which samples the page has, in its order: all of them."""
+    return np.sort(data.places(len(data), 0))
+
+
+def convolutional(optimizer="adam", dtype="float64", pool=ns.MaxPool2D, **more):
+    layers = [ns.Input((10, 10)), ns.Conv2D(4, 3, padding="same", use_bias=False), ns.BatchNorm("relu"), pool(3, 2)]
+    layers += [ns.Conv2D(5, 2, "tanh", 2), ns.Flatten(), ns.Dense(8, "relu"), ns.Dense(4, "softmax")]
+    return ns.Network(layers, optimizer=optimizer, seed=3, dtype=dtype, **more)
+
+
+RUNS = {
+    "sgd": ("sgd", "float64", 1e-9),
+    "momentum": ("momentum", "float64", 1e-9),
+    "adam": ("adam", "float64", 1e-9),
+    "rmsprop": ("rmsprop", "float64", 1e-9),
+    "schedule": (
+        {"name": "adamw", "learning_rate": {"name": "cosine", "rate": 0.01}, "clip_norm": 0.5},
+        "float64",
+        1e-9,
+    ),
+    "float32": ("momentum", "float32", 1e-4),
+}
+
+
+@pytest.mark.parametrize("pool", [ns.MaxPool2D, ns.AveragePool2D])
+def test_20_steps_in_a_fixed_order(engine, pool):
+    bounds = {"regularizer": {"name": "l2", "strength": 0.01}, "max_norm": 1.5}
+    networks = [convolutional(optimizer, dtype, pool, **bounds) for optimizer, dtype, _ in RUNS.values()]
+    compare_steps(engine, networks, [tolerance for _, _, tolerance in RUNS.values()])
+
+
+def compare_steps(engine, networks, tolerances):
+    rng = np.random.default_rng(7)
+    data = made_data(rng, 60, 100, 4, "pixels", (10, 10))
+    batches, order, asked = [rng.permutation(60)[:16] for _ in range(20)], kept_rows(data), []
+    for network in networks:
+        network.learn(data)
+        if hasattr(network.optimizer.learning_rate, "begin"):
+            network.optimizer.learning_rate.begin(0, 20)
+        page = engine.page(network, data)
+        asked.append({"do": "steps", "page": page, "batches": [batch.tolist() for batch in batches]})
+    for network, answer, tolerance in zip(networks, engine.ask(*asked), tolerances, strict=True):
+        losses = [network.train_batch(data.x[order[batch]], data.labels[order[batch]]) for batch in batches]
+        assert np.abs(np.array(answer["theta"]) - network.parameters.theta).max() <= tolerance
+        np.testing.assert_allclose(answer["losses"], losses, rtol=1e-3 if tolerance > 1e-6 else 1e-7, atol=tolerance)
+        for name, vector in network.optimizer.state.items():
+            assert np.abs(np.array(answer["state"][name]) - vector).max() <= tolerance
+        for name in ("running_mean2", "running_variance2"):
+            np.testing.assert_allclose(answer["running"][name], network.arrays()[name], atol=10 * tolerance)
+
+
+def test_20_steps_with_all_that_is_done_to_filters(engine):
+    network = convolutional()
+    network[1][0].freeze()
+    network[1][1].rate_factor = 0.3
+    network[4][0].clamp(0.4)
+    network[4][1].ablate()
+    network[4][2].activation = "softplus"
+    network[4][3].l2 = 0.05
+    frozen = network[1][0].weights.copy()
+    compare_steps(engine, [network], [1e-9])
+    assert (network[1][0].weights == frozen).all()
+
+
+def test_filters_have_initial_weights_of_their_own_fan_in(engine):
+    data = made_data(np.random.default_rng(1), 60, 300, 4, "pixels", (10, 10, 3))
+    layers = [ns.Input((10, 10, 3)), ns.Conv2D(200, 5, "relu"), ns.MaxPool2D(6), ns.Dense(4, "softmax")]
+    network = ns.Network(layers)
+    network.learn(data)
+    ask = {"do": "training", "page": engine.page(network, data), "batchSize": 8, "steps": 0, "reinitialize": True}
+    (found,) = engine.ask(ask)
+    kernels = np.array(found["theta"])[: network[1].W.size]
+    assert kernels.std() == pytest.approx(network[1].W.std(), rel=0.03)
+
+
+@pytest.mark.full
+def test_the_page_learns_with_convolutions(engine):
+    train, test = (each.subset(count) for each, count in zip(ns.data.load("digits"), (600, 300), strict=True))
+    layers = [ns.Input((28, 28)), ns.Conv2D(4, 5, "relu"), ns.MaxPool2D(2), ns.Conv2D(8, 5, "relu"), ns.MaxPool2D(2)]
+    network = ns.Network([*layers, ns.Dense(10, "softmax")], optimizer="adam", seed=0)
+    ask = {"do": "training", "page": engine.page(network, train, test), "batchSize": 32, "steps": 95, "seed": 1}
+    (found,) = engine.ask(ask | {"reinitialize": True})
+    network.fit(train, epochs=5, batch_size=32, verbose=False)
+    assert found["accuracy"] > network.evaluate(test)["accuracy"] - 0.05
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"kernel_size": 11}, "Conv2D relu: expected images of at least 11 x 11 pixels, received 10 x 10"),
+        (
+            {"filters": 4, "name": "max_pool2d", "size": 12},
+            "MaxPool2D 12 stride 1: expected images of at least 12 x 12 pixels",
+        ),
+    ],
+)
+def test_what_fits_into_no_image_is_refused(engine, change, words):
+    data = made_data(np.random.default_rng(1), 60, 100, 4, "pixels", (10, 10))
+    network = ns.Network([ns.Input((10, 10)), ns.Conv2D(3, 3, "relu"), ns.Dense(4, "softmax")])
+    network.learn(data)
+    path = Path(engine.page(network, data))
+    held = json.loads(path.read_text("utf-8"))
+    held["manifest"]["network"]["layers"][1].update(change)
+    path.write_text(json.dumps(held), "utf-8")
+    assert words in engine.ask({"do": "refused", "page": str(path)})[0]
