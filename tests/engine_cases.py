@@ -17,7 +17,7 @@ HIDDEN = list(ACTIVATIONS)
 
 @dataclass
 class Case:
-    """A network, trained a little; data; and which neuron to look at with which sample."""
+    """A network, trained a little; data; which neuron to look at, where, and with which sample."""
 
     network: ns.Network
     data: Any
@@ -25,6 +25,7 @@ class Case:
     neuron: int
     number: int
     words: str
+    place: tuple[int, int] | None = None  # of a filter; None: that which a trace takes
 
 
 def drawn(rng, choices):
@@ -93,8 +94,9 @@ def image_case(seed, dtype="float64", steps=3):
     train(network, data, steps)
     place = drawn(rng, [layer.index for layer in network if layer.windows is not None and layer.weight_name])
     neuron, number = int(rng.integers(len(network[place]))), int(rng.integers(len(data)))
-    words = f"seed {seed}: {list(network)}, {network.optimizer.config()}, {extra}, {place}/{neuron}/{number}"
-    return Case(network, data, place, neuron, number, words)
+    at = tuple(int(rng.integers(side)) for side in network[place].out_shape[:2]) if rng.random() < 0.5 else None
+    words = f"seed {seed}: {list(network)}, {network.optimizer.config()}, {extra}, {place}/{neuron}/{at}/{number}"
+    return Case(network, data, place, neuron, number, words, at)
 
 
 def image_layers(rng, shape):

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from engine_cases import image_case
 from engine_node import engine_in, made_data, needs_node
@@ -119,6 +120,57 @@ def test_filters_have_initial_weights_of_their_own_fan_in(engine):
     (found,) = engine.ask(ask)
     kernels = np.array(found["theta"])[: network[1].W.size]
     assert kernels.std() == pytest.approx(network[1].W.std(), rel=0.03)
+
+
+CARD = {"mean": "mean_activation", "dead": "dead_fraction", "saturated": "saturated_fraction", "norm": "weight_norm"}
+CARD |= {"selectivity": "selectivity", "lost": "accuracy_lost", "correlation": "correlation"}
+NAMED = {"layer": "layer", "neuron": "neuron", "strongest": "strongest_class", "similar": "most_similar"}
+
+
+@pytest.mark.parametrize("pool", [ns.MaxPool2D, pytest.param(ns.AveragePool2D, marks=pytest.mark.full)])
+def test_a_filter_has_the_report_card_that_python_gives_it(engine, pool):
+    network, data = convolutional(pool=pool), made_data(np.random.default_rng(5), 60, 100, 4, "pixels", (10, 10))
+    network.fit(data, epochs=3, batch_size=10, verbose=False)
+    network[4][1].clamp(0.3)
+    network[4][2].activation = "relu6"
+    (found,) = engine.ask({"do": "cards", "page": engine.page(network, data)})
+    expected = network.report(data)
+    assert len(found) == len(expected)
+    for mine, (_, theirs) in zip(found, expected.iterrows(), strict=True):
+        assert {name: mine[name] for name in NAMED} == {
+            name: None if theirs[column] is pd.NA else theirs[column] for name, column in NAMED.items()
+        }
+        for name, column in CARD.items():
+            wanted = theirs[column]
+            same = mine[name] is None if pd.isna(wanted) else mine[name] == pytest.approx(wanted, rel=1e-9, abs=1e-12)
+            assert same, (name, mine, theirs)
+
+
+def test_weights_that_the_page_saved_come_into_python(engine):
+    data = made_data(np.random.default_rng(6), 60, 100, 4, "pixels", (10, 10))
+    network = convolutional()
+    network.learn(data)
+    network[4][1].freeze()
+    page, order = engine.page(network, data), list(range(60))
+    saved, trained, moments = engine.ask(
+        {"do": "weights", "page": page, "batchSize": 60, "steps": 3},
+        {"do": "training", "page": page, "batchSize": 60, "steps": 3, "order": order},
+        {"do": "moments", "page": page},
+    )
+    back = ns.Network.from_config(saved["config"])
+    for name, values in saved["arrays"].items():
+        back.arrays()[name][...] = values
+    assert saved["arrays"].keys() == {name for name in back.arrays() if not name.startswith("optimizer.")}
+    np.testing.assert_allclose(back.parameters.theta, trained["theta"], atol=1e-9)  # all samples at once: in any order
+    assert back[4][1].frozen and (back[4][1].weights == network[4][1].weights).all()
+    np.testing.assert_array_equal(moments[-1]["theta"], network.parameters.theta)
+    assert [str(layer) for layer in back] == [str(layer) for layer in network]
+
+
+def test_a_page_is_called_by_its_neurons_and_filters(tmp_path):
+    data, network = made_data(np.random.default_rng(6), 60, 100, 4, "pixels", (10, 10)), convolutional()
+    page = ns.explore(network, data, data, tmp_path / "page.html")
+    assert "<title>made up 100-4-4-5-8-4 · neurosim</title>" in page.html
 
 
 @pytest.mark.full

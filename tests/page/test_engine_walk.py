@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engine_cases import random_case
+from engine_cases import image_case, random_case
 from engine_node import JS, engine_in, made_data, needs_node
 
 import neurosim as ns
@@ -20,7 +20,12 @@ pytestmark = needs_node
 
 ALL = 200
 QUICK = [0, 9, 20, 43, 63, 71, 84, 126]
-SETS = [pytest.param(QUICK, id="a few"), pytest.param(range(ALL), id="all", marks=pytest.mark.full)]
+SETS = [
+    pytest.param(random_case, QUICK, id="a few"),
+    pytest.param(random_case, range(ALL), id="all", marks=pytest.mark.full),
+    pytest.param(image_case, range(8), id="a few of images"),
+    pytest.param(image_case, range(8, ALL), id="all of images", marks=pytest.mark.full),
+]
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +34,15 @@ def engine(tmp_path_factory):
 
 
 def request(engine, case, **more):
-    page = engine.page(case.network, case.data)
+    page, (row, column) = engine.page(case.network, case.data), case.place or (None, None)
+    more = {"row": row, "column": column} | more
     return {"do": "trace", "page": page, "layer": case.layer, "neuron": case.neuron, "number": case.number} | more
 
 
 def trace_of(case, network=None):
     x, y = case.data.x[case.number], case.data.labels[case.number]
-    return (network or case.network).trace(x, y, sample=case.number)[case.layer][case.neuron]
+    here = (network or case.network).trace(x, y, sample=case.number)[case.layer][case.neuron]
+    return here if case.place is None else here.at(*case.place)
 
 
 def numbers_in(value):
@@ -76,9 +83,9 @@ def worst(one, other):
     return float(np.abs(one - other).max(initial=0.0) / (largest or 1.0))
 
 
-@pytest.mark.parametrize("seeds", SETS)
-def test_float64_networks_give_the_same_document_and_the_same_text(engine, seeds):
-    cases = [random_case(seed) for seed in seeds]
+@pytest.mark.parametrize(("made", "seeds"), SETS)
+def test_float64_networks_give_the_same_document_and_the_same_text(engine, made, seeds):
+    cases = [made(seed) for seed in seeds]
     answers = engine.ask(*(request(engine, case) for case in cases))
     for case, answer in zip(cases, answers, strict=True):
         here, found = trace_of(case), without_extras(answer["document"])
@@ -101,9 +108,9 @@ def test_float64_networks_give_the_same_document_and_the_same_text(engine, seeds
             assert (mine["title"], mine["why"]) == (stage.title, stage.why)
 
 
-@pytest.mark.parametrize("seeds", SETS)
-def test_float32_networks_are_as_exact_as_in_python(engine, seeds):
-    cases = [random_case(seed, "float32") for seed in seeds]
+@pytest.mark.parametrize(("made", "seeds"), SETS)
+def test_float32_networks_are_as_exact_as_in_python(engine, made, seeds):
+    cases = [made(seed, "float32") for seed in seeds]
     answers = engine.ask(*(request(engine, case) for case in cases))
     of_python, of_page = {}, {}
     for case, answer in zip(cases, answers, strict=True):

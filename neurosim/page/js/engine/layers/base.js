@@ -19,6 +19,8 @@ export class Layer {
   passesThrough = false; // whether in evaluation it hands on number by number what comes in
   leastBatch = 1;
   neuronByNeuron = false; // whether its neuron j looks at neuron j of the layer below alone
+  handsOn = ""; // what it does with windows that it does not weigh, in a word that the walk knows
+  reshapes = false; // whether it hands on all numbers in their order, so that the walk goes past it
   activation = null;
   isOutput = false;
   maxNorm = null;
@@ -156,9 +158,20 @@ export class Layer {
 
   // -- neurons -------------------------------------------------------------------------------------------------------
 
-  // What number j of x feeds, in evaluation: numbers of z, and dz/dx_j of each.
+  // Which numbers of x the weights multiply that make number j of z, in the weights' order; -1: outside of the image.
+  sources() {
+    return Int32Array.from({ length: this.nIn }, (_, i) => i);
+  }
+
+  // What number j of x feeds, in evaluation, for one sample x (n_in,): numbers of z, and dz/dx_j of each.
   outgoing(j) {
     return [[j], this.Float.of(1)];
+  }
+
+  // Where only the largest number of a window is handed on: the windows that see number j of x. Of each which number of
+  // z it makes, which number of x won it, and how many are as large.
+  contests() {
+    return [];
   }
 
   // How dz_j/dx_j follows in evaluation, where neuron j looks at number j of x alone: an equation and its numbers.

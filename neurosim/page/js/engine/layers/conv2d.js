@@ -91,6 +91,10 @@ export class Conv2D extends WeightedLayer {
     }
   }
 
+  sources(j) {
+    return this.windows.sourcesAt(Math.floor(j / this.neuronCount));
+  }
+
   outgoing(j) {
     const [, width, channels] = this.windows.shape;
     const filters = this.neuronCount;

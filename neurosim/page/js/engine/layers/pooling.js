@@ -16,12 +16,11 @@ class Pooling extends Layer {
     return [...this.windows.places, this.windows.shape[2]];
   }
 
-  // Which numbers of z number j of x feeds: pairs of the number, and which of its window's pixels x_j is.
+  // The numbers of z whose windows see number j of x.
   thatSee(j) {
     const [, width, channels] = this.windows.shape;
     const pixel = Math.floor(j / channels);
-    const seen = this.windows.thatSee(Math.floor(pixel / width), pixel % width);
-    return seen.map(([place, own]) => [place * channels + (j % channels), own]);
+    return this.windows.thatSee(Math.floor(pixel / width), pixel % width).map(([place]) => place * channels + (j % channels));
   }
 
   get detail() {
@@ -33,6 +32,7 @@ class Pooling extends Layer {
 export class MaxPool2D extends Pooling {
   kind = "max_pool2d";
   typeName = "MaxPool2D";
+  handsOn = "largest";
 
   reserve(capacity) {
     super.reserve(capacity);
@@ -81,10 +81,18 @@ export class MaxPool2D extends Pooling {
     }
   }
 
-  // In the sample whose winners these are.
-  outgoing(j, winners = this.winners) {
-    const won = this.thatSee(j).filter(([n, own]) => winners[n] === own);
+  outgoing(j, x) {
+    const won = this.contests(j, x).filter(([, winner]) => winner === j);
     return [won.map(([n]) => n), new this.Float(won.length).fill(1)];
+  }
+
+  contests(j, x) {
+    const channels = this.windows.shape[2];
+    return this.thatSee(j).map((n) => {
+      const seen = this.windows.sourcesAt(Math.floor(n / channels)).filter((_, at) => at % channels === n % channels);
+      const winner = seen.reduce((best, i) => (x[i] > x[best] ? i : best));
+      return [n, winner, seen.filter((i) => x[i] === x[winner]).length];
+    });
   }
 
   kinkSides() {
@@ -96,6 +104,7 @@ export class MaxPool2D extends Pooling {
 export class AveragePool2D extends Pooling {
   kind = "average_pool2d";
   typeName = "AveragePool2D";
+  handsOn = "mean";
 
   forward() {
     const { x, z, nIn, nOut, size, batchSize } = this;
@@ -131,8 +140,12 @@ export class AveragePool2D extends Pooling {
   }
 
   outgoing(j) {
-    const fed = this.thatSee(j).map(([n]) => n);
+    const fed = this.thatSee(j);
     return [fed, new this.Float(fed.length).fill(1 / (this.size * this.size))];
+  }
+
+  explainSlope() {
+    return ["1 / {size}²", { size: this.size }];
   }
 }
 
@@ -141,6 +154,7 @@ export class Flatten extends Layer {
   kind = "flatten";
   typeName = "Flatten";
   passesThrough = true;
+  reshapes = true;
 
   outputShape(inShape) {
     return [inShape.reduce((product, side) => product * side, 1)];
