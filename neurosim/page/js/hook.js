@@ -38,9 +38,9 @@ export function installHook(window, app) {
       const model = app.model();
       const where = { layer, neuron, row, column, top, check };
       if (pixels !== undefined) return trace(networkAt(at), model.asRaw(pixels), label ?? null, where);
-      const row = rowOf(sample);
+      const kept = rowOf(sample);
       const { test } = model;
-      return trace(networkAt(at), test.raw(row), label ?? test.label(row), { ...where, sample: test.index(row) });
+      return trace(networkAt(at), test.raw(kept), label ?? test.label(kept), { ...where, sample: test.index(kept) });
     },
 
     // The output's activations.

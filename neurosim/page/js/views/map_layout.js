@@ -3,8 +3,8 @@
 
 import { layOut, leastWidth, TITLE } from "./geometry.js";
 
-const GAP = 6; // pixels from cell to cell
-const CELL = { least: 22, most: 84 }; // pixels along a map
+const GAP = 5; // pixels from cell to cell
+const CELL = { least: 26, most: 84 }; // pixels along a map
 const STRIP = 10; // the width of a row of numbers
 const FEW = 16; // maps that are drawn larger on a narrow screen
 const BELOW = 330; // pixels for the layers without maps, where they stand below the others
@@ -44,8 +44,8 @@ function grid(layer, cell, room) {
 
 function beside(images, others, width, height) {
   const room = height - TITLE - 8;
-  const gap = Math.min(Math.max(width * 0.045, 22), 60);
-  const free = width - leastWidth(others, width, height, Math.max(gap, 26)) - gap * images.length;
+  const gap = 16;
+  const free = width - leastWidth(others, width, height, 26) - gap * images.length;
   const widthAt = (cell) => images.reduce((sum, layer) => sum + (layer.strip ? STRIP : grid(layer, cell, room).width), 0);
   let cell = Math.min(CELL.most, Math.floor(room));
   while (cell >= CELL.least && widthAt(cell) > free) cell -= 1;

@@ -37,8 +37,8 @@ export class NetworkView {
       onblur: () => store.set({ hover: null }),
     });
     const convolves = store.network.layers.some(hasMaps);
-    const lines = convolves ? "from and to maps what they give to z (gray: how large the weights are)" : "its strongest weights";
-    this.legend = h("p", { class: "muted", text: `Lines: ${lines}, + red, − blue; faint: what speaks most for the answer, or against.` });
+    const lines = convolves ? "what maps give to z; + red, − blue; gray: the largest kernels; faint: what speaks most for the answer." : "its strongest weights, + red, − blue; faint: what speaks most for the answer, or against.";
+    this.legend = h("p", { class: "muted", text: `Lines: ${lines}` });
     const hovered = h("div", { id: "hovered" });
     this.strip = new Strip(hovered, store);
     this.maps = new MapSheet(store);
