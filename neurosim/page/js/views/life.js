@@ -1,7 +1,8 @@
 // The weights of the selected neuron at a few moments, from the first to the last.
 
+import { weightShape } from "../maps.js";
 import { h, explain } from "./dom.js";
-import { imageShape, largest, overChannels, paintSigned } from "./paint.js";
+import { imageShape, largest, overChannels, paintSigned, paintTiles } from "./paint.js";
 
 export class Life {
   constructor(root, store) {
@@ -32,6 +33,7 @@ export class Life {
     const layer = store.layer();
     const { neuron } = store.state;
     const shape = layer.index === store.visibleLayers()[0].index && store.kind === "image" ? imageShape(store.shape, layer.nIn) : null;
+    const tiles = weightShape(layer);
     const chosen = this.chosen();
     const all = chosen.map((moment) => store.weightsAt(moment, layer.index, neuron));
     const limit = Math.max(...all.map(largest));
@@ -39,7 +41,8 @@ export class Life {
     this.moments.replaceChildren(
       ...chosen.map((moment, k) => {
         const canvas = h("canvas", { "aria-hidden": "true" });
-        if (shape) paintSigned(canvas, overChannels(all[k], shape), shape, limit);
+        if (tiles) paintTiles(canvas, all[k], tiles, { limit });
+        else if (shape) paintSigned(canvas, overChannels(all[k], shape), shape, limit);
         else paintSigned(canvas, all[k], [1, all[k].length], limit);
         const at = moment === current;
         return h(
