@@ -125,6 +125,7 @@ export class NetworkView {
     if (!width || !height || !this.nodes) return;
     this.place = layOutAll(this.layers, width, height);
     this.place.width = width;
+    this.root.classList.toggle("below", this.place.below);
     if (this.place.below) this.net.style.minHeight = `${this.place.height}px`;
     for (const [key, { node }] of this.nodes) {
       const box = this.place.boxes.get(key);
@@ -333,7 +334,7 @@ function across(start, end, signed, into) {
 function down(start, end, signed, into) {
   const [x0, y0] = [start.x + start.width / 2, start.y + start.height + (signed && into ? 14 : 1)];
   const [x1, y1] = [end.x + Math.min(end.width, 30) / 2, end.y - 2];
-  const bend = Math.max((y1 - y0) * 0.5, 8);
-  const d = `M${x0} ${y0}C${x0} ${y0 + bend} ${x1} ${y1 - bend} ${x1} ${y1 - (signed && !into ? 12 : 0)}`;
+  const turn = y0 + Math.min(Math.max((y1 - y0) * 0.5, 8), 50); // soon, so that it does not cross what stands beside
+  const d = `M${x0} ${y0}C${x0} ${turn} ${x1} ${turn} ${x1} ${y1 - (signed && !into ? 12 : 0)}`;
   return { d, x: (into ? x0 : x1) - 4, y: into ? y0 - 2 : y1 - 2 };
 }
