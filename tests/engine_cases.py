@@ -92,9 +92,11 @@ def image_case(seed, dtype="float64", steps=3):
             layer.b = rng.normal(scale=0.3, size=layer.b.shape)
     intervene(rng, network)
     train(network, data, steps)
-    place = drawn(rng, [layer.index for layer in network if layer.windows is not None and layer.weight_name])
+    weighted = [layer for layer in network if layer.weight_name]
+    place = drawn(rng, [layer.index for layer in weighted for _ in range(1 if layer.windows is None else 3)])
     neuron, number = int(rng.integers(len(network[place]))), int(rng.integers(len(data)))
-    at = tuple(int(rng.integers(side)) for side in network[place].out_shape[:2]) if rng.random() < 0.5 else None
+    anywhere = network[place].windows is not None and rng.random() < 0.5
+    at = tuple(int(rng.integers(side)) for side in network[place].out_shape[:2]) if anywhere else None
     words = f"seed {seed}: {list(network)}, {network.optimizer.config()}, {extra}, {place}/{neuron}/{at}/{number}"
     return Case(network, data, place, neuron, number, words, at)
 
@@ -107,8 +109,8 @@ def image_layers(rng, shape):
         if padding == "valid" and kernel > side:
             continue
         normalized, activation = rng.random() < 0.3, drawn(rng, ["relu", "relu", *HIDDEN])
-        conv = ns.Conv2D(int(rng.integers(1, 6)), kernel, "linear" if normalized else activation, stride, padding)
-        layers.append(conv)
+        filters, use_bias, own = int(rng.integers(1, 6)), rng.random() < 0.8, "linear" if normalized else activation
+        layers.append(ns.Conv2D(filters, kernel, own, stride, padding, use_bias=use_bias))
         side = -(-side // stride) if padding == "same" else (side - kernel) // stride + 1
         if normalized:
             layers.append(ns.BatchNorm(activation))
@@ -189,3 +191,13 @@ def train(network, data, steps):
         schedule.begin(0, 10)
     for k in range(steps):
         network.train_batch(data.x[8 * k : 8 * k + 8], data.labels[8 * k : 8 * k + 8])
+
+
+def in_float64(network):
+    """The same numbers in a network of the other type."""
+    twin = ns.Network.from_config(network.config() | {"dtype": "float64"})
+    state = {name: vector.astype(np.float64) for name, vector in network.optimizer.state.items()}
+    twin.optimizer.restore(network.optimizer.scalars(), state)
+    for name, array in network.arrays().items():
+        twin.arrays()[name][...] = array
+    return twin

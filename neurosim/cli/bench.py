@@ -21,7 +21,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--cases",
         default="small",
         metavar="NAMES",
-        help="all, small, or names as in the table, with commas between them [%(default)s]",
+        help="small (two of all), all (ten dense networks), conv (a convolutional one, LeNet-like, beside these), or "
+        "names as in the table, with commas between them [%(default)s]",
     )
     parser.add_argument(
         "--peers",

@@ -26,6 +26,7 @@ from ..regularizers import L1, L2, Regularizer
 from ..schedules import SCHEDULES
 from ..text import plain
 from .callbacks import Callback, EarlyStopping
+from .image_layers import GRAMMAR, image_layers, read_conv
 
 MAX_WIDTH = 1_000_000  # neurons of a hidden layer
 HELD_OUT, HELD_OUT_TEXT = 1 / 6, "a sixth"  # of the training images, for whatever is decided in training
@@ -131,8 +132,14 @@ class Settings:
         >>> Settings(hidden=(32,), activation="tanh").network(784, 10)
     """
 
+    conv: tuple[str, ...] = _setting(
+        (),
+        read_conv,
+        f"layers of images before the hidden ones: {GRAMMAR}; e.g. 8x5,pool2,16x5,pool2 [none]",
+        "FxK,poolS",
+    )
     hidden: tuple[int, ...] = _setting((128, 64), _widths, "widths of the hidden layers, e.g. 128,64, or none", "W,W")
-    activation: str = _setting("relu", _named(ACTIVATIONS), "activation of the hidden layers", "NAME")
+    activation: str = _setting("relu", _named(ACTIVATIONS), "activation of the hidden and convolutional layers", "NAME")
     output: str | None = _setting(
         None, _optional(_named(ACTIVATIONS)), "activation of the output [by the loss]", "NAME"
     )
@@ -156,9 +163,11 @@ class Settings:
     )
     epochs: int = _setting(EPOCHS, _count(0), "passes over the training images", "N")
     batch_size: int | None = _setting(BATCH_SIZE, _batch_size, "images per step, or full", "N")
-    dropout: float = _setting(0.0, _real(0.0, 1.0, open_high=True), "share of hidden activations dropped")
+    dropout: float = _setting(
+        0.0, _real(0.0, 1.0, open_high=True), "share of hidden activations dropped, and of what --conv gives out"
+    )
     input_dropout: float = _setting(0.0, _real(0.0, 1.0, open_high=True), "share of pixels dropped")
-    batch_norm: bool = _setting(False, _flag, "batch normalization in the hidden layers", "YES")
+    batch_norm: bool = _setting(False, _flag, "batch normalization in the hidden and convolutional layers", "YES")
     l1: float = _setting(0.0, _real(0.0, math.inf, open_high=True), "strength of the L1 penalty")
     l2: float = _setting(0.0, _real(0.0, math.inf, open_high=True), "strength of the L2 penalty")
     max_norm: float | None = _setting(
@@ -216,7 +225,7 @@ class Settings:
 
     def used(self) -> dict[str, Any]:
         """The settings as plain values, with what stands for those that are left open (None)."""
-        activation = self.activation if self.hidden else self.output_activation
+        activation = self.activation if self.hidden or self.conv else self.output_activation
         return asdict(self) | {
             "output": self.output_activation,
             "learning_rate": self.rate,
@@ -235,10 +244,14 @@ class Settings:
         return f"{text}, schedule {used['schedule']}"
 
     def make_layers(self, input_size: int | tuple[int, ...], classes: int) -> list[Layer]:
-        """New layers: input, hidden layers with what belongs to each, output."""
+        """New layers: input, those of images, hidden layers, with what belongs to each, output."""
         made: list[Layer] = [Input(input_size)]
         if self.input_dropout:
             made.append(Dropout(self.input_dropout))
+        shape = input_size if isinstance(input_size, tuple) else (input_size,)
+        made += image_layers(self.conv, shape, self.activation, self.initializer, self.batch_norm)
+        if self.conv and self.dropout:
+            made.append(Dropout(self.dropout))
         for width in self.hidden:
             if self.batch_norm:
                 # the matrix is initialized for the activation that BatchNorm applies behind it

@@ -44,10 +44,10 @@ ROWS: dict[str, dict[str, str]] = {
         "role": "note",
         "line": "{indent}{name}: it won, as the first of {ties} that are the largest, {a}",
     },
-    "downstream.lost": {"role": "note", "line": "{indent}{name}: it lost, {winner} at {place} is larger than {a}"},
+    "downstream.lost": {"role": "note", "line": "{indent}{name}: it lost, {place} is larger, {winner} against {a}"},
     "downstream.lost to the first": {
         "role": "note",
-        "line": "{indent}{name}: it lost, as large as that at {place}, {a}, which comes first",
+        "line": "{indent}{name}: it lost, {place} is as large, {a}, and comes first",
     },
     "downstream.one of them": {"role": "note", "line": "the largest of them, {name}:"},
     "downstream.largest": {
@@ -156,8 +156,11 @@ NAMES: dict[str, str] = {
     "largest delta of places": "of the {count} filters of layer {layer}, each at {places} places, it has the largest "
     "|delta| here, {delta}: a change of its z here would change the loss most",
     "no delta of places": "all {count} filters of layer {layer} have delta 0 at every place for this sample",
+    "largest delta of layer at a place": "of layer {layer} it has the largest |delta| at row {row}, column {column}",
+    "largest a of layer at a place": "of layer {layer} it has the largest |a| at row {row}, column {column}",
+    "no delta of layer at a place": "all filters of layer {layer} have delta 0 at row {row}, column {column}",
     "place of delta": "of its {places} places this one has the largest |delta|, {delta}",
     "place of a": "of its {places} places this one has the largest |a|, {a}",
-    "place without delta": "delta is 0 at all {places} places; here |a| is largest, {a}",
+    "place without delta, by a": "delta is 0 at all {places} places; here |a| is largest, {a}",
 }
 """What images and their parts are called."""

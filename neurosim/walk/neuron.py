@@ -102,19 +102,7 @@ class NeuronTrace(NeuronTerms):
             "z": self.z,
             "a": self.a,
             "da_dz": self.da_dz,
-            "downstream": [
-                {"neuron": int(k), "weight": float(w), "delta": float(delta), "product": float(product)}
-                | ({} if self.row is None else {"name": self.downstream_name(i)})
-                for i, (k, w, delta, product) in enumerate(
-                    zip(
-                        self.downstream_neurons,
-                        self.downstream_weights,
-                        self.downstream_deltas,
-                        self.downstream_products,
-                        strict=True,
-                    )
-                )
-            ],
+            "downstream": self._downstream_as_dicts(),
             "dL_da": self.dL_da,
             "delta": self.delta,
             "dL_dW": self.dL_dW.tolist(),
@@ -146,6 +134,21 @@ class NeuronTrace(NeuronTerms):
                 "train it with a smaller learning rate"
             ) from None
         return document
+
+    def _downstream_as_dicts(self) -> list[dict[str, Any]]:
+        """What the neuron feeds, ready for JSON; by name, too, if it is a filter."""
+        fed = zip(
+            self.downstream_neurons,
+            self.downstream_weights,
+            self.downstream_deltas,
+            self.downstream_products,
+            strict=True,
+        )
+        return [
+            {"neuron": int(k), "weight": float(w), "delta": float(delta), "product": float(product)}
+            | ({} if self.row is None else {"name": self.downstream_name(i)})
+            for i, (k, w, delta, product) in enumerate(fed)
+        ]
 
     def _place_as_dict(self) -> dict[str, Any]:
         """Where a filter is looked at, ready for JSON; nothing for other neurons."""

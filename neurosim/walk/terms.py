@@ -12,6 +12,7 @@ from ..errors import NeurosimError
 from ..layers import Layer
 from ..layers.neuron import Unit
 from ..parameters import Array
+from ..text import number
 from . import words
 from .downstream import Fed, fed_by
 from .formula import fill, value_of
@@ -104,6 +105,16 @@ class NeuronTerms:
     learning_rate = property(lambda self: self.trace.learning_rate)
 
     # -- a filter, and its places ------------------------------------------------------------------------------------
+
+    @property
+    def why_here(self) -> str:
+        """Why a filter's trace begins at the place where it does; nothing for other neurons."""
+        if self.patch_shape is None:
+            return ""
+        name, strength = strength_of(self.trace, self._layer, self.index)
+        key = "place of" if name == "delta" or self.trace.forward_only else "place without delta, by"
+        largest = number(np.abs(strength).max(), 3)
+        return fill(words.NAMES[f"{key} {name}"], {"places": str(strength.size), name: largest})
 
     @property
     def _unit(self) -> Unit:

@@ -149,6 +149,35 @@ class LayerTrace:
     def __len__(self) -> int:
         return len(self.layer)
 
+    def strongest(self, place: tuple[int, int] | None = None) -> tuple[int, str]:
+        """The neuron with the largest |delta|, without a label the largest |a|, and why it.
+
+        Args:
+            place: row and column of filters; ``None``: it may have it anywhere.
+
+        Raises:
+            NeurosimError: the layer has no weights, or no such place.
+        """
+        layer = self.layer
+        self._check_weights()
+        name = "a" if self.trace.forward_only else "delta"
+        strength = np.abs(layer.by_neuron(self.trace.flows[layer.index][name][None]))  # (places, neurons)
+        told, at = {"layer": str(layer.index)}, ""
+        if place is not None:
+            unit = layer[0].at(*place)
+            strength = strength[unit.index // layer.neuron_count][None]
+            told, at = told | {"row": str(unit.row), "column": str(unit.column)}, " at a place"
+        best = int(strength.max(axis=0).argmax())
+        reason = f"largest {name}" if self.trace.forward_only or strength[:, best].any() else "no delta"
+        return best, fill(words.NAMES[f"{reason} of layer{at}"], told)
+
+    def _check_weights(self) -> None:
+        if not self.layer.weight_name:
+            raise NeurosimError(
+                f"layer {self.layer.index} is {self.layer!r}: its neurons have no weights to trace; "
+                "choose a Dense or a Conv2D layer"
+            )
+
     def __getitem__(self, j: int) -> NeuronTrace:
         """Neuron j; a filter at the place where its |delta| is largest, see `NeuronTrace.at`.
 
@@ -156,11 +185,7 @@ class LayerTrace:
             OutOfRangeError: there is no such neuron.
             NeurosimError: the layer has no weights.
         """
-        if not self.layer.weight_name:
-            raise NeurosimError(
-                f"layer {self.layer.index} is {self.layer!r}: its neurons have no weights to trace; "
-                "choose a Dense or a Conv2D layer"
-            )
+        self._check_weights()
         return NeuronTrace(self.trace, self.layer, self.layer[j].index)
 
     def __iter__(self) -> Iterator[NeuronTrace]:

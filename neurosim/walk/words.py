@@ -460,6 +460,7 @@ NAMES: dict[str, str] = {
     "largest delta": "of the {count} neurons of layer {layer} it has the largest |delta|, {delta}: a change of its z "
     "would change the loss most",
     "largest delta of layer": "of layer {layer} it has the largest |delta| for this sample",
+    "largest a of layer": "of layer {layer} it has the largest |a| for this sample",
     "no delta": "all {count} neurons of layer {layer} have delta 0 for this sample",
     "no delta of layer": "all neurons of layer {layer} have delta 0 for this sample",
 } | filter_words.NAMES

@@ -95,6 +95,7 @@ class Scenario:
             apart from it. Like `recorders` a function of a module, because it is sent to other processes.
         quick: the settings that --quick changes beside the number of seeds, images and epochs.
         of_images: whether it looks at grey images, and can be run with no other data.
+        dense: whether it looks at the weights that a neuron has for each number of a sample, which a filter has not.
         grid: the two settings that are varied together, with their values as they are written; the variants are all
             pairs of them, in order. Empty: it is no such comparison.
 
@@ -128,6 +129,7 @@ class Scenario:
     measure: Callable[[Run, Dataset, Dataset], dict[str, pd.DataFrame]] | None = None
     quick: Mapping[str, Any] = field(default_factory=dict)
     of_images: bool = False
+    dense: bool = False
     grid: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -138,6 +140,18 @@ class Scenario:
             raise NeurosimError(
                 f"scenario {self.name}: expected its baseline to be one of {', '.join(names)}, "
                 f"received {self.baseline!r}"
+            )
+
+    def check_settings(self, settings: Settings) -> None:
+        """Refuse settings that leave nothing of what it looks at.
+
+        Raises:
+            NeurosimError: layers of images come first, and it looks at dense neurons.
+        """
+        if self.dense and settings.conv:
+            raise NeurosimError(
+                f"{self.name}: expected without --conv, since it looks at the weights of neurons that see whole "
+                f"samples; received {','.join(settings.conv)}"
             )
 
     def check_data(self, train: Dataset) -> None:

@@ -77,6 +77,12 @@ const answers = {
     const { network, test, classNames } = await read(page);
     return Array.from(reportCards(network, test, classNames.length));
   },
+  // The layers of another network that the learner asks for, and its first weights.
+  remade: async ({ page, hidden, activation }) => {
+    const { network } = await read(page);
+    const made = activation ? network.withActivation(activation) : network.withHidden(hidden);
+    return { layers: made.config().layers, theta: Array.from(made.theta.slice(0, 20)), output: made.output.nOut };
+  },
   // The weights as the learner saves them, after some steps.
   weights: async ({ page, batchSize, steps }) => {
     const model = await read(page);

@@ -2,7 +2,7 @@
 
 import { short } from "../numbers.js";
 import { fill, namesIn } from "./formula.js";
-import { largestTerms, outputName } from "./forward_stages.js";
+import { outputName } from "./forward_stages.js";
 import { Row } from "./rows.js";
 import { Stage } from "./stage.js";
 import { byFallingSize, greatest, least, without } from "./sums.js";
