@@ -2,7 +2,7 @@
 // it intentions; no view reads another. Nothing here touches the document.
 
 import { trace } from "./engine/trace.js";
-import { fieldsOf, hasMaps, mapOf } from "./maps.js";
+import { hasMaps } from "./maps.js";
 import { Pixels } from "./pixels.js";
 import { Undo } from "./undo.js";
 
@@ -162,14 +162,9 @@ export class Store {
     const visible = this.visibleLayers();
     const found = visible.find((each) => each.index === layer) || visible[0];
     const { row, column } = (place === undefined && found.index === this.state.layer ? this.state : place) || { row: null, column: null };
-    const [height, width] = found.outShape;
-    const inside = hasMaps(found) && row !== null && column !== null;
-    this.set({
-      layer: found.index,
-      neuron: within(neuron, found.neuronCount),
-      row: inside ? within(row, height) : null,
-      column: inside ? within(column, width) : null,
-    });
+    const [height, width] = hasMaps(found) && row !== null ? found.outShape : [0, 0];
+    const at = (number, count) => (count ? within(number ?? 0, count) : null);
+    this.set({ layer: found.index, neuron: within(neuron, found.neuronCount), row: at(row, height), column: at(column, width) });
   }
 
   /** The place of the unit that is open; null of a neuron without places. It holds still while the pen or the training runs. */
@@ -183,28 +178,6 @@ export class Store {
       this.taken = { of, row: found.row, column: found.column };
     }
     return { row: this.taken.row, column: this.taken.column };
-  }
-
-  /** The unit under the pointer or the keyboard, else the one that is open; without a place where it has none. */
-  pointed() {
-    const { hover, layer, neuron } = this.state;
-    if (!hover) return { layer, neuron, ...this.place() };
-    if (hover.row !== undefined || !hasMaps(this.layer(hover.layer))) return hover;
-    return hover.layer === layer && hover.neuron === neuron ? { ...hover, ...this.place() } : { ...hover, ...this.loudest(hover) };
-  }
-
-  /** The place at which a map is largest. */
-  loudest({ layer, neuron }) {
-    const map = mapOf(this.layer(layer), this.answer().layers[layer].a, neuron);
-    const at = map.reduce((best, each, k) => (each > map[best] ? k : best), 0);
-    const width = this.layer(layer).outShape[1];
-    return { row: Math.floor(at / width), column: at % width };
-  }
-
-  /** What each layer below gives of its image to the unit that is pointed at; null where it has no place. */
-  fields() {
-    const pointed = this.pointed();
-    return pointed.row === undefined ? null : fieldsOf(this.network.layers, pointed);
   }
 
   /** Activations of all layers and the output for the sample: `forward` fills the layers, this keeps copies. */
@@ -398,8 +371,8 @@ export class Store {
     if (step !== undefined && this.moments.length) this.gotoMoment(this.momentAt(step));
     this.select(layer, neuron, row === undefined ? undefined : { row, column });
     if (sample !== undefined && sample !== null) {
-      const row = this.rowOf(sample);
-      if (row !== null) this.chooseSample(row);
+      const kept = this.rowOf(sample);
+      if (kept !== null) this.chooseSample(kept);
     }
     if (stage !== undefined && STAGES.includes(stage)) this.set({ stage });
     if (tab !== undefined && TABS.includes(tab)) this.set({ tab });

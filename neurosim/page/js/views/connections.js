@@ -1,7 +1,6 @@
 // Which connections the network view draws: a few of the selected neuron, the strongest, and what speaks for the answer.
 
-import { hasMaps, inputsOf, unitOf } from "../maps.js";
-import { largest } from "./paint.js";
+import { inputsOf } from "../maps.js";
 
 const LINES = 8; // of the selected neuron, to each side
 const OF_MAPS = 4; // the same to maps

@@ -1,6 +1,6 @@
 // The weights of the selected neuron at a few moments, from the first to the last.
 
-import { weightShape } from "../maps.js";
+import { hasMaps, weightShape } from "../maps.js";
 import { h, explain } from "./dom.js";
 import { imageShape, largest, overChannels, paintSigned, paintTiles } from "./paint.js";
 
@@ -9,8 +9,9 @@ export class Life {
     this.store = store;
     this.root = root;
     this.moments = h("div", { id: "moments" });
+    this.title = root.querySelector("h2");
     root.append(this.moments);
-    explain(root.querySelector("h2"), "The weights of the selected neuron at moments of the training, in one scale: red above zero, blue below. Click a moment to go there.");
+    explain(this.title, "The weights of the selected neuron at moments of the training, in one scale: red above zero, blue below. Click a moment to go there.");
     new ResizeObserver(() => this.draw()).observe(this.moments);
   }
 
@@ -34,6 +35,7 @@ export class Life {
     const { neuron } = store.state;
     const shape = layer.index === store.visibleLayers()[0].index && store.kind === "image" ? imageShape(store.shape, layer.nIn) : null;
     const tiles = weightShape(layer);
+    this.title.textContent = `The life of this ${hasMaps(layer) ? "filter" : "neuron"}`;
     const chosen = this.chosen();
     const all = chosen.map((moment) => store.weightsAt(moment, layer.index, neuron));
     const limit = Math.max(...all.map(largest));

@@ -3,8 +3,7 @@
 
 import { layOut, leastWidth, TITLE } from "./geometry.js";
 
-const GAP = 5; // pixels from cell to cell
-const CELL = { least: 26, most: 84 }; // pixels along a map
+const CELL = { least: 22, most: 84 }; // pixels along a map
 const STRIP = 10; // the width of a row of numbers
 const FEW = 16; // maps that are drawn larger on a narrow screen
 const BELOW = 330; // pixels for the layers without maps, where they stand below the others
@@ -35,17 +34,23 @@ function cellOf({ shape: [height, width], kernels }, cell) {
   return { map, kernel, width: map.width + (kernel ? kernel.width + 3 : 0), height: Math.max(map.height, kernel ? kernel.height : 0) };
 }
 
+/** Pixels from cell to cell. */
+function gapOf(cell) {
+  return cell > 40 ? 10 : 5;
+}
+
 function grid(layer, cell, room) {
   const { width, height } = cellOf(layer, cell);
-  const rows = Math.max(1, Math.floor((room + GAP) / (height + GAP)));
+  const gap = gapOf(cell);
+  const rows = Math.max(1, Math.floor((room + gap) / (height + gap)));
   const columns = Math.ceil(layer.count / rows);
-  return { columns, width: columns * (width + GAP) - GAP };
+  return { columns, width: columns * (width + gap) - gap };
 }
 
 function beside(images, others, width, height) {
   const room = height - TITLE - 8;
   const gap = 16;
-  const free = width - leastWidth(others, width, height, 26) - gap * images.length;
+  const free = width - leastWidth(others, width, height, 26) - gap * images.length - 8;
   const widthAt = (cell) => images.reduce((sum, layer) => sum + (layer.strip ? STRIP : grid(layer, cell, room).width), 0);
   let cell = Math.min(CELL.most, Math.floor(room));
   while (cell >= CELL.least && widthAt(cell) > free) cell -= 1;
@@ -59,7 +64,7 @@ function beside(images, others, width, height) {
     if (layer.strip) boxes.set(`${layer.index}/0`, { x, y: TITLE, width: STRIP, height: room });
     else putCells(boxes, layer, cell, placed.columns, x, TITLE, room);
     columns.push({ ...layer, ...placed, x, y: 0 });
-    x += placed.width + between;
+    x += placed.width + (layer.strip ? Math.max(between, 24) : between); // its title is wider than the strip
   }
   const rest = layOut(others, width, height, x);
   return { columns: [...columns, ...rest.columns], boxes: new Map([...boxes, ...rest.boxes]), height, below: false };
@@ -77,12 +82,12 @@ function below(images, others, width) {
       continue;
     }
     const wanted = cellOf(layer, layer.count <= FEW ? 38 : 24).width;
-    const most = Math.max(1, Math.floor((width + GAP) / (wanted + GAP)));
+    const most = Math.max(1, Math.floor((width + 5) / (wanted + 5)));
     const inRow = Math.ceil(layer.count / Math.ceil(layer.count / most));
-    const room = (width + GAP) / inRow - GAP;
+    const room = (width + 10) / inRow - 10;
     const cell = Math.min((room - (layer.kernels ? 3 : 0)) / (cellOf(layer, 1).map.width + share(layer.kernels)), 64);
     putCells(boxes, layer, cell, inRow, 0, y + TITLE);
-    y += TITLE + Math.ceil(layer.count / inRow) * (cellOf(layer, cell).height + GAP) + 8;
+    y += TITLE + Math.ceil(layer.count / inRow) * (cellOf(layer, cell).height + gapOf(cell)) + 8;
   }
   const rest = layOut(others, width, BELOW, 0, y);
   return { columns: [...columns, ...rest.columns], boxes: new Map([...boxes, ...rest.boxes]), height: y + BELOW, below: true };
@@ -92,10 +97,10 @@ function below(images, others, width) {
 function putCells(boxes, layer, cell, inRow, x, y, height = 0) {
   const each = cellOf(layer, cell);
   const rows = Math.ceil(layer.count / inRow);
-  const spread = height ? Math.min((height - rows * each.height) / rows, 14) : GAP;
+  const spread = height ? Math.min((height - rows * each.height) / rows, 14) : gapOf(cell);
   const from = height ? y + Math.max(0, (height - rows * (each.height + spread)) / 2) : y;
   for (let j = 0; j < layer.count; j++) {
-    const [left, top] = [x + (j % inRow) * (each.width + GAP), from + Math.floor(j / inRow) * (each.height + spread)];
+    const [left, top] = [x + (j % inRow) * (each.width + gapOf(cell)), from + Math.floor(j / inRow) * (each.height + spread)];
     const middle = (part) => top + (each.height - part.height) / 2;
     const kernel = each.kernel && { ...each.kernel, x: left, y: middle(each.kernel) };
     const map = { ...each.map, x: left + each.width - each.map.width, y: middle(each.map) };

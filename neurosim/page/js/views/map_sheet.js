@@ -1,6 +1,7 @@
 // The maps and kernels of the network view, on one canvas, and the outlines of what a unit looks at.
 
 import { mapOf } from "../maps.js";
+import { fieldsPointedAt } from "../pointing.js";
 import { h, s } from "./dom.js";
 import { largest, paintInk, paintSigned, paintTiles } from "./paint.js";
 
@@ -69,7 +70,7 @@ export class MapSheet {
 
   /** Outlines: the unit that is pointed at, and on the maps below what it looks at. */
   mark({ columns, boxes }) {
-    const fields = this.store.fields();
+    const fields = fieldsPointedAt(this.store);
     const paths = [];
     for (const { maps, index, count, shape } of fields ? columns : []) {
       const field = maps && fields.get(index);

@@ -141,7 +141,7 @@ export class Microscope {
       h("div", { class: "stage-title" }, h("h3", { text: `${at + 1}. ${stage.title}` }), h("span", { class: "muted", text: `${phaseOf(stage.key)}, ${at + 1} of ${stages.length}` })),
       h("p", { class: formula.length > 34 ? "formula long" : "formula", text: formula }),
       stagePicture(store, document, stage, Boolean(asked)) || "",
-      ...stageRows(stage, asked && asked.row),
+      ...stageRows(stage, asked && asked.row, document.row !== undefined),
       asked ? this.quiz(stage, asked) : "",
       stage.why && !asked ? h("p", { class: "why", text: typeset(stage.why.split(/\s+/).join(" ")) }) : "",
       at === stages.length - 1 && store.label === null ? h("p", { class: "muted", text: "Without a label the walk ends here. Say what the drawing is, and it goes on." }) : "",

@@ -3,6 +3,7 @@
 
 import { certainty, short } from "../engine/numbers.js";
 import { hasMaps, takesLargest } from "../maps.js";
+import { pointedAt } from "../pointing.js";
 import { connections } from "./connections.js";
 import { h, s, explain } from "./dom.js";
 import { MOST, neighbour } from "./geometry.js";
@@ -125,6 +126,7 @@ export class NetworkView {
     if (!width || !height || !this.nodes) return;
     this.place = layOutAll(this.layers, width, height);
     this.place.width = width;
+    this.root.classList.toggle("below", this.place.below);
     if (this.place.below) this.net.style.minHeight = `${this.place.height}px`;
     for (const [key, { node }] of this.nodes) {
       const box = this.place.boxes.get(key);
@@ -150,7 +152,7 @@ export class NetworkView {
       store.set({ hover: { layer, neuron } });
       this.net.setAttribute("aria-activedescendant", `neuron-${layer}-${neuron}`);
     } else if (event.key === "Enter" || event.key === " ") {
-      openUnit(store, { ...at, ...store.pointed() });
+      openUnit(store, { ...at, ...pointedAt(store) });
       document.getElementById("walk").focus();
     } else return;
     event.preventDefault();
@@ -251,7 +253,7 @@ export class NetworkView {
     if (!start || !end || !value) return null;
     const stroke = plain ? "var(--axis)" : value < 0 ? "var(--low)" : "var(--red)";
     const signed = !quiet && !plain;
-    const { d, x, y } = this.place.below && from[0].maps ? down(start, end, signed, into) : across(start, end, signed, into);
+    const { d, x, y } = this.place.below && from[0].maps ? lineDown(start, end, signed, into) : lineAcross(start, end, signed, into);
     const path = s("path", { d, fill: "none", stroke, "stroke-width": (0.8 + 3.4 * share).toFixed(2), "stroke-opacity": quiet ? 0.32 : 0.85 });
     if (!signed) return path;
     return s("g", {}, path, s("text", { x, y, style: `fill:${stroke}` }, value < 0 ? "−" : "+"));
@@ -321,7 +323,7 @@ function mapsOf(layer) {
 }
 
 /** A line from the right of a box to the left of another, and where its sign stands. */
-function across(start, end, signed, into) {
+function lineAcross(start, end, signed, into) {
   const [x0, y0] = [start.x + start.width + (signed && into ? 12 : 2), start.y + start.height / 2];
   const [x1, y1] = [end.x - 3, end.y + end.height / 2];
   const bend = Math.max((x1 - x0) * 0.5, 10);
@@ -330,10 +332,10 @@ function across(start, end, signed, into) {
 }
 
 /** The same from below a box to the top of another. */
-function down(start, end, signed, into) {
+function lineDown(start, end, signed, into) {
   const [x0, y0] = [start.x + start.width / 2, start.y + start.height + (signed && into ? 14 : 1)];
   const [x1, y1] = [end.x + Math.min(end.width, 30) / 2, end.y - 2];
-  const bend = Math.max((y1 - y0) * 0.5, 8);
-  const d = `M${x0} ${y0}C${x0} ${y0 + bend} ${x1} ${y1 - bend} ${x1} ${y1 - (signed && !into ? 12 : 0)}`;
+  const turn = y0 + Math.min(Math.max((y1 - y0) * 0.5, 8), 50); // soon, so that it does not cross what stands beside
+  const d = `M${x0} ${y0}C${x0} ${turn} ${x1} ${turn} ${x1} ${y1 - (signed && !into ? 12 : 0)}`;
   return { d, x: (into ? x0 : x1) - 4, y: into ? y0 - 2 : y1 - 2 };
 }

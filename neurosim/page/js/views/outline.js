@@ -1,5 +1,6 @@
 // An outline on a picture: the part of the input that a unit depends on.
 
+import { fieldsPointedAt } from "../pointing.js";
 import { s } from "./dom.js";
 
 export class Outline {
@@ -12,7 +13,7 @@ export class Outline {
   }
 
   render() {
-    const field = this.store.fields()?.get(0);
+    const field = fieldsPointedAt(this.store)?.get(0);
     if (!field) {
       this.svg.replaceChildren();
       return;

@@ -34,7 +34,7 @@ const PICTURES = {
   output: (store, document) => [outputs(store, document)],
   downstream: (store, document) => [
     ...windowsAbove(store, document),
-    document.downstream.length ? termBars(document.downstream.map((each) => ({ name: each.name ?? `neuron ${each.neuron}`, value: each.product }))) : null,
+    document.downstream.length > (document.row === undefined ? 0 : 1) ? termBars(document.downstream.map((each) => ({ name: each.name ?? `neuron ${each.neuron}`, value: each.product }))) : null,
   ],
   delta: (store, document, stage) => [chain(document, stage)],
   gradients: (store, document, stage, hide) => [document.place_deltas ? deltas(document, stage) : null, hide ? null : signedImage(store, document, document.dL_dW, "dL/dw"), isPicture(store, document) ? inputs(store, document, document.place_deltas ? "inputs x here" : "inputs x") : null],
@@ -67,7 +67,8 @@ function inputs(store, document, name) {
   if (tiles) {
     const [low, most] = [Math.min(...document.inputs), Math.max(...document.inputs)];
     paintTiles(canvas, document.inputs, tiles, { ink: low >= 0 });
-    return figure(canvas, name, low < 0 ? `± ${short(largest(document.inputs))}` : `${short(low)} to ${short(most)}`, tiles);
+    const scale = low < 0 ? `± ${short(largest(document.inputs))}` : `${short(low)} to ${short(most)}`;
+    return figure(canvas, tiles[2] > 1 ? `${name}, ${tiles[2]} channels` : name, scale);
   }
   if (isPicture(store, document)) {
     const most = Math.max(...document.inputs, 1e-12);
@@ -86,7 +87,7 @@ function signedImage(store, document, values, name, whole = false) {
   const scale = h("span", { class: "scale", text: !limit ? "all 0" : ink ? `0 to ${short(limit)}` : `−${short(limit)} blue to red +${short(limit)}` });
   const canvas = h("canvas", { role: "img", "aria-label": name });
   const tiles = tilesOf(store, document);
-  if (tiles) return figure(paintTiles(canvas, values, tiles), name, limit ? `± ${short(limit)}` : "all 0", tiles);
+  if (tiles) return figure(paintTiles(canvas, values, tiles), name, limit ? `± ${short(limit)}` : "all 0");
   if (isPicture(store, document)) {
     paintSigned(canvas, overChannels(values, store.shape), store.shape);
     return h("figure", {}, canvas, h("figcaption", {}, name, h("span", { class: "scale", text: limit ? `± ${short(limit)}` : "all 0" })));
@@ -97,9 +98,8 @@ function signedImage(store, document, values, name, whole = false) {
   return h("figure", { class: "wide" }, canvas, h("figcaption", {}, `${name} `, scale));
 }
 
-/** A picture with its name and scale; where there are several tiles, it says of what. */
-function figure(canvas, name, scale, [, , channels]) {
-  return h("figure", {}, canvas, h("figcaption", {}, name, h("span", { class: "scale", text: channels > 1 ? `${scale}, ${channels} channels` : scale })));
+function figure(canvas, name, scale) {
+  return h("figure", {}, canvas, h("figcaption", {}, name, h("span", { class: "scale", text: scale })));
 }
 
 /** The sample, and what the unit depends on of it. */
@@ -131,7 +131,7 @@ function deltas(document, stage) {
   const places = stage.rows.filter((row) => row.role === "place").map((row) => row.name.match(/\d+/g).map(Number));
   const boxes = places.map(([row, column]) => ({ x: column, y: row, width: 1, height: 1 }));
   const limit = largest(values);
-  return h("figure", {}, marked(canvas, [height, width], boxes), h("figcaption", {}, "delta at each place", h("span", { class: "scale", text: limit ? `± ${short(limit)}, the largest terms outlined` : "all 0" })));
+  return h("figure", {}, marked(canvas, [height, width], boxes), h("figcaption", {}, "delta by place, largest terms outlined", h("span", { class: "scale", text: limit ? `± ${short(limit)}` : "all 0" })));
 }
 
 /** The windows of a pooling that look at a unit: its numbers, the unit outlined, and what is handed on. */
@@ -255,7 +255,8 @@ export function termBars(terms, sorted = true, plain = false) {
   const bars = rest.length ? [...shown, { name: `${rest.length} others`, value: rest.reduce((sum, each) => sum + each.value, 0) }] : shown;
   const limit = largest(bars.map((each) => each.value)) || 1;
   const signed = bars.some((each) => each.value < 0);
-  const [left, right] = [signed ? 84 : 52, WIDTH - 66];
+  const letters = bars.some((each) => each.name.includes(" at ")) ? 17 : signed ? 13 : 7; // a unit of a filter has a long name
+  const [left, right] = [letters === 17 ? 112 : signed ? 84 : 52, WIDTH - 66];
   const zero = signed ? (left + right) / 2 : left;
   const scale = (signed ? (right - left) / 2 : right - left) / limit;
   return wide(
@@ -263,7 +264,7 @@ export function termBars(terms, sorted = true, plain = false) {
       "svg",
       { viewBox: `0 0 ${WIDTH} ${18 * bars.length + 4}`, role: "img", "aria-label": "the terms as bars" },
       bars.map((each, k) => [
-        s("text", { x: 0, y: 14 + 18 * k }, clip(each.name, signed ? 13 : 7)),
+        s("text", { x: 0, y: 14 + 18 * k }, clip(each.name, letters)),
         s("rect", { x: each.value < 0 ? zero + each.value * scale : zero, y: 4 + 18 * k, width: Math.max(Math.abs(each.value) * scale, 0.8), height: 11, fill: plain ? "var(--ink)" : each.value < 0 ? "var(--low)" : "var(--red)" }),
         s("text", { x: WIDTH, y: 14 + 18 * k, "text-anchor": "end" }, (!plain && each.value > 0 ? "+" : "") + short(each.value)),
       ]),

@@ -26,8 +26,11 @@ function isTerm(row) {
   return row.value !== null && (TERMS.includes(row.role) || isRest(row) || closes(row) || (row.role === "result" && !row.name.includes("->")));
 }
 
-/** The nodes of a stage; `hidden` is a row whose value the learner is to find first. */
-export function stageRows(stage, hidden) {
+/**
+ * The nodes of a stage; `hidden` is a row whose value the learner is to find first.
+ * @param inWords whether what comes back from above is told in the sentences of the walk: of a filter it is a longer way
+ */
+export function stageRows(stage, hidden, inWords = false) {
   const nodes = [];
   let group = [];
   const flush = () => {
@@ -39,7 +42,7 @@ export function stageRows(stage, hidden) {
     const term = isTerm(row) && stage.key !== "loss_after";
     if (!joined && !term) {
       flush();
-      nodes.push(line(row, hidden, stage));
+      nodes.push(inWords && row.role.endsWith("above") ? h("p", { class: "said", text: typeset(row.line.trim()) }) : line(row, hidden, stage));
       continue;
     }
     if (group.length && group[0].joined !== joined) flush();

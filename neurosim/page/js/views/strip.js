@@ -2,6 +2,7 @@
 
 import { short } from "../engine/numbers.js";
 import { hasMaps, inputsOf, takesLargest, unitOf, weightShape } from "../maps.js";
+import { pointedAt } from "../pointing.js";
 import { h } from "./dom.js";
 import { MapPicker } from "./map_picker.js";
 import { imageShape, overChannels, paintSigned, paintTiles } from "./paint.js";
@@ -17,7 +18,7 @@ export class Strip {
 
   draw() {
     const { store } = this;
-    const unit = store.pointed();
+    const unit = pointedAt(store);
     const layer = store.layer(unit.layer);
     const isMap = hasMaps(layer);
     this.picker.node.hidden = !isMap;
