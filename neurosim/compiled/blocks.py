@@ -255,9 +255,23 @@ def drop_backward(p: Any, like: Any, me: Any, of: Any) -> None:
             dx[k] = delta[k]
 
 
+@jitable
+def by_neuron(p: Any, k: Any, like: Any, n: Any) -> Any:
+    """Argument k: an array (B, places · n) as (B · places, n), a neuron along the columns."""
+    return carray(pointer(p[3 * k], like), (p[3 * k + 1] * p[3 * k + 2] // n, n))
+
+
+@jitable
+def own_by_neuron(p: Any, k: Any, like: Any, me: Any, of: Any, n: Any) -> Any:
+    """The same: the samples that are `me`'s."""
+    first, last = share(p[3 * k + 1], me, of)
+    per_sample = p[3 * k + 2] // n
+    return by_neuron(p, k, like, n)[first * per_sample : last * per_sample]
+
+
 def measure(p: Any, like: Any, me: Any, of: Any) -> None:
-    """x, mean, variance: of each column of the batch. Cut by columns."""
-    x, mean, variance = matrix(p, 0, like), stretch(p, 1, like, me, of), stretch(p, 2, like, me, of)
+    """x, mean, variance, neurons: of each neuron's column over batch and places. Cut by neurons."""
+    x, mean, variance = by_neuron(p, 0, like, p[9]), stretch(p, 1, like, me, of), stretch(p, 2, like, me, of)
     B = x.shape[0]
     first, last = share(x.shape[1], me, of)
     for j in range(last - first):
@@ -278,14 +292,20 @@ def measure(p: Any, like: Any, me: Any, of: Any) -> None:
 
 
 def normalize(p: Any, like: Any, me: Any, of: Any) -> None:
-    """x, x_hat, z, mean, variance, inverse, gamma, beta, epsilon: z = γ x̂ + β, x̂ = (x - mean) / √(variance + ε).
+    """x, x_hat, z, mean, variance, inverse, gamma, beta, epsilon, neurons.
 
-    What a column shares is found by each thread for itself: it is little, and all write the same.
+    z = γ x̂ + β, x̂ = (x - mean) / √(variance + ε).  What a column shares is found by each thread for itself: it is
+    little, and all write the same.
     """
-    x, x_hat, z = own_rows(p, 0, like, me, of), own_rows(p, 1, like, me, of), own_rows(p, 2, like, me, of)
-    mean, variance, inverse = vector(p, 3, like), vector(p, 4, like), vector(p, 5, like)
+    n = p[27]
+    x, x_hat = own_by_neuron(p, 0, like, me, of, n), own_by_neuron(p, 1, like, me, of, n)
+    z, mean, variance, inverse = (
+        own_by_neuron(p, 2, like, me, of, n),
+        vector(p, 3, like),
+        vector(p, 4, like),
+        vector(p, 5, like),
+    )
     gamma, beta, epsilon = vector(p, 6, like), vector(p, 7, like), doubles(p, 8)[0]
-    n = x.shape[1]
     for j in range(n):
         inverse[j] = 1.0 / math.sqrt(variance[j] + epsilon)
     for i in range(x.shape[0]):
@@ -295,8 +315,8 @@ def normalize(p: Any, like: Any, me: Any, of: Any) -> None:
 
 
 def normalize_gradients(p: Any, like: Any, me: Any, of: Any) -> None:
-    """delta, x_hat, dgamma, dbeta: the sums of delta x̂ and of delta over the batch. Cut by columns."""
-    delta, x_hat = matrix(p, 0, like), matrix(p, 1, like)
+    """delta, x_hat, dgamma, dbeta, neurons: the sums of delta x̂ and of delta over batch and places. Cut by neurons."""
+    delta, x_hat = by_neuron(p, 0, like, p[12]), by_neuron(p, 1, like, p[12])
     dgamma, dbeta = stretch(p, 2, like, me, of), stretch(p, 3, like, me, of)
     first, last = share(delta.shape[1], me, of)
     for j in range(last - first):
@@ -310,15 +330,17 @@ def normalize_gradients(p: Any, like: Any, me: Any, of: Any) -> None:
 
 
 def normalize_backward(p: Any, like: Any, me: Any, of: Any) -> None:
-    """delta, x_hat, dgamma, dbeta, gamma, inverse, dx.
+    """delta, x_hat, dgamma, dbeta, gamma, inverse, dx, neurons.
 
     dL/dx = γ/√(variance + ε) (delta - mean(delta) - x̂ mean(delta x̂)): mean and variance depend on x too.
     """
-    delta, x_hat, dx = own_rows(p, 0, like, me, of), own_rows(p, 1, like, me, of), own_rows(p, 6, like, me, of)
-    dgamma, dbeta, gamma, inverse = vector(p, 2, like), vector(p, 3, like), vector(p, 4, like), vector(p, 5, like)
-    part = 1.0 / p[1]
+    n = p[21]
+    delta, x_hat = own_by_neuron(p, 0, like, me, of, n), own_by_neuron(p, 1, like, me, of, n)
+    dx, dgamma, dbeta = own_by_neuron(p, 6, like, me, of, n), vector(p, 2, like), vector(p, 3, like)
+    gamma, inverse = vector(p, 4, like), vector(p, 5, like)
+    part = n / (p[1] * p[2])
     for i in range(delta.shape[0]):
-        for j in range(delta.shape[1]):
+        for j in range(n):
             along = (x_hat[i, j] * dgamma[j] + dbeta[j]) * part
             dx[i, j] = (delta[i, j] - along) * gamma[j] * inverse[j]
 
@@ -363,3 +385,15 @@ def sum_rows(p: Any, like: Any, me: Any, of: Any) -> None:
         delta_i = delta[i][first:last]
         for j in range(last - first):
             db[j] += delta_i[j]
+
+
+def sum_parts(p: Any, like: Any, me: Any, of: Any) -> None:
+    """parts, total: what each thread has summed up, added. Cut by the numbers of the total."""
+    parts, total = matrix(p, 0, like), stretch(p, 1, like, me, of)
+    first, last = share(p[4] * p[5], me, of)
+    for k in range(last - first):
+        total[k] = 0
+    for part in range(of):
+        numbers = parts[part][first:last]
+        for k in range(last - first):
+            total[k] += numbers[k]

@@ -20,6 +20,7 @@ from ..optimizers import Optimizer
 from ..parameters import Array
 from ..processors import product_of_matrices
 from . import blocks, sparse
+from .images import Images
 from .instructions import VECTOR
 from .machine import Kernel, kernel, kernel_of_source
 from .parts import KINDS
@@ -116,6 +117,7 @@ class Lines:
             Table(self.dtype) for _ in names
         )
         self.dense: list[Dense] = []
+        self.images = Images(self)
         self.norms: list[BatchNorm] = []
         self.dropouts: list[Dropout] = []
         self._sparse: _Sparse | None = None
@@ -127,12 +129,12 @@ class Lines:
             self._add_backward(layer)
         self._add_update(network.optimizer)
         a = network.output.a
-        self.count.add(self._block(blocks.count_hits), a, network.targets, self.result, self.threshold)
+        self.count.add(self.block(blocks.count_hits), a, network.targets, self.result, self.threshold)
 
-    def _block(self, function: Callable[..., Any]) -> Kernel:
+    def block(self, function: Callable[..., Any]) -> Kernel:
         return kernel(function, self.dtype)
 
-    def _written(self, name: str, source: str) -> Kernel:
+    def written(self, name: str, source: str) -> Kernel:
         return kernel_of_source(name, source, self.dtype)
 
     def _doubles(self, values: Callable[[], tuple[float, ...]]) -> Array:
@@ -151,7 +153,7 @@ class Lines:
             raise NotTraceable("the library behind NumPy is an unknown one")
         inner = x.shape[0] if x_t == TRANSPOSED else x.shape[1]
         source = PRODUCT.replace("BITS", str(bits)).replace("SIZE", str(self.dtype.itemsize))
-        table.add(self._written("product", source), x, y, z, address, x_t, y_t, inner, counts, wait=wait)
+        table.add(self.written("product", source), x, y, z, address, x_t, y_t, inner, counts, wait=wait)
 
     def _found(self, layer: Layer) -> _Sparse | None:
         """The numbers that are not 0 among those that come into a layer, if they are looked for."""
@@ -160,9 +162,9 @@ class Lines:
     def _add_load(self) -> None:
         a, y = self.network.layers[0].a, self.network.targets
         tables = pixels, singles, doubles = [Table(self.dtype) for _ in range(3)]
-        pixels.add(self._block(blocks.gather_pixels), a, y, self.source, self.scale)
-        singles.add(self._block(blocks.gather_singles), a, y, self.source)
-        doubles.add(self._block(blocks.gather_doubles), a, y, self.source)
+        pixels.add(self.block(blocks.gather_pixels), a, y, self.source, self.scale)
+        singles.add(self.block(blocks.gather_singles), a, y, self.source)
+        doubles.add(self.block(blocks.gather_doubles), a, y, self.source)
         self.load = dict(zip(map(np.dtype, KINDS), tables, strict=True))
 
     def _add_forward(self, layer: Layer) -> None:
@@ -176,12 +178,12 @@ class Lines:
             if layer.rate > 0.0:
                 self.dropouts.append(layer)
                 rate = self._doubles(lambda: (layer.rate,))
-                self.forward.add(self._block(blocks.drop), layer.x, layer.mask, layer.z, layer.a, rate)
+                self.forward.add(self.block(blocks.drop), layer.x, layer.mask, layer.z, layer.a, rate)
             for table in (self.evaluate,) if layer.rate > 0.0 else (self.forward, self.evaluate):
-                table.add(self._block(blocks.fill), layer.mask, np.ones(1))
-                table.add(self._block(blocks.copy), layer.x, layer.z)
-                table.add(self._block(blocks.copy), layer.x, layer.a)
-        else:
+                table.add(self.block(blocks.fill), layer.mask, np.ones(1))
+                table.add(self.block(blocks.copy), layer.x, layer.z)
+                table.add(self.block(blocks.copy), layer.x, layer.a)
+        elif not self.images.add_forward(layer):
             raise NotTraceable(f"{layer!r} has no compiled form")
 
     def _add_dense(self, layer: Dense) -> None:
@@ -195,54 +197,55 @@ class Lines:
         counts = 0 if found is None else found.counts
         for table in (self.forward, self.evaluate):
             if found is not None:
-                table.add(self._block(sparse.find), x, found.words, found.columns, found.numbers, found.counts,
+                table.add(self.block(sparse.find), x, found.words, found.columns, found.numbers, found.counts,
                           found.most, size)  # fmt: skip
-                table.add(self._block(sparse.multiply), found.columns, found.numbers, found.counts, layer.W, layer.z,
+                table.add(self.block(sparse.multiply), found.columns, found.numbers, found.counts, layer.W, layer.z,
                           found.counts, size, wait=True)  # fmt: skip
             self._add_product(table, x, layer.W, layer.z, counts=counts)
-            self._add_activation(table, layer, layer.b if layer.use_bias else None)
+            self.add_activation(table, layer, layer.b if layer.use_bias else None)
 
     def _add_norm(self, layer: BatchNorm) -> None:
         """z = γ x̂ + β; a = f(z)."""
-        if layer.places > 1:
-            raise NotTraceable(f"{layer!r} of images has no compiled form")
         self.norms.append(layer)
         epsilon = self._doubles(lambda: (layer.epsilon,))
-        self.forward.add(self._block(blocks.measure), layer.x, layer._mean, layer._variance, wait=True)
+        self.forward.add(self.block(blocks.measure), layer.x, layer._mean, layer._variance,
+                         layer.neuron_count, wait=True)  # fmt: skip
         both = ((self.forward, layer._mean, layer._variance),
                 (self.evaluate, layer.running_mean, layer.running_variance))  # fmt: skip
         for table, mean, variance in both:
-            table.add(self._block(blocks.normalize), layer.x, layer.x_hat, layer.z, mean, variance, layer._inverse,
-                      layer.gamma, layer.beta, epsilon, wait=True)  # fmt: skip
-            self._add_activation(table, layer, None)
-        B = layer.batch_size
-        settings = self._doubles(lambda: (layer.momentum, B / (B - 1) if B > 1 else 0.0))
-        self.update.add(self._block(blocks.follow), layer.running_mean, layer.running_variance, layer._mean,
+            table.add(self.block(blocks.normalize), layer.x, layer.x_hat, layer.z, mean, variance, layer._inverse,
+                      layer.gamma, layer.beta, epsilon, layer.neuron_count, wait=True)  # fmt: skip
+            self.add_activation(table, layer, None)
+        count = layer.batch_size * layer.places
+        settings = self._doubles(lambda: (layer.momentum, count / (count - 1) if count > 1 else 0.0))
+        self.update.add(self.block(blocks.follow), layer.running_mean, layer.running_variance, layer._mean,
                         layer._variance, settings)  # fmt: skip
 
-    def _add_activation(self, table: Table, layer: ActivationLayer, b: Array | None) -> None:
+    def add_activation(self, table: Table, layer: ActivationLayer, b: Array | None) -> None:
         """z ← z + b; a = f(z)."""
         function = layer.function
         cls = type(function)
         if cls.__call__ is Softmax.__call__ and cls.forward_ is Softmax.forward_:
+            if layer.places > 1:
+                raise NotTraceable(f"{layer!r}: softmax at each place has no compiled form")
             log_a = Softmax.log_probabilities(layer.scratch)
-            table.add(self._block(blocks.softmax), layer.z, layer.a, log_a, 0 if b is None else b)
+            table.add(self.block(blocks.softmax), layer.z, layer.a, log_a, 0 if b is None else b)
             return
         if not _has_form_of(cls, "__call__", "forward_", Activation):
             raise NotTraceable(f"{function!r} has a form of its own")
         source = activation_source(function, b is not None)
-        table.add(self._written("forward", source), layer.z, layer.a, *(() if b is None else (b,)))
+        table.add(self.written("forward", source), layer.z, layer.a, *(() if b is None else (b,)))
 
     def _add_activation_backward(self, layer: ActivationLayer) -> None:
         """Delta = dL/dz from da."""
         table, function = self.backward, layer.function
         cls = type(function)
         if cls.vjp is Softmax.vjp and cls.backward_ is Softmax.backward_:
-            table.add(self._block(blocks.softmax_backward), layer.da, layer.a, layer.delta)
+            table.add(self.block(blocks.softmax_backward), layer.da, layer.a, layer.delta)
             return
         if not _has_form_of(cls, "derivative", "backward_", Activation):
             raise NotTraceable(f"{function!r} has a form of its own")
-        table.add(self._written("backward", backward_source(function)), layer.da, layer.z, layer.delta)
+        table.add(self.written("backward", backward_source(function)), layer.da, layer.z, layer.delta)
 
     def _add_loss(self, loss: Loss, output: ActivationLayer) -> None:
         """L into the result at the end of the forward pass; the output's delta at the start of the backward."""
@@ -252,12 +255,12 @@ class Lines:
             softened = cast(CrossEntropy, loss)
             smoothing = self._doubles(lambda: (softened.label_smoothing, 1.0 / max(1, len(y))))
             log_a = Softmax.log_probabilities(output.scratch)
-            value.add(self._block(blocks.cross_entropy), log_a, y, result, smoothing, wait=True)
-            backward.add(self._block(blocks.difference), a, y, output.delta, smoothing)
+            value.add(self.block(blocks.cross_entropy), log_a, y, result, smoothing, wait=True)
+            backward.add(self.block(blocks.difference), a, y, output.delta, smoothing)
         elif loss.simplifies(output.activation) and cls.delta_ is BinaryCrossEntropy.delta_:
-            value.add(self._block(blocks.binary_cross_entropy), output.z, y, result, wait=True)
+            value.add(self.block(blocks.binary_cross_entropy), output.z, y, result, wait=True)
             factor = np.array([0.0, 1.0 / max(1, y.size)])
-            backward.add(self._block(blocks.difference), a, y, output.delta, factor)
+            backward.add(self.block(blocks.difference), a, y, output.delta, factor)
         elif cls.delta_ is not Loss.delta_:
             raise NotTraceable(f"{loss!r} has a form of its own")
         else:
@@ -269,13 +272,13 @@ class Lines:
         a, y, da, cls = output.a, self.network.targets, output.da, type(loss)
         if isinstance(loss, Margin) and cls.__call__ is Margin.__call__ and cls.gradient_ is Margin.gradient_:
             margin = self._doubles(lambda: (loss.margin,))
-            self.loss.add(self._block(blocks.margin_loss), a, y, self.result, margin, loss._power, wait=True)
-            self.backward.add(self._block(blocks.margin_gradient), a, y, da, margin, loss._power)
+            self.loss.add(self.block(blocks.margin_loss), a, y, self.result, margin, loss._power, wait=True)
+            self.backward.add(self.block(blocks.margin_gradient), a, y, da, margin, loss._power)
         elif isinstance(loss, ByOutput) and cls.gradient is ByOutput.gradient and cls.__call__ is ByOutput.__call__:
             if not (_has_form_of(cls, "term", "value_", Loss) and _has_form_of(cls, "slope", "gradient_", Loss)):
                 raise NotTraceable(f"{loss!r} has a form of its own")
-            self.loss.add(self._written("loss", loss_source(loss)), a, y, self.result, wait=True)
-            self.backward.add(self._written("slope", slope_source(loss)), a, y, da)
+            self.loss.add(self.written("loss", loss_source(loss)), a, y, self.result, wait=True)
+            self.backward.add(self.written("slope", slope_source(loss)), a, y, da)
         else:
             raise NotTraceable(f"{loss!r} has no compiled form")
 
@@ -289,15 +292,15 @@ class Lines:
                 self._add_product(table, layer.delta, layer.W, below, y_t=TRANSPOSED)
             self._add_gradients(layer)
         elif layer in self.norms:
-            table.add(self._block(blocks.normalize_gradients), layer.delta, layer.x_hat, layer.dgamma, layer.dbeta,
-                      wait=True)  # fmt: skip
+            table.add(self.block(blocks.normalize_gradients), layer.delta, layer.x_hat, layer.dgamma, layer.dbeta,
+                      layer.neuron_count, wait=True)  # fmt: skip
             if below is not None:
-                table.add(self._block(blocks.normalize_backward), layer.delta, layer.x_hat, layer.dgamma, layer.dbeta,
-                          layer.gamma, layer._inverse, below, wait=True)  # fmt: skip
-        else:
+                table.add(self.block(blocks.normalize_backward), layer.delta, layer.x_hat, layer.dgamma, layer.dbeta,
+                          layer.gamma, layer._inverse, below, layer.neuron_count, wait=True)  # fmt: skip
+        elif not self.images.add_backward(layer):
             layer = cast(Dropout, layer)
             dx: Array | int = 0 if below is None else below
-            table.add(self._block(blocks.drop_backward), layer.da, layer.mask, layer.delta, dx)
+            table.add(self.block(blocks.drop_backward), layer.da, layer.mask, layer.delta, dx)
 
     def _add_gradients(self, layer: Dense) -> None:
         """dW = xᵀ delta; db = the sum of delta over the batch. Cut by the rows of W, and by neurons."""
@@ -305,14 +308,14 @@ class Lines:
         counts = 0 if found is None else found.counts
         first = not table.lines  # of which all threads need every delta
         if found is not None:
-            table.add(self._block(sparse.turn), layer.x, found.words, found.counts, found.rows, found.turned,
+            table.add(self.block(sparse.turn), layer.x, found.words, found.counts, found.rows, found.turned,
                       found.filled, found.blocks)  # fmt: skip
-            table.add(self._block(sparse.multiply), found.rows, found.turned, found.filled, layer.delta, layer.dW,
+            table.add(self.block(sparse.multiply), found.rows, found.turned, found.filled, layer.delta, layer.dW,
                       found.counts, self.dtype.itemsize, wait=True)  # fmt: skip
             first = False
         self._add_product(table, layer.x, layer.delta, layer.dW, x_t=TRANSPOSED, counts=counts, wait=first)
         if layer.use_bias:
-            table.add(self._block(blocks.sum_rows), layer.delta, layer.db)
+            table.add(self.block(blocks.sum_rows), layer.delta, layer.db)
 
     def _add_update(self, optimizer: Optimizer) -> None:
         table, cls = self.update, type(optimizer)
@@ -321,8 +324,8 @@ class Lines:
         parameters = self.network.parameters
         if optimizer.clip_norm is not None:
             largest = self._doubles(lambda: (cast(float, optimizer.clip_norm),))
-            table.add(self._block(blocks.clip), parameters.grad, largest, wait=True)
+            table.add(self.block(blocks.clip), parameters.grad, largest, wait=True)
         self.numbers = np.zeros(2 + len(optimizer.hyper()))
         states = [optimizer.state[name] for name in optimizer.state_names]
-        update = self._written("update", update_source(optimizer))
+        update = self.written("update", update_source(optimizer))
         table.add(update, self.numbers, parameters.theta, parameters.grad, *states, wait=True)

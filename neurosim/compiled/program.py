@@ -40,7 +40,8 @@ class Program:
         }
         self._middle = 1 + len(lines.forward.lines) + len(lines.loss.lines)  # where their backward pass begins
         self._aimed: tuple[Any, Any] = (None, None)
-        self._dropouts, self._norms, self._dense = lines.dropouts, lines.norms, lines.dense
+        self._dropouts, self._norms = lines.dropouts, lines.norms
+        self._weighted = [*lines.dense, *lines.images.convolutions]
 
     def compile(self) -> None:
         """Compile what is not compiled yet."""
@@ -167,7 +168,7 @@ class Program:
     @property
     def _stops_between(self) -> bool:
         """Whether something is done in Python within a step."""
-        return bool(self._dropouts) or any(layer.penalized or layer.follows_up for layer in self._dense)
+        return bool(self._dropouts) or any(layer.penalized or layer.follows_up for layer in self._weighted)
 
     def _moves(self, steps: int) -> Array:
         """Move the optimizer on by so many steps; what each of them needs: rate, t, hyperparameters, (steps, k)."""
@@ -243,17 +244,17 @@ class Program:
     def backward_(self) -> None:
         """Back through all layers, to every gradient."""
         self._call(self._backward)
-        for layer in self._dense:
+        for layer in self._weighted:
             if layer.penalized:
                 layer.add_penalty_gradient_()
 
     def update_(self) -> None:
         """One step of the optimizer."""
-        for layer in self._dense:
+        for layer in self._weighted:
             layer.before_update_()
         self._lines.numbers[:] = self._moves(1)[0]
         self._call(self._lines.update)
-        for layer in self._dense:
+        for layer in self._weighted:
             layer.after_update_()
 
     def evaluate_(self) -> None:

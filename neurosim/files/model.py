@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, NeurosimError
-from ..layers import LAYERS
+from ..layers import LAYERS, Layer
 from ..network import Network
 from ..optimizers import OPTIMIZERS
 from ..schema import Rule, anything, array, brief, hold, number, record, text, unlike
@@ -108,11 +108,11 @@ def _array_shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     """Name -> shape of all that `Network.arrays` would give for a config, without making any of them."""
     shapes: dict[str, tuple[int, ...]] = {}
     states: dict[str, tuple[int, ...]] = {}
-    below: tuple[int, ...] = ()
+    below: Layer | None = None
     for index, each in enumerate(config["layers"]):
         layer = LAYERS.create(each)
         layer.take_shape(below)
-        below = layer.out_shape
+        below = layer
         shapes |= {f"{name}{index}": shape for name, shape in layer.parameter_shapes().items()}
         states |= {f"{name}{index}": shape for name, shape in layer.state_shapes().items()}
     size = sum(math.prod(shape) for shape in shapes.values())

@@ -110,9 +110,8 @@ class Layer(Neurons, Configurable):
     def connect(self, index: int, previous: Layer | None, dtype: DTypeLike) -> None:
         """Take a place in a network, which has made sure that it had none."""
         self.index = index
-        self.previous = previous
         self.dtype = np.dtype(dtype)
-        self.take_shape(() if previous is None else previous.out_shape)
+        self.take_shape(previous)
         self.views: dict[str, Array] = {}
         self.parameters: FlatParameters | None = None
         self.optimizer: Optimizer | None = None
@@ -128,10 +127,12 @@ class Layer(Neurons, Configurable):
         """
         return in_shape
 
-    def take_shape(self, in_shape: Shape) -> None:
-        """Set `in_shape` and `out_shape`."""
-        self.in_shape = in_shape
-        self.out_shape = self.output_shape(in_shape)
+    def take_shape(self, below: Layer | None) -> None:
+        """Take the layer below, which the input has none of, and set `in_shape` and `out_shape`."""
+        self.previous = below
+        self.in_shape = () if below is None else below.out_shape
+        self.out_shape = self.output_shape(self.in_shape)
+        self.by_channel = len(self.out_shape) == 3 and below is not None
 
     @property
     def n_in(self) -> int:

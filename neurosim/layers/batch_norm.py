@@ -18,8 +18,9 @@ from .base import LAYERS, ActivationLayer, Layer, ParameterView
 class BatchNorm(ActivationLayer):
     """z = γ x̂ + β with x̂ = (x - mean) / √(variance + ε), then a = f(z).
 
-    There is one mean, one variance, one γ and one β for each neuron of the layer below: of images (B, H, W, C) for each
-    channel, over all samples and places.
+    There is one mean, one variance, one γ and one β for each neuron of the layer below.  Of the images (B, H, W, C) of
+    a convolution these are the channels: mean and variance are over all samples and places.  The neurons of the input
+    are its numbers: right behind it each pixel of each channel is normalized for itself.
 
     In training mean and variance are those of the batch, in evaluation running averages of them (the running
     variance is that of the unbiased estimate).  Put it behind a linear layer and give it the activation:
@@ -60,6 +61,12 @@ class BatchNorm(ActivationLayer):
         self.activation = activation
         self.momentum = check_number("momentum", momentum, 0.0, 1.0, open_low=True)
         self.epsilon = check_number("epsilon", epsilon, 0.0, math.inf, open_low=True)
+
+    def take_shape(self, below: Layer | None) -> None:
+        super().take_shape(below)
+        while below is not None and (below.neuron_by_neuron or below.passes_through):
+            below = below.previous
+        self.by_channel &= below is not None and below.previous is not None  # the input's numbers stand for themselves
 
     def connect(self, index: int, previous: Layer | None, dtype: DTypeLike) -> None:
         super().connect(index, previous, dtype)

@@ -14,7 +14,7 @@ from ..errors import NeurosimError
 from ..initializers import Initializer
 from ..parameters import Array, FlatParameters, Shape, aligned_zeros
 from ..regularizers import Regularizer
-from .base import LAYERS
+from .base import LAYERS, Layer
 from .weighted import WeightedLayer
 from .windows import Windows
 
@@ -86,9 +86,9 @@ class Conv2D(WeightedLayer):
         windows = Windows(self, in_shape, self.kernel_size, self.stride, self.padding)
         return (*windows.places, self.filters)
 
-    def take_shape(self, in_shape: Shape) -> None:
-        super().take_shape(in_shape)
-        self.windows = Windows(self, in_shape, self.kernel_size, self.stride, self.padding)
+    def take_shape(self, below: Layer | None) -> None:
+        super().take_shape(below)
+        self.windows = Windows(self, self.in_shape, self.kernel_size, self.stride, self.padding)
 
     def weight_shape(self) -> Shape:
         return (self.kernel_size, self.kernel_size, self.windows.shape[2], self.filters)

@@ -55,13 +55,6 @@ class Input(Layer):
     def output_shape(self, in_shape: Shape) -> Shape:
         return self.out_shape
 
-    @property
-    def neuron_count(self) -> int:
-        return self.n_out
-
-    def neuron_values(self, buffer: Array, j: int) -> Array:
-        return buffer[:, j]
-
     def buffers(self) -> dict[str, int]:
         return dict.fromkeys(("a", "da") if self.wants_gradient else ("a",), self.n_out)
 

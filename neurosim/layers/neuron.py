@@ -394,6 +394,7 @@ class Neurons(ABC):
     windows: Windows | None = None  # where each neuron looks at an image; None: at the whole input, or at its own place
     in_shape: Shape = ()
     out_shape: Shape = ()
+    by_channel: bool = False  # whether its neurons are the channels of an image, and not all its numbers
     activation: Activation | None = None
     interventions: Interventions = Interventions()  # replaced as a whole, never changed in place
     batch_size: int = 0
@@ -407,12 +408,12 @@ class Neurons(ABC):
     @property
     def neuron_count(self) -> int:
         """How many neurons there are: one for each channel of an image, else one for each number."""
-        return self.out_shape[-1] if len(self.out_shape) == 3 else math.prod(self.out_shape) if self.out_shape else 0
+        return self.out_shape[-1] if self.by_channel else math.prod(self.out_shape) if self.out_shape else 0
 
     @property
     def places(self) -> int:
         """At how many places each neuron is: height times width of an image, else one."""
-        return math.prod(self.out_shape[:2]) if len(self.out_shape) == 3 else 1
+        return math.prod(self.out_shape[:2]) if self.by_channel else 1
 
     def by_neuron(self, buffer: Array) -> Array:
         """A buffer (B, n_out) as (B · places, neurons), a neuron along the columns. A live view."""
@@ -424,7 +425,7 @@ class Neurons(ABC):
 
     def neuron_values(self, buffer: Array, j: int) -> Array:
         """Neuron j's numbers in a buffer (B, n_out) such as z: (B,), or (B, height, width) of an image. A live view."""
-        if len(self.out_shape) == 3:
+        if self.by_channel:
             return buffer.reshape(len(buffer), *self.out_shape)[..., j]
         return buffer[:, j]
 

@@ -31,9 +31,9 @@ class _Pooling(Layer):
         windows = Windows(self, in_shape, self.size, self.stride)
         return (*windows.places, windows.shape[2])
 
-    def take_shape(self, in_shape: Shape) -> None:
-        super().take_shape(in_shape)
-        self.windows = Windows(self, in_shape, self.size, self.stride)
+    def take_shape(self, below: Layer | None) -> None:
+        super().take_shape(below)
+        self.windows = Windows(self, self.in_shape, self.size, self.stride)
 
     def buffers(self) -> dict[str, int]:
         return super().buffers() | {"_work": self.n_out}

@@ -9,6 +9,7 @@ import pytest
 import neurosim as ns
 
 FIRST = Path(__file__).parents[2] / "fixtures" / "first"
+BEFORE, AFTER = [0.3742242, 0.2766421, 0.3491337], [0.3136784, 0.3211253, 0.3651963]
 rng = np.random.default_rng(5)
 IMAGES, LABELS = rng.integers(0, 256, (120, 6, 6), dtype=np.uint8), np.arange(120) % 3
 
@@ -17,7 +18,7 @@ class Stop(ns.Callback):
     """It interrupted the run that was kept; this one lets it go on."""
 
 
-@pytest.mark.parametrize(("name", "layers"), [("network", 6), ("flat", 3)])
+@pytest.mark.parametrize(("name", "layers"), [("network", 6), ("flat", 3), ("norm", 6)])
 def test_a_network_that_was_saved_before_is_the_same(name, layers):
     net = ns.Network.load(FIRST / f"{name}.npz")
     with np.load(FIRST / f"{name}.npz") as file:
@@ -34,6 +35,16 @@ def test_its_interventions_are_there_and_it_can_be_trained_on():
     before, t = net[4][1].weights.copy(), net.optimizer.t
     net.fit(IMAGES, LABELS, epochs=1, batch_size=16, verbose=False)
     assert np.array_equal(net[4][1].weights, before) and net.optimizer.t == t + 8
+
+
+def test_batch_normalization_right_behind_images_is_that_of_each_number():
+    """They were written by that version, before there were channels; the numbers here are those that it went on to."""
+    images, labels = np.random.default_rng(5).integers(0, 256, (60, 3, 4, 2), dtype=np.uint8), np.arange(60) % 3
+    net = ns.Network.load(FIRST / "norm.npz")
+    assert net[1].gamma.shape == net[3].gamma.shape == (24,) and len(net[1]) == 24
+    np.testing.assert_allclose(net.predict_proba(images[0]), [BEFORE], atol=1e-6)
+    net.fit(images, labels, epochs=2, batch_size=16, verbose=False)
+    np.testing.assert_allclose(net.predict_proba(images[0]), [AFTER], atol=1e-6)
 
 
 def test_a_run_that_was_interrupted_before_ends_as_one_that_never_was(tmp_path):

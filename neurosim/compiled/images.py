@@ -1,0 +1,103 @@
+"""The lines of layers of images: convolution, pooling, and images as rows of numbers."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..layers import AveragePool2D, Conv2D, Flatten, MaxPool2D
+from ..layers.base import Layer
+from ..parameters import Array, aligned_zeros
+from . import blocks, convolution
+
+if TYPE_CHECKING:
+    from .lines import Lines
+
+POOLS: dict[type[Layer], tuple[Any, Any]] = {
+    MaxPool2D: (convolution.max_pool_source, convolution.max_pool_backward_source),
+    AveragePool2D: (convolution.average_pool_source, convolution.average_pool_backward_source),
+}
+
+
+class Images:
+    """What these layers add to the tables of a network.
+
+    Args:
+        lines: the tables.
+
+    Attributes:
+        convolutions: the convolutional layers.
+    """
+
+    def __init__(self, lines: Lines) -> None:
+        self.lines, self.dtype = lines, lines.dtype
+        self.convolutions: list[Conv2D] = []
+        self._seen: dict[int, Array] = {}  # by layer: what its patches are taken from
+
+    def add_forward(self, layer: Layer) -> bool:
+        """From x to z and a; False: it is another kind of layer."""
+        kind, lines = type(layer), self.lines
+        if kind is Conv2D:
+            self._add_convolution(layer)
+        elif kind is Flatten:
+            for table in (lines.forward, lines.evaluate):
+                table.add(lines.block(blocks.copy), layer.x, layer.z)
+                table.add(lines.block(blocks.copy), layer.x, layer.a)
+        elif kind in POOLS:
+            kernel = lines.written("pool", POOLS[kind][0](layer.windows))
+            for table in (lines.forward, lines.evaluate):
+                table.add(kernel, layer.x, layer.z, layer.a)
+        else:
+            return False
+        return True
+
+    def add_backward(self, layer: Layer) -> bool:
+        """From da, of a convolution from delta, to delta, gradients and da of the layer below; False: another kind."""
+        kind, lines, below = type(layer), self.lines, layer._below
+        if kind is Conv2D:
+            self._add_convolution_backward(layer)
+        elif kind is Flatten or (kind in POOLS and below is None):
+            lines.backward.add(lines.block(blocks.copy), layer.da, layer.delta)
+            if below is not None:
+                lines.backward.add(lines.block(blocks.copy), layer.da, below)
+        elif kind in POOLS:
+            kernel = lines.written("backward", POOLS[kind][1](layer.windows))
+            others = (layer.x, layer.z) if kind is MaxPool2D else ()
+            lines.backward.add(kernel, layer.da, layer.delta, *others, below)
+        else:
+            return False
+        return True
+
+    def _add_convolution(self, layer: Conv2D) -> None:
+        """z = patches W + b; a = f(z)."""
+        self.convolutions.append(layer)
+        lines, windows, x = self.lines, layer.windows, layer.x
+        padding = () if windows.padded == windows.shape else (self._zeros(len(x), int(np.prod(windows.padded))),)
+        self._seen[layer.index] = padding[0] if padding else x
+        b = layer.b if layer.use_bias else self._zeros(layer.filters)
+        source = convolution.forward_source(windows, layer.filters, self.dtype.itemsize)
+        for table in (lines.forward, lines.evaluate):
+            table.add(lines.written("convolve", source), x, layer._W_matrix, b, layer.z, *padding)
+            lines.add_activation(table, layer, None)
+
+    def _add_convolution_backward(self, layer: Conv2D) -> None:
+        """dW = patchesᵀ delta, db = Σ delta: each part's for itself, then their sums; dL/dx."""
+        lines, windows, size, parts = self.lines, layer.windows, self.dtype.itemsize, os.cpu_count() or 1
+        dW, db = self._zeros(parts, layer._W_matrix.size), self._zeros(parts, layer.filters)
+        source = convolution.gradients_source(windows, layer.filters, size)
+        lines.backward.add(lines.written("gradients", source), self._seen[layer.index], layer.delta, dW, db)
+        first = not lines.gradients.lines
+        lines.gradients.add(lines.block(blocks.sum_parts), dW, layer._dW_matrix, wait=first)
+        if layer.use_bias:
+            lines.gradients.add(lines.block(blocks.sum_parts), db, layer.db)
+        if layer._below is not None:
+            padded = windows.padded != windows.shape
+            room = (self._zeros(parts, int(np.prod(windows.padded))),) if padded else ()
+            source = convolution.backward_source(windows, layer.filters, size)
+            lines.backward.add(lines.written("backward", source), layer.delta, layer._W_matrix, layer._below,
+                               self._zeros(parts, layer._W_matrix.size), *room)  # fmt: skip
+
+    def _zeros(self, *shape: int) -> Array:
+        return aligned_zeros(shape, self.dtype)
