@@ -125,6 +125,7 @@ def test_a_picture_is_read(model, cli):
     assert result.code == 0 and result.out.splitlines()[-11].split()[1] == str(expected)
 
 
+@pytest.mark.full
 def test_layers_of_images_are_compared(cli, tmp_path):
     few = ("--data", "digits", "--train-size", "60", "--epochs", "1", "--seeds", "1", "--jobs", "1", "--hidden", "4")
     result = cli("compare", "--vary", "conv=none;2x5,pool4;2x5s3", *few)
