@@ -135,7 +135,8 @@ class Settings:
     conv: tuple[str, ...] = _setting(
         (),
         read_conv,
-        f"layers of images before the hidden ones: {GRAMMAR}; e.g. 8x5,pool2,16x5,pool2; dropout after the last [none]",
+        f"layers of images before the hidden ones: {GRAMMAR}; e.g. 8x5,pool2,16x5,pool2. "
+        "--dropout comes behind the last of them [none]",
         "FxK,poolS",
     )
     hidden: tuple[int, ...] = _setting((128, 64), _widths, "widths of the hidden layers, e.g. 128,64, or none", "W,W")
