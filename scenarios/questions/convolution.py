@@ -138,7 +138,7 @@ def findings(results: Results) -> Iterator[str]:
     yield Listed(
         "Accuracy on test images that are moved by so many pixels",
         ("variant", *map(str, shown)),
-        [(name, *(percent(tables[shift][name].mean()) for shift in shown)) for name in names],
+        [(name, *(_share(tables[shift][name].mean()) for shift in shown)) for name in names],
     )
     pairs = [(one, other) for one, other in PAIRS if {one, other} <= set(names)]
     if pairs:
@@ -157,6 +157,11 @@ def findings(results: Results) -> Iterator[str]:
         [(name, difference.text(decimals=1)) for name, difference in lost.items()],
         joint="; ",
     )
+
+
+def _share(value: float) -> str:
+    """A share in percent; "-" where there is none."""
+    return percent(value) if value == value else "-"
 
 
 def _sizes(results: Results) -> Iterator[str]:
