@@ -88,8 +88,9 @@ def readings(
 def readings_below(
     images: Array,
     captions: Sequence[str],
-    answers: Mapping[str, Sequence[str]],
-    truth: str,
+    answers: Mapping[str, Sequence[int]],
+    label: int,
+    class_names: Sequence[str] | None = None,
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Axes:
@@ -98,8 +99,9 @@ def readings_below(
     Args:
         images: shape (n, height, width); uint8, or floats in 0..1.
         captions: a line above each.
-        answers: network -> the name of the class that it reads in each.
-        truth: the name of the class that all of them are of.
+        answers: network -> the class that it reads in each, from 0; -1 for none.
+        label: the class that all of them are of.
+        class_names: a name for each class; its number if left out.
         ax: where to draw; a new figure if left out.
         title: instead of the usual one.
 
@@ -111,6 +113,7 @@ def readings_below(
     """
     images = as_images(images)
     n, height, width = images.shape
+    classes = names_of_classes(class_names, max(label, *(max(each) for each in answers.values())) + 1)
     if not n or any(len(each) != n for each in (captions, *answers.values())):
         counts = ", ".join(str(len(each)) for each in answers.values())
         raise ShapeError(
@@ -131,16 +134,16 @@ def readings_below(
         ax.add_patch(Rectangle((i * (width + gap) - 0.5, -0.5), width, height, **frame))
         ax.text(middle, -0.4 * line, caption, fontsize=7.5, color=MUTED, ha="center", va="center")
         for row, given in enumerate(answers.values()):
-            wrong = given[i] != truth
+            wrong, said = given[i] != label, classes[given[i]] if given[i] >= 0 else "-"
             look: dict[str, Any] = {
                 "color": PALETTE[1] if wrong else INK_COLOUR,
                 "fontweight": "bold" if wrong else "normal",
             }
-            text = cut(given[i], max(1, int(14 * cell)))
+            text = cut(said, max(1, int(14 * cell)))
             ax.text(middle, height + (row + 0.5) * line, text, fontsize=8.5, ha="center", va="center", **look)
     for row, name in enumerate(names):
         beside(ax, name, (-1, height + (row + 0.5) * line), (-6, 0), ha="right", va="center", fontsize=8.5)
-    heading(ax, title or "What networks read in each image", f"true class: {truth}; bold: misread")
+    heading(ax, title or "What networks read in each image", f"true class: {classes[label]}; bold: misread")
     return ax
 
 

@@ -113,14 +113,17 @@ def _moving(example: pd.DataFrame, readings: pd.DataFrame, names: list[str]) -> 
     first = example[example["seed"] == example["seed"].min()]
     image = first.pivot(index="row", columns="column", values="value").fillna(0.0).to_numpy(float)[None]
     rows = readings[readings["seed"] == readings["seed"].min()].sort_values("shift")
-    distances = sorted({int(by) for by in rows["shift"]})
-    answers = rows.assign(answer=rows["answer"].astype(str)).pivot(index="variant", columns="shift", values="answer")
-    answers = answers.reindex(index=[name for name in names if name in answers.index], columns=distances).fillna("-")
+    label = str(rows["label"].iloc[0])
+    classes = list(dict.fromkeys([label, *rows["answer"].astype(str)]))
+    places = rows.assign(answer=rows["answer"].astype(str).map(classes.index))
+    answers = places.pivot(index="variant", columns="shift", values="answer").fillna(-1).astype(int)
+    distances = [int(by) for by in answers.columns]
     return viz.readings_below(
         np.concatenate([shifted(image, 0, by) for by in distances]),
         [f"{by} px" for by in distances],
-        {str(name): list(answers.loc[name]) for name in answers.index},
-        str(rows["label"].iloc[0]),
+        {name: answers.loc[name].tolist() for name in names if name in answers.index},
+        0,
+        classes,
         title="A test image that moves to the right, and what is read in it",
     )
 

@@ -128,8 +128,8 @@ def findings(results: Results) -> Iterator[str]:
             (name, _share(first.loc[first["variant"] == name, "edge"].mean()), *_row(last[last["variant"] == name]))
             for name in names
         ],
-        "Edge, line: how much of a kernel's energy the best oriented one explains, at the last look; before: of an edge, "
-        f"before training. Edges: kernels with at least {percent(IS_EDGE, 0)} of edge. Likeness: its cosine with "
+        "Edge, line: how much of a kernel's energy the best oriented one explains, at the last look; before: of an "
+        f"edge, before training. Edges: kernels with at least {percent(IS_EDGE, 0)} of edge. Likeness: its cosine with "
         "its random start. Way: how far it went from there, in lengths of it. Dead: off at every place of all images "
         "looked at.",
     )
