@@ -177,7 +177,7 @@ SCENARIO = Scenario(
         "believe your eyes: how much of a kernel an edge explains, and how like its start it still is. A network can "
         "read digits well with kernels that are still mostly random, because the layers behind them learn to use "
         "whatever they are given. A smaller start has less to unlearn, and a penalty wears off what the loss does not "
-        "ask for. A filter that answers nowhere any more is dead; it stays as it was when it died."
+        "ask for. A filter that answers nowhere is dead: no image tells it any more what to change."
     ),
     variants=(
         Variant("usual start"),
