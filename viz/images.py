@@ -26,21 +26,21 @@ def mosaic(tiles: Array, columns: int, gap: int = 2, head: int = 0) -> Array:
     """Return images side by side, row by row, with NaN between them.
 
     Args:
-        tiles: shape (n, height, width).
+        tiles: shape (n, height, width), or (n, height, width, 3) in colour.
         columns: images a row.
         gap: pixels between images.
         head: further pixels above each image, for a caption.
 
     Returns:
-        One image, a float copy, shape (rows (head + height + gap), columns (width + gap)).
+        One image, a float copy, shape (rows (head + height + gap), columns (width + gap)), in colour (…, 3).
     """
-    n, height, width = tiles.shape
+    n, height, width, *colours = tiles.shape
     rows = -(-n // columns)
     cell_height, cell_width = head + height + gap, width + gap
-    sheet = np.full((rows, cell_height, columns, cell_width), np.nan)
+    sheet = np.full((rows, cell_height, columns, cell_width, *colours), np.nan)
     for i, tile in enumerate(tiles):
         sheet[i // columns, head : head + height, i % columns, :width] = tile
-    return sheet.reshape(rows * cell_height, columns * cell_width)
+    return sheet.reshape(rows * cell_height, columns * cell_width, *colours)
 
 
 def blank(ax: Axes) -> None:
@@ -51,10 +51,12 @@ def blank(ax: Axes) -> None:
 
 
 def show_ink(ax: Axes, sheet: Array, images: Array) -> None:
-    """Draw dark ink on white paper."""
+    """Draw dark ink on white paper, or a sheet (height, width, 3) in its colours."""
     highest = float(np.nanmax(images, initial=0.0))
     whole = np.issubdtype(images.dtype, np.integer)
     top = float(next((top for top in TOPS if highest <= top), highest)) if whole else max(1.0, highest)
+    if sheet.ndim == 3:
+        sheet = np.nan_to_num(sheet / top, nan=1.0).clip(0.0, 1.0)
     ax.imshow(np.nan_to_num(sheet), cmap=INK, vmin=0.0, vmax=top, interpolation="nearest")
     blank(ax)
 
@@ -100,6 +102,18 @@ def weight_grid(
     captions = [str(text) for text in titles] if titles is not None else [str(i) for i in range(n)] if n > 1 else [""]
     if len(captions) < n:
         raise NeurosimError(f"titles: expected {n}, one a neuron; received {len(captions)}.")
+    ax = draw_grid(tiles, captions, ax, columns)
+    heading(
+        ax,
+        title or ("What each neuron looks for: its incoming weights" if n > 1 else "Incoming weights of one neuron"),
+        "red excites, blue inhibits" + ("; one scale for all" if n > 1 else ""),
+    )
+    return ax
+
+
+def draw_grid(tiles: Array, captions: Sequence[str], ax: Axes | None, columns: int | None = None) -> Axes:
+    """Draw weights (n, height, width) as images side by side with a caption above each, and their colour bar."""
+    n = len(tiles)
     if columns is None:
         columns = min(n, 16 if n > 60 else max(1, int(np.ceil(np.sqrt(n * 1.8)))))
     height, width = tiles.shape[1:]
@@ -115,11 +129,6 @@ def weight_grid(
     for i in range(n):
         left, top = i % columns * (width + gap), i // columns * (head + height + gap) + head
         ax.text(left - 0.5, top - 1.2, captions[i], fontsize=size, color=MUTED, va="bottom", ha="left", in_layout=False)
-    heading(
-        ax,
-        title or ("What each neuron looks for: its incoming weights" if n > 1 else "Incoming weights of one neuron"),
-        "red excites, blue inhibits" + ("; one scale for all" if n > 1 else ""),
-    )
     return ax
 
 

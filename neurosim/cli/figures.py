@@ -14,6 +14,7 @@ from ..data import Dataset
 from ..network import Network
 from ..parameters import Array
 from ..training import Callback, EarlyStopping
+from .filters import channels_of, kernels_of
 from .session import Session
 
 if TYPE_CHECKING:
@@ -83,10 +84,15 @@ def draw_training(
         pictures["predictions"] = lambda: viz.predicted_and_true(test.labels, predictions, targets)
     first = next((layer for layer in network if layer.weight_name), None)
     if first is not None and np.isfinite(W := first.views[first.weight_name]).all():
-        count, noun = first.neuron_count, "neurons" if W.ndim == 2 else "filters"
-        title = None if count <= MOST_PICTURED else f"The first {MOST_PICTURED} of {count} {noun}"
-        if test.kind == "image" or (test.kind == "table" and len(W) <= MOST_FEATURES):
-            pictures["weights"] = lambda: draw_weights(W[..., :MOST_PICTURED], test, title)
+        if (kernels := kernels_of(first)) is not None:
+            pictures["weights"] = lambda: viz.kernel_grid(
+                kernels, channels=channels_of(first), title="What each filter looks for: its kernel"
+            )
+        elif W.shape[:-1] == (test.x[0].size,) and (
+            test.kind == "image" or (test.kind == "table" and len(W) <= MOST_FEATURES)
+        ):
+            title = None if first.n_out <= MOST_PICTURED else f"The first {MOST_PICTURED} of {first.n_out} neurons"
+            pictures["weights"] = lambda: draw_weights(W[:, :MOST_PICTURED], test, title)
     for name in (*(f"{name}.png" for name in PICTURES), FILM):
         (folder / name).unlink(missing_ok=True)
     paths = [viz.save(picture(), folder / f"{name}.png", session.note) for name, picture in pictures.items()]
@@ -95,15 +101,9 @@ def draw_training(
 
 
 def draw_weights(W: Array, data: Dataset, title: str | None = None, neuron: int | None = None) -> Any:
-    """Draw the weights (n_in, n) of neurons that look at samples, or of one: as pictures, or as a table of features.
-
-    The kernels (k, k, C, n) of filters are drawn as pictures, the mean over what channels they have.
-    """
+    """Draw the weights (n_in, n) of neurons that look at samples, or of one: as pictures, or as a table of features."""
     import viz
 
-    if W.ndim == 4:
-        title = title or "What each filter looks for: its kernel"
-        return viz.weight_grid(W.mean(axis=2).reshape(-1, W.shape[3]), W.shape[:2], title=title)
     if data.kind != "image":
         names = data.feature_names or [f"input {i}" for i in range(len(W))]
         standardized = data.scaling == "standardize"
