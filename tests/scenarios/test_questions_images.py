@@ -339,3 +339,19 @@ def test_kernels_need_a_convolution(refused):
         run_scenario(SCENARIOS["filters"], data, data, seeds=1, overrides={"conv": "pool2"}, progress=False)
     assert Settings(conv="pool2,3x3").conv  # which would do
     SCENARIOS["filters"].check_settings(Settings(conv="pool2,3x3"))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda table: table.drop(columns="w1"), "w0, w1"),
+        (lambda table: table.assign(width=10**6), "w0, w1"),
+        (lambda table: table.assign(w1="much"), "expected numbers in the columns of weights"),
+    ],
+)
+def test_weights_that_do_not_fill_their_picture_are_refused(change, says, tiny, tmp_path, refused):
+    results = tiny["filters"]
+    results.write(tmp_path)
+    change(results.table("filter_life")).to_csv(tmp_path / "filter_life.csv", index=False)
+    with refused("filter_life.csv", says):
+        Results.read(results.scenario, tmp_path)
