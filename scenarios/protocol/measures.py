@@ -137,8 +137,9 @@ def explained(kernels: Array, derivative: int) -> Array:
     templates = _oriented(*kernels.shape[1:], derivative)
     energy = (k * k).sum(axis=1)  # (n,)
     best = np.square(k @ templates.T).max(axis=1)  # (n,)
-    share: Array = np.divide(best, energy, out=np.full_like(energy, np.nan), where=energy > 0.0)
-    return share
+    share = np.divide(best, energy, out=np.full_like(energy, np.nan), where=energy > 0.0)
+    found: Array = np.minimum(share, 1.0)  # rounding aside it is no more
+    return found
 
 
 @cache

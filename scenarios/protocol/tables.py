@@ -175,6 +175,8 @@ MEASURED = {
     ("learning-rates", "range_test"): Table(("step",), {"step": FIRST, "learning_rate": SIZE, "loss": GAPS}),
 }
 """(scenario, table) -> what that scenario measures for itself."""
+OF_WEIGHTS = ("neuron_life", "filter_life")
+"""Tables with the weights of a neuron in each row."""
 NEEDED = {"activations": ("gradients", "units"), "vanishing-gradients": ("gradients",)}
 """scenario -> tables without which it cannot be drawn; the others draw what is there."""
 POINTS = {"x1": ANY, "x2": ANY, "label": Column("whole", 0, 1000), "class": Column("any")}
@@ -210,6 +212,22 @@ def hold_table(scenario: str, name: str, table: pd.DataFrame, variants: Collecti
         raise NeurosimError(f"expected each {' and '.join(declared.key)} of a run once, received some twice")
     if name == "results":
         _hold_runs(table, variants)
+    if name in OF_WEIGHTS:
+        _hold_weights(table)
+
+
+def _hold_weights(table: pd.DataFrame) -> None:
+    """Hold a table of weights to having as many in each row, w0, w1, …, as fill its height and width.
+
+    Raises:
+        NeurosimError: they are others.
+    """
+    found = [column for column in table if column[:1] == "w" and column[1:].isdigit()]
+    sizes = table["height"] * table["width"]
+    if found != [f"w{k}" for k in range(len(found))] or not (sizes == len(found)).all():
+        raise NeurosimError("expected a column w0, w1, … for each place of height and width, received others")
+    if not all(GAPS.holds(table[column]) for column in found):
+        raise NeurosimError("expected numbers in the columns of weights, received others")
 
 
 def _hold_runs(table: pd.DataFrame, variants: Collection[str]) -> None:

@@ -113,14 +113,17 @@ def _moving(example: pd.DataFrame, readings: pd.DataFrame, names: list[str]) -> 
     first = example[example["seed"] == example["seed"].min()]
     image = first.pivot(index="row", columns="column", values="value").fillna(0.0).to_numpy(float)[None]
     rows = readings[readings["seed"] == readings["seed"].min()].sort_values("shift")
-    distances = sorted({int(by) for by in rows["shift"]})
-    answers = rows.assign(answer=rows["answer"].astype(str)).pivot(index="variant", columns="shift", values="answer")
-    answers = answers.reindex(index=[name for name in names if name in answers.index], columns=distances).fillna("-")
+    label = str(rows["label"].iloc[0])
+    classes = list(dict.fromkeys([label, *rows["answer"].astype(str)]))
+    places = rows.assign(answer=rows["answer"].astype(str).map(classes.index))
+    answers = places.pivot(index="variant", columns="shift", values="answer").fillna(-1).astype(int)
+    distances = [int(by) for by in answers.columns]
     return viz.readings_below(
         np.concatenate([shifted(image, 0, by) for by in distances]),
         [f"{by} px" for by in distances],
-        {str(name): list(answers.loc[name]) for name in answers.index},
-        str(rows["label"].iloc[0]),
+        {name: answers.loc[name].tolist() for name in names if name in answers.index},
+        0,
+        classes,
         title="A test image that moves to the right, and what is read in it",
     )
 
@@ -138,7 +141,7 @@ def findings(results: Results) -> Iterator[str]:
     yield Listed(
         "Accuracy on test images that are moved by so many pixels",
         ("variant", *map(str, shown)),
-        [(name, *(percent(tables[shift][name].mean()) for shift in shown)) for name in names],
+        [(name, *(_share(tables[shift][name].mean()) for shift in shown)) for name in names],
     )
     pairs = [(one, other) for one, other in PAIRS if {one, other} <= set(names)]
     if pairs:
@@ -157,6 +160,11 @@ def findings(results: Results) -> Iterator[str]:
         [(name, difference.text(decimals=1)) for name, difference in lost.items()],
         joint="; ",
     )
+
+
+def _share(value: float) -> str:
+    """A share in percent; "-" where there is none."""
+    return percent(value) if value == value else "-"
 
 
 def _sizes(results: Results) -> Iterator[str]:

@@ -103,7 +103,7 @@ def _names(run: pd.DataFrame) -> list[str]:
     """The number of each filter, and how edge-like it was and is."""
     edge = run.pivot(index="filter", columns="step", values="edge")
     return [
-        f"{int(j)}: {percent(before, 0)} to {percent(after, 0)}"
+        f"{int(j)}: {_share(before, 0)} to {_share(after, 0)}"
         for j, before, after in zip(edge.index, edge.iloc[:, 0], edge.iloc[:, -1], strict=True)
     ]
 
@@ -123,13 +123,13 @@ def findings(results: Results) -> Iterator[str]:
     names = [name for name in results.names if name in set(last["variant"])]
     yield Listed(
         "The kernels of the first layer at the last look, the mean of all filters and seeds",
-        ("variant", "edge before", "edge", "edge detectors", "line", "likeness", "way", "dead"),
+        ("variant", "before", "edge", "edges", "line", "likeness", "way", "dead"),
         [
-            (name, percent(first.loc[first["variant"] == name, "edge"].mean()), *_row(last[last["variant"] == name]))
+            (name, _share(first.loc[first["variant"] == name, "edge"].mean()), *_row(last[last["variant"] == name]))
             for name in names
         ],
-        "Edge, line: how much of a kernel's energy the best oriented one explains, before training and at the last "
-        f"look; an edge detector is a kernel with at least {percent(IS_EDGE, 0)} of edge. Likeness: its cosine with "
+        "Edge, line: how much of a kernel's energy the best oriented one explains, at the last look; before: of an "
+        f"edge, before training. Edges: kernels with at least {percent(IS_EDGE, 0)} of edge. Likeness: its cosine with "
         "its random start. Way: how far it went from there, in lengths of it. Dead: off at every place of all images "
         "looked at.",
     )
@@ -155,11 +155,16 @@ def findings(results: Results) -> Iterator[str]:
         )
 
 
+def _share(value: float, decimals: int = 1) -> str:
+    """A share in percent; "-" where there is none."""
+    return percent(value, decimals) if value == value else "-"
+
+
 def _row(filters: pd.DataFrame) -> tuple[str, ...]:
     """What there is to say of the filters of a variant, in all its seeds."""
     edge, line, likeness, moved = (filters[column] for column in ("edge", "line", "likeness", "moved"))
     counts = [f"{int(found.sum())} of {len(filters)}" for found in (edge >= IS_EDGE, filters["active"] == 0.0)]
-    return percent(edge.mean()), counts[0], percent(line.mean()), fixed(likeness.mean()), fixed(moved.mean()), counts[1]
+    return _share(edge.mean()), counts[0], _share(line.mean()), fixed(likeness.mean()), fixed(moved.mean()), counts[1]
 
 
 SCENARIO = Scenario(
@@ -172,12 +177,12 @@ SCENARIO = Scenario(
         "believe your eyes: how much of a kernel an edge explains, and how like its start it still is. A network can "
         "read digits well with kernels that are still mostly random, because the layers behind them learn to use "
         "whatever they are given. A smaller start has less to unlearn, and a penalty wears off what the loss does not "
-        "ask for. A filter that answers nowhere any more is dead; it stays as it was when it died."
+        "ask for. A filter that answers nowhere is dead: no image tells it any more what to change."
     ),
     variants=(
         Variant("usual start"),
         Variant("usual start + L2", {"l2": 0.03}),
-        Variant("small start", {"initializer": "normal:standard_deviation=0.01"}),
+        Variant("small start", {"initializer": "normal:standard_deviation=0.05"}),
     ),
     baseline="usual start",
     base=Settings(conv=("8x7same", "pool2", "16x3same", "pool4"), hidden=(64,), epochs=5),
