@@ -24,7 +24,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import deepcopy
-from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -142,11 +141,11 @@ class NumPyEngine(Neurosim):
 class Torch(Competitor):
     """PyTorch, eager, with its fused optimizers; images kept as float32, or as uint8 that each batch converts.
 
-    Convolutions with their channels first or last in memory.
+    With convolutions the channels are first or last in memory.
     """
 
     forms = ("float32", "uint8")
-    conv_forms = ("float32", "float32 channels_last")
+    conv_forms = ("NCHW", "NHWC")
 
     def build(self, weights: Weights) -> None:
         import torch
@@ -170,7 +169,7 @@ class Torch(Competitor):
         ]
         dense = [layer for linear in left for layer in (linear, nn.ReLU())][:-1]
         self.of_images, self.model = nn.Sequential(*of_images), nn.Sequential(*of_images, *dense)
-        if "channels_last" in self.form:
+        if self.form == "NHWC":
             self.model = self.model.to(memory_format=torch.channels_last)
         self.dense = nn.Sequential(*dense)
         optimizer = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[self.case.optimizer]
@@ -242,11 +241,12 @@ class Sklearn(Competitor):
 class Jax(Competitor):
     """JAX: all steps of the round compiled as one ``lax.scan``, its buffers donated; the optimizer is optax's.
 
-    Convolutions with their channels last or first.
+    With convolutions it is called step by step, for within the loop of a scan XLA runs these many times as long
+    (77 ms in place of 8); or they are written as products of patches, all in one scan.
     """
 
     forms = ("float32", "uint8")
-    conv_forms = ("float32 NHWC", "float32 NCHW")
+    conv_forms = ("conv", "patches")
 
     def build(self, weights: Weights) -> None:
         import jax
@@ -257,23 +257,26 @@ class Jax(Competitor):
         self.state = params, optimizer.init(params)
         self.numpy, self.wait = jax.numpy, jax.block_until_ready
 
-        layout = self.form.partition(" ")[2]
-        first = layout == "NCHW"
         conv, kernels = self.case.conv, sum(len(each) == 2 for each in self.case.conv)
+
+        def convolution(x: Any, W: Any) -> Any:
+            if self.form == "conv":
+                return jax.lax.conv_general_dilated(x, W, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+            k, down, across = len(W), x.shape[1] - len(W) + 1, x.shape[2] - len(W) + 1
+            patches = [x[:, i : i + down, j : j + across] for i in range(k) for j in range(k)]
+            return jax.numpy.concatenate(patches, axis=3) @ W.reshape(-1, W.shape[3])
 
         def of_images(params: Any, x: Any) -> Any:
             side, left = math.isqrt(x.shape[1]), iter(params)
-            x = x.reshape((-1, 1, side, side) if first else (-1, side, side, 1))
+            x = x.reshape(-1, side, side, 1)
             for each in conv:
                 if len(each) == 2:
                     W, b = next(left)
-                    x = jax.lax.conv_general_dilated(x, W, (1, 1), "VALID", dimension_numbers=(layout, "HWIO", layout))
-                    x = jax.nn.relu(x + (b[:, None, None] if first else b))
-                else:  # as windows that do not overlap, which is quicker than `reduce_window`
-                    (n,), (down, across) = each, (2, 3) if first else (1, 2)
-                    shape = [*x.shape[:down], x.shape[down] // n, n, x.shape[across] // n, n, *x.shape[across + 1 :]]
-                    x = x.reshape(shape).max(axis=(down + 1, across + 2))
-            return (x.transpose(0, 2, 3, 1) if first else x).reshape(len(x), -1)
+                    x = jax.nn.relu(convolution(x, W) + b)
+                else:  # windows that do not overlap: quicker than `reduce_window`
+                    B, H, W, C = x.shape
+                    x = x.reshape(B, H // each[0], each[0], W // each[0], each[0], C).max(axis=(2, 4))
+            return x.reshape(len(x), -1)
 
         def loss(params: Any, x: Any, y: Any) -> Any:
             if conv:
@@ -283,20 +286,20 @@ class Jax(Competitor):
             W, b = params[-1]
             return optax.softmax_cross_entropy_with_integer_labels(x @ W + b, y).mean()
 
-        @partial(jax.jit, donate_argnums=0)
+        def step(state: Any, rows: Any, images: Any, labels: Any) -> Any:
+            params, memory = state
+            x = images[rows]
+            if x.dtype == "uint8":
+                x = x.astype("float32") * SCALE
+            value, grads = jax.value_and_grad(loss)(params, x, labels[rows])
+            updates, memory = optimizer.update(grads, memory, params)
+            return (optax.apply_updates(params, updates), memory), value
+
         def epoch(state: Any, order: Any, images: Any, labels: Any) -> Any:
-            def step(state: Any, rows: Any) -> Any:
-                params, memory = state
-                x = images[rows]
-                if x.dtype == "uint8":
-                    x = x.astype("float32") * SCALE
-                value, grads = jax.value_and_grad(loss)(params, x, labels[rows])
-                updates, memory = optimizer.update(grads, memory, params)
-                return (optax.apply_updates(params, updates), memory), value
+            return jax.lax.scan(lambda state, rows: step(state, rows, images, labels), state, order)
 
-            return jax.lax.scan(step, state, order)
-
-        self.epoch: Any = epoch
+        self.by_step = self.form == "conv"
+        self.function: Any = jax.jit(step if self.by_step else epoch, donate_argnums=0)
 
     def prepare(self, images: Array, labels: Array) -> tuple[Any, Any]:
         x = images if self.form == "uint8" else np.multiply(images, SCALE, dtype=np.float32)
@@ -305,11 +308,14 @@ class Jax(Competitor):
 
     def warm_up(self) -> None:
         order = np.zeros((self.case.steps, self.batch_size), np.int32)
-        self.epoch = self.epoch.lower(self.state, order, self.x, self.y).compile()
+        first = order[0] if self.by_step else order
+        self.function = self.function.lower(self.state, first, self.x, self.y).compile()
 
     def train(self) -> None:
         order = self.order.astype(np.int32).reshape(-1, self.batch_size)
-        self.state, _ = self.wait(self.epoch(self.state, order, self.x, self.y))
+        for part in order if self.by_step else [order]:
+            self.state, _ = self.function(self.state, part, self.x, self.y)
+        self.wait(self.state)
 
     def weights(self) -> Weights:
         return [(np.array(W), np.array(b)) for W, b in self.state[0]]
