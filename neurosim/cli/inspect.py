@@ -16,11 +16,12 @@ from ..errors import NeurosimError
 from ..files.atomic import writable_folder, write_text
 from ..network import Network
 from ..page.samples import check_fit
+from ..text import listing
 from .figures import draw_weights, grey, grey_images
 from .filters import KINDS as OF_FILTERS, channels_of, draw_filter, draw_layers, is_image, kernels_of
 from .options import add_data_options, at_least, place, reading
 from .session import figure_note, load_data
-from .terminal import makes_files
+from .terminal import makes_files, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,17 +76,21 @@ def run(arguments: argparse.Namespace) -> None:
     train, test = load_data(arguments.data, arguments.offline, **reading(arguments))
     check_fit(network, test, arguments.model)
     samples = check_samples(network, arguments.samples, arguments.neuron, len(test))
+    asked = network.layers if arguments.layer is None else [network[arguments.layer]]
+    filters = [layer.index for layer in asked if kernels_of(layer) is not None]
     card = with_names(network.report(test), network.class_names or test.class_names)
     path = write_text(folder / "neurons.csv", card.to_csv(index=False))
     if arguments.layer is not None:
         card = card[card["layer"] == arguments.layer]
     if arguments.neuron is None:
-        print_card(card, network.output.index, arguments.rows)
+        print_card(card, network.output.index, arguments.rows, filters)
         print(f"all of them, every column: {path}")
         drawn = draw_layers(network, arguments.layer, samples, test, folder, figure_note(train))
         print(*drawn, sep="\n", end="\n" if drawn else "")
     else:
         print_neuron(card[card["neuron"] == arguments.neuron])
+        if filters:
+            say(about_filters(filters))
         for picture in draw_neuron(network, arguments.layer, arguments.neuron, test, folder, figure_note(train)):
             print(picture)
 
@@ -131,7 +136,13 @@ def with_names(card: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     return card.assign(**{name: card[name].map(called) for name in ("strongest_class", "weakest_class")})
 
 
-def print_card(card: pd.DataFrame, output: int, rows: int) -> None:
+def about_filters(layers: Sequence[int]) -> str:
+    """What the figures of the filters of these layers mean."""
+    which = f"layer{'s' if len(layers) > 1 else ''} {listing([str(layer) for layer in layers])}"
+    return f"The neurons of {which} are filters: what is said of their activation is over all samples and all places."
+
+
+def print_card(card: pd.DataFrame, output: int, rows: int, filters: Sequence[int] = ()) -> None:
     """Print the neurons of a report card without which most accuracy is lost, and what its columns mean.
 
     Where there are no classes, and so no accuracy, those with the largest weights.
@@ -140,6 +151,7 @@ def print_card(card: pd.DataFrame, output: int, rows: int) -> None:
         card: the report card.
         output: the index of the output layer.
         rows: how many neurons at most.
+        filters: the layers whose neurons are filters.
     """
     hidden = card[card["layer"] != output]  # an output neuron is needed for its class, of course
     if hidden.empty:
@@ -149,11 +161,13 @@ def print_card(card: pd.DataFrame, output: int, rows: int) -> None:
         by, why = "weight_norm", "with the largest weights"
     shown = hidden.sort_values(by, ascending=False).head(rows)
     kind = "hidden ones " if len(hidden) < len(card) else ""
-    print(f"{len(card)} neurons; the {len(shown)} {kind}{why}:\n")
+    print(f"{len(card)} {'neurons' if set(card['layer']) - {*filters} else 'filters'}; the {len(shown)} {kind}{why}:\n")
     print(card_table(shown))
     print("\nthe columns, here and in the CSV file:")
     for name in card:
         print(f"  {name:<{NAME}}{COLUMNS[name]}")
+    if filters:
+        say(about_filters(filters))
 
 
 def card_table(card: pd.DataFrame) -> str:

@@ -353,6 +353,11 @@ class Layer(Neurons, Configurable):
         return ""
 
     @property
+    def size_text(self) -> str:
+        """How much it gives out for a sample: 64, or 24x24x8 of an image that a layer has made."""
+        return "x".join(map(str, self.out_shape)) if self.index and len(self.out_shape) == 3 else str(self.n_out)
+
+    @property
     def title(self) -> str:
         """Its kind and its detail, e.g. ``Dense relu``."""
         return f"{type(self).__name__} {self.detail}".strip()

@@ -135,11 +135,11 @@ class Settings:
     conv: tuple[str, ...] = _setting(
         (),
         read_conv,
-        f"layers of images before the hidden ones: {GRAMMAR}; e.g. 8x5,pool2,16x5,pool2 [none]",
+        f"layers of images before the hidden ones: {GRAMMAR}; e.g. 8x5,pool2,16x5,pool2; dropout after the last [none]",
         "FxK,poolS",
     )
     hidden: tuple[int, ...] = _setting((128, 64), _widths, "widths of the hidden layers, e.g. 128,64, or none", "W,W")
-    activation: str = _setting("relu", _named(ACTIVATIONS), "activation of the hidden and convolutional layers", "NAME")
+    activation: str = _setting("relu", _named(ACTIVATIONS), "activation of the hidden layers", "NAME")
     output: str | None = _setting(
         None, _optional(_named(ACTIVATIONS)), "activation of the output [by the loss]", "NAME"
     )
@@ -163,11 +163,9 @@ class Settings:
     )
     epochs: int = _setting(EPOCHS, _count(0), "passes over the training images", "N")
     batch_size: int | None = _setting(BATCH_SIZE, _batch_size, "images per step, or full", "N")
-    dropout: float = _setting(
-        0.0, _real(0.0, 1.0, open_high=True), "share of hidden activations dropped, and of what --conv gives out"
-    )
+    dropout: float = _setting(0.0, _real(0.0, 1.0, open_high=True), "share of hidden activations dropped")
     input_dropout: float = _setting(0.0, _real(0.0, 1.0, open_high=True), "share of pixels dropped")
-    batch_norm: bool = _setting(False, _flag, "batch normalization in the hidden and convolutional layers", "YES")
+    batch_norm: bool = _setting(False, _flag, "batch normalization in the hidden layers", "YES")
     l1: float = _setting(0.0, _real(0.0, math.inf, open_high=True), "strength of the L1 penalty")
     l2: float = _setting(0.0, _real(0.0, math.inf, open_high=True), "strength of the L2 penalty")
     max_norm: float | None = _setting(
