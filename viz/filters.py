@@ -153,7 +153,7 @@ def _kernel_table(
     side = pictures.shape[1]
     gap = max(1, round(side / 10))
     names, size, wide = fitting(rows, 7.5, 1.1)
-    cell = float(np.clip((6.3 - 1.3 - wide) / n, min(0.62, (WIDTH - 1.3 - wide) / n), 1.2))
+    cell = float(np.clip((6.3 - 1.3 - wide) / n, min(0.62, (WIDTH - 1.3 - wide) / n), max(0.62, min(1.2, 9.0 / C))))
     width = max(6.3, 1.3 + wide + cell * n)
     ax = new_axes(ax, width=width, height=1.25 + 0.17 * note.count("\n") + cell * C)
     sheet = mosaic(pictures, n, gap)[:-gap, :-gap]
