@@ -75,7 +75,7 @@ def outlined(ax):
     ]
 
 
-@pytest.mark.quick_every(3)
+@pytest.mark.quick_every(7)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_filter_is_drawn_as_it_is_traced_and_nothing_overlaps(kind):
     trace = KINDS[kind]()
@@ -115,6 +115,7 @@ def test_a_filter_is_drawn_as_it_is_traced_and_nothing_overlaps(kind):
         assert low == -high
 
 
+@pytest.mark.quick_every(3)
 @pytest.mark.parametrize("kind", KINDS)
 def test_captions_of_a_filter_are_one_line_each_and_true(kind):
     trace = KINDS[kind]()
@@ -125,6 +126,7 @@ def test_captions_of_a_filter_are_one_line_each_and_true(kind):
     assert above[trace.downstream_kind] in lines[5]
 
 
+@pytest.mark.full
 def test_what_a_window_makes_of_it_is_said():
     won = words(viz.neuron_story(traced(1, 2, lenet())))
     assert "over 1 window k of layer 2" in won and "it won" in won
@@ -135,6 +137,7 @@ def test_what_a_window_makes_of_it_is_said():
     )
 
 
+@pytest.mark.full
 def test_inputs_name_their_layer_and_weights_their_place_in_the_kernel():
     said = words(viz.neuron_story(traced(3, 5, lenet())))
     assert "36 inputs of layer 2" in said and "w of kernel" in said and "on filter" in said

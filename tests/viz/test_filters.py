@@ -46,6 +46,7 @@ def everything_apart(figure):
 # --- kernels -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick_every(3)
 @pytest.mark.parametrize(
     ("k", "channels", "filters"), [(5, 1, 8), (1, 1, 1), (3, 1, 64), (28, 1, 6), (5, 1, 1), (1, 1, 64)]
 )
@@ -68,6 +69,7 @@ def test_a_kernel_of_one_channel_is_one_picture(k, channels, filters):
     assert_legible(ax)
 
 
+@pytest.mark.quick_every(3)
 @pytest.mark.parametrize(("k", "channels", "filters"), [(5, 8, 16), (3, 3, 5), (1, 4, 7), (3, 2, 2), (3, 16, 2)])
 def test_kernels_of_several_channels_are_a_table(k, channels, filters):
     W = rng.normal(size=(k, k, channels, filters))
@@ -124,6 +126,7 @@ def test_names_that_do_not_fit_are_refused():
 # --- feature maps --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize("count", [1, 3, 8, 9, 64])
 def test_feature_maps_are_those_of_each_layer(count):
     maps = {"layer 1, Conv2D": rng.normal(size=(24, 20, count)), "layer 2, MaxPool2D": rng.random((1, 1, count))}
@@ -219,6 +222,7 @@ def test_receptive_fields_are_drawn_where_they_are(shape):
 # --- top patches ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize("colours", [(), (3,)])
 @pytest.mark.parametrize("size", [1, 5, 28])
 def test_top_patches_are_drawn_in_their_images_and_beside_them(colours, size):
@@ -252,6 +256,7 @@ def test_where_nothing_excites_a_filter_it_is_said():
 # --- patch, kernel, products ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize(("k", "channels"), [(5, 1), (1, 1), (28, 1), (5, 3), (3, 8), (1, 6), (3, 64)])
 def test_a_patch_times_a_kernel_is_its_products(k, channels):
     x, w = rng.random((k, k, channels)), rng.normal(size=(k, k, channels))
