@@ -57,7 +57,8 @@ class UnitHealth(Recorder):
     """The share of dead and of saturated units in each hidden layer, before training and after each epoch.
 
     A unit is dead when it is off for every one of the images: it answers nothing and learns nothing.  It is saturated
-    for an image when its activation is flat there without being off; the share is the average over the images.  Off
+    for an image when its activation is flat there without being off; the share is the average over the images.  A unit
+    of a layer of images is a filter: dead where it is off at every place, and the shares are over the places, too.  Off
     and flat are those of `neurosim.analysis.report_card.report_card`.
 
     Args:
@@ -83,14 +84,14 @@ class UnitHealth(Recorder):
         """Run the images through the network in evaluation mode and count."""
         hidden = hidden_layers(network)
         limits = [FLAT * steepest(activation) for _, activation in hidden]
-        always_off = [np.ones(layer.n_out, bool) for layer, _ in hidden]
+        always_off = [np.ones(layer.neuron_count, bool) for layer, _ in hidden]
         saturated = np.zeros(len(hidden))
         rows = network.input.as_rows(self.images)
         for start in range(0, len(rows), EVALUATION_BATCH):
             network.predict_proba(rows[start : start + EVALUATION_BATCH])
             for k, (layer, activation) in enumerate(hidden):
-                off, flat = off_and_saturated(activation, layer.z, limits[k])  # (B, n) each
-                always_off[k] &= off.all(axis=0)
+                off, flat = off_and_saturated(activation, layer.z, limits[k])  # (B, n_out) each
+                always_off[k] &= layer.by_neuron(off).all(axis=0)
                 saturated[k] += flat.mean(axis=1).sum()
         self.rows += [
             {
@@ -338,6 +339,8 @@ class NeuronLife(AtSteps):
 class UnitLife(AtSteps):
     """For how many images each hidden unit is on (z > 0), unit by unit: columns step, layer, neuron, active (0 to 1).
 
+    A unit of a layer of images is a filter; it is on for an image where it is so at any place.
+
     It looks with a copy of the network as in training, so that batch normalization goes by the images watched: its
     running statistics mean nothing before training.
 
@@ -360,7 +363,8 @@ class UnitLife(AtSteps):
         twin.input.fill(rows)
         twin.forward_(training=True)
         for k, (layer, _) in enumerate(hidden_layers(twin), start=1):
-            active = (layer.z > 0.0).mean(axis=0)  # (n,)
+            on = layer.by_neuron(layer.z > 0.0).reshape(len(rows), layer.places, layer.neuron_count)
+            active = on.any(axis=1).mean(axis=0)  # (n,)
             self.rows += [
                 {"step": step, "layer": k, "neuron": j, "active": float(share)} for j, share in enumerate(active)
             ]
