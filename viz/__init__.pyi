@@ -47,7 +47,7 @@ from .rates import (
     rate_sensitivity as rate_sensitivity,
     schedule_and_loss as schedule_and_loss,
 )
-from .readings import readings as readings
+from .readings import readings as readings, readings_below as readings_below
 from .response import (
     activation_by_class as activation_by_class,
     maximizing_input as maximizing_input,

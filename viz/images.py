@@ -150,6 +150,7 @@ def show_weights(ax: Axes, picture: Array, weights: Array) -> AxesImage:
     return image
 
 
+@styled
 def filmstrip(
     images: Array,
     steps: Sequence[float],
@@ -157,34 +158,70 @@ def filmstrip(
     ax: Axes | None = None,
     title: str | None = None,
     columns: int | None = None,
+    names: Sequence[str] | None = None,
 ) -> Axes:
-    """Draw the weights of one neuron over the course of training, a frame a step, on one colour scale.
+    """Draw the weights of a neuron over the course of training, a frame a step, on one colour scale.
 
-    The same picture as `weight_grid`, with steps instead of neurons; `weight_film` sets it in motion.
+    The same picture as `weight_grid`, with steps instead of neurons; `weight_film` sets it in motion.  Of several
+    neurons each has a row.
 
     Args:
-        images: the neuron's weights at each step, shape (n, height, width) or (n, height x width).
+        images: the neuron's weights at each step, shape (n, height, width) or (n, height x width); of several neurons,
+            such as the kernels of a convolution, (n, neurons, height, width).
         steps: the step of each, n numbers.
         shape: height and width of the input image, for weights in rows.
         ax: where to draw; a new figure if left out.
         title: instead of the usual one.
         columns: frames a row; chosen to fit if left out.
+        names: of several neurons, to stand beside their rows; their numbers if left out.
 
     Returns:
         The Axes, which hold one image.
 
     Raises:
-        ShapeError: if images, steps and shape do not fit together.
+        ShapeError: if images, steps, names and shape do not fit together.
 
     Example:
         >>> ax = filmstrip([net[1][17].weights.copy() for each step], steps)
     """
-    tiles = film_tiles(images, steps, shape)
+    if np.ndim(images) == 4:
+        return _film_rows(np.array(images, dtype=float), steps, names, ax, title)
     captions = [f"step {plain(step)}" for step in steps]
+    tiles = film_tiles(images, steps, shape)
     columns = columns or -(-len(tiles) // -(-len(tiles) // 8))  # rows of nearly equal length, at most 8
     return weight_grid(
         tiles, titles=captions, ax=ax, title=title or "Weights of one neuron, step by step", columns=columns
     )
+
+
+def _film_rows(
+    images: Array, steps: Sequence[float], names: Sequence[str] | None, ax: Axes | None, title: str | None
+) -> Axes:
+    """Draw the film of several neurons (n, neurons, height, width): a row for each, a column for each step."""
+    n, neurons, height, width = images.shape
+    names = [str(j) for j in range(neurons)] if names is None else names
+    if not images.size or len(steps) != n or len(names) != neurons:
+        raise ShapeError(
+            f"images: expected (n, neurons, height, width) with a step for each of n, and a name for each neuron; "
+            f"received {images.shape}, {len(steps)} steps and {len(names)} names."
+        )
+    gap = max(1, round(width / 14))
+    margin = 0.2 + 0.07 * max(len(line) for name in names for line in name.split("\n"))  # inches
+    cell = min(0.9, (WIDTH - 1.3 - margin) / n)
+    tall = cell * (height + gap) / (width + gap)
+    ax = new_axes(ax, width=1.3 + margin + n * cell, height=min(14.0, 1.1 + neurons * tall))
+    show_weights(ax, mosaic(np.swapaxes(images, 0, 1).reshape(-1, height, width), n, gap), images)
+    ax.set_ylim(top=-0.5 - 0.18 / cell * (width + gap))  # a line of small print
+    for i, step in enumerate(steps):
+        place = i * (width + gap) + (width - 1) / 2, -0.5
+        text = plain(step) if i else f"step {plain(step)}"
+        beside(ax, text, place, (0, 3), ha="center", va="bottom", fontsize=7.5, color=MUTED)
+    for j, name in enumerate(names):
+        place = -0.5, j * (height + gap) + (height - 1) / 2
+        beside(ax, name, place, (-5, 0), ha="right", va="center", fontsize=7.5, color=MUTED)
+    told = "red excites, blue inhibits; one scale for all"
+    heading(ax, title or f"Weights of {neurons} neurons, step by step", told)
+    return ax
 
 
 def film_tiles(images: Any, steps: Sequence[float], shape: tuple[int, int]) -> Array:

@@ -22,7 +22,16 @@ from neurosim.network import EVALUATION_BATCH, Network
 from neurosim.parameters import Array
 from neurosim.training.callbacks import TrainingRun
 
-from .measures import class_means, distances, hidden_layers, layer_outputs, selectivity, smoothness, weights_of
+from .measures import (
+    class_means,
+    distances,
+    explained,
+    hidden_layers,
+    layer_outputs,
+    selectivity,
+    smoothness,
+    weights_of,
+)
 from .scenario import Recorder
 
 
@@ -90,9 +99,9 @@ class UnitHealth(Recorder):
         for start in range(0, len(rows), EVALUATION_BATCH):
             network.predict_proba(rows[start : start + EVALUATION_BATCH])
             for k, (layer, activation) in enumerate(hidden):
-                off, flat = off_and_saturated(activation, layer.z, limits[k])  # (B, n_out) each
-                always_off[k] &= layer.by_neuron(off).all(axis=0)
-                saturated[k] += flat.mean(axis=1).sum()
+                off, flat = off_and_saturated(activation, layer.by_neuron(layer.z), limits[k])  # (B places, n) each
+                always_off[k] &= off.all(axis=0)
+                saturated[k] += flat.mean(axis=1).sum() / layer.places
         self.rows += [
             {
                 "epoch": epoch,
@@ -334,6 +343,71 @@ class NeuronLife(AtSteps):
                 for step, W, means, selective in self.records
             ]
         )
+
+
+class FilterLife(AtSteps):
+    """The life of each filter of the first layer with weights, by its kernel and by what it answers.
+
+    Columns step, filter, height and width (of its kernel), edge and line (the share of the kernel's energy that one
+    explains, see `measures.explained`), likeness (the cosine between the kernel and what it was at the first look),
+    moved (how far it is from there, as a multiple of its length then), active (at how many places, over all images, it
+    is on, z > 0; 0: dead), watched_accuracy (of the network, on these images), and w0, w1, … its weights.
+
+    Args:
+        steps: when to record.
+        train: whose first images the network is looked at with.
+        images: so many of them.
+    """
+
+    table = "filter_life"
+
+    def __init__(self, steps: Collection[int], train: Dataset, images: int) -> None:
+        super().__init__(steps)
+        self.images, self.labels = train.images[:images], train.labels[:images]
+        self.start = np.empty(0)
+
+    def record(self, network: Network, step: int) -> None:
+        layer = next(each for each in network.layers if each.weight_name)
+        shape = layer.weight_image_shape or (1, len(weights_of(layer)))
+        kernels = weights_of(layer).T.astype(np.float64)  # (n, height width), a copy
+        self.start = kernels if not self.start.size else self.start
+        length, first = np.linalg.norm(kernels, axis=1), np.linalg.norm(self.start, axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):  # a kernel of zeros is like nothing
+            likeness = (kernels * self.start).sum(axis=1) / (length * first)
+            moved = np.linalg.norm(kernels - self.start, axis=1) / first
+        tiles = kernels.reshape(-1, *shape)
+        edge, line = explained(tiles, 1), explained(tiles, 2)
+        active, accuracy = self._look(network)
+        self.rows += [
+            {
+                "step": step,
+                "filter": j,
+                "height": shape[0],
+                "width": shape[1],
+                "edge": float(edge[j]),
+                "line": float(line[j]),
+                "likeness": float(likeness[j]),
+                "moved": float(moved[j]),
+                "active": float(active[j]),
+                "watched_accuracy": accuracy,
+                **{f"w{k}": float(f"{weight:.4g}") for k, weight in enumerate(kernels[j])},
+            }
+            for j in range(len(kernels))
+        ]
+
+    def _look(self, network: Network) -> tuple[Array, float]:
+        """At how many places each filter is on, (n,), and how many of the images are read rightly: both as shares."""
+        layer = next((each for each, _ in hidden_layers(network)), network.output)
+        on, right = np.zeros(layer.neuron_count), 0
+        rows = network.input.as_rows(self.images)
+        for start in range(0, len(rows), EVALUATION_BATCH):
+            part = slice(start, start + EVALUATION_BATCH)
+            right += int((network.predict(rows[part]) == self.labels[part]).sum())
+            on += (layer.by_neuron(layer.z) > 0.0).sum(axis=0)
+        return on / (len(rows) * layer.places), right / len(rows)
+
+    def to_frame(self) -> pd.DataFrame:
+        return pd.DataFrame(self.rows)
 
 
 class UnitLife(AtSteps):

@@ -154,6 +154,7 @@ class Plan:
                 hold_out=self.hold_out,
                 recorders=self.scenario.recorders,
                 measure=self.scenario.measure,
+                measure_trained=self.scenario.measure_trained,
                 threads=self.threads,
                 engine=self.engine,
             )

@@ -134,6 +134,21 @@ TABLES = {
             "selectivity": GAPS,
         },
     ),
+    "filter_life": Table(
+        ("step", "filter"),
+        {
+            "step": INDEX,
+            "filter": INDEX,
+            "height": FIRST,
+            "width": FIRST,
+            "edge": SHARES,
+            "line": SHARES,
+            "likeness": GAPS,
+            "moved": SIZES,
+            "active": SHARES,
+            "watched_accuracy": SHARES,
+        },
+    ),
     "unit_life": Table(("step", "layer", "neuron"), {"step": INDEX, "layer": FIRST, "neuron": INDEX, "active": SHARES}),
     "parting": Table(("step",), {"step": INDEX, "neurons": FIRST, "distance": SIZES, "distinct": SHARES}),
     "neurons": Table(("step", "neuron", "weight"), {"step": INDEX, "neuron": INDEX, "weight": INDEX, "value": GAPS}),
@@ -153,6 +168,10 @@ MEASURED = {
     ("initializers", "signal"): Table(("layer",), {"layer": FIRST, "activation": SIZES, "delta": SIZES}),
     ("augmentation", "sizes"): Table((), {"augmentation": TEXT, "images": FIRST}),
     ("architectures", "networks"): Table((), {"depth": INDEX, "width": INDEX, "parameters": INDEX}),
+    ("convolution", "networks"): Table((), {"parameters": INDEX}),
+    ("convolution", "shifts"): Table(("shift",), {"shift": INDEX, "images": FIRST, "shifted_accuracy": SHARE}),
+    ("convolution", "readings"): Table(("shift",), {"shift": INDEX, "answer": Column("any"), "label": Column("any")}),
+    ("convolution", "example"): Table(("row", "column"), {"row": INDEX, "column": INDEX, "value": GAPS}),
     ("learning-rates", "range_test"): Table(("step",), {"step": FIRST, "learning_rate": SIZE, "loss": GAPS}),
 }
 """(scenario, table) -> what that scenario measures for itself."""

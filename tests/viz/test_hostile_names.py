@@ -175,6 +175,9 @@ DRAWN = {
     "readings": lambda f: viz.readings(
         list(IMAGES[:N]), list(IMAGES[:N]), rng.dirichlet(np.ones(N), N), HOSTILE, HOSTILE, title=TITLE
     ),
+    "readings_below": lambda f: viz.readings_below(
+        IMAGES[:N], HOSTILE, dict.fromkeys(HOSTILE[:4], range(N)), 2, HOSTILE, title=TITLE
+    ),
     "activation_by_class": lambda f: viz.activation_by_class(rng.random(4 * N), LABELS, HOSTILE, title=TITLE),
     "maximizing_input": lambda f: viz.maximizing_input(rng.random((6, 5)), 1.0, title=TITLE),
     "top_samples": lambda f: viz.top_samples(IMAGES, rng.random(4 * N), LABELS, HOSTILE, title=TITLE),
