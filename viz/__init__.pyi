@@ -1,3 +1,4 @@
+from .answers import readings_below as readings_below
 from .bench import (
     scaling as scaling,
     speed_comparison as speed_comparison,
@@ -47,7 +48,7 @@ from .rates import (
     rate_sensitivity as rate_sensitivity,
     schedule_and_loss as schedule_and_loss,
 )
-from .readings import readings as readings, readings_below as readings_below
+from .readings import readings as readings
 from .response import (
     activation_by_class as activation_by_class,
     maximizing_input as maximizing_input,
