@@ -16,6 +16,7 @@ from ..metrics import class_indices
 from ..network import Network
 from ..parameters import Array
 from ..processors import computes
+from ..samples import as_rows
 from ..text import number
 from . import words
 from .formula import fill
@@ -67,7 +68,7 @@ class SampleRun:
         self.output_da = here.loss.gradient(here.output.a, here.targets)[0]
         self.learning_rate = here.optimizer.rate
         twin = copy.deepcopy(here)  # with the gradients, for the update
-        twin.load_batch(rows, y)
+        twin.load_batch(as_rows(here.input.a), y)
         self.state_before = {name: vector.copy() for name, vector in twin.optimizer.state.items()}
         twin.update_()
         self.optimizer = twin.optimizer

@@ -365,6 +365,12 @@ def section(name, key, top=5):
     return {stage.key: stage.text for stage in case(name).stages(top)}[key]
 
 
+def test_the_curve_of_a_filter_is_that_of_its_place():
+    for name in ("softmax of filters", "coloured", "clamped", "activation of its own"):
+        here = case(name)
+        assert here.curve(np.array([here.z]))[0] == pytest.approx(here.a, abs=1e-12)
+
+
 def test_a_patch_is_said_where_it_lies():
     assert section("coloured", "inputs").startswith(
         "  a patch of 3 x 3 pixels of the sample: rows 1 to 3, columns 3 to 5"
