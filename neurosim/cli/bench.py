@@ -27,7 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--peers",
         metavar="NAMES",
-        help="sklearn, torch, jax, with commas between them, or none [those that are installed]",
+        help="sklearn (has no convolution), torch, jax, with commas between them, or none [those that are installed]",
     )
     parser.add_argument(
         "--rounds", type=int, default=ROUNDS, metavar="N", help="rounds, the more the surer [%(default)s]"

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -333,6 +334,20 @@ def test_a_row_says_nothing_of_what_is_not_known(rounds):
 def test_who_has_no_convolution_takes_no_part(tmp_path):
     race = Race(choose_cases("conv")[1], ["floor", "neurosim", "sklearn", "torch"], tmp_path, 6400)
     assert race.competitors == ["floor", "neurosim", "torch"]
+
+
+@pytest.mark.full
+def test_a_case_without_one_of_the_peers_leaves_its_cell_out(train, report, capsys):
+    if not has("sklearn"):
+        pytest.skip("sklearn is not installed")
+    cases, who = [TINY, TINY_CONV.with_steps(2)], ["floor", "neurosim", "sklearn"]
+    report.store = Store(report.folder / "cases", {}, train.sha256, 1)
+    summary = command.compare(cases, who, train, 1, report, rest=0.0, choices=[1])
+    assert summary[summary["case"] == "tiny/8/sgd"]["competitor"].tolist() == who[:2]
+    assert re.search(r"^tiny/8/sgd +-$", capsys.readouterr().out, re.MULTILINE)
+    again = command.compare(cases, who, train, 1, report, rest=0.0, choices=[1])
+    assert "2 of 2 cases were finished before" in capsys.readouterr().err
+    pd.testing.assert_frame_equal(summary, again)
 
 
 def test_choices():
