@@ -127,8 +127,10 @@ def kernel_grid(
     left_out = [f"{len(shown)} of {n} filters"] * (len(shown) < n) + [f"{len(seen)} of {C} channels"] * (len(seen) < C)
     note = f"\nthe {' and '.join(left_out)} with the largest weights" if left_out else ""
     tiles = W[:, :, seen][..., shown].transpose(2, 3, 0, 1)  # (channels, filters, k, k)
+    of_all = f"The kernels of {counted(n, 'filter')}"
     if C > 1 and n > 1:
-        return _kernel_table(tiles, [names[c] for c in seen], [str(numbers[f]) for f in shown], note, ax, title)
+        written = [names[c] for c in seen], [str(numbers[f]) for f in shown]
+        return _kernel_table(tiles, *written, note, ax, title or of_all)
     one = n == 1
     captions = [names[c] for c in seen] if C > 1 else [""] if one else [str(numbers[f]) for f in shown]
     usual = (f"The kernel of filter {numbers[0]}" if filters is not None else "The kernel of one filter") if one else ""
@@ -136,14 +138,14 @@ def kernel_grid(
     what = "a picture for each channel" if C > 1 else "a picture for each filter" if n > 1 else "white is zero"
     heading(
         ax,
-        title or usual or f"The kernels of {counted(n, 'filter')}",
+        title or usual or of_all,
         f"red excites, blue inhibits{'; one scale for all' if what != 'white is zero' else ''}; {what}{note}",
     )
     return ax
 
 
 def _kernel_table(
-    tiles: Array, rows: Sequence[str], columns: Sequence[str], note: str, ax: Axes | None, title: str | None
+    tiles: Array, rows: Sequence[str], columns: Sequence[str], note: str, ax: Axes | None, title: str
 ) -> Axes:
     """Draw kernels (channels, filters, k, k): a row a channel, a column a filter."""
     C, n = tiles.shape[:2]
@@ -151,11 +153,12 @@ def _kernel_table(
     side = pictures.shape[1]
     gap = max(1, round(side / 10))
     names, size, wide = fitting(rows, 7.5, 1.1)
-    cell = min(0.62, (WIDTH - 1.3 - wide) / n)
+    cell = float(np.clip((6.3 - 1.3 - wide) / n, min(0.62, (WIDTH - 1.3 - wide) / n), max(0.62, min(1.2, 9.0 / C))))
     width = max(6.3, 1.3 + wide + cell * n)
     ax = new_axes(ax, width=width, height=1.25 + 0.17 * note.count("\n") + cell * C)
     sheet = mosaic(pictures, n, gap)[:-gap, :-gap]
     show_weights(ax, sheet, tiles)
+    ax.set_xlim(-0.5, max(sheet.shape[1], (width - 1.3 - wide) / cell * (side + gap)) - 0.5)  # room for the title
     for f, name in enumerate(columns):
         middle = f * (side + gap) + side / 2 - 0.5
         beside(ax, name, (middle, -0.5), (0, 2), fontsize=7.5, color=MUTED, ha="center", va="bottom")
@@ -164,9 +167,10 @@ def _kernel_table(
         beside(ax, name, (-0.5, middle), (-4, 0), fontsize=size, color=MUTED, ha="right", va="center_baseline")
     heading(
         ax,
-        title or f"The kernels of {counted(n, 'filter')}",
+        title,
         "a column for each filter, a row for each channel that it looks at\n"
-        f"red excites, blue inhibits; one scale for all{note}\n",
+        f"red excites, blue inhibits; one scale for all{note}",
+        free=10,
     )
     return ax
 

@@ -66,11 +66,11 @@ def top_patches(network: Network, x: Any, layer: int, neuron: int, *, count: int
     """
     count = check_count("count", count)
     one = network.neuron(layer, neuron)
-    across = one.at(0, 0).neuron.layer.out_shape[1]
+    across = one.at(0, 0).neuron.layer.out_shape[1]  # W'
     maps = network.activations(x, layer, neuron)  # (N, H', W')
-    maps = maps.reshape(len(maps), maps[0].size if len(maps) else 1)
     if not len(maps) or not np.isfinite(maps).all():
         return []
+    maps = maps.reshape(len(maps), -1)
     where = maps.argmax(axis=1)
     largest = maps[np.arange(len(maps)), where]  # (N,)
     found = []

@@ -66,7 +66,8 @@ class UnitHealth(Recorder):
     """The share of dead and of saturated units in each hidden layer, before training and after each epoch.
 
     A unit is dead when it is off for every one of the images: it answers nothing and learns nothing.  It is saturated
-    for an image when its activation is flat there without being off; the share is the average over the images.  Off
+    for an image when its activation is flat there without being off; the share is the average over the images.  A unit
+    of a layer of images is a filter: dead where it is off at every place, and the shares are over the places, too.  Off
     and flat are those of `neurosim.analysis.report_card.report_card`.
 
     Args:
@@ -412,6 +413,8 @@ class FilterLife(AtSteps):
 class UnitLife(AtSteps):
     """For how many images each hidden unit is on (z > 0), unit by unit: columns step, layer, neuron, active (0 to 1).
 
+    A unit of a layer of images is a filter; it is on for an image where it is so at any place.
+
     It looks with a copy of the network as in training, so that batch normalization goes by the images watched: its
     running statistics mean nothing before training.
 
@@ -434,7 +437,8 @@ class UnitLife(AtSteps):
         twin.input.fill(rows)
         twin.forward_(training=True)
         for k, (layer, _) in enumerate(hidden_layers(twin), start=1):
-            active = (layer.by_neuron(layer.z) > 0.0).mean(axis=0)  # (n,)
+            on = layer.by_neuron(layer.z > 0.0).reshape(len(rows), layer.places, layer.neuron_count)
+            active = on.any(axis=1).mean(axis=0)  # (n,)
             self.rows += [
                 {"step": step, "layer": k, "neuron": j, "active": float(share)} for j, share in enumerate(active)
             ]

@@ -259,6 +259,28 @@ def test_filters_are_counted_as_neurons_at_all_their_places():
     assert table["neuron"].tolist() == [0, 1, 2] and table["active"][0] == 0.0 and (table["active"][1:] > 0.0).all()
 
 
+def test_a_filter_answers_to_an_image_where_it_is_on_at_any_place():
+    data, net = small(20), conv_net(seed=1)
+    net.predict(data.images)
+    net[1].b = -np.median(
+        net[1].z.reshape(20, -1, 3).max(axis=1), axis=0
+    )  # so that half of the images have such a place
+    W, b, k = net[1].W[:, :, 0].astype(float), net[1].b.astype(float), len(net[1].W)
+    life = recorders.UnitLife({0}, data.images)
+    net.fit(data, epochs=1, batch_size=20, verbose=False, callbacks=[life])
+    for row in life.to_frame()[lambda t: t["layer"] == 1].itertuples():
+        rows, columns = np.array(data.images.shape[1:]) - k + 1
+        on = [
+            any(
+                (image[r : r + k, c : c + k] / 255 * W[..., row.neuron]).sum() + b[row.neuron] > 0.0
+                for r in range(rows) for c in range(columns)
+            )
+            for image in data.images
+        ]  # fmt: skip
+        assert row.active == sum(on) / len(on)
+    assert (life.to_frame()["active"][:3] == 0.5).all()
+
+
 def filter_life(edges, active=0.5, seeds=3):
     """A table "filter_life" of two filters and two looks: variant -> what an edge explains at each look."""
     return pd.DataFrame(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from figure_checks import assert_legible, outside, overlapping, texts, title, words
-from matplotlib.text import Text
+from matplotlib.text import Annotation
 
 import neurosim as ns
 import viz
@@ -29,22 +29,24 @@ def outlines(ax, name="field"):
 
 
 def everything_apart(figure):
-    """No two texts of a figure overlap, and none sticks out."""
+    """No two texts of a figure overlap, and none sticks out; its title, which keeps a line free below, is left out."""
     figure.draw_without_rendering()
-    seen = [
-        each
-        for each in figure.findobj(Text)
-        if each.get_text().strip() and each.get_visible() and (each.axes is None or each.axes.axison or each.get_gid())
-    ]
-    own = [each for ax in figure.axes for each in (*texts(ax), ax._left_title) if each.get_text()]
-    both = list({id(each): each for each in (*seen, *own)}.values())
-    both = [each for each in both if each.get_window_extent().width > 0]
-    assert overlapping(both, figure) == [] and outside(both, figure) == []
+    seen = []
+    for ax in figure.axes:
+        seen += [*texts(ax), ax._left_title]
+        for axis in (ax.xaxis, ax.yaxis) if ax.axison else ():
+            low, high = sorted(axis.get_view_interval())
+            seen += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+            seen += [tick.label2 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+    seen += [each for each in figure.findobj(Annotation) if each.axes is None]  # the line below the title
+    seen = [each for each in seen if each.get_text().strip() and each.get_visible()]
+    assert overlapping(seen, figure) == [] and outside(seen, figure) == []
 
 
 # --- kernels -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick_every(3)
 @pytest.mark.parametrize(
     ("k", "channels", "filters"), [(5, 1, 8), (1, 1, 1), (3, 1, 64), (28, 1, 6), (5, 1, 1), (1, 1, 64)]
 )
@@ -67,13 +69,14 @@ def test_a_kernel_of_one_channel_is_one_picture(k, channels, filters):
     assert_legible(ax)
 
 
-@pytest.mark.parametrize(("k", "channels", "filters"), [(5, 8, 16), (3, 3, 5), (1, 4, 7), (3, 2, 2)])
+@pytest.mark.quick_every(3)
+@pytest.mark.parametrize(("k", "channels", "filters"), [(5, 8, 16), (3, 3, 5), (1, 4, 7), (3, 2, 2), (3, 16, 2)])
 def test_kernels_of_several_channels_are_a_table(k, channels, filters):
     W = rng.normal(size=(k, k, channels, filters))
     ax = viz.kernel_grid(W, channels=["red", "green", "blue"] if channels == 3 else None)
     (image,) = ax.images
     sheet, side = image.get_array(), len(enlarged(W[None, :, :, 0, 0])[0])
-    pitch = (sheet.shape[1] + (sheet.shape[1] - side * filters) // max(1, filters - 1)) // filters
+    pitch = side + (sheet.shape[1] - side * filters) // (filters - 1)
     for c in range(channels):
         for f in range(filters):
             tile = sheet[c * pitch : c * pitch + side, f * pitch : f * pitch + side]
@@ -94,6 +97,7 @@ def test_of_many_filters_and_channels_the_largest_are_drawn_and_it_is_said():
     ax = viz.kernel_grid(W)
     names = [each.get_text() for each in texts(ax)]
     assert "50" in names[:16] and "33" in names[16:32] and names[:16] == sorted(names[:16], key=int)
+    assert title(ax) == "The kernels of 64 filters"
     assert "the 16 of 64 filters and 16 of 40 channels with the largest weights" in words(ax)
     assert_legible(ax)
 
@@ -122,6 +126,7 @@ def test_names_that_do_not_fit_are_refused():
 # --- feature maps --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize("count", [1, 3, 8, 9, 64])
 def test_feature_maps_are_those_of_each_layer(count):
     maps = {"layer 1, Conv2D": rng.normal(size=(24, 20, count)), "layer 2, MaxPool2D": rng.random((1, 1, count))}
@@ -217,6 +222,7 @@ def test_receptive_fields_are_drawn_where_they_are(shape):
 # --- top patches ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize("colours", [(), (3,)])
 @pytest.mark.parametrize("size", [1, 5, 28])
 def test_top_patches_are_drawn_in_their_images_and_beside_them(colours, size):
@@ -250,6 +256,7 @@ def test_where_nothing_excites_a_filter_it_is_said():
 # --- patch, kernel, products ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize(("k", "channels"), [(5, 1), (1, 1), (28, 1), (5, 3), (3, 8), (1, 6), (3, 64)])
 def test_a_patch_times_a_kernel_is_its_products(k, channels):
     x, w = rng.random((k, k, channels)), rng.normal(size=(k, k, channels))
@@ -261,7 +268,7 @@ def test_a_patch_times_a_kernel_is_its_products(k, channels):
         np.testing.assert_array_equal(sheet[centres[..., 1], centres[..., 0]], values)
     assert drawn[0].get_clim()[0] == 0.0 and is_centred(drawn[1]) and is_centred(drawn[2])
     numbers = [each for each in texts(figure.axes[2]) if each.get_text()]
-    if k * min(channels, 4) <= 8:
+    if (k, channels) in ((5, 1), (1, 1), (1, 6)):
         assert len(numbers) == x.size
         for each, value in zip(numbers, (w * x).ravel(), strict=True):
             assert float(each.get_text().replace("\u2212", "-")) == pytest.approx(value, rel=0.06)
