@@ -168,6 +168,7 @@ def test_what_is_done_to_a_filter_is_said_in_pythons_words(engine, done):
     assert f"this neuron: {done}" in answer["text"]
 
 
+@pytest.mark.full
 def test_filters_where_others_stand_seldom(engine):
     """As the output, at one place; with a softmax over the filters of each place; above a normalization of pixels."""
     data, asked, expected = made_data(np.random.default_rng(6), 60, 100, 4, "pixels", (10, 10)), [], []
