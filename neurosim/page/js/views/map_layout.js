@@ -6,6 +6,7 @@ import { layOut, leastWidth, TITLE } from "./geometry.js";
 const CELL = { least: 22, most: 84 }; // pixels along a map
 const STRIP = 10; // the width of a row of numbers
 const FEW = 16; // maps that are drawn larger on a narrow screen
+const MARGIN = 4; // pixels at the sides, for the outline of what is selected
 const BELOW = 330; // pixels for the layers without maps, where they stand below the others
 
 /**
@@ -70,14 +71,15 @@ function beside(images, others, width, height) {
   return { columns: [...columns, ...rest.columns], boxes: new Map([...boxes, ...rest.boxes]), height, below: false };
 }
 
-function below(images, others, width) {
+function below(images, others, whole) {
   const boxes = new Map();
   const columns = [];
+  const width = whole - 2 * MARGIN;
   let y = 0;
   for (const layer of images) {
-    columns.push({ ...layer, x: 0, y, width });
+    columns.push({ ...layer, x: MARGIN, y, width });
     if (layer.strip) {
-      boxes.set(`${layer.index}/0`, { x: 0, y: y + TITLE, width, height: STRIP });
+      boxes.set(`${layer.index}/0`, { x: MARGIN, y: y + TITLE, width, height: STRIP });
       y += TITLE + STRIP + 8;
       continue;
     }
@@ -86,10 +88,10 @@ function below(images, others, width) {
     const inRow = Math.ceil(layer.count / Math.ceil(layer.count / most));
     const room = (width + 10) / inRow - 10;
     const cell = Math.min((room - (layer.kernels ? 3 : 0)) / (cellOf(layer, 1).map.width + share(layer.kernels)), 64);
-    putCells(boxes, layer, cell, inRow, 0, y + TITLE);
+    putCells(boxes, layer, cell, inRow, MARGIN, y + TITLE);
     y += TITLE + Math.ceil(layer.count / inRow) * (cellOf(layer, cell).height + gapOf(cell)) + 8;
   }
-  const rest = layOut(others, width, BELOW, 0, y);
+  const rest = layOut(others, whole - MARGIN, BELOW, MARGIN, y);
   return { columns: [...columns, ...rest.columns], boxes: new Map([...boxes, ...rest.boxes]), height: y + BELOW, below: true };
 }
 

@@ -104,7 +104,7 @@ export class NetworkView {
         class: `neuron ${output ? "output" : layer.maps ? "map" : layer.images ? "image" : "dot"}`,
         onpointerenter: point,
         onpointermove: layer.maps ? point : undefined,
-        onclick: (event) => openUnit(this.store, at(event)),
+        onclick: (event) => openUnit(this.store, this.hovered(layer.index, j) ?? at(event)),
       },
       ...parts,
     );
@@ -112,22 +112,31 @@ export class NetworkView {
     return node;
   }
 
+  /** What is under the pointer, if it is this neuron: a click opens the place that is shown, even where it is less than a pixel. */
+  hovered(layer, neuron) {
+    const { hover } = this.store.state;
+    return hover && hover.layer === layer && hover.neuron === neuron ? hover : null;
+  }
+
   /** The place of a map that the pointer is on; none beside it, on a kernel. */
   placeUnder(event, key, { shape }) {
     const { map } = this.place.boxes.get(key);
     const net = this.net.getBoundingClientRect();
-    const box = { left: net.left + map.x, top: net.top + map.y, width: map.width, height: map.height };
+    const box = { left: net.left + map.x, top: net.top + map.y - this.net.scrollTop, width: map.width, height: map.height };
     return event.clientX < box.left - 1 ? {} : placeUnder(event, box, shape);
   }
 
   resize() {
+    this.root.classList.remove("below");
     this.net.style.minHeight = "";
     const { clientWidth: width, clientHeight: height } = this.net;
     if (!width || !height || !this.nodes) return;
     this.place = layOutAll(this.layers, width, height);
     this.place.width = width;
     this.root.classList.toggle("below", this.place.below);
-    if (this.place.below) this.net.style.minHeight = `${this.place.height}px`;
+    const grows = this.place.below && getComputedStyle(this.net).overflowY === "visible"; // on a wide screen it scrolls
+    this.net.style.minHeight = grows ? `${this.place.height}px` : "";
+    for (const layer of [this.lines, this.maps.marks]) layer.style.height = this.place.below ? `${this.place.height}px` : "";
     for (const [key, { node }] of this.nodes) {
       const box = this.place.boxes.get(key);
       Object.assign(node.style, { left: `${box.x}px`, top: `${box.y}px`, width: `${box.width}px`, height: `${box.height}px` });
