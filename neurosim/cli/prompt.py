@@ -352,7 +352,7 @@ class Prompt(cmd.Cmd):
         scheduled = f"\nschedule {schedule!r}" if isinstance(schedule, Schedule) else ""
         done = stepper.live_neuron.interventions
         self.say(
-            f"{stepper.network!r}\n"
+            f"{wrapped(repr(stepper.network))}\n"
             f"optimizer {optimizer.key}, learning rate {number(optimizer.rate, 6)}, updates so far: {optimizer.t}"
             f"{scheduled}\n"
             f"{wrapped(repr(stepper.live_neuron))}\n"

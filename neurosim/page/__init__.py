@@ -17,6 +17,7 @@ from typing import Any
 from ..checks import check_count
 from ..errors import NeurosimError
 from ..files.atomic import write_text
+from ..layers import Layer
 from ..network import Network
 from ..processors import computes
 from ..training import History, Snapshots
@@ -124,9 +125,16 @@ def explore(
     limits = Limits(LIMIT - code_size(), samples, all_snapshots)
     run = Run(history, snapshots, settings, batch_size, command)
     held = contents(network, train, test, run, limits)
-    counted = (layer for layer in network if layer.windows is None or layer.weight_name)  # pooling keeps the channels
-    widths = "-".join(str(layer.neuron_count) for layer in counted if not layer.passes_through)
-    page = Page(as_html(f"{test.name} {widths} · neurosim", held.manifest, held.blobs), held.manifest)
+    shown = (layer for layer in network if not (layer.passes_through or (layer.neuron_by_neuron and layer.places > 1)))
+    shape = "-".join(map(in_short, shown))
+    page = Page(as_html(f"{test.name} {shape} · neurosim", held.manifest, held.blobs), held.manifest)
     if path is not None:
         page.save(path)
     return page
+
+
+def in_short(layer: Layer) -> str:
+    """A layer as one writes it: how many neurons, FILTERSxKERNEL, poolSIZE."""
+    if layer.windows is None:
+        return str(layer.neuron_count)
+    return f"{layer.neuron_count}x{layer.windows.size}" if layer.weight_name else f"pool{layer.windows.size}"

@@ -85,7 +85,7 @@ def _contests(trace: SampleRun, fed: Fed, indent: str = "") -> list[Row]:
     layer, rows = fed.above, []
     a = trace.flows[layer.index - 1]["a"]
     for number, winner, ties in layer.contests(fed.number):
-        numbers: dict[str, float] = {"a": float(a[fed.number])}
+        numbers: dict[str, float] = {"own": float(a[fed.number])}
         told = {"indent": indent}
         if winner == fed.number:
             kind = "won first" if ties > 1 else "won"

@@ -39,15 +39,15 @@ ROWS: dict[str, dict[str, str]] = {
         "role": "note",
         "line": "over the filters of layer {layer}, {above}, at the {places} places where they look at it:",
     },
-    "downstream.won": {"role": "note", "line": "{indent}{name}: it won, {a} is the largest of {count}"},
+    "downstream.won": {"role": "note", "line": "{indent}{name}: it won, {own} is the largest of {count}"},
     "downstream.won first": {
         "role": "note",
-        "line": "{indent}{name}: it won, as the first of {ties} that are the largest, {a}",
+        "line": "{indent}{name}: it won, as the first of {ties} that are the largest, {own}",
     },
-    "downstream.lost": {"role": "note", "line": "{indent}{name}: it lost, {place} is larger, {winner} against {a}"},
+    "downstream.lost": {"role": "note", "line": "{indent}{name}: it lost, {place} is larger, {winner} against {own}"},
     "downstream.lost to the first": {
         "role": "note",
-        "line": "{indent}{name}: it lost, {place} is as large, {a}, and comes first",
+        "line": "{indent}{name}: it lost, {place} is as large, {own}, and comes first",
     },
     "downstream.one of them": {"role": "note", "line": "the largest of them, {name}:"},
     "downstream.largest": {
@@ -86,7 +86,11 @@ ROWS: dict[str, dict[str, str]] = {
     },
     "gradients.sum over one": {
         "role": "note",
-        "line": "it is the only place, so that this is dL/dw; the largest, of {name}:",
+        "line": "there is no other place: this is dL/dw, and the largest is",
+    },
+    "gradients.sum of nothing": {
+        "role": "note",
+        "line": "dL/dw is the sum over all {places} places; to the largest, of {name}, none of them adds",
     },
     "gradients.place": {
         "role": "place",

@@ -100,7 +100,9 @@ def gradients(
         kind = plural("gradients.other shares", rest.factors["count"])
         rows.append(Row(kind, rest.name, factors={"count": rest.factors["count"], "zero": zero}))
     if places == 1:
-        rows.append(Row("gradients.sum over one", largest.name))
+        rows.append(Row("gradients.sum over one"))
+    elif not largest.terms.any():
+        rows.append(Row("gradients.sum of nothing", largest.name, factors={"places": places}))
     else:
         rows.append(Row("gradients.sum", largest.name, factors={"places": places}))
         rows += _places(largest, columns, top)
@@ -109,7 +111,8 @@ def gradients(
     bias = " without bias"
     if dL_db is not None:
         bias = ""
-        rows.append(Row("gradients.bias of filter", "dL/db", dL_db, {"places": places}))
+        one = Row("gradients.bias", "dL/db", dL_db)
+        rows.append(one if places == 1 else Row("gradients.bias of filter", "dL/db", dL_db, {"places": places}))
         numbers["dL/db"] = dL_db
     penalized = largest.penalty is not None
     rule = words.RULES["penalized gradient of filter" if penalized else "gradient of filter"]["text"]

@@ -317,7 +317,7 @@ class NeuronTrace(NeuronTerms):
 
     def _gradient_row(self, i: int) -> Row:
         """How the gradient of weight i follows, for its update."""
-        if self.patch_shape is not None:
+        if self._layer.places > 1:
             of_weight = self._sum_over_places(i)._replace(name="g")
             return of_weight.row("update.gradient of filter", {"places": self._layer.places})
         numbers = {"delta": self.delta, "x": float(self.inputs[i])}

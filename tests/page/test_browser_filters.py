@@ -217,6 +217,21 @@ def test_it_trains_here_and_keeps_a_frozen_filter(tab, net):
     assert pictures.count() >= 2 and pictures.first.evaluate("(each) => [each.width, each.height]") == [5, 5]
 
 
+@pytest.mark.full
+def test_a_saved_page_holds_the_filters_as_they_are(tab, browser, tmp_path):
+    tab.goto(layer=1, neuron=2)
+    tab.page.evaluate("neurosim.train({ steps: 3 })")
+    with tab.page.expect_download() as download:
+        tab.button("Save page").click()
+    saved = tmp_path / "saved.html"
+    download.value.save_as(saved)
+    asked = "[neurosim.parameters(), neurosim.accuracy(), neurosim.trace({ layer: 3, neuron: 1 })]"
+    expected = tab.page.evaluate(asked)
+    with Tab(browser, saved) as other:
+        assert other.page.evaluate(asked) == expected
+        other.check()
+
+
 def test_the_report_card_has_a_row_a_filter(tab, net):
     tab.goto(tab="report")
     tab.page.wait_for_selector("#view-report tbody tr", timeout=20000)
@@ -259,7 +274,9 @@ def test_no_text_lies_over_another_or_is_cut(browser, files, name, width):
     with Tab(browser, files[name], width, reduced_motion="reduce") as tab:
         tab.no_hints()
         found = {}
-        for layer in tab.page.eval_on_selector_all("#microscope select option", "(all) => all.map((each) => +each.value)"):
+        for layer in tab.page.eval_on_selector_all(
+            "#microscope select option", "(all) => all.map((each) => +each.value)"
+        ):
             for stage in STAGES if name == "digits" else STAGES[:2]:
                 tab.goto(layer=layer, stage=stage)
                 found[f"{layer} {stage}"] = tab.overlaps()

@@ -214,10 +214,10 @@ def test_the_worker_trains_filters(engine, worker):
 
 
 @pytest.mark.full
-def test_a_page_is_called_by_its_neurons_and_filters(tmp_path):
+def test_a_page_is_called_by_its_layers(tmp_path):
     data, network = made_data(np.random.default_rng(6), 60, 100, 4, "pixels", (10, 10)), convolutional()
     page = ns.explore(network, data, data, tmp_path / "page.html")
-    assert "<title>made up 100-4-4-5-8-4 · neurosim</title>" in page.html
+    assert "<title>made up 100-4x3-pool3-5x2-8-4 · neurosim</title>" in page.html
 
 
 @pytest.mark.full

@@ -168,6 +168,31 @@ def test_what_is_done_to_a_filter_is_said_in_pythons_words(engine, done):
     assert f"this neuron: {done}" in answer["text"]
 
 
+@pytest.mark.full
+def test_filters_where_others_stand_seldom(engine):
+    """As the output, at one place; with a softmax over the filters of each place; above a normalization of pixels."""
+    data, asked, expected = made_data(np.random.default_rng(6), 60, 100, 4, "pixels", (10, 10)), [], []
+    stacks = [
+        [ns.Conv2D(6, 3, "relu"), ns.MaxPool2D(2), ns.Conv2D(4, 4, "softmax")],
+        [
+            ns.MaxPool2D(2),
+            ns.Conv2D(3, 3, "softmax"),
+            ns.AveragePool2D(2, 1),
+            ns.MaxPool2D(2, 1),
+            ns.Dense(4, "softmax"),
+        ],
+        [ns.BatchNorm("linear"), ns.Conv2D(3, 3), ns.BatchNorm("softmax"), ns.Dense(4, "softmax")],
+    ]
+    for layers in stacks:
+        network = ns.Network([ns.Input((10, 10)), *layers], optimizer="adam", dtype="float64")
+        network.fit(data, epochs=1, batch_size=20, verbose=False)
+        page, trace = engine.page(network, data), network.trace(data.x[7], data.labels[7], sample=7)
+        for index in (layer.index for layer in network if layer.weight_name):
+            asked.append({"do": "trace", "page": page, "layer": index, "neuron": 2, "number": 7})
+            expected.append(trace[index][2].explain())
+    assert [answer["text"] for answer in engine.ask(*asked)] == expected and len(expected) == 6
+
+
 def test_no_sentence_of_the_walk_stands_in_the_page_too():
     texts = [text for table in (words.ROWS, words.STAGES) for row in table.values() for text in row.values()]
     texts += [*words.WHY.values(), *words.NAMES.values(), *SAID.values()]

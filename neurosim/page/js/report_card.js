@@ -154,26 +154,23 @@ function lost(network, samples, layer, j, kept) {
 
 /** For each neuron the other one of its layer whose activations correlate most with its own. */
 function mostSimilar(a, width, count) {
-  const centred = Array.from({ length: width }, (_, j) => {
-    const values = columnOf(a, width, j, count);
-    const middle = mean(values);
-    let squares = 0;
-    for (let n = 0; n < count; n++) {
-      values[n] -= middle;
-      squares += values[n] ** 2;
-    }
-    const norm = Math.sqrt(squares);
-    return norm > 1e-12 * Math.sqrt(count) * Math.abs(middle) ? values.map((each) => each / norm) : null;
-  });
-  return centred.map((one, j) => {
+  const means = new Float64Array(width);
+  for (let k = 0; k < a.length; k++) means[k % width] += a[k] / count;
+  const row = new Float64Array(width);
+  const products = new Float64Array(width * width); // Σ (a_i - mean_i) (a_j - mean_j), of j up to i
+  for (let n = 0; n < count; n++) {
+    for (let j = 0; j < width; j++) row[j] = a[n * width + j] - means[j];
+    for (let i = 0; i < width; i++) for (let j = 0; j <= i; j++) products[i * width + j] += row[i] * row[j];
+  }
+  const deviations = Float64Array.from(means, (_, j) => Math.sqrt(products[j * width + j]));
+  const varies = Array.from(means, (middle, j) => deviations[j] > 1e-12 * Math.sqrt(count) * Math.abs(middle)); // more than rounding
+  return varies.map((alive, j) => {
     let best = { neuron: null, correlation: NaN };
-    if (!one) return best;
-    centred.forEach((other, k) => {
-      if (k === j || !other) return;
-      let correlation = 0;
-      for (let n = 0; n < count; n++) correlation += one[n] * other[n];
+    for (let k = 0; alive && k < width; k++) {
+      if (k === j || !varies[k]) continue;
+      const correlation = products[Math.max(j, k) * width + Math.min(j, k)] / deviations[j] / deviations[k];
       if (best.neuron === null || correlation > best.correlation) best = { neuron: k, correlation };
-    });
+    }
     return best;
   });
 }

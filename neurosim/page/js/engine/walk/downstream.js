@@ -64,7 +64,7 @@ function over({ above: layer, numbers }, above = "") {
 function contests(run, fed, indent = "") {
   const { above: layer, number: own, x: a } = fed;
   return fed.contests().map(([number, winner, ties]) => {
-    const factors = { a: a[own] };
+    const factors = { own: a[own] };
     const names = { indent };
     let kind = ties > 1 ? "won first" : "won";
     if (winner === own) {

@@ -42,7 +42,9 @@ export function gradients({ name, delta, x, largest, columns, dL_dW, dL_db, top 
     rows.push(new Row(plural("gradients.other shares", count), { name: rest.name, factors }));
   }
   if (places === 1) {
-    rows.push(new Row("gradients.sum over one", { name: largest.name }));
+    rows.push(new Row("gradients.sum over one"));
+  } else if (!any(largest.terms)) {
+    rows.push(new Row("gradients.sum of nothing", { name: largest.name, factors: { places } }));
   } else {
     rows.push(new Row("gradients.sum", { name: largest.name, factors: { places } }), ...largestPlaces(largest, columns, top));
   }
@@ -50,7 +52,8 @@ export function gradients({ name, delta, x, largest, columns, dL_dW, dL_db, top 
   const numbers = { low: least(dL_dW), high: greatest(dL_dW) };
   const bias = dL_db === null ? " without bias" : "";
   if (dL_db !== null) {
-    rows.push(new Row("gradients.bias of filter", { name: "dL/db", value: dL_db, factors: { places } }));
+    const told = { name: "dL/db", value: dL_db };
+    rows.push(places === 1 ? new Row("gradients.bias", told) : new Row("gradients.bias of filter", { ...told, factors: { places } }));
     numbers["dL/db"] = dL_db;
   }
   const penalized = largest.penalty !== null;

@@ -143,7 +143,7 @@ export class NeuronTrace extends NeuronTerms {
 
   // How the gradient of weight i follows, for its update.
   gradientRow(i) {
-    if (this.patchShape !== null) {
+    if (this.layer.places > 1) {
       return filters.sumRow("update.gradient of filter", { ...this.sumOverPlaces(i), name: "g" }, { places: this.layer.places });
     }
     const factors = { delta: this.delta, x: this.inputs[i] };
