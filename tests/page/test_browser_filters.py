@@ -192,13 +192,13 @@ def test_what_is_done_to_a_filter_costs_what_python_says_and_can_be_undone(tab, 
     tab.button("Undo").click()
     tab.page.wait_for_timeout(200)
     assert tab.page.evaluate("neurosim.accuracy()") == pytest.approx(before)
-    tab.page.get_by_label("Which weight").select_option("w at 1,2")
+    tab.page.get_by_label("Which weight").select_option("w of kernel 1,2")
     tab.page.get_by_label("The weight", exact=True).fill("0.75")
     tab.page.keyboard.press("Enter")
     tab.settle()
     start = (1 * 5 + 2) * 6 + 3  # of W (5, 5, 1, 6), the first of all parameters
     assert tab.page.evaluate("neurosim.parameters()")[start] == 0.75
-    assert "w at 1,2 of layer 1, filter 3" in tab.text("#changes")
+    assert "w of kernel 1,2 of layer 1, filter 3" in tab.text("#changes")
 
 
 def test_it_trains_here_and_keeps_a_frozen_filter(tab, net):

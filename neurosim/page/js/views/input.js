@@ -63,7 +63,7 @@ export class InputView {
       this.features = h("table", { class: "bars" });
       body.append(h("div", { class: "scroll" }, this.features));
     }
-    if (this.isPicture) this.outline = new Outline(body.querySelector("#pad"), this.store);
+    if (this.isPicture && this.store.network.layers.some(hasMaps)) this.outline = new Outline(body.querySelector("#pad"), this.store);
   }
 
   makePicker() {

@@ -23,7 +23,7 @@ export class Microscope {
     const placed = (name) => h("input", { type: "number", class: "short", min: "0", "aria-label": name, onchange: () => this.choosePlace() });
     [this.row, this.column] = [placed("Row"), placed("Column")];
     this.auto = button("strongest", () => store.select(store.state.layer, store.state.neuron, null), { title: "The place where |delta| is largest; without a label, |a|" });
-    this.places = h("div", { class: "row" }, h("label", {}, "row ", this.row), h("label", {}, "column ", this.column), this.auto);
+    this.places = h("div", { id: "place", class: "row" }, h("label", {}, "row ", this.row), h("label", {}, "column ", this.column), this.auto);
     this.layer = h("select", { "aria-label": "Layer", onchange: () => store.select(Number(this.layer.value), 0) });
     this.revealed = new Set(); // stages whose number was found or given up, for this neuron and sample
     root.append(

@@ -72,8 +72,9 @@ export class NetworkView {
     this.sheet = h("canvas", { "aria-hidden": "true" });
     this.lines = s("svg", { "aria-hidden": "true" });
     this.titles = [];
-    this.net.replaceChildren(this.sheet, this.maps.canvas, this.lines);
-    const layers = this.layers;
+    const { layers } = this;
+    const hasImages = layers.some((layer) => layer.maps);
+    this.net.replaceChildren(this.sheet, ...(hasImages ? [this.maps.canvas] : []), this.lines);
     layers.forEach((layer, k) => {
       const output = k === layers.length - 1;
       const title = output ? "output" : layer.title;
@@ -82,7 +83,7 @@ export class NetworkView {
       this.net.append(said);
       for (let j = 0; j < layer.count; j++) this.net.append(this.node(layer, j, output));
     });
-    this.net.append(this.maps.marks);
+    if (hasImages) this.net.append(this.maps.marks);
     this.resize();
   }
 
@@ -160,6 +161,7 @@ export class NetworkView {
       const [layer, neuron] = neighbour(this.place.boxes, `${at.layer}/${at.neuron}`, event.key).split("/").map(Number);
       store.set({ hover: { layer, neuron } });
       this.net.setAttribute("aria-activedescendant", `neuron-${layer}-${neuron}`);
+      if (this.place.below) this.nodes.get(`${layer}/${neuron}`).node.scrollIntoView({ block: "nearest" });
     } else if (event.key === "Enter" || event.key === " ") {
       openUnit(store, { ...at, ...pointedAt(store) });
       document.getElementById("walk").focus();

@@ -134,6 +134,7 @@ export function paintTiles(canvas, values, [height, width, channels], { ink = fa
   }
   show(sized(canvas, across, down), pixels, across, down);
   canvas.style.aspectRatio = `${across} / ${down}`;
+  canvas.classList.add("tiles");
   return canvas;
 }
 

@@ -154,7 +154,7 @@ function windowsAbove(store, document) {
     else paintInk(canvas, values, [size, size], most);
     const box = { x: own % size, y: Math.floor(own / size), width: 1, height: 1 };
     const won = takesLargest(pooling) ? (values.indexOf(Math.max(...values)) === own ? "it won: the largest" : "it lost: not the largest") : `one of ${size * size}, the mean goes on`;
-    return h("figure", {}, marked(canvas, [size, size], [box]), h("figcaption", {}, `window ${Math.floor(place / across)},${place % across}`, h("span", { class: "scale", text: won })));
+    return h("figure", { class: "window" }, marked(canvas, [size, size], [box]), h("figcaption", {}, `window ${Math.floor(place / across)},${place % across}`, h("span", { class: "scale", text: won })));
   });
 }
 

@@ -233,6 +233,6 @@ export class Tools {
 function nameOfWeight(i, [, width, channels], ofKernel) {
   const place = Math.floor(i / channels);
   const where = `${Math.floor(place / width)},${place % width}`;
-  if (channels === 1 && ofKernel) return `w at ${where}`;
-  return `w at ${where} of ${ofKernel ? "channel" : "map"} ${i % channels}`;
+  if (channels === 1 && ofKernel) return `w of kernel ${where}`;
+  return `w of ${where}, ${ofKernel ? "channel" : "map"} ${i % channels}`;
 }
