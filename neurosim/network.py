@@ -18,7 +18,7 @@ from .compiled import Engine
 from .errors import NeurosimError, OutOfRangeError, ShapeError
 from .labels import read_labels, target_rows
 from .layers import LAYERS, ActivationLayer, Input, Interventions, Layer, Neuron
-from .layers.stack import checked_layers, layers_as_html, layers_as_text
+from .layers.stack import checked_layers, layers_as_html, layers_as_text, reserve
 from .losses import LOSSES, Loss, check_pair
 from .metrics import HitCounter, decisions, threshold_between
 from .optimizers import OPTIMIZERS, Optimizer
@@ -228,8 +228,7 @@ class Network:
         if batch_size == self.input.batch_size:
             return
         if batch_size > len(self._full_targets):
-            for layer in self.layers:
-                layer.reserve(batch_size)
+            reserve(self.layers, batch_size)
             self._full_targets = aligned_zeros((batch_size, self.output.n_out), self.dtype)
         for layer in self.layers:
             layer.set_batch_size(batch_size)

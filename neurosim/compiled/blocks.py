@@ -226,6 +226,15 @@ def copy(p: Any, like: Any, me: Any, of: Any) -> None:
         y[k] = x[k]
 
 
+@jitable
+def copy_rows(come: Any, pitch: Any, to: Any, onto: Any, rows: Any, width: Any) -> None:
+    """Some rows of an image into another; they are `pitch` numbers apart in one, and `onto` in the other."""
+    for row in range(rows):
+        come_r, to_r = come[pitch * row :], to[onto * row :]
+        for k in range(width):
+            to_r[k] = come_r[k]
+
+
 def fill(p: Any, like: Any, me: Any, of: Any) -> None:
     """x, value: x ← value."""
     x, value = own(p, 0, like, me, of), doubles(p, 1)[0]

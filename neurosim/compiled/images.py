@@ -2,36 +2,69 @@
 
 from __future__ import annotations
 
+import math
 import os
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ..layers import AveragePool2D, Conv2D, Flatten, MaxPool2D
 from ..layers.base import Layer
 from ..parameters import Array, aligned_zeros
-from . import blocks, convolution
+from . import blocks
+from .windows import (
+    average_pool_backward_source,
+    average_pool_source,
+    backward_source,
+    forward_source,
+    gradients_source,
+    has_padding,
+    max_pool_backward_source,
+    max_pool_source,
+)
 
 if TYPE_CHECKING:
-    from .lines import Lines
+    import numpy as np
+
+    from ..layers.base import ActivationLayer
+    from .machine import Kernel
+    from .table import Table
 
 POOLS: dict[type[Layer], tuple[Any, Any]] = {
-    MaxPool2D: (convolution.max_pool_source, convolution.max_pool_backward_source),
-    AveragePool2D: (convolution.average_pool_source, convolution.average_pool_backward_source),
+    MaxPool2D: (max_pool_source, max_pool_backward_source),
+    AveragePool2D: (average_pool_source, average_pool_backward_source),
 }
+
+
+class Tables(Protocol):
+    """What these layers need of the lines of a network."""
+
+    dtype: np.dtype[Any]
+    forward: Table
+    evaluate: Table
+    backward: Table
+    gradients: Table
+
+    def block(self, function: Callable[..., Any]) -> Kernel:
+        """A kernel of `blocks`."""
+
+    def written(self, name: str, source: str) -> Kernel:
+        """A kernel that is written for a network."""
+
+    def add_activation(self, table: Table, layer: ActivationLayer, b: Array | None) -> None:
+        """z ← z + b; a = f(z)."""
 
 
 class Images:
     """What these layers add to the tables of a network.
 
     Args:
-        lines: the tables.
+        lines: where they are.
 
     Attributes:
         convolutions: the convolutional layers.
     """
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: Tables) -> None:
         self.lines, self.dtype = lines, lines.dtype
         self.convolutions: list[Conv2D] = []
         self._seen: dict[int, Array] = {}  # by layer: what its patches are taken from
@@ -40,13 +73,13 @@ class Images:
         """From x to z and a; False: it is another kind of layer."""
         kind, lines = type(layer), self.lines
         if kind is Conv2D:
-            self._add_convolution(layer)
+            self._add_convolution(cast(Conv2D, layer))
         elif kind is Flatten:
             for table in (lines.forward, lines.evaluate):
                 table.add(lines.block(blocks.copy), layer.x, layer.z)
                 table.add(lines.block(blocks.copy), layer.x, layer.a)
         elif kind in POOLS:
-            kernel = lines.written("pool", POOLS[kind][0](layer.windows))
+            kernel = lines.written("pool", POOLS[kind][0](cast(Any, layer).windows, self.dtype.itemsize))
             for table in (lines.forward, lines.evaluate):
                 table.add(kernel, layer.x, layer.z, layer.a)
         else:
@@ -57,13 +90,12 @@ class Images:
         """From da, of a convolution from delta, to delta, gradients and da of the layer below; False: another kind."""
         kind, lines, below = type(layer), self.lines, layer._below
         if kind is Conv2D:
-            self._add_convolution_backward(layer)
+            self._add_convolution_backward(cast(Conv2D, layer))
         elif kind is Flatten or (kind in POOLS and below is None):
-            lines.backward.add(lines.block(blocks.copy), layer.da, layer.delta)
-            if below is not None:
-                lines.backward.add(lines.block(blocks.copy), layer.da, below)
-        elif kind in POOLS:
-            kernel = lines.written("backward", POOLS[kind][1](layer.windows))
+            for to in (layer.delta,) if below is None else (layer.delta, below):
+                lines.backward.add(lines.block(blocks.copy), layer.da, to)
+        elif kind in POOLS and below is not None:
+            kernel = lines.written("backward", POOLS[kind][1](cast(Any, layer).windows, self.dtype.itemsize))
             others = (layer.x, layer.z) if kind is MaxPool2D else ()
             lines.backward.add(kernel, layer.da, layer.delta, *others, below)
         else:
@@ -74,10 +106,10 @@ class Images:
         """z = patches W + b; a = f(z)."""
         self.convolutions.append(layer)
         lines, windows, x = self.lines, layer.windows, layer.x
-        padding = () if windows.padded == windows.shape else (self._zeros(len(x), int(np.prod(windows.padded))),)
+        padding = (self._zeros(len(x), math.prod(windows.padded)),) if has_padding(windows) else ()
         self._seen[layer.index] = padding[0] if padding else x
         b = layer.b if layer.use_bias else self._zeros(layer.filters)
-        source = convolution.forward_source(windows, layer.filters, self.dtype.itemsize)
+        source = forward_source(windows, layer.filters, self.dtype.itemsize)
         for table in (lines.forward, lines.evaluate):
             table.add(lines.written("convolve", source), x, layer._W_matrix, b, layer.z, *padding)
             lines.add_activation(table, layer, None)
@@ -86,16 +118,15 @@ class Images:
         """dW = patchesᵀ delta, db = Σ delta: each part's for itself, then their sums; dL/dx."""
         lines, windows, size, parts = self.lines, layer.windows, self.dtype.itemsize, os.cpu_count() or 1
         dW, db = self._zeros(parts, layer._W_matrix.size), self._zeros(parts, layer.filters)
-        source = convolution.gradients_source(windows, layer.filters, size)
+        source = gradients_source(windows, layer.filters, size)
         lines.backward.add(lines.written("gradients", source), self._seen[layer.index], layer.delta, dW, db)
         first = not lines.gradients.lines
         lines.gradients.add(lines.block(blocks.sum_parts), dW, layer._dW_matrix, wait=first)
         if layer.use_bias:
             lines.gradients.add(lines.block(blocks.sum_parts), db, layer.db)
         if layer._below is not None:
-            padded = windows.padded != windows.shape
-            room = (self._zeros(parts, int(np.prod(windows.padded))),) if padded else ()
-            source = convolution.backward_source(windows, layer.filters, size)
+            room = (self._zeros(parts, math.prod(windows.padded)),) if has_padding(windows) else ()
+            source = backward_source(windows, layer.filters, size)
             lines.backward.add(lines.written("backward", source), layer.delta, layer._W_matrix, layer._below,
                                self._zeros(parts, layer._W_matrix.size), *room)  # fmt: skip
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .parts import Feed, Network
 
 Look = Callable[[int], None]
-HAND_OVER = 20_000_000  # parameters times samples from which on even a part of a step is worth waking threads for
+HAND_OVER = 20_000_000  # products in a pass from which on even a part of a step is worth waking threads for
 
 
 class Program:
@@ -227,7 +227,8 @@ class Program:
     @property
     def _is_large(self) -> bool:
         """Whether even a part of a step is worth waking other threads for."""
-        return self.network.parameters.theta.size * self.network.layers[0].batch_size >= HAND_OVER
+        layers = self.network.layers
+        return sum(layer.parameter_count * layer.places for layer in layers) * layers[0].batch_size >= HAND_OVER
 
     def forward_(self) -> None:
         """The batch through all layers as in training."""

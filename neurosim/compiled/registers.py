@@ -1,7 +1,7 @@
-"""What convolution sums up, as instructions on whole vectors: several sums at once, which stay in registers.
+"""What windows over images are asked for, as instructions on whole vectors, which stay in registers.
 
-A vector holds numbers that lie side by side: filters of one place, or channels of pixels in one row.  Every sum is a
-vector; every term is a vector times one number.
+A vector holds numbers that lie side by side: filters of one place, or channels of pixels in one row.  In a convolution
+every sum is a vector, every term is a vector times one number, and several sums grow at once.
 """
 
 from __future__ import annotations
@@ -116,43 +116,43 @@ def patches(lanes: int, places: int, step: int) -> Any:
 
 
 @cache
-def places(lanes: int, terms: int, total: bool) -> Any:
-    """For some weights side by side in a patch, of some filters: the sum over samples and places.
+def places(lanes: int, lines: int, terms: int) -> Any:
+    """For some weights of a few rows of the patch, side by side, of some filters: the sum over samples and places.
 
     Args:
         lanes: filters.
-        terms: weights.
-        total: whether the sum of delta is wanted, too.
+        lines: rows of the patch.
+        terms: weights in each.
     """
 
     @intrinsic
     def sum_places(typing: Any, x: Any, samples: Any, size: Any, rows: Any, down: Any, columns: Any, across: Any,
-                   delta: Any, width: Any, dW: Any, db: Any, like: Any) -> Any:  # fmt: skip
+                   pitch: Any, delta: Any, width: Any, dW: Any, apart: Any, db: Any, like: Any) -> Any:  # fmt: skip
         """dW = Σ x delta over samples, `size` numbers apart, `rows` of places, `down`, and `columns`, `across`.
 
-        Rows of delta and dW are `width` long.
+        db = Σ delta. Rows of delta and of weights are `width` long, rows of the patch `pitch` numbers of x and `apart`
+        numbers of dW apart.
         """
 
         def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             on = _Builder(context, builder, like, lanes)
-            x, samples, size, rows, down, columns, across, delta, width, dW, db, _ = arguments
+            x, samples, size, rows, down, columns, across, pitch, delta, width, dW, apart, db, _ = arguments
             x, delta, dW, db = map(on.array, (x, delta, dW, db))
-            sums = on.sums(terms + total)
+            sums, weights = on.sums(lines * terms + 1), [(i, q) for i in range(lines) for q in range(terms)]
             with on.loop(samples) as s, on.loop(rows) as r, on.loop(columns) as c:
                 place = builder.add(builder.mul(builder.add(builder.mul(s, rows), r), columns), c)
                 slope = on.load(on.at(delta, builder.mul(place, width)))
                 seen = on.at(x, builder.mul(s, size), builder.mul(r, down), builder.mul(c, across))
-                for term in range(terms):
-                    on.add(sums[term], slope, on.spread(on.at(seen, term)))
-                if total:
-                    on.add(sums[terms], slope)
-            for term in range(terms):
-                on.store(builder.load(sums[term]), on.at(dW, builder.mul(LONG(term), width)))
-            if total:
-                on.store(builder.load(sums[terms]), db)
+                on.add(sums[-1], slope)
+                for total, (i, q) in zip(sums, weights, strict=False):
+                    on.add(total, slope, on.spread(on.at(seen, builder.mul(LONG(i), pitch), q)))
+            on.store(builder.load(sums[-1]), db)
+            for total, (i, q) in zip(sums, weights, strict=False):
+                to = on.at(dW, builder.mul(LONG(i), apart), builder.mul(LONG(q), width))
+                on.store(builder.load(total), to)
             return context.get_dummy_value()
 
-        return types.void(*[types.int64] * 11, like), build
+        return types.void(*[types.int64] * 13, like), build
 
     return sum_places
 
@@ -188,3 +188,60 @@ def pixels(lanes: int, rows: int, step: int) -> Any:
         return types.void(*[types.int64] * 6, like), build
 
     return add_to_pixels
+
+
+@cache
+def largest(lanes: int, window: int) -> Any:
+    """For some channels of a window of so many rows and columns: the largest number; NaN, where there is one."""
+
+    @intrinsic
+    def largest_of_window(typing: Any, x: Any, pitch: Any, channels: Any, z: Any, a: Any, like: Any) -> Any:
+        """z = a = max x; rows of x are `pitch` numbers apart, pixels `channels`."""
+
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            on = _Builder(context, builder, like, lanes)
+            x, pitch, channels, z, a, _ = arguments
+            x, z, a = map(on.array, (x, z, a))
+            (kept,) = on.sums(1, on.load(x))
+            with on.loop(LONG(window)) as i, on.loop(LONG(window)) as j:
+                number = on.load(on.at(x, builder.mul(i, pitch), builder.mul(j, channels)))
+                found = builder.load(kept)
+                less = builder.fcmp_ordered("<=", number, found)
+                stays = builder.or_(less, builder.fcmp_unordered("uno", found, found))
+                builder.store(builder.select(stays, found, number), kept)
+            on.store(builder.load(kept), z)
+            on.store(builder.load(kept), a)
+            return context.get_dummy_value()
+
+        return types.void(*[types.int64] * 5, like), build
+
+    return largest_of_window
+
+
+@cache
+def winner(lanes: int, window: int) -> Any:
+    """For some channels of a window of so many rows and columns: what goes back to the first of the largest."""
+
+    @intrinsic
+    def back_to_winner(typing: Any, x: Any, pitch: Any, channels: Any, z: Any, da: Any, delta: Any, dx: Any,
+                       like: Any) -> Any:  # fmt: skip
+        """delta = da; dx += delta for the first x that is z; rows are `pitch` numbers apart, pixels `channels`."""
+
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            on = _Builder(context, builder, like, lanes)
+            x, pitch, channels, z, da, delta, dx, _ = arguments
+            x, z, da, delta, dx = map(on.array, (x, z, da, delta, dx))
+            nothing, most = ir.Constant(on.vector, [0.0] * lanes), on.load(z)
+            (left,) = on.sums(1, on.load(da))
+            on.store(builder.load(left), delta)
+            with on.loop(LONG(window)) as i, on.loop(LONG(window)) as j:
+                steps = builder.mul(i, pitch), builder.mul(j, channels)
+                won = builder.fcmp_ordered("==", on.load(on.at(x, *steps)), most)
+                share, pixel = builder.load(left), on.at(dx, *steps)
+                on.store(builder.fadd(on.load(pixel), builder.select(won, share, nothing)), pixel)
+                builder.store(builder.select(won, nothing, share), left)  # none for those after it
+            return context.get_dummy_value()
+
+        return types.void(*[types.int64] * 7, like), build
+
+    return back_to_winner

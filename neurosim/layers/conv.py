@@ -112,6 +112,7 @@ class Conv2D(WeightedLayer):
         self._back: _Patches | None = None  # the same for the gradient; made once it is needed
         self._full_ones = np.ones(capacity * self.places, self.dtype)
         self._part_of_dW: Array | None = None
+        self._b_row = np.empty((self.windows.places[1], self.filters), self.dtype)
         super().reserve(capacity)
 
     def _parts(self, count: int) -> Iterator[tuple[slice, slice]]:
@@ -126,8 +127,10 @@ class Conv2D(WeightedLayer):
         x, z = self.x, self._z
         for samples, rows in self._parts(len(x)):
             np.dot(self._forth.gather(x[samples]), self._W_matrix, z[rows])  # (B H' W', filters) z = patches W
-        if self._b is not None:
-            np.add(z, self._b, z)  # z = patches W + b
+        if self._b is not None:  # a row of places at a time: a loop over a few filters would cost more than their sums
+            np.copyto(self._b_row, self._b)
+            by_row = z.reshape(-1, self._b_row.size)
+            np.add(by_row, self._b_row.reshape(-1), by_row)  # z = patches W + b
         self.activate_()
 
     def parameter_gradients_(self) -> None:
@@ -220,8 +223,9 @@ class _Patches:
         over = self._over[: len(dx)]
         patches = self.patches(len(dx)).reshape(over.shape)
         self._padded[: len(dx)].fill(0.0)
-        for column in range(self.windows.places[1]):
-            for row in range(self.windows.size):  # patches that lie below each other have this row in different places
-                pixels = over[:, :, column, row]  # (B, H', k, C)
-                pixels += patches[:, :, column, row]
+        apart = -(-self.windows.size // self.windows.stride)  # patches so many columns apart have no pixel in common
+        for column in range(min(apart, self.windows.places[1])):
+            for row in range(self.windows.size):  # those that lie below each other have this row in different places
+                pixels = over[:, :, column::apart, row]  # (B, H', …, k, C)
+                pixels += patches[:, :, column::apart, row]
         np.copyto(dx.reshape(len(dx), *self.windows.shape), self._inside[: len(dx)])

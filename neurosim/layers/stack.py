@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -67,6 +69,34 @@ def _sides(shape: tuple[int, ...]) -> str:
 def _layer_names() -> list[str]:
     """The names of all layer classes."""
     return [LAYERS[key].__name__ for key in LAYERS]
+
+
+def reserve(layers: Sequence[Layer], batch_size: int) -> None:
+    """Make the workspaces of all layers for batches of up to that size.
+
+    What every neuron did with every sample of a batch can be looked at, so all of it has to be in memory at once.
+
+    Raises:
+        NeurosimError: it is more than this computer has.
+    """
+    needed = batch_size * sum(sum(layer.buffers().values()) * layer.dtype.itemsize for layer in layers)
+    there = memory()
+    try:
+        if needed > there:
+            raise MemoryError
+        for layer in layers:
+            layer.reserve(batch_size)
+    except MemoryError:
+        raise NeurosimError(
+            f"batch_size: expected a batch that fits into memory, received {batch_size:,} samples, whose activations "
+            f"take {needed / 2**30:,.1f} GiB or more, of {there / 2**30:,.1f}; choose a smaller batch_size"
+        ) from None
+
+
+def memory() -> float:
+    """How many bytes of memory this computer has; infinite where nobody can tell."""
+    names = ("SC_PHYS_PAGES", "SC_PAGE_SIZE")
+    return math.prod(map(os.sysconf, names)) if {*names} <= {*getattr(os, "sysconf_names", ())} else math.inf
 
 
 def layers_as_text(layers: Sequence[Layer], total: str) -> Text:

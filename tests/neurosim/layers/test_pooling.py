@@ -67,6 +67,19 @@ def test_the_neurons_are_channels_that_have_no_weights(refused):
         layer[0].freeze()
 
 
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_a_gradient_in_double_precision_goes_back_through_a_network_in_single(stride):
+    net = ns.Network([ns.Input((6, 7, 3)), ns.MaxPool2D(2, stride), ns.Dense(2, "softmax")], dtype="float32")
+    x = np.random.default_rng(0).normal(size=(4, 6, 7, 3)).astype(np.float32)
+    net.predict(x)
+    delta = np.random.default_rng(1).integers(-3, 4, (4, net[1].n_out))
+    single, double = (np.empty((4, net[0].n_out), dtype) for dtype in ("float32", "float64"))
+    net[1].input_gradient_(delta.astype(np.float32), single)
+    net[1].input_gradient_(delta.astype(np.float64), double)
+    np.testing.assert_array_equal(single, double)
+    assert np.count_nonzero(double) > 0
+
+
 def test_a_flatten_hands_on_and_is_looked_through():
     x = np.random.default_rng(0).normal(size=(2, 4, 5))
     net = passed((4, 5), ns.Flatten(), x)
