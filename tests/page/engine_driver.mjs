@@ -16,6 +16,7 @@ import * as formula from "./engine/walk/formula.js";
 import { withinWidth } from "./engine/walk/wrap.js";
 import { readManifest } from "./model.js";
 import { readImage } from "./reading.js";
+import { layOutAll } from "./views/map_layout.js";
 import { reportCards } from "./report_card.js";
 import { weightsAsJson } from "./save.js";
 import { Trainer, Training } from "./training.js";
@@ -210,6 +211,10 @@ const answers = {
   picture: ({ data, width, height, shape }) => {
     const found = readImage({ data: Buffer.from(data, "base64"), width, height }, shape);
     return found && Array.from(found);
+  },
+  layout: ({ layers, width, height }) => {
+    const { boxes, height: needed, below } = layOutAll(layers, width, height);
+    return { boxes: Object.fromEntries(boxes), height: needed, below };
   },
   refused: async ({ page }) => {
     try {

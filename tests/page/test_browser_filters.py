@@ -20,14 +20,14 @@ STAGES += ["gradients", "update", "loss_after"]
 @pytest.fixture(scope="module")
 def digits():
     train, test = ns.data.load("digits")
-    return train.subset(1500), test.subset(200)
+    return train.subset(600), test.subset(150)
 
 
 @pytest.fixture(scope="module")
 def net(digits):
     layers = [ns.Input((28, 28)), ns.Conv2D(6, 5, "relu"), ns.MaxPool2D(2), ns.Conv2D(8, 3, "relu", padding="same")]
     layers += [ns.MaxPool2D(3, 2), ns.Flatten(), ns.Dense(24, "relu"), ns.Dense(10, "softmax")]
-    made = ns.Network(layers, seed=0)
+    made = ns.Network(layers, seed=0, dtype="float64")  # its numbers are written alike to the last digit
     made.snapshots = ns.Snapshots(8)
     made.history = made.fit(digits[0], epochs=2, batch_size=32, callbacks=[made.snapshots], verbose=False)
     return made
@@ -121,6 +121,7 @@ def test_the_walk_of_a_unit_says_what_python_says(tab, net, shown):
             tab.settle()
 
 
+@pytest.mark.full
 def test_without_a_place_the_walk_takes_the_strongest(tab, net, shown):
     tab.goto(layer=3, neuron=4)
     delta = np.abs(net[3][4].delta[0])
@@ -150,6 +151,7 @@ def test_keys_lead_from_filter_to_filter_and_from_place_to_place(tab, net):
     assert tab.page.evaluate("document.activeElement.id") == "walk"
 
 
+@pytest.mark.full
 def test_the_address_keeps_the_place(tab, browser, file):
     tab.goto(layer=3, neuron=2, row=4, column=5, stage="gradients")
     tab.page.wait_for_timeout(300)
@@ -201,6 +203,7 @@ def test_what_is_done_to_a_filter_costs_what_python_says_and_can_be_undone(tab, 
     assert "w of kernel 1,2 of layer 1, filter 3" in tab.text("#changes")
 
 
+@pytest.mark.full
 def test_it_trains_here_and_keeps_a_frozen_filter(tab, net):
     tab.goto(layer=1, neuron=3)
     tab.page.locator(".tools summary").click()
@@ -232,6 +235,7 @@ def test_a_saved_page_holds_the_filters_as_they_are(tab, browser, tmp_path):
         other.check()
 
 
+@pytest.mark.full
 def test_the_report_card_has_a_row_a_filter(tab, net):
     tab.goto(tab="report")
     tab.page.wait_for_selector("#view-report tbody tr", timeout=20000)
@@ -267,7 +271,7 @@ def files(file, digits, tmp_path_factory):
     return made
 
 
-@pytest.mark.quick_every(4)
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["digits", "many", "single", "colour"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_no_text_lies_over_another_or_is_cut(browser, files, name, width):
@@ -288,7 +292,7 @@ def test_no_text_lies_over_another_or_is_cut(browser, files, name, width):
         tab.check()
 
 
-@pytest.mark.quick_for("light")
+@pytest.mark.full
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_screen_readers_find_their_way(browser, file, scheme):
     program = axe()

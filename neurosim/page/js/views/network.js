@@ -348,5 +348,5 @@ function lineDown(start, end, signed, into) {
   const [x1, y1] = [end.x + Math.min(end.width, 30) / 2, end.y - 2];
   const turn = y0 + Math.min(Math.max((y1 - y0) * 0.5, 8), 50); // soon, so that it does not cross what stands beside
   const d = `M${x0} ${y0}C${x0} ${turn} ${x1} ${turn} ${x1} ${y1 - (signed && !into ? 12 : 0)}`;
-  return { d, x: (into ? x0 : x1) - 4, y: into ? y0 - 2 : y1 - 2 };
+  return { d, x: (into ? x0 : x1) - 4, y: into ? y0 - 2 : y1 + 5 }; // not so high that it would lie on the title
 }
