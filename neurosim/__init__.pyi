@@ -47,6 +47,7 @@ from .analysis.gradcheck import GradientCheck as GradientCheck, check_gradients 
 from .analysis.landscape import Landscape as Landscape, loss_landscape as loss_landscape
 from .analysis.maximizing_input import maximizing_input as maximizing_input
 from .analysis.range_test import suggested_rate as suggested_rate
+from .analysis.top_patches import Patch as Patch, top_patches as top_patches
 from .augment import (
     AUGMENTATIONS as AUGMENTATIONS,
     Affine as Affine,

@@ -502,7 +502,7 @@ class Network:
         return layers_as_text(self.layers, f"{rules}\ntraining steps: {self._engine.text(self)}")
 
     def __repr__(self) -> str:
-        widths = " -> ".join(str(layer.n_out) for layer in self.layers if not layer.passes_through)
+        widths = " -> ".join(layer.size_text for layer in self.layers if not layer.passes_through)
         return f"Network({widths}: {self.parameters.size:,} parameters, {self.loss.key}, {self.optimizer.key})"
 
     def _repr_html_(self) -> str:

@@ -9,7 +9,9 @@ from .questions import (
     architectures,
     augmentation,
     batch_sizes,
+    convolution,
     dead_neurons,
+    filters,
     initializers,
     learning_rates,
     losses,
@@ -40,7 +42,9 @@ SCENARIOS = {
         dead_neurons,
         schedules,
         augmentation,
+        convolution,
         neuron_life,
+        filters,
         symmetry,
     )
 }

@@ -17,7 +17,7 @@ HIDDEN = list(ACTIVATIONS)
 
 @dataclass
 class Case:
-    """A network, trained a little; data; and which neuron to look at with which sample."""
+    """A network, trained a little; data; which neuron to look at, where, and with which sample."""
 
     network: ns.Network
     data: Any
@@ -25,6 +25,7 @@ class Case:
     neuron: int
     number: int
     words: str
+    place: tuple[int, int] | None = None  # of a filter; None: that which a trace takes
 
 
 def drawn(rng, choices):
@@ -66,6 +67,62 @@ def random_case(seed, dtype="float64", steps=3):
         f"seed {seed}: {[layer.title for layer in network]}, {loss}, {optimizer}, {extra}, {place}/{neuron}/{number}"
     )
     return Case(network, data, place, neuron, number, words)
+
+
+def image_case(seed, dtype="float64", steps=3):
+    """A case of images: every kernel, stride, padding and pooling occurs among some dozens of seeds."""
+    rng = np.random.default_rng(seed)
+    side, channels, classes = int(rng.integers(7, 11)), int(rng.integers(1, 4)), int(rng.integers(3, 6))
+    shape = (side, side + int(rng.integers(-1, 2)), channels)
+    if channels == 1 and rng.random() < 0.5:
+        shape = shape[:2]
+    data = made_data(rng, 40, int(np.prod(shape)), classes, "pixels", shape)
+    extra = {"regularizer": {"name": drawn(rng, ["l1", "l2"]), "strength": 0.01}} if rng.random() < 0.2 else {}
+    if rng.random() < 0.2:
+        extra["max_norm"] = float(rng.uniform(0.3, 2.0))
+    network = ns.Network(
+        [ns.Input(shape), *image_layers(rng, shape), *hidden_layers(rng)[:2], ns.Dense(classes, "softmax")],
+        optimizer=random_optimizer(rng),
+        seed=seed,
+        dtype=dtype,
+        **extra,
+    )
+    for layer in network:
+        if layer.bias_name in layer.views:
+            layer.b = rng.normal(scale=0.3, size=layer.b.shape)
+    intervene(rng, network)
+    train(network, data, steps)
+    weighted = [layer for layer in network if layer.weight_name]
+    place = drawn(rng, [layer.index for layer in weighted for _ in range(1 if layer.windows is None else 3)])
+    neuron, number = int(rng.integers(len(network[place]))), int(rng.integers(len(data)))
+    anywhere = network[place].windows is not None and rng.random() < 0.5
+    at = tuple(int(rng.integers(side)) for side in network[place].out_shape[:2]) if anywhere else None
+    words = f"seed {seed}: {list(network)}, {network.optimizer.config()}, {extra}, {place}/{neuron}/{at}/{number}"
+    return Case(network, data, place, neuron, number, words, at)
+
+
+def image_layers(rng, shape):
+    """Convolutions and what may lie between and above them, as long as pixels are left."""
+    layers, side = [], min(shape[:2])
+    for _ in range(int(rng.integers(1, 3))):
+        kernel, stride, padding = int(rng.integers(1, 6)), int(rng.integers(1, 4)), drawn(rng, ["valid", "same"])
+        if padding == "valid" and kernel > side:
+            continue
+        normalized, activation = rng.random() < 0.3, drawn(rng, ["relu", "relu", *HIDDEN])
+        filters, use_bias, own = int(rng.integers(1, 6)), rng.random() < 0.8, "linear" if normalized else activation
+        layers.append(ns.Conv2D(filters, kernel, own, stride, padding, use_bias=use_bias))
+        side = -(-side // stride) if padding == "same" else (side - kernel) // stride + 1
+        if normalized:
+            layers.append(ns.BatchNorm(activation))
+        if rng.random() < 0.15:
+            layers.append(ns.Dropout(0.3))
+        if side >= 3 and rng.random() < 0.7:
+            size, stride = int(rng.integers(2, 4)), drawn(rng, [None, 1, 2])
+            layers.append(drawn(rng, [ns.MaxPool2D, ns.MaxPool2D, ns.AveragePool2D])(size, stride))
+            side = (side - size) // (stride or size) + 1
+    if not layers:
+        layers.append(ns.Conv2D(3, 3, "relu"))
+    return [*layers, ns.Flatten()] if rng.random() < 0.5 else layers
 
 
 def compatible(rng, classes):
@@ -134,3 +191,13 @@ def train(network, data, steps):
         schedule.begin(0, 10)
     for k in range(steps):
         network.train_batch(data.x[8 * k : 8 * k + 8], data.labels[8 * k : 8 * k + 8])
+
+
+def in_float64(network):
+    """The same numbers in a network of the other type."""
+    twin = ns.Network.from_config(network.config() | {"dtype": "float64"})
+    state = {name: vector.astype(np.float64) for name, vector in network.optimizer.state.items()}
+    twin.optimizer.restore(network.optimizer.scalars(), state)
+    for name, array in network.arrays().items():
+        twin.arrays()[name][...] = array
+    return twin

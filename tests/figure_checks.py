@@ -57,3 +57,34 @@ def assert_legible(ax, *more):
     artists = [each for each in artists if each.get_text() and each.get_visible()]
     assert overlapping(artists, figure) == []
     assert outside(artists, figure) == []
+
+
+def written(figure):
+    """All texts that stand in a figure."""
+    return [each for each in figure.findobj(matplotlib.text.Text) if each.get_text().strip() and each.get_visible()]
+
+
+def story_words(figure):
+    return " | ".join(each.get_text() for each in written(figure))
+
+
+def assert_story_legible(figure):
+    """No two texts overlap, none sticks out, none is below five points; return them with their boxes."""
+    figure.draw_without_rendering()
+    hidden = {
+        label
+        for ax in figure.axes
+        for axis, limits in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim()))
+        for tick in axis.get_major_ticks()
+        for label in (tick.label1, tick.label2)
+        if not ax.axison or not min(limits) - 1e-9 <= tick.get_loc() <= max(limits) + 1e-9
+    }
+    boxes = [(t.get_text(), t.get_window_extent()) for t in written(figure) if t not in hidden]
+    for text, box in boxes:
+        assert box.x0 > -1 and box.x1 < figure.bbox.width + 1 and box.y0 > -1, text
+    for (a, box), (b, other) in itertools.combinations(boxes, 2):
+        wide = min(box.x1, other.x1) - max(box.x0, other.x0)
+        high = min(box.y1, other.y1) - max(box.y0, other.y0)
+        assert wide <= 1 or high <= 2.5, (a, b, wide, high)
+    assert min(t.get_fontsize() for t in written(figure)) >= 5
+    return boxes

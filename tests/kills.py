@@ -43,6 +43,7 @@ TRAIN = [
     "--dropout",
     "0.2",
 ]
+FILTERS = [*TRAIN, "--conv", "4x3,pool2"]
 SCENARIO = [
     "scenario",
     "activations",
@@ -136,7 +137,8 @@ def kills(kind: str, count: int, seed: int, names: list[str]) -> Counter[str]:
         AssertionError: one ended otherwise than it has to, with other numbers, or left something behind.
     """
     rng, ends = random.Random(f"{kind} {seed}"), Counter[str]()
-    words = {"train": [*TRAIN, "--checkpoint-every", "50"], "scenario": SCENARIO, "bench": BENCH}[kind]
+    trainings = {"train": TRAIN, "filters": FILTERS}
+    words = {"scenario": SCENARIO, "bench": BENCH}.get(kind) or [*trainings[kind], "--checkpoint-every", "50"]
     with tempfile.TemporaryDirectory() as place:
         whole = Path(place) / "whole"
         whole.mkdir()
@@ -147,7 +149,7 @@ def kills(kind: str, count: int, seed: int, names: list[str]) -> Counter[str]:
             cwd, name = Path(place) / str(number), names[number % len(names)]
             cwd.mkdir()
             status, said = strike(kind, words, name, rng.uniform(0.1, 1.0) * seconds, cwd)
-            early = kind == "train" and status != 0 and not list(cwd.glob("run/checkpoint-*.npz"))
+            early = kind in trainings and status != 0 and not list(cwd.glob("run/checkpoint-*.npz"))
             # a signal in the first moments meets a Python that has not begun; one at the end meets none
             if kind == "bench" and "before the first round" in said:
                 status = SIGNALS[name]  # there was nothing to report
@@ -156,7 +158,9 @@ def kills(kind: str, count: int, seed: int, names: list[str]) -> Counter[str]:
                 assert not unowned(cwd), unowned(cwd)
             kept = finished_cases(cwd / "run")
             said = run(
-                ["train", "--resume", "run", "--quiet"] if kind == "train" and not early else [*words, "--out", "run"],
+                ["train", "--resume", "run", "--quiet"]
+                if kind in trainings and not early
+                else [*words, "--out", "run"],
                 cwd,
             )
             assert not unowned(cwd), unowned(cwd)
@@ -177,7 +181,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--signals", default=",".join(SIGNALS), help="which [%(default)s]")
     arguments = parser.parse_args()
-    for kind, share in (("train", 1.0), ("scenario", 0.4), ("bench", 0.2)):
+    for kind, share in (("train", 1.0), ("filters", 0.5), ("scenario", 0.4), ("bench", 0.2)):
         ends = kills(kind, max(1, round(share * arguments.count)), arguments.seed, arguments.signals.split(","))
         print(f"{kind}: {dict(ends)}", flush=True)
 

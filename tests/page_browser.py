@@ -1,7 +1,9 @@
 """Opens pages in Chromium as a reader does, from a file and without a network, and looks at what is on the screen."""
 
+import os
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +60,15 @@ TEXTS_THAT_OVERLAP = """
   return found;
 }
 """
+
+
+def axe():
+    """The program that finds what a screen reader stumbles over, or a skip that says how to get it."""
+    for place in (os.environ.get("NODE_PATH", ""), "node_modules"):
+        file = Path(place) / "axe-core" / "axe.min.js"
+        if file.exists():
+            return file.read_text("utf-8")
+    return pytest.skip("needs axe-core: npm install --prefix DIR axe-core, and NODE_PATH=DIR/node_modules")
 
 
 def need_chromium():
@@ -120,6 +131,12 @@ class Tab:
 
     def overlaps(self):
         return self.page.evaluate(TEXTS_THAT_OVERLAP)
+
+    def stumbles(self):
+        """What a screen reader stumbles over, once `axe` has been evaluated: {rule: nodes}."""
+        found = self.page.evaluate("axe.run()")["violations"]
+        serious = [each for each in found if each["impact"] in ("serious", "critical")]
+        return {each["id"]: [node["html"][:120] for node in each["nodes"]] for each in serious}
 
     def check(self):
         """Nothing went wrong, and nothing was asked for beside the file and the worker's Blob."""

@@ -6,12 +6,13 @@ or `fig` a new figure is made, which pyplot never hears of; nothing is shown or 
 `save(axes_or_figure, path, note)` writes a PNG.
 
 Axes:   `learning_curves`, `comparison`, `frontier`, `heatmap`, `delta_against_error`, `rate_sensitivity`,
-        `range_test`, `spread_by_layer`, `timeline`, `weight_grid`, `filmstrip`, `confusion_matrix`, `mistakes`,
-        `contact_sheet`, `readings`, `activation_by_class`, `top_samples`, `maximizing_input`, `decision_boundary`,
-        `weight_table`, `loss_surface`, `speed_comparison`, `step_profile`
+        `range_test`, `spread_by_layer`, `timeline`, `weight_grid`, `kernel_grid`, `filmstrip`, `confusion_matrix`,
+        `mistakes`, `contact_sheet`, `readings`, `readings_below`, `activation_by_class`, `top_samples`,
+        `maximizing_input`, `top_patches`, `receptive_field`, `decision_boundary`, `weight_table`, `loss_surface`,
+        `speed_comparison`, `step_profile`
 Figure: `history_curves`, `activation_curves`, `gradient_flow`, `unit_health`, `histogram_over_time`,
-        `schedule_and_loss`, `neurons_together`, `neuron_story`, `decision_boundaries`, `predicted_and_true`,
-        `step_cost`, `scaling`
+        `schedule_and_loss`, `neurons_together`, `neuron_story`, `feature_maps`, `patch_products`,
+        `decision_boundaries`, `predicted_and_true`, `step_cost`, `scaling`
 GIF:    `neuron_film`, `weight_film`, `boundary_film`
 
 Example:

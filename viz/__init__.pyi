@@ -1,3 +1,4 @@
+from .answers import readings_below as readings_below
 from .bench import (
     scaling as scaling,
     speed_comparison as speed_comparison,
@@ -19,6 +20,11 @@ from .curves import (
 from .dotplot import comparison as comparison
 from .features import predicted_and_true as predicted_and_true, weight_table as weight_table
 from .film import neuron_film as neuron_film, weight_film as weight_film
+from .filters import (
+    feature_maps as feature_maps,
+    kernel_grid as kernel_grid,
+    receptive_field as receptive_field,
+)
 from .flow import gradient_flow as gradient_flow, spread_by_layer as spread_by_layer, unit_health as unit_health
 from .functions import activation_curves as activation_curves, delta_against_error as delta_against_error
 from .images import (
@@ -36,6 +42,7 @@ from .over_time import (
     timeline as timeline,
 )
 from .pareto import frontier as frontier
+from .patches import patch_products as patch_products, top_patches as top_patches
 from .rates import (
     range_test as range_test,
     rate_sensitivity as rate_sensitivity,

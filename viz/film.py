@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from io import BytesIO
+from math import isqrt
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from neurosim.walk.formula import fill
 from neurosim.walk.rows import in_figure
 
 from .colours import MUTED
-from .images import film_tiles, show_weights
+from .images import film_tiles, mosaic, show_weights
 from .neuron import draw_story
 from .page import ACCENT, HEIGHT, MARGIN
 from .style import DPI, WIDTH, Drawable, beside, heading, new_axes, root_figure, styled
@@ -70,13 +71,14 @@ def weight_film(
     note: str = "",
     seconds_per_frame: float = 0.25,
 ) -> Path:
-    """Write the weights of one neuron over the course of training as an animated GIF: `filmstrip` in motion.
+    """Write the weights of a neuron, or of several, over the course of training as a GIF: `filmstrip` in motion.
 
     All frames share one colour scale centred on zero.  The last frame stands twice as long; then the film
     begins again.  The file is written whole or not at all.
 
     Args:
-        images: the neuron's weights at each step, shape (n, height, width) or (n, height x width).
+        images: the neuron's weights at each step, shape (n, height, width) or (n, height x width); of several neurons
+            (n, neurons, height, width).
         steps: the step of each, n numbers.
         path: where to; ends in `.gif`; missing folders are made.
         shape: height and width of the input image, for weights in rows.
@@ -93,6 +95,9 @@ def weight_film(
         ShapeError: if images, steps and shape do not fit together.
     """
     path = gif_path(path, seconds_per_frame, "seconds_per_frame")
+    several = np.ndim(images) == 4
+    if several:
+        images = np.stack([mosaic(each, -(-len(each) // max(1, isqrt(len(each)))), 1) for each in images])
     tiles = film_tiles(images, steps, shape)
     height, width = tiles.shape[1:]
     side = 3.6  # inches
@@ -104,7 +109,11 @@ def weight_film(
         beside(
             ax, note, (1, 0), (0, -6), "axes fraction", fontsize=7, color=MUTED, ha="right", va="top", in_layout=False
         )
-    heading(ax, title or "Weights of one neuron", "red excites, blue inhibits; one scale for all frames")
+    heading(
+        ax,
+        title or f"Weights of {'several neurons' if several else 'one neuron'}",
+        "red excites, blue inhibits; one scale for all frames",
+    )
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # the frames of a film must not move
     frames = []

@@ -26,21 +26,21 @@ def mosaic(tiles: Array, columns: int, gap: int = 2, head: int = 0) -> Array:
     """Return images side by side, row by row, with NaN between them.
 
     Args:
-        tiles: shape (n, height, width).
+        tiles: shape (n, height, width), or (n, height, width, 3) in colour.
         columns: images a row.
         gap: pixels between images.
         head: further pixels above each image, for a caption.
 
     Returns:
-        One image, a float copy, shape (rows (head + height + gap), columns (width + gap)).
+        One image, a float copy, shape (rows (head + height + gap), columns (width + gap)), in colour (…, 3).
     """
-    n, height, width = tiles.shape
+    n, height, width, *colours = tiles.shape
     rows = -(-n // columns)
     cell_height, cell_width = head + height + gap, width + gap
-    sheet = np.full((rows, cell_height, columns, cell_width), np.nan)
+    sheet = np.full((rows, cell_height, columns, cell_width, *colours), np.nan)
     for i, tile in enumerate(tiles):
         sheet[i // columns, head : head + height, i % columns, :width] = tile
-    return sheet.reshape(rows * cell_height, columns * cell_width)
+    return sheet.reshape(rows * cell_height, columns * cell_width, *colours)
 
 
 def blank(ax: Axes) -> None:
@@ -51,10 +51,12 @@ def blank(ax: Axes) -> None:
 
 
 def show_ink(ax: Axes, sheet: Array, images: Array) -> None:
-    """Draw dark ink on white paper."""
+    """Draw dark ink on white paper, or a sheet (height, width, 3) in its colours."""
     highest = float(np.nanmax(images, initial=0.0))
     whole = np.issubdtype(images.dtype, np.integer)
     top = float(next((top for top in TOPS if highest <= top), highest)) if whole else max(1.0, highest)
+    if sheet.ndim == 3:
+        sheet = np.nan_to_num(sheet / top, nan=1.0).clip(0.0, 1.0)
     ax.imshow(np.nan_to_num(sheet), cmap=INK, vmin=0.0, vmax=top, interpolation="nearest")
     blank(ax)
 
@@ -100,6 +102,18 @@ def weight_grid(
     captions = [str(text) for text in titles] if titles is not None else [str(i) for i in range(n)] if n > 1 else [""]
     if len(captions) < n:
         raise NeurosimError(f"titles: expected {n}, one a neuron; received {len(captions)}.")
+    ax = draw_grid(tiles, captions, ax, columns)
+    heading(
+        ax,
+        title or ("What each neuron looks for: its incoming weights" if n > 1 else "Incoming weights of one neuron"),
+        "red excites, blue inhibits" + ("; one scale for all" if n > 1 else ""),
+    )
+    return ax
+
+
+def draw_grid(tiles: Array, captions: Sequence[str], ax: Axes | None, columns: int | None = None) -> Axes:
+    """Draw weights (n, height, width) as images side by side with a caption above each, and their colour bar."""
+    n = len(tiles)
     if columns is None:
         columns = min(n, 16 if n > 60 else max(1, int(np.ceil(np.sqrt(n * 1.8)))))
     height, width = tiles.shape[1:]
@@ -115,11 +129,6 @@ def weight_grid(
     for i in range(n):
         left, top = i % columns * (width + gap), i // columns * (head + height + gap) + head
         ax.text(left - 0.5, top - 1.2, captions[i], fontsize=size, color=MUTED, va="bottom", ha="left", in_layout=False)
-    heading(
-        ax,
-        title or ("What each neuron looks for: its incoming weights" if n > 1 else "Incoming weights of one neuron"),
-        "red excites, blue inhibits" + ("; one scale for all" if n > 1 else ""),
-    )
     return ax
 
 
@@ -141,6 +150,7 @@ def show_weights(ax: Axes, picture: Array, weights: Array) -> AxesImage:
     return image
 
 
+@styled
 def filmstrip(
     images: Array,
     steps: Sequence[float],
@@ -148,34 +158,70 @@ def filmstrip(
     ax: Axes | None = None,
     title: str | None = None,
     columns: int | None = None,
+    names: Sequence[str] | None = None,
 ) -> Axes:
-    """Draw the weights of one neuron over the course of training, a frame a step, on one colour scale.
+    """Draw the weights of a neuron over the course of training, a frame a step, on one colour scale.
 
-    The same picture as `weight_grid`, with steps instead of neurons; `weight_film` sets it in motion.
+    The same picture as `weight_grid`, with steps instead of neurons; `weight_film` sets it in motion.  Of several
+    neurons each has a row.
 
     Args:
-        images: the neuron's weights at each step, shape (n, height, width) or (n, height x width).
+        images: the neuron's weights at each step, shape (n, height, width) or (n, height x width); of several neurons,
+            such as the kernels of a convolution, (n, neurons, height, width).
         steps: the step of each, n numbers.
         shape: height and width of the input image, for weights in rows.
         ax: where to draw; a new figure if left out.
         title: instead of the usual one.
         columns: frames a row; chosen to fit if left out.
+        names: of several neurons, to stand beside their rows; their numbers if left out.
 
     Returns:
         The Axes, which hold one image.
 
     Raises:
-        ShapeError: if images, steps and shape do not fit together.
+        ShapeError: if images, steps, names and shape do not fit together.
 
     Example:
         >>> ax = filmstrip([net[1][17].weights.copy() for each step], steps)
     """
-    tiles = film_tiles(images, steps, shape)
+    if np.ndim(images) == 4:
+        return _film_rows(np.array(images, dtype=float), steps, names, ax, title)
     captions = [f"step {plain(step)}" for step in steps]
+    tiles = film_tiles(images, steps, shape)
     columns = columns or -(-len(tiles) // -(-len(tiles) // 8))  # rows of nearly equal length, at most 8
     return weight_grid(
         tiles, titles=captions, ax=ax, title=title or "Weights of one neuron, step by step", columns=columns
     )
+
+
+def _film_rows(
+    images: Array, steps: Sequence[float], names: Sequence[str] | None, ax: Axes | None, title: str | None
+) -> Axes:
+    """Draw the film of several neurons (n, neurons, height, width): a row for each, a column for each step."""
+    n, neurons, height, width = images.shape
+    names = [str(j) for j in range(neurons)] if names is None else names
+    if not images.size or len(steps) != n or len(names) != neurons:
+        raise ShapeError(
+            f"images: expected (n, neurons, height, width) with a step for each of n, and a name for each neuron; "
+            f"received {images.shape}, {len(steps)} steps and {len(names)} names."
+        )
+    gap = max(1, round(width / 14))
+    margin = 0.2 + 0.07 * max(len(line) for name in names for line in name.split("\n"))  # inches
+    cell = min(0.9, (WIDTH - 1.3 - margin) / n)
+    tall = cell * (height + gap) / (width + gap)
+    ax = new_axes(ax, width=1.3 + margin + n * cell, height=min(14.0, 1.1 + neurons * tall))
+    show_weights(ax, mosaic(np.swapaxes(images, 0, 1).reshape(-1, height, width), n, gap), images)
+    ax.set_ylim(top=-0.5 - 0.18 / cell * (width + gap))  # a line of small print
+    for i, step in enumerate(steps):
+        place = i * (width + gap) + (width - 1) / 2, -0.5
+        text = plain(step) if i else f"step {plain(step)}"
+        beside(ax, text, place, (0, 3), ha="center", va="bottom", fontsize=7.5, color=MUTED)
+    for j, name in enumerate(names):
+        place = -0.5, j * (height + gap) + (height - 1) / 2
+        beside(ax, name, place, (-5, 0), ha="right", va="center", fontsize=7.5, color=MUTED)
+    told = "red excites, blue inhibits; one scale for all"
+    heading(ax, title or f"Weights of {neurons} neurons, step by step", told)
+    return ax
 
 
 def film_tiles(images: Any, steps: Sequence[float], shape: tuple[int, int]) -> Array:

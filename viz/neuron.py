@@ -19,10 +19,12 @@ from neurosim.text import short, short_pair, signed_short, span, typeset
 from neurosim.walk import STAGES, NeuronTrace, Row, Stage, words
 from neurosim.walk.figure_words import FIGURE
 from neurosim.walk.formula import fill
+from neurosim.walk.places import rows_and_columns
 from neurosim.walk.rows import in_figure, plural
 
 from .colours import AXIS, INK_COLOUR, MUTED, PALETTE, RULE
-from .page import ACCENT, HEIGHT, NEGATIVE, POSITIVE, Cell, Page, draw_bars, draw_image, few_ticks
+from .filters import channel_sheet, outline
+from .page import ACCENT, CELL_HEIGHT, HEAD, HEIGHT, NEGATIVE, POSITIVE, Cell, Page, draw_bars, draw_image, few_ticks
 from .style import AnyFigure, beside, new_figure, styled
 
 ROWS = 9
@@ -30,6 +32,9 @@ ROWS = 9
 
 THROUGH_THE_LAYER = ("jacobian", "unknown")
 """The rules for a delta that depends on dL/da of the whole layer."""
+
+CONTESTS = ("downstream.won", "downstream.lost")
+"""The rows that say whether a unit won the window that looks at it."""
 
 Told = dict[str, Stage]
 """The stages by their keys."""
@@ -132,27 +137,39 @@ def _cell(page: Page, row: int, column: int, *keys: str, title: str | None = Non
 
 def _title(neuron: NeuronTrace) -> str:
     sample = "one sample" if neuron.sample is None else fill(words.NAMES["sample"], {"i": str(neuron.sample)})
-    return _say(
-        "title", neuron=str(neuron.index), layer=str(neuron.layer), activation=neuron.activation.key, sample=sample
-    )
+    told = {"neuron": str(neuron.index), "layer": str(neuron.layer), "activation": neuron.activation.key}
+    if neuron.row is None:
+        return _say("title", **told, sample=sample)
+    return _say("title of filter", **told, row=str(neuron.row), column=str(neuron.column), sample=sample)
 
 
-def _image_shape(neuron: NeuronTrace) -> tuple[int, int] | None:
-    """Height and width of the inputs, where they are a whole image."""
+def _picture(neuron: NeuronTrace, values: np.ndarray) -> np.ndarray | None:
+    """One number for each input as a picture, where they are a whole image, or a patch of one."""
+    if neuron.patch_shape is not None:
+        height, width, channels = neuron.patch_shape
+        return channel_sheet(values.reshape(height, width, channels))
     shape = neuron.image_shape
-    return shape if shape is not None and shape[0] * shape[1] == neuron.inputs.size else None
+    return values.reshape(shape) if shape is not None and shape[0] * shape[1] == values.size else None
+
+
+def _sample_picture(neuron: NeuronTrace) -> np.ndarray:
+    """The sample as a picture, of colours their mean."""
+    pixels = neuron.trace.flows[0]["a"].reshape(neuron.trace.network.input.out_shape)
+    return pixels if pixels.ndim == 2 else pixels.mean(axis=2)
 
 
 def _draw_terms(page: Page, neuron: NeuronTrace, told: Told) -> None:
     """Draw inputs, weights and their products: images, or bars of the largest terms."""
-    n, shape = neuron.inputs.size, _image_shape(neuron)
+    n, patch = neuron.inputs.size, neuron.patch_shape is not None
     cells = [
         _cell(page, 0, 0, "inputs"),
-        _cell(page, 0, 1, "weighted_sum", title="weights"),
+        _cell(page, 0, 1, "weighted_sum", title="weights of filter" if patch else "weights"),
         _cell(page, 0, 2, "weighted_sum", title="products"),
     ]
-    first = told["inputs"].rows[0]
+    first = next(row for row in told["inputs"].rows if "nonzero" in row.factors)
     lit, count = first.factors["nonzero"], _number("count", n)
+    if patch and neuron.source_layer:
+        count = _say("of layer", inputs=count, layer=str(neuron.source_layer))
     total = float(np.sum(neuron.products, dtype=np.float64))
     if first.kind == "inputs.standardized":
         count = _say("standardized", inputs=count)
@@ -162,12 +179,16 @@ def _draw_terms(page: Page, neuron: NeuronTrace, told: Told) -> None:
     page.caption(cells[1], 0, span(neuron.weights))
     page.caption(cells[2], 0, _say("sum", value=short(total)))
     arrays = (neuron.inputs, neuron.weights, neuron.products)
-    if shape is not None:
-        page.caption(cells[0], 1, span(neuron.inputs))
+    pictures = [picture for values in arrays if (picture := _picture(neuron, values)) is not None]
+    if pictures:
+        page.caption(cells[0], 1, rows_and_columns(neuron.field) if patch else span(neuron.inputs))
         page.caption(cells[1], 1, _say("what it looks for"))
         page.caption(cells[2], 1, _say("what it finds"))
-        for cell, values in zip(cells, arrays, strict=True):
-            draw_image(page, cell, values, shape, ink=values is neuron.inputs)
+        draw_image(page, cells[0], pictures[0], ink=True, half=1 if patch else None)
+        if patch:
+            outline(draw_image(page, cells[0], _sample_picture(neuron), ink=True, half=0), *neuron.receptive_field)
+        for cell, picture in zip(cells[1:], pictures[1:], strict=True):
+            draw_image(page, cell, picture)
     else:
         top = largest(neuron.products)
         rest = n - len(top)
@@ -321,8 +342,15 @@ def _draw_downstream(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) ->
     assert stage.result is not None
     count = len(terms)
     page.caption(cell, 0, typeset(f"{stage.formula} = {in_figure('dL/da', neuron.dL_da)}"), color=INK_COLOUR)
-    page.caption(cell, 1, _of(stage.result, plural("over", count)))
-    if count <= ROWS + 2:
+    page.caption(cell, 1, _of(stage.result, plural(f"over {neuron.downstream_kind}", count)))
+    contests = [row.line(in_figure).strip() for row in stage.rows if row.kind.startswith(CONTESTS)][:2]
+    if contests and count <= 2:
+        text = "\n".join(wrapped(typeset(line), 30) for line in [*contests, stage.why] if line)
+        page.line(cell, 0.1 + 0.21 * count, [(0, text, "left")], size=7.0, color=MUTED)
+        if count:
+            names = [neuron.downstream_name(i) for i in range(count)]
+            draw_bars(page, cell, names, terms, foot=CELL_HEIGHT - HEAD - 0.21 * count, least=count)
+    elif count <= ROWS + 2:
         draw_bars(page, cell, [neuron.downstream_name(i) for i in range(count)], terms)
     else:
         top = largest(terms)
@@ -362,8 +390,19 @@ def _draw_delta(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> None
 
 
 def _draw_gradient(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> None:
-    """Draw dL/dw of every weight."""
+    """Draw dL/dw of every weight; of a filter beside the deltas of all its places, over which it is a sum."""
     page.caption(cell, 0, typeset(told["gradients"].formula), color=INK_COLOUR)
+    deltas = neuron.place_deltas
+    if neuron.patch_shape is not None and deltas.size > 1:
+        page.caption(cell, 1, _say("deltas and gradient", count=in_figure("count", deltas.size)))
+        if not deltas.any():
+            page.line(cell, 0.3, [(0, wrapped(told["gradients"].why, 27), "left")], color=MUTED)
+            return
+        ax = draw_image(page, cell, deltas, half=0)
+        row, column = neuron.row or 0, neuron.column or 0
+        outline(ax, slice(row, row + 1), slice(column, column + 1), width=0.8)
+        _weights_picture(page, cell, neuron, neuron.dL_dW, "", half=1)
+        return
     page.caption(cell, 1, span(neuron.dL_dW))
     nothing = _say("no gradient")
     if neuron.delta:  # only the inputs can have made them zero
@@ -383,20 +422,22 @@ def _draw_change(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> Non
     _weights_picture(page, cell, neuron, neuron.weights_after - neuron.weights, _say("no change"))
 
 
-def _weights_picture(page: Page, cell: Cell, neuron: NeuronTrace, values: np.ndarray, nothing: str) -> None:
+def _weights_picture(
+    page: Page, cell: Cell, neuron: NeuronTrace, values: np.ndarray, nothing: str, half: int | None = None
+) -> None:
     """Draw one number a weight: as an image, as bars of the largest, or in words where all are zero."""
-    shape = _image_shape(neuron)
+    picture = _picture(neuron, values)
     if not np.any(values):
         page.line(cell, 0.5, [(0.5, nothing, "center")], color=MUTED)
-    elif shape is not None:
-        draw_image(page, cell, values, shape)
+    elif picture is not None:
+        draw_image(page, cell, picture, half=half)
     else:
         top = largest(values)
         rest = values.size - len(top)
         if rest:
             counts = {name: in_figure(name, count) for name, count in (("count", len(top)), ("all", values.size))}
             page.line(cell, 1.43, [(0, _say("largest", **counts), "left")], size=7.0, color=MUTED)
-        draw_bars(page, cell, [neuron.input_name(i) for i in top], values[top], foot=0.22 if rest else 0.06)
+        draw_bars(page, cell, [neuron.weight_name(i) for i in top], values[top], foot=0.22 if rest else 0.06)
 
 
 def _draw_outcome(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> None:
@@ -406,7 +447,7 @@ def _draw_outcome(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> No
     page.caption(cell, 0, _say("outcome"))
     page.line(cell, 0.0, _columns(("", *map(_say, ("before", "after", "change")))), color=MUTED)
     rows = [
-        (fill(words.NAMES["weight"], {"name": neuron.input_name(i)}), neuron.weights[i], neuron.weights_after[i])
+        (fill(words.NAMES["weight"], {"name": neuron.weight_name(i)}), neuron.weights[i], neuron.weights_after[i])
         for i in top
     ]
     if neuron.has_bias:

@@ -170,20 +170,36 @@ def largest_size(values: np.ndarray) -> float:
     return float(sizes.max(initial=0.0)) or 1.0
 
 
-def draw_image(page: Page, cell: Cell, values: np.ndarray, shape: tuple[int, int], *, ink: bool = False) -> None:
-    """Draw values as an image of the input's shape, with its scale below."""
-    rows, columns = shape
-    width, height = cell.box[2] - 0.2, CELL_HEIGHT - HEAD - 0.4
+def draw_image(
+    page: Page, cell: Cell, picture: np.ndarray, *, ink: bool = False, half: int | None = None, scale: bool = True
+) -> Axes:
+    """Draw numbers (height, width) as an image, with its scale below.
+
+    Args:
+        page: where the cell is.
+        cell: where to draw.
+        picture: the numbers; NaN is what lies between them.
+        ink: whether they are ink on paper, where none is below zero.
+        half: 0 or 1, to draw in the left or the right half of the cell alone.
+        scale: whether there is one.
+
+    Returns:
+        The Axes, which hold one image.
+    """
+    rows, columns = picture.shape
+    whole, height = cell.box[2] - 0.2, CELL_HEIGHT - HEAD - 0.4
+    width, start = (whole, 0.1) if half is None else (whole / 2 - 0.04, 0.1 + half * (whole / 2 + 0.04))
     ratio = float(np.clip(columns / rows, 0.08, 12.0))  # thin strips get some thickness
     wide, high = min(width, height * ratio), min(height, width / ratio)
-    side, above = (cell.box[2] - wide) / 2, (height - high) / 2
-    ax = page.axes(cell, (side, 0.36 + above, side, 0.04 + above))
-    limit = largest_size(values)
-    low, high_value = (0.0, max(1.0, float(np.nanmax(values, initial=0.0)))) if ink else (-limit, limit)
-    if ink and np.nanmin(values, initial=0.0) < 0:  # standardized inputs have a sign
+    left, above = start + (width - wide) / 2, (height - high) / 2
+    ax = page.axes(cell, (left, 0.36 + above, cell.box[2] - left - wide, 0.04 + above))
+    limit = largest_size(picture)
+    low, high_value = (0.0, max(1.0, float(np.nanmax(picture, initial=0.0)))) if ink else (-limit, limit)
+    if ink and np.nanmin(picture, initial=0.0) < 0:  # standardized inputs have a sign
         ink, low, high_value = False, -limit, limit
-    picture = ax.imshow(
-        values.reshape(rows, columns),
+    ax.set_facecolor(FAINT)
+    drawn = ax.imshow(
+        picture,
         cmap=INK if ink else DIVERGING,
         vmin=low,
         vmax=high_value,
@@ -194,14 +210,21 @@ def draw_image(page: Page, cell: Cell, values: np.ndarray, shape: tuple[int, int
     ax.set(xticks=[], yticks=[])
     for spine in ax.spines.values():
         spine.set(visible=True, color=FAINT)
-    strip = page.axes(cell, (0.36, 0.24, 0.36, CELL_HEIGHT - HEAD - 0.31))
-    ax.figure.colorbar(picture, cax=strip, orientation="horizontal")
+    if not scale:
+        return ax
+    inset = 0.26 if half is None else 0.18
+    place = (start + inset, 0.24, cell.box[2] - start - width + inset, CELL_HEIGHT - HEAD - 0.31)
+    strip = page.axes(cell, place)
+    ax.figure.colorbar(drawn, cax=strip, orientation="horizontal")
     strip.set_xticks([low, high_value] if ink else [low, 0, high_value])
     strip.set_xticklabels([short(tick, 2) for tick in strip.get_xticks()])
-    strip.tick_params(labelsize=7, length=2, pad=1.5)
+    if half is not None and not ink:  # no room for three numbers
+        strip.set_xticks([0], labels=[f"\u00b1{short(high_value, 2)}"])
+    strip.tick_params(labelsize=7 if half is None else 6, length=2, pad=1.5)
     strip.grid(False)
     for spine in strip.spines.values():
         spine.set_visible(False)
+    return ax
 
 
 def draw_bars(
@@ -212,6 +235,7 @@ def draw_bars(
     *,
     foot: float = 0.06,
     sign: bool = True,
+    least: int = 6,
 ) -> Axes:
     """Draw one bar per row, from zero at the centre, with its name at the left and its number at the right.
 
@@ -222,12 +246,13 @@ def draw_bars(
         values: of the bars; NaN leaves a row empty.
         foot: inches left free below.
         sign: False for quantities without one: grey bars from the left.
+        least: rows that there is room for, at least.
 
     Returns:
         The Axes; row i stands at y = i.
     """
     numbers = np.asarray(values, dtype=float)
-    rows = max(len(numbers), 6)
+    rows = max(len(numbers), least)
     size = 7.0 if rows <= 10 else 6.0
     written = [(signed_short(value) if sign else short(value)) if np.isfinite(value) else "" for value in numbers]
     letter = 0.0092 * size  # inches

@@ -43,3 +43,12 @@ def names_of_classes(class_names: Sequence[str] | None, least: int) -> list[str]
     if len(class_names) < least:
         raise NeurosimError(f"class_names: expected at least {least}; received {len(class_names)}.")
     return [str(name) for name in class_names]
+
+
+def names_of_channels(count: int, names: Sequence[str] | None = None) -> list[str]:
+    """Return a name for each channel of an image: its number unless given."""
+    if names is None:
+        return [str(i) for i in range(count)]
+    if len(names) != count:
+        raise NeurosimError(f"channels: expected {count} names; received {len(names)}.")
+    return [str(name) for name in names]

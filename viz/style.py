@@ -279,13 +279,23 @@ def _power(value: float, _: object) -> str:
     return f"10{str(exponent).translate(RAISED)}" if np.isclose(value, 10.0**exponent, atol=0) else ""
 
 
-def heading(ax: Axes, title: str, subtitle: str = "") -> None:
-    """Write a title, flush left, and below it a quiet line that says how to read the picture."""
+def heading(ax: Axes, title: str, subtitle: str = "", free: float = 0.0) -> None:
+    """Write a title, flush left, and below it a quiet line that says how to read the picture.
+
+    So many points above the axes stay free.
+    """
     lines = subtitle.count("\n") + 1 if subtitle else 0
-    ax.set_title(cut(title, TITLE), loc="left", pad=8 + 12 * lines)
+    ax.set_title(cut(title, TITLE), loc="left", pad=free + 8 + 12 * lines)
     if subtitle:
         beside(
-            ax, cut(subtitle, SENTENCE), (0, 1), (0, 6), "axes fraction", color=MUTED, va="bottom", linespacing=1.15
+            ax,
+            cut(subtitle, SENTENCE),
+            (0, 1),
+            (0, free + 6),
+            "axes fraction",
+            color=MUTED,
+            va="bottom",
+            linespacing=1.15,
         ).set_in_layout(
             False  # the title keeps its height free
         )

@@ -21,12 +21,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--cases",
         default="small",
         metavar="NAMES",
-        help="all, small, or names as in the table, with commas between them [%(default)s]",
+        help="small (two of all), all (ten dense networks), conv (a convolutional one, LeNet-like, beside these), or "
+        "names as in the table, with commas between them [%(default)s]",
     )
     parser.add_argument(
         "--peers",
         metavar="NAMES",
-        help="sklearn, torch, jax, with commas between them, or none [those that are installed]",
+        help="sklearn (has no convolution), torch, jax, with commas between them, or none [those that are installed]",
     )
     parser.add_argument(
         "--rounds", type=int, default=ROUNDS, metavar="N", help="rounds, the more the surer [%(default)s]"

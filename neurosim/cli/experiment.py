@@ -151,6 +151,7 @@ def fitting(
     for each, overrides in scenarios:
         try:
             each.check_data(train)
+            each.check_settings(each.base.change(**overrides))
         except NeurosimError as error:
             if len(scenarios) == 1 or not train.class_names:
                 raise

@@ -14,6 +14,7 @@ from ..data import Dataset
 from ..network import Network
 from ..parameters import Array
 from ..training import Callback, EarlyStopping
+from .filters import channels_of, kernels_of
 from .session import Session
 
 if TYPE_CHECKING:
@@ -83,8 +84,14 @@ def draw_training(
         pictures["predictions"] = lambda: viz.predicted_and_true(test.labels, predictions, targets)
     first = next((layer for layer in network if layer.weight_name), None)
     if first is not None and np.isfinite(W := first.views[first.weight_name]).all():
-        title = None if first.n_out <= MOST_PICTURED else f"The first {MOST_PICTURED} of {first.n_out} neurons"
-        if test.kind == "image" or (test.kind == "table" and len(W) <= MOST_FEATURES):
+        if (kernels := kernels_of(first)) is not None:
+            pictures["weights"] = lambda: viz.kernel_grid(
+                kernels, channels=channels_of(first), title="What each filter looks for: its kernel"
+            )
+        elif W.shape[:-1] == (test.x[0].size,) and (
+            test.kind == "image" or (test.kind == "table" and len(W) <= MOST_FEATURES)
+        ):
+            title = None if first.n_out <= MOST_PICTURED else f"The first {MOST_PICTURED} of {first.n_out} neurons"
             pictures["weights"] = lambda: draw_weights(W[:, :MOST_PICTURED], test, title)
     for name in (*(f"{name}.png" for name in PICTURES), FILM):
         (folder / name).unlink(missing_ok=True)

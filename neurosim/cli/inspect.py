@@ -16,10 +16,12 @@ from ..errors import NeurosimError
 from ..files.atomic import writable_folder, write_text
 from ..network import Network
 from ..page.samples import check_fit
+from ..text import listing
 from .figures import draw_weights, grey, grey_images
+from .filters import KINDS as OF_FILTERS, channels_of, draw_filter, draw_layers, is_image, kernels_of
 from .options import add_data_options, at_least, place, reading
 from .session import figure_note, load_data
-from .terminal import makes_files
+from .terminal import makes_files, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +39,7 @@ TABLE = {  # columns of the report card that fit 80 columns of a terminal, and h
     "most_similar": "{}",
 }
 OF_CLASSES = ("strongest_class", "weakest_class", "selectivity", "accuracy_lost")
-KINDS = ("by_class", "top_samples", "maximizing_input", "weights")  # pictures of a neuron
+KINDS = ("by_class", "top_samples", "maximizing_input", "weights", *OF_FILTERS)  # pictures of a neuron
 LONGEST = 16  # characters of a cell
 NAME = max(map(len, COLUMNS)) + 2  # characters
 
@@ -48,6 +50,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_data_options(parser)
     parser.add_argument("--layer", type=at_least(1), metavar="L", help="only this layer")
     parser.add_argument("--neuron", type=at_least(0), metavar="J", help="one neuron of that layer, with figures")
+    parser.add_argument(
+        "--samples",
+        type=at_least(0),
+        nargs="+",
+        metavar="I",
+        help="test samples, from 0, whose feature maps are drawn where layers make images [0]",
+    )
     parser.add_argument(
         "--rows", type=at_least(1), default=20, metavar="N", help="how many neurons to print [%(default)s]"
     )
@@ -66,15 +75,22 @@ def run(arguments: argparse.Namespace) -> None:
     folder = writable_folder(arguments.out)
     train, test = load_data(arguments.data, arguments.offline, **reading(arguments))
     check_fit(network, test, arguments.model)
+    samples = check_samples(network, arguments.samples, arguments.neuron, len(test))
+    asked = network.layers if arguments.layer is None else [network[arguments.layer]]
+    filters = [layer.index for layer in asked if kernels_of(layer) is not None]
     card = with_names(network.report(test), network.class_names or test.class_names)
     path = write_text(folder / "neurons.csv", card.to_csv(index=False))
     if arguments.layer is not None:
         card = card[card["layer"] == arguments.layer]
     if arguments.neuron is None:
-        print_card(card, network.output.index, arguments.rows)
+        print_card(card, network.output.index, arguments.rows, filters)
         print(f"all of them, every column: {path}")
+        drawn = draw_layers(network, arguments.layer, samples, test, folder, figure_note(train))
+        print(*drawn, sep="\n", end="\n" if drawn else "")
     else:
         print_neuron(card[card["neuron"] == arguments.neuron])
+        if filters:
+            say(about_filters(filters))
         for picture in draw_neuron(network, arguments.layer, arguments.neuron, test, folder, figure_note(train)):
             print(picture)
 
@@ -96,6 +112,22 @@ def check_place(network: Network, layer: int | None, neuron: int | None) -> None
         )
 
 
+def check_samples(network: Network, samples: list[int] | None, neuron: int | None, count: int) -> list[int]:
+    """The test samples whose feature maps are drawn: those asked for, or the first.
+
+    Raises:
+        NeurosimError: there is no such sample, or nothing to draw of it.
+    """
+    if samples is None:
+        return [0]
+    if neuron is not None or not any(map(is_image, network.layers[1:])):
+        raise NeurosimError("--samples: expected a network with layers of images, and no --neuron")
+    wrong = [sample for sample in samples if sample >= count]
+    if wrong:
+        raise NeurosimError(f"--samples: expected test samples 0 to {count - 1}, received {wrong[0]}")
+    return list(dict.fromkeys(samples))
+
+
 def with_names(card: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """A report card with the classes called by their names; where there are none, without what is said of classes."""
     if not names:
@@ -104,7 +136,13 @@ def with_names(card: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     return card.assign(**{name: card[name].map(called) for name in ("strongest_class", "weakest_class")})
 
 
-def print_card(card: pd.DataFrame, output: int, rows: int) -> None:
+def about_filters(layers: Sequence[int]) -> str:
+    """What the figures of the filters of these layers mean."""
+    which = f"layer{'s' if len(layers) > 1 else ''} {listing([str(layer) for layer in layers])}"
+    return f"The neurons of {which} are filters: what is said of their activation is over all samples and all places."
+
+
+def print_card(card: pd.DataFrame, output: int, rows: int, filters: Sequence[int] = ()) -> None:
     """Print the neurons of a report card without which most accuracy is lost, and what its columns mean.
 
     Where there are no classes, and so no accuracy, those with the largest weights.
@@ -113,6 +151,7 @@ def print_card(card: pd.DataFrame, output: int, rows: int) -> None:
         card: the report card.
         output: the index of the output layer.
         rows: how many neurons at most.
+        filters: the layers whose neurons are filters.
     """
     hidden = card[card["layer"] != output]  # an output neuron is needed for its class, of course
     if hidden.empty:
@@ -122,11 +161,13 @@ def print_card(card: pd.DataFrame, output: int, rows: int) -> None:
         by, why = "weight_norm", "with the largest weights"
     shown = hidden.sort_values(by, ascending=False).head(rows)
     kind = "hidden ones " if len(hidden) < len(card) else ""
-    print(f"{len(card)} neurons; the {len(shown)} {kind}{why}:\n")
+    print(f"{len(card)} {'neurons' if set(card['layer']) - {*filters} else 'filters'}; the {len(shown)} {kind}{why}:\n")
     print(card_table(shown))
     print("\nthe columns, here and in the CSV file:")
     for name in card:
         print(f"  {name:<{NAME}}{COLUMNS[name]}")
+    if filters:
+        say(about_filters(filters))
 
 
 def card_table(card: pd.DataFrame) -> str:
@@ -165,23 +206,31 @@ def draw_neuron(network: Network, layer: int, j: int, test: Dataset, folder: Pat
     """Draw what excites neuron `j` of a layer, and its weights; returns the paths."""
     import viz  # only here: a report card need not wait for matplotlib
 
-    a = network.activations(test, layer, j)
-    who, names = f"Neuron {j} of layer {layer}", test.class_names
+    a, target = network.activations(test, layer, j), network[layer]
+    who, names, excites = f"Neuron {j} of layer {layer}", test.class_names, "excites it"
     pictures: dict[str, Any] = {}
+    if a.ndim > 1:  # at each place one
+        a, excites = a.mean(axis=(1, 2)), "raises its mean"
+        who = f"{'Filter' if kernels_of(target) is not None else 'Channel'} {j} of layer {layer}"
+        pictures = draw_filter(network, layer, j, test, who)
     if names:
+        over = ", in the mean over all places" if is_image(target) else ""
         pictures["by_class"] = viz.activation_by_class(
-            a, test.labels, names, title=f"{who}: which classes it answers to"
+            a, test.labels, names, title=f"{who}: which classes it answers to{over}"
         )
     weights = network.neuron(layer, j).weights
     images = grey_images(test)
     if images is not None:
         image, reached = maximizing_input(network, layer, j)
-        pictures["top_samples"] = viz.top_samples(
-            images, a, test.labels, names, title=f"{who}: the images that excite it most"
-        )
+        if not is_image(target):
+            pictures["top_samples"] = viz.top_samples(
+                images, a, test.labels, names, title=f"{who}: the images that excite it most"
+            )
         shown = grey(image.reshape(1, *test.sample_shape))[0]
-        pictures["maximizing_input"] = viz.maximizing_input(shown, reached, title=f"{who}: an input that excites it")
-    if weights.size == test.x[0].size:
+        pictures["maximizing_input"] = viz.maximizing_input(shown, reached, title=f"{who}: an input that {excites}")
+    if kernels_of(target) is not None:
+        pictures["weights"] = viz.kernel_grid(weights, [j], channels_of(target), title=f"{who}: its kernel")
+    elif weights.size == test.x[0].size:
         pictures["weights"] = draw_weights(weights.reshape(-1, 1), test, f"{who}: its weights", j)
     paths = {kind: folder / f"layer{layer}-neuron{j}-{kind}.png" for kind in KINDS}
     for path in paths.values():  # of another network

@@ -83,6 +83,7 @@ EXAMPLES = (
     ("scenario optimizers --seeds 5", ""),
     ('compare --vary hidden="16;64;128,64" --seeds 5', ""),
     ("train --data mnist", "train, and save the network and its figures"),
+    ("train --conv 8x5,pool2", "with convolution and pooling"),
     ("train --data iris.csv", "on your table, or a folder of pictures"),
     ("predict net.npz two.png", "read your own picture of a digit"),
     ("explore", "a page that holds a network, for any browser"),

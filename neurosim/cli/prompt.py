@@ -20,12 +20,14 @@ from ..errors import NeurosimError, OutOfRangeError
 from ..registry import did_you_mean
 from ..schedules import Schedule
 from ..text import column, command_line, counted, number, thousands
+from ..walk.places import rows_and_columns
 from ..walk.stages import STAGES
 from ..walk.stepper import Stepper
 from .picture import has_blocks, picture
 from .terminal import Ended, wrapped
 
 SHORT = {
+    "a": "ablate",
     "n": "next",
     "b": "back",
     "w": "weights",
@@ -122,7 +124,7 @@ class Prompt(cmd.Cmd):
         """Say where the walk starts, and why there."""
         stepper = self.stepper
         self.say(str(stepper.neuron_trace))
-        for why in (stepper.why_sample, stepper.why):
+        for why in (stepper.why_sample, stepper.why, stepper.why_place):
             if why and why != "as asked for":
                 self.say(wrapped(f"chosen: {why}"))
         self.draw()
@@ -274,7 +276,26 @@ class Prompt(cmd.Cmd):
         form = f"neuron L J, or neuron J of this layer ({layer}, with neurons 0 to {last})"
         words = self._numbers(form, rest, 1, 2)
         self.stepper.go_to_neuron(*((self.stepper.layer, words[0]) if len(words) == 1 else (words[0], words[1])))
-        self.do_here("")
+        self._arrive()
+
+    @command("at R,C", "go to row R, column C of a filter; at: to its largest |delta|.")
+    def do_at(self, rest: str) -> None:
+        words = self._numbers("at R,C", rest.replace(",", " "), 0, 2)
+        if len(words) == 1:
+            raise NeurosimError(f"expected at R,C, a row and a column, received {rest!r}")
+        if words:
+            self.stepper.go_to_place(words[0], words[1])
+        else:
+            self.stepper.live_neuron.at(0, 0)  # refuses a neuron without places
+            self.stepper.choose_place()
+        self._arrive()
+
+    def _arrive(self) -> None:
+        """Say where the walk is now, and why at this place."""
+        self.say(str(self.stepper.neuron_trace))
+        if self.stepper.why_place:
+            self.say(wrapped(f"chosen: {self.stepper.why_place}"))
+        self.show()
 
     @command("sample I", "look at sample I, from 0 (short: s); sample misread: at the next misread one.")
     def do_sample(self, rest: str) -> None:
@@ -283,7 +304,7 @@ class Prompt(cmd.Cmd):
         else:
             self.stepper.go_to_sample(self._numbers("sample I, or sample misread", rest, 1, 1)[0])
         self.draw()
-        self.do_here("")
+        self._arrive()
 
     @command("top K", "show the K largest terms of each sum (short: t).")
     def do_top(self, rest: str) -> None:
@@ -295,25 +316,28 @@ class Prompt(cmd.Cmd):
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
-    def _largest(self, values: Any, what: str) -> None:
-        here = self.stepper.neuron_trace
-        order = np.argsort(-np.abs(values), kind="stable")[: self.top]
-        lines = [f"  {i:>5}  {here.input_name(int(i)):<14}{column(values[i])}" for i in order]
+    def _largest(self, values: Any, what: str, name: Callable[[int], str]) -> None:
+        order = [int(i) for i in np.argsort(-np.abs(values), kind="stable")[: self.top]]
+        width = max(14, *(len(name(i)) + 2 for i in order))
+        lines = [f"  {i:>5}  {name(i):<{width}}{column(values[i])}" for i in order]
         first = f"{what}: {thousands(len(values))} in all; the {len(order)} largest in size, each after its number:"
         self.say("\n".join([first, *lines]))
 
     @command("weights", "the largest incoming weights (short: w).")
     def do_weights(self, rest: str) -> None:
-        self._largest(self.stepper.neuron_trace.weights, "weights")
+        here = self.stepper.neuron_trace
+        self._largest(here.weights, "weights", here.weight_name)
         self.say(f"  bias {number(self.stepper.neuron_trace.bias)}")
 
     @command("inputs", "the largest inputs (short: i).")
     def do_inputs(self, rest: str) -> None:
-        self._largest(self.stepper.neuron_trace.inputs, "inputs")
+        here = self.stepper.neuron_trace
+        self._largest(here.inputs, "inputs", here.input_name)
 
     @command("gradient", "the largest dL/dw of this sample (short: g).")
     def do_gradient(self, rest: str) -> None:
-        self._largest(self.stepper.neuron_trace.dL_dW, "dL/dw")
+        here = self.stepper.neuron_trace
+        self._largest(here.dL_dW, "dL/dw", here.weight_name)
         self.say(f"  dL/db {number(self.stepper.neuron_trace.dL_db)}")
 
     @command("check", "compare this neuron's gradient with central differences (short: c).")
@@ -328,14 +352,23 @@ class Prompt(cmd.Cmd):
         scheduled = f"\nschedule {schedule!r}" if isinstance(schedule, Schedule) else ""
         done = stepper.live_neuron.interventions
         self.say(
-            f"{stepper.network!r}\n"
+            f"{wrapped(repr(stepper.network))}\n"
             f"optimizer {optimizer.key}, learning rate {number(optimizer.rate, 6)}, updates so far: {optimizer.t}"
             f"{scheduled}\n"
             f"{wrapped(repr(stepper.live_neuron))}\n"
+            f"{self._place()}"
             f"this neuron: {', '.join(done) or 'nothing done to it'}\n"
             f"to undo: {', '.join(stepper.changes[-5:]) or 'nothing'}"
             f"{chr(10) if stepper.undo_ends else ''}{wrapped(stepper.undo_ends)}"
         )
+
+    def _place(self) -> str:
+        """Where a filter is looked at, as a line; nothing for other neurons."""
+        here = self.stepper.neuron_trace
+        if here.row is None:
+            return ""
+        seen = rows_and_columns(here.receptive_field)
+        return wrapped(f"row {here.row}, column {here.column} of it depends on {seen} of the sample") + "\n"
 
     @command("plot [DIR]", "draw this neuron's story into a folder (short: p).")
     def do_plot(self, rest: str) -> None:
@@ -408,7 +441,7 @@ class Prompt(cmd.Cmd):
     def _input(self, text: str) -> int:
         """The input of this neuron that a text means: a number, or a name as the walk prints it."""
         now = self.stepper.neuron_trace
-        named = {now.input_name(i): i for i in range(len(now.inputs))}
+        named = {now.weight_name(i): i for i in range(len(now.weights))}
         return named[text] if text in named else self._numbers("set weight I VALUE", text, 1, 1)[0]
 
     def _weight(self, index: int) -> float:

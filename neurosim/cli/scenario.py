@@ -28,6 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group = add_experiment(parser)
     group.add_argument("--epochs", metavar="N", help="passes over them [the scenario's]")
     group.add_argument("--batch-size", metavar="N", help="images per step [the scenario's]")
+    group.add_argument("--conv", metavar="FxK,poolS", help="layers of images before the hidden ones [the scenario's]")
     group.add_argument("--hidden", metavar="W,W", help="widths of the hidden layers [the scenario's]")
     group.add_argument(
         "--quick",

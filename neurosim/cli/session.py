@@ -103,8 +103,14 @@ class Session:
         """What a figure must say of the data."""
         return figure_note(self.train)
 
-    def check_place(self, layer: int | None, neuron: int | None, sample: int | str | None) -> None:
-        """Refuse a layer, neuron or sample that does not exist: before the network is trained.
+    def check_place(
+        self,
+        layer: int | None,
+        neuron: int | None,
+        sample: int | str | None,
+        place: tuple[int, int] | None = None,
+    ) -> None:
+        """Refuse a layer, neuron, place or sample that does not exist: before the network is trained.
 
         Raises:
             NeurosimError: one of them does not.
@@ -115,6 +121,9 @@ class Session:
             found = self.network[layer]
             if neuron is not None:
                 found[neuron]
+        if place is not None:
+            found = next(each for each in self.network if each.weight_name) if layer is None else self.network[layer]
+            found[neuron or 0].at(*place)
 
     def fit(self, callbacks: Sequence[Callback], verbose: bool = True) -> History:
         """Train the network as the settings say, but with these callbacks: those of the settings, and any others."""
@@ -134,7 +143,13 @@ class Session:
         means = computed_with(threads().count, self.network.engine)
         return f"trained in {sum(history['seconds']):.1f} s with {means}"
 
-    def stepper(self, layer: int | None = None, neuron: int | None = None, sample: int | str | None = None) -> Stepper:
+    def stepper(
+        self,
+        layer: int | None = None,
+        neuron: int | None = None,
+        sample: int | str | None = None,
+        place: tuple[int, int] | None = None,
+    ) -> Stepper:
         """A walk through the network, one test image at a time; None begins at an interesting place."""
         return Stepper(
             self.network,
@@ -144,6 +159,7 @@ class Session:
             batch_size=self.settings.batch_size or len(self.train),
             layer=layer,
             neuron=neuron,
+            place=place,
             sample=sample,
             augment=self.settings.augment,
         )

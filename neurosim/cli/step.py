@@ -56,6 +56,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--neuron", type=at_least(0), metavar="J", help="neuron of that layer, from 0 [an interesting one]"
     )
     group.add_argument(
+        "--at", type=row_and_column, metavar="R,C", help="row and column of a filter [where its |delta| is largest]"
+    )
+    group.add_argument(
         "--sample",
         type=which_sample,
         metavar="I",
@@ -73,6 +76,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def which_sample(text: str) -> int | str | Path:
     """An argument type: the number of a sample, the word misread, or a file."""
     return Path(text) if os.path.isfile(text) else text if text == "misread" else at_least(0)(text)
+
+
+def row_and_column(text: str) -> tuple[int, int]:
+    """An argument type: a place of an image, two whole numbers from 0."""
+    words = text.split(",")
+    if len(words) != 2:
+        raise argparse.ArgumentTypeError(f"expected a row and a column, such as 10,12, received {text!r}")
+    return at_least(0)(words[0]), at_least(0)(words[1])
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -94,7 +105,7 @@ def run(arguments: argparse.Namespace) -> None:
     if own is not None:
         walk_forward(session.network, own, arguments)
         return
-    stepper = session.stepper(arguments.layer, arguments.neuron, arguments.sample)
+    stepper = session.stepper(arguments.layer, arguments.neuron, arguments.sample, arguments.at)
     if folder is not None:
         print(*draw(stepper, folder, session.note, animate=arguments.animate), sep="\n", file=prose)
         print(*draw_boundary(session, folder), sep="\n", end="\n" if session.test.kind == "points" else "", file=prose)
@@ -109,11 +120,10 @@ def walk_forward(network: Network, path: Path, arguments: argparse.Namespace) ->
     drawing = read_drawing(path, picture_shape(network))
     trace = network.trace(as_samples(network, [drawing]))
     layer, neuron, why = trace.interesting()
-    if arguments.layer is not None or arguments.neuron is not None:
-        layer = layer if arguments.layer is None else arguments.layer
-        a = [abs(each.a) for each in trace[layer]]
-        neuron, why = (a.index(max(a)) if arguments.neuron is None else arguments.neuron), ""
-    here = trace[layer][neuron]
+    if not (arguments.layer is arguments.neuron is arguments.at is None):
+        layer, why = layer if arguments.layer is None else arguments.layer, ""
+        neuron = trace[layer].strongest(arguments.at)[0] if arguments.neuron is None else arguments.neuron
+    here = trace[layer][neuron] if arguments.at is None else trace[layer][neuron].at(*arguments.at)
     if arguments.json:
         print(json.dumps(here.to_dict(top=arguments.top)))
         return
@@ -139,7 +149,7 @@ def start(arguments: argparse.Namespace) -> Session:
     if arguments.model is None:
         data, settings = load_with_settings(arguments, Settings(**SETTINGS | given_settings(arguments)))
         session = Session.new(settings, *data, SEED if arguments.seed is None else arguments.seed)
-        session.check_place(arguments.layer, arguments.neuron, arguments.sample)
+        session.check_place(arguments.layer, arguments.neuron, arguments.sample, arguments.at)
         if session.settings.epochs:
             history = session.fit(session.settings.callbacks())
             if asked_to_end():  # Ctrl-C ends the training alone: the walk goes on with what there is
@@ -154,7 +164,7 @@ def walk(stepper: Stepper, top: int, note: str) -> None:
     at_terminal = sys.stdin is not None and sys.stdin.isatty()
     script = None if at_terminal else waiting_lines()
     if script is None and not at_terminal:
-        whys = [stepper.why_sample, stepper.why]
+        whys = [stepper.why_sample, stepper.why, stepper.why_place]
         for why in [each for each in whys if each and each != "as asked for"] or [stepper.why]:
             say(f"chosen: {why}")
         drawn = picture_of(stepper)
@@ -193,7 +203,8 @@ def draw(stepper: Stepper, folder: Path, note: str, animate: bool = False) -> li
     import viz  # only here: a walk without pictures need not wait for matplotlib
 
     here = stepper.neuron_trace
-    name = f"layer{here.layer}-neuron{here.index}-sample{here.sample}"
+    place = "" if here.row is None else f"-row{here.row}-column{here.column}"
+    name = f"layer{here.layer}-neuron{here.index}{place}-sample{here.sample}"
     paths = [viz.save(viz.neuron_story(here), folder / f"{name}.png", note)]
     if animate:
         paths.append(viz.neuron_film(here, folder / f"{name}.gif", note=note))

@@ -96,6 +96,8 @@ class Layer(Neurons, Configurable):
     passes_through: ClassVar[bool] = False  # whether in evaluation it hands on number by number what comes in
     least_batch: ClassVar[int] = 1  # how many samples a batch must have for anything to be learned from it
     neuron_by_neuron: ClassVar[bool] = False  # whether its neuron j looks at neuron j of the layer below alone
+    hands_on: ClassVar[str] = ""  # what it does with windows that it does not weigh, in a word that the walk knows
+    reshapes: ClassVar[bool] = False  # whether it hands on all numbers in their order, so that the walk goes past it
     wants_gradient: bool = True  # whether the backward pass has to reach it
     transient: ClassVar[frozenset[str]] = frozenset({"views", "batch_size"})  # attributes that no copy may take over
 
@@ -305,7 +307,10 @@ class Layer(Neurons, Configurable):
     # -- neurons ---------------------------------------------------------------------------------------------------
 
     def sources(self, j: int) -> Array:
-        """(k,) which numbers of x the weights of neuron j multiply, in the weights' order."""
+        """(k,) which numbers of x the weights multiply that make number j of z, in the weights' order.
+
+        Of an image -1 where a weight lies outside of it, on a 0.
+        """
         return np.arange(self.n_in)
 
     def outgoing(self, j: int) -> tuple[Array, Array]:
@@ -314,6 +319,14 @@ class Layer(Neurons, Configurable):
         self.input_gradient_(np.eye(self.n_out, dtype=self.dtype), slopes)
         fed = np.flatnonzero(slopes[:, j])
         return fed, slopes[fed, j]
+
+    def contests(self, j: int) -> list[tuple[int, int, int]]:
+        """Where only the largest number of a window is handed on: the windows that see number j of x, for the walk.
+
+        Of each: which number of z it makes, which number of x won it for the first sample of the batch, and how many
+        are as large.
+        """
+        return []
 
     def explain_slope(self, j: int) -> tuple[str, dict[str, float]]:
         """How dz_j/dx_j follows in evaluation, where neuron j looks at number j of x alone, for the walk.
@@ -339,6 +352,11 @@ class Layer(Neurons, Configurable):
     def detail(self) -> str:
         """What distinguishes it from others of its kind, in a word or two: its activation, its rate."""
         return ""
+
+    @property
+    def size_text(self) -> str:
+        """How much it gives out for a sample: 64, or 24x24x8 of an image that a layer has made."""
+        return "x".join(map(str, self.out_shape)) if self.index and len(self.out_shape) == 3 else str(self.n_out)
 
     @property
     def title(self) -> str:

@@ -159,6 +159,10 @@ class Conv2D(WeightedLayer):
 
     # -- neurons ---------------------------------------------------------------------------------------------------
 
+    def sources(self, j: int) -> Array:
+        place = j // self.filters
+        return self.windows.sources(*divmod(place, self.out_shape[1]))
+
     def outgoing(self, j: int) -> tuple[Array, Array]:
         _, width, channels = self.windows.shape
         pixel, channel = divmod(j, channels)

@@ -315,14 +315,14 @@ class Unit:
     @property
     def field(self) -> tuple[slice, slice]:
         """The rows and the columns that it sees of the image that comes into its layer."""
-        return self._field(self.neuron.layer.index - 1)
+        return self.depends_on(self.neuron.layer.index - 1)
 
     @property
     def receptive_field(self) -> tuple[slice, slice]:
         """The rows and the columns of the network's input that it depends on."""
-        return self._field(0)
+        return self.depends_on(0)
 
-    def _field(self, index: int) -> tuple[slice, slice]:
+    def depends_on(self, index: int) -> tuple[slice, slice]:
         """The rows and the columns that it depends on of what layer `index` gives out."""
         rows, columns = slice(self.row, self.row + 1), slice(self.column, self.column + 1)
         layer: Neurons | None = self.neuron.layer

@@ -90,6 +90,7 @@ class MaxPool2D(_Pooling):
     PyTorch's.
     """
 
+    hands_on = "largest"
     _left: Array
 
     def buffers(self) -> dict[str, int]:
@@ -125,6 +126,17 @@ class MaxPool2D(_Pooling):
         found: Array = np.stack([x == z for x in self.by_offset(self.x)]).argmax(axis=0)  # the first that is
         return found
 
+    def contests(self, j: int) -> list[tuple[int, int, int]]:
+        _, width, channels = self.windows.shape
+        pixel, channel = divmod(j, channels)
+        found = []
+        for place in self.windows.that_see(*divmod(pixel, width))[0]:
+            seen = self.windows.sources(*divmod(int(place), self.out_shape[1]))[channel::channels]
+            x = self.x[0, seen]
+            best = int(x.argmax())
+            found.append((int(place) * channels + channel, int(seen[best]), int(np.count_nonzero(x == x[best]))))
+        return found
+
     def slopes(self, fed: Array, own: Array) -> Array:
         won: Array = self.winners()[0].ravel()[fed] == own
         return won.astype(self.dtype)
@@ -149,6 +161,11 @@ class AveragePool2D(_Pooling):
 
     Reference: LeCun et al. (1998), Gradient-based learning applied to document recognition, section II.A.
     """
+
+    hands_on = "mean"
+
+    def explain_slope(self, j: int) -> tuple[str, dict[str, float]]:
+        return "1 / {size}²", {"size": self.size}
 
     def forward_(self, training: bool) -> None:
         z = self.as_images(self.z)
@@ -178,6 +195,7 @@ class Flatten(Layer):
     """
 
     passes_through = True
+    reshapes = True
 
     def output_shape(self, in_shape: Shape) -> Shape:
         return (int(np.prod(in_shape)),)

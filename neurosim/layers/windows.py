@@ -89,9 +89,25 @@ class Windows:
 
     def patch(self, images: Array, row: int, column: int) -> Array:
         """(B, size, size, C) what the window at a place sees of images (B, H, W, C); 0 outside of them. A new array."""
+        return self.over(self.with_zeros(images))[:, row, column].copy()
+
+    def with_zeros(self, images: Array) -> Array:
+        """(B, …) images (B, H, W, C) with the zeros around them. A new array."""
         padded = np.zeros((len(images), *self.padded), images.dtype)
         self.inside(padded)[...] = images
-        return self.over(padded)[:, row, column].copy()
+        return padded
+
+    def sources(self, row: int, column: int) -> Array:
+        """(size size C,) which numbers of an image, in a row, the window at a place sees; -1: none, it is outside."""
+        height, width, channels = self.shape
+        down, across = (
+            at * self.stride - before + np.arange(self.size)
+            for at, before in zip((row, column), self.before, strict=True)
+        )
+        inside = ((down >= 0) & (down < height))[:, None] & (across >= 0) & (across < width)
+        pixels = np.where(inside, down[:, None] * width + across, -1)[..., None]
+        numbers: Array = np.where(pixels < 0, -1, pixels * channels + np.arange(channels)).ravel()
+        return numbers
 
     def that_see(self, row: int, column: int) -> tuple[Array, Array]:
         """The windows that see a pixel: (n,) their places, and (n,) which of their own pixels it is, row by row."""

@@ -17,7 +17,7 @@ from typing import Any
 from ..checks import check_count
 from ..errors import NeurosimError
 from ..files.atomic import write_text
-from ..layers import BatchNorm, Flatten
+from ..layers import Layer
 from ..network import Network
 from ..processors import computes
 from ..training import History, Snapshots
@@ -110,7 +110,7 @@ def explore(
         A `Page`.
 
     Raises:
-        NeurosimError: layers of images, data that do not fit the network, or a file that cannot be written.
+        NeurosimError: data that do not fit the network, or a file that cannot be written.
 
     Example:
         >>> snapshots = ns.Snapshots()
@@ -121,19 +121,20 @@ def explore(
         samples = check_count("samples", samples)
     if snapshots is not None and not isinstance(snapshots, Snapshots):
         raise NeurosimError(f"snapshots: expected the callback ns.Snapshots, received a {type(snapshots).__name__}")
-    for layer in network:
-        if (
-            isinstance(layer, Flatten)
-            or layer.windows is not None
-            or (isinstance(layer, BatchNorm) and layer.places > 1)
-        ):
-            raise NeurosimError(f"explore: a page shows networks of Dense layers so far, received one with {layer!r}")
     train, test = as_dataset(train, "train"), as_dataset(test, "test")
     limits = Limits(LIMIT - code_size(), samples, all_snapshots)
     run = Run(history, snapshots, settings, batch_size, command)
     held = contents(network, train, test, run, limits)
-    widths = "-".join(str(layer.n_out) for layer in network if not layer.passes_through)
-    page = Page(as_html(f"{test.name} {widths} · neurosim", held.manifest, held.blobs), held.manifest)
+    shown = (layer for layer in network if not (layer.passes_through or (layer.neuron_by_neuron and layer.places > 1)))
+    shape = "-".join(map(in_short, shown))
+    page = Page(as_html(f"{test.name} {shape} · neurosim", held.manifest, held.blobs), held.manifest)
     if path is not None:
         page.save(path)
     return page
+
+
+def in_short(layer: Layer) -> str:
+    """A layer as one writes it: how many neurons, FILTERSxKERNEL, poolSIZE."""
+    if layer.windows is None:
+        return str(layer.neuron_count)
+    return f"{layer.neuron_count}x{layer.windows.size}" if layer.weight_name else f"pool{layer.windows.size}"

@@ -26,6 +26,7 @@ from ..regularizers import L1, L2, Regularizer
 from ..schedules import SCHEDULES
 from ..text import plain
 from .callbacks import Callback, EarlyStopping
+from .image_layers import GRAMMAR, image_layers, read_conv
 
 MAX_WIDTH = 1_000_000  # neurons of a hidden layer
 HELD_OUT, HELD_OUT_TEXT = 1 / 6, "a sixth"  # of the training images, for whatever is decided in training
@@ -131,6 +132,13 @@ class Settings:
         >>> Settings(hidden=(32,), activation="tanh").network(784, 10)
     """
 
+    conv: tuple[str, ...] = _setting(
+        (),
+        read_conv,
+        f"layers of images before the hidden ones: {GRAMMAR}; e.g. 8x5,pool2,16x5,pool2. "
+        "--dropout comes behind the last of them [none]",
+        "FxK,poolS",
+    )
     hidden: tuple[int, ...] = _setting((128, 64), _widths, "widths of the hidden layers, e.g. 128,64, or none", "W,W")
     activation: str = _setting("relu", _named(ACTIVATIONS), "activation of the hidden layers", "NAME")
     output: str | None = _setting(
@@ -216,7 +224,7 @@ class Settings:
 
     def used(self) -> dict[str, Any]:
         """The settings as plain values, with what stands for those that are left open (None)."""
-        activation = self.activation if self.hidden else self.output_activation
+        activation = self.activation if self.hidden or self.conv else self.output_activation
         return asdict(self) | {
             "output": self.output_activation,
             "learning_rate": self.rate,
@@ -235,10 +243,14 @@ class Settings:
         return f"{text}, schedule {used['schedule']}"
 
     def make_layers(self, input_size: int | tuple[int, ...], classes: int) -> list[Layer]:
-        """New layers: input, hidden layers with what belongs to each, output."""
+        """New layers: input, those of images, hidden layers, with what belongs to each, output."""
         made: list[Layer] = [Input(input_size)]
         if self.input_dropout:
             made.append(Dropout(self.input_dropout))
+        shape = input_size if isinstance(input_size, tuple) else (input_size,)
+        made += image_layers(self.conv, shape, self.activation, self.initializer, self.batch_norm)
+        if self.conv and self.dropout:
+            made.append(Dropout(self.dropout))
         for width in self.hidden:
             if self.batch_norm:
                 # the matrix is initialized for the activation that BatchNorm applies behind it

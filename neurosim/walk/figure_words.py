@@ -4,9 +4,11 @@ from __future__ import annotations
 
 FIGURE: dict[str, str] = {
     "title": "Neuron {neuron} of layer {layer} ({activation}): what it does with {sample}",
+    "title of filter": "Filter {neuron} of layer {layer} ({activation}) at row {row}, column {column}: "
+    "what it does with {sample}",
     "one sample": "one sample",
-    "how to read it": "follow the numbers, those of the walk: forward {forward}, backward {backward}, update {update}; "
-    "red: above zero, blue: below zero, each scale centred on zero",
+    "how to read it": "follow the numbers of the walk: forward {forward}, backward {backward}, update {update}; "
+    "red: above zero, blue: below; each scale centred on zero",
     "stage of": "stage {stage} of {count}",
     "inputs": "inputs x",
     "weights": "weights w",
@@ -51,8 +53,15 @@ FIGURE: dict[str, str] = {
     "wrong": "wrong",
     "loss": "loss L",
     "way back": "of this one sample;\nthe way back starts here",
-    "over.one": "over {count} neuron k of layer {layer}",
-    "over.many": "over {count} neurons k of layer {layer}",
+    "over neurons.one": "over {count} neuron k of layer {layer}",
+    "over neurons.many": "over {count} neurons k of layer {layer}",
+    "over windows.one": "over {count} window k of layer {layer}",
+    "over windows.many": "over {count} windows k of layer {layer}",
+    "over units.one": "over {count} unit k of layer {layer}",
+    "over units.many": "over {count} units k of layer {layer}",
+    "deltas and gradient": "its δ at {count} places, and dL/dw",
+    "of layer": "{inputs} of layer {layer}",
+    "weights of filter": "kernel w",
     "last stop": "an output neuron: the last stop",
     "from the loss": "Its delta comes from the loss:",
     "y of the label": "y ({neuron} is the label)",

@@ -1,24 +1,22 @@
-"""One neuron in a trace: every term that passes through it, forward, backward and through the update."""
+"""One neuron in a trace: its numbers, and what there is to say of them, stage by stage."""
 
 from __future__ import annotations
 
 import json
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import html
-from ..activations import Activation, Linear
 from ..errors import NeurosimError
-from ..layers import Layer
-from ..parameters import Array
-from . import stages, words
+from . import filters, stages, words
 from .check import Check, check_neuron
-from .formula import fill, value_of
+from .downstream import downstream
+from .formula import fill
+from .places import rows_and_columns
 from .rows import Row
-from .sample import SampleRun, through_softmax
 from .stages import Stage
+from .terms import NeuronTerms
 from .update import Move, Step, causes, update
 
 if TYPE_CHECKING:
@@ -28,184 +26,21 @@ NO_LABEL = "the sample has no label: expected one, net.trace(x, y), for gradient
 BACKWARD = ("da_dz", "downstream", "dL_da", "delta", "dL_dW", "dL_db", "loss", "update", "loss_after")
 
 
-class NeuronTrace:
-    """One neuron, one sample: every term, forward, backward and through the update.
+class NeuronTrace(NeuronTerms):
+    """One neuron, one sample: every term, forward, backward and through the update. Of a filter, at one place.
 
-    Attributes:
-        layer, index: which neuron.
-        inputs: (n_in,) x.
-        weights: (n_in,) w before the update.
-        products: (n_in,) w x, term by term.
-        bias, z, a: as in the forward pass; z = Σ products + bias.
-        da_dz: f'(z); for softmax its diagonal entry.
-        downstream_neurons, downstream_weights, downstream_deltas, downstream_products: (k,) the neurons above that this
-            one feeds, the weight of each connection, their deltas, and the products, whose sum is dL/da. Empty for an
-            output neuron.
-        dL_da, delta: dL/da and dL/dz.
-        dL_dW: (n_in,) dL/dw, penalties included; dL_db: dL/db.
-        weights_after: (n_in,), bias_after: after the update.
+    Its numbers are those of `NeuronTerms`.
     """
 
-    def __init__(self, trace: SampleRun, layer: Layer, index: int) -> None:
-        self.trace = trace
-        self._layer = layer
-        self.layer = layer.index
-        self.index = index
-        flow = trace.flows[layer.index]
-        neuron = layer[index]
-        self.sources = layer.sources(index)
-        self.inputs = trace.flows[layer.index - 1]["a"][self.sources]
-        self.weights: Array = neuron.weights.ravel().copy()
-        self.products: Array = self.inputs * self.weights
-        self.has_bias = layer.bias_name in layer.views
-        self.bias = neuron.bias if self.has_bias else 0.0
-        self.z, self.a, self.delta = (float(flow[name][index]) for name in ("z", "a", "delta"))
-        self.da_dz = float(layer.derivative(flow["z"][None, :])[0, index])
-        self.downstream_neurons, self.downstream_weights, self.downstream_deltas = self._downstream()
-        self.downstream_products = self.downstream_weights * self.downstream_deltas
-        self.is_output = layer.is_output
-        self.dL_da = float(trace.output_da[index] if self.is_output else flow["da"][index])
-        self.dL_dW: Array = neuron.weight_gradient.ravel().copy()
-        self.dL_db = neuron.bias_gradient if self.has_bias else 0.0
-        self.weights_after: Array = self._part(trace.theta_after, layer.weight_name).ravel().copy()
-        self.bias_after = float(self._part(trace.theta_after, layer.bias_name)) if self.has_bias else 0.0
+    def at(self, row: int, column: int) -> NeuronTrace:
+        """The same filter at another place, from 0; negative numbers count from the end.
 
-    # what belongs to the sample, not to the neuron
-    loss = property(lambda self: self.trace.loss)
-    loss_after = property(lambda self: self.trace.loss_after)
-    label = property(lambda self: self.trace.label)
-    prediction = property(lambda self: self.trace.prediction)
-    sample = property(lambda self: self.trace.sample)
-    optimizer = property(lambda self: self.trace.optimizer.key)
-    learning_rate = property(lambda self: self.trace.learning_rate)
-
-    @property
-    def source_layer(self) -> int:
-        """The layer that made the inputs; those that pass them on are looked through. 0: they are the sample's own."""
-        source = self._layer.source
-        return 0 if source is None else source.index
-
-    @property
-    def forced(self) -> float | None:
-        """The value that a is held at, by `ablate` or `clamp`; None: it is free."""
-        return self._layer.interventions.values.get(self.index)
-
-    @property
-    def penalized(self) -> bool:
-        """Whether dL/dw holds the gradient of a penalty."""
-        return self._layer.penalizes(self.index)
-
-    def penalty_of(self, i: int) -> float:
-        """What a penalty adds to the gradient of weight i: by its equation, or what there is beside delta x."""
-        equation, strengths = self._layer.explain_penalty(self.index)
-        added = value_of(equation, strengths | {"w": float(self.weights[i])}) if equation else None
-        return float(self.dL_dW[i]) - self.delta * float(self.inputs[i]) if added is None else added
-
-    @property
-    def activation(self) -> Activation:
-        """The activation of this neuron."""
-        return Linear() if self._layer.activation is None else self._layer[self.index].activation
-
-    @property
-    def input_shape(self) -> tuple[int, ...] | None:
-        """The shape of the sample where the neuron looks at it directly, e.g. (28, 28); else None."""
-        below = self._layer.source
-        if below is None or below.index:
-            return None
-        return below.out_shape if len(below.out_shape) > 1 else below.image_shape
-
-    @property
-    def image_shape(self) -> tuple[int, int] | None:
-        """Height and width of the sample where it is a grey image and the neuron looks at it directly; else None."""
-        shape = self.input_shape or ()
-        if len(shape) == 3 and shape[2] == 1:
-            shape = shape[:2]
-        return (shape[0], shape[1]) if len(shape) == 2 else None
-
-    def input_name(self, i: int) -> str:
-        """Input i as a reader finds it: a pixel by row and column, a feature by name, another input by number."""
-        i = int(self.sources[i])
-        if self.source_layer:
-            return fill(words.NAMES["neuron"], {"i": str(i)})
-        if self.image_shape is None:
-            names = self._feature_names
-            return names[i] if names else fill(words.NAMES["input"], {"i": str(i)})
-        row, column = divmod(i, self.image_shape[1])
-        return fill(words.NAMES["pixel"], {"row": str(row), "column": str(column)})
-
-    @property
-    def _feature_names(self) -> tuple[str, ...]:
-        learned = self.trace.network.input.learned
-        return () if learned is None else learned.feature_names
-
-    def downstream_name(self, i: int) -> str:
-        """Number i of the neurons above that this one feeds, as a reader finds it."""
-        return fill(words.NAMES["neuron"], {"i": str(self.downstream_neurons[i])})
-
-    def curve(self, z: Array) -> Array:
-        """(n,) a for any z (n,) of this neuron, the other neurons of its layer held still."""
-        if self.forced is not None:
-            return np.full(len(z), self.forced)
-        if self.activation.elementwise:
-            return self.activation(np.array(z))
-        rows = np.repeat(self._layer_z[None, :].astype(np.float64), len(z), axis=0)
-        rows[:, self.index] = z
-        return self.activation(rows)[:, self.index]
-
-    @property
-    def _layer_z(self) -> Array:
-        return self.trace.flows[self.layer]["z"]
-
-    @property
-    def delta_rule(self) -> tuple[str, str, dict[str, float]]:
-        """How delta follows: the row of `words.ROWS` that tells it, a key of `words.RULES`, and the numbers in it."""
-        layer, shared = self._layer, self._layer.activation
-        if self.is_output:
-            rule, columns = self.trace.output_rule
-            kind = "delta.output" if self.activation.elementwise else "delta.output of softmax"
-            if rule == "unknown":
-                kind = "delta.output given"
-        elif shared is None or shared.elementwise:
-            return "delta.result", "chain", {"dL/da": self.dL_da, "f'(z)": self.da_dz}
-        else:
-            kind, flow = "delta.shared", self.trace.flows[self.layer]
-            rule, columns = through_softmax(shared, flow["a"], flow["da"], {})
-            if layer.interventions:  # some of its neurons have no part in it
-                rule, columns = "unknown", {}
-        return kind, rule, {name: values[self.index].item() for name, values in columns.items()}
-
-    def _part(self, flat: Array, name: str) -> Array:
-        """This neuron's part of a vector laid out as all parameters are."""
-        return self._layer.neuron_part(self._layer.flat_view(flat, name), self.index)
-
-    def _downstream(self) -> tuple[Array, Array, Array]:
-        """The neurons above that this one feeds, the weights to them, and their deltas."""
-        trace, j = self.trace, self.index
-        if self._layer.is_output:
-            nothing = np.empty(0, self.weights.dtype)
-            return np.empty(0, np.intp), nothing, nothing
-        above = trace.network[self.layer + 1]
-        fed, weights = above.outgoing(j)
-        return fed, weights, trace.flows[above.index]["delta"][fed]
-
-    @cached_property
-    def update_terms(self) -> dict[str, dict[str, Any]]:
-        """The optimizer's arithmetic: name -> {"weights": (n_in,), "bias": number}, in the order of its algorithm."""
-        bias = self._terms(self._layer.bias_name) if self.has_bias else {}
-        return {
-            name: {"weights": values, "bias": float(bias[name][0]) if bias else 0.0}
-            for name, values in self._terms(self._layer.weight_name).items()
-        }
-
-    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network shows what it has
-    def _terms(self, name: str) -> dict[str, Array]:
-        """The terms of the optimizer's rule for this neuron's part (k,) of one parameter."""
-        trace, optimizer = self.trace, self.trace.optimizer
-        state = [trace.state_before[each] for each in optimizer.state_names]
-        vectors = (trace.network.parameters.theta, trace.grad, *state)
-        theta, grad, *state = (self._part(vector, name).ravel() for vector in vectors)
-        terms = optimizer.rule(theta, grad, *state, trace.learning_rate, optimizer.t, **optimizer.hyper())
-        return {term: np.full_like(theta, values) for term, values in terms._asdict().items()}
+        Raises:
+            NeurosimError: this is a neuron without places.
+            OutOfRangeError: there is no such place.
+        """
+        where = self._layer[self.index].at(row, column)
+        return NeuronTrace(self.trace, self._layer, self.index, (where.row, where.column))
 
     def to_frame(self) -> pd.DataFrame:
         """The terms, one row an input, the largest |w x| first.
@@ -259,6 +94,7 @@ class NeuronTrace:
             },
             "layer": self.layer,
             "neuron": self.index,
+            **self._place_as_dict(),
             "activation": self.activation.key,
             "inputs": self.inputs.tolist(),
             "weights": self.weights.tolist(),
@@ -266,16 +102,7 @@ class NeuronTrace:
             "z": self.z,
             "a": self.a,
             "da_dz": self.da_dz,
-            "downstream": [
-                {"neuron": int(k), "weight": float(w), "delta": float(delta), "product": float(product)}
-                for k, w, delta, product in zip(
-                    self.downstream_neurons,
-                    self.downstream_weights,
-                    self.downstream_deltas,
-                    self.downstream_products,
-                    strict=True,
-                )
-            ],
+            "downstream": self._downstream_as_dicts(),
             "dL_da": self.dL_da,
             "delta": self.delta,
             "dL_dW": self.dL_dW.tolist(),
@@ -308,6 +135,37 @@ class NeuronTrace:
             ) from None
         return document
 
+    def _downstream_as_dicts(self) -> list[dict[str, Any]]:
+        """What the neuron feeds, ready for JSON; by name, too, if it is a filter."""
+        fed = zip(
+            self.downstream_neurons,
+            self.downstream_weights,
+            self.downstream_deltas,
+            self.downstream_products,
+            strict=True,
+        )
+        return [
+            {"neuron": int(k), "weight": float(w), "delta": float(delta), "product": float(product)}
+            | ({} if self.row is None else {"name": self.downstream_name(i)})
+            for i, (k, w, delta, product) in enumerate(fed)
+        ]
+
+    def _place_as_dict(self) -> dict[str, Any]:
+        """Where a filter is looked at, ready for JSON; nothing for other neurons."""
+        if self.patch_shape is None:
+            return {}
+        field, seen = ([[part.start, part.stop - 1] for part in field] for field in (self.field, self.receptive_field))
+        found = {
+            "row": self.row,
+            "column": self.column,
+            "unit": self.unit,
+            "patch_shape": list(self.patch_shape),
+            "sources": self.sources.tolist(),
+            "field": {"rows": field[0], "columns": field[1]},
+            "receptive_field": {"rows": seen[0], "columns": seen[1]},
+        }
+        return found if self.trace.forward_only else found | {"place_deltas": self.place_deltas.tolist()}
+
     # -- what there is to say ---------------------------------------------------------------------------------------
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network shows what it has
@@ -317,36 +175,23 @@ class NeuronTrace:
         Without a label only those forward.
         """
         trace, layer, network = self.trace, self._layer, self.trace.network
-        key, bias = self.activation.key, self.bias if self.has_bias else None
+        key = self.activation.key
         above = [(each.index, trace.flows[each.index]["a"]) for each in network.layers[self.layer + 1 :]]
-        forward = [
-            self._inputs_stage(top),
-            stages.weighted_sum(self.input_name, self.weights, self.inputs, self.products, bias, self.z, top),
-            stages.activation(key, self.z, self.a, self.forced, None if self.activation.elementwise else self._layer_z),
-        ]
+        forward = self._first_stages(top)
         if trace.forward_only:
             return [*forward, stages.reading(above, trace.probabilities, trace.classes, trace.verdict)]
         rule, factors = trace.output_rule
+        a, classes, aim = trace.probabilities, trace.classes, trace.aim
         return [
             *forward,
-            stages.output(
-                above,
-                trace.probabilities,
-                trace.classes,
-                trace.targets,
-                trace.aim,
-                trace.verdict,
-                network.loss,
-                trace.loss,
-                top,
-            ),
+            stages.output(above, a, classes, trace.targets, aim, trace.verdict, network.loss, trace.loss, top),
             stages.output_delta(
                 network.loss,
                 network.output.activation.key,
                 rule,
                 factors,
-                trace.classes,
-                trace.aim,
+                classes,
+                aim,
                 trace.flows[-1]["delta"],
                 top,
             ),
@@ -359,21 +204,30 @@ class NeuronTrace:
                 self.da_dz,
                 self.forced is not None,
                 {"activation": layer.activation.key if layer.activation else key, "dtype": str(network.dtype)},
+                self._layer.places > 1,
             ),
-            stages.gradients(
-                self.input_name,
-                self.delta,
-                self.inputs,
-                self.dL_dW,
-                self.penalty_of if self.penalized else None,
-                self.dL_db if self.has_bias else None,
-                top,
-            ),
+            self._gradients_stage(top),
             self._update_stage(),
             stages.loss_after(trace.loss, trace.loss_after),
         ]
 
+    def _first_stages(self, top: int) -> list[Stage]:
+        """From what comes in to a."""
+        bias = self.bias if self.has_bias else None
+        together = None if self.activation.elementwise else self._layer_z
+        return [
+            self._inputs_stage(top),
+            stages.weighted_sum(self.input_name, self.weights, self.inputs, self.products, bias, self.z, top),
+            stages.activation(self.activation.key, self.z, self.a, self.forced, together),
+        ]
+
     def _inputs_stage(self, top: int) -> Stage:
+        if self.patch_shape is not None:
+            below = self.trace.network[self.source_layer]
+            field, seen = rows_and_columns(self.field), rows_and_columns(self.receptive_field)
+            outside = int(np.count_nonzero(self.sources < 0))
+            patch = filters.Patch(self.patch_shape[0], self.source_layer, below.title, field, seen, outside)
+            return filters.inputs(patch, self.inputs)
         standardized = None if self.source_layer else self.trace.standardized
         if standardized is not None:
             raw, mean, deviation = (values[self.sources] for values in standardized)
@@ -381,64 +235,37 @@ class NeuronTrace:
         return stages.inputs(self.input_name, self.inputs, self.source_layer, standardized, top)
 
     def _downstream_stage(self, top: int) -> Stage:
-        if self.is_output:
-            trace = self.trace
-            return stages.downstream_of_output(
-                trace.network.loss, trace.probabilities, trace.aim, self.index, self.dL_da
-            )
-        above = self.trace.network[self.layer + 1]
-        return stages.downstream(
-            above.index,
-            above.title,
-            self.downstream_name,
-            self.downstream_weights,
-            self.downstream_deltas,
-            self.downstream_products,
-            self.dL_da,
-            top,
-            self._passed_on(above, top),
-        )
+        trace = self.trace
+        if not self.is_output:
+            return downstream(trace, self._fed, self.dL_da, top)
+        return stages.downstream_of_output(trace.network.loss, trace.probabilities, trace.aim, self.unit, self.dL_da)
 
-    def _passed_on(self, above: Layer, top: int) -> list[Row]:
-        """How what comes back passes the layers right above that look at their neurons one by one."""
-        if not above.neuron_by_neuron:
-            return []
-        trace, j = self.trace, self.index
-        flow = trace.flows[above.index]
-        kind = "above"
-        if above.is_output:
-            kind = "of the output"
-        elif above.activation is None:
-            kind = "handed on"
-        elif not above.activation.elementwise:
-            kind = "together"
-        rows = stages.passed_on(
-            stages.Above(
-                above.index,
-                "" if above.activation is None else above.activation.key,
-                (*above.explain_slope(j), float(above.outgoing(j)[1][0])),
-                float(flow["da"][j]),
-                float(above.derivative(flow["z"][None, :])[0, j]),
-                float(flow["delta"][j]),
-                kind,
-            )
+    def _gradients_stage(self, top: int) -> Stage:
+        dL_db = self.dL_db if self.has_bias else None
+        if self.patch_shape is None:
+            penalty = self.penalty_of if self.penalized else None
+            return stages.gradients(self.input_name, self.delta, self.inputs, self.dL_dW, penalty, dL_db, top)
+        largest = self._sum_over_places(int(np.abs(self.dL_dW).argmax()))
+        columns = self._layer.out_shape[1]
+        return filters.gradients(self.input_name, self.delta, self.inputs, largest, columns, self.dL_dW, dL_db, top)
+
+    def _sum_over_places(self, i: int) -> filters.Sum:
+        """dL/dw of weight i of a filter as the sum that it is."""
+        return filters.Sum(
+            self.weight_name(i),
+            float(self.dL_dW[i]),
+            self.penalty_of(i) if self.penalized else None,
+            self.place_deltas.ravel(),
+            self.patches[:, i],
+            self.place_terms(i),
         )
-        if above.is_output:
-            return rows
-        further = trace.network[above.index + 1]
-        fed, weights = further.outgoing(j)
-        deltas = trace.flows[further.index]["delta"][fed]
-        names = [fill(words.NAMES["neuron"], {"i": str(k)}) for k in fed]
-        dL_da = float(flow["da"][j])
-        rows += stages.sum_above(further.index, further.title, names.__getitem__, weights, deltas, dL_da, top)
-        return rows + self._passed_on(further, top)
 
     def _update_stage(self) -> Stage:
         trace, layer, optimizer = self.trace, self._layer, self.trace.optimizer
         neuron = layer[self.index]
         change = self.weights_after - self.weights
         i = int(np.abs(change).argmax())
-        weight = self._move("w", fill(words.NAMES["weight"], {"name": self.input_name(i)}), layer.weight_name, i)
+        weight = self._move("w", fill(words.NAMES["weight"], {"name": self.weight_name(i)}), layer.weight_name, i)
         bias = self._move("b", "bias", layer.bias_name, 0) if self.has_bias else None
         steps = {name: each["weights"] for name, each in self.update_terms.items()}
         factor = neuron.rate_factor if neuron.is_trainable else 0.0
@@ -477,21 +304,27 @@ class NeuronTrace:
         if of_bias:
             gradient = Row("update.gradient of bias", "g", self.dL_db)
         else:
-            numbers = {"delta": self.delta, "x": float(self.inputs[i])}
-            kind = "update.gradient"
-            if self.penalized:
-                kind += " with penalty"
-                numbers["penalty"] = self.penalty_of(i)
-                equation, strengths = self._layer.explain_penalty(self.index)
-                if equation:
-                    factors = strengths | {"w": before}
-                    penalty = Row("update.penalty", "penalty", numbers["penalty"], factors, template=equation)
-            gradient = Row(kind, "g", float(self.dL_dW[i]), numbers)
+            gradient = self._gradient_row(i)
+            equation, strengths = self._layer.explain_penalty(self.index) if self.penalized else ("", {})
+            if equation:
+                factors = strengths | {"w": before}
+                penalty = Row("update.penalty", "penalty", self.penalty_of(i), factors, template=equation)
         terms = {
             term: each["bias"] if of_bias else float(each["weights"][i]) for term, each in self.update_terms.items()
         }
         remembered = dict(zip(trace.state_before, state, strict=True))
         return Move(symbol, name, before, after, gradient, seen, remembered, terms, penalty)
+
+    def _gradient_row(self, i: int) -> Row:
+        """How the gradient of weight i follows, for its update."""
+        if self._layer.places > 1:
+            of_weight = self._sum_over_places(i)._replace(name="g")
+            return of_weight.row("update.gradient of filter", {"places": self._layer.places})
+        numbers = {"delta": self.delta, "x": float(self.inputs[i])}
+        if not self.penalized:
+            return Row("update.gradient", "g", float(self.dL_dW[i]), numbers)
+        numbers["penalty"] = self.penalty_of(i)
+        return Row("update.gradient with penalty", "g", float(self.dL_dW[i]), numbers)
 
     def explain(self, top: int = 5) -> str:
         """The whole walk as text, with the numbers plugged in and the `top` largest terms of each sum."""
@@ -500,10 +333,12 @@ class NeuronTrace:
 
     def __str__(self) -> str:
         return fill(
-            words.NAMES["neuron of layer"],
+            words.NAMES["neuron of layer" if self.row is None else "filter of layer"],
             {
                 "layer": str(self.layer),
                 "neuron": str(self.index),
+                "row": str(self.row),
+                "column": str(self.column),
                 "activation": self.activation.key,
                 "sample": words.NAMES["some sample"]
                 if self.sample is None

@@ -16,6 +16,7 @@ from ..metrics import class_indices
 from ..network import Network
 from ..parameters import Array
 from ..processors import computes
+from ..samples import as_rows
 from ..text import number
 from . import words
 from .formula import fill
@@ -31,7 +32,7 @@ class SampleRun:
         sample: the sample's number in its data set, if it has one; only to be shown.
 
     Attributes:
-        network: a copy of the network before the update.
+        network: a copy of the network before the update, with the sample in its buffers.
         loss: L before the update, penalties not included.
         loss_after: L of the same sample after the update.
         probabilities: (n_out,) the output's activations.
@@ -47,25 +48,27 @@ class SampleRun:
     @computes
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network shows what it has
     def __init__(self, network: Network, x: Any, y: Any, sample: int | None = None) -> None:
-        twin = copy.deepcopy(network)
-        rows = twin.input.as_rows(x)
+        here = copy.deepcopy(network)
+        rows = here.input.as_rows(x)
         if len(rows) != 1:
             raise NeurosimError(f"trace: expected one sample, received {len(rows)}")
         self.forward_only = y is None
         y = np.asarray(0 if self.forward_only else y)  # the way forward is the same for any
-        if y.ndim == 0 or (y.ndim == 1 and y.size == twin.output.n_out > 1):  # a class, or one row of targets
+        if y.ndim == 0 or (y.ndim == 1 and y.size == here.output.n_out > 1):  # a class, or one row of targets
             y = y[None]
         self.sample = sample
-        self.loss = twin.gradients(rows, y)
-        self.network = copy.deepcopy(twin)  # parameters and gradients as they are before the update
-        self.flows = [self._flow(layer) for layer in twin]
-        self.targets = twin.targets[0].copy()
-        self.probabilities = twin.output.a[0].copy()
-        classes = class_indices(twin.targets)
-        self.prediction = int(twin.decide(twin.output.a)[0])
+        self.loss = here.gradients(rows, y)
+        self.network = here
+        self.flows = [self._flow(layer) for layer in here]
+        self.targets = here.targets[0].copy()
+        self.probabilities = here.output.a[0].copy()
+        classes = class_indices(here.targets)
+        self.prediction = int(here.decide(here.output.a)[0])
         self.label = None if classes is None else int(classes[0])
-        self.output_da = twin.loss.gradient(twin.output.a, twin.targets)[0]
-        self.learning_rate = twin.optimizer.rate
+        self.output_da = here.loss.gradient(here.output.a, here.targets)[0]
+        self.learning_rate = here.optimizer.rate
+        twin = copy.deepcopy(here)  # with the gradients, for the update
+        twin.load_batch(as_rows(here.input.a), y)
         self.state_before = {name: vector.copy() for name, vector in twin.optimizer.state.items()}
         twin.update_()
         self.optimizer = twin.optimizer

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from textwrap import fill as wrapped
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -181,7 +181,7 @@ def weighted_sum(
     name: Callable[[int], str], w: Array, x: Array, products: Array, bias: float | None, z: float, top: int
 ) -> Stage:
     """z = Σ w x + b, with the `top` largest products (n_in,) one by one; without a bias it is None."""
-    rows, rest = _largest_terms("weighted_sum.term", name, {"w": w, "x": x}, products, top)
+    rows, rest = largest_terms("weighted_sum.term", name, {"w": w, "x": x}, products, top)
     total = {"Σ w x": float(products.sum(dtype=np.float64))}
     if bias is None:
         result = Row("weighted_sum.result without bias", "z", z, total)
@@ -356,91 +356,6 @@ def _loss_gradient(stage: str, loss: Loss, a: Array, y: Array, k: int, dL_da: fl
     return Row(f"{stage}.{kinds[0]}", name, dL_da, used, template=derived.gradient)
 
 
-def downstream(
-    layer: int,
-    above: str,
-    name: Callable[[int], str],
-    w: Array,
-    delta: Array,
-    products: Array,
-    dL_da: float,
-    top: int,
-    passed: Sequence[Row] = (),
-) -> Stage:
-    """dL/da = Σ w_k delta_k over the neurons of the layer above, with the `top` largest products (k,) one by one.
-
-    Args:
-        layer: the layer above.
-        above: the same, in words.
-        name: of each of the k neurons that are fed.
-        w: (k,) the weights to them.
-        delta: (k,) theirs.
-        products: (k,) of the two.
-        dL_da: what comes out.
-        top: how many products to show.
-        passed: how weight and delta follow where that layer looks at its neurons one by one, and so on upwards.
-    """
-    rows, rest = _largest_terms("downstream.term", name, {"w": w, "delta": delta}, products, top)
-    over = Row("downstream.over", factors={"layer": layer}, names={"above": above})
-    factors = {"layer": layer, "count": len(products)}
-    result = Row("downstream.result", "dL/da", dL_da, factors)
-    return Stage("downstream", [over, *rows, *passed], rest, result, _why_nothing(w, delta, products, dL_da))
-
-
-def _why_nothing(w: Array, delta: Array, products: Array, dL_da: float) -> str:
-    """Why nothing comes back from above, if nothing does."""
-    if dL_da != 0.0:
-        return ""
-    if products.any():
-        return words.WHY["terms cancel"]
-    reason = "no product" if w.any() and delta.any() else "no weight" if delta.any() else "no term"
-    return words.WHY[reason]
-
-
-class Above(NamedTuple):
-    """A layer above that looks at its neurons one by one, and so hands back to ours what one of them gets.
-
-    Attributes:
-        layer: its number; activation: the key of its activation.
-        slope: how dz/dx of its neuron follows: an equation, its numbers, its value.
-        dL_da, da_dz, delta: of its neuron.
-        kind: which of the rows "downstream.delta …" tells the delta.
-    """
-
-    layer: int
-    activation: str
-    slope: tuple[str, Mapping[str, float], float]
-    dL_da: float
-    da_dz: float
-    delta: float
-    kind: str
-
-
-def passed_on(above: Above) -> list[Row]:
-    """How a layer that looks at its neurons one by one hands back what it gets: weight and delta of its neuron."""
-    equation, numbers, slope = above.slope
-    told: dict[str, float] = {"layer": above.layer}
-    factors = numbers if equation else told
-    rows = [Row("downstream.slope" if equation else "downstream.handed on", "w", slope, factors, template=equation)]
-    if above.kind == "above":
-        told |= {"dL/da": above.dL_da, "f'(z)": above.da_dz}
-    names = {"activation": above.activation}
-    return [*rows, Row(f"downstream.delta {above.kind}", "delta", above.delta, told, names)]
-
-
-def sum_above(
-    layer: int, title: str, name: Callable[[int], str], w: Array, delta: Array, dL_da: float, top: int
-) -> list[Row]:
-    """dL/da of a neuron above as the sum that it is; the arguments are those of `downstream`."""
-    products = w * delta
-    rows, rest = _largest_terms("downstream.term above", name, {"w": w, "delta": delta}, products, top)
-    over = Row("downstream.over above", factors={"layer": layer}, names={"above": title})
-    if rest is not None:
-        kind = plural("downstream.rest above", rest.factors["count"])
-        rows.append(Row(kind, rest.name, rest.value, rest.factors))
-    return [over, *rows, Row("downstream.sum above", "dL/da", dL_da, {"below": layer - 1})]
-
-
 def downstream_of_output(loss: Loss, a: Array, target: Array, k: int, dL_da: float) -> Stage:
     """What takes the place of the sum at output neuron k; a, target: (n,) of all outputs."""
     result = _loss_gradient("downstream", loss, a, target, k, dL_da, "dL/da")
@@ -469,6 +384,7 @@ def delta(
     da_dz: float,
     forced: bool,
     names: Mapping[str, str],
+    one_of_many: bool = False,
 ) -> Stage:
     """dL/dz of the neuron.
 
@@ -481,6 +397,7 @@ def delta(
         da_dz: the slope, which may be what stopped it.
         forced: whether its output is.
         names: the key of f as "activation", "dtype".
+        one_of_many: whether it is of one place of many.
     """
     row = Row(kind, "delta", value, factors, names, words.RULES[rule]["formula"])
     why = "delta is positive" if value > 0 else "delta is negative" if value < 0 else "delta is zero"
@@ -494,6 +411,8 @@ def delta(
         why = "output is right"
     elif value == 0.0 and rule == "chain" and dL_da != 0.0:
         why = "delta is too small"
+    elif value == 0.0 and one_of_many:
+        why = "delta is zero here"
     return Stage("delta", result=row, why=fill(words.WHY[why], names), names={"rule": words.RULES[rule]["text"]})
 
 
@@ -566,7 +485,7 @@ def _why_loss(before: float, after: float) -> str:
     return fill(words.WHY[reason], {"percent": short(100.0 * share, 2)})
 
 
-def _largest_terms(
+def largest_terms(
     kind: str, name: Callable[[int], str], factors: Mapping[str, Array], products: Array, top: int
 ) -> tuple[list[Row], Row | None]:
     """The `top` largest of the products (k,) that are not zero, and the rest: how many, and what they sum to."""

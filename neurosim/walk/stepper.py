@@ -94,13 +94,15 @@ class Stepper:
         batch_size: of `batch` and `epoch`.
         layer: where to begin; ``None``: at an interesting neuron.
         neuron: likewise.
-        sample: likewise, from 0; "misread": the first that the network reads wrongly; ``None``: the same, or if there
+        place: row and column of a filter; ``None``: where its |delta| is largest.
+        sample: from 0; "misread": the first that the network reads wrongly; ``None``: the same, or if there
             is none, the one that it reads most barely.
         augment: what `batch` and `epoch` do to the training images, as in ``fit``; single samples stay as they are.
 
     Attributes:
-        layer, neuron, sample: where it stands.
+        layer, neuron, sample: where it stands; of a filter `row` and `column`, too.
         why: why it began at that neuron; `why_sample`: why at that sample, nothing where it was asked for.
+        why_place: why it looks at a filter at that place; nothing where it was asked for, or where `why` says it.
         losses: the loss of every batch that was trained on and not undone.
 
     Raises:
@@ -121,6 +123,7 @@ class Stepper:
         batch_size: int = 64,
         layer: int | None = None,
         neuron: int | None = None,
+        place: tuple[int, int] | None = None,
         sample: int | str | None = 0,
         augment: str | Augmentation | dict[str, Any] | None = None,
     ) -> None:
@@ -133,6 +136,8 @@ class Stepper:
         self._undo = Undo()
         self._trace: Trace | None = None
         self._stage = 0
+        self._place: tuple[int, int] | None = None  # of a filter
+        self._place_is_asked, self.why_place = False, ""
         self._begin_schedule()
         self.why_sample = ""
         if sample is None:
@@ -140,14 +145,17 @@ class Stepper:
         self.sample = self.next_misread(-1) if sample == "misread" else self._check_sample(sample)
         best_layer, best, why = self.trace.interesting()
         self.layer = best_layer if layer is None else network[layer].index
-        if neuron is None and self.layer != best_layer:
-            deltas = [abs(each.delta) for each in self.trace[self.layer]]
-            best = int(np.argmax(deltas))
-            reason = "largest delta of layer" if deltas[best] else "no delta of layer"
-            why = fill(words.NAMES[reason], {"layer": str(self.layer)})
+        at_once = neuron is None and self.layer == best_layer and place is None
+        if neuron is None and not at_once:
+            best, why = self.trace[self.layer].strongest(place)
         self.neuron = best if neuron is None else neuron
         self.why = "as asked for" if neuron is not None else why
-        self.neuron = self.neuron_trace.index  # checks both
+        self.neuron = self.trace[self.layer][self.neuron].index  # checks both
+        self.choose_place()
+        if at_once:
+            self.why_place = ""  # it is said of both
+        if place is not None:
+            self.go_to_place(*place)
 
     # -- where it stands -------------------------------------------------------------------------------------------
 
@@ -162,12 +170,19 @@ class Stepper:
 
     @property
     def neuron_trace(self) -> NeuronTrace:
-        """The present neuron in the present trace.
+        """The present neuron in the present trace; a filter at the present place."""
+        here = self.trace[self.layer][self.neuron]
+        return here if self._place is None else here.at(*self._place)
 
-        Raises:
-            OutOfRangeError: there is no such neuron.
-        """
-        return self.trace[self.layer][self.neuron]
+    @property
+    def row(self) -> int | None:
+        """The row of the present place; None: the neuron is no filter."""
+        return self.neuron_trace.row
+
+    @property
+    def column(self) -> int | None:
+        """The column of the present place; None: the neuron is no filter."""
+        return self.neuron_trace.column
 
     @property
     def live_neuron(self) -> Neuron:
@@ -257,7 +272,27 @@ class Stepper:
             NeurosimError: there is no such neuron, or it has no weights.
         """
         found = self.trace[layer][neuron]
+        elsewhere = found.layer != self.layer
         self.layer, self.neuron = found.layer, found.index
+        if elsewhere or not self._place_is_asked:
+            self.choose_place()
+
+    def go_to_place(self, row: int, column: int) -> None:
+        """Look at a filter at this place, also for other samples and other filters of its layer.
+
+        Raises:
+            NeurosimError: the present neuron is no filter, or has no such place.
+        """
+        unit = self.live_neuron.at(row, column)
+        self._place, self._place_is_asked, self.why_place = (unit.row, unit.column), True, ""
+
+    def choose_place(self) -> None:
+        """Look at a filter where its |delta| is largest, and so from now on for each sample and each filter."""
+        self._place, self._place_is_asked, self.why_place = None, False, ""
+        if self.live_neuron.layer.windows is not None:
+            here = self.trace[self.layer][self.neuron]
+            assert here.row is not None and here.column is not None
+            self._place, self.why_place = (here.row, here.column), here.why_here
 
     def go_to_sample(self, sample: int) -> None:
         """Look at another sample.
@@ -267,6 +302,8 @@ class Stepper:
         """
         self.sample = self._check_sample(sample)
         self._trace = None
+        if not self._place_is_asked:
+            self.choose_place()
 
     def misread(self) -> Array:
         """The numbers of the samples that the network, as it is now, reads wrongly.

@@ -71,23 +71,27 @@ class Trace(SampleRun):
         """A neuron worth looking at first: layer, neuron, and why.
 
         The one with the largest |delta| in the first layer that can be traced: where the loss would change most.
-        Without a label, the one with the largest |a|.
+        Without a label, the one with the largest |a|.  A filter has it at the place that its trace begins with.
         """
-        layer = next((layer for layer in self.network if _is_traced(layer)), None)
+        layer = next((layer for layer in self.network if layer.weight_name), None)
         if layer is None:
             raise NeurosimError(
-                "trace: expected a network with a Dense layer, received one without: it has no "
+                "trace: expected a network with a Dense or a Conv2D layer, received one without: it has no "
                 "neurons with weights to look at"
             )
-        if self.forward_only:
-            a = np.abs(self.flows[layer.index]["a"])
-            j = int(a.argmax())
-            told = {"count": str(layer.n_out), "layer": str(layer.index), "a": number(a[j], 3)}
-            return layer.index, j, fill(words.NAMES["largest a"], told)
-        delta = np.abs(self.flows[layer.index]["delta"])
-        j = int(delta.argmax())
-        numbers = {"count": str(layer.n_out), "layer": str(layer.index), "delta": number(delta[j], 3)}
-        return layer.index, j, fill(words.NAMES["largest delta" if delta[j] else "no delta"], numbers)
+        name = "a" if self.forward_only else "delta"
+        strength = np.abs(self.flows[layer.index][name])
+        number_of_z = int(strength.argmax())
+        largest = strength[number_of_z]
+        key = f"largest {name}" if self.forward_only or largest else "no delta"
+        told = {
+            "count": str(layer.neuron_count),
+            "layer": str(layer.index),
+            "places": str(layer.places),
+            name: number(largest, 3),
+        }
+        of_places = "" if layer.windows is None else " of places"
+        return layer.index, number_of_z % layer.neuron_count, fill(words.NAMES[key + of_places], told)
 
     def __repr__(self) -> str:
         which = "" if self.sample is None else f" {self.sample}"
@@ -125,17 +129,14 @@ class Trace(SampleRun):
             html.table(("", ""), rows),
             html.table(("class" if len(self.probabilities) > 1 else "output", "output a"), outputs),
         ]
-        if any(map(_is_traced, self.network)):
+        if any(layer.weight_name for layer in self.network):
             layer, j, why = self.interesting()
-            results = [stage.result for stage in self[layer][j].stages() if stage.key in stages.OF_ONE_NEURON]
+            here = self[layer][j]
+            results = [stage.result for stage in here.stages() if stage.key in stages.OF_ONE_NEURON]
             figures = [(each.name, four_digits(each.value)) for each in results if each and each.value is not None]
-            parts += [html.table((f"neuron {j} of layer {layer}", ""), figures), f"<div>{html.small(why)}</div>"]
+            what = f"neuron {j}" if here.row is None else f"filter {j} at row {here.row}, column {here.column}"
+            parts += [html.table((f"{what} of layer {layer}", ""), figures), f"<div>{html.small(why)}</div>"]
         return html.block(*parts)
-
-
-def _is_traced(layer: Layer) -> bool:
-    """Whether a layer's neurons have weights, and are not filters."""
-    return bool(layer.weight_name) and layer.windows is None
 
 
 class LayerTrace:
@@ -146,25 +147,45 @@ class LayerTrace:
         self.layer = layer
 
     def __len__(self) -> int:
-        return self.layer.n_out
+        return len(self.layer)
+
+    def strongest(self, place: tuple[int, int] | None = None) -> tuple[int, str]:
+        """The neuron with the largest |delta|, without a label the largest |a|, and why it.
+
+        Args:
+            place: row and column of filters; ``None``: it may have it anywhere.
+
+        Raises:
+            NeurosimError: the layer has no weights, or no such place.
+        """
+        layer = self.layer
+        self._check_weights()
+        name = "a" if self.trace.forward_only else "delta"
+        strength = np.abs(layer.by_neuron(self.trace.flows[layer.index][name][None]))  # (places, neurons)
+        told, at = {"layer": str(layer.index)}, ""
+        if place is not None:
+            unit = layer[0].at(*place)
+            strength = strength[unit.index // layer.neuron_count][None]
+            told, at = told | {"row": str(unit.row), "column": str(unit.column)}, " at a place"
+        best = int(strength.max(axis=0).argmax())
+        reason = f"largest {name}" if self.trace.forward_only or strength[:, best].any() else "no delta"
+        return best, fill(words.NAMES[f"{reason} of layer{at}"], told)
+
+    def _check_weights(self) -> None:
+        if not self.layer.weight_name:
+            raise NeurosimError(
+                f"layer {self.layer.index} is {self.layer!r}: its neurons have no weights to trace; "
+                "choose a Dense or a Conv2D layer"
+            )
 
     def __getitem__(self, j: int) -> NeuronTrace:
-        """Neuron j.
+        """Neuron j; a filter at the place where its |delta| is largest, see `NeuronTrace.at`.
 
         Raises:
             OutOfRangeError: there is no such neuron.
             NeurosimError: the layer has no weights.
         """
-        if not self.layer.weight_name:
-            raise NeurosimError(
-                f"layer {self.layer.index} is {self.layer!r}: its neurons have no weights to trace; "
-                "choose a Dense layer"
-            )
-        if self.layer.windows is not None:
-            raise NeurosimError(
-                f"layer {self.layer.index} is {self.layer!r}: its filters are not traced; choose a Dense layer, "
-                f"or look at one place of a filter with net[{self.layer.index}][j].at(row, column)"
-            )
+        self._check_weights()
         return NeuronTrace(self.trace, self.layer, self.layer[j].index)
 
     def __iter__(self) -> Iterator[NeuronTrace]:

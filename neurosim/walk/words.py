@@ -15,6 +15,8 @@ A row of a stage is of a *kind*, an entry of `ROWS`:
 
 from __future__ import annotations
 
+from . import filter_words
+
 Table = dict[str, dict[str, str]]
 
 STAGES: Table = {
@@ -67,6 +69,10 @@ STAGES: Table = {
         "formula without bias": "dL/dw = delta x",
         "formula with penalty": "dL/dw = delta x + penalty, dL/db = delta",
         "formula with penalty without bias": "dL/dw = delta x + penalty",
+        "formula of filter": "dL/dw = Σ delta x, dL/db = Σ delta",
+        "formula of filter without bias": "dL/dw = Σ delta x",
+        "formula of filter with penalty": "dL/dw = Σ delta x + penalty, dL/db = Σ delta",
+        "formula of filter with penalty without bias": "dL/dw = Σ delta x + penalty",
     },
     "update": {
         "phase": "update",
@@ -98,7 +104,7 @@ RULES: Table = {
     "penalized gradient": {"text": "delta x + penalty"},
     "step": {"text": "θ ← θ - step"},
     "unknown": {"text": "Jᵀ dL/da, J the Jacobian of the layer's function", "formula": ""},
-}
+} | filter_words.RULES
 """The ways in which a delta, or a gradient, follows."""
 
 ROWS: Table = {
@@ -233,7 +239,7 @@ ROWS: Table = {
     "downstream.result": {
         "role": "result",
         "line": "dL/da = {value}",
-        "caption": "dL/da = Σ w_k delta_k over the neurons of layer {layer} = {value}",
+        "caption": "dL/da = Σ w_k delta_k over the {above} of layer {layer} = {value}",
     },
     "downstream.output": {
         "role": "result",
@@ -366,7 +372,7 @@ ROWS: Table = {
     "rest.many": {"role": "rest", "line": "the other {count} terms sum to {value}"},
     "rest.gradient.one": {"role": "rest", "line": "and {count} other, {zero} of them zero"},
     "rest.gradient.many": {"role": "rest", "line": "and {count} others, {zero} of them zero"},
-}
+} | filter_words.ROWS
 
 JOINED: Table = {
     "output": {"line": "output: {items}", "between": ", "},
@@ -425,7 +431,7 @@ WHY: dict[str, str] = {
     "loss falls to almost nothing": "The update lowers the loss of this sample by more than 99 %.",
     "loss rises": "The update raises the loss of this sample by {percent} %.",
     "loss rises far": "The update raises the loss of this sample.",
-}
+} | filter_words.WHY
 """Reasons, each true only where the numbers say so."""
 
 NAMES: dict[str, str] = {
@@ -454,9 +460,10 @@ NAMES: dict[str, str] = {
     "largest delta": "of the {count} neurons of layer {layer} it has the largest |delta|, {delta}: a change of its z "
     "would change the loss most",
     "largest delta of layer": "of layer {layer} it has the largest |delta| for this sample",
+    "largest a of layer": "of layer {layer} it has the largest |a| for this sample",
     "no delta": "all {count} neurons of layer {layer} have delta 0 for this sample",
     "no delta of layer": "all neurons of layer {layer} have delta 0 for this sample",
-}
+} | filter_words.NAMES
 
 DIGITS: dict[str, int] = {
     "low": 4, "high": 4, "output": 4, "a": 4, "y": 4, "L": 6, "L after": 6, "change": 3, "forced": 6, "rate": 6,
@@ -470,10 +477,10 @@ PLAIN = ("layer", "t")
 SIGNED = ("change",)
 """Numbers with a sign, a plus too."""
 
-IN_COLUMNS = ("term", "gradient", "term above")
+IN_COLUMNS = ("term", "gradient", "term above", "share", "place")
 """Rows of these roles stand below each other: their numbers get ten columns and five digits."""
 
-ALIGNED = ("term", "term above", "feature")
+ALIGNED = ("term", "term above", "feature", "share", "place")
 """Rows of these roles begin with a name, and have their numbers below each other."""
 
 SYMBOLS: dict[str, str] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from collections.abc import Iterable
@@ -9,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib import metadata
 from importlib.util import find_spec
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from neurosim.errors import NeurosimError
 from neurosim.processors import core_count
 from neurosim.registry import unknown
 
-from .peers import has_engines
+from .peers import has_engines, shapes
 
 LEARNING_RATES = {"sgd": 0.1, "adam": 1e-3}
 PEERS = {"torch": ("torch",), "sklearn": ("sklearn",), "jax": ("jax", "optax")}  # name -> the modules it needs
@@ -31,21 +31,25 @@ class Case:
     """One network, trained in one way: ReLU in between, softmax and cross-entropy at the end, float32.
 
     Args:
-        widths: of the input and all layers, e.g. (784, 128, 64, 10).
+        widths: of the input and all dense layers, e.g. (784, 128, 64, 10).
         batch_size: samples per step.
         optimizer: "sgd" (without momentum) or "adam".
         steps: updates in one round; each round goes on with other rows of the data.
+        conv: layers before the dense ones: (filters, kernel size) of a convolution, (size,) of a max pooling.
+        title: what the network is called; its widths unless given.
     """
 
     widths: tuple[int, ...]
     batch_size: int
     optimizer: str
     steps: int
+    conv: tuple[tuple[int, ...], ...] = ()
+    title: str = ""
 
     @property
     def name(self) -> str:
         """What it is called: ``784-128-64-10/64/sgd``."""
-        return f"{'-'.join(map(str, self.widths))}/{self.batch_size}/{self.optimizer}"
+        return f"{self.title or '-'.join(map(str, self.widths))}/{self.batch_size}/{self.optimizer}"
 
     @property
     def learning_rate(self) -> float:
@@ -55,14 +59,15 @@ class Case:
     @property
     def parameter_count(self) -> int:
         """How many numbers are trained."""
-        return sum((n_in + 1) * n_out for n_in, n_out in pairwise(self.widths))
+        return sum(math.prod(shape) + shape[-1] for shape, _ in shapes(self.widths, self.conv))
 
     def with_steps(self, steps: int) -> Case:
         """The same with another number of steps a round."""
         return replace(self, steps=steps)
 
 
-CASES = {
+LENET = ((6, 5), (2,), (16, 5), (2,))  # the kernels of LeNet-5, with max pooling, as it is written today
+DENSE = {
     case.name: case
     for case in (
         Case(widths, batch_size, optimizer, steps)
@@ -76,22 +81,25 @@ CASES = {
         for optimizer in ("sgd", "adam")
     )
 }
+CONVOLUTIONAL = {
+    case.name: case for case in (Case((784, 120, 84, 10), 64, name, 100, LENET, "lenet") for name in LEARNING_RATES)
+}
+CASES = DENSE | CONVOLUTIONAL
 SMALL = ("784-128-64-10/64/sgd", "784-128-64-10/64/adam")
+GROUPS = {"all": tuple(DENSE), "small": SMALL, "conv": tuple(CONVOLUTIONAL)}
 
 
 def choose_cases(text: str) -> list[Case]:
-    """The cases that ``--cases`` names: ``all``, ``small``, or names with commas between them.
+    """The cases that ``--cases`` names: names of `GROUPS` or of cases, with commas between them.
 
     Raises:
         NeurosimError: no such case.
     """
-    names = {"all": tuple(CASES), "small": SMALL}.get(text) or tuple(filter(None, text.split(",")))
-    for name in names:
-        if name not in CASES:
-            raise unknown("case", name, ["all", "small", *CASES])
-    if not names:
-        raise unknown("case", text, ["all", "small", *CASES])
-    return [CASES[name] for name in names]
+    words = [word for word in text.split(",") if word]
+    for word in words or [text]:
+        if word not in GROUPS and word not in CASES:
+            raise unknown("case", word, [*GROUPS, *CASES])
+    return [CASES[name] for name in dict.fromkeys(name for word in words for name in GROUPS.get(word, (word,)))]
 
 
 def choose_peers(text: str | None) -> list[str]:

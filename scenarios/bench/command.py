@@ -195,7 +195,7 @@ def race_all(
     with shared_data(train) as folder, report.interruptible(len(cases) * (rounds + 1)) as bar:
         races = [Race(case, competitors, folder, len(train), tell, choices=choices, **options) for case in cases]
         for race in races:
-            if (result := report.store.read(race.case, competitors, choices)) is not None:
+            if (result := report.store.read(race.case, race.competitors, choices)) is not None:
                 race.take_over(result)
         if taken := sum(race.is_complete for race in races):
             tell(f"{report.mode}: {taken} of {len(cases)} cases were finished before and are taken over")
@@ -206,7 +206,7 @@ def race_all(
             else:
                 race.run(rounds, bar.update)
                 if race.is_complete:
-                    report.store.write(race.case, competitors, choices, race.to_json())
+                    report.store.write(race.case, race.competitors, choices, race.to_json())
             if race.rows:
                 shown.append(race)
                 yield race.case.name, *tables_of(races)

@@ -211,8 +211,9 @@ def profile_step(
         raise NeurosimError("profile: expected at least one sample, received none")
     x, y = rows[: per_chunk * B], np.asarray(y)[: per_chunk * B]
     batches = Batches(network, x, y, B)
-    pairs = [(layer.n_in, layer.n_out) for layer in network if layer.weight_name]
-    products = Products(pairs, B, network.dtype)
+    weighted = [layer for layer in network if layer.weight_name]
+    pairs = [(layer.views[layer.weight_name].size // layer.neuron_count, layer.neuron_count) for layer in weighted]
+    products = Products(pairs, B, network.dtype, [layer.places for layer in weighted])
 
     pieces: list[Any] = []
     whole: list[float] = []

@@ -147,7 +147,7 @@ class Race:
 
     Args:
         case: what they train.
-        competitors: their names.
+        competitors: their names; those who cannot train such a network take no part.
         folder: where `shared_data` put the data.
         count: how many samples there are.
         note: is told what goes wrong with a competitor, which then drops out.
@@ -173,7 +173,8 @@ class Race:
         self.case = case.with_steps(min(case.steps, count // case.batch_size))
         if self.case.steps == 0:
             raise NeurosimError(f"case {case.name}: expected at least {case.batch_size} images, received {count}")
-        self.competitors, self.folder, self.count = list(competitors), folder, count
+        self.competitors = [name for name in competitors if COMPETITORS[name].forms_of(case)]
+        self.folder, self.count = folder, count
         self.note, self.rest, self.choices = note, rest, list(choices) or thread_counts()
         self.rows: list[dict[str, Any]] = []
         self.chosen: dict[str, Setting] = {}
@@ -224,7 +225,7 @@ class Race:
         for name in self.competitors:
             settings = [
                 Setting(name, threads, form)
-                for form, threads in itertools.product(COMPETITORS[name].forms, self.choices)
+                for form, threads in itertools.product(COMPETITORS[name].forms_of(self.case), self.choices)
             ]
             try:
                 fastest.append(self._fastest(settings))

@@ -17,12 +17,13 @@ from __future__ import annotations
 import gc
 import inspect
 import json
+import math
 import os
 import sys
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from copy import deepcopy
-from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -39,14 +40,20 @@ class Competitor(ABC):
     """Something that trains the network of a case.
 
     Args:
-        case: widths, batch_size, optimizer, learning_rate, steps: see `cases.Case`.
+        case: widths, conv, batch_size, optimizer, learning_rate, steps: see `cases.Case`.
         images: (N, n_0) uint8.
         labels: (N,) uint8.
-        weights: the initial (W, b) of each layer, W: (n_in, n_out).
-        form: one of `forms`.
+        weights: the initial (W, b) of each layer, W: (n_in, n_out), of a convolution (k, k, C, filters).
+        form: one of `forms_of` the case.
     """
 
     forms: ClassVar[tuple[str, ...]] = ("",)
+    conv_forms: ClassVar[tuple[str, ...]] = ("",)  # where there are convolutions; none: it has no convolution
+
+    @classmethod
+    def forms_of(cls, case: Any) -> tuple[str, ...]:
+        """The forms that it can train a case in."""
+        return cls.conv_forms if case.conv else cls.forms
 
     def __init__(self, case: Any, images: Array, labels: Array, weights: Weights, form: str) -> None:
         self.case = case
@@ -97,11 +104,16 @@ class Neurosim(Competitor):
         engine: dict[str, Any] = {"engine": self.engine} if has_engines() else {}
         n_in, *hidden, n_out = self.case.widths
         optimizer = {"sgd": ns.SGD, "adam": ns.Adam}[self.case.optimizer]
-        self.dense = [*(ns.Dense(n, "relu") for n in hidden), ns.Dense(n_out, "softmax")]
+        of_images = [
+            ns.Conv2D(each[0], each[1], "relu") if len(each) == 2 else ns.MaxPool2D(each[0]) for each in self.case.conv
+        ]
+        size = (math.isqrt(n_in),) * 2 if of_images else n_in
+        layers = [*of_images, *(ns.Dense(n, "relu") for n in hidden), ns.Dense(n_out, "softmax")]
         self.network = ns.Network(
-            [ns.Input(n_in), *self.dense], "cross_entropy", optimizer(learning_rate=self.case.learning_rate), **engine
+            [ns.Input(size), *layers], "cross_entropy", optimizer(learning_rate=self.case.learning_rate), **engine
         )
-        for layer, (W, b) in zip(self.dense, weights, strict=True):
+        self.weighted = [layer for layer in layers if not isinstance(layer, ns.MaxPool2D)]
+        for layer, (W, b) in zip(self.weighted, weights, strict=True):
             layer.W, layer.b = W, b
 
     def warm_up(self) -> None:
@@ -117,7 +129,7 @@ class Neurosim(Competitor):
         self.network.fit(self.x[self.rows], self.y[self.rows], epochs=1, batch_size=self.batch_size, verbose=False)
 
     def weights(self) -> Weights:
-        return [(layer.W.copy(), layer.b.copy()) for layer in self.dense]
+        return [(layer.W.copy(), layer.b.copy()) for layer in self.weighted]
 
 
 class NumPyEngine(Neurosim):
@@ -127,9 +139,13 @@ class NumPyEngine(Neurosim):
 
 
 class Torch(Competitor):
-    """PyTorch, eager, with its fused optimizers; images kept as float32, or as uint8 that each batch converts."""
+    """PyTorch, eager, with its fused optimizers; images kept as float32, or as uint8 that each batch converts.
+
+    With convolutions the channels are first or last in memory.
+    """
 
     forms = ("float32", "uint8")
+    conv_forms = ("NCHW", "NHWC")
 
     def build(self, weights: Weights) -> None:
         import torch
@@ -137,15 +153,25 @@ class Torch(Competitor):
 
         self.torch = torch
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
-        self.linear = []
+        self.weighted: list[Any] = []
         for W, b in weights:
-            linear = nn.Linear(*W.shape)
+            of_image = W.ndim == 4
+            layer = nn.Conv2d(W.shape[2], W.shape[3], W.shape[0]) if of_image else nn.Linear(*W.shape)
             with torch.no_grad():
-                linear.weight.copy_(torch.from_numpy(W.T))
-                linear.bias.copy_(torch.from_numpy(b))
-            self.linear.append(linear)
-        layers = [layer for linear in self.linear for layer in (linear, nn.ReLU())]
-        self.model = nn.Sequential(*layers[:-1])
+                layer.weight.copy_(torch.from_numpy(W.transpose(3, 2, 0, 1) if of_image else W.T))
+                layer.bias.copy_(torch.from_numpy(b))
+            self.weighted.append(layer)
+        left = iter(self.weighted)
+        of_images = [
+            layer
+            for each in self.case.conv
+            for layer in ((next(left), nn.ReLU()) if len(each) == 2 else (nn.MaxPool2d(*each),))
+        ]
+        dense = [layer for linear in left for layer in (linear, nn.ReLU())][:-1]
+        self.of_images, self.model = nn.Sequential(*of_images), nn.Sequential(*of_images, *dense)
+        if self.form == "NHWC":
+            self.model = self.model.to(memory_format=torch.channels_last)
+        self.dense = nn.Sequential(*dense)
         optimizer = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[self.case.optimizer]
         self.optimizer = optimizer(self.model.parameters(), lr=self.case.learning_rate, fused=True)
 
@@ -159,19 +185,24 @@ class Torch(Competitor):
             x = self.x.index_select(0, rows)
             if self.form == "uint8":
                 x = x.float().mul_(SCALE)
-            loss = cross_entropy(self.model(x), self.y.index_select(0, rows))
+            if self.case.conv:
+                side = math.isqrt(x.shape[1])
+                x = self.of_images(x.view(-1, 1, side, side)).permute(0, 2, 3, 1).flatten(1)  # in neurosim's order
+            loss = cross_entropy(self.dense(x), self.y.index_select(0, rows))
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self.optimizer.step()
 
     def weights(self) -> Weights:
-        return [(linear.weight.detach().numpy().T, linear.bias.detach().numpy()) for linear in self.linear]
+        parameters = [(each.weight.detach().numpy(), each.bias.detach().numpy()) for each in self.weighted]
+        return [(W.transpose(2, 3, 1, 0) if W.ndim == 4 else W.T, b) for W, b in parameters]
 
 
 class Sklearn(Competitor):
     """scikit-learn's MLPClassifier: one ``partial_fit`` for all rows of the round, or one for each batch."""
 
     forms = ("round", "batch")
+    conv_forms = ()
 
     def build(self, weights: Weights) -> None:
         from sklearn.neural_network import MLPClassifier
@@ -208,9 +239,14 @@ class Sklearn(Competitor):
 
 
 class Jax(Competitor):
-    """JAX: all steps of the round compiled as one ``lax.scan``, its buffers donated; the optimizer is optax's."""
+    """JAX: all steps of the round compiled as one ``lax.scan``, its buffers donated; the optimizer is optax's.
+
+    With convolutions it is called step by step, for within the loop of a scan XLA runs these many times as long
+    (77 ms in place of 8); or they are written as products of patches, all in one scan.
+    """
 
     forms = ("float32", "uint8")
+    conv_forms = ("conv", "patches")
 
     def build(self, weights: Weights) -> None:
         import jax
@@ -221,26 +257,49 @@ class Jax(Competitor):
         self.state = params, optimizer.init(params)
         self.numpy, self.wait = jax.numpy, jax.block_until_ready
 
+        conv, kernels = self.case.conv, sum(len(each) == 2 for each in self.case.conv)
+
+        def convolution(x: Any, W: Any) -> Any:
+            if self.form == "conv":
+                return jax.lax.conv_general_dilated(x, W, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+            k, down, across = len(W), x.shape[1] - len(W) + 1, x.shape[2] - len(W) + 1
+            patches = [x[:, i : i + down, j : j + across] for i in range(k) for j in range(k)]
+            return jax.numpy.concatenate(patches, axis=3) @ W.reshape(-1, W.shape[3])
+
+        def of_images(params: Any, x: Any) -> Any:
+            side, left = math.isqrt(x.shape[1]), iter(params)
+            x = x.reshape(-1, side, side, 1)
+            for each in conv:
+                if len(each) == 2:
+                    W, b = next(left)
+                    x = jax.nn.relu(convolution(x, W) + b)
+                else:  # windows that do not overlap: quicker than `reduce_window`
+                    B, H, W, C = x.shape
+                    x = x.reshape(B, H // each[0], each[0], W // each[0], each[0], C).max(axis=(2, 4))
+            return x.reshape(len(x), -1)
+
         def loss(params: Any, x: Any, y: Any) -> Any:
+            if conv:
+                x, params = of_images(params[:kernels], x), params[kernels:]
             for W, b in params[:-1]:
                 x = jax.nn.relu(x @ W + b)
             W, b = params[-1]
             return optax.softmax_cross_entropy_with_integer_labels(x @ W + b, y).mean()
 
-        @partial(jax.jit, donate_argnums=0)
+        def step(state: Any, rows: Any, images: Any, labels: Any) -> Any:
+            params, memory = state
+            x = images[rows]
+            if x.dtype == "uint8":
+                x = x.astype("float32") * SCALE
+            value, grads = jax.value_and_grad(loss)(params, x, labels[rows])
+            updates, memory = optimizer.update(grads, memory, params)
+            return (optax.apply_updates(params, updates), memory), value
+
         def epoch(state: Any, order: Any, images: Any, labels: Any) -> Any:
-            def step(state: Any, rows: Any) -> Any:
-                params, memory = state
-                x = images[rows]
-                if x.dtype == "uint8":
-                    x = x.astype("float32") * SCALE
-                value, grads = jax.value_and_grad(loss)(params, x, labels[rows])
-                updates, memory = optimizer.update(grads, memory, params)
-                return (optax.apply_updates(params, updates), memory), value
+            return jax.lax.scan(lambda state, rows: step(state, rows, images, labels), state, order)
 
-            return jax.lax.scan(step, state, order)
-
-        self.epoch: Any = epoch
+        self.by_step = self.form == "conv"
+        self.function: Any = jax.jit(step if self.by_step else epoch, donate_argnums=0)
 
     def prepare(self, images: Array, labels: Array) -> tuple[Any, Any]:
         x = images if self.form == "uint8" else np.multiply(images, SCALE, dtype=np.float32)
@@ -249,11 +308,14 @@ class Jax(Competitor):
 
     def warm_up(self) -> None:
         order = np.zeros((self.case.steps, self.batch_size), np.int32)
-        self.epoch = self.epoch.lower(self.state, order, self.x, self.y).compile()
+        first = order[0] if self.by_step else order
+        self.function = self.function.lower(self.state, first, self.x, self.y).compile()
 
     def train(self) -> None:
         order = self.order.astype(np.int32).reshape(-1, self.batch_size)
-        self.state, _ = self.wait(self.epoch(self.state, order, self.x, self.y))
+        for part in order if self.by_step else [order]:
+            self.state, _ = self.function(self.state, part, self.x, self.y)
+        self.wait(self.state)
 
     def weights(self) -> Weights:
         return [(np.array(W), np.array(b)) for W, b in self.state[0]]
@@ -266,17 +328,26 @@ class Products:
         pairs: (n_in, n_out) of each layer with weights, the first layer first.
         batch_size: samples per step.
         dtype: of all matrices.
+        places: at how many places of a sample each layer is; one for all but convolutions. These multiply their
+            patches, a row each: (B · places, k k C) with (k k C, filters).
     """
 
-    def __init__(self, pairs: list[tuple[int, int]], batch_size: int, dtype: Any = np.float32) -> None:
+    def __init__(
+        self,
+        pairs: Sequence[tuple[int, int]],
+        batch_size: int,
+        dtype: Any = np.float32,
+        places: Sequence[int] | None = None,
+    ) -> None:
+        rows = [batch_size * each for each in places or [1] * len(pairs)]
         rng = np.random.default_rng(0)
 
         def matrix(*shape: int) -> Array:
             return rng.standard_normal(shape, np.float32).astype(dtype)
 
-        a = [matrix(batch_size, n_in) for n_in, _ in pairs]
+        a = [matrix(B, n_in) for B, (n_in, _) in zip(rows, pairs, strict=True)]
         W = [matrix(*pair) for pair in pairs]
-        delta = [matrix(batch_size, n_out) for _, n_out in pairs]
+        delta = [matrix(B, n_out) for B, (_, n_out) in zip(rows, pairs, strict=True)]
         z = [np.empty_like(each) for each in delta]
         dW = [np.empty_like(each) for each in W]
         below = [np.empty_like(each) for each in a]
@@ -308,7 +379,9 @@ class Floor(Competitor):
     """No training at all: the matrix products alone, in NumPy."""
 
     def build(self, weights: Weights) -> None:
-        self.products = Products([W.shape for W, _ in weights], self.batch_size)
+        matrices = [(W.size // W.shape[-1], W.shape[-1]) for W, _ in weights]
+        places = [places for _, places in shapes(self.case.widths, self.case.conv)]
+        self.products = Products(matrices, self.batch_size, places=places)
 
     def train(self) -> None:
         for _ in range(self.case.steps):
@@ -336,19 +409,50 @@ def has_engines() -> bool:
     return find_spec("numba") is not None and "engine" in inspect.signature(Network).parameters
 
 
-def initial_weights(widths: tuple[int, ...] | list[int], seed: int = 0) -> Weights:
+def shapes(widths: Sequence[int], conv: Sequence[Sequence[int]] = ()) -> list[tuple[tuple[int, ...], int]]:
+    """Of each layer with weights their shape, and at how many places of a sample it is; see `cases.Case`."""
+    side, channels, found = math.isqrt(widths[0]), 1, list[tuple[tuple[int, ...], int]]()
+    for each in conv:
+        if len(each) == 1:
+            side //= each[0]
+            continue
+        filters, k = each
+        side -= k - 1
+        found.append(((k, k, channels, filters), side * side))
+        channels = filters
+    first = side * side * channels if conv else widths[0]
+    return [*found, *((pair, 1) for pair in pairwise((first, *widths[1:])))]
+
+
+def initial_weights(widths: Sequence[int], conv: Sequence[Sequence[int]] = (), seed: int = 0) -> Weights:
     """He's initial weights and zero biases, float32: the same for every competitor."""
     rng = np.random.default_rng(seed)
     return [
-        (rng.standard_normal((n_in, n_out), np.float32) * np.float32(np.sqrt(2.0 / n_in)), np.zeros(n_out, np.float32))
-        for n_in, n_out in pairwise(widths)
+        (
+            rng.standard_normal(shape, np.float32) * np.float32(np.sqrt(2.0 / math.prod(shape[:-1]))),
+            np.zeros(shape[-1], np.float32),
+        )
+        for shape, _ in shapes(widths, conv)
     ]
 
 
-def mean_loss(weights: Weights, images: Array, labels: Array) -> float:
+def mean_loss(weights: Weights, images: Array, labels: Array, conv: Sequence[Sequence[int]] = ()) -> float:
     """The cross-entropy of these samples: that all competitors have done the same shows in it."""
-    a = images * np.float32(SCALE)
-    for W, b in weights[:-1]:
+    a, left = images * np.float32(SCALE), iter(weights[:-1])
+    if conv:
+        side = math.isqrt(a.shape[1])
+        a = a.reshape(-1, side, side, 1)
+    for each in conv:
+        n = each[-1]  # of a kernel, or of a window
+        stride = 1 if len(each) == 2 else n
+        windows = np.lib.stride_tricks.sliding_window_view(a, (n, n), (1, 2))[:, ::stride, ::stride]  # (B, …, C, n, n)
+        if len(each) == 2:
+            W, b = next(left)
+            a = np.maximum(np.einsum("bhwcij,ijcf->bhwf", windows, W, optimize=True) + b, 0.0)
+        else:
+            a = windows.max(axis=(4, 5))
+    a = a.reshape(len(a), -1)
+    for W, b in left:
         a = np.maximum(a @ W + b, 0.0)
     W, b = weights[-1]
     z = (a @ W + b).astype(np.float64)
@@ -400,7 +504,7 @@ def serve(request: dict[str, Any]) -> None:
     images, labels = data()
     sample = images[:500].copy(), labels[:500].copy()
     kind = COMPETITORS[request["competitor"]]
-    competitor = kind(case, images, labels, initial_weights(case.widths), request["form"])
+    competitor = kind(case, images, labels, initial_weights(case.widths, case.conv), request["form"])
     del images, labels
     reply(ready=True)
     for line in sys.stdin:
@@ -415,7 +519,7 @@ def serve(request: dict[str, Any]) -> None:
             began = time.perf_counter()
             competitor.prepare(images, labels)
             prepare = time.perf_counter() - began
-            trained = {"loss": mean_loss(weights, *sample), "prepare": prepare} if weights else {}
+            trained = {"loss": mean_loss(weights, *sample, case.conv), "prepare": prepare} if weights else {}
             reply(memory=memory, **trained)
             continue
         began = time.perf_counter()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -31,8 +32,8 @@ def hidden_layers(network: Network) -> list[tuple[Layer, Activation]]:
 
 
 def weights_of(layer: Layer) -> Array:
-    """The incoming weights of a layer's neurons, (n_in, n), one column per neuron. Live."""
-    return layer.views[layer.weight_name]
+    """The incoming weights of a layer's neurons, (n_in, n), one column per neuron; of filters (k k C, n). Live."""
+    return layer.views[layer.weight_name].reshape(-1, layer.neuron_count)
 
 
 def layer_outputs(network: Network, layer: Layer, images: Array) -> Array:
@@ -92,6 +93,69 @@ def smoothness(image: Array) -> float:
     products = [image[1:] * image[:-1], image[:, 1:] * image[:, :-1]]
     pairs = sum(each.size for each in products)
     return sum(float(each.sum()) for each in products) / pairs / variance if pairs else math.nan
+
+
+def shifted(images: Array, down: int, right: int) -> Array:
+    """Images (N, height, width) moved by whole pixels: new[r, c] = old[r - down, c - right], 0 where that is outside.
+
+    Negative numbers move them up and to the left. A new array.
+    """
+    moved = np.zeros_like(images)
+    (to_rows, rows), (to_columns, columns) = (
+        _staying(*each) for each in zip((down, right), images.shape[1:], strict=True)
+    )
+    moved[:, to_rows, to_columns] = images[:, rows, columns]
+    return moved
+
+
+def _staying(by: int, side: int) -> tuple[slice, slice]:
+    """Of a side of pixels that all move: where those that stay inside go, and where they come from."""
+    left = max(0, side - abs(by))
+    first = max(by, 0), max(-by, 0)
+    return slice(first[0], first[0] + left), slice(first[1], first[1] + left)
+
+
+def explained(kernels: Array, derivative: int) -> Array:
+    """The share of each kernel's energy that the best oriented edge, or line, explains.
+
+        share = max over θ of (k · t_θ)² / |k|²
+
+    t_θ is the first or second derivative of a Gaussian in the direction θ, of unit length: an edge (dark here, bright
+    there), or a line (bright between dark, or the other way round). The standard deviation is a quarter of the side.
+
+    Args:
+        kernels: (n, height, width).
+        derivative: 1: edges, 2: lines.
+
+    Returns:
+        (n,) 0 … 1, where 1 is an edge, or a line; NaN for a kernel of zeros. Random numbers have about 2 / (height
+        width) and a little more, the more the smaller they are: a share is to be compared with theirs.
+
+    Reference: Freeman and Adelson (1991), The design and use of steerable filters, for t_θ.
+    """
+    k = kernels.reshape(len(kernels), -1).astype(np.float64)
+    templates = _oriented(*kernels.shape[1:], derivative)
+    energy = (k * k).sum(axis=1)  # (n,)
+    best = np.square(k @ templates.T).max(axis=1)  # (n,)
+    share = np.divide(best, energy, out=np.full_like(energy, np.nan), where=energy > 0.0)
+    found: Array = np.minimum(share, 1.0)  # rounding aside it is no more
+    return found
+
+
+@cache
+def _oriented(height: int, width: int, derivative: int, angles: int = 36) -> Array:
+    """Derivatives of a Gaussian in directions that are 5 degrees apart, (angles, height width), of unit length."""
+    sigma = min(height, width) / 4
+    y, x = np.mgrid[:height, :width] - np.array([height - 1, width - 1])[:, None, None] / 2
+    theta = np.arange(angles)[:, None, None] * np.pi / angles
+    u = (x * np.cos(theta) + y * np.sin(theta)) / sigma  # (angles, height, width)
+    g = np.exp(-(x * x + y * y) / (2 * sigma**2))
+    t = (u * g if derivative == 1 else (u * u - 1.0) * g).reshape(angles, -1)
+    t -= t.mean(axis=1, keepdims=True)  # how bright a patch is does not matter
+    length = np.linalg.norm(t, axis=1, keepdims=True)
+    templates: Array = np.divide(t, length, out=np.zeros_like(t), where=length > 1e-9)  # a side of 1 has no edges
+    templates.flags.writeable = False  # it is shared
+    return templates
 
 
 def distances(vectors: Array) -> Array:

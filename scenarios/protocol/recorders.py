@@ -22,7 +22,16 @@ from neurosim.network import EVALUATION_BATCH, Network
 from neurosim.parameters import Array
 from neurosim.training.callbacks import TrainingRun
 
-from .measures import class_means, distances, hidden_layers, layer_outputs, selectivity, smoothness, weights_of
+from .measures import (
+    class_means,
+    distances,
+    explained,
+    hidden_layers,
+    layer_outputs,
+    selectivity,
+    smoothness,
+    weights_of,
+)
 from .scenario import Recorder
 
 
@@ -57,7 +66,8 @@ class UnitHealth(Recorder):
     """The share of dead and of saturated units in each hidden layer, before training and after each epoch.
 
     A unit is dead when it is off for every one of the images: it answers nothing and learns nothing.  It is saturated
-    for an image when its activation is flat there without being off; the share is the average over the images.  Off
+    for an image when its activation is flat there without being off; the share is the average over the images.  A unit
+    of a layer of images is a filter: dead where it is off at every place, and the shares are over the places, too.  Off
     and flat are those of `neurosim.analysis.report_card.report_card`.
 
     Args:
@@ -83,15 +93,15 @@ class UnitHealth(Recorder):
         """Run the images through the network in evaluation mode and count."""
         hidden = hidden_layers(network)
         limits = [FLAT * steepest(activation) for _, activation in hidden]
-        always_off = [np.ones(layer.n_out, bool) for layer, _ in hidden]
+        always_off = [np.ones(layer.neuron_count, bool) for layer, _ in hidden]
         saturated = np.zeros(len(hidden))
         rows = network.input.as_rows(self.images)
         for start in range(0, len(rows), EVALUATION_BATCH):
             network.predict_proba(rows[start : start + EVALUATION_BATCH])
             for k, (layer, activation) in enumerate(hidden):
-                off, flat = off_and_saturated(activation, layer.z, limits[k])  # (B, n) each
+                off, flat = off_and_saturated(activation, layer.by_neuron(layer.z), limits[k])  # (B places, n) each
                 always_off[k] &= off.all(axis=0)
-                saturated[k] += flat.mean(axis=1).sum()
+                saturated[k] += flat.mean(axis=1).sum() / layer.places
         self.rows += [
             {
                 "epoch": epoch,
@@ -335,8 +345,75 @@ class NeuronLife(AtSteps):
         )
 
 
+class FilterLife(AtSteps):
+    """The life of each filter of the first layer with weights, by its kernel and by what it answers.
+
+    Columns step, filter, height and width (of its kernel), edge and line (the share of the kernel's energy that one
+    explains, see `measures.explained`), likeness (the cosine between the kernel and what it was at the first look),
+    moved (how far it is from there, as a multiple of its length then), active (at how many places, over all images, it
+    is on, z > 0; 0: dead), watched_accuracy (of the network, on these images), and w0, w1, … its weights.
+
+    Args:
+        steps: when to record.
+        train: whose first images the network is looked at with.
+        images: so many of them.
+    """
+
+    table = "filter_life"
+
+    def __init__(self, steps: Collection[int], train: Dataset, images: int) -> None:
+        super().__init__(steps)
+        self.images, self.labels = train.images[:images], train.labels[:images]
+        self.start = np.empty(0)
+
+    def record(self, network: Network, step: int) -> None:
+        layer = next(each for each in network.layers if each.weight_name)
+        shape = layer.weight_image_shape or (1, len(weights_of(layer)))
+        kernels = weights_of(layer).T.astype(np.float64)  # (n, height width), a copy
+        self.start = kernels if not self.start.size else self.start
+        length, first = np.linalg.norm(kernels, axis=1), np.linalg.norm(self.start, axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):  # a kernel of zeros is like nothing
+            likeness = (kernels * self.start).sum(axis=1) / (length * first)
+            moved = np.linalg.norm(kernels - self.start, axis=1) / first
+        tiles = kernels.reshape(-1, *shape)
+        edge, line = explained(tiles, 1), explained(tiles, 2)
+        active, accuracy = self._look(network)
+        self.rows += [
+            {
+                "step": step,
+                "filter": j,
+                "height": shape[0],
+                "width": shape[1],
+                "edge": float(edge[j]),
+                "line": float(line[j]),
+                "likeness": float(likeness[j]),
+                "moved": float(moved[j]),
+                "active": float(active[j]),
+                "watched_accuracy": accuracy,
+                **{f"w{k}": float(f"{weight:.4g}") for k, weight in enumerate(kernels[j])},
+            }
+            for j in range(len(kernels))
+        ]
+
+    def _look(self, network: Network) -> tuple[Array, float]:
+        """At how many places each filter is on, (n,), and how many of the images are read rightly: both as shares."""
+        layer = next((each for each, _ in hidden_layers(network)), network.output)
+        on, right = np.zeros(layer.neuron_count), 0
+        rows = network.input.as_rows(self.images)
+        for start in range(0, len(rows), EVALUATION_BATCH):
+            part = slice(start, start + EVALUATION_BATCH)
+            right += int((network.predict(rows[part]) == self.labels[part]).sum())
+            on += (layer.by_neuron(layer.z) > 0.0).sum(axis=0)
+        return on / (len(rows) * layer.places), right / len(rows)
+
+    def to_frame(self) -> pd.DataFrame:
+        return pd.DataFrame(self.rows)
+
+
 class UnitLife(AtSteps):
     """For how many images each hidden unit is on (z > 0), unit by unit: columns step, layer, neuron, active (0 to 1).
+
+    A unit of a layer of images is a filter; it is on for an image where it is so at any place.
 
     It looks with a copy of the network as in training, so that batch normalization goes by the images watched: its
     running statistics mean nothing before training.
@@ -360,7 +437,8 @@ class UnitLife(AtSteps):
         twin.input.fill(rows)
         twin.forward_(training=True)
         for k, (layer, _) in enumerate(hidden_layers(twin), start=1):
-            active = (layer.z > 0.0).mean(axis=0)  # (n,)
+            on = layer.by_neuron(layer.z > 0.0).reshape(len(rows), layer.places, layer.neuron_count)
+            active = on.any(axis=1).mean(axis=0)  # (n,)
             self.rows += [
                 {"step": step, "layer": k, "neuron": j, "active": float(share)} for j, share in enumerate(active)
             ]

@@ -46,9 +46,9 @@ class Results:
             test_accuracy (at its end), seconds, learning_rate, diverged, kept (whether the run ended with the weights
             of that epoch: its last, or the one that early stopping went back to). A run that diverged has NaN from
             there on.
-        tables: every other table by name: those of the recorders and of `Scenario.measure` with variant and seed in
-            front; "rates", the search for learning rates: variant, learning_rate, seed, epochs, val_accuracy,
-            chosen.
+        tables: every other table by name: those of the recorders, of `Scenario.measure` and of `measure_trained` with
+            variant and seed in front; "rates", the search for learning rates: variant, learning_rate, seed, epochs,
+            val_accuracy, chosen.
         note: what must be said of the data wherever these results are shown.
         settings: the settings with which each variant was run.
         noun: what one sample of the data is called: "image", "row" or "point".

@@ -106,7 +106,9 @@ class Plan:
         base = self.scenario.base.change(**experiment.overrides)
         self.settings = {each.name: base.change(**each.settings) for each in self.scenario.variants}
         for settings in self.settings.values():
+            self.scenario.check_settings(settings)
             check_count("epochs", settings.epochs)  # without one there is nothing to compare
+            settings.make_layers(experiment.train.sample_shape, experiment.train.outputs)  # they have to fit the data
         # for all variants alike, so that all train on the same images
         self.hold_out = any(each.needs_validation for each in self.settings.values())
         self.threads, self.engine = threads().count, engine_in_force()
@@ -152,6 +154,7 @@ class Plan:
                 hold_out=self.hold_out,
                 recorders=self.scenario.recorders,
                 measure=self.scenario.measure,
+                measure_trained=self.scenario.measure_trained,
                 threads=self.threads,
                 engine=self.engine,
             )

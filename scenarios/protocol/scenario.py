@@ -93,8 +93,12 @@ class Scenario:
         recorders: makes new recorders for a run, given the run and its training images; each fills a table.
         measure: measures further tables, given the run, its training images and the test images, before the run and
             apart from it. Like `recorders` a function of a module, because it is sent to other processes.
+        measure_trained: measures further tables of the network that a run ends with, given the run, this network, the
+            training images and the test images; not of one that diverged. Likewise a function of a module.
         quick: the settings that --quick changes beside the number of seeds, images and epochs.
         of_images: whether it looks at grey images, and can be run with no other data.
+        dense: whether it looks at the weights that a neuron has for each number of a sample, which a filter has not.
+        of_filters: whether it looks at the kernels of the first layer, which only a convolution has.
         grid: the two settings that are varied together, with their values as they are written; the variants are all
             pairs of them, in order. Empty: it is no such comparison.
 
@@ -126,8 +130,11 @@ class Scenario:
     train_size: int = 10_000
     recorders: Callable[[Run, Dataset], list[Recorder]] | None = None
     measure: Callable[[Run, Dataset, Dataset], dict[str, pd.DataFrame]] | None = None
+    measure_trained: Callable[[Run, Network, Dataset, Dataset], dict[str, pd.DataFrame]] | None = None
     quick: Mapping[str, Any] = field(default_factory=dict)
     of_images: bool = False
+    dense: bool = False
+    of_filters: bool = False
     grid: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -138,6 +145,24 @@ class Scenario:
             raise NeurosimError(
                 f"scenario {self.name}: expected its baseline to be one of {', '.join(names)}, "
                 f"received {self.baseline!r}"
+            )
+
+    def check_settings(self, settings: Settings) -> None:
+        """Refuse settings that leave nothing of what it looks at.
+
+        Raises:
+            NeurosimError: layers of images come first, and it looks at dense neurons; or none, and it looks at filters.
+        """
+        if self.dense and settings.conv:
+            raise NeurosimError(
+                f"{self.name}: expected without --conv, since it looks at the weights of neurons that see whole "
+                f"samples; received {','.join(settings.conv)}"
+            )
+
+        if self.of_filters and not any("x" in each for each in settings.conv):
+            raise NeurosimError(
+                f"{self.name}: expected --conv with a convolution such as 8x5, since it looks at kernels; received "
+                f"{','.join(settings.conv) or 'none'}"
             )
 
     def check_data(self, train: Dataset) -> None:

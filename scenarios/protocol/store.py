@@ -85,7 +85,7 @@ def _possible(task: Task, result: Any) -> bool:
 
 def key(task: Task) -> str:
     """A checksum of everything that decides the numbers of a task."""
-    functions = [each for each in (task.recorders, task.measure) if each is not None]
+    functions = [each for each in (task.recorders, task.measure, task.measure_trained) if each is not None]
     parts = {
         "format": FORMAT,
         "run": asdict(task.run),

@@ -134,6 +134,21 @@ TABLES = {
             "selectivity": GAPS,
         },
     ),
+    "filter_life": Table(
+        ("step", "filter"),
+        {
+            "step": INDEX,
+            "filter": INDEX,
+            "height": FIRST,
+            "width": FIRST,
+            "edge": SHARES,
+            "line": SHARES,
+            "likeness": GAPS,
+            "moved": SIZES,
+            "active": SHARES,
+            "watched_accuracy": SHARES,
+        },
+    ),
     "unit_life": Table(("step", "layer", "neuron"), {"step": INDEX, "layer": FIRST, "neuron": INDEX, "active": SHARES}),
     "parting": Table(("step",), {"step": INDEX, "neurons": FIRST, "distance": SIZES, "distinct": SHARES}),
     "neurons": Table(("step", "neuron", "weight"), {"step": INDEX, "neuron": INDEX, "weight": INDEX, "value": GAPS}),
@@ -153,9 +168,15 @@ MEASURED = {
     ("initializers", "signal"): Table(("layer",), {"layer": FIRST, "activation": SIZES, "delta": SIZES}),
     ("augmentation", "sizes"): Table((), {"augmentation": TEXT, "images": FIRST}),
     ("architectures", "networks"): Table((), {"depth": INDEX, "width": INDEX, "parameters": INDEX}),
+    ("convolution", "networks"): Table((), {"parameters": INDEX}),
+    ("convolution", "shifts"): Table(("shift",), {"shift": INDEX, "images": FIRST, "shifted_accuracy": SHARE}),
+    ("convolution", "readings"): Table(("shift",), {"shift": INDEX, "answer": Column("any"), "label": Column("any")}),
+    ("convolution", "example"): Table(("row", "column"), {"row": INDEX, "column": INDEX, "value": GAPS}),
     ("learning-rates", "range_test"): Table(("step",), {"step": FIRST, "learning_rate": SIZE, "loss": GAPS}),
 }
 """(scenario, table) -> what that scenario measures for itself."""
+OF_WEIGHTS = ("neuron_life", "filter_life")
+"""Tables with the weights of a neuron in each row."""
 NEEDED = {"activations": ("gradients", "units"), "vanishing-gradients": ("gradients",)}
 """scenario -> tables without which it cannot be drawn; the others draw what is there."""
 POINTS = {"x1": ANY, "x2": ANY, "label": Column("whole", 0, 1000), "class": Column("any")}
@@ -191,6 +212,22 @@ def hold_table(scenario: str, name: str, table: pd.DataFrame, variants: Collecti
         raise NeurosimError(f"expected each {' and '.join(declared.key)} of a run once, received some twice")
     if name == "results":
         _hold_runs(table, variants)
+    if name in OF_WEIGHTS:
+        _hold_weights(table)
+
+
+def _hold_weights(table: pd.DataFrame) -> None:
+    """Hold a table of weights to having as many in each row, w0, w1, …, as fill its height and width.
+
+    Raises:
+        NeurosimError: they are others.
+    """
+    found = [column for column in table if column[:1] == "w" and column[1:].isdigit()]
+    sizes = table["height"] * table["width"]
+    if found != [f"w{k}" for k in range(len(found))] or not (sizes == len(found)).all():
+        raise NeurosimError("expected a column w0, w1, … for each place of height and width, received others")
+    if not all(GAPS.holds(table[column]) for column in found):
+        raise NeurosimError("expected numbers in the columns of weights, received others")
 
 
 def _hold_runs(table: pd.DataFrame, variants: Collection[str]) -> None:

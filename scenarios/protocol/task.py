@@ -14,6 +14,7 @@ import pandas as pd
 
 from neurosim.compiled import engine_is
 from neurosim.data.dataset import Dataset
+from neurosim.network import Network
 from neurosim.processors import computes, threads
 from neurosim.training.callbacks import Callback, EarlyStopping, TrainingRun
 from neurosim.training.settings import HELD_OUT
@@ -37,6 +38,7 @@ class Task:
         hold_out: whether some of its training images are held out for decisions made in training.
         recorders: of the scenario.
         measure: of the scenario.
+        measure_trained: of the scenario.
         threads: how many to compute with.
         engine: what runs the training steps, "numpy" or "compiled".
     """
@@ -48,6 +50,7 @@ class Task:
     hold_out: bool = False
     recorders: Callable[[Run, Dataset], list[Recorder]] | None = None
     measure: Callable[[Run, Dataset, Dataset], dict[str, pd.DataFrame]] | None = None
+    measure_trained: Callable[[Run, Network, Dataset, Dataset], dict[str, pd.DataFrame]] | None = None
     threads: int = 1
     engine: str = "numpy"
     writes: ClassVar[bool] = False
@@ -82,6 +85,22 @@ class _TestMetrics(Callback):
         run.history.rows[-1] |= {f"test_{name}": value for name, value in figures.items()}
 
 
+class _Trained(Callback):
+    """Measure the network that a run ends with, early stopping having gone back to the weights that are kept.
+
+    Attributes:
+        tables: what was measured; none where the run did not get to its end.
+    """
+
+    def __init__(self, task: Task, train: Dataset, test: Dataset) -> None:
+        self.task, self.train, self.test = task, train, test
+        self.tables: dict[str, pd.DataFrame] = {}
+
+    def on_end(self, run: TrainingRun) -> None:
+        if self.task.measure_trained and run.history.stopped not in ("diverged", "interrupted"):
+            self.tables = self.task.measure_trained(self.task.run, run.network, self.train, self.test)
+
+
 @computes
 def _perform(task: Task, train: Dataset, test: Dataset) -> str:
     deciding = test
@@ -96,8 +115,9 @@ def _perform(task: Task, train: Dataset, test: Dataset) -> str:
     if task.watched:
         recorders.append(Boundary(test, task.run.settings.epochs))
     recorders += task.recorders(task.run, train) if task.recorders else []
-    rows = train_run(task.run, train, deciding, test, recorders)
-    tables |= {recorder.table: recorder.to_frame() for recorder in recorders}
+    trained = _Trained(task, train, test)
+    rows = train_run(task.run, train, deciding, test, [*recorders, trained])
+    tables |= {recorder.table: recorder.to_frame() for recorder in recorders} | trained.tables
     return json.dumps(
         {
             "epochs": rows,

@@ -154,6 +154,7 @@ SCENARIO = Scenario(
     baseline="usual start",
     base=Settings(hidden=(32,), epochs=8),
     of_images=True,
+    dense=True,
     recorders=recorders,
     pictures=pictures,
     findings=findings,

@@ -114,6 +114,7 @@ SCENARIO = Scenario(
     ),
     baseline="random",
     base=Settings(hidden=(32,), optimizer="sgd", learning_rate=0.1, epochs=6),
+    dense=True,
     recorders=recorders,
     measure=commonest_class,
     pictures=pictures,

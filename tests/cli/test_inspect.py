@@ -1,10 +1,13 @@
 """``inspect``: the report card of a saved network, and one neuron of it."""
 
+import numpy as np
 import pandas as pd
 import pytest
+from figure_checks import words as words_of
 
 import neurosim as ns
 from neurosim.analysis.report_card import COLUMNS
+from neurosim.cli.filters import draw_filter
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +85,77 @@ def test_a_layer_without_weights_has_no_report_card(cli, tmp_path):
 def test_train_and_inspect_go_together(cli):
     assert cli("train", "--data", "digits", "--epochs", "1", "--train-size", "300", "--hidden", "8").code == 0
     assert "18 neurons" in cli("inspect", "runs/latest/net.npz").out
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """A convolutional network for the digits, trained for an epoch and saved."""
+    train, _ = ns.data.load("digits")
+    layers = [ns.Conv2D(3, 5, "relu"), ns.MaxPool2D(4), ns.Conv2D(2, 3, "relu"), ns.BatchNorm()]
+    net = ns.Network([ns.Input((28, 28)), *layers, ns.Dense(10, "softmax")], seed=0)
+    net.fit(train.images[:300], train.labels[:300], epochs=1, verbose=False)
+    return str(net.save(tmp_path_factory.mktemp("images") / "net.npz"))
+
+
+@pytest.mark.full
+def test_inspect_draws_the_kernels_and_the_feature_maps_of_samples(images, cli, tmp_path):
+    result = cli("inspect", images, "--data", "digits", "--samples", "3", "7", "3", "--rows", "2")
+    assert result.code == 0, result.err
+    drawn = sorted(path.name for path in (tmp_path / "results/inspect").glob("*.png"))
+    kernels = ["layer1-kernels.png", "layer3-kernels.png"]
+    assert drawn == [*kernels, "sample3-feature_maps.png", "sample7-feature_maps.png"]
+    assert all(f"results/inspect/{name}" in result.out for name in drawn)
+    assert max(map(len, result.out.splitlines()[:-6])) <= 80
+    cli("inspect", images, "--data", "digits", "--layer", "3", "--out", "one")
+    assert sorted(path.name for path in (tmp_path / "one").glob("*.png")) == [kernels[1], "sample0-feature_maps.png"]
+
+
+@pytest.mark.full
+def test_inspect_draws_one_filter(images, cli, tmp_path):
+    result = cli("inspect", images, "--data", "digits", "--layer", "3", "--neuron", "1", "--out", "one")
+    assert result.code == 0, result.err
+    kinds = ["by_class", "maps", "maximizing_input", "products", "top_patches", "weights"]
+    assert sorted(path.name for path in (tmp_path / "one").glob("*.png")) == [
+        f"layer3-neuron1-{kind}.png" for kind in kinds
+    ]
+
+
+def test_what_inspect_draws_of_a_filter_is_what_it_says(images):
+    net, (_, test) = ns.Network.load(images), ns.data.load("digits")
+    drawn = draw_filter(net, 3, 1, test, "Filter 1 of layer 3")
+    best = ns.top_patches(net, test, 3, 1)[0]
+    net.predict(test.x[best.sample][None])
+    unit = net[3][1].at(best.row, best.column)
+    said = words_of(drawn["products"])
+    assert f"row {best.row}, column {best.column} of test sample {best.sample}" in said
+    assert f"= {ns.text.short(float(unit.z[0]), 4)}" in said
+    sample, *layers = drawn["maps"].axes
+    assert np.array_equal(sample.images[0].get_array(), test.x[best.sample])
+    outlines = [[each for each in ax.patches if each.get_gid() == "field"] for ax in (sample, *layers[:3])]
+    assert [len(each) for each in outlines] == [1, 3, 3, 1]
+    rows, columns = unit.receptive_field
+    assert outlines[0][0].get_bbox().bounds == pytest.approx(
+        (columns.start - 0.5, rows.start - 0.5, columns.stop - columns.start, rows.stop - rows.start)
+    )
+    channel = draw_filter(net, 4, 0, test, "Channel 0 of layer 4")  # it has no kernel
+    assert list(channel) == ["top_patches"]
+
+
+def test_samples_that_have_no_maps_are_refused(images, model, cli):
+    _, test = ns.data.load("digits")
+    for arguments, said in (
+        ([images, "--samples", str(len(test))], f"--samples: expected test samples 0 to {len(test) - 1}"),
+        ([model, "--samples", "0"], "--samples: expected a network with layers of images, and no --neuron"),
+        ([images, "--samples", "0", "--layer", "1", "--neuron", "0"], "and no --neuron"),
+    ):
+        result = cli("inspect", *arguments, "--data", "digits")
+        assert result.code == 2 and said in result.err
+
+
+@pytest.mark.full
+def test_a_convolutional_training_draws_its_kernels(cli, tmp_path):
+    settings = ("--data", "digits", "--epochs", "1", "--train-size", "200", "--hidden", "8")
+    for conv in ("3x5,pool4", "pool4,2x3"):
+        result = cli("train", *settings, "--conv", conv)
+        assert result.code == 0, result.err
+        assert (tmp_path / "runs/latest/weights.png").exists() and (tmp_path / "runs/latest/mistakes.png").exists()

@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STEP = ("step", "--data", "digits", "--offline", "--hidden", "16", "--epochs", "1", "--train-size", "500")
 COMMANDS = {
     "ablate",
+    "at",
     "back",
     "batch",
     "check",
@@ -606,6 +607,7 @@ SESSION = [  # line, what the answer has to hold
     ("neuron 1 5", "layer 1, neuron 5"),
     ("neuron 3", "layer 1, neuron 3"),
     ("neuron 2 99", "error: layer 2 has"),
+    ("at 3,4", "error: at: expected a neuron of a layer that makes images"),
     ("sample 7", "sample 7: label"),
     ("s 100000", "error: sample"),
     ("top 3", "1/11"),
@@ -662,6 +664,18 @@ def test_a_session_at_the_prompt(terminal, tmp_path):
     assert COMMANDS - {"quit"} <= used
     status, _, as_before = session.leave("quit\n")
     assert status == 0 and as_before and "Traceback" not in session.record and "Warning" not in session.record
+
+
+@posix
+def test_the_places_of_a_filter_at_the_prompt(terminal, tmp_path, small):
+    net = ns.Network([ns.Input((28, 28)), ns.Conv2D(3, 5, "relu"), ns.MaxPool2D(2), ns.Dense(10, "softmax")], seed=3)
+    session = terminal("step", *small, "--model", str(net.save(tmp_path / "filters.npz")))
+    assert re.search(r"layer 1, filter \d at row \d+, column \d+ \(relu\)", session.first)
+    assert "at row 3, column 4" in session.ask("at 3,4") and "at row 3, column 4" in session.ask("neuron 1")
+    assert "at row 5, column 6" in session.ask("a\tt 5,6")  # Tab: ablate, or at
+    assert "chosen: of its 576 places" in session.ask("at") and "6/11 downstream sum" in session.ask("goto 6")
+    assert "error: the rows of layer 1 are 0 to 23" in session.ask("at 99,0")
+    assert session.leave("q\n")[0] == 0
 
 
 @posix

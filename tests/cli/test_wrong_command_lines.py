@@ -83,6 +83,7 @@ def made_from_the_settings():
             "X": ("much", "-1", "nan", "1e", "1,5"),
             "YES": ("perhaps", "2"),
             "W,W": ("0", "1;2", "-3", "a,b", "2000000"),
+            "FxK,poolS": ("8", "0x5", "8x5;pool2", "pool0", "8x5,maxpool2", "8x-5", "8x5x5", "pool2same", "2000000x5"),
             "NAME": ("nonsense", "5", ":"),
         }[kind]
         says = "choose from" if kind == "NAME" else option
@@ -150,6 +151,7 @@ def made_by_hand():
         (["scenario", "--epochs", "-1"], "--epochs"),
         (["scenario", "--batch-size", "0"], "--batch-size"),
         (["scenario", "--hidden", "0"], "--hidden"),
+        (["scenario", "--conv", "8x"], "--conv"),
         (["scenario", "--out", "net.npz"], "net.npz"),
         (["scenario", "--executor", "proceses"], "'processes'"),
         (["scenario", "--executor", "dask"], "--scheduler"),
@@ -186,6 +188,7 @@ def made_by_hand():
             (["step", *npz, option, text], option)
             for option, text in (
                 ("--hidden", "8"),
+                ("--conv", "8x5"),
                 ("--activation", "relu"),
                 ("--epochs", "2"),
                 ("--dropout", "0.1"),
@@ -241,6 +244,17 @@ def about_the_data():
         (["step", "--data", "digits", "--train-size", "20000"], "10,000"),
         (["compare", "--data", "digits", "--vary", "train_size=50,20000"], "10,000"),
         (["train", "--data", "digits", "--hidden", "1000000,1000000"], "fit into memory"),
+        (["train", "--data", "digits", "--conv", "999999x5"], "fit into memory"),
+        (
+            ["train", "--data", "digits", "--conv", "8x5,pool2,16x5,pool2,8x5"],
+            "pool2 leaves 4 x 4, and 8x5 does not fit",
+        ),
+        (["step", "--data", "digits", "--conv", "8x5,pool2,pool13"], "8x5 leaves 24 x 24, pool2 leaves 12 x 12, and"),
+        (["explore", "--data", "digits", "--conv", "8x29"], "8x29 does not fit into 28 x 28"),
+        (["compare", "--data", "digits", "--vary", "conv=8x5;8x29"], "8x29 does not fit into 28 x 28"),
+        (["scenario", "losses", "--data", "digits", "--conv", "8x29"], "8x29 does not fit into 28 x 28"),
+        (["scenario", "symmetry", "--data", "digits", "--conv", "8x5"], "neurons that see whole samples; received 8x5"),
+        (["train", "--data", "small.csv", "--conv", "8x5"], "samples of 4 numbers"),
         (["step", "--data", "digits", "--model", "net.npz"], "samples of 4"),
         (["bench", "--data", "small.csv"], "28 x 28"),
         (["inspect", "net.npz", "--data", "digits"], "samples of 4"),

@@ -54,6 +54,10 @@ class Look(ns.Callback):
             raise self.then
 
 
+def of_images():
+    return ns.Network([ns.Input((4, 4)), ns.Conv2D(2, 3), ns.Dense(2, "softmax")], seed=0)
+
+
 def small(dtype="float32"):
     layers = [ns.Input(4), ns.Dense(3, "tanh"), ns.Dense(2, "softmax")]
     return ns.Network(layers, optimizer=ns.SGD(0.1), seed=0, dtype=dtype)
@@ -143,6 +147,7 @@ def test_what_was_before_is_given_back_after_an_exception(net, error):
         lambda net: net.report(X, Y),
         lambda net: ns.check_gradients(small("float64"), X, Y),
         lambda net: ns.maximizing_input(net, 1, 0, steps=2),
+        lambda net: ns.top_patches(of_images(), np.zeros((3, 4, 4)), 1, 0),
         lambda net: ns.compare(copy.deepcopy(net), net, X, Y),
         lambda net: ns.loss_landscape(net, X, Y, resolution=3),
         lambda net: ns.Stepper(net, X, Y, batch_size=3).epoch(),

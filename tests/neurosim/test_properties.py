@@ -167,7 +167,13 @@ def names(registry):
     return st.sampled_from(list(registry))
 
 
+PARTS = st.one_of(
+    st.from_regex(r"[1-9][0-9]?x[1-9](s[2-9])?(same)?", fullmatch=True),
+    st.from_regex(r"(avg)?pool[2-9](s[1-9])?", fullmatch=True),
+)
+
 VALUES = {
+    "conv": st.lists(PARTS, max_size=4).map(tuple),
     "hidden": st.lists(st.integers(1, 500), max_size=4).map(tuple),
     "activation": names(ns.ACTIVATIONS),
     "output": or_none(names(ns.ACTIVATIONS)),

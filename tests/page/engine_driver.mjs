@@ -16,6 +16,9 @@ import * as formula from "./engine/walk/formula.js";
 import { withinWidth } from "./engine/walk/wrap.js";
 import { readManifest } from "./model.js";
 import { readImage } from "./reading.js";
+import { layOutAll } from "./views/map_layout.js";
+import { reportCards } from "./report_card.js";
+import { weightsAsJson } from "./save.js";
 import { Trainer, Training } from "./training.js";
 
 const round = { float32: Math.fround, float64: (value) => value };
@@ -55,11 +58,11 @@ const answers = {
     for (const grad of grads) optimizer.step(vector, Float64Array.from(grad));
     return Array.from(vector);
   },
-  trace: async ({ page, layer, neuron, number, set = "test", label = true, check = false }) => {
+  trace: async ({ page, layer, neuron, row, column, number, set = "test", label = true, check = false }) => {
     const model = await read(page);
     const samples = model[set];
     const i = samples.find(number);
-    const where = { layer, neuron, sample: number, check };
+    const where = { layer, neuron, row, column, sample: number, check };
     const given = label ? samples.label(i) : null;
     const document = trace(model.network, samples.raw(i), given, where);
     return { document, text: explain(model.network, samples.raw(i), given, where) };
@@ -70,6 +73,22 @@ const answers = {
     const rows = Array.from({ length: samples.total }, (_, i) => Array.from(model.network.predictProba(samples.raw(i))));
     const evaluated = model.network.evaluate(samples, samples.total);
     return { rows, numbers: rows.map((_, i) => samples.index(i)), evaluated };
+  },
+  cards: async ({ page }) => {
+    const { network, test, classNames } = await read(page);
+    return Array.from(reportCards(network, test, classNames.length));
+  },
+  // The layers of another network that the learner asks for, and its first weights.
+  remade: async ({ page, hidden, activation }) => {
+    const { network } = await read(page);
+    const made = activation ? network.withActivation(activation) : network.withHidden(hidden);
+    return { layers: made.config().layers, theta: Array.from(made.theta.slice(0, 20)), output: made.output.nOut };
+  },
+  // The weights as the learner saves them, after some steps.
+  weights: async ({ page, batchSize, steps }) => {
+    const model = await read(page);
+    new Training(model.network, model.train, { batchSize, steps }).run();
+    return JSON.parse(weightsAsJson({ network: model.network, model, state: { step: steps } }));
   },
   moments: async ({ page }) => {
     const model = await read(page);
@@ -192,6 +211,10 @@ const answers = {
   picture: ({ data, width, height, shape }) => {
     const found = readImage({ data: Buffer.from(data, "base64"), width, height }, shape);
     return found && Array.from(found);
+  },
+  layout: ({ layers, width, height }) => {
+    const { boxes, height: needed, below } = layOutAll(layers, width, height);
+    return { boxes: Object.fromEntries(boxes), height: needed, below };
   },
   refused: async ({ page }) => {
     try {

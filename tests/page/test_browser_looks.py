@@ -1,12 +1,9 @@
 """What a stranger sees of a page in Chromium: no text over text at four widths, nothing that a screen reader stumbles
 over, names of every kind as text, and answers within a frame or two."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
-from page_browser import WIDTHS, Tab
+from page_browser import WIDTHS, Tab, axe
 
 import neurosim as ns
 
@@ -100,14 +97,6 @@ def test_no_text_lies_over_another_or_is_cut(browser, files, name, width):
         tab.check()
 
 
-def axe():
-    for place in (os.environ.get("NODE_PATH", ""), "node_modules"):
-        file = Path(place) / "axe-core" / "axe.min.js"
-        if file.exists():
-            return file.read_text("utf-8")
-    return pytest.skip("needs axe-core: npm install --prefix DIR axe-core, and NODE_PATH=DIR/node_modules")
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["digits", "moons", "table"])
 def test_screen_readers_find_their_way(browser, files, name, scheme):
@@ -118,9 +107,7 @@ def test_screen_readers_find_their_way(browser, files, name, scheme):
 
         def look(where):
             tab.settle()
-            for each in tab.page.evaluate("axe.run()")["violations"]:
-                if each["impact"] in ("serious", "critical"):
-                    found[where, each["id"]] = [node["html"][:120] for node in each["nodes"]]
+            found.update({(where, rule): nodes for rule, nodes in tab.stumbles().items()})
 
         look("start")
         for view in ("report", "confusion", "plane"):

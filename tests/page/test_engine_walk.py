@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engine_cases import random_case
+from engine_cases import image_case, in_float64, random_case
 from engine_node import JS, engine_in, made_data, needs_node
 
 import neurosim as ns
@@ -19,8 +19,13 @@ from neurosim.walk import words
 pytestmark = needs_node
 
 ALL = 200
+QUICK_OF_IMAGES = [0, 13, 23, 40, 57, 72]
 QUICK = [0, 9, 20, 43, 63, 71, 84, 126]
-SETS = [pytest.param(QUICK, id="a few"), pytest.param(range(ALL), id="all", marks=pytest.mark.full)]
+SETS = [
+    pytest.param(random_case, QUICK, id="a few"),
+    pytest.param(random_case, range(ALL), id="all", marks=pytest.mark.full),
+    pytest.param(image_case, range(ALL), id="all of images", marks=pytest.mark.full),
+]
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +34,15 @@ def engine(tmp_path_factory):
 
 
 def request(engine, case, **more):
-    page = engine.page(case.network, case.data)
+    page, (row, column) = engine.page(case.network, case.data), case.place or (None, None)
+    more = {"row": row, "column": column} | more
     return {"do": "trace", "page": page, "layer": case.layer, "neuron": case.neuron, "number": case.number} | more
 
 
 def trace_of(case, network=None):
     x, y = case.data.x[case.number], case.data.labels[case.number]
-    return (network or case.network).trace(x, y, sample=case.number)[case.layer][case.neuron]
+    here = (network or case.network).trace(x, y, sample=case.number)[case.layer][case.neuron]
+    return here if case.place is None else here.at(*case.place)
 
 
 def numbers_in(value):
@@ -76,9 +83,9 @@ def worst(one, other):
     return float(np.abs(one - other).max(initial=0.0) / (largest or 1.0))
 
 
-@pytest.mark.parametrize("seeds", SETS)
-def test_float64_networks_give_the_same_document_and_the_same_text(engine, seeds):
-    cases = [random_case(seed) for seed in seeds]
+@pytest.mark.parametrize(("made", "seeds"), [*SETS, pytest.param(image_case, QUICK_OF_IMAGES, id="a few of images")])
+def test_float64_networks_give_the_same_document_and_the_same_text(engine, made, seeds):
+    cases = [made(seed) for seed in seeds]
     answers = engine.ask(*(request(engine, case) for case in cases))
     for case, answer in zip(cases, answers, strict=True):
         here, found = trace_of(case), without_extras(answer["document"])
@@ -101,9 +108,9 @@ def test_float64_networks_give_the_same_document_and_the_same_text(engine, seeds
             assert (mine["title"], mine["why"]) == (stage.title, stage.why)
 
 
-@pytest.mark.parametrize("seeds", SETS)
-def test_float32_networks_are_as_exact_as_in_python(engine, seeds):
-    cases = [random_case(seed, "float32") for seed in seeds]
+@pytest.mark.parametrize(("made", "seeds"), SETS)
+def test_float32_networks_are_as_exact_as_in_python(engine, made, seeds):
+    cases = [made(seed, "float32") for seed in seeds]
     answers = engine.ask(*(request(engine, case) for case in cases))
     of_python, of_page = {}, {}
     for case, answer in zip(cases, answers, strict=True):
@@ -121,16 +128,6 @@ def test_float32_networks_are_as_exact_as_in_python(engine, seeds):
         assert within.mean() >= 0.99, (kind, of_page[kind])
         assert np.median(of_page[kind]) <= np.median(errors) + 2.0**-24, kind
         assert np.max(of_page[kind]) <= 4 * np.maximum(np.max(errors), 2.0**-24), kind
-
-
-def in_float64(network):
-    """The same numbers in a network of the other type."""
-    twin = ns.Network.from_config(network.config() | {"dtype": "float64"})
-    state = {name: vector.astype(np.float64) for name, vector in network.optimizer.state.items()}
-    twin.optimizer.restore(network.optimizer.scalars(), state)
-    for name, array in network.arrays().items():
-        twin.arrays()[name][...] = array
-    return twin
 
 
 DONE = {
@@ -157,6 +154,45 @@ def test_what_is_done_to_a_neuron_is_said_in_pythons_words(engine, done):
     assert all(f"this neuron: {each}" in answer["text"] for each in done)
 
 
+@pytest.mark.quick_every(3)
+@pytest.mark.parametrize("done", DONE)
+def test_what_is_done_to_a_filter_is_said_in_pythons_words(engine, done):
+    data = made_data(np.random.default_rng(4), 30, 36, 4, "pixels", (6, 6))
+    layers = [ns.Input((6, 6)), ns.Conv2D(3, 3, "relu", padding="same"), ns.MaxPool2D(2), ns.Dense(4, "softmax")]
+    network = ns.Network(layers, optimizer="adam", dtype="float64")
+    network.fit(data, epochs=1, verbose=False)
+    DONE[done](network[1][2])
+    page = engine.page(network, data)
+    (answer,) = engine.ask({"do": "trace", "page": page, "layer": 1, "neuron": 2, "number": 7})
+    assert answer["text"] == network.trace(data.x[7], data.labels[7], sample=7)[1][2].explain()
+    assert f"this neuron: {done}" in answer["text"]
+
+
+@pytest.mark.full
+def test_filters_where_others_stand_seldom(engine):
+    """As the output, at one place; with a softmax over the filters of each place; above a normalization of pixels."""
+    data, asked, expected = made_data(np.random.default_rng(6), 60, 100, 4, "pixels", (10, 10)), [], []
+    stacks = [
+        [ns.Conv2D(6, 3, "relu"), ns.MaxPool2D(2), ns.Conv2D(4, 4, "softmax")],
+        [
+            ns.MaxPool2D(2),
+            ns.Conv2D(3, 3, "softmax"),
+            ns.AveragePool2D(2, 1),
+            ns.MaxPool2D(2, 1),
+            ns.Dense(4, "softmax"),
+        ],
+        [ns.BatchNorm("linear"), ns.Conv2D(3, 3), ns.BatchNorm("softmax"), ns.Dense(4, "softmax")],
+    ]
+    for layers in stacks:
+        network = ns.Network([ns.Input((10, 10)), *layers], optimizer="adam", dtype="float64")
+        network.fit(data, epochs=1, batch_size=20, verbose=False)
+        page, trace = engine.page(network, data), network.trace(data.x[7], data.labels[7], sample=7)
+        for index in (layer.index for layer in network if layer.weight_name):
+            asked.append({"do": "trace", "page": page, "layer": index, "neuron": 2, "number": 7})
+            expected.append(trace[index][2].explain())
+    assert [answer["text"] for answer in engine.ask(*asked)] == expected and len(expected) == 6
+
+
 def test_no_sentence_of_the_walk_stands_in_the_page_too():
     texts = [text for table in (words.ROWS, words.STAGES) for row in table.values() for text in row.values()]
     texts += [*words.WHY.values(), *words.NAMES.values(), *SAID.values()]
@@ -169,8 +205,8 @@ def test_no_sentence_of_the_walk_stands_in_the_page_too():
         assert not [part for part in sentences if part in said], path.name
 
 
-def test_without_a_label_it_walks_forward_only(engine):
-    case = random_case(43)
+@pytest.mark.parametrize("case", [random_case(43), image_case(57)], ids=["dense", "filter"])
+def test_without_a_label_it_walks_forward_only(engine, case):
     (answer,) = engine.ask(request(engine, case, label=False))
     here = case.network.trace(case.data.x[case.number], sample=case.number)[case.layer][case.neuron]
     assert keys_in(without_extras(answer["document"])) == keys_in(here.to_dict())
@@ -219,10 +255,10 @@ def test_a_diverged_network_shows_what_it_has(engine):
 
 
 def test_the_gradient_agrees_with_differences(engine):
-    seeds = [0, 9, 43, 84]
-    answers = engine.ask(*(request(engine, random_case(seed), check=True) for seed in seeds))
-    for seed, answer in zip(seeds, answers, strict=True):
-        python = trace_of(random_case(seed)).check().max_relative_error
+    cases = [*map(random_case, [0, 9, 43, 84]), *map(image_case, [0, 13, 40])]
+    answers = engine.ask(*(request(engine, case, check=True) for case in cases))
+    for case, answer in zip(cases, answers, strict=True):
+        python = trace_of(case).check().max_relative_error
         assert answer["document"]["check"]["max_relative_error"] <= max(1e-6, 10 * python)
 
 
@@ -231,6 +267,10 @@ def test_a_neuron_that_is_not_there_is_refused(engine):
     place = {"do": "trace", "page": page, "number": 0}
     first, second = engine.ask_all(place | {"layer": 0, "neuron": 0}, place | {"layer": 1, "neuron": 99})
     assert "has no neurons with weights" in first["error"] and "received 99" in second["error"]
+    case = image_case(57)
+    path = request(engine, case)
+    filter_, place = engine.ask_all(path | {"neuron": 99}, path | {"row": 0, "column": 50})
+    assert "received 99" in filter_["error"] and "received 0, 50" in place["error"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -33,6 +34,7 @@ from scenarios.protocol import kept
 from scenarios.protocol.statistics import geometric_mean
 
 TINY = Case((784, 12, 10), 8, "sgd", 4)
+TINY_CONV = Case((784, 12, 10), 8, "sgd", 4, ((3, 5), (2,), (4, 3), (2,)), "tiny")
 
 
 OWN = ("floor", "neurosim", "neurosim numpy")
@@ -89,7 +91,7 @@ def by_hand(case, images, labels, order):
 
 def trained(name, form, case, train):
     images = train.images.reshape(len(train), -1).copy()
-    competitor = COMPETITORS[name](case, images, train.labels, initial_weights(case.widths), form)
+    competitor = COMPETITORS[name](case, images, train.labels, initial_weights(case.widths, case.conv), form)
     competitor.begin(start=40, seed=3)
     competitor.train()
     return competitor
@@ -109,6 +111,54 @@ def test_all_competitors_take_the_same_steps(name, form, train):
         for a, b in zip(mine, right, strict=True):
             assert a.dtype == np.float32
             np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
+
+
+def by_hand_with_convolutions(case, images, labels, order):
+    """Weights after the case's SGD steps, by neurosim in float64, which other tests hold to PyTorch."""
+    kernels = [ns.Conv2D(*each, "relu") if len(each) == 2 else ns.MaxPool2D(*each) for each in case.conv]
+    layers = [*kernels, *(ns.Dense(n, "relu") for n in case.widths[1:-1]), ns.Dense(case.widths[-1], "softmax")]
+    optimizer = ns.SGD(case.learning_rate)
+    net = ns.Network([ns.Input((28, 28)), *layers], "cross_entropy", optimizer, dtype="float64", engine="numpy")
+    weighted = [layer for layer in layers if layer.weight_name]
+    for layer, (W, b) in zip(weighted, initial_weights(case.widths, case.conv), strict=True):
+        layer.W, layer.b = W, b
+    for rows in order.reshape(-1, case.batch_size):
+        net.train_batch(images[rows], labels[rows])
+    return [(layer.W, layer.b) for layer in weighted]
+
+
+@pytest.mark.quick_every(2)
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [(name, form) for name, kind in COMPETITORS.items() if name != "floor" for form in kind.conv_forms],
+)
+def test_all_competitors_take_the_same_steps_with_convolutions(name, form, train):
+    if not has(name):
+        pytest.skip(f"{name} is not installed")
+    images = train.images.reshape(len(train), -1)
+    order = 40 + np.random.default_rng(3).permutation(TINY_CONV.steps * TINY_CONV.batch_size)
+    competitor = trained(name, form, TINY_CONV, train)
+    right = by_hand_with_convolutions(TINY_CONV, images, train.labels, order)
+    for mine, expected in zip(competitor.weights(), right, strict=True):
+        for a, b in zip(mine, expected, strict=True):
+            assert a.dtype == np.float32
+            np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
+    if name == "neurosim":
+        loss = competitor.network.evaluate(images, train.labels)["loss"]
+        assert mean_loss(competitor.weights(), images, train.labels, TINY_CONV.conv) == pytest.approx(loss, rel=1e-5)
+
+
+def test_the_floor_of_a_convolution_multiplies_all_patches(train):
+    case = choose_cases("conv")[0]
+    assert [shape for shape, _ in peers.shapes(case.widths, case.conv)] == [
+        *((5, 5, 1, 6), (5, 5, 6, 16)),
+        *((256, 120), (120, 84), (84, 10)),
+    ]
+    floor = COMPETITORS["floor"](case, train.images, train.labels, initial_weights(case.widths, case.conv), "")
+    found = [(x.shape, y.shape) for x, y, _ in floor.products.forward_products]
+    assert found[:3] == [((64 * 24 * 24, 25), (25, 6)), ((64 * 8 * 8, 150), (150, 16)), ((64, 256), (256, 120))]
+    assert len(floor.products.backward_products) == 2 * 5 - 1
+    assert case.parameter_count == 156 + 2416 + 257 * 120 + 121 * 84 + 85 * 10
 
 
 @pytest.mark.parametrize(
@@ -281,7 +331,29 @@ def test_a_row_says_nothing_of_what_is_not_known(rounds):
 # -- choosing --------------------------------------------------------------------------------------------------------
 
 
+def test_who_has_no_convolution_takes_no_part(tmp_path):
+    race = Race(choose_cases("conv")[1], ["floor", "neurosim", "sklearn", "torch"], tmp_path, 6400)
+    assert race.competitors == ["floor", "neurosim", "torch"]
+
+
+@pytest.mark.full
+def test_a_case_without_one_of_the_peers_leaves_its_cell_out(train, report, capsys):
+    if not has("sklearn"):
+        pytest.skip("sklearn is not installed")
+    cases, who = [TINY, TINY_CONV.with_steps(2)], ["floor", "neurosim", "sklearn"]
+    report.store = Store(report.folder / "cases", {}, train.sha256, 1)
+    summary = command.compare(cases, who, train, 1, report, rest=0.0, choices=[1])
+    assert summary[summary["case"] == "tiny/8/sgd"]["competitor"].tolist() == who[:2]
+    assert re.search(r"^tiny/8/sgd +-$", capsys.readouterr().out, re.MULTILINE)
+    again = command.compare(cases, who, train, 1, report, rest=0.0, choices=[1])
+    assert "2 of 2 cases were finished before" in capsys.readouterr().err
+    pd.testing.assert_frame_equal(summary, again)
+
+
 def test_choices():
+    names = ["lenet/64/sgd", "lenet/64/adam"]
+    assert [case.name for case in choose_cases("conv")] == names
+    assert [case.name for case in choose_cases("small,conv,lenet/64/sgd")][2:] == names
     assert len(choose_cases("all")) == 10
     assert [case.name for case in choose_cases("small")] == ["784-128-64-10/64/sgd", "784-128-64-10/64/adam"]
     assert choose_cases("784-30-10/10/adam")[0].parameter_count == 785 * 30 + 31 * 10

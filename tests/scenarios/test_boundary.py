@@ -229,7 +229,7 @@ def test_no_scenario_speaks_of_images_where_there_are_rows(name):
 # -- what a comparison has no answer for -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["neuron-life", "augmentation"])
+@pytest.mark.parametrize("name", ["neuron-life", "augmentation", "convolution", "filters"])
 def test_a_scenario_of_images_refuses_points_and_colours(name, moons, refused):
     with refused(name, "expected grey images", "moons, points"):
         run_scenario(SCENARIOS[name], *moons, seeds=1, progress=False)

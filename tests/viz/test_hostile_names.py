@@ -142,6 +142,19 @@ DRAWN = {
     "loss_surface": lambda f: viz.loss_surface(
         np.linspace(-1, 1, 5), np.linspace(-1, 1, 5), 1 + rng.random((5, 5)), title=TITLE
     ),
+    "feature_maps": lambda f: viz.feature_maps(
+        IMAGES[0], dict.fromkeys(HOSTILE, rng.normal(size=(6, 5, 3))), title=TITLE
+    ),
+    "kernel_grid": lambda f: viz.kernel_grid(rng.normal(size=(2, 2, N, 3)), channels=HOSTILE, title=TITLE),
+    "patch_products": lambda f: viz.patch_products(
+        rng.random((2, 2, N)), rng.normal(size=(2, 2, N)), channels=HOSTILE, title=TITLE
+    ),
+    "receptive_field": lambda f: viz.receptive_field(
+        IMAGES[0], dict.fromkeys(HOSTILE, (slice(1, 3), slice(0, 2))), title=TITLE
+    ),
+    "top_patches": lambda f: viz.top_patches(
+        IMAGES, [ns.Patch(k, 1, 2, 0.5, slice(1, 3), slice(0, 2)) for k in range(N)], LABELS, HOSTILE, title=TITLE
+    ),
     "heatmap": lambda f: viz.heatmap(**heat(), title=TITLE, note=TITLE),
     "neuron_story": lambda f: viz.neuron_story(trace(), title=TITLE),
     "histogram_over_time": lambda f: viz.histogram_over_time(percentiles(), label=TITLE, title=TITLE),
@@ -161,6 +174,9 @@ DRAWN = {
     ),
     "readings": lambda f: viz.readings(
         list(IMAGES[:N]), list(IMAGES[:N]), rng.dirichlet(np.ones(N), N), HOSTILE, HOSTILE, title=TITLE
+    ),
+    "readings_below": lambda f: viz.readings_below(
+        IMAGES[:N], HOSTILE, dict.fromkeys(HOSTILE[:4], range(N)), 2, HOSTILE, title=TITLE
     ),
     "activation_by_class": lambda f: viz.activation_by_class(rng.random(4 * N), LABELS, HOSTILE, title=TITLE),
     "maximizing_input": lambda f: viz.maximizing_input(rng.random((6, 5)), 1.0, title=TITLE),

@@ -1,13 +1,12 @@
 """The story of one neuron says what its trace says, in every kind of neuron, and nothing overlaps."""
 
-import itertools
 import sys
 
 import matplotlib
 import numpy as np
 import pytest
+from figure_checks import assert_story_legible as assert_legible, story_words as words
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 import neurosim as ns
 import viz
@@ -90,37 +89,6 @@ KINDS = {
     "frozen with penalty": make_trace(20, 5, regularizer="l1", z=1.0, change=lambda net, at: net[at][7].freeze()),
     "without bias": make_trace(20, 5, use_bias=False),
 }  # fmt: skip
-
-
-def written(figure):
-    """All texts that stand in a figure."""
-    return [each for each in figure.findobj(Text) if each.get_text().strip() and each.get_visible()]
-
-
-def words(figure):
-    return " | ".join(each.get_text() for each in written(figure))
-
-
-def assert_legible(figure):
-    """No two texts overlap, none sticks out, none is below five points; return them with their boxes."""
-    figure.draw_without_rendering()
-    hidden = {
-        label
-        for ax in figure.axes
-        for axis, limits in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim()))
-        for tick in axis.get_major_ticks()
-        for label in (tick.label1, tick.label2)
-        if not ax.axison or not min(limits) - 1e-9 <= tick.get_loc() <= max(limits) + 1e-9
-    }
-    boxes = [(t.get_text(), t.get_window_extent()) for t in written(figure) if t not in hidden]
-    for text, box in boxes:
-        assert box.x0 > -1 and box.x1 < figure.bbox.width + 1 and box.y0 > -1, text
-    for (a, box), (b, other) in itertools.combinations(boxes, 2):
-        wide = min(box.x1, other.x1) - max(box.x0, other.x0)
-        high = min(box.y1, other.y1) - max(box.y0, other.y0)
-        assert wide <= 1 or high <= 2.5, (a, b, wide, high)
-    assert min(t.get_fontsize() for t in written(figure)) >= 5
-    return boxes
 
 
 @pytest.mark.quick_every(5)

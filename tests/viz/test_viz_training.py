@@ -194,12 +194,25 @@ def test_film_is_one_frame_a_step_and_only_the_picture_moves(tmp_path):
     assert np.array_equal(frames[0][:, bar:], frames[2][:, bar:])  # the colour bar and its numbers
 
 
+def test_a_filmstrip_of_several_neurons_has_a_row_each(tmp_path):
+    images = np.arange(2 * 3 * 2 * 2, dtype=float).reshape(2, 3, 2, 2)  # two steps of three neurons
+    ax = viz.filmstrip(images, [0, 1500], names=["a", "b", "c"])
+    sheet = ax.images[0].get_array().filled(np.nan)
+    assert np.array_equal(sheet[0:2, 0:2], images[0, 0]) and np.array_equal(sheet[0:2, 3:5], images[1, 0])
+    assert np.array_equal(sheet[6:8, 3:5], images[1, 2])
+    assert {"step 0", "1,500", "a", "b", "c"} <= {text.get_text() for text in texts(ax)}
+    film = Image.open(viz.weight_film(images, [0, 1500], tmp_path / "a.gif"))
+    assert film.n_frames == 2
+
+
 def test_films_refuse_what_does_not_fit(tmp_path, refused):
     images = np.zeros((3, 16))
     with refused("steps: expected 3", error=ShapeError):
         viz.filmstrip(images, [0, 1], shape=(4, 4))
     with refused("shape=", error=ShapeError):
         viz.filmstrip(images, [0, 1, 2])
+    with refused("a step for each of n, and a name for each", "1 steps", error=ShapeError):
+        viz.filmstrip(np.zeros((2, 3, 4, 4)), [0])
     with refused(".gif"):
         viz.weight_film(images, [0, 1, 2], tmp_path / "a.png", shape=(4, 4))
     with refused("seconds_per_frame", "0"):

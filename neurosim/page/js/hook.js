@@ -33,14 +33,14 @@ export function installHook(window, app) {
     },
 
     // What `python main.py step --json` prints, for a sample by its number or for pixels, which have a label or none.
-    // at: the step of the run to look at; left out: the network as it is now.
-    trace: ({ layer, neuron, sample, pixels, label, at, top, check = true }) => {
+    // row, column: a place of a filter. at: the step of the run to look at; left out: the network as it is now.
+    trace: ({ layer, neuron, row, column, sample, pixels, label, at, top, check = true }) => {
       const model = app.model();
-      const where = { layer, neuron, top, check };
+      const where = { layer, neuron, row, column, top, check };
       if (pixels !== undefined) return trace(networkAt(at), model.asRaw(pixels), label ?? null, where);
-      const row = rowOf(sample);
+      const kept = rowOf(sample);
       const { test } = model;
-      return trace(networkAt(at), test.raw(row), label ?? test.label(row), { ...where, sample: test.index(row) });
+      return trace(networkAt(at), test.raw(kept), label ?? test.label(kept), { ...where, sample: test.index(kept) });
     },
 
     // The output's activations.

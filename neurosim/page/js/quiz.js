@@ -13,13 +13,13 @@ export function question(document, stage) {
   const row = rowAskedOf(stage);
   if (!row || !Number.isFinite(row.value)) return null;
   const slips = slipsOf(document, stage, row).filter((slip) => Number.isFinite(slip.value) && !near(slip.value, row.value));
-  const sum = row.substituted ? `${row.formula && stage.key !== "update" ? `${row.formula} = ` : ""}${row.substituted}` : stage.formula;
+  const sum = row.role === "gradient of filter" ? row.formula : row.substituted ? `${row.formula && stage.key !== "update" ? `${row.formula} = ` : ""}${row.substituted}` : stage.formula;
   return { name: nameOf(stage, row), value: row.value, sum: typeset(`${nameOf(stage, row)} = ${sum} = ${number(row.value)}`), row, slips };
 }
 
 function rowAskedOf(stage) {
   if (stage.key === "inputs" || stage.key === "loss_after") return null;
-  if (stage.key === "gradients") return stage.rows.find((row) => row.role === "gradient");
+  if (stage.key === "gradients") return stage.rows.find((row) => row.role === "gradient" || row.role === "gradient of filter");
   if (stage.key === "update") return stage.rows.find((row) => row.role === "change");
   if (stage.key === "output_delta") return stage.rows.find((row) => row.role === "output delta");
   return stage.result && stage.result.value !== null ? stage.result : null;
@@ -88,6 +88,12 @@ function slipsOf(document, stage, row) {
       break;
     case "gradients": {
       const i = document.dL_dW.findIndex((each) => each === row.value);
+      if (row.role === "gradient of filter") {
+        add(document.delta * document.inputs[i], "That is what this place adds: the places are summed up.");
+        add(stage.rows.filter((each) => each.role === "place").reduce((total, each) => total + each.value, 0), "You added the places shown and forgot the others.");
+        add(document.dL_db, "You forgot x: the sum of delta alone is dL/db.");
+        break;
+      }
       add(factors.delta * document.weights[i], "You took w for x: dL/dw is delta times the input.");
       add(factors.delta, "You forgot x.");
       add(factors.x, "You forgot delta.");

@@ -3,30 +3,41 @@
 
 const FLAT = 0.01; // an activation is flat where |f'(z)| is below this share of its largest slope
 
-/** Rows {layer, neuron, mean, dead, saturated, strongest, selectivity, norm, lost, similar, correlation}, layer by layer. */
+/**
+ * Rows {layer, neuron, mean, dead, saturated, strongest, selectivity, norm, lost, similar, correlation}, layer by layer.
+ * The neuron of a layer of images is a filter: what is said of its activation is over all samples and all places.
+ */
 export function* reportCards(network, samples, classes) {
   const layers = network.layers.filter((layer) => layer.index > 0 && layer.W);
   const kept = collect(network, samples, layers);
   for (const layer of layers) {
     const columns = kept.get(layer.index);
-    const similar = mostSimilar(columns.a, layer.nOut, samples.count);
-    for (let j = 0; j < layer.nOut; j++) {
-      const a = Float64Array.from({ length: samples.count }, (_, n) => columns.a[n * layer.nOut + j]);
+    const n = layer.neuronCount;
+    const count = samples.count * layer.places;
+    const similar = mostSimilar(columns.a, n, count);
+    for (let j = 0; j < n; j++) {
+      const a = columnOf(columns.a, n, j, count);
       const held = layer.interventions.values.has(j);
       yield {
         layer: layer.index,
         neuron: j,
         mean: mean(a),
-        dead: held ? 1 : columns.off[j] / samples.count,
-        saturated: held ? 0 : columns.saturated[j] / samples.count,
-        ...byClass(a, samples, classes),
-        norm: Math.sqrt(sumOver(layer.nIn, (i) => layer.W[i * layer.nOut + j] ** 2)),
+        dead: held ? 1 : columns.off[j] / count,
+        saturated: held ? 0 : columns.saturated[j] / count,
+        ...byClass(a, samples, classes, layer.places),
+        norm: Math.sqrt(sumOver(layer.W.length / n, (i) => layer.W[i * n + j] ** 2)),
         lost: classes ? lost(network, samples, layer, j, kept) : NaN,
         similar: similar[j].neuron,
         correlation: similar[j].correlation,
       };
     }
   }
+}
+
+function columnOf(a, n, j, count) {
+  const column = new Float64Array(count);
+  for (let row = 0; row < count; row++) column[row] = a[row * n + j];
+  return column;
 }
 
 function mean(values) {
@@ -39,29 +50,45 @@ function sumOver(count, term) {
   return sum;
 }
 
-/** All activations of each layer, how often each neuron is off or flat, and how often the network is right. */
+/**
+ * Of each layer all activations `a`, and what it hands up itself, `out`, where the activation is that of the layer above;
+ * how often each neuron is off or flat; and how often the network is right.
+ */
 function collect(network, samples, layers) {
-  const kept = new Map(layers.map((layer) => [layer.index, { a: new Float64Array(samples.count * layer.nOut), off: new Int32Array(layer.nOut), saturated: new Int32Array(layer.nOut) }]));
-  const limits = new Map(layers.map((layer) => [layer.index, FLAT * steepest(speaking(network, layer))]));
+  const kept = new Map();
+  for (const layer of layers) {
+    const speaks = speaking(network, layer);
+    const size = samples.count * layer.nOut;
+    const a = new layer.Float(size);
+    const out = speaks === layer ? a : new layer.Float(size);
+    const own = Array.from({ length: layer.neuronCount }, (_, j) => speaks.activationOf?.(j) ?? speaks.activation);
+    kept.set(layer.index, { speaks, a, out, off: new Int32Array(own.length), saturated: new Int32Array(own.length), ...limitsOf(own) });
+  }
   let right = 0;
   for (let n = 0; n < samples.count; n++) {
     network.forward(samples.raw(n));
     if (network.decide(network.output.a) === samples.label(n)) right += 1;
     for (const layer of layers) {
-      const speaks = speaking(network, layer);
-      const columns = kept.get(layer.index);
+      const { speaks, a, out, off, saturated, limits, rectify } = kept.get(layer.index);
+      a.set(speaks.a, n * layer.nOut);
+      out.set(layer.a, n * layer.nOut);
       const slopes = speaks.slopes(speaks.z);
-      const rectifies = isRectifier(speaks.activation);
-      columns.a.set(speaks.a, n * layer.nOut);
-      for (let j = 0; j < layer.nOut; j++) {
-        if (!(Math.abs(slopes[j]) < limits.get(layer.index))) continue;
-        if (rectifies && speaks.z[j] <= 0) columns.off[j] += 1;
-        else columns.saturated[j] += 1;
+      for (let k = 0; k < layer.nOut; k++) {
+        const j = k % limits.length;
+        if (!(Math.abs(slopes[k]) < limits[j])) continue;
+        const side = rectify[j] && speaks.z[k] <= 0 ? off : saturated;
+        side[j] += 1;
       }
     }
   }
   kept.set("right", right);
   return kept;
+}
+
+/** Of each neuron's activation where it is flat, and whether it has an off side. */
+function limitsOf(activations) {
+  const found = new Map([...new Set(activations)].map((each) => [each, { limit: FLAT * steepest(each), rectifies: isRectifier(each) }]));
+  return { limits: activations.map((each) => found.get(each).limit), rectify: activations.map((each) => found.get(each).rectifies) };
 }
 
 /** The layer that has the activation of these neurons: of a linear one under batch normalization, that normalization. */
@@ -71,27 +98,26 @@ function speaking(network, layer) {
   return linear && above && above.neuronByNeuron && above.activation && !above.W ? above : layer;
 }
 
-function isRectifier(activation) {
-  if (!activation) return false;
-  const far = activation.f ? activation.f(1e4, (each) => each) : 0;
-  return activation.elementwise !== false && (far > 100 || (activation.kinks || []).includes(0));
+/** Whether an activation has an off side: it has no upper bound, or a kink at 0. */
+function isRectifier({ range, kinks }) {
+  return range[1] === Infinity || kinks.includes(0);
 }
 
-function steepest({ activation }) {
-  if (!activation) return 1;
-  if (activation.elementwise === false || !activation.df) return 0.25; // softmax: a (1 - a)
+function steepest(activation) {
+  if (!activation.elementwise) return 0.25; // softmax: a (1 - a)
   let most = 0;
   for (let k = 0; k <= 2000; k++) most = Math.max(most, Math.abs(activation.df(-10 + k / 100, (each) => each)));
   return most;
 }
 
-function byClass(a, samples, classes) {
+function byClass(a, samples, classes, places) {
   if (!classes) return { strongest: null, selectivity: NaN };
   const sums = new Float64Array(classes);
   const counts = new Float64Array(classes);
   for (let n = 0; n < a.length; n++) {
-    sums[samples.label(n)] += a[n];
-    counts[samples.label(n)] += 1;
+    const label = samples.label(Math.floor(n / places));
+    sums[label] += a[n];
+    counts[label] += 1;
   }
   const present = Array.from(sums, (sum, k) => ({ k, mean: sum / counts[k] })).filter(({ k }) => counts[k]);
   const highest = present.reduce((best, each) => (each.mean > best.mean ? each : best));
@@ -102,47 +128,49 @@ function byClass(a, samples, classes) {
   return { strongest: highest.k, selectivity: (highest.mean - rest) / (highest.mean + rest - 2 * floor) };
 }
 
-/** The accuracy that is lost where a neuron says 0; of an output, where its class is never chosen. */
+/** The accuracy that is lost where a neuron says 0, a filter at all places; of an output, where its class is never chosen. */
 function lost(network, samples, layer, j, kept) {
-  const { a } = kept.get(layer.index);
+  const { out } = kept.get(layer.index);
+  const n = layer.neuronCount;
   let right = 0;
   if (layer.isOutput) {
-    for (let n = 0; n < samples.count; n++) {
-      const outputs = a.slice(n * layer.nOut, (n + 1) * layer.nOut);
+    for (let i = 0; i < samples.count; i++) {
+      const outputs = out.slice(i * layer.nOut, (i + 1) * layer.nOut);
       outputs[j] = -Infinity;
-      if (network.decide(outputs) === samples.label(n)) right += 1;
+      if (network.decide(outputs) === samples.label(i)) right += 1;
     }
     return (kept.get("right") - right) / samples.count;
   }
-  const speaks = speaking(network, layer);
-  if (!a.some((each, at) => at % layer.nOut === j && each !== 0)) return 0;
+  if (!out.some((each, at) => at % n === j && each !== 0)) return 0;
   network.setBatchSize(1);
-  for (let n = 0; n < samples.count; n++) {
-    speaks.a.set(a.subarray(n * layer.nOut, (n + 1) * layer.nOut));
-    speaks.a[j] = 0;
-    network.forwardBatch(false, speaks.index + 1);
-    if (network.decide(network.output.a) === samples.label(n)) right += 1;
+  for (let i = 0; i < samples.count; i++) {
+    layer.a.set(out.subarray(i * layer.nOut, (i + 1) * layer.nOut));
+    for (let k = j; k < layer.nOut; k += n) layer.a[k] = 0;
+    network.forwardBatch(false, layer.index + 1);
+    if (network.decide(network.output.a) === samples.label(i)) right += 1;
   }
   return (kept.get("right") - right) / samples.count;
 }
 
 /** For each neuron the other one of its layer whose activations correlate most with its own. */
 function mostSimilar(a, width, count) {
-  const centred = Array.from({ length: width }, (_, j) => {
-    const values = Float64Array.from({ length: count }, (_unused, n) => a[n * width + j]);
-    const middle = mean(values);
-    const around = values.map((each) => each - middle);
-    const norm = Math.sqrt(around.reduce((sum, each) => sum + each * each, 0));
-    return norm > 1e-12 * Math.sqrt(count) * Math.abs(middle) ? around.map((each) => each / norm) : null;
-  });
-  return centred.map((one, j) => {
+  const means = new Float64Array(width);
+  for (let k = 0; k < a.length; k++) means[k % width] += a[k] / count;
+  const row = new Float64Array(width);
+  const products = new Float64Array(width * width); // Σ (a_i - mean_i) (a_j - mean_j), of j up to i
+  for (let n = 0; n < count; n++) {
+    for (let j = 0; j < width; j++) row[j] = a[n * width + j] - means[j];
+    for (let i = 0; i < width; i++) for (let j = 0; j <= i; j++) products[i * width + j] += row[i] * row[j];
+  }
+  const deviations = Float64Array.from(means, (_, j) => Math.sqrt(products[j * width + j]));
+  const varies = Array.from(means, (middle, j) => deviations[j] > 1e-12 * Math.sqrt(count) * Math.abs(middle)); // more than rounding
+  return varies.map((alive, j) => {
     let best = { neuron: null, correlation: NaN };
-    if (!one) return best;
-    centred.forEach((other, k) => {
-      if (k === j || !other) return;
-      const correlation = sumOver(count, (n) => one[n] * other[n]);
+    for (let k = 0; alive && k < width; k++) {
+      if (k === j || !varies[k]) continue;
+      const correlation = products[Math.max(j, k) * width + Math.min(j, k)] / deviations[j] / deviations[k];
       if (best.neuron === null || correlation > best.correlation) best = { neuron: k, correlation };
-    });
+    }
     return best;
   });
 }

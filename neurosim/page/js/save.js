@@ -10,8 +10,8 @@ export function keepPage() {
 
 /** The state as the part of an address behind #. */
 export function hashOf(store) {
-  const { step, layer, neuron, sample, stage, tab, predict, centre } = store.describe();
-  const parts = { tab, step, layer, neuron, sample, stage, predict: predict ? 1 : 0, centre: centre ? 1 : 0 };
+  const { step, layer, neuron, row, column, sample, stage, tab, predict, centre } = store.describe();
+  const parts = { tab, step, layer, neuron, row, column, sample, stage, predict: predict ? 1 : 0, centre: centre ? 1 : 0 };
   return Object.entries(parts).filter(([, value]) => value !== null && value !== undefined).map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&");
 }
 
@@ -20,7 +20,7 @@ export function fromHash(hash) {
   const wanted = {};
   for (const part of hash.replace(/^#/, "").split("&")) {
     const [name, value] = part.split("=").map((each) => decodeURIComponent(each || ""));
-    if (["step", "layer", "neuron", "sample"].includes(name) && /^\d+$/.test(value)) wanted[name] = Number(value);
+    if (["step", "layer", "neuron", "row", "column", "sample"].includes(name) && /^\d+$/.test(value)) wanted[name] = Number(value);
     if (["stage", "tab"].includes(name)) wanted[name] = value;
     if (["predict", "centre"].includes(name)) wanted[name] = value === "1";
   }

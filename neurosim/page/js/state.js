@@ -2,6 +2,7 @@
 // it intentions; no view reads another. Nothing here touches the document.
 
 import { trace } from "./engine/trace.js";
+import { hasMaps } from "./maps.js";
 import { Pixels } from "./pixels.js";
 import { Undo } from "./undo.js";
 
@@ -42,7 +43,9 @@ export class Store {
       step: last,
       layer: first ? first.index : 1,
       neuron: 0, // the constructor chooses one that speaks
-      hover: null, // {layer, neuron} under the pointer or the keyboard
+      row: null, // the place of a filter that the learner chose; null: that which the walk takes by itself
+      column: null,
+      hover: null, // {layer, neuron, row, column} under the pointer or the keyboard; places on maps alone
       set: "test",
       sample: model.test.total ? 0 : null, // row of the set; null: drawn
       drawn: model.test.total ? null : new Float32Array(this.network.input.nOut), // raw numbers of a drawing or a chosen point
@@ -59,7 +62,9 @@ export class Store {
       edited: false, // whether the network differs from what was kept of this step
     };
     const spoken = first ? this.answer().layers[first.index].a : [];
-    for (let j = 1; j < spoken.length; j++) if (spoken[j] > spoken[this.state.neuron]) this.state.neuron = j;
+    let loudest = 0;
+    for (let j = 1; j < spoken.length; j++) if (spoken[j] > spoken[loudest]) loudest = j;
+    if (first) this.state.neuron = loudest % first.neuronCount; // of the units of a filter the place comes later
   }
 
   // -- who listens ----------------------------------------------------------------------------------------------------
@@ -152,10 +157,27 @@ export class Store {
     return this.network.layers[index];
   }
 
-  select(layer, neuron) {
+  /** Open a neuron; `place` {row, column} of a filter: null: that which the walk takes, left out: the one chosen before. */
+  select(layer, neuron, place) {
     const visible = this.visibleLayers();
     const found = visible.find((each) => each.index === layer) || visible[0];
-    this.set({ layer: found.index, neuron: Math.min(Math.max(neuron, 0), found.nOut - 1) });
+    const { row, column } = (place === undefined && found.index === this.state.layer ? this.state : place) || { row: null, column: null };
+    const [height, width] = hasMaps(found) && row !== null ? found.outShape : [0, 0];
+    const at = (number, count) => (count ? within(number ?? 0, count) : null);
+    this.set({ layer: found.index, neuron: within(neuron, found.neuronCount), row: at(row, height), column: at(column, width) });
+  }
+
+  /** The place of the unit that is open; null of a neuron without places. It holds still while the pen or the training runs. */
+  place() {
+    const { layer, neuron, row, column, drawing, training } = this.state;
+    if (!hasMaps(this.layer())) return null;
+    if (row !== null) return { row, column };
+    const of = `${layer}/${neuron}`;
+    if (!(drawing || training) || this.taken?.of !== of) {
+      const found = this.trace(layer, neuron, null);
+      this.taken = { of, row: found.row, column: found.column };
+    }
+    return { row: this.taken.row, column: this.taken.column };
   }
 
   /** Activations of all layers and the output for the sample: `forward` fills the layers, this keeps copies. */
@@ -168,10 +190,15 @@ export class Store {
     });
   }
 
-  /** The walk's document of the selected neuron, or of another. */
-  document(layer = this.state.layer, neuron = this.state.neuron) {
-    return this.remember(`trace ${this.sampleKey} ${this.state.drawnLabel} ${layer} ${neuron}`, () =>
-      trace(this.network, this.raw, this.label, { layer, neuron, sample: this.sampleIndex }),
+  /** The walk's document of the selected neuron. */
+  document() {
+    return this.trace(this.state.layer, this.state.neuron, this.place());
+  }
+
+  trace(layer, neuron, place) {
+    const { row, column } = place ?? {};
+    return this.remember(`trace ${this.sampleKey} ${this.state.drawnLabel} ${layer} ${neuron} ${row} ${column}`, () =>
+      trace(this.network, this.raw, this.label, { layer, neuron, row, column, sample: this.sampleIndex }),
     );
   }
 
@@ -258,8 +285,7 @@ export class Store {
   /** The weights of one neuron at a moment. */
   weightsAt(moment, layer, neuron) {
     const here = this.network.layers[layer];
-    const W = moment.step === this.state.step ? here.W : here.flatView(this.parametersAt(moment), "W");
-    return Float64Array.from({ length: here.nIn }, (_, i) => W[i * here.nOut + neuron]);
+    return here.neuronPart(moment.step === this.state.step ? here.W : here.flatView(this.parametersAt(moment), "W"), neuron);
   }
 
   /** Keep where the training in this page has come to. */
@@ -340,15 +366,13 @@ export class Store {
 
   // -- for links and programs -------------------------------------------------------------------------------------------
 
-  /** Go to a step, a neuron, a sample (its number in the original test set), a stage; what is left out stays. */
-  goto({ step, layer, neuron, sample, stage, tab } = {}) {
+  /** Go to a step, a neuron and its place, a sample (its number in the original test set), a stage; what is left out stays. */
+  goto({ step, layer = this.state.layer, neuron = this.state.neuron, row, column, sample, stage, tab } = {}) {
     if (step !== undefined && this.moments.length) this.gotoMoment(this.momentAt(step));
-    if (layer !== undefined || neuron !== undefined) {
-      this.select(layer === undefined ? this.state.layer : layer, neuron === undefined ? this.state.neuron : neuron);
-    }
+    this.select(layer, neuron, row === undefined ? undefined : { row, column });
     if (sample !== undefined && sample !== null) {
-      const row = this.rowOf(sample);
-      if (row !== null) this.chooseSample(row);
+      const kept = this.rowOf(sample);
+      if (kept !== null) this.chooseSample(kept);
     }
     if (stage !== undefined && STAGES.includes(stage)) this.set({ stage });
     if (tab !== undefined && TABS.includes(tab)) this.set({ tab });
@@ -363,7 +387,11 @@ export class Store {
 
   /** Where the learner stands, as plain data. */
   describe() {
-    const { step, layer, neuron, stage, tab, predict, centre, training } = this.state;
-    return { step, layer, neuron, sample: this.sampleIndex, label: this.label, stage, tab, predict, centre, training };
+    const { step, layer, neuron, row, column, stage, tab, predict, centre, training } = this.state;
+    return { step, layer, neuron, row, column, sample: this.sampleIndex, label: this.label, stage, tab, predict, centre, training };
   }
+}
+
+function within(number, count) {
+  return Math.min(Math.max(number, 0), count - 1);
 }

@@ -169,6 +169,73 @@ def test_every_figure_is_that_of_a_loop_over_the_samples(name, crowd):
                 assert math.isnan(card.correlation[index, j]) and card.most_similar.isna()[index, j]
 
 
+def forward_by_loops(net, image, silent=()):
+    """Of both convolutions {(r, c, f): (z, a)} place by place, and the outputs; filters (layer, f) may be silent."""
+    found, x = {}, image.tolist()
+    for index in (1, 3):
+        layer = net[index]
+        z = reference.convolve(x, layer.W.tolist(), layer.b.tolist(), 1, layer.padding)
+        rule = (lambda v: max(v, 0.0)) if layer.activation.key == "relu" else math.tanh
+        a = {at: 0.0 if (index, at[2]) in silent else rule(value) for at, value in z.items()}
+        found[index] = {at: (z[at], a[at]) for at in z}
+        x = nested(a)
+        if index == 1:
+            x = nested(reference.pool(x, 2, 2, "max")[0])
+    flat = [value for row in x for pixel in row for value in pixel]
+    W, b = net[4].W.tolist(), net[4].b.tolist()
+    return found, [b[j] + sum(value * W[i][j] for i, value in enumerate(flat)) for j in range(len(b))]
+
+
+def nested(values):
+    """{(r, c, f): value} as image[row][column][channel]."""
+    down, across, channels = (max(at[k] for at in values) + 1 for k in range(3))
+    return [[[values[r, c, f] for f in range(channels)] for c in range(across)] for r in range(down)]
+
+
+def test_every_figure_of_a_filter_is_that_of_a_loop_over_samples_and_places():
+    rng = np.random.default_rng(8)
+    x, y = rng.normal(size=(24, 6, 7, 2)), rng.permutation(np.arange(24) % 3)
+    layers = [ns.Conv2D(3, 3, "relu", padding="same"), ns.MaxPool2D(2), ns.Conv2D(4, 2, "tanh"), ns.Dense(3, "softmax")]
+    net = ns.Network([ns.Input((6, 7, 2)), *layers], optimizer=ns.Adam(learning_rate=0.01), seed=3, dtype="float64")
+    net.fit(x, y, epochs=20, batch_size=8, verbose=False)
+    card = report_card(net, x, y).set_index(["layer", "neuron"])
+    runs = [forward_by_loops(net, image) for image in x]
+
+    def share_right(outputs):
+        return sum(max(range(3), key=z.__getitem__) == label for z, label in zip(outputs, y, strict=True)) / len(y)
+
+    right = share_right([z for _, z in runs])
+    assert right > 0.8  # an ablation has something to lose
+    for index, count in ((1, 3), (3, 4)):
+        answers = [  # of each filter, (label, z, a) of every sample and place
+            [
+                (label, *pair)
+                for (found, _), label in zip(runs, y, strict=True)
+                for at, pair in found[index].items()
+                if at[2] == f
+            ]
+            for f in range(count)
+        ]
+        for f in range(count):
+            row, a = card.loc[(index, f)], [value for _, _, value in answers[f]]
+            assert row.mean_activation == pytest.approx(statistics.fmean(a), rel=1e-9)
+            assert row.variance == pytest.approx(statistics.pvariance(a), rel=1e-9)
+            if index == 1:
+                assert row.dead_fraction == pytest.approx(sum(z <= 0 for _, z, _ in answers[f]) / len(a))
+            means = [statistics.fmean(value for label, _, value in answers[f] if label == k) for k in range(3)]
+            top = means.index(max(means))
+            assert (row.strongest_class, row.weakest_class) == (top, means.index(min(means)))
+            floor = min(0.0, *a)
+            high, rest = means[top] - floor, statistics.fmean(means[:top] + means[top + 1 :]) - floor
+            assert row.selectivity == pytest.approx((high - rest) / (high + rest), rel=1e-9)
+            alike = {g: statistics.correlation(a, [each[2] for each in answers[g]]) for g in range(count) if g != f}
+            assert row.most_similar == max(alike, key=alike.get)
+            assert row.correlation == pytest.approx(max(alike.values()), rel=1e-9)
+            without_it = share_right([forward_by_loops(net, image, {(index, f)})[1] for image in x])
+            assert row.accuracy_lost == pytest.approx(right - without_it, abs=1e-12)
+    assert card.loc[1, "accuracy_lost"].abs().sum() > 0
+
+
 def test_a_rectifier_behind_batch_normalization_is_off_where_it_gives_out_nothing(crowd):
     x, y = crowd
     net = trained([ns.Dense(8), ns.BatchNorm("relu"), ns.Dense(6, "softmax")], x, y)

@@ -2,33 +2,17 @@
 
 import copy
 import inspect
-import json
 import sys
 
 import numpy as np
 import pytest
 from small_problem import X, Y, network
+from stepper_state import state
 
 import neurosim as ns
 from neurosim.optimizers import OPTIMIZERS, SGDTerms
 from neurosim.schedules import SCHEDULES
 from neurosim.walk import STAGES, Stepper, undo
-
-
-def state(stepper):
-    """Everything that undo has to bring back, as bytes and text: network, optimizer, streams, place in the data."""
-    net = stepper.network
-    return {
-        "arrays": {name: array.tobytes() for name, array in net.arrays().items()},
-        "optimizer": json.dumps([net.optimizer.config(), net.optimizer.scalars()]),
-        "streams": {purpose: str(rng.bit_generator.state) for purpose, rng in net.streams.items()},
-        "interventions": json.dumps(net.config()["interventions"]),
-        "place": (
-            None if stepper.batches.order is None else stepper.batches.order.tobytes(),
-            *stepper.batches.place[1:],
-        ),
-        "losses": list(stepper.losses),
-    }
 
 
 def walk(stepper):

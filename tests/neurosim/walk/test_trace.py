@@ -129,6 +129,15 @@ def test_numbers_are_those_of_the_vectorized_pass(make, blobs):
     np.testing.assert_array_equal(trace.theta_after, net.parameters.theta)
 
 
+def test_whole_numbers_that_a_network_has_not_learned_from_are_scaled_for_the_loss_after_the_update_too():
+    net = ns.Network([ns.Input((4, 4)), ns.Dense(3, "tanh"), ns.Dense(2, "softmax")], loss="mse", seed=1)
+    image = np.arange(0, 256, 17, dtype=np.uint8).reshape(4, 4)
+    trace = net.trace(image, 1)
+    net.gradients(image[None], [1])
+    net.update_()
+    assert trace.loss_after == net.evaluate(image[None], [1])["loss"] and net.input.a.max() == 1.0
+
+
 def test_dropout_between_is_off_and_passes_on(make):
     _, trace = make(hidden=[ns.Dense(8, "tanh"), ns.Dropout(0.5), ns.Dense(6, "tanh")])
     for j in range(8):

@@ -351,12 +351,14 @@ export class Network {
     return this.withConfig({ layers });
   }
 
-  // Dense hidden layers of these widths between input and output.
+  // Dense hidden layers of these widths between input and output; what looks at images stays below them.
   withHidden(widths) {
     const { layers } = this.config();
+    const ofImages = this.layers.some((layer) => layer.windows || layer.reshapes);
+    const below = layers.slice(0, ofImages ? layers.findIndex((layer) => layer.name === "dense") : 1);
     const model = layers.slice(1, -1).find((layer) => layer.name === "dense");
     const hidden = widths.map((units) => ({ ...(model ?? { name: "dense", activation: { name: "relu" } }), units }));
-    return this.withConfig({ layers: [layers[0], ...hidden, layers.at(-1)] });
+    return this.withConfig({ layers: [...below, ...hidden, layers.at(-1)] });
   }
 }
 

@@ -7,13 +7,14 @@ import { SampleRun } from "./walk/sample.js";
 // Everything as plain numbers, texts and arrays, under Python's keys; each stage has its `heading` and `text` beside.
 // raw: one sample as it came; label: a class index or a row of targets, null: it is walked forward only.
 // sample: its number in its data; top: how many terms of each sum to show; check: whether to compare with differences.
-export function trace(network, raw, label, { layer, neuron, sample = null, top = 5, check = false } = {}) {
-  return documentOf(new NeuronTrace(new SampleRun(network, raw, label, sample), layer, neuron), top, check);
+// row, column: the place of a filter; null: where its |delta| is largest.
+export function trace(network, raw, label, { layer, neuron, row = null, column = null, sample = null, top = 5, check = false } = {}) {
+  return documentOf(new NeuronTrace(new SampleRun(network, raw, label, sample), layer, neuron, { row, column }), top, check);
 }
 
 // The walk as text, as the terminal shows it.
-export function explain(network, raw, label, { layer, neuron, sample = null, top = 5 } = {}) {
-  const here = new NeuronTrace(new SampleRun(network, raw, label, sample), layer, neuron);
+export function explain(network, raw, label, { layer, neuron, row = null, column = null, sample = null, top = 5 } = {}) {
+  const here = new NeuronTrace(new SampleRun(network, raw, label, sample), layer, neuron, { row, column });
   const stages = here.stages(top).map((stage, k) => `${k + 1}. ${stage.heading}\n${stage.text}`);
   return [here.title, ...stages].join("\n\n");
 }
@@ -30,6 +31,7 @@ function documentOf(here, top, check) {
     },
     layer: here.layer.index,
     neuron: here.index,
+    ...placeOf(here),
     activation: here.activation.key,
     inputs: Array.from(here.inputs),
     weights: Array.from(here.weights),
@@ -42,11 +44,12 @@ function documentOf(here, top, check) {
   return {
     ...start,
     da_dz: here.da_dz,
-    downstream: here.fed.map((k, i) => ({
+    downstream: Array.from(here.fed.numbers, (k, i) => ({
       neuron: k,
-      weight: here.fedWeights[i],
-      delta: here.fedDeltas[i],
-      product: here.fedProducts[i],
+      weight: here.fed.weights[i],
+      delta: here.fed.deltas[i],
+      product: here.fed.products[i],
+      ...(here.row === null ? {} : { name: here.fed.name(i) }),
     })),
     dL_da: here.dL_da,
     delta: here.delta,
@@ -67,19 +70,34 @@ function documentOf(here, top, check) {
   };
 }
 
+// Where a filter is looked at; nothing for other neurons.
+function placeOf(here) {
+  if (here.patchShape === null) return {};
+  const { row, column, unit, layer } = here;
+  const [height, width] = layer.outShape;
+  const parts = ([rows, columns]) => ({ rows, columns });
+  const found = { row, column, unit, patch_shape: here.patchShape, sources: Array.from(here.sources) };
+  Object.assign(found, { field: parts(here.field), receptive_field: parts(here.receptiveField) });
+  if (here.run.forwardOnly) return found;
+  const deltas = here.placeDeltas;
+  return { ...found, place_deltas: Array.from({ length: height }, (_, k) => Array.from(deltas.subarray(k * width, (k + 1) * width))) };
+}
+
 function termsOf({ weights, bias }) {
   const both = ([name, values]) => [name, { weights: Array.from(values), bias: bias ? bias[name][0] : 0 }];
   return Object.fromEntries(Object.entries(weights).map(both));
 }
 
-// a for any z of one neuron, the other neurons of its layer held still where its activation looks at them all.
-export function curve(network, layerIndex, neuron, z) {
+// a for any z of one neuron, the other neurons of its layer held still where its activation looks at them all; of a filter
+// those at the place of its unit.
+export function curve(network, layerIndex, neuron, z, unit = neuron) {
   const layer = network.layers[layerIndex];
   const forced = layer.interventions.values.get(neuron);
   if (forced !== undefined) return Float64Array.from(z, () => forced);
   const own = layer.activationOf ? layer.activationOf(neuron) : layer.activation;
   if (own.elementwise) return Float64Array.from(z, (each) => own.f(each, (value) => value));
-  const row = Float64Array.from(layer.z.subarray(0, layer.nOut));
+  const start = unit - neuron;
+  const row = Float64Array.from(layer.z.subarray(start, start + layer.neuronCount));
   const a = new Float64Array(row.length);
   return Float64Array.from(z, (each) => {
     row[neuron] = each;

@@ -93,8 +93,7 @@ export class Controls {
     this.play.textContent = state.training ? "Pause" : "Play";
     for (const each of [this.sample, this.batch, this.epoch]) each.disabled = state.training;
     this.back.disabled = state.training || store.undo.lastTraining() < 0;
-    const widths = store.visibleLayers().map((layer) => layer.nOut);
-    const shape = [network.layers[0].nOut, ...widths].join("-");
+    const shape = network.layers.filter((layer) => layer.index === 0 || layer.W || layer.windows).map(inShort).join("-");
     const last = store.moments.length ? store.moments[store.moments.length - 1].step : state.step;
     const step = `step ${state.step.toLocaleString("en")}${state.training ? "" : ` of ${Math.max(last, state.step).toLocaleString("en")}`}`;
     const speed = state.rate ? `${Math.round(state.rate).toLocaleString("en")} samples a second` : "";
@@ -110,4 +109,10 @@ export class Controls {
   render(changed) {
     if (["step", "training", "rate", "network", "edits", "moments", "help", "all"].some((name) => changed.has(name))) this.draw();
   }
+}
+
+/** A layer as one writes it: units, FILTERSxKERNEL, poolSIZE. */
+function inShort(layer) {
+  const { windows, nOut, W, neuronCount } = layer;
+  return windows ? (W ? `${neuronCount}x${windows.size}` : `pool${windows.size}`) : nOut;
 }

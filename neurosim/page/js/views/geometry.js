@@ -1,8 +1,9 @@
 // Where the neurons of the network view stand: numbers in, boxes out.
 
+export const TITLE = 26; // pixels for the titles above
 const LEAST = 22; // pixels from dot to dot
 const CROWDED = 15; // the same where there are many
-export const MOST = { images: 128, dots: 96 }; // neurons of a layer that are drawn; any other is opened by its number
+export const MOST = { images: 128, dots: 96, maps: 64 }; // neurons of a layer that are drawn; any other is opened by its number
 
 /** Columns and size of square cells, so that `count` of them fill a box of width × height best. */
 export function bestGrid(count, width, height, gap, most = 84) {
@@ -16,40 +17,52 @@ export function bestGrid(count, width, height, gap, most = 84) {
 }
 
 /**
- * The layout of the layers.
+ * The layout of layers without maps, in the part of the sheet from `left` and `above` on.
  * @param layers [{index, count, images: whether its weights are shown as images, longest: letters of its longest name}]
  * @returns {columns: [{...layer, x, width, title}], boxes: Map "layer/neuron" -> {x, y, width, height}}
  */
-export function layOut(layers, width, height) {
-  const top = 26; // below the titles
-  const room = height - top - 8;
+export function layOut(layers, width, height, left = 0, above = 0) {
+  const top = above + TITLE;
+  const room = height - TITLE - 8;
   const last = layers[layers.length - 1];
-  const outputWidth = Math.min(Math.max(width * 0.31, 118, Math.min(last.longest * 8.5 + 190, width * 0.44)), 360);
+  const outputWidth = widthOfOutput(last, width);
   const hidden = layers.slice(0, -1);
-  const dotted = hidden.filter((layer) => !layer.images).map((layer) => {
-    const rows = Math.max(1, Math.floor(room / (layer.count > 40 ? CROWDED : LEAST)));
-    const columns = Math.ceil(layer.count / rows);
-    const inColumn = Math.ceil(layer.count / columns);
-    const step = Math.min(room / inColumn, 40);
-    const size = Math.min(step - 5, 26);
-    return { ...layer, columns, inColumn, step, size, width: columns * (size + 5) };
-  });
+  const dotted = hidden.filter((layer) => !layer.images).map((layer) => inDots(layer, room));
   const dots = dotted.reduce((sum, layer) => sum + layer.width, 0);
   // without images what is left over goes between the columns, so that lines have room
-  const spare = hidden.length ? (width - outputWidth - dots) / hidden.length : 0;
+  const spare = hidden.length ? (width - left - outputWidth - dots) / hidden.length : 0;
   const gap = hidden.some((layer) => layer.images) ? Math.min(Math.max(width * 0.11, 26), 130) : Math.min(Math.max(spare, 26), 280);
-  const forImages = Math.max(width - outputWidth - dots - gap * hidden.length, 60);
+  const forImages = Math.max(width - left - outputWidth - dots - gap * hidden.length, 60);
   const placed = [];
   const boxes = new Map();
-  let x = 0;
+  let x = left;
   for (const layer of hidden) {
     const column = layer.images ? imageColumn(layer, x, top, forImages, room, boxes) : dotColumn(dotted.find((each) => each.index === layer.index), x, top, room, boxes);
     placed.push(column);
     x += column.width + gap;
   }
-  const left = Math.max(width - Math.max(outputWidth, width - x), 0);
-  placed.push(outputColumn(last, Math.min(x, left || x), top, width, room, boxes));
-  return { columns: placed, boxes, height };
+  const atRight = Math.max(width - Math.max(outputWidth, width - x), 0);
+  placed.push(outputColumn(last, Math.min(x, atRight || x), top, width, room, boxes));
+  return { columns: placed.map((column) => ({ ...column, y: above })), boxes, height };
+}
+
+function widthOfOutput(last, width) {
+  return Math.min(Math.max(width * 0.31, 118, Math.min(last.longest * 8.5 + 190, width * 0.44)), 360);
+}
+
+function inDots(layer, room) {
+  const rows = Math.max(1, Math.floor(room / (layer.count > 40 ? CROWDED : LEAST)));
+  const columns = Math.ceil(layer.count / rows);
+  const inColumn = Math.ceil(layer.count / columns);
+  const step = Math.min(room / inColumn, 40);
+  const size = Math.min(step - 5, 26);
+  return { ...layer, columns, inColumn, step, size, width: columns * (size + 5) };
+}
+
+/** The least width of layers without maps, with a gap before each. */
+export function leastWidth(layers, width, height, gap) {
+  const hidden = layers.slice(0, -1).map((layer) => inDots(layer, height - TITLE - 8).width + gap);
+  return hidden.reduce((sum, each) => sum + each, widthOfOutput(layers[layers.length - 1], width));
 }
 
 function imageColumn(layer, x, top, width, room, boxes) {

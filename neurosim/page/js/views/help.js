@@ -1,11 +1,16 @@
 // The way in: four hints for the first visit, help with the keys, and what the page has to say.
 
+import { hasMaps } from "../maps.js";
 import { button, h } from "./dom.js";
 
 const FIRST = {
   image: [
     ["input", "This picture goes into the network. Draw on it, or press Clear and draw your own: the answer follows the pen."],
     ["middle", "Each picture is what one neuron looks for. Point at one to see what it found in the input; click it to open it."],
+  ],
+  filters: [
+    ["input", "This picture goes into the network. Draw on it, or press Clear and draw your own: the answer follows the pen."],
+    ["middle", "Each filter looks at all places of the picture with the same weights; its map is what it finds. Point at a map to see where it looks, click a place to open it."],
   ],
   points: [
     ["input", "This point goes into the network. Choose another one below the map: the answer follows."],
@@ -30,6 +35,7 @@ const KEYS = [
   ["Ctrl+Z", "take back the latest change"],
   ["?", "this help"],
 ];
+const OF_MAPS = [["on a map", "the large one below the network: arrow keys move the place at which the filter is opened"]];
 const SEEN = "neurosim hints seen";
 
 function seen() {
@@ -46,7 +52,9 @@ export class Help {
     this.hint = document.getElementById("hint");
     this.panel = document.getElementById("help");
     this.notice = document.getElementById("notice");
-    this.hints = [...(FIRST[store.model.manifest.data.kind] || FIRST.table), ...LATER];
+    const { kind } = store.model.manifest.data;
+    const convolves = store.network.layers.some(hasMaps);
+    this.hints = [...(FIRST[convolves ? "filters" : kind] || FIRST.table), ...LATER];
     this.at = seen() ? this.hints.length : 0;
     this.text = h("p");
     this.next = button("Next hint", () => this.advance());
@@ -56,7 +64,7 @@ export class Help {
     this.panel.append(
       h("h2", { id: "help-title", text: "Help" }),
       h("p", { text: "A neural network lies open on this page: its input on the left, its layers in the middle, one neuron's arithmetic on the right, its training below. Everything is computed here, in the browser; the page asks no network for anything." }),
-      h("dl", {}, KEYS.flatMap(([key, what]) => [h("dt", { text: key }), h("dd", { text: what })])),
+      h("dl", {}, [...KEYS, ...(convolves ? OF_MAPS : [])].flatMap(([key, what]) => [h("dt", { text: key }), h("dd", { text: what })])),
       h("p", { class: "muted", text: `Data: ${data.name}. ${origin.filter(Boolean).join(" ")}` }),
       button("Show the hints again", () => this.again()),
       " ",

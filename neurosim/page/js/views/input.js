@@ -1,7 +1,9 @@
 // What goes into the network: the sample, large; the pad to draw on; and the samples to choose from.
 
 import { short } from "../engine/numbers.js";
+import { hasMaps } from "../maps.js";
 import { button, check, choice, h, signedBar, explain } from "./dom.js";
+import { Outline } from "./outline.js";
 import { Pad } from "./pad.js";
 import { paintInk } from "./paint.js";
 import { Scatter } from "./scatter.js";
@@ -61,6 +63,7 @@ export class InputView {
       this.features = h("table", { class: "bars" });
       body.append(h("div", { class: "scroll" }, this.features));
     }
+    if (this.isPicture && this.store.network.layers.some(hasMaps)) this.outline = new Outline(body.querySelector("#pad"), this.store);
   }
 
   makePicker() {
@@ -84,7 +87,8 @@ export class InputView {
   explanation() {
     const size = this.store.network.layers[0].nOut;
     const own = this.pad ? " Draw on it, or press Clear and draw your own: the network answers while you draw." : "";
-    return `The ${size} numbers that enter the network, from a test sample that it was not trained on.${own} A red line below a sample: the network misreads it.`;
+    const field = this.store.network.layers.some(hasMaps) ? " The outline is where the unit that is pointed at, or open, gets its numbers from." : "";
+    return `The ${size} numbers that enter the network, from a test sample that it was not trained on.${own} A red line below a sample: the network misreads it.${field}`;
   }
 
   refilter(changes) {
@@ -203,6 +207,7 @@ export class InputView {
       if (!store.state.drawing) this.drawLabel();
       this.markThumb();
     }
+    if (this.outline && ["hover", "layer", "neuron", "row", "column", "sample", "theta", "drawing", "training", "network", "all"].some((name) => changed.has(name))) this.outline.render();
     if (changed.has("drawing") && !store.state.drawing) this.drawLabel();
     if (changed.has("theme") || changed.has("all") || (changed.has("theta") && !store.state.training) || changed.has("training")) {
       if (this.scatter && changed.has("theta")) this.scatter.render();

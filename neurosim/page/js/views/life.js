@@ -1,15 +1,17 @@
 // The weights of the selected neuron at a few moments, from the first to the last.
 
+import { hasMaps, weightShape } from "../maps.js";
 import { h, explain } from "./dom.js";
-import { imageShape, largest, overChannels, paintSigned } from "./paint.js";
+import { imageShape, largest, overChannels, paintSigned, paintTiles } from "./paint.js";
 
 export class Life {
   constructor(root, store) {
     this.store = store;
     this.root = root;
     this.moments = h("div", { id: "moments" });
+    this.title = root.querySelector("h2");
     root.append(this.moments);
-    explain(root.querySelector("h2"), "The weights of the selected neuron at moments of the training, in one scale: red above zero, blue below. Click a moment to go there.");
+    explain(this.title, "The weights of the selected neuron at moments of the training, in one scale: red above zero, blue below. Click a moment to go there.");
     new ResizeObserver(() => this.draw()).observe(this.moments);
   }
 
@@ -32,6 +34,8 @@ export class Life {
     const layer = store.layer();
     const { neuron } = store.state;
     const shape = layer.index === store.visibleLayers()[0].index && store.kind === "image" ? imageShape(store.shape, layer.nIn) : null;
+    const tiles = weightShape(layer);
+    this.title.textContent = `The life of this ${hasMaps(layer) ? "filter" : "neuron"}`;
     const chosen = this.chosen();
     const all = chosen.map((moment) => store.weightsAt(moment, layer.index, neuron));
     const limit = Math.max(...all.map(largest));
@@ -39,7 +43,8 @@ export class Life {
     this.moments.replaceChildren(
       ...chosen.map((moment, k) => {
         const canvas = h("canvas", { "aria-hidden": "true" });
-        if (shape) paintSigned(canvas, overChannels(all[k], shape), shape, limit);
+        if (tiles) paintTiles(canvas, all[k], tiles, { limit });
+        else if (shape) paintSigned(canvas, overChannels(all[k], shape), shape, limit);
         else paintSigned(canvas, all[k], [1, all[k].length], limit);
         const at = moment === current;
         return h(

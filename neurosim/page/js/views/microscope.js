@@ -20,10 +20,15 @@ export class Microscope {
     this.live = h("p", { class: "visually-hidden", "aria-live": "polite" });
     this.predict = check("predict first", false, (on) => store.set({ predict: on }), { title: "Hides the next number until you have typed one" });
     this.neuron = h("input", { type: "number", class: "short", min: "0", "aria-label": "Neuron", onchange: () => store.select(store.state.layer, Math.round(Number(this.neuron.value))) });
+    const placed = (name) => h("input", { type: "number", class: "short", min: "0", "aria-label": name, onchange: () => this.choosePlace() });
+    [this.row, this.column] = [placed("Row"), placed("Column")];
+    this.auto = button("strongest", () => store.select(store.state.layer, store.state.neuron, null), { title: "The place where |delta| is largest; without a label, |a|" });
+    this.places = h("div", { id: "place", class: "row" }, h("label", {}, "row ", this.row), h("label", {}, "column ", this.column), this.auto);
     this.layer = h("select", { "aria-label": "Layer", onchange: () => store.select(Number(this.layer.value), 0) });
     this.revealed = new Set(); // stages whose number was found or given up, for this neuron and sample
     root.append(
       h("div", { class: "row wide" }, this.layer, this.neuron, this.predict.label),
+      this.places,
       h(
         "div",
         { id: "walk", tabindex: "0", role: "group", "aria-label": "The walk: arrow left and right", onkeydown: (event) => this.key(event) },
@@ -53,13 +58,36 @@ export class Microscope {
   /** Where the answers of the learner belong to: they start anew with another neuron, sample or network. */
   get place() {
     const { layer, neuron } = this.store.state;
-    return `${layer}/${neuron}/${this.store.sampleKey}/${this.store.version}`;
+    const { row, column } = this.store.place() ?? {};
+    return `${layer}/${neuron}/${row}/${column}/${this.store.sampleKey}/${this.store.version}`;
+  }
+
+  choosePlace() {
+    const [row, column] = [this.row, this.column].map((field) => Math.round(Number(field.value)));
+    this.store.select(this.store.state.layer, this.store.state.neuron, { row, column });
+  }
+
+  drawPlace() {
+    const { store } = this;
+    const place = store.place();
+    this.places.hidden = !place;
+    if (!place) return;
+    const [height, width] = store.layer().outShape;
+    for (const [field, at, count] of [[this.row, place.row, height], [this.column, place.column, width]]) {
+      if (globalThis.document.activeElement !== field) field.value = String(at);
+      field.max = String(count - 1);
+    }
+    this.auto.disabled = store.state.row === null;
   }
 
   drawHeading(document) {
     const { store } = this;
     const { layer, neuron } = store.state;
-    this.which.textContent = `Neuron ${neuron} of layer ${layer} (${document.activation})`;
+    const place = store.place();
+    const at = place ? ` at row ${place.row}, column ${place.column}` : "";
+    this.which.textContent = `${place ? "Filter" : "Neuron"} ${neuron} of layer ${layer}${at} (${document.activation})`;
+    this.neuron.setAttribute("aria-label", place ? "Filter" : "Neuron");
+    this.drawPlace();
     const { sample } = document;
     const named = (k) => (sample.classes && sample.classes[k] !== undefined ? sample.classes[k] : k);
     const said = sample.index === null || sample.index === undefined ? "your own input" : `${store.state.set === "train" ? "training" : "test"} sample ${sample.index}`;
@@ -74,7 +102,7 @@ export class Microscope {
     }
     this.layer.value = String(layer);
     if (globalThis.document.activeElement !== this.neuron) this.neuron.value = String(neuron);
-    this.neuron.max = String(store.layer().nOut - 1);
+    this.neuron.max = String(store.layer().neuronCount - 1);
     this.predict.box.checked = store.state.predict;
   }
 
@@ -113,7 +141,7 @@ export class Microscope {
       h("div", { class: "stage-title" }, h("h3", { text: `${at + 1}. ${stage.title}` }), h("span", { class: "muted", text: `${phaseOf(stage.key)}, ${at + 1} of ${stages.length}` })),
       h("p", { class: formula.length > 34 ? "formula long" : "formula", text: formula }),
       stagePicture(store, document, stage, Boolean(asked)) || "",
-      ...stageRows(stage, asked && asked.row),
+      ...stageRows(stage, asked && asked.row, document.row !== undefined),
       asked ? this.quiz(stage, asked) : "",
       stage.why && !asked ? h("p", { class: "why", text: typeset(stage.why.split(/\s+/).join(" ")) }) : "",
       at === stages.length - 1 && store.label === null ? h("p", { class: "muted", text: "Without a label the walk ends here. Say what the drawing is, and it goes on." }) : "",
@@ -157,7 +185,7 @@ export class Microscope {
 
   render(changed) {
     const drawing = this.store.state.drawing || this.store.state.training;
-    const relevant = ["theta", "sample", "layer", "neuron", "stage", "predict", "theme", "all", "drawing", "training"].some((name) => changed.has(name));
+    const relevant = ["theta", "sample", "layer", "neuron", "row", "column", "stage", "predict", "theme", "all", "drawing", "training"].some((name) => changed.has(name));
     if (!relevant) return;
     // while the pen or the training runs, ten times a second is enough to read along, and leaves time for both
     if (drawing && performance.now() - (this.drawnAt || 0) < 100) {

@@ -1,14 +1,30 @@
-// The network: layers as columns, neurons of the first layer as the images of their weights, the strongest connections
-// of the selected neuron as lines, the answer as bars.
+// The network: layers as columns, neurons of the first layer as the images of their weights, filters as kernels and maps,
+// the strongest connections of the selected neuron as lines, the answer as bars.
 
 import { certainty, short } from "../engine/numbers.js";
+import { hasMaps, takesLargest } from "../maps.js";
+import { pointedAt } from "../pointing.js";
+import { connections } from "./connections.js";
 import { h, s, explain } from "./dom.js";
-import { layOut, MOST, neighbour } from "./geometry.js";
-import { css, imageShape, inkColour, largest, overChannels, paintSigned, putSigned, signedColour } from "./paint.js";
+import { MOST, neighbour } from "./geometry.js";
+import { layOutAll } from "./map_layout.js";
+import { openUnit, placeUnder } from "./map_picker.js";
+import { MapSheet } from "./map_sheet.js";
+import { css, imageShape, inkColour, largest, overChannels, putSigned, signedColour } from "./paint.js";
+import { Strip } from "./strip.js";
 import { verdict } from "./verdict.js";
 
-const LINES = 8; // of the selected neuron, to each side
-const QUIET = 6; // that speak most for the answer
+const FEW_CHANNELS = 4; // of an image, so that the kernels stand beside the maps
+
+const ABOUT_NEURONS =
+  "Each column is a layer. A picture is what a neuron of the first layer looks for: red pixels speak for it, blue ones against it; " +
+  "all pictures of the layer have one scale. The bar below is what it answers to this sample. In the layers after it the darker a dot, " +
+  "the stronger its answer. The bars on the right are the network's answer. Point at a neuron to see its number, click it to open it.";
+const ABOUT_FILTERS =
+  "Each filter looks at every patch of the image with the same weights, its kernel: red speaks for it, blue against it. Beside it is its map, " +
+  "what it answers at each place: the darker, the stronger; all maps of a layer have one scale. Pooling makes each map smaller. Flatten puts all " +
+  "numbers of the maps in a row. The outlines show where a unit, a filter at one place, looks. Point at a map, click a place to open it there; " +
+  "on the large map below arrow keys move the place.";
 
 export class NetworkView {
   constructor(root, store) {
@@ -21,49 +37,58 @@ export class NetworkView {
       onpointerleave: () => store.set({ hover: null }),
       onblur: () => store.set({ hover: null }),
     });
-    this.legend = h("p", { class: "muted", text: "Lines: its strongest weights, + red, − blue; faint: what speaks most for the answer, or against." });
-    this.strip = h("div", { id: "hovered" });
-    root.append(this.verdict, this.net, this.legend, this.strip);
-    explain(
-      this.verdict,
-      "Each column is a layer. A picture is what a neuron of the first layer looks for: red pixels speak for it, blue ones against it; " +
-          "all pictures of the layer have one scale. The bar below is what it answers to this sample. In the layers after it the darker a dot, " +
-          "the stronger its answer. The bars on the right are the network's answer. Point at a neuron to see its number, click it to open it.",
-    );
+    const convolves = store.network.layers.some(hasMaps);
+    const lines = convolves ? "what maps give to z; + red, − blue; gray: the largest kernels; faint: what speaks most for the answer." : "its strongest weights, + red, − blue; faint: what speaks most for the answer, or against.";
+    this.legend = h("p", { class: "muted", text: `Lines: ${lines}` });
+    const hovered = h("div", { id: "hovered" });
+    this.strip = new Strip(hovered, store);
+    this.maps = new MapSheet(store);
+    root.append(this.verdict, this.net, this.legend, hovered);
+    explain(this.verdict, convolves ? ABOUT_FILTERS : ABOUT_NEURONS);
     new ResizeObserver(() => this.resize()).observe(this.net);
     this.build();
   }
 
+  /** The layers that are drawn: those with neurons of their own, pooled maps, and the row that maps are put in. */
   get layers() {
     const { network } = this.store;
     const visible = this.store.visibleLayers();
-    return visible.map((layer, k) => {
-      const images = k === 0 && visible.length > 1 && this.store.kind === "image" && layer.nIn === network.layers[0].nOut;
+    const shown = network.layers.filter((layer) => visible.includes(layer) || (layer.windows && hasMaps(layer)) || isStrip(layer));
+    return shown.map((layer) => {
+      if (isStrip(layer)) return { index: layer.index, count: 0, strip: true, title: `layer ${layer.index}: all ${layer.nOut} numbers in a row`, brief: "row" };
+      if (hasMaps(layer)) return mapsOf(layer);
+      const images = layer === visible[0] && visible.length > 1 && this.store.kind === "image" && layer.nIn === network.layers[0].nOut;
       const count = Math.min(layer.nOut, images ? MOST.images : MOST.dots);
       const longest = Math.max(...Array.from({ length: count }, (_, j) => this.store.className(j).length));
-      return { index: layer.index, count, all: layer.nOut, images, longest };
+      const cut = count < layer.nOut ? `, ${count} of them drawn` : "";
+      return { index: layer.index, count, images, longest, title: `layer ${layer.index}: ${layer.nOut}${cut}`, brief: `layer ${layer.index}` };
     });
   }
 
   /** The nodes, once for a network; where they stand comes from `resize`. */
   build() {
-    this.built = this.store.network.layers.map((layer) => layer.nOut).join("-");
+    this.built = this.shape;
     this.nodes = new Map();
     this.sheet = h("canvas", { "aria-hidden": "true" });
     this.lines = s("svg", { "aria-hidden": "true" });
     this.titles = [];
-    this.net.replaceChildren(this.sheet, this.lines);
-    const layers = this.layers;
+    const { layers } = this;
+    const hasImages = layers.some((layer) => layer.maps);
+    this.net.replaceChildren(this.sheet, ...(hasImages ? [this.maps.canvas] : []), this.lines);
     layers.forEach((layer, k) => {
       const output = k === layers.length - 1;
-      const cut = layer.count < layer.all ? `, ${layer.count} of them drawn` : "";
-      const title = output ? "output" : `layer ${layer.index}: ${layer.all}${cut}`;
+      const title = output ? "output" : layer.title;
       const said = h("span", { class: "column-title", text: title });
-      this.titles.push({ said, long: title, short: output ? title : `layer ${layer.index}` });
+      this.titles.push({ said, long: title, short: output ? title : layer.brief });
       this.net.append(said);
       for (let j = 0; j < layer.count; j++) this.net.append(this.node(layer, j, output));
     });
+    if (hasImages) this.net.append(this.maps.marks);
     this.resize();
+  }
+
+  get shape() {
+    return this.store.network.layers.map((layer) => layer.outShape.join("x")).join("-");
   }
 
   node(layer, j, output) {
@@ -71,28 +96,48 @@ export class NetworkView {
     const parts = output
       ? [h("span", { class: "name", text: this.store.className(j), title: this.store.className(j) }), h("span", { class: "track" }, h("i")), h("span", { class: "value" })]
       : [layer.images ? h("i", { class: "level" }) : h("span")];
+    const at = (event) => ({ layer: layer.index, neuron: j, ...(layer.maps ? this.placeUnder(event, key, layer) : {}) });
+    const point = (event) => this.store.set({ hover: at(event) });
     const node = h(
       "div",
       {
-        id: `neuron-${layer.index}-${j}`, role: "option", "aria-selected": "false", "aria-label": output ? undefined : `layer ${layer.index}, neuron ${j}`,
-        class: `neuron ${output ? "output" : layer.images ? "image" : "dot"}`,
-        onpointerenter: () => this.store.set({ hover: { layer: layer.index, neuron: j } }),
-        onclick: () => this.open(layer.index, j),
+        id: `neuron-${layer.index}-${j}`, role: "option", "aria-selected": "false", "aria-label": output ? undefined : `layer ${layer.index}, ${layer.maps ? layer.maps : "neuron"} ${j}`,
+        class: `neuron ${output ? "output" : layer.maps ? "map" : layer.images ? "image" : "dot"}`,
+        onpointerenter: point,
+        onpointermove: layer.maps ? point : undefined,
+        onclick: (event) => openUnit(this.store, this.hovered(layer.index, j) ?? at(event)),
       },
       ...parts,
     );
-    this.nodes.set(key, { node, parts, output, layer: layer.index, neuron: j, images: layer.images });
+    this.nodes.set(key, { node, parts, output, layer: layer.index, neuron: j, images: layer.images, maps: layer.maps });
     return node;
   }
 
-  open(layer, neuron) {
-    this.store.select(layer, neuron);
+  /** What is under the pointer, if it is this neuron: a click opens the place that is shown, even where it is less than a pixel. */
+  hovered(layer, neuron) {
+    const { hover } = this.store.state;
+    return hover && hover.layer === layer && hover.neuron === neuron ? hover : null;
+  }
+
+  /** The place of a map that the pointer is on; none beside it, on a kernel. */
+  placeUnder(event, key, { shape }) {
+    const { map } = this.place.boxes.get(key);
+    const net = this.net.getBoundingClientRect();
+    const box = { left: net.left + map.x, top: net.top + map.y - this.net.scrollTop, width: map.width, height: map.height };
+    return event.clientX < box.left - 1 ? {} : placeUnder(event, box, shape);
   }
 
   resize() {
+    this.root.classList.remove("below");
+    this.net.style.minHeight = "";
     const { clientWidth: width, clientHeight: height } = this.net;
     if (!width || !height || !this.nodes) return;
-    this.place = layOut(this.layers, width, height);
+    this.place = layOutAll(this.layers, width, height);
+    this.place.width = width;
+    this.root.classList.toggle("below", this.place.below);
+    const grows = this.place.below && getComputedStyle(this.net).overflowY === "visible"; // on a wide screen it scrolls
+    this.net.style.minHeight = grows ? `${this.place.height}px` : "";
+    for (const layer of [this.lines, this.maps.marks]) layer.style.height = this.place.below ? `${this.place.height}px` : "";
     for (const [key, { node }] of this.nodes) {
       const box = this.place.boxes.get(key);
       Object.assign(node.style, { left: `${box.x}px`, top: `${box.y}px`, width: `${box.width}px`, height: `${box.height}px` });
@@ -100,8 +145,8 @@ export class NetworkView {
     this.place.columns.forEach((column, k) => {
       const { said, long, short: brief } = this.titles[k];
       const next = this.place.columns[k + 1];
-      said.style.left = `${column.x}px`;
-      said.textContent = next && next.x - column.x < 7.5 * long.length ? brief : long;
+      Object.assign(said.style, { left: `${column.x}px`, top: `${column.y}px` });
+      said.textContent = next && next.y === column.y && next.x - column.x < 7.5 * long.length ? brief : long;
     });
     const names = this.place.columns[this.place.columns.length - 1];
     const room = Math.min(Math.max(names.longest * 9 + 30, 38), names.width * 0.5);
@@ -116,8 +161,9 @@ export class NetworkView {
       const [layer, neuron] = neighbour(this.place.boxes, `${at.layer}/${at.neuron}`, event.key).split("/").map(Number);
       store.set({ hover: { layer, neuron } });
       this.net.setAttribute("aria-activedescendant", `neuron-${layer}-${neuron}`);
+      if (this.place.below) this.nodes.get(`${layer}/${neuron}`).node.scrollIntoView({ block: "nearest" });
     } else if (event.key === "Enter" || event.key === " ") {
-      this.open(at.layer, at.neuron);
+      openUnit(store, { ...at, ...pointedAt(store) });
       document.getElementById("walk").focus();
     } else return;
     event.preventDefault();
@@ -175,10 +221,10 @@ export class NetworkView {
     const { store } = this;
     const { layers, output, decided } = store.answer();
     const label = store.label;
-    for (const { node, parts, output: isOutput, layer, neuron, images } of this.nodes.values()) {
+    for (const { node, parts, output: isOutput, layer, neuron, images, maps } of this.nodes.values()) {
       const a = layers[layer].a[neuron];
       if (isOutput) this.drawOutput(node, parts, a, neuron, output, decided, label);
-      else {
+      else if (!maps) {
         const most = largest(layers[layer].a) || 1;
         if (images) {
           parts[0].style.width = `${100 * Math.min(Math.abs(a) / most, 1)}%`;
@@ -190,6 +236,7 @@ export class NetworkView {
       }
       node.classList.toggle("held", store.heldAt(layer, neuron) !== undefined);
     }
+    this.maps.draw(this.place, this.place.width, this.place.height);
   }
 
   drawOutput(node, parts, a, neuron, output, decided, label) {
@@ -204,47 +251,23 @@ export class NetworkView {
     else parts[0].textContent = "a";
   }
 
-  /** Lines of the strongest weights: into the selected neuron, and out of it; and what speaks for the answer. */
+  /** Lines of the strongest connections: into the selected neuron, and out of it; and what speaks for the answer. */
   drawLines() {
-    const { store } = this;
-    const shown = this.layers;
-    const at = shown.findIndex((layer) => layer.index === store.state.layer);
-    const lines = [];
-    const weight = (above, i, j) => store.layer(above.index).W[i * store.layer(above.index).nOut + j];
-    const last = shown[shown.length - 1];
-    if (shown.length > 1) {
-      const { layers, decided, output } = store.answer();
-      const below = shown[shown.length - 2];
-      const k = output.length > 1 ? decided : 0;
-      const terms = Array.from({ length: below.count }, (_, i) => ({ from: [below, i], to: [last, k], value: layers[below.index].a[i] * weight(last, i, k), quiet: true }));
-      lines.push(...strongest(terms, QUIET));
-    }
-    if (at > 0) {
-      const below = shown[at - 1];
-      lines.push(...strongest(Array.from({ length: below.count }, (_, i) => ({ from: [below, i], to: [shown[at], store.state.neuron], value: weight(shown[at], i, store.state.neuron), into: true })), LINES));
-    }
-    if (at >= 0 && at < shown.length - 1) {
-      const above = shown[at + 1];
-      lines.push(...strongest(Array.from({ length: above.count }, (_, j) => ({ from: [shown[at], store.state.neuron], to: [above, j], value: weight(above, store.state.neuron, j) })), LINES));
-    }
+    const lines = connections(this.store, this.layers.filter((layer) => !layer.strip));
     this.lines.replaceChildren(...lines.map((line) => this.line(line)).filter(Boolean));
   }
 
   /** A line with its sign: where it ends, or where it begins if all end at one neuron. */
-  line({ from, to, value, share, quiet, into }) {
+  line({ from, to, value, share, quiet, into, plain }) {
     const start = this.place.boxes.get(`${from[0].index}/${from[1]}`);
     const end = this.place.boxes.get(`${to[0].index}/${to[1]}`);
     if (!start || !end || !value) return null;
-    const [x0, y0] = [start.x + start.width + (into ? 12 : 2), start.y + start.height / 2];
-    const [x1, y1] = [end.x - 3, end.y + end.height / 2];
-    const bend = Math.max((x1 - x0) * 0.5, 10);
-    const stroke = value < 0 ? "var(--low)" : "var(--red)";
-    const path = s("path", {
-      d: `M${x0} ${y0}C${x0 + bend} ${y0} ${x1 - bend} ${y1} ${x1 - (quiet || into ? 0 : 9)} ${y1}`, fill: "none", stroke,
-      "stroke-width": (0.8 + 3.4 * share).toFixed(2), "stroke-opacity": quiet ? 0.32 : 0.85,
-    });
-    if (quiet) return path;
-    return s("g", {}, path, s("text", { x: into ? x0 - 9 : x1 - 8, y: (into ? y0 : y1) + 4.5, style: `fill:${stroke}` }, value < 0 ? "−" : "+"));
+    const stroke = plain ? "var(--axis)" : value < 0 ? "var(--low)" : "var(--red)";
+    const signed = !quiet && !plain;
+    const { d, x, y } = this.place.below && from[0].maps ? lineDown(start, end, signed, into) : lineAcross(start, end, signed, into);
+    const path = s("path", { d, fill: "none", stroke, "stroke-width": (0.8 + 3.4 * share).toFixed(2), "stroke-opacity": quiet ? 0.32 : 0.85 });
+    if (!signed) return path;
+    return s("g", {}, path, s("text", { x, y, style: `fill:${stroke}` }, value < 0 ? "−" : "+"));
   }
 
   markNodes(changed) {
@@ -259,37 +282,10 @@ export class NetworkView {
     if (changed.has("layer") || changed.has("neuron")) this.net.setAttribute("aria-activedescendant", `neuron-${layer}-${neuron}`);
   }
 
-  /** What the neuron under the pointer looks for, and what it found; the selected one where there is none. */
-  drawStrip() {
-    const { store } = this;
-    const { layer, neuron } = store.state.hover || store.state;
-    // the whole walk would take longer than a frame, and the forward pass knows all of this
-    const here = store.layer(layer);
-    const { layers } = store.answer();
-    const inputs = layers[layer - 1].a;
-    const weights = Float64Array.from(inputs, (_, i) => here.W[i * here.nOut + neuron]);
-    const products = weights.map((w, i) => w * inputs[i]);
-    const shape = imageShape(store.shape, weights.length);
-    const { key } = here.activationOf ? here.activationOf(neuron) : here.activation;
-    const picture = (values, name) => {
-      const canvas = shape && store.kind === "image" && layer === store.visibleLayers()[0].index
-        ? paintSigned(h("canvas"), overChannels(values, shape), shape)
-        : paintSigned(h("canvas"), values, [1, values.length]);
-      return h("figure", {}, canvas, h("figcaption", { text: name }));
-    };
-    const value = store.heldAt(layer, neuron);
-    const held = [value === undefined ? "" : value ? `held at ${short(value)}` : "silenced", store.isFrozen(layer, neuron) ? "frozen" : ""].filter(Boolean);
-    this.strip.replaceChildren(
-      picture(weights, "looks for"),
-      picture(products, "found"),
-      h(
-        "div",
-        { class: "said" },
-        h("p", {}, h("strong", { text: `a = ${short(layers[layer].a[neuron], 5)}` })),
-        h("p", { text: `layer ${layer}, neuron ${neuron} (${key})${held.length ? `, ${held.join(", ")}` : ""}` }),
-        h("p", { class: "muted", text: `z = ${short(layers[layer].z[neuron], 5)}${here.b ? `, bias ${short(here.b[neuron], 4)}` : ""}` }),
-      ),
-    );
+  /** What is said of the unit under the pointer, and where it looks. */
+  drawPointed() {
+    this.strip.draw();
+    this.maps.mark(this.place);
   }
 
   draw() {
@@ -298,12 +294,11 @@ export class NetworkView {
     this.verdict.replaceChildren(...verdict(this.store));
     this.drawLines();
     this.markNodes(new Set(["layer"]));
-    this.drawStrip();
+    this.drawPointed();
   }
 
   render(changed) {
-    const shape = this.store.network.layers.map((layer) => layer.nOut).join("-");
-    if (shape !== this.built) return this.build();
+    if (this.shape !== this.built) return this.build();
     if (!this.place) return this.resize();
     const any = (...names) => names.some((name) => changed.has(name));
     if (any("theta", "theme", "all")) this.drawSheet();
@@ -312,15 +307,46 @@ export class NetworkView {
       this.drawActivations();
       this.verdict.replaceChildren(...verdict(this.store));
     }
-    if (any("theta", "sample", "layer", "neuron", "theme", "all")) this.drawLines();
+    if (any("theta", "sample", "layer", "neuron", "row", "column", "theme", "all")) this.drawLines();
     if (any("hover", "layer", "neuron", "all")) this.markNodes(changed);
-    if (any("theta", "sample", "hover", "layer", "neuron", "theme", "all")) this.drawStrip();
+    if (any("theta", "sample", "hover", "layer", "neuron", "row", "column", "drawing", "training", "theme", "all")) this.drawPointed();
     return undefined;
   }
 }
 
-function strongest(lines, count) {
-  const sorted = lines.filter((line) => line.value).sort((one, other) => Math.abs(other.value) - Math.abs(one.value)).slice(0, count);
-  const most = sorted.length ? Math.abs(sorted[0].value) : 1;
-  return sorted.map((line) => ({ ...line, share: Math.abs(line.value) / most }));
+function isStrip(layer) {
+  return layer.passesThrough && layer.outShape.length === 1 && hasMaps(layer.previous);
+}
+
+/** What is drawn of a layer of images. */
+function mapsOf(layer) {
+  const { index, neuronCount: all, windows, W } = layer;
+  const count = Math.min(all, MOST.maps);
+  const cut = count < all ? `, ${count} of them drawn` : "";
+  const [height, width] = layer.outShape;
+  const size = `${windows.size} × ${windows.size}`;
+  const what = W ? `${all} ${all === 1 ? "filter" : "filters"} ${size}` : `${takesLargest(layer) ? "max" : "mean"} of ${size}`;
+  const kernels = W && layer.previous.index === 0 && windows.shape[2] <= FEW_CHANNELS ? windows.shape[2] : 0;
+  return {
+    index, count, shape: [height, width], kernels, maps: W ? "filter" : "map", title: `layer ${index}: ${what}${cut}, maps ${height} × ${width}`,
+    brief: W ? `layer ${index}` : "pool",
+  };
+}
+
+/** A line from the right of a box to the left of another, and where its sign stands. */
+function lineAcross(start, end, signed, into) {
+  const [x0, y0] = [start.x + start.width + (signed && into ? 12 : 2), start.y + start.height / 2];
+  const [x1, y1] = [end.x - 3, end.y + end.height / 2];
+  const bend = Math.max((x1 - x0) * 0.5, 10);
+  const d = `M${x0} ${y0}C${x0 + bend} ${y0} ${x1 - bend} ${y1} ${x1 - (signed && !into ? 9 : 0)} ${y1}`;
+  return { d, x: into ? x0 - 9 : x1 - 8, y: (into ? y0 : y1) + 4.5 };
+}
+
+/** The same from below a box to the top of another. */
+function lineDown(start, end, signed, into) {
+  const [x0, y0] = [start.x + start.width / 2, start.y + start.height + (signed && into ? 14 : 1)];
+  const [x1, y1] = [end.x + Math.min(end.width, 30) / 2, end.y - 2];
+  const turn = y0 + Math.min(Math.max((y1 - y0) * 0.5, 8), 50); // soon, so that it does not cross what stands beside
+  const d = `M${x0} ${y0}C${x0} ${turn} ${x1} ${turn} ${x1} ${y1 - (signed && !into ? 12 : 0)}`;
+  return { d, x: (into ? x0 : x1) - 4, y: into ? y0 - 2 : y1 + 5 }; // not so high that it would lie on the title
 }

@@ -90,6 +90,15 @@ export function putSigned(out, values, limit, at = 0, width = values.length, str
   }
 }
 
+/** Numbers from 0 to `high` as ink into `out`, laid as by `putSigned`. */
+export function putInk(out, values, high, at, width, stride) {
+  colourTables();
+  for (let i = 0; i < values.length; i++) {
+    const share = Math.min(Math.max(Math.round((values[i] / (high || 1)) * 255), 0), 255);
+    out[at + Math.floor(i / width) * stride + (i % width)] = share >= 0 ? inkTable[share] : NOT_A_NUMBER;
+  }
+}
+
 function sized(canvas, width, height) {
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
@@ -105,6 +114,27 @@ export function paintSigned(canvas, values, [height, width], limit = largest(val
   const pixels = new Uint32Array(height * width);
   putSigned(pixels, values, limit, 0, width, width);
   show(sized(canvas, width, height), pixels, width, height);
+  return canvas;
+}
+
+/**
+ * Numbers of an image (height, width, channels) as a tile for each channel, all in one scale, in rows from the top.
+ * @param values an array row by row, the channels of a place side by side
+ */
+export function paintTiles(canvas, values, [height, width, channels], { ink = false, limit = largest(values), columns = Math.ceil(Math.sqrt(channels)) } = {}) {
+  colourTables();
+  const [across, down] = [columns * (width + 1) - 1, Math.ceil(channels / columns) * (height + 1) - 1];
+  const pixels = new Uint32Array(across * down); // transparent between the tiles
+  const tile = new Float64Array(height * width);
+  for (let c = 0; c < channels; c++) {
+    for (let k = 0; k < tile.length; k++) tile[k] = values[k * channels + c];
+    const at = Math.floor(c / columns) * (height + 1) * across + (c % columns) * (width + 1);
+    if (ink) putInk(pixels, tile, limit, at, width, across);
+    else putSigned(pixels, tile, limit, at, width, across);
+  }
+  show(sized(canvas, across, down), pixels, across, down);
+  canvas.style.aspectRatio = `${across} / ${down}`;
+  canvas.classList.add("tiles");
   return canvas;
 }
 

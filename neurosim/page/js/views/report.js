@@ -1,6 +1,7 @@
 // The report card: one row a neuron, sortable; a click opens the neuron.
 
 import { percent, short, typeset } from "../engine/numbers.js";
+import { hasMaps } from "../maps.js";
 import { reportCards } from "../report_card.js";
 import { button, h, explain } from "./dom.js";
 
@@ -40,12 +41,15 @@ export class Report {
     const rows = [];
     const cards = reportCards(store.network.clone(), store.model.test, store.classes);
     let started = performance.now();
+    const count = store.visibleLayers().reduce((sum, layer) => sum + layer.neuronCount, 0);
+    const slow = store.network.layers.some(hasMaps);
     this.says.textContent = "Silencing one neuron after the other …";
     for (const row of cards) {
       rows.push(row);
       if (performance.now() - started < 24) continue;
       await new Promise((resolve) => setTimeout(resolve));
       if (this.version !== version) return;
+      if (slow) this.says.textContent = `Silencing one neuron after the other: ${rows.length} of ${count} …`;
       started = performance.now();
     }
     this.rows = rows;

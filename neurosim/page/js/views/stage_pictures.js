@@ -3,8 +3,9 @@
 
 import { number, short, typeset } from "../engine/numbers.js";
 import { curve } from "../engine/trace.js";
+import { mapOf, takesLargest, weightShape } from "../maps.js";
 import { alignPoints, h, s } from "./dom.js";
-import { imageShape, largest, overChannels, paintInk, paintSigned } from "./paint.js";
+import { imageShape, largest, overChannels, paintInk, paintSigned, paintTiles } from "./paint.js";
 
 const WIDTH = 330; // of a drawn picture; CSS scales it
 const TERMS = 9; // bars of a sum that are drawn
@@ -17,7 +18,7 @@ export function stagePicture(store, document, stage, hide) {
 }
 
 const PICTURES = {
-  inputs: (store, document) => [inputs(store, document, "inputs x")],
+  inputs: (store, document) => [document.receptive_field ? fieldOnInput(store, document.receptive_field) : null, inputs(store, document, "inputs x")],
   weighted_sum: (store, document, stage, hide) => [
     ...(isPicture(store, document)
       ? [
@@ -31,9 +32,12 @@ const PICTURES = {
   activation: (store, document, stage, hide) => [activationCurve(store, document, false, hide)],
   derivative: (store, document, stage, hide) => [activationCurve(store, document, !hide, false)],
   output: (store, document) => [outputs(store, document)],
-  downstream: (store, document) => [document.downstream.length ? termBars(document.downstream.map((each) => ({ name: `neuron ${each.neuron}`, value: each.product }))) : null],
+  downstream: (store, document) => [
+    ...windowsAbove(store, document),
+    document.downstream.length > (document.row === undefined ? 0 : 1) ? termBars(document.downstream.map((each) => ({ name: each.name ?? `neuron ${each.neuron}`, value: each.product }))) : null,
+  ],
   delta: (store, document, stage) => [chain(document, stage)],
-  gradients: (store, document, stage, hide) => [hide ? null : signedImage(store, document, document.dL_dW, "dL/dw"), isPicture(store, document) ? inputs(store, document, "inputs x") : null],
+  gradients: (store, document, stage, hide) => [document.place_deltas ? deltas(document, stage) : null, hide ? null : signedImage(store, document, document.dL_dW, "dL/dw"), isPicture(store, document) ? inputs(store, document, document.place_deltas ? "inputs x here" : "inputs x") : null],
   update: (store, document) => [signedImage(store, document, document.update.weights_after.map((w, i) => w - document.weights[i]), "change of the weights")],
   loss_after: (store, document) => [beforeAfter(document)],
 };
@@ -42,7 +46,13 @@ function products(document) {
   return document.weights.map((w, i) => w * document.inputs[i]);
 }
 
+/** How the weights lie as tiles, of a filter or of a neuron that looks at maps; null: they do not. */
+function tilesOf(store, document) {
+  return weightShape(store.layer(document.layer));
+}
+
 function isPicture(store, document) {
+  if (tilesOf(store, document)) return true;
   const first = store.visibleLayers()[0];
   return store.kind === "image" && document.layer === first.index && imageShape(store.shape, document.weights.length) !== null;
 }
@@ -53,6 +63,13 @@ function sign(text) {
 
 function inputs(store, document, name) {
   const canvas = h("canvas", { role: "img", "aria-label": name });
+  const tiles = tilesOf(store, document);
+  if (tiles) {
+    const [low, most] = [Math.min(...document.inputs), Math.max(...document.inputs)];
+    paintTiles(canvas, document.inputs, tiles, { ink: low >= 0 });
+    const scale = low < 0 ? `± ${short(largest(document.inputs))}` : `${short(low)} to ${short(most)}`;
+    return figure(canvas, tiles[2] > 1 ? `${name}, ${tiles[2]} channels` : name, scale);
+  }
   if (isPicture(store, document)) {
     const most = Math.max(...document.inputs, 1e-12);
     const low = Math.min(...document.inputs);
@@ -69,6 +86,8 @@ function signedImage(store, document, values, name, whole = false) {
   const ink = whole && values.every((each) => each >= 0);
   const scale = h("span", { class: "scale", text: !limit ? "all 0" : ink ? `0 to ${short(limit)}` : `−${short(limit)} blue to red +${short(limit)}` });
   const canvas = h("canvas", { role: "img", "aria-label": name });
+  const tiles = tilesOf(store, document);
+  if (tiles) return figure(paintTiles(canvas, values, tiles), name, limit ? `± ${short(limit)}` : "all 0");
   if (isPicture(store, document)) {
     paintSigned(canvas, overChannels(values, store.shape), store.shape);
     return h("figure", {}, canvas, h("figcaption", {}, name, h("span", { class: "scale", text: limit ? `± ${short(limit)}` : "all 0" })));
@@ -77,6 +96,66 @@ function signedImage(store, document, values, name, whole = false) {
   if (ink) paintInk(canvas, values, [1, values.length], limit || 1);
   else paintSigned(canvas, values, [1, values.length]);
   return h("figure", { class: "wide" }, canvas, h("figcaption", {}, `${name} `, scale));
+}
+
+function figure(canvas, name, scale) {
+  return h("figure", {}, canvas, h("figcaption", {}, name, h("span", { class: "scale", text: scale })));
+}
+
+/** The sample, and what the unit depends on of it. */
+function fieldOnInput(store, { rows, columns }) {
+  const [height, width] = store.shape;
+  const canvas = paintInk(h("canvas", { role: "img", "aria-label": "the sample" }), store.pixels.of(store.raw), store.shape);
+  canvas.style.aspectRatio = `${width} / ${height}`;
+  const box = { x: columns[0], y: rows[0], width: columns[1] - columns[0] + 1, height: rows[1] - rows[0] + 1 };
+  return h("figure", {}, marked(canvas, [height, width], [box]), h("figcaption", {}, "the sample", h("span", { class: "scale", text: "what it sees outlined" })));
+}
+
+/** A picture with parts of it outlined. */
+function marked(canvas, [height, width], boxes) {
+  const outline = (box, kind) => s("rect", { ...box, class: kind });
+  return h(
+    "div",
+    { class: "marked" },
+    canvas,
+    s("svg", { class: "fields", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" }, boxes.map((box) => [outline(box, "halo"), outline(box)])),
+  );
+}
+
+/** The deltas of a filter at all places, those outlined that add most to the gradient of one of its weights. */
+function deltas(document, stage) {
+  const [height, width] = [document.place_deltas.length, document.place_deltas[0].length];
+  const values = document.place_deltas.flat();
+  const canvas = paintSigned(h("canvas", { role: "img", "aria-label": "delta at each place" }), values, [height, width]);
+  canvas.style.aspectRatio = `${width} / ${height}`;
+  const places = stage.rows.filter((row) => row.role === "place").map((row) => row.name.match(/\d+/g).map(Number));
+  const boxes = places.map(([row, column]) => ({ x: column, y: row, width: 1, height: 1 }));
+  const limit = largest(values);
+  return h("figure", {}, marked(canvas, [height, width], boxes), h("figcaption", {}, "delta by place, largest terms outlined", h("span", { class: "scale", text: limit ? `± ${short(limit)}` : "all 0" })));
+}
+
+/** The windows of a pooling that look at a unit: its numbers, the unit outlined, and what is handed on. */
+function windowsAbove(store, document) {
+  if (document.row === undefined) return [];
+  const pooling = store.network.layers.slice(document.layer + 1).find((layer) => layer.W || layer.windows);
+  if (!pooling || pooling.W || !pooling.windows) return [];
+  const { size, stride, before, places: [, across], shape: [height, width] } = pooling.windows;
+  const below = store.layer(pooling.index - 1);
+  const map = mapOf(below, store.answer().layers[below.index].a, document.neuron);
+  const most = largest(map) || 1;
+  return pooling.windows.thatSee(document.row, document.column).slice(0, 4).map(([place, own]) => {
+    const [top, left] = [Math.floor(place / across) * stride - before[0], (place % across) * stride - before[1]];
+    const values = Array.from({ length: size * size }, (_, k) => {
+      const [row, column] = [top + Math.floor(k / size), left + (k % size)];
+      return row < height && column < width ? map[row * width + column] : 0;
+    });
+    const canvas = h("canvas", { role: "img", "aria-label": `window ${Math.floor(place / across)},${place % across}` });
+    if (values.some((each) => each < 0)) paintSigned(canvas, values, [size, size], most);
+    else paintInk(canvas, values, [size, size], most);
+    const box = { x: own % size, y: Math.floor(own / size), width: 1, height: 1 };
+    const won = takesLargest(pooling) ? (values.indexOf(Math.max(...values)) === own ? "it won: the largest" : "it lost: not the largest") : `one of ${size * size}, the mean goes on`;
+    return h("figure", { class: "window" }, marked(canvas, [size, size], [box]), h("figcaption", {}, `window ${Math.floor(place / across)},${place % across}`, h("span", { class: "scale", text: won })));
+  });
 }
 
 /** How the sum comes about: what is above zero, what is below, the bias, and z. */
@@ -121,7 +200,7 @@ function activationCurve(store, document, tangent, hideA) {
   const reach = Math.max(3, Math.min(Math.abs(document.z) * 1.35, 1e6));
   const z = Float64Array.from({ length: 161 }, (_, k) => -reach + (2 * reach * k) / 160);
   store.network.forward(store.raw); // where neurons share an activation, the curve needs the z of the others
-  const a = curve(store.network, document.layer, document.neuron, z);
+  const a = curve(store.network, document.layer, document.neuron, z, document.unit);
   const finite = Array.from(a).filter(Number.isFinite);
   const low = Math.min(0, ...finite);
   const highest = Math.max(0, ...finite);
@@ -176,7 +255,8 @@ export function termBars(terms, sorted = true, plain = false) {
   const bars = rest.length ? [...shown, { name: `${rest.length} others`, value: rest.reduce((sum, each) => sum + each.value, 0) }] : shown;
   const limit = largest(bars.map((each) => each.value)) || 1;
   const signed = bars.some((each) => each.value < 0);
-  const [left, right] = [signed ? 84 : 52, WIDTH - 66];
+  const letters = bars.some((each) => each.name.includes(" at ")) ? 17 : signed ? 13 : 7; // a unit of a filter has a long name
+  const [left, right] = [letters === 17 ? 112 : signed ? 84 : 52, WIDTH - 66];
   const zero = signed ? (left + right) / 2 : left;
   const scale = (signed ? (right - left) / 2 : right - left) / limit;
   return wide(
@@ -184,7 +264,7 @@ export function termBars(terms, sorted = true, plain = false) {
       "svg",
       { viewBox: `0 0 ${WIDTH} ${18 * bars.length + 4}`, role: "img", "aria-label": "the terms as bars" },
       bars.map((each, k) => [
-        s("text", { x: 0, y: 14 + 18 * k }, clip(each.name, signed ? 13 : 7)),
+        s("text", { x: 0, y: 14 + 18 * k }, clip(each.name, letters)),
         s("rect", { x: each.value < 0 ? zero + each.value * scale : zero, y: 4 + 18 * k, width: Math.max(Math.abs(each.value) * scale, 0.8), height: 11, fill: plain ? "var(--ink)" : each.value < 0 ? "var(--low)" : "var(--red)" }),
         s("text", { x: WIDTH, y: 14 + 18 * k, "text-anchor": "end" }, (!plain && each.value > 0 ? "+" : "") + short(each.value)),
       ]),

@@ -3,7 +3,7 @@
 import { number, typeset } from "../engine/numbers.js";
 import { alignPoints, h, signedBar } from "./dom.js";
 
-const TERMS = ["term", "feature", "gradient", "loss term", "output gradient", "output delta", "output", "term above", "bias", "rest"];
+const TERMS = ["term", "feature", "gradient", "share", "place", "loss term", "output gradient", "output delta", "output", "term above", "bias", "rest"];
 const JOINED = ["setting", "state", "state of bias"];
 
 /** Rows in the order in which they are read: the rest follows the terms, then bias and result. */
@@ -13,12 +13,24 @@ function inOrder(stage) {
   return [...first, stage.rest, ...bias, stage.result].filter(Boolean);
 }
 
-function isTerm(row) {
-  return row.value !== null && (TERMS.includes(row.role) || (row.role === "result" && !row.name.includes("->")));
+/** The last row of a sum over places: what comes after it is no part of it. */
+function closes(row) {
+  return row.role === "gradient of filter";
 }
 
-/** The nodes of a stage; `hidden` is a row whose value the learner is to find first. */
-export function stageRows(stage, hidden) {
+function isRest(row) {
+  return row.role === "rest" || row.role === "rest of places";
+}
+
+function isTerm(row) {
+  return row.value !== null && (TERMS.includes(row.role) || isRest(row) || closes(row) || (row.role === "result" && !row.name.includes("->")));
+}
+
+/**
+ * The nodes of a stage; `hidden` is a row whose value the learner is to find first.
+ * @param inWords whether what comes back from above is told in the sentences of the walk: of a filter it is a longer way
+ */
+export function stageRows(stage, hidden, inWords = false) {
   const nodes = [];
   let group = [];
   const flush = () => {
@@ -30,11 +42,12 @@ export function stageRows(stage, hidden) {
     const term = isTerm(row) && stage.key !== "loss_after";
     if (!joined && !term) {
       flush();
-      nodes.push(line(row, hidden, stage));
+      nodes.push(inWords && row.role.endsWith("above") ? h("p", { class: "said", text: typeset(row.line.trim()) }) : line(row, hidden, stage));
       continue;
     }
     if (group.length && group[0].joined !== joined) flush();
     group.push({ row, joined });
+    if (closes(row)) flush();
   }
   flush();
   return nodes;
@@ -61,7 +74,7 @@ function termTable(rows, hidden, stage) {
   const limit = Math.max(...rows.map((row) => Math.abs(row.value)), 1e-300);
   const signed = rows.some((row) => row.value < 0);
   const values = alignPoints(rows.map((row) => (row === hidden ? "?" : typeset(number(row.value)))));
-  const sums = rows.map((row) => (row.substituted && (row.formula || row === hidden) ? `${typeset(row.substituted).replaceAll("× ", "×\u00a0")}\u00a0=` : ""));
+  const sums = rows.map((row) => (row.substituted && !closes(row) && (row.formula || row === hidden) ? `${typeset(row.substituted).replaceAll("× ", "×\u00a0")}\u00a0=` : ""));
   const bars = sums.some(Boolean) || stage.key === "gradients" ? "" : "42%";
   return h(
     "table",
@@ -69,8 +82,8 @@ function termTable(rows, hidden, stage) {
     rows.map((row, k) =>
       h(
         "tr",
-        { class: row.role === "result" ? "result" : row.role === "rest" ? "quiet" : "" },
-        h("th", { scope: "row", title: row.name, text: row.role === "rest" ? `${row.name} (${row.factors.count.toLocaleString("en")})` : typeset(row.name) }),
+        { class: row.role === "result" || closes(row) ? "result" : isRest(row) ? "quiet" : "" },
+        h("th", { scope: "row", title: row.name, text: isRest(row) ? `${row.name} (${row.factors.count.toLocaleString("en")})` : typeset(row.name) }),
         sums.some(Boolean) ? h("td", { class: "sum", text: sums[k] }) : null,
         h("td", { class: "value", text: values[k] }),
         bars && h("td", { class: "bar", style: { width: bars } }, row === hidden ? "" : signedBar(row.value, limit, { signed, plain: row.role === "result" || row.role === "output" })),
@@ -93,7 +106,7 @@ function line(row, hidden, stage) {
       "dl",
       { class: "arithmetic" },
       h("dt", { text: row.formula ? `${row.name} = ${typeset(row.formula)}` : row.name }),
-      h("dd", {}, row.substituted ? `= ${typeset(row.substituted)} ` : "", "= ", h("b", { text: known ? value : "?" })),
+      h("dd", {}, row.substituted && typeset(row.substituted) !== value ? `= ${typeset(row.substituted)} ` : "", "= ", h("b", { text: known ? value : "?" })),
     );
   }
   if (row.role === "optimizer of bias") return h("p", { class: "said" }, `${row.name} = ${typeset(row.substituted)} = `, h("b", { text: value }));

@@ -1,6 +1,7 @@
 // Tools on the selected neuron: its weights, its bias, and whether it may speak and learn. Each change can be undone.
 
 import { short } from "../engine/numbers.js";
+import { hasMaps, weightShape } from "../maps.js";
 import { button, check, h } from "./dom.js";
 import { imageShape, largest, paintSigned } from "./paint.js";
 
@@ -26,10 +27,11 @@ export class Tools {
       onpointerdown: (event) => this.begin(event), onpointermove: (event) => this.paint(event), onpointerup: () => this.end(), onpointercancel: () => this.end(),
     });
     this.painting = h("div", {}, h("div", { class: "row" }, this.brush, h("span", { class: "muted", text: "then paint on its weights" })), this.canvas);
+    this.summary = h("summary");
     this.box = h(
       "details",
       { class: "tools", ontoggle: () => this.draw() },
-      h("summary", { text: "Change this neuron" }),
+      this.summary,
       h("div", { class: "row wide" }, this.holding, this.freeze.label),
       h("div", { class: "row" }, this.which, this.typed, this.slider),
       this.biasRow,
@@ -72,11 +74,11 @@ export class Tools {
   }
 
   get name() {
-    return `layer ${this.layer.index}, neuron ${this.neuron}`;
+    return `layer ${this.layer.index}, ${hasMaps(this.layer) ? "filter" : "neuron"} ${this.neuron}`;
   }
 
   at(i) {
-    return i * this.layer.nOut + this.neuron;
+    return i * this.layer.neuronCount + this.neuron;
   }
 
   setWeight(value) {
@@ -121,6 +123,8 @@ export class Tools {
   }
 
   get shape() {
+    const tiles = weightShape(this.layer);
+    if (tiles) return this.layer.windows && tiles[2] === 1 ? tiles : null;
     const first = this.store.visibleLayers()[0];
     if (this.layer.index !== first.index || this.store.kind !== "image" || (this.store.shape[2] || 1) !== 1) return null;
     return imageShape(this.store.shape, this.layer.nIn);
@@ -141,7 +145,7 @@ export class Tools {
     this.settle();
   }
 
-  /** A soft brush of about three pixels; a pass moves a weight by a quarter of the largest one. */
+  /** A soft brush of about three pixels, of one on a small kernel; a pass moves a weight by a quarter of the largest one. */
   paint(event) {
     if (!this.inStroke) return;
     const box = this.canvas.getBoundingClientRect();
@@ -150,14 +154,15 @@ export class Tools {
     const y = ((event.clientY - box.top) / box.height) * height;
     const { index } = this.layer;
     const { neuron, sign } = this;
+    const reach = Math.min(2, Math.max(width / 7, 0.75));
     this.session.edit(
       `painted on the weights of ${this.name}`,
       (network) => {
-        const { W, nOut } = network.layers[index];
-        for (let row = Math.max(0, Math.floor(y - 2)); row <= Math.min(height - 1, y + 2); row++) {
-          for (let column = Math.max(0, Math.floor(x - 2)); column <= Math.min(width - 1, x + 2); column++) {
-            const share = Math.max(0, 1 - Math.hypot(column + 0.5 - x, row + 0.5 - y) / 2);
-            W[(row * width + column) * nOut + neuron] += sign * 0.25 * share * this.limit;
+        const { W, neuronCount } = network.layers[index];
+        for (let row = Math.max(0, Math.floor(y - reach)); row <= Math.min(height - 1, y + reach); row++) {
+          for (let column = Math.max(0, Math.floor(x - reach)); column <= Math.min(width - 1, x + reach); column++) {
+            const share = Math.max(0, 1 - Math.hypot(column + 0.5 - x, row + 0.5 - y) / reach);
+            W[(row * width + column) * neuronCount + neuron] += sign * 0.25 * share * this.limit;
           }
         }
       },
@@ -170,7 +175,9 @@ export class Tools {
     const document = this.store.document();
     const order = document.weights.map((w, i) => [Math.abs(w * document.inputs[i]), i]).sort((one, other) => other[0] - one[0]).map(([, i]) => i);
     const { shape } = this;
+    const tiles = weightShape(this.layer);
     const name = (i) => {
+      if (tiles) return nameOfWeight(i, tiles, this.layer.windows !== null);
       if (shape) return `w of pixel ${Math.floor(i / shape[1])},${i % shape[1]}`;
       const first = this.layer.index === this.store.visibleLayers()[0].index;
       return `w of ${first ? this.store.featureNames[i] || `input ${i}` : `neuron ${i}`}`;
@@ -194,6 +201,7 @@ export class Tools {
   }
 
   draw() {
+    this.summary.textContent = `Change this ${hasMaps(this.layer) ? "filter" : "neuron"}`;
     if (!this.box.open) return;
     const { layer, neuron, store } = this;
     const held = store.heldAt(layer.index, neuron);
@@ -209,8 +217,7 @@ export class Tools {
     if (layer.b) this.fit(this.biasSlider, this.biasTyped, layer.b[neuron], Math.max(2, 2 * this.limit));
     this.painting.hidden = !this.shape;
     if (this.shape) {
-      const weights = Float64Array.from({ length: layer.nIn }, (_, i) => layer.W[this.at(i)]);
-      paintSigned(this.canvas, weights, this.shape);
+      paintSigned(this.canvas, layer.neuronPart(layer.W, neuron), this.shape);
     }
     for (const each of this.box.querySelectorAll("input, select, button")) each.disabled = store.state.training;
   }
@@ -220,4 +227,12 @@ export class Tools {
     if (this.store.state.training && !changed.has("training")) return;
     this.draw();
   }
+}
+
+/** A weight of a kernel, or of a neuron that looks at maps. */
+function nameOfWeight(i, [, width, channels], ofKernel) {
+  const place = Math.floor(i / channels);
+  const where = `${Math.floor(place / width)},${place % width}`;
+  if (channels === 1 && ofKernel) return `w of kernel ${where}`;
+  return `w of ${where}, ${ofKernel ? "channel" : "map"} ${i % channels}`;
 }

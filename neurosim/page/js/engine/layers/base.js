@@ -14,10 +14,13 @@ export class Layer {
   typeName = ""; // the name of the class in Python
   weightName = ""; // the parameter that holds the neurons' weights
   biasName = "";
+  windows = null; // where each neuron looks at an image; null: at the whole input, or at its own place
   stateNames = []; // arrays that are kept with the weights but not trained
   passesThrough = false; // whether in evaluation it hands on number by number what comes in
   leastBatch = 1;
   neuronByNeuron = false; // whether its neuron j looks at neuron j of the layer below alone
+  handsOn = ""; // what it does with windows that it does not weigh, in a word that the walk knows
+  reshapes = false; // whether it hands on all numbers in their order, so that the walk goes past it
   activation = null;
   isOutput = false;
   maxNorm = null;
@@ -42,6 +45,16 @@ export class Layer {
     this.outShape = this.outputShape(this.inShape);
     this.nIn = previous ? previous.nOut : 0;
     this.nOut = this.outShape.reduce((product, side) => product * side, 1);
+  }
+
+  // How many neurons there are: one for each channel of an image, else one for each number.
+  get neuronCount() {
+    return this.outShape.length === 3 ? this.outShape[2] : this.nOut;
+  }
+
+  // At how many places each neuron is: height times width of an image, else one.
+  get places() {
+    return this.outShape.length === 3 ? this.outShape[0] * this.outShape[1] : 1;
   }
 
   outputShape(inShape) {
@@ -145,9 +158,20 @@ export class Layer {
 
   // -- neurons -------------------------------------------------------------------------------------------------------
 
-  // What number j of x feeds, in evaluation: numbers of z, and dz/dx_j of each.
+  // Which numbers of x the weights multiply that make number j of z, in the weights' order; -1: outside of the image.
+  sources() {
+    return Int32Array.from({ length: this.nIn }, (_, i) => i);
+  }
+
+  // What number j of x feeds, in evaluation, for one sample x (n_in,): numbers of z, and dz/dx_j of each.
   outgoing(j) {
     return [[j], this.Float.of(1)];
+  }
+
+  // Where only the largest number of a window is handed on: the windows that see number j of x. Of each which number of
+  // z it makes, which number of x won it, and how many are as large.
+  contests() {
+    return [];
   }
 
   // How dz_j/dx_j follows in evaluation, where neuron j looks at number j of x alone: an equation and its numbers.
@@ -191,16 +215,21 @@ export class ActivationLayer extends Layer {
     return this.chosen ?? this.activation;
   }
 
+  // An activation sees a row for each place of an image, a neuron along the columns.
   activate() {
-    this.function.forward(this.z, this.a, this.nOut, this.r);
+    this.function.forward(this.z, this.a, this.neuronCount, this.r);
   }
 
   deltaFromDa() {
-    this.function.backward(this.da, this.z, this.a, this.delta, this.nOut, this.r);
+    this.function.backward(this.da, this.z, this.a, this.delta, this.neuronCount, this.r);
   }
 
   slopes(z) {
-    return this.function.slopes(z, this.r);
+    const n = this.neuronCount;
+    if (z.length === n) return this.function.slopes(z, this.r);
+    const found = new this.Float(z.length);
+    for (let start = 0; start < z.length; start += n) found.set(this.function.slopes(z.subarray(start, start + n), this.r), start);
+    return found;
   }
 
   kinkSides() {

@@ -1,4 +1,5 @@
 // Batch normalization: z = γ x̂ + β with x̂ = (x - mean) / √(variance + ε), then a = f(z).
+// One mean, one variance, γ and β for each neuron below: of images for each channel, over all samples and places.
 // In training mean and variance are those of the batch, in evaluation running averages of them.
 
 import { createActivation } from "../activations.js";
@@ -24,16 +25,17 @@ export class BatchNorm extends ActivationLayer {
 
   connect(index, previous, Float) {
     super.connect(index, previous, Float);
-    this.running_mean = new Float(this.nOut);
-    this.running_variance = new Float(this.nOut).fill(1);
-    this.mean = new Float(this.nOut);
-    this.variance = new Float(this.nOut);
-    this.inverse = new Float(this.nOut);
+    const n = this.neuronCount;
+    this.running_mean = new Float(n);
+    this.running_variance = new Float(n).fill(1);
+    this.mean = new Float(n);
+    this.variance = new Float(n);
+    this.inverse = new Float(n);
     this.training = false; // whether the last forward pass was one of training
   }
 
   parameterShapes() {
-    return { gamma: [this.nOut], beta: [this.nOut] };
+    return { gamma: [this.neuronCount], beta: [this.neuronCount] };
   }
 
   initialize() {
@@ -48,14 +50,14 @@ export class BatchNorm extends ActivationLayer {
   }
 
   forward(training) {
-    const { x, xHat, z, nOut, inverse } = this;
+    const { x, xHat, z, neuronCount: n, inverse } = this;
     this.training = training;
     if (training) this.measure();
     const mean = training ? this.mean : this.running_mean;
     const variance = training ? this.variance : this.running_variance;
-    for (let j = 0; j < nOut; j++) inverse[j] = 1 / Math.sqrt(variance[j] + this.epsilon);
+    for (let j = 0; j < n; j++) inverse[j] = 1 / Math.sqrt(variance[j] + this.epsilon);
     for (let k = 0; k < x.length; ) {
-      for (let j = 0; j < nOut; j++, k++) {
+      for (let j = 0; j < n; j++, k++) {
         xHat[k] = (x[k] - mean[j]) * inverse[j];
         z[k] = xHat[k] * this.gamma[j] + this.beta[j];
       }
@@ -65,36 +67,38 @@ export class BatchNorm extends ActivationLayer {
 
   // Mean and variance of the batch.
   measure() {
-    const { x, nOut, mean, variance, batchSize } = this;
-    for (let j = 0; j < nOut; j++) {
+    const { x, neuronCount: n, mean, variance } = this;
+    const count = x.length / n;
+    for (let j = 0; j < n; j++) {
       let sum = 0;
-      for (let k = j; k < x.length; k += nOut) sum += x[k];
-      mean[j] = sum / batchSize;
+      for (let k = j; k < x.length; k += n) sum += x[k];
+      mean[j] = sum / count;
       let squares = 0;
-      for (let k = j; k < x.length; k += nOut) squares += (x[k] - mean[j]) ** 2;
-      variance[j] = squares / batchSize;
+      for (let k = j; k < x.length; k += n) squares += (x[k] - mean[j]) ** 2;
+      variance[j] = squares / count;
     }
   }
 
   // Move the running averages towards mean and variance of the batch, if it was one of training.
   afterUpdate() {
     if (!this.training) return;
-    const { momentum, batchSize, r } = this;
-    for (let j = 0; j < this.nOut; j++) {
+    const { momentum, neuronCount: n, r } = this;
+    const count = this.batchSize * this.places;
+    for (let j = 0; j < n; j++) {
       this.running_mean[j] = r(this.running_mean[j] * (1 - momentum)) + r(momentum * this.mean[j]);
-      if (batchSize > 1) {
-        const unbiased = r(((momentum * batchSize) / (batchSize - 1)) * this.variance[j]);
+      if (count > 1) {
+        const unbiased = r(((momentum * count) / (count - 1)) * this.variance[j]);
         this.running_variance[j] = r(this.running_variance[j] * (1 - momentum)) + unbiased;
       }
     }
   }
 
   parameterGradients() {
-    const { delta, xHat, nOut } = this;
-    for (let j = 0; j < nOut; j++) {
+    const { delta, xHat, neuronCount: n } = this;
+    for (let j = 0; j < n; j++) {
       let scale = 0;
       let shift = 0;
-      for (let k = j; k < delta.length; k += nOut) {
+      for (let k = j; k < delta.length; k += n) {
         scale += delta[k] * xHat[k];
         shift += delta[k];
       }
@@ -103,24 +107,27 @@ export class BatchNorm extends ActivationLayer {
     }
   }
 
-  // In training mean and variance depend on x too:
+  // One mean, one variance, γ and β for each neuron below: of images for each channel, over all samples and places.
+// In training mean and variance depend on x too:
   // dL/dx = γ / √(variance + ε) (delta - mean(delta) - x̂ mean(delta x̂))
   inputGradient(delta, dx) {
-    const { xHat, nOut, gamma, inverse, dgamma, dbeta } = this;
-    const batch = delta.length / nOut;
+    const { xHat, neuronCount: n, gamma, inverse, dgamma, dbeta } = this;
+    const count = delta.length / n;
     for (let k = 0; k < delta.length; ) {
-      for (let j = 0; j < nOut; j++, k++) {
-        const shared = this.training ? (xHat[k] * dgamma[j] + dbeta[j]) / batch : 0;
+      for (let j = 0; j < n; j++, k++) {
+        const shared = this.training ? (xHat[k] * dgamma[j] + dbeta[j]) / count : 0;
         dx[k] = (delta[k] - shared) * gamma[j] * inverse[j];
       }
     }
   }
 
   outgoing(j) {
-    return [[j], this.Float.of(this.gamma[j] / this.r(Math.sqrt(this.running_variance[j] + this.epsilon)))];
+    const k = j % this.neuronCount;
+    return [[j], this.Float.of(this.gamma[k] / this.r(Math.sqrt(this.running_variance[k] + this.epsilon)))];
   }
 
   explainSlope(j) {
-    return ["{γ} / √({variance} + {ε})", { γ: this.gamma[j], variance: this.running_variance[j], ε: this.epsilon }];
+    const k = j % this.neuronCount;
+    return ["{γ} / √({variance} + {ε})", { γ: this.gamma[k], variance: this.running_variance[k], ε: this.epsilon }];
   }
 }

@@ -1,11 +1,22 @@
 // The kinds of layers, by key. A new kind is a file of its own and a line here.
 
 import { BatchNorm } from "./batch_norm.js";
+import { Conv2D } from "./conv2d.js";
 import { Dense } from "./dense.js";
 import { Dropout } from "./dropout.js";
 import { Input } from "./input.js";
+import { AveragePool2D, Flatten, MaxPool2D } from "./pooling.js";
 
-export const LAYERS = { input: Input, dense: Dense, dropout: Dropout, batch_norm: BatchNorm };
+export const LAYERS = {
+  input: Input,
+  dense: Dense,
+  dropout: Dropout,
+  batch_norm: BatchNorm,
+  conv2d: Conv2D,
+  max_pool2d: MaxPool2D,
+  average_pool2d: AveragePool2D,
+  flatten: Flatten,
+};
 
 // The layer that a config describes.
 export function createLayer(config) {

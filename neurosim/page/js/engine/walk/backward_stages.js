@@ -2,7 +2,7 @@
 
 import { short } from "../numbers.js";
 import { fill, namesIn } from "./formula.js";
-import { largestTerms, outputName } from "./forward_stages.js";
+import { outputName } from "./forward_stages.js";
 import { Row } from "./rows.js";
 import { Stage } from "./stage.js";
 import { byFallingSize, greatest, least, without } from "./sums.js";
@@ -37,49 +37,6 @@ function lossGradient(stage, loss, a, y, k, value, name) {
   return new Row(`${stage}.${derived}`, { name, value, factors: taken(numbers, used), template: gradient });
 }
 
-// dL/da = Σ w_k delta_k over the neurons of the layer above; passed: how weight and delta follow where that layer
-// looks at its neurons one by one.
-export function downstream({ layer, above, name, w, delta, products, value, top, passed }) {
-  const [rows, rest] = largestTerms("downstream.term", name, { w, delta }, products, top);
-  const over = new Row("downstream.over", { factors: { layer }, names: { above } });
-  const factors = { layer, count: products.length };
-  const result = new Row("downstream.result", { name: "dL/da", value, factors });
-  return new Stage("downstream", {
-    rows: [over, ...rows, ...passed],
-    rest,
-    result,
-    why: whyNothing(w, delta, products, value),
-  });
-}
-
-// Why nothing comes back from above, if nothing does.
-function whyNothing(w, delta, products, value) {
-  if (value !== 0) return "";
-  if (any(products)) return words.WHY["terms cancel"];
-  return words.WHY[any(w) && any(delta) ? "no product" : any(delta) ? "no weight" : "no term"];
-}
-
-// How a layer that looks at its neurons one by one hands back what it gets: weight and delta of its neuron.
-// slope: [equation, numbers, value]; kind: which of the rows "downstream.delta …" tells the delta.
-export function passedOn({ layer, activation, slope, dL_da, da_dz, delta, kind }) {
-  const [equation, numbers, value] = slope;
-  const which = equation ? "downstream.slope" : "downstream.handed on";
-  const first = new Row(which, { name: "w", value, factors: equation ? numbers : { layer }, template: equation });
-  const told = kind === "above" ? { layer, "dL/da": dL_da, "f'(z)": da_dz } : { layer };
-  return [first, new Row(`downstream.delta ${kind}`, { name: "delta", value: delta, factors: told, names: { activation } })];
-}
-
-// dL/da of a neuron above as the sum that it is.
-export function sumAbove({ layer, title, name, w, delta, products, value, top }) {
-  const [rows, rest] = largestTerms("downstream.term above", name, { w, delta }, products, top);
-  const over = new Row("downstream.over above", { factors: { layer }, names: { above: title } });
-  if (rest !== null) {
-    const kind = plural("downstream.rest above", rest.factors.count);
-    rows.push(new Row(kind, { name: rest.name, value: rest.value, factors: rest.factors }));
-  }
-  return [over, ...rows, new Row("downstream.sum above", { name: "dL/da", value, factors: { below: layer - 1 } })];
-}
-
 // What takes the place of the sum at output neuron k.
 export function downstreamOfOutput(loss, a, target, k, value) {
   const result = lossGradient("downstream", loss, a, target, k, value, "dL/da");
@@ -100,8 +57,9 @@ export function derivative(key, z, a, value, forced, alone) {
   return new Stage("derivative", { result, why: why.replaceAll("\n", " ") });
 }
 
-// dL/dz of the neuron. kind: which of the rows "delta.…" tells it; rule: how it follows.
-export function deltaOf({ kind, rule, factors, value, dL_da, da_dz, forced, names }) {
+// dL/dz of the neuron. kind: which of the rows "delta.…" tells it; rule: how it follows; oneOfMany: whether it is of one
+// place of many.
+export function deltaOf({ kind, rule, factors, value, dL_da, da_dz, forced, names, oneOfMany }) {
   const result = new Row(kind, { name: "delta", value, factors, names, template: words.RULES[rule].formula });
   let why = value > 0 ? "delta is positive" : value < 0 ? "delta is negative" : "delta is zero";
   if (Number.isNaN(value)) why = "delta is lost";
@@ -109,6 +67,7 @@ export function deltaOf({ kind, rule, factors, value, dL_da, da_dz, forced, name
   else if (value === 0 && da_dz === 0) why = "delta is stopped";
   else if (value === 0 && (rule === "difference" || rule === "mean_difference")) why = "output is right";
   else if (value === 0 && rule === "chain" && dL_da !== 0) why = "delta is too small";
+  else if (value === 0 && oneOfMany) why = "delta is zero here";
   return new Stage("delta", { result, why: fill(words.WHY[why], names), names: { rule: words.RULES[rule].text } });
 }
 

@@ -18,7 +18,7 @@ export function check(here) {
   twin.targets.set(here.run.targets);
   twin.forwardBatch(false);
   const layer = twin.layers[here.layer.index];
-  const places = Array.from(here.weights, (_, i) => i * layer.nOut + here.index);
+  const places = Array.from(here.weights, (_, i) => i * layer.neuronCount + here.index);
   const errors = [compare(twin, layer, layer.W, places, here.dL_dW)];
   if (here.hasBias) errors.push(compare(twin, layer, layer.b, [here.index], [here.dL_db]));
   return Math.max(...errors);

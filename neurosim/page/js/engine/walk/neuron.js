@@ -1,122 +1,19 @@
-// One neuron in a run: every term that passes through it, forward, backward and through the update, and its stages.
+// One neuron in a run, and what there is to say of it, stage by stage.
 
 import { general } from "../numbers.js";
 import * as backward from "./backward_stages.js";
-import { fill, valueOf } from "./formula.js";
+import { downstream } from "./downstream.js";
+import * as filters from "./filters.js";
+import { fill } from "./formula.js";
 import * as forward from "./forward_stages.js";
+import { rowsAndColumns } from "./places.js";
 import { Row } from "./rows.js";
-import { throughSoftmax } from "./sample.js";
-import { greatest, norm } from "./sums.js";
+import { largestAt, norm } from "./sums.js";
+import { NeuronTerms } from "./terms.js";
 import { causes, update } from "./update_stage.js";
 import { formulas, words } from "./words.js";
 
-export class NeuronTrace {
-  constructor(run, layerIndex, index) {
-    const layer = run.network.layers[layerIndex];
-    if (!layer?.weightName) {
-      const which = layer ? ` (${layer.title})` : "";
-      throw new Error(`Layer ${layerIndex}${which} has no neurons with weights to trace: choose one of a Dense layer.`);
-    }
-    if (!(index >= 0 && index < layer.nOut)) {
-      throw new Error(`Layer ${layerIndex} has neurons 0 to ${layer.nOut - 1}, received ${index}.`);
-    }
-    Object.assign(this, { run, layer, index });
-    const { r } = layer;
-    const flow = run.flows[layerIndex];
-    this.inputs = run.flows[layerIndex - 1].a;
-    this.weights = layer.neuronPart(layer.W, index);
-    this.products = this.inputs.map((x, i) => r(x * this.weights[i]));
-    this.hasBias = layer.useBias;
-    this.bias = this.hasBias ? layer.b[index] : 0;
-    [this.z, this.a, this.delta] = [flow.z[index], flow.a[index], flow.delta[index]];
-    this.da_dz = layer.slopes(flow.z)[index];
-    this.findDownstream();
-    this.dL_da = layer.isOutput ? run.outputDa[index] : flow.da[index];
-    this.dL_dW = this.part(run.gradBefore, "W");
-    this.dL_db = this.hasBias ? this.part(run.gradBefore, "b")[0] : 0;
-    this.weightsAfter = this.part(run.thetaAfter, "W");
-    this.biasAfter = this.hasBias ? this.part(run.thetaAfter, "b")[0] : 0;
-    this.updateTerms = { weights: this.terms("W"), bias: this.hasBias ? this.terms("b") : null };
-  }
-
-  // This neuron's part of a vector laid out as theta is.
-  part(flat, name) {
-    return this.layer.neuronPart(this.layer.flatView(flat, name), this.index);
-  }
-
-  // The neurons above that this one feeds, the weights to them, and their deltas.
-  findDownstream() {
-    const { layer, run } = this;
-    const [fed, weights] = layer.isOutput ? [[], layer.Float.of()] : run.network.layers[layer.index + 1].outgoing(this.index);
-    this.fed = fed;
-    this.fedWeights = weights;
-    this.fedDeltas = layer.Float.from(fed, (k) => run.flows[layer.index + 1].delta[k]);
-    this.fedProducts = weights.map((w, k) => layer.r(w * this.fedDeltas[k]));
-  }
-
-  // The terms of the optimizer's rule for this neuron's part of one parameter: name -> array.
-  terms(name) {
-    const { run, layer } = this;
-    const theta = this.part(run.network.theta, name);
-    const grad = this.part(run.grad, name);
-    const state = Object.entries(run.stateBefore).map(([each, vector]) => [each, this.part(vector, name)]);
-    const found = {};
-    for (let i = 0; i < theta.length; i++) {
-      const numbers = { theta: theta[i], grad: grad[i], rate: run.learningRate };
-      for (const [each, values] of state) numbers[each] = values[i];
-      const terms = run.optimizer.rule(numbers, layer.r);
-      for (const term of Object.keys(terms)) (found[term] ??= new layer.Float(theta.length))[i] = terms[term];
-    }
-    return found;
-  }
-
-  // -- what it is called ---------------------------------------------------------------------------------------------
-
-  // The layer that made the inputs; those that pass them on are looked through. 0: they are the sample's own.
-  get sourceLayer() {
-    return this.layer.source?.index ?? 0;
-  }
-
-  get forced() {
-    return this.layer.interventions.values.get(this.index) ?? null;
-  }
-
-  get activation() {
-    return this.layer.activationOf(this.index);
-  }
-
-  // Height and width of the sample where it is a grey image and the neuron looks at it directly.
-  get imageShape() {
-    const source = this.layer.source;
-    if (!source || source.index) return null;
-    let shape = source.outShape.length > 1 ? source.outShape : (source.imageShape ?? []);
-    if (shape.length === 3 && shape[2] === 1) shape = shape.slice(0, 2);
-    return shape.length === 2 ? shape : null;
-  }
-
-  // Input i as a reader finds it: a pixel by row and column, a feature by name, another input by number.
-  inputName(i) {
-    if (this.sourceLayer) return fill(words.NAMES.neuron, { i: String(i) });
-    const shape = this.imageShape;
-    if (shape === null) {
-      const names = this.run.network.input.learned?.feature_names ?? [];
-      return names.length ? names[i] : fill(words.NAMES.input, { i: String(i) });
-    }
-    return fill(words.NAMES.pixel, { row: String(Math.floor(i / shape[1])), column: String(i % shape[1]) });
-  }
-
-  get title() {
-    const { run } = this;
-    const sample = run.sample === null ? words.NAMES["some sample"] : fill(words.NAMES.sample, { i: String(run.sample) });
-    return fill(words.NAMES["neuron of layer"], {
-      layer: String(this.layer.index),
-      neuron: String(this.index),
-      activation: this.activation.key,
-      sample,
-      verdict: run.verdict,
-    });
-  }
-
+export class NeuronTrace extends NeuronTerms {
   // -- the stages ----------------------------------------------------------------------------------------------------
 
   stages(top = 5) {
@@ -125,11 +22,11 @@ export class NeuronTrace {
     const key = this.activation.key;
     const name = (i) => this.inputName(i);
     const alone = this.activation.elementwise;
-    const layerZ = run.flows[layer.index].z;
+    const layerZ = this.together("z");
     const above = network.layers.slice(layer.index + 1).map((each) => [each.index, run.flows[each.index].a]);
     const { probabilities: a, classes, verdict } = run;
     const found = [
-      forward.inputs(name, this.inputs, this.sourceLayer, this.sourceLayer ? null : run.standardized, top),
+      this.inputsStage(top),
       forward.weightedSum(name, this.weights, this.inputs, this.products, this.hasBias ? this.bias : null, this.z, top),
       forward.activation(key, this.z, this.a, this.forced, alone ? null : layerZ),
     ];
@@ -151,100 +48,44 @@ export class NeuronTrace {
       backward.deltaOf({
         ...this.deltaRule,
         ...{ value: this.delta, dL_da: this.dL_da, da_dz: this.da_dz, forced },
-        names: { activation: layer.activation.key, dtype: network.dtype },
+        ...{ names: { activation: layer.activation.key, dtype: network.dtype }, oneOfMany: layer.places > 1 },
       }),
-      backward.gradients({
-        ...{ name, delta: this.delta, x: this.inputs, dL_dW: this.dL_dW, top },
-        penalty: layer.penalizes(this.index) ? (i) => this.penaltyOf(i) : null,
-        dL_db: this.hasBias ? this.dL_db : null,
-      }),
+      this.gradientsStage(top),
       this.updateStage(),
       backward.lossAfter(run.loss, run.lossAfter),
     ];
   }
 
-  // How delta follows: the row that tells it, a key of words.RULES, and the numbers in it.
-  get deltaRule() {
-    const { run, layer } = this;
-    const own = (columns) => Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values[this.index]]));
-    if (layer.isOutput) {
-      const [rule, columns] = run.outputRule;
-      let kind = this.activation.elementwise ? "delta.output" : "delta.output of softmax";
-      if (rule === "unknown") kind = "delta.output given";
-      return { kind, rule, factors: own(columns) };
-    }
-    if (layer.activation.elementwise) {
-      return { kind: "delta.result", rule: "chain", factors: { "dL/da": this.dL_da, "f'(z)": this.da_dz } };
-    }
-    if (layer.interventions.any) return { kind: "delta.shared", rule: "unknown", factors: {} }; // some have no part in it
-    const flow = run.flows[layer.index];
-    const [rule, columns] = throughSoftmax(layer.activation, flow.a, flow.da, {});
-    return { kind: "delta.shared", rule, factors: own(columns) };
+  inputsStage(top) {
+    const { run, sourceLayer: layer } = this;
+    if (this.patchShape === null) return forward.inputs((i) => this.inputName(i), this.inputs, layer, layer ? null : run.standardized, top);
+    const outside = this.sources.filter((i) => i < 0).length;
+    const below = run.network.layers[layer].title;
+    const [field, seen] = [this.field, this.receptiveField].map(rowsAndColumns);
+    return filters.inputs({ size: this.patchShape[0], layer, below, field, seen, outside }, this.inputs);
   }
 
   downstreamStage(top) {
     const { run, layer } = this;
-    if (layer.isOutput) {
-      return backward.downstreamOfOutput(run.network.loss, run.probabilities, run.aim, this.index, this.dL_da);
+    if (!layer.isOutput) return downstream(run, this.fed, this.dL_da, top);
+    return backward.downstreamOfOutput(run.network.loss, run.probabilities, run.aim, this.unit, this.dL_da);
+  }
+
+  gradientsStage(top) {
+    const { layer, index, dL_dW } = this;
+    const given = { name: (i) => this.inputName(i), delta: this.delta, x: this.inputs, dL_dW, top };
+    given.dL_db = this.hasBias ? this.dL_db : null;
+    if (this.patchShape === null) {
+      return backward.gradients({ ...given, penalty: layer.penalizes(index) ? (i) => this.penaltyOf(i) : null });
     }
-    const above = run.network.layers[layer.index + 1];
-    return backward.downstream({
-      layer: above.index,
-      above: above.title,
-      name: (i) => fill(words.NAMES.neuron, { i: String(this.fed[i]) }),
-      w: this.fedWeights,
-      delta: this.fedDeltas,
-      products: this.fedProducts,
-      value: this.dL_da,
-      top,
-      passed: this.passedOn(above, top),
-    });
-  }
-
-  // How what comes back passes the layers right above that look at their neurons one by one.
-  passedOn(above, top) {
-    if (!above.neuronByNeuron) return [];
-    const { run, index: j } = this;
-    const flow = run.flows[above.index];
-    let kind = "above";
-    if (above.isOutput) kind = "of the output";
-    else if (above.activation === null) kind = "handed on";
-    else if (!above.activation.elementwise) kind = "together";
-    const rows = backward.passedOn({
-      layer: above.index,
-      activation: above.activation?.key ?? "",
-      slope: [...above.explainSlope(j), above.outgoing(j)[1][0]],
-      dL_da: flow.da[j],
-      da_dz: above.slopes(flow.z)[j],
-      delta: flow.delta[j],
-      kind,
-    });
-    if (above.isOutput) return rows;
-    const further = run.network.layers[above.index + 1];
-    const [fed, w] = further.outgoing(j);
-    const delta = this.layer.Float.from(fed, (k) => run.flows[further.index].delta[k]);
-    const name = (i) => fill(words.NAMES.neuron, { i: String(fed[i]) });
-    const products = w.map((each, k) => each * delta[k]);
-    rows.push(
-      ...backward.sumAbove({
-        ...{ layer: further.index, title: further.title, name, w, delta, products, value: flow.da[j], top },
-      }),
-    );
-    return [...rows, ...this.passedOn(further, top)];
-  }
-
-  // What a penalty adds to the gradient of weight i: by its equation, or what there is beside delta x.
-  penaltyOf(i) {
-    const [equation, strengths] = this.layer.explainPenalty(this.index, formulas.regularizer);
-    const added = equation ? valueOf(equation, { ...strengths, w: this.weights[i] }) : null;
-    return added ?? this.dL_dW[i] - this.delta * this.inputs[i];
+    return filters.gradients({ ...given, largest: this.sumOverPlaces(largestAt(dL_dW)), columns: layer.outShape[1] });
   }
 
   updateStage() {
     const { run, layer, weights } = this;
     const change = this.weightsAfter.map((after, i) => after - weights[i]);
-    const most = greatest(change.map(Math.abs));
-    const i = Math.max(change.findIndex((each) => Math.abs(each) === most || Number.isNaN(each)), 0);
+    const i = largestAt(change);
+    const most = Math.abs(change[i]);
     const factor = layer.interventions.factorOf(this.index);
     const steps = this.updateTerms.weights;
     const wouldBe = Float64Array.from(weights, (w, k) => w - factor * steps.step[k]);
@@ -272,7 +113,7 @@ export class NeuronTrace {
       weightsNorm: norm(wouldBe),
       interventions: describe(layer.interventions, this.index),
     };
-    const weight = this.move("w", fill(words.NAMES.weight, { name: this.inputName(i) }), "W", i);
+    const weight = this.move("w", fill(words.NAMES.weight, { name: this.weightName(i) }), "W", i);
     return update(step, weight, this.hasBias ? this.move("b", "bias", "b", 0) : null, counts);
   }
 
@@ -287,23 +128,29 @@ export class NeuronTrace {
     if (ofBias) {
       gradient = new Row("update.gradient of bias", { name: "g", value: this.dL_db });
     } else {
-      const factors = { delta: this.delta, x: this.inputs[i] };
-      let kind = "update.gradient";
-      if (this.layer.penalizes(this.index)) {
-        kind += " with penalty";
-        factors.penalty = this.penaltyOf(i);
-        const [equation, strengths] = this.layer.explainPenalty(this.index, formulas.regularizer);
-        if (equation) {
-          const about = { name: "penalty", value: factors.penalty, template: equation };
-          penalty = new Row("update.penalty", { ...about, factors: { ...strengths, w: before } });
-        }
+      gradient = this.gradientRow(i);
+      const [equation, strengths] = this.layer.penalizes(this.index) ? this.layer.explainPenalty(this.index, formulas.regularizer) : ["", {}];
+      if (equation) {
+        const about = { name: "penalty", value: this.penaltyOf(i), template: equation };
+        penalty = new Row("update.penalty", { ...about, factors: { ...strengths, w: before } });
       }
-      gradient = new Row(kind, { name: "g", value: this.dL_dW[i], factors });
     }
     const columns = Object.entries(this.updateTerms[ofBias ? "bias" : "weights"]);
     const terms = Object.fromEntries(columns.map(([term, values]) => [term, values[i]]));
     const state = Object.fromEntries(Object.entries(run.stateBefore).map(([each, vector]) => [each, at(vector)]));
     return { symbol, name, before, after: at(run.thetaAfter), gradient, seen: at(run.grad), state, terms, penalty };
+  }
+
+  // How the gradient of weight i follows, for its update.
+  gradientRow(i) {
+    if (this.layer.places > 1) {
+      return filters.sumRow("update.gradient of filter", { ...this.sumOverPlaces(i), name: "g" }, { places: this.layer.places });
+    }
+    const factors = { delta: this.delta, x: this.inputs[i] };
+    const about = { name: "g", value: this.dL_dW[i], factors };
+    if (!this.layer.penalizes(this.index)) return new Row("update.gradient", about);
+    factors.penalty = this.penaltyOf(i);
+    return new Row("update.gradient with penalty", about);
   }
 }
 

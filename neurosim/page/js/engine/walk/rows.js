@@ -7,7 +7,10 @@ import { words } from "./words.js";
 const DIGITS = 5;
 
 // Numbers of these names are whole: they count something, or are the number of something.
-const WHOLE = new Set(["count", "nonzero", "zero", "moved", "layer", "below", "n", "t", "classes too near"]);
+const WHOLE = new Set([
+  ...["count", "nonzero", "zero", "moved", "layer", "below", "n", "t", "classes too near"],
+  ...["places", "size", "outside", "ties"],
+]);
 
 // A number in running text: five digits, or as many as the words say.
 export function inText(name, value) {

@@ -30,6 +30,16 @@ export function byFallingSize(sizes) {
   });
 }
 
+// Where the largest size is, the first of several; NaN counts as the largest.
+export function largestAt(values) {
+  let best = 0;
+  for (let k = 1; k < values.length; k++) {
+    if (Number.isNaN(values[best])) break;
+    if (Math.abs(values[k]) > Math.abs(values[best]) || Number.isNaN(values[k])) best = k;
+  }
+  return best;
+}
+
 export function norm(values) {
   let squares = 0;
   for (let k = 0; k < values.length; k++) squares += values[k] * values[k];

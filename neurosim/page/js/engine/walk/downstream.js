@@ -1,0 +1,136 @@
+// The stage of the downstream sum: what comes back to a neuron from above, and how it passes what only hands it on.
+
+import { largestTerms } from "./forward_stages.js";
+import { fedName, placeName, split } from "./places.js";
+import { Row } from "./rows.js";
+import { Stage } from "./stage.js";
+import { largestAt } from "./sums.js";
+import { plural, words } from "./words.js";
+
+const any = (values) => values.some((each) => each !== 0);
+
+// What a number of x feeds in the layer above: numbers of z, dz/dx and delta of each, and the two multiplied.
+export class Fed {
+  constructor(run, above, number, numbers, weights) {
+    Object.assign(this, { above, number, numbers, weights });
+    this.x = run.flows[above.index - 1].a;
+    this.deltas = weights.map((_, k) => run.flows[above.index].delta[numbers[k]]);
+    this.products = weights.map((w, k) => w * this.deltas[k]);
+  }
+
+  name(i) {
+    return fedName(this.above, this.numbers[i]);
+  }
+
+  contests() {
+    return this.above.contests(this.number, this.x);
+  }
+}
+
+// What a number that a layer gives out feeds in the layer above; of the output layer nothing.
+export function fedBy(run, layer, number) {
+  if (layer.isOutput) return new Fed(run, layer, number, [], layer.Float.of());
+  let above = run.network.layers[layer.index + 1];
+  while (above.reshapes && !above.isOutput) above = run.network.layers[above.index + 1];
+  return new Fed(run, above, number, ...above.outgoing(number, run.flows[above.index - 1].a));
+}
+
+// dL/da = Σ w_k delta_k over what a neuron feeds, with the `top` largest products one by one.
+export function downstream(run, fed, dL_da, top) {
+  const { weights: w, deltas: delta, products } = fed;
+  let [rows, rest] = largestTerms("downstream.term", (i) => fed.name(i), { w, delta }, products, top);
+  const factors = { layer: fed.above.index, count: products.length };
+  const result = new Row("downstream.result", { name: "dL/da", value: dL_da, factors });
+  rows = [over(fed), ...contests(run, fed), ...rows];
+  const passed = passedOn(run, fed, top);
+  if (rest !== null && passed.length && !fed.above.neuronByNeuron) {
+    rows.push(rest); // what passes a window on follows after all of them
+    rest = null;
+  }
+  return new Stage("downstream", { rows: [...rows, ...passed], rest, result, why: whyNothing(fed, dL_da) });
+}
+
+// Over what the sum goes; above: " above" where it is not the neuron's own.
+function over({ above: layer, numbers }, above = "") {
+  const told = { factors: { layer: layer.index }, names: { above: layer.title } };
+  if (layer.windows === null) return new Row(`downstream.over${above}`, told);
+  if (!layer.weightName) return new Row(`downstream.over windows${above}`, told);
+  const places = Math.floor(numbers.length / layer.neuronCount);
+  told.factors.places = places;
+  return new Row(plural(`downstream.over filters${above}`, places), told);
+}
+
+// Of each window that hands on the largest number alone: whether it is this one.
+function contests(run, fed, indent = "") {
+  const { above: layer, number: own, x: a } = fed;
+  return fed.contests().map(([number, winner, ties]) => {
+    const factors = { own: a[own] };
+    const names = { indent };
+    let kind = ties > 1 ? "won first" : "won";
+    if (winner === own) {
+      if (ties > 1) factors.ties = ties;
+      else factors.count = layer.windows.size ** 2;
+    } else {
+      const [row, column] = split(run.network.layers[layer.index - 1], winner);
+      names.place = placeName(row, column, "row and column");
+      kind = a[winner] === a[own] ? "lost to the first" : "lost";
+      if (kind === "lost") factors.winner = a[winner];
+    }
+    return new Row(`downstream.${kind}`, { name: fedName(layer, number), factors, names });
+  });
+}
+
+// Why nothing comes back from above, if nothing does.
+function whyNothing(fed, dL_da) {
+  if (dL_da !== 0) return "";
+  const { weights, deltas, products, above } = fed;
+  if (any(products)) return words.WHY["terms cancel"];
+  if (!weights.length && above.windows) return words.WHY[fed.contests().length ? "no win" : "not looked at"];
+  if (!any(deltas)) return words.WHY[above.windows ? "no term here" : "no term"];
+  return words.WHY[any(weights) ? "no product" : "no weight"];
+}
+
+// How what comes back passes a layer right above that only hands on what it looks at, and so on upwards.
+function passedOn(run, fed, top) {
+  const { above: layer } = fed;
+  if (!(layer.neuronByNeuron || layer.handsOn) || !fed.numbers.length) return [];
+  const best = largestAt(fed.products);
+  const number = fed.numbers[best];
+  const rows = fed.numbers.length > 1 ? [new Row("downstream.one of them", { name: fed.name(best) })] : [];
+  rows.push(slope(fed, best), deltaAbove(run, layer, number));
+  if (layer.isOutput) return rows;
+  const further = fedBy(run, layer, number);
+  const { weights: w, deltas: delta, products } = further;
+  const [terms, rest] = largestTerms("downstream.term above", (i) => further.name(i), { w, delta }, products, top);
+  if (rest !== null) {
+    const kind = plural("downstream.rest above", rest.factors.count);
+    terms.push(new Row(kind, { name: rest.name, value: rest.value, factors: rest.factors }));
+  }
+  rows.push(over(further, " above"), ...contests(run, further, "  "), ...terms);
+  const value = run.flows[layer.index].da[number];
+  rows.push(new Row("downstream.sum above", { name: "dL/da", value, factors: { below: layer.index } }));
+  return [...rows, ...passedOn(run, further, top)];
+}
+
+// How the weight of a layer that only hands on follows.
+function slope(fed, i) {
+  const { above: layer } = fed;
+  const [equation, numbers] = layer.explainSlope(fed.number);
+  const told = { layer: layer.index };
+  const kind = layer.handsOn || (equation ? "slope" : "handed on");
+  const factors = !equation ? told : layer.handsOn ? { ...told, ...numbers } : numbers;
+  return new Row(`downstream.${kind}`, { name: "w", value: fed.weights[i], factors, template: equation });
+}
+
+// How the delta of a number of z of a layer above follows.
+function deltaAbove(run, layer, number) {
+  const flow = run.flows[layer.index];
+  const factors = { layer: layer.index };
+  let kind = "above";
+  if (layer.isOutput) kind = "of the output";
+  else if (layer.activation === null) kind = "handed on";
+  else if (!layer.activation.elementwise) kind = "together";
+  else Object.assign(factors, { "dL/da": flow.da[number], "f'(z)": layer.slopes(flow.z)[number] });
+  const names = { activation: layer.activation?.key ?? "" };
+  return new Row(`downstream.delta ${kind}`, { name: "delta", value: flow.delta[number], factors, names });
+}

@@ -1,0 +1,80 @@
+// The stages of a filter that differ from those of a dense neuron: its patch, and its gradient, a sum over places.
+
+import { largestTerms } from "./forward_stages.js";
+import { placeName } from "./places.js";
+import { Row } from "./rows.js";
+import { Stage } from "./stage.js";
+import { greatest, least, sum } from "./sums.js";
+import { plural, words } from "./words.js";
+
+const nonzero = (values) => values.reduce((count, each) => count + (each !== 0 ? 1 : 0), 0);
+const any = (values) => values.some((each) => each !== 0);
+
+// What comes in from a patch, x (k k C,). layer: the one that made what it sees, `below` its title, 0: the sample's own;
+// field: rows and columns there, in words; seen: those of the sample that it depends on; outside: how many numbers are
+// outside of the image.
+export function inputs({ size, layer, below, field, seen, outside }, x) {
+  const factors = { size, ...(layer ? { layer } : {}) };
+  const first = new Row(`inputs.patch of ${layer ? "layer" : "sample"}`, { factors, names: { field, seen, below } });
+  const numbers = { count: x.length, nonzero: nonzero(x), low: least(x), high: greatest(x) };
+  if (outside) numbers.outside = outside;
+  return new Stage("inputs", { rows: [first, new Row(outside ? "inputs.patch outside" : "inputs.patch", { factors: numbers })] });
+}
+
+// The row that says what the terms of a sum over places, and a penalty, come to.
+// summed: {name, value, penalty (null: none), deltas, x, terms}, of one weight, place by place.
+export function sumRow(kind, { name, value, penalty, terms }, numbers = {}) {
+  const factors = { "Σ delta x": penalty === null ? value : sum(terms), ...numbers };
+  if (penalty === null) return new Row(kind, { name, value, factors });
+  return new Row(`${kind} with penalty`, { name, value, factors: { ...factors, penalty } });
+}
+
+// What one place adds to dL/dw of each weight, and the largest dL/dw as the sum over all places.
+// largest: the sum of the weight with the largest |dL/dw|; columns: how many places stand in a row.
+export function gradients({ name, delta, x, largest, columns, dL_dW, dL_db, top }) {
+  const places = largest.terms.length;
+  const shares = x.map((each) => delta * each);
+  const [terms, rest] = largestTerms("gradients.share of one", name, { delta: x.map(() => delta), x }, shares, top);
+  const rows = terms.length ? [new Row("gradients.share"), ...terms] : [];
+  if (terms.length && rest !== null) {
+    const { count } = rest.factors;
+    const factors = { count, zero: shares.length - nonzero(shares) };
+    rows.push(new Row(plural("gradients.other shares", count), { name: rest.name, factors }));
+  }
+  if (places === 1) {
+    rows.push(new Row("gradients.sum over one"));
+  } else if (!any(largest.terms)) {
+    rows.push(new Row("gradients.sum of nothing", { name: largest.name, factors: { places } }));
+  } else {
+    rows.push(new Row("gradients.sum", { name: largest.name, factors: { places } }), ...largestPlaces(largest, columns, top));
+  }
+  rows.push(sumRow("gradients.of filter", largest));
+  const numbers = { low: least(dL_dW), high: greatest(dL_dW) };
+  const bias = dL_db === null ? " without bias" : "";
+  if (dL_db !== null) {
+    const told = { name: "dL/db", value: dL_db };
+    rows.push(places === 1 ? new Row("gradients.bias", told) : new Row("gradients.bias of filter", { ...told, factors: { places } }));
+    numbers["dL/db"] = dL_db;
+  }
+  const penalized = largest.penalty !== null;
+  const rule = words.RULES[penalized ? "penalized gradient of filter" : "gradient of filter"].text;
+  const result = new Row(`gradients.result${bias}`, { name: "dL/dw", factors: numbers, names: { rule } });
+  const variant = ` of filter${penalized ? " with penalty" : ""}${bias}`;
+  return new Stage("gradients", { rows, result, why: whyNone(delta, x, largest, bias), variant });
+}
+
+// The places that add most to a weight's gradient, and the rest.
+function largestPlaces({ deltas: delta, x, terms }, columns, top) {
+  const name = (place) => placeName(Math.floor(place / columns), place % columns, "place");
+  const [rows, rest] = largestTerms("gradients.place", name, { delta, x }, terms, top);
+  if (rest === null) return rows;
+  const kind = plural("gradients.other places", rest.factors.count);
+  return [...rows, new Row(kind, { name: rest.name, value: rest.value, factors: rest.factors })];
+}
+
+// Why gradients are zero, or this place's share of them.
+function whyNone(delta, x, { deltas, penalty }, bias) {
+  if (!any(deltas)) return words.WHY[penalty === null ? "no gradient of filter" : "only penalty of filter"];
+  if (delta === 0) return words.WHY["no share"];
+  return any(x) ? "" : words.WHY[`no input here${bias}`];
+}

@@ -1,0 +1,171 @@
+"""The stage of the downstream sum: what comes back to a neuron from above, and how it passes what only hands it on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..layers import Layer
+from ..parameters import Array
+from . import words
+from .places import fed_name, place_name, split
+from .rows import Row, plural
+from .sample import SampleRun
+from .stages import Stage, largest_terms
+
+
+class Fed(NamedTuple):
+    """What a number of x feeds in the layer above.
+
+    Attributes:
+        above: that layer.
+        number: the number of x.
+        numbers: (k,) of z of that layer.
+        weights, deltas, products: (k,) dz/dx of each, its delta, and the two multiplied.
+    """
+
+    above: Layer
+    number: int
+    numbers: Array
+    weights: Array
+    deltas: Array
+    products: Array
+
+    @property
+    def kind(self) -> str:
+        """What they are, in a word: neurons, windows that pool, or units, which are filters at a place."""
+        return "neurons" if self.above.windows is None else "units" if self.above.weight_name else "windows"
+
+    @classmethod
+    def nothing(cls, output: Layer) -> Fed:
+        """What a number of the output layer feeds."""
+        none = np.empty(0, output.dtype)
+        return cls(output, 0, np.empty(0, np.intp), none, none, none)
+
+    def name(self, i: int) -> str:
+        """The i-th of them, as a reader finds it."""
+        return fed_name(self.above, int(self.numbers[i]))
+
+
+def fed_by(trace: SampleRun, layer: int, number: int) -> Fed:
+    """What a number that a layer gives out feeds in the layer above."""
+    above = trace.network[layer + 1]
+    while above.reshapes and not above.is_output:
+        above = trace.network[above.index + 1]
+    numbers, weights = above.outgoing(number)
+    deltas = trace.flows[above.index]["delta"][numbers]
+    return Fed(above, number, numbers, weights, deltas, weights * deltas)
+
+
+def downstream(trace: SampleRun, fed: Fed, dL_da: float, top: int) -> Stage:
+    """dL/da = Σ w_k delta_k over what a neuron feeds, with the `top` largest products one by one."""
+    rows, rest = largest_terms("downstream.term", fed.name, {"w": fed.weights, "delta": fed.deltas}, fed.products, top)
+    factors = {"layer": fed.above.index, "count": len(fed.products)}
+    result = Row("downstream.result", "dL/da", dL_da, factors, {"above": fed.kind})
+    rows = [_over(fed), *_contests(trace, fed), *rows]
+    if rest is not None and not fed.above.neuron_by_neuron:  # what passes a window on follows after all of them
+        passed = _passed_on(trace, fed, top)
+        rows, rest = ([*rows, rest, *passed], None) if passed else (rows, rest)
+    else:
+        rows += _passed_on(trace, fed, top)
+    return Stage("downstream", rows, rest, result, _why_nothing(fed, dL_da))
+
+
+def _over(fed: Fed, above: str = "") -> Row:
+    """Over what the sum goes; `above`: " above" where it is not the neuron's own."""
+    layer = fed.above
+    numbers = {"layer": layer.index}
+    names = {"above": layer.title}
+    if layer.windows is None:
+        return Row(f"downstream.over{above}", factors=numbers, names=names)
+    if not layer.weight_name:
+        return Row(f"downstream.over windows{above}", factors=numbers, names=names)
+    places = len(fed.numbers) // layer.neuron_count
+    return Row(plural(f"downstream.over filters{above}", places), factors=numbers | {"places": places}, names=names)
+
+
+def _contests(trace: SampleRun, fed: Fed, indent: str = "") -> list[Row]:
+    """Of each window that hands on the largest number alone: whether it is this one."""
+    layer, rows = fed.above, []
+    a = trace.flows[layer.index - 1]["a"]
+    for number, winner, ties in layer.contests(fed.number):
+        numbers: dict[str, float] = {"own": float(a[fed.number])}
+        told = {"indent": indent}
+        if winner == fed.number:
+            kind = "won first" if ties > 1 else "won"
+            numbers |= {"ties": ties} if ties > 1 else {"count": layer.windows.size**2 if layer.windows else 1}
+        else:
+            row, column, _ = split(trace.network[layer.index - 1], winner)
+            told["place"] = place_name(row, column, "row and column")
+            kind = "lost" if a[winner] != a[fed.number] else "lost to the first"
+            numbers |= {"winner": float(a[winner])} if kind == "lost" else {}
+        rows.append(Row(f"downstream.{kind}", fed_name(layer, number), factors=numbers, names=told))
+    return rows
+
+
+def _why_nothing(fed: Fed, dL_da: float) -> str:
+    """Why nothing comes back from above, if nothing does."""
+    if dL_da != 0.0:
+        return ""
+    w, delta = fed.weights, fed.deltas
+    if fed.products.any():
+        return words.WHY["terms cancel"]
+    if not len(w) and fed.above.windows is not None:
+        return words.WHY["no win" if fed.above.contests(fed.number) else "not looked at"]
+    if not delta.any():
+        return words.WHY["no term" if fed.above.windows is None else "no term here"]
+    return words.WHY["no product" if w.any() else "no weight"]
+
+
+def _passed_on(trace: SampleRun, fed: Fed, top: int) -> list[Row]:
+    """How what comes back passes a layer right above that only hands on what it looks at, and so on upwards."""
+    layer = fed.above
+    if not (layer.neuron_by_neuron or layer.hands_on) or not len(fed.numbers):
+        return []
+    best = int(np.abs(fed.products).argmax())
+    number = int(fed.numbers[best])
+    rows = [Row("downstream.one of them", fed.name(best))] if len(fed.numbers) > 1 else []
+    rows += [_slope(fed, best), _delta(trace, layer, number)]
+    if layer.is_output:
+        return rows
+    further = fed_by(trace, layer.index, number)
+    terms, rest = largest_terms(
+        "downstream.term above", further.name, {"w": further.weights, "delta": further.deltas}, further.products, top
+    )
+    if rest is not None:
+        kind = plural("downstream.rest above", rest.factors["count"])
+        terms.append(Row(kind, rest.name, rest.value, rest.factors))
+    dL_da = float(trace.flows[layer.index]["da"][number])
+    rows += [_over(further, " above"), *_contests(trace, further, "  "), *terms]
+    rows.append(Row("downstream.sum above", "dL/da", dL_da, {"below": layer.index}))
+    return rows + _passed_on(trace, further, top)
+
+
+def _slope(fed: Fed, i: int) -> Row:
+    """How the weight of a layer that only hands on follows."""
+    layer = fed.above
+    equation, numbers = layer.explain_slope(fed.number)
+    kind = layer.hands_on or ("slope" if equation else "handed on")
+    told: dict[str, float] = {"layer": layer.index}
+    if layer.hands_on:
+        numbers = told | numbers
+    return Row(f"downstream.{kind}", "w", float(fed.weights[i]), numbers if equation else told, template=equation)
+
+
+def _delta(trace: SampleRun, layer: Layer, number: int) -> Row:
+    """How the delta of a number of z follows."""
+    flow, activation = trace.flows[layer.index], layer.activation
+    told: dict[str, float] = {"layer": layer.index}
+    kind = "above"
+    if layer.is_output:
+        kind = "of the output"
+    elif activation is None:
+        kind = "handed on"
+    elif not activation.elementwise:
+        kind = "together"
+    else:
+        told["dL/da"] = float(flow["da"][number])
+        told["f'(z)"] = float(layer.derivative(flow["z"][None, :])[0, number])
+    names = {"activation": "" if activation is None else activation.key}
+    return Row(f"downstream.delta {kind}", "delta", float(flow["delta"][number]), told, names)

@@ -1,0 +1,171 @@
+"""The words of the walk that only filters and images need; they are part of the tables of `neurosim.walk.words`."""
+
+from __future__ import annotations
+
+RULES: dict[str, dict[str, str]] = {
+    "gradient of filter": {"text": "Σ delta x"},
+    "penalized gradient of filter": {"text": "Σ delta x + penalty"},
+}
+"""The ways in which the gradient of a filter follows."""
+
+ROWS: dict[str, dict[str, str]] = {
+    "inputs.patch of sample": {
+        "role": "note",
+        "line": "a patch of {size} x {size} pixels of the sample: {field}",
+    },
+    "inputs.patch of layer": {
+        "role": "note",
+        "line": "a patch of {size} x {size} places of layer {layer}, {below}: {field}\n"
+        "in the sample it depends on {seen}",
+        "caption": "a patch of {size} x {size} places of layer {layer}, {below}: {field}",
+    },
+    "inputs.patch": {
+        "role": "note",
+        "line": "{count} numbers, {nonzero} of them not zero, from {low} to {high}",
+    },
+    "inputs.patch outside": {
+        "role": "note",
+        "line": "{count} numbers, {nonzero} of them not zero, from {low} to {high};\n"
+        "{outside} of them are outside of the image, 0",
+    },
+    "downstream.over windows": {
+        "role": "note",
+        "line": "over the windows of layer {layer}, {above}, that look at it:",
+    },
+    "downstream.over filters.one": {
+        "role": "note",
+        "line": "over the filters of layer {layer}, {above}, at the one place where they look at it:",
+    },
+    "downstream.over filters.many": {
+        "role": "note",
+        "line": "over the filters of layer {layer}, {above}, at the {places} places where they look at it:",
+    },
+    "downstream.won": {"role": "note", "line": "{indent}{name}: it won, {own} is the largest of {count}"},
+    "downstream.won first": {
+        "role": "note",
+        "line": "{indent}{name}: it won, as the first of {ties} that are the largest, {own}",
+    },
+    "downstream.lost": {"role": "note", "line": "{indent}{name}: it lost, {place} is larger, {winner} against {own}"},
+    "downstream.lost to the first": {
+        "role": "note",
+        "line": "{indent}{name}: it lost, {place} is as large, {own}, and comes first",
+    },
+    "downstream.one of them": {"role": "note", "line": "the largest of them, {name}:"},
+    "downstream.largest": {
+        "role": "slope above",
+        "line": "w = {value}: layer {layer} hands on the largest number of each window, and no other",
+    },
+    "downstream.mean": {
+        "role": "slope above",
+        "line": "w = {formula} = {substituted} = {value}: layer {layer} hands on the mean of each window",
+    },
+    "downstream.over windows above": {
+        "role": "note",
+        "line": "its dL/da = Σ w_k delta_k over the windows of layer {layer}, {above}, that look at it:",
+    },
+    "downstream.over filters above.one": {
+        "role": "note",
+        "line": "its dL/da = Σ w_k delta_k over the filters of layer {layer}, {above}, at the one place where they "
+        "look at it:",
+    },
+    "downstream.over filters above.many": {
+        "role": "note",
+        "line": "its dL/da = Σ w_k delta_k over the filters of layer {layer}, {above}, at the {places} places where "
+        "they look at it:",
+    },
+    "gradients.share": {"role": "note", "line": "what this place adds to dL/dw, delta * x:"},
+    "gradients.share of one": {
+        "role": "share",
+        "formula": "{delta} * {x}",
+        "line": "{name}  {substituted} = {value}",
+    },
+    "gradients.other shares.one": {"role": "rest of shares", "line": "and {count} other, {zero} of them zero"},
+    "gradients.other shares.many": {"role": "rest of shares", "line": "and {count} others, {zero} of them zero"},
+    "gradients.sum": {
+        "role": "note",
+        "line": "dL/dw is the sum over all {places} places; the largest, of {name}:",
+    },
+    "gradients.sum over one": {
+        "role": "note",
+        "line": "there is no other place: this is dL/dw, and the largest is",
+    },
+    "gradients.sum of nothing": {
+        "role": "note",
+        "line": "dL/dw is the sum over all {places} places; to the largest, of {name}, none of them adds",
+    },
+    "gradients.place": {
+        "role": "place",
+        "formula": "{delta} * {x}",
+        "line": "{name}  {substituted} = {value}",
+    },
+    "gradients.other places.one": {"role": "rest of places", "line": "the other place comes to {value}"},
+    "gradients.other places.many": {"role": "rest of places", "line": "the other {count} places sum to {value}"},
+    "gradients.of filter": {
+        "role": "gradient of filter",
+        "formula": "{Σ delta x}",
+        "line": "dL/dw of {name} = {value}",
+    },
+    "gradients.of filter with penalty": {
+        "role": "gradient of filter",
+        "formula": "{Σ delta x} + {penalty}",
+        "line": "dL/dw of {name} = {formula} = {substituted} = {value}",
+    },
+    "gradients.bias of filter": {
+        "role": "bias",
+        "line": "dL/db = {value}, the sum of delta over all {places} places",
+    },
+    "update.gradient of filter": {
+        "role": "gradient of it",
+        "formula": "{Σ delta x}",
+        "line": "  g = dL/dw = Σ delta x over the {places} places = {value}",
+    },
+    "update.gradient of filter with penalty": {
+        "role": "gradient of it",
+        "formula": "{Σ delta x} + {penalty}",
+        "line": "  g = dL/dw = Σ delta x + penalty = {substituted} = {value}",
+    },
+}
+"""The rows of a filter."""
+
+WHY: dict[str, str] = {
+    "no term here": "Everything above that looks at it has delta 0: nothing comes back.",
+    "no win": "It won no window: nothing comes back.",
+    "not looked at": "Nothing above looks at it: nothing comes back.",
+    "delta is zero here": "Nothing comes back to this place: dL/da is 0.",
+    "no gradient of filter": "Every gradient is 0, because delta is 0 at every place.",
+    "only penalty of filter": "delta is 0 at every place: what is left of dL/dw is the penalty.",
+    "no share": "delta is 0 here: this place adds nothing, others do.",
+    "no input here": "Every input is 0 here: this place adds to dL/db alone.",
+    "no input here without bias": "Every input is 0 here: this place adds nothing.",
+}
+"""Reasons that hold for one place of many."""
+
+NAMES: dict[str, str] = {
+    "filter": "filter {i}",
+    "channel": "channel {i}",
+    "channel at": "{channel} at {row},{column}",
+    "outside": "outside of the image",
+    "row and column": "{row},{column}",
+    "place": "place {row},{column}",
+    "window": "window {row},{column}",
+    "kernel": "kernel {row},{column}",
+    "kernel on": "{kernel} on {channel}",
+    "row": "row {first}",
+    "rows": "rows {first} to {last}",
+    "column": "column {first}",
+    "columns": "columns {first} to {last}",
+    "filter of layer": "layer {layer}, filter {neuron} at row {row}, column {column} ({activation}), {sample}: "
+    "{verdict}",
+    "largest a of places": "of the {count} filters of layer {layer}, each at {places} places, it has the largest |a| "
+    "here, {a}, for this sample",
+    "largest delta of places": "of the {count} filters of layer {layer}, each at {places} places, it has the largest "
+    "|delta| here, {delta}: a change of its z here would change the loss most",
+    "no delta of places": "all {count} filters of layer {layer} have delta 0 at every place for this sample",
+    "largest delta of layer at a place": "of layer {layer} it has the largest |delta| at row {row}, column {column}",
+    "largest a of layer at a place": "of layer {layer} it has the largest |a| at row {row}, column {column}",
+    "no delta of layer at a place": "all filters of layer {layer} have delta 0 at row {row}, column {column}",
+    "place of delta": "of its {places} places this one has the largest |delta|, {delta}",
+    "place of a": "of its {places} places this one has the largest |a|, {a}",
+    "place without delta, by a": "delta is 0 at all {places} places; here |a| is largest, {a}",
+}
+"""What images and their parts are called."""

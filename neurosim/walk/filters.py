@@ -1,0 +1,144 @@
+"""The stages of a filter that differ from those of a dense neuron: its patch, and its gradient, a sum over places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from ..parameters import Array
+from . import words
+from .places import place_name
+from .rows import Row, plural
+from .stages import Stage, largest_terms
+
+
+class Patch(NamedTuple):
+    """Where a filter looks at one place.
+
+    Attributes:
+        size: pixels along a side.
+        layer: the layer that made what it sees, and its title; 0: the sample's own.
+        field: rows and columns there, in words; `seen`: those of the sample that it depends on.
+        outside: how many of its numbers lie outside of the image.
+    """
+
+    size: int
+    layer: int
+    below: str
+    field: str
+    seen: str
+    outside: int
+
+
+def inputs(patch: Patch, x: Array) -> Stage:
+    """What comes in from a patch; x: (k k C,) its numbers."""
+    names = {"field": patch.field, "seen": patch.seen, "below": patch.below}
+    where = {"size": patch.size} | ({"layer": patch.layer} if patch.layer else {})
+    numbers = {"count": len(x), "nonzero": int(np.count_nonzero(x)), "low": float(x.min()), "high": float(x.max())}
+    kind = "inputs.patch"
+    if patch.outside:
+        kind, numbers = "inputs.patch outside", numbers | {"outside": patch.outside}
+    first = Row(f"inputs.patch of {'layer' if patch.layer else 'sample'}", factors=where, names=names)
+    return Stage("inputs", [first, Row(kind, factors=numbers)])
+
+
+class Sum(NamedTuple):
+    """One weight's gradient as the sum that it is.
+
+    Attributes:
+        name: of the weight.
+        value: dL/dw, the penalty included; `penalty`: its share; None: there is none.
+        deltas, x, terms: (H' W',) place by place; the terms are delta x.
+    """
+
+    name: str
+    value: float
+    penalty: float | None
+    deltas: Array
+    x: Array
+    terms: Array
+
+    def row(self, kind: str, numbers: Mapping[str, float] | None = None) -> Row:
+        """The row that says what the terms, and a penalty, come to."""
+        factors = {"Σ delta x": float(self.terms.sum(dtype=np.float64)), **(numbers or {})}
+        if self.penalty is None:
+            return Row(kind, self.name, self.value, factors | {"Σ delta x": self.value})
+        return Row(f"{kind} with penalty", self.name, self.value, factors | {"penalty": self.penalty})
+
+
+def gradients(
+    name: Callable[[int], str],
+    delta: float,
+    x: Array,
+    largest: Sum,
+    columns: int,
+    dL_dW: Array,
+    dL_db: float | None,
+    top: int,
+) -> Stage:
+    """What one place adds to dL/dw of each weight, and the largest dL/dw as the sum over all places.
+
+    Args:
+        name: of each input.
+        delta: of the place.
+        x: (k k C,) its inputs.
+        largest: the weight with the largest |dL/dw|.
+        columns: W', how many places stand in a row.
+        dL_dW: (k k C,) the filter's gradient.
+        dL_db: that of its bias; ``None``: it has none.
+        top: how many terms to show.
+    """
+    places = len(largest.terms)
+    shares = delta * x
+    factors = {"delta": np.full_like(x, delta), "x": x}
+    terms, rest = largest_terms("gradients.share of one", name, factors, shares, top)
+    rows = [Row("gradients.share"), *terms] if terms else []
+    if terms and rest is not None:
+        zero = len(shares) - int(np.count_nonzero(shares))
+        kind = plural("gradients.other shares", rest.factors["count"])
+        rows.append(Row(kind, rest.name, factors={"count": rest.factors["count"], "zero": zero}))
+    if places == 1:
+        rows.append(Row("gradients.sum over one"))
+    elif not largest.terms.any():
+        rows.append(Row("gradients.sum of nothing", largest.name, factors={"places": places}))
+    else:
+        rows.append(Row("gradients.sum", largest.name, factors={"places": places}))
+        rows += _places(largest, columns, top)
+    rows.append(largest.row("gradients.of filter"))
+    numbers = {"low": float(dL_dW.min()), "high": float(dL_dW.max())}
+    bias = " without bias"
+    if dL_db is not None:
+        bias = ""
+        one = Row("gradients.bias", "dL/db", dL_db)
+        rows.append(one if places == 1 else Row("gradients.bias of filter", "dL/db", dL_db, {"places": places}))
+        numbers["dL/db"] = dL_db
+    penalized = largest.penalty is not None
+    rule = words.RULES["penalized gradient of filter" if penalized else "gradient of filter"]["text"]
+    result = Row(f"gradients.result{bias}", "dL/dw", None, numbers, {"rule": rule})
+    why = _why(delta, x, largest, bias)
+    return Stage(
+        "gradients", rows, None, result, why, variant=f" of filter{' with penalty' if penalized else ''}{bias}"
+    )
+
+
+def _places(sum_: Sum, columns: int, top: int) -> list[Row]:
+    """The places that add most to a weight's gradient, and the rest."""
+
+    def at(place: int) -> str:
+        return place_name(*divmod(place, columns), "place")
+
+    terms, rest = largest_terms("gradients.place", at, {"delta": sum_.deltas, "x": sum_.x}, sum_.terms, top)
+    if rest is None:
+        return terms
+    return [*terms, Row(plural("gradients.other places", rest.factors["count"]), rest.name, rest.value, rest.factors)]
+
+
+def _why(delta: float, x: Array, largest: Sum, bias: str) -> str:
+    """Why gradients are zero, or this place's share of them."""
+    if not largest.deltas.any():
+        return words.WHY["no gradient of filter" if largest.penalty is None else "only penalty of filter"]
+    if delta == 0.0:
+        return words.WHY["no share"]
+    return "" if x.any() else words.WHY[f"no input here{bias}"]

@@ -1,0 +1,67 @@
+"""How the numbers of images are called: by their place, and the filter or the channel that they are of."""
+
+from __future__ import annotations
+
+from ..layers import Layer
+from . import words
+from .formula import fill
+
+
+def is_image(layer: Layer) -> bool:
+    """Whether a layer gives out an image with channels."""
+    return len(layer.out_shape) == 3
+
+
+def split(layer: Layer, number: int) -> tuple[int, int, int]:
+    """Row, column and channel of a number of the image that a layer gives out."""
+    place, channel = divmod(int(number), layer.out_shape[2])
+    return (*divmod(place, layer.out_shape[1]), channel)
+
+
+def place_name(row: int, column: int, key: str) -> str:
+    """A place as a reader finds it, with the word of a key of `words.NAMES`: "window 10,12"."""
+    return fill(words.NAMES[key], {"row": str(row), "column": str(column)})
+
+
+def channel_name(layer: Layer, channel: int) -> str:
+    """A channel of what a layer gives out: of filters, it is one of them; what has no weights keeps them apart."""
+    below: Layer | None = layer
+    while below is not None and not below.weight_name:
+        below = below.previous
+    return fill(words.NAMES["channel" if below is None else "filter"], {"i": str(channel)})
+
+
+def number_name(layer: Layer, number: int) -> str:
+    """A number of what a layer gives out: a neuron by its number, of an image by channel and place."""
+    if not is_image(layer):
+        return fill(words.NAMES["neuron"], {"i": str(number)})
+    row, column, channel = split(layer, number)
+    told = {"channel": channel_name(layer, channel), "row": str(row), "column": str(column)}
+    return fill(words.NAMES["channel at"], told)
+
+
+def fed_name(above: Layer, number: int) -> str:
+    """A number of z of the layer above, by what feeds it: a window that pools has the channel of that."""
+    if above.windows is None or above.weight_name:
+        return number_name(above, number)
+    row, column, _ = split(above, number)
+    return place_name(row, column, "window")
+
+
+def kernel_name(size: int, channels: int, i: int, below: Layer) -> str:
+    """Weight i of a kernel: by its row and column, and by the channel of the layer below where there are several."""
+    pixel, channel = divmod(i, channels)
+    row, column = divmod(pixel, size)
+    name = place_name(row, column, "kernel")
+    if channels == 1:
+        return name
+    return fill(words.NAMES["kernel on"], {"kernel": name, "channel": channel_name(below, channel)})
+
+
+def rows_and_columns(field: tuple[slice, slice]) -> str:
+    """A part of an image, in words."""
+    said = []
+    for name, part in zip(("row", "column"), field, strict=True):
+        key = name if part.stop - part.start == 1 else f"{name}s"
+        said.append(fill(words.NAMES[key], {"first": str(part.start), "last": str(part.stop - 1)}))
+    return ", ".join(said)
