@@ -43,18 +43,19 @@ export class Layer {
     this.r = Float === Float32Array ? Math.fround : exact;
     this.inShape = previous ? previous.outShape : [];
     this.outShape = this.outputShape(this.inShape);
+    this.byChannel = this.outShape.length === 3 && Boolean(previous); // whether its neurons are channels
     this.nIn = previous ? previous.nOut : 0;
     this.nOut = this.outShape.reduce((product, side) => product * side, 1);
   }
 
   // How many neurons there are: one for each channel of an image, else one for each number.
   get neuronCount() {
-    return this.outShape.length === 3 ? this.outShape[2] : this.nOut;
+    return this.byChannel ? this.outShape[2] : this.nOut;
   }
 
   // At how many places each neuron is: height times width of an image, else one.
   get places() {
-    return this.outShape.length === 3 ? this.outShape[0] * this.outShape[1] : 1;
+    return this.byChannel ? this.outShape[0] * this.outShape[1] : 1;
   }
 
   outputShape(inShape) {

@@ -1,5 +1,6 @@
 // Batch normalization: z = γ x̂ + β with x̂ = (x - mean) / √(variance + ε), then a = f(z).
-// One mean, one variance, γ and β for each neuron below: of images for each channel, over all samples and places.
+// One mean, one variance, γ and β for each neuron below: of images for each channel, over all samples and places; the
+// input's neurons are its numbers.
 // In training mean and variance are those of the batch, in evaluation running averages of them.
 
 import { createActivation } from "../activations.js";
@@ -25,6 +26,9 @@ export class BatchNorm extends ActivationLayer {
 
   connect(index, previous, Float) {
     super.connect(index, previous, Float);
+    let below = previous;
+    while (below.neuronByNeuron || below.passesThrough) below = below.previous;
+    this.byChannel &&= Boolean(below.previous); // the input's numbers stand for themselves
     const n = this.neuronCount;
     this.running_mean = new Float(n);
     this.running_variance = new Float(n).fill(1);
