@@ -85,9 +85,9 @@ def test_20_steps_in_a_fixed_order(engine, pool):
     compare_steps(engine, networks, [tolerance for _, _, tolerance in RUNS.values()])
 
 
-def compare_steps(engine, networks, tolerances):
+def compare_steps(engine, networks, tolerances, shape=(10, 10)):
     rng = np.random.default_rng(7)
-    data = made_data(rng, 60, 100, 4, "pixels", (10, 10))
+    data = made_data(rng, 60, 100, 4, "pixels", shape)
     batches, order, asked = [rng.permutation(60)[:16] for _ in range(20)], kept_rows(data), []
     for network in networks:
         network.learn(data)
@@ -101,7 +101,7 @@ def compare_steps(engine, networks, tolerances):
         np.testing.assert_allclose(answer["losses"], losses, rtol=1e-3 if tolerance > 1e-6 else 1e-7, atol=tolerance)
         for name, vector in network.optimizer.state.items():
             assert np.abs(np.array(answer["state"][name]) - vector).max() <= tolerance
-        for name in ("running_mean2", "running_variance2"):
+        for name in (name for name in network.arrays() if name.startswith("running")):
             np.testing.assert_allclose(answer["running"][name], network.arrays()[name], atol=10 * tolerance)
 
 
@@ -116,6 +116,13 @@ def test_20_steps_with_all_that_is_done_to_filters(engine):
     frozen = network[1][0].weights.copy()
     compare_steps(engine, [network], [1e-9])
     assert (network[1][0].weights == frozen).all()
+
+
+def test_20_steps_of_normalization_right_behind_images_which_is_of_each_number(engine):
+    layers = [ns.Input((5, 10, 2)), ns.BatchNorm(), ns.BatchNorm("relu"), ns.Conv2D(3, 2), ns.BatchNorm("tanh")]
+    network = ns.Network([*layers, ns.Dense(4, "softmax")], dtype="float64", seed=2)
+    assert [layer.neuron_count for layer in network] == [100, 100, 100, 3, 3, 4]
+    compare_steps(engine, [network], [1e-9], (5, 10, 2))
 
 
 @pytest.mark.full
