@@ -216,20 +216,19 @@ def feature_maps(
     fields = list(fields) + [None] * (1 + len(maps) - len(fields))
     tiles = [np.asarray(each, dtype=float).transpose(2, 0, 1) for each in maps.values()]
     shown = [_shown(each, field, count) for each, field in zip(tiles, fields[1:], strict=True)]
-    columns = int(np.clip(max(map(len, shown)), 6, COLUMNS))
     inch = (WIDTH - 1.2) / COLUMNS
     heights = [1.3]
     for each, which in zip(tiles, shown, strict=True):
-        rows = -(-len(which) // columns)
+        rows = -(-len(which) // COLUMNS)
         heights.append(0.3 + rows * inch * (1.12 * each.shape[1] / each.shape[2] + 0.16))
-    fig = new_figure(fig, width=1.2 + columns * inch, height=0.9 + sum(heights))
+    fig = new_figure(fig, width=WIDTH, height=0.9 + sum(heights))
     grid = fig.subplots(1 + len(maps), 1, height_ratios=heights, squeeze=False)[:, 0]
     show_sample(grid[0], image)
     _name(grid[0], f"the sample, {_size(np.shape(image))}")
     if fields[0] is not None:
         outline(grid[0], *fields[0][:2])
     for ax, name, each, which, field in zip(grid[1:], maps, tiles, shown, fields[1:], strict=True):
-        _draw_maps(fig, ax, each[which], which, columns, field)
+        _draw_maps(fig, ax, each[which], which, field)
         left_out = f", the {len(which)} strongest" if len(which) < len(each) else ""
         _name(ax, f"{name}: {counted(len(each), 'map')} of {_size(each.shape[1:])}{left_out}")
     outlined = "; outlined: what it depends on" if any(fields) else ""
@@ -258,20 +257,20 @@ def _size(shape: Sequence[int]) -> str:
     return " x ".join(map(str, shape))
 
 
-def _draw_maps(fig: AnyFigure, ax: Axes, maps: Array, numbers: Array, across: int, field: Seen | None) -> None:
+def _draw_maps(fig: AnyFigure, ax: Axes, maps: Array, numbers: Array, field: Seen | None) -> None:
     """Draw maps (n, H, W) with their numbers above, their colour bar, and the same outline on each of them."""
     tiles = enlarged(maps)
     height, width = tiles.shape[1:]
     times = height // maps.shape[1]
     gap, head = max(1, round(0.1 * width)), max(1, round(0.16 * width))
     limit = largest_size(maps)
-    sheet = mosaic(tiles, across, gap, head)[head:]
+    sheet = mosaic(tiles, COLUMNS, gap, head)[head:]
     ax.set_facecolor("white")
     picture = ax.imshow(sheet, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
     blank(ax)
-    ax.set_xlim(-0.5, across * (width + gap) - 0.5)
+    ax.set_xlim(-0.5, COLUMNS * (width + gap) - 0.5)
     for i, number in enumerate(numbers):
-        left, top = i % across * (width + gap), i // across * (head + height + gap)
+        left, top = i % COLUMNS * (width + gap), i // COLUMNS * (head + height + gap)
         edge(ax, left, top, width, height)
         beside(ax, str(number), (left - 0.5, top - 0.5), (0, 1.5), fontsize=7, color=MUTED, va="bottom")
         if field is not None and field[2:] in ((), (number,)):

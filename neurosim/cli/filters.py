@@ -131,7 +131,7 @@ def draw_filter(network: Network, layer: int, j: int, test: Dataset, who: str) -
             network,
             test,
             best.sample,
-            f"{who} at {place}: what it is made of",
+            f"{who} at row {best.row}, column {best.column} of sample {best.sample}: what it is made of",
             layer,
             [*fields, (*unit.depends_on(layer), j)],
         )

@@ -273,18 +273,17 @@ class Prompt(cmd.Cmd):
     @command("neuron L J", "go to neuron J of layer L; neuron J: of this layer.")
     def do_neuron(self, rest: str) -> None:
         layer, last = self.stepper.layer, len(self.stepper.trace[self.stepper.layer]) - 1
-        form = f"neuron L J, or neuron J of this layer ({layer}, with neurons 0 to {last})"
+        which = f"neurons 0 to {last}" if last else "only neuron 0"
+        form = f"neuron L J, or neuron J of this layer ({layer}, with {which})"
         words = self._numbers(form, rest, 1, 2)
         self.stepper.go_to_neuron(*((self.stepper.layer, words[0]) if len(words) == 1 else (words[0], words[1])))
         self._arrive()
 
     @command("at R,C", "go to row R, column C of a filter; at: to its largest |delta|.")
     def do_at(self, rest: str) -> None:
-        words = self._numbers("at R,C", rest.replace(",", " "), 0, 2)
-        if len(words) == 1:
-            raise NeurosimError(f"expected at R,C, a row and a column, received {rest!r}")
-        if words:
-            self.stepper.go_to_place(words[0], words[1])
+        if rest:
+            row, column = self._numbers("at R,C, a row and a column", rest, 2, 2, rest.replace(",", " "))
+            self.stepper.go_to_place(row, column)
         else:
             self.stepper.live_neuron.at(0, 0)  # refuses a neuron without places
             self.stepper.choose_place()
@@ -518,13 +517,13 @@ class Prompt(cmd.Cmd):
         value = check_value(name, word)
         return int(word) if word.lstrip("+-").isdecimal() else value
 
-    def _numbers(self, usage: str, rest: str, low: int, high: int) -> list[int]:
-        """Whole numbers from what follows a command.
+    def _numbers(self, usage: str, rest: str, low: int, high: int, apart: str | None = None) -> list[int]:
+        """Whole numbers from what follows a command; `apart`: the same with spaces between them.
 
         Raises:
             NeurosimError: too few, too many, or not whole.
         """
-        words = rest.split()
+        words = (apart or rest).split()
         try:
             numbers = [int(word) for word in words]
         except ValueError:

@@ -25,6 +25,7 @@ from ..text import computed_with, counted, listing, thousands
 from ..training import Callback, History
 from ..training.settings import HELD_OUT, Settings
 from ..walk import Stepper
+from ..walk.trace import traceable
 from .options import given_settings, reading, refuse_with_model
 from .terminal import WIDTH, say
 
@@ -118,7 +119,7 @@ class Session:
         if isinstance(sample, int) and sample >= len(self.test):
             raise NeurosimError(f"--sample: expected a number from 0 to {len(self.test) - 1}, received {sample}")
         if layer is not None:
-            found = self.network[layer]
+            found = traceable(self.network, layer)
             if neuron is not None:
                 found[neuron]
         if place is not None:

@@ -23,7 +23,7 @@ from ..network import Network
 from ..parameters import Array
 from ..places import cache_folder
 from ..processors import core_count, threads
-from ..text import command_line, number, percent, points
+from ..text import command_line, number, percent, points, setting
 from ..training import Callback, Checkpoint, History, Snapshots
 from ..training.checkpoint import KEPT, delete_checkpoints, read_checkpoint, take_folder
 from ..training.divergence import all_finite
@@ -214,8 +214,8 @@ def resume_options(arguments: argparse.Namespace) -> Settings:
     for name, value in (given | given_settings(arguments)).items():
         if value != its_own[name]:
             raise NeurosimError(
-                f"{option_of(name)}: the run in {arguments.resume} has {its_own[name]}, "
-                f"received {value}; expected --resume without it"
+                f"{option_of(name)}: the run in {arguments.resume} has {setting(its_own[name])}, "
+                f"received {setting(value)}; expected --resume without it"
             )
     if arguments.threads is None:
         threads(count)

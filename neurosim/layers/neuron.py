@@ -307,7 +307,7 @@ class Unit:
             raise NeurosimError(f"at: expected a neuron of a layer that makes images, received one of {layer!r}")
         self.neuron = neuron
         self.row, self.column = (
-            _in_range(f"the {name}s of layer {layer.index} are", at, count)
+            _in_range(layer, name, at, count)
             for name, at, count in zip(("row", "column"), (row, column), layer.out_shape[:2], strict=True)
         )
         self.index: int = (self.row * layer.out_shape[1] + self.column) * layer.out_shape[2] + neuron.index
@@ -365,7 +365,7 @@ class Unit:
         )
 
 
-def _in_range(what: str, index: int, count: int) -> int:
+def _in_range(layer: Neurons, name: str, index: int, count: int) -> int:
     """`index` as a number from 0 to count - 1; negative numbers count from the end.
 
     Raises:
@@ -376,7 +376,10 @@ def _in_range(what: str, index: int, count: int) -> int:
     except (TypeError, ValueError, OverflowError):
         whole = count
     if not -count <= whole < count or whole != index:
-        raise OutOfRangeError(f"{what} 0 to {count - 1}, received {index!r}")
+        if not count:
+            raise OutOfRangeError(f"{layer!r} is in no network yet: build a Network with it first")
+        which = f"{name}s 0 to {count - 1}" if count > 1 else f"only {name} 0"
+        raise OutOfRangeError(f"layer {layer.index} has {which}, received {index!r}")
     return whole % count
 
 
@@ -436,7 +439,8 @@ class Neurons(ABC):
             NeurosimError: the layer allows none, or not these.
         """
         raise NeurosimError(
-            f"the neurons of {self!r} (layer {self.index}) take no interventions: choose one of a Dense layer"
+            f"the neurons of {self!r} (layer {self.index}) take no interventions: "
+            "choose one of a Dense or a Conv2D layer"
         )
 
     @property
@@ -469,7 +473,7 @@ class Neurons(ABC):
         Raises:
             OutOfRangeError: there is no such neuron.
         """
-        return Neuron(self, _in_range(f"layer {self.index} has neurons", j, len(self)))
+        return Neuron(self, _in_range(self, "neuron", j, len(self)))
 
     def __iter__(self) -> Iterator[Neuron]:
         return (Neuron(self, j) for j in range(len(self)))

@@ -16,8 +16,8 @@ def image_sides(layer: object, shape: Shape) -> tuple[int, int, int]:
     """
     if len(shape) not in (2, 3):
         raise ShapeError(
-            f"{layer!r}: expected images, shape (H, W) or (H, W, C), received samples of shape {shape}; "
-            "give the Input layer the shape of one image, e.g. Input((28, 28))"
+            f"{layer!r}: expected images, shape (H, W) or (H, W, C), received samples of shape {shape}; give the Input "
+            "layer the shape of one image, e.g. Input((28, 28)), and put layers of images before any Flatten or Dense"
         )
     height, width, channels = (*shape, 1)[:3]
     return height, width, channels
@@ -53,7 +53,8 @@ class Windows:
         height, width, channels = self.shape = image_sides(layer, shape)
         if padding == "valid" and size > min(height, width):
             raise ShapeError(
-                f"{layer!r}: expected images of at least {size} x {size} pixels, received {height} x {width}"
+                f"{layer!r}: expected images of at least {size} x {size} pixels, received {height} x {width}, channels "
+                "last; take a smaller size here, or less pooling before it"
             )
         self.size, self.stride = size, stride
         places, padded, before = [], [], []

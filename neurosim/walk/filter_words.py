@@ -19,7 +19,8 @@ ROWS: dict[str, dict[str, str]] = {
         "in the sample it depends on {seen}",
         "caption": "a patch of {size} x {size} places of layer {layer}, {below}: {field}",
     },
-    "inputs.patch": {
+    "inputs.patch.one": {"role": "note", "line": "one number, {low}"},
+    "inputs.patch.many": {
         "role": "note",
         "line": "{count} numbers, {nonzero} of them not zero, from {low} to {high}",
     },
@@ -156,14 +157,22 @@ NAMES: dict[str, str] = {
     "columns": "columns {first} to {last}",
     "filter of layer": "layer {layer}, filter {neuron} at row {row}, column {column} ({activation}), {sample}: "
     "{verdict}",
-    "largest a of places": "of the {count} filters of layer {layer}, each at {places} places, it has the largest |a| "
-    "here, {a}, for this sample",
-    "largest delta of places": "of the {count} filters of layer {layer}, each at {places} places, it has the largest "
-    "|delta| here, {delta}: a change of its z here would change the loss most",
-    "no delta of places": "all {count} filters of layer {layer} have delta 0 at every place for this sample",
+    "largest a of places.one": "of the {count} filters of layer {layer}, each at one place, it has the largest |a|, "
+    "{a}, for this sample",
+    "largest a of places.many": "of the {count} filters of layer {layer}, each at {places} places, it has the largest "
+    "|a| here, {a}, for this sample",
+    "largest delta of places.one": "of the {count} filters of layer {layer}, each at one place, it has the largest "
+    "|delta|, {delta}: a change of its z would change the loss most",
+    "largest delta of places.many": "of the {count} filters of layer {layer}, each at {places} places, it has the "
+    "largest |delta| here, {delta}: a change of its z here would change the loss most",
+    "no delta of places.one": "all {count} filters of layer {layer} have delta 0 for this sample",
+    "no delta of places.many": "all {count} filters of layer {layer} have delta 0 at every place for this sample",
+    "only neuron": "it is the only neuron of layer {layer}",
+    "only filter": "it is the only filter of layer {layer}; {place}",
     "largest delta of layer at a place": "of layer {layer} it has the largest |delta| at row {row}, column {column}",
     "largest a of layer at a place": "of layer {layer} it has the largest |a| at row {row}, column {column}",
     "no delta of layer at a place": "all filters of layer {layer} have delta 0 at row {row}, column {column}",
+    "only place": "this is its only place",
     "place of delta": "of its {places} places this one has the largest |delta|, {delta}",
     "place of a": "of its {places} places this one has the largest |a|, {a}",
     "place without delta, by a": "delta is 0 at all {places} places; here |a| is largest, {a}",

@@ -37,7 +37,7 @@ def inputs(patch: Patch, x: Array) -> Stage:
     names = {"field": patch.field, "seen": patch.seen, "below": patch.below}
     where = {"size": patch.size} | ({"layer": patch.layer} if patch.layer else {})
     numbers = {"count": len(x), "nonzero": int(np.count_nonzero(x)), "low": float(x.min()), "high": float(x.max())}
-    kind = "inputs.patch"
+    kind = plural("inputs.patch", len(x))
     if patch.outside:
         kind, numbers = "inputs.patch outside", numbers | {"outside": patch.outside}
     first = Row(f"inputs.patch of {'layer' if patch.layer else 'sample'}", factors=where, names=names)

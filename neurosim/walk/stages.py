@@ -165,10 +165,10 @@ def inputs(
     """
     numbers = {"count": len(x), "nonzero": int(np.count_nonzero(x)), "low": float(x.min()), "high": float(x.max())}
     if layer:
-        return Stage("inputs", [Row("inputs.layer", factors=numbers | {"layer": layer})])
+        return Stage("inputs", [Row(plural("inputs.layer", len(x)), factors=numbers | {"layer": layer})])
     if standardized is None:
-        return Stage("inputs", [Row("inputs.sample", factors=numbers)])
-    rows = [Row("inputs.standardized", factors=numbers)]
+        return Stage("inputs", [Row(plural("inputs.sample", len(x)), factors=numbers)])
+    rows = [Row(plural("inputs.standardized", len(x)), factors=numbers)]
     for i in range(min(top, len(x))):
         factors = {each: float(values[i]) for each, values in zip(FEATURE, standardized, strict=True)}
         rows.append(Row("inputs.feature", name(i), float(x[i]), factors))

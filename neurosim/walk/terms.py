@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..activations import Activation, Linear
-from ..errors import NeurosimError
+from ..checks import check_count
+from ..errors import NeurosimError, OutOfRangeError
 from ..layers import Layer
 from ..layers.neuron import Unit
 from ..parameters import Array
@@ -112,6 +113,8 @@ class NeuronTerms:
         if self.patch_shape is None:
             return ""
         name, strength = strength_of(self.trace, self._layer, self.index)
+        if strength.size == 1:
+            return words.NAMES["only place"]
         key = "place of" if name == "delta" or self.trace.forward_only else "place without delta, by"
         largest = number(np.abs(strength).max(), 3)
         return fill(words.NAMES[f"{key} {name}"], {"places": str(strength.size), name: largest})
@@ -149,7 +152,13 @@ class NeuronTerms:
         return seen
 
     def place_terms(self, i: int) -> Array:
-        """(H' W',) delta x of weight i, place by place: they sum to dL/dw, but for a penalty."""
+        """(H' W',) delta x of weight i, place by place: they sum to dL/dw, but for a penalty.
+
+        Raises:
+            OutOfRangeError: there is no such weight.
+        """
+        if not check_count("weight", i, 0) < len(self.inputs):
+            raise OutOfRangeError(f"weight: expected a number from 0 to {len(self.inputs) - 1}, received {i}")
         terms: Array = self.place_deltas.ravel() * self.patches[:, i]
         return terms
 

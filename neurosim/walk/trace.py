@@ -23,6 +23,7 @@ from ..text import four_digits, number
 from . import stages, words
 from .formula import fill
 from .neuron import NeuronTrace
+from .rows import plural
 from .sample import SampleRun
 
 
@@ -55,13 +56,7 @@ class Trace(SampleRun):
         Raises:
             OutOfRangeError: there is no such layer, or it is the input, which has no neurons that compute.
         """
-        layer = self.network[index]
-        if layer.index == 0:
-            raise OutOfRangeError(
-                "layer 0 is the input: its neurons pass the sample on and compute nothing; "
-                f"choose a layer from 1 to {len(self) - 1}"
-            )
-        return LayerTrace(self, layer)
+        return LayerTrace(self, traceable(self.network, index, weights=False))
 
     def __iter__(self) -> Iterator[LayerTrace]:
         """The layers that compute, from 1 on."""
@@ -79,6 +74,9 @@ class Trace(SampleRun):
                 "trace: expected a network with a Dense or a Conv2D layer, received one without: it has no "
                 "neurons with weights to look at"
             )
+        if layer.neuron_count == 1:
+            told = {"layer": str(layer.index), "place": self[layer.index][0].why_here}
+            return layer.index, 0, fill(words.NAMES["only neuron" if layer.windows is None else "only filter"], told)
         name = "a" if self.forward_only else "delta"
         strength = np.abs(self.flows[layer.index][name])
         number_of_z = int(strength.argmax())
@@ -90,8 +88,9 @@ class Trace(SampleRun):
             "places": str(layer.places),
             name: number(largest, 3),
         }
-        of_places = "" if layer.windows is None else " of places"
-        return layer.index, number_of_z % layer.neuron_count, fill(words.NAMES[key + of_places], told)
+        if layer.windows is not None:
+            key = plural(f"{key} of places", layer.places)
+        return layer.index, number_of_z % layer.neuron_count, fill(words.NAMES[key], told)
 
     def __repr__(self) -> str:
         which = "" if self.sample is None else f" {self.sample}"
@@ -139,6 +138,31 @@ class Trace(SampleRun):
         return html.block(*parts)
 
 
+def traceable(network: Network, index: int, weights: bool = True) -> Layer:
+    """Layer `index` of a network, if its neurons can be traced.
+
+    Args:
+        network: the network.
+        index: counted as in the network; negative numbers count from the end.
+        weights: whether they must have some.
+
+    Raises:
+        OutOfRangeError: there is no such layer, or it is the input, which has no neurons that compute.
+        NeurosimError: it has no weights.
+    """
+    layer = network[index]
+    if layer.index == 0:
+        raise OutOfRangeError(
+            "layer 0 is the input: its neurons pass the sample on and compute nothing; "
+            f"choose a layer from 1 to {len(network) - 1}"
+        )
+    if weights and not layer.weight_name:
+        raise NeurosimError(
+            f"layer {layer.index} is {layer!r}: its neurons have no weights to trace; choose a Dense or a Conv2D layer"
+        )
+    return layer
+
+
 class LayerTrace:
     """The neurons of one layer in a trace: ``trace[1][17]``."""
 
@@ -158,8 +182,7 @@ class LayerTrace:
         Raises:
             NeurosimError: the layer has no weights, or no such place.
         """
-        layer = self.layer
-        self._check_weights()
+        layer = traceable(self.trace.network, self.layer.index)
         name = "a" if self.trace.forward_only else "delta"
         strength = np.abs(layer.by_neuron(self.trace.flows[layer.index][name][None]))  # (places, neurons)
         told, at = {"layer": str(layer.index)}, ""
@@ -171,13 +194,6 @@ class LayerTrace:
         reason = f"largest {name}" if self.trace.forward_only or strength[:, best].any() else "no delta"
         return best, fill(words.NAMES[f"{reason} of layer{at}"], told)
 
-    def _check_weights(self) -> None:
-        if not self.layer.weight_name:
-            raise NeurosimError(
-                f"layer {self.layer.index} is {self.layer!r}: its neurons have no weights to trace; "
-                "choose a Dense or a Conv2D layer"
-            )
-
     def __getitem__(self, j: int) -> NeuronTrace:
         """Neuron j; a filter at the place where its |delta| is largest, see `NeuronTrace.at`.
 
@@ -185,7 +201,7 @@ class LayerTrace:
             OutOfRangeError: there is no such neuron.
             NeurosimError: the layer has no weights.
         """
-        self._check_weights()
+        traceable(self.trace.network, self.layer.index)
         return NeuronTrace(self.trace, self.layer, self.layer[j].index)
 
     def __iter__(self) -> Iterator[NeuronTrace]:

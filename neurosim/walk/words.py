@@ -108,15 +108,18 @@ RULES: Table = {
 """The ways in which a delta, or a gradient, follows."""
 
 ROWS: Table = {
-    "inputs.sample": {
+    "inputs.sample.one": {"role": "note", "line": "one number from the sample, {low}"},
+    "inputs.sample.many": {
         "role": "note",
         "line": "{count} numbers from the sample, {nonzero} of them not zero, from {low} to {high}",
     },
-    "inputs.layer": {
+    "inputs.layer.one": {"role": "note", "line": "one number from layer {layer}, {low}"},
+    "inputs.layer.many": {
         "role": "note",
         "line": "{count} numbers from layer {layer}, {nonzero} of them not zero, from {low} to {high}",
     },
-    "inputs.standardized": {
+    "inputs.standardized.one": {"role": "note", "line": "one feature, standardized: x = (feature - mean) / deviation"},
+    "inputs.standardized.many": {
         "role": "note",
         "line": "{count} features of the sample, standardized: x = (feature - mean) / deviation,\n"
         "with the feature's mean and standard deviation in the training samples",
@@ -175,10 +178,7 @@ ROWS: Table = {
         "line": "label smoothing: it aims at y = {high} for the label, {low} for all others",
     },
     "output.term": {"role": "loss term", "formula": "", "line": "{name}: {substituted} = {value}"},
-    "output.from z": {
-        "role": "note",
-        "line": "a is rounded to {dtype}: L was computed from z, where less is lost",
-    },
+    "output.from z": {"role": "note", "line": "a is rounded to {dtype}: L was computed from z, where less is lost"},
     "output.result": {"role": "result", "line": "L = {L}", "caption": "{verdict}; L = {loss} = {L}"},
     "output.result without formula": {"role": "result", "line": "{verdict}; L = {loss} = {L}"},
     "output_delta.rule": {
@@ -336,10 +336,7 @@ ROWS: Table = {
         "role": "note",
         "line": "its weights would have a norm of {norm}: brought back to a norm of {bound}",
     },
-    "update.within max_norm": {
-        "role": "note",
-        "line": "its weights have a norm of {norm}, within a norm of {bound}",
-    },
+    "update.within max_norm": {"role": "note", "line": "its weights have a norm of {norm}, within a norm of {bound}"},
     "update.intervention": {"role": "note", "line": "this neuron: {what}"},
     "update.the bias": {"role": "note", "line": "the bias likewise:"},
     "update.bias": {"role": "change", "line": "  b: {substituted} = {value}"},

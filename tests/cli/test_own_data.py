@@ -261,6 +261,8 @@ def test_resume_reads_the_data_as_the_run_did(rough, cli, tmp_path, monkeypatch)
         refused = cli("train", "--resume", "run", option, value)
         assert refused.code == 2 and refused.err.startswith(f"error: {option}: the run in run has ")
         assert "expected --resume without it" in refused.err
+    refused = cli("train", "--resume", "run", "--hidden", "9,4", "--conv", "8x3,pool2")
+    assert re.search(r": the run in run has [\w,]+, received (9,4|8x3,pool2); expected", refused.err)
     assert cli("train", "--resume", "run", "--missing", "mean", "--validation", "0.2").code == 0  # no contradiction
 
 

@@ -674,7 +674,7 @@ def test_the_places_of_a_filter_at_the_prompt(terminal, tmp_path, small):
     assert "at row 3, column 4" in session.ask("at 3,4") and "at row 3, column 4" in session.ask("neuron 1")
     assert "at row 5, column 6" in session.ask("a\tt 5,6")  # Tab: ablate, or at
     assert "chosen: of its 576 places" in session.ask("at") and "6/11 downstream sum" in session.ask("goto 6")
-    assert "error: the rows of layer 1 are 0 to 23" in session.ask("at 99,0")
+    assert "error: layer 1 has rows 0 to 23" in session.ask("at 99,0")
     assert session.leave("q\n")[0] == 0
 
 

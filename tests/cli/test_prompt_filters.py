@@ -62,11 +62,11 @@ def test_at_goes_to_a_place_and_back_to_the_largest(ask):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("at 3,0", "the rows of layer 5 are 0 to 2, received 3"),
-        ("at 0,2", "the columns of layer 5 are 0 to 1, received 2"),
+        ("at 3,0", "layer 5 has rows 0 to 2, received 3"),
+        ("at 0,2", "layer 5 has columns 0 to 1, received 2"),
         ("at 1", "expected at R,C, a row and a column, received '1'"),
-        ("at 1,2,3", "expected at R,C, received '1 2 3'"),
-        ("at a,b", "expected at R,C, received"),
+        ("at 1,2,3", "expected at R,C, a row and a column, received '1,2,3'"),
+        ("at a,b", "expected at R,C, a row and a column, received 'a,b'"),
     ],
 )
 def test_a_place_that_is_none_is_refused_and_it_stays(line, words, ask):
@@ -117,8 +117,8 @@ def test_step_at_a_place(cli, small):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--at", "24,3"), "the rows of layer 1 are 0 to 23, received 24"),
-        (("--at", "3,24"), "the columns of layer 1 are 0 to 23, received 24"),
+        (("--at", "24,3"), "layer 1 has rows 0 to 23, received 24"),
+        (("--at", "3,24"), "layer 1 has columns 0 to 23, received 24"),
         (("--at", "3,4", "--layer", "4"), "at: expected a neuron of a layer that makes images, received one of Dense"),
         (("--at", "3"), "expected a row and a column, such as 10,12, received '3'"),
         (("--at", "3,x"), "expected a whole number of at least 0, received 'x'"),
@@ -131,12 +131,23 @@ def test_a_wrong_place_is_refused(words, said, cli, small):
 
 
 @pytest.mark.full
-def test_a_wrong_place_is_refused_before_a_training(cli):
-    words = ("step", "--data", "digits", "--train-size", "300", "--conv", "2x5", "--at", "24,0")
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (("--at", "24,0"), "layer 1 has rows 0 to 23, received 24"),
+        (("--layer", "2"), "layer 2 is MaxPool2D"),
+        (("--layer", "0"), "layer 0 is the input"),
+        (("--layer", "1", "--neuron", "2"), "layer 1 has neurons 0 to 1, received 2"),
+    ],
+)
+def test_a_wrong_place_is_refused_before_a_training(place, said, cli):
+    words = ("step", "--data", "digits", "--train-size", "300", "--conv", "2x5,pool2", *place)
     result = cli(*words)
-    assert (
-        result.code == 2 and "the rows of layer 1 are 0 to 23, received 24" in result.err and "epoch" not in result.out
-    )
+    assert result.code == 2 and said in " ".join(result.err.split()) and "epoch" not in result.out
+
+
+@pytest.mark.full
+def test_a_place_of_a_dense_neuron_is_refused(cli):
     result = cli("step", "--data", "digits", "--train-size", "300", "--hidden", "4", "--at", "0,0")
     assert result.code == 2 and "expected a neuron of a layer that makes images" in result.err
 

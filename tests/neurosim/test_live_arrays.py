@@ -260,6 +260,16 @@ def test_a_neuron_that_does_not_exist_is_refused(index, make_net, refused):
     assert isinstance(caught.value, IndexError)
 
 
+def test_one_neuron_and_a_layer_without_any_are_named_so(refused):
+    net = ns.Network([ns.Input((5, 5)), ns.Conv2D(1, 5), ns.Dense(3, "softmax")])
+    with refused("layer 1 has only neuron 0, received 1", error=ns.OutOfRangeError):
+        net[1][1]
+    with refused("layer 1 has only row 0, received 2", error=ns.OutOfRangeError):
+        net[1][0].at(2, 0)
+    with refused("Conv2D(4, 3, 'linear') is in no network yet", "build a Network", error=ns.OutOfRangeError):
+        ns.Conv2D(4, 3)[0]
+
+
 def test_an_input_neuron_has_activations_and_says_what_it_has_not(make_net, blobs, refused):
     net = make_net(dtype="float64")
     net.predict(blobs[0][:4])

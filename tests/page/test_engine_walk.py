@@ -193,6 +193,22 @@ def test_filters_where_others_stand_seldom(engine):
     assert [answer["text"] for answer in engine.ask(*asked)] == expected and len(expected) == 6
 
 
+def test_one_number_is_no_numbers(engine):
+    data = made_data(np.random.default_rng(6), 60, 100, 4, "pixels", (10, 10))
+    layers = [ns.Conv2D(1, 1, "relu"), ns.Conv2D(2, 10), ns.Dense(1, "tanh"), ns.Dense(4, "softmax")]
+    network = ns.Network([ns.Input((10, 10)), *layers], dtype="float64", seed=0)
+    page, trace = engine.page(network, data), network.trace(data.x[7], data.labels[7], sample=7)
+    places = [(1, 0), (2, 1), (3, 0), (4, 2)]
+    answers = engine.ask(*({"do": "trace", "page": page, "layer": i, "neuron": j, "number": 7} for i, j in places))
+    texts = [trace[i][j].explain() for i, j in places]
+    assert [answer["text"] for answer in answers] == texts
+    assert "one number, " in texts[0] and "one number from layer 3, " in texts[3]
+    assert not re.search(r"(?<![\d.,])1 (numbers|places)", "".join(texts))
+    assert not re.search(
+        r"(?<![\d.,])1 (numbers|places|filters|neurons)", trace.interesting()[2] + trace[2][1].why_here
+    )
+
+
 def test_no_sentence_of_the_walk_stands_in_the_page_too():
     texts = [text for table in (words.ROWS, words.STAGES) for row in table.values() for text in row.values()]
     texts += [*words.WHY.values(), *words.NAMES.values(), *SAID.values()]

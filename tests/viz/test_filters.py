@@ -188,6 +188,14 @@ def test_what_a_unit_depends_on_is_outlined_in_each_layer():
     everything_apart(figure)
 
 
+def test_few_maps_leave_room_for_the_heading():
+    fields = [(slice(2, 5), slice(3, 6)), (slice(2, 3), slice(3, 4), 0)]
+    title = "Filter 15 of layer 1 at row 12, column 14 of sample 1234: what it is made of"
+    figure = viz.feature_maps(SAMPLE, {"layer 1, Conv2D relu": rng.normal(size=(26, 26, 1))}, fields, title=title)
+    written = [figure._suptitle, *(each for each in figure.artists if isinstance(each, Annotation))]
+    assert title in words(figure) and len(written) == 2 and outside(written, figure) == []
+
+
 def test_what_are_no_maps_is_refused():
     with pytest.raises(ShapeError, match="layer 3: expected maps"):
         viz.feature_maps(SAMPLE, {"layer 3": np.ones(4)})

@@ -312,9 +312,9 @@ def test_nothing_but_its_receptive_field_reaches_a_unit(index, place, image_net,
 
 
 def test_a_place_that_there_is_not_is_refused(net, refused):
-    with refused("rows of layer 1 are 0 to 6, received 7", error=ns.OutOfRangeError):
+    with refused("layer 1 has rows 0 to 6, received 7", error=ns.OutOfRangeError):
         net[1][0].at(7, 0)
-    with refused("columns of layer 1 are 0 to 5, received 'x'", error=ns.OutOfRangeError):
+    with refused("layer 1 has columns 0 to 5, received 'x'", error=ns.OutOfRangeError):
         net[1][0].at(0, "x")
     for layer in (0, 7, 8):
         with refused("at: expected a neuron of a layer that makes images"):
@@ -440,9 +440,13 @@ def test_filters_and_dense_neurons_above_are_traced(net, images):
 @pytest.mark.parametrize(
     ("layers", "words"),
     [
-        ([ns.Input(784), ns.Conv2D(8, 5)], ["expected images", "(784,)", "Input((28, 28))"]),
+        (
+            [ns.Input(784), ns.Conv2D(8, 5)],
+            ["expected images", "(784,)", "Input((28, 28))", "before any Flatten or Dense"],
+        ),
         ([ns.Input((2, 3, 4, 5)), ns.Conv2D(8, 2)], ["expected images", "(2, 3, 4, 5)"]),
-        ([ns.Input((5, 9)), ns.Conv2D(8, 6)], ["at least 6 x 6 pixels, received 5 x 9"]),
+        ([ns.Input((5, 9)), ns.Conv2D(8, 6)], ["at least 6 x 6 pixels, received 5 x 9", "take a smaller size"]),
+        ([ns.Input((3, 32, 32)), ns.Conv2D(8, 5)], ["received 3 x 32, channels last"]),
         (
             [ns.Input((28, 28)), ns.Conv2D(8, 5), ns.MaxPool2D(2), ns.Conv2D(16, 5), ns.MaxPool2D(9)],
             ["at least 9 x 9", "8 x 8", "Input 28 x 28, Conv2D 24 x 24 x 8, MaxPool2D 12 x 12 x 8, Conv2D 8 x 8 x 16"],

@@ -148,7 +148,7 @@ def test_an_input_knows_what_can_be_seen_as_an_image(size, shape):
 
 def test_a_layer_without_weights_takes_no_interventions(refused):
     net = ns.Network([ns.Input(5), ns.BatchNorm("relu"), ns.Dense(3, "softmax")])
-    with refused("take no interventions", "choose one of a Dense layer"):
+    with refused("take no interventions", "choose one of a Dense or a Conv2D layer"):
         net[1].intervene(ns.layers.Interventions())
     with refused("is in no network yet"):
         ns.Dense(3)[0].freeze()

@@ -476,10 +476,10 @@ def test_what_is_refused_changes_nothing_and_is_said_in_a_line(make_net, refused
     for layer in (0, 2, 4):
         for change in (net[layer][0].freeze, net[layer][0].ablate, lambda k=layer: setattr(net[k][0], "l2", 0.1)):
             if layer == 0:
-                with refused("Dense layer"):
+                with refused("a Dense or a Conv2D layer"):
                     change()
             else:
-                with refused("take no interventions", "Dense layer"):
+                with refused("take no interventions", "a Dense or a Conv2D layer"):
                     change()
     assert json.dumps(net.config()) == before
 

@@ -313,6 +313,21 @@ def test_without_a_label_it_begins_where_a_is_largest():
     json.dumps(document, allow_nan=False)
 
 
+def test_one_filter_and_one_place_are_told_so():
+    why = network(GREY, ns.Conv2D(1, 3)).trace(GREY[0], int(Y[0])).interesting()[2]
+    assert re.fullmatch(
+        r"it is the only filter of layer 1; of its 30 places this one has the largest \|delta\|, \S+", why
+    )
+    trace = network(GREY[:, :5, :5], ns.Conv2D(4, 5)).trace(GREY[0, :5, :5], int(Y[0]))
+    why = trace.interesting()[2]
+    assert why.startswith("of the 4 filters of layer 1, each at one place, it has the largest |delta|, ")
+    assert trace[1][0].why_here == "this is its only place"
+    why = network(GREY[:, :5, :5], ns.Conv2D(1, 5)).trace(GREY[0, :5, :5]).interesting()[2]
+    assert why == "it is the only filter of layer 1; this is its only place"
+    why = network(GREY, ns.Dense(1)).trace(GREY[0], int(Y[0])).interesting()[2]
+    assert why == "it is the only neuron of layer 1"
+
+
 def test_a_silent_filter_is_looked_at_where_a_is_largest():
     here = case("flat").trace[2][2]
     assert here.delta == 0.0 and here.why_here == "delta is 0 at all 20 places; here |a| is largest, 0"
@@ -328,14 +343,18 @@ def test_what_has_no_places_is_refused(refused):
     trace = net.trace(x[0], int(Y[0]))
     with refused("at: expected a neuron of a layer that makes images", "Dense"):
         trace[3][0].at(1, 1)
-    with refused("the rows of layer 1 are 0 to 5, received 6"):
+    with refused("layer 1 has rows 0 to 5, received 6"):
         trace[1][0].at(6, 0)
-    with refused("the columns of layer 1 are 0 to 4, received 5"):
+    with refused("layer 1 has columns 0 to 4, received 5"):
         trace[1][0].at(0, 5)
     with refused("its neurons have no weights to trace", "choose a Dense or a Conv2D layer"):
         _ = trace[2][0]
     with refused("neuron 0 of layer 3 has no place: expected a filter"):
         _ = trace[3][0].field
+    with refused("weight: expected a number from 0 to 8, received 9", error=ns.OutOfRangeError):
+        trace[1][0].place_terms(9)
+    with refused("weight: expected a whole number of at least 0, received 'a'"):
+        trace[1][0].place_terms("a")
     dense = trace[3][0]
     assert dense.row is dense.column is dense.patch_shape is None and dense.unit == 0 and dense.why_here == ""
     assert dense.input_name(17) == "filter 1 at 2,0" and dense.weight_name(17) == dense.input_name(17)

@@ -383,10 +383,14 @@ def test_no_word_is_written_that_is_never_said(together):
     norms = network(ns.Dense(8), ns.BatchNorm("softmax"), ns.Dropout(0.5), ns.Dense(7))
     ends = ns.Network([ns.Input(12), ns.Dense(3), ns.BatchNorm("softmax")], seed=1)
     narrow = network(ns.Dense(8), ns.BatchNorm("tanh"), n_out=7)
+    alone = ns.Network([ns.Input(1), ns.Dense(1), ns.Dense(3, "softmax")], seed=1).trace(X[:1, :1], [1])
     for told in (
         norms.trace(X[:1], [1])[1][1],
         ends.trace(X[:1], [1])[1][1],
         narrow.trace(X[:1], [1])[1][1],
+        alone[1][0],
+        alone[2][1],
+        table(1).trace(5 + 3 * X[:1, :1], [1])[1][1],
         *(without_derivation.trace(X[:1], [1])[layer][1] for layer in (1, 3)),
         network(loss="mse", output=together).trace(X[:1], [1])[3][1],
         certain.trace(X[:1], [1])[1][0],

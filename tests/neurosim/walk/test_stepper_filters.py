@@ -89,8 +89,8 @@ def test_a_place_may_be_asked_for_at_the_beginning(make, images, refused):
     assert why == "all filters of layer 5 have delta 0 at row 0, column 1"
     assert Stepper(net, *images, layer=5).why == "of layer 5 it has the largest |delta| for this sample"
     for layer, place, words in (
-        (5, (3, 0), "the rows of layer 5 are 0 to 2, received 3"),
-        (5, (0, 7), "the columns of layer 5 are 0 to 1, received 7"),
+        (5, (3, 0), "layer 5 has rows 0 to 2, received 3"),
+        (5, (0, 7), "layer 5 has columns 0 to 1, received 7"),
         (8, (0, 0), "expected a neuron of a layer that makes images"),
         (3, (0, 0), "no weights"),
     ):
@@ -101,7 +101,7 @@ def test_a_place_may_be_asked_for_at_the_beginning(make, images, refused):
 def test_where_there_is_no_place_it_stays(make, refused):
     stepper = make()
     here = where(stepper)
-    with refused("the rows of layer 5 are 0 to 2, received 3"):
+    with refused("layer 5 has rows 0 to 2, received 3"):
         stepper.go_to_place(3, 0)
     with refused("no weights"):
         stepper.go_to_neuron(2, 0)

@@ -18,7 +18,7 @@ export function inputs({ size, layer, below, field, seen, outside }, x) {
   const first = new Row(`inputs.patch of ${layer ? "layer" : "sample"}`, { factors, names: { field, seen, below } });
   const numbers = { count: x.length, nonzero: nonzero(x), low: least(x), high: greatest(x) };
   if (outside) numbers.outside = outside;
-  return new Stage("inputs", { rows: [first, new Row(outside ? "inputs.patch outside" : "inputs.patch", { factors: numbers })] });
+  return new Stage("inputs", { rows: [first, new Row(outside ? "inputs.patch outside" : plural("inputs.patch", x.length), { factors: numbers })] });
 }
 
 // The row that says what the terms of a sum over places, and a penalty, come to.

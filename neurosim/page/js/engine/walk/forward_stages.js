@@ -27,9 +27,9 @@ export function largestTerms(kind, name, factors, products, top) {
 // What comes in. standardized: features, means and deviations, or null.
 export function inputs(name, x, layer, standardized, top) {
   const numbers = { count: x.length, nonzero: nonzero(x), low: least(x), high: greatest(x) };
-  if (layer) return new Stage("inputs", { rows: [new Row("inputs.layer", { factors: { ...numbers, layer } })] });
-  if (standardized === null) return new Stage("inputs", { rows: [new Row("inputs.sample", { factors: numbers })] });
-  const rows = [new Row("inputs.standardized", { factors: numbers })];
+  if (layer) return new Stage("inputs", { rows: [new Row(plural("inputs.layer", x.length), { factors: { ...numbers, layer } })] });
+  if (standardized === null) return new Stage("inputs", { rows: [new Row(plural("inputs.sample", x.length), { factors: numbers })] });
+  const rows = [new Row(plural("inputs.standardized", x.length), { factors: numbers })];
   for (let i = 0; i < Math.min(top, x.length); i++) {
     const factors = Object.fromEntries(FEATURE.map((each, k) => [each, standardized[k][i]]));
     rows.push(new Row("inputs.feature", { name: name(i), value: x[i], factors }));
