@@ -431,9 +431,20 @@ class Ended(ns.Callback):
 
 @pytest.fixture
 def ctrl_c():
-    """Ctrl-C after so many seconds."""
+    """A callback that presses Ctrl-C so many seconds after a training begins, if it has not ended by then."""
+
+    class CtrlC(ns.Callback):
+        def __init__(self, seconds):
+            self.seconds = seconds
+
+        def on_start(self, run):
+            signal.setitimer(signal.ITIMER_REAL, self.seconds)
+
+        def on_end(self, run):
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+
     before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
-    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+    yield CtrlC
     signal.setitimer(signal.ITIMER_REAL, 0.0)
     signal.signal(signal.SIGALRM, before)
 
@@ -534,8 +545,8 @@ def test_ctrl_c_finds_every_step_counted(threads, ctrl_c):
     interrupted = 0
     for k in range(30):
         ended, t = Ended(), net.optimizer.t
-        ctrl_c(0.0005 + 0.004 * (k % 10) + float(RNG.random()) * 0.004)
-        _, history = trained(net, epochs=10**6, batch_size=2, callbacks=[ended])
+        alarm = ctrl_c(0.002 + 0.004 * (k % 10) + float(RNG.random()) * 0.004)
+        _, history = trained(net, epochs=10**6, batch_size=2, callbacks=[alarm, ended])
         interrupted += history.stopped == "interrupted"
         assert ended.t - t == ended.step == len(history.batch_losses)
         assert threading.active_count() == 1
@@ -550,8 +561,7 @@ def test_ctrl_c_at_any_moment_leaves_what_a_twin_has_after_as_many_steps(threads
         ended = Ended()
         net = made(optimizer="nadam")
         trained(net, PIXELS, epochs=0)
-        ctrl_c(0.003 + 0.01 * k)
-        trained(net, PIXELS, epochs=10**6, batch_size=4, callbacks=[ended])
+        trained(net, PIXELS, epochs=10**6, batch_size=4, callbacks=[ctrl_c(0.003 + 0.01 * k), ended])
         twin = made(optimizer="nadam")
         batches = Batches(twin, PIXELS, Y, 4)
         for _ in range(ended.step):
@@ -566,9 +576,8 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(threads, ctrl_c, tmp_path):
     whole, _ = trained(made(optimizer="nadam"), epochs=20, callbacks=[ns.Checkpoint(tmp_path / "whole")])
     for k in range(4):
         folder = tmp_path / str(k)
-        ctrl_c(0.03 + 0.01 * k)
-        _, history = trained(made(optimizer="nadam"), epochs=20, callbacks=[ns.Checkpoint(folder)])
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        alarm = ctrl_c(0.03 + 0.01 * k)
+        trained(made(optimizer="nadam"), epochs=20, callbacks=[alarm, ns.Checkpoint(folder)])
         net, history = trained(made(optimizer="nadam"), epochs=20, callbacks=[ns.Checkpoint(folder, resume=True)])
         assert history.stopped == "finished" and bits(net) == bits(whole)
 
