@@ -85,7 +85,7 @@ def pictures(results: Results) -> Iterator[Picture]:
         "Accuracy on the training images that the filters are looked at with, at the same steps: does it wait for the "
         "kernels to change?",
         lambda: viz.learning_curves(
-            means, "watched_accuracy", x="step", title="Accuracy at the same steps", styles=styles
+            means, "watched_accuracy", x="step", title="Accuracy while the kernels change", styles=styles
         ),
     )
 
@@ -103,7 +103,7 @@ def _names(run: pd.DataFrame) -> list[str]:
     """The number of each filter, and how edge-like it was and is."""
     edge = run.pivot(index="filter", columns="step", values="edge")
     return [
-        f"{int(j)}: {_share(before, 0)} to {_share(after, 0)}"
+        f"{int(j)}: edge {_share(before, 0)} to {_share(after, 0)}"
         for j, before, after in zip(edge.index, edge.iloc[:, 0], edge.iloc[:, -1], strict=True)
     ]
 
