@@ -210,7 +210,7 @@ def draw_neuron(network: Network, layer: int, j: int, test: Dataset, folder: Pat
     who, names, excites, reaches = f"Neuron {j} of layer {layer}", test.class_names, "excites it", "a"
     pictures: dict[str, Any] = {}
     if a.ndim > 1:  # at each place one
-        a, excites, reaches = a.mean(axis=(1, 2)), "raises its mean", "mean a over all places"
+        a, excites, reaches = a.mean(axis=(1, 2)), "raises its mean", "mean a"
         who = f"{'Filter' if kernels_of(target) is not None else 'Channel'} {j} of layer {layer}"
         pictures = draw_filter(network, layer, j, test, who)
     if names:

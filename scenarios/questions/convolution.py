@@ -192,9 +192,10 @@ def _sizes(results: Results) -> Iterator[str]:
     seconds = results.epochs.groupby(["seed", "variant"])["seconds"].sum(min_count=1).unstack("variant")
     if set(both) <= set(seconds) and (seconds[PLAIN] > 0).any():
         ratio = geometric_mean(seconds[CONVOLUTION] / seconds[PLAIN])
+        means = seconds[both].mean()
+        decimals = 1 if means.min() >= 1.0 else 3
         yield (
-            f"Training time on this machine: {PLAIN} {fixed(seconds[PLAIN].mean(), 1)} s, "
-            f"{CONVOLUTION} {fixed(seconds[CONVOLUTION].mean(), 1)} s"
+            f"Training time on this machine: {', '.join(f'{name} {fixed(means[name], decimals)} s' for name in both)}"
             + (f", {plain(float(f'{ratio:.2g}'))} times as long" if ratio > 1 else "")
             + "."
         )

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from figure_checks import words as words_of
+from figure_checks import assert_legible, words as words_of
 
 import neurosim as ns
 import viz
@@ -130,10 +130,11 @@ def test_the_input_that_a_filter_likes_is_that_of_its_mean(images, tmp_path, mon
     drawn = []
     monkeypatch.setattr(viz, "save", lambda picture, path, note: drawn.append((path.name, picture)) or path)
     draw_neuron(net, 1, 2, test, tmp_path, "")
-    said = next(words_of(picture) for name, picture in drawn if name.endswith("maximizing_input.png"))
+    picture = next(picture for name, picture in drawn if name.endswith("maximizing_input.png"))
+    assert_legible(picture)
     image, mean = ns.maximizing_input(net, 1, 2)
     net.predict(image.reshape(1, 28, 28))
-    assert net[1][2].a.mean() == pytest.approx(mean, rel=1e-4) and f"mean a over all places = {short(mean)};" in said
+    assert net[1][2].a.mean() == pytest.approx(mean, rel=1e-4) and f"mean a = {short(mean)};" in words_of(picture)
 
 
 @pytest.mark.full
