@@ -59,7 +59,8 @@ def pictures(results: Results) -> Iterator[Picture]:
             f"kernels_{name}",
             f"{variant}: the kernels of the first layer, a row each, from before training (left) to its end. Red ink "
             "raises z, blue ink lowers it. An edge detector is red on one side and blue on the other. At the left: its "
-            "number, and how much of its energy an edge explains, before training and at the last look.",
+            "number, and how much of its energy an edge explains, before training and at the last look. In the film "
+            "they stand in this order, row by row.",
             partial(viz.filmstrip, names=_names(run[whole]), **frames),
             partial(_film, frames),
         )
