@@ -231,7 +231,8 @@ def feature_maps(
         _draw_maps(fig, ax, each[which], which, field)
         left_out = f", the {len(which)} strongest" if len(which) < len(each) else ""
         _name(ax, f"{name}: {counted(len(each), 'map')} of {_size(each.shape[1:])}{left_out}")
-    outlined = "; outlined: what it depends on" if any(fields) else ""
+    unit = any(field is not None and len(field) == 3 for field in fields)
+    outlined = f"; outlined: {'the unit, and ' if unit else ''}what it depends on" if any(fields) else ""
     figure_heading(
         fig,
         title or "What the layers make of one sample",

@@ -96,7 +96,7 @@ def top_patches(
         ax,
         usual,
         "outlined: what the filter depends on at that place of its map, and beside it the same, enlarged\n"
-        f"of each of {len(images):,} images its strongest place; #: the image's number",
+        f"of each of {len(images):,} images its strongest place; above it the class, and after # the image's number",
     )
     return ax
 

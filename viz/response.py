@@ -217,7 +217,13 @@ def _frame(ax: Axes, left: float, top: float, width: float, height: float) -> No
 
 
 @styled
-def maximizing_input(image: Array, activation_value: float, ax: Axes | None = None, title: str | None = None) -> Axes:
+def maximizing_input(
+    image: Array,
+    activation_value: float,
+    ax: Axes | None = None,
+    title: str | None = None,
+    label: str = "a",
+) -> Axes:
     """Draw the input that gradient ascent on the pixels found to excite one neuron most, as ink.
 
     Args:
@@ -225,6 +231,7 @@ def maximizing_input(image: Array, activation_value: float, ax: Axes | None = No
         activation_value: the neuron's activation for it.
         ax: where to draw; a new figure if left out.
         title: instead of the usual one.
+        label: what `activation_value` is, such as "mean a" over the places of a filter.
 
     Returns:
         The Axes, which hold one image.
@@ -241,6 +248,6 @@ def maximizing_input(image: Array, activation_value: float, ax: Axes | None = No
     heading(
         ax,
         title or "A smooth input that excites the neuron",
-        f"a = {short(activation_value)}; gradient ascent on the pixels, held to little and smooth ink",
+        f"{label} = {short(activation_value)}; gradient ascent on the pixels, held to little and smooth ink",
     )
     return ax

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from ..parameters import Array
 from ..text import counted
 
 COLOURS = ("red", "green", "blue")
+DRAWN = re.compile(r"layer\d+-kernels\.png|sample\d+-feature_maps\.png")  # what `draw_layers` writes
 KINDS = ("top_patches", "products", "maps")  # pictures of a filter, beside those of every neuron
 
 
@@ -44,8 +46,11 @@ def draw_layers(
 ) -> list[Path]:
     """Draw the kernels of the convolutional layers, or of one, and the feature maps of test samples; returns the paths.
 
-    Nothing where there are none.
+    Nothing where there are none.  Such pictures of another run are taken out of the folder.
     """
+    for path in list(folder.iterdir()):  # of another run
+        if DRAWN.fullmatch(path.name):
+            path.unlink()
     kernels = {each.index: kernels_of(each) for each in network if layer in (None, each.index)}
     if not any(is_image(each) for each in network.layers[1:]):
         return []

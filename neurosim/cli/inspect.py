@@ -207,10 +207,10 @@ def draw_neuron(network: Network, layer: int, j: int, test: Dataset, folder: Pat
     import viz  # only here: a report card need not wait for matplotlib
 
     a, target = network.activations(test, layer, j), network[layer]
-    who, names, excites = f"Neuron {j} of layer {layer}", test.class_names, "excites it"
+    who, names, excites, reaches = f"Neuron {j} of layer {layer}", test.class_names, "excites it", "a"
     pictures: dict[str, Any] = {}
     if a.ndim > 1:  # at each place one
-        a, excites = a.mean(axis=(1, 2)), "raises its mean"
+        a, excites, reaches = a.mean(axis=(1, 2)), "raises its mean", "mean a"
         who = f"{'Filter' if kernels_of(target) is not None else 'Channel'} {j} of layer {layer}"
         pictures = draw_filter(network, layer, j, test, who)
     if names:
@@ -227,7 +227,8 @@ def draw_neuron(network: Network, layer: int, j: int, test: Dataset, folder: Pat
                 images, a, test.labels, names, title=f"{who}: the images that excite it most"
             )
         shown = grey(image.reshape(1, *test.sample_shape))[0]
-        pictures["maximizing_input"] = viz.maximizing_input(shown, reached, title=f"{who}: an input that {excites}")
+        title = f"{who}: an input that {excites}"
+        pictures["maximizing_input"] = viz.maximizing_input(shown, reached, title=title, label=reaches)
     if kernels_of(target) is not None:
         pictures["weights"] = viz.kernel_grid(weights, [j], channels_of(target), title=f"{who}: its kernel")
     elif weights.size == test.x[0].size:

@@ -175,6 +175,12 @@ class Conv2D(WeightedLayer):
     def weight_image_shape(self) -> tuple[int, int] | None:
         return (self.kernel_size, self.kernel_size) if self.in_shape and self.windows.shape[2] == 1 else None
 
+    @property
+    def detail(self) -> str:
+        more = f" stride {self.stride}" if self.stride > 1 else ""
+        more += f" {self.padding}" if self.padding != "valid" else ""
+        return f"{self.filters}x{self.kernel_size}{more} {super().detail}"
+
     def __repr__(self) -> str:
         more = f", stride={self.stride}" if self.stride > 1 else ""
         more += f", padding={self.padding!r}" if self.padding != "valid" else ""

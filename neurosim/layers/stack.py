@@ -99,6 +99,16 @@ def memory() -> float:
     return math.prod(map(os.sysconf, names)) if {*names} <= {*getattr(os, "sysconf_names", ())} else math.inf
 
 
+def numbers_of(some: Sequence[Layer], layers: Sequence[Layer]) -> list[int]:
+    """How tables of a training number some of a network's layers, from below.
+
+    By their own numbers, `net[k]`, where layers give out images: pooling lies between them.  Elsewhere 1, 2, …: dropout
+    and the like do not count.
+    """
+    images = any(len(each.out_shape) == 3 for each in layers[1:])
+    return [each.index for each in some] if images else list(range(1, len(some) + 1))
+
+
 def layers_as_text(layers: Sequence[Layer], total: str) -> Text:
     """A table: layer, output shape, parameters; `total` stands under it."""
     rows = [("Layer", "Output shape", "Parameters")]

@@ -12,6 +12,7 @@ import numpy as np
 from ..checks import check_count, check_number
 from ..errors import NeurosimError
 from ..files.model import array_rules
+from ..layers.stack import numbers_of
 from ..metrics import class_indices, rises
 from ..network import Network
 from ..parameters import Array
@@ -204,7 +205,8 @@ class GradientNorms(Callback):
         every: record every so many steps, at least 1.
 
     Attributes:
-        rows: dicts of step (from 1), layer (its index among the weight layers, from 1), norm.
+        rows: dicts of step (from 1), layer (its place among those with weights, from 1; where layers give out
+            images its own number, `net[k]`), norm.
     """
 
     def __init__(self, every: int = 20) -> None:
@@ -215,10 +217,10 @@ class GradientNorms(Callback):
     def on_step(self, run: TrainingRun) -> None:
         self._step += 1
         if self._step % self.every == 1 or self.every == 1:
-            weights = [layer.views[f"d{layer.weight_name}"] for layer in run.network if layer.weight_name]
+            weighted = [layer for layer in run.network if layer.weight_name]
             self.rows += [
-                {"step": self._step, "layer": k, "norm": float(np.linalg.norm(dW))}
-                for k, dW in enumerate(weights, start=1)
+                {"step": self._step, "layer": k, "norm": float(np.linalg.norm(layer.views[f"d{layer.weight_name}"]))}
+                for k, layer in zip(numbers_of(weighted, run.network.layers), weighted, strict=True)
             ]
 
     def state(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import pandas as pd
 from neurosim import training
 from neurosim.analysis.report_card import FLAT, off_and_saturated, steepest
 from neurosim.data.dataset import Dataset
+from neurosim.layers.stack import numbers_of
 from neurosim.network import EVALUATION_BATCH, Network
 from neurosim.parameters import Array
 from neurosim.training.callbacks import TrainingRun
@@ -74,7 +75,7 @@ class UnitHealth(Recorder):
         images: (N, height, width) what the units are looked at with, at least one.
 
     Attributes:
-        rows: dicts of epoch (0: before training), layer (its place among the hidden layers, from 1), dead, saturated.
+        rows: dicts of epoch (0: before training), layer (see `numbers_of`), dead, saturated.
     """
 
     table = "units"
@@ -105,11 +106,11 @@ class UnitHealth(Recorder):
         self.rows += [
             {
                 "epoch": epoch,
-                "layer": k + 1,
+                "layer": number,
                 "dead": float(always_off[k].mean()),
                 "saturated": float(saturated[k] / len(rows)),
             }
-            for k in range(len(hidden))
+            for k, number in enumerate(numbers_of([layer for layer, _ in hidden], network.layers))
         ]
 
     def to_frame(self) -> pd.DataFrame:
@@ -265,7 +266,7 @@ class AtSteps(Recorder):
 class Preactivations(AtSteps):
     """What enters the activation functions of the first, the middle and the last hidden layer, in the training batch.
 
-    Columns step, layer (its place among the hidden layers, from 1), p5, p25, p50, p75, p95 (percentiles of z over all
+    Columns step, layer (see `numbers_of`), p5, p25, p50, p75, p95 (percentiles of z over all
     units and images), and images: how different images are to a unit, the root mean square over the units of the
     standard deviation of z over the images.
     """
@@ -277,14 +278,15 @@ class Preactivations(AtSteps):
     def record(self, network: Network, step: int) -> None:
         if step == 0:  # no batch has passed through yet
             return
-        hidden = hidden_layers(network)
+        hidden = [layer for layer, _ in hidden_layers(network)]
+        numbers = numbers_of(hidden, network.layers)
         for k in sorted({0, len(hidden) // 2, len(hidden) - 1} if hidden else ()):
-            z = hidden[k][0].z
+            z = hidden[k].z
             values = np.percentile(z, self.percentiles)
             self.rows.append(
                 {
                     "step": step,
-                    "layer": k + 1,
+                    "layer": numbers[k],
                     **{f"p{p}": float(value) for p, value in zip(self.percentiles, values, strict=True)},
                     "images": math.sqrt(z.var(axis=0, dtype=np.float64).mean()),
                 }
@@ -436,11 +438,12 @@ class UnitLife(AtSteps):
         twin.set_batch_size(len(rows))
         twin.input.fill(rows)
         twin.forward_(training=True)
-        for k, (layer, _) in enumerate(hidden_layers(twin), start=1):
+        hidden = [layer for layer, _ in hidden_layers(twin)]
+        for number, layer in zip(numbers_of(hidden, twin.layers), hidden, strict=True):
             on = layer.by_neuron(layer.z > 0.0).reshape(len(rows), layer.places, layer.neuron_count)
             active = on.any(axis=1).mean(axis=0)  # (n,)
             self.rows += [
-                {"step": step, "layer": k, "neuron": j, "active": float(share)} for j, share in enumerate(active)
+                {"step": step, "layer": number, "neuron": j, "active": float(share)} for j, share in enumerate(active)
             ]
 
 

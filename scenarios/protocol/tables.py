@@ -168,7 +168,7 @@ MEASURED = {
     ("initializers", "signal"): Table(("layer",), {"layer": FIRST, "activation": SIZES, "delta": SIZES}),
     ("augmentation", "sizes"): Table((), {"augmentation": TEXT, "images": FIRST}),
     ("architectures", "networks"): Table((), {"depth": INDEX, "width": INDEX, "parameters": INDEX}),
-    ("convolution", "networks"): Table((), {"parameters": INDEX}),
+    ("convolution", "networks"): Table((), {"parameters": INDEX, "products": INDEX}),
     ("convolution", "shifts"): Table(("shift",), {"shift": INDEX, "images": FIRST, "shifted_accuracy": SHARE}),
     ("convolution", "readings"): Table(("shift",), {"shift": INDEX, "answer": Column("any"), "label": Column("any")}),
     ("convolution", "example"): Table(("row", "column"), {"row": INDEX, "column": INDEX, "value": GAPS}),

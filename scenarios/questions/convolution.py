@@ -37,8 +37,10 @@ SHIFTED = "shifted_accuracy"
 
 
 def measure(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
-    """The size of the network, and once the test image that is shown."""
-    tables = {"networks": pd.DataFrame([{"parameters": run.network(train).parameters.size}])}
+    """The size of the network, how many products it takes for an image, and once the test image that is shown."""
+    network = run.network(train)
+    products = sum(layer.views[layer.weight_name].size * layer.places for layer in network if layer.weight_name)
+    tables = {"networks": pd.DataFrame([{"parameters": network.parameters.size, "products": products}])}
     if run.variant == PLAIN:
         image = test.images[0]
         row, column = np.indices(image.shape).reshape(2, -1)
@@ -92,8 +94,8 @@ def pictures(results: Results) -> Iterator[Picture]:
             "shifts",
             f"The same networks on {counted(count, 'test image')}, moved by so many pixels up, down, left and right "
             "(the mean of the four; what moves in is background). The augmented networks saw training images that "
-            f"were moved by up to {MIDDLE} pixels in both directions. No line is level: none of these networks is "
-            "blind to where a digit stands.",
+            f"were moved by up to {MIDDLE} pixels in both directions. A network that is blind to where a digit "
+            "stands would have a level line.",
             lambda: viz.learning_curves(
                 table, SHIFTED, x="shift", title="Accuracy on test images that are moved", styles=styles
             ),
@@ -172,24 +174,30 @@ def _sizes(results: Results) -> Iterator[str]:
     networks = results.table("networks")
     if not len(networks):
         return
-    sizes = networks.groupby("variant")["parameters"].max()
-    if {PLAIN, CONVOLUTION} <= set(sizes.index):
-        few, many = sorted(map(int, (sizes[PLAIN], sizes[CONVOLUTION])))
-        sentence = f"Parameters: {', '.join(f'{name} {thousands(sizes[name])}' for name in (PLAIN, CONVOLUTION))}."
+    sizes, both = networks.groupby("variant")[["parameters", "products"]].max(), [PLAIN, CONVOLUTION]
+    if set(both) <= set(sizes.index):
+        few, many = sorted(sizes.loc[both, "parameters"])
+        sentence = f"Parameters: {', '.join(f'{name} {thousands(sizes.parameters[name])}' for name in both)}."
         if many > ALIKE * few:
             sentence += (
                 " On images of this size, or with these settings, they are not about the same, "
                 "so that size may be part of every difference."
             )
         yield sentence
-    seconds = results.epochs.groupby(["seed", "variant"])["seconds"].sum(min_count=1).unstack("variant")
-    if {PLAIN, CONVOLUTION} <= set(seconds) and (seconds[PLAIN] > 0).any():
-        ratio = geometric_mean(seconds[CONVOLUTION] / seconds[PLAIN])
         yield (
-            f"Training time on this machine: {PLAIN} {fixed(seconds[PLAIN].mean(), 1)} s, "
-            f"{CONVOLUTION} {fixed(seconds[CONVOLUTION].mean(), 1)} s"
+            "Products of a weight and a number that one image takes: "
+            f"{', '.join(f'{name} {thousands(sizes.products[name])}' for name in both)}. "
+            "A weight of a kernel is used at every place, one of a dense layer once."
+        )
+    seconds = results.epochs.groupby(["seed", "variant"])["seconds"].sum(min_count=1).unstack("variant")
+    if set(both) <= set(seconds) and (seconds[PLAIN] > 0).any():
+        ratio = geometric_mean(seconds[CONVOLUTION] / seconds[PLAIN])
+        means = seconds[both].mean()
+        decimals = 1 if means.min() >= 1.0 else 3
+        yield (
+            f"Training time on this machine: {', '.join(f'{name} {fixed(means[name], decimals)} s' for name in both)}"
             + (f", {plain(float(f'{ratio:.2g}'))} times as long" if ratio > 1 else "")
-            + ". A weight of a kernel is used at every place, one of a dense layer once."
+            + "."
         )
 
 
@@ -201,9 +209,9 @@ SCENARIO = Scenario(
         "patch of the image with the same small kernels, take the largest answer of each neighbourhood, and hand what "
         "is left to dense layers. Both are also trained on images that were moved at random (+ shifts). Look at the "
         "curve of accuracy against shift first. The test images are the same at every shift, but for where they "
-        "stand. See where each line begins to fall, and which falls more slowly; then "
-        "what augmentation adds to each, and where that ends. No line stays level: the pooled maps are still read by "
-        "position. What all this costs is in the column of seconds."
+        "stand. See where each line begins to fall, and which falls more slowly; then what augmentation adds to each, "
+        "and where that ends. Do not expect a level line: the pooled maps are still read by position. What all "
+        "this costs is in the column of seconds."
     ),
     variants=(
         Variant(PLAIN, {"conv": (), "hidden": (17,)}),

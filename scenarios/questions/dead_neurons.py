@@ -104,7 +104,7 @@ def pictures(results: Results) -> Iterator[Picture]:
         shown["timeline_revived"] = back.idxmax(), "of the others brings the most units back"
     for name, (variant, which) in shown.items():
         run = life[life["variant"] == variant]
-        run = run[(run["seed"] == run["seed"].min()) & (run["layer"] == 1)]
+        run = run[(run["seed"] == run["seed"].min()) & (run["layer"] == run["layer"].min())]
         yield Picture(
             name,
             f"The units of the first hidden layer with {variant}, the variant that {which}, in its "
@@ -117,7 +117,8 @@ def pictures(results: Results) -> Iterator[Picture]:
 def timeline_title(run: pd.DataFrame, variant: str) -> str:
     """How many units of one run and layer are silent at the end."""
     end = run[run["step"] == run["step"].max()]["active"]
-    return f"{variant}: {int((end == 0.0).sum())} of {len(end)} units of layer 1 are silent at the end"
+    layer = int(run["layer"].iloc[0])
+    return f"{variant}: {int((end == 0.0).sum())} of {len(end)} units of layer {layer} are silent at the end"
 
 
 def findings(results: Results) -> Iterator[str]:

@@ -59,7 +59,8 @@ def pictures(results: Results) -> Iterator[Picture]:
             f"kernels_{name}",
             f"{variant}: the kernels of the first layer, a row each, from before training (left) to its end. Red ink "
             "raises z, blue ink lowers it. An edge detector is red on one side and blue on the other. At the left: its "
-            "number, and how much of its energy an edge explains, before training and at the last look.",
+            "number, and how much of its energy an edge explains, before training and at the last look. In the film "
+            "they stand in this order, row by row.",
             partial(viz.filmstrip, names=_names(run[whole]), **frames),
             partial(_film, frames),
         )
@@ -85,7 +86,7 @@ def pictures(results: Results) -> Iterator[Picture]:
         "Accuracy on the training images that the filters are looked at with, at the same steps: does it wait for the "
         "kernels to change?",
         lambda: viz.learning_curves(
-            means, "watched_accuracy", x="step", title="Accuracy at the same steps", styles=styles
+            means, "watched_accuracy", x="step", title="Accuracy while the kernels change", styles=styles
         ),
     )
 
@@ -103,7 +104,7 @@ def _names(run: pd.DataFrame) -> list[str]:
     """The number of each filter, and how edge-like it was and is."""
     edge = run.pivot(index="filter", columns="step", values="edge")
     return [
-        f"{int(j)}: {_share(before, 0)} to {_share(after, 0)}"
+        f"{int(j)}: edge {_share(before, 0)} to {_share(after, 0)}"
         for j, before, after in zip(edge.index, edge.iloc[:, 0], edge.iloc[:, -1], strict=True)
     ]
 

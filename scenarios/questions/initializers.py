@@ -8,6 +8,7 @@ import pandas as pd
 
 import viz
 from neurosim.data.dataset import Dataset
+from neurosim.layers.stack import numbers_of
 from neurosim.text import listing, plain, rounded
 from neurosim.training.settings import Settings
 
@@ -26,9 +27,10 @@ def measure(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
     """What reaches each hidden layer before training: the spread of its activations and of its deltas."""
     network = run.network(train)
     network.gradients(train.images[:MEASURED], train.labels[:MEASURED], training=True)
+    hidden = [layer for layer, _ in hidden_layers(network)]
     signal = [
         {"layer": k, "activation": float(layer.a.std(dtype=float)), "delta": float(layer.delta.std(dtype=float))}
-        for k, (layer, _) in enumerate(hidden_layers(network), start=1)
+        for k, layer in zip(numbers_of(hidden, network.layers), hidden, strict=True)
     ]
     return {
         "signal": pd.DataFrame(signal, columns=["layer", "activation", "delta"]),
@@ -60,11 +62,14 @@ def pictures(results: Results) -> Iterator[Picture]:
 def findings(results: Results) -> Iterator[str]:
     """By what factor the signal changes on its way, who keeps it, and who learns nothing."""
     signal = results.table("signal")
-    if len(signal) and signal["layer"].max() > 1:
-        last = int(signal["layer"].max())
+    if len(signal) and signal["layer"].nunique() > 1:
+        first, last = int(signal["layer"].min()), int(signal["layer"].max())
         sizes = signal.groupby(["variant", "layer"])[["activation", "delta"]].agg(geometric_mean)
-        names = [name for name in results.names if {(name, 1), (name, last)} <= set(sizes.index)]
-        for column, what, start, end in (("activation", "activations", 1, last), ("delta", "deltas", last, 1)):
+        names = [name for name in results.names if {(name, first), (name, last)} <= set(sizes.index)]
+        for column, what, start, end in (
+            ("activation", "activations", first, last),
+            ("delta", "deltas", last, first),
+        ):
             size = {name: sizes.loc[name, column] for name in names}
             factor = {name: float(size[name][end] / size[name][start]) for name in names if size[name][start] > 0}
             none = [name for name in names if size[name][start] == 0]

@@ -65,16 +65,18 @@ def findings(results: Results) -> Iterator[str]:
     if len(first) and first["layer"].nunique() > 1:
         norm = first.groupby(["variant", "layer"])["norm"].agg(geometric_mean).unstack("layer")
         norm = norm.loc[[name for name in results.names if name in norm.index]]
-        low, high = norm.columns.min(), norm.columns.max()
+        layers = sorted(norm.columns)
+        low, high = layers[0], layers[-1]
         share = (norm[low] / norm[high]).dropna()  # NaN: 0 / 0
         if len(share):
             yield _multiples(
-                "At the first step, the gradient of layer 1 as a multiple of that of the output layer", share
+                f"At the first step, the gradient of layer {low} as a multiple of that of the output layer", share
             )
         # layer 1 looks at pixels and the output layer has ten units: only those between are all of one kind
-        lower, upper = low + 1, high - 1
-        if upper > lower:
-            factor = ((norm[lower] / norm[upper]) ** (1 / (upper - lower))).dropna()
+        between = layers[1:-1]
+        if len(between) > 1:
+            lower, upper = between[0], between[-1]
+            factor = ((norm[lower] / norm[upper]) ** (1 / (len(between) - 1))).dropna()
             if len(factor):
                 yield _multiples(
                     f"From layer {upper} down to layer {lower}, each layer multiplies the gradient by", factor
@@ -83,7 +85,7 @@ def findings(results: Results) -> Iterator[str]:
             against = (norm[low] / norm.loc[baseline, low]).drop(baseline).dropna()
             if len(against):
                 yield _multiples(
-                    f"The gradient of layer 1 at the first step, as a multiple of that with {baseline}", against
+                    f"The gradient of layer {low} at the first step, as a multiple of that with {baseline}", against
                 )
     yield from learned_nothing(results)
 

@@ -31,10 +31,10 @@ def test_train_saves_the_network_that_it_shows(cli, tmp_path):
     result = cli("train", *SMALL, *CONV, "--out", "run", "--quiet")
     assert result.code == 0, result.err
     for line in (
-        "1 Conv2D relu    (B, 24, 24, 4)         104",
-        "2 MaxPool2D 4    (B, 6, 6, 4)             0",
-        "3 Conv2D relu    (B, 4, 4, 3)           111",
-        "4 Flatten        (B, 48)                  0",
+        "1 Conv2D 4x5 relu  (B, 24, 24, 4)         104",
+        "2 MaxPool2D 4      (B, 6, 6, 4)             0",
+        "3 Conv2D 3x3 relu  (B, 4, 4, 3)           111",
+        "4 Flatten          (B, 48)                  0",
     ):
         assert line in result.out
     net = ns.Network.load(tmp_path / "run/net.npz")

@@ -3,11 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-from figure_checks import words as words_of
+from figure_checks import assert_legible, words as words_of
 
 import neurosim as ns
+import viz
 from neurosim.analysis.report_card import COLUMNS
-from neurosim.cli.filters import draw_filter
+from neurosim.cli.filters import draw_filter, draw_layers
+from neurosim.cli.inspect import draw_neuron
+from neurosim.text import short
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +111,30 @@ def test_inspect_draws_the_kernels_and_the_feature_maps_of_samples(images, cli, 
     assert max(map(len, result.out.splitlines()[:-6])) <= 80
     cli("inspect", images, "--data", "digits", "--layer", "3", "--out", "one")
     assert sorted(path.name for path in (tmp_path / "one").glob("*.png")) == [kernels[1], "sample0-feature_maps.png"]
+
+
+def test_pictures_of_layers_of_another_run_are_taken_out_of_the_folder(images, tmp_path):
+    net, (_, test) = ns.Network.load(images), ns.data.load("digits")
+    mine, old = ("layer1-kernels.svg", "layer1-my-kernels.png"), ("layer9-kernels.png", "sample12-feature_maps.png")
+    for name in (*mine, *old):
+        (tmp_path / name).touch()
+    draw_layers(net, 3, [], test, tmp_path, "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted((*mine, "layer3-kernels.png"))
+    dense = ns.Network([ns.Input((28, 28)), ns.Dense(10, "softmax")])
+    assert draw_layers(dense, None, [0], test, tmp_path, "") == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(mine)
+
+
+def test_the_input_that_a_filter_likes_is_that_of_its_mean(images, tmp_path, monkeypatch):
+    net, (_, test) = ns.Network.load(images), ns.data.load("digits")
+    drawn = []
+    monkeypatch.setattr(viz, "save", lambda picture, path, note: drawn.append((path.name, picture)) or path)
+    draw_neuron(net, 1, 2, test, tmp_path, "")
+    picture = next(picture for name, picture in drawn if name.endswith("maximizing_input.png"))
+    assert_legible(picture)
+    image, mean = ns.maximizing_input(net, 1, 2)
+    net.predict(image.reshape(1, 28, 28))
+    assert net[1][2].a.mean() == pytest.approx(mean, rel=1e-4) and f"mean a = {short(mean)};" in words_of(picture)
 
 
 @pytest.mark.full

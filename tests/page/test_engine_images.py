@@ -249,5 +249,5 @@ def test_what_fits_into_no_image_is_refused(engine):
         asked.append({"do": "refused", "page": str(path.with_name(f"{layer}.json"))})
         Path(asked[-1]["page"]).write_text(json.dumps(held), "utf-8")
     first, second = engine.ask(*asked)
-    assert first == "Conv2D relu: expected images of at least 11 x 11 pixels, received 10 x 10."
+    assert first == "Conv2D 3x11 relu: expected images of at least 11 x 11 pixels, received 10 x 10."
     assert second == "MaxPool2D 12: expected images of at least 12 x 12 pixels, received 8 x 8."

@@ -150,13 +150,13 @@ def shifts(accuracies, seeds=3):
 def test_findings_of_convolution_turn_round_with_the_numbers():
     names = [each.name for each in SCENARIOS["convolution"].variants]
     ends = {name: [0.9] * 3 for name in names}
-    sizes = pd.DataFrame({"variant": names, "seed": 0, "parameters": [13_525, 13_354, 13_525, 13_354]})
+    sizes = pd.DataFrame({"variant": names, "seed": 0, "parameters": [13_525, 13_354] * 2, "products": [9, 900] * 2})
 
-    def text(plain, conv, sizes=sizes, seconds=2.0):
+    def text(plain, conv, sizes=sizes, seconds=2.0, fast=1.0):
         table = shifts({"plain": plain, "convolution": conv})
         results = made_up("convolution", ends, {"shifts": table, "networks": sizes})
         slow = results.epochs["variant"].str.startswith("convolution")
-        results.epochs["seconds"] = np.where(slow, seconds, 1.0)
+        results.epochs["seconds"] = np.where(slow, seconds, fast)
         return " ".join(own(results).split())
 
     told = text((0.95, 0.2, 0.1), (0.97, 0.6, 0.2))
@@ -164,7 +164,11 @@ def test_findings_of_convolution_turn_round_with_the_numbers():
     assert "plain 95.1 % 20.1 % 10.1 %" in told
     assert "plain 13,525, convolution 13,354." in told and "not about the same" not in told
     assert "None of them is invariant to shifts. What 4 pixels change: plain -75.0" in told
-    assert "plain 2.0 s, convolution 4.0 s, 2 times as long" in told
+    assert "plain 2.0 s, convolution 4.0 s, 2 times as long." in told
+    assert "that one image takes: plain 9, convolution 900. A weight of a kernel is used at every place" in told
+    assert "plain 0.060 s, convolution 2.400 s, 40 times as long." in text(
+        (0.9,) * 3, (0.9,) * 3, seconds=1.2, fast=0.03
+    )
     told = text((0.95, 0.6, 0.1), (0.97, 0.97, 0.2), sizes.assign(parameters=[9, 13, 9, 13]), 0.5)
     assert "convolution against plain +37.00 points" in told and "not about the same" in told
     assert "What a shift of 4 pixels changes" in told and "None of them" not in told and "as long" not in told
@@ -257,6 +261,37 @@ def test_filters_are_counted_as_neurons_at_all_their_places():
     assert health.to_frame()["dead"][0] == pytest.approx(1 / 3)
     table = life.to_frame()
     assert table["neuron"].tolist() == [0, 1, 2] and table["active"][0] == 0.0 and (table["active"][1:] > 0.0).all()
+
+
+def test_tables_and_findings_go_by_the_networks_own_numbers_where_pooling_lies_between():
+    data = small(40)
+    change = {"conv": ("pool2", "4x3same", "pool2", "4x2same"), "hidden": (6, 5), "epochs": 1}
+    found = {
+        name: run_scenario(
+            SCENARIOS[name],
+            data,
+            data,
+            seeds=1,
+            overrides=change,
+            progress=False,
+        )
+        for name in ("vanishing-gradients", "initializers", "dead-neurons", "normalization")
+    }
+    layers = {
+        name: found[name].table(table).groupby("variant", sort=False)["layer"].unique().iloc[0].tolist()
+        for name, table in zip(found, ("gradients", "signal", "unit_life", "preactivations"), strict=True)
+    }
+    hidden = [2, 4, 6, 7]  # 0 input, 1 pool, 2 convolution, 3 pool, 4 convolution, 5 flatten, 6, 7 and 8 dense
+    assert layers["vanishing-gradients"] == [*hidden, 8] and layers["initializers"] == hidden
+    assert layers["dead-neurons"] == hidden and layers["normalization"] == [2, 6, 7]
+    told = {name: " ".join(own(results).split()) for name, results in found.items()}
+    assert "the gradient of layer 2 as a multiple" in told["vanishing-gradients"]
+    assert "on their way from layer 2 to layer 7 by" in told["initializers"]
+    table = found["vanishing-gradients"].table("gradients").query("step == 1 and variant == 'relu'").set_index("layer")
+    factor = (table["norm"][4] / table["norm"][7]) ** (1 / 2)  # two layers on the way
+    assert f"relu {factor:.2g}" in told["vanishing-gradients"].split("each layer multiplies the gradient by")[1]
+    timeline = next(each for each in SCENARIOS["dead-neurons"].pictures(found["dead-neurons"]) if "line" in each.name)
+    assert "4 units of layer 2 are silent" in timeline.draw().get_title(loc="left")
 
 
 def test_a_filter_answers_to_an_image_where_it_is_on_at_any_place():

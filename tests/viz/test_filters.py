@@ -184,7 +184,7 @@ def test_what_a_unit_depends_on_is_outlined_in_each_layer():
     times = len(enlarged(np.zeros((1, 12, 12)))[0]) // 12
     assert outlines(figure.axes[2])[0] == (3 * times, 2 * times, 5 * times, 5 * times)
     assert len(outlines(figure.axes[3])) == 1 and str(weakest) in [each.get_text() for each in texts(figure.axes[3])]
-    assert "outlined: what it depends on" in words(figure)
+    assert "outlined: the unit, and what it depends on" in words(figure)
     everything_apart(figure)
 
 
@@ -251,7 +251,7 @@ def test_top_patches_are_drawn_in_their_images_and_beside_them(colours, size):
             np.testing.assert_allclose(drawn, part)
     said = [each.get_text() for each in texts(ax)]
     assert said[2] == f"2  #2\nrow {far}, column {2 % (far + 1)}: a = 2.80"
-    assert "of each of 20 images its strongest place" in words(ax)
+    assert "of each of 20 images its strongest place; above it the class, and after # the" in words(ax)
     assert_legible(ax)
 
 

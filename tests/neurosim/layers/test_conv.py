@@ -329,7 +329,8 @@ def test_it_learns_and_says_its_shapes(image_net, images):
     net.fit(*images, epochs=40, batch_size=10, verbose=False)
     assert net.evaluate(*images)["accuracy"] > 0.9
     text = str(net.summary())
-    for line in ("1 Conv2D linear", "(B, 7, 6, 4)", "3 MaxPool2D 2 stride 1", "(B, 6, 5, 4)", "7 Flatten", "(B, 3)"):
+    lines = ("1 Conv2D 4x3 same linear", "(B, 7, 6, 4)", "3 MaxPool2D 2 stride 1", "(B, 6, 5, 4)")
+    for line in (*lines, "5 Conv2D 3x2 stride 2 tanh", "7 Flatten", "(B, 3)"):
         assert line in text
     assert repr(net[5]) == "Conv2D(3, 2, 'tanh', stride=2) <- 6 x 5 x 4"
     for layer in net:

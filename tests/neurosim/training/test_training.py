@@ -616,6 +616,18 @@ def test_gradient_norms_are_those_of_the_layers(make_net, blobs):
     np.testing.assert_allclose(frame["norm"], np.ravel([watch.rows[k] for k in (0, 2, 4)]), rtol=1e-12)
 
 
+def test_gradient_norms_go_by_the_networks_own_numbers_where_layers_make_images(image_net, images, blobs):
+    norms, dense = ns.GradientNorms(every=1), ns.GradientNorms(every=1)
+    net = image_net()
+    net.fit(*images, epochs=1, batch_size=None, verbose=False, callbacks=[norms])
+    assert norms.to_frame()["layer"].tolist() == [1, 5, 8] == [k for k, layer in enumerate(net) if layer.weight_name]
+    for row in norms.to_frame().itertuples():
+        assert row.norm == pytest.approx(np.linalg.norm(net[row.layer].dW), rel=1e-5)
+    layers = [ns.Input(5), ns.Dense(4), ns.BatchNorm("relu"), ns.Dropout(0.1), ns.Dense(3, "softmax")]
+    ns.Network(layers, seed=0).fit(*blobs, epochs=1, batch_size=None, verbose=False, callbacks=[dense])
+    assert dense.to_frame()["layer"].tolist() == [1, 2]
+
+
 # --- memory --------------------------------------------------------------------------------------------------------
 
 

@@ -15,6 +15,12 @@ export class Conv2D extends WeightedLayer {
     return [...this.windows.places, filters];
   }
 
+  get detail() {
+    const { filters, kernel_size: size, stride = 1, padding = "valid" } = this.settings;
+    const more = (stride > 1 ? ` stride ${stride}` : "") + (padding !== "valid" ? ` ${padding}` : "");
+    return `${filters}x${size}${more} ${super.detail}`;
+  }
+
   weightShape() {
     const { kernel_size: size, filters } = this.settings;
     return [size, size, this.windows.shape[2], filters];
