@@ -15,8 +15,8 @@ FILES = [ROOT / "main.py", *sorted(path for name in PACKAGES for path in (ROOT /
 # from the ground up: a file imports only from its own floor and from those below it
 FLOORS = {
     "ground": "neurosim.errors neurosim.schema neurosim.lazy neurosim.registry neurosim.checks neurosim.text "
-    "neurosim.parameters neurosim.processors neurosim.console neurosim.progress neurosim.streams neurosim.html "
-    "neurosim.samples neurosim.labels neurosim.places",
+    "neurosim.parameters neurosim.processors neurosim.console neurosim.progress neurosim.signals neurosim.streams "
+    "neurosim.html neurosim.samples neurosim.labels neurosim.places",
     "rules": "neurosim.activations neurosim.losses neurosim.optimizer_base neurosim.optimizers neurosim.schedules "
     "neurosim.initializers neurosim.regularizers neurosim.augment neurosim.metrics",
     "layers": "neurosim.layers",

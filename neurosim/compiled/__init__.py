@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ..errors import NeurosimError
+from ..signals import signals_wait
 from .parts import Feed, Parts
 
 if TYPE_CHECKING:
@@ -108,12 +109,14 @@ class Engine:
 
     def _compile(self, network: Network) -> Program | None:
         try:
-            import numba  # noqa: F401  whether it can be: what is wrong in here is not for its being missing
+            with signals_wait():  # an import that Ctrl-C ends halfway cannot be begun again
+                import numba  # noqa: F401  whether it can be: what is wrong in here is not for its being missing
         except (ImportError, OSError) as error:  # in surroundings that it cannot stand
             self.reason = f"numba cannot be imported: {error}"
             return None
-        from .program import Program
-        from .tracing import NotTraceable
+        with signals_wait():
+            from .program import Program
+            from .tracing import NotTraceable
 
         try:
             program = Program(network)

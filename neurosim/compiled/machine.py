@@ -31,6 +31,7 @@ from numba import carray, njit, types
 
 from ..console import tell
 from ..places import cache_folder
+from ..signals import signals_wait
 from .instructions import LIST, doubles_pointer, places_pointer, pointer, wholes_pointer
 
 # "contract" lets a product and a sum be one instruction, "arcp" lets a division by what is the same for all elements
@@ -120,7 +121,8 @@ class Kernel:
     @cached_property
     def address(self) -> int:
         """Where its machine code is."""
-        self._compiler.compile(self._signature)
+        with signals_wait():  # Ctrl-C in numba's first imports would leave half of them, and no way to do them again
+            self._compiler.compile(self._signature)
         if self._compiler.stats.cache_misses:
             _say_once()
         compiled = self._compiler.overloads[self._signature]
@@ -136,7 +138,8 @@ def _say_once() -> None:
 def compiled(module: ModuleType, name: str, signature: tuple[Any, ...]) -> Any:
     """A function of one of our modules, compiled for arguments of one kind, to be called from Python."""
     function = compiler_of(getattr(_module(module.__name__.rpartition(".")[2], _text_of(module)), name))
-    function.compile(signature)
+    with signals_wait():
+        function.compile(signature)
     function.disable_compile()
     return function
 

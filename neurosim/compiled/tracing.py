@@ -168,7 +168,12 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
     def __bool__(self) -> bool:
         raise NotTraceable("it branches on an element")
 
-    __float__ = __int__ = __len__ = __iter__ = __getitem__ = __bool__
+    __float__ = __int__ = __bool__
+
+    def __getitem__(self, *_: Any) -> Any:
+        raise NotTraceable("it treats some neurons otherwise than others")
+
+    __setitem__ = __len__ = __iter__ = __getitem__
 
 
 def traced(rule: Callable[..., Any], trace: Trace, *arguments: Any, **named: Any) -> Any:

@@ -21,8 +21,8 @@ from ..network import Network
 from ..parameters import Array
 from ..registry import unknown
 from ..samples import as_numbers
+from ..signals import signals_wait
 from ..text import thousands
-from .signals import signals_wait
 
 if TYPE_CHECKING:
     from ..compiled.program import Program

@@ -42,9 +42,9 @@ from ..parameters import Array
 from ..processors import arithmetic, threads
 from ..schedules import Schedule
 from ..schema import anything, array, brief, count, hold, listed, number, one_of, optional, plain, record, text
+from ..signals import SIGNALS
 from .callbacks import Callback, TrainingRun
 from .history import ROWS
-from .signals import SIGNALS
 
 FORMAT, VERSION = "neurosim checkpoint", 1
 KEPT = 2  # checkpoints: the newest, and one to fall back on

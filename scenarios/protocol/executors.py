@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from neurosim.errors import NeurosimError
 from neurosim.processors import one_blas_thread
-from neurosim.training.signals import SIGNALS
+from neurosim.signals import SIGNALS
 
 from .clock import Done, Work, timed
 

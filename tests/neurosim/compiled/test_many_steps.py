@@ -578,7 +578,9 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(threads, ctrl_c, tmp_path):
         folder = tmp_path / str(k)
         alarm = ctrl_c(0.03 + 0.01 * k)
         trained(made(optimizer="nadam"), epochs=20, callbacks=[alarm, ns.Checkpoint(folder)])
-        net, history = trained(made(optimizer="nadam"), epochs=20, callbacks=[ns.Checkpoint(folder, resume=True)])
+        net, history = trained(
+            made(optimizer="nadam"), epochs=20, callbacks=[ctrl_c(60.0), ns.Checkpoint(folder, resume=True)]
+        )
         assert history.stopped == "finished" and bits(net) == bits(whole)
 
 
@@ -608,7 +610,7 @@ def test_ctrl_c_while_threads_begin_leaves_none(monkeypatch):
 
 
 def test_a_signal_waits_for_the_end_of_what_is_done_wholly():
-    from neurosim.training.signals import signals_wait
+    from neurosim.signals import signals_wait
 
     done = []
     with pytest.raises(KeyboardInterrupt):
