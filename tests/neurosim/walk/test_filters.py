@@ -228,7 +228,7 @@ def test_the_numbers_of_the_text_are_those_of_the_trace(neuron):
         if row.role == "share":
             i = names.index(row.name)
             assert row.factors == {"delta": neuron.delta, "x": neuron.inputs[i]}
-            assert row.value == neuron.delta * neuron.inputs[i]
+            assert row.value == (neuron.delta * neuron.inputs)[i]  # in the type of the inputs
     (whole,) = [row for row in rows if row.role == "gradient of filter"]
     i = int(np.abs(neuron.dL_dW).argmax())
     assert whole.name == neuron.weight_name(i) and whole.value == neuron.dL_dW[i]
