@@ -213,9 +213,10 @@ def resume_options(arguments: argparse.Namespace) -> Settings:
     its_own = vars(settings) | options
     for name, value in (given | given_settings(arguments)).items():
         if value != its_own[name]:
+            had, received = ("none" if each is None else setting(each) for each in (its_own[name], value))
             raise NeurosimError(
-                f"{option_of(name)}: the run in {arguments.resume} has {setting(its_own[name])}, "
-                f"received {setting(value)}; expected --resume without it"
+                f"{option_of(name)}: the run in {arguments.resume} has {had}, "
+                f"received {received}; expected --resume without it"
             )
     if arguments.threads is None:
         threads(count)

@@ -61,7 +61,7 @@ def test_a_run_that_was_interrupted_goes_on_bit_for_bit(cli, tmp_path, monkeypat
         patch.setattr(Batches, "advance", stop)
         assert cli(*words, "--out", "run", "--quiet").code == 130
     refused = cli("train", "--resume", "run", "--conv", "4x5")
-    assert refused.code == 2 and "has ('4x5', 'pool4', '3x3'), received ('4x5',)" in refused.err
+    assert refused.code == 2 and "has 4x5,pool4,3x3, received 4x5;" in refused.err
     assert cli("train", "--resume", "run", "--conv", "4x5,pool4,3x3", "--quiet").code == 0
     one, other = (np.load(tmp_path / name / "net.npz") for name in ("run", "whole"))
     assert one.files == other.files and all(np.array_equal(one[name], other[name]) for name in one.files)

@@ -530,7 +530,7 @@ def test_resume_takes_the_settings_from_the_run_and_refuses_others(tmp_path):
     for more, words in (
         (["--epochs", "3"], "--epochs: the run in run has 2, received 3"),
         (["--optimizer", "adam"], "--optimizer: the run in run has sgd, received adam"),
-        (["--schedule", "none"], "--schedule: the run in run has one_cycle, received None"),
+        (["--schedule", "none"], "--schedule: the run in run has one_cycle, received none"),
         (["--seed", "1"], "--seed: the run in run has 0, received 1"),
         (["--data", "mnist"], "--data: the run in run has digits, received mnist"),
         (["--out", "other"], "--out: the run in run has run, received other"),
