@@ -58,6 +58,11 @@ def _undoable(label: str, changes: str = "settings") -> Callable[[Callable[P, R]
     def decorate(method: Callable[P, R]) -> Callable[P, R]:
         signature = inspect.signature(method)
 
+        def said(*arguments: P.args, **named: P.kwargs) -> str:
+            bound = signature.bind(*arguments, **named)
+            bound.apply_defaults()
+            return fill(label, {name: str(value) for name, value in bound.arguments.items()})
+
         @wraps(method)
         def changing(*arguments: P.args, **named: P.kwargs) -> R:
             stepper: Any = arguments[0]
@@ -65,13 +70,10 @@ def _undoable(label: str, changes: str = "settings") -> Callable[[Callable[P, R]
             before, size = stepper._before(changes)
             try:
                 result = method(*arguments, **named)
-                bound = signature.bind(*arguments, **named)
-                bound.apply_defaults()
                 if before is None:
                     stepper._undo.forget()
                 else:
-                    said = fill(label, {name: str(value) for name, value in bound.arguments.items()})
-                    stepper._undo.push(said, before, size)
+                    stepper._undo.push(said(*arguments, **named), before, size)
                 stepper._trace = None
                 return result
             except BaseException:  # Ctrl-C can come between any two lines
@@ -359,9 +361,12 @@ class Stepper:
             return self._batches(count)
         mark = self._undo.mark()
         before, _ = self._before("training")
+        losses: list[float] = []
         try:
             with self._undo.reserving(size):
-                return [self._one_batch() for _ in range(count)]
+                for _ in range(count):
+                    losses.append(self._one_batch())
+            return losses
         except BaseException:  # all of them or none
             self._take_back(before, mark)
             raise
