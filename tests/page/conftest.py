@@ -2,6 +2,9 @@
 
 import pytest
 from page_browser import Tab, chromium
+from page_file import PageFile
+
+import neurosim as ns
 
 
 @pytest.fixture(scope="module")
@@ -9,6 +12,20 @@ def browser():
     """Chromium, or a skip that says how to get it."""
     with chromium() as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def file(net, digits, tmp_path_factory):
+    """A page of the test module's `net`, with its `digits`; a module may have its own."""
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    ns.explore(net, *digits, path, net.history, snapshots=net.snapshots, batch_size=32)
+    return path
+
+
+@pytest.fixture(scope="module")
+def held(file):
+    """What stands in that page."""
+    return PageFile(file.read_text("utf-8"))
 
 
 @pytest.fixture

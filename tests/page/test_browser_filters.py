@@ -6,7 +6,6 @@ import re
 import numpy as np
 import pytest
 from page_browser import Tab, axe
-from page_file import PageFile
 
 import neurosim as ns
 from neurosim.text import number, percent, typeset
@@ -31,18 +30,6 @@ def net(digits):
     made.snapshots = ns.Snapshots(8)
     made.history = made.fit(digits[0], epochs=2, batch_size=32, callbacks=[made.snapshots], verbose=False)
     return made
-
-
-@pytest.fixture(scope="module")
-def file(net, digits, tmp_path_factory):
-    path = tmp_path_factory.mktemp("page") / "page.html"
-    ns.explore(net, *digits, path, net.history, snapshots=net.snapshots, batch_size=32)
-    return path
-
-
-@pytest.fixture(scope="module")
-def held(file):
-    return PageFile(file.read_text("utf-8"))
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from drawn_digits import draw, strokes_of
 from engine_cases import random_case
 from engine_node import Limits, Run, contents
 from page_browser import HOW
-from page_file import PageFile
 
 import neurosim as ns
 from neurosim.text import number, percent, typeset
@@ -69,11 +68,6 @@ def told(file, cases):
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads((folder / "told.json").read_text("utf-8"))
-
-
-@pytest.fixture(scope="module")
-def held(file):
-    return PageFile(file.read_text("utf-8"))
 
 
 def sample(held, index):

@@ -29,18 +29,6 @@ def net(digits):
     return made
 
 
-@pytest.fixture(scope="module")
-def file(net, digits, tmp_path_factory):
-    path = tmp_path_factory.mktemp("page") / "page.html"
-    ns.explore(net, *digits, path, net.history, snapshots=net.snapshots, batch_size=32)
-    return path
-
-
-@pytest.fixture(scope="module")
-def held(file):
-    return PageFile(file.read_text("utf-8"))
-
-
 def fair(held):
     """The test samples by which the page counts."""
     count = held.manifest["samples"]["test"]["count"]

@@ -14,21 +14,13 @@ import pytest
 import neurosim as ns
 
 pytest.importorskip("numba")
-pytestmark = pytest.mark.full
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("home")]
 ROOT = Path(__file__).parents[3]
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(700, 20)), RNG.integers(0, 4, 700)
 HIDDEN = [key for key in ns.ACTIVATIONS if key != "softmax"]
 OUTPUTS = {key: ns.ACTIVATIONS.create(key) for key in ns.ACTIVATIONS}
 PAIRS = [(key, out) for key in ns.LOSSES for out in OUTPUTS if ns.LOSSES.create(key).accepts(OUTPUTS[out])]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory):
-    """What these tests compile is kept, and not with what the user has compiled."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEUROSIM_HOME", str(tmp_path_factory.mktemp("home")))
-        yield
 
 
 def made(engine, hidden="relu", *, loss="cross_entropy", out="softmax", norm=False, rate=0.0, **options):

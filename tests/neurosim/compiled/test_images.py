@@ -10,16 +10,13 @@ import numpy as np
 import pytest
 
 import neurosim as ns
-from neurosim import processors
 from neurosim.layers import AveragePool2D, BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D
-from neurosim.processors import core_count
 
 pytest.importorskip("numba")
-pytestmark = pytest.mark.full
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("home")]
 ROOT = Path(__file__).parents[3]
 RNG = np.random.default_rng(0)
 Y = RNG.integers(0, 4, 120)
-THREADS = [1, pytest.param(2, marks=pytest.mark.skipif(core_count() < 2, reason="needs two processors"))]
 CASES = {
     "lenet": ((20, 20), lambda: [Conv2D(6, 5, "relu"), MaxPool2D(2), Conv2D(16, 5, "tanh"), MaxPool2D(2)]),
     "padding, stride, a filter more than a vector holds": (
@@ -48,22 +45,6 @@ CASES = {
         lambda: [Conv2D(5, 4, "relu"), Dropout(0.3), BatchNorm(), Conv2D(4, (5 - 1), "relu", padding="same"), Dense(9)],
     ),
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory):
-    """What these tests compile is kept, and not with what the user has compiled."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEUROSIM_HOME", str(tmp_path_factory.mktemp("home")))
-        yield
-
-
-@pytest.fixture(params=THREADS)
-def threads(request):
-    cores = processors.cores_from_here()
-    with ns.threads(request.param):
-        yield request.param
-    assert sorted(processors.cores_from_here()) == sorted(cores)
 
 
 def made(engine, case="lenet", **options):

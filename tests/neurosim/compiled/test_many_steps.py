@@ -22,30 +22,12 @@ from neurosim.processors import core_count
 from neurosim.training.batches import Batches
 
 pytest.importorskip("numba")
-pytestmark = pytest.mark.full
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("home")]
 ROOT = Path(__file__).parents[3]
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(300, 20)), RNG.integers(0, 4, 300)
 PIXELS = (RNG.integers(0, 256, (300, 20)) * (RNG.random((300, 20)) < 0.2)).astype(np.uint8)
 ORDER = RNG.permutation(300)
-THREADS = [1, pytest.param(2, marks=pytest.mark.skipif(core_count() < 2, reason="needs two processors"))]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory):
-    """What these tests compile is kept, and not with what the user has compiled."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEUROSIM_HOME", str(tmp_path_factory.mktemp("home")))
-        yield
-
-
-@pytest.fixture(params=THREADS)
-def threads(request):
-    cores = processors.cores_from_here()
-    with ns.threads(request.param):
-        yield request.param
-    assert threading.active_count() == 1
-    assert sorted(processors.cores_from_here()) == sorted(cores)  # nobody is left bound to one
 
 
 class Look(ns.Callback):

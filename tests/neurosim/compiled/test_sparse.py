@@ -14,20 +14,12 @@ import neurosim as ns
 from neurosim.processors import core_count
 
 pytest.importorskip("numba")
-pytestmark = pytest.mark.full
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("home")]
 ROOT = Path(__file__).parents[3]
 RNG = np.random.default_rng(0)
 N_IN = [1, 2, 3, 5, 7, 8, 13, 15, 16, 17, 31, 33, 64, 100, 131]
 N_OUT = [8, 16, 17, 30, 64, 65, 100, 130, 800]
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory):
-    """What these tests compile is kept, and not with what the user has compiled."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEUROSIM_HOME", str(tmp_path_factory.mktemp("home")))
-        yield
 
 
 def sparse_rows(B, n, density, dtype="float64", rng=RNG):
