@@ -135,8 +135,8 @@ def test_a_full_undo_list_is_told_once_and_in_the_status(ask):
     size = sum(array.nbytes for array in ask.stepper.network.arrays().values())
     ask.stepper._undo.budget = 4 * size + 10 * undo.SMALL
     said = [ask("batch 3"), ask("batch 30"), ask("batch 2"), ask("status")]
-    assert ["undo reaches back" in each for each in said] == [False, True, False, True]
-    assert "older ones were let go to hold memory under" in " ".join(said[1].split())
+    assert ["undo can take back" in each for each in said] == [False, True, False, True]
+    assert "older ones were dropped to keep memory under" in " ".join(said[1].split())
 
 
 def test_the_commands_are_these_and_each_has_a_line_of_help(ask):
@@ -178,7 +178,7 @@ def test_walking_says_each_stage_with_its_number(ask):
     for k, name in enumerate(STAGES[1:], start=2):
         text = ask("next")
         assert text.startswith(f"{k}/11 ") and ask.stepper.stage().text in text and STAGES[ask.stepper.position] == name
-    assert ask("next").startswith("this is the last stage: update, batch or epoch go on") and ask.prompt.errors == 0
+    assert ask("next").startswith("this is the last stage. Train on with update") and ask.prompt.errors == 0
     for k in range(10, 0, -1):
         assert ask("back").startswith(f"{k}/11 ")
     assert ask("back").startswith("this is the first stage") and ask.prompt.errors == 0
@@ -280,9 +280,9 @@ def test_changing_says_what_came_of_it_and_undo_takes_it_back(ask):
         ("set activation relu", "loss"),
         ("set activation none", "loss"),
         ("freeze", "frozen: sample 0"),
-        ("unfreeze", "free again"),
-        ("ablate", "silenced"),
-        ("ablate mean", "held at its mean"),
+        ("unfreeze", "unfrozen"),
+        ("ablate", "ablated"),
+        ("ablate mean", "ablated to its mean"),
         ("clamp 0.4", "clamped to 0.4"),
         ("restore", "restored"),
         ("update", "updated on sample 0 alone: loss"),
@@ -625,9 +625,9 @@ SESSION = [  # line, what the answer has to hold
     ("set weight 784 1", "error: weight"),
     ("set nothing", "error: set: expected"),
     ("freeze", "frozen"),
-    ("unfreeze", "free again"),
-    ("ablate", "silenced"),
-    ("ablate mean", "held at its mean"),
+    ("unfreeze", "unfrozen"),
+    ("ablate", "ablated"),
+    ("ablate mean", "ablated to its mean"),
     ("clamp 1.5", "clamped"),
     ("restore", "restored"),
     ("update", "updated on sample 7 alone"),

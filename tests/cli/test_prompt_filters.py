@@ -50,7 +50,10 @@ def test_at_goes_to_a_place_and_back_to_the_largest(ask):
         assert (ask.stepper.row, ask.stepper.column) == (2, 1) and "chosen" not in said
         assert said.startswith("layer 5, filter 1 at row 2, column 1 (tanh), sample 0: label") and "1/11 inputs" in said
     said = ask("at")
-    assert (ask.stepper.row, ask.stepper.column) == first and "chosen: of its 6 places this one has the largest" in said
+    assert (
+        ask.stepper.row,
+        ask.stepper.column,
+    ) == first and "chosen: of its 6 places, this one has the largest" in said
     assert "chosen: of its 6 places" in ask("neuron 2") and "chosen: of its 6 places" in ask("sample 3")
     ask("at 0,1")
     assert "chosen" not in ask("neuron 1") and ask.stepper.row == 0
@@ -91,12 +94,12 @@ def test_the_status_and_the_weights_are_about_the_filter(ask):
     assert ask.stepper.live_neuron.weights.flat[int(i)] == 0.5
     assert re.search(r"kernel \d,\d on filter \d", ask("gradient")) and re.search(r"filter \d at \d,\d", ask("inputs"))
     assert ask("undo").startswith("undone: set weight") and (ask.stepper.row, ask.stepper.column) == (2, 1)
-    assert ask("ablate").startswith("silenced") and ask("restore").startswith("restored")
+    assert ask("ablate").startswith("ablated") and ask("restore").startswith("restored")
     assert "agree" in ask("check")
 
 
 def test_a_shortened_ablate_is_still_one(ask):
-    assert ask("a").startswith("silenced") and ask("u").startswith("undone: ablate")
+    assert ask("a").startswith("ablated") and ask("u").startswith("undone: ablate")
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def test_it_ends_with_what_the_network_reads(net, refused):
     neuron = trace[1][2]
     assert [stage.key for stage in neuron.stages()] == ["inputs", "weighted_sum", "activation", "output"]
     text = neuron.explain()
-    assert f"read as {trace.prediction}; without a label there is no loss, and no way back" in text
+    assert f"read as {trace.prediction}; without a label there is no loss and no backward pass" in text
     assert "nan" not in text and "delta" not in text and "label " not in str(neuron)
     assert math.isnan(trace.loss) and math.isnan(neuron.delta) and np.isnan(neuron.dL_dW).all()
     assert trace.label is None and "forward only" in repr(trace) and "nan" not in repr(trace)

@@ -136,7 +136,7 @@ def test_it_begins_at_an_interesting_neuron_and_says_why(make, blobs):
     other = Stepper(stepper.network, *blobs, layer=4)
     deltas = [abs(other.trace[4][k].delta) for k in range(6)]
     assert other.neuron == np.argmax(deltas) and "layer 4" in other.why
-    assert Stepper(stepper.network, *blobs, layer=4, neuron=1).why == "as asked for"
+    assert Stepper(stepper.network, *blobs, layer=4, neuron=1).why == "by the user"
     assert Stepper(stepper.network, *blobs, neuron=3).layer == 1
 
 
@@ -320,10 +320,10 @@ def test_what_is_set_is_what_the_network_and_the_walk_have(make):
         (lambda s: s.set_activation("gelu"), "set activation gelu", "set activation gelu"),
         (lambda s: s.set_activation(None), "set activation none", "set activation None"),
         (lambda s: s.freeze(), "frozen", "freeze"),
-        (lambda s: s.unfreeze(), "free again", "unfreeze"),
-        (lambda s: s.ablate(), "silenced", "ablate 0.0"),
-        (lambda s: s.ablate("mean"), "held at its mean", "ablate mean"),
-        (lambda s: s.ablate(to=0.5), "held at 0.5", "ablate 0.5"),
+        (lambda s: s.unfreeze(), "unfrozen", "unfreeze"),
+        (lambda s: s.ablate(), "ablated", "ablate 0.0"),
+        (lambda s: s.ablate("mean"), "ablated to its mean", "ablate mean"),
+        (lambda s: s.ablate(to=0.5), "ablated to 0.5", "ablate 0.5"),
         (lambda s: s.clamp(0.4), "clamped to 0.4", "clamp 0.4"),
         (lambda s: s.release(), "restored", "release"),
     ],
@@ -619,11 +619,11 @@ def test_undo_stays_within_its_bytes_and_says_where_it_ends(make, refused, budge
         assert held(stepper) <= most + 8 * len(stepper.batches.rows)  # the order that an epoch shares is counted once
     reach = len(stepper.changes)
     assert 3 <= reach <= 5
-    assert stepper.undo_ends == f"undo reaches back {reach} changes; older ones were let go to hold memory under 0 MB"
+    assert stepper.undo_ends == f"undo can take back {reach} changes; older ones were dropped to keep memory under 0 MB"
     for earlier in copies[::-1][:reach]:
         stepper.undo()
         assert state(stepper) == state(earlier)
-    with refused("nothing to undo: undo reaches back 0 changes; older ones were let go"):
+    with refused("nothing to undo: undo can take back 0 changes; older ones were dropped"):
         stepper.undo()
 
 
@@ -755,7 +755,7 @@ def certain_network(classes):
 def test_the_default_sample_is_the_first_that_is_read_wrongly():
     stepper = certain_network([0, 2, 1])
     assert stepper.misread().tolist() == [1, 2] and stepper.sample == 1
-    assert stepper.why_sample == "sample 1: of 3 samples the network reads 2 wrongly, this one first"
+    assert stepper.why_sample == "sample 1: the first misread sample; the network misreads 2 of 3"
     assert [stepper.next_misread(), stepper.next_misread(2), stepper.next_misread(-1)] == [2, 1, 1]
 
 
@@ -764,10 +764,10 @@ def test_where_all_are_right_it_is_the_one_that_is_read_most_barely(refused):
     share = np.exp(2) / (np.exp(2) + 2)
     assert stepper.sample == 2
     assert (
-        f"reads all 3 right, this one most barely, 2 at {share:.3g} before 0 at {(1 - share) / 2:.3g}"
+        f"none of 3 samples is misread; this decision is the closest, 2 at {share:.3g} and 0 at {(1 - share) / 2:.3g}"
         in stepper.why_sample
     )
-    with refused("misread", "reads all 3 samples right"):
+    with refused("misread", "misreads none of the 3 samples"):
         stepper.next_misread()
 
 

@@ -232,7 +232,7 @@ def test_max_norm_comes_after_the_step_and_is_said(make):
     moved = neuron.weights - neuron.update_terms["step"]["weights"]
     np.testing.assert_allclose(neuron.weights_after, moved * 0.3 / np.linalg.norm(moved), rtol=1e-9)
     would_be = float(np.linalg.norm(moved))
-    assert f"would have a norm of {would_be:.6g}: brought back to a norm of 0.3" in neuron.explain()
+    assert f"would have a norm of {would_be:.6g}: they are scaled down to the bound, 0.3" in neuron.explain()
 
 
 @pytest.mark.parametrize(

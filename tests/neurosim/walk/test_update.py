@@ -98,7 +98,7 @@ def test_the_algorithm_run_by_hand_on_the_printed_settings_state_and_gradient_gi
     """The stage says everything that the published loop needs: tests/reference.py is not asked, nor the rule."""
     for neuron in range(8):
         text = told(network(OPTIMIZERS[key](**SETTINGS.get(key, {})), dtype="float64"), neuron)
-        weight, bias = text.split("the bias likewise:")
+        weight, bias = text.split("the bias in the same way:")
         known = dict(re.findall(rf"(\w+) [^\s=]+ = ({NUMBER})", text.split("the weight that")[0]))
         known |= {"rate": re.search(r"η = (\S+?),", text)[1], "t": re.search(r"t = (\d+)", text)[1]}
         lines = dict(re.findall(r"^    ([a-z_]+) = ([^=\n]*[^=\d\s][^=\n]*)\n      =", weight, re.MULTILINE))
@@ -189,21 +189,31 @@ def moved_without_a_gradient(optimizer, steps=4, **settings):
 @pytest.mark.parametrize(
     ("optimizer", "steps", "why", "cause"),
     [
-        (ns.Adam(), 4, "12 weights with zero gradient moved: momentum, kept in m.", "m still holds what earlier"),
-        (ns.Momentum(), 4, "momentum, kept in velocity.", "velocity still holds what earlier gradients left"),
-        (ns.Nesterov(), 4, "momentum, kept in velocity.", "velocity still holds"),
-        (ns.Nadam(), 4, "momentum, kept in m.", "m still holds"),
-        (ns.AdamW(weight_decay=0.1), 4, "momentum, kept in m, and weight decay.", "and weight decay takes a share"),
+        (
+            ns.Adam(),
+            4,
+            "12 weights with zero gradient move, because of momentum (kept in m).",
+            "m still holds earlier gradients",
+        ),
+        (ns.Momentum(), 4, "because of momentum (kept in velocity).", "velocity still holds earlier gradients"),
+        (ns.Nesterov(), 4, "because of momentum (kept in velocity).", "velocity still holds"),
+        (ns.Nadam(), 4, "because of momentum (kept in m).", "m still holds"),
+        (
+            ns.AdamW(weight_decay=0.1),
+            4,
+            "because of momentum (kept in m) and weight decay.",
+            "and weight decay shrinks every weight",
+        ),
         (
             ns.AdamW(weight_decay=0.1),
             0,
-            "moved: weight decay does that.",
+            "move, because of weight decay.",
             ": weight decay takes a share of every weight",
         ),
         (
             ns.Lion(weight_decay=0.1),
             0,
-            "moved: weight decay does that.",
+            "move, because of weight decay.",
             ": weight decay takes a share of every weight",
         ),
         (ns.SGD(), 4, "", ""),
@@ -217,8 +227,8 @@ def test_why_a_weight_without_a_gradient_moves(optimizer, steps, why, cause):
     stage = moved_without_a_gradient(optimizer, steps)
     text = " ".join(stage.text.split())
     assert stage.why.endswith(why) if why else stage.why == ""
-    assert (f"its gradient is 0, and yet it moves{':' if cause else ''}" in text) == bool(cause) and cause in text
-    assert ("no weight moves; one of them" in text) == (not why)
+    assert (f"its gradient is 0, but it moves{':' if cause else ''}" in text) == bool(cause) and cause in text
+    assert ("no weight moves; an example" in text) == (not why)
 
 
 def test_a_penalty_is_a_gradient_and_is_told_as_one():
@@ -231,12 +241,12 @@ def test_a_penalty_is_a_gradient_and_is_told_as_one():
 def test_the_bound_on_the_norm_moves_weights_and_is_told():
     stage = moved_without_a_gradient(ns.SGD(0.1), 0, max_norm=0.3)
     text = " ".join(stage.text.split())
-    assert "12 weights with zero gradient moved: the bound on the norm does that." in text
-    assert "its gradient is 0, and yet it moves: the bound on the norm moves every weight" in text
+    assert "12 weights with zero gradient move, because of the bound on the norm." in text
+    assert "its gradient is 0, but it moves: the bound on the norm scales every weight" in text
     w, bound, norm, after = re.search(rf"w: \(({NUMBER}) \+ 0\) \* ({NUMBER}) / ({NUMBER}) = ({NUMBER})", text).groups()
     assert float(w) * float(bound) / float(norm) == pytest.approx(float(after), rel=1e-4) and bound == "0.3"
     within = moved_without_a_gradient(ns.SGD(0.1), 0, max_norm=30.0)
-    assert "within a norm of 30" in within.text and "brought back" not in within.text
+    assert "within the bound, 30" in within.text and "scaled down" not in within.text
 
 
 # --- optimizers of one's own ------------------------------------------------------------------------------------------
@@ -260,7 +270,7 @@ def test_the_formulas_of_a_parent_are_not_said_of_an_optimizer_that_states_none(
     step = float(re.search(rf"    step = ({NUMBER})\n", stage.text)[1])
     before, after = map(float, re.search(rf"w: ({NUMBER}) [+-] {NUMBER} = ({NUMBER})", stage.text).groups())
     assert step == pytest.approx(before / 2, rel=1e-4) and after == pytest.approx(before / 2, rel=1e-4)
-    assert stage.why == "12 weights with zero gradient moved: the rule does that."
+    assert stage.why == "12 weights with zero gradient move, because of the update rule."
     assert "the rule moves it without one" in stage.text
 
 
@@ -332,5 +342,7 @@ def test_numbers_get_the_digits_that_their_result_needs():
 
 def test_in_a_notebook_the_lines_keep_their_order():
     page = network("adam").trace(X[50], Y[50])[1][2]._repr_html_()
-    places = [page.index(words) for words in ("10. update by adam", "beta1", "moves most", "likewise", "weights move")]
+    places = [
+        page.index(words) for words in ("10. update by adam", "beta1", "moves most", "in the same way", "weights move")
+    ]
     assert places == sorted(places)
