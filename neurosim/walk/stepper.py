@@ -236,7 +236,7 @@ class Stepper:
         return self.stage(top)
 
     def goto(self, stage: str | int, top: int = 5) -> Stage:
-        """Go to a stage: by its number from 1, by its key, by the title that is shown, or by the beginning of one of these.
+        """Go to a stage: by its number from 1, by its key, by its title, or by the beginning of one of these.
 
         Raises:
             NeurosimError: there is no such stage.

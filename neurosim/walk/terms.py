@@ -1,4 +1,4 @@
-"""The numbers of one neuron in a trace: every term that passes through it, forward, backward and through the update."""
+"""The numbers of one neuron in a trace: every term, forward, backward and through the update."""
 
 from __future__ import annotations
 
@@ -22,44 +22,44 @@ from .sample import SampleRun, through_softmax
 
 
 def strongest_place(trace: SampleRun, layer: Layer, index: int) -> tuple[int, int]:
-    """Row and column where the |delta| of a filter is largest; without one, its |a|."""
+    """Return row and column of a filter's largest |delta|, or of its largest |a| if there is no delta."""
     strength = np.abs(strength_of(trace, layer, index)[1])
     row, column = np.unravel_index(int(strength.argmax()), strength.shape)
     return int(row), int(column)
 
 
 def strength_of(trace: SampleRun, layer: Layer, index: int) -> tuple[str, Array]:
-    """What says where a filter is worth a look: "delta" or "a", and (H', W') that of all its places."""
+    """Return the quantity that selects a filter's place, "delta" or "a", and its (H', W') values."""
     flow = trace.flows[layer.index]
     name = "a" if trace.forward_only or not layer.neuron_values(flow["delta"][None], index).any() else "delta"
     return name, layer.neuron_values(flow[name][None], index)[0]
 
 
 class NeuronTerms:
-    """One neuron, one sample: every number, forward, backward and through the update. Of a filter, at one place.
+    """One neuron and one sample: every number, forward, backward and through the update. A filter: at one place.
 
     Args:
-        trace: of the sample.
-        layer: the neuron's.
-        index: which of its neurons.
-        place: row and column of a filter; ``None``: where its |delta| is largest; without a label, or where delta is 0
-            everywhere, its |a|.
+        trace: the run of the sample.
+        layer: the layer of the neuron.
+        index: the number of the neuron in its layer.
+        place: row and column of a filter; ``None``: the place of its largest |delta|. Without a label, or if delta is 0
+            everywhere, it is the place of its largest |a|.
 
     Attributes:
-        layer, index: which neuron.
-        row, column: the place of a filter, None for other neurons; `unit`: the neuron's number in its layer's buffers.
-        sources: (n_in,) which numbers of the layer below the inputs are; -1: outside of the image, where they are 0.
+        layer, index: the numbers of the layer and of the neuron.
+        row, column: the place of a filter, None for other neurons; `unit`: the neuron's index in its layer's buffers.
+        sources: (n_in,) indices of the inputs in the layer below; -1: outside of the image, where inputs are 0.
         patch_shape: (k, k, C) of a filter, whose n_in is k k C; None for other neurons.
         inputs: (n_in,) x.
         weights: (n_in,) w before the update.
         products: (n_in,) w x, term by term.
         bias, z, a: as in the forward pass; z = Σ products + bias.
         da_dz: f'(z); for softmax its diagonal entry.
-        downstream_neurons, downstream_weights, downstream_deltas, downstream_products: (k,) the neurons above that this
-            one feeds, the weight of each connection, their deltas, and the products, whose sum is dL/da. Empty for an
-            output neuron.
+        downstream_neurons, downstream_weights, downstream_deltas, downstream_products: (k,) the neurons above that
+            depend on this one, the weight of each connection, their deltas, and the products. The products sum to
+            dL/da. All are empty for an output neuron.
         dL_da, delta: dL/da and dL/dz.
-        dL_dW: (n_in,) dL/dw, penalties included; dL_db: dL/db. Of a filter they are sums over all its places.
+        dL_dW: (n_in,) dL/dw, penalties included; dL_db: dL/db. For a filter they are sums over all its places.
         weights_after: (n_in,), bias_after: after the update.
     """
 
@@ -96,7 +96,7 @@ class NeuronTerms:
         self.weights_after: Array = self._part(trace.theta_after, layer.weight_name).ravel().copy()
         self.bias_after = float(self._part(trace.theta_after, layer.bias_name)) if self.has_bias else 0.0
 
-    # what belongs to the sample, not to the neuron
+    # attributes of the sample, not of the neuron
     loss = property(lambda self: self.trace.loss)
     loss_after = property(lambda self: self.trace.loss_after)
     label = property(lambda self: self.trace.label)
@@ -109,7 +109,7 @@ class NeuronTerms:
 
     @property
     def why_here(self) -> str:
-        """Why a filter's trace begins at the place where it does; nothing for other neurons."""
+        """The reason for the place of a filter's trace; empty for other neurons."""
         if self.patch_shape is None:
             return ""
         name, strength = strength_of(self.trace, self._layer, self.index)
@@ -128,7 +128,7 @@ class NeuronTerms:
 
     @property
     def field(self) -> tuple[slice, slice]:
-        """The rows and the columns that a filter sees at its place, of the image that comes into its layer."""
+        """The rows and the columns of a filter's patch, in the input image of its layer."""
         return self._unit.field
 
     @property
@@ -144,7 +144,7 @@ class NeuronTerms:
 
     @cached_property
     def patches(self) -> Array:
-        """(H' W', n_in) what the filter sees at each place."""
+        """(H' W', n_in) the inputs of the filter at each place."""
         windows, x = self._layer.windows, self.trace.flows[self.layer - 1]["a"]
         if windows is None:
             return self.inputs[None]
@@ -152,7 +152,7 @@ class NeuronTerms:
         return seen
 
     def place_terms(self, i: int) -> Array:
-        """(H' W',) delta x of weight i, place by place: they sum to dL/dw, but for a penalty.
+        """Return (H' W',) delta x of weight i at each place; they sum to dL/dw without penalties.
 
         Raises:
             OutOfRangeError: there is no such weight.
@@ -164,22 +164,22 @@ class NeuronTerms:
 
     @property
     def source_layer(self) -> int:
-        """The layer that made the inputs; those that pass them on are looked through. 0: they are the sample's own."""
+        """The layer that computed the inputs, not one that only passes them on; 0: they are numbers of the sample."""
         source = self._layer.source
         return 0 if source is None else source.index
 
     @property
     def forced(self) -> float | None:
-        """The value that a is held at, by `ablate` or `clamp`; None: it is free."""
+        """The value to which `ablate` or `clamp` forces a; None if a is not forced."""
         return self._layer.interventions.values.get(self.index)
 
     @property
     def penalized(self) -> bool:
-        """Whether dL/dw holds the gradient of a penalty."""
+        """Whether dL/dw includes the gradient of a penalty."""
         return self._layer.penalizes(self.index)
 
     def penalty_of(self, i: int) -> float:
-        """What a penalty adds to the gradient of weight i: by its equation, or what there is beside delta x."""
+        """Return the part of penalties in the gradient of weight i: by their equation, or as dL/dw minus delta x."""
         equation, strengths = self._layer.explain_penalty(self.index)
         added = value_of(equation, strengths | {"w": float(self.weights[i])}) if equation else None
         if added is not None:
@@ -195,7 +195,7 @@ class NeuronTerms:
 
     @property
     def input_shape(self) -> tuple[int, ...] | None:
-        """The shape of the sample where the neuron looks at it directly, e.g. (28, 28); else None."""
+        """The shape of the sample, e.g. (28, 28), if the sample is the neuron's direct input; else None."""
         below = self._layer.source
         if below is None or below.index:
             return None
@@ -203,14 +203,14 @@ class NeuronTerms:
 
     @property
     def image_shape(self) -> tuple[int, int] | None:
-        """Height and width of the sample where it is a grey image and the neuron looks at it directly; else None."""
+        """Height and width of the sample if it is a grey image and the neuron's direct input; else None."""
         shape = self.input_shape or ()
         if len(shape) == 3 and shape[2] == 1:
             shape = shape[:2]
         return (shape[0], shape[1]) if len(shape) == 2 else None
 
     def input_name(self, i: int) -> str:
-        """Input i as a reader finds it: a pixel by row and column, a feature by name, another input by number."""
+        """Return the name of input i: a pixel by row and column, a feature by name, another input by number."""
         i = int(self.sources[i])
         if i < 0:
             return words.NAMES["outside"]
@@ -224,7 +224,7 @@ class NeuronTerms:
         return fill(words.NAMES["pixel"], {"row": str(row), "column": str(column)})
 
     def weight_name(self, i: int) -> str:
-        """Weight i as a reader finds it: by its input; of a filter, which looks at many, by its place in the kernel."""
+        """Return the name of weight i: that of its input; for a filter, its place in the kernel."""
         below = self._layer.source
         if self.patch_shape is None or below is None:
             return self.input_name(i)

@@ -881,7 +881,7 @@ def test_json_refuses_what_it_has_no_numbers_for(capsys, tmp_path, monkeypatch):
         main.main([*STEP, "--learning-rate", "1e30", "--optimizer", "sgd", "--json"])
     said = capsys.readouterr()
     assert ended.value.code == 2 and said.out == ""
-    assert "error: json: the network holds NaN or infinity, which JSON has no numbers for" in said.err
+    assert "error: json: expected a network of finite numbers, received NaN or infinity" in said.err
 
 
 def test_json_has_the_stages_that_the_walk_shows(model, capsys, tmp_path, monkeypatch):

@@ -42,7 +42,7 @@ def test_the_inputs_are_shown_as_they_came_and_standardized(net):
         assert name.strip() == FEATURES[i]
         by_hand = (float(feature) - (float(m) if sign == "-" else -float(m))) / float(s)
         assert by_hand == pytest.approx(float(x), rel=1e-4)
-    assert "in the training samples" in stage.text
+    assert "come from the training samples" in stage.text
 
 
 def test_of_many_features_the_first_are_shown(net):

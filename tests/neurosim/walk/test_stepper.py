@@ -779,5 +779,5 @@ def test_one_output_and_targets_that_are_no_classes(refused):
     assert Stepper(net, x, np.array([0, 1, 0]), sample="misread", batch_size=1).sample == 2
     other = Stepper(net, x, np.array([0.2, 0.4, 0.9]), sample=None, batch_size=1)
     assert (other.sample, other.why_sample) == (0, "")
-    with refused("misread", "classes"):
+    with refused("misread", "class labels"):
         other.next_misread()

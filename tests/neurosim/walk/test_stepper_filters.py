@@ -79,7 +79,7 @@ def test_a_place_may_be_asked_for_at_the_beginning(make, images, refused):
     stepper = Stepper(net, *images, layer=5, place=(1, 0), sample=3)
     assert (stepper.row, stepper.column) == (1, 0) and stepper.why_place == ""
     deltas = [abs(filter_.at(1, 0).delta) for filter_ in stepper.trace[5]]
-    assert stepper.neuron == int(np.argmax(deltas)) and stepper.why.endswith("the largest |delta| at row 1, column 0")
+    assert stepper.neuron == int(np.argmax(deltas)) and stepper.why.endswith("|delta| in layer 5 at row 1, column 0")
     stepper = Stepper(net, *images, layer=5, neuron=2, place=(1, 0), sample=3)
     assert where(stepper) == (5, 2, 1, 0) and stepper.why == "by the user"
     silent = copy.deepcopy(net)
