@@ -35,11 +35,9 @@ AS_PYTHON = (
     (re.compile("²"), "**2"),
     (re.compile(r"\^"), "**"),
 )
-DIGITS, EQUAL_UP_TO, AT_MOST = (
-    5,
-    7,
-    9,
-)  # digits of a result; the most to reach exactly it; the most to reach it up to its last digit
+DIGITS = 5  # of a result
+EQUAL_UP_TO = 7  # digits that may be tried to reach exactly the result
+AT_MOST = 9  # digits that may be tried to reach the result up to its last digit
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:

@@ -166,7 +166,7 @@ class NeuronTrace(NeuronTerms):
         }
         return found if self.trace.forward_only else found | {"place_deltas": self.place_deltas.tolist()}
 
-    # -- the stages of the walk -------------------------------------------------------------------------------------
+    # -- the stages of the walk --------------------------------------------------------------------------------------
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network has NaN and infinity
     def stages(self, top: int = 5) -> list[Stage]:

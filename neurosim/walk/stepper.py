@@ -162,7 +162,7 @@ class Stepper:
         if place is not None:
             self.go_to_place(*place)
 
-    # -- where it stands -------------------------------------------------------------------------------------------
+    # -- the present place -----------------------------------------------------------------------------------------
 
     @property
     def trace(self) -> Trace:
@@ -342,7 +342,7 @@ class Stepper:
         """Compare the present neuron's gradient with central differences."""
         return self.neuron_trace.check()
 
-    # -- what changes the network, and can be undone ---------------------------------------------------------------
+    # -- changes of the network, which can be undone ---------------------------------------------------------------
 
     @_undoable("update", "training")
     def update(self) -> float:
@@ -362,7 +362,7 @@ class Stepper:
         size = self._bytes_of_network()
         if count == 1:
             return [self._one_batch()]
-        if not self._undo.fits(2 * size):  # one state only: that before all of them
+        if not self._undo.fits(2 * size):  # keep only the state before all of them
             return self._batches(count)
         mark = self._undo.mark()
         before, _ = self._before("training")
@@ -555,7 +555,9 @@ class Stepper:
         The first is None if it takes more memory than undo may use. For `changes` see `_undoable`.
         """
         network, place = self.network, self.batches.place
-        order = 0 if place[0] is None or self._undo.last_place() is place[0] else place[0].nbytes  # an epoch shares it
+        order = (
+            0 if place[0] is None or self._undo.last_place() is place[0] else place[0].nbytes
+        )  # shared within an epoch
         size = self._bytes_of_network() + order if changes == "training" else 0
         if not self._undo.make_room(size):
             return None, 0

@@ -237,15 +237,15 @@ class NeuronTerms:
 
     @property
     def downstream_kind(self) -> str:
-        """What the neurons above that it feeds are, in a word: neurons, windows that pool, or units of filters."""
+        """The kind of the neurons above that depend on this one: "neurons", "windows" or "units" (of filters)."""
         return self._fed.kind
 
     def downstream_name(self, i: int) -> str:
-        """Number i of the neurons above that this one feeds, as a reader finds it."""
+        """Return the name of number i of the neurons above that depend on this one."""
         return self._fed.name(i)
 
     def curve(self, z: Array) -> Array:
-        """(n,) a for any z (n,) of this neuron, the other neurons of its layer held still."""
+        """Return (n,) a for any z (n,) of this neuron, with the other neurons of its layer unchanged."""
         if self.forced is not None:
             return np.full(len(z), self.forced)
         if self.activation.elementwise:
@@ -259,14 +259,14 @@ class NeuronTerms:
         return self._together("z")
 
     def _together(self, name: str) -> Array:
-        """(neurons,) what the neurons of the layer have in a buffer, filters at this place: what softmax looks at."""
+        """Return (neurons,) the values of the layer's neurons in a buffer, for filters at this place."""
         place = self.unit // self._layer.neuron_count
         beside: Array = self._layer.by_neuron(self.trace.flows[self.layer][name][None])[place]
         return beside
 
     @property
     def delta_rule(self) -> tuple[str, str, dict[str, float]]:
-        """How delta follows: the row of `words.ROWS` that tells it, a key of `words.RULES`, and the numbers in it."""
+        """The rule for delta: its kind of row in `words.ROWS`, its key in `words.RULES`, and the numbers in it."""
         layer, shared = self._layer, self._layer.activation
         if self.is_output:
             rule, columns = self.trace.output_rule
@@ -278,12 +278,12 @@ class NeuronTerms:
         else:
             kind = "delta.shared"
             rule, columns = through_softmax(shared, self._together("a"), self._together("da"), {})
-            if layer.interventions:  # some of its neurons have no part in it
+            if layer.interventions:  # some of its neurons do not take part in the softmax
                 rule, columns = "unknown", {}
         return kind, rule, {name: values[self.index].item() for name, values in columns.items()}
 
     def _part(self, flat: Array, name: str) -> Array:
-        """This neuron's part of a vector laid out as all parameters are."""
+        """Return this neuron's part of a flat vector of all parameters."""
         return self._layer.neuron_part(self._layer.flat_view(flat, name), self.index)
 
     @cached_property
@@ -295,9 +295,9 @@ class NeuronTerms:
             for name, values in self._terms(self._layer.weight_name).items()
         }
 
-    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network shows what it has
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network has NaN and infinity
     def _terms(self, name: str) -> dict[str, Array]:
-        """The terms of the optimizer's rule for this neuron's part (k,) of one parameter."""
+        """Return the terms of the optimizer's rule for this neuron's part (k,) of one parameter."""
         trace, optimizer = self.trace, self.trace.optimizer
         state = [trace.state_before[each] for each in optimizer.state_names]
         vectors = (trace.network.parameters.theta, trace.grad, *state)

@@ -7,10 +7,10 @@ place where a long line may be broken.
 
 Each row of a stage has a *kind*, an entry of `ROWS`:
 
-    role     the part of the row in its stage: a term of a sum, a bias, a result, a note …
-    formula  the equation with names in braces: shown with the names filled in, computed with the numbers filled in
-    line     the row as a line of text, with the row's ``{name}``, ``{value}``, ``{formula}`` and ``{substituted}``
-    caption  the row under a picture, if it differs from the line
+- ``role``: the part of the row in its stage, such as a term of a sum, a bias, a result or a note.
+- ``formula``: the equation with names in braces, to be shown with the names or computed with the numbers.
+- ``line``: the row as a line of text, with the row's ``{name}``, ``{value}``, ``{formula}`` and ``{substituted}``.
+- ``caption``: the row under a picture, if it differs from the line.
 """
 
 from __future__ import annotations

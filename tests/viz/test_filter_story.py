@@ -159,4 +159,4 @@ def test_a_film_of_a_filter(tmp_path):
 
 def test_the_line_that_says_how_to_read_the_picture_is_whole():
     said = words(viz.neuron_story(traced(1, 0, [ns.Conv2D(1, 3)], (6, 6))))
-    assert "each scale centred on zero" in said and figure_words.FIGURE["how to read it"][:18] in said
+    assert "each scale is centred on zero" in said and figure_words.FIGURE["how to read it"][:18] in said
