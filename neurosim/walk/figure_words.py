@@ -7,8 +7,8 @@ FIGURE: dict[str, str] = {
     "title of filter": "Filter {neuron} of layer {layer} ({activation}) at row {row}, column {column}: "
     "what it does with {sample}",
     "one sample": "one sample",
-    "how to read it": "Each number is a stage of the walk: forward {forward}, backward {backward}, update {update}. "
-    "Red is above zero, blue below; each scale is centred on zero.",
+    "how to read it": "Stages of the walk: forward {forward}, backward {backward}, update {update}. "
+    "Red is above zero, blue is below; each scale is centred on zero.",
     "stage of": "stage {stage} of {count}",
     "inputs": "inputs x",
     "weights": "weights w",

@@ -652,8 +652,8 @@ def test_a_session_at_the_prompt(terminal, tmp_path):
     session = terminal(*STEP)
     assert re.search(r"layer 1, neuron \d+ \(relu\), sample \d+: label (\d), read as (?!\1)\d\n", session.first)
     first = " ".join(session.first.split())  # the sentence is wrapped to the terminal
-    assert "wrongly, this one first chosen: of the" in first and "▀" in session.first
-    assert re.search(r"chosen: .*largest \|delta\|", first) and "1/11 inputs" in first
+    assert "the first misread sample; the network misreads" in first and "▀" in session.first
+    assert re.search(r"chosen: this neuron has the largest \|delta\|", first) and "1/11 inputs" in first
     for line, words in SESSION:
         answer = session.ask(line)
         assert re.search(words, answer), (line, answer)
@@ -673,7 +673,7 @@ def test_the_places_of_a_filter_at_the_prompt(terminal, tmp_path, small):
     assert re.search(r"layer 1, filter \d at row \d+, column \d+ \(relu\)", session.first)
     assert "at row 3, column 4" in session.ask("at 3,4") and "at row 3, column 4" in session.ask("neuron 1")
     assert "at row 5, column 6" in session.ask("a\tt 5,6")  # Tab: ablate, or at
-    assert "chosen: of its 576 places" in session.ask("at") and "6/11 downstream sum" in session.ask("goto 6")
+    assert "chosen: of its 576 places," in session.ask("at") and "6/11 downstream sum" in session.ask("goto 6")
     assert "error: layer 1 has rows 0 to 23" in session.ask("at 99,0")
     assert session.leave("q\n")[0] == 0
 

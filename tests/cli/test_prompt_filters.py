@@ -114,7 +114,7 @@ def test_step_at_a_place(cli, small):
     assert result.code == 0 and re.search(r"layer 1, filter \d at row 3, column 4 \(relu\)", result.out)
     assert "largest |delta| at row 3, column 4" in " ".join(result.out.split()) and "9/11 weight grad" in result.out
     result = cli("step", *small, "--layer", "3", "--neuron", "1")
-    assert "chosen: of its 144 places this one has" in result.out and "central differences agree" in result.out
+    assert "chosen: of its 144 places, this one has" in result.out and "central differences agree" in result.out
 
 
 @pytest.mark.parametrize(
