@@ -160,14 +160,14 @@ NAMES: dict[str, str] = {
     "columns": "columns {first} to {last}",
     "filter of layer": "layer {layer}, filter {neuron} at row {row}, column {column} ({activation}), {sample}: "
     "{verdict}",
-    "largest a of places.one": "this filter has the largest |a| of {count} in layer {layer}, each at one place, "
-    "for this sample, {a}",
-    "largest a of places.many": "this filter has the largest |a| of {count} in layer {layer}, each at {places} "
-    "places, for this sample, {a} here",
-    "largest delta of places.one": "this filter has the largest |delta| of {count} in layer {layer}, each at one "
-    "place, {delta}. The loss depends most on its z.",
-    "largest delta of places.many": "this filter has the largest |delta| of {count} in layer {layer}, each at {places} "
-    "places, {delta} here. The loss depends most on its z here.",
+    "largest a of places.one": "for this sample, this filter has the largest |a| of the {count} in layer {layer} "
+    "(one place each): {a}",
+    "largest a of places.many": "for this sample, this filter has the largest |a| of the {count} in layer {layer} "
+    "({places} places each): {a} here",
+    "largest delta of places.one": "this filter has the largest |delta| of the {count} in layer {layer} "
+    "(one place each): {delta}. The loss depends most on its z.",
+    "largest delta of places.many": "this filter has the largest |delta| of the {count} in layer {layer} "
+    "({places} places each): {delta} here. The loss depends most on its z here.",
     "no delta of places.one": "all {count} filters of layer {layer} have delta 0 for this sample",
     "no delta of places.many": "all {count} filters of layer {layer} have delta 0 at every place for this sample",
     "only neuron": "it is the only neuron of layer {layer}",

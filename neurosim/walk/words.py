@@ -178,10 +178,7 @@ ROWS: Table = {
         "line": "label smoothing: y is {high} for the label and {low} for all others",
     },
     "output.term": {"role": "loss term", "formula": "", "line": "{name}: {substituted} = {value}"},
-    "output.from z": {
-        "role": "note",
-        "line": "a is rounded to {dtype}: L is computed from z, which loses fewer digits",
-    },
+    "output.from z": {"role": "note", "line": "a is rounded to {dtype}: L comes from z, which loses fewer digits"},
     "output.result": {"role": "result", "line": "L = {L}", "caption": "{verdict}; L = {loss} = {L}"},
     "output.result without formula": {"role": "result", "line": "{verdict}; L = {loss} = {L}"},
     "output_delta.rule": {
@@ -339,10 +336,7 @@ ROWS: Table = {
         "role": "note",
         "line": "its weights would have a norm of {norm}: the bound scales it down to {bound}",
     },
-    "update.within max_norm": {
-        "role": "note",
-        "line": "its weights have a norm of {norm}, within the bound of {bound}",
-    },
+    "update.within max_norm": {"role": "note", "line": "its weights have a norm of {norm}, within the bound {bound}"},
     "update.intervention": {"role": "note", "line": "this neuron: {what}"},
     "update.the bias": {"role": "note", "line": "the bias in the same way:"},
     "update.bias": {"role": "change", "line": "  b: {substituted} = {value}"},
@@ -459,11 +453,11 @@ NAMES: dict[str, str] = {
     "read barely, one output": "sample {i}: none of {all} samples is misread; this decision is the closest, at {a}",
     "verdict": "label {label}, read as {prediction}",
     "read as": "read as {prediction}",
-    "largest a": "this neuron has the largest |a| of {count} in layer {layer} for this sample, {a}",
+    "largest a": "for this sample, this neuron has the largest |a| of the {count} in layer {layer}: {a}",
     "targets": "targets {items}",
     "more targets": "targets {items} …",
-    "largest delta": "this neuron has the largest |delta| of {count} in layer {layer}, {delta}: the loss depends most "
-    "on its z",
+    "largest delta": "this neuron has the largest |delta| of the {count} in layer {layer}, {delta}: "
+    "the loss depends most on its z",
     "largest delta of layer": "it has the largest |delta| in layer {layer} for this sample",
     "largest a of layer": "it has the largest |a| in layer {layer} for this sample",
     "no delta": "all {count} neurons of layer {layer} have delta 0 for this sample",

@@ -112,7 +112,10 @@ def test_step_at_a_place(cli, small):
     assert document["field"] == {"rows": [10, 14], "columns": [12, 16]}
     result = cli("step", *small, "--at", "3,4", stdin="goto 9\n")
     assert result.code == 0 and re.search(r"layer 1, filter \d at row 3, column 4 \(relu\)", result.out)
-    assert "largest |delta| at row 3, column 4" in " ".join(result.out.split()) and "9/11 weight grad" in result.out
+    assert (
+        "it has the largest |delta| in layer 1 at row 3, column 4" in " ".join(result.out.split())
+        and "9/11 weight grad" in result.out
+    )
     result = cli("step", *small, "--layer", "3", "--neuron", "1")
     assert "chosen: of its 144 places, this one has" in result.out and "central differences agree" in result.out
 
@@ -171,6 +174,10 @@ def test_a_picture_of_ones_own_is_walked_through_at_a_place(cli, small, tmp_path
     picture.paste(0, (10, 6, 18, 22))
     picture.save(path)
     result = cli("step", *small, "--sample", str(path))
-    assert result.code == 0 and "largest |a| here" in " ".join(result.out.split()) and "1. inputs" in result.out
+    assert (
+        result.code == 0
+        and "this filter has the largest |a| of the" in " ".join(result.out.split())
+        and "1. inputs" in result.out
+    )
     result = cli("step", *small, "--sample", str(path), "--at", "3,4", "--layer", "3")
     assert result.code == 0 and re.search(r"layer 3, filter \d at row 3, column 4", result.out)

@@ -284,7 +284,7 @@ def test_a_trace_begins_where_delta_is_largest_and_goes_to_any_other_place():
     layer, j, why = trace.interesting()
     here = trace[layer][j]
     assert layer == 1 and abs(here.delta) == np.abs(trace.flows[1]["delta"]).max()
-    assert why.startswith("this filter has the largest |delta| of 4 in layer 1, each at 30 places, ")
+    assert why.startswith("this filter has the largest |delta| of the 4 in layer 1 (30 places each): ")
     assert here.why_here == f"of its 30 places, this one has the largest |delta|, {number(abs(here.delta), 3)}"
     for filter_ in trace[2]:
         assert abs(filter_.delta) == np.abs(filter_.place_deltas).max()
@@ -320,7 +320,7 @@ def test_one_filter_and_one_place_are_told_so():
     )
     trace = network(GREY[:, :5, :5], ns.Conv2D(4, 5)).trace(GREY[0, :5, :5], int(Y[0]))
     why = trace.interesting()[2]
-    assert why.startswith("this filter has the largest |delta| of 4 in layer 1, each at one place, ")
+    assert why.startswith("this filter has the largest |delta| of the 4 in layer 1 (one place each): ")
     assert trace[1][0].why_here == "this is its only place"
     why = network(GREY[:, :5, :5], ns.Conv2D(1, 5)).trace(GREY[0, :5, :5]).interesting()[2]
     assert why == "it is the only filter of layer 1; this is its only place"

@@ -95,7 +95,7 @@ def test_where_the_probability_rounds_to_nothing_the_loss_is_said_to_come_from_z
     net = network("cross_entropy", "softmax", n_out=2, dtype="float32")
     net[2].W, net[2].b = 0.0, [200.0, 0.0]
     said = stages_of(net)["output"].text
-    assert "a is rounded to float32: L is computed from z, which loses fewer digits" in said
+    assert "a is rounded to float32: L comes from z, which loses fewer digits" in said
     assert "output 1: -ln(0) = inf" in said and said.endswith("\n  L = 200")
 
 

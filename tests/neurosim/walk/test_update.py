@@ -246,7 +246,7 @@ def test_the_bound_on_the_norm_moves_weights_and_is_told():
     w, bound, norm, after = re.search(rf"w: \(({NUMBER}) \+ 0\) \* ({NUMBER}) / ({NUMBER}) = ({NUMBER})", text).groups()
     assert float(w) * float(bound) / float(norm) == pytest.approx(float(after), rel=1e-4) and bound == "0.3"
     within = moved_without_a_gradient(ns.SGD(0.1), 0, max_norm=30.0)
-    assert "within the bound of 30" in within.text and "scales it down" not in within.text
+    assert "within the bound 30" in within.text and "scales it down" not in within.text
 
 
 # --- optimizers of one's own ------------------------------------------------------------------------------------------
