@@ -74,7 +74,7 @@ def retired(text):
 
 def sentences(text):
     """The sentences of a text and items of its lists. What stands in backquotes counts as one word."""
-    text = re.sub(r"`[^`\n]*`", "code", text)
+    text = re.sub(r"`[^`\n]*`", "Code", text)
     parts = re.split(r"\n\s*\n|\n\s*(?:[-*|]|\d+\.)\s|(?<=[.!?])[)\"']?\s+(?=[A-Z(\"'`{])", text)
     return [flat(part) for part in parts if len(words(part)) > 3]
 
