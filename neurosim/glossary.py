@@ -32,12 +32,12 @@ GLOSSARY: dict[str, str] = {
     "class": "One of the answers that a network can give, such as one of the ten digits.",
     "confusion matrix": "A table that counts, for each true class, how often the network predicted each class.",
     "convolution": (
-        "A layer whose neurons see only a small patch of the image. Each one looks at every place with the same weights."
+        "A layer whose neurons see only a small patch of the image. Each one visits every place with the same weights."
     ),
     "dead neuron": "A neuron whose output is 0 for every sample, so that its gradient is 0 too.",
     "decision boundary": "The line between the points that a network puts into different classes.",
     "delta": "The gradient of the loss with respect to a neuron's weighted sum: delta = dL/dz.",
-    "dropout": "To set a random share of a layer's activations to 0 in each training step. It makes overfitting harder.",
+    "dropout": "To set a random share of a layer's activations to 0 in each training step. It reduces overfitting.",
     "early stopping": "To end a training when a figure, such as the validation loss, has stopped improving.",
     "engine": (
         "What computes a training step: NumPy, or code that numba has compiled. Both compute the same equations; their "
