@@ -14,7 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.transcripts import README, ROOT, python_pieces, sections
+sys.path.append(str(Path(__file__).parent))  # where pytest looks, too
+from transcripts import README, ROOT, python_pieces, sections
 
 GALLERY = ROOT / "viz" / "gallery"
 SLOW = ("bench",)  # its figures hold for one machine
@@ -80,7 +81,7 @@ def python(folder, *words):
 
 def photograph(page, path):
     """Save what a browser shows of a page, with the image `SAMPLE` chosen."""
-    from tests.page_browser import Tab, chromium
+    from page_browser import Tab, chromium
 
     with chromium() as browser, Tab(browser, page, 1360, 850) as tab:
         tab.no_hints()

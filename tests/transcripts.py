@@ -27,6 +27,9 @@ import numpy as np
 from neurosim.cli.main import main as run_command_line
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "tests"))  # where pytest looks, too
+from drawn_digits import draw, strokes_of  # noqa: E402
+
 README = ROOT / "README.md"
 FIXTURES = ROOT / "tests" / "fixtures"
 COMMAND, PROMPT, CUT = "$ python main.py ", "(step) ", "..."
@@ -146,7 +149,8 @@ def output_of(lines, names):
             later = [each.typed[0] for each in pieces[number + 1 :]]
             ended = next((k for k, line in enumerate(later) if line.startswith(COMMAND)), len(later))
             prompts = later[:ended]
-            text, status = run(shlex.split(piece.typed[0].removeprefix(COMMAND)), "".join(f"{line.removeprefix(PROMPT)}\n" for line in prompts))  # fmt: skip
+            typed = "".join(f"{line.removeprefix(PROMPT)}\n" for line in prompts)
+            text, status = run(shlex.split(piece.typed[0].removeprefix(COMMAND)), typed)
             assert status == 0, f"{piece.typed[0]} ended with {status}:\n{text}"
             now.extend(at_prompts(piece.typed[0], prompts, text))
     return now
@@ -178,9 +182,6 @@ def printed(typed, names):
 @contextlib.contextmanager
 def folder_of_a_user():
     """Work in a new folder that holds a user's own files: a drawing, two.png, and a table, iris.csv."""
-    sys.path.insert(0, str(ROOT / "tests"))
-    from drawn_digits import draw, strokes_of
-
     kept = {name: value for name, value in os.environ.items() if not name.startswith("NEUROSIM")}
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, kept, clear=True):
@@ -246,7 +247,7 @@ def renewed(shown, now):
 
 
 def nearest(line, now, at, hint):
-    """Return where in `now`, from `at` on, the line stands that is most like `line`; of equals, the nearest to `hint`."""
+    """Return the index in `now`, from `at` on, of the line most like `line`; of equals, the one nearest to `hint`."""
 
     def likeness(k):
         return difflib.SequenceMatcher(None, masked(line), masked(now[k]), autojunk=False).ratio(), -abs(k - hint)
