@@ -91,9 +91,9 @@ def test_the_readme_is_short_and_has_the_two_lines_that_ci_runs():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_link_leads_to_a_file_and_every_picture_has_its_command(page):
-    for path in re.findall(r"\]\(([^)]+)\)", PAGES[page]):
+    for path in re.findall(r"(?:\]\(|src=\")([^)\"]+)", PAGES[page]):
         assert (page.parent / path).exists(), path
-    for path, below in re.findall(r"!\[[^]]*\]\(([^)]+)\)\n((?:.+\n)*)", PAGES[page]):
+    for path, below in re.findall(r"(?:!\[[^]]*\]\(|<img src=\")([^)\"]+).*\n\n?((?:.+\n)*)", PAGES[page]):
         name = (page.parent / path).stem
         assert name in NAMES, path
         for each in {"first": ["page", "story"], "boundary": []}.get(name, [name]):
