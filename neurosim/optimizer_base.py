@@ -104,7 +104,7 @@ class Optimizer(Configurable, ABC):
         )
         if names[: len(expected)] != expected:
             raise NeurosimError(
-                f"{cls.__name__}.rule: expected a staticmethod of ({', '.join(expected)}, then its hyperparameters), "
+                f"{cls.__name__}.rule: expected a staticmethod of ({', '.join(expected)}, and then hyperparameters), "
                 f"received one of ({', '.join(names)})"
             )
         cls._hyper_names = names[len(expected) :]
@@ -127,7 +127,8 @@ class Optimizer(Configurable, ABC):
     @learning_rate.setter
     def learning_rate(self, rate: Rate) -> None:
         if isinstance(rate, (Schedule, str, dict)):
-            self._learning_rate: float | Schedule = deepcopy(SCHEDULES.create(rate))  # a copy, because a schedule keeps its position in a run
+            # a copy, because a schedule keeps its position in a run
+            self._learning_rate: float | Schedule = deepcopy(SCHEDULES.create(rate))
         else:
             self._learning_rate = check_number("learning_rate", rate, 0.0, math.inf, open_high=True)
 
@@ -268,7 +269,7 @@ class Optimizer(Configurable, ABC):
             self._learning_rate = self._learning_rate.renewed()
 
     def scalars(self) -> dict[str, Any]:
-        """Return the step count and all other numbers, except the vectors, that an exact resume needs. Ready for JSON."""
+        """Return the step count and the other numbers, besides the vectors, that an exact resume needs. JSON-ready."""
         schedule = self._learning_rate.state() if isinstance(self._learning_rate, Schedule) else None
         return {"t": self.t, "schedule": schedule}
 
