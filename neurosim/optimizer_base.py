@@ -154,14 +154,10 @@ class Optimizer(Configurable, ABC):
         It works on each element alone, without branches on arrays. It uses only functions that NumPy and compilers both
         have (np.sqrt, np.abs, np.maximum, np.sign). So it takes numbers or arrays, and it can be compiled unchanged.
 
-        Args:
-            theta: any part of the parameters before the step.
-            grad: the same part of the gradient.
-            state: the same part of each vector in `state_names`, in this order, before the step.
-            rate: η of the step.
-            t: the number of the step, from 1.
-            hyperparameters: each is an attribute of the optimizer with the same name (see `hyper`). A value that
-                depends on t alone, such as β₁ᵗ, should be a property: it is then computed once per step.
+        `theta` and `grad` are any part of the parameters before the step, and of their gradient. The same part of each
+        vector in `state_names` follows, in this order, before the step. `rate` is η of the step, and `t` its number,
+        from 1. Each parameter after t is an attribute of the optimizer with the same name (see `hyper`). A value that
+        depends on t alone, such as β₁ᵗ, should be a property: it is then computed once per step.
 
         Returns:
             A named tuple of the terms in the order of the algorithm. It holds the new state under the names of

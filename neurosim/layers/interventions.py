@@ -25,10 +25,10 @@ from ..parameters import Array, aligned_zeros
 SAID = {
     "frozen": "frozen",
     "factor": "learning rate times {number}",
-    "silenced": "silenced",
+    "silenced": "ablated",
     "value": "output forced to {number}",
-    "activation": "activation {name} of its own",
-    "l2": "L2 {number} of its own",
+    "activation": "its own activation {name}",
+    "l2": "its own L2 {number}",
 }
 """The interventions on a neuron, in words. The page uses the same table."""
 

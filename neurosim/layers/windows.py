@@ -99,7 +99,7 @@ class Windows:
         return padded
 
     def sources(self, row: int, column: int) -> Array:
-        """Return (size size C,) the indices in the image, as one row, that the window at a place sees; -1 in the padding."""
+        """Return (size size C,) the indices, in an image as one row, of what a window sees; -1 in the padding."""
         height, width, channels = self.shape
         down, across = (
             at * self.stride - before + np.arange(self.size)
