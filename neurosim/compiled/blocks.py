@@ -171,7 +171,7 @@ def difference(p: Any, like: Any, me: Any, of: Any) -> None:
 def binary_cross_entropy(p: Any, like: Any, me: Any, of: Any) -> None:
     """Compute L of a sigmoid of z into result. Arguments: z, y, result.
 
-    It is max(0, z) - y z + ln(1 + e^-|z|), which cannot overflow.
+    Its terms are max(z, 0) - y z + ln(1 + e^-|z|), which cannot overflow.
     """
     if me > 0:
         return

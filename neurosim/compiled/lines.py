@@ -56,7 +56,7 @@ SHARE_SPARSE, OVERHEAD = 0.55, 50.0  # see `_most`
 
 
 def _most(n_in: int, n_out: int) -> int:
-    """Return how many nonzero numbers of a sample are the most for which a sum over them pays off.
+    """Return the largest count of nonzero numbers in a sample for which a sum over them pays off.
 
     Finding one costs about as much as summing it for 50 neurons. The full product takes about half the time per number.
     (Measured on an AMD EPYC.)

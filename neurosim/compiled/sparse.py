@@ -45,9 +45,8 @@ def find(p: Any, like: Any, me: Any, of: Any) -> None:
                 q += 1
         counts[i] = q
         found += q
-        if found > most * (i - first + 1) + (
-            n if i < last - 1 else 0
-        ):  # a first row may have more nonzero numbers than the others
+        # the first rows may have more nonzero numbers than the others
+        if found > most * (i - first + 1) + (n if i < last - 1 else 0):
             counts[first] = -1
             break
 

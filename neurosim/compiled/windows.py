@@ -30,7 +30,7 @@ def _head(what: str, **sizes: int) -> str:
 
 
 def _balanced(count: int, most: int) -> int:
-    """Return the length of pieces of `count` things: as few pieces as possible, of nearly equal length, at most `most`."""
+    """Return the length of pieces of `count` things: as few pieces as possible, nearly equal, at most `most` long."""
     return -(-count // -(-count // most))
 
 
