@@ -149,8 +149,7 @@ class Network:
     @regularizer.setter
     def regularizer(self, regularizer: Any) -> None:
         raise NeurosimError(
-            "regularizer: each layer has its own after the network is built; set it there, e.g. "
-            "net[1].regularizer = ns.L2(1e-4)"
+            "regularizer: each layer has its own now; set it there, e.g. net[1].regularizer = ns.L2(1e-4)"
         )
 
     @property
@@ -160,9 +159,7 @@ class Network:
 
     @max_norm.setter
     def max_norm(self, norm: Any) -> None:
-        raise NeurosimError(
-            "max_norm: each layer has its own after the network is built; set it there, e.g. net[1].max_norm = 3.0"
-        )
+        raise NeurosimError("max_norm: each layer has its own now; set it there, e.g. net[1].max_norm = 3.0")
 
     @property
     def optimizer(self) -> Optimizer:

@@ -450,8 +450,8 @@ NadamTerms = namedtuple("NadamTerms", "m v m_ahead v_hat step")
 class Nadam(_Adaptive):
     """Adam with Nesterov's look ahead:  θ ← θ - η (c_g g + c_m m) / (√v̂ + ε).
 
-    μ_t = β₁ (1 - 0.96^(0.004 t) / 2);  c_g = (1 - μ_t) / (1 - Π μ);  c_m = μ_{t+1} / (1 - μ_{t+1} Π μ), where Π μ is
-    the product of all μ up to t.
+    μ_t = β₁ (1 - 0.96^(0.004 t) / 2);  c_g = (1 - μ_t) / (1 - Π μ);  c_m = μ_{t+1} / (1 - μ_{t+1} Π μ).
+    Π μ is the product of all μ up to t.
 
     Args:
         learning_rate: η, or a schedule.

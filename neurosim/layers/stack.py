@@ -89,7 +89,7 @@ def reserve(layers: Sequence[Layer], batch_size: int) -> None:
     except MemoryError:
         raise NeurosimError(
             f"batch_size: expected a batch that fits into {there / 2**30:,.1f} GiB of memory, received {batch_size:,} "
-            f"samples, which need {needed / 2**30:,.1f} GiB or more; choose a smaller batch_size"
+            f"samples, which need {needed / 2**30:,.1f} GiB or more. Choose a smaller batch_size"
         ) from None
 
 

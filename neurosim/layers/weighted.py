@@ -165,8 +165,8 @@ class WeightedLayer(ActivationLayer):
         """
         if self.is_output and (interventions.activations or interventions.values):
             raise NeurosimError(
-                f"layer {self.index} is the output layer: the loss needs its activation, so a neuron's output or "
-                "activation cannot be changed; choose a neuron of a hidden layer"
+                f"layer {self.index} is the output layer: the loss needs its activation, which cannot be forced or "
+                "replaced. Choose a neuron of a hidden layer"
             )
         self.interventions = interventions
         slowed = interventions.frozen or interventions.factors

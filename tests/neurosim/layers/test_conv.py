@@ -369,7 +369,7 @@ def test_a_batch_whose_activations_do_not_fit_into_memory_is_refused(images, mon
     x, y = images
     net = ns.Network([ns.Input(x.shape[1:]), ns.Conv2D(8, 3, "relu"), ns.Dense(3, "softmax")], seed=0)
     monkeypatch.setattr("neurosim.layers.stack.memory", lambda: 2.0**20)
-    with refused("expected a batch that fits into 0.0 GiB of memory, received", "choose a smaller batch_size"):
+    with refused("expected a batch that fits into 0.0 GiB of memory, received", "Choose a smaller batch_size"):
         net.fit(np.repeat(x, 10, 0), np.repeat(y, 10), batch_size=None, verbose=False)
     net.fit(x, y, epochs=1, batch_size=8, verbose=False)  # nothing is broken
 

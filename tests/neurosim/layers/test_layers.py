@@ -280,7 +280,7 @@ def test_a_layer_cannot_be_in_two_places(refused):
         ns.Network([ns.Input(3), layer, layer, ns.Dense(2, "softmax")])
     first = ns.Input(3)
     ns.Network([ns.Input(3), layer, ns.Dense(2, "softmax")])
-    with refused("is already layer 0 of a network", "make a new layer"):
+    with refused("is already layer 1 of a network", "make a new layer"):
         ns.Network([first, layer, ns.Dense(2, "softmax")])
     ns.Network([first, ns.Dense(2, "softmax")])  # the other layers are still free
 
