@@ -313,7 +313,7 @@ def test_without_a_label_it_begins_where_a_is_largest():
     json.dumps(document, allow_nan=False)
 
 
-def test_one_filter_and_one_place_are_told_so():
+def test_the_only_filter_and_the_only_place_are_named_as_such():
     why = network(GREY, ns.Conv2D(1, 3)).trace(GREY[0], int(Y[0])).interesting()[2]
     assert re.fullmatch(
         r"it is the only filter of layer 1; of its 30 places, this one has the largest \|delta\|, \S+", why
@@ -411,7 +411,7 @@ def test_a_patch_is_said_where_it_lies():
     assert sorted(channels) == ["0"] * 4 + ["1"] * 4
 
 
-def test_a_window_says_who_won():
+def test_a_window_tells_which_number_it_passes_on():
     for name in CASES:
         neuron = case(name)
         above = neuron.trace.network[min(neuron.layer + 1, len(neuron.trace.network.layers) - 1)]

@@ -1,4 +1,4 @@
-"""A trace without a label: the way forward is the same as with one, and nothing is said of a way back."""
+"""A trace without a label: the forward pass is the same as with one, and nothing backward is shown."""
 
 import json
 import math

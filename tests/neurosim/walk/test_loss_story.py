@@ -115,7 +115,7 @@ def test_huber_says_the_branch_that_holds(residual):
     assert (near, far) == (residual < 1, residual > 1)
 
 
-def test_a_loss_of_ones_own_is_named_and_not_explained():
+def test_your_own_loss_is_named_but_not_explained():
     class Quartic(Loss):
         one_hot = False
 

@@ -88,7 +88,7 @@ def test_the_choice_of_a_sample_names_the_classes(net):
 
 
 @pytest.mark.parametrize("n_out", [1, 2, 4])
-def test_numbers_that_are_predicted_are_no_classes(n_out):
+def test_predicted_numbers_are_not_class_labels(n_out):
     network = ns.Network([ns.Input(3), ns.Dense(n_out)], loss="mse", seed=0)
     y = X @ rng.normal(size=(3, n_out))
     network.fit(ns.data.Dataset(X, y, "fruit", "train", "", scaling="standardize"), epochs=1, verbose=False)

@@ -89,7 +89,7 @@ def test_goto_nowhere_is_refused_and_stays(stage, words, make, refused):
     assert stepper.position == 3
 
 
-def test_stages_are_those_of_the_trace_with_as_many_terms_as_asked_for(make):
+def test_stages_are_those_of_the_trace_with_the_given_number_of_terms(make):
     stepper = make()
     trace = stepper.network.trace(stepper.batches.rows[4], stepper.batches.targets[4])
     for top in (1, 3):
@@ -109,7 +109,7 @@ def test_to_another_neuron_and_sample_at_the_same_stage(make):
     assert stepper.sample == 3 and state(stepper) == before
 
 
-def test_where_there_is_nothing_to_go_to(make, refused):
+def test_a_stage_or_neuron_or_sample_that_does_not_exist_is_refused(make, refused):
     stepper = make()
     place = walk(stepper)
     for layer, neuron, words in (
@@ -432,7 +432,7 @@ def test_the_trace_is_kept_until_anything_of_the_network_is_changed_by_hand(what
     assert stepper.neuron_trace.explain() == fresh[4][1].explain()
 
 
-def test_a_network_with_a_class_of_ones_own_is_traced_too(make_net, blobs):
+def test_a_network_with_your_own_class_is_traced_too(make_net, blobs):
     class Unregistered(ns.SGD):
         @staticmethod
         def rule(theta, grad, rate, t):
@@ -570,7 +570,7 @@ def test_ctrl_c_between_any_two_lines_leaves_nothing_or_the_whole_change(how, ma
 
 
 @pytest.mark.parametrize("how", ["batch", "epoch"])
-def test_a_loss_that_is_no_number_changes_nothing_and_says_so(how, make_net, blobs, refused, recwarn):
+def test_a_loss_that_is_not_finite_changes_nothing_and_is_reported(how, make_net, blobs, refused, recwarn):
     stepper = Stepper(make_net(activation="relu", optimizer=ns.SGD(0.1)), *blobs, batch_size=16)
     stepper.batch()
     stepper.set_rate(1e25)
@@ -582,7 +582,7 @@ def test_a_loss_that_is_no_number_changes_nothing_and_says_so(how, make_net, blo
 
 @pytest.fixture
 def budget(monkeypatch):
-    """A function that lets undo hold so many states of a network, which are small here, and any number of edits."""
+    """Return a function that limits undo to a number of network states, small ones here, but not of edits."""
     monkeypatch.setattr(undo, "SMALL", 1)
 
     def budget(stepper, states):
@@ -771,7 +771,7 @@ def test_where_all_are_right_it_is_the_one_that_is_read_most_barely(refused):
         stepper.next_misread()
 
 
-def test_one_output_and_targets_that_are_no_classes(refused):
+def test_one_output_and_targets_that_are_not_class_labels(refused):
     net = ns.Network([ns.Input(1), ns.Dense(1, "sigmoid")], "binary_cross_entropy", seed=0)
     net[1].W, net[1].b = 4.0, 0.0
     x = np.array([[-1.0], [0.1], [1.0]])

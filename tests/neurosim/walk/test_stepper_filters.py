@@ -45,7 +45,7 @@ def test_it_begins_at_the_interesting_unit_and_says_why_once(make):
     assert abs(stepper.neuron_trace.delta) == np.abs(delta).max()
 
 
-def test_a_place_is_chosen_anew_for_each_filter_and_sample_until_one_is_asked_for(make):
+def test_a_place_is_chosen_for_each_filter_and_sample_until_the_user_chooses_one(make):
     stepper = make()
     assert stepper.why == "by the user" and stepper.why_place.startswith("of its 6 places, this one has the largest |d")
     for layer, neuron, sample in ((5, 2, 4), (1, 3, 4), (1, 0, 9), (5, 0, 11)):
@@ -74,7 +74,7 @@ def test_a_place_stays_while_the_network_changes(make):
         assert where(stepper) == place
 
 
-def test_a_place_may_be_asked_for_at_the_beginning(make, images, refused):
+def test_the_caller_may_choose_the_first_place(make, images, refused):
     net = make().network
     stepper = Stepper(net, *images, layer=5, place=(1, 0), sample=3)
     assert (stepper.row, stepper.column) == (1, 0) and stepper.why_place == ""
@@ -98,7 +98,7 @@ def test_a_place_may_be_asked_for_at_the_beginning(make, images, refused):
             Stepper(net, *images, layer=layer, place=place)
 
 
-def test_where_there_is_no_place_it_stays(make, refused):
+def test_a_place_that_does_not_exist_changes_nothing(make, refused):
     stepper = make()
     here = where(stepper)
     with refused("layer 5 has rows 0 to 2, received 3"):

@@ -225,7 +225,7 @@ def test_clipping_is_seen_by_the_optimizer_but_not_in_the_gradient(make):
     assert "clip_norm" not in free[1][0].explain()
 
 
-def test_max_norm_comes_after_the_step_and_is_said(make):
+def test_max_norm_comes_after_the_step_and_is_shown(make):
     _, trace = make(max_norm=0.3, steps=0)
     neuron = trace[1][0]
     assert np.linalg.norm(neuron.weights) > 0.3
@@ -287,7 +287,7 @@ def test_theta_minus_step_is_theta_after_for_every_optimizer(key, steps, dtype, 
             assert each["weights"].shape == neuron.weights.shape and isinstance(each["bias"], float), name
 
 
-def test_an_optimizer_of_ones_own_shows_the_terms_of_its_rule(make):
+def test_your_own_optimizer_shows_the_terms_of_its_rule(make):
     class Terms(NamedTuple):
         rate: float
         step: float
@@ -560,7 +560,7 @@ def test_integer_images_are_scaled_as_the_network_scales_them():
     assert neuron.input_shape == (4, 4) and net.trace(image, 1)[2][0].input_shape is None
 
 
-# --- what to look at, and what there is not --------------------------------------------------------------------------
+# --- interesting neurons, and neurons that do not exist ---------------------------------------------------------------
 
 
 def test_the_interesting_neuron_has_the_largest_delta_and_says_so(make):

@@ -55,7 +55,7 @@ def computed(equation, values=()):
 
 
 def is_shown_as(value, text, units=1.0):
-    """Whether a number is what was printed, up to so many units of its last digit (five digits at least)."""
+    """Return whether a number is the printed one, up to some units of its last digit (five digits at least)."""
     mantissa, _, exponent = text.lstrip("-").partition("e")
     whole, _, decimals = mantissa.partition(".")
     places = len(decimals)
@@ -231,14 +231,14 @@ def test_why_a_weight_without_a_gradient_moves(optimizer, steps, why, cause):
     assert ("no weight moves; an example" in text) == (not why)
 
 
-def test_a_penalty_is_a_gradient_and_is_told_as_one():
+def test_a_penalty_is_shown_as_part_of_the_gradient():
     stage = moved_without_a_gradient(ns.SGD(0.1), regularizer="l2:strength=0.05")
     assert stage.why == "" and "zero gradient" not in stage.text
     said = re.search(rf"g = dL/dw = delta \* x \+ penalty = ({NUMBER}) \* 0 ([+-]) ({NUMBER}) = ({NUMBER})", stage.text)
     assert float(said[4]) == float(said[2] + said[3]) != 0.0
 
 
-def test_the_bound_on_the_norm_moves_weights_and_is_told():
+def test_the_bound_on_the_norm_moves_weights_and_is_shown():
     stage = moved_without_a_gradient(ns.SGD(0.1), 0, max_norm=0.3)
     text = " ".join(stage.text.split())
     assert "12 weights with zero gradient move, because of the bound on the norm." in text
@@ -249,7 +249,7 @@ def test_the_bound_on_the_norm_moves_weights_and_is_told():
     assert "within the bound 30" in within.text and "scales it down" not in within.text
 
 
-# --- optimizers of one's own ------------------------------------------------------------------------------------------
+# --- your own optimizers ------------------------------------------------------------------------------------------
 
 
 SignumTerms = namedtuple("SignumTerms", "m step")
@@ -263,7 +263,7 @@ class Halve(ns.SGD):
         return SGDTerms(step=0.5 * theta)
 
 
-def test_the_formulas_of_a_parent_are_not_said_of_an_optimizer_that_states_none():
+def test_an_optimizer_without_formulas_does_not_show_those_of_its_parent():
     assert Halve.formulas == {} and "η * g" in told(network(ns.SGD(0.1)))
     stage = network(Halve(0.1), 0).trace(np.zeros(12), 1)[1][0].stages()[9]
     assert stage.formula == "θ ← θ - step" and "η *" not in stage.text
@@ -274,7 +274,7 @@ def test_the_formulas_of_a_parent_are_not_said_of_an_optimizer_that_states_none(
     assert "the update rule moves it without a gradient" in " ".join(stage.text.split())
 
 
-def test_an_optimizer_of_ones_own_says_its_formulas_and_its_settings():
+def test_your_own_optimizer_shows_its_formulas_and_settings():
     class Signum(Optimizer):
         formulas: ClassVar = {"m": "{beta} * {m} + (1 - {beta}) * {grad}", "step": "{rate} * sign({m})"}
         state_names = ("m",)
@@ -290,7 +290,7 @@ def test_an_optimizer_of_ones_own_says_its_formulas_and_its_settings():
     assert re.search(rf"step = η \* sign\(m\)\n      = 0\.01 \* sign\({NUMBER}\) = -?0\.01\n", text)
 
 
-def test_a_formula_with_a_name_that_there_is_not_is_one_clear_line(refused):
+def test_a_formula_with_an_unknown_name_is_refused_in_one_clear_line(refused):
     class Wrong(ns.SGD):
         formulas: ClassVar = {"step": "{rate} * {gradient}"}
 
@@ -325,7 +325,7 @@ def test_equations_are_read_and_computed(equation, numbers, text, value):
     assert value_of(equation, numbers) == pytest.approx(value)
 
 
-def test_what_cannot_be_computed_is_none():
+def test_an_equation_that_cannot_be_computed_gives_none():
     assert value_of("{activation}({z})", {"z": 1.0}) is None and value_of("", {}) is None
     assert value_of("relu({z})", {"z": 1.0}) is None
 
