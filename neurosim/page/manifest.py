@@ -214,7 +214,7 @@ def larger(network: int, excess: int, limits: Limits) -> list[str]:
     """That the file is larger than it should be, in a sentence, where that could not be helped."""
     if excess <= 0 or limits.samples is not None or limits.all_snapshots:
         return []
-    return [f"It is large all the same: the network alone takes {network / 1e6:.1f} MB."]
+    return [f"It is still large: the network alone takes {network / 1e6:.1f} MB."]
 
 
 # -- what is said of them ---------------------------------------------------------------------------------------------

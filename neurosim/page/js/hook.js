@@ -18,7 +18,7 @@ export function installHook(window, app) {
   const rowOf = (sample) => {
     const { test } = app.model();
     const row = sample === undefined ? 0 : test.find(sample);
-    if (!(row >= 0 && row < test.total)) throw new Error(`Sample ${sample} of the test set was not kept in this page.`);
+    if (!(row >= 0 && row < test.total)) throw new Error(`This page does not hold sample ${sample} of the test set.`);
     return row;
   };
 

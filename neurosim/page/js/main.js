@@ -70,8 +70,8 @@ class Page {
     const tabs = new Tabs(root("tabs"), store, [
       ["network", "Network", () => new NetworkView(root("view-network"), store)],
       ["report", "Report card", () => new Report(root("view-report"), store)],
-      ...(store.classes ? [["confusion", "Confusion and mistakes", () => new Confusion(root("view-confusion"), store)]] : []),
-      ...(store.network.input.nOut === 2 ? [["plane", "Plane", () => new Plane(root("view-plane"), store, session)]] : []),
+      ...(store.classes ? [["confusion", "Confusion matrix", () => new Confusion(root("view-confusion"), store)]] : []),
+      ...(store.network.input.nOut === 2 ? [["plane", store.classes ? "Decision boundary" : "Input plane", () => new Plane(root("view-plane"), store, session)]] : []),
     ]);
     const views = [
       new Controls(root("controls"), store, session),
@@ -89,7 +89,7 @@ class Page {
       this.writeHash();
     });
     const { manifest } = store.model;
-    if (manifest.diverged) store.set({ note: "The training of this network has diverged: some of its numbers are no longer numbers. A smaller learning rate helps." });
+    if (manifest.diverged) store.set({ note: "The training of this network diverged: its numbers grew without limit. A smaller learning rate can prevent this." });
     document.title = `neurosim: ${manifest.data.name}`;
   }
 

@@ -99,7 +99,7 @@ export class Session {
   oneSample() {
     const { store } = this;
     if (store.label === null) {
-      store.set({ note: "Say first what the drawing is: there is nothing to learn from without a label." });
+      store.set({ note: "Choose a label for the input first: a step needs a label." });
       return;
     }
     this.keep("trained on this sample", "training");
@@ -144,9 +144,9 @@ export class Session {
         entry.said = `${said}: ${done.toLocaleString("en")} ${done === 1 ? "step" : "steps"}`;
         store.noteLoss(start + done, final.loss);
         if (done) store.addMoment(start + done);
-        const diverged = final.stopped === "diverged" ? "The loss is no longer a number: the training has diverged, and stopped. A smaller learning rate helps; Back takes it back." : "";
+        const diverged = final.stopped === "diverged" ? "Training diverged and stopped: the loss is not a number. Press Back to undo it, then try a smaller learning rate." : "";
         const { augment } = store.model.manifest.settings ?? {};
-        const unmoved = augment && !this.saidUnmoved ? `The run changed its training images at random (${augment}); here they are trained on as they are.` : "";
+        const unmoved = augment && !this.saidUnmoved ? `The original run changed its training images at random (${augment}). This page trains on the unchanged images.` : "";
         this.saidUnmoved = true;
         store.set({ note: [final.note, unmoved, diverged].filter(Boolean).join(" ") });
       }
@@ -182,7 +182,7 @@ export class Session {
         store.set({ step: 0, edited: false });
         store.touched("moments", "edits");
       } else store.resetRun();
-      store.set({ note: store.moments[0].step === 0 ? "" : "The weights at the start of the run are not in this file: these are the earliest that are." });
+      store.set({ note: store.moments[0].step === 0 ? "" : "This file does not hold the initial weights. These are the earliest weights that it holds." });
       store.notePoint(store.state.step);
     });
   }
@@ -218,17 +218,17 @@ export class Session {
       const { store } = this;
       this.keep(`optimizer ${key}, learning rate ${settings.learning_rate}`, "edit");
       store.network = store.network.withOptimizer(key, settings);
-      store.set({ edited: true, note: `${key} with learning rate ${settings.learning_rate}, from here on; its memory starts afresh.` });
+      store.set({ edited: true, note: `The optimizer is now ${key} with learning rate ${settings.learning_rate}. Its state is reset.` });
       store.touched("network", "edits");
     });
   }
 
   chooseActivation(key) {
-    this.stopped(() => this.begin(this.store.network.withActivation(key), `${key} in the hidden layers, with initial weights that suit it`));
+    this.stopped(() => this.begin(this.store.network.withActivation(key), `${key} in the hidden layers, with matching initial weights`));
   }
 
   chooseHidden(widths) {
-    this.stopped(() => this.begin(this.store.network.withHidden(widths), `hidden layers ${widths.join(", ") || "none"}, drawn anew`));
+    this.stopped(() => this.begin(this.store.network.withHidden(widths), `hidden layers: ${widths.join(", ") || "none"}, with new initial weights`));
   }
 
   /** Do it when no training runs. */

@@ -194,7 +194,7 @@ export class Trainer {
   }
 
   start({ network, samples, batchSize = 32, order = null, steps = null, seed = 0 }, onProgress = () => {}) {
-    if (this.busy) return Promise.reject(new Error("The network is being trained already: pause it first."));
+    if (this.busy) return Promise.reject(new Error("Training is already running: pause it first."));
     const note = [ownRate(network), watching(network)].filter(Boolean).join(" ");
     const { rows, labels, size, width, count } = samples;
     const message = {
@@ -269,7 +269,7 @@ export function ownRate(network) {
   if (!optimizer.scheduleHasEnded) return "";
   const { key } = optimizer.schedule;
   optimizer.learningRate = optimizer.defaultRate;
-  return `The schedule ${key} has ended: training goes on at the own rate of ${optimizer.key}, ${optimizer.defaultRate}.`;
+  return `The schedule ${key} has ended. Training continues with the default learning rate of ${optimizer.key}, ${optimizer.defaultRate}.`;
 }
 
 // The page keeps no validation samples: a schedule that watched them goes on by the training figure of the same name, as
@@ -278,5 +278,5 @@ export function watching(network) {
   const { schedule } = network.optimizer;
   if (!schedule?.watched.startsWith("val_")) return "";
   const figure = schedule.watched.slice("val_".length);
-  return `The page holds no validation data: the learning rate falls by the training ${figure} of each pass over its training samples.`;
+  return `This page holds no validation set. The schedule now uses the training ${figure} of each epoch.`;
 }

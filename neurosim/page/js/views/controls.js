@@ -7,13 +7,13 @@ export class Controls {
     this.store = store;
     this.session = session;
     const trains = store.model.train.count > 0;
-    this.play = button("Play", () => session.toggle(), { class: "strong", title: "Train in this page, from the step where you stand (space)" });
-    this.sample = button("1 sample", () => session.oneSample(), { title: "One update by the sample that is shown" });
-    this.batch = button("1 batch", () => session.train({ steps: 1 }, "trained one batch"), { title: "One update by the next batch of training samples" });
-    this.epoch = button("1 epoch", () => session.train({ steps: session.stepsOfEpoch }, "trained one epoch"), { title: "Once through the training samples kept in this page" });
-    this.back = button("Back", () => session.back(), { title: "Take back the latest training" });
-    this.reset = button("Reset", () => session.reset(), { title: "Back to the same initial weights" });
-    this.seed = button("New seed", () => session.newSeed(), { title: "Draw other initial weights" });
+    this.play = button("Play", () => session.toggle(), { class: "strong", title: "Train from the current step (Space)" });
+    this.sample = button("1 sample", () => session.oneSample(), { title: "Train one step on the sample shown" });
+    this.batch = button("1 batch", () => session.train({ steps: 1 }, "trained one batch"), { title: "Train one step on the next batch of training samples" });
+    this.epoch = button("1 epoch", () => session.train({ steps: session.stepsOfEpoch }, "trained one epoch"), { title: "Train once on each training sample in this page" });
+    this.back = button("Back", () => session.back(), { title: "Undo the latest training and all changes after it" });
+    this.reset = button("Reset", () => session.reset(), { title: "Return to the initial weights" });
+    this.seed = button("New seed", () => session.newSeed(), { title: "Draw new initial weights with another seed" });
     this.more = button("Settings", () => this.toggleSettings(), { "aria-expanded": "false", "aria-controls": "settings" });
     this.help = button("?", () => store.set({ help: !store.state.help }), { "aria-label": "Help and keys", "aria-expanded": "false", "aria-controls": "help" });
     root.append(...(trains ? [this.play, this.sample, this.batch, this.epoch, this.back, this.reset, this.seed, this.more] : []), this.help);
@@ -46,8 +46,8 @@ export class Controls {
   trainsOn() {
     const { manifest, train } = this.store.model;
     const [kept, all] = [train.count, manifest.data.train_size].map((count) => count.toLocaleString("en"));
-    if (kept === all) return `Trains on the ${kept} training samples.`;
-    return `Trains on the ${kept} of ${all} training samples that this page holds, in batches of ${this.session.batchSize} to begin with.`;
+    if (kept === all) return `Training here uses all ${kept} training samples.`;
+    return `Training here uses the ${kept} of ${all} training samples in this page. The first batch size is ${this.session.batchSize}.`;
   }
 
   toggleSettings() {
@@ -96,7 +96,7 @@ export class Controls {
     const shape = network.layers.filter((layer) => layer.index === 0 || layer.W || layer.windows).map(inShort).join("-");
     const last = store.moments.length ? store.moments[store.moments.length - 1].step : state.step;
     const step = `step ${state.step.toLocaleString("en")}${state.training ? "" : ` of ${Math.max(last, state.step).toLocaleString("en")}`}`;
-    const speed = state.rate ? `${Math.round(state.rate).toLocaleString("en")} samples a second` : "";
+    const speed = state.rate ? `${Math.round(state.rate).toLocaleString("en")} samples per second` : "";
     const rate = network.optimizer.rate;
     this.summary.textContent = [store.model.manifest.data.name, shape, this.currentActivation, `${network.optimizer.key} ${Number(rate.toPrecision(4))}`, step, speed].filter(Boolean).join(" · ");
     this.optimizer.list.value = this.currentOptimizer;

@@ -76,6 +76,6 @@ export class MapPicker {
     const box = { x: unit.column, y: unit.row, width: 1, height: 1 };
     this.mark.replaceChildren(s("rect", { ...box, class: "halo" }), s("rect", box));
     this.caption.textContent = "its map";
-    this.box.setAttribute("aria-label", `The map: row ${unit.row}, column ${unit.column}, a = ${short(a[unitOf(layer, unit)], 4)}. Arrow keys move the place.`);
+    this.box.setAttribute("aria-label", `The feature map at row ${unit.row}, column ${unit.column}: a = ${short(a[unitOf(layer, unit)], 4)}. Arrow keys move to another place.`);
   }
 }

@@ -16,15 +16,17 @@ import { verdict } from "./verdict.js";
 
 const FEW_CHANNELS = 4; // of an image, so that the kernels stand beside the maps
 
-const ABOUT_NEURONS =
-  "Each column is a layer. A picture is what a neuron of the first layer looks for: red pixels speak for it, blue ones against it; " +
-  "all pictures of the layer have one scale. The bar below is what it answers to this sample. In the layers after it the darker a dot, " +
-  "the stronger its answer. The bars on the right are the network's answer. Point at a neuron to see its number, click it to open it.";
+const ABOUT_IMAGES =
+  "An image in the first layer shows the weights of one neuron: red is above zero, blue is below. All images of the layer use one colour scale. " +
+  "The bar below an image is the activation of the neuron for this sample. ";
+const ABOUT_DOTS =
+  "Each dot is a neuron; a darker dot means a larger activation. If a layer has negative activations, red is above zero and blue is below. " +
+  "The bars on the right are the output. Point at a neuron to see its numbers. Click it to open it.";
 const ABOUT_FILTERS =
-  "Each filter looks at every patch of the image with the same weights, its kernel: red speaks for it, blue against it. Beside it is its map, " +
-  "what it answers at each place: the darker, the stronger; all maps of a layer have one scale. Pooling makes each map smaller. Flatten puts all " +
-  "numbers of the maps in a row. The outlines show where a unit, a filter at one place, looks. Point at a map, click a place to open it there; " +
-  "on the large map below arrow keys move the place.";
+  "Each filter looks at every patch of the image with the same weights, its kernel. In a kernel, red is above zero and blue is below. " +
+  "Beside the kernel is the feature map: the activation of the filter at each place. A darker pixel means a larger activation; all maps of a layer " +
+  "use one scale. Pooling makes each map smaller. Flatten puts all numbers of the maps in one row. An outline is the receptive field of a unit, " +
+  "which is a filter at one place. Point at a map. Click a place to open the filter there. On the large map below, the arrow keys move to another place.";
 
 export class NetworkView {
   constructor(root, store) {
@@ -32,19 +34,19 @@ export class NetworkView {
     this.root = root;
     this.verdict = h("p", { id: "verdict" });
     this.net = h("div", {
-      id: "net", tabindex: "0", role: "listbox", "aria-label": "Neurons. Arrow keys move, Enter opens one in the microscope.",
+      id: "net", tabindex: "0", role: "listbox", "aria-label": "Neurons. Arrow keys move between them. Enter opens one in the microscope.",
       onkeydown: (event) => this.key(event),
       onpointerleave: () => store.set({ hover: null }),
       onblur: () => store.set({ hover: null }),
     });
     const convolves = store.network.layers.some(hasMaps);
-    const lines = convolves ? "what maps give to z; + red, − blue; gray: the largest kernels; faint: what speaks most for the answer." : "its strongest weights, + red, − blue; faint: what speaks most for the answer, or against.";
-    this.legend = h("p", { class: "muted", text: `Lines: ${lines}` });
+    const lines = convolves ? "Lines: the terms of z from each map, + red, − blue. Gray: the largest kernels." : "Lines: the largest weights of the open neuron, + red, − blue.";
+    this.legend = h("p", { class: "muted", text: `${lines} Faint: the largest terms of the prediction.` });
     const hovered = h("div", { id: "hovered" });
     this.strip = new Strip(hovered, store);
     this.maps = new MapSheet(store);
     root.append(this.verdict, this.net, this.legend, hovered);
-    explain(this.verdict, convolves ? ABOUT_FILTERS : ABOUT_NEURONS);
+    explain(this.verdict, convolves ? ABOUT_FILTERS : `Each column is a layer. ${store.kind === "image" ? ABOUT_IMAGES : ""}${ABOUT_DOTS}`);
     new ResizeObserver(() => this.resize()).observe(this.net);
     this.build();
   }

@@ -24,17 +24,17 @@ export class Pad {
       "div",
       {
         id: "pad", class: "drawable", tabindex: "0", role: "group",
-        "aria-label": "Drawing pad. Draw with the pointer; arrow keys move the picture, Delete clears it.",
+        "aria-label": "Drawing pad. Draw with the pointer. Arrow keys move the drawing, Delete clears it.",
         style: { aspectRatio: `${this.width} / ${this.height}` },
       },
       this.image,
       this.ghost,
     );
     this.listen();
-    this.clearButton = button("Clear", () => this.clear(), { title: "Empty the pad to draw your own" });
+    this.clearButton = button("Clear", () => this.clear(), { title: "Clear the pad to draw your own" });
     this.eraser = button("Eraser", () => this.setErasing(!this.erasing), { "aria-pressed": "false" });
     this.centre = check("centre", true, (on) => this.setCentre(on), {
-      title: "Scale and centre the drawing by its mass, as MNIST's digits are",
+      title: "Scale the drawing and centre it by its mass, like the digits of MNIST",
     });
     this.colour = h("input", { type: "color", value: COLOUR, oninput: () => this.setErasing(false) });
     const file = h("input", { type: "file", accept: "image/*", hidden: true, "aria-label": "Picture to open", onchange: () => this.choose(file) });
@@ -46,7 +46,7 @@ export class Pad {
         "div",
         { class: "row" },
         h("span", {}, move("←", -1, 0, "left"), move("↑", 0, -1, "up"), move("↓", 0, 1, "down"), move("→", 1, 0, "right")),
-        button("Open picture", () => file.click(), { title: "Or drop an image file on the page, or paste a picture" }),
+        button("Open picture", () => file.click(), { title: "You can also drop or paste a picture anywhere on this page" }),
         file,
       ),
     );
@@ -197,8 +197,8 @@ export class Pad {
     const pixels = await this.read(file);
     if (!this.box.isConnected) return; // another network is shown by now
     const note = pixels
-      ? files.length > 1 ? `Only ${file.name} was taken: one picture at a time.` : ""
-      : `${file.name}: ${pixels === null ? "nothing is drawn on it that is darker or lighter than its paper." : "expected a picture (PNG, JPEG, GIF, WebP); this could not be read as one."}`;
+      ? files.length > 1 ? `Only ${file.name} was used: choose one picture at a time.` : ""
+      : `${file.name}: ${pixels === null ? "nothing is drawn on it. No part is darker or lighter than its paper." : "expected a picture (PNG, JPEG, GIF, WebP), but the browser cannot read this file."}`;
     this.store.set({ note });
     if (!pixels) return;
     this.last = this.middle = null;
@@ -228,7 +228,7 @@ export class Pad {
   render() {
     const { store } = this;
     paintInk(this.image, store.pixels.of(store.raw), store.shape);
-    this.image.setAttribute("aria-label", store.state.sample === null ? "your drawing, as the network gets it" : "the picture, as the network gets it");
+    this.image.setAttribute("aria-label", store.state.sample === null ? "your drawing, as the network receives it" : "the image, as the network receives it");
     const ghost = store.state.sample === null && this.centres && !this.drawing.isEmpty;
     this.ghost.hidden = !ghost;
     if (ghost) paintInk(this.ghost, this.drawing.ink, [this.drawing.rows, this.drawing.columns], 1);

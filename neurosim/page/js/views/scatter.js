@@ -49,7 +49,7 @@ export class Scatter {
       "div",
       {
         class: "large", id: root.id ? undefined : "pad", tabindex: "0", role: "group", style: { aspectRatio: "1", cursor: "crosshair" },
-        "aria-label": "The plane of the two inputs. Click a place to send it through the network; arrow keys move it.",
+        "aria-label": "The plane of the two inputs. Click a place to use it as the input. Arrow keys move it.",
         onpointerdown: (event) => this.choose(event),
         onpointermove: (event) => event.buttons && this.choose(event),
         onkeydown: (event) => this.key(event),

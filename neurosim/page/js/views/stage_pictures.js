@@ -108,7 +108,7 @@ function fieldOnInput(store, { rows, columns }) {
   const canvas = paintInk(h("canvas", { role: "img", "aria-label": "the sample" }), store.pixels.of(store.raw), store.shape);
   canvas.style.aspectRatio = `${width} / ${height}`;
   const box = { x: columns[0], y: rows[0], width: columns[1] - columns[0] + 1, height: rows[1] - rows[0] + 1 };
-  return h("figure", {}, marked(canvas, [height, width], [box]), h("figcaption", {}, "the sample", h("span", { class: "scale", text: "what it sees outlined" })));
+  return h("figure", {}, marked(canvas, [height, width], [box]), h("figcaption", {}, "the sample", h("span", { class: "scale", text: "outline: the receptive field" })));
 }
 
 /** A picture with parts of it outlined. */
@@ -131,7 +131,7 @@ function deltas(document, stage) {
   const places = stage.rows.filter((row) => row.role === "place").map((row) => row.name.match(/\d+/g).map(Number));
   const boxes = places.map(([row, column]) => ({ x: column, y: row, width: 1, height: 1 }));
   const limit = largest(values);
-  return h("figure", {}, marked(canvas, [height, width], boxes), h("figcaption", {}, "delta by place, largest terms outlined", h("span", { class: "scale", text: limit ? `± ${short(limit)}` : "all 0" })));
+  return h("figure", {}, marked(canvas, [height, width], boxes), h("figcaption", {}, "delta at each place; outlines: the largest terms", h("span", { class: "scale", text: limit ? `± ${short(limit)}` : "all 0" })));
 }
 
 /** The windows of a pooling that look at a unit: its numbers, the unit outlined, and what is handed on. */
@@ -153,7 +153,7 @@ function windowsAbove(store, document) {
     if (values.some((each) => each < 0)) paintSigned(canvas, values, [size, size], most);
     else paintInk(canvas, values, [size, size], most);
     const box = { x: own % size, y: Math.floor(own / size), width: 1, height: 1 };
-    const won = takesLargest(pooling) ? (values.indexOf(Math.max(...values)) === own ? "it won: the largest" : "it lost: not the largest") : `one of ${size * size}, the mean goes on`;
+    const won = takesLargest(pooling) ? (values.indexOf(Math.max(...values)) === own ? "it is the largest" : "it is not the largest") : `one of ${size * size} in the mean`;
     return h("figure", { class: "window" }, marked(canvas, [size, size], [box]), h("figcaption", {}, `window ${Math.floor(place / across)},${place % across}`, h("span", { class: "scale", text: won })));
   });
 }
@@ -280,7 +280,7 @@ function clip(text, most) {
 /** The chain rule: what comes back, times the slope, is delta. */
 function chain(document, stage) {
   if (!stage.result || stage.result.formula !== "dL/da * f'(z)") return null;
-  const rows = [["dL/da, what comes back", document.dL_da], ["f'(z), the slope", document.da_dz]];
+  const rows = [["dL/da, the gradient of a", document.dL_da], ["f'(z), the slope", document.da_dz]];
   const values = alignPoints(rows.map(([, value]) => typeset(number(value))));
   return h("table", { class: "bars" }, rows.map(([name], k) => h("tr", {}, h("th", { scope: "row", text: name }), h("td", { text: values[k] }))));
 }

@@ -32,7 +32,7 @@ export class Strip {
     const inputs = inputsOf(layer, this.store.answer().layers[layer.index - 1].a, unit);
     const weights = Float64Array.from(layer.neuronPart(layer.W, unit.neuron));
     const products = weights.map((w, i) => w * inputs[i]);
-    return [this.picture(layer, weights, "looks for"), this.picture(layer, products, "found")];
+    return [this.picture(layer, weights, "weights w"), this.picture(layer, products, "products w x")];
   }
 
   picture(layer, values, name) {
@@ -52,7 +52,7 @@ export class Strip {
     const { a, z } = store.answer().layers[layer.index];
     const at = unitOf(layer, unit);
     const value = layer.W ? store.heldAt(layer.index, neuron) : undefined;
-    const held = [value === undefined ? "" : value ? `held at ${short(value)}` : "silenced", layer.W && store.isFrozen(layer.index, neuron) ? "frozen" : ""].filter(Boolean);
+    const held = [value === undefined ? "" : value ? `clamped at ${short(value)}` : "ablated", layer.W && store.isFrozen(layer.index, neuron) ? "frozen" : ""].filter(Boolean);
     const place = isMap ? [h("p", { text: `row ${unit.row}, column ${unit.column}` })] : [];
     if (!layer.W) {
       const { size } = layer.windows;

@@ -10,10 +10,10 @@ export class Tools {
     this.store = store;
     this.session = session;
     this.sign = 1;
-    this.silence = check("silence", false, (on) => this.hold(on, 0, "silenced"), { title: "Its output is held at 0" });
-    this.clamp = check("hold at", false, (on) => this.hold(on, this.number(this.level, 1), `held at ${this.level.value}`), { title: "Its output is held at this number" });
-    this.level = h("input", { type: "number", step: "any", value: "1", "aria-label": "Value to hold its output at", onchange: () => this.clamp.box.checked && this.hold(true, this.number(this.level, 1), `held at ${this.level.value}`) });
-    this.freeze = check("freeze", false, (on) => this.setFrozen(on), { title: "Training leaves its weights and bias as they are" });
+    this.silence = check("ablate", false, (on) => this.hold(on, 0, "ablated"), { title: meaning("ablate") });
+    this.clamp = check("clamp at", false, (on) => this.hold(on, this.number(this.level, 1), `clamped at ${this.level.value}`), { title: meaning("clamp") });
+    this.level = h("input", { type: "number", step: "any", value: "1", "aria-label": "Value of the clamped output", onchange: () => this.clamp.box.checked && this.hold(true, this.number(this.level, 1), `clamped at ${this.level.value}`) });
+    this.freeze = check("freeze", false, (on) => this.setFrozen(on), { title: meaning("freeze") });
     this.holding = h("span", { class: "row wide" }, this.silence.label, h("span", { class: "row" }, this.clamp.label, this.level));
     this.which = h("select", { "aria-label": "Which weight", onchange: () => this.drawWeight() });
     this.slider = this.range((value) => this.setWeight(value));
@@ -21,12 +21,12 @@ export class Tools {
     this.biasSlider = this.range((value) => this.setBias(value));
     this.biasTyped = h("input", { type: "number", step: "any", "aria-label": "The bias", onchange: () => this.type(this.biasTyped, (value) => this.setBias(value)) });
     this.biasRow = h("div", { class: "row" }, h("span", { text: "bias" }), this.biasTyped, this.biasSlider);
-    this.brush = button("paint +", () => this.flip(), { title: "What the brush does: raise or lower weights" });
+    this.brush = button("paint +", () => this.flip(), { title: "Choose whether the brush raises or lowers weights" });
     this.canvas = h("canvas", {
-      role: "img", "aria-label": "The weights; paint on them with the pointer, or change one by its name",
+      role: "img", "aria-label": "The weights. Paint on them with the pointer, or choose one in the list above.",
       onpointerdown: (event) => this.begin(event), onpointermove: (event) => this.paint(event), onpointerup: () => this.end(), onpointercancel: () => this.end(),
     });
-    this.painting = h("div", {}, h("div", { class: "row" }, this.brush, h("span", { class: "muted", text: "then paint on its weights" })), this.canvas);
+    this.painting = h("div", {}, h("div", { class: "row" }, this.brush, h("span", { class: "muted", text: "then paint on the weights below" })), this.canvas);
     this.summary = h("summary");
     this.box = h(
       "details",
@@ -42,7 +42,7 @@ export class Tools {
 
   range(change) {
     return h("input", {
-      type: "range", min: "-1", max: "1", step: "any", "aria-label": "drag to change", style: { flex: "1 1 90px", width: "auto" },
+      type: "range", min: "-1", max: "1", step: "any", "aria-label": "Drag to change the number", style: { flex: "1 1 90px", width: "auto" },
       oninput: (event) => change(Number(event.target.value)), onchange: () => this.settle(),
     });
   }
@@ -106,14 +106,14 @@ export class Tools {
   hold(on, value, how) {
     const { index } = this.layer;
     const { neuron } = this;
-    this.session.edit(`${this.name} ${on ? how : "free again"}`, (network) => (on ? network.clamp(index, neuron, value) : network.intervene(index, neuron, "values", null)));
+    this.session.edit(`${this.name} ${on ? how : "released"}`, (network) => (on ? network.clamp(index, neuron, value) : network.intervene(index, neuron, "values", null)));
     this.settle();
   }
 
   setFrozen(on) {
     const { index } = this.layer;
     const { neuron } = this;
-    this.session.edit(`${this.name} ${on ? "frozen" : "learns again"}`, (network) => network.intervene(index, neuron, "frozen", on ? true : null));
+    this.session.edit(`${this.name} ${on ? "frozen" : "no longer frozen"}`, (network) => network.intervene(index, neuron, "frozen", on ? true : null));
     this.settle();
   }
 
