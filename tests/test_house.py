@@ -16,7 +16,7 @@ FILES = [ROOT / "main.py", *sorted(path for name in PACKAGES for path in (ROOT /
 FLOORS = {
     "ground": "neurosim.errors neurosim.schema neurosim.lazy neurosim.registry neurosim.checks neurosim.text "
     "neurosim.parameters neurosim.processors neurosim.console neurosim.progress neurosim.signals neurosim.streams "
-    "neurosim.html neurosim.samples neurosim.labels neurosim.places",
+    "neurosim.html neurosim.samples neurosim.labels neurosim.places neurosim.glossary",
     "rules": "neurosim.activations neurosim.losses neurosim.optimizer_base neurosim.optimizers neurosim.schedules "
     "neurosim.initializers neurosim.regularizers neurosim.augment neurosim.metrics",
     "layers": "neurosim.layers",
