@@ -21,6 +21,7 @@ from .. import __version__
 from ..activations import ACTIVATIONS
 from ..data import Dataset
 from ..errors import NeurosimError
+from ..glossary import GLOSSARY
 from ..layers.interventions import SAID as INTERVENTIONS
 from ..losses import LOSSES
 from ..network import BATCH_SIZE, Network
@@ -250,6 +251,7 @@ def described(network: Network, train: Dataset, test: Dataset, run: Run) -> dict
         "settings": dict(run.settings or {}),
         "words": {name: getattr(words, name) for name in WORDS}
         | {"figure": figure_words.FIGURE, "interventions": INTERVENTIONS},
+        "glossary": GLOSSARY,
         "formulas": {
             "optimizer": {key: dict(OPTIMIZERS[key].formulas) for key in OPTIMIZERS},
             "loss": {key: LOSSES[key].formula for key in LOSSES},

@@ -171,12 +171,12 @@ def test_what_is_done_to_a_filter_costs_what_python_says_and_can_be_undone(tab, 
     tab.goto(layer=1, neuron=3)
     tab.page.locator(".tools summary").click()
     assert tab.text(".tools summary") == "Change this filter"
-    tab.page.get_by_label("silence").check()
+    tab.page.get_by_label("ablate").check()
     tab.page.wait_for_timeout(300)
-    silenced = copy.deepcopy(net)
-    silenced[1][3].ablate()
-    after = silenced.evaluate(x, labels)["accuracy"]
-    assert "layer 1, filter 3 silenced: loss of this sample" in plain(tab.text("#changes"))
+    ablated = copy.deepcopy(net)
+    ablated[1][3].ablate()
+    after = ablated.evaluate(x, labels)["accuracy"]
+    assert "layer 1, filter 3 ablated: loss of this sample" in plain(tab.text("#changes"))
     assert f"accuracy {percent(before)} → {percent(after)}" in tab.text("#changes")
     tab.button("Undo").click()
     tab.page.wait_for_timeout(200)
@@ -202,7 +202,7 @@ def test_it_trains_here_and_keeps_a_frozen_filter(tab, net):
     kernels = (after - before)[: net[1].W.size].reshape(net[1].W.shape)
     assert not kernels[..., 3].any() and kernels[..., 4].any()
     tab.page.wait_for_timeout(300)
-    assert tab.text("#life h2") == "The life of this filter"
+    assert tab.text("#life h2") == "Weights of this filter by step"
     pictures = tab.page.locator("#moments canvas")
     assert pictures.count() >= 2 and pictures.first.evaluate("(each) => [each.width, each.height]") == [5, 5]
 

@@ -134,9 +134,9 @@ def test_what_changes_a_neuron_costs_what_python_says(told, net, held):
     other = copy.deepcopy(net)
     other[2][4].ablate()
     before, after = net.evaluate(x, labels)["accuracy"], other.evaluate(x, labels)["accuracy"]
-    silenced = changes["silenced"]
-    assert f"accuracy {percent(before)} → {percent(after)}" in silenced["said"]
-    assert [silenced[name] for name in ("before", "after", "undone")] == pytest.approx([before, after, before])
+    ablated = changes["ablated"]
+    assert f"accuracy {percent(before)} → {percent(after)}" in ablated["said"]
+    assert [ablated[name] for name in ("before", "after", "undone")] == pytest.approx([before, after, before])
     for name in ("bias", "weight"):
         other = copy.deepcopy(net)
         if name == "bias":
@@ -181,7 +181,7 @@ def test_predicting_first_names_the_slip(told):
 def test_a_link_and_a_saved_page_bring_everything_back(told):
     back = told["return"]
     assert "layer=2&neuron=7" in back["hash"] and back["here"] == back["linked"]
-    assert back["kept"][0] == back["kept"][1] and "silenced" in back["silenced"]
+    assert back["kept"][0] == back["kept"][1] and "ablated" in back["ablated"]
 
 
 def test_an_image_file_is_read_as_python_reads_it(told, net, file):

@@ -249,7 +249,7 @@ def test_a_change_hides_no_button(browser, files, width):
     with Tab(browser, files["digits"], width) as tab:
         tab.no_hints()
         tab.page.locator(".tools summary").click()
-        for name in ("silence", "freeze"):
+        for name in ("ablate", "freeze"):
             tab.page.get_by_label(name, exact=True).check()
         tab.settle()
         panel, row = tab.page.locator("#changes").bounding_box(), tab.page.locator("#changes .row").bounding_box()
@@ -266,7 +266,7 @@ def test_print_shows_the_stage_alone(browser, files):
 
 @pytest.mark.quick_every(5)  # both views
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("view", ["Report card", "Confusion and mistakes"])
+@pytest.mark.parametrize("view", ["Report card", "Confusion matrix"])
 def test_no_table_is_wider_than_its_panel(browser, files, width, view):
     with Tab(browser, files["digits"], width) as tab:
         tab.no_hints()

@@ -236,7 +236,7 @@ def test_a_picture_without_a_drawing_is_said(tab, tmp_path, size):
 def test_of_two_files_the_first_is_taken_and_it_is_said(tab, tmp_path):
     one, other = written(tmp_path, "dark on white"), text(tmp_path)
     drop(tab, one, other)
-    assert says(tab, "Only dark on white.png was taken") and shows(tab, ns.data.read_image(one))
+    assert says(tab, "Only dark on white.png was used") and shows(tab, ns.data.read_image(one))
 
 
 def test_a_huge_picture_and_a_moving_one(tab, net, tmp_path):
@@ -268,7 +268,7 @@ def test_dropped_text_is_no_picture_and_leads_nowhere(tab):
     before = shown(tab)
     for where in ("#pad", "body"):
         assert not drop_text(tab, where, "https://example.org")
-        assert says(tab, "Expected a picture in a file")
+        assert says(tab, "Expected a picture file")
     assert np.array_equal(shown(tab), before)
     tab.goto(layer=1, neuron=3)
     tab.page.locator(".tools summary").click()
@@ -291,7 +291,7 @@ def test_a_network_that_takes_no_pictures_says_so_and_stays(browser, tmp_path):
     ns.explore(net, train, test, tmp_path / "page.html")
     with Tab(browser, tmp_path / "page.html") as tab:
         drop(tab, written(tmp_path, "dark on white"), where="#input")
-        assert says(tab, "This network takes no pictures.")
+        assert says(tab, "This network does not take pictures.")
         assert tab.page.url.split("#")[0].endswith("page.html")
         tab.check()
 

@@ -233,7 +233,7 @@ def test_a_large_network_gets_fewer_snapshots_and_says_so(hidden, optimizer, sma
     kept = held.manifest["snapshots"]
     assert (len(page) <= 4_000_000) == small and len(kept) < len(snapshots) == 12
     assert page.left_out[0] == f"To keep the file small, it holds {len(kept)} of 12 snapshots."
-    assert small or page.left_out[1].startswith("It is large all the same: the network alone takes ")
+    assert small or page.left_out[1].startswith("It is still large: the network alone takes ")
     assert np.array_equal(held.array("theta"), net.parameters.theta)
     if small:
         assert np.array_equal(held.array("snapshot/0"), snapshots.thetas[0]) and len(kept) > 3

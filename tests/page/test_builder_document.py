@@ -14,6 +14,7 @@ import pytest
 from page_file import Elements, PageFile
 
 import neurosim as ns
+from neurosim.glossary import GLOSSARY
 from neurosim.page import document
 
 ROOT = Path(__file__).parents[2]
@@ -105,6 +106,8 @@ def test_the_manifest_is_strict_json_with_all_that_the_contract_names(small):
     for name in ("STAGES", "RULES", "ROWS", "JOINED", "WHY", "NAMES", "DIGITS", "SYMBOLS"):
         assert manifest["words"][name] == getattr(words, name)
     assert manifest["words"]["figure"] == ns.walk.figure_words.FIGURE
+    assert manifest["glossary"] == GLOSSARY and small.html.count(GLOSSARY["epoch"]) == 1
+    assert GLOSSARY["epoch"] not in document.program()  # the words come from Python alone
     assert manifest["formulas"]["optimizer"]["adam"] == ns.Adam.formulas
     assert manifest["formulas"]["loss"].keys() == set(ns.LOSSES)
     assert manifest["choices"]["optimizer"]["momentum"]["momentum"] == 0.9

@@ -233,7 +233,7 @@ def test_a_plateau_goes_on_where_the_run_ended_and_says_what_it_watches(engine):
         best = (state["_best"], state["_bad_epochs"]) if validation is None else fresh
         assert (rates["schedule"]["_best"], rates["schedule"]["_bad_epochs"]) == best
         seen.append(told["note"])
-    assert seen[0] == seen[1] and "no validation data" in seen[0] and "training loss" in seen[0]
+    assert seen[0] == seen[1] and "no validation set" in seen[0] and "training loss" in seen[0]
 
 
 def test_a_schedule_that_has_ended_leaves_the_rate_to_the_optimizer(engine):
@@ -242,7 +242,7 @@ def test_a_schedule_that_has_ended_leaves_the_rate_to_the_optimizer(engine):
     network.fit(data, epochs=2, batch_size=20, verbose=False)
     ask = {"do": "trainer", "page": engine.page(network, data), "batchSize": 20, "steps": 4}
     (found,) = engine.ask(ask)
-    assert found["note"] == "The schedule one_cycle has ended: training goes on at the own rate of adam, 0.001."
+    assert found["note"] == "The schedule one_cycle has ended. Training continues with the default learning rate of adam, 0.001."
     assert (found["rate"], found["t"]) == (0.001, 10)
 
 

@@ -20,8 +20,9 @@ import { Report } from "./views/report.js";
 import { Tabs } from "./views/tabs.js";
 import { Timeline } from "./views/timeline.js";
 import { Tools } from "./views/tools.js";
+import { Words } from "./views/words.js";
 
-const ROOTS = ["controls", "summary", "settings", "hint", "notice", "help", "input", "tabs", "view-network", "view-report", "view-confusion", "view-plane", "microscope", "timeline", "life", "changes"];
+const ROOTS = ["controls", "summary", "settings", "hint", "notice", "help", "words", "input", "tabs", "view-network", "view-report", "view-confusion", "view-plane", "microscope", "timeline", "life", "changes"];
 
 class Page {
   constructor() {
@@ -84,6 +85,7 @@ class Page {
       new Changes(root("changes"), store, session),
       new Help(store),
     ];
+    new Words(root("words"), store.model.glossary);
     store.subscribe((changed) => {
       for (const view of views) view.render(changed);
       this.writeHash();

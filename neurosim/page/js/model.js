@@ -2,6 +2,7 @@
 
 import { Network } from "./engine/network.js";
 import { useWords } from "./engine/walk/words.js";
+import { Glossary } from "./glossary.js";
 
 export const FORMAT = "neurosim page";
 export const VERSION = 1;
@@ -75,6 +76,7 @@ export class Model {
     this.manifest = manifest;
     this.buffers = buffers;
     this.words = manifest.words;
+    this.glossary = new Glossary(manifest.glossary);
     useWords(manifest.words, manifest.formulas);
     this.config = { ...manifest.network };
     this.config.interventions ??= manifest.interventions ?? {};

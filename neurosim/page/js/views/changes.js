@@ -33,6 +33,7 @@ export class Changes {
       root.querySelector("h2"),
       `Accuracy on the ${store.model.test.count} test samples in this page.${store.model.mistakes ? " The extra misread samples do not count." : ""} ` +
           "Each bar is one class. After your latest change, a green part shows what a class gained, and an outlined part what it lost. Undo reverses that change.",
+      store.model.glossary,
     );
   }
 

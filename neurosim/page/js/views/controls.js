@@ -15,8 +15,9 @@ export class Controls {
     this.reset = button("Reset", () => session.reset(), { title: "Return to the initial weights" });
     this.seed = button("New seed", () => session.newSeed(), { title: "Draw new initial weights with another seed" });
     this.more = button("Settings", () => this.toggleSettings(), { "aria-expanded": "false", "aria-controls": "settings" });
+    this.words = store.model.glossary.isEmpty ? [] : [button("Words", null, { "data-term": "", "aria-haspopup": "dialog", title: "Explain the words of this page" })];
     this.help = button("?", () => store.set({ help: !store.state.help }), { "aria-label": "Help and keys", "aria-expanded": "false", "aria-controls": "help" });
-    root.append(...(trains ? [this.play, this.sample, this.batch, this.epoch, this.back, this.reset, this.seed, this.more] : []), this.help);
+    root.append(...(trains ? [this.play, this.sample, this.batch, this.epoch, this.back, this.reset, this.seed, this.more] : []), ...this.words, this.help);
     this.summary = document.getElementById("summary");
     this.settings = document.getElementById("settings");
     this.makeSettings();
@@ -24,8 +25,11 @@ export class Controls {
 
   makeSettings() {
     const { store, session } = this;
-    const { optimizer, activation } = store.model.manifest.choices;
+    const { glossary, manifest } = store.model;
+    const { optimizer, activation } = manifest.choices;
+    const meaning = (term) => glossary.meaning(term);
     this.optimizer = choice("optimizer", Object.keys(optimizer).map((key) => [key, key]), this.currentOptimizer, (key) => this.chooseOptimizer(key));
+    this.optimizer.label.title = meaning("optimizer") ?? "";
     this.rate = h("input", { type: "number", step: "any", min: "0", onchange: () => this.chooseRate() });
     this.size = h("input", { type: "number", min: "1", max: String(store.model.train.count), onchange: () => this.chooseSize() });
     const known = Object.keys(activation).filter((key) => key !== "softmax").map((key) => [key, key]);
@@ -35,8 +39,8 @@ export class Controls {
         "div",
         { class: "row wide" },
         this.optimizer.label,
-        h("label", {}, "learning rate ", this.rate),
-        h("label", {}, "batch size ", this.size),
+        h("label", { title: meaning("learning rate") }, "learning rate ", this.rate),
+        h("label", { title: meaning("batch") }, "batch size ", this.size),
         this.currentActivation ? this.activation.label : null,
         h("span", { class: "muted", text: this.trainsOn() }),
       ),

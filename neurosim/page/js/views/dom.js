@@ -53,13 +53,19 @@ export function setOptions(list, options, value) {
   list.value = String(value);
 }
 
-/** What a panel shows, told to a stranger who asks: a button at the end of `head`, the text below it. */
-export function explain(head, text) {
-  const note = h("p", { class: "what", text, hidden: true });
+/** The nodes of a text: the first use of each term of the glossary is a button that explains it. */
+export function withTerms(text, glossary) {
+  const asButton = ({ text: word, term }) => h("button", { type: "button", class: "term", "data-term": term, "aria-haspopup": "dialog", title: glossary.meaning(term), text: word });
+  return glossary.parts(text).map((part) => (part.term ? asButton(part) : part.text));
+}
+
+/** Explain a panel on demand: a button at the end of `head` shows and hides the text below it. */
+export function explain(head, text, glossary) {
+  const note = h("p", { class: "what", hidden: true }, withTerms(text, glossary));
   const ask = button("What is this?", () => {
     note.hidden = !note.hidden;
     ask.setAttribute("aria-expanded", String(!note.hidden));
-  }, { class: "quiet ask", "aria-expanded": "false", title: "What am I looking at?" });
+  }, { class: "quiet ask", "aria-expanded": "false", title: "Explain this panel" });
   const row = h("div", { class: "head" });
   head.replaceWith(row);
   row.append(head, ask);

@@ -68,6 +68,7 @@ export class Help {
       h("p", { text: "This page shows every number of a neural network: the input, the layers, the arithmetic of one neuron, and the training. Your browser computes everything; the page needs no internet connection." }),
       h("dl", {}, [...KEYS, ...(convolves ? OF_MAPS : [])].flatMap(([key, what]) => [h("dt", { text: key }), h("dd", { text: what })])),
       h("p", { class: "muted", text: `Data: ${data.name}. ${origin.filter(Boolean).join(" ")}` }),
+      ...(store.model.glossary.isEmpty ? [] : [button("Explain the words", null, { "data-term": "", "aria-haspopup": "dialog" }), " "]),
       button("Show the hints again", () => this.again()),
       " ",
       button("Close help", () => store.set({ help: false })),

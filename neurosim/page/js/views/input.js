@@ -26,7 +26,7 @@ export class InputView {
     this.makePicture(body);
     this.filter = { class: "all", misread: false, page: 0 };
     root.append(this.makePicker());
-    explain(root.querySelector("h2"), this.explanation());
+    explain(root.querySelector("h2"), this.explanation(), store.model.glossary);
     this.listen();
     wide.addEventListener("change", () => this.render(new Set(["all"])));
   }
@@ -70,7 +70,7 @@ export class InputView {
     const classes = Array.from({ length: this.store.classes }, (_, k) => [k, this.store.className(k)]);
     this.byClass = choice("", [["all", "all classes"], ...classes], "all", (value) => this.refilter({ class: value }));
     this.byClass.list.setAttribute("aria-label", "Class of the samples shown");
-    this.misread = check("misread only", false, (on) => this.refilter({ misread: on }));
+    this.misread = check("misread only", false, (on) => this.refilter({ misread: on }), { title: this.model.glossary.meaning("misread") });
     this.thumbs = h("div", { id: "thumbs", class: this.isPicture ? "" : "plain", role: "group", "aria-label": "Samples" });
     this.where = h("span", { class: "muted" });
     this.back = button("‹", () => this.turn(-1), { class: "quiet", "aria-label": "Previous samples" });
@@ -88,7 +88,7 @@ export class InputView {
     const size = this.store.network.layers[0].nOut;
     const own = this.pad ? " Draw on the image, or press Clear and draw your own. The prediction changes while you draw." : "";
     const field = this.store.network.layers.some(hasMaps) ? " The outline is the receptive field of the unit that you point at, or of the open one." : "";
-    return `These ${size} numbers are the input of the network. They come from a test sample, which training did not use.${own} A red line below a sample marks a misread one.${field}`;
+    return `These ${size} numbers are the input of the network. They come from a test sample, which training did not use.${own} A red line below a sample means that it is misread.${field}`;
   }
 
   /** Say why the filter leaves no sample. */

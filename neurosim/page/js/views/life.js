@@ -11,7 +11,7 @@ export class Life {
     this.moments = h("div", { id: "moments" });
     this.title = root.querySelector("h2");
     root.append(this.moments);
-    explain(this.title, "The weights of the selected neuron at several steps of training. All images use one colour scale: red is above zero, blue is below. Click an image to go to that step.");
+    explain(this.title, "The weights of the selected neuron at several steps of training. All images use one colour scale: red is above zero, blue is below. Click an image to go to that step.", store.model.glossary);
     new ResizeObserver(() => this.draw()).observe(this.moments);
   }
 
@@ -35,7 +35,7 @@ export class Life {
     const { neuron } = store.state;
     const shape = layer.index === store.visibleLayers()[0].index && store.kind === "image" ? imageShape(store.shape, layer.nIn) : null;
     const tiles = weightShape(layer);
-    this.title.textContent = `The weights of this ${hasMaps(layer) ? "filter" : "neuron"} over time`;
+    this.title.textContent = `Weights of this ${hasMaps(layer) ? "filter" : "neuron"} by step`;
     const chosen = this.chosen();
     const all = chosen.map((moment) => store.weightsAt(moment, layer.index, neuron));
     const limit = Math.max(...all.map(largest));

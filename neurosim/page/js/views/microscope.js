@@ -2,7 +2,7 @@
 
 import { number, typeset } from "../engine/numbers.js";
 import { judge, question } from "../quiz.js";
-import { button, check, h, explain } from "./dom.js";
+import { button, check, h, explain, withTerms } from "./dom.js";
 import { stagePicture } from "./stage_pictures.js";
 import { flyIntoSums, stageRows } from "./stage_rows.js";
 
@@ -41,6 +41,7 @@ export class Microscope {
       this.title,
       "One neuron and one sample, number by number. The stages follow the forward pass to the loss, the backward pass to the gradients, and the optimizer's step. " +
           "`python main.py step` shows the same walk with the same numbers. Each dot is a stage; the arrow keys move between stages.",
+      store.model.glossary,
     );
     this.shown = "";
   }
@@ -138,7 +139,7 @@ export class Microscope {
     const asked = store.state.predict && !this.revealed.has(stage.key) ? question(document, stage) : null;
     const formula = typeset(stage.formula).replaceAll(/;\s+/g, "\n");
     this.body.replaceChildren(
-      h("div", { class: "stage-title" }, h("h3", { text: `${at + 1}. ${stage.title}` }), h("span", { class: "muted", text: `${phaseOf(stage.key)}, ${at + 1} of ${stages.length}` })),
+      h("div", { class: "stage-title" }, h("h3", {}, withTerms(`${at + 1}. ${stage.title}`, store.model.glossary)), h("span", { class: "muted", text: `${phaseOf(stage.key)}, ${at + 1} of ${stages.length}` })),
       h("p", { class: formula.length > 34 ? "formula long" : "formula", text: formula }),
       stagePicture(store, document, stage, Boolean(asked)) || "",
       ...stageRows(stage, asked && asked.row, document.row !== undefined),

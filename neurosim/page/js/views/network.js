@@ -20,7 +20,7 @@ const ABOUT_IMAGES =
   "An image in the first layer shows the weights of one neuron: red is above zero, blue is below. All images of the layer use one colour scale. " +
   "The bar below an image is the activation of the neuron for this sample. ";
 const ABOUT_DOTS =
-  "Each dot is a neuron; a darker dot means a larger activation. If a layer has negative activations, red is above zero and blue is below. " +
+  " dot is a neuron; a darker dot means a larger activation. If a layer has negative activations, red is above zero and blue is below. " +
   "The bars on the right are the output. Point at a neuron to see its numbers. Click it to open it.";
 const ABOUT_FILTERS =
   "Each filter looks at every patch of the image with the same weights, its kernel. In a kernel, red is above zero and blue is below. " +
@@ -46,7 +46,7 @@ export class NetworkView {
     this.strip = new Strip(hovered, store);
     this.maps = new MapSheet(store);
     root.append(this.verdict, this.net, this.legend, hovered);
-    explain(this.verdict, convolves ? ABOUT_FILTERS : `Each column is a layer. ${store.kind === "image" ? ABOUT_IMAGES : ""}${ABOUT_DOTS}`);
+    explain(this.verdict, convolves ? ABOUT_FILTERS : `Each column is a layer. ${store.kind === "image" ? `${ABOUT_IMAGES}In the later layers, each` : "Each"}${ABOUT_DOTS}`, store.model.glossary);
     new ResizeObserver(() => this.resize()).observe(this.net);
     this.build();
   }

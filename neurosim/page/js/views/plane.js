@@ -19,6 +19,7 @@ export class Plane {
       head,
       "Each place in the square is an input of two numbers. Its colour is the predicted class; a stronger colour means a higher probability. Circles and squares are the samples. " +
           "Each small map shows the activation of one hidden neuron: red is above zero, blue is below. Together they form the decision boundary. Click a place to use it as the input.",
+      store.model.glossary,
     );
     this.scatter = new Scatter(this.large, store);
   }

@@ -18,6 +18,7 @@ export class Report {
           "Strongest for: the class with the largest mean activation. Selectivity: 0 if all classes have the same mean activation, 1 if only one class activates the neuron. " +
           "Off: the share of samples for which the neuron is inactive and learns nothing. Flat: the share for which its activation is flat elsewhere. " +
           "Most similar: the neuron of its layer with the most similar activations, and their correlation. Click a heading to sort. Click a neuron to open it.",
+      store.model.glossary,
     );
   }
 

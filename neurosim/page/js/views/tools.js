@@ -10,6 +10,7 @@ export class Tools {
     this.store = store;
     this.session = session;
     this.sign = 1;
+    const meaning = (term) => store.model.glossary.meaning(term);
     this.silence = check("ablate", false, (on) => this.hold(on, 0, "ablated"), { title: meaning("ablate") });
     this.clamp = check("clamp at", false, (on) => this.hold(on, this.number(this.level, 1), `clamped at ${this.level.value}`), { title: meaning("clamp") });
     this.level = h("input", { type: "number", step: "any", value: "1", "aria-label": "Value of the clamped output", onchange: () => this.clamp.box.checked && this.hold(true, this.number(this.level, 1), `clamped at ${this.level.value}`) });
