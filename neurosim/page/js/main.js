@@ -1,4 +1,4 @@
-// Opens the page: reads what the file holds, makes the store and the views, and lets each draw what has changed.
+// The page: reads the file, creates the store and the views, and tells each view what has changed.
 
 import { installHook } from "./hook.js";
 import { readManifest } from "./model.js";
@@ -39,7 +39,7 @@ class Page {
 
   store = () => this.current;
 
-  /** Show a network: that of the file, or another manifest in its place. */
+  /** Show a network: that of the file, or another manifest. */
   open = async (source) => {
     let model;
     try {
@@ -95,7 +95,7 @@ class Page {
     document.title = `neurosim: ${manifest.data.name}`;
   }
 
-  /** Loss and accuracy of the moments, one at a time, while nothing else is to do. */
+  /** Measure loss and accuracy of the stored steps, one at a time, while the browser is idle. */
   measure() {
     const store = this.current;
     const idle = globalThis.requestIdleCallback || ((callback) => setTimeout(callback, 30));
@@ -120,7 +120,7 @@ class Page {
       try {
         history.replaceState(null, "", hash);
       } catch {
-        location.replace(hash); // a browser that lets no file write its address otherwise
+        location.replace(hash); // a browser that does not let a file change its address in the other way
       }
     }, 150);
   }

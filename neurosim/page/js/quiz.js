@@ -1,13 +1,13 @@
-// Predict, then reveal: which number of a stage is asked for, whether an answer is right, and which slip gives a wrong one.
-// Numbers in, words out; nothing of the document.
+// The quiz: which number of a stage the learner predicts, whether an answer is right, and which mistake explains a
+// wrong one. Numbers in, words out; it does not use the document.
 
 import { number, typeset } from "./engine/numbers.js";
 
-const NEAR = 0.01; // of the value: so far an answer is right, or a slip explains it
+const NEAR = 0.01; // of the value: within this share an answer is right, or a mistake explains it
 
 /**
- * What a stage lets the learner predict.
- * @returns {name, value, sum, row, slips} or null: row is the one that stays hidden until then; slips are {value, says}
+ * Return the number of a stage that the learner can predict.
+ * @returns {name, value, sum, row, slips} or null; row stays hidden until the answer, and slips are {value, says}
  */
 export function question(document, stage) {
   const row = rowAskedOf(stage);
@@ -32,7 +32,7 @@ function nameOf(stage, row) {
   return row.name;
 }
 
-/** "right", or {slip}, or null: wrong in a way that is not known. */
+/** Return whether an answer is right, and the sentence for a known mistake; "" if the mistake is not known. */
 export function judge(asked, typed) {
   if (near(typed, asked.value)) return { right: true };
   const slip = asked.slips.find((each) => near(typed, each.value));
@@ -43,7 +43,7 @@ function near(one, other) {
   return other === 0 ? Math.abs(one) < 1e-9 : Math.abs(one - other) <= NEAR * Math.abs(other);
 }
 
-/** The commonest slips, each with the value that it gives. */
+/** Return the most common mistakes, each with its wrong value. */
 function slipsOf(document, stage, row) {
   const slips = [];
   const add = (value, says) => slips.push({ value, says });

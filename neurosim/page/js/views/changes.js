@@ -1,4 +1,4 @@
-// What the learner's changes did: accuracy before and after, per class, and the list that can be undone.
+// The effect of the learner's changes: accuracy before and after, per class, and the list to undo.
 
 import { percent, short } from "../engine/numbers.js";
 import { link, pageAsFile, weightsAsJson } from "../save.js";
@@ -91,7 +91,7 @@ export class Changes {
   render(changed) {
     if (!["theta", "edits", "sample", "theme", "network", "points", "training", "all"].some((name) => changed.has(name))) return;
     const { training } = this.store.state;
-    // it takes a run over all test images: while something moves a few times a second is enough
+    // this runs the network on all test samples: while something moves, a few times per second is enough
     const wait = training ? 600 : this.store.undo.last && this.store.undo.last.open ? 120 : 0;
     clearTimeout(this.later);
     if (this.store.state.drawing || performance.now() - (this.at || 0) < wait) {
@@ -107,7 +107,7 @@ function shortened(text) {
   return text.length > 10 ? `${text.slice(0, 9)}…` : text;
 }
 
-/** Before → after: this sample's loss, accuracy, and the class that lost most. */
+/** Describe before → after: this sample's loss, accuracy, and the class that lost the most. */
 function effect(store, { said, before, after }) {
   const parts = [h("b", { text: said }), ": "];
   const ofSample = before.loss !== null && after.loss !== null && before.sample === after.sample;

@@ -1,4 +1,4 @@
-// Which class is read as which, and the samples behind each number; a click loads one.
+// The confusion matrix, and the samples behind each number; a click opens a sample.
 
 import { button, h, explain } from "./dom.js";
 import { paintInk } from "./paint.js";

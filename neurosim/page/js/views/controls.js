@@ -1,4 +1,4 @@
-// The training controls on top, and the settings under them.
+// The training controls at the top, and the settings under them.
 
 import { button, choice, h } from "./dom.js";
 
@@ -115,7 +115,7 @@ export class Controls {
   }
 }
 
-/** A layer as one writes it: units, FILTERSxKERNEL, poolSIZE. */
+/** Write a layer in short: units, FILTERSxKERNEL, poolSIZE. */
 function inShort(layer) {
   const { windows, nOut, W, neuronCount } = layer;
   return windows ? (W ? `${neuronCount}x${windows.size}` : `pool${windows.size}`) : nOut;

@@ -1,4 +1,4 @@
-// The way in: four hints for the first visit, help with the keys, and what the page has to say.
+// Help: four hints for the first visit, the keys, and the notices of the page.
 
 import { hasMaps } from "../maps.js";
 import { button, h } from "./dom.js";
@@ -44,7 +44,7 @@ function seen() {
   try {
     return window.localStorage.getItem(SEEN) === "yes";
   } catch {
-    return false; // a browser that keeps nothing for files shows them again
+    return false; // a browser that stores nothing for files shows them again
   }
 }
 
@@ -87,7 +87,7 @@ export class Help {
     try {
       window.localStorage.setItem(SEEN, "yes");
     } catch {
-      // nothing is kept for files here: the hints come again next time
+      // nothing is stored for files here: the hints return next time
     }
     this.drawHint();
   }

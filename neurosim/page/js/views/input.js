@@ -1,4 +1,4 @@
-// What goes into the network: the sample, large; the pad to draw on; and the samples to choose from.
+// The input of the network: the sample, large; the pad to draw on; and the samples to choose from.
 
 import { short } from "../engine/numbers.js";
 import { hasMaps } from "../maps.js";
@@ -21,7 +21,7 @@ export class InputView {
     root.querySelector("h2").replaceChildren("Input", this.subtitle);
     const body = h("div");
     this.label = h("div", { class: "classes", role: "group", "aria-label": "Label of the input" });
-    this.reading = h("p", { class: "reading", "aria-hidden": "true" }); // where the network is not in sight; it is told there
+    this.reading = h("p", { class: "reading", "aria-hidden": "true" }); // for a screen on which the network is out of sight, where it is announced
     root.append(body, this.reading, this.label);
     this.makePicture(body);
     this.filter = { class: "all", misread: false, page: 0 };
@@ -31,7 +31,10 @@ export class InputView {
     wide.addEventListener("change", () => this.render(new Set(["all"])));
   }
 
-  /** Files dropped or pasted anywhere: a browser would leave the page for them, and what was done here would be lost. */
+  /**
+   * Take files that are dropped or pasted anywhere. Otherwise the browser would leave the page, and all changes would
+   * be lost.
+   */
   listen() {
     const here = (event) => this.root.isConnected && !event.target.closest?.("input, textarea");
     document.addEventListener("dragover", (event) => here(event) && event.preventDefault());
@@ -107,7 +110,7 @@ export class InputView {
     this.drawPicker();
   }
 
-  /** The rows that the filter lets through: the mistakes kept apart come first. */
+  /** Return the rows that match the filter. The extra misread samples come last. */
   rows() {
     const { test } = this.model;
     const readings = this.store.readings();

@@ -1,4 +1,4 @@
-// The weights of the selected neuron at a few moments, from the first to the last.
+// The weights of the open neuron at a few steps, from the first to the last.
 
 import { hasMaps, weightShape } from "../maps.js";
 import { h, explain } from "./dom.js";
@@ -15,14 +15,14 @@ export class Life {
     new ResizeObserver(() => this.draw()).observe(this.moments);
   }
 
-  /** Evenly spaced among the moments, the first and the last among them. */
+  /** Choose evenly spaced steps, with the first and the last. */
   chosen() {
     const { moments } = this.store;
     const room = Math.max(2, Math.floor((this.moments.clientWidth + 8) / 60));
     const count = Math.min(room, moments.length, 10);
     if (count < 2) return moments.slice(-1);
     const chosen = Array.from({ length: count }, (_, k) => moments[Math.round((k * (moments.length - 1)) / (count - 1))]);
-    // where the network stands is always among them, in the place of the moment before it
+    // the current step is always shown, instead of the one before it
     const current = this.store.momentAt(this.store.state.step);
     if (!chosen.includes(current)) chosen[chosen.findLastIndex((each) => each.step < current.step)] = current;
     return chosen;

@@ -1,18 +1,18 @@
-// Where the maps of a convolutional network stand: layers beside each other where there is room, else below each other,
-// and the layers without maps after them. Numbers in, boxes out.
+// The layout of the maps of a convolutional network. Layers stand beside each other if there is room, else below each
+// other; the layers without maps follow. Numbers in, boxes out.
 
 import { layOut, leastWidth, TITLE } from "./geometry.js";
 
 const CELL = { least: 22, most: 84 }; // pixels along a map
 const STRIP = 10; // the width of a row of numbers
 const FEW = 16; // maps that are drawn larger on a narrow screen
-const MARGIN = 4; // pixels at the sides, for the outline of what is selected
-const BELOW = 330; // pixels for the layers without maps, where they stand below the others
+const MARGIN = 4; // pixels at the sides, for the outline of the open unit
+const BELOW = 330; // pixels for the layers without maps, if they stand below the others
 
 /**
- * The layout of all layers that are shown.
- * @param layers those with `maps`: {index, count, shape: [height, width], kernels: how many of them stand beside a map};
- *   those with `strip`: a row of numbers; the others as `geometry.layOut` takes them
+ * Lay out all layers that are shown.
+ * @param layers with `maps`: {index, count, shape: [height, width], kernels: how many stand beside a map}; with
+ *   `strip`: a row of numbers; the others as `geometry.layOut` takes them
  * @returns {columns, boxes: Map "layer/neuron" -> {x, y, width, height, map, kernel: boxes of both}, height, below:
  *   whether the layers stand below each other}
  */
@@ -23,12 +23,12 @@ export function layOutAll(layers, width, height) {
   return beside(images, others, width, height) ?? below(images, others, width);
 }
 
-/** The width of the kernels beside a map, as a share of the map's; the tiles of a few channels stand below each other. */
+/** Return the width of the kernels beside a map, as a share of the map's. The tiles of a few channels stand below each other. */
 function share(kernels) {
   return kernels ? Math.min(0.75, 1 / kernels) : 0;
 }
 
-/** The parts of a cell whose map is at most `cell` wide and high. */
+/** Return the parts of a cell whose map is at most `cell` wide and high. */
 function cellOf({ shape: [height, width], kernels }, cell) {
   const map = { width: cell * Math.min(1, width / height), height: cell * Math.min(1, height / width) };
   const kernel = kernels ? { width: cell * share(kernels), height: cell * share(kernels) * kernels } : null;
@@ -95,7 +95,7 @@ function below(images, others, whole) {
   return { columns: [...columns, ...rest.columns], boxes: new Map([...boxes, ...rest.boxes]), height: y + BELOW, below: true };
 }
 
-/** Cells row by row; with a height to fill they spread over it. */
+/** Put cells row by row; if a height is given, they spread over it. */
 function putCells(boxes, layer, cell, inRow, x, y, height = 0) {
   const each = cellOf(layer, cell);
   const rows = Math.ceil(layer.count / inRow);

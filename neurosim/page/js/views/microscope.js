@@ -25,7 +25,7 @@ export class Microscope {
     this.auto = button("strongest", () => store.select(store.state.layer, store.state.neuron, null), { title: "Go to the place with the largest |delta|, or |a| if there is no label" });
     this.places = h("div", { id: "place", class: "row" }, h("label", {}, "row ", this.row), h("label", {}, "column ", this.column), this.auto);
     this.layer = h("select", { "aria-label": "Layer", onchange: () => store.select(Number(this.layer.value), 0) });
-    this.revealed = new Set(); // stages whose number was found or given up, for this neuron and sample
+    this.revealed = new Set(); // stages whose number was found or shown, for this neuron and sample
     root.append(
       h("div", { class: "row wide" }, this.layer, this.neuron, this.predict.label),
       this.places,
@@ -56,7 +56,7 @@ export class Microscope {
     event.stopPropagation();
   }
 
-  /** Where the answers of the learner belong to: they start anew with another neuron, sample or network. */
+  /** The key of the learner's answers: they start again with another neuron, sample or network. */
   get place() {
     const { layer, neuron } = this.store.state;
     const { row, column } = this.store.place() ?? {};
@@ -188,7 +188,7 @@ export class Microscope {
     const drawing = this.store.state.drawing || this.store.state.training;
     const relevant = ["theta", "sample", "layer", "neuron", "row", "column", "stage", "predict", "theme", "all", "drawing", "training"].some((name) => changed.has(name));
     if (!relevant) return;
-    // while the pen or the training runs, ten times a second is enough to read along, and leaves time for both
+    // while the pen or the training runs, ten times per second is enough to read, and leaves time for both
     if (drawing && performance.now() - (this.drawnAt || 0) < 100) {
       clearTimeout(this.later);
       this.later = setTimeout(() => this.draw(), 120);

@@ -1,11 +1,12 @@
-// Two inputs: the plane with the decision boundary, one map for every hidden neuron, and layers to add and take away.
+// The plane of two inputs, with the decision boundary, one map per hidden neuron, and buttons that add and remove
+// layers.
 
 import { button, h, explain } from "./dom.js";
 import { largest, paintSigned } from "./paint.js";
 import { overPlane, Scatter } from "./scatter.js";
 
-const GRID = 24; // cells of a neuron's map, each way
-const MOST = 64; // neurons of a layer that have one
+const GRID = 24; // cells of a neuron's map, along each side
+const MOST = 64; // maps of a layer, at most
 
 export class Plane {
   constructor(root, store, session) {

@@ -1,4 +1,4 @@
-// The report card: one row a neuron, sortable; a click opens the neuron.
+// The report card: one row per neuron, sortable; a click opens the neuron.
 
 import { percent, short, typeset } from "../engine/numbers.js";
 import { hasMaps } from "../maps.js";
@@ -35,7 +35,7 @@ export class Report {
     ];
   }
 
-  /** Rows for the network as it is; they come in pieces, so that the page goes on answering. */
+  /** Compute the rows of the current network, in pieces, so that the page stays responsive. */
   async compute() {
     const { store } = this;
     const { version } = store;

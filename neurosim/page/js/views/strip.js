@@ -1,4 +1,4 @@
-// What the neuron under the pointer looks for, and what it found; the selected one where there is none.
+// The weights and products of the neuron under the pointer, or of the open one.
 
 import { short } from "../engine/numbers.js";
 import { hasMaps, inputsOf, takesLargest, unitOf, weightShape } from "../maps.js";
@@ -28,7 +28,7 @@ export class Strip {
   }
 
   picturesOf(layer, unit) {
-    // the whole walk would take longer than a frame, and the forward pass knows all of this
+    // the whole walk would take longer than a frame, and the forward pass has all of these numbers
     const inputs = inputsOf(layer, this.store.answer().layers[layer.index - 1].a, unit);
     const weights = Float64Array.from(layer.neuronPart(layer.W, unit.neuron));
     const products = weights.map((w, i) => w * inputs[i]);

@@ -1,4 +1,4 @@
-// Loss and accuracy over the steps, with a cursor that can be dragged to any moment that is kept.
+// Loss and accuracy over the steps, with a cursor that can be dragged to any stored step.
 
 import { percent, short } from "../engine/numbers.js";
 import { h, s, explain } from "./dom.js";
@@ -100,7 +100,7 @@ export class Timeline {
     })) this.box.setAttribute(`aria-${name}`, String(value));
   }
 
-  /** Powers of ten, and the last step; none so near to another that their numbers would touch. */
+  /** Return powers of ten and the last step, far enough from each other that their numbers do not touch. */
   ticks(last, scale) {
     const found = [];
     for (const step of [last, 0, 1, 10, 100, 1000, 10000, 100000, 1e6]) {

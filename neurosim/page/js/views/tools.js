@@ -1,4 +1,5 @@
-// Tools on the selected neuron: its weights, its bias, and whether it may speak and learn. Each change can be undone.
+// Tools for the open neuron: its weights, its bias, and whether it is ablated, clamped or frozen. Each change can be
+// undone.
 
 import { short } from "../engine/numbers.js";
 import { hasMaps, weightShape } from "../maps.js";
@@ -146,7 +147,7 @@ export class Tools {
     this.settle();
   }
 
-  /** A soft brush of about three pixels, of one on a small kernel; a pass moves a weight by a quarter of the largest one. */
+  /** A soft brush of about three pixels, or one on a small kernel. A pass moves a weight by a quarter of the largest one. */
   paint(event) {
     if (!this.inStroke) return;
     const box = this.canvas.getBoundingClientRect();
@@ -171,7 +172,7 @@ export class Tools {
     );
   }
 
-  /** The inputs by their names, those with the largest terms first. */
+  /** List the inputs by their names, with the largest terms first. */
   drawChoice() {
     const document = this.store.document();
     const order = document.weights.map((w, i) => [Math.abs(w * document.inputs[i]), i]).sort((one, other) => other[0] - one[0]).map(([, i]) => i);
@@ -194,7 +195,7 @@ export class Tools {
     this.fit(this.slider, this.typed, value, 1.5 * this.limit);
   }
 
-  /** A slider and a field for one number; the slider's range holds still while it is dragged. */
+  /** Set a slider and a field for one number. The slider's range stays fixed while it is dragged. */
   fit(slider, typed, value, limit) {
     if (document.activeElement !== slider) [slider.min, slider.max] = [-Math.max(limit, Math.abs(value)), Math.max(limit, Math.abs(value))];
     slider.value = String(value);
@@ -206,7 +207,7 @@ export class Tools {
     if (!this.box.open) return;
     const { layer, neuron, store } = this;
     const held = store.heldAt(layer.index, neuron);
-    this.holding.hidden = layer.isOutput; // its activation belongs to the loss
+    this.holding.hidden = layer.isOutput; // the loss uses its activation
     this.silence.box.checked = held === 0;
     this.clamp.box.checked = held !== undefined && held !== 0;
     if (held && document.activeElement !== this.level) this.level.value = String(held);
@@ -230,7 +231,7 @@ export class Tools {
   }
 }
 
-/** A weight of a kernel, or of a neuron that looks at maps. */
+/** Name a weight of a kernel, or of a neuron that looks at maps. */
 function nameOfWeight(i, [, width, channels], ofKernel) {
   const place = Math.floor(i / channels);
   const where = `${Math.floor(place / width)},${place % width}`;

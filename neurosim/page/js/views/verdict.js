@@ -1,9 +1,9 @@
-// What the network reads in the sample, in a sentence.
+// The prediction for the sample, in a sentence.
 
 import { certainty, short } from "../engine/numbers.js";
 import { h } from "./dom.js";
 
-/** Nodes of the sentence: what is read, how sure, and whether that is right; of a network without classes, its numbers. */
+/** Return the nodes of the sentence: the prediction, its probability, and whether it is right; without classes, the numbers. */
 export function verdict(store) {
   const { output, decided } = store.answer();
   const { label } = store;
