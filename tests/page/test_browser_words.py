@@ -69,7 +69,9 @@ def test_the_keyboard_opens_a_term_and_comes_back_to_it(tab):
     assert entry.inner_text().split("\n") == ["weighted sum", GLOSSARY["weighted sum"]]
     for key in ("ArrowRight", "Space", "?"):  # the keys of the page rest
         tab.page.keyboard.press(key)
-    assert is_open(tab) and tab.state() == state | {"stage": "weighted_sum"} and not tab.page.locator("#help").is_visible()
+    assert (
+        is_open(tab) and tab.state() == state | {"stage": "weighted_sum"} and not tab.page.locator("#help").is_visible()
+    )
     tab.page.keyboard.press("Escape")
     assert not is_open(tab) and focused(tab) == ["weighted sum", "weighted sum"]
 

@@ -18,7 +18,7 @@ from neurosim.glossary import GLOSSARY
 from neurosim.page import document
 
 ROOT = Path(__file__).parents[2]
-NAMESPACE = "http://www.w3.org/2000/svg"  # a name, which nobody asks for
+NAMESPACE = "http://www.w3.org/2000/svg"  # a name; it is never loaded
 HOSTILE = (
     "</script><script>window.hacked = 1</script><!--<script>\"'&amp;\n{{script}}{{manifest}}\u2028"
     '<img src=x onerror="window.hacked = 1">'
@@ -153,7 +153,7 @@ def test_a_notebook_shows_it_in_a_frame(hostile):
 
 
 def test_it_is_written_where_it_is_asked_to_be(small, tmp_path, refused):
-    assert small.path is None and "not written so far" in repr(small)
+    assert small.path is None and "not written yet" in repr(small)
     path = small.save(tmp_path / "new" / "page.html")
     assert path == small.path and path.read_text("utf-8") == small.html and str(path) in repr(small)
     (tmp_path / "file").write_text("")

@@ -22,7 +22,13 @@ def terms_of(parts):
 
 
 def test_a_text_is_cut_at_the_first_use_of_each_term_and_nothing_is_lost(engine):
-    texts = ["Each step uses a batch. The next step uses other batches.", "2. Weighted sum", "steps", "No words here", ""]
+    texts = [
+        "Each step uses a batch. The next step uses other batches.",
+        "2. Weighted sum",
+        "steps",
+        "No words here",
+        "",
+    ]
     parts = ask(engine, texts=texts)["parts"]
     assert ["".join(part["text"] for part in each) for each in parts] == texts
     assert list(map(terms_of, parts)) == [["step", "batch"], ["weighted sum"], ["step"], [], []]

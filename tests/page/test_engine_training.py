@@ -242,7 +242,10 @@ def test_a_schedule_that_has_ended_leaves_the_rate_to_the_optimizer(engine):
     network.fit(data, epochs=2, batch_size=20, verbose=False)
     ask = {"do": "trainer", "page": engine.page(network, data), "batchSize": 20, "steps": 4}
     (found,) = engine.ask(ask)
-    assert found["note"] == "The schedule one_cycle has ended. Training continues with the default learning rate of adam, 0.001."
+    assert (
+        found["note"]
+        == "The schedule one_cycle has ended. Training continues with the default learning rate of adam, 0.001."
+    )
     assert (found["rate"], found["t"]) == (0.001, 10)
 
 
