@@ -1,8 +1,8 @@
 """Strips comments, indentation, empty lines and blanks at line ends from JavaScript and CSS.
 
 Names and lines stay unchanged, so no semicolon has to be guessed.  A series of blanks becomes one blank, and a series
-of line breaks becomes one.  A comment counts as a blank, or as a line break if it contains one.  Texts, template texts and
-regular expressions stay unchanged.  Unknown code is an error.
+of line breaks becomes one.  A comment counts as a blank, or as a line break if it contains one.  Texts, template texts
+and regular expressions stay unchanged.  Unknown code is an error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A learner's way through a page in Chromium, from a file and with the network off, held to Python's numbers."""
+"""A learner's way through a page in Chromium, from a file and offline, compared with Python's numbers."""
 
 import copy
 import json
@@ -30,7 +30,7 @@ def net(digits):
 
 
 def fair(held):
-    """The test samples by which the page counts."""
+    """Return the test samples on which the page measures."""
     count = held.manifest["samples"]["test"]["count"]
     return held.array("test/x")[:count], held.array("test/labels")[:count]
 
@@ -104,7 +104,7 @@ def test_the_walk_says_what_python_says(tab, net, held):
     assert tab.state()["stage"] == "loss_after"
 
 
-def test_predict_first_hides_the_number_and_names_the_slip(tab, net, held):
+def test_predict_first_hides_the_number_and_names_the_mistake(tab, net, held):
     index = tab.state()["sample"]
     row = held.manifest["samples"]["test"]["index"].index(index)
     x, label = held.array("test/x")[row], int(held.array("test/labels")[row])
@@ -257,7 +257,7 @@ def test_it_trains_pauses_goes_back_and_resets(tab):
     assert tab.page.evaluate("neurosim.parameters()") == other  # the same initial weights
 
 
-def test_the_time_line_leads_to_each_kept_step(tab, net):
+def test_the_timeline_leads_to_each_stored_step(tab, net):
     line = tab.page.get_by_role("slider", name="Step of the training")
     line.focus()
     line.press("Home")
