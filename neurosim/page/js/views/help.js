@@ -29,7 +29,7 @@ const LATER = [
 ];
 const KEYS = [
   ["Tab", "go to the next control or panel"],
-  ["arrow keys", "in the network: next neuron; in the microscope: next stage; on the drawing pad: move the drawing; on the timeline: next stored step"],
+  ["arrow keys", "next neuron (network), next stage (microscope), next stored step (timeline), or move the drawing (pad)"],
   ["Enter", "in the network: open the neuron in the microscope"],
   ["Esc", "return to the network"],
   ["Delete", "on the drawing pad: clear it"],
@@ -65,7 +65,7 @@ export class Help {
     const origin = [data.note, made && made.command ? `Made by ${made.command}, neurosim ${made.neurosim}, NumPy ${made.numpy}.` : "", settings && settings.epochs ? `Trained for ${settings.epochs} ${settings.epochs === 1 ? "epoch" : "epochs"}.` : ""];
     this.panel.append(
       h("h2", { id: "help-title", text: "Help" }),
-      h("p", { text: "This page shows every number of a neural network: the input, the layers, the arithmetic of one neuron, and the training. Your browser computes everything; the page needs no internet connection." }),
+      h("p", { text: "This page shows every number of a neural network: in its input, its layers, its neurons and its training. Your browser computes everything; the page needs no internet connection." }),
       h("dl", {}, [...KEYS, ...(convolves ? OF_MAPS : [])].flatMap(([key, what]) => [h("dt", { text: key }), h("dd", { text: what })])),
       h("p", { class: "muted", text: `Data: ${data.name}. ${origin.filter(Boolean).join(" ")}` }),
       ...(store.model.glossary.isEmpty ? [] : [button("Explain the words", null, { "data-term": "", "aria-haspopup": "dialog" }), " "]),

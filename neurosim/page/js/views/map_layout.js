@@ -17,10 +17,10 @@ const BELOW = 330; // pixels for the layers without maps, if they stand below th
  *   whether the layers stand below each other}
  */
 export function layOutAll(layers, width, height) {
-  const images = layers.filter((layer) => layer.maps || layer.strip);
+  const mapped = layers.filter((layer) => layer.maps || layer.strip);
   const others = layers.filter((layer) => !layer.maps && !layer.strip);
-  if (!images.length) return { ...layOut(layers, width, height), below: false };
-  return beside(images, others, width, height) ?? below(images, others, width);
+  if (!mapped.length) return { ...layOut(layers, width, height), below: false };
+  return beside(mapped, others, width, height) ?? below(mapped, others, width);
 }
 
 /** Return the width of the kernels beside a map, as a share of the map's. The tiles of a few channels stand below each other. */
@@ -48,19 +48,19 @@ function grid(layer, cell, room) {
   return { columns, width: columns * (width + gap) - gap };
 }
 
-function beside(images, others, width, height) {
+function beside(mapped, others, width, height) {
   const room = height - TITLE - 8;
   const gap = 16;
-  const free = width - leastWidth(others, width, height, 26) - gap * images.length - 8;
-  const widthAt = (cell) => images.reduce((sum, layer) => sum + (layer.strip ? STRIP : grid(layer, cell, room).width), 0);
+  const free = width - leastWidth(others, width, height, 26) - gap * mapped.length - 8;
+  const widthAt = (cell) => mapped.reduce((sum, layer) => sum + (layer.strip ? STRIP : grid(layer, cell, room).width), 0);
   let cell = Math.min(CELL.most, Math.floor(room));
   while (cell >= CELL.least && widthAt(cell) > free) cell -= 1;
   if (cell < CELL.least) return null;
-  const between = Math.min(gap + (free - widthAt(cell)) / images.length, 110);
+  const between = Math.min(gap + (free - widthAt(cell)) / mapped.length, 110);
   const boxes = new Map();
   const columns = [];
   let x = 0;
-  for (const layer of images) {
+  for (const layer of mapped) {
     const placed = layer.strip ? { width: STRIP } : grid(layer, cell, room);
     if (layer.strip) boxes.set(`${layer.index}/0`, { x, y: TITLE, width: STRIP, height: room });
     else putCells(boxes, layer, cell, placed.columns, x, TITLE, room);
@@ -71,12 +71,12 @@ function beside(images, others, width, height) {
   return { columns: [...columns, ...rest.columns], boxes: new Map([...boxes, ...rest.boxes]), height, below: false };
 }
 
-function below(images, others, whole) {
+function below(mapped, others, whole) {
   const boxes = new Map();
   const columns = [];
   const width = whole - 2 * MARGIN;
   let y = 0;
-  for (const layer of images) {
+  for (const layer of mapped) {
     columns.push({ ...layer, x: MARGIN, y, width });
     if (layer.strip) {
       boxes.set(`${layer.index}/0`, { x: MARGIN, y: y + TITLE, width, height: STRIP });
