@@ -56,7 +56,7 @@ def test_a_network_learns_from_scratch_in_the_page(browser, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("moons", "This point goes into the network"), ("digits", "This picture goes into the network")]
+    ("name", "words"), [("moons", "This point is the input"), ("digits", "This image is the input")]
 )
 def test_the_first_hint_is_of_the_data_at_hand(browser, tmp_path, name, words):
     train, test = ns.data.load(name)
