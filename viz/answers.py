@@ -51,8 +51,8 @@ def readings_below(
     if not n or any(len(each) != n for each in (captions, *answers.values())):
         counts = ", ".join(str(len(each)) for each in answers.values())
         raise ShapeError(
-            f"answers: expected one for each of the images, and a caption; received {n} images, {len(captions)} "
-            f"captions and {counts} answers."
+            f"answers: expected one for each of the images, and a caption, received {n} images, {len(captions)} "
+            f"captions and {counts} answers"
         )
     gap = max(1, round(width / 10))
     names = [cut(name, 24) for name in answers]

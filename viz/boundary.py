@@ -72,7 +72,7 @@ def decision_boundary(
     """
     x, y = _points(x, y)
     if resolution < 2:
-        raise NeurosimError(f"resolution: expected at least 2; received {resolution}.")
+        raise NeurosimError(f"resolution: expected at least 2, received {resolution}")
     lines = _lines(weights, biases)
     across, up, places = places_around(x, resolution)
     share = _probabilities(predict(places), len(places))
@@ -129,7 +129,7 @@ def decision_boundaries(
         >>> fig = decision_boundaries({"small": small.predict_proba(every), "large": large.predict_proba(every)}, x, y)
     """
     if not answers:
-        raise NeurosimError("answers: expected those of at least one classifier; received none.")
+        raise NeurosimError("answers: expected those of at least one classifier, received none")
     x, y = _points(x, y)
     shares = {str(name): _apart(each, x) for name, each in answers.items()}
     rows, columns = panel_shape(len(shares))
@@ -192,7 +192,7 @@ def boundary_film(
     """
     path = gif_path(path, seconds_per_frame, "seconds_per_frame")
     if not answers or len(answers) != len(titles):
-        raise ShapeError(f"answers: expected one for each of {len(titles)} titles, received {len(answers)}.")
+        raise ShapeError(f"answers: expected one for each of {len(titles)} titles, received {len(answers)}")
     x, y = _points(x, y)
     look: dict[str, Any] = {"class_names": class_names, "axis_names": axis_names}
     frames = []
@@ -226,11 +226,11 @@ def _points(x: Any, y: Any) -> tuple[Array, Array]:
     """Return points (N, 2) and their classes (N,), checked."""
     x, y = np.asarray(x, dtype=float), np.asarray(y)
     if x.ndim != 2 or x.shape[1] != 2 or not len(x) or not np.isfinite(x).all():
-        raise ShapeError(f"x: expected finite points in the plane, shape (N, 2); received shape {x.shape}.")
+        raise ShapeError(f"x: expected finite points in the plane, shape (N, 2), received shape {x.shape}")
     if y.shape != (len(x),):
-        raise ShapeError(f"y: expected one class a point, shape ({len(x)},); received {y.shape}.")
+        raise ShapeError(f"y: expected one class a point, shape ({len(x)},), received {y.shape}")
     if not np.issubdtype(y.dtype, np.number) or (y < 0).any() or (y != np.floor(y)).any():
-        raise NeurosimError("y: expected classes, whole numbers from 0; received others.")
+        raise NeurosimError("y: expected classes, whole numbers from 0, received others")
     return x, y.astype(int)
 
 
@@ -245,9 +245,9 @@ def _names(share: Array, y: Array, class_names: Sequence[str] | None) -> list[st
     classes = max(share.shape[1], int(y.max()) + 1)
     names = names_of_classes(class_names, classes)
     if classes > len(PALETTE):
-        raise NeurosimError(f"y: expected at most {len(PALETTE)} classes; received {classes}.")
+        raise NeurosimError(f"y: expected at most {len(PALETTE)} classes, received {classes}")
     if share.shape[1] < classes:
-        raise ShapeError(f"predict: expected {classes} probabilities a point; received {share.shape[1]}.")
+        raise ShapeError(f"predict: expected {classes} probabilities a point, received {share.shape[1]}")
     return names
 
 
@@ -260,7 +260,7 @@ def _apart(answers: Array, x: Array) -> tuple[Array, Array]:
     count = len(answers) - len(x)
     if count < 4 or math.isqrt(count) ** 2 != count:
         raise ShapeError(
-            f"answers: expected those at the places of places_around and at {len(x)} points; received {len(answers)}."
+            f"answers: expected those at the places of places_around and at {len(x)} points, received {len(answers)}"
         )
     both = _probabilities(answers, len(answers))
     return both[:count], both[count:]
@@ -324,9 +324,9 @@ def _probabilities(answer: Any, count: int) -> Array:
     share = np.asarray(answer, dtype=float)
     share = share[:, None] if share.ndim == 1 else share
     if share.ndim != 2 or len(share) != count:
-        raise ShapeError(f"predict: expected ({count}, k) probabilities for {count} points; received {share.shape}.")
+        raise ShapeError(f"predict: expected ({count}, k) probabilities for {count} points, received {share.shape}")
     if not ((share >= -1e-6) & (share <= 1 + 1e-6)).all():
-        raise NeurosimError("predict: expected probabilities in 0..1; received others, or NaN. Use predict_proba.")
+        raise NeurosimError("predict: expected probabilities in 0..1, received others, or NaN; use predict_proba")
     return np.hstack([1 - share, share]) if share.shape[1] == 1 else share
 
 
@@ -335,12 +335,12 @@ def _lines(weights: Any, biases: Any) -> Array:
     if weights is None and biases is None:
         return np.empty((0, 3))
     if weights is None or biases is None:
-        raise NeurosimError("expected weights and biases together; received one of them.")
+        raise NeurosimError("expected weights and biases together, received one of them")
     weights, biases = np.asarray(weights, dtype=float), np.asarray(biases, dtype=float)
     if weights.ndim != 2 or len(weights) != 2 or biases.shape != weights.shape[1:]:
         raise ShapeError(
-            f"weights: expected (2, n), a neuron a column, with biases (n,); received {weights.shape} and "
-            f"{biases.shape}."
+            f"weights: expected (2, n), a neuron a column, with biases (n,), received {weights.shape} and "
+            f"{biases.shape}"
         )
     return np.column_stack([weights.T, biases])
 

@@ -42,13 +42,13 @@ def confusion_matrix(
     """
     matrix = np.asarray(matrix)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
-        raise ShapeError(f"matrix: expected (n, n) counts; received {matrix.shape}.")
+        raise ShapeError(f"matrix: expected (n, n) counts, received {matrix.shape}")
     if (matrix < 0).any():
-        raise NeurosimError(f"matrix: expected counts of at least 0; received {matrix.min()}.")
+        raise NeurosimError(f"matrix: expected counts of at least 0, received {matrix.min()}")
     n = len(matrix)
     names = [str(i) for i in range(n)] if class_names is None else [str(name) for name in class_names]
     if len(names) != n:
-        raise NeurosimError(f"class_names: expected {n}, one a class; received {len(names)}.")
+        raise NeurosimError(f"class_names: expected {n}, one a class, received {len(names)}")
     rows = matrix.sum(axis=1, keepdims=True)  # (n, 1)
     share = 100 * matrix / np.maximum(rows, 1)  # (n, n), percent
     off = np.where(np.eye(n, dtype=bool), np.nan, share)

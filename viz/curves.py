@@ -143,7 +143,7 @@ def curves_apart(
     frame = with_variants(as_frame(results, ["epoch", metric], "results")).sort_values("epoch", kind="stable")
     names = list(dict.fromkeys(results["variant"]))
     if missing := [name for name in names if name not in units]:
-        raise NeurosimError(f"units: expected one for each variant; received none for {', '.join(missing)}.")
+        raise NeurosimError(f"units: expected one for each variant, received none for {', '.join(missing)}")
     styles = styles_for(names, styles)
     kind = quantity(metric)
     frame["value"] = without_diverged(frame, metric) * kind.factor

@@ -64,7 +64,7 @@ def comparison(
         table = _from_results(as_frame(frame, [metric], "results"), metric)
     names = list(table.index)
     if baseline is not None and baseline not in names:
-        raise NeurosimError(f"baseline: expected one of {', '.join(names)}; received {baseline!r}.")
+        raise NeurosimError(f"baseline: expected one of {', '.join(names)}, received {baseline!r}")
     styles = styles_for(names, styles)
     kind = quantity(metric)
     table = table.sort_values("mean", ascending=not kind.higher_is_better, na_position="last", kind="stable")

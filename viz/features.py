@@ -61,10 +61,10 @@ def weight_table(
     """
     W = np.asarray(weights, dtype=float)
     if W.ndim != 2 or len(W) != len(names) or not W.size or not np.isfinite(W).all():
-        raise ShapeError(f"weights: expected finite ({len(names)}, n), a neuron a column; received {W.shape}.")
+        raise ShapeError(f"weights: expected finite ({len(names)}, n), a neuron a column, received {W.shape}")
     rows, columns = W.shape
     if neurons is not None and len(neurons) != columns:
-        raise ShapeError(f"neurons: expected {columns} numbers, one for each column; received {len(neurons)}.")
+        raise ShapeError(f"neurons: expected {columns} numbers, one for each column, received {len(neurons)}")
     names = [_shortened(str(name)) for name in names]
     wide = columns > 4 or max(map(len, names)) > LONGEST // 2
     ax = new_axes(ax, width=WIDTH if wide else 6.4, height=min(14.0, 1.4 + 0.27 * max(rows, 3)))
@@ -111,12 +111,12 @@ def predicted_and_true(
     """
     true, predicted = np.asarray(true, dtype=float), np.asarray(predicted, dtype=float)
     if true.shape != predicted.shape or true.ndim not in (1, 2) or not true.size:
-        raise ShapeError(f"predicted: expected one for each target, {true.shape}; received {predicted.shape}.")
+        raise ShapeError(f"predicted: expected one for each target, {true.shape}, received {predicted.shape}")
     true, predicted = true.reshape(len(true), -1), predicted.reshape(len(true), -1)
     count = true.shape[1]
     names = list(names) or (["target"] if count == 1 else [f"target {k}" for k in range(count)])
     if len(names) != count:
-        raise ShapeError(f"names: expected {count}, one for each target; received {len(names)}.")
+        raise ShapeError(f"names: expected {count}, one for each target, received {len(names)}")
     rows, columns = panel_shape(count)
     wide = 5.6 if count == 1 else WIDTH
     fig = new_figure(fig, width=wide, height=0.5 + rows * (wide / columns * 0.95))

@@ -128,9 +128,9 @@ def gif_path(path: str | os.PathLike[str], seconds: float, name: str) -> Path:
     """Return where a film goes, once its name and the time of a frame have been checked."""
     path = Path(path)
     if path.suffix.lower() != ".gif":
-        raise NeurosimError(f"path: expected a name that ends in .gif, received {path.name!r}.")
+        raise NeurosimError(f"path: expected a name that ends in .gif, received {path.name!r}")
     if not 0.02 <= seconds <= 60:
-        raise NeurosimError(f"{name}: expected 0.02 to 60 seconds, received {seconds}.")
+        raise NeurosimError(f"{name}: expected 0.02 to 60 seconds, received {seconds}")
     return path
 
 

@@ -115,11 +115,11 @@ def kernel_grid(
     W = np.array(W, dtype=float)
     W = W[..., None] if W.ndim == 3 else W
     if W.ndim != 4 or not W.size:
-        raise ShapeError(f"W: expected kernels, shape (k, k, C, filters) or (k, k, C); received {W.shape}.")
+        raise ShapeError(f"W: expected kernels, shape (k, k, C, filters) or (k, k, C), received {W.shape}")
     _, _, C, n = W.shape
     numbers = list(range(n)) if filters is None else list(filters)
     if len(numbers) != n:
-        raise ShapeError(f"filters: expected {n} numbers, one a filter; received {len(numbers)}.")
+        raise ShapeError(f"filters: expected {n} numbers, one a filter, received {len(numbers)}")
     names = names_of_channels(C, channels)
     most = count or (4 * MOST if C == 1 or n == 1 else MOST)
     sizes = W**2
@@ -210,9 +210,9 @@ def feature_maps(
     """
     for name, each in maps.items():
         if np.ndim(each) != 3:
-            raise ShapeError(f"{name}: expected maps, shape (H, W, C); received {np.shape(each)}.")
+            raise ShapeError(f"{name}: expected maps, shape (H, W, C), received {np.shape(each)}")
     if not maps:
-        raise NeurosimError("maps: expected those of at least one layer; received none.")
+        raise NeurosimError("maps: expected those of at least one layer, received none")
     fields = list(fields) + [None] * (1 + len(maps) - len(fields))
     tiles = [np.asarray(each, dtype=float).transpose(2, 0, 1) for each in maps.values()]
     shown = [_shown(each, field, count) for each, field in zip(tiles, fields[1:], strict=True)]
@@ -337,7 +337,7 @@ def receptive_field(
         >>> ax = receptive_field(x, {"layer 3, row 2, column 4": net[3][5].at(2, 4).receptive_field})
     """
     if np.ndim(image) not in (2, 3):
-        raise ShapeError(f"image: expected (H, W) or (H, W, 3); received {np.shape(image)}.")
+        raise ShapeError(f"image: expected (H, W) or (H, W, 3), received {np.shape(image)}")
     width, height = 3.6 * np.shape(image)[1] / np.shape(image)[0] + 3.7, max(4.2, 1.0 + 0.37 * len(fields))
     ax = new_axes(ax, width=width, height=height)
     show_sample(ax, image)

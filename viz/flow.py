@@ -141,8 +141,8 @@ def spread_by_layer(
     if twice.any():
         row = frame[twice].iloc[0]
         raise NeurosimError(
-            f"frame: expected one row for each layer of a run; received several for layer {row['layer']} of "
-            f"{row['variant']}, seed {row['seed']}. Choose one step: frame[frame['step'] == ...]."
+            f"frame: expected one row for each layer of a run, received several for layer {row['layer']} of "
+            f"{row['variant']}, seed {row['seed']}; choose one step: frame[frame['step'] == ...]"
         )
     frame["layer"] = finite(frame["layer"])
     sizes = checked_sizes(frame, value)
@@ -222,7 +222,7 @@ def unit_health(
     wanted, shares = shares, [column for column in shares if column in frame]
     if not shares:
         choices = " or ".join(f'"{column}"' for column in wanted)
-        raise NeurosimError(f"frame: expected a column {choices}; received {', '.join(map(str, frame.columns))}.")
+        raise NeurosimError(f"frame: expected a column {choices}, received {', '.join(map(str, frame.columns))}")
     names = list(dict.fromkeys(frame["variant"]))
     styles = styles_for(names, styles)
     fig = new_figure(fig, height=max(3.7, 1.4 + 0.22 * len(names)))

@@ -88,12 +88,12 @@ def _pairs(activations: Any) -> dict[str, tuple[Function, Function]]:
         try:
             items = [(a.key, (a, a.derivative)) for a in activations if getattr(a, "elementwise", True)]
         except (AttributeError, TypeError) as error:
-            raise NeurosimError(f"{wanted}; received {activations!r}.") from error
+            raise NeurosimError(f"{wanted}, received {activations!r}") from error
     if not items:
-        raise NeurosimError(f"{wanted}; received none.")
+        raise NeurosimError(f"{wanted}, received none")
     for name, pair in items:
         if not (isinstance(pair, tuple) and len(pair) == 2 and all(callable(f) for f in pair)):
-            raise NeurosimError(f"{wanted}; received {pair!r} for {name!r}.")
+            raise NeurosimError(f"{wanted}, received {pair!r} for {name!r}")
     return {str(name): pair for name, pair in items}
 
 
@@ -102,8 +102,8 @@ def _evaluate(function: Function, z: Array, name: str) -> Array:
     values = np.array(function(z.copy()), dtype=float)
     if values.shape != z.shape:
         raise ShapeError(
-            f"activation {name!r}: expected an array of the shape of z, {z.shape}; received {values.shape}. "
-            "Pass functions that act on each element."
+            f"activation {name!r}: expected an array of the shape of z, {z.shape}, received {values.shape}; "
+            "pass functions that act on each element"
         )
     return values
 
@@ -137,7 +137,7 @@ def delta_against_error(
     if not probability.between(0, 1).all():
         raise NeurosimError(
             "curves: expected every probability in 0..1; "
-            f"received {plain(probability.min())} to {plain(probability.max())}."
+            f"received {plain(probability.min())} to {plain(probability.max())}"
         )
     names = list(dict.fromkeys(frame["loss"].astype(str)))
     styles = styles_for(names, styles)

@@ -98,10 +98,10 @@ def weight_grid(
     tiles = _weight_tiles(weights, shape)[:count]
     n = len(tiles)
     if n == 0:
-        raise NeurosimError(f"count: expected at least one neuron; received {count} of {np.shape(weights)}.")
+        raise NeurosimError(f"count: expected at least one neuron, received {count} of {np.shape(weights)}")
     captions = [str(text) for text in titles] if titles is not None else [str(i) for i in range(n)] if n > 1 else [""]
     if len(captions) < n:
-        raise NeurosimError(f"titles: expected {n}, one a neuron; received {len(captions)}.")
+        raise NeurosimError(f"titles: expected {n}, one a neuron, received {len(captions)}")
     ax = draw_grid(tiles, captions, ax, columns)
     heading(
         ax,
@@ -203,7 +203,7 @@ def _film_rows(
     if not images.size or len(steps) != n or len(names) != neurons:
         raise ShapeError(
             f"images: expected (n, neurons, height, width) with a step for each of n, and a name for each neuron; "
-            f"received {images.shape}, {len(steps)} steps and {len(names)} names."
+            f"received {images.shape}, {len(steps)} steps and {len(names)} names"
         )
     gap = max(1, round(width / 14))
     margin = 0.2 + 0.07 * max(len(line) for name in names for line in name.split("\n"))  # inches
@@ -232,10 +232,10 @@ def film_tiles(images: Any, steps: Sequence[float], shape: tuple[int, int]) -> A
     if tiles.ndim != 3 or not tiles.size:
         raise ShapeError(
             f"images: expected (n, height, width), or (n, {int(np.prod(shape))}) for images of {shape[0]} x "
-            f"{shape[1]}; received {tiles.shape}. Pass the shape= of the input image."
+            f"{shape[1]}, received {tiles.shape}; pass the shape= of the input image"
         )
     if len(steps) != len(tiles):
-        raise ShapeError(f"steps: expected {len(tiles)}, one for each image; received {len(steps)}.")
+        raise ShapeError(f"steps: expected {len(tiles)}, one for each image, received {len(steps)}")
     return tiles
 
 
@@ -250,7 +250,7 @@ def _weight_tiles(weights: Any, shape: tuple[int, int]) -> Array:
     if columns.ndim != 2 or columns.shape[0] != pixels:
         hint = " Transpose it: one neuron a column." if columns.ndim == 2 and columns.shape[1] == pixels else ""
         raise ShapeError(
-            f"weights: expected ({pixels}, n) for images of {shape[0]} x {shape[1]}; received {columns.shape}."
+            f"weights: expected ({pixels}, n) for images of {shape[0]} x {shape[1]}, received {columns.shape}."
             f"{hint or ' Pass the shape= of the input image.'}"
         )
     return columns.T.reshape(-1, *shape)
@@ -292,7 +292,7 @@ def mistakes(
     confidence = np.asarray(confidence, dtype=float)
     if confidence.shape != (n,):
         raise ShapeError(
-            f"confidence: expected shape ({n},), that of the predicted class; received {confidence.shape}."
+            f"confidence: expected shape ({n},), that of the predicted class, received {confidence.shape}"
         )
     names = names_of_classes(class_names, int(max(labels.max(initial=0), predicted.max(initial=0))) + 1)
     wrong = np.flatnonzero(labels != predicted)
@@ -363,7 +363,7 @@ def contact_sheet(
     images = as_images(images)
     labels = as_labels(labels, len(images), "labels")
     if len(images) == 0 or columns < 1:
-        raise NeurosimError(f"expected at least one image and one column; received {len(images)} and {columns}.")
+        raise NeurosimError(f"expected at least one image and one column, received {len(images)} and {columns}")
     classes = int(labels.max()) + 1 if class_names is None else len(class_names)
     names = names_of_classes(class_names, int(labels.max()) + 1)
     height, width = images.shape[1:]

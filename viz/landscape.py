@@ -54,23 +54,23 @@ def loss_surface(
     if isinstance(alpha, Landscape):
         if beta is not None or loss is not None:
             raise NeurosimError(
-                "loss_surface: expected a Landscape alone, or alpha, beta and loss; received a mixture."
+                "loss_surface: expected a Landscape alone, or alpha, beta and loss, received a mixture"
             )
         alpha, beta, loss = alpha
     if beta is None or loss is None:
-        raise NeurosimError("loss_surface: expected a Landscape, or alpha, beta and loss; received alpha alone.")
+        raise NeurosimError("loss_surface: expected a Landscape, or alpha, beta and loss, received alpha alone")
     alpha, beta = np.asarray(alpha, dtype=float), np.asarray(beta, dtype=float)
     loss = np.array(loss, dtype=float)
     if alpha.ndim != 1 or beta.ndim != 1 or loss.shape != (len(beta), len(alpha)) or min(loss.shape) < 2:
         raise ShapeError(
             "loss: expected (R, C) with alpha (C,) and beta (R,), both at least 2; "
-            f"received {loss.shape} with {alpha.shape} and {beta.shape}."
+            f"received {loss.shape} with {alpha.shape} and {beta.shape}"
         )
     if (np.diff(alpha) <= 0).any() or (np.diff(beta) <= 0).any():
-        raise NeurosimError("alpha, beta: expected numbers that rise; received others.")
+        raise NeurosimError("alpha, beta: expected numbers that rise, received others")
     values = np.ma.masked_invalid(loss)
     if values.count() == 0:
-        raise NeurosimError("loss: expected at least one finite number; received none.")
+        raise NeurosimError("loss: expected at least one finite number, received none")
     low, high = float(values.min()), float(values.max())
     high = high if high > low else low + 1.0
     log = decades(values.compressed()) > 1

@@ -130,14 +130,14 @@ def _from_matrix(data: Any, x_labels: Sequence[Any] | None, y_labels: Sequence[A
     try:
         values = np.array(data, dtype=float)
     except (TypeError, ValueError) as error:
-        raise NeurosimError("data: expected a table or a matrix of numbers; received something else.") from error
+        raise NeurosimError("data: expected a table or a matrix of numbers, received something else") from error
     if values.ndim != 2 or not values.size:
-        raise ShapeError(f"data: expected a matrix of rows and columns; received shape {values.shape}.")
+        raise ShapeError(f"data: expected a matrix of rows and columns, received shape {values.shape}")
     labels = []
     for name, given, count in (("y_labels", y_labels, values.shape[0]), ("x_labels", x_labels, values.shape[1])):
         labels.append(list(range(count)) if given is None else list(given))
         if len(labels[-1]) != count:
-            raise ShapeError(f"{name}: expected {count}; received {len(labels[-1])}.")
+            raise ShapeError(f"{name}: expected {count}, received {len(labels[-1])}")
     values[~np.isfinite(values)] = np.nan
     return values, np.isnan(values).astype(int), np.ones(values.shape, int), labels[1], labels[0]
 

@@ -76,7 +76,7 @@ def draw_story(
     if not isinstance(neuron, NeuronTrace):
         raise NeurosimError(
             "trace: expected a NeuronTrace, such as net.trace(x, y)[1][5]; "
-            f"received {type(neuron).__name__} {neuron!r:.60}."
+            f"received {type(neuron).__name__} {neuron!r:.60}"
         )
     if neuron.trace.forward_only:
         raise NeurosimError(

@@ -65,7 +65,7 @@ def histogram_over_time(
     falls = frame[list(PERCENTILES)].diff(axis=1).lt(0).any(axis=1)
     if falls.any():
         row = ", ".join(plain(frame.loc[falls.idxmax(), column]) for column in PERCENTILES)
-        raise NeurosimError(f"frame: expected {' <= '.join(PERCENTILES)}; received {row}.")
+        raise NeurosimError(f"frame: expected {' <= '.join(PERCENTILES)}, received {row}")
     if "layer" not in frame:
         frame["layer"] = 1
     variants, layers = list(dict.fromkeys(frame["variant"])), sorted(frame["layer"].unique())
@@ -151,7 +151,7 @@ def timeline(frame: pd.DataFrame, ax: Axes | None = None, title: str | None = No
     x = step_column(frame)
     if not {"active", "alive"} & set(frame):
         raise NeurosimError(
-            f'frame: expected a column "active" or "alive"; received {", ".join(map(str, frame.columns))}.'
+            f'frame: expected a column "active" or "alive", received {", ".join(map(str, frame.columns))}.'
         )
     column = "active" if "active" in frame else "alive"
     table = frame.assign(value=checked_shares(frame, column)).pivot_table(
@@ -247,11 +247,11 @@ def neurons_together(
     """
     frame = with_variants(as_frame(frame, ["neuron", "value"], "frame"))
     if frame["seed"].nunique() > 1:
-        raise NeurosimError("frame: expected one seed; received several. Choose: frame[frame['seed'] == ...].")
+        raise NeurosimError("frame: expected one seed, received several; choose: frame[frame['seed'] == ...]")
     x = step_column(frame)
     neurons = sorted(frame["neuron"].unique())
     if len(neurons) > len(PALETTE):
-        raise NeurosimError(f"frame: expected at most {len(PALETTE)} neurons; received {len(neurons)}. Choose some.")
+        raise NeurosimError(f"frame: expected at most {len(PALETTE)} neurons, received {len(neurons)}; choose some")
     if "weight" not in frame:
         frame["weight"] = 0
     frame["value"] = finite(frame["value"])

@@ -57,7 +57,7 @@ def top_patches(
     """
     images = np.asarray(images)
     if images.ndim not in (3, 4):
-        raise ShapeError(f"images: expected (N, H, W) or (N, H, W, 3); received {images.shape}.")
+        raise ShapeError(f"images: expected (N, H, W) or (N, H, W, 3), received {images.shape}")
     if images.ndim == 4 and images.shape[3] != 3:
         images = images.mean(axis=3).astype(images.dtype)
     labels = as_labels(labels, len(images), "labels")
@@ -155,7 +155,7 @@ def patch_products(
     """
     x, w = np.asarray(patch, dtype=float), np.asarray(weights, dtype=float)
     if x.ndim != 3 or x.shape != w.shape or not x.size:
-        raise ShapeError(f"patch: expected (k, k, C) as the kernel, {w.shape}; received {x.shape}.")
+        raise ShapeError(f"patch: expected (k, k, C) as the kernel, {w.shape}, received {x.shape}")
     products = w * x
     total = float(products.sum())
     sheet = channel_sheet(x)

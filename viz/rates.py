@@ -156,7 +156,7 @@ def range_test(
     checked_positive(frame, "learning_rate")
     frame["value"] = finite(frame["loss"])
     if frame["value"].isna().all():
-        raise NeurosimError("loss: expected at least one finite number; received none.")
+        raise NeurosimError("loss: expected at least one finite number, received none")
     names = list(dict.fromkeys(frame["variant"]))
     styles = styles_for(names, styles)
     ax = new_axes(ax, height=max(4.4, 1.5 + 0.24 * len(names)))

@@ -57,8 +57,8 @@ def readings(
     n = len(originals)
     if n == 0 or outputs.ndim != 2 or not len(seen) == len(outputs) == n:
         raise ShapeError(
-            f"outputs: expected a row for each of the pictures, and at least one of these; received {n} pictures, "
-            f"{len(seen)} as they are seen, and outputs of shape {outputs.shape}."
+            f"outputs: expected a row for each of the pictures, and at least one of these, received {n} pictures, "
+            f"{len(seen)} as they are seen, and outputs of shape {outputs.shape}"
         )
     names = names_of_classes(class_names, outputs.shape[1])
     columns = min(n, 3)

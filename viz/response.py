@@ -131,12 +131,12 @@ def _answers(activations: Any, labels: Any) -> tuple[Array, Array]:
     a = np.asarray(activations, dtype=float)
     if a.ndim != 1 or a.size == 0:
         raise ShapeError(
-            f"activations: expected those of one neuron, shape (N,); received {a.shape}. "
-            "Pass one column of a layer's, a[:, j]."
+            f"activations: expected those of one neuron, shape (N,), received {a.shape}; "
+            "pass one column of a layer's, a[:, j]"
         )
     if not np.isfinite(a).all():
         raise NeurosimError(
-            f"activations: expected finite numbers; received {int((~np.isfinite(a)).sum())} that are not."
+            f"activations: expected finite numbers, received {int((~np.isfinite(a)).sum())} that are not"
         )
     return a, as_labels(labels, len(a), "labels")
 
@@ -174,7 +174,7 @@ def top_samples(
     if len(images) != len(a) or count < 1:
         raise ShapeError(
             f"images: expected one an activation, {len(a)}, and a count of at least 1; "
-            f"received {len(images)} and {count}."
+            f"received {len(images)} and {count}"
         )
     names = names_of_classes(class_names, int(labels.max()) + 1)
     usual = title or "The samples that excite the neuron most"

@@ -23,7 +23,7 @@ def as_images(images: Any, shape: tuple[int, int] | None = None) -> Array:
             array = array.reshape(-1, height, width)
     if array.ndim != 3:
         raise ShapeError(
-            f"images: expected (n, height, width) or (n, pixels) of square images; received {array.shape}."
+            f"images: expected (n, height, width) or (n, pixels) of square images, received {array.shape}"
         )
     return array
 
@@ -32,7 +32,7 @@ def as_labels(labels: Any, n: int, what: str) -> Array:
     """Return n labels as integers."""
     array: Array = np.asarray(labels)
     if array.shape != (n,):
-        raise ShapeError(f"{what}: expected one for each image, shape ({n},); received {array.shape}.")
+        raise ShapeError(f"{what}: expected one for each image, shape ({n},), received {array.shape}")
     return array.astype(int)
 
 
@@ -41,7 +41,7 @@ def names_of_classes(class_names: Sequence[str] | None, least: int) -> list[str]
     if class_names is None:
         return [str(i) for i in range(least)]
     if len(class_names) < least:
-        raise NeurosimError(f"class_names: expected at least {least}; received {len(class_names)}.")
+        raise NeurosimError(f"class_names: expected at least {least}, received {len(class_names)}")
     return [str(name) for name in class_names]
 
 
@@ -50,5 +50,5 @@ def names_of_channels(count: int, names: Sequence[str] | None = None) -> list[st
     if names is None:
         return [str(i) for i in range(count)]
     if len(names) != count:
-        raise NeurosimError(f"channels: expected {count} names; received {len(names)}.")
+        raise NeurosimError(f"channels: expected {count} names, received {len(names)}")
     return [str(name) for name in names]

@@ -187,7 +187,7 @@ def new_figure(fig: AnyFigure | None = None, *, width: float = WIDTH, height: fl
         layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06, wspace=0.03, hspace=0.03)
         return Picture(figsize=(width, height), dpi=DPI, layout=layout)
     if not isinstance(fig, (Figure, SubFigure)):
-        raise NeurosimError(f"fig: expected a matplotlib Figure or SubFigure, received {type(fig).__name__}.")
+        raise NeurosimError(f"fig: expected a matplotlib Figure or SubFigure, received {type(fig).__name__}")
     return fig
 
 
@@ -204,7 +204,7 @@ def new_axes(ax: Axes | None = None, *, width: float = WIDTH, height: float = 4.
         return new_figure(width=width, height=height).subplots()
     if not isinstance(ax, Axes):
         raise NeurosimError(
-            f"ax: expected matplotlib Axes, received {type(ax).__name__}. Pass one Axes, or leave it out."
+            f"ax: expected matplotlib Axes, received {type(ax).__name__}; pass one Axes, or leave it out"
         )
     _no_formulas(ax)
     return ax
@@ -216,7 +216,7 @@ def root_figure(target: Axes | AnyFigure) -> Figure:
     while isinstance(figure, SubFigure):
         figure = figure.figure
     if not isinstance(figure, Figure):
-        raise NeurosimError(f"expected an Axes or a Figure, received {type(target).__name__}.")
+        raise NeurosimError(f"expected an Axes or a Figure, received {type(target).__name__}")
     return figure
 
 
@@ -336,7 +336,7 @@ def save(target: Axes | AnyFigure, path: str | os.PathLike[str], note: str = "",
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
-        raise NeurosimError(f"path: expected a name that ends in .png, received {path.name!r}.")
+        raise NeurosimError(f"path: expected a name that ends in .png, received {path.name!r}")
     figure = root_figure(target)
     with noted(figure, note):
         pixels = _pixels(figure, dpi)

@@ -97,15 +97,15 @@ def as_frame(data: Any, columns: Iterable[str], what: str) -> pd.DataFrame:
         try:
             data = data.to_frame() if hasattr(data, "to_frame") else pd.DataFrame(data)
         except (TypeError, ValueError) as error:
-            raise NeurosimError(f"{what}: expected a table (a DataFrame), received {type(data).__name__}.") from error
+            raise NeurosimError(f"{what}: expected a table (a DataFrame), received {type(data).__name__}") from error
     missing = [column for column in columns if column not in data.columns]
     if missing:
         raise NeurosimError(
-            f"{what}: expected the columns {', '.join(columns)}; received {', '.join(map(str, data.columns))}. "
-            f"Add {', '.join(missing)}."
+            f"{what}: expected the columns {', '.join(columns)}, received {', '.join(map(str, data.columns))}; "
+            f"add {', '.join(missing)}"
         )
     if data.empty:
-        raise NeurosimError(f"{what}: expected at least one row, received none.")
+        raise NeurosimError(f"{what}: expected at least one row, received none")
     return data
 
 
@@ -119,7 +119,7 @@ def finite(values: Any) -> pd.Series:
     try:
         return series.astype(float).replace([np.inf, -np.inf], np.nan)
     except (TypeError, ValueError) as error:
-        raise NeurosimError(f"{series.name or 'values'}: expected numbers; received {series.iloc[0]!r}.") from error
+        raise NeurosimError(f"{series.name or 'values'}: expected numbers, received {series.iloc[0]!r}") from error
 
 
 def with_variants(frame: pd.DataFrame, by: str = "variant") -> pd.DataFrame:
@@ -130,7 +130,7 @@ def with_variants(frame: pd.DataFrame, by: str = "variant") -> pd.DataFrame:
     elif by == "variant":
         frame[by] = NO_VARIANT
     else:
-        raise NeurosimError(f"by: expected one of the columns {', '.join(map(str, frame.columns))}; received {by!r}.")
+        raise NeurosimError(f"by: expected one of the columns {', '.join(map(str, frame.columns))}, received {by!r}")
     if "seed" not in frame:
         frame["seed"] = 0
     return frame
@@ -166,9 +166,9 @@ def step_column(frame: pd.DataFrame) -> str:
     for column in ("step", "epoch"):
         if column in frame:
             if finite(frame[column]).isna().any():
-                raise NeurosimError(f"{column}: expected finite numbers; received NaN or infinity.")
+                raise NeurosimError(f"{column}: expected finite numbers, received NaN or infinity")
             return column
-    raise NeurosimError(f'frame: expected a column "step" or "epoch"; received {", ".join(map(str, frame.columns))}.')
+    raise NeurosimError(f'frame: expected a column "step" or "epoch", received {", ".join(map(str, frame.columns))}.')
 
 
 def the_only_run(frame: pd.DataFrame, *more: str) -> pd.DataFrame:
@@ -177,7 +177,7 @@ def the_only_run(frame: pd.DataFrame, *more: str) -> pd.DataFrame:
         if column in frame and frame[column].nunique() > 1:
             found = ", ".join(map(str, frame[column].unique()[:6]))
             raise NeurosimError(
-                f"frame: expected one {column}; received {found}. Choose: frame[frame[{column!r}] == ...]."
+                f"frame: expected one {column}, received {found}; choose: frame[frame[{column!r}] == ...]"
             )
     return frame
 
@@ -186,7 +186,7 @@ def checked_sizes(frame: pd.DataFrame, column: str) -> pd.Series:
     """Return a column of sizes (norms, standard deviations), NaN where not finite; none may be negative."""
     values = finite(frame[column])
     if (values < 0).any():
-        raise NeurosimError(f"{column}: expected at least 0; received {plain(values.min())}.")
+        raise NeurosimError(f"{column}: expected at least 0, received {plain(values.min())}")
     return values
 
 
@@ -195,7 +195,7 @@ def checked_shares(frame: pd.DataFrame, column: str) -> pd.Series:
     values = finite(frame[column])
     if not values.dropna().between(0, 1).all():
         raise NeurosimError(
-            f"{column}: expected shares in 0..1; received {plain(values.min())} to {plain(values.max())}."
+            f"{column}: expected shares in 0..1, received {plain(values.min())} to {plain(values.max())}"
         )
     return values
 
@@ -205,7 +205,7 @@ def checked_positive(frame: pd.DataFrame, column: str) -> None:
     values = finite(frame[column])
     if not (values > 0).all():
         wrong = frame.loc[~(values > 0), column].iloc[0]
-        raise NeurosimError(f"{column}: expected positive numbers; received {plain(wrong)}.")
+        raise NeurosimError(f"{column}: expected positive numbers, received {plain(wrong)}")
 
 
 def ended_with(frame: pd.DataFrame, by: str | None = None) -> pd.DataFrame:

@@ -33,7 +33,7 @@ def variant_style(names: Iterable[str]) -> dict[str, Style]:
         's'
     """
     if isinstance(names, str):
-        raise NeurosimError(f"names: expected several names, received the one string {names!r}. Write [{names!r}].")
+        raise NeurosimError(f"names: expected several names, received the one string {names!r}; write [{names!r}]")
     return {
         name: {
             "color": PALETTE[i % len(PALETTE)],
@@ -52,7 +52,7 @@ def styles_for(names: Iterable[str], styles: Mapping[str, Mapping[str, Any]] | N
     missing = [name for name in names if name not in styles]
     if missing:
         raise NeurosimError(
-            f"styles: expected one for each of {', '.join(names)}; received none for {', '.join(missing)}. "
-            "Build it with variant_style(all names of the run)."
+            f"styles: expected one for each of {', '.join(names)}, received none for {', '.join(missing)}; "
+            "build it with variant_style(all names of the run)"
         )
     return {name: dict(styles[name]) for name in names}

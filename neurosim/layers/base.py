@@ -255,18 +255,17 @@ class Layer(Neurons, Configurable):
         """da/dz at any z (B, n_out), neuron by neuron: the diagonal of the Jacobian. A new array."""
         return np.ones_like(z)
 
-    def forward_without_(self, j: int, z: Array) -> None:
-        """From x to z and a in evaluation, as if number j of x were 0.
+    def forward_without_(self, j: int | slice, z: Array) -> None:
+        """Compute z and a from x in evaluation mode, as if number j of x were 0.
 
         Args:
-            j: which number of x.
+            j: the index of the number in x, or a slice of several.
             z: (B, n_out) z with all of x.
         """
-        column = self.x[:, j]
-        kept = column.copy()
-        column[...] = 0.0
+        kept = self.x[:, j].copy()
+        self.x[:, j] = 0.0
         self.forward_(training=False)
-        column[...] = kept
+        self.x[:, j] = kept
 
     # -- around an update ------------------------------------------------------------------------------------------
 
