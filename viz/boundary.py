@@ -107,8 +107,8 @@ def decision_boundaries(
     """Draw the predictions of several classifiers side by side: small pictures like `decision_boundary` on shared axes.
 
     Args:
-        answers: name of the classifier -> its probabilities at the places of `places_around`, and after these at
-            the points: shape (places + N, k), or (places + N, 1), those of class 1.
+        answers: name of the classifier -> its probabilities, first at the places of `places_around`, then at the
+            points. The shape is (places + N, k), or (places + N, 1) for the probability of class 1.
         x: points, shape (N, 2).
         y: their classes from 0, shape (N,).
         fig: a Figure or SubFigure to draw in; a new figure if left out.

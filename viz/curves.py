@@ -54,12 +54,12 @@ def learning_curves(
     its label says "diverged".
 
     Args:
-        results: one row per variant, seed and epoch: `epoch` (from 1), the metric, and optionally `variant`,
-            `seed`, `seconds` (of that epoch), `loss`, `diverged`, `kept` (whether the run ended with the weights of
-            that epoch; otherwise the last epoch counts).  NaN: no value.
+        results: one row per variant, seed and epoch.  Columns: `epoch` (from 1), the metric, and optionally
+            `variant`, `seed`, `seconds` (of that epoch), `loss`, `diverged`, `kept`.  `kept` is true if the run ended
+            with the weights of that epoch; otherwise the last epoch counts.  NaN: no value.
         metric: the column to draw; accuracies in 0..1.
-        x: "epoch"; "seconds" for the training time so far (mean over the seeds); or another column that grows, such
-            as the updates so far, with a logarithmic axis if it spans a decade.
+        x: "epoch", "seconds" or another column that grows, such as the updates so far.  "seconds" is drawn as the
+            training time so far, the mean over the seeds.  Another column has a logarithmic axis if it spans a decade.
         by: the column with one value per line.
         ax: where to draw; a new figure if left out.
         title: replaces the usual title.

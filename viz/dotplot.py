@@ -42,8 +42,8 @@ def comparison(
     number beside it.  If all seeds of a variant diverged, it comes last, as "diverged", in a grey row.
 
     Args:
-        results: one row per `variant`, `seed` and `epoch`, of which the last or the `kept` epoch counts (for `seconds`,
-            the sum); or one row per variant and seed; or a summary with one row per variant and the columns
+        results: one row per `variant`, `seed` and `epoch`.  The last or the `kept` epoch counts; for `seconds` the sum
+            counts.  Or one row per variant and seed.  Or a summary: one row per variant with the columns
             `<metric>_mean` and, if known, `<metric>_sd`.
         metric: the column to compare; accuracies in 0..1.
         baseline: the variant that the others are compared with; a line marks its mean.

@@ -35,8 +35,8 @@ def neuron_film(
 ) -> Path:
     """Write the walk through one neuron as an animated GIF: the picture of `neuron_story`, filled step by step.
 
-    Each stage of the walk is one frame.  The panels of the stage have a frame, those of later stages are still empty,
-    and a line at the foot explains the stage, with the numbers filled in.  The last frame stays twice as long; then the
+    Each stage of the walk is one frame.  The panels of the stage have a frame; those of later stages are still empty.
+    A line at the foot explains the stage, with the numbers filled in.  The last frame stays twice as long; then the
     film begins again.  The file is written completely or not at all.
 
     Args:

@@ -77,8 +77,8 @@ def weight_grid(
     that one extreme weight does not make the others pale.
 
     Args:
-        weights: `W` of a layer, one column per neuron, shape (height x width, n); the weights of a single neuron,
-            (height x width,); or images (n, height, width).
+        weights: `W` of a layer, one column per neuron, shape (height x width, n).  Or the weights of a single neuron,
+            (height x width,), or images (n, height, width).
         shape: height and width of the input image.
         count: the number of neurons, from the first; all if left out.
         titles: a caption for each neuron; the neuron's number (from 0) if left out.
@@ -166,8 +166,8 @@ def filmstrip(
     several neurons, each has a row.
 
     Args:
-        images: the neuron's weights at each step, shape (n, height, width) or (n, height x width); for several neurons,
-            such as the kernels of a convolution, (n, neurons, height, width).
+        images: the neuron's weights at each step, shape (n, height, width) or (n, height x width).  For several
+            neurons, such as the kernels of a convolution, (n, neurons, height, width).
         steps: the step of each image, n numbers.
         shape: height and width of the input image, for weights in rows.
         ax: where to draw; a new figure if left out.

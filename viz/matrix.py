@@ -41,8 +41,8 @@ def heatmap(
     others and the number of diverged runs.  A cell without runs stays empty.
 
     Args:
-        data: a table with columns `x`, `y` and the metric and, optionally, `seed`, `epoch` (the last
-            counts), `loss`, `diverged`; or a matrix (rows, columns) in the metric's own unit, NaN: diverged.
+        data: a table with columns `x`, `y` and the metric and, optionally, `seed`, `epoch` (the last counts), `loss`,
+            `diverged`.  Or a matrix (rows, columns) in the metric's own unit; NaN: diverged.
         x: the column, or the name, of the setting from left to right.
         y: the column, or the name, of the setting from top to bottom.
         metric: the column, or the name, of the values; accuracies in 0..1.

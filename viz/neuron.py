@@ -80,8 +80,8 @@ def draw_story(
         )
     if neuron.trace.forward_only:
         raise NeurosimError(
-            "trace: expected the trace of a sample with a label, net.trace(x, y), received one without a label; "
-            "without a label there is no backward pass"
+            "trace: expected the trace of a sample with a label, net.trace(x, y), received one without; "
+            "there is no backward pass"
         )
     stages = neuron.stages()
     told = {stage.key: stage for stage in stages}

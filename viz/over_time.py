@@ -39,8 +39,7 @@ def histogram_over_time(
 
     If there are several variants and layers, each variant has a row and each layer a column.  Otherwise there is one
     panel per variant or per layer.  All panels share their axes.  If one panel spreads more than thirty times as far as
-    the median panel, the shared axis is linear around zero, up to the spread of the median panel, and logarithmic
-    beyond.
+    the median panel, part of the shared axis is logarithmic: the part beyond the spread of the median panel.
 
     Args:
         frame: columns `step` or `epoch`; `p5 p25 p50 p75 p95`, the percentiles; and optionally
@@ -136,8 +135,8 @@ def timeline(frame: pd.DataFrame, ax: Axes | None = None, title: str | None = No
     """Draw when each neuron of a layer is active or dead: one row per neuron, one column per measurement.
 
     Args:
-        frame: columns `step` or `epoch`, `neuron`, and `active`, the share of samples for which the neuron is
-            active (0..1; 0: dead), or `alive` (true or false); of one run and one layer.
+        frame: columns `step` or `epoch`, `neuron`, and `active` or `alive`; of one run and one layer.  `active` is the
+            share of samples for which the neuron is active (0..1; 0: dead); `alive` is true or false.
         ax: where to draw; a new figure if left out.
         title: replaces the usual title.
         sort: whether rows are sorted, the most active on top; otherwise they stand in the order of their numbers.

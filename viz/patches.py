@@ -46,8 +46,8 @@ def top_patches(
         title: replaces the usual title.
 
     Returns:
-        The Axes, which hold one image, and for each patch an outline and a caption: the class, the sample's number,
-        the place in the filter's map, and the activation there.
+        The Axes, which hold one image, and for each patch an outline and a caption.  The caption gives the class, the
+        number of the sample, the place in the filter's map, and the activation there.
 
     Raises:
         ShapeError: if images and labels do not fit together.
@@ -95,8 +95,8 @@ def top_patches(
     heading(
         ax,
         usual,
-        f"chosen from {len(images):,} images, one place per image; #: the number of the image; a: the activation\n"
-        "outlined: the part of the image that the filter depends on, also enlarged at the right",
+        "above each image: its class and number, the place in the filter's map, the activation a there\n"
+        f"outlined: what the filter depends on, also enlarged; one place per image, from {len(images):,} images",
     )
     return ax
 

@@ -190,7 +190,7 @@ def top_samples(
     gap, head = round(width * 0.25) + 1, round(height * 0.2) + 1
     page = max(5.0, 1.1 * columns)
     cell = page / columns
-    ax = new_axes(ax, width=page, height=0.62 + rows * (cell - 0.04) * (head + height) / (width + gap))
+    ax = new_axes(ax, width=page, height=0.78 + rows * (cell - 0.04) * (head + height) / (width + gap))
     padded = np.pad(images[shown].astype(float), ((0, 0), (0, 0), (gap // 2, gap - gap // 2)))
     show_ink(ax, mosaic(padded, columns, 0, head), images)
     size = 9.0 if columns <= 3 else 7.5
@@ -205,7 +205,7 @@ def top_samples(
         ax,
         usual,
         f"{classes.max()} of {len(shown)} are of class {names[int(classes.argmax())]}; "
-        f"chosen from {thousands(len(a))} samples",
+        f"chosen from {thousands(len(a))} samples\nabove each: its class, its number, the activation a",
     )
     return ax
 

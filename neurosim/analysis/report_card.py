@@ -74,7 +74,7 @@ def report_card(network: Network, x: Any, y: Any = None) -> pd.DataFrame:
           counted as off.  These are both ends of sigmoid, tanh, softsign and hard tanh, and the upper end of ReLU6.
           For softmax f' = a (1 - a), so it is the share of samples for which the neuron is almost certain, yes or no.
         - ``strongest_class``, ``weakest_class``: the classes with the largest and the smallest mean activation,
-          among those that occur; missing if all means are equal, or if the labels are not class labels.
+          among those that occur.  Both are missing if all means are equal, or if the labels are not class labels.
         - ``selectivity``, in [0, 1]: (μ_max - μ_rest) / (μ_max + μ_rest), with μ_max the mean activation for the
           strongest class and μ_rest the mean of the other classes' means.  It is 0 if all are equal, and 1 if only one
           class excites the neuron.  Activation is counted from 0.  For a neuron with negative activations it is counted

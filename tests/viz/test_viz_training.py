@@ -211,7 +211,7 @@ def test_films_refuse_what_does_not_fit(tmp_path, refused):
         viz.filmstrip(images, [0, 1], shape=(4, 4))
     with refused("shape=", error=ShapeError):
         viz.filmstrip(images, [0, 1, 2])
-    with refused("a step for each of n, and a name for each", "1 steps", error=ShapeError):
+    with refused("n steps and one name per neuron", "1 steps", error=ShapeError):
         viz.filmstrip(np.zeros((2, 3, 4, 4)), [0])
     with refused(".gif"):
         viz.weight_film(images, [0, 1, 2], tmp_path / "a.png", shape=(4, 4))
@@ -359,7 +359,7 @@ def test_boundary_lies_where_the_answer_changes_and_counts_the_wrong():
     ax = viz.decision_boundary(step_classifier, x, np.array([0, 1, 1, 1]))
     (contour,) = [each for each in ax.collections if isinstance(each, matplotlib.contour.ContourSet)]
     assert contour.get_paths()[0].vertices[:, 0] == pytest.approx(0.5, abs=0.01)
-    assert "75.00 % of 4 points" in words(ax)
+    assert "75.00 % on 4 points" in words(ax)
     assert line(ax, "_wrong 1").get_xydata().tolist() == [[0.0, 0.5]]
     pixels = ax.images[0].get_array()
     left, right = pixels[100, 5], pixels[100, -5]
@@ -376,7 +376,7 @@ def test_three_classes_meet():
         return scores / scores.sum(axis=1, keepdims=True)
 
     ax = viz.decision_boundary(nearest, centres, np.arange(3), class_names=["a", "b", "c"])
-    assert "100.00 % of 3 points" in words(ax) and "class c" in words(ax)
+    assert "100.00 % on 3 points" in words(ax) and "class c" in words(ax)
     contours = [each for each in ax.collections if isinstance(each, matplotlib.contour.ContourSet)]
     for contour in contours:
         for corner in contour.get_paths()[0].vertices:
@@ -402,12 +402,12 @@ def test_the_neurons_of_a_network_are_drawn_with_the_side_where_they_answer():
     assert found["neuron 0"][:, 0] == pytest.approx(-0.25) and found["neuron 1"][:, 1] == pytest.approx(0.25)
     for j in (0, 1):
         assert found[f"side {j}"][1] @ weights[:, j] + biases[j] > 0.01
-    assert "neuron 2" not in found and "outside or without direction: neuron 2" in words(ax)
+    assert "neuron 2" not in found and "no line on this map: neuron 2" in words(ax)
 
 
 @pytest.mark.parametrize(("change", "word"), [
-    ({"x": np.zeros((3, 3))}, "(N, 2)"), ({"y": np.zeros(3)}, "one class a point"),
-    ({"weights": np.ones((2, 1))}, "together"),
+    ({"x": np.zeros((3, 3))}, "(N, 2)"), ({"y": np.zeros(3)}, "one class per point"),
+    ({"weights": np.ones((2, 1))}, "expected both"),
     ({"weights": np.ones((3, 2)), "biases": np.ones(2)}, "(2, n)"), ({"predict": lambda p: p * 9}, "0..1"),
     ({"predict": lambda p: np.full(len(p), np.nan)}, "NaN"), ({"predict": lambda p: np.ones(3)}, "probabilities"),
     ({"resolution": 1}, "resolution"), ({"y": np.array([0, -1])}, "whole numbers"),
@@ -439,7 +439,7 @@ def test_surface_contours_lie_at_their_level():
 def test_surface_shows_where_there_is_no_number_and_refuses_none_at_all(refused):
     loss = np.ones((3, 3))
     loss[0, 0] = np.inf
-    assert "grey: no finite number" in words(viz.loss_surface([0, 1, 2], [0, 1, 2], loss))
+    assert "grey: the loss is not finite" in words(viz.loss_surface([0, 1, 2], [0, 1, 2], loss))
     with refused("finite"):
         viz.loss_surface([0, 1], [0, 1], np.full((2, 2), np.nan))
     with refused("(R, C)", error=ShapeError):

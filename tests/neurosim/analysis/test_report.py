@@ -435,7 +435,7 @@ def test_comparison_is_counted_sample_by_sample(crowd):
     assert result.change == two - one < 0.0
     assert result.recovery == pytest.approx((three - two) / (one - two))
     text = repr(result)
-    assert f"{result.changed} of 700 samples" in text and f"{result.recovery:.0%} of the accuracy lost" in text
+    assert f"{result.changed} of 700 samples" in text and f"{result.recovery:.0%} of the lost accuracy" in text
     assert f"{one:.2%} -> {two:.2%} -> {three:.2%}" in text and len(text.splitlines()) == 3 + 1 + 9
 
 
@@ -462,7 +462,7 @@ def test_comparison_of_one_output(crowd):
 def test_comparison_refuses_what_it_cannot_compare(make_net, blobs, refused):
     x, y = blobs
     net = make_net()
-    with refused("received one of them twice", "copy.deepcopy(net)"):
+    with refused("received one network twice", "copy.deepcopy(net)"):
         compare(net, net, x, y)
     with refused("at least one sample", error=ns.ShapeError):
         compare(net, make_net(), x[:0], y[:0])
