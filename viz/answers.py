@@ -28,7 +28,7 @@ def readings_below(
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Axes:
-    """Draw images side by side, and below each image the predictions of several networks; wrong ones are bold and red.
+    """Draw images side by side, and below each image the predictions of several networks; wrong ones are bold.
 
     Args:
         images: shape (n, height, width); uint8, or floats in 0..1.
@@ -77,6 +77,6 @@ def readings_below(
             ax.text(middle, height + (row + 0.5) * line, text, fontsize=8.5, ha="center", va="center", **look)
     for row, name in enumerate(names):
         beside(ax, name, (-1, height + (row + 0.5) * line), (-6, 0), ha="right", va="center", fontsize=8.5)
-    told = f"true class: {classes[label]}; bold and red: misread"
+    told = f"true class: {classes[label]}; bold: misread"
     heading(ax, title or "What each network reads in each image", told)
     return ax

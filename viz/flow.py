@@ -83,8 +83,8 @@ def gradient_flow(frame: pd.DataFrame, fig: AnyFigure | None = None, title: str 
             _draw_norm(ax, table, f"layer {layer}", look)
         ax.set_yscale("log")
         powers_log(ax.yaxis)
-    label_panels(grid, names, x, "gradient norm (log scale)")
-    note = _log_note(frame) + _mark_zeros(grid[0, 0], norm, floor)
+    label_panels(grid, names, x, "gradient norm")
+    note = f"{_log_note(frame)}; logarithmic axis{_mark_zeros(grid[0, 0], norm, floor)}"
     figure_heading(fig, title or "Size of the gradient in each layer", note)
     fig.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside right upper")
     return fig

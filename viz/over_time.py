@@ -179,7 +179,7 @@ def timeline(frame: pd.DataFrame, ax: Axes | None = None, title: str | None = No
     heading(
         ax,
         title or f"{dead} of {rows} neurons are dead at the end",
-        "dead: not active for any sample; one row per neuron; each cell lasts until the next measurement",
+        "dead: active for no sample; one row per neuron; a cell lasts until the next measurement",
     )
     if column == "active":
         bar = ax.figure.colorbar(

@@ -76,7 +76,7 @@ def test_each_panel_has_its_own_boundary_on_shared_axes():
     assert "black rim: misread" in words(figure) and "no" in words(figure) and "class yes" in words(figure)
 
 
-def test_the_colour_of_a_place_is_that_of_its_class_the_deeper_the_surer():
+def test_a_place_has_the_colour_of_its_class_deeper_if_more_certain():
     given = answers(1.0)
     figure = viz.decision_boundaries({"one": given}, X, Y)
     assert title(figure.axes[0]).startswith("one: 100.00") and "black rim" not in words(figure)
@@ -107,7 +107,8 @@ def test_a_column_alone_is_that_of_class_one():
 
 
 @pytest.mark.parametrize(("given", "word"), [
-    ({}, "at least one"), ({"a": answers(1.0)[:-1]}, "places_around"), ({"a": answers(1.0)[: len(X) + 3]}, "per point (60)"),
+    ({}, "at least one"), ({"a": answers(1.0)[:-1]}, "places_around"),
+    ({"a": answers(1.0)[: len(X) + 3]}, "per point (60)"),
     ({"a": 2 * answers(1.0)}, "0..1"), ({"a": np.full((1660, 2), np.nan)}, "NaN"),
     ({"a": np.ones(1660)[:, None, None]}, "probabilities"),
 ])  # fmt: skip
@@ -121,7 +122,7 @@ def test_answers_that_do_not_fit_are_refused(given, word, refused):
 # -- in motion -------------------------------------------------------------------------------------------------------
 
 
-def test_a_film_has_a_frame_for_each_look_and_begins_before_training(tmp_path, monkeypatch):
+def test_a_film_has_one_frame_per_measurement_and_begins_before_training(tmp_path, monkeypatch):
     drawn = []
     pixels = viz.boundary.film_pixels
     monkeypatch.setattr("viz.boundary.film_pixels", lambda figure: drawn.append(figure) or pixels(figure))

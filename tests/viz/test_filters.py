@@ -90,7 +90,7 @@ def test_kernels_of_several_channels_are_a_table(k, channels, filters):
     assert_legible(ax)
 
 
-def test_of_many_filters_and_channels_the_largest_are_drawn_and_it_is_said():
+def test_of_many_filters_and_channels_the_largest_are_drawn_and_counted():
     W = rng.normal(size=(3, 3, 40, 64))
     W[..., 50] *= 10
     W[:, :, 33] *= 10
@@ -111,7 +111,7 @@ def test_one_filter_has_a_picture_for_each_channel():
 
 
 @pytest.mark.parametrize("W", [np.ones((3, 3)), np.ones((0, 0, 1, 2)), np.ones(4)])
-def test_what_is_no_kernel_is_refused(W):
+def test_arrays_that_are_not_kernels_are_refused(W):
     with pytest.raises(ShapeError, match="expected kernels"):
         viz.kernel_grid(W)
 
@@ -196,7 +196,7 @@ def test_few_maps_leave_room_for_the_heading():
     assert title in words(figure) and len(written) == 2 and outside(written, figure) == []
 
 
-def test_what_are_no_maps_is_refused():
+def test_arrays_that_are_not_maps_are_refused():
     with pytest.raises(ShapeError, match="layer 3: expected maps"):
         viz.feature_maps(SAMPLE, {"layer 3": np.ones(4)})
     with pytest.raises(NeurosimError, match="at least one layer"):
@@ -255,7 +255,7 @@ def test_top_patches_are_drawn_in_their_images_and_beside_them(colours, size):
     assert_legible(ax)
 
 
-def test_where_nothing_excites_a_filter_it_is_said():
+def test_if_nothing_excites_a_filter_the_picture_says_it():
     ax = viz.top_patches(np.zeros((2, 4, 4)), [], np.zeros(2, int))
     assert "nothing to show" in words(ax) and "the same at every place of every image" in words(ax)
     assert_legible(ax)

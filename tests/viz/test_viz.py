@@ -438,7 +438,7 @@ def test_comparison_shows_the_weights_that_were_kept_and_no_deviation_as_zero():
     assert quantity("seconds").with_sd(123.4, 0.3) == "123.4 ± 0.3"
 
 
-def test_crowded_comparison_is_legible_and_hides_nobody():
+def test_crowded_comparison_is_legible_and_hides_no_variant():
     frame = diverge(run_table([*OPTIMIZERS, "binary_cross_entropy"]), "lion")
     frame = diverge(frame, "sgd", seeds=[2])
     frame.loc[frame["variant"] == "adadelta", "val_accuracy"] = 0.11
@@ -547,7 +547,7 @@ def gradients(names, layers=3):
 
 
 @pytest.mark.parametrize("count", [1, 5, 15])
-def test_gradient_flow_has_a_panel_a_variant_and_a_line_a_layer(count):
+def test_gradient_flow_has_one_panel_per_variant_and_one_line_per_layer(count):
     figure = viz.gradient_flow(gradients(ACTIVATIONS[:count]))
     assert len(figure.axes) == count
     for ax in figure.axes:
@@ -594,7 +594,7 @@ def test_unit_health_draws_shares_in_percent():
         viz.unit_health(frame[["epoch"]])
 
 
-def test_unit_health_names_those_at_0_instead_of_drawing_one_on_another():
+def test_unit_health_names_variants_at_0_instead_of_drawing_them():
     rows = [
         {"variant": name, "epoch": epoch, "dead": 0.1 * (name == "relu") * epoch, "saturated": 0.2 * (i < 14)}
         for i, name in enumerate(ACTIVATIONS)
@@ -603,7 +603,7 @@ def test_unit_health_names_those_at_0_instead_of_drawing_one_on_another():
     figure = viz.unit_health(pd.DataFrame(rows))
     dead, saturated = figure.axes
     assert [each.get_label() for each in dead.lines] == ["relu"] and texts(saturated) == []
-    assert line(saturated, ACTIVATIONS[14]).get_ydata() == pytest.approx([0, 0])  # alone at 0, it hides nobody
+    assert line(saturated, ACTIVATIONS[14]).get_ydata() == pytest.approx([0, 0])  # alone at 0, it hides no other line
     (text,) = texts(dead)
     named = " ".join(text.get_text().split()).removeprefix("always 0: ").split(", ")
     assert named == [name for name in ACTIVATIONS if name != "relu"]
@@ -678,7 +678,7 @@ def test_weight_grid_forms_and_faults():
         viz.weight_grid(np.ones((784, 3)), titles=["a"])
 
 
-def test_mistakes_come_surest_first():
+def test_mistakes_come_in_order_of_confidence():
     images = np.zeros((6, 28, 28), np.uint8)
     images[:, 10:20, 10:20] = 200
     labels, predicted = np.array([4, 1, 2, 3, 4, 5]), np.array([9, 1, 7, 8, 4, 5])
@@ -710,7 +710,7 @@ def test_no_mistakes_is_said():
         viz.mistakes(np.zeros(3), [1, 2, 3], [1, 2, 3], [1.0, 1.0, 1.0])
 
 
-def test_contact_sheet_has_a_row_a_class():
+def test_contact_sheet_has_one_row_per_class():
     labels = np.arange(50) % 10
     images = np.broadcast_to((labels * 20)[:, None, None], (50, 28, 28)).astype(np.uint8)
     ax = viz.contact_sheet(images, labels, columns=3)
