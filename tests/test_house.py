@@ -16,7 +16,7 @@ FILES = [ROOT / "main.py", *sorted(path for name in PACKAGES for path in (ROOT /
 FLOORS = {
     "ground": "neurosim.errors neurosim.schema neurosim.lazy neurosim.registry neurosim.checks neurosim.text "
     "neurosim.parameters neurosim.processors neurosim.console neurosim.progress neurosim.signals neurosim.streams "
-    "neurosim.html neurosim.samples neurosim.labels neurosim.places",
+    "neurosim.html neurosim.samples neurosim.labels neurosim.places neurosim.glossary",
     "rules": "neurosim.activations neurosim.losses neurosim.optimizer_base neurosim.optimizers neurosim.schedules "
     "neurosim.initializers neurosim.regularizers neurosim.augment neurosim.metrics",
     "layers": "neurosim.layers",
@@ -49,7 +49,7 @@ MODULES = {module_of(path): path for path in FILES}
 
 
 def floor_of(module):
-    """The floor that a module stands on; None if nobody has thought of it."""
+    """The floor that a module stands on; None if no floor lists it."""
     if module == "neurosim":
         return "public"
     room = module
