@@ -38,8 +38,8 @@ def histogram_over_time(
     """Draw a distribution (of weights, of weighted sums z) over training, as bands of percentiles.
 
     If there are several variants and layers, each variant has a row and each layer a column.  Otherwise there is one
-    panel per variant or per layer.  All panels share their axes.  If one panel spreads more than thirty times as far as
-    the median panel, part of the shared axis is logarithmic: the part beyond the spread of the median panel.
+    panel per variant or per layer.  All panels share their axes.  One panel may spread more than
+    thirty times as far as the median panel.  Then the part of the shared axis beyond the median panel is logarithmic.
 
     Args:
         frame: columns `step` or `epoch`; `p5 p25 p50 p75 p95`, the percentiles; and optionally

@@ -195,8 +195,8 @@ def range_test(
     ax.set_ylim(low - 0.07 * (top - low), top)
     ax.set_xlabel("learning rate, one step per rate, logarithmic scale")
     ax.set_ylabel("training loss of each step")
-    ring = "suggested rate" if "suggested" in frame else "a tenth of the rate with the lowest running mean"
-    notes = [f"ring: {ring}", "faint: single steps"] + (["higher losses lie above the axis"] if over else [])
+    ringed = "suggested rate" if "suggested" in frame else "a tenth of the rate with the lowest running mean"
+    notes = [f"ring: {ringed}", "faint: single steps"] + (["higher losses lie above the axis"] if over else [])
     notes += ["×: diverged"] if frame["value"].isna().any() else []
     heading(ax, title or "Learning-rate range test", "; ".join(notes))
     if names != [NO_VARIANT]:
