@@ -27,6 +27,11 @@ _TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 _OTHER_TABLES = (".txt", ".data", ".txt.gz", ".data.gz", ".zip")  # tables only if the user names them
 _PICKLES = (".pkl", ".pickle", ".pkl.gz", ".joblib", ".pt", ".pth", ".pkl.bz2")
 _FAMILY = re.compile(r"(emnist-[a-z]+|qmnist)-(train|test)-(images|labels)[-.]idx\d-(?:ubyte|int)(?:\.gz)?")
+_ACCEPTED = "a .csv file, an .npz file or a folder with data"
+_IN_A_FOLDER = (
+    "The folder needs train.csv (and test.csv), or one folder of pictures per class, or train-images-idx3-ubyte and "
+    "train-labels-idx1-ubyte (or .gz; t10k-... for testing)"
+)
 _NPZ_NAMES = dict(zip(PARTS, ("x_train", "y_train", "x_test", "y_test"), strict=True))
 
 
@@ -98,13 +103,9 @@ def own_source(path: Path) -> Source:
     Raises:
         DataError: The path does not exist, or nothing there can be read.
     """
-    accepted = (
-        "one .csv or .npz file, or a folder with train.csv (and test.csv), with one folder of pictures per class, or "
-        "with train-images-idx3-ubyte and train-labels-idx1-ubyte (and t10k-... for testing; .gz too)"
-    )
     lower = path.name.lower()
     if path.is_dir():
-        return _own_folder(path, accepted)
+        return _own_folder(path)
     if match := _FAMILY.fullmatch(path.name):
         return _families(path.parent)[match[1]]
     if lower.endswith(_PICKLES):
@@ -114,10 +115,12 @@ def own_source(path: Path) -> Source:
         return Source("npz", path.parent, dict.fromkeys(PARTS, path), chosen=True)
     if lower.endswith(_TABLES + _OTHER_TABLES):
         return Source("CSV", path.parent, dict.fromkeys(PARTS[:2], path), chosen=True)
-    raise DataError(f"{path}: expected {accepted}. For IDX files, give their folder")
+    raise DataError(
+        f"{path}: expected {_ACCEPTED}, received another file. {_IN_A_FOLDER}. For IDX files, give the folder"
+    )
 
 
-def _own_folder(path: Path, accepted: str) -> Source:
+def _own_folder(path: Path) -> Source:
     names = sorted(file.name for file in path.iterdir() if file.name.lower().endswith(_TABLES))
     test = [name for name in names if "test" in name.lower() and "train" not in name.lower()]
     rest = [name for name in names if name not in test]
@@ -138,7 +141,7 @@ def _own_folder(path: Path, accepted: str) -> Source:
     if pickles := sorted(file for file in path.iterdir() if file.name.lower().endswith(_PICKLES)):
         raise _pickled(pickles[0])
     listed = ", ".join(sorted(os.listdir(path))[:5]) or "nothing"
-    raise DataError(f"{path}: expected {accepted}; received a folder with {listed}")
+    raise DataError(f"{path}: expected {_ACCEPTED}, received a folder with {listed}. {_IN_A_FOLDER}")
 
 
 def _families(folder: Path) -> dict[str, Source]:
