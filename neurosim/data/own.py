@@ -254,9 +254,7 @@ def _finish(
     labels, class_names = (raw, ()) if reading.target else _classes(origins[0], parts, notes, reading)
     if scale == "auto" and kind == "table":
         scale = "standardize"
-        notes.append(
-            "features are standardized: minus the mean, divided by the standard deviation, of the training rows"
-        )
+        notes.append("features are standardized: minus their mean, divided by their standard deviation (training rows)")
 
     def made(at: int, split: str) -> Dataset:
         names = parts[0].feature_names
