@@ -208,7 +208,9 @@ def _whole_number(value: int, name: str, meaning: str) -> int:
     except TypeError:
         number = -1
     if number < 0:
-        raise NeurosimError(f"{name}: expected a whole number of 0 or more, received {value!r}; it says {meaning}")
+        raise NeurosimError(
+            f"{name}: expected a whole number of 0 or more, received {value!r}; give an int that says {meaning}"
+        )
     return number
 
 

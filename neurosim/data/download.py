@@ -98,7 +98,7 @@ def _fetch(url: str, target: Path, published: Published, part: str, timeout: flo
     try:
         _receive(url, partial, timeout, progress)
         if not _is_verified(published, part, partial):
-            raise _Failure(f"{url} did not send the published file (the checksum differs)")
+            raise _Failure(f"{url} did not send the published file (its checksum differs)")
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)

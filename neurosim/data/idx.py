@@ -126,7 +126,7 @@ def _read_header(file: io.BufferedIOBase, path: Path, dimensions: int) -> tuple[
         hint = {1: ": these are labels", 3: ": these are images"}.get(count, "")
         raise DataError(f"{path}, byte 3: expected {content}, received {count}{hint}")
     if len(start) < 4 + 4 * dimensions:
-        raise DataError(f"{path}, byte {len(start)}: expected a whole header, but the file ends here")
+        raise DataError(f"{path}, byte {len(start)}: the file ends inside its header")
     shape: tuple[int, ...] = struct.unpack(f">{dimensions}I", start[4:])
     if not 0 < prod(shape) <= MAX_BYTES:
         raise DataError(f"{path}, byte 4: expected 1 to {MAX_BYTES:,} values, received {_times(shape)}")
@@ -135,7 +135,7 @@ def _read_header(file: io.BufferedIOBase, path: Path, dimensions: int) -> tuple[
 
 def _wrong_length(path: Path, shape: tuple[int, ...], received: str) -> DataError:
     return DataError(
-        f"{path}: expected {_times(shape)} = {prod(shape):,} values, as the header says, received {received}; "
+        f"{path}: the header says {_times(shape)} = {prod(shape):,} values, received {received}; "
         "the file is incomplete or its header is wrong"
     )
 

@@ -254,7 +254,9 @@ def _finish(
     labels, class_names = (raw, ()) if reading.target else _classes(origins[0], parts, notes, reading)
     if scale == "auto" and kind == "table":
         scale = "standardize"
-        notes.append("features are standardized: minus their mean, divided by their standard deviation (training rows)")
+        notes.append(
+            "features are standardized: minus their mean, divided by their standard deviation (of the training rows)"
+        )
 
     def made(at: int, split: str) -> Dataset:
         names = parts[0].feature_names

@@ -299,7 +299,7 @@ class Checkpoint(Callback):
             before, here = state["run"].get(what), self._run[what]  # none in files of earlier versions
             if before not in (None, here):
                 tell(
-                    f"resume: {what} {was} {brief(before)} and {now} {brief(here)}. The results may now differ in their "
+                    f"resume: {what} {was} {brief(before)} and {now} {brief(here)}. Results may now differ in their "
                     "last bits from those of an uninterrupted run"
                 )
         self._check(state, run)

@@ -375,7 +375,7 @@ def test_a_scenario_that_wants_few_of_many_images_keeps_its_settings(words, cli,
 def test_how_to_read_files_is_no_question_of_built_in_data(name, option, value, cli):
     result = cli("train", "--data", name, option, value)
     assert result.code == 2 and name in result.err and len(result.err.splitlines()) == 1
-    assert "own table or own pictures" in result.err
+    assert "your own table or images" in result.err
 
 
 @pytest.mark.parametrize(("words", "expected"), [
@@ -386,7 +386,7 @@ def test_how_to_read_files_is_no_question_of_built_in_data(name, option, value, 
     (("--one-hot", "colour"), "colour"),
     (("--target", "petal width (cm)"), "--one-hot species"),
     (("--target", "petal width (cm)", "--one-hot", "species"), "loss: expected one for numbers"),
-    (("--transpose", "yes"), "--transpose: expected with pictures"),
+    (("--transpose", "yes"), "--transpose: expected images with this option"),
 ])  # fmt: skip
 def test_options_that_do_not_go_with_a_table_are_refused(words, expected, table, cli, tmp_path):
     result = cli("train", "--data", "iris.csv", *words)

@@ -171,7 +171,7 @@ def test_balanced_classes_count_the_same_in_all():
         ({"class_weight": {"a": 1.0}}, ("unknown class", "'a'")),
         ({"class_weight": [1.0, 2.0]}, ("class_weight: expected 3 finite numbers", "(2,)")),
         ({"class_weight": {0: -1.0}}, ("class_weight", "-1")),
-        ({"class_weight": {0: 0, 1: 0, 2: 0}}, ("some above 0",)),
+        ({"class_weight": {0: 0, 1: 0, 2: 0}}, ("at least one above 0",)),
         ({"sample_weight": np.ones(59)}, ("sample_weight: expected 60", "(59,)")),
         ({"sample_weight": -np.ones(60)}, ("sample_weight", "at least 0")),
         ({"sample_weight": np.full(60, np.nan)}, ("sample_weight", "finite")),

@@ -117,7 +117,7 @@ def test_a_scale_of_ones_own(scale, factor):
 
 def test_floats_that_a_scale_of_ones_own_leaves_large_are_warned_about():
     network = fitted(IMAGES, scale=1 / 255)
-    with pytest.warns(ns.NeurosimWarning, match=r"x has floats from 0 to 255, which are taken as they are"):
+    with pytest.warns(ns.NeurosimWarning, match=r"x has floats from 0 to 255, which are used unchanged"):
         network.predict(IMAGES.astype(float))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -131,7 +131,7 @@ def test_a_scale_that_means_nothing_is_refused(scale, refused):
 
 
 def test_training_far_from_one_is_warned_about():
-    with pytest.warns(ns.NeurosimWarning, match=r"x goes from 0 to 254\.7\d* and is taken as it is") as caught:
+    with pytest.warns(ns.NeurosimWarning, match=r"x goes from 0 to 254\.7\d* and is used unchanged") as caught:
         fitted(IMAGES * 0.999)
     assert Path(caught[0].filename).name == Path(__file__).name  # the line of the user, not of neurosim
 
@@ -202,7 +202,7 @@ def test_another_range_of_features_is_warned_about():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         network.predict(x * 2)  # somewhat further out
-    with pytest.warns(ns.NeurosimWarning, match=r"x goes from .* where the network was trained on"):
+    with pytest.warns(ns.NeurosimWarning, match=r"x goes from .* but the network was trained on"):
         network.predict(x * 20)
 
 
@@ -214,7 +214,7 @@ def test_almost_black_pictures_are_warned_about():
 def test_a_second_fit_keeps_what_the_first_decided():
     x = rng.integers(0, 9, (60, 36)).astype(float)
     network = fitted(UNIT.reshape(60, 36))
-    with pytest.warns(ns.NeurosimWarning, match="from 0 to 8, where the network was trained on 0 to 1") as caught:
+    with pytest.warns(ns.NeurosimWarning, match="from 0 to 8, but the network was trained on 0 to 1") as caught:
         network.fit(x + 0.5 - 0.5 + (x == 1) * 0.25, LABELS, epochs=1, verbose=False)
     assert network.input.learned.high == 1.0 and len(caught) == 1
 

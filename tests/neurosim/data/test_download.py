@@ -199,7 +199,7 @@ def test_load_downloads_once(serve):
 
 BAD = {
     "altered": "its checksum differs",
-    "truncated": "broke off after",
+    "truncated": "stopped after",
     "truncated_silently": "its checksum differs",
     "web_page": "sent a web page",
     "redirected": "sent a web page",

@@ -82,7 +82,7 @@ def fill_once_it_trains(disk, process):
 def test_a_disk_without_room_is_refused_before_the_training(disk, tmp_path):
     status, out, err = command(*SMALL, "--hidden", "1024", "--out", disk / "run", cwd=tmp_path)
     assert status == 2 and len(err.splitlines()) == 1
-    assert "takes 10.3 MB" in err and "MB free" in err
+    assert "need 10.3 MB" in err and "MB free" in err
     assert not list(disk.iterdir()) and "test accuracy" not in out
 
 
@@ -131,9 +131,9 @@ def test_a_folder_in_which_another_process_trains_is_refused_until_that_is_dead(
     other = stopped(HOLD, tmp_path)
     for words in (["train", "--resume", "run"], [*SMALL, "--checkpoint-every", "5", "--out", "run"]):
         status, _, err = command(*words, cwd=tmp_path)
-        assert status == 2 and len(err.splitlines()) == 1 and "run: another process is training there" in err, err
+        assert status == 2 and len(err.splitlines()) == 1 and "run: another process is training in" in err, err
     net = ns.Network([ns.Input(2), ns.Dense(2, "softmax")])
-    with pytest.raises(ns.NeurosimError, match="another process is training there"):
+    with pytest.raises(ns.NeurosimError, match="another process is training in this folder"):
         net.fit(np.eye(2), [0, 1], callbacks=[ns.Checkpoint(tmp_path / "run")], verbose=False)
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
     kill(other)

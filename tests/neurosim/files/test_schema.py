@@ -118,7 +118,7 @@ def test_a_letter_that_there_is_not_is_refused(tmp_path):
     codes = np.array([*map(ord, str(arrays["config"])), 0x110000], np.uint32)
     arrays["config"] = codes.view(f"<U{len(codes)}").reshape(())
     (tmp_path / "net.npz").write_bytes(npz_bytes(arrays))
-    with pytest.raises(ns.DataError, match="characters that are none in config"):
+    with pytest.raises(ns.DataError, match="invalid characters in config"):
         ns.Network.load(tmp_path / "net.npz")
 
 

@@ -211,9 +211,9 @@ def test_a_running_variance_that_overflowed_is_noticed():
 def test_an_evaluation_that_overflows_is_noticed(blobs, evaluate_train):
     x = blobs[0][:8] * 1e30
     network = net()
-    with pytest.warns(ns.NeurosimWarning, match=r"validation_data goes from .*e\+30, where the network was trained on"):
+    with pytest.warns(ns.NeurosimWarning, match=r"validation_data goes from .*e\+30, but the network was trained on"):
         history = fit(network, *blobs, epochs=2, validation_data=(x, blobs[1][:8]), evaluate_train=evaluate_train)
-    record = told(history, "val loss became inf", "too large for it")
+    record = told(history, "val loss became inf", "too large for the evaluation")
     assert (record["phase"], record["found"], len(history)) == ("evaluation", "val_loss", 0)
 
 
