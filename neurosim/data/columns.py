@@ -318,10 +318,10 @@ def _at_an_end(grid: Grid, left: list[int]) -> tuple[list[int], str]:
             this, other = ("first", "last") if k == left[0] else ("last", "first")
             return [k], f"the {this} one. Its {_said(values)} look like classes, but the {other} column does not"
     held = [grid.texts[k] if k in grid.texts else grid.values[:, k] for k in ends]
-    said = " and ".join(f"{grid.title(k)}, with {_said(np.unique(cells))}" for k, cells in zip(ends, held, strict=True))
+    said = ", or ".join(f"{grid.title(k)}, with {_said(np.unique(cells))}" for k, cells in zip(ends, held, strict=True))
     raise DataError(
         f"{grid.path}: expected one column that looks like labels, received {counted(len(left), 'column')} and "
-        f"{counted(len(grid.lines), 'row')}; the labels could be {said}. Choose them with --label-column first, last, "
+        f"{counted(len(grid.lines), 'row')}. The labels could be {said}. Choose them with --label-column first, last, "
         "a name or a number. To predict numbers, use --target NAME --loss mse"
     )
 

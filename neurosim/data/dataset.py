@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -145,15 +146,15 @@ class Dataset:
             lines.append(f"  features {_few(self.feature_names)}")
         if self.class_names:
             counts = np.bincount(self.labels, minlength=len(self.class_names))
-            lines.append(
-                f"  classes  {len(counts)}: {_few(self.class_names)}; "
-                f"{thousands(int(counts.min()))} to {thousands(int(counts.max()))} {self.noun}s each"
-            )
+            fewest, most = thousands(int(counts.min())), thousands(int(counts.max()))
+            span = fewest if fewest == most else f"{fewest} to {most}"
+            lines.append(f"  classes  {len(counts)}: {_few(self.class_names)}; {span} {self.noun}s each")
         else:
             low, high = float(self.labels.min()), float(self.labels.max())
             lines.append(f"  targets  {self.outputs}: {number(low)} to {number(high)}")
         lines += [f"  source   {self.source}", f"  sha256   {self.sha256}"]
-        return "\n".join(lines + ([f"  NOTE     {self.note}"] if self.note else []))
+        notes = re.split(r"; (?![^()]*\))", self.note) if self.note else []  # a reason in brackets stays whole
+        return "\n".join([*lines, *(f"  NOTE     {each}" for each in notes)])
 
     def subset(self, count: int, seed: int | None = None) -> Dataset:
         """Return `count` samples that keep the share of each class, in their original order.

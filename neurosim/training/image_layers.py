@@ -59,7 +59,7 @@ def image_layers(
         size = " x ".join(map(str, shape))
         raise NeurosimError(
             f"conv: expected images, height x width or height x width x channels, received samples of {size} numbers. "
-            "Leave it out for these data"
+            "Leave out conv for these data"
         )
     made: list[Layer] = []
     left: list[tuple[str, str]] = []  # each layer, and height and width of its output

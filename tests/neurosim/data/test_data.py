@@ -220,7 +220,7 @@ BAD_CSV = {
     "a header with a gap": (b",label,a\n1,7,2,4\n", "line 2: expected 3 columns as in the header, received 4"),
     "semicolons": (b"1;2\n3;x\n", "line 2, column 2: expected a number, received 'x'"),
     "two separators": (b"1,2\n3;4\n", "line 2: expected 2 columns as before, received 1"),
-    "unclear": (b"1;2\n3;4\n", "2 columns and 2 rows; the labels could be column 1, with 2 different whole numbers"),
+    "unclear": (b"1;2\n3;4\n", "2 columns and 2 rows. The labels could be column 1, with 2 different whole numbers"),
     "bytes": (b"1,2\n\xff\xfe,3\n", "line 2, column 1: expected a number, received"),
     "zeros": (bytes(50), "line 1: expected text as UTF-8"),
     "label only": (b"label\n3\n", "at least one pixel"),

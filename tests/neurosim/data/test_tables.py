@@ -310,7 +310,7 @@ REFUSED = {
     ),
     "two ends": (
         table(THREE, A, TWO),
-        "could be column 1, with 3 different whole numbers from 0 to 2 and column 3",
+        "could be column 1, with 3 different whole numbers from 0 to 2, or column 3",
     ),
     "a pixel for a label": (table(TWO, TWO, TWO), "Choose them with --label-column"),
     "letters and digits": (

@@ -269,7 +269,7 @@ def test_another_run_is_refused_with_what_differs(tmp_path, refused):
 
 def test_it_has_to_be_the_last_callback(tmp_path, refused):
     network = ns.Network([ns.Input((6, 5)), ns.Dense(4, "softmax")], seed=3)
-    with refused("last callback"):
+    with refused("last among the callbacks"):
         network.fit(*images(), callbacks=[ns.Checkpoint(tmp_path), ns.GradientNorms()], verbose=False)
     assert not list(tmp_path.iterdir())
 

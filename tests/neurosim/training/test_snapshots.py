@@ -108,5 +108,5 @@ def test_a_run_that_is_taken_up_has_those_of_one_that_never_ended(at, tmp_path):
 def test_what_is_wrong_is_said(refused):
     with refused("count: expected a whole number of at least 2"):
         ns.Snapshots(1)
-    with refused("snapshots: expected after early stopping"):
+    with refused("snapshots: expected early stopping first"):
         network().fit(X, Y, callbacks=[ns.Snapshots(), ns.EarlyStopping("loss")], verbose=False)
