@@ -25,7 +25,7 @@ REAL_MNIST = os.environ.get("NEUROSIM_DATA", "")
 
 @pytest.fixture(autouse=True)
 def nothing_but_tmp(tmp_path, monkeypatch):
-    """No test sees this machine's data, cache, proxy or network."""
+    """Hide this machine's data, cache, proxy and internet from every test."""
     for name in ("NEUROSIM_DATA", "NEUROSIM_MIRROR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NEUROSIM_HOME", str(tmp_path / "home"))
@@ -170,7 +170,7 @@ def test_csv_in_its_dialects(tmp_path, line_end, with_header, mark):
     assert received.x.dtype == received.labels.dtype == np.uint8
 
 
-BITS = ",".join("01" * 24 + "0")  # 49 numbers that are no labels
+BITS = ",".join("01" * 24 + "0")  # 49 numbers that are not labels
 
 
 @pytest.mark.parametrize(
@@ -504,7 +504,7 @@ def kaggle(folder, arrays):
 
 
 def test_kaggle_competition(mnist, tmp_path):
-    kaggle(tmp_path / "here" / "data", small_set(seed=7))  # Kaggle's choice of images has a checksum of its own
+    kaggle(tmp_path / "here" / "data", small_set(seed=7))  # Kaggle's images are another choice, with another checksum
     for name in ("mnist", tmp_path / "here" / "data"):
         train, test = data.load(name)
         assert (len(train), len(test)) == (50, 10)

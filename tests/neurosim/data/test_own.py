@@ -1,4 +1,4 @@
-"""What people bring: files of every dialect are read right, or refused by a sentence that says why and what to do."""
+"""Users' files: every dialect is read correctly, or refused with the reason and a remedy."""
 
 import gzip
 import zipfile

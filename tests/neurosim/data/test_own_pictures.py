@@ -1,4 +1,4 @@
-"""Pictures that people bring: sets with other names, other types, on their side; folders of pictures per class."""
+"""Users' images: sets with other names or types, or on their side; one folder of pictures per class."""
 
 import gzip
 import pickle
@@ -25,7 +25,7 @@ def nothing_but_tmp(tmp_path, monkeypatch):
 
 
 def wide_idx(array, code, dtype):
-    """An IDX file of another integer type, big-endian as the format has it."""
+    """Return an IDX file of another integer type, big-endian as in the format."""
     return struct.pack(f">4B{array.ndim}I", 0, 0, code, array.ndim, *array.shape) + array.astype(dtype).tobytes()
 
 
@@ -195,7 +195,7 @@ def test_a_pickle_is_refused_whatever_it_is_called(tmp_path, name):
 
 
 def shape(k, side=8, ink=200, paper=10):
-    """Class 0: a bar that stands; 1: one that lies; 2: a dot."""
+    """Draw class 0, a vertical bar; 1, a horizontal bar; 2, a dot."""
     pixels = np.full((side, side), paper, np.uint8)
     pixels[[slice(1, -1), slice(3, 5), slice(3, 5)][k], [slice(3, 5), slice(1, -1), slice(3, 5)][k]] = ink
     return pixels
@@ -284,7 +284,7 @@ def test_grey_pictures_of_every_mode(tmp_path, mode):
 def test_a_picture_is_turned_as_its_camera_says(tmp_path):
     def save(image, path):
         exif = Image.Exif()
-        exif[0x0112] = 6  # shown turned clockwise by a quarter
+        exif[0x0112] = 6  # the camera says: turn it clockwise by a quarter
         image.save(path, exif=exif)
 
     _, x, names = whole(write_pictures(tmp_path / "mine", save=save))

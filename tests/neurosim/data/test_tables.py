@@ -1,4 +1,4 @@
-"""Tables as spreadsheets, statistics packages and collections write them; and small ones that once failed."""
+"""Tables as spreadsheets, statistics packages and data collections write them, and small ones that once failed."""
 
 import io
 
@@ -13,7 +13,7 @@ from neurosim.errors import DataError
 N = 30
 RNG = np.random.default_rng(0)
 X = np.round(RNG.normal(5, 1, (N, 3)), 1)
-X[0, 0] = 5.5  # a fraction, whatever is drawn
+X[0, 0] = 5.5  # a fraction in every case
 THREE = np.arange(N) % 3
 TWO = np.arange(N) % 2
 KINDS = np.array(["setosa", "versicolor", "virginica"])[THREE]
@@ -26,7 +26,7 @@ def table(*columns, header="", separator=",", end="\n"):
 
 
 def by_label(part):
-    """The samples and the names of their classes, in an order that does not depend on what was held out."""
+    """Return the samples and their class names, in an order that does not depend on the held-out samples."""
     return sorted((part.class_names[k], tuple(x.ravel().tolist())) for k, x in zip(part.labels, part.x, strict=True))
 
 
@@ -47,7 +47,7 @@ QUOTED = [f'"{kind}"' for kind in KINDS]
 COUNTER = list(range(1, N + 1))
 IDS = [1000 + 7919 * k % 1009 for k in range(N)]
 
-# name: text or bytes, the columns of x, their names, the labels, what the note has to say
+# name: text or bytes, the columns of x, their names, the labels, words of the note
 DIALECTS = {
     "Excel, German": (
         table(*COMMA, KINDS, header="l;b;h;species", separator=";", end="\r\n").encode("cp1252"),
@@ -510,7 +510,7 @@ def test_names_in_the_test_file_alone(tmp_path):
 # --- like the files that once failed ---------------------------------------------------------------------------------
 
 INK = RNG.integers(1, 256, (60, 49)) * (RNG.random((60, 49)) < 0.5)
-INK[:, [0, 6, 42, 48]] = 0  # the corners are empty, as in pictures
+INK[:, [0, 6, 42, 48]] = 0  # the corners are empty, as in images
 TEN = np.arange(60) % 10
 P = [f"p{k}" for k in range(49)]
 FONT = RNG.integers(0, 2, (60, 35))

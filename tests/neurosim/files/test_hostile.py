@@ -1,4 +1,4 @@
-"""Files made to do harm: they may neither run code, nor ask for more memory than they account for, nor crash."""
+"""Files made to do harm: they must not run code, use more memory than their size allows, or crash."""
 
 import bz2
 import gc
@@ -28,15 +28,15 @@ RNG = np.random.default_rng(0)
 
 
 def peak_of(call, *args):
-    """What a call returns, and the most bytes it holds at once beyond those that were there before: of calls the least.
+    """Return the result of a call and its peak of new memory in bytes: the least over several calls.
 
-    What happens once in a process is not the call's own: an import, a cache that is filled, a table of all interned
-    names that has to grow at this moment.  The more modules other tests have imported, the more bytes that takes.
+    Memory that a process needs only once does not belong to the call: an import, a cache, a table of all interned names
+    that grows.  It grows with the number of modules that other tests have imported.
     """
     peaks = []
     for _ in range(3):
         call_result = None
-        gc.disable()  # the finalizers of what earlier tests left behind, e.g. in the frames of one that failed
+        gc.disable()  # finalizers of objects from earlier tests, e.g. in the frames of a failed one
         tracemalloc.start()
         before = tracemalloc.get_traced_memory()[0]
         try:
@@ -67,7 +67,7 @@ def test_the_measure_counts_what_every_call_holds_and_nothing_that_happens_once(
     Cycle()
     result, peak = peak_of(once_more, 2**21)
     assert result == 2**21 and 2**21 <= peak < 2**21 + 2**16
-    result, peak = peak_of(lambda: [[] for _ in range(10_000)])  # a thousand is when Python looks for cycles
+    result, peak = peak_of(lambda: [[] for _ in range(10_000)])  # Python searches for cycles after a thousand
     assert len(result) == 10_000 and peak < 2**21
     gc.collect()
     assert freed
@@ -75,8 +75,8 @@ def test_the_measure_counts_what_every_call_holds_and_nothing_that_happens_once(
 
 # --- memory: honest files --------------------------------------------------------------------------------------------
 
-BIG = RNG.integers(0, 256, (4000, 28, 28), np.uint8)  # 3 MB, random: they cannot be packed
-SLACK = 2**20  # the block that is read at a time, and Python's own
+BIG = RNG.integers(0, 256, (4000, 28, 28), np.uint8)  # 3 MB, random, so they cannot be compressed
+SLACK = 2**20  # one block of reading, and Python's own needs
 
 
 def big_files(tmp_path):
@@ -112,7 +112,7 @@ def test_reading_takes_at_most_twice_the_memory_of_the_data(tmp_path):
 
 
 def npy(array, **header):
-    """An npy file as `numpy.save` writes it, or with another header or text in its place."""
+    """Return an npy file as `numpy.save` writes it, or with another header or text."""
     stream = io.BytesIO()
     if header:
         text = header.get("text") or repr(
@@ -126,7 +126,7 @@ def npy(array, **header):
 
 
 def write_zip(path, members, method=zipfile.ZIP_STORED):
-    """A zip archive of (name, bytes) pairs."""
+    """Write a zip archive of (name, bytes) pairs."""
     with zipfile.ZipFile(path, "w", method) as file:
         for name, content in members:
             file.writestr(name, content)
@@ -180,7 +180,7 @@ def test_a_member_that_is_no_plain_array_is_refused(name, tmp_path, monkeypatch,
 
 
 class Harm:
-    """Unpickling an instance makes a folder."""
+    """An object that makes a folder when it is unpickled."""
 
     def __reduce__(self):
         return os.mkdir, ("harm",)
@@ -197,7 +197,7 @@ def test_nothing_is_unpickled(tmp_path, monkeypatch, refused):
                 with refused(str(path), error=ns.DataError):
                     read(path)
     assert not (tmp_path / "harm").exists()
-    with pytest.raises(FileExistsError):  # and the file would have done harm
+    with pytest.raises(FileExistsError):  # so the file can do harm
         for _ in range(2):
             pickle.loads(pickled)
 
@@ -230,7 +230,7 @@ def test_npy_versions_2_and_3_are_read(tmp_path):
 
 
 def overlapping(path, count=200, size=20_000):
-    """An archive whose members all share the bytes of the first."""
+    """Write an archive whose members all share the bytes of the first."""
     content = npy(RNG.integers(0, 256, size, np.uint8))
     write_zip(path, [("a.npy", content)])
     with zipfile.ZipFile(path, "a") as file:
@@ -242,7 +242,7 @@ def overlapping(path, count=200, size=20_000):
 
 
 def crafted_archives(tmp_path):
-    """Name -> (path, words): archives that are not what npz files are."""
+    """Return name -> (path, words) of archives that are not npz files."""
     zeros = npy(np.zeros(2**24, np.uint8))
     good = npy(ONES)
     made = {
@@ -291,7 +291,7 @@ def test_crafted_archives_are_refused_within_their_own_memory(tmp_path, refused)
 
 
 def test_members_that_share_bytes_under_different_names_are_bounded(tmp_path, monkeypatch, refused):
-    """A zip bomb without a single suspicious ratio: many members, one piece of data."""
+    """A zip bomb without a suspicious ratio: many members share one piece of data."""
     monkeypatch.setattr(archive, "MAX_RATIO", 5)
     path = write_zip(tmp_path / "a", [(f"{k:03}.npy", npy(np.zeros(1000, np.uint8))) for k in range(100)])
     assert len(read_arrays(path)) == 100
@@ -330,7 +330,7 @@ def test_what_is_no_file_is_not_opened(read, tmp_path, refused):
 
 @pytest.fixture
 def tampered(full_net, blobs, tmp_path):
-    """A function that saves a trained network, lets a function change its config and arrays, and returns the path."""
+    """Return a function that saves a trained network with a changed config or arrays, and returns the path."""
     net = full_net()
     net.neuron(1, 2).rate_factor = 0.5
     net.neuron(1, 3).clamp(0.25)
@@ -350,7 +350,7 @@ def tampered(full_net, blobs, tmp_path):
 
 
 def setting(where, value):
-    """A change that puts a value at a path of keys into the config."""
+    """Return a change that puts a value at a path of keys into the config."""
 
     def change(config, arrays):
         for key in where[:-1]:
@@ -361,7 +361,7 @@ def setting(where, value):
 
 
 def filling(name, value):
-    """A change that puts a value into an array."""
+    """Return a change that puts a value into an array."""
 
     def change(config, arrays):
         arrays[name].flat[1] = value

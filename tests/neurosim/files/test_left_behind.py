@@ -1,4 +1,4 @@
-"""Full disks, two processes on one folder, and what killed processes leave: real processes, real file systems."""
+"""Full disks, two processes in one folder, and files of killed processes, with real processes and file systems."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ def command(*words, cwd):
 
 
 def stopped(program, cwd):
-    """A Python process that has run this program, has said so, and now waits: it is to be killed."""
+    """Start a Python process that runs this program, prints a line and then waits to be killed."""
     process = start("-c", program + "\nprint('ready', flush=True)\nimport time\ntime.sleep(100)", cwd=cwd)
     said = process.stdout.readline()
     assert said == "ready\n", process.communicate()[1]
@@ -53,7 +53,7 @@ def kill(process):
 
 @pytest.fixture
 def disk(tmp_path):
-    """A file system of 3 MB."""
+    """Mount a file system of 3 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     if (
@@ -68,7 +68,7 @@ def disk(tmp_path):
 
 
 def fill_once_it_trains(disk, process):
-    """Leave no room on a disk, as soon as a process has looked for it."""
+    """Fill a disk as soon as a process has checked its free space."""
     while not process.stdout.readline().startswith("optimizer"):
         assert process.poll() is None, process.communicate()
     with open(disk / "filler", "wb", buffering=0) as file, pytest.raises(OSError, match="space"):
@@ -184,10 +184,10 @@ def test_a_file_half_written_goes_with_the_next_start_once_its_process_is_dead(t
     assert len(list((tmp_path / "run").glob(".mistakes.png.*.neurosim"))) == 2
     status, _, err = command(*SMALL, "--epochs", "0", "--out", "run", cwd=tmp_path)
     assert status == 0, err
-    assert len(list((tmp_path / "run").glob(".mistakes.png.*.neurosim"))) == 1  # that of the living
+    assert len(list((tmp_path / "run").glob(".mistakes.png.*.neurosim"))) == 1  # the file of the living process
     kill(living)
     atomic._swept.clear()
-    write_text(tmp_path / "run" / "a.txt", "a")  # whoever writes there cleans up, too
+    write_text(tmp_path / "run" / "a.txt", "a")  # a process that writes there also cleans up
     assert sorted(path.name for path in (tmp_path / "run").glob("*.neurosim")) == sorted(foreign[1:])
     assert (tmp_path / "run" / foreign[0]).exists()
 

@@ -1,4 +1,4 @@
-"""Values that no file of ours holds are refused in one line that names the file, whatever its checksum says."""
+"""Impossible values in a file are refused in one line with its name, even if its checksum is right."""
 
 import io
 import json
@@ -18,7 +18,7 @@ def seeds():
 
 
 def changed(content, change):
-    """A checkpoint in which something was changed, signed anew."""
+    """Change something in a checkpoint, and sign it again."""
     with np.load(io.BytesIO(content)) as file:
         arrays = {name: file[name].copy() for name in file.files}
     config = json.loads(str(arrays["config"]))
