@@ -133,10 +133,10 @@ def test_float32_networks_are_as_exact_as_in_python(engine, made, seeds):
 DONE = {
     "frozen": lambda neuron: neuron.freeze(),
     "learning rate times 0.25": lambda neuron: setattr(neuron, "rate_factor", 0.25),
-    "silenced": lambda neuron: neuron.ablate(),
+    "ablated": lambda neuron: neuron.ablate(),
     "output forced to -0.1234": lambda neuron: neuron.clamp(-0.1234),
-    "activation softplus of its own": lambda neuron: setattr(neuron, "activation", "softplus"),
-    "L2 0.007 of its own": lambda neuron: setattr(neuron, "l2", 0.007),
+    "its own activation softplus": lambda neuron: setattr(neuron, "activation", "softplus"),
+    "its own L2 0.007": lambda neuron: setattr(neuron, "l2", 0.007),
 }
 
 
