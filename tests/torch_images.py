@@ -71,8 +71,8 @@ def random_network(seed):
     rng = np.random.default_rng([7, seed])
     sides, channels = rng.integers(5, 13, 2).tolist(), int(rng.integers(1, 5))
     shape = (*sides, channels) if channels > 1 or rng.random() < 0.5 else tuple(sides)
-    # If a filter is linear for the whole batch, a later batch normalization removes its shift. The gradient of the shift
-    # is then only rounding, which Adam turns into steps. So such activations are not used below batch normalization
+    # If a filter is linear for the whole batch, a later batch normalization removes its shift. Its gradient
+    # is then only rounding, which Adam turns into steps. So batch normalization never comes after such activations
     with_norm = rng.random() < 0.5
     activations = ["tanh", "sigmoid"] if with_norm else ["relu", "tanh", "elu", "sigmoid"]
     layers = []
