@@ -29,8 +29,8 @@ _PICKLES = (".pkl", ".pickle", ".pkl.gz", ".joblib", ".pt", ".pth", ".pkl.bz2")
 _FAMILY = re.compile(r"(emnist-[a-z]+|qmnist)-(train|test)-(images|labels)[-.]idx\d-(?:ubyte|int)(?:\.gz)?")
 _ACCEPTED = "a .csv file, an .npz file or a folder with data"
 _IN_A_FOLDER = (
-    "The folder needs train.csv (and test.csv), or one folder of pictures per class, or train-images-idx3-ubyte and "
-    "train-labels-idx1-ubyte (or .gz; t10k-... for testing)"
+    "The folder needs train.csv (and test.csv) or one folder of pictures per class. It can also have "
+    "train-images-idx3-ubyte and train-labels-idx1-ubyte (or .gz; t10k-... for testing)"
 )
 _NPZ_NAMES = dict(zip(PARTS, ("x_train", "y_train", "x_test", "y_test"), strict=True))
 

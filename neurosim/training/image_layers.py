@@ -12,7 +12,7 @@ from ..layers import AveragePool2D, BatchNorm, Conv2D, Flatten, Layer, MaxPool2D
 from ..parameters import Shape
 
 GRAMMAR = (
-    "FILTERSxKERNEL (8x5), poolSIZE or avgpoolSIZE (pool2), in order. 8x5same adds zeros around the image; 8x5s2 and "
+    "FILTERSxKERNEL (8x5), poolSIZE or avgpoolSIZE (pool2), in order. 8x5same adds zeros around the image. 8x5s2 and "
     "pool3s2 have a stride of 2"
 )
 NUMBER = "([1-9][0-9]{0,5})"
