@@ -274,7 +274,9 @@ def _finish(
         train, test = train.hold_out(count, np.random.default_rng(reading.split_seed))
         test = replace(test, split="test")
         are = "is" if len(test) == 1 else "are"
-        notes.append(f"no test set has labels, so {len(test):,} of the training {noun}s {are} held out as test set")
+        notes.append(
+            f"there is no labelled test set, so {len(test):,} of the training {noun}s {are} held out as test set"
+        )
     if class_names and (strange := np.setdiff1d(test.labels, train.labels)).size:
         few = listing([class_names[k] for k in strange.tolist()[:SHOWN]])
         notes.append(f"the test set has {noun}s of {few}, but the training set has none".replace(";", ","))
