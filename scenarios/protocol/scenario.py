@@ -1,4 +1,4 @@
-"""What a scenario is: a question, the variants that are compared, what is recorded of them and how it is drawn."""
+"""A scenario: a question, the variants that are compared, what is recorded of them and how it is drawn."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Run:
     train_size: int | None = None
 
     def network(self, train: Dataset) -> Network:
-        """Its network before training."""
+        """Return its network before training."""
         return self.settings.network_for(train, self.seed)
 
 
@@ -59,7 +59,7 @@ class Recorder(Callback, ABC):
 
     @abstractmethod
     def to_frame(self) -> pd.DataFrame:
-        """What was recorded, tidy, without variant and seed."""
+        """Return what was recorded, as a tidy table without variant and seed."""
 
 
 class Picture(NamedTuple):
@@ -148,36 +148,38 @@ class Scenario:
             )
 
     def check_settings(self, settings: Settings) -> None:
-        """Refuse settings that leave nothing of what it looks at.
+        """Refuse settings without the layers that the scenario looks at.
 
         Raises:
-            NeurosimError: layers of images come first, and it looks at dense neurons; or none, and it looks at filters.
+            NeurosimError: the first layers are convolutional or pooling layers, but it looks at dense neurons; or there
+                is no convolution, but it looks at filters.
         """
         if self.dense and settings.conv:
             raise NeurosimError(
-                f"{self.name}: expected without --conv, since it looks at the weights of neurons that see whole "
+                f"{self.name}: expected no --conv, because it looks at the weights of neurons that see whole "
                 f"samples; received {','.join(settings.conv)}"
             )
 
         if self.of_filters and not any("x" in each for each in settings.conv):
             raise NeurosimError(
-                f"{self.name}: expected --conv with a convolution such as 8x5, since it looks at kernels; received "
-                f"{','.join(settings.conv) or 'none'}"
+                f"{self.name}: expected --conv with a convolution such as 8x5, because it looks at kernels; "
+                f"received {','.join(settings.conv) or 'none'}"
             )
 
     def check_data(self, train: Dataset) -> None:
-        """Refuse data that it has no answer for.
+        """Refuse data that the scenario cannot use.
 
         Raises:
-            NeurosimError: they are no grey images, and it looks at some; or no classes, so that there is no accuracy.
+            NeurosimError: they are not grey images, but it looks at pixels; or they have no classes, so that there is
+                no accuracy.
         """
         if self.of_images and train.x.ndim != 3:
             raise NeurosimError(
-                f"{self.name}: expected grey images, since it looks at their pixels; received {train.name}, "
+                f"{self.name}: expected grey images, because it looks at their pixels; received {train.name}, "
                 f"{'colour images' if train.kind == 'image' else f'{train.noun}s'}"
             )
         if not train.class_names:
             raise NeurosimError(
-                f"{self.name}: expected classes, since it compares accuracies; received {train.name}, whose targets "
-                "are numbers; train takes them"
+                f"{self.name}: expected classes, because it compares accuracies; received {train.name}, whose "
+                "targets are numbers; use train for them"
             )

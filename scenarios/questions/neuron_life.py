@@ -97,11 +97,12 @@ def findings(results: Results) -> Iterator[str]:
     }
     mean = {moment: table.groupby("variant")[["smoothness", "selectivity"]].mean() for moment, table in ends.items()}
     names = [name for name in results.names if all(name in table.index for table in mean.values())]
-    for column, text in (
-        ("smoothness", "Likeness of neighbouring weights (Moran's I: 0 for noise, towards 1 for broad strokes)"),
+    for column, text, end in (
+        ("smoothness", "Likeness of neighbouring weights (Moran's I: 0 for noise, towards 1 for broad strokes)", ""),
         (
             "selectivity",
             "Share of the neuron's variance that the class accounts for (eta squared)",
+            "The neuron is the best of its layer after training, so part of the rise is the choice.",
         ),
     ):
         first, final = (mean[moment][column] for moment in ("first", "last"))
@@ -110,6 +111,7 @@ def findings(results: Results) -> Iterator[str]:
             ("variant", "before", "after"),
             [(name, fixed(first[name]), fixed(final[name])) for name in names],
             "{} {} and {}",
+            end=end,
         )
     last = ends["last"]["smoothness"].unstack("variant")
     against = [

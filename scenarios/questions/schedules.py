@@ -38,7 +38,7 @@ def pictures(results: Results) -> Iterator[Picture]:
 
 
 def roughness(results: Results) -> dict[str, float]:
-    """Return how far the test accuracy of an epoch lies from the mean of its neighbours, in the second half of training.
+    """Return how far an epoch's test accuracy lies from the mean of its neighbours, in the second half of training.
 
     The mean of |a_t - (a_{t-1} + a_{t+1}) / 2|: steady progress counts nothing. Empty if the second half has fewer
     than three epochs, because then no epoch has two neighbours in it.
