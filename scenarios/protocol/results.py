@@ -110,8 +110,8 @@ class Results:
     def rates(self) -> pd.DataFrame:
         """Return the search for learning rates, one row per variant and rate.
 
-        Columns: variant, learning_rate, val_accuracy (the mean over the seeds of the search; NaN if one of them diverged),
-        chosen.
+        Columns: variant, learning_rate, val_accuracy (the mean over the seeds of the search; NaN if one
+        diverged), chosen.
         """
         rates = self.table("rates")
         if rates.empty:
@@ -143,7 +143,7 @@ class Results:
         return [variant.name for variant in self.scenario.variants if variant.name in present]
 
     def final(self, metric: str = METRIC) -> pd.DataFrame:
-        """Return the metric at the end of each run: one row per seed, one column per variant; NaN if the run diverged."""
+        """Return the metric at the end of each run, one row per seed, one column per variant; NaN if a run diverged."""
         kept = self.epochs[self.epochs["kept"]]  # one epoch of each run
         return kept.pivot(index="seed", columns="variant", values=metric)[self.names]
 
@@ -152,7 +152,7 @@ class Results:
         return self.final(metric).melt(ignore_index=False, value_name=metric).reset_index()
 
     def summary(self) -> pd.DataFrame:
-        """Return one row per variant: mean and standard deviation over the seeds, and the paired difference from the baseline.
+        """Return one row per variant: mean and standard deviation over the seeds, and the difference from the baseline.
 
         Columns: variant, seeds, diverged (how many seeds), test_accuracy_mean, test_accuracy_sd, test_loss_mean,
         test_loss_sd, seconds_mean, difference (mean over the seeds of the variant minus the baseline, same seed, same

@@ -294,7 +294,7 @@ def run_experiments(
         for number, plan in enumerate(plans):
             taken = queue.add(number, plan.first_tasks())
             if taken and progress:
-                tell(f"{plan.scenario.name}: {taken} of {plan.total} runs were finished before and are taken over")
+                tell(f"{plan.scenario.name}: {taken} of {plan.total} runs were finished before and are reused")
             yield from queue.results(number)
         while queue.ready or running:
             while queue.ready and len(running) < pool.slots:

@@ -24,9 +24,9 @@ class Variant:
     """One of the things compared.
 
     Args:
-        name: what it is called.
+        name: its name.
         settings: the few settings in which it differs from the base.
-        train_size: trains on so many of the run's training images only; never on more than there are.
+        train_size: the number of the run's training images that it uses; never more than there are.
     """
 
     name: str
@@ -77,33 +77,32 @@ class Scenario:
     """A question, and the experiment that answers it.
 
     Args:
-        name: what it is called on the command line.
+        name: its name on the command line.
         question: one sentence.
         what_to_watch: a few sentences for the learner, read before looking at the figures.
-        variants: what is compared.
+        variants: the variants that are compared.
         baseline: the name of the variant that the others are compared with; "": none.
         base: the settings that all variants share.
         rate_factors: if given, every variant first searches its learning rate among these multiples of its
             optimizer's own, in a short search on images held out of the training set.
-        pictures: the figures of its own, beside those that every scenario has. Like `findings` it works from the
-            tables alone, so that both can be made again without training.
-        findings: the findings of its own, likewise.
-        train_size: how many training images it uses unless told otherwise; enough to tell variants apart in about
-            a minute.
+        pictures: its own figures, beside those that every scenario has. Like `findings` it uses only the tables, so
+            that both can be made again without training.
+        findings: its own findings, beside those that every scenario has.
+        train_size: the default number of training images; enough to tell variants apart in about a minute.
         recorders: makes new recorders for a run, given the run and its training images; each fills a table.
         measure: measures further tables, given the run, its training images and the test images, before the run and
             apart from it. Like `recorders` a function of a module, because it is sent to other processes.
         measure_trained: measures further tables of the network that a run ends with, given the run, this network, the
-            training images and the test images; not of one that diverged. Likewise a function of a module.
+            training images and the test images; not of one that diverged. It is a function of a module, too.
         quick: the settings that --quick changes beside the number of seeds, images and epochs.
         of_images: whether it looks at grey images, and can be run with no other data.
-        dense: whether it looks at the weights that a neuron has for each number of a sample, which a filter has not.
+        dense: whether it looks at the weights that a neuron has for each feature of a sample; a filter has none.
         of_filters: whether it looks at the kernels of the first layer, which only a convolution has.
         grid: the two settings that are varied together, with their values as they are written; the variants are all
-            pairs of them, in order. Empty: it is no such comparison.
+            pairs of them, in order. Empty: one setting is varied, or several are.
 
     Raises:
-        NeurosimError: variants of one name, or a baseline that is none of them.
+        NeurosimError: variants with the same name, or a baseline that is not one of them.
 
     Example:
         >>> from neurosim import data

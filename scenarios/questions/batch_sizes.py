@@ -102,8 +102,8 @@ def _updates(results: Results) -> Iterator[str]:
         most, least = max(names, key=updates.get), min(names, key=updates.get)
         yield (
             f"In the same {results.epochs['epoch'].max()} epochs, {most} makes {thousands(updates[most])} updates "
-            f"and ends at {percent(accuracy[most])}. With {least} there are {thousands(updates[least])}, and the "
-            f"end is {percent(accuracy[least])}."
+            f"and ends at {percent(accuracy[most])}. {least} makes {thousands(updates[least])} and ends at "
+            f"{percent(accuracy[least])}."
         )
 
 

@@ -72,7 +72,7 @@ def suggestions(results: Results) -> dict[str, float]:
     rates = losses.index.to_numpy(float)
     found = {
         "a tenth of the rate at which the smoothed loss is lowest": suggested_rate(rates, losses),
-        "the rate at which it falls most steeply": steepest_rate(rates, losses),
+        "the rate at which the smoothed loss falls most steeply": steepest_rate(rates, losses),
     }
     return {rule: rate for rule, rate in found.items() if rate > 0}
 
@@ -125,11 +125,11 @@ def findings(results: Results) -> Iterator[str]:
     )
     yield from _against(final, best, results.epochs["epoch"].max()) if len(final) > 1 else _of_one_seed(final, best)
     each = [
-        f"The range test suggests {rounded(rate, 2)}, {rule}: {_distance(rate, _rate(best), best)}."
+        f"It suggests {rounded(rate, 2)}, {_distance(rate, _rate(best), best)}: {rule}."
         for rule, rate in suggestions(results).items()
     ]
     if each:
-        yield " ".join(each)
+        yield f"The range test compared with the best of the rates tried. {' '.join(each)}"
 
 
 def _against(final: pd.DataFrame, best: str, epochs: int) -> Iterator[str]:

@@ -98,8 +98,8 @@ def _forgiving(rates: pd.DataFrame, baseline: str) -> Iterator[str]:
                 rows,
                 "{} ({})",
                 AND,
-                f"{baseline} loses {points(own, 0)} points. These are means of the search's two seeds, not tested for "
-                "noise.",
+                f"{baseline} loses {points(own, 0)} points against its best rate. These are means of the search's "
+                "two seeds, not tested for noise.",
             )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
@@ -53,8 +53,8 @@ def general_findings(results: Results) -> Iterator[str]:
         runs = results.epochs[(results.epochs["variant"] == row.variant) & results.epochs["diverged"]]
         when = sorted(set(runs.groupby("seed")["epoch"].min()))
         yield (
-            f"{row.variant} diverged in {row.diverged} of {row.seeds} seeds, in epoch "
-            f"{listing([str(int(epoch)) for epoch in when])}.{_origins(results, row.variant)}"
+            f"{row.variant} diverged in {row.diverged} of {row.seeds} seeds, in "
+            f"{_numbered('epoch', when)}.{_origins(results, row.variant)}"
         )
 
 
@@ -65,14 +65,14 @@ def _against_baseline(
     final = results.final()
     pairs = final.sub(final[baseline], axis="index").count()  # seeds in which neither diverged
     whole = ranked[ranked["variant"].map(pairs) == seeds]
-    for verdict, words in (
+    for verdict, lead in (
         ("better", f"Better than {baseline} beyond the noise of {seeds} seeds"),
         ("worse", f"Worse than {baseline} beyond the noise of {seeds} seeds"),
         ("within noise", f"No difference from {baseline} that {seeds} seeds can show"),
     ):
         rows = [(row.variant, signed(100 * row.difference)) for row in whole[whole["verdict"] == verdict].itertuples()]
         if rows:
-            yield of_each(words, ("variant", "points"), rows, "{} ({} points)", AND)
+            yield of_each(lead, ("variant", "points"), rows, "{} ({} points)", AND)
     if (whole["verdict"] == "one seed").any():
         yield "One seed cannot tell a difference from noise. Run more seeds with --seeds 3."
     for count in range(seeds - 1, 0, -1):
@@ -114,8 +114,12 @@ def _origins(results: Results, variant: str) -> str:
     layers = table.loc[table["variant"] == variant, "layer"].dropna()
     if not len(layers):
         return " The first NaN or infinity appeared in the loss itself."
-    numbers = [str(int(layer)) for layer in sorted(set(layers))]
-    return f" The first NaN or infinity appeared in layer {listing(numbers)}."
+    return f" The first NaN or infinity appeared in {_numbered('layer', sorted(set(layers)))}."
+
+
+def _numbered(noun: str, numbers: Sequence[float]) -> str:
+    """Write numbers after their noun: "epoch 1", "layers 2 and 3"."""
+    return f"{noun}{'s' if len(numbers) > 1 else ''} {listing([str(int(each)) for each in numbers])}"
 
 
 def _rates_at_the_edge(results: Results) -> Iterator[str]:
