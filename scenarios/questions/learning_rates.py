@@ -125,11 +125,11 @@ def findings(results: Results) -> Iterator[str]:
     )
     yield from _against(final, best, results.epochs["epoch"].max()) if len(final) > 1 else _of_one_seed(final, best)
     each = [
-        f"It suggests {rounded(rate, 2)}, {_distance(rate, _rate(best), best)}: {rule}."
+        f"suggests {rounded(rate, 2)}, {_distance(rate, _rate(best), best)}. This is {rule}."
         for rule, rate in suggestions(results).items()
     ]
     if each:
-        yield f"The range test compared with the best of the rates tried. {' '.join(each)}"
+        yield f"The range test {' It also '.join(each)}"
 
 
 def _against(final: pd.DataFrame, best: str, epochs: int) -> Iterator[str]:
