@@ -16,7 +16,7 @@ from neurosim.training.settings import ALIASES, Settings
 from .protocol.scenario import Scenario, Variant
 
 OPTION = "--vary"
-SIZE = "train_size"  # may be varied as well, though it is no setting of the network
+SIZE = "train_size"  # may be varied as well, though it is not in `Settings`
 
 
 def comparison(varied: Sequence[str], base: Settings, baseline: str | None = None) -> Scenario:

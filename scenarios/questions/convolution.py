@@ -155,9 +155,9 @@ def findings(results: Results) -> Iterator[str]:
     lost = {name: Difference.between(far[name], zero[name]) for name in names}
     of_all = bool(lost) and all(each.verdict == "worse" for each in lost.values())
     yield of_each(
-        f"No network is invariant to shifts. A shift of {by} changes the accuracy by"
+        f"No network is invariant to shifts. Change in accuracy at a shift of {by}"
         if of_all
-        else f"A shift of {by} changes the accuracy by",
+        else f"Change in accuracy at a shift of {by}",
         ("variant", "change"),
         [(name, difference.text(decimals=1)) for name, difference in lost.items()],
         joint="; ",

@@ -73,7 +73,7 @@ def findings(results: Results) -> Iterator[str]:
         alike.setdefault(percent(push, 0), []).append(name)
     if len(alike) > 1:
         yield of_each(
-            "Delta when the right class gets an output of only 1\u00a0%, as a share of its largest",
+            "Delta when the right class gets an output of only 1\u00a0%, as a share of its largest value",
             ("loss", "share"),
             [(listing(names), share) for share, names in alike.items()],
         )

@@ -99,8 +99,8 @@ SCENARIO = Scenario(
     what_to_watch=(
         "Look at the gradients of the first step before any accuracy. On the way down from the output, every layer "
         "multiplies the gradient by its weights and by f'(z). The derivative of the sigmoid is never above 1/4, so "
-        "ten layers leave next to nothing for the first. The derivative of tanh reaches 1 at zero, that of ReLU is "
-        "1 for half of the units, and SELU is made to keep the size of the signal. Each activation function starts "
+        "ten layers leave next to nothing for the first. The derivative of tanh reaches 1 at zero, and that of "
+        "ReLU is 1 for half of the units. SELU is made to keep the size of the signal. Each activation function starts "
         "from the initializer that suits it: Glorot for sigmoid and tanh, He for ReLU, LeCun for SELU. Then look "
         "at the loss: a network whose first layers cannot move answers the same for every image."
     ),

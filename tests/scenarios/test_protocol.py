@@ -254,8 +254,9 @@ def test_many_comparisons_come_with_the_false_alarms_to_expect(two):
     values["v3"] = [0.95, 0.95, 0.951]
     (caveat,) = [each for each in all_findings(made_up(many, values)) if "comparisons" in each]
     assert caveat == (
-        "These are 6 comparisons with v0, each at 5\u00a0%. If no variant differed from it, about 0.3 of "
-        "them would still be beyond the noise. The chance of at least one such false alarm would be about 24\u00a0%. Here 1 is beyond the noise."
+        "These are 6 comparisons with v0, each at 5\u00a0%. If no variant differed from it, about 0.3 of them would "
+        "still be beyond the noise. The chance of at least one such false alarm would be about 24\u00a0%. Here 1 is "
+        "beyond the noise."
     )
     few = {name: values[name] for name in ("v0", "v1", "v3")}
     assert not any("comparisons" in each for each in all_findings(made_up(many, few)))

@@ -312,8 +312,9 @@ def test_findings_of_normalization_turn_round():
     )
     text = own(of("normalization", {"sigmoid": 0.2, "sigmoid + batch norm": 0.9}, {"preactivations": spread}))
     assert "sigmoid + batch norm against sigmoid: +70.00 points, beyond the noise" in text
-    assert "hidden layer 8, at the first and the last step: sigmoid 0.0001 and 0.0005, " in text
-    assert text.endswith("sigmoid + batch norm 1 and 5.")
+    assert "hidden layer 8, at the first and the last step:" in text
+    rows = [line.split() for line in text.splitlines()[-2:]]
+    assert rows == [["sigmoid", "0.0001", "0.0005"], ["sigmoid", "+", "batch", "norm", "1", "5"]]
     text = own(of("normalization", {"sigmoid": 0.9, "sigmoid + batch norm": 0.2}))
     assert "sigmoid + batch norm against sigmoid: -70.00 points, beyond the noise" in text
 
