@@ -165,7 +165,7 @@ def kills(kind: str, count: int, seed: int, names: list[str]) -> Counter[str]:
             )
             assert not unowned(cwd), unowned(cwd)
             if kind == "bench":
-                assert (f"{len(kept)} of 3 cases were finished before and are taken over" in said) == bool(kept), said
+                assert (f"{len(kept)} of 3 cases were finished before and are reused" in said) == bool(kept), said
                 after = finished_cases(cwd / "run")
                 assert len(after) == 3 and kept.items() <= after.items(), f"{name}: other seconds"
             else:
