@@ -40,9 +40,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "scenario": Command(
-        "Run scenarios. Each one answers a question with a fair experiment.", "activations --seeds 5"
-    ),
+    "scenario": Command("Run scenarios. Each one answers a question with a fair experiment.", "activations --seeds 5"),
     "compare": Command(
         "Compare settings of your choice: every combination, with several seeds.",
         "--vary optimizer=sgd,adam --vary learning_rate=0.1,0.01",
