@@ -1,7 +1,7 @@
 """The prompt of ``python main.py step``: a debugger for a `Stepper`.
 
-A command may be shortened if the short form is unique. An empty line repeats the last command. Tab completes a name, and
-the arrow keys bring back earlier lines if the terminal has readline.
+A command may be shortened if the short form is unique. An empty line repeats the last command. Tab completes a name.
+The arrow keys bring back earlier lines if the terminal has readline.
 """
 
 from __future__ import annotations
