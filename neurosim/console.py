@@ -1,4 +1,4 @@
-"""Standard output and standard error, safe to write when they are closed, full, without a reader or without some letters.
+"""Standard output and standard error, safe to write even if closed, full, without a reader or without some letters.
 
 A program may be started without them (``2>&-``, pythonw, a daemon), and their reader may end first (`head`). Then the
 printed text is lost, and no result is.

@@ -20,8 +20,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--cases",
         default="small",
         metavar="NAMES",
-        help="small (two cases), all (all ten cases of dense networks), conv (two cases of a convolutional network "
-        "like LeNet), or names as in the table, separated by commas [%(default)s]",
+        help="small: two cases. all: the ten cases of dense networks. conv: two cases of a convolutional network like "
+        "LeNet. Or names as in the table, separated by commas [%(default)s]",
     )
     parser.add_argument(
         "--peers",

@@ -62,14 +62,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--samples",
         type=at_least(1),
         metavar="N",
-        help="how many test samples the page holds, with four times as many training samples, even if the file gets "
-        "large [500, or as many as fit into 4 MB]",
+        help="number of test samples on the page, with four times as many training samples. A given number has no "
+        "limit of size [500, or as many as fit into 4 MB]",
     )
     group.add_argument(
         "--snapshots",
         type=at_least(2),
         metavar="N",
-        help="how many snapshots of the training the page holds, even if the file gets large "
+        help="number of snapshots of the training on the page. A given number has no limit of size "
         f"[{COUNT}, or as many as fit into 4 MB]",
     )
 

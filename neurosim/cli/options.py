@@ -27,7 +27,7 @@ READING = {  # option -> the name of its value, and its help text
     "one_hot": ("NAME,NAME", "columns to write as one-hot columns of 0 and 1, such as columns of text"),
     "missing": (
         "WAY",
-        "empty cells: mean (use the mean of the column in the training set) or drop (leave the row out) [an error]",
+        "empty cells: mean (of the column in the training set) or drop (leave the row out) [an error]",
     ),
     "scale": (
         "HOW",

@@ -91,8 +91,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--invert",
         choices=("yes", "no"),
-        help="yes: the pictures are black on white; no: white on black, as in MNIST [chosen from the border of each "
-        "picture]",
+        help="yes: black on white; no: white on black, as in MNIST [chosen from the border of each picture]",
     )
     parser.add_argument(
         "--as-is",
@@ -166,8 +165,8 @@ def explanation(shape: tuple[int, ...], as_is: bool) -> str:
         return f"each picture is only scaled, to the {size} pixels that the network takes"
     box = f"{number(min(shape) * 20 / 28, 3)}"
     return (
-        f"each drawing is cropped, scaled to {box} pixels, and put into {size} with its centre of mass in the middle, "
-        "as in MNIST (--as-is: only scaled)"
+        f"each drawing is cropped, scaled to {box} pixels and centred in {size} by its centre of mass, as in MNIST "
+        "(--as-is: only scaled)"
     )
 
 

@@ -65,8 +65,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--sample",
         type=which_sample,
         metavar="I",
-        help="test sample, from 0; or misread: the first misread one; or the file of your own picture, for a walk "
-        "through the forward pass alone [a misread sample, or the least certain one]",
+        help="test sample, from 0. misread: the first misread sample. FILE: your own picture, for the forward pass "
+        "alone [a misread sample, or the least certain one]",
     )
     group.add_argument(
         "--top", type=at_least(1), default=5, metavar="K", help="how many terms of each sum to show [%(default)s]"

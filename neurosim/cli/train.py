@@ -284,8 +284,8 @@ def alone_in(folder: Path, needed: bool) -> Iterator[None]:
         lock = take_folder(folder)
     elif not lock.take():
         print(
-            f"warning: another process is training in {folder}, too, and the last one to end overwrites the files; "
-            "for another folder use --out",
+            f"warning: another process is training in {folder}, too. The last one to end overwrites the files of the "
+            "other. Use --out for another folder.",
             file=sys.stderr,
         )
     try:

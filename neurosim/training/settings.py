@@ -148,8 +148,8 @@ class Settings:
         "cross_entropy",
         _named(LOSSES),
         "loss function. Every loss except cross_entropy is a mean over the n outputs; books often use the sum. So "
-        "change the learning rate of a book: multiply it by n/2 if the book uses half the sum of squares (for mse and "
-        "ten classes, 3.0 becomes 15). For binary_cross_entropy, multiply it by n (0.5 becomes 5)",
+        "adapt the learning rate of a book. Multiply it by n/2 if the book uses half the sum of squares (mse with ten "
+        "classes: 3.0 becomes 15). Multiply it by n for binary_cross_entropy (0.5 becomes 5)",
         "NAME",
     )
     optimizer: str = _setting("adam", _named(OPTIMIZERS), "optimizer", "NAME")
