@@ -108,7 +108,7 @@ def test_a_setting_that_is_not_given_is_not_set(command):
 
 
 def test_every_command_takes_the_same_word_for_data():
-    for command in COMMANDS.keys() - {"gradcheck", "plot", "inspect", "predict"}:
+    for command in COMMANDS.keys() - {"gradcheck", "plot", "inspect", "predict", "glossary"}:
         assert parse([command, "--data", "digits", "--offline"]).data == "digits"
 
 
