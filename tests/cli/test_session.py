@@ -45,7 +45,9 @@ def test_a_session_trains_as_the_program_would(data):
 def test_images_are_held_out_where_something_is_decided_by_them(settings, held_out, data, capsys):
     train, validation = hold_out(settings, data[0])
     assert len(train) == 120 - held_out and (0 if validation is None else len(validation)) == held_out
-    assert capsys.readouterr().out == (f"validation: {held_out} images, kept out of the training set\n" * bool(held_out))
+    assert capsys.readouterr().out == (
+        f"validation: {held_out} images, kept out of the training set\n" * bool(held_out)
+    )
 
 
 def test_the_test_images_validate_only_where_nothing_is_decided_by_that(data, capsys):

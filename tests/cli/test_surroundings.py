@@ -203,7 +203,7 @@ def test_a_training_that_is_asked_to_end_saves_what_there_is(number, tmp_path):
     words = ["train", *LONG, "--checkpoint-every", "500", "--out", "made"]
     status, out, err = sent(number, words, tmp_path, lambda: len(checkpoints(folder)) == 2)
     assert status == 128 + number and re.search("Interrupted (in|after) epoch", err) and err.endswith("interrupted\n")
-    assert "to go on: python main.py train --resume made" in out
+    assert "to resume: python main.py train --resume made" in out
     assert {"net.npz", "history.csv", "weights.png"} <= {path.name for path in folder.iterdir()}
     steps = int(checkpoints(folder)[-1].stem.partition("-")[2])  # where it ended: within the 500 steps or at their end
     assert steps >= 500 and f"after {steps} steps. Its last checkpoint is" in err
@@ -398,5 +398,5 @@ def test_a_memory_error_names_the_command(cli, monkeypatch):
     assert cli("data", "--data", "digits") == (
         2,
         "",
-        "error: not enough memory: none was left, in: python main.py data --data digits\n",
+        "error: not enough memory for python main.py data --data digits (none was left)\n",
     )

@@ -501,7 +501,7 @@ def test_train_that_was_killed_or_interrupted_goes_on_to_the_same_bits(sent, num
     assert process.returncode == (-signal.SIGKILL if sent == signal.SIGKILL else 130), (out, err)
     assert_whole(folder)
     if sent == signal.SIGINT:
-        assert ("to go on: python main.py train --resume run" in out) == in_training
+        assert ("to resume: python main.py train --resume run" in out) == in_training
         assert not [path for path in folder.iterdir() if path.name.startswith(".")]
     state = read_checkpoint(folder)[1]
     at = state["progress"]
