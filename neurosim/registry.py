@@ -36,7 +36,7 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> NeurosimError:
     """Return the error for a name that is not one of the `choices`."""
     choices = list(choices)
     if not choices:
-        return NeurosimError(f"unknown {kind} {name!r}; it has none")
+        return NeurosimError(f"unknown {kind} {name!r}; there are none")
     return NeurosimError(f"unknown {kind} {name!r}{did_you_mean(name, choices)} (choose from: {', '.join(choices)})")
 
 

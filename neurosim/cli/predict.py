@@ -162,7 +162,7 @@ def explanation(shape: tuple[int, ...], as_is: bool) -> str:
     """Describe in a sentence what is done to each picture."""
     size = f"{shape[0]} x {shape[1]}"
     if as_is or len(shape) == 3:
-        return f"each picture is only scaled, to the {size} pixels that the network takes"
+        return f"each picture is scaled to the {size} pixels that the network takes, and not cropped or moved"
     box = f"{number(min(shape) * 20 / 28, 3)}"
     return (
         f"each drawing is cropped, scaled to {box} pixels and centred in {size} by its centre of mass, as in MNIST "

@@ -165,10 +165,10 @@ class Settings:
     epochs: int = _setting(EPOCHS, _count(0), "passes over the training samples", "N")
     batch_size: int | None = _setting(BATCH_SIZE, _batch_size, "samples per step, or full (all of them)", "N")
     dropout: float = _setting(
-        0.0, _real(0.0, 1.0, open_high=True), "share of the hidden activations that each step sets to 0"
+        0.0, _real(0.0, 1.0, open_high=True), "share of the hidden activations that each step drops (sets to 0)"
     )
     input_dropout: float = _setting(
-        0.0, _real(0.0, 1.0, open_high=True), "share of the input features that each step sets to 0"
+        0.0, _real(0.0, 1.0, open_high=True), "share of the input features that each step drops (sets to 0)"
     )
     batch_norm: bool = _setting(False, _flag, "batch normalization in the hidden layers", "YES")
     l1: float = _setting(0.0, _real(0.0, math.inf, open_high=True), "strength of the L1 penalty")

@@ -546,7 +546,7 @@ def test_resume_says_in_one_line_that_there_is_nothing_to_go_on_with(tmp_path):
     (tmp_path / "empty").mkdir()
     network = ns.Network([ns.Input((6, 5)), ns.Dense(4, "softmax")], seed=3)
     network.fit(*images(), 1, callbacks=[ns.Checkpoint(tmp_path / "program")], verbose=False)
-    for folder, words in (("empty", "found none"), ("nowhere", "found none"), ("program", "not made by train")):
+    for folder, words in (("empty", "found none"), ("nowhere", "found none"), ("program", "another program wrote")):
         status, _, err = train(["--resume", folder], tmp_path)
         assert status == 2 and len(err.splitlines()) == 1 and re.match(r"error: ", err) and words in err, err
 
