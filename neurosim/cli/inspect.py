@@ -139,7 +139,7 @@ def with_names(card: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 def about_filters(layers: Sequence[int]) -> str:
     """Explain the figures of the filters of these layers."""
     which = f"layer{'s' if len(layers) > 1 else ''} {listing([str(layer) for layer in layers])}"
-    return f"The neurons of {which} are filters: figures of their activation are over all samples and all places."
+    return f"The neurons of {which} are filters: their activation is measured over all samples and all places."
 
 
 def print_card(card: pd.DataFrame, output: int, rows: int, filters: Sequence[int] = ()) -> None:

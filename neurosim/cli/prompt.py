@@ -480,7 +480,7 @@ class Prompt(cmd.Cmd):
     @command("restore", "end ablate or clamp.")
     def do_restore(self, rest: str) -> None:
         if self.stepper.live_neuron.clamped is None:
-            raise NeurosimError("restore: expected an ablated or clamped neuron; this neuron's output is its own")
+            raise NeurosimError("restore: expected an ablated or clamped neuron, received one that is neither")
         self._change(self.stepper.release)
 
     def _change(self, change: Callable[[], str], name: str = "", value: Callable[[], float | str] = lambda: "") -> None:

@@ -45,7 +45,10 @@ def test_it_trains_writes_and_opens_a_page(cli, tmp_path, opened):
     assert page.manifest["snapshots"][-1]["step"] == 157 and page.manifest["history"][0]["val_accuracy"] > 0.5
     size = (tmp_path / "new/own.html").stat().st_size
     said = " ".join(result.out.split())
-    assert f"page: {size / 1e6:.1f} MB with 500 test images, 60 more that the network misreads, 2,000 training images" in said
+    assert (
+        f"page: {size / 1e6:.1f} MB with 500 test images, 60 more that the network misreads, 2,000 training images"
+        in said
+    )
 
 
 def test_no_browser_is_opened_where_none_is_wanted_or_can_be(cli, opened, monkeypatch):

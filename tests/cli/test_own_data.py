@@ -211,7 +211,7 @@ def test_a_share_of_nothing_is_refused(table, cli):
 
 
 def interrupted_after(steps, monkeypatch):
-    """Let the next training end as by Ctrl-C, after so many steps."""
+    """Let the next training end as if by Ctrl-C, after some steps."""
     advance, done = Batches.advance, []  # with NumPy's engine by one step
 
     def stop(self, *arguments):
@@ -395,7 +395,7 @@ def test_options_that_do_not_go_with_a_table_are_refused(words, expected, table,
     assert result.code == 2 and expected in result.err and len(result.err.splitlines()) == 1, result.err
 
 
-# -- looking at a network of one's own data --------------------------------------------------------------------------
+# -- inspecting a network of the user's data ------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""``predict``: pictures of one's own, read by a saved network."""
+"""``predict``: the user's own pictures, read by a saved network."""
 
 import csv
 import json
@@ -27,7 +27,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def pictures(tmp_path):
-    """two.png and a folder with 7.jpg and 10.png, among what is no picture."""
+    """two.png and a folder with 7.jpg and 10.png, and a file that is not a picture."""
     rng = np.random.default_rng(1)
     (tmp_path / "folder").mkdir()
     draw(strokes_of(2, rng), 130, 13).save(tmp_path / "two.png")

@@ -650,6 +650,7 @@ SESSION = [  # line, what the answer has to hold
     ("u", "undone: batch"),
     ("", "undone: batch"),
     ("status", "to undo: .*batch"),
+    ("word delta", "dL/dz"),
     ("plot pictures", "wrote pictures"),
     ("plot /proc/nowhere", "error: .*cannot write"),
     ("nxet", "did you mean 'next'"),
@@ -862,7 +863,7 @@ def test_a_signal_while_it_works_is_one_word(model, tmp_path):
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=60)
-    assert "Traceback" not in errors and "Interrupted" in errors  # training stops, the walk goes on with what there is
+    assert "Traceback" not in errors and "Interrupted" in errors  # training stops, the walk uses the network as it is
     assert is_the_whole_walk(out)
 
 

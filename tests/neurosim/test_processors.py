@@ -123,7 +123,7 @@ def test_blocks_end_in_any_order():
 @pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt(), SystemExit(3)])
 def test_what_was_before_is_given_back_after_an_exception(net, error):
     look = Look(error)
-    if isinstance(error, KeyboardInterrupt):  # ends a fit, which says so
+    if isinstance(error, KeyboardInterrupt):  # ends a fit, which reports it
         assert fit(net, look).stopped == "interrupted"
     else:
         with pytest.raises(type(error)):
@@ -328,11 +328,13 @@ def test_a_library_with_a_number_for_each_python_thread(monkeypatch):
         assert other.result(20) == (1, 3)
 
 
-def test_a_number_that_is_none_is_refused(refused):
+def test_a_wrong_number_of_threads_is_refused(refused):
     for wrong in (0, -1, 1.5, "2", True, float("nan")):
         with refused("threads: expected a whole number of at least 1"):
             ns.threads(wrong)
-    with refused(f"threads: expected at most {core_count()}, the number of processors that this program may use, received 10000"):
+    with refused(
+        f"threads: expected at most {core_count()}, the number of processors that this program may use, received 10000"
+    ):
         ns.threads(10_000)
     assert ns.threads().count == 1
 

@@ -186,7 +186,7 @@ def test_other_types_are_refused(what, refused):
         ns.ACTIVATIONS.create(what)
 
 
-def test_a_class_in_place_of_an_instance_gets_a_hint(refused):
+def test_a_class_instead_of_an_instance_gets_a_hint(refused):
     with refused("make an instance of it: ReLU()"):
         ns.ACTIVATIONS.create(ns.ReLU)
 
