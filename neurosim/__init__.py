@@ -1,4 +1,4 @@
-"""neurosim: an object-oriented, neuron-level, educational simulator of neural networks on NumPy.
+"""neurosim: an educational simulator of neural networks on NumPy, in which every neuron is an object.
 
     import neurosim as ns
 
@@ -7,9 +7,9 @@
     net.fit(train.images, train.labels, epochs=5)
     net[1][17].weights  # one neuron of the first hidden layer, live
 
-Every activation, loss, initializer, optimizer, schedule, regularizer and layer is a class here, and has a name in its
-registry: ``ns.Adam`` is ``ns.OPTIMIZERS["adam"]``.  The stub beside this file lists all names; each is imported when it
-is first asked for, so that importing neurosim is quick.
+Every activation, loss, initializer, optimizer, schedule, regularizer and layer is a class of this package.  Each has a
+name in its registry: ``ns.Adam`` is ``ns.OPTIMIZERS["adam"]``.  The stub ``__init__.pyi`` lists all public names.  Each
+name is imported at its first use, so importing neurosim is quick.
 """
 
 from .lazy import public_names

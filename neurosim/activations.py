@@ -1,9 +1,9 @@
-"""Activation functions: f, its derivative f', and the vector-Jacobian product that backprop needs.
+"""Activation functions: f, its derivative f', and the vector-Jacobian product of the backward pass.
 
-Each has a *readable* form, ``f(z)`` and ``f.derivative(z)``, the equations of the textbook: for reading, plotting and
-tests.  These two make an activation.  Those here have an *in-place* form besides, ``forward_`` and ``backward_``, which
-a training step runs: it writes into buffers that the layer keeps and allocates nothing.  Tests hold one to the other,
-and both to central differences.
+Each has a *readable* form, ``f(z)`` and ``f.derivative(z)``: the equations of the textbook, for reading, plotting and
+tests.  A new activation needs only these two.  The activations of this module also have an *in-place* form,
+``forward_`` and ``backward_``, which a training step runs.  It writes into buffers of the layer and allocates nothing.
+Tests compare the two forms with each other and with central differences.
 
 Every function here is finite, and free of overflow, for |z| up to 1e4 in float32.
 
@@ -30,9 +30,9 @@ Scratch = Sequence[Array]
 
 
 class Activation(Configurable, ABC):
-    """A function a = f(z) from pre-activations to activations.
+    """A function a = f(z) from weighted sums z to activations a.
 
-    A subclass needs two methods, `__call__` and `derivative`; one whose neurons depend on each other needs `vjp` too:
+    A subclass needs two methods, `__call__` and `derivative`. If its neurons depend on each other, it needs `vjp` too:
 
         @ACTIVATIONS.register("square")
         class Square(Activation):
@@ -42,17 +42,17 @@ class Activation(Configurable, ABC):
             def derivative(self, z):
                 return 2 * z
 
-    `forward_` and `backward_` may be overridden by forms that work in place, which is faster. A subclass with a
-    readable form of its own does not inherit the in-place form of its parent.
+    You may override `forward_` and `backward_` with faster forms that work in place. A subclass with its own readable
+    form does not inherit the in-place form of its parent.
 
     Attributes:
-        range: the bounds between which a lies.
-        kinks: the z at which f' jumps; a central difference across one of them says nothing.
-        curvature_jumps: the z at which f'' jumps though f' does not: a difference across one is not exact enough.
-        elementwise: whether a_j depends on z_j alone (softmax: no).
-        initializer: the weight initializer that suits it, by key.
-        scratch_count: how many buffers shaped like z the in-place form needs. They start as zeros and keep what
-            `forward_` left in them until `backward_`.
+        range: the bounds of a.
+        kinks: the z at which f' jumps. A central difference across a kink proves nothing.
+        curvature_jumps: the z at which f'' jumps but f' does not. A central difference across one is inexact.
+        elementwise: whether a_j depends on z_j alone (for softmax it does not).
+        initializer: the key of the weight initializer that suits it.
+        scratch_count: how many buffers shaped like z the in-place form needs. They start as zeros. `backward_` finds in
+            them what `forward_` wrote.
     """
 
     range: tuple[float, float] = (-math.inf, math.inf)
@@ -69,26 +69,29 @@ class Activation(Configurable, ABC):
 
     @abstractmethod
     def __call__(self, z: Array) -> Array:
-        """a = f(z). A new array, shaped like z (B, n)."""
+        """Return a = f(z), a new array shaped like z (B, n)."""
 
     @abstractmethod
     def derivative(self, z: Array) -> Array:
-        """f'(z) = da_j/dz_j. A new array, shaped like z (B, n). At a kink: the one-sided value that PyTorch takes."""
+        """Return f'(z) = da_j/dz_j, a new array shaped like z (B, n).
+
+        At a kink it is the one-sided value that PyTorch uses.
+        """
 
     def vjp(self, z: Array, da: Array) -> Array:
-        """dL/dz = Jᵀ dL/da with the Jacobian J = da/dz, in the readable form. A new array (B, n)."""
+        """Return dL/dz = Jᵀ dL/da with the Jacobian J = da/dz, in the readable form. A new array (B, n)."""
         return da * self.derivative(z)
 
     def make_scratch(self, capacity: int, width: int, dtype: DTypeLike) -> list[Array]:
-        """New buffers (capacity, width) for the in-place form, as many as `scratch_count` says."""
+        """Return `scratch_count` new buffers (capacity, width) for the in-place form."""
         return [aligned_zeros((capacity, width), dtype) for _ in range(self.scratch_count)]
 
     def forward_(self, z: Array, a: Array, scratch: Scratch) -> None:
-        """Write a = f(z)."""
+        """Write f(z) into `a`. All arrays are (B, n)."""
         a[...] = self(z)
 
     def backward_(self, da: Array, z: Array, a: Array, delta: Array, scratch: Scratch) -> None:
-        """Write delta = dL/dz = Jᵀ da, after `forward_` on the same buffers."""
+        """Write dL/dz = Jᵀ da into `delta`, after `forward_` on the same buffers."""
         delta[...] = self.vjp(z, da)
 
 
@@ -113,7 +116,7 @@ class Linear(Activation):
 
 
 def sigmoid(z: Array, out: Array | None = None) -> Array:
-    """The logistic function 1 / (1 + e^-z). Where e^-z overflows, 1/inf = 0 is its limit."""
+    """Return the logistic function 1 / (1 + e^-z). If e^-z overflows, the result 1/inf = 0 is its limit."""
     with np.errstate(over="ignore"):
         out = np.negative(z, out=out)
         np.exp(out, out=out)
@@ -122,7 +125,7 @@ def sigmoid(z: Array, out: Array | None = None) -> Array:
 
 
 def _softplus_(z: Array, zeros: Array, out: Array, work: Array) -> None:
-    """Write ln(1 + e^z) as max(z, 0) + ln(1 + e^-|z|), which cannot overflow."""
+    """Write ln(1 + e^z) into `out` as max(z, 0) + ln(1 + e^-|z|), which cannot overflow."""
     np.abs(z, out=out)
     np.negative(out, out=out)
     np.exp(out, out=out)
@@ -180,7 +183,7 @@ class Tanh(Activation):
 
 @ACTIVATIONS.register("relu")
 class ReLU(Activation):
-    """f(z) = max(z, 0). f'(z) = 1 where z > 0, else 0.
+    """f(z) = max(z, 0). f'(z) = 1 if z > 0, else 0.
 
     Reference: Nair and Hinton (2010), Rectified linear units improve restricted Boltzmann machines.
     """
@@ -208,7 +211,7 @@ class ReLU(Activation):
 
 @ACTIVATIONS.register("leaky_relu")
 class LeakyReLU(Activation):
-    """f(z) = z where z > 0, else s z, with a small slope s.
+    """f(z) = z if z > 0, else s z, with a small slope s.
 
     Args:
         negative_slope: s, in [0, 1).
@@ -242,7 +245,7 @@ class LeakyReLU(Activation):
 
 
 class _ExponentialLinear(Activation):
-    """f(z) = scale z where z > 0, else scale alpha (e^z - 1)."""
+    """f(z) = scale z if z > 0, else scale alpha (e^z - 1)."""
 
     initializer = "he_uniform"
     scratch_count = 2
@@ -267,7 +270,7 @@ class _ExponentialLinear(Activation):
         a += negative_part
 
     def backward_(self, da: Array, z: Array, a: Array, delta: Array, scratch: Scratch) -> None:
-        # f'(z) = scale where z > 0, else a + scale alpha.  Left of zero that is negative_part + scale alpha
+        # f'(z) = scale if z > 0, else a + scale alpha.  Left of zero that is negative_part + scale alpha
         zeros, slope = scratch
         slope += self._scale * self._alpha
         np.greater(z, zeros, out=delta, casting="unsafe")
@@ -278,10 +281,10 @@ class _ExponentialLinear(Activation):
 
 @ACTIVATIONS.register("elu")
 class ELU(_ExponentialLinear):
-    """f(z) = z where z > 0, else alpha (e^z - 1).
+    """f(z) = z if z > 0, else alpha (e^z - 1).
 
     Args:
-        alpha: the depth of the left branch, above 0.
+        alpha: above 0; f approaches -alpha for large negative z.
 
     Reference: Clevert, Unterthiner and Hochreiter (2016), Fast and accurate deep network learning by ELUs.
     """
@@ -296,7 +299,7 @@ class ELU(_ExponentialLinear):
 
 @ACTIVATIONS.register("selu")
 class SELU(_ExponentialLinear):
-    """f(z) = λ z where z > 0, else λ α (e^z - 1), with λ ≈ 1.0507 and α ≈ 1.6733: self-normalizing.
+    """f(z) = λ z if z > 0, else λ α (e^z - 1), with λ ≈ 1.0507 and α ≈ 1.6733: self-normalizing.
 
     Reference: Klambauer et al. (2017), Self-normalizing neural networks, equation 2.
     """
@@ -525,15 +528,15 @@ class ReLU6(_Clipped):
 
 @lru_cache(maxsize=16)
 def _ones(n: int, dtype: np.dtype[Any]) -> Array:
-    """(n, n) ones."""
+    """Return an (n, n) matrix of ones."""
     return np.ones((n, n), dtype)
 
 
 def row_sums_(x: Array, out: Array) -> None:
-    """Write Σ_k x_k of each row into every column of `out` (B, n).
+    """Write the sum Σ_k x_k of each row of x into every column of `out` (B, n).
 
-    For a few classes a product with a matrix of ones takes a third of the time of a sum along short rows, and what
-    follows need not be broadcast.
+    For a few classes, a product with a matrix of ones takes a third of the time of a sum along short rows. The result
+    needs no broadcasting.
     """
     n = x.shape[1]
     if n <= 32:
@@ -546,7 +549,7 @@ def row_sums_(x: Array, out: Array) -> None:
 class Softmax(Activation):
     """a_j = e^z_j / Σ_k e^z_k over the neurons of the layer: positive, and each row sums to 1.
 
-    Jacobian: da_j/dz_k = a_j (1[j = k] - a_k). The largest z of a row is subtracted first, which changes nothing but
+    Jacobian: da_j/dz_k = a_j (1[j = k] - a_k). The largest z of a row is subtracted first. This changes no result and
     keeps e^z from overflowing.
 
     Reference: Goodfellow, Bengio and Courville (2016), Deep learning, equations 4.1 and 6.29.
@@ -562,28 +565,28 @@ class Softmax(Activation):
         return a
 
     def derivative(self, z: Array) -> Array:
-        """da_j/dz_j = a_j (1 - a_j), the diagonal of the Jacobian; backprop uses the whole of it (`vjp`)."""
+        """Return da_j/dz_j = a_j (1 - a_j), the diagonal of the Jacobian. The backward pass uses all of it (`vjp`)."""
         a = self(z)
         return a * (1.0 - a)
 
     def jacobian(self, z: Array) -> Array:
-        """da_j/dz_k for each sample. A new array (B, n, n)."""
+        """Return da_j/dz_k for each sample, a new array (B, n, n)."""
         a = self(z)
         J: Array = a[:, :, None] * (np.eye(a.shape[1], dtype=a.dtype) - a[:, None, :])
         return J
 
     def vjp(self, z: Array, da: Array) -> Array:
-        """dL/dz = Jᵀ da, row by row through the whole Jacobian."""
+        """Return dL/dz = Jᵀ da, row by row with the whole Jacobian."""
         delta: Array = np.einsum("bjk,bj->bk", self.jacobian(z), da)
         return delta
 
     @staticmethod
     def log_probabilities(scratch: Scratch) -> Array:
-        """ln a as `forward_` left it in its buffers (B, n): exact even where a itself rounds to 0. Live."""
+        """Return ln a as `forward_` left it in its buffers (B, n). It is exact even if a itself rounds to 0. Live."""
         return scratch[0]
 
     def forward_(self, z: Array, a: Array, scratch: Scratch) -> None:
-        """Write a = softmax(z), and leave ln a for `log_probabilities`."""
+        """Write softmax(z) into `a`, and keep ln a for `log_probabilities`."""
         log_a, sums = self.log_probabilities(scratch), scratch[1]
         largest = sums[:, :1]
         np.maximum.reduce(z, axis=1, out=largest, keepdims=True)

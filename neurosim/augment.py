@@ -1,13 +1,13 @@
-"""Augmentation: each time an image is trained on it is a little different, and its label stays the same.
+"""Augmentation: each time an image is used for training it is changed a little; its label stays the same.
 
-A network that sees a digit shifted, turned or bent in every epoch cannot learn its pixels by heart.  ``fit`` augments
-each batch of images before it is scaled, with a stream of random numbers of its own; evaluation never augments.
+A network that sees a digit shifted, turned or bent in every epoch cannot memorize its pixels.  ``fit`` augments each
+batch of images before it is scaled, with a separate stream of random numbers.  Evaluation never augments.
 
     net.fit(train.images, train.labels, augment="affine")
     net.fit(train.images, train.labels, augment=ns.Compose(["affine", "elastic"]))
 
-All but `Shift` say for every pixel of the new image from where in the old one it comes, and `warp` looks there,
-between the pixels too.  What comes from outside the image is background, 0.
+All except `Shift` give, for every pixel of the new image, its place in the old image.  `warp` then interpolates between
+the old pixels.  Everything outside the image is background, 0.
 
 Keys: shift, affine, elastic, compose.
 """
@@ -36,15 +36,15 @@ CHUNK = 16  # images warped at once: their coordinates stay in the processor's c
 
 
 class Augmentation(Configurable, ABC):
-    """A random distortion that leaves the meaning of an image as it is."""
+    """A random distortion that keeps the meaning of an image."""
 
     @abstractmethod
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
         """Distort every image in its own way.
 
         Args:
-            images: (B, height, width) uint8, 0 being background.
-            rng: where the random numbers come from.
+            images: (B, height, width) uint8; 0 is background.
+            rng: the source of the random numbers.
 
         Returns:
             (B, height, width) uint8, a new array.
@@ -56,10 +56,10 @@ AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation", Augmentation)  
 
 @AUGMENTATIONS.register("shift")
 class Shift(Augmentation):
-    """Move by whole pixels: new[r, c] = old[r - down, c - right], 0 where that is outside.
+    """Move by whole pixels: new[r, c] = old[r - down, c - right], or 0 if that place is outside.
 
     Args:
-        pixels: the farthest in each direction, at least 0; down and right are uniform in -pixels … pixels.
+        pixels: the largest shift in each direction, at least 0; down and right are uniform in -pixels … pixels.
     """
 
     def __init__(self, pixels: int = 2) -> None:
@@ -77,11 +77,11 @@ class Shift(Augmentation):
 
 
 class _Warp(Augmentation):
-    """An augmentation that says from where each pixel comes."""
+    """An augmentation that gives the place in the old image from which each pixel comes."""
 
     @abstractmethod
     def sources(self, B: int, height: int, width: int, rng: np.random.Generator) -> Float32:
-        """Row and column, (2, B, height, width), from where each pixel of each new image comes."""
+        """Return row and column, (2, B, height, width), of the place that each pixel of each new image comes from."""
 
     def __call__(self, images: Images, rng: np.random.Generator) -> Images:
         B, height, width = images.shape
@@ -91,15 +91,15 @@ class _Warp(Augmentation):
 
 @AUGMENTATIONS.register("affine")
 class Affine(_Warp):
-    """Turn, stretch, slant and move; straight lines stay straight.
+    """Turn, stretch, shear and move; straight lines stay straight.
 
-    A point p (row, column) of the old image goes to c + R S D (p - c) + t, c being the centre, R a rotation, S a shear,
-    D a scaling and t a translation, all uniform within these bounds:
+    A point p (row, column) of the old image goes to c + R S D (p - c) + t. Here c is the centre, R a rotation, S a
+    shear, D a scaling and t a translation. Each is uniform within these bounds:
 
     Args:
-        rotation: degrees either way, in [0, 180].
-        scale: height and width are multiplied by factors of 1 - scale to 1 + scale, in [0, 1).
-        shear: pixels to the side for one pixel upwards, either way, at least 0.
+        rotation: degrees in both directions, in [0, 180].
+        scale: height and width are multiplied by factors from 1 - scale to 1 + scale, in [0, 1).
+        shear: pixels to the side for each pixel upwards, in both directions, at least 0.
         translation: pixels in each direction, at least 0.
     """
 
@@ -112,7 +112,7 @@ class Affine(_Warp):
         self.translation = check_number("translation", translation, 0.0, math.inf, open_high=True)
 
     def draw(self, B: int, rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
-        """Random angles (B,) in radians, factors (2, B), shears (B,) and translations (2, B)."""
+        """Draw angles (B,) in radians, factors (2, B), shears (B,) and translations (2, B)."""
         angle, tall, wide, shear, down, right = rng.uniform(-1.0, 1.0, (6, B))
         return (
             math.radians(self.rotation) * angle,
@@ -126,15 +126,15 @@ class Affine(_Warp):
 
 
 def affine_sources(angle: Array, factors: Array, shear: Array, translation: Array, height: int, width: int) -> Float32:
-    """From where each pixel comes: p = c + (R S D)⁻¹ (p_new - c - t).
+    """Return the place that each pixel comes from: p = c + (R S D)⁻¹ (p_new - c - t).
 
     Args:
         angle: (B,) radians, counter-clockwise as seen on the screen.
         factors: (2, B) of height and width, above 0.
         shear: (B,) pixels to the right for each pixel upwards.
         translation: (2, B) pixels down and to the right.
-        height: of the images.
-        width: of the images.
+        height: the height of the images in pixels.
+        width: the width of the images in pixels.
 
     Returns:
         (2, B, height, width) row and column.
@@ -154,14 +154,15 @@ def affine_sources(angle: Array, factors: Array, shear: Array, translation: Arra
 
 @AUGMENTATIONS.register("elastic")
 class Elastic(_Warp):
-    """Bend, as an unsteady hand would: every pixel comes from a little aside, and its neighbours from nearly there.
+    """Bend the image like an unsteady hand: each pixel moves a little, and nearby pixels move almost alike.
 
-    Both coordinates of the displacement are random numbers, uniform in -1 … 1 for every pixel, convolved with a
-    Gaussian and multiplied by alpha. With the defaults it is about 0.9 pixels (standard deviation) in each direction.
+    The two coordinates of the displacement are random numbers for every pixel, uniform in -1 … 1. They are convolved
+    with a Gaussian and multiplied by alpha. By default, the displacement is about 0.9 pixels (standard deviation) in
+    each direction.
 
     Args:
         alpha: the strength, at least 0; the displacement is proportional to it.
-        sigma: the standard deviation of the Gaussian in pixels, above 0: how far the same bend reaches.
+        sigma: the standard deviation of the Gaussian in pixels, above 0. A larger sigma gives wider bends.
 
     Reference: Simard, Steinkraus and Platt (2003), Best practices for convolutional neural networks applied to visual
     document analysis, section 2. Their alpha of 34 makes some digits of 28 x 28 pixels hard to read.
@@ -179,7 +180,7 @@ class Elastic(_Warp):
 
     @computes
     def displace(self, noise: Float32) -> Float32:
-        """From where each pixel comes, for random numbers (2, B, height, width) in -1 … 1."""
+        """Return the place that each pixel comes from, for random numbers (2, B, height, width) in -1 … 1."""
         height, width = noise.shape[2:]
         across = noise.reshape(-1, width) @ gaussian(width, self.sigma)  # one product for all rows of all images
         field = gaussian(height, self.sigma) @ across.reshape(noise.shape)
@@ -191,7 +192,10 @@ class Elastic(_Warp):
 
 @cache
 def gaussian(size: int, sigma: float) -> Float32:
-    """The convolution with a Gaussian as a matrix (size, size): entry (i, j) is what j adds to i. 0 lies outside."""
+    """Return the convolution with a Gaussian as a matrix (size, size).
+
+    Entry (i, j) is the weight of pixel j in pixel i. Everything outside the image is 0.
+    """
     reach = max(size, math.ceil(8 * sigma))
     total = float(np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2).sum())
     distance = np.subtract.outer(np.arange(size), np.arange(size))
@@ -202,10 +206,10 @@ def gaussian(size: int, sigma: float) -> Float32:
 
 @AUGMENTATIONS.register("compose")
 class Compose(Augmentation):
-    """One augmentation after the other.
+    """Several augmentations, one after the other.
 
     Args:
-        parts: by name or as instances; or as text, ``"affine+elastic"``.
+        parts: a list of names or instances, or a text such as ``"affine+elastic"``.
     """
 
     def __init__(self, parts: str | Sequence[str | Augmentation | dict[str, Any]] = "affine+elastic") -> None:
@@ -232,8 +236,8 @@ def warp(images: Images, row: Array, column: Array) -> Images:
 
     Args:
         images: (B, height, width) uint8.
-        row: (B, height, width) from where each new pixel comes; finite.
-        column: the same across.
+        row: (B, height, width) the row in the old image for each new pixel; finite.
+        column: (B, height, width) the column in the old image; finite.
 
     Returns:
         (B, height, width) uint8, a new array.
@@ -247,12 +251,12 @@ def warp(images: Images, row: Array, column: Array) -> Images:
 
 def _warp_chunk(images: Images, row: Array, column: Array, out: Images) -> None:
     B, height, width = images.shape
-    # a rim of background, wide enough that the four neighbours of a place on it or beyond it are background too
+    # a margin of background, so wide that the four neighbours of a place on it or beyond it are background too
     padded = np.zeros((B, height + 3, width + 3), np.float32)
     padded[:, 1:-2, 1:-2] = images
     row, column = np.clip(row, -1.0, height), np.clip(column, -1.0, width)
     top, left = np.floor(row), np.floor(column)
-    row -= top  # the way from the upper neighbour to the lower one, 0 … 1
+    row -= top  # the distance from the upper neighbour to the place, 0 … 1
     column -= left
     stride = width + 3
     index = top.astype(np.intp)
@@ -262,7 +266,7 @@ def _warp_chunk(images: Images, row: Array, column: Array, out: Images) -> None:
     flat = padded.ravel()
 
     def between(first: int) -> Array:
-        """The values between the neighbours `first` and `first` + 1."""
+        """Return the values between the neighbours `first` and `first` + 1."""
         left_value = flat.take(index + first)
         value = flat.take(index + (first + 1))
         value -= left_value
@@ -274,5 +278,5 @@ def _warp_chunk(images: Images, row: Array, column: Array, out: Images) -> None:
     lower -= upper
     lower *= row
     lower += upper
-    lower += 0.5  # what follows cuts off
+    lower += 0.5  # the conversion below cuts off decimals, so this rounds
     np.copyto(out, lower, casting="unsafe")

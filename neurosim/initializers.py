@@ -1,7 +1,7 @@
-"""Weight initializers: how a layer's matrix W (n_in, n_out) is filled before training.
+"""Weight initializers: they fill a layer's matrix W (n_in, n_out) before training.
 
-Too small, and what the first layers see does not reach the last; too large, and it explodes.  The families named
-after Glorot, He and LeCun choose the spread so that the variance of the signal stays the same from layer to layer.
+If the weights are too small, the signal of the first layers fades before the last; if too large, it explodes.  The
+families of Glorot, He and LeCun keep the variance of the signal the same from layer to layer.
 
 Keys: zeros, constant, normal, uniform, glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform,
 lecun_normal, orthogonal.
@@ -21,11 +21,14 @@ from .registry import Configurable, Registry
 
 
 class Initializer(Configurable, ABC):
-    """A rule that draws a matrix W (n_in, n_out). It holds no random state: two layers never get the same weights."""
+    """A rule that draws a matrix W (n_in, n_out).
+
+    It holds no random state, so two layers never get the same weights.
+    """
 
     @abstractmethod
     def __call__(self, shape: tuple[int, int], rng: np.random.Generator) -> Array:
-        """A new float64 matrix of that shape, drawn with `rng`."""
+        """Return a new float64 matrix of this shape (n_in, n_out), drawn with `rng`."""
 
 
 INITIALIZERS: Registry[Initializer] = Registry("initializer", Initializer)  # type: ignore[type-abstract]
@@ -33,7 +36,7 @@ INITIALIZERS: Registry[Initializer] = Registry("initializer", Initializer)  # ty
 
 @INITIALIZERS.register("zeros")
 class Zeros(Initializer):
-    """W = 0. Every neuron of a layer stays the same as its neighbours: nothing is learned."""
+    """W = 0. All neurons of a layer stay equal to each other, so nothing is learned."""
 
     def __call__(self, shape: tuple[int, int], rng: np.random.Generator) -> Array:
         return np.zeros(shape)
@@ -52,7 +55,7 @@ class Constant(Initializer):
 
 @INITIALIZERS.register("normal")
 class Normal(Initializer):
-    """W ~ N(mean, standard_deviation²), whatever the layer's size."""
+    """W ~ N(mean, standard_deviation²), for every layer size."""
 
     def __init__(self, standard_deviation: float = 0.05, mean: float = 0.0) -> None:
         self.standard_deviation = check_number("standard_deviation", standard_deviation, 0.0, math.inf, open_high=True)
@@ -64,7 +67,7 @@ class Normal(Initializer):
 
 @INITIALIZERS.register("uniform")
 class Uniform(Initializer):
-    """W ~ U(-limit, limit), whatever the layer's size."""
+    """W ~ U(-limit, limit), for every layer size."""
 
     def __init__(self, limit: float = 0.05) -> None:
         self.limit = check_number("limit", limit, 0.0, math.inf, open_high=True)
@@ -91,7 +94,7 @@ class _VarianceScaling(Initializer):
 
 @INITIALIZERS.register("glorot_uniform")
 class GlorotUniform(_VarianceScaling):
-    """W ~ U(±√(6 / (n_in + n_out))). Keeps the variance both forward and backward; for tanh and sigmoid.
+    """W ~ U(±√(6 / (n_in + n_out))). Keeps the variance in the forward and the backward pass; for tanh and sigmoid.
 
     Reference: Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward networks, eq. 16.
     """
@@ -111,7 +114,7 @@ class GlorotNormal(_VarianceScaling):
 
 @INITIALIZERS.register("he_uniform")
 class HeUniform(_VarianceScaling):
-    """W ~ U(±√(6 / n_in)). Makes up for the half of the signal that ReLU cuts off.
+    """W ~ U(±√(6 / n_in)). Compensates for the half of the signal that ReLU cuts off.
 
     Reference: He et al. (2015), Delving deep into rectifiers, equation 10.
     """
@@ -141,7 +144,7 @@ class LeCunUniform(_VarianceScaling):
 
 @INITIALIZERS.register("lecun_normal")
 class LeCunNormal(_VarianceScaling):
-    """W ~ N(0, 1 / n_in). What SELU needs to normalize itself.
+    """W ~ N(0, 1 / n_in). SELU needs it to normalize itself.
 
     Reference: LeCun et al. (1998), Efficient backprop, section 4.6; Klambauer et al. (2017).
     """
@@ -151,7 +154,7 @@ class LeCunNormal(_VarianceScaling):
 
 @INITIALIZERS.register("orthogonal")
 class Orthogonal(Initializer):
-    """W with orthonormal columns (or rows, where there are fewer of them), times `gain`.
+    """W with orthonormal columns, times `gain`; with orthonormal rows if there are fewer rows than columns.
 
     Reference: Saxe, McClelland and Ganguli (2014), Exact solutions to the nonlinear dynamics of learning.
     """
@@ -162,5 +165,5 @@ class Orthogonal(Initializer):
     def __call__(self, shape: tuple[int, int], rng: np.random.Generator) -> Array:
         n_in, n_out = shape
         q, r = np.linalg.qr(rng.normal(size=(max(shape), min(shape))))
-        q *= np.sign(np.diag(r))  # without it the columns are not uniformly distributed
+        q *= np.sign(np.diag(r))  # without this the columns are not uniformly distributed
         return self.gain * (q if n_in >= n_out else q.T)

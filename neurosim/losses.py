@@ -1,10 +1,10 @@
-"""Loss functions: the value L, its gradient dL/da, and the output layer's delta = dL/dz.
+"""Loss functions: the value L, its gradient dL/da, and the delta dL/dz of the output layer.
 
-L is the mean over the batch; a loss that adds up over the outputs takes the mean over them too (as PyTorch and
-Keras do), so that its size does not depend on the number of classes.  Targets y are rows as wide as the output:
-one-hot for classes.
+L is the mean over the batch.  A loss that adds up over the outputs takes their mean too, as PyTorch and Keras do.  Its
+size then does not depend on the number of classes.  Targets y are rows as wide as the output, one-hot for classes.
 
-A textbook that adds up over the n outputs has larger gradients, and smaller learning rates.  What its rate is here:
+A textbook that sums over the n outputs has larger gradients and smaller learning rates.  To use its rate here,
+multiply:
 
     its loss of one sample                              here                    times    with 10 outputs
     ½ Σ (a - y)²                                        mse                     n / 2    3.0 becomes 15
@@ -13,10 +13,10 @@ A textbook that adds up over the n outputs has larger gradients, and smaller lea
     Σ |a - y|, Σ h(a - y), Σ max(0, m - a_c + a_j)      mae, huber, hinge       n        1.0 becomes 10
     -Σ y ln a, on softmax                               cross_entropy           1        0.5 stays 0.5
 
-As with activations there is a *readable* form, ``loss(a, y)`` and ``loss.gradient(a, y)``, which makes a loss, and an
-*in-place* form, which those here have besides: the training step runs it on the buffers of the output layer.  The delta
-of the output is in general the vector-Jacobian product of dL/da; where the activation is the natural partner of the
-loss, the product simplifies to (a - y), which is shorter and cannot divide by zero: the *shortcut*.
+Like activations, a loss has a *readable* form, ``loss(a, y)`` and ``loss.gradient(a, y)``; a new loss needs only this.
+The losses of this module also have an *in-place* form, which the training step runs on the output layer's buffers.  In
+general, the output delta is the vector-Jacobian product of dL/da.  With the matching activation it simplifies to (a -
+y), up to a constant factor.  This *shortcut* is faster and cannot divide by zero.
 
 Keys: cross_entropy, binary_cross_entropy, mse, mae, huber, hinge, squared_hinge.
 """
@@ -38,18 +38,18 @@ from .registry import Configurable, Registry, use_defaults_of
 
 
 class Output(Protocol):
-    """What a loss needs of the output layer: its buffers for the present batch."""
+    """The buffers of the output layer that a loss needs, for the present batch."""
 
     activation: Activation
     z: Array  # (B, n)
     a: Array  # (B, n)
     da: Array  # (B, n)
     delta: Array  # (B, n)
-    scratch: Sequence[Array]  # what the activation's forward pass left
+    scratch: Sequence[Array]  # the activation's buffers, after its forward pass
 
 
 def _total(values: Array) -> float:
-    """The sum, accumulated in float64."""
+    """Return the sum of all values, accumulated in float64."""
     return float(np.add.reduce(values, axis=None, dtype=np.float64))
 
 
@@ -57,7 +57,7 @@ class Derivation(NamedTuple):
     """How one output enters the loss of one sample: equations with names in braces, and the numbers of these names.
 
     Attributes:
-        term: its part of L, the sum of all terms.
+        term: the output's term in the sum L.
         gradient: dL/da of it.
         numbers: name -> number.
     """
@@ -68,12 +68,12 @@ class Derivation(NamedTuple):
 
 
 def _numbers(a: Array, y: Array, k: int) -> dict[str, float]:
-    """What the terms of output k hold: a, y, and n, over which the mean is taken."""
+    """Return the numbers in the terms of output k: a, y, and the number of outputs n."""
     return {"a": float(a[k]), "y": float(y[k]), "n": len(a)}
 
 
 class Loss(Configurable, ABC):
-    """A scalar L(a, y): how far the outputs a (B, n) are from the targets y (B, n).
+    """A scalar L(a, y): the distance between the outputs a (B, n) and the targets y (B, n).
 
     A subclass needs two methods, `__call__` and `gradient`:
 
@@ -87,14 +87,15 @@ class Loss(Configurable, ABC):
             def gradient(self, a, y):
                 return np.tanh(a - y) / y.size
 
-    `value_`, `gradient_` and `delta_` may be overridden by forms that work in place, which is faster. A subclass with a
-    readable form of its own does not inherit the in-place form of its parent.
+    You may override `value_`, `gradient_` and `delta_` with faster forms that work in place. A subclass with its own
+    readable form does not inherit the in-place form of its parent.
 
     Attributes:
-        shortcut: the output activation for which delta is (a - y), as `delta_` then writes it; ``None``: there is none.
-        natural_output: the output activation to take where none is asked for, by key.
-        one_hot: whether each target row has to be a distribution over the classes.
-        formula: L of one sample in names, as the walk shows it; with `derive` it says where L and dL/da come from.
+        shortcut: the output activation for which `delta_` writes the short form with (a - y); ``None``: there is none.
+        natural_output: the key of the output activation that suits it best, used by default.
+        one_hot: whether each target row must be a distribution over the classes.
+        formula: L of one sample as an equation with names, as the walk shows it. `derive` gives the terms of L and
+            dL/da.
     """
 
     shortcut: ClassVar[type[Activation] | None] = None
@@ -110,18 +111,18 @@ class Loss(Configurable, ABC):
 
     @abstractmethod
     def __call__(self, a: Array, y: Array) -> float:
-        """L, the mean over the batch. a: (B, n), y: (B, n)."""
+        """Return L, the mean over the batch. a: (B, n), y: (B, n)."""
 
     @abstractmethod
     def gradient(self, a: Array, y: Array) -> Array:
-        """dL/da. A new array (B, n)."""
+        """Return dL/da, a new array (B, n)."""
 
     def each(self, a: Array, y: Array) -> Array:
-        """L of each sample alone, (B,): the mean over the batch is L."""
+        """Return L of each sample alone, (B,). Their mean is L of the batch."""
         return np.array([self(a[i : i + 1], y[i : i + 1]) for i in range(len(y))])
 
     def value_(self, out: Output, y: Array) -> float:
-        """L on the output layer's buffers. Uses ``out.da`` and ``out.delta``, not yet written, as working space."""
+        """Return L for the output layer's buffers. It overwrites ``out.da`` and ``out.delta``, not yet in use."""
         return float(self(out.a, y))
 
     def gradient_(self, a: Array, y: Array, da: Array) -> None:
@@ -129,41 +130,53 @@ class Loss(Configurable, ABC):
         da[...] = self.gradient(a, y)
 
     def delta_(self, out: Output, y: Array) -> None:
-        """Write the output layer's delta = dL/dz, by the chain rule. Uses ``out.da``."""
+        """Write the output layer's delta = dL/dz by the chain rule. It overwrites ``out.da``."""
         self.gradient_(out.a, y, out.da)
         out.activation.backward_(out.da, out.z, out.a, out.delta, out.scratch)
 
     def simplifies(self, activation: Activation) -> bool:
-        """Whether delta is (a - y) on outputs of that activation: where it is the very function of `shortcut`."""
+        """Return whether the shortcut (a - y) holds: the activation computes the same function as `shortcut`."""
         return self.shortcut is not None and type(activation).__call__ is self.shortcut.__call__
 
     def accepts(self, activation: Activation) -> bool:
-        """Whether the loss is meaningful on outputs of that activation."""
+        """Return whether the loss is meaningful on outputs of this activation."""
         return True
 
     def aim(self, y: Array) -> Array:
-        """What the outputs are drawn to where the targets are y (B, n): y itself, or a softer form of it."""
+        """Return the values that the outputs approach for targets y (B, n): y itself, or a softened form of it."""
         return y
 
     def refuses(self, y: Array) -> str:
-        """What is wrong with the target rows y (N, n), as "expected …, received …"; nothing if they will do."""
+        """Return what is wrong with the target rows y (N, n), as "expected …, received …"; "" if they are valid."""
         if self.one_hot and not ((y >= 0).all() and np.allclose(y.sum(axis=1), 1.0, atol=1e-4)):
             return "expected class indices or rows that sum to 1, received rows that do not"
         return ""
 
     def derive(self, a: Array, y: Array, k: int) -> Derivation | None:
-        """How output k of one sample enters L, and dL/da_k, for the walk. a, y: (n,), y as `aim` gives it.
+        """Return how output k of one sample enters L, and dL/da_k, for the walk.
 
-        None, where a loss does not say it.
+        Args:
+            a: (n,) the outputs.
+            y: (n,) the targets, as `aim` returns them.
+            k: the index of the output.
+
+        Returns:
+            The derivation; None if the loss gives none.
         """
         return None
 
     def kink_arguments(self, a: Array, y: Array) -> Array:
-        """Quantities at whose zeros dL/da or its slope jumps; central differences cannot be taken across one."""
+        """Return the quantities at whose zeros dL/da or its slope jumps.
+
+        A central difference across such a zero is invalid.
+        """
         return np.empty(0)
 
     def _spare(self, y: Array) -> tuple[Array, Array]:
-        """Working space (B, n) and (B, 1); made anew only for a larger batch, or another width or dtype."""
+        """Return working space (B, n) and (B, 1).
+
+        It is made anew only for a larger batch, another width or another dtype.
+        """
         B, n = y.shape
         spare = self._spare_buffer
         if spare is None or len(spare) < B or spare.shape[1] != n + 1 or spare.dtype != y.dtype:
@@ -178,13 +191,13 @@ LOSSES: Registry[Loss] = Registry("loss", Loss)  # type: ignore[type-abstract]
 class CrossEntropy(Loss):
     """L = -(1/B) Σ_samples Σ_k y_k ln a_k, on a softmax output.
 
-    With it the output delta is (a - y) / B. A sum over the classes, as in textbooks: rates are the same.
+    On softmax the output delta is (a - y) / B. It sums over the classes, as in textbooks: learning rates are the same.
 
     Args:
         label_smoothing: ε in [0, 1): the target becomes (1 - ε) y + ε / n.
 
-    Reference: Goodfellow et al. (2016), Deep learning, section 6.2.2; Szegedy et al. (2016), Rethinking the
-    Inception architecture, section 7, for the smoothing.
+    Reference: Goodfellow et al. (2016), Deep learning, section 6.2.2; Szegedy et al. (2016), Rethinking the Inception
+    architecture, section 7, for the smoothing.
     """
 
     shortcut = Softmax
@@ -198,7 +211,7 @@ class CrossEntropy(Loss):
         return isinstance(activation, Softmax)
 
     def aim(self, y: Array) -> Array:
-        """(1 - ε) y + ε / n, in working space of its own."""
+        """Return (1 - ε) y + ε / n, in its own working space."""
         if self.label_smoothing == 0.0:
             return y
         smooth, _ = self._spare(y)
@@ -229,9 +242,9 @@ class CrossEntropy(Loss):
     def value_(self, out: Output, y: Array) -> float:
         if not self.simplifies(out.activation):
             return super().value_(out, y)
-        log_a = Softmax.log_probabilities(out.scratch)  # unlike ln(a) it is exact where a rounds to 0
+        log_a = Softmax.log_probabilities(out.scratch)  # unlike ln(a) it is exact if a rounds to 0
         np.multiply(self.aim(y), log_a, out=out.da)
-        return 0.0 - _total(out.da) / len(y)  # not -0 where every answer is right
+        return 0.0 - _total(out.da) / len(y)  # not -0 if every prediction is right
 
     def delta_(self, out: Output, y: Array) -> None:
         if not self.simplifies(out.activation):
@@ -242,10 +255,10 @@ class CrossEntropy(Loss):
 
 @LOSSES.register("binary_cross_entropy")
 class BinaryCrossEntropy(Loss):
-    """L = -(1/Bn) Σ y ln a + (1 - y) ln(1 - a), on sigmoid outputs: each output is a yes-or-no question of its own.
+    """L = -(1/Bn) Σ y ln a + (1 - y) ln(1 - a), on sigmoid outputs. Each output answers its own yes-or-no question.
 
-    With it the output delta is (a - y) / (B n). The mean over the n outputs: a textbook that adds them up (Nielsen)
-    has a rate n times smaller: its 0.5 is 5 here, with ten classes.
+    On sigmoid the output delta is (a - y) / (B n). L is the mean over the n outputs. A textbook that sums over them
+    (Nielsen) uses a rate n times smaller: with ten classes its 0.5 is 5 here.
 
     Reference: Bishop (2006), Pattern recognition and machine learning, equation 4.90.
     """
@@ -279,7 +292,7 @@ class BinaryCrossEntropy(Loss):
     def value_(self, out: Output, y: Array) -> float:
         if not self.simplifies(out.activation):
             return super().value_(out, y)
-        # from z, where it cannot overflow or take ln 0:  max(z, 0) - y z + ln(1 + e^-|z|)
+        # computed from z, which cannot overflow or take ln 0:  max(z, 0) - y z + ln(1 + e^-|z|)
         z, work = out.z, out.da
         np.abs(z, out=work)
         np.negative(work, out=work)
@@ -299,18 +312,18 @@ class BinaryCrossEntropy(Loss):
 
 
 class ByOutput(Loss):
-    """L = (1/Bn) Σ l(a, y), a sum over the outputs of one function of a and y."""
+    """L = (1/Bn) Σ l(a, y): the mean of one function of a and y over all outputs."""
 
     natural_output = "sigmoid"
     one_hot = False
 
     @abstractmethod
     def term(self, a: Array, y: Array) -> Array:
-        """l(a, y), output by output. A new array (B, n)."""
+        """Return l(a, y) for each output, a new array (B, n)."""
 
     @abstractmethod
     def slope(self, a: Array, y: Array) -> Array:
-        """dl/da. A new array (B, n)."""
+        """Return dl/da, a new array (B, n)."""
 
     def __call__(self, a: Array, y: Array) -> float:
         return _total(self.term(a, y)) / y.size
@@ -324,10 +337,10 @@ class ByOutput(Loss):
 class MSE(ByOutput):
     """L = (1/Bn) Σ (a - y)²: the mean squared error.
 
-    The mean over the n outputs: a textbook that takes half of the sum (Nielsen) has a rate n/2 times smaller: its 3.0
-    is 15 here, with ten classes.
+    L is the mean over the n outputs. A textbook that takes half of the sum (Nielsen) uses a rate n/2 times smaller:
+    with ten classes its 3.0 is 15 here.
 
-    Reference: Bishop (2006), equation 1.2, with the mean in place of one half of the sum.
+    Reference: Bishop (2006), equation 1.2, with the mean instead of half of the sum.
     """
 
     formula = "Σ (a_k - y_k)² / n"
@@ -355,7 +368,7 @@ class MSE(ByOutput):
 
 @LOSSES.register("mae")
 class MAE(ByOutput):
-    """L = (1/Bn) Σ |a - y|: the mean absolute error. Its gradient has the same size however large the error."""
+    """L = (1/Bn) Σ |a - y|: the mean absolute error. Its gradient has the same size for every error."""
 
     formula = "Σ |a_k - y_k| / n"
 
@@ -386,7 +399,7 @@ class MAE(ByOutput):
 
 @LOSSES.register("huber")
 class Huber(ByOutput):
-    """L = (1/Bn) Σ h(a - y), with h(r) = r²/2 where |r| ≤ d, else d (|r| - d/2): squared near, absolute far.
+    """L = (1/Bn) Σ h(a - y), with h(r) = r²/2 if |r| ≤ d, else d (|r| - d/2): squared near, absolute far.
 
     Args:
         threshold: d, above 0, in the units of the output.
@@ -451,7 +464,7 @@ class Margin(Loss):
         return ""
 
     def _violations(self, a: Array, y: Array, out: Array | None = None) -> Array:
-        """max(0, m - a_c + a_j) for each wrong class j, 0 for the right one c. (B, n)."""
+        """Return max(0, m - a_c + a_j) for each wrong class j, and 0 for the right class c. (B, n)."""
         work, right = self._spare(y)
         np.multiply(a, y, out=work)
         np.add.reduce(work, axis=1, out=right, keepdims=True)  # (B, 1) a_c
@@ -466,7 +479,7 @@ class Margin(Loss):
 
     def derive(self, a: Array, y: Array, k: int) -> Derivation:
         n, short = len(a), self._violations(a[None, :], y[None, :])[0]
-        if y[k] == 1.0:  # it is in the term of every wrong class that comes too near
+        if y[k] == 1.0:  # a_c is in the term of every wrong class that comes too near
             if self._power == 1:
                 return Derivation(
                     "0", "-{classes too near} / {n}", {"classes too near": int(np.count_nonzero(short)), "n": n}
@@ -513,13 +526,15 @@ class Margin(Loss):
 
 @LOSSES.register("hinge")
 class Hinge(Margin):
-    """L = (1/Bn) Σ_samples Σ_{j≠c} max(0, m - a_c + a_j), where c is the right class: wrong by less than m counts.
+    """L = (1/Bn) Σ_samples Σ_{j≠c} max(0, m - a_c + a_j), where c is the right class.
+
+    An output counts if it is not at least m below the output of the right class.
 
     Args:
-        margin: m, above 0. The output activation has to reach further than m, or no output could satisfy it.
+        margin: m, above 0. The range of the output activation must be wider than m, or no output could satisfy it.
 
-    Reference: Weston and Watkins (1999), Support vector machines for multi-class pattern recognition, with the
-    mean over the classes, as PyTorch's ``MultiMarginLoss``.
+    Reference: Weston and Watkins (1999), Support vector machines for multi-class pattern recognition, with the mean
+    over the classes, as PyTorch's ``MultiMarginLoss``.
     """
 
     formula = "Σ max(0, m - a_c + a_k) / n over k ≠ c, the label"
@@ -531,10 +546,10 @@ class Hinge(Margin):
 
 @LOSSES.register("squared_hinge")
 class SquaredHinge(Margin):
-    """L = (1/Bn) Σ_samples Σ_{j≠c} max(0, m - a_c + a_j)²: the hinge without its kink.
+    """L = (1/Bn) Σ_samples Σ_{j≠c} max(0, m - a_c + a_j)²: the hinge loss without its kink.
 
     Args:
-        margin: m, above 0. The output activation has to reach further than m, or no output could satisfy it.
+        margin: m, above 0. The range of the output activation must be wider than m, or no output could satisfy it.
 
     Reference: as `Hinge`; PyTorch's ``MultiMarginLoss(p=2)``.
     """
@@ -547,10 +562,10 @@ class SquaredHinge(Margin):
 
 
 def check_pair(loss: Loss, activation: Activation) -> None:
-    """Refuse a loss on outputs for which it has no meaning.
+    """Refuse a loss that has no meaning for the output activation.
 
     Raises:
-        NeurosimError: the message lists the activations that the loss accepts and the losses that accept the
+        NeurosimError: the message lists the activations that the loss accepts, and the losses that accept the
             activation.
     """
     if loss.accepts(activation):

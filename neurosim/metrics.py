@@ -1,4 +1,4 @@
-"""Metrics: what is measured of predictions, beside the loss."""
+"""Metrics: measures of predictions, in addition to the loss."""
 
 from __future__ import annotations
 
@@ -21,21 +21,26 @@ def _pair(true: Any, predicted: Any) -> tuple[Array, Array]:
 
 
 def accuracy(true: Any, predicted: Any) -> float:
-    """The share of right predictions, in [0, 1]; NaN for none at all. Both (N,) class indices."""
+    """Return the share of right predictions, in [0, 1]; NaN if there are none.
+
+    Args:
+        true: (N,) class indices.
+        predicted: (N,) class indices.
+    """
     true, predicted = _pair(true, predicted)
     return float(np.mean(true == predicted)) if len(true) else float("nan")
 
 
 def confusion_matrix(true: Any, predicted: Any, classes: int | None = None) -> Array:
-    """How often class i was read as class j.
+    """Count how often class i was predicted as class j.
 
     Args:
         true: (N,) class indices.
         predicted: (N,) class indices.
-        classes: how many classes there are; ``None``: as many as occur.
+        classes: the number of classes; ``None``: the largest index plus 1.
 
     Returns:
-        (classes, classes) counts; row i: truly i, column j: read as j.
+        (classes, classes) counts: row i is the true class, column j the predicted class.
     """
     true, predicted = _pair(true, predicted)
     if classes is None:
@@ -51,7 +56,10 @@ def confusion_matrix(true: Any, predicted: Any, classes: int | None = None) -> A
 
 
 def per_class(matrix: Array) -> dict[str, Array]:
-    """Precision, recall, F1 and support of each class, from a confusion matrix. Each (classes,); 0 where undefined."""
+    """Return precision, recall, F1 and support of each class, from a confusion matrix.
+
+    Each is (classes,), and 0 if it is undefined.
+    """
     hits, read, support = np.diag(matrix).astype(float), matrix.sum(axis=0), matrix.sum(axis=1)
     precision = hits / np.maximum(read, 1)
     recall = hits / np.maximum(support, 1)
@@ -60,11 +68,11 @@ def per_class(matrix: Array) -> dict[str, Array]:
 
 
 class HitCounter:
-    """Counts how many rows of outputs name the right class.
+    """A counter of the rows of outputs that predict the right class.
 
     Args:
         targets: (N, n).
-        threshold: above which a single output says yes; ``None``: what lies between its targets.
+        threshold: a single output above it means class 1; ``None``: the middle of its two targets.
 
     Attributes:
         threshold: the same.
@@ -79,7 +87,7 @@ class HitCounter:
         self._right: Any = targets > self.threshold if self._single else classes
 
     def __call__(self, a: Array, rows: Any) -> float:
-        """How many of a (B, n) name the class of these rows of the targets; NaN where they are not classes."""
+        """Count the rows of a (B, n) that predict the class of their targets; NaN if the targets are not classes."""
         if not self.counts:
             return math.nan
         named = a > self.threshold if self._single else a.argmax(1)
@@ -87,32 +95,35 @@ class HitCounter:
 
 
 def rises(figure: str) -> bool:
-    """Whether more of a figure is better, by its name: an accuracy should rise, any other (a loss) fall."""
+    """Return whether a larger value is better, by the figure's name: an accuracy should rise, a loss should fall."""
     return figure.endswith("accuracy")
 
 
 def decisions(a: Array, threshold: float = 0.5) -> Array:
-    """The class that each row of outputs a (B, n) names, (B,): its largest; of a single one, if a > threshold."""
+    """Return the predicted class (B,) for each row of outputs a (B, n).
+
+    It is the index of the largest output; with a single output, it is 1 if a > threshold, else 0.
+    """
     return (a[:, 0] > threshold).astype(np.intp) if a.shape[1] == 1 else a.argmax(axis=1)
 
 
 def threshold_between(targets: Array) -> float:
-    """What lies between no and yes of a single output's targets: 0 where they are -1 and 1, else 1/2."""
+    """Return the middle of a single output's two targets: 0 for targets -1 and 1, else 1/2."""
     return 0.0 if _no(targets) < 0.0 else 0.5
 
 
 def _no(targets: Array) -> float:
-    """The target that says no: -1 where there are any, else 0."""
+    """Return the target that means class 0: -1 if any target is -1, else 0."""
     return -1.0 if bool((targets == -1.0).any()) else 0.0
 
 
 def class_indices(targets: Array) -> Array | None:
-    """The class of each row of targets (N, n), as (N,) indices; None where the rows are not classes.
+    """Return the class of each row of targets (N, n), as (N,) indices; None if the rows are not classes.
 
-    Rows name a class by one 1 among zeros, or among -1. With n = 1 the classes are 0 and 1.
+    A row that names a class is 1 in one place, and 0 (or -1) in all others. With n = 1 the classes are 0 and 1.
     """
     single, no = targets.shape[1] == 1, _no(targets)
-    for start in range(0, len(targets), 1000):  # most targets that are not classes show it soon
+    for start in range(0, len(targets), 1000):  # most targets that are not classes show it in the first rows
         rows = targets[start : start + 1000]
         yes = rows == 1.0
         if not (yes | (rows == no)).all() or not (single or (yes.sum(axis=1) == 1).all()):
@@ -121,9 +132,9 @@ def class_indices(targets: Array) -> Array | None:
     return indices
 
 
-MARGIN_OVER_CHANCE = 0.01  # an accuracy within 1 point of always guessing the commonest class: nothing was learned
+MARGIN_OVER_CHANCE = 0.01  # an accuracy within 1 point of always guessing the most common class: nothing was learned
 
 
 def commonest_share(labels: Array) -> float:
-    """The accuracy of answering the commonest class every time, for labels (N,), at least one."""
+    """Return the accuracy of always predicting the most common class, for labels (N,), at least one."""
     return float(np.unique(labels, return_counts=True)[1].max() / len(labels))

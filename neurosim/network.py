@@ -1,4 +1,4 @@
-"""The network: builds the layers, runs them forward and backward, updates, predicts and evaluates."""
+"""The network: it builds the layers, runs them forward and backward, updates them, predicts and evaluates."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .samples import Learned
 from .streams import random_streams
 from .text import Text
 
-if TYPE_CHECKING:  # what goes through the doors
+if TYPE_CHECKING:  # types of the methods at the end, which lead to other packages
     import pandas as pd
 
     from .augment import Augmentation
@@ -37,8 +37,8 @@ if TYPE_CHECKING:  # what goes through the doors
     from .training import Callback, History
     from .walk import Trace
 
-EPOCHS = 5  # passes over the training data, where nobody says how many
-BATCH_SIZE = 64  # samples per step, likewise
+EPOCHS = 5  # passes over the training data, by default
+BATCH_SIZE = 64  # samples per step, by default
 EVALUATION_BATCH = 256  # rows: the activations of a few hundred samples stay in the processor's cache
 
 
@@ -46,26 +46,26 @@ class Network:
     """A stack of layers, trained by backpropagation.
 
     Args:
-        layers: an `Input`, then the others.
-        loss: by name or as an instance. It has to go with the activation of the last layer.
+        layers: an `Input`, then the other layers.
+        loss: by name or as an instance. It must suit the activation of the last layer.
         optimizer: by name or as an instance.
-        regularizer: a penalty on the weights of every `Dense` that has none of its own.
-        max_norm: a bound on the norm of each neuron's weights, for every `Dense` that has none of its own.
-        seed: of all random numbers: initial weights, shuffling, dropout, augmentation; a stream for each.
+        regularizer: a penalty on the weights of every `Dense` and `Conv2D` without its own.
+        max_norm: the largest norm of each neuron's weights, for every `Dense` and `Conv2D` without its own.
+        seed: the seed of all random numbers. Initial weights, shuffling, dropout and augmentation each have a stream.
         dtype: "float32" or "float64".
-        engine: what runs training steps: "numpy"; "compiled", which needs numba and has the same live buffers; "auto",
-            compiled where numba is installed. Parts without a compiled form, such as an activation of one's own that
-            branches, are left to NumPy: `engine` says which one it is.
+        engine: what runs training steps. "numpy" is NumPy. "compiled" needs numba and has the same live buffers. "auto"
+            is compiled if numba is installed. NumPy runs the steps if a part has no compiled form, for example your own
+            activation with an ``if``. The attribute `engine` tells which engine is used.
 
     Attributes:
         layers: the layers, the input first; ``net[l]`` is ``net.layers[l]``.
-        least_batch: how many samples a batch needs, for training to mean anything.
+        least_batch: the smallest batch size that can be trained on.
         parameters: the flat vectors ``theta`` and ``grad`` that all layers share. Live.
-        class_names: how the classes are called; empty: by their numbers. The first training takes them from the labels.
-        threshold: of a single output, above which it says yes: 1/2, or 0 where it was trained on -1 and 1.
+        class_names: the names of the classes, taken from the labels of the first training; empty if they are numbers.
+        threshold: a single output above it means class 1. It is 1/2, or 0 after training on targets -1 and 1.
 
     Raises:
-        NeurosimError: layers, loss or settings that do not fit together.
+        NeurosimError: the layers, the loss or the settings do not fit together.
 
     Example:
         >>> net = ns.Network([ns.Input(784), ns.Dense(32, "relu"), ns.Dense(10, "softmax")], seed=0)
@@ -93,7 +93,7 @@ class Network:
         self._engine = Engine(engine)
         self._regularizer = None if regularizer is None else REGULARIZERS.create(regularizer)
         self._max_norm = check_max_norm(max_norm)
-        # everything is checked before the layers are taken: if anything is wrong, they are still free
+        # check everything before the layers are connected: after an error they can still be used elsewhere
         self._loss = LOSSES.create(loss)
         check_pair(self._loss, self.output.activation)
         optimizer = OPTIMIZERS.create(optimizer)
@@ -132,7 +132,7 @@ class Network:
 
     @property
     def loss(self) -> Loss:
-        """What is minimized. Another may be assigned, by name or as an instance, if it accepts the output."""
+        """The loss that training minimizes. Assign another by name or as an instance; it must suit the output layer."""
         return self._loss
 
     @loss.setter
@@ -143,27 +143,27 @@ class Network:
 
     @property
     def regularizer(self) -> Regularizer | None:
-        """The penalty that the layers without one of their own were given."""
+        """The penalty of every layer with weights that was not given its own."""
         return self._regularizer
 
     @regularizer.setter
     def regularizer(self, regularizer: Any) -> None:
         raise NeurosimError(
-            "regularizer: the layers have taken it over; assign to theirs, e.g. net[1].regularizer = ns.L2(1e-4)"
+            "regularizer: each layer has its own now; set it there, e.g. net[1].regularizer = ns.L2(1e-4)"
         )
 
     @property
     def max_norm(self) -> float | None:
-        """The bound on weight norms that the layers without one of their own were given."""
+        """The bound on weight norms of every layer with weights that was not given its own."""
         return self._max_norm
 
     @max_norm.setter
     def max_norm(self, norm: Any) -> None:
-        raise NeurosimError("max_norm: the layers have taken it over; assign to theirs, e.g. net[1].max_norm = 3.0")
+        raise NeurosimError("max_norm: each layer has its own now; set it there, e.g. net[1].max_norm = 3.0")
 
     @property
     def optimizer(self) -> Optimizer:
-        """The update rule. Assign another (by name or as an instance) to go on with that."""
+        """The update rule. Assign another by name or as an instance to continue with it."""
         return self._optimizer
 
     @optimizer.setter
@@ -176,7 +176,7 @@ class Network:
 
     @property
     def engine(self) -> str:
-        """What runs its training steps as it is now: "numpy" or "compiled". Another may be assigned, or "auto"."""
+        """The engine that runs the training steps now: "numpy" or "compiled". Assign either, or "auto"."""
         return "numpy" if self.compiled() is None else "compiled"
 
     @engine.setter
@@ -185,14 +185,14 @@ class Network:
 
     @property
     def wanted_engine(self) -> str:
-        """What was asked for: "auto", "numpy" or "compiled"."""
+        """The requested engine: "auto", "numpy" or "compiled"."""
         return self._engine.wanted
 
     def __getitem__(self, index: int) -> Layer:
-        """Layer `index`, 0 being the input; negative numbers count from the end.
+        """Return layer `index`. Layer 0 is the input; negative numbers count from the end.
 
         Raises:
-            OutOfRangeError: there is no such layer.
+            OutOfRangeError: there is no layer with this index.
         """
         try:
             layer: Layer = self.layers[operator.index(index)]
@@ -209,12 +209,12 @@ class Network:
         return iter(self.layers)
 
     def neuron(self, layer: int, index: int) -> Neuron:
-        """Neuron `index` of layer `layer`; the same as ``net[layer][index]``."""
+        """Return neuron `index` of layer `layer`, the same as ``net[layer][index]``."""
         return self[layer][index]
 
     @computes
     def reset(self) -> None:
-        """Back to the initial weights, the first random numbers and an optimizer that remembers nothing."""
+        """Go back to the initial weights and the first random numbers, and clear the optimizer's memory."""
         self.streams = random_streams(self.seed)
         for layer in self.layers:
             layer.initialize_(self.streams["weights"])
@@ -224,7 +224,7 @@ class Network:
     # -- batches ---------------------------------------------------------------------------------------------------
 
     def set_batch_size(self, batch_size: int) -> None:
-        """Make the workspaces ready for a batch of that size."""
+        """Prepare the workspaces for a batch of this size."""
         if batch_size == self.input.batch_size:
             return
         if batch_size > len(self._full_targets):
@@ -235,17 +235,17 @@ class Network:
         self.targets = self._full_targets[:batch_size]
 
     def prepare_(self, batch_size: int) -> None:
-        """Do what the first step on batches of that size would have to do besides: workspaces, compiling."""
+        """Do once what the first step on such batches would do: make the workspaces and compile."""
         self.set_batch_size(batch_size)
         self._engine.compile(self)
 
     def learn(self, x: Any, y: Any = None, whole: bool = True) -> None:
-        """Remember, at the first training, how samples are scaled, how the classes are called and where they part.
+        """Remember facts about the first training data: the scale of samples, the class names and the threshold.
 
         Args:
             x: a `Dataset`, or (N, …) samples.
-            y: their labels, where x are samples.
-            whole: whether these are all the samples, and not a batch of them.
+            y: the labels, if x are samples.
+            whole: whether these are all samples, not one batch.
         """
         known, scaling = self.class_names, "auto"
         if y is None and is_dataset(x):
@@ -259,12 +259,12 @@ class Network:
             self.threshold = threshold_between(labels.reshape(-1, 1))
 
     def class_name(self, k: int) -> str:
-        """What class k is called: by its name, where it was given one, otherwise by its number."""
+        """Return the name of class k, or its number if it has no name."""
         return self.class_names[k] if k < len(self.class_names) else str(k)
 
     @property
     def memory(self) -> dict[str, Any]:
-        """What it remembers of what it was trained on. May be assigned, to go back to it."""
+        """Everything that the network remembers about its training data. Assign it to go back to it."""
         return {
             "scale": self.input.scale,
             "learned": self.input.learned,
@@ -280,7 +280,7 @@ class Network:
 
     @contextmanager
     def unless_refused(self) -> Iterator[None]:
-        """Within this, what is remembered of data is forgotten again if they are refused."""
+        """Forget what was learned about the data in this context if an error ends it."""
         memory = self.memory
         try:
             yield
@@ -289,16 +289,15 @@ class Network:
             raise
 
     def as_targets(self, y: Any, count: int) -> Array:
-        """Targets as rows (N, n_out): class indices become one-hot rows, rows are taken as they are.
+        """Return targets as rows (N, n_out): class indices become one-hot rows, rows are kept unchanged.
 
         Args:
-            y: (N,) class indices, or the names of the classes; or (N, n_out) rows. With one output, (N,) numbers are
-                N rows.
-            count: N, how many samples there are.
+            y: (N,) class indices or class names; or (N, n_out) rows. With one output, (N,) numbers are N rows.
+            count: N, the number of samples.
 
         Raises:
-            ShapeError: another number of targets than of samples, or rows of another width.
-            NeurosimError: labels that are no class of this network, or rows that the loss cannot use.
+            ShapeError: the number of targets differs from the number of samples, or the rows have a wrong width.
+            NeurosimError: a label is not a class of this network, or the loss cannot use the rows.
         """
         rows = target_rows(y, count, self.output.n_out, self.class_names, self.dtype)
         hot = np.ndim(y) == 1 and self.output.n_out > 1
@@ -310,10 +309,13 @@ class Network:
 
     @computes
     def forward_(self, training: bool = False) -> Array:
-        """Run the batch that the input layer holds through all layers.
+        """Run the batch in the input layer through all layers.
+
+        Args:
+            training: whether dropout and batch normalization behave as in training.
 
         Returns:
-            (B, n_out) the output layer's activations: a live buffer, valid until the next batch.
+            (B, n_out) the activations of the output layer: a live buffer, valid until the next batch.
         """
         for layer in self.layers:
             layer.forward_(training)
@@ -321,11 +323,11 @@ class Network:
 
     @computes
     def backward_(self, penalties: bool = True, weights: Array | None = None) -> None:
-        """From the output's delta down to every gradient, for the batch and the targets of the last forward pass.
+        """Compute delta and every gradient, from the output down, for the batch of the last forward pass.
 
         Args:
-            penalties: whether those of the regularizers are added.
-            weights: (B,) what each sample counts, where they count differently.
+            penalties: whether to add the gradients of the penalties.
+            weights: (B,) the weight of each sample; ``None``: all samples count the same.
         """
         output = self.output
         self.loss.delta_(output, self.targets)
@@ -339,20 +341,20 @@ class Network:
                 layer.add_penalty_gradient_()
 
     def compiled(self) -> Program | None:
-        """The compiled step for batches of the size that the workspaces have; None where NumPy takes the steps."""
+        """Return the compiled step for the present batch size, or None if NumPy runs the steps."""
         return self._engine.program(self)
 
     @computes
     def step_(self, weights: Array | None = None) -> float:
-        """One step of training on the batch and the targets in the workspaces; returns the loss before the update.
+        """Take one training step on the batch in the workspaces and return the loss before the update.
 
-        Where the loss is not finite there is no update, so that the weights that led to it can be looked at.
+        If the loss is not finite, the parameters are not updated. The weights that led to it can then be inspected.
 
         Args:
-            weights: (B,) what each sample counts: the loss is Σ w L / Σ w; ``None``: all the same.
+            weights: (B,) the weight w of each sample: the loss is Σ w L / Σ w; ``None``: all samples count the same.
         """
         if weights is not None and not weights.any():
-            return 0.0  # nobody counts
+            return 0.0  # every sample has weight 0
         if weights is None and (program := self.compiled()) is not None:
             return program.step_()
         self.forward_(training=True)
@@ -367,7 +369,7 @@ class Network:
 
     @computes
     def update_(self) -> None:
-        """Move the parameters along the last gradients."""
+        """Update the parameters with the gradients of the last backward pass."""
         for layer in self._with_parameters:
             layer.before_update_()
         self._optimizer.step(self.parameters.theta, self.parameters.grad)
@@ -375,12 +377,15 @@ class Network:
             layer.after_update_()
 
     def load_batch(self, x: Any, y: Any, finite: bool = True) -> None:
-        """Put samples and targets into the workspaces.
+        """Copy samples and targets into the workspaces.
 
         Args:
-            x: samples (B, …), scaled by the `Input`. A single sample will do.
+            x: samples (B, …), scaled by the `Input`; a single sample is a batch of one.
             y: (B,) class indices or (B, n_out) rows.
             finite: whether to refuse NaN and infinity among the samples.
+
+        Raises:
+            ShapeError: there are no samples, or their shape is wrong.
         """
         rows = self.input.as_rows(x, finite=finite)
         targets = self.as_targets(y, len(rows))
@@ -391,31 +396,34 @@ class Network:
         np.copyto(self.targets, targets)
 
     def train_batch(self, x: Any, y: Any) -> float:
-        """One step of training on one batch.
+        """Take one training step on one batch.
 
         Args:
             x: samples (B, …); integers are scaled by the `Input`.
             y: (B,) class indices or (B, n_out) rows.
 
         Returns:
-            The mean loss of the batch before the update. NaN or infinite, where numbers overflowed or x holds NaN:
-            then no parameter has been changed, and it is for the caller to stop (`fit` does, and says why).
+            The mean loss of the batch before the update. It is NaN or infinite if numbers overflowed or x holds NaN. No
+            parameter has changed then, and the caller must stop (`fit` does so and reports the cause).
+
+        Raises:
+            ShapeError: the batch is empty, or it is too small for batch normalization.
         """
         if self.input.learned is None:
             with self.unless_refused():
                 self.learn(x, y, whole=False)
                 self.load_batch(x, y, finite=False)
         else:
-            self.load_batch(x, y, finite=False)  # the loss says it
+            self.load_batch(x, y, finite=False)  # the loss shows if a number was not finite
         if self.input.batch_size < self.least_batch:
-            raise ShapeError("expected a batch of at least 2 samples, for batch normalization, received one")
+            raise ShapeError("batch normalization: expected a batch of at least 2 samples, received 1")
         return self.step_()
 
     @computes
     def gradients(self, x: Any, y: Any, training: bool = False) -> float:
-        """Fill every gradient for one batch without updating anything; returns the loss.
+        """Compute every gradient for one batch without an update, and return the loss.
 
-        With `training` and dropout in the network, its stream of random numbers goes on: each call draws other masks.
+        With `training`, dropout draws new masks at each call from its random stream.
 
         Args:
             x: samples (B, …).
@@ -429,13 +437,13 @@ class Network:
         return loss
 
     def penalty(self) -> float:
-        """What the regularizers add to the loss for the present weights."""
+        """Return the sum of all penalties for the present weights."""
         return sum(layer.penalty() for layer in self.layers)
 
     # -- using it --------------------------------------------------------------------------------------------------
 
     def _outputs(self, rows: Array) -> Iterator[tuple[slice, Array]]:
-        """The output activations for all rows, batch by batch: live buffers."""
+        """Yield the output activations for all rows, batch by batch, as live buffers."""
         for start in range(0, len(rows), EVALUATION_BATCH):
             part = rows[start : start + EVALUATION_BATCH]
             self.set_batch_size(len(part))
@@ -446,7 +454,13 @@ class Network:
 
     @computes
     def activations(self, x: Any, layer: int, neuron: int) -> Array:
-        """The activation of one neuron for each sample, as in evaluation: (N,), or (N, H', W') of a filter. A copy."""
+        """Return the activation of one neuron for each sample, as in evaluation: (N,), or (N, H', W') for a filter.
+
+        Args:
+            x: samples (N, …).
+            layer: the index of the neuron's layer.
+            neuron: the index of the neuron in its layer.
+        """
         rows, one = self.input.as_rows(x), self[layer][neuron]
         result = np.empty((len(rows), *one.a.shape[1:]), self.dtype)
         for where, _ in self._outputs(rows):
@@ -455,7 +469,7 @@ class Network:
 
     @computes
     def predict_proba(self, x: Any) -> Array:
-        """The output activations, (N, n_out): with softmax or sigmoid, probabilities. A copy."""
+        """Return the output activations (N, n_out), which are probabilities with softmax or sigmoid. A copy."""
         rows = self.input.as_rows(x)
         result = np.empty((len(rows), self.output.n_out), self.dtype)
         for where, a in self._outputs(rows):
@@ -463,25 +477,26 @@ class Network:
         return result
 
     def predict(self, x: Any) -> Array:
-        """The class of each sample, (N,): its largest output; with a single output, whether that is above `threshold`.
+        """Return the predicted class of each sample, (N,): the class with the largest output.
 
-        `class_names` says how the classes are called, where they were given names.
+        With a single output, the class is 1 if the output is above `threshold`, else 0. `class_names` holds the names
+        of the classes, if they have names.
         """
         return self.decide(self.predict_proba(x))
 
     def decide(self, a: Array) -> Array:
-        """The class that each row of outputs a (B, n_out) names, (B,)."""
+        """Return the predicted class (B,) for each row of outputs a (B, n_out)."""
         return decisions(a, self.threshold)
 
     @computes
     def evaluate(self, x: Any, y: Any = None) -> dict[str, float]:
-        """The mean loss and the share of right predictions, ``{"loss": …, "accuracy": …}``, penalties not included.
+        """Return the mean loss and the accuracy, ``{"loss": …, "accuracy": …}``, without penalties.
 
-        Accuracy is NaN where the targets are not classes. For no samples at all both are NaN.
+        The accuracy is NaN if the targets are not classes. If there are no samples, both are NaN.
 
         Args:
             x: a `Dataset`, or samples (N, …).
-            y: (N,) class indices or names, or (N, n_out) rows, where x are samples.
+            y: (N,) class indices or names, or (N, n_out) rows, if x are samples.
         """
         x, y = samples_and_labels(x, y)
         rows = self.input.as_rows(x)
@@ -497,7 +512,7 @@ class Network:
     # -- describing it ---------------------------------------------------------------------------------------------
 
     def summary(self) -> Text:
-        """A table: layer, output shape, parameters. ``print`` it, or look at it at the prompt."""
+        """Return a table of the layers: type, output shape, number of parameters. ``print`` shows it."""
         rules = f"{self._size}; loss {self.loss.key}, optimizer {self.optimizer.key}"
         return layers_as_text(self.layers, f"{rules}\ntraining steps: {self._engine.text(self)}")
 
@@ -515,7 +530,7 @@ class Network:
         return f"{self.parameters.size:,} parameters, {self.dtype} ({kibibytes:,.0f} KiB)"
 
     def config(self) -> dict[str, Any]:
-        """Everything but the numbers, JSON-ready: layers, loss, optimizer, seed, dtype."""
+        """Return all settings without the trained numbers, ready for JSON: layers, loss, optimizer, seed, dtype."""
         return {
             "layers": [layer.config() for layer in self.layers],
             "loss": self.loss.config(),
@@ -534,7 +549,7 @@ class Network:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Network:
-        """A new network, with initial weights, from what `config` gave."""
+        """Return a new network with initial weights, built from the settings that `config` returned."""
         settings = dict(config)
         samples = settings.pop("samples", None) if "samples" in settings else Learned.before(settings["layers"][0])
         interventions = settings.pop("interventions", {})
@@ -546,13 +561,16 @@ class Network:
         return network
 
     def intervene(self, config: dict[str, Any]) -> None:
-        """Replace all interventions on neurons by those that `config` names: index of the layer -> its own.
+        """Replace all interventions on neurons.
+
+        Args:
+            config: layer index -> the interventions on its neurons, as `config` returns them.
 
         Raises:
-            NeurosimError: a layer or a neuron that there is not, or a value that it cannot take.
+            NeurosimError: a layer or a neuron does not exist, or a value is not allowed.
         """
         for index in config:
-            self[int(index)]  # raises, if there is none
+            self[int(index)]  # raises an error if there is no such layer
         for layer in self.layers:
             own = config.get(str(layer.index))
             wanted = Interventions() if own is None else Interventions.from_config(own, len(layer), self.dtype)
@@ -562,16 +580,20 @@ class Network:
     # -- keeping it ------------------------------------------------------------------------------------------------
 
     def arrays(self) -> dict[str, Array]:
-        """Name -> array of all that training changes: parameters, running statistics, optimizer vectors. Live."""
+        """Return name -> array of everything that training changes. Live.
+
+        These are the parameters, the running statistics and the optimizer's vectors.
+        """
         found = {name: self.parameters[name] for name in self.parameters}
         for layer in self.layers:
             found |= {f"{name}{layer.index}": getattr(layer, name) for name in layer.state_names}
         return found | {f"optimizer.{name}": vector for name, vector in self.optimizer.state.items()}
 
     def snapshot(self, weights_only: bool = False) -> dict[str, Any]:
-        """A copy of all that training changes, random streams included, for `restore`.
+        """Return a copy of everything that training changes, for `restore`.
 
-        With `weights_only`: parameters and running statistics, without the optimizer's vectors.
+        It includes the random streams. With `weights_only` it has parameters and running statistics, but not the
+        optimizer's vectors.
         """
         return {
             "arrays": {
@@ -584,10 +606,14 @@ class Network:
         }
 
     def restore(self, snapshot: dict[str, Any], weights_only: bool = False) -> None:
-        """Go back to a `snapshot`, bit for bit; with `weights_only` leave optimizer and random streams as they are.
+        """Go back to a `snapshot`, bit for bit.
+
+        Args:
+            snapshot: the result of `snapshot`.
+            weights_only: whether to leave the optimizer and the random streams unchanged.
 
         Raises:
-            NeurosimError: it is of another network, or of another optimizer; nothing has been changed then.
+            NeurosimError: the snapshot is of another network or another optimizer. Nothing has changed then.
         """
         arrays = snapshot["arrays"]
         for name, array in self.arrays().items():
@@ -602,8 +628,8 @@ class Network:
             scalars = self.optimizer.scalars()
             if names != set(self.optimizer.state_names) or snapshot["scalars"].keys() != scalars.keys():
                 raise NeurosimError(
-                    f"restore: expected a snapshot taken with {self.optimizer.key}, received one of an "
-                    "optimizer that remembers other things; use weights_only=True"
+                    f"restore: expected a snapshot taken with {self.optimizer.key}, received one of another "
+                    "optimizer; use weights_only=True"
                 )
             self.optimizer.restore(
                 snapshot["scalars"],
@@ -615,7 +641,7 @@ class Network:
             if not (weights_only and name.startswith("optimizer.")):
                 array[...] = arrays[name]
 
-    # -- doors: what the rooms above do with a network, a line each -------------------------------------------------
+    # -- shortcuts to functions of other packages -------------------------------------------------------------------
 
     @check_names
     def fit(
@@ -635,28 +661,29 @@ class Network:
         class_weight: Any = None,
         sample_weight: Any = None,
     ) -> History:
-        """Train by mini-batch gradient descent. `neurosim.training.fit` says more about each argument.
+        """Train by mini-batch gradient descent. `neurosim.training.fit` explains each argument in more detail.
 
         Args:
             x: a `Dataset`, or (N, …) samples.
-            y: (N,) class indices or names, or (N, n_out) rows, where x are samples.
+            y: (N,) class indices or names, or (N, n_out) rows, if x are samples.
             epochs: passes over the samples, at least 0.
             batch_size: samples per step; ``None``: all.
-            validation_data: ``(x, y)``, or a `Dataset`, to evaluate on after each epoch.
-            verbose: show progress, and a line after each epoch; of more than 50 after every 25th part.
-            callbacks: what else is to happen during the run.
-            shuffle: go through the samples in a new random order in each epoch.
-            drop_last: leave out the samples that do not fill an epoch's last batch.
-            evaluate_train: evaluate on the training samples, too, after each epoch.
-            augment: what is done to each batch of uint8 images, e.g. "affine".
-            class_weight: what the samples of each class count, or "balanced".
-            sample_weight: (N,) what each sample counts.
+            validation_data: ``(x, y)``, or a `Dataset`, to evaluate after each epoch.
+            verbose: show the progress, and one line per epoch. With more than 50 epochs, show a line after every 25th
+                part.
+            callbacks: objects that are called during the run.
+            shuffle: visit the samples in a new random order in each epoch.
+            drop_last: leave out the last batch of an epoch if it is not full.
+            evaluate_train: also evaluate the training samples after each epoch.
+            augment: how to change each batch of uint8 images at random, e.g. "affine".
+            class_weight: the weight of the samples of each class, or "balanced".
+            sample_weight: (N,) the weight of each sample.
 
         Returns:
             The `History` of this run.
 
         Raises:
-            NeurosimError: data or arguments that do not fit; nothing has been changed then.
+            NeurosimError: data or arguments do not fit. Nothing has changed then.
         """
         from .training import fit
 
@@ -678,40 +705,40 @@ class Network:
         )
 
     def trace(self, x: Any, y: Any = None, sample: int | None = None) -> Trace:
-        """One sample under the microscope: every quantity of every neuron. See `neurosim.walk.Trace`.
+        """Return every quantity of every neuron for one sample. See `neurosim.walk.Trace`.
 
         Args:
             x: one sample; integers are scaled by the `Input`.
-            y: its class, an index or a name, or a row of n_out targets; ``None``: it is walked through forward only.
-            sample: its number in its data set, only to be shown.
+            y: its class (an index or a name), or a row of n_out targets; ``None``: the forward pass only.
+            sample: its number in its data set; it is only displayed.
 
         Returns:
-            A `Trace`; it holds copies and stays as it is when the network goes on. The network is left as it was.
+            A `Trace`. It holds copies, so further training does not change it. The network is unchanged.
         """
         from .walk import Trace
 
         return Trace(self, x, y, sample)
 
     def report(self, x: Any, y: Any = None) -> pd.DataFrame:
-        """A report card, one row a neuron. See `neurosim.analysis.report_card`.
+        """Return a report card with one row per neuron. See `neurosim.analysis.report_card`.
 
         Args:
             x: a `Dataset`, or samples (N, …).
-            y: (N,) class indices, where x are samples.
+            y: (N,) class indices, if x are samples.
         """
         from .analysis.report_card import report_card
 
         return report_card(self, x, y)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write everything to one npz file, whole or not at all. See `neurosim.files.model.save_network`."""
+        """Write everything to one npz file, completely or not at all. See `neurosim.files.model.save_network`."""
         from .files.model import save_network
 
         return save_network(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Network:
-        """The network that `save` wrote, ready to train on. See `neurosim.files.model.load_network`."""
+        """Return the network that `save` wrote, ready for more training. See `neurosim.files.model.load_network`."""
         from .files.model import load_network
 
         return load_network(path)

@@ -1,9 +1,9 @@
-"""What all optimizers share: they hold the learning rate, count the steps and work through the vectors block by block.
+"""The common part of all optimizers: the learning rate, the count of steps, and the work block by block.
 
-`Optimizer.step` sees only flat vectors: all parameters of a network, all gradients.  What an optimizer remembers
-from step to step (velocities, moments) are flat vectors too, so that one neuron's share of them is a slice.  It
-works block by block, each small enough for the processor's caches, because a rule of ten passes over a block in
-cache is faster than ten passes over memory.
+`Optimizer.step` sees only flat vectors: all parameters of a network and all gradients.  An optimizer's memory
+(velocities, moments) consists of flat vectors too, so the part of one neuron is a slice.  A step works block by block.
+Each block fits into the processor's caches, because ten passes over a block in the cache are faster than ten over
+memory.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from .registry import Configurable, use_defaults_of
 from .schedules import SCHEDULES, Schedule
 from .schema import Rule, anything, count, one_of
 
-BLOCK = 131_072  # elements; measured from 4k to 262k: in smaller ones the calls cost more than a nearer cache saves
+BLOCK = 131_072  # elements; measured from 4k to 262k: with smaller blocks, calls cost more than the cache saves
 
 SWEEP = 32  # steps; a sweep takes as long as a sixth of a step of Adam
 
 Rate = float | Schedule | str | dict[str, Any]
 Value = float | Array  # a number or an array: every rule is elementwise
 Arrays = Sequence[Array]
-Formulas = Mapping[str, str]  # term -> how it follows
+Formulas = Mapping[str, str]  # term -> its equation
 
 
 def equations(**lines: str) -> Formulas:
-    """How each term of a rule follows, in the order of the algorithm: see `Optimizer.formulas`."""
+    """Return the equation of each term of a rule, in the order of the algorithm. See `Optimizer.formulas`."""
     return lines
 
 
 class Optimizer(Configurable, ABC):
     """An update rule for flat vectors.
 
-    A subclass states its algorithm once: `rule` is a pure function of numbers or arrays, which gives every term by its
-    name in the paper. That alone makes an optimizer which trains, is traced, saved and resumed:
+    A subclass writes its algorithm once. `rule` is a pure function of numbers or arrays that returns every term under
+    its name in the paper. This is enough: the optimizer trains, is traced, saved and resumed.
 
         SignumTerms = namedtuple("SignumTerms", "m step")
 
@@ -58,33 +58,33 @@ class Optimizer(Configurable, ABC):
                 m = beta * m + (1 - beta) * grad
                 return SignumTerms(m, step=rate * np.sign(m))
 
-    `update_` applies the rule to one block. A class may override it by a form that works in place and is faster; it
-    then needs `scratch_count` buffers and a test against the rule. A subclass with a rule of its own does not inherit
-    the faster form of its parent.
+    `update_` applies the rule to one block. A class may override it with a faster form that works in place. That form
+    needs `scratch_count` buffers and a test that compares it with the rule. A subclass with its own rule does not
+    inherit the faster form of its parent.
 
-    State that has decayed below the smallest normal number of its type becomes 0 within 32 steps, with compiled steps
-    at once: see `flush_subnormals_`. Nothing else is changed by it.
+    State that has decayed below the smallest normal number of its type becomes 0. This happens within 32 steps, with
+    compiled steps at once: see `flush_subnormals_`. It changes nothing else.
 
     Args:
         learning_rate: η, or a schedule.
         clip_norm: the largest norm of the whole gradient; ``None``: no bound.
 
     Attributes:
-        state_names: what it remembers from step to step, in the order of the rule's parameters.
-        never_negative: those of them that are never below 0, such as means of squares.
-        scratch_count: how many buffers as long as a block `update_` needs.
-        formulas: term -> how it follows, with the names of numbers in braces, as the walk shows it line by line: the
-            parameters of the rule, the terms before it, and any attribute. The name of a state is what it holds at that
-            line. Of what is no term, as a number that every step has, there may be a line too. A subclass with a rule
-            of its own does not inherit them; without them the walk shows the terms alone.
+        state_names: the vectors kept from step to step, in the order of the rule's parameters.
+        never_negative: the state vectors that are never below 0, for example means of squares.
+        scratch_count: how many buffers of a block's length `update_` needs.
+        formulas: term -> its equation, as the walk shows it line by line. Names in braces are parameters of the rule,
+            earlier terms, or attributes. The name of a state means its value at that line. A number that is not a term
+            but exists in every step may have a line too. A subclass with its own rule does not inherit the equations.
+            Without them the walk shows only the terms.
         learning_rate: a number, or a `Schedule`.
-        t: how many steps have been taken.
-        last_rate: the learning rate of the last of them.
-        state: name -> flat vector laid out as θ; all zeros before the first step. Live.
-        blocks: the parts of the vectors that a step works through, one after the other.
+        t: the number of steps taken.
+        last_rate: the learning rate of the last step.
+        state: name -> flat vector laid out like θ; all zeros before the first step. Live.
+        blocks: the parts of the vectors that a step processes one after the other.
 
     Raises:
-        NeurosimError: at the definition of a class whose rule has other parameters.
+        NeurosimError: when a class is defined whose rule has other parameters.
     """
 
     state_names: ClassVar[tuple[str, ...]] = ()
@@ -104,7 +104,7 @@ class Optimizer(Configurable, ABC):
         )
         if names[: len(expected)] != expected:
             raise NeurosimError(
-                f"{cls.__name__}.rule: expected a staticmethod of ({', '.join(expected)}, then its hyperparameters), "
+                f"{cls.__name__}.rule: expected a staticmethod of ({', '.join(expected)}, and then hyperparameters), "
                 f"received one of ({', '.join(names)})"
             )
         cls._hyper_names = names[len(expected) :]
@@ -121,19 +121,20 @@ class Optimizer(Configurable, ABC):
 
     @property
     def learning_rate(self) -> float | Schedule:
-        """A number, or a `Schedule`, which is copied. May be set at any time."""
+        """The learning rate: a number, or a `Schedule`, which is copied. It may be set at any time."""
         return self._learning_rate
 
     @learning_rate.setter
     def learning_rate(self, rate: Rate) -> None:
         if isinstance(rate, (Schedule, str, dict)):
-            self._learning_rate: float | Schedule = deepcopy(SCHEDULES.create(rate))  # it has a place in a run
+            # a copy, because a schedule keeps its position in a run
+            self._learning_rate: float | Schedule = deepcopy(SCHEDULES.create(rate))
         else:
             self._learning_rate = check_number("learning_rate", rate, 0.0, math.inf, open_high=True)
 
     @property
     def clip_norm(self) -> float | None:
-        """The largest Euclidean norm that the whole gradient may have; ``None``: no bound. May be set at any time."""
+        """The largest Euclidean norm of the whole gradient; ``None``: no bound. It may be set at any time."""
         return self._clip_norm
 
     @clip_norm.setter
@@ -148,27 +149,27 @@ class Optimizer(Configurable, ABC):
     @staticmethod
     @abstractmethod
     def rule(*args: Any, **kwargs: Any) -> Any:
-        """Spell out one step: ``rule(theta, grad, *state, rate, t, *hyperparameters)``.
+        """Compute one step: ``rule(theta, grad, *state, rate, t, *hyperparameters)``.
 
-        It is elementwise, has no branches on arrays, and uses only functions that both NumPy and compilers have
-        (np.sqrt, np.abs, np.maximum, np.sign): it takes numbers or arrays, and can be compiled as it is.
+        It works on each element alone, without branches on arrays. It uses only functions that NumPy and compilers both
+        have (np.sqrt, np.abs, np.maximum, np.sign). So it takes numbers or arrays, and it can be compiled unchanged.
 
-        `theta` and `grad` are any part of the parameters before the step and of their gradient; the state follows, the
-        same part of each vector before the step, in the order of `state_names`; then η of the step, and its number,
-        which is 1 in the first. Each parameter after t is an attribute of the optimizer by its name (see `hyper`). What
-        depends on t alone, as β₁ᵗ, had better be one: a property of the optimizer, which is computed once a step.
+        `theta` and `grad` are any part of the parameters before the step, and of their gradient. The same part of each
+        vector in `state_names` follows, in this order, before the step. `rate` is η of the step, and `t` its number,
+        from 1. Each parameter after t is an attribute of the optimizer with the same name (see `hyper`). A value that
+        depends on t alone, such as β₁ᵗ, should be a property: it is then computed once per step.
 
         Returns:
-            A named tuple of the terms in the order of the algorithm: the new state under the names of `state_names`,
-            what lies between, and last ``step``: θ_after = θ - step. Nothing that was passed in is changed.
+            A named tuple of the terms in the order of the algorithm. It holds the new state under the names of
+            `state_names`, the terms between, and last ``step``: θ_after = θ - step. The arguments are not changed.
         """
 
     def hyper(self) -> dict[str, Any]:
-        """The hyperparameters of the rule for the step being taken, or last taken: name -> number."""
+        """Return the rule's hyperparameters for the present or the last step: name -> number."""
         return {name: getattr(self, name) for name in self._hyper_names}
 
     def step(self, theta: Array, grad: Array) -> None:
-        """Update `theta` in place. With `clip_norm` set, `grad` is scaled in place first.
+        """Update `theta` in place. If `clip_norm` is set, `grad` is scaled in place first.
 
         Args:
             theta: (size,) the parameters.
@@ -189,16 +190,16 @@ class Optimizer(Configurable, ABC):
             flush_subnormals_(self.state)
 
     def begin_step(self) -> None:
-        """Move on what belongs to the step as a whole; ``self.t`` is 1 in the first."""
+        """Update the values that belong to the whole step; ``self.t`` is 1 in the first step."""
 
     def update_(self, theta: Array, grad: Array, state: Arrays, scratch: Arrays, rate: float) -> None:
-        """Take one step on one block, in place, by the rule.
+        """Take one step on one block, in place, with the rule.
 
         Args:
             theta: (k,) parameters of the block.
-            grad: (k,) their gradient; is left as it is.
+            grad: (k,) their gradient; it is not changed.
             state: (k,) each: their part of the state vectors, in the order of `state_names`.
-            scratch: (k,) each: as many buffers as `scratch_count` says, with anything in them.
+            scratch: (k,) each: `scratch_count` buffers with arbitrary content.
             rate: η of the step.
         """
         terms = self.rule(theta, grad, *state, rate, self.t, **self.hyper())
@@ -208,31 +209,31 @@ class Optimizer(Configurable, ABC):
             vector[...] = new
 
     def bind_to_network(self, theta: Array, grad: Array) -> None:
-        """Bind to a network's vectors, for good.
+        """Bind the optimizer to a network's vectors, permanently.
 
         Raises:
-            NeurosimError: the optimizer works for another network already.
+            NeurosimError: the optimizer already works for another network.
         """
         if self._theta is not theta:
             self.check_free()
         self.bind(theta, grad)
 
     def check_free(self) -> None:
-        """Refuse to work for a second network.
+        """Check that the optimizer does not work for a network yet.
 
         Raises:
-            NeurosimError: it works for one already.
+            NeurosimError: it already works for one.
         """
         if self._theta is not None:
-            raise NeurosimError(f"{self!r} works for another network already: make a new one for each network")
+            raise NeurosimError(f"{self!r} already works for another network: make a new optimizer for each network")
 
     def bind_if_needed(self, theta: Array, grad: Array) -> None:
-        """Bind to these vectors, where it is bound to others."""
+        """Bind to these vectors, unless they are bound already."""
         if theta is not self._theta or grad is not self._grad:
             self.bind(theta, grad)
 
     def bind(self, theta: Array, grad: Array) -> None:
-        """Cut the vectors into blocks, and make the state that goes with them if there is none yet."""
+        """Cut the vectors into blocks, and make the state vectors if there are none yet."""
         if theta.ndim != 1 or grad.shape != theta.shape or grad.dtype != theta.dtype:
             raise ShapeError(
                 f"{self.key}: expected theta and grad as two vectors of one length and dtype, "
@@ -242,7 +243,7 @@ class Optimizer(Configurable, ABC):
             vector = self.state.setdefault(name, aligned_zeros(theta.size, theta.dtype))
             if vector.shape != theta.shape or vector.dtype != theta.dtype:
                 raise ShapeError(
-                    f"{self.key}: its state is of {vector.size:,} {vector.dtype} parameters, received "
+                    f"{self.key}: expected {vector.size:,} {vector.dtype} parameters, as in its state, received "
                     f"{theta.size:,} {theta.dtype}; use a new {type(self).__name__} for another network"
                 )
         state = [self.state[name] for name in self.state_names]
@@ -256,7 +257,7 @@ class Optimizer(Configurable, ABC):
         self._theta, self._grad = theta, grad
 
     def forget(self) -> None:
-        """Back to before the first step."""
+        """Go back to the state before the first step."""
         self.t = 0
         for vector in self.state.values():
             vector.fill(0.0)
@@ -264,17 +265,17 @@ class Optimizer(Configurable, ABC):
             self._learning_rate = self._learning_rate.renewed()
 
     def scalars(self) -> dict[str, Any]:
-        """The step count and whatever else, beside the vectors, is needed to go on exactly. JSON-ready."""
+        """Return the step count and the other numbers, besides the vectors, that an exact resume needs. JSON-ready."""
         schedule = self._learning_rate.state() if isinstance(self._learning_rate, Schedule) else None
         return {"t": self.t, "schedule": schedule}
 
     def scalar_rules(self) -> dict[str, Rule]:
-        """What each of the `scalars` may be."""
+        """Return the rule that each of the `scalars` must satisfy."""
         schedule = self._learning_rate.state_rule() if isinstance(self._learning_rate, Schedule) else one_of(None)
         return dict.fromkeys(self.scalars(), anything) | {"t": count(), "schedule": schedule}
 
     def restore(self, scalars: dict[str, Any], state: dict[str, Array]) -> None:
-        """Go on from `scalars` and copies of the `state` vectors."""
+        """Continue from `scalars` and copies of the `state` vectors."""
         self.t = int(scalars["t"])
         if isinstance(self._learning_rate, Schedule) and scalars["schedule"] is not None:
             self._learning_rate.restore(scalars["schedule"])
@@ -291,10 +292,10 @@ class Optimizer(Configurable, ABC):
 
 
 def flush_subnormals_(state: Mapping[str, Array]) -> None:
-    """Make 0 of what is closer to 0 than the smallest normal number, 1.2e-38 in float32 and 2.2e-308 in float64.
+    """Set values to 0 that are closer to 0 than the smallest normal number.
 
-    Moments of pixels that are seldom lit decay to such *subnormal* numbers and stay there, and many processors take
-    ten to a hundred times as long for each of them.
+    It is 1.2e-38 in float32 and 2.2e-308 in float64. Moments of pixels that are rarely lit decay to such *subnormal*
+    numbers. Many processors take ten to a hundred times as long for each of them.
     """
     for vector in state.values():
         vector[np.abs(vector) < np.finfo(vector.dtype).tiny] = 0.0
@@ -308,7 +309,7 @@ def clip_by_global_norm_(grad: Array, max_norm: float) -> None:
     """
     with np.errstate(over="ignore"):
         norm = math.sqrt(float(np.dot(grad, grad)))
-    if math.isinf(norm):  # the square overflowed, where clipping matters most
+    if math.isinf(norm):  # the square overflowed; clipping matters most then
         norm = float(np.linalg.norm(grad.astype(np.float64)))
     if norm + 1e-6 > max_norm:
         grad *= max_norm / (norm + 1e-6)
@@ -318,14 +319,14 @@ def clip_by_global_norm_(grad: Array, max_norm: float) -> None:
 
 
 def move_average_(average: Array, x: Array, beta: float, scratch: Array) -> None:
-    """average ← β average + (1 - β) x."""
+    """Update a moving average in place: average ← β average + (1 - β) x."""
     average *= beta
     np.multiply(x, 1.0 - beta, out=scratch)
     average += scratch
 
 
 def move_average_of_square_(average: Array, x: Array, beta: float, scratch: Array) -> None:
-    """average ← β average + (1 - β) x²."""
+    """Update a moving average of squares in place: average ← β average + (1 - β) x²."""
     average *= beta
     np.multiply(x, x, out=scratch)
     scratch *= 1.0 - beta
@@ -333,14 +334,17 @@ def move_average_of_square_(average: Array, x: Array, beta: float, scratch: Arra
 
 
 def sign_(x: Array, scratch: Array) -> None:
-    """x ← sign(x), as (x > 0) - (x < 0): `np.sign` branches at every element, and takes six times as long."""
+    """Replace x by sign(x), computed as (x > 0) - (x < 0).
+
+    `np.sign` branches at every element and takes six times as long.
+    """
     np.less(x, 0.0, out=scratch, casting="unsafe")
     np.greater(x, 0.0, out=x, casting="unsafe")
     x -= scratch
 
 
 def step_over_root_(theta: Array, rate: float, numerator: Array, square: Array, epsilon: float, scratch: Array) -> None:
-    """θ ← θ - rate · numerator / (√square + ε)."""
+    """Update θ in place: θ ← θ - rate · numerator / (√square + ε)."""
     np.sqrt(square, out=scratch)
     scratch += epsilon
     np.divide(numerator, scratch, out=scratch)

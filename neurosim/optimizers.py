@@ -1,10 +1,10 @@
-"""Optimizers: how the parameters θ move, given the gradient g of the mean batch loss.
+"""Optimizers: rules that update the parameters θ with the gradient g of the mean batch loss.
 
-Each states its algorithm once, in `rule`: a pure function of numbers or arrays that gives every term in the words of
-the paper. The trace shows these terms, and the tests hold them to the published loops. `update_` does the same to one
-block of the vectors, in place: it is what a training step runs, and a test holds it to the rule.
+Each optimizer writes its algorithm once, in `rule`: a pure function of numbers or arrays that returns every term under
+its name in the paper. The trace shows these terms, and tests compare them with the published algorithms. A training
+step runs `update_`, which does the same to one block of the vectors in place. A test compares it with the rule.
 
-Every rule follows PyTorch's where PyTorch has it, its place of ε included; the docstrings give the formulas.
+Every rule follows PyTorch's version if PyTorch has one, including the place of ε. The docstrings give the formulas.
 
 Keys: sgd, momentum, nesterov, adagrad, rmsprop, adadelta, adam, amsgrad, adamax, nadam, adamw, lion.
 """
@@ -36,7 +36,7 @@ from .schema import Rule, number
 OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer)  # type: ignore[type-abstract]
 
 
-# formulas that several share
+# formulas that several optimizers use
 M, V = "{beta1} * {m} + (1 - {beta1}) * {grad}", "{beta2} * {v} + (1 - {beta2}) * {grad}²"
 M_HAT, V_HAT = "{m} / (1 - {beta1}^{t})", "{v} / (1 - {beta2}^{t})"
 ADAM_STEP, DECAY = "{rate} * {m_hat} / (√{v_hat} + {epsilon})", "{rate} * {weight_decay} * {theta}"
@@ -55,7 +55,7 @@ SGDTerms = namedtuple("SGDTerms", "step")
 
 @OPTIMIZERS.register("sgd")
 class SGD(Optimizer):
-    """θ ← θ - η g. Stochastic gradient descent; full-batch and single-sample descent too, by the batch size."""
+    """θ ← θ - η g. Stochastic gradient descent. The batch size makes it full-batch or single-sample descent."""
 
     formulas = equations(step="{rate} * {grad}")
     scratch_count = 1
@@ -74,7 +74,7 @@ class SGD(Optimizer):
 
 
 class _WithMomentum(Optimizer):
-    """What Momentum and Nesterov share: the velocity v ← μ v + g."""
+    """The common part of Momentum and Nesterov: the velocity v ← μ v + g."""
 
     state_names = ("velocity",)
     scratch_count = 1
@@ -91,8 +91,8 @@ MomentumTerms = namedtuple("MomentumTerms", "velocity step")
 class Momentum(_WithMomentum):
     """v ← μ v + g;  θ ← θ - η v.
 
-    Reference: Polyak (1964); in the form of Sutskever et al. (2013) the rate is inside v, here (as in PyTorch)
-    outside, which differs when the rate changes.
+    Reference: Polyak (1964). In Sutskever et al. (2013) the rate is inside v. Here, as in PyTorch, it is outside, which
+    differs if the rate changes.
     """
 
     formulas = equations(velocity="{momentum} * {velocity} + {grad}", step="{rate} * {velocity}")
@@ -115,7 +115,7 @@ NesterovTerms = namedtuple("NesterovTerms", "velocity look_ahead step")
 
 @OPTIMIZERS.register("nesterov")
 class Nesterov(_WithMomentum):
-    """v ← μ v + g;  θ ← θ - η (g + μ v). The gradient as if at the point to which the velocity leads.
+    """v ← μ v + g;  θ ← θ - η (g + μ v). The gradient acts as if taken ahead, where the velocity leads.
 
     Reference: Sutskever et al. (2013), On the importance of initialization and momentum, in PyTorch's form.
     """
@@ -147,7 +147,7 @@ AdaGradTerms = namedtuple("AdaGradTerms", "square_sum step")
 
 @OPTIMIZERS.register("adagrad")
 class AdaGrad(Optimizer):
-    """G ← G + g²;  θ ← θ - η g / (√G + ε). Each parameter's rate falls with what it has seen.
+    """G ← G + g²;  θ ← θ - η g / (√G + ε). Each parameter's rate falls with the sum of its squared gradients.
 
     Reference: Duchi, Hazan and Singer (2011), Adaptive subgradient methods, figure 1.
     """
@@ -256,7 +256,7 @@ class AdaDelta(Optimizer):
 
 
 class _Adaptive(Optimizer):
-    """What Adam and its kin share: two moments, m ← β₁ m + (1 - β₁) g and v ← β₂ v + (1 - β₂) g²."""
+    """The common part of Adam and its relatives: two moments, m ← β₁ m + (1 - β₁) g and v ← β₂ v + (1 - β₂) g²."""
 
     state_names: ClassVar[tuple[str, ...]] = ("m", "v")
     never_negative: ClassVar[tuple[str, ...]] = ("v",)
@@ -286,9 +286,9 @@ class _Adaptive(Optimizer):
         return self.beta2**self.t
 
     def _step_(self, theta: Array, m: Array, v: Array, scratch: Array, rate: float) -> None:
-        """θ ← θ - η m̂ / (√v̂ + ε), with the bias corrections m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ).
+        """Update θ in place: θ ← θ - η m̂ / (√v̂ + ε), with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ).
 
-        Both corrections are taken into the rate and ε, which saves a pass (Kingma and Ba, end of section 2).
+        The rate and ε absorb both bias corrections, which saves a pass (Kingma and Ba, end of section 2).
         """
         root = math.sqrt(1.0 - self.beta2_t)
         step_over_root_(theta, rate * root / (1.0 - self.beta1_t), m, v, self.epsilon * root, scratch)
@@ -347,7 +347,7 @@ AMSGradTerms = namedtuple("AMSGradTerms", "m v v_max m_hat v_hat step")
 
 @OPTIMIZERS.register("amsgrad")
 class AMSGrad(_Adaptive):
-    """Adam with v_max ← max(v_max, v) in the place of v: the rate of a parameter never rises again.
+    """Adam with v_max ← max(v_max, v) instead of v: the rate of a parameter never rises again.
 
     Reference: Reddi, Kale and Kumar (2018), On the convergence of Adam and beyond, algorithm 2, with Adam's bias
     corrections (as in PyTorch).
@@ -450,8 +450,8 @@ NadamTerms = namedtuple("NadamTerms", "m v m_ahead v_hat step")
 class Nadam(_Adaptive):
     """Adam with Nesterov's look ahead:  θ ← θ - η (c_g g + c_m m) / (√v̂ + ε).
 
-    μ_t = β₁ (1 - 0.96^(0.004 t) / 2);  c_g = (1 - μ_t) / (1 - Π μ);  c_m = μ_{t+1} / (1 - μ_{t+1} Π μ), where Π μ is
-    the product of all μ up to t.
+    μ_t = β₁ (1 - 0.96^(0.004 t) / 2);  c_g = (1 - μ_t) / (1 - Π μ);  c_m = μ_{t+1} / (1 - μ_{t+1} Π μ).
+    Π μ is the product of all μ up to t.
 
     Args:
         learning_rate: η, or a schedule.
@@ -558,7 +558,7 @@ AdamWTerms = namedtuple("AdamWTerms", "decay m v m_hat v_hat step")
 
 @OPTIMIZERS.register("adamw")
 class AdamW(_Adaptive):
-    """θ ← θ - η λ θ, then a step of Adam: weight decay that the moments do not see.
+    """θ ← θ - η λ θ, then a step of Adam: weight decay that does not enter the moments.
 
     All parameters decay, biases too, as in PyTorch.
 
@@ -622,7 +622,7 @@ LionTerms = namedtuple("LionTerms", "direction decay m step")
 
 @OPTIMIZERS.register("lion")
 class Lion(Optimizer):
-    """θ ← θ - η (sign(β₁ m + (1 - β₁) g) + λ θ);  m ← β₂ m + (1 - β₂) g. Every parameter moves by η.
+    """θ ← θ - η (sign(β₁ m + (1 - β₁) g) + λ θ);  m ← β₂ m + (1 - β₂) g. Each parameter moves by η (with λ = 0).
 
     Args:
         learning_rate: η, or a schedule; about a tenth of Adam's.

@@ -1,9 +1,9 @@
 """One contiguous buffer for all parameters, one for all gradients, and views into them.
 
-An optimizer updates a whole network in a few passes over two flat vectors, while a layer, or one neuron of it,
-reads and writes its own part through a view of the same memory.  The layout is ``[W1 … WL | b1 … bL]``: weight
-matrices first, so that what concerns weights alone is one slice, then the vectors (biases, and the scale and
-shift of batch normalization).  The buffers are made once and never resized or rebound.
+An optimizer updates a whole network in a few passes over two flat vectors.  A layer or a neuron reads and writes its
+part through a view of the same memory.  The layout is ``[W1 … WL | b1 … bL]``: weight matrices first, so that all
+weights are one slice.  The vectors follow: biases, and the scale and shift of batch normalization.  The buffers are
+made once and never resized or rebound.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
 
 def aligned_zeros(shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
-    """Zeros that begin on a cache line, so that speed and rounding do not depend on where the heap put them."""
+    """Return zeros that begin on a cache line. Speed and rounding then do not depend on their place in memory."""
     dtype = np.dtype(dtype)
     size = int(np.prod(shape)) * dtype.itemsize
     memory = np.zeros(size + ALIGNMENT, np.uint8)
@@ -40,7 +40,7 @@ class FlatParameters:
         dtype: ``float32`` or ``float64``.
 
     Raises:
-        NeurosimError: there is no memory for so many.
+        NeurosimError: the parameters do not fit into memory.
 
     Attributes:
         theta: (size,) every parameter. Live.
@@ -66,16 +66,16 @@ class FlatParameters:
         return self.theta.size
 
     def view(self, flat: Array, name: str) -> Array:
-        """The part called `name` of a vector laid out as `theta` is, in its own shape. A live view."""
+        """Return the part called `name` of a vector laid out like `theta`, in its own shape. A live view."""
         where, shape = self.slots[name]
         return flat[where].reshape(shape)
 
     def __getitem__(self, name: str) -> Array:
-        """The parameters called `name`. A live view."""
+        """Return the parameters called `name`. A live view."""
         return self.view(self.theta, name)
 
     def gradient(self, name: str) -> Array:
-        """The gradient of the parameters called `name`. A live view."""
+        """Return the gradient of the parameters called `name`. A live view."""
         return self.view(self.grad, name)
 
     def __iter__(self) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Where neurosim keeps what it may need again."""
+"""The folder in which neurosim keeps files that it may need again."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """The folder of downloads, compiled code, and rescued files: `$NEUROSIM_HOME`, or ``~/.cache/neurosim``."""
+    """Return the folder of downloads, compiled code and rescued files: `$NEUROSIM_HOME`, or ``~/.cache/neurosim``."""
     return Path(os.path.expanduser(os.environ.get("NEUROSIM_HOME") or "~/.cache/neurosim"))

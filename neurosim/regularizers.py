@@ -1,7 +1,7 @@
-"""Regularizers: penalties on the weights, and a bound on their norm. Biases are left alone.
+"""Regularizers: penalties on the weights, and a bound on their norm. Biases are not penalized.
 
-A `Regularizer` adds its gradient to dW before the update.  Its penalty is not part of the losses that `fit` and
-`evaluate` report, so that runs with different penalties can be compared; `Network.penalty()` gives it.
+A `Regularizer` adds its gradient to dW before the update.  The losses that `fit` and `evaluate` report do not include
+the penalty, so runs with different penalties can be compared.  `Network.penalty()` returns it.
 
 Keys: l1, l2.
 """
@@ -23,23 +23,23 @@ class Regularizer(Configurable, ABC):
     """A penalty R(W) that is added to the loss.
 
     Attributes:
-        formula: its gradient for one weight, with names in braces, as the walk shows it; nothing: it does not say.
+        formula: the gradient for one weight, with names in braces, as the walk shows it; "": the walk shows no formula.
     """
 
     formula: ClassVar[str] = ""
     strength: float
-    has_kink: ClassVar[bool] = False  # whether its gradient jumps where a weight is 0
+    has_kink: ClassVar[bool] = False  # whether its gradient jumps at a weight of 0
 
     def __init__(self, strength: float = 1e-4) -> None:
         self.strength = check_number("strength", strength, 0.0, math.inf, open_high=True)
 
     @abstractmethod
     def __call__(self, W: Array) -> float:
-        """R(W), summed in float64."""
+        """Return R(W), summed in float64."""
 
     @abstractmethod
     def add_gradient_(self, W: Array, dW: Array, scratch: Array) -> None:
-        """dW ← dW + dR/dW. All three have the shape of W; `scratch` is overwritten."""
+        """Add dR/dW to dW. All three arrays have the shape of W; `scratch` is overwritten."""
 
 
 REGULARIZERS: Registry[Regularizer] = Registry("regularizer", Regularizer)  # type: ignore[type-abstract]
@@ -47,7 +47,7 @@ REGULARIZERS: Registry[Regularizer] = Registry("regularizer", Regularizer)  # ty
 
 @REGULARIZERS.register("l1")
 class L1(Regularizer):
-    """R(W) = λ Σ |w|: drives weights to exactly where they are not needed, near 0.
+    """R(W) = λ Σ |w|: drives weights that are not needed to 0.
 
     Args:
         strength: λ, at least 0.
@@ -88,14 +88,14 @@ class L2(Regularizer):
 
 
 def limit_norms_(W: Array, max_norm: float, scratch: Array) -> None:
-    """Scale down the weights of each neuron, along the last axis of W, whose Euclidean norm exceeds `max_norm`.
+    """Scale down the weights of each neuron (last axis of W) whose Euclidean norm exceeds `max_norm`.
 
     Reference: Srivastava et al. (2014), Dropout, section 5.1.
     """
     columns = W.reshape(-1, W.shape[-1])  # a view: (weights of a neuron, neurons)
     np.multiply(W, W, out=scratch)
     norms = np.sqrt(scratch.reshape(columns.shape).sum(axis=0))  # (neurons,)
-    if not np.isfinite(norms).all():  # a square overflowed, where the bound matters most
+    if not np.isfinite(norms).all():  # a square overflowed; the bound matters most then
         norms = np.linalg.norm(columns.astype(np.float64), axis=0)
     norms = np.maximum(norms, max_norm, out=norms)
     W *= max_norm / norms

@@ -1,8 +1,8 @@
 """Schedules: the learning rate as a function of the step.
 
-Give one to an optimizer in place of a number: ``ns.Adam(learning_rate=ns.Cosine(1e-3))``.  Steps are updates of the
-weights, counted from 0.  A schedule with ``steps=None`` stretches over the run: each call of ``fit`` tells it how
-long that run is.
+Give one to an optimizer instead of a number: ``ns.Adam(learning_rate=ns.Cosine(1e-3))``.  Steps are parameter updates,
+counted from 0.  A schedule with ``steps=None`` stretches over the run: each call of ``fit`` tells it the length of that
+run.
 
 Keys: constant, step, exponential, inverse_time, cosine, warm_up, one_cycle, reduce_on_plateau.
 """
@@ -33,9 +33,9 @@ class Schedule(Configurable, ABC):
     """A learning rate η(step).
 
     Attributes:
-        rate: the largest rate it gives.
-        steps: over how many steps it stretches; ``None``: over the run.
-        usual_peak: the usual `rate`, as a multiple of what an optimizer would take for a constant one.
+        rate: the largest learning rate of the schedule.
+        steps: its length in steps; ``None``: the length of the run.
+        usual_peak: the usual `rate`, as a multiple of the optimizer's usual constant rate.
     """
 
     usual_peak: ClassVar[float] = 1.0
@@ -46,65 +46,68 @@ class Schedule(Configurable, ABC):
     _run: int | None = None
 
     def begin(self, first_step: int, run_steps: int) -> None:
-        """Learn that a run of `run_steps` updates begins at `first_step`: what stretches over a run begins anew."""
+        """Record that a run of `run_steps` updates begins at `first_step`.
+
+        A schedule that stretches over the run begins anew.
+        """
         if self.stretches:
             self._first, self._run = first_step, max(run_steps, 1)
 
     def __call__(self, step: int) -> float:
-        """The learning rate for update number `step` (from 0).
+        """Return the learning rate for update number `step` (from 0).
 
         Raises:
-            NeurosimError: its length is neither given nor known from a run.
+            NeurosimError: the length of the schedule is neither given nor known from a run.
         """
         return self._rate(max(step - self._first, 0))
 
     @property
     def stretches(self) -> bool:
-        """Whether it stretches over the run."""
+        """Whether the schedule stretches over the run."""
         return self.steps is None
 
     @property
     def _length(self) -> int:
         length = self.steps or self._run
         if length is None:
-            raise NeurosimError(f"{self!r} does not know how long the run is: give it steps=…, or train with fit()")
+            raise NeurosimError(f"{self!r} has no length: set steps=…, or train with fit()")
         return length
 
     @abstractmethod
     def _rate(self, step: int) -> float:
-        """The rate `step` updates after the schedule began."""
+        """Return the rate `step` updates after the schedule began."""
 
     def observe(self, row: dict[str, float]) -> None:
-        """See an epoch's figures, as in `History`. Only reduce_on_plateau acts on them."""
+        """Receive an epoch's row of the `History`. Only reduce_on_plateau acts on it."""
 
     def check(self, columns: Collection[str]) -> None:
-        """Raise a NeurosimError if it acts on a figure that is not among the columns that a run will record."""
+        """Raise a NeurosimError if the schedule needs a column that the run will not record."""
 
     def renewed(self) -> Schedule:
-        """A new one with the same settings, that has seen no run."""
+        """Return a new schedule with the same settings that has seen no run."""
         settings = {name: getattr(self, name) for name in self.setting_names()}
         return type(self)(
             **{name: value.renewed() if isinstance(value, Schedule) else value for name, value in settings.items()}
         )
 
     def state(self) -> dict[str, Any]:
-        """What has to be kept, beside the settings, to go on exactly."""
+        """Return the values that, with the settings, are needed to continue exactly."""
         return {name: value for name, value in vars(self).items() if name.startswith("_")}
 
     def state_rules(self) -> dict[str, Rule]:
-        """What each value of a `state` may be."""
+        """Return the rule that each value of a `state` must satisfy."""
         own = dict.fromkeys(self.state(), optional(number(infinite=True, nan=True)))
         return own | {"_first": count(), "_run": optional(count(1))}
 
     def state_rule(self) -> Rule:
-        """What a `state` may be; values may be missing, as in files of earlier versions."""
+        """Return the rule for a whole `state`. Values may be missing, as in files of earlier versions."""
         return record({}, left_out=self.state_rules())
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a `state`.
+        """Continue from a `state`.
 
         Raises:
-            NeurosimError: it is not one of this schedule.
+            NeurosimError: it is not a state of this schedule.
         """
         hold(f"state of {self.key}", self.state_rule(), state)
         vars(self).update(state)
@@ -130,7 +133,7 @@ class StepDecay(Schedule):
 
     Args:
         rate: the first rate.
-        factor: what each stair multiplies it by, in (0, 1].
+        factor: each stair multiplies the rate by it, in (0, 1].
         every: the length of a stair in steps; ``None``: a third of the run.
     """
 
@@ -153,8 +156,8 @@ class Exponential(Schedule):
 
     Args:
         rate: the first rate.
-        factor: in (0, 1].
-        steps: ``None``: the run.
+        factor: the last rate divided by the first, in (0, 1].
+        steps: the length in steps; ``None``: the run.
     """
 
     def __init__(self, rate: float = 1e-3, factor: float = 0.01, steps: int | None = None) -> None:
@@ -173,7 +176,7 @@ class InverseTime(Schedule):
     Args:
         rate: the first rate.
         decay: at least 0; after `steps` the rate is 1 / (1 + decay) of the first.
-        steps: ``None``: the run.
+        steps: the length in steps; ``None``: the run.
     """
 
     def __init__(self, rate: float = 1e-3, decay: float = 9.0, steps: int | None = None) -> None:
@@ -186,7 +189,7 @@ class InverseTime(Schedule):
 
 
 def _cosine(start: float, end: float, fraction: float) -> float:
-    """Half a cosine wave from `start` to `end`."""
+    """Return a value on half a cosine wave from `start` to `end`."""
     return end + (start - end) * (1.0 + math.cos(math.pi * fraction)) / 2.0
 
 
@@ -196,8 +199,8 @@ class Cosine(Schedule):
 
     Args:
         rate: the first rate.
-        final: the last.
-        steps: ``None``: the run. Afterwards the rate stays at `final`.
+        final: the last rate.
+        steps: the length in steps; ``None``: the run. Afterwards the rate stays at `final`.
 
     Reference: Loshchilov and Hutter (2017), SGDR, equation 5, without restarts.
     """
@@ -216,10 +219,10 @@ class WarmUp(Schedule):
     """η(t) = after(t) · min(1, (t + 1) / w): another schedule, with a straight ramp over its first w steps.
 
     Args:
-        rate: the rate that the ramp leads up to, if `after` is not given.
+        rate: the rate at the end of the ramp, if `after` is not given.
         warmup: w, as a share of the run in (0, 1].
         after: the schedule to follow; ``None``: the constant `rate`.
-        steps: ``None``: the run.
+        steps: the length in steps; ``None``: the run.
 
     Reference: Goyal et al. (2017), Accurate, large minibatch SGD, section 2.2.
     """
@@ -241,7 +244,7 @@ class WarmUp(Schedule):
     def begin(self, first_step: int, run_steps: int) -> None:
         super().begin(first_step, run_steps)
         if self.after is not None:
-            self.after.begin(0, self.steps or run_steps)  # it is handed steps that count from this one's beginning
+            self.after.begin(0, self.steps or run_steps)  # its steps count from the beginning of this schedule
 
     def _rate(self, step: int) -> float:
         after = self.rate if self.after is None else self.after(step)
@@ -270,20 +273,20 @@ class WarmUp(Schedule):
 
 @SCHEDULES.register("one_cycle")
 class OneCycle(Schedule):
-    """Up from rate / div to `rate` in the first share `up` of the run, then down to nearly nothing, along cosines.
+    """Up from rate / div to `rate` during the share `up` of the run, then down to almost 0, along cosines.
 
     Args:
         rate: the peak.
-        up: the share of the run that climbs, in (0, 1).
-        div: the peak over the first rate, at least 1.
-        final_div: the first rate over the last, at least 1.
-        steps: ``None``: the run.
+        up: the share of the run with a rising rate, in (0, 1).
+        div: the peak divided by the first rate, at least 1.
+        final_div: the first rate divided by the last, at least 1.
+        steps: the length in steps; ``None``: the run.
 
-    Reference: Smith and Topin (2018), Super-convergence; the formula of PyTorch's ``OneCycleLR``, but for a climb of
-    less than one step, up * steps < 1: here the run begins at the peak then, there it begins beyond it.
+    Reference: Smith and Topin (2018), Super-convergence. The formula is that of PyTorch's ``OneCycleLR``, except for a
+    rise of less than one step, up * steps < 1. The run then begins at the peak here, and beyond it in PyTorch.
     """
 
-    usual_peak = 2.0  # a short stay at a large rate does no harm, and is the point of it
+    usual_peak = 2.0  # a short time at a large rate does no harm and is the purpose of this schedule
 
     def __init__(
         self, rate: float = 1e-2, up: float = 0.3, div: float = 25.0, final_div: float = 1e4, steps: int | None = None
@@ -305,14 +308,14 @@ class OneCycle(Schedule):
 
 @SCHEDULES.register("reduce_on_plateau")
 class ReduceOnPlateau(Schedule):
-    """η falls by `factor` when `monitor` has not improved for more than `patience` epochs.
+    """η falls by `factor` if `monitor` has not improved for more than `patience` epochs.
 
     Args:
         rate: the first rate.
-        factor: in (0, 1).
-        patience: epochs, at least 0.
-        monitor: a column of `History` that should fall, or, if it is an accuracy, rise. Where it was not recorded
-            (no validation data), the training figure of the same name is used.
+        factor: each reduction multiplies the rate by it, in (0, 1).
+        patience: epochs without improvement that are allowed, at least 0.
+        monitor: a column of `History` that should fall, or rise if it is an accuracy. If it was not recorded (there is
+            no validation data), the column of the same name for the training data is used.
         threshold: the relative change that counts as improvement.
         minimum: the rate never falls below it.
 
@@ -354,7 +357,7 @@ class ReduceOnPlateau(Schedule):
         }
 
     def _watched(self, columns: Collection[str]) -> str:
-        """The column to act on: `monitor`, or the training figure of the same name."""
+        """Return the column to act on: `monitor`, or the training column of the same name."""
         name = self.monitor if self.monitor in columns else self.monitor.removeprefix("val_")
         if name not in columns:
             raise NeurosimError(
@@ -363,10 +366,10 @@ class ReduceOnPlateau(Schedule):
         return name
 
     def observe(self, row: dict[str, float]) -> None:
-        """See an epoch's figures.
+        """Reduce the rate if the epoch's row completes the patience without improvement.
 
         Raises:
-            NeurosimError: `monitor` is not among them.
+            NeurosimError: `monitor` is not among the columns.
         """
         name = self._watched(row)
         value, rising = row[name], rises(name)

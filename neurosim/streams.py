@@ -12,7 +12,10 @@ PURPOSES = ("weights", "shuffling", "dropout", "augmentation")
 
 
 def random_streams(seed: int) -> dict[str, np.random.Generator]:
-    """One independent stream of random numbers for each purpose, so that using more of one changes no other."""
+    """Return one independent stream of random numbers per purpose.
+
+    Drawing from one stream does not change the others.
+    """
     return {
         purpose: np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(k,)))
         for k, purpose in enumerate(PURPOSES)
@@ -20,7 +23,7 @@ def random_streams(seed: int) -> dict[str, np.random.Generator]:
 
 
 def _odd(place: str, value: Any) -> None:
-    """The increment of a PCG64 stream: with an even one it is none."""
+    """Check the increment of a PCG64 stream: it must be odd."""
     count(0, 2**128 - 1)(place, value)
     if value % 2 == 0:
         raise refuse(place, "an odd number", value)
@@ -34,4 +37,4 @@ STATE = record(
         "uinteger": count(0, 2**32 - 1),
     }
 )
-"""What the state of one of them may be, read from a file."""
+"""The rule for the state of one stream that is read from a file."""

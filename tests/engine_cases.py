@@ -1,4 +1,4 @@
-"""Networks of all kinds, drawn at random, for the page's engine and Python to be compared on."""
+"""Random networks of all kinds, on which the page's engine is compared with Python."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ HIDDEN = list(ACTIVATIONS)
 
 @dataclass
 class Case:
-    """A network, trained a little; data; which neuron to look at, where, and with which sample."""
+    """A slightly trained network, data, a neuron with its place, and a sample."""
 
     network: ns.Network
     data: Any
@@ -33,7 +33,7 @@ def drawn(rng, choices):
 
 
 def random_case(seed, dtype="float64", steps=3):
-    """A case: every activation, loss and optimizer occurs among some dozens of seeds."""
+    """Return a case. Some dozens of seeds cover every activation, loss and optimizer."""
     rng = np.random.default_rng(seed)
     kind = drawn(rng, ["pixels", "pixels", "numbers", "features"])
     shape = (4, 5) if kind == "pixels" and rng.random() < 0.7 else None
@@ -70,7 +70,7 @@ def random_case(seed, dtype="float64", steps=3):
 
 
 def image_case(seed, dtype="float64", steps=3):
-    """A case of images: every kernel, stride, padding and pooling occurs among some dozens of seeds."""
+    """Return a case of images. Some dozens of seeds cover every kernel, stride, padding and pooling."""
     rng = np.random.default_rng(seed)
     side, channels, classes = int(rng.integers(7, 11)), int(rng.integers(1, 4)), int(rng.integers(3, 6))
     shape = (side, side + int(rng.integers(-1, 2)), channels)
@@ -102,7 +102,7 @@ def image_case(seed, dtype="float64", steps=3):
 
 
 def image_layers(rng, shape):
-    """Convolutions and what may lie between and above them, as long as pixels are left."""
+    """Return convolutions, with layers between and above them, as long as pixels are left."""
     layers, side = [], min(shape[:2])
     for _ in range(int(rng.integers(1, 3))):
         kernel, stride, padding = int(rng.integers(1, 6)), int(rng.integers(1, 4)), drawn(rng, ["valid", "same"])
@@ -126,7 +126,7 @@ def image_layers(rng, shape):
 
 
 def compatible(rng, classes):
-    """A loss and an output activation that go together."""
+    """Return a loss and a matching output activation."""
     while True:
         loss = drawn(rng, list(LOSSES))
         config = {"name": loss}
@@ -184,7 +184,7 @@ def intervene(rng, network):
 
 
 def train(network, data, steps):
-    """A few steps, so that the optimizer remembers something; a schedule has a run to stretch over."""
+    """Train a few steps, so that the optimizer has a state and a schedule has a run."""
     network.learn(data)
     schedule = network.optimizer.learning_rate
     if hasattr(schedule, "begin"):
@@ -194,7 +194,7 @@ def train(network, data, steps):
 
 
 def in_float64(network):
-    """The same numbers in a network of the other type."""
+    """Return the same numbers in a network of the other type."""
     twin = ns.Network.from_config(network.config() | {"dtype": "float64"})
     state = {name: vector.astype(np.float64) for name, vector in network.optimizer.state.items()}
     twin.optimizer.restore(network.optimizer.scalars(), state)

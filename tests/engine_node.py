@@ -1,4 +1,4 @@
-"""The page's engine in Node, for the tests beside this file: asked in JSON, answered in JSON."""
+"""The page's engine in Node, for the tests: requests and answers are JSON."""
 
 import json
 import shutil
@@ -21,27 +21,27 @@ DRIVER = Path(__file__).with_name("page") / "engine_driver.mjs"
 
 @dataclass
 class Engine:
-    """The modules, copied to where Node takes them for modules."""
+    """The modules, copied to a folder where Node reads them as modules."""
 
     folder: Path
     count: int = 0
 
     def ask(self, *requests: dict[str, Any]) -> list[Any]:
-        """The answers of one run of Node; an error in one of them fails."""
+        """Return the answers of one run of Node; an error in one of them fails the test."""
         found = self.ask_all(*requests)
         for each in found:
             assert not (isinstance(each, dict) and "error" in each), each["error"]
         return found
 
     def ask_all(self, *requests: dict[str, Any]) -> list[Any]:
-        """The same; what failed is {"error": its text}."""
+        """Return the answers; a failed one is {"error": its text}."""
         path, out = self.folder / "requests.json", self.folder / "answers.json"
         path.write_text(json.dumps(requests), "utf-8")
         subprocess.run([NODE, self.folder / "driver.mjs", path, out], check=True, timeout=600)
         return json.loads(out.read_text("utf-8"))
 
     def page(self, network, train, test=None, samples=10_000, run=None):
-        """Write what a page of this network would hold; returns the path of it."""
+        """Write the contents of a page of this network, and return the path."""
         held = contents(network, train, test or train, run or Run(), Limits(10**9, samples))
         self.count += 1
         path = self.folder / f"page{self.count}.json"
@@ -58,7 +58,7 @@ def engine_in(folder):
 
 
 def made_data(rng, count, n_in, classes, kind="pixels", shape=None):
-    """Samples and labels of no meaning: pixels, or numbers, or numbers with names and units."""
+    """Return random samples and labels: pixels, numbers, or numbers with names and units."""
     if kind == "pixels":
         x = (rng.integers(0, 256, size=(count, n_in)) * (rng.random((count, n_in)) < 0.6)).astype(np.uint8)
         x[0, 0] = 255

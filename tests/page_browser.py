@@ -1,4 +1,4 @@
-"""Opens pages in Chromium as a reader does, from a file and without a network, and looks at what is on the screen."""
+"""Pages in Chromium, opened like a reader does: from a file, offline, with checks of the screen."""
 
 import os
 import shutil
@@ -63,7 +63,7 @@ TEXTS_THAT_OVERLAP = """
 
 
 def axe():
-    """The program that finds what a screen reader stumbles over, or a skip that says how to get it."""
+    """Return the program that finds barriers for screen readers, or skip with the command that installs it."""
     for place in (os.environ.get("NODE_PATH", ""), "node_modules"):
         file = Path(place) / "axe-core" / "axe.min.js"
         if file.exists():
@@ -72,7 +72,7 @@ def axe():
 
 
 def need_chromium():
-    """Where Chromium is, or a skip that says how to get it."""
+    """Return the path of Chromium, or skip with the command that installs it."""
     pytest.importorskip("playwright.sync_api", reason=f"needs playwright: {HOW}")
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
@@ -82,7 +82,7 @@ def need_chromium():
 
 @contextmanager
 def chromium():
-    """A browser."""
+    """Open a browser."""
     path = need_chromium()
     from playwright.sync_api import sync_playwright
 
@@ -93,7 +93,7 @@ def chromium():
 
 
 class Tab:
-    """A page in the browser, opened from its file with the network off; it keeps what went wrong and what was asked."""
+    """A page in the browser, opened from its file and offline; it records errors and requests."""
 
     def __init__(self, browser, file, width=1280, height=None, hash="", **options):
         height = height or WIDTHS.get(width, 800)
@@ -110,7 +110,7 @@ class Tab:
         self.settle()
 
     def settle(self):
-        """Wait until everything asked for is drawn."""
+        """Wait until everything is drawn."""
         self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))")
 
     def button(self, name):
@@ -133,13 +133,13 @@ class Tab:
         return self.page.evaluate(TEXTS_THAT_OVERLAP)
 
     def stumbles(self):
-        """What a screen reader stumbles over, once `axe` has been evaluated: {rule: nodes}."""
+        """Return the barriers for a screen reader, after `axe` was evaluated: {rule: nodes}."""
         found = self.page.evaluate("axe.run()")["violations"]
         serious = [each for each in found if each["impact"] in ("serious", "critical")]
         return {each["id"]: [node["html"][:120] for node in each["nodes"]] for each in serious}
 
     def check(self):
-        """Nothing went wrong, and nothing was asked for beside the file and the worker's Blob."""
+        """Check that there were no errors, and no requests except for the file and the worker's Blob."""
         assert self.errors == []
         assert [url for url in self.requests if not url.startswith(("file:", "blob:", "data:"))] == []
 

@@ -1,4 +1,4 @@
-"""Takes a page apart as a browser would: elements, manifest, arrays. Knows nothing of how it was made."""
+"""Reads a page as a browser does: elements, manifest, arrays. It does not know how the page was made."""
 
 import base64
 import gzip
@@ -55,7 +55,7 @@ class PageFile:
         return np.frombuffer(self.blobs[about["blob"]], dtype, count, about["offset"]).reshape(shape)
 
     def inputs(self, split="test"):
-        """The samples as the network takes them, by the rule that stands in the manifest."""
+        """Return the samples as the network takes them, by the rule in the manifest."""
         x, network = self.array(f"{split}/x"), self.manifest["network"]
         x = x.reshape(len(x), -1)
         samples = network["samples"]
@@ -67,7 +67,7 @@ class PageFile:
         return x.astype(network["dtype"])
 
     def parameters(self, name="theta"):
-        """Weights and biases of a network of Dense layers alone: a matrix and a vector each."""
+        """Return weights and biases of a network with only Dense layers: a matrix and a vector each."""
         theta, at, matrices, vectors = self.array(name).astype(np.float64), 0, [], []
         size = int(np.prod(self.manifest["data"]["shape"]))
         for layer in self.manifest["network"]["layers"][1:]:

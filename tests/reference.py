@@ -1,7 +1,7 @@
 """The oracle: the textbook's formulas as slow, obvious loops over Python floats (float64).
 
-Nothing here imports neurosim or NumPy; matrices are lists of rows. Each function is a transcription of a published
-formula, without any of the rearrangements that make the simulator fast, so that a mistake in one is not in the other.
+Nothing here imports neurosim or NumPy; matrices are lists of rows. Each function copies a published formula, without
+the rearrangements that make the simulator fast. So a mistake in one is not in the other.
 """
 
 import math

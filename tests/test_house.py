@@ -49,7 +49,7 @@ MODULES = {module_of(path): path for path in FILES}
 
 
 def floor_of(module):
-    """The floor that a module stands on; None if nobody has thought of it."""
+    """The floor that a module stands on; None if no floor lists it."""
     if module == "neurosim":
         return "public"
     room = module

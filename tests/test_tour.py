@@ -1,4 +1,4 @@
-"""A tour of the API, in the order in which a learner meets it. Each stop asserts what it shows."""
+"""A tour of the Python names, in the order in which a learner meets them. Each test asserts what it shows."""
 
 import copy
 
@@ -18,7 +18,7 @@ def digits():
 
 @pytest.fixture(scope="module")
 def trained(digits):
-    """A small network that has learned to read them, more or less."""
+    """A small network that has learned to read most of them."""
     train, _ = digits
     net = ns.Network([ns.Input(784), ns.Dense(32, "relu"), ns.Dense(10, "softmax")], optimizer=ns.Adam(0.005), seed=0)
     net.fit(train.images, train.labels, epochs=5, batch_size=32, verbose=False)
@@ -42,17 +42,17 @@ def test_train_and_evaluate(digits):
 
 def test_open_a_neuron_and_change_it(net, digits):
     _, test = digits
-    neuron = net[1][17]  # layer 1, neuron 17: a view, it stores nothing
+    neuron = net[1][17]  # layer 1, neuron 17: a view, which stores nothing
     assert np.shares_memory(neuron.weights, net.parameters.theta) and neuron.weights.shape == (784,)
     net.gradients(test.images[:1], test.labels[:1])  # forward and backward, no update
     assert neuron.z.shape == neuron.a.shape == neuron.delta.shape == (1,)
     assert set(neuron.optimizer_state()) == {"m", "v", "m_bias", "v_bias"}
-    neuron.weights[:], neuron.bias = 0.0, 0.0  # switch it off
+    neuron.weights[:], neuron.bias = 0.0, 0.0  # now its output is always 0
     net.predict(test.images)
     assert not neuron.a.any()
 
 
-def test_freeze_silence_and_release(net, digits):
+def test_freeze_ablate_and_release(net, digits):
     train, _test = digits
     before = net[1][5].weights.copy()
     net[1][5].freeze()
@@ -93,7 +93,7 @@ def test_report_and_compare(net, digits):
     assert ns.compare(net, without, test).change == pytest.approx(-card["accuracy_lost"][:32].max())
 
 
-def test_save_load_and_go_on(net, digits, tmp_path):
+def test_save_load_and_continue(net, digits, tmp_path):
     train, _ = digits
     again = ns.Network.load(net.save(tmp_path / "net.npz"))
     for each in (net, again):

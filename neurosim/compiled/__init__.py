@@ -1,9 +1,15 @@
 """The compiled engine: a network's training step as machine code, on the same live buffers as NumPy's.
 
-It needs numba (``pip install neurosim[fast]``).  Activations, losses and update rules are not written again for it: the
-readable rule of each is traced and becomes the body of a loop (`tracing`, `sources`); what goes along rows and columns
-is in `blocks` and `sparse`; `machine` compiles each piece once and keeps it on the disk; `lines` puts the pieces of a
-network into tables, which `program` has worked through, many steps in one call and by several threads (`table`).
+It needs numba (``pip install neurosim[fast]``).  A step becomes compiled code in four stages:
+
+- `tracing` runs the readable rule of each activation, loss and optimizer once on symbols, and records its operations.
+- `sources` writes each record as a *kernel*: a loop over the elements.  Kernels that work along rows and columns are
+  written by hand (`blocks`, `sparse`); `windows` writes those of convolution and pooling.
+- `machine` compiles each kernel once and keeps the machine code on the disk.
+- `lines` puts the kernels of one network into tables, in the order of the step.  `program` runs these tables: many
+  steps in one call, with several threads (`table`, `running`).
+
+If a part of the network has no compiled form, NumPy runs the steps, and `Engine.reason` tells why.
 """
 
 from __future__ import annotations
@@ -27,24 +33,27 @@ __all__ = ["ENGINES", "Engine", "Feed", "engine_in_force", "engine_is", "is_inst
 
 ENGINES = ("auto", "numpy", "compiled")
 MOST = 16  # batch sizes for which compiled steps are kept
-VARIABLE = "NEUROSIM_ENGINE"  # what "auto" stands for, where it is set
+VARIABLE = "NEUROSIM_ENGINE"  # the environment variable that sets the meaning of "auto"
 
 
 @cache
 def is_installed() -> bool:
-    """Whether numba is there."""
+    """Return whether numba is installed."""
     return find_spec("numba") is not None
 
 
 def engine_in_force() -> str:
-    """What "auto" stands for here: `NEUROSIM_ENGINE` if it is set, otherwise "compiled" where numba is installed."""
+    """Return the engine that "auto" means here.
+
+    It is `NEUROSIM_ENGINE` if that is set; otherwise "compiled" if numba is installed, else "numpy".
+    """
     named = os.environ.get(VARIABLE, "auto") or "auto"
     return named if named != "auto" else "compiled" if is_installed() else "numpy"
 
 
 @contextmanager
 def engine_is(name: str | None) -> Iterator[None]:
-    """Within this, "auto" stands for `name`, in processes that are started, too; ``None``: for what it stood for."""
+    """Make "auto" mean `name` within this context, also in processes started there. None keeps its meaning."""
     before = os.environ.get(VARIABLE)
     if name is not None:
         os.environ[VARIABLE] = Engine(name).wanted
@@ -58,17 +67,17 @@ def engine_is(name: str | None) -> Iterator[None]:
 
 
 class Engine:
-    """What runs a network's training steps.
+    """The choice of what runs a network's training steps.
 
     Args:
         wanted: "auto", "numpy" or "compiled".
 
     Attributes:
         wanted: the same.
-        reason: why it is NumPy where a compiled step was wanted; "" otherwise.
+        reason: why NumPy runs the steps although compiled steps were wanted; "" otherwise.
 
     Raises:
-        NeurosimError: another name, or "compiled" without numba.
+        NeurosimError: the name is unknown, or it is "compiled" and numba is missing.
     """
 
     def __init__(self, wanted: str) -> None:
@@ -77,14 +86,14 @@ class Engine:
         if wanted not in ENGINES:
             raise NeurosimError(f"engine, or {VARIABLE}: expected one of {', '.join(ENGINES)}, received {wanted!r}")
         if wanted == "compiled" and not is_installed():
-            raise NeurosimError("engine: 'compiled' needs numba, which is missing; pip install neurosim[fast]")
+            raise NeurosimError("engine: 'compiled' needs numba, which is missing: pip install neurosim[fast]")
         self.wanted = wanted
         self.reason = ""
         self._programs: dict[int, Program | None] = {}  # by batch size
         self._parts: Parts | None = None
 
     def program(self, network: Network) -> Program | None:
-        """The compiled step for the batch that the workspaces are cut to; None where NumPy has to do it."""
+        """Return the compiled step for the present batch size; None if NumPy runs the steps."""
         if self.wanted == "numpy" or not is_installed():
             return None
         batch_size = network.layers[0].batch_size
@@ -97,21 +106,21 @@ class Engine:
         return self._programs[batch_size]
 
     def compile(self, network: Network) -> None:
-        """Compile the step now, if it is one to be compiled, and not at the first batch."""
+        """Compile the step now instead of at the first batch, if it can be compiled."""
         if (program := self.program(network)) is not None:
             program.compile()
 
     def text(self, network: Network) -> str:
-        """What runs the training steps, and why it is not what could be expected."""
+        """Return what runs the training steps, with the reason if it is NumPy although compiled steps were wanted."""
         if self.program(network) is not None:
             return "compiled"
         return f"NumPy ({self.reason})" if self.reason else "NumPy"
 
     def _compile(self, network: Network) -> Program | None:
         try:
-            with signals_wait():  # an import that Ctrl-C ends halfway cannot be begun again
-                import numba  # noqa: F401  whether it can be: what is wrong in here is not for its being missing
-        except (ImportError, OSError) as error:  # in surroundings that it cannot stand
+            with signals_wait():  # an import that Ctrl-C has interrupted cannot be repeated
+                import numba  # noqa: F401  a test of the import: later errors have other causes
+        except (ImportError, OSError) as error:  # numba is installed but does not work here
             self.reason = f"numba cannot be imported: {error}"
             return None
         with signals_wait():

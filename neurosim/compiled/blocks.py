@@ -1,7 +1,7 @@
-"""The kernels that are no rule of one element: what layers and losses do along rows and columns.
+"""Kernels for what layers and losses do along rows and columns, beyond rules of one element.
 
-The arguments of each are in its docstring, in their order; `Table.add` takes them so.  The work is cut by the batch's
-rows, where nothing else is said.
+The docstring of each kernel lists its arguments, in the order for `Table.add`. The work is cut by the rows of the batch
+unless the docstring says otherwise.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .machine import doubles, jitable, matrix, own, own_rows, share, stretch, ve
 
 
 def gather_pixels(p: Any, like: Any, me: Any, of: Any) -> None:
-    """a, y, source, scale: a batch of a data set whose samples are bytes, scaled. For `source` see `Lines`."""
+    """Load a batch of samples in bytes, and scale it. Arguments: a, y, source (see `Lines`), scale."""
     gather(bytes_pointer(wholes(p, 2)[0]), 1, p, like, me, of)
     a, scale = own(p, 0, like, me, of), vector(p, 3, like)[0]
     for k in range(a.shape[0]):
@@ -33,18 +33,18 @@ def gather_pixels(p: Any, like: Any, me: Any, of: Any) -> None:
 
 
 def gather_singles(p: Any, like: Any, me: Any, of: Any) -> None:
-    """a, y, source: a batch of a data set whose samples are float32."""
+    """Load a batch of samples in float32. Arguments: a, y, source."""
     gather(singles_pointer(wholes(p, 2)[0]), 4, p, like, me, of)
 
 
 def gather_doubles(p: Any, like: Any, me: Any, of: Any) -> None:
-    """a, y, source: a batch of a data set whose samples are float64."""
+    """Load a batch of samples in float64. Arguments: a, y, source."""
     gather(doubles_pointer(wholes(p, 2)[0]), 8, p, like, me, of)
 
 
 @jitable
 def gather(rows: Any, size: Any, p: Any, like: Any, me: Any, of: Any) -> None:
-    """Samples, by a pointer to numbers of so many bytes, and their targets."""
+    """Copy samples, from a pointer to numbers of `size` bytes, and their targets."""
     a, source, n = matrix(p, 0, like), wholes(p, 2), p[2]
     samples = carray(rows, (source[4], n))
     order, first, last = own_samples(p, me, of)
@@ -58,7 +58,7 @@ def gather(rows: Any, size: Any, p: Any, like: Any, me: Any, of: Any) -> None:
 
 @jitable
 def own_samples(p: Any, me: Any, of: Any) -> Any:
-    """The order of what is left of the epoch, and which of the batch's samples, at its start, are `me`'s."""
+    """Return the order of the rest of the epoch, and which samples at its start are part `me` of the batch."""
     source = wholes(p, 2)
     start = wholes_pointer(source[3])[0]
     first, last = share(p[1], me, of)
@@ -67,7 +67,7 @@ def own_samples(p: Any, me: Any, of: Any) -> Any:
 
 @jitable
 def gather_targets(p: Any, order: Any, first: Any, last: Any, like: Any) -> None:
-    """Argument 1: the targets of some samples of the batch."""
+    """Copy the targets of some samples of the batch. Argument 1: y."""
     y = matrix(p, 1, like)
     targets = carray(pointer(wholes(p, 2)[1], like), (wholes(p, 2)[4], y.shape[1]))
     for i in range(first, last):
@@ -77,16 +77,16 @@ def gather_targets(p: Any, order: Any, first: Any, last: Any, like: Any) -> None
 
 @jitable
 def fetch_rows(source: Any, order: Any, B: Any, width: Any, first: Any, last: Any) -> None:
-    """Have these samples of the next batch brought into the cache while this one is worked on."""
+    """Bring these samples of the next batch into the cache, while this batch is being processed."""
     for i in range(B + first, min(B + last, order.shape[0])):
         for byte in range(0, width, VECTOR):
             fetch(source[0] + width * order[i] + byte)
 
 
 def count_hits(p: Any, like: Any, me: Any, of: Any) -> None:
-    """a, y, result, threshold: how many rows of a name the class of y into ``result[1]``.
+    """Count the rows of a that predict the class of y, into ``result[1]``. Arguments: a, y, result, threshold.
 
-    Of several outputs it is the first of the largest; of a single one, whether it is above the threshold.
+    Of several outputs, the first largest counts; of a single output, whether it is above the threshold.
     """
     if me > 0:
         return
@@ -104,7 +104,7 @@ def count_hits(p: Any, like: Any, me: Any, of: Any) -> None:
 
 
 def softmax(p: Any, like: Any, me: Any, of: Any) -> None:
-    """Arguments z, a, log_a, b: z ← z + b; a = softmax of z; log_a = ln a. Without a bias 0 is in its place."""
+    """Compute z ← z + b; a = softmax of z; log_a = ln a. Arguments: z, a, log_a, b (0 if there is no bias)."""
     z, a, log_a = own_rows(p, 0, like, me, of), own_rows(p, 1, like, me, of), own_rows(p, 2, like, me, of)
     b, has_bias = vector(p, 3, like), p[3 * 3 + 2] > 0
     B, n = z.shape
@@ -132,7 +132,7 @@ def softmax(p: Any, like: Any, me: Any, of: Any) -> None:
 
 
 def softmax_backward(p: Any, like: Any, me: Any, of: Any) -> None:
-    """da, a, delta: delta = a (da - Σ a da)."""
+    """Compute delta = a (da - Σ a da). Arguments: da, a, delta."""
     da, a, delta = own_rows(p, 0, like, me, of), own_rows(p, 1, like, me, of), own_rows(p, 2, like, me, of)
     for i in range(a.shape[0]):
         total = 0.0
@@ -143,7 +143,7 @@ def softmax_backward(p: Any, like: Any, me: Any, of: Any) -> None:
 
 
 def cross_entropy(p: Any, like: Any, me: Any, of: Any) -> None:
-    """log_a, y, result, smoothing: L into result, the mean of -Σ y ln a with the smoothed y."""
+    """Compute L into result: the mean of -Σ y ln a with the smoothed y. Arguments: log_a, y, result, smoothing."""
     if me > 0:
         return
     log_a, y, result, smoothing = matrix(p, 0, like), matrix(p, 1, like), doubles(p, 2), doubles(p, 3)[0]
@@ -158,7 +158,7 @@ def cross_entropy(p: Any, like: Any, me: Any, of: Any) -> None:
 
 
 def difference(p: Any, like: Any, me: Any, of: Any) -> None:
-    """a, y, delta, settings: delta = (a - y) · factor with the smoothed y.
+    """Compute delta = (a - y) · factor with the smoothed y. Arguments: a, y, delta, settings.
 
     Settings are the smoothing and the factor, 1 / B or 1 / (B n).
     """
@@ -169,7 +169,10 @@ def difference(p: Any, like: Any, me: Any, of: Any) -> None:
 
 
 def binary_cross_entropy(p: Any, like: Any, me: Any, of: Any) -> None:
-    """z, y, result: L of a sigmoid of z into result, max(z, 0) - y z + ln(1 + e^-|z|), which cannot overflow."""
+    """Compute L of a sigmoid of z into result. Arguments: z, y, result.
+
+    Its terms are max(z, 0) - y z + ln(1 + e^-|z|), which cannot overflow.
+    """
     if me > 0:
         return
     z, y, result = vector(p, 0, like), vector(p, 1, like), doubles(p, 2)
@@ -181,7 +184,7 @@ def binary_cross_entropy(p: Any, like: Any, me: Any, of: Any) -> None:
 
 
 def margin_loss(p: Any, like: Any, me: Any, of: Any) -> None:
-    """a, y, result, margin, power: L = Σ_{j≠c} max(0, m - a_c + a_j)^p / (B n) into result."""
+    """Compute L = Σ_{j≠c} max(0, m - a_c + a_j)^p / (B n) into result. Arguments: a, y, result, margin, power."""
     if me > 0:
         return
     a, y, result, margin, power = matrix(p, 0, like), matrix(p, 1, like), doubles(p, 2), doubles(p, 3)[0], p[12]
@@ -190,13 +193,13 @@ def margin_loss(p: Any, like: Any, me: Any, of: Any) -> None:
         right = label_of(y[i])
         for j in range(a.shape[1]):
             short = margin - a[i, right] + a[i, j]
-            if j != right and not short <= 0.0:  # where short is NaN, L is
+            if j != right and not short <= 0.0:  # if short is NaN, L is NaN
                 total += short if power == 1 else short * short
     result[0] = total / a.size
 
 
 def margin_gradient(p: Any, like: Any, me: Any, of: Any) -> None:
-    """a, y, da, margin, power: da = dL/da of the margin loss."""
+    """Compute da = dL/da of the margin loss. Arguments: a, y, da, margin, power."""
     a, y, da, margin, power = matrix(p, 0, like), matrix(p, 1, like), matrix(p, 2, like), doubles(p, 3)[0], p[12]
     factor = 1.0 / a.size
     first, last = share(a.shape[0], me, of)
@@ -212,7 +215,7 @@ def margin_gradient(p: Any, like: Any, me: Any, of: Any) -> None:
 
 @jitable
 def label_of(y: Any) -> Any:
-    """Where a one-hot row is 1."""
+    """Return the index of the 1 in a one-hot row."""
     right = 0
     for j in range(y.shape[0]):
         right = j if y[j] == 1.0 else right
@@ -220,7 +223,7 @@ def label_of(y: Any) -> Any:
 
 
 def copy(p: Any, like: Any, me: Any, of: Any) -> None:
-    """x, y: y ← x."""
+    """Copy x into y. Arguments: x, y."""
     x, y = own(p, 0, like, me, of), own(p, 1, like, me, of)
     for k in range(x.shape[0]):
         y[k] = x[k]
@@ -228,7 +231,7 @@ def copy(p: Any, like: Any, me: Any, of: Any) -> None:
 
 @jitable
 def copy_rows(come: Any, pitch: Any, to: Any, onto: Any, rows: Any, width: Any) -> None:
-    """Some rows of an image into another; they are `pitch` numbers apart in one, and `onto` in the other."""
+    """Copy rows of an image into another; they are `pitch` numbers apart in the first, and `onto` in the second."""
     for row in range(rows):
         come_r, to_r = come[pitch * row :], to[onto * row :]
         for k in range(width):
@@ -236,14 +239,14 @@ def copy_rows(come: Any, pitch: Any, to: Any, onto: Any, rows: Any, width: Any) 
 
 
 def fill(p: Any, like: Any, me: Any, of: Any) -> None:
-    """x, value: x ← value."""
+    """Fill x with a value. Arguments: x, value."""
     x, value = own(p, 0, like, me, of), doubles(p, 1)[0]
     for k in range(x.shape[0]):
         x[k] = value
 
 
 def drop(p: Any, like: Any, me: Any, of: Any) -> None:
-    """x, mask, z, a, rate: random numbers in mask become 0 or 1 / (1 - rate); z ← x; a ← x mask."""
+    """Turn random numbers in mask into 0 or 1 / (1 - rate); z ← x; a ← x mask. Arguments: x, mask, z, a, rate."""
     x, mask = own(p, 0, like, me, of), own(p, 1, like, me, of)
     z, a, rate = own(p, 2, like, me, of), own(p, 3, like, me, of), doubles(p, 4)[0]
     kept = 1.0 / (1.0 - rate)
@@ -254,7 +257,7 @@ def drop(p: Any, like: Any, me: Any, of: Any) -> None:
 
 
 def drop_backward(p: Any, like: Any, me: Any, of: Any) -> None:
-    """da, mask, delta, dx: delta = da mask, and the same into dx if there is one (its last number is not 0)."""
+    """Compute delta = da mask, and the same into dx if its last number is not 0. Arguments: da, mask, delta, dx."""
     da, mask = own(p, 0, like, me, of), own(p, 1, like, me, of)
     delta, dx = own(p, 2, like, me, of), own(p, 3, like, me, of)
     for k in range(da.shape[0]):
@@ -266,20 +269,23 @@ def drop_backward(p: Any, like: Any, me: Any, of: Any) -> None:
 
 @jitable
 def by_neuron(p: Any, k: Any, like: Any, n: Any) -> Any:
-    """Argument k: an array (B, places · n) as (B · places, n), a neuron along the columns."""
+    """Return argument k, an array (B, places · n), as (B · places, n): one neuron per column."""
     return carray(pointer(p[3 * k], like), (p[3 * k + 1] * p[3 * k + 2] // n, n))
 
 
 @jitable
 def own_by_neuron(p: Any, k: Any, like: Any, me: Any, of: Any, n: Any) -> Any:
-    """The same: the samples that are `me`'s."""
+    """Return the same array for the samples of part `me`."""
     first, last = share(p[3 * k + 1], me, of)
     per_sample = p[3 * k + 2] // n
     return by_neuron(p, k, like, n)[first * per_sample : last * per_sample]
 
 
 def measure(p: Any, like: Any, me: Any, of: Any) -> None:
-    """x, mean, variance, neurons: of each neuron's column over batch and places. Cut by neurons."""
+    """Compute mean and variance of each neuron over batch and places. Cut by neurons.
+
+    Arguments: x, mean, variance, neurons.
+    """
     x, mean, variance = by_neuron(p, 0, like, p[9]), stretch(p, 1, like, me, of), stretch(p, 2, like, me, of)
     B = x.shape[0]
     first, last = share(x.shape[1], me, of)
@@ -301,10 +307,10 @@ def measure(p: Any, like: Any, me: Any, of: Any) -> None:
 
 
 def normalize(p: Any, like: Any, me: Any, of: Any) -> None:
-    """x, x_hat, z, mean, variance, inverse, gamma, beta, epsilon, neurons.
+    """Compute z = γ x̂ + β with x̂ = (x - mean) / √(variance + ε).
 
-    z = γ x̂ + β, x̂ = (x - mean) / √(variance + ε).  What a column shares is found by each thread for itself: it is
-    little, and all write the same.
+    Arguments: x, x_hat, z, mean, variance, inverse, gamma, beta, epsilon, neurons.  Each thread computes the values
+    that a column shares: it is little work, and all threads write the same numbers.
     """
     n = p[27]
     x, x_hat = own_by_neuron(p, 0, like, me, of, n), own_by_neuron(p, 1, like, me, of, n)
@@ -324,7 +330,10 @@ def normalize(p: Any, like: Any, me: Any, of: Any) -> None:
 
 
 def normalize_gradients(p: Any, like: Any, me: Any, of: Any) -> None:
-    """delta, x_hat, dgamma, dbeta, neurons: the sums of delta x̂ and of delta over batch and places. Cut by neurons."""
+    """Compute the sums of delta x̂ and of delta over batch and places. Cut by neurons.
+
+    Arguments: delta, x_hat, dgamma, dbeta, neurons.
+    """
     delta, x_hat = by_neuron(p, 0, like, p[12]), by_neuron(p, 1, like, p[12])
     dgamma, dbeta = stretch(p, 2, like, me, of), stretch(p, 3, like, me, of)
     first, last = share(delta.shape[1], me, of)
@@ -339,9 +348,9 @@ def normalize_gradients(p: Any, like: Any, me: Any, of: Any) -> None:
 
 
 def normalize_backward(p: Any, like: Any, me: Any, of: Any) -> None:
-    """delta, x_hat, dgamma, dbeta, gamma, inverse, dx, neurons.
+    """Compute dL/dx = γ/√(variance + ε) (delta - mean(delta) - x̂ mean(delta x̂)).
 
-    dL/dx = γ/√(variance + ε) (delta - mean(delta) - x̂ mean(delta x̂)): mean and variance depend on x too.
+    Arguments: delta, x_hat, dgamma, dbeta, gamma, inverse, dx, neurons.  Mean and variance depend on x too.
     """
     n = p[21]
     delta, x_hat = own_by_neuron(p, 0, like, me, of, n), own_by_neuron(p, 1, like, me, of, n)
@@ -355,9 +364,10 @@ def normalize_backward(p: Any, like: Any, me: Any, of: Any) -> None:
 
 
 def follow(p: Any, like: Any, me: Any, of: Any) -> None:
-    """running_mean, running_variance, mean, variance, settings: the running averages after a step. Cut by columns.
+    """Update the running averages after a step. Cut by columns.
 
-    Settings are the momentum, and by what the variance of a batch is multiplied, B / (B - 1); 0 for one sample.
+    Arguments: running_mean, running_variance, mean, variance, settings. Settings are the momentum and the factor for
+    the variance of a batch, B / (B - 1); it is 0 for one sample.
     """
     running_mean, running_variance = stretch(p, 0, like, me, of), stretch(p, 1, like, me, of)
     mean, variance = stretch(p, 2, like, me, of), stretch(p, 3, like, me, of)
@@ -370,7 +380,7 @@ def follow(p: Any, like: Any, me: Any, of: Any) -> None:
 
 
 def clip(p: Any, like: Any, me: Any, of: Any) -> None:
-    """grad, largest: grad is scaled down to that norm; see `clip_by_global_norm_`."""
+    """Scale grad down to a norm of at most `largest`; see `clip_by_global_norm_`. Arguments: grad, largest."""
     if me > 0:
         return
     grad, largest = vector(p, 0, like), doubles(p, 1)[0]
@@ -385,7 +395,7 @@ def clip(p: Any, like: Any, me: Any, of: Any) -> None:
 
 
 def sum_rows(p: Any, like: Any, me: Any, of: Any) -> None:
-    """delta, db: db = the sum of delta over the batch. Cut by columns."""
+    """Compute db = the sum of delta over the batch. Cut by columns. Arguments: delta, db."""
     delta, db = matrix(p, 0, like), stretch(p, 1, like, me, of)
     first, last = share(delta.shape[1], me, of)
     for j in range(last - first):
@@ -397,7 +407,7 @@ def sum_rows(p: Any, like: Any, me: Any, of: Any) -> None:
 
 
 def sum_parts(p: Any, like: Any, me: Any, of: Any) -> None:
-    """parts, total: what each thread has summed up, added. Cut by the numbers of the total."""
+    """Add up the sums of all threads. Cut by the numbers of the total. Arguments: parts, total."""
     parts, total = matrix(p, 0, like), stretch(p, 1, like, me, of)
     first, last = share(p[4] * p[5], me, of)
     for k in range(last - first):

@@ -1,6 +1,6 @@
-"""Functions of one number that kernels use: for float32 in forms that a compiler can run on several numbers at once.
+"""Functions of one number for kernels. For float32 they have forms that process several numbers at once.
 
-NaN comes out where NaN goes in, so that a diverging run is seen to diverge.
+NaN in gives NaN out, so a diverging run stays visible.
 
 References for the float32 forms: Moshier (1992), Cephes mathematical library, expf and logf (coefficients); Sun's
 fdlibm, tanh by expm1. Each is within four units of the last place of the exact value.
@@ -35,7 +35,7 @@ ZERO, ONE, TWO, HALF = f32(0), f32(1), f32(2), f32(0.5)
 
 @intrinsic
 def float_of_bits(typing: Any, bits: Any) -> Any:
-    """The float32 that has these 32 bits."""
+    """Return the float32 with these 32 bits."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.FloatType())
@@ -45,7 +45,7 @@ def float_of_bits(typing: Any, bits: Any) -> Any:
 
 @intrinsic
 def bits_of_float(typing: Any, number: Any) -> Any:
-    """The 32 bits of a float32."""
+    """Return the 32 bits of a float32."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.IntType(32))
@@ -55,7 +55,7 @@ def bits_of_float(typing: Any, number: Any) -> Any:
 
 @jitable
 def power_and_rest(x: Any) -> Any:
-    """e^x = 2^n + 2^n r, as (n, r); of x beyond `SMALLEST` or `LARGEST`, that of the bound."""
+    """Return (n, r) with e^x = 2^n + 2^n r. Beyond `SMALLEST` or `LARGEST`, x is replaced by that bound."""
     x = x if x <= LARGEST else LARGEST
     x = x if x >= SMALLEST else SMALLEST
     n = np.floor(x * LOG2E + HALF)
@@ -66,15 +66,15 @@ def power_and_rest(x: Any) -> Any:
 
 @jitable
 def power_of_two(n: Any) -> Any:
-    """2^n, for n from -126 to 127."""
+    """Return 2^n, for n from -126 to 127."""
     return float_of_bits((n + np.int32(127)) << np.int32(23))
 
 
 @jitable
 def exp_float32(x: Any) -> Any:
-    """e^x."""
+    """Return e^x."""
     n, rest = power_and_rest(x)
-    half = n >> np.int32(1)  # in two steps, for 2^128 is no float32, and e^x may be one all the same
+    half = n >> np.int32(1)  # in two steps: 2^128 is not a float32, but e^x may still be one
     value = (ONE + rest) * power_of_two(half) * power_of_two(n - half)
     value = value if x >= SMALLEST else ZERO
     return value if x == x else x
@@ -82,7 +82,7 @@ def exp_float32(x: Any) -> Any:
 
 @jitable
 def expm1_float32(x: Any) -> Any:
-    """e^x - 1, exact to the last places near 0 as well."""
+    """Return e^x - 1, exact to the last places near 0 as well."""
     n, rest = power_and_rest(x)
     half = n >> np.int32(1)  # as in e^x
     power, other = power_of_two(half), power_of_two(n - half)
@@ -92,7 +92,7 @@ def expm1_float32(x: Any) -> Any:
 
 @jitable
 def tanh_float32(x: Any) -> Any:
-    """tanh x = -t / (t + 2) with t = e^-2x - 1, for x > 0."""
+    """Return tanh x, as -t / (t + 2) with t = e^-2x - 1 for x > 0."""
     t = expm1_float32(-TWO * abs(x))
     value = -t / (t + TWO)
     return value if x > ZERO else -value
@@ -100,7 +100,7 @@ def tanh_float32(x: Any) -> Any:
 
 @jitable
 def log_float32(x: Any) -> Any:
-    """ln x, for normal x above 0; -inf at 0, NaN below."""
+    """Return ln x, for normal x above 0; -inf at 0, NaN below."""
     bits = bits_of_float(x)
     exponent = f32((bits >> np.int32(23)) - np.int32(126))
     m = float_of_bits((bits & np.int32(0x007FFFFF)) | np.int32(0x3F000000))  # from 1/2 to 1
@@ -117,7 +117,7 @@ def log_float32(x: Any) -> Any:
 
 @jitable
 def log1p_float32(x: Any) -> Any:
-    """ln(1 + x), with what 1 + x lost in rounding put back."""
+    """Return ln(1 + x), corrected for the rounding of 1 + x."""
     one_plus = ONE + x
     value = log_float32(one_plus) - ((one_plus - ONE) - x) / one_plus
     return value if one_plus < f32(np.inf) else one_plus
@@ -125,37 +125,37 @@ def log1p_float32(x: Any) -> Any:
 
 @jitable
 def maximum(x: Any, y: Any) -> Any:
-    """The larger of two numbers."""
+    """Return the larger of two numbers."""
     return x if (x >= y) | (x != x) else y
 
 
 @jitable
 def logaddexp_float32(x: Any, y: Any) -> Any:
-    """ln(e^x + e^y), which does not overflow."""
+    """Return ln(e^x + e^y), without overflow."""
     return maximum(x, y) + log1p_float32(exp_float32(-abs(x - y)))
 
 
 @jitable
 def logaddexp_float64(x: Any, y: Any) -> Any:
-    """ln(e^x + e^y), which does not overflow."""
+    """Return ln(e^x + e^y), without overflow."""
     return maximum(x, y) + log1p_float64(exp_float64(-abs(x - y)))
 
 
 @jitable
 def minimum(x: Any, y: Any) -> Any:
-    """The smaller of two numbers."""
+    """Return the smaller of two numbers."""
     return x if (x <= y) | (x != x) else y
 
 
 @jitable
 def sign(x: Any) -> Any:
-    """-1, 0 or 1."""
-    zero = x - x  # of its type; NaN for NaN
+    """Return -1, 0 or 1, the sign of x."""
+    zero = x - x  # 0 in the type of x; NaN for NaN
     return zero + (x > 0) - (x < 0)
 
 
 def exp(x: Any) -> Any:
-    """e^x, of either type."""
+    """Return e^x, for both types."""
 
 
 @overload(exp, jit_options=OPTIONS, strict=False)

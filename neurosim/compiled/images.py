@@ -1,4 +1,4 @@
-"""The lines of layers of images: convolution, pooling, and images as rows of numbers."""
+"""The lines of image layers: convolution, pooling, and flattening."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ POOLS: dict[type[Layer], tuple[Any, Any]] = {
 
 
 class Tables(Protocol):
-    """What these layers need of the lines of a network."""
+    """What these layers need from the lines of a network."""
 
     dtype: np.dtype[Any]
     forward: Table
@@ -45,20 +45,20 @@ class Tables(Protocol):
     gradients: Table
 
     def block(self, function: Callable[..., Any]) -> Kernel:
-        """A kernel of `blocks`."""
+        """Return a kernel of `blocks`."""
 
     def written(self, name: str, source: str) -> Kernel:
-        """A kernel that is written for a network."""
+        """Return a kernel that is written for a network."""
 
     def add_activation(self, table: Table, layer: ActivationLayer, b: Array | None) -> None:
-        """z ← z + b; a = f(z)."""
+        """Add z ← z + b; a = f(z)."""
 
 
 class Images:
-    """What these layers add to the tables of a network.
+    """The image layers' part of the tables of a network.
 
     Args:
-        lines: where they are.
+        lines: the lines of the network.
 
     Attributes:
         convolutions: the convolutional layers.
@@ -67,10 +67,10 @@ class Images:
     def __init__(self, lines: Tables) -> None:
         self.lines, self.dtype = lines, lines.dtype
         self.convolutions: list[Conv2D] = []
-        self._seen: dict[int, Array] = {}  # by layer: what its patches are taken from
+        self._seen: dict[int, Array] = {}  # layer -> the images from which its patches are taken
 
     def add_forward(self, layer: Layer) -> bool:
-        """From x to z and a; False: it is another kind of layer."""
+        """Add the way from x to z and a. Return False if the layer is of another kind."""
         kind, lines = type(layer), self.lines
         if kind is Conv2D:
             self._add_convolution(cast(Conv2D, layer))
@@ -87,7 +87,10 @@ class Images:
         return True
 
     def add_backward(self, layer: Layer) -> bool:
-        """From da, of a convolution from delta, to delta, gradients and da of the layer below; False: another kind."""
+        """Add the way from da (for a convolution, from delta) to delta, the gradients and da of the layer below.
+
+        Return False if the layer is of another kind.
+        """
         kind, lines, below = type(layer), self.lines, layer._below
         if kind is Conv2D:
             self._add_convolution_backward(cast(Conv2D, layer))
@@ -103,7 +106,7 @@ class Images:
         return True
 
     def _add_convolution(self, layer: Conv2D) -> None:
-        """z = patches W + b; a = f(z)."""
+        """Add z = patches W + b; a = f(z)."""
         self.convolutions.append(layer)
         lines, windows, x = self.lines, layer.windows, layer.x
         padding = (self._zeros(len(x), math.prod(windows.padded)),) if has_padding(windows) else ()
@@ -115,7 +118,7 @@ class Images:
             lines.add_activation(table, layer, None)
 
     def _add_convolution_backward(self, layer: Conv2D) -> None:
-        """dW = patchesᵀ delta, db = Σ delta: each part's for itself, then their sums; dL/dx."""
+        """Add dW = patchesᵀ delta and db = Σ delta, for each part and then their sums; and dL/dx."""
         lines, windows, size, parts = self.lines, layer.windows, self.dtype.itemsize, os.cpu_count() or 1
         dW, db = self._zeros(parts, layer._W_matrix.size), self._zeros(parts, layer.filters)
         source = gradients_source(windows, layer.filters, size)

@@ -1,4 +1,4 @@
-"""What numba's language lacks: arrays and functions by their address, how threads meet, sums of whole vectors."""
+"""Instructions that numba's language lacks: arrays and functions by address, threads that meet, sums of vectors."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from numba import types
 from numba.extending import intrinsic
 
 LIST = types.CPointer(types.int64)
-VECTOR = 64  # bytes: the longest that processors have; where theirs are shorter, several stand for one
+VECTOR = 64  # bytes: the longest vectors of processors; several shorter vectors replace one
 LONG, BYTE, INT = ir.IntType(64), ir.IntType(8), ir.IntType(32)
 
 
 @intrinsic
 def pointer(typing: Any, address: Any, like: Any) -> Any:
-    """The pointer to numbers of the type of `like` that an address stands for."""
+    """Return the pointer to numbers of the type of `like` at an address."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], context.get_value_type(like))
@@ -24,7 +24,7 @@ def pointer(typing: Any, address: Any, like: Any) -> Any:
 
 
 def _pointer_to(kind: Any) -> Any:
-    """The pointer to numbers of one kind that an address stands for."""
+    """Return the function that makes an address a pointer to numbers of one kind."""
 
     @intrinsic
     def to(typing: Any, address: Any) -> Any:
@@ -61,7 +61,7 @@ def call(typing: Any, kernel: Any, numbers: Any, like: Any, me: Any, of: Any) ->
 
 @intrinsic
 def count_up(typing: Any, address: Any) -> Any:
-    """Add 1 to the whole number at an address, which other threads count up, too."""
+    """Add 1 to the whole number at an address; other threads may do the same at the same time."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         number = builder.inttoptr(arguments[0], LONG.as_pointer())
@@ -73,7 +73,7 @@ def count_up(typing: Any, address: Any) -> Any:
 
 @intrinsic
 def look_at(typing: Any, address: Any) -> Any:
-    """The whole number at an address, as other threads have left it."""
+    """Return the whole number at an address, as other threads have left it."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.load_atomic(builder.inttoptr(arguments[0], LONG.as_pointer()), "acquire", 8)
@@ -83,7 +83,7 @@ def look_at(typing: Any, address: Any) -> Any:
 
 @intrinsic
 def call_with(typing: Any, address: Any, number: Any) -> Any:
-    """Call a function of C that takes a whole number and returns one."""
+    """Call a C function that takes a whole number and returns one."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         function = builder.inttoptr(arguments[0], ir.FunctionType(INT, [INT]).as_pointer())
@@ -97,7 +97,7 @@ def call_with(typing: Any, address: Any, number: Any) -> Any:
 
 @intrinsic
 def nonzero(typing: Any, address: Any, like: Any) -> Any:
-    """Of as many numbers as a vector holds, from an address on, which are not 0: a bit each, the first the lowest."""
+    """Return which numbers of one vector at an address are not 0: one bit each, the first in the lowest bit."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         real, lanes = context.get_value_type(like.dtype), VECTOR * 8 // like.dtype.bitwidth
@@ -111,7 +111,7 @@ def nonzero(typing: Any, address: Any, like: Any) -> Any:
 
 @intrinsic
 def lowest(typing: Any, word: Any) -> Any:
-    """Which bit of a word, which is not 0, is the lowest that is set."""
+    """Return the index of the lowest bit that is set in a word; the word is not 0."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.IntType(1)(1))
@@ -121,7 +121,7 @@ def lowest(typing: Any, word: Any) -> Any:
 
 @intrinsic
 def fetch(typing: Any, address: Any) -> Any:
-    """Have what stands at an address, which will be needed soon, brought into the cache."""
+    """Bring the data at an address into the cache, because it will be needed soon."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer = BYTE.as_pointer()
@@ -137,12 +137,18 @@ def fetch(typing: Any, address: Any) -> Any:
 
 
 def _gemm(bits: int) -> Any:
-    """C's ``cblas_?gemm`` for matrices in rows, by its address; its whole numbers have so many bits."""
+    """Return a caller of C's ``cblas_?gemm``, by its address, for matrices stored by rows.
+
+    Its whole numbers have `bits` bits.
+    """
 
     @intrinsic
     def gemm(typing: Any, address: Any, x_t: Any, y_t: Any, m: Any, n: Any, k: Any, x: Any, lda: Any, y: Any, ldb: Any,
              z: Any, ldc: Any, like: Any) -> Any:  # fmt: skip
-        """z (m, n) = x y over k; x_t, y_t: 111 as it is, 112 transposed; lda, ldb, ldc: how long their rows are."""
+        """Compute z (m, n) = x y, summed over k.
+
+        x_t, y_t: 111 for a matrix as stored, 112 for its transpose; lda, ldb, ldc: the lengths of the stored rows.
+        """
 
         def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             whole, enum = ir.IntType(bits), INT
@@ -172,15 +178,15 @@ gemm_64, gemm_32 = _gemm(64), _gemm(32)
 
 
 def _weighted_sum(vectors: int) -> Any:
-    """Of rows of a matrix, some columns side by side: as many as so many vectors hold, which stay in registers."""
+    """Return a weighted sum of rows of a matrix, for the columns of `vectors` vectors. It stays in registers."""
 
     @intrinsic
     def weighted_sum(typing: Any, places: Any, weights: Any, count: Any, matrix: Any, width: Any, total: Any,
                      like: Any) -> Any:  # fmt: skip
-        """total = Σ_q weights[q] · row places[q] of the matrix, over `count` of them.
+        """Compute total = Σ_q weights[q] · row places[q] of the matrix, over `count` of them.
 
-        `matrix` is the address of its first row's first wanted column, `width` how long its rows are; places are
-        int32; all others are addresses, too.
+        `matrix` is the address of the first wanted column in the first row, and `width` the length of its rows. Places
+        are int32; all other arguments are addresses, too.
         """
 
         def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

@@ -1,7 +1,7 @@
-"""A network's training step, line by line, on the buffers that its layers keep.
+"""A network's training step, line by line, on the buffers of its layers.
 
-Each layer, the loss and the optimizer add their lines; what has no compiled form raises `NotTraceable`, and the network
-goes on without.  Forms are found by class: a subclass that says something else anew has none.
+Each layer, the loss and the optimizer add their lines.  A part without a compiled form raises `NotTraceable`, and NumPy
+runs the network's steps.  A form is found by class: a subclass that redefines a method of it has none.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from neurosim.compiled.sparse import is_dense
 
 
 def product(p, like, me, of):
-    """x, y, z: z = x y, cut by the rows of z; then the library's function, and what it needs to know: see `gemm`.
+    """Compute z = x y, cut by the rows of z. Arguments: x, y, z, the library's function, its settings: see `gemm`.
 
-    Where there are counts, they have said whether it is left to `sparse`.
+    If there are counts, they tell whether `sparse` does the work.
     """
     first, last = share(p[7], me, of)
     if first == last or (p[23] > 0 and not is_dense(wholes(p, 7))):
@@ -51,21 +51,21 @@ def product(p, like, me, of):
     gemm(p[9], p[12], p[15], last - first, p[8], p[18], x, p[2], p[3], p[5], z, p[8], like)
 '''
 AS_IT_IS, TRANSPOSED = 111, 112  # CblasNoTrans, CblasTrans
-LARGEST_SPARSE = 1 << 20  # numbers in a batch, beyond which none is looked for
+LARGEST_SPARSE = 1 << 20  # numbers in a batch: larger batches are not searched for zeros
 SHARE_SPARSE, OVERHEAD = 0.55, 50.0  # see `_most`
 
 
 def _most(n_in: int, n_out: int) -> int:
-    """How many numbers of a sample may be other than 0, for sums over them to be worth it.
+    """Return the largest count of nonzero numbers in a sample for which a sum over them pays off.
 
-    To find one costs about as much as to sum it up for 50 neurons, and a product over all is nearly twice as quick a
-    number; as measured on an AMD EPYC.
+    Finding one costs about as much as summing it for 50 neurons. The full product takes about half the time per number.
+    (Measured on an AMD EPYC.)
     """
     return int(n_in * SHARE_SPARSE * n_out / (n_out + OVERHEAD))
 
 
 class _Sparse:
-    """The numbers of a batch that are not 0, by rows and by columns: see `sparse`."""
+    """The nonzero numbers of a batch, by rows and by columns: see `sparse`."""
 
     def __init__(self, x: Array, n_out: int) -> None:
         B, n = x.shape
@@ -77,31 +77,31 @@ class _Sparse:
 
 
 def _has_form_of(cls: type, rule: str, fast: str, base: type) -> bool:
-    """Whether a class says nothing anew by its fast form that its readable rule does not say."""
+    """Return whether a class's fast form does only what its readable rule says."""
     owner = {name: next(each for each in cls.__mro__ if name in vars(each)) for name in (rule, fast)}
     return owner[fast] in (base, owner[rule])
 
 
 class Lines:
-    """The tables of a network's step, for the batch that its workspaces are cut to.
+    """The tables of a network's step, for the present batch size.
 
-    All but `gradients` and `update` are cut by the rows of the batch, so that in them threads meet only where a layer
-    looks along its columns.
+    All tables except `gradients` and `update` are cut by the rows of the batch. In them threads meet only if a layer
+    works along its columns.
 
     Attributes:
-        load: type of a data set's samples -> its batch into the input layer and the targets.
-        forward: through all layers as in training.
+        load: type of a data set's samples -> the lines that copy a batch into the input layer and the targets.
+        forward: through all layers, as in training.
         loss: into ``result[0]``.
-        evaluate: through all layers as in evaluation.
+        evaluate: through all layers, as in evaluation.
         backward: back through all layers, to every delta.
         gradients: of all parameters.
-        update: one step of the optimizer, for which it needs `numbers`: rate, t, hyperparameters.
-        count: right predictions into ``result[1]``.
-        source: where the data set is: addresses of samples, targets, order, start; and N.
-        scale: (1,) what bytes are multiplied by.
-        threshold: (1,) above which a single output says yes.
-        settings: numbers that kernels look up, and where they come from, before each run.
-        dense, norms, dropouts: the layers of each kind; of the last only those that drop.
+        update: one step of the optimizer, with its `numbers`: rate, t, hyperparameters.
+        count: right predictions, into ``result[1]``.
+        source: the place of the data set: addresses of samples, targets, order, start; and N.
+        scale: (1,) the factor for bytes.
+        threshold: (1,) a single output above it means class 1.
+        settings: numbers that kernels read, and the functions that compute them before each run.
+        dense, norms, dropouts: the layers of each kind; dropout layers with a rate of 0 are left out.
 
     Raises:
         NotTraceable: a part of the network has no compiled form.
@@ -138,7 +138,7 @@ class Lines:
         return kernel_of_source(name, source, self.dtype)
 
     def _doubles(self, values: Callable[[], tuple[float, ...]]) -> Array:
-        """Numbers that a kernel looks up, and that are read anew before each step."""
+        """Return numbers for a kernel that are read anew before each step."""
         numbers = np.array(values(), np.float64)
         self.settings.append((numbers, values))
         return numbers
@@ -147,16 +147,16 @@ class Lines:
         self, table: Table, x: Array, y: Array, z: Array, x_t: int = AS_IT_IS, y_t: int = AS_IT_IS,
         counts: Array | int = 0, wait: bool = False,
     ) -> None:  # fmt: skip
-        """z = x y, either of them transposed if so asked; with `counts`, where x is not mostly zeros."""
+        """Add z = x y, with x or y transposed on request. With `counts`, it runs only if x is not mostly zeros."""
         address, bits = product_of_matrices("s" if self.dtype == np.float32 else "d")
         if not address:
-            raise NotTraceable("the library behind NumPy is an unknown one")
+            raise NotTraceable("the BLAS library of NumPy is unknown")
         inner = x.shape[0] if x_t == TRANSPOSED else x.shape[1]
         source = PRODUCT.replace("BITS", str(bits)).replace("SIZE", str(self.dtype.itemsize))
         table.add(self.written("product", source), x, y, z, address, x_t, y_t, inner, counts, wait=wait)
 
     def _found(self, layer: Layer) -> _Sparse | None:
-        """The numbers that are not 0 among those that come into a layer, if they are looked for."""
+        """Return the nonzero numbers that come into a layer, if they are searched for."""
         return self._sparse if layer.previous is self.network.layers[0] else None
 
     def _add_load(self) -> None:
@@ -187,7 +187,7 @@ class Lines:
             raise NotTraceable(f"{layer!r} has no compiled form")
 
     def _add_dense(self, layer: Dense) -> None:
-        """z = x W + b; a = f(z)."""
+        """Add z = x W + b; a = f(z)."""
         self.dense.append(layer)
         x, size = layer.x, self.dtype.itemsize
         first = layer.previous is self.network.layers[0]
@@ -205,7 +205,7 @@ class Lines:
             self.add_activation(table, layer, layer.b if layer.use_bias else None)
 
     def _add_norm(self, layer: BatchNorm) -> None:
-        """z = γ x̂ + β; a = f(z)."""
+        """Add z = γ x̂ + β; a = f(z)."""
         self.norms.append(layer)
         epsilon = self._doubles(lambda: (layer.epsilon,))
         self.forward.add(self.block(blocks.measure), layer.x, layer._mean, layer._variance,
@@ -222,7 +222,7 @@ class Lines:
                         layer._variance, settings)  # fmt: skip
 
     def add_activation(self, table: Table, layer: ActivationLayer, b: Array | None) -> None:
-        """z ← z + b; a = f(z)."""
+        """Add z ← z + b; a = f(z)."""
         function = layer.function
         cls = type(function)
         if cls.__call__ is Softmax.__call__ and cls.forward_ is Softmax.forward_:
@@ -232,23 +232,23 @@ class Lines:
             table.add(self.block(blocks.softmax), layer.z, layer.a, log_a, 0 if b is None else b)
             return
         if not _has_form_of(cls, "__call__", "forward_", Activation):
-            raise NotTraceable(f"{function!r} has a form of its own")
+            raise NotTraceable(f"{function!r}has its own fast form")
         source = activation_source(function, b is not None)
         table.add(self.written("forward", source), layer.z, layer.a, *(() if b is None else (b,)))
 
     def _add_activation_backward(self, layer: ActivationLayer) -> None:
-        """Delta = dL/dz from da."""
+        """Add delta = dL/dz, from da."""
         table, function = self.backward, layer.function
         cls = type(function)
         if cls.vjp is Softmax.vjp and cls.backward_ is Softmax.backward_:
             table.add(self.block(blocks.softmax_backward), layer.da, layer.a, layer.delta)
             return
         if not _has_form_of(cls, "derivative", "backward_", Activation):
-            raise NotTraceable(f"{function!r} has a form of its own")
+            raise NotTraceable(f"{function!r}has its own fast form")
         table.add(self.written("backward", backward_source(function)), layer.da, layer.z, layer.delta)
 
     def _add_loss(self, loss: Loss, output: ActivationLayer) -> None:
-        """L into the result at the end of the forward pass; the output's delta at the start of the backward."""
+        """Add the loss: L at the end of the forward pass, the output's delta at the start of the backward pass."""
         value, backward, result = self.loss, self.backward, self.result
         a, y, cls = output.a, self.network.targets, type(loss)
         if loss.simplifies(output.activation) and cls.delta_ is CrossEntropy.delta_:
@@ -262,13 +262,13 @@ class Lines:
             factor = np.array([0.0, 1.0 / max(1, y.size)])
             backward.add(self.block(blocks.difference), a, y, output.delta, factor)
         elif cls.delta_ is not Loss.delta_:
-            raise NotTraceable(f"{loss!r} has a form of its own")
+            raise NotTraceable(f"{loss!r}has its own fast form")
         else:
             self._add_loss_by_da(loss, output)
             self._add_activation_backward(output)
 
     def _add_loss_by_da(self, loss: Loss, output: ActivationLayer) -> None:
-        """L into the result, and da of the output."""
+        """Add L into the result, and da of the output."""
         a, y, da, cls = output.a, self.network.targets, output.da, type(loss)
         if isinstance(loss, Margin) and cls.__call__ is Margin.__call__ and cls.gradient_ is Margin.gradient_:
             margin = self._doubles(lambda: (loss.margin,))
@@ -276,14 +276,14 @@ class Lines:
             self.backward.add(self.block(blocks.margin_gradient), a, y, da, margin, loss._power)
         elif isinstance(loss, ByOutput) and cls.gradient is ByOutput.gradient and cls.__call__ is ByOutput.__call__:
             if not (_has_form_of(cls, "term", "value_", Loss) and _has_form_of(cls, "slope", "gradient_", Loss)):
-                raise NotTraceable(f"{loss!r} has a form of its own")
+                raise NotTraceable(f"{loss!r}has its own fast form")
             self.loss.add(self.written("loss", loss_source(loss)), a, y, self.result, wait=True)
             self.backward.add(self.written("slope", slope_source(loss)), a, y, da)
         else:
             raise NotTraceable(f"{loss!r} has no compiled form")
 
     def _add_backward(self, layer: Layer) -> None:
-        """From da (of the output: from delta) to the gradients, and da of the layer below."""
+        """Add the way from da (for the output layer, from delta) to the gradients and to da of the layer below."""
         table, below = self.backward, layer._below
         if layer.activation is not None and not layer.is_output:
             self._add_activation_backward(cast(ActivationLayer, layer))
@@ -303,10 +303,10 @@ class Lines:
             table.add(self.block(blocks.drop_backward), layer.da, layer.mask, layer.delta, dx)
 
     def _add_gradients(self, layer: Dense) -> None:
-        """dW = xᵀ delta; db = the sum of delta over the batch. Cut by the rows of W, and by neurons."""
+        """Add dW = xᵀ delta, and db = the sum of delta over the batch. Cut by the rows of W, and by neurons."""
         table, found = self.gradients, self._found(layer)
         counts = 0 if found is None else found.counts
-        first = not table.lines  # of which all threads need every delta
+        first = not table.lines  # the first line: all threads need every delta
         if found is not None:
             table.add(self.block(sparse.turn), layer.x, found.words, found.counts, found.rows, found.turned,
                       found.filled, found.blocks)  # fmt: skip
@@ -320,7 +320,7 @@ class Lines:
     def _add_update(self, optimizer: Optimizer) -> None:
         table, cls = self.update, type(optimizer)
         if cls.step is not Optimizer.step or not _has_form_of(cls, "rule", "update_", Optimizer):
-            raise NotTraceable(f"{optimizer!r} has a form of its own")
+            raise NotTraceable(f"{optimizer!r}has its own fast form")
         parameters = self.network.parameters
         if optimizer.clip_norm is not None:
             largest = self._doubles(lambda: (cast(float, optimizer.clip_norm),))

@@ -1,4 +1,4 @@
-"""What a compiled step is made of."""
+"""The parts from which a compiled step is made."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Network(Protocol):
-    """What a compiled step needs of a network."""
+    """The attributes of a network that a compiled step needs."""
 
     layers: list[Layer]
     parameters: FlatParameters
@@ -24,7 +24,7 @@ class Network(Protocol):
     dtype: np.dtype[Any]
 
     def compiled(self) -> Any:
-        """The compiled step for batches of the size that the workspaces have."""
+        """Return the compiled step for the present batch size."""
 
     @property
     def output(self) -> ActivationLayer:
@@ -32,25 +32,25 @@ class Network(Protocol):
 
     @property
     def loss(self) -> Loss:
-        """What is minimized."""
+        """The loss that is minimized."""
 
     @property
     def optimizer(self) -> Optimizer:
         """The update rule."""
 
 
-KINDS = ("uint8", "float32", "float64")  # of samples that kernels read
+KINDS = ("uint8", "float32", "float64")  # the dtypes of samples that kernels read
 
 
 @dataclass(eq=False)
 class Feed:
-    """A data set that compiled steps take their batches from.
+    """A data set from which compiled steps take their batches.
 
     Args:
         rows: (N, n_0) the samples, C-contiguous, of one of the `KINDS`.
         targets: (N, n_out), C-contiguous.
-        threshold: of a single output, above which it says yes.
-        aim: what the steps that took from it last were told.
+        threshold: a single output above it means class 1.
+        aim: the table and the order of the last steps that used this data set.
     """
 
     rows: Array
@@ -60,17 +60,17 @@ class Feed:
 
     @property
     def fits(self) -> bool:
-        """Whether it is in a form that kernels read."""
+        """Whether kernels can read it in its form."""
         return self.rows.dtype in KINDS and self.rows.flags.c_contiguous and self.targets.flags.c_contiguous
 
 
 class Parts:
-    """All that compiled steps are made for: where one of it is another object, other steps are needed.
+    """All objects that a compiled step depends on. If one is replaced, a new step is needed.
 
-    It is asked at every step, so it holds where each part stands and what stood there.
+    They are checked at every step. So the object keeps, for each part, its place and what was there.
 
     Args:
-        network: whose.
+        network: the network of the step.
     """
 
     def __init__(self, network: Network) -> None:
@@ -88,5 +88,5 @@ class Parts:
         self._found = [owner.get(name) for owner, name in zip(self._owners, self._names, strict=True)]
 
     def are_the_same(self) -> bool:
-        """Whether the network still has them."""
+        """Return whether the network still has the same parts."""
         return all(map(is_, map(dict.get, self._owners, self._names), self._found))

@@ -1,4 +1,4 @@
-"""A network's compiled training step, and how it is run: step by step, or many steps in one call."""
+"""A network's compiled training step, run step by step or many steps in one call."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from .parts import Feed, Network
 
 Look = Callable[[int], None]
-HAND_OVER = 20_000_000  # products in a pass from which on even a part of a step is worth waking threads for
+HAND_OVER = 20_000_000  # products in a pass; from here on, waking threads pays off even for a part of a step
 
 
 class Program:
-    """A network's step, compiled for the batch that its workspaces are cut to.
+    """A network's training step, compiled for the present batch size.
 
     Raises:
         NotTraceable: a part of the network has no compiled form.
@@ -38,13 +38,13 @@ class Program:
             kind: Table(network.dtype, load, lines.forward, lines.loss, self._backward, lines.update, lines.count)
             for kind, load in lines.load.items()
         }
-        self._middle = 1 + len(lines.forward.lines) + len(lines.loss.lines)  # where their backward pass begins
+        self._middle = 1 + len(lines.forward.lines) + len(lines.loss.lines)  # the line where the backward pass begins
         self._aimed: tuple[Any, Any] = (None, None)
         self._dropouts, self._norms = lines.dropouts, lines.norms
         self._weighted = [*lines.dense, *lines.images.convolutions]
 
     def compile(self) -> None:
-        """Compile what is not compiled yet."""
+        """Compile everything that is not compiled yet."""
         for table in self._steps.values():
             table.compile()
 
@@ -52,19 +52,19 @@ class Program:
 
     @computes
     def run_(self, feed: Feed, order: Array, start: int, done: Array, look: Look | None = None) -> bool:
-        """Several steps of training on the batches of a data set, but none after a loss that is not finite.
+        """Take several training steps on the batches of a data set. Stop after a loss that is not finite.
 
         Args:
             feed: the data set.
-            order: (N,) int64, the order of the epoch.
-            start: where in it the first batch begins.
-            done: (steps, 2) NaN; loss and right predictions of each step that is done go into it, of one whose loss is
-                not finite only that.
-            look: is called after each step that is done, with its number. Where that leaves another network behind, or
-                raises, it was the last one.
+            order: (N,) int64, the order of the samples in the epoch.
+            start: the place in `order` where the first batch begins.
+            done: (steps, 2) NaN. Each completed step writes its loss and its number of right predictions. A step whose
+                loss is not finite writes only the loss.
+            look: it is called with the number of each completed step. The run ends if `look` raises an error or changes
+                the network in a way that needs another program.
 
         Returns:
-            Whether it was for this that there are fewer steps.
+            Whether a change by `look` ended the run early.
         """
         lines, size = self._lines, self.network.layers[0].batch_size
         if self._stops_between:
@@ -85,7 +85,7 @@ class Program:
         try:
             rates = self._moves(len(done))
             table.steps(self._middle, size, start, rates, lines.numbers, lines.result, done, thread_count(), together)
-        finally:  # Ctrl-C, too, finds as many steps counted as were done
+        finally:  # after Ctrl-C too, the count must equal the completed steps
             if math.isnan(done[-1, 1]):
                 ended = int(np.count_nonzero(~np.isnan(done[:, 1])))
                 optimizer.restore(before, optimizer.state)
@@ -95,10 +95,10 @@ class Program:
         return False
 
     def _watched_(self, feed: Feed, order: Array, start: int, done: Array, look: Look) -> bool:
-        """`run_` with somebody who looks, and may change what he likes: every step asks for its numbers anew."""
+        """Do the same as `run_`, with a `look` that may change settings: every step reads its numbers anew."""
         network, lines = self.network, self._lines
         table, rates = self._ready(feed, order), np.zeros((len(done), len(lines.numbers)))
-        before: list[Any] = []  # of the step that is begun
+        before: list[Any] = []  # the optimizer's scalars before the step in progress
         errors: list[BaseException] = []
         stopped = False
 
@@ -127,7 +127,7 @@ class Program:
             table.steps(self._middle, network.layers[0].batch_size, start, rates, lines.numbers, lines.result, done,
                         thread_count(), True, after)  # fmt: skip
         finally:
-            if before:  # it was begun, and not done
+            if before:  # a step was begun and not completed
                 network.optimizer.restore(before[0], network.optimizer.state)
                 network.optimizer.last_rate = before[1]
         if errors:
@@ -135,14 +135,14 @@ class Program:
         return stopped
 
     def _ready(self, feed: Feed, order: Array) -> Table:
-        """The table of whole steps on a data set, with what it looks up."""
+        """Return the table of whole steps on a data set, with its settings read."""
         table = self._steps[feed.rows.dtype]
         self._look_up()
         self._aim(table, feed, order)
         return table
 
     def _one_(self, feed: Feed, order: Array, start: int, done: Array) -> None:
-        """One step in which Python has something to do."""
+        """Take one step in which Python has something to do."""
         self._load_(feed, order, start)
         done[0] = self.step_()
         if math.isfinite(done[0]):
@@ -150,16 +150,16 @@ class Program:
             done[1] = self._lines.result[1]
 
     def _load_(self, feed: Feed, order: Array, start: int) -> None:
-        """A batch of a data set into the workspaces."""
+        """Copy a batch of a data set into the workspaces."""
         load = self._lines.load[feed.rows.dtype]
         self._aim(load, feed, order)
         load.shared[START] = start
         self._call(load)
 
     def _aim(self, table: Table, feed: Feed, order: Array) -> None:
-        """Have the kernels of a table take their batches from this data set."""
+        """Make the kernels of a table take their batches from this data set."""
         lines, aim = self._lines, feed.aim
-        if aim is not self._aimed or aim[0] is not table or aim[1] is not order:  # once an epoch: it takes microseconds
+        if aim is not self._aimed or aim[0] is not table or aim[1] is not order:  # once per epoch
             feed.aim = self._aimed = table, order
             where = table.shared.ctypes.data + 8 * START
             lines.source[:] = feed.rows.ctypes.data, feed.targets.ctypes.data, order.ctypes.data, where, len(feed.rows)
@@ -167,15 +167,15 @@ class Program:
 
     @property
     def _stops_between(self) -> bool:
-        """Whether something is done in Python within a step."""
+        """Whether Python does something within a step."""
         return bool(self._dropouts) or any(layer.penalized or layer.follows_up for layer in self._weighted)
 
     def _moves(self, steps: int) -> Array:
-        """Move the optimizer on by so many steps; what each of them needs: rate, t, hyperparameters, (steps, k)."""
+        """Advance the optimizer by several steps and return their numbers: rate, t, hyperparameters, (steps, k)."""
         optimizer = self.network.optimizer
         if steps == 1 or self._varies:
             return np.array([self._move() for _ in range(steps)], np.float64)
-        rows = np.empty((steps, len(self._lines.numbers)))  # the same in each, but for t
+        rows = np.empty((steps, len(self._lines.numbers)))  # the same in each step, except t
         rows[:] = (optimizer.rate, 0.0, *optimizer.hyper().values())
         rows[:, 1] = np.arange(optimizer.t + 1, optimizer.t + steps + 1)
         optimizer.last_rate = optimizer.rate
@@ -184,7 +184,7 @@ class Program:
 
     @property
     def _varies(self) -> bool:
-        """Whether a step of the optimizer needs other numbers than the one before."""
+        """Whether the optimizer's numbers, other than t, may differ from step to step."""
         optimizer = self.network.optimizer
         cls = type(optimizer)
         moves = cls.begin_step is not Optimizer.begin_step or cls.hyper is not Optimizer.hyper
@@ -192,7 +192,7 @@ class Program:
         return moves or scheduled or any(hasattr(cls, name) for name in optimizer.hyper())
 
     def _move(self) -> tuple[float, ...]:
-        """Move the optimizer on by one step; what that needs."""
+        """Advance the optimizer by one step and return its numbers."""
         optimizer = self.network.optimizer
         optimizer.last_rate = optimizer.rate
         optimizer.t += 1
@@ -202,7 +202,7 @@ class Program:
     # -- one step --------------------------------------------------------------------------------------------------
 
     def step_(self) -> float:
-        """One step of training; returns the loss before the update. Where that is not finite there is none."""
+        """Take one training step and return the loss before the update. If it is not finite, there is no update."""
         self.forward_()
         loss = self.loss_()
         if math.isfinite(loss):
@@ -211,7 +211,7 @@ class Program:
         return loss
 
     def pieces(self, feed: Feed, order: Array, start: int) -> dict[str, Callable[[], object]]:
-        """The parts of a step on a batch of a data set, by name, to be called in turn."""
+        """Return the parts of a step on a batch of a data set, by name, to be called in turn."""
         return {
             "gather": lambda: self._load_(feed, order, start),
             "forward": self.forward_,
@@ -221,36 +221,36 @@ class Program:
         }
 
     def _call(self, table: Table) -> None:
-        """Work through one of the tables."""
+        """Run the lines of one table."""
         table(thread_count(), self._is_large)
 
     @property
     def _is_large(self) -> bool:
-        """Whether even a part of a step is worth waking other threads for."""
+        """Whether waking other threads pays off even for a part of a step."""
         layers = self.network.layers
         return sum(layer.parameter_count * layer.places for layer in layers) * layers[0].batch_size >= HAND_OVER
 
     def forward_(self) -> None:
-        """The batch through all layers as in training."""
+        """Run the batch through all layers, as in training."""
         for layer in self._dropouts:
             layer.draw_()
         self._look_up()
         self._call(self._lines.forward)
 
     def loss_(self) -> float:
-        """The loss of the batch."""
+        """Return the loss of the batch."""
         self._call(self._lines.loss)
         return float(self._lines.result[0])
 
     def backward_(self) -> None:
-        """Back through all layers, to every gradient."""
+        """Compute every gradient, from the output down."""
         self._call(self._backward)
         for layer in self._weighted:
             if layer.penalized:
                 layer.add_penalty_gradient_()
 
     def update_(self) -> None:
-        """One step of the optimizer."""
+        """Take one step of the optimizer."""
         for layer in self._weighted:
             layer.before_update_()
         self._lines.numbers[:] = self._moves(1)[0]
@@ -259,12 +259,12 @@ class Program:
             layer.after_update_()
 
     def evaluate_(self) -> None:
-        """The batch through all layers as in evaluation."""
+        """Run the batch through all layers, as in evaluation."""
         self._look_up(training=False)
         self._lines.evaluate(1)
 
     def _look_up(self, training: bool = True) -> None:
-        """Read anew what may have been changed."""
+        """Read all settings anew, because they may have changed."""
         for norm in self._norms:
             norm._in_training = training
         for numbers, values in self._lines.settings:

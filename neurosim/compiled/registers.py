@@ -1,7 +1,7 @@
-"""What windows over images are asked for, as instructions on whole vectors, which stay in registers.
+"""Operations on windows over images, as instructions on whole vectors that stay in registers.
 
 A vector holds numbers that lie side by side: filters of one place, or channels of pixels in one row.  In a convolution
-every sum is a vector, every term is a vector times one number, and several sums grow at once.
+every sum is a vector, and every term is a vector times one number.  Several sums grow at once.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ class _Builder:
     """Loads, stores and sums of vectors, in the code of one function.
 
     Args:
-        context, builder: numba's.
+        context: numba's context.
+        builder: numba's builder.
         real: the type of a number.
-        lanes: how many there are in a vector.
+        lanes: how many numbers a vector has.
     """
 
     def __init__(self, context: Any, builder: Any, like: Any, lanes: int) -> None:
@@ -35,17 +36,17 @@ class _Builder:
         self.vector = ir.VectorType(self.real, lanes)
 
     def array(self, address: Any) -> Any:
-        """The numbers from an address on."""
+        """Return the array that begins at an address."""
         return self.builder.inttoptr(address, self.real.as_pointer())
 
     def at(self, array: Any, *steps: Any) -> Any:
-        """The numbers from so many on."""
+        """Return the part of an array from an index on."""
         for step in steps:
             array = self.builder.gep(array, [LONG(step) if isinstance(step, int) else step])
         return array
 
     def load(self, array: Any) -> Any:
-        """A vector."""
+        """Return a vector, read from an array."""
         return self.builder.load(self.builder.bitcast(array, self.vector.as_pointer()), align=4)
 
     def store(self, vector: Any, array: Any) -> None:
@@ -53,44 +54,44 @@ class _Builder:
         self.builder.store(vector, self.builder.bitcast(array, self.vector.as_pointer()), align=4)
 
     def spread(self, array: Any) -> Any:
-        """A vector of the first number, again and again."""
+        """Return a vector that repeats the first number."""
         nothing = ir.Constant(self.vector, ir.Undefined)
         one = self.builder.insert_element(nothing, self.builder.load(array), INT(0))
         return self.builder.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(INT, self.lanes), [0] * self.lanes))
 
     def sums(self, count: int, start: Any = None) -> list[Any]:
-        """So many vectors, which begin with 0, or with `start`."""
+        """Return `count` vectors that begin with 0, or with `start`."""
         kept = [cgutils.alloca_once(self.builder, self.vector) for _ in range(count)]
         for each in kept:
             self.builder.store(ir.Constant(self.vector, [0.0] * self.lanes) if start is None else start, each)
         return kept
 
     def add(self, total: Any, vector: Any, by: Any = None) -> None:
-        """Total += vector, or vector times `by`."""
+        """Add a vector, or a vector times `by`, to `total`."""
         term = vector if by is None else self.builder.fmul(vector, by, flags=FAST)
         self.builder.store(self.builder.fadd(term, self.builder.load(total), flags=FAST), total)
 
     @contextmanager
     def loop(self, count: Any) -> Iterator[Any]:
-        """For each number below `count`."""
+        """Run the body for each number below `count`."""
         with cgutils.for_range(self.builder, count, intp=LONG) as loop:
             yield loop.index
 
 
 @cache
 def patches(lanes: int, places: int, step: int) -> Any:
-    """For some places side by side, some filters: the sum over the patch.
+    """Return an instruction for a few neighbouring places and filters: the sum over the patch.
 
     Args:
-        lanes: filters.
-        places: how many places.
-        step: numbers from a patch to the next.
+        lanes: the number of filters.
+        places: the number of places.
+        step: numbers from one patch to the next.
     """
 
     @intrinsic
     def sum_patches(typing: Any, x: Any, rows: Any, pitch: Any, run: Any, W: Any, width: Any, b: Any, z: Any,
                     like: Any) -> Any:  # fmt: skip
-        """z = b + Σ x W over `rows` rows of the patch, `pitch` numbers apart, and `run` numbers of each.
+        """Compute z = b + Σ x W over `rows` rows of the patch, `pitch` numbers apart, and `run` numbers of each row.
 
         Rows of W and z are `width` long.
         """
@@ -117,21 +118,24 @@ def patches(lanes: int, places: int, step: int) -> Any:
 
 @cache
 def places(lanes: int, lines: int, terms: int) -> Any:
-    """For some weights of a few rows of the patch, side by side, of some filters: the sum over samples and places.
+    """Return an instruction for a few weights of some filters: the sum over samples and places.
+
+    The weights lie side by side in a few rows of the patch.
 
     Args:
-        lanes: filters.
+        lanes: the number of filters.
         lines: rows of the patch.
-        terms: weights in each.
+        terms: weights in each row.
     """
 
     @intrinsic
     def sum_places(typing: Any, x: Any, samples: Any, size: Any, rows: Any, down: Any, columns: Any, across: Any,
                    pitch: Any, delta: Any, width: Any, dW: Any, apart: Any, db: Any, like: Any) -> Any:  # fmt: skip
-        """dW = Σ x delta over samples, `size` numbers apart, `rows` of places, `down`, and `columns`, `across`.
+        """Compute dW = Σ x delta and db = Σ delta, over samples and places.
 
-        db = Σ delta. Rows of delta and of weights are `width` long, rows of the patch `pitch` numbers of x and `apart`
-        numbers of dW apart.
+        Samples are `size` numbers apart, the `rows` rows of places `down`, and the `columns` columns `across`. Rows of
+        delta and of weights are `width` long. Rows of the patch are `pitch` numbers of x apart, and `apart` numbers of
+        dW.
         """
 
         def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -159,17 +163,17 @@ def places(lanes: int, lines: int, terms: int) -> Any:
 
 @cache
 def pixels(lanes: int, rows: int, step: int) -> Any:
-    """For some places below each other, what goes back to some numbers of one row of their patches.
+    """Return an instruction for a few places below each other: add to the gradient of one row of their patches.
 
     Args:
         lanes: numbers of the row.
-        rows: how many places.
-        step: numbers from the delta of a place to that of the next.
+        rows: the number of places.
+        step: numbers from the delta of one place to that of the next.
     """
 
     @intrinsic
     def add_to_pixels(typing: Any, delta: Any, filters: Any, W: Any, run: Any, dx: Any, down: Any, like: Any) -> Any:
-        """dx += Σ delta W over the filters; the rows of W are `run` long, those of dx `down` numbers apart."""
+        """Add Σ delta W over the filters to dx; rows of W are `run` long, rows of dx `down` numbers apart."""
 
         def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             on = _Builder(context, builder, like, lanes)
@@ -192,11 +196,11 @@ def pixels(lanes: int, rows: int, step: int) -> Any:
 
 @cache
 def largest(lanes: int, window: int) -> Any:
-    """For some channels of a window of so many rows and columns: the largest number; NaN, where there is one."""
+    """Return an instruction for some channels of one window: the largest number, or NaN if there is one."""
 
     @intrinsic
     def largest_of_window(typing: Any, x: Any, pitch: Any, channels: Any, z: Any, a: Any, like: Any) -> Any:
-        """z = a = max x; rows of x are `pitch` numbers apart, pixels `channels`."""
+        """Set z = a = max x; rows of x are `pitch` numbers apart, pixels `channels`."""
 
         def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             on = _Builder(context, builder, like, lanes)
@@ -220,12 +224,15 @@ def largest(lanes: int, window: int) -> Any:
 
 @cache
 def winner(lanes: int, window: int) -> Any:
-    """For some channels of a window of so many rows and columns: what goes back to the first of the largest."""
+    """Return an instruction for some channels of one window: pass the gradient back to the first largest number."""
 
     @intrinsic
     def back_to_winner(typing: Any, x: Any, pitch: Any, channels: Any, z: Any, da: Any, delta: Any, dx: Any,
                        like: Any) -> Any:  # fmt: skip
-        """delta = da; dx += delta for the first x that is z; rows are `pitch` numbers apart, pixels `channels`."""
+        """Set delta = da, and add delta to dx at the first x that equals z.
+
+        Rows are `pitch` numbers apart, pixels `channels`.
+        """
 
         def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             on = _Builder(context, builder, like, lanes)
@@ -239,7 +246,7 @@ def winner(lanes: int, window: int) -> Any:
                 won = builder.fcmp_ordered("==", on.load(on.at(x, *steps)), most)
                 share, pixel = builder.load(left), on.at(dx, *steps)
                 on.store(builder.fadd(on.load(pixel), builder.select(won, share, nothing)), pixel)
-                builder.store(builder.select(won, nothing, share), left)  # none for those after it
+                builder.store(builder.select(won, nothing, share), left)  # later equal numbers get nothing
             return context.get_dummy_value()
 
         return types.void(*[types.int64] * 7, like), build

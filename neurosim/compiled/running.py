@@ -1,4 +1,4 @@
-"""The loops that call the kernels of a table, for one thread or for each of several; compiled themselves."""
+"""The loops that call the kernels of a table, for one thread or for each of several. They are compiled too."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 from .instructions import call, call_with, count_up, look_at
 from .machine import jitable
 
-NUMBERS = 30  # of a line: three for each argument
-# How long a thread that waits looks on, about half a millisecond, before it rests and leaves the processor to others:
-# longer than the others need for their part, shorter than a program that shares its processor keeps it
-PATIENCE = 500_000  # looks
+NUMBERS = 30  # numbers per line of a table: three for each argument
+# A waiting thread checks for about half a millisecond before it rests and leaves the processor to others.  This is
+# longer than the other threads need for their part, and shorter than the time slice of another program
+PATIENCE = 500_000  # checks
 REST = 20  # microseconds
 ARRIVED, GIVE_WAY, END, START, LOOK, STOP = range(6)  # in `shared`: see `Table`
 
 
 @jitable
 def meet(shared: Any, of: Any, met: Any) -> Any:
-    """Wait until all threads are here; returns how many times they have met."""
+    """Wait until all threads are here, and return how many times they have met."""
     address = shared.ctypes.data
     count_up(address + 8 * ARRIVED)
     looks = 0
@@ -32,9 +32,9 @@ def meet(shared: Any, of: Any, met: Any) -> Any:
 def lines(
     kernels: Any, waits: Any, numbers: Any, like: Any, first: Any, last: Any, shared: Any, me: Any, of: Any, met: Any
 ) -> Any:
-    """Call the kernels of some lines; returns how many times the threads have met.
+    """Call the kernels of some lines, and return how many times the threads have met.
 
-    Part `me` is done of each; all parts, one after the other, where `me` is -1: what one thread does for all.
+    Do part `me` of each line. If `me` is -1, do all parts, one after the other: one thread does all the work.
     """
     for k in range(first, last):
         if me < 0:
@@ -51,13 +51,13 @@ def steps(
     kernels: Any, waits: Any, numbers: Any, like: Any, middle: Any, size: Any, rates: Any, now: Any, result: Any,
     done: Any, shared: Any, me: Any, of: Any,
 ) -> None:  # fmt: skip
-    """As many steps of training as there are `rates`, but none after a loss that is not finite.
+    """Take one training step per row of `rates`, but stop after a loss that is not finite.
 
-    The first four arguments are those of the table, `middle` is where its backward pass begins, and `size` is B. What
-    the update has to know in each step is a row of `rates`, which goes into `now`; the loss and the right predictions
-    that the kernels leave in `result` become a row of `done`. ``shared[START]`` is where in the epoch the batch begins.
-    After each step ``shared[LOOK]`` is called, if there is such a function; there is no other step where it returns 1.
-    `me` is which thread this is, or -1: one that does the work of all.
+    The first four arguments are those of the table. `middle` is the line where its backward pass begins, and `size` is
+    B. A row of `rates` holds the numbers of one update and is copied into `now`. The kernels leave the loss and the
+    right predictions in `result`, and they become a row of `done`. ``shared[START]`` is the place in the epoch where
+    the batch begins. After each step ``shared[LOOK]`` is called, if it is a function; the run ends if it returns 1.
+    `me` is the number of the thread, or -1 for one thread that does all the work.
     """
     met = 0
     for s in range(rates.shape[0]):
@@ -87,5 +87,5 @@ def steps(
 
 
 def once(kernels: Any, waits: Any, numbers: Any, like: Any, shared: Any, me: Any, of: Any) -> None:
-    """All lines of a table; `me` and `of` as in `steps`."""
+    """Run all lines of a table; `me` and `of` are as in `steps`."""
     lines(kernels, waits, numbers, like, 0, kernels.shape[0], shared, me, of, 0)

@@ -1,6 +1,6 @@
-"""The kernels that are written from readable rules: activations, losses by output, updates of parameters.
+"""Kernels written from readable rules: activations, losses by output, updates of parameters.
 
-Each function here returns the source text of a kernel, with REAL in the place of the elements' type.
+Each function here returns the source text of a kernel. REAL stands for the elements' type.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _lines(lines: list[str], depth: int) -> str:
 
 
 def activation_source(activation: Activation, has_bias: bool) -> str:
-    """z ← z + b; a = f(z). Arguments: z, a, and b if there is one.
+    """Return the source of z ← z + b; a = f(z). Arguments: z, a, and b if there is one.
 
     Raises:
         NotTraceable: f cannot be compiled.
@@ -59,10 +59,10 @@ def activation_source(activation: Activation, has_bias: bool) -> str:
 
 
 def backward_source(activation: Activation) -> str:
-    """delta = da f'(z). Arguments: da, z, delta.
+    """Return the source of delta = da f'(z). Arguments: da, z, delta.
 
     Raises:
-        NotTraceable: f' cannot be compiled, or is not all of the Jacobian.
+        NotTraceable: f' cannot be compiled, or it is not the whole Jacobian.
     """
     if type(activation).vjp is not Activation.vjp:
         raise NotTraceable("its neurons depend on each other")
@@ -81,10 +81,10 @@ def backward_source(activation: Activation) -> str:
 
 
 def loss_source(loss: ByOutput) -> str:
-    """L into ``result[0]``. Arguments: a, y, result.
+    """Return the source of L into ``result[0]``. Arguments: a, y, result.
 
     Raises:
-        NotTraceable: it cannot be compiled.
+        NotTraceable: the loss cannot be compiled.
     """
     return (
         HEAD.format(what=f"for {loss!r}: L")
@@ -97,10 +97,10 @@ def loss_source(loss: ByOutput) -> str:
 
 
 def slope_source(loss: ByOutput) -> str:
-    """da = dL/da. Arguments: a, y, da.
+    """Return the source of da = dL/da. Arguments: a, y, da.
 
     Raises:
-        NotTraceable: it cannot be compiled.
+        NotTraceable: the loss cannot be compiled.
     """
     return (
         HEAD.format(what=f"for {loss!r}: dL/da")
@@ -112,7 +112,7 @@ def slope_source(loss: ByOutput) -> str:
 
 
 def _over_outputs(rule: Callable[..., Any], line: str) -> str:
-    """The loop over outputs a, which does `line` with what the rule gives for a and y."""
+    """Return a loop over the outputs a that puts the rule's value for a and y into `line`."""
     trace = Trace()
     value = traced(rule, trace, trace.element("a_ij"), trace.element("y_ij"))
     text = trace.text(value, True)
@@ -125,9 +125,10 @@ def _over_outputs(rule: Callable[..., Any], line: str) -> str:
 
 
 def update_source(optimizer: Optimizer) -> str:
-    """One step of an optimizer. Arguments: numbers (rate, t, then its hyperparameters), θ, its gradient, its state.
+    """Return the source of one step of an optimizer.
 
-    What the state falls to below the smallest normal number becomes 0: see `Optimizer`.
+    Arguments: numbers (rate, t, then its hyperparameters), θ, its gradient, its state.  State below the smallest normal
+    number becomes 0: see `Optimizer`.
 
     Raises:
         NotTraceable: the rule cannot be compiled.

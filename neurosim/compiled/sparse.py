@@ -1,8 +1,8 @@
-"""Products with a matrix most of whose numbers are 0, such as a batch of pixels: sums over those that are not.
+"""Products with a matrix that is mostly 0, such as a batch of pixels: sums over its nonzero numbers.
 
-Exact but for the order of the sums; and 0 times infinity is 0 here.  Each batch is looked at anew, so that nothing has
-to be kept for a data set, and none can be out of date: to find the numbers costs a fifth of a step.  Where too
-many of them are not 0, ``counts`` says so, and the lines of the usual product do the work.
+They are exact except for the order of the sums; 0 times infinity is 0 here.  Each batch is searched anew, so nothing is
+kept for a data set, and nothing can be out of date.  The search costs a fifth of a step.  If too many numbers are not
+0, ``counts`` shows it, and the lines of the usual product do the work.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from .machine import jitable, matrix, places, share, wholes
 
 
 def find(p: Any, like: Any, me: Any, of: Any) -> None:
-    """x, words, columns, numbers, counts, most, size: what of a row is not 0, as bits; its places, numbers, count.
+    """Find the nonzero numbers of each row: as bits, then their places, the numbers and their count.
 
-    `most` is how many of a row are worth it, in the mean; where there are more, the count is -1.
+    Arguments: x, words, columns, numbers, counts, most, size.  `most` is the mean count per row up to which sums pay
+    off. If there are more, the count is -1.
     """
     x, words, columns, numbers = matrix(p, 0, like), words_of(p, 1), places(p, 2), matrix(p, 3, like)
     counts, most, size = wholes(p, 4), p[15], p[18]
@@ -44,15 +45,16 @@ def find(p: Any, like: Any, me: Any, of: Any) -> None:
                 q += 1
         counts[i] = q
         found += q
-        if found > most * (i - first + 1) + (n if i < last - 1 else 0):  # a first row may be fuller than the others
+        # the first rows may have more nonzero numbers than the others
+        if found > most * (i - first + 1) + (n if i < last - 1 else 0):
             counts[first] = -1
             break
 
 
 def turn(p: Any, like: Any, me: Any, of: Any) -> None:
-    """x, words, counts, rows, turned, filled: by columns: in which rows one is not 0, its numbers, and how many.
+    """List by columns: the rows in which a column is not 0, its numbers, and their count.
 
-    Cut by words, each of which stands for 64 columns.
+    Arguments: x, words, counts, rows, turned, filled.  Cut by words; each word stands for 64 columns.
     """
     x, words, counts = matrix(p, 0, like), words_of(p, 1), wholes(p, 2)
     rows, turned, filled = places(p, 3), matrix(p, 4, like), wholes(p, 5)
@@ -83,7 +85,7 @@ def turn(p: Any, like: Any, me: Any, of: Any) -> None:
 
 @jitable
 def transpose(block: Any) -> None:
-    """Turn 64 words of 64 bits, so that bit i of word k is bit k of word i.
+    """Transpose 64 words of 64 bits, so that bit i of word k is bit k of word i.
 
     Reference: Warren (2013), Hacker's delight, section 7-3.
     """
@@ -100,14 +102,14 @@ def transpose(block: Any) -> None:
 
 @jitable
 def words_of(p: Any, k: Any) -> Any:
-    """Argument k: an array (rows, columns) of words of 64 bits."""
+    """Return argument k as an array (rows, columns) of words of 64 bits."""
     return carray(wholes_pointer(p[3 * k]), (p[3 * k + 1], p[3 * k + 2]))
 
 
 def multiply(p: Any, like: Any, me: Any, of: Any) -> None:
-    """places, numbers, counts, y, z, dense: row i of z = Σ of numbers[i] times the rows of y at places[i].
+    """Compute row i of z = Σ of numbers[i] times the rows of y at places[i].
 
-    `dense` are the counts that say whether it is worth it.
+    Arguments: places, numbers, counts, y, z, dense.  `dense` are the counts that tell whether sums pay off.
     """
     if not is_dense(wholes(p, 5)):
         first, last = share(p[13], me, of)
@@ -117,7 +119,7 @@ def multiply(p: Any, like: Any, me: Any, of: Any) -> None:
 @jitable
 def multiply_rows(at: Any, weights: Any, counts: Any, width: Any, y: Any, z: Any, n: Any, first: Any, last: Any,
                   size: Any, like: Any) -> None:  # fmt: skip
-    """Some rows of z, a few columns at a time: what these need of y, or of the rows' numbers, stays in the cache."""
+    """Compute some rows of z, a few columns at a time, so that the data stays in the cache."""
     lanes = VECTOR // size
     j = 0
     while j < n:
@@ -127,7 +129,7 @@ def multiply_rows(at: Any, weights: Any, counts: Any, width: Any, y: Any, z: Any
                             z + size * (n * i + j), like)  # fmt: skip
             j += 4 * lanes
         else:
-            j = min(j, n - lanes)  # the last ones overlap: a sum twice is cheaper than one number at a time
+            j = min(j, n - lanes)  # the last vectors overlap: summing twice is cheaper than one number at a time
             for i in range(first, last):
                 sum_of_one(at + 4 * width * i, weights + size * width * i, counts[i], y + size * j, n,
                            z + size * (n * i + j), like)  # fmt: skip
@@ -136,7 +138,7 @@ def multiply_rows(at: Any, weights: Any, counts: Any, width: Any, y: Any, z: Any
 
 @jitable
 def is_dense(counts: Any) -> Any:
-    """Whether somebody found too many numbers."""
+    """Return whether any thread found too many nonzero numbers."""
     least = counts[0]
     for i in range(counts.shape[0]):
         least = min(least, counts[i])

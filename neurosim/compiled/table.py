@@ -1,9 +1,9 @@
-"""Kernels to be called one after the other, by one thread or by several.
+"""Tables: kernels that are called one after the other, by one thread or by several.
 
-Several go through the same table side by side, each with its part of every kernel's work, and meet where a line needs
-what others have done.  While they do, each stays on a processor of its own: two that wait for each other on one would
-get it in turns of milliseconds.  Who waits for long rests in between, so that whoever else wants the processor has it:
-threads that spin without end starve what runs beside them.
+Several threads run the same table side by side, each with its part of every kernel's work.  They meet where a line
+needs the results of other threads.  Meanwhile each thread stays on its own processor: two threads that wait for each
+other on one processor would alternate in turns of milliseconds.  A thread that waits for long rests in between, so that
+other programs get the processor.  Threads that spin without end would starve them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _once() -> Any:
 
 @cache
 def _give_way() -> int:
-    """Where the function is by which a thread lets others run for some microseconds; 0 where nobody knows."""
+    """Return the address of a function that lets other threads run for some microseconds; 0 if it is unknown."""
     name = "SwitchToThread" if os.name == "nt" else "usleep"
     library = ctypes.WinDLL("kernel32") if os.name == "nt" else ctypes.CDLL(None)  # type: ignore[attr-defined]
     function = getattr(library, name, None)
@@ -54,13 +54,13 @@ class Table:
     """Kernels to be called one after the other, with their arguments.
 
     Args:
-        dtype: of the elements.
-        others: tables whose lines it begins with.
+        dtype: the dtype of the elements.
+        others: tables whose lines come first.
     """
 
     def __init__(self, dtype: np.dtype[Any], *others: Table) -> None:
         self.lines: list[tuple[Kernel, list[int], bool]] = [line for other in others for line in other.lines]
-        self._alive: list[Any] = [*others, np.zeros(1, dtype)]  # what an address stands for must live as long
+        self._alive: list[Any] = [*others, np.zeros(1, dtype)]  # an array must live as long as its address is used
         self._like = self._alive[-1].ctypes.data
         self._arguments: tuple[Any, ...] = ()
         self.shared = np.zeros(6, np.int64)
@@ -69,9 +69,9 @@ class Table:
         """Append a line.
 
         Args:
-            kernel: what is called.
+            kernel: the kernel to call.
             arguments: C-contiguous arrays of one or two dimensions, and whole numbers.
-            wait: whether it needs, or destroys, what other threads made in the lines before.
+            wait: whether it needs, or overwrites, results of other threads from earlier lines.
         """
         numbers: list[int] = []
         for each in arguments:
@@ -95,7 +95,12 @@ class Table:
             _once(), _steps()
 
     def __call__(self, parts: int, together: bool = False) -> None:
-        """Call them all, the work of each in so many parts: by this thread, or by so many together."""
+        """Call all kernels, with the work of each cut into `parts` parts.
+
+        Args:
+            parts: the number of parts.
+            together: whether that many threads share the work, instead of this thread alone.
+        """
         self.compile()
         self.shared[ARRIVED] = self.shared[END] = 0
         self._call(_once(), (*self._arguments, self.shared), parts, together)
@@ -104,19 +109,20 @@ class Table:
         self, middle: int, size: int, start: int, rates: Array, now: Array, result: Array, done: Array, threads: int,
         together: bool, look: Callable[[int], int] | None = None,
     ) -> None:  # fmt: skip
-        """Several steps of training.
+        """Take several training steps.
 
         Args:
             middle: the line with which the backward pass begins.
-            size: B.
-            start: where in the epoch the first batch begins.
-            rates: (steps, k) what the update has to know, for each step.
-            now: (k,) where the kernels look for it.
-            result: (2,) where the kernels leave loss and right predictions.
-            done: (steps, 2) where both are kept for each step; of one whose loss is not finite only that is written.
-            threads: in how many parts the work is cut.
-            together: whether so many threads do it, or this one alone.
-            look: is called after each step with its number; 1: that was the last. It must not raise.
+            size: the batch size B.
+            start: the place in the epoch where the first batch begins.
+            rates: (steps, k) the numbers of each update.
+            now: (k,) the place where the kernels read them.
+            result: (2,) the place where the kernels leave the loss and the right predictions.
+            done: (steps, 2) both for each step. A step whose loss is not finite writes only the loss.
+            threads: the number of parts of the work.
+            together: whether that many threads share the work, instead of this thread alone.
+            look: it is called after each step with its number; if it returns 1, no more steps follow. It must not
+                raise.
         """
         self.compile()
         called = None if look is None else LOOKS(look)
@@ -137,7 +143,7 @@ class Table:
                 function(*given, -1, threads)
 
     def _side_by_side(self, function: Callable[..., None], given: tuple[Any, ...], threads: int) -> None:
-        """Call it in this thread and others; where they cannot be had, in this one alone."""
+        """Call the function in this thread and others; in this one alone if no more threads are available."""
         shared, ready, all_there = self.shared, Event(), False
         cores = cores_from_here()
 
@@ -150,7 +156,7 @@ class Table:
         helpers = [Thread(target=help_with, args=(me,), daemon=True) for me in range(1, threads)]
         ended = False
         try:
-            with suppress(RuntimeError):  # no more threads
+            with suppress(RuntimeError):  # no more threads are available
                 for helper in helpers:
                     helper.start()
                 all_there = True
@@ -158,7 +164,7 @@ class Table:
                 stay_on(cores[:1])
                 function(*given, 0, threads)
                 ended = True
-        finally:  # Ctrl-C comes before or after the call, never within
+        finally:  # Ctrl-C acts before or after the call, never within it
             stay_on(cores)
             if not ended:
                 shared[END] = 1

@@ -1,14 +1,15 @@
-"""From a readable rule to the lines of a loop: the rule is run once on symbols that write down what is done to them.
+"""Tracing: from a readable rule to the lines of a loop.
 
-A rule is elementwise and has no branches: ``rate * m_hat / (np.sqrt(v_hat) + epsilon)``.  Run on symbols in the place
-of arrays it says every operation by its own operators and functions, and these become the lines
+A rule works on each element alone and has no branches: ``rate * m_hat / (np.sqrt(v_hat) + epsilon)``.  It is run once
+on symbols instead of arrays.  Each symbol records the operations on it, and these become the lines
 
     t1 = sqrt(v_hat)
     t2 = t1 + real(epsilon)
     …
 
-of a loop over the elements, to be compiled.  What does not depend on an element (1 - β₂, a bias correction) is computed
-once, before the loop and in double precision, as Python computes it for NumPy; only then it takes the elements' type.
+of a loop over the elements, which is then compiled.  Values that do not depend on an element (1 - β₂, a bias
+correction) are computed once, before the loop, in double precision.  Python does the same for NumPy.  Only then are
+they converted to the elements' type.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 
 from ..errors import NeurosimError
 
-# NumPy's functions that a rule may use: name -> the text of the call; braces hold the arguments
+# NumPy's functions that a rule may use: name -> the text of the call, with the arguments in braces
 FUNCTIONS = {
     "add": "({} + {})",
     "subtract": "({} - {})",
@@ -51,14 +52,14 @@ LOGICAL = {"greater", "greater_equal", "less", "less_equal", "bitwise_and", "bit
 
 
 class NotTraceable(NeurosimError):
-    """A rule does something that cannot be written down as a loop over elements."""
+    """A rule does something that cannot be written as a loop over elements."""
 
 
 class Trace:
-    """The lines that were written down.
+    """The recorded lines of one rule.
 
     Attributes:
-        before: lines that are computed once.
+        before: lines that are computed once, before the loop.
         lines: lines of the loop.
     """
 
@@ -68,29 +69,29 @@ class Trace:
         self._known: dict[str, Symbol] = {}
 
     def element(self, name: str) -> Symbol:
-        """What the loop calls `name`: another number for each element."""
+        """Return the symbol `name` of the loop: it has another value for each element."""
         return Symbol(self, name, is_element=True)
 
     def scalar(self, name: str) -> Symbol:
-        """What is called `name` before the loop: a number in double precision."""
+        """Return the symbol `name` before the loop: a number in double precision."""
         return Symbol(self, name, is_element=False)
 
     def apply(self, function: str, *arguments: Any) -> Symbol:
-        """Write down a call of one of `FUNCTIONS`; the same call twice is written once."""
+        """Record a call of one of `FUNCTIONS`; the same call is recorded only once."""
         if function not in FUNCTIONS:
-            raise NotTraceable(f"np.{function} is none of the functions that can be compiled")
+            raise NotTraceable(f"np.{function} cannot be compiled")
         is_element = any(isinstance(each, Symbol) and each.is_element for each in arguments)
         texts = [self.text(each, is_element) for each in arguments]
         return self._named(FUNCTIONS[function].format(*texts, one="real(1)" if is_element else "1.0"), is_element,
                            function in LOGICAL)  # fmt: skip
 
     def choose(self, condition: Any, one: Any, other: Any) -> Symbol:
-        """Write down ``np.where``."""
+        """Record ``np.where``."""
         texts = [self.text(each, True) for each in (one, other)]
         return self._named(f"({texts[0]} if {self.text(condition, True)} else {texts[1]})", True, False)
 
     def text(self, value: Any, in_loop: bool) -> str:
-        """How a value is written: in the loop a scalar has the elements' type."""
+        """Return the text of a value; in the loop, a scalar has the elements' type."""
         if isinstance(value, Symbol):
             if value.is_element or not in_loop:
                 return value.name
@@ -109,11 +110,11 @@ class Trace:
 
 
 class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
-    """A number of a rule that has no value, only a name: what is done to it is written down.
+    """A number of a rule that has a name but no value. It records every operation on it.
 
     Attributes:
-        trace: where.
-        name: how the loop calls it.
+        trace: where operations are recorded.
+        name: its name in the loop.
         is_element: whether it differs from element to element.
     """
 
@@ -123,7 +124,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **named: Any) -> Any:
         out = named.pop("out", (None,))[0]
         if method != "__call__" or named:
-            raise NotTraceable(f"np.{ufunc.__name__}.{method} is no elementwise operation")
+            raise NotTraceable(f"np.{ufunc.__name__}.{method} is not an elementwise operation")
         name = ufunc.__name__
         result = self._power(*inputs) if name == "power" else self.trace.apply(name, *inputs)
         if out is None:
@@ -134,7 +135,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         return out
 
     def _power(self, base: Any, exponent: Any) -> Any:
-        """A product, where the exponent is a small whole number."""
+        """Return a product instead of a power, if the exponent is a small whole number."""
         if isinstance(exponent, Symbol) or exponent not in (1, 2, 3, 4):
             raise NotTraceable("expected a power from 1 to 4")
         result = base
@@ -150,19 +151,19 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         if function in (np.ones_like, np.zeros_like):
             value = 1.0 if function is np.ones_like else 0.0
             return self.trace._named(f"real({value})", True, False)
-        raise NotTraceable(f"np.{function.__name__} is none of the functions that can be compiled")
+        raise NotTraceable(f"np.{function.__name__} cannot be compiled")
 
     @property
     def dtype(self) -> str:
-        """Of an array: a name, to be given to `astype`."""
+        """A placeholder for an array's dtype, to be given to `astype`."""
         return "real"
 
     def astype(self, dtype: Any) -> Symbol:
-        """Of an array: true and false become 1 and 0."""
+        """Do what an array does: true and false become 1 and 0."""
         return self.trace.choose(self, 1.0, 0.0) if self.is_logical else self
 
     def copy(self) -> Symbol:
-        """Of an array: the same numbers."""
+        """Do what an array does: return the same numbers."""
         return Symbol(self.trace, self.name, self.is_element, self.is_logical)
 
     def __bool__(self) -> bool:
@@ -171,20 +172,20 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
     __float__ = __int__ = __bool__
 
     def __getitem__(self, *_: Any) -> Any:
-        raise NotTraceable("it treats some neurons otherwise than others")
+        raise NotTraceable("it treats some neurons differently from others")
 
     __setitem__ = __len__ = __iter__ = __getitem__
 
 
 def traced(rule: Callable[..., Any], trace: Trace, *arguments: Any, **named: Any) -> Any:
-    """What a rule returns for symbols; its lines are in `trace` then.
+    """Return what a rule returns for symbols; its lines are in `trace` then.
 
     Raises:
-        NotTraceable: it is not elementwise, branches, or uses a function that cannot be compiled.
+        NotTraceable: it is not elementwise, it branches, or it uses a function that cannot be compiled.
     """
     try:
         return rule(*arguments, **named)
     except NotTraceable:
         raise
-    except Exception as error:  # whatever a rule of somebody else does with what is no array
+    except Exception as error:  # a user's rule may raise any error for a symbol
         raise NotTraceable(f"{type(error).__name__}: {error}") from error

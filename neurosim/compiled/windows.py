@@ -1,8 +1,8 @@
-"""The kernels of layers that look through windows, written for the sizes of one layer: convolution and pooling.
+"""The kernels of convolution and pooling, written for the sizes of one layer.
 
-Each function here returns the source text of a kernel, with REAL in the place of the elements' type.  Convolution needs
-no patches written out: each number of a patch is taken where it lies, and multiplies a vector of filters.  All kernels
-are cut by the samples of the batch.
+Each function here returns the source text of a kernel. REAL stands for the elements' type.  A convolution does not
+write out its patches: each number of a patch is read in place and multiplies a vector of filters.  All kernels are cut
+by the samples of the batch.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def _head(what: str, **sizes: int) -> str:
 
 
 def _balanced(count: int, most: int) -> int:
-    """How long pieces of `count` things have to be, if they are as few as can be and have at most `most`."""
+    """Return the length of pieces of `count` things: as few pieces as possible, nearly equal, at most `most` long."""
     return -(-count // -(-count // most))
 
 
 def _sizes(windows: Windows, filters: int, size: int) -> dict[str, int]:
-    """What the kernels of a convolution have in common; `size` is the bytes of a number."""
+    """Return the constants that the kernels of a convolution share; `size` is the bytes of a number."""
     (height, width, channels), (rows, columns) = windows.padded, windows.places
     top, left = windows.before
     return {
@@ -51,19 +51,22 @@ def _sizes(windows: Windows, filters: int, size: int) -> dict[str, int]:
         "IMAGE": height * width * channels,
         "HEIGHT": windows.shape[0],
         "WIDTH": windows.shape[1] * channels,  # numbers in a row of the image without padding
-        "CORNER": (top * width + left) * channels,  # where that begins in the one with it
+        "CORNER": (top * width + left) * channels,  # where the image begins in the padded image
         "DOWN": windows.stride * width * channels,  # numbers from a patch to the one below
         "ACROSS": windows.stride * channels,  # and to the one beside it
     }
 
 
 def has_padding(windows: Windows) -> bool:
-    """Whether there are zeros around the images."""
+    """Return whether there are zeros around the images."""
     return windows.padded != windows.shape
 
 
 def forward_source(windows: Windows, filters: int, size: int) -> str:
-    """z = patches W + b. Arguments: x, W, b, z; with padding the images with it, too, whose zeros stay."""
+    """Return the source of z = patches W + b.
+
+    Arguments: x, W, b, z; with padding also the padded images, whose zeros stay.
+    """
     sizes = _sizes(windows, filters, size) | {"BLOCK": _balanced(windows.places[1], AT_ONCE)}
     padded = has_padding(windows)
     return (
@@ -89,9 +92,9 @@ def forward_source(windows: Windows, filters: int, size: int) -> str:
 
 
 def gradients_source(windows: Windows, filters: int, size: int) -> str:
-    """dW = patchesᵀ delta, db = Σ delta, each part's for itself. Arguments: x with padding, delta, parts of dW, of db.
+    """Return the source of dW = patchesᵀ delta and db = Σ delta, each part's separately.
 
-    What overlaps is written twice: it is the same.
+    Arguments: x with padding, delta, parts of dW, parts of db.  Overlapping results are written twice: they are equal.
     """
     sizes = _sizes(windows, filters, size)
     terms = _balanced(sizes["RUN"], AT_ONCE)
@@ -116,9 +119,9 @@ def gradients_source(windows: Windows, filters: int, size: int) -> str:
 
 
 def backward_source(windows: Windows, filters: int, size: int) -> str:
-    """dL/dx: each pixel sums over the patches that it is in. Arguments: delta, W, dx, room for each part's turned W.
+    """Return the source of dL/dx: each pixel sums over the patches that contain it.
 
-    With padding: room for each part's image with it, too.
+    Arguments: delta, W, dx, room for each part's transposed W; with padding also room for each part's padded image.
     """
     sizes, padded = _sizes(windows, filters, size), has_padding(windows)
     return (
@@ -142,9 +145,9 @@ def backward_source(windows: Windows, filters: int, size: int) -> str:
 
 
 def _pixels(rows: int, run: int, lanes: int) -> str:
-    """The loops of `backward_source`: places below each other, a few at a time, and vectors of a row of the patch.
+    """Return the loops of `backward_source`: a few places below each other, and vectors of a row of the patch.
 
-    What is left of either has an instruction of its own: each pixel must be added to once.
+    The remainders of both have separate instructions, because each pixel must be added to exactly once.
     """
     names, loops = "", ""
     for first, end, block in _pieces(rows, AT_ONCE):
@@ -164,7 +167,7 @@ def _pixels(rows: int, run: int, lanes: int) -> str:
 
 
 def _pieces(count: int, length: int) -> list[tuple[int, int, int]]:
-    """Pieces of that length, and what is left: first, end and length of each kind."""
+    """Return the pieces of this length and the remainder: first, end and length of each kind."""
     whole = count // length * length
     kinds = [(0, whole, length), (whole, count, count - whole)]
     return [kind for kind in kinds if kind[0] < kind[1]]
@@ -192,7 +195,7 @@ OVER_WINDOWS = """    for s in range({of}.shape[0]):
 
 
 def max_pool_source(windows: Windows, size: int) -> str:
-    """The largest number of each window. Arguments: x, z, a."""
+    """Return the source of the largest number of each window. Arguments: x, z, a."""
     return (
         _pooling("max pooling", windows, size)
         + _over_channels(windows, size, "largest", "z + {k}, a + {k}")
@@ -207,7 +210,7 @@ def max_pool_source(windows: Windows, size: int) -> str:
 
 
 def max_pool_backward_source(windows: Windows, size: int) -> str:
-    """delta = da, which goes to the first of the largest. Arguments: da, delta, x, z, dx."""
+    """Return the source of delta = da, which goes to the first largest number. Arguments: da, delta, x, z, dx."""
     calls = _over_channels(windows, size, "winner", "z + {k}, da + {k}, delta + {k}, dx + {seen}")
     return (
         _pooling("max pooling: dL/dx", windows, size)
@@ -226,7 +229,7 @@ def max_pool_backward_source(windows: Windows, size: int) -> str:
 
 
 def _over_channels(windows: Windows, size: int, name: str, others: str) -> str:
-    """For each place and a vector of channels after the other: an instruction on x and what else it takes."""
+    """Return a loop over places and vectors of channels, with an instruction on x and the other arguments."""
     names = calls = ""
     taken = ", ".join(part.split(" + ")[0] for part in others.split(", "))
     for start, stop, lanes in _pieces(windows.shape[2], VECTOR // size):
@@ -245,7 +248,7 @@ def _over_channels(windows: Windows, size: int, name: str, others: str) -> str:
 
 
 def average_pool_source(windows: Windows, size: int) -> str:
-    """The mean of each window. Arguments: x, z, a."""
+    """Return the source of the mean of each window. Arguments: x, z, a."""
     return (
         _pooling("average pooling", windows, size)
         + f"SHARE = real({1.0 / windows.size**2!r})\n"
@@ -266,7 +269,7 @@ def average_pool_source(windows: Windows, size: int) -> str:
 
 
 def average_pool_backward_source(windows: Windows, size: int) -> str:
-    """delta = da, of which each number gets its share. Arguments: da, delta, dx."""
+    """Return the source of delta = da; each number gets an equal share. Arguments: da, delta, dx."""
     return (
         _pooling("average pooling: dL/dx", windows, size)
         + f"SHARE = real({1.0 / windows.size**2!r})\n"

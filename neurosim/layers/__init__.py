@@ -1,4 +1,4 @@
-"""Layers, one file a kind, and the neurons that they consist of."""
+"""The layers, one file per kind, and their neurons."""
 
 from .base import LAYERS, ActivationLayer, Layer, ParameterView
 from .batch_norm import BatchNorm

@@ -1,21 +1,21 @@
-"""What every layer is: a place in the network, two passes, and the workspaces that keep what flows through.
+"""The base of every layer: its place in the network, its two passes, and the workspaces that keep the numbers.
 
-A layer reads the activations of the layer below and writes its own; going back it finds dL/da in its buffer ``da``,
-turns it into ``delta`` = dL/dz and its parameters' gradients, and writes dL/da of the layer below.  Everything that a
-neuron can be asked for is in its buffers:
+A layer reads the activations of the layer below and writes its own.  In the backward pass it finds dL/da in its buffer
+``da``.  From that it computes ``delta`` = dL/dz and its parameters' gradients, and writes dL/da of the layer below.
+The buffers hold everything that a neuron can show:
 
-    x      (B, n_in)    what comes in: the activations of the layer below
-    z      (B, n_out)   pre-activation
+    x      (B, n_in)    the input: the activations of the layer below
+    z      (B, n_out)   weighted sum
     a      (B, n_out)   activation
     da     (B, n_out)   dL/da, L the mean loss over the batch
     delta  (B, n_out)   dL/dz
 
-Buffers belong to the last batch: they are overwritten by the next one.  They are made once for the largest batch and
-cut to [:B] for a smaller one, so that a training step allocates nothing.
+Buffers belong to the last batch; the next batch overwrites them.  They are made once for the largest batch and cut to
+[:B] for a smaller batch, so a training step allocates nothing.
 
-A new kind of layer says what it makes of x (`Layer.forward_`) and how dL/dx follows from delta
+A new kind of layer defines how z follows from x (`Layer.forward_`) and how dL/dx follows from delta
 (`Layer.input_gradient_`).  Everything else has a default: shapes, parameters and their gradients, random numbers,
-penalties, how a neuron is traced, what is shown.
+penalties, the trace of a neuron, and the displays.
 
 Keys: batch_norm, conv2d, dense, dropout, input, max_pool2d, average_pool2d, flatten.
 """
@@ -43,7 +43,7 @@ from .neuron import Neurons
 
 
 class ParameterView:
-    """A parameter or gradient array of a layer: reading gives the live view, assigning copies into it."""
+    """A parameter or gradient array of a layer. Reading returns the live view; assigning copies into it."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -61,10 +61,10 @@ class ParameterView:
 
 
 def copy_into(view: Array, value: Any, what: str) -> None:
-    """Write `value` into a live view, if the shape is right (a scalar fills it).
+    """Write `value` into a live view if its shape matches; a scalar fills the view.
 
     Raises:
-        ShapeError: another shape, or not numbers.
+        ShapeError: the shape differs, or `value` is not numeric.
     """
     try:
         value = np.asarray(value, view.dtype)
@@ -76,39 +76,39 @@ def copy_into(view: Array, value: Any, what: str) -> None:
 
 
 class Layer(Neurons, Configurable):
-    """What all layers have in common.
+    """The base class of all layers.
 
     Attributes:
         index: its place in the network; the input is layer 0.
-        in_shape: the shape of one sample of what comes in, e.g. ``(784,)``; images are (height, width, channels).
-        out_shape: the shape of one sample of what it gives out.
-        n_in: how many numbers come in for a sample: the product of `in_shape`.
-        n_out: how many it gives out.
-        activation: f of a = f(z); None where a = z.
-        interventions: what is done to single neurons.
+        in_shape: the shape of one sample that comes in, e.g. ``(784,)``; images are (height, width, channels).
+        out_shape: the shape of one sample that the layer gives out.
+        n_in: the number of inputs per sample: the product of `in_shape`.
+        n_out: the number of outputs per sample.
+        activation: f of a = f(z); None if a = z.
+        interventions: the interventions on single neurons.
         views: name -> live view of a parameter or gradient array.
-        z, a, da, delta: (B, n_out) the last batch, see the module's docstring; (0, n_out) before the first. Live.
+        z, a, da, delta: (B, n_out) the last batch, see the module's docstring; (0, n_out) before the first batch. Live.
     """
 
-    # what kind of layer it is; the defaults are those of a layer without parameters
-    never_negative: ClassVar[tuple[str, ...]] = ()  # those of the next that are never below 0
+    # the kind of layer; the defaults suit a layer without parameters
+    never_negative: ClassVar[tuple[str, ...]] = ()  # the arrays in state_names that are never below 0
     state_names: ClassVar[tuple[str, ...]] = ()  # arrays that are kept with the weights but not trained
-    passes_through: ClassVar[bool] = False  # whether in evaluation it hands on number by number what comes in
-    least_batch: ClassVar[int] = 1  # how many samples a batch must have for anything to be learned from it
-    neuron_by_neuron: ClassVar[bool] = False  # whether its neuron j looks at neuron j of the layer below alone
-    hands_on: ClassVar[str] = ""  # what it does with windows that it does not weigh, in a word that the walk knows
-    reshapes: ClassVar[bool] = False  # whether it hands on all numbers in their order, so that the walk goes past it
+    passes_through: ClassVar[bool] = False  # whether its output equals its input in evaluation
+    least_batch: ClassVar[int] = 1  # the smallest batch from which it can learn
+    neuron_by_neuron: ClassVar[bool] = False  # whether its neuron j sees only neuron j below
+    hands_on: ClassVar[str] = ""  # how it reduces windows without weights: the walk's word
+    reshapes: ClassVar[bool] = False  # whether it only changes the shape; the walk skips it
     wants_gradient: bool = True  # whether the backward pass has to reach it
-    transient: ClassVar[frozenset[str]] = frozenset({"views", "batch_size"})  # attributes that no copy may take over
+    transient: ClassVar[frozenset[str]] = frozenset({"views", "batch_size"})  # attributes that are not copied
 
     is_output: bool = False
     previous: Layer | None = None
     _full: dict[str, Array] | MappingProxyType[str, Array] = MappingProxyType({})
-    _below: Array | None  # the buffer for dL/da of the layer below; None where no gradient is needed there
+    _below: Array | None  # the buffer for dL/da of the layer below; None if no gradient is needed there
     da: Array
 
     def connect(self, index: int, previous: Layer | None, dtype: DTypeLike) -> None:
-        """Take a place in a network, which has made sure that it had none."""
+        """Take a place in a network. The network has checked that the layer was free."""
         self.index = index
         self.dtype = np.dtype(dtype)
         self.take_shape(previous)
@@ -120,15 +120,15 @@ class Layer(Neurons, Configurable):
     # -- shapes ----------------------------------------------------------------------------------------------------
 
     def output_shape(self, in_shape: Shape) -> Shape:
-        """The shape of one sample of what it gives out, for one of what comes in.
+        """Return the shape of one output sample for the shape of one input sample.
 
         Raises:
-            ShapeError: it can make nothing of that.
+            ShapeError: the layer cannot take samples of this shape.
         """
         return in_shape
 
     def take_shape(self, below: Layer | None) -> None:
-        """Take the layer below, which the input has none of, and set `in_shape` and `out_shape`."""
+        """Set the layer below (None for the input layer), `in_shape` and `out_shape`."""
         self.previous = below
         self.in_shape = () if below is None else below.out_shape
         self.out_shape = self.output_shape(self.in_shape)
@@ -136,22 +136,22 @@ class Layer(Neurons, Configurable):
 
     @property
     def n_in(self) -> int:
-        """How many numbers come in for a sample; 0 outside a network."""
+        """The number of inputs per sample; 0 outside a network."""
         return math.prod(self.in_shape) if self.in_shape else 0
 
     @property
     def n_out(self) -> int:
-        """How many numbers it gives out for a sample."""
+        """The number of outputs per sample."""
         return math.prod(self.out_shape) if self.out_shape else 0
 
     # -- parameters ------------------------------------------------------------------------------------------------
 
     def parameter_shapes(self) -> dict[str, Shape]:
-        """Name -> shape of each parameter array, e.g. ``{"W": (784, 128), "b": (128,)}``."""
+        """Return name -> shape of each parameter array, e.g. ``{"W": (784, 128), "b": (128,)}``."""
         return {}
 
     def state_shapes(self) -> dict[str, Shape]:
-        """Name -> shape of each array that is kept with the weights but not trained."""
+        """Return name -> shape of each array that is kept with the weights but not trained."""
         return dict.fromkeys(self.state_names, (self.n_out,))
 
     def attach(self, parameters: FlatParameters) -> None:
@@ -163,25 +163,25 @@ class Layer(Neurons, Configurable):
             self.views["d" + name] = parameters.gradient(f"{name}{self.index}")
 
     def initialize_(self, rng: np.random.Generator) -> None:
-        """Fill the parameters afresh, and forget any running statistics."""
+        """Fill the parameters anew, and clear any running statistics."""
 
     def use_streams(self, streams: Mapping[str, np.random.Generator]) -> None:
-        """Take the network's streams of random numbers, by purpose, if it draws any in training."""
+        """Take the random streams that the layer needs in training: purpose -> stream."""
 
     def flat_view(self, flat: Array, name: str) -> Array:
-        """This layer's part, called `name`, of a vector that is laid out as all parameters are. A live view."""
+        """Return this layer's part, called `name`, of a vector laid out like the parameters. A live view."""
         assert self.parameters is not None
         return self.parameters.view(flat, f"{name}{self.index}")
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers are trained in this layer."""
+        """The number of trained parameters of this layer."""
         return sum(math.prod(shape) for shape in self.parameter_shapes().values())
 
     # -- workspaces ------------------------------------------------------------------------------------------------
 
     def buffers(self) -> dict[str, int]:
-        """Name -> width of each buffer that has a row a sample."""
+        """Return name -> width of each buffer with one row per sample."""
         return dict.fromkeys(("z", "a", "da", "delta"), self.n_out)
 
     def reserve(self, capacity: int) -> None:
@@ -194,13 +194,13 @@ class Layer(Neurons, Configurable):
         self.batch_size = batch_size
         for name, full in self._full.items():
             setattr(self, name, full[:batch_size])
-        # looked up once: to do so at every step would cost what the step of a small network can feel
+        # looked up once: doing it at every step would slow down small networks
         below = self.previous
         self._below = below.da if below is not None and below.wants_gradient else None
 
     def __getstate__(self) -> dict[str, Any]:
-        # views and buffers are left out: copied one by one, they would be views no longer.  So is everything that
-        # begins with an underscore: it is derived from the rest, and made again
+        # leave out views and buffers: copies of them would no longer be views.  Leave out every attribute that begins
+        # with an underscore too: it is derived from the rest and made again
         left_out = {*self.transient, *self._full}
         return {name: value for name, value in vars(self).items() if name not in left_out and not name.startswith("_")}
 
@@ -216,50 +216,50 @@ class Layer(Neurons, Configurable):
 
     @property
     def x(self) -> Array:
-        """(B, n_in) what came in: the activations of the layer below. Live."""
+        """(B, n_in) the input: the activations of the layer below. Live."""
         if self.previous is None:
             raise NeurosimError("the input layer has no layer below")
         return self.previous.a
 
     @abstractmethod
     def forward_(self, training: bool) -> None:
-        """From x to z and a."""
+        """Compute z and a from x."""
 
     def backward_(self) -> None:
-        """From da to delta, the parameters' gradients, and da of the layer below."""
+        """Compute delta, the parameters' gradients, and da of the layer below from da."""
         self.delta_from_da_()
         self.backward_from_delta_()
 
     def delta_from_da_(self) -> None:
-        """From da to delta. Without an activation a = z, and they are the same."""
+        """Compute delta from da. Without an activation a = z, and the two are equal."""
         np.copyto(self.delta, self.da)
 
     def backward_from_delta_(self) -> None:
-        """From delta to the parameters' gradients and da of the layer below."""
+        """Compute the parameters' gradients and da of the layer below from delta."""
         self.parameter_gradients_()
         if self._below is not None:
             self.input_gradient_(self.delta, self._below)
 
     def parameter_gradients_(self) -> None:
-        """From delta to the parameters' gradients."""
+        """Compute the parameters' gradients from delta."""
 
     @abstractmethod
     def input_gradient_(self, delta: Array, dx: Array) -> None:
         """Write dL/dx (B, n_in) into `dx`, for any delta = dL/dz (B, n_out)."""
 
     def delta_for(self, da: Array) -> Array:
-        """dL/dz for any dL/da (B, n_out), at the batch in the buffers. A new array, or `da` itself."""
+        """Return dL/dz for any dL/da (B, n_out), for the batch in the buffers. A new array, or `da` itself."""
         return da
 
     def derivative(self, z: Array) -> Array:
-        """da/dz at any z (B, n_out), neuron by neuron: the diagonal of the Jacobian. A new array."""
+        """Return da/dz at any z (B, n_out), neuron by neuron: the diagonal of the Jacobian. A new array."""
         return np.ones_like(z)
 
     def forward_without_(self, j: int, z: Array) -> None:
-        """From x to z and a in evaluation, as if number j of x were 0.
+        """Compute z and a in evaluation as if x_j were 0.
 
         Args:
-            j: which number of x.
+            j: the index of the input.
             z: (B, n_out) z with all of x.
         """
         column = self.x[:, j]
@@ -271,27 +271,27 @@ class Layer(Neurons, Configurable):
     # -- around an update ------------------------------------------------------------------------------------------
 
     def adopt(self, regularizer: Regularizer | None, max_norm: float | None) -> None:
-        """Take the network's penalty and bound on weight norms, where it has weights and none of its own."""
+        """Take the network's penalty and its bound on weight norms, if the layer has weights and none of its own."""
 
     max_norm: float | None = None  # the largest norm of one neuron's weights
 
     @property
     def penalized(self) -> bool:
-        """Whether a penalty has to be added to the gradient."""
+        """Whether a penalty must be added to the gradient."""
         return False
 
     def penalty(self) -> float:
-        """What its regularizer, and those of single neurons, add to the loss."""
+        """Return what the layer's penalty and those of its neurons add to the loss."""
         return 0.0
 
     def penalizes(self, j: int) -> bool:
-        """Whether there is a penalty on the weights of neuron j."""
+        """Return whether the weights of neuron j have a penalty."""
         return False
 
     def explain_penalty(self, j: int) -> tuple[str, dict[str, float]]:
-        """What the penalties add to dL/dw of neuron j: an equation with names in braces, w among them, and the others.
+        """Return how the penalties change dL/dw of neuron j: an equation with names in braces, and their numbers.
 
-        No equation where a penalty does not say it.
+        One of the names is w. The equation is empty if a penalty has no formula.
         """
         return "", {}
 
@@ -299,50 +299,50 @@ class Layer(Neurons, Configurable):
         """Add the gradient of the penalty to those of the parameters."""
 
     def before_update_(self) -> None:
-        """Prepare for the optimizer's moving the parameters."""
+        """Prepare for the optimizer's update."""
 
     def after_update_(self) -> None:
-        """Follow up on the optimizer's having moved the parameters."""
+        """Correct the parameters after the optimizer's update."""
 
     # -- neurons ---------------------------------------------------------------------------------------------------
 
     def sources(self, j: int) -> Array:
-        """(k,) which numbers of x the weights multiply that make number j of z, in the weights' order.
+        """Return (k,) the indices of the inputs x that the weights of z_j multiply, in the weights' order.
 
-        Of an image -1 where a weight lies outside of it, on a 0.
+        For an image, an index is -1 if the weight lies outside it, on a padded 0.
         """
         return np.arange(self.n_in)
 
     def outgoing(self, j: int) -> tuple[Array, Array]:
-        """What number j of x feeds, in evaluation: (k,) numbers of z, and (k,) dz/dx_j of each. New arrays."""
+        """Return the outputs that x_j feeds in evaluation: (k,) indices of z, and (k,) dz/dx_j of each. New arrays."""
         slopes = np.empty((self.n_out, self.n_in), self.dtype)
         self.input_gradient_(np.eye(self.n_out, dtype=self.dtype), slopes)
         fed = np.flatnonzero(slopes[:, j])
         return fed, slopes[fed, j]
 
     def contests(self, j: int) -> list[tuple[int, int, int]]:
-        """Where only the largest number of a window is handed on: the windows that see number j of x, for the walk.
+        """Return the max-pooling windows that see x_j, for the walk; empty for other layers.
 
-        Of each: which number of z it makes, which number of x won it for the first sample of the batch, and how many
-        are as large.
+        Each entry holds the window's index in z, the index in x of its maximum, and how many numbers equal that
+        maximum. All are for the first sample of the batch.
         """
         return []
 
     def explain_slope(self, j: int) -> tuple[str, dict[str, float]]:
-        """How dz_j/dx_j follows in evaluation, where neuron j looks at number j of x alone, for the walk.
+        """Return how dz_j/dx_j follows in evaluation if neuron j sees only x_j, for the walk.
 
-        An equation with names in braces and their numbers; no equation where it hands x on.
+        The result is an equation with names in braces, and their numbers. It is empty if z_j = x_j.
         """
         return "", {}
 
     def kink_sides(self) -> Iterator[Array]:
-        """For each kink, on which side of it each argument lies: where one changes, L has no derivative."""
+        """Yield, for each kink, the side on which each argument lies. If a side changes, L has no derivative there."""
         return iter(())
 
     def compiled_for(self) -> list[tuple[Any, str]]:
-        """Of what a compiled form of this layer is made: owner and attribute of each.
+        """Return the objects that a compiled form of this layer depends on, as pairs of owner and attribute name.
 
-        Where there is another object, it has to be made anew.
+        If one of them is replaced, the layer must be compiled anew.
         """
         return [(self, "_full")]
 
@@ -350,12 +350,12 @@ class Layer(Neurons, Configurable):
 
     @property
     def detail(self) -> str:
-        """What distinguishes it from others of its kind, in a word or two: its activation, its rate."""
+        """A word or two that distinguish it from other layers of its kind: its activation, its rate."""
         return ""
 
     @property
     def size_text(self) -> str:
-        """How much it gives out for a sample: 64, or 24x24x8 of an image that a layer has made."""
+        """The size of its output for one sample: 64, or 24x24x8 if a layer has made images."""
         return "x".join(map(str, self.out_shape)) if self.index and len(self.out_shape) == 3 else str(self.n_out)
 
     @property
@@ -365,12 +365,12 @@ class Layer(Neurons, Configurable):
 
     @property
     def image_shape(self) -> tuple[int, int] | None:
-        """Height and width of a sample that can be seen as an image; only the input layer knows."""
+        """Height and width of a sample that can be shown as an image; only the input layer knows it."""
         return None
 
     @property
     def weight_image_shape(self) -> tuple[int, int] | None:
-        """Height and width of each neuron's weights as an image, where they look at the whole input."""
+        """Height and width of each neuron's weights as an image, if they see the whole input."""
         below = self.source
         shape = None if below is None else below.image_shape
         seen = bool(self.weight_name) and len(self.sources(0)) == self.n_in
@@ -409,7 +409,7 @@ class Layer(Neurons, Configurable):
 
     @property
     def source(self) -> Layer | None:
-        """The layer that made what comes in; layers that pass it on in evaluation are looked through."""
+        """The layer that made the input of this layer. Layers that do nothing in evaluation are skipped."""
         below = self.previous
         while below is not None and below.passes_through:
             below = below.previous
@@ -420,23 +420,26 @@ LAYERS: Registry[Layer] = Registry("layer", Layer)  # type: ignore[type-abstract
 
 
 class ActivationLayer(Layer):
-    """A layer that computes z in some way and then a = f(z)."""
+    """A layer that computes z in its own way and then a = f(z)."""
 
     transient = Layer.transient | {"function", "scratch"}
-    function: Activation  # what is run: the activation, unless single neurons have another
-    scratch: Sequence[Array]  # (B · places, neurons) each: what the activation keeps between forward and backward
+    function: Activation  # the function to run: the activation, with exceptions for single neurons if there are any
+    scratch: Sequence[Array]  # (B · places, neurons) each: the activation's memory between forward and backward
 
     @property
     def activation(self) -> Activation:
-        """Of the layer's neurons. Another may be assigned to a hidden layer, by name or as an instance."""
+        """The activation function of the layer's neurons.
+
+        In a hidden layer, assign another by name or as an instance.
+        """
         return self.own_activation
 
     @activation.setter  # type: ignore[override]
     def activation(self, activation: str | Activation | dict[str, Any]) -> None:
         if self.is_output:
             raise NeurosimError(
-                f"layer {self.index} is the output layer: its activation belongs to the loss; make a "
-                "new Network for another"
+                f"layer {self.index} is the output layer: its activation is tied to the loss; make a "
+                "new Network for another activation"
             )
         self.own_activation: Activation = ACTIVATIONS.create(activation)
         self.choose_function()
@@ -444,7 +447,7 @@ class ActivationLayer(Layer):
     def set_batch_size(self, batch_size: int) -> None:
         super().set_batch_size(batch_size)
         self.scratch = [full[: batch_size * self.places] for full in self._full_scratch]
-        # an activation sees a row for each place of an image, a neuron along the columns: (B · places, neurons)
+        # an activation sees one row per place of an image and one column per neuron: (B · places, neurons)
         self._z, self._a, self._da, self._delta = map(self.by_neuron, (self.z, self.a, self.da, self.delta))
 
     def reserve(self, capacity: int) -> None:
@@ -452,18 +455,18 @@ class ActivationLayer(Layer):
         super().reserve(capacity)
 
     def reserve_scratch(self, capacity: int) -> None:
-        """Choose what to run, and make the buffers that it needs."""
+        """Choose the function to run, and make its buffers."""
         self.function = self.wanted_function()
         self._full_scratch = self.function.make_scratch(capacity * self.places, self.neuron_count, self.dtype)
 
     def choose_function(self) -> None:
-        """Run another function from now on; the activations of the last batch stay where they are."""
+        """Choose the function to run again. The activations of the last batch are kept."""
         if self._full:
             self.reserve_scratch(len(self._full["z"]))
             self.set_batch_size(self.batch_size)
 
     def wanted_function(self) -> Activation:
-        """What has to be run for all neurons."""
+        """Return the function to run for all neurons."""
         return self.activation
 
     def compiled_for(self) -> list[tuple[Any, str]]:
@@ -471,7 +474,7 @@ class ActivationLayer(Layer):
         return [*super().compiled_for(), (self, "_full_scratch"), (self, "function"), *settings]
 
     def activate_(self) -> None:
-        """a = f(z)."""
+        """Compute a = f(z)."""
         self.function.forward_(self._z, self._a, self.scratch)
 
     def delta_from_da_(self) -> None:

@@ -18,12 +18,12 @@ from .base import LAYERS, ActivationLayer, Layer, ParameterView
 class BatchNorm(ActivationLayer):
     """z = γ x̂ + β with x̂ = (x - mean) / √(variance + ε), then a = f(z).
 
-    There is one mean, one variance, one γ and one β for each neuron of the layer below.  Of the images (B, H, W, C) of
-    a convolution these are the channels: mean and variance are over all samples and places.  The neurons of the input
-    are its numbers: right behind it each pixel of each channel is normalized for itself.
+    Each neuron of the layer below has one mean, one variance, one γ and one β.  For the images (B, H, W, C) of a
+    convolution, the neurons are the channels: mean and variance are over all samples and places.  Directly after the
+    input layer, each number is a neuron: every pixel of each channel is normalized separately.
 
-    In training mean and variance are those of the batch, in evaluation running averages of them (the running
-    variance is that of the unbiased estimate).  Put it behind a linear layer and give it the activation:
+    In training, mean and variance are those of the batch; in evaluation, they are running averages.  (The running
+    variance averages the unbiased estimate.)  Put the layer behind a linear layer and give it the activation:
     ``Dense(128, use_bias=False), BatchNorm("relu")``.
 
     Args:
@@ -34,17 +34,17 @@ class BatchNorm(ActivationLayer):
     Attributes:
         gamma, beta: (neurons,) scale and shift. Live; assigning copies.
         dgamma, dbeta: their gradients. Live.
-        running_mean, running_variance: (neurons,) what evaluation uses. Live.
+        running_mean, running_variance: (neurons,) the averages for evaluation. Live.
         x_hat: (B, n_out) the normalized input of the last batch. Live.
 
-    Reference: Ioffe and Szegedy (2015), Batch normalization, algorithms 1 and 2; defaults and the meaning of
-    `momentum` are PyTorch's.
+    Reference: Ioffe and Szegedy (2015), Batch normalization, algorithms 1 and 2; defaults and the meaning of `momentum`
+    are PyTorch's.
     """
 
     state_names = ("running_mean", "running_variance")
     never_negative = ("running_variance",)
     neuron_by_neuron = True
-    least_batch = 2  # a single sample is its own mean: x̂ is 0, whatever comes in
+    least_batch = 2  # a single sample is its own mean: x̂ is then always 0
     gamma = ParameterView()
     beta = ParameterView()
     dgamma = ParameterView()
@@ -66,7 +66,7 @@ class BatchNorm(ActivationLayer):
         super().take_shape(below)
         while below is not None and (below.neuron_by_neuron or below.passes_through):
             below = below.previous
-        self.by_channel &= below is not None and below.previous is not None  # the input's numbers stand for themselves
+        self.by_channel &= below is not None and below.previous is not None  # each number of the input is a neuron
 
     def connect(self, index: int, previous: Layer | None, dtype: DTypeLike) -> None:
         super().connect(index, previous, dtype)
@@ -76,7 +76,7 @@ class BatchNorm(ActivationLayer):
     def reserve(self, capacity: int) -> None:
         super().reserve(capacity)
         self._mean, self._variance, self._inverse = (np.zeros(self.neuron_count, self.dtype) for _ in range(3))
-        self._in_training = False  # whether the last forward pass was one of training
+        self._in_training = False  # whether the last forward pass was in training mode
 
     def set_batch_size(self, batch_size: int) -> None:
         super().set_batch_size(batch_size)
@@ -118,7 +118,7 @@ class BatchNorm(ActivationLayer):
         self.activate_()
 
     def after_update_(self) -> None:
-        """Move the running averages towards mean and variance of the batch, if it was one of training."""
+        """Move the running averages towards mean and variance of the batch, after a forward pass in training mode."""
         if not self._in_training:
             return
         count = self.batch_size * self.places

@@ -19,28 +19,28 @@ from .weighted import WeightedLayer
 from .windows import Windows
 
 PADDINGS = ("valid", "same")
-MOST_NUMBERS = 1 << 22  # in the columns of the samples that are worked on at once: 16 MiB of float32
+MOST_NUMBERS = 1 << 22  # in the patches that are processed at once: 16 MiB of float32
 
 
 @LAYERS.register("conv2d")
 class Conv2D(WeightedLayer):
-    """Every filter looks at each patch of the image below with the same weights: z = patches W + b, a = f(z).
+    """A layer whose filters are applied to every patch of the image below: z = patches W + b, a = f(z).
 
         z[r, c, f] = Σ_i Σ_j Σ_ch x[s r + i, s c + j, ch] W[i, j, ch, f] + b[f]    with s the stride
 
-    As everywhere in deep learning this is a cross-correlation: the kernel is not turned round.  The patches are written
-    out as rows, so that all places and filters are one product of matrices.  The neuron of this layer is a filter: what
-    it has of z, a and delta is (B, H', W').
+    As usual in deep learning this is a cross-correlation: the kernel is not flipped.  The patches are written out as
+    rows, so one matrix product computes all places and filters.  A neuron of this layer is a filter: its z, a and delta
+    are (B, H', W').
 
     Args:
-        filters: how many.
+        filters: the number of filters.
         kernel_size: k, the pixels along a side of a patch.
         activation: by name or as an instance.
         stride: pixels from one patch to the next.
         padding: "valid": patches lie within the image; "same": zeros around it, so that H' = ⌈H / stride⌉.
-        initializer: of W, seen as a matrix (k k C, filters), so that the fan-in is that of one kernel; ``None``: the
-            one that suits the activation. Biases start at zero.
-        use_bias: whether there is a b.
+        initializer: of W as a matrix (k k C, filters), so the fan-in is that of one kernel; ``None``: the one that
+            suits the activation. Biases start at zero.
+        use_bias: whether the layer has biases b.
         regularizer: a penalty on W; ``None``: the network's.
         max_norm: the largest Euclidean norm of one filter's weights; ``None``: the network's.
 
@@ -48,13 +48,13 @@ class Conv2D(WeightedLayer):
         W: (k, k, C, filters) weights; ``W[..., f]`` belongs to filter f. Live; assigning copies.
         b: (filters,) biases. Live.
         dW, db: their gradients of the mean batch loss: sums over all places. Live.
-        windows: where the patches lie.
+        windows: the places of the patches.
 
     Images are channels last, as in Keras: (B, H, W, C) comes in, (B, H', W', filters) goes out; (B, H, W) is one
     channel. The buffers hold them as rows (B, H' W' filters).
 
     Raises:
-        ShapeError: no images come in, or none that a patch fits into.
+        ShapeError: the input is not images, or no patch fits into them.
 
     Reference: LeCun et al. (1998), Gradient-based learning applied to document recognition, section II.A; Chellapilla,
     Puri and Simard (2006), High performance convolutional neural networks for document processing (the product).
@@ -103,20 +103,20 @@ class Conv2D(WeightedLayer):
     def reserve(self, capacity: int) -> None:
         per_sample = self.places * math.prod(self.weight_shape()[:-1])
         self._at_once = max(1, min(capacity, MOST_NUMBERS // per_sample))  # samples
-        # with a single channel a row of a patch is a run of k numbers, too short to be copied quickly
+        # with a single channel, a row of a patch is a run of k numbers, which is too short for a fast copy
         by_columns = self.windows.shape[2] == 1
         try:
             self._forth = _Patches(self.windows, min(capacity, self._at_once), self.dtype, by_columns)
         except (MemoryError, ValueError):
             raise NeurosimError(f"{self!r}: its patches do not fit into memory: expected a smaller kernel") from None
-        self._back: _Patches | None = None  # the same for the gradient; made once it is needed
+        self._back: _Patches | None = None  # the same for the gradient; made when it is first needed
         self._full_ones = np.ones(capacity * self.places, self.dtype)
         self._part_of_dW: Array | None = None
         self._b_row = np.empty((self.windows.places[1], self.filters), self.dtype)
         super().reserve(capacity)
 
     def _parts(self, count: int) -> Iterator[tuple[slice, slice]]:
-        """So many samples, a few at a time: their rows in a buffer (B, n), and those with a row a place."""
+        """Yield `count` samples in parts: their rows in a buffer (B, n), and in one with a row per place."""
         for start in range(0, count, self._at_once):
             stop = min(start + self._at_once, count)
             yield slice(start, stop), slice(start * self.places, stop * self.places)
@@ -127,7 +127,7 @@ class Conv2D(WeightedLayer):
         x, z = self.x, self._z
         for samples, rows in self._parts(len(x)):
             np.dot(self._forth.gather(x[samples]), self._W_matrix, z[rows])  # (B H' W', filters) z = patches W
-        if self._b is not None:  # a row of places at a time: a loop over a few filters would cost more than their sums
+        if self._b is not None:  # one row of places at a time: a loop over a few filters would cost more
             np.copyto(self._b_row, self._b)
             by_row = z.reshape(-1, self._b_row.size)
             np.add(by_row, self._b_row.reshape(-1), by_row)  # z = patches W + b
@@ -153,7 +153,7 @@ class Conv2D(WeightedLayer):
         by_place = self.by_neuron(delta)
         for samples, rows in self._parts(len(delta)):
             part = dx[samples]
-            # (B H' W', k k C) dL/dpatches = delta Wᵀ; each pixel sums over the patches that it is in
+            # (B H' W', k k C) dL/dpatches = delta Wᵀ; each pixel sums over the patches that contain it
             np.dot(by_place[rows], self._W_matrix.T, self._back.patches(len(part)))
             self._back.scatter(part)
 
@@ -189,13 +189,13 @@ class Conv2D(WeightedLayer):
 
 
 class _Patches:
-    """The patches of a few images, a row each, in a workspace that is kept.
+    """The patches of a few images, one per row, in a workspace that is reused.
 
     Args:
-        windows: where they lie.
-        capacity: of how many images.
-        dtype: of their numbers.
-        by_columns: whether the columns lie one after the other in memory, and not the rows: runs of W' are copied then.
+        windows: the places of the patches.
+        capacity: the number of images.
+        dtype: the dtype of the numbers.
+        by_columns: whether the memory layout is by columns instead of rows. Runs of W' numbers are then copied.
     """
 
     def __init__(self, windows: Windows, capacity: int, dtype: np.dtype[Any], by_columns: bool = False) -> None:
@@ -209,12 +209,12 @@ class _Patches:
         self._by_columns = by_columns
 
     def patches(self, count: int) -> Array:
-        """(count H' W', k k C) the patches of the first images, as they are in the workspace. Live."""
+        """Return the patches of the first images in the workspace, (count H' W', k k C). Live."""
         flat = self._flat[: count * self._per_sample]
         return flat.reshape(self.length, -1).T if self._by_columns else flat.reshape(-1, self.length)
 
     def gather(self, x: Array) -> Array:
-        """(B H' W', k k C) the patches of images x (B, H W C). Live."""
+        """Return the patches of images x (B, H W C), (B H' W', k k C). Live."""
         np.copyto(self._inside[: len(x)], x.reshape(len(x), *self.windows.shape))
         over, patches = self._over[: len(x)], self.patches(len(x))
         if self._by_columns:
@@ -225,13 +225,13 @@ class _Patches:
         return patches
 
     def scatter(self, dx: Array) -> None:
-        """Write into dx (B, H W C) for each pixel the sum over the patches that it is in; not by columns."""
+        """Write into dx (B, H W C) the sum, for each pixel, over the patches that contain it. Not by columns."""
         over = self._over[: len(dx)]
         patches = self.patches(len(dx)).reshape(over.shape)
         self._padded[: len(dx)].fill(0.0)
-        apart = -(-self.windows.size // self.windows.stride)  # patches so many columns apart have no pixel in common
+        apart = -(-self.windows.size // self.windows.stride)  # patches this many columns apart share no pixel
         for column in range(min(apart, self.windows.places[1])):
-            for row in range(self.windows.size):  # those that lie below each other have this row in different places
+            for row in range(self.windows.size):  # patches below each other have this row in different places
                 pixels = over[:, :, column::apart, row]  # (B, H', …, k, C)
                 pixels += patches[:, :, column::apart, row]
         np.copyto(dx.reshape(len(dx), *self.windows.shape), self._inside[: len(dx)])

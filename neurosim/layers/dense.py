@@ -17,14 +17,14 @@ from .weighted import WeightedLayer
 
 @LAYERS.register("dense")
 class Dense(WeightedLayer):
-    """Every neuron sees every activation of the layer below: z = x W + b, a = f(z).
+    """A layer whose neurons are connected to every activation of the layer below: z = x W + b, a = f(z).
 
     Args:
-        units: how many neurons.
+        units: the number of neurons.
         activation: by name or as an instance.
-        initializer: of W; ``None``: the one that suits the activation (He for ReLU and its kin, LeCun for SELU,
+        initializer: of W; ``None``: the one that suits the activation (He for ReLU and its relatives, LeCun for SELU,
             otherwise Glorot). Biases start at zero.
-        use_bias: whether there is a b.
+        use_bias: whether the layer has biases b.
         regularizer: a penalty on W; ``None``: the network's.
         max_norm: the largest Euclidean norm of one neuron's incoming weights; ``None``: the network's.
 
@@ -61,7 +61,7 @@ class Dense(WeightedLayer):
 
     def set_batch_size(self, batch_size: int) -> None:
         super().set_batch_size(batch_size)
-        # the views that a step needs, made once: to look them up again at every step would cost more than the step of
+        # the views that a step needs, made once: making them at every step would cost more than the step itself in
         # a small network
         if len(self._full_ones) < batch_size:
             self._full_ones = np.ones(batch_size, self.dtype)

@@ -1,4 +1,4 @@
-"""Dropout: in training some activations are silenced at random."""
+"""Dropout: in training, random activations are set to 0."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .base import LAYERS, Layer
 
 @LAYERS.register("dropout")
 class Dropout(Layer):
-    """In training, each activation is set to 0 with probability `rate` and the others are divided by 1 - rate.
+    """In training, each activation is set to 0 with probability `rate`; the others are divided by 1 - rate.
 
-    So the expected activation stays what it was (*inverted* dropout), and in evaluation nothing has to be done.
+    The expected activation thus stays the same (*inverted* dropout), and evaluation changes nothing.
 
     Args:
         rate: in [0, 1).
 
     Attributes:
         mask: (B, n_out) of the last training batch: 0 or 1 / (1 - rate). Live.
-        rng: the stream of random numbers; the network gives it.
+        rng: the stream of random numbers, which the network provides.
 
     Reference: Srivastava et al. (2014), Dropout: a simple way to prevent neural networks from overfitting.
     """
@@ -55,7 +55,7 @@ class Dropout(Layer):
             np.copyto(self.a, self.x)
 
     def draw_(self) -> None:
-        """Fill `mask` with random numbers from 0 to 1, of which it is made."""
+        """Fill `mask` with random numbers from 0 to 1, from which the mask is made."""
         self.rng.random(out=self.mask, dtype=self.dtype.name)  # type: ignore[call-overload]
 
     def delta_from_da_(self) -> None:

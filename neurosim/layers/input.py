@@ -1,4 +1,4 @@
-"""The input layer: takes samples, brings them to the network's units, and hands them on."""
+"""The input layer: it takes samples, converts them to the network's units, and passes them on."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ class Input(Layer):
     """Layer 0: takes images or rows of numbers, scales them, and passes them on as a.
 
     Args:
-        size: how many numbers a sample has, or its shape, e.g. ``(28, 28)``.
-        scale: what is done to samples; decided by the first training samples:
+        size: the number of features of a sample, or its shape, e.g. ``(28, 28)``.
+        scale: how samples are scaled; the first training samples decide the details:
 
-            - ``"auto"``: pixels are divided by 255 (or 1, 16, 65,535), all else is taken as it is; `neurosim.samples`
+            - ``"auto"``: pixels are divided by 255 (or 1, 16, 65,535), other numbers stay unchanged; `neurosim.samples`
               has the rule;
-            - a number: whole numbers are multiplied by it, floats taken as they are;
-            - ``None``: everything is taken as it is;
-            - ``"standardize"``: of each feature its mean is subtracted, and it is divided by its standard deviation.
+            - a number: whole numbers are multiplied by it, floats stay unchanged;
+            - ``None``: everything stays unchanged;
+            - ``"standardize"``: each feature has its mean subtracted and is divided by its standard deviation.
 
     Attributes:
         scale: once "auto" is decided, the number, or None.
-        learned: what is remembered of the samples that it was first trained on; ``None`` before.
-        wants_gradient: whether the backward pass goes on to dL/dx of the network's input, into ``da``.
+        learned: the facts about the first training samples; ``None`` before training.
+        wants_gradient: whether the backward pass computes dL/dx of the network's input, in ``da``.
     """
 
-    _factor = 1.0  # what whole numbers are multiplied by
+    _factor = 1.0  # whole numbers are multiplied by it
 
     def __init__(self, size: int | tuple[int, ...], scale: float | str | None = "auto") -> None:
         shape = size if isinstance(size, (tuple, list)) else (size,)
@@ -64,31 +64,32 @@ class Input(Layer):
         self._raw = np.empty((0, self.n_out), np.uint8)  # a batch in the data's own dtype
 
     def _scale_by(self, factor: float) -> None:
-        """What whole numbers are multiplied by from now on."""
+        """Set the factor for whole numbers."""
         self._factor = factor
-        self._scale = np.array(factor, self.dtype)[()]  # a scalar of its own dtype keeps the product in it
+        self._scale = np.array(factor, self.dtype)[()]  # a scalar of this dtype keeps the product in it
 
     def forward_(self, training: bool) -> None:
-        """Nothing to do: `fill` or `gather` has filled a."""
+        """Do nothing: `fill` or `gather` has filled a."""
 
     def backward_(self) -> None:
-        """Nothing lies below."""
+        """Do nothing: there is no layer below."""
 
     def input_gradient_(self, delta: Array, dx: Array) -> None:
-        """Nothing lies below."""
+        """Do nothing: there is no layer below."""
 
     def learn(self, x: Any, scaling: Any = "auto", whole: bool = True) -> None:
-        """Decide by the first training samples how x is scaled, and remember their range, their shape, their names.
+        """Decide from the first training samples how to scale x, and remember their range, shape and feature names.
 
-        What is remembered already stays: samples that come later are brought to its units.
+        Facts that are already known stay: later samples are converted to the same units.
 
         Args:
-            x: (N, …) samples; where their features have names, these are kept.
-            scaling: what to do with them where `scale` leaves it to them.
-            whole: whether these are all; of a batch the range is not remembered, for others may reach further.
+            x: (N, …) samples; the names of their features are kept if they have names.
+            scaling: how to scale them if `scale` is "auto".
+            whole: whether these are all samples. The range of a single batch is not remembered, because other batches
+                may exceed it.
 
         Raises:
-            NeurosimError: they are no samples of this network.
+            NeurosimError: x are not samples of this network.
         """
         if isinstance(x, Rows) or not (self.learned is None or (whole and self.learned.low is None)):
             return
@@ -110,7 +111,7 @@ class Input(Layer):
         self._decided()
 
     def remember(self, learned: Learned | None) -> None:
-        """Take over what another network has learned of its samples."""
+        """Take the facts that another network has learned about its samples."""
         self.learned = learned
         self._decided()
 
@@ -118,19 +119,19 @@ class Input(Layer):
         self._scale_by(self.scale if isinstance(self.scale, float) else 1.0)
 
     def as_rows(self, x: Any, name: str = "x", finite: bool = True) -> Rows:
-        """Samples as rows (N, n_out) in the network's units; one sample becomes one row.
+        """Return samples as rows (N, n_out) in the network's units; one sample becomes one row.
 
-        Not copied where it is an array that can be taken as it is, or of whole numbers, which `fill` scales.
+        Arrays that need no change are not copied. Whole numbers are not copied either: `fill` scales them.
 
         Args:
-            x: (N, …) samples, or one of them: what has the shape of `size`, or of the samples it was trained on.
-            name: what they are called in an error message.
-            finite: whether to look at the numbers, and to refuse NaN and infinity; a batch of the first units is taken
-                at once without.
+            x: (N, …) samples, or one sample with the shape of `size` or of the training samples.
+            name: the name of x in an error message.
+            finite: whether to check the numbers and refuse NaN and infinity. Without this check, a batch in the
+                training units is accepted at once.
 
         Raises:
             ShapeError: a sample has another size.
-            NeurosimError: not numbers, or none that can be brought to the units of the training samples.
+            NeurosimError: x is not numeric, or cannot be converted to the units of the training samples.
         """
         if isinstance(x, Rows) and x.shape[-1] == self.n_out:
             return x if x.ndim == 2 else as_rows(x.reshape(1, -1))
@@ -147,21 +148,21 @@ class Input(Layer):
         elif self.learned is not None:
             rows = self.learned.in_units(rows, self.dtype, name)
         elif self.scale == "standardize":
-            raise NeurosimError("scale: 'standardize' is decided by training samples, received none so far; fit first")
-        elif self.scale == "auto":  # undecided: these samples speak for themselves
+            raise NeurosimError("scale: 'standardize' needs training samples, received none so far; call fit first")
+        elif self.scale == "auto":  # undecided: scale these samples by their own range
             top = pixel_top(rows, shape) or 1
             self._scale_by(1.0 / top)
             rows = rows if top == 1 or rows.dtype.kind in "ui" else (rows / top).astype(self.dtype)
         return as_rows(rows)
 
     def _takes_at_once(self, x: Any) -> bool:
-        """Whether x is an array in the form and the units that training began with."""
+        """Return whether x is an array in the form and the units of the first training samples."""
         if self.learned is None or type(x) is not np.ndarray or x.shape[1:] != (self.n_out,):
             return False
         return (x.dtype == np.uint8 and self.learned.top == 255) or (x.dtype == self.dtype and self.scale is None)
 
     def _split(self, array: Array, name: str) -> tuple[Array, Shape]:
-        """An array as samples (N, n_out), and the shape of one of them.
+        """Return an array as samples (N, n_out), and the shape of one sample.
 
         Raises:
             ShapeError: a sample has another size.
@@ -179,20 +180,20 @@ class Input(Layer):
             return array.reshape(-1, 1), (1,)
         known = self.out_shape if self.learned is None else self.learned.shape
         raise ShapeError(
-            f"{name}: expected samples of {n} numbers, shape (N, {', '.join(map(str, known))}), received an array of "
-            f"shape {array.shape}; make the Input layer as large as one sample, and pass one sample as x[None]"
+            f"{name}: expected samples of {n} numbers, shape (N, {', '.join(map(str, known))}), received shape "
+            f"{array.shape}. Give the Input layer the size of one sample, and pass one sample as x[None]"
         )
 
     def fill(self, rows: Array) -> None:
         """Fill a with consecutive rows (B, n_out)."""
         if rows.dtype.kind in "ui":
-            np.copyto(self.a, rows, "unsafe")  # to convert and then scale is quicker than both at once
+            np.copyto(self.a, rows, "unsafe")  # first converting and then scaling is faster than both at once
             np.multiply(self.a, self._scale, self.a)
         else:
             np.copyto(self.a, rows, casting="same_kind" if rows.dtype.kind == "f" else "unsafe")
 
     def gather(self, rows: Array, indices: Array) -> None:
-        """Fill a with the rows (N, n_out) that have these indices (B,)."""
+        """Fill a with the rows (N, n_out) at these indices (B,)."""
         if rows.dtype == self.dtype:
             rows.take(indices, 0, self.a, "clip")  # any other mode would buffer the whole batch
             return
@@ -204,21 +205,21 @@ class Input(Layer):
 
     @property
     def z(self) -> Array:  # type: ignore[override]
-        """The same as a: nothing is summed in the input layer. Live."""
+        """The same as a: the input layer computes no weighted sum. Live."""
         return self.a
 
     @property
     def delta(self) -> Array:  # type: ignore[override]
-        """Not defined for the input.
+        """Not defined for the input layer.
 
         Raises:
             NeurosimError: always.
         """
-        raise NeurosimError("the input layer has no delta: expected a layer from 1 on")
+        raise NeurosimError("the input layer has no delta: expected layer 1 or higher")
 
     @property
     def image_shape(self) -> tuple[int, int] | None:
-        """Height and width of a sample that is an image of one colour: its size says so, or what it was trained on."""
+        """Height and width of a sample that is a grayscale image, known from `size` or from the training samples."""
         known = (self.out_shape, *(() if self.learned is None else (self.learned.shape,)))
         for shape in known:
             sides = _sides(shape)
@@ -228,5 +229,5 @@ class Input(Layer):
 
 
 def _sides(shape: Shape) -> Shape:
-    """The shape of a sample without a single colour: (28, 28, 1) is (28, 28), and (12, 1) is (12,)."""
+    """Return the shape of a sample without a channel axis of 1: (28, 28, 1) is (28, 28), and (12, 1) is (12,)."""
     return shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape

@@ -1,10 +1,10 @@
-"""Interventions: what is done to single neurons of a layer, and what a layer runs because of them.
+"""Interventions: changes to single neurons of a layer, and the functions that the layer runs because of them.
 
-A neuron may be frozen, slowed down, silenced, clamped, given an activation or a penalty of its own.  A layer without
-interventions knows nothing of this and pays nothing.  With them it stays vectorized: neurons with the same intervention
-form a group of columns, and each group costs a few array operations, however many neurons are in it.
+A neuron may be frozen, slowed, ablated or clamped. It may have its own activation function or penalty.  A layer without
+interventions runs no extra code.  With interventions the layer stays vectorized: neurons with the same intervention
+form a group of columns.  Each group costs a few array operations, for any number of neurons.
 
-Silencing and clamping are activations too: f(z) = value, with f'(z) = 0.  Freezing is a learning-rate factor of 0.
+Ablating and clamping are activations too: f(z) = value, with f'(z) = 0.  Freezing is a learning-rate factor of 0.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from ..parameters import Array, aligned_zeros
 SAID = {
     "frozen": "frozen",
     "factor": "learning rate times {number}",
-    "silenced": "silenced",
+    "silenced": "ablated",
     "value": "output forced to {number}",
-    "activation": "activation {name} of its own",
-    "l2": "L2 {number} of its own",
+    "activation": "its own activation {name}",
+    "l2": "its own L2 {number}",
 }
-"""What is done to a neuron, in words; a page says it from the same table."""
+"""The interventions on a neuron, in words. The page uses the same table."""
 
 
 @dataclass
@@ -38,11 +38,11 @@ class Interventions:
     """The interventions on one layer, by neuron.
 
     Attributes:
-        activations: neuron -> an activation of its own.
+        activations: neuron -> its own activation function.
         values: neuron -> the value to which its output is forced.
-        factors: neuron -> what its updates are multiplied by.
-        frozen: neurons whose weights and bias stay as they are.
-        l2: neuron -> the strength of a penalty of its own, λ/2 Σ w², on its incoming weights.
+        factors: neuron -> the factor of its updates.
+        frozen: neurons whose weights and bias do not change.
+        l2: neuron -> the strength λ of its own penalty, λ/2 Σ w², on its incoming weights.
     """
 
     activations: dict[int, Activation] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Interventions:
         return bool(self.activations or self.values or self.factors or self.frozen or self.l2)
 
     def config(self) -> dict[str, Any]:
-        """As JSON-ready values; `from_config` is the way back."""
+        """Return the interventions as JSON-ready values; `from_config` reads them."""
         return {
             "activations": {str(j): activation.config() for j, activation in self.activations.items()},
             "values": {str(j): value for j, value in self.values.items()},
@@ -66,10 +66,10 @@ class Interventions:
 
     @classmethod
     def from_config(cls, config: dict[str, Any], n_out: int, dtype: DTypeLike = np.float64) -> Interventions:
-        """The interventions that `config` describes, on a layer of `n_out` neurons that computes in `dtype`.
+        """Return the interventions that `config` describes, for a layer of `n_out` neurons that computes in `dtype`.
 
         Raises:
-            NeurosimError: a neuron that the layer does not have, or a value that it cannot take.
+            NeurosimError: the layer has no such neuron, or a value is not allowed.
         """
 
         def neuron(j: str) -> int:
@@ -89,7 +89,7 @@ class Interventions:
         )
 
     def describe(self, j: int) -> list[str]:
-        """What is done to neuron j, in words."""
+        """Return the interventions on neuron j, in words."""
         said = [SAID["frozen"]] if j in self.frozen else []
         if j in self.factors:
             said.append(SAID["factor"].format(number=f"{self.factors[j]:g}"))
@@ -103,7 +103,7 @@ class Interventions:
         return said
 
     def function_for(self, base: Activation) -> Activation:
-        """The activation this layer must run: `base`, or `base` with exceptions for single neurons."""
+        """Return the function that the layer runs: `base`, or `base` with exceptions for single neurons."""
         if not (self.activations or self.values):
             return base
         groups: dict[str, tuple[Activation, list[int]]] = {}
@@ -113,12 +113,12 @@ class Interventions:
 
 
 class PerNeuronActivation(Activation):
-    """An activation that differs between the neurons of a layer.
+    """An activation function that differs between the neurons of a layer.
 
     Args:
-        base: what most neurons have.
-        groups: pairs of an activation and the neurons (columns) that have it.
-        values: neuron -> the constant that it gives out whatever z is; has precedence.
+        base: the function of most neurons.
+        groups: pairs of an activation function and the neurons (columns) that have it.
+        values: neuron -> its constant output for every z; it takes precedence over `groups`.
     """
 
     key = "mixed"
@@ -134,7 +134,7 @@ class PerNeuronActivation(Activation):
 
     @property
     def kinks(self) -> tuple[float, ...]:  # type: ignore[override]
-        """Those of all its parts."""
+        """The kinks of all its parts."""
         return tuple({kink for activation, _ in [(self.base, None), *self.groups] for kink in activation.kinks})
 
     def __call__(self, z: Array) -> Array:
@@ -158,13 +158,16 @@ class PerNeuronActivation(Activation):
         da[..., self._columns] = 0.0
         own = [(columns, activation.vjp(z[..., columns], da[..., columns])) for activation, columns in self.groups]
         da[..., self._replaced] = 0.0
-        delta = self.base.vjp(z, da)  # through their neighbours
+        delta = self.base.vjp(z, da)  # through the other neurons
         for columns, its_delta in own:
             delta[..., columns] += its_delta
         return delta
 
     def make_scratch(self, capacity: int, width: int, dtype: DTypeLike) -> list[Array]:
-        """Those of the base, then for each group z, a, da and delta of its columns, and its activation's own."""
+        """Return the buffers of the base, then of each group.
+
+        A group has z, a, da and delta of its columns, and its activation's own buffers.
+        """
         made = self.base.make_scratch(capacity, width, dtype)
         for activation, columns in self.groups:
             made += [aligned_zeros((capacity, len(columns)), dtype) for _ in range(4)]
@@ -172,7 +175,7 @@ class PerNeuronActivation(Activation):
         return made
 
     def _parts(self, scratch: Scratch) -> Any:
-        """For each group: activation, columns, its four buffers, its own scratch."""
+        """Yield for each group: activation, columns, its four buffers, and its own scratch."""
         at = self.base.scratch_count
         for activation, columns in self.groups:
             end = at + 4 + activation.scratch_count
@@ -190,7 +193,7 @@ class PerNeuronActivation(Activation):
 
     def backward_(self, da: Array, z: Array, a: Array, delta: Array, scratch: Scratch) -> None:
         mixing = not self.base.elementwise
-        if mixing:  # what softmax would have given out is not used here, yet its z counts in that of its neighbours
+        if mixing:  # the replaced outputs of softmax are not used, but their z count in its other outputs
             kept = da[:, self._replaced]
             da[:, self._columns] = 0.0
         for activation, columns, (its_z, its_a, its_da, its_delta), its_scratch in self._parts(scratch):
@@ -209,12 +212,12 @@ class PerNeuronActivation(Activation):
 
 
 class UpdateScaling:
-    """Holds back the updates of some neurons: kept before the update, mixed in again after it.
+    """Scales the updates of some neurons: keeps their parameters before the update and mixes them in after it.
 
-    new ← old + factor (new - old);  a factor of 0 leaves weights and bias bit for bit as they were.
+    new ← old + factor (new - old). A factor of 0 leaves weights and bias unchanged, bit for bit.
 
     Args:
-        interventions: of the layer.
+        interventions: the interventions of the layer.
         views: the layer's parameter views.
     """
 
@@ -225,7 +228,7 @@ class UpdateScaling:
         self._moving = self._factors != 0.0
         parameters = [views[name] for name in ("W", "b") if name in views]
         self._kept = [np.empty((*array.shape[:-1], len(columns)), array.dtype) for array in parameters]
-        # runs of neighbours are copied as slices, which are views: an index array would cost several times as much
+        # copy runs of neighbouring columns as slices, which are views: an index array would cost several times as much
         self._runs = []
         starts = [k for k, j in enumerate(columns) if k == 0 or j != columns[k - 1] + 1]
         for start, end in zip(starts, [*starts[1:], len(columns)], strict=True):
@@ -234,34 +237,34 @@ class UpdateScaling:
                 self._runs.append((array[..., first : last + 1], kept[..., start:end], slice(start, end)))
 
     def before_(self) -> None:
-        """Keep the parameters as they are before the update."""
+        """Keep a copy of the parameters before the update."""
         for parameters, kept, _ in self._runs:
             np.copyto(kept, parameters)
 
     def after_(self) -> None:
-        """Take back what is too much of the update."""
+        """Scale the update down."""
         for parameters, kept, run in self._runs:
             if self._moving[run].any():
-                # a factor of 0 must leave the bits alone, even where the update was infinite
+                # a factor of 0 must leave the bits unchanged, even if the update was infinite
                 moved = self._factors[run] * (parameters - kept)
                 np.add(kept, moved, out=kept, where=self._moving[run])
             np.copyto(parameters, kept)
 
     def hold_(self) -> None:
-        """After `after_`: undo what else was done to neurons with a factor of 0."""
+        """Undo, after `after_`, all other changes of neurons with a factor of 0."""
         for parameters, kept, run in self._runs:
             np.copyto(parameters, kept, where=~self._moving[run])
 
 
 def check_own_activation(activation: Any) -> Activation:
-    """An activation for a single neuron.
+    """Return an activation function for a single neuron.
 
     Raises:
-        NeurosimError: unknown, or one that mixes neurons (softmax).
+        NeurosimError: it is unknown, or it mixes neurons (softmax).
     """
     created = ACTIVATIONS.create(activation)
     if not created.elementwise:
         raise NeurosimError(
-            f"activation of a single neuron: expected one that looks at its own z alone, received '{created.key}'"
+            f"activation of a single neuron: expected one that depends on its own z alone, received '{created.key}'"
         )
     return created

@@ -1,7 +1,7 @@
-"""One neuron: a live view of one column of a layer; and what a layer is to its neurons.
+"""One neuron: a live view of one column of a layer; and the side of a layer that its neurons use.
 
-A `Neuron` stores no numbers.  Each property reads the layer's arrays at the moment it is asked, so that it can never
-be out of date and costs nothing until someone looks; writing to it changes the network.
+A `Neuron` stores no numbers.  Each property reads the layer's arrays when it is used.  So it is never out of date and
+costs nothing when it is not used.  Writing to a property changes the network.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Neuron:
 
     Example:
         >>> neuron = net[1][17]
-        >>> neuron.weights[3] = 0.2                    # changes what net.predict says
-        >>> neuron.weights.reshape(28, 28)             # the same memory, as a picture
+        >>> neuron.weights[3] = 0.2                    # changes what net.predict returns
+        >>> neuron.weights.reshape(28, 28)             # the same memory, as an image
     """
 
     __slots__ = ("index", "layer")
@@ -42,25 +42,25 @@ class Neuron:
         self.index = index
 
     def __eq__(self, other: object) -> bool:
-        """Whether it is the same neuron of the same network."""
+        """Return whether `other` is the same neuron of the same network."""
         return isinstance(other, Neuron) and self.layer is other.layer and self.index == other.index
 
     def __hash__(self) -> int:
         return hash((id(self.layer), self.index))
 
     def _part(self, name: str) -> Array:
-        """This neuron's part of a parameter or gradient array of the layer. A live view."""
+        """Return this neuron's part of a parameter or gradient array of the layer. A live view."""
         try:
             return self.layer.neuron_part(self.layer.views[name], self.index)
         except KeyError:
             raise NeurosimError(
                 f"the neurons of {self.layer!r} (layer {self.layer.index}) have no {name}: "
-                f"it has {', '.join(self.layer.views) or 'no parameters'}"
+                f"the layer has {', '.join(self.layer.views) or 'no parameters'}"
             ) from None
 
     @property
     def weights(self) -> Array:
-        """(n_in,) the incoming weights, column j of W; of a filter (k, k, C). Live; assigning copies."""
+        """(n_in,) the incoming weights, column j of W; (k, k, C) for a filter. Live; assigning copies."""
         return _with_an_axis(self._part(self.layer.weight_name or "W"))
 
     @weights.setter
@@ -77,7 +77,7 @@ class Neuron:
 
     @property
     def bias(self) -> float:
-        """The bias b_j. Assigning writes it."""
+        """The bias b_j. Assigning writes into b."""
         return float(self._part(self.layer.bias_name or "b"))
 
     @bias.setter
@@ -87,7 +87,7 @@ class Neuron:
 
     @property
     def weight_gradient(self) -> Array:
-        """(n_in,) dL/dw of the last batch, column j of dW; of a filter (k, k, C). Live."""
+        """(n_in,) dL/dw of the last batch, column j of dW; (k, k, C) for a filter. Live."""
         return _with_an_axis(self._part(f"d{self.layer.weight_name or 'W'}"))
 
     @property
@@ -97,26 +97,26 @@ class Neuron:
 
     @property
     def z(self) -> Array:
-        """(B,) the pre-activations for the last batch; of a filter (B, H', W'). Live, until the next one."""
+        """(B,) the weighted sums z for the last batch; (B, H', W') for a filter. Live, until the next batch."""
         return self.layer.neuron_values(self.layer.z, self.index)
 
     @property
     def a(self) -> Array:
-        """(B,) the activations for the last batch; of a filter (B, H', W'). Live, until the next one."""
+        """(B,) the activations for the last batch; (B, H', W') for a filter. Live, until the next batch."""
         return self.layer.neuron_values(self.layer.a, self.index)
 
     @property
     def delta(self) -> Array:
-        """(B,) dL/dz for the last batch, once a backward pass has run on it: before that, what was left there. Live.
+        """(B,) dL/dz for the last batch; (B, H', W') for a filter. Live.
 
-        Of a filter (B, H', W').
+        It is valid after a backward pass. Before that it holds old numbers.
         """
         return self.layer.neuron_values(self.layer.delta, self.index)
 
     def optimizer_state(self) -> dict[str, Array]:
-        """What the optimizer remembers of this neuron, by name: of its weights (n_in,), and of its bias.
+        """Return this neuron's part of the optimizer's memory, by name: of its weights (n_in,) and of its bias.
 
-        For Adam ``{"m": …, "v": …, "m_bias": …, "v_bias": …}``; zeros before the first step. Live views.
+        For Adam it is ``{"m": …, "v": …, "m_bias": …, "v_bias": …}``, all zeros before the first step. Live views.
         """
         optimizer, layer = self.layer.optimizer, self.layer
         found = {}
@@ -128,18 +128,22 @@ class Neuron:
         return found
 
     def at(self, row: int, column: int) -> Unit:
-        """This neuron at one place of the image that its layer gives out, from 0; negative numbers count from the end.
+        """Return this neuron at one place of the image that its layer gives out.
+
+        Args:
+            row: from 0; negative numbers count from the end.
+            column: from 0; negative numbers count from the end.
 
         Raises:
-            NeurosimError: the layer gives out no images.
-            OutOfRangeError: there is no such place.
+            NeurosimError: the layer does not give out images.
+            OutOfRangeError: the place is outside the image.
         """
         return Unit(self, row, column)
 
-    # -- interventions: each is undone exactly by its counterpart -----------------------------------------------------
+    # -- interventions: each has a counterpart that undoes it exactly --------------------------------------------------
 
     def _change(self, kind: str, value: Any) -> None:
-        """Set one kind of intervention on this neuron; None takes it away."""
+        """Set one kind of intervention on this neuron; the value None removes it."""
         if self.layer.index < 0:
             raise NeurosimError(f"{self.layer!r} is in no network yet: build a Network with it first")
         interventions = deepcopy(self.layer.interventions)
@@ -151,16 +155,16 @@ class Neuron:
         self.layer.intervene(interventions)
 
     def _own(self, kind: str) -> Any:
-        """The intervention of one kind on this neuron, or None."""
+        """Return the intervention of one kind on this neuron, or None."""
         return getattr(self.layer.interventions, kind).get(self.index)
 
     @property
     def interventions(self) -> list[str]:
-        """What is done to this neuron, in words; empty for nothing."""
+        """The interventions on this neuron, in words; empty if there are none."""
         return self.layer.interventions.describe(self.index)
 
     def freeze(self) -> None:
-        """Keep weights and bias bit for bit as they are while others are trained; undone by `unfreeze`."""
+        """Keep weights and bias unchanged, bit for bit, while other neurons are trained. `unfreeze` undoes it."""
         self._change("frozen", True)
 
     def unfreeze(self) -> None:
@@ -178,39 +182,42 @@ class Neuron:
         return not self.frozen and self.rate_factor != 0.0
 
     def clamp(self, value: float) -> None:
-        """Force the output to `value`, whatever comes in; undone by `release`. A neuron of a hidden layer only."""
+        """Force the output to `value` for every input, in a hidden layer only. `release` undoes it.
+
+        Raises:
+            NeurosimError: the neuron is in the output layer, or `value` is not a finite number of the layer's dtype.
+        """
         self._change("values", check_value("forced output", value, self.layer.dtype))
 
     def ablate(self, to: float | str = 0.0) -> None:
-        """Silence the neuron: force its output to 0, or with ``"mean"`` to its mean over the last batch.
+        """Ablate the neuron: force its output to 0, or with ``"mean"`` to its mean over the last batch.
 
-        Undone by `release`. A neuron of a hidden layer only.
+        It works in a hidden layer only. `release` undoes it.
 
         Raises:
-            NeurosimError: the mean is asked for before any batch, or this is an output neuron.
+            NeurosimError: there is no batch for the mean yet, or the neuron is in the output layer.
         """
         if to == "mean":
             if self.layer.batch_size == 0:
                 raise NeurosimError(
-                    "ablate to the mean: expected a batch to take the mean of, there was none yet; "
-                    "call net.predict(x) first"
+                    "ablate to the mean: expected a batch for the mean, but none was run yet; call net.predict(x) first"
                 )
             to = float(self.a.mean())
         self.clamp(to)  # type: ignore[arg-type]
 
     def release(self) -> None:
-        """End `ablate` or `clamp`."""
+        """Undo `ablate` or `clamp`."""
         self._change("values", None)
 
     @property
     def clamped(self) -> float | None:
-        """The value to which the output is forced; ``None``: it is free."""
+        """The value to which the output is forced; ``None`` if it is not forced."""
         value: float | None = self._own("values")
         return value
 
     @property
     def rate_factor(self) -> float:
-        """What this neuron's updates are multiplied by; 1 unless set. Assigning 0 freezes it in effect."""
+        """The factor of this neuron's updates, 1 by default. With 0, training no longer changes the neuron."""
         factor = self._own("factors")
         return 1.0 if factor is None else factor
 
@@ -221,12 +228,12 @@ class Neuron:
 
     @property
     def activation(self) -> Activation:
-        """The activation of this neuron: the layer's, unless it was given its own. Assigning None takes that away."""
+        """The activation function of this neuron: its own if it has one, otherwise the layer's.
+
+        Assigning None removes the neuron's own function.
+        """
         if self.layer.activation is None:
-            raise NeurosimError(
-                f"the neurons of {self.layer!r} (layer {self.layer.index}) have no activation: they "
-                "pass on what comes in"
-            )
+            raise NeurosimError(f"the neurons of {self.layer!r} (layer {self.layer.index}) have no activation function")
         own: Activation | None = self._own("activations")
         return self.layer.activation if own is None else own
 
@@ -236,7 +243,7 @@ class Neuron:
 
     @property
     def l2(self) -> float:
-        """The strength of this neuron's own L2 penalty, beside its layer's; 0 unless set."""
+        """The strength of this neuron's own L2 penalty, which adds to its layer's; 0 by default."""
         return self._own("l2") or 0.0
 
     @l2.setter
@@ -286,7 +293,7 @@ class Neuron:
 
 
 def _with_an_axis(weights: Array) -> Array:
-    """The same live view; of a neuron with a single weight, as a vector of one."""
+    """Return the same live view; for a neuron with a single weight, as a vector of length 1."""
     return weights if weights.ndim else weights.reshape(1)
 
 
@@ -296,7 +303,7 @@ class Unit:
     Attributes:
         neuron: the filter or the channel.
         row, column: its place in the image that the layer gives out.
-        index: its number in a row of the layer's buffers.
+        index: its column in the layer's buffers (B, n_out).
     """
 
     __slots__ = ("column", "index", "neuron", "row")
@@ -314,16 +321,16 @@ class Unit:
 
     @property
     def field(self) -> tuple[slice, slice]:
-        """The rows and the columns that it sees of the image that comes into its layer."""
+        """The rows and columns that it sees in the image that comes into its layer."""
         return self.depends_on(self.neuron.layer.index - 1)
 
     @property
     def receptive_field(self) -> tuple[slice, slice]:
-        """The rows and the columns of the network's input that it depends on."""
+        """The rows and columns of the network's input that it depends on."""
         return self.depends_on(0)
 
     def depends_on(self, index: int) -> tuple[slice, slice]:
-        """The rows and the columns that it depends on of what layer `index` gives out."""
+        """Return the rows and columns that it depends on in the output of layer `index`."""
         rows, columns = slice(self.row, self.row + 1), slice(self.column, self.column + 1)
         layer: Neurons | None = self.neuron.layer
         while layer is not None and layer.index > index:
@@ -334,7 +341,7 @@ class Unit:
 
     @property
     def patch(self) -> Array:
-        """What it sees in the last batch: (B, k, k, C) of a filter, (B, k, k) of a channel. A copy; 0 outside."""
+        """Its patch of the last batch: (B, k, k, C) for a filter, (B, k, k) for a channel. A copy; padded with 0."""
         layer, j = self.neuron.layer, self.neuron.index
         if layer.windows is None:
             return layer.x[:, self.index].reshape(-1, 1, 1).copy()
@@ -344,17 +351,17 @@ class Unit:
 
     @property
     def z(self) -> Array:
-        """(B,) the pre-activations for the last batch. Live, until the next one."""
+        """(B,) the weighted sums z for the last batch. Live, until the next batch."""
         return self.neuron.layer.z[:, self.index]
 
     @property
     def a(self) -> Array:
-        """(B,) the activations for the last batch. Live, until the next one."""
+        """(B,) the activations for the last batch. Live, until the next batch."""
         return self.neuron.layer.a[:, self.index]
 
     @property
     def delta(self) -> Array:
-        """(B,) dL/dz for the last batch, once a backward pass has run on it. Live."""
+        """(B,) dL/dz for the last batch, valid after a backward pass. Live."""
         return self.neuron.layer.delta[:, self.index]
 
     def __repr__(self) -> str:
@@ -366,10 +373,10 @@ class Unit:
 
 
 def _in_range(layer: Neurons, name: str, index: int, count: int) -> int:
-    """`index` as a number from 0 to count - 1; negative numbers count from the end.
+    """Return `index` as a number from 0 to count - 1; negative numbers count from the end.
 
     Raises:
-        OutOfRangeError: there is no such one.
+        OutOfRangeError: `index` is out of range, or not a whole number.
     """
     try:
         whole = int(index)
@@ -384,20 +391,20 @@ def _in_range(layer: Neurons, name: str, index: int, count: int) -> int:
 
 
 class Neurons(ABC):
-    """The side of a layer that its neurons look at: it holds all that they show. `Layer` is the rest of it.
+    """The side of a layer that its neurons use: everything that they show. `Layer` is the rest.
 
     Attributes: see `Layer`.
     """
 
-    weight_name: ClassVar[str] = ""  # the parameter that holds the neurons' weights, a neuron along the last axis
+    weight_name: ClassVar[str] = ""  # the parameter that holds the neurons' weights, one neuron per column
     bias_name: ClassVar[str] = ""  # the parameter that holds the neurons' biases
 
     index: int = -1
     previous: Neurons | None = None
-    windows: Windows | None = None  # where each neuron looks at an image; None: at the whole input, or at its own place
+    windows: Windows | None = None  # each neuron's patches; None: it sees the whole input, or its own place alone
     in_shape: Shape = ()
     out_shape: Shape = ()
-    by_channel: bool = False  # whether its neurons are the channels of an image, and not all its numbers
+    by_channel: bool = False  # whether each channel of an image is a neuron, instead of each number
     activation: Activation | None = None
     interventions: Interventions = Interventions()  # replaced as a whole, never changed in place
     batch_size: int = 0
@@ -410,24 +417,27 @@ class Neurons(ABC):
 
     @property
     def neuron_count(self) -> int:
-        """How many neurons there are: one for each channel of an image, else one for each number."""
+        """The number of neurons: one per channel of an image, otherwise one per number."""
         return self.out_shape[-1] if self.by_channel else math.prod(self.out_shape) if self.out_shape else 0
 
     @property
     def places(self) -> int:
-        """At how many places each neuron is: height times width of an image, else one."""
+        """The number of places of each neuron: height times width of an image, otherwise 1."""
         return math.prod(self.out_shape[:2]) if self.by_channel else 1
 
     def by_neuron(self, buffer: Array) -> Array:
-        """A buffer (B, n_out) as (B · places, neurons), a neuron along the columns. A live view."""
+        """Return a buffer (B, n_out) as (B · places, neurons), one neuron per column. A live view."""
         return buffer.reshape(len(buffer) * self.places, self.neuron_count)
 
     def neuron_part(self, array: Array, j: int) -> Array:
-        """Neuron j's part of a parameter, a gradient or an optimizer's vector, as the layer sees it. A live view."""
+        """Return neuron j's part of a parameter, a gradient or an optimizer's vector, as the layer sees it. Live."""
         return array[..., j]
 
     def neuron_values(self, buffer: Array, j: int) -> Array:
-        """Neuron j's numbers in a buffer (B, n_out) such as z: (B,), or (B, height, width) of an image. A live view."""
+        """Return neuron j's numbers in a buffer (B, n_out) such as z. A live view.
+
+        Its shape is (B,), or (B, height, width) for an image.
+        """
         if self.by_channel:
             return buffer.reshape(len(buffer), *self.out_shape)[..., j]
         return buffer[:, j]
@@ -436,30 +446,30 @@ class Neurons(ABC):
         """Replace the interventions on this layer's neurons.
 
         Raises:
-            NeurosimError: the layer allows none, or not these.
+            NeurosimError: the layer allows no interventions, or not these.
         """
         raise NeurosimError(
-            f"the neurons of {self!r} (layer {self.index}) take no interventions: "
-            "choose one of a Dense or a Conv2D layer"
+            f"the neurons of {self!r} (layer {self.index}) allow no interventions: "
+            "choose a neuron of a Dense or Conv2D layer"
         )
 
     @property
     @abstractmethod
     def x(self) -> Array:
-        """(B, n_in) what came in: the activations of the layer below. Live."""
+        """(B, n_in) the input: the activations of the layer below. Live."""
 
     @abstractmethod
     def parameter_shapes(self) -> dict[str, Shape]:
-        """Name -> shape of each parameter array, e.g. ``{"W": (784, 128), "b": (128,)}``."""
+        """Return name -> shape of each parameter array, e.g. ``{"W": (784, 128), "b": (128,)}``."""
 
     @abstractmethod
     def flat_view(self, flat: Array, name: str) -> Array:
-        """The layer's part, called `name`, of a vector that is laid out as all parameters are. A live view."""
+        """Return the layer's part, called `name`, of a vector laid out like the parameters. A live view."""
 
     @property
     @abstractmethod
     def weight_image_shape(self) -> tuple[int, int] | None:
-        """Height and width of each neuron's weights as an image, where they look at the whole input."""
+        """Height and width of each neuron's weights as an image; None if they are not an image."""
 
     def __len__(self) -> int:
         return self.neuron_count
@@ -468,10 +478,10 @@ class Neurons(ABC):
         return True
 
     def __getitem__(self, j: int) -> Neuron:
-        """Neuron j, from 0; negative numbers count from the end.
+        """Return neuron j, from 0; negative numbers count from the end.
 
         Raises:
-            OutOfRangeError: there is no such neuron.
+            OutOfRangeError: there is no neuron with this index.
         """
         return Neuron(self, _in_range(self, "neuron", j, len(self)))
 

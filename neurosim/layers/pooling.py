@@ -1,4 +1,4 @@
-"""Pooling: each channel of an image made smaller, window by window; and images as rows of numbers."""
+"""Pooling makes each channel of an image smaller, window by window; Flatten turns images into rows of numbers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .windows import Windows
 
 
 class _Pooling(Layer):
-    """What max and average pooling have in common: windows over each channel for itself.
+    """The common part of max and average pooling: windows over each channel separately.
 
     Attributes:
-        windows: where they lie.
+        windows: the places of the windows.
     """
 
     windows: Windows
@@ -39,18 +39,22 @@ class _Pooling(Layer):
         return super().buffers() | {"_work": self.n_out}
 
     def by_offset(self, images: Array) -> list[Array]:
-        """Of images (B, H W C) the first pixel of all windows, the second, … row by row: (B, H', W', C) each. Live."""
+        """Return live views (B, H', W', C): the first pixel of all windows, the second, … row by row.
+
+        Args:
+            images: (B, H W C).
+        """
         over = self.windows.over(images.reshape(len(images), *self.windows.shape))
         return [over[:, :, :, row, column] for row in range(self.size) for column in range(self.size)]
 
     @staticmethod
     def move(pixels: Array, to: Array) -> None:
-        """Copy (B, H', W', C), the channels of a pixel as one piece: a loop over a few numbers takes twice as long."""
+        """Copy (B, H', W', C), all channels of a pixel as one piece; a loop over a few numbers takes twice as long."""
         piece = np.dtype((np.void, pixels.itemsize * pixels.shape[-1]))
         np.copyto(to.view(piece), pixels.view(piece))
 
     def as_images(self, buffer: Array) -> Array:
-        """A buffer (B, n_out) as (B, H', W', C). A live view."""
+        """Return a buffer (B, n_out) as (B, H', W', C). A live view."""
         return buffer.reshape(len(buffer), *self.out_shape)
 
     def outgoing(self, j: int) -> tuple[Array, Array]:
@@ -63,7 +67,7 @@ class _Pooling(Layer):
 
     @abstractmethod
     def slopes(self, fed: Array, own: Array) -> Array:
-        """(n,) dz/dx of numbers of z (n,), by their windows' pixels (n,), for the first sample of the batch."""
+        """Return (n,) dz/dx for outputs z (n,) and pixels of their windows (n,), for the first sample of the batch."""
 
     @property
     def detail(self) -> str:
@@ -74,20 +78,20 @@ class _Pooling(Layer):
 class MaxPool2D(_Pooling):
     """The largest number of each window, for each channel: z[r, c] = max x[s r + i, s c + j] over i, j; a = z.
 
-    Back goes dL/dz to that number alone; of several that are equally large to the first, row by row.
+    In the backward pass only that number gets dL/dz. If several are equally large, the first in row order gets it.
 
     Args:
         size: pixels along a side of a window.
-        stride: s, pixels from one window to the next; ``None``: `size`, so that they do not overlap. What is left at
-            the right and at the bottom is not looked at.
+        stride: s, pixels from one window to the next; ``None``: `size`, without overlap. Pixels at the right and bottom
+            edges that fill no window are ignored.
 
     Images are channels last: (B, H, W, C) comes in, (B, H', W', C) goes out with H' = ⌊(H - size) / s⌋ + 1.
 
     Raises:
-        ShapeError: no images come in, or none that a window fits into.
+        ShapeError: the input is not images, or no window fits into them.
 
     Reference: Jarrett et al. (2009), What is the best multi-stage architecture for object recognition?; ties are
-    PyTorch's.
+    treated as in PyTorch.
     """
 
     hands_on = "largest"
@@ -107,23 +111,23 @@ class MaxPool2D(_Pooling):
 
     def input_gradient_(self, delta: Array, dx: Array) -> None:
         left, take = self._left, self._work
-        pixels, alone = self.as_images(take), self.stride >= self.size and dx.dtype == self.dtype  # in one window only
+        pixels, alone = self.as_images(take), self.stride >= self.size and dx.dtype == self.dtype  # no overlap
         dx.fill(0.0)
         np.copyto(left, delta, "same_kind")
         for x, to in zip(self.by_offset(self.x), self.by_offset(dx), strict=True):
             self.move(x, pixels)
-            np.equal(take, self.z, out=take, casting="unsafe")  # 1 where it is the largest
+            np.equal(take, self.z, out=take, casting="unsafe")  # 1 at the largest number
             take *= left
             if alone:
                 self.move(pixels, to)
             else:
                 to += pixels
-            left -= take  # none for those after it
+            left -= take  # later equal numbers get nothing
 
     def winners(self) -> Array:
-        """(B, H', W', C) which number of its window each maximum is, counted row by row. A new array."""
+        """Return (B, H', W', C) the position of each maximum in its window, counted row by row. A new array."""
         z = self.as_images(self.z)
-        found: Array = np.stack([x == z for x in self.by_offset(self.x)]).argmax(axis=0)  # the first that is
+        found: Array = np.stack([x == z for x in self.by_offset(self.x)]).argmax(axis=0)  # the first equal one
         return found
 
     def contests(self, j: int) -> list[tuple[int, int, int]]:
@@ -151,13 +155,13 @@ class AveragePool2D(_Pooling):
 
     Args:
         size: pixels along a side of a window.
-        stride: s, pixels from one window to the next; ``None``: `size`, so that they do not overlap. What is left at
-            the right and at the bottom is not looked at.
+        stride: s, pixels from one window to the next; ``None``: `size`, without overlap. Pixels at the right and bottom
+            edges that fill no window are ignored.
 
     Images are channels last: (B, H, W, C) comes in, (B, H', W', C) goes out with H' = ⌊(H - size) / s⌋ + 1.
 
     Raises:
-        ShapeError: no images come in, or none that a window fits into.
+        ShapeError: the input is not images, or no window fits into them.
 
     Reference: LeCun et al. (1998), Gradient-based learning applied to document recognition, section II.A.
     """
@@ -191,7 +195,7 @@ class AveragePool2D(_Pooling):
 class Flatten(Layer):
     """The numbers of an image as one row: (B, H, W, C) comes in, (B, H W C) goes out, in the same order.
 
-    A `Dense` looks at all numbers that come in, and does so without a `Flatten` before it, too.
+    A `Dense` sees all numbers of an image even without a `Flatten` before it.
     """
 
     passes_through = True

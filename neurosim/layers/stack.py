@@ -1,4 +1,4 @@
-"""The layers of a network as a whole: which make one, and how they are listed."""
+"""The layers of a network as a whole: checks that they fit together, and tables that list them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .input import Input
 
 
 def checked_layers(layers: Any) -> list[Layer]:
-    """The layers of a network to be, if one can be made of them.
+    """Return the layers of a new network if they fit together.
 
     Raises:
-        NeurosimError: it cannot.
+        NeurosimError: they do not.
     """
     if not isinstance(layers, (list, tuple)):
         raise NeurosimError(f"layers: expected a list of layers, received {layers!r}")
@@ -29,9 +29,9 @@ def checked_layers(layers: Any) -> list[Layer]:
         if isinstance(layer, Input) != (k == 0):
             raise NeurosimError(f"layers: expected one Input, in the first place, received {layer!r} in place {k}")
         if layer.index >= 0:
-            raise NeurosimError(f"{layer!r} is in a network already, as layer {layer.index}: make a new one")
+            raise NeurosimError(f"{layer!r} is already layer {layer.index} of a network: make a new layer")
         if any(layer is other for other in layers[:k]):
-            raise NeurosimError(f"{layer!r} is in this network twice: make a new one for each place")
+            raise NeurosimError(f"{layer!r} is in this network twice: make a new layer for each place")
         shape = _next_shape(layers[:k], layer, shape)
     if len(layers) < 2 or layers[-1].activation is None:
         raise NeurosimError(
@@ -40,17 +40,17 @@ def checked_layers(layers: Any) -> list[Layer]:
         )
     if len(shape) == 3 and shape[:2] != (1, 1):
         raise NeurosimError(
-            f"layers: expected numbers at the end, one a class, received {layers[-1]!r}, which gives out images of "
-            f"{_sides(shape)}; put a Flatten and a Dense behind it"
+            f"layers: expected one output per class, received images of {_sides(shape)} from {layers[-1]!r}; add a "
+            "Flatten and a Dense at the end"
         )
     return list(layers)
 
 
 def _next_shape(below: Sequence[Layer], layer: Layer, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape that a layer makes of `shape`, which the layers below give out.
+    """Return the output shape of a layer for `shape`, the output shape of the layers below.
 
     Raises:
-        ShapeError: it can make nothing of it. The sizes are worked out layer by layer.
+        ShapeError: the layer cannot take this shape. The message lists the sizes layer by layer.
     """
     try:
         return layer.output_shape(shape)
@@ -67,17 +67,17 @@ def _sides(shape: tuple[int, ...]) -> str:
 
 
 def _layer_names() -> list[str]:
-    """The names of all layer classes."""
+    """Return the names of all layer classes."""
     return [LAYERS[key].__name__ for key in LAYERS]
 
 
 def reserve(layers: Sequence[Layer], batch_size: int) -> None:
-    """Make the workspaces of all layers for batches of up to that size.
+    """Make the workspaces of all layers for batches of up to `batch_size` samples.
 
-    What every neuron did with every sample of a batch can be looked at, so all of it has to be in memory at once.
+    The values of every neuron for every sample of a batch can be viewed, so all of them are in memory at once.
 
     Raises:
-        NeurosimError: it is more than this computer has.
+        NeurosimError: this computer has not enough memory.
     """
     needed = batch_size * sum(sum(layer.buffers().values()) * layer.dtype.itemsize for layer in layers)
     there = memory()
@@ -88,29 +88,29 @@ def reserve(layers: Sequence[Layer], batch_size: int) -> None:
             layer.reserve(batch_size)
     except MemoryError:
         raise NeurosimError(
-            f"batch_size: expected a batch that fits into memory, received {batch_size:,} samples, whose activations "
-            f"take {needed / 2**30:,.1f} GiB or more, of {there / 2**30:,.1f}; choose a smaller batch_size"
+            f"batch_size: expected a batch that fits into {there / 2**30:,.1f} GiB of memory, received {batch_size:,} "
+            f"samples, which need {needed / 2**30:,.1f} GiB or more. Choose a smaller batch_size"
         ) from None
 
 
 def memory() -> float:
-    """How many bytes of memory this computer has; infinite where nobody can tell."""
+    """Return the bytes of memory of this computer; infinity if they are unknown."""
     names = ("SC_PHYS_PAGES", "SC_PAGE_SIZE")
     return math.prod(map(os.sysconf, names)) if {*names} <= {*getattr(os, "sysconf_names", ())} else math.inf
 
 
 def numbers_of(some: Sequence[Layer], layers: Sequence[Layer]) -> list[int]:
-    """How tables of a training number some of a network's layers, from below.
+    """Return the numbers of some of a network's layers in the tables of a training, from below.
 
-    By their own numbers, `net[k]`, where layers give out images: pooling lies between them.  Elsewhere 1, 2, …: dropout
-    and the like do not count.
+    If layers give out images, the numbers are those of `net[k]`, because pooling lies between the layers.  Otherwise
+    they are 1, 2, …; dropout and similar layers do not count.
     """
     images = any(len(each.out_shape) == 3 for each in layers[1:])
     return [each.index for each in some] if images else list(range(1, len(some) + 1))
 
 
 def layers_as_text(layers: Sequence[Layer], total: str) -> Text:
-    """A table: layer, output shape, parameters; `total` stands under it."""
+    """Return a table of layer, output shape and parameters; `total` stands below it."""
     rows = [("Layer", "Output shape", "Parameters")]
     rows += [
         (
@@ -127,7 +127,7 @@ def layers_as_text(layers: Sequence[Layer], total: str) -> Text:
 
 
 def layers_as_html(layers: Sequence[Layer], total: str) -> str:
-    """The same for a notebook, with the interventions on neurons counted."""
+    """Return the same table for a notebook, with the number of changed neurons."""
     rows = []
     for layer in layers:
         changed = sum(bool(neuron.interventions) for neuron in layer) if layer.interventions else 0

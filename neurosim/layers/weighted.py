@@ -1,4 +1,4 @@
-"""What layers with weights have in common: their parameters, their penalties, and what is done to single neurons."""
+"""The common part of layers with weights: parameters, penalties, and interventions on single neurons."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .interventions import Interventions, UpdateScaling
 
 
 class WeightedLayer(ActivationLayer):
-    """A layer whose neurons have weights W, a neuron along the last axis, and biases b.
+    """A layer whose neurons have weights W and biases b. The last axis of W counts the neurons.
 
     Args:
         activation: by name or as an instance.
-        initializer: of W; ``None``: the one that suits the activation (He for ReLU and its kin, LeCun for SELU,
+        initializer: of W; ``None``: the one that suits the activation (He for ReLU and its relatives, LeCun for SELU,
             otherwise Glorot). Biases start at zero.
-        use_bias: whether there is a b.
+        use_bias: whether the layer has biases b.
         regularizer: a penalty on W; ``None``: the network's.
         max_norm: the largest Euclidean norm of one neuron's incoming weights; ``None``: the network's.
 
@@ -61,7 +61,7 @@ class WeightedLayer(ActivationLayer):
     # -- parameters ------------------------------------------------------------------------------------------------
 
     def weight_shape(self) -> Shape:
-        """The shape of W, neurons along its last axis."""
+        """Return the shape of W; its last axis counts the neurons."""
         raise NotImplementedError
 
     def parameter_shapes(self) -> dict[str, Shape]:
@@ -111,7 +111,7 @@ class WeightedLayer(ActivationLayer):
         return " + ".join(parts), {name: value for each in parts.values() for name, value in each.items()}
 
     def add_penalty_gradient_(self) -> None:
-        """dW ← dW + dR/dW, if there is a regularizer."""
+        """Add dR/dW to dW for the layer's penalty and the penalties of single neurons."""
         if self.regularizer is not None:
             self.regularizer.add_gradient_(self._W, self._dW, self._weight_scratch)
         if self.interventions.l2:
@@ -125,7 +125,7 @@ class WeightedLayer(ActivationLayer):
 
     @property
     def _weight_scratch(self) -> Array:
-        """In the shape of W; made once, and only where it is needed."""
+        """A buffer in the shape of W, made once, when it is first needed."""
         if self._full_weight_scratch is None:
             self._full_weight_scratch = np.empty_like(self.W)
         return self._full_weight_scratch
@@ -136,7 +136,7 @@ class WeightedLayer(ActivationLayer):
 
     @property
     def follows_up(self) -> bool:
-        """Whether something is done in `before_update_` or `after_update_`."""
+        """Whether `before_update_` or `after_update_` does anything."""
         return self._update_scaling is not None or self.max_norm is not None
 
     def before_update_(self) -> None:
@@ -144,7 +144,7 @@ class WeightedLayer(ActivationLayer):
             self._update_scaling.before_()
 
     def after_update_(self) -> None:
-        """Undo the update for frozen neurons, scale it for slowed ones, then clip weight norms to `max_norm`."""
+        """Undo the update of frozen neurons, scale it for slowed neurons, then limit weight norms to `max_norm`."""
         if self._update_scaling is not None:
             self._update_scaling.after_()
         if self.max_norm is not None:
@@ -161,12 +161,12 @@ class WeightedLayer(ActivationLayer):
         """Replace the interventions on this layer's neurons.
 
         Raises:
-            NeurosimError: an output of the output layer is to be changed; what it gives out belongs to the loss.
+            NeurosimError: an activation or a forced output is set for a neuron of the output layer.
         """
         if self.is_output and (interventions.activations or interventions.values):
             raise NeurosimError(
-                f"layer {self.index} is the output layer: the activation of its neurons belongs to the "
-                "loss and cannot be forced or exchanged; choose a neuron of a hidden layer"
+                f"layer {self.index} is the output layer: the loss needs its activation, which cannot be forced or "
+                "replaced. Choose a neuron of a hidden layer"
             )
         self.interventions = interventions
         slowed = interventions.frozen or interventions.factors

@@ -1,4 +1,4 @@
-"""Where the windows lie that convolution and pooling slide over an image."""
+"""The places of the windows that convolution and pooling slide over an image."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from ..parameters import Array, Shape
 
 
 def image_sides(layer: object, shape: Shape) -> tuple[int, int, int]:
-    """(H, W, C) of what comes into a layer of images: (H, W) is an image of one channel.
+    """Return (H, W, C) of the input of a convolutional or pooling layer; (H, W) is an image of one channel.
 
     Raises:
-        ShapeError: it is no image.
+        ShapeError: the shape is not that of an image.
     """
     if len(shape) not in (2, 3):
         raise ShapeError(
-            f"{layer!r}: expected images, shape (H, W) or (H, W, C), received samples of shape {shape}; give the Input "
-            "layer the shape of one image, e.g. Input((28, 28)), and put layers of images before any Flatten or Dense"
+            f"{layer!r}: expected images, shape (H, W) or (H, W, C), received samples of shape {shape}. Give the Input "
+            "layer the shape of one image, e.g. Input((28, 28)), and put this layer before any Flatten or Dense"
         )
     height, width, channels = (*shape, 1)[:3]
     return height, width, channels
@@ -31,20 +31,20 @@ class Windows:
                  (H' - 1) stride + size - H rows of zeros, half of them above, the odd one below
 
     Args:
-        layer: whose windows they are, for error messages.
+        layer: the layer of the windows, for error messages.
         shape: (H, W, C) of the image; (H, W) has one channel.
         size: pixels along a side of a window.
-        stride: pixels from one to the next.
+        stride: pixels from one window to the next.
         padding: "valid" or "same".
 
     Attributes:
         shape: (H, W, C).
-        places: (H', W'), how many there are.
+        places: (H', W'), the number of places down and across.
         padded: (rows, columns, C) of the image with the zeros around it.
-        before: how many rows of zeros lie above, how many columns to the left.
+        before: the rows of zeros above, and the columns of zeros to the left.
 
     Raises:
-        ShapeError: no image, or one that no window fits into.
+        ShapeError: the input is not an image, or no window fits into it.
 
     Reference: Dumoulin and Visin (2016), A guide to convolution arithmetic for deep learning; "same" is Keras's.
     """
@@ -54,7 +54,7 @@ class Windows:
         if padding == "valid" and size > min(height, width):
             raise ShapeError(
                 f"{layer!r}: expected images of at least {size} x {size} pixels, received {height} x {width}, channels "
-                "last; take a smaller size here, or less pooling before it"
+                "last. Choose a smaller size here, or less pooling before it"
             )
         self.size, self.stride = size, stride
         places, padded, before = [], [], []
@@ -69,19 +69,19 @@ class Windows:
         self.before = before[0], before[1]
 
     def over(self, images: Array) -> Array:
-        """(B, H', W', size, size, C) all windows over padded images (B, …): a live view, in which they overlap."""
+        """Return all windows over padded images (B, …) as (B, H', W', size, size, C): a live view with overlaps."""
         per_sample, down, across, channel = images.strides
         strides = (per_sample, down * self.stride, across * self.stride, down, across, channel)
         shape = (len(images), *self.places, self.size, self.size, self.shape[2])
         return np.lib.stride_tricks.as_strided(images, shape, strides)
 
     def inside(self, images: Array) -> Array:
-        """(B, H, W, C) what padded images (B, …) hold but for the zeros around. A live view."""
+        """Return padded images (B, …) without their padding, (B, H, W, C). A live view."""
         (top, left), (height, width, _) = self.before, self.shape
         return images[:, top : top + height, left : left + width]
 
     def field(self, rows: slice, columns: slice) -> tuple[slice, slice]:
-        """The rows and the columns of the image that the windows at these places look at, without the zeros around."""
+        """Return the rows and columns of the image that the windows at these places see, without the padding."""
         found = []
         for places, before, side in zip((rows, columns), self.before, self.shape[:2], strict=True):
             first, end = places.start * self.stride - before, (places.stop - 1) * self.stride - before + self.size
@@ -89,17 +89,17 @@ class Windows:
         return found[0], found[1]
 
     def patch(self, images: Array, row: int, column: int) -> Array:
-        """(B, size, size, C) what the window at a place sees of images (B, H, W, C); 0 outside of them. A new array."""
+        """Return what the window at a place sees of images (B, H, W, C): (B, size, size, C), padded with 0. A copy."""
         return self.over(self.with_zeros(images))[:, row, column].copy()
 
     def with_zeros(self, images: Array) -> Array:
-        """(B, …) images (B, H, W, C) with the zeros around them. A new array."""
+        """Return images (B, H, W, C) with their padding, (B, …). A new array."""
         padded = np.zeros((len(images), *self.padded), images.dtype)
         self.inside(padded)[...] = images
         return padded
 
     def sources(self, row: int, column: int) -> Array:
-        """(size size C,) which numbers of an image, in a row, the window at a place sees; -1: none, it is outside."""
+        """Return (size size C,) the indices, in an image as one row, of what a window sees; -1 in the padding."""
         height, width, channels = self.shape
         down, across = (
             at * self.stride - before + np.arange(self.size)
@@ -111,10 +111,10 @@ class Windows:
         return numbers
 
     def that_see(self, row: int, column: int) -> tuple[Array, Array]:
-        """The windows that see a pixel: (n,) their places, and (n,) which of their own pixels it is, row by row."""
+        """Return the windows that see a pixel: (n,) their places, and (n,) its index within each window, row by row."""
         seen = []
         for at, before, count in zip((row, column), self.before, self.places, strict=True):
-            own = at + before - self.stride * np.arange(count)  # the pixel's place within each window
+            own = at + before - self.stride * np.arange(count)  # the pixel's position in each window
             inside = np.flatnonzero((own >= 0) & (own < self.size))
             seen.append((inside, own[inside]))
         (rows, down), (columns, across) = seen

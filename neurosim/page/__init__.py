@@ -1,9 +1,9 @@
-"""The page: one HTML file that holds a network, to be opened, drawn on, walked through and trained in any browser.
+"""The page: one HTML file with a network, which any browser can open, show, walk through and train.
 
     page = ns.explore(net, train, test, "page.html", history)
 
-It works from disk, without Python and without a network: style, program, weights and samples are in it, and it asks
-nobody for anything.  The files that it is made of lie beside this one.
+It works from disk, without Python and without an internet connection: style, program, weights and samples are in it.
+The files that it is made of are in this folder.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from .document import as_html, code_size
 from .manifest import Limits, Run, contents
 from .samples import as_dataset, check_fit as check_fit
 
-LIMIT = 4_000_000  # bytes of a file, as far as that can be kept
-HEIGHT = 860  # pixels of a page in a notebook
+LIMIT = 4_000_000  # bytes of a file, if the network is not too large
+HEIGHT = 860  # of a page in a notebook, in pixels
 
 
 class Page:
-    """A network as an HTML document. In a notebook it shows itself.
+    """A network as an HTML document, which a notebook displays.
 
     Attributes:
         html: the document.
-        manifest: what it holds, beside the arrays.
-        path: where it was written; ``None``: nowhere so far.
+        manifest: its contents, without the arrays.
+        path: the file it was written to; ``None`` if it was not written yet.
     """
 
     def __init__(self, html: str, manifest: dict[str, Any]) -> None:
@@ -44,7 +44,7 @@ class Page:
         self.path: Path | None = None
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write it to a file, whole or not at all.
+        """Write the page to a file, completely or not at all.
 
         Raises:
             NeurosimError: the file cannot be written.
@@ -54,16 +54,16 @@ class Page:
 
     @property
     def left_out(self) -> list[str]:
-        """What had to be left out for the size, in sentences; none where all is there."""
+        """Sentences on the parts left out to keep the file small; empty if nothing is missing."""
         found: list[str] = self.manifest["left_out"]
         return found
 
     def __len__(self) -> int:
-        """How many bytes it has."""
+        """Return the size in bytes."""
         return len(self.html.encode())
 
     def __repr__(self) -> str:
-        where = "not written so far" if self.path is None else str(self.path)
+        where = "not written yet" if self.path is None else str(self.path)
         return f"Page of {self.manifest['data']['name']}: {len(self) / 1e6:.1f} MB, {where}"
 
     def _repr_html_(self) -> str:
@@ -88,29 +88,29 @@ def explore(
     batch_size: int | None = None,
     command: str = "",
 ) -> Page:
-    """Make a page of a network: one HTML file in which it can be opened, drawn on, walked through and trained.
+    """Make a page of a network: one HTML file that shows it, walks through it and trains it.
 
-    The final weights are exact. Of its training it knows what `history` and `snapshots` say. Where the file would have
-    more than 4 MB, fewer samples and snapshots are in it.
+    The final weights are exact. `history` and `snapshots` tell the page about the training. If the file would have more
+    than 4 MB, it holds fewer samples and snapshots.
 
     Args:
-        network: it; is left as it is.
-        train: the `Dataset`, or pair (x, y), that it was trained on. Up to 2,000 of them are in the page.
-        test: those that it is looked at with. Up to 500 of them are in the page, and some that it misreads.
-        path: where to write it; ``None``: nowhere, it can be shown and saved later.
-        history: what `fit` gave.
-        snapshots: the callback that kept the parameters during training.
-        samples: how many test samples, and four times as many for training, are in it, whatever size that makes.
-        all_snapshots: whether to keep all snapshots, whatever size that makes.
-        settings: of the run, JSON-ready, to be shown.
+        network: the network; it is not changed.
+        train: the training set, a `Dataset` or a pair (x, y). The page holds up to 2,000 of its samples.
+        test: the test set. The page holds up to 500 of its samples, and some more that are misread.
+        path: the file to write; ``None``: the page can be shown and saved later.
+        history: the result of `fit`.
+        snapshots: the callback that stored the parameters during training.
+        samples: the number of test samples; the page holds four times as many training samples, whatever the size.
+        all_snapshots: whether to store all snapshots, whatever the size.
+        settings: the settings of the run to show, JSON-ready.
         batch_size: samples per step of further training.
-        command: what was typed to make it, to be shown.
+        command: the command that made the page, to show.
 
     Returns:
         A `Page`.
 
     Raises:
-        NeurosimError: data that do not fit the network, or a file that cannot be written.
+        NeurosimError: the data do not fit the network, or the file cannot be written.
 
     Example:
         >>> snapshots = ns.Snapshots()
@@ -134,7 +134,7 @@ def explore(
 
 
 def in_short(layer: Layer) -> str:
-    """A layer as one writes it: how many neurons, FILTERSxKERNEL, poolSIZE."""
+    """Write a layer in short: its number of neurons, FILTERSxKERNEL, or poolSIZE."""
     if layer.windows is None:
         return str(layer.neuron_count)
     return f"{layer.neuron_count}x{layer.windows.size}" if layer.weight_name else f"pool{layer.windows.size}"

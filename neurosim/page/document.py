@@ -1,4 +1,4 @@
-"""The HTML file: a template, in whose marks style, manifest, blobs and scripts are put."""
+"""The HTML file: a template whose marks are replaced with style, manifest, blobs and scripts."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from .stripping import stripped_script, stripped_style
 
 HERE = Path(__file__).parent
 MARK = re.compile(r"\{\{(\w+)\}\}")
-NO_LETTERS = re.compile("[\ud800-\udfff]+")  # bytes of a file's name that are no UTF-8
+NO_LETTERS = re.compile("[\ud800-\udfff]+")  # bytes of a file name that are not UTF-8
 MARKS = ("title", "style", "manifest", "blobs", "script", "loader")
-FILES = {"template": "page.html", "style": "style.css", "loader": "js/loader.js"}  # the last unpacks the program
-PROGRAM, WORKER = "main.js", "worker.js"  # the modules with which the page, and its worker, begin
+FILES = {"template": "page.html", "style": "style.css", "loader": "js/loader.js"}  # the loader unpacks the program
+PROGRAM, WORKER = "main.js", "worker.js"  # the first modules of the page and of its worker
 
 
 @cache
 def code() -> dict[str, str]:
-    """The page without anything of a network: template, style, program and what unpacks it, by name.
+    """Return the parts of the page that do not depend on a network, by name.
 
-    The program is packed, to a third of its size; its source is `neurosim/page/js`.
+    They are the template, the style, the packed program and its loader. The program's source is `neurosim/page/js`.
 
     Raises:
-        NeurosimError: a file is missing, or a module holds what the joiner does not understand.
+        NeurosimError: a file is missing, or a module has a form that the joiner does not know.
     """
     try:
         found = {name: (HERE / file).read_text("utf-8") for name, file in FILES.items()}
@@ -50,22 +50,22 @@ def code() -> dict[str, str]:
 
 
 def program() -> str:
-    """The script of the page and of its worker, as it lies packed in the page."""
+    """Return the script of the page and of its worker, before it is packed."""
     return join(HERE / "js", PROGRAM, WORKER)
 
 
 def code_size() -> int:
-    """How many bytes the page has before it holds a network."""
+    """Return the size in bytes of a page without a network."""
     return sum(len(text.encode()) for text in code().values())
 
 
 def as_html(title: str, manifest: dict[str, Any], blobs: Sequence[str]) -> str:
-    """The whole page as HTML.
+    """Return the whole page as HTML.
 
     Args:
-        title: its name, as text.
+        title: the title, as text.
         manifest: JSON-ready, without NaN.
-        blobs: in base64, in their order.
+        blobs: texts in base64, in order.
     """
     parts = code()
     filled = {
@@ -82,7 +82,7 @@ def as_html(title: str, manifest: dict[str, Any], blobs: Sequence[str]) -> str:
 
 
 def as_json(value: Any) -> str:
-    """Strict JSON that may stand in a script element: without NaN, and without any "<" that could end the element."""
+    """Write strict JSON for a script element: without NaN, and without any "<" that could end the element."""
     text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     text = NO_LETTERS.sub(lambda found: json.dumps(readable(found[0]), ensure_ascii=False)[1:-1], text)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -1,4 +1,4 @@
-// The rules that the page's JavaScript is held to: npx eslint --config neurosim/page/eslint.config.mjs neurosim/page/js
+// The rules for the page's JavaScript: npx eslint --config neurosim/page/eslint.config.mjs neurosim/page/js
 
 const browser = [
   "Blob", "DecompressionStream", "Event", "FileReader", "Image", "ImageData", "MessageChannel", "Path2D", "ResizeObserver",
@@ -17,7 +17,7 @@ export default [
     },
     linterOptions: { reportUnusedDisableDirectives: "error" },
     rules: {
-      // what is wrong
+      // errors
       "no-undef": "error",
       "no-unused-vars": ["error", { args: "after-used", ignoreRestSiblings: true }],
       "no-const-assign": "error",
@@ -33,7 +33,7 @@ export default [
       "prefer-const": "error",
       "no-var": "error",
       eqeqeq: "error",
-      // what a page under a strict policy may not do, or should not
+      // forbidden or unwanted in a page with a strict policy
       "no-eval": "error",
       "no-implied-eval": "error",
       "no-new-func": "error",

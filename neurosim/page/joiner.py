@@ -1,14 +1,14 @@
 """Joins the page's modules into one script: an HTML file that is opened from disk may not load modules.
 
-Every module becomes a function that is called once and returns what it exports, so that a name may occur in several of
-them; its imports become constants.  It understands the few forms that the page uses, each at the beginning of a line,
-and refuses everything else rather than to guess:
+Every module becomes a function that is called once and returns its exports, so that several modules can use one name.
+Its imports become constants.  The joiner knows the few forms that the page uses, each at the beginning of a line.  It
+refuses everything else, and never guesses:
 
     import { name, other as own } from "./file.js";      export function name() {}       export { name, other };
     import * as name from "./file.js";                   export class Name {}
     import "./file.js";                                  export const name = 1;
 
-The page and its worker are one script: what the worker needs comes first, then the rest runs in one of the two alone.
+The page and its worker are one script.  The modules of the worker come first.  The rest runs in only one of the two.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ IN_WORKER = 'typeof document === "undefined"'
 
 
 def join(folder: Path, entry: str, worker: str | None = None) -> str:
-    """One script that does what the module `entry` does, with all that it imports; without comments and indentation.
+    """Join the module `entry` and all its imports to one script, without comments and indentation.
 
     Args:
-        folder: holds the modules; files of folders in it are named by paths, "engine/network.js".
-        entry: the file with which the program begins.
-        worker: the file with which it begins where there is no document, that is in a worker.
+        folder: the folder of the modules; a file in a subfolder is named by its path, "engine/network.js".
+        entry: the first file of the program.
+        worker: the first file of the program without a document, that is, in a worker.
 
     Raises:
-        NeurosimError: a file that is not there, a circle of imports, or a form that it does not understand.
+        NeurosimError: a file is missing, imports form a circle, or a form is unknown.
     """
     modules: dict[str, Module] = {}
     if worker is None:
@@ -62,7 +62,7 @@ def join(folder: Path, entry: str, worker: str | None = None) -> str:
 
 
 def _visit(folder: Path, name: str, path: list[str], modules: dict[str, Module]) -> None:
-    """Add the modules that `name` needs, then itself."""
+    """Add the modules that `name` needs, then the module `name`."""
     if name in modules:
         return
     if name in path:
@@ -95,18 +95,18 @@ def variable(name: str) -> str:
 
 
 class Module:
-    """One module, taken apart.
+    """One module, in parts.
 
     Attributes:
-        needs: path from the folder -> names, of what it imports, in their order.
+        needs: path from the folder -> the imported names, in order.
         exports: the names that it exports.
-        text: the module as a constant that holds its exports.
+        text: the module as a constant with its exports.
     """
 
     def __init__(self, name: str, source: str) -> None:
         self.name = name
         code = source
-        self.blank = "".join(_blank(token) for token in tokens(name, source))  # as long, with nothing in its texts
+        self.blank = "".join(_blank(token) for token in tokens(name, source))  # the same length, with empty texts
         self.needs: dict[str, list[str]] = {}
         self.exports = exported = list[str]()
         edits: list[tuple[int, int, str]] = []
@@ -135,7 +135,7 @@ class Module:
         self.text = f"const {variable(name)} = (() => {{\n{body}\nreturn {{ {', '.join(exported)} }};\n}})();"
 
     def _import(self, code: str, found: re.Match[str]) -> str:
-        """What takes the place of an import."""
+        """Return the code that replaces an import."""
         path = code[found.start(3) + 1 : found.end(3) - 1]
         if not path.startswith((".", "..")) or not path.endswith(".js"):
             raise self._refuse("a path that begins with ./ and ends in .js", path)
@@ -156,7 +156,7 @@ class Module:
         return f"const {{ {taken} }} = {variable(other)};"
 
     def _line(self, position: int) -> str:
-        """The line around a position."""
+        """Return the line at a position."""
         start = self.blank.rfind("\n", 0, position) + 1
         return self.blank[start:].split("\n", 1)[0].strip()
 
@@ -165,7 +165,7 @@ class Module:
 
 
 def _blank(token: Token) -> str:
-    """A piece of a program as long as it is, with blanks for what is said in it, line breaks apart."""
+    """Return a piece of a program at the same length, with blanks for its text; line breaks stay."""
     if token.kind == "comment":
         return re.sub(r"[^\n]", " ", token.text)
     if token.kind in ("text", "template", "pattern"):

@@ -1,4 +1,4 @@
-"""What a page holds: the network, samples, snapshots and words, as one JSON-ready manifest and blobs of arrays."""
+"""The contents of a page: network, samples, snapshots and words, as a JSON-ready manifest and blobs of arrays."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from .. import __version__
 from ..activations import ACTIVATIONS
 from ..data import Dataset
 from ..errors import NeurosimError
+from ..glossary import GLOSSARY
 from ..layers.interventions import SAID as INTERVENTIONS
 from ..losses import LOSSES
 from ..network import BATCH_SIZE, Network
@@ -36,30 +37,30 @@ from .moments import Moments, layer_arrays
 from .packing import Blobs, size_of
 from .samples import TEST, TRAIN, Kept, check_fit, misread
 
-SCHEME = re.compile(r"\bhttps?://")  # what is no address asks for nothing
+SCHEME = re.compile(r"\bhttps?://")  # removed from texts, so that no text is an address
 FORMAT, VERSION = "neurosim page", 1
-FOR_NUMBERS = 40_000  # characters: which samples are kept, and where arrays lie
-FEWEST = 50  # samples of each kind that a page has, however large they are
-LEAST = 1_000_000  # characters beside the network, even where that fills the room
-FOR_SAMPLES = 2 / 3  # of the room beside the network, where snapshots want some of it, too
-POINTS = 400  # of the curve of a run's loss, whose axis is logarithmic
+FOR_NUMBERS = 40_000  # characters for the indices of samples and the places of arrays
+FEWEST = 50  # samples of each kind in a page, however large they are
+LEAST = 1_000_000  # characters beside the network, even if the network fills the room
+FOR_SAMPLES = 2 / 3  # of the room beside the network, if snapshots need some of it too
+POINTS = 400  # of the curve of a run's loss, which has a logarithmic axis
 WORDS = (
     "STAGES", "PHASES", "RULES", "ROWS", "JOINED", "WHY", "NAMES", "DIGITS", "PLAIN", "SIGNED", "IN_COLUMNS", "ALIGNED",
     "SYMBOLS",
 )  # fmt: skip
-"""The tables of `neurosim.walk.words`, as they are called there."""
+"""The names of the tables of `neurosim.walk.words`."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What is known of a network's training.
+    """The known facts about a network's training.
 
     Attributes:
-        history: its figures; ``None``: not known.
-        snapshots: its parameters on the way; ``None``: only those it has now.
+        history: its figures; ``None`` if unknown.
+        snapshots: its parameters at earlier steps; ``None`` if only the current ones are known.
         settings: JSON-ready.
         batch_size: samples per step; ``None``: that of the snapshots.
-        command: what was typed to make the page.
+        command: the command that made the page.
     """
 
     history: History | None = None
@@ -71,13 +72,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much of the data goes into a page.
+    """Limits for the data in a page.
 
     Attributes:
-        room: how many characters it should all take.
-        samples: how many test samples to keep, and four times as many for training, whatever they take; ``None``: as
-            many as there is room for, at most `TEST` and `TRAIN`.
-        all_snapshots: whether to keep them all, whatever they take.
+        room: the number of characters for all contents.
+        samples: the number of test samples, a quarter of the number of training samples, whatever the size. ``None``:
+            as many as the room allows, at most `TEST` and `TRAIN`.
+        all_snapshots: whether to store all snapshots, whatever the size.
     """
 
     room: int
@@ -87,7 +88,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a page holds.
+    """The contents of a page.
 
     Attributes:
         manifest: JSON-ready, without NaN.
@@ -99,17 +100,17 @@ class Contents:
 
 
 def contents(network: Network, train: Dataset, test: Dataset, run: Run, limits: Limits) -> Contents:
-    """All that a page holds.
+    """Collect the contents of a page.
 
     Args:
-        network: it; is left as it is.
-        train: the data that it was trained on.
-        test: those that it is looked at with.
-        run: what is known of its training.
-        limits: how much of it all to keep.
+        network: the network; it is not changed.
+        train: the training set.
+        test: the test set.
+        run: the known facts about its training.
+        limits: the limits for samples and snapshots.
 
     Raises:
-        NeurosimError: data that do not fit the network, or a part of it that is of no registered class.
+        NeurosimError: the data do not fit the network, or a part of it has a class without a key.
     """
     network = copy.copy(network)
     for each in (train, test):
@@ -145,13 +146,13 @@ def contents(network: Network, train: Dataset, test: Dataset, run: Run, limits: 
 
 
 def has_diverged(network: Network, run: Run) -> bool:
-    """Whether a network holds NaN or infinity, or its training ended because numbers grew without bound."""
+    """Return whether a network holds NaN or infinity, or its training diverged."""
     stopped = "" if run.history is None else run.history.stopped
     return stopped == "diverged" or not bool(np.isfinite(network.parameters.theta).all())
 
 
 def network_arrays(network: Network) -> dict[str, Array]:
-    """The network as it is: all parameters, what the optimizer remembers of each, and what else layers keep."""
+    """Return the network's arrays: all parameters, the optimizer's state, and the running statistics of layers."""
     return (
         {"theta": network.parameters.theta}
         | {f"state/{name}": vector for name, vector in network.optimizer.state.items()}
@@ -164,7 +165,7 @@ def network_arrays(network: Network) -> dict[str, Array]:
 
 @dataclass(frozen=True)
 class Samples:
-    """The samples of a page, for testing and for training, as arrays; and how many characters these take."""
+    """The test and training samples of a page, as arrays, and the number of characters that they take."""
 
     test: Kept
     train: Kept
@@ -182,13 +183,13 @@ class Choice:
             self.misread = misread(network, test)
 
     def of(self, tests: int, trainings: int) -> Samples:
-        """So many of each, or all; beside the test samples some that are misread."""
+        """Return these numbers of samples, or all, with some extra misread test samples."""
         test, train = Kept.of(self.test, tests, self.misread), Kept.of(self.train, trainings)
         arrays = test.arrays(self.network, "test"), train.arrays(self.network, "train")
         return Samples(test, train, *arrays, size_of(arrays[0]) + size_of(arrays[1]))
 
     def within(self, room: float) -> Samples:
-        """As many as fit into `room` characters, at most `TEST` and `TRAIN`, at least `FEWEST` of each."""
+        """Return as many samples as fit into `room` characters, at most `TEST` and `TRAIN`, at least `FEWEST`."""
         share = 1.0
         while True:
             found = self.of(max(FEWEST, int(TEST * share)), max(FEWEST, int(TRAIN * share)))
@@ -198,7 +199,7 @@ class Choice:
 
 
 def left_out(samples: Samples, moments: Moments, limits: Limits) -> list[str]:
-    """What had to be left out for the size, in sentences."""
+    """Return sentences on the parts left out to keep the file small."""
     found = []
     if limits.samples is None:
         for what, kept, usual in (("test", samples.test, TEST), ("training", samples.train, TRAIN)):
@@ -211,17 +212,17 @@ def left_out(samples: Samples, moments: Moments, limits: Limits) -> list[str]:
 
 
 def larger(network: int, excess: int, limits: Limits) -> list[str]:
-    """That the file is larger than it should be, in a sentence, where that could not be helped."""
+    """Return a sentence if the network alone makes the file larger than the limit."""
     if excess <= 0 or limits.samples is not None or limits.all_snapshots:
         return []
-    return [f"It is large all the same: the network alone takes {network / 1e6:.1f} MB."]
+    return [f"It is still large: the network alone takes {network / 1e6:.1f} MB."]
 
 
-# -- what is said of them ---------------------------------------------------------------------------------------------
+# -- the description ------------------------------------------------------------------------------------------------
 
 
 def described(network: Network, train: Dataset, test: Dataset, run: Run) -> dict[str, Any]:
-    """The manifest without what depends on how much is kept."""
+    """Return the parts of the manifest that do not depend on the limits."""
     config = network.config()
     batch_size, per_epoch = pace(train, run)
     return {
@@ -250,6 +251,7 @@ def described(network: Network, train: Dataset, test: Dataset, run: Run) -> dict
         "settings": dict(run.settings or {}),
         "words": {name: getattr(words, name) for name in WORDS}
         | {"figure": figure_words.FIGURE, "interventions": INTERVENTIONS},
+        "glossary": GLOSSARY,
         "formulas": {
             "optimizer": {key: dict(OPTIMIZERS[key].formulas) for key in OPTIMIZERS},
             "loss": {key: LOSSES[key].formula for key in LOSSES},
@@ -271,7 +273,7 @@ def described(network: Network, train: Dataset, test: Dataset, run: Run) -> dict
 
 
 def _choices(registry: Registry[Any]) -> dict[str, Any]:
-    """Key -> config with the defaults, of all that can be made without settings."""
+    """Return key -> config with the defaults, for all classes that need no settings."""
     found = {}
     for key in registry:
         with suppress(NeurosimError):
@@ -280,7 +282,7 @@ def _choices(registry: Registry[Any]) -> dict[str, Any]:
 
 
 def optimizer_state(network: Network) -> dict[str, Any]:
-    """Where the optimizer stands, beside its vectors."""
+    """Return the state of the optimizer, without its vectors."""
     optimizer = network.optimizer
     own = _choices(OPTIMIZERS).get(optimizer.key, {})
     return {
@@ -293,7 +295,7 @@ def optimizer_state(network: Network) -> dict[str, Any]:
 
 
 def pace(train: Dataset, run: Run) -> tuple[int, int]:
-    """Samples per step, and steps per epoch, of the run; or the usual ones."""
+    """Return samples per step and steps per epoch of the run, or the defaults."""
     if run.snapshots is not None and len(run.snapshots):
         return run.snapshots.batch_size, run.snapshots.steps_per_epoch
     size = min(run.batch_size or BATCH_SIZE, len(train))
@@ -301,7 +303,7 @@ def pace(train: Dataset, run: Run) -> tuple[int, int]:
 
 
 def run_of(history: History) -> dict[str, Any]:
-    """How a run ended, and its loss from step to step; of many the lowest and highest of each stretch."""
+    """Return the end of a run, and its loss by step; of many steps, the lowest and highest of each section."""
     losses = np.array(history.batch_losses, np.float64)
     kept = np.arange(len(losses))
     if len(losses) > POINTS:
@@ -319,19 +321,19 @@ def run_of(history: History) -> dict[str, Any]:
 
 
 def _features(network: Network, data: Dataset) -> tuple[str, ...]:
-    """The names of the columns, in the order of the network's."""
+    """Return the names of the columns in the network's order."""
     learned = network.input.learned
     assert learned is not None
     return learned.feature_names or data.feature_names
 
 
 def _source(data: Dataset) -> str:
-    """Where the data came from; of a path its end alone, for a page is handed on."""
+    """Return the source of the data; only the last part of a path, because pages are shared."""
     return Path(data.source).name if Path(data.source).is_absolute() else SCHEME.sub("", data.source)
 
 
 def as_plain(value: Any) -> Any:
-    """A copy of nested values with Python's own numbers, lists and dicts."""
+    """Copy nested values as plain Python numbers, lists and dicts."""
     if isinstance(value, Mapping):
         return {str(name): as_plain(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""The snapshots of a page: the parameters before training, after it, and in half precision at moments between."""
+"""The snapshots of a page: parameters before and after training, and in half precision at steps between."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ HALF = float(np.finfo(np.float16).max)
 
 
 class Moments:
-    """Parameters at moments of a network's training, in the order of the steps; the last are those it has now.
+    """Parameters at steps of a network's training, in order; the last are the current ones.
 
     Args:
-        network: as it is now.
-        snapshots: of its training, if there are any.
+        network: the network in its current state.
+        snapshots: those of its training, if any.
     """
 
     def __init__(self, network: Network, snapshots: Snapshots | None) -> None:
@@ -42,17 +42,17 @@ class Moments:
         return len(self.steps)
 
     def keep(self, indices: Sequence[int]) -> None:
-        """Drop all others."""
+        """Keep the moments with these indices, and drop all others."""
         self.steps = [self.steps[k] for k in indices]
         self.thetas = [self.thetas[k] for k in indices]
         self.arrays = [self.arrays[k] for k in indices]
 
     def size_of_first(self) -> int:
-        """How many characters the parameters before training take."""
+        """Return the number of characters of the parameters before training."""
         return size_of(self._packed(0)) if len(self) > 1 else 0
 
     def keep_within(self, room: int) -> None:
-        """Drop as many between the first and the last as is needed for all but the last to take `room` characters."""
+        """Drop moments between the first and the last, until all except the last take at most `room` characters."""
         between = len(self) - 2
         if between < 1:
             return
@@ -62,7 +62,7 @@ class Moments:
             self.keep([0, *(1 + np.linspace(0, between - 1, count).round().astype(int)).tolist(), len(self) - 1])
 
     def add_to(self, blobs: Blobs) -> list[dict[str, Any]]:
-        """Put them into blobs that have those of the last moment; returns what the manifest says of each."""
+        """Add all except the last to blobs, which have the last. Return the manifest's entry of each."""
         packed: dict[str, Array] = {}
         for k in range(len(self) - 1):
             packed |= self._packed(k)
@@ -84,7 +84,7 @@ class Moments:
         ]
 
     def _packed(self, k: int) -> dict[str, Array]:
-        """The arrays of moment k: exact before training, later in half precision where that reaches far enough."""
+        """Return the arrays of moment k: exact before training, later in half precision if its range is enough."""
         theta = self.thetas[k]
         finite = theta[np.isfinite(theta)]
         if k and float(np.abs(finite).max(initial=0.0)) <= HALF:
@@ -93,5 +93,5 @@ class Moments:
 
 
 def layer_arrays(network: Network) -> dict[str, Array]:
-    """Name -> what training changes in the layers beside their parameters: running statistics."""
+    """Return name -> array that training changes in layers beside their parameters: running statistics."""
     return {f"{name}{layer.index}": getattr(layer, name) for layer in network for name in layer.state_names}

@@ -1,4 +1,4 @@
-"""Arrays as text: put one behind the other in blobs, compressed where that pays, and written in base64."""
+"""Arrays as text: joined to blobs, compressed if that saves enough, and written in base64."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 
 from ..parameters import Array
 
-ALIGNMENT = 8  # bytes: a typed array of any type may begin there
-PAYS = 0.9  # compressed to uncompressed: above it the browser had better not unpack
+ALIGNMENT = 8  # bytes: an array of any type can begin there
+PAYS = 0.9  # of the uncompressed size: above it, unpacking is not worth the time
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Blobs:
 
     Attributes:
         arrays: name -> {"dtype", "shape", "blob", "offset"}.
-        about: of each blob {"encoding", "bytes"}.
+        about: for each blob {"encoding", "bytes"}.
         texts: each blob in base64.
     """
 
@@ -31,7 +31,7 @@ class Blobs:
     texts: list[str] = field(default_factory=list)
 
     def add(self, arrays: Mapping[str, Array]) -> None:
-        """One more blob, with these arrays in it."""
+        """Add a blob with these arrays."""
         parts: list[bytes] = []
         size = 0
         for name, array in arrays.items():
@@ -45,23 +45,23 @@ class Blobs:
         self.texts.append(text)
 
     def point(self, name: str, to: str) -> None:
-        """Let one more name stand for an array that is there."""
+        """Give an array a second name."""
         self.arrays[name] = self.arrays[to]
 
     def __len__(self) -> int:
-        """How many characters it all takes."""
+        """Return the number of characters of all blobs."""
         return sum(map(len, self.texts))
 
 
 def as_text(data: bytes) -> tuple[str, str]:
-    """Bytes in base64, packed by gzip before where that pays; and which of the two it was."""
+    """Return the encoding, and bytes in base64, compressed with gzip first if that saves enough."""
     packed = gzip.compress(data, 6, mtime=0)
     encoding, data = ("gzip+base64", packed) if len(packed) < PAYS * len(data) else ("base64", data)
     return encoding, base64.b64encode(data).decode("ascii")
 
 
 def size_of(arrays: Mapping[str, Array]) -> int:
-    """How many characters arrays take in a blob of their own."""
+    """Return the number of characters that arrays take in their own blob."""
     blobs = Blobs()
     blobs.add(arrays)
     return len(blobs)

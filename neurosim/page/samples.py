@@ -1,4 +1,4 @@
-"""Which samples go into a page, and in which form: as they came, in the order of the network's columns and classes."""
+"""The samples of a page: raw, in the order of the network's columns and classes."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ..network import Network
 from ..parameters import Array
 from ..samples import as_numbers
 
-TEST, TRAIN = 500, 2_000  # samples that are kept of each
-MISTAKES = 60  # test samples that the network misreads, beside them
-SEED = 0  # draws which
-WIDE = {"i": np.int32, "u": np.int32}  # what JavaScript has for whole numbers of other sizes
+TEST, TRAIN = 500, 2_000  # samples of each in a page, at most
+MISTAKES = 60  # extra test samples that the network misreads
+SEED = 0  # for drawing them
+WIDE = {"i": np.int32, "u": np.int32}  # JavaScript's type for whole numbers of other sizes
 
 
 def as_dataset(data: Any, split: str) -> Dataset:
-    """A `Dataset`, or a pair (x, y) as one.
+    """Return a `Dataset`, made from a pair (x, y) if necessary.
 
     Raises:
-        NeurosimError: it is neither.
+        NeurosimError: the data are neither.
     """
     if is_dataset(data):
         found: Dataset = data
@@ -33,9 +33,7 @@ def as_dataset(data: Any, split: str) -> Dataset:
     try:
         x, y = data
     except (TypeError, ValueError):
-        raise NeurosimError(
-            f"{split}: expected a Dataset or a pair (x, y), received something else: {type(data).__name__}"
-        ) from None
+        raise NeurosimError(f"{split}: expected a Dataset or a pair (x, y), received: {type(data).__name__}") from None
     x, features = as_numbers(x)
     labels, names = read_labels(y)
     if not names and labels.ndim == 1 and labels.dtype.kind in "ui" and labels.size and labels.min() >= 0:
@@ -46,10 +44,10 @@ def as_dataset(data: Any, split: str) -> Dataset:
 
 
 def check_fit(network: Network, data: Dataset, model: str = "the network") -> None:
-    """Refuse data that are not of the network's size.
+    """Raise an error if data do not have the network's size.
 
     Raises:
-        ShapeError: samples or classes of another number.
+        ShapeError: samples have another size, or the number of classes differs.
     """
     n_in, n_out = network.input.n_out, network.output.n_out
     if data.x[0].size != n_in:
@@ -69,12 +67,12 @@ def check_fit(network: Network, data: Dataset, model: str = "the network") -> No
 
 @dataclass(frozen=True)
 class Kept:
-    """Samples of a data set that are kept in a page.
+    """Samples of a data set for a page.
 
     Attributes:
-        data: all of them.
-        index: which are kept, in order.
-        mistakes: which are kept beside them, because the network misreads them.
+        data: the whole data set.
+        index: the indices of the chosen samples, in order.
+        mistakes: the indices of extra samples that the network misreads.
     """
 
     data: Dataset
@@ -83,22 +81,22 @@ class Kept:
 
     @classmethod
     def of(cls, data: Dataset, count: int, misread: Array | None = None) -> Kept:
-        """A fair sample: of each class its share; and the first that are misread, of those that are not in it."""
+        """Choose samples with each class in its share, and the first misread samples that are not among them."""
         index = data.places(min(count, len(data)), SEED)
         beside = np.empty(0, np.intp) if misread is None else np.setdiff1d(misread, index)[:MISTAKES]
         return cls(data, index, beside)
 
     @property
     def places(self) -> Array:
-        """All that are kept: the fair sample, then the mistakes."""
+        """All indices: the chosen samples, then the extra misread ones."""
         return np.concatenate([self.index, self.mistakes])
 
     def config(self) -> dict[str, Any]:
-        """How many there are, and which, JSON-ready."""
+        """Return their numbers and indices, JSON-ready."""
         return {"count": len(self.index), "mistakes": len(self.mistakes), "index": self.places.tolist()}
 
     def arrays(self, network: Network, split: str) -> dict[str, Array]:
-        """Samples (N, …) as they came, and labels, as typed arrays that JavaScript has."""
+        """Return raw samples (N, …) and labels, as typed arrays that JavaScript knows."""
         places = self.places
         x = raw(network, self.data.x, self.data.feature_names)[places]
         return {
@@ -108,9 +106,10 @@ class Kept:
 
 
 def raw(network: Network, x: Array, features: tuple[str, ...]) -> Array:
-    """Samples (N, n) in the network's order of columns: whole numbers that its input scales, or floats in its units.
+    """Return samples (N, n) in the network's order of columns.
 
-    Where the input standardizes, they are in the units of the data.
+    They are whole numbers that its input scales, or floats in its units. If the input standardizes, they are in the
+    units of the data.
     """
     learned = network.input.learned
     rows = x.reshape(len(x), -1)
@@ -128,7 +127,7 @@ def raw(network: Network, x: Array, features: tuple[str, ...]) -> Array:
 
 
 def labels_of(network: Network, data: Dataset) -> Array:
-    """The classes (N,) by the network's numbers, or the targets (N,) or (N, n) that are to be predicted."""
+    """Return the classes (N,) by the network's numbers, or the targets (N,) or (N, n)."""
     _, y = samples_and_labels(data, None)
     labels, _ = read_labels(y, network.class_names) if network.class_names else (data.labels, ())
     if data.class_names:
@@ -137,7 +136,7 @@ def labels_of(network: Network, data: Dataset) -> Array:
 
 
 def misread(network: Network, data: Dataset) -> Array | None:
-    """Which samples the network puts into a wrong class, in order; None where there are no classes."""
+    """Return the indices of the misread samples, in order; None if there are no classes."""
     if not data.class_names:
         return None
     a = network.predict_proba(data)

@@ -1,8 +1,8 @@
-"""Takes from JavaScript and CSS what only their readers need: comments, indentation, empty lines, blanks at line ends.
+"""Strips comments, indentation, empty lines and blanks at line ends from JavaScript and CSS.
 
-Names and lines stay as they are, so that no semicolon is left to be guessed: a run of blanks becomes one blank, a run
-of line breaks one line break, and a comment counts as a blank, or as a line break where it holds one.  Texts, template
-texts and regular expressions are left alone.  What this does not understand it refuses.
+Names and lines stay unchanged, so no semicolon has to be guessed.  A series of blanks becomes one blank, and a series
+of line breaks becomes one.  A comment counts as a blank, or as a line break if it contains one.  Texts, template texts
+and regular expressions stay unchanged.  Unknown code is an error.
 """
 
 from __future__ import annotations
@@ -16,29 +16,31 @@ from ..errors import NeurosimError
 SPACE = re.compile(r"[ \t\n]+")
 COMMENT = re.compile(r"//[^\n]*|/\*[\s\S]*?\*/")
 TEXT = re.compile(r"\"(?:\\[\s\S]|[^\"\\\n])*\"|'(?:\\[\s\S]|[^'\\\n])*'")
-TEMPLATE = re.compile(r"[`}](?:\\[\s\S]|\$(?!\{)|[^\\`$])*(?:`|\$\{)")  # a piece of it, up to its end or to code in it
+TEMPLATE = re.compile(
+    r"[`}](?:\\[\s\S]|\$(?!\{)|[^\\`$])*(?:`|\$\{)"
+)  # a piece of it, up to its end or to the code in it
 PATTERN = re.compile(r"/(?![*/])(?:\\[^\n]|\[(?:\\[^\n]|[^\]\\\n])*\]|[^\\/\[\n])+/[a-z]*")
 NUMBER = re.compile(
     r"(?:0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?)n?"
     r"(?![\w$])"
 )
 NAME = re.compile(r"(?:[^\W\d]|\$)[\w$]*")
-# without -->, which begins a comment where a line begins with it
+# without -->, which begins a comment at the start of a line
 MARK = re.compile(r"\+\+|--(?!>)|=>|\?\.(?![0-9])|\.\.\.|/=?|#(?=[^\W\d]|\$)|[{}()\[\];,<>=!+*%&|^~?:.]|-(?!->)")
-LINE_ENDS = re.compile("[\r\f\u2028\u2029]")  # these end lines, and so comments, and nobody sees them
+LINE_ENDS = re.compile("[\r\f\u2028\u2029]")  # these invisible characters end lines, and so comments
 
 BRACKETS = {")": "(", "]": "[", "}": "{"}
-WITH_CONDITION = {"if", "while", "for", "with"}  # behind the brackets after these begins a statement
+WITH_CONDITION = {"if", "while", "for", "with"}  # a statement begins after their brackets
 BEFORE_PATTERN = {
     "return", "typeof", "case", "in", "do", "else", "void", "delete", "throw", "new", "instanceof", "default",
     "extends",
 }  # fmt: skip
-EITHER = {"of", "yield", "await"}  # names in one place, words of the language in another
+EITHER = {"of", "yield", "await"}  # names in some places, words of the language in others
 
 CSS_NAME = re.compile(r"[\w-]+")
-UNQUOTED = re.compile(r"url\((?!\s*[\"'])", re.IGNORECASE)  # in it everything may stand, /* too
+UNQUOTED = re.compile(r"url\((?!\s*[\"'])", re.IGNORECASE)  # it can contain anything, also /*
 CSS_MARK = re.compile(r"\\[^\n]|[^\s\"'\\]")
-CSS_APART = "{};,:"  # what never grows together with its neighbour
+CSS_APART = "{};,:"  # marks that never join with their neighbour
 
 
 class Token(NamedTuple):
@@ -47,7 +49,7 @@ class Token(NamedTuple):
     Attributes:
         kind: space, comment, text, template, pattern, number, name or mark.
         text: the piece itself.
-        at: where it begins.
+        at: the position of its first character.
     """
 
     kind: str
@@ -56,25 +58,25 @@ class Token(NamedTuple):
 
     @property
     def is_gap(self) -> bool:
-        """Whether it only keeps its neighbours apart."""
+        """Whether it only separates its neighbours."""
         return self.kind in ("space", "comment")
 
 
 def stripped_script(name: str, source: str) -> str:
-    """JavaScript without what only its readers need.
+    """Strip JavaScript.
 
     Args:
-        name: of the file, for what is said of it.
+        name: the name of the file, for errors.
         source: its text.
 
     Raises:
-        NeurosimError: something that this does not understand.
+        NeurosimError: the code has an unknown form.
     """
     return _with_gaps(tokens(name, source), lambda run: "\n" if any("\n" in each.text for each in run) else " ")
 
 
 def stripped_style(name: str, source: str) -> str:
-    """CSS without what only its readers need; arguments and errors as above."""
+    """Strip CSS; arguments and errors as for `stripped_script`."""
     found = style_tokens(name, source)
     for before, comment, after in zip(found, found[1:], found[2:], strict=False):
         alone = comment.kind == "comment" and not before.is_gap and not after.is_gap
@@ -89,7 +91,7 @@ def stripped_style(name: str, source: str) -> str:
 
 
 def tokens(name: str, source: str) -> list[Token]:
-    """JavaScript cut into its pieces, without a gap; the code in a template text is code."""
+    """Cut JavaScript into pieces, without a gap; the code in a template text is code."""
     _check_line_ends(name, source)
     reader = _Reader(name, source)
     while reader.at < len(source):
@@ -100,7 +102,7 @@ def tokens(name: str, source: str) -> list[Token]:
 
 
 def style_tokens(name: str, source: str) -> list[Token]:
-    """CSS cut into its pieces, without a gap."""
+    """Cut CSS into pieces, without a gap."""
     _check_line_ends(name, source)
     found: list[Token] = []
     at = 0
@@ -115,24 +117,24 @@ def style_tokens(name: str, source: str) -> list[Token]:
 
 
 class _Reader:
-    """Reads a program from its beginning, and remembers what decides whether a slash divides.
+    """A reader of a program from its beginning, which knows whether a slash divides.
 
     Attributes:
-        found: what has been read.
-        at: where it goes on.
-        open: the brackets, and the template texts, that have not ended so far.
+        found: the pieces read so far.
+        at: the position of the next piece.
+        open: the brackets and template texts that have not ended yet.
     """
 
     def __init__(self, name: str, source: str) -> None:
         self.name, self.source, self.at = name, source, 0
         self.found: list[Token] = []
         self.open: list[Token] = []
-        self.last: list[Token] = []  # what is not a gap
-        self.conditions: set[int] = set()  # where the brackets of an if, a while … begin
+        self.last: list[Token] = []  # the pieces that are not gaps
+        self.conditions: set[int] = set()  # the positions of the brackets of an if, a while …
         self.after_condition = False  # whether the last closing bracket was that of a condition
 
     def read(self) -> None:
-        """The next piece."""
+        """Read the next piece."""
         letter = self.source[self.at]
         kinds = {"space": SPACE, "name": NAME, "number": NUMBER, "text": TEXT, "mark": MARK}
         if letter == "/":
@@ -153,21 +155,21 @@ class _Reader:
             self.last.append(token)
 
     def _template(self, token: Token) -> None:
-        """A piece of a template text opens or closes it."""
+        """Open or close a template text."""
         if token.text[0] == "}":
             self.open.pop()
         if token.text[-1] == "{":
             self.open.append(token)
 
     def _close(self, token: Token) -> None:
-        """A closing bracket closes the one that it belongs to."""
+        """Close the bracket that a closing bracket belongs to."""
         opened = self.open.pop() if self.open else None
         if opened is None or opened.text != BRACKETS[token.text]:
             raise _refusal(self.name, self.source, token.at, f"a {BRACKETS[token.text]} that belongs to")
         self.after_condition = opened.at in self.conditions
 
     def _word(self) -> str:
-        """The word of the language that stands before this, not the name of a member; "" if there is none."""
+        """Return the word of the language before this position, not the name of a member; "" if there is none."""
         words = self.last[-3:]
         if [each.text for each in words[-2:]] == ["for", "await"]:
             words = words[:-1]
@@ -176,7 +178,7 @@ class _Reader:
         return words[-1].text
 
     def _slash(self) -> dict[str, re.Pattern[str]]:
-        """What begins with the slash at this position: a regular expression, or a division."""
+        """Return what the slash at this position begins: a regular expression or a division."""
         before = self.last[-1] if self.last else Token("mark", ";", 0)
         if before.kind == "name":
             word = self._word()
@@ -195,7 +197,7 @@ class _Reader:
 
 
 def _take(name: str, source: str, at: int, kinds: dict[str, re.Pattern[str]], found: list[Token]) -> int:
-    """Add the piece that begins at a position, of the first kind that it can be; returns where it ends."""
+    """Add the piece at a position, with the first kind that matches. Return its end."""
     for kind, pattern in kinds.items():
         if match := pattern.match(source, at):
             found.append(Token(kind, match[0], at))
@@ -205,7 +207,7 @@ def _take(name: str, source: str, at: int, kinds: dict[str, re.Pattern[str]], fo
 
 
 def _with_gaps(found: Iterable[Token], gap_of: Callable[[list[Token]], str]) -> str:
-    """The pieces, with one gap in the place of all that keeps two of them apart."""
+    """Join the pieces, with one gap instead of all gaps between two of them."""
     parts: list[str] = []
     run: list[Token] = []
     for token in found:

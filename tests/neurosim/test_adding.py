@@ -129,7 +129,7 @@ def test_a_trace_shows_the_terms_and_checks_the_gradient(batch):
             assert neuron.to_dict()["activation"] == "wavy" and "step" in neuron.explain()
 
 
-def test_what_was_saved_is_loaded_and_goes_on_as_it_would_have(batch, tmp_path):
+def test_a_loaded_network_trains_on_like_the_saved_one(batch, tmp_path):
     net, (x, y) = make("float32", {"name": "signum", "beta": 0.5}), batch
     net.fit(x, y, epochs=3, batch_size=5, verbose=False)
     twin = ns.Network.load(net.save(tmp_path / "net.npz"))
@@ -140,7 +140,7 @@ def test_what_was_saved_is_loaded_and_goes_on_as_it_would_have(batch, tmp_path):
     np.testing.assert_array_equal(twin.parameters.theta, net.parameters.theta)
 
 
-def test_single_neurons_may_have_an_activation_of_ones_own(batch):
+def test_single_neurons_may_have_a_users_activation(batch):
     net, (x, y) = make(), batch
     net[1].activation = "tanh"
     net[1][2].activation = "wavy"
@@ -172,7 +172,7 @@ def test_the_example_of_each_base_class_works(cls, monkeypatch, batch):
 
 
 def test_cross_entropy_takes_the_long_way_where_the_output_is_another_softmax(batch):
-    """(a - y) would be wrong by the factor of the temperature, and its forward pass leaves no ln a."""
+    """(a - y) would be wrong by the factor of the temperature, and its forward pass keeps no ln a."""
 
     class Tempered(ns.Softmax):
         def __call__(self, z):

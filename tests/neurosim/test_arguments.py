@@ -1,4 +1,4 @@
-"""Names of arguments: shown by help, and suggested where one is misspelt."""
+"""Names of arguments: help shows them, and an error suggests the right one for a misspelt name."""
 
 import inspect
 import pydoc

@@ -289,7 +289,7 @@ def net(size=(28, 28), **options):
 
 
 class Record(ns.Augmentation):
-    """Turns every image upside down, and keeps what it was given."""
+    """An augmentation that turns every image upside down and keeps its input."""
 
     key = "record"
 
@@ -304,7 +304,7 @@ class Record(ns.Augmentation):
 
 
 class Seen(ns.Callback):
-    """Keeps what the input layer held at each step."""
+    """A callback that keeps the input layer's numbers at each step."""
 
     def __init__(self):
         self.a = []

@@ -1,4 +1,4 @@
-"""Several trainings at once: each takes the time of one alone by its share of the processors, and little more."""
+"""Several trainings at once: each takes little longer than a single one with its share of the processors."""
 
 import csv
 import os
@@ -40,7 +40,7 @@ def start(*arguments):
 
 
 def of_programs(count, folder):
-    """The seconds of as many `fit`s, which begin in the same moment."""
+    """Return the seconds of several `fit`s that begin at the same moment."""
     ready, go = [folder / f"ready{k}" for k in range(count)], folder / "go"
     running = [start("-c", PROGRAM, each, go) for each in ready]
     while not all(each.exists() for each in ready):
@@ -51,7 +51,7 @@ def of_programs(count, folder):
 
 
 def of_commands(count, folder):
-    """The seconds of as many `train`s."""
+    """Return the seconds of several `train` commands that begin at the same moment."""
     options = ("--data", "digits", "--train-size", 4000, "--hidden", "512,512", "--epochs", 2, "--quiet")
     running = [start("main.py", "train", *options, "--out", folder / str(k)) for k in range(count)]
     for each in running:
@@ -64,7 +64,7 @@ def of_commands(count, folder):
 @pytest.mark.parametrize("count", [1, 2, 4])
 @pytest.mark.parametrize("seconds_of", [of_programs, of_commands])
 def test_trainings_at_once_take_their_share_of_the_processors(seconds_of, count, tmp_path):
-    """Alone and at once by turns, and the median of the ratios: what else the machine does slows both."""
+    """Alone and together by turns, and the median of the ratios: other load on the machine slows both."""
     ratios = []
     for k in range(ROUNDS):
         folders = tmp_path / f"{k}-alone", tmp_path / f"{k}-at-once"

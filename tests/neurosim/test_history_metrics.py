@@ -32,7 +32,7 @@ def test_columns_and_rows(history, refused):
         history["val_los"]
 
 
-def test_frame_is_one_row_an_epoch_and_new(history):
+def test_frame_has_one_row_per_epoch_and_is_new(history):
     frame = history.to_frame()
     assert list(frame.columns) == history.columns and frame["loss"].tolist() == [1.5, 0.5]
     frame["loss"] = 0.0
@@ -62,7 +62,7 @@ def test_json_of_a_diverged_run_is_strict_json(history):
     json.loads(history.to_json(), parse_constant=refuse)
 
 
-def test_repr_reads_aloud(history):
+def test_repr_is_readable(history):
     assert repr(history) == "History(2 epochs, finished: loss 0.5, accuracy 0.75, val_loss 1)"
     assert repr(ns.History()) == "History(0 epochs, running)"
 
@@ -114,7 +114,7 @@ def test_vectors_that_do_not_match_are_refused(function, refused):
 
 
 @pytest.mark.parametrize("arguments", [([0, 5], [0, 1], 3), ([0, -1], [0, 1]), ([0, 1], [0, 3], 3), ([0, 1.5], [0, 1])])
-def test_labels_that_are_no_classes_are_refused(arguments, refused):
+def test_labels_that_are_not_classes_are_refused(arguments, refused):
     with refused("received"):
         ns.confusion_matrix(*arguments)
 

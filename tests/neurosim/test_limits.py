@@ -1,4 +1,4 @@
-"""Extreme input and settings: training gives finite numbers or says that it diverged; it never crashes or warns."""
+"""Extreme input and settings: training gives finite numbers or reports that it diverged. It never crashes or warns."""
 
 import math
 
@@ -29,7 +29,7 @@ def network(*layers, n_in=6, n_out=3, output="softmax", loss="cross_entropy", op
 
 
 def survives(net, x, y, epochs=3, batch_size=8, **options):
-    """Train; all that is left is finite, or the history says in which way it is not. Returns the history."""
+    """Train and return the history. All results are finite, or the history reports the divergence."""
     history = net.fit(x, y, epochs, batch_size, verbose=False, validation_data=(x, y), **options)
     if history.stopped == "diverged":
         assert history.divergence and history.message and len(history) < epochs
@@ -40,7 +40,7 @@ def survives(net, x, y, epochs=3, batch_size=8, **options):
 
 
 def learns(*arguments, **options):
-    """The same, where nothing excuses a divergence."""
+    """Do the same, if there is no excuse for a divergence."""
     history = survives(*arguments, **options)
     assert history.stopped == "finished", history.message
     return history
@@ -52,7 +52,7 @@ def learns(*arguments, **options):
 @pytest.mark.parametrize("value", [0, 255])
 @pytest.mark.parametrize("hidden", ["dense", "batch_norm"])
 def test_images_without_any_contrast(value, hidden):
-    """Nothing tells the classes apart, so the best answer is their frequencies: the loss falls to their entropy."""
+    """Nothing distinguishes the classes, so the best outputs are their frequencies: the loss falls to their entropy."""
     x, y = np.full((40, 6), value, np.uint8), np.array([0, 0, 0, 1] * 10)
     layers = [ns.Dense(5, "relu")] if hidden == "dense" else [ns.Dense(5), ns.BatchNorm("relu")]
     net = network(*layers, optimizer=ns.Adam(0.05), scale="auto")
@@ -197,7 +197,7 @@ def test_no_gradient_no_step(optimizer):
 @pytest.mark.parametrize("clip_norm", [None, 1.0])
 @pytest.mark.parametrize("optimizer", ns.OPTIMIZERS)
 def test_gradients_of_1e30(optimizer, clip_norm, blobs):
-    """x of 1e30 under mean absolute error: so large is dL/dW, while loss and outputs stay within float32."""
+    """With x of 1e30 and mean absolute error, dL/dW is as large, but loss and outputs stay within float32."""
     net = network(n_in=5, output="linear", loss="mae", optimizer={"name": optimizer, "clip_norm": clip_norm})
     x = np.full_like(blobs[0], 1e30)
     net.gradients(x, blobs[1])
@@ -208,7 +208,7 @@ def test_gradients_of_1e30(optimizer, clip_norm, blobs):
 
 
 @pytest.mark.parametrize("clip_norm", [1.0, 1e-3])
-def test_a_clipped_gradient_of_1e30_has_the_norm_asked_for(clip_norm):
+def test_a_clipped_gradient_of_1e30_has_the_requested_norm(clip_norm):
     grad = np.full(1000, 1e30, np.float32)
     ns.SGD(0.0, clip_norm=clip_norm).step(np.zeros(1000, np.float32), grad)
     assert np.linalg.norm(grad.astype(np.float64)) == pytest.approx(clip_norm, rel=1e-4)

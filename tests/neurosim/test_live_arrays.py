@@ -239,7 +239,7 @@ def test_a_neuron_behind_images_takes_weights_as_an_image():
 @pytest.mark.parametrize(
     ("name", "value"), [("bias", [1.0, 2.0]), ("bias", "x"), ("weights", "x"), ("weights", [1.0, [2.0]])]
 )
-def test_writing_no_numbers_to_a_neuron_is_refused(name, value, make_net, refused):
+def test_wrong_values_for_a_neuron_are_refused(name, value, make_net, refused):
     with refused("expected", "received"):
         setattr(make_net()[1][0], name, value)
 
@@ -270,7 +270,7 @@ def test_one_neuron_and_a_layer_without_any_are_named_so(refused):
         ns.Conv2D(4, 3)[0]
 
 
-def test_an_input_neuron_has_activations_and_says_what_it_has_not(make_net, blobs, refused):
+def test_an_input_neuron_has_activations_and_names_what_it_lacks(make_net, blobs, refused):
     net = make_net(dtype="float64")
     net.predict(blobs[0][:4])
     neuron = net[0][2]
@@ -315,7 +315,7 @@ def test_optimizer_state_follows_the_optimizer(make_net, blobs):
     assert set(net[1][0].optimizer_state()) == {"velocity", "velocity_bias"}
 
 
-def test_a_neuron_reads_aloud(trained, blobs):
+def test_the_repr_of_a_neuron_is_readable(trained, blobs):
     text = repr(trained[1][3])
     assert text.startswith("Neuron 3 of layer 1, Dense(8, 'linear') <- 5: 5 weights in [") and "bias" in text
     assert "mean activation" in text and "\n" not in text

@@ -34,7 +34,7 @@ def one_hot(labels, n, dtype="float64"):
 
 
 def sample(key, B=7, n=4, dtype="float64", seed=0):
-    """(z, y) with targets of the kind the loss is for."""
+    """Return (z, y) with targets of the kind that the loss needs."""
     rng = np.random.default_rng(seed)
     z = rng.normal(size=(B, n)).astype(dtype)
     if LOSSES[key].one_hot:
@@ -195,7 +195,7 @@ def test_label_smoothing_moves_the_target_towards_uniform():
     assert ns.CrossEntropy(0.0)(a, y) == pytest.approx(-math.log(0.7), rel=1e-14)
 
 
-def test_losses_have_the_values_one_works_out_by_hand():
+def test_losses_have_the_values_worked_out_by_hand():
     a, y = np.array([[1.0, 3.0], [0.0, -2.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
     assert ns.MSE()(a, y) == (0 + 9 + 0 + 9) / 4
     assert ns.MAE()(a, y) == (0 + 3 + 0 + 3) / 4
@@ -379,7 +379,7 @@ def test_defaults_and_bounds_of_the_settings(key, name, usual, refused):
 
 
 def test_soft_targets_of_mixed_rows_are_a_margin_losss_refusal():
-    """One-hot needs both: entries of 0 and 1 alone, and one 1 a row."""
+    """One-hot needs both: entries of 0 and 1 alone, and one 1 per row."""
     for row in ([1.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.5, 0.5, 0.0], [2.0, -1.0, 0.0]):
         assert "do not name one class" in ns.Hinge().refuses(np.array([[0.0, 1.0, 0.0], row]))
     assert ns.Hinge().refuses(np.eye(3)) == ""

@@ -1,4 +1,4 @@
-"""The network as an object: what may be assigned, copied, kept and built."""
+"""The network as an object: assigning to it, copying, keeping and building it."""
 
 import copy
 
@@ -8,7 +8,7 @@ from small_problem import RNG, X, Y, network
 import neurosim as ns
 
 
-def test_a_loss_is_checked_when_it_is_assigned_and_what_the_layers_have_taken_over_is_said(refused):
+def test_a_new_loss_is_checked_and_an_error_tells_where_to_set_penalty_and_bound(refused):
     net = network()
     net.loss = ns.CrossEntropy(0.1)
     assert net.loss.label_smoothing == 0.1
@@ -48,7 +48,7 @@ def test_a_network_that_cannot_be_built_leaves_its_layers_free(refused):
     optimizer = ns.Adam()
     network(optimizer=optimizer)
     layers = [ns.Input(4), ns.Dense(3, "softmax")]
-    with refused("another network already"):
+    with refused("already works for another network"):
         ns.Network(layers, optimizer=optimizer)
     ns.Network(layers)
 

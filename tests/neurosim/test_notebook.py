@@ -1,4 +1,4 @@
-"""What notebooks show: each piece of HTML by itself, and a notebook that is executed."""
+"""What notebooks show: each piece of HTML alone, and a notebook that is executed."""
 
 import base64
 import html.parser
@@ -40,7 +40,7 @@ def net(images):
 
 
 class Checker(html.parser.HTMLParser):
-    """Reads HTML, refuses what is not balanced, and collects tags and text."""
+    """Reads HTML, refuses unbalanced tags, and collects tags and text."""
 
     def __init__(self, source):
         super().__init__()
@@ -68,7 +68,7 @@ class Checker(html.parser.HTMLParser):
 
 
 def read(source, limit=40_000):
-    """What a browser would find; with the rules that every piece has to keep."""
+    """Return what a browser would find, after checking the rules for every piece."""
     checker = Checker(source)
     assert not {"script", "style", "link", "iframe"} & set(checker.tags)
     assert "http://" not in source.replace("http://www.w3.org/2000/svg", "") and "https://" not in source

@@ -221,7 +221,7 @@ def test_forget_goes_back_to_before_the_first_step(key):
 def test_an_optimizer_works_for_one_network_only(key, make_net, refused):
     optimizer = OPTIMIZERS[key]()
     make_net(optimizer=optimizer)
-    with refused("works for another network already", "new one", type(optimizer).__name__):
+    with refused("already works for another network", "new optimizer", type(optimizer).__name__):
         make_net(optimizer=optimizer)
 
 
@@ -313,7 +313,7 @@ def test_an_unknown_schedule_name_lists_the_choices(refused):
 
 
 def by_rule(optimizer):
-    """The same optimizer, which updates by its rule as one without a fast form does."""
+    """The same optimizer, but it updates with its rule, like one without a fast form."""
     optimizer.update_ = types.MethodType(ns.Optimizer.update_, optimizer)
     return optimizer
 
@@ -353,7 +353,7 @@ def test_100_steps_by_the_rule_are_those_of_the_published_formula(key, settings)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("key", "settings"), VARIANTS)
 def test_the_fast_form_is_the_rule_over_many_steps(key, settings, dtype):
-    """State bit for bit, as both do the same to it; parameters up to the last digits of their largest value."""
+    """State is equal bit for bit, because both compute it alike; parameters are equal up to the last digits."""
     steps, size, rng = 300, 1000, np.random.default_rng(0)
     fast, slow = (OPTIMIZERS[key](ns.Cosine(RATES.get(key, 0.05), steps=steps), **settings) for _ in range(2))
     by_rule(slow)
@@ -442,7 +442,7 @@ def test_a_rule_takes_its_parameters_by_position_too(key):
     assert all(each.kind is each.POSITIONAL_OR_KEYWORD and each.default is each.empty for each in parameters)
 
 
-# --- an optimizer of one's own: a rule is enough ---------------------------------------------------------------------
+# --- an optimizer of your own: a rule is enough ---------------------------------------------------------------------
 
 
 def test_a_rule_alone_makes_an_optimizer():
@@ -469,7 +469,7 @@ def test_a_rule_alone_makes_an_optimizer():
 
 
 def test_a_rule_may_give_back_what_it_was_given_and_plain_numbers():
-    """The gradient of two steps before: each state is what another was, so no order of writing them would do."""
+    """Each state is the old value of another (the gradient of two steps before), so no order of writing them works."""
 
     class Terms(NamedTuple):
         last: float

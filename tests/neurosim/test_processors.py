@@ -1,4 +1,4 @@
-"""With how many threads neurosim computes: what threadpoolctl sees, inside and outside of it."""
+"""The threads that neurosim uses, as threadpoolctl counts them, inside and outside of neurosim."""
 
 import copy
 import json
@@ -24,7 +24,7 @@ two_cores = pytest.mark.skipif(core_count() < 2, reason="needs two processors")
 
 
 def numpys():
-    """The threads of NumPy's linear algebra, as threadpoolctl finds them; this file imports no other."""
+    """Return the threads of NumPy's linear algebra, as threadpoolctl finds them; this file imports no other library."""
     return next(each["num_threads"] for each in threadpool_info() if "numpy" in each["filepath"])
 
 
@@ -36,7 +36,7 @@ except StopIteration:
 
 @pytest.fixture(autouse=True)
 def three():
-    """Outside of neurosim NumPy has three threads; afterwards everything is as it was."""
+    """Give NumPy three threads outside of neurosim; restore everything afterwards."""
     with ns.threads(1), threadpool_limits(3, "blas"):
         yield
         assert numpys() == 3 and not processors._inside and not processors._before
@@ -75,14 +75,14 @@ def fit(net, callback, epochs=1):
     return net.fit(X, Y, epochs=epochs, batch_size=3, verbose=False, callbacks=[callback])
 
 
-def test_one_thread_unless_more_are_asked_for_and_outside_what_was_before(net):
+def test_one_thread_by_default_and_outside_as_before(net):
     look = Look()
     fit(net, look)
     assert look.seen == [1, 1] and numpys() == 3
 
 
 @two_cores
-def test_as_many_as_are_asked_for_from_now_on_or_in_a_block(net):
+def test_the_requested_number_from_now_on_or_in_a_block(net):
     look = Look()
     with ns.threads(2) as two:
         fit(net, look)
@@ -99,7 +99,7 @@ def test_as_many_as_are_asked_for_from_now_on_or_in_a_block(net):
 
 
 @two_cores
-def test_what_a_callback_asks_for_holds_at_once(net):
+def test_a_callbacks_request_takes_effect_at_once(net):
     class Asks(ns.Callback):
         def on_step(self, run):
             before = numpys()
@@ -123,7 +123,7 @@ def test_blocks_end_in_any_order():
 @pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt(), SystemExit(3)])
 def test_what_was_before_is_given_back_after_an_exception(net, error):
     look = Look(error)
-    if isinstance(error, KeyboardInterrupt):  # ends a fit, which reports it
+    if isinstance(error, KeyboardInterrupt):  # ends a fit, whose history reports it
         assert fit(net, look).stopped == "interrupted"
     else:
         with pytest.raises(type(error)):
@@ -272,7 +272,7 @@ print("done")
 @pytest.mark.skipif(sys.platform != "linux", reason="loads a copy of NumPy's library")
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_another_package_keeps_its_threads_wherever_it_is_imported(when, tmp_path):
-    """A copy of NumPy's library stands for the one of SciPy: the same code, with threads of its own."""
+    """A copy of NumPy's library stands for SciPy's: the same code with its own threads."""
     path = next(each["filepath"] for each in threadpool_info() if "numpy" in each["filepath"])
     (tmp_path / "scipy.libs").mkdir()
     shutil.copy(path, tmp_path / "scipy.libs")
@@ -308,7 +308,7 @@ def test_where_the_library_is_not_known_neurosim_works_and_says_so(net, monkeypa
 
 
 def test_a_library_with_a_number_for_each_python_thread(monkeypatch):
-    """As MKL, and OpenBLAS with OpenMP: what one Python thread sets, another does not see."""
+    """Like MKL, and OpenBLAS with OpenMP: a setting of one Python thread is invisible to the others."""
     local = threading.local()
     library = processors._Library(lambda: getattr(local, "n", 3), lambda count: setattr(local, "n", count), True)
     monkeypatch.setattr(processors, "_library", lambda: library)

@@ -1,4 +1,4 @@
-"""Properties that hold for every input, tried on inputs that nobody chose."""
+"""Properties that hold for every input, tested on generated inputs."""
 
 import gzip
 import math
@@ -92,7 +92,7 @@ def test_csv_is_there_and_back(images, labelled, mark, end, separator, form, see
 def test_a_table_is_there_and_back(x, separator, comma, at, folder):
     at = min(at, x.shape[1])
     rows = [list(map(repr, row)) for row in x.tolist()]
-    if comma and separator != ",":  # every cell with a decimal comma of one digit, which nobody takes for thousands
+    if comma and separator != ",":  # every cell with a decimal comma of one digit, which cannot mean thousands
         x = np.round(np.clip(x, -1e6, 1e6), 1)
         rows = [[f"{cell:.1f}".replace(".", ",") for cell in row] for row in x.tolist()]
     for k, row in enumerate(rows):
@@ -111,7 +111,7 @@ def test_a_table_is_there_and_back(x, separator, comma, at, folder):
 
 @st.composite
 def networks(draw):
-    """A network of any hidden layers, with any optimizer and schedule."""
+    """Draw a network with arbitrary hidden layers, optimizer and schedule."""
     layers = [ns.Input(4)]
     for _ in range(draw(st.integers(0, 3))):
         layers.append(

@@ -33,7 +33,7 @@ def test_every_activation_and_loss_has_its_counterpart_here():
 
 
 def agree(ours, theirs, tolerance=1e-10):
-    """Relative to the whole array, as a norm: single entries may be tiny differences of larger terms."""
+    """Compare norms of the difference and of the array: single entries may be tiny differences of large terms."""
     theirs = theirs.detach().numpy()
     assert ours.shape == theirs.shape
     assert np.linalg.norm(ours - theirs) <= tolerance * np.linalg.norm(theirs) + 1e-14

@@ -297,7 +297,7 @@ def test_everything_registered_is_exported_under_its_class_name():
         ns.Adm  # noqa: B018
 
 
-def test_classes_of_ones_own_work_and_need_a_key_only_to_be_written(refused):
+def test_a_users_classes_work_and_need_a_key_only_to_be_saved(refused):
     class Constant(ns.Cosine):
         def _rate(self, step):
             return 123.0

@@ -1,6 +1,6 @@
-"""What the README promises to be the same bits, and what not: with other processors, threads and jobs, and resumed.
+"""What the README promises to be bit-identical, and what not: other processors, threads and jobs, and resumed runs.
 
-OpenBLAS computes as another processor would where OPENBLAS_CORETYPE says so; that is as far as one machine can tell.
+With OPENBLAS_CORETYPE set, OpenBLAS computes as on another processor. One machine cannot test more.
 """
 
 import os
@@ -54,7 +54,7 @@ print(arithmetic())
 
 
 def train(folder, processor=None, threads=1, cut=0, resume=False):
-    """(what was computed, what computed it, what was said) of a training in a process of its own."""
+    """Return (results, description of the arithmetic, output) of a training in its own process."""
     folder.mkdir(exist_ok=True)
     environment = os.environ | ({"OPENBLAS_CORETYPE": processor} if processor else {})
     command = [sys.executable, "-c", TRAIN, str(folder), str(threads), str(cut), "resume" if resume else "begin"]

@@ -47,7 +47,7 @@ def test_a_length_of_its_own_wins_over_the_runs(key):
 
 @pytest.mark.parametrize("key", RUN_LONG)
 def test_without_a_length_and_a_run_the_error_says_what_to_do(key, refused):
-    with refused("how long the run is", "fit()"):
+    with refused("has no length", "fit()"):
         SCHEDULES[key]()(0)
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the page share."""
+"""Fixtures of the page's tests."""
 
 import pytest
 from page_browser import Tab, chromium
@@ -9,14 +9,14 @@ import neurosim as ns
 
 @pytest.fixture(scope="module")
 def browser():
-    """Chromium, or a skip that says how to get it."""
+    """Chromium, or a skip with the command that installs it."""
     with chromium() as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
 def file(net, digits, tmp_path_factory):
-    """A page of the test module's `net`, with its `digits`; a module may have its own."""
+    """A page of the test module's `net`, with its `digits`; a module can define its own."""
     path = tmp_path_factory.mktemp("page") / "page.html"
     ns.explore(net, *digits, path, net.history, snapshots=net.snapshots, batch_size=32)
     return path
@@ -24,13 +24,13 @@ def file(net, digits, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def held(file):
-    """What stands in that page."""
+    """The contents of that page."""
     return PageFile(file.read_text("utf-8"))
 
 
 @pytest.fixture
 def tab(browser, file):
-    """The page of the test module's `file`, without hints; afterwards nothing may have gone wrong in it."""
+    """The page of the test module's `file`, without hints; at the end it is checked for errors."""
     with Tab(browser, file) as opened:
         opened.no_hints()
         yield opened

@@ -11,6 +11,7 @@ import { LAYERS } from "./engine/layers/index.js";
 import { createLoss, LOSSES } from "./engine/losses.js";
 import { Random } from "./engine/random.js";
 import { trace, explain } from "./engine/trace.js";
+import { Glossary } from "./glossary.js";
 import { installHook } from "./hook.js";
 import * as formula from "./engine/walk/formula.js";
 import { withinWidth } from "./engine/walk/wrap.js";
@@ -73,6 +74,15 @@ const answers = {
     const rows = Array.from({ length: samples.total }, (_, i) => Array.from(model.network.predictProba(samples.raw(i))));
     const evaluated = model.network.evaluate(samples, samples.total);
     return { rows, numbers: rows.map((_, i) => samples.index(i)), evaluated };
+  },
+  glossary: ({ words, texts = [], searches = [], terms = [] }) => {
+    const glossary = new Glossary(words);
+    return {
+      parts: texts.map((text) => glossary.parts(text)),
+      found: searches.map((text) => glossary.search(text).map(([term]) => term)),
+      meanings: terms.map((term) => glossary.meaning(term) ?? null),
+      empty: glossary.isEmpty,
+    };
   },
   cards: async ({ page }) => {
     const { network, test, classNames } = await read(page);

@@ -156,11 +156,11 @@ async function changes(reader, place) {
   const accuracy = () => reader.do("neurosim.accuracy()");
   await reader.changeNeuron();
   const before = await accuracy();
-  await reader.press("silence", "input");
+  await reader.press("ablate", "input");
   await wait(300);
-  const silenced = { before, after: await accuracy(), said: await reader.text("#changes") };
+  const ablated = { before, after: await accuracy(), said: await reader.text("#changes") };
   await reader.press("Undo");
-  silenced.undone = await accuracy();
+  ablated.undone = await accuracy();
   const start = await reader.trace(place);
   await reader.type("The bias", "1.25");
   const bias = await reader.trace(place);
@@ -169,7 +169,7 @@ async function changes(reader, place) {
   await reader.type("The weight", "0.75");
   const weight = await reader.trace(place);
   await reader.press("Undo");
-  return { silenced, start, bias, which, weight, undone: await reader.trace(place) };
+  return { ablated, start, bias, which, weight, undone: await reader.trace(place) };
 }
 
 async function trains(reader) {
@@ -216,7 +216,7 @@ async function opensTables(reader) {
   await reader.page.click(".sheet tbody button");
   await reader.settle();
   const opened = await reader.state();
-  await reader.press("Confusion and mistakes");
+  await reader.press("Confusion matrix");
   await wait(400);
   await reader.page.click("#mistakes button");
   await reader.settle();
@@ -252,7 +252,7 @@ async function leavesAndComesBack(browser, reader) {
   await linked.page.close();
   await reader.goto({ step: 1e9, layer: 1, neuron: 2 });
   await reader.changeNeuron();
-  await reader.press("silence", "input");
+  await reader.press("ablate", "input");
   await reader.press("Save page");
   for (let k = 0; k < 50 && !readdirSync(folder).some((name) => name.endsWith(".html")); k++) await wait(100);
   await wait(300);
@@ -261,7 +261,7 @@ async function leavesAndComesBack(browser, reader) {
   const all = "[neurosim.parameters(), neurosim.accuracy(), neurosim.state().step]";
   found.kept = [await reader.do(all), await saved.do(all)];
   await saved.goto({ layer: 1, neuron: 2 });
-  found.silenced = await saved.text("#hovered");
+  found.ablated = await saved.text("#hovered");
   await saved.page.close();
   return found;
 }

@@ -1,4 +1,4 @@
-"""A page of a convolutional network in Chromium: maps, places and filters, held to Python's numbers."""
+"""A page of a convolutional network in Chromium: maps, places and filters, compared with Python's numbers."""
 
 import copy
 import re
@@ -50,7 +50,7 @@ def place_of(tab):
 
 
 def outlined(tab):
-    """The rows and columns of the input that are outlined."""
+    """Return the rows and columns of the input that are outlined."""
     x, y, width, height = (
         int(tab.page.locator("#pad .fields rect").last.get_attribute(name)) for name in ("x", "y", "width", "height")
     )
@@ -149,7 +149,7 @@ def test_the_address_keeps_the_place(tab, browser, file):
         assert all(there[name] == here[name] for name in ("layer", "neuron", "row", "column", "stage", "sample"))
 
 
-def test_the_outline_stays_while_one_draws(tab):
+def test_the_outline_stays_while_the_pen_is_down(tab):
     tab.goto(layer=1, neuron=1)
     before = outlined(tab)
     box = tab.page.locator("#pad").bounding_box()
@@ -164,19 +164,19 @@ def test_the_outline_stays_while_one_draws(tab):
     assert tab.state()["sample"] is None and tab.page.locator("#pad .fields rect").count() == 2
 
 
-def test_what_is_done_to_a_filter_costs_what_python_says_and_can_be_undone(tab, net, held):
+def test_a_change_of_a_filter_costs_what_python_says_and_can_be_undone(tab, net, held):
     count = held.manifest["samples"]["test"]["count"]
     x, labels = held.array("test/x")[:count], held.array("test/labels")[:count]
     before = net.evaluate(x, labels)["accuracy"]
     tab.goto(layer=1, neuron=3)
     tab.page.locator(".tools summary").click()
     assert tab.text(".tools summary") == "Change this filter"
-    tab.page.get_by_label("silence").check()
+    tab.page.get_by_label("ablate").check()
     tab.page.wait_for_timeout(300)
-    silenced = copy.deepcopy(net)
-    silenced[1][3].ablate()
-    after = silenced.evaluate(x, labels)["accuracy"]
-    assert "layer 1, filter 3 silenced: loss of this sample" in plain(tab.text("#changes"))
+    ablated = copy.deepcopy(net)
+    ablated[1][3].ablate()
+    after = ablated.evaluate(x, labels)["accuracy"]
+    assert "layer 1, filter 3 ablated: loss of this sample" in plain(tab.text("#changes"))
     assert f"accuracy {percent(before)} → {percent(after)}" in tab.text("#changes")
     tab.button("Undo").click()
     tab.page.wait_for_timeout(200)
@@ -202,7 +202,7 @@ def test_it_trains_here_and_keeps_a_frozen_filter(tab, net):
     kernels = (after - before)[: net[1].W.size].reshape(net[1].W.shape)
     assert not kernels[..., 3].any() and kernels[..., 4].any()
     tab.page.wait_for_timeout(300)
-    assert tab.text("#life h2") == "The life of this filter"
+    assert tab.text("#life h2") == "Weights of this filter by step"
     pictures = tab.page.locator("#moments canvas")
     assert pictures.count() >= 2 and pictures.first.evaluate("(each) => [each.width, each.height]") == [5, 5]
 
@@ -223,7 +223,7 @@ def test_a_saved_page_holds_the_filters_as_they_are(tab, browser, tmp_path):
 
 
 @pytest.mark.full
-def test_the_report_card_has_a_row_a_filter(tab, net):
+def test_the_report_card_has_one_row_per_filter(tab, net):
     tab.goto(tab="report")
     tab.page.wait_for_selector("#view-report tbody tr", timeout=20000)
     places = tab.page.eval_on_selector_all("#view-report tbody tr", "(rows) => rows.map((row) => row.dataset.place)")

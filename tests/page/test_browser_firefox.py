@@ -1,4 +1,4 @@
-"""A learner's journey through the page in Firefox, by puppeteer-core and with the network off, held to Python."""
+"""A learner's way through the page in Firefox, by puppeteer-core and offline, compared with Python."""
 
 import copy
 import json
@@ -48,7 +48,7 @@ def file(net, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def told(file, cases):
-    """What a journey through the page has shown: see firefox.mjs."""
+    """The results of a way through the page: see firefox.mjs."""
     firefox, node = shutil.which("firefox-esr") or shutil.which("firefox"), shutil.which("node")
     if firefox is None or node is None:
         pytest.skip(f"needs Firefox and Node: {HOW}")
@@ -77,7 +77,7 @@ def sample(held, index):
 
 
 def fair(held):
-    """The test samples by which the page counts."""
+    """Return the test samples on which the page measures."""
     count = held.manifest["samples"]["test"]["count"]
     return held.array("test/x")[:count], held.array("test/labels")[:count]
 
@@ -87,14 +87,14 @@ def plain(text):
 
 
 def alike(found, expected):
-    """Whether a trace of the page is Python's, within what float32 rounds."""
+    """Return whether a trace of the page equals Python's, within rounding of float32."""
     for name in ("bias", "z", "a", "dL_da", "delta", "loss"):
         assert found[name] == pytest.approx(expected[name], rel=1e-4, abs=1e-7), name
     for name in ("weights", "dL_dW"):
         assert found[name] == pytest.approx(expected[name], rel=1e-3, abs=1e-6), name
 
 
-def test_it_is_ready_soon_and_asks_nobody_without_a_network(told):
+def test_it_is_ready_soon_and_loads_nothing_without_a_network(told):
     assert told["ready"] < 1500 and told["offline"] and told["errors"] == []
     assert [url for url in told["asked"] if not url.startswith(("file:", "blob:", "data:"))] == []
 
@@ -128,15 +128,15 @@ def test_the_walk_says_what_python_says(told, net, held):
             assert plain(typeset(stage.why)) in shown
 
 
-def test_what_changes_a_neuron_costs_what_python_says(told, net, held):
+def test_a_change_of_a_neuron_costs_what_python_says(told, net, held):
     changes, place = told["changes"], told["walk"]["place"]
     x, labels = fair(held)
     other = copy.deepcopy(net)
     other[2][4].ablate()
     before, after = net.evaluate(x, labels)["accuracy"], other.evaluate(x, labels)["accuracy"]
-    silenced = changes["silenced"]
-    assert f"accuracy {percent(before)} → {percent(after)}" in silenced["said"]
-    assert [silenced[name] for name in ("before", "after", "undone")] == pytest.approx([before, after, before])
+    ablated = changes["ablated"]
+    assert f"accuracy {percent(before)} → {percent(after)}" in ablated["said"]
+    assert [ablated[name] for name in ("before", "after", "undone")] == pytest.approx([before, after, before])
     for name in ("bias", "weight"):
         other = copy.deepcopy(net)
         if name == "bias":
@@ -170,7 +170,7 @@ def test_tables_lead_to_neurons_and_samples(told, net, held):
     assert net.predict(x[None])[0] != label
 
 
-def test_predicting_first_names_the_slip(told):
+def test_predict_first_names_the_mistake(told):
     predicted = told["predicted"]
     z = typeset(number(predicted["z"]))
     assert z not in predicted["hidden"]
@@ -181,7 +181,7 @@ def test_predicting_first_names_the_slip(told):
 def test_a_link_and_a_saved_page_bring_everything_back(told):
     back = told["return"]
     assert "layer=2&neuron=7" in back["hash"] and back["here"] == back["linked"]
-    assert back["kept"][0] == back["kept"][1] and "silenced" in back["silenced"]
+    assert back["kept"][0] == back["kept"][1] and "ablated" in back["ablated"]
 
 
 def test_an_image_file_is_read_as_python_reads_it(told, net, file):

@@ -1,4 +1,4 @@
-"""The hook for programs, in a browser, against Python: networks of all kinds, and what the page makes of the hints."""
+"""The hook for programs in a browser, compared with Python for networks of all kinds; and the hints of the page."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def held(network, data):
 
 
 def share(one, other):
-    """The largest difference, as a share of the largest number."""
+    """Return the largest difference, as a share of the largest number."""
     one, other = np.atleast_1d(np.asarray(one, float)), np.atleast_1d(np.asarray(other, float))
     return float(np.abs(one - other).max(initial=0.0) / (np.abs(one).max(initial=0.0) or 1.0))
 
@@ -56,7 +56,7 @@ def test_a_network_learns_from_scratch_in_the_page(browser, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("moons", "This point goes into the network"), ("digits", "This picture goes into the network")]
+    ("name", "words"), [("moons", "This point is the input"), ("digits", "This image is the input")]
 )
 def test_the_first_hint_is_of_the_data_at_hand(browser, tmp_path, name, words):
     train, test = ns.data.load(name)

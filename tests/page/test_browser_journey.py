@@ -1,4 +1,4 @@
-"""A learner's way through a page in Chromium, from a file and with the network off, held to Python's numbers."""
+"""A learner's way through a page in Chromium, from a file and offline, compared with Python's numbers."""
 
 import copy
 import json
@@ -30,7 +30,7 @@ def net(digits):
 
 
 def fair(held):
-    """The test samples by which the page counts."""
+    """Return the test samples on which the page measures."""
     count = held.manifest["samples"]["test"]["count"]
     return held.array("test/x")[:count], held.array("test/labels")[:count]
 
@@ -104,7 +104,7 @@ def test_the_walk_says_what_python_says(tab, net, held):
     assert tab.state()["stage"] == "loss_after"
 
 
-def test_predict_first_hides_the_number_and_names_the_slip(tab, net, held):
+def test_predict_first_hides_the_number_and_names_the_mistake(tab, net, held):
     index = tab.state()["sample"]
     row = held.manifest["samples"]["test"]["index"].index(index)
     x, label = held.array("test/x")[row], int(held.array("test/labels")[row])
@@ -120,7 +120,7 @@ def test_predict_first_hides_the_number_and_names_the_slip(tab, net, held):
     for value, said in (
         (here.z - here.bias, "You forgot the bias."),
         (-here.z, "Wrong sign."),
-        (1234.5, "None of the usual"),
+        (1234.5, "No common mistake"),
     ):
         answer.fill(f"{value:.5g}")
         tab.button("Check").click()
@@ -132,16 +132,16 @@ def test_predict_first_hides_the_number_and_names_the_slip(tab, net, held):
     assert tab.page.locator(".quiz").is_visible()
 
 
-def test_a_silenced_neuron_costs_what_python_says_and_undo_gives_it_back(tab, net, held):
+def test_an_ablated_neuron_costs_what_python_says_and_undo_gives_it_back(tab, net, held):
     x, labels = fair(held)
     tab.goto(layer=2, neuron=4)
     tab.page.locator(".tools summary").click()
-    tab.page.get_by_label("silence").check()
+    tab.page.get_by_label("ablate").check()
     tab.page.wait_for_timeout(300)
     before = net.evaluate(x, labels)["accuracy"]
-    silenced = copy.deepcopy(net)
-    silenced[2][4].ablate()
-    after = silenced.evaluate(x, labels)["accuracy"]
+    ablated = copy.deepcopy(net)
+    ablated[2][4].ablate()
+    after = ablated.evaluate(x, labels)["accuracy"]
     assert f"accuracy {percent(before)} → {percent(after)}" in tab.text("#changes")
     assert tab.page.evaluate("neurosim.accuracy()") == pytest.approx(after)
     tab.button("Undo").click()
@@ -206,12 +206,12 @@ def test_a_typed_bias_changes_the_walk_as_in_python(tab, net, held):
     assert typeset(number(start["z"])) in tab.text("#stage")
 
 
-def test_a_held_and_a_frozen_neuron(tab):
+def test_a_clamped_and_a_frozen_neuron(tab):
     tab.goto(layer=1, neuron=3)
     tab.page.locator(".tools summary").click()
-    tab.page.get_by_label("hold at").check()
+    tab.page.get_by_label("clamp at").check()
     tab.settle()
-    assert "a = 1" in tab.text("#hovered") and "held at 1" in tab.text("#hovered")
+    assert "a = 1" in tab.text("#hovered") and "clamped at 1" in tab.text("#hovered")
     tab.page.get_by_label("freeze").check()
     before = np.array(tab.page.evaluate("neurosim.parameters()"))
     tab.button("1 batch").click()
@@ -257,7 +257,7 @@ def test_it_trains_pauses_goes_back_and_resets(tab):
     assert tab.page.evaluate("neurosim.parameters()") == other  # the same initial weights
 
 
-def test_the_time_line_leads_to_each_kept_step(tab, net):
+def test_the_timeline_leads_to_each_stored_step(tab, net):
     line = tab.page.get_by_role("slider", name="Step of the training")
     line.focus()
     line.press("Home")
@@ -315,7 +315,7 @@ def test_report_card_and_mistakes_lead_to_neurons_and_samples(tab, net, held):
     place = tab.state()
     norms = card.loc[card.weight_norm.idxmax()]
     assert (place["layer"], place["neuron"]) == (norms.layer, norms.neuron)
-    tab.page.get_by_role("tab", name="Confusion and mistakes").click()
+    tab.page.get_by_role("tab", name="Confusion matrix").click()
     tab.page.wait_for_selector("#mistakes button")
     tab.page.locator("#mistakes button").first.click()
     tab.settle()
@@ -338,7 +338,7 @@ def test_a_saved_page_holds_the_network_as_it_is(tab, browser, tmp_path):
     tab.page.wait_for_timeout(900)
     tab.goto(layer=1, neuron=2)
     tab.page.locator(".tools summary").click()
-    tab.page.get_by_label("silence").check()
+    tab.page.get_by_label("ablate").check()
     tab.settle()
     with tab.page.expect_download() as download:
         tab.button("Save page").click()
@@ -349,7 +349,7 @@ def test_a_saved_page_holds_the_network_as_it_is(tab, browser, tmp_path):
     with Tab(browser, saved) as other:
         assert other.page.evaluate("[neurosim.parameters(), neurosim.accuracy(), neurosim.state().step]") == expected
         other.goto(layer=1, neuron=2)
-        assert "silenced" in other.text("#hovered")
+        assert "ablated" in other.text("#hovered")
         other.button("1 batch").click()
         other.page.wait_for_timeout(400)
         other.check()

@@ -1,5 +1,7 @@
-"""What a stranger sees of a page in Chromium: no text over text at four widths, nothing that a screen reader stumbles
-over, names of every kind as text, and answers within a frame or two."""
+"""A page in Chromium for a new reader: no text over text at four widths, and no barrier for a screen reader.
+
+Names of every kind are text, and answers come within a frame or two.
+"""
 
 import numpy as np
 import pytest
@@ -142,7 +144,7 @@ def test_hostile_names_are_text(browser, files):
 
 @pytest.mark.quick_for("wide")
 @pytest.mark.parametrize("name", ["digits", "wide", "table"])
-def test_it_is_ready_soon_and_asks_nobody(browser, files, name):
+def test_it_is_ready_soon_and_loads_nothing(browser, files, name):
     with Tab(browser, files[name]) as tab:
         ready = tab.page.evaluate("performance.getEntriesByName('ready')[0].startTime")
         tab.page.wait_for_timeout(500)
@@ -151,7 +153,7 @@ def test_it_is_ready_soon_and_asks_nobody(browser, files, name):
 
 
 def test_pointing_and_drawing_are_answered_at_once(browser, files):
-    """From the event to the drawn answer, in the page of a large network; the medians of many."""
+    """Measure the time from the event to the drawn answer, for a large network: the median of many."""
     with Tab(browser, files["wide"]) as tab:
         tab.no_hints()
         tab.page.wait_for_timeout(1500)  # the curves are measured first
@@ -195,7 +197,7 @@ def test_pointing_and_drawing_are_answered_at_once(browser, files):
 
 
 def test_training_leaves_the_page_free(browser, files):
-    """Enough samples a second, and an answer within 50 ms meanwhile, as often as not."""
+    """Train enough samples per second, with a median answer within 50 ms."""
     with Tab(browser, files["digits"]) as tab:
         tab.no_hints()
         tab.page.wait_for_timeout(1000)
@@ -249,7 +251,7 @@ def test_a_change_hides_no_button(browser, files, width):
     with Tab(browser, files["digits"], width) as tab:
         tab.no_hints()
         tab.page.locator(".tools summary").click()
-        for name in ("silence", "freeze"):
+        for name in ("ablate", "freeze"):
             tab.page.get_by_label(name, exact=True).check()
         tab.settle()
         panel, row = tab.page.locator("#changes").bounding_box(), tab.page.locator("#changes .row").bounding_box()
@@ -266,7 +268,7 @@ def test_print_shows_the_stage_alone(browser, files):
 
 @pytest.mark.quick_every(5)  # both views
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("view", ["Report card", "Confusion and mistakes"])
+@pytest.mark.parametrize("view", ["Report card", "Confusion matrix"])
 def test_no_table_is_wider_than_its_panel(browser, files, width, view):
     with Tab(browser, files["digits"], width) as tab:
         tab.no_hints()

@@ -1,5 +1,7 @@
-"""Own pictures in the page, in Chromium: dropped, pasted or chosen, read as Python reads them; drawn in colour; and all
-that goes wrong in a class: two fingers, a pen that leaves the pad, files that are no pictures."""
+"""The learner's pictures in the page, in Chromium: dropped, pasted or chosen, and read as Python reads them.
+
+Also drawings in colour, and the accidents of a lesson: two fingers, a pen that leaves the pad, files without a picture.
+"""
 
 import base64
 import time
@@ -40,7 +42,7 @@ def file(net, tmp_path_factory):
 
 
 def squares(rng, count, side):
-    """Pictures in colour: a red or a blue square on nearly white paper."""
+    """Return pictures in colour: a red or a blue square on nearly white paper."""
     labels = np.arange(count) % 2
     x = rng.integers(235, 250, (count, side, side, 3), dtype=np.uint8)
     for picture, label in zip(x, labels, strict=True):
@@ -67,13 +69,13 @@ def colour_net(tmp_path_factory):
 
 
 def shown(tab, colour=False):
-    """The picture on the pad: grey levels (n,), or red, green and blue (n, 3)."""
+    """Return the picture on the pad: grey levels (n,), or red, green and blue (n, 3)."""
     pixels = np.reshape(tab.page.evaluate(SHOWN), (-1, 4)).astype(float)
     return pixels[:, :3] if colour else np.rint((255 - pixels[:, 0]) / 245 * 255)
 
 
 def until(holds, seconds=8):
-    """Wait until it holds; whether it does."""
+    """Wait until it holds, and return whether it does."""
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:
@@ -83,7 +85,7 @@ def until(holds, seconds=8):
 
 
 def shows(tab, picture):
-    """Whether the pad comes to show a picture."""
+    """Wait until the pad shows a picture, and return whether it does."""
     picture = picture.astype(float).reshape(-1, 3) if picture.ndim == 3 else picture.astype(float).ravel()
     return until(lambda: np.abs(shown(tab, picture.ndim == 2) - picture).max() <= OFF)
 
@@ -97,7 +99,7 @@ def choose(tab, path):
 
 
 def drop(tab, *paths, where="#pad"):
-    """Files let fall on the page, as from another window."""
+    """Drop files on the page, as from another window."""
     box = tab.page.locator(where).bounding_box()
     place = {"x": box["x"] + 0.5 * box["width"], "y": box["y"] + 0.5 * box["height"]}
     data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
@@ -107,7 +109,7 @@ def drop(tab, *paths, where="#pad"):
 
 
 def paste(tab, path):
-    """The picture in the clipboard, and the keys."""
+    """Put the picture into the clipboard, and press the keys."""
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     tab.page.evaluate(
         """async (text) => {
@@ -125,7 +127,7 @@ def seven():
 
 
 def written(folder, kind):
-    """A picture of a digit in a file."""
+    """Write a picture of a digit to a file."""
     rng = np.random.default_rng(2)
     three = draw(strokes_of(3, rng), 130, 14)
     if kind == "photograph":
@@ -211,7 +213,7 @@ def empty(folder):
 @pytest.mark.quick_every(3)
 @pytest.mark.parametrize("make", [damaged, text, drawn_by_lines, empty])
 @pytest.mark.parametrize("way", [choose, drop])
-def test_what_is_no_picture_is_said_and_nothing_is_lost(tab, tmp_path, make, way):
+def test_a_file_that_is_not_a_picture_is_an_error_and_nothing_is_lost(tab, tmp_path, make, way):
     path = make(tmp_path)
     stroke(tab)
     before = shown(tab), tab.state()
@@ -224,7 +226,7 @@ def test_what_is_no_picture_is_said_and_nothing_is_lost(tab, tmp_path, make, way
 
 
 @pytest.mark.parametrize("size", [(1, 1), (200, 100)])
-def test_a_picture_without_a_drawing_is_said(tab, tmp_path, size):
+def test_a_picture_without_a_drawing_gives_a_notice(tab, tmp_path, size):
     Image.new("RGB", size, "white").save(tmp_path / "blank.png")
     stroke(tab)
     before = shown(tab)
@@ -233,10 +235,10 @@ def test_a_picture_without_a_drawing_is_said(tab, tmp_path, size):
     assert np.array_equal(shown(tab), before)
 
 
-def test_of_two_files_the_first_is_taken_and_it_is_said(tab, tmp_path):
+def test_of_two_files_the_first_is_used_with_a_notice(tab, tmp_path):
     one, other = written(tmp_path, "dark on white"), text(tmp_path)
     drop(tab, one, other)
-    assert says(tab, "Only dark on white.png was taken") and shows(tab, ns.data.read_image(one))
+    assert says(tab, "Only dark on white.png was used") and shows(tab, ns.data.read_image(one))
 
 
 def test_a_huge_picture_and_a_moving_one(tab, net, tmp_path):
@@ -252,7 +254,7 @@ def test_a_huge_picture_and_a_moving_one(tab, net, tmp_path):
 
 
 def drop_text(tab, selector, words):
-    """A selected text let fall on an element; whether the browser would have done something of its own."""
+    """Drop a selected text on an element, and return whether the browser would handle it."""
     return tab.page.evaluate(
         """([selector, words]) => {
           const dataTransfer = new DataTransfer();
@@ -264,18 +266,18 @@ def drop_text(tab, selector, words):
     )
 
 
-def test_dropped_text_is_no_picture_and_leads_nowhere(tab):
+def test_dropped_text_is_not_a_picture_and_opens_nothing(tab):
     before = shown(tab)
     for where in ("#pad", "body"):
         assert not drop_text(tab, where, "https://example.org")
-        assert says(tab, "Expected a picture in a file")
+        assert says(tab, "Expected a picture file")
     assert np.array_equal(shown(tab), before)
     tab.goto(layer=1, neuron=3)
     tab.page.locator(".tools summary").click()
     assert drop_text(tab, ".tools input[type=number]", "0.5")  # a number may fall into a field
 
 
-def test_pasted_text_goes_where_one_types(tab):
+def test_pasted_text_goes_to_the_field_with_the_cursor(tab):
     before = tab.state()
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     tab.page.evaluate("navigator.clipboard.writeText('0.25')")
@@ -284,14 +286,14 @@ def test_pasted_text_goes_where_one_types(tab):
     assert tab.state() == before and tab.text("#notice") == ""
 
 
-def test_a_network_that_takes_no_pictures_says_so_and_stays(browser, tmp_path):
+def test_a_network_that_does_not_take_pictures_gives_a_notice_and_stays(browser, tmp_path):
     train, test = ns.data.load("moons")
     net = ns.Network([ns.Input(2), ns.Dense(4, "tanh"), ns.Dense(2, "softmax")], seed=0)
     net.fit(train, epochs=1, verbose=False)
     ns.explore(net, train, test, tmp_path / "page.html")
     with Tab(browser, tmp_path / "page.html") as tab:
         drop(tab, written(tmp_path, "dark on white"), where="#input")
-        assert says(tab, "This network takes no pictures.")
+        assert says(tab, "This network does not take pictures.")
         assert tab.page.url.split("#")[0].endswith("page.html")
         tab.check()
 
@@ -305,7 +307,7 @@ def at(tab, x, y):
 
 
 def stroke(tab, *points, lift=True, steps=8):
-    """A stroke through points from 0 to 1, of so many moves each; without any, a slanted one on an empty pad."""
+    """Draw through points from 0 to 1, with `steps` moves each; without points, draw a slanted stroke."""
     if not points:
         tab.button("Clear").click()
         points = [(0.3, 0.2), (0.5, 0.5), (0.6, 0.8)]
@@ -372,7 +374,7 @@ def test_a_second_finger_draws_no_line_to_the_first(browser, file):
         tab.check()
 
 
-def test_a_pen_whose_rise_went_unheard_draws_no_further(tab):
+def test_a_pen_that_was_lifted_outside_stops_drawing(tab):
     as_it_lies(tab)
     send(tab, "pointerdown", 0.2, 0.2)
     send(tab, "pointermove", 0.4, 0.2)
@@ -382,7 +384,7 @@ def test_a_pen_whose_rise_went_unheard_draws_no_further(tab):
     assert shown(tab).reshape(28, 28)[12:].max() == 0
 
 
-def test_the_window_may_change_while_one_draws(tab):
+def test_the_window_may_change_during_a_stroke(tab):
     as_it_lies(tab)
     stroke(tab, (0.2, 0.2), (0.5, 0.2), lift=False)
     tab.page.set_viewport_size({"width": 800, "height": 700})

@@ -1,4 +1,4 @@
-"""What a page holds: exact arrays, fair samples, the numbers of the run; and how much of it for a large network."""
+"""The contents of a page: exact arrays, fair samples, the numbers of the run; and the limits for a large network."""
 
 import copy
 import json
@@ -69,7 +69,7 @@ def test_a_network_is_left_as_it_is(digits, trained):
     assert all(np.array_equal(before["arrays"][name], after["arrays"][name]) for name in before["arrays"])
 
 
-def test_test_samples_are_a_fair_sample_and_mistakes_are_kept_apart(page, digits, trained):
+def test_test_samples_are_a_fair_sample_and_misread_ones_are_kept_apart(page, digits, trained):
     net, (_, test) = trained[0], digits
     about = page.manifest["samples"]["test"]
     index, count = np.array(about["index"]), about["count"]
@@ -107,7 +107,7 @@ def test_of_many_steps_the_losses_keep_every_peak():
 
 
 def made(kind):
-    """A data set for training, one for testing, and a network trained on it; all of one kind."""
+    """Return a training set, a test set, and a network trained on them; all of one kind."""
     rng = np.random.default_rng(0)
     if kind == "points":
         train, test = ns.data.load("moons")
@@ -188,7 +188,7 @@ def test_interventions_and_hyperparameters_are_told(digits):
     assert manifest["optimizer"]["rate"] == net.optimizer.rate < 1e-6  # the end of the schedule
 
 
-def test_a_run_that_diverged_is_said_to_be_one(digits):
+def test_a_page_knows_that_its_run_diverged(digits):
     net = ns.Network([ns.Input(784), ns.Dense(6), ns.Dense(10, "linear")], "mse", ns.SGD(1e30), seed=0)
     snapshots = ns.Snapshots()
     history = net.fit(digits[0], epochs=1, callbacks=[snapshots], verbose=False)
@@ -223,7 +223,7 @@ def test_a_network_that_went_on_after_its_snapshots_ends_with_what_it_is_now(dig
 
 
 @pytest.mark.parametrize(("hidden", "optimizer", "small"), [((128, 64), "adam", True), ((600, 400), "adam", False)])
-def test_a_large_network_gets_fewer_snapshots_and_says_so(hidden, optimizer, small, digits):
+def test_a_page_of_a_large_network_has_fewer_snapshots_and_a_note_on_it(hidden, optimizer, small, digits):
     layers = [ns.Dense(width, "relu") for width in hidden]
     net = ns.Network([ns.Input(784), *layers, ns.Dense(10, "softmax")], optimizer=optimizer, seed=0)
     snapshots = ns.Snapshots(16)
@@ -233,14 +233,14 @@ def test_a_large_network_gets_fewer_snapshots_and_says_so(hidden, optimizer, sma
     kept = held.manifest["snapshots"]
     assert (len(page) <= 4_000_000) == small and len(kept) < len(snapshots) == 12
     assert page.left_out[0] == f"To keep the file small, it holds {len(kept)} of 12 snapshots."
-    assert small or page.left_out[1].startswith("It is large all the same: the network alone takes ")
+    assert small or page.left_out[1].startswith("It is still large: the network alone takes ")
     assert np.array_equal(held.array("theta"), net.parameters.theta)
     if small:
         assert np.array_equal(held.array("snapshot/0"), snapshots.thetas[0]) and len(kept) > 3
         assert len(page) > 3_000_000  # the room is used
 
 
-def test_large_pictures_are_fewer_unless_they_are_asked_for():
+def test_a_page_has_fewer_large_pictures_unless_samples_is_given():
     rng = np.random.default_rng(0)
     x, labels = rng.integers(0, 256, (700, 64, 64, 3)).astype(np.uint8), rng.integers(0, 2, 700)
     train, test = dataset(x[:400], labels[:400]), dataset(x[400:], labels[400:], "test")
@@ -256,7 +256,7 @@ def test_large_pictures_are_fewer_unless_they_are_asked_for():
     assert page.left_out == []
 
 
-def test_arrays_will_do_instead_of_data_sets(blobs, make_net):
+def test_arrays_can_replace_data_sets(blobs, make_net):
     x, y = blobs
     net = make_net()
     net.fit(x, np.array(["red", "green", "blue"])[y], epochs=1, verbose=False)
@@ -267,7 +267,7 @@ def test_arrays_will_do_instead_of_data_sets(blobs, make_net):
     assert page.manifest["samples"]["test"]["index"] == list(range(30))
 
 
-def test_what_is_wrong_is_said_in_a_line(digits, trained, refused):
+def test_each_error_is_one_line(digits, trained, refused):
     net = trained[0]
     moons = ns.data.load("moons")
     with refused("takes samples of 784 numbers", "points of 2 (moons)"):
@@ -283,7 +283,7 @@ def test_what_is_wrong_is_said_in_a_line(digits, trained, refused):
         ns.explore(net, *digits, snapshots=[1])
 
     class Own(ns.ReLU):
-        """A class without a key of its own."""
+        """A class without its own key."""
 
     own = ns.Network([ns.Input(784), ns.Dense(3, Own()), ns.Dense(10, "softmax")])
     with refused("Own has no key"):

@@ -1,4 +1,4 @@
-"""The file: one document that asks for nothing, whatever things are called; small; and shown in a notebook."""
+"""The file: one small document that loads nothing, for names of every kind; and a notebook that shows it."""
 
 import json
 import re
@@ -14,10 +14,11 @@ import pytest
 from page_file import Elements, PageFile
 
 import neurosim as ns
+from neurosim.glossary import GLOSSARY
 from neurosim.page import document
 
 ROOT = Path(__file__).parents[2]
-NAMESPACE = "http://www.w3.org/2000/svg"  # a name, which nobody asks for
+NAMESPACE = "http://www.w3.org/2000/svg"  # a name; it is never loaded
 HOSTILE = (
     "</script><script>window.hacked = 1</script><!--<script>\"'&amp;\n{{script}}{{manifest}}\u2028"
     '<img src=x onerror="window.hacked = 1">'
@@ -52,11 +53,11 @@ def hostile():
 
 
 def without_data(html):
-    """The page without blobs, in which base64 may spell anything."""
+    """Return the page without blobs, because base64 can contain any text."""
     return re.sub(r'(id="blob-\d+">)[^<]*', r"\1", html)
 
 
-def test_the_file_asks_for_nothing(small):
+def test_the_file_loads_nothing(small):
     html = without_data(small.html)
     assert re.findall(r"\bhttps?://[^\"'\s)]*", html.replace(NAMESPACE, "")) == []
     for attribute in ("src", "href", "srcset", "action", "data", "poster"):
@@ -105,6 +106,8 @@ def test_the_manifest_is_strict_json_with_all_that_the_contract_names(small):
     for name in ("STAGES", "RULES", "ROWS", "JOINED", "WHY", "NAMES", "DIGITS", "SYMBOLS"):
         assert manifest["words"][name] == getattr(words, name)
     assert manifest["words"]["figure"] == ns.walk.figure_words.FIGURE
+    assert manifest["glossary"] == GLOSSARY and small.html.count(GLOSSARY["epoch"]) == 1
+    assert GLOSSARY["epoch"] not in document.program()  # the words come from Python alone
     assert manifest["formulas"]["optimizer"]["adam"] == ns.Adam.formulas
     assert manifest["formulas"]["loss"].keys() == set(ns.LOSSES)
     assert manifest["choices"]["optimizer"]["momentum"]["momentum"] == 0.9
@@ -149,8 +152,8 @@ def test_a_notebook_shows_it_in_a_frame(hostile):
     assert "<" not in frame[1 : frame.index(">")] and unescape(frame).count(hostile.html) == 1
 
 
-def test_it_is_written_where_it_is_asked_to_be(small, tmp_path, refused):
-    assert small.path is None and "not written so far" in repr(small)
+def test_it_is_written_to_the_given_path(small, tmp_path, refused):
+    assert small.path is None and "not written yet" in repr(small)
     path = small.save(tmp_path / "new" / "page.html")
     assert path == small.path and path.read_text("utf-8") == small.html and str(path) in repr(small)
     (tmp_path / "file").write_text("")
@@ -158,7 +161,7 @@ def test_it_is_written_where_it_is_asked_to_be(small, tmp_path, refused):
         small.save(tmp_path / "file" / "page.html")
 
 
-def test_to_make_one_takes_no_pictures_and_no_pandas():
+def test_making_a_page_needs_neither_matplotlib_nor_pandas():
     program = (
         "import sys, neurosim as ns\ntrain, test = ns.data.load('moons')\n"
         "net = ns.Network([ns.Input(2), ns.Dense(3), ns.Dense(2, 'softmax')])\n"

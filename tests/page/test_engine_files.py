@@ -1,4 +1,4 @@
-"""The page's JavaScript as files: it can be read by Node, joined, and is kept short and apart."""
+"""The page's JavaScript files: Node can read them, they can be joined, and they are short and separate."""
 
 import re
 import subprocess
@@ -14,7 +14,7 @@ IN_THE_ENGINE = [name for name in MODULES if name.startswith("engine/")]
 
 
 def code_of(name):
-    """The code of a module without its comments, texts and patterns."""
+    """Return the code of a module without its comments, texts and patterns."""
     read = tokens(name, (JS / name).read_text("utf-8"))
     return "".join(each.text if each.kind in ("space", "name", "number", "mark") else " " for each in read)
 

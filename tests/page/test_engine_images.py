@@ -1,4 +1,4 @@
-"""Layers of images in the page against Python's: passes, gradients, steps of training; what does not fit is refused."""
+"""Convolutional layers in the page, compared with Python's: passes, gradients, steps of training, and errors."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def engine(tmp_path_factory):
 
 
 def close(found, expected, tolerance, words, besides=0.0):
-    """Within a share of the norm of what is expected."""
+    """Check that the difference is within a share of the expected norm."""
     atol = tolerance * max(np.linalg.norm(expected), 1e-3) + besides
     np.testing.assert_allclose(found, expected, rtol=0, atol=atol, err_msg=words)
 
@@ -54,7 +54,7 @@ def test_passes_and_gradients_of_a_batch(engine, dtype, tolerance, seeds):
 
 
 def kept_rows(data):
-    """Which samples the page has, in its order: all of them."""
+    """Return the indices of the page's samples in order: all of them."""
     return np.sort(data.places(len(data), 0))
 
 
@@ -105,7 +105,7 @@ def compare_steps(engine, networks, tolerances, shape=(10, 10)):
             np.testing.assert_allclose(answer["running"][name], network.arrays()[name], atol=10 * tolerance)
 
 
-def test_20_steps_with_all_that_is_done_to_filters(engine):
+def test_20_steps_with_every_intervention_on_filters(engine):
     network = convolutional()
     network[1][0].freeze()
     network[1][1].rate_factor = 0.3
@@ -126,7 +126,7 @@ def test_20_steps_of_normalization_right_behind_images_which_is_of_each_number(e
 
 
 @pytest.mark.full
-def test_filters_have_initial_weights_of_their_own_fan_in(engine):
+def test_initial_weights_of_filters_use_the_fan_in_of_a_patch(engine):
     data = made_data(np.random.default_rng(1), 60, 300, 4, "pixels", (10, 10, 3))
     layers = [ns.Input((10, 10, 3)), ns.Conv2D(200, 5, "relu"), ns.MaxPool2D(6), ns.Dense(4, "softmax")]
     network = ns.Network(layers)
@@ -182,7 +182,7 @@ def test_weights_that_the_page_saved_come_into_python(engine):
     assert [str(layer) for layer in back] == [str(layer) for layer in network]
 
 
-def test_other_widths_and_activations_leave_what_looks_at_images(engine):
+def test_other_widths_and_activations_leave_the_layers_for_images(engine):
     data, network = made_data(np.random.default_rng(6), 60, 100, 4, "pixels", (10, 10)), convolutional()
     network.learn(data)
     page, config = engine.page(network, data), json.loads(json.dumps(network.config()["layers"]))
@@ -238,7 +238,7 @@ def test_the_page_learns_with_convolutions(engine):
     assert found["accuracy"] > network.evaluate(test)["accuracy"] - 0.05
 
 
-def test_what_fits_into_no_image_is_refused(engine):
+def test_a_window_that_does_not_fit_the_image_is_refused(engine):
     data = made_data(np.random.default_rng(1), 60, 100, 4, "pixels", (10, 10))
     network = ns.Network([ns.Input((10, 10)), ns.Conv2D(3, 3, "relu"), ns.MaxPool2D(2), ns.Dense(4, "softmax")])
     network.learn(data)

@@ -1,4 +1,4 @@
-"""The joiner: what it makes of modules does, in Node, what the modules do; what it does not understand it refuses."""
+"""The joiner: joined modules do the same in Node as the modules; unknown forms are refused."""
 
 import json
 import re
@@ -114,7 +114,7 @@ def test_a_module_that_two_import_runs_once(tmp_path):
         ("/* open", "expected an end"),
     ],
 )
-def test_what_it_does_not_understand_is_refused(tmp_path, code, words):
+def test_an_unknown_form_is_refused(tmp_path, code, words):
     write(tmp_path, main=code, a="export const a = 1;", c='import { d } from "./main.js";\nexport const c = 2;')
     with pytest.raises(NeurosimError, match=re.escape(words)):
         join(tmp_path, "main.js")

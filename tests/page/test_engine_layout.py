@@ -1,4 +1,4 @@
-"""Where the network view puts maps, kernels and dots: on the sheet, and none over another, whatever the network."""
+"""The layout of maps, kernels and dots: inside the sheet and without overlaps, for any network."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def dense(index, count):
 
 
 def some_network(rng):
-    """The columns of a network with one to four layers of maps, the row that they are put in, and dense layers."""
+    """Return the columns of a network: one to four layers of maps, their flattened row, and dense layers."""
     counts = [int(each) for each in rng.choice([1, 2, 3, 6, 8, 16, 32, 64], rng.integers(1, 5))]
     sides = [int(each) for each in rng.integers(1, 29, 2)]
     found = [

@@ -1,4 +1,4 @@
-"""The page's small functions against Python's: numbers and lines as text, equations, activations, optimizers."""
+"""The page's small functions, compared with Python's: numbers and lines as text, equations, activations, optimizers."""
 
 import math
 

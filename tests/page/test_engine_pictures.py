@@ -1,4 +1,4 @@
-"""The page's reading of an image file, held to `neurosim.data.read_image` on the same pixels."""
+"""The page's reader of image files, compared with `neurosim.data.read_image` on the same pixels."""
 
 import base64
 
@@ -26,7 +26,7 @@ def asked(image, shape):
 
 
 def differences(engine, images, shape, folder):
-    """By how much each picture is read otherwise than in Python, at its worst pixel."""
+    """Return for each picture the largest difference from Python at a pixel."""
     found = engine.ask(*(asked(image, shape) for image in images))
     expected = []
     for k, image in enumerate(images):
@@ -36,7 +36,7 @@ def differences(engine, images, shape, folder):
 
 
 def transparent(image):
-    """The same drawing, black on nothing."""
+    """Return the same drawing, black on a transparent background."""
     clear = Image.new("RGBA", image.size, (0, 0, 0, 0))
     clear.putalpha(ImageOps.invert(image.convert("L")))
     return clear
@@ -82,7 +82,7 @@ def test_pictures_of_other_sizes_and_in_colour(engine, tmp_path, shape):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (40, 1), (50, 60)])
-def test_where_nothing_is_drawn_both_say_so(engine, tmp_path, size):
+def test_a_picture_without_a_drawing_is_empty_in_both(engine, tmp_path, size):
     blank = Image.new("RGB", size, "beige")
     blank.save(tmp_path / "blank.png")
     with pytest.raises(ns.DataError, match="expected a drawing"):

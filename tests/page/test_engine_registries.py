@@ -1,4 +1,4 @@
-"""The page knows what Python's registries hold, and all settings: what is added there fails here without it."""
+"""The page knows every key and setting of Python's registries. A new one fails here until the page has it."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def engine(tmp_path_factory):
 
 
 def varied(registry):
-    """Of each class a config for each of its settings, with another value than it has by default."""
+    """Return for each setting of each class a config with a value that is not the default."""
     found = []
     for key in registry:
         config = registry.create(key).config()
@@ -47,7 +47,7 @@ def varied(registry):
 
 
 def number(value):
-    assert isinstance(value, float) and value, f"give OTHER a value in place of {value!r}"
+    assert isinstance(value, float) and value, f"give OTHER a value instead of {value!r}"
     return value
 
 

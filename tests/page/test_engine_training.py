@@ -1,4 +1,4 @@
-"""Training in the page against Python's: gradients, 200 steps in a fixed order; the loop, the worker, the hook."""
+"""Training in the page, compared with Python's: gradients, 200 steps in one order, the loop, the worker, the hook."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def engine(tmp_path_factory):
 
 
 def without_dropout(case):
-    """Random masks are other ones in the page: of such a network neither gradients nor steps can be the same."""
+    """Return whether a network has no random masks: the page draws other masks, and so gets other gradients."""
     return not any(layer.key == "dropout" for layer in case.network)
 
 
@@ -50,7 +50,7 @@ def test_gradients_of_a_batch(engine):
 
 
 def kept_rows(data):
-    """Which samples the page has, in its order: all of them."""
+    """Return the indices of the page's samples in order: all of them."""
     return np.sort(data.places(len(data), 0))
 
 
@@ -119,7 +119,7 @@ def test_200_steps_with_all_that_a_network_may_have(engine):
         np.testing.assert_allclose(answer["running"][name], network.arrays()[name], atol=1e-8)
 
 
-def test_the_loop_takes_the_batches_in_the_order_that_is_given(engine):
+def test_the_loop_uses_the_batches_in_the_given_order(engine):
     rng = np.random.default_rng(9)
     data = made_data(rng, 50, 64, 10, "pixels", (8, 8))
     network = small_network("sgd", "float64")
@@ -217,7 +217,7 @@ def test_a_plateau_lowers_the_rate_as_in_python(engine, schedule):
         assert mine[name] == pytest.approx(theirs[name], rel=1e-9), name
 
 
-def test_a_plateau_goes_on_where_the_run_ended_and_says_what_it_watches(engine):
+def test_a_plateau_continues_the_run_and_names_its_figure(engine):
     data = made_data(np.random.default_rng(24), 50, 64, 10, "pixels", (8, 8))
     seen, fresh = [], (None, 0)
     for validation in (None, data):
@@ -233,7 +233,7 @@ def test_a_plateau_goes_on_where_the_run_ended_and_says_what_it_watches(engine):
         best = (state["_best"], state["_bad_epochs"]) if validation is None else fresh
         assert (rates["schedule"]["_best"], rates["schedule"]["_bad_epochs"]) == best
         seen.append(told["note"])
-    assert seen[0] == seen[1] and "no validation data" in seen[0] and "training loss" in seen[0]
+    assert seen[0] == seen[1] and "no validation set" in seen[0] and "training loss" in seen[0]
 
 
 def test_a_schedule_that_has_ended_leaves_the_rate_to_the_optimizer(engine):
@@ -242,7 +242,10 @@ def test_a_schedule_that_has_ended_leaves_the_rate_to_the_optimizer(engine):
     network.fit(data, epochs=2, batch_size=20, verbose=False)
     ask = {"do": "trainer", "page": engine.page(network, data), "batchSize": 20, "steps": 4}
     (found,) = engine.ask(ask)
-    assert found["note"] == "The schedule one_cycle has ended: training goes on at the own rate of adam, 0.001."
+    assert (
+        found["note"]
+        == "The schedule one_cycle has ended. Training continues with the default learning rate of adam, 0.001."
+    )
     assert (found["rate"], found["t"]) == (0.001, 10)
 
 

@@ -1,4 +1,4 @@
-"""The walk in the page against Python's, for networks of all kinds: the same numbers, and the same words."""
+"""The walk in the page, compared with Python's for networks of all kinds: the same numbers and the same words."""
 
 import json
 import math
@@ -46,7 +46,7 @@ def trace_of(case, network=None):
 
 
 def numbers_in(value):
-    """All numbers of a document, in their order."""
+    """Return all numbers of a document, in order."""
     if isinstance(value, dict):
         return [each for part in value.values() for each in numbers_in(part)]
     if isinstance(value, list):
@@ -55,14 +55,14 @@ def numbers_in(value):
 
 
 def keys_in(value):
-    """The keys of a document, in their order; of lists those of each item."""
+    """Return the keys of a document, in order; for lists those of each item."""
     if isinstance(value, dict):
         return [(key, keys_in(part)) for key, part in value.items()]
     return [keys_in(part) for part in value if isinstance(part, (dict, list))] if isinstance(value, list) else []
 
 
 def without_extras(document):
-    """The page's document without what it says beside Python's."""
+    """Return the page's document without the keys that Python's does not have."""
 
     def row(each):
         return each and {key: value for key, value in each.items() if key != "line"}
@@ -76,7 +76,7 @@ def without_extras(document):
 
 
 def worst(one, other):
-    """The largest difference, as a share of the largest number of its kind."""
+    """Return the largest difference, as a share of the largest number of its kind."""
     one, other = np.array(numbers_in(one)), np.array(numbers_in(other))
     assert one.shape == other.shape
     largest = np.abs(one).max(initial=0.0)
@@ -133,15 +133,15 @@ def test_float32_networks_are_as_exact_as_in_python(engine, made, seeds):
 DONE = {
     "frozen": lambda neuron: neuron.freeze(),
     "learning rate times 0.25": lambda neuron: setattr(neuron, "rate_factor", 0.25),
-    "silenced": lambda neuron: neuron.ablate(),
+    "ablated": lambda neuron: neuron.ablate(),
     "output forced to -0.1234": lambda neuron: neuron.clamp(-0.1234),
-    "activation softplus of its own": lambda neuron: setattr(neuron, "activation", "softplus"),
-    "L2 0.007 of its own": lambda neuron: setattr(neuron, "l2", 0.007),
+    "its own activation softplus": lambda neuron: setattr(neuron, "activation", "softplus"),
+    "its own L2 0.007": lambda neuron: setattr(neuron, "l2", 0.007),
 }
 
 
 @pytest.mark.parametrize("done", [[each] for each in DONE] + [["frozen", "output forced to -0.1234"]])
-def test_what_is_done_to_a_neuron_is_said_in_pythons_words(engine, done):
+def test_interventions_on_a_neuron_have_pythons_words(engine, done):
     data = made_data(np.random.default_rng(4), 30, 6, 4, "numbers")
     network = ns.Network([ns.Input(6), ns.Dense(5, "tanh"), ns.Dense(4, "softmax")], optimizer="adam", dtype="float64")
     network.fit(data, epochs=1, verbose=False)
@@ -156,7 +156,7 @@ def test_what_is_done_to_a_neuron_is_said_in_pythons_words(engine, done):
 
 @pytest.mark.quick_every(3)
 @pytest.mark.parametrize("done", DONE)
-def test_what_is_done_to_a_filter_is_said_in_pythons_words(engine, done):
+def test_interventions_on_a_filter_have_pythons_words(engine, done):
     data = made_data(np.random.default_rng(4), 30, 36, 4, "pixels", (6, 6))
     layers = [ns.Input((6, 6)), ns.Conv2D(3, 3, "relu", padding="same"), ns.MaxPool2D(2), ns.Dense(4, "softmax")]
     network = ns.Network(layers, optimizer="adam", dtype="float64")
@@ -170,7 +170,7 @@ def test_what_is_done_to_a_filter_is_said_in_pythons_words(engine, done):
 
 @pytest.mark.full
 def test_filters_where_others_stand_seldom(engine):
-    """As the output, at one place; with a softmax over the filters of each place; above a normalization of pixels."""
+    """Cases: filters as the output at one place, with a softmax over the filters, above normalized pixels."""
     data, asked, expected = made_data(np.random.default_rng(6), 60, 100, 4, "pixels", (10, 10)), [], []
     stacks = [
         [ns.Conv2D(6, 3, "relu"), ns.MaxPool2D(2), ns.Conv2D(4, 4, "softmax")],
@@ -229,7 +229,7 @@ def test_without_a_label_it_walks_forward_only(engine, case):
     assert answer["text"] == here.explain()
 
 
-def test_targets_that_are_no_classes(engine):
+def test_targets_that_are_not_classes(engine):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(30, 5)), rng.normal(size=(30, 3))
     data = ns.data.Dataset(x, y, "targets", "test", "a test")
@@ -298,7 +298,7 @@ def test_a_neuron_that_is_not_there_is_refused(engine):
         (lambda network: network["optimizer"].update(name="signum"), 'the optimizer "signum"'),
     ],
 )
-def test_what_the_page_does_not_know_is_said_by_name(engine, change, words):
+def test_an_unknown_part_is_an_error_with_its_name(engine, change, words):
     case = random_case(9)
     path = Path(engine.page(case.network, case.data))
     held = json.loads(path.read_text("utf-8"))

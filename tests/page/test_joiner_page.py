@@ -1,4 +1,4 @@
-"""The joined script: it computes what its modules compute, it is the page's and the worker's, and it is lean."""
+"""The joined script: it computes the same as its modules, serves the page and the worker, and is short."""
 
 import re
 import shutil
@@ -23,7 +23,7 @@ def modules(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def joined(tmp_path_factory):
-    """The engine as it is in a joined script: what the tests' driver imports is handed out by that script."""
+    """The engine of a joined script, which exports everything that the tests' driver imports."""
     folder = tmp_path_factory.mktemp("joined")
     engine = engine_in(folder)
     names = DRIVEN.findall((folder / "driver.mjs").read_text("utf-8"))
@@ -113,7 +113,7 @@ def write(folder, **files):
 
 
 @needs_node
-def test_where_there_is_no_document_the_worker_begins(tmp_path):
+def test_without_a_document_the_worker_begins(tmp_path):
     write(
         tmp_path,
         main='import { a } from "./a.js";\nimport { b } from "./b.js";\nconsole.log("page", a, b);',
@@ -134,7 +134,7 @@ def test_where_there_is_no_document_the_worker_begins(tmp_path):
         ("work", {"main": 'import "./b.js";', "b": 'import "./work.js";', "work": "const a = 1;"}),
     ],
 )
-def test_with_what_a_program_begins_nothing_else_imports(tmp_path, refused, other, files):
+def test_no_module_imports_the_first_one_of_a_program(tmp_path, refused, other, files):
     write(tmp_path, **files)
     with refused(f"expected no import of {other}.js"):
         join(tmp_path, "main.js", "work.js")

@@ -1,4 +1,4 @@
-"""What is taken from JavaScript and CSS means nothing: Node computes the same, and what could be misread is refused."""
+"""Stripped JavaScript and CSS: Node computes the same, and code that could be misread is refused."""
 
 import json
 import re

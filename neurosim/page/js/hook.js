@@ -1,10 +1,10 @@
-// window.neurosim: the page for programs. Tests use it too.
+// window.neurosim: the page for programs and for tests.
 
 import { trace } from "./engine/trace.js";
 
-// app: {ready, open(manifest), model(), store()}, as main.js makes it.
+// app: {ready, open(manifest), model(), store()}, as main.js creates it.
 export function installHook(window, app) {
-  // The network as it is now, or at the moment of the time line next to a step.
+  // Return the current network, or the network at the stored step nearest to `step`.
   const networkAt = (step) => {
     if (step === undefined) return app.store().network;
     const model = app.model();
@@ -14,26 +14,26 @@ export function installHook(window, app) {
     return network;
   };
 
-  // The raw numbers of a sample by its number in the original test set; without one the first that was kept.
+  // Return the row of a sample, given by its number in the original test set; without a number, the first row.
   const rowOf = (sample) => {
     const { test } = app.model();
     const row = sample === undefined ? 0 : test.find(sample);
-    if (!(row >= 0 && row < test.total)) throw new Error(`Sample ${sample} of the test set was not kept in this page.`);
+    if (!(row >= 0 && row < test.total)) throw new Error(`This page does not hold sample ${sample} of the test set.`);
     return row;
   };
 
   window.neurosim = {
-    // Resolves when the page can be used.
+    // Resolves when the page is ready.
     ready: app.ready,
 
-    // Show another network in this page: {manifest, blobs}, the blobs as texts.
+    // Show another network in this page: {manifest, blobs}, with the blobs as texts.
     load: async (source) => {
       await app.ready;
       await app.open(source);
     },
 
-    // What `python main.py step --json` prints, for a sample by its number or for pixels, which have a label or none.
-    // row, column: a place of a filter. at: the step of the run to look at; left out: the network as it is now.
+    // Return the document of `python main.py step --json`, for a sample by its number or for pixels with an optional
+    // label. row, column: a place of a filter. at: a step of the run; without it, the current network is used.
     trace: ({ layer, neuron, row, column, sample, pixels, label, at, top, check = true }) => {
       const model = app.model();
       const where = { layer, neuron, row, column, top, check };
@@ -43,11 +43,11 @@ export function installHook(window, app) {
       return trace(networkAt(at), test.raw(kept), label ?? test.label(kept), { ...where, sample: test.index(kept) });
     },
 
-    // The output's activations.
+    // Return the output's activations.
     predict: (pixels) => Array.from(app.store().network.predictProba(app.model().asRaw(pixels))),
 
-    // Train in the page, for so many steps. order: rows of the training samples kept here, batch after batch, over and
-    // over; left out: all of them in a new random order in each pass.
+    // Train in the page for `steps` steps. order: rows of the training samples in this page, batch after batch,
+    // repeated. Without it, each epoch uses all rows in a new random order.
     train: async ({ steps, order, batch_size: batchSize } = {}) => {
       await app.store().train({ steps, order, batchSize });
       return app.store().describe();
@@ -56,10 +56,10 @@ export function installHook(window, app) {
     goto: (place) => app.store().goto(place),
     state: () => app.store().describe(),
 
-    // The share of the kept test samples, the mistakes beside them left out, that is read rightly.
+    // Return the accuracy on the test samples in this page, without the extra misread samples.
     accuracy: () => app.store().measure().accuracy,
 
-    // All parameters, laid out as Network.parameters.theta is in Python.
+    // Return all parameters, in the layout of Python's Network.parameters.theta.
     parameters: () => Array.from(app.store().network.theta),
   };
 }

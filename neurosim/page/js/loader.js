@@ -1,4 +1,4 @@
-// The program of the page lies packed in the file, which so stays small. This unpacks it and starts it.
+// The loader: it unpacks the program of the page and starts it. The program is packed to keep the file small.
 
 window.neurosim = {
   ready: (async () => {
@@ -8,7 +8,7 @@ window.neurosim = {
       const script = document.createElement("script");
       script.id = "unpacked";
       script.textContent = await new Response(stream).text();
-      document.body.append(script); // runs at once, and puts its own hook in the place of this one
+      document.body.append(script); // runs at once, and replaces this hook with its own
     } catch (error) {
       document.getElementById("notice").textContent = `This page needs a newer browser: its program cannot be unpacked. ${error.message}`;
       throw error;

@@ -1,4 +1,4 @@
-// Opens the page: reads what the file holds, makes the store and the views, and lets each draw what has changed.
+// The page: reads the file, creates the store and the views, and tells each view what has changed.
 
 import { installHook } from "./hook.js";
 import { readManifest } from "./model.js";
@@ -20,8 +20,9 @@ import { Report } from "./views/report.js";
 import { Tabs } from "./views/tabs.js";
 import { Timeline } from "./views/timeline.js";
 import { Tools } from "./views/tools.js";
+import { Words } from "./views/words.js";
 
-const ROOTS = ["controls", "summary", "settings", "hint", "notice", "help", "input", "tabs", "view-network", "view-report", "view-confusion", "view-plane", "microscope", "timeline", "life", "changes"];
+const ROOTS = ["controls", "summary", "settings", "hint", "notice", "help", "words", "input", "tabs", "view-network", "view-report", "view-confusion", "view-plane", "microscope", "timeline", "life", "changes"];
 
 class Page {
   constructor() {
@@ -38,7 +39,7 @@ class Page {
 
   store = () => this.current;
 
-  /** Show a network: that of the file, or another manifest in its place. */
+  /** Show a network: that of the file, or another manifest. */
   open = async (source) => {
     let model;
     try {
@@ -70,8 +71,8 @@ class Page {
     const tabs = new Tabs(root("tabs"), store, [
       ["network", "Network", () => new NetworkView(root("view-network"), store)],
       ["report", "Report card", () => new Report(root("view-report"), store)],
-      ...(store.classes ? [["confusion", "Confusion and mistakes", () => new Confusion(root("view-confusion"), store)]] : []),
-      ...(store.network.input.nOut === 2 ? [["plane", "Plane", () => new Plane(root("view-plane"), store, session)]] : []),
+      ...(store.classes ? [["confusion", "Confusion matrix", () => new Confusion(root("view-confusion"), store)]] : []),
+      ...(store.network.input.nOut === 2 ? [["plane", store.classes ? "Decision boundary" : "Input plane", () => new Plane(root("view-plane"), store, session)]] : []),
     ]);
     const views = [
       new Controls(root("controls"), store, session),
@@ -84,16 +85,17 @@ class Page {
       new Changes(root("changes"), store, session),
       new Help(store),
     ];
+    new Words(root("words"), store.model.glossary);
     store.subscribe((changed) => {
       for (const view of views) view.render(changed);
       this.writeHash();
     });
     const { manifest } = store.model;
-    if (manifest.diverged) store.set({ note: "The training of this network has diverged: some of its numbers are no longer numbers. A smaller learning rate helps." });
+    if (manifest.diverged) store.set({ note: "The training of this network diverged: its numbers grew without limit. A smaller learning rate can prevent this." });
     document.title = `neurosim: ${manifest.data.name}`;
   }
 
-  /** Loss and accuracy of the moments, one at a time, while nothing else is to do. */
+  /** Measure loss and accuracy of the stored steps, one at a time, while the browser is idle. */
   measure() {
     const store = this.current;
     const idle = globalThis.requestIdleCallback || ((callback) => setTimeout(callback, 30));
@@ -118,7 +120,7 @@ class Page {
       try {
         history.replaceState(null, "", hash);
       } catch {
-        location.replace(hash); // a browser that lets no file write its address otherwise
+        location.replace(hash); // a browser that does not let a file change its address in the other way
       }
     }, 150);
   }

@@ -1,43 +1,43 @@
-// Layers of images as the views look at them: a neuron, a filter or a channel, has a number at each place. What a layer
-// gives out lies flat, row by row, the channels of a place side by side.
+// Feature maps as the views use them: a neuron, here a filter or a channel, has one number at each place. A layer's
+// output is flat, row by row, with the channels of a place side by side.
 
-/** Whether a layer makes images: a map for each neuron. */
+/** Return whether a layer gives images: one map for each neuron. */
 export function hasMaps(layer) {
   return layer.index > 0 && layer.outShape.length === 3;
 }
 
-/** What one neuron has of a row of its layer: its map, row by row. */
+/** Return the map of one neuron, row by row, from the row of its layer. */
 export function mapOf(layer, values, neuron) {
   return Float64Array.from({ length: layer.places }, (_, place) => values[place * layer.neuronCount + neuron]);
 }
 
-/** The number of a unit in the row of its layer; of a neuron without places its own. */
+/** Return the index of a unit in the row of its layer; without places, the index of its neuron. */
 export function unitOf(layer, { neuron, row, column }) {
   return hasMaps(layer) ? (row * layer.outShape[1] + column) * layer.neuronCount + neuron : neuron;
 }
 
-/** The layer that made the maps that a dense layer looks at; null where it looks at none. */
+/** Return the layer that made the maps at which a dense layer looks; null if it looks at none. */
 export function mapsBelow(layer) {
   let below = layer.previous;
   while (below && (below.passesThrough || below.neuronByNeuron) && !hasMaps(below)) below = below.previous;
   return below && hasMaps(below) && !layer.windows ? below : null;
 }
 
-/** How the weights of a neuron lie as images, [height, width, channels]; null: they are a row of numbers. */
+/** Return the shape of a neuron's weights as images, [height, width, channels]; null if they are a row of numbers. */
 export function weightShape(layer) {
   const { windows } = layer;
   if (windows) return [windows.size, windows.size, windows.shape[2]];
   return mapsBelow(layer)?.outShape ?? null;
 }
 
-/** What a unit sees of a row x of the layer below, a number for each of its weights; 0 outside of the image. */
+/** Return the inputs of a unit from a row x of the layer below, one for each of its weights; 0 outside of the image. */
 export function inputsOf(layer, x, { row, column }) {
   if (!layer.windows) return x;
   return Float64Array.from(layer.windows.sourcesAt(row * layer.outShape[1] + column), (at) => (at < 0 ? 0 : x[at]));
 }
 
 /**
- * Where a unit looks: what it depends on of the image that each layer below gives out.
+ * Return the receptive field of a unit in the image that each layer below gives.
  * @returns Map: index of a layer -> {top, left, height, width, channel: the only one that counts, or null}
  */
 export function fieldsOf(layers, { layer, neuron, row, column }) {
@@ -53,7 +53,7 @@ export function fieldsOf(layers, { layer, neuron, row, column }) {
   return fields;
 }
 
-/** The place below that a pooled number stands for: that of the maximum; of a mean the middle of its window. */
+/** Return the place below that a pooled number represents: that of the maximum, or the middle of the window for a mean. */
 export function sourceOf(pooling, x, { neuron, row, column }) {
   const { sources, size, shape, length } = pooling.windows;
   const channels = shape[2];
@@ -64,7 +64,7 @@ export function sourceOf(pooling, x, { neuron, row, column }) {
   return { row: Math.floor(pixel / shape[1]), column: pixel % shape[1] };
 }
 
-/** Whether a pooling takes the largest number of a window, not the mean. */
+/** Return whether a pooling takes the largest number of a window, not the mean. */
 export function takesLargest(pooling) {
   return pooling.kind === "max_pool2d";
 }

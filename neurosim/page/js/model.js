@@ -1,7 +1,8 @@
-// From the manifest to typed arrays, a network, samples and snapshots.
+// The model: it reads the manifest into typed arrays, a network, samples and snapshots.
 
 import { Network } from "./engine/network.js";
 import { useWords } from "./engine/walk/words.js";
+import { Glossary } from "./glossary.js";
 
 export const FORMAT = "neurosim page";
 export const VERSION = 1;
@@ -17,9 +18,8 @@ const TYPES = {
   float64: Float64Array,
 };
 
-// The model that a manifest describes.
-// source: the document of the page, or an object {manifest, blobs} with the texts of the blobs, or a manifest that
-// carries them as `data`.
+// Read the model that a manifest describes. source: the document of the page, or an object {manifest, blobs} with the
+// texts of the blobs, or a manifest that has them as `data`.
 export async function readManifest(source) {
   const { manifest, blobs } = texts(source);
   if (manifest.format !== FORMAT) throw new Error(`Expected a manifest of the format "${FORMAT}", received "${manifest.format}".`);
@@ -40,7 +40,7 @@ function texts(source) {
   return { manifest: source, blobs: source.texts ?? (source.blobs ?? []).map((blob) => blob.text) };
 }
 
-// The bytes of a blob: base64, of gzip or not.
+// Return the bytes of a blob in base64, with or without gzip.
 async function bytesOf({ encoding, bytes }, text) {
   if (text instanceof ArrayBuffer) return text;
   const binary = atob(text.trim());
@@ -56,7 +56,7 @@ async function bytesOf({ encoding, bytes }, text) {
   return buffer;
 }
 
-// Half-precision numbers, which JavaScript has no array for everywhere, as float32.
+// Convert half-precision numbers to float32; not every browser has an array for them.
 function fromHalf(bits) {
   const out = new Float32Array(bits.length);
   for (let k = 0; k < bits.length; k++) {
@@ -75,6 +75,7 @@ export class Model {
     this.manifest = manifest;
     this.buffers = buffers;
     this.words = manifest.words;
+    this.glossary = new Glossary(manifest.glossary);
     useWords(manifest.words, manifest.formulas);
     this.config = { ...manifest.network };
     this.config.interventions ??= manifest.interventions ?? {};
@@ -90,7 +91,7 @@ export class Model {
     return name in (this.manifest.arrays ?? {});
   }
 
-  // An array by its name: a view of its blob.
+  // Return an array by its name: a view of its blob.
   array(name) {
     const { dtype, shape, blob = 0, offset = 0 } = this.manifest.arrays[name];
     const size = shape.reduce((product, side) => product * side, 1);
@@ -99,7 +100,7 @@ export class Model {
     return new TYPES[dtype](this.buffers[blob], offset, size);
   }
 
-  // A new network as the manifest has it: parameters, running statistics, the optimizer's state.
+  // Return a new network from the manifest: parameters, running statistics, the optimizer's state.
   makeNetwork() {
     const network = new Network(this.config);
     network.setParameters(this.array("theta"));
@@ -109,15 +110,15 @@ export class Model {
     network.optimizer.restore(optimizer.scalars ?? { t: 0, schedule: null, mu_product: 1, ...optimizer });
     const { schedule } = network.optimizer;
     const watched = schedule?.watched ?? "";
-    if (watched.startsWith("val_") && watched in (this.manifest.history?.[0] ?? {})) schedule.watchAnew(); // not seen here
+    if (watched.startsWith("val_") && watched in (this.manifest.history?.[0] ?? {})) schedule.watchAnew(); // these samples are not in the page
     for (const name of network.optimizer.stateNames) {
       if (this.has(`state/${name}`)) network.optimizer.state[name].set(this.array(`state/${name}`));
     }
     return network;
   }
 
-  // Set a network to snapshot k. Its optimizer starts afresh, for snapshots do not hold its state; of the last one,
-  // the final network, it goes on.
+  // Set a network to snapshot k. Its optimizer is reset, because snapshots do not hold its state. At the last
+  // snapshot, the final network, it keeps its state.
   goTo(network, k) {
     const snapshot = this.snapshots[k];
     network.setParameters(this.array(snapshot.array ?? `snapshot/${k}`));
@@ -133,7 +134,7 @@ export class Model {
     }
   }
 
-  // Numbers from outside, as plain an array as may be, as a raw sample: a drawing in 0 … 255 or in 0 … 1, features.
+  // Convert plain numbers to a raw sample: a drawing in 0 … 255 or in 0 … 1, or features.
   asRaw(numbers) {
     if (ArrayBuffer.isView(numbers)) return numbers;
     const { input } = this.network;
@@ -142,7 +143,7 @@ export class Model {
     return Float64Array.from(numbers, (each) => (pixels ? each * input.scale : each));
   }
 
-  // What the classes are called; none where they have no names.
+  // The names of the classes; empty if they have none.
   get classNames() {
     const { class_names: own = [], data = {} } = this.manifest;
     return own.length ? own : (data.class_names ?? []);
@@ -157,8 +158,8 @@ export class Model {
   }
 }
 
-// Samples of the data, as they came.
-// count: how many the page counts by; total: with the mistakes that are kept apart behind them.
+// Raw samples of the data. count: how many samples the page measures on; total: with the extra misread samples behind
+// them.
 export class Samples {
   constructor(network, rows, labels, total, numbers, count) {
     this.input = network.input;
@@ -168,15 +169,15 @@ export class Samples {
     this.total = total;
     this.numbers = numbers;
     this.count = Math.min(count, total);
-    this.width = total ? labels.length / total : 1; // numbers a label has: 1, or a row of targets
+    this.width = total ? labels.length / total : 1; // numbers per label: 1, or a row of targets
   }
 
-  // Sample i as it came. A live view.
+  // Return raw sample i. A live view.
   raw(i) {
     return this.rows.subarray(i * this.size, (i + 1) * this.size);
   }
 
-  // Sample i as the input layer gives it out. A new array.
+  // Return sample i as the input layer gives it. A new array.
   x(i) {
     const { mean = [], deviation = [] } = this.input.learned ?? {};
     const raw = this.raw(i);
@@ -185,17 +186,17 @@ export class Samples {
     return this.input.Float.from(raw, (each, k) => (mean.length ? (each - mean[k]) / deviation[k] : each * scale));
   }
 
-  // Its label: a class index, or a row of targets.
+  // Return its label: a class index, or a row of targets.
   label(i) {
     return this.width === 1 ? this.labels[i] : this.labels.subarray(i * this.width, (i + 1) * this.width);
   }
 
-  // Its number in the original data.
+  // Return its number in the original data.
   index(i) {
     return this.numbers[i] ?? i;
   }
 
-  // Where the sample with that number in the original data stands here; -1: it was not kept.
+  // Return the row of the sample with this number in the original data; -1 if it is not in the page.
   find(number) {
     return this.numbers.length ? this.numbers.indexOf(number) : number < this.total ? number : -1;
   }

@@ -1,9 +1,9 @@
-// Pictures as pixels from 0 to 255, whatever numbers the samples hold them in: 0 to 255, 0 to 16, 0 to 1, -1 to 1.
+// Pictures as pixels from 0 to 255, for samples in any range: 0 to 255, 0 to 16, 0 to 1, -1 to 1.
 
 export class Pixels {
   /**
-   * @param samples the pictures kept in the page
-   * @param input the input layer, which learned what numbers are darkest and brightest
+   * @param samples the pictures in the page
+   * @param input the input layer, which learned the numbers of the darkest and brightest pixels
    * @param shape [height, width, channels]
    */
   constructor(samples, input, shape) {
@@ -19,12 +19,12 @@ export class Pixels {
     return this.low === 0 && this.high === 255;
   }
 
-  /** The pixels of a picture, given as the samples hold it. */
+  /** Return the pixels of a picture, given in the range of the samples. */
   of(raw) {
     return this.areBytes ? raw : Float32Array.from(raw, (each) => (255 * (each - this.low)) / (this.high - this.low));
   }
 
-  /** A picture as the samples hold it, given its pixels. */
+  /** Return a picture in the range of the samples, given its pixels. */
   toRaw(pixels) {
     if (this.areBytes) return pixels;
     return this.samples.rows.constructor.from(pixels, (each) => {
@@ -33,7 +33,7 @@ export class Pixels {
     });
   }
 
-  /** The colour of most corners of the pictures, 0 to 1: what one draws on. */
+  /** Return the colour of most corners of the pictures, 0 to 1: the background for drawing. */
   paper() {
     const [height, width, channels] = this.shape;
     const corners = [0, width - 1, (height - 1) * width, height * width - 1];

@@ -1,13 +1,13 @@
-// Predict, then reveal: which number of a stage is asked for, whether an answer is right, and which slip gives a wrong one.
-// Numbers in, words out; nothing of the document.
+// The quiz: which number of a stage the learner predicts, whether an answer is right, and which mistake explains a
+// wrong one. Numbers in, words out; it does not use the document.
 
 import { number, typeset } from "./engine/numbers.js";
 
-const NEAR = 0.01; // of the value: so far an answer is right, or a slip explains it
+const NEAR = 0.01; // of the value: within this share an answer is right, or a mistake explains it
 
 /**
- * What a stage lets the learner predict.
- * @returns {name, value, sum, row, slips} or null: row is the one that stays hidden until then; slips are {value, says}
+ * Return the number of a stage that the learner can predict.
+ * @returns {name, value, sum, row, slips} or null; row stays hidden until the answer, and slips are {value, says}
  */
 export function question(document, stage) {
   const row = rowAskedOf(stage);
@@ -32,7 +32,7 @@ function nameOf(stage, row) {
   return row.name;
 }
 
-/** "right", or {slip}, or null: wrong in a way that is not known. */
+/** Return whether an answer is right, and the sentence for a known mistake; "" if the mistake is not known. */
 export function judge(asked, typed) {
   if (near(typed, asked.value)) return { right: true };
   const slip = asked.slips.find((each) => near(typed, each.value));
@@ -43,7 +43,7 @@ function near(one, other) {
   return other === 0 ? Math.abs(one) < 1e-9 : Math.abs(one - other) <= NEAR * Math.abs(other);
 }
 
-/** The commonest slips, each with the value that it gives. */
+/** Return the most common mistakes, each with its wrong value. */
 function slipsOf(document, stage, row) {
   const slips = [];
   const add = (value, says) => slips.push({ value, says });
@@ -51,15 +51,15 @@ function slipsOf(document, stage, row) {
   switch (stage.key) {
     case "weighted_sum":
       add(document.z - document.bias, "You forgot the bias.");
-      add(document.z - 2 * document.bias, "You took the bias away in place of adding it.");
-      add(stage.rows.filter((each) => each.role === "term").reduce((sum, each) => sum + each.value, document.bias), "You added the terms shown and forgot the others.");
-      add(document.weights.reduce((sum, w) => sum + w, document.bias), "You added the weights: each is multiplied by its input first.");
+      add(document.z - 2 * document.bias, "You subtracted the bias instead of adding it.");
+      add(stage.rows.filter((each) => each.role === "term").reduce((sum, each) => sum + each.value, document.bias), "You added only the terms shown: add the others too.");
+      add(document.weights.reduce((sum, w) => sum + w, document.bias), "You added the weights: multiply each by its input first.");
       break;
     case "activation":
-      add(document.z, "That is z: put it through the activation.");
+      add(document.z, "That is z: apply the activation function to it.");
       add(document.da_dz, "That is the slope f'(z), not f(z).");
-      add(Math.max(document.z, 0), "That is what relu would make of z.");
-      add(1 / (1 + Math.exp(-document.z)), "That is what sigmoid would make of z.");
+      add(Math.max(document.z, 0), "That is relu(z), but this neuron has another activation function.");
+      add(1 / (1 + Math.exp(-document.z)), "That is sigmoid(z), but this neuron has another activation function.");
       break;
     case "output":
       if (factors.a !== undefined) add(factors.a, "That is the probability: the loss is minus its logarithm.");
@@ -68,40 +68,40 @@ function slipsOf(document, stage, row) {
       break;
     case "output_delta":
       add(row.value * document.sample.probabilities.length, "You forgot the 1/n of the mean over the outputs.");
-      add(factors.a, "That is a: take the target y away.");
+      add(factors.a, "That is a: subtract the target y.");
       add(factors["dL/da"], "You forgot f'(z): delta is dL/dz.");
       break;
     case "downstream":
-      add(document.downstream.reduce((sum, each) => sum + each.weight, 0), "You added the weights: each is multiplied by its delta first.");
-      add(document.downstream.reduce((sum, each) => sum + each.delta, 0), "You added the deltas: each is multiplied by its weight first.");
-      add(stage.rows.filter((each) => each.role === "term").reduce((sum, each) => sum + each.value, 0), "You added the terms shown and forgot the others.");
+      add(document.downstream.reduce((sum, each) => sum + each.weight, 0), "You added the weights: multiply each by its delta first.");
+      add(document.downstream.reduce((sum, each) => sum + each.delta, 0), "You added the deltas: multiply each by its weight first.");
+      add(stage.rows.filter((each) => each.role === "term").reduce((sum, each) => sum + each.value, 0), "You added only the terms shown: add the others too.");
       break;
     case "derivative":
-      add(document.a, "That is a = f(z): here its slope is asked for.");
-      add(document.z, "That is z: here the slope of f at z is asked for.");
+      add(document.a, "That is a = f(z): the question is its slope f'(z).");
+      add(document.z, "That is z: the question is the slope of f at z.");
       break;
     case "delta":
       add(document.dL_da, "You forgot f'(z).");
       add(document.da_dz, "That is f'(z): multiply it by dL/da.");
       add(document.dL_da + document.da_dz, "You added: the chain rule multiplies.");
-      add(document.dL_da * document.a, "You multiplied by a in place of f'(z).");
+      add(document.dL_da * document.a, "You multiplied by a instead of f'(z).");
       break;
     case "gradients": {
       const i = document.dL_dW.findIndex((each) => each === row.value);
       if (row.role === "gradient of filter") {
-        add(document.delta * document.inputs[i], "That is what this place adds: the places are summed up.");
-        add(stage.rows.filter((each) => each.role === "place").reduce((total, each) => total + each.value, 0), "You added the places shown and forgot the others.");
+        add(document.delta * document.inputs[i], "That is the term of this place: add the terms of all places.");
+        add(stage.rows.filter((each) => each.role === "place").reduce((total, each) => total + each.value, 0), "You added only the places shown: add the others too.");
         add(document.dL_db, "You forgot x: the sum of delta alone is dL/db.");
         break;
       }
-      add(factors.delta * document.weights[i], "You took w for x: dL/dw is delta times the input.");
+      add(factors.delta * document.weights[i], "You used w instead of x: dL/dw is delta times the input.");
       add(factors.delta, "You forgot x.");
       add(factors.x, "You forgot delta.");
       break;
     }
     case "update": {
       const change = factors.change;
-      add(factors.w - change, "Wrong sign: the step is taken away from the weight.");
+      add(factors.w - change, "Wrong sign: add the change, which has its own sign.");
       add(change, "That is the change: add it to the weight.");
       const gradient = stage.rows.find((each) => each.role === "gradient of it");
       if (gradient) add(factors.w - gradient.value, "You forgot the learning rate.");

@@ -1,12 +1,12 @@
-// A drawing as numbers: a grid four times as fine as the picture, on which a soft round pen leaves ink, averaged by area
-// into pixels, and centred as the digits of MNIST are. No document, no canvas: numbers in, numbers out.
+// A drawing as numbers: a grid four times as fine as the picture. A soft round pen leaves ink on it. The ink is
+// averaged by area into pixels, and centred like the digits of MNIST. Numbers in, numbers out: no document, no canvas.
 
-const FINE = 4; // cells of the fine grid along a pixel
+const FINE = 4; // cells of the fine grid per pixel, along each side
 const BOX = 20; // the longer side of a digit in MNIST, of 28 pixels
-const SOFT = 0.45; // of a pixel to both sides of the rim: the grey rims of MNIST's strokes
+const SOFT = 0.45; // of a pixel, on both sides of the edge: the grey edges of MNIST's strokes
 
 export class Drawing {
-  /** @param paper its level, 0 to 1, or its red, green and blue: what is there before the pen, and after the eraser */
+  /** @param paper its level, 0 to 1, or its red, green and blue: the background before the pen and after the eraser */
   constructor(height, width, paper = [0]) {
     this.height = height;
     this.width = width;
@@ -38,13 +38,16 @@ export class Drawing {
     this.begin();
   }
 
-  /** The pen comes down: a stroke that crosses itself is no darker there. */
+  /** Begin a stroke: where it crosses itself it is not darker. */
   begin() {
     this.under = this.ink.slice();
     this.covered = new Float32Array(this.cells);
   }
 
-  /** A soft round pen from one point to another, in pixels, with a level or a colour; the eraser's is that of the paper. */
+  /**
+   * Draw with a soft round pen from one point to another, in pixels, with a level or a colour; the eraser uses that of
+   * the paper.
+   */
   stroke(x0, y0, x1, y1, radius, colour) {
     const { channels } = this;
     const reach = radius + SOFT;
@@ -67,7 +70,7 @@ export class Drawing {
     }
   }
 
-  /** Move everything by whole pixels; what leaves the picture is gone. */
+  /** Move everything by whole pixels. Ink that leaves the picture is lost. */
   shift(right, down) {
     const old = this.ink;
     this.clear();
@@ -85,7 +88,7 @@ export class Drawing {
     this.begin();
   }
 
-  /** Its pixels, 0 to 255, as they are or, in grey, centred. */
+  /** Return its pixels, 0 to 255, unchanged or, in grey, centred. */
   pixels(centre) {
     return this.averaged(centre ? this.centred() : this.ink);
   }
@@ -105,7 +108,7 @@ export class Drawing {
     return pixels;
   }
 
-  /** As MNIST does it: the longer side becomes 20 of 28 pixels, the centre of mass the centre of the picture. */
+  /** Centre it as MNIST does: the longer side gets 20 of 28 pixels, and the centre of mass moves to the centre of the picture. */
   centred() {
     let [top, bottom, left, right] = [this.rows, -1, this.columns, -1];
     let [mass, massX, massY] = [0, 0, 0];
@@ -136,7 +139,7 @@ export class Drawing {
     return out;
   }
 
-  /** Ink at a place between cells. */
+  /** Return the ink at a place between cells. */
   between(x, y) {
     const [left, top] = [Math.floor(x), Math.floor(y)];
     const [right, down] = [x - left, y - top];

@@ -1,21 +1,21 @@
-// An image file as a network takes it: what neurosim.data.read_image does in Python (neurosim/data/drawings.py, which
-// says why), step by step. No document, no canvas: red, green, blue and opacity in, pixels out.
+// An image file as a network takes it, step by step as neurosim.data.read_image does in Python. The reasons are in
+// neurosim/data/drawings.py. Red, green, blue and opacity in, pixels out: no document, no canvas.
 
 const BOX = 20 / 28; // share of the field that the longer side of a drawing fills
-const WORK = 400; // pixels: larger pictures are reduced to it before anything is looked at
+const WORK = 400; // pixels: larger pictures are reduced to it first
 const RING = 0.04; // share of the shorter side that counts as border
-const AROUND = 0.12; // share of the longer side: half the width of the window in which the paper is looked at
-const LOOKS = 8; // how often paper and ink are told apart
-const NOISE = 5; // standard deviations of the paper beyond which something may be ink
-const FEWEST = 3; // pixels: fewer are no drawing
-const DARKEST = 0.05; // paper: darker, it would make any noise a contrast
-const FAINTEST = 0.06; // share of the paper's brightness that ink has to differ by
-const INSIDE = 0.3; // share of what reaches the edge above which something inside is the drawing, and that is not
-const SPECK = 0.02; // share of the largest stroke below which something is dust
-const STANDS_OUT = 2; // so many times as much as in its brightness a drawing has to stand out in one of its colours
+const AROUND = 0.12; // share of the longer side: half the width of the window in which the paper is measured
+const LOOKS = 8; // how often paper and ink are separated
+const NOISE = 5; // standard deviations of the paper: a larger difference can be ink
+const FEWEST = 3; // pixels: fewer are not a drawing
+const DARKEST = 0.05; // of the paper: a darker one would make any noise a contrast
+const FAINTEST = 0.06; // share of the paper's brightness by which ink must differ
+const INSIDE = 0.3; // share of the ink that touches the edge: if more ink lies inside, only the inside is the drawing
+const SPECK = 0.02; // share of the largest stroke: a smaller one is dust
+const STANDS_OUT = 2; // factor by which one colour must show the drawing better than brightness does
 const BRIGHTNESS = [0.299, 0.587, 0.114]; // of red, green and blue, ITU-R BT.601
 
-/** The pixels, 0 to 255, that a network for pictures of [height, width, channels] takes; null: nothing is drawn there. */
+/** Return the pixels, 0 to 255, for a network that takes [height, width, channels]; null if nothing is drawn. */
 export function readImage({ data, width, height }, shape) {
   const planes = onBackground(data, width, height);
   if (shape[2] === 3) {
@@ -50,7 +50,7 @@ function quantile(values, share) {
 
 const most = (values) => values.reduce((one, other) => Math.max(one, other), -Infinity);
 
-/** The nearest whole number, of two the even one; at least 1. */
+/** Return the nearest whole number, or the even one of two; at least 1. */
 function rounded(length) {
   const near = Math.round(length);
   return Math.max(1, near - length === 0.5 && near % 2 ? near - 1 : near);
@@ -60,7 +60,7 @@ const median = (values) => quantile(values, 0.5);
 
 // -- colours ----------------------------------------------------------------------------------------------------------
 
-/** Red, green and blue, 0 to 1; where the picture is transparent lies what the drawing was made on. */
+/** Return red, green and blue, 0 to 1; transparent parts get the background of the drawing. */
 function onBackground(data, width, height) {
   const planes = [0, 1, 2].map((c) => plane(height, width, (_, k) => data[4 * k + c] / 255));
   const alpha = plane(height, width, (_, k) => data[4 * k + 3] / 255).values;
@@ -70,14 +70,14 @@ function onBackground(data, width, height) {
   if (!seen.length) return planes.map((each, c) => map(each, () => background[c]));
   const tones = seen.map((k) => BRIGHTNESS.reduce((sum, share, c) => sum + share * planes[c].values[k], 0));
   const spread = quantile(tones, 0.95) - quantile(tones, 0.05);
-  // all that can be seen is ink: it lies on white or black, whichever is farther from it; else paper can be seen, too
+  // if only ink is visible, it lies on white or black, the one with more contrast; else the paper is visible too
   if (seen.length < alpha.length / 2 || spread < 0.25) {
     if (tones.reduce((sum, each) => sum + each, 0) / tones.length >= 0.5) background = [0, 0, 0];
   } else background = planes.map((each) => median(seen.map((k) => each.values[k])));
   return planes.map((each, c) => map(each, (value, k) => alpha[k] * value + (1 - alpha[k]) * background[c]));
 }
 
-/** Brightness; or red, green or blue, where the drawing hardly stands out in brightness. */
+/** Return brightness; or red, green or blue, if the drawing hardly differs in brightness. */
 function inGrey(planes) {
   const grey = map(planes[0], (_, k) => BRIGHTNESS.reduce((sum, share, c) => sum + share * planes[c].values[k], 0));
   const all = [grey, ...planes];
@@ -88,7 +88,7 @@ function inGrey(planes) {
 
 // -- paper and ink ----------------------------------------------------------------------------------------------------
 
-/** Whether what differs from the border is darker than it. */
+/** Return whether the drawing is darker than the border. */
 function isInkDark(grey) {
   const paper = surface(grey);
   const limit = NOISE * noise(grey);
@@ -100,7 +100,7 @@ function isInkDark(grey) {
   return darker >= lighter;
 }
 
-/** How much dark ink there is at each pixel, from 0 to 1; null: nowhere any. */
+/** Return the amount of dark ink at each pixel, from 0 to 1; null if there is none. */
 function inkOf(grey) {
   let paper = surface(grey);
   const limit = NOISE * noise(grey);
@@ -111,20 +111,20 @@ function inkOf(grey) {
     const out = contrast.values.filter((each, k) => each > Math.max(FAINTEST, limit / lit.values[k]));
     if (out.length < FEWEST) return null;
     threshold = otsu(out);
-    // the paper is seen better where the ink is known better
+    // better ink gives better paper
     if (look < LOOKS - 1) paper = paperAround(grey, contrast, threshold / 2, paper);
   }
   return withoutSpecks(map(contrast, (each) => Math.min(Math.max(each / threshold - 0.5, 0), 1)));
 }
 
-/** The places of the border. */
+/** Return the places of the border. */
 function ring({ height, width }) {
   const wide = Math.max(1, Math.round(RING * Math.min(height, width)));
   const outside = (at, side) => at < wide || at >= side - wide;
   return Array.from({ length: height * width }, (_, k) => k).filter((k) => outside(Math.floor(k / width), height) || outside(k % width, width));
 }
 
-/** The standard deviation of what differs from pixel to pixel, by that of neighbours: uneven light is none. */
+/** Estimate the standard deviation of the noise between neighbouring pixels. Uneven light does not count. */
 function noise({ height, width, values }) {
   const steps = [];
   values.forEach((value, k) => {
@@ -134,7 +134,7 @@ function noise({ height, width, values }) {
   return steps.length ? median(steps) / (0.6745 * Math.SQRT2) : 0;
 }
 
-/** A quadratic surface through the border, but for what lies far from it. */
+/** Fit a quadratic surface to the border, without values far from it. */
 function surface(grey) {
   const { height, width, values } = grey;
   const known = ring(grey);
@@ -156,7 +156,7 @@ function surface(grey) {
   return map(found, (each) => Math.min(Math.max(each, low), high));
 }
 
-/** The factors of the terms that come nearest to the values: normal equations, by elimination. */
+/** Return the factors of the terms that fit the values best: normal equations, by elimination. */
 function leastSquares(rows, values) {
   const size = rows[0].length;
   const sums = Array.from({ length: size }, () => new Float64Array(size + 1));
@@ -167,7 +167,7 @@ function leastSquares(rows, values) {
     }
   });
   const factors = new Float64Array(size);
-  const pivots = []; // [row, column]; a term that the others make already gets none, and the factor 0
+  const pivots = []; // [row, column]; a term that the others already give gets no pivot, and the factor 0
   for (let column = 0; column < size; column++) {
     const free = sums.map((_, i) => i).filter((i) => !pivots.some(([row]) => row === i));
     const best = free.reduce((one, other) => (Math.abs(sums[other][column]) > Math.abs(sums[one][column]) ? other : one), free[0]);
@@ -183,7 +183,7 @@ function leastSquares(rows, values) {
   return factors;
 }
 
-/** The mean of the paper around each pixel; where there is little, more and more of the surface. */
+/** Return the mean of the paper around each pixel. If little paper is there, the surface counts more. */
 function paperAround(grey, contrast, threshold, smooth) {
   const half = Math.max(1, Math.round(AROUND * Math.max(grey.height, grey.width)));
   const free = map(contrast, (each) => (each > threshold ? 0 : 1));
@@ -192,7 +192,7 @@ function paperAround(grey, contrast, threshold, smooth) {
   return map(smooth, (each, k) => each + level[k] / Math.max(share[k], 0.1));
 }
 
-/** Means over windows of 2 half + 1 rows and columns; beyond the edge, the edge is repeated. */
+/** Return means over windows of 2 half + 1 rows and columns. The edge is repeated outside. */
 function meanAround(of, half) {
   return alongBoth(of, of.height, of.width, (line, into) => {
     const at = (k) => line[Math.min(Math.max(k, 0), line.length - 1)];
@@ -205,7 +205,7 @@ function meanAround(of, half) {
   });
 }
 
-/** Each column, then each row, made into another by `change(line, into)`. */
+/** Change each column, then each row, by `change(line, into)`. */
 function alongBoth(of, height, width, change) {
   const tall = plane(height, of.width, () => 0);
   const into = new Float64Array(Math.max(height, width));
@@ -221,7 +221,7 @@ function alongBoth(of, height, width, change) {
   return out;
 }
 
-/** The contrast that parts what stands out, and one of paper (0), into two kinds best (N. Otsu, 1979, equation 18). */
+/** Return the contrast that divides the ink, and one number of paper (0), best into two groups (N. Otsu, 1979, equation 18). */
 function otsu(contrasts) {
   const n = contrasts.length + 1;
   const values = new Float64Array(n);
@@ -236,7 +236,7 @@ function otsu(contrasts) {
   return (values[best - 1] + values[best]) / 2;
 }
 
-/** Ink without dust, and without what comes in from the edge, such as the table below the paper. */
+/** Return the ink without dust, and without parts that enter from the edge, such as the table below the paper. */
 function withoutSpecks(ink) {
   const { height, width } = ink;
   const { parts, count } = connected(ink);
@@ -258,11 +258,11 @@ function withoutSpecks(ink) {
   const inside = mass.map((each, part) => (touches(part) ? 0 : each));
   const touched = sides.filter((side) => [...side].some((part) => kept[part])).length;
   if (touched <= 2 && most(inside) >= INSIDE * largest) kept.forEach((_, part) => (kept[part] &= inside[part] > 0));
-  const near = meanAround(plane(height, width, (_, k) => kept[parts[k]]), 2).values; // the grey rim belongs to it
+  const near = meanAround(plane(height, width, (_, k) => kept[parts[k]]), 2).values; // the grey edge belongs to it
   return map(ink, (each, k) => (near[k] > 1e-9 ? each : 0));
 }
 
-/** The number of the connected part at each pixel, corners included; 0: no ink. */
+/** Return the number of the connected part at each pixel, corners included; 0 is no ink. */
 function connected({ height, width, values }) {
   const parts = new Int32Array(values.length);
   let count = 0;
@@ -287,7 +287,7 @@ function connected({ height, width, values }) {
 
 // -- size and place ---------------------------------------------------------------------------------------------------
 
-/** Ink in a field [height, width] as MNIST's pictures are. */
+/** Put ink into a field [height, width], like the pictures of MNIST. */
 function centred(ink, [height, width]) {
   let [top, bottom, left, right] = [ink.height, -1, ink.width, -1];
   ink.values.forEach((each, k) => {
@@ -311,7 +311,7 @@ function centred(ink, [height, width]) {
   return laid(small, plane(height, width, () => 0), y, x);
 }
 
-/** A whole picture scaled to fit [height, width], on the tone of its border where its proportions differ. */
+/** Scale a whole picture to fit [height, width]. If the proportions differ, the rest gets the tone of its border. */
 function fitted(picture, [height, width]) {
   const scale = Math.min(height / picture.height, width / picture.width);
   const small = resized(picture, rounded(scale * picture.height), rounded(scale * picture.width));
@@ -319,7 +319,7 @@ function fitted(picture, [height, width]) {
   return laid(small, plane(height, width, () => tone), Math.floor((height - small.height) / 2), Math.floor((width - small.width) / 2)).values;
 }
 
-/** One plane put onto another. */
+/** Put one plane onto another. */
 function laid(small, field, top, left) {
   for (let row = 0; row < small.height; row++) {
     field.values.set(small.values.subarray(row * small.width, (row + 1) * small.width), (top + row) * field.width + left);
@@ -327,7 +327,7 @@ function laid(small, field, top, left) {
   return field;
 }
 
-/** In another size: averaged to a smaller, smooth in a larger, by a window of Hamming's, as wide as two of the pixels. */
+/** Resize a plane: averaged to a smaller one, smooth to a larger one, with a Hamming window as wide as two pixels. */
 function resized(of, height, width) {
   return alongBoth(of, height, width, (line, into) => {
     const scale = line.length / into.length;

@@ -1,11 +1,12 @@
-// A report card for every neuron, over the test images of the page; the columns mean what they mean in Python's
+// The report card of every neuron, over the test samples of the page. The columns mean the same as in Python's
 // `neurosim.analysis.report_card`. Numbers in, numbers out.
 
-const FLAT = 0.01; // an activation is flat where |f'(z)| is below this share of its largest slope
+const FLAT = 0.01; // an activation is flat if |f'(z)| is below this share of its largest slope
 
 /**
- * Rows {layer, neuron, mean, dead, saturated, strongest, selectivity, norm, lost, similar, correlation}, layer by layer.
- * The neuron of a layer of images is a filter: what is said of its activation is over all samples and all places.
+ * Yield rows {layer, neuron, mean, dead, saturated, strongest, selectivity, norm, lost, similar, correlation}, layer
+ * by layer. The neuron of a convolutional layer is a filter. Its activation is measured over all samples and all
+ * places.
  */
 export function* reportCards(network, samples, classes) {
   const layers = network.layers.filter((layer) => layer.index > 0 && layer.W);
@@ -51,8 +52,8 @@ function sumOver(count, term) {
 }
 
 /**
- * Of each layer all activations `a`, and what it hands up itself, `out`, where the activation is that of the layer above;
- * how often each neuron is off or flat; and how often the network is right.
+ * Collect all activations `a` of each layer. `out` is the layer's own output, if the activation is that of the layer
+ * above. Also count how often each neuron is off or flat, and how often the network is right.
  */
 function collect(network, samples, layers) {
   const kept = new Map();
@@ -85,20 +86,20 @@ function collect(network, samples, layers) {
   return kept;
 }
 
-/** Of each neuron's activation where it is flat, and whether it has an off side. */
+/** Return for each neuron's activation the limit below which it is flat, and whether it has an off side. */
 function limitsOf(activations) {
   const found = new Map([...new Set(activations)].map((each) => [each, { limit: FLAT * steepest(each), rectifies: isRectifier(each) }]));
   return { limits: activations.map((each) => found.get(each).limit), rectify: activations.map((each) => found.get(each).rectifies) };
 }
 
-/** The layer that has the activation of these neurons: of a linear one under batch normalization, that normalization. */
+/** Return the layer with the activation of these neurons: for a linear layer, the batch normalization above it. */
 function speaking(network, layer) {
   const above = network.layers.slice(layer.index + 1).find((each) => !each.passesThrough);
   const linear = !layer.activation || layer.activation.key === "linear";
   return linear && above && above.neuronByNeuron && above.activation && !above.W ? above : layer;
 }
 
-/** Whether an activation has an off side: it has no upper bound, or a kink at 0. */
+/** Return whether an activation has an off side: it has no upper bound, or a kink at 0. */
 function isRectifier({ range, kinks }) {
   return range[1] === Infinity || kinks.includes(0);
 }
@@ -128,7 +129,7 @@ function byClass(a, samples, classes, places) {
   return { strongest: highest.k, selectivity: (highest.mean - rest) / (highest.mean + rest - 2 * floor) };
 }
 
-/** The accuracy that is lost where a neuron says 0, a filter at all places; of an output, where its class is never chosen. */
+/** Return the accuracy lost if a neuron is ablated, a filter at all places. For an output, its class is never predicted. */
 function lost(network, samples, layer, j, kept) {
   const { out } = kept.get(layer.index);
   const n = layer.neuronCount;
@@ -152,7 +153,7 @@ function lost(network, samples, layer, j, kept) {
   return (kept.get("right") - right) / samples.count;
 }
 
-/** For each neuron the other one of its layer whose activations correlate most with its own. */
+/** Return for each neuron the other neuron of its layer whose activations correlate most with its own. */
 function mostSimilar(a, width, count) {
   const means = new Float64Array(width);
   for (let k = 0; k < a.length; k++) means[k % width] += a[k] / count;

@@ -1,21 +1,21 @@
-// What leaves the page, on the learner's wish: a link, the weights, the page itself with the network as it is now.
+// What the learner can save: a link, the weights, and the page itself with the current network.
 
-let pristine = null; // the page as it was opened, before anything was drawn into it
+let pristine = null; // the page as it was opened, before any view drew in it
 
-/** Keep the page as it is opened. */
+/** Keep a copy of the page as it was opened. */
 export function keepPage() {
   pristine = document.documentElement.cloneNode(true);
-  pristine.querySelector("#unpacked").remove(); // it lies in the page packed, too
+  pristine.querySelector("#unpacked").remove(); // the page also holds it packed
 }
 
-/** The state as the part of an address behind #. */
+/** Write the state as the part of an address after #. */
 export function hashOf(store) {
   const { step, layer, neuron, row, column, sample, stage, tab, predict, centre } = store.describe();
   const parts = { tab, step, layer, neuron, row, column, sample, stage, predict: predict ? 1 : 0, centre: centre ? 1 : 0 };
   return Object.entries(parts).filter(([, value]) => value !== null && value !== undefined).map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&");
 }
 
-/** What an address asks for; what it does not say, or says wrongly, is left out. */
+/** Read the state from an address; missing and wrong parts are left out. */
 export function fromHash(hash) {
   const wanted = {};
   for (const part of hash.replace(/^#/, "").split("&")) {
@@ -31,7 +31,7 @@ export function link(store) {
   return `${location.href.split("#")[0]}#${hashOf(store)}`;
 }
 
-/** All weights and biases as JSON; W row by row, (n_in, n_out) as in Python. */
+/** Write all weights and biases as JSON; W row by row, (n_in, n_out) as in Python. */
 export function weightsAsJson(store) {
   const { network, model } = store;
   const arrays = {};
@@ -50,7 +50,7 @@ function nested(flat, shape) {
   return Array.from({ length: rows }, (_, k) => nested(flat.slice(k * size, (k + 1) * size), rest));
 }
 
-/** This page with the network as it is now: its weights, its optimizer, what was done to its neurons. */
+/** Write this page with the current network: its weights, its optimizer, its interventions. */
 export function pageAsFile(store) {
   const page = pristine.cloneNode(true);
   const { network, model } = store;
@@ -65,7 +65,7 @@ export function pageAsFile(store) {
     arrays[`arrays/${name}`] = packed.add(values);
     running[name] = `arrays/${name}`;
   }
-  // the moments of the run up to here stay, the last one is the network as it is
+  // the stored steps so far stay; the last one is the current network
   const sameShape = model.network.theta.length === network.theta.length;
   const known = new Set(store.moments.map((each) => each.position));
   const earlier = model.snapshots.filter((each, k) => sameShape && known.has(k) && each.step < store.state.step);
@@ -93,7 +93,7 @@ export function pageAsFile(store) {
   return `<!doctype html>\n${page.outerHTML}\n`;
 }
 
-/** Arrays one after the other, each at a multiple of 8 bytes. */
+/** Packs arrays one after another, each at a multiple of 8 bytes. */
 class Packer {
   constructor(blob) {
     this.blob = blob;

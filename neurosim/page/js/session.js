@@ -1,4 +1,4 @@
-// What the learner does to the network: train it, edit a neuron, choose another optimizer; each change can be undone.
+// The session: the learner trains the network, edits a neuron, chooses another optimizer; each change can be undone.
 
 import { Trainer } from "./training.js";
 
@@ -12,14 +12,14 @@ export class Session {
     store.beforeMoment = (step) => this.keep(`went to step ${step.toLocaleString("en")}`, "time", "time");
     const { manifest } = store.model;
     const { count } = store.model.train;
-    const few = manifest.data.train_size > count; // fewer than the run had: in smaller batches they make as many steps
+    const few = manifest.data.train_size > count; // fewer than in the run: with smaller batches, an epoch has as many steps
     this.batchSize = Math.min(manifest.batch_size || 32, few ? SMALL_BATCH : Infinity, Math.max(count, 1));
     this.seed = (manifest.network && manifest.network.seed) || 0;
   }
 
   // -- undo -------------------------------------------------------------------------------------------------------------
 
-  /** Keep the network as it is, under the name of what is about to be done to it. */
+  /** Store the current network before a change; `said` describes the change. */
   keep(said, kind, key = "") {
     const { store } = this;
     const last = store.undo.last;
@@ -37,7 +37,7 @@ export class Session {
     return entry;
   }
 
-  /** Loss of the sample, accuracy over the test images of the page, and per class. */
+  /** Measure the loss of the sample, and the accuracy on the test samples of the page, also per class. */
   measured() {
     const { store } = this;
     const { accuracy, perClass } = store.measure();
@@ -58,7 +58,7 @@ export class Session {
     store.touched("edits", "moments", "network");
   }
 
-  /** Take back the latest training, and what was changed after it. */
+  /** Undo the latest training, and all changes after it. */
   back() {
     const at = this.store.undo.lastTraining();
     if (at < 0) return;
@@ -67,7 +67,7 @@ export class Session {
 
   // -- edits of a neuron ------------------------------------------------------------------------------------------------
 
-  /** Change the network: `apply` gets it. Changes with the same key, until `settle`, are one entry. */
+  /** Change the network: `apply` gets it. Until `settle`, changes with the same key are one entry. */
   edit(said, apply, key = "") {
     const { store } = this;
     this.keep(said, "edit", key);
@@ -95,11 +95,11 @@ export class Session {
     return Math.ceil(this.store.model.train.count / this.batchSize);
   }
 
-  /** One update by the sample that is shown: the update that the walk computes. */
+  /** Train one step on the sample shown: the step of the walk. */
   oneSample() {
     const { store } = this;
     if (store.label === null) {
-      store.set({ note: "Say first what the drawing is: there is nothing to learn from without a label." });
+      store.set({ note: "Choose a label for the input first: a step needs a label." });
       return;
     }
     this.keep("trained on this sample", "training");
@@ -110,7 +110,7 @@ export class Session {
     store.touched("edits", "moments");
   }
 
-  /** Train in the worker, `steps` updates or until it is paused; resolves when it has stopped. */
+  /** Train in the worker for `steps` steps, or until it is paused. Resolves when it has stopped. */
   async train({ steps, order, batchSize = this.batchSize } = {}, said = "trained") {
     const { store } = this;
     if (store.state.training || !store.model.train.count) return;
@@ -128,7 +128,7 @@ export class Session {
       store.noteLoss(step, progress.loss);
       store.set({ step, rate: progress.samplesPerSecond });
       store.touched();
-      // accuracy over the images of the page takes longer than a frame: a few times a second
+      // accuracy on the samples of the page takes longer than a frame, so measure it only a few times per second
       if (performance.now() - shownAt > 350) {
         shownAt = performance.now();
         store.notePoint(step);
@@ -144,9 +144,9 @@ export class Session {
         entry.said = `${said}: ${done.toLocaleString("en")} ${done === 1 ? "step" : "steps"}`;
         store.noteLoss(start + done, final.loss);
         if (done) store.addMoment(start + done);
-        const diverged = final.stopped === "diverged" ? "The loss is no longer a number: the training has diverged, and stopped. A smaller learning rate helps; Back takes it back." : "";
+        const diverged = final.stopped === "diverged" ? "Training diverged and stopped: the loss is not a number. Press Back to undo it, then try a smaller learning rate." : "";
         const { augment } = store.model.manifest.settings ?? {};
-        const unmoved = augment && !this.saidUnmoved ? `The run changed its training images at random (${augment}); here they are trained on as they are.` : "";
+        const unmoved = augment && !this.saidUnmoved ? `The original run changed its training images at random (${augment}). This page trains on the unchanged images.` : "";
         this.saidUnmoved = true;
         store.set({ note: [final.note, unmoved, diverged].filter(Boolean).join(" ") });
       }
@@ -169,7 +169,7 @@ export class Session {
 
   // -- another start, another rule --------------------------------------------------------------------------------------
 
-  /** The same initial weights again. */
+  /** Return to the initial weights. */
   reset() {
     this.stopped(() => {
       const { store } = this;
@@ -182,12 +182,12 @@ export class Session {
         store.set({ step: 0, edited: false });
         store.touched("moments", "edits");
       } else store.resetRun();
-      store.set({ note: store.moments[0].step === 0 ? "" : "The weights at the start of the run are not in this file: these are the earliest that are." });
+      store.set({ note: store.moments[0].step === 0 ? "" : "This file does not hold the initial weights. These are the earliest weights that it holds." });
       store.notePoint(store.state.step);
     });
   }
 
-  /** Other initial weights, drawn anew. */
+  /** Draw new initial weights. */
   newSeed() {
     this.stopped(() => {
       this.seed += 1;
@@ -197,7 +197,7 @@ export class Session {
     });
   }
 
-  /** Go on with another network from step 0. */
+  /** Continue with another network from step 0. */
   begin(network, said) {
     const { store } = this;
     this.keep(said, "edit");
@@ -212,26 +212,26 @@ export class Session {
     store.notePoint(0);
   }
 
-  /** Another optimizer, or other settings of it: the weights stay, its memory starts afresh. */
+  /** Set another optimizer, or other settings of it: the weights stay, and its state is reset. */
   chooseOptimizer(key, settings) {
     this.stopped(() => {
       const { store } = this;
       this.keep(`optimizer ${key}, learning rate ${settings.learning_rate}`, "edit");
       store.network = store.network.withOptimizer(key, settings);
-      store.set({ edited: true, note: `${key} with learning rate ${settings.learning_rate}, from here on; its memory starts afresh.` });
+      store.set({ edited: true, note: `The optimizer is now ${key} with learning rate ${settings.learning_rate}. Its state is reset.` });
       store.touched("network", "edits");
     });
   }
 
   chooseActivation(key) {
-    this.stopped(() => this.begin(this.store.network.withActivation(key), `${key} in the hidden layers, with initial weights that suit it`));
+    this.stopped(() => this.begin(this.store.network.withActivation(key), `${key} in the hidden layers, with matching initial weights`));
   }
 
   chooseHidden(widths) {
-    this.stopped(() => this.begin(this.store.network.withHidden(widths), `hidden layers ${widths.join(", ") || "none"}, drawn anew`));
+    this.stopped(() => this.begin(this.store.network.withHidden(widths), `hidden layers: ${widths.join(", ") || "none"}, with new initial weights`));
   }
 
-  /** Do it when no training runs. */
+  /** Run the action when no training runs. */
   async stopped(action) {
     if (this.store.state.training) {
       this.pause();

@@ -1,5 +1,5 @@
-// One store: the network as it is now, where the learner stands, and what can be undone. Views draw from it and send
-// it intentions; no view reads another. Nothing here touches the document.
+// One store: the current network, the learner's place, and the changes to undo. Views draw from it and call its
+// methods; no view reads another one. Nothing here uses the document.
 
 import { trace } from "./engine/trace.js";
 import { hasMaps } from "./maps.js";
@@ -13,13 +13,13 @@ const STAGES = [
 export const TABS = ["network", "report", "confusion", "plane"];
 
 export class Store {
-  /** @param model what model.js read from the file */
+  /** @param model the result of model.js */
   constructor(model) {
     this.model = model;
     this.network = model.makeNetwork();
-    this.version = 0; // of the parameters: whatever was computed from them carries it
+    this.version = 0; // of the parameters: each result computed from them has this number
     this.undo = new Undo();
-    this.beforeMoment = () => {}; // keeps the network for the list to undo
+    this.beforeMoment = () => {}; // stores the network in the list of changes to undo
     this.listeners = new Set();
     this.changed = new Set();
     this.memo = new Map();
@@ -32,20 +32,20 @@ export class Store {
     this.names = model.manifest.class_names && model.manifest.class_names.length ? model.manifest.class_names : data.class_names || [];
     const labels = model.test.total ? model.test.labels : model.train.labels;
     const areClasses = model.test.width === 1 && !(labels instanceof Float32Array || labels instanceof Float64Array);
-    this.classes = areClasses ? Math.max(this.network.output.nOut, 2) : 0; // 0: the labels are no classes
+    this.classes = areClasses ? Math.max(this.network.output.nOut, 2) : 0; // 0: the labels are not classes
     this.final = this.network.snapshot();
     this.moments = this.recorded();
-    this.points = new Map(); // step -> {loss, accuracy} over the test images of the page
-    this.losses = this.recordedLosses(); // {step, loss} of batches that were trained on
+    this.points = new Map(); // step -> {loss, accuracy} on the test samples of the page
+    this.losses = this.recordedLosses(); // {step, loss} of training batches
     const last = this.moments[this.moments.length - 1].step;
     const first = this.visibleLayers()[0];
     this.state = {
       step: last,
       layer: first ? first.index : 1,
-      neuron: 0, // the constructor chooses one that speaks
-      row: null, // the place of a filter that the learner chose; null: that which the walk takes by itself
+      neuron: 0, // the constructor chooses an active one
+      row: null, // the place of a filter that the learner chose; null: the walk chooses it
       column: null,
-      hover: null, // {layer, neuron, row, column} under the pointer or the keyboard; places on maps alone
+      hover: null, // {layer, neuron, row, column} under the pointer or the keyboard; places only on maps
       set: "test",
       sample: model.test.total ? 0 : null, // row of the set; null: drawn
       drawn: model.test.total ? null : new Float32Array(this.network.input.nOut), // raw numbers of a drawing or a chosen point
@@ -56,15 +56,15 @@ export class Store {
       predict: false,
       centre: true,
       training: false,
-      rate: null, // samples a second
+      rate: null, // samples per second
       note: "",
       help: false,
-      edited: false, // whether the network differs from what was kept of this step
+      edited: false, // whether the network differs from the one stored at this step
     };
     const spoken = first ? this.answer().layers[first.index].a : [];
     let loudest = 0;
     for (let j = 1; j < spoken.length; j++) if (spoken[j] > spoken[loudest]) loudest = j;
-    if (first) this.state.neuron = loudest % first.neuronCount; // of the units of a filter the place comes later
+    if (first) this.state.neuron = loudest % first.neuronCount; // for the units of a filter the place is chosen later
   }
 
   // -- who listens ----------------------------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ export class Store {
     return () => this.listeners.delete(listener);
   }
 
-  /** Take over changes of the state; who listens hears their names, together, in the next frame. */
+  /** Change the state. Listeners get all changed names together in the next frame. */
   set(changes) {
     const names = Object.keys(changes).filter((name) => this.state[name] !== changes[name]);
     if (!names.length) return;
@@ -89,7 +89,7 @@ export class Store {
     requestAnimationFrame(() => this.flush());
   }
 
-  /** Let everybody draw now what has changed. */
+  /** Tell all listeners now what has changed. */
   flush() {
     this.waiting = false;
     if (!this.changed.size) return;
@@ -98,7 +98,7 @@ export class Store {
     for (const listener of this.listeners) listener(changed);
   }
 
-  /** Whatever was computed from the parameters holds no longer. */
+  /** Forget all results that were computed from the old parameters. */
   touched(...names) {
     this.version++;
     this.memo.clear();
@@ -116,7 +116,7 @@ export class Store {
     return this.state.set === "train" ? this.model.train : this.model.test;
   }
 
-  /** The numbers as they came: pixels, features. */
+  /** The raw numbers: pixels or features. */
   get raw() {
     return this.state.sample === null ? this.state.drawn : this.samples.raw(this.state.sample);
   }
@@ -125,7 +125,7 @@ export class Store {
     return this.state.sample === null ? this.state.drawnLabel : this.samples.label(this.state.sample);
   }
 
-  /** Its number in the original test set; null for a drawn one. */
+  /** Its number in the original test set; null for a drawing. */
   get sampleIndex() {
     return this.state.sample === null ? null : this.samples.index(this.state.sample);
   }
@@ -139,7 +139,7 @@ export class Store {
     this.tell("sample");
   }
 
-  /** A drawn picture takes the place of the sample. */
+  /** Replace the sample with a drawing. */
   draw(raw, label = this.state.drawnLabel) {
     this.drawnVersion++;
     this.set({ sample: null, drawn: raw, drawnLabel: label });
@@ -148,7 +148,7 @@ export class Store {
 
   // -- the neuron, and what it does -------------------------------------------------------------------------------------
 
-  /** The layers that have neurons of their own to look at. */
+  /** The layers with their own neurons. */
   visibleLayers() {
     return this.network.layers.filter((layer) => layer.index > 0 && layer.W);
   }
@@ -157,7 +157,7 @@ export class Store {
     return this.network.layers[index];
   }
 
-  /** Open a neuron; `place` {row, column} of a filter: null: that which the walk takes, left out: the one chosen before. */
+  /** Open a neuron. `place` of a filter is {row, column}, or null for the choice of the walk; without it, the old place stays. */
   select(layer, neuron, place) {
     const visible = this.visibleLayers();
     const found = visible.find((each) => each.index === layer) || visible[0];
@@ -167,7 +167,7 @@ export class Store {
     this.set({ layer: found.index, neuron: within(neuron, found.neuronCount), row: at(row, height), column: at(column, width) });
   }
 
-  /** The place of the unit that is open; null of a neuron without places. It holds still while the pen or the training runs. */
+  /** The place of the open unit; null if the neuron has no places. It stays fixed while the pen or the training runs. */
   place() {
     const { layer, neuron, row, column, drawing, training } = this.state;
     if (!hasMaps(this.layer())) return null;
@@ -180,7 +180,7 @@ export class Store {
     return { row: this.taken.row, column: this.taken.column };
   }
 
-  /** Activations of all layers and the output for the sample: `forward` fills the layers, this keeps copies. */
+  /** Return the activations of all layers and the output for the sample, as copies. */
   answer() {
     return this.remember(`answer ${this.sampleKey}`, () => {
       this.network.forward(this.raw);
@@ -190,7 +190,7 @@ export class Store {
     });
   }
 
-  /** The walk's document of the selected neuron. */
+  /** Return the walk's document of the open neuron. */
   document() {
     return this.trace(this.state.layer, this.state.neuron, this.place());
   }
@@ -202,7 +202,7 @@ export class Store {
     );
   }
 
-  /** The stage that is open; where the sample has no label the walk ends at the output. */
+  /** Return the open stage. If the sample has no label, the walk ends at the output. */
   stage() {
     const stages = this.document().stages;
     return stages.find((each) => each.key === this.state.stage) || stages[stages.length - 1];
@@ -214,17 +214,17 @@ export class Store {
     if (at >= 0 && at < stages.length) this.set({ stage: stages[at].key });
   }
 
-  /** Loss, accuracy, accuracy per class and confusion over the test images by which the page counts. */
+  /** Return loss, accuracy, accuracy per class and confusion matrix over the test samples of the page. */
   measure() {
     return this.remember("measure", () => this.network.evaluate(this.model.test));
   }
 
-  /** The loss of the sample that is shown; null without a label. */
+  /** Return the loss of the sample shown; null without a label. */
   sampleLoss() {
     return this.label === null ? null : this.remember(`loss ${this.sampleKey} ${this.label}`, () => this.network.gradients(this.raw, this.label));
   }
 
-  /** The class that the network reads in each kept test sample, those kept as mistakes too. */
+  /** Return the prediction for each test sample in the page, the extra misread ones included. */
   readings() {
     return this.remember("readings", () => this.network.evaluate(this.model.test, this.model.test.total).predictions);
   }
@@ -233,7 +233,7 @@ export class Store {
     return this.names[k] !== undefined ? String(this.names[k]) : String(k);
   }
 
-  /** The value at which a neuron's output is held; undefined: it is free. */
+  /** Return the value at which a neuron's output is clamped; undefined if it is not clamped. */
   heldAt(layer, neuron) {
     return this.network.layers[layer].interventions.values.get(neuron);
   }
@@ -244,18 +244,18 @@ export class Store {
 
   // -- time -------------------------------------------------------------------------------------------------------------
 
-  /** The moments that the file holds. */
+  /** Return the stored steps of the file. */
   recorded() {
     const { snapshots } = this.model;
     if (!snapshots.length) return [{ step: this.network.optimizer.t, kept: this.final }];
     return snapshots.map((each, position) => ({ step: each.step, position, rounded: each.dtype === "float16" }));
   }
 
-  /** Go to a moment of the time line; what was changed before is on the list to undo. */
+  /** Go to a stored step. Earlier changes stay in the list to undo. */
   gotoMoment(moment) {
     if (moment.step === this.state.step && !this.state.edited) return;
     const { network } = this;
-    if (this.undo.last) this.beforeMoment(moment.step); // what was changed can be had again
+    if (this.undo.last) this.beforeMoment(moment.step); // so that the changes can be undone
     network.restore({ ...network.snapshot(), interventions: this.final.interventions });
     if (moment.position !== undefined) this.model.goTo(network, moment.position);
     else if (moment.kept.optimizer.name === network.optimizer.key) {
@@ -269,12 +269,12 @@ export class Store {
     this.touched("moments", "edits");
   }
 
-  /** The moment nearest to a step. */
+  /** Return the stored step nearest to a step. */
   momentAt(step) {
     return this.moments.reduce((best, each) => (Math.abs(each.step - step) < Math.abs(best.step - step) ? each : best));
   }
 
-  /** All parameters at a moment, without going there. */
+  /** Return all parameters at a stored step, without going there. */
   parametersAt(moment) {
     if (moment.kept) return moment.kept.theta;
     const { array } = this.model.snapshots[moment.position];
@@ -282,17 +282,17 @@ export class Store {
     return moment.theta;
   }
 
-  /** The weights of one neuron at a moment. */
+  /** Return the weights of one neuron at a stored step. */
   weightsAt(moment, layer, neuron) {
     const here = this.network.layers[layer];
     return here.neuronPart(moment.step === this.state.step ? here.W : here.flatView(this.parametersAt(moment), "W"), neuron);
   }
 
-  /** Keep where the training in this page has come to. */
+  /** Store the network that the training in this page has reached. */
   addMoment(step) {
     this.forgetAfter(step - 1);
     this.moments = [...this.moments, { step, kept: this.network.snapshot() }];
-    // to look back every second one is enough, where there are many
+    // if there are many, every second one is enough
     const here = this.moments.filter((each) => each.position === undefined);
     if (here.length > 40) {
       const drop = new Set(here.filter((_, k) => k % 2 === 1 && k < here.length - 2));
@@ -302,7 +302,7 @@ export class Store {
     this.tell("moments");
   }
 
-  /** What came after a step no longer follows from it. */
+  /** Forget everything after a step. */
   forgetAfter(step) {
     this.moments = this.moments.filter((each) => each.step <= step);
     if (!this.moments.length) this.moments = [{ step, kept: this.network.snapshot() }];
@@ -311,13 +311,13 @@ export class Store {
     this.tell("moments", "points");
   }
 
-  /** The losses of batches that the file holds. */
+  /** Return the losses of batches in the file. */
   recordedLosses() {
     const { step = [], loss = [] } = this.model.manifest.run?.losses ?? {};
     return step.map((each, k) => ({ step: each, loss: loss[k] })).filter((each) => each.loss !== null);
   }
 
-  /** Note the loss of batches up to a step; of many the lowest and the highest of every four are kept. */
+  /** Note the loss of batches up to a step. If there are many, keep the lowest and the highest of every four. */
   noteLoss(step, loss) {
     if (!Number.isFinite(loss)) return;
     this.losses = [...this.losses, { step, loss }];
@@ -329,14 +329,14 @@ export class Store {
     }
   }
 
-  /** Note loss and accuracy of the network as it is for the curves. */
+  /** Note loss and accuracy of the current network for the curves. */
   notePoint(step) {
     const { loss, accuracy } = this.measure();
     this.points.set(step, { loss, accuracy });
     this.tell("points");
   }
 
-  /** Measure one moment that has not been measured yet, on a twin; false: there is none. */
+  /** Measure one stored step that has not been measured, on a copy. Return false if there is none. */
   measureNext() {
     const moment = this.moments.find((each) => !this.points.has(each.step));
     if (!moment || this.state.training || this.state.drawing) return false;
@@ -353,7 +353,7 @@ export class Store {
     return true;
   }
 
-  /** The time line as the file holds it, at its first moment. */
+  /** Return to the timeline of the file, at its first step. */
   resetRun() {
     this.network = this.model.makeNetwork();
     this.moments = this.recorded();
@@ -366,7 +366,7 @@ export class Store {
 
   // -- for links and programs -------------------------------------------------------------------------------------------
 
-  /** Go to a step, a neuron and its place, a sample (its number in the original test set), a stage; what is left out stays. */
+  /** Go to a step, a neuron and its place, a sample (its number in the original test set), a stage. Missing parts stay. */
   goto({ step, layer = this.state.layer, neuron = this.state.neuron, row, column, sample, stage, tab } = {}) {
     if (step !== undefined && this.moments.length) this.gotoMoment(this.momentAt(step));
     this.select(layer, neuron, row === undefined ? undefined : { row, column });
@@ -379,13 +379,13 @@ export class Store {
     this.flush();
   }
 
-  /** The row in which the test sample of that number is kept; null where it is not. */
+  /** Return the row of the test sample with this number; null if it is not in the page. */
   rowOf(index) {
     const row = this.model.test.find(index);
     return row >= 0 && row < this.model.test.total ? row : null;
   }
 
-  /** Where the learner stands, as plain data. */
+  /** Return the learner's place as plain data. */
   describe() {
     const { step, layer, neuron, row, column, stage, tab, predict, centre, training } = this.state;
     return { step, layer, neuron, row, column, sample: this.sampleIndex, label: this.label, stage, tab, predict, centre, training };

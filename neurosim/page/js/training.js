@@ -3,10 +3,10 @@
 import { Network } from "./engine/network.js";
 import { Random } from "./engine/random.js";
 
-const SLICE = 8; // milliseconds: a pause is heard after that
-const SHOWN = 33; // milliseconds between two reports, at least
+const SLICE = 8; // milliseconds after which a pause takes effect
+const SHOWN = 33; // least milliseconds between two reports
 
-// Rows of samples, without what a worker cannot be sent.
+// Rows of samples, with only the parts that can be sent to a worker.
 export class Rows {
   constructor({ rows, labels, size, width, count }) {
     Object.assign(this, { rows, labels, size, width, count });
@@ -21,7 +21,7 @@ export class Rows {
   }
 }
 
-// The loop itself: batch after batch, in a new random order in each pass, or over and over in an order that is given.
+// The loop: batch after batch, in a new random order in each epoch, or repeated in a given order.
 export class Training {
   constructor(network, samples, { batchSize = 32, order = null, seed = 0, steps = Infinity } = {}) {
     this.network = network;
@@ -42,7 +42,7 @@ export class Training {
     return this.diverged || this.steps >= this.limit;
   }
 
-  // One step. An epoch's last batch may be smaller; one that is too small to learn from is left out.
+  // Train one step. An epoch's last batch may be smaller; a batch that is too small to learn from is left out.
   step() {
     const { network, samples, order } = this;
     if (this.at + network.leastBatch > order.length) this.begin();
@@ -68,7 +68,7 @@ export class Training {
     if (this.at + network.leastBatch > order.length) this.endEpoch();
   }
 
-  // Show a schedule that acts on an epoch's figures what Python's `fit` shows it where it has no validation data.
+  // Show an epoch's figures to a schedule that uses them, as Python's `fit` does without a validation set.
   endEpoch() {
     const { schedule } = this.network.optimizer;
     if (schedule === null || !schedule.watched) return;
@@ -87,7 +87,7 @@ export class Training {
     if (!this.fixed) this.random.shuffle(this.order);
   }
 
-  // How many of the batch were read rightly, before the update.
+  // Count the right predictions of the batch, before the update.
   hits(size) {
     const { a, nOut } = this.network.output;
     const { targets } = this.network;
@@ -100,7 +100,7 @@ export class Training {
     return right;
   }
 
-  // Steps until a moment, or the end.
+  // Train until a time, or the end.
   runUntil(deadline) {
     do this.step();
     while (!this.finished && performance.now() < deadline);
@@ -116,7 +116,7 @@ export class Training {
     this.right = 0;
   }
 
-  // Mean loss and share of right answers since the last time; what is asked for here begins anew.
+  // Return mean loss and accuracy since the last call, and start to count again.
   figures() {
     const { count, loss, right } = this;
     this.clear();
@@ -124,14 +124,14 @@ export class Training {
   }
 }
 
-// What the worker needs of a network, and what comes back of it.
+// Return the parts of a network that a worker needs and sends back.
 export function packed(network) {
   const { theta, running, scalars, state } = network.snapshot();
   return { theta, running, scalars, state };
 }
 
-// Runs a training in slices, so that whoever runs it hears a pause in between. later(f) calls f soon.
-// send(message, transferred) hears "progress", and once "done".
+// Runs a training in slices, so that a pause can take effect between them. later(f) calls f soon. send(message,
+// transferred) gets "progress", and once "done".
 export class Runner {
   constructor({ config, parts, samples, batchSize, order, seed, steps }, send, later) {
     this.network = new Network(config);
@@ -178,11 +178,10 @@ export class Runner {
   }
 }
 
-// Trains a network of the page in a worker: new Trainer(text of the worker's script).
-// start({network, samples, batchSize, order, steps, seed}, onProgress) resolves when it has stopped, to
-// {steps, theta, running, state, scalars, loss, accuracy, stopped, note}; hand that to network.take(…).
-// onProgress hears {step (from 0 at the start), theta, running, loss, accuracy, samplesPerSecond}, as often as the page
-// can draw it.
+// Trains a network of the page in a worker: new Trainer(text of the worker's script). start({network, samples,
+// batchSize, order, steps, seed}, onProgress) resolves when it has stopped, to {steps, theta, running, state, scalars,
+// loss, accuracy, stopped, note}; pass that to network.take(…). onProgress gets {step (from 0 at the start), theta,
+// running, loss, accuracy, samplesPerSecond}, as often as the page can draw it.
 export class Trainer {
   constructor(script) {
     this.script = script;
@@ -194,7 +193,7 @@ export class Trainer {
   }
 
   start({ network, samples, batchSize = 32, order = null, steps = null, seed = 0 }, onProgress = () => {}) {
-    if (this.busy) return Promise.reject(new Error("The network is being trained already: pause it first."));
+    if (this.busy) return Promise.reject(new Error("Training is already running: pause it first."));
     const note = [ownRate(network), watching(network)].filter(Boolean).join(" ");
     const { rows, labels, size, width, count } = samples;
     const message = {
@@ -220,12 +219,12 @@ export class Trainer {
     });
   }
 
-  // Stop: after at most a few milliseconds the promise of `start` resolves.
+  // Stop: after a few milliseconds the promise of `start` resolves.
   pause() {
     this.post?.({ type: "pause" });
   }
 
-  // Something to send messages to; `hear` gets the answers. Without a worker the loop runs here, in slices.
+  // Return a function that sends messages; `hear` gets the answers. Without a worker, the loop runs here, in slices.
   connect(hear) {
     if (this.worker === null && typeof Worker === "function" && this.script) {
       const url = URL.createObjectURL(new Blob([this.script], { type: "text/javascript" }));
@@ -241,7 +240,7 @@ export class Trainer {
   }
 }
 
-// A function that takes the messages that a worker takes, and does what they ask for.
+// Return a function that takes a worker's messages and carries them out.
 export function messagesTo(send, later) {
   let runner = null;
   return (message) => {
@@ -262,21 +261,21 @@ function afterDrawing(then) {
   else setTimeout(then, 0);
 }
 
-// A schedule that has ended, as one-cycle does near 0, would leave nothing to learn with: the optimizer's own rate takes
-// its place. Returns the sentence that says so, or nothing.
+// If a schedule has ended near 0, as one-cycle does, use the optimizer's default rate. Return a sentence about it, or
+// "".
 export function ownRate(network) {
   const { optimizer } = network;
   if (!optimizer.scheduleHasEnded) return "";
   const { key } = optimizer.schedule;
   optimizer.learningRate = optimizer.defaultRate;
-  return `The schedule ${key} has ended: training goes on at the own rate of ${optimizer.key}, ${optimizer.defaultRate}.`;
+  return `The schedule ${key} has ended. Training continues with the default learning rate of ${optimizer.key}, ${optimizer.defaultRate}.`;
 }
 
-// The page keeps no validation samples: a schedule that watched them goes on by the training figure of the same name, as
-// Python's does without them. Returns the sentence that says so, or nothing.
+// The page holds no validation set. A schedule that monitors it uses the training figure of the same name, as in
+// Python. Return a sentence about it, or "".
 export function watching(network) {
   const { schedule } = network.optimizer;
   if (!schedule?.watched.startsWith("val_")) return "";
   const figure = schedule.watched.slice("val_".length);
-  return `The page holds no validation data: the learning rate falls by the training ${figure} of each pass over its training samples.`;
+  return `This page holds no validation set. The schedule now uses the training ${figure} of each epoch.`;
 }

@@ -1,6 +1,6 @@
-// What the learner changed, in order, each with what it takes to bring back what was before.
+// The learner's changes, in order, each with the data to undo it.
 
-const BYTES = 96e6; // so much may be kept; the oldest go first
+const BYTES = 96e6; // the most that is stored; the oldest changes are dropped first
 
 export class Undo {
   constructor() {
@@ -11,7 +11,7 @@ export class Undo {
     this.entries = [];
   }
 
-  /** A change: `kept` is the network before it, `said` what was done, `kind` "edit" or "training". */
+  /** Add a change: `kept` is the network before it, `said` describes it, `kind` is "edit" or "training". */
   push(entry) {
     this.entries.push(entry);
     let bytes = this.entries.reduce((sum, each) => sum + each.bytes, 0);
@@ -26,7 +26,7 @@ export class Undo {
     return this.entries.pop() || null;
   }
 
-  /** Where the latest training begins; -1: there was none. */
+  /** Return the index of the latest training; -1 if there was none. */
   lastTraining() {
     return this.entries.map((each) => each.kind).lastIndexOf("training");
   }

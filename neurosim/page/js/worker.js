@@ -1,11 +1,10 @@
-// The worker: trains a network and reports. In come "start", "pause" and "drawn", out go "progress", "done" and "error".
-// It is a part of the page's own script, and what that does where there is no document.
+// The worker: trains a network and reports. It gets "start", "pause" and "drawn", and sends "progress", "done" and
+// "error". It is a part of the page's own script: the part that runs without a document.
 
 import { messagesTo } from "./training.js";
 
-// What is sent to this channel comes back behind the messages that wait, so that a pause is heard between two slices.
-// A timer does the same and hands over for certain, but browsers let one timer after another wait for milliseconds:
-// they take turns.
+// A message to this channel returns behind the waiting messages, so that a pause takes effect between two slices. A
+// timer does the same for certain, but browsers delay repeated timers by milliseconds. So the two take turns.
 const channel = new MessageChannel();
 let next = null;
 let byTimer = false;

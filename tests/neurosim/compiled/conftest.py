@@ -1,4 +1,4 @@
-"""What the tests of the compiled engine share."""
+"""Fixtures that the tests of the compiled engine share."""
 
 import threading
 
@@ -13,7 +13,7 @@ THREADS = [1, pytest.param(2, marks=pytest.mark.skipif(core_count() < 2, reason=
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """What these tests compile is kept, and not with what the user has compiled."""
+    """Keep what these tests compile, separately from what the user has compiled."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NEUROSIM_HOME", str(tmp_path_factory.mktemp("home")))
         yield
@@ -21,9 +21,9 @@ def home(tmp_path_factory):
 
 @pytest.fixture(params=THREADS)
 def threads(request):
-    """With one thread and with two; none is left afterwards."""
+    """Run with one thread and with two; none is left afterwards."""
     cores = processors.cores_from_here()
     with ns.threads(request.param):
         yield request.param
     assert threading.active_count() == 1
-    assert sorted(processors.cores_from_here()) == sorted(cores)  # nobody is left bound to one
+    assert sorted(processors.cores_from_here()) == sorted(cores)  # no thread is left bound to a core

@@ -1,4 +1,4 @@
-"""The compiled engine against NumPy's: the same numbers, live buffers, and NumPy where there is no compiled form."""
+"""The compiled engine compared with NumPy's: the same numbers, live buffers, and NumPy if there is no compiled form."""
 
 import copy
 import json
@@ -33,7 +33,7 @@ def made(engine, hidden="relu", *, loss="cross_entropy", out="softmax", norm=Fal
 
 
 def buffers(net):
-    """All that a step leaves behind; da of the output is working space."""
+    """Return everything that a step leaves in the buffers; da of the output is working space."""
     found = dict(net.arrays())
     for layer in net.layers[1:]:
         names = ("z", "a", "delta") if layer.is_output else ("z", "a", "da", "delta")
@@ -203,11 +203,11 @@ def test_nan_is_never_hidden_by_an_activation(hidden, dtype):
     assert np.isnan(net[1].a[0]).all() and np.isfinite(net[1].a[1:]).all()
 
 
-# -- NumPy where there is no compiled form -----------------------------------------------------------------------------
+# -- NumPy if there is no compiled form -----------------------------------------------------------------------------
 
 
 class Branching(ns.Activation):
-    """Has no compiled form."""
+    """An activation without a compiled form."""
 
     def __call__(self, z):
         return np.sort(z) if z.size > 1e9 else z * 1.0
@@ -217,7 +217,7 @@ class Branching(ns.Activation):
 
 
 class Square(ns.Activation):
-    """Has one."""
+    """An activation with a compiled form."""
 
     def __call__(self, z):
         return 0.1 * z**2
@@ -227,13 +227,13 @@ class Square(ns.Activation):
 
 
 class Own(ns.SGD):
-    """Says something else by its fast form."""
+    """An activation whose fast form computes something else."""
 
     def update_(self, theta, grad, state, scratch, rate):
         theta -= 2 * rate * grad
 
 
-def test_an_activation_of_ones_own_is_compiled_if_it_can_be():
+def test_a_users_activation_is_compiled_if_possible():
     compare_steps(hidden=Square())
     net = made("compiled", Branching())
     assert net.engine == "numpy" and "training steps: NumPy (" in net.summary()
@@ -256,7 +256,7 @@ def test_a_neuron_with_an_activation_of_its_own_and_back():
     assert net.engine == "compiled"
 
 
-def test_what_is_changed_on_the_way_is_seen():
+def test_changes_between_steps_take_effect():
     numpys, compiled = made("numpy"), made("compiled")
     for net in (numpys, compiled):
         net.train_batch(X[:32], Y[:32])
@@ -318,7 +318,7 @@ def test_wrong_names_are_refused(refused):
 
 
 class Stop(ns.Callback):
-    """Ctrl-C after so many steps."""
+    """A callback that presses Ctrl-C after some steps."""
 
     def __init__(self, after):
         self.after = after

@@ -1,4 +1,4 @@
-"""Compiled convolution, pooling and batch normalization of images against NumPy's engine; what is promised of both."""
+"""Compiled convolution, pooling and batch normalization of images, compared with NumPy's engine; promises for both."""
 
 import hashlib
 import os
@@ -132,7 +132,7 @@ def bits(net):
 
 def test_many_steps_in_one_call_are_those_of_one_at_a_time(threads):
     class Look(ns.Callback):
-        """Looks at every step, so that each is a call of its own."""
+        """A callback at every step, so that each step is a separate call."""
 
         def on_step(self, run):
             pass

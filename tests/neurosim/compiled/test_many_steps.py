@@ -1,4 +1,4 @@
-"""Many steps in one call against step by step, and against NumPy's engine: numbers, bits, and what Ctrl-C leaves."""
+"""Many steps in one call compared with single steps and with NumPy's engine: numbers, bits, and Ctrl-C."""
 
 import copy
 import hashlib
@@ -31,7 +31,7 @@ ORDER = RNG.permutation(300)
 
 
 class Look(ns.Callback):
-    """Looks at every step, so that each is a call of its own."""
+    """A callback at every step, so that each step is a separate call."""
 
     def on_step(self, run):
         pass
@@ -52,7 +52,7 @@ def trained(net, x=X, y=Y, epochs=3, batch_size=32, **options):
 
 
 def bits(net):
-    """Everything that training goes on from."""
+    """Return everything that training continues from."""
     arrays = {name: array.tobytes() for name, array in net.arrays().items()}
     state = {name: vector.tobytes() for name, vector in net.optimizer.state.items()}
     return arrays, state, net.optimizer.scalars(), net.optimizer.last_rate
@@ -321,8 +321,8 @@ def test_two_networks_are_trained_at_once(threads):
 
 
 @pytest.mark.skipif(core_count() < 2, reason="needs two processors")
-def test_who_ends_first_leaves_the_other_one_alone():
-    """NumPy's own threads, among ours, would make other bits, and wait for each other."""
+def test_the_run_that_ends_first_leaves_the_other_alone():
+    """NumPy's threads, next to the engine's, would change bits, and the threads would wait for each other."""
     get, _, is_per_thread, *_ = processors._library()
     if is_per_thread or not get():
         return
@@ -380,7 +380,7 @@ def test_a_run_that_diverges_ends_at_the_same_step(optimizer, threads):
 @pytest.mark.parametrize("at", [0, 32, 5 * 32 + 3, 299])
 @pytest.mark.parametrize("rate", [0.01, ns.OneCycle(0.01)], ids=str)
 def test_a_sample_that_is_not_finite_ends_it_where_it_comes(at, rate, threads):
-    """NaN cannot come through `fit`, which looks at all samples; it is put into the rows afterwards."""
+    """NaN cannot come through `fit`, which checks all samples, so it is put into the rows afterwards."""
     found = []
     for engine in ("numpy", "compiled"):
         net, losses = made(engine, ns.Nadam(rate), norm=True), []
@@ -404,7 +404,7 @@ def test_a_sample_that_is_not_finite_ends_it_where_it_comes(at, rate, threads):
 
 
 class Ended(ns.Callback):
-    """Where a run stood at its end."""
+    """The state of a run at its end."""
 
     def on_end(self, run):
         self.steps, self.step, self.t = run.batches.steps, run.step, run.network.optimizer.t
@@ -413,7 +413,7 @@ class Ended(ns.Callback):
 
 @pytest.fixture
 def ctrl_c():
-    """A callback that presses Ctrl-C so many seconds after a training begins, if it has not ended by then."""
+    """A callback that presses Ctrl-C `seconds` after a training begins, if it has not ended by then."""
 
     class CtrlC(ns.Callback):
         def __init__(self, seconds):
@@ -445,7 +445,7 @@ def test_an_order_of_another_type_is_read_as_it_is(threads):
 
 
 class Meddle(ns.Callback):
-    """Changes something at some steps, as a teacher does at the prompt."""
+    """A callback that changes settings at some steps, like a teacher at the prompt."""
 
     def __init__(self, change):
         self.change, self.seen = change, []
@@ -567,7 +567,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(threads, ctrl_c, tmp_path):
 
 
 def test_ctrl_c_while_threads_begin_leaves_none(monkeypatch):
-    """The worst moment: one thread is there, and the others are not."""
+    """The worst moment: one thread exists, and the others do not yet."""
     real = threading.Thread.start
 
     def start(self):

@@ -1,4 +1,4 @@
-"""Sums over the numbers that are not 0, against products of whole matrices; and that nothing beyond them is touched."""
+"""Sums over nonzero numbers, compared with products of whole matrices; and nothing beyond the arrays is touched."""
 
 import ctypes
 import math
@@ -23,16 +23,16 @@ TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
 
 
 def sparse_rows(B, n, density, dtype="float64", rng=RNG):
-    """Rows of which so many numbers are not 0, each of its own."""
+    """Return rows with a random share `density` of nonzero numbers."""
     x = rng.normal(size=(B, n)) + 3.0 * np.sign(rng.normal(size=(B, n)))
     return np.where(rng.random((B, n)) < density, x, 0.0).astype(dtype)
 
 
 class Products:
-    """The kernels of one layer on arrays of their own: z = x W, and dW = xᵀ delta.
+    """The kernels of one layer on arrays of its own: z = x W, and dW = xᵀ delta.
 
     Args:
-        place: makes an array of a shape and a type, with anything in it.
+        place: makes an array of a shape and a type, with arbitrary content.
     """
 
     def __init__(self, B, n_in, n_out, dtype, most, place=np.empty):
@@ -56,7 +56,7 @@ class Products:
         add(sparse.multiply, rows, turned, filled, self.delta, self.dW, self.counts, size)
 
     def __call__(self, x, W, delta, parts=1):
-        """Returns z and dW; None where x is left to the usual product."""
+        """Return z and dW; None if x is left to the usual product."""
         self.x[:], self.W[:], self.delta[:] = x, W, delta
         self.z[:] = self.dW[:] = math.pi
         self.table(parts)
@@ -67,7 +67,7 @@ class Products:
 
 
 def agree(products, x, parts=1, rng=RNG):
-    """Whether the sums are those of whole products; False where they were not made."""
+    """Return whether the sums were made, and check that they equal whole products."""
     W, delta = (rng.normal(size=each.shape) for each in (products.W, products.delta))
     W, delta = W.astype(x.dtype), delta.astype(x.dtype)
     found = products(x, W, delta, parts)
@@ -120,7 +120,7 @@ def test_what_is_no_ordinary_number(dtype):
 
 @pytest.mark.parametrize("parts", [1, 2])
 def test_the_limit(parts):
-    """As many as the limit are summed up, one more is not; nor where the first rows alone are far too full."""
+    """Up to the limit numbers are summed, above it not; nor if the first rows alone are far too full."""
     n, most = 40, 10
     products = Products(12, n, 17, "float64", most)
     x = np.zeros((12, n))
@@ -158,7 +158,7 @@ print("done")
 
 
 def guarded(at_end):
-    """What makes arrays with a page beside them that nobody may touch."""
+    """Return a function that makes arrays next to a memory page that no one may touch."""
     libc, kept = ctypes.CDLL(None, use_errno=True), []
 
     def place(shape, dtype):
@@ -177,7 +177,7 @@ def guarded(at_end):
 
 
 def at_the_edge(at_end):
-    """Some shapes on arrays that end, or begin, where memory does."""
+    """Check some shapes on arrays that end, or begin, at the edge of memory."""
     rng = np.random.default_rng(1)
     for dtype in ("float32", "float64"):
         for n_out in (16, 17, 30, 65, 100, 130):

@@ -1,4 +1,4 @@
-"""Readable rules as lines of a loop: what the lines compute is what the rule says. Needs no compiler."""
+"""Readable rules as lines of a loop: the lines compute what the rule says. These tests need no compiler."""
 
 import math
 from collections import namedtuple
@@ -28,7 +28,7 @@ PYTHON = {  # what a kernel finds in its module, one number at a time
 
 
 def computed(rule, numbers, scalars=()):
-    """What the lines of a rule give for numbers, an element each, and for scalars: name -> number."""
+    """Return the results of a rule's lines for numbers, one element each, and for scalars: name -> number."""
     trace = Trace()
     elements = [trace.element(f"x{k}") for k in range(len(numbers))]
     found = traced(rule, trace, *elements, **{name: trace.scalar(name) for name in scalars})

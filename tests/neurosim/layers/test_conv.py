@@ -1,4 +1,4 @@
-"""Convolution: its numbers against slow loops, its filters as neurons, what it refuses."""
+"""Convolution: its numbers compared with slow loops, its filters as neurons, and its errors."""
 
 import math
 
@@ -311,7 +311,7 @@ def test_nothing_but_its_receptive_field_reaches_a_unit(index, place, image_net,
     assert f"rows {rows.start} to {rows.stop - 1}" in repr(unit)
 
 
-def test_a_place_that_there_is_not_is_refused(net, refused):
+def test_a_place_outside_the_image_is_refused(net, refused):
     with refused("layer 1 has rows 0 to 6, received 7", error=ns.OutOfRangeError):
         net[1][0].at(7, 0)
     with refused("layer 1 has columns 0 to 5, received 'x'", error=ns.OutOfRangeError):
@@ -369,7 +369,7 @@ def test_a_batch_whose_activations_do_not_fit_into_memory_is_refused(images, mon
     x, y = images
     net = ns.Network([ns.Input(x.shape[1:]), ns.Conv2D(8, 3, "relu"), ns.Dense(3, "softmax")], seed=0)
     monkeypatch.setattr("neurosim.layers.stack.memory", lambda: 2.0**20)
-    with refused("batch_size: expected a batch that fits into memory, received", "choose a smaller batch_size"):
+    with refused("expected a batch that fits into 0.0 GiB of memory, received", "Choose a smaller batch_size"):
         net.fit(np.repeat(x, 10, 0), np.repeat(y, 10), batch_size=None, verbose=False)
     net.fit(x, y, epochs=1, batch_size=8, verbose=False)  # nothing is broken
 
@@ -394,7 +394,7 @@ def test_augmented_images_come_in(images):
 # --- what looks at neurons -----------------------------------------------------------------------------------------
 
 
-def test_a_report_card_has_a_row_a_filter(net, images):
+def test_a_report_card_has_one_row_per_filter(net, images):
     x, y = images
     card = net.report(x, y).set_index(["layer", "neuron"])
     assert card.groupby("layer").size().to_dict() == {1: 4, 5: 3, 8: 3}
@@ -446,7 +446,7 @@ def test_filters_and_dense_neurons_above_are_traced(net, images):
             ["expected images", "(784,)", "Input((28, 28))", "before any Flatten or Dense"],
         ),
         ([ns.Input((2, 3, 4, 5)), ns.Conv2D(8, 2)], ["expected images", "(2, 3, 4, 5)"]),
-        ([ns.Input((5, 9)), ns.Conv2D(8, 6)], ["at least 6 x 6 pixels, received 5 x 9", "take a smaller size"]),
+        ([ns.Input((5, 9)), ns.Conv2D(8, 6)], ["at least 6 x 6 pixels, received 5 x 9", "Choose a smaller size"]),
         ([ns.Input((3, 32, 32)), ns.Conv2D(8, 5)], ["received 3 x 32, channels last"]),
         (
             [ns.Input((28, 28)), ns.Conv2D(8, 5), ns.MaxPool2D(2), ns.Conv2D(16, 5), ns.MaxPool2D(9)],
@@ -466,9 +466,9 @@ def test_a_kernel_that_does_not_fit_into_memory_is_refused(refused):
 
 
 def test_a_network_that_ends_in_images_is_refused(refused):
-    with refused("gives out images of 6 x 6 x 3", "Flatten"):
+    with refused("received images of 6 x 6 x 3", "Flatten"):
         ns.Network([ns.Input((8, 8)), ns.Conv2D(3, 3, "softmax")])
-    net = ns.Network([ns.Input((8, 8)), ns.Conv2D(3, 8, "softmax")])  # but one place is no image
+    net = ns.Network([ns.Input((8, 8)), ns.Conv2D(3, 8, "softmax")])  # but one place is not an image
     assert net.predict_proba(np.zeros((2, 8, 8))).shape == (2, 3)
 
 

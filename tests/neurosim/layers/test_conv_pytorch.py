@@ -1,4 +1,4 @@
-"""Layers of images against PyTorch: forward, every gradient, 50 steps of training, evaluation."""
+"""Convolutional and pooling layers compared with PyTorch: forward, every gradient, 50 steps of training, evaluation."""
 
 import numpy as np
 import pytest
@@ -115,7 +115,7 @@ def test_softmax_of_a_layer_of_filters_is_over_the_channels_of_each_place():
 
 @pytest.mark.parametrize("optimizer", list(OPTIMIZERS))
 def test_training_a_network_of_every_kind_is_pytorchs(optimizer, image_net, images):
-    """But for dropout, which draws its own random numbers."""
+    """Except dropout, which draws its own random numbers."""
     layers = [ns.LAYERS.create(layer.config()) for layer in image_net() if not isinstance(layer, ns.Dropout)]
     net = ns.Network(layers, dtype="float64", seed=1)
     compare_training(net, *images, optimizer)

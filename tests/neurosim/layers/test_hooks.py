@@ -1,4 +1,4 @@
-"""What a layer says of itself, held to differences: what a number feeds, what a slope is, what stands on a kink."""
+"""What a layer says about itself, compared with differences: what a number feeds, slopes, and kinks."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ H = 1e-6
 
 @pytest.fixture
 def net(blobs):
-    """One layer of each kind behind another, in evaluation, with one sample in the buffers."""
+    """One layer of each kind after the other, in evaluation, with one sample in the buffers."""
     layers = [
         ns.Input(5),
         ns.Dense(8, "tanh"),
@@ -26,7 +26,7 @@ def net(blobs):
 
 
 def jacobian(layer, of):
-    """(n_out, n_in) the slopes of z or a in x, by central differences in evaluation."""
+    """Return (n_out, n_in) the slopes of z or a in x, by central differences in evaluation."""
     x = layer.previous.a
     slopes = np.empty((layer.n_out, layer.n_in))
     for j in range(layer.n_in):
@@ -148,7 +148,7 @@ def test_an_input_knows_what_can_be_seen_as_an_image(size, shape):
 
 def test_a_layer_without_weights_takes_no_interventions(refused):
     net = ns.Network([ns.Input(5), ns.BatchNorm("relu"), ns.Dense(3, "softmax")])
-    with refused("take no interventions", "choose one of a Dense or a Conv2D layer"):
+    with refused("allow no interventions", "choose a neuron of a Dense or Conv2D layer"):
         net[1].intervene(ns.layers.Interventions())
     with refused("is in no network yet"):
         ns.Dense(3)[0].freeze()

@@ -107,7 +107,7 @@ def test_a_layer_without_bias_can_be_frozen(make_net, blobs):
 
 
 @pytest.mark.parametrize("factor", [0.0, 0.5, 2.0])
-def test_the_first_step_goes_by_the_factor(factor, make_net, blobs):
+def test_the_first_step_is_scaled_by_the_factor(factor, make_net, blobs):
     net, twin = (make_net(optimizer=ns.SGD(0.1), dtype="float64") for _ in range(2))
     net[1][2].rate_factor = factor
     start = column(net, 1, 2)
@@ -159,7 +159,7 @@ def test_an_ablated_neuron_is_one_that_was_cut_off(make_net, blobs):
     net[1][3].ablate()
     twin[2].W[3] = 0.0
     np.testing.assert_array_equal(net.predict_proba(blobs[0]), twin.predict_proba(blobs[0]))
-    assert net[1][3].interventions == ["silenced"]
+    assert net[1][3].interventions == ["ablated"]
 
 
 def test_ablation_to_the_mean_is_a_shift_of_the_biases_above(make_net, blobs):
@@ -187,7 +187,7 @@ def test_restore_gives_back_every_output_bit_for_bit(make_net, blobs):
 
 
 def test_the_mean_of_no_batch_is_refused(make_net, refused):
-    with refused("mean", "none yet", "net.predict(x)"):
+    with refused("mean", "none was run yet", "net.predict(x)"):
         make_net()[1][0].ablate("mean")
 
 
@@ -296,7 +296,7 @@ def test_own_l2_shrinks_the_neuron(make_net, blobs):
     assert np.linalg.norm(net[1][2].weights) < 0.5 * np.linalg.norm(twin[1][2].weights)
 
 
-# --- nothing where nothing is asked for -----------------------------------------------------------------------------
+# --- no interventions, no extra code -----------------------------------------------------------------------------
 
 
 def test_a_layer_without_interventions_runs_the_very_same_objects(make_net):
@@ -335,11 +335,11 @@ def test_the_other_layers_and_neurons_are_left_alone(make_net, blobs):
     assert words == [
         ["frozen"],
         ["learning rate times 0.25"],
-        ["activation leaky_relu of its own"],
+        ["its own activation leaky_relu"],
         ["output forced to 0.8"],
-        ["L2 0.2 of its own"],
-        ["frozen", "silenced"],
-        ["learning rate times 2", "activation sigmoid of its own", "L2 0.1 of its own"],
+        ["its own L2 0.2"],
+        ["frozen", "ablated"],
+        ["learning rate times 2", "its own activation sigmoid", "its own L2 0.1"],
     ]
     assert "output forced to 0.8" in repr(net[1][3])
 
@@ -458,7 +458,7 @@ def test_what_is_refused_changes_nothing_and_is_said_in_a_line(make_net, refused
     net = make_net(hidden=[ns.Dense(8, "tanh"), ns.Dropout(0.1), ns.Dense(6, use_bias=False), ns.BatchNorm("relu")])
     before = json.dumps(net.config())
     neuron, output = net[1][0], net[-1][0]
-    with refused("looks at its own z alone", "softmax"):
+    with refused("depends on its own z alone", "softmax"):
         neuron.activation = "softmax"
     with refused("did you mean 'relu'"):
         neuron.activation = "rellu"
@@ -476,10 +476,10 @@ def test_what_is_refused_changes_nothing_and_is_said_in_a_line(make_net, refused
     for layer in (0, 2, 4):
         for change in (net[layer][0].freeze, net[layer][0].ablate, lambda k=layer: setattr(net[k][0], "l2", 0.1)):
             if layer == 0:
-                with refused("a Dense or a Conv2D layer"):
+                with refused("a Dense or Conv2D layer"):
                     change()
             else:
-                with refused("take no interventions", "a Dense or a Conv2D layer"):
+                with refused("allow no interventions", "a Dense or Conv2D layer"):
                     change()
     assert json.dumps(net.config()) == before
 
@@ -507,7 +507,7 @@ def test_a_bound_on_the_norm_holds_for_a_hurried_neuron_and_leaves_a_frozen_one_
     assert "within a norm" in trace[1][0].explain() and "within a norm" not in trace[1][1].explain()
 
 
-def test_neurons_are_equal_where_they_are_the_same(refused):
+def test_neurons_are_equal_if_they_are_the_same(refused):
     net, other = network(), network()
     assert net[1][3] == net[1][-2] and net[1][3] in net[1] and len({net[1][3], net[1][3], net[1][2]}) == 2
     assert net[1][3] != other[1][3]

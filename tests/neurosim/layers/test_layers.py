@@ -96,7 +96,7 @@ def test_samples_of_another_size_are_refused(shape, refused):
 
 
 @pytest.mark.parametrize("x", [np.array([["a"] * 12]), np.array([[None] * 12]), np.zeros((1, 12), complex)])
-def test_samples_that_are_no_numbers_are_refused(x, refused):
+def test_samples_that_are_not_numbers_are_refused(x, refused):
     with refused("numbers", "received"):
         ns.Input(12).as_rows(x)
 
@@ -276,13 +276,13 @@ def test_stacks_that_make_no_network_are_refused(layers, refused):
 
 def test_a_layer_cannot_be_in_two_places(refused):
     layer = ns.Dense(3, "tanh")
-    with refused("in this network twice", "make a new one"):
+    with refused("in this network twice", "make a new layer"):
         ns.Network([ns.Input(3), layer, layer, ns.Dense(2, "softmax")])
     first = ns.Input(3)
     ns.Network([ns.Input(3), layer, ns.Dense(2, "softmax")])
-    with refused("in a network already", "make a new one"):
+    with refused("is already layer 1 of a network", "make a new layer"):
         ns.Network([first, layer, ns.Dense(2, "softmax")])
-    ns.Network([first, ns.Dense(2, "softmax")])  # what was not the trouble is still free
+    ns.Network([first, ns.Dense(2, "softmax")])  # the other layers are still free
 
 
 @pytest.mark.parametrize(
@@ -467,7 +467,7 @@ def test_defaults_and_bounds_that_are_allowed(make, settings):
 
 def test_an_input_cannot_be_in_two_networks(refused):
     net = ns.Network([ns.Input(3), ns.Dense(2, "softmax")])
-    with refused("in a network already, as layer 0"):
+    with refused("is already layer 0 of a network"):
         ns.Network([net[0], ns.Dense(2, "softmax")])
 
 

@@ -1,4 +1,4 @@
-"""A kind of layer that is defined here, and nowhere else, does all that the built-in ones do."""
+"""A kind of layer that only this file defines does everything that the built-in layers do."""
 
 import copy
 import json

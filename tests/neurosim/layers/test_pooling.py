@@ -1,4 +1,4 @@
-"""Pooling and flattening: their numbers against slow loops, ties, what they refuse."""
+"""Pooling and flattening: their numbers compared with slow loops, ties, and errors."""
 
 import numpy as np
 import pytest

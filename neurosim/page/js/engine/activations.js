@@ -1,8 +1,8 @@
 // Activation functions: f, its derivative f', and the vector-Jacobian product that backpropagation needs.
 //
-// f(z, r) and df(z, r) take one number; r rounds to the network's dtype where Python's arrays would have been rounded
-// (Math.fround for float32), so that what cancels there cancels here. `forward` and `backward` run over flat buffers
-// (B, n). Softmax, whose neurons depend on each other, has these two of its own.
+// f(z, r) and df(z, r) take one number. r rounds to the network's dtype (Math.fround for float32) where Python's
+// arrays round. So what cancels there cancels here. `forward` and `backward` run over flat buffers (B, n). Softmax
+// overrides these two, because its neurons depend on each other.
 
 import { create } from "./registry.js";
 
@@ -11,8 +11,8 @@ export const exact = (value) => value;
 class Activation {
   elementwise = true;
   range = [-Infinity, Infinity];
-  kinks = []; // the z at which f' jumps
-  curvatureJumps = []; // the z at which f'' jumps though f' does not
+  kinks = []; // each z at which f' jumps
+  curvatureJumps = []; // each z at which f'' jumps and f' does not
   initializer = "glorot_uniform";
 
   constructor(settings = {}) {
@@ -23,17 +23,17 @@ class Activation {
     return { name: this.key, ...this.settings };
   }
 
-  // a = f(z) for all of the buffers.
+  // Compute a = f(z) for the whole buffers.
   forward(z, a, n, r) {
     for (let k = 0; k < z.length; k++) a[k] = this.f(z[k], r);
   }
 
-  // delta = Jᵀ da for all of the buffers.
+  // Compute delta = Jᵀ da for the whole buffers.
   backward(da, z, a, delta, n, r) {
     for (let k = 0; k < z.length; k++) delta[k] = da[k] * this.df(z[k], r);
   }
 
-  // The diagonal of the Jacobian da/dz, for one sample z (n,).
+  // Return the diagonal of the Jacobian da/dz, for one sample z (n,).
   slopes(z, r) {
     return z.map((each) => this.df(each, r));
   }
@@ -48,12 +48,12 @@ class Linear extends Activation {
   }
 }
 
-// 1 / (1 + e^-z). Where e^-z overflows, 1 / ∞ = 0 is its limit.
+// 1 / (1 + e^-z). If e^-z overflows, 1 / ∞ = 0 is the limit.
 function sigmoid(z, r) {
   return r(1 / r(1 + r(Math.exp(-z))));
 }
 
-// ln(1 + e^z), without overflow.
+// Compute ln(1 + e^z) without overflow.
 function softplus(z) {
   return Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z)));
 }
@@ -107,7 +107,7 @@ class LeakyReLU extends Activation {
   }
 }
 
-// f(z) = scale z where z > 0, else scale alpha (e^z - 1).
+// f(z) = scale z if z > 0, else scale alpha (e^z - 1).
 class ExponentialLinear extends Activation {
   kinks = [0];
   initializer = "he_uniform";
@@ -141,7 +141,7 @@ class SELU extends ExponentialLinear {
 const GELU_C = Math.sqrt(2 / Math.PI);
 const GELU_K = 0.044715;
 
-// The form with tanh, as in Python.
+// The approximation with tanh, as in Python.
 class GELU extends Activation {
   range = [-0.17005, Infinity];
   initializer = "he_uniform";
@@ -204,7 +204,7 @@ class Softsign extends Activation {
   }
 }
 
-// f(z) = z between two bounds, and the nearer bound outside them.
+// f(z) = z between two bounds, and the nearer bound outside.
 class Clipped extends Activation {
   f(z) {
     return Math.min(Math.max(z, this.range[0]), this.range[1]);

@@ -1,4 +1,4 @@
-// Weight initializers: how a matrix W (n_in, n_out), row by row in a flat array, is filled before training.
+// Weight initializers: they fill a matrix W (n_in, n_out), row by row in a flat array, before training.
 
 import { create } from "./registry.js";
 
@@ -36,7 +36,7 @@ class Uniform {
   }
 }
 
-// W with mean 0 and variance gain / fan, fan being n_in or the average of n_in and n_out.
+// W with mean 0 and variance gain / fan; fan is n_in or the average of n_in and n_out.
 function varianceScaling(gain, average, uniform) {
   return class {
     fill(W, nIn, nOut, random) {
@@ -49,7 +49,8 @@ function varianceScaling(gain, average, uniform) {
   };
 }
 
-// W with orthonormal columns (or rows, where there are fewer of them), times `gain`: Gram and Schmidt, done twice.
+// W with orthonormal columns (or rows, if there are fewer rows), times `gain`, by the Gram-Schmidt process, done
+// twice.
 class Orthogonal {
   constructor({ gain = 1 } = {}) {
     this.gain = gain;

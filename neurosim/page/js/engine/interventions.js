@@ -1,14 +1,14 @@
-// What is done to single neurons of a layer while the others go on as they are: frozen, slowed, silenced, clamped,
-// an activation or a penalty of their own. Silencing and clamping are activations too: f(z) = value, with f'(z) = 0.
+// Interventions: single neurons of a layer are frozen, slowed, ablated or clamped, or have an activation or a penalty
+// of their own. To ablate or clamp a neuron is an activation too: f(z) = value, with f'(z) = 0.
 
 import { createActivation } from "./activations.js";
 
 export class Interventions {
-  activations = new Map(); // neuron -> an activation of its own
-  values = new Map(); // neuron -> the value to which its output is forced
-  factors = new Map(); // neuron -> what its updates are multiplied by
+  activations = new Map(); // neuron -> its own activation
+  values = new Map(); // neuron -> the value at which its output is clamped
+  factors = new Map(); // neuron -> the factor of its updates
   frozen = new Map(); // neuron -> true
-  l2 = new Map(); // neuron -> the strength of a penalty of its own
+  l2 = new Map(); // neuron -> the strength of its own penalty
 
   static from(config) {
     const made = new Interventions();
@@ -36,12 +36,12 @@ export class Interventions {
     };
   }
 
-  // What the updates of neuron j are multiplied by: 0 where it is frozen.
+  // Return the factor of the updates of neuron j: 0 if it is frozen.
   factorOf(j) {
     return this.frozen.has(j) ? 0 : (this.factors.get(j) ?? 1);
   }
 
-  // The activation that the layer has to run: `base`, or `base` with exceptions for single neurons.
+  // Return the activation that the layer must run: `base`, or `base` with exceptions for single neurons.
   functionFor(base) {
     return this.activations.size || this.values.size ? new PerNeuron(base, this.activations, this.values) : base;
   }
@@ -73,7 +73,7 @@ class PerNeuron {
     if (this.base.elementwise) {
       this.base.backward(da, z, a, delta, n, r);
     } else {
-      // what softmax would have given out is not used here, yet its z counts in that of its neighbours
+      // the output of softmax is not used here, but this z still counts in the softmax of its neighbours
       const seen = da.slice();
       const given = a.slice();
       this.base.forward(z, given, n, r);
@@ -97,7 +97,7 @@ class PerNeuron {
   }
 }
 
-// Holds back the updates of some neurons: new ← old + factor (new - old). A factor of 0 leaves them bit for bit.
+// Scale the updates of some neurons: new ← old + factor (new - old). A factor of 0 leaves every bit unchanged.
 export class UpdateScaling {
   constructor(interventions, parts, n) {
     this.columns = [...new Set([...interventions.factors.keys(), ...interventions.frozen.keys()])].map((j) => [
@@ -118,7 +118,7 @@ export class UpdateScaling {
     });
   }
 
-  // After `after`: undo what else was done to neurons with a factor of 0.
+  // Call it after `after`: undo all other changes to neurons with a factor of 0.
   hold() {
     this.each((array, kept, k, factor) => {
       if (factor === 0) array[k] = kept[k];

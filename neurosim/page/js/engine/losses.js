@@ -1,10 +1,10 @@
 // Loss functions: the value L, its gradient dL/da, and the output layer's delta = dL/dz.
 //
-// L is the mean over the batch, and a loss that adds up over the n outputs takes the mean over them too. Targets y are
-// rows as wide as the output. Where the activation is the natural partner of the loss, delta is a - y: the shortcut.
+// L is the mean over the batch. A loss that is a sum over the n outputs is a mean over them too. Targets y are rows as
+// wide as the output. If the activation is the natural partner of the loss, delta is a - y: the shortcut.
 //
-// derive(a, y, k) says how output k of one sample enters L, for the walk: equations with names in braces, and the
-// numbers of these names.
+// derive(a, y, k) explains how output k of one sample enters L, for the walk: equations with names in braces, and
+// their numbers.
 
 import { create } from "./registry.js";
 
@@ -13,7 +13,7 @@ const tinyOf = (array) => TINY[array.BYTES_PER_ELEMENT];
 
 class Loss {
   shortcut = ""; // the key of the output activation for which delta is a - y
-  oneHot = true; // whether a target row has to be a distribution over the classes
+  oneHot = true; // whether a target row must be a distribution over the classes
   labelSmoothing = 0;
 
   constructor(settings = {}) {
@@ -32,12 +32,12 @@ class Loss {
     return activation.key === this.shortcut;
   }
 
-  // What the outputs are drawn to where the targets are y: y itself, or a softer form of it.
+  // Return the targets that the loss uses: y itself, or a softer form of it.
   aim(y) {
     return y;
   }
 
-  // L of the output layer's batch. out: the layer; y: flat targets.
+  // Return L of the output layer's batch. out: the layer; y: flat targets.
   value(out, y) {
     const n = out.nOut;
     const { a } = out;
@@ -47,7 +47,7 @@ class Loss {
     return total / (a.length / n);
   }
 
-  // dL/da of a batch, into `da`.
+  // Write dL/da of a batch into `da`.
   gradient(a, y, da, n) {
     const aim = this.aim(y, n);
     for (let start = 0; start < a.length; start += n) this.sampleGradient(a, aim, da, start, n, a.length / n);
@@ -66,7 +66,7 @@ class Loss {
     out.function.backward(out.da, out.z, out.a, out.delta, n, out.r);
   }
 
-  // Quantities at whose zeros dL/da or its slope jumps.
+  // Return quantities at whose zeros dL/da or its slope jumps.
   kinkArguments() {
     return [];
   }
@@ -98,7 +98,7 @@ class CrossEntropy extends Loss {
     return 1 / (size / n);
   }
 
-  // From z, which unlike ln(a) is exact where a rounds to 0.
+  // Computed from z, which is exact where a rounds to 0; ln(a) is not.
   sample(a, y, start, n, out) {
     let largest = -Infinity;
     for (let k = start; k < start + n; k++) if (out.z[k] > largest || out.z[k] !== out.z[k]) largest = out.z[k];
@@ -107,7 +107,7 @@ class CrossEntropy extends Loss {
     const log = Math.log(sum);
     let total = 0;
     for (let k = start; k < start + n; k++) total += y[k] * (out.z[k] - largest - log);
-    return 0 - total; // not -0 where every answer is right
+    return 0 - total; // not -0 if every prediction is right
   }
 
   sampleGradient(a, y, da, start, n, batch) {
@@ -125,7 +125,7 @@ class CrossEntropy extends Loss {
   }
 }
 
-// What the terms of output k hold: a, y, and n, over which the mean is taken.
+// Return the numbers in the terms of output k: a, y, and n, the count of the mean.
 const numbersOf = (a, y, k) => ({ a: a[k], y: y[k], n: a.length });
 
 class MeanLoss extends Loss {
@@ -153,7 +153,7 @@ class BinaryCrossEntropy extends MeanLoss {
     return activation.key === "sigmoid";
   }
 
-  // From z, where it cannot overflow or take ln 0: max(z, 0) - y z + ln(1 + e^-|z|)
+  // Computed from z, which cannot overflow or take ln 0: max(z, 0) - y z + ln(1 + e^-|z|)
   term(a, y, z) {
     return Math.log1p(Math.exp(-Math.abs(z))) + Math.max(z, 0) - y * z;
   }
@@ -235,7 +235,7 @@ class Huber extends MeanLoss {
   }
 }
 
-// L = (1/Bn) Σ_samples Σ_{j≠c} max(0, m - a_c + a_j)^p, where c is the right class.
+// L = (1/Bn) Σ_samples Σ_{j≠c} max(0, m - a_c + a_j)^p; c is the right class.
 class Margin extends Loss {
   constructor({ margin = 1 } = {}) {
     super({ margin });
@@ -273,7 +273,7 @@ class Margin extends Loss {
     const n = a.length;
     const short = Array.from(a, (_, j) => this.violation(a, y, j, 0, n));
     if (y[k] === 1) {
-      // it is in the term of every wrong class that comes too near
+      // it is in the term of every wrong class that is too near
       if (this.power === 1) {
         const near = short.filter((each) => each !== 0).length;
         return { term: "0", gradient: "-{classes too near} / {n}", numbers: { "classes too near": near, n } };

@@ -1,4 +1,4 @@
-// The network: builds the layers from a config, runs them forward and backward, updates, predicts and evaluates.
+// The network: it creates the layers from a config, runs them forward and backward, updates, predicts and evaluates.
 
 import { createActivation } from "./activations.js";
 import { Interventions } from "./interventions.js";
@@ -11,7 +11,7 @@ import { Random } from "./random.js";
 const EVALUATION_BATCH = 64; // samples: their activations stay in the processor's cache
 
 export class Network {
-  // config: what `Network.config()` gives in Python. All parameters are 0 until they are set, or `reinitialize`d.
+  // config: the result of Python's `Network.config()`. All parameters are 0 until they are set or `reinitialize`d.
   constructor(config) {
     this.settings = config;
     this.dtype = config.dtype ?? "float32";
@@ -39,7 +39,7 @@ export class Network {
     for (const [index, each] of Object.entries(config.interventions ?? {})) {
       this.layers[index].intervene(Interventions.from(each));
     }
-    this.version = 0; // rises with every change that the page makes, for whoever keeps what was computed
+    this.version = 0; // grows with every change that the page makes, so that old results can be recognized
     this.capacity = -1;
     this.setBatchSize(1);
     this.useSeed(config.seed ?? 0);
@@ -63,7 +63,7 @@ export class Network {
     return this.parameters.grad;
   }
 
-  // Rounds a number to the network's type.
+  // Round a number to the network's type.
   get r() {
     return this.input.r;
   }
@@ -72,7 +72,7 @@ export class Network {
     return this.classNames[k] ?? String(k);
   }
 
-  // What `Network.config()` gives in Python, as the network is now.
+  // Return the current config, as Python's `Network.config()` does.
   config() {
     const interventions = this.layers.filter((layer) => layer.interventions.any);
     return {
@@ -98,7 +98,7 @@ export class Network {
     this.targets = this.allTargets.subarray(0, batchSize * this.output.nOut);
   }
 
-  // Put one sample, raw, and its label into row b of the batch. A label is a class index, or a row of targets.
+  // Put one raw sample and its label into row b of the batch. A label is a class index or a row of targets.
   fill(b, raw, label) {
     this.input.fill(b, raw);
     const n = this.output.nOut;
@@ -121,7 +121,7 @@ export class Network {
 
   // -- the training step ---------------------------------------------------------------------------------------------
 
-  // Run one sample, raw, through all layers. The output's activations: a live buffer.
+  // Run one raw sample through all layers. Return the output's activations, a live buffer.
   forward(raw) {
     this.load(raw);
     return this.forwardBatch(false);
@@ -139,7 +139,7 @@ export class Network {
     for (const layer of this.trained) if (layer.penalized) layer.addPenaltyGradient();
   }
 
-  // Fill every gradient for one sample, as in evaluation, without updating anything; returns the loss.
+  // Fill every gradient for one sample, as in evaluation, without an update. Return the loss.
   gradients(raw, label) {
     this.load(raw, label);
     this.forwardBatch(false);
@@ -148,7 +148,8 @@ export class Network {
     return loss;
   }
 
-  // One step of training on the batch in the workspaces; returns the loss before it. No update where that is no number.
+  // Run one step of training on the batch in the workspaces. Return the loss before it. If it is not a number, nothing
+  // is updated.
   step() {
     this.forwardBatch(true);
     const loss = this.loss.value(this.output, this.targets);
@@ -159,7 +160,7 @@ export class Network {
     return loss;
   }
 
-  // Move the parameters along the last gradients.
+  // Move the parameters with the last gradients.
   update() {
     for (const layer of this.trained) layer.beforeUpdate();
     this.optimizer.step(this.theta, this.grad);
@@ -173,12 +174,12 @@ export class Network {
 
   // -- using it ------------------------------------------------------------------------------------------------------
 
-  // The output's activations for one sample, raw. A copy.
+  // Return a copy of the output's activations for one raw sample.
   predictProba(raw) {
     return this.forward(raw).slice();
   }
 
-  // The class that outputs a (n,) name: the largest; of a single one, whether it is above the threshold.
+  // Return the class that the outputs a (n,) predict: the largest; for a single output, 1 above the threshold, else 0.
   decide(a, start = 0, n = a.length) {
     if (n === 1) return a[start] > this.threshold ? 1 : 0;
     let best = 0;
@@ -186,9 +187,8 @@ export class Network {
     return best;
   }
 
-  // Mean loss and accuracy over samples {count, x(i) or raw(i), label(i)}, by class too.
-  // perClass: {right, count} of each; confusion[i][j]: how often class i was read as j. NaN and null where the labels
-  // are no classes.
+  // Return mean loss and accuracy over samples {count, x(i) or raw(i), label(i)}, also by class. perClass: {right,
+  // count} of each; confusion[i][j]: how often class i was read as j. NaN and null if the labels are not classes.
   evaluate(samples, count = samples.count) {
     const n = this.output.nOut;
     const classes = Math.max(n, 2);
@@ -223,7 +223,7 @@ export class Network {
     this.version += 1;
   }
 
-  // Name -> array of what is kept with the weights but not trained. Live.
+  // Name -> array that is stored with the weights and not trained. Live views.
   runningArrays() {
     const found = {};
     for (const layer of this.layers) for (const name of layer.stateNames) found[name + layer.index] = layer[name];
@@ -242,7 +242,7 @@ export class Network {
     for (const layer of this.layers) if ("random" in layer) layer.random = this.streams.dropout;
   }
 
-  // New initial weights by the network's initializers, and an optimizer that remembers nothing.
+  // Draw new initial weights with the network's initializers, and reset the optimizer.
   reinitialize(seed = this.seed) {
     this.useSeed(seed);
     this.layers.forEach((layer) => layer.initialize(this.streams.weights));
@@ -256,7 +256,7 @@ export class Network {
     this.version += 1;
   }
 
-  // Change one kind of intervention on a neuron: "values", "frozen", "factors", "activations" or "l2"; null ends it.
+  // Change one kind of intervention on a neuron: "values", "frozen", "factors", "activations" or "l2". null ends it.
   intervene(layer, neuron, kind, value) {
     const changed = Interventions.from(this.layers[layer].interventions.config());
     if (value === null) changed[kind].delete(neuron);
@@ -277,7 +277,7 @@ export class Network {
     this.intervene(layer, neuron, "frozen", true);
   }
 
-  // End everything that was done to a neuron.
+  // End all interventions on a neuron.
   release(layer, neuron) {
     const changed = Interventions.from(this.layers[layer].interventions.config());
     for (const kind of ["activations", "values", "factors", "frozen", "l2"]) changed[kind].delete(neuron);
@@ -287,7 +287,7 @@ export class Network {
 
   // -- keeping it ----------------------------------------------------------------------------------------------------
 
-  // A copy of all that training and the page's tools change, for `restore`.
+  // Copy everything that training and the page's tools change, for `restore`.
   snapshot() {
     return {
       theta: this.theta.slice(),
@@ -312,7 +312,7 @@ export class Network {
     this.version += 1;
   }
 
-  // Take over what a training in a worker came to: {theta, running, state, scalars}.
+  // Take the result of a training in a worker: {theta, running, state, scalars}.
   take({ theta, running, state, scalars }) {
     this.theta.set(theta);
     this.setRunningArrays(running);
@@ -320,7 +320,7 @@ export class Network {
     this.optimizer.restore(scalars);
   }
 
-  // Another network with the same settings, numbers and state.
+  // Return another network with the same settings, numbers and state.
   clone() {
     const twin = new Network(this.config());
     twin.restore(this.snapshot());
@@ -328,30 +328,30 @@ export class Network {
     return twin;
   }
 
-  // A new network with other settings and initial weights: layers of other widths, another activation, another rule.
+  // Return a new network with other settings and initial weights: other widths, another activation, another optimizer.
   withConfig(changes, seed = this.seed) {
     const made = new Network({ ...this.config(), interventions: {}, ...changes });
     made.reinitialize(seed);
     return made;
   }
 
-  // The same numbers with another rule, which remembers nothing.
+  // Return a network with the same parameters and another optimizer, whose state is new.
   withOptimizer(key, settings = {}) {
     const twin = this.clone();
     twin.useOptimizer({ name: key, ...settings });
     return twin;
   }
 
-  // Another activation in all hidden layers, with initial weights that suit it.
+  // Return a network with another activation in all hidden layers, and matching initial weights.
   withActivation(key) {
     const hidden = this.layers.slice(1, -1).filter((layer) => layer.activation);
-    const bent = hidden.filter((layer) => layer.activation.key !== "linear"); // a linear one stands before a normalization
+    const bent = hidden.filter((layer) => layer.activation.key !== "linear"); // a linear layer stands before a normalization
     const changed = new Set((bent.length ? bent : hidden).map((layer) => layer.index));
     const layers = this.config().layers.map((layer, index) => (changed.has(index) ? { ...layer, activation: { name: key } } : layer));
     return this.withConfig({ layers });
   }
 
-  // Dense hidden layers of these widths between input and output; what looks at images stays below them.
+  // Return a network with dense hidden layers of these widths before the output. Layers for images stay below them.
   withHidden(widths) {
     const { layers } = this.config();
     const ofImages = this.layers.some((layer) => layer.windows || layer.reshapes);
@@ -366,7 +366,7 @@ function mapValues(object, change) {
   return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, change(value)]));
 }
 
-// The class that a row of targets names: one 1 among zeros, or among -1; null where it names none.
+// Return the class that a row of targets names: one 1 among zeros, or among -1; null if it names none.
 export function classOf(row) {
   const no = row.some((each) => each === -1) ? -1 : 0;
   if (!row.every((each) => each === 1 || each === no)) return null;

@@ -4,7 +4,8 @@ export const MINUS = "\u2212";
 
 // -- what the formats of Python do: %g, %e and %f, a tie going to the even digit -------------------------------------
 
-// JavaScript rounds a tie up, Python to the even digit; this tells a tie, which a double can hold exactly.
+// JavaScript rounds a tie up, and Python rounds it to the even digit. This finds a tie, which a double can hold
+// exactly.
 function isTie(size, digits) {
   const next = size.toPrecision(Math.min(digits + 1, 100));
   if (!/5$/.test(next.replace(/e.*$/, ""))) return false;
@@ -12,13 +13,14 @@ function isTie(size, digits) {
   return /^50*$/.test(exact.slice(digits));
 }
 
-// [digits without a point, exponent of the first of them], as many as asked for.
+// Return [the first `count` digits without a point, the exponent of the first digit].
 function significant(size, digits) {
   const [rounded, exponent] = size.toExponential(digits - 1).split("e");
   let mantissa = rounded.replace(".", "");
   const odd = (mantissa.charCodeAt(digits - 1) - 48) % 2 === 1;
   if (odd && size !== 0 && isTie(size, digits) && size.toPrecision(100).replace(/^[0.]+/, "")[0] <= mantissa[0]) {
-    // rounded up to an odd digit: the even one lies below. After a carry (9.5 to 10) the digit was odd before
+    // if it was rounded up to an odd digit, the even digit lies below; after a carry (9.5 to 10) the digit was odd
+    // before
     mantissa = mantissa.slice(0, -1) + String(Number(mantissa.slice(-1)) - 1);
   }
   return [mantissa, Number(exponent)];
@@ -77,7 +79,7 @@ export function decimals(value, places, sign = false) {
   return withSign(text, value, sign);
 }
 
-// The decimal number just below one, at its last place.
+// Return the decimal number just below one, at its last place.
 function stepDown(text) {
   const places = text.includes(".") ? text.length - text.indexOf(".") - 1 : 0;
   const whole = BigInt(text.replace(".", "")) - 1n;
@@ -85,7 +87,7 @@ function stepDown(text) {
   return places ? `${digits.slice(0, -places)}.${digits.slice(-places)}` : digits;
 }
 
-// Whether a number lies exactly between two decimal ones.
+// Return whether a number lies exactly between two decimal numbers.
 function isHalfway(size, above, below) {
   const places = above.includes(".") ? above.length - above.indexOf(".") - 1 : 0;
   const exact = size.toFixed(Math.min(places + 60, 100));
@@ -99,45 +101,45 @@ function withCommas(text) {
 
 // -- neurosim/text.py ------------------------------------------------------------------------------------------------
 
-// A number to five digits, or as many as asked for: 0.091358, -1.2e-05; with `sign`, a plus too.
+// Write a number with five significant digits, or with `digits`: 0.091358, -1.2e-05; with `sign`, also a plus.
 export function number(value, digits = 5, sign = false) {
   return general(Number(value) + 0, digits, sign); // + 0 makes -0 a plain 0
 }
 
-// A number to five digits in ten columns, so that numbers below each other can be compared.
+// Write a number with five digits in ten columns, so that numbers in a column can be compared.
 export function column(value) {
   return number(value).padStart(10);
 }
 
-// 60000 as "60,000".
+// Write 60000 as "60,000".
 export function thousands(value, places = 0) {
   return withCommas(decimals(value, places));
 }
 
-// A number with so many decimals: 0.30; never -0.00.
+// Write a number with this number of decimals: 0.30; never -0.00.
 export function fixed(value, places = 2) {
   const text = decimals(value, places);
   return /^-[0.]*$/.test(text) ? text.slice(1) : text;
 }
 
-// A number to four digits with a true minus.
+// Write a number with four digits and a true minus.
 export function fourDigits(value, sign = false) {
   return general(value, 4, sign).replaceAll("-", MINUS);
 }
 
-// 0.974 as "97.4 %"; the space does not break.
+// Write 0.974 as "97.4 %"; the space does not break.
 export function percent(share, places = 1) {
   return `${decimals(100 * share, places)}\u00a0%`;
 }
 
-// A probability in percent, never rounded to certainty: "< 0.1 %", "0.3 %", "74 %", "98.7 %", "> 99.9 %".
+// Write a probability in percent, never rounded to certainty: "< 0.1 %", "0.3 %", "74 %", "98.7 %", "> 99.9 %".
 export function certainty(share) {
   if (share > 0 && share < 0.001) return "< 0.1\u00a0%";
   if (share > 0.999) return "> 99.9\u00a0%";
   return percent(share, share > 0.985 || (share > 0 && share < 0.015) ? 1 : 0);
 }
 
-// A number in few characters: about `digits` significant ones, a true minus, a short exponent.
+// Write a number in few characters: about `digits` significant digits, a true minus, a short exponent.
 export function short(value, digits = 3) {
   if (value === null || value === undefined) return "none";
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "∞" : `${MINUS}∞`;
@@ -153,22 +155,22 @@ export function short(value, digits = 3) {
   return text.replaceAll("-", MINUS);
 }
 
-// ⌊log10⌋ of a positive number.
+// Return ⌊log10⌋ of a positive number.
 export function floorLog10(size) {
   return Number(size.toExponential().split("e")[1]);
 }
 
-// A number in short form, with its sign.
+// Write a number in short form, with its sign.
 export function signedShort(value) {
   return value > 0 ? `+${short(value)}` : short(value);
 }
 
-// A number in short form that is never rounded up to 1.
+// Write a number in short form that is never rounded up to 1.
 export function probability(value) {
   return short(value, value > 0.999 && value < 1 ? 8 : 3);
 }
 
-// Two numbers, to the same place, with the digits it takes to tell them apart (at most eight).
+// Write two numbers, to the same place, with enough digits to tell them apart (at most eight).
 export function shortPair(before, after) {
   const sizes = [before, after].map(Math.abs).filter((size) => Number.isFinite(size) && size !== 0);
   if (sizes.length < 2 || !(Math.min(...sizes) >= 1e-4 && Math.max(...sizes) < 1e7)) {
@@ -184,7 +186,7 @@ export function shortPair(before, after) {
   return [before, after].map((value) => decimals(value, places).replaceAll("-", MINUS));
 }
 
-// Text of the terminal as a printed page has it: δ for delta, a true minus, ×, an arrow, small indices.
+// Convert text of the terminal for a page: δ for delta, a true minus, ×, an arrow, small indices.
 export function typeset(text) {
   return text
     .replaceAll("->", "→")
@@ -198,7 +200,7 @@ export function typeset(text) {
 
 // -- counting --------------------------------------------------------------------------------------------------------
 
-// How many characters a text has; a character beyond the first 65,536 is one, as in Python.
+// Count the characters of a text. A character beyond the first 65,536 counts once, as in Python.
 export function lengthOf(text) {
   let length = 0;
   for (const _ of text) length += 1; // eslint-disable-line no-unused-vars

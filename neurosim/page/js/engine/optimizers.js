@@ -1,7 +1,7 @@
-// Optimizers: how the parameters θ move, given the gradient g of the mean batch loss.
+// Optimizers: they move the parameters θ with the gradient g of the mean batch loss.
 //
-// Each states its algorithm twice, as in Python: `rule` gives every term for one number, in the words of the paper, for
-// the walk; `update` does the same to the whole vectors in place, for training. Tests hold both to Python's.
+// Each one has its algorithm twice, as in Python. `rule` gives every term for one number, in the words of the paper,
+// for the walk. `update` changes the whole vectors in place, for training. Tests compare both with Python's.
 
 import { create } from "./registry.js";
 import { createSchedule } from "./schedules.js";
@@ -19,7 +19,7 @@ class Optimizer {
     this.given = learning_rate;
   }
 
-  // A number, or a schedule. May be set at any time.
+  // A number or a schedule. It may be set at any time.
   get learningRate() {
     this.chosen ??= this.read(this.given ?? this.defaultRate);
     return this.chosen;
@@ -47,7 +47,7 @@ class Optimizer {
     return this.schedule ? this.schedule.at(this.t) : this.learningRate;
   }
 
-  // Whether a schedule has come to its end, so that training would go on at next to nothing.
+  // Whether the schedule has ended, so that training would continue with a rate near 0.
   get scheduleHasEnded() {
     return this.schedule !== null && this.schedule.hasEnded(this.t);
   }
@@ -58,7 +58,7 @@ class Optimizer {
     }
   }
 
-  // What clipping does to the gradient: g ← g · min(1, c / (‖g‖ + 1e-6)).
+  // Explain how clipping changes the gradient: g ← g · min(1, c / (‖g‖ + 1e-6)).
   clip(grad) {
     let squares = 0;
     for (let k = 0; k < grad.length; k++) squares += grad[k] * grad[k];
@@ -201,7 +201,7 @@ class AdaDelta extends Optimizer {
   }
 }
 
-// What Adam and its kin share: m ← β₁ m + (1 - β₁) g and v ← β₂ v + (1 - β₂) g².
+// The base of Adam and its variants: m ← β₁ m + (1 - β₁) g and v ← β₂ v + (1 - β₂) g².
 class Adaptive extends Optimizer {
   stateNames = ["m", "v"];
   constructor({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, ...rest } = {}) {
@@ -222,7 +222,7 @@ class Adaptive extends Optimizer {
   stepOf(rate, top, square, r) {
     return r(r(rate * top) / r(r(Math.sqrt(square)) + this.epsilon));
   }
-  // θ ← θ - η m̂ / (√v̂ + ε), with both corrections taken into the rate and ε.
+  // θ ← θ - η m̂ / (√v̂ + ε); the rate and ε contain both corrections.
   move(theta, grad, m, v, square, rate) {
     const { beta1, beta2 } = this;
     const root = Math.sqrt(1 - this.beta2_t);

@@ -20,7 +20,7 @@ export class FlatParameters {
     return this.theta.length;
   }
 
-  // The part called `name` of a vector that is laid out as theta is. A live view.
+  // Return the part called `name` of a vector with the layout of theta. A live view.
   view(flat, name) {
     const { start, end } = this.slots[name];
     return flat.subarray(start, end);

@@ -1,16 +1,16 @@
-// Products of matrices, for layers with weights. Zeros, as most pixels and many activations are, cost nothing.
+// Products of matrices, for layers with weights. Zeros cost nothing; most pixels and many activations are 0.
 
-// What the products below keep: where the numbers lie that are not 0, and these numbers. Four of them are taken at a
-// time, which saves half of the memory traffic; the last four are filled up with zeros. (The loop over four stands twice:
-// shared by two types of arrays it would take twice the time.)
+// The numbers that are not 0, and their places, for the products below. They are taken four at a time, which saves
+// half of the memory traffic. The last four are filled up with zeros. (The loop over four stands twice. If two types
+// of arrays shared it, it would take twice the time.)
 export class Found {
   constructor(size) {
     this.places = new Int32Array(size + 4);
     this.values = new Float64Array(size + 4);
   }
 
-  // Take those of `count` numbers, from `start` on and `stride` apart, that are not 0; of each the place of its row of
-  // `length` numbers. Returns how many there are, filled up.
+  // Collect those of `count` numbers, from `start` on and `stride` apart, that are not 0. Note for each the place of
+  // its row of `length` numbers. Return how many there are, filled up.
   pick(numbers, start, count, stride, length) {
     const { places, values } = this;
     let some = 0;
@@ -24,7 +24,7 @@ export class Found {
     return this.fill(some);
   }
 
-  // Fill up to a multiple of four; returns how many there are then.
+  // Fill up to a multiple of four. Return the new count.
   fill(count) {
     const full = Math.ceil(count / 4) * 4;
     this.places.fill(0, count, full);
@@ -33,7 +33,7 @@ export class Found {
   }
 }
 
-// z = x W + b. Numbers of x that are 0, as most pixels are, cost nothing; sums are taken in float64.
+// z = x W + b. Numbers of x that are 0 cost nothing. Sums are computed in float64.
 export function product(x, W, b, z, nIn, nOut, sums, found) {
   const { places, values } = found;
   const batch = z.length / nOut;
@@ -65,7 +65,7 @@ export function product(x, W, b, z, nIn, nOut, sums, found) {
   }
 }
 
-// dW = xᵀ delta, input by input: the samples of the batch in which it is not 0.
+// dW = xᵀ delta, input by input, over the samples of the batch in which the input is not 0.
 export function outerProducts(x, delta, dW, nIn, nOut, found) {
   const { places, values } = found;
   const batch = delta.length / nOut;
@@ -102,15 +102,15 @@ export function columnSums(delta, db, nOut) {
 
 // -- for layers that work in float64 ---------------------------------------------------------------------------------
 
-// W (length, m) with its columns in fours: of each four, row after row, the last filled up with zeros.
+// W (length, m) with its columns in groups of four. Each group is stored row by row; the last is filled up with zeros.
 export function inFours(W, fours, m, length) {
   for (let row = 0, at = 0; row < length; row++) {
     for (let j = 0; j < m; j++, at++) fours[(j - (j % 4)) * length + 4 * row + (j % 4)] = W[at];
   }
 }
 
-// z = A W, from `start` on, of A (n, length) and W (length, m) in fours; two rows of A at a time, and so there is one
-// more where n is odd. In this order it takes half of the time that W as it is would take.
+// z = A W, from `start` on, for A (n, length) and W (length, m) in groups of four. It takes two rows of A at a time,
+// so there is one more row if n is odd. This order takes half of the time of the plain W.
 export function rowsTimesFours(A, fours, z, start, n, m, length) {
   for (let row = 0; row < n; row += 2) {
     const from = row * length;
@@ -149,7 +149,7 @@ function put(z, to, count, s0, s1, s2, s3) {
   if (count > 3) z[to + 3] = s3;
 }
 
-// Add rows of A, each times its number, to the row of `sums` from `to` on.
+// Add rows of A, each times its number, to the row of `sums` that begins at `to`.
 export function addRows({ places, values }, count, A, sums, to, length) {
   for (let k = 0; k < count; k += 4) {
     const p0 = places[k];
@@ -164,7 +164,7 @@ export function addRows({ places, values }, count, A, sums, to, length) {
   }
 }
 
-// The same, where number i of the row goes to the number of `sums` that sources[from + i] says; below 0 to none.
+// Do the same, and add number i of the row to the number sources[from + i] of `sums`. If that is below 0, skip it.
 export function scatterRows({ places, values }, count, A, sums, sources, from, length) {
   for (let k = 0; k < count; k += 4) {
     const p0 = places[k];

@@ -1,4 +1,4 @@
-// Random numbers from a seed, a stream for each purpose. They are not NumPy's: a seed means another network here.
+// Random numbers from a seed, one stream for each purpose. They are not NumPy's: a seed gives another network here.
 
 // The generator sfc32 (Chris Doty-Humphrey's Small Fast Counting generator), seeded through a mixing function.
 export class Random {
@@ -16,7 +16,7 @@ export class Random {
     this.spare = null;
   }
 
-  // 32 random bits.
+  // Return 32 random bits.
   word() {
     const state = this.state;
     const result = (state[0] + state[1] + state[3]) >>> 0;
@@ -27,12 +27,12 @@ export class Random {
     return result;
   }
 
-  // Uniform in [0, 1).
+  // Return a uniform number in [0, 1).
   next() {
     return this.word() / 4294967296;
   }
 
-  // Normal with mean 0 and standard deviation 1, by the method of Box and Muller, which gives two at a time.
+  // Return a normal number with mean 0 and standard deviation 1. The Box-Muller method computes two at a time.
   normal() {
     if (this.spare !== null) {
       const spare = this.spare;

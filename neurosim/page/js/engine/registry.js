@@ -1,7 +1,7 @@
-// Names for things: an activation, a loss, an optimizer … is found by its key, and made from its config.
+// The registry of names: an activation, a loss or an optimizer is found by its key, and created from its config.
 
-// What a config {name: key, setting: value, …} describes, from a table key -> class.
-// A key that the page does not know is an error that names it: nothing is guessed.
+// Create the object that a config {name: key, setting: value, …} describes, from a table key -> class. An unknown key
+// is an error with its name: nothing is guessed.
 export function create(kind, table, config) {
   const { name, ...settings } = typeof config === "string" ? { name: config } : config;
   if (!Object.hasOwn(table, name)) {

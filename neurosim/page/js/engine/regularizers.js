@@ -1,4 +1,4 @@
-// Penalties on the weights, and a bound on their norm. Biases are left alone.
+// Penalties on the weights, and a bound on their norm. Biases stay unchanged.
 
 import { create } from "./registry.js";
 
@@ -41,7 +41,7 @@ export function createRegularizer(config) {
   return create("regularizer", REGULARIZERS, config);
 }
 
-// Scale down the weights of each neuron, a column of W (…, n), whose Euclidean norm exceeds the bound.
+// Scale down the weights of each neuron, a column of W (…, n), if their Euclidean norm exceeds the bound.
 export function limitNorms(W, n, bound, norms) {
   norms.fill(0);
   for (let k = 0; k < W.length; ) for (let j = 0; j < n; j++, k++) norms[j] += W[k] * W[k];

@@ -4,7 +4,7 @@ import { create } from "./registry.js";
 
 class Schedule {
   first = 0; // the step at which the run began
-  run = null; // how long it is
+  run = null; // its number of steps
 
   constructor(settings = {}) {
     this.settings = settings;
@@ -15,7 +15,7 @@ class Schedule {
     return { name: this.key, ...this.settings };
   }
 
-  // Learn that a run of so many updates begins at a step: what stretches over a run begins anew.
+  // Begin a run of `steps` updates at a step: a schedule that depends on the length of the run starts again.
   begin(firstStep, runSteps) {
     if (this.stretches) {
       this.first = firstStep;
@@ -23,7 +23,7 @@ class Schedule {
     }
   }
 
-  // The learning rate for an update, counted from 0.
+  // Return the learning rate for an update, counted from 0.
   at(step) {
     return this.rateAt(Math.max(step - this.first, 0));
   }
@@ -36,30 +36,30 @@ class Schedule {
     return this.steps || this.run || 1;
   }
 
-  // Whether all that it had planned lies behind, or nobody knows how long that is.
+  // Return whether the planned steps are over, or their number is unknown.
   hasEnded(step) {
     return step - this.first >= (this.steps || this.run || 0);
   }
 
-  // The figure of an epoch that it acts on, as `History` calls it; nothing: none.
+  // The figure of an epoch that it acts on, as `History` names it; "" for none.
   get watched() {
     return "";
   }
 
-  // See an epoch's figures, by name.
+  // Take an epoch's figures, by name.
   observe() {}
 
-  // Forget the figures seen before: those that come are of other samples.
+  // Forget the figures seen so far, because the next ones are of other samples.
   watchAnew() {}
 
-  // The same from its beginning, over as many steps.
+  // Return the same schedule from its beginning, over the same number of steps.
   renewed() {
     const made = createSchedule(this.config());
     if (this.run !== null) made.begin(0, this.run);
     return made;
   }
 
-  // What has to be kept, beside the settings, to go on exactly; the names are Python's.
+  // The state to store beside the settings, to continue exactly; the names are Python's.
   state() {
     return { _first: this.first, _run: this.run };
   }
@@ -178,7 +178,8 @@ class OneCycle extends Schedule {
   }
 }
 
-// Falls at the end of an epoch by `factor` when the figure it watches has not improved for more than `patience` epochs.
+// Multiply the rate by `factor` at the end of an epoch, if the monitored figure has not improved for more than
+// `patience` epochs.
 class ReduceOnPlateau extends Schedule {
   constructor({ rate = 1e-3, factor = 0.1, patience = 2, monitor = "val_loss", threshold = 1e-4, minimum = 0 } = {}) {
     super({ rate, factor, patience, monitor, threshold, minimum });
@@ -224,7 +225,7 @@ class ReduceOnPlateau extends Schedule {
   }
 }
 
-// The figure to act on: what is monitored, or the training figure of the same name where that is not recorded.
+// Return the figure to act on: the monitored one, or the training figure of the same name if that is not recorded.
 function watchedIn(row, monitor) {
   const name = monitor in row ? monitor : monitor.replace(/^val_/, "");
   if (!(name in row)) throw new Error(`reduce_on_plateau: expected monitor to be one of ${Object.keys(row).join(", ")}, received "${monitor}".`);

@@ -1,18 +1,18 @@
-// The walk through one neuron for one sample, as one document: that of `python main.py step --json`.
+// The walk through one neuron for one sample, as one document: the same as `python main.py step --json`.
 
 import { check as checkNeuron } from "./walk/check.js";
 import { NeuronTrace } from "./walk/neuron.js";
 import { SampleRun } from "./walk/sample.js";
 
-// Everything as plain numbers, texts and arrays, under Python's keys; each stage has its `heading` and `text` beside.
-// raw: one sample as it came; label: a class index or a row of targets, null: it is walked forward only.
-// sample: its number in its data; top: how many terms of each sum to show; check: whether to compare with differences.
-// row, column: the place of a filter; null: where its |delta| is largest.
+// Return plain numbers, texts and arrays, under Python's keys. Each stage also has its `heading` and `text`. raw: one
+// raw sample. label: a class index or a row of targets; null: only the forward pass is walked. sample: its number in
+// its data. top: how many terms of each sum to show. check: whether to compare with central differences. row, column:
+// the place of a filter; null: the place with the largest |delta|.
 export function trace(network, raw, label, { layer, neuron, row = null, column = null, sample = null, top = 5, check = false } = {}) {
   return documentOf(new NeuronTrace(new SampleRun(network, raw, label, sample), layer, neuron, { row, column }), top, check);
 }
 
-// The walk as text, as the terminal shows it.
+// Return the walk as text, as the terminal shows it.
 export function explain(network, raw, label, { layer, neuron, row = null, column = null, sample = null, top = 5 } = {}) {
   const here = new NeuronTrace(new SampleRun(network, raw, label, sample), layer, neuron, { row, column });
   const stages = here.stages(top).map((stage, k) => `${k + 1}. ${stage.heading}\n${stage.text}`);
@@ -70,7 +70,7 @@ function documentOf(here, top, check) {
   };
 }
 
-// Where a filter is looked at; nothing for other neurons.
+// Return the place of a filter; nothing for other neurons.
 function placeOf(here) {
   if (here.patchShape === null) return {};
   const { row, column, unit, layer } = here;
@@ -88,8 +88,8 @@ function termsOf({ weights, bias }) {
   return Object.fromEntries(Object.entries(weights).map(both));
 }
 
-// a for any z of one neuron, the other neurons of its layer held still where its activation looks at them all; of a filter
-// those at the place of its unit.
+// Return a for any z of one neuron. If the activation depends on other neurons, those stay fixed; for a filter, those
+// at the place of its unit.
 export function curve(network, layerIndex, neuron, z, unit = neuron) {
   const layer = network.layers[layerIndex];
   const forced = layer.interventions.values.get(neuron);

@@ -1,4 +1,4 @@
-// What the learner's changes did: accuracy before and after, per class, and the list that can be undone.
+// The effect of the learner's changes: accuracy before and after, per class, and the list to undo.
 
 import { percent, short } from "../engine/numbers.js";
 import { link, pageAsFile, weightsAsJson } from "../save.js";
@@ -13,17 +13,17 @@ export class Changes {
     root.querySelector("h2").replaceChildren(this.name, this.subtitle);
     this.classes = s("svg", { height: 44, role: "img" });
     this.says = h("p", { "aria-live": "polite" });
-    this.list = h("ol", { id: "edits", tabindex: "0", "aria-label": "What you changed, the latest first" });
-    this.undo = button("Undo", () => session.undo(), { title: "Take back the latest change (Ctrl+Z)" });
-    this.linkButton = button("Copy link", () => this.copy(), { title: "An address that leads to this neuron at this step" });
+    this.list = h("ol", { id: "edits", tabindex: "0", "aria-label": "Your changes, latest first" });
+    this.undo = button("Undo", () => session.undo(), { title: "Undo the latest change (Ctrl+Z)" });
+    this.linkButton = button("Copy link", () => this.copy(), { title: "Copy an address that opens this neuron at this step" });
     root.append(
       h("div", { id: "per-class" }, this.classes),
       h(
         "div",
         { class: "row" },
         this.undo,
-        button("Save page", () => this.savePage(), { title: "This page as a file, with the network as it is now" }),
-        button("Weights as JSON", () => offerFile(`${store.model.manifest.data.name}-weights.json`, weightsAsJson(store), "application/json"), { title: "All weights and biases, layer by layer" }),
+        button("Save page", () => this.savePage(), { title: "Save this page as a file, with the current network" }),
+        button("Weights as JSON", () => offerFile(`${store.model.manifest.data.name}-weights.json`, weightsAsJson(store), "application/json"), { title: "Save all weights and biases, layer by layer" }),
         this.linkButton,
       ),
       this.says,
@@ -31,8 +31,9 @@ export class Changes {
     );
     explain(
       root.querySelector("h2"),
-      `Accuracy on the ${store.model.test.count} test samples kept in this page${store.model.mistakes ? "; the mistakes kept beside them do not count" : ""}. ` +
-          "Each bar is a class; a line shows where it stood before your latest change. Undo takes the latest change back.",
+      `Accuracy on the ${store.model.test.count} test samples in this page.${store.model.mistakes ? " The extra misread samples do not count." : ""} ` +
+          "Each bar is one class. After your latest change, a green part shows what a class gained, and an outlined part what it lost. Undo reverses that change.",
+      store.model.glossary,
     );
   }
 
@@ -40,9 +41,9 @@ export class Changes {
     const address = link(this.store);
     try {
       await navigator.clipboard.writeText(address);
-      this.store.set({ note: "The link is copied: it leads to this neuron, sample and stage in this file." });
+      this.store.set({ note: "The link is copied. It opens this neuron, sample and stage in this file." });
     } catch {
-      this.store.set({ note: `The browser does not let this page copy. The link is in its address line: ${address.slice(address.indexOf("#"))}` });
+      this.store.set({ note: `The browser does not allow this page to copy. The link is in the address bar: ${address.slice(address.indexOf("#"))}` });
     }
   }
 
@@ -60,7 +61,7 @@ export class Changes {
     this.subtitle.textContent = `${store.model.test.count} samples in this page`;
     if (store.classes) this.drawClasses(now.perClass, last ? last.before.perClass : null);
     else this.classes.parentNode.hidden = true;
-    this.says.replaceChildren(...(last && last.after ? effect(store, last) : ["Nothing changed yet. Open a neuron, and change it below its numbers."]));
+    this.says.replaceChildren(...(last && last.after ? effect(store, last) : ["No changes yet. Open a neuron, then press “Change this neuron” below its numbers."]));
     this.says.className = last ? "" : "muted";
     this.list.hidden = undo.entries.length < 2;
     this.list.replaceChildren(...undo.entries.slice(0, -1).reverse().map((entry) => h("li", { class: "muted", text: entry.said })));
@@ -90,7 +91,7 @@ export class Changes {
   render(changed) {
     if (!["theta", "edits", "sample", "theme", "network", "points", "training", "all"].some((name) => changed.has(name))) return;
     const { training } = this.store.state;
-    // it takes a run over all test images: while something moves a few times a second is enough
+    // this runs the network on all test samples: while something moves, a few times per second is enough
     const wait = training ? 600 : this.store.undo.last && this.store.undo.last.open ? 120 : 0;
     clearTimeout(this.later);
     if (this.store.state.drawing || performance.now() - (this.at || 0) < wait) {
@@ -106,7 +107,7 @@ function shortened(text) {
   return text.length > 10 ? `${text.slice(0, 9)}…` : text;
 }
 
-/** Before → after: this sample's loss, accuracy, and the class that lost most. */
+/** Describe before → after: this sample's loss, accuracy, and the class that lost the most. */
 function effect(store, { said, before, after }) {
   const parts = [h("b", { text: said }), ": "];
   const ofSample = before.loss !== null && after.loss !== null && before.sample === after.sample;
@@ -115,7 +116,7 @@ function effect(store, { said, before, after }) {
     parts.push(`accuracy ${percent(before.accuracy)} → ${percent(after.accuracy)}`);
     const falls = after.perClass.map((each, k) => ({ k, by: before.perClass[k].count ? (before.perClass[k].right - each.right) / before.perClass[k].count : 0 }));
     const worst = falls.reduce((most, each) => (each.by > most.by ? each : most), { by: 0 });
-    if (worst.by > 0) parts.push(h("span", { class: "mark", text: `; class ${store.className(worst.k)} lost most, ${percent(worst.by, 0)}` }));
+    if (worst.by > 0) parts.push(h("span", { class: "mark", text: `; class ${store.className(worst.k)} lost the most: ${percent(worst.by, 0)}` }));
   }
   return [...parts, "."];
 }

@@ -1,4 +1,4 @@
-// Which class is read as which, and the samples behind each number; a click loads one.
+// The confusion matrix, and the samples behind each number; a click opens a sample.
 
 import { button, h, explain } from "./dom.js";
 import { paintInk } from "./paint.js";
@@ -13,7 +13,7 @@ export class Confusion {
     this.table = h("table", { id: "confusion" });
     this.heading = h("h3", { style: { marginTop: "12px" } });
     this.mistakes = h("div", { id: "mistakes" });
-    const head = h("p", { class: "muted", text: "What is read as what" });
+    const head = h("p", { class: "muted", text: "Which class is read as which" });
     root.append(
       head,
       h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Confusion matrix" }, this.table),
@@ -22,23 +22,24 @@ export class Confusion {
     );
     explain(
       head,
-      "Rows are what a sample is, columns what the network reads in it: on the diagonal it is right. Counted on the test samples kept in this page. " +
-          "Press a number to see the samples behind it. The mistakes below also hold those that the whole test set has and that are kept beside the counted ones.",
+      "Each row is a true class, and each column is a prediction. On the diagonal, the prediction is right. The numbers count the test samples in this page. " +
+          "Press a number to see its samples. The list below also shows extra misread samples of the whole test set. The table does not count these.",
+      store.model.glossary,
     );
   }
 
   draw() {
     const { store } = this;
     if (!store.classes) {
-      this.heading.textContent = "This network predicts numbers, not classes: there is nothing to confuse.";
+      this.heading.textContent = "This network predicts numbers, not classes, so it has no confusion matrix.";
       return;
     }
     const { confusion } = store.measure();
     const names = Array.from({ length: store.classes }, (_, k) => store.className(k));
     const most = Math.max(1, ...confusion.flatMap((row, k) => row.filter((_, j) => j !== k)));
     this.table.replaceChildren(
-      h("caption", { class: "visually-hidden", text: "Rows: the class of the sample. Columns: what it is read as." }),
-      h("thead", {}, h("tr", {}, h("th", { scope: "col", text: "is ↓ read as →" }), names.map((name) => h("th", { scope: "col", text: name })))),
+      h("caption", { class: "visually-hidden", text: "Rows: the true class. Columns: the prediction." }),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col", text: "label ↓ read as →" }), names.map((name) => h("th", { scope: "col", text: name })))),
       h("tbody", {}, confusion.map((row, label) => h("tr", {}, h("th", { scope: "row", text: names[label] }), row.map((count, read) => this.cell(count, label, read, most))))),
     );
     this.drawMistakes();
@@ -46,7 +47,7 @@ export class Confusion {
 
   cell(count, label, read, most) {
     if (!count) return h("td", {}, h("span", { class: "muted", text: "·" }));
-    if (label === read) return h("td", {}, button(String(count), () => this.choose(label, read), { style: { fontWeight: "650" }, "aria-label": `${count} of ${this.store.className(label)} read rightly` }));
+    if (label === read) return h("td", {}, button(String(count), () => this.choose(label, read), { style: { fontWeight: "650" }, "aria-label": `${count} of ${this.store.className(label)} read correctly` }));
     const share = (0.25 + 0.75 * (count / most)) * (SHARES.length - 1);
     const low = Math.min(Math.floor(share), SHARES.length - 2);
     const colour = SHARES[low].map((each, k) => Math.round(each + (share - low) * (SHARES[low + 1][k] - each)));
@@ -74,10 +75,10 @@ export class Confusion {
       const [label, read] = [test.label(row), readings[row]];
       return this.chosen ? label === this.chosen[0] && read === this.chosen[1] : label !== read;
     });
-    const what = this.chosen ? `${store.className(this.chosen[0])} read as ${store.className(this.chosen[1])}` : "Mistakes";
-    this.heading.replaceChildren(rows.length ? `${what}: ${rows.length}${rows.length > MOST ? `, the first ${MOST}` : ""} ` : "No mistakes: nothing to see here. ");
+    const what = this.chosen ? `${store.className(this.chosen[0])} read as ${store.className(this.chosen[1])}` : "Misread samples";
+    this.heading.replaceChildren(rows.length ? `${what}: ${rows.length}${rows.length > MOST ? `, the first ${MOST}` : ""} ` : this.chosen ? `${what}: no samples ` : "No sample is misread. ");
     if (this.chosen) {
-      this.heading.append(button("all mistakes", () => {
+      this.heading.append(button("show all misread samples", () => {
         this.chosen = null;
         this.drawMistakes();
       }, { class: "quiet" }));

@@ -1,14 +1,16 @@
-// Which connections the network view draws: a few of the selected neuron, the strongest, and what speaks for the answer.
+// The connections that the network view draws: the strongest of the open neuron, and the largest terms of the
+// prediction.
 
 import { inputsOf } from "../maps.js";
 
-const LINES = 8; // of the selected neuron, to each side
-const OF_MAPS = 4; // the same to maps
-const QUIET = 6; // that speak most for the answer
+const LINES = 8; // of the open neuron, on each side
+const OF_MAPS = 4; // the same for maps
+const QUIET = 6; // largest terms of the prediction
 
 /**
  * @param shown the layers that are drawn, {index, count, maps}, in order
- * @returns [{from: [layer, neuron], to: [layer, neuron], value, share: of the strongest, quiet, into, plain: it has no sign}]
+ * @returns [{from: [layer, neuron], to: [layer, neuron], value, share: of the strongest, quiet, into, plain: without a
+ *   sign}]
  */
 export function connections(store, shown) {
   return [...forTheAnswer(store, shown), ...into(store, shown), ...outOf(store, shown)];
@@ -33,7 +35,7 @@ function forTheAnswer(store, shown) {
   return strongest(numbers(below.count, (i) => ({ from: [below, i], to: [last, k], value: terms[i], quiet: true })), QUIET);
 }
 
-/** Into the selected neuron: its weights; from maps what each gives to its z. */
+/** Into the open neuron: its weights; from maps, the terms of each in its z. */
 function into(store, shown) {
   const { layer, neuron } = store.state;
   const at = shown.findIndex((each) => each.index === layer);
@@ -43,7 +45,7 @@ function into(store, shown) {
   return strongest(numbers(below.count, (i) => ({ from: [below, i], to: [here, neuron], value: values[i], into: true })), below.maps ? OF_MAPS : LINES);
 }
 
-/** Out of the selected neuron, through its pooled maps to the next layer with weights. */
+/** Out of the open neuron, through its pooled maps to the next layer with weights. */
 function outOf(store, shown) {
   const { layer, neuron } = store.state;
   let at = shown.findIndex((each) => each.index === layer);
@@ -58,7 +60,7 @@ function outOf(store, shown) {
 
 function connection(store, here, i, above, j) {
   if (!here.maps) return { from: [here, i], to: [above, j], value: weight(store, above, i, j) };
-  // of a filter that looks at this map at many places: how large its weights for the map are
+  // for a filter that looks at this map at many places: the size of its weights for the map
   if (above.maps) return { from: [here, i], to: [above, j], value: norm(store.layer(above.index), i, j), plain: true };
   return { from: [here, i], to: [above, j], value: flows(store, here, above, j)[i] };
 }
@@ -68,7 +70,7 @@ function weight(store, above, i, j) {
   return W[i * nOut + j];
 }
 
-/** What each map below gives to z of a neuron, of a filter at the place that is open: the sums of its terms. */
+/** Return for each map below the sum of its terms in z of a neuron, or of a filter at the open place. */
 function flows(store, below, above, neuron) {
   const layer = store.layer(above.index);
   const weights = layer.neuronPart(layer.W, neuron);

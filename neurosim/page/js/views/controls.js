@@ -1,4 +1,4 @@
-// The training controls on top, and the settings under them.
+// The training controls at the top, and the settings under them.
 
 import { button, choice, h } from "./dom.js";
 
@@ -7,16 +7,17 @@ export class Controls {
     this.store = store;
     this.session = session;
     const trains = store.model.train.count > 0;
-    this.play = button("Play", () => session.toggle(), { class: "strong", title: "Train in this page, from the step where you stand (space)" });
-    this.sample = button("1 sample", () => session.oneSample(), { title: "One update by the sample that is shown" });
-    this.batch = button("1 batch", () => session.train({ steps: 1 }, "trained one batch"), { title: "One update by the next batch of training samples" });
-    this.epoch = button("1 epoch", () => session.train({ steps: session.stepsOfEpoch }, "trained one epoch"), { title: "Once through the training samples kept in this page" });
-    this.back = button("Back", () => session.back(), { title: "Take back the latest training" });
-    this.reset = button("Reset", () => session.reset(), { title: "Back to the same initial weights" });
-    this.seed = button("New seed", () => session.newSeed(), { title: "Draw other initial weights" });
+    this.play = button("Play", () => session.toggle(), { class: "strong", title: "Train from the current step (Space)" });
+    this.sample = button("1 sample", () => session.oneSample(), { title: "Train one step on the sample shown" });
+    this.batch = button("1 batch", () => session.train({ steps: 1 }, "trained one batch"), { title: "Train one step on the next batch of training samples" });
+    this.epoch = button("1 epoch", () => session.train({ steps: session.stepsOfEpoch }, "trained one epoch"), { title: "Train once on each training sample in this page" });
+    this.back = button("Back", () => session.back(), { title: "Undo the latest training and all changes after it" });
+    this.reset = button("Reset", () => session.reset(), { title: "Return to the initial weights" });
+    this.seed = button("New seed", () => session.newSeed(), { title: "Draw new initial weights with another seed" });
     this.more = button("Settings", () => this.toggleSettings(), { "aria-expanded": "false", "aria-controls": "settings" });
+    this.words = store.model.glossary.isEmpty ? [] : [button("Words", null, { "data-term": "", "aria-haspopup": "dialog", title: "Explain the words of this page" })];
     this.help = button("?", () => store.set({ help: !store.state.help }), { "aria-label": "Help and keys", "aria-expanded": "false", "aria-controls": "help" });
-    root.append(...(trains ? [this.play, this.sample, this.batch, this.epoch, this.back, this.reset, this.seed, this.more] : []), this.help);
+    root.append(...(trains ? [this.play, this.sample, this.batch, this.epoch, this.back, this.reset, this.seed, this.more] : []), ...this.words, this.help);
     this.summary = document.getElementById("summary");
     this.settings = document.getElementById("settings");
     this.makeSettings();
@@ -24,8 +25,11 @@ export class Controls {
 
   makeSettings() {
     const { store, session } = this;
-    const { optimizer, activation } = store.model.manifest.choices;
+    const { glossary, manifest } = store.model;
+    const { optimizer, activation } = manifest.choices;
+    const meaning = (term) => glossary.meaning(term);
     this.optimizer = choice("optimizer", Object.keys(optimizer).map((key) => [key, key]), this.currentOptimizer, (key) => this.chooseOptimizer(key));
+    this.optimizer.label.title = meaning("optimizer") ?? "";
     this.rate = h("input", { type: "number", step: "any", min: "0", onchange: () => this.chooseRate() });
     this.size = h("input", { type: "number", min: "1", max: String(store.model.train.count), onchange: () => this.chooseSize() });
     const known = Object.keys(activation).filter((key) => key !== "softmax").map((key) => [key, key]);
@@ -35,8 +39,8 @@ export class Controls {
         "div",
         { class: "row wide" },
         this.optimizer.label,
-        h("label", {}, "learning rate ", this.rate),
-        h("label", {}, "batch size ", this.size),
+        h("label", { title: meaning("learning rate") }, "learning rate ", this.rate),
+        h("label", { title: meaning("batch") }, "batch size ", this.size),
         this.currentActivation ? this.activation.label : null,
         h("span", { class: "muted", text: this.trainsOn() }),
       ),
@@ -46,8 +50,8 @@ export class Controls {
   trainsOn() {
     const { manifest, train } = this.store.model;
     const [kept, all] = [train.count, manifest.data.train_size].map((count) => count.toLocaleString("en"));
-    if (kept === all) return `Trains on the ${kept} training samples.`;
-    return `Trains on the ${kept} of ${all} training samples that this page holds, in batches of ${this.session.batchSize} to begin with.`;
+    if (kept === all) return `Training here uses all ${kept} training samples.`;
+    return `Training here uses the ${kept} of ${all} training samples in this page. The first batch size is ${this.session.batchSize}.`;
   }
 
   toggleSettings() {
@@ -96,7 +100,7 @@ export class Controls {
     const shape = network.layers.filter((layer) => layer.index === 0 || layer.W || layer.windows).map(inShort).join("-");
     const last = store.moments.length ? store.moments[store.moments.length - 1].step : state.step;
     const step = `step ${state.step.toLocaleString("en")}${state.training ? "" : ` of ${Math.max(last, state.step).toLocaleString("en")}`}`;
-    const speed = state.rate ? `${Math.round(state.rate).toLocaleString("en")} samples a second` : "";
+    const speed = state.rate ? `${Math.round(state.rate).toLocaleString("en")} samples per second` : "";
     const rate = network.optimizer.rate;
     this.summary.textContent = [store.model.manifest.data.name, shape, this.currentActivation, `${network.optimizer.key} ${Number(rate.toPrecision(4))}`, step, speed].filter(Boolean).join(" · ");
     this.optimizer.list.value = this.currentOptimizer;
@@ -111,7 +115,7 @@ export class Controls {
   }
 }
 
-/** A layer as one writes it: units, FILTERSxKERNEL, poolSIZE. */
+/** Write a layer in short: units, FILTERSxKERNEL, poolSIZE. */
 function inShort(layer) {
   const { windows, nOut, W, neuronCount } = layer;
   return windows ? (W ? `${neuronCount}x${windows.size}` : `pool${windows.size}`) : nOut;

@@ -1,4 +1,4 @@
-// Makes elements. Text goes in as text nodes only: no string of the data is ever read as HTML.
+// Helpers that make elements. Text goes in as text nodes only: no string of the data is ever read as HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -17,29 +17,29 @@ function fill(node, props, children) {
   return node;
 }
 
-/** An HTML element; `text` becomes its text, `onclick` and the like listeners, `style` an object or text. */
+/** Make an HTML element. `text` becomes its text, `onclick` and the like become listeners, `style` is an object or text. */
 export function h(tag, props, ...children) {
   return fill(document.createElement(tag), props, children);
 }
 
-/** An SVG element. */
+/** Make an SVG element. */
 export function s(tag, props, ...children) {
   return fill(document.createElementNS(SVG, tag), props, children);
 }
 
-/** A button with a word on it. */
+/** Make a button with text. */
 export function button(text, onclick, props) {
   return h("button", { type: "button", ...props, text, onclick });
 }
 
-/** A switch with its label. */
+/** Make a checkbox with its label. */
 export function check(text, checked, onchange, props) {
   const box = h("input", { type: "checkbox", onchange: (event) => onchange(event.target.checked), ...props });
   box.checked = checked;
   return { box, label: h("label", {}, box, text) };
 }
 
-/** A labelled list to choose from; options are [value, text]. */
+/** Make a labelled list to choose from; options are [value, text]. */
 export function choice(text, options, value, onchange) {
   const list = h("select", { onchange: (event) => onchange(event.target.value) });
   const said = h("label", {}, text ? `${text} ` : "", list);
@@ -47,26 +47,32 @@ export function choice(text, options, value, onchange) {
   return { list, label: said };
 }
 
-/** Put [value, text] pairs into a list, one of them chosen. */
+/** Put [value, text] pairs into a list, and choose one. */
 export function setOptions(list, options, value) {
   list.replaceChildren(...options.map(([key, text]) => h("option", { value: key, text })));
   list.value = String(value);
 }
 
-/** What a panel shows, told to a stranger who asks: a button at the end of `head`, the text below it. */
-export function explain(head, text) {
-  const note = h("p", { class: "what", text, hidden: true });
+/** Return the nodes of a text: the first use of each term of the glossary is a button that explains it. */
+export function withTerms(text, glossary) {
+  const asButton = ({ text: word, term }) => h("button", { type: "button", class: "term", "data-term": term, "aria-haspopup": "dialog", title: glossary.meaning(term), text: word });
+  return glossary.parts(text).map((part) => (part.term ? asButton(part) : part.text));
+}
+
+/** Explain a panel on demand: a button at the end of `head` shows and hides the text below it. */
+export function explain(head, text, glossary) {
+  const note = h("p", { class: "what", hidden: true }, withTerms(text, glossary));
   const ask = button("What is this?", () => {
     note.hidden = !note.hidden;
     ask.setAttribute("aria-expanded", String(!note.hidden));
-  }, { class: "quiet ask", "aria-expanded": "false", title: "What am I looking at?" });
+  }, { class: "quiet ask", "aria-expanded": "false", title: "Explain this panel" });
   const row = h("div", { class: "head" });
   head.replaceWith(row);
   row.append(head, ask);
   row.after(note);
 }
 
-/** Offer a file for saving. */
+/** Offer a file to save. */
 export function offerFile(name, text, type) {
   const address = URL.createObjectURL(new Blob([text], { type }));
   const link = h("a", { href: address, download: name });
@@ -76,7 +82,7 @@ export function offerFile(name, text, type) {
   setTimeout(() => URL.revokeObjectURL(address), 10000);
 }
 
-/** Pad numbers, so that their points stand below each other: figure and punctuation spaces are as wide as theirs. */
+/** Pad numbers so that their points are aligned. Figure and punctuation spaces are as wide as digits and points. */
 export function alignPoints(texts) {
   const decimals = texts.map((text) => {
     const point = text.indexOf(".");
@@ -90,7 +96,7 @@ export function alignPoints(texts) {
   });
 }
 
-/** A bar from zero for a signed number, within -limit to limit (or 0 to limit where nothing is negative). */
+/** Make a bar from zero for a signed number, within -limit to limit, or 0 to limit if no number is negative. */
 export function signedBar(value, limit, { signed = true, plain = false } = {}) {
   const share = limit > 0 && Number.isFinite(value) ? Math.min(Math.abs(value) / limit, 1) : 0;
   const half = signed ? 50 : 100;

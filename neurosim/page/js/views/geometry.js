@@ -1,11 +1,11 @@
-// Where the neurons of the network view stand: numbers in, boxes out.
+// The layout of the neurons in the network view: numbers in, boxes out.
 
-export const TITLE = 26; // pixels for the titles above
+export const TITLE = 26; // pixels for the titles at the top
 const LEAST = 22; // pixels from dot to dot
-const CROWDED = 15; // the same where there are many
+const CROWDED = 15; // the same if there are many
 export const MOST = { images: 128, dots: 96, maps: 64 }; // neurons of a layer that are drawn; any other is opened by its number
 
-/** Columns and size of square cells, so that `count` of them fill a box of width × height best. */
+/** Return columns and size of square cells, so that `count` of them fill a box of width × height best. */
 export function bestGrid(count, width, height, gap, most = 84) {
   let best = { columns: 1, cell: 0 };
   for (let columns = 1; columns <= count; columns++) {
@@ -17,8 +17,9 @@ export function bestGrid(count, width, height, gap, most = 84) {
 }
 
 /**
- * The layout of layers without maps, in the part of the sheet from `left` and `above` on.
- * @param layers [{index, count, images: whether its weights are shown as images, longest: letters of its longest name}]
+ * Lay out layers without maps, in the part of the sheet from `left` and `above` on.
+ * @param layers [{index, count, images: whether its weights are shown as images, longest: letters of its longest
+ *   name}]
  * @returns {columns: [{...layer, x, width, title}], boxes: Map "layer/neuron" -> {x, y, width, height}}
  */
 export function layOut(layers, width, height, left = 0, above = 0) {
@@ -29,7 +30,7 @@ export function layOut(layers, width, height, left = 0, above = 0) {
   const hidden = layers.slice(0, -1);
   const dotted = hidden.filter((layer) => !layer.images).map((layer) => inDots(layer, room));
   const dots = dotted.reduce((sum, layer) => sum + layer.width, 0);
-  // without images what is left over goes between the columns, so that lines have room
+  // without images, the free space goes between the columns, so that lines have room
   const spare = hidden.length ? (width - left - outputWidth - dots) / hidden.length : 0;
   const gap = hidden.some((layer) => layer.images) ? Math.min(Math.max(width * 0.11, 26), 130) : Math.min(Math.max(spare, 26), 280);
   const forImages = Math.max(width - left - outputWidth - dots - gap * hidden.length, 60);
@@ -59,7 +60,7 @@ function inDots(layer, room) {
   return { ...layer, columns, inColumn, step, size, width: columns * (size + 5) };
 }
 
-/** The least width of layers without maps, with a gap before each. */
+/** Return the least width of layers without maps, with a gap before each. */
 export function leastWidth(layers, width, height, gap) {
   const hidden = layers.slice(0, -1).map((layer) => inDots(layer, height - TITLE - 8).width + gap);
   return hidden.reduce((sum, each) => sum + each, widthOfOutput(layers[layers.length - 1], width));
@@ -82,7 +83,7 @@ function dotColumn(layer, x, top, room, boxes) {
     const [column, row] = [Math.floor(j / layer.inColumn), j % layer.inColumn];
     boxes.set(`${layer.index}/${j}`, {
       x: x + column * (layer.size + 5),
-      // columns are staggered, so that a line to the second ends between the dots of the first
+      // columns are shifted, so that a line to the second one ends between the dots of the first
       y: from + row * layer.step + ((column % 2) * layer.step) / 2 + (layer.step - layer.size) / 2 - (layer.columns > 1 ? layer.step / 4 : 0),
       width: layer.size,
       height: layer.size,
@@ -100,7 +101,7 @@ function outputColumn(layer, x, top, width, room, boxes) {
   return { ...layer, x, width: width - x, output: true, step };
 }
 
-/** The neuron next to another in a direction ("ArrowUp" …), by where they stand. */
+/** Return the nearest neuron in a direction ("ArrowUp" …), by the positions. */
 export function neighbour(boxes, from, direction) {
   const start = boxes.get(from);
   if (!start) return from;

@@ -1,48 +1,50 @@
-// The way in: four hints for the first visit, help with the keys, and what the page has to say.
+// Help: four hints for the first visit, the keys, and the notices of the page.
 
 import { hasMaps } from "../maps.js";
 import { button, h } from "./dom.js";
 
+const IMAGE = "This image is the input of the network. Draw on it, or press Clear and draw your own. The prediction changes while you draw.";
+const CIRCLES = "Each circle is a neuron, and its colour shows its activation. Point at one to see its numbers. Click it to open it.";
 const FIRST = {
   image: [
-    ["input", "This picture goes into the network. Draw on it, or press Clear and draw your own: the answer follows the pen."],
-    ["middle", "Each picture is what one neuron looks for. Point at one to see what it found in the input; click it to open it."],
+    ["input", IMAGE],
+    ["middle", "Each small image shows the weights of one neuron. Point at one to see its numbers for this input. Click it to open it."],
   ],
   filters: [
-    ["input", "This picture goes into the network. Draw on it, or press Clear and draw your own: the answer follows the pen."],
-    ["middle", "Each filter looks at all places of the picture with the same weights; its map is what it finds. Point at a map to see where it looks, click a place to open it."],
+    ["input", IMAGE],
+    ["middle", "Each filter looks at every place of the image with the same weights. Its feature map shows its activations. Point at a map to see where it looks. Click a place to open the filter there."],
   ],
   points: [
-    ["input", "This point goes into the network. Choose another one below the map: the answer follows."],
-    ["middle", "Each circle is a neuron; its colour says how strongly it answers. Point at one to see its numbers; click it to open it."],
+    ["input", "This point is the input of the network. Choose another one below the picture, and the prediction changes."],
+    ["middle", CIRCLES],
   ],
   table: [
-    ["input", "This row of features goes into the network. Choose another one below it: the answer follows."],
-    ["middle", "Each circle is a neuron; its colour says how strongly it answers. Point at one to see its numbers; click it to open it."],
+    ["input", "This row of features is the input of the network. Choose another row below, and the prediction changes."],
+    ["middle", CIRCLES],
   ],
 };
 const LATER = [
-  ["microscope", "Here the open neuron tells its arithmetic, stage by stage. Walk with next and back, or with the arrow keys."],
-  ["timeline", "Drag along the time line to see the network as it was while it learned. Play, on top, trains it further, here in the page."],
+  ["microscope", "The microscope shows the arithmetic of the open neuron, stage by stage. Press next and back, or use the arrow keys."],
+  ["timeline", "Drag along the timeline to see the network at earlier steps of its training. Press Play, at the top, to train it further in this page."],
 ];
 const KEYS = [
-  ["Tab", "from panel to panel"],
-  ["arrow keys", "network: to the next neuron; microscope: through the stages; drawing pad: shift the picture; time line: to the next moment"],
+  ["Tab", "go to the next control or panel"],
+  ["arrow keys", "next neuron (network), next stage (microscope), next stored step (timeline), or move the drawing (pad)"],
   ["Enter", "in the network: open the neuron in the microscope"],
-  ["Esc", "back to the network"],
+  ["Esc", "return to the network"],
   ["Delete", "on the drawing pad: clear it"],
-  ["Space", "play and pause, where nothing else is pressed"],
-  ["Ctrl+Z", "take back the latest change"],
-  ["?", "this help"],
+  ["Space", "start or pause training, if no button is focused"],
+  ["Ctrl+Z", "undo the latest change"],
+  ["?", "open or close this help"],
 ];
-const OF_MAPS = [["on a map", "the large one below the network: arrow keys move the place at which the filter is opened"]];
+const OF_MAPS = [["arrow keys", "on the large map below the network: open the filter at the next place"]];
 const SEEN = "neurosim hints seen";
 
 function seen() {
   try {
     return window.localStorage.getItem(SEEN) === "yes";
   } catch {
-    return false; // a browser that keeps nothing for files shows them again
+    return false; // a browser that stores nothing for files shows them again
   }
 }
 
@@ -63,9 +65,10 @@ export class Help {
     const origin = [data.note, made && made.command ? `Made by ${made.command}, neurosim ${made.neurosim}, NumPy ${made.numpy}.` : "", settings && settings.epochs ? `Trained for ${settings.epochs} ${settings.epochs === 1 ? "epoch" : "epochs"}.` : ""];
     this.panel.append(
       h("h2", { id: "help-title", text: "Help" }),
-      h("p", { text: "A neural network lies open on this page: its input on the left, its layers in the middle, one neuron's arithmetic on the right, its training below. Everything is computed here, in the browser; the page asks no network for anything." }),
+      h("p", { text: "This page shows every number of a neural network: in its input, its layers, its neurons and its training. Your browser computes everything; the page needs no internet connection." }),
       h("dl", {}, [...KEYS, ...(convolves ? OF_MAPS : [])].flatMap(([key, what]) => [h("dt", { text: key }), h("dd", { text: what })])),
       h("p", { class: "muted", text: `Data: ${data.name}. ${origin.filter(Boolean).join(" ")}` }),
+      ...(store.model.glossary.isEmpty ? [] : [button("Explain the words", null, { "data-term": "", "aria-haspopup": "dialog" }), " "]),
       button("Show the hints again", () => this.again()),
       " ",
       button("Close help", () => store.set({ help: false })),
@@ -84,7 +87,7 @@ export class Help {
     try {
       window.localStorage.setItem(SEEN, "yes");
     } catch {
-      // nothing is kept for files here: the hints come again next time
+      // nothing is stored for files here: the hints return next time
     }
     this.drawHint();
   }

@@ -1,4 +1,4 @@
-// What goes into the network: the sample, large; the pad to draw on; and the samples to choose from.
+// The input of the network: the sample, large; the pad to draw on; and the samples to choose from.
 
 import { short } from "../engine/numbers.js";
 import { hasMaps } from "../maps.js";
@@ -20,18 +20,21 @@ export class InputView {
     this.subtitle = h("span", { class: "muted" });
     root.querySelector("h2").replaceChildren("Input", this.subtitle);
     const body = h("div");
-    this.label = h("div", { class: "classes", role: "group", "aria-label": "What the drawing is" });
-    this.reading = h("p", { class: "reading", "aria-hidden": "true" }); // where the network is not in sight; it is told there
+    this.label = h("div", { class: "classes", role: "group", "aria-label": "Label of the input" });
+    this.reading = h("p", { class: "reading", "aria-hidden": "true" }); // for a screen on which the network is out of sight, where it is announced
     root.append(body, this.reading, this.label);
     this.makePicture(body);
     this.filter = { class: "all", misread: false, page: 0 };
     root.append(this.makePicker());
-    explain(root.querySelector("h2"), this.explanation());
+    explain(root.querySelector("h2"), this.explanation(), store.model.glossary);
     this.listen();
     wide.addEventListener("change", () => this.render(new Set(["all"])));
   }
 
-  /** Files dropped or pasted anywhere: a browser would leave the page for them, and what was done here would be lost. */
+  /**
+   * Take files that are dropped or pasted anywhere. Otherwise the browser would leave the page, and all changes would
+   * be lost.
+   */
   listen() {
     const here = (event) => this.root.isConnected && !event.target.closest?.("input, textarea");
     document.addEventListener("dragover", (event) => here(event) && event.preventDefault());
@@ -45,7 +48,7 @@ export class InputView {
 
   take(files) {
     if (this.pad && files.length) this.pad.take(files);
-    else this.store.set({ note: this.pad ? "Expected a picture in a file, received something else." : "This network takes no pictures." });
+    else this.store.set({ note: this.pad ? "Expected a picture file, received something else." : "This network does not take pictures." });
   }
 
   get isPicture() {
@@ -56,7 +59,7 @@ export class InputView {
     const shape = this.store.shape;
     if (this.isPicture && [1, 3].includes(shape[2] || 1)) this.pad = new Pad(body, this.store);
     else if (this.isPicture) {
-      this.picture = h("canvas", { role: "img", "aria-label": "the picture, as the network gets it" });
+      this.picture = h("canvas", { role: "img", "aria-label": "the image, as the network receives it" });
       body.append(h("div", { id: "pad", style: { aspectRatio: `${shape[1]} / ${shape[0]}` } }, this.picture));
     } else if (this.store.kind === "points") this.scatter = new Scatter(body, this.store);
     else {
@@ -69,12 +72,12 @@ export class InputView {
   makePicker() {
     const classes = Array.from({ length: this.store.classes }, (_, k) => [k, this.store.className(k)]);
     this.byClass = choice("", [["all", "all classes"], ...classes], "all", (value) => this.refilter({ class: value }));
-    this.byClass.list.setAttribute("aria-label", "Samples of which class");
-    this.misread = check("misread only", false, (on) => this.refilter({ misread: on }));
+    this.byClass.list.setAttribute("aria-label", "Class of the samples shown");
+    this.misread = check("misread only", false, (on) => this.refilter({ misread: on }), { title: this.model.glossary.meaning("misread") });
     this.thumbs = h("div", { id: "thumbs", class: this.isPicture ? "" : "plain", role: "group", "aria-label": "Samples" });
     this.where = h("span", { class: "muted" });
-    this.back = button("‹", () => this.turn(-1), { class: "quiet", "aria-label": "Earlier samples" });
-    this.next = button("›", () => this.turn(1), { class: "quiet", "aria-label": "Further samples" });
+    this.back = button("‹", () => this.turn(-1), { class: "quiet", "aria-label": "Previous samples" });
+    this.next = button("›", () => this.turn(1), { class: "quiet", "aria-label": "Next samples" });
     return h(
       "div",
       { class: "picker" },
@@ -86,9 +89,15 @@ export class InputView {
 
   explanation() {
     const size = this.store.network.layers[0].nOut;
-    const own = this.pad ? " Draw on it, or press Clear and draw your own: the network answers while you draw." : "";
-    const field = this.store.network.layers.some(hasMaps) ? " The outline is where the unit that is pointed at, or open, gets its numbers from." : "";
-    return `The ${size} numbers that enter the network, from a test sample that it was not trained on.${own} A red line below a sample: the network misreads it.${field}`;
+    const own = this.pad ? " Draw on the image, or press Clear and draw your own. The prediction changes while you draw." : "";
+    const field = this.store.network.layers.some(hasMaps) ? " The outline is the receptive field of the unit that you point at, or of the open one." : "";
+    return `These ${size} numbers are the input of the network. They come from a test sample, which training did not use.${own} A red line below a sample means that it is misread.${field}`;
+  }
+
+  /** Say why the filter leaves no sample. */
+  emptyText() {
+    const of = this.filter.class === "all" ? "" : " of this class";
+    return this.filter.misread ? `No sample${of} is misread.` : `This page holds no test samples${of}.`;
   }
 
   refilter(changes) {
@@ -101,7 +110,7 @@ export class InputView {
     this.drawPicker();
   }
 
-  /** The rows that the filter lets through: the mistakes kept apart come first. */
+  /** Return the rows that match the filter. The extra misread samples come last. */
   rows() {
     const { test } = this.model;
     const readings = this.store.readings();
@@ -124,7 +133,7 @@ export class InputView {
     this.shown = shown;
     this.where.textContent = rows.length
       ? `${first + 1} to ${first + shown.length} of ${rows.length}`
-      : this.filter.misread ? "None of these is misread: choose another class." : "No samples are kept in this page.";
+      : this.emptyText();
     this.back.hidden = first === 0;
     this.next.hidden = first + shown.length >= rows.length;
     this.markThumb();
@@ -173,7 +182,7 @@ export class InputView {
     this.label.hidden = !drawn;
     if (!drawn) return;
     this.label.replaceChildren(
-      h("p", { class: "muted", style: { flexBasis: "100%" }, text: store.label === null ? "What is it? With a label the walk goes on to the loss, and back." : "It is" }),
+      h("p", { class: "muted", style: { flexBasis: "100%" }, text: store.label === null ? "Which class is it? With a label, the walk goes on to the loss and the backward pass." : "Label:" }),
       ...Array.from({ length: store.classes }, (_, k) =>
         button(store.className(k), () => this.chooseLabel(k), { "aria-pressed": String(store.label === k) }),
       ),

@@ -1,4 +1,4 @@
-// The weights of the selected neuron at a few moments, from the first to the last.
+// The weights of the open neuron at a few steps, from the first to the last.
 
 import { hasMaps, weightShape } from "../maps.js";
 import { h, explain } from "./dom.js";
@@ -11,18 +11,18 @@ export class Life {
     this.moments = h("div", { id: "moments" });
     this.title = root.querySelector("h2");
     root.append(this.moments);
-    explain(this.title, "The weights of the selected neuron at moments of the training, in one scale: red above zero, blue below. Click a moment to go there.");
+    explain(this.title, "The weights of the selected neuron at several steps of training. All images use one colour scale: red is above zero, blue is below. Click an image to go to that step.", store.model.glossary);
     new ResizeObserver(() => this.draw()).observe(this.moments);
   }
 
-  /** Evenly spaced among the moments, the first and the last among them. */
+  /** Choose evenly spaced steps, with the first and the last. */
   chosen() {
     const { moments } = this.store;
     const room = Math.max(2, Math.floor((this.moments.clientWidth + 8) / 60));
     const count = Math.min(room, moments.length, 10);
     if (count < 2) return moments.slice(-1);
     const chosen = Array.from({ length: count }, (_, k) => moments[Math.round((k * (moments.length - 1)) / (count - 1))]);
-    // where the network stands is always among them, in the place of the moment before it
+    // the current step is always shown, instead of the one before it
     const current = this.store.momentAt(this.store.state.step);
     if (!chosen.includes(current)) chosen[chosen.findLastIndex((each) => each.step < current.step)] = current;
     return chosen;
@@ -35,7 +35,7 @@ export class Life {
     const { neuron } = store.state;
     const shape = layer.index === store.visibleLayers()[0].index && store.kind === "image" ? imageShape(store.shape, layer.nIn) : null;
     const tiles = weightShape(layer);
-    this.title.textContent = `The life of this ${hasMaps(layer) ? "filter" : "neuron"}`;
+    this.title.textContent = `Weights of this ${hasMaps(layer) ? "filter" : "neuron"} by step`;
     const chosen = this.chosen();
     const all = chosen.map((moment) => store.weightsAt(moment, layer.index, neuron));
     const limit = Math.max(...all.map(largest));

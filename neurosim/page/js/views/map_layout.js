@@ -1,34 +1,34 @@
-// Where the maps of a convolutional network stand: layers beside each other where there is room, else below each other,
-// and the layers without maps after them. Numbers in, boxes out.
+// The layout of the maps of a convolutional network. Layers stand beside each other if there is room, else below each
+// other; the layers without maps follow. Numbers in, boxes out.
 
 import { layOut, leastWidth, TITLE } from "./geometry.js";
 
 const CELL = { least: 22, most: 84 }; // pixels along a map
 const STRIP = 10; // the width of a row of numbers
 const FEW = 16; // maps that are drawn larger on a narrow screen
-const MARGIN = 4; // pixels at the sides, for the outline of what is selected
-const BELOW = 330; // pixels for the layers without maps, where they stand below the others
+const MARGIN = 4; // pixels at the sides, for the outline of the open unit
+const BELOW = 330; // pixels for the layers without maps, if they stand below the others
 
 /**
- * The layout of all layers that are shown.
- * @param layers those with `maps`: {index, count, shape: [height, width], kernels: how many of them stand beside a map};
- *   those with `strip`: a row of numbers; the others as `geometry.layOut` takes them
+ * Lay out all layers that are shown.
+ * @param layers with `maps`: {index, count, shape: [height, width], kernels: how many stand beside a map}; with
+ *   `strip`: a row of numbers; the others as `geometry.layOut` takes them
  * @returns {columns, boxes: Map "layer/neuron" -> {x, y, width, height, map, kernel: boxes of both}, height, below:
  *   whether the layers stand below each other}
  */
 export function layOutAll(layers, width, height) {
-  const images = layers.filter((layer) => layer.maps || layer.strip);
+  const mapped = layers.filter((layer) => layer.maps || layer.strip);
   const others = layers.filter((layer) => !layer.maps && !layer.strip);
-  if (!images.length) return { ...layOut(layers, width, height), below: false };
-  return beside(images, others, width, height) ?? below(images, others, width);
+  if (!mapped.length) return { ...layOut(layers, width, height), below: false };
+  return beside(mapped, others, width, height) ?? below(mapped, others, width);
 }
 
-/** The width of the kernels beside a map, as a share of the map's; the tiles of a few channels stand below each other. */
+/** Return the width of the kernels beside a map, as a share of the map's. The tiles of a few channels stand below each other. */
 function share(kernels) {
   return kernels ? Math.min(0.75, 1 / kernels) : 0;
 }
 
-/** The parts of a cell whose map is at most `cell` wide and high. */
+/** Return the parts of a cell whose map is at most `cell` wide and high. */
 function cellOf({ shape: [height, width], kernels }, cell) {
   const map = { width: cell * Math.min(1, width / height), height: cell * Math.min(1, height / width) };
   const kernel = kernels ? { width: cell * share(kernels), height: cell * share(kernels) * kernels } : null;
@@ -48,19 +48,19 @@ function grid(layer, cell, room) {
   return { columns, width: columns * (width + gap) - gap };
 }
 
-function beside(images, others, width, height) {
+function beside(mapped, others, width, height) {
   const room = height - TITLE - 8;
   const gap = 16;
-  const free = width - leastWidth(others, width, height, 26) - gap * images.length - 8;
-  const widthAt = (cell) => images.reduce((sum, layer) => sum + (layer.strip ? STRIP : grid(layer, cell, room).width), 0);
+  const free = width - leastWidth(others, width, height, 26) - gap * mapped.length - 8;
+  const widthAt = (cell) => mapped.reduce((sum, layer) => sum + (layer.strip ? STRIP : grid(layer, cell, room).width), 0);
   let cell = Math.min(CELL.most, Math.floor(room));
   while (cell >= CELL.least && widthAt(cell) > free) cell -= 1;
   if (cell < CELL.least) return null;
-  const between = Math.min(gap + (free - widthAt(cell)) / images.length, 110);
+  const between = Math.min(gap + (free - widthAt(cell)) / mapped.length, 110);
   const boxes = new Map();
   const columns = [];
   let x = 0;
-  for (const layer of images) {
+  for (const layer of mapped) {
     const placed = layer.strip ? { width: STRIP } : grid(layer, cell, room);
     if (layer.strip) boxes.set(`${layer.index}/0`, { x, y: TITLE, width: STRIP, height: room });
     else putCells(boxes, layer, cell, placed.columns, x, TITLE, room);
@@ -71,12 +71,12 @@ function beside(images, others, width, height) {
   return { columns: [...columns, ...rest.columns], boxes: new Map([...boxes, ...rest.boxes]), height, below: false };
 }
 
-function below(images, others, whole) {
+function below(mapped, others, whole) {
   const boxes = new Map();
   const columns = [];
   const width = whole - 2 * MARGIN;
   let y = 0;
-  for (const layer of images) {
+  for (const layer of mapped) {
     columns.push({ ...layer, x: MARGIN, y, width });
     if (layer.strip) {
       boxes.set(`${layer.index}/0`, { x: MARGIN, y: y + TITLE, width, height: STRIP });
@@ -95,7 +95,7 @@ function below(images, others, whole) {
   return { columns: [...columns, ...rest.columns], boxes: new Map([...boxes, ...rest.boxes]), height: y + BELOW, below: true };
 }
 
-/** Cells row by row; with a height to fill they spread over it. */
+/** Put cells row by row; if a height is given, they spread over it. */
 function putCells(boxes, layer, cell, inRow, x, y, height = 0) {
   const each = cellOf(layer, cell);
   const rows = Math.ceil(layer.count / inRow);

@@ -1,4 +1,4 @@
-// The map of one filter or channel, large: a click or the arrow keys choose the place at which it is looked at.
+// The map of one filter or channel, large: a click or the arrow keys choose the place to open.
 
 import { mapOf, sourceOf, unitOf } from "../maps.js";
 import { short } from "../engine/numbers.js";
@@ -7,13 +7,13 @@ import { largest, paintInk, paintSigned } from "./paint.js";
 
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-/** The place of a map under a pointer, given the box that shows it. */
+/** Return the place of a map under a pointer, given the box that shows it. */
 export function placeUnder(event, box, [height, width]) {
   const inside = (share, count) => Math.min(Math.max(Math.floor(share * count), 0), count - 1);
   return { row: inside((event.clientY - box.top) / box.height, height), column: inside((event.clientX - box.left) / box.width, width) };
 }
 
-/** Open a unit; of a pooled one that which it stands for, of the filters below. */
+/** Open a unit. For a pooled unit, open the unit of the filters below that it represents. */
 export function openUnit(store, unit) {
   let { layer, row, column } = unit;
   for (; layer > 0 && !store.layer(layer).W; layer--) {
@@ -76,6 +76,6 @@ export class MapPicker {
     const box = { x: unit.column, y: unit.row, width: 1, height: 1 };
     this.mark.replaceChildren(s("rect", { ...box, class: "halo" }), s("rect", box));
     this.caption.textContent = "its map";
-    this.box.setAttribute("aria-label", `The map: row ${unit.row}, column ${unit.column}, a = ${short(a[unitOf(layer, unit)], 4)}. Arrow keys move the place.`);
+    this.box.setAttribute("aria-label", `The feature map at row ${unit.row}, column ${unit.column}: a = ${short(a[unitOf(layer, unit)], 4)}. Arrow keys move to another place.`);
   }
 }

@@ -1,4 +1,4 @@
-// The maps and kernels of the network view, on one canvas, and the outlines of what a unit looks at.
+// The maps and kernels of the network view, on one canvas, and the outlines of receptive fields.
 
 import { mapOf } from "../maps.js";
 import { fieldsPointedAt } from "../pointing.js";
@@ -13,7 +13,7 @@ export class MapSheet {
     this.tile = document.createElement("canvas");
   }
 
-  /** All maps for the sample, a layer in one scale; beside them the kernels that look at the input, signed. */
+  /** Draw all maps for the sample, each layer in one scale, with the signed kernels of the input beside them. */
   draw({ columns, boxes }, width, height) {
     const shown = columns.filter((column) => column.maps || column.strip);
     this.canvas.hidden = !shown.length;
@@ -50,7 +50,7 @@ export class MapSheet {
     }
   }
 
-  /** All numbers of the row, from the first to the last. */
+  /** Draw all numbers of the row, from the first to the last. */
   drawStrip({ index }, box) {
     const { a } = this.store.answer().layers[index];
     const flat = box.width > box.height ? [1, a.length] : [a.length, 1];
@@ -68,7 +68,7 @@ export class MapSheet {
     context.strokeRect(x - 0.5, y - 0.5, width + 1, height + 1);
   }
 
-  /** Outlines: the unit that is pointed at, and on the maps below what it looks at. */
+  /** Outline the unit under the pointer, and its receptive field on the maps below. */
   mark({ columns, boxes }) {
     const fields = fieldsPointedAt(this.store);
     const paths = [];
@@ -82,7 +82,7 @@ export class MapSheet {
   }
 }
 
-/** A rectangle around a part of a map, never so small that it would not be seen. */
+/** Return a rectangle around a part of a map, large enough to be seen. */
 function outline({ x, y, width, height }, { top, left, height: rows, width: across }, [down, wide]) {
   const size = (count, all, pixels) => Math.max((count / all) * pixels, 5);
   const [w, t] = [size(across, wide, width), size(rows, down, height)];

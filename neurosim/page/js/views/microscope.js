@@ -2,7 +2,7 @@
 
 import { number, typeset } from "../engine/numbers.js";
 import { judge, question } from "../quiz.js";
-import { button, check, h, explain } from "./dom.js";
+import { button, check, h, explain, withTerms } from "./dom.js";
 import { stagePicture } from "./stage_pictures.js";
 import { flyIntoSums, stageRows } from "./stage_rows.js";
 
@@ -14,24 +14,24 @@ export class Microscope {
     this.which = h("span");
     this.title.replaceChildren(this.which, this.subtitle);
     this.dots = h("div", { class: "dots" });
-    this.back = button("← back", () => store.walk(-1), { title: "The stage before (arrow left)" });
-    this.next = button("next →", () => store.walk(1), { title: "The next stage (arrow right)" });
+    this.back = button("← back", () => store.walk(-1), { title: "Previous stage (left arrow)" });
+    this.next = button("next →", () => store.walk(1), { title: "Next stage (right arrow)" });
     this.body = h("div", { id: "stage" });
     this.live = h("p", { class: "visually-hidden", "aria-live": "polite" });
-    this.predict = check("predict first", false, (on) => store.set({ predict: on }), { title: "Hides the next number until you have typed one" });
+    this.predict = check("predict first", false, (on) => store.set({ predict: on }), { title: "Hide each result until you type your own answer" });
     this.neuron = h("input", { type: "number", class: "short", min: "0", "aria-label": "Neuron", onchange: () => store.select(store.state.layer, Math.round(Number(this.neuron.value))) });
     const placed = (name) => h("input", { type: "number", class: "short", min: "0", "aria-label": name, onchange: () => this.choosePlace() });
     [this.row, this.column] = [placed("Row"), placed("Column")];
-    this.auto = button("strongest", () => store.select(store.state.layer, store.state.neuron, null), { title: "The place where |delta| is largest; without a label, |a|" });
+    this.auto = button("strongest", () => store.select(store.state.layer, store.state.neuron, null), { title: "Go to the place with the largest |delta|, or |a| if there is no label" });
     this.places = h("div", { id: "place", class: "row" }, h("label", {}, "row ", this.row), h("label", {}, "column ", this.column), this.auto);
     this.layer = h("select", { "aria-label": "Layer", onchange: () => store.select(Number(this.layer.value), 0) });
-    this.revealed = new Set(); // stages whose number was found or given up, for this neuron and sample
+    this.revealed = new Set(); // stages whose number was found or shown, for this neuron and sample
     root.append(
       h("div", { class: "row wide" }, this.layer, this.neuron, this.predict.label),
       this.places,
       h(
         "div",
-        { id: "walk", tabindex: "0", role: "group", "aria-label": "The walk: arrow left and right", onkeydown: (event) => this.key(event) },
+        { id: "walk", tabindex: "0", role: "group", "aria-label": "The walk. Left and right arrow keys change the stage.", onkeydown: (event) => this.key(event) },
         h("div", { class: "walk" }, this.back, this.dots, this.next),
         this.body,
       ),
@@ -39,8 +39,9 @@ export class Microscope {
     );
     explain(
       this.title,
-      "One neuron and one sample, number by number: forward from the inputs to the loss, backward to the gradients, and through the optimizer's update. " +
-          "The same walk as `python main.py step`, with the same numbers. Walk with the arrow keys; every dot is a stage.",
+      "One neuron and one sample, number by number. The stages follow the forward pass to the loss, the backward pass to the gradients, and the optimizer's step. " +
+          "`python main.py step` shows the same walk with the same numbers. Each dot is a stage; the arrow keys move between stages.",
+      store.model.glossary,
     );
     this.shown = "";
   }
@@ -55,7 +56,7 @@ export class Microscope {
     event.stopPropagation();
   }
 
-  /** Where the answers of the learner belong to: they start anew with another neuron, sample or network. */
+  /** The key of the learner's answers: they start again with another neuron, sample or network. */
   get place() {
     const { layer, neuron } = this.store.state;
     const { row, column } = this.store.place() ?? {};
@@ -138,13 +139,13 @@ export class Microscope {
     const asked = store.state.predict && !this.revealed.has(stage.key) ? question(document, stage) : null;
     const formula = typeset(stage.formula).replaceAll(/;\s+/g, "\n");
     this.body.replaceChildren(
-      h("div", { class: "stage-title" }, h("h3", { text: `${at + 1}. ${stage.title}` }), h("span", { class: "muted", text: `${phaseOf(stage.key)}, ${at + 1} of ${stages.length}` })),
+      h("div", { class: "stage-title" }, h("h3", {}, withTerms(`${at + 1}. ${stage.title}`, store.model.glossary)), h("span", { class: "muted", text: `${phaseOf(stage.key)}, ${at + 1} of ${stages.length}` })),
       h("p", { class: formula.length > 34 ? "formula long" : "formula", text: formula }),
       stagePicture(store, document, stage, Boolean(asked)) || "",
       ...stageRows(stage, asked && asked.row, document.row !== undefined),
       asked ? this.quiz(stage, asked) : "",
       stage.why && !asked ? h("p", { class: "why", text: typeset(stage.why.split(/\s+/).join(" ")) }) : "",
-      at === stages.length - 1 && store.label === null ? h("p", { class: "muted", text: "Without a label the walk ends here. Say what the drawing is, and it goes on." }) : "",
+      at === stages.length - 1 && store.label === null ? h("p", { class: "muted", text: "Without a label, the walk ends here. Choose a label for the input to go on." }) : "",
     );
     if (this.stageShown !== stage.key && !asked) flyIntoSums(this.body);
     this.stageShown = stage.key;
@@ -154,7 +155,7 @@ export class Microscope {
   }
 
   quiz(stage, asked) {
-    const answer = h("input", { type: "text", inputmode: "decimal", "aria-label": `Your ${asked.name}`, onkeydown: (event) => event.key === "Enter" && tell() });
+    const answer = h("input", { type: "text", inputmode: "decimal", "aria-label": `Your answer for ${asked.name}`, onkeydown: (event) => event.key === "Enter" && tell() });
     const verdict = h("p", { role: "status" });
     const reveal = () => {
       this.revealed.add(stage.key);
@@ -172,12 +173,12 @@ export class Microscope {
         this.body.append(h("p", { class: "why good", role: "status", text: `Right. ${asked.sum}` }));
         return;
       }
-      verdict.replaceChildren(h("b", { class: "mark", text: "Not yet. " }), judged.says || "None of the usual slips gives this number.", h("br"), asked.sum);
+      verdict.replaceChildren(h("b", { class: "mark", text: "Not yet. " }), judged.says || "No common mistake gives this number.", h("br"), asked.sum);
     };
     return h(
       "div",
       { class: "quiz" },
-      h("p", { text: typeset(`What is ${asked.name}? Within 1 % is right.`) }),
+      h("p", { text: typeset(`What is ${asked.name}? An answer within 1 % counts as right.`) }),
       h("div", { class: "row" }, answer, button("Check", tell), button("Show it", reveal)),
       verdict,
     );
@@ -187,7 +188,7 @@ export class Microscope {
     const drawing = this.store.state.drawing || this.store.state.training;
     const relevant = ["theta", "sample", "layer", "neuron", "row", "column", "stage", "predict", "theme", "all", "drawing", "training"].some((name) => changed.has(name));
     if (!relevant) return;
-    // while the pen or the training runs, ten times a second is enough to read along, and leaves time for both
+    // while the pen or the training runs, ten times per second is enough to read, and leaves time for both
     if (drawing && performance.now() - (this.drawnAt || 0) < 100) {
       clearTimeout(this.later);
       this.later = setTimeout(() => this.draw(), 120);

@@ -1,5 +1,5 @@
-// The network: layers as columns, neurons of the first layer as the images of their weights, filters as kernels and maps,
-// the strongest connections of the selected neuron as lines, the answer as bars.
+// The network: layers as columns, neurons of the first layer as images of their weights, filters as kernels and maps.
+// Lines are the strongest connections of the open neuron; bars are the output.
 
 import { certainty, short } from "../engine/numbers.js";
 import { hasMaps, takesLargest } from "../maps.js";
@@ -14,17 +14,19 @@ import { css, imageShape, inkColour, largest, overChannels, putSigned, signedCol
 import { Strip } from "./strip.js";
 import { verdict } from "./verdict.js";
 
-const FEW_CHANNELS = 4; // of an image, so that the kernels stand beside the maps
+const FEW_CHANNELS = 4; // of an image: with at most this number, the kernels stand beside the maps
 
-const ABOUT_NEURONS =
-  "Each column is a layer. A picture is what a neuron of the first layer looks for: red pixels speak for it, blue ones against it; " +
-  "all pictures of the layer have one scale. The bar below is what it answers to this sample. In the layers after it the darker a dot, " +
-  "the stronger its answer. The bars on the right are the network's answer. Point at a neuron to see its number, click it to open it.";
+const ABOUT_IMAGES =
+  "An image in the first layer shows the weights of one neuron: red is above zero, blue is below. All images of the layer use one colour scale. " +
+  "The bar below an image is the activation of the neuron for this sample. ";
+const ABOUT_DOTS =
+  " dot is a neuron; a darker dot means a larger activation. If a layer has negative activations, red is above zero and blue is below. " +
+  "The bars on the right are the output. Point at a neuron to see its numbers. Click it to open it.";
 const ABOUT_FILTERS =
-  "Each filter looks at every patch of the image with the same weights, its kernel: red speaks for it, blue against it. Beside it is its map, " +
-  "what it answers at each place: the darker, the stronger; all maps of a layer have one scale. Pooling makes each map smaller. Flatten puts all " +
-  "numbers of the maps in a row. The outlines show where a unit, a filter at one place, looks. Point at a map, click a place to open it there; " +
-  "on the large map below arrow keys move the place.";
+  "Each filter looks at every patch of the image with the same weights, its kernel. In a kernel, red is above zero and blue is below. " +
+  "Beside the kernel is the feature map: the activation of the filter at each place. A darker pixel means a larger activation; all maps of a layer " +
+  "use one scale. Pooling makes each map smaller. Flatten puts all numbers of the maps in one row. An outline is the receptive field of a unit, " +
+  "which is a filter at one place. Point at a map. Click a place to open the filter there. On the large map below, the arrow keys move to another place.";
 
 export class NetworkView {
   constructor(root, store) {
@@ -32,24 +34,24 @@ export class NetworkView {
     this.root = root;
     this.verdict = h("p", { id: "verdict" });
     this.net = h("div", {
-      id: "net", tabindex: "0", role: "listbox", "aria-label": "Neurons. Arrow keys move, Enter opens one in the microscope.",
+      id: "net", tabindex: "0", role: "listbox", "aria-label": "Neurons. Arrow keys move between them. Enter opens one in the microscope.",
       onkeydown: (event) => this.key(event),
       onpointerleave: () => store.set({ hover: null }),
       onblur: () => store.set({ hover: null }),
     });
     const convolves = store.network.layers.some(hasMaps);
-    const lines = convolves ? "what maps give to z; + red, − blue; gray: the largest kernels; faint: what speaks most for the answer." : "its strongest weights, + red, − blue; faint: what speaks most for the answer, or against.";
-    this.legend = h("p", { class: "muted", text: `Lines: ${lines}` });
+    const lines = convolves ? "Lines: the terms of z from each map, + red, − blue. Gray: the largest kernels." : "Lines: the largest weights of the open neuron, + red, − blue.";
+    this.legend = h("p", { class: "muted", text: `${lines} Faint: the largest terms of the prediction.` });
     const hovered = h("div", { id: "hovered" });
     this.strip = new Strip(hovered, store);
     this.maps = new MapSheet(store);
     root.append(this.verdict, this.net, this.legend, hovered);
-    explain(this.verdict, convolves ? ABOUT_FILTERS : ABOUT_NEURONS);
+    explain(this.verdict, convolves ? ABOUT_FILTERS : `Each column is a layer. ${store.kind === "image" ? `${ABOUT_IMAGES}In the later layers, each` : "Each"}${ABOUT_DOTS}`, store.model.glossary);
     new ResizeObserver(() => this.resize()).observe(this.net);
     this.build();
   }
 
-  /** The layers that are drawn: those with neurons of their own, pooled maps, and the row that maps are put in. */
+  /** The layers that are drawn: layers with their own neurons, pooled maps, and the row of a flattened image. */
   get layers() {
     const { network } = this.store;
     const visible = this.store.visibleLayers();
@@ -65,7 +67,7 @@ export class NetworkView {
     });
   }
 
-  /** The nodes, once for a network; where they stand comes from `resize`. */
+  /** Make the nodes, once for a network; `resize` places them. */
   build() {
     this.built = this.shape;
     this.nodes = new Map();
@@ -113,13 +115,16 @@ export class NetworkView {
     return node;
   }
 
-  /** What is under the pointer, if it is this neuron: a click opens the place that is shown, even where it is less than a pixel. */
+  /**
+   * Return the unit under the pointer if it is this neuron. So a click opens the place shown, even if that is less
+   * than a pixel.
+   */
   hovered(layer, neuron) {
     const { hover } = this.store.state;
     return hover && hover.layer === layer && hover.neuron === neuron ? hover : null;
   }
 
-  /** The place of a map that the pointer is on; none beside it, on a kernel. */
+  /** Return the place of a map under the pointer; none beside the map, on a kernel. */
   placeUnder(event, key, { shape }) {
     const { map } = this.place.boxes.get(key);
     const net = this.net.getBoundingClientRect();
@@ -172,7 +177,7 @@ export class NetworkView {
 
   // -- drawing ----------------------------------------------------------------------------------------------------------
 
-  /** The images of the weights of the first layer, on one canvas, in one scale. */
+  /** Draw the weights of the first layer as images, on one canvas, in one scale. */
   drawSheet() {
     const column = this.place.columns.find((each) => each.images);
     this.sheet.hidden = !column;
@@ -199,7 +204,7 @@ export class NetworkView {
     if (Math.abs(gap * scale - column.gap) > 0.01) this.regap(column, gap * scale);
   }
 
-  /** Cells stand where the canvas draws them: its gap is a whole number of its pixels. */
+  /** Move cells to the places where the canvas draws them: its gap is a whole number of its pixels. */
   regap(column, gap) {
     for (let j = 0; j < column.count; j++) {
       const box = this.place.boxes.get(`${column.index}/${j}`);
@@ -210,10 +215,10 @@ export class NetworkView {
     }
   }
 
-  /** The images fade from one moment to the next. */
+  /** Fade the images from one step to the next. */
   fade() {
     this.sheet.classList.remove("fading");
-    void this.sheet.offsetWidth; // begins the animation anew
+    void this.sheet.offsetWidth; // starts the animation again
     this.sheet.classList.add("fading");
   }
 
@@ -251,13 +256,13 @@ export class NetworkView {
     else parts[0].textContent = "a";
   }
 
-  /** Lines of the strongest connections: into the selected neuron, and out of it; and what speaks for the answer. */
+  /** Draw the strongest connections of the open neuron, and the largest terms of the prediction, as lines. */
   drawLines() {
     const lines = connections(this.store, this.layers.filter((layer) => !layer.strip));
     this.lines.replaceChildren(...lines.map((line) => this.line(line)).filter(Boolean));
   }
 
-  /** A line with its sign: where it ends, or where it begins if all end at one neuron. */
+  /** Make a line with its sign: at its end, or at its start if all lines end at one neuron. */
   line({ from, to, value, share, quiet, into, plain }) {
     const start = this.place.boxes.get(`${from[0].index}/${from[1]}`);
     const end = this.place.boxes.get(`${to[0].index}/${to[1]}`);
@@ -282,7 +287,7 @@ export class NetworkView {
     if (changed.has("layer") || changed.has("neuron")) this.net.setAttribute("aria-activedescendant", `neuron-${layer}-${neuron}`);
   }
 
-  /** What is said of the unit under the pointer, and where it looks. */
+  /** Describe the unit under the pointer, and outline its receptive field. */
   drawPointed() {
     this.strip.draw();
     this.maps.mark(this.place);
@@ -318,7 +323,7 @@ function isStrip(layer) {
   return layer.passesThrough && layer.outShape.length === 1 && hasMaps(layer.previous);
 }
 
-/** What is drawn of a layer of images. */
+/** Describe how a convolutional or pooling layer is drawn. */
 function mapsOf(layer) {
   const { index, neuronCount: all, windows, W } = layer;
   const count = Math.min(all, MOST.maps);
@@ -333,7 +338,7 @@ function mapsOf(layer) {
   };
 }
 
-/** A line from the right of a box to the left of another, and where its sign stands. */
+/** Return a line from the right of a box to the left of another, and the place of its sign. */
 function lineAcross(start, end, signed, into) {
   const [x0, y0] = [start.x + start.width + (signed && into ? 12 : 2), start.y + start.height / 2];
   const [x1, y1] = [end.x - 3, end.y + end.height / 2];
@@ -342,11 +347,11 @@ function lineAcross(start, end, signed, into) {
   return { d, x: into ? x0 - 9 : x1 - 8, y: (into ? y0 : y1) + 4.5 };
 }
 
-/** The same from below a box to the top of another. */
+/** Return the same line from the bottom of a box to the top of another. */
 function lineDown(start, end, signed, into) {
   const [x0, y0] = [start.x + start.width / 2, start.y + start.height + (signed && into ? 14 : 1)];
   const [x1, y1] = [end.x + Math.min(end.width, 30) / 2, end.y - 2];
-  const turn = y0 + Math.min(Math.max((y1 - y0) * 0.5, 8), 50); // soon, so that it does not cross what stands beside
+  const turn = y0 + Math.min(Math.max((y1 - y0) * 0.5, 8), 50); // early, so that it does not cross the boxes beside it
   const d = `M${x0} ${y0}C${x0} ${turn} ${x1} ${turn} ${x1} ${y1 - (signed && !into ? 12 : 0)}`;
-  return { d, x: (into ? x0 : x1) - 4, y: into ? y0 - 2 : y1 + 5 }; // not so high that it would lie on the title
+  return { d, x: (into ? x0 : x1) - 4, y: into ? y0 - 2 : y1 + 5 }; // low enough to stay off the title
 }

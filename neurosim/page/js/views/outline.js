@@ -4,7 +4,7 @@ import { fieldsPointedAt } from "../pointing.js";
 import { s } from "./dom.js";
 
 export class Outline {
-  /** @param box holds the picture, and nothing beside it */
+  /** @param box holds only the picture */
   constructor(box, store) {
     this.store = store;
     const [height, width] = store.shape;

@@ -1,16 +1,16 @@
-// The drawing pad: the picture as the network gets it, large, and a pen to draw on it.
+// The drawing pad: the image as the network receives it, large, and a pen to draw on it.
 
 import { Drawing } from "../raster.js";
 import { readImage } from "../reading.js";
 import { button, check, h } from "./dom.js";
 import { paintInk } from "./paint.js";
 
-const PEN = 1.35; // radius in pixels of a picture of 28
-const COLOUR = "#d55e00"; // of the pen, where pictures have colours
-const LARGEST = 1024; // pixels: larger pictures are reduced to it as they are read
+const PEN = 1.35; // radius in pixels, for a picture with 28 pixels
+const COLOUR = "#d55e00"; // of the pen, if pictures have colours
+const LARGEST = 1024; // pixels: larger pictures are reduced to it when they are read
 
 export class Pad {
-  /** @param root where it stands; store: of the page */
+  /** @param root its parent; store: of the page */
   constructor(root, store) {
     this.store = store;
     [this.height, this.width] = store.shape;
@@ -24,17 +24,17 @@ export class Pad {
       "div",
       {
         id: "pad", class: "drawable", tabindex: "0", role: "group",
-        "aria-label": "Drawing pad. Draw with the pointer; arrow keys move the picture, Delete clears it.",
+        "aria-label": "Drawing pad. Draw with the pointer. Arrow keys move the drawing, Delete clears it.",
         style: { aspectRatio: `${this.width} / ${this.height}` },
       },
       this.image,
       this.ghost,
     );
     this.listen();
-    this.clearButton = button("Clear", () => this.clear(), { title: "Empty the pad to draw your own" });
+    this.clearButton = button("Clear", () => this.clear(), { title: "Clear the pad to draw your own" });
     this.eraser = button("Eraser", () => this.setErasing(!this.erasing), { "aria-pressed": "false" });
     this.centre = check("centre", true, (on) => this.setCentre(on), {
-      title: "Scale and centre the drawing by its mass, as MNIST's digits are",
+      title: "Scale the drawing and centre it by its mass, like the digits of MNIST",
     });
     this.colour = h("input", { type: "color", value: COLOUR, oninput: () => this.setErasing(false) });
     const file = h("input", { type: "file", accept: "image/*", hidden: true, "aria-label": "Picture to open", onchange: () => this.choose(file) });
@@ -46,7 +46,7 @@ export class Pad {
         "div",
         { class: "row" },
         h("span", {}, move("←", -1, 0, "left"), move("↑", 0, -1, "up"), move("↓", 0, 1, "down"), move("→", 1, 0, "right")),
-        button("Open picture", () => file.click(), { title: "Or drop an image file on the page, or paste a picture" }),
+        button("Open picture", () => file.click(), { title: "You can also drop or paste a picture anywhere on this page" }),
         file,
       ),
     );
@@ -60,24 +60,24 @@ export class Pad {
     box.addEventListener("keydown", (event) => this.key(event));
   }
 
-  /** Whether centring is on: a picture in colour is taken as it lies. */
+  /** Whether the drawing is centred: a picture in colour stays unchanged. */
   get centres() {
     return this.store.state.centre && !this.isColour;
   }
 
-  /** What the pen leaves: a level, or red, green and blue. */
+  /** The ink of the pen: a level, or red, green and blue. */
   get ink() {
     if (this.erasing) return this.drawing.paper;
     return this.isColour ? [1, 3, 5].map((at) => parseInt(this.colour.value.slice(at, at + 2), 16) / 255) : [1];
   }
 
-  /** Draw over the sample that is shown, or go on with the own drawing. */
+  /** Draw over the sample shown, or continue the learner's drawing. */
   takeOver() {
     const { state } = this.store;
     if (state.sample === null) return;
     const label = this.store.label;
     this.drawing.setPixels(this.store.pixels.of(this.store.raw));
-    this.store.set({ centre: false, drawnLabel: label }); // a sample is centred as it is
+    this.store.set({ centre: false, drawnLabel: label }); // a sample is already centred
   }
 
   point(event) {
@@ -91,7 +91,7 @@ export class Pad {
   }
 
   begin(event) {
-    if (event.button || this.last) return; // a second finger draws no line to the first
+    if (event.button || this.last) return; // a second finger does not draw a line to the first
     event.preventDefault();
     this.box.focus({ preventScroll: true });
     this.box.setPointerCapture(event.pointerId);
@@ -108,7 +108,7 @@ export class Pad {
   move(event) {
     if (!this.last || event.pointerId !== this.pointer) return;
     if (!event.buttons) {
-      this.end(event); // it rose where nobody heard of it
+      this.end(event); // the pen was lifted outside of the page
       return;
     }
     event.preventDefault();
@@ -117,7 +117,7 @@ export class Pad {
     this.send();
   }
 
-  /** From the middle of the last two points to the middle of this one and the last, bent towards the last. */
+  /** Draw from the middle of the last two points to the middle of this one and the last, bent towards the last. */
   curve(at) {
     const [from, bend] = [this.middle, this.last];
     const to = { x: (bend.x + at.x) / 2, y: (bend.y + at.y) / 2 };
@@ -149,7 +149,7 @@ export class Pad {
   clear() {
     this.drawing.clear();
     this.setErasing(false);
-    this.last = this.middle = null; // a pen that is down has to come down anew
+    this.last = this.middle = null; // a pen that is down must start again
     this.store.set({ drawing: false, centre: true, drawnLabel: null });
     this.store.draw(this.store.pixels.toRaw(this.drawing.pixels(false)), null);
     this.box.focus({ preventScroll: true });
@@ -168,7 +168,7 @@ export class Pad {
 
   shift(right, down) {
     this.takeOver();
-    // what is centred would be moved back at once: the move keeps what centring made
+    // centring would undo the move: keep the centred drawing instead
     if (this.centres) {
       this.drawing.setPixels(this.drawing.pixels(true));
       this.store.set({ centre: false });
@@ -188,26 +188,29 @@ export class Pad {
 
   choose(input) {
     if (input.files.length) this.take([...input.files]);
-    input.value = ""; // the same file can be chosen again
+    input.value = ""; // so that the same file can be chosen again
   }
 
-  /** Image files, dropped, pasted or chosen: the first is read here, and sent nowhere. What was drawn stays, if it is none. */
+  /**
+   * Read the first of the image files that were dropped, pasted or chosen. It is sent nowhere. If it is not a picture,
+   * the drawing stays.
+   */
   async take(files) {
     const [file] = files;
     const pixels = await this.read(file);
-    if (!this.box.isConnected) return; // another network is shown by now
+    if (!this.box.isConnected) return; // another network is shown now
     const note = pixels
-      ? files.length > 1 ? `Only ${file.name} was taken: one picture at a time.` : ""
-      : `${file.name}: ${pixels === null ? "nothing is drawn on it that is darker or lighter than its paper." : "expected a picture (PNG, JPEG, GIF, WebP); this could not be read as one."}`;
+      ? files.length > 1 ? `Only ${file.name} was used: choose one picture at a time.` : ""
+      : `${file.name}: ${pixels === null ? "nothing is drawn on it. No part is darker or lighter than its paper." : "expected a picture (PNG, JPEG, GIF, WebP), but the browser cannot read this file."}`;
     this.store.set({ note });
     if (!pixels) return;
     this.last = this.middle = null;
     this.drawing.setPixels(pixels);
-    this.store.set({ drawing: false, centre: false, drawnLabel: null }); // it is centred as it is
+    this.store.set({ drawing: false, centre: false, drawnLabel: null }); // it is already centred
     this.store.draw(this.store.pixels.toRaw(this.drawing.pixels(false)), null);
   }
 
-  /** The pixels of a file for this network; null: nothing is drawn there; undefined: it is no picture. */
+  /** Return the pixels of a file for this network; null if nothing is drawn; undefined if it is not a picture. */
   async read(file) {
     let data;
     try {
@@ -228,7 +231,7 @@ export class Pad {
   render() {
     const { store } = this;
     paintInk(this.image, store.pixels.of(store.raw), store.shape);
-    this.image.setAttribute("aria-label", store.state.sample === null ? "your drawing, as the network gets it" : "the picture, as the network gets it");
+    this.image.setAttribute("aria-label", store.state.sample === null ? "your drawing, as the network receives it" : "the image, as the network receives it");
     const ghost = store.state.sample === null && this.centres && !this.drawing.isEmpty;
     this.ghost.hidden = !ghost;
     if (ghost) paintInk(this.ghost, this.drawing.ink, [this.drawing.rows, this.drawing.columns], 1);

@@ -1,7 +1,7 @@
-// Numbers as colours, on small canvases that CSS enlarges: pixels and activations white to dark, signed numbers
-// blue below zero and red above it, with the colour of the paper at zero.
+// Numbers as colours, on small canvases that CSS enlarges. Pixels and activations go from white to dark. Signed
+// numbers are blue below zero and red above it; zero has the colour of the paper.
 
-// ColorBrewer's RdBu, reversed, as in the figures of Python; on dark paper its middle is dark
+// ColorBrewer's RdBu, reversed, as in Python's figures; in dark mode its middle is dark
 const LIGHT = [
   [5, 48, 97], [33, 102, 172], [67, 147, 195], [146, 197, 222], [209, 229, 240], [247, 247, 247],
   [253, 219, 199], [244, 165, 130], [214, 96, 77], [178, 24, 43], [103, 0, 31],
@@ -11,16 +11,16 @@ const DARK = [
   [92, 48, 42], [158, 72, 58], [212, 104, 84], [242, 142, 118], [255, 190, 170],
 ];
 const UNKNOWN = [128, 128, 128];
-const NOT_A_NUMBER = 0xff808080; // the same in the order of bytes of a pixel
+const NOT_A_NUMBER = 0xff808080; // the same in the byte order of a pixel
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
-/** Whether the reader's screen is dark. */
+/** Return whether the screen is in dark mode. */
 export function isDark() {
   return dark.matches;
 }
 
-/** Call back when the reader changes between light and dark. */
+/** Call back when the screen changes between light and dark mode. */
 export function onTheme(callback) {
   dark.addEventListener("change", callback);
 }
@@ -32,24 +32,24 @@ function between(stops, place) {
   return stops[low].map((each, k) => Math.round(each + share * (stops[low + 1][k] - each)));
 }
 
-/** Red, green, blue of a signed number; `limit` gets the full colour. */
+/** Return red, green and blue of a signed number; `limit` gets the full colour. */
 export function signedColour(value, limit) {
   if (!Number.isFinite(value)) return UNKNOWN;
   return between(isDark() ? DARK : LIGHT, (value / (limit || 1) + 1) / 2);
 }
 
-/** Red, green, blue of a share from 0 to 1: paper to ink. */
+/** Return red, green and blue of a share from 0 to 1: paper to ink. */
 export function inkColour(share) {
   if (!Number.isFinite(share)) return UNKNOWN;
   return between(isDark() ? [[24, 28, 33], [240, 240, 238]] : [[255, 255, 255], [10, 10, 10]], share);
 }
 
-/** A colour for CSS. */
+/** Write a colour for CSS. */
 export function css(colour) {
   return `rgb(${colour[0]} ${colour[1]} ${colour[2]})`;
 }
 
-/** The largest size among numbers, NaN left out. */
+/** Return the largest size among numbers, without NaN. */
 export function largest(values) {
   let most = 0;
   for (let i = 0; i < values.length; i++) {
@@ -79,7 +79,10 @@ function colourTables() {
   }
 }
 
-/** Colours of signed numbers into `out` (Uint32), starting at `at`, `width` a row of the image `stride` wide. */
+/**
+ * Write the colours of signed numbers into `out` (Uint32), from `at` on. Rows have `width` numbers, in an image
+ * `stride` wide.
+ */
 export function putSigned(out, values, limit, at = 0, width = values.length, stride = width) {
   colourTables();
   const scale = 127.5 / (limit || 1);
@@ -90,7 +93,7 @@ export function putSigned(out, values, limit, at = 0, width = values.length, str
   }
 }
 
-/** Numbers from 0 to `high` as ink into `out`, laid as by `putSigned`. */
+/** Write numbers from 0 to `high` as ink into `out`, in the layout of `putSigned`. */
 export function putInk(out, values, high, at, width, stride) {
   colourTables();
   for (let i = 0; i < values.length; i++) {
@@ -109,7 +112,7 @@ function show(context, pixels, width, height) {
   context.putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), width, height), 0, 0);
 }
 
-/** Signed numbers as an image of height × width. */
+/** Paint signed numbers as an image of height × width. */
 export function paintSigned(canvas, values, [height, width], limit = largest(values)) {
   const pixels = new Uint32Array(height * width);
   putSigned(pixels, values, limit, 0, width, width);
@@ -118,8 +121,8 @@ export function paintSigned(canvas, values, [height, width], limit = largest(val
 }
 
 /**
- * Numbers of an image (height, width, channels) as a tile for each channel, all in one scale, in rows from the top.
- * @param values an array row by row, the channels of a place side by side
+ * Paint numbers of an image (height, width, channels) as one tile per channel, in one scale, in rows from the top.
+ * @param values an array row by row, with the channels of a place side by side
  */
 export function paintTiles(canvas, values, [height, width, channels], { ink = false, limit = largest(values), columns = Math.ceil(Math.sqrt(channels)) } = {}) {
   colourTables();
@@ -138,7 +141,7 @@ export function paintTiles(canvas, values, [height, width, channels], { ink = fa
   return canvas;
 }
 
-/** Numbers from 0 to `high` as ink on paper; with three channels, as red, green and blue. */
+/** Paint numbers from 0 to `high` as ink on paper; three channels are red, green and blue. */
 export function paintInk(canvas, values, [height, width, channels = 1], high = 255) {
   colourTables();
   const pixels = new Uint32Array(height * width);
@@ -154,7 +157,7 @@ export function paintInk(canvas, values, [height, width, channels = 1], high = 2
   return canvas;
 }
 
-/** Sums over the channels of a picture, so that its weights can be shown in one image. */
+/** Sum over the channels of a picture, to show its weights in one image. */
 export function overChannels(values, [height, width, channels = 1]) {
   if (channels === 1) return values;
   const sums = new Float64Array(height * width);
@@ -162,7 +165,7 @@ export function overChannels(values, [height, width, channels = 1]) {
   return sums;
 }
 
-/** The shape in which numbers are painted: that of the picture, or a strip. */
+/** Return the shape for painting numbers: that of the picture; null for a strip. */
 export function imageShape(shape, count) {
   if (shape && shape.length >= 2 && shape[0] * shape[1] * (shape[2] || 1) === count) return shape;
   return null;

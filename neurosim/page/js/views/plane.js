@@ -1,11 +1,12 @@
-// Two inputs: the plane with the decision boundary, one map for every hidden neuron, and layers to add and take away.
+// The plane of two inputs, with the decision boundary, one map per hidden neuron, and buttons that add and remove
+// layers.
 
 import { button, h, explain } from "./dom.js";
 import { largest, paintSigned } from "./paint.js";
 import { overPlane, Scatter } from "./scatter.js";
 
-const GRID = 24; // cells of a neuron's map, each way
-const MOST = 64; // neurons of a layer that have one
+const GRID = 24; // cells of a neuron's map, along each side
+const MOST = 64; // maps of a layer, at most
 
 export class Plane {
   constructor(root, store, session) {
@@ -13,12 +14,13 @@ export class Plane {
     this.session = session;
     this.large = h("div", { id: "plane-large" });
     this.maps = h("div", { class: "maps" });
-    const head = h("p", { class: "muted", text: "What the network says at every place, and what each hidden neuron adds to it" });
+    const head = h("p", { class: "muted", text: "The prediction at each place, and the activation of each hidden neuron" });
     root.append(head, h("div", { id: "plane" }, this.large, this.maps));
     explain(
       head,
-      "Every place in the square is an input of two numbers. Its colour says which class the network would read there, the stronger the surer; discs and squares are the samples. " +
-          "The small maps show where each hidden neuron answers: red above zero, blue below. Together they make the boundary. Click a place to send it through the network.",
+      "Each place in the square is an input of two numbers. Its colour is the predicted class; a stronger colour means a higher probability. Circles and squares are the samples. " +
+          "Each small map shows the activation of one hidden neuron: red is above zero, blue is below. Together they form the decision boundary. Click a place to use it as the input.",
+      store.model.glossary,
     );
     this.scatter = new Scatter(this.large, store);
   }
@@ -51,7 +53,7 @@ export class Plane {
         });
         const resize = (by) => this.change(widths.map((width, each) => (each === k ? width + by : width)));
         const room = (text, by, allowed) => {
-          const made = button(text, () => resize(by), { "aria-label": by > 0 ? `One neuron more in layer ${layer.index}` : `One neuron fewer in layer ${layer.index}` });
+          const made = button(text, () => resize(by), { "aria-label": by > 0 ? `Add a neuron to layer ${layer.index}` : `Remove a neuron from layer ${layer.index}` });
           made.disabled = !allowed;
           return made;
         };
@@ -61,9 +63,9 @@ export class Plane {
         "div",
         { class: "row" },
         button("Add a hidden layer", () => this.change([...widths, Math.min(widths[widths.length - 1] || 8, 8)])),
-        widths.length ? button("Take the last one away", () => this.change(widths.slice(0, -1))) : null,
+        widths.length ? button("Remove the last one", () => this.change(widths.slice(0, -1))) : null,
       ),
-      h("p", { class: "muted", text: "A network with other layers starts with new weights, at step 0: press Play." }),
+      h("p", { class: "muted", text: "A change of the layers starts a new network with new weights at step 0. Press Play to train it." }),
     );
   }
 

@@ -1,4 +1,4 @@
-// The report card: one row a neuron, sortable; a click opens the neuron.
+// The report card: one row per neuron, sortable; a click opens the neuron.
 
 import { percent, short, typeset } from "../engine/numbers.js";
 import { hasMaps } from "../maps.js";
@@ -14,9 +14,11 @@ export class Report {
     root.append(this.says, this.body);
     explain(
       this.says,
-      "What each neuron does on the test samples kept in this page. Off: for so many samples it answers nothing and learns nothing. Flat: its activation is flat, but not off. " +
-          "Selective: 0 answers all classes alike, 1 one class only. Accuracy lost: by how much accuracy falls when it is silenced. Most alike: the neuron of its layer that answers most like it. " +
-          "Click a heading to sort, a neuron to open it.",
+      "Each row describes one neuron, measured on the test samples in this page. Accuracy lost: how much accuracy falls if the neuron is ablated. " +
+          "Strongest for: the class with the largest mean activation. Selectivity: 0 if all classes have the same mean activation, 1 if only one class activates the neuron. " +
+          "Off: the share of samples for which the neuron is inactive and learns nothing. Flat: the share for which its activation is flat elsewhere. " +
+          "Most similar: the neuron of its layer with the most similar activations, and their correlation. Click a heading to sort. Click a neuron to open it.",
+      store.model.glossary,
     );
   }
 
@@ -24,16 +26,16 @@ export class Report {
     const { store } = this;
     return [
       ["place", "neuron", (row) => `${row.layer}, ${row.neuron}`, (row) => row.layer * 1e6 + row.neuron],
-      ...(store.classes ? [["lost", "accuracy lost", (row) => typeset(percent(row.lost)), (row) => row.lost], ["strongest", "strongest for", (row) => (row.strongest === null ? "–" : store.className(row.strongest)), (row) => row.strongest ?? -1], ["selectivity", "selective", (row) => short(row.selectivity, 2), (row) => row.selectivity]] : []),
+      ...(store.classes ? [["lost", "accuracy lost", (row) => typeset(percent(row.lost)), (row) => row.lost], ["strongest", "strongest for", (row) => (row.strongest === null ? "–" : store.className(row.strongest)), (row) => row.strongest ?? -1], ["selectivity", "selectivity", (row) => short(row.selectivity, 2), (row) => row.selectivity]] : []),
       ["mean", "mean a", (row) => short(row.mean), (row) => row.mean],
       ["dead", "off", (row) => percent(row.dead, 0), (row) => row.dead],
       ["saturated", "flat", (row) => percent(row.saturated, 0), (row) => row.saturated],
       ["norm", "norm of w", (row) => short(row.norm), (row) => row.norm],
-      ["similar", "most alike", (row) => (row.similar === null ? "–" : `${row.similar} (${short(row.correlation, 2)})`), (row) => (Number.isNaN(row.correlation) ? -2 : row.correlation)],
+      ["similar", "most similar", (row) => (row.similar === null ? "–" : `${row.similar} (${short(row.correlation, 2)})`), (row) => (Number.isNaN(row.correlation) ? -2 : row.correlation)],
     ];
   }
 
-  /** Rows for the network as it is; they come in pieces, so that the page goes on answering. */
+  /** Compute the rows of the current network, in pieces, so that the page stays responsive. */
   async compute() {
     const { store } = this;
     const { version } = store;
@@ -43,13 +45,13 @@ export class Report {
     let started = performance.now();
     const count = store.visibleLayers().reduce((sum, layer) => sum + layer.neuronCount, 0);
     const slow = store.network.layers.some(hasMaps);
-    this.says.textContent = "Silencing one neuron after the other …";
+    this.says.textContent = "Ablating one neuron after another …";
     for (const row of cards) {
       rows.push(row);
       if (performance.now() - started < 24) continue;
       await new Promise((resolve) => setTimeout(resolve));
       if (this.version !== version) return;
-      if (slow) this.says.textContent = `Silencing one neuron after the other: ${rows.length} of ${count} …`;
+      if (slow) this.says.textContent = `Ablating one neuron after another: ${rows.length} of ${count} …`;
       started = performance.now();
     }
     this.rows = rows;
@@ -58,7 +60,7 @@ export class Report {
 
   draw() {
     const { store } = this;
-    this.says.textContent = `${this.rows.length} neurons over ${store.model.test.count} test samples, at step ${store.state.step.toLocaleString("en")}.`;
+    this.says.textContent = `${this.rows.length} neurons, measured on ${store.model.test.count} test samples at step ${store.state.step.toLocaleString("en")}.`;
     const { columns } = this;
     const [, , , value] = columns.find(([key]) => key === this.sort.by) || columns[0];
     const rows = [...this.rows].sort((one, other) => (this.sort.down ? -1 : 1) * (value(one) - value(other)) || one.layer - other.layer || one.neuron - other.neuron);

@@ -1,13 +1,13 @@
-// Points in the plane: the samples, the decision behind them, and the chosen point; a click chooses another.
+// Points in the plane: the samples, the predictions behind them, and the chosen point; a click chooses another.
 
 import { h } from "./dom.js";
 import { css, isDark } from "./paint.js";
 
-// Okabe and Ito, as in the figures; each class has a shape of its own, too
+// Okabe and Ito, as in the figures; each class also has its own shape
 const COLOURS = [[0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 167], [230, 159, 0], [86, 180, 233]];
 const GRID = 60;
 
-/** The part of the plane in which all points lie, a little enlarged, as tall as wide. */
+/** Return the square part of the plane that contains all points, slightly enlarged. */
 export function extent(samples) {
   let [left, right, low, high] = [Infinity, -Infinity, Infinity, -Infinity];
   for (let row = 0; row < samples.total; row++) {
@@ -20,13 +20,13 @@ export function extent(samples) {
   return { left: x - half, right: x + half, low: y - half, high: y + half };
 }
 
-/** A colour of a class, mixed with paper: strength 1 is the class's own. */
+/** Return a colour of a class, mixed with paper: strength 1 is the class's own. */
 export function classColour(k, strength = 1) {
   const paper = isDark() ? [21, 24, 28] : [255, 255, 255];
   return COLOURS[k % COLOURS.length].map((each, i) => Math.round(paper[i] + strength * (each - paper[i])));
 }
 
-/** One number for each cell of a grid over the plane, the first row on top. */
+/** Return one number for each cell of a grid over the plane, from the top row. */
 export function overPlane(store, span, grid, numbersOf) {
   const out = [];
   for (let row = 0; row < grid; row++) {
@@ -49,7 +49,7 @@ export class Scatter {
       "div",
       {
         class: "large", id: root.id ? undefined : "pad", tabindex: "0", role: "group", style: { aspectRatio: "1", cursor: "crosshair" },
-        "aria-label": "The plane of the two inputs. Click a place to send it through the network; arrow keys move it.",
+        "aria-label": "The plane of the two inputs. Click a place to use it as the input. Arrow keys move it.",
         onpointerdown: (event) => this.choose(event),
         onpointermove: (event) => event.buttons && this.choose(event),
         onkeydown: (event) => this.key(event),
@@ -97,7 +97,7 @@ export class Scatter {
     }
   }
 
-  /** What the network would say at every place: the decided class, the stronger the surer. */
+  /** Draw the prediction at each place; a higher probability gives a stronger colour. */
   background(context) {
     const { store, grid } = this;
     const cells = store.remember(`plane ${grid}`, () =>

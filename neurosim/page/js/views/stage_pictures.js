@@ -10,7 +10,7 @@ import { imageShape, largest, overChannels, paintInk, paintSigned, paintTiles } 
 const WIDTH = 330; // of a drawn picture; CSS scales it
 const TERMS = 9; // bars of a sum that are drawn
 
-/** The picture of a stage; null where numbers say it all. `hide`: the result is still asked for. */
+/** Return the picture of a stage; null if it needs none. `hide`: the learner still has to find the result. */
 export function stagePicture(store, document, stage, hide) {
   const draw = PICTURES[stage.key];
   const nodes = draw ? draw(store, document, stage, hide).filter(Boolean) : [];
@@ -46,7 +46,7 @@ function products(document) {
   return document.weights.map((w, i) => w * document.inputs[i]);
 }
 
-/** How the weights lie as tiles, of a filter or of a neuron that looks at maps; null: they do not. */
+/** Return the shape of the weights as tiles, for a filter or a neuron that looks at maps; else null. */
 function tilesOf(store, document) {
   return weightShape(store.layer(document.layer));
 }
@@ -80,7 +80,7 @@ function inputs(store, document, name) {
   return signedImage(store, document, document.inputs, `${name}, one per column`, true);
 }
 
-/** Signed numbers, one for each input: as an image where the neuron looks at one, else as a strip. */
+/** Show signed numbers, one for each input: as an image if the neuron looks at one, else as a strip. */
 function signedImage(store, document, values, name, whole = false) {
   const limit = largest(values);
   const ink = whole && values.every((each) => each >= 0);
@@ -102,16 +102,16 @@ function figure(canvas, name, scale) {
   return h("figure", {}, canvas, h("figcaption", {}, name, h("span", { class: "scale", text: scale })));
 }
 
-/** The sample, and what the unit depends on of it. */
+/** Show the sample with the receptive field of the unit. */
 function fieldOnInput(store, { rows, columns }) {
   const [height, width] = store.shape;
   const canvas = paintInk(h("canvas", { role: "img", "aria-label": "the sample" }), store.pixels.of(store.raw), store.shape);
   canvas.style.aspectRatio = `${width} / ${height}`;
   const box = { x: columns[0], y: rows[0], width: columns[1] - columns[0] + 1, height: rows[1] - rows[0] + 1 };
-  return h("figure", {}, marked(canvas, [height, width], [box]), h("figcaption", {}, "the sample", h("span", { class: "scale", text: "what it sees outlined" })));
+  return h("figure", {}, marked(canvas, [height, width], [box]), h("figcaption", {}, "the sample", h("span", { class: "scale", text: "outline: the receptive field" })));
 }
 
-/** A picture with parts of it outlined. */
+/** Outline parts of a picture. */
 function marked(canvas, [height, width], boxes) {
   const outline = (box, kind) => s("rect", { ...box, class: kind });
   return h(
@@ -122,7 +122,7 @@ function marked(canvas, [height, width], boxes) {
   );
 }
 
-/** The deltas of a filter at all places, those outlined that add most to the gradient of one of its weights. */
+/** Show the deltas of a filter at all places. Outlined are the largest terms of the gradient of one of its weights. */
 function deltas(document, stage) {
   const [height, width] = [document.place_deltas.length, document.place_deltas[0].length];
   const values = document.place_deltas.flat();
@@ -131,10 +131,10 @@ function deltas(document, stage) {
   const places = stage.rows.filter((row) => row.role === "place").map((row) => row.name.match(/\d+/g).map(Number));
   const boxes = places.map(([row, column]) => ({ x: column, y: row, width: 1, height: 1 }));
   const limit = largest(values);
-  return h("figure", {}, marked(canvas, [height, width], boxes), h("figcaption", {}, "delta by place, largest terms outlined", h("span", { class: "scale", text: limit ? `± ${short(limit)}` : "all 0" })));
+  return h("figure", {}, marked(canvas, [height, width], boxes), h("figcaption", {}, "delta at each place; outlines: the largest terms", h("span", { class: "scale", text: limit ? `± ${short(limit)}` : "all 0" })));
 }
 
-/** The windows of a pooling that look at a unit: its numbers, the unit outlined, and what is handed on. */
+/** Show the windows of a pooling that see a unit: their numbers, the outlined unit, and the number that is passed on. */
 function windowsAbove(store, document) {
   if (document.row === undefined) return [];
   const pooling = store.network.layers.slice(document.layer + 1).find((layer) => layer.W || layer.windows);
@@ -153,12 +153,12 @@ function windowsAbove(store, document) {
     if (values.some((each) => each < 0)) paintSigned(canvas, values, [size, size], most);
     else paintInk(canvas, values, [size, size], most);
     const box = { x: own % size, y: Math.floor(own / size), width: 1, height: 1 };
-    const won = takesLargest(pooling) ? (values.indexOf(Math.max(...values)) === own ? "it won: the largest" : "it lost: not the largest") : `one of ${size * size}, the mean goes on`;
+    const won = takesLargest(pooling) ? (values.indexOf(Math.max(...values)) === own ? "it is the largest" : "it is not the largest") : `one of ${size * size} in the mean`;
     return h("figure", { class: "window" }, marked(canvas, [size, size], [box]), h("figcaption", {}, `window ${Math.floor(place / across)},${place % across}`, h("span", { class: "scale", text: won })));
   });
 }
 
-/** How the sum comes about: what is above zero, what is below, the bias, and z. */
+/** Show how the sum is made: positive terms, negative terms, the bias, and z. */
 function waterfall(document) {
   const terms = products(document);
   const positive = terms.reduce((sum, each) => sum + Math.max(each, 0), 0);
@@ -195,11 +195,11 @@ function wide(node) {
   return h("figure", { class: "wide" }, node);
 }
 
-/** f over z, where the neuron stands on it, and the tangent where the slope is looked at. */
+/** Draw f over z, the neuron's point on it, and the tangent if the slope is the subject. */
 function activationCurve(store, document, tangent, hideA) {
   const reach = Math.max(3, Math.min(Math.abs(document.z) * 1.35, 1e6));
   const z = Float64Array.from({ length: 161 }, (_, k) => -reach + (2 * reach * k) / 160);
-  store.network.forward(store.raw); // where neurons share an activation, the curve needs the z of the others
+  store.network.forward(store.raw); // if the activation depends on several neurons, the curve needs the z of the others
   const a = curve(store.network, document.layer, document.neuron, z, document.unit);
   const finite = Array.from(a).filter(Number.isFinite);
   const low = Math.min(0, ...finite);
@@ -240,14 +240,14 @@ function ticks(reach, z, x) {
   return found.length > 7 ? found.filter((_, k) => k % 2 === found.indexOf(0) % 2) : found;
 }
 
-/** The network's answer, the label marked. */
+/** Show the output, with the label marked. */
 function outputs(store, document) {
   const answers = document.sample.probabilities;
   const bars = answers.map((value, k) => ({ name: store.className(k) + (k === document.sample.label ? " ✓" : ""), value }));
   return termBars(bars.length > 12 ? bars.sort((one, other) => other.value - one.value).slice(0, 12) : bars, false, true);
 }
 
-/** Bars of a sum's terms, the largest first, the others in one. */
+/** Draw bars of a sum's terms: the largest first, the others in one bar. */
 export function termBars(terms, sorted = true, plain = false) {
   const all = sorted ? [...terms].sort((one, other) => Math.abs(other.value) - Math.abs(one.value)) : terms;
   const shown = sorted && all.length > TERMS + 1 ? all.slice(0, TERMS) : all;
@@ -277,10 +277,10 @@ function clip(text, most) {
   return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
 
-/** The chain rule: what comes back, times the slope, is delta. */
+/** Show the chain rule: dL/da times the slope is delta. */
 function chain(document, stage) {
   if (!stage.result || stage.result.formula !== "dL/da * f'(z)") return null;
-  const rows = [["dL/da, what comes back", document.dL_da], ["f'(z), the slope", document.da_dz]];
+  const rows = [["dL/da, the gradient of a", document.dL_da], ["f'(z), the slope", document.da_dz]];
   const values = alignPoints(rows.map(([, value]) => typeset(number(value))));
   return h("table", { class: "bars" }, rows.map(([name], k) => h("tr", {}, h("th", { scope: "row", text: name }), h("td", { text: values[k] }))));
 }

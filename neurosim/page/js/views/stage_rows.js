@@ -1,4 +1,4 @@
-// A stage of the walk as rows: names, the arithmetic with its numbers, and what comes out, points below each other.
+// A stage of the walk as rows: names, the arithmetic with its numbers, and the results, with aligned points.
 
 import { number, typeset } from "../engine/numbers.js";
 import { alignPoints, h, signedBar } from "./dom.js";
@@ -6,14 +6,14 @@ import { alignPoints, h, signedBar } from "./dom.js";
 const TERMS = ["term", "feature", "gradient", "share", "place", "loss term", "output gradient", "output delta", "output", "term above", "bias", "rest"];
 const JOINED = ["setting", "state", "state of bias"];
 
-/** Rows in the order in which they are read: the rest follows the terms, then bias and result. */
+/** Return rows in reading order: the rest follows the terms, then bias and result. */
 function inOrder(stage) {
   const bias = stage.rows.filter((row) => row.role === "bias");
   const first = stage.rows.filter((row) => row.role !== "bias");
   return [...first, stage.rest, ...bias, stage.result].filter(Boolean);
 }
 
-/** The last row of a sum over places: what comes after it is no part of it. */
+/** Return whether a row ends a sum over places: the next rows are not part of it. */
 function closes(row) {
   return row.role === "gradient of filter";
 }
@@ -27,8 +27,8 @@ function isTerm(row) {
 }
 
 /**
- * The nodes of a stage; `hidden` is a row whose value the learner is to find first.
- * @param inWords whether what comes back from above is told in the sentences of the walk: of a filter it is a longer way
+ * Return the nodes of a stage. `hidden` is a row whose value the learner has to find first.
+ * @param inWords whether the rows from the layers above are told in the sentences of the walk, as for a filter
  */
 export function stageRows(stage, hidden, inWords = false) {
   const nodes = [];
@@ -53,7 +53,7 @@ export function stageRows(stage, hidden, inWords = false) {
   return nodes;
 }
 
-/** Once, when a stage opens: the number of each term flies into the sum of its table. */
+/** When a stage opens: let the number of each term fly into the sum of its table, once. */
 export function flyIntoSums(body) {
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   for (const sum of body.querySelectorAll(".terms .result .value")) {
@@ -69,7 +69,7 @@ export function flyIntoSums(body) {
   }
 }
 
-/** Bars beside the numbers only where there is room for them, and no picture has them already. */
+/** Make a table of terms. Bars stand beside the numbers only if there is room, and no picture shows them. */
 function termTable(rows, hidden, stage) {
   const limit = Math.max(...rows.map((row) => Math.abs(row.value)), 1e-300);
   const signed = rows.some((row) => row.value < 0);
@@ -97,7 +97,7 @@ function joinedLine(rows) {
   return h("p", { class: "said muted", text: start + rows.map((row) => `${row.name} = ${typeset(number(row.value))}`).join(", ") });
 }
 
-/** A note, a line of an algorithm, a change. */
+/** Write a note, a line of an algorithm, or a change. */
 function line(row, hidden, stage) {
   const value = row.value === null ? "" : typeset(number(row.value, row.name === "L" ? 6 : 5));
   const known = row !== hidden;

@@ -1,4 +1,4 @@
-// What the neuron under the pointer looks for, and what it found; the selected one where there is none.
+// The weights and products of the neuron under the pointer, or of the open one.
 
 import { short } from "../engine/numbers.js";
 import { hasMaps, inputsOf, takesLargest, unitOf, weightShape } from "../maps.js";
@@ -28,11 +28,11 @@ export class Strip {
   }
 
   picturesOf(layer, unit) {
-    // the whole walk would take longer than a frame, and the forward pass knows all of this
+    // the whole walk would take longer than a frame, and the forward pass has all of these numbers
     const inputs = inputsOf(layer, this.store.answer().layers[layer.index - 1].a, unit);
     const weights = Float64Array.from(layer.neuronPart(layer.W, unit.neuron));
     const products = weights.map((w, i) => w * inputs[i]);
-    return [this.picture(layer, weights, "looks for"), this.picture(layer, products, "found")];
+    return [this.picture(layer, weights, "weights w"), this.picture(layer, products, "products w x")];
   }
 
   picture(layer, values, name) {
@@ -52,7 +52,7 @@ export class Strip {
     const { a, z } = store.answer().layers[layer.index];
     const at = unitOf(layer, unit);
     const value = layer.W ? store.heldAt(layer.index, neuron) : undefined;
-    const held = [value === undefined ? "" : value ? `held at ${short(value)}` : "silenced", layer.W && store.isFrozen(layer.index, neuron) ? "frozen" : ""].filter(Boolean);
+    const held = [value === undefined ? "" : value ? `clamped at ${short(value)}` : "ablated", layer.W && store.isFrozen(layer.index, neuron) ? "frozen" : ""].filter(Boolean);
     const place = isMap ? [h("p", { text: `row ${unit.row}, column ${unit.column}` })] : [];
     if (!layer.W) {
       const { size } = layer.windows;

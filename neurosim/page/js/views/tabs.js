@@ -1,4 +1,4 @@
-// The views of the middle column; each is made when it is first opened, and drawn only while it is seen.
+// The views of the middle column; each is made when it is first opened, and drawn only while it is visible.
 
 import { h } from "./dom.js";
 

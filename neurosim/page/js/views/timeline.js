@@ -1,4 +1,4 @@
-// Loss and accuracy over the steps, with a cursor that can be dragged to any moment that is kept.
+// Loss and accuracy over the steps, with a cursor that can be dragged to any stored step.
 
 import { percent, short } from "../engine/numbers.js";
 import { h, s, explain } from "./dom.js";
@@ -10,7 +10,7 @@ export class Timeline {
   constructor(root, store) {
     this.store = store;
     this.subtitle = h("span", { class: "muted" });
-    root.querySelector("h2").replaceChildren("Time line", this.subtitle);
+    root.querySelector("h2").replaceChildren("Timeline", this.subtitle);
     this.svg = s("svg", { height: TALL.height, "aria-hidden": "true" });
     this.box = h(
       "div",
@@ -22,14 +22,15 @@ export class Timeline {
       },
       this.svg,
     );
-    const rounded = store.moments.some((each) => each.rounded) ? " The moments in between are kept in half precision (float16), the first and the last exactly." : "";
+    const rounded = store.moments.some((each) => each.rounded) ? " The steps between the first and the last are stored in half precision (float16)." : "";
     const left = store.model.manifest.left_out || [];
     root.append(this.box);
     explain(
       root.querySelector("h2"),
-      "Loss and accuracy on the test samples kept in this page, at every moment that is kept, steps on a logarithmic scale. " +
-          (store.losses.length ? "The thin line is the loss of the training batches, step by step. " : "") +
-          `Drag the cursor, or use the arrow keys: the network goes back to that step, and everything shows it as it was. Training goes on from there, with an optimizer that starts afresh.${rounded} ${left.join(" ")}`,
+      "Loss and accuracy on the test samples in this page, at each stored step. The axis of the steps is logarithmic. " +
+          (store.losses.length ? "The thin line is the loss of each training batch. " : "") +
+          `Drag the cursor, or use the arrow keys, to go to a step. All panels then show the network at that step. Training continues from there, with the state of the optimizer reset.${rounded} ${left.join(" ")}`,
+      store.model.glossary,
     );
     new ResizeObserver(() => this.draw()).observe(this.box);
   }
@@ -99,7 +100,7 @@ export class Timeline {
     })) this.box.setAttribute(`aria-${name}`, String(value));
   }
 
-  /** Powers of ten, and the last step; none so near to another that their numbers would touch. */
+  /** Return powers of ten and the last step, far enough from each other that their numbers do not touch. */
   ticks(last, scale) {
     const found = [];
     for (const step of [last, 0, 1, 10, 100, 1000, 10000, 100000, 1e6]) {

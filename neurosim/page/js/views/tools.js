@@ -1,4 +1,5 @@
-// Tools on the selected neuron: its weights, its bias, and whether it may speak and learn. Each change can be undone.
+// Tools for the open neuron: its weights, its bias, and whether it is ablated, clamped or frozen. Each change can be
+// undone.
 
 import { short } from "../engine/numbers.js";
 import { hasMaps, weightShape } from "../maps.js";
@@ -10,10 +11,11 @@ export class Tools {
     this.store = store;
     this.session = session;
     this.sign = 1;
-    this.silence = check("silence", false, (on) => this.hold(on, 0, "silenced"), { title: "Its output is held at 0" });
-    this.clamp = check("hold at", false, (on) => this.hold(on, this.number(this.level, 1), `held at ${this.level.value}`), { title: "Its output is held at this number" });
-    this.level = h("input", { type: "number", step: "any", value: "1", "aria-label": "Value to hold its output at", onchange: () => this.clamp.box.checked && this.hold(true, this.number(this.level, 1), `held at ${this.level.value}`) });
-    this.freeze = check("freeze", false, (on) => this.setFrozen(on), { title: "Training leaves its weights and bias as they are" });
+    const meaning = (term) => store.model.glossary.meaning(term);
+    this.silence = check("ablate", false, (on) => this.hold(on, 0, "ablated"), { title: meaning("ablate") });
+    this.clamp = check("clamp at", false, (on) => this.hold(on, this.number(this.level, 1), `clamped at ${this.level.value}`), { title: meaning("clamp") });
+    this.level = h("input", { type: "number", step: "any", value: "1", "aria-label": "Value of the clamped output", onchange: () => this.clamp.box.checked && this.hold(true, this.number(this.level, 1), `clamped at ${this.level.value}`) });
+    this.freeze = check("freeze", false, (on) => this.setFrozen(on), { title: meaning("freeze") });
     this.holding = h("span", { class: "row wide" }, this.silence.label, h("span", { class: "row" }, this.clamp.label, this.level));
     this.which = h("select", { "aria-label": "Which weight", onchange: () => this.drawWeight() });
     this.slider = this.range((value) => this.setWeight(value));
@@ -21,12 +23,12 @@ export class Tools {
     this.biasSlider = this.range((value) => this.setBias(value));
     this.biasTyped = h("input", { type: "number", step: "any", "aria-label": "The bias", onchange: () => this.type(this.biasTyped, (value) => this.setBias(value)) });
     this.biasRow = h("div", { class: "row" }, h("span", { text: "bias" }), this.biasTyped, this.biasSlider);
-    this.brush = button("paint +", () => this.flip(), { title: "What the brush does: raise or lower weights" });
+    this.brush = button("paint +", () => this.flip(), { title: "Choose whether the brush raises or lowers weights" });
     this.canvas = h("canvas", {
-      role: "img", "aria-label": "The weights; paint on them with the pointer, or change one by its name",
+      role: "img", "aria-label": "The weights. Paint on them with the pointer, or choose one in the list above.",
       onpointerdown: (event) => this.begin(event), onpointermove: (event) => this.paint(event), onpointerup: () => this.end(), onpointercancel: () => this.end(),
     });
-    this.painting = h("div", {}, h("div", { class: "row" }, this.brush, h("span", { class: "muted", text: "then paint on its weights" })), this.canvas);
+    this.painting = h("div", {}, h("div", { class: "row" }, this.brush, h("span", { class: "muted", text: "then paint on the weights below" })), this.canvas);
     this.summary = h("summary");
     this.box = h(
       "details",
@@ -42,7 +44,7 @@ export class Tools {
 
   range(change) {
     return h("input", {
-      type: "range", min: "-1", max: "1", step: "any", "aria-label": "drag to change", style: { flex: "1 1 90px", width: "auto" },
+      type: "range", min: "-1", max: "1", step: "any", "aria-label": "Drag to change the number", style: { flex: "1 1 90px", width: "auto" },
       oninput: (event) => change(Number(event.target.value)), onchange: () => this.settle(),
     });
   }
@@ -106,14 +108,14 @@ export class Tools {
   hold(on, value, how) {
     const { index } = this.layer;
     const { neuron } = this;
-    this.session.edit(`${this.name} ${on ? how : "free again"}`, (network) => (on ? network.clamp(index, neuron, value) : network.intervene(index, neuron, "values", null)));
+    this.session.edit(`${this.name} ${on ? how : "released"}`, (network) => (on ? network.clamp(index, neuron, value) : network.intervene(index, neuron, "values", null)));
     this.settle();
   }
 
   setFrozen(on) {
     const { index } = this.layer;
     const { neuron } = this;
-    this.session.edit(`${this.name} ${on ? "frozen" : "learns again"}`, (network) => network.intervene(index, neuron, "frozen", on ? true : null));
+    this.session.edit(`${this.name} ${on ? "frozen" : "no longer frozen"}`, (network) => network.intervene(index, neuron, "frozen", on ? true : null));
     this.settle();
   }
 
@@ -145,7 +147,7 @@ export class Tools {
     this.settle();
   }
 
-  /** A soft brush of about three pixels, of one on a small kernel; a pass moves a weight by a quarter of the largest one. */
+  /** A soft brush of about three pixels, or one on a small kernel. A pass moves a weight by a quarter of the largest one. */
   paint(event) {
     if (!this.inStroke) return;
     const box = this.canvas.getBoundingClientRect();
@@ -170,7 +172,7 @@ export class Tools {
     );
   }
 
-  /** The inputs by their names, those with the largest terms first. */
+  /** List the inputs by their names, with the largest terms first. */
   drawChoice() {
     const document = this.store.document();
     const order = document.weights.map((w, i) => [Math.abs(w * document.inputs[i]), i]).sort((one, other) => other[0] - one[0]).map(([, i]) => i);
@@ -193,7 +195,7 @@ export class Tools {
     this.fit(this.slider, this.typed, value, 1.5 * this.limit);
   }
 
-  /** A slider and a field for one number; the slider's range holds still while it is dragged. */
+  /** Set a slider and a field for one number. The slider's range stays fixed while it is dragged. */
   fit(slider, typed, value, limit) {
     if (document.activeElement !== slider) [slider.min, slider.max] = [-Math.max(limit, Math.abs(value)), Math.max(limit, Math.abs(value))];
     slider.value = String(value);
@@ -205,7 +207,7 @@ export class Tools {
     if (!this.box.open) return;
     const { layer, neuron, store } = this;
     const held = store.heldAt(layer.index, neuron);
-    this.holding.hidden = layer.isOutput; // its activation belongs to the loss
+    this.holding.hidden = layer.isOutput; // the loss uses its activation
     this.silence.box.checked = held === 0;
     this.clamp.box.checked = held !== undefined && held !== 0;
     if (held && document.activeElement !== this.level) this.level.value = String(held);
@@ -229,7 +231,7 @@ export class Tools {
   }
 }
 
-/** A weight of a kernel, or of a neuron that looks at maps. */
+/** Name a weight of a kernel, or of a neuron that looks at maps. */
 function nameOfWeight(i, [, width, channels], ofKernel) {
   const place = Math.floor(i / channels);
   const where = `${Math.floor(place / width)},${place % width}`;

@@ -1,13 +1,13 @@
-// What the network reads in the sample, in a sentence.
+// The prediction for the sample, in a sentence.
 
 import { certainty, short } from "../engine/numbers.js";
 import { h } from "./dom.js";
 
-/** Nodes of the sentence: what is read, how sure, and whether that is right; of a network without classes, its numbers. */
+/** Return the nodes of the sentence: the prediction, its probability, and whether it is right; without classes, the numbers. */
 export function verdict(store) {
   const { output, decided } = store.answer();
   const { label } = store;
-  if (!store.classes) return [`answer ${Array.from(output.slice(0, 4), (each) => short(each)).join(", ")}${output.length > 4 ? " …" : ""}`];
+  if (!store.classes) return [`output ${Array.from(output.slice(0, 4), (each) => short(each)).join(", ")}${output.length > 4 ? " …" : ""}`];
   const sure = output.length > 1 ? output[decided] : decided ? output[0] : 1 - output[0];
   const share = sure >= 0 && sure <= 1 ? `, ${certainty(sure)}` : "";
   const is = label === null ? "" : label === decided ? ", which is right" : `, but it is ${store.className(label)}`;

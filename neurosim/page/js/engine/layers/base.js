@@ -1,10 +1,10 @@
-// What every layer is: a place in the network, two passes, and the workspaces that keep what flows through.
+// The base of all layers: a place in the network, two passes, and the workspaces of its arrays.
 //
-// Arrays are flat and row by row: of B samples, z, a, da and delta have B * nOut numbers. They are the network's own
-// type (Float32Array or Float64Array), belong to the last batch, and are overwritten by the next one.
+// Arrays are flat and row by row: for B samples, z, a, da and delta have B * nOut numbers. They have the network's own
+// type (Float32Array or Float64Array). They belong to the last batch; the next batch overwrites them.
 //
-// A new kind of layer is one file: what it makes of x (`forward`), how dL/dx follows from delta (`inputGradient`),
-// and a line in index.js. Everything else has a default.
+// A new kind of layer is one file and a line in index.js. The file needs `forward` (x to a) and `inputGradient` (delta
+// to dL/dx). Everything else has a default.
 
 import { exact } from "../activations.js";
 import { Interventions } from "../interventions.js";
@@ -14,13 +14,13 @@ export class Layer {
   typeName = ""; // the name of the class in Python
   weightName = ""; // the parameter that holds the neurons' weights
   biasName = "";
-  windows = null; // where each neuron looks at an image; null: at the whole input, or at its own place
-  stateNames = []; // arrays that are kept with the weights but not trained
-  passesThrough = false; // whether in evaluation it hands on number by number what comes in
+  windows = null; // the patches at which neurons look; null: a neuron looks at the whole input, or at its own place
+  stateNames = []; // arrays that are stored with the weights and not trained
+  passesThrough = false; // whether it passes on its input unchanged in evaluation
   leastBatch = 1;
-  neuronByNeuron = false; // whether its neuron j looks at neuron j of the layer below alone
-  handsOn = ""; // what it does with windows that it does not weigh, in a word that the walk knows
-  reshapes = false; // whether it hands on all numbers in their order, so that the walk goes past it
+  neuronByNeuron = false; // whether its neuron j looks only at neuron j of the layer below
+  handsOn = ""; // its operation on windows without weights, as a word that the walk knows
+  reshapes = false; // whether it passes on all numbers in their order, so that the walk skips it
   activation = null;
   isOutput = false;
   maxNorm = null;
@@ -48,12 +48,12 @@ export class Layer {
     this.nOut = this.outShape.reduce((product, side) => product * side, 1);
   }
 
-  // How many neurons there are: one for each channel of an image, else one for each number.
+  // The number of neurons: one for each channel of an image, else one for each number.
   get neuronCount() {
     return this.byChannel ? this.outShape[2] : this.nOut;
   }
 
-  // At how many places each neuron is: height times width of an image, else one.
+  // The number of places of each neuron: height times width of an image, else one.
   get places() {
     return this.byChannel ? this.outShape[0] * this.outShape[1] : 1;
   }
@@ -78,7 +78,7 @@ export class Layer {
 
   initialize() {}
 
-  // This layer's part, called `name`, of a vector that is laid out as theta is.
+  // Return this layer's part, called `name`, of a vector with the layout of theta.
   flatView(flat, name) {
     return this.parameters.view(flat, name + this.index);
   }
@@ -102,19 +102,19 @@ export class Layer {
     return this.previous.a;
   }
 
-  // Where dL/dx goes; null where no gradient is needed below.
+  // The buffer for dL/dx; null if no gradient is needed below.
   get below() {
     return this.previous.index > 0 ? this.previous.da : null;
   }
 
   // -- the two passes ------------------------------------------------------------------------------------------------
 
-  // From da to delta.
+  // Compute delta from da.
   deltaFromDa() {
     this.delta.set(this.da);
   }
 
-  // From da to delta, the parameters' gradients and da of the layer below.
+  // Compute delta from da, then the parameters' gradients and da of the layer below.
   backward() {
     this.deltaFromDa();
     this.backwardFromDelta();
@@ -128,7 +128,7 @@ export class Layer {
 
   parameterGradients() {}
 
-  // da/dz, neuron by neuron, at z (n,) of one sample: the diagonal of the Jacobian. A new array.
+  // Return da/dz, neuron by neuron, at z (n,) of one sample: the diagonal of the Jacobian, as a new array.
   slopes(z) {
     return z.map(() => 1);
   }
@@ -159,23 +159,23 @@ export class Layer {
 
   // -- neurons -------------------------------------------------------------------------------------------------------
 
-  // Which numbers of x the weights multiply that make number j of z, in the weights' order; -1: outside of the image.
+  // Return the indices in x of the numbers that the weights multiply for number j of z. -1 is outside of the image.
   sources() {
     return Int32Array.from({ length: this.nIn }, (_, i) => i);
   }
 
-  // What number j of x feeds, in evaluation, for one sample x (n_in,): numbers of z, and dz/dx_j of each.
+  // Return the numbers of z that number j of x feeds in evaluation, for one sample x (n_in,), and dz/dx_j of each.
   outgoing(j) {
     return [[j], this.Float.of(1)];
   }
 
-  // Where only the largest number of a window is handed on: the windows that see number j of x. Of each which number of
-  // z it makes, which number of x won it, and how many are as large.
+  // For max pooling: return the windows that see number j of x. Each has its number of z, the number of x with the
+  // maximum, and how many numbers share that maximum.
   contests() {
     return [];
   }
 
-  // How dz_j/dx_j follows in evaluation, where neuron j looks at number j of x alone: an equation and its numbers.
+  // Explain dz_j/dx_j in evaluation, if neuron j looks only at number j of x: an equation and its numbers.
   explainSlope() {
     return ["", {}];
   }
@@ -184,7 +184,7 @@ export class Layer {
     if (interventions.any) throw new Error(`The neurons of layer ${this.index} (${this.title}) cannot be changed one by one.`);
   }
 
-  // On which side of each kink everything lies for the batch, as 0 and 1: where one changes, L has no derivative.
+  // Return the side of each kink for the whole batch, as 0 and 1. Where a side changes, L has no derivative.
   kinkSides() {
     return [];
   }
@@ -201,7 +201,7 @@ export class Layer {
     return null;
   }
 
-  // The layer that made what comes in; layers that pass it on in evaluation are looked through.
+  // Return the layer that produced the input. Layers that pass on their input in evaluation are skipped.
   get source() {
     let below = this.previous;
     while (below && below.passesThrough) below = below.previous;
@@ -209,14 +209,14 @@ export class Layer {
   }
 }
 
-// A layer that computes z in some way and then a = f(z).
+// A layer that computes z, and then a = f(z).
 export class ActivationLayer extends Layer {
-  // What is run: the activation, unless single neurons have another.
+  // The function to run: the activation, unless single neurons have another one.
   get function() {
     return this.chosen ?? this.activation;
   }
 
-  // An activation sees a row for each place of an image, a neuron along the columns.
+  // The activation sees one row for each place of an image, with the neurons along the columns.
   activate() {
     this.function.forward(this.z, this.a, this.neuronCount, this.r);
   }

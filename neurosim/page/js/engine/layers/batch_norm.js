@@ -1,7 +1,8 @@
 // Batch normalization: z = γ x̂ + β with x̂ = (x - mean) / √(variance + ε), then a = f(z).
-// One mean, one variance, γ and β for each neuron below: of images for each channel, over all samples and places; the
-// input's neurons are its numbers.
-// In training mean and variance are those of the batch, in evaluation running averages of them.
+//
+// Each neuron below has one mean, one variance, γ and β. For images that is one per channel, over all samples and
+// places. For the input layer, each number counts as a neuron. In training, mean and variance are those of the batch;
+// in evaluation, they are running averages.
 
 import { createActivation } from "../activations.js";
 import { ActivationLayer } from "./base.js";
@@ -11,7 +12,7 @@ export class BatchNorm extends ActivationLayer {
   typeName = "BatchNorm";
   stateNames = ["running_mean", "running_variance"];
   neuronByNeuron = true;
-  leastBatch = 2; // a single sample is its own mean: x̂ is 0, whatever comes in
+  leastBatch = 2; // the mean of a single sample is the sample: x̂ is 0 for any input
 
   constructor(config) {
     super(config);
@@ -28,14 +29,14 @@ export class BatchNorm extends ActivationLayer {
     super.connect(index, previous, Float);
     let below = previous;
     while (below.neuronByNeuron || below.passesThrough) below = below.previous;
-    this.byChannel &&= Boolean(below.previous); // the input's numbers stand for themselves
+    this.byChannel &&= Boolean(below.previous); // each number of the input stands alone
     const n = this.neuronCount;
     this.running_mean = new Float(n);
     this.running_variance = new Float(n).fill(1);
     this.mean = new Float(n);
     this.variance = new Float(n);
     this.inverse = new Float(n);
-    this.training = false; // whether the last forward pass was one of training
+    this.training = false; // whether the last forward pass was in training
   }
 
   parameterShapes() {
@@ -69,7 +70,7 @@ export class BatchNorm extends ActivationLayer {
     this.activate();
   }
 
-  // Mean and variance of the batch.
+  // Measure mean and variance of the batch.
   measure() {
     const { x, neuronCount: n, mean, variance } = this;
     const count = x.length / n;
@@ -83,7 +84,7 @@ export class BatchNorm extends ActivationLayer {
     }
   }
 
-  // Move the running averages towards mean and variance of the batch, if it was one of training.
+  // Move the running averages towards mean and variance of the batch, if the pass was in training.
   afterUpdate() {
     if (!this.training) return;
     const { momentum, neuronCount: n, r } = this;
@@ -111,8 +112,7 @@ export class BatchNorm extends ActivationLayer {
     }
   }
 
-  // One mean, one variance, γ and β for each neuron below: of images for each channel, over all samples and places.
-// In training mean and variance depend on x too:
+  // In training, mean and variance depend on x too:
   // dL/dx = γ / √(variance + ε) (delta - mean(delta) - x̂ mean(delta x̂))
   inputGradient(delta, dx) {
     const { xHat, neuronCount: n, gamma, inverse, dgamma, dbeta } = this;

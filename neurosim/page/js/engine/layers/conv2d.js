@@ -1,5 +1,5 @@
-// The convolutional layer: every filter looks at each patch of the image below with the same weights,
-// z = patches W + b, a = f(z). W is (k, k, C, filters), images are (H, W, C) row by row.
+// The convolutional layer: each filter looks at each patch of the image below with the same weights. z = patches W +
+// b, a = f(z). W is (k, k, C, filters), and images are (H, W, C) row by row.
 
 import { addRows, columnSums, Found, inFours, rowsTimesFours, scatterRows } from "../products.js";
 import { WeightedLayer } from "./weighted.js";
@@ -26,13 +26,13 @@ export class Conv2D extends WeightedLayer {
     return [size, size, this.windows.shape[2], filters];
   }
 
-  // One sample is worked on at a time, in float64: its patches stay in the processor's cache.
+  // One sample at a time, in float64: its patches stay in the processor's cache.
   attach(parameters) {
     super.attach(parameters);
     const { places, neuronCount: filters } = this;
     const { length } = this.windows; // k k C
     this.pairs = new Float64Array((places + (places % 2)) * length);
-    this.patches = this.pairs.subarray(0, places * length); // (H' W', k k C); where H' W' is odd, a row of zeros follows
+    this.patches = this.pairs.subarray(0, places * length); // (H' W', k k C); if H' W' is odd, a row of zeros follows
     this.fours = new Float64Array(Math.ceil(filters / 4) * 4 * length); // W, see `inFours`
     this.kernels = new Float64Array(filters * length); // (filters, k k C) Wᵀ
     this.sums = new Float64Array(filters * length); // dWᵀ
@@ -41,7 +41,7 @@ export class Conv2D extends WeightedLayer {
     this.found = new Found(Math.max(filters, places));
   }
 
-  // The patches of sample b, a row each.
+  // Gather the patches of sample b, one row per patch.
   gather(b) {
     const { x, patches } = this;
     const { sources } = this.windows;
@@ -61,7 +61,7 @@ export class Conv2D extends WeightedLayer {
     this.activate();
   }
 
-  // dW = patchesᵀ delta, the sum over samples and places. Deltas that are 0 cost nothing.
+  // dW = patchesᵀ delta, the sum over samples and places. Deltas of 0 cost nothing.
   parameterGradients() {
     const { delta, dW, sums, patches, found, places, neuronCount: filters } = this;
     const { length } = this.windows;
@@ -81,7 +81,7 @@ export class Conv2D extends WeightedLayer {
     }
   }
 
-  // dL/dpatches = delta Wᵀ; each pixel sums over the patches that it is in.
+  // dL/dpatches = delta Wᵀ. Each pixel sums over the patches that contain it.
   inputGradient(delta, dx) {
     const { W, image, kernels, found, places, neuronCount: filters } = this;
     const { length, sources } = this.windows;

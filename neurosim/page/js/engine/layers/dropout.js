@@ -1,4 +1,4 @@
-// Dropout: in training some activations are set to 0 at random, and the others divided by 1 - rate.
+// Dropout: in training, some activations are set to 0 at random. The others are divided by 1 - rate.
 
 import { general } from "../numbers.js";
 import { Layer } from "./base.js";

@@ -1,4 +1,4 @@
-// The kinds of layers, by key. A new kind is a file of its own and a line here.
+// The kinds of layers, by key. A new kind is a new file and a line here.
 
 import { BatchNorm } from "./batch_norm.js";
 import { Conv2D } from "./conv2d.js";
@@ -18,7 +18,7 @@ export const LAYERS = {
   flatten: Flatten,
 };
 
-// The layer that a config describes.
+// Create the layer that a config describes.
 export function createLayer(config) {
   if (!Object.hasOwn(LAYERS, config.name)) {
     throw new Error(

@@ -1,4 +1,4 @@
-// The input layer: takes samples, brings them to the network's units, and hands them on.
+// The input layer: it takes samples, converts them to the network's units, and passes them on.
 
 import { Layer } from "./base.js";
 
@@ -24,13 +24,13 @@ export class Input extends Layer {
     return this.a;
   }
 
-  // What whole numbers are multiplied by, in the network's own type.
+  // The factor of whole numbers, in the network's own type.
   get scale() {
     return typeof this.settings.scale === "number" ? this.r(this.settings.scale) : 1;
   }
 
-  // Fill row b of the batch with a sample: whole numbers (in an array of integers) are scaled, floats are taken as
-  // they are, features of a standardized table are standardized.
+  // Fill row b of the batch with a sample. Whole numbers (in an array of integers) are scaled, and other floats stay
+  // unchanged. Features of a standardized table are standardized.
   fill(b, raw) {
     const a = this.a;
     const n = this.nOut;
@@ -49,7 +49,7 @@ export class Input extends Layer {
 
   forward() {}
 
-  // Height and width of a sample that is an image of one colour: its size says so, or what it was trained on.
+  // Return height and width of a sample that is an image of one colour, from its size or the training set.
   get imageShape() {
     for (const shape of [this.sides, this.learned?.shape ?? []]) {
       const sides = shape.length > 1 && shape.at(-1) === 1 ? shape.slice(0, -1) : shape;

@@ -1,9 +1,10 @@
-// Pooling: each channel of an image made smaller, window by window; and images as rows of numbers.
+// Pooling layers, which make each channel of an image smaller, window by window; and Flatten, which makes rows of
+// images.
 
 import { Layer } from "./base.js";
 import { Windows } from "./windows.js";
 
-// What max and average pooling have in common: windows over each channel for itself.
+// The base of max and average pooling: windows over each channel alone.
 class Pooling extends Layer {
   constructor(config) {
     super(config);
@@ -16,7 +17,7 @@ class Pooling extends Layer {
     return [...this.windows.places, this.windows.shape[2]];
   }
 
-  // The numbers of z whose windows see number j of x.
+  // Return the numbers of z whose windows see number j of x.
   thatSee(j) {
     const [, width, channels] = this.windows.shape;
     const pixel = Math.floor(j / channels);
@@ -28,7 +29,7 @@ class Pooling extends Layer {
   }
 }
 
-// The largest number of each window. Back goes dL/dz to that number alone; of several to the first, row by row.
+// The largest number of each window. The backward pass gives dL/dz to that number alone, or to the first of several.
 export class MaxPool2D extends Pooling {
   kind = "max_pool2d";
   typeName = "MaxPool2D";
@@ -41,7 +42,7 @@ export class MaxPool2D extends Pooling {
 
   setBatchSize(batchSize) {
     super.setBatchSize(batchSize);
-    this.winners = this.allWinners.subarray(0, batchSize * this.nOut); // which of its window's pixels each maximum is
+    this.winners = this.allWinners.subarray(0, batchSize * this.nOut); // the pixel of its window that holds each maximum
   }
 
   forward() {

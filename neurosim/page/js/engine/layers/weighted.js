@@ -1,4 +1,4 @@
-// What layers with weights have in common: their penalties, and what is done to single neurons.
+// The base of layers with weights: their penalties, and the interventions on single neurons.
 
 import { createActivation } from "../activations.js";
 import { createInitializer } from "../initializers.js";
@@ -45,7 +45,8 @@ export class WeightedLayer extends ActivationLayer {
     if (this.useBias) this.b.fill(0);
   }
 
-  // The part of neuron j in a parameter, a gradient or an optimizer's vector, as the layer sees it. A new array.
+  // Return the part of neuron j in a parameter, a gradient or an optimizer's vector, as the layer sees it. A new
+  // array.
   neuronPart(array, j) {
     const n = this.weightShape().at(-1);
     const part = new this.Float(array.length / n);
@@ -71,7 +72,7 @@ export class WeightedLayer extends ActivationLayer {
     return penalty;
   }
 
-  // What the penalties add to dL/dw of neuron j: an equation with names in braces, and the numbers of these names.
+  // Explain the term that the penalties add to dL/dw of neuron j: an equation with names in braces, and their numbers.
   explainPenalty(j, formulas) {
     const parts = [];
     const numbers = {};
@@ -103,7 +104,7 @@ export class WeightedLayer extends ActivationLayer {
     if (this.scaling) this.scaling.before();
   }
 
-  // Undo the update for frozen neurons, scale it for slowed ones, then bring weight norms within their bound.
+  // Undo the update for frozen neurons, scale it for slowed ones, then limit weight norms to their bound.
   afterUpdate() {
     if (this.scaling) this.scaling.after(this.r);
     if (this.maxNorm !== null) {
@@ -125,7 +126,7 @@ export class WeightedLayer extends ActivationLayer {
     this.chosen = interventions.functionFor(this.activation);
   }
 
-  // The activation of neuron j: the layer's, unless it was given its own.
+  // Return the activation of neuron j: its own if it has one, else the layer's.
   activationOf(j) {
     return this.interventions.activations.get(j) ?? this.activation;
   }

@@ -1,7 +1,8 @@
-// Where the windows lie that convolution and pooling slide over an image: `neurosim/layers/windows.py`.
+// The windows that convolution and pooling slide over an image: see `neurosim/layers/windows.py`.
 
-// Windows of size x size pixels, one every `stride` pixels. padding: "valid", within the image; "same", with zeros around
-// it, so that without a stride there are as many as pixels: half of the zeros before, the odd one behind.
+// Windows of size x size pixels, one every `stride` pixels. With padding "valid", they lie within the image. With
+// "same", zeros around it give one window per pixel if the stride is 1. Half of the zeros come before; an odd one
+// comes after.
 export class Windows {
   constructor(title, inShape, size, stride, padding = "valid") {
     if (inShape.length !== 2 && inShape.length !== 3) {
@@ -18,7 +19,7 @@ export class Windows {
     this.sources = this.numbersSeen();
   }
 
-  // Of each window, row by row, which numbers of the image (H W C) it sees; -1 where it lies on the zeros around.
+  // For each window, row by row: the indices of the numbers of the image (H W C) that it sees; -1 for the padding.
   numbersSeen() {
     const { size, stride, before } = this;
     const [height, width, channels] = this.shape;
@@ -38,17 +39,17 @@ export class Windows {
     return found;
   }
 
-  // How many numbers a window sees.
+  // The number of numbers that a window sees.
   get length() {
     return this.size * this.size * this.shape[2];
   }
 
-  // Which numbers of the image the window at a place sees, -1 on the zeros around. Live.
+  // Return the indices of the numbers that the window at a place sees, -1 for the padding. A live view.
   sourcesAt(place) {
     return this.sources.subarray(place * this.length, (place + 1) * this.length);
   }
 
-  // The first and last row, and the first and last column, that the windows at these places see of the image.
+  // Return the first and last row, and the first and last column, of the image that the windows at these places see.
   field([firstRow, lastRow], [firstColumn, lastColumn]) {
     const seen = (first, last, axis) => [
       Math.max(0, first * this.stride - this.before[axis]),
@@ -57,7 +58,7 @@ export class Windows {
     return [seen(firstRow, lastRow, 0), seen(firstColumn, lastColumn, 1)];
   }
 
-  // The windows that see a pixel: pairs of a place and which of the window's own pixels it is, row by row.
+  // Return the windows that see a pixel: pairs of a place and the pixel's index in that window, row by row.
   thatSee(row, column) {
     const found = [];
     for (const [r, down] of this.along(row, 0)) {
@@ -76,7 +77,7 @@ export class Windows {
   }
 }
 
-// How many windows there are along a side, and how many zeros lie before it.
+// Return the number of windows along a side, and the number of zeros before it.
 function countOf(side, size, stride, padding) {
   if (padding === "valid") return [Math.floor((side - size) / stride) + 1, 0];
   const count = Math.ceil(side / stride);
