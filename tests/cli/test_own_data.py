@@ -150,14 +150,16 @@ def test_train_on_numbers_to_predict(targets, prices, cli, tmp_path):
         assert np.allclose(written[f"true {name}"], true)
         assert np.allclose(written[f"predicted {name}"], outputs[:, k], rtol=1e-5)
         missed, spread = np.sqrt(np.mean((outputs[:, k] - true) ** 2)), np.std(true)
-        assert f"predictions of {name} miss by {missed:.4g} (root mean square), where it varies by {spread:.4g}" in text
+        assert f"root mean square error of {name} {missed:.4g}, its standard deviation {spread:.4g}" in text
     assert "predictions.png" in files(tmp_path / "run") and "confusion_matrix.png" not in files(tmp_path / "run")
 
 
 @pytest.mark.parametrize(("words", "idle"), [(("--epochs", "1"), True), (("--epochs", "400", "--hidden", "32"), False)])
 def test_predictions_no_better_than_the_mean_have_learned_nothing(words, idle, prices, cli):
     text = said(cli("train", "--data", "houses.csv", "--target", "price", "--loss", "mse", "--quiet", *words))
-    assert ("It has learned nothing: it misses by no less than if it answered the mean" in text) == idle
+    assert (
+        "The network has learned nothing: its error is hardly below the error of always answering the mean" in text
+    ) == idle
 
 
 def test_outputs_that_are_no_probabilities_are_called_values(table, cli, tmp_path):
@@ -180,8 +182,8 @@ def test_a_share_is_held_out_for_validation_and_the_test_rows_are_not_looked_at(
     text = said(cli("train", "--data", "iris.csv", *QUICK, *more, "--validation", "0.1", "--out", "run"))
     train, test = ns.data.load(table)
     kept, held = train.hold_out(0.1)  # the first of each class
-    assert len(held) == 12 and "validation: 12 rows held out of the training set" in text
-    assert "nothing is chosen by them" not in text
+    assert len(held) == 12 and "validation: 12 rows, kept out of the training set" in text
+    assert "which decide nothing" not in text
     assert [len(x) for x, *_ in looked[:-1]] == [12] * (len(looked) - 1)  # after each epoch
     assert looked[-1][0].split == "test" and len(looked[-1][0]) == len(test) == 25  # once, at the end
     history = pd.read_csv(tmp_path / "run/history.csv").set_index("epoch")
@@ -248,7 +250,7 @@ def test_resume_reads_the_data_as_the_run_did(rough, cli, tmp_path, monkeypatch)
         stopped = cli(*words, "--out", "run")
     assert stopped.code == 130 and "python main.py train --resume run" in stopped.out
     result = cli("train", "--resume", "run", "--quiet")
-    assert "going on with" in said(result) and "validation: 25 rows held out" in " ".join(result.out.split())
+    assert "resuming from" in said(result) and "validation: 25 rows, kept out" in " ".join(result.out.split())
     for name in ("predictions.csv",):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     one, other = (ns.Network.load(tmp_path / name / "net.npz") for name in ("run", "whole"))
@@ -260,9 +262,9 @@ def test_resume_reads_the_data_as_the_run_did(rough, cli, tmp_path, monkeypatch)
     ):
         refused = cli("train", "--resume", "run", option, value)
         assert refused.code == 2 and refused.err.startswith(f"error: {option}: the run in run has ")
-        assert "expected --resume without it" in refused.err
+        assert f"resume it without {option}" in refused.err
     refused = cli("train", "--resume", "run", "--hidden", "9,4", "--conv", "8x3,pool2")
-    assert re.search(r": the run in run has [\w,]+, received (9,4|8x3,pool2); expected", refused.err)
+    assert re.search(r": the run in run has [\w,]+, received (9,4|8x3,pool2); resume it without", refused.err)
     assert cli("train", "--resume", "run", "--missing", "mean", "--validation", "0.2").code == 0  # no contradiction
 
 
@@ -299,17 +301,17 @@ def test_few_samples_get_enough_updates_and_are_told_so(count, kind, classes, up
     assert settings.epochs == max(Settings().epochs, math.ceil(updates / steps))
     text = " ".join(capsys.readouterr().out.split())
     assert f"few {data.noun}s: {settings.epochs:,} epochs with batches of {SMALL_BATCH}" in text
-    others = "(--batch-size and --epochs choose others)"
+    others = "(to change this: --batch-size and --epochs)"
     if activation == "tanh":
-        others = "tanh as activation (--batch-size, --epochs and --activation choose others)"
-    assert re.search(rf"which are {settings.epochs * steps:,} updates,? {re.escape(others)}", text)
+        others = "activation tanh (to change this: --batch-size, --epochs and --activation)"
+    assert re.search(rf"which are {settings.epochs * steps:,} steps,? {re.escape(others)}", text)
     asked = enough_updates(Settings(activation="selu"), {"activation"}, data)
     assert asked.activation == "selu" and asked.epochs == settings.epochs
 
 
 def test_what_is_said_is_what_is_done(table, cli, tmp_path):
     text = said(cli("train", "--data", "iris.csv", "--hidden", "4", "--quiet", "--out", "run"))
-    told = re.search(r"few rows: (\S+) epochs with batches of (\S+), which are (\S+) updates", text)
+    told = re.search(r"few rows: (\S+) epochs with batches of (\S+), which are (\S+) steps", text)
     epochs, size, updates = (int(each.replace(",", "")) for each in told.groups())
     net = ns.Network.load(tmp_path / "run/net.npz")
     assert net.optimizer.t == updates == epochs * math.ceil(125 / size)
@@ -342,7 +344,7 @@ def test_grey_pictures_alone_are_moved_about(kind, dtype, pixels, capsys):
     data = dataset(100, kind, dtype)
     settings = enough_updates(Settings(), {}, data)
     assert settings.augment == (f"shift:pixels={pixels}" if pixels else None)
-    told = f"each image moved by up to {pixels} pixels (--batch-size, --epochs and --augment choose others)"
+    told = f"each image moved by up to {pixels} pixels (to change this: --batch-size, --epochs and --augment)"
     assert (told in " ".join(capsys.readouterr().out.split())) == bool(pixels)
     assert enough_updates(Settings(augment="affine"), {"augment"}, data).augment == "affine"
 
@@ -409,7 +411,7 @@ def test_inspect_calls_classes_by_their_names(flowers, table, cli, tmp_path):
     report = ns.Network.load(flowers).report(held_out(table))
     for name in ("strongest_class", "weakest_class"):
         assert card[name].tolist() == [SPECIES[k] for k in report[name]]
-    assert card["strongest_class"].iloc[0] in text and "without which most accuracy is lost" in text
+    assert card["strongest_class"].iloc[0] in text and "most accuracy is lost without" in text
     text = said(cli("inspect", flowers, "--data", "iris.csv", "--layer", "1", "--neuron", "2"))
     assert f"strongest_class {SPECIES[report['strongest_class'].iloc[2]]} " in text
     assert {"layer1-neuron2-by_class.png", "layer1-neuron2-weights.png"} <= files(tmp_path / "results/inspect")
@@ -430,7 +432,7 @@ def test_inspect_says_nothing_of_classes_where_there_are_none(prices, cli, tmp_p
     words = ("--data", "houses.csv", "--target", "price")
     assert cli("train", *words, "--loss", "mse", *QUICK, "--out", "run").code == 0
     text = said(cli("inspect", "run/net.npz", *words, "--rows", "3"))
-    assert "the 3 hidden ones with the largest weights" in text
+    assert "the largest weights are those of these 3 hidden neurons:" in text
     assert not re.search(r"nan|NA|class|accuracy", text.partition("7 neurons")[2])
     card = pd.read_csv(tmp_path / "results/inspect/neurons.csv")
     shown = card[card["layer"] == 1].sort_values("weight_norm", ascending=False)["neuron"][:3]

@@ -232,7 +232,7 @@ def test_the_report_and_run_json_name_the_rate_and_the_schedule(varied, shared, 
     assert "| clip_norm | none |" in text
     if shared:
         assert (
-            f"| learning_rate | {shared} |" in text and "Learning rate: 0.001 (adam's own), schedule constant." in text
+            f"| learning_rate | {shared} |" in text and "Learning rate: 0.001 (adam's default), schedule constant." in text
         )
     else:
         assert "see its settings below" in text

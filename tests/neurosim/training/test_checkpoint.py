@@ -501,7 +501,7 @@ def test_train_that_was_killed_or_interrupted_goes_on_to_the_same_bits(sent, num
     assert process.returncode == (-signal.SIGKILL if sent == signal.SIGKILL else 130), (out, err)
     assert_whole(folder)
     if sent == signal.SIGINT:
-        assert ("to go on: python main.py train --resume run" in out) == in_training
+        assert ("to resume: python main.py train --resume run" in out) == in_training
         assert not [path for path in folder.iterdir() if path.name.startswith(".")]
     state = read_checkpoint(folder)[1]
     at = state["progress"]
@@ -546,7 +546,7 @@ def test_resume_says_in_one_line_that_there_is_nothing_to_go_on_with(tmp_path):
     (tmp_path / "empty").mkdir()
     network = ns.Network([ns.Input((6, 5)), ns.Dense(4, "softmax")], seed=3)
     network.fit(*images(), 1, callbacks=[ns.Checkpoint(tmp_path / "program")], verbose=False)
-    for folder, words in (("empty", "found none"), ("nowhere", "found none"), ("program", "not made by train")):
+    for folder, words in (("empty", "found none"), ("nowhere", "found none"), ("program", "another program wrote")):
         status, _, err = train(["--resume", folder], tmp_path)
         assert status == 2 and len(err.splitlines()) == 1 and re.match(r"error: ", err) and words in err, err
 
