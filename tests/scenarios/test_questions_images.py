@@ -317,7 +317,7 @@ def test_a_filter_answers_to_an_image_where_it_is_on_at_any_place():
 
 
 def filter_life(edges, active=0.5, seeds=3):
-    """A table "filter_life" of two filters and two looks: variant -> what an edge explains at each look."""
+    """A table "filter_life" of two filters at two steps: variant -> what an edge explains at each step."""
     return pd.DataFrame(
         [
             {"variant": name, "seed": seed, "step": 10 * look, "filter": j, "height": 3, "width": 3,

@@ -143,7 +143,7 @@ def test_against_another_variant_the_words_follow_the_numbers():
     up = of("normalization", all_equal("normalization", 0.8) | {"relu + batch norm": 0.9})
     assert versus(up, "relu + batch norm", "relu") == "relu + batch norm against relu: +10.00 points, beyond the noise"
     assert "-10.00 points" in versus(up, "relu", "relu + batch norm")
-    assert versus(up, "relu", "nobody") == ""
+    assert versus(up, "relu", "no variant") == ""
 
 
 @pytest.mark.parametrize(("values", "mean"), [([1.0, 100.0], 10.0), ([0.0, 5.0], 0.0), ([math.nan, 2.0], 2.0)])
