@@ -1,4 +1,4 @@
-"""Checks of what a user gives: each returns the value in its proper type, or raises an error that names the fault."""
+"""Checks of a user's values. Each returns the value in its proper type, or raises an error that names the fault."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ T = TypeVar("T")
 def check_number(
     name: str, value: float, low: float, high: float, *, open_low: bool = False, open_high: bool = False
 ) -> float:
-    """`value` as a float, if it is a number within the bounds.
+    """Return `value` as a float if it is a number within the bounds.
 
     Raises:
-        NeurosimError: it is not a number, or is out of bounds.
+        NeurosimError: it is not a number, or out of bounds.
     """
     try:
         number = float(value)
@@ -33,16 +33,26 @@ def check_number(
     above = number > low if open_low else number >= low
     below = number < high if open_high else number <= high
     if isinstance(value, (bool, str)) or not (above and below):
-        interval = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
-        raise NeurosimError(f"{name}: expected a number in {interval}, received {value!r}")
+        expected = _range(low, high, open_low, open_high)
+        raise NeurosimError(f"{name}: expected a {expected}, received {value!r}")
     return number
 
 
+def _range(low: float, high: float, open_low: bool, open_high: bool) -> str:
+    """Describe an interval of numbers: "number of at least 0 and below 1"."""
+    if not (open_low or open_high):
+        return f"number from {low:g} to {high:g}" if high < math.inf else f"number of at least {low:g}"
+    least = f"above {low:g}" if open_low else f"of at least {low:g}"
+    if high == math.inf:
+        return f"{'finite ' if open_high else ''}number {least}"
+    return f"number {least} and {'below' if open_high else 'at most'} {high:g}"
+
+
 def check_count(name: str, value: int, low: int = 1) -> int:
-    """`value` as an int, if it is a whole number of at least `low`.
+    """Return `value` as an int if it is a whole number of at least `low`.
 
     Raises:
-        NeurosimError: it is not whole, or too small.
+        NeurosimError: it is not a whole number, or too small.
     """
     try:
         whole = not isinstance(value, (bool, str)) and int(value) == value and value >= low
@@ -54,10 +64,10 @@ def check_count(name: str, value: int, low: int = 1) -> int:
 
 
 def check_value(name: str, value: Any, dtype: DTypeLike = np.float64) -> float:
-    """A number that is finite in `dtype`.
+    """Return `value` as a float if it is a number that is finite in `dtype`.
 
     Raises:
-        NeurosimError: anything else.
+        NeurosimError: it is something else.
     """
     try:
         number = float(value)
@@ -69,7 +79,10 @@ def check_value(name: str, value: Any, dtype: DTypeLike = np.float64) -> float:
 
 
 def samples_and_labels(x: Any, y: Any) -> tuple[Any, Any]:
-    """Samples and labels, from the two or from a `Dataset`, whose classes may be in another order than a network's."""
+    """Return samples and labels, given as two arrays or as a `Dataset`.
+
+    A `Dataset` with names of classes gives the names as labels: its classes may be in another order than a network's.
+    """
     if y is not None:
         return x, y
     if not is_dataset(x):
@@ -79,12 +92,12 @@ def samples_and_labels(x: Any, y: Any) -> tuple[Any, Any]:
 
 
 def is_dataset(x: Any) -> bool:
-    """Whether x is a `Dataset`: it has samples, labels, and says of which split."""
+    """Whether `x` is a `Dataset`: it has samples, labels and a split."""
     return hasattr(x, "x") and hasattr(x, "labels") and hasattr(x, "split")
 
 
 def check_max_norm(norm: float | None) -> float | None:
-    """A bound on the norm of weights, above 0, or None.
+    """Return the largest norm that weights may have: a number above 0, or None.
 
     Raises:
         NeurosimError: it is something else.
@@ -93,13 +106,13 @@ def check_max_norm(norm: float | None) -> float | None:
 
 
 def check_names(function: Callable[P, T]) -> Callable[P, T]:
-    """Let a function refuse an argument that it does not have with the name that was probably meant. A decorator.
+    """Let a function refuse an unknown argument and name the one that was probably meant. A decorator.
 
     Raises:
-        ArgumentError: at the call.
+        ArgumentError: at the call, an argument is unknown.
     """
     names = list(inspect.signature(function).parameters)
-    own = [name for name in names if name not in ("self", "network")]  # not what it is called on
+    own = [name for name in names if name not in ("self", "network")]  # without the object of the method
     called = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
 
     @wraps(function)

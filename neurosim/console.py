@@ -1,7 +1,7 @@
-"""Standard output and standard error as they really are: closed, full, without a reader, without some letters.
+"""Standard output and standard error, safe to write even if closed, full, without a reader or without some letters.
 
-A program may be started without them (``2>&-``, pythonw, a daemon), and whoever reads them may go away (`head`). What
-is said on the way is then lost; what is computed never is.
+A program may be started without them (``2>&-``, pythonw, a daemon), and their reader may end first (`head`). Then the
+printed text is lost, and no result is.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ Lost = Callable[[OSError], None]
 
 
 class Outlet:
-    """A text stream that does not fail: what cannot be written is lost, and all that follows.
+    """A text stream that does not fail: text that cannot be written is lost, with all text after it.
 
     Args:
         stream: where to write; None: nowhere.
-        lost: is told once why nothing more can be written. It may raise.
-        raw: whether control characters go through, as a bar needs; in other text, names of files, classes and data
-            among it, they are shown and do nothing.
+        lost: called once, with the error, when nothing more can be written. It may raise.
+        raw: whether to write control characters unchanged, as a progress bar needs. Otherwise they are shown as
+            escapes, because names of files, classes and data may contain them.
     """
 
     def __init__(self, stream: IO[str] | None, lost: Lost | None = None, raw: bool = False) -> None:
         self.stream, self.lost, self.is_lost, self.raw = stream, lost, False, raw
 
     def write(self, text: str) -> int:
-        """Write it, or lose it."""
+        """Write the text, or lose it."""
         self._try(lambda stream: stream.write(text if self.raw else visible(text)))
         return len(text)
 
     def flush(self) -> None:
-        """Hand over what was written."""
+        """Flush the stream."""
         if self.stream is not None:
             self._try(lambda stream: stream.flush())
 
     def isatty(self) -> bool:
-        """Whether somebody looks on."""
+        """Whether the stream is a terminal that can still be written."""
         with suppress(AttributeError, OSError, ValueError):  # closed
             return self.stream is not None and not self.is_lost and self.stream.isatty()
         return False
@@ -62,7 +62,7 @@ class Outlet:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
 
-    def __eq__(self, other: object) -> bool:  # by which tqdm finds the bars on a stream
+    def __eq__(self, other: object) -> bool:  # with it, tqdm finds the bars on a stream
         return isinstance(other, Outlet) and self.stream is other.stream  # not the stream: tqdm would flush it itself
 
     def __hash__(self) -> int:
@@ -70,14 +70,14 @@ class Outlet:
 
 
 def standard_error() -> Outlet:
-    """Standard error of this moment, to write to whatever it is."""
+    """Return the present standard error, as an `Outlet`."""
     return sys.stderr if isinstance(sys.stderr, Outlet) else Outlet(sys.stderr)
 
 
 def above_bars() -> AbstractContextManager[Any]:
-    """Within this, what is written stands above any progress bar."""
+    """In this block, write text above any progress bar."""
     bars = getattr(sys.modules.get("tqdm"), "tqdm", None)
-    where = standard_error()  # theirs; tqdm would look for those of its own standard output
+    where = standard_error()  # the stream of our bars; tqdm would look for bars on its own standard output
     return bars.external_write_mode(file=where) if bars else nullcontext()
 
 

@@ -1,7 +1,7 @@
 """The errors that neurosim raises on purpose.
 
-Each message says what was expected, what was received and what to do.  The command line prints
-them as one line and exits with status 2; anything else that escapes is a defect of neurosim.
+Each message says what was expected, what was received and what to do. The command line prints it as one line and exits
+with status 2. Any other error that reaches the user is a defect of neurosim.
 """
 
 
@@ -10,7 +10,7 @@ class NeurosimError(ValueError):
 
 
 class NeurosimWarning(UserWarning):
-    """Something that is done as asked, but is probably not what was meant."""
+    """Something that is allowed, but is probably a mistake of the user."""
 
 
 class DataError(NeurosimError):
@@ -22,7 +22,7 @@ class WriteError(NeurosimError):
 
 
 class ShapeError(NeurosimError):
-    """An array whose shape does not fit where it was put."""
+    """An array whose shape does not fit its use."""
 
 
 class OutOfRangeError(NeurosimError, IndexError):

@@ -1,6 +1,6 @@
-"""Public names of a package, imported when they are first asked for, so that importing the package is quick.
+"""Public names of a package, imported at their first use, so that importing the package is quick.
 
-The stub beside a package's ``__init__.py`` is the one list of its names: type checkers read it, and so does this.
+The stub beside a package's ``__init__.py`` is the only list of its names. Type checkers and this module read it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ Lazy = tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]
 
 
 def public_names(package: str, file: str) -> Lazy:
-    """What a package needs to hand out the names of its stub: its ``__getattr__``, ``__dir__`` and ``__all__``.
+    """Make the ``__getattr__``, ``__dir__`` and ``__all__`` of a package from the names of its stub.
 
-    A name must not be that of a module that defines another thing: once imported, the module would hide it.
+    A public name must not be the name of a module with another meaning: once imported, the module would hide it.
 
     Args:
-        package: its ``__name__``.
-        file: its ``__file__``; the stub lies beside it.
+        package: the package's ``__name__``.
+        file: the package's ``__file__``; the stub is beside it.
     """
     tree = ast.parse(Path(file).with_suffix(".pyi").read_text("utf-8"))
     imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]

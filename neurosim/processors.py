@@ -1,8 +1,8 @@
-"""How many processors there are, and with how many threads neurosim computes on them.
+"""The number of processors, and the number of threads with which neurosim computes.
 
-The linear algebra behind NumPy takes as many threads as there are processors, and they wait for each other by spinning:
-where another program runs as well, a product of matrices can take thirty times as long.  So neurosim computes with one
-thread, unless it is asked for more.  A product can differ in its last bit between one thread and two.
+The linear algebra library behind NumPy uses as many threads as there are processors. Each thread keeps its processor
+busy while it waits. If another program runs too, a product of matrices can take thirty times as long. So neurosim
+computes with one thread by default. With two threads, the last bit of a product can differ.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECL
 
 
 def core_count() -> int:
-    """How many processors this program may use."""
+    """Return the number of processors that this program may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cores_from_here() -> list[int]:
-    """The processors that this thread may use, from the one on which it is; none where nobody can tell."""
+    """Return the processors that this thread may use, its own first; an empty list if they cannot be known."""
     here = _here()
     if here is None:
         return []
@@ -42,20 +42,20 @@ def cores_from_here() -> list[int]:
 
 
 def stay_on(cores: list[int]) -> None:
-    """Run this thread on no other processors than these; where there are none it stays free."""
+    """Run this thread only on these processors. An empty list leaves it free."""
     if cores:
         os.sched_setaffinity(0, cores)
 
 
 @cache
 def _here() -> Callable[[], int] | None:
-    """What says on which processor a thread is, where it can be told to stay there."""
+    """Return the function that tells a thread's processor; None if threads cannot be bound to processors here."""
     return getattr(PyDLL(None), "sched_getcpu", None) if hasattr(os, "sched_setaffinity") else None
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Processes that are started in the block make no pool of threads when they import NumPy: nobody would use it."""
+    """In this block, let NumPy make no pool of threads when it is imported, because neurosim would not use it."""
     before = {name: os.environ.get(name) for name in VARIABLES}
     os.environ.update(dict.fromkeys(VARIABLES, "1"))
     try:
@@ -68,12 +68,12 @@ def one_blas_thread() -> Iterator[None]:
                 os.environ[name] = value
 
 
-# -- what is asked for -----------------------------------------------------------------------------------------------
+# -- the requested number of threads ---------------------------------------------------------------------------------
 
 
 @dataclass(eq=False)
 class _Asked:
-    """How many threads are asked for: the first of these in the whole program, each other in a block."""
+    """A requested number of threads: the first one is for the whole program, each other one for a block."""
 
     count: int
 
@@ -82,26 +82,26 @@ _asked = [_Asked(1)]  # the last one counts
 
 
 class threads:
-    """How many threads neurosim computes with: one, unless more are asked for.
+    """Set the number of threads with which neurosim computes. The default is 1.
 
         ns.threads(2)            # from now on, in the whole program
         with ns.threads(2):      # until the block ends, in the whole program
             net.fit(x, y)
-        ns.threads()             # says how many there are
+        ns.threads()             # shows the number
 
-    The number holds while neurosim computes, callbacks of `fit` included, whatever OPENBLAS_NUM_THREADS and its like
-    say. Between its calls NumPy has its own number back, after an exception and Ctrl-C too. Other libraries' linear
-    algebra keeps its number throughout, unless it is the same library as NumPy's. Where several Python threads compute
-    at once, NumPy has its own number back when the last of them has ended.
+    The number is in force while neurosim computes, also in callbacks of `fit`. It replaces OPENBLAS_NUM_THREADS and
+    similar variables. Between calls of neurosim, NumPy has its own number again, also after an exception or Ctrl-C.
+    Other linear algebra libraries keep their number, unless they are the same library as NumPy's. If several Python
+    threads compute at the same time, NumPy has its own number again when the last of them has ended.
 
     Args:
-        count: from 1 to the number of processors; ``None``: as many as now.
+        count: from 1 to the number of processors; ``None``: do not change it.
 
     Attributes:
-        count: how many were asked for.
+        count: the requested number.
 
     Raises:
-        NeurosimError: no whole number, or more than there are processors: they would wait for each other.
+        NeurosimError: `count` is not a whole number, or is larger than the number of processors.
 
     Example:
         >>> ns.threads()
@@ -112,57 +112,57 @@ class threads:
         self._around = _asked[-1]
         self.count = self._before = self._around.count
         if count is not None:
-            from .checks import check_count  # imports NumPy, for which --help need not wait
+            from .checks import check_count  # imports NumPy; --help does not wait for it
 
             self.count = check_count("threads", count)
             if self.count > core_count():
                 raise NeurosimError(
-                    f"threads: expected at most {core_count()}, the processors that this program may use, "
+                    f"threads: expected at most {core_count()}, the number of processors that this program may use, "
                     f"received {count}"
                 )
             self._around.count = self.count
             _set_anew()
 
     def __enter__(self) -> threads:
-        self._around.count = self._before  # what holds from now on holds in the block only
+        self._around.count = self._before  # the new number is in force only in the block
         self._own = _Asked(self.count)
         _asked.append(self._own)
         _set_anew()
         return self
 
     def __exit__(self, *_: object) -> None:
-        _asked.remove(self._own)  # another Python thread's block may have begun since, and goes on
+        _asked.remove(self._own)  # a block of another Python thread may have begun in between, and continues
         _set_anew()
 
     def __repr__(self) -> str:
         found = _in_force()
-        asked = "" if found == self.count else f" ({self.count} asked for)"
-        return (counted(found, "thread") if found else "as many threads as NumPy's linear algebra likes") + asked
+        asked = "" if found == self.count else f" ({self.count} requested)"
+        return (counted(found, "thread") if found else "a number of threads that NumPy's library chooses") + asked
 
 
 # -- while neurosim computes -----------------------------------------------------------------------------------------
 
 
 class _Library(NamedTuple):
-    """The linear algebra behind NumPy."""
+    """The linear algebra library behind NumPy."""
 
-    get: Callable[[], int]  # its number of threads; 0 where nobody can set that
+    get: Callable[[], int]  # returns its number of threads; 0 if that cannot be set
     set: Callable[[int], object]
-    is_per_thread: bool  # whether every Python thread has a number of its own
-    name: str = "an unknown library"  # with the processor whose instructions it takes: other ones round otherwise
-    path: str = ""  # of its file
+    is_per_thread: bool  # whether every Python thread has its own number
+    name: str = "an unknown library"  # with the kind of processor, because others may round differently
+    path: str = ""  # the path of its file
 
 
 _lock = Lock()
 _inside: set[int] = set()  # the Python threads that compute for neurosim
-_before: dict[int, int] = {}  # the library's own number: of each of them, or, under 0, of them all
-_alone: list[int] = []  # whose number, of each or under 0, is 1 at this moment, once for each who needs it
+_before: dict[int, int] = {}  # the library's own number: per Python thread, or under 0 for all of them
+_alone: list[int] = []  # the Python threads, or 0 for all, whose number is 1 at this moment; once for each `alone`
 
 
 def computes(function: Callable[P, R]) -> Callable[P, R]:
-    """Make a function one that computes with neurosim's `threads`; inside another such function it changes nothing.
+    """Let a function compute with neurosim's `threads`. Inside another such function, this changes nothing.
 
-    It adds a microsecond to the fifty of a small network's step, so it is written out here.
+    It adds 1 microsecond to a step of a small network, which takes 50. So the code is written out here.
     """
 
     @wraps(function)
@@ -180,9 +180,9 @@ def computes(function: Callable[P, R]) -> Callable[P, R]:
                     set_to(_asked[-1].count)
             return function(*arguments, **named)
         finally:
-            _inside.discard(me)  # first of all: wherever Ctrl-C comes, the next call begins anew and ends properly
+            _inside.discard(me)  # first: wherever Ctrl-C comes, the next call starts again and ends properly
             with _lock:
-                if whose in _before and (whose or not _inside):  # what all share is given back by the last of them
+                if whose in _before and (whose or not _inside):  # the last thread restores a number that all share
                     set_to(_before[whose])
                     del _before[whose]
 
@@ -190,7 +190,7 @@ def computes(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _set_anew() -> None:
-    """Where somebody computes at this moment, go on with what is asked for now."""
+    """If a function computes at this moment, let it continue with the number that is requested now."""
     with _lock:
         whose = get_ident() if _library().is_per_thread else 0
         if whose in _before and whose not in _alone:
@@ -199,18 +199,18 @@ def _set_anew() -> None:
 
 @cache
 def _library() -> _Library:
-    """What NumPy computes with, if threadpoolctl knows it: looked for once, as that takes a millisecond."""
+    """Find the library behind NumPy, if threadpoolctl knows it. The search takes a millisecond, so it is done once."""
     import numpy  # loads it
 
     package = Path(numpy.__file__).resolve().parent
     its_wheels = (package / ".dylibs", package.with_name("numpy.libs"))
 
     def distance(controller: Any) -> int:
-        """Of NumPy to a library: its wheel may bring one, otherwise it has the system's, never another wheel's."""
+        """Rank a library: NumPy's wheel may bring its own; otherwise NumPy uses the system's, never another wheel's."""
         folder = Path(controller.filepath).parent
         return 0 if folder in its_wheels else 2 if folder.name.endswith((".libs", ".dylibs")) else 1
 
-    with suppress(Exception):  # whatever stands in its way, e.g. a path that is not UTF-8: neurosim works without
+    with suppress(Exception):  # any failure, e.g. a path that is not UTF-8: neurosim works without the library
         from threadpoolctl import ThreadpoolController
 
         found = ThreadpoolController().select(user_api="blas").lib_controllers
@@ -219,10 +219,10 @@ def _library() -> _Library:
 
 
 def _access(controller: Any) -> _Library:
-    """The functions that ask a library for its number of threads and set it.
+    """Return the functions that get and set a library's number of threads.
 
-    OpenBLAS's own take a tenth of a microsecond, and serve every Python thread. Those of threadpoolctl take ten times
-    as long, and from its version 3.8 on do nothing for a second Python thread.
+    The functions of OpenBLAS take a tenth of a microsecond, and work for every Python thread. Those of threadpoolctl
+    take ten times as long. Since its version 3.8, they do nothing for a second Python thread.
     """
     layer, processor = getattr(controller, "threading_layer", ""), getattr(controller, "architecture", None)
     name = f"{controller.internal_api} {controller.version} for {processor or 'this processor'}"
@@ -237,7 +237,7 @@ def _access(controller: Any) -> _Library:
 
 
 def arithmetic() -> str:
-    """What multiplies matrices here: where it is another, products can differ in their last bit."""
+    """Name the library that multiplies matrices here. With another one, products can differ in their last bit."""
     from numpy import __version__
 
     return f"NumPy {__version__} with {_library().name}"
@@ -245,13 +245,13 @@ def arithmetic() -> str:
 
 @cache
 def product_of_matrices(kind: str) -> tuple[int, int]:
-    """Where the machine code of the library's product is, ``cblas_sgemm`` or ``cblas_dgemm``.
+    """Find the machine code of the library's matrix product, ``cblas_sgemm`` or ``cblas_dgemm``.
 
     Args:
         kind: "s" for float32, "d" for float64.
 
     Returns:
-        Its address, 0 where nobody knows; and how many bits the whole numbers have that it takes.
+        Its address, or 0 if it is not known; and the number of bits of its integer arguments.
     """
     path = _library().path
     for prefix, (suffix, bits) in product(("scipy_", ""), (("64_", 64), ("", 32))):
@@ -262,16 +262,16 @@ def product_of_matrices(kind: str) -> tuple[int, int]:
 
 
 def thread_count() -> int:
-    """How many threads are asked for."""
+    """Return the requested number of threads."""
     return _asked[-1].count
 
 
 @contextmanager
 def alone(threads: int) -> Iterator[None]:
-    """Within this, NumPy's linear algebra takes one thread in each of several that call it.
+    """In this block, let NumPy's library use one thread for each of several threads that call it.
 
     Args:
-        threads: how many these are; of one it has the right number already.
+        threads: the number of threads that call it. For one, the library has the right number already.
     """
     if threads < 2:
         yield
@@ -286,18 +286,18 @@ def alone(threads: int) -> Iterator[None]:
     finally:
         with _lock:
             _alone.remove(whose)
-            if whose not in _alone:  # what all share is set by the last of them
+            if whose not in _alone:  # the last block restores a number that all share
                 library.set(_asked[-1].count)
 
 
 @computes
 def _in_force() -> int:
-    """With how many threads neurosim computes; 0 where nobody can tell."""
+    """Return the number of threads with which neurosim computes; 0 if it is not known."""
     return _library().get()
 
 
 def _after_fork() -> None:
-    """In a new process only the Python thread that forked lives on: no other frees the lock or gives anything back."""
+    """Reset the state in a forked process. Only the Python thread that forked is left to restore anything."""
     global _lock
     _lock = Lock()
     _alone.clear()

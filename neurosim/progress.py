@@ -1,4 +1,4 @@
-"""Progress: a bar that moves where somebody looks on, and now and then a line where it goes into a file."""
+"""Progress: a moving bar in a terminal or a notebook, and a line every few seconds in a file."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ LINE_EVERY = 10.0  # seconds
 
 
 def progress_bar(total: int, what: str, unit: str, *, done: int = 0, shown: bool = True, leave: bool = False) -> Any:
-    """A progress bar on standard error, with `update(count)`, `write(text)` and `n`; to be used in a ``with`` block.
+    """Make a progress bar on standard error, with `update(count)`, `write(text)` and `n`, for a ``with`` block.
 
-    A bar draws itself anew over its own line, which only a terminal or a notebook can show: in a file it would leave
-    lines of blanks and half-drawn bars. There it is a `ProgressLines`. Where nothing can be written
-    it is lost, and no more than it.
+    A bar draws over its own line, which works only in a terminal or a notebook. In a file, a `ProgressLines` is used
+    instead. If standard error cannot be written, only the progress is lost.
 
     Args:
-        total: how many there are.
-        what: what is done, before the bar.
-        unit: what is counted, in the plural.
+        total: the number of steps to count.
+        what: the text before the bar.
+        unit: the things that are counted, in the plural.
         done: how many were done before.
         shown: whether to show anything at all.
-        leave: whether what was reached stays to be read at the end.
+        leave: whether the final state stays visible.
     """
     stream = standard_error()
     if not shown or not is_live(stream):
@@ -45,12 +44,12 @@ def progress_bar(total: int, what: str, unit: str, *, done: int = 0, shown: bool
 
 
 def is_live(stream: Outlet) -> bool:
-    """Whether what is written can be drawn over: in a terminal, or in a notebook."""
+    """Whether text on the stream can be overwritten: in a terminal, or in a notebook."""
     return stream.isatty() or type(stream.stream).__module__.startswith("ipykernel")
 
 
 class ProgressLines:
-    """Progress in a file: a line at most every `LINE_EVERY` seconds, each of them whole.
+    """Progress in a file: a whole line, at most every `LINE_EVERY` seconds.
 
     Args:
         total, what, unit, done, leave, shown: as for `progress_bar`.
@@ -66,13 +65,13 @@ class ProgressLines:
         self._said, self._at = done, time.monotonic()
 
     def update(self, count: int = 1) -> None:
-        """Count on, and say so if it is time."""
+        """Add `count`, and print a line if enough time has passed."""
         self.n += count
         if self.n != self._said and time.monotonic() - self._at >= LINE_EVERY:
             self._say()
 
     def set_description(self, what: str) -> None:
-        """Do something else from now on."""
+        """Change the text of the next lines."""
         self.what = what
 
     def _say(self) -> None:

@@ -1,9 +1,8 @@
-"""Names for things: every activation, loss, optimizer … is found by its key, and described by its settings.
+"""Registries: every activation, loss, optimizer … is found by its key, and described by its settings.
 
-A `Registry` maps an exact key in lower snake case to a class.  An unknown key raises an error that lists the
-choices and the nearest match.  `Configurable` gives each registered class what they all need: a readable
-``repr``, a JSON-ready ``config()`` and the way back from it, so that a saved network can be built again
-without pickle.
+A `Registry` maps an exact key in lower snake case to a class. An unknown key raises an error that lists the choices and
+the nearest match. `Configurable` gives each registered class a readable ``repr`` and a JSON-ready ``config()``.
+`Registry.create` makes an instance from the config, so that a saved network can be built again without pickle.
 """
 
 from __future__ import annotations
@@ -20,21 +19,21 @@ T = TypeVar("T", bound="Configurable")
 
 
 def did_you_mean(name: object, choices: Iterable[str]) -> str:
-    """Say which of `choices` is nearest to `name`: ``"; did you mean 'relu'?"``, or nothing."""
+    """Return a hint at the choice that is most like `name`, ``"; did you mean 'relu'?"``; "" if none is like it."""
     written, lower = str(name).lower(), {choice.lower(): choice for choice in choices}
     close = difflib.get_close_matches(written, lower, n=3, cutoff=0.5)
     if not close:
         return ""
 
     def likeness(choice: str) -> float:
-        """Two letters changing places are likelier than letters left out."""
+        """Measure how alike two names are. Swapped letters count as more alike than missing letters."""
         return difflib.SequenceMatcher(None, written, choice).ratio() - 0.04 * abs(len(choice) - len(written))
 
     return f"; did you mean '{lower[max(close, key=likeness)]}'?"
 
 
 def unknown(kind: str, name: object, choices: Iterable[str]) -> NeurosimError:
-    """The error for a name that is not among `choices`."""
+    """Return the error for a name that is not one of the `choices`."""
     choices = list(choices)
     if not choices:
         return NeurosimError(f"unknown {kind} {name!r}; there are none")
@@ -42,32 +41,32 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> NeurosimError:
 
 
 class Configurable:
-    """A thing with a registry key and constructor settings.
+    """A base class for things with a registry key and settings.
 
-    The settings are the constructor's parameters; each must be kept under its own name.
+    The settings are the constructor's parameters. The class must store each as an attribute of the same name.
     """
 
     key: str = ""
 
     def __init__(self) -> None:
         """Take no settings."""
-        # without this method `inspect.signature` would parse the text of that of `object`, with a copy of `sys.modules`
+        # without this method, `inspect.signature` would parse the text of `object.__init__`, which is slow
 
     @classmethod
     def setting_names(cls) -> tuple[str, ...]:
-        """The names of the constructor's parameters."""
+        """Return the names of the constructor's parameters."""
         return tuple(name for name in inspect.signature(cls).parameters)
 
     def config(self) -> dict[str, Any]:
-        """The settings as JSON-ready values; ``{"name": key, …}``. `Registry.create` is the way back.
+        """Return the settings as JSON-ready values, ``{"name": key, …}``. `Registry.create` makes an instance of them.
 
         Raises:
-            NeurosimError: the class has no key of its own, so that there is no way back.
+            NeurosimError: the class has no key of its own, so no instance could be made of the config.
         """
         if "key" not in vars(type(self)):
             raise NeurosimError(
-                f"{type(self).__name__} has no key to be found by: expected a registered class; "
-                'register it as its parent is, e.g. @ns.ACTIVATIONS.register("my_own")'
+                f"{type(self).__name__} has no key: expected a registered class; "
+                'register it like its parent, e.g. @ns.ACTIVATIONS.register("my_own")'
             )
         settings = ((name, getattr(self, name)) for name in self.setting_names())
         return {"name": self.key} | {
@@ -75,21 +74,22 @@ class Configurable:
         }
 
     def __repr__(self) -> str:
-        """Read as the constructor call that makes it."""
+        """Return the constructor call that makes it."""
         settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.setting_names())
         return f"{type(self).__name__}({settings})"
 
 
 def use_defaults_of(base: type, cls: type, readable: tuple[str, ...], fast: tuple[str, ...]) -> None:
-    """Let a class that states a readable form anew not inherit the fast forms of its parent, which say something else.
+    """Give a class the fast forms of `base` if it defines a readable form of its own.
 
-    To be called in ``base.__init_subclass__``.
+    The fast forms of its parent compute what the parent's readable form says, so they would be wrong for this class.
+    Call this in ``base.__init_subclass__``.
 
     Args:
-        base: has defaults for the fast forms, made of the readable ones.
-        cls: the class being defined.
-        readable: the methods by which a class says what it computes.
-        fast: the attributes that restate them, mostly methods that work in place.
+        base: the class with the default fast forms, which use the readable ones.
+        cls: the class that is being defined.
+        readable: the names of the methods that define what a class computes.
+        fast: the names of the attributes that compute the same faster, mostly methods that work in place.
     """
     if any(name in vars(cls) for name in readable):
         for name in fast:
@@ -101,8 +101,8 @@ class Registry(Generic[T]):
     """The classes of one kind, by key.
 
     Args:
-        kind: what the things are called in an error message, e.g. ``"activation"``.
-        base: the class they derive from; instances of it pass through `create` untouched.
+        kind: the name of the things in an error message, e.g. ``"activation"``.
+        base: the class from which they derive; `create` returns an instance of it unchanged.
     """
 
     def __init__(self, kind: str, base: type[T]) -> None:
@@ -111,7 +111,7 @@ class Registry(Generic[T]):
         self._classes: dict[str, type[T]] = {}
 
     def register(self, key: str) -> Callable[[type[T]], type[T]]:
-        """Class decorator: file the class under `key`."""
+        """Register a class under `key`. A class decorator."""
 
         def file(cls: type[T]) -> type[T]:
             if key in self._classes:
@@ -132,10 +132,10 @@ class Registry(Generic[T]):
         return key in self._classes
 
     def __getitem__(self, key: str) -> type[T]:
-        """The class filed under `key`.
+        """Return the class that is registered under `key`.
 
         Raises:
-            NeurosimError: `key` is unknown; the message lists the choices and the nearest match.
+            NeurosimError: `key` is unknown. The message lists the choices and the nearest match.
         """
         try:
             return self._classes[key]
@@ -143,12 +143,12 @@ class Registry(Generic[T]):
             raise unknown(self.kind, key, self) from None
 
     def create(self, what: str | T | dict[str, Any]) -> T:
-        """An instance from a key (``"relu"``), from a config (``{"name": "relu"}``) or from an instance.
+        """Make an instance from a key (``"relu"``) or a config (``{"name": "relu"}``); return an instance unchanged.
 
-        A key may carry settings: ``"leaky_relu:negative_slope=0.2"``, several of them separated by commas.
+        A key may carry settings, ``"leaky_relu:negative_slope=0.2"``. Commas separate several settings.
 
         Raises:
-            NeurosimError: an unknown key, a setting that the class does not have, or another type.
+            NeurosimError: the key or a setting is unknown, or `what` has another type.
         """
         if isinstance(what, self.base):
             return what
@@ -169,11 +169,11 @@ class Registry(Generic[T]):
             return cls(**settings)
         hint = ""
         if isinstance(what, type) and issubclass(what, self.base):
-            hint = f"; it is the class, make an instance: {what.__name__}()"
+            hint = f"; this is the class, so make an instance of it: {what.__name__}()"
         raise NeurosimError(f"expected {self.kind} as a name or a {self.base.__name__}, received {what!r}{hint}")
 
     def _parse(self, text: str) -> dict[str, Any]:
-        """``"key:name=value,…"`` as a config."""
+        """Read ``"key:name=value,…"`` as a config."""
         key, _, rest = text.partition(":")
         config: dict[str, Any] = {"name": key}
         for part in filter(None, rest.split(",")):

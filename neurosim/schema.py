@@ -1,10 +1,10 @@
-"""What may stand in a file, declared as a value: every number, text and array that is read is held to such a rule.
+"""Rules for the content of files: every number, text and array that is read is checked against a rule.
 
     ROW = record({"epoch": count(1), "loss": number()}, others=number(nan=True))
     hold("history", listed(ROW), rows)
 
-A rule is a function of a place, which names the value in a message, and the value.  It raises a `NeurosimError` of one
-line where the value is another than declared; otherwise it does nothing.
+A rule is a function of a place and a value; the place names the value in a message. It raises a `NeurosimError` of one
+line if the value does not follow the rule; otherwise it does nothing.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from .errors import NeurosimError
 
 Rule = Callable[[str, Any], None]
 
-MOST = 2**53  # the largest count: below it a float is exact, too
+MOST = 2**53  # the largest count: a float is exact up to it, too
 
 
 def brief(what: object) -> str:
-    """A text from a file, or an error about it, on one line and not too long for a message."""
+    """Return a text from a file, or an error about it, on one line and short enough for a message."""
     text = " ".join(str(what).split())
     return text if len(text) <= 120 else f"{text[:117]}..."
 
 
 def refuse(place: str, expected: str, value: Any) -> NeurosimError:
-    """The error for a value that is another than expected."""
+    """Make the error for a value that is not the expected one."""
     received = f"an array of shape {value.shape}, {value.dtype}" if isinstance(value, np.ndarray) else repr(value)
     return NeurosimError(f"{brief(place)}: expected {expected}, received {brief(received)}")
 
 
 def anything(place: str, value: Any) -> None:
-    """Whatever it is: somebody else holds it to something."""
+    """Allow any value: other code checks it."""
 
 
 def plain(place: str, value: Any) -> None:
-    """Whatever JSON can hold, and nothing else; somebody else holds it to more."""
+    """Allow any value that JSON can hold, and no other; other code checks it further."""
     if isinstance(value, dict):
         for name, each in value.items():
             plain(f"{place}/{name}", each)
@@ -54,7 +54,7 @@ def plain(place: str, value: Any) -> None:
 
 
 def number(low: float = -math.inf, high: float = math.inf, *, infinite: bool = False, nan: bool = False) -> Rule:
-    """A number from `low` to `high`."""
+    """Make a rule: a number from `low` to `high`."""
     expected = f"a number from {low:g} to {high:g}" if math.isfinite(high) else f"a number of at least {low:g}"
     expected = "a number" if low == -math.inf and high == math.inf else expected
 
@@ -69,7 +69,7 @@ def number(low: float = -math.inf, high: float = math.inf, *, infinite: bool = F
 
 
 def count(low: int = 0, high: int = MOST) -> Rule:
-    """A whole number from `low` to `high`."""
+    """Make a rule: a whole number from `low` to `high`."""
 
     def rule(place: str, value: Any) -> None:
         if type(value) is not int or not low <= value <= high:
@@ -79,7 +79,7 @@ def count(low: int = 0, high: int = MOST) -> Rule:
 
 
 def text(place: str, value: Any) -> None:
-    """A text that can be written; a name of a file that is not UTF-8 can be, too."""
+    """Allow a text that can be written. The name of a file may be other than UTF-8."""
     try:
         value.encode("utf-8", "surrogateescape")
     except (AttributeError, UnicodeEncodeError):
@@ -87,13 +87,13 @@ def text(place: str, value: Any) -> None:
 
 
 def flag(place: str, value: Any) -> None:
-    """True or false."""
+    """Allow true or false."""
     if type(value) is not bool:
         raise refuse(place, "true or false", value)
 
 
 def one_of(*choices: Any) -> Rule:
-    """One of these values, of its type."""
+    """Make a rule: one of these values, with the same type."""
 
     def rule(place: str, value: Any) -> None:
         if not any(type(value) is type(each) and value == each for each in choices):
@@ -103,7 +103,7 @@ def one_of(*choices: Any) -> Rule:
 
 
 def optional(rule: Rule) -> Rule:
-    """Nothing, or what the rule says."""
+    """Make a rule: None, or a value that follows `rule`."""
 
     def of_none(place: str, value: Any) -> None:
         if value is not None:
@@ -113,7 +113,7 @@ def optional(rule: Rule) -> Rule:
 
 
 def listed(rule: Rule, least: int = 0, most: float = math.inf) -> Rule:
-    """A list, of so many."""
+    """Make a rule: a list of `least` to `most` values that follow `rule`."""
 
     def of_list(place: str, value: Any) -> None:
         if not isinstance(value, list) or not least <= len(value) <= most:
@@ -125,23 +125,23 @@ def listed(rule: Rule, least: int = 0, most: float = math.inf) -> Rule:
 
 
 def unlike(rule: Rule, most: float = math.inf) -> Rule:
-    """A list in which no value is twice."""
+    """Make a rule: a list in which no value occurs twice."""
 
     def of_set(place: str, value: Any) -> None:
         listed(rule, most=most)(place, value)
         if len(set(value)) < len(value):
-            raise refuse(place, "a list in which none is twice", value)
+            raise refuse(place, "a list in which no value occurs twice", value)
 
     return of_set
 
 
 def record(rules: Mapping[str, Rule], others: Rule | None = None, left_out: Mapping[str, Rule] | None = None) -> Rule:
-    """Values by name.
+    """Make a rule: values by name.
 
     Args:
-        rules: those that have to be there.
-        others: what any other may be; None: there is none.
-        left_out: those that may be missing.
+        rules: the rules of the values that must be there.
+        others: the rule of values with other names; None: there must be none.
+        left_out: the rules of values that may be missing.
     """
     known = {**rules, **(left_out or {})}
 
@@ -168,13 +168,13 @@ def array(
     dtype: Any = None,
     finite: bool = False,
 ) -> Rule:
-    """An array.
+    """Make a rule: an array.
 
     Args:
-        kinds: letters of its type, as NumPy's ``dtype.kind``.
-        shape: a None is any length; None: any shape.
-        low: of its numbers; NaN may be among them unless it has to be `finite`.
-        dtype: its type, in any order of bytes; None: any of these kinds.
+        kinds: the letters that its type may have, as in NumPy's ``dtype.kind``.
+        shape: its shape, in which None means any length; None: any shape.
+        low: the lower bound of its numbers. NaN is allowed unless `finite` is set.
+        dtype: its type, in any byte order; None: any type of these kinds.
         finite: whether NaN and infinity are refused.
     """
 
@@ -197,12 +197,12 @@ def array(
 
 
 def hold(place: str, rule: Rule, value: Any) -> None:
-    """Hold a value to a rule.
+    """Check a value against a rule.
 
     Raises:
-        NeurosimError: it is another, or nested too deep to be told.
+        NeurosimError: the value does not follow the rule, or is nested too deeply.
     """
     try:
         rule(place, value)
     except RecursionError:
-        raise NeurosimError(f"{place}: expected fewer values within each other") from None
+        raise NeurosimError(f"{place}: expected a value that is nested less deeply") from None

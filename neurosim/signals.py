@@ -13,11 +13,11 @@ SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 
 @contextmanager
 def signals_wait() -> Iterator[None]:
-    """Within this, signals that somebody answers wait for its end: what is done in it is done wholly, or not begun."""
+    """In this block, let signals with a handler wait for the end. The block is done wholly, or not begun."""
     came: list[int] = []
     before: dict[int, Any] = {}
     try:
-        if threading.current_thread() is threading.main_thread():  # no other gets any, nor may set who answers
+        if threading.current_thread() is threading.main_thread():  # no other thread gets signals or may set handlers
             for number in SIGNALS:
                 handler = signal.getsignal(number)
                 if callable(handler):
@@ -25,7 +25,7 @@ def signals_wait() -> Iterator[None]:
                     signal.signal(number, lambda number, _: came.append(number))
         yield
     finally:
-        for number in reversed(before):  # that of Ctrl-C last: from then on it may end this block, too
+        for number in reversed(before):  # Ctrl-C last: after that, it may end this block, too
             signal.signal(number, before[number])
         for number in came:
             before[number](number, None)

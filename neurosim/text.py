@@ -1,4 +1,4 @@
-"""Text: every way in which a number, a count, a list or a command is written, wherever it is shown."""
+"""Text: the formats of all numbers, counts, lists and commands that are shown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NARROW = "\u00a0"  # keeps a number and its unit on one line
 
 
 class Text(str):
-    """Text that shows itself as it is at the prompt, line breaks and all."""
+    """Text that a Python prompt shows as it is, with its line breaks."""
 
     def __repr__(self) -> str:
         return str(self)
@@ -25,69 +25,69 @@ class Text(str):
 
 
 def column(value: float) -> str:
-    """A number to five digits in ten columns, so that numbers below each other can be compared."""
+    """Write a number to five digits in ten columns, so that numbers below each other can be compared."""
     return f"{float(value) + 0.0:>10.5g}"  # + 0.0 makes -0 a plain 0
 
 
 def number(value: SupportsFloat, digits: int = 5, sign: bool = False) -> str:
-    """A number to five digits, or as many as asked for: 0.091358, -1.2e-05; with `sign`, a plus too."""
+    """Write a number to `digits` digits: 0.091358, -1.2e-05; with `sign`, a plus too."""
     return f"{float(value) + 0.0:{'+' if sign else ''}.{digits}g}"
 
 
 def rounded(value: float, digits: int = 3) -> str:
-    """A number to three digits, and all of those before the point: 0.123, 12.3, 1,234, 1.23e+08; a dash for NaN."""
+    """Write a number to three digits, with all digits before the point: 0.123, 12.3, 1,234, 1.23e+08; "-" for NaN."""
     if math.isnan(value):
         return "-"
     return f"{value:,.0f}" if 10.0 ** (digits - 1) <= abs(value) < 1e7 else f"{value:.{digits}g}"
 
 
 def fixed(value: float, decimals: int = 2) -> str:
-    """A number with so many decimals: 0.30; never -0.00."""
+    """Write a number with `decimals` decimals: 0.30; never -0.00."""
     return f"{round(float(value), decimals) + 0.0:.{decimals}f}"  # + 0.0 makes -0 a plain 0
 
 
 def four_digits(value: SupportsFloat, sign: bool = False) -> str:
-    """A number to four digits with a true minus; with `sign`, a plus too."""
+    """Write a number to four digits with a true minus; with `sign`, a plus too."""
     return format(float(value), "+.4g" if sign else ".4g").replace("-", MINUS)
 
 
 def percent(share: float, decimals: int = 1) -> str:
-    """0.974 as "97.4 %"; the space does not break."""
+    """Write 0.974 as "97.4 %", with a space that does not break."""
     return f"{100 * share:.{decimals}f}{NARROW}%"
 
 
 def cautious_percent(share: float) -> str:
-    """A share in percent that says neither all nor nothing unless it is: "< 1 %", "74 %", "> 99 %"."""
+    """Write a share in percent; 0 % and 100 % only if they are exact: "< 1 %", "74 %", "> 99 %"."""
     if 0 < share < 0.005:
         return f"< 1{NARROW}%"
     return f"> 99{NARROW}%" if 0.995 <= share < 1 else percent(share, 0)
 
 
 def certainty(share: float) -> str:
-    """A probability in percent, never rounded to certainty: "< 0.1 %", "0.3 %", "74 %", "98.7 %", "> 99.9 %"."""
+    """Write a probability in percent, never rounded to 0 or 100: "< 0.1 %", "0.3 %", "74 %", "98.7 %", "> 99.9 %"."""
     if 0 < share < 0.001:
         return f"< 0.1{NARROW}%"
     return f"> 99.9{NARROW}%" if share > 0.999 else percent(share, 1 if share > 0.985 or 0 < share < 0.015 else 0)
 
 
 def percent_more(ratio: float) -> str:
-    """1.031 as "+3.1": by how many percent something is more; without decimals from a hundred on."""
+    """Write the ratio 1.031 as "+3.1", the percent by which it is more than 1; without decimals from 100 on."""
     more = 100.0 * (ratio - 1.0)
     return f"{more:+,.1f}" if abs(more) < 99.95 else f"{more:+,.0f}"
 
 
 def points(share: float, decimals: int = 2) -> str:
-    """A difference of two shares in points: 0.0123 as "1.23"."""
+    """Write a difference of two shares in points: 0.0123 as "1.23"."""
     return fixed(100 * share, decimals)
 
 
 def mean_and_sd(mean: float, sd: float, decimals: int = 2) -> str:
-    """97.40 ± 0.12, both to the same place; the mean alone where there is no standard deviation (NaN)."""
+    """Write "97.40 ± 0.12", both with the same decimals; the mean alone if the standard deviation is NaN."""
     return fixed(mean, decimals) + (f" ± {fixed(sd, decimals)}" if math.isfinite(sd) else "")
 
 
 def signed(value: float, decimals: int = 2) -> str:
-    """+1.20 and -0.35; with more digits where rounding would leave a bare sign: -0.004, never -0.00."""
+    """Write a number with its sign, +1.20 or -0.35; with more digits if it would round to 0: -0.004, never -0.00."""
     for digits in range(decimals, decimals + 3):
         text = f"{value:+.{digits}f}"
         if float(text) != 0.0:
@@ -96,17 +96,17 @@ def signed(value: float, decimals: int = 2) -> str:
 
 
 def interval(low: float, high: float) -> str:
-    """The ends of an interval of differences: [-0.35, +1.20]."""
+    """Write the ends of an interval of differences: [-0.35, +1.20]."""
     return f"[{signed(low)}, {signed(high)}]"
 
 
 def thousands(value: float, decimals: int = 0) -> str:
-    """60000 as "60,000"."""
+    """Write 60000 as "60,000"."""
     return f"{value:,.{decimals}f}"
 
 
 def setting(value: object) -> str:
-    """The value of a setting: "128,64", "yes", 0.001; "-" where it is left to others, "none" where there are none."""
+    """Write the value of a setting: "128,64", "yes", 0.001; "-" for None, "none" for an empty list."""
     if isinstance(value, tuple | list):
         return ",".join(map(str, value)) or "none"
     if value is None or isinstance(value, bool):
@@ -118,7 +118,7 @@ def setting(value: object) -> str:
 
 
 def short(value: float | None, digits: int = 3) -> str:
-    """A number in few characters: about `digits` significant ones, a true minus, a short exponent.
+    """Write a number in few characters: about `digits` significant digits, a true minus, a short exponent.
 
     Example:
         >>> short(0.000012345), short(1234.5), short(2.0)
@@ -142,22 +142,22 @@ def short(value: float | None, digits: int = 3) -> str:
 
 
 def signed_short(value: float) -> str:
-    """A number in short form, with its sign."""
+    """Write a number in short form, with its sign."""
     return f"+{short(value)}" if value > 0 else short(value)
 
 
 def plus(value: float) -> str:
-    """A term of a sum: "+ 2" or "− 2"."""
+    """Write a term of a sum: "+ 2" or "− 2"."""
     return f"{MINUS} {short(-value)}" if value < 0 else f"+ {short(value)}"
 
 
 def probability(value: float) -> str:
-    """A number in short form that is never rounded up to 1."""
+    """Write a number in short form, never rounded up to 1."""
     return short(value, 8 if 0.999 < value < 1 else 3)
 
 
 def short_pair(before: float, after: float) -> tuple[str, str]:
-    """Two numbers, to the same place, with the digits it takes to tell them apart (at most eight).
+    """Write two numbers with the same decimals: enough digits to see their difference, at most eight.
 
     Example:
         >>> short_pair(0.152, 0.15201)
@@ -177,7 +177,7 @@ def short_pair(before: float, after: float) -> tuple[str, str]:
 
 
 def span(values: Iterable[float]) -> str:
-    """The least and the greatest of the finite values: "0 to 1"."""
+    """Write the smallest and the largest of the finite values: "0 to 1"."""
     finite = [float(value) for value in values if math.isfinite(value)]
     if not finite:
         return "no finite number"
@@ -186,7 +186,7 @@ def span(values: Iterable[float]) -> str:
 
 
 def typeset(text: str) -> str:
-    """Text of the terminal as a printed page has it: δ for delta, a true minus, ×, an arrow, small indices.
+    """Change text of the terminal to the form of a printed page: δ for delta, a true minus, ×, an arrow, indices.
 
     Example:
         >>> typeset("delta = -0.5 * 2 -> Σ w_k delta_k, L = -ln(a)")
@@ -201,26 +201,26 @@ def typeset(text: str) -> str:
 
 
 def plain(value: float) -> str:
-    """A number in at most six digits, without an exponent between a millionth and a billion: 0.00001, 1,500."""
+    """Write a number in at most six digits; without an exponent from a millionth to a billion: 0.00001, 1,500."""
     if value and not 1e-6 <= abs(value) < 1e9:
         return f"{value:g}"
     return f"{float(f'{value:.6g}'):,.11f}".rstrip("0").rstrip(".")
 
 
 def decimals_of(value: float) -> int:
-    """How many decimals show three digits of `value`, at most six."""
+    """Return the number of decimals that show three digits of `value`, at most six."""
     if not math.isfinite(value) or value == 0:
         return 2
     return min(max(2 - math.floor(math.log10(abs(value))), 0), 6)
 
 
 def name_of(value: object) -> str:
-    """A layer, a neuron or a setting by its name: a number without needless digits, anything else as it is."""
+    """Write the name of a layer, a neuron or a setting: a number without needless digits, other names unchanged."""
     return f"{float(value):g}" if isinstance(value, SupportsFloat) else str(value)
 
 
 def abbreviated(value: float) -> str:
-    """1, 10, 100, 1k, 10k … 1M."""
+    """Write a number as 1, 10, 100, 1k, 10k … 1M."""
     for size, unit in ((1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:g}{unit}"
@@ -231,18 +231,18 @@ def abbreviated(value: float) -> str:
 
 
 def counted(count: int, what: str, many: str | None = None) -> str:
-    """A count with its noun: "1 weight", "1,200 weights", "2 batches" (`many` where it does not end in s)."""
+    """Write a count with its noun: "1 weight", "1,200 weights"; "2 batches" with `many`, the plural."""
     return f"{count:,} {what if count == 1 else many or what + 's'}"
 
 
 def computed_with(threads: int, engine: str | None) -> str:
-    """What computed: "1 thread and the compiled engine"; of an engine that is not known, nothing."""
+    """Write the number of threads and the engine: "1 thread and the compiled engine"; only the threads if unknown."""
     name = {"numpy": "NumPy", "compiled": "compiled"}.get(engine or "")
     return counted(threads, "thread") + (f" and the {name} engine" if name else "")
 
 
 def listing(names: Sequence[str], last: str = "and") -> str:
-    """["a", "b", "c"] as "a, b and c", or with another word before the last; semicolons where names hold commas."""
+    """Write ["a", "b", "c"] as "a, b and c", with `last` before the last; semicolons if names contain commas."""
     mark = "; " if any("," in name for name in names) else ", "
     return names[0] if len(names) == 1 else f"{mark.join(names[:-1])} {last} {names[-1]}"
 
@@ -251,35 +251,35 @@ def listing(names: Sequence[str], last: str = "and") -> str:
 
 
 def program() -> str:
-    """What starts the command line: "neurosim" where that is how it was started, else "python main.py"."""
+    """Return how the command line was started: "neurosim" or "python main.py"."""
     return "neurosim" if Path(sys.argv[0]).stem == "neurosim" else "python main.py"
 
 
 def command_line(*words: str) -> str:
-    """A command as it is typed: "python main.py train --resume run"."""
+    """Write a command as it is typed: "python main.py train --resume run"."""
     return shlex.join([*program().split(), *words])
 
 
 # -- text from outside: names of files, classes, features, data --------------------------------------------------------
 
 UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, but for tab and line feed
-    "\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]"  # they turn text around, or break it
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, except tab and line feed
+    "\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]"  # characters that reverse text, or break it
 )
 MARKDOWN = re.compile(r"[`*~$|\[\]<>&]|(?<!\w)_|_(?!\w)|\\(?=[!-/:-@\[-`{-~]|$)")  # "_" in a word is plain
 BEGINS_BLOCK = re.compile(r"^(\s*)([#+=-]+(?=\s|$)|\d+(?=[.)]\s))")  # a heading, a list, a rule
 
 
 def readable(text: str) -> str:
-    r"""Text with the bytes of a file's name that are no UTF-8 written out, "caf\xe9", so that it can be written."""
+    r"""Write the bytes of a file name that are not UTF-8 as escapes, "caf\xe9", so that it can be printed."""
     if not any("\ud800" <= each <= "\udfff" for each in text):
         return text
-    known = re.sub("[\ud800-\udc7f\udd00-\udfff]", "\N{REPLACEMENT CHARACTER}", text)  # half a letter, and no byte
+    known = re.sub("[\ud800-\udc7f\udd00-\udfff]", "\N{REPLACEMENT CHARACTER}", text)  # half a letter, not a byte
     return known.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def visible(text: str) -> str:
-    r"""Text whose control and bidirectional characters are seen as escapes, and do nothing: "\x1b[31m", "\u202e".
+    r"""Write control and bidirectional characters as escapes, so that they have no effect: "\x1b[31m", "\u202e".
 
     Tabs and line breaks stay.
     """
@@ -291,13 +291,13 @@ def _escape(code: int) -> str:
 
 
 def cut(text: str, longest: int) -> str:
-    """Text of at most so many characters a line; what is cut off is an ellipsis."""
+    """Cut each line of a text at `longest` characters, with an ellipsis at its end."""
     lines = text.split("\n")
     return "\n".join(line if len(line) <= longest else f"{line[: longest - 1].rstrip()}\u2026" for line in lines)
 
 
 def markdown(text: str) -> str:
-    r"""Text as Markdown that says just this, on one line: "\<b\>"; what stands between `backticks` is code."""
+    r"""Write a text as Markdown that shows exactly this text, on one line: "\<b\>". `Backticks` enclose code."""
     line = re.sub(r"\s*\n\s*", " ", visible(text))
     parts = re.split(r"(`[^`]+`)", line)
     parts[::2] = [MARKDOWN.sub(r"\\\g<0>", part) for part in parts[::2]]

@@ -1,1 +1,1 @@
-"""The command line: `main` reads it and calls a command; each command is a file of its own."""
+"""The command line: `main` reads it and calls a command. Each command has its own file."""

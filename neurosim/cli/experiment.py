@@ -1,4 +1,4 @@
-"""What `scenario` and `compare` share: options of an experiment, where it is computed, and how it is reported."""
+"""The common part of `scenario` and `compare`: the options of an experiment, its execution, and its report."""
 
 from __future__ import annotations
 
@@ -34,51 +34,53 @@ EXECUTORS = ("processes", "dask")
 
 
 def add_experiment(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """Options of whatever compares variants over seeds; returns their group, for more of them."""
+    """Add the options of a comparison of variants over seeds. Return their group, to which more can be added."""
     add_data_options(parser)
     group = parser.add_argument_group("experiment")
-    group.add_argument("--seeds", type=at_least(1), metavar="N", help=f"seeds per variant [{Experiment.seeds}]")
     group.add_argument(
-        "--seed", type=at_least(0), default=Experiment.first_seed, metavar="N", help="the first of them [%(default)s]"
+        "--seeds", type=at_least(1), metavar="N", help=f"runs per variant, one per seed [{Experiment.seeds}]"
+    )
+    group.add_argument(
+        "--seed", type=at_least(0), default=Experiment.first_seed, metavar="N", help="the first seed [%(default)s]"
     )
     group.add_argument(
         "--train-size",
         type=at_least(MIN_TRAIN_SIZE),
         metavar="N",
-        help=f"training samples [the scenario's own, {Scenario.train_size} for most]",
+        help=f"number of training samples [the scenario's, mostly {Scenario.train_size}]",
     )
-    group.add_argument("--fresh", action="store_true", help="begin anew, even if some of the runs are finished already")
-    group.add_argument("--out", type=place, default="results", metavar="DIR", help="where to write [%(default)s]")
+    group.add_argument("--fresh", action="store_true", help="start all runs again, also those that are finished")
+    group.add_argument("--out", type=place, default="results", metavar="DIR", help="folder to write to [%(default)s]")
     where = parser.add_argument_group("where to compute (the numbers are the same everywhere)")
     where.add_argument(
-        "--jobs", type=at_least(1), metavar="N", help="processes at once [as many as processors, divided by --threads]"
+        "--jobs", type=at_least(1), metavar="N", help="number of processes [number of processors / --threads]"
     )
     where.add_argument(
         "--executor",
         default=EXECUTORS[0],
         metavar="NAME",
-        help="processes, or dask: a cluster of several computers [%(default)s]",
+        help="processes, or dask for a cluster of several computers [%(default)s]",
     )
-    where.add_argument("--scheduler", metavar="ADDRESS", help="of the Dask cluster, e.g. tcp://10.0.0.1:8786")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="address of the Dask cluster, e.g. tcp://10.0.0.1:8786")
     return group
 
 
 def choose_executor(arguments: argparse.Namespace) -> Executor:
-    """Where to compute.
+    """Choose where to compute.
 
     Raises:
-        NeurosimError: options that do not go together.
+        NeurosimError: some options cannot be used together.
     """
     if arguments.executor not in EXECUTORS:
         raise unknown("executor", arguments.executor, EXECUTORS)
     if arguments.executor == "dask":
         if arguments.scheduler is None:
-            raise NeurosimError("--executor dask: expected --scheduler ADDRESS with it, to say where the cluster is")
+            raise NeurosimError("--executor dask: expected --scheduler ADDRESS too, the address of the cluster")
         if arguments.jobs is not None:
-            raise NeurosimError("--jobs: expected without --executor dask; the cluster has the workers that it has")
+            raise NeurosimError("--jobs: expected no --executor dask with it; the cluster sets the number of workers")
         return partial(dask, scheduler=arguments.scheduler)
     if arguments.scheduler is not None:
-        raise NeurosimError("--scheduler: expected --executor dask with it")
+        raise NeurosimError("--scheduler: expected --executor dask too")
     jobs = min(arguments.jobs or max(1, core_count() // threads().count), MAX_PROCESSES)
     return in_process if jobs == 1 else partial(processes, jobs=jobs)
 
@@ -89,13 +91,13 @@ def run_and_report(
     seeds: int = Experiment.seeds,
     train_size: int | None = None,
 ) -> None:
-    """Run scenarios; write and print what comes out.
+    """Run scenarios. Write and print the results.
 
     Args:
         arguments: the options of `add_experiment`.
         scenarios: each with the settings that replace those of its base.
-        seeds: how many, where --seeds does not say.
-        train_size: how many training samples at most, where --train-size does not say; None: the scenario's own.
+        seeds: the number of seeds if --seeds is not given.
+        train_size: the largest number of training samples if --train-size is not given; None: the scenario's own.
     """
     makes_files()
     clock = Clock(arguments.began)
@@ -108,7 +110,7 @@ def run_and_report(
     for each, overrides in fitting(scenarios, train):
         size = arguments.train_size or min(train_size or each.train_size, len(train))
         images, target = first_images(train, size), folder / each.name
-        if arguments.train_size is None and len(images) == len(train):  # few, and not because somebody wants few
+        if arguments.train_size is None and len(images) == len(train):  # all samples, which may be few
             overrides = {**overrides, **small_changes(each, overrides, given_settings(arguments), train)}
         experiments[each.name] = Experiment(
             *(each, images, test, seeds, arguments.seed, overrides, figure_note(train), target / "runs"),
@@ -131,8 +133,8 @@ def run_and_report(
                 print_results(results, used, target)
     except KeyboardInterrupt:
         for name in experiments:
-            sweep(folder / name / "figures")  # of what workers had half written
-        tell("\nfinished runs are kept; the same command goes on from there")
+            sweep(folder / name / "figures")  # removes files that the workers had half written
+        tell("\nfinished runs are kept; the same command continues with the others")
         raise
     print("\nfigures:")
     for path in figures:
@@ -142,10 +144,10 @@ def run_and_report(
 def fitting(
     scenarios: Sequence[tuple[Scenario, Mapping[str, Any]]], train: Dataset
 ) -> list[tuple[Scenario, Mapping[str, Any]]]:
-    """The scenarios that these data are for, each with its settings; says which are left out.
+    """Return the scenarios that fit the data, each with its settings. Print which are left out.
 
     Raises:
-        NeurosimError: they are for none.
+        NeurosimError: no scenario fits.
     """
     kept = []
     for each, overrides in scenarios:
@@ -164,25 +166,25 @@ def fitting(
 def small_changes(
     scenario: Scenario, overrides: Mapping[str, Any], given: Mapping[str, Any], train: Dataset
 ) -> dict[str, Any]:
-    """The settings that `enough_updates` changes for a small data set, where neither user nor scenario needs others.
+    """Return the changes of `enough_updates` for a small data set. Settings of the user and of the scenario stay.
 
     Args:
-        scenario: what is run; what it varies is its own affair.
-        overrides: of the settings of its base.
-        given: those of them that the user has given.
+        scenario: the scenario; the settings that it varies stay.
+        overrides: the settings that replace those of its base.
+        given: the settings that the user has given.
         train: all training samples.
     """
     base = scenario.base.change(**overrides)
     varied = {name for variant in scenario.variants for name in variant.settings}
     own = {"augment"} if scenario.of_images or scenario.train_size < SMALL else set()
-    if scenario.name in SCENARIOS:  # what it asks is asked of its activation
+    if scenario.name in SCENARIOS:  # its question is about its own activation function
         own.add("activation")
     before, after = vars(base), vars(enough_updates(base, {*given, *varied, *own}, train))
     return {name: after[name] for name in after if after[name] != before[name]}
 
 
 def print_results(results: Results, train: Dataset, folder: Path) -> None:
-    """Print the table and the findings of a scenario, and where its report is."""
+    """Print the table and the findings of a scenario, and the path of its report."""
     with above_bars():
         count = f"{sizes(results, len(train))} training {train.noun}s"
         means = computed_with(threads().count, engine_in_force())
@@ -196,13 +198,13 @@ def print_results(results: Results, train: Dataset, folder: Path) -> None:
 
 
 def bullet(finding: str) -> str:
-    """A finding for the terminal, wrapped; the rows of a table as they are."""
+    """Format a finding for the terminal: wrapped, except for the rows of a table."""
     lines = finding.split("\n")
     told = [line if line.startswith("  ") else wrapped(line, WIDTH - 2) for line in lines]
     return "* " + textwrap.indent("\n".join(told), "  ")[2:]
 
 
 def sizes(results: Results, most: int) -> str:
-    """How many training samples the variants had: "200 to 1,000"."""
+    """Return the number of training samples of the variants: "200 to 1,000"."""
     found = [min(each.train_size or most, most) for each in results.scenario.variants]
     return thousands(min(found)) + (f" to {thousands(max(found))}" if max(found) > min(found) else "")

@@ -1,4 +1,4 @@
-"""``explore``: one HTML file that holds a network, to be opened, drawn on, walked through and trained in a browser."""
+"""``explore``: make one HTML file that holds a network: draw, walk and train in the browser."""
 
 from __future__ import annotations
 
@@ -32,46 +32,50 @@ from .session import Session, load_for, load_with_settings
 from .terminal import fail, makes_files, say
 from .train import share, test_figures, write_somewhere
 
-SETTINGS: dict[str, Any] = {"hidden": (32, 16)}  # small enough to be seen whole, trained in seconds
+SETTINGS: dict[str, Any] = {"hidden": (32, 16)}  # small enough to see all of it, and to train in seconds
 SEED = 0
 OUT = "results/page.html"
-OF_TRAINING = ("seed", "validation", "snapshots")  # options beside the settings that ask for one
+OF_TRAINING = ("seed", "validation", "snapshots")  # options for a new network, beside the settings
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Options of `explore`."""
+    """Add the options of `explore`."""
     add_data_options(parser)
     add_settings(parser, SETTINGS)
     group = parser.add_argument_group("which network")
+    group.add_argument("--model", type=place, metavar="FILE", help="a network saved by train [a new one is trained]")
     group.add_argument(
-        "--model", type=place, metavar="FILE", help="a network saved by train; without it one is trained now"
+        "--train-size", type=at_least(MIN_TRAIN_SIZE), metavar="N", help="number of training samples [all]"
     )
-    group.add_argument("--train-size", type=at_least(MIN_TRAIN_SIZE), metavar="N", help="training images [all]")
     group.add_argument(
-        "--validation", type=share, metavar="SHARE", help="of the training images, held out to validate on, e.g. 0.1"
+        "--validation",
+        type=share,
+        metavar="SHARE",
+        help="share of the training samples to keep as validation set, e.g. 0.1",
     )
-    group.add_argument("--seed", type=at_least(0), metavar="N", help=f"of a network trained now [{SEED}]")
-    group.add_argument("--quiet", action="store_true", help="no progress")
+    group.add_argument("--seed", type=at_least(0), metavar="N", help=f"seed of a new network [{SEED}]")
+    group.add_argument("--quiet", action="store_true", help="print no progress")
     group = parser.add_argument_group("the page")
-    group.add_argument("--out", type=place, default=OUT, metavar="FILE", help="where to write it [%(default)s]")
-    group.add_argument("--no-open", action="store_true", help="do not open it in the browser")
+    group.add_argument("--out", type=place, default=OUT, metavar="FILE", help="file to write [%(default)s]")
+    group.add_argument("--no-open", action="store_true", help="do not open the page in the browser")
     group.add_argument(
         "--samples",
         type=at_least(1),
         metavar="N",
-        help="test images to keep in it, and four times as many to train on, whatever size that makes [500, or as many "
-        "as 4 MB hold]",
+        help="number of test samples on the page, with four times as many training samples. A given number has no "
+        "limit of size [500, or as many as fit into 4 MB]",
     )
     group.add_argument(
         "--snapshots",
         type=at_least(2),
         metavar="N",
-        help=f"moments of the training to keep in it, whatever size that makes [{COUNT}, or as many as 4 MB hold]",
+        help="number of snapshots of the training on the page. A given number has no limit of size "
+        f"[{COUNT}, or as many as fit into 4 MB]",
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Make one HTML file in which a network can be opened, drawn on, walked through and trained."""
+    """Make one HTML file that holds a network: draw, walk and train in the browser."""
     makes_files()
     path = writable_file(arguments.out)
     history: History | None
@@ -99,7 +103,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def writable_file(name: str) -> Path:
-    """The file to write, tried before the work and not after it.
+    """Return the path of the file to write. Check before the work that it can be written.
 
     Raises:
         NeurosimError: it cannot be written.
@@ -112,7 +116,7 @@ def writable_file(name: str) -> Path:
 
 
 def train(arguments: argparse.Namespace) -> tuple[Session, History, Snapshots]:
-    """A network that is trained now."""
+    """Train a new network."""
     data, settings = load_with_settings(arguments, Settings(**SETTINGS | given_settings(arguments)))
     seed = SEED if arguments.seed is None else arguments.seed
     session = Session.new(settings, *data, seed, always_validate=True, share=arguments.validation)
@@ -126,24 +130,28 @@ def train(arguments: argparse.Namespace) -> tuple[Session, History, Snapshots]:
     with np.errstate(over="ignore", invalid="ignore"):  # a network that has diverged overflows here again
         outputs = session.network.predict_proba(session.test)
         figures = session.network.evaluate(session.test)
-    said = test_figures(session, figures, outputs) if np.isfinite(outputs).all() else "it gives out NaN"
+    said = (
+        test_figures(session, figures, outputs)
+        if np.isfinite(outputs).all()
+        else "the network's outputs are not finite"
+    )
     ended = "" if history.stopped == "finished" else f" ({history.stopped})"
     say(f"{said}, {session.trained_in(history)}{ended}")
     return session, history, snapshots
 
 
 class Counted(Callback):
-    """Moves a progress bar on by an epoch: one line for all of a training that takes seconds."""
+    """A callback that moves a progress bar by one epoch: one line for a training that takes seconds."""
 
     def __init__(self, bar: Any) -> None:
         self.bar = bar
 
     def on_epoch(self, run: TrainingRun) -> bool:
-        """Count it; never stops the run."""
+        """Count the epoch; never stop the run."""
         self.bar.update(1)
         return False
 
 
 def has_display() -> bool:
-    """Whether there is a screen that a browser could open on."""
+    """Whether there is a screen on which a browser can open."""
     return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

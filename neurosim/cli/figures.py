@@ -1,4 +1,4 @@
-"""What commands draw of data of every kind: pictures as pictures, points with the boundary between classes, tables."""
+"""The pictures that commands draw of networks and data: of images, of points with a decision boundary, of tables."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 PICTURES = ("learning_curves", "confusion_matrix", "mistakes", "weights", "boundary", "predictions")
 FILM = "boundary.gif"
 MOST_PICTURED = 128  # neurons whose weights are drawn
-MOST_FEATURES = 60  # whose weights are drawn as a table
+MOST_FEATURES = 60  # features whose weights are drawn as a table
 MOST_LINES = 16  # neurons that are drawn as lines in the plane
-FRAMES = 24  # of the film of a boundary
+FRAMES = 24  # frames of the film of a decision boundary
 RESOLUTION = 80  # places across and up, in a film
 
 
 def grey_images(data: Dataset) -> Array | None:
-    """The samples as grey images (N, height, width), of colours their mean; None where they are no images."""
+    """Return the samples as grey images (N, height, width): the mean of the colours. None if they are not images."""
     if data.kind != "image":
         return None
     return grey(data.x)
 
 
 def grey(images: Array) -> Array:
-    """Images (N, height, width), of colours (N, height, width, colours) their mean."""
+    """Return images (N, height, width); of images with colours (N, height, width, colours), the mean of the colours."""
     return images if images.ndim == 3 else images.mean(axis=3).astype(images.dtype)
 
 
@@ -49,20 +49,20 @@ def draw_training(
     folder: Path,
     targets: Sequence[str] = (),
 ) -> list[Path]:
-    """Draw the figures of a training into a folder, in place of those of an earlier run. NaN is nothing to see.
+    """Draw the figures of a training into a folder. They replace those of an earlier run. NaN is not drawn.
 
     Args:
-        session: the network, trained, and the data.
+        session: the trained network and the data.
         frame: the history of its training.
-        callbacks: of its training.
-        outputs: (N, n_out) what it makes of the test samples.
+        callbacks: the callbacks of its training.
+        outputs: (N, n_out) its outputs for the test samples.
         folder: where to write.
-        targets: names of the numbers that are predicted, where the samples have no classes.
+        targets: the names of the predicted numbers, if the samples have no classes.
 
     Returns:
         The paths of the figures.
     """
-    import viz  # only here, so that --help and a wrong option need not wait for matplotlib
+    import viz  # only here, so that --help and a wrong option do not wait for matplotlib
 
     test, network, pictures = session.test, session.network, dict[str, Callable[[], Any]]()
     finite = bool(np.isfinite(outputs).all())
@@ -101,7 +101,7 @@ def draw_training(
 
 
 def draw_weights(W: Array, data: Dataset, title: str | None = None, neuron: int | None = None) -> Any:
-    """Draw the weights (n_in, n) of neurons that look at samples, or of one: as pictures, or as a table of features."""
+    """Draw the weights (n_in, n) of neurons whose inputs are the samples: as pictures, or as a table of features."""
     import viz
 
     if data.kind != "image":
@@ -118,14 +118,14 @@ def draw_weights(W: Array, data: Dataset, title: str | None = None, neuron: int 
 
 
 def boundary(network: Network, data: Dataset) -> Any:
-    """Draw where the answer of a network changes between points of the plane."""
+    """Draw the decision boundary of a network in the plane."""
     import viz
     from scenarios.protocol.boundary import answers_of
 
     lines: dict[str, Any] = {}
     first = next((layer for layer in network if layer.weight_name), None)
     if first is not None and first.n_out <= MOST_LINES and first.source is network.input:
-        W, b = first.views[first.weight_name], first.views[first.bias_name]  # of the numbers that the input gives out
+        W, b = first.views[first.weight_name], first.views[first.bias_name]  # for the numbers after scaling
         if (learned := network.input.learned) is not None and learned.mean:
             W = W / np.array(learned.deviation)[:, None]
             b = b - np.array(learned.mean) @ W
@@ -135,7 +135,7 @@ def boundary(network: Network, data: Dataset) -> Any:
 
 
 def draw_boundary(session: Session, folder: Path) -> list[Path]:
-    """Draw the boundary of a network that looks at points, into a folder; nothing for other data."""
+    """Draw the decision boundary of a network into a folder, if its data are points."""
     import viz
 
     if session.test.kind != "points" or not session.test.class_names:
@@ -144,7 +144,7 @@ def draw_boundary(session: Session, folder: Path) -> list[Path]:
 
 
 def boundaries(session: Session) -> list[Callback]:
-    """What has to watch the training of a network for the film of its boundary."""
+    """Return the callbacks that record the decision boundary during training, if the data are points."""
     if session.test.kind != "points":
         return []
     from scenarios.protocol.boundary import Boundary, is_drawn  # only for points: it imports matplotlib
@@ -154,7 +154,7 @@ def boundaries(session: Session) -> list[Callback]:
 
 
 def draw_film(watched: Any, data: Dataset, path: Path, note: str) -> Path:
-    """Write what was watched of a boundary over training as an animated GIF."""
+    """Write the recorded decision boundary as an animated GIF."""
     import viz
 
     look: dict[str, Any] = {"class_names": data.class_names, "axis_names": data.feature_names}

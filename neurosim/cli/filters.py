@@ -1,4 +1,4 @@
-"""What ``inspect`` draws of layers of images: kernels, feature maps, and one filter."""
+"""The pictures that ``inspect`` draws of convolutional and pooling layers: kernels, feature maps, and one filter."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ from ..parameters import Array
 from ..text import counted
 
 COLOURS = ("red", "green", "blue")
-DRAWN = re.compile(r"layer\d+-kernels\.png|sample\d+-feature_maps\.png")  # what `draw_layers` writes
-KINDS = ("top_patches", "products", "maps")  # pictures of a filter, beside those of every neuron
+DRAWN = re.compile(r"layer\d+-kernels\.png|sample\d+-feature_maps\.png")  # files that `draw_layers` writes
+KINDS = ("top_patches", "products", "maps")  # pictures of a filter, beside the pictures of every neuron
 
 
 def is_image(layer: Layer) -> bool:
-    """Whether a layer gives out images with channels."""
+    """Whether the output of a layer is images with channels."""
     return len(layer.out_shape) == 3
 
 
 def kernels_of(layer: Layer) -> Array | None:
-    """(k, k, C, filters) the kernels of a convolutional layer; None of others."""
+    """Return the kernels (k, k, C, filters) of a convolutional layer; None for other layers."""
     W = layer.views[layer.weight_name] if layer.weight_name else None
     return W if W is not None and W.ndim == 4 else None
 
 
 def channels_of(layer: Layer) -> tuple[str, ...] | None:
-    """The names of the channels that a layer looks at, where they are the colours of the sample."""
+    """Return the names of a layer's input channels if they are the colours of the sample; otherwise None."""
     source = layer.source
     return COLOURS if source is not None and source.index == 0 and source.out_shape[2:] == (3,) else None
 
 
 def pictures_of(network: Network, data: Dataset) -> Array:
-    """The samples as the network takes them: (N, H, W), or (N, H, W, C)."""
+    """Return the samples as the network takes them: (N, H, W), or (N, H, W, C)."""
     return data.x.reshape(len(data), *network.input.out_shape)
 
 
 def draw_layers(
     network: Network, layer: int | None, samples: list[int], test: Dataset, folder: Path, note: str
 ) -> list[Path]:
-    """Draw the kernels of the convolutional layers, or of one, and the feature maps of test samples; returns the paths.
+    """Draw the kernels of all convolutional layers, or of one, and the feature maps of test samples. Return the paths.
 
-    Nothing where there are none.  Such pictures of another run are taken out of the folder.
+    A network without convolutional and pooling layers has no pictures. Pictures of an earlier run are deleted.
     """
-    for path in list(folder.iterdir()):  # of another run
+    for path in list(folder.iterdir()):  # pictures of an earlier run
         if DRAWN.fullmatch(path.name):
             path.unlink()
     kernels = {each.index: kernels_of(each) for each in network if layer in (None, each.index)}
     if not any(is_image(each) for each in network.layers[1:]):
         return []
-    import viz  # only here: a report card need not wait for matplotlib
+    import viz  # only here: a report card does not wait for matplotlib
 
     paths = []
     for index, W in kernels.items():
@@ -63,7 +63,7 @@ def draw_layers(
             picture = viz.kernel_grid(W, channels=channels_of(network[index]), title=title)
             paths.append(viz.save(picture, folder / f"layer{index}-kernels.png", note))
     for sample in samples:
-        title = f"What the layers make of test sample {sample}{_read(network, test, sample)}"
+        title = f"The feature maps of test sample {sample}{_read(network, test, sample)}"
         paths.append(
             viz.save(draw_maps(network, test, sample, title=title), folder / f"sample{sample}-feature_maps.png", note)
         )
@@ -71,7 +71,7 @@ def draw_layers(
 
 
 def _read(network: Network, test: Dataset, sample: int) -> str:
-    """What a test sample is, and as what it is read."""
+    """Return the class and the prediction of a test sample."""
     if not test.class_names:
         return ""
     read = int(network.predict(test.x[sample][None])[0])
@@ -86,7 +86,7 @@ def draw_maps(
     upto: int | None = None,
     fields: Sequence[Any] = (),
 ) -> Any:
-    """Draw what the layers of images make of a test sample, up to a layer; `fields` are outlined in each."""
+    """Draw the feature maps of a test sample, up to a layer, with an outline around the `fields` of each layer."""
     import viz
 
     network.predict(test.x[sample][None])
@@ -96,14 +96,14 @@ def draw_maps(
 
 
 def draw_filter(network: Network, layer: int, j: int, test: Dataset, who: str) -> dict[str, Any]:
-    """Pictures of a filter, or a channel: the parts of images that excite it most, and why the first does.
+    """Draw a filter or a channel: the patches that excite it most, and how it computes its value at the first.
 
     Args:
         network: the network.
         layer: the index of its layer.
-        j: its number there.
+        j: its number in that layer.
         test: the images.
-        who: what it is called.
+        who: its name in the titles.
     """
     import viz
 
@@ -115,7 +115,7 @@ def draw_filter(network: Network, layer: int, j: int, test: Dataset, who: str) -
             found,
             test.labels,
             test.class_names,
-            title=f"{who}: the parts of images that excite it most",
+            title=f"{who}: the patches that excite it most",
         )
     }
     if found and kernels_of(network[layer]) is not None:
@@ -136,7 +136,7 @@ def draw_filter(network: Network, layer: int, j: int, test: Dataset, who: str) -
             network,
             test,
             best.sample,
-            f"{who} at row {best.row}, column {best.column} of sample {best.sample}: what it is made of",
+            f"{who} at row {best.row}, column {best.column} of sample {best.sample}: what it depends on",
             layer,
             [*fields, (*unit.depends_on(layer), j)],
         )

@@ -1,4 +1,4 @@
-"""``gradcheck``: the gradient of every activation, loss and layer, beside central differences."""
+"""``gradcheck``: compare the gradient of every activation, loss and layer with central differences."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from .terminal import WIDTH
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Options of `gradcheck`."""
-    parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of weights and samples [%(default)s]")
+    """Add the options of `gradcheck`."""
+    parser.add_argument(
+        "--seed", type=at_least(0), default=0, metavar="N", help="seed of weights and samples [%(default)s]"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Hold the gradient of every activation, loss and layer to central differences."""
-    print(f"{'what':<48}{'relative error':>15}{'entries':>9}\n{'-' * WIDTH}")
+    """Compare the gradient of every activation, loss and layer with central differences."""
+    print(f"{'gradient of':<48}{'relative error':>15}{'numbers':>9}\n{'-' * WIDTH}")
     failed = count = 0
     for kind, name, result in check_everything(arguments.seed):
         verdict = "ok" if result.passed else "WRONG"
@@ -25,6 +27,6 @@ def run(arguments: argparse.Namespace) -> None:
         failed += not result.passed
         count += 1
     print("-" * WIDTH)
-    print(f"{count - failed} of {count} agree with central differences to {result.tolerance:g}")
+    print(f"{count - failed} of {count} agree with central differences (relative error at most {result.tolerance:g})")
     if failed:
         sys.exit(1)

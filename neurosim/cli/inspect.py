@@ -1,4 +1,4 @@
-"""``inspect``: a report card of a saved network's neurons, or pictures of one of them."""
+"""``inspect``: print a report card of a saved network's neurons, or draw one of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..errors import NeurosimError
 from ..files.atomic import writable_folder, write_text
 from ..network import Network
 from ..page.samples import check_fit
-from ..text import listing
+from ..text import counted, listing
 from .figures import draw_weights, grey, grey_images
 from .filters import KINDS as OF_FILTERS, channels_of, draw_filter, draw_layers, is_image, kernels_of
 from .options import add_data_options, at_least, place, reading
@@ -26,7 +26,7 @@ from .terminal import makes_files, say
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLE = {  # columns of the report card that fit 80 columns of a terminal, and how their values are written
+TABLE = {  # columns of the report card that fit into 80 columns of a terminal -> the format of their values
     "layer": "{}",
     "neuron": "{}",
     "mean_activation": "{:.3g}",
@@ -45,31 +45,31 @@ NAME = max(map(len, COLUMNS)) + 2  # characters
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Options of `inspect`."""
+    """Add the options of `inspect`."""
     parser.add_argument("model", type=place, metavar="FILE", help="a network saved by train, e.g. runs/latest/net.npz")
     add_data_options(parser)
-    parser.add_argument("--layer", type=at_least(1), metavar="L", help="only this layer")
-    parser.add_argument("--neuron", type=at_least(0), metavar="J", help="one neuron of that layer, with figures")
+    parser.add_argument("--layer", type=at_least(1), metavar="L", help="show only this layer")
+    parser.add_argument("--neuron", type=at_least(0), metavar="J", help="show and draw only this neuron of the layer")
     parser.add_argument(
         "--samples",
         type=at_least(0),
         nargs="+",
         metavar="I",
-        help="test samples, from 0, whose feature maps are drawn where layers make images [0]",
+        help="test samples, from 0, whose feature maps are drawn, for a network with convolutional layers [0]",
     )
     parser.add_argument(
         "--rows", type=at_least(1), default=20, metavar="N", help="how many neurons to print [%(default)s]"
     )
     parser.add_argument(
-        "--out", type=place, default="results/inspect", metavar="DIR", help="where to write [%(default)s]"
+        "--out", type=place, default="results/inspect", metavar="DIR", help="folder to write to [%(default)s]"
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Print a report card of a saved network's neurons, or draw one of them."""
     if arguments.neuron is not None and arguments.layer is None:
-        raise NeurosimError("--neuron: expected --layer L with it, to say of which layer")
-    makes_files()  # the table of all neurons, or figures of one
+        raise NeurosimError("--neuron: expected --layer L too, the layer of the neuron")
+    makes_files()  # the table of all neurons, or figures of one neuron
     network = Network.load(arguments.model)
     check_place(network, arguments.layer, arguments.neuron)
     folder = writable_folder(arguments.out)
@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> None:
         card = card[card["layer"] == arguments.layer]
     if arguments.neuron is None:
         print_card(card, network.output.index, arguments.rows, filters)
-        print(f"all of them, every column: {path}")
+        print(f"all neurons, with every column: {path}")
         drawn = draw_layers(network, arguments.layer, samples, test, folder, figure_note(train))
         print(*drawn, sep="\n", end="\n" if drawn else "")
     else:
@@ -99,7 +99,7 @@ def check_place(network: Network, layer: int | None, neuron: int | None) -> None
     """Refuse a layer or a neuron that does not exist, or that has no weights.
 
     Raises:
-        NeurosimError: it does not.
+        NeurosimError: the layer or the neuron does not exist, or has no weights.
     """
     if layer is None:
         return
@@ -113,15 +113,15 @@ def check_place(network: Network, layer: int | None, neuron: int | None) -> None
 
 
 def check_samples(network: Network, samples: list[int] | None, neuron: int | None, count: int) -> list[int]:
-    """The test samples whose feature maps are drawn: those asked for, or the first.
+    """Return the test samples whose feature maps are drawn: the given ones, or the first.
 
     Raises:
-        NeurosimError: there is no such sample, or nothing to draw of it.
+        NeurosimError: a sample does not exist, or the network has no feature maps.
     """
     if samples is None:
         return [0]
     if neuron is not None or not any(map(is_image, network.layers[1:])):
-        raise NeurosimError("--samples: expected a network with layers of images, and no --neuron")
+        raise NeurosimError("--samples: expected a network with convolutional or pooling layers, and no --neuron")
     wrong = [sample for sample in samples if sample >= count]
     if wrong:
         raise NeurosimError(f"--samples: expected test samples 0 to {count - 1}, received {wrong[0]}")
@@ -129,7 +129,7 @@ def check_samples(network: Network, samples: list[int] | None, neuron: int | Non
 
 
 def with_names(card: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """A report card with the classes called by their names; where there are none, without what is said of classes."""
+    """Return a report card with the names of the classes; if there are no classes, without the columns about them."""
     if not names:
         return card.drop(columns=list(OF_CLASSES))
     called = dict(enumerate(names))
@@ -137,31 +137,32 @@ def with_names(card: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 
 def about_filters(layers: Sequence[int]) -> str:
-    """What the figures of the filters of these layers mean."""
+    """Explain the figures of the filters of these layers."""
     which = f"layer{'s' if len(layers) > 1 else ''} {listing([str(layer) for layer in layers])}"
-    return f"The neurons of {which} are filters: what is said of their activation is over all samples and all places."
+    return f"The neurons of {which} are filters: their activation is measured over all samples and all places."
 
 
 def print_card(card: pd.DataFrame, output: int, rows: int, filters: Sequence[int] = ()) -> None:
-    """Print the neurons of a report card without which most accuracy is lost, and what its columns mean.
+    """Print the most important neurons of a report card, and the meaning of its columns.
 
-    Where there are no classes, and so no accuracy, those with the largest weights.
+    These are the neurons without which most accuracy is lost; if there are no classes, those with the largest weights.
 
     Args:
         card: the report card.
         output: the index of the output layer.
-        rows: how many neurons at most.
+        rows: the largest number of neurons.
         filters: the layers whose neurons are filters.
     """
-    hidden = card[card["layer"] != output]  # an output neuron is needed for its class, of course
+    hidden = card[card["layer"] != output]  # an output neuron is always needed for its class
     if hidden.empty:
         hidden = card
-    by, why = "accuracy_lost", "without which most accuracy is lost"
+    by, why = "accuracy_lost", "most accuracy is lost without"
     if by not in card:
-        by, why = "weight_norm", "with the largest weights"
+        by, why = "weight_norm", "the largest weights are those of"
     shown = hidden.sort_values(by, ascending=False).head(rows)
-    kind = "hidden ones " if len(hidden) < len(card) else ""
-    print(f"{len(card)} {'neurons' if set(card['layer']) - {*filters} else 'filters'}; the {len(shown)} {kind}{why}:\n")
+    noun = "neuron" if set(card["layer"]) - {*filters} else "filter"
+    kind = f"hidden {noun}" if len(hidden) < len(card) else noun
+    print(f"{counted(len(card), noun)}; {why} {'this' if len(shown) == 1 else 'these'} {counted(len(shown), kind)}:\n")
     print(card_table(shown))
     print("\nthe columns, here and in the CSV file:")
     for name in card:
@@ -171,9 +172,9 @@ def print_card(card: pd.DataFrame, output: int, rows: int, filters: Sequence[int
 
 
 def card_table(card: pd.DataFrame) -> str:
-    """The columns of a report card that fit 80 columns.
+    """Return the columns of a report card that fit into 80 columns, as text.
 
-    Their names are longer than their values: each stands on a line of its own, above the right edge of its column.
+    The names are longer than the values, so each name has its own line, above the right edge of its column.
     """
     table = {name: form for name, form in TABLE.items() if name in card}
     columns = [[written(value, form) for value in card[name]] for name, form in table.items()]
@@ -189,34 +190,41 @@ def card_table(card: pd.DataFrame) -> str:
 
 
 def written(value: Any, form: str) -> str:
-    """A value as the table has it, a long name of a class shortened."""
-    text = form.format(value)
+    """Format a value for the table; a long name of a class is cut."""
+    text = figure(value, form)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3].rstrip()}..."
 
 
+def figure(value: Any, form: str) -> str:
+    """Return a value as text, "none" if it is missing."""
+    import pandas as pd
+
+    return "none" if pd.isna(value) else form.format(value)
+
+
 def print_neuron(card: pd.DataFrame) -> None:
-    """Print every column of a report card of one neuron, and what it means."""
+    """Print every column of the report card of one neuron, and its meaning."""
     for name in card:
         value, meaning = card[name].iloc[0], COLUMNS[name]
-        text = f"{value:.4g}" if isinstance(value, float) else str(value)
+        text = figure(value, "{:.4g}" if isinstance(value, float) else "{}")
         print(f"{name:<{NAME}}{text:<11}{meaning}" if len(text) < 11 else f"{name:<{NAME}}{text}: {meaning}")
 
 
 def draw_neuron(network: Network, layer: int, j: int, test: Dataset, folder: Path, note: str) -> list[Path]:
-    """Draw what excites neuron `j` of a layer, and its weights; returns the paths."""
-    import viz  # only here: a report card need not wait for matplotlib
+    """Draw what excites neuron `j` of a layer, and its weights. Return the paths."""
+    import viz  # only here: a report card does not wait for matplotlib
 
     a, target = network.activations(test, layer, j), network[layer]
     who, names, excites, reaches = f"Neuron {j} of layer {layer}", test.class_names, "excites it", "a"
     pictures: dict[str, Any] = {}
-    if a.ndim > 1:  # at each place one
+    if a.ndim > 1:  # one activation per place
         a, excites, reaches = a.mean(axis=(1, 2)), "raises its mean", "mean a"
         who = f"{'Filter' if kernels_of(target) is not None else 'Channel'} {j} of layer {layer}"
         pictures = draw_filter(network, layer, j, test, who)
     if names:
-        over = ", in the mean over all places" if is_image(target) else ""
+        over = ", as the mean over all places" if is_image(target) else ""
         pictures["by_class"] = viz.activation_by_class(
-            a, test.labels, names, title=f"{who}: which classes it answers to{over}"
+            a, test.labels, names, title=f"{who}: its activation for each class{over}"
         )
     weights = network.neuron(layer, j).weights
     images = grey_images(test)
@@ -234,6 +242,6 @@ def draw_neuron(network: Network, layer: int, j: int, test: Dataset, folder: Pat
     elif weights.size == test.x[0].size:
         pictures["weights"] = draw_weights(weights.reshape(-1, 1), test, f"{who}: its weights", j)
     paths = {kind: folder / f"layer{layer}-neuron{j}-{kind}.png" for kind in KINDS}
-    for path in paths.values():  # of another network
+    for path in paths.values():  # pictures of another network
         path.unlink(missing_ok=True)
     return [viz.save(picture, paths[kind], note) for kind, picture in pictures.items()]

@@ -1,7 +1,7 @@
-"""Reads a command line and calls its command. Started by ``python main.py`` and, once installed, by ``neurosim``.
+"""The main function: it reads a command line and calls the command. ``python main.py`` and ``neurosim`` start it.
 
-A command is one line in `COMMANDS` and a file of the same name in this folder, with ``add_options(parser)`` and
-``run(arguments)``. The file is imported when its command is called, so that ``--help`` is quick.
+To add a command, add a line to `COMMANDS` and a file of the same name to this folder. The file defines
+``add_options(parser)`` and ``run(arguments)``. It is imported only when its command is called, so ``--help`` is quick.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from .terminal import Parser, asked_to_end, fail, is_of_memory, safe_streams, si
 
 
 class Command(NamedTuple):
-    """What is known of a command before its file is imported.
+    """What the help needs to know of a command before its file is imported.
 
     Attributes:
         summary: what it does, in one line.
-        example: words after its name, to show how it is used.
+        example: an example of the words after its name.
         computes: whether it takes ``--threads`` and ``--engine``.
     """
 
@@ -40,24 +40,22 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "scenario": Command(
-        "Run scenarios: a question, a fair experiment, tables, figures and findings.", "activations --seeds 5"
-    ),
+    "scenario": Command("Run scenarios. Each one answers a question with a fair experiment.", "activations --seeds 5"),
     "compare": Command(
-        "Compare any settings of your own: every combination, over several seeds.",
+        "Compare settings of your choice: every combination, with several seeds.",
         "--vary optimizer=sgd,adam --vary learning_rate=0.1,0.01",
     ),
     "train": Command(
-        "Train one network; save it with its history and figures.",
+        "Train one network. Save it with its history and figures.",
         "--data mnist --hidden 128,64 --epochs 5 --out runs/first",
     ),
     "predict": Command(
-        "Read your own pictures with a saved network: drawings, scans, photographs.",
+        "Let a saved network read your own pictures: drawings, scans or photographs.",
         "runs/latest/net.npz two.png folder --out read",
     ),
-    "data": Command("Say which data were found, where, and with which checksum.", "--data mnist --preview", False),
+    "data": Command("Show which data were found, where, and with which checksum.", "--data mnist --preview", False),
     "explore": Command(
-        "Make one HTML file of a network: open it, draw on it, walk through it, train it.",
+        "Make one HTML file that holds a network: draw, walk and train in the browser.",
         "--data mnist --hidden 32,16",
     ),
     "step": Command(
@@ -67,35 +65,37 @@ COMMANDS = {
         "Print a report card of a saved network's neurons, or draw one of them.",
         "runs/latest/net.npz --layer 1 --neuron 5",
     ),
-    "gradcheck": Command("Hold the gradient of every activation, loss and layer to central differences."),
+    "gradcheck": Command("Compare every gradient of backpropagation with central differences."),
     "bench": Command(
-        "Measure how fast neurosim is, beside what a user would take instead.",
+        "Measure the speed of neurosim and of other libraries on the same work.",
         "--cases small --peers torch,sklearn",
         False,
     ),
     "plot": Command(
-        "Draw an earlier comparison again, and write its reports, without training.", "results/activations", False
+        "Draw an earlier comparison again and write its reports, without training.", "results/activations", False
     ),
+    "glossary": Command("Explain the words that neurosim uses, such as delta or epoch.", "delta epoch", False),
 }
-DESCRIPTION = "neurosim: train a neural network on handwritten digits, and look at every neuron of it."
+DESCRIPTION = "neurosim: train a neural network on handwritten digits. Look at every neuron."
 EXAMPLES = (
-    ("scenario", "compare activations, losses, optimizers"),
+    ("step", "walk through one neuron"),
+    ("explore", "open a network in your browser"),
+    ("train --data mnist", "train a network and save it"),
+    ("train --conv 8x5,pool2", "with convolution and pooling"),
+    ("train --data iris.csv", "on your own table or pictures"),
+    ("predict net.npz two.png", "read your own picture of a digit"),
+    ("inspect runs/latest/net.npz", "report card of every neuron"),
+    ("scenario", "answer the first three questions"),
     ("scenario optimizers --seeds 5", ""),
     ('compare --vary hidden="16;64;128,64" --seeds 5', ""),
-    ("train --data mnist", "train, and save the network and its figures"),
-    ("train --conv 8x5,pool2", "with convolution and pooling"),
-    ("train --data iris.csv", "on your table, or a folder of pictures"),
-    ("predict net.npz two.png", "read your own picture of a digit"),
-    ("explore", "a page that holds a network, for any browser"),
-    ("step", "walk through one neuron"),
-    ("inspect runs/latest/net.npz", "report card of every neuron"),
-    ("data", "which data there are, and where"),
-    ("gradcheck", "hold backprop to central differences"),
+    ("data", "show the data that were found"),
+    ("gradcheck", "check backpropagation"),
 )
+QUESTION = "What does a word mean?"  # the last line of the help answers it
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run a command line: `argv`, or what the program was started with."""
+    """Run a command line: `argv`, or the words that the program was started with."""
     argv = (sys.argv[1:] if argv is None else argv) or ["--help"]
     with safe_streams(), signals_as_ctrl_c():
         try:
@@ -105,7 +105,7 @@ def main(argv: list[str] | None = None) -> None:
         except Exception as error:
             if not is_of_memory(error):
                 raise
-            fail(f"not enough memory: {str(error) or 'none was left'}, in: {command_line(*argv)}")
+            fail(f"not enough memory for {command_line(*argv)} ({str(error) or 'none was left'})")
         except KeyboardInterrupt:
             tell("interrupted")
             sys.exit(128 + (asked_to_end() or signal.SIGINT))
@@ -115,7 +115,7 @@ def perform(argv: list[str]) -> None:
     """Read a command line, and run its command."""
     began = time.perf_counter()
     command = COMMANDS.get(command_of(argv) or "")
-    # NumPy, not imported so far, makes no pool of threads that nobody uses; --threads makes it as large as it says
+    # NumPy is not imported yet: it must not make a pool of threads that is never used. --threads sets their number
     with one_blas_thread() if command and command.computes else nullcontext():
         arguments = parse(argv)
         arguments.began = began
@@ -125,23 +125,23 @@ def perform(argv: list[str]) -> None:
 
 
 def command_of(argv: list[str]) -> str | None:
-    """The command that a command line names, if it names one."""
+    """Return the command that a command line names, or None."""
     return next((word for word in argv if not word.startswith("-")), None)
 
 
 def file_of(command: str) -> ModuleType:
-    """The module of a command, imported at its first use."""
+    """Return the module of a command. It is imported at its first use."""
     return import_module(f".{command}", __package__)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """Read a command line. Only the command that it names is imported and gives its options.
+    """Read a command line. Only the command that it names is imported and adds its options.
 
     Returns:
-        The command's options; `command`, its name; `words`, the command line itself.
+        The command's options; its name, as `command`; the command line itself, as `words`.
 
     Raises:
-        NeurosimError: an unknown command or option.
+        NeurosimError: the command or an option is unknown.
     """
     command = command_of(argv)
     if command is not None and command not in COMMANDS:
@@ -165,13 +165,13 @@ def parse(argv: list[str]) -> argparse.Namespace:
         if name == command:
             file_of(name).add_options(sub)
             if computes:
-                from .options import add_computing  # imports NumPy, as the command has by now
+                from .options import add_computing  # imports NumPy, which the command has imported by now
 
                 add_computing(sub)
             chosen, known = sub, [option for action in sub._actions for option in action.option_strings]
     arguments, rest = parser.parse_known_args(argv)
     if rest:
-        wrong = next((each for each in rest if each != "--"), "--").partition("=")[0]  # "--" only ends the options
+        wrong = next((each for each in rest if each != "--"), "--").partition("=")[0]  # "--" ends the options
         if not wrong.startswith("-"):
             chosen.error(f"unexpected word {wrong!r}")
         chosen.error(f"unknown option {wrong!r}{did_you_mean(meant(wrong), known) if command else ''}")
@@ -180,14 +180,14 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 def meant(option: str) -> str:
-    """An option by the name that it has here, where other programs call it otherwise."""
+    """Return the name that an option has here, if other programs use another name for it."""
     from ..training.settings import ALIASES  # imports NumPy
 
     return "--" + ALIASES.get(option.removeprefix("--"), option.removeprefix("--")).replace("_", "-")
 
 
 def examples() -> str:
-    """The examples at the end of ``--help``; what an example does stands behind it."""
+    """Return the end of ``--help``: examples, each with its purpose, and the way to the glossary."""
     width = max(len(words) for words, does in EXAMPLES if does)
     lines = [f"  {program()} {words:<{width if does else 0}} {does}".rstrip() for words, does in EXAMPLES]
-    return "\n".join(["examples:", *lines]) + "\n"
+    return "\n".join(["examples:", *lines]) + f"\n\n{QUESTION} {command_line('glossary', 'delta')}\n"

@@ -1,7 +1,7 @@
 """Options that several commands share, and how their values are read.
 
-A default that help shows is the one that is used: ``[%(default)s]`` where argparse fills it in, elsewhere the constant
-that the command fills in.
+The default that help shows is the default that is used. ``[%(default)s]`` is filled in by argparse; every other default
+is a constant that the command fills in.
 """
 
 from __future__ import annotations
@@ -19,31 +19,35 @@ from ..training.settings import Settings
 
 DATA = "auto"
 MIN_TRAIN_SIZE = 10  # images: fewer teach nothing
-OF_A_LOADED_NETWORK = ("optimizer", "learning_rate", "batch_size", "augment")  # settings that make sense for one
+OF_A_LOADED_NETWORK = ("optimizer", "learning_rate", "batch_size", "augment")  # settings that it can be given
 
-READING = {  # option -> what its value is called, and what it says
-    "label_column": ("NAME", "the column with the labels: its name or number, first, or last [found by evidence]"),
-    "target": ("NAME,NAME", "columns of numbers to predict instead of classes; with --loss mse"),
-    "one_hot": ("NAME,NAME", "columns whose values become columns of 0 and 1, such as text"),
-    "missing": ("WAY", "empty cells: mean (of their column in training), or drop (their rows) [refused]"),
+READING = {  # option -> the name of its value, and its help text
+    "label_column": ("NAME", "column with the labels: its name, its number, first or last [found from the data]"),
+    "target": ("NAME,NAME", "columns of numbers to predict instead of classes; use --loss mse with it"),
+    "one_hot": ("NAME,NAME", "columns to write as one-hot columns of 0 and 1, such as columns of text"),
+    "missing": (
+        "WAY",
+        "empty cells: mean (of the column in the training set) or drop (leave the row out) [an error]",
+    ),
     "scale": (
         "HOW",
-        "auto, standardize, none, or a number to multiply by [auto: pixels to 0..1, features standardized]",
+        "how to scale the inputs: auto, standardize, none, or a factor [auto: pixels to 0..1, other features "
+        "standardized]",
     ),
-    "split_seed": ("N", "draws the rows that are held out for testing where there is no test set [0]"),
-    "transpose": ("YES", "whether to exchange rows and columns of pictures: yes or no [yes for files of EMNIST]"),
+    "split_seed": ("N", "seed that chooses the test rows if there is no test set [0]"),
+    "transpose": ("YES", "exchange the rows and columns of each picture: yes or no [yes for files of EMNIST]"),
 }
 
 
 def place(text: str) -> str:
-    """An argument type: the name of a file or a folder, which "" is not (and would be the current folder)."""
+    """Read the name of a file or a folder; refuse "", which would mean the current folder. An argument type."""
     if not text:
-        raise argparse.ArgumentTypeError("expected the name of a file or a folder, received an empty one")
+        raise argparse.ArgumentTypeError("expected the name of a file or a folder, received an empty name")
     return text
 
 
 def at_least(low: int) -> Callable[[str], int]:
-    """An argument type: a whole number of at least `low`."""
+    """Make an argument type: a whole number of at least `low`."""
 
     def read(text: str) -> int:
         try:
@@ -58,27 +62,27 @@ def at_least(low: int) -> Callable[[str], int]:
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """Options that say which data to use."""
+    """Add the options that choose the data."""
     group = parser.add_argument_group("data")
     group.add_argument(
         "--data", metavar="NAME", default=DATA, help=f"{', '.join(NAMES)}, or the path of your own files [{DATA}]"
     )
-    group.add_argument("--offline", action="store_true", help="never download")
+    group.add_argument("--offline", action="store_true", help="do not download anything")
     group = parser.add_argument_group("how to read your own files")
     for name, (metavar, text) in READING.items():
         group.add_argument(option_of(name), metavar=metavar, help=text)
 
 
 def _whole(text: str) -> Any:
-    """The number that a text spells, or the text."""
+    """Return a text as a whole number, or unchanged if it is not one."""
     return int(text) if text.isdecimal() else text
 
 
 def reading(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What the command line says about reading own files, as `neurosim.data.load` takes it.
+    """Return the options for reading your own files, as arguments of `neurosim.data.load`.
 
     Raises:
-        NeurosimError: a value that an option cannot have.
+        NeurosimError: an option has a wrong value.
     """
     given = {name: value for name in READING if (value := getattr(arguments, name, None)) is not None}
     for name in ("target", "one_hot"):
@@ -94,26 +98,26 @@ def reading(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def add_computing(parser: argparse.ArgumentParser) -> None:
-    """The options of every command that computes; what they say holds until the command ends."""
+    """Add the options of every command that computes. They are in force until the command ends."""
     parser.add_argument(
         "--engine",
         choices=ENGINES,
-        help="what runs training steps: NumPy, or code that numba compiles [auto: compiled where numba is installed]",
+        help="what computes a training step: NumPy, or code that numba compiles [auto: compiled if numba is installed]",
     )
     parser.add_argument(
         "--threads",
         type=at_least(1),
         metavar="N",
-        help="to compute with; without numba more than 1 is slow on a busy machine [1]",
+        help="number of threads; without numba, more than 1 is slow on a busy machine [1]",
     )
 
 
 def add_settings(parser: argparse.ArgumentParser, defaults: Mapping[str, Any] = {}) -> None:
-    """An option for every setting of a run.
+    """Add an option for every setting of a run.
 
     Args:
-        parser: of the command.
-        defaults: the command's own. They are only shown: it has to fill them in where `given_settings` has none.
+        parser: the parser of the command.
+        defaults: the command's own defaults. Help shows them; the command must fill them in itself.
     """
     group = parser.add_argument_group("network and training")
     for each in fields(Settings):
@@ -128,29 +132,29 @@ def add_settings(parser: argparse.ArgumentParser, defaults: Mapping[str, Any] = 
 
 
 def refuse_with_model(given: Mapping[str, Any], others: Sequence[str]) -> None:
-    """Refuse what is for a network that is trained now, where one is loaded.
+    """Refuse options for a new network if a saved network is loaded.
 
     Args:
         given: the settings that the command line names.
-        others: the names of further options that it names, which are for training.
+        others: the names of its other options for training.
 
     Raises:
-        NeurosimError: there is one.
+        NeurosimError: an option is for a new network.
     """
     of_training = [*(name for name in given if name not in OF_A_LOADED_NETWORK), *others]
     if of_training:
         raise NeurosimError(
-            f"{option_of(of_training[0])} is for a network that is trained now: expected it without --model"
+            f"{option_of(of_training[0])}: expected a new network, received --model; leave one of the two out"
         )
 
 
 def option_of(setting: str) -> str:
-    """The option for a setting, or for any other argument of that name: "--batch-size"."""
+    """Return the option for a setting or another argument: "batch_size" as "--batch-size"."""
     return "--" + setting.replace("_", "-")
 
 
 def default_text(default: object, help_text: str) -> str:
-    """A default as help shows it: " [64]"; nothing where the help text says it already."""
+    """Return a default as help shows it, " [64]"; "" if the help text contains it already."""
     if "[" in help_text or default is None:
         return ""
     if isinstance(default, tuple):
@@ -159,10 +163,10 @@ def default_text(default: object, help_text: str) -> str:
 
 
 def given_settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The settings that the command line names, checked one by one so that a message can name its option.
+    """Return the settings that the command line names. Each is checked alone, so that an error names its option.
 
     Raises:
-        NeurosimError: a value that a setting cannot have.
+        NeurosimError: a setting has a wrong value.
     """
     given = {}
     for each in fields(Settings):

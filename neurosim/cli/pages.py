@@ -1,4 +1,4 @@
-"""The page of a session, and what is said of it; for the commands that write one."""
+"""The page of a session, and its description, for the commands that write one."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def make_page(
 
     Args:
         session: the network and its data.
-        path: where to write it.
-        history: of its training; ``None``: not known.
-        snapshots: of its training; ``None``: there are none.
+        path: where to write the page.
+        history: the history of its training; ``None``: not known.
+        snapshots: the snapshots of its training; ``None``: there are none.
         words: the command line.
         samples: how many test samples to keep; ``None``: as many as there is room for.
-        all_snapshots: whether to keep them all, whatever they take.
+        all_snapshots: whether to keep all snapshots, even if the file gets large.
     """
     settings = session.settings.used() if history is not None else {}
     return explore(
@@ -47,14 +47,14 @@ def make_page(
 
 
 def described(page: Page) -> list[str]:
-    """What a page holds, in a sentence or two."""
+    """Describe in a sentence or two what a page holds."""
     manifest = page.manifest
     tests, trainings = manifest["samples"]["test"], manifest["samples"]["train"]
     noun = {"image": "image", "points": "point"}.get(manifest["data"]["kind"], "row")
-    more = f", {tests['mistakes']} more that it misreads" if tests["mistakes"] else ""
+    more = f", {tests['mistakes']} more that the network misreads" if tests["mistakes"] else ""
     held = (
         f"{counted(tests['count'], f'test {noun}')}{more}, {counted(trainings['count'], f'training {noun}')} and "
         f"{counted(len(manifest['snapshots']), 'snapshot')}"
     )
-    diverged = ["The network has diverged; the page says so."] if manifest["diverged"] else []
+    diverged = ["The network has diverged. The page tells its reader."] if manifest["diverged"] else []
     return [f"page: {len(page) / 1e6:.1f} MB with {held}", *page.left_out, *diverged]

@@ -11,7 +11,7 @@ from .terminal import WIDTH
 
 
 def has_blocks(stream: IO[str] | None) -> bool:
-    """Whether half blocks can be written there."""
+    """Whether half blocks can be written to a stream."""
     try:
         "▀▄█".encode(getattr(stream, "encoding", None) or "utf-8")
     except (UnicodeEncodeError, LookupError):
@@ -20,11 +20,11 @@ def has_blocks(stream: IO[str] | None) -> bool:
 
 
 def picture(image: Array, blocks: bool) -> str:
-    """A grey image (height, width) as text, two rows of pixels in a line; nothing where it is wider than the terminal.
+    """Return a grey image (height, width) as text, with two rows of pixels per line; "" if it is too wide.
 
     Args:
         image: any numbers; the largest are drawn dark.
-        blocks: whether to draw each pixel as half a block, or two of them as one plain character.
+        blocks: whether to draw each pixel as half a block, or two pixels as one plain character.
     """
     height, width = image.shape
     low, high = float(image.min()), float(image.max())

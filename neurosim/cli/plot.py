@@ -1,4 +1,4 @@
-"""``plot``: draw an earlier comparison again, and write its reports, without training."""
+"""``plot``: draw an earlier comparison again and write its reports, without training."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .terminal import makes_files
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Options of `plot`."""
+    """Add the options of `plot`."""
     parser.add_argument(
-        "folder", type=place, metavar="DIR", help="what `scenario` or `compare` wrote, e.g. results/activations"
+        "folder", type=place, metavar="DIR", help="folder that scenario or compare wrote, e.g. results/activations"
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Draw an earlier comparison again, and write its reports, without training."""
+    """Draw an earlier comparison again and write its reports, without training."""
     makes_files()
     folder = Path(arguments.folder)
     for path in (*redraw(SCENARIOS, folder), folder / "report.md", folder / "report.html"):

@@ -1,4 +1,4 @@
-"""``predict``: read pictures of one's own with a saved network."""
+"""``predict``: let a saved network read the user's own pictures."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from .picture import has_blocks, picture
 from .terminal import complain, makes_files, say
 
 SHOWN = 3  # pictures that are drawn in the terminal
-SHEET = 60  # pictures on one contact sheet
-WIDEST = 40  # pixels of a picture that is drawn in the terminal
-LISTED = 14  # classes beside it
+SHEET = 60  # pictures on one sheet
+WIDEST = 40  # pixels: a wider picture is not drawn in the terminal
+LISTED = 14  # classes beside a picture
 BAR = 20  # characters of a bar for a probability of 1
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a network says of a picture.
+    """The prediction of a network for a picture.
 
     Attributes:
-        path: of the picture.
-        drawing: it, as the network takes it.
-        outputs: (n,) the probability of each class, or what the outputs are.
-        prediction: the name of the class; of a single output that is no probability, its value.
-        value: its probability, or its output.
+        path: the path of the picture.
+        drawing: the picture in the form that the network takes.
+        outputs: (n,) the probability of each class, or the outputs if they are not probabilities.
+        prediction: the name of the class; for a single output that is not a probability, its value.
+        value: the probability of the prediction, or its output.
     """
 
     path: Path
@@ -51,10 +51,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class Classes:
-    """How the outputs of a network are to be read.
+    """The meaning of a network's outputs.
 
     Attributes:
-        names: of the classes, in their order.
+        names: the names of the classes, in their order.
         shares: whether the outputs are probabilities.
     """
 
@@ -63,40 +63,40 @@ class Classes:
 
     @classmethod
     def of(cls, network: Network) -> Classes:
-        """Those of a network: a single output that is a probability stands for two classes."""
+        """Find the classes of a network. A single output that is a probability stands for two classes."""
         shares, count = network.output.activation.range == (0.0, 1.0), network.output.n_out
         if count == 1 and not shares:
             return cls(["output"], False)
         return cls(list(network.class_names) or [str(k) for k in range(max(count, 2))], shares)
 
     def value(self, value: float) -> str:
-        """A probability in percent, or the output of a network that gives no probabilities."""
+        """Write a probability in percent, or an output that is not a probability as a number."""
         return certainty(value).replace(NARROW, " ") if self.shares else number(value, 3)
 
     def best(self, outputs: Sequence[float], count: int) -> list[int]:
-        """The classes of the largest outputs, the largest first."""
+        """Return the classes of the largest outputs, the largest first."""
         return sorted(range(len(outputs)), key=lambda k: -outputs[k])[:count]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Options of `predict`."""
+    """Add the options of `predict`."""
     parser.add_argument("model", type=place, metavar="FILE", help="a network saved by train, e.g. runs/latest/net.npz")
     parser.add_argument(
         "pictures",
         nargs="+",
         type=place,
         metavar="PICTURE",
-        help="pictures of any size (PNG, JPEG, ...), or folders of them",
+        help="a picture of any size (PNG, JPEG, ...), or a folder of pictures",
     )
     parser.add_argument(
         "--invert",
         choices=("yes", "no"),
-        help="yes: they are black on white; no: white on black, as MNIST's [the border of each decides]",
+        help="yes: black on white; no: white on black, as in MNIST [chosen from the border of each picture]",
     )
     parser.add_argument(
         "--as-is",
         action="store_true",
-        help="only scale them; without it a drawing is cropped and centred, as MNIST's are",
+        help="only scale the pictures; without this option, they are also cropped and centred, as in MNIST",
     )
     parser.add_argument(
         "--out", type=place, metavar="DIR", help="write predictions.csv, pixels.csv and pictures.png into this folder"
@@ -104,7 +104,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Read pictures with a saved network, and print a line for each."""
+    """Read pictures with a saved network, and print a line for each picture."""
     if arguments.out:
         makes_files()
     network = Network.load(arguments.model)
@@ -136,7 +136,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def files_of(pictures: Sequence[str]) -> tuple[list[Path], int]:
-    """The files that the command line means, and how many of its words mean none, which it says."""
+    """Return the files that the command line names. Complain of each word that names none, and count these words."""
     files, failed = [], 0
     for each in pictures:
         try:
@@ -148,7 +148,7 @@ def files_of(pictures: Sequence[str]) -> tuple[list[Path], int]:
 
 
 def reading_of(network: Network, path: Path, drawing: Drawing, classes: Classes) -> Reading:
-    """What a network says of a drawing."""
+    """Return the prediction of a network for a drawing."""
     proba = network.predict_proba(as_samples(network, [drawing]))  # (1, n)
     k, outputs = int(network.decide(proba)[0]), proba[0].tolist()
     if len(outputs) < len(classes.names):
@@ -159,19 +159,19 @@ def reading_of(network: Network, path: Path, drawing: Drawing, classes: Classes)
 
 
 def explanation(shape: tuple[int, ...], as_is: bool) -> str:
-    """What is done to each picture, in a sentence."""
+    """Describe in a sentence what is done to each picture."""
     size = f"{shape[0]} x {shape[1]}"
     if as_is or len(shape) == 3:
-        return f"each picture is scaled to the {size} pixels that the network takes, and nothing is moved"
+        return f"each picture is scaled to the {size} pixels that the network takes, and not cropped or moved"
     box = f"{number(min(shape) * 20 / 28, 3)}"
     return (
-        f"each drawing is cropped, scaled to {box} pixels, and put into {size} with its centre of mass in the middle, "
-        "as MNIST's are (--as-is: only scaled)"
+        f"each drawing is cropped, scaled to {box} pixels and centred in {size} by its centre of mass, as in MNIST "
+        "(--as-is: only scaled)"
     )
 
 
 def line_of(reading: Reading, classes: Classes, width: int) -> str:
-    """A picture's line: its name, its class, how sure that is, what else it may be, and what was found."""
+    """Return a picture's line: its name, the two likeliest classes, their probabilities, and how it was read."""
     said = [reading.prediction]
     if len(classes.names) > 1:
         second = classes.best(reading.outputs, 2)[1]
@@ -181,12 +181,12 @@ def line_of(reading: Reading, classes: Classes, width: int) -> str:
 
 
 def shown(reading: Reading, classes: Classes) -> list[str]:
-    """The picture as the network sees it, and beside it each class with its probability."""
+    """Return the picture as the network sees it, and beside it each class with its probability."""
     pixels = reading.drawing.pixels if reading.drawing.pixels.ndim == 2 else reading.drawing.pixels.mean(axis=2)
     blocks, width = has_blocks(sys.stdout), pixels.shape[1]
     left = picture(pixels, blocks).splitlines() if width <= WIDEST else []
     right = []
-    listed = sorted(classes.best(reading.outputs, LISTED))  # in the order of the classes
+    listed = sorted(classes.best(reading.outputs, LISTED))  # sorted by class
     longest = max(len(classes.names[k]) for k in listed)
     for k in listed:
         a = reading.outputs[k]
@@ -196,8 +196,8 @@ def shown(reading: Reading, classes: Classes) -> list[str]:
 
 
 def written(readings: Sequence[Reading], classes: Classes, folder: Path, note: str) -> list[Path]:
-    """Write predictions, pixels and contact sheets; returns the paths."""
-    import viz  # only here: to predict need not wait for matplotlib
+    """Write predictions, pixels and sheets of pictures. Return the paths."""
+    import viz  # only here: a prediction does not wait for matplotlib
 
     header = ["file", "prediction", "probability" if classes.shares else "value", *classes.names]
     rows = [[each.path, each.prediction, f"{each.value:.6g}", *(f"{a:.6g}" for a in each.outputs)] for each in readings]

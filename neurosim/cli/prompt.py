@@ -1,7 +1,7 @@
-"""The prompt of ``python main.py step``: a debugger's manners for a `Stepper`.
+"""The prompt of ``python main.py step``: a debugger for a `Stepper`.
 
-Commands may be shortened as far as they stay unique; an empty line repeats the last one; Tab completes; history is kept
-where the terminal has readline.
+A command may be shortened if the short form is unique. An empty line repeats the last command. Tab completes a name.
+The arrow keys bring back earlier lines if the terminal has readline.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import numpy as np
 
 from ..checks import check_value
 from ..errors import NeurosimError, OutOfRangeError
+from ..glossary import GLOSSARY
 from ..registry import did_you_mean
 from ..schedules import Schedule
 from ..text import column, command_line, counted, number, thousands
 from ..walk.places import rows_and_columns
 from ..walk.stages import STAGES
 from ..walk.stepper import BY_THE_USER, Stepper
+from .glossary import explained, terms_in
 from .picture import has_blocks, picture
 from .terminal import Ended, wrapped
 
@@ -46,7 +48,7 @@ SHORT = {
 }
 
 COMMANDS: dict[str, tuple[str, str]] = {}
-"""Name -> usage and purpose of each command, which is a method ``do_name`` of `Prompt`."""
+"""Name -> usage and purpose of each command. The command is a method ``do_name`` of `Prompt`."""
 
 Method = TypeVar("Method", bound=Callable[..., bool | None])
 
@@ -55,7 +57,7 @@ def command(usage: str, purpose: str) -> Callable[[Method], Method]:
     """List a method as a command.
 
     Args:
-        usage: its name, and what may follow it; a name alone takes nothing.
+        usage: its name, and what may follow it. A name alone means that nothing may follow.
         purpose: what it does, for `help`.
     """
 
@@ -67,13 +69,13 @@ def command(usage: str, purpose: str) -> Callable[[Method], Method]:
 
 
 def arrow(before: float | str, after: float | str, digits: int = 5) -> str:
-    """What changed: "0.5 -> 0.7"; or what did not: "0.5 as before"."""
+    """Describe a change, "0.5 -> 0.7", or say that there was none, "0.5 as before"."""
     one, two = (each if isinstance(each, str) else number(each, digits) for each in (before, after))
     return f"{two} as before" if one == two else f"{one} -> {two}"
 
 
 def picture_of(stepper: Stepper, stream: IO[str] | None = None) -> str:
-    """The present sample as text, where it is a grey image."""
+    """Return the present sample as text if it is a grey image, otherwise ""."""
     input_ = stepper.network.input
     shape = input_.image_shape
     if shape is None:
@@ -82,13 +84,13 @@ def picture_of(stepper: Stepper, stream: IO[str] | None = None) -> str:
 
 
 class Prompt(cmd.Cmd):
-    """Reads commands, drives a stepper, prints.
+    """A prompt that reads commands, runs them with a stepper, and prints the answers.
 
     Args:
-        stepper: what to drive.
+        stepper: the stepper.
         top: how many terms of each sum to show.
-        plot: draws the present neuron's figure into a folder and returns its path; ``None``: no pictures here.
-        echo: whether to print the commands, for input that nobody types.
+        plot: draws the present neuron's figure into a folder and returns its path; ``None``: there are no pictures.
+        echo: whether to print the commands, for input from a file or a pipe.
         stdin, stdout: where to read and write.
     """
 
@@ -121,7 +123,7 @@ class Prompt(cmd.Cmd):
         print(text, file=self.stdout, flush=True)
 
     def begin(self) -> None:
-        """Say where the walk starts, and why there."""
+        """Print where the walk starts, and why there."""
         stepper = self.stepper
         self.say(str(stepper.neuron_trace))
         for why in (stepper.why_sample, stepper.why, stepper.why_place):
@@ -132,14 +134,14 @@ class Prompt(cmd.Cmd):
         if isinstance(schedule, Schedule) and schedule.stretches:
             self.say(
                 wrapped(
-                    f"schedule: {schedule.key} stretches anew over each epoch from here, up to "
-                    f"{number(schedule.rate, 6)} at most; set rate X makes the rate constant"
+                    f"schedule: from here, {schedule.key} starts again in each epoch, with a learning rate of at most "
+                    f"{number(schedule.rate, 6)}. Use set rate X for a constant rate."
                 )
             )
         self.show()
 
     def draw(self) -> None:
-        """Print the sample as a picture, where it is one."""
+        """Print the sample as a picture, if it is one."""
         drawn = picture_of(self.stepper, self.stdout)
         if drawn:
             self.say(drawn)
@@ -152,11 +154,11 @@ class Prompt(cmd.Cmd):
     # -- the machinery ---------------------------------------------------------------------------------------------
 
     def commands(self) -> list[str]:
-        """The names of all commands."""
+        """Return the names of all commands."""
         return sorted(COMMANDS)
 
     def parseline(self, line: str) -> tuple[str | None, str | None, str]:
-        """Split a line into a command and the rest; short forms become whole."""
+        """Split a line into a command and the rest. A short form becomes the whole name."""
         word, _, rest = line.strip().partition(" ")
         word = SHORT.get(word, word)
         matches = [name for name in self.commands() if name.startswith(word)]
@@ -165,7 +167,7 @@ class Prompt(cmd.Cmd):
         return (word or None, rest.strip(), f"{word} {rest}".strip())
 
     def onecmd(self, line: str) -> bool:
-        """Run one line; a mistake is said and changes nothing."""
+        """Run one line. A mistake is reported and changes nothing."""
         if self.echo and line.strip() not in ("", "EOF"):
             self.say(f"{self.shown_prompt}{line}")
         before = self._done()
@@ -186,29 +188,29 @@ class Prompt(cmd.Cmd):
             if not self.stepper.takes_back:
                 left = "the network is as the training left it"
             elif self._done() != before:
-                left = "what was finished before it stays (status shows it)"
+                left = "what was finished before stays (see status)"
             else:
                 left = "the network is as it was before the command"
             self.say(f"\ninterrupted; {left}")
         return False
 
     def _done(self) -> tuple[int, list[str]]:
-        """What tells whether a command changed the network: updates so far, and what can be undone."""
+        """Return what shows whether a command changed the network: the number of updates, and what can be undone."""
         return self.stepper.network.optimizer.t, self.stepper.changes
 
     def tell_of_undo(self) -> None:
-        """Say once that the list of what can be undone is full."""
+        """Print, once, that the list of what can be undone is full."""
         ends = self.stepper.undo_ends
         if ends and not self.told_of_undo:
             self.say(wrapped(ends))
         self.told_of_undo = bool(ends)
 
     def emptyline(self) -> bool:
-        """Enter repeats the last command; an empty line of a script is nothing."""
+        """Repeat the last command; ignore an empty line of a script."""
         return False if self.echo else bool(super().emptyline())
 
     def default(self, line: str) -> None:
-        """An unknown or ambiguous command."""
+        """Refuse an unknown or ambiguous command."""
         word = line.split()[0]
         matches = [name for name in self.commands() if name.startswith(word)]
         if matches:
@@ -225,27 +227,27 @@ class Prompt(cmd.Cmd):
             self.say("")
 
     def complete_goto(self, text: str, *_: Any) -> list[str]:
-        """Stage names for Tab."""
+        """Return the names of stages that Tab can complete."""
         return [name for name in STAGES if name.startswith(text)]
 
     # -- walking ---------------------------------------------------------------------------------------------------
 
-    @command("next [misread]", "go to the next stage (short: n); next misread: to the next misread sample.")
+    @command("next [misread]", "go to the next stage (short: n); next misread: go to the next misread sample.")
     def do_next(self, rest: str) -> None:
         if rest == "misread":
             self.do_sample(rest)
         elif rest:
-            hint = "; neuron L J goes to another neuron" if rest[0].isdecimal() else ""
+            hint = "; for another neuron use neuron L J" if rest[0].isdecimal() else ""
             raise NeurosimError(f"next: expected nothing after it, or misread, received {rest!r}{hint}")
         else:
             self._move(self.stepper.next)
 
-    @command("back", "go to the stage before (short: b).")
+    @command("back", "go to the previous stage (short: b).")
     def do_back(self, rest: str) -> None:
         self._move(self.stepper.back)
 
     def _move(self, move: Callable[[], object]) -> None:
-        """Go on or back; the end of the walk is no mistake."""
+        """Go to the next or the previous stage. The end of the walk is not a mistake."""
         try:
             move()
         except OutOfRangeError as end:
@@ -253,7 +255,7 @@ class Prompt(cmd.Cmd):
         else:
             self.show()
 
-    @command("goto STAGE", "go to a stage, by its number, name or title; without one, list them.")
+    @command("goto STAGE", "go to a stage, given by its number, name or title; goto: list the stages.")
     def do_goto(self, rest: str) -> None:
         if not rest:
             self.say("\n".join(f"{k:>3} {name}" for k, name in enumerate(STAGES, start=1)))
@@ -261,7 +263,7 @@ class Prompt(cmd.Cmd):
         self.stepper.goto(rest)
         self.show()
 
-    @command("here", "show where you are, and the present stage again (short: l).")
+    @command("here", "show where you are and the present stage (short: l).")
     def do_here(self, rest: str) -> None:
         self.say(str(self.stepper.neuron_trace))
         self.show()
@@ -270,7 +272,7 @@ class Prompt(cmd.Cmd):
     def do_walk(self, rest: str) -> None:
         self.say(self.stepper.neuron_trace.explain(self.top))
 
-    @command("neuron L J", "go to neuron J of layer L; neuron J: of this layer.")
+    @command("neuron L J", "go to neuron J of layer L; neuron J: go to neuron J of this layer.")
     def do_neuron(self, rest: str) -> None:
         layer, last = self.stepper.layer, len(self.stepper.trace[self.stepper.layer]) - 1
         which = f"neurons 0 to {last}" if last else "only neuron 0"
@@ -279,24 +281,24 @@ class Prompt(cmd.Cmd):
         self.stepper.go_to_neuron(*((self.stepper.layer, words[0]) if len(words) == 1 else (words[0], words[1])))
         self._arrive()
 
-    @command("at R,C", "go to row R, column C of a filter; at: to its largest |delta|.")
+    @command("at R,C", "go to row R, column C of a filter; at: go to its largest |delta|.")
     def do_at(self, rest: str) -> None:
         if rest:
             row, column = self._numbers("at R,C, a row and a column", rest, 2, 2, rest.replace(",", " "))
             self.stepper.go_to_place(row, column)
         else:
-            self.stepper.live_neuron.at(0, 0)  # refuses a neuron without places
+            self.stepper.live_neuron.at(0, 0)  # refuses a neuron that is not a filter
             self.stepper.choose_place()
         self._arrive()
 
     def _arrive(self) -> None:
-        """Say where the walk is now, and why at this place."""
+        """Print where the walk is now, and why at this place."""
         self.say(str(self.stepper.neuron_trace))
         if self.stepper.why_place:
             self.say(wrapped(f"chosen: {self.stepper.why_place}"))
         self.show()
 
-    @command("sample I", "look at sample I, from 0 (short: s); sample misread: at the next misread one.")
+    @command("sample I", "go to sample I, from 0 (short: s); sample misread: go to the next misread sample.")
     def do_sample(self, rest: str) -> None:
         if rest == "misread":
             self.stepper.go_to_sample(self.stepper.next_misread())
@@ -309,7 +311,7 @@ class Prompt(cmd.Cmd):
     def do_top(self, rest: str) -> None:
         top = self._numbers("top K", rest, 1, 1)[0]
         if top < 1:
-            raise NeurosimError(f"top: expected a number of at least 1, received {top}")
+            raise NeurosimError(f"top: expected a whole number of at least 1, received {top}")
         self.top = top
         self.show()
 
@@ -319,21 +321,21 @@ class Prompt(cmd.Cmd):
         order = [int(i) for i in np.argsort(-np.abs(values), kind="stable")[: self.top]]
         width = max(14, *(len(name(i)) + 2 for i in order))
         lines = [f"  {i:>5}  {name(i):<{width}}{column(values[i])}" for i in order]
-        first = f"{what}: {thousands(len(values))} in all; the {len(order)} largest in size, each after its number:"
+        first = f"{what}: {thousands(len(values))} in all; the {len(order)} largest in size (number, name, value):"
         self.say("\n".join([first, *lines]))
 
-    @command("weights", "the largest incoming weights (short: w).")
+    @command("weights", "show the largest incoming weights (short: w).")
     def do_weights(self, rest: str) -> None:
         here = self.stepper.neuron_trace
         self._largest(here.weights, "weights", here.weight_name)
         self.say(f"  bias {number(self.stepper.neuron_trace.bias)}")
 
-    @command("inputs", "the largest inputs (short: i).")
+    @command("inputs", "show the largest inputs (short: i).")
     def do_inputs(self, rest: str) -> None:
         here = self.stepper.neuron_trace
         self._largest(here.inputs, "inputs", here.input_name)
 
-    @command("gradient", "the largest dL/dw of this sample (short: g).")
+    @command("gradient", "show the largest dL/dw of this sample (short: g).")
     def do_gradient(self, rest: str) -> None:
         here = self.stepper.neuron_trace
         self._largest(here.dL_dW, "dL/dw", here.weight_name)
@@ -343,7 +345,7 @@ class Prompt(cmd.Cmd):
     def do_check(self, rest: str) -> None:
         self.say(str(self.stepper.check()))
 
-    @command("status", "the network, what was changed, what is done to this neuron.")
+    @command("status", "show the network, what you changed, and what is done to this neuron.")
     def do_status(self, rest: str) -> None:
         stepper = self.stepper
         optimizer = stepper.network.optimizer
@@ -362,7 +364,7 @@ class Prompt(cmd.Cmd):
         )
 
     def _place(self) -> str:
-        """Where a filter is looked at, as a line; nothing for other neurons."""
+        """Return a line with the present place of a filter; "" for other neurons."""
         here = self.stepper.neuron_trace
         if here.row is None:
             return ""
@@ -372,7 +374,7 @@ class Prompt(cmd.Cmd):
     @command("plot [DIR]", "draw this neuron's story into a folder (short: p).")
     def do_plot(self, rest: str) -> None:
         if self.plot is None:
-            raise NeurosimError(f"no pictures here; start it with {command_line('step')}")
+            raise NeurosimError(f"plot: this prompt cannot draw; start it with {command_line('step')}")
         try:
             self.say(f"wrote {self.plot(self.stepper, Path(rest or 'results'))}")
         except OSError as error:
@@ -380,13 +382,13 @@ class Prompt(cmd.Cmd):
 
     # -- changing --------------------------------------------------------------------------------------------------
 
-    @command("update", "apply the update that the walk shows.")
+    @command("update", "apply the update that the walk shows: one step on this sample alone.")
     def do_update(self, rest: str) -> None:
         before = self.stepper.trace.loss
         after = self.stepper.update()
         self.say(f"updated on sample {self.stepper.sample} alone: loss {number(before, 6)} -> {number(after, 6)}")
 
-    @command("batch [N]", "train on the next N batches, each of which can be undone.")
+    @command("batch [N]", "train on the next N batches; undo takes back one batch at a time.")
     def do_batch(self, rest: str) -> None:
         count = self._numbers("batch [N]", rest, 0, 1)
         before = self.stepper.trace.loss
@@ -397,7 +399,7 @@ class Prompt(cmd.Cmd):
             f"{'of the first ' if last else ''}{number(losses[0], 4)}{last}; {self._of_the_sample(before)}"
         )
 
-    @command("epoch [N]", "train to the end of the epoch, N times; one undo takes one of them back.")
+    @command("epoch [N]", "train to the end of the epoch, N times; undo takes back one epoch at a time.")
     def do_epoch(self, rest: str) -> None:
         for _ in range(*(self._numbers("epoch [N]", rest, 0, 1) or [1])):
             before = self.stepper.trace.loss
@@ -406,16 +408,19 @@ class Prompt(cmd.Cmd):
             self.say(f"{told}; {self._of_the_sample(before)}")
 
     def _of_the_sample(self, before: float) -> str:
-        """The loss of the present sample, before and after."""
+        """Describe the loss of the present sample, before and after."""
         return f"sample {self.stepper.sample}: loss {arrow(before, self.stepper.trace.loss, 4)}"
 
-    @command("undo [N]", "take back the last change, or the last N of them, exactly (short: u).")
+    @command("undo [N]", "take back the last change, or the last N changes, exactly (short: u).")
     def do_undo(self, rest: str) -> None:
         for _ in range(*(self._numbers("undo [N]", rest, 0, 1) or [1])):
             before = self.stepper.trace.loss
             self.say(f"undone: {self.stepper.undo()}; {self._of_the_sample(before)}")
 
-    @command("set weight I X | bias X | rate X | activation NAME (none: the layer's)", "change it.")
+    @command(
+        "set weight I X | bias X | rate X | activation NAME",
+        "change this neuron, or the learning rate of the network; set activation none: use the layer's own again.",
+    )
     def do_set(self, rest: str) -> None:
         stepper, words = self.stepper, rest.split()
         kind = words[0] if words else ""
@@ -434,37 +439,38 @@ class Prompt(cmd.Cmd):
             self._change(lambda: stepper.set_activation(name), "activation", lambda: stepper.live_neuron.activation.key)
         else:
             raise NeurosimError(
-                f"set: expected weight I VALUE, bias VALUE, rate VALUE or activation NAME, received {rest!r}"
+                "set: expected weight I VALUE, bias VALUE, rate VALUE or activation NAME, "
+                f"received {repr(rest) if rest else 'nothing'}"
             )
 
     def _input(self, text: str) -> int:
-        """The input of this neuron that a text means: a number, or a name as the walk prints it."""
+        """Return the index of the input that a text names: by its number, or as the walk prints it."""
         now = self.stepper.neuron_trace
         named = {now.weight_name(i): i for i in range(len(now.weights))}
         return named[text] if text in named else self._numbers("set weight I VALUE", text, 1, 1)[0]
 
     def _weight(self, index: int) -> float:
-        """A weight of the present neuron; NaN if there is none of that number."""
+        """Return a weight of the present neuron; NaN if the index is out of range."""
         weights = self.stepper.live_neuron.weights
         return float(weights.flat[index]) if 0 <= index < weights.size else math.nan
 
-    @command("freeze", "keep this neuron's weights as they are while others are trained.")
+    @command("freeze", "keep this neuron's weights and bias as they are while the others are trained.")
     def do_freeze(self, rest: str) -> None:
         self._change(self.stepper.freeze)
 
-    @command("unfreeze", "let it be trained again.")
+    @command("unfreeze", "end freeze: train this neuron again.")
     def do_unfreeze(self, rest: str) -> None:
         self._change(self.stepper.unfreeze)
 
-    @command("ablate [mean]", "silence this neuron, or hold it at its mean.")
+    @command("ablate [mean]", "set this neuron's output to 0; ablate mean: to its mean (short: a).")
     def do_ablate(self, rest: str) -> None:
         if rest not in ("", "mean"):
             raise NeurosimError(
-                f"ablate: expected nothing or mean, received {rest!r}; clamp VALUE forces another output"
+                f"ablate: expected nothing or mean, received {rest!r}; for another output use clamp VALUE"
             )
         self._change(lambda: self.stepper.ablate(rest or 0.0))
 
-    @command("clamp VALUE", "force this neuron's output.")
+    @command("clamp VALUE", "fix this neuron's output at VALUE.")
     def do_clamp(self, rest: str) -> None:
         if not rest:
             raise NeurosimError("clamp VALUE: expected a finite number, received nothing")
@@ -474,11 +480,11 @@ class Prompt(cmd.Cmd):
     @command("restore", "end ablate or clamp.")
     def do_restore(self, rest: str) -> None:
         if self.stepper.live_neuron.clamped is None:
-            raise NeurosimError("restore: nothing to end, this neuron's output is not forced")
+            raise NeurosimError("restore: expected an ablated or clamped neuron, received one that is neither")
         self._change(self.stepper.release)
 
     def _change(self, change: Callable[[], str], name: str = "", value: Callable[[], float | str] = lambda: "") -> None:
-        """Change the network, and say what that does: to the value of a name, the neuron and the sample."""
+        """Change the network. Print the effect on the named value, on the neuron and on the sample."""
         stepper = self.stepper
         was, old = stepper.trace, stepper.neuron_trace
         before = value()
@@ -494,17 +500,21 @@ class Prompt(cmd.Cmd):
         told += [f"{name} {arrow(one, two)}" for name, one, two in (("z", old.z, new.z), ("a", old.a, new.a))]
         self.say(f"  {', '.join(told)}")
 
-    # -- leaving ---------------------------------------------------------------------------------------------------
+    # -- help, and leaving -----------------------------------------------------------------------------------------
 
-    @command("help [COMMAND]", "what there is.")
+    @command("word [TERM]", "explain a word, such as delta; word: list the words that can be explained.")
+    def do_word(self, rest: str) -> None:
+        self.say(explained(terms_in([rest])) if rest else wrapped(", ".join(GLOSSARY)))
+
+    @command("help [COMMAND]", "explain a command; help: list all commands (short: h).")
     def do_help(self, rest: str) -> None:
         names = [self.parseline(rest)[0] or ""] if rest else self.commands()
         if names[0] not in COMMANDS:
             self.default(rest)
         for name in names:
-            self.say("  {}: {}".format(*COMMANDS[name]))
+            self.say(wrapped("  {}: {}".format(*COMMANDS[name]), indent=6))
         if not rest:
-            self.say("  Enter repeats the last command; names may be shortened.")
+            self.say("  Enter repeats the last command. Names may be shortened.")
 
     @command("quit", "leave (short: q, or Ctrl-D).")
     def do_quit(self, rest: str) -> bool:
@@ -513,15 +523,15 @@ class Prompt(cmd.Cmd):
         return True
 
     def _value(self, name: str, word: str) -> float:
-        """A finite number from a word; a whole one stays whole, so that it is said as it was typed."""
+        """Read a finite number. A whole number stays whole, so that it is printed as it was typed."""
         value = check_value(name, word)
         return int(word) if word.lstrip("+-").isdecimal() else value
 
     def _numbers(self, usage: str, rest: str, low: int, high: int, apart: str | None = None) -> list[int]:
-        """Whole numbers from what follows a command; `apart`: the same with spaces between them.
+        """Read whole numbers from the rest of a line; `apart` is the same text with spaces between them.
 
         Raises:
-            NeurosimError: too few, too many, or not whole.
+            NeurosimError: there are too few or too many numbers, or one is not whole.
         """
         words = (apart or rest).split()
         try:

@@ -1,4 +1,4 @@
-"""``scenario``: run scenarios: a question, a fair experiment, tables, figures and findings."""
+"""``scenario``: run scenarios. Each one answers a question with a fair experiment."""
 
 from __future__ import annotations
 
@@ -15,20 +15,24 @@ from .options import given_settings
 from .terminal import wrapped
 
 COURSE = ("activations", "losses", "optimizers")
-QUICK: dict[str, Any] = {"epochs": 2}  # settings of --quick, where the scenario has no others
+QUICK: dict[str, Any] = {"epochs": 2}  # settings of --quick, unless the scenario has others
 QUICK_SEEDS = 1
 QUICK_TRAIN_SIZE = 2_000
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Options of `scenario`."""
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which scenarios [{' '.join(COURSE)}]")
-    parser.add_argument("--all", action="store_true", help="all of them")
+    """Add the options of `scenario`."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"scenarios to run [{' '.join(COURSE)}]")
+    parser.add_argument("--all", action="store_true", help="run all scenarios")
     parser.add_argument("--list", action="store_true", help="list the scenarios with their questions")
     group = add_experiment(parser)
-    group.add_argument("--epochs", metavar="N", help="passes over them [the scenario's]")
-    group.add_argument("--batch-size", metavar="N", help="images per step [the scenario's]")
-    group.add_argument("--conv", metavar="FxK,poolS", help="layers of images before the hidden ones [the scenario's]")
+    group.add_argument("--epochs", metavar="N", help="passes over the training samples [the scenario's]")
+    group.add_argument("--batch-size", metavar="N", help="samples per step [the scenario's]")
+    group.add_argument(
+        "--conv",
+        metavar="FxK,poolS",
+        help="convolutional and pooling layers before the hidden ones [the scenario's]",
+    )
     group.add_argument("--hidden", metavar="W,W", help="widths of the hidden layers [the scenario's]")
     group.add_argument(
         "--quick",
@@ -38,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Run scenarios: a question, a fair experiment, tables, figures and findings."""
+    """Run scenarios. Each one answers a question with a fair experiment."""
     if arguments.list:
         width = max(map(len, SCENARIOS)) + 2
         for each in SCENARIOS.values():
@@ -48,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
         if name not in SCENARIOS:
             raise unknown("scenario", name, SCENARIOS)
     if arguments.all and arguments.names:
-        raise NeurosimError(f"--all: expected without names, received {' '.join(arguments.names)}")
+        raise NeurosimError(f"--all: expected no names with it, received {' '.join(arguments.names)}")
     chosen = [SCENARIOS[name] for name in (SCENARIOS if arguments.all else dict.fromkeys(arguments.names or COURSE))]
     given = given_settings(arguments)
     if arguments.quick:

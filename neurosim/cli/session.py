@@ -1,6 +1,6 @@
-"""What a command works with: data, and a network for them, made from settings.
+"""A session: data, and a network for them, made from settings.
 
-`Session` knows nothing of the command line: whatever else wants to start in the same way can.
+`Session` does not depend on the command line, so other programs can use it too.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from ..walk.trace import traceable
 from .options import given_settings, reading, refuse_with_model
 from .terminal import WIDTH, say
 
-SMALL = 2_000  # training samples: with fewer the usual epochs are too few steps
-SMALL_BATCH = 16  # samples a step, then
-UPDATES, TABLE_UPDATES = 2_000, 1_000  # steps at least, then; of a table
-SMOOTH = "tanh"  # the hidden activation for a small table of classes: a boundary without corners between few rows
-MOVED = 7  # parts of a picture's side, by one of which it is moved, then
+SMALL = 2_000  # training samples: with fewer, the usual epochs are too few steps
+SMALL_BATCH = 16  # batch size for so few samples
+UPDATES, TABLE_UPDATES = 2_000, 1_000  # least number of steps for few samples; for a small table
+SMOOTH = "tanh"  # hidden activation function for a small table of classes: its decision boundary has no corners
+MOVED = 7  # few pictures are moved by at most 1/7 of their side
 
 
 @dataclass
 class Session:
-    """A network, and the data to train it on and to look at it with.
+    """A network with its training set and its test set.
 
     Attributes:
-        settings: of the network and its training; of a network that was loaded, only what is changed in it.
-        network: it.
-        train: the images that it is trained on.
-        test: the images that it is looked at with.
-        validation: what is evaluated after each epoch; None: nothing.
+        settings: the settings of the network and its training; for a loaded network, only the changed ones.
+        network: the network.
+        train: the training set.
+        test: the test set.
+        validation: the data to evaluate after each epoch; None: none.
     """
 
     settings: Settings
@@ -64,33 +64,33 @@ class Session:
         always_validate: bool = False,
         share: float | None = None,
     ) -> Session:
-        """An untrained network. Says which images are used for validation, if any.
+        """Make an untrained network. Print which samples are used for validation, if any.
 
         Args:
-            settings: of the network and its training.
-            train: the training images. Some are held out of them where something is decided in training.
-            test: the test images.
-            seed: of everything random in the network.
-            always_validate: whether to validate on the test images where nothing is decided by that.
-            share: of the training images, to be held out for validation in any case.
+            settings: the settings of the network and its training.
+            train: the training set. If training needs a validation set, it is split off from this.
+            test: the test set.
+            seed: the seed of all random numbers of the network.
+            always_validate: whether to validate on the test set if there is no validation set.
+            share: the share of the training set to split off for validation in any case.
 
         Raises:
-            NeurosimError: settings that do not fit the data.
+            NeurosimError: the settings do not fit the data.
         """
         train, validation = hold_out(settings, train, share)
         if validation is None and always_validate:
-            print(f"validation: the test {test.noun}s; nothing is chosen by them")
+            print(f"validation: the test {test.noun}s, which decide nothing in training")
             validation = test
         return cls(settings, settings.network_for(train, seed), train, test, validation)
 
     @classmethod
     def around(cls, network: Network, train: Dataset, test: Dataset, changes: dict[str, Any]) -> Session:
-        """A network that is there, with another optimizer or learning rate where `changes` has one.
+        """Use an existing network, with the optimizer or the learning rate of `changes`, if it has one.
 
         Args:
-            network: it; changed.
-            train: the training images.
-            test: the test images.
+            network: the network, which is changed.
+            train: the training set.
+            test: the test set.
             changes: settings: optimizer and learning_rate of the network, batch_size and augment of further training.
         """
         if "optimizer" in changes:
@@ -101,7 +101,7 @@ class Session:
 
     @property
     def note(self) -> str:
-        """What a figure must say of the data."""
+        """The text that a figure must carry about its data."""
         return figure_note(self.train)
 
     def check_place(
@@ -111,10 +111,10 @@ class Session:
         sample: int | str | None,
         place: tuple[int, int] | None = None,
     ) -> None:
-        """Refuse a layer, neuron, place or sample that does not exist: before the network is trained.
+        """Refuse a layer, neuron, place or sample that does not exist, before the network is trained.
 
         Raises:
-            NeurosimError: one of them does not.
+            NeurosimError: one of them does not exist.
         """
         if isinstance(sample, int) and sample >= len(self.test):
             raise NeurosimError(f"--sample: expected a number from 0 to {len(self.test) - 1}, received {sample}")
@@ -127,7 +127,7 @@ class Session:
             found[neuron or 0].at(*place)
 
     def fit(self, callbacks: Sequence[Callback], verbose: bool = True) -> History:
-        """Train the network as the settings say, but with these callbacks: those of the settings, and any others."""
+        """Train the network with the settings and with these callbacks, which include those of the settings."""
         return self.network.fit(
             self.train,
             None,
@@ -140,7 +140,7 @@ class Session:
         )
 
     def trained_in(self, history: History) -> str:
-        """How long that took, and with what."""
+        """Describe how long the training took, with how many threads and which engine."""
         means = computed_with(threads().count, self.network.engine)
         return f"trained in {sum(history['seconds']):.1f} s with {means}"
 
@@ -151,7 +151,7 @@ class Session:
         sample: int | str | None = None,
         place: tuple[int, int] | None = None,
     ) -> Stepper:
-        """A walk through the network, one test image at a time; None begins at an interesting place."""
+        """Make a stepper through the network, for one test sample at a time. None: begin at an interesting place."""
         return Stepper(
             self.network,
             self.train,
@@ -169,16 +169,16 @@ class Session:
 def load_data(
     name: str | os.PathLike[str], offline: bool = False, train_size: int | None = None, **reading: Any
 ) -> tuple[Dataset, Dataset]:
-    """Load training and test samples, and say at once which they are.
+    """Load a training set and a test set, and print which they are.
 
     Args:
-        name: as `neurosim.data.load` takes it.
-        offline: never download.
-        train_size: how many training samples; None: all.
-        reading: how to read own files, as `neurosim.data.load` takes it.
+        name: the name or the path, as for `neurosim.data.load`.
+        offline: whether downloads are off.
+        train_size: the number of training samples; None: all.
+        reading: how to read your own files, as for `neurosim.data.load`.
 
     Raises:
-        NeurosimError: the data cannot be found or read, or there are fewer.
+        NeurosimError: the data cannot be found or read, or there are fewer samples.
     """
     train, test = datasets.load(name, offline=offline, **reading)
     if train.note.startswith(datasets.NOT_MNIST):
@@ -198,15 +198,15 @@ def load_data(
 def load_with_settings(
     arguments: argparse.Namespace, settings: Settings, adapt: bool = True
 ) -> tuple[tuple[Dataset, Dataset], Settings]:
-    """The data that a command's options ask for, and settings for a new network of them.
+    """Load the data that a command's options name. Return them with the settings for a new network.
 
     Args:
-        arguments: the options; with a number of training samples these are what was asked for, few or not.
-        settings: as given.
-        adapt: whether a small data set may change them, as `enough_updates` does.
+        arguments: the options. If they give a number of training samples, the settings stay unchanged.
+        settings: the given settings.
+        adapt: whether a small data set may change them, see `enough_updates`.
 
     Raises:
-        NeurosimError: the data cannot be found or read, or there are fewer.
+        NeurosimError: the data cannot be found or read, or there are fewer samples.
     """
     data = load_asked(arguments)
     if adapt and arguments.train_size is None:
@@ -215,19 +215,19 @@ def load_with_settings(
 
 
 def load_asked(arguments: argparse.Namespace) -> tuple[Dataset, Dataset]:
-    """The data that a command's options ask for; raises as `load_data` does."""
+    """Load the data that a command's options name. Raise the errors of `load_data`."""
     return load_data(arguments.data, arguments.offline, arguments.train_size, **reading(arguments))
 
 
 def load_for(arguments: argparse.Namespace, refused: Collection[str]) -> Session:
-    """The network of `--model`, with data that fit it.
+    """Load the network of `--model`, with data that fit it.
 
     Args:
         arguments: the options.
-        refused: those given that ask for a training.
+        refused: the given options that are for a new network.
 
     Raises:
-        NeurosimError: they do not fit, or an option asks for a training.
+        NeurosimError: the data do not fit, or an option is for a new network.
     """
     given = given_settings(arguments)
     refuse_with_model(given, list(refused))
@@ -239,12 +239,14 @@ def load_for(arguments: argparse.Namespace, refused: Collection[str]) -> Session
 
 
 def enough_updates(settings: Settings, given: Collection[str], train: Dataset) -> Settings:
-    """Settings with epochs, batch size and more for a small data set, those `given` excepted; said.
+    """Adapt epochs, batch size and more to a small data set, and print the changes. Settings in `given` stay.
 
-    As many epochs as make `UPDATES` steps: a network learns by steps, and few samples make few of them in an epoch.
-    Grey pictures are moved about, so that the network sees more than the few places where things are. Of a table of
-    classes tanh reads more of the rows that were held out than ReLU: over 45 ways to split iris 97.5 and 94.2 %, over
-    25 of wine 98.1 and 97.7 %, over 11 of breast cancer 98.2 and 97.3 %.
+    A network learns in steps, and a small data set has few steps per epoch. So the epochs become as many as make
+    `UPDATES` steps. Grey pictures are moved at random, so that the network sees more than a few positions.
+
+    For a table of classes, the activation becomes tanh, which reads more test rows correctly than ReLU. Over 45 ways to
+    split iris, the accuracies are 97.5 and 94.2 %. Over 25 ways to split wine, they are 98.1 and 97.7 %. Over 11 ways
+    to split breast cancer, they are 98.2 and 97.3 %.
     """
     if len(train) >= SMALL:
         return settings
@@ -267,38 +269,38 @@ def enough_updates(settings: Settings, given: Collection[str], train: Dataset) -
     steps = settings.epochs * math.ceil(len(train) / size)
     options = listing([f"--{name.replace('_', '-')}" for name in changes])
     moved = f", each {train.noun} moved by up to {counted(pixels, 'pixel')}" if "augment" in changes else ""
-    smooth = f", {SMOOTH} as activation" if "activation" in changes else ""
+    smooth = f", activation {SMOOTH}" if "activation" in changes else ""
     say(
         f"few {train.noun}s: {counted(settings.epochs, 'epoch')} with batches of {size}, which are {thousands(steps)} "
-        f"updates{moved}{smooth} ({options} {'chooses another' if len(changes) == 1 else 'choose others'})"
+        f"steps{moved}{smooth} (to change this: {options})"
     )
     return settings
 
 
 def first_images(train: Dataset, size: int) -> Dataset:
-    """`size` training images, of each class its share. A smaller set is part of every larger one.
+    """Return `size` training samples, with the same share of each class. A smaller set is part of every larger one.
 
     Raises:
-        NeurosimError: there are fewer.
+        NeurosimError: there are fewer samples.
     """
     if size > len(train):
         raise NeurosimError(
-            f"train size: expected at most {thousands(len(train))}, all that {train.name} has, "
+            f"train size: expected at most {thousands(len(train))}, the size of {train.name}, "
             f"received {thousands(size)}"
         )
     return train.subset(size, seed=0)
 
 
 def hold_out(settings: Settings, train: Dataset, share: float | None = None) -> tuple[Dataset, Dataset | None]:
-    """Split off a validation set if one is asked for, or early stopping or the schedule needs it; or (train, None)."""
+    """Split off a validation set if `share` is given or training needs one; otherwise return (train, None)."""
     if share is None and not settings.needs_validation:
         return train, None
-    train, validation = train.hold_out(share or HELD_OUT)  # what decides must not be the test images
-    print(f"validation: {thousands(len(validation))} {train.noun}s held out of the training set")
+    train, validation = train.hold_out(share or HELD_OUT)  # the test images must not decide anything
+    print(f"validation: {thousands(len(validation))} {train.noun}s, kept out of the training set")
     return train, validation
 
 
 def figure_note(train: Dataset) -> str:
-    """What a figure must say of its data."""
-    built_in = train.source.startswith("drawn by neurosim")  # not by its name, which a file may have too
+    """Return the text that a figure must carry about its data."""
+    built_in = train.source.startswith("drawn by neurosim")  # a file may have the same name, but not this source
     return "data: built-in digits, NOT MNIST" if built_in else f"data: {train.name}"

@@ -37,49 +37,52 @@ from .terminal import Ended, asked_to_end, makes_files, say
 
 SETTINGS: dict[str, Any] = {"hidden": (32, 16), "epochs": 1}  # small enough to follow, trained in a second
 SEED = 0
-PATIENCE = 1.0  # seconds that a silent pipe has for its first command
+PATIENCE = 1.0  # seconds to wait for the first command from a pipe
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Options of `step`."""
+    """Add the options of `step`."""
     add_data_options(parser)
     add_settings(parser, SETTINGS)
     group = parser.add_argument_group("which network")
+    group.add_argument("--model", type=place, metavar="FILE", help="a network saved by train [a new one is trained]")
     group.add_argument(
-        "--model", type=place, metavar="FILE", help="a network saved by train; without it one is trained now"
+        "--train-size", type=at_least(MIN_TRAIN_SIZE), metavar="N", help="number of training samples [all]"
     )
-    group.add_argument("--train-size", type=at_least(MIN_TRAIN_SIZE), metavar="N", help="training samples [all]")
-    group.add_argument("--seed", type=at_least(0), metavar="N", help=f"of a network trained now [{SEED}]")
+    group.add_argument("--seed", type=at_least(0), metavar="N", help=f"seed of a new network [{SEED}]")
     group = parser.add_argument_group("where to look")
-    group.add_argument("--layer", type=at_least(0), metavar="L", help="layer, 0 being the input [an interesting one]")
+    group.add_argument("--layer", type=at_least(0), metavar="L", help="layer; the input is 0 [an interesting one]")
     group.add_argument(
         "--neuron", type=at_least(0), metavar="J", help="neuron of that layer, from 0 [an interesting one]"
     )
     group.add_argument(
-        "--at", type=row_and_column, metavar="R,C", help="row and column of a filter [where its |delta| is largest]"
+        "--at",
+        type=row_and_column,
+        metavar="R,C",
+        help="row and column at which to look at a filter [where its |delta| is largest]",
     )
     group.add_argument(
         "--sample",
         type=which_sample,
         metavar="I",
-        help="test sample, from 0; misread: the first that is read wrongly; or a picture of your own, to walk through "
-        "it forward [one that is read wrongly or barely]",
+        help="test sample, from 0. misread: the first misread sample. FILE: your own picture, for the forward pass "
+        "alone [a misread sample, or the least certain one]",
     )
     group.add_argument(
-        "--top", type=at_least(1), default=5, metavar="K", help="terms of each sum to show [%(default)s]"
+        "--top", type=at_least(1), default=5, metavar="K", help="how many terms of each sum to show [%(default)s]"
     )
     group.add_argument("--json", action="store_true", help="print everything as one JSON document")
     group.add_argument("--plot", type=place, metavar="DIR", help="draw the neuron's story into this folder")
-    group.add_argument("--animate", action="store_true", help="with --plot: the walk as a GIF, too")
+    group.add_argument("--animate", action="store_true", help="with --plot: also draw the walk as a GIF")
 
 
 def which_sample(text: str) -> int | str | Path:
-    """An argument type: the number of a sample, the word misread, or a file."""
+    """Read the number of a sample, the word misread, or the name of a file. An argument type."""
     return Path(text) if os.path.isfile(text) else text if text == "misread" else at_least(0)(text)
 
 
 def row_and_column(text: str) -> tuple[int, int]:
-    """An argument type: a place of an image, two whole numbers from 0."""
+    """Read a place of an image: two whole numbers from 0. An argument type."""
     words = text.split(",")
     if len(words) != 2:
         raise argparse.ArgumentTypeError(f"expected a row and a column, such as 10,12, received {text!r}")
@@ -89,15 +92,15 @@ def row_and_column(text: str) -> tuple[int, int]:
 def run(arguments: argparse.Namespace) -> None:
     """Walk through one neuron: forward, backward and update, number by number."""
     if arguments.animate and not arguments.plot:
-        raise NeurosimError("--animate: expected --plot DIR with it, to say where the GIF goes")
+        raise NeurosimError("--animate: expected --plot DIR too, the folder for the GIF")
     if arguments.plot:
         makes_files()
     own = arguments.sample if isinstance(arguments.sample, Path) else None
     if own is not None:
-        read_picture(own)  # before the work, not after it
+        read_picture(own)  # an error comes before the work, not after it
         arguments.sample = None
         if arguments.plot:
-            raise NeurosimError("--plot: expected --sample with a test sample: a picture without a label has no story")
+            raise NeurosimError("--plot: expected a test sample for --sample; a picture without a label has no story")
     folder = writable_folder(arguments.plot, "--plot") if arguments.plot else None
     prose = sys.stderr if arguments.json else sys.stdout
     with redirect_stdout(prose):
@@ -116,7 +119,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def walk_forward(network: Network, path: Path, arguments: argparse.Namespace) -> None:
-    """Walk through a picture of one's own: forward, since it has no label."""
+    """Walk through the user's own picture: the forward pass alone, because it has no label."""
     drawing = read_drawing(path, picture_shape(network))
     trace = network.trace(as_samples(network, [drawing]))
     layer, neuron, why = trace.interesting()
@@ -135,16 +138,16 @@ def walk_forward(network: Network, path: Path, arguments: argparse.Namespace) ->
     print(here.explain(arguments.top))
     print()
     say(
-        f"Another neuron: --layer L --neuron J. The way back and the update need a label, which {path.name} has not: "
-        f"`{command_line('step')} --sample 0` walks through a test sample, with a prompt."
+        f"For another neuron, use --layer L --neuron J. The backward pass and the update need a label, and {path.name} "
+        f"has none. For a whole walk, at a prompt, use a test sample: `{command_line('step')} --sample 0`."
     )
 
 
 def start(arguments: argparse.Namespace) -> Session:
-    """The network asked for, trained now or loaded, with its data.
+    """Train a new network, or load the one of `--model`, with its data.
 
     Raises:
-        NeurosimError: options that do not go together, or a place that does not exist.
+        NeurosimError: some options cannot be used together, or a place does not exist.
     """
     if arguments.model is None:
         data, settings = load_with_settings(arguments, Settings(**SETTINGS | given_settings(arguments)))
@@ -152,7 +155,7 @@ def start(arguments: argparse.Namespace) -> Session:
         session.check_place(arguments.layer, arguments.neuron, arguments.sample, arguments.at)
         if session.settings.epochs:
             history = session.fit(session.settings.callbacks())
-            if asked_to_end():  # Ctrl-C ends the training alone: the walk goes on with what there is
+            if asked_to_end():  # Ctrl-C, in contrast, ends only the training: the walk uses the network as it is
                 raise Ended
             print(session.trained_in(history))
         return session
@@ -160,7 +163,7 @@ def start(arguments: argparse.Namespace) -> Session:
 
 
 def walk(stepper: Stepper, top: int, note: str) -> None:
-    """Walk at the prompt, or from the commands that stand on standard input; without either, print the whole walk."""
+    """Walk at the prompt, or with the commands on standard input. Without either, print the whole walk."""
     at_terminal = sys.stdin is not None and sys.stdin.isatty()
     script = None if at_terminal else waiting_lines()
     if script is None and not at_terminal:
@@ -185,13 +188,13 @@ def walk(stepper: Stepper, top: int, note: str) -> None:
 
 
 def waiting_lines() -> io.StringIO | None:
-    """Standard input, if commands stand on it; None if it is empty, closed, or nobody writes to it."""
+    """Return standard input if it has commands; None if it is empty, closed, or a pipe that stays silent."""
     if sys.stdin is None:
         return None
     try:
         kind = os.fstat(sys.stdin.fileno()).st_mode
         if os.name == "posix" and not stat.S_ISREG(kind) and not select.select([sys.stdin], [], [], PATIENCE)[0]:
-            return None  # a pipe that is open, but silent: nobody is there
+            return None  # a pipe that is open, but silent
         text = sys.stdin.read()
     except (OSError, ValueError):
         return None
@@ -199,8 +202,8 @@ def waiting_lines() -> io.StringIO | None:
 
 
 def draw(stepper: Stepper, folder: Path, note: str, animate: bool = False) -> list[Path]:
-    """Draw the present neuron's story, and with `animate` the walk as a GIF; returns their paths."""
-    import viz  # only here: a walk without pictures need not wait for matplotlib
+    """Draw the present neuron's story, and with `animate` the walk as a GIF. Return the paths."""
+    import viz  # only here: a walk without pictures does not wait for matplotlib
 
     here = stepper.neuron_trace
     place = "" if here.row is None else f"-row{here.row}-column{here.column}"

@@ -1,4 +1,4 @@
-"""How the command line speaks: prose in 80 columns, and errors in one line. How it ends, whatever happens around it."""
+"""The command line's manners: prose in 80 columns, errors in one line, and a proper end in every situation."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import codecs
 import errno
 import io
 import os
+import re
 import signal
 import sys
 import textwrap
@@ -23,7 +24,7 @@ from ..text import readable
 WIDTH = 79  # columns of prose: one less than a terminal has
 LONGEST_ERROR = 1000  # characters
 NO_MEMORY = ("failed to map segment", "allocate memory", "can't start new thread")  # in errors of other kinds
-SIGPIPE = 128 + 13  # the status of a program that ends because nobody reads it
+SIGPIPE = 128 + 13  # the status of a program that ends because its output has no reader
 
 PLAIN = {
     "Σ": "sum",
@@ -60,7 +61,18 @@ PLAIN = {
     "½": "1/2",
     "á": "a",
 }
-"""What stands for a character where it cannot be written."""
+"""Character -> what is written instead if a stream cannot write the character."""
+
+ARGPARSE = (
+    (r"^argument ([^:]+): ", r"\1: "),
+    (r"expected one argument$", "expected a value after it, received none"),
+    (r"expected at least one argument$", "expected at least one value after it, received none"),
+    (r"ignored explicit argument (.*)$", r"expected no value, received \1"),
+    (r"^the following arguments are required: (.*)$", r"expected \1, received nothing"),
+    (r"invalid choice: (.*) \(choose from (.*)\)$", r"expected one of \2, received \1"),
+    (r"not allowed with argument (.*)$", r"expected no \1 with it, received both"),
+)
+"""Messages of argparse, as patterns -> the same in the words of neurosim's own errors."""
 
 
 def say(text: str) -> None:
@@ -69,13 +81,13 @@ def say(text: str) -> None:
 
 
 def wrapped(text: str, width: int = WIDTH, indent: int = 0) -> str:
-    """Prose in lines of at most `width` characters, all but the first indented; an option or a path stays whole."""
+    """Wrap prose at `width` characters. All lines except the first are indented; no option or path is broken."""
     return textwrap.fill(text, width, subsequent_indent=" " * indent, break_on_hyphens=False, break_long_words=False)
 
 
 @contextmanager
 def warnings_as_prose() -> Iterator[None]:
-    """Within this, a warning of neurosim's own is a sentence on standard error, without a line of the code."""
+    """In this block, print a warning of neurosim as a sentence on standard error, without a line of code."""
     show = warnings.showwarning
 
     def as_prose(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
@@ -90,9 +102,9 @@ def warnings_as_prose() -> Iterator[None]:
 
 
 def speak_plainly(*streams: IO[str] | None) -> None:
-    """Let streams that cannot write every letter (an ASCII terminal, a Windows pipe) write it in plain characters.
+    """Let a stream that cannot write some letters (an ASCII terminal, a Windows pipe) write plain ones instead.
 
-    In UTF-8 these are the bytes of a file's name that are none.
+    A stream in UTF-8 cannot write the bytes of a file name that is not UTF-8.
     """
     codecs.register_error("neurosim", _in_plain_characters)
     for stream in streams:
@@ -101,7 +113,7 @@ def speak_plainly(*streams: IO[str] | None) -> None:
 
 
 def _in_plain_characters(error: UnicodeError) -> tuple[str, int]:
-    """What stands for the characters that an encoding does not have."""
+    """Return what to write instead of characters that an encoding does not have."""
     assert isinstance(error, UnicodeEncodeError)
     found = readable(error.object[error.start : error.end])
     return "".join(each if _has(error.encoding, each) else PLAIN.get(each, "?") for each in found), error.end
@@ -119,9 +131,9 @@ def _has(encoding: str, character: str) -> bool:
 
 
 class StandardOutput(Outlet):
-    """Standard output. Where it cannot be written a command ends, unless what it makes are files: see `makes_files`.
+    """Standard output. If it cannot be written, the command ends, unless it makes files: see `makes_files`.
 
-    Without a reader (`head` has seen enough) it ends as other programs do, quietly and with the status of SIGPIPE.
+    If its reader has gone (such as `head`), it ends like other programs: quietly, with the status of SIGPIPE.
     """
 
     def __init__(self, stream: IO[str] | None) -> None:
@@ -133,7 +145,7 @@ class StandardOutput(Outlet):
         unread = error.errno == errno.EPIPE or (os.name == "nt" and error.errno == errno.EINVAL)
         if self.files:
             if not unread:
-                tell(f"cannot write to standard output: {error.strerror}; the files are written all the same")
+                tell(f"cannot write to standard output: {error.strerror}; the files are still written")
         elif unread:
             sys.exit(SIGPIPE)
         else:
@@ -141,14 +153,14 @@ class StandardOutput(Outlet):
 
 
 def makes_files() -> None:
-    """Say that what the command makes are files, and that it shall make them whether or not somebody reads along."""
+    """Declare that the command makes files. It then continues when its output cannot be written."""
     if isinstance(sys.stdout, StandardOutput):
         sys.stdout.files = True
 
 
 @contextmanager
 def safe_streams() -> Iterator[None]:
-    """Within this, no run is lost because standard output or standard error is closed, full or without a reader."""
+    """In this block, lose no run because standard output or standard error is closed, full or without a reader."""
     occupy()
     before = sys.stdout, sys.stderr
     speak_plainly(*before)
@@ -158,7 +170,7 @@ def safe_streams() -> Iterator[None]:
         yield
         out.flush()
     except SystemExit as ended:
-        if ended.code:  # it is known already that something is wrong
+        if ended.code:  # the user knows already that something is wrong
             out.files = True
         out.flush()
         raise
@@ -168,7 +180,7 @@ def safe_streams() -> Iterator[None]:
 
 
 def occupy() -> None:
-    """Open those of the three standard streams that are closed: the next file would get its number, and its text."""
+    """Open the standard streams that are closed. Otherwise the next file would get their number, and their text."""
     if os.name == "posix":
         while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
             os.set_inheritable(number, True)
@@ -176,7 +188,7 @@ def occupy() -> None:
 
 
 def silence(stream: IO[str] | None) -> None:
-    """Let what a stream still holds go nowhere, so that Python does not complain of it at its end."""
+    """Discard what a stream has not written yet, so that Python does not complain at its end."""
     with suppress(AttributeError, OSError, ValueError):
         number = stream.fileno()  # type: ignore[union-attr]
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -188,20 +200,20 @@ def silence(stream: IO[str] | None) -> None:
 
 
 class Ended(KeyboardInterrupt):
-    """Somebody asks the program to end, not from the keyboard."""
+    """A signal other than Ctrl-C asks the program to end."""
 
 
-_came: list[int] = []  # numbers of the signals that asked for it: they are the process's, as this is
+_came: list[int] = []  # numbers of the signals that asked the program to end; they belong to the process, as this does
 
 
 def asked_to_end() -> int:
-    """The number of the last such signal; 0: none came. A training that it stopped has answered it as Ctrl-C."""
+    """Return the number of the last of these signals; 0 if none came. A training treats it like Ctrl-C."""
     return _came[-1] if _came else 0
 
 
 @contextmanager
 def signals_as_ctrl_c() -> Iterator[None]:
-    """Within this a signal that asks the program to end (SIGTERM; SIGHUP, unless under nohup) saves as Ctrl-C does."""
+    """In this block, treat SIGTERM, and SIGHUP unless under nohup, like Ctrl-C: save and end."""
     _came.clear()
     before = {}
 
@@ -227,7 +239,7 @@ def signals_as_ctrl_c() -> Iterator[None]:
 def complain(message: str) -> None:
     """Print an error in one line on standard error."""
     line = " ".join(message.split())
-    if len(line) > LONGEST_ERROR:  # it repeats what it was given
+    if len(line) > LONGEST_ERROR:  # it repeats a long value that the user gave
         line = f"{line[: LONGEST_ERROR // 2]} ... {line[-LONGEST_ERROR // 2 :]}"
     tell(f"error: {line}")
 
@@ -239,7 +251,7 @@ def fail(message: str) -> NoReturn:
 
 
 def is_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the system gave no more memory: to an array, a library, a process or a thread."""
+    """Whether an error means that there was not enough memory: for an array, a library, a process or a thread."""
     if isinstance(error, OSError) and error.errno == errno.ENOMEM:
         return True
     return isinstance(error, MemoryError) or any(each in str(error) for each in NO_MEMORY)
@@ -249,5 +261,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser that reports a wrong command line in one line and exits with status 2."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and where help is."""
+        """Print what is wrong and how to get help."""
+        for pattern, words in ARGPARSE:
+            message = re.sub(pattern, words, message)
         fail(f"{message} (see {self.prog} --help)")

@@ -48,51 +48,58 @@ from .terminal import WIDTH, fail, makes_files, say
 if TYPE_CHECKING:
     import pandas as pd
 
-SETTINGS: dict[str, Any] = {"schedule": "one_cycle"}  # where they differ from those of `Settings`
-MARGIN = 0.05  # predictions that miss by so little less than the targets vary say nothing of them
+SETTINGS: dict[str, Any] = {"schedule": "one_cycle"}  # defaults that differ from those of `Settings`
+MARGIN = 0.05  # a network whose error is at least 95 % of the targets' standard deviation has learned nothing
 RUN: dict[str, Any] = {"data": DATA, "train_size": None, "validation": None, "seed": 0, "out": "runs/latest"}
 RUN |= dict.fromkeys(READING) | {"page": False}
 PAGE = "page.html"
 Written = TypeVar("Written")
-FIGURES = 2**20  # bytes: about what tables and figures take beside the network
+FIGURES = 2**20  # bytes: about the size of the tables and figures beside the network
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Options of `train`."""
+    """Add the options of `train`."""
     add_data_options(parser)
     add_settings(parser, SETTINGS)
-    parser.set_defaults(data=None)  # filled in later: what is given must not contradict a run that goes on
+    parser.set_defaults(data=None)  # filled in later: a given option must not contradict a resumed run
     group = parser.add_argument_group("run")
-    group.add_argument("--train-size", type=at_least(MIN_TRAIN_SIZE), metavar="N", help="training samples [all]")
     group.add_argument(
-        "--validation", type=share, metavar="SHARE", help="of the training samples, held out to validate on, e.g. 0.1"
+        "--train-size", type=at_least(MIN_TRAIN_SIZE), metavar="N", help="number of training samples [all]"
     )
-    group.add_argument("--seed", type=at_least(0), metavar="N", help=f"of everything random [{RUN['seed']}]")
-    group.add_argument("--out", type=place, metavar="DIR", help=f"where to write [{RUN['out']}]")
+    group.add_argument(
+        "--validation",
+        type=share,
+        metavar="SHARE",
+        help="share of the training samples to keep as validation set, e.g. 0.1",
+    )
+    group.add_argument("--seed", type=at_least(0), metavar="N", help=f"seed of all random numbers [{RUN['seed']}]")
+    group.add_argument("--out", type=place, metavar="DIR", help=f"folder to write to [{RUN['out']}]")
     group.add_argument(
         "--checkpoint-every",
         type=at_least(1),
         metavar="N",
-        help="keep a checkpoint in --out every N steps, to go on from after an interruption",
+        help="write a checkpoint to --out every N steps, so that an interrupted training can be resumed",
     )
     group.add_argument(
         "--resume",
         type=place,
         metavar="DIR",
-        help="go on with the run in this folder, with its options, from its last checkpoint",
+        help="resume the run in this folder from its last checkpoint, with its own options",
     )
     group.add_argument(
         "--page",
         action="store_true",
         default=None,
-        help="write page.html, too: the network for any browser (see explore)",
+        help="also write page.html, which holds the network for any browser (see explore)",
     )
-    group.add_argument("--quiet", action="store_true", help="no progress")
-    group.add_argument("--profile", action="store_true", help="say where the time of a step goes, and stop")
+    group.add_argument("--quiet", action="store_true", help="print no progress")
+    group.add_argument(
+        "--profile", action="store_true", help="print how long each part of a step takes, instead of training"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Train one network; save it with its history and figures."""
+    """Train one network. Save it with its history and figures."""
     if not arguments.profile:
         makes_files()
     settings = resume_options(arguments) if arguments.resume else fresh_options(arguments)
@@ -105,12 +112,12 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def train(arguments: argparse.Namespace, settings: Settings, folder: Path) -> None:
-    """Train, with nobody else in the folder."""
+    """Train and save, while no other process writes to the folder."""
     session = start(arguments, settings)
     settings = session.settings
     check_room(folder, room_for(session, KEPT if arguments.checkpoint_every else 0))
     if not arguments.resume:
-        delete_checkpoints(folder)  # what is written there now is of another run
+        delete_checkpoints(folder)  # they belong to another run
     print(session.network.summary())
     told = f"optimizer {settings.optimizer}, learning rate {settings.rate_text()}"
     print(told if len(told) <= WIDTH else told.replace(", schedule ", ",\nschedule "))
@@ -141,7 +148,7 @@ def train(arguments: argparse.Namespace, settings: Settings, folder: Path) -> No
     if np.isfinite(outputs).all():
         say(test_figures(session, figures, outputs, targets))
     else:
-        say(f"no test {'accuracy' if session.test.class_names else 'loss'}: the network gives out NaN")
+        say(f"no test {'accuracy' if session.test.class_names else 'loss'}: the network's outputs are not finite")
     print(f"{session.trained_in(history)} ({history.stopped})")
     if history["loss"] and (idle := learned_nothing(session, figures["accuracy"], outputs)):
         say(idle)
@@ -151,20 +158,20 @@ def train(arguments: argparse.Namespace, settings: Settings, folder: Path) -> No
         fail(moved)
     if history.stopped == "interrupted":
         if arguments.checkpoint_every:
-            print(f"to go on: {command_line('train', '--resume', str(folder))}")
+            print(f"to resume: {command_line('train', '--resume', str(folder))}")
         raise KeyboardInterrupt
     if history.stopped == "diverged":
         fail_diverged(session.network, history, folder, was_said=not arguments.quiet)
 
 
 def start(arguments: argparse.Namespace, settings: Settings) -> Session:
-    """The data and the untrained network."""
+    """Load the data and make the untrained network."""
     data, settings = load_with_settings(arguments, settings, adapt=not arguments.resume)
     return Session.new(settings, *data, arguments.seed, always_validate=True, share=arguments.validation)
 
 
 def share(text: str) -> float:
-    """An argument type: a number between 0 and 1."""
+    """Read a number between 0 and 1. An argument type."""
     try:
         value = float(text)
     except ValueError:
@@ -178,7 +185,7 @@ def share(text: str) -> float:
 
 
 def fresh_options(arguments: argparse.Namespace) -> Settings:
-    """Fill in the defaults of a new run; returns its settings."""
+    """Fill in the defaults of a new run. Return its settings."""
     settings = Settings(**SETTINGS | given_settings(arguments))
     for name, default in RUN.items():
         if getattr(arguments, name) is None:
@@ -187,11 +194,11 @@ def fresh_options(arguments: argparse.Namespace) -> Settings:
 
 
 def resume_options(arguments: argparse.Namespace) -> Settings:
-    """Fill in the options of the run that `--resume` names, from its checkpoint; returns its settings.
+    """Fill in the options of the run that `--resume` names, from its checkpoint. Return its settings.
 
     Raises:
         NeurosimError: another option contradicts them.
-        DataError: there is no checkpoint, or none that `train` wrote.
+        DataError: there is no checkpoint that `train` wrote.
     """
     path, state = read_checkpoint(arguments.resume)
     try:
@@ -204,8 +211,8 @@ def resume_options(arguments: argparse.Namespace) -> Settings:
         count = min(state["run"].get("threads", 1), core_count())
     except (KeyError, TypeError, argparse.ArgumentTypeError):
         raise DataError(
-            f"--resume: the run in {arguments.resume} was not made by train; go on with "
-            "ns.Checkpoint(…, resume=True) in the program that made it"
+            f"--resume: expected a run of train, received {arguments.resume}, which another program wrote; resume it "
+            "in that program with ns.Checkpoint(…, resume=True)"
         ) from None
     given = {name: getattr(arguments, name) for name in options if getattr(arguments, name) is not None}
     if "out" in given and Path(given["out"]).absolute() == Path(arguments.resume).absolute():
@@ -216,19 +223,19 @@ def resume_options(arguments: argparse.Namespace) -> Settings:
             had, received = ("none" if each is None else setting(each) for each in (its_own[name], value))
             raise NeurosimError(
                 f"{option_of(name)}: the run in {arguments.resume} has {had}, "
-                f"received {received}; expected --resume without it"
+                f"received {received}; resume it without {option_of(name)}"
             )
     if arguments.threads is None:
         threads(count)
     vars(arguments).update(options)
     arguments.checkpoint_every = arguments.checkpoint_every or every
     if stopped == "running":
-        print(f"going on with {path}: epoch {at['epoch']}, {at['steps']} steps of it done")
+        print(f"resuming from {path}: epoch {at['epoch']}, of which {at['steps']} steps are done")
     return settings
 
 
 def checkpoint(arguments: argparse.Namespace, settings: Settings, folder: Path) -> Checkpoint:
-    """The callback that keeps checkpoints from which `resume_options` can go on."""
+    """Make the callback that writes checkpoints for `resume_options`."""
     about = {
         "settings": asdict(settings),
         "run": {name: getattr(arguments, name) for name in RUN},
@@ -237,23 +244,23 @@ def checkpoint(arguments: argparse.Namespace, settings: Settings, folder: Path) 
     return Checkpoint(folder, arguments.checkpoint_every, bool(arguments.resume), about)
 
 
-# -- what comes of it ------------------------------------------------------------------------------------------------
+# -- results ---------------------------------------------------------------------------------------------------------
 
 
 def room_for(session: Session, kept: int) -> int:
-    """About how many bytes the files of a run take, where so many checkpoints are kept and another is written."""
+    """Estimate the bytes that the files of a run take, with `kept` checkpoints and one that is being written."""
     size = sum(array.nbytes for array in session.network.arrays().values())
     return size * (2 + kept if kept else 1) + FIGURES
 
 
 def write_somewhere(write: Callable[[Path], Written], folder: Path) -> tuple[Written, str]:
-    """Write what came of the training: to the folder, and where that fails to another one in the cache.
+    """Write the results of a training to the folder or, if that fails, to another one in the cache.
 
     Returns:
-        What was written, and what has to be said if it is not where it should be.
+        The written files, and an error message if they are not in the folder.
 
     Raises:
-        WriteError: neither can be written.
+        WriteError: neither folder can be written.
     """
     try:
         return write(folder), ""
@@ -262,23 +269,23 @@ def write_somewhere(write: Callable[[Path], Written], folder: Path) -> tuple[Wri
         try:
             return write(other), f"{error}; everything is in {other} instead"
         except WriteError as second:
-            raise WriteError(f"{error}, and {second}; set NEUROSIM_HOME to a folder with room") from None
+            raise WriteError(f"{error}, and {second}; set NEUROSIM_HOME to a folder with free space") from None
 
 
 @contextmanager
 def alone_in(folder: Path, needed: bool) -> Iterator[None]:
-    """Keep other processes that train out of a folder. If there is one already, this is an error if `needed`.
+    """Keep other training processes out of a folder. If one is in it already, print a warning.
 
     Raises:
-        NeurosimError: another process trains there.
+        NeurosimError: the lock is `needed`, and another process trains in the folder.
     """
     lock = FolderLock(folder)
     if needed:
         lock = take_folder(folder)
     elif not lock.take():
         print(
-            f"warning: another process is training in {folder}, too: what ends last stays; --out chooses another "
-            "folder",
+            f"warning: another process is training in {folder}, too. The last one to end overwrites the files of the "
+            "other. Use --out for another folder.",
             file=sys.stderr,
         )
     try:
@@ -290,7 +297,7 @@ def alone_in(folder: Path, needed: bool) -> Iterator[None]:
 def write_page(
     session: Session, history: History, callbacks: Sequence[Callback], folder: Path, words: list[str]
 ) -> list[Path]:
-    """Write the network as a page for a browser, if its training was watched for one; in place of an earlier one."""
+    """Write the network as a page for a browser, if its training took snapshots. It replaces an earlier page."""
     path = folder / PAGE
     path.unlink(missing_ok=True)
     watched = next((each for each in callbacks if isinstance(each, Snapshots)), None)
@@ -303,10 +310,10 @@ def write_page(
 
 
 def profile(arguments: argparse.Namespace, settings: Settings) -> None:
-    """Say where the time of a step goes.
+    """Print how long each part of a step takes.
 
     Raises:
-        NeurosimError: the step is not all that was asked for.
+        NeurosimError: an option needs more than the step itself.
     """
     for option, given in (
         ("--resume", arguments.resume),
@@ -314,8 +321,8 @@ def profile(arguments: argparse.Namespace, settings: Settings) -> None:
         ("--checkpoint-every", arguments.checkpoint_every),
     ):
         if given:
-            raise NeurosimError(f"--profile times the step itself: expected it without {option}")
-    from scenarios.bench import profile_step  # imports pandas and all that draws
+            raise NeurosimError(f"--profile: expected no {option} with it, because it measures only the step itself")
+    from scenarios.bench import profile_step  # imports pandas and everything that draws
 
     session = start(arguments, settings)
     print(session.network.summary(), flush=True)
@@ -324,26 +331,25 @@ def profile(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def test_figures(session: Session, figures: Mapping[str, float], outputs: Array, targets: Sequence[str] = ()) -> str:
-    """How well the test samples are read; of numbers that are predicted, by how much they are missed."""
+    """Describe accuracy and loss on the test set; for numbers as targets, loss and errors."""
     if session.test.class_names:
         return f"test accuracy {100 * figures['accuracy']:.2f} %, test loss {figures['loss']:.4f}"
     each = [
-        f"predictions of {name} miss by {number(missed, 4)} (root mean square), where it varies by {number(spread, 4)} "
-        "(standard deviation)"
+        f"root mean square error of {name} {number(missed, 4)}, its standard deviation {number(spread, 4)}"
         for name, missed, spread in misses(session.test, outputs, targets)
     ]
     return f"test loss {number(figures['loss'], 4)}; {'; '.join(each)}"
 
 
 def misses(test: Dataset, outputs: Array, targets: Sequence[str] = ()) -> list[tuple[str, float, float]]:
-    """Of each target its name, the root mean square of what is missed, and its own standard deviation."""
+    """Return the name of each target, the root mean square error of its predictions, and its standard deviation."""
     true = test.labels.reshape(len(test), -1)
     missed = np.sqrt(np.mean((outputs.reshape(true.shape) - true) ** 2, axis=0))  # (n,)
     return list(zip(target_names(test, targets), missed.tolist(), true.std(axis=0).tolist(), strict=True))
 
 
 def target_names(test: Dataset, targets: Sequence[str]) -> list[str]:
-    """What the targets are called: by the names of their columns, if they have some."""
+    """Return the names of the targets: those of their columns, if they are known."""
     count = test.outputs
     if len(targets) == count:
         return list(targets)
@@ -351,9 +357,9 @@ def target_names(test: Dataset, targets: Sequence[str]) -> list[str]:
 
 
 def predictions(session: Session, outputs: Array, targets: Sequence[str] = ()) -> pd.DataFrame:
-    """A table of the test samples: index, label, prediction and its probability; or targets and predictions.
+    """Make a table of the test samples: index, label, prediction and its probability; or targets and predictions.
 
-    What is no probability is called value, as in `predict`.
+    If the outputs are not probabilities, their column is called value, as in `predict`.
     """
     import pandas as pd
 
@@ -376,12 +382,12 @@ def predictions(session: Session, outputs: Array, targets: Sequence[str] = ()) -
 
 
 def learned_nothing(session: Session, accuracy: float, outputs: Array) -> str:
-    """What there is to say where a network that was trained is no better than a guess; "" where it is.
+    """Return advice if a trained network is no better than a guess; "" if it is better.
 
     Args:
         session: the network and its test samples.
-        accuracy: on these; NaN where they have no classes.
-        outputs: (N, n_out) what the network makes of them.
+        accuracy: the accuracy on these; NaN if they have no classes.
+        outputs: (N, n_out) the network's outputs for them.
     """
     test = session.test
     if test.class_names:
@@ -389,21 +395,21 @@ def learned_nothing(session: Session, accuracy: float, outputs: Array) -> str:
         if not accuracy <= guess + metrics.MARGIN_OVER_CHANCE:  # NaN too
             return ""
         why = (
-            f"to answer the commonest class every time is right for {percent(guess, 2)} of the test {test.noun}s, and "
-            f"it is no more than {points(metrics.MARGIN_OVER_CHANCE, 0)} point above that"
+            f"its accuracy is at most {points(metrics.MARGIN_OVER_CHANCE, 0)} point above {percent(guess, 2)}, the "
+            f"accuracy of always answering the most common class of the test {test.noun}s"
         )
     else:
         if not all(missed >= (1 - MARGIN) * spread for _, missed, spread in misses(test, outputs)):  # NaN too
             return ""
-        why = "it misses by no less than if it answered the mean of the targets every time"
+        why = "its error is hardly below the error of always answering the mean of the targets"
     return (
-        f"It has learned nothing: {why}. Often the learning rate is too large or too small, or there were too few "
-        f"steps: try --learning-rate and --epochs; `{command_line('step')}` shows what reaches a neuron."
+        f"The network has learned nothing: {why}. The learning rate may be too large or too small, or there were too "
+        f"few steps. Try --learning-rate and --epochs. `{command_line('step')}` shows which gradient reaches a neuron."
     )
 
 
 def fail_diverged(network: Network, history: History, folder: Path, was_said: bool) -> None:
-    """End with status 2; say why the run diverged, unless that `was_said`, and what can be done with its file."""
-    its_file = "can be loaded" if all_finite(network) else "cannot be loaded, it holds NaN or infinity"
-    why = "the run diverged, as said above:" if was_said else history.message
+    """End with status 2. Print why the run diverged, unless that `was_said`, and whether its file can be loaded."""
+    its_file = "can be loaded" if all_finite(network) else "cannot be loaded, because it holds NaN or infinity"
+    why = "the run diverged (see above);" if was_said else history.message
     fail(f"{why} {folder / 'net.npz'} {its_file}")

@@ -1,7 +1,7 @@
-"""The settings of a run: everything that makes one network, trained in one way, out of a data set.
+"""The settings of a run: everything needed to make a network from a data set and to train it.
 
-`Settings` is what the command line's options, a scenario's variants and a report have in common: a frozen record of
-plain values that can be written to JSON, and that knows how to make the network.
+The options of the command line, the variants of a scenario and the reports all use `Settings`. It is a frozen record of
+plain values that can be written to JSON, and it makes the network.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from .callbacks import Callback, EarlyStopping
 from .image_layers import GRAMMAR, image_layers, read_conv
 
 MAX_WIDTH = 1_000_000  # neurons of a hidden layer
-HELD_OUT, HELD_OUT_TEXT = 1 / 6, "a sixth"  # of the training images, for whatever is decided in training
-CONSTANT = "constant"  # what a run without a schedule has
-ALIASES = {"lr": "learning_rate", "bs": "batch_size", "batchnorm": "batch_norm"}  # settings by other programs' names
-MONITORS = ("val_loss", "val_accuracy", "loss", "accuracy")  # figures of an epoch that can decide
+HELD_OUT, HELD_OUT_TEXT = 1 / 6, "a sixth"  # share of the training images in the validation set
+CONSTANT = "constant"  # the schedule of a run without one
+ALIASES = {"lr": "learning_rate", "bs": "batch_size", "batchnorm": "batch_norm"}  # names that other programs use
+MONITORS = ("val_loss", "val_accuracy", "loss", "accuracy")  # figures of an epoch that early stopping can watch
 
 
 def _setting(default: Any, read: Callable[[str, Any], Any], text: str, metavar: str = "X") -> Any:
-    """A field with its check, its help text, and what to call its value there."""
+    """Make a field with its check, its help text, and the name of its value in that text."""
     return field(default=default, metadata={"read": read, "help": text, "metavar": metavar})
 
 
@@ -55,7 +55,7 @@ def _real(low: float, high: float, **bounds: bool) -> Callable[[str, Any], Any]:
 
 
 def _number(value: Any) -> Any:
-    """Text from the command line as the number it spells, if it does."""
+    """Return text from the command line as a number, or unchanged if it is not a number."""
     if not isinstance(value, str):
         return value
     try:
@@ -123,10 +123,10 @@ def _batch_size(name: str, value: Any) -> int | None:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to make a network and train it. Every value is plain; names may carry settings, "momentum:momentum=0.95".
+    """How to make a network and train it. Every value is plain; a name may carry settings: "momentum:momentum=0.95".
 
     Raises:
-        NeurosimError: a value that is no name, no number or out of bounds, or a loss that does not go with the output.
+        NeurosimError: a value is not valid, or the loss and the output activation do not fit together.
 
     Example:
         >>> Settings(hidden=(32,), activation="tanh").network(784, 10)
@@ -135,58 +135,69 @@ class Settings:
     conv: tuple[str, ...] = _setting(
         (),
         read_conv,
-        f"layers of images before the hidden ones: {GRAMMAR}; e.g. 8x5,pool2,16x5,pool2. "
-        "--dropout comes behind the last of them [none]",
+        "convolutional and pooling layers before the hidden ones, e.g. 8x5,pool2,16x5,pool2. "
+        f"Format: {GRAMMAR}. --dropout acts after the last of these layers [none]",
         "FxK,poolS",
     )
     hidden: tuple[int, ...] = _setting((128, 64), _widths, "widths of the hidden layers, e.g. 128,64, or none", "W,W")
-    activation: str = _setting("relu", _named(ACTIVATIONS), "activation of the hidden layers", "NAME")
+    activation: str = _setting("relu", _named(ACTIVATIONS), "activation function of the hidden layers", "NAME")
     output: str | None = _setting(
-        None, _optional(_named(ACTIVATIONS)), "activation of the output [by the loss]", "NAME"
+        None, _optional(_named(ACTIVATIONS)), "activation function of the output layer [depends on the loss]", "NAME"
     )
     loss: str = _setting(
         "cross_entropy",
         _named(LOSSES),
-        "loss function; all but cross_entropy are the mean over the n outputs, where books often add them up: a book's "
-        "learning rate for half the sum of squares is n/2 times as large here (3.0 is 15 for ten classes), "
-        "for binary_cross_entropy n times (0.5 is 5)",
+        "loss function. Every loss except cross_entropy is a mean over the n outputs; books often use the sum. So "
+        "adapt the learning rate of a book. Multiply it by n/2 if the book uses half the sum of squares (mse with ten "
+        "classes: 3.0 becomes 15). Multiply it by n for binary_cross_entropy (0.5 becomes 5)",
         "NAME",
     )
     optimizer: str = _setting("adam", _named(OPTIMIZERS), "optimizer", "NAME")
     learning_rate: float | None = _setting(
         None,
         _optional(_real(0.0, math.inf, open_high=True)),
-        "learning rate, the largest of a schedule [the optimizer's own; twice that for one_cycle]",
+        "learning rate; with a schedule, its largest value [the optimizer's default; twice that for one_cycle]",
     )
-    schedule: str | None = _setting(None, _optional(_named(SCHEDULES)), "learning-rate schedule over the run", "NAME")
+    schedule: str | None = _setting(None, _optional(_named(SCHEDULES)), "schedule of the learning rate", "NAME")
     initializer: str | None = _setting(
-        None, _optional(_named(INITIALIZERS)), "weight initializer [by the activation]", "NAME"
+        None, _optional(_named(INITIALIZERS)), "initializer of the weights [depends on the activation]", "NAME"
     )
-    epochs: int = _setting(EPOCHS, _count(0), "passes over the training images", "N")
-    batch_size: int | None = _setting(BATCH_SIZE, _batch_size, "images per step, or full", "N")
-    dropout: float = _setting(0.0, _real(0.0, 1.0, open_high=True), "share of hidden activations dropped")
-    input_dropout: float = _setting(0.0, _real(0.0, 1.0, open_high=True), "share of pixels dropped")
+    epochs: int = _setting(EPOCHS, _count(0), "passes over the training samples", "N")
+    batch_size: int | None = _setting(BATCH_SIZE, _batch_size, "samples per step, or full (all of them)", "N")
+    dropout: float = _setting(
+        0.0, _real(0.0, 1.0, open_high=True), "share of the hidden activations that each step drops (sets to 0)"
+    )
+    input_dropout: float = _setting(
+        0.0, _real(0.0, 1.0, open_high=True), "share of the input features that each step drops (sets to 0)"
+    )
     batch_norm: bool = _setting(False, _flag, "batch normalization in the hidden layers", "YES")
     l1: float = _setting(0.0, _real(0.0, math.inf, open_high=True), "strength of the L1 penalty")
     l2: float = _setting(0.0, _real(0.0, math.inf, open_high=True), "strength of the L2 penalty")
     max_norm: float | None = _setting(
-        None, _optional(_real(0.0, math.inf, open_low=True, open_high=True)), "largest norm of a neuron's weights"
+        None,
+        _optional(_real(0.0, math.inf, open_low=True, open_high=True)),
+        "largest norm that a neuron's weights may have [no limit]",
     )
     clip_norm: float | None = _setting(
-        None, _optional(_real(0.0, math.inf, open_low=True)), "largest norm of the whole gradient"
+        None,
+        _optional(_real(0.0, math.inf, open_low=True)),
+        "largest norm of the gradient; a larger gradient is scaled down to it [no limit]",
     )
     label_smoothing: float = _setting(0.0, _real(0.0, 1.0, open_high=True), "label smoothing of cross_entropy")
     augment: str | None = _setting(
-        None, _optional(_named(AUGMENTATIONS)), "distort each training image: shift, affine, elastic or compose", "NAME"
+        None,
+        _optional(_named(AUGMENTATIONS)),
+        "random distortion of each training image: shift, affine, elastic or compose [none]",
+        "NAME",
     )
-    early_stopping: int = _setting(0, _count(0), "stop after so many epochs without improvement; 0: never", "N")
+    early_stopping: int = _setting(0, _count(0), "stop after N epochs without improvement; 0: never", "N")
     monitor: str = _setting(
         MONITORS[0],
         _one_of(*MONITORS),
-        f"what early stopping goes by: {', '.join(MONITORS[:-1])} or {MONITORS[-1]}",
+        f"figure that early stopping watches: {', '.join(MONITORS[:-1])} or {MONITORS[-1]}",
         "NAME",
     )
-    dtype: str = _setting("float32", _one_of("float32", "float64"), "float32 or float64", "NAME")
+    dtype: str = _setting("float32", _one_of("float32", "float64"), "type of the numbers: float32 or float64", "NAME")
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -195,13 +206,13 @@ class Settings:
         if self.l1 and self.l2:
             raise NeurosimError("l1, l2: expected one penalty, received both")
         if self.label_smoothing and not isinstance(LOSSES.create(self.loss), CrossEntropy):
-            raise NeurosimError(f"label_smoothing: expected with loss cross_entropy, received loss {self.loss}")
+            raise NeurosimError(f"label_smoothing: expected the loss cross_entropy with it, received loss {self.loss}")
 
     def change(self, **settings: Any) -> Settings:
-        """A copy with some settings changed.
+        """Return a copy with some settings changed.
 
         Raises:
-            NeurosimError: an unknown setting, or a wrong value.
+            NeurosimError: a setting is unknown, or its value is wrong.
         """
         known = [each.name for each in fields(self)]
         for name in settings:
@@ -216,14 +227,14 @@ class Settings:
 
     @property
     def rate(self) -> float:
-        """The learning rate, the largest of a schedule: the one asked for, or the optimizer's own (see its help)."""
+        """The learning rate, or the largest one of a schedule. By default, the optimizer's (see the help)."""
         if self.learning_rate is not None:
             return self.learning_rate
         own: float = OPTIMIZERS.create(self.optimizer).rate
         return own if self.schedule is None else own * SCHEDULES.create(self.schedule).usual_peak
 
     def used(self) -> dict[str, Any]:
-        """The settings as plain values, with what stands for those that are left open (None)."""
+        """Return the settings as plain values. A setting that is None has the value that is used for it."""
         activation = self.activation if self.hidden or self.conv else self.output_activation
         return asdict(self) | {
             "output": self.output_activation,
@@ -233,17 +244,17 @@ class Settings:
         }
 
     def rate_text(self) -> str:
-        """Learning rate and schedule in words: "0.002 at most (twice adam's own), schedule one_cycle"."""
+        """Describe learning rate and schedule: "0.002 at most (twice adam's default), schedule one_cycle"."""
         used, optimizer = self.used(), self.optimizer.partition(":")[0]
         text = f"{plain(self.rate)}{'' if self.schedule is None else ' at most'}"
         if self.learning_rate is None and "learning_rate" not in self.optimizer:
             times = self.rate / OPTIMIZERS.create(self.optimizer).rate
-            own = f"{optimizer}'s own"
+            own = f"{optimizer}'s default"
             text += f" ({own if times == 1 else f'twice {own}' if times == 2 else f'{plain(times)} times {own}'})"
         return f"{text}, schedule {used['schedule']}"
 
     def make_layers(self, input_size: int | tuple[int, ...], classes: int) -> list[Layer]:
-        """New layers: input, those of images, hidden layers, with what belongs to each, output."""
+        """Make new layers: input, convolutional and pooling layers, hidden layers, output."""
         made: list[Layer] = [Input(input_size)]
         if self.input_dropout:
             made.append(Dropout(self.input_dropout))
@@ -253,7 +264,7 @@ class Settings:
             made.append(Dropout(self.dropout))
         for width in self.hidden:
             if self.batch_norm:
-                # the matrix is initialized for the activation that BatchNorm applies behind it
+                # the weights are initialized for the activation function that BatchNorm applies after them
                 initializer = self.initializer or ACTIVATIONS.create(self.activation).initializer
                 made += [Dense(width, initializer=initializer, use_bias=False), BatchNorm(self.activation)]
             else:
@@ -263,7 +274,7 @@ class Settings:
         return [*made, Dense(classes, self.output_activation, self.initializer)]
 
     def make_optimizer(self) -> Optimizer:
-        """A new optimizer with the learning rate or the schedule asked for."""
+        """Make a new optimizer with the learning rate or the schedule of these settings."""
         optimizer = OPTIMIZERS.create(self.optimizer)
         if self.clip_norm is not None:
             optimizer.clip_norm = self.clip_norm
@@ -277,10 +288,10 @@ class Settings:
         return optimizer
 
     def network_for(self, train: Dataset, seed: int = 0) -> Network:
-        """A new network for a data set: it knows how to scale it, and the names of its features and classes.
+        """Make a network for a data set. It stores the scaling and the names of features and classes.
 
         Raises:
-            NeurosimError: the loss asks for classes and the data have numbers to predict.
+            NeurosimError: the loss needs classes, and the data have numbers to predict.
         """
         settings = self
         if not train.class_names:  # numbers may be of any size
@@ -288,7 +299,7 @@ class Settings:
                 settings = self.change(output=self.output or "linear")
             except NeurosimError:
                 raise NeurosimError(
-                    f"loss: expected one for numbers, such as mse, since {train.name} has targets and no classes, "
+                    f"loss: expected one for numbers, such as mse, because {train.name} has targets and no classes, "
                     f"received {self.loss}"
                 ) from None
         network = settings.network(train.sample_shape, train.outputs, seed)
@@ -296,12 +307,12 @@ class Settings:
         return network
 
     def network(self, input_size: int | tuple[int, ...], classes: int, seed: int = 0) -> Network:
-        """A new network.
+        """Make a new network.
 
         Args:
-            input_size: how many numbers a sample has, or its shape.
-            classes: how many outputs.
-            seed: of everything random in it.
+            input_size: the number of features of a sample, or its shape.
+            classes: the number of outputs.
+            seed: the seed of all its random numbers.
         """
         penalty: Regularizer | None = L1(self.l1) if self.l1 else L2(self.l2) if self.l2 else None
         loss = LOSSES.create(self.loss)
@@ -319,11 +330,11 @@ class Settings:
 
     @property
     def needs_validation(self) -> bool:
-        """Whether something is decided in training by looking at validation images."""
+        """Whether training needs a validation set, to stop early or to change the learning rate."""
         stopping = self.early_stopping > 0 and self.monitor.startswith("val_")
         # the schedule may carry settings, or stand inside a warm_up
         return stopping or "reduce_on_plateau" in (self.schedule or "")
 
     def callbacks(self) -> list[Callback]:
-        """New callbacks that the settings ask for."""
+        """Make the callbacks that these settings need."""
         return [EarlyStopping(self.monitor, self.early_stopping)] if self.early_stopping else []

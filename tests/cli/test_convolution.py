@@ -95,10 +95,10 @@ def test_a_report_card_says_what_its_figures_mean_of_filters(model, cli, tmp_pat
     result = cli("inspect", model, "--data", "digits")
     assert result.code == 0, result.err
     said = " ".join(result.out.split())
-    assert "14 neurons; the 4 hidden ones without which most accuracy is lost" in said
-    over = "are filters: what is said of their activation is over all samples and all places."
+    assert "14 neurons; most accuracy is lost without these 4 hidden neurons:" in said
+    over = "are filters: their activation is measured over all samples and all places."
     assert f"The neurons of layer 1 {over}" in said
-    assert max(map(len, result.out.partition("all of them")[0].splitlines())) <= 80
+    assert max(map(len, result.out.partition("all neurons, with")[0].splitlines())) <= 80
     card, test = pd.read_csv(tmp_path / "results/inspect/neurons.csv"), ns.data.load("digits")[1]
     a = ns.Network.load(model).activations(test, 1, 2)
     row = card[(card["layer"] == 1) & (card["neuron"] == 2)].iloc[0]
@@ -108,9 +108,9 @@ def test_a_report_card_says_what_its_figures_mean_of_filters(model, cli, tmp_pat
 
 @pytest.mark.full
 def test_a_report_card_of_a_part_says_so_of_filters_alone(model, cli):
-    over = "are filters: what is said of their activation is over all samples and all places."
+    over = "are filters: their activation is measured over all samples and all places."
     alone = cli("inspect", model, "--data", "digits", "--layer", "1").out
-    assert "4 filters; the 4 without which" in alone and over in " ".join(alone.split())
+    assert "4 filters; most accuracy is lost without these 4 filters:" in alone and over in " ".join(alone.split())
     assert over not in " ".join(cli("inspect", model, "--data", "digits", "--layer", "4").out.split())
     assert over in " ".join(cli("inspect", model, "--data", "digits", "--layer", "1", "--neuron", "2").out.split())
 

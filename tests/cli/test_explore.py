@@ -45,7 +45,10 @@ def test_it_trains_writes_and_opens_a_page(cli, tmp_path, opened):
     assert page.manifest["snapshots"][-1]["step"] == 157 and page.manifest["history"][0]["val_accuracy"] > 0.5
     size = (tmp_path / "new/own.html").stat().st_size
     said = " ".join(result.out.split())
-    assert f"page: {size / 1e6:.1f} MB with 500 test images, 60 more that it misreads, 2,000 training images" in said
+    assert (
+        f"page: {size / 1e6:.1f} MB with 500 test images, 60 more that the network misreads, 2,000 training images"
+        in said
+    )
 
 
 def test_no_browser_is_opened_where_none_is_wanted_or_can_be(cli, opened, monkeypatch):
@@ -127,10 +130,10 @@ def test_a_run_with_a_page_is_taken_up_with_it(cli, tmp_path):
             ("--model", "net.npz", "--data", "moons"),
             "net.npz takes samples of 784 numbers, received points of 2 (moons)",
         ),
-        (("--model", "net.npz", "--epochs", "3"), "--epochs is for a network that is trained now"),
-        (("--model", "net.npz", "--seed", "3"), "--seed is for a network that is trained now"),
-        (("--model", "net.npz", "--snapshots", "3"), "--snapshots is for a network that is trained now"),
-        (("--model", "net.npz", "--validation", "0.1"), "--validation is for a network that is trained now"),
+        (("--model", "net.npz", "--epochs", "3"), "--epochs: expected a new network, received --model"),
+        (("--model", "net.npz", "--seed", "3"), "--seed: expected a new network, received --model"),
+        (("--model", "net.npz", "--snapshots", "3"), "--snapshots: expected a new network, received --model"),
+        (("--model", "net.npz", "--validation", "0.1"), "--validation: expected a new network, received --model"),
         (("--out", "."), "--out: expected the name of a file"),
         (("--out", "folder/"), "--out: expected the name of a file"),
         (("--out", "net.npz/page.html"), "--out: cannot make the folder"),

@@ -25,7 +25,7 @@ def model(tmp_path_factory):
 def test_inspect_prints_a_report_card(model, cli, tmp_path):
     result = cli("inspect", model, "--data", "digits")
     assert result.code == 0, result.err
-    assert "18 neurons; the 8 hidden ones without which most accuracy is lost" in result.out
+    assert "18 neurons; most accuracy is lost without these 8 hidden neurons:" in result.out
     assert max(map(len, result.out.splitlines()[:-1])) <= 80
     card = pd.read_csv(tmp_path / "results/inspect/neurons.csv")
     assert len(card) == 18 and list(card.columns[:2]) == ["layer", "neuron"]
@@ -49,10 +49,17 @@ def test_inspect_prints_a_report_card(model, cli, tmp_path):
         assert float(words[7]) == pytest.approx(row["weight_norm"], abs=5e-3)
 
 
-@pytest.mark.parametrize(("words", "count", "kind"), [(["--layer", "2"], 10, ""), (["--rows", "3"], 3, "hidden ones ")])
-def test_inspect_prints_a_part_of_it(words, count, kind, model, cli):
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--layer", "2"], "10 neurons; most accuracy is lost without these 10 neurons:"),
+        (["--rows", "3"], "18 neurons; most accuracy is lost without these 3 hidden neurons:"),
+        (["--rows", "1"], "18 neurons; most accuracy is lost without this 1 hidden neuron:"),
+    ],
+)
+def test_inspect_prints_a_part_of_it(words, said, model, cli):
     result = cli("inspect", model, "--data", "digits", *words)
-    assert result.code == 0 and f"the {count} {kind}without which" in result.out
+    assert result.code == 0 and said in result.out
 
 
 def test_every_column_has_one_name_and_is_explained(model, cli, tmp_path):
@@ -172,7 +179,10 @@ def test_samples_that_have_no_maps_are_refused(images, model, cli):
     _, test = ns.data.load("digits")
     for arguments, said in (
         ([images, "--samples", str(len(test))], f"--samples: expected test samples 0 to {len(test) - 1}"),
-        ([model, "--samples", "0"], "--samples: expected a network with layers of images, and no --neuron"),
+        (
+            [model, "--samples", "0"],
+            "--samples: expected a network with convolutional or pooling layers, and no --neuron",
+        ),
         ([images, "--samples", "0", "--layer", "1", "--neuron", "0"], "and no --neuron"),
     ):
         result = cli("inspect", *arguments, "--data", "digits")

@@ -24,7 +24,7 @@ def test_help_names_every_command(cli):
     assert result.code == 0
     for name, command in COMMANDS.items():
         assert f"    {name}" in result.out and command.summary in " ".join(result.out.split())
-    assert cli() == result  # nothing is asked for
+    assert cli() == result  # no command
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -48,7 +48,7 @@ def test_version(cli):
 def test_the_installed_command_calls_itself_by_its_name(program, cli):
     result = cli("--help", program=program)
     assert result.out.startswith("usage: neurosim [-h]") and "main.py" not in result.out
-    assert "\n  neurosim train --data mnist          train, and save" in result.out
+    assert "\n  neurosim train --data mnist          train a network and save it" in result.out
     assert "example:\n  neurosim data --data mnist --preview" in cli("data", "--help", program=program).out
     assert "(see neurosim train --help)" in cli("train", "--epoch", "3", program=program).err
     assert "make them with: neurosim scenario" in cli("plot", "nowhere", program=program).err

@@ -25,7 +25,7 @@ def test_a_whole_number_is_read(text, number):
 
 
 @pytest.mark.parametrize("text", ["2", "-1", "3.5", "three", ""])
-def test_what_is_no_number_or_too_small_is_refused(text):
+def test_a_text_that_is_not_a_number_or_too_small_is_refused(text):
     with pytest.raises(argparse.ArgumentTypeError, match="at least 3"):
         at_least(3)(text)
 
@@ -108,7 +108,7 @@ def test_a_setting_that_is_not_given_is_not_set(command):
 
 
 def test_every_command_takes_the_same_word_for_data():
-    for command in COMMANDS.keys() - {"gradcheck", "plot", "inspect", "predict"}:
+    for command in COMMANDS.keys() - {"gradcheck", "plot", "inspect", "predict", "glossary"}:
         assert parse([command, "--data", "digits", "--offline"]).data == "digits"
 
 

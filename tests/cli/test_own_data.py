@@ -1,4 +1,4 @@
-"""The command line with people's own data: tables, folders of pictures, points in the plane."""
+"""The command line with the user's own data: tables, folders of pictures, points in the plane."""
 
 import math
 import re
@@ -21,7 +21,7 @@ QUICK = ("--epochs", "3", "--hidden", "6", "--quiet")
 
 
 def iris(seed=0, count=50):
-    """Drawn with the means of Fisher's irises."""
+    """Draw a table with the means of Fisher's irises."""
     rng = np.random.default_rng(seed)
     x = (np.repeat(MEANS, count, axis=0) + rng.normal(size=(3 * count, 4)) * (0.45, 0.33, 0.4, 0.2)).round(1)
     return pd.DataFrame(x.clip(0.1), columns=FEATURES).assign(species=np.repeat(SPECIES, count))
@@ -35,7 +35,7 @@ def houses(count=120, seed=1):
 
 
 def draw_shapes(folder, count, seed=0):
-    """Circles, squares and triangles on white paper, of many sizes, in many places."""
+    """Draw circles, squares and triangles on white paper, in many sizes and places."""
     rng = np.random.default_rng(seed)
     for name in ("circle", "square", "triangle"):
         (folder / name).mkdir(parents=True)
@@ -66,7 +66,7 @@ def prices(cli, tmp_path):
 
 
 def said(result):
-    """What was printed, as one line; nothing of it may be wider than a terminal."""
+    """Return the printed text as one line; check that no line is wider than a terminal."""
     assert result.code == 0, result.err
     for line in result.out.splitlines():
         assert len(line) < 80 or len(line.split()) == 1, line  # a path stays whole
@@ -99,7 +99,7 @@ def test_train_on_points_draws_their_boundary_and_its_film(name, cli, tmp_path):
 
 
 def check_predictions(run, test):
-    """predictions.csv holds what the saved network says of each test sample."""
+    """Check that predictions.csv has the saved network's prediction for each test sample."""
     net, written = ns.Network.load(run / "net.npz"), pd.read_csv(run / "predictions.csv", dtype={"label": str})
     proba = net.predict_proba(test.x)
     names = np.array(test.class_names)
@@ -150,14 +150,16 @@ def test_train_on_numbers_to_predict(targets, prices, cli, tmp_path):
         assert np.allclose(written[f"true {name}"], true)
         assert np.allclose(written[f"predicted {name}"], outputs[:, k], rtol=1e-5)
         missed, spread = np.sqrt(np.mean((outputs[:, k] - true) ** 2)), np.std(true)
-        assert f"predictions of {name} miss by {missed:.4g} (root mean square), where it varies by {spread:.4g}" in text
+        assert f"root mean square error of {name} {missed:.4g}, its standard deviation {spread:.4g}" in text
     assert "predictions.png" in files(tmp_path / "run") and "confusion_matrix.png" not in files(tmp_path / "run")
 
 
 @pytest.mark.parametrize(("words", "idle"), [(("--epochs", "1"), True), (("--epochs", "400", "--hidden", "32"), False)])
 def test_predictions_no_better_than_the_mean_have_learned_nothing(words, idle, prices, cli):
     text = said(cli("train", "--data", "houses.csv", "--target", "price", "--loss", "mse", "--quiet", *words))
-    assert ("It has learned nothing: it misses by no less than if it answered the mean" in text) == idle
+    assert (
+        "The network has learned nothing: its error is hardly below the error of always answering the mean" in text
+    ) == idle
 
 
 def test_outputs_that_are_no_probabilities_are_called_values(table, cli, tmp_path):
@@ -180,8 +182,8 @@ def test_a_share_is_held_out_for_validation_and_the_test_rows_are_not_looked_at(
     text = said(cli("train", "--data", "iris.csv", *QUICK, *more, "--validation", "0.1", "--out", "run"))
     train, test = ns.data.load(table)
     kept, held = train.hold_out(0.1)  # the first of each class
-    assert len(held) == 12 and "validation: 12 rows held out of the training set" in text
-    assert "nothing is chosen by them" not in text
+    assert len(held) == 12 and "validation: 12 rows, kept out of the training set" in text
+    assert "which decide nothing" not in text
     assert [len(x) for x, *_ in looked[:-1]] == [12] * (len(looked) - 1)  # after each epoch
     assert looked[-1][0].split == "test" and len(looked[-1][0]) == len(test) == 25  # once, at the end
     history = pd.read_csv(tmp_path / "run/history.csv").set_index("epoch")
@@ -191,7 +193,7 @@ def test_a_share_is_held_out_for_validation_and_the_test_rows_are_not_looked_at(
     assert found["accuracy"] == pytest.approx(history["val_accuracy"][epoch])
     assert found["loss"] != pytest.approx(evaluate(ns.Network.load(tmp_path / "run/net.npz"), test)["loss"])
     learned = ns.Network.load(tmp_path / "run/net.npz").input.learned
-    assert learned.mean == pytest.approx(kept.x.mean(axis=0))  # standardized by what it is trained on alone
+    assert learned.mean == pytest.approx(kept.x.mean(axis=0))  # standardized only by its training samples
 
 
 @pytest.mark.parametrize("share", ["0", "1", "-0.1", "1.5", "nan", "a tenth", ""])
@@ -209,8 +211,8 @@ def test_a_share_of_nothing_is_refused(table, cli):
 
 
 def interrupted_after(steps, monkeypatch):
-    """Let the next training end as by Ctrl-C, after so many steps."""
-    advance, done = Batches.advance, []  # with NumPy's engine by one step
+    """End the next training after a number of steps, as Ctrl-C would."""
+    advance, done = Batches.advance, []  # one step in NumPy's engine
 
     def stop(self, *arguments):
         if len(done) == steps:
@@ -232,7 +234,7 @@ ROUGH = [
 
 @pytest.fixture
 def rough(cli, tmp_path):
-    """A table that has to be read with options."""
+    """Write a table that needs options."""
     frame = iris().rename(columns={"species": "kind"})
     frame.insert(1, "colour", np.where(np.arange(150) % 2, "red", "blue"))
     frame.loc[7, FEATURES[0]] = np.nan
@@ -248,7 +250,7 @@ def test_resume_reads_the_data_as_the_run_did(rough, cli, tmp_path, monkeypatch)
         stopped = cli(*words, "--out", "run")
     assert stopped.code == 130 and "python main.py train --resume run" in stopped.out
     result = cli("train", "--resume", "run", "--quiet")
-    assert "going on with" in said(result) and "validation: 25 rows held out" in " ".join(result.out.split())
+    assert "resuming from" in said(result) and "validation: 25 rows, kept out" in " ".join(result.out.split())
     for name in ("predictions.csv",):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     one, other = (ns.Network.load(tmp_path / name / "net.npz") for name in ("run", "whole"))
@@ -260,9 +262,9 @@ def test_resume_reads_the_data_as_the_run_did(rough, cli, tmp_path, monkeypatch)
     ):
         refused = cli("train", "--resume", "run", option, value)
         assert refused.code == 2 and refused.err.startswith(f"error: {option}: the run in run has ")
-        assert "expected --resume without it" in refused.err
+        assert f"resume it without {option}" in refused.err
     refused = cli("train", "--resume", "run", "--hidden", "9,4", "--conv", "8x3,pool2")
-    assert re.search(r": the run in run has [\w,]+, received (9,4|8x3,pool2); expected", refused.err)
+    assert re.search(r": the run in run has [\w,]+, received (9,4|8x3,pool2); resume it without", refused.err)
     assert cli("train", "--resume", "run", "--missing", "mean", "--validation", "0.2").code == 0  # no contradiction
 
 
@@ -299,17 +301,17 @@ def test_few_samples_get_enough_updates_and_are_told_so(count, kind, classes, up
     assert settings.epochs == max(Settings().epochs, math.ceil(updates / steps))
     text = " ".join(capsys.readouterr().out.split())
     assert f"few {data.noun}s: {settings.epochs:,} epochs with batches of {SMALL_BATCH}" in text
-    others = "(--batch-size and --epochs choose others)"
+    others = "(to change this: --batch-size and --epochs)"
     if activation == "tanh":
-        others = "tanh as activation (--batch-size, --epochs and --activation choose others)"
-    assert re.search(rf"which are {settings.epochs * steps:,} updates,? {re.escape(others)}", text)
+        others = "activation tanh (to change this: --batch-size, --epochs and --activation)"
+    assert re.search(rf"which are {settings.epochs * steps:,} steps,? {re.escape(others)}", text)
     asked = enough_updates(Settings(activation="selu"), {"activation"}, data)
     assert asked.activation == "selu" and asked.epochs == settings.epochs
 
 
 def test_what_is_said_is_what_is_done(table, cli, tmp_path):
     text = said(cli("train", "--data", "iris.csv", "--hidden", "4", "--quiet", "--out", "run"))
-    told = re.search(r"few rows: (\S+) epochs with batches of (\S+), which are (\S+) updates", text)
+    told = re.search(r"few rows: (\S+) epochs with batches of (\S+), which are (\S+) steps", text)
     epochs, size, updates = (int(each.replace(",", "")) for each in told.groups())
     net = ns.Network.load(tmp_path / "run/net.npz")
     assert net.optimizer.t == updates == epochs * math.ceil(125 / size)
@@ -342,7 +344,7 @@ def test_grey_pictures_alone_are_moved_about(kind, dtype, pixels, capsys):
     data = dataset(100, kind, dtype)
     settings = enough_updates(Settings(), {}, data)
     assert settings.augment == (f"shift:pixels={pixels}" if pixels else None)
-    told = f"each image moved by up to {pixels} pixels (--batch-size, --epochs and --augment choose others)"
+    told = f"each image moved by up to {pixels} pixels (to change this: --batch-size, --epochs and --augment)"
     assert (told in " ".join(capsys.readouterr().out.split())) == bool(pixels)
     assert enough_updates(Settings(augment="affine"), {"augment"}, data).augment == "affine"
 
@@ -375,7 +377,7 @@ def test_a_scenario_that_wants_few_of_many_images_keeps_its_settings(words, cli,
 def test_how_to_read_files_is_no_question_of_built_in_data(name, option, value, cli):
     result = cli("train", "--data", name, option, value)
     assert result.code == 2 and name in result.err and len(result.err.splitlines()) == 1
-    assert "own table or own pictures" in result.err
+    assert "your own table or images" in result.err
 
 
 @pytest.mark.parametrize(("words", "expected"), [
@@ -386,19 +388,19 @@ def test_how_to_read_files_is_no_question_of_built_in_data(name, option, value, 
     (("--one-hot", "colour"), "colour"),
     (("--target", "petal width (cm)"), "--one-hot species"),
     (("--target", "petal width (cm)", "--one-hot", "species"), "loss: expected one for numbers"),
-    (("--transpose", "yes"), "--transpose: expected with pictures"),
+    (("--transpose", "yes"), "--transpose: expected images with this option"),
 ])  # fmt: skip
 def test_options_that_do_not_go_with_a_table_are_refused(words, expected, table, cli, tmp_path):
     result = cli("train", "--data", "iris.csv", *words)
     assert result.code == 2 and expected in result.err and len(result.err.splitlines()) == 1, result.err
 
 
-# -- looking at a network of one's own data --------------------------------------------------------------------------
+# -- inspecting a network for your own data --------------------------------------------------------------------------
 
 
 @pytest.fixture
 def flowers(table, cli):
-    """A network for the table of irises, saved."""
+    """Train and save a network for the table of irises."""
     assert cli("train", "--data", "iris.csv", *QUICK, "--out", "flowers").code == 0
     return "flowers/net.npz"
 
@@ -409,7 +411,7 @@ def test_inspect_calls_classes_by_their_names(flowers, table, cli, tmp_path):
     report = ns.Network.load(flowers).report(held_out(table))
     for name in ("strongest_class", "weakest_class"):
         assert card[name].tolist() == [SPECIES[k] for k in report[name]]
-    assert card["strongest_class"].iloc[0] in text and "without which most accuracy is lost" in text
+    assert card["strongest_class"].iloc[0] in text and "most accuracy is lost without" in text
     text = said(cli("inspect", flowers, "--data", "iris.csv", "--layer", "1", "--neuron", "2"))
     assert f"strongest_class {SPECIES[report['strongest_class'].iloc[2]]} " in text
     assert {"layer1-neuron2-by_class.png", "layer1-neuron2-weights.png"} <= files(tmp_path / "results/inspect")
@@ -430,7 +432,7 @@ def test_inspect_says_nothing_of_classes_where_there_are_none(prices, cli, tmp_p
     words = ("--data", "houses.csv", "--target", "price")
     assert cli("train", *words, "--loss", "mse", *QUICK, "--out", "run").code == 0
     text = said(cli("inspect", "run/net.npz", *words, "--rows", "3"))
-    assert "the 3 hidden ones with the largest weights" in text
+    assert "the largest weights are those of these 3 hidden neurons:" in text
     assert not re.search(r"nan|NA|class|accuracy", text.partition("7 neurons")[2])
     card = pd.read_csv(tmp_path / "results/inspect/neurons.csv")
     shown = card[card["layer"] == 1].sort_values("weight_norm", ascending=False)["neuron"][:3]

@@ -1,4 +1,4 @@
-"""``predict``: pictures of one's own, read by a saved network."""
+"""``predict``: the user's own pictures, read by a saved network."""
 
 import csv
 import json
@@ -27,7 +27,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def pictures(tmp_path):
-    """two.png and a folder with 7.jpg and 10.png, among what is no picture."""
+    """two.png and a folder with 7.jpg and 10.png, and a file that is not a picture."""
     rng = np.random.default_rng(1)
     (tmp_path / "folder").mkdir()
     draw(strokes_of(2, rng), 130, 13).save(tmp_path / "two.png")
@@ -44,7 +44,7 @@ def test_a_line_for_each_picture(model, pictures, cli):
     assert [line.split()[:2] for line in lines] == [["two.png", "2"], ["folder/7.jpg", "7"], ["folder/10.png", "0"]]
     assert lines[0].endswith("; black on white, cropped and centred")
     assert lines[2].endswith("; white on black, cropped and centred")
-    assert "cropped, scaled to 20 pixels, and put into 28 x 28 with its\ncentre of mass in the middle" in result.out
+    assert "cropped, scaled to 20 pixels and centred in 28 x 28 by its" in result.out
     net = ns.Network.load(model)
     probabilities = net.predict_proba(ns.data.read_image("two.png")[None])[0]
     order = np.argsort(-probabilities)
@@ -142,8 +142,13 @@ def test_step_walks_forward_through_a_picture(model, pictures, cli):
     assert result.code == 0, result.err
     assert "two.png: black on white, cropped and centred" in result.out and "4. " in result.out
     assert "read as 2; without a label there is no loss and no backward pass" in result.out and "nan" not in result.out
-    assert result.out.rstrip().endswith("with a prompt.") and "Another neuron: --layer L --neuron J." in result.out
-    assert "label, which two.png has not: `python main.py step --sample 0`" in " ".join(result.out.split())
+    assert (
+        result.out.rstrip().endswith("`python main.py step --sample 0`.") and "use --layer L --neuron J." in result.out
+    )
+    assert (
+        "label, and two.png has none. For a whole walk, at a prompt, use a test sample: `python main.py step"
+        in " ".join(result.out.split())
+    )
     result = cli("step", "--data", "digits", "--model", model, "--sample", "two.png", "--json", "--layer", "2")
     document = json.loads(result.out)
     assert document["layer"] == 2 and document["sample"]["prediction"] == 2

@@ -19,6 +19,7 @@ from data_files import small_set, write_idx
 import main
 import neurosim as ns
 from neurosim.cli.prompt import COMMANDS as COMMANDS_TABLE, SHORT, Prompt
+from neurosim.glossary import GLOSSARY
 from neurosim.walk import STAGES, Stepper, undo
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +52,7 @@ COMMANDS = {
     "update",
     "walk",
     "weights",
+    "word",
 }
 DOCUMENT = {
     "sample",
@@ -142,8 +144,9 @@ def test_a_full_undo_list_is_told_once_and_in_the_status(ask):
 def test_the_commands_are_these_and_each_has_a_line_of_help(ask):
     assert set(ask.prompt.commands()) == COMMANDS
     lines = ask("help").splitlines()
-    assert {re.match(r"  (\w+)", line)[1] for line in lines[:-1]} == COMMANDS and "Enter repeats" in lines[-1]
-    assert max(map(len, lines)) <= 100
+    named = {found[1] for line in lines[:-1] if (found := re.match(r"  (\w+)", line))}
+    assert named == COMMANDS and "Enter repeats" in lines[-1]
+    assert max(map(len, lines)) <= 79
     for name in COMMANDS:
         assert ask(f"help {name}").strip().startswith(name)
     for short, name in SHORT.items():
@@ -332,7 +335,7 @@ def test_a_weight_is_called_as_the_walk_calls_its_input(neuron, name, number, ca
 
 
 def test_plot_says_where_or_why_not(ask, tmp_path):
-    assert "error: no pictures here" in ask("plot")
+    assert "error: plot: this prompt cannot draw" in ask("plot")
     ask.prompt.plot = lambda stepper, folder: folder / "neuron.png"
     assert ask("plot") == f"wrote {Path('results') / 'neuron.png'}"
     assert ask(f"plot {tmp_path}") == f"wrote {tmp_path / 'neuron.png'}"
@@ -370,7 +373,7 @@ WRONG = [
     ("top 0", "at least 1, received 0"),
     ("top -2", "received -2"),
     ("next next", "expected nothing after it"),
-    ("restore", "not forced"),
+    ("restore", "expected an ablated or clamped neuron"),
     ("epoch 1 2", "expected epoch [N]"),
     ("goto nowhere", "unknown stage 'nowhere'"),
     ("goto 12", "from 1 to 11, received 12"),
@@ -396,12 +399,12 @@ WRONG = [
     ("batch 1 2", "expected batch [N]"),
     ("ablate half", "clamp VALUE"),
     ("clamp", "clamp VALUE: expected a finite number, received nothing"),
-    ("n 1 5", "expected nothing after it, or misread, received '1 5'; neuron L J goes to another neuron"),
+    ("n 1 5", "expected nothing after it, or misread, received '1 5'; for another neuron use neuron L J"),
     ("next misreed", "or misread, received 'misreed'"),
     ("goto t", "could be output, loss_after"),
     ("clamp high", "finite number, received 'high'"),
     ("undo", "nothing to undo"),
-    ("plot", "no pictures here"),
+    ("plot", "this prompt cannot draw"),
 ]
 
 
@@ -454,6 +457,14 @@ def test_what_takes_nothing_refuses_what_follows(ask):
     for name, (usage, _) in COMMANDS_TABLE.items():
         if usage == name and name != "quit":  # next takes misread alone, which its own lines above hold
             assert ask(f"{name} more") == f"error: {name}: expected nothing after it, received 'more'"
+
+
+def test_word_explains_a_word_or_lists_them_all(ask):
+    assert " ".join(ask("word delta").split()) == f"delta {GLOSSARY['delta']}"
+    assert ask("word Learning rates").startswith("learning rate  The factor")
+    assert ask("word detla").startswith("error: 'detla' is not in the glossary; did you mean 'delta'?")
+    listed = ask("word")
+    assert " ".join(listed.split()) == ", ".join(GLOSSARY) and max(map(len, listed.splitlines())) <= 79
 
 
 def test_spaces_around_a_command_do_not_matter(ask):
@@ -612,7 +623,7 @@ SESSION = [  # line, what the answer has to hold
     ("s 100000", "error: sample"),
     ("top 3", "1/11"),
     ("top x", "error: expected top"),
-    ("weights", "784 in all; the 3 largest in size, each after its number:"),
+    ("weights", r"784 in all; the 3 largest in size \(number, name, value\):"),
     ("w", "bias"),
     ("inputs", "784 in all"),
     ("gradient", "dL/db"),
@@ -639,6 +650,7 @@ SESSION = [  # line, what the answer has to hold
     ("u", "undone: batch"),
     ("", "undone: batch"),
     ("status", "to undo: .*batch"),
+    ("word delta", "dL/dz"),
     ("plot pictures", "wrote pictures"),
     ("plot /proc/nowhere", "error: .*cannot write"),
     ("nxet", "did you mean 'next'"),
@@ -712,7 +724,7 @@ def test_ctrl_c_in_a_command_of_many_changes_keeps_those_that_were_finished_and_
     os.write(session.here, b"epoch 1000000\n")
     time.sleep(2.0)
     answer = session.send("\x03")
-    assert "interrupted; what was finished before it stays" in answer and "Traceback" not in answer
+    assert "interrupted; what was finished before stays" in answer and "Traceback" not in answer
     assert "to undo: epoch" in session.ask("status") and "undone: epoch" in session.ask("undo")
     assert session.leave("\x04")[0] == 0
 
@@ -851,7 +863,7 @@ def test_a_signal_while_it_works_is_one_word(model, tmp_path):
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=60)
-    assert "Traceback" not in errors and "Interrupted" in errors  # training stops, the walk goes on with what there is
+    assert "Traceback" not in errors and "Interrupted" in errors  # training stops, the walk uses the network as it is
     assert is_the_whole_walk(out)
 
 

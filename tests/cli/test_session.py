@@ -45,14 +45,16 @@ def test_a_session_trains_as_the_program_would(data):
 def test_images_are_held_out_where_something_is_decided_by_them(settings, held_out, data, capsys):
     train, validation = hold_out(settings, data[0])
     assert len(train) == 120 - held_out and (0 if validation is None else len(validation)) == held_out
-    assert capsys.readouterr().out == (f"validation: {held_out} images held out of the training set\n" * bool(held_out))
+    assert capsys.readouterr().out == (
+        f"validation: {held_out} images, kept out of the training set\n" * bool(held_out)
+    )
 
 
 def test_the_test_images_validate_only_where_nothing_is_decided_by_that(data, capsys):
     session = Session.new(SMALL, *data, always_validate=True)
-    assert session.validation is session.test and "nothing is chosen by them" in capsys.readouterr().out
+    assert session.validation is session.test and "which decide nothing" in capsys.readouterr().out
     session = Session.new(SMALL.change(early_stopping=1), *data, always_validate=True)
-    assert len(session.validation) == 20 and "nothing is chosen" not in capsys.readouterr().out
+    assert len(session.validation) == 20 and "decide nothing" not in capsys.readouterr().out
 
 
 def test_a_network_that_is_there_may_get_another_optimizer_and_rate(data):

@@ -1,4 +1,4 @@
-"""What happens around a command: nobody reads it, its streams are closed or full, it is asked to end."""
+"""What happens around a command: its output has no reader, its streams are closed or full, a signal ends it."""
 
 import os
 import re
@@ -203,7 +203,7 @@ def test_a_training_that_is_asked_to_end_saves_what_there_is(number, tmp_path):
     words = ["train", *LONG, "--checkpoint-every", "500", "--out", "made"]
     status, out, err = sent(number, words, tmp_path, lambda: len(checkpoints(folder)) == 2)
     assert status == 128 + number and re.search("Interrupted (in|after) epoch", err) and err.endswith("interrupted\n")
-    assert "to go on: python main.py train --resume made" in out
+    assert "to resume: python main.py train --resume made" in out
     assert {"net.npz", "history.csv", "weights.png"} <= {path.name for path in folder.iterdir()}
     steps = int(checkpoints(folder)[-1].stem.partition("-")[2])  # where it ended: within the 500 steps or at their end
     assert steps >= 500 and f"after {steps} steps. Its last checkpoint is" in err
@@ -227,7 +227,7 @@ def test_every_command_that_is_asked_to_end_keeps_what_it_has(number, tmp_path):
     status, _, err = sent(number, words, tmp_path, told(r" [3-9]\d* of [\d,]+ rounds", tmp_path))
     assert status == 128 + number and (tmp_path / "bench/bench.csv").exists() and "finished cases are kept" in err
     status, out, _ = sent(number, ["step", *LONG], tmp_path, told("epoch +1/", tmp_path))
-    if number == signal.SIGINT:  # the training ends, and the walk goes on with what there is
+    if number == signal.SIGINT:  # the training ends, and the walk uses the network as it is
         assert status == 0 and "relative error" in out
     else:
         assert status == 128 + number and "relative error" not in out
@@ -325,7 +325,7 @@ def test_a_deleted_folder_to_stand_in_is_enough_where_the_place_to_write_is_name
 )
 def test_an_empty_name_is_refused_and_nothing_is_written_here(words, cli, tmp_path):
     result = cli(*words.split(), "")
-    assert result.code == 2 and "received an empty one" in result.err and len(result.err.splitlines()) == 1
+    assert result.code == 2 and "received an empty name" in result.err and len(result.err.splitlines()) == 1
     assert not list(tmp_path.iterdir())
 
 
@@ -398,5 +398,5 @@ def test_a_memory_error_names_the_command(cli, monkeypatch):
     assert cli("data", "--data", "digits") == (
         2,
         "",
-        "error: not enough memory: none was left, in: python main.py data --data digits\n",
+        "error: not enough memory for python main.py data --data digits (none was left)\n",
     )

@@ -103,7 +103,7 @@ def test_the_same_seed_trains_the_same_network_in_two_processes(tmp_path):
 def test_a_schedule_that_watches_the_validation_loss_never_watches_the_test_images(cli):
     result = cli(*SMALL, "--schedule", "reduce_on_plateau:patience=1", "--quiet")
     assert result.code == 0, result.err
-    assert "validation: 50 images held out of the training set" in result.out
+    assert "validation: 50 images, kept out of the training set" in result.out
 
 
 @pytest.mark.quick_every(2)
@@ -125,7 +125,7 @@ def test_early_stopping_goes_by_the_figure_that_is_asked_for(monitor, best, cli,
 
 def test_what_is_decided_by_training_figures_needs_no_validation_images(cli):
     result = cli(*SMALL, "--early-stopping", "2", "--monitor", "accuracy", "--quiet")
-    assert result.code == 0 and "validation: the test images; nothing is chosen by them" in result.out
+    assert result.code == 0 and "validation: the test images, which decide nothing in training" in result.out
 
 
 def test_a_run_that_diverged_ends_with_status_2_and_says_what_its_file_is_good_for(cli):
@@ -134,8 +134,8 @@ def test_a_run_that_diverged_ends_with_status_2_and_says_what_its_file_is_good_f
     for result in (quiet, loud):
         assert result.code == 2 and "test accuracy" in result.out
         assert re.search(r"net\.npz can(not)? be loaded", result.err.splitlines()[-1])
-    assert quiet.err.startswith("error: ") and len(quiet.err.splitlines()) == 1 and "as said above" not in quiet.err
-    assert "as said above" in loud.err.splitlines()[-1]
+    assert quiet.err.startswith("error: ") and len(quiet.err.splitlines()) == 1 and "(see above)" not in quiet.err
+    assert "(see above)" in loud.err.splitlines()[-1]
 
 
 def test_profile_says_where_the_time_goes_and_writes_nothing(cli, tmp_path):
@@ -144,7 +144,7 @@ def test_profile_says_where_the_time_goes_and_writes_nothing(cli, tmp_path):
     assert not (tmp_path / "runs").exists()
     for words in (("--augment", "affine"), ("--checkpoint-every", "5")):
         refused = cli(*SMALL, "--profile", *words)
-        assert refused.code == 2 and f"expected it without {words[0]}" in refused.err
+        assert refused.code == 2 and f"expected no {words[0]} with it" in refused.err
 
 
 @pytest.mark.quick_every(4)  # one that has learned nothing, one that was not tried
@@ -167,19 +167,22 @@ def test_training_that_learned_nothing_says_so(words, idle, cli, tmp_path):
     if idle:
         assert accuracy <= commonest + 0.01
     text = " ".join(result.out.split())
-    assert ("It has learned nothing" in text) == idle
-    assert (f"right for {100 * commonest:.2f} % of the test images" in text) == idle
+    assert ("The network has learned nothing" in text) == idle
+    assert (f"1 point above {100 * commonest:.2f} %, the accuracy of always answering" in text) == idle
 
 
 @pytest.mark.quick_every(2)
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ((), "optimizer adam, learning rate 0.002 at most (twice adam's own),\nschedule one_cycle"),  # in 80 columns
-        (("--schedule", "none"), "optimizer adam, learning rate 0.001 (adam's own), schedule constant"),
+        (
+            (),
+            "optimizer adam, learning rate 0.002 at most (twice adam's default),\nschedule one_cycle",
+        ),  # in 80 columns
+        (("--schedule", "none"), "optimizer adam, learning rate 0.001 (adam's default), schedule constant"),
         (
             ("--optimizer", "sgd", "--schedule", "cosine"),
-            "optimizer sgd, learning rate 0.1 at most (sgd's own), schedule cosine",
+            "optimizer sgd, learning rate 0.1 at most (sgd's default), schedule cosine",
         ),
         (("--learning-rate", "0.3", "--schedule", "none"), "optimizer adam, learning rate 0.3, schedule constant"),
     ],

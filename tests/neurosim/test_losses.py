@@ -326,7 +326,7 @@ def test_in_place_form_allocates_nothing_of_a_batchs_size(key, settings, peak_me
     ],
 )
 def test_settings_out_of_bounds_are_refused(make, refused):
-    with refused("expected a number in", "received"):
+    with refused("expected a ", "number ", "received"):
         make()
 
 

@@ -300,7 +300,7 @@ def test_the_learning_rate_may_be_changed_between_steps():
     ],
 )
 def test_settings_out_of_bounds_are_refused(make, refused):
-    with refused("expected a number in", "received"):
+    with refused("expected a ", "number ", "received"):
         make()
 
 

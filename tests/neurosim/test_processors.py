@@ -304,7 +304,7 @@ def test_where_the_library_is_not_known_neurosim_works_and_says_so(net, monkeypa
     look = Look()
     fit(net, look)
     assert look.seen == [3, 3]
-    assert repr(ns.threads()) == "as many threads as NumPy's linear algebra likes (1 asked for)"
+    assert repr(ns.threads()) == "a number of threads that NumPy's library chooses (1 requested)"
 
 
 def test_a_library_with_a_number_for_each_python_thread(monkeypatch):
@@ -332,7 +332,9 @@ def test_a_wrong_number_of_threads_is_refused(refused):
     for wrong in (0, -1, 1.5, "2", True, float("nan")):
         with refused("threads: expected a whole number of at least 1"):
             ns.threads(wrong)
-    with refused(f"threads: expected at most {core_count()}, the processors that this program may use, received 10000"):
+    with refused(
+        f"threads: expected at most {core_count()}, the number of processors that this program may use, received 10000"
+    ):
         ns.threads(10_000)
     assert ns.threads().count == 1
 

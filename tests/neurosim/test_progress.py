@@ -1,4 +1,4 @@
-"""Progress: a bar for whoever looks on, whole lines in a file; nothing where nothing is wanted."""
+"""Progress: a bar in a terminal, whole lines in a file, and nothing if none is wanted."""
 
 import io
 import os

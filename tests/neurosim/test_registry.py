@@ -186,8 +186,8 @@ def test_other_types_are_refused(what, refused):
         ns.ACTIVATIONS.create(what)
 
 
-def test_a_class_in_place_of_an_instance_gets_a_hint(refused):
-    with refused("make an instance: ReLU()"):
+def test_a_class_instead_of_an_instance_gets_a_hint(refused):
+    with refused("make an instance of it: ReLU()"):
         ns.ACTIVATIONS.create(ns.ReLU)
 
 
@@ -233,14 +233,23 @@ def test_check_number(value, fits, refused):
         number = check_number("x", value, 0.0, 1.0)
         assert type(number) is float and number == value
     else:
-        with refused("x: expected a number in [0, 1], received", repr(value)):
+        with refused("x: expected a number from 0 to 1, received", repr(value)):
             check_number("x", value, 0.0, 1.0)
 
 
 def test_check_number_at_open_ends(refused):
-    for bounds, value in (({"open_low": True}, 0.0), ({"open_high": True}, 1.0)):
-        with refused("(0" if "open_low" in bounds else "1)"):
-            check_number("x", value, 0.0, 1.0, **bounds)
+    both = {"open_low": True, "open_high": True}
+    for bounds, high, value, expected in (
+        ({"open_low": True}, 1.0, 0.0, "number above 0 and at most 1"),
+        ({"open_high": True}, 1.0, 1.0, "number of at least 0 and below 1"),
+        (both, 1.0, 0.0, "number above 0 and below 1"),
+        ({}, math.inf, -1.0, "number of at least 0"),
+        ({"open_low": True}, math.inf, 0.0, "number above 0"),
+        ({"open_high": True}, math.inf, math.inf, "finite number of at least 0"),
+        (both, math.inf, math.inf, "finite number above 0"),
+    ):
+        with refused(f"x: expected a {expected}, received {value}"):
+            check_number("x", value, 0.0, high, **bounds)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The story and the film of a filter say what its trace says, at its place, in every kind of layer of images."""
+"""The story and the film of a filter show its trace, at its place, in every kind of convolutional and pooling layer."""
 
 import itertools
 
@@ -127,7 +127,7 @@ def test_captions_of_a_filter_are_one_line_each_and_true(kind):
 
 
 @pytest.mark.full
-def test_what_a_window_makes_of_it_is_said():
+def test_the_result_of_a_pooling_window_is_written():
     won = words(viz.neuron_story(traced(1, 2, lenet())))
     assert "over 1 window k of layer 2" in won and "it is passed on" in won
     lost = " ".join(words(viz.neuron_story(losing(traced(1, 2, lenet())))).split())

@@ -278,7 +278,7 @@ def test_numbers_in_short_form():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_captions_plug_the_numbers_in(kind):
+def test_captions_have_the_numbers_filled_in(kind):
     told = KINDS[kind]
     lines = [stage_caption(stage) for stage in told.stages()]
     assert len(lines) == len(STAGES)  # the same walk, the same numbers

@@ -1,4 +1,4 @@
-"""What a setting that is left open stands for: held to the network that comes of it."""
+"""The meaning of settings without a value, checked on the network that they make."""
 
 import json
 from dataclasses import asdict
@@ -42,9 +42,9 @@ def test_what_is_left_open_is_named_as_it_is_used(given):
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        ({}, "0.001 (adam's own), schedule constant"),
-        ({"schedule": "one_cycle"}, "0.002 at most (twice adam's own), schedule one_cycle"),
-        ({"optimizer": "momentum:momentum=0.95"}, "0.01 (momentum's own), schedule constant"),
+        ({}, "0.001 (adam's default), schedule constant"),
+        ({"schedule": "one_cycle"}, "0.002 at most (twice adam's default), schedule one_cycle"),
+        ({"optimizer": "momentum:momentum=0.95"}, "0.01 (momentum's default), schedule constant"),
         ({"learning_rate": 0.5}, "0.5, schedule constant"),
         ({"optimizer": "adam:learning_rate=0.02"}, "0.02, schedule constant"),
     ],
