@@ -1,7 +1,7 @@
 """Pieces of HTML for notebooks: small tables, a neuron's weights as a picture, a pair of curves.
 
-Each function returns a piece that stands alone: styles are inline, pictures are in the text, there is no
-script.  Colours of text and lines come from the notebook, so that both its light and its dark theme can be read.
+Each function returns a piece that works alone: styles are inline, pictures are in the text, and there is no script.
+Colours of text and lines come from the notebook, so the pieces can be read in its light and in its dark theme.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from .text import four_digits, visible
 RULE = "1px solid rgba(128,128,128,0.45)"
 CELL = f"padding:2px 10px;border:0;border-bottom:{RULE};background:transparent;color:inherit"
 LINE_COLOURS = ("#3b8fd9", "#e07b39")  # training, validation: readable on white and on black
-SHEET = 24  # weight images shown of a layer, at most
-POINTS = 200  # of a curve, at most
+SHEET = 24  # the largest number of weight images of a layer
+POINTS = 200  # the largest number of points of a curve
 
 # ColorBrewer's RdBu, reversed: blue below zero, white at zero, red above
 DIVERGING = np.array(
@@ -43,14 +43,14 @@ DIVERGING = np.array(
     np.float64,
 )
 UNKNOWN = (128, 128, 128)  # NaN
-SHADES = 31  # of each colour: they look smooth, and keep pictures of noisy weights small
+SHADES = 31  # of each colour: enough to look smooth, and few enough to keep pictures of noisy weights small
 
 
 # --- pictures ------------------------------------------------------------------------------------------------------
 
 
 def png(pixels: Array) -> bytes:
-    """An image as a PNG file.
+    """Return an image as a PNG file.
 
     Args:
         pixels: (height, width, 3) uint8, red, green, blue.
@@ -74,11 +74,11 @@ def png(pixels: Array) -> bytes:
 
 
 def diverging(values: Array, limit: float | None = None) -> Array:
-    """Signed numbers as colours: blue below zero, white at zero, red above, grey for NaN.
+    """Return signed numbers as colours: blue below zero, white at zero, red above, grey for NaN.
 
     Args:
         values: any shape.
-        limit: the size that gets the full colour, the same on both sides; ``None``: the largest size there is.
+        limit: the size with the full colour, the same on both sides; ``None``: the largest size.
 
     Returns:
         uint8, shape (*values.shape, 3).
@@ -96,7 +96,7 @@ def diverging(values: Array, limit: float | None = None) -> Array:
 
 
 def weight_image(weights: Array, shape: tuple[int, int], width: int = 140) -> str:
-    """The weights (height x width,) of one neuron as an ``<img>``, `width` pixels wide, with a scale below."""
+    """Return the weights (height x width,) of one neuron as an ``<img>``, `width` pixels wide, with a scale below."""
     limit = _largest(weights)
     colours = diverging(np.asarray(weights).reshape(shape))
     return (
@@ -107,7 +107,7 @@ def weight_image(weights: Array, shape: tuple[int, int], width: int = 140) -> st
 
 
 def weight_sheet(W: Array, shape: tuple[int, int]) -> str:
-    """The weights of the first neurons of W (…, n) as images side by side, all in one scale."""
+    """Return the weights of the first neurons of W (…, n) as images side by side, all on one scale."""
     W = W.reshape(-1, W.shape[-1])
     count = min(W.shape[1], SHEET)
     across = min(count, 12)
@@ -124,7 +124,7 @@ def weight_sheet(W: Array, shape: tuple[int, int]) -> str:
 
 
 def _img(pixels: Array, width: int, alt: str) -> str:
-    """Pixels (height, width, 3) as an ``<img>`` with the PNG in it."""
+    """Return pixels (height, width, 3) as an ``<img>`` with the PNG in it."""
     data = base64.b64encode(png(pixels)).decode()
     return (
         f'<img src="data:image/png;base64,{data}" alt="{escape(alt)}" style="width:{width}px;height:auto;'
@@ -133,7 +133,7 @@ def _img(pixels: Array, width: int, alt: str) -> str:
 
 
 def _largest(values: Array) -> float:
-    """The largest finite |value|, 0 for none."""
+    """Return the largest finite |value|, 0 if there is none."""
     values = np.asarray(values)
     return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
 
@@ -142,22 +142,22 @@ def _largest(values: Array) -> float:
 
 
 def escape(text: str) -> str:
-    """Text from outside as text: no tags, and what is not to be seen as an escape."""
+    """Return text from outside without tags, and with escapes for invisible characters."""
     return html.escape(visible(text))
 
 
 def small(text: str) -> str:
-    """Text in small print."""
+    """Return text in small print."""
     return f'<span style="font-size:85%;opacity:0.75">{escape(text)}</span>'
 
 
 def title(text: str) -> str:
-    """A heading."""
+    """Return a heading."""
     return f'<div style="font-weight:bold;margin-bottom:4px">{escape(text)}</div>'
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]], left: int = 1) -> str:
-    """A table of texts, which are escaped; the first `left` columns begin on the left, the others end on the right."""
+    """Return a table of escaped texts; the first `left` columns are aligned left, the others right."""
 
     def cells(row: Sequence[Any], tag: str, weight: str) -> str:
         return "".join(
@@ -175,36 +175,36 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]], left: int = 1) -> 
 
 
 def block(*parts: str) -> str:
-    """Pieces one below the other."""
+    """Return pieces one below the other."""
     return f'<div style="line-height:1.45">{"".join(parts)}</div>'
 
 
 def shape_of(array: Array) -> str:
-    """The shape of an array: ``784 × 128``."""
+    """Return the shape of an array as text: ``784 × 128``."""
     return " × ".join(f"{side:,}" for side in array.shape)
 
 
 def spread(array: Array) -> tuple[str, str, str]:
-    """Its smallest number, its mean, its largest."""
+    """Return the smallest number of an array, its mean and its largest number, as text."""
     return four_digits(array.min()), four_digits(array.mean(dtype=np.float64)), four_digits(array.max())
 
 
 def largest_weights(weights: Array, count: int = 6) -> str:
-    """A table of the weights of the largest size."""
+    """Return a table of the weights with the largest size."""
     order = np.argsort(-np.abs(weights), kind="stable")[:count]
     head = "from neuron (all)" if len(weights) <= count else f"from neuron (largest {count})"
     return table((head, "weight"), [(int(i), four_digits(weights[i], sign=True)) for i in order])
 
 
 def figure(name: str, value: float | None) -> str:
-    """A figure of an epoch as text."""
+    """Return a figure of an epoch as text."""
     if value is None:
         return ""
     return f"{value:.0f}" if name == "epoch" else f"{value:.2%}" if "accuracy" in name else four_digits(value)
 
 
 def curves(name: str, training: Sequence[float], validation: Sequence[float]) -> str:
-    """An inline SVG of a figure of the training data and the same of the validation data, epoch by epoch."""
+    """Return an inline SVG of a figure by epoch: one curve of the training data, one of the validation data."""
     width, height = 260, 90
     lines = [
         (text, colour, values)

@@ -1,4 +1,4 @@
-"""Labels: what comes in as y, as class indices or rows of numbers, and the names of the classes."""
+"""Labels: the conversion of y to class indices or rows of numbers, and the names of the classes."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from .registry import did_you_mean
 from .samples import as_numbers
 from .text import listing
 
-SHOWN = 8  # names of classes in a message
+SHOWN = 8  # names of classes shown in a message
 
 
 def read_labels(y: Any, known: Sequence[str] = ()) -> tuple[Array, tuple[str, ...]]:
-    """Class indices or rows of numbers, and the names of the classes where the labels are names.
+    """Return class indices or rows of numbers, and the names of the classes if the labels are names.
 
     Args:
-        y: (N,) class indices, names (text, or categories of pandas) or numbers; (N, 1) of these; (N, n) rows.
-        known: the names of the classes; empty: they are those that occur, in their order ("2" before "10").
+        y: (N,) or (N, 1) class indices, names (text, or categories of pandas) or numbers; or (N, n) rows.
+        known: the names of the classes; empty: the names in y, in natural order ("2" before "10").
 
     Returns:
-        (N,) or (N, n) numbers; the names, or what is `known` where the labels are numbers.
+        (N,) or (N, n) numbers; the names, or `known` if the labels are numbers.
 
     Raises:
-        NeurosimError: a name that is not known, a missing label, or neither numbers nor text.
+        NeurosimError: a name is not known, a label is missing, or y is neither numbers nor text.
     """
-    if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "uif":  # by far the most frequent
+    if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "uif":  # by far the most frequent case
         return y, tuple(known)
     names = _names_in(y)
     if names is None:
@@ -50,24 +50,24 @@ def read_labels(y: Any, known: Sequence[str] = ()) -> tuple[Array, tuple[str, ..
 
 
 def target_rows(y: Any, count: int, n: int, known: Sequence[str], dtype: DTypeLike) -> Array:
-    """Targets as rows (N, n): class indices become one-hot rows, rows are taken as they are.
+    """Return targets as rows (N, n): class indices become one-hot rows, and rows stay unchanged.
 
     Args:
-        y: (N,) class indices, or the names of the classes; or (N, n) rows. With one output, (N,) numbers are N rows.
-        count: N, how many samples there are.
-        n: how many outputs.
+        y: (N,) class indices or names of classes, or (N, n) rows. With one output, (N,) numbers are N rows.
+        count: N, the number of samples.
+        n: the number of outputs.
         known: the names of the classes.
-        dtype: of the rows.
+        dtype: the type of the rows.
 
     Raises:
-        ShapeError: another number of targets than of samples, or rows of another width.
-        NeurosimError: labels that are no class, NaN or infinity.
+        ShapeError: the number of targets differs from the number of samples, or the rows have another width.
+        NeurosimError: a label is not a class, or is NaN or infinite.
     """
     y, names = read_labels(y, known)
     if y.ndim == 0 and count == 1:
         y = y.reshape(1)
     if y.ndim not in (1, 2) or len(y) != count:
-        raise ShapeError(f"labels: expected {count} of them, one for each sample, received shape {y.shape}")
+        raise ShapeError(f"labels: expected {count}, one for each sample, received shape {y.shape}")
     if y.ndim == 1 and n == 1:
         y = y[:, None]
     if y.ndim == 1:
@@ -77,7 +77,7 @@ def target_rows(y: Any, count: int, n: int, known: Sequence[str], dtype: DTypeLi
         return one_hot.astype(dtype)
     if y.shape[1] != n:
         raise ShapeError(f"labels: expected rows of {n} numbers, one for each output, received shape {y.shape}")
-    with np.errstate(over="ignore"):  # what overflows in this dtype is refused in the next line
+    with np.errstate(over="ignore"):  # numbers that overflow in this dtype are refused below
         rows: Array = y.astype(dtype)
     if not np.isfinite(rows).all():
         raise NeurosimError("labels: expected finite numbers, received NaN or infinity")
@@ -85,14 +85,14 @@ def target_rows(y: Any, count: int, n: int, known: Sequence[str], dtype: DTypeLi
 
 
 def _names_in(y: Any) -> tuple[Array, tuple[str, ...]] | None:
-    """Labels as text (N,), and the order of the classes if they come with one; None if they are numbers."""
+    """Return labels as text (N,), and the order of the classes if y has one; None if the labels are numbers."""
     categories: tuple[str, ...] = ()
     if str(getattr(y, "dtype", "")) == "category":
         of_series = getattr(y, "cat", y)
         categories = tuple(map(str, of_series.categories))
     array = np.asarray(y)
     if array.dtype.kind == "U" and isinstance(y, (list, tuple)):
-        array = np.array(y, dtype=object)  # as text NaN would be a name
+        array = np.array(y, dtype=object)  # as text, NaN would be a name
     if array.dtype.kind == "O":
         flat = array.ravel().tolist()
         if any(each is None or str(each) in ("<NA>", "nan", "NaT") for each in flat if not isinstance(each, str)):
@@ -110,15 +110,15 @@ def _names_in(y: Any) -> tuple[Array, tuple[str, ...]] | None:
 
 
 def in_order(name: str) -> list[tuple[int, float, str]]:
-    """A key that sorts names as people do: numbers in them by their size."""
+    """Return a key that sorts names like people do, with numbers by their size."""
     parts = re.split(r"(\d+)", name)
     return [(0, float(part), "") if part.isdecimal() else (1, 0.0, part.lower()) for part in parts if part]
 
 
 def wrong_label(y: Array, n: int, names: Sequence[str] = ()) -> NeurosimError:
-    """What is wrong with labels y (N,), of which at least one is no class index of a network with n outputs."""
+    """Return the error for labels y (N,), at least one of which is not a class index of a network with n outputs."""
     at = int(np.argmin((y[:, None] == np.arange(n)).any(axis=1)))
-    hint = "; they begin at 1: pass y - 1" if y.dtype.kind in "ui" and y.min() == 1 and y.max() == n else ""
+    hint = "; the labels begin at 1: pass y - 1" if y.dtype.kind in "ui" and y.min() == 1 and y.max() == n else ""
     called = f" ({listing(list(names))})" if names and len(names) <= SHOWN else ""
     return NeurosimError(
         f"labels: expected whole numbers from 0 to {n - 1}{called} (the network has {n} outputs), "

@@ -1,4 +1,4 @@
-"""Experiments: one file per question. `SCENARIOS` maps their names to them, in the order of a course."""
+"""Experiments, one file per question. `SCENARIOS` maps their names to them, in the order of a course."""
 
 from .protocol.recorders import GradientNorms, UnitHealth
 from .protocol.results import Results

@@ -16,20 +16,20 @@ from neurosim.training.settings import ALIASES, Settings
 from .protocol.scenario import Scenario, Variant
 
 OPTION = "--vary"
-SIZE = "train_size"  # may be varied as well, though it is no setting of the network
+SIZE = "train_size"  # may be varied as well, though it is not in `Settings`
 
 
 def comparison(varied: Sequence[str], base: Settings, baseline: str | None = None) -> Scenario:
-    """The scenario that compares all combinations of the values given.
+    """Return the scenario that compares all combinations of the values given.
 
     Args:
-        varied: "name=value,value"; where values hold commas, semicolons separate them: "hidden=128,64;32".
+        varied: "name=value,value"; if values hold commas, semicolons separate them: "hidden=128,64;32".
         base: the settings that all variants share.
-        baseline: the name of the variant that the others are compared with; None: the first, or none where two
-            settings are varied, for then each is compared with each.
+        baseline: the name of the variant that the others are compared with; None: the first, or none if two settings
+            are varied, because then each is compared with each.
 
     Raises:
-        NeurosimError: an unknown setting, a wrong value, one that is given twice, or fewer than two variants.
+        NeurosimError: an unknown setting, a wrong value, a setting that is given twice, or fewer than two variants.
 
     Example:
         >>> comparison(["optimizer=sgd,adam"], Settings()).baseline
@@ -47,7 +47,7 @@ def comparison(varied: Sequence[str], base: Settings, baseline: str | None = Non
             f"{' and '.join(varied) or 'none'}"
         )
     for each in variants:
-        base.change(**each.settings)  # a combination that does not go together is found before anything runs
+        base.change(**each.settings)  # an impossible combination is found before anything runs
     names = [each.name for each in variants]
     if baseline is not None and baseline not in names:
         raise unknown("baseline", baseline, names)
@@ -58,9 +58,13 @@ def comparison(varied: Sequence[str], base: Settings, baseline: str | None = Non
     return Scenario(
         name=f"compare-{'-'.join(choices)}",
         question=f"What does the choice of {what} change?",
-        what_to_watch=f"{len(variants)} variants that differ in {what} alone: every combination of the values given. "
+        what_to_watch=f"{len(variants)} variants differ in {what} alone: every combination of the values given. "
         "Compare the dots of single seeds before you believe an order of the means."
-        + (" Then look at the map of the interaction: does what one setting does depend on the other?" if grid else ""),
+        + (
+            " Then look at the map of the interaction: does the effect of one setting depend on the other?"
+            if grid
+            else ""
+        ),
         variants=variants,
         baseline=baseline or ("" if grid else names[0]),
         grid=grid,
@@ -70,13 +74,13 @@ def comparison(varied: Sequence[str], base: Settings, baseline: str | None = Non
 
 
 def setting_of(text: str) -> str:
-    """The setting that "name=value,value" varies, by the name that it has here."""
+    """Return the setting that "name=value,value" varies, by its name in `Settings`."""
     name = text.partition("=")[0].strip().replace("-", "_")
     return ALIASES.get(name, name)
 
 
 def _choices(text: str) -> tuple[str, list[tuple[str, Any]]]:
-    """A setting, and its values: as they were written, and as they were read."""
+    """Return a setting, and its values: as they were written, and as they were read."""
     name, (_, equals, values) = setting_of(text), text.partition("=")
     readers = {each.name: each.metadata["read"] for each in fields(Settings)}
     readers[SIZE] = lambda label, value: check_count(label, int(value) if value.isdigit() else value)
@@ -95,7 +99,7 @@ def _choices(text: str) -> tuple[str, list[tuple[str, Any]]]:
 
 
 def _variant(chosen: dict[str, tuple[str, Any]]) -> Variant:
-    """One combination: setting -> (as written, as read)."""
+    """Return the variant of one combination: setting -> (as written, as read)."""
     name = ", ".join(f"{setting} {written}" for setting, (written, _) in chosen.items())
     values = {setting: value for setting, (_, value) in chosen.items()}
     return Variant(name, {key: value for key, value in values.items() if key != SIZE}, values.get(SIZE))

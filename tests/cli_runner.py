@@ -11,7 +11,7 @@ from neurosim.cli.main import main
 
 
 class Result(NamedTuple):
-    """What came of a command line: its exit status, and what it printed."""
+    """The result of a command line: its exit status and its output."""
 
     code: int
     out: str
@@ -23,8 +23,8 @@ def run_cli(*words, stdin="", program="main.py"):
 
     Args:
         words: the command line.
-        stdin: what stands on standard input: a file, as far as the program can tell.
-        program: what it was started as.
+        stdin: the text on standard input, which is a file for the program.
+        program: the name that the program was started with.
     """
     out, err = io.StringIO(), io.StringIO()
     with tempfile.TemporaryFile("w+") as typed:

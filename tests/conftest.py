@@ -1,4 +1,4 @@
-"""What several test modules share: a small problem, and a network for it."""
+"""Fixtures that several test modules share: small problems, networks for them, and checks."""
 
 import collections
 import contextlib
@@ -12,13 +12,13 @@ from cli_runner import run_cli
 
 import neurosim as ns
 
-# NumPy's engine, where nobody asks for the other: what is tested is then the same with and without numba
+# NumPy's engine by default, so that the tests are the same with and without numba
 os.environ.setdefault("NEUROSIM_ENGINE", "numpy")
 
 
-@pytest.hookimpl(tryfirst=True)  # before what is not asked for is left out
+@pytest.hookimpl(tryfirst=True)  # before unselected tests are removed
 def pytest_collection_modifyitems(items):
-    """Cases of a test that ``quick_for`` or ``quick_every`` does not name belong to the full tier."""
+    """Move cases that ``quick_for`` or ``quick_every`` does not name to the full tier."""
     counts = collections.Counter()
     for item in items:
         named, every = item.get_closest_marker("quick_for"), item.get_closest_marker("quick_every")
@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture
 def blobs():
-    """Three well-separated clouds in five dimensions: x (90, 5) float64, y (90,) class indices."""
+    """Draw three well-separated clouds in five dimensions: x (90, 5) float64, y (90,) class indices."""
     rng = np.random.default_rng(3)
     y = np.repeat(np.arange(3), 30)
     centres = rng.normal(scale=2.0, size=(3, 5))
@@ -42,7 +42,7 @@ def blobs():
 
 @pytest.fixture
 def make_net():
-    """A function that makes a small network for `blobs`: 5 -> 8 -> 6 -> 3."""
+    """Return a function that makes a small network for `blobs`: 5 -> 8 -> 6 -> 3."""
 
     def make(*, activation="tanh", hidden=None, output="softmax", n_in=5, n_out=3, **settings):
         if hidden is None:
@@ -54,7 +54,7 @@ def make_net():
 
 @pytest.fixture
 def full_net(make_net):
-    """A function that makes a network with every kind of layer and an optimizer with moments, schedule and scalars."""
+    """Return a function that makes a network with every kind of layer, and an optimizer with moments and a schedule."""
 
     def make(**settings):
         return make_net(
@@ -67,7 +67,7 @@ def full_net(make_net):
 
 @pytest.fixture
 def images():
-    """Small images of two channels: x (40, 7, 6, 2) float64, y (40,) class indices that can be learned."""
+    """Draw small images with two channels: x (40, 7, 6, 2) float64, y (40,) class indices that can be learned."""
     rng = np.random.default_rng(5)
     y = rng.integers(0, 3, 40)
     return rng.normal(size=(40, 7, 6, 2)) + rng.normal(size=(3, 7, 6, 2))[y], y
@@ -75,7 +75,7 @@ def images():
 
 @pytest.fixture
 def image_net():
-    """A function that makes a network for `images` with every kind of layer that images have."""
+    """Return a function that makes a network for `images` with every kind of image layer."""
 
     def make(**settings):
         hidden = [
@@ -94,7 +94,7 @@ def image_net():
 
 @pytest.fixture
 def peak_memory():
-    """A function (call, repeats) -> the most bytes that were allocated at once during repeated calls."""
+    """Return a function (call, repeats) -> the peak of allocated bytes during repeated calls."""
 
     def peak(call, repeats):
         before = tracemalloc.get_traced_memory()[0]
@@ -105,12 +105,12 @@ def peak_memory():
 
     def measure(call, repeats=3):
         call()
-        gc.freeze()  # what is there need not be looked through for cycles
+        gc.freeze()  # existing objects need no search for cycles
         tracemalloc.start()
         try:
             call()
-            gc.collect()  # what was left in cycles would count when it is freed, or not
-            return min(peak(call, repeats) for _ in range(2))  # the thread by which test processes talk allocates, too
+            gc.collect()  # objects in cycles would count or not, depending on when they are freed
+            return min(peak(call, repeats) for _ in range(2))  # the thread between test processes allocates too
         finally:
             tracemalloc.stop()
             gc.unfreeze()
@@ -120,7 +120,7 @@ def peak_memory():
 
 @pytest.fixture
 def refused():
-    """A context manager: a block that has to raise a NeurosimError whose message is one line and has these words."""
+    """Return a context manager: its block must raise a NeurosimError with a one-line message that has these words."""
 
     @contextlib.contextmanager
     def expect(*words, error=ns.NeurosimError):
@@ -136,7 +136,7 @@ def refused():
 
 @pytest.fixture
 def cli(tmp_path, monkeypatch):
-    """`run_cli` in an empty folder, `tmp_path`, without MNIST and without a network."""
+    """Return `run_cli` in an empty folder, `tmp_path`, without MNIST and internet."""
     for name in [name for name in os.environ if name.startswith("NEUROSIM") and name != "NEUROSIM_ENGINE"]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("NEUROSIM_HOME", str(tmp_path / "home"))

@@ -11,7 +11,7 @@ from neurosim.data.idx import idx_sha256
 
 
 def small_set(train=60, test=20, side=8, seed=0):
-    """Four arrays as a published set has them, every class equally often."""
+    """Return four arrays as in a published set, with every class equally often."""
     rng = np.random.default_rng(seed)
     arrays = {}
     for prefix, count in (("train", train), ("t10k", test)):
@@ -42,6 +42,6 @@ def csv_text(images, labels=None, header=False):
 
 
 def publish(monkeypatch, arrays, name="mnist"):
-    """Make these arrays the published ones of that name, as far as the catalogue is concerned."""
+    """Register these arrays in the catalogue as the published set of this name."""
     digests = {part: idx_sha256(arrays[part]) for part in PARTS}
     monkeypatch.setitem(CATALOG, name, replace(CATALOG[name], checksums=digests, checksum_of="idx"))

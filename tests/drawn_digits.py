@@ -1,6 +1,6 @@
-"""Digits drawn as someone draws them in a paint program or on paper: pen strokes, 200 x 200, black on white.
+"""Digits as a person draws them in a paint program or on paper: pen strokes, 200 x 200, black on white.
 
-They have nothing to do with the built-in digits of `neurosim.data`: other strokes, drawn by Pillow.
+They are independent of the built-in digits of `neurosim.data`: Pillow draws other strokes.
 """
 
 import io
@@ -159,7 +159,7 @@ STROKES = {
 
 
 def smooth(points, steps=12):
-    """A Catmull-Rom curve through points (n, 2)."""
+    """Return a Catmull-Rom curve through points (n, 2)."""
     points = np.asarray(points, float)
     if len(points) == 2:
         return points
@@ -173,7 +173,7 @@ def smooth(points, steps=12):
 
 
 def strokes_of(digit, rng, shake=0.025):
-    """The strokes of a digit in a hand of its own: one of its ways, shaken, a little wider or narrower, turned."""
+    """Return the strokes of a digit in one of its ways, slightly moved, stretched and turned at random."""
     way = STROKES[digit][rng.integers(len(STROKES[digit]))]
     turn, width = rng.normal(0, 0.05), rng.uniform(0.55, 0.8)
     rotate = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
@@ -187,7 +187,7 @@ def strokes_of(digit, rng, shake=0.025):
 
 
 def draw(strokes, height, pen, centre=(100, 100), slant=0.0, side=SIDE):
-    """Strokes drawn with a round pen, dark on white: a picture (side, side) in grey."""
+    """Draw strokes with a round pen, dark on white: a grey picture (side, side)."""
     scale = 4  # drawn larger, then reduced: smooth edges
     image = Image.new("L", (side * scale, side * scale), 255)
     canvas = ImageDraw.Draw(image)
@@ -202,7 +202,7 @@ def draw(strokes, height, pen, centre=(100, 100), slant=0.0, side=SIDE):
 
 
 def photographed(image, rng):
-    """The drawing as a camera sees it: from aside, in uneven light, a little blurred, with noise, as a JPEG."""
+    """Return the drawing like a photograph: at an angle, in uneven light, slightly blurred, with noise, as a JPEG."""
     side = image.width
     corners = np.array([(0, 0), (0, side), (side, side), (side, 0)]) + rng.uniform(-0.1, 0.1, (4, 2)) * side
     rows = []
@@ -221,14 +221,14 @@ def photographed(image, rng):
     reflected = light * (0.18 + 0.82 * grey)  # ink is dark grey, paper nearly white
     noisy = reflected + rng.normal(0, 0.03, grey.shape)
     stream = io.BytesIO()
-    tint = np.array([1.0, 0.96, 0.88])  # of a lamp
+    tint = np.array([1.0, 0.96, 0.88])  # the light of a lamp
     colours = np.clip(255 * noisy[:, :, None] * tint, 0, 255).astype(np.uint8)
     Image.fromarray(colours).save(stream, "JPEG", quality=80)
     return Image.open(io.BytesIO(stream.getvalue()))
 
 
 def drawn_digit(digit, look, rng):
-    """A digit in one of `LOOKS`: a picture of Pillow, 200 x 200, black on white."""
+    """Draw a digit in one of `LOOKS`, 200 x 200, black on white, with Pillow."""
     strokes = strokes_of(digit, rng)
     if look == "thick":
         return draw(strokes, rng.uniform(120, 150), rng.uniform(18, 26))
@@ -243,7 +243,7 @@ def drawn_digit(digit, look, rng):
 
 
 def write_digits(folder, seed):
-    """Ten digits in five looks as PNG files (the photographs as JPEG); returns path -> (digit, look)."""
+    """Write ten digits in five looks as PNG files (the photographs as JPEG); return path -> (digit, look)."""
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     written = {}

@@ -1,4 +1,4 @@
-"""What is checked of every figure: what is written in it, whether texts overlap or stick out."""
+"""Checks of every figure: its texts, and whether they overlap or leave the figure."""
 
 import itertools
 
@@ -8,7 +8,7 @@ from viz.style import root_figure
 
 
 def line(ax, label):
-    """The one line of that label."""
+    """Return the only line with this label."""
     (found,) = [each for each in ax.lines if each.get_label() == label]
     return found
 
@@ -18,7 +18,7 @@ def texts(ax):
 
 
 def words(target):
-    """Everything written in a figure, its spaces all alike."""
+    """Return all texts of a figure, with normal spaces."""
     figure = root_figure(target)
     found = figure.findobj(matplotlib.text.Text)
     return " | ".join(each.get_text() for each in found if each.get_text()).replace("\u00a0", " ")
@@ -29,7 +29,7 @@ def title(ax):
 
 
 def overlapping(artists, figure):
-    """Pairs of texts whose boxes share more than a hair's breadth."""
+    """Return pairs of texts whose boxes overlap by more than a tiny width."""
     figure.draw_without_rendering()
     boxes = [(each.get_text(), each.get_window_extent()) for each in artists]
     return [
@@ -40,19 +40,19 @@ def overlapping(artists, figure):
 
 
 def outside(artists, figure):
-    """Texts that stick out of the figure."""
+    """Return the texts that leave the figure."""
     width, height = figure.bbox.width, figure.bbox.height
     boxes = [(each.get_text(), each.get_window_extent()) for each in artists]
     return [text for text, b in boxes if b.x0 < -1 or b.y0 < -1 or b.x1 > width + 1 or b.y1 > height + 1]
 
 
 def assert_legible(ax, *more):
-    """No two texts of the axes overlap, and none sticks out of the figure."""
+    """Check that no two texts of the axes overlap, and none leaves the figure."""
     figure = root_figure(ax)
     artists = [*texts(ax), ax._left_title, *more]
     if ax.axison:
         figure.draw_without_rendering()
-        ticks = [*ax.xaxis._update_ticks(), *ax.yaxis._update_ticks()]  # those inside the limits
+        ticks = [*ax.xaxis._update_ticks(), *ax.yaxis._update_ticks()]  # the texts inside the limits
         artists += [ax.xaxis.label, ax.yaxis.label, *(tick.label1 for tick in ticks)]
     artists = [each for each in artists if each.get_text() and each.get_visible()]
     assert overlapping(artists, figure) == []
@@ -60,7 +60,7 @@ def assert_legible(ax, *more):
 
 
 def written(figure):
-    """All texts that stand in a figure."""
+    """Return all texts in a figure."""
     return [each for each in figure.findobj(matplotlib.text.Text) if each.get_text().strip() and each.get_visible()]
 
 
@@ -69,7 +69,7 @@ def story_words(figure):
 
 
 def assert_story_legible(figure):
-    """No two texts overlap, none sticks out, none is below five points; return them with their boxes."""
+    """Check that no two texts overlap, none leaves the figure or is below five points; return them with boxes."""
     figure.draw_without_rendering()
     hidden = {
         label

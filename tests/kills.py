@@ -1,9 +1,9 @@
 """Kills at random moments: ``python -m tests.kills --count 30``.
 
-Trainings with checkpoints, scenarios and benchmarks are started, sent a signal at a random moment, and taken up again.
-Trainings and scenarios have to end with the numbers of one that nobody disturbed, benchmarks with the seconds of the
-cases that were finished before, and no file may stay that nobody owns: neither half written ones in a run's folder,
-nor folders of bench in the temporary one.
+Trainings with checkpoints, scenarios and benchmarks are started, get a signal at a random moment, and resume.
+Trainings and scenarios must end with the numbers of an undisturbed run.  Benchmarks must keep the seconds of the cases
+that were finished before.  No file may be left behind: neither unfinished files in a run's folder, nor folders of bench
+in the temporary folder.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any
 import neurosim as ns
 
 ROOT = Path(__file__).parents[1]
-SIGNALS = {"KILL": -9, "TERM": 143, "HUP": 129, "INT": 130}  # name -> exit status that it ends with
+SIGNALS = {"KILL": -9, "TERM": 143, "HUP": 129, "INT": 130}  # name -> its exit status
 TRAIN = [
     "train",
     "--data",
@@ -67,7 +67,7 @@ BENCH = [
 
 
 def start(words: list[str], cwd: Path) -> subprocess.Popen[str]:
-    """A command, in a group of its own."""
+    """Start a command in its own process group."""
     return subprocess.Popen(
         [sys.executable, str(ROOT / "main.py"), *words],
         cwd=cwd,
@@ -81,7 +81,7 @@ def start(words: list[str], cwd: Path) -> subprocess.Popen[str]:
 
 
 def run(words: list[str], cwd: Path) -> str:
-    """A command that has to succeed; returns what it said on standard error."""
+    """Run a command that must succeed; return its text on standard error."""
     process = start(words, cwd)
     _, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
@@ -89,7 +89,7 @@ def run(words: list[str], cwd: Path) -> str:
 
 
 def numbers(folder: Path) -> Any:
-    """All numbers of a run but its seconds."""
+    """Return all numbers of a run except its seconds."""
     if (folder / "net.npz").exists():
         arrays = ns.Network.load(folder / "net.npz").arrays()
         return {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in arrays.items()}
@@ -98,7 +98,7 @@ def numbers(folder: Path) -> Any:
 
 
 def finished_cases(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """The rounds of every case of a benchmark that is kept; its tables have to hold them, and no half of anything."""
+    """Return the rounds of every finished case of a benchmark; its tables must have them complete."""
     records = [json.loads(path.read_text()) for path in folder.glob("cases/*.json")]
     kept = {record["case"]: record["result"]["rows"] for record in records}
     if (folder / "bench-rounds.csv").exists():
@@ -108,7 +108,7 @@ def finished_cases(folder: Path) -> dict[str, list[dict[str, Any]]]:
             ]
         written = {case: [row for row in rows if row["case"] == case] for case in {row["case"] for row in rows}}
         missing = [case for case in kept if case not in written]
-        assert len(missing) <= 1, missing  # killed between keeping a case and writing its tables
+        assert len(missing) <= 1, missing  # killed after it kept a case and before it wrote its tables
         assert all(written[case] == kept[case] for case in kept if case not in missing)
     if (folder / "bench.json").exists():
         json.loads((folder / "bench.json").read_text())
@@ -116,12 +116,12 @@ def finished_cases(folder: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def unowned(cwd: Path) -> list[Path]:
-    """Files that nobody owns."""
+    """Return the files that a killed process left behind."""
     return [path for pattern in (".*.neurosim", "neurosim-bench-*") for path in cwd.rglob(pattern)]
 
 
 def strike(kind: str, words: list[str], name: str, delay: float, cwd: Path) -> tuple[int, str]:
-    """Start a command and send it a signal, after a while; returns its exit status, and what it said of errors."""
+    """Start a command and send it a signal after a delay; return its exit status and its text on standard error."""
     process = start([*words, "--out", "run"], cwd)
     time.sleep(delay)
     process.send_signal(getattr(signal, f"SIG{name}"))
@@ -131,10 +131,10 @@ def strike(kind: str, words: list[str], name: str, delay: float, cwd: Path) -> t
 
 
 def kills(kind: str, count: int, seed: int, names: list[str]) -> Counter[str]:
-    """Disturb so many runs of a kind; returns how they ended.
+    """Disturb `count` runs of a kind; return how they ended.
 
     Raises:
-        AssertionError: one ended otherwise than it has to, with other numbers, or left something behind.
+        AssertionError: a run ended in a wrong way, with other numbers, or left files behind.
     """
     rng, ends = random.Random(f"{kind} {seed}"), Counter[str]()
     trainings = {"train": TRAIN, "filters": FILTERS}
@@ -150,9 +150,9 @@ def kills(kind: str, count: int, seed: int, names: list[str]) -> Counter[str]:
             cwd.mkdir()
             status, said = strike(kind, words, name, rng.uniform(0.1, 1.0) * seconds, cwd)
             early = kind in trainings and status != 0 and not list(cwd.glob("run/checkpoint-*.npz"))
-            # a signal in the first moments meets a Python that has not begun; one at the end meets none
+            # an early signal meets a Python that has not begun; a late one meets no process
             if kind == "bench" and "before the first round" in said:
-                status = SIGNALS[name]  # there was nothing to report
+                status = SIGNALS[name]  # no round was finished, so there is no report
             assert status in (0, SIGNALS[name], -int(getattr(signal, f"SIG{name}"))), f"{kind}, {name}: {status}"
             if name != "KILL" and status == SIGNALS[name]:
                 assert not unowned(cwd), unowned(cwd)
@@ -165,7 +165,7 @@ def kills(kind: str, count: int, seed: int, names: list[str]) -> Counter[str]:
             )
             assert not unowned(cwd), unowned(cwd)
             if kind == "bench":
-                assert (f"{len(kept)} of 3 cases were finished before and are taken over" in said) == bool(kept), said
+                assert (f"{len(kept)} of 3 cases were finished before and are reused" in said) == bool(kept), said
                 after = finished_cases(cwd / "run")
                 assert len(after) == 3 and kept.items() <= after.items(), f"{name}: other seconds"
             else:

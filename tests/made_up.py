@@ -1,4 +1,4 @@
-"""Results of a scenario that nobody ran."""
+"""Made-up results of a scenario."""
 
 import math
 
@@ -8,7 +8,7 @@ from scenarios import SCENARIOS, Results
 
 
 def made_up(scenario, accuracies, tables=None, **columns):
-    """Results of two epochs: test accuracies variant -> one a seed, NaN for diverged; further columns likewise.
+    """Make results of two epochs: test accuracies as variant -> one per seed, NaN for diverged; other columns too.
 
     The scenario may be given by its name.
     """

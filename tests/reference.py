@@ -62,12 +62,12 @@ def softmax(row):
 
 
 def activate(key, row):
-    """The activations of one layer for one sample."""
+    """Return the activations of one layer for one sample."""
     return softmax(row) if key == "softmax" else [ACTIVATIONS[key][0](z) for z in row]
 
 
 def pull_back(key, row, da):
-    """dL/dz of one layer for one sample, from its z and dL/da: Σ_j dL/da_j da_j/dz_k."""
+    """Return dL/dz of one layer for one sample, from its z and dL/da: Σ_j dL/da_j da_j/dz_k."""
     if key != "softmax":
         return [g * ACTIVATIONS[key][1](z) for g, z in zip(da, row, strict=True)]
     a, n = softmax(row), len(row)
@@ -88,7 +88,7 @@ def _cross_entropy(a, y, label_smoothing=0.0):
 
 
 def _each_output(value, slope):
-    """A loss that is the mean over samples and outputs of value(a, y)."""
+    """Return a loss that is the mean over samples and outputs of value(a, y)."""
 
     def loss(a, y, **settings):
         size = len(a) * len(a[0])
@@ -147,13 +147,13 @@ LOSSES = {  # key -> function (a, y, **settings) -> (L, dL/da)
 
 
 class DenseNet:
-    """layers: list of (W, b, activation key), W[i][j] from neuron i below to neuron j."""
+    """A network of `layers`: a list of (W, b, activation key), with W[i][j] from neuron i below to neuron j."""
 
     def __init__(self, layers):
         self.layers = layers
 
     def forward(self, x):
-        """z and a of every layer for one sample; a[0] is the input."""
+        """Return z and a of every layer for one sample; a[0] is the input."""
         zs, activations = [], [list(x)]
         for W, b, key in self.layers:
             below = activations[-1]
@@ -168,7 +168,7 @@ class DenseNet:
         return zs, activations
 
     def gradients(self, x, y, loss, **settings):
-        """L, and for each layer (dW, db, deltas of all samples)."""
+        """Return L, and for each layer (dW, db, deltas of all samples)."""
         passes = [self.forward(row) for row in x]
         value, da = LOSSES[loss]([activations[-1] for _, activations in passes], y, **settings)
         result = [([[0.0] * len(b) for _ in W], [0.0] * len(b), []) for W, b, _ in self.layers]
@@ -191,7 +191,7 @@ class DenseNet:
 
 
 def windows(height, width, size, stride, padding="valid"):
-    """For each place (r, c) the pixels of its window, as (i, j, row, column); those outside the image are left out."""
+    """Return, for each place (r, c), the pixels of its window inside the image, as (i, j, row, column)."""
 
     def along(side):
         if padding == "valid":
@@ -213,7 +213,7 @@ def windows(height, width, size, stride, padding="valid"):
 
 
 def convolve(x, W, b, stride, padding):
-    """{(r, c, f): z}, W[i][j][channel][f]."""
+    """Return {(r, c, f): z}, with W[i][j][channel][f]."""
     z = {}
     for (r, c), pixels in windows(len(x), len(x[0]), len(W), stride, padding).items():
         for f in range(len(b)):
@@ -226,7 +226,7 @@ def convolve(x, W, b, stride, padding):
 
 
 def convolve_back(x, W, delta, stride, padding):
-    """From {(r, c, f): dL/dz} to {(row, column, channel): dL/dx}, {(i, j, channel, f): dL/dW} and {f: dL/db}."""
+    """Turn {(r, c, f): dL/dz} into {(row, column, channel): dL/dx}, {(i, j, channel, f): dL/dW} and {f: dL/db}."""
     dx, dW, db = {}, {}, {}
     for (r, c), pixels in windows(len(x), len(x[0]), len(W), stride, padding).items():
         for f in range(len(W[0][0][0])):
@@ -240,13 +240,13 @@ def convolve_back(x, W, delta, stride, padding):
 
 
 def pool(x, size, stride, kind):
-    """{(r, c, channel): z} for kind "max" or "average", and {(r, c, channel): {(row, column): dz/dx}}."""
+    """Return {(r, c, channel): z} for kind "max" or "average", and {(r, c, channel): {(row, column): dz/dx}}."""
     z, slopes = {}, {}
     for (r, c), pixels in windows(len(x), len(x[0]), size, stride).items():
         for channel in range(len(x[0][0])):
             seen = {(row, column): x[row][column][channel] for _, _, row, column in pixels}
             if kind == "max":
-                best = max(seen, key=seen.get)  # the first of them
+                best = max(seen, key=seen.get)  # the first of equal pixels
                 z[r, c, channel], slopes[r, c, channel] = seen[best], {best: 1.0}
             else:
                 z[r, c, channel] = sum(seen.values()) / len(seen)
@@ -258,7 +258,7 @@ def pool(x, size, stride, kind):
 
 
 def _loop(rule):
-    """run(theta, gradient, rates, **settings) -> final theta; `rule` steps one parameter with its own memory."""
+    """Return run(theta, gradient, rates, **settings) -> final theta; `rule` steps one parameter with its own memory."""
 
     def run(theta, gradient, rates, **settings):
         theta, memory = list(theta), [{} for _ in theta]
@@ -362,7 +362,7 @@ OPTIMIZERS = {
 
 
 def clip_by_norm(g, max_norm):
-    """Pascanu et al., algorithm 1, with PyTorch's 1e-6."""
+    """Clip as in Pascanu et al., algorithm 1, with PyTorch's 1e-6."""
     norm = math.sqrt(sum(value * value for value in g))
     return [value * min(1.0, max_norm / (norm + 1e-6)) for value in g]
 
@@ -375,7 +375,7 @@ def _warm_up(t, T, rate=1e-3, warmup=0.1):
 
 
 def _one_cycle(t, T, rate=1e-2, up=0.3, div=25.0, final_div=1e4):
-    """Piecewise cosine through (0, rate / div), (up T - 1, rate) and (T - 1, rate / div / final_div)."""
+    """Return a piecewise cosine through (0, rate / div), (up T - 1, rate) and (T - 1, rate / div / final_div)."""
     peak, first = up * T - 1, rate / div
     if t <= peak:
         return rate + (first - rate) / 2.0 * (1.0 + math.cos(math.pi * t / peak))
@@ -391,5 +391,5 @@ SCHEDULES = {
     "cosine": lambda t, T, rate=1e-3, final=0.0: final + 0.5 * (rate - final) * (1.0 + math.cos(math.pi * t / T)),
     "warm_up": _warm_up,
     "one_cycle": _one_cycle,
-    "reduce_on_plateau": lambda t, T, rate=1e-3: rate,  # until it sees an epoch
+    "reduce_on_plateau": lambda t, T, rate=1e-3: rate,  # until the first epoch ends
 }

@@ -1,10 +1,10 @@
-"""Trains for as long as it is told to, on endlessly augmented digits, and watches the memory that the process holds.
+"""Trains for a given time on endlessly augmented digits, and watches the memory of the process.
 
     python -m tests.soak --minutes 60
 
-One network goes on and on, in laps: an epoch with distorted images, batch normalization, dropout, a schedule and
-callbacks, then everything else that makes and drops objects: evaluation, a trace, a report card, a copy, a file saved
-and loaded.  What each lap keeps, it drops; so after the first laps the memory must stay where it is.
+One network trains in laps.  A lap is an epoch with distorted images, batch normalization, dropout, a schedule and
+callbacks.  Then follows everything else that makes and drops objects: evaluation, a trace, a report card, a copy, a
+file saved and loaded.  Each lap drops its objects, so after the first laps the memory must not grow.
 """
 
 import argparse
@@ -19,12 +19,12 @@ from typing import NamedTuple
 import neurosim as ns
 
 STATUS = Path("/proc/self/status")  # Linux
-KEPT = 500  # laps at most, spread over the time: a list of all would itself grow by 2 MiB an hour
-LIMIT = 8.0  # MiB: a leak of one activation buffer a lap passes it within a minute; the allocator's own play does not
+KEPT = 500  # laps at most, spread over the time: a list of all laps would grow by 2 MiB per hour
+LIMIT = 8.0  # MiB: a leak of one activation buffer per lap exceeds it in a minute; the allocator's variation does not
 
 
 class Lap(NamedTuple):
-    """Where things stood after a lap: minutes since the beginning, steps taken, MiB resident, mean loss."""
+    """The state after a lap: minutes since the beginning, finished steps, MiB resident, mean loss."""
 
     minutes: float
     steps: int
@@ -33,7 +33,7 @@ class Lap(NamedTuple):
 
 
 def resident_memory():
-    """The memory that this process holds, in MiB."""
+    """Return the memory of this process in MiB."""
     for line in STATUS.read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
@@ -41,7 +41,7 @@ def resident_memory():
 
 
 def soak(minutes, tell=lambda lap: None):
-    """Train for so many minutes; calls `tell` with each lap, and returns `KEPT` of them, spread over the time."""
+    """Train for `minutes`; call `tell` with each lap, and return `KEPT` of them, spread over the time."""
     images, labels = ns.data.digits.draw_digits(1000, seed=0)
     network = ns.Network(
         [
@@ -86,7 +86,7 @@ def soak(minutes, tell=lambda lap: None):
 
 
 def growth(laps):
-    """How many MiB the last quarter of the laps holds more than the second: medians, the first quarter warms up."""
+    """Return the growth in MiB from the second quarter of the laps to the last, by medians; the first warms up."""
     quarter = len(laps) // 4
     return median(lap.resident for lap in laps[-quarter:]) - median(lap.resident for lap in laps[quarter : 2 * quarter])
 

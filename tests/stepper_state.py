@@ -1,10 +1,10 @@
-"""What a stepper is, to be compared bit for bit."""
+"""The whole state of a stepper, for bit-by-bit comparison."""
 
 import json
 
 
 def state(stepper):
-    """Everything that undo has to bring back, as bytes and text: network, optimizer, streams, place in the data."""
+    """Return everything that undo must restore, as bytes and text: network, optimizer, streams, place in the data."""
     net = stepper.network
     return {
         "arrays": {name: array.tobytes() for name, array in net.arrays().items()},

@@ -1,4 +1,4 @@
-"""Memory stays where it is, however long training goes on; `python -m tests.soak` is the long form."""
+"""Memory does not grow in long trainings; `python -m tests.soak` is the long form."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ import numpy, soak
 before = soak.resident_memory()
 block = numpy.ones(200 * 2**20, numpy.uint8)
 print(soak.resident_memory() - before)
-"""  # in a process of its own: this one may give memory back meanwhile
+"""  # in its own process: this one may release memory meanwhile
     run = subprocess.run(
         [sys.executable, "-c", lines], capture_output=True, text=True, cwd=Path(__file__).parent, check=True
     )

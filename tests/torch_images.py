@@ -1,4 +1,4 @@
-"""Networks of images in PyTorch, and random ones to compare. Import it where PyTorch is installed."""
+"""Networks for images in PyTorch, and random networks to compare. Import it only if PyTorch is installed."""
 
 import numpy as np
 import torch
@@ -50,7 +50,7 @@ class Twin:
             return a.flatten(1)
         first = a.movedim(-1, 1)
         if isinstance(layer, ns.Conv2D):
-            if layer.padding == "same":  # PyTorch has none with a stride: Keras's, by hand
+            if layer.padding == "same":  # PyTorch has no padding with a stride: Keras's, by hand
                 pads = []
                 for side in (first.shape[3], first.shape[2]):
                     zeros = max(0, (-(-side // layer.stride) - 1) * layer.stride + layer.kernel_size - side)
@@ -67,12 +67,12 @@ class Twin:
 
 
 def random_network(seed):
-    """A network of any of the layers of images that fit, a batch for it, and the name of an optimizer."""
+    """Draw a network of image layers that fit, a batch for it, and the name of an optimizer."""
     rng = np.random.default_rng([7, seed])
     sides, channels = rng.integers(5, 13, 2).tolist(), int(rng.integers(1, 5))
     shape = (*sides, channels) if channels > 1 or rng.random() < 0.5 else tuple(sides)
-    # Where a filter is linear for the whole batch, batch normalization further up takes away its shift: the gradient of
-    # that is 0 but for rounding, of which Adam makes steps. So there are no such activations below one
+    # If a filter is linear for the whole batch, a later batch normalization removes its shift. Its gradient
+    # is then only rounding, which Adam turns into steps. So batch normalization never comes after such activations
     with_norm = rng.random() < 0.5
     activations = ["tanh", "sigmoid"] if with_norm else ["relu", "tanh", "elu", "sigmoid"]
     layers = []
@@ -92,7 +92,7 @@ def random_network(seed):
             "linear" if normed else activation,
             stride,
             padding,
-            use_bias=not normed and rng.random() < 0.8,  # in front of batch normalization its gradient is 0
+            use_bias=not normed and rng.random() < 0.8,  # before batch normalization its gradient is 0
         )
         layers += [conv, ns.BatchNorm(activation)] if normed else [conv]
         sides = [-(-side // stride) if padding == "same" else (side - kernel_size) // stride + 1 for side in sides]

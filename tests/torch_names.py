@@ -1,4 +1,4 @@
-"""What PyTorch calls the things that are here too: key -> its form there. Import it where PyTorch is installed."""
+"""PyTorch's forms of neurosim's parts, by key. Import it only if PyTorch is installed."""
 
 import torch
 from torch.nn import functional as F

@@ -1,4 +1,4 @@
-"""Numbers as they are written in a walk: what they come to, and how far their rounding may move that."""
+"""Numbers as a walk writes them: their values, and the largest effect of their rounding."""
 
 import re
 
@@ -8,16 +8,16 @@ NUMBER = r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 
 
 def unit(text):
-    """Half a unit in the last digit of a written number."""
+    """Return half a unit in the last digit of a written number."""
     digits, _, exponent = text.partition("e")
     decimals = len(digits.partition(".")[2])
-    if not decimals and not exponent:  # a whole number may have lost digits to rounding only from five on
+    if not decimals and not exponent:  # only whole numbers of five or more digits may be rounded
         return 0.0 if len(digits.lstrip("-")) < 5 else 0.5
     return 0.5 * 10.0 ** (int(exponent or 0) - decimals)
 
 
 def evaluated(text, names):
-    """The value of an expression of written numbers, and how far their rounding may move it."""
+    """Return the value of an expression of written numbers, and the largest effect of their rounding."""
     text = re.sub(r"√(-?[\d.]+(?:e[+-]?\d+)?)", r"sqrt(\1)", text).replace("√(", "sqrt(").replace("e^", "exp")
     text = re.sub(r"\|([^|]+)\|", r"abs(\1)", text).replace("²", "**2").replace("^", "**")
     pieces = re.split(f"({NUMBER})", text)
@@ -43,7 +43,7 @@ def evaluated(text, names):
 
 
 def check_what_is_written(neuron):
-    """Every equation of a walk, computed from the numbers that are written, gives its value. Returns how many."""
+    """Check that every equation of a walk gives its value from the written numbers. Return the number of equations."""
     f = neuron.activation
     names = {
         "exp": np.exp,

@@ -1,9 +1,8 @@
 """Pictures of networks and their training, drawn with matplotlib.
 
-Data in, axes out.  **The rule:** a picture with one pair of axes takes `ax=None` and returns the `Axes`; a
-picture of several panels takes `fig=None` (a Figure or a SubFigure) and returns that `Figure`.  Without `ax`
-or `fig` a new figure is made, which pyplot never hears of; nothing is shown or closed here.
-`save(axes_or_figure, path, note)` writes a PNG.
+**The rule:** a picture with one pair of axes takes `ax=None` and returns the `Axes`.  A picture of several panels takes
+`fig=None` (a Figure or a SubFigure) and returns that `Figure`.  Without `ax` or `fig` a new figure is made, and pyplot
+does not manage it.  No function shows or closes a figure.  `save(axes_or_figure, path, note)` writes a PNG.
 
 Axes:   `learning_curves`, `comparison`, `frontier`, `heatmap`, `delta_against_error`, `rate_sensitivity`,
         `range_test`, `spread_by_layer`, `timeline`, `weight_grid`, `kernel_grid`, `filmstrip`, `confusion_matrix`,

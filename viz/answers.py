@@ -1,4 +1,4 @@
-"""What several networks read in the same images."""
+"""Predictions of several networks for the same images."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ def readings_below(
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Axes:
-    """Draw images side by side, and below each what several networks read in it; what they misread is bold and red.
+    """Draw images side by side, and below each image the predictions of several networks; wrong ones are bold.
 
     Args:
         images: shape (n, height, width); uint8, or floats in 0..1.
-        captions: a line above each.
-        answers: network -> the class that it reads in each, from 0; -1 for none.
-        label: the class that all of them are of.
+        captions: a line above each image.
+        answers: network -> the class that it predicts for each image, from 0; -1 for none.
+        label: the true class of all images.
         class_names: a name for each class; its number if left out.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
+        title: replaces the usual title.
 
     Returns:
         The Axes, which hold one image.
 
     Raises:
-        ShapeError: if there are no images, or not a caption and an answer for each.
+        ShapeError: if there are no images, or if an image has no caption or no answer.
     """
     images = as_images(images)
     n, height, width = images.shape
@@ -51,8 +51,8 @@ def readings_below(
     if not n or any(len(each) != n for each in (captions, *answers.values())):
         counts = ", ".join(str(len(each)) for each in answers.values())
         raise ShapeError(
-            f"answers: expected one for each of the images, and a caption; received {n} images, {len(captions)} "
-            f"captions and {counts} answers."
+            f"answers: expected one answer and one caption per image, received {n} images, {len(captions)} "
+            f"captions and {counts} answers"
         )
     gap = max(1, round(width / 10))
     names = [cut(name, 24) for name in answers]
@@ -77,5 +77,6 @@ def readings_below(
             ax.text(middle, height + (row + 0.5) * line, text, fontsize=8.5, ha="center", va="center", **look)
     for row, name in enumerate(names):
         beside(ax, name, (-1, height + (row + 0.5) * line), (-6, 0), ha="right", va="center", fontsize=8.5)
-    heading(ax, title or "What networks read in each image", f"true class: {classes[label]}; bold: misread")
+    told = f"true class: {classes[label]}; bold: misread"
+    heading(ax, title or "What each network reads in each image", told)
     return ax

@@ -1,4 +1,4 @@
-"""Pictures of speed: against others, against the floor, against size, and inside a step."""
+"""Pictures of speed: compared with other libraries, with the floor, with the size, and inside a step."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def speed_comparison(summary: pd.DataFrame, ax: Axes | None = None, title: str |
     """Draw how many times as long as neurosim each competitor takes, one row per case.
 
     Args:
-        summary: one row a `case` and `competitor` with `ratio`, `ratio_low`, `ratio_high` (median and quartiles of
+        summary: one row per `case` and `competitor` with `ratio`, `ratio_low`, `ratio_high` (median and quartiles of
             its time over neurosim's) and `seconds`.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
+        title: replaces the usual title.
 
     Returns:
         The Axes; cases are on y, from 0 at the top, x is logarithmic.
@@ -73,15 +73,15 @@ def speed_comparison(summary: pd.DataFrame, ax: Axes | None = None, title: str |
     heading(
         ax,
         title or "Training step: how many times as long as neurosim",
-        "right of the line: slower; bar: quartiles of the rounds.\n"
-        "Rows: layers / batch size / optimizer, and the time of a step of neurosim",
+        "right of the line: slower than neurosim; bar: quartiles of the rounds\n"
+        "rows: layers / batch size / optimizer, and the time of a step in neurosim",
     )
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0)
     return ax
 
 
 def _ratio_axis(ax: Axes, values: Any) -> None:
-    """A logarithmic x axis for ratios, with ticks that can be read as such."""
+    """Make the x axis logarithmic, with ticks at round ratios."""
     values = np.append(values[np.isfinite(values)], 1.0)
     ax.set_xscale("log")
     ax.set_xlim(values.min() / 1.15, values.max() * 1.15)
@@ -97,10 +97,10 @@ def _ratio_axis(ax: Axes, values: Any) -> None:
 def step_cost(
     summary: pd.DataFrame, baseline: str, fig: AnyFigure | None = None, title: str = "What a step costs"
 ) -> AnyFigure:
-    """Draw what each thing costs relative to a baseline, one panel per kind, the cheapest on top.
+    """Draw the cost of each thing relative to a baseline, one panel per kind, the cheapest on top.
 
     Args:
-        summary: one row a `kind` and `what` with `ratio`, `ratio_low`, `ratio_high`.
+        summary: one row per `kind` and `what` with `ratio`, `ratio_low`, `ratio_high`.
         baseline: the `what` that the ratios refer to.
         fig: where to draw; a new figure if left out.
         title: of the figure.
@@ -131,13 +131,13 @@ def step_cost(
         ax.set_ylabel(kind)
     panels[-1].set_xlabel(f"time of a step, {baseline} = 1")
     most, least = float(frame["ratio"].max()), float(frame["ratio_low"].min())
-    panels[-1].set_xlim(min(least, 1.0) - 0.02 * most, max(most, 1.0) * 1.08)  # a single wild quartile is cut off
-    figure_heading(fig, title, "dot: median of the ratios of each round, bar: their quartiles; dashed: " + baseline)
+    panels[-1].set_xlim(min(least, 1.0) - 0.02 * most, max(most, 1.0) * 1.08)  # a single extreme quartile is cut off
+    figure_heading(fig, title, "dot: median of the ratios of each round; bar: their quartiles; dashed: " + baseline)
     return fig
 
 
 def _dearer(ratio: float) -> str:
-    """``+3.1 %``; above the double ``2.40 ×``."""
+    """Return a cost as text: ``+3.1 %``, or ``2.40 ×`` if it is at least twice the baseline."""
     if not np.isfinite(ratio):
         return ""
     return f"{fixed(ratio)} ×" if ratio >= 2 else f"{percent_more(ratio)} %"
@@ -149,9 +149,9 @@ def scaling(summary: pd.DataFrame, fig: AnyFigure | None = None, title: str | No
 
     Args:
         summary: columns `sweep` ("parameters" or "batch_size"), `competitor` ("neurosim" or "floor"), `optimizer`,
-            `parameters`, `batch_size`, `seconds` (a step), `memory` (bytes).
+            `parameters`, `batch_size`, `seconds` (per step), `memory` (bytes).
         fig: where to draw; a new figure if left out.
-        title: instead of the usual one.
+        title: replaces the usual title.
 
     Returns:
         The Figure; all axes are logarithmic.
@@ -170,7 +170,7 @@ def scaling(summary: pd.DataFrame, fig: AnyFigure | None = None, title: str | No
     words = {"parameters": "parameters", "batch_size": "batch size"}
     for column, sweep in enumerate(sweeps):
         table = frame[frame["sweep"] == sweep]
-        for row, (what, label) in enumerate((("sample", "µs a sample"), ("megabytes", "MB"))):
+        for row, (what, label) in enumerate((("sample", "time per sample (µs)"), ("megabytes", "memory (MB)"))):
             ax = panels[row, column]
             for name, style in styles.items():
                 points = table[(table["optimizer"] == name) & (table["competitor"] == US)].sort_values(sweep)
@@ -196,19 +196,20 @@ def scaling(summary: pd.DataFrame, fig: AnyFigure | None = None, title: str | No
     figure_heading(
         fig,
         title or "Time and memory as networks and batches grow",
-        "memory: the peak of a process beyond the interpreter with NumPy, the data included",
+        "memory: the peak of a process above that of Python with NumPy, the data included",
     )
     return fig
 
 
 @styled
 def step_profile(frame: pd.DataFrame, ax: Axes | None = None, title: str | None = None) -> Axes:
-    """Draw where the time of a training step goes, and how much of each part is matrix products.
+    """Draw the time of each part of a training step, and how much of it is matrix products.
 
     Args:
-        frame: what `scenarios.bench.profile_step` gives: `part`, `seconds`, `share`, `floor`; the last row the step.
+        frame: the result of `scenarios.bench.profile_step`: `part`, `seconds`, `share`, `floor`; the last row is the
+            step.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
+        title: replaces the usual title.
 
     Returns:
         The Axes; parts are on y, from 0 at the top.
@@ -231,11 +232,11 @@ def step_profile(frame: pd.DataFrame, ax: Axes | None = None, title: str | None 
     ax.margins(x=0.1)
     ax.grid(axis="y", visible=False)
     ax.spines["left"].set_color(FAINT)
-    ax.set_xlabel("microseconds")
+    ax.set_xlabel("time (µs)")
     heading(
         ax,
         title or f"Where the {thousands(1e6 * step['seconds'])} µs of a step go",
-        f"the matrix products alone take {thousands(1e6 * step['floor'])} µs",
+        f"the matrix products alone take {thousands(1e6 * step['floor'])} µs; %: share of the step",
     )
     ax.legend(loc="lower right")
     return ax

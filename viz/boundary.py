@@ -1,4 +1,4 @@
-"""A network with two inputs, seen whole: its answer as a map, and its hidden neurons as lines."""
+"""A network with two inputs: its predictions as a map, and its hidden neurons as lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.colors import to_rgb
 
 from neurosim.errors import NeurosimError, ShapeError
 from neurosim.parameters import Array
-from neurosim.text import percent
+from neurosim.text import percent, thousands
 
 from .colours import INK_COLOUR, PALETTE
 from .film import film_pixels, gif_path, write_gif
@@ -24,7 +24,7 @@ from .style import RIM, WIDTH, AnyFigure, figure_heading, heading, new_axes, new
 from .variants import MARKERS
 
 TINT = 0.55
-"""How much of a class's colour there is where the network is sure of it; the rest is white."""
+"""The share of a class's colour if the network is certain of it; the rest is white."""
 
 
 @styled
@@ -40,23 +40,23 @@ def decision_boundary(
     title: str | None = None,
     axis_names: Sequence[str] = ("x1", "x2"),
 ) -> Axes:
-    """Draw the answer of a classifier at every point of the plane, and the points that it was asked about.
+    """Draw the prediction of a classifier at every point of the plane, and the samples as points.
 
-    Colour says which class, depth of colour how sure; a black line runs where the answer changes, and points
-    that are read wrongly have a black rim.  With the weights of the first hidden layer each neuron is the
-    line w·x + b = 0, and its number stands at the end of it; a short bar points to the side where z > 0.
+    The colour is the predicted class; the deeper the colour, the more certain the prediction.  A black line marks where
+    the prediction changes.  Misread points have a black rim.  If the weights of the first hidden layer are given, each
+    neuron is drawn as the line w·x + b = 0 with its number at one end.  A short bar points to the side where z > 0.
 
     Args:
         predict: (N, 2) float32 -> probabilities (N, k), or (N,) or (N, 1), that of class 1; such as
             `net.predict_proba`.
         x: points, shape (N, 2).
         y: their classes from 0, shape (N,).
-        weights: of hidden neurons, a neuron a column, shape (2, n), such as `net[1].W`.
+        weights: of hidden neurons, one column per neuron, shape (2, n), such as `net[1].W`.
         biases: of the same neurons, shape (n,), such as `net[1].b`.
         class_names: a name for each class; its number if left out.
-        resolution: how many places to ask about in each direction, at least 2.
+        resolution: the number of places in each direction, at least 2.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one, which gives the share of points that are read correctly.
+        title: replaces the usual title, which gives the accuracy.
         axis_names: of the two coordinates.
 
     Returns:
@@ -64,7 +64,7 @@ def decision_boundary(
 
     Raises:
         ShapeError: if arrays do not fit together.
-        NeurosimError: if `predict` answers with anything but finite numbers in 0..1.
+        NeurosimError: if `predict` returns anything except finite numbers in 0..1.
 
     Example:
         >>> x, y = ns.data.xor(400)
@@ -72,7 +72,7 @@ def decision_boundary(
     """
     x, y = _points(x, y)
     if resolution < 2:
-        raise NeurosimError(f"resolution: expected at least 2; received {resolution}.")
+        raise NeurosimError(f"resolution: expected at least 2, received {resolution}")
     lines = _lines(weights, biases)
     across, up, places = places_around(x, resolution)
     share = _probabilities(predict(places), len(places))
@@ -86,10 +86,10 @@ def decision_boundary(
     ax.set_ylabel(axis_names[1])
     notes = [_reading(bool(wrong.any()))]
     if len(lines):
-        notes.append("dashed: where a hidden neuron's z = 0, its number at the end; the bar points to z > 0")
+        notes.append("dashed, with a number at the end: z = 0 of a hidden neuron; its bar points to z > 0")
     if outside:
-        notes.append(f"outside or without direction: {', '.join(outside)}")
-    heading(ax, title or f"{_right(wrong)} of {len(x)} points read correctly", "\n".join(notes))
+        notes.append(f"no line on this map: {', '.join(outside)}")
+    heading(ax, title or f"Accuracy {_right(wrong)} on {thousands(len(x))} points", "\n".join(notes))
     ax.legend(loc="upper left", bbox_to_anchor=(1.03, 1.0), borderaxespad=0, handletextpad=0.3)
     return ax
 
@@ -104,24 +104,24 @@ def decision_boundaries(
     axis_names: Sequence[str] = ("x1", "x2"),
     title: str | None = None,
 ) -> AnyFigure:
-    """Draw the answers of several classifiers in the plane side by side: `decision_boundary` in small, on shared axes.
+    """Draw the predictions of several classifiers side by side: small pictures like `decision_boundary` on shared axes.
 
     Args:
-        answers: for each of them, by its name, what it answers at the places of `places_around` and, after these, at
-            the points: (places + N, k) probabilities, or (places + N, 1), those of class 1.
+        answers: name of the classifier -> its probabilities, first at the places of `places_around`, then at the
+            points. The shape is (places + N, k), or (places + N, 1) for the probability of class 1.
         x: points, shape (N, 2).
         y: their classes from 0, shape (N,).
-        fig: a Figure or SubFigure to draw in; a new one if left out.
+        fig: a Figure or SubFigure to draw in; a new figure if left out.
         class_names: a name for each class; its number if left out.
         axis_names: of the two coordinates.
-        title: instead of the usual one.
+        title: replaces the usual title.
 
     Returns:
-        The Figure: a panel for each, in their order, with the share of points that are read correctly.
+        The Figure: one panel per classifier, in their order, with its accuracy.
 
     Raises:
         ShapeError: if arrays do not fit together.
-        NeurosimError: if answers are anything but finite numbers in 0..1, or there is none.
+        NeurosimError: if answers are anything except finite numbers in 0..1, or there is no classifier.
 
     Example:
         >>> across, up, places = places_around(x, 60)
@@ -129,7 +129,7 @@ def decision_boundaries(
         >>> fig = decision_boundaries({"small": small.predict_proba(every), "large": large.predict_proba(every)}, x, y)
     """
     if not answers:
-        raise NeurosimError("answers: expected those of at least one classifier; received none.")
+        raise NeurosimError("answers: expected the answers of at least one classifier, received none")
     x, y = _points(x, y)
     shares = {str(name): _apart(each, x) for name, each in answers.items()}
     rows, columns = panel_shape(len(shares))
@@ -143,7 +143,7 @@ def decision_boundaries(
         any_wrong = any_wrong or bool(wrong.any())
     label_panels(grid, names, axis_names[0], axis_names[1], steps=False)
     name_panel(grid.flat[0], names[0])  # one alone, too
-    figure_heading(fig, title or "Decision boundaries, and the points read correctly", _reading(any_wrong))
+    figure_heading(fig, title or "Decision boundaries and accuracies", _reading(any_wrong))
     fig.legend(
         *grid.flat[0].get_legend_handles_labels(),
         loc="outside lower center",
@@ -167,21 +167,21 @@ def boundary_film(
     note: str = "",
     seconds_per_frame: float = 0.3,
 ) -> Path:
-    """Write the answers of a classifier over the course of training as an animated GIF: `decision_boundary` in motion.
+    """Write the predictions of a classifier over training as an animated GIF, one `decision_boundary` per frame.
 
-    The last frame stands twice as long; then the film begins again.  The file is written whole or not at all.
+    The last frame stays twice as long; then the film begins again.  The file is written completely or not at all.
 
     Args:
-        answers: for each frame what the network answers at the places of `places_around` and, after these, at the
-            points: (places + N, k) or (places + N, 1). Of several networks a mapping of such by their names.
-        titles: of each frame, such as "Before training".
+        answers: for each frame the network's probabilities at the places of `places_around`, and after these at the
+            points: (places + N, k) or (places + N, 1). For several networks a mapping from their names to these.
+        titles: the title of each frame, such as "Before training".
         x: points, shape (N, 2).
         y: their classes from 0, shape (N,).
-        path: where to; ends in `.gif`.
+        path: the file to write; ends in `.gif`.
         class_names: a name for each class; its number if left out.
         axis_names: of the two coordinates.
         note: a small line at the foot.
-        seconds_per_frame: how long a frame stands, 0.02 to 60 seconds.
+        seconds_per_frame: how long a frame stays, 0.02 to 60 seconds.
 
     Returns:
         The path written.
@@ -192,7 +192,7 @@ def boundary_film(
     """
     path = gif_path(path, seconds_per_frame, "seconds_per_frame")
     if not answers or len(answers) != len(titles):
-        raise ShapeError(f"answers: expected one for each of {len(titles)} titles, received {len(answers)}.")
+        raise ShapeError(f"answers: expected one per title, {len(titles)}, received {len(answers)}")
     x, y = _points(x, y)
     look: dict[str, Any] = {"class_names": class_names, "axis_names": axis_names}
     frames = []
@@ -202,8 +202,8 @@ def boundary_film(
         else:
             share, own = _apart(each, x)
             right = _right(own.argmax(axis=1) != y)
-            told = f"{title}: {right} of {len(x)} points read correctly"
-            answer = _in_turn(share, own)  # first the places are asked for, then the points
+            told = f"{title}: accuracy {right} on {thousands(len(x))} points"
+            answer = _in_turn(share, own)  # the first call is for the places, the second for the points
             figure = root_figure(decision_boundary(answer, x, y, resolution=math.isqrt(len(share)), title=told, **look))
         with noted(figure, note):
             frames.append(film_pixels(figure))
@@ -211,7 +211,7 @@ def boundary_film(
 
 
 def places_around(x: Any, resolution: int) -> tuple[Array, Array, Array]:
-    """The part of the plane in which points x (N, 2) lie, with some room around it.
+    """Return a grid over the part of the plane in which points x (N, 2) lie, with some room around it.
 
     Returns:
         (resolution,) places to the right; (resolution,) upwards; (resolution², 2) all pairs of them, float32.
@@ -226,50 +226,50 @@ def _points(x: Any, y: Any) -> tuple[Array, Array]:
     """Return points (N, 2) and their classes (N,), checked."""
     x, y = np.asarray(x, dtype=float), np.asarray(y)
     if x.ndim != 2 or x.shape[1] != 2 or not len(x) or not np.isfinite(x).all():
-        raise ShapeError(f"x: expected finite points in the plane, shape (N, 2); received shape {x.shape}.")
+        raise ShapeError(f"x: expected finite points in the plane, shape (N, 2), received shape {x.shape}")
     if y.shape != (len(x),):
-        raise ShapeError(f"y: expected one class a point, shape ({len(x)},); received {y.shape}.")
+        raise ShapeError(f"y: expected one class per point, shape ({len(x)},), received {y.shape}")
     if not np.issubdtype(y.dtype, np.number) or (y < 0).any() or (y != np.floor(y)).any():
-        raise NeurosimError("y: expected classes, whole numbers from 0; received others.")
+        raise NeurosimError("y: expected class indices, whole numbers from 0, received other values")
     return x, y.astype(int)
 
 
 def _in_turn(*answers: Array) -> Callable[[Array], Array]:
-    """A classifier that has its answers ready, whatever it is asked for."""
+    """Return a classifier that returns these answers, one per call."""
     ready = iter(answers)
     return lambda _: next(ready)
 
 
 def _names(share: Array, y: Array, class_names: Sequence[str] | None) -> list[str]:
-    """The names of all classes, once it is clear that there are probabilities and colours for them."""
+    """Return the names of all classes, after checking that they have probabilities and colours."""
     classes = max(share.shape[1], int(y.max()) + 1)
     names = names_of_classes(class_names, classes)
     if classes > len(PALETTE):
-        raise NeurosimError(f"y: expected at most {len(PALETTE)} classes; received {classes}.")
+        raise NeurosimError(f"y: expected at most {len(PALETTE)} classes, received {classes}")
     if share.shape[1] < classes:
-        raise ShapeError(f"predict: expected {classes} probabilities a point; received {share.shape[1]}.")
+        raise ShapeError(f"predict: expected {classes} probabilities per point, received {share.shape[1]}")
     return names
 
 
 def _apart(answers: Array, x: Array) -> tuple[Array, Array]:
-    """Answers at the places of a grid, and at points x (N, 2), which stand behind them.
+    """Split answers into those at the places of a grid, and those at the points x (N, 2), which come after them.
 
     Raises:
-        ShapeError: there are no places in rows and columns.
+        ShapeError: the number of places is not a square.
     """
     count = len(answers) - len(x)
     if count < 4 or math.isqrt(count) ** 2 != count:
         raise ShapeError(
-            f"answers: expected those at the places of places_around and at {len(x)} points; received {len(answers)}."
+            f"answers: expected one per place of places_around and one per point ({len(x)}), received {len(answers)}"
         )
     both = _probabilities(answers, len(answers))
     return both[:count], both[count:]
 
 
 def _reading(any_wrong: bool) -> str:
-    """How to read the map."""
-    rim = "; black rim: read wrongly" if any_wrong else ""
-    return f"the deeper the colour, the surer; black line: where the answer changes{rim}"
+    """Return how to read the map."""
+    rim = "; black rim: misread" if any_wrong else ""
+    return f"deeper colour: more certain; black line: where the prediction changes{rim}"
 
 
 def _right(wrong: Array) -> str:
@@ -280,7 +280,7 @@ def _draw_panel(
     ax: Axes, across: Array, up: Array, share: Array, own: Array, x: Array, y: Array, names: Sequence[str],
     small: bool = False,
 ) -> Array:  # fmt: skip
-    """Draw the answers at the places of a grid, and the points; returns which of these are read wrongly."""
+    """Draw the answers at the places of a grid, and the points; return which points are misread."""
     _draw_map(ax, across, up, share, 1.0 if small else 1.6)
     wrong: Array = own.argmax(axis=1) != y
     for k, name in enumerate(names):
@@ -311,7 +311,7 @@ def _draw_map(ax: Axes, across: Array, up: Array, share: Array, width: float) ->
 
 
 def _draw_class(ax: Axes, k: int, name: str, points: Array, wrong: Array, size: float) -> None:
-    """Draw the points of class k, those that are read wrongly with a black rim and above the others."""
+    """Draw the points of class k; misread points have a black rim and lie above the others."""
     look: dict[str, Any] = {"linestyle": "none", "marker": MARKERS[k], "color": PALETTE[k]}
     light: dict[str, Any] = RIM | {"markeredgewidth": RIM["markeredgewidth"] * size**2}
     ax.plot(*points[~wrong].T, markersize=4.4 * size, zorder=2.4, label=f"class {name}", **light, **look)
@@ -320,13 +320,13 @@ def _draw_class(ax: Axes, k: int, name: str, points: Array, wrong: Array, size: 
 
 
 def _probabilities(answer: Any, count: int) -> Array:
-    """Return what `predict` gave as probabilities of each class, shape (count, k), k >= 2."""
+    """Return the result of `predict` as probabilities of each class, shape (count, k), k >= 2."""
     share = np.asarray(answer, dtype=float)
     share = share[:, None] if share.ndim == 1 else share
     if share.ndim != 2 or len(share) != count:
-        raise ShapeError(f"predict: expected ({count}, k) probabilities for {count} points; received {share.shape}.")
+        raise ShapeError(f"predict: expected ({count}, k) probabilities for {count} points, received {share.shape}")
     if not ((share >= -1e-6) & (share <= 1 + 1e-6)).all():
-        raise NeurosimError("predict: expected probabilities in 0..1; received others, or NaN. Use predict_proba.")
+        raise NeurosimError("predict: expected probabilities in 0..1, received other values or NaN; use predict_proba")
     return np.hstack([1 - share, share]) if share.shape[1] == 1 else share
 
 
@@ -335,12 +335,12 @@ def _lines(weights: Any, biases: Any) -> Array:
     if weights is None and biases is None:
         return np.empty((0, 3))
     if weights is None or biases is None:
-        raise NeurosimError("expected weights and biases together; received one of them.")
+        raise NeurosimError("weights, biases: expected both, received one of them")
     weights, biases = np.asarray(weights, dtype=float), np.asarray(biases, dtype=float)
     if weights.ndim != 2 or len(weights) != 2 or biases.shape != weights.shape[1:]:
         raise ShapeError(
-            f"weights: expected (2, n), a neuron a column, with biases (n,); received {weights.shape} and "
-            f"{biases.shape}."
+            f"weights: expected (2, n), one column per neuron, with biases (n,), received {weights.shape} and "
+            f"{biases.shape}"
         )
     return np.column_stack([weights.T, biases])
 
@@ -354,7 +354,7 @@ def line_in_box(w: Sequence[float], b: float, box: Sequence[float]) -> Array | N
         box: left, right, bottom, top.
 
     Returns:
-        Shape (2, 2), one point per row; None where the line misses the box or w is 0.
+        Shape (2, 2), one point per row; None if the line misses the box or w is 0.
     """
     left, right, bottom, top = box
     ends = []
@@ -372,7 +372,7 @@ def line_in_box(w: Sequence[float], b: float, box: Sequence[float]) -> Array | N
 
 
 def _draw_lines(ax: Axes, lines: Array, box: Sequence[float]) -> list[str]:
-    """Draw each neuron's line, its number and the side of z > 0; return the names of those that are not to be seen."""
+    """Draw each neuron's line, its number and the side of z > 0; return the names of those without a line."""
     missing: list[str] = []
     taken: list[Array] = []
     size = box[1] - box[0]

@@ -1,15 +1,15 @@
-"""Every colour of the figures and the reports, by what it is for; needs no matplotlib."""
+"""Every colour of the figures and the reports, named by its purpose; needs no matplotlib."""
 
 INK_COLOUR = "#222222"
 """Text, and lines that are as important."""
 MUTED = "#6b6b6b"
-"""Text that explains, and what has no colour of its own."""
+"""Text that explains, and lines without their own colour."""
 AXIS = "#8c8c8c"
 """Axes, zero, rims and leaders."""
 RULE = "#bdbdbd"
-"""The same where they must not compete with many thin lines, and hatching."""
+"""Hatching, and axes among many thin lines."""
 FAINT = "#d9d9d9"
-"""Where nothing was recorded, and the edges of images."""
+"""Missing records, and the edges of images."""
 GRID = "#e6e6e6"
 PALE = "#efefef"
 """Backgrounds of cells and rows."""
@@ -25,6 +25,6 @@ DARK_PAGE = {
     "band": "#242424",
     "mark": PALETTE[4],
 }
-"""Colours of a web page, by what they are for, on light and on dark screens."""
+"""Colours of a web page, named by their purpose, on light and on dark screens."""
 SHARES = ("#ffffff", "#fdd9b0", "#f19a4e", "#c4500a", "#7f2b04")
-"""Shares and counts: white to dark orange, lightness falling all the way."""
+"""Shares and counts: from white to dark orange, with falling lightness."""

@@ -1,4 +1,4 @@
-"""Which classes are taken for which."""
+"""The confusion matrix: which classes are read as which."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def confusion_matrix(
 ) -> Axes:
     """Draw how often each true class (row) was read as each class (column).
 
-    Mistakes have the colour: an off-diagonal field is the darker, the larger its share of the row.  The
-    diagonal, where nearly everything lies, is kept grey, so that it does not drown them.
+    Colour marks the mistakes: the larger a cell's share of its row, the darker the cell.  The diagonal is grey, so
+    that its large numbers do not hide the mistakes.
 
     Args:
         matrix: counts, true classes in rows, predicted in columns, shape (n, n).
         class_names: a name for each class; its number if left out.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one, which gives the accuracy.
+        title: replaces the usual title, which gives the accuracy.
 
     Returns:
-        The Axes; its first image is the shares of mistakes in percent, NaN on the diagonal.
+        The Axes; its first image shows the shares of mistakes in percent, NaN on the diagonal.
 
     Raises:
         ShapeError: if the matrix is not square.
@@ -42,13 +42,13 @@ def confusion_matrix(
     """
     matrix = np.asarray(matrix)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
-        raise ShapeError(f"matrix: expected (n, n) counts; received {matrix.shape}.")
+        raise ShapeError(f"matrix: expected (n, n) counts, received {matrix.shape}")
     if (matrix < 0).any():
-        raise NeurosimError(f"matrix: expected counts of at least 0; received {matrix.min()}.")
+        raise NeurosimError(f"matrix: expected counts of at least 0, received {matrix.min()}")
     n = len(matrix)
     names = [str(i) for i in range(n)] if class_names is None else [str(name) for name in class_names]
     if len(names) != n:
-        raise NeurosimError(f"class_names: expected {n}, one a class; received {len(names)}.")
+        raise NeurosimError(f"class_names: expected {n}, one per class, received {len(names)}")
     rows = matrix.sum(axis=1, keepdims=True)  # (n, 1)
     share = 100 * matrix / np.maximum(rows, 1)  # (n, n), percent
     off = np.where(np.eye(n, dtype=bool), np.nan, share)
@@ -79,11 +79,11 @@ def confusion_matrix(
     ax.set_xlabel("predicted class")
     ax.set_ylabel("true class")
     bar = ax.figure.colorbar(picture, ax=ax, shrink=0.7, pad=0.02, aspect=28)
-    bar.set_label("mistakes, share of the true class (%)")
+    bar.set_label("misread, share of the true class (%)")
     bar.outline.set_visible(False)
     heading(
         ax,
-        title or f"{percent(right / max(total, 1), 2)} read correctly: what is taken for what",
-        f"{thousands(right)} of {thousands(total)} on the grey diagonal; numbers are counts, colour marks the mistakes",
+        title or f"Accuracy {percent(right / max(total, 1), 2)}: which class is read as which",
+        f"numbers: samples; grey diagonal: read correctly, {thousands(right)} of {thousands(total)}; colour: misread",
     )
     return ax

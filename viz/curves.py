@@ -1,4 +1,4 @@
-"""Curves over the course of training: many variants and seeds, or one run."""
+"""Curves over training: of many variants and seeds, or of one run."""
 
 from __future__ import annotations
 
@@ -44,26 +44,26 @@ def learning_curves(
     title: str | None = None,
     styles: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Axes:
-    """Draw a quantity over training: one line per variant, the mean over its seeds in a band of ± 1 sd.
+    """Draw a quantity over training: one line per variant, the mean over its seeds with a band of ± 1 sd.
 
-    A line ends where the first of its seeds stops; the number beside it is the mean of what the runs ended with.
-    Where a run kept the weights of an earlier epoch, a ring marks that epoch.
+    A line ends where the first of its seeds stops.  The number beside it is the mean of the runs' last values.  If a
+    run kept the weights of an earlier epoch, a ring marks that epoch.
 
-    Columns that end in "accuracy" are shown in percent, zoomed to where most curves run; losses that span
-    more than one and a half decades get a logarithmic axis.  A variant whose runs diverged ends in a cross
-    and says so.
+    Columns that end in "accuracy" are shown in percent, zoomed to the range of most curves.  Losses that span more
+    than one and a half decades get a logarithmic axis.  If the runs of a variant diverged, its line ends in a cross and
+    its label says "diverged".
 
     Args:
-        results: one row per variant, seed and epoch: `epoch` (from 1), the metric, and, as far as there are
-            any, `variant`, `seed`, `seconds` (of that epoch), `loss`, `diverged`, `kept` (whether the run ended with
-            the weights of that epoch; otherwise it is the last).  NaN: no number.
+        results: one row per variant, seed and epoch.  Columns: `epoch` (from 1), the metric, and optionally
+            `variant`, `seed`, `seconds` (of that epoch), `loss`, `diverged`, `kept`.  `kept` is true if the run ended
+            with the weights of that epoch; otherwise the last epoch counts.  NaN: no value.
         metric: the column to draw; accuracies in 0..1.
-        x: "epoch"; "seconds" for the time spent so far (mean over the seeds); or another column that grows, such as
-            the updates so far, whose axis is logarithmic where it spans a decade.
-        by: the column that tells the lines apart.
+        x: "epoch", "seconds" or another column that grows, such as the updates so far.  "seconds" is drawn as the
+            training time so far, the mean over the seeds.  Another column has a logarithmic axis if it spans a decade.
+        by: the column with one value per line.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
-        styles: from `variant_style`, so that variants keep their looks across pictures.
+        title: replaces the usual title.
+        styles: from `variant_style`, so that each variant looks the same in all pictures.
 
     Returns:
         The Axes.
@@ -101,11 +101,11 @@ def learning_curves(
         label += ", logarithmic scale"
         _log_axis(ax, frame[x])
     else:
-        ax.set_xlim(left=0)
+        ax.set_xlim(left=0 if x == "seconds" else -0.02 * float(frame[x].max()))  # markers at 0 stay whole
     ax.set_xlabel(label)
     seeds = int(frame.groupby(by)["seed"].nunique().max())
     course = {"epoch": "by epoch", "seconds": "against training time"}.get(x, f"against {quantity(x).label}")
-    note = seeds_text(seeds) + cut + ("; ring: weights that a seed kept" if len(rings) else "")
+    note = seeds_text(seeds) + cut + ("; ring: epoch whose weights a run kept" if len(rings) else "")
     if any(each.get_label() == "_diverged" for each in ax.lines):
         note += "\n×: the last value before a run diverged"
     heading(ax, title or f"{kind.label[:1].upper()}{kind.label[1:]} {course}", note)
@@ -124,18 +124,18 @@ def curves_apart(
     title: str | None = None,
     styles: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> AnyFigure:
-    """Draw a quantity over training whose unit is not the same for all variants: a panel with its own axis a unit.
+    """Draw a quantity over training if its unit differs between variants: one panel, with its own axis, per unit.
 
     Args:
         results: one row per `variant`, `seed` and `epoch`, as for `learning_curves`.
-        units: variant -> in which unit it is measured, such as the name of its loss.
+        units: variant -> the unit in which it is measured, such as the name of its loss.
         metric: the column to draw.
-        fig: a Figure or SubFigure to draw in; a new one if left out.
-        title: instead of the usual one.
+        fig: a Figure or SubFigure to draw in; a new figure if left out.
+        title: replaces the usual title.
         styles: from `variant_style`.
 
     Returns:
-        The Figure, one Axes a unit, in the order in which the variants come.
+        The Figure, one Axes per unit, in the order of the variants.
 
     Raises:
         NeurosimError: if a column or a style is missing, or a variant has no unit.
@@ -143,7 +143,7 @@ def curves_apart(
     frame = with_variants(as_frame(results, ["epoch", metric], "results")).sort_values("epoch", kind="stable")
     names = list(dict.fromkeys(results["variant"]))
     if missing := [name for name in names if name not in units]:
-        raise NeurosimError(f"units: expected one for each variant; received none for {', '.join(missing)}.")
+        raise NeurosimError(f"units: expected one for each variant, received none for {', '.join(missing)}")
     styles = styles_for(names, styles)
     kind = quantity(metric)
     frame["value"] = without_diverged(frame, metric) * kind.factor
@@ -162,13 +162,13 @@ def curves_apart(
             ax.legend(fontsize=7.5, handlelength=2.5)
         epoch_axis(ax, frame["epoch"])
     seeds = int(frame.groupby("variant")["seed"].nunique().max())
-    note = f"{seeds_text(seeds)}\neach panel has an axis of its own: values of different losses cannot be compared"
+    note = f"{seeds_text(seeds)}\neach panel has its own axis, because values of different losses cannot be compared"
     figure_heading(fig, title or f"{kind.label[:1].upper()}{kind.label[1:]} by epoch", note)
     return fig
 
 
 def _means(rows: pd.DataFrame, time: str, in_seconds: bool) -> pd.DataFrame:
-    """Return columns x, mean, sd (NaN for one seed), one row per epoch (or what `time` counts) until a seed stops."""
+    """Return columns x, mean, sd (NaN for one seed), one row per value of `time` until the first seed stops."""
     groups = rows[rows[time] <= rows.groupby("seed")[time].max().min()].groupby(time)
     table = groups["value"].agg(mean="mean", sd="std").reset_index()
     table["x"] = groups["time"].mean().to_numpy() if in_seconds else table[time].astype(float)
@@ -176,13 +176,13 @@ def _means(rows: pd.DataFrame, time: str, in_seconds: bool) -> pd.DataFrame:
 
 
 def _kept_early(frame: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Return the rows whose weights a run kept although it went on."""
+    """Return the rows whose weights a run kept although it trained on."""
     last = ~frame.duplicated([by, "seed"], keep="last")
     return frame[frame["kept"].eq(True) & ~last] if "kept" in frame else frame[:0]
 
 
 def _set_limits(ax: Axes, tables: Mapping[str, pd.DataFrame], values: Array, kind: Quantity) -> str:
-    """Choose scale and limits of y; return what the subtitle has to say about it."""
+    """Choose scale and limits of y; return a text on them for the subtitle."""
     if not np.isfinite(values).any():
         ax.set_ylim(*((0, 100) if kind.percent else (0, 1)))
         ax.text(0.5, 0.5, "every run diverged", transform=ax.transAxes, ha="center", color=MUTED)
@@ -203,7 +203,7 @@ def _set_limits(ax: Axes, tables: Mapping[str, pd.DataFrame], values: Array, kin
 
 
 def _log_axis(ax: Axes, values: pd.Series) -> None:
-    """Make x logarithmic, with a tick at each value where there are few of them."""
+    """Make x logarithmic, with a tick at each value if there are few."""
     ax.set_xscale("log")
     ax.set_xlim(values.min() / 1.15, values.max() * 1.15)
     plain_log(ax.xaxis)
@@ -216,7 +216,7 @@ def _log_axis(ax: Axes, values: pd.Series) -> None:
 def _ends(
     frame: pd.DataFrame, by: str, tables: Mapping[str, pd.DataFrame], kind: Quantity, decimals: int, time: str
 ) -> list[LineEnd]:
-    """Return the end of each line and its label: name, what its runs ended with, seeds lost."""
+    """Return the end of each line and its label: name, mean of its last values, number of seeds that diverged."""
     ends = []
     for name, table in tables.items():
         rows = frame[frame[by] == name]
@@ -226,7 +226,7 @@ def _ends(
         if lost == seeds:
             first = table[time][table["mean"].notna()[::-1].cumsum() == 0].min()
             text = f"{name}  diverged" + (f" in epoch {plain(first)}" if time == "epoch" else "")
-        else:  # of every seed, also of those that stopped early
+        else:  # the mean of all seeds, also of those that stopped early
             text = f"{name}  {kind.text(final.mean(), decimals)}" + (f"  ({lost} of {seeds} diverged)" if lost else "")
         x, y = (shown["x"].iloc[-1], shown["mean"].iloc[-1]) if len(shown) else (np.nan, np.nan)
         ends.append(LineEnd(name, float(x), float(y), text, leader=lost < seeds))
@@ -239,15 +239,15 @@ def history_curves(
 ) -> AnyFigure:
     """Draw one run: loss and accuracy, training and validation, with the best epoch marked.
 
-    The best epoch is `kept` if it is given, otherwise that of the highest validation accuracy or, in this order,
-    lowest validation loss, highest training accuracy, lowest training loss, whichever there is.
+    The best epoch is `kept` if it is given.  Otherwise it is the epoch with the highest validation accuracy.  Without
+    that column it is the lowest validation loss, then the highest training accuracy, then the lowest training loss.
 
     Args:
-        history_frame: one row an epoch: `loss` and, as far as there are any, `val_loss`, `accuracy`,
-            `val_accuracy` (0..1), `epoch` (from 1; otherwise rows are counted).  A History does as well.
-        fig: a Figure or SubFigure to draw in; a new one if left out.
-        title: instead of the usual one.
-        kept: the epoch whose weights the network has, where early stopping went back to them.
+        history_frame: one row per epoch: `loss` and optionally `val_loss`, `accuracy`, `val_accuracy` (0..1), `epoch`
+            (from 1; otherwise rows are counted); or a History.
+        fig: a Figure or SubFigure to draw in; a new figure if left out.
+        title: replaces the usual title.
+        kept: the epoch whose weights the network has, if early stopping restored them.
 
     Returns:
         The Figure (two Axes, or one if there is no accuracy).
@@ -291,9 +291,9 @@ def history_curves(
         epoch_axis(ax, epochs)
         ax.set_xlabel("epoch")
         ax.set_ylabel(label)
-    note = f"{best_text}\ntraining: the mean over the batches of an epoch, while the weights change"
+    note = f"{best_text}\ntraining: mean over the batches of an epoch, while the weights change"
     if any(column.startswith("val_") for column in columns):
-        note += "; validation: the weights at its end"
+        note += "; validation: weights at its end"
     figure_heading(fig, title or f"{'Loss and accuracy' if len(panels) == 2 else 'Loss'} by epoch", note)
     legend = {line.get_label(): line for ax in axes for line in ax.lines}
     fig.legend(legend.values(), legend.keys(), loc="upper right", ncols=len(legend))
@@ -301,7 +301,7 @@ def history_curves(
 
 
 def _best_epoch(columns: Mapping[str, pd.Series], epochs: pd.Series) -> tuple[float | None, str]:
-    """Return the best epoch and a sentence on it."""
+    """Return the best epoch, and a text that names it."""
     if len(epochs) == 1:
         return None, "one epoch"
     for column, values in columns.items():

@@ -1,4 +1,4 @@
-"""Where each variant ended: one dot per seed, and their mean."""
+"""The last value of each variant: one dot per seed, and their mean."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ def comparison(
     title: str | None = None,
     styles: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Axes:
-    """Draw where each variant ended, best on top: one dot per seed, the mean and a bar of ± 1 sd.
+    """Draw the last value of each variant, best on top: one dot per seed, the mean and a bar of ± 1 sd.
 
-    The axis is zoomed to where most variants lie; one far below stands at the edge as an arrow, its number
-    beside it. Variants all of whose seeds diverged are listed last, as "diverged", in a grey row.
+    The axis is zoomed to the range of most variants.  A variant far below is drawn as an arrow at the edge, with its
+    number beside it.  If all seeds of a variant diverged, it comes last, as "diverged", in a grey row.
 
     Args:
-        results: one row per `variant`, `seed` and `epoch` (the last epoch counts, or the one that is `kept`; for
-            `seconds`, the sum), or per variant and seed; or a summary, one row a variant, with columns
+        results: one row per `variant`, `seed` and `epoch`.  The last or the `kept` epoch counts; for `seconds` the sum
+            counts.  Or one row per variant and seed.  Or a summary: one row per variant with the columns
             `<metric>_mean` and, if known, `<metric>_sd`.
         metric: the column to compare; accuracies in 0..1.
-        baseline: the variant the others are compared with; a line marks its mean.
+        baseline: the variant that the others are compared with; a line marks its mean.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
+        title: replaces the usual title.
         styles: from `variant_style`.
 
     Returns:
         The Axes; variants are on y, from 0 at the top.
 
     Raises:
-        NeurosimError: if a column is missing or `baseline` is no variant.
+        NeurosimError: if a column is missing or `baseline` is not a variant.
     """
     frame = as_frame(results, [], "results")
     if metric not in frame and f"{metric}_mean" in frame:
@@ -64,7 +64,7 @@ def comparison(
         table = _from_results(as_frame(frame, [metric], "results"), metric)
     names = list(table.index)
     if baseline is not None and baseline not in names:
-        raise NeurosimError(f"baseline: expected one of {', '.join(names)}; received {baseline!r}.")
+        raise NeurosimError(f"baseline: expected one of {', '.join(names)}, received {baseline!r}")
     styles = styles_for(names, styles)
     kind = quantity(metric)
     table = table.sort_values("mean", ascending=not kind.higher_is_better, na_position="last", kind="stable")
@@ -98,11 +98,11 @@ def comparison(
     final = "" if metric == "seconds" else "final "
     ax.set_xlabel(f"{final}{kind.axis}" + (", logarithmic scale" if log else ""))
     seeds = int(table["seeds"].max())
-    note = "one seed each"
+    note = "one seed per variant"
     if seeds > 1:
         note = f"mean of {seeds} seeds, bar: ± 1 standard deviation; small dots: single seeds"
     if (table["mean"] < low).any():
-        note += "\narrow: below the axis, its value at the right"
+        note += "\narrow: the value lies below the axis and is written at the right"
     order = "best" if kind.higher_is_better else "lowest"
     heading(ax, title or f"{(final + kind.label).capitalize()}, {order} on top", note)
     return ax
@@ -168,9 +168,9 @@ def _set_limits(ax: Axes, table: pd.DataFrame, *, percent: bool) -> bool:
 
 
 def _draw_row(ax: Axes, row: int, entry: pd.Series, style: Mapping[str, Any], low: float, percent: bool) -> None:
-    """Draw one variant at height `row`; the axis begins at `low`."""
+    """Draw one variant at height `row` on an axis that begins at `low`."""
     mean, sd = entry["mean"], entry["sd"]
-    if not np.isfinite(mean):  # nothing on the axis: whatever stood there would have a value
+    if not np.isfinite(mean):  # no mark on the axis, because a mark would have a value
         text = f"diverged ({entry['diverged']} of {entry['seeds']} seeds)"
         beside(ax, text, (1, row), (8, 0), ax.get_yaxis_transform(), va="center", color=MUTED)
         ax.axhspan(row - 0.35, row + 0.35, color=PALE, linewidth=0, zorder=0.5)

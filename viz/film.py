@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from io import BytesIO
-from math import isqrt
+from math import ceil, isqrt
 from pathlib import Path
 
 import numpy as np
@@ -26,31 +26,31 @@ from .page import ACCENT, HEIGHT, MARGIN
 from .style import DPI, WIDTH, Drawable, beside, heading, new_axes, root_figure, styled
 
 STRIP = 0.5
-"""Inches at the foot for the line of the stage."""
+"""The height in inches of the strip at the foot for the text of the stage."""
 
 
 @styled
 def neuron_film(
     trace: NeuronTrace, path: str | os.PathLike[str], *, note: str = "", seconds_per_stage: float = 1.5
 ) -> Path:
-    """Write the walk through one neuron as an animated GIF: the picture of `neuron_story`, filling up.
+    """Write the walk through one neuron as an animated GIF: the picture of `neuron_story`, filled step by step.
 
-    Each stage of the walk is one frame: its panels are framed, those of later stages are still empty, and
-    a line at the foot says what happens, with the numbers plugged in.  The last frame stands twice as long;
-    then the film begins again.  The file is written whole or not at all.
+    Each stage of the walk is one frame.  The panels of the stage have a frame; those of later stages are still empty.
+    A line at the foot explains the stage, with the numbers filled in.  The last frame stays twice as long; then the
+    film begins again.  The file is written completely or not at all.
 
     Args:
         trace: a neuron in a trace, such as `net.trace(x, y)[1][5]`.
-        path: where to; ends in `.gif`; missing folders are made.
+        path: the file to write; ends in `.gif`; missing folders are made.
         note: a small line at the foot, e.g. "data: built-in digits, NOT MNIST".
-        seconds_per_stage: how long a frame stands, 0.02 to 60 seconds.
+        seconds_per_stage: how long a frame stays, 0.02 to 60 seconds.
 
     Returns:
         The path written.
 
     Raises:
-        NeurosimError: if the name does not end in `.gif`, the time is out of range, it is no such trace, or
-            the file cannot be written.
+        NeurosimError: if the name does not end in `.gif`, the time is out of range, the trace is not a
+            NeuronTrace, or the file cannot be written.
 
     Example:
         >>> neuron_film(net.trace(x, y)[1][5], "walk.gif")
@@ -71,20 +71,20 @@ def weight_film(
     note: str = "",
     seconds_per_frame: float = 0.25,
 ) -> Path:
-    """Write the weights of a neuron, or of several, over the course of training as a GIF: `filmstrip` in motion.
+    """Write the weights of a neuron, or of several, over training as an animated GIF: `filmstrip` as a film.
 
-    All frames share one colour scale centred on zero.  The last frame stands twice as long; then the film
-    begins again.  The file is written whole or not at all.
+    All frames share one colour scale centred on zero.  With several neurons, the number of each stands above its image.
+    The last frame stays twice as long; then the film begins again.  The file is written completely or not at all.
 
     Args:
-        images: the neuron's weights at each step, shape (n, height, width) or (n, height x width); of several neurons
+        images: the neuron's weights at each step, shape (n, height, width) or (n, height x width); for several neurons
             (n, neurons, height, width).
-        steps: the step of each, n numbers.
-        path: where to; ends in `.gif`; missing folders are made.
+        steps: the step of each image, n numbers.
+        path: the file to write; ends in `.gif`; missing folders are made.
         shape: height and width of the input image, for weights in rows.
-        title: instead of the usual one.
+        title: replaces the usual title.
         note: a small line at the foot, e.g. "data: built-in digits, NOT MNIST".
-        seconds_per_frame: how long a frame stands, 0.02 to 60 seconds.
+        seconds_per_frame: how long a frame stays, 0.02 to 60 seconds.
 
     Returns:
         The path written.
@@ -96,14 +96,21 @@ def weight_film(
     """
     path = gif_path(path, seconds_per_frame, "seconds_per_frame")
     several = np.ndim(images) == 4
+    side = 3.6  # inches
+    places: list[tuple[int, int]] = []  # of the neurons' numbers
     if several:
-        images = np.stack([mosaic(each, -(-len(each) // max(1, isqrt(len(each)))), 1) for each in images])
+        _, count, high, wide = np.shape(images)
+        columns = -(-count // max(1, isqrt(count)))
+        head = ceil(0.14 * columns * (wide + 1) / side)  # pixels for a line of small print
+        places = [(j % columns * (wide + 1), j // columns * (head + high + 1) + head) for j in range(count)]
+        images = np.stack([mosaic(each, columns, 1, head) for each in images])
     tiles = film_tiles(images, steps, shape)
     height, width = tiles.shape[1:]
-    side = 3.6  # inches
     ax = new_axes(width=side + 1.0, height=side * height / width + 1.0)
     figure = root_figure(ax)
     picture = show_weights(ax, tiles[0], tiles)
+    for j, (left, top) in enumerate(places):
+        beside(ax, str(j), (left - 0.5, top - 0.5), (0, 1.5), fontsize=7, color=MUTED, va="bottom", in_layout=False)
     text = beside(ax, f"step {steps[-1]:g}", (0, 0), (0, -4), "axes fraction", fontsize=10, va="top")
     if note:
         beside(
@@ -125,17 +132,17 @@ def weight_film(
 
 
 def gif_path(path: str | os.PathLike[str], seconds: float, name: str) -> Path:
-    """Return where a film goes, once its name and the time of a frame have been checked."""
+    """Return the path of a film, after checking its name and the time of a frame."""
     path = Path(path)
     if path.suffix.lower() != ".gif":
-        raise NeurosimError(f"path: expected a name that ends in .gif, received {path.name!r}.")
+        raise NeurosimError(f"path: expected a name that ends in .gif, received {path.name!r}")
     if not 0.02 <= seconds <= 60:
-        raise NeurosimError(f"{name}: expected 0.02 to 60 seconds, received {seconds}.")
+        raise NeurosimError(f"{name}: expected 0.02 to 60 seconds, received {seconds}")
     return path
 
 
 def write_gif(frames: list[np.ndarray], path: Path, seconds: float) -> Path:
-    """Write frames (height, width, 3), uint8, that stand so many seconds each, the last twice as long."""
+    """Write frames (height, width, 3), uint8, each shown for `seconds`, the last one twice as long."""
     from PIL import Image
 
     images = []
@@ -179,15 +186,15 @@ def _frames(trace: NeuronTrace, note: str) -> list[np.ndarray]:
 
 
 def stage_caption(stage: Stage) -> str:
-    """Return the line of one stage, with the numbers plugged in."""
+    """Return the text of one stage, with the numbers filled in."""
     return typeset(stage.caption(in_figure))
 
 
 def _indexed(frames: list[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
     """Return the frames as indices into one palette, shape (256, 3), all uint8.
 
-    It holds the commonest colours, so that paper stays white.  A rarer colour becomes the nearest of
-    them.  Six bits a channel are enough to tell colours apart.
+    The palette holds the most common colours, so that paper stays white.  A rarer colour becomes the nearest of them.
+    Six bits per channel are enough to tell colours apart.
     """
     weights = np.array([1 << 12, 1 << 6, 1])
     codes = [(frame.astype(np.int64) >> 2) @ weights for frame in frames]  # (height, width)

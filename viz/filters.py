@@ -1,4 +1,4 @@
-"""Filters: their kernels, the maps that they make of one sample, and what they see of it."""
+"""Filters: their kernels, their feature maps of one sample, and the part of it that they depend on."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from .samples import names_of_channels
 from .style import DIVERGING, WIDTH, AnyFigure, beside, figure_heading, heading, new_axes, new_figure, styled
 
 MOST = 16
-"""Filters, channels or maps that are drawn of a layer that has more."""
+"""The largest number of filters, channels or maps that are drawn of one layer."""
 SIDE = 28
-"""Smaller tiles are enlarged to about so many pixels, so that the gaps between them stay thin."""
+"""Smaller tiles are enlarged to about this many pixels, so that the gaps between them stay thin."""
 SMALL_SIDE = 12
-"""The same for a tile of one channel of many."""
+"""The same for the tile of one channel among several."""
 COLUMNS = 8
 """Maps in a row."""
 FIELD = PALETTE[1]
 Field = tuple[slice, slice]
-"""The rows and the columns of an image that something looks at."""
+"""The rows and the columns of a part of an image."""
 Seen = Field | tuple[slice, slice, int]
-"""The same of one map alone, by its number."""
+"""The same, or the same in only one map, given by its number."""
 Place = tuple[float, float]
 """A row and a column."""
 
 
 def enlarged(tiles: Array) -> Array:
-    """Small images (n, height, width) with each pixel repeated, so that the longer side has about `SIDE` of them."""
+    """Return small images (n, height, width) with each pixel repeated, the longer side about `SIDE` pixels long."""
     times = max(1, SIDE // max(tiles.shape[1:3]))
     return tiles.repeat(times, axis=1).repeat(times, axis=2)
 
 
 def channel_sheet(values: Array) -> Array:
-    """One number for each pixel and channel, (height, width, C), as one image; the channels row by row, NaN between.
+    """Return numbers (height, width, C) as one image: the channels side by side, row by row, with NaN between them.
 
-    A single channel is (height, width), as it is.
+    A single channel is returned unchanged, (height, width).
     """
     if values.shape[2] == 1:
         return values[:, :, 0]
@@ -55,7 +55,7 @@ def channel_sheet(values: Array) -> Array:
 
 
 def sheet_centre(shape: Sequence[int]) -> Array:
-    """Where the middle of each number of a `channel_sheet` is: (height, width, C, 2), across and down."""
+    """Return the middle of each number in a `channel_sheet`, (height, width, C, 2): across and down."""
     height, width, channels = shape
     times, columns, gap = _sheet(shape) if channels > 1 else (1, 1, 0)
     row, column, channel = np.indices((height, width, channels))
@@ -65,9 +65,9 @@ def sheet_centre(shape: Sequence[int]) -> Array:
 
 
 def _sheet(shape: Sequence[int]) -> tuple[int, int, int]:
-    """Of a `channel_sheet`: how often a pixel is repeated, how many channels stand in a row, and pixels between them.
+    """Return for a `channel_sheet` the repeats of a pixel, the channels per row, and the pixels between them.
 
-    A sheet is about half as wide again as it is high.
+    A sheet is about 1.5 times as wide as it is high.
     """
     height, width, channels = shape
     times = max(1, SMALL_SIDE // max(height, width))
@@ -76,7 +76,7 @@ def _sheet(shape: Sequence[int]) -> tuple[int, int, int]:
 
 
 def strongest(sizes: Array, count: int) -> Array:
-    """The places of the `count` largest of sizes (n,), in their own order."""
+    """Return the indices of the `count` largest sizes (n,), in rising order."""
     return np.sort(np.argsort(-np.nan_to_num(sizes, posinf=np.inf), kind="stable")[:count])
 
 
@@ -91,23 +91,23 @@ def kernel_grid(
 ) -> Axes:
     """Draw the kernels of a convolutional layer as images, all on one colour scale centred on zero.
 
-    Where they look at a single channel, an image a filter.  Where they look at several, a column a filter and a row a
-    channel; of a single filter an image a channel.  Of many filters or channels those with the largest weights are
-    drawn, and the line below the title says so.
+    With a single input channel, there is one image per filter.  With several channels, each filter is a column and each
+    channel a row; a single filter has one image per channel.  If there are too many filters or channels, those with the
+    largest weights are drawn, and the subtitle gives their number.
 
     Args:
-        W: the kernels, shape (k, k, C, filters), such as `net[1].W`; of one filter (k, k, C), `net[1][5].weights`.
-        filters: their numbers; 0, 1, … if left out.
+        W: the kernels, shape (k, k, C, filters), such as `net[1].W`; for one filter (k, k, C), `net[1][5].weights`.
+        filters: the numbers of the filters; 0, 1, … if left out.
         channels: names of the C channels; their numbers if left out.
-        count: how many filters, and how many channels, at most; 64 filters of a single channel, else 16.
+        count: the largest number of filters, and of channels; 64 for filters with a single channel, else 16.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
+        title: replaces the usual title.
 
     Returns:
         The Axes, which hold one image.
 
     Raises:
-        ShapeError: if these are no kernels.
+        ShapeError: if the shape is not that of kernels.
 
     Example:
         >>> ax = kernel_grid(net[1].W)
@@ -115,11 +115,11 @@ def kernel_grid(
     W = np.array(W, dtype=float)
     W = W[..., None] if W.ndim == 3 else W
     if W.ndim != 4 or not W.size:
-        raise ShapeError(f"W: expected kernels, shape (k, k, C, filters) or (k, k, C); received {W.shape}.")
+        raise ShapeError(f"W: expected kernels, shape (k, k, C, filters) or (k, k, C), received {W.shape}")
     _, _, C, n = W.shape
     numbers = list(range(n)) if filters is None else list(filters)
     if len(numbers) != n:
-        raise ShapeError(f"filters: expected {n} numbers, one a filter; received {len(numbers)}.")
+        raise ShapeError(f"filters: expected {n} numbers, one per filter, received {len(numbers)}")
     names = names_of_channels(C, channels)
     most = count or (4 * MOST if C == 1 or n == 1 else MOST)
     sizes = W**2
@@ -135,7 +135,7 @@ def kernel_grid(
     captions = [names[c] for c in seen] if C > 1 else [""] if one else [str(numbers[f]) for f in shown]
     usual = (f"The kernel of filter {numbers[0]}" if filters is not None else "The kernel of one filter") if one else ""
     ax = draw_grid(enlarged(tiles.reshape(-1, *tiles.shape[2:])), captions, ax)
-    what = "a picture for each channel" if C > 1 else "a picture for each filter" if n > 1 else "white is zero"
+    what = "one image per channel" if C > 1 else "one image per filter" if n > 1 else "white is zero"
     heading(
         ax,
         title or usual or of_all,
@@ -147,7 +147,7 @@ def kernel_grid(
 def _kernel_table(
     tiles: Array, rows: Sequence[str], columns: Sequence[str], note: str, ax: Axes | None, title: str
 ) -> Axes:
-    """Draw kernels (channels, filters, k, k): a row a channel, a column a filter."""
+    """Draw kernels (channels, filters, k, k): one row per channel, one column per filter."""
     C, n = tiles.shape[:2]
     pictures = enlarged(tiles.reshape(-1, *tiles.shape[2:]))
     side = pictures.shape[1]
@@ -168,8 +168,7 @@ def _kernel_table(
     heading(
         ax,
         title,
-        "a column for each filter, a row for each channel that it looks at\n"
-        f"red excites, blue inhibits; one scale for all{note}",
+        f"one column per filter, one row per input channel\nred excites, blue inhibits; one scale for all{note}",
         free=10,
     )
     return ax
@@ -184,25 +183,25 @@ def feature_maps(
     fig: AnyFigure | None = None,
     title: str | None = None,
 ) -> AnyFigure:
-    """Draw what the layers of images make of one sample: the sample, and below it a row of maps a layer.
+    """Draw the feature maps of convolutional and pooling layers for one sample: the sample, then one row per layer.
 
-    Red is above zero, blue below; each layer has a scale of its own, centred on zero.  Of a layer of many maps those
-    with the largest mean size are drawn, and its title says so.
+    Red is above zero, blue below; each layer has its own scale, centred on zero.  If a layer has too many maps, those
+    with the largest mean size are drawn, and its title gives their number.
 
     Args:
         image: the sample, shape (H, W), or (H, W, 3) in colour.
-        maps: the name of each layer -> what it gives out, shape (H', W', C), from below.
-        fields: for the sample and each layer the rows and the columns to outline, such as those that a unit
-            depends on, in all maps or in that of the number that comes third; None for nothing. Nowhere if left out.
-        count: how many maps of a layer, at most.
-        fig: a Figure or SubFigure to draw in; a new one if left out.
-        title: instead of the usual one.
+        maps: the name of each layer -> its activations, shape (H', W', C), from the lowest layer up.
+        fields: for the sample and each layer the rows and the columns to outline, such as those that a unit depends
+            on.  They are outlined in all maps, or in the map whose number comes third; None: no outline.
+        count: the largest number of maps per layer.
+        fig: a Figure or SubFigure to draw in; a new figure if left out.
+        title: replaces the usual title.
 
     Returns:
-        The Figure; its first Axes hold the sample, then come those of each layer and their colour bars.
+        The Figure; its first Axes hold the sample, then come the Axes of each layer and their colour bars.
 
     Raises:
-        ShapeError: if something is no image.
+        ShapeError: if the sample or a map is not an image.
 
     Example:
         >>> net.predict(x[None])
@@ -210,9 +209,9 @@ def feature_maps(
     """
     for name, each in maps.items():
         if np.ndim(each) != 3:
-            raise ShapeError(f"{name}: expected maps, shape (H, W, C); received {np.shape(each)}.")
+            raise ShapeError(f"{name}: expected maps, shape (H, W, C), received {np.shape(each)}")
     if not maps:
-        raise NeurosimError("maps: expected those of at least one layer; received none.")
+        raise NeurosimError("maps: expected the maps of at least one layer, received none")
     fields = list(fields) + [None] * (1 + len(maps) - len(fields))
     tiles = [np.asarray(each, dtype=float).transpose(2, 0, 1) for each in maps.values()]
     shown = [_shown(each, field, count) for each, field in zip(tiles, fields[1:], strict=True)]
@@ -232,17 +231,17 @@ def feature_maps(
         left_out = f", the {len(which)} strongest" if len(which) < len(each) else ""
         _name(ax, f"{name}: {counted(len(each), 'map')} of {_size(each.shape[1:])}{left_out}")
     unit = any(field is not None and len(field) == 3 for field in fields)
-    outlined = f"; outlined: {'the unit, and ' if unit else ''}what it depends on" if any(fields) else ""
+    outlined = f"\noutlined: {'the unit, and ' if unit else ''}what it depends on" if any(fields) else ""
     figure_heading(
         fig,
-        title or "What the layers make of one sample",
-        f"red: above zero, blue: below zero; each layer has its own scale, centred on zero{outlined}",
+        title or "The feature maps of one sample",
+        f"colour: activation, red above zero, blue below; each layer has its own scale, centred on zero{outlined}",
     )
     return fig
 
 
 def _shown(maps: Array, field: Seen | None, count: int) -> Array:
-    """The numbers of the maps (n, H, W) that are drawn: the strongest, and the one that is outlined alone."""
+    """Return the numbers of the maps (n, H, W) to draw: the strongest, and the one with its own outline."""
     sizes = np.abs(maps).mean((1, 2))
     if field is not None and len(field) == 3:
         sizes[field[2]] = np.inf
@@ -250,7 +249,7 @@ def _shown(maps: Array, field: Seen | None, count: int) -> Array:
 
 
 def _name(ax: Axes, text: str) -> None:
-    """Write above a row of maps what it is."""
+    """Write a text above a row of maps."""
     ax.set_title(text, fontsize=9, fontweight="normal", pad=12)
 
 
@@ -284,7 +283,7 @@ def _draw_maps(fig: AnyFigure, ax: Axes, maps: Array, numbers: Array, field: See
 
 
 def show_sample(ax: Axes, image: Any) -> None:
-    """Draw a sample (H, W) as ink on paper, or (H, W, 3) in its colours; other channels as their mean."""
+    """Draw a sample (H, W) as ink on paper, or (H, W, 3) in its colours; of other channels draw the mean."""
     image = np.asarray(image)
     if image.ndim == 3 and image.shape[2] != 3:
         image = image.mean(axis=2)
@@ -319,25 +318,25 @@ def outline(
 def receptive_field(
     image: Array, fields: Mapping[str, Field], ax: Axes | None = None, title: str | None = None
 ) -> Axes:
-    """Draw a sample, and on it what units of several layers depend on: the deeper, the larger.
+    """Draw a sample, and on it the receptive fields of units of several layers: the deeper, the larger.
 
     Args:
         image: the sample, shape (H, W), or (H, W, 3) in colour.
         fields: the name of each unit -> the rows and the columns, such as `net[3][5].at(2, 4).receptive_field`.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
+        title: replaces the usual title.
 
     Returns:
-        The Axes, which hold one image and an outline a unit.
+        The Axes, which hold one image and one outline per unit.
 
     Raises:
-        ShapeError: if it is no image.
+        ShapeError: if the sample is not an image.
 
     Example:
         >>> ax = receptive_field(x, {"layer 3, row 2, column 4": net[3][5].at(2, 4).receptive_field})
     """
     if np.ndim(image) not in (2, 3):
-        raise ShapeError(f"image: expected (H, W) or (H, W, 3); received {np.shape(image)}.")
+        raise ShapeError(f"image: expected (H, W) or (H, W, 3), received {np.shape(image)}")
     width, height = 3.6 * np.shape(image)[1] / np.shape(image)[0] + 3.7, max(4.2, 1.0 + 0.37 * len(fields))
     ax = new_axes(ax, width=width, height=height)
     show_sample(ax, image)
@@ -350,5 +349,6 @@ def receptive_field(
         look: dict[str, Any] = {"color": colour, "fontsize": 8, "va": "top", "linespacing": 1.25}
         beside(ax, text, (column, -0.5), (8, -26 * i), **look)
     one = len(fields) == 1
-    heading(ax, title or f"What {'one unit depends' if one else 'units depend'} on", "outlined on the input")
+    told = f"outlined: the receptive field{'' if one else 's'} in the input"
+    heading(ax, title or f"What {'one unit depends' if one else 'units depend'} on", told)
     return ax

@@ -1,4 +1,4 @@
-"""Inside the network while it trains: gradients by layer, and units that no longer answer."""
+"""The network during training: gradients by layer, and dead or saturated units."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ from .variants import DASHES, MARKERS, styles_for
 
 @styled
 def gradient_flow(frame: pd.DataFrame, fig: AnyFigure | None = None, title: str | None = None) -> AnyFigure:
-    """Draw the size of each layer's gradient over training, one panel a variant, on shared logarithmic axes.
+    """Draw the size of each layer's gradient over training, one panel per variant, on shared logarithmic axes.
 
-    Lines far apart mean that layers learn at very different speeds; a first layer far below the last is the
-    vanishing gradient.  Seeds are averaged as log10, and so is the standard deviation of the band.
+    If the lines are far apart, the layers learn at very different speeds.  If the first layer is far below the last,
+    the gradient vanishes.  Means and standard deviations over the seeds are those of log10.
 
     Args:
         frame: columns `step` or `epoch`, `layer` (1: the first after the input), `norm` (of the layer's
-            gradient, >= 0), and, if there are any, `variant` and `seed`.
-        fig: a Figure or SubFigure to draw in; a new one if left out.
-        title: instead of the usual one.
+            gradient, >= 0), and, optionally, `variant` and `seed`.
+        fig: a Figure or SubFigure to draw in; a new figure if left out.
+        title: replaces the usual title.
 
     Returns:
-        The Figure, one Axes a variant in order of appearance.
+        The Figure, one Axes per variant in order of appearance.
 
     Raises:
         NeurosimError: if a column is missing or a norm is negative.
@@ -84,20 +84,20 @@ def gradient_flow(frame: pd.DataFrame, fig: AnyFigure | None = None, title: str 
         ax.set_yscale("log")
         powers_log(ax.yaxis)
     label_panels(grid, names, x, "gradient norm")
-    note = _log_note(frame) + _mark_zeros(grid[0, 0], norm, floor)
+    note = f"{_log_note(frame)}; logarithmic axis{_mark_zeros(grid[0, 0], norm, floor)}"
     figure_heading(fig, title or "Size of the gradient in each layer", note)
     fig.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside right upper")
     return fig
 
 
 def _log_note(frame: pd.DataFrame) -> str:
-    """Return the line on seeds for means and bands that were taken of log10."""
+    """Return the text on seeds for means and bands of log10."""
     seeds = int(frame.groupby("variant")["seed"].nunique().max())
     return seeds_text(seeds).replace("deviation", "deviation (of log10)")
 
 
 def _mark_zeros(ax: Any, sizes: pd.Series, floor: float) -> str:
-    """Make room for zeros at the foot of a logarithmic axis; return what the subtitle has to say about them."""
+    """Make room for zeros at the foot of a logarithmic axis; return a text on them for the subtitle."""
     if not (sizes == 0).any():
         return ""
     ax.set_ylim(bottom=floor / 1.2)
@@ -115,23 +115,23 @@ def spread_by_layer(
 ) -> Axes:
     """Draw the size of a quantity in each layer, such as the spread of its activations, one line per variant.
 
-    A level line says that the signal passes through all layers; one that falls by the same factor a layer
-    vanishes, one that rises explodes.  Seeds are averaged as log10, and so is the deviation of the band.
+    A level line means that the signal passes through all layers.  If a line falls by the same factor per layer, the
+    signal vanishes; if it rises, the signal explodes.  Means and standard deviations over the seeds are those of log10.
 
     Args:
-        frame: columns `layer` (a number), `value` (>= 0) and, if there are any, `variant`, `seed`; of one
+        frame: columns `layer` (a number), `value` (>= 0) and, optionally, `variant`, `seed`; of one
             moment of training.
         value: the column to draw.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
+        title: replaces the usual title.
         styles: from `variant_style`.
-        label: what the column is, for the axis.
+        label: the label of the axis.
 
     Returns:
         The Axes; y is logarithmic, zeros lie at its foot.
 
     Raises:
-        NeurosimError: if a column is missing, a value is negative, or a layer comes twice in one run.
+        NeurosimError: if a column is missing, a value is negative, or a run has two rows for a layer.
 
     Example:
         >>> ax = spread_by_layer(table, "std", label="standard deviation of the activations")
@@ -141,8 +141,8 @@ def spread_by_layer(
     if twice.any():
         row = frame[twice].iloc[0]
         raise NeurosimError(
-            f"frame: expected one row for each layer of a run; received several for layer {row['layer']} of "
-            f"{row['variant']}, seed {row['seed']}. Choose one step: frame[frame['step'] == ...]."
+            f"frame: expected one row for each layer of a run, received several for layer {row['layer']} of "
+            f"{row['variant']}, seed {row['seed']}; choose one step: frame[frame['step'] == ...]"
         )
     frame["layer"] = finite(frame["layer"])
     sizes = checked_sizes(frame, value)
@@ -168,7 +168,7 @@ def spread_by_layer(
 
 
 def _last_point(ax: Axes, name: str) -> tuple[float, float]:
-    """Return the last finite point of the line called `name`; NaN where it has none."""
+    """Return the last finite point of the line called `name`; NaN if it has none."""
     (line,) = [line for line in ax.lines if line.get_label() == name]
     points = np.asarray(line.get_xydata(), dtype=float)  # (n, 2)
     shown = points[np.isfinite(points[:, 1])]
@@ -200,19 +200,19 @@ def unit_health(
     styles: Mapping[str, Mapping[str, Any]] | None = None,
     shares: Sequence[str] = ("dead", "saturated"),
 ) -> AnyFigure:
-    """Draw the share of dead and of saturated units over training, one line a variant.
+    """Draw the share of dead and of saturated units over training, one line per variant.
 
-    Where several lines would lie on one another at 0 throughout, they are named below the axes instead.
+    If several lines would stay at 0, they are not drawn, but named below the axes.
 
     Args:
-        frame: columns `step` or `epoch`, one or more of `shares` (0..1), and, if there are any, `variant`, `seed`.
-        fig: a Figure or SubFigure to draw in; a new one if left out.
-        title: instead of the usual one.
+        frame: columns `step` or `epoch`, one or more of `shares` (0..1), and, optionally, `variant`, `seed`.
+        fig: a Figure or SubFigure to draw in; a new figure if left out.
+        title: replaces the usual title.
         styles: from `variant_style`.
-        shares: the columns to draw, as far as there are any: what units are.
+        shares: the columns to draw, if the table has them.
 
     Returns:
-        The Figure, one Axes for each of the shares there is.
+        The Figure, one Axes for each of these columns that the table has.
 
     Raises:
         NeurosimError: if a column is missing or a share lies outside 0..1.
@@ -222,7 +222,7 @@ def unit_health(
     wanted, shares = shares, [column for column in shares if column in frame]
     if not shares:
         choices = " or ".join(f'"{column}"' for column in wanted)
-        raise NeurosimError(f"frame: expected a column {choices}; received {', '.join(map(str, frame.columns))}.")
+        raise NeurosimError(f"frame: expected a column {choices}, received {', '.join(map(str, frame.columns))}")
     names = list(dict.fromkeys(frame["variant"]))
     styles = styles_for(names, styles)
     fig = new_figure(fig, height=max(3.7, 1.4 + 0.22 * len(names)))
@@ -243,7 +243,7 @@ def unit_health(
         ax.set_ylabel(f"{column} units (%)")
         if zero:
             listed = "every variant" if len(zero) == len(names) else ", ".join(zero)
-            text = fill(f"0 throughout: {listed}", width=110 // len(shares))
+            text = fill(f"always 0: {listed}", width=110 // len(shares))
             beside(ax, text, (0, 0), (0, -32), "axes fraction", color=MUTED, va="top", fontsize=7.5)
     seeds = int(frame.groupby("variant")["seed"].nunique().max())
     figure_heading(fig, title or f"{' and '.join(shares).capitalize()} hidden units", seeds_text(seeds))
@@ -255,7 +255,7 @@ def unit_health(
 
 
 def _zero_throughout(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """Return the variants whose value is 0 in every row; none if they are fewer than two, which hide nobody."""
+    """Return the variants whose value is 0 in every row; none if there is only one, because it hides no other line."""
     zero = frame["value"].eq(0).groupby(frame["variant"]).all()
     found = [name for name in names if zero[name]]
     return found if len(found) > 1 else []

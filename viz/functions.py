@@ -1,4 +1,4 @@
-"""The functions themselves: activations with their derivatives, and what a loss sends back."""
+"""Curves of functions: activations with their derivatives, and the output deltas of losses."""
 
 from __future__ import annotations
 
@@ -32,15 +32,14 @@ def activation_curves(
     """Draw each activation f(z), solid, and its derivative, dashed, in panels on shared axes.
 
     Args:
-        activations: `{name: (f, derivative)}`, or objects that can be called, have `.derivative(z)` and
-            `.key`.  They act on each element of an array; objects whose `.elementwise` is False (softmax) are
-            left out.
-        fig: a Figure or SubFigure to draw in; a new one if left out.
-        title: instead of the usual one.
-        z_range: the pre-activations shown.
+        activations: `{name: (f, derivative)}`, or callable objects with `.derivative(z)` and `.key`.  They act on each
+            element of an array; objects whose `.elementwise` is False (softmax) are left out.
+        fig: a Figure or SubFigure to draw in; a new figure if left out.
+        title: replaces the usual title.
+        z_range: the lowest and the highest z shown.
 
     Returns:
-        The Figure, one Axes a function in the order given.
+        The Figure, one Axes per function in the order given.
 
     Raises:
         NeurosimError: if there is none, or one is not of that form.
@@ -66,14 +65,14 @@ def activation_curves(
     grid[0, 0].set_xlim(*z_range)
     for ax in grid.flat[count:]:
         ax.remove()
-    for ax in grid.flat[max(0, count - columns) : count]:  # the lowest of each column, also above an empty place
+    for ax in grid.flat[max(0, count - columns) : count]:  # the lowest panel of each column
         ax.set_xlabel("z")
         ax.tick_params(labelbottom=True)
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure_heading(
         fig,
-        title or "Activations and their slopes",
-        "f(z) solid, its derivative f'(z) dashed; all on the same axes",
+        title or "Activation functions and their slopes",
+        "solid: f(z); dashed: its derivative f'(z); all panels share their axes",
     )
     fig.legend(handles, labels, loc="upper right", ncols=2, bbox_to_anchor=(1, 1))
     return fig
@@ -88,22 +87,22 @@ def _pairs(activations: Any) -> dict[str, tuple[Function, Function]]:
         try:
             items = [(a.key, (a, a.derivative)) for a in activations if getattr(a, "elementwise", True)]
         except (AttributeError, TypeError) as error:
-            raise NeurosimError(f"{wanted}; received {activations!r}.") from error
+            raise NeurosimError(f"{wanted}, received {activations!r}") from error
     if not items:
-        raise NeurosimError(f"{wanted}; received none.")
+        raise NeurosimError(f"{wanted}, received none")
     for name, pair in items:
         if not (isinstance(pair, tuple) and len(pair) == 2 and all(callable(f) for f in pair)):
-            raise NeurosimError(f"{wanted}; received {pair!r} for {name!r}.")
+            raise NeurosimError(f"{wanted}, received {pair!r} for {name!r}")
     return {str(name): pair for name, pair in items}
 
 
 def _evaluate(function: Function, z: Array, name: str) -> Array:
-    """Return function(z) as a copy, having checked its shape."""
+    """Return function(z) as a copy, after checking its shape."""
     values = np.array(function(z.copy()), dtype=float)
     if values.shape != z.shape:
         raise ShapeError(
-            f"activation {name!r}: expected an array of the shape of z, {z.shape}; received {values.shape}. "
-            "Pass functions that act on each element."
+            f"activation {name!r}: expected an array of the shape of z, {z.shape}, received {values.shape}; "
+            "pass functions that act on each element"
         )
     return values
 
@@ -116,15 +115,15 @@ def delta_against_error(
     styles: Mapping[str, Mapping[str, Any]] | None = None,
     ylabel: str = "size of the output delta, |dL/dz|",
 ) -> Axes:
-    """Draw how strongly each loss corrects the output, from surely right (left) to surely wrong (right).
+    """Draw how strongly each loss corrects the output, from certain and right (left) to certain and wrong (right).
 
     Args:
-        curves: columns `loss` (name), `probability` (that the network gives to the right class, 0..1) and
+        curves: columns `loss` (name), `probability` (of the true class, 0..1) and
             `delta` (the size of dL/dz of the output).
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
+        title: replaces the usual title.
         styles: from `variant_style`, by name of the loss.
-        ylabel: what `delta` is, where it is not the plain size (a share of the largest, say).
+        ylabel: the meaning of `delta`, if it is not the plain size (for example a share of the largest).
 
     Returns:
         The Axes; x runs from 1 down to 0.
@@ -136,8 +135,8 @@ def delta_against_error(
     probability = finite(frame["probability"])
     if not probability.between(0, 1).all():
         raise NeurosimError(
-            "curves: expected every probability in 0..1; "
-            f"received {plain(probability.min())} to {plain(probability.max())}."
+            "curves: expected every probability in 0..1, "
+            f"received {plain(probability.min())} to {plain(probability.max())}"
         )
     names = list(dict.fromkeys(frame["loss"].astype(str)))
     styles = styles_for(names, styles)
@@ -161,14 +160,14 @@ def delta_against_error(
         ends.append(LineEnd(name, x[last], y[last], name))
     ax.set_xlim(1.02, -0.02)
     ax.set_ylim(bottom=0)
-    ax.set_xlabel("probability given to the right class")
+    ax.set_xlabel("probability of the true class")
     ax.set_ylabel(ylabel)
-    for text, place, side in (("surely right", 0.01, "left"), ("surely wrong", 0.99, "right")):
+    for text, place, side in (("certain and right", 0.01, "left"), ("certain and wrong", 0.99, "right")):
         beside(ax, text, (place, 0), (0, -27), "axes fraction", ha=side, va="top", color=MUTED)
     heading(
         ax,
-        title or "How hard each loss pushes back when the output is wrong",
-        "a line that falls to zero at the right learns nothing from its worst mistakes",
+        title or "How strongly each loss corrects a wrong output",
+        "if a line falls to zero at the right, that loss learns nothing from its worst mistakes",
     )
     label_ends(ax, ends, styles)
     return ax

@@ -1,6 +1,6 @@
-"""Pictures made of small images: what neurons look for, what was misread, what a data set holds.
+"""Pictures made of small images: the weights of neurons, misread samples, the samples of a data set.
 
-Each is one mosaic, drawn as a single image with gaps: a hundred neurons cost no more than one.
+Each picture is one mosaic, drawn as a single image with gaps, so a hundred neurons cost no more time than one.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def mosaic(tiles: Array, columns: int, gap: int = 2, head: int = 0) -> Array:
 
     Args:
         tiles: shape (n, height, width), or (n, height, width, 3) in colour.
-        columns: images a row.
-        gap: pixels between images.
-        head: further pixels above each image, for a caption.
+        columns: the number of images per row.
+        gap: the number of pixels between images.
+        head: the number of further pixels above each image, for a caption.
 
     Returns:
         One image, a float copy, shape (rows (head + height + gap), columns (width + gap)), in colour (…, 3).
@@ -44,7 +44,7 @@ def mosaic(tiles: Array, columns: int, gap: int = 2, head: int = 0) -> Array:
 
 
 def blank(ax: Axes) -> None:
-    """Take away everything but the picture."""
+    """Remove the axes, so that only the image is left."""
     ax.set_axis_off()
     ax.grid(False)
     ax.set_anchor("NW")
@@ -73,18 +73,18 @@ def weight_grid(
 ) -> Axes:
     """Draw the incoming weights of neurons as images, all on one colour scale centred on zero.
 
-    Red pixels raise the neuron's z, blue pixels lower it.  The scale ends at the 99.8th percentile of the
-    sizes, so that one stray weight does not bleach the rest.
+    Red pixels raise the neuron's z, blue pixels lower it.  The scale ends at the 99.8th percentile of the sizes, so
+    that one extreme weight does not make the others pale.
 
     Args:
-        weights: `W` of a layer, one neuron a column, shape (height x width, n); a single neuron's (height x
-            width,); or images (n, height, width).
+        weights: `W` of a layer, one column per neuron, shape (height x width, n).  Or the weights of a single neuron,
+            (height x width,), or images (n, height, width).
         shape: height and width of the input image.
-        count: how many neurons, from the first; all if left out.
-        titles: a caption for each; the neuron's number (from 0) if left out.
+        count: the number of neurons, from the first; all if left out.
+        titles: a caption for each neuron; the neuron's number (from 0) if left out.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
-        columns: images a row; chosen to fit if left out.
+        title: replaces the usual title.
+        columns: the number of images per row; chosen to fit if left out.
 
     Returns:
         The Axes, which hold one image.
@@ -98,10 +98,10 @@ def weight_grid(
     tiles = _weight_tiles(weights, shape)[:count]
     n = len(tiles)
     if n == 0:
-        raise NeurosimError(f"count: expected at least one neuron; received {count} of {np.shape(weights)}.")
+        raise NeurosimError(f"count: expected at least one neuron, received {count} of {np.shape(weights)}")
     captions = [str(text) for text in titles] if titles is not None else [str(i) for i in range(n)] if n > 1 else [""]
     if len(captions) < n:
-        raise NeurosimError(f"titles: expected {n}, one a neuron; received {len(captions)}.")
+        raise NeurosimError(f"titles: expected {n}, one per neuron, received {len(captions)}")
     ax = draw_grid(tiles, captions, ax, columns)
     heading(
         ax,
@@ -135,7 +135,7 @@ def draw_grid(tiles: Array, captions: Sequence[str], ax: Axes | None, columns: i
 def show_weights(ax: Axes, picture: Array, weights: Array) -> AxesImage:
     """Draw a picture of weights and its colour bar, on a scale centred on zero that suits all `weights`.
 
-    The scale ends at the 99.8th percentile of the sizes, so that one stray weight does not bleach the rest.
+    The scale ends at the 99.8th percentile of the sizes, so that one extreme weight does not make the others pale.
     """
     finite = np.abs(weights[np.isfinite(weights)])
     limit = float(np.quantile(finite, 0.998)) if finite.size else 0.0
@@ -160,20 +160,20 @@ def filmstrip(
     columns: int | None = None,
     names: Sequence[str] | None = None,
 ) -> Axes:
-    """Draw the weights of a neuron over the course of training, a frame a step, on one colour scale.
+    """Draw the weights of a neuron over training, one image per step, on one colour scale.
 
-    The same picture as `weight_grid`, with steps instead of neurons; `weight_film` sets it in motion.  Of several
-    neurons each has a row.
+    It is the same picture as `weight_grid`, with steps instead of neurons; `weight_film` makes a film of it.  With
+    several neurons, each has a row.
 
     Args:
-        images: the neuron's weights at each step, shape (n, height, width) or (n, height x width); of several neurons,
-            such as the kernels of a convolution, (n, neurons, height, width).
-        steps: the step of each, n numbers.
+        images: the neuron's weights at each step, shape (n, height, width) or (n, height x width).  For several
+            neurons, such as the kernels of a convolution, (n, neurons, height, width).
+        steps: the step of each image, n numbers.
         shape: height and width of the input image, for weights in rows.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
-        columns: frames a row; chosen to fit if left out.
-        names: of several neurons, to stand beside their rows; their numbers if left out.
+        title: replaces the usual title.
+        columns: the number of images per row; chosen to fit if left out.
+        names: the names of several neurons, written beside their rows; their numbers if left out.
 
     Returns:
         The Axes, which hold one image.
@@ -202,8 +202,8 @@ def _film_rows(
     names = [str(j) for j in range(neurons)] if names is None else names
     if not images.size or len(steps) != n or len(names) != neurons:
         raise ShapeError(
-            f"images: expected (n, neurons, height, width) with a step for each of n, and a name for each neuron; "
-            f"received {images.shape}, {len(steps)} steps and {len(names)} names."
+            f"images: expected (n, neurons, height, width), with n steps and one name per neuron, "
+            f"received {images.shape}, {len(steps)} steps and {len(names)} names"
         )
     gap = max(1, round(width / 14))
     margin = 0.2 + 0.07 * max(len(line) for name in names for line in name.split("\n"))  # inches
@@ -225,17 +225,17 @@ def _film_rows(
 
 
 def film_tiles(images: Any, steps: Sequence[float], shape: tuple[int, int]) -> Array:
-    """Return the frames of a film, a float copy, shape (n, height, width); there is a step for each."""
+    """Return the frames of a film, one per step: a float copy, shape (n, height, width)."""
     tiles: Array = np.array(images, dtype=float)
     if tiles.ndim == 2 and tiles.shape[1] == int(np.prod(shape)):
         tiles = tiles.reshape(-1, *shape)
     if tiles.ndim != 3 or not tiles.size:
         raise ShapeError(
             f"images: expected (n, height, width), or (n, {int(np.prod(shape))}) for images of {shape[0]} x "
-            f"{shape[1]}; received {tiles.shape}. Pass the shape= of the input image."
+            f"{shape[1]}, received {tiles.shape}; pass shape=, that of the input image"
         )
     if len(steps) != len(tiles):
-        raise ShapeError(f"steps: expected {len(tiles)}, one for each image; received {len(steps)}.")
+        raise ShapeError(f"steps: expected {len(tiles)}, one for each image, received {len(steps)}")
     return tiles
 
 
@@ -248,10 +248,10 @@ def _weight_tiles(weights: Any, shape: tuple[int, int]) -> Array:
     if columns.ndim == 1:
         columns = columns[:, None]
     if columns.ndim != 2 or columns.shape[0] != pixels:
-        hint = " Transpose it: one neuron a column." if columns.ndim == 2 and columns.shape[1] == pixels else ""
+        hint = "; transpose it: one column per neuron" if columns.ndim == 2 and columns.shape[1] == pixels else ""
         raise ShapeError(
-            f"weights: expected ({pixels}, n) for images of {shape[0]} x {shape[1]}; received {columns.shape}."
-            f"{hint or ' Pass the shape= of the input image.'}"
+            f"weights: expected ({pixels}, n) for images of {shape[0]} x {shape[1]}, received {columns.shape}"
+            f"{hint or '; pass shape=, that of the input image'}"
         )
     return columns.T.reshape(-1, *shape)
 
@@ -267,21 +267,21 @@ def mistakes(
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Axes:
-    """Draw the mistakes of which the network was surest, surest first.
+    """Draw the misread samples, those with the highest confidence first.
 
     Args:
-        images: all images, right and wrong, shape (n, height, width) or (n, pixels); uint8, or floats in
+        images: all images, also those read correctly, shape (n, height, width) or (n, pixels); uint8, or floats in
             0..1.
         labels: the true classes, shape (n,).
         predicted: the predicted classes, shape (n,).
-        confidence: the probability given to the predicted class, 0..1, shape (n,).
+        confidence: the probability of the predicted class, 0..1, shape (n,).
         class_names: a name for each class; its number if left out.
-        count: how many at most.
+        count: the largest number of samples.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
+        title: replaces the usual title.
 
     Returns:
-        The Axes, which hold one image and a caption each: both classes, the sample's number and the confidence.
+        The Axes, which hold one image, and a caption per sample: both classes, the sample's number and the confidence.
 
     Raises:
         ShapeError: if the lengths differ.
@@ -291,9 +291,7 @@ def mistakes(
     labels, predicted = as_labels(labels, n, "labels"), as_labels(predicted, n, "predicted")
     confidence = np.asarray(confidence, dtype=float)
     if confidence.shape != (n,):
-        raise ShapeError(
-            f"confidence: expected shape ({n},), that of the predicted class; received {confidence.shape}."
-        )
+        raise ShapeError(f"confidence: expected one number per image, shape ({n},), received {confidence.shape}")
     names = names_of_classes(class_names, int(max(labels.max(initial=0), predicted.max(initial=0))) + 1)
     wrong = np.flatnonzero(labels != predicted)
     shown = wrong[np.argsort(-confidence[wrong], kind="stable")][: max(count, 0)]
@@ -302,7 +300,7 @@ def mistakes(
         ax = new_axes(ax, height=1.3)
         blank(ax)
         ax.text(0.5, 0.5, "nothing to show", ha="center", va="center", color=MUTED, transform=ax.transAxes)
-        heading(ax, title or "The surest mistakes", total)
+        heading(ax, title or "The misread samples", total)
         return ax
     columns = min(5, len(shown)) if len(shown) <= 25 else 8
     rows = -(-len(shown) // columns)
@@ -327,8 +325,8 @@ def mistakes(
         )
     heading(
         ax,
-        title or "The surest mistakes, the surest first",
-        f"{total}; #: the sample's number; in brackets: the network's confidence",
+        title or "The misread samples with the highest confidence",
+        f"{total}; #: the number of the sample; in brackets: the confidence",
     )
     return ax
 
@@ -343,16 +341,16 @@ def contact_sheet(
     title: str | None = None,
     kind: str = "class",
 ) -> Axes:
-    """Draw the first samples of each class, a row a class, with the number of samples there are.
+    """Draw the first samples of each class, one row per class, with the number of samples in the class.
 
     Args:
         images: shape (n, height, width) or (n, pixels); uint8, or floats in 0..1.
         labels: classes from 0, shape (n,).
-        columns: samples a class.
+        columns: the number of samples drawn per class.
         class_names: a name for each class; its number if left out.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
-        kind: what the classes are called in the line below the title.
+        title: replaces the usual title.
+        kind: the word for a class in the subtitle.
 
     Returns:
         The Axes, which hold one image.
@@ -363,7 +361,7 @@ def contact_sheet(
     images = as_images(images)
     labels = as_labels(labels, len(images), "labels")
     if len(images) == 0 or columns < 1:
-        raise NeurosimError(f"expected at least one image and one column; received {len(images)} and {columns}.")
+        raise NeurosimError(f"images, columns: expected at least one of each, received {len(images)} and {columns}")
     classes = int(labels.max()) + 1 if class_names is None else len(class_names)
     names = names_of_classes(class_names, int(labels.max()) + 1)
     height, width = images.shape[1:]
@@ -383,6 +381,6 @@ def contact_sheet(
     heading(
         ax,
         title or "Samples of each class",
-        f"{thousands(len(images))} images; at the left: {kind}, and how many there are of it",
+        f"{thousands(len(images))} images; at the left: the {kind}, and its number of images",
     )
     return ax

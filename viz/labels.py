@@ -1,8 +1,7 @@
-"""Names at the ends of lines, moved apart where they would meet.
+"""Names at the ends of lines, moved apart if they would meet.
 
-A legend makes the eye travel; a name beside its line does not.  Names stand in a column at the right of the
-axes, each as near to the height of its line's end as its neighbours allow, with a swatch of its line and a
-thin leader.
+A name beside its line is quicker to read than a legend.  The names stand in a column at the right of the axes.  Each is
+as near to the end of its line as its neighbours allow, with a sample of its line and a thin leader.
 """
 
 from __future__ import annotations
@@ -31,13 +30,13 @@ LINE_HEIGHT = 1.35 * FONT_SIZE  # points
 SWATCH = (0.18, 0.46)  # inches to the right of the axes
 TEXT = 0.54
 NEAR = 14
-"""A text farther than so many points from its own has a leader; one that is not, none, and so ..."""
+"""In points: a text farther than this from its point has a leader."""
 CLEARER = 4
-"""... it is to be nearer to its own by so many than to any other."""
+"""In points: a text without a leader must be nearer to its point than to any other by at least this."""
 
 
 class LineEnd(NamedTuple):
-    """Where a line ends (data coordinates; NaN: nowhere), its label, and whether a leader joins them."""
+    """The end of a line (data coordinates; NaN: no point), its label, and whether a leader joins them."""
 
     name: str
     x: float
@@ -47,10 +46,10 @@ class LineEnd(NamedTuple):
 
 
 def spread(targets: Sequence[float] | Array, gap: float, low: float = 0.0, high: float = 1.0) -> Array:
-    """Return positions at least `gap` apart and as near to `targets` as that allows (least squares).
+    """Return positions at least `gap` apart and otherwise as near to `targets` as possible (least squares).
 
-    With sorted targets t_i and p_i = q_i + i gap, the condition p_{i+1} - p_i >= gap says that q may not
-    fall: an isotonic regression of t_i - i gap, solved by pooling neighbours.
+    For sorted targets t_i let p_i = q_i + i gap.  Then p_{i+1} - p_i >= gap means that q may not fall.  This is an
+    isotonic regression of t_i - i gap, solved by pooling neighbours.
 
     Args:
         targets: wanted positions, in any order, shape (n,).
@@ -90,7 +89,7 @@ def spread(targets: Sequence[float] | Array, gap: float, low: float = 0.0, high:
 def label_ends(ax: Axes, ends: Sequence[LineEnd], styles: Mapping[str, Mapping[str, Any]]) -> None:
     """Write the name of each line at the right of the axes.
 
-    Call it last, when limits and scales stand.  A line that ends off the axes is named at the edge; one
+    Call this last, after limits and scales are set.  A line that ends outside the axes is named at the edge.  A line
     without any point is named at the foot, without a leader.
     """
     if not ends:
@@ -131,19 +130,19 @@ def label_ends(ax: Axes, ends: Sequence[LineEnd], styles: Mapping[str, Mapping[s
 
 
 def label_points(ax: Axes, x: Array, y: Array, texts: Sequence[str], steps: Sequence[Point] = ()) -> None:
-    """Write a text beside each point, where it covers neither another text, nor a point, nor the line of `steps`.
+    """Write a text beside each point, so that it covers no other text, no point and not the line of `steps`.
 
-    Places about the point are tried from near to far.  A text that is far gets a thin leader; one that is near should
-    not be as near to another point.  Call it last, when limits and scales stand.
+    Places around the point are tried from near to far.  A far text gets a thin leader.  A near text should not be as
+    near to another point.  Call this last, after limits and scales are set.
     """
     if not len(texts):
         return
-    axes_size(ax)  # the layout settles
+    axes_size(ax)  # lets the layout settle
     points = ax.transData.transform(np.column_stack([x, y]))  # (n, 2) pixels
     unit = root_figure(ax).dpi / 72
     taken: list[Box] = [(px - 5 * unit, py - 5 * unit, px + 5 * unit, py + 5 * unit) for px, py in points]
     if len(steps) > 1:  # from step to step, first to the right and then up or down
-        corners, rim = ax.transData.transform(steps), 2 * unit  # as wide as the white about a text
+        corners, rim = ax.transData.transform(steps), 2 * unit  # as wide as the white around a text
         for (x0, y0), (x1, y1) in pairwise(corners):
             taken += [(x0, y0 - rim, x1, y0 + rim), (x1 - rim, min(y0, y1), x1 + rim, max(y0, y1))]
     look: dict[str, Any] = {"fontsize": FONT_SIZE - 0.5, "zorder": 4, "va": "center", "ha": "center"}
@@ -164,12 +163,12 @@ def label_points(ax: Axes, x: Array, y: Array, texts: Sequence[str], steps: Sequ
 def _free_place(
     ax: Axes, points: Array, i: int, size: Point, taken: Sequence[Box], unit: float
 ) -> tuple[Box, list[Box]]:
-    """Return where a text about point i covers least, and the dots of its leader, if it needs one.
+    """Return the place where a text for point i covers least, and the dots of its leader if it needs one.
 
     Args:
         ax: the axes, which it should not leave.
         points: all points, (n, 2) pixels.
-        i: which of them the text belongs to.
+        i: the index of the text's own point.
         size: width and height of the text, pixels.
         taken: what should not be covered; the first n boxes are those of the points.
         unit: pixels of a typographic point.
@@ -184,7 +183,7 @@ def _free_place(
             spot: Box = (cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2)
             outside = spot[0] < frame.x0 or spot[1] < frame.y0 or spot[2] > frame.x1 or spot[3] > frame.y1
             cost, dots = sum(_overlap(spot, other) for other in taken) + 1e6 * outside, list[Box]()
-            if distance > NEAR:  # a leader that runs over others is as bad as a text that does
+            if distance > NEAR:  # a leader must not run over other things either
                 way = np.linspace(points[i], np.clip(points[i], spot[:2], spot[2:]), 12)  # (12, 2)
                 dots = [(x - unit, y - unit, x + unit, y + unit) for x, y in way]
                 cost += 5 * sum(_overlap(dot, other) for dot in dots for other in [*taken[:i], *taken[i + 1 :]])
@@ -199,7 +198,7 @@ def _free_place(
 
 
 def _away(box: Box, points: Array) -> float:
-    """Return how far a box (left, bottom, right, top) is from the nearest of the points, shape (n, 2)."""
+    """Return the distance of a box (left, bottom, right, top) from the nearest of the points, shape (n, 2)."""
     gaps = np.maximum(np.maximum(box[:2] - points, points - box[2:]), 0.0)  # (n, 2)
     return float(np.hypot(*gaps.T).min(initial=np.inf))
 

@@ -28,22 +28,22 @@ def loss_surface(
 ) -> Axes:
     """Draw the loss along two directions through a network as a map with contour lines.
 
-    The network stands at (0, 0).  Levels are logarithmic where the loss spans more than one power of ten.
+    The network is at (0, 0).  Levels are logarithmic if the loss spans more than one power of ten.
 
     Args:
-        alpha: a `Landscape`, which has everything; or places along the first direction, rising, shape (C,).
+        alpha: a `Landscape`, which holds all three; or places along the first direction, rising, shape (C,).
         beta: places along the second, rising, shape (R,).
-        loss: the loss at (alpha[k], beta[i]) in row i, column k, shape (R, C); where it is no finite number
-            the map is grey.
+        loss: the loss at (alpha[k], beta[i]) in row i, column k, shape (R, C); the map is grey if it is not
+            finite.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
+        title: replaces the usual title.
 
     Returns:
         The Axes.
 
     Raises:
         ShapeError: if the arrays do not fit together.
-        NeurosimError: if places do not rise, no loss is a finite number, or some of the three are missing.
+        NeurosimError: if places do not rise, no loss is finite, or one of the three is missing.
 
     Reference: Li et al. (2018), Visualizing the loss landscape of neural nets.
 
@@ -54,23 +54,23 @@ def loss_surface(
     if isinstance(alpha, Landscape):
         if beta is not None or loss is not None:
             raise NeurosimError(
-                "loss_surface: expected a Landscape alone, or alpha, beta and loss; received a mixture."
+                "loss_surface: expected a Landscape alone, or alpha, beta and loss, received a mixture of both"
             )
         alpha, beta, loss = alpha
     if beta is None or loss is None:
-        raise NeurosimError("loss_surface: expected a Landscape, or alpha, beta and loss; received alpha alone.")
+        raise NeurosimError("loss_surface: expected a Landscape, or alpha, beta and loss, received alpha alone")
     alpha, beta = np.asarray(alpha, dtype=float), np.asarray(beta, dtype=float)
     loss = np.array(loss, dtype=float)
     if alpha.ndim != 1 or beta.ndim != 1 or loss.shape != (len(beta), len(alpha)) or min(loss.shape) < 2:
         raise ShapeError(
-            "loss: expected (R, C) with alpha (C,) and beta (R,), both at least 2; "
-            f"received {loss.shape} with {alpha.shape} and {beta.shape}."
+            "loss: expected (R, C) with alpha (C,) and beta (R,), both at least 2, "
+            f"received {loss.shape} with {alpha.shape} and {beta.shape}"
         )
     if (np.diff(alpha) <= 0).any() or (np.diff(beta) <= 0).any():
-        raise NeurosimError("alpha, beta: expected numbers that rise; received others.")
+        raise NeurosimError("alpha, beta: expected rising numbers, received others")
     values = np.ma.masked_invalid(loss)
     if values.count() == 0:
-        raise NeurosimError("loss: expected at least one finite number; received none.")
+        raise NeurosimError("loss: expected at least one finite number, received none")
     low, high = float(values.min()), float(values.max())
     high = high if high > low else low + 1.0
     log = decades(values.compressed()) > 1
@@ -86,18 +86,18 @@ def loss_surface(
     ax.plot(0, 0, "+", color="black", markersize=13, markeredgewidth=2.2, label="the network")
     ax.set_aspect("equal")
     ax.grid(False)
-    ax.set_xlabel("step along the first direction")
-    ax.set_ylabel("step along the second direction")
+    ax.set_xlabel("distance along the first direction (weight norms)")
+    ax.set_ylabel("distance along the second direction (weight norms)")
     bar = ax.figure.colorbar(filled, ax=ax, pad=0.02, aspect=28, shrink=0.9, format=lambda value, _: rounded(value))
     bar.set_label("loss" + (", logarithmic scale" if log else ""))
     bar.ax.minorticks_off()
     bar.set_ticks(levels[:: 3 if log else 2].tolist())
     bar.outline.set_visible(False)
-    notes = "+: the network; at 1 every neuron has moved by the norm of its own weights"
+    notes = "+: the network; at distance 1 each neuron has moved by the norm of its own weights"
     heading(
         ax,
         title or "The loss around the network",
-        notes + ("\ngrey: no finite number" if np.ma.is_masked(values) else ""),
+        notes + ("\ngrey: the loss is not finite" if np.ma.is_masked(values) else ""),
     )
     ax.title.set_color(INK_COLOUR)
     ax.tick_params(colors=MUTED, labelcolor=INK_COLOUR)

@@ -1,4 +1,4 @@
-"""Lines over the course of training: means with bands, markers that do not crowd, and the axis of epochs."""
+"""Lines over training: means with bands, markers with room between them, and the axis of epochs."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from .style import RIM
 from .tables import band
 
 THINNED_FROM = 12
-"""From more points than these on, not every one has a marker."""
+"""With more points than this, not every point has a marker."""
 
 
 def marker_spacing(points: int, markers: int = 8) -> int:
-    """Return how many points apart markers stand, so that a long line has at most about `markers` of them."""
+    """Return the spacing of markers in points, so that a long line has at most about `markers` of them."""
     return -(-points // markers) if points > THINNED_FROM else 1
 
 
 def draw_line(
     ax: Axes, name: str, table: pd.DataFrame, style: Mapping[str, Any], percent: bool, offset: int = 0
 ) -> None:
-    """Draw one mean line and its band; a lone point gets an error bar, an end before time a cross.
+    """Draw one mean line and its band; a single point gets an error bar, and an early end a cross.
 
     Args:
         ax: where to draw.
         name: the label of the line.
         table: columns `x`, `mean` and `sd` (NaN for one seed), one row per point.
-        style: of the line.
+        style: the style of the line.
         percent: whether the values are in percent, so that the band ends at 0 and 100.
-        offset: which point has the first marker, so that lines on top of each other show all their markers.
+        offset: the index of the first point with a marker; it differs between lines, so that all markers can be seen.
     """
     x, mean, sd = (table[column].to_numpy(dtype=float) for column in ("x", "mean", "sd"))
     shown = np.isfinite(mean)
@@ -51,7 +51,7 @@ def draw_line(
 
 
 def epoch_axis(ax: Axes, epochs: pd.Series) -> None:
-    """Put ticks at whole epochs only, with a little air on either side."""
+    """Put ticks only at whole epochs, with a little room on either side."""
     low, high = float(epochs.min()), float(epochs.max())
     air = 0.03 * (high - low) or 0.5
     ax.set_xlim(low - air, high + air)

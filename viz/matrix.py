@@ -1,4 +1,4 @@
-"""A number for each pair of settings: a table whose cells are coloured."""
+"""A heatmap: a table with a coloured number for each pair of settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .style import DIVERGING, SHARE, heading, new_axes, styled, text_on
 from .tables import as_frame, quantity, with_variants, without_diverged
 
 READABLE = 26
-"""In so many columns at most there is room for numbers."""
+"""The largest number of columns with room for numbers."""
 
 
 @styled
@@ -37,29 +37,29 @@ def heatmap(
 ) -> Axes:
     """Draw a metric over two settings, e.g. accuracy over width and depth, with its value in each cell.
 
-    Seeds are averaged.  A cell all of whose runs diverged has a cross; one of which some did gives the mean of
-    the others and says how many were lost; one that was never run stays empty.
+    Seeds are averaged.  If all runs of a cell diverged, it has a cross.  If some did, the cell shows the mean of the
+    others and the number of diverged runs.  A cell without runs stays empty.
 
     Args:
-        data: a table with columns `x`, `y` and the metric and, if there are any, `seed`, `epoch` (the last
-            counts), `loss`, `diverged`; or a matrix (rows, columns) in the metric's own unit, NaN: diverged.
-        x: the column, or the name, of what runs to the right.
-        y: the column, or the name, of what runs down.
+        data: a table with columns `x`, `y` and the metric and, optionally, `seed`, `epoch` (the last counts), `loss`,
+            `diverged`.  Or a matrix (rows, columns) in the metric's own unit; NaN: diverged.
+        x: the column, or the name, of the setting from left to right.
+        y: the column, or the name, of the setting from top to bottom.
         metric: the column, or the name, of the values; accuracies in 0..1.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
-        x_labels: of the columns of a matrix; counted from 0 if left out.
-        y_labels: of the rows of a matrix.
-        centred: whether the values are differences: signs are written, and colours part at 0.
-        framed: (rows, columns) which cells get a frame; None: none.
-        note: what to say below the title, instead of how many runs per cell has.
+        title: replaces the usual title.
+        x_labels: the labels of the columns of a matrix; counted from 0 if left out.
+        y_labels: the labels of the rows of a matrix; counted from 0 if left out.
+        centred: whether the values are differences: then signs are written, and white is 0.
+        framed: (rows, columns) of booleans: the cells with a frame; None: no cell.
+        note: the subtitle, instead of the number of runs per cell.
 
     Returns:
         The Axes; cell (row, column) is centred on (column, row), the first row at the top.
 
     Raises:
         NeurosimError: if a column is missing or nothing is a number.
-        ShapeError: if a matrix has not two dimensions, or another number of labels.
+        ShapeError: if a matrix does not have two dimensions, or the number of labels is wrong.
 
     Example:
         >>> ax = heatmap(results, "width", "depth", "test_accuracy")
@@ -95,11 +95,11 @@ def heatmap(
     bar.set_label(kind.axis)
     bar.outline.set_visible(False)
     if not centred:
-        bar.ax.set_ylim(low, low + span)  # only what cells can have: the palest colours are no value's
+        bar.ax.set_ylim(low, low + span)  # only the range of the values: the palest colours belong to no value
     notes = [note] if note else ["one run per cell" if runs.max() < 2 else f"mean of up to {runs.max()} runs per cell"]
     notes += ["×: diverged"] if lost.any() else []
     notes += ["empty: not run"] if (runs == 0).any() else []
-    notes += ["too many cells for numbers"] if columns > READABLE else []
+    notes += ["numbers left out: too many cells"] if columns > READABLE else []
     if not finite.size:
         ax.text(0.5, 0.5, "every run diverged", transform=ax.transAxes, ha="center", color=MUTED)
     over = f"{y} and {x}".replace("_", " ")
@@ -108,7 +108,7 @@ def heatmap(
 
 
 def _write_cells(ax: Axes, picture: Any, lost: Any, runs: Any, decimals: int, signs: bool) -> None:
-    """Write each value into its cell, and how many of its runs diverged, where there is room."""
+    """Write each value into its cell, and the number of its diverged runs, if there is room."""
     values = picture.get_array().filled(np.nan)
     columns = values.shape[1]
     if columns > READABLE:
@@ -130,20 +130,20 @@ def _from_matrix(data: Any, x_labels: Sequence[Any] | None, y_labels: Sequence[A
     try:
         values = np.array(data, dtype=float)
     except (TypeError, ValueError) as error:
-        raise NeurosimError("data: expected a table or a matrix of numbers; received something else.") from error
+        raise NeurosimError("data: expected a table or a matrix of numbers, received other values") from error
     if values.ndim != 2 or not values.size:
-        raise ShapeError(f"data: expected a matrix of rows and columns; received shape {values.shape}.")
+        raise ShapeError(f"data: expected a matrix of rows and columns, received shape {values.shape}")
     labels = []
     for name, given, count in (("y_labels", y_labels, values.shape[0]), ("x_labels", x_labels, values.shape[1])):
         labels.append(list(range(count)) if given is None else list(given))
         if len(labels[-1]) != count:
-            raise ShapeError(f"{name}: expected {count}; received {len(labels[-1])}.")
+            raise ShapeError(f"{name}: expected {count}, received {len(labels[-1])}")
     values[~np.isfinite(values)] = np.nan
     return values, np.isnan(values).astype(int), np.ones(values.shape, int), labels[1], labels[0]
 
 
 def _from_frame(data: Any, x: str, y: str, metric: str) -> tuple[Any, ...]:
-    """Return values, lost runs and runs of each cell, and the labels: numbers sorted, words as they come."""
+    """Return values, lost runs and runs of each cell, and the labels: numbers sorted, words in their order."""
     frame = with_variants(as_frame(data, [x, y, metric], "data"))
     if "epoch" in frame:
         frame = frame.sort_values("epoch", kind="stable").groupby([x, y, "variant", "seed"], sort=False).tail(1)
@@ -164,7 +164,7 @@ def _in_order(column: pd.Series) -> list[Any]:
 
 
 def _label_cells(ax: Axes, x_labels: Sequence[Any], y_labels: Sequence[Any]) -> None:
-    """Write the settings at the cells, as many as there is room for, and draw white lines between the cells."""
+    """Write the settings beside the cells, if there is room, and draw white lines between the cells."""
     for axis, labels in ((ax.xaxis, x_labels), (ax.yaxis, y_labels)):
         every = -(-len(labels) // 26)
         texts = [plain(float(each)) if isinstance(each, (int, float, np.number)) else str(each) for each in labels]

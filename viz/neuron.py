@@ -1,7 +1,7 @@
 """One neuron's story for one sample: forward, backward and update, with the numbers on the panels.
 
-Three rows of cells.  Each carries the number of the stage that fills it, so that the eye can follow the walk
-and `neuron_film` can fill them one after the other.  What is written comes from the stages of the walk; what is drawn,
+The picture has three rows of cells.  Each cell carries the number of the stage that fills it.  So the reader can follow
+the walk, and `neuron_film` can fill one cell after the other.  The texts come from the stages of the walk, the drawings
 from the arrays of the trace.
 """
 
@@ -28,13 +28,13 @@ from .page import ACCENT, CELL_HEIGHT, HEAD, HEIGHT, NEGATIVE, POSITIVE, Cell, P
 from .style import AnyFigure, beside, new_figure, styled
 
 ROWS = 9
-"""Bars in a panel, before "the others"."""
+"""The number of bars in a panel, without the bar of the others."""
 
 THROUGH_THE_LAYER = ("jacobian", "unknown")
 """The rules for a delta that depends on dL/da of the whole layer."""
 
 CONTESTS = ("downstream.won", "downstream.lost")
-"""The rows that say whether a unit won the window that looks at it."""
+"""The kinds of rows that say whether a unit won its pooling window."""
 
 Told = dict[str, Stage]
 """The stages by their keys."""
@@ -44,22 +44,22 @@ Told = dict[str, Stage]
 def neuron_story(trace: NeuronTrace, fig: AnyFigure | None = None, title: str | None = None) -> AnyFigure:
     """Draw what one neuron did with one sample: forward, backward and the update of its weights.
 
-    The panels follow the walk and carry its numbers: inputs x, weights w, products w·x and their sum to z;
-    the activation curve with the point (z, a) and the tangent of slope f'(z); the loss; the terms
-    w_k delta_k that come back from downstream; delta = dL/da f'(z); the gradient dL/dw = delta x; and what
-    the optimizer makes of it.  Signed quantities are blue below zero and red above, on scales centred on
-    zero.  Where the neuron does not look at an image, bars of the largest terms take the place of the images.
+    The panels follow the walk and carry its numbers.  Forward: inputs x, weights w, products w·x and their sum z; the
+    activation curve with the point (z, a) and the tangent of slope f'(z); the loss.  Backward: the terms w_k delta_k
+    from the layer above; delta = dL/da f'(z); the gradient dL/dw = delta x.  Last: the change that the optimizer
+    computes from it.  Signed quantities are blue below zero and red above, on scales centred on zero.  If the neuron's
+    input is not an image, bars of the largest terms replace the images.
 
     Args:
         trace: a neuron in a trace, such as `net.trace(x, y)[1][5]`.
-        fig: a Figure or SubFigure to draw in, best 1200 pixels wide; a new one if left out.
-        title: instead of the usual one.
+        fig: a Figure or SubFigure to draw in, 1200 pixels wide if possible; a new figure if left out.
+        title: replaces the usual title.
 
     Returns:
         The Figure.
 
     Raises:
-        NeurosimError: if it is no such trace.
+        NeurosimError: if it is not a NeuronTrace, or has no label.
 
     Example:
         >>> fig = neuron_story(net.trace(x, y)[1][5])
@@ -75,18 +75,19 @@ def draw_story(
     """Draw the story at the top of a page of `height` inches; return figure, cells and stages."""
     if not isinstance(neuron, NeuronTrace):
         raise NeurosimError(
-            "trace: expected a NeuronTrace, such as net.trace(x, y)[1][5]; "
-            f"received {type(neuron).__name__} {neuron!r:.60}."
+            "trace: expected a NeuronTrace, such as net.trace(x, y)[1][5], "
+            f"received {type(neuron).__name__} {neuron!r:.60}"
         )
     if neuron.trace.forward_only:
         raise NeurosimError(
-            "trace: expected one of a sample with a label, net.trace(x, y): there is no way back without"
+            "trace: expected the trace of a sample with a label, net.trace(x, y), received one without; "
+            "there is no backward pass"
         )
     stages = neuron.stages()
     told = {stage.key: stage for stage in stages}
     fig = new_figure(fig, height=height)
     if isinstance(fig, Figure):
-        fig.set_layout_engine("none")  # every place is fixed: the frames of a film must not move
+        fig.set_layout_engine("none")  # the frames of a film must not move
     page = Page(fig, height)
     page.heading(title or _title(neuron), _say("how to read it", **{phase: _places(phase) for phase in words.PHASES}))
     _draw_terms(page, neuron, told)
@@ -104,34 +105,34 @@ def draw_story(
 
 
 def _place(key: str) -> int:
-    """The number of a stage, from 1."""
+    """Return the number of a stage, from 1."""
     return STAGES.index(key) + 1
 
 
 def _places(phase: str) -> str:
-    """The numbers of the first and the last stage of a pass."""
+    """Return the numbers of the first and the last stage of a pass."""
     places = [_place(key) for key in STAGES if words.STAGES[key]["phase"] == phase]
     return f"{places[0]}–{places[-1]}"
 
 
 def _say(key: str, **texts: str) -> str:
-    """One of the texts of the figure, filled in."""
+    """Return one of the texts of the figure, filled in."""
     return typeset(fill(FIGURE[key], texts))
 
 
 def _of(row: Row | None, key: str) -> str:
-    """One of the texts of the figure, filled with the numbers of a row."""
+    """Return one of the texts of the figure, filled with the numbers of a row."""
     assert row is not None
     return typeset(row.say(FIGURE[key], in_figure))
 
 
 def _number(key: str, count: int, **texts: str) -> str:
-    """One of the texts that are other for one thing than for several."""
+    """Return one of the texts that differ between one thing and several."""
     return _say(plural(key, count), count=in_figure("count", count), **texts)
 
 
 def _cell(page: Page, row: int, column: int, *keys: str, title: str | None = None, span: int = 1) -> Cell:
-    """A cell with the numbers of its stages."""
+    """Add a cell with the numbers of its stages."""
     return page.cell(row, column, [_place(key) for key in keys], FIGURE[title or keys[0]], span)
 
 
@@ -144,7 +145,7 @@ def _title(neuron: NeuronTrace) -> str:
 
 
 def _picture(neuron: NeuronTrace, values: np.ndarray) -> np.ndarray | None:
-    """One number for each input as a picture, where they are a whole image, or a patch of one."""
+    """Return one number for each input as an image, if the inputs are a whole image or a patch."""
     if neuron.patch_shape is not None:
         height, width, channels = neuron.patch_shape
         return channel_sheet(values.reshape(height, width, channels))
@@ -153,7 +154,7 @@ def _picture(neuron: NeuronTrace, values: np.ndarray) -> np.ndarray | None:
 
 
 def _sample_picture(neuron: NeuronTrace) -> np.ndarray:
-    """The sample as a picture, of colours their mean."""
+    """Return the sample as an image; of colours, their mean."""
     pixels = neuron.trace.flows[0]["a"].reshape(neuron.trace.network.input.out_shape)
     return pixels if pixels.ndim == 2 else pixels.mean(axis=2)
 
@@ -301,13 +302,13 @@ def _draw_activation(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) ->
 
 
 def _middle(z: float, a: float) -> float:
-    """The z at which a softmax output would be one half."""
+    """Return the z at which a softmax output would be one half."""
     a = min(max(a, 1e-12), 1 - 1e-12)
     return z - float(np.log(a / (1 - a)))
 
 
 def _draw_output(page: Page, cell: Cell, neuron: NeuronTrace) -> None:
-    """Write what the network made of the sample."""
+    """Write the prediction, the label and the loss."""
     page.caption(cell, 0, _say("answer"))
     label, prediction = neuron.label, neuron.prediction
     right = label == prediction
@@ -321,7 +322,7 @@ def _draw_output(page: Page, cell: Cell, neuron: NeuronTrace) -> None:
 
 
 def _draw_targets(page: Page, cell: Cell, neuron: NeuronTrace) -> None:
-    """Write what the network made of a sample whose targets are numbers: its first outputs, and what they should be."""
+    """Write the first outputs and their targets, for a sample whose targets are numbers, and the loss."""
     page.caption(cell, 0, _say("answer"))
     trace = neuron.trace
     pairs = list(zip(trace.probabilities, trace.targets, strict=True))[:3]
@@ -334,7 +335,7 @@ def _draw_targets(page: Page, cell: Cell, neuron: NeuronTrace) -> None:
 
 
 def _draw_downstream(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> None:
-    """Draw the terms w_k delta_k by neuron k; for an output neuron say where delta comes from."""
+    """Draw the terms w_k delta_k by neuron k; for an output neuron write where delta comes from."""
     if neuron.is_output:
         _draw_last_stop(page, cell, neuron, told["delta"].result)
         return
@@ -374,7 +375,7 @@ def _draw_last_stop(page: Page, cell: Cell, neuron: NeuronTrace, delta: Row | No
 
 
 def _draw_delta(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> None:
-    """Write how delta follows, with its numbers, and what it means."""
+    """Write the computation of delta with its numbers, and its meaning."""
     stage, result = told["delta"], told["delta"].result
     assert result is not None
     page.caption(cell, 0, _say("meaning of delta"))
@@ -390,7 +391,7 @@ def _draw_delta(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> None
 
 
 def _draw_gradient(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> None:
-    """Draw dL/dw of every weight; of a filter beside the deltas of all its places, over which it is a sum."""
+    """Draw dL/dw of every weight; for a filter also draw the deltas of all its places, over which dL/dw is a sum."""
     page.caption(cell, 0, typeset(told["gradients"].formula), color=INK_COLOUR)
     deltas = neuron.place_deltas
     if neuron.patch_shape is not None and deltas.size > 1:
@@ -405,7 +406,7 @@ def _draw_gradient(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> N
         return
     page.caption(cell, 1, span(neuron.dL_dW))
     nothing = _say("no gradient")
-    if neuron.delta:  # only the inputs can have made them zero
+    if neuron.delta:  # delta is not zero, so the inputs are
         nothing = _say("no gradient, no bias")
         if neuron.has_bias:
             nothing = _say("no gradient of weights", value=short(neuron.dL_db))
@@ -413,7 +414,7 @@ def _draw_gradient(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> N
 
 
 def _draw_change(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> None:
-    """Draw by how much each weight changes."""
+    """Draw the change of each weight."""
     stage = told["update"]
     assert stage.result is not None
     rate = next(row for row in stage.rows if "rate" in row.factors)
@@ -425,7 +426,7 @@ def _draw_change(page: Page, cell: Cell, neuron: NeuronTrace, told: Told) -> Non
 def _weights_picture(
     page: Page, cell: Cell, neuron: NeuronTrace, values: np.ndarray, nothing: str, half: int | None = None
 ) -> None:
-    """Draw one number a weight: as an image, as bars of the largest, or in words where all are zero."""
+    """Draw one number per weight: as an image or bars of the largest; if all are zero, write a text."""
     picture = _picture(neuron, values)
     if not np.any(values):
         page.line(cell, 0.5, [(0.5, nothing, "center")], color=MUTED)
@@ -466,5 +467,5 @@ def _columns(texts: Sequence[str]) -> list[tuple[float, str, str]]:
 
 
 def largest(values: np.ndarray, count: int = ROWS) -> np.ndarray:
-    """Return the places of the largest sizes, largest first."""
+    """Return the indices of the largest sizes, largest first."""
     return np.argsort(-np.abs(np.nan_to_num(values)), kind="stable")[:count]

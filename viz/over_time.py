@@ -1,4 +1,4 @@
-"""What happens to weights and neurons while the network trains."""
+"""Weights and neurons over training."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from .variants import Style
 
 PERCENTILES = ("p5", "p25", "p50", "p75", "p95")
 UNEVEN = 30.0
-"""From such a ratio of the widest spread to the median one on, panels share a symmetric logarithmic axis."""
+"""If the widest spread is more than this many times the median one, panels share a symmetric logarithmic axis."""
 FARTHEST = 4
-"""So many powers of ten beyond its linear part a symmetric logarithmic axis ends: an exploded run is let go."""
+"""The largest number of powers of ten on a symmetric logarithmic axis; values of an exploded run lie outside."""
 
 
 @styled
@@ -35,21 +35,21 @@ def histogram_over_time(
     title: str | None = None,
     label: str = "value",
 ) -> AnyFigure:
-    """Draw how a distribution (of weights, of pre-activations) moves over training, as bands of percentiles.
+    """Draw a distribution (of weights, of weighted sums z) over training, as bands of percentiles.
 
-    One row per variant and one column per layer where there are several of both, otherwise a panel for each of what
-    there is; all share their axes.  Where one panel spreads thirty times as far as the median panel, the shared
-    axis is linear about zero, as far as the median panel goes, and logarithmic beyond.
+    If there are several variants and layers, each variant has a row and each layer a column.  Otherwise there is one
+    panel per variant or per layer.  All panels share their axes.  One panel may spread more than
+    thirty times as far as the median panel.  Then the part of the shared axis beyond the median panel is logarithmic.
 
     Args:
-        frame: columns `step` or `epoch`; `p5 p25 p50 p75 p95`, the percentiles; and, if there are any,
+        frame: columns `step` or `epoch`; `p5 p25 p50 p75 p95`, the percentiles; and optionally
             `layer`, `variant`, `seed` (percentiles are averaged over seeds).
-        fig: a Figure or SubFigure to draw in; a new one if left out.
-        title: instead of the usual one.
-        label: what the values are, for the axis.
+        fig: a Figure or SubFigure to draw in; a new figure if left out.
+        title: replaces the usual title.
+        label: the label of the axis.
 
     Returns:
-        The Figure, one Axes a panel.
+        The Figure, one Axes per panel.
 
     Raises:
         NeurosimError: if a column is missing, or percentiles fall.
@@ -65,7 +65,7 @@ def histogram_over_time(
     falls = frame[list(PERCENTILES)].diff(axis=1).lt(0).any(axis=1)
     if falls.any():
         row = ", ".join(plain(frame.loc[falls.idxmax(), column]) for column in PERCENTILES)
-        raise NeurosimError(f"frame: expected {' <= '.join(PERCENTILES)}; received {row}.")
+        raise NeurosimError(f"frame: expected {' <= '.join(PERCENTILES)}, received {row}")
     if "layer" not in frame:
         frame["layer"] = 1
     variants, layers = list(dict.fromkeys(frame["variant"])), sorted(frame["layer"].unique())
@@ -88,7 +88,7 @@ def histogram_over_time(
     fig.supylabel(label, fontsize=9)
     scale = _share_scale(grid[0, 0], [each for each in spreads if each > 0])
     seeds = int(frame.groupby("variant")["seed"].nunique().max())
-    note = "dark: the middle half (25 to 75 %), light: 5 to 95 %, line: median"
+    note = "dark band: the middle half (25 to 75 %); light band: 5 to 95 %; line: median"
     note += f"; mean of {seeds} seeds" if seeds > 1 else ""
     figure_heading(fig, title or f"Distribution of {label} over training", note + scale)
     return fig
@@ -104,7 +104,7 @@ def _draw_bands(ax: Axes, table: pd.DataFrame) -> None:
 
 
 def _share_scale(ax: Axes, spreads: Sequence[float]) -> str:
-    """Choose the scale of all panels; return what the subtitle has to say about it."""
+    """Choose the scale of all panels; return a text on it for the subtitle."""
     if not spreads or max(spreads) / np.median(spreads) <= UNEVEN:
         return ""
     inner = int(np.floor(np.log10(np.median(spreads))))
@@ -120,7 +120,7 @@ def _share_scale(ax: Axes, spreads: Sequence[float]) -> str:
 
 
 def _label_matrix(grid: Any, variants: Sequence[str], layers: Sequence[Any], x: str) -> None:
-    """Name the columns (layers), the rows (variants) and the axis at the foot."""
+    """Write the names of the columns (layers), of the rows (variants) and of the axis at the foot."""
     for ax, layer in zip(grid[0], layers, strict=True):
         name_panel(ax, f"layer {name_of(layer)}")
     for ax, variant in zip(grid[:, 0], variants, strict=True):
@@ -132,17 +132,17 @@ def _label_matrix(grid: Any, variants: Sequence[str], layers: Sequence[Any], x: 
 
 @styled
 def timeline(frame: pd.DataFrame, ax: Axes | None = None, title: str | None = None, sort: bool = True) -> Axes:
-    """Draw the life of each neuron of a layer: one row per neuron, alive or dead from step to step.
+    """Draw when each neuron of a layer is active or dead: one row per neuron, one column per measurement.
 
     Args:
-        frame: columns `step` or `epoch`, `neuron`, and `active`, the share of samples for which the neuron
-            answers (0..1; 0: dead), or `alive` (true or false); of one run and one layer.
+        frame: columns `step` or `epoch`, `neuron`, and `active` or `alive`; of one run and one layer.  `active` is the
+            share of samples for which the neuron is active (0..1; 0: dead); `alive` is true or false.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
-        sort: whether rows are sorted, those that answer most on top; otherwise by their number.
+        title: replaces the usual title.
+        sort: whether rows are sorted, the most active on top; otherwise they stand in the order of their numbers.
 
     Returns:
-        The Axes; rows are numbered from 0 at the top, x is the step (each holds until the next one recorded).
+        The Axes; rows are numbered from 0 at the top, x is the step (a cell lasts until the next measurement).
 
     Raises:
         NeurosimError: if a column is missing, a share lies outside 0..1, or there are several runs or layers.
@@ -151,7 +151,7 @@ def timeline(frame: pd.DataFrame, ax: Axes | None = None, title: str | None = No
     x = step_column(frame)
     if not {"active", "alive"} & set(frame):
         raise NeurosimError(
-            f'frame: expected a column "active" or "alive"; received {", ".join(map(str, frame.columns))}.'
+            f'frame: expected a column "active" or "alive", received {", ".join(map(str, frame.columns))}'
         )
     column = "active" if "active" in frame else "alive"
     table = frame.assign(value=checked_shares(frame, column)).pivot_table(
@@ -165,7 +165,7 @@ def timeline(frame: pd.DataFrame, ax: Axes | None = None, title: str | None = No
     ax = new_axes(ax, height=float(np.clip(1.5 + 0.16 * rows, 3.4, 9.0)))
     edges = np.append(steps, steps[-1] + gap)
     colours, norm, patches = _life_colours(column)
-    ax.set_facecolor(FAINT)  # shows where nothing was recorded
+    ax.set_facecolor(FAINT)  # the colour of missing records
     picture = ax.pcolormesh(edges, np.arange(rows + 1) - 0.5, shares, cmap=colours, norm=norm)
     ax.set_ylim(rows - 0.5, -0.5)
     every = -(-rows // 40)
@@ -179,7 +179,7 @@ def timeline(frame: pd.DataFrame, ax: Axes | None = None, title: str | None = No
     heading(
         ax,
         title or f"{dead} of {rows} neurons are dead at the end",
-        "dead: answers to none of the samples; one row per neuron, each cell lasts until the next look",
+        "dead: active for no sample; one row per neuron; a cell lasts until the next measurement",
     )
     if column == "active":
         bar = ax.figure.colorbar(
@@ -187,7 +187,7 @@ def timeline(frame: pd.DataFrame, ax: Axes | None = None, title: str | None = No
         )
         bar.ax.minorticks_off()
         bar.ax.set_yticklabels(["> 0", "20", "40", "60", "80", "100"])
-        bar.set_label("samples that it answers to (%)")
+        bar.set_label("samples for which it is active (%)")
         bar.outline.set_visible(False)
     missing = [Patch(facecolor=FAINT, label="not recorded")] if np.isnan(shares).any() else []
     ax.legend(
@@ -203,7 +203,7 @@ def timeline(frame: pd.DataFrame, ax: Axes | None = None, title: str | None = No
 
 
 def _life_colours(column: str) -> tuple[ListedColormap, BoundaryNorm, list[Patch]]:
-    """Return colours, their norm and what the legend has to say: white is dead, the darker the more active."""
+    """Return colours, their norm and the entries of the legend: white is dead, darker is more active."""
     rim: Style = {"edgecolor": AXIS, "linewidth": 0.6}
     dead = Patch(facecolor="white", label="dead", **rim)
     if column == "alive":
@@ -216,7 +216,7 @@ def _life_colours(column: str) -> tuple[ListedColormap, BoundaryNorm, list[Patch
     steps = 64
     shades = [tuple(each) for each in SHARE(np.linspace(0.2, 1.0, steps))]
     edges = [-1.0, *np.linspace(0.0, 1.0, steps + 1)]
-    edges[1], edges[-1] = 1e-9, 1.0 + 1e-9  # exactly 0 is dead, however little is alive
+    edges[1], edges[-1] = 1e-9, 1.0 + 1e-9  # only exactly 0 is dead
     return ListedColormap(["white", *shades]), BoundaryNorm(edges, steps + 1), [dead]
 
 
@@ -227,31 +227,31 @@ def neurons_together(
     title: str | None = None,
     label: str = "weight",
 ) -> AnyFigure:
-    """Draw the weights of several neurons over training, to see whether they ever part: one panel per variant.
+    """Draw the weights of several neurons over training, to see whether they become different: one panel per variant.
 
-    Neurons that begin equal and get equal gradients stay equal for ever; noise or random weights break the
-    symmetry.  Lines of earlier neurons are wider, so that lines on top of each other still show as one band.
+    Neurons that begin equal and get equal gradients stay equal.  Noise or random weights break the symmetry.  The lines
+    of earlier neurons are wider, so that equal lines still show as one band.
 
     Args:
-        frame: columns `step` or `epoch`, `neuron`, `value` and, if there are any, `weight` (which one of the
-            neuron's: a line each), `variant`; one seed.
-        fig: a Figure or SubFigure to draw in; a new one if left out.
-        title: instead of the usual one.
-        label: what the values are, for the axis.
+        frame: columns `step` or `epoch`, `neuron`, `value` and, optionally, `weight` (which of the
+            neuron's weights; one line per weight), `variant`; one seed.
+        fig: a Figure or SubFigure to draw in; a new figure if left out.
+        title: replaces the usual title.
+        label: the label of the axis.
 
     Returns:
-        The Figure, one Axes a variant.
+        The Figure, one Axes per variant.
 
     Raises:
         NeurosimError: if a column is missing, there are several seeds, or more than 8 neurons.
     """
     frame = with_variants(as_frame(frame, ["neuron", "value"], "frame"))
     if frame["seed"].nunique() > 1:
-        raise NeurosimError("frame: expected one seed; received several. Choose: frame[frame['seed'] == ...].")
+        raise NeurosimError("frame: expected one seed, received several; choose: frame[frame['seed'] == ...]")
     x = step_column(frame)
     neurons = sorted(frame["neuron"].unique())
     if len(neurons) > len(PALETTE):
-        raise NeurosimError(f"frame: expected at most {len(PALETTE)} neurons; received {len(neurons)}. Choose some.")
+        raise NeurosimError(f"frame: expected at most {len(PALETTE)} neurons, received {len(neurons)}; choose some")
     if "weight" not in frame:
         frame["weight"] = 0
     frame["value"] = finite(frame["value"])
@@ -276,8 +276,8 @@ def neurons_together(
     label_panels(grid, names, x, label)
     figure_heading(
         fig,
-        title or "Do the neurons part?",
-        "one line per weight, one colour per neuron; lines that coincide show as a band, the earlier neuron wider",
+        title or "Do the neurons become different?",
+        "one line per weight, one colour per neuron; equal lines show as one band, the earlier neuron wider",
     )
     fig.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside right upper")
     return fig

@@ -1,6 +1,6 @@
 """A page of framed cells: the places of axes and text in inches, and the stage that draws each of them.
 
-Text that would leave its cell is set smaller.
+Text that would leave its cell gets a smaller font.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ MARGIN, GAP, ROW_GAP = 0.1, 0.2, 0.12
 CELL_WIDTH = (WIDTH - 2 * MARGIN - 3 * GAP) / 4
 CELL_HEIGHT = 2.2
 HEAD = 0.58
-"""What the header and its two lines of numbers take of a cell's height."""
+"""The part of a cell's height, in inches, for the header and its two lines of numbers."""
 NAMES_SHARE = 0.5
-"""What the names of bars may take of a cell's width."""
+"""The largest share of a cell's width for the names of bars."""
 SMALLEST = 5.0
-"""Points: smaller text cannot be read."""
+"""The smallest font size in points that can be read."""
 TOP, FOOT = 0.62, 0.26
 HEIGHT = TOP + 3 * CELL_HEIGHT + 2 * ROW_GAP + FOOT
 Box = tuple[float, float, float, float]
@@ -43,7 +43,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass
 class Cell:
-    """One panel: its frame and header, the stages that fill it, and what each of them draws."""
+    """One panel: its frame and header, the stages that fill it, and the drawings of each stage."""
 
     box: Box
     stages: tuple[int, ...]
@@ -52,7 +52,7 @@ class Cell:
     drawn: dict[int, list[Artist]] = field(default_factory=dict)
 
     def show(self, stage: int) -> None:
-        """Show what stands at a stage (from 1): later things are hidden, the cell of the stage is framed."""
+        """Show the cell as it is at a stage (from 1): hide later drawings, and frame the cell of the stage."""
         for number, artists in self.drawn.items():
             for artist in artists:
                 artist.set_visible(number <= stage)
@@ -62,7 +62,7 @@ class Cell:
 
 
 class Page:
-    """Places axes and text by inches on a figure of any size, and remembers which stage drew them."""
+    """A figure of any size with axes and text placed by inches; it remembers which stage drew them."""
 
     def __init__(self, fig: AnyFigure, height: float) -> None:
         self.fig = fig
@@ -71,7 +71,7 @@ class Page:
         self.to_fit: list[tuple[Text, float]] = []
 
     def heading(self, title: str, subtitle: str) -> None:
-        """Write the title of the page, and below it a quiet line that says how to read it."""
+        """Write the title of the page, and below it a grey line that explains how to read it."""
         room = WIDTH - 2 * MARGIN
         self._text(MARGIN, self.height - 0.1, title, room, 11.5).set(fontweight="bold", va="top")
         self._text(MARGIN, self.height - 0.35, subtitle, room, 8.5).set(color=MUTED, va="top")
@@ -101,7 +101,7 @@ class Page:
         self.keep(cell, stage, artist)
 
     def axes(self, cell: Cell, inset: Box, stage: int | None = None) -> Axes:
-        """Return axes in the body of a cell; `inset`: left, bottom, right, top margins in inches."""
+        """Return axes in the body of a cell; `inset` is the left, bottom, right and top margin in inches."""
         left, bottom, width, height = cell.box
         west, south, east, north = inset
         box = (left + west, bottom + south, width - west - east, height - HEAD - south - north)
@@ -139,8 +139,8 @@ class Page:
         self.keep(cell, stage, artist)
 
     def fit(self) -> None:
-        """Set smaller what is wider than its place; shorten what would become too small to be read."""
-        scale = self.fig.bbox.width / WIDTH  # pixels an inch of the design
+        """Make text smaller that is wider than its place; shorten text that would become too small to read."""
+        scale = self.fig.bbox.width / WIDTH  # pixels per inch of the design
         for text, room in self.to_fit:
             for _ in range(3):  # widths go in steps, as letters sit on pixels
                 wide = text.get_window_extent().width
@@ -165,7 +165,7 @@ class Page:
 
 
 def largest_size(values: np.ndarray) -> float:
-    """Return the largest size among the finite values, or 1 where all are zero."""
+    """Return the largest size among the finite values, or 1 if all are zero."""
     sizes = np.abs(values[np.isfinite(values)])
     return float(sizes.max(initial=0.0)) or 1.0
 
@@ -176,12 +176,12 @@ def draw_image(
     """Draw numbers (height, width) as an image, with its scale below.
 
     Args:
-        page: where the cell is.
+        page: the page of the cell.
         cell: where to draw.
-        picture: the numbers; NaN is what lies between them.
-        ink: whether they are ink on paper, where none is below zero.
-        half: 0 or 1, to draw in the left or the right half of the cell alone.
-        scale: whether there is one.
+        picture: the numbers; NaN in the gaps between them.
+        ink: whether to draw ink on paper, if no number is below zero.
+        half: 0 or 1, to draw only in the left or the right half of the cell.
+        scale: whether to draw the scale.
 
     Returns:
         The Axes, which hold one image.
@@ -240,13 +240,13 @@ def draw_bars(
     """Draw one bar per row, from zero at the centre, with its name at the left and its number at the right.
 
     Args:
-        page: where the cell is.
+        page: the page of the cell.
         cell: where to draw.
-        names: of the rows, from the top.
-        values: of the bars; NaN leaves a row empty.
+        names: the names of the rows, from the top.
+        values: the values of the bars; NaN leaves a row empty.
         foot: inches left free below.
-        sign: False for quantities without one: grey bars from the left.
-        least: rows that there is room for, at least.
+        sign: False for quantities without a sign: grey bars from the left.
+        least: the smallest number of rows to leave room for.
 
     Returns:
         The Axes; row i stands at y = i.
@@ -281,7 +281,7 @@ def draw_bars(
 
 
 def fitting(names: Sequence[str], size: float, room: float) -> tuple[list[str], float, float]:
-    """Names as they fit into `room` inches: set smaller, then shortened; their size in points, and what they take."""
+    """Return names made smaller or shortened to fit into `room` inches, their font size, and their width in inches."""
     names = [cut(" ".join(visible(name).split()), NAME) for name in names]  # on one line
     wide = max(map(_width, names), default=0.0)
     size = float(np.clip(room / max(wide, 1e-9), SMALLEST, size))
@@ -296,7 +296,7 @@ def fitting(names: Sequence[str], size: float, room: float) -> tuple[list[str], 
 
 @cache
 def _width(text: str) -> float:
-    """Inches that a text takes for each point of its size."""
+    """Return the width of a text in inches per point of its font size."""
     return float(text_to_path.get_text_width_height_descent(text, FontProperties(size=72), False)[0]) / 72**2
 
 

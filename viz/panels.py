@@ -1,4 +1,4 @@
-"""Panels side by side on shared axes: one a variant."""
+"""Panels side by side on shared axes: one per variant."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Grid = Array
 
 
 def panel_shape(count: int) -> tuple[int, int]:
-    """Return rows and columns for so many panels."""
+    """Return the rows and columns for `count` panels."""
     columns = 2 if count == 4 else min(count, 4 if count > 6 else 3)
     return -(-count // columns), columns
 
 
 def panel_grid(fig: AnyFigure | None, names: Sequence[str], share_y: bool = True) -> tuple[AnyFigure, Grid]:
-    """Return the figure, and a panel for each name, in rows; panels left over are still there."""
+    """Return the figure, and rows of panels with at least one panel per name; unused panels are not removed."""
     rows, columns = panel_shape(len(names))
     fig = new_figure(fig, height=max(3.8, 0.9 + 1.75 * rows))
     return fig, fig.subplots(rows, columns, sharex=True, sharey=share_y, squeeze=False)
@@ -34,12 +34,12 @@ def name_panel(ax: Axes, name: str) -> None:
 
 
 def whole_steps(ax: Axes, columns: int) -> None:
-    """Put ticks at whole steps, as many as the panels of a row have room for."""
+    """Put ticks at whole steps, as many as fit into one of the `columns` panels of a row."""
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=(10, 8, 5, 4)[min(columns, 4) - 1]))
 
 
 def label_panels(grid: Grid, names: Sequence[str], x: str, y: str, steps: bool = True) -> None:
-    """Name the panels (one alone needs no name) and the axes at the rim, x in whole `steps`; take away the rest."""
+    """Write the names of panels, if several, and of the outer axes, x in whole `steps`; remove unused panels."""
     columns = grid.shape[1]
     for i, ax in enumerate(grid.flat):
         if steps:

@@ -1,4 +1,4 @@
-"""What accuracy costs: every variant as a point, and those that no other beats."""
+"""A metric against its cost: every variant as a point, and the frontier that no variant beats."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from .variants import styles_for
 
 
 def pareto(cost: Any, worth: Any) -> Array:
-    """Return which points no other beats: none is as cheap and worth more, or cheaper and worth as much.
+    """Return which points are on the frontier: no other point is as cheap and better, or cheaper and as good.
 
     Args:
-        cost: the less the better, shape (n,).
-        worth: the more the better, shape (n,).
+        cost: the cost of each point, shape (n,); less is better.
+        worth: the worth of each point, shape (n,); more is better.
 
     Returns:
         Booleans, shape (n,); a point with NaN is never among them.
@@ -46,7 +46,7 @@ def pareto(cost: Any, worth: Any) -> Array:
     best, chosen = -np.inf, np.zeros(len(cost), dtype=bool)
     known = np.flatnonzero(np.isfinite(cost) & np.isfinite(worth))
     order = known[np.lexsort((-worth[known], cost[known]))]
-    for i in order:  # cheapest first, at one cost the best first
+    for i in order:  # the cheapest first, at equal cost the best first
         previous = order[chosen[order]]
         twin = previous.size and (cost[i], worth[i]) == (cost[previous[-1]], worth[previous[-1]])
         chosen[i] = worth[i] > best or bool(twin)
@@ -64,16 +64,16 @@ def frontier(
     title: str | None = None,
     styles: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Axes:
-    """Draw a metric against what it costs, one point per variant, and the line of those that no other beats.
+    """Draw a metric against its cost, one point per variant, and the frontier: the variants that no other beats.
 
     Args:
-        frame: columns `by`, `x` (> 0: parameters, seconds) and `y` and, if there are any, `seed`, `epoch`
-            (the last counts, or the one that is `kept`; seconds are summed), `loss`, `diverged`.  Seeds are averaged.
+        frame: columns `by`, `x` (> 0: parameters, seconds) and `y` and, optionally, `seed`, `epoch`
+            (the last counts, or the `kept` one; seconds are summed), `loss`, `diverged`.  Seeds are averaged.
         x: the column of the cost; its axis is logarithmic.
         y: the column of the metric; accuracies in 0..1.
-        by: the column that tells the points apart.
+        by: the column with one value per point.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
+        title: replaces the usual title.
         styles: from `variant_style`.
 
     Returns:
@@ -124,7 +124,7 @@ def frontier(
 
 
 def _means(frame: pd.DataFrame, x: str, y: str, by: str) -> tuple[pd.DataFrame, list[str]]:
-    """Return x, mean and sd of y, one row per variant, and the names of the variants all of whose runs diverged."""
+    """Return x, mean and sd of y, one row per variant, and the names of variants whose runs all diverged."""
     names = list(dict.fromkeys(frame[by]))
     if "epoch" in frame:
         frame = frame.sort_values("epoch", kind="stable")

@@ -1,4 +1,4 @@
-"""What a filter finds: the parts of images that excite it most, and its sum at one place, product by product."""
+"""Pictures of a filter at work: the parts of images that excite it most, and its products at one place."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from .samples import as_labels, names_of_channels, names_of_classes
 from .style import DIVERGING, INK, WIDTH, AnyFigure, figure_heading, heading, new_axes, new_figure, styled, text_on
 
 READABLE = 8
-"""In so many rows and columns at most there is room for numbers."""
+"""The largest number of rows and columns with room for numbers."""
 ACROSS = 3
-"""Patches in a row."""
+"""The number of patches per row."""
 
 
 @styled
@@ -35,19 +35,19 @@ def top_patches(
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Axes:
-    """Draw the parts of images that excite a filter most, the strongest first: each image, and beside it the part.
+    """Draw the parts of images that excite a filter most, the strongest first: each image with its part beside it.
 
     Args:
-        images: all of them, shape (N, H, W), or (N, H, W, 3) in colour; other channels as their mean.
-        patches: what `neurosim.top_patches` found in them.
+        images: all images, shape (N, H, W), or (N, H, W, 3) in colour; of other channels the mean is drawn.
+        patches: the result of `neurosim.top_patches` for them.
         labels: classes from 0, shape (N,).
         class_names: a name for each class; its number if left out.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
+        title: replaces the usual title.
 
     Returns:
-        The Axes, which hold one image, and for each patch an outline and a caption: the class, the sample's number,
-        the place in the filter's map, and the activation there.
+        The Axes, which hold one image, and for each patch an outline and a caption.  The caption gives the class, the
+        number of the sample, the place in the filter's map, and the activation there.
 
     Raises:
         ShapeError: if images and labels do not fit together.
@@ -57,7 +57,7 @@ def top_patches(
     """
     images = np.asarray(images)
     if images.ndim not in (3, 4):
-        raise ShapeError(f"images: expected (N, H, W) or (N, H, W, 3); received {images.shape}.")
+        raise ShapeError(f"images: expected (N, H, W) or (N, H, W, 3), received {images.shape}")
     if images.ndim == 4 and images.shape[3] != 3:
         images = images.mean(axis=3).astype(images.dtype)
     labels = as_labels(labels, len(images), "labels")
@@ -95,14 +95,14 @@ def top_patches(
     heading(
         ax,
         usual,
-        "outlined: what the filter depends on at that place of its map, and beside it the same, enlarged\n"
-        f"of each of {len(images):,} images its strongest place; above it the class, and after # the image's number",
+        "above each image: its class and number, the place in the filter's map, the activation a there\n"
+        f"outlined: what the filter depends on, also enlarged; one place per image, from {len(images):,} images",
     )
     return ax
 
 
 def _beside_its_part(image: Array, patch: Patch, between: int, gap: int) -> Array:
-    """An image (H, W, …), and to its right the part that a patch is of it, as large as fits, with room on that side."""
+    """Return an image (H, W, …) with the part of a patch to its right, as large as fits, and room at the right."""
     height, width = image.shape[:2]
     part = image[patch.rows, patch.columns].astype(float)
     times = _enlarged_by(patch, height, width)
@@ -114,7 +114,7 @@ def _beside_its_part(image: Array, patch: Patch, between: int, gap: int) -> Arra
 
 
 def _enlarged_by(patch: Patch, height: int, width: int) -> int:
-    """How many times larger than it is a part of an image (height, width) is drawn."""
+    """Return how many times the part of an image (height, width) can be enlarged."""
     return min(height // _count(patch.rows), width // _count(patch.columns))
 
 
@@ -131,23 +131,23 @@ def patch_products(
     fig: AnyFigure | None = None,
     title: str | None = None,
 ) -> AnyFigure:
-    """Draw what a filter does at one place: patch x, kernel w and products w·x beside each other, with their sum.
+    """Draw what a filter computes at one place: patch x, kernel w and products w·x beside each other, with their sum.
 
-    Where there is room the numbers stand in the pixels.  Channels stand row by row, in the same order in all three.
+    If there is room, the numbers stand in the pixels.  The channels stand row by row, in the same order in all three.
 
     Args:
-        patch: what it sees, shape (k, k, C).
+        patch: the filter's input at the place, shape (k, k, C).
         weights: its kernel, of the same shape.
         bias: its bias.
-        channels: names of the C channels, if they have some.
-        fig: a Figure or SubFigure to draw in; a new one if left out.
-        title: instead of the usual one.
+        channels: names of the C channels, if they have names.
+        fig: a Figure or SubFigure to draw in; a new figure if left out.
+        title: replaces the usual title.
 
     Returns:
         The Figure, whose first three Axes hold an image each.
 
     Raises:
-        ShapeError: if the two do not fit together.
+        ShapeError: if patch and kernel do not fit together.
 
     Example:
         >>> unit = net[1][5].at(10, 12)
@@ -155,7 +155,7 @@ def patch_products(
     """
     x, w = np.asarray(patch, dtype=float), np.asarray(weights, dtype=float)
     if x.ndim != 3 or x.shape != w.shape or not x.size:
-        raise ShapeError(f"patch: expected (k, k, C) as the kernel, {w.shape}; received {x.shape}.")
+        raise ShapeError(f"patch: expected (k, k, C), the shape of the kernel {w.shape}, received {x.shape}")
     products = w * x
     total = float(products.sum())
     sheet = channel_sheet(x)
@@ -183,7 +183,7 @@ def patch_products(
 
 
 def _draw_values(fig: AnyFigure, ax: Axes, values: Array, ink: bool) -> None:
-    """Draw numbers (k, k, C) as pixels with their colour bar, and where there is room the numbers in them."""
+    """Draw numbers (k, k, C) as pixels with their colour bar, and if there is room, write the numbers in them."""
     sheet = channel_sheet(values)
     limit = largest_size(values)
     low = 0.0 if ink else -limit

@@ -1,4 +1,4 @@
-"""Learning rates: how sensitive a variant is to them, how to find one, and how a schedule moves it."""
+"""Learning rates: the sensitivity of variants, the range test, and schedules."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ def rate_sensitivity(
     styles: Mapping[str, Mapping[str, Any]] | None = None,
     metric: str = "val_accuracy",
 ) -> Axes:
-    """Draw accuracy against learning rate, one line a variant, the chosen rate in a ring.
+    """Draw accuracy against learning rate, one line per variant, with a ring at the chosen rate.
 
-    A line breaks off where every seed diverged; a cross in the strip below the axis of values says of which variants,
-    or of how many.
+    A line breaks off where every seed diverged.  A cross in the strip below names these variants, or gives their
+    number.
 
     Args:
-        frame: columns `learning_rate` (> 0) and the metric (0..1; NaN: diverged), and, if there are any,
+        frame: columns `learning_rate` (> 0) and the metric (0..1; NaN: diverged), and, optionally,
             `variant`, `seed`, `chosen` (bool).
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
+        title: replaces the usual title.
         styles: from `variant_style`.
         metric: the column on y.
 
@@ -112,7 +112,7 @@ def rate_sensitivity(
 
 
 def _mark_diverged(ax: Axes, lost: Mapping[float, list[str]], variants: int) -> float:
-    """Mark the rates at which variants diverged, in a strip; return its height as a share of the axis above it."""
+    """Mark the rates at which variants diverged in a strip; return its height as a share of the axis above it."""
     if not lost:
         return 0.0
     room = 0.07 + 0.035 * max(min(len(names), 3) for names in lost.values())
@@ -134,29 +134,29 @@ def range_test(
     title: str | None = None,
     styles: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Axes:
-    """Draw a learning-rate range test: the loss while the rate grows step by step, the suggested rate in a ring.
+    """Draw a learning-rate range test: the loss while the rate grows step by step, and a ring at the suggested rate.
 
-    Faint: the loss of each step; line: its running mean over a twentieth of the steps.  Losses far above
-    where the test began lie above the axis.
+    The faint line is the loss of each step, the strong line its running mean over a twentieth of the steps.  Losses far
+    above the first ones lie above the axis.
 
     Args:
-        frame: columns `learning_rate` (> 0), `loss` (NaN: diverged) and, if there are any, `variant`, `seed`,
+        frame: columns `learning_rate` (> 0), `loss` (NaN: diverged) and, optionally, `variant`, `seed`,
             and `suggested` (bool); without that column, `suggested_rate` of the mean over the seeds.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
+        title: replaces the usual title.
         styles: from `variant_style`.
 
     Returns:
         The Axes; x is logarithmic.
 
     Raises:
-        NeurosimError: if a column is missing, a rate is not positive, or no loss is a number.
+        NeurosimError: if a column is missing, a rate is not positive, or no loss is finite.
     """
     frame = with_variants(as_frame(frame, ["learning_rate", "loss"], "frame"))
     checked_positive(frame, "learning_rate")
     frame["value"] = finite(frame["loss"])
     if frame["value"].isna().all():
-        raise NeurosimError("loss: expected at least one finite number; received none.")
+        raise NeurosimError("loss: expected at least one finite number, received none")
     names = list(dict.fromkeys(frame["variant"]))
     styles = styles_for(names, styles)
     ax = new_axes(ax, height=max(4.4, 1.5 + 0.24 * len(names)))
@@ -188,15 +188,15 @@ def range_test(
     top = top if top > low else low + 1.0
     over = bool((frame["value"] > top).any())
     cross: Style = {"color": "black", "markersize": 7, "markeredgewidth": 1.6, "clip_on": False}
-    for rate, loss in crosses:  # one above the axis stands on its edge
+    for rate, loss in crosses:  # a cross above the axis is drawn on its edge
         ax.plot(rate, min(loss, top), "x", label="_diverged", **cross)
     ax.set_xscale("log")
     plain_log(ax.xaxis)
     ax.set_ylim(low - 0.07 * (top - low), top)
-    ax.set_xlabel("learning rate, growing from step to step, logarithmic scale")
-    ax.set_ylabel("training loss of the step")
-    notes = ["ring: a tenth of the rate of the lowest running mean" if "suggested" not in frame else "ring: suggested"]
-    notes += ["faint: single steps"] + (["higher losses lie above the axis"] if over else [])
+    ax.set_xlabel("learning rate, one step per rate, logarithmic scale")
+    ax.set_ylabel("training loss of each step")
+    ringed = "suggested rate" if "suggested" in frame else "a tenth of the rate with the lowest running mean"
+    notes = [f"ring: {ringed}", "faint: single steps"] + (["higher losses lie above the axis"] if over else [])
     notes += ["×: diverged"] if frame["value"].isna().any() else []
     heading(ax, title or "Learning-rate range test", "; ".join(notes))
     if names != [NO_VARIANT]:
@@ -206,16 +206,16 @@ def range_test(
 
 @styled
 def schedule_and_loss(frame: pd.DataFrame, fig: AnyFigure | None = None, title: str | None = None) -> AnyFigure:
-    """Draw learning rate and loss over the steps, one above the other, a pair of panels a variant.
+    """Draw learning rate and loss over the steps, one above the other, one pair of panels per variant.
 
-    All panels share the steps; all rates share an axis, and all losses.  Faint: the loss of each step;
-    line: its running mean over a fiftieth of the steps.
+    All panels share the steps, all rates share an axis, and so do all losses.  The faint line is the loss of each step,
+    the strong line its running mean over a fiftieth of the steps.
 
     Args:
-        frame: columns `step` or `epoch`, `learning_rate`, `loss` and, if there are any, `variant`, `seed`
+        frame: columns `step` or `epoch`, `learning_rate`, `loss` and, optionally, `variant`, `seed`
             (averaged).
-        fig: a Figure or SubFigure to draw in; a new one if left out.
-        title: instead of the usual one.
+        fig: a Figure or SubFigure to draw in; a new figure if left out.
+        title: replaces the usual title.
 
     Returns:
         The Figure: for each variant the Axes of its rate and that of its loss.
@@ -256,11 +256,12 @@ def schedule_and_loss(frame: pd.DataFrame, fig: AnyFigure | None = None, title: 
         lower.tick_params(labelbottom=True)
         whole_steps(lower, columns)
     grid[0, 0].yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
-    grid[0, 0].set_ylim(bottom=0)  # a schedule has its familiar shape on a linear axis, on which 0 is a place
+    grid[0, 0].set_ylim(bottom=0)  # a linear axis shows the shape of a schedule, and 0
     if decades(frame["value"]) > 1.5:
         grid[1, 0].set_yscale("log")
         plain_log(grid[1, 0].yaxis)
     seeds = int(frame.groupby("variant")["seed"].nunique().max())
-    note = "faint: loss of single steps, line: running mean" + (f"; mean of {seeds} seeds" if seeds > 1 else "")
-    figure_heading(fig, title or "What the schedule does to the loss", note)
+    note = "faint line: loss of single steps; strong line: running mean"
+    note += f"; mean of {seeds} seeds" if seeds > 1 else ""
+    figure_heading(fig, title or "Learning rate and loss over training", note)
     return fig

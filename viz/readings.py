@@ -1,4 +1,4 @@
-"""What a network reads in pictures of one's own: each picture, what the network sees of it, and what it says."""
+"""Predictions for your own pictures: each picture, the network's input, and the most probable classes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .images import blank
 from .samples import names_of_classes
 from .style import INK, WIDTH, heading, new_axes, styled
 
-CELL = (100.0, 43.0)  # width and height of what belongs to one picture; the unit is that of the axes
+CELL = (100.0, 43.0)  # width and height for one picture, in units of the axes
 PICTURE = 31.0  # side of a picture
-TOP = 4  # classes that are named
-LETTERS = 30  # characters of a caption
+TOP = 4  # the number of classes to show
+LETTERS = 30  # the largest number of characters of a caption
 
 
 @styled
@@ -35,30 +35,30 @@ def readings(
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Axes:
-    """Draw each picture, beside it what the network sees of it, and the classes that it holds for most probable.
+    """Draw each picture, beside it the network's input, and the most probable classes.
 
     Args:
         originals: pictures of any size, (height, width) or (height, width, 3), uint8 or floats in 0..1.
-        seen: the same as the network takes them; grey ones are drawn dark on white.
-        outputs: the network's output for each, shape (N, n).
+        seen: the same pictures as the network's input; grey ones are drawn dark on white.
+        outputs: the network's output for each picture, shape (N, n).
         class_names: a name for each class; its number if left out.
-        captions: a line above each, such as the name of its file.
+        captions: a line above each picture, such as the name of its file.
         shares: whether the outputs are probabilities.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
+        title: replaces the usual title.
 
     Returns:
         The Axes, which hold two images for each picture.
 
     Raises:
-        ShapeError: if there are none, or the numbers of pictures and outputs differ.
+        ShapeError: if there is no picture, or the numbers of pictures and outputs differ.
     """
     outputs = np.asarray(outputs, dtype=float)
     n = len(originals)
     if n == 0 or outputs.ndim != 2 or not len(seen) == len(outputs) == n:
         raise ShapeError(
-            f"outputs: expected a row for each of the pictures, and at least one of these; received {n} pictures, "
-            f"{len(seen)} as they are seen, and outputs of shape {outputs.shape}."
+            f"outputs: expected one row and one input per picture, and at least one picture, received {n} pictures, "
+            f"{len(seen)} inputs, and outputs of shape {outputs.shape}"
         )
     names = names_of_classes(class_names, outputs.shape[1])
     columns = min(n, 3)
@@ -77,15 +77,14 @@ def readings(
     blank(ax)
     heading(
         ax,
-        title
-        or f"{counted(n, 'picture')} as given, as the network sees {'it' if n == 1 else 'them'}, and what it reads",
-        "bars: probability of a class, the most probable at the top" if shares else "the largest outputs",
+        title or f"{counted(n, 'picture')}: as given, as the network's input, and the prediction",
+        "bars: probability of each class, the most probable at the top" if shares else "the largest outputs",
     )
     return ax
 
 
 def _show(ax: Axes, picture: Any, left: float, top: float, colours: str) -> None:
-    """Draw a picture as large as fits a square there, in its proportions."""
+    """Draw a picture in a square at (left, top), as large as fits, in its proportions."""
     picture = np.asarray(picture)
     height, width = (PICTURE * side / max(picture.shape[:2]) for side in picture.shape[:2])
     x, y = left + (PICTURE - width) / 2, top + (PICTURE - height) / 2
@@ -96,7 +95,7 @@ def _show(ax: Axes, picture: Any, left: float, top: float, colours: str) -> None
 
 
 def _bars(ax: Axes, outputs: Array, names: Sequence[str], left: float, top: float, shares: bool) -> None:
-    """Name the classes of the largest outputs, the largest first, with a bar where they are probabilities."""
+    """Write the classes of the largest outputs, the largest first, with a bar if they are probabilities."""
     largest = np.argsort(-outputs, kind="stable")[:TOP]
     step = PICTURE / TOP
     wide = max(len(names[k]) for k in largest) > 2

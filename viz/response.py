@@ -1,4 +1,4 @@
-"""What one neuron answers to: its activation by class, and the samples and the input that excite it most."""
+"""What excites one neuron: its activation by class, its strongest samples, and its maximizing input."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .style import beside, heading, new_axes, styled
 
 BINS = 48
 TALLEST = 0.9
-"""Height of the highest outline, in rows."""
+"""The height of the highest outline, in rows."""
 
 
 @styled
@@ -31,19 +31,18 @@ def activation_by_class(
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Axes:
-    """Draw how one neuron's activation is distributed in each class, a row a class.
+    """Draw the distribution of one neuron's activation in each class, one row per class.
 
-    A relu is silent for many samples, and so many zeros would flatten everything else: the outlines show the
-    activations that are not exactly zero, all rows on one scale (area: share of the class), and the share
-    that is zero stands at the right.  A line marks the mean of the whole class, zeros included; the class
-    of the highest mean stands out.
+    A ReLU is exactly zero for many samples.  These zeros would hide everything else, so the outlines show only the
+    other activations, all rows on one scale (area: share of the class).  The share of zeros stands at the right.  A
+    line marks the mean of the whole class, zeros included.  The class with the highest mean has another colour.
 
     Args:
-        activations: of the neuron, one a sample, shape (N,).
+        activations: the neuron's activations, one per sample, shape (N,).
         labels: classes from 0, shape (N,).
         class_names: a name for each class; its number if left out.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
+        title: replaces the usual title.
 
     Returns:
         The Axes; class c stands at y = c, the first at the top.
@@ -77,22 +76,22 @@ def activation_by_class(
     if silence == 1:
         usual, reading = "A dead neuron", f"its activation is exactly zero for all {samples} samples"
     else:
-        usual = f"Which classes the neuron answers to: {names[best]} most"
+        usual = f"Which classes excite the neuron: {names[best]} most"
         reading = f"black line: mean of the class, highest for {names[best]}: {short(means[best])}"
         if silence > 0:
             share = f"{cautious_percent(silence)} of all {samples}"
-            reading += f" (zeros included)\noutline: the activations that are not exactly zero; {share} are"
+            reading += f" (zeros included)\noutline: the activations other than zero; {share} are exactly zero"
     heading(ax, title or usual, reading)
     return ax
 
 
 def _by_class(a: Array, labels: Array, classes: int) -> tuple[Array, Array, Array, Array]:
-    """Return how the activations (N,) of each class are distributed.
+    """Return the distribution of the activations (N,) in each class.
 
     Returns:
-        The edges of the bins (BINS + 1,); the share of each class's samples in each bin, exact zeros left out,
-        (classes, BINS); the mean of each class, zeros included, NaN where it has no sample, (classes,); and the share
-        of each that is exactly zero, (classes,).
+        The edges of the bins, (BINS + 1,).  The share of each class's samples in each bin, without exact zeros,
+        (classes, BINS).  The mean of each class with zeros, NaN for a class without samples, (classes,).  The share of
+        exact zeros in each class, (classes,).
     """
     low, high = float(a.min()), float(a.max())
     edges = np.linspace(low, high if high > low else low + 1.0, BINS + 1)
@@ -106,7 +105,7 @@ def _by_class(a: Array, labels: Array, classes: int) -> tuple[Array, Array, Arra
 
 
 def _draw_outlines(ax: Axes, edges: Array, shapes: Array, means: Array, best: int | None) -> None:
-    """Draw the distribution of each class in a row of its own, and its mean; the best class stands out."""
+    """Draw the distribution of each class in its own row, and its mean; the best class has another colour."""
     peak = max(float(shapes.max()), 1e-12)
     for label, (shape, mean) in enumerate(zip(shapes, means, strict=True)):
         foot = label + 0.4
@@ -119,7 +118,7 @@ def _draw_outlines(ax: Axes, edges: Array, shapes: Array, means: Array, best: in
 
 
 def _write_silence(ax: Axes, silent: Array, shown: Array) -> None:
-    """Write at the right of each row that is shown which share of its activations is exactly zero."""
+    """Write the share of exact zeros at the right of each row that is shown."""
     where: dict[str, Any] = {"where": ax.get_yaxis_transform(), "va": "center_baseline"}
     beside(ax, "exactly zero", (1, -0.62), (6, 0), color=MUTED, **where)
     for label in np.flatnonzero(shown):
@@ -127,16 +126,16 @@ def _write_silence(ax: Axes, silent: Array, shown: Array) -> None:
 
 
 def _answers(activations: Any, labels: Any) -> tuple[Array, Array]:
-    """Return one activation and one label a sample, checked, shapes (N,)."""
+    """Return the activations and the labels, one per sample, checked, shapes (N,)."""
     a = np.asarray(activations, dtype=float)
     if a.ndim != 1 or a.size == 0:
         raise ShapeError(
-            f"activations: expected those of one neuron, shape (N,); received {a.shape}. "
-            "Pass one column of a layer's, a[:, j]."
+            f"activations: expected the activations of one neuron, shape (N,), received {a.shape}; "
+            "pass one column of a layer's activations, a[:, j]"
         )
     if not np.isfinite(a).all():
         raise NeurosimError(
-            f"activations: expected finite numbers; received {int((~np.isfinite(a)).sum())} that are not."
+            f"activations: expected finite numbers, received {int((~np.isfinite(a)).sum())} that are not"
         )
     return a, as_labels(labels, len(a), "labels")
 
@@ -155,15 +154,15 @@ def top_samples(
 
     Args:
         images: shape (N, height, width) or (N, pixels); uint8, or floats in 0..1.
-        activations: of the neuron, one a sample, shape (N,).
+        activations: the neuron's activations, one per sample, shape (N,).
         labels: classes from 0, shape (N,).
         class_names: a name for each class; its number if left out.
-        count: how many at most.
+        count: the largest number of samples.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
+        title: replaces the usual title.
 
     Returns:
-        The Axes, which hold one image and a caption each: the class, the sample's number, and the activation.
+        The Axes, which hold one image, and a caption per sample: the class, the sample's number, and the activation.
 
     Raises:
         ShapeError: if the lengths differ.
@@ -173,8 +172,8 @@ def top_samples(
     a, labels = _answers(activations, labels)
     if len(images) != len(a) or count < 1:
         raise ShapeError(
-            f"images: expected one an activation, {len(a)}, and a count of at least 1; "
-            f"received {len(images)} and {count}."
+            f"images: expected one per activation, {len(a)}, and a count of at least 1, "
+            f"received {len(images)} and {count}"
         )
     names = names_of_classes(class_names, int(labels.max()) + 1)
     usual = title or "The samples that excite the neuron most"
@@ -191,7 +190,7 @@ def top_samples(
     gap, head = round(width * 0.25) + 1, round(height * 0.2) + 1
     page = max(5.0, 1.1 * columns)
     cell = page / columns
-    ax = new_axes(ax, width=page, height=0.62 + rows * (cell - 0.04) * (head + height) / (width + gap))
+    ax = new_axes(ax, width=page, height=0.78 + rows * (cell - 0.04) * (head + height) / (width + gap))
     padded = np.pad(images[shown].astype(float), ((0, 0), (0, 0), (gap // 2, gap - gap // 2)))
     show_ink(ax, mosaic(padded, columns, 0, head), images)
     size = 9.0 if columns <= 3 else 7.5
@@ -205,7 +204,8 @@ def top_samples(
     heading(
         ax,
         usual,
-        f"{classes.max()} of {len(shown)} are of class {names[int(classes.argmax())]}; chosen from {thousands(len(a))}",
+        f"{classes.max()} of {len(shown)} are of class {names[int(classes.argmax())]}; "
+        f"chosen from {thousands(len(a))} samples\nabove each: its class, its number, the activation a",
     )
     return ax
 
@@ -230,14 +230,14 @@ def maximizing_input(
         image: the input found, 0 (paper) to 1 (ink), shape (height, width), or (pixels,) of a square.
         activation_value: the neuron's activation for it.
         ax: where to draw; a new figure if left out.
-        title: instead of the usual one.
-        label: what `activation_value` is, such as "mean a" over the places of a filter.
+        title: replaces the usual title.
+        label: the name of `activation_value`, such as "mean a" over the places of a filter.
 
     Returns:
         The Axes, which hold one image.
 
     Raises:
-        ShapeError: if it is no image.
+        ShapeError: if it is not an image.
     """
     picture = np.asarray(image, dtype=float)
     (picture,) = as_images(picture[None] if picture.ndim in (1, 2) else picture)
@@ -248,6 +248,6 @@ def maximizing_input(
     heading(
         ax,
         title or "A smooth input that excites the neuron",
-        f"{label} = {short(activation_value)}; gradient ascent on the pixels, held to little and smooth ink",
+        f"{label} = {short(activation_value)}; gradient ascent on the pixels, kept faint and smooth",
     )
     return ax

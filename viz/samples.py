@@ -1,4 +1,4 @@
-"""What the pictures ask of samples: images, labels, and names of classes."""
+"""Checks of the samples that pictures need: images, labels, and names of classes."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ def as_images(images: Any, shape: tuple[int, int] | None = None) -> Array:
         if height * width == array.shape[1]:
             array = array.reshape(-1, height, width)
     if array.ndim != 3:
-        raise ShapeError(
-            f"images: expected (n, height, width) or (n, pixels) of square images; received {array.shape}."
-        )
+        raise ShapeError(f"images: expected (n, height, width) or (n, pixels) of square images, received {array.shape}")
     return array
 
 
@@ -32,7 +30,7 @@ def as_labels(labels: Any, n: int, what: str) -> Array:
     """Return n labels as integers."""
     array: Array = np.asarray(labels)
     if array.shape != (n,):
-        raise ShapeError(f"{what}: expected one for each image, shape ({n},); received {array.shape}.")
+        raise ShapeError(f"{what}: expected one per image, shape ({n},), received {array.shape}")
     return array.astype(int)
 
 
@@ -41,7 +39,7 @@ def names_of_classes(class_names: Sequence[str] | None, least: int) -> list[str]
     if class_names is None:
         return [str(i) for i in range(least)]
     if len(class_names) < least:
-        raise NeurosimError(f"class_names: expected at least {least}; received {len(class_names)}.")
+        raise NeurosimError(f"class_names: expected at least {least}, received {len(class_names)}")
     return [str(name) for name in class_names]
 
 
@@ -50,5 +48,5 @@ def names_of_channels(count: int, names: Sequence[str] | None = None) -> list[st
     if names is None:
         return [str(i) for i in range(count)]
     if len(names) != count:
-        raise NeurosimError(f"channels: expected {count} names; received {len(names)}.")
+        raise NeurosimError(f"channels: expected {count} names, received {len(names)}")
     return [str(name) for name in names]

@@ -1,11 +1,11 @@
-"""One restrained look for every picture: colours, markers, fonts, layout and saving.
+"""One style for every picture: colours, markers, fonts, layout and saving.
 
-Colours are those of Okabe and Ito (2008), which stay apart for colour-blind readers; their yellow, too faint
-on white, gives way to a grey.  Colour is never alone: each variant has a marker of its own and, from the
-ninth on, another dash, so a figure still reads on a black-and-white printer.
+The colours are those of Okabe and Ito (2008), which colour-blind readers can tell apart.  A grey replaces their yellow,
+which is too faint on white.  Variants differ in more than colour: each has its own marker and, from the ninth on,
+another dash.  So a figure can be read in black and white.
 
-Nothing here touches pyplot or leaves a setting behind: figures are plain `matplotlib.figure.Figure` objects,
-the style is applied only while a function of `viz` draws, and no window opens.
+This module does not use pyplot and leaves no setting behind.  Figures are plain `matplotlib.figure.Figure` objects, the
+style is applied only while a function of `viz` draws, and no window opens.
 """
 
 from __future__ import annotations
@@ -43,24 +43,24 @@ WIDTH = 8.0
 DPI = 150
 
 DIVERGING: Colormap = matplotlib.colormaps["RdBu_r"].resampled(63)
-"""Signed quantities: blue below zero, white at zero, red above.  In greyscale the size reads, the sign does
-not.
+"""Signed quantities: blue below zero, white at zero, red above.
 
-63 shades look smooth, and keep the files of noisy weights small."""
+In greyscale the size can be read, the sign cannot.  63 shades look smooth, and keep the files of noisy weights
+small."""
 INK = "Greys"
 """Images of handwriting: black ink on white paper."""
 SHARE: Colormap = LinearSegmentedColormap.from_list("share", SHARES)
-"""Shares and counts: white to dark orange, lightness falling all the way."""
+"""Shares and counts: from white to dark orange, with falling lightness."""
 
 RIM: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.5}
-"""A thin rim that keeps markers apart where they crowd."""
+"""A thin rim that separates crowded markers."""
 
 RC: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9.0,
     "text.color": INK_COLOUR,
-    "text.parse_math": False,  # a dollar in a name of a file or a class is a dollar
+    "text.parse_math": False,  # a dollar sign in the name of a file or a class is not a formula
     "figure.dpi": DPI,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
@@ -85,7 +85,7 @@ RC: dict[str, Any] = {
     "ytick.labelcolor": INK_COLOUR,
     "xtick.labelsize": 8.5,
     "ytick.labelsize": 8.5,
-    "xtick.minor.pad": 5.0,  # so that labels of minor ticks stand level with the others
+    "xtick.minor.pad": 5.0,  # so that labels of minor ticks have the height of the others
     "ytick.minor.pad": 5.0,
     "lines.linewidth": 1.6,
     "lines.markersize": 5.0,
@@ -95,7 +95,7 @@ RC: dict[str, Any] = {
 }
 
 NAME, TITLE, SENTENCE = 40, 80, 130
-"""Characters a line that names, titles and sentences are cut to where they come from outside."""
+"""The largest number of characters per line of names, titles and sentences from outside."""
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 HAIR = "\u200a"  # a space before a name that begins with "_": matplotlib leaves such names out of legends
 
@@ -106,16 +106,16 @@ Point = tuple[float, float]
 
 
 class Drawable:
-    """Text from outside as it can be drawn: control characters seen, and no longer than a figure has room for.
+    """A function that makes text from outside drawable: control characters are visible, and long text is cut.
 
-    Names stay apart: two that are cut alike get a number.
+    Names stay different: if two names are cut to the same text, the second one gets a number.
     """
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
 
     def name(self, text: str) -> str:
-        """A name of a variant, a class, a feature: one of several."""
+        """Return a name of a variant, a class or a feature, cut and different from all other names."""
         short, k = self._cut(text, NAME), 1
         while self._names.setdefault(short, text) != text:
             k += 1
@@ -126,7 +126,7 @@ class Drawable:
         return cut(visible(text).replace("\t", " "), longest)
 
     def __call__(self, value: Any) -> Any:
-        """An argument with the texts in it: a sentence, a list of names, a table, a mapping by names."""
+        """Return an argument with drawable texts: a sentence, a list of names, a table, or a mapping with names."""
         if isinstance(value, str):
             return self._cut(value, SENTENCE)
         if isinstance(value, list | tuple) and any(isinstance(each, str) for each in value):
@@ -142,7 +142,7 @@ class Drawable:
         return self.name(value) if isinstance(value, str) else value
 
     def _column(self, column: pd.Series) -> pd.Series:
-        """A column of a table; its texts are few, and come often."""
+        """Return a column of a table with drawable names; it has few different texts, each in many rows."""
         names = {each: self.name(each) for each in dict.fromkeys(each for each in column if isinstance(each, str))}
         if all(name == each for each, name in names.items()):
             return column
@@ -150,9 +150,9 @@ class Drawable:
 
 
 def styled(function: Callable[P, T]) -> Callable[P, T]:
-    """Draw in the style of this module, and text from outside as text, whatever stands in it.
+    """Make a function draw in the style of this module, and make text from outside drawable.
 
-    The reader's own matplotlib settings come back afterwards.
+    The user's own matplotlib settings are restored afterwards.
     """
     signature = inspect.signature(function)
 
@@ -162,7 +162,7 @@ def styled(function: Callable[P, T]) -> Callable[P, T]:
         try:
             bound = signature.bind(*arguments, **named)
         except TypeError:
-            return function(*arguments, **named)  # says what is wrong
+            return function(*arguments, **named)  # raises the usual error
         for name, value in bound.arguments.items():
             if name != "path":
                 bound.arguments[name] = drawable(value)
@@ -173,7 +173,7 @@ def styled(function: Callable[P, T]) -> Callable[P, T]:
 
 
 class Picture(Figure):
-    """A figure that shows itself where it is the last line of a notebook cell: `ax.figure`."""
+    """A figure that a notebook shows if it is the last line of a cell: `ax.figure`."""
 
     def _repr_png_(self) -> bytes:
         buffer = BytesIO()
@@ -182,29 +182,29 @@ class Picture(Figure):
 
 
 def new_figure(fig: AnyFigure | None = None, *, width: float = WIDTH, height: float = 4.5) -> AnyFigure:
-    """Return `fig`, or a new figure that belongs to nobody but the caller (pyplot never hears of it)."""
+    """Return `fig`, or a new figure that only the caller holds (pyplot does not manage it)."""
     if fig is None:
         layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06, wspace=0.03, hspace=0.03)
         return Picture(figsize=(width, height), dpi=DPI, layout=layout)
     if not isinstance(fig, (Figure, SubFigure)):
-        raise NeurosimError(f"fig: expected a matplotlib Figure or SubFigure, received {type(fig).__name__}.")
+        raise NeurosimError(f"fig: expected a matplotlib Figure or SubFigure, received {type(fig).__name__}")
     return fig
 
 
 def _no_formulas(ax: Axes) -> None:
-    """Let what stands about the axes of somebody else, and is to be written now, be no formula; his texts may be."""
+    """Turn formulas off for the texts around axes of the user, except the texts that the user has drawn in them."""
     for text in ax.findobj(Text):
         if text not in ax.texts:
             text.set_parse_math(False)
 
 
 def new_axes(ax: Axes | None = None, *, width: float = WIDTH, height: float = 4.5) -> Axes:
-    """Return `ax`, or the axes of a new figure (inches)."""
+    """Return `ax`, or the axes of a new figure of this size in inches."""
     if ax is None:
         return new_figure(width=width, height=height).subplots()
     if not isinstance(ax, Axes):
         raise NeurosimError(
-            f"ax: expected matplotlib Axes, received {type(ax).__name__}. Pass one Axes, or leave it out."
+            f"ax: expected matplotlib Axes, received {type(ax).__name__}; pass one Axes, or leave it out"
         )
     _no_formulas(ax)
     return ax
@@ -216,7 +216,7 @@ def root_figure(target: Axes | AnyFigure) -> Figure:
     while isinstance(figure, SubFigure):
         figure = figure.figure
     if not isinstance(figure, Figure):
-        raise NeurosimError(f"expected an Axes or a Figure, received {type(target).__name__}.")
+        raise NeurosimError(f"expected an Axes or a Figure, received {type(target).__name__}")
     return figure
 
 
@@ -229,7 +229,7 @@ def axes_size(ax: Axes) -> tuple[float, float]:
 
 
 def depth_colours(count: int) -> list[Any]:
-    """Return `count` colours from dark (first layer) to light (last), apart in greyscale too."""
+    """Return `count` colours from dark (first layer) to light (last), which also differ in greyscale."""
     return list(matplotlib.colormaps["viridis"](np.linspace(0.0, 0.85, max(count, 1))))
 
 
@@ -239,17 +239,17 @@ def text_on(colour: Any) -> str:
 
 
 class _EndsFormatter(Formatter):
-    """Labels minor ticks only where fewer than two major ones are in view: the first and the last of them."""
+    """A formatter that labels the first and the last minor tick, if fewer than two major ticks are in view."""
 
     APART = 0.12
-    """So far, as a share of the axis, a label stays from that of a major tick."""
+    """The least distance of a label from that of a major tick, as a share of the axis."""
 
     def __call__(self, value: float, pos: int | None = None) -> str:
         return plain(value)
 
     def format_ticks(self, values: Any) -> list[str]:
         axis: Any = self.axis
-        low, high = np.sort(axis.get_view_interval()) * (1 - 1e-9, 1 + 1e-9)  # a tick at the rim is in view
+        low, high = np.sort(axis.get_view_interval()) * (1 - 1e-9, 1 + 1e-9)  # a tick at the edge is in view
         major = [value for value in axis.get_majorticklocs() if low <= value <= high]
         if low <= 0 or len(major) > 1:
             return [""] * len(values)
@@ -260,16 +260,16 @@ class _EndsFormatter(Formatter):
 
 
 def plain_log(axis: Axis) -> None:
-    """Write the numbers of a logarithmic axis plainly: 0.01 and 10,000, not 10 to the -2.
+    """Write the numbers of a logarithmic axis in full: 0.01 and 10,000, not 10 to the -2.
 
-    Powers of ten have labels; where fewer than two are in view, so have the outermost ticks between them.
+    Powers of ten have labels.  If fewer than two are in view, the outermost minor ticks have labels too.
     """
     axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
     axis.set_minor_formatter(_EndsFormatter())
 
 
 def powers_log(axis: Axis) -> None:
-    """Write the numbers of a logarithmic axis of many decades as powers of ten, in letters: no formula is needed."""
+    """Write the numbers of a logarithmic axis of many decades as powers of ten, in plain characters."""
     axis.set_major_formatter(FuncFormatter(_power))
     axis.set_minor_formatter(NullFormatter())
 
@@ -280,9 +280,9 @@ def _power(value: float, _: object) -> str:
 
 
 def heading(ax: Axes, title: str, subtitle: str = "", free: float = 0.0) -> None:
-    """Write a title, flush left, and below it a quiet line that says how to read the picture.
+    """Write a title at the left, and below it a grey line that explains how to read the picture.
 
-    So many points above the axes stay free.
+    The first `free` points above the axes stay empty.
     """
     lines = subtitle.count("\n") + 1 if subtitle else 0
     ax.set_title(cut(title, TITLE), loc="left", pad=free + 8 + 12 * lines)
@@ -297,7 +297,7 @@ def heading(ax: Axes, title: str, subtitle: str = "", free: float = 0.0) -> None
             va="bottom",
             linespacing=1.15,
         ).set_in_layout(
-            False  # the title keeps its height free
+            False  # the title keeps the height for it
         )
 
 
@@ -308,25 +308,25 @@ def beside(ax: Axes, text: str, point: Point, offset: Point, where: Any = "data"
 
 
 def figure_heading(fig: AnyFigure, title: str, subtitle: str = "") -> None:
-    """Write the title of a figure of several panels, with a quiet second line."""
+    """Write the title of a figure of several panels, with a grey second line."""
     extra = "\n" * (subtitle.count("\n") + 1) if subtitle else ""
     text = fig.suptitle(cut(title, TITLE) + extra, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
-    if subtitle:  # hangs on to the title, wherever the layout puts that
+    if subtitle:  # follows the title when the layout moves it
         look: dict[str, Any] = {"fontsize": 8.5, "color": MUTED, "va": "bottom", "in_layout": False}
         line = Annotation(cut(subtitle, SENTENCE), (0, 0), (0, 2), xycoords=text, textcoords="offset points", **look)
         fig.add_artist(line)
 
 
 def save(target: Axes | AnyFigure, path: str | os.PathLike[str], note: str = "", *, dpi: int = DPI) -> Path:
-    """Write a figure as PNG, whole or not at all, and leave the figure as it was.
+    """Write a figure as a PNG file, completely or not at all, and leave the figure unchanged.
 
-    A reader never sees half a file, and an old picture survives a failure.
+    No one ever sees half a file, and if writing fails, the old picture stays.
 
     Args:
         target: a Figure, or any Axes in it.
-        path: where to; ends in `.png`; missing folders are made.
+        path: the file to write; ends in `.png`; missing folders are made.
         note: a small line at the foot, e.g. "data: built-in digits, NOT MNIST".
-        dpi: pixels an inch; 150 makes the usual 8 inches 1200 pixels wide.
+        dpi: pixels per inch; at 150 the usual 8 inches are 1200 pixels wide.
 
     Returns:
         The path written.
@@ -336,7 +336,7 @@ def save(target: Axes | AnyFigure, path: str | os.PathLike[str], note: str = "",
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
-        raise NeurosimError(f"path: expected a name that ends in .png, received {path.name!r}.")
+        raise NeurosimError(f"path: expected a name that ends in .png, received {path.name!r}")
     figure = root_figure(target)
     with noted(figure, note):
         pixels = _pixels(figure, dpi)
@@ -348,7 +348,7 @@ def save(target: Axes | AnyFigure, path: str | os.PathLike[str], note: str = "",
 def _pixels(figure: Figure, dpi: int) -> Array:
     """Return the drawn figure, shape (height, width, 3), uint8.
 
-    Each channel keeps its six upper bits: nobody sees it, and the file shrinks by a third.
+    Each channel keeps its six upper bits: the difference cannot be seen, and the file is a third smaller.
     """
     raw = BytesIO()
     figure.savefig(raw, format="rgba", dpi=dpi)
@@ -358,7 +358,7 @@ def _pixels(figure: Figure, dpi: int) -> Array:
 
 @contextmanager
 def noted(figure: Figure, note: str) -> Iterator[None]:
-    """Within this, a figure has `note` at its foot, in a strip kept free of everything else; "": nothing."""
+    """Within this context, a figure has `note` at its foot in an empty strip; "": no note."""
     if not note:
         yield
         return

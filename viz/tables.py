@@ -1,4 +1,4 @@
-"""What the pictures ask of tables: the columns they need, means over seeds, and sensible axes."""
+"""Tables for pictures: the columns that they need, means over seeds, and useful axes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from neurosim.parameters import Array
 from neurosim.text import decimals_of, fixed, mean_and_sd, plain
 
 NO_VARIANT = "run"
-"""The name of the only variant where a table has no column for it."""
+"""The name of the only variant, if a table has no column for it."""
 
 
 class Quantity(NamedTuple):
-    """How a column is drawn: its label, whether it is a share shown in percent, and which way is better."""
+    """The way to draw a column: its label, whether it is a share shown in percent, and which direction is better."""
 
     label: str
     percent: bool = False
@@ -27,7 +27,7 @@ class Quantity(NamedTuple):
 
     @property
     def factor(self) -> float:
-        """Return what a value is multiplied with before it is drawn."""
+        """Return the factor for a value before it is drawn."""
         return 100.0 if self.percent else 1.0
 
     @property
@@ -41,7 +41,7 @@ class Quantity(NamedTuple):
         return f"{fixed(value, decimals)} %" if self.percent else fixed(value, decimals_of(value))
 
     def with_sd(self, mean: float, sd: float, decimals: int = 1) -> str:
-        """Return mean ± standard deviation (NaN: none) as text, both to the same place."""
+        """Return mean ± standard deviation (NaN: none) as text, both with the same decimals."""
         if not np.isfinite(sd):
             return self.text(mean, decimals)
         places = enough_decimals(sd, decimals if self.percent else decimals_of(mean))
@@ -61,8 +61,8 @@ QUANTITIES = {
     "watched_accuracy": Quantity("accuracy on some training images", True, True),
     "shift": Quantity("shift", unit="pixels"),
     "edge": Quantity("energy that the best oriented edge explains", True, True),
-    "likeness": Quantity("likeness to the random kernel (cosine)"),
-    "gap": Quantity("training accuracy above test accuracy", unit="points"),
+    "likeness": Quantity("similarity to the random kernel (cosine)"),
+    "gap": Quantity("training accuracy minus test accuracy", unit="points"),
     "gradient_noise": Quantity("noise of a batch's gradient (full gradient = 1)"),
     "time": Quantity("training time so far", unit="s"),
     "updates": Quantity("updates of the weights"),
@@ -71,12 +71,12 @@ QUANTITIES = {
 
 
 def enough_decimals(sd: float, decimals: int) -> int:
-    """Return with how many decimals a deviation does not read as 0: `decimals`, or up to two more."""
+    """Return how many decimals a deviation needs so that it is not written as 0: `decimals`, or up to two more."""
     return next((places for places in range(decimals, decimals + 3) if sd >= 0.5 * 10.0**-places), decimals)
 
 
 def quantity(column: str) -> Quantity:
-    """Return how to draw `column`: an accuracy is a share, any other a plain number."""
+    """Return how to draw `column`: an accuracy is a share, any other column a plain number."""
     if column in QUANTITIES:
         return QUANTITIES[column]
     return Quantity(column.replace("_", " "), percent=rises(column), higher_is_better=rises(column))
@@ -86,26 +86,26 @@ def as_frame(data: Any, columns: Iterable[str], what: str) -> pd.DataFrame:
     """Return `data` as a DataFrame that has `columns` and at least one row.
 
     Args:
-        data: a DataFrame, an object with `to_frame()` such as a History, or anything `pd.DataFrame` takes.
-        columns: the columns that must be there.
+        data: a DataFrame, an object with `to_frame()` such as a History, or anything that `pd.DataFrame` takes.
+        columns: the columns that the table must have.
         what: the name of the argument, for the message.
 
     Raises:
-        NeurosimError: if it is no table, a column is missing, or it is empty.
+        NeurosimError: if it is not a table, a column is missing, or it is empty.
     """
     if not isinstance(data, pd.DataFrame):
         try:
             data = data.to_frame() if hasattr(data, "to_frame") else pd.DataFrame(data)
         except (TypeError, ValueError) as error:
-            raise NeurosimError(f"{what}: expected a table (a DataFrame), received {type(data).__name__}.") from error
+            raise NeurosimError(f"{what}: expected a table (a DataFrame), received {type(data).__name__}") from error
     missing = [column for column in columns if column not in data.columns]
     if missing:
         raise NeurosimError(
-            f"{what}: expected the columns {', '.join(columns)}; received {', '.join(map(str, data.columns))}. "
-            f"Add {', '.join(missing)}."
+            f"{what}: expected the columns {', '.join(columns)}, received {', '.join(map(str, data.columns))}; "
+            f"add {', '.join(missing)}"
         )
     if data.empty:
-        raise NeurosimError(f"{what}: expected at least one row, received none.")
+        raise NeurosimError(f"{what}: expected at least one row, received none")
     return data
 
 
@@ -119,34 +119,34 @@ def finite(values: Any) -> pd.Series:
     try:
         return series.astype(float).replace([np.inf, -np.inf], np.nan)
     except (TypeError, ValueError) as error:
-        raise NeurosimError(f"{series.name or 'values'}: expected numbers; received {series.iloc[0]!r}.") from error
+        raise NeurosimError(f"{series.name or 'values'}: expected numbers, received {series.iloc[0]!r}") from error
 
 
 def with_variants(frame: pd.DataFrame, by: str = "variant") -> pd.DataFrame:
-    """Return a copy, rows numbered afresh, whose columns `by` (as text) and "seed" exist."""
+    """Return a copy with new row numbers, a column `by` of text and a column "seed"."""
     frame = frame.reset_index(drop=True)
     if by in frame:
         frame[by] = frame[by].astype(str)
     elif by == "variant":
         frame[by] = NO_VARIANT
     else:
-        raise NeurosimError(f"by: expected one of the columns {', '.join(map(str, frame.columns))}; received {by!r}.")
+        raise NeurosimError(f"by: expected one of the columns {', '.join(map(str, frame.columns))}, received {by!r}")
     if "seed" not in frame:
         frame["seed"] = 0
     return frame
 
 
 def without_diverged(frame: pd.DataFrame, metric: str, by: str = "variant") -> pd.Series:
-    """Return a column with NaN wherever the run had diverged.
+    """Return a column with NaN in every row of a diverged run.
 
-    A row is of a diverged run if the metric or the training loss is no finite number: a network full of NaN
-    still has an accuracy (it answers 0 to everything), which is no result.  A column "diverged" may speak of
-    the whole run; it therefore takes away only the last epoch of each.
+    A row belongs to a diverged run if the metric or the training loss is not finite.  A network full of NaN still has
+    an accuracy (it always predicts class 0), but that is not a result.  A column "diverged" may describe the whole run,
+    so it removes only the last epoch of each run.
 
     Args:
         frame: rows in the order of their epochs.
         metric: the column.
-        by: the column that, with "seed", tells runs apart.
+        by: the column that, with "seed", identifies a run.
     """
     values = finite(frame[metric])
     if "loss" in frame:
@@ -162,22 +162,22 @@ def without_diverged(frame: pd.DataFrame, metric: str, by: str = "variant") -> p
 
 
 def step_column(frame: pd.DataFrame) -> str:
-    """Return which column counts the course of training: "step" or, where there is none, "epoch"."""
+    """Return the name of the column of training time: "step" or, if it is missing, "epoch"."""
     for column in ("step", "epoch"):
         if column in frame:
             if finite(frame[column]).isna().any():
-                raise NeurosimError(f"{column}: expected finite numbers; received NaN or infinity.")
+                raise NeurosimError(f"{column}: expected finite numbers, received NaN or infinity")
             return column
-    raise NeurosimError(f'frame: expected a column "step" or "epoch"; received {", ".join(map(str, frame.columns))}.')
+    raise NeurosimError(f'frame: expected a column "step" or "epoch", received {", ".join(map(str, frame.columns))}.')
 
 
 def the_only_run(frame: pd.DataFrame, *more: str) -> pd.DataFrame:
-    """Return `frame`, if it holds one variant, one seed and one of each of the columns `more`, where it has these."""
+    """Return `frame` if it has one variant, one seed and one value in each of the columns `more`; refuse several."""
     for column in ("variant", "seed", *more):
         if column in frame and frame[column].nunique() > 1:
             found = ", ".join(map(str, frame[column].unique()[:6]))
             raise NeurosimError(
-                f"frame: expected one {column}; received {found}. Choose: frame[frame[{column!r}] == ...]."
+                f"frame: expected one {column}, received {found}; choose: frame[frame[{column!r}] == ...]"
             )
     return frame
 
@@ -186,7 +186,7 @@ def checked_sizes(frame: pd.DataFrame, column: str) -> pd.Series:
     """Return a column of sizes (norms, standard deviations), NaN where not finite; none may be negative."""
     values = finite(frame[column])
     if (values < 0).any():
-        raise NeurosimError(f"{column}: expected at least 0; received {plain(values.min())}.")
+        raise NeurosimError(f"{column}: expected at least 0, received {plain(values.min())}")
     return values
 
 
@@ -195,25 +195,25 @@ def checked_shares(frame: pd.DataFrame, column: str) -> pd.Series:
     values = finite(frame[column])
     if not values.dropna().between(0, 1).all():
         raise NeurosimError(
-            f"{column}: expected shares in 0..1; received {plain(values.min())} to {plain(values.max())}."
+            f"{column}: expected shares in 0..1, received {plain(values.min())} to {plain(values.max())}"
         )
     return values
 
 
 def checked_positive(frame: pd.DataFrame, column: str) -> None:
-    """Refuse a column that holds anything but positive finite numbers."""
+    """Refuse a column with anything except positive finite numbers."""
     values = finite(frame[column])
     if not (values > 0).all():
         wrong = frame.loc[~(values > 0), column].iloc[0]
-        raise NeurosimError(f"{column}: expected positive numbers; received {plain(wrong)}.")
+        raise NeurosimError(f"{column}: expected positive numbers, received {plain(wrong)}")
 
 
 def ended_with(frame: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
-    """Return one row a run, that of the weights it ended with: the one where `kept` is true, or else the last.
+    """Return one row per run, that of its final weights: the row in which `kept` is true, or else the last row.
 
     Args:
         frame: rows in the order of their epochs, with a column `seed`.
-        by: the column that, with "seed", tells runs apart; None: the seed alone does.
+        by: the column that, with "seed", identifies a run; None: the seed alone does.
     """
     if "kept" in frame:
         frame = frame.assign(kept=frame["kept"].eq(True)).sort_values("kept", kind="stable")
@@ -227,19 +227,19 @@ def band(mean: Any, sd: Any, percent: bool) -> Array:
 
 
 def foot(sizes: Any) -> float:
-    """Return where zero is drawn on a logarithmic axis of these sizes: a third of the smallest above zero."""
+    """Return the place of zero on a logarithmic axis of these sizes: a third of the smallest size above zero."""
     sizes = np.asarray(sizes, dtype=float)
     positive = sizes[sizes > 0]
     return float(positive.min()) / 3 if positive.size else 1e-12
 
 
 def seeds_text(count: int, band: str = "band") -> str:
-    """Return the line that names what is averaged and what the band shows."""
+    """Return a text on the number of seeds and the meaning of the band."""
     return "one seed, no band" if count < 2 else f"line: mean of {count} seeds; {band}: ± 1 standard deviation"
 
 
 def decades(values: Any) -> float:
-    """Return how many powers of ten positive values span; 0 if any is not positive."""
+    """Return how many powers of ten positive values span; 0 if any value is not positive."""
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values)]
     if values.size == 0 or values.min() <= 0:
@@ -248,16 +248,16 @@ def decades(values: Any) -> float:
 
 
 def zoom(values: Any, *, percent: bool = False, cut: float = 0.2) -> tuple[float, float]:
-    """Return axis limits that show the crowd and let a few far-off low values go.
+    """Return axis limits for most values, without a few very low ones.
 
-    From the `cut` quantile to the maximum is the crowd.  Values more than three such spans below it are let
-    go, and others as far as one and a half: where one variant stays at 10 % and eleven meet at 97 %, the
-    eleven can be told apart.
+    The span from the `cut` quantile to the maximum holds most values.  If a value lies more than three spans below the
+    quantile, the axis begins at most one and a half spans below it.  Example: one variant stays at 10 %, and eleven end
+    near 97 %; then the axis shows the differences between the eleven.
 
     Args:
-        values: what is drawn, any shape; NaN is ignored.
+        values: the values to draw, any shape; NaN is ignored.
         percent: whether the values are in percent, so that the axis ends at 100.
-        cut: the share of values that may fall below the axis, 0 to 1.
+        cut: the largest share of values below the axis, 0 to 1.
 
     Returns:
         Low and high limit.

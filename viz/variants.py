@@ -1,4 +1,4 @@
-"""How variants look: each has its colour, marker and dash in every picture of a run.  Needs no matplotlib."""
+"""The look of variants: each has its colour, marker and dash in every picture of a run.  Needs no matplotlib."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Style = dict[str, Any]
 def variant_style(names: Iterable[str]) -> dict[str, Style]:
     """Return colour, marker and line style for each name, by its place in `names`.
 
-    Compute it once from all variants of a run and pass it as `styles=` to every picture: each variant then
-    looks the same in all of them, also where a picture shows only some.  The first 15 differ in marker, the
+    Compute the styles once from all variants of a run, and pass them as `styles=` to every picture.  Then each variant
+    looks the same in all pictures, also in those that show only some variants.  The first 15 differ in marker, the
     first 120 in the combination.
 
     Args:
-        names: the variants in their order; a name that comes again keeps its first place.
+        names: the variants in their order; a repeated name keeps its first place.
 
     Returns:
         `{name: {"color": ..., "marker": ..., "linestyle": ...}}`, ready for `ax.plot(..., **style)`.
@@ -33,7 +33,7 @@ def variant_style(names: Iterable[str]) -> dict[str, Style]:
         's'
     """
     if isinstance(names, str):
-        raise NeurosimError(f"names: expected several names, received the one string {names!r}. Write [{names!r}].")
+        raise NeurosimError(f"names: expected several names, received the one string {names!r}; write [{names!r}]")
     return {
         name: {
             "color": PALETTE[i % len(PALETTE)],
@@ -52,7 +52,7 @@ def styles_for(names: Iterable[str], styles: Mapping[str, Mapping[str, Any]] | N
     missing = [name for name in names if name not in styles]
     if missing:
         raise NeurosimError(
-            f"styles: expected one for each of {', '.join(names)}; received none for {', '.join(missing)}. "
-            "Build it with variant_style(all names of the run)."
+            f"styles: expected one for each of {', '.join(names)}, received none for {', '.join(missing)}; "
+            "build it with variant_style(all names of the run)"
         )
     return {name: dict(styles[name]) for name in names}

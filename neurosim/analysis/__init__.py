@@ -1,1 +1,1 @@
-"""What can be found out about a network: one file a question."""
+"""Questions about a network, one file per question."""

@@ -1,4 +1,4 @@
-"""Before against after: what an intervention, or more training, has changed in the predictions.
+"""The effect of an intervention, or of more training, on the predictions.
 
 The networks are run in evaluation mode (dropout off, batch normalization with its running statistics).
 """
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """What became of a network's predictions; made by `compare`.
+    """The change in a network's predictions; made by `compare`.
 
     Attributes:
         count: N, the number of samples.
-        class_counts: (K,) how many of them are of each class.
-        changed: how many samples are put into another class after than before.
-        losses: mean loss before, after, and later where there is a later network.
-        accuracies: the same of the accuracy.
-        class_accuracies: (2 or 3, K) the same for each class; NaN for a class that does not occur.
+        class_counts: (K,) the number of samples of each class.
+        changed: the number of samples whose prediction has changed.
+        losses: mean loss before, after, and later if a later network was given.
+        accuracies: the accuracies before, after and later.
+        class_accuracies: (2 or 3, K) the accuracies for each class; NaN for a class that does not occur.
     """
 
     count: int
@@ -44,22 +44,26 @@ class Comparison:
 
     @property
     def change(self) -> float:
-        """Accuracy after minus accuracy before, in [-1, 1]."""
+        """Return the accuracy after minus the accuracy before, in [-1, 1]."""
         return self.accuracies[1] - self.accuracies[0]
 
     @property
     def recovery(self) -> float:
-        """The share of the accuracy lost that has been won back later.
+        """Return the share of the lost accuracy that was won back later.
 
-        (accuracy later - accuracy after) / (accuracy before - accuracy after): 0 nothing, 1 all of it, above 1 more
-        than was lost, below 0 it has become worse still.  NaN where there is no later network, or nothing was lost.
+        It is (accuracy later - accuracy after) / (accuracy before - accuracy after).  0: nothing was won back; 1: all
+        of it; above 1: more than was lost; below 0: the accuracy fell further.  NaN if there is no later network, or if
+        nothing was lost.
         """
         if len(self.accuracies) < 3 or self.change >= 0.0:
             return math.nan
         return (self.accuracies[2] - self.accuracies[1]) / -self.change
 
     def to_frame(self) -> pd.DataFrame:
-        """A new DataFrame: one row per class and one for "all"; samples, accuracy before, after, change, and later."""
+        """Return a new DataFrame with one row per class and one row for "all".
+
+        The columns are samples, the accuracy before and after, the change, and the accuracy later.
+        """
         import pandas as pd
 
         names = ("before", "after", "later")
@@ -76,7 +80,7 @@ class Comparison:
         return pd.DataFrame(data, index=pd.Index([*range(len(self.class_counts)), "all"], name="class"))
 
     def __repr__(self) -> str:
-        """Read as a short report."""
+        """Return a short report."""
         frame = self.to_frame()
         shares = ["before", "after", "later"][: len(self.accuracies)]
         table = frame.to_string(formatters=dict.fromkeys(shares, "{:.2%}".format) | {"change": "{:+.2%}".format})
@@ -84,31 +88,31 @@ class Comparison:
         lines = [
             f"accuracy {' -> '.join(f'{value:.2%}' for value in self.accuracies)} ({self.change:+.2%} after), "
             f"loss {loss}",
-            f"{self.changed:,} of {self.count:,} samples are put into another class after than before",
+            f"{self.changed:,} of {self.count:,} samples have another prediction after than before",
         ]
         if len(self.accuracies) > 2:
             lines.append(
-                "nothing was lost, so there is nothing to recover"
+                "no accuracy was lost, so there is nothing to recover"
                 if math.isnan(self.recovery)
-                else f"{self.recovery:.0%} of the accuracy lost was won back later"
+                else f"{self.recovery:.0%} of the lost accuracy was won back later"
             )
         return "\n".join([*lines, "", table])
 
 
 @computes
 def compare(before: Network, after: Network, x: Any, y: Any = None, later: Network | None = None) -> Comparison:
-    """What an intervention, or more training, has changed: overall, class by class, and what was won back later.
+    """Compare the predictions before and after an intervention or more training: overall, and class by class.
 
     Args:
-        before: the network as it was, usually a copy (``copy.deepcopy``) made in time.
-        after: the network as it is.
+        before: the network before the change, usually a copy (``copy.deepcopy``).
+        after: the network after the change.
         x: a `Dataset`, or samples (N, …), at least one.
-        y: (N,) class indices or one-hot rows, where x are samples.
-        later: the network after it was trained on, for `Comparison.recovery`.
+        y: (N,) class indices or one-hot rows, if x are samples.
+        later: the network after further training, for `Comparison.recovery`.
 
     Raises:
         ShapeError: samples or labels do not fit the networks, or there are none.
-        NeurosimError: one network is given twice, or the labels are no classes.
+        NeurosimError: one network is given twice, or the labels are not class labels.
 
     Example:
         >>> before = copy.deepcopy(net)
@@ -120,7 +124,7 @@ def compare(before: Network, after: Network, x: Any, y: Any = None, later: Netwo
     networks = [before, after] if later is None else [before, after, later]
     if len({id(network) for network in networks}) < len(networks):
         raise NeurosimError(
-            "compare: expected different networks, received one of them twice; make a copy before you "
+            "compare: expected different networks, received one network twice; make a copy before you "
             "change it: before = copy.deepcopy(net)"
         )
     x, y = samples_and_labels(x, y)
@@ -130,8 +134,8 @@ def compare(before: Network, after: Network, x: Any, y: Any = None, later: Netwo
     classes = class_indices(before.as_targets(y, len(rows)))
     if classes is None:
         raise NeurosimError(
-            "compare: expected class indices or one-hot rows as labels, received rows that are no "
-            "classes; accuracy has no meaning for them"
+            "compare: expected class indices or one-hot rows as labels, received rows that are not "
+            "class labels; they have no accuracy"
         )
     predictions = [network.predict(rows) for network in networks]  # (N,) each
     losses = [network.evaluate(rows, y)["loss"] for network in networks]

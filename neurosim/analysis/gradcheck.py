@@ -1,9 +1,10 @@
-"""Gradient checking: backprop held against central differences, in float64.
+"""Gradient checking: backpropagation compared with central differences, in float64.
 
     dL/dθ_i ≈ (L(θ + h e_i) - L(θ - h e_i)) / 2h,   with an error that falls as h²
 
-A function with a kink (ReLU at 0) has no derivative there, and a difference taken across the kink says nothing about
-either side; such entries are found by watching on which side of every kink each z lies, and counted, not hidden.
+A function with a kink (ReLU at 0) has no derivative at the kink.  A difference taken across it says nothing about
+either side.  So the check watches on which side of every kink each z lies.  If a side changes, the entry is left out
+and counted.
 
 Reference: Goodfellow et al. (2016), Deep learning, section 11.5.
 """
@@ -33,13 +34,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """How well the gradient of each parameter array agrees with central differences.
+    """The agreement of the gradient of each parameter array with central differences.
 
     Attributes:
-        errors: name -> ‖backprop - difference‖ / (‖backprop‖ + ‖difference‖), 0 where both vanish.
-        checked: how many entries were compared.
-        skipped: how many were left out because a kink lay within the difference.
-        tolerance: what counts as agreement.
+        errors: name -> ‖backprop - difference‖ / (‖backprop‖ + ‖difference‖), 0 if both are zero.
+        checked: the number of entries that were compared.
+        skipped: the number of entries left out, because a kink lay within the difference.
+        tolerance: the largest error that counts as agreement.
     """
 
     errors: dict[str, float]
@@ -49,16 +50,16 @@ class GradientCheck:
 
     @property
     def max_relative_error(self) -> float:
-        """The largest of the errors."""
+        """Return the largest of the errors."""
         return float(np.max([*self.errors.values(), 0.0]))  # NaN, if one of them is
 
     @property
     def passed(self) -> bool:
-        """Whether all arrays agree, and most entries could be compared."""
+        """Return whether all arrays agree, and most entries could be compared."""
         return self.max_relative_error <= self.tolerance and self.checked > self.skipped
 
     def to_frame(self) -> pd.DataFrame:
-        """A new DataFrame, one row a parameter array."""
+        """Return a new DataFrame with one row per parameter array."""
         import pandas as pd
 
         return pd.DataFrame({"array": list(self.errors), "relative_error": list(self.errors.values())})
@@ -68,13 +69,13 @@ RESOLUTION = 1e-9  # a difference over 1e-5 of a loss near 1 cannot tell a small
 
 
 def relative_error(one: Array, other: Array) -> float:
-    """‖one - other‖ / (‖one‖ + ‖other‖), between 0 and 1; 0 where both are zero to within `RESOLUTION`.
+    """Return ‖one - other‖ / (‖one‖ + ‖other‖), between 0 and 1.
 
-    NaN if there is NaN or infinity in either.
+    It is 0 if both are zero to within `RESOLUTION`, and NaN if either holds NaN or infinity.
     """
     one = np.asarray(one, np.float64)  # the norm of a float32 vector would be rounded to that
     size = float(np.linalg.norm(one) + np.linalg.norm(other))
-    return 0.0 if size <= RESOLUTION else float(np.linalg.norm(one - other)) / size  # NaN, where there is one
+    return 0.0 if size <= RESOLUTION else float(np.linalg.norm(one - other)) / size  # NaN if there is one
 
 
 @computes
@@ -92,14 +93,14 @@ def check_gradients(
     """Compare every gradient of the mean batch loss (penalties included) with central differences.
 
     Args:
-        network: in float64. Its parameters are moved and put back, bit for bit.
+        network: in float64. Its parameters are moved, then restored bit for bit.
         x: (B, …) samples.
         y: (B,) class indices or (B, n_out) rows.
         step: h.
         tolerance: the largest relative error that counts as agreement.
         training: whether dropout and batch normalization behave as in training. Dropout draws the same mask each time.
-        entries: how many entries of each parameter array to compare, at random; ``None``: all.
-        seed: of that choice.
+        entries: the number of entries of each parameter array to compare, chosen at random; ``None``: all.
+        seed: the seed of that choice.
 
     Raises:
         NeurosimError: the network is not in float64, or a setting is out of bounds.
@@ -145,13 +146,13 @@ def central_differences(
     step: float,
     run: Callable[[], tuple[float, Array]],
 ) -> tuple[Array, Array]:
-    """(L(θ + h e_i) - L(θ - h e_i)) / 2h for those of the entries that no kink lies next to.
+    """Return (L(θ + h e_i) - L(θ - h e_i)) / 2h for each entry that is not next to a kink.
 
     Args:
-        array: θ, of any shape. Live; put back bit for bit.
-        entries: which of its numbers, counted row by row.
+        array: θ, of any shape. It is changed, then restored bit for bit.
+        entries: the indices of its numbers, counted row by row.
         step: h.
-        run: gives L and on which side of each kink everything lies, as `objective` does.
+        run: returns L, and the side of each kink on which each value lies, as `objective` does.
 
     Returns:
         (k,) the entries that could be compared, and (k,) their differences.
@@ -172,7 +173,7 @@ def central_differences(
 
 
 def objective(network: Network, training: bool = False) -> tuple[float, Array]:
-    """For the batch in the workspaces: the loss with its penalties, and on which side of each kink everything lies."""
+    """Return the loss of the loaded batch with its penalties, and the side of each kink on which each value lies."""
     network.forward_(training)
     loss = network.loss.value_(network.output, network.targets) + network.penalty()
     sides = [side.ravel() for layer in network for side in layer.kink_sides()]

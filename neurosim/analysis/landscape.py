@@ -1,8 +1,8 @@
 """The loss around a trained network, along two random directions.
 
-A direction d has the shape of all parameters.  Each neuron's incoming weights in it are scaled to the norm of the
-network's own (filter normalization), because a step of one length means little to large weights and much to small
-ones; everything that is not a weight (biases, and the scale and shift of batch normalization) stays as it is:
+A direction d has one number for each parameter.  For each neuron, the numbers of its incoming weights are scaled to the
+norm of these weights (filter normalization).  The reason: the same step changes small weights more than large ones.
+Biases, and the scale and shift of batch normalization, do not move:
 
     d[:, j] = g[:, j] ‖W[:, j]‖ / ‖g[:, j]‖    for neuron j of each layer, g ~ N(0, 1)
     loss(α, β) = L(θ + α d1 + β d2)
@@ -32,7 +32,8 @@ class Landscape(NamedTuple):
     Attributes:
         alpha: (R,) places along the first direction, from -span to span; 0 is the network itself.
         beta: (R,) places along the second.
-        loss: (R, R) float64: row i, column k at (alpha[k], beta[i]); infinite or NaN where the network overflows.
+        loss: (R, R) float64; row i, column k is the loss at (alpha[k], beta[i]), infinite or NaN if the network
+            overflows.
     """
 
     alpha: Array
@@ -40,7 +41,7 @@ class Landscape(NamedTuple):
     loss: Array
 
     def __repr__(self) -> str:
-        """Read as what was looked at, and what was found."""
+        """Return the size of the grid, and the range of the losses."""
         rows, columns = self.loss.shape
         here = self.loss[np.ix_(self.beta == 0.0, self.alpha == 0.0)]  # (1, 1), or nothing with an even resolution
         lost = np.count_nonzero(~np.isfinite(self.loss))
@@ -56,23 +57,23 @@ class Landscape(NamedTuple):
 def loss_landscape(
     network: Network, x: Any, y: Any, span: float = 1.0, resolution: int = 25, seed: int = 0
 ) -> Landscape:
-    """The mean loss, penalties not included, along two filter-normalized random directions.
+    """Compute the mean loss, without penalties, along two filter-normalized random directions.
 
-    It takes resolution² evaluations; a few thousand samples show the shape.
+    This takes resolution² evaluations. A few thousand samples show the shape.
 
     Args:
-        network: left as it was, bit for bit (the layers' buffers hold the last batch, as after `predict`).
+        network: left unchanged, bit for bit. Only the layers' buffers hold the last batch, as after `predict`.
         x: (N, …) samples.
         y: (N,) class indices or (N, n_out) rows.
-        span: how far to go in each direction, above 0; at 1 each neuron moves by the norm of its own weights.
-        resolution: R, points along each direction, at least 2; with an odd number the middle is the network itself.
-        seed: of the directions, at least 0.
+        span: the distance to go in each direction, above 0. At 1 each neuron moves by the norm of its own weights.
+        resolution: R, the number of points along each direction, at least 2. If it is odd, the middle is the network.
+        seed: the seed of the directions, at least 0.
 
     Returns:
         alpha, beta (R,) and loss (R, R), new arrays.
 
     Raises:
-        NeurosimError: a number that is out of range, or samples that do not fit.
+        NeurosimError: a number is out of range, or the samples do not fit.
 
     Example:
         >>> landscape = ns.loss_landscape(net, test.images[:2000], test.labels[:2000])
@@ -87,7 +88,7 @@ def loss_landscape(
     kept = theta.copy()
     loss = np.empty((resolution, resolution))
     try:
-        with np.errstate(over="ignore", invalid="ignore"):  # far out a network may overflow: that is its loss there
+        with np.errstate(over="ignore", invalid="ignore"):  # far out the loss may overflow
             for i, beta in enumerate(places):
                 for k, alpha in enumerate(places):
                     theta[...] = kept + float(alpha) * first + float(beta) * second
@@ -98,7 +99,7 @@ def loss_landscape(
 
 
 def random_direction(network: Network, rng: np.random.Generator) -> Array:
-    """One random direction, laid out as theta is, (size,): weights filter-normalized, everything else 0."""
+    """Return one random direction in the layout of theta, (size,): weights filter-normalized, all other entries 0."""
     direction = np.zeros(network.parameters.size, network.dtype)
     for layer in network:
         if layer.weight_name:

@@ -1,6 +1,6 @@
-"""What a neuron likes to see: the image that excites it most, by gradient ascent on the pixels.
+"""The image that excites a neuron most, found by gradient ascent on the pixels.
 
-The network is run in evaluation mode and left as it was; only the layers' buffers hold another sample after.
+The network is run in evaluation mode and left unchanged. Only the layers' buffers hold another sample afterwards.
 """
 
 from __future__ import annotations
@@ -29,42 +29,44 @@ def maximizing_input(
     smooth: float = 2.0,
     seed: int = 0,
 ) -> tuple[Array, float]:
-    """The image that excites a neuron most, by gradient ascent on the pixels.
+    """Find the image that excites a neuron most, by gradient ascent on the pixels.
 
-    From faint noise, the image goes up the gradient of the neuron's z, and the penalties hold it back:
+    The image starts as faint noise.  Each step raises the neuron's z, and two penalties keep the image faint and
+    smooth:
 
         g = dz_j/dx,   ĝ = g / √mean(g²)
         x ← x + rate (ĝ - l2 x + smooth ∇²x),   cut to [0, 1]
 
-    with ∇²x the sum of the differences to the four neighbouring pixels, which evens out what is not needed.  It
-    is z that is climbed, not a: f rises wherever that matters, so the summit is the same, and z has a slope where a
-    ReLU is off or a softmax is certain.  For a neuron of a softmax layer, raising a could moreover be done by lowering
-    the *other* neurons' z, and show what those dislike (Simonyan et al., section 2).
+    ∇²x is the sum of the differences to the four neighbouring pixels; it smooths the image.  The ascent raises z, not
+    a. Most activation functions rise with z, so both have the same maximum, and z still has a slope if a ReLU is off or
+    a softmax is certain.  In a softmax layer a also rises if the z of the *other* neurons fall.  The image would then
+    show what lowers the others (Simonyan et al., section 2).
 
     Args:
         network: left unchanged.
         layer: its place in the network, 1 or more, or a negative number from the end.
         neuron: its place in the layer.
-        steps: how many steps up.
-        rate: the size of a step, in units of brightness: by so much does a typical pixel change.
-        l2: how strongly pixels are drawn to 0, at least 0; so background that does not matter becomes black.
-        smooth: how strongly neighbouring pixels are drawn together, at least 0. Only for inputs that are images: a
-            size (height, width), or a square number of pixels.
-        seed: of the noise to start from.
+        steps: the number of steps.
+        rate: the size of a step, in units of brightness: the change of a typical pixel.
+        l2: the strength that draws pixels to 0, at least 0. Background that does not matter then becomes black.
+        smooth: the strength that makes neighbouring pixels alike, at least 0. It is used only if the input is an image:
+            a size (height, width), or a square number of pixels.
+        seed: the seed of the noise at the start.
 
     Returns:
-        The image, of the input's shape and the network's dtype, with values in [0, 1], a new array; and the activation
-        a_j that the neuron reaches on it. Of a filter its mean over all places is climbed and returned.
+        The image, and the activation a_j of the neuron on it.  The image is a new array of the input's shape and the
+        network's dtype, with values in [0, 1].  For a filter, its mean over all places is raised and returned.
 
     Raises:
         OutOfRangeError: there is no such layer or neuron, or it is the input layer.
-        NeurosimError: a setting out of range, or steps so large that the penalties would make the image oscillate.
+        NeurosimError: a setting is out of range, or the penalties would make the image oscillate at this rate.
 
     Reference:
-        Erhan, Bengio, Courville and Vincent (2009), Visualizing higher-layer features of a deep network, for the
-        ascent; Simonyan, Vedaldi and Zisserman (2014), Deep inside convolutional networks, section 2, for the L2
-        penalty and the score before softmax; Yosinski et al. (2015), Understanding neural networks through deep
-        visualization, for smoothing.
+        For the ascent: Erhan, Bengio, Courville and Vincent (2009), Visualizing higher-layer features of a deep
+            network.
+        For the L2 penalty and the score before softmax: Simonyan, Vedaldi and Zisserman (2014), Deep inside
+        convolutional networks, section 2.
+        For smoothing: Yosinski et al. (2015), Understanding neural networks through deep visualization.
 
     Example:
         >>> image, a = maximizing_input(net, 1, 17)
@@ -75,14 +77,14 @@ def maximizing_input(
     smooth = check_number("smooth", smooth, 0.0, math.inf, open_high=True)
     if rate * (l2 + 8.0 * smooth) > 1.0:
         raise NeurosimError(
-            f"rate: expected at most 1 / (l2 + 8 smooth) = {1.0 / (l2 + 8.0 * smooth):.3g}, or the "
-            f"image oscillates, received {rate:g}"
+            f"rate: expected at most 1 / (l2 + 8 smooth) = {1.0 / (l2 + 8.0 * smooth):.3g}, received {rate:g}; "
+            "with a larger rate the image oscillates"
         )
     target = network[layer]
     if target.index == 0:
         raise OutOfRangeError(
-            "maximizing_input: expected a layer above the input (layer 0), whose neurons are the "
-            f"pixels themselves, received layer {layer!r}"
+            f"maximizing_input: expected a layer above the input, received layer {layer!r}; "
+            "the neurons of the input are the pixels themselves"
         )
     j = target[neuron].index
     picture = network.input.image_shape
@@ -91,7 +93,7 @@ def maximizing_input(
         g = _input_gradient(network, target, j, x)
         steepness = math.sqrt(float(np.mean(g**2)))
         if not 0.0 < steepness < math.inf:
-            break  # all ways up are closed: every path goes through a neuron that is off
+            break  # there is no way up: every path goes through a neuron that is off
         direction = g / steepness - l2 * x
         if picture is not None and smooth > 0.0:
             direction += smooth * _laplacian(x.reshape(picture)).ravel()
@@ -109,7 +111,7 @@ def _forward_to(network: Network, target: Layer, x: Array) -> None:
 
 
 def _input_gradient(network: Network, target: Layer, j: int, x: Array) -> Array:
-    """dz_j/dx of neuron j of a layer at one sample x (n_0,), by the chain rule in its readable form. (n_0,)."""
+    """Return dz_j/dx, (n_0,), of neuron j of a layer at one sample x (n_0,), by the chain rule in its readable form."""
     _forward_to(network, target, x)
     g = np.zeros((1, target.n_out))  # dz_j/dz of the layer
     target.by_neuron(g)[:, j] = 1.0 / target.places
@@ -124,7 +126,7 @@ def _input_gradient(network: Network, target: Layer, j: int, x: Array) -> Array:
 
 
 def _laplacian(image: Array) -> Array:
-    """The sum of the differences to the four neighbours; beyond the edge the image goes on as it is at the edge."""
+    """Return the sum of the differences to the four neighbours; a neighbour beyond the edge repeats the edge."""
     padded = np.pad(image, 1, mode="edge")
     around = padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
     difference: Array = around - 4.0 * image

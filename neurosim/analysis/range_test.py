@@ -1,4 +1,4 @@
-"""A learning-rate range test: the loss of step after step while the rate grows, and the rate that it suggests.
+"""A learning-rate range test: the loss of each step while the rate grows, and the rate that it suggests.
 
 Reference: Smith (2017), Cyclical learning rates for training neural networks, section 3.3.
 """
@@ -15,11 +15,11 @@ from ..parameters import Array
 
 
 def running_mean(values: Any, width: int) -> Array:
-    """The mean of the `width` values about each, fewer at either end.
+    """Return the mean of the `width` values around each value; at either end there are fewer.
 
     Args:
-        values: (n,) numbers; one that is not finite counts for nothing, and is NaN in the result.
-        width: how many, made odd, so that the mean does not lag behind.
+        values: (n,) numbers; one that is not finite is left out of the means, and is NaN in the result.
+        width: the number of values, made odd, so that the mean does not lag behind.
 
     Returns:
         (n,) float64, a copy.
@@ -36,17 +36,17 @@ def running_mean(values: Any, width: int) -> Array:
 
 
 def suggested_rate(rates: Any, losses: Any, width: int | None = None) -> float:
-    """The learning rate that a range test suggests: a tenth of that at which the smoothed loss is lowest.
+    """Return the rate that a range test suggests: a tenth of the rate at which the smoothed loss is lowest.
 
-    There the loss still falls, with room to the rates at which it climbs: the customary choice from Smith's test.
+    At this rate the loss still falls, far below the rates at which it climbs. This is the usual choice in Smith's test.
 
     Args:
         rates: (n,) learning rates that were tried, > 0, in any order.
-        losses: (n,) the loss at each; NaN or infinite: diverged.
-        width: how many losses are averaged; ``None``: a twentieth of them.
+        losses: (n,) the loss at each rate; NaN or infinite: diverged.
+        width: the number of losses that are averaged; ``None``: a twentieth of them.
 
     Returns:
-        The rate; NaN where no loss is finite.
+        The rate; NaN if no loss is finite.
 
     Raises:
         ShapeError: there is not one loss for each rate.
@@ -60,15 +60,15 @@ def suggested_rate(rates: Any, losses: Any, width: int | None = None) -> float:
 
 
 def steepest_rate(rates: Any, losses: Any, width: int | None = None) -> float:
-    """The rate at which the smoothed loss falls most steeply, against the logarithm of the rate.
+    """Return the rate at which the smoothed loss falls most steeply, against the logarithm of the rate.
 
     Args:
         rates: (n,) learning rates that were tried, > 0, in any order.
-        losses: (n,) the loss at each; NaN or infinite: diverged.
-        width: how many losses are averaged; ``None``: a twentieth of them.
+        losses: (n,) the loss at each rate; NaN or infinite: diverged.
+        width: the number of losses that are averaged; ``None``: a twentieth of them.
 
     Returns:
-        The rate; NaN where there are not two losses up to the lowest.
+        The rate; NaN if fewer than two losses come up to the lowest.
 
     Raises:
         ShapeError: there is not one loss for each rate.
@@ -81,9 +81,9 @@ def steepest_rate(rates: Any, losses: Any, width: int | None = None) -> float:
 
 
 def _smoothed(rates: Any, losses: Any, width: int | None) -> tuple[Array, Array]:
-    """The rates in rising order, and the running mean of their losses."""
+    """Return the rates in rising order, and the running mean of their losses."""
     rates, losses = np.asarray(rates, np.float64), np.asarray(losses, np.float64)
     if rates.ndim != 1 or rates.shape != losses.shape:
-        raise ShapeError(f"losses: expected {rates.size}, one for each rate; received {losses.size}")
+        raise ShapeError(f"losses: expected {rates.size}, one for each rate, received {losses.size}")
     order = np.argsort(rates, kind="stable")
     return rates[order], running_mean(losses[order], width or len(rates) // 20)

@@ -1,7 +1,7 @@
 """A report card for every neuron: how active, how alive, how selective, how needed.
 
-The network is run in evaluation mode (dropout off, batch normalization with its running statistics); parameters,
-gradients, optimizer and random streams are left as they were, only the layers' buffers hold other samples after.
+The network is run in evaluation mode: dropout off, batch normalization with its running statistics.  Parameters,
+gradients, optimizer and random streams are left unchanged.  Only the layers' buffers hold other samples afterwards.
 """
 
 from __future__ import annotations
@@ -26,70 +26,71 @@ if TYPE_CHECKING:
 
 COLUMNS = {
     "layer": "which layer",
-    "neuron": "which neuron of it",
+    "neuron": "which neuron of that layer",
     "mean_activation": "mean of its activation over the samples",
     "variance": "variance of its activation over the samples",
-    "dead_fraction": "for so many samples it is off and learns nothing",
-    "saturated_fraction": "for so many its activation is flat, but not off",
-    "strongest_class": "the class that excites it most, in the mean",
-    "weakest_class": "the class that excites it least, in the mean",
-    "selectivity": "0: answers all classes alike, 1: one class only",
-    "weight_norm": "length of the vector of its incoming weights",
-    "gradient_norm": "length of the gradient of these weights",
-    "accuracy_lost": "by how much accuracy falls without it",
+    "dead_fraction": "share of samples that turn it off: no learning",
+    "saturated_fraction": "share for which its activation is flat, not off",
+    "strongest_class": "the class with its largest mean activation",
+    "weakest_class": "the class with its smallest mean activation",
+    "selectivity": "0: excited by all classes alike, 1: by one class",
+    "weight_norm": "Euclidean norm of its incoming weights",
+    "gradient_norm": "Euclidean norm of the gradient of these weights",
+    "accuracy_lost": "how much the accuracy falls without it",
     "most_similar": "the neuron of its layer that is most like it",
-    "correlation": "how alike these two are, from -1 to 1",
+    "correlation": "correlation of these two neurons, from -1 to 1",
 }
-"""The columns of a report card, in their order, each in a few words; `report_card` says it exactly."""
+"""The columns of a report card in their order, each explained in a few words; `report_card` defines them exactly."""
 FLAT = 0.01  # an activation function is flat where |f'(z)| is below this share of its maximum
 
 
 @computes
 def report_card(network: Network, x: Any, y: Any = None) -> pd.DataFrame:
-    """One row for each neuron of every layer with weights: what it does on these data, and how much depends on it.
+    """Return one row for each neuron of every layer with weights: how it behaves on these data, and how needed it is.
 
-    The ablation of neuron j subtracts its share from the sums of the layer above, z - a_j w_jᵀ, a product of rank
-    one, and runs only what lies above; so the cost of all ablations is that of a few evaluations of the network.
-    The ablation of a filter runs the layer above, too.
+    The ablation of neuron j subtracts its share from the sums of the layer above: z - a_j w_jᵀ, a product of rank
+    one.  Then only the layers further up run, so all ablations together cost as much as a few evaluations.  The
+    ablation of a filter runs the layer above, too.
 
-    The neuron of a layer of images is a filter. What is said of activation is then over all samples and all places.
+    In a convolutional layer a neuron is a filter. Its activations are then those of all samples and all places.
 
     Args:
-        network: as it is; it is run in evaluation mode and left unchanged.
+        network: it is run in evaluation mode and left unchanged.
         x: a `Dataset`, or samples (N, …), at least one; integers are scaled by the `Input`.
-        y: (N,) class indices or (N, n_out) rows, where x are samples.
+        y: (N,) class indices or (N, n_out) rows, if x are samples.
 
     Returns:
         A new DataFrame with the columns
 
-        - ``layer``, ``neuron``: the place; ``network[layer][neuron]``.  Where a linear layer is followed by batch
-          normalization, what follows about activation is that of the neuron behind the normalization.
+        - ``layer``, ``neuron``: the place; ``network[layer][neuron]``.  If batch normalization follows a linear layer,
+          the columns about activation describe the neuron after the normalization.
         - ``mean_activation``, ``variance``: of a_j over the N samples (the variance with 1/N).
-        - ``dead_fraction``, in [0, 1]: the share of samples for which the neuron is off and learns nothing.  Defined
-          for rectifiers: activations without an upper bound, or with a kink at 0.  There it is the share of z ≤ 0
-          with |f'(z)| < 1 % of the largest |f'|.  For ReLU and ReLU6 that is a = 0, for GELU, SiLU, Mish, softplus,
-          ELU and SELU the far left; leaky ReLU and linear are never off.  A neuron whose output is forced to a
-          constant is off for all samples.  0 for all others.
+        - ``dead_fraction``, in [0, 1]: the share of samples for which the neuron is off and learns nothing.  It is
+          defined for rectifiers: activations without an upper bound, or with a kink at 0.  They are off if z ≤ 0 and
+          |f'(z)| < 1 % of the largest |f'|.  For ReLU and ReLU6 that means a = 0.  For GELU, SiLU, Mish, softplus, ELU
+          and SELU it means the far left.  Leaky ReLU and linear are never off.  A neuron whose output is forced to a
+          constant is off for all samples.  For all other activations the share is 0.
         - ``saturated_fraction``, in [0, 1]: the share of samples with |f'(z)| < 1 % of the largest |f'| that are not
-          counted as off: both ends of sigmoid, tanh, softsign and hard tanh, the upper end of ReLU6.  For softmax
-          f' = a (1 - a), so there it is the share of samples for which the neuron is all but certain, yes or no.
-        - ``strongest_class``, ``weakest_class``: with the largest and the smallest mean activation of the classes
-          that occur; missing where all are equal, or the labels are no classes.
+          counted as off.  These are both ends of sigmoid, tanh, softsign and hard tanh, and the upper end of ReLU6.
+          For softmax f' = a (1 - a), so it is the share of samples for which the neuron is almost certain, yes or no.
+        - ``strongest_class``, ``weakest_class``: the classes with the largest and the smallest mean activation,
+          among those that occur.  Both are missing if all means are equal, or if the labels are not class labels.
         - ``selectivity``, in [0, 1]: (μ_max - μ_rest) / (μ_max + μ_rest), with μ_max the mean activation for the
-          strongest class and μ_rest the mean of the other classes' means; 0 where all are equal, 1 where only one
-          class excites it.  Activation is counted from 0 or, for a neuron that goes below, from its smallest value
-          in these data, so that the index means the same for tanh as for ReLU.
-        - ``weight_norm``: Euclidean norm of its incoming weights.
-        - ``gradient_norm``: Euclidean norm of dL/dw of them, L the mean loss over the data without penalties.
-        - ``accuracy_lost``, in [-1, 1]: what its ablation costs: accuracy as it is, minus accuracy with its output
-          forced to 0 (also where batch normalization, which then sees a constant, comes next); for a neuron of the
-          output layer, with its class never chosen.  Negative where the network does better without it.
+          strongest class and μ_rest the mean of the other classes' means.  It is 0 if all are equal, and 1 if only one
+          class excites the neuron.  Activation is counted from 0.  For a neuron with negative activations it is counted
+          from its smallest value in these data, so that the index means the same for tanh and for ReLU.
+        - ``weight_norm``: the Euclidean norm of its incoming weights.
+        - ``gradient_norm``: the Euclidean norm of their dL/dw, with L the mean loss over the data, without penalties.
+        - ``accuracy_lost``, in [-1, 1]: the cost of its ablation: the accuracy, minus the accuracy with the neuron's
+          output forced to 0.  If batch normalization comes next, it then receives a constant.  For a neuron of the
+          output layer, its class is never chosen instead.  The cost is negative if the network is better without it.
         - ``most_similar``, ``correlation``: the neuron of the same layer whose activations correlate most with its
-          own, and Pearson's correlation of the two, in [-1, 1]; missing for a constant neuron and for one alone.
+          own, and Pearson's correlation of the two, in [-1, 1].  Both are missing for a constant neuron, and if the
+          layer has only one neuron.
 
     Raises:
         ShapeError: samples or labels do not fit the network, or there are none.
-        NeurosimError: labels that are no classes of this network.
+        NeurosimError: labels are not classes of this network.
 
     Reference:
         Morcos, Barrett, Rabinowitz and Botvinick (2018), On the importance of single directions for generalization,
@@ -97,7 +98,7 @@ def report_card(network: Network, x: Any, y: Any = None) -> pd.DataFrame:
 
     Example:
         >>> card = report_card(net, test.images, test.labels)
-        >>> card.sort_values("accuracy_lost").tail(5)      # the five neurons that are missed most
+        >>> card.sort_values("accuracy_lost").tail(5)      # the five neurons that are needed most
     """
     import pandas as pd
 
@@ -130,7 +131,7 @@ def report_card(network: Network, x: Any, y: Any = None) -> pd.DataFrame:
 
 
 def _run(network: Network, rows: Array, targets: Array) -> None:
-    """One batch forward and backward in evaluation mode: activations in the layers, gradients without penalties."""
+    """Run one batch forward and backward in evaluation mode, without penalties, into the layers' buffers."""
     network.set_batch_size(len(rows))
     network.input.fill(rows)
     np.copyto(network.targets, targets)
@@ -139,7 +140,7 @@ def _run(network: Network, rows: Array, targets: Array) -> None:
 
 
 def _activations_of(layer: Layer) -> Iterator[tuple[Activation, Array]]:
-    """The activations in use in a layer, and for each the indices of its neurons."""
+    """Yield each activation in use in a layer, and the indices of its neurons."""
     if layer.activation is None:
         yield Linear(), np.arange(len(layer))
         return
@@ -151,9 +152,9 @@ def _activations_of(layer: Layer) -> Iterator[tuple[Activation, Array]]:
 
 
 def speaking_layer(network: Network, layer: Layer) -> Layer:
-    """The layer that has the activation of this one's neurons.
+    """Return the layer that has the activation of this layer's neurons.
 
-    That is the layer itself; for a linear one under batch normalization, it is that normalization.
+    That is the layer itself. For a linear layer under batch normalization, it is that normalization.
     """
     above = next((each for each in network.layers[layer.index + 1 :] if not each.passes_through), layer)
     linear = layer.activation is None or layer.activation.key == "linear"
@@ -162,24 +163,24 @@ def speaking_layer(network: Network, layer: Layer) -> Layer:
 
 
 def steepest(activation: Activation) -> float:
-    """The largest |f'(z)| of an activation, to three digits: found on a grid from -10 to 10."""
+    """Return the largest |f'(z)| of an activation, to three digits, found on a grid from -10 to 10."""
     z = np.linspace(-10.0, 10.0, 2001)
     rows = np.stack((z, np.zeros_like(z)), axis=1)  # two neurons: softmax needs a row
     return float(np.abs(activation.derivative(rows)[:, 0]).max())
 
 
 def is_rectifier(activation: Activation) -> bool:
-    """Whether an activation has an off side: it has no upper bound, or it has a kink at 0."""
+    """Return whether an activation has an off side: it has no upper bound, or it has a kink at 0."""
     return math.isinf(activation.range[1]) or 0.0 in activation.kinks
 
 
 def off_and_saturated(activation: Activation, z: Array, limit: float) -> tuple[Array, Array]:
-    """For which z (B, n) a neuron with this activation is off, and for which it is saturated; (B, n) bool each.
+    """Return for which z (B, n) a neuron with this activation is off, and for which saturated; (B, n) bool each.
 
     Args:
         activation: f.
         z: pre-activations.
-        limit: f is flat where |f'(z)| is below it: `FLAT` times `steepest` of f.
+        limit: f is flat if |f'(z)| is below it: `FLAT` times `steepest` of f.
     """
     flat = np.abs(activation.derivative(z)) < limit
     off = flat & (z <= 0.0) if is_rectifier(activation) else np.zeros_like(flat)
@@ -187,12 +188,12 @@ def off_and_saturated(activation: Activation, z: Array, limit: float) -> tuple[A
 
 
 class _LayerCard:
-    """What is added up for one layer, batch by batch, in float64: memory does not grow with the number of samples.
+    """Sums for one layer, added up batch by batch in float64; memory does not grow with the number of samples.
 
     Args:
         network: the network.
         layer: one of its layers with weights, with n neurons.
-        n_classes: K; 0 where the labels are no classes.
+        n_classes: K; 0 if the labels are not class labels.
     """
 
     def __init__(self, network: Network, layer: Layer, n_classes: int) -> None:
@@ -206,7 +207,7 @@ class _LayerCard:
         self.class_counts, self.class_sums = np.zeros(n_classes), np.zeros((n_classes, n))
         self.gradient = np.zeros(layer.views[layer.weight_name].shape)
         self.hits_lost = np.full(n, np.nan if n_classes == 0 else 0.0)
-        # dropout passes everything on in evaluation, so the neurons' weights are those of the layer behind it
+        # dropout changes nothing in evaluation, so the neurons' outgoing weights are those of the layer after it
         place = layer.index + 1
         while place < len(network) and network[place].passes_through:
             place += 1
@@ -219,7 +220,7 @@ class _LayerCard:
         self.sums = np.empty((0, 0), layer.dtype)  # (B, n_above) z of the layer above, with all neurons
 
     def add_activations(self, classes: Array | None) -> None:
-        """Take account of z and a of the batch in the layer's buffers."""
+        """Add z and a of the batch in the layer's buffers."""
         layer = self.speaking
         a = layer.by_neuron(layer.a).astype(np.float64)  # (B, n), of filters (B · places, n)
         z, B = layer.by_neuron(layer.z), len(a)
@@ -242,49 +243,37 @@ class _LayerCard:
         self.sums = self.above[0].z.copy() if self.above else self.sums
 
     def add_gradient(self) -> None:
-        """Take account of dW of the batch, the gradient of its mean loss."""
+        """Add dW of the batch, the gradient of its mean loss."""
         self.gradient += self.layer.views[f"d{self.layer.weight_name}"] * float(self.layer.batch_size)
 
     def add_ablations(self, classes: Array, right: int) -> None:
-        """Silence each neuron in turn for the batch; only the buffers of the layers above are overwritten.
+        """Ablate each neuron in turn for the batch; only the buffers of the layers above are overwritten.
 
         Args:
-            classes: (B,) the right classes.
-            right: how many of them the network names with all its neurons.
+            classes: (B,) the true classes.
+            right: the number of samples that the whole network predicts correctly.
         """
         if not self.above:
             for j in range(self.layer.neuron_count):
                 self.hits_lost[j] += right - np.count_nonzero(self._decisions_without(j) == classes)
             return
-        a = self.layer.by_neuron(self.layer.a)
-        for j in range(self.layer.neuron_count):
+        a, n = self.layer.by_neuron(self.layer.a), self.layer.neuron_count
+        for j in range(n):
             if not a[:, j].any():
-                continue  # it is silent as it is
-            self._run_above_without(j)
+                continue  # its output is 0 anyway
+            self.above[0].forward_without_(j if self.layer.places == 1 else slice(j, None, n), self.sums)
             for layer in self.rest:
                 layer.forward_(training=False)
             self.hits_lost[j] += right - np.count_nonzero(self.network.decide(self.network.output.a) == classes)
 
-    def _run_above_without(self, j: int) -> None:
-        """Run the layer above as if neuron j, or filter j at all places, gave out 0."""
-        above = self.above[0]
-        if self.layer.places == 1:
-            above.forward_without_(j, self.sums)
-            return
-        everywhere = self.layer.by_neuron(above.x)[:, j]
-        kept = everywhere.copy()
-        everywhere[...] = 0.0
-        above.forward_(training=False)
-        everywhere[...] = kept
-
     def _decisions_without(self, j: int) -> Array:
-        """The classes that the outputs of the batch name where class j can never be chosen, (B,)."""
+        """Return the predictions for the batch, (B,), if class j can never be chosen."""
         a = self.network.output.a.copy()
         a[:, j] = -np.inf
         return self.network.decide(a)
 
     def columns(self) -> dict[str, Any]:
-        """The finished columns of the report card, by name."""
+        """Return the finished columns of the report card, by name."""
         layer, n = self.layer, self.layer.neuron_count
         samples = self.count / layer.places
         forced = list(layer.interventions.values)
@@ -309,7 +298,7 @@ class _LayerCard:
         }
 
     def _class_figures(self) -> tuple[Any, Any, Array]:
-        """The strongest and the weakest class of each neuron, and its selectivity. Each (n,)."""
+        """Return the strongest and the weakest class of each neuron, and its selectivity, each (n,)."""
         present = np.flatnonzero(self.class_counts)
         n = self.layer.neuron_count
         if len(present) == 0:
@@ -327,7 +316,7 @@ class _LayerCard:
         return _whole_numbers(strongest), _whole_numbers(weakest), selectivity
 
     def _most_similar(self) -> tuple[Any, Array]:
-        """The most similar other neuron of each, and the correlation with it. Each (n,)."""
+        """Return the most similar other neuron of each neuron, and the correlation with it, each (n,)."""
         n = self.layer.neuron_count
         deviation = np.sqrt(np.diag(self.products))
         varies = deviation > 1e-12 * np.sqrt(self.count) * np.abs(self.mean)  # more than rounding; False for NaN
@@ -342,13 +331,13 @@ class _LayerCard:
 
 
 def _whole_numbers(values: list[int | None]) -> Any:
-    """A column of whole numbers, some of which are missing."""
+    """Return a column of whole numbers, of which some may be missing."""
     import pandas as pd
 
     return pd.array(values, dtype="Int64")
 
 
 def _norms(weights: Array) -> Array:
-    """The Euclidean norm of each neuron's part of `weights` (…, n), (n,)."""
+    """Return the Euclidean norm, (n,), of each neuron's part of `weights` (…, n)."""
     norms: Array = np.linalg.norm(weights.reshape(-1, weights.shape[-1]), axis=0)
     return norms

@@ -1,6 +1,6 @@
-"""Which parts of which images excite a filter most.
+"""The parts of images that excite a filter most.
 
-The network is run in evaluation mode and left as it was; only the layers' buffers hold other samples after.
+The network is run in evaluation mode and left unchanged. Only the layers' buffers hold other samples afterwards.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Patch:
         sample: the number of the sample, from 0.
         row, column: the place in the filter's map.
         a: the filter's activation there.
-        rows, columns: what the filter depends on there, of the network's input.
+        rows, columns: the part of the network's input that the filter depends on at this place.
     """
 
     sample: int
@@ -36,25 +36,25 @@ class Patch:
 
 @computes
 def top_patches(network: Network, x: Any, layer: int, neuron: int, *, count: int = 9) -> list[Patch]:
-    """The places that excite a filter most, the strongest first: of each sample its strongest place.
+    """Find the places that excite a filter most, the strongest first: the strongest place of each sample.
 
-    One place a sample, since those beside a strong place see almost the same.  Of equal places it is the first, row by
-    row; of equal samples the first.
+    There is one place per sample, because the places beside a strong place see almost the same.  If places are equal,
+    the first one counts, row by row; if samples are equal, the first one comes first.
 
     Args:
         network: left unchanged.
         x: a `Dataset`, or samples (N, …).
-        layer: its place in the network; it makes images.
+        layer: the index of a layer whose output is images.
         neuron: the filter, or the channel.
-        count: how many at most.
+        count: the largest number of places.
 
     Returns:
-        The places, at most one for each sample; none of samples in which the filter nowhere gives out more than its
-        smallest activation of all (that of a ReLU is off there), and none at all where it gives out NaN.
+        The places, at most one for each sample.  A sample is left out if the filter's activation is at its smallest
+        value everywhere in it (for a ReLU: off).  The list is empty if an activation is NaN.
 
     Raises:
         OutOfRangeError: there is no such layer or neuron.
-        NeurosimError: the layer makes no images, or `count` is below 1.
+        NeurosimError: the layer's output is not images, or `count` is below 1.
 
     Reference:
         Girshick, Donahue, Darrell and Malik (2014), Rich feature hierarchies for accurate object detection and semantic

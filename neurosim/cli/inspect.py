@@ -191,15 +191,22 @@ def card_table(card: pd.DataFrame) -> str:
 
 def written(value: Any, form: str) -> str:
     """Format a value for the table; a long name of a class is cut."""
-    text = form.format(value)
+    text = figure(value, form)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3].rstrip()}..."
+
+
+def figure(value: Any, form: str) -> str:
+    """Return a value as text, "none" if it is missing."""
+    import pandas as pd
+
+    return "none" if pd.isna(value) else form.format(value)
 
 
 def print_neuron(card: pd.DataFrame) -> None:
     """Print every column of the report card of one neuron, and its meaning."""
     for name in card:
         value, meaning = card[name].iloc[0], COLUMNS[name]
-        text = f"{value:.4g}" if isinstance(value, float) else str(value)
+        text = figure(value, "{:.4g}" if isinstance(value, float) else "{}")
         print(f"{name:<{NAME}}{text:<11}{meaning}" if len(text) < 11 else f"{name:<{NAME}}{text}: {meaning}")
 
 

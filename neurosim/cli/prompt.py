@@ -23,7 +23,7 @@ from ..schedules import Schedule
 from ..text import column, command_line, counted, number, thousands
 from ..walk.places import rows_and_columns
 from ..walk.stages import STAGES
-from ..walk.stepper import Stepper
+from ..walk.stepper import BY_THE_USER, Stepper
 from .glossary import explained, terms_in
 from .picture import has_blocks, picture
 from .terminal import Ended, wrapped
@@ -127,7 +127,7 @@ class Prompt(cmd.Cmd):
         stepper = self.stepper
         self.say(str(stepper.neuron_trace))
         for why in (stepper.why_sample, stepper.why, stepper.why_place):
-            if why and why != "as asked for":
+            if why and why != BY_THE_USER:
                 self.say(wrapped(f"chosen: {why}"))
         self.draw()
         schedule = stepper.network.optimizer.learning_rate

@@ -20,7 +20,7 @@ from ..files.atomic import writable_folder
 from ..network import Network
 from ..text import command_line
 from ..training.settings import Settings
-from ..walk import Stepper
+from ..walk.stepper import BY_THE_USER, Stepper
 from .figures import draw_boundary
 from .options import (
     MIN_TRAIN_SIZE,
@@ -168,7 +168,7 @@ def walk(stepper: Stepper, top: int, note: str) -> None:
     script = None if at_terminal else waiting_lines()
     if script is None and not at_terminal:
         whys = [stepper.why_sample, stepper.why, stepper.why_place]
-        for why in [each for each in whys if each and each != "as asked for"] or [stepper.why]:
+        for why in [each for each in whys if each and each != BY_THE_USER] or [stepper.why]:
             say(f"chosen: {why}")
         drawn = picture_of(stepper)
         walk = stepper.neuron_trace.explain(top)

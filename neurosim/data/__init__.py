@@ -1,6 +1,6 @@
-"""Data sets: `load` gives MNIST and its relatives, the built-in digits, or a user's own files; `TOYS` are in the plane.
+"""Data sets: `load` returns MNIST and its relatives, the built-in digits, or your own files; `TOYS` are 2-D points.
 
-Only NumPy is imported here; what downloading and unpacking need is imported where it is used.
+Only NumPy is imported here. The functions that download or unpack import what they need.
 """
 
 from ..places import cache_folder

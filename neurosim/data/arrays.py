@@ -1,4 +1,4 @@
-"""Data sets as npz files, one array a part."""
+"""Data sets in npz files, with one array per part."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .columns import LEAST_PICTURE
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """Read an npz file like Keras' ``mnist.npz``: ``x_train``, ``y_train``, perhaps ``x_test``, ``y_test``.
+    """Read an npz file like Keras' ``mnist.npz``: ``x_train``, ``y_train``, and optionally ``x_test``, ``y_test``.
 
     Returns:
-        The arrays under these names: samples (N, height, width), (N, height, width, colours) or (N, features) of any
-        numbers, bytes where they fit; labels (N,) as integers or text, or rows of 0 and one 1 as indices.
+        The arrays under these names. Samples are (N, height, width), (N, height, width, colours) or (N, features), of
+        any number type, as bytes if they fit. Labels are (N,) integers or text; one-hot rows become class indices.
 
     Raises:
-        DataError: The file is damaged, holds Python objects, or its arrays are no samples and labels.
+        DataError: The file is damaged, contains Python objects, or its arrays are not samples and labels.
     """
     arrays = read_arrays(path, ("x_train", "y_train", "x_test", "y_test"))
     if not {"x_train", "y_train"} <= set(arrays):
@@ -41,7 +41,8 @@ def _samples(where: str, x: NDArray[Any]) -> NDArray[Any]:
         )
     if not np.isfinite(x).all():
         raise DataError(f"{where}: expected finite numbers, received NaN or infinity")
-    largest = float(np.finfo(np.float32).max) if x.dtype.kind == "f" else 2.0**53  # beyond, no float is every number
+    # above 2**53, floats skip some whole numbers
+    largest = float(np.finfo(np.float32).max) if x.dtype.kind == "f" else 2.0**53
     low, high = float(x.min()), float(x.max())
     if max(-low, high) > largest:
         raise DataError(
@@ -67,7 +68,7 @@ def _labels(where: str, y: NDArray[Any]) -> NDArray[Any]:
         try:
             texts = {text.encode().strip() for text in set(y.tolist())}
         except ValueError:
-            raise DataError(f"{where}: expected labels as text, received characters that are none") from None
+            raise DataError(f"{where}: expected labels as text, received invalid characters") from None
         if b"" in texts:
             raise DataError(f"{where}: expected a label for each sample, received an empty text")
     if y.dtype.kind in "ui" and y.min() >= 0 and y.max() <= 255:

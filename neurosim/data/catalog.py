@@ -1,8 +1,8 @@
-"""The published data sets: how they are called, where they lie, and what their bytes add up to.
+"""The published data sets: their names, their addresses and their checksums.
 
-Checksums are SHA-256.  MNIST's are of the uncompressed IDX files, so that any recompression and any format
-passes.  For Fashion-MNIST and KMNIST only those of the published ``.gz`` files are known to us (torchvision
-records the same); they prove a download, but files that were unpacked can only be told from MNIST's.
+Checksums are SHA-256.  MNIST's are those of the uncompressed IDX files, so every compression and format passes.
+For Fashion-MNIST and KMNIST we know only the checksums of the published ``.gz`` files (torchvision has the same).
+These verify a download.  For unpacked files they can only show that the files are not MNIST's.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 PARTS = ("train-images", "train-labels", "t10k-images", "t10k-labels")
-"""The four files of a data set, in the words of their names."""
+"""The four files of a data set, by the first words of their names."""
 
 DIGIT_NAMES = tuple("0123456789")
 
@@ -21,10 +21,10 @@ class Published:
     """A published data set.
 
     Args:
-        name: What `load` calls it.
+        name: Its name for `load`.
         folders: The names of subfolders in which other tools keep it.
-        csv: Pairs of file names (train, test) under which it is known as CSV.
-        checksum_of: What the checksums are of: the uncompressed file, or the published ``.gz``.
+        csv: Pairs of usual file names (train, test) of its CSV form.
+        checksum_of: The form that the checksums belong to: the uncompressed file, or the published ``.gz``.
         checksums: SHA-256 of each of `PARTS`.
         class_names: The ten classes.
     """
@@ -96,9 +96,9 @@ MIRRORS: dict[str, tuple[str, ...]] = {
     ),
     "kmnist": ("https://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
 }
-"""Where each data set is downloaded from, in this order; `$NEUROSIM_MIRROR` comes before them."""
+"""The addresses to download each data set from, in this order; `$NEUROSIM_MIRROR` comes first."""
 
 
 def file_stem(part: str) -> str:
-    """``train-images`` -> ``train-images-idx3-ubyte``."""
+    """Return the file name of a part: ``train-images`` -> ``train-images-idx3-ubyte``."""
     return f"{part}-idx{3 if part.endswith('images') else 1}-ubyte"

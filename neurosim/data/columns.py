@@ -1,11 +1,17 @@
-"""Which column of a table is what: labels, row numbers, features, or the pixels of a picture.
+"""The role of each column of a table: labels, row numbers, features, or pixels of an image.
 
-The label is the column that is called so; or the only one of text; or rows of 0 with one 1 at the end or the beginning;
-or that of the first and the last column which alone looks like classes: whole numbers without a gap, each of them
-often, and other ones than those of its neighbour.  What stays unclear is refused.
+The labels are found by the first of these rules that applies:
 
-Columns are pictures where they are called pixels, or where they are at least 49 without names of their own that hold
-pixels' numbers; in both cases as many as a square has.
+- one column has a usual name, such as "label";
+- the last columns, or the first ones, are one-hot: 0 and a single 1 in every row;
+- only one column is text;
+- only one of the first and the last column looks like classes.  Classes are whole numbers without a gap.  Each of
+  them is frequent, and they differ from the numbers in the next column.
+
+If the labels are still unclear, the file is refused.
+
+Columns are the pixels of an image if their names say "pixel".  They also are if there are at least 49 of them, without
+names of their own and with values that pixels can have.  In both cases their count must be a square number.
 """
 
 from __future__ import annotations
@@ -25,7 +31,7 @@ from ..text import counted, listing, number, thousands
 from .delimited import Grid, value_of
 
 Array = NDArray[Any]
-Key = str | int  # a column: by its name where there is a header, otherwise by its number from 0
+Key = str | int  # a column: by its name if there is a header, otherwise by its number from 0
 
 LABEL_NAMES = (
     "label", "labels", "class", "classes", "digit", "target", "y", "species", "variety", "character", "letter",
@@ -36,26 +42,26 @@ ROW_NAMES = (
     "image_id", "passengerid", "unnamed: 0",
 )  # fmt: skip
 PIXEL_STEMS = ("pixel", "pixels", "pix", "px", "p")
-LEAST_PICTURE = 49  # numbers without names: fewer are as likely features
-MOST_CLASSES = 100  # more different numbers are no classes, unless the column is called so
+LEAST_PICTURE = 49  # columns without names: fewer of them may just as well be features
+MOST_CLASSES = 100  # more different numbers are not classes, unless the column has the name of a label
 RARE = 0.1  # of the mean number of samples of a class: a class that is rarer makes a column look less like a label
 MISSING_WAYS = ("mean", "drop")
-SHOWN = 5  # names in a message
-BLOCK = 1000  # rows of which copies are made at once
+SHOWN = 5  # names shown in a message
+BLOCK = 1000  # rows that are copied at a time
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a user says about own files.
+    """What the user says about their own files.
 
     Args:
-        label_column: A name, a number from 1, "first" or "last"; empty: found by evidence.
-        target: Names of the columns of numbers that are to be predicted; empty: classes are.
-        one_hot: Names of columns whose values become columns of 0 and 1.
-        missing: What empty cells become: "mean" of the training rows, or "drop" for leaving out their rows; empty: they
-            are refused.
-        transpose: Whether pictures are turned over their diagonal; None: where their file's name says so.
-        split_seed: Draws what is held out for testing, where there is no test set.
+        label_column: A name, a number from 1, "first" or "last"; empty: it is found from the data.
+        target: Names of the columns of numbers to predict; empty: classes are predicted.
+        one_hot: Names of columns to encode as one-hot columns.
+        missing: "mean" fills empty cells with the mean of the training rows, "drop" removes their rows; empty: empty
+            cells are refused.
+        transpose: Whether to exchange rows and columns of the images; None: only if the file names are EMNIST's.
+        split_seed: The seed that draws the held-out test samples if there is no test set.
     """
 
     label_column: str = ""
@@ -69,20 +75,20 @@ class Reading:
         if self.missing and self.missing not in MISSING_WAYS:
             raise DataError(f"--missing: expected {' or '.join(MISSING_WAYS)}, received {self.missing!r}")
         if self.label_column and self.target:
-            raise DataError("--target: expected without --label-column, received both")
+            raise DataError("--target: expected either --target or --label-column, received both")
 
 
 @dataclass
 class Plan:
-    """Which columns of a table are what; the test file is read as the training file was.
+    """The role of each column of a table; the test file is read by the plan of the training file.
 
     Attributes:
         labels: The column of the labels, or several of 0 and 1.
         features: The columns of x, in the order of x.
-        in_file: The same in the order of the file.
-        row_numbers: Columns that only count the rows.
-        shape: Height and width of a picture; empty for a table.
-        values: Of each column in `Reading.one_hot`, its values.
+        in_file: The same columns in the order of the file.
+        row_numbers: Columns that only number the rows.
+        shape: Height and width of an image; empty for a table.
+        values: For each column in `Reading.one_hot`, its different values.
         named: Whether there is a header.
     """
 
@@ -95,31 +101,32 @@ class Plan:
     named: bool = False
 
 
-# -- which column is what ---------------------------------------------------------------------------------------------
+# -- the role of each column -------------------------------------------------------------------------------------------
 
 
 def keys_of(grid: Grid) -> list[Key]:
-    """What the columns are known by: their names, or their numbers from 0."""
+    """Return the keys of the columns: their names, or their numbers from 0."""
     return list(grid.names) if grid.names else list(range(grid.values.shape[1]))
 
 
 def find_plan(grid: Grid, reading: Reading, notes: list[str]) -> Plan:
-    """Which column of a training file is what; how it is known is added to the notes.
+    """Find the role of each column of a training file, and add the reasons to the notes.
 
     Raises:
-        DataError: It stays unclear, or there is nothing to learn from.
+        DataError: The labels are unclear, or there are no features.
     """
     keys = keys_of(grid)
     asked = [column_of(grid, name) for name in ([reading.label_column] if reading.label_column else reading.target)]
     counting = [k for k in range(len(keys)) if k not in asked and _counts_rows(grid, k)]
     left = [k for k in range(len(keys)) if k not in counting]
     if len(left) <= len(asked):
-        left, counting = list(range(len(keys))), []  # they are all that there is to learn from
+        left, counting = list(range(len(keys))), []  # no other columns are left to learn from
     if counting:
         titles = listing([grid.title(k) for k in counting])
-        notes.append(f"{titles} only tells the rows apart and is left out")
+        verbs = ("identify", "are") if len(counting) > 1 else ("identifies", "is")
+        notes.append(f"{titles} only {verbs[0]} the rows and {verbs[1]} left out")
     if asked:
-        labels, why = asked, "as asked for"
+        labels, why = asked, "as requested"
     else:
         labels, why = _find_labels(grid, left, [column_of(grid, name) for name in reading.one_hot], reading)
     what = "targets" if reading.target else "labels"
@@ -128,14 +135,14 @@ def find_plan(grid: Grid, reading: Reading, notes: list[str]) -> Plan:
     features = [k for k in left if k not in labels]
     if not features:
         raise DataError(
-            f"{grid.path}: expected labels and at least one pixel or feature a row, received "
+            f"{grid.path}: expected labels and at least one pixel or feature in each row, received "
             f"{counted(len(keys), 'column')}"
         )
     shape, order = _picture(grid, features, notes)
     if not shape and not reading.target and _names_rows(grid, features[0]):
         notes.append(
-            f"{grid.title(features[0])} has another whole number in every row, and is taken for a feature; if it only "
-            "names the rows, take it out of the file"
+            f"{grid.title(features[0])} has a different whole number in every row and is used as a feature. If it only "
+            "identifies the rows, remove it from the file"
         )
     return Plan(
         [keys[k] for k in labels],
@@ -148,10 +155,10 @@ def find_plan(grid: Grid, reading: Reading, notes: list[str]) -> Plan:
 
 
 def match_plan(grid: Grid, like: Plan, notes: list[str]) -> Plan:
-    """The plan of the training file, for a test file: columns matched by name, otherwise by number."""
+    """Return the plan of the training file for a test file, with columns matched by name, otherwise by number."""
     if grid.names and not like.named and _called(grid) in ([], like.labels):
         grid.names = ()
-        notes.append("the names of its columns are passed over, since the training file has none")
+        notes.append("the names of its columns are ignored, because the training file has none")
     keys = keys_of(grid)
     known = {*like.labels, *like.features, *like.row_numbers}
     if like.named != bool(grid.names):
@@ -168,18 +175,19 @@ def match_plan(grid: Grid, like: Plan, notes: list[str]) -> Plan:
         raise DataError(f"{grid.path}: expected {wanted}, received {said}")
     other = [str(key) for key in keys if key not in known]
     if other:
-        notes.append(f"{listing(other[:SHOWN])} is not in the training file and is left out")
+        verb = "are" if len(other) > 1 else "is"
+        notes.append(f"{listing(other[:SHOWN])} {verb} not in the training file and {verb} left out")
     labels = like.labels if all(key in keys for key in like.labels) else []
     if [key for key in keys if key in like.features] != like.in_file:
-        notes.append("its columns stand in another order; they are matched by name")
+        notes.append("its columns are in another order and are matched by name")
     return replace(like, labels=labels)
 
 
 def column_of(grid: Grid, name: str) -> int:
-    """The column that a user names.
+    """Return the number of the column that the user names.
 
     Raises:
-        DataError: There is none.
+        DataError: There is no such column.
     """
     width = grid.values.shape[1]
     if name in grid.names:
@@ -196,7 +204,10 @@ def column_of(grid: Grid, name: str) -> int:
 
 
 def _counts_rows(grid: Grid, k: int) -> bool:
-    """Whether a column only tells rows apart: it is called so and has no value twice, or it has no name and counts."""
+    """Return whether a column only identifies the rows.
+
+    Either it has a usual name of row numbers and no value twice, or it has no name and counts the rows.
+    """
     called = bool(grid.names) and grid.names[k].lower() in ROW_NAMES
     if k in grid.texts:
         return called and len(set(grid.texts[k].tolist())) == len(grid.lines)
@@ -209,61 +220,61 @@ def _counts_rows(grid: Grid, k: int) -> bool:
 
 
 def _names_rows(grid: Grid, k: int) -> bool:
-    """Whether a column has another whole number in each of many rows."""
+    """Return whether a column has a different whole number in each of many rows."""
     if k in grid.texts or len(grid.lines) <= 20 or not are_whole(grid.values, [k]):
         return False
     return len(np.unique(grid.values[:, k])) == len(grid.lines)
 
 
 def _called(grid: Grid) -> list[int]:
-    """The columns that are called as labels are; y is none beside x, where both are coordinates of points."""
+    """Return the columns with a usual name of labels. If there is an x, y is not one: both may be coordinates."""
     names = [name.lower() for name in grid.names]
     called = [k for k, name in enumerate(names) if name in LABEL_NAMES]
     return [k for k in called if names[k] != "y" or "x" not in names] if len(called) > 1 else called
 
 
 def _find_labels(grid: Grid, left: list[int], one_hot: list[int], reading: Reading) -> tuple[list[int], str]:
-    """The columns of the labels, and why it is these."""
+    """Return the columns of the labels, and the reason for them."""
     called = [k for k in _called(grid) if k in left]
     if len(called) == 1:
-        return called, "which is called so"
+        return called, "found by its name"
     if called:
         raise DataError(
             f"{grid.path}, column {called[1] + 1}: expected one column of labels, received "
-            f"{listing([repr(grid.names[k]) for k in called])}; say which with --label-column NAME"
+            f"{listing([repr(grid.names[k]) for k in called])}; choose one with --label-column NAME"
         )
     if grid.names and _are_called_pixels([grid.names[k] for k in left]):
         raise DataError(
-            f"{grid.path}: expected a column of labels, received pixels alone, from {grid.names[left[0]]} to "
-            f"{grid.names[left[-1]]}; say which it is with --label-column NAME"
+            f"{grid.path}: expected a column of labels, received only pixels, from {grid.names[left[0]]} to "
+            f"{grid.names[left[-1]]}; choose the labels with --label-column NAME"
         )
     for block in (_one_hot_at(grid, left[::-1])[::-1], _one_hot_at(grid, left)):
         if block:
-            return block, "one 1 in every row and else 0"
+            return block, "where every row has one 1 and otherwise 0"
     texts = [k for k in left if k not in one_hot and grid.only_text(k)]
     if (
         len(texts) == 1
         and not _are_amounts(grid, texts[0])
         and 1 < len(set(grid.texts[texts[0]].tolist())) <= max(2, len(grid.lines) / 2)
     ):
-        return texts, "the only one of text"
+        return texts, "the only column of text"
     check_numbers(grid, [k for k in left if k not in (*texts, *one_hot)], reading, labels_are_found=False)
     if len(texts) > 1:
         titles = listing([grid.title(k) for k in texts[:SHOWN]])
         raise DataError(
-            f"{grid.path}: expected to find one column of labels, received text in {titles}; say which it is with "
-            "--label-column NAME; --one-hot NAME makes numbers of the others"
+            f"{grid.path}: expected one column of text, the labels, received text in {titles}. Choose the labels with "
+            "--label-column NAME, and turn the others into numbers with --one-hot NAME"
         )
     return _at_an_end(grid, left)
 
 
 def _are_amounts(grid: Grid, k: int) -> bool:
-    """Whether a column of text has dates, percentages or sums of money in it."""
+    """Return whether a column of text contains dates, percentages or amounts of money."""
     return any(re.fullmatch(r"[-+.,:/%$€£\s\d]*\d[-+.,:/%$€£\s\d]*", cell) for cell in set(grid.texts[k].tolist()))
 
 
 def check_numbers(grid: Grid, columns: list[int], reading: Reading, labels_are_found: bool = True) -> None:
-    """Refuse a cell that is no number among those that are, before anything is concluded from them."""
+    """Refuse text among numbers, before anything is concluded from the numbers."""
     if faults := faults_in(grid, columns):
         raise not_a_number(grid, *min(faults), labels_are_found)
     if columns and not reading.missing and grid.values.dtype != np.uint8:
@@ -273,7 +284,7 @@ def check_numbers(grid: Grid, columns: list[int], reading: Reading, labels_are_f
 
 
 def _one_hot_at(grid: Grid, columns: list[int]) -> list[int]:
-    """The first of these columns that hold 0 but for one 1 in every row, at least two of them."""
+    """Return the first of these columns if they are one-hot: at least two, with one 1 and otherwise 0 in every row."""
     total: Array = np.zeros(len(grid.lines))
     for count, k in enumerate(columns[:-1], 1):
         if k in grid.texts:
@@ -290,7 +301,7 @@ def _one_hot_at(grid: Grid, columns: list[int]) -> list[int]:
 
 
 def _at_an_end(grid: Grid, left: list[int]) -> tuple[list[int], str]:
-    """The first or the last column, whichever alone looks like classes."""
+    """Return the first or the last column, if only one of them looks like classes, and the reason."""
     ends = list(dict.fromkeys((left[0], left[-1]))) if left else []
     looks = {k: _likeness(grid, k) for k in ends}
     neighbour = {left[0]: left[1], left[-1]: left[-2]} if len(left) > 1 else {}
@@ -304,16 +315,14 @@ def _at_an_end(grid: Grid, left: list[int]) -> tuple[list[int], str]:
         if len(found) == 1 and (strength == 2 or not rivals) and len(grid.lines) > 2:
             k = found[0]
             values = np.unique(grid.values[:, k])
-            which = "the first" if k == left[0] else "the last"
-            other = "the last" if k == left[0] else "the first"
-            return [k], f"{which} one: its {_said(values)} look like classes, {other} column's do not"
+            this, other = ("first", "last") if k == left[0] else ("last", "first")
+            return [k], f"the {this} one. Its {_said(values)} look like classes, but the {other} column does not"
     held = [grid.texts[k] if k in grid.texts else grid.values[:, k] for k in ends]
-    said = " and ".join(f"{grid.title(k)}, with {_said(np.unique(cells))}" for k, cells in zip(ends, held, strict=True))
+    said = ", or ".join(f"{grid.title(k)}, with {_said(np.unique(cells))}" for k, cells in zip(ends, held, strict=True))
     raise DataError(
-        f"{grid.path}: expected a column of labels that can be told from the others, received "
-        f"{counted(len(left), 'column')} and {counted(len(grid.lines), 'row')}; it could be {said}; "
-        "say which with --label-column first, last, a name or a number; numbers are predicted with --target NAME "
-        "--loss mse"
+        f"{grid.path}: expected one column that looks like labels, received {counted(len(left), 'column')} and "
+        f"{counted(len(grid.lines), 'row')}. The labels could be {said}. Choose them with --label-column first, last, "
+        "a name or a number. To predict numbers, use --target NAME --loss mse"
     )
 
 
@@ -323,12 +332,12 @@ def _said(values: Array) -> str:
     whole = bool((values == np.floor(values)).all())
     what = "whole numbers" if whole else "numbers"
     if len(values) == 1:
-        return f"{number(float(values[0]))} everywhere"
+        return f"{number(float(values[0]))} in every row"
     return f"{len(values)} different {what} from {number(float(values[0]))} to {number(float(values[-1]))}"
 
 
 def _likeness(grid: Grid, k: int) -> int:
-    """How much a column of numbers looks like classes: 0 not at all, 1 a little, 2 very much."""
+    """Return how much a column of numbers looks like classes: 0 not at all, 1 a little, 2 very much."""
     column = grid.values[:, k].astype(np.float64)
     if k in grid.texts or np.isnan(column).any() or not (column == np.floor(column)).all():
         return 0
@@ -339,11 +348,11 @@ def _likeness(grid: Grid, k: int) -> int:
     return 2 if whole and counts.min() >= RARE * len(column) / len(values) else 1
 
 
-# -- pictures, and numbers -------------------------------------------------------------------------------------------
+# -- images, and numbers ---------------------------------------------------------------------------------------------
 
 
 def _picture(grid: Grid, columns: list[int], notes: list[str]) -> tuple[tuple[int, ...], list[int]]:
-    """Height and width, and the columns in the order of the pixels; an empty shape for a table."""
+    """Return height and width, and the columns in the order of the pixels; for a table, the shape is empty."""
     if any(k in grid.texts for k in columns) or not are_pixels(grid.values, columns):
         return (), columns
     places = _places([grid.names[k] for k in columns]) if grid.names else None
@@ -359,40 +368,40 @@ def _picture(grid: Grid, columns: list[int], notes: list[str]) -> tuple[tuple[in
     order = order or list(range(len(columns)))
     if order != sorted(order):
         notes.append(
-            f"the pixels are put in the order of their numbers, from {grid.names[columns[order[0]]]} "
+            f"the pixels are sorted by the numbers in their names, from {grid.names[columns[order[0]]]} "
             f"to {grid.names[columns[order[-1]]]}"
         )
     if stem.lower() not in PIXEL_STEMS:
-        notes.append(f"rows of {thousands(len(columns))} numbers are taken for pictures of {side} x {side}")
+        notes.append(f"each row of {thousands(len(columns))} numbers is read as an image of {side} x {side} pixels")
     return (side, side), [columns[k] for k in order]
 
 
 def part_of(values: Array, columns: list[int]) -> Array:
-    """Some columns: a view where they stand side by side."""
+    """Return some columns, as a view if they are next to each other."""
     beside = columns == list(range(columns[0], columns[0] + len(columns)))
     return values[:, columns[0] : columns[-1] + 1] if beside else values[:, columns]
 
 
 def blocks(values: Array, columns: list[int]) -> Iterator[tuple[slice, Array]]:
-    """Some columns, a few rows at a time: where all at once would take too much memory."""
+    """Yield some columns, a few rows at a time: all rows at once would take too much memory."""
     for start in range(0, len(values), BLOCK):
         rows = slice(start, start + BLOCK)
         yield rows, part_of(values[rows], columns)
 
 
 def are_whole(values: Array, columns: list[int]) -> bool:
-    """Whether all numbers of some columns are whole."""
+    """Return whether all numbers of some columns are whole."""
     return values.dtype == np.uint8 or all(bool((part == np.floor(part)).all()) for _, part in blocks(values, columns))
 
 
 def range_of(values: Array, columns: list[int]) -> tuple[float, float]:
-    """The smallest and the largest number; NaN where one is missing."""
+    """Return the smallest and the largest number; both are NaN if a number is missing."""
     ends = [(part.min(), part.max()) for _, part in blocks(values, columns)]
     return float(np.min([low for low, _ in ends])), float(np.max([high for _, high in ends]))
 
 
 def are_pixels(values: Array, columns: list[int]) -> bool:
-    """Whether numbers can be those of pixels: bytes, or between 0 and 1, or between -1 and 1."""
+    """Return whether the numbers can be pixels: bytes, or between 0 and 1, or between -1 and 1."""
     if values.dtype == np.uint8:
         return True
     low, high = range_of(values, columns)
@@ -404,7 +413,7 @@ def _are_called_pixels(names: list[str]) -> bool:
 
 
 def _places(names: list[str]) -> tuple[tuple[int, int], list[int]] | None:
-    """Height, width and the order of columns that are called by row and column, "1x1" to "28x28"; None for others."""
+    """Return height, width and the order of columns named by row and column, "1x1" to "28x28"; None for other names."""
     found = [re.fullmatch(r"(\D*?)[ _]?(\d+)[x_](\d+)", name) for name in names]
     places = [(int(each[2]), int(each[3])) for each in found if each and each[1].lower() in ("", *PIXEL_STEMS)]
     if len(places) < len(names):
@@ -417,7 +426,7 @@ def _places(names: list[str]) -> tuple[tuple[int, int], list[int]] | None:
 
 
 def _numbered(names: list[str]) -> tuple[str | None, list[int]]:
-    """What stands before the numbers in names that count, and their order; None where they do not count."""
+    """Return the text before the numbers in names that count, and their order; None if they do not count."""
     if not names:
         return "", []
     found = [re.fullmatch(r"(.*?)[ _.-]*(\d+)", name) for name in names]
@@ -429,7 +438,7 @@ def _numbered(names: list[str]) -> tuple[str | None, list[int]]:
 
 
 def faults_in(grid: Grid, columns: list[int]) -> list[tuple[int, int]]:
-    """Row and column of the first text in each column that holds some."""
+    """Return the row and the column of the first text in each column that contains text."""
     return [
         (next(row for row, cell in enumerate(grid.texts[k].tolist()) if value_of(cell) is None), k)
         for k in columns
@@ -438,25 +447,25 @@ def faults_in(grid: Grid, columns: list[int]) -> list[tuple[int, int]]:
 
 
 def not_a_number(grid: Grid, row: int, k: int, labels_are_found: bool = True) -> DataError:
-    """A column of numbers has text in it: where, and what."""
+    """Return the error for text in a column of numbers: the place, and the text."""
     cell = str(grid.texts[k][row])
-    hint = f"received {cell[:20]!r}; correct it, or leave the cell empty"
+    hint = f"received {cell[:20]!r}; correct it, or make the cell empty"
     if grid.names and cell == grid.names[k]:
-        hint = "received the header again; take that line out"
+        hint = "received the header again; remove this line"
     elif not labels_are_found and k in (0, grid.values.shape[1] - 1):
-        hint += f"; if these are labels, --label-column {'last' if k else 'first'}"
+        hint += f"; if this column has the labels, use --label-column {'last' if k else 'first'}"
     return DataError(f"{grid.path}, line {grid.lines[row]}, {grid.title(k)}: expected a number, {hint}")
 
 
 def empty_cell(grid: Grid, columns: list[int], values: Array) -> DataError:
-    """A cell is empty: the first, and how many there are."""
+    """Return the error for empty cells: the place of the first, and their number."""
     holes = np.isnan(values)
     row, column = np.unravel_index(int(np.argmax(holes)), holes.shape)
     at = columns[int(column)]
     cell = grid.cell(int(row), at)
-    received = f"{cell!r}, which stands for none" if cell else "an empty cell"
+    received = f"{cell!r}, which means an empty cell" if cell else "an empty cell"
     more = f" (one of {thousands(int(holes.sum()))})" if holes.sum() > 1 else ""
     return DataError(
-        f"{grid.path}, line {grid.lines[row]}, {grid.title(at)}: expected a number, received {received}{more}; "
-        "--missing mean fills in the column's mean, --missing drop leaves such rows out"
+        f"{grid.path}, line {grid.lines[row]}, {grid.title(at)}: expected a number, received {received}{more}. "
+        "Use --missing mean to fill in the column's mean, or --missing drop to leave out such rows"
     )

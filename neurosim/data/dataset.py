@@ -1,9 +1,10 @@
-"""One labelled set of samples, and the two ways of taking a part of it."""
+"""A labelled set of samples, with two ways to take a part of it."""
 
 from __future__ import annotations
 
 import hashlib
 import math
+import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -17,33 +18,33 @@ from .idx import idx_sha256
 
 KINDS = ("image", "table", "points")
 NOUNS = {"image": "image", "table": "row", "points": "point"}
-SHOWN = 10  # names in a description
+SHOWN = 10  # names shown in a description
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Samples and labels, with everything that a report has to say about them.
+    """Samples and labels, with everything that a report needs to know about them.
 
-    The arrays are read-only views, so one data set can be shared by many runs; copy them to change them.
+    The arrays are read-only views, and several runs can share one data set. To change the arrays, copy them.
 
     Args:
         x: Samples of any number type: images (N, height, width) or (N, height, width, colours), rows of a table
             (N, features), points in the plane (N, 2).
-        labels: Integers (N,), indices into `class_names`; or float targets (N,) or (N, n), then without `class_names`.
-        name: What the data are, such as ``"mnist"``.
+        labels: Integers (N,), indices into `class_names`; or, without `class_names`, float targets (N,) or (N, n).
+        name: The name of the data, such as ``"mnist"``.
         split: ``"train"``, ``"validation"`` or ``"test"``.
-        source: Where they came from: a path, or ``"drawn by neurosim, seed 0"``.
-        class_names: One name for each class; its length is the number of outputs that a classifier needs.
-        note: What a reader of any figure has to know about these data; empty when there is nothing.
-        kind: ``"image"``, ``"table"`` or ``"points"``; empty: by the shape of a sample.
-        feature_names: One name for each column of a table; empty: by their numbers.
-        scaling: What `Input` shall do with x: "auto", "standardize", a number or None.
+        source: The origin of the data: a path, or ``"drawn by neurosim, seed 0"``.
+        class_names: One name for each class. A classifier needs as many outputs.
+        note: What a reader of any figure must know about these data; empty if there is nothing.
+        kind: ``"image"``, ``"table"`` or ``"points"``; empty: it depends on the shape of a sample.
+        feature_names: One name for each column of a table; empty: the columns have numbers only.
+        scaling: How `Input` scales x: "auto", "standardize", a number or None.
 
     Attributes:
         images: The same as `x`.
 
     Raises:
-        DataError: The arrays do not fit each other or the names.
+        DataError: The arrays do not match each other or the names.
 
     Example:
         >>> train, test = load("digits")
@@ -67,21 +68,21 @@ class Dataset:
         kind = self.kind or ("image" if x.ndim > 2 else "table")
         if kind not in KINDS or x.dtype.kind not in "buif" or x.ndim not in ((3, 4) if kind == "image" else (2,)):
             raise DataError(
-                f"{where}: expected numbers as images (N, height, width) or (N, height, width, colours), or as rows "
-                f"(N, features), received {x.dtype} of shape {x.shape} as {kind}"
+                f"{where}: expected images (N, height, width) or (N, height, width, colours), or rows (N, features), "
+                f"of numbers, received {x.dtype} of shape {x.shape} as {kind}"
             )
         if labels.dtype.kind not in ("ui" if self.class_names else "f") or labels.ndim not in (1, 2):
             expected = "integer labels (N,)" if self.class_names else "float targets (N,) or (N, n), or class names"
             raise DataError(f"{where} labels: expected {expected}, received {labels.dtype} of shape {labels.shape}")
         if len(x) != len(labels) or len(labels) == 0:
             raise DataError(
-                f"{where}: expected one label for each sample and at least one of them, "
+                f"{where}: expected at least one sample, with one label for each sample, "
                 f"received {thousands(len(x))} samples and {thousands(len(labels))} labels"
             )
         if self.class_names and not (labels.min() >= 0 and labels.max() < len(self.class_names)):
             wrong = labels.max() if labels.max() >= len(self.class_names) else labels.min()
             raise DataError(
-                f"{where} ({self.source}): expected labels 0..{len(self.class_names) - 1}, received {wrong}"
+                f"{where} ({self.source}): expected labels from 0 to {len(self.class_names) - 1}, received {wrong}"
             )
         if self.feature_names and len(self.feature_names) != x[0].size:
             raise DataError(
@@ -96,7 +97,7 @@ class Dataset:
 
     @property
     def images(self) -> NDArray[Any]:
-        """The samples: of a table, its rows."""
+        """The samples: images, or the rows of a table."""
         return self.x
 
     @property
@@ -106,12 +107,12 @@ class Dataset:
 
     @property
     def outputs(self) -> int:
-        """How many outputs a network needs: one for each class, or for each target."""
+        """The number of outputs that a network needs: one for each class, or for each target."""
         return len(self.class_names) or (1 if self.labels.ndim == 1 else self.labels.shape[1])
 
     @property
     def noun(self) -> str:
-        """What one sample is called: "image", "row", "point"."""
+        """The word for one sample: "image", "row" or "point"."""
         return NOUNS[self.kind]
 
     def __len__(self) -> int:
@@ -124,7 +125,7 @@ class Dataset:
 
     @cached_property
     def sha256(self) -> str:
-        """Checksum of samples and labels; of bytes as of their two uncompressed IDX files one after the other."""
+        """The checksum of samples and labels; for bytes, it is that of their two uncompressed IDX files, joined."""
         if self.x.dtype == self.labels.dtype == np.uint8:
             return idx_sha256(self.x, self.labels)
         digest = hashlib.sha256()
@@ -134,7 +135,7 @@ class Dataset:
         return digest.hexdigest()
 
     def describe(self) -> str:
-        """A few lines for a person: how many, of what, how even the classes are, and where they came from."""
+        """Describe the data in a few lines: how many samples, their size, their classes and their origin."""
         shape = " x ".join(map(str, self.sample_shape))
         unit = {"image": "pixels", "table": "features", "points": "coordinates"}[self.kind]
         lines = [
@@ -145,25 +146,25 @@ class Dataset:
             lines.append(f"  features {_few(self.feature_names)}")
         if self.class_names:
             counts = np.bincount(self.labels, minlength=len(self.class_names))
-            lines.append(
-                f"  classes  {len(counts)}: {_few(self.class_names)}; "
-                f"{thousands(int(counts.min()))} to {thousands(int(counts.max()))} {self.noun}s each"
-            )
+            fewest, most = thousands(int(counts.min())), thousands(int(counts.max()))
+            span = fewest if fewest == most else f"{fewest} to {most}"
+            lines.append(f"  classes  {len(counts)}: {_few(self.class_names)}; {span} {self.noun}s each")
         else:
             low, high = float(self.labels.min()), float(self.labels.max())
             lines.append(f"  targets  {self.outputs}: {number(low)} to {number(high)}")
         lines += [f"  source   {self.source}", f"  sha256   {self.sha256}"]
-        return "\n".join(lines + ([f"  NOTE     {self.note}"] if self.note else []))
+        notes = re.split(r"; (?![^()]*\))", self.note) if self.note else []  # a reason in brackets stays whole
+        return "\n".join([*lines, *(f"  NOTE     {each}" for each in notes)])
 
     def subset(self, count: int, seed: int | None = None) -> Dataset:
-        """The `count` samples that keep the share of each class, in their original order.
+        """Return `count` samples that keep the share of each class, in their original order.
 
-        Subsets are nested: the samples of a smaller one are all in a larger one, so that a learning curve
-        over the size of the training set differs by the added samples only.
+        Subsets are nested: a larger subset contains all samples of a smaller one. So the points of a learning curve
+        over the size of the training set differ only by the added samples.
 
         Args:
             count: 1 to the number of samples.
-            seed: ``None`` takes the first samples of each class, a number draws them with that seed.
+            seed: ``None`` takes the first samples of each class; a number draws them with this seed.
 
         Raises:
             DataError: `count` is out of range.
@@ -174,7 +175,7 @@ class Dataset:
         return self._take(self.places(count, seed), self.split)
 
     def places(self, count: int, seed: int | None = None) -> NDArray[np.intp]:
-        """Which samples `subset` takes: their indices, in order."""
+        """Return the indices of the samples that `subset` takes, in ascending order."""
         rng = None if seed is None else np.random.default_rng(seed)
         return np.sort(self._stratified_order(rng)[:count])
 
@@ -183,10 +184,10 @@ class Dataset:
 
         Args:
             size: A fraction between 0 and 1, or a number of samples.
-            rng: Draws the samples; ``None`` takes the first ones of each class.
+            rng: The generator that draws the samples; ``None`` takes the first samples of each class.
 
         Returns:
-            What remains, and what was held out (its `split` is ``"validation"``).
+            The remaining samples, and the held-out samples (their `split` is ``"validation"``).
 
         Raises:
             DataError: Nothing would remain or nothing would be held out.
@@ -194,16 +195,16 @@ class Dataset:
         count = round(size * len(self)) if 0 < size < 1 else int(size) if math.isfinite(size) else 0
         if not 1 <= count < len(self) or (size >= 1 and size != count):
             raise DataError(
-                f"{self.name} {self.split}: expected to hold out some of {len(self):,} samples, not all, "
+                f"{self.name} {self.split}: expected to hold out some of {len(self):,} samples, but not all, "
                 f"received {size:g}, which is {count:,} samples"
             )
         order = self._stratified_order(rng)
         return self._take(order[count:], self.split), self._take(order[:count], "validation")
 
     def _stratified_order(self, rng: np.random.Generator | None) -> NDArray[np.intp]:
-        """Indices of all samples, in an order of which every beginning has nearly the share of each class.
+        """Return all indices, ordered so that every prefix has nearly the share of each class.
 
-        The k-th sample of a class of n stands at (k + 1/2) / n, and all classes are merged by that position.
+        The k-th sample of a class of n has the position (k + 1/2) / n. All classes are merged by this position.
         """
         shuffled = np.arange(len(self)) if rng is None else rng.permutation(len(self))
         if not self.class_names:
@@ -221,5 +222,5 @@ class Dataset:
 
 
 def _few(names: tuple[str, ...]) -> str:
-    """The names, or the first of them where they are many."""
+    """Return the names in one text, or only the first names if there are many."""
     return ", ".join(names if len(names) <= SHOWN else (*names[: SHOWN - 1], "..."))

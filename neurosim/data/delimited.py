@@ -1,6 +1,6 @@
-"""Text files of rows and columns: how they are coded, what stands between the cells, which line is a header.
+"""Text files of rows and columns: their encoding, the separator between their cells, and their header.
 
-Everything is found out from the file itself, and what is not as usual is said in the notes of the `Grid`.
+All of this is found from the file itself.  The notes of the `Grid` name everything unusual.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from ..files.atomic import file_size
 from ..text import counted, thousands
 
 MAX_LINE = 2**20  # characters: a row of 512 x 512 pixels
-MAX_CELL = 200  # characters of a cell that is no number
+MAX_CELL = 200  # characters of a cell of text
 MAX_TEXT = 2**31  # characters of a file, unpacked
-CHUNK = 1000  # rows whose cells are text at once
-SNIFFED = 50  # lines by which the file is judged
-MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "<na>"}  # how files say that a cell has no value
+CHUNK = 1000  # rows whose cells are kept as text at a time
+SNIFFED = 50  # lines at the beginning that decide how the file is read
+MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "<na>"}  # the usual marks of a cell without a value
 SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "vertical bars", "": "blanks"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_EMPTY = " ,;\t|\r\n\f\v\x85\xa0\u2028\u2029"  # what empty rows consist of, as spreadsheets write them
+_EMPTY = " ,;\t|\r\n\f\v\x85\xa0\u2028\u2029"  # the characters of empty rows, as spreadsheets write them
 _WORDS = re.compile(r'"([^"]*)"|(\S+)')
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 _OTHER_FORMATS = {
     b"\x80": "a pickle, which can run code when it is read: save its arrays with np.savez as x_train and y_train",
     b"%PDF": "a PDF document",
-    b"\x89PNG": "a picture: give the folder that has a folder of pictures for each class",
+    b"\x89PNG": "a picture: give the folder with one folder of pictures per class",
     b"\xd0\xcf\x11\xe0": "an Excel workbook: save it as CSV",
     b"\x89HDF": "an HDF5 file: save its arrays with np.savez as x_train and y_train",
 }
@@ -60,10 +60,10 @@ class Layout:
     """How the rows of a file are written.
 
     Args:
-        path: of the file.
-        coding: of its characters.
-        separator: what stands between its cells; empty: blanks.
-        skip: how many lines that are not blank stand before the rows.
+        path: the file.
+        coding: the encoding of its characters.
+        separator: the character between its cells; empty: blanks.
+        skip: the number of lines before the rows, without blank lines.
     """
 
     path: Path
@@ -72,7 +72,7 @@ class Layout:
     skip: int = 0
 
     def rows(self) -> Iterator[tuple[int, str]]:
-        """The lines that hold rows, each with its number in the file from 1."""
+        """Return the lines with rows, each with its number in the file, from 1."""
         return islice(_filled_lines(self), self.skip, None)
 
 
@@ -82,10 +82,10 @@ class Grid:
 
     Attributes:
         layout: how the file is written.
-        names: of the columns; empty: there is no header.
-        values: (N, columns) numbers; NaN where a cell is missing or text.
-        texts: number of a column -> its cells (N,), for each column with text in it; "" where one is missing.
-        lines: (N,) the line of the file in which each row stands, from 1.
+        names: the names of the columns; empty: there is no header.
+        values: (N, columns) numbers; NaN if a cell is empty or text.
+        texts: number of a column -> its cells (N,), for each column that contains text; "" for an empty cell.
+        lines: (N,) the line of each row in the file, from 1.
         notes: what is unusual about the file.
     """
 
@@ -102,22 +102,22 @@ class Grid:
         return self.layout.path
 
     def title(self, column: int) -> str:
-        """How a column is called in a message: by its name, or by its number from 1."""
+        """Return the title of a column for messages: its number, from 1, and its name if it has one."""
         name = self.names[column] if self.names else ""
         return f"column {column + 1}" + (f" ({name[:40]})" if name else "")
 
     def only_text(self, column: int) -> bool:
-        """Whether no cell of a column is a number."""
+        """Return whether a column contains text and no numbers."""
         return column in self.texts and not any(is_number(cell) for cell in set(self.texts[column].tolist()))
 
     def cell(self, row: int, column: int) -> str:
-        """What stands in a cell, as in the file; for messages, since the file is read again."""
+        """Return the text of a cell as it is in the file. This reads the file again, so it is only for messages."""
         line = next(line for number, line in self.layout.rows() if number == self.lines[row])
         return split(line, self.layout.separator)[column]
 
 
 def read_grid(path: Path) -> Grid:
-    """Read a file of rows: with commas, semicolons, tabs or blanks, with or without header, perhaps packed.
+    """Read a file of rows, compressed or not, with commas, semicolons, tabs or blanks, with or without a header.
 
     Raises:
         DataError: The first fault of the file, with its line and column.
@@ -128,7 +128,7 @@ def read_grid(path: Path) -> Grid:
         return _read(path, "utf-8-sig")
     except UnicodeDecodeError:
         grid = _read(path, "cp1252")
-        grid.notes.insert(0, "it is not coded as UTF-8 and is read as Windows-1252")
+        grid.notes.insert(0, "the file is not in UTF-8 and is read as Windows-1252")
         return grid
 
 
@@ -142,7 +142,7 @@ def _read(path: Path, coding: str) -> Grid:
     empty = last not in texts and values.dtype != np.uint8 and bool(np.isnan(values[:, last]).all())
     if layout.separator and last and unnamed and empty:
         names, values, width = names[:last], values[:, :last], last
-        notes.append("every line ends in a separator, so the empty last column is left out")
+        notes.append("every line ends with a separator, so the empty last column is left out")
     first = texts.get(0, values[:, 0])
     row_names = len(np.unique(first)) == len(first) > 2 and (0 in texts or bool((first == np.floor(first)).all()))
     names = _fitting(path, beginning.line, names, lines, width, row_names, notes)
@@ -150,7 +150,7 @@ def _read(path: Path, coding: str) -> Grid:
 
 
 def read_header(path: Path) -> list[str]:
-    """The names of the columns in the first line, or an empty list if it has none."""
+    """Return the names of the columns in the first line, or an empty list if it is not a header."""
     if file_size(path) == 0:
         raise DataError(f"{path}: expected rows of numbers, received an empty file")
     try:
@@ -160,7 +160,7 @@ def read_header(path: Path) -> list[str]:
 
 
 def split(line: str, separator: str) -> list[str]:
-    """The cells of a line, without blanks and quotes around them; an empty separator stands for blanks."""
+    """Return the cells of a line, without blanks and quotes around them. An empty separator means blanks."""
     if not separator:
         return [quoted.strip() or plain for quoted, plain in _WORDS.findall(line)]
     line = line.rstrip("\r\n")
@@ -171,10 +171,10 @@ def split(line: str, separator: str) -> list[str]:
 
 
 def _split(path: Path, number: int, line: str, separator: str) -> list[str]:
-    """The same, of a line that nobody has looked at yet.
+    """Split a line like `split`, but check its quotation marks first.
 
     Raises:
-        DataError: A quotation mark is left open, or something stands behind a closed one.
+        DataError: A quotation mark is not closed, or a cell goes on after its closing mark.
     """
     try:
         if line.count('"') % 2:
@@ -182,12 +182,12 @@ def _split(path: Path, number: int, line: str, separator: str) -> list[str]:
         return split(line, separator)
     except csv.Error:
         raise DataError(
-            f"{path}, line {number}: expected each quotation mark closed at the end of its cell, in the same line"
+            f"{path}, line {number}: expected each quotation mark to be closed at the end of its cell, in the same line"
         ) from None
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell is a number as files write it."""
+    """Return whether a cell is a number as files write it."""
     return _NUMBER.fullmatch(cell) is not None
 
 
@@ -196,7 +196,7 @@ def is_number(cell: str) -> bool:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """The bytes of a file, unpacked if it is gzip or a zip archive of one table."""
+    """Open a file for its bytes, unpacked if it is gzip or a zip archive with one table."""
     try:
         with open(path, "rb") as file:
             start = file.read(4)
@@ -213,7 +213,10 @@ def _opened(path: Path) -> Iterator[Any]:
             else:
                 yield file
     except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"{path}: damaged, cut off or encrypted archive ({error}); get the file again") from error
+        raise DataError(
+            f"{path}: expected an archive that can be read, received a damaged, cut off or encrypted one ({error}); "
+            "get the file again"
+        ) from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
 
@@ -225,12 +228,12 @@ def _only_table(path: Path, archive: zipfile.ZipFile) -> str:
     tables = [name for name in names if name.lower().endswith((".csv", ".tsv", ".txt", ".data"))]
     if len(tables) != 1:
         held = ", ".join(names[:5]) or "nothing"
-        raise DataError(f"{path}: expected a zip archive of one table (.csv), received one with {held}: unpack it")
+        raise DataError(f"{path}: expected a zip archive with one table (.csv), received one with {held}; unpack it")
     return tables[0]
 
 
 def _filled_lines(layout: Layout) -> Iterator[tuple[int, str]]:
-    """The lines of a text file that are not blank, numbered from 1, none longer than a row of pixels can be."""
+    """Yield the lines of a text file that are not blank, with their numbers from 1. Refuse lines that are too long."""
     path = layout.path
     with _opened(path) as file:
         utf16 = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
@@ -244,7 +247,7 @@ def _filled_lines(layout: Layout) -> Iterator[tuple[int, str]]:
                 total += len(line)
                 if len(line) == MAX_LINE and not line.endswith("\n"):
                     raise DataError(
-                        f"{path}, line {number}: expected one sample a line, received a line of more than "
+                        f"{path}, line {number}: expected one sample per line, received a line of more than "
                         f"{thousands(MAX_LINE)} characters"
                     )
                 if total > MAX_TEXT:
@@ -252,7 +255,7 @@ def _filled_lines(layout: Layout) -> Iterator[tuple[int, str]]:
                 if "\0" in line:
                     raise DataError(
                         f"{path}, line {number}: expected text as UTF-8, or as UTF-16 with its byte-order mark, "
-                        "received a zero byte; save the file as CSV in UTF-8"
+                        "received a zero byte. Save the file as CSV in UTF-8"
                     )
                 if line.strip(_EMPTY):
                     yield number, line
@@ -262,7 +265,7 @@ def _filled_lines(layout: Layout) -> Iterator[tuple[int, str]]:
 
 @dataclass
 class _Beginning:
-    """What the first lines of a file say: its layout, the names of its columns and their line, which are text."""
+    """The facts that the first lines of a file show: its layout, the names of its columns, and which are text."""
 
     layout: Layout
     names: tuple[str, ...]
@@ -279,7 +282,7 @@ def _beginning(path: Path, coding: str) -> _Beginning:
                 if line.lstrip().lower().startswith(prefix):
                     raise DataError(f"{path}, line {number}: expected rows of numbers, received {what}")
     notes: list[str] = []
-    told = re.fullmatch(r"sep=(.)\s*", head[0][1], re.I) if head else None  # Excel writes and reads this
+    told = re.fullmatch(r"sep=(.)\s*", head[0][1], re.I) if head else None  # Excel writes and reads this line
     head = head[bool(told) :]
     lines = [line for _, line in head]
     separator = told[1] if told and told[1] in SEPARATORS else _separator(lines)
@@ -288,14 +291,14 @@ def _beginning(path: Path, coding: str) -> _Beginning:
     if rows and lines[skip].startswith("#"):
         rows[0] = split(lines[skip].lstrip("# "), separator)
     if rows and len(rows[-1]) > 1 and all(re.fullmatch(r"\d+:\S+", cell) for cell in rows[-1][1:]):
-        raise DataError(f"{path}: expected rows of numbers, received a file of LIBSVM (index:value): save it as CSV")
+        raise DataError(f"{path}: expected rows of numbers, received a LIBSVM file (index:value): save it as CSV")
     names, numbered = _header(rows)
     if len(rows) == bool(names):
         raise DataError(f"{path}: expected rows of numbers, received no data")
     if numbered:
-        notes.append("its first line counts the columns and is taken for their names")
+        notes.append("the first line numbers the columns, and these numbers are used as their names")
     if separator != ",":
-        notes.append(f"{SEPARATORS[separator]} stand between its cells")
+        notes.append(f"the cells are separated by {SEPARATORS[separator]}")
     body = rows[bool(names) :]
     texts = [k for k in range(len(body[0])) if any(not _numeric(row[k]) for row in body if len(row) > k)]
     layout = Layout(path, coding, separator, bool(told) + skip + bool(names))
@@ -303,9 +306,10 @@ def _beginning(path: Path, coding: str) -> _Beginning:
 
 
 def _separator(head: list[str]) -> str:
-    """What stands between the cells: the first of semicolon, tab and comma that every line has equally often.
+    """Return the separator: the first of semicolon, tab, comma and bar that every line has equally often.
 
-    Where none is that even, the one that the first line has; where there is none at all, blanks.
+    If no mark is that even, return the one that is most frequent in the first line. Without any mark, return blanks if
+    every line has some, otherwise a comma.
     """
     plain = [_unquoted(line) for line in head if not line.startswith("#")]
     marks = [separator for separator in SEPARATORS if separator]
@@ -322,34 +326,34 @@ def _separator(head: list[str]) -> str:
 
 
 def _commas_are_decimal(lines: list[str]) -> bool:
-    """Whether blanks divide all lines into equally many cells, and commas stand inside of numbers only."""
+    """Return whether blanks divide every line into the same number of cells, and commas are only inside numbers."""
     rows = [line.split() for line in lines]
     inside = all(_DECIMAL_COMMA.fullmatch(cell) for row in rows for cell in row if "," in cell)
     return inside and len({len(row) for row in rows}) == 1 and len(rows[0]) > 1
 
 
 def _unquoted(line: str) -> str:
-    """A line with an x for each cell in quotes."""
+    """Return a line with an x for each cell in quotes."""
     return re.sub(r'"[^"]*"', "x", line).replace('"', "")
 
 
 def _remarks(head: list[str], separator: str, notes: list[str]) -> int:
-    """How many lines at the beginning are remarks: they start with # and have other columns than the rows."""
+    """Count the comments at the beginning: lines that start with # and do not have the columns of the rows."""
     count = next((k for k, line in enumerate(head) if not line.startswith("#")), 0)
     widths = [len(split(_unquoted(line).lstrip("# "), separator)) for line in head[max(count - 1, 0) : count + 1]]
     if count and widths[0] == widths[1]:
         count -= 1  # names, as np.savetxt writes them
     if count:
-        what = "its first line is a remark" if count == 1 else f"its first {count} lines are remarks"
+        what = "the first line is a comment" if count == 1 else f"the first {count} lines are comments"
         notes.append(f"{what} and left out ({head[0].strip()[:40]})".replace(";", ","))
     return count
 
 
 def _header(rows: list[list[str]]) -> tuple[tuple[str, ...], bool]:
-    """The names in the first row, if it is a header; and whether it merely counts the columns.
+    """Return the names in the first row, if it is a header, and whether it only numbers the columns.
 
-    It is one where a cell is text above a column of numbers, where all its cells are different texts, or where it
-    counts 0, 1, 2, … at least three columns.
+    The row is a header if one of its cells is text above a column of numbers, or if all its cells are different texts.
+    It also is one if it numbers at least three columns 0, 1, 2, ….
     """
     if not rows:
         return (), False
@@ -358,7 +362,7 @@ def _header(rows: list[list[str]]) -> tuple[tuple[str, ...], bool]:
     numbered = len(first) > 2 and first == [str(k) for k in range(len(first))]
     if numbered:
         return tuple(first), True
-    # an empty first cell stands above the row numbers that pandas writes
+    # pandas leaves the cell above its row numbers empty
     others = [row for row in rows[1:] if len(row) >= len(first) and row != rows[0]]
     above_numbers = any(
         word and any(is_number(row[k]) for row in others) and all(_numeric(row[k]) for row in others)
@@ -379,7 +383,7 @@ def _numeric(cell: str) -> bool:
 
 
 def _scan(layout: Layout) -> tuple[NDArray[Any], int]:
-    """The lines that hold rows, and how many columns they all have."""
+    """Return the numbers of the lines with rows, and the number of columns, which must be the same in all."""
     numbers, width, separator = array("l"), 0, layout.separator
     for number, line in layout.rows():
         quoted = not separator or '"' in line
@@ -396,14 +400,14 @@ def _scan(layout: Layout) -> tuple[NDArray[Any], int]:
 def _cells(
     layout: Layout, lines: NDArray[Any], width: int, text_columns: list[int], notes: list[str]
 ) -> tuple[NDArray[Any], dict[int, NDArray[Any]]]:
-    """All cells: as bytes where they are that, as float64 otherwise; text apart.
+    """Read all cells: numbers as bytes if they fit, otherwise as float64, and the text separately.
 
     Args:
-        layout: of the file.
-        lines: (N,) the lines that hold rows.
+        layout: the layout of the file.
+        lines: (N,) the numbers of the lines with rows.
         width: the number of columns.
-        text_columns: those that hold text in the first rows.
-        notes: what is unusual is added.
+        text_columns: the columns with text in the first rows.
+        notes: a list; a note is added for anything unusual.
     """
     numbers = [k for k in range(width) if k not in text_columns]
     for dtype in (np.uint8, np.float64) if numbers else ():
@@ -430,10 +434,10 @@ def _cells(
 
 
 def _load(layout: Layout, dtype: type, columns: list[int]) -> NDArray[Any] | None:
-    """Columns of numbers by NumPy's quick reader; None where a cell is no number of that type."""
+    """Read columns of numbers with NumPy's fast reader. Return None if a cell is not a number of this type."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # whatever NumPy would round or wrap
+            warnings.simplefilter("error")  # if NumPy would round or wrap a number
             values: NDArray[Any] = np.loadtxt(
                 (line for _, line in layout.rows()), dtype, comments=None, delimiter=layout.separator or None,
                 ndmin=2, quotechar='"', usecols=columns,
@@ -446,9 +450,9 @@ def _load(layout: Layout, dtype: type, columns: list[int]) -> NDArray[Any] | Non
 
 
 def _text_columns(layout: Layout, columns: list[int]) -> dict[int, NDArray[Any]]:
-    """Columns of text (N,)."""
+    """Read columns of text, (N,) each."""
     found: list[list[str]] = [[] for _ in columns]
-    known: dict[str, str] = {}  # one text for all cells that hold it
+    known: dict[str, str] = {}  # one object for all cells with the same text
     last = columns[-1] + 1
     for number, line in layout.rows():
         if not layout.separator or '"' in line:
@@ -464,7 +468,7 @@ def _text_columns(layout: Layout, columns: list[int]) -> dict[int, NDArray[Any]]
 
 
 def _check_length(layout: Layout, line: int, column: int, cell: str) -> None:
-    """Refuse a long text: NumPy keeps as much memory for every cell as the longest of a column takes."""
+    """Refuse a long text: NumPy stores every cell of a column with the length of the longest."""
     if len(cell) > MAX_CELL:
         raise DataError(
             f"{layout.path}, line {line}, column {column + 1}: expected a number or a name, received a text of "
@@ -473,10 +477,10 @@ def _check_length(layout: Layout, line: int, column: int, cell: str) -> None:
 
 
 def _decimal_commas(layout: Layout, notes: list[str]) -> bool:
-    """Whether 0,5 is a half in this file.
+    """Return whether the file has decimal commas: 0,5 is a half.
 
     Raises:
-        DataError: It could be a comma after the thousands; or there are decimal points, too.
+        DataError: The commas may separate thousands, or the file has decimal points too.
     """
     if layout.separator == ",":
         return False
@@ -488,22 +492,23 @@ def _decimal_commas(layout: Layout, notes: list[str]) -> bool:
                 doubtful = doubtful or f"line {number}, column {k + 1}: expected a number, received {cell}"
     if doubtful and not certain:
         raise DataError(
-            f"{layout.path}, {doubtful}, which may be a fraction or thousands; write it without comma, or with a point"
+            f"{layout.path}, {doubtful}. The comma may be a decimal comma or separate thousands: remove it, or write a "
+            "point"
         )
     if certain:
         for number, line in layout.rows():
             for k, cell in enumerate(split(line, layout.separator) if "." in line else ()):
                 if is_number(cell) and "." in cell:
                     raise DataError(
-                        f"{layout.path}, line {number}, column {k + 1}: expected decimal commas as in other cells, "
-                        f"received {cell[:20]}; write all with a point, and none for thousands"
+                        f"{layout.path}, line {number}, column {k + 1}: expected a decimal comma as in other cells, "
+                        f"received {cell[:20]}. Write a point in all fractions, and no mark for thousands"
                     )
-        notes.append("commas in its numbers are decimal points")
+        notes.append("the commas in the numbers are read as decimal points")
     return certain
 
 
 def _numbers(cells: Sequence[str], decimal_commas: bool, start: int, words: dict[int, str]) -> NDArray[Any]:
-    """Cells of one column as numbers, NaN where there is none; what is text is added to `words`, by its row."""
+    """Return the cells of one column as numbers, NaN for empty cells and text. Add the text to `words`, by row."""
     joined = "".join(cells)
     if joined.isascii() and "_" not in joined:
         with suppress(ValueError):
@@ -516,7 +521,7 @@ def _numbers(cells: Sequence[str], decimal_commas: bool, start: int, words: dict
 
 
 def value_of(cell: str, decimal_commas: bool = False) -> float | None:
-    """A cell as a number, NaN if it is missing, None if it is text or too large."""
+    """Return a cell as a number: NaN if it is empty, None if it is text or too large."""
     if cell.lower() in MISSING:
         return np.nan
     if decimal_commas and _DECIMAL_COMMA.fullmatch(cell):
@@ -526,13 +531,13 @@ def value_of(cell: str, decimal_commas: bool = False) -> float | None:
 
 
 def _as_text(cell: str) -> str:
-    """A cell of a column of text: a number in its shortest form, "" where nothing is."""
+    """Return a cell of a text column as text: a number in its shortest form, "" for an empty cell."""
     value = value_of(cell)
     return cell if value is None else "" if np.isnan(value) else f"{value:.15g}"
 
 
 def _text_column(values: NDArray[Any], words: dict[int, str]) -> NDArray[Any]:
-    """A column of which some cells are words and the others these values, as text."""
+    """Return a column as text: `words` at their rows, and `values` at all others."""
     texts = ["" if np.isnan(value) else f"{value:.15g}" for value in values.tolist()]
     for row, word in words.items():
         texts[row] = word
@@ -542,24 +547,24 @@ def _text_column(values: NDArray[Any], words: dict[int, str]) -> NDArray[Any]:
 def _fitting(
     path: Path, line: int, names: tuple[str, ...], lines: NDArray[Any], width: int, row_names: bool, notes: list[str]
 ) -> tuple[str, ...]:
-    """The names, as many as columns: with an empty one for the names of the rows, where R left it out.
+    """Return one name per column. R writes no name above its row names; an empty name is added for them.
 
     Raises:
-        DataError: They are more or fewer, or one stands there twice.
+        DataError: There are more or fewer names than columns, or one name occurs twice.
     """
     if names and names[0] and len(names) == width - 1 and row_names:
-        notes.append("its header has one name less than there are columns, so the first column is without")
+        notes.append("the header has one name fewer than there are columns, so the first column has no name")
         names = ("", *names)
     if names and len(names) != width:
         raise DataError(
-            f"{path}, line {lines[0]}: expected {counted(len(names), 'column')}, as the header, received {width}"
+            f"{path}, line {lines[0]}: expected {counted(len(names), 'column')} as in the header, received {width}"
         )
     names = (*names[:1], *(name or f"column {k}" for k, name in enumerate(names[1:], 2)))
     first: dict[str, int] = {}
     for at, name in enumerate(names, 1):
         if name and first.setdefault(name, at) != at:
             raise DataError(
-                f"{path}, line {line}, column {at}: expected another name for each column, received {name[:20]!r} "
+                f"{path}, line {line}, column {at}: expected a different name for each column, received {name[:20]!r} "
                 f"as in column {first[name]}"
             )
     return names

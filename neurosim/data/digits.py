@@ -1,24 +1,24 @@
-"""The built-in digits: handwriting drawn by arithmetic, so that there is always something to learn from.
+"""The built-in digits: handwriting drawn by arithmetic, so that data are always available.
 
-MNIST has to be found or downloaded, and a classroom without a network has neither.  This module *draws* an
-MNIST-like data set instead.  Nothing is shipped but a table of pen strokes, and any number of images comes
-out of one seed.  They are meant to be close to MNIST (a small network trained on nothing else reads nine in
-ten of MNIST's images) and hard enough to teach with (it misreads one in thirty of the drawn ones).
+MNIST must be found or downloaded, which is impossible in a classroom without internet.  This module *draws* an
+MNIST-like data set instead.  It contains only a table of pen strokes, and draws any number of images from one
+seed.  The images are close to MNIST: a small network that is trained on them alone reads nine in ten of MNIST's
+images.  They are hard enough for teaching: such a network misreads one in thirty of the drawn images.
 
-How the images are drawn, a chunk of them at once at every step:
+The images are drawn in these steps, each for a chunk of images at once:
 
 1. **Style** (`STYLES`).  Each digit is written in several ways: a 7 with or without a bar, a 4 open or
-   closed.  A style is a few strokes; a stroke is a list of points that the pen passes.
-2. **Hand** (`_write`).  Every point is shaken a little.  The smooth curve through the points is *linear* in
-   them, so a style is one matrix, and writing it many times is one matrix product.
+   closed.  A style is a few strokes; a stroke is a list of points on the pen's way.
+2. **Hand** (`_write`).  Every point is moved a little at random.  The smooth curve through the points is *linear*
+   in them, so a style is one matrix, and one matrix product writes it many times.
 3. **Shape** (`_bend`).  The curves are bent by a smooth random field, then stretched, slanted and turned.
 4. **Size** (`_fit`).  As in MNIST, the ink is scaled to a box of 20x20 pixels, keeping its proportions.
-5. **Ink** (`_ink`).  A pixel's grey is its distance from the pen's path, held against the pen's radius.
-6. **Place** (`_place`).  As in MNIST, the box goes where the centre of mass is the middle of the 28x28 field.
+5. **Ink** (`_ink`).  A pixel's grey depends on its distance from the pen's path and on the pen's radius.
+6. **Place** (`_place`).  As in MNIST, the box is placed so that its centre of mass is the middle of the 28x28 field.
 
-The strokes were written by hand, by someone who looked at MNIST's *training* images, and the constants were
-set so that ink, stroke width, slant and proportions are spread as in those.  MNIST's test images had no part
-in it, and no pixel of MNIST is in here.
+A person wrote the strokes by hand after MNIST's *training* images.  The constants were chosen so that ink, stroke
+width, slant and proportions vary as in these images.  MNIST's test images were not used, and this file contains
+no pixel of MNIST.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ BOX = 20  # side of the box that the ink fills, in pixels
 PATH_POINTS = 112  # points of a pen's path: closer together than the pen is wide
 CHUNK = 256  # images drawn at once: few enough for the processor's cache
 
-# What varies from one image to the next.  Lengths are in heights of the digit where nothing else is said;
+# The quantities that vary between images.  Lengths are in heights of the digit unless another unit is given;
 # a pair is the mean and the standard deviation of a normal distribution.
 SHAKE = 0.02  # standard deviation of a point of a stroke, across and down
 WARP = 0.038  # standard deviation of the slowest wave of the bending field
-WAVES = 4  # waves of the bending field, across and down: 0, 1/2, 1 and 3/2 periods a height
+WAVES = 4  # waves of the bending field, across and down: 0, 1/2, 1 and 3/2 periods per height
 SLANT = (0.10, 0.20)  # how far the top leans to the right
 STRETCH = (0.0, 0.17)  # logarithm of the width's factor
 TURN = (0.0, 0.08)  # rotation, in radians
@@ -54,10 +54,10 @@ PEN = (0.20, 0.27)  # logarithm of the pen's radius, in pixels
 PRESSURE = 0.09  # standard deviation of the slowest of the waves that make the pen thicker and thinner
 EDGE = 1.05  # width of the grey rim between ink and paper, in pixels
 
-# Digit -> its styles: how often it is used, relative to the others; a name for the reader; the strokes,
-# separated by " / ".  A stroke is "x,y x,y ...", in hundredths of the digit's height, x to the right, y down.
-# A point repeated at once is a corner.  Equal points of one style are one point: strokes that are joined stay
-# joined when the hand shakes.
+# Digit -> its styles.  A style has its relative frequency, a name for the reader, and its strokes, separated by
+# " / ".  A stroke is "x,y x,y ...", in hundredths of the digit's height, x to the right, y down.  A point that is
+# repeated at once is a corner.  Equal points of one style are one point, so joined strokes stay joined when the
+# points are moved.
 STYLES: dict[int, list[tuple[float, str, str]]] = {
     0: [
         (4, "round", "62,0 36,8 15,33 6,62 14,90 38,100 64,92 86,64 93,34 82,8 58,1"),
@@ -170,17 +170,16 @@ STYLES: dict[int, list[tuple[float, str, str]]] = {
 
 @computes
 def draw_digits(count: int, seed: int = 0) -> tuple[Uint8, Uint8]:
-    """Draw handwriting-like digits of MNIST's size and manner.
+    """Draw handwriting-like digits with the size and style of MNIST's.
 
     Args:
-        count: How many images, 0 or more; about 10,000 a second.
-        seed: Chooses the images, 0 or more.  The same count and seed give the same images, byte for byte
-            (another processor or version of NumPy may round a grey differently); the first images of a
-            larger count are others.
+        count: The number of images, 0 or more; about 10,000 per second.
+        seed: Chooses the images, 0 or more.  The same count and seed give the same images, byte for byte.  Another
+            processor or NumPy version may round a grey level differently.  With another count, all images differ.
 
     Returns:
-        ``(images, labels)``, new arrays: images (count, 28, 28) uint8, from 0, paper, to 255, ink; labels
-        (count,) uint8, from 0 to 9, all digits equally often up to rounding, in random order.
+        ``(images, labels)``, new arrays.  Images are (count, 28, 28) uint8, from 0 (paper) to 255 (ink).  Labels are
+        (count,) uint8, from 0 to 9, in random order; all digits are equally frequent, up to rounding.
 
     Raises:
         NeurosimError: `count` or `seed` is not a whole number of 0 or more.
@@ -203,7 +202,7 @@ def draw_digits(count: int, seed: int = 0) -> tuple[Uint8, Uint8]:
 
 
 def _whole_number(value: int, name: str, meaning: str) -> int:
-    """Return `value` as an int of 0 or more, or say what is wrong with it."""
+    """Return `value` as an int of 0 or more; raise an error if it is not one."""
     try:
         number = -1 if isinstance(value, (bool, np.bool_)) else operator.index(value)
     except TypeError:
@@ -220,7 +219,7 @@ class _Style(NamedTuple):
 
     Attributes:
         points: The K points of its strokes, (K, 2), columns x and y, in heights of the digit.
-        curve: The matrix that makes the pen's path of them, (PATH_POINTS, K): ``curve @ points``.
+        curve: The matrix (PATH_POINTS, K) that gives the pen's path: ``curve @ points``.
     """
 
     points: Float32
@@ -229,7 +228,7 @@ class _Style(NamedTuple):
 
 @cache
 def _styles(digit: int) -> tuple[list[_Style], Float64]:
-    """The styles of `digit`, and how probable each is."""
+    """Return the styles of `digit`, and the probability of each."""
     weights = np.array([weight for weight, _, _ in STYLES[digit]], dtype=np.float64)
     return [_read_style(strokes) for _, _, strokes in STYLES[digit]], weights / weights.sum()
 
@@ -245,10 +244,10 @@ def _read_style(strokes: str) -> _Style:
 
 
 def _smooth_curve(knots: Float64, steps: int = 200) -> Float64:
-    """Pass a curve through `knots`, (n, K); returns it finely sampled, (m, K).
+    """Return a curve through `knots`, (n, K), finely sampled, (m, K).
 
-    From q1 to q2 it is the cubic in t, from 0 to 1, with the slopes (q2 - q0) / 2 at q1 and (q3 - q1) / 2 at
-    q2.  Between a knot and its repetition there is nothing to draw, so that the slope jumps: a corner.
+    From q1 to q2 the curve is a cubic in t, from 0 to 1.  Its slopes are (q2 - q0) / 2 at q1 and (q3 - q1) / 2 at q2.
+    No piece is drawn between a knot and its repetition, so the slope jumps there: it is a corner.
 
     Reference: E. Catmull and R. Rom, "A class of local interpolating splines", 1974.
     """
@@ -268,14 +267,14 @@ def _even_steps(curves: list[Float64], points: Float64) -> Float64:
     """Choose PATH_POINTS rows of the strokes' `curves`, (m, K) each, at equal steps along the ink."""
     paths = [curve @ points for curve in curves]  # (m, 2) each
     steps = [np.linalg.norm(np.diff(path, axis=0, prepend=path[:1]), axis=1) for path in paths]
-    travelled = np.cumsum(np.concatenate(steps))  # the way to the next stroke, pen up, does not count
+    travelled = np.cumsum(np.concatenate(steps))  # moves with the pen up, to the next stroke, do not count
     rows = np.searchsorted(travelled, np.linspace(0.0, travelled[-1], PATH_POINTS))
     chosen: Float64 = np.vstack(curves)[rows]
     return chosen
 
 
 def _write(labels: Uint8, rng: np.random.Generator) -> Float32:
-    """Write each label in a style of its digit, with a shaking hand: paths (n, PATH_POINTS, 2)."""
+    """Write each label in a style of its digit, with points moved at random: paths (n, PATH_POINTS, 2)."""
     path = np.empty((len(labels), PATH_POINTS, 2), dtype=np.float32)
     for digit in range(10):
         where = np.flatnonzero(labels == digit)
@@ -297,7 +296,7 @@ def _bend(path: Float32, rng: np.random.Generator) -> Float32:
     n = len(path)
     wave = np.arange(WAVES, dtype=np.float32)
     frequency = np.hypot(wave[:, None], wave)  # (WAVES, WAVES)
-    frequency[0, 0] = np.inf  # what moves all points alike has no effect on the image
+    frequency[0, 0] = np.inf  # this wave moves all points alike, which does not change the image
     strength = WARP / frequency.reshape(-1, 1)  # (WAVES * WAVES, 1)
     cosine = np.cos(np.float32(np.pi) * wave * path[..., None])  # (n, PATH_POINTS, 2, WAVES)
     waves = cosine[:, :, 0, :, None] * cosine[:, :, 1, None, :]  # (n, PATH_POINTS, WAVES, WAVES)
@@ -316,7 +315,7 @@ def _fit(path: Float32, rng: np.random.Generator) -> tuple[Float32, Float32]:
     """Choose a pen and scale each path so that its ink fills the box.
 
     Returns:
-        The paths in pixels, (n, PATH_POINTS, 2), the origin at the centre of the box's first; and the
+        The paths in pixels, (n, PATH_POINTS, 2), with the origin at the centre of the box's first pixel, and the
         radii of the pens in pixels, (n,).
     """
     radius = np.exp(rng.normal(*PEN, len(path))).clip(0.55, 2.6).astype(np.float32)
@@ -329,8 +328,8 @@ def _fit(path: Float32, rng: np.random.Generator) -> tuple[Float32, Float32]:
 def _ink(path: Float32, radius: Float32, rng: np.random.Generator) -> Float32:
     """Draw each path, in pixels, with a round pen of uneven pressure: grey (BOX, BOX, n), from 0 to 1.
 
-    A pixel at the distance d from a point of the path where the pen has the radius r is inside the ink if
-    d^2 - r^2 < 0; the least of these values along the path decides its grey.  The images are the last axis,
+    Take a point of the path where the pen has radius r, and a pixel at distance d from it.  The pixel is inside the
+    ink if d^2 - r^2 < 0.  The least of these values along the path decides its grey.  The images are the last axis,
     so that NumPy's innermost loop is long.
     """
     n = len(path)
@@ -347,14 +346,14 @@ def _ink(path: Float32, radius: Float32, rng: np.random.Generator) -> Float32:
     for across_one, down_one in zip(across, down, strict=True):
         np.add(down_one[:, None, :], across_one, out=here)
         np.minimum(nearest, here, out=nearest)
-    # sqrt(d^2 - r^2 + radius^2) is the distance to the path of a pen with even pressure that has this rim.
+    # sqrt(d^2 - r^2 + radius^2) is the distance to the path if an even pen draws the same rim
     depth = radius - np.sqrt(np.maximum(nearest + np.square(radius), 0.0))  # in pixels; 0 on the rim
     grey: Float32 = np.clip(depth / np.float32(EDGE) + np.float32(0.5), 0.0, 1.0)
     return grey
 
 
 def _place(ink: Float32) -> Uint8:
-    """Put each box, (BOX, BOX, n), where its centre of mass is the middle of the field: (n, FIELD, FIELD)."""
+    """Place each box, (BOX, BOX, n), with its centre of mass in the middle of the field: (n, FIELD, FIELD)."""
     corners = []
     for profile in (ink.sum(axis=1), ink.sum(axis=0)):  # (BOX, n): ink of each row, of each column
         centre = (profile * np.arange(BOX, dtype=np.float32)[:, None]).sum(axis=0) / profile.sum(axis=0)

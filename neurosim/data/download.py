@@ -1,4 +1,4 @@
-"""Downloading a published data set into the cache: from any mirror, whole and verified or not at all."""
+"""Downloads of published data sets into the cache, from any mirror, complete and verified or not at all."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from .idx import read_idx
 from .sources import is_published
 
 _MAX_DOWNLOAD = 2**26  # bytes; the largest published file has 26 million
-_SLOWEST = 10_000  # bytes a second; a mirror that drips more slowly than this is given up
-_ABANDONED = 3600  # seconds since the last byte came
+_SLOWEST = 10_000  # bytes per second; a slower mirror is given up
+_ABANDONED = 3600  # seconds since the last byte; then the download is dead
 
 
 def download(
     published: Published, folder: Path, *, timeout: float = 10.0, patient: bool = True, progress: bool = True
 ) -> None:
-    """Put the four ``.gz`` files of a data set into `folder`; files that are there and verified are kept.
+    """Download the four ``.gz`` files of a data set into `folder`; keep files that are already there and verified.
 
-    Each file appears under its name only when it is complete and verified, so an interrupted download, or
-    two at once, leave nothing wrong behind.
+    Each file gets its name only when it is complete and verified. So an interrupted download, or two at the same
+    time, leave no damaged files.
 
     Args:
-        published: What to download.
-        folder: Where to; made if it is not there.
+        published: The data set.
+        folder: The folder for the files; it is made if it does not exist.
         timeout: Seconds to wait for an answer.
         patient: False gives up at the first mirror that cannot be reached, for a caller with an alternative.
-        progress: Whether to show a progress bar (on a terminal only).
+        progress: Whether to show a progress bar (only on a terminal).
 
     Raises:
-        DataError: No mirror had the file; the message says what was wrong with each.
+        DataError: No mirror delivered the file; the message gives the reason for each.
     """
     mirrors = list(mirrors_of(published.name))
     if not patient and not _is_reachable(mirrors[0], timeout):
@@ -46,7 +46,7 @@ def download(
             stack.enter_context(made_folder(folder))
         except OSError as error:
             raise DataError(
-                f"{folder}: cannot be made ({error.strerror}); set NEUROSIM_HOME to a folder of yours"
+                f"{folder}: cannot be made ({error.strerror}); set NEUROSIM_HOME to a folder that you can write to"
             ) from error
         _sweep(folder)
         for part in PARTS:
@@ -62,28 +62,28 @@ def download(
                     if failure.unreachable and not patient:
                         raise DataError(str(failure)) from failure
                 else:
-                    mirrors.sort(key=mirror.__ne__)  # the next file is tried first where this one was to be had
+                    mirrors.sort(key=mirror.__ne__)  # try this mirror first for the next file
                     break
             else:
                 raise DataError(f"{target.name} cannot be downloaded: {'; '.join(failures)}")
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what downloads that were killed left behind; one that still runs has written to its file lately."""
+    """Remove the partial files of killed downloads. A download that still runs has written to its file recently."""
     for partial in folder.glob(".*.gz.*.part"):
-        with suppress(OSError):  # another process was quicker
+        with suppress(OSError):  # another process was faster
             if time.time() - partial.stat().st_mtime > _ABANDONED:
                 partial.unlink()
 
 
 def mirrors_of(name: str) -> tuple[str, ...]:
-    """The addresses to try in turn: ``$NEUROSIM_MIRROR/<name>/``, if set, and the public ones."""
+    """Return the addresses to try in this order: ``$NEUROSIM_MIRROR/<name>/``, if set, then the public mirrors."""
     own = os.environ.get("NEUROSIM_MIRROR")
     return (*((f"{own.rstrip('/')}/{name}/",) if own else ()), *MIRRORS[name])
 
 
 class _Failure(Exception):
-    """One mirror could not deliver one file."""
+    """An error: one mirror could not deliver one file."""
 
     def __init__(self, message: str, unreachable: bool = False) -> None:
         super().__init__(message)
@@ -98,7 +98,7 @@ def _fetch(url: str, target: Path, published: Published, part: str, timeout: flo
     try:
         _receive(url, partial, timeout, progress)
         if not _is_verified(published, part, partial):
-            raise _Failure(f"{url} sent something else than the published file (its checksum differs)")
+            raise _Failure(f"{url} did not send the published file (its checksum differs)")
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
@@ -120,9 +120,9 @@ def _receive(url: str, path: Path, timeout: float, progress: bool) -> None:
                 file=stream, disable=not (progress and stream.isatty()),
             )  # fmt: skip
             with bar, open(path, "xb") as file:
-                while block := response.read1(2**16):  # read would wait for all of it
+                while block := response.read1(2**16):  # read would wait for the whole file
                     if not received and block.lstrip().startswith(b"<"):
-                        raise _Failure(f"{url} sent a web page (a log-in page of this network?)")
+                        raise _Failure(f"{url} sent a web page (the log-in page of this network?)")
                     received += len(block)
                     if received > _MAX_DOWNLOAD:
                         raise _Failure(f"{url} sent more than {_MAX_DOWNLOAD:,} bytes")
@@ -136,7 +136,7 @@ def _receive(url: str, path: Path, timeout: float, progress: bool) -> None:
         reason = " ".join(str(getattr(error, "reason", None) or error).split())
         raise _Failure(f"{url} failed ({reason})", unreachable=True) from error
     if received < announced:
-        raise _Failure(f"{url} broke off after {received:,} of {announced:,} bytes")
+        raise _Failure(f"{url} stopped after {received:,} of {announced:,} bytes")
 
 
 def _is_verified(published: Published, part: str, path: Path) -> bool:
@@ -148,9 +148,9 @@ def _is_verified(published: Published, part: str, path: Path) -> bool:
 
 
 def _is_reachable(url: str, seconds: float) -> bool:
-    """Whether the host accepts a connection within that time in all.
+    """Return whether the host accepts a connection within this total time.
 
-    urllib's time-out starts anew for each of a host's addresses, and does not cover the name look-up.
+    urllib's time-out starts again for each address of a host, and does not include the name look-up.
     """
     import contextlib
     import socket
@@ -159,7 +159,7 @@ def _is_reachable(url: str, seconds: float) -> bool:
 
     parts = urlsplit(url)
     if not parts.hostname or parts.scheme in getproxies():
-        return True  # no host, or a proxy looks the name up: urllib will tell
+        return True  # no host, or a proxy that looks the name up: leave it to urllib
     host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
     answers = []
 

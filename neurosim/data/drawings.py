@@ -1,6 +1,6 @@
-"""Own pictures, made as the pictures of MNIST are: a drawn, scanned or photographed digit becomes 28 x 28 grey levels.
+"""Your own pictures in the form of MNIST's: a drawn, scanned or photographed digit becomes 28 x 28 grey levels.
 
-MNIST was made of scanned black and white digits, and a network that was trained on it expects what its makers did:
+MNIST was made from scanned black and white digits.  A network trained on it expects the processing of its makers:
 
     "The original black and white (bilevel) images from NIST were size normalized to fit in a 20x20 pixel box while
     preserving their aspect ratio. The resulting images contain grey levels as a result of the anti-aliasing technique
@@ -9,14 +9,15 @@ MNIST was made of scanned black and white digits, and a network that was trained
     (Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", yann.lecun.com/exdb/mnist;
     Y. LeCun et al., "Gradient-based learning applied to document recognition", 1998, section III.A)
 
-What comes before it, for pictures that nobody has scanned to black and white:
+Pictures that are not yet black and white need these steps first:
 
-1. **Paper** (`_paper`).  The border tells what the paper looks like, and so whether ink is darker or lighter than it.
-   Light is uneven on photographs: the paper is a smooth surface through the border, and then, wherever no ink is, the
-   mean of what is around.
-2. **Ink** (`_ink`).  How much a pixel differs from its paper, held against a threshold that parts ink from paper best.
-3. **Specks** (`_without_specks`).  What is far smaller than the drawing is dust, and what comes in from the edge of a
-   photograph is not it, where there is something else.
+1. **Paper** (`_paper`).  The border shows the tone of the paper, and so whether the ink is darker or lighter.  Light is
+   uneven in photographs, so the paper is first a smooth surface through the border.  Then, at all places without ink,
+   it is the mean of the pixels around.
+2. **Ink** (`drawing_of`).  The difference between a pixel and its paper is compared with a threshold, the one that
+   separates ink from paper best.
+3. **Specks** (`_without_specks`).  Parts that are far smaller than the drawing are dust.  Parts that touch the edge of
+   a photograph do not belong to the drawing, if there is anything else.
 """
 
 from __future__ import annotations
@@ -41,28 +42,28 @@ Bools = NDArray[np.bool_]
 
 FIELD = (28, 28)  # height and width of MNIST's pictures
 BOX = 20 / 28  # share of the field that the longer side of a drawing fills
-SMALL = 160  # pixels: of the original that is kept to be shown
+SMALL = 160  # pixels: the longer side of the original that is kept for display
 AS_IS = "as it is"
-WORK = 400  # pixels: larger pictures are reduced to it before anything is looked at
-RING = 0.04  # share of the shorter side that counts as border
-AROUND = 0.12  # share of the longer side: half the width of the window in which the paper is looked at
-LOOKS = 8  # how often paper and ink are told apart
-NOISE = 5.0  # standard deviations of the paper beyond which something may be ink
-FEWEST = 3  # pixels: fewer are no drawing
-DARKEST = 0.05  # paper: darker, it would make any noise a contrast
-FAINTEST = 0.06  # share of the paper's brightness that ink has to differ by
-INSIDE = 0.3  # share of what reaches the edge above which something inside is the drawing, and that is not
-SPECK = 0.02  # share of the largest stroke below which something is dust
+WORK = 400  # pixels: larger pictures are reduced to this size first
+RING = 0.04  # width of the border, as a share of the shorter side
+AROUND = 0.12  # half the width of the window for the mean of the paper, as a share of the longer side
+LOOKS = 8  # how many times paper and ink are separated
+NOISE = 5.0  # standard deviations of the paper; a larger difference may be ink
+FEWEST = 3  # pixels: fewer are not a drawing
+DARKEST = 0.05  # paper: on darker paper, any noise would be a contrast
+FAINTEST = 0.06  # smallest difference of ink, as a share of the paper's brightness
+INSIDE = 0.3  # a part inside is the drawing if it has more than this share of the largest part
+SPECK = 0.02  # a part with less than this share of the largest part is dust
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture as a network takes it, and what was done to make it so.
+    """A picture in the form that a network takes, and what was done to it.
 
     Attributes:
-        pixels: (height, width) or (height, width, 3) uint8, 255 the brightest.
+        pixels: (height, width) or (height, width, 3) uint8, 255 is the brightest.
         said: what was found and done, e.g. "black on white, cropped and centred".
-        original: the picture as it was, small: (height, width) or (height, width, 3) uint8.
+        original: the original picture at a small size: (height, width) or (height, width, 3) uint8.
     """
 
     pixels: NDArray[np.uint8]
@@ -76,19 +77,19 @@ def read_image(
     invert: bool | None = None,
     as_is: bool = False,
 ) -> NDArray[np.uint8]:
-    """Read a picture as a network takes it: the drawing in it bright on black, cropped and centred as MNIST's are.
+    """Read a picture for a network: the drawing is made bright on black, cropped and centred like MNIST's digits.
 
     Args:
-        path: a picture in a file, of any size, grey or colour; see `neurosim.data.pictures.read_picture`.
-        shape: height and width of the result; with a third number, 3, the colours are kept, and nothing is moved.
+        path: a picture file of any size, grey or in colour; see `neurosim.data.pictures.read_picture`.
+        shape: height and width of the result; with a third number, 3, the colours are kept and nothing is moved.
         invert: whether the picture is black on white; ``None``: its border decides.
-        as_is: whether to take the whole picture as it lies, scaled to the size, and to move nothing.
+        as_is: whether to use the whole picture, only scaled to the size and not moved.
 
     Returns:
         (height, width) or (height, width, 3) uint8.
 
     Raises:
-        DataError: the file cannot be read, or nothing is drawn on it.
+        DataError: the file cannot be read, or there is no drawing on it.
 
     Example:
         >>> net.predict(ns.data.read_image("two.png"))
@@ -99,7 +100,7 @@ def read_image(
 def read_drawing(
     path: str | os.PathLike[str], shape: tuple[int, ...] = FIELD, invert: bool | None = None, as_is: bool = False
 ) -> Drawing:
-    """The same as `read_image`, with a few words on what was found and done."""
+    """Read a picture like `read_image`, and return it with a few words on what was found and done."""
     colour = len(shape) == 3 and shape[2] == 3
     if not colour and len(shape) != 2:
         raise NeurosimError(f"shape: expected (height, width) or (height, width, 3), received {shape}")
@@ -119,19 +120,17 @@ def read_drawing(
         return Drawing(_as_bytes(1 - _whole(pixels, (height, width))), f"{said}, {AS_IS}", original)
     ink = drawing_of(pixels)
     if ink is None:
-        raise DataError(
-            f"{path}: expected a drawing, received a picture without anything darker or lighter on its paper"
-        )
+        raise DataError(f"{path}: expected a drawing, received a picture with nothing darker or lighter than its paper")
     at_edge = np.concatenate([ink[0], ink[-1], ink[:, 0], ink[:, -1]]).max() > 0.5
     said += ", cropped and centred" + ("; it reaches the edge of the picture" if at_edge else "")
     return Drawing(_as_bytes(as_mnist(ink, (height, width))), said, original)
 
 
 def picture_shape(network: Network) -> tuple[int, ...]:
-    """The shape of the pictures that a network takes: (height, width), or (height, width, 3) in colour.
+    """Return the shape of the pictures that a network takes: (height, width), or (height, width, 3) in colour.
 
     Raises:
-        NeurosimError: it takes none.
+        NeurosimError: the network does not take pictures.
     """
     layer = network.input
     if layer.image_shape is not None:
@@ -142,13 +141,13 @@ def picture_shape(network: Network) -> tuple[int, ...]:
     if layer.n_out == math.prod(FIELD):  # flat, as MNIST's often are
         return FIELD
     raise NeurosimError(
-        f"expected a network that takes pictures, received one that takes {thousands(layer.n_out)} numbers; "
-        "a network for pictures has their shape in its Input, e.g. ns.Input((28, 28)), or was trained on pictures"
+        f"expected a network that takes pictures, received one that takes {thousands(layer.n_out)} numbers. "
+        "Give the shape of the pictures to its Input, e.g. ns.Input((28, 28)), or train it on pictures"
     )
 
 
 def as_samples(network: Network, drawings: Sequence[Drawing]) -> Float32:
-    """Drawings as samples (N, ...) of a network, in the units of those that it was trained on."""
+    """Return drawings as samples (N, ...) of a network, in the units of its training samples."""
     levels = np.stack([each.pixels for each in drawings]).astype(np.float32) / np.float32(255.0)
     learned = network.input.learned
     if learned is None:
@@ -167,14 +166,14 @@ def _as_bytes(values: Float32) -> NDArray[np.uint8]:
 
 
 def ink_is_dark(grey: Float32) -> bool:
-    """Whether what differs from the border is darker than it, for grey levels (height, width)."""
+    """Return whether the drawing is darker than the border, for grey levels (height, width)."""
     difference = grey - _surface(grey, _ring(grey.shape))
     noise = NOISE * _noise(grey)
     return float(np.maximum(-difference - noise, 0).sum()) >= float(np.maximum(difference - noise, 0).sum())
 
 
 def drawing_of(grey: Float32) -> Float32 | None:
-    """How much ink there is at each pixel of a picture (height, width) of dark ink, from 0 to 1; None: nowhere any."""
+    """Return the ink at each pixel, from 0 to 1, of a picture (height, width) of dark ink; None if there is no ink."""
     paper = _surface(grey, _ring(grey.shape))
     noise = NOISE * _noise(grey)
     for look in range(LOOKS):
@@ -183,14 +182,14 @@ def drawing_of(grey: Float32) -> Float32 | None:
         if np.count_nonzero(stands_out) < FEWEST:
             return None
         threshold = _threshold(contrast[stands_out])
-        if look < LOOKS - 1:  # the paper is seen better where the ink is known better
+        if look < LOOKS - 1:  # knowing the ink better shows the paper better
             paper = _paper(grey, contrast > threshold / 2, paper)
     ink: Float32 = np.clip(contrast / threshold - 0.5, 0, 1).astype(np.float32)  # 1/2 at the threshold
     return _without_specks(ink)
 
 
 def _ring(shape: tuple[int, ...]) -> Bools:
-    """The border of a picture, (height, width)."""
+    """Return the border of a picture, (height, width)."""
     ring = np.ones(shape, bool)
     width = max(1, round(RING * min(shape)))
     ring[width:-width, width:-width] = False
@@ -198,13 +197,13 @@ def _ring(shape: tuple[int, ...]) -> Bools:
 
 
 def _noise(grey: Float32) -> float:
-    """The standard deviation of what differs from pixel to pixel, by that of neighbours: uneven light is none."""
+    """Return the standard deviation of the noise, from differences between neighbours, so without uneven light."""
     steps = np.concatenate([np.diff(grey, axis=axis).ravel() for axis in (0, 1)])
     return float(np.median(np.abs(steps))) / (0.6745 * math.sqrt(2)) if steps.size else 0.0  # of normal noise
 
 
 def _surface(grey: Float32, known: Bools) -> Float32:
-    """A quadratic surface through the pixels that are known, but for those that lie far from it."""
+    """Return a quadratic surface through the known pixels, except those that lie far from it."""
     y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in grey.shape)
     y, x = np.broadcast_arrays(y[:, None], x)
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)  # (height, width, 6)
@@ -218,7 +217,7 @@ def _surface(grey: Float32, known: Bools) -> Float32:
 
 
 def _paper(grey: Float32, ink: Bools, surface: Float32) -> Float32:
-    """The mean of the paper around each pixel; where there is little, more and more of the surface."""
+    """Return the mean of the paper around each pixel; the less paper there is, the more of the surface."""
     half = max(1, round(AROUND * max(grey.shape)))
     free = (~ink).astype(np.float32)
     share = _mean_around(free, half)
@@ -227,7 +226,7 @@ def _paper(grey: Float32, ink: Bools, surface: Float32) -> Float32:
 
 
 def _mean_around(values: Float32, half: int) -> Float32:
-    """Means over windows of 2 half + 1 rows and columns; beyond the edge, the edge is repeated."""
+    """Return means over windows of 2 half + 1 rows and columns; outside the picture, its edge is repeated."""
     for axis in (0, 1):
         pad = [(half + 1, half) if each == axis else (0, 0) for each in (0, 1)]
         sums = np.cumsum(np.pad(values, pad, "edge"), axis=axis, dtype=np.float64)
@@ -238,21 +237,23 @@ def _mean_around(values: Float32, half: int) -> Float32:
 
 
 def _threshold(contrast: Float32) -> float:
-    """The contrast that parts the values (n,) of pixels that stand out, and one of paper (0), into two kinds best.
+    """Return the contrast that best separates ink from paper.
+
+    The values are those (n,) of the pixels that stand out, and one of paper (0).
 
     Reference: N. Otsu, "A threshold selection method from gray-level histograms", 1979, equation 18.
     """
     values = np.concatenate([[0.0], np.sort(contrast)])
     n = len(values)
-    below = np.arange(1, n)  # how many are below a threshold
-    sums = np.cumsum(values)[:-1]  # and what they sum to
+    below = np.arange(1, n)  # the number of values below a threshold
+    sums = np.cumsum(values)[:-1]  # and their sum
     between = (values.sum() * below / n - sums) ** 2 / (below * (n - below))  # times a constant
     best = int(below[np.argmax(between)])
     return float(values[best - 1] + values[best]) / 2
 
 
 def _without_specks(ink: Float32) -> Float32:
-    """Ink (height, width) without dust, and without what comes in from the edge, such as the table below the paper."""
+    """Remove dust from ink (height, width), and parts that come in from the edge, such as the table below the paper."""
     parts, count = connected(ink > 0.5)
     if count < 2:
         return ink
@@ -263,16 +264,16 @@ def _without_specks(ink: Float32) -> Float32:
     inside = mass.copy()
     inside[np.concatenate(sides)] = 0
     touched = sum(bool(kept[side].any()) for side in sides)
-    if touched <= 2 and inside.max() >= INSIDE * mass.max():  # on more sides: the picture was cut out around it
+    if touched <= 2 and inside.max() >= INSIDE * mass.max():  # on more sides: the drawing was cut out along its edges
         kept &= inside > 0
-    near = _mean_around(kept[parts].astype(np.float32), 2) > 0  # the grey rim belongs to it
+    near = _mean_around(kept[parts].astype(np.float32), 2) > 0  # the grey rim belongs to the drawing
     return np.where(near, ink, np.float32(0))
 
 
 def connected(mask: Bools) -> tuple[NDArray[np.intp], int]:
-    """Number the connected parts of a mask (height, width), corners included: 0 elsewhere, from 1 on; and their count.
+    """Number the connected parts of a mask (height, width) from 1, and count them. 0 is outside; corners connect.
 
-    Runs of each row are joined with those of the row above that they touch.
+    Each run in a row is joined with the runs of the row above that it touches.
     """
     padded = np.zeros((mask.shape[0], mask.shape[1] + 2), np.int8)
     padded[:, 1:-1] = mask
@@ -303,7 +304,7 @@ def connected(mask: Bools) -> tuple[NDArray[np.intp], int]:
 
 
 def as_mnist(ink: Float32, field: tuple[int, int] = FIELD) -> Float32:
-    """Ink (height, width) from 0 to 1, in a field of that size as MNIST's pictures are; see the top of this file."""
+    """Place ink (height, width) from 0 to 1 in a field of this size, as in MNIST; see the top of this file."""
     rows, columns = np.flatnonzero((ink > 0.5).any(axis=1)), np.flatnonzero((ink > 0.5).any(axis=0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     box = BOX * min(field)
@@ -320,13 +321,13 @@ def as_mnist(ink: Float32, field: tuple[int, int] = FIELD) -> Float32:
 
 
 def _corner(profile: Float32, side: int) -> int:
-    """Where a drawing with this much ink in each row (or column) begins, if its centre of mass is in the middle."""
+    """Return the first row (or column) of a drawing with this ink in each, for a centre of mass in the middle."""
     centre = float(profile @ np.arange(len(profile), dtype=np.float32)) / float(profile.sum())
     return int(np.clip(round(side / 2 - centre), 0, side - len(profile)))
 
 
 def _whole(pixels: Float32, size: tuple[int, ...]) -> Float32:
-    """A whole picture scaled to fit a size (height, width), on the tone of its border where its proportions differ."""
+    """Scale a whole picture to fit a size (height, width). If its proportions differ, add the tone of its border."""
     scale = min(size[0] / pixels.shape[0], size[1] / pixels.shape[1])
     height, width = (max(1, round(scale * side)) for side in pixels.shape[:2])
     result = np.empty((*size, *pixels.shape[2:]), np.float32)
@@ -337,7 +338,7 @@ def _whole(pixels: Float32, size: tuple[int, ...]) -> Float32:
 
 
 def _at_most(pixels: Float32, side: int) -> Float32:
-    """Grey levels or colours, reduced so that neither side is longer."""
+    """Reduce grey levels or colours so that no side is longer than `side`."""
     scale = side / max(pixels.shape[:2])
     if scale >= 1:
         return pixels
@@ -345,7 +346,7 @@ def _at_most(pixels: Float32, side: int) -> Float32:
 
 
 def _resized(pixels: Float32, size: tuple[int, int]) -> Float32:
-    """Pixels (height, width) or (height, width, colours) in another size: averaged to a smaller, smooth in a larger."""
+    """Resize pixels (height, width) or (height, width, colours): average them if smaller, interpolate if larger."""
     from PIL import Image
 
     def resize(plane: Any) -> Float32:

@@ -1,13 +1,12 @@
-"""The IDX format, in which MNIST and its relatives are published.
+"""The IDX format of the published files of MNIST and its relatives.
 
     bytes 0-1   zero
-    byte  2     type of the values; 0x08 is uint8, the only type of images; labels may be other integers, big-endian
+    byte  2     type of the values: images have 0x08 (uint8), labels may have other integers, big-endian
     byte  3     number of dimensions: 3 for images (count, height, width), 1 for labels (2 for those of QMNIST)
     then        each dimension as a big-endian uint32
     then        the values, last dimension fastest
 
-A file says how long it is, so everything is checked against the length that the file really has before
-any memory is asked for.
+A file declares its length, so this is compared with the file's real length before any memory is allocated.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from ..files.atomic import file_size, read_bytes
 
 Bytes: TypeAlias = NDArray[np.uint8]
 
-MAX_BYTES = 2**31  # of pixels in one file; MNIST has 47 million
+MAX_BYTES = 2**31  # pixels in one file; MNIST has 47 million
 _UINT8 = 0x08
 _INTEGERS = {_UINT8: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4"}
 _OTHER_TYPES = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
@@ -41,18 +40,18 @@ _GZIP_MAX_RATIO = 1032  # deflate cannot make anything smaller than this
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[Any]:
-    """Read an IDX file of uint8 images or of labels of any integer type, gzipped or not, whatever its name.
+    """Read an IDX file of uint8 images or of labels of any integer type, gzipped or not, with any name.
 
     Args:
         path: The file.
-        dimensions: 3 where images are expected, 1 where labels are, 2 where each label is a row of numbers.
+        dimensions: 3 for images, 1 for labels, 2 for labels that are rows of numbers.
 
     Returns:
-        Array of that many dimensions: uint8, a read-only memory map if the file is not compressed; or labels of another
-        type, as uint8 where they fit it, and otherwise as int64.
+        An array with this number of dimensions: uint8, a read-only memory map if the file is not compressed. Labels of
+        another type become uint8 if they fit, otherwise int64.
 
     Raises:
-        DataError: The file is missing, damaged, or holds something else; the message says what and where.
+        DataError: The file is missing, damaged, or contains something else; the message says what and where.
     """
     size = file_size(path)
     try:
@@ -70,10 +69,10 @@ def read_idx(path: Path, dimensions: int) -> NDArray[Any]:
 
 
 def idx_sha256(*arrays: Bytes) -> str:
-    """Checksum of the arrays as uncompressed IDX files, one after the other.
+    """Return the checksum of the arrays as uncompressed IDX files, one after the other.
 
-    An IDX header follows from the array's shape, so this is the checksum of the published file however the
-    array was stored: gzipped, as CSV, as npz.
+    An IDX header follows from the array's shape. So this is the checksum of the published file, even if the array
+    was stored as gzip, CSV or npz.
     """
     digest = hashlib.sha256()
     for array in arrays:
@@ -90,9 +89,9 @@ def _read_gzip(path: Path, size: int, dimensions: int) -> NDArray[Any]:
         with gzip.open(path, "rb") as file:
             dtype, shape = _read_header(file, path, dimensions)
             if prod(shape) * dtype.itemsize > size * _GZIP_MAX_RATIO:
-                raise _wrong_length(path, shape, f"{size:,} bytes of gzip, which cannot hold as many")
+                raise _wrong_length(path, shape, f"{size:,} bytes of gzip, which cannot contain so much")
             values, filled = read_bytes(file, prod(shape) * dtype.itemsize)
-            # One byte more shows that there is more, without unpacking the rest of it.
+            # One more byte shows whether there are more, without unpacking the rest.
             if filled < len(values) or file.read(1):
                 raise _wrong_length(path, shape, "more" if filled == len(values) else f"{filled // dtype.itemsize:,}")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -101,7 +100,7 @@ def _read_gzip(path: Path, size: int, dimensions: int) -> NDArray[Any]:
 
 
 def _in_bytes(values: NDArray[Any]) -> NDArray[Any]:
-    """Integers as uint8 where they are that or fit it, otherwise as int64."""
+    """Return integers as uint8 if they fit, otherwise as int64."""
     if values.dtype == np.uint8:
         return values
     fits = values.min() >= 0 and values.max() <= 255
@@ -109,7 +108,7 @@ def _in_bytes(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _read_header(file: io.BufferedIOBase, path: Path, dimensions: int) -> tuple[np.dtype[Any], tuple[int, ...]]:
-    """Read the header up to the first value; returns the type and the shape that it declares."""
+    """Read the header up to the first value; return the type and the shape that it declares."""
     content = f"{'images' if dimensions == 3 else 'labels'} as IDX with {dimensions} dimension(s)"
     start = file.read(4 + 4 * dimensions)
     if not start:
@@ -118,10 +117,10 @@ def _read_header(file: io.BufferedIOBase, path: Path, dimensions: int) -> tuple[
         if start.startswith(prefix[: len(start)]):
             raise DataError(f"{path}: expected {content}, received {what}")
     if len(start) < 4 or start[:2] != b"\0\0":
-        raise DataError(f"{path}, byte 0: expected {content}, starting 00 00, received {start[:4].hex(' ')}")
+        raise DataError(f"{path}, byte 0: expected {content}, starting with 00 00, received {start[:4].hex(' ')}")
     type_code, count = start[2], start[3]
     if type_code != _UINT8 and (dimensions == 3 or type_code not in _INTEGERS):
-        known = _OTHER_TYPES.get(type_code, "no IDX type")
+        known = _OTHER_TYPES.get(type_code, "not an IDX type")
         raise DataError(f"{path}, byte 2: expected type 0x08 (uint8), received 0x{type_code:02x} ({known})")
     if count != dimensions:
         hint = {1: ": these are labels", 3: ": these are images"}.get(count, "")
@@ -137,7 +136,7 @@ def _read_header(file: io.BufferedIOBase, path: Path, dimensions: int) -> tuple[
 def _wrong_length(path: Path, shape: tuple[int, ...], received: str) -> DataError:
     return DataError(
         f"{path}: the header says {_times(shape)} = {prod(shape):,} values, received {received}; "
-        "the file is incomplete or not what it says"
+        "the file is incomplete or its header is wrong"
     )
 
 

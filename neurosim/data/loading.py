@@ -1,4 +1,4 @@
-"""`load`: a name or a path in, a training set and a test set out."""
+"""`load` turns a name or a path into a training set and a test set."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from .tables import Samples
 from .toys import TOYS
 
 NAMES = ("auto", *CATALOG, "digits", *TOYS)
-"""What `load` knows by name; everything else is a path."""
+"""The data sets that `load` knows by name; everything else is a path."""
 
 NOT_MNIST = "NOT MNIST"
-"""How the note of what stands in for MNIST begins."""
+"""The beginning of the note if other digits replace MNIST."""
 
 SCALES = ("auto", "standardize", "none")
 
-_DIGITS = (10_000, 2_000)  # drawn for training, for testing
-_POINTS = 400  # of a toy set, for training and for testing
-_QUICK_TIMEOUT = 4.0  # seconds that "auto" waits for a network before it draws digits
+_DIGITS = (10_000, 2_000)  # images drawn for training, and for testing
+_POINTS = 400  # points of a toy set, for training and also for testing
+_QUICK_TIMEOUT = 4.0  # seconds that "auto" waits for the internet before it draws digits
 
 
 def load(
@@ -51,31 +51,31 @@ def load(
     transpose: bool | None = None,
     split_seed: int = 0,
 ) -> tuple[Dataset, Dataset]:
-    """Load a data set by name, or a user's own by its path.
+    """Load a data set by name, or your own data by their path.
 
     Args:
-        name: ``"mnist"``, ``"fashion-mnist"`` or ``"kmnist"``: looked for on `search_path`, otherwise
-            downloaded into the cache; ``"digits"``: the built-in set; ``"auto"``: MNIST, or the built-in
-            digits where it can neither be found nor downloaded; ``"moons"``, ``"circles"``, ``"spirals"``, ``"xor"``
-            or ``"blobs"``: points in the plane; or the path of a folder or a file.
-        folder: Where to look first for a published data set.
-        offline: Never download; so does the environment variable ``NEUROSIM_OFFLINE=1``.
+        name: A name or the path of a folder or a file. ``"mnist"``, ``"fashion-mnist"`` and ``"kmnist"`` are searched
+            for on `search_path`, otherwise downloaded into the cache. ``"digits"`` is the built-in set. ``"auto"`` is
+            MNIST, or the built-in digits if MNIST can neither be found nor downloaded. ``"moons"``, ``"circles"``,
+            ``"spirals"``, ``"xor"`` and ``"blobs"`` are points in the plane.
+        folder: The first folder to search for a published data set.
+        offline: Whether to never download, like the environment variable ``NEUROSIM_OFFLINE=1``.
         progress: Whether a download shows a progress bar.
-        seed: For drawing the built-in digits and the points.
-        scale: What a network shall do with the samples: "auto" (pixels as `neurosim.samples` has it, features
-            standardized), "standardize", a number to multiply by, or None.
-        label_column: Of an own table: a name, a number from 1, "first" or "last"; empty: found by evidence.
-        target: Of an own table: names of columns of numbers to predict, instead of classes.
-        one_hot: Of an own table: names of columns whose values become columns of 0 and 1.
-        missing: Of an own table: "mean" fills empty cells, "drop" leaves out their rows; empty: they are refused.
-        split_seed: Draws what is held out of own data for testing, where they have no test set.
-        transpose: Of own pictures: whether rows and columns are exchanged; None: where their name says so (EMNIST).
+        seed: The seed of the built-in digits and the points.
+        scale: How a network scales the samples: "standardize", a number to multiply by, or None. "auto" scales pixels
+            as `neurosim.samples` describes, and standardizes features.
+        label_column: For your own table: a name, a number from 1, "first" or "last"; empty: it is found from the data.
+        target: For your own table: names of columns of numbers to predict, instead of classes.
+        one_hot: For your own table: names of columns to encode as one-hot columns.
+        missing: For your own table: "mean" fills empty cells, "drop" leaves out their rows; empty: they are refused.
+        transpose: For your own images: whether to exchange rows and columns; None: only for file names of EMNIST.
+        split_seed: For your own data: the seed that draws the test samples if there is no test set.
 
     Returns:
-        The training set and the test set; their `note` says whatever is unusual about them.
+        The training set and the test set. Their `note` describes everything unusual about them.
 
     Raises:
-        DataError: No such name, nothing found, or files that cannot be read or are not what they should be.
+        DataError: The name is unknown, nothing was found, or the files cannot be read or have the wrong contents.
 
     Example:
         >>> train, test = load("digits")
@@ -83,23 +83,23 @@ def load(
         ((10000, 28, 28), (2000, 28, 28))
     """
     if folder is not None and not os.path.isdir(os.path.expanduser(folder)):
-        raise DataError(f"{os.fspath(folder)}: expected a folder to look in, there is none of that name")
+        raise DataError(f"{os.fspath(folder)}: expected an existing folder to search in")
     offline = offline or os.environ.get("NEUROSIM_OFFLINE", "0") not in ("", "0")
     scale = _scale(scale)
     reading = Reading(label_column, tuple(target), tuple(one_hot), missing, transpose, split_seed)
     if name not in NAMES:
         return _own(name, reading, scale)
     if reading != Reading():
-        raise DataError(f"{name}: expected an own table or own pictures with options that say how to read them")
+        raise DataError(f"{name}: expected no options for reading files; they are for your own table or images")
     train, test = _named(str(name), folder, offline, progress, seed)
     return (train, test) if scale == "auto" else (replace(train, scaling=scale), replace(test, scaling=scale))
 
 
 def _scale(scale: str | float | None) -> str | float | None:
-    """What `Input` shall do, out of what a user may write.
+    """Return the setting for `Input` that the user's text or number means.
 
     Raises:
-        DataError: it is nothing of that kind.
+        DataError: it is not a valid setting.
     """
     if scale is None or scale == "none":
         return None
@@ -114,7 +114,7 @@ def _scale(scale: str | float | None) -> str | float | None:
 def _named(
     name: str, folder: str | os.PathLike[str] | None, offline: bool, progress: bool, seed: int
 ) -> tuple[Dataset, Dataset]:
-    """A data set that is known by its name."""
+    """Load a data set that is known by its name."""
     if name in TOYS:
         return _points(name, seed)
     if name == "digits":
@@ -131,12 +131,12 @@ def _named(
     except _NotFound as error:
         places = ", ".join(str(place) for place in search_path(folder))
         raise DataError(
-            f"{error}; looked in {places}; put its files there, or use --data digits, which needs none"
+            f"{error}; searched in {places}. Put its files there, or use --data digits, which needs no files"
         ) from error
 
 
 class _NotFound(DataError):
-    """A published data set is neither here nor to be had; `auto` falls back on this, and on nothing else."""
+    """The error for a published data set that is neither found nor downloaded. Only after it, `auto` draws digits."""
 
 
 @lru_cache(maxsize=2)
@@ -150,7 +150,7 @@ def _drawn(seed: int) -> tuple[Dataset, Dataset]:
 
 
 def _points(name: str, seed: int) -> tuple[Dataset, Dataset]:
-    """A toy set; its test points are those of the next seed."""
+    """Draw a toy set; the next seed draws its test points."""
     made = []
     for split, k in (("train", seed), ("test", seed + 1)):
         x, y = TOYS[name](_POINTS, seed=k)
@@ -181,16 +181,16 @@ def _published(
     except DataError as error:
         reasons = [f"{published.name} was not found and not downloaded: {error}", *skipped.values()]
         raise _NotFound("; ".join(reasons)) from error
-    skipped.pop(cached.absolute(), None)  # what was wrong there has just been put right
+    skipped.pop(cached.absolute(), None)  # the download has just replaced the bad files there
     for source in find_sources(published, cached):
         return _checked(published, source, notes=list(skipped.values()))
-    raise _NotFound(f"{cached}: the files just downloaded have gone")
+    raise _NotFound(f"{cached}: expected the files that were just downloaded, but they are gone")
 
 
 def _checked(published: Published, source: Source, notes: list[str]) -> tuple[Dataset, Dataset]:
-    """Read files that have a published set's names, and hold them to its checksums.
+    """Read files with the names of a published set, and compare them with its checksums.
 
-    Files that the user pointed at may be something else, and are then called what they are: the user's own.
+    If the user named the files, they may be different data. They are then called the user's own.
     """
     if source.kind == "IDX" and len(source.files) < len(PARTS) and not source.chosen:
         raise DataError(f"{source.folder}: the t10k files are missing")

@@ -1,4 +1,4 @@
-"""A user's own data: from a path to a training set and a test set, with whatever is worth saying about them."""
+"""Your own data: a path becomes a training set and a test set, with notes about everything unusual."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from .picture_folders import find_classes, read_classes
 from .sources import Source, is_published, own_source, read_source
 from .tables import Samples, read_csv
 
-HELD_OUT = 1 / 6  # of data without a test set; MNIST's share is 1/7
-COPIES = 0.2  # of the test samples that stand in the training set, too: from here it is remarked
+HELD_OUT = 1 / 6  # share of the test samples, for data without a test set; MNIST's share is 1/7
+COPIES = 0.2  # share of test samples that are also in the training set; from this share on, a note names them
 ONE_BYTE = 255
-SHOWN = 6  # classes in a note
+SHOWN = 6  # classes shown in a note
 
 Array = NDArray[Any]
 
@@ -36,12 +36,12 @@ def read_own(
 
     Args:
         where: The file or folder.
-        reading: What the user says about it.
-        scale: What `Input` shall do with the samples; "auto": as their kind asks.
-        taken: Names that own data cannot have.
+        reading: What the user says about the data.
+        scale: How `Input` scales the samples; "auto" depends on their kind.
+        taken: Names that the user's data cannot have.
 
     Raises:
-        DataError: There is nothing that can be read, or it stays unclear what it is.
+        DataError: There is nothing that can be read, or the role of its parts is unclear.
     """
     if where.is_dir() and not _has_tables(where):
         train, test = find_classes(where)
@@ -60,7 +60,7 @@ def read_own(
 
 
 def _has_tables(folder: Path) -> bool:
-    """Whether a folder holds files of samples itself, which come before folders of pictures."""
+    """Return whether a folder itself contains files of samples. They are preferred to folders of pictures."""
     return any(
         each.is_file() and re.search(r"idx\d-(ubyte|int)|\.(csv|tsv|npz)(\.gz)?$", each.name.lower())
         for each in folder.iterdir()
@@ -73,7 +73,7 @@ def _refuse(reading: Reading, received: str) -> None:
         ("--missing", reading.missing),
     ):  # fmt: skip
         if given:
-            raise DataError(f"{option}: expected with a table (.csv), received {received}")
+            raise DataError(f"{option}: expected a table (.csv) with this option, received {received}")
 
 
 # -- pictures and arrays ----------------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ def _of_pictures(
     scale: str | float | None,
     taken: tuple[str, ...],
 ) -> tuple[Dataset, Dataset]:
-    """Folders of pictures as data sets."""
+    """Read folders of pictures as data sets."""
     if len(train) < 2:
         raise DataError(
             f"{where}: expected at least two folders of pictures, one for each class, received {len(train)}"
@@ -96,7 +96,7 @@ def _of_pictures(
     names = tuple(train)
     for name in test:
         if name not in train:
-            raise DataError(f"{where}: expected the classes of train in test, received {name!r} there")
+            raise DataError(f"{where}: expected only classes of train in test, received {name!r}")
     images, labels, size = read_classes(train, names, None, notes)
     parts = [Samples(images, labels, class_names=names)]
     if test:
@@ -108,7 +108,7 @@ def _of_pictures(
 
 
 def _turn_light(parts: list[Samples], notes: list[str]) -> None:
-    """Make grey pictures light on dark, as MNIST's are, where most of them are dark on light."""
+    """Make grey images light on dark, as in MNIST, if most of them are dark on light."""
     if parts[0].x.ndim > 3:
         return
     x = parts[0].x
@@ -116,28 +116,29 @@ def _turn_light(parts: list[Samples], notes: list[str]) -> None:
     if np.median(np.median(border, axis=1)) > 127:
         for part in parts:
             part.x = 255 - part.x
-        notes.append("the pictures are dark on light; they are turned to light on dark, as MNIST's are")
+        notes.append("the images are dark on light. They are inverted to light on dark, as in MNIST")
 
 
 def _from_arrays(source: Source, reading: Reading) -> tuple[Samples, Samples | None]:
-    """IDX or npz files as samples."""
+    """Read IDX or npz files as samples."""
     arrays = read_source(source)
     train = Samples(arrays[PARTS[0]], arrays[PARTS[1]])
     return train, Samples(arrays[PARTS[2]], arrays[PARTS[3]]) if PARTS[3] in arrays else None
 
 
 def _turned(parts: list[Samples], source: Source, reading: Reading) -> None:
-    """Turn pictures upright that are stored with rows and columns exchanged, as all of EMNIST are."""
+    """Turn images upright if they are stored with rows and columns exchanged, as in all of EMNIST."""
     family = source.family or next(iter(re.findall(r"emnist-[a-z]+", source.files[PARTS[0]].name.lower())), "")
     emnist = family.startswith("emnist")
     pictures = parts[0].x.ndim > 2
     if reading.transpose and not pictures:
-        raise DataError("--transpose: expected with pictures, received a table")
+        raise DataError("--transpose: expected images with this option, received a table")
     if pictures and (emnist if reading.transpose is None else reading.transpose):
         for part in parts:
             part.x = np.ascontiguousarray(part.x.swapaxes(1, 2))
-        why = f"as {family} stores them lying (--transpose no leaves them so)" if emnist else "as asked for"
-        parts[0].notes.append(f"rows and columns of the pictures were exchanged, {why}")
+        stored = f"because {family} stores images on their side (--transpose no keeps them so)"
+        why = stored if emnist else "as requested"
+        parts[0].notes.append(f"the rows and columns of the images are exchanged, {why}")
     if emnist and (letters := _letters(source.folder, family)):
         for part in parts:
             if (
@@ -149,7 +150,7 @@ def _turned(parts: list[Samples], source: Source, reading: Reading) -> None:
 
 
 def _letters(folder: Path, family: str) -> dict[int, str]:
-    """What the labels of a part of EMNIST stand for: by its mapping file, or as it was published."""
+    """Return the meaning of the labels of a part of EMNIST, from its mapping file or as published."""
     path = folder / f"{family}-mapping.txt"
     if path.is_file():
         lines = [line.split() for line in path.read_text("utf-8", errors="replace").splitlines()[:100]]
@@ -199,7 +200,7 @@ def from_samples(
     name: str, source: Source, parts: list[Samples], notes: list[str], class_names: tuple[str, ...] = (),
     taken: tuple[str, ...] = (),
 ) -> tuple[Dataset, Dataset]:  # fmt: skip
-    """Samples read of files with a published set's names as data sets; own ones, where no name is given."""
+    """Make data sets of samples from files with a published set's names. Without a `name`, they are the user's own."""
     if not name:
         name = published_name(source, parts)
         class_names = CATALOG[name].class_names if name else ()
@@ -217,7 +218,7 @@ def _origins(source: Source) -> tuple[str, str]:
 
 
 def published_name(source: Source, parts: list[Samples]) -> str:
-    """The name of the published set that these are, or empty."""
+    """Return the name of the published set that these samples are, or an empty text."""
     arrays: dict[str, Array] = {}
     for at, part in enumerate(parts):
         if part.x.dtype != np.uint8 or part.x.ndim != 3 or part.labels is None or part.labels.dtype != np.uint8:
@@ -230,7 +231,7 @@ def published_name(source: Source, parts: list[Samples]) -> str:
 
 
 def own_name(where: Path, taken: tuple[str, ...]) -> str:
-    """What own data are called: as their file, but never as a set that is not theirs."""
+    """Return a name for the user's data: that of the file, but never that of another data set."""
     stem = re.sub(
         r"\.(csv|tsv|txt|data|npz|zip)$", "", re.sub(r"\.gz$", "", where.resolve().name, flags=re.I), flags=re.I
     )
@@ -245,7 +246,7 @@ def _finish(
     name: str, origins: tuple[str, str], parts: list[Samples], scale: str | float | None, reading: Reading,
     published: bool = False,
 ) -> tuple[Dataset, Dataset]:  # fmt: skip
-    """Data sets of what was read: classes named, a test set held out, gaps filled, oddities remarked."""
+    """Make data sets: name the classes, hold out a test set, fill empty cells, and note everything unusual."""
     notes = list(dict.fromkeys(note for part in parts for note in part.notes))
     kind = "image" if parts[0].x.ndim > 2 else "table"
     noun = "image" if kind == "image" else "row"
@@ -253,7 +254,9 @@ def _finish(
     labels, class_names = (raw, ()) if reading.target else _classes(origins[0], parts, notes, reading)
     if scale == "auto" and kind == "table":
         scale = "standardize"
-        notes.append("features are standardized: less their mean, over their standard deviation, of the training rows")
+        notes.append(
+            "features are standardized: minus their mean, divided by their standard deviation (of the training rows)"
+        )
 
     def made(at: int, split: str) -> Dataset:
         names = parts[0].feature_names
@@ -270,11 +273,13 @@ def _finish(
         count = max(1, round(HELD_OUT * len(train)))
         train, test = train.hold_out(count, np.random.default_rng(reading.split_seed))
         test = replace(test, split="test")
-        were = "was" if len(test) == 1 else "were"
-        notes.append(f"{len(test):,} of the training {noun}s {were} held out as test set: there is none with labels")
+        are = "is" if len(test) == 1 else "are"
+        notes.append(
+            f"there is no labelled test set, so {len(test):,} of the training {noun}s {are} held out as test set"
+        )
     if class_names and (strange := np.setdiff1d(test.labels, train.labels)).size:
         few = listing([class_names[k] for k in strange.tolist()[:SHOWN]])
-        notes.append(f"no training {noun} is of {few}, which the test set has".replace(";", ","))
+        notes.append(f"the test set has {noun}s of {few}, but the training set has none".replace(";", ","))
     if reading.missing == "mean" and train.x.dtype.kind == "f":
         train, test = _filled(train, test, notes)
     note = "; ".join(notes)
@@ -284,17 +289,17 @@ def _finish(
 def _classes(
     where: str, parts: list[Samples], notes: list[str], reading: Reading
 ) -> tuple[list[Array], tuple[str, ...]]:
-    """Labels as class indices, and the names of the classes.
+    """Return the labels as class indices, and the names of the classes.
 
     Raises:
-        DataError: They are no classes, or there is only one.
+        DataError: They are not class labels, or there is only one class.
     """
     raw = [np.asarray(part.labels) for part in parts]
     train = np.unique(raw[0])
     if len(train) < 2:
         raise DataError(
-            f"{where}: expected samples of at least two classes to tell apart, received the label "
-            f"{_plain(train[0].item())} everywhere; --label-column NAME says where other labels stand"
+            f"{where}: expected samples of at least two classes, received the label {_plain(train[0].item())} for all "
+            "samples. If the labels are in another column, use --label-column NAME"
         )
     if raw[0].dtype.kind != "U":
         _check_many(where, raw[0], train)
@@ -307,41 +312,41 @@ def _classes(
     both = np.concatenate(raw)
     if not (both == np.floor(both)).all():
         raise DataError(
-            f"{where}: expected labels that name classes, received fractions such as "
-            f"{float(both[both != np.floor(both)][0]):g}; numbers are predicted with --target NAME --loss mse"
+            f"{where}: expected class labels, received fractions such as "
+            f"{float(both[both != np.floor(both)][0]):g}; to predict numbers, use --target NAME --loss mse"
         )
-    if both.min() < 0 or len(np.unique(both)) <= both.max() / 2:  # more classes would be empty than are not
+    if both.min() < 0 or len(np.unique(both)) <= both.max() / 2:  # more than half of the classes would be empty
         return _by_name(raw, key=lambda name: (float(name), name))
     names = tuple(map(str, range(int(both.max()) + 1)))
     empty = [str(k) for k in range(len(names)) if not (both == k).any()]
     if empty:
         few = listing(empty) if len(empty) <= SHOWN else f"{listing(empty[:SHOWN])} and {len(empty) - SHOWN} others"
         plural = "labels" if len(empty) > 1 else "label"
-        notes.append(f"no sample has the {plural} {few}, of {len(names)} classes")
+        notes.append(f"there are {len(names)} classes, but no sample has the {plural} {few}")
         if reading.transpose is None and int(both.min()) == 1 and parts[0].x.shape[1:] == (28, 28):
             notes.append(
-                "labels from 1 are those of EMNIST's letters, whose pictures lie on their side: then --transpose yes"
+                "labels from 1 may be those of EMNIST's letters. Their images lie on their side: use --transpose yes"
             )
     return [each.astype(np.uint8 if len(names) <= ONE_BYTE + 1 else np.int64) for each in raw], names
 
 
 def _check_many(where: str, labels: Array, different: Array) -> None:
-    """Refuse numbers as labels that hardly repeat: they are amounts."""
+    """Refuse labels that are numbers and hardly repeat: they are amounts."""
     gaps = different[-1] - different[0] >= len(different)
     if (len(labels) >= 10 and len(different) > len(labels) / 2) or (gaps and len(different) > MOST_CLASSES):
         raise DataError(
-            f"{where}: expected labels that name classes, received {thousands(len(different))} different numbers in "
-            f"{thousands(len(labels))} rows; --label-column NAME says where the labels stand; numbers are predicted "
-            "with --target NAME --loss mse"
+            f"{where}: expected class labels, received {thousands(len(different))} different numbers in "
+            f"{thousands(len(labels))} rows. If the labels are in another column, use --label-column NAME. To predict "
+            "numbers, use --target NAME --loss mse"
         )
 
 
 def _nearly_the_same(names: tuple[str, ...]) -> list[str]:
-    """A remark where the names of two classes differ in capitals only: perhaps they were to be one."""
+    """Return a note if the names of two classes differ only in capital letters: they may be one class."""
     first: dict[str, str] = {}
     for name in names:
         if len(name) > 1 and first.setdefault(name.lower(), name) != name:
-            return [f"{first[name.lower()]} and {name} are two classes that differ in capitals only"]
+            return [f"{first[name.lower()]} and {name} are two classes that differ only in capital letters"]
     return []
 
 
@@ -351,24 +356,25 @@ def _plain(label: Any) -> str:
 
 def _by_name(raw: list[Array], key: Callable[[str], Any]) -> tuple[list[Array], tuple[str, ...]]:
     texts = [[_plain(label) for label in each.tolist()] for each in raw]
-    names = tuple(sorted(sorted({text for each in texts for text in each}), key=key))  # "a" and "A": in one order
+    # sorted twice: "a" and "A" are equal to `key`, but always have the same order
+    names = tuple(sorted(sorted({text for each in texts for text in each}), key=key))
     index = {name: k for k, name in enumerate(names)}
     return [np.array([index[text] for text in each], np.int64) for each in texts], names
 
 
 def _copies(train: Dataset, test: Dataset) -> list[str]:
-    """A remark where test samples are training samples, too."""
+    """Return a note if many test samples are also training samples."""
     seen = {row.tobytes() for row in train.x}
     count = sum(row.tobytes() in seen for row in test.x)
     if count == len(test):
-        return [f"every test {test.noun} is a training {test.noun}, too: the test says nothing about new ones"]
+        return [f"every test {test.noun} is also a training {test.noun}, so the test says nothing about new ones"]
     if count >= COPIES * len(test):
-        return [f"{thousands(count)} of {thousands(len(test))} test {test.noun}s are training {test.noun}s, too"]
+        return [f"{thousands(count)} of {thousands(len(test))} test {test.noun}s are also training {test.noun}s"]
     return []
 
 
 def _filled(train: Dataset, test: Dataset, notes: list[str]) -> tuple[Dataset, Dataset]:
-    """Empty cells filled with the mean that their column has in the training rows."""
+    """Fill empty cells with the mean of their column in the training rows."""
     holes = [np.isnan(part.x) for part in (train, test)]
     count = int(sum(each.sum() for each in holes))
     if not count:
@@ -377,11 +383,12 @@ def _filled(train: Dataset, test: Dataset, notes: list[str]) -> tuple[Dataset, D
         k = int(np.argmax(empty))
         name = f" ({train.feature_names[k]})" if train.feature_names else ""
         raise DataError(
-            f"{train.source}: expected numbers in each column, received none for feature {k + 1}{name}; take it out of "
-            "the file"
+            f"{train.source}: expected numbers in each column, received none for feature {k + 1}{name}; remove the "
+            "column from the file"
         )
     means = np.nanmean(train.x, axis=0)
-    notes.append(f"{counted(count, 'empty cell')} filled with the mean of the column in the training rows")
+    is_or_are = "is" if count == 1 else "are"
+    notes.append(f"{counted(count, 'empty cell')} {is_or_are} filled with the mean of the column in the training rows")
     return (
         replace(train, x=np.where(holes[0], means, train.x)),
         replace(test, x=np.where(holes[1], means, test.x)),

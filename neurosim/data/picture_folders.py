@@ -1,6 +1,6 @@
-"""A folder of pictures for each class: ``circle/*.png``, ``square/*.png``, or these inside ``train`` and ``test``.
+"""One folder of pictures per class: ``circle/*.png``, ``square/*.png``, or these inside ``train`` and ``test``.
 
-They are read in grey where all of them are grey, and brought to one size.
+The pictures are read in grey if all of them are grey, and scaled to one size.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from ..text import counted
 from .pictures import SUFFIXES, read_picture
 
 PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
-MOST_SIDE = 64  # pixels: larger pictures are made smaller, a network of neurons has a weight for each pixel
-MOST_BYTES = 2**31  # of all pictures together
-GREY = 0.01  # between the colours of a pixel: less is none
+MOST_SIDE = 64  # pixels: larger pictures are reduced, because a neuron has one weight per pixel
+MOST_BYTES = 2**31  # for all pictures together
+GREY = 0.01  # largest difference between the colours of a grey pixel
 
 Paths = dict[str, list[Path]]  # class -> its pictures
 
 
 def find_classes(folder: Path) -> tuple[Paths, Paths]:
-    """The pictures of each class, for training and, if there is a test folder, for testing; empty: none."""
+    """Return the pictures of each class for training, and for testing if there is a test folder; empty: none."""
     inside = {PARTS[each.name.lower()]: each for each in _folders(folder) if each.name.lower() in PARTS}
     if "train" in inside:
         return _classes(inside["train"]), _classes(inside["test"]) if "test" in inside else {}
@@ -48,19 +48,19 @@ def _pictures_in(folder: Path) -> list[Path]:
 def read_classes(
     classes: Paths, names: tuple[str, ...], size: tuple[int, int, bool] | None, notes: list[str]
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[int, int, bool]]:
-    """Read pictures, grey or of three colours, all of one size.
+    """Read pictures, grey or with three colours, all at one size.
 
     Args:
         classes: The pictures of each class.
-        names: All classes; a label is a class's number among them.
-        size: Width, height and whether in colour; None: decided by these pictures.
-        notes: What is done to the pictures is added.
+        names: All classes; a label is the place of its class among them.
+        size: Width, height and whether in colour; None: these pictures decide.
+        notes: A list; notes about changes to the pictures are added.
 
     Returns:
         Pictures (N, height, width) or (N, height, width, 3), labels (N,), and their size.
 
     Raises:
-        DataError: A file is no picture, or they are too many.
+        DataError: A file is not a picture, or there are too many.
     """
     paths = [path for name in classes for path in classes[name]]
     labels = np.array([names.index(name) for name in classes for _ in classes[name]], np.int64)
@@ -74,7 +74,7 @@ def read_classes(
 
 
 def _common_size(paths: list[Path], notes: list[str]) -> tuple[int, int, bool]:
-    """The size that all pictures are brought to: their own if they have one, otherwise that of the middle one."""
+    """Return the common size: that of the pictures if they agree, otherwise the median width and height."""
     sizes: list[tuple[int, int]] = []
     colour = False
     for path in paths:
@@ -86,14 +86,14 @@ def _common_size(paths: list[Path], notes: list[str]) -> tuple[int, int, bool]:
     share = min(1.0, MOST_SIDE / largest)
     width, height = max(2, round(width * share)), max(2, round(height * share))
     if different or share < 1:
-        received = "of different sizes" if different else f"of {largest} pixels"
-        notes.append(f"the pictures are {received}: all are brought to {width} x {height}, with their proportions kept")
+        received = "have different sizes" if different else f"have sides of up to {largest} pixels"
+        notes.append(f"the images {received}. All are scaled to {width} x {height} pixels and keep their proportions")
     return width, height, colour
 
 
 def _fitted(picture: NDArray[np.float32], width: int, height: int) -> NDArray[np.uint8]:
-    """A picture (h, w, 3) from 0 to 1 as bytes (height, width, 3); beside it, where it is narrower, its own border."""
-    from PIL import Image, ImageOps  # only here: to look for other data need not wait for it
+    """Scale a picture (h, w, 3) from 0 to 1 to bytes (height, width, 3). Fill the rest with the tone of its border."""
+    from PIL import Image, ImageOps  # imported only here, because other data do not need it
 
     pixels = np.round(picture * 255).astype(np.uint8)
     if pixels.shape[:2] != (height, width):

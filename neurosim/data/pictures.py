@@ -1,6 +1,6 @@
-"""Pictures in files: whatever Pillow reads, as grey levels or colours from 0, black, to 1, white.
+"""Picture files: every format that Pillow reads becomes grey levels or colours from 0 (black) to 1 (white).
 
-Pillow comes with matplotlib; it is imported where a file is opened, since most data sets need none.
+Pillow comes with matplotlib.  It is imported only when a file is opened, because most data sets do not need it.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from ..text import thousands
 Float32 = NDArray[np.float32]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pbm", ".pgm", ".ppm", ".pnm")
-FOREIGN = (".heic", ".heif", ".avif", ".svg", ".pdf")  # pictures to their owner, and to Pillow none
-LARGEST = 200_000_000  # pixels: what no camera makes is no photograph
-SIDE = 1024  # larger pictures are reduced to it as they are read
-STANDS_OUT = 2.0  # so many times as much as in its brightness a drawing has to stand out in one of its colours
-BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue, ITU-R BT.601
+FOREIGN = (".heic", ".heif", ".avif", ".svg", ".pdf")  # pictures that Pillow cannot read
+LARGEST = 200_000_000  # pixels: no camera makes larger photographs
+SIDE = 1024  # pixels: larger pictures are reduced to this size when they are read
+STANDS_OUT = 2.0  # a single colour is used if its contrast is more than this times that of the brightness
+BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)  # weights of red, green and blue, ITU-R BT.601
 
 
 def picture_files(path: str | os.PathLike[str]) -> list[Path]:
-    """The pictures that a path means: the file itself, or all in a folder and the folders in it, in natural order.
+    """Return the pictures at a path: the file itself, or all in a folder and its subfolders, in natural order.
 
     Raises:
-        DataError: there is nothing there, or a folder without pictures.
+        DataError: the path does not exist, or the folder contains no pictures.
     """
     where = Path(os.path.expanduser(path))
     if not where.is_dir():
@@ -50,17 +50,18 @@ def picture_files(path: str | os.PathLike[str]) -> list[Path]:
 
 
 def read_picture(path: str | os.PathLike[str], colour: bool = False) -> Float32:
-    """Read a picture of any kind and size, turned as its camera says; what is transparent becomes background.
+    """Read a picture of any kind and size, turned as its camera says. Transparent parts become background.
 
     Args:
-        path: PNG, JPEG, GIF (its first picture), BMP, TIFF, WebP, PNM; of 1, 8, 16 or 32 bits, grey, colour, palette.
+        path: a PNG, JPEG, GIF (its first picture), BMP, TIFF, WebP or PNM file. It may have 1, 8, 16 or 32 bits, and
+            grey levels, colours or a palette.
         colour: whether to keep the colours.
 
     Returns:
         Grey levels (height, width) or colours (height, width, 3), from 0 to 1; at most 1,024 pixels high and wide.
 
     Raises:
-        DataError: there is no such file, or none that can be read as a picture.
+        DataError: the file does not exist, or cannot be read as a picture.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -70,27 +71,27 @@ def read_picture(path: str | os.PathLike[str], colour: bool = False) -> Float32:
         raise DataError(f"{expected}, received an empty file")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Pillow, about metadata that nobody asks for
+            warnings.simplefilter("ignore")  # Pillow warns about metadata that is not needed here
             with Image.open(path) as image:
                 if image.width * image.height > LARGEST:
                     pixels = thousands(image.width * image.height)
                     raise DataError(f"{path}: expected at most {thousands(LARGEST)} pixels, received {pixels}")
-                image.draft("RGB" if image.mode == "YCbCr" else None, (SIDE, SIDE))  # a JPEG is read smaller at once
+                image.draft("RGB" if image.mode == "YCbCr" else None, (SIDE, SIDE))  # a JPEG is read at a smaller size
                 return _levels(ImageOps.exif_transpose(image), colour)
     except UnidentifiedImageError:
         hint = "; save it as PNG or JPEG" if Path(path).suffix.lower() in FOREIGN else ""
-        raise DataError(f"{expected}, received something else{hint}") from None
+        raise DataError(f"{expected}, received another kind of file{hint}") from None
     except Image.DecompressionBombError:
         raise DataError(f"{path}: expected at most {thousands(LARGEST)} pixels, received more") from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError) as error:  # what Pillow's readers raise
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError) as error:  # of Pillow's readers
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path}: the picture is damaged ({' '.join(str(error).split())[:80]})") from None
 
 
 def _levels(image: Any, colour: bool) -> Float32:
-    """The pixels of an open picture, from 0 to 1: (height, width), or (height, width, 3)."""
-    if image.mode[0] in "IF":  # of 16 or 32 bits
+    """Return the pixels of an open picture, from 0 to 1: (height, width), or (height, width, 3)."""
+    if image.mode[0] in "IF":  # 16 or 32 bits
         grey = _reduced(_from_numbers(np.asarray(image)))
         return np.repeat(grey[:, :, None], 3, axis=2) if colour else grey
     transparent = "A" in image.mode or "a" in image.mode or "transparency" in image.info
@@ -104,7 +105,7 @@ def _levels(image: Any, colour: bool) -> Float32:
 
 
 def _from_numbers(values: NDArray[Any]) -> Float32:
-    """Grey levels of more than 8 bits, as 0 to 1: of 16 bits by their range, any others by what there is."""
+    """Scale grey levels of more than 8 bits to 0 to 1: 16-bit levels by their type's range, others by their own."""
     low, high = (0.0, 65535.0) if values.dtype.kind in "ui" else (0.0, 1.0)
     values = np.nan_to_num(values.astype(np.float64))
     if values.min() < low or values.max() > high:
@@ -113,7 +114,7 @@ def _from_numbers(values: NDArray[Any]) -> Float32:
 
 
 def _reduced(grey: Float32) -> Float32:
-    """Grey levels of at most `SIDE` rows and columns: means over squares."""
+    """Reduce grey levels to at most `SIDE` rows and columns by means over squares."""
     step = -(-max(grey.shape) // SIDE)
     height, width = (side // step * step for side in grey.shape)
     if step == 1 or not height or not width:
@@ -124,10 +125,10 @@ def _reduced(grey: Float32) -> Float32:
 
 
 def _on_background(colours: Float32, alpha: Float32) -> Float32:
-    """Colours (height, width, 3) laid by their opacity (height, width, 1) on what the drawing was made on.
+    """Lay colours (height, width, 3) with opacity (height, width, 1) on the likely background of the drawing.
 
-    Where all that can be seen is ink (less than half of the picture, or of one tone), it lies on white or black,
-    whichever is farther from it; where paper can be seen too, on the tone of that.
+    If only ink is visible (less than half of the picture, or a single tone), the background is white or black,
+    whichever differs more from the ink. If paper is visible too, the background has its tone.
     """
     seen = colours[alpha[:, :, 0] > 0.5]  # (n, 3)
     if len(seen) == 0:
@@ -142,7 +143,7 @@ def _on_background(colours: Float32, alpha: Float32) -> Float32:
 
 
 def _grey(colours: Float32) -> Float32:
-    """Brightness (height, width); or red, green or blue, where the drawing hardly stands out in brightness."""
+    """Return the brightness (height, width); or one colour, if the drawing has little contrast in brightness."""
     grey: Float32 = colours @ BRIGHTNESS
     if (colours == colours[:, :, :1]).all():
         return grey

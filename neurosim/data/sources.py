@@ -1,4 +1,4 @@
-"""Where data sets are looked for, what is found there, and whether it is what it claims to be."""
+"""The search for data sets: the places, the files found there, and whether they are the published ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from os.path import isfile  # unlike Path.is_file, it calls a file in a forbidden folder missing
+from os.path import isfile  # unlike Path.is_file, it returns False for a file in a forbidden folder
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,14 @@ from .idx import idx_sha256, read_idx
 from .tables import read_csv
 
 _TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
-_OTHER_TABLES = (".txt", ".data", ".txt.gz", ".data.gz", ".zip")  # tables only where the user names them
+_OTHER_TABLES = (".txt", ".data", ".txt.gz", ".data.gz", ".zip")  # tables only if the user names them
 _PICKLES = (".pkl", ".pickle", ".pkl.gz", ".joblib", ".pt", ".pth", ".pkl.bz2")
 _FAMILY = re.compile(r"(emnist-[a-z]+|qmnist)-(train|test)-(images|labels)[-.]idx\d-(?:ubyte|int)(?:\.gz)?")
+_ACCEPTED = "a .csv file, an .npz file or a folder with data"
+_IN_A_FOLDER = (
+    "The folder needs train.csv (and test.csv) or one folder of pictures per class. It can also have "
+    "train-images-idx3-ubyte and train-labels-idx1-ubyte (or .gz; t10k-... for testing)"
+)
 _NPZ_NAMES = dict(zip(PARTS, ("x_train", "y_train", "x_test", "y_test"), strict=True))
 
 
@@ -36,10 +41,10 @@ class Source:
 
     Args:
         kind: ``"IDX"``, ``"CSV"`` or ``"npz"``.
-        folder: Where the files are.
-        files: The file of each part that there is (of `PARTS`); one file may hold several.
-        chosen: Whether the user named the folder, so that its files are used or refused but not passed over.
-        family: What the files of EMNIST and QMNIST are called: ``"emnist-letters"``, ``"qmnist"``.
+        folder: The folder of the files.
+        files: The file of each existing part (of `PARTS`); one file may contain several parts.
+        chosen: Whether the user named the folder. Its files are then used or refused, but not skipped.
+        family: The name of a set of EMNIST or QMNIST: ``"emnist-letters"``, ``"qmnist"``.
     """
 
     kind: str
@@ -51,14 +56,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Found:
-    """One part of a data set as it was found, for a report.
+    """One part of a data set that was found, for a report.
 
     Args:
         part: One of `PARTS`.
-        path: The file that holds it.
-        size: Of the file, in bytes.
-        sha256: Of the part as an uncompressed IDX file; empty if it could not be read.
-        verified: True if it is the published one, False if not, None if no checksum can tell.
+        path: The file that contains it.
+        size: The size of the file in bytes.
+        sha256: The checksum of the part as an uncompressed IDX file; empty if it could not be read.
+        verified: True if it is the published part, False if not, None if no checksum can tell.
         problem: What is wrong with it, or empty.
     """
 
@@ -71,7 +76,7 @@ class Found:
 
 
 def search_path(folder: str | os.PathLike[str] | None = None) -> list[Path]:
-    """The folders in which data sets are looked for, in this order, whether they exist or not."""
+    """Return the folders that are searched for data sets, in this order, whether they exist or not."""
     named = [os.fspath(folder)] if folder else []
     named += [value] if (value := os.environ.get("NEUROSIM_DATA")) else []
     paths = [*(Path(os.path.expanduser(name)) for name in named), Path("data"), Path(), cache_folder()]
@@ -79,11 +84,11 @@ def search_path(folder: str | os.PathLike[str] | None = None) -> list[Path]:
 
 
 def find_sources(published: Published, folder: str | os.PathLike[str] | None = None) -> Iterator[Source]:
-    """Every set of files that has the names of a published data set, in the order of the search."""
+    """Yield every set of files with the names of a published data set, in the order of the search."""
     own_names = tuple(f"/{name}" for name in published.folders)
     for number, place in enumerate(search_path(folder)):
         chosen = folder is not None and number == 0
-        # MNIST's relatives use MNIST's file names, so those count only in a folder called so or a chosen one.
+        # MNIST's relatives use MNIST's file names, so these count only in a folder with the set's name or a chosen one
         if published.name == "mnist" or chosen or place.as_posix().endswith(own_names):
             yield from _sources_in(place, published.csv, chosen)
         else:
@@ -93,18 +98,14 @@ def find_sources(published: Published, folder: str | os.PathLike[str] | None = N
 
 
 def own_source(path: Path) -> Source:
-    """A user's own folder or file as a source.
+    """Return the source for the user's own folder or file.
 
     Raises:
-        DataError: There is nothing there, or nothing of a kind that can be read.
+        DataError: The path does not exist, or nothing there can be read.
     """
-    accepted = (
-        "a folder with train-images-idx3-ubyte and train-labels-idx1-ubyte (or .gz; t10k-... for testing), "
-        "with train.csv (and test.csv), or with a folder of pictures for each class; or one .csv or .npz file"
-    )
     lower = path.name.lower()
     if path.is_dir():
-        return _own_folder(path, accepted)
+        return _own_folder(path)
     if match := _FAMILY.fullmatch(path.name):
         return _families(path.parent)[match[1]]
     if lower.endswith(_PICKLES):
@@ -114,10 +115,12 @@ def own_source(path: Path) -> Source:
         return Source("npz", path.parent, dict.fromkeys(PARTS, path), chosen=True)
     if lower.endswith(_TABLES + _OTHER_TABLES):
         return Source("CSV", path.parent, dict.fromkeys(PARTS[:2], path), chosen=True)
-    raise DataError(f"{path}: expected {accepted}; for IDX files give their folder")
+    raise DataError(
+        f"{path}: expected {_ACCEPTED}, received another file. {_IN_A_FOLDER}. For IDX files, give the folder"
+    )
 
 
-def _own_folder(path: Path, accepted: str) -> Source:
+def _own_folder(path: Path) -> Source:
     names = sorted(file.name for file in path.iterdir() if file.name.lower().endswith(_TABLES))
     test = [name for name in names if "test" in name.lower() and "train" not in name.lower()]
     rest = [name for name in names if name not in test]
@@ -129,20 +132,22 @@ def _own_folder(path: Path, accepted: str) -> Source:
     if len(families) == 1:
         return next(iter(families.values()))
     if families:
-        raise DataError(f"{path}: expected one set, received {', '.join(families)}; give the path of one of its files")
+        raise DataError(
+            f"{path}: expected one data set, received {', '.join(families)}; choose one by the path of one of its files"
+        )
     arrays = sorted(path.glob("*.npz"))
     if len(arrays) == 1:
         return Source("npz", path, dict.fromkeys(PARTS, arrays[0]), chosen=True)
     if pickles := sorted(file for file in path.iterdir() if file.name.lower().endswith(_PICKLES)):
         raise _pickled(pickles[0])
     listed = ", ".join(sorted(os.listdir(path))[:5]) or "nothing"
-    raise DataError(f"{path}: expected {accepted}; received a folder with {listed}")
+    raise DataError(f"{path}: expected {_ACCEPTED}, received a folder with {listed}. {_IN_A_FOLDER}")
 
 
 def _families(folder: Path) -> dict[str, Source]:
-    """The sets of EMNIST and QMNIST in a folder, by their names."""
+    """Return the sets of EMNIST and QMNIST in a folder, by name."""
     files: dict[str, dict[str, Path]] = {}
-    for file in sorted(folder.iterdir(), reverse=True):  # of two, the one that is not packed
+    for file in sorted(folder.iterdir(), reverse=True):  # of two, the uncompressed file wins
         if match := _FAMILY.fullmatch(file.name):
             split = "train" if match[2] == "train" else "t10k"
             files.setdefault(match[1], {})[f"{split}-{match[3]}"] = file
@@ -157,26 +162,26 @@ def _families(folder: Path) -> dict[str, Source]:
 
 def _pickled(path: Path) -> DataError:
     return DataError(
-        f"{path}: a pickle can run code when it is read, so it is not; in a program that trusts it, load it and write "
-        'np.savez("own.npz", x_train=..., y_train=..., x_test=..., y_test=...), then use --data own.npz'
+        f"{path}: neurosim does not read pickles, because a pickle can run code. If you trust it, load it in a program "
+        'and write np.savez("own.npz", x_train=..., y_train=..., x_test=..., y_test=...). Then use --data own.npz'
     )
 
 
 def read_source(source: Source) -> dict[str, NDArray[Any]]:
-    """Read the parts that are there, and check that they belong together.
+    """Read the existing parts, and check that they belong together.
 
     Returns:
-        An array for each part; those of the test set are missing where it has no labels.
+        An array for each part. The parts of the test set are missing if it has no labels.
 
     Raises:
-        DataError: A file cannot be read, or its counts or image sizes do not fit the others'.
+        DataError: A file cannot be read, or its counts or image sizes do not match those of the other files.
     """
     arrays: dict[str, NDArray[Any]] = {}
     if source.kind == "npz":
         stored = read_npz(next(iter(source.files.values())))
         arrays = {part: stored[name] for part, name in _NPZ_NAMES.items() if name in stored}
         if len(arrays) < len(PARTS):
-            arrays = {part: arrays[part] for part in PARTS[:2]}  # half a test set is none
+            arrays = {part: arrays[part] for part in PARTS[:2]}  # half a test set is useless
     plan = None
     for images_part, labels_part in (PARTS[:2], PARTS[2:]):
         if source.kind == "IDX" and images_part in source.files:
@@ -186,7 +191,7 @@ def read_source(source: Source) -> dict[str, NDArray[Any]]:
             arrays[labels_part] = read_idx(labels_file, 2)[:, 0] if wide else read_idx(labels_file, 1)
         elif source.kind == "CSV" and images_part in source.files:
             path = source.files[images_part]
-            first = Reading() if read_header(path) else Reading(label_column="first")  # as published
+            first = Reading() if read_header(path) else Reading(label_column="first")  # as it is published
             read = read_csv(path, first, plan)
             plan = plan or read.plan
             if read.labels is not None:
@@ -194,8 +199,8 @@ def read_source(source: Source) -> dict[str, NDArray[Any]]:
         images_read, labels_read = arrays.get(images_part), arrays.get(labels_part)
         if images_read is not None and labels_read is not None and len(images_read) != len(labels_read):
             raise DataError(
-                f"{source.files[labels_part]}: expected {len(images_read):,} labels, as many as "
-                f"{source.files[images_part].name} has images, received {len(labels_read):,}"
+                f"{source.files[labels_part]}: expected {len(images_read):,} labels, one for each image of "
+                f"{source.files[images_part].name}, received {len(labels_read):,}"
             )
     train, test = arrays["train-images"], arrays.get("t10k-images")
     what = "images" if train.ndim > 2 else "rows"
@@ -212,7 +217,7 @@ def _by(samples: NDArray[Any]) -> str:
 
 
 def is_published(published: Published, part: str, array: NDArray[Any], path: Path) -> bool | None:
-    """Whether an array read from `path` is that part of a published set; None if no checksum can tell."""
+    """Return whether an array read from `path` is this part of a published set; None if no checksum can tell."""
     if array.dtype != np.uint8:
         return False
     digest = idx_sha256(array)
@@ -220,18 +225,18 @@ def is_published(published: Published, part: str, array: NDArray[Any], path: Pat
         if other.checksum_of == "idx" and digest in other.checksums.values():
             return other is published and other.checksums[part] == digest
     if published.checksum_of == "gz":
-        # Another digest proves nothing: the same images may have been compressed again, or unpacked.
+        # a different checksum proves nothing: the same images may have been compressed again, or unpacked
         return sha256_of(path) == published.checksums[part] or None
-    # Kaggle's digit competition has its own 42,000 images of MNIST, of which no checksum is known to us.
+    # Kaggle's digit competition has its own 42,000 images of MNIST; we know no checksum of them
     return None if path.name == "train.csv" and _is_kaggle_digits(path) else False
 
 
 def inspect_sources(name: str = "mnist", folder: str | os.PathLike[str] | None = None) -> list[Found]:
-    """Everything that `load(name, folder=folder)` would come across, read and checked, best first.
+    """Return everything that `load(name, folder=folder)` would find, read and checked, best first.
 
     Args:
         name: A published data set.
-        folder: As for `load`.
+        folder: The same as for `load`.
 
     Returns:
         One entry for each part of each set of files, with its checksum and what is wrong with it.
@@ -250,7 +255,7 @@ def inspect_sources(name: str = "mnist", folder: str | os.PathLike[str] | None =
                 missing = source.folder / file_stem(part)
                 found.append(Found(part, missing, 0, "", False, f"{missing.name} is missing"))
             elif part not in arrays:
-                reason = problem or f"{path.name} holds no labelled test set"
+                reason = problem or f"{path.name} contains no labelled test set"
                 found.append(Found(part, path, path.stat().st_size, "", False, reason))
             else:
                 verified, digest = is_published(published, part, arrays[part], path), idx_sha256(arrays[part])
@@ -283,7 +288,7 @@ def _csv_sources(folder: Path, csv: tuple[tuple[str, str], ...], chosen: bool) -
 
 
 def _is_kaggle_digits(path: Path) -> bool:
-    """Whether a file called ``train.csv``, as any competition's is, has the columns of Kaggle's digits."""
+    """Return whether a ``train.csv``, the usual name in competitions, has the columns of Kaggle's digits."""
     try:
         return read_header(path)[:2] == ["label", "pixel0"]
     except DataError:
@@ -291,7 +296,7 @@ def _is_kaggle_digits(path: Path) -> bool:
 
 
 def _idx_file(folder: Path, part: str) -> Path | None:
-    """The IDX file of a part under any of its usual names, also inside a folder of that name (Kaggle's)."""
+    """Return the IDX file of a part under any of its usual names, also inside a folder of that name (as at Kaggle)."""
     stem = file_stem(part)
     stems = [stem, stem.replace("t10k", "test")] if part.startswith("t10k") else [stem]
     names = [name for each in stems for name in (each, each.replace("-idx", ".idx"))]

@@ -1,4 +1,4 @@
-"""Tables and pictures in rows: the samples and labels of a text file."""
+"""Tables, and images as rows: the samples and labels of a text file."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ AS_IT_IS = Reading()
 
 @dataclass
 class Samples:
-    """What was read of one file: samples, and what stood there for labels.
+    """The samples and labels of one file.
 
     Attributes:
-        x: (N, features), or (N, height, width); NaN where a cell is missing that is filled in later.
-        labels: (N,) numbers or text; (N, n) of targets; None: there are none.
-        feature_names: One for each column of a table that has names.
-        class_names: Names of the classes, where labels are indices into them.
-        notes: What is worth saying.
-        plan: Which columns were what.
+        x: (N, features), or (N, height, width); NaN in empty cells that are filled in later.
+        labels: (N,) numbers or text, or (N, n) targets; None: there are none.
+        feature_names: One name for each column of a table with names.
+        class_names: Names of the classes, if the labels are indices into them.
+        notes: Everything unusual.
+        plan: The roles of the columns.
     """
 
     x: Array
@@ -57,15 +57,15 @@ class Samples:
 
 
 def read_csv(path: Path, reading: Reading = AS_IT_IS, like: Plan | None = None) -> Samples:
-    """Read a file of rows and columns: pictures of one row each, or a table.
+    """Read a file of rows and columns: a table, or images with one row per image.
 
     Args:
         path: The file.
         reading: What the user says about it.
-        like: The plan of the training file, for a test file; its labels may be missing.
+        like: The plan of the training file, for a test file, whose labels may be missing.
 
     Raises:
-        DataError: The first fault of the file, with its line and column; or it stays unclear which are the labels.
+        DataError: The file has a fault (the message gives line and column), or its labels are unclear.
     """
     grid = read_grid(path)
     notes = list(grid.notes)
@@ -83,17 +83,18 @@ def read_csv(path: Path, reading: Reading = AS_IT_IS, like: Plan | None = None) 
     if reading.missing == "drop" and x.dtype.kind == "f":
         keep &= ~np.isnan(x.reshape(len(x), -1)).any(axis=1)
     if not keep.all():
-        notes.append(f"{counted(int((~keep).sum()), 'row')} with empty cells left out")
+        dropped = int((~keep).sum())
+        notes.append(f"{counted(dropped, 'row')} with empty cells {'is' if dropped == 1 else 'are'} left out")
         x, labels = x[keep], None if labels is None else labels[keep]
         if not len(x):
-            raise DataError(f"{path}: every row has an empty cell; expected --missing mean")
+            raise DataError(f"{path}: expected some rows without empty cells, received none; use --missing mean")
     if labels is not None and (empty := _is_missing(labels)).any():
         row, column = int(np.argmax(empty)), at[plan.labels[0]]
         cell = grid.cell(row, column)
-        received = f"{cell!r}, which stands for none" if cell else "an empty cell"
+        received = f"{cell!r}, which means an empty cell" if cell else "an empty cell"
         raise DataError(
             f"{path}, line {grid.lines[row]}, {grid.title(column)}: expected a label, received {received}; "
-            "--missing drop leaves such rows out"
+            "use --missing drop to leave out such rows"
         )
     if like is not None:
         notes = [f"{path.name}: {note}" for note in notes]
@@ -101,7 +102,7 @@ def read_csv(path: Path, reading: Reading = AS_IT_IS, like: Plan | None = None) 
 
 
 def _read_labels(grid: Grid, columns: list[int], reading: Reading) -> tuple[Array | None, tuple[str, ...]]:
-    """The labels, or targets, as they stand there; and the names of classes that have a column each."""
+    """Return the labels or targets of the file, and the names of the classes if each has a column."""
     if not columns:
         return None, ()
     if reading.target:
@@ -121,17 +122,17 @@ def _is_missing(labels: Array) -> Array:
 
 
 def _pictures(grid: Grid, columns: list[int], shape: tuple[int, ...], notes: list[str]) -> Array:
-    """Pictures (N, height, width): bytes where they are whole numbers, otherwise floats from 0 to 1."""
+    """Return images (N, height, width): bytes if they are whole numbers, otherwise floats from 0 to 1."""
     check_numbers(grid, columns, Reading())
     low, high = range_of(grid.values, columns)
     if not are_pixels(grid.values, columns):
         raise DataError(
-            f"{grid.path}: expected pixels, whole from 0 to 255 or between 0 and 1 or -1 and 1, received numbers from "
-            f"{number(low)} to {number(high)}"
+            f"{grid.path}: expected pixels: whole from 0 to 255, between 0 and 1, or between -1 and 1; received "
+            f"numbers from {number(low)} to {number(high)}"
         )
     whole = low >= 0 and are_whole(grid.values, columns)
     if low < 0:
-        notes.append("pixels from -1 to 1 were brought to 0 to 1")
+        notes.append("the pixels are between -1 and 1 and are scaled to between 0 and 1")
     x: Array = np.empty((len(grid.values), len(columns)), np.uint8 if whole else np.float32)
     for rows, part in blocks(grid.values, columns):
         x[rows] = (part + 1) / 2 if low < 0 else part
@@ -141,7 +142,7 @@ def _pictures(grid: Grid, columns: list[int], shape: tuple[int, ...], notes: lis
 def _features(
     grid: Grid, plan: Plan, at: dict[Key, int], reading: Reading, first: bool
 ) -> tuple[Array, tuple[str, ...]]:
-    """The features of a table (N, n), and their names."""
+    """Return the features of a table (N, n), and their names."""
     one_hot = {keys_of(grid)[column_of(grid, name)] for name in reading.one_hot} & set(plan.features)
     texts = [at[key] for key in plan.features if at[key] in grid.texts and key not in one_hot]
     if faults := faults_in(grid, [k for k in texts if not grid.only_text(k)]):
@@ -151,8 +152,8 @@ def _features(
         example = next(cell for cell in grid.texts[texts[0]].tolist() if cell)
         raise DataError(
             f"{grid.path}: expected numbers as features, received text such as {example[:20]!r} in "
-            f"{listing([grid.title(k) for k in texts[:SHOWN]])}; write numbers, take the column out of the file, or "
-            f"--one-hot {shlex.quote(options)} makes a column of 0 and 1 of each value"
+            f"{listing([grid.title(k) for k in texts[:SHOWN]])}. Write numbers, remove the column, or use "
+            f"--one-hot {shlex.quote(options)} to make a column of 0 and 1 for each value"
         )
     names: list[str] = []
     wide = {key: _one_hot(grid, at[key], plan, key, reading, first) for key in plan.features if key in one_hot}
@@ -175,7 +176,7 @@ def _features(
 
 
 def _one_hot(grid: Grid, k: int, plan: Plan, key: Key, reading: Reading, first: bool) -> Array:
-    """A column of 0 and 1 for each value of a column (N, values); NaN where it is missing."""
+    """Return a column of 0 and 1 for each value of a column, (N, values), with NaN for empty cells."""
     cells = grid.texts[k] if k in grid.texts else np.array([f"{v:.15g}" for v in grid.values[:, k].tolist()])
     if first:
         plan.values[key] = sorted(np.unique(cells[(cells != "") & (cells != "nan")]).tolist(), key=in_order)
@@ -183,7 +184,7 @@ def _one_hot(grid: Grid, k: int, plan: Plan, key: Key, reading: Reading, first: 
 
 
 def _indicators(grid: Grid, k: int, cells: Array, values: list[str], reading: Reading) -> list[Array]:
-    """A column of 0 and 1 for each value of a column."""
+    """Return one column of 0 and 1 per value, and refuse values that the training file does not have."""
     known = {*values, *(("", "nan") if reading.missing else ())}
     for row, cell in enumerate(cells.tolist()):
         if cell not in known:

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and looked at before they are read."""
+"""Files: written completely or not at all, and checked before they are read."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from ..text import readable
 from .lock import is_own, try_lock
 
 BLOCK = 2**20  # bytes that are read at a time
-PART = ".neurosim"  # ends the name of a file that is half written
+PART = ".neurosim"  # the end of the name of an unfinished file
 _PARTS = re.compile(r"\..*\.[a-z0-9_]{8}" + re.escape(PART), re.DOTALL)
-_swept: set[Path] = set()  # folders that this process has looked through
+_swept: set[Path] = set()  # folders that this process has cleaned
 
 
 @contextmanager
 def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A binary file to write to, which takes its place at `path` only when it is complete and on disk.
+    """Open a binary file for writing. It gets the name `path` only when it is complete and on disk.
 
-    Missing folders are made. If anything goes wrong, what was at `path` before is still there. What killed processes
-    left half written in the folder is removed.
+    Missing folders are made. After an error, the old file at `path` is still there. Unfinished files that killed
+    processes left in the folder are removed.
 
     Raises:
         WriteError: the file cannot be written.
@@ -43,7 +43,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             sweep(path.parent)
         with _part_of(path) as file:
             temporary = file.name
-            held = os.dup(file.fileno()) if os.name == "posix" else -1  # its lock lasts until it has its name
+            held = os.dup(file.fileno()) if os.name == "posix" else -1  # keeps the lock until the file has its name
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -60,16 +60,16 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def _part_of(path: Path) -> Any:
-    """A new file beside `path` to write to, locked as long as it is open."""
+    """Open a new file in the folder of `path` for writing, locked as long as it is open."""
     while True:
         file = tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=PART, delete=False)  # noqa: SIM115
         if os.name != "posix" or (try_lock(file.fileno()) is not False and os.path.exists(file.name)):
             return file
-        file.close()  # taken for left behind, before it was locked
+        file.close()  # another process removed it before it was locked
 
 
 def sweep(folder: str | os.PathLike[str]) -> None:
-    """Remove what killed processes of this user left half written in a folder; what one still writes is locked."""
+    """Remove the unfinished files that killed processes of this user left in a folder. Files in use are locked."""
     _swept.add(Path(folder).absolute())
     with suppress(OSError):
         for each in [entry.path for entry in os.scandir(folder) if _PARTS.fullmatch(entry.name)]:
@@ -85,10 +85,10 @@ def sweep(folder: str | os.PathLike[str]) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, unless it is there.
+    """Make a folder, unless it exists.
 
     Raises:
-        WriteError: it cannot be made.
+        WriteError: the folder cannot be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -98,10 +98,10 @@ def make_folder(folder: Path) -> None:
 
 @contextmanager
 def made_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A folder for the time of a block, made if it is not there. If it is empty at the end it is taken away again.
+    """Make a folder for the time of a block, unless it exists. If a new folder is empty at the end, remove it.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: the folder cannot be made.
     """
     folder = Path(path)
     missing = [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
@@ -110,22 +110,22 @@ def made_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield folder
     finally:
         for each in missing:
-            with suppress(OSError):  # it was not made, or something is in it
+            with suppress(OSError):  # it was not made, or it is not empty
                 each.rmdir()
 
 
 def writable_folder(path: str | os.PathLike[str], option: str = "--out") -> Path:
-    """The folder to write to, tried before the work and not after it.
+    """Check that a folder can be written to, before the work that fills it, and return its path.
 
-    Where it is not there yet it is made only for the trial: the first file makes it anew, and where nothing comes of
-    the work no empty folder stays.
+    A folder that does not exist is made only for this check. The first file makes it again, so work without a result
+    leaves no empty folder.
 
     Args:
-        path: where it is, or is to be.
-        option: what a message calls it.
+        path: the folder.
+        option: its name in a message.
 
     Raises:
-        NeurosimError: it cannot be made or written to.
+        NeurosimError: the folder cannot be made or written to.
     """
     try:
         with made_folder(path) as folder:
@@ -138,49 +138,49 @@ def writable_folder(path: str | os.PathLike[str], option: str = "--out") -> Path
 
 
 def check_room(folder: Path, size: int, option: str = "--out") -> None:
-    """Hold the free space of a disk to what is to be written: before the work, and not after it.
+    """Check before the work that a disk has enough free space for its results.
 
     Args:
-        folder: where it goes; it need not be there yet.
-        size: how many bytes.
-        option: what a message calls the folder.
+        folder: the folder for the results; it may not exist yet.
+        size: the size of the results in bytes.
+        option: the name of the folder in a message.
 
     Raises:
-        NeurosimError: there is not enough.
+        NeurosimError: there is not enough free space.
     """
     place = folder.absolute()
     while not place.exists() and place != place.parent:
         place = place.parent
     try:
         free = shutil.disk_usage(place).free
-    except OSError:  # nobody knows
+    except OSError:  # the free space is unknown
         return
     if free < size:
         raise NeurosimError(
-            f"{option}: what comes of the run takes {size / 2**20:,.1f} MB, and the disk of {folder} has "
-            f"{free / 2**20:,.1f} MB free; make room, or choose another folder"
+            f"{option}: the results of the run need {size / 2**20:,.1f} MB, but the disk of {folder} has only "
+            f"{free / 2**20:,.1f} MB free. Free some space, or choose another folder"
         )
 
 
 def _umask() -> int:
-    """The permissions that new files are not given (a temporary file is made private, the result should not be)."""
+    """Return the permissions that new files do not get. A temporary file is private, but the result should not be."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
-    """Write a text file as UTF-8, whole or not at all; returns its path."""
+    """Write a text file as UTF-8, completely or not at all; return its path."""
     with atomic_file(path) as file:
         file.write(readable(text).encode())
     return Path(path)
 
 
 def file_size(path: str | os.PathLike[str]) -> int:
-    """Bytes in a regular file; opening a folder, pipe or device instead would fail late or wait for ever.
+    """Return the size of a regular file in bytes. A folder, pipe or device would fail late or wait for ever.
 
     Raises:
-        DataError: there is no such file, or it is none.
+        DataError: the file does not exist, or it is not a regular file.
     """
     try:
         status = os.stat(path)
@@ -193,14 +193,14 @@ def file_size(path: str | os.PathLike[str]) -> int:
 
 
 def read_bytes(file: Any, count: int) -> tuple[NDArray[np.uint8], int]:
-    """Read from a file that may be compressed, without ever holding more than what was asked for.
+    """Read from a file that may be compressed, without more memory than `count` bytes.
 
     Args:
         file: an open binary file.
-        count: how many bytes to read.
+        count: the number of bytes to read.
 
     Returns:
-        A uint8 vector of that length, and how many bytes of it the file could fill.
+        A uint8 vector of this length, and the number of its bytes that the file could fill.
     """
     values = np.empty(count, np.uint8)
     view, filled = memoryview(values), 0
@@ -210,7 +210,7 @@ def read_bytes(file: Any, count: int) -> tuple[NDArray[np.uint8], int]:
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:
-    """The SHA-256 of a file, read block by block."""
+    """Return the SHA-256 of a file, which is read block by block."""
     import hashlib
 
     digest = hashlib.sha256()

@@ -1,7 +1,7 @@
-"""Locks that a dead process does not hold: the system takes them back with the process, however that ended.
+"""Locks that end with their process: the system releases them, even if the process is killed.
 
-A folder is locked while one process works in it, and a file while it is half written.  So whatever is found unlocked
-under a name that only neurosim gives was left by a process that was killed, and can be removed.
+A folder is locked while one process works in it, and a file while it is unfinished.  So an unlocked file with a name
+that only neurosim uses was left by a killed process, and can be removed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 if sys.platform == "win32":
     import msvcrt
 
-    def _open(folder: str) -> int:  # a folder cannot be locked there, but a file in it that goes with its process
+    def _open(folder: str) -> int:  # Windows locks no folders, but a file in it that ends with its process
         return os.open(os.path.join(folder, ".neurosim-lock"), os.O_CREAT | os.O_RDWR | os.O_TEMPORARY)
 
     def _lock(descriptor: int) -> None:
@@ -33,11 +33,11 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-_held: dict[str, tuple[int, int]] = {}  # folder -> descriptor, and how many locks of this process share it
+_held: dict[str, tuple[int, int]] = {}  # folder -> descriptor, and the number of locks of this process that share it
 
 
 def try_lock(descriptor: int) -> bool | None:
-    """Lock what a descriptor stands for. False: another has it; None: this file system has no locks."""
+    """Lock the file or folder of a descriptor. False: another process has the lock; None: there are no locks here."""
     try:
         _lock(descriptor)
     except (BlockingIOError, PermissionError):
@@ -51,7 +51,7 @@ class FolderLock:
     """A lock on a folder, which a process may take several times.
 
     Args:
-        folder: has to be there when the lock is taken.
+        folder: the folder; it must exist when the lock is taken.
     """
 
     taken = False
@@ -60,7 +60,7 @@ class FolderLock:
         self.folder = os.path.realpath(folder)
 
     def take(self) -> bool:
-        """Take it, or learn that another process has it. Where there are no locks, nobody is kept out."""
+        """Take the lock; return False if another process has it. A file system without locks allows everyone."""
         if not self.taken:
             descriptor, count = _held.get(self.folder, (-1, 0))
             try:
@@ -75,7 +75,7 @@ class FolderLock:
         return True
 
     def release(self) -> None:
-        """Give it back."""
+        """Release the lock."""
         if self.taken:
             self.taken = False
             descriptor, count = _held.pop(self.folder)
@@ -90,7 +90,7 @@ class FolderLock:
 
 @contextmanager
 def scratch_folder(prefix: str) -> Iterator[Path]:
-    """A temporary folder for the time of a block. Those of this name that killed processes left are removed first."""
+    """Make a temporary folder for the time of a block. First remove those of this name that killed processes left."""
     place = Path(tempfile.gettempdir())
     for left in place.glob(f"{prefix}*"):
         if is_own(left) and left.is_dir():
@@ -98,7 +98,7 @@ def scratch_folder(prefix: str) -> Iterator[Path]:
     while True:
         folder = Path(tempfile.mkdtemp(prefix=prefix))
         lock = FolderLock(folder)
-        if lock.take() and folder.exists():  # nobody took it for left behind before it was locked
+        if lock.take() and folder.exists():  # no other process removed it before it was locked
             break
         lock.release()
     try:
@@ -117,7 +117,7 @@ def _remove(folder: Path, lock: FolderLock) -> None:
 
 
 def is_own(path: str | os.PathLike[str]) -> bool:
-    """Whether a file or folder, and no link to one, belongs to this user."""
+    """Return whether a file or folder belongs to this user. A link does not count."""
     try:
         status = os.lstat(path)
     except OSError:

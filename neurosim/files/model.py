@@ -1,4 +1,4 @@
-"""A network as a file: everything in one npz archive, nothing pickled."""
+"""A network as a file: everything in one npz archive, without pickles."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ FORMAT, VERSION = "neurosim network", 1
 
 
 def save_network(network: Network, path: str | os.PathLike[str]) -> Path:
-    """Write a network to one npz file, whole or not at all.
+    """Write a network to one npz file, completely or not at all.
 
-    The file holds the arrays ``W1, b1, …``, running statistics, the optimizer's vectors, and under "config" a JSON
-    text. ``numpy.load`` reads it; nothing in it is pickled.
+    The file contains the arrays ``W1, b1, …``, running statistics, the optimizer's vectors, and a JSON text called
+    "config". ``numpy.load`` reads it; it contains no pickles.
 
     Returns:
-        The path written.
+        The path of the file.
 
     Raises:
         NeurosimError: the file cannot be written.
@@ -48,16 +48,16 @@ def save_network(network: Network, path: str | os.PathLike[str]) -> Path:
 
 
 def load_network(path: str | os.PathLike[str]) -> Network:
-    """The network that `save_network` wrote: weights, optimizer state and random streams, ready to train on.
+    """Load a network that `save_network` wrote: weights, optimizer state and random streams, ready for more training.
 
     Raises:
-        DataError: no such file, or not a network of a version that this program knows.
+        DataError: the file does not exist, or is not a network of a version that this program knows.
     """
     config, arrays = read_configured(path, FORMAT, VERSION)
     try:
         hold("config", CONFIG, config)
         settings, scalars, streams = config["network"], config["scalars"], config["streams"]
-        # before anything is made: its size is what the file declares
+        # check this before anything is made, because the file declares the sizes
         check_arrays(path, arrays, _array_shapes(settings), np.dtype(settings["dtype"]))
         network = Network.from_config(settings)
         hold("class_names", unlike(text, max(2, network.output.n_out)), list(network.class_names))
@@ -71,12 +71,12 @@ def load_network(path: str | os.PathLike[str]) -> Network:
             "streams": {purpose: rng.bit_generator.state for purpose, rng in network.streams.items()},
         }
         if place := first_mismatch({name: config[name] for name in made}, made):
-            raise NeurosimError(f"expected settings that a network can have, received another at {brief(place)}")
+            raise NeurosimError(f"expected settings that a network can have, received another value at {brief(place)}")
     except DataError:
         raise
-    except (NeurosimError, MemoryError, *MALFORMED) as error:  # a JSON text may hold anything
+    except (NeurosimError, MemoryError, *MALFORMED) as error:  # a JSON text may contain anything
         reason = error if isinstance(error, NeurosimError) else f"{type(error).__name__}: {error}"
-        raise DataError(f"{path}: its config makes no network ({brief(reason)})") from None
+        raise DataError(f"{path}: expected the config of a network, received another ({brief(reason)})") from None
     return network
 
 
@@ -84,7 +84,7 @@ CONFIG = record(dict.fromkeys(("format", "version", "network", "scalars", "strea
 
 
 def array_rules(network: Network, finite: bool = False) -> dict[str, Rule]:
-    """What each of `Network.arrays` may be, read from a file; `finite`: without NaN and infinity."""
+    """Return the rules for the arrays of `Network.arrays` in a file; with `finite`, NaN and infinity are refused."""
     layers = {f"{name}{layer.index}" for layer in network for name in layer.never_negative}
     low = layers | {f"optimizer.{name}" for name in network.optimizer.never_negative}
     return {
@@ -94,7 +94,7 @@ def array_rules(network: Network, finite: bool = False) -> dict[str, Rule]:
 
 
 def snapshot_rule(network: Network, finite: bool = False) -> Rule:
-    """What a snapshot of this network, read from a file, may be."""
+    """Return the rule for a snapshot of this network in a file."""
     return record(
         {
             "arrays": record(array_rules(network, finite)),
@@ -105,7 +105,7 @@ def snapshot_rule(network: Network, finite: bool = False) -> Rule:
 
 
 def _array_shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Name -> shape of all that `Network.arrays` would give for a config, without making any of them."""
+    """Return name -> shape of all arrays that `Network.arrays` would have for a config, without making them."""
     shapes: dict[str, tuple[int, ...]] = {}
     states: dict[str, tuple[int, ...]] = {}
     below: Layer | None = None

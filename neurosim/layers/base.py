@@ -255,18 +255,17 @@ class Layer(Neurons, Configurable):
         """Return da/dz at any z (B, n_out), neuron by neuron: the diagonal of the Jacobian. A new array."""
         return np.ones_like(z)
 
-    def forward_without_(self, j: int, z: Array) -> None:
-        """Compute z and a in evaluation as if x_j were 0.
+    def forward_without_(self, j: int | slice, z: Array) -> None:
+        """Compute z and a in evaluation mode as if x_j were 0.
 
         Args:
-            j: the index of the input.
+            j: the index of the input, or a slice of several inputs.
             z: (B, n_out) z with all of x.
         """
-        column = self.x[:, j]
-        kept = column.copy()
-        column[...] = 0.0
+        kept = self.x[:, j].copy()
+        self.x[:, j] = 0.0
         self.forward_(training=False)
-        column[...] = kept
+        self.x[:, j] = kept
 
     # -- around an update ------------------------------------------------------------------------------------------
 

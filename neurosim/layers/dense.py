@@ -84,7 +84,10 @@ class Dense(WeightedLayer):
     def input_gradient_(self, delta: Array, dx: Array) -> None:
         np.dot(delta, self._W_transposed, dx)  # (B, n_in) dL/dx = delta Wᵀ
 
-    def forward_without_(self, j: int, z: Array) -> None:
+    def forward_without_(self, j: int | slice, z: Array) -> None:
+        if isinstance(j, slice):
+            super().forward_without_(j, z)
+            return
         np.multiply(self._x[:, j, None], self._W[j], out=self.z)
         np.subtract(z, self.z, out=self.z)  # z - x_j w_j, a product of rank one
         self.activate_()

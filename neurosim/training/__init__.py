@@ -1,4 +1,4 @@
-"""Training: the loop, the hooks into it, and what is kept of a run."""
+"""Training: the loop, its callbacks, and the records of a run."""
 
 from .batches import Batches
 from .callbacks import Callback, EarlyStopping, GradientNorms, TrainingRun

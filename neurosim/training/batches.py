@@ -1,6 +1,6 @@
-"""Mini-batches of a data set, epoch after epoch, and the training step on each: written once, for all who train.
+"""The batches of a data set, epoch after epoch, and the training step on each: written once, for every user.
 
-`fit` runs through them to the end, a `Stepper` one by one, and the benchmark takes their step apart.
+`fit` runs all batches, a `Stepper` runs them one by one, and the benchmark times the parts of their step.
 """
 
 from __future__ import annotations
@@ -31,33 +31,33 @@ Place = tuple[Array | None, int, float, float]
 
 
 class Batches:
-    """The training set of a network in mini-batches, and where in the epoch training stands.
+    """The training set of a network in batches, and the current place in the epoch.
 
     Args:
-        network: what is trained.
-        x: a `Dataset`, or (N, …) samples; whole numbers are scaled by the `Input` batch by batch.
-        y: (N,) class indices or names, or (N, n_out) rows, where x are samples.
+        network: the network to train.
+        x: a `Dataset`, or (N, …) samples; the `Input` scales whole numbers batch by batch.
+        y: (N,) class indices or names, or (N, n_out) rows, if x are samples.
         batch_size: B, samples per step; ``None``: all. The last batch of an epoch may be smaller.
-        shuffle: whether each epoch goes through the samples in a new random order.
+        shuffle: whether each epoch uses the samples in a new random order.
         drop_last: whether each epoch leaves out the samples that do not fill its last batch.
-        augment: what is done to each batch of uint8 images before it is scaled.
-        class_weight: what the samples of each class count, see `weights_of`.
-        sample_weight: (N,) what each sample counts; the loss of a batch is Σ w L / Σ w.
+        augment: the augmentation of each batch of uint8 images before it is scaled.
+        class_weight: the weights of the classes, see `weights_of`.
+        sample_weight: (N,) the weight of each sample; the loss of a batch is Σ w L / Σ w.
 
     Attributes:
         rows: (N, n_0) the samples.
-        targets: (N, n_out).
+        targets: (N, n_out) the targets.
         batch_size: B, at most N.
-        steps_per_epoch: how many batches an epoch has.
-        samples_per_epoch: how many samples it sees.
+        steps_per_epoch: the number of batches in an epoch.
+        samples_per_epoch: the number of samples that an epoch uses.
         order: (N,) int64, the order of this epoch; ``None`` before its first step.
-        steps: how many steps of this epoch are done.
-        loss: the sum of their losses, each times its samples.
-        right: the sum of their right predictions; NaN where the targets are not classes.
-        one_by_one: whether it is known that the steps of this epoch cannot be done several at once.
+        steps: the number of finished steps in this epoch.
+        loss: the sum of their losses, each multiplied by its number of samples.
+        right: the number of their right predictions; NaN if the targets are not classes.
+        one_by_one: whether the steps of this epoch are known to run only one at a time.
 
     Raises:
-        NeurosimError: data or settings that do not fit.
+        NeurosimError: the data or the settings do not fit.
     """
 
     def __init__(
@@ -81,8 +81,8 @@ class Batches:
         self.batch_size = B = N if batch_size is None else min(check_count("batch_size", batch_size), N)
         if network.least_batch > B:
             raise NeurosimError(
-                f"batch_size: expected at least {network.least_batch}, for batch normalization learns nothing from a "
-                f"batch of one, received {B}"
+                f"batch_size: expected at least {network.least_batch}, because batch normalization learns nothing from "
+                f"a batch of one, received {B}"
             )
         self.weights = weights_of(network, self.targets, class_weight, sample_weight)
         self.shuffle, self.drop_last = bool(shuffle), bool(drop_last)
@@ -99,18 +99,18 @@ class Batches:
         self.begin_epoch()
 
     def begin_epoch(self) -> None:
-        """Stand before the first step of another epoch."""
+        """Go to the first step of a new epoch."""
         self.order: Array | None = None
         self.steps, self.loss, self.right = 0, 0.0, 0.0
         self.one_by_one = self._feed is None
 
     @property
     def epoch_is_done(self) -> bool:
-        """Whether this was the last step of the epoch."""
+        """Whether the last step of the epoch is done."""
         return self.steps >= self.steps_per_epoch
 
     def _next(self) -> tuple[Array, int]:
-        """The order of the epoch, and where in it the next batch begins."""
+        """Return the order of the epoch, and the position of the next batch in it."""
         if self.order is None:
             N = len(self.rows)
             order = self.network.streams["shuffling"].permutation(N) if self.shuffle else np.arange(N)
@@ -118,7 +118,7 @@ class Batches:
         return self.order, self.steps * self.batch_size
 
     def load(self) -> Array:
-        """Put the next batch into the network's workspaces; returns which samples it has, (B,)."""
+        """Put the next batch into the network's workspaces; return the indices of its samples, (B,)."""
         network = self.network
         order, start = self._next()
         indices = order[start : start + self.batch_size]
@@ -128,31 +128,31 @@ class Batches:
         return indices
 
     def step(self) -> float:
-        """One step of training on the next batch; returns its loss.
+        """Run one training step on the next batch; return its loss.
 
-        Where that is not finite, nothing was changed, and the step does not count as done.
+        If the loss is not finite, nothing was changed, and the step does not count.
         """
         losses: list[float] = []
         self.advance(1, losses)
         return losses[0]
 
     def advance(self, most: int, losses: list[float], look: Callable[[], None] | None = None) -> None:
-        """One step, or several at once, if they are compiled: up to `most`.
+        """Run one step, or several in one call if they are compiled.
 
         Args:
-            most: how many.
-            losses: theirs are appended; where the last is not finite, that step changed nothing, and does not count as
-                done.
-            look: is called after each step that was done.
+            most: the largest number of steps.
+            losses: a list; the losses of the steps are appended. If the last one is not finite, its step changed
+                nothing and does not count.
+            look: a function to call after each step that counts.
         """
         if self.one_by_one or not self._run(most, losses, look):
-            self.one_by_one = True  # for the rest of the epoch: to ask costs as much as half a step
+            self.one_by_one = True  # for the rest of the epoch: asking again takes as long as half a step
             losses.append(self._step())
             if look is not None and math.isfinite(losses[-1]):
                 look()
 
     def _run(self, most: int, losses: list[float], look: Callable[[], None] | None) -> bool:
-        """Several compiled steps. Returns whether there are any: the network may have none, or no sample be left."""
+        """Run several compiled steps. Return False if the network has no compiled form, or no samples are left."""
         assert self._feed is not None
         order, start = self._next()
         size = min(self.batch_size, len(order) - start)
@@ -179,7 +179,7 @@ class Batches:
     def _run_watched(
         self, program: Program, start: int, done: Array, size: int, losses: list[float], look: Callable[[], None]
     ) -> None:
-        """Several compiled steps, each of which is counted before somebody looks."""
+        """Run several compiled steps, and count each one before `look` is called."""
         assert self._feed is not None and self.order is not None
         before = self.steps
 
@@ -195,7 +195,7 @@ class Batches:
                 losses.append(float(done[finished, 0]))
 
     def _count(self, done: Array, size: int, losses: list[float]) -> int:
-        """Count the steps, on batches of one size, of which `run_` has left loss and right predictions."""
+        """Count the steps, on batches of one size, whose loss and right predictions `run_` has written."""
         finished = 0
         for loss, right in done.tolist():
             if math.isnan(right):
@@ -211,7 +211,7 @@ class Batches:
         self.steps += 1
 
     def _step(self) -> float:
-        """One step that is not done from the data set by compiled code alone."""
+        """Run one step that compiled code cannot do alone from the data set."""
         indices = self.load()
         loss = self.network.step_() if self.weights is None else self.network.step_(self.weights[indices])
         if math.isfinite(loss):
@@ -221,7 +221,7 @@ class Batches:
         return loss
 
     def pieces(self) -> dict[str, Callable[[], object]]:
-        """The parts of a step on the next batch, by name, to be called in turn: as `advance` does them, for a clock."""
+        """Return the parts of a step on the next batch, by name and in order, so that each can be timed."""
         network = self.network
         order, start = self._next()
         network.set_batch_size(min(self.batch_size, len(order) - start))
@@ -236,31 +236,31 @@ class Batches:
         }
 
     def figures(self) -> dict[str, float]:
-        """Loss and accuracy of the epoch: averages over its steps, while the weights were changing."""
+        """Return loss and accuracy of the epoch: means over its steps, while the weights were changing."""
         return {"loss": self.loss / self.samples_per_epoch, "accuracy": self.right / self.samples_per_epoch}
 
     @property
     def place(self) -> Place:
-        """Where it stands: order, steps, loss and right. May be assigned, to go back there."""
+        """The current place: order, steps, loss and right. Assign it to go back there."""
         return self.order, self.steps, self.loss, self.right
 
     @place.setter
     def place(self, place: Place) -> None:
         order, self.steps, self.loss, self.right = place
-        self.order = None if order is None else order.astype(np.int64, copy=False)  # as compiled steps read it
+        self.order = None if order is None else order.astype(np.int64, copy=False)  # the type that compiled steps read
 
 
 def as_data(network: Network, x: Any, y: Any, name: str = "") -> tuple[Array, Array]:
-    """Samples and targets as rows, if they fit the network and there are any.
+    """Return samples and targets as rows that fit the network.
 
     Args:
-        network: it says what fits.
+        network: the network.
         x: (N, …) samples.
         y: (N,) class indices or (N, n_out) rows.
-        name: what they are called in an error message.
+        name: the name of the data in an error message.
 
     Raises:
-        NeurosimError: they do not.
+        NeurosimError: the data do not fit the network, or there are no samples.
     """
     x, y = samples_and_labels(x, y)
     rows = network.input.as_rows(x, name or "x")
@@ -271,17 +271,18 @@ def as_data(network: Network, x: Any, y: Any, name: str = "") -> tuple[Array, Ar
 
 
 def weights_of(network: Network, targets: Array, class_weight: Any, sample_weight: Any) -> Array | None:
-    """What each sample counts, (N,); None where all count the same.
+    """Return the weight of each sample, (N,); None if all weights are equal.
 
     Args:
-        network: it knows the names of the classes.
-        targets: (N, n_out).
-        class_weight: by class, an index or a name, at least 0 (a class left out counts 1); or one for each class; or
-            "balanced": each class counts the same in all, N / (classes · its samples).
-        sample_weight: (N,) at least 0; multiplied with that of its class.
+        network: the network, for the names of the classes.
+        targets: (N, n_out) the targets.
+        class_weight: the weight of each class, at least 0: a dict by index or name (a missing class has weight 1), or
+            one number per class. "balanced" gives a class the weight N / (classes · its samples), so that all classes
+            have the same total.
+        sample_weight: (N,) at least 0; multiplied by the weight of the sample's class.
 
     Raises:
-        NeurosimError: no such class, a wrong number of weights, or one below 0.
+        NeurosimError: a class is unknown, the number of weights is wrong, or a weight is below 0.
     """
     if class_weight is None and sample_weight is None:
         return None
@@ -291,7 +292,7 @@ def weights_of(network: Network, targets: Array, class_weight: Any, sample_weigh
     if class_weight is not None:
         classes = class_indices(targets)
         if classes is None:
-            raise NeurosimError("class_weight: expected targets that are classes, received others; use sample_weight")
+            raise NeurosimError("class_weight: expected targets that are classes, received numbers; use sample_weight")
         K = max(2, targets.shape[1])
         if isinstance(class_weight, str) and class_weight == "balanced":
             counts = np.bincount(classes, minlength=K)
@@ -307,48 +308,49 @@ def weights_of(network: Network, targets: Array, class_weight: Any, sample_weigh
             by_class = _checked_weights("class_weight", class_weight, K)
         weights = weights * by_class[classes]
     if not weights.any():
-        raise NeurosimError("weights: expected some above 0, received none")
+        raise NeurosimError("weights: expected at least one above 0, received none")
     return weights
 
 
 def _checked_weights(name: str, weights: Any, count: int) -> Array:
-    """(count,) finite weights of at least 0.
+    """Return (count,) finite weights of at least 0.
 
     Raises:
-        NeurosimError: they are others.
+        NeurosimError: the weights are not of this kind.
     """
     array, _ = as_numbers(weights, name)
     array = array.astype(np.float64)
     if array.shape != (count,) or not np.isfinite(array).all() or (array < 0.0).any():
         raise NeurosimError(
-            f"{name}: expected {thousands(count)} finite numbers of at least 0, received others, of shape {array.shape}"
+            f"{name}: expected {thousands(count)} finite numbers of at least 0, received other values, of shape "
+            f"{array.shape}"
         )
     return array
 
 
 def augmenting_gather(network: Network, augmentation: Augmentation, x: Any) -> Callable[[Array, Array], None]:
-    """What takes the place of ``network.input.gather`` where images are augmented.
+    """Return a replacement of ``network.input.gather`` that augments images.
 
     Args:
-        network: it provides the random numbers, and takes the images.
-        augmentation: what is done to each batch.
+        network: the network that provides the random numbers and receives the images.
+        augmentation: the augmentation of each batch.
         x: the training images (N, height, width), or rows (N, pixels) if the `Input` knows their shape.
 
     Raises:
-        ShapeError: it is not known how high and wide the images are.
-        NeurosimError: images that are not uint8.
+        ShapeError: the height and width of the images are unknown.
+        NeurosimError: the images are not uint8.
     """
     x, _ = as_numbers(x)
     if x.dtype != np.uint8:
         raise NeurosimError(
-            f"augment: expected images as uint8, 0 to 255, received {x.dtype}; the Input layer scales "
-            "them after they were augmented"
+            f"augment: expected images as uint8, 0 to 255, received {x.dtype}. The Input layer scales the images after "
+            "the augmentation"
         )
     shapes = x.shape[1:], network.input.out_shape
     shape = next((each[:2] for each in shapes if len(each) > 1 and math.prod(each[2:]) == 1), None)
     if shape is None:
         raise ShapeError(
-            f"augment: expected images of shape (N, height, width), received {x.shape}; reshape them, or "
+            f"augment: expected images of shape (N, height, width), received {x.shape}. Reshape them, or "
             "make the first layer Input((height, width))"
         )
 

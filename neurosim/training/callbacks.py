@@ -1,4 +1,4 @@
-"""What a run of `fit` knows about itself, and the hooks into it."""
+"""The state of a run of `fit`, and the callbacks that it calls."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class TrainingRun:
-    """A run of `fit`: what it works on, and where it stands. Every hook of a `Callback` is given it.
+    """A run of `fit`: its data, its settings and its progress. Every method of a `Callback` receives it.
 
     Attributes:
-        network: what is trained.
+        network: the network that is trained.
         batches: the training set, and the place in the epoch.
-        history: what was recorded so far.
-        callbacks: all that the run has.
-        epochs: how many it was asked for.
+        history: the record up to now.
+        callbacks: all callbacks of the run.
+        epochs: the requested number of epochs.
         evaluate_train: whether each epoch ends with an evaluation on the training data.
-        validation: (x, y) rows that each epoch is evaluated on; ``None``: none.
-        verbose: whether it says how it goes.
-        epoch: the one in progress, from 1.
-        seconds: the time that the steps of this epoch took.
-        at_once: how many steps are done in one call, where they are compiled.
+        validation: (x, y) rows for an evaluation after each epoch; ``None``: no evaluation.
+        verbose: whether the progress is printed.
+        epoch: the current epoch, from 1.
+        seconds: the time of the steps in this epoch.
+        at_once: the number of steps in one call, if they are compiled.
     """
 
     network: Network
@@ -56,12 +56,12 @@ class TrainingRun:
 
     @property
     def step(self) -> int:
-        """How many steps were taken, from the first epoch on."""
+        """The number of steps since the beginning of the run."""
         return len(self.history.batch_losses)
 
     @property
     def plan(self) -> dict[str, Any]:
-        """What `fit` was asked to do, JSON-ready."""
+        """The settings of `fit`, JSON-ready."""
         batches = self.batches
         return {
             "epochs": self.epochs,
@@ -74,72 +74,72 @@ class TrainingRun:
 
     @property
     def data(self) -> list[Array]:
-        """The arrays that it works on: rows and targets, of training and of validation."""
+        """The arrays of the run: rows and targets, for training and for validation."""
         return [self.batches.rows, self.batches.targets, *(self.validation or ())]
 
     @cached_property
     def columns(self) -> list[str]:
-        """The figures that each epoch will record."""
+        """The names of the figures that each epoch records."""
         figures = ["loss", "accuracy"] if class_indices(self.batches.targets) is not None else ["loss"]
         of_train = [f"train_{name}" for name in figures if self.evaluate_train]
         of_validation = [f"val_{name}" for name in figures if self.validation is not None]
         return ["epoch", *figures, *of_train, *of_validation, "seconds", "learning_rate"]
 
     def end_epoch(self) -> None:
-        """Stand before the next epoch."""
+        """Go to the next epoch."""
         self.epoch += 1
         self.seconds = 0.0
         self.batches.begin_epoch()
 
 
 class Callback:
-    """Something to do during training. Override what is needed.
+    """An action during training. Override the methods that you need.
 
     Attributes:
-        reason: what `History.stopped` says when `on_epoch` ended the training.
+        reason: the text of `History.stopped` after `on_epoch` has ended the training.
     """
 
     reason: str = "callback"
 
     def check(self, run: TrainingRun) -> None:
-        """Before anything: raise a NeurosimError if it needs what the run does not have, e.g. one of its columns."""
+        """Check the run before anything else. Raise a NeurosimError if it lacks something, e.g. a column."""
 
     def on_start(self, run: TrainingRun) -> None:
-        """Before the first step of a run."""
+        """Act before the first step of a run."""
 
     def on_step(self, run: TrainingRun) -> None:
-        """After each update; gradients and activations of the batch are in the layers."""
+        """Act after each step. The gradients and activations of its batch are still in the layers."""
 
     def on_epoch(self, run: TrainingRun) -> bool | None:
-        """After each epoch, its figures in ``run.history.rows[-1]``. Return True to end the training."""
+        """Act after each epoch. Its figures are in ``run.history.rows[-1]``. Return True to end the training."""
 
     def on_end(self, run: TrainingRun) -> None:
-        """After the last step, however training ended."""
+        """Act after the last step, for every reason that ends a training."""
 
     def state(self) -> dict[str, Any]:
-        """What it has to remember in the middle of a run: arrays, and JSON-ready values."""
+        """Return the state to keep in a checkpoint: arrays, and JSON-ready values."""
         return {}
 
     def state_rule(self, run: TrainingRun) -> Rule:
-        """What a `state` that is read from a file may be."""
+        """Return the rule for a `state` that is read from a file."""
         return record({}, others=anything)
 
     def restore(self, state: dict[str, Any]) -> None:
-        """After `on_start`: go on from a `state`."""
+        """Restore a `state`. It is called after `on_start`."""
 
 
 class EarlyStopping(Callback):
     """Stop when `monitor` has not improved for `patience` epochs, and go back to the best weights.
 
-    The best weights are restored however training ends: stopped early, interrupted, diverged or run to its last epoch.
+    The best weights are restored in every case: after an early stop, an interruption, divergence or the last epoch.
 
     Args:
-        monitor: a column of `History`; an accuracy should rise, any other fall.
+        monitor: a column of `History`; an accuracy should rise, any other figure should fall.
         patience: epochs without improvement, at least 1.
-        min_delta: how much better counts as better, at least 0.
+        min_delta: the smallest change that counts as an improvement, at least 0.
 
     Attributes:
-        best_epoch: the epoch whose weights were restored, from 1; 0 for none.
+        best_epoch: the epoch whose weights were restored, from 1; 0 if there is none.
 
     Reference: Prechelt (1998), Early stopping, but when?
     """
@@ -156,7 +156,7 @@ class EarlyStopping(Callback):
         if self.monitor not in run.columns:
             raise NeurosimError(
                 f"early stopping: expected monitor to be one of {', '.join(run.columns)}, received "
-                f"{self.monitor!r}; pass validation_data to have val_loss and val_accuracy"
+                f"{self.monitor!r}. Pass validation_data to record val_loss and val_accuracy"
             )
 
     def on_start(self, run: TrainingRun) -> None:
@@ -190,7 +190,7 @@ class EarlyStopping(Callback):
         if self._snapshot is not None:
             history = run.history
             run.network.restore(self._snapshot, weights_only=True)
-            space = "\n" if history.divergence else " "  # that is a paragraph of its own
+            space = "\n" if history.divergence else " "  # the divergence report is a separate paragraph
             history.message = (
                 f"{history.message}{space}Weights are those of epoch {self.best_epoch}, the best by "
                 f"{self.monitor}.".strip()
@@ -199,14 +199,14 @@ class EarlyStopping(Callback):
 
 
 class GradientNorms(Callback):
-    """Record how large the gradient of each layer's weights is: the Euclidean norm of dW.
+    """Record the size of the gradient of each layer's weights: the Euclidean norm of dW.
 
     Args:
-        every: record every so many steps, at least 1.
+        every: the number of steps between two records, at least 1.
 
     Attributes:
-        rows: dicts of step (from 1), layer (its place among those with weights, from 1; where layers give out
-            images its own number, `net[k]`), norm.
+        rows: dicts of step (from 1), layer and norm. `layer` is the place among the layers with weights, from 1. In a
+            network with image layers it is the number of the layer, k in ``net[k]``.
     """
 
     def __init__(self, every: int = 20) -> None:
@@ -237,7 +237,7 @@ class GradientNorms(Callback):
         ]
 
     def to_frame(self) -> pd.DataFrame:
-        """A new DataFrame with the columns step, layer, norm."""
+        """Return a new DataFrame with the columns step, layer and norm."""
         import pandas as pd
 
         return pd.DataFrame(self.rows, columns=["step", "layer", "norm"])

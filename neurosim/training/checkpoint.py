@@ -1,20 +1,25 @@
-"""Checkpoints: a run that was interrupted, or killed, goes on and ends as if it never had been, bit for bit.
+"""Checkpoints: an interrupted or killed run resumes, and its results are bit-identical to an uninterrupted run.
 
     checkpoint = ns.Checkpoint("runs/long", every=1000)
     net.fit(x, y, epochs=50, callbacks=[checkpoint])
 
-and after the interruption, with a network, data and settings that are made in the same way,
+After the interruption, make the network, the data and the settings in the same way, and call
 
     checkpoint = ns.Checkpoint("runs/long", every=1000, resume=True)
     net.fit(x, y, epochs=50, callbacks=[checkpoint])
 
-That holds with the same NumPy, a processor of the same kind and as many `threads`: a product of matrices can differ in
-its last bit between one thread and two, and between processors.  A run that goes on with others says so.
+The results are bit-identical only with the same NumPy, the same kind of processor and the same number of `threads`.
+The last bit of a matrix product can depend on the number of threads and on the processor.  A run that resumes with
+other ones prints a note.
 
-A checkpoint holds everything that the rest of the run depends on: parameters, running statistics, the optimizer and its
-schedule, interventions on neurons, all random streams, the order of the epoch and the place in it, sums and history so
-far, what the other callbacks remember, and a checksum over all of this.  It is written whole or not at all, and the one
-before is kept.
+A checkpoint contains everything that the rest of the run depends on:
+
+- parameters, running statistics, the optimizer and its schedule, interventions on neurons;
+- all random streams, the order of the epoch and the place in it;
+- the sums and the history up to now, and the state of the other callbacks;
+- a checksum over all of this.
+
+It is written completely or not at all, and the checkpoint before it is kept.
 """
 
 from __future__ import annotations
@@ -47,7 +52,7 @@ from .callbacks import Callback, TrainingRun
 from .history import ROWS
 
 FORMAT, VERSION = "neurosim checkpoint", 1
-KEPT = 2  # checkpoints: the newest, and one to fall back on
+KEPT = 2  # checkpoints: the newest, and one in case it is damaged
 PREFIX, SUFFIX = "checkpoint-", ".npz"
 
 _PLAIN, _BY_NAME = record({}, others=plain), record({}, others=anything)
@@ -60,7 +65,7 @@ STATE = record(
                 "threads": count(1),
                 "arithmetic": text,
                 "engine": one_of("numpy", "compiled"),
-            },  # none in files of earlier versions
+            },  # missing in files of earlier versions
         ),
         "network": _BY_NAME,
         "last_rate": number(0.0),
@@ -79,26 +84,28 @@ STATE = record(
         "callbacks": listed(_BY_NAME),
     }
 )
-"""What a checkpoint may hold, whatever run it is of; what is more is seen when that goes on."""
+"""The rule for a checkpoint of any run. Its own run is compared when it resumes."""
 
 
 class Checkpoint(Callback):
-    """Write a checkpoint every so many steps, and go on from the last one.
+    """Write a checkpoint every `every` steps, and resume from the last one.
 
-    The first is written before the first step, the last when training has ended. On Ctrl-C one more is written, after
-    the step in progress; a second Ctrl-C ends at once. It has to be the last callback, to keep what the others know.
+    The first is written before the first step, the last after the end of the training. After Ctrl-C, the current step
+    ends and one more is written. A second Ctrl-C ends the training at once. `Checkpoint` must be the last callback, so
+    that it also saves the state of the others.
 
     Args:
-        folder: where the files ``checkpoint-….npz`` go. Those of an earlier run that has ended are deleted.
-        every: steps from one to the next, at least 1.
-        resume: whether to go on from the newest whole checkpoint in `folder`.
-        about: JSON-ready values to keep with it, for whoever wants to make the run again; see `read_checkpoint`.
+        folder: the folder for the files ``checkpoint-….npz``. Those of an earlier run that has ended are deleted.
+        every: the number of steps between two checkpoints, at least 1.
+        resume: whether to resume from the newest undamaged checkpoint in `folder`.
+        about: JSON-ready values to keep in the checkpoint, for making the run again; see `read_checkpoint`.
 
     Raises:
-        NeurosimError: when training begins: it is not the last callback; another process trains in `folder`; it holds a
-            run that has not ended, and `resume` is not set; or the run to go on with had another network,
-            other data, another `fit` or callbacks of other classes (what those were made with is not compared).
-        DataError: when training begins: there is no whole checkpoint in `folder`.
+        NeurosimError: at the beginning of the training, in three cases. It is not the last callback. Another process
+            trains in `folder`. Or, without `resume`, `folder` contains a run that has not ended. With `resume`, also if
+            the run had another network, other data, other settings of `fit` or callbacks of other classes. The
+            settings of the callbacks are not compared.
+        DataError: at the beginning of the training: there is no undamaged checkpoint in `folder`.
 
     Example:
         >>> net.fit(x, y, callbacks=[ns.EarlyStopping(), ns.Checkpoint("runs/long", every=1000)])
@@ -125,8 +132,8 @@ class Checkpoint(Callback):
     def check(self, run: TrainingRun) -> None:
         if run.callbacks[-1] is not self:
             raise NeurosimError(
-                "checkpoint: expected as the last callback, so that it keeps what the others know, "
-                "received another one after it"
+                "checkpoint: expected Checkpoint last among the callbacks, so that it saves their state, received "
+                "another one after it"
             )
 
     def on_start(self, run: TrainingRun) -> None:
@@ -145,9 +152,9 @@ class Checkpoint(Callback):
                     self._handlers[number] = signal.signal(number, self._on_signal)
 
     def _begin(self, run: TrainingRun) -> None:
-        """Go on from the last checkpoint, or write the first."""
+        """Resume from the last checkpoint, or write the first."""
         path, state = read_checkpoint(self.folder) if self.resume else (self.folder, {})
-        if self.resume and run.network.wanted_engine == "auto":  # with the one it had, if nobody asks for another
+        if self.resume and run.network.wanted_engine == "auto":  # the engine that it had, unless another is requested
             run.network.engine = state["run"].get("engine", "numpy")
         self._run = json.loads(
             json.dumps(
@@ -171,7 +178,9 @@ class Checkpoint(Callback):
         else:
             delete_checkpoints(self.folder)
         sweep(self.folder)
-        for path in self.folder.glob(f".{PREFIX}*"):  # half written by an earlier version; the folder is ours
+        for path in self.folder.glob(
+            f".{PREFIX}*"
+        ):  # unfinished files of an earlier version; this process has the lock
             path.unlink(missing_ok=True)
         if not self.resume:
             self._write(run)
@@ -204,7 +213,7 @@ class Checkpoint(Callback):
             self._write(run)
 
     def _on_signal(self, number: int, frame: Any) -> None:
-        """Ctrl-C, or another signal that somebody answers: let the step end first, unless it is the second time."""
+        """Handle Ctrl-C or another signal with a handler: let the step end first, unless it is the second signal."""
         if self._signal:
             self._handlers[number](number, frame)
         self._signal = number
@@ -212,7 +221,7 @@ class Checkpoint(Callback):
     # -- writing and going on ----------------------------------------------------------------------------------------
 
     def _write(self, run: TrainingRun) -> None:
-        """Write a checkpoint of this moment, and delete all but the last."""
+        """Write a checkpoint of the current state, and delete the old ones."""
         network, history, config = run.network, run.history, run.network.config()
         order, steps, loss, right = run.batches.place
         state = {
@@ -220,7 +229,9 @@ class Checkpoint(Callback):
             "run": self._run,
             "network": network.snapshot(),
             "last_rate": network.optimizer.last_rate,
-            "changed": {name: config[name] for name in ("optimizer", "interventions")},  # a callback may change them
+            "changed": {
+                name: config[name] for name in ("optimizer", "interventions")
+            },  # a callback may have changed them
             "progress": {
                 "epoch": run.epoch,
                 "order": order,
@@ -244,10 +255,10 @@ class Checkpoint(Callback):
                 each.unlink()
 
     def _check(self, state: dict[str, Any], run: TrainingRun) -> None:
-        """Hold what a checkpoint says to what its run can have reached.
+        """Check that a checkpoint describes a state that its run can reach.
 
         Raises:
-            NeurosimError: it cannot be there.
+            NeurosimError: the state is impossible.
         """
         progress, history = state["progress"], state["history"]
         epoch, steps, order = progress["epoch"], progress["steps"], progress["order"]
@@ -270,7 +281,7 @@ class Checkpoint(Callback):
         }
         for what, is_so in possible.items():
             if not is_so:
-                raise NeurosimError(f"expected a place that its run can reach, received another at its {what}")
+                raise NeurosimError(f"expected a state that its run can reach, received another at its {what}")
         changed = state["changed"]
         optimizer = OPTIMIZERS.create(changed["optimizer"])
         if changed["optimizer"] != _plain(optimizer.config()):
@@ -282,21 +293,21 @@ class Checkpoint(Callback):
             hold(f"state of {type(each).__name__}", each.state_rule(run), its_state)
 
     def _go_on(self, path: Path, state: dict[str, Any], run: TrainingRun) -> None:
-        """Set everything to where a checkpoint left it."""
+        """Set everything to the state in a checkpoint."""
         network, history, progress = run.network, run.history, state["progress"]
         for what, was, now in (("threads", "were", "are"), ("arithmetic", "was", "is"), ("engine", "was", "is")):
             before, here = state["run"].get(what), self._run[what]  # none in files of earlier versions
             if before not in (None, here):
                 tell(
-                    f"resume: {what} {was} {brief(before)} and {now} {brief(here)}: the numbers to come may differ in "
-                    "their last bits from those of a run that was never interrupted"
+                    f"resume: {what} {was} {brief(before)} and {now} {brief(here)}. Results may now differ in their "
+                    "last bits from those of an uninterrupted run"
                 )
         self._check(state, run)
         changed, order = state["changed"], progress["order"]
         if changed["optimizer"] != _plain(network.optimizer.config()):
             network.optimizer = changed["optimizer"]
         network.intervene(changed["interventions"])
-        # NaN and infinity may be among the numbers: the weights of a run that is about to diverge
+        # NaN and infinity are allowed here: the run may be about to diverge
         hold("network", snapshot_rule(network), state["network"])
         network.restore(state["network"])
         network.optimizer.last_rate = float(state["last_rate"])
@@ -313,26 +324,26 @@ class Checkpoint(Callback):
 
 
 def take_folder(folder: Path) -> FolderLock:
-    """The lock on a run's folder.
+    """Lock a run's folder, and return the lock.
 
     Raises:
-        NeurosimError: another process has it.
+        NeurosimError: another process has the lock.
     """
     lock = FolderLock(folder)
     if not lock.take():
         raise NeurosimError(
-            f"{folder}: another process is training there; wait until it ends, or choose another folder"
+            f"{folder}: another process is training in this folder; wait until it ends, or choose another folder"
         )
     return lock
 
 
 def _plain(value: Any) -> Any:
-    """As it comes back from JSON."""
+    """Return a value as JSON would return it."""
     return json.loads(json.dumps(value))
 
 
 def checkpoints(folder: str | os.PathLike[str]) -> list[Path]:
-    """The files of the checkpoints in a folder, the newest last."""
+    """Return the checkpoint files in a folder, the newest last."""
     return sorted(Path(folder).glob(f"{PREFIX}*{SUFFIX}"))
 
 
@@ -340,18 +351,18 @@ def delete_checkpoints(folder: str | os.PathLike[str]) -> None:
     """Delete the checkpoints of a run that has ended.
 
     Raises:
-        NeurosimError: it has not ended, so that somebody may want to go on with it.
+        NeurosimError: the run has not ended, so the user may want to resume it.
     """
     found = checkpoints(folder)
     for path in reversed(found):
         try:
             stopped = _read(path)["history"]["stopped"]
         except (DataError, LookupError, TypeError):
-            continue  # damaged: the one before says it
+            continue  # damaged: the checkpoint before it knows
         if stopped == "running":
             raise NeurosimError(
-                f"{folder}: a run that has not ended has its checkpoints there; go on with it "
-                f"(train --resume {folder}, or resume=True), choose another folder, or delete them"
+                f"{folder}: this folder has the checkpoints of a run that has not ended. Resume it "
+                f"(train --resume {folder}, or resume=True), choose another folder, or delete the checkpoints"
             )
         break
     for path in found:
@@ -359,7 +370,7 @@ def delete_checkpoints(folder: str | os.PathLike[str]) -> None:
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write a state, made of dicts, lists, arrays and JSON-ready values, whole or not at all.
+    """Write a state of dicts, lists, arrays and JSON-ready values, completely or not at all.
 
     Raises:
         NeurosimError: the file cannot be written.
@@ -372,37 +383,36 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def read_checkpoint(folder: str | os.PathLike[str]) -> tuple[Path, dict[str, Any]]:
-    """The newest whole checkpoint in a folder. One that is damaged is named on standard error, and passed over.
+    """Read the newest undamaged checkpoint in a folder. A damaged one is named on standard error and skipped.
 
     Returns:
-        Its path, and its state; ``state["about"]`` is what `Checkpoint` was given.
+        Its path and its state; ``state["about"]`` is the argument `about` of `Checkpoint`.
 
     Raises:
-        DataError: there is none.
+        DataError: there is no undamaged checkpoint.
     """
     found = checkpoints(folder)
     if not found:
         raise DataError(
-            f"{folder}: expected a run's folder with checkpoints in it, found none; "
-            "train --checkpoint-every N writes them"
+            f"{folder}: expected a run's folder with checkpoints, found none; train --checkpoint-every N writes them"
         )
     for path in reversed(found):
         try:
             return path, _read(path)
         except DataError as error:
-            tell(f"passed over a damaged checkpoint: {brief(error)}")
-    raise DataError(f"{folder}: expected a whole checkpoint, but all {len(found)} are damaged")
+            tell(f"skipped a damaged checkpoint: {brief(error)}")
+    raise DataError(f"{folder}: expected an undamaged checkpoint, but all {len(found)} are damaged")
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The state in one file.
+    """Read the state in one file.
 
     Raises:
-        DataError: it is damaged, or something else.
+        DataError: the file is damaged, or is not a checkpoint.
     """
     config, arrays = read_configured(path, FORMAT, VERSION)
     if config.get("sha256") != _sha256([arrays[name] for name in sorted(arrays)], config.get("state")):
-        raise DataError(f"{path}: its checksum is not that of its contents")
+        raise DataError(f"{path}: its checksum does not match its contents")
     state: dict[str, Any] = or_data_error(path, lambda: _with_arrays(config["state"], arrays))
     or_data_error(path, lambda: hold("state", STATE, state))
     return state
@@ -412,7 +422,7 @@ def or_data_error(path: Path, do: Callable[[], Any]) -> Any:
     """Call `do`; turn any error caused by malformed file contents into a DataError.
 
     Raises:
-        DataError: it is not what it should be.
+        DataError: the contents are malformed.
     """
     try:
         return do()
@@ -427,7 +437,7 @@ def or_data_error(path: Path, do: Callable[[], Any]) -> Any:
 
 
 def _without_arrays(value: Any, arrays: dict[str, Array]) -> Any:
-    """A copy of nested values in which arrays are put aside, and numbers are Python's own."""
+    """Copy nested values with Python's own numbers, and move the arrays to `arrays`."""
     if isinstance(value, dict):
         return {name: _without_arrays(each, arrays) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
@@ -440,7 +450,7 @@ def _without_arrays(value: Any, arrays: dict[str, Array]) -> Any:
 
 
 def _with_arrays(value: Any, arrays: dict[str, Array]) -> Any:
-    """The way back."""
+    """Undo `_without_arrays`."""
     if isinstance(value, dict):
         if value.keys() == {"array"}:
             return arrays[value["array"]]
@@ -449,7 +459,7 @@ def _with_arrays(value: Any, arrays: dict[str, Array]) -> Any:
 
 
 def _sha256(arrays: Any, plain: Any = None) -> str:
-    """A checksum over arrays, in their order, with their shapes and types, and JSON-ready values."""
+    """Return a checksum over JSON-ready values and over arrays in order, with their shapes and types."""
     digest = hashlib.sha256(json.dumps(plain).encode())
     for each in arrays:
         digest.update(f"{each.dtype.str} {each.shape}".encode())
@@ -458,12 +468,12 @@ def _sha256(arrays: Any, plain: Any = None) -> str:
 
 
 def _difference(before: dict[str, Any], now: dict[str, Any]) -> str:
-    """In a few words, the first thing in which two runs differ; nothing if they do not."""
+    """Describe the first difference between two runs in a few words; return '' if there is none."""
     if before["data"] != now["data"]:
         return "other data"
     for part in ("fit", "network"):
         for name, value in now[part].items():
-            if name in before[part] and before[part][name] != value:  # an older run knows less of itself
+            if name in before[part] and before[part][name] != value:  # older runs have fewer settings
                 return f"{name} was {brief(before[part][name])} and is {brief(value)}"
     if before["callbacks"] != now["callbacks"]:
         return f"callbacks were {', '.join(before['callbacks'])} and are {', '.join(now['callbacks'])}"

@@ -1,8 +1,8 @@
-"""Why training diverged: where the first number that is not finite appeared, and what may help.
+"""The reasons why training diverged: the place of the first number that is not finite, and possible remedies.
 
-Nothing is watched during training but the loss.  Only when that is no finite number (or when, at the end of an epoch,
-the parameters are not) the buffers are searched, in the order in which they were computed: the gradients and the
-update of the step before, then the forward pass of this one.
+Training checks only the loss of each step, and the parameters at the end of each epoch.  If one of them is not finite,
+the buffers are searched in the order of their computation.  The gradients and the update of the step before come first,
+then the forward pass of this step.
 """
 
 from __future__ import annotations
@@ -18,38 +18,42 @@ from ..layers import BatchNorm, Layer
 from ..network import Network
 from ..parameters import Array
 
-LINES, COLUMNS = 3, 80  # of a report
-LARGE_INPUT = 100.0  # pixels in [0, 1] and standard scores are far below: input beyond this is hardly scaled
+LINES, COLUMNS = 3, 80  # the size of a report
+LARGE_INPUT = 100.0  # scaled pixels and standardized features are far below, so larger input is probably not scaled
 
 
 def is_finite(values: Array) -> bool:
-    """Whether no number is NaN or infinite; makes no copy."""
+    """Return whether no number is NaN or infinite, without a copy."""
     return values.size == 0 or bool(np.isfinite(values.min()) and np.isfinite(values.max()))
 
 
 def all_finite(network: Network) -> bool:
-    """Whether everything that `Network.save` would write is finite."""
+    """Return whether everything that `Network.save` would write is finite."""
     return all(map(is_finite, network.arrays().values()))
 
 
 def find_divergence(network: Network, epoch: int, step: int, what: str, value: float) -> dict[str, Any]:
-    """Search a network, as it stands right after training diverged.
+    """Search a network right after its training diverged.
 
     Args:
-        network: its buffers are those of the last step.
-        epoch: in which it happened, from 1.
-        step: at which, from 1 at the beginning of the run.
-        what: what gave it away: "loss", of this step; "network", what it holds at the end of the epoch; or a figure of
-            the evaluation after it, e.g. "val_loss".
-        value: of that, NaN or infinite.
+        network: the network, with the buffers of the last step.
+        epoch: the epoch of the divergence, from 1.
+        step: the step of the divergence, from 1 at the beginning of the run.
+        what: the name of the figure that is not finite. "loss" is that of this step, "network" means the arrays at the
+            end of the epoch, and other names belong to the evaluation after it, e.g. "val_loss".
+        value: its value, NaN or infinite.
 
     Returns:
-        A JSON-ready record: epoch, step, found (`what`), value ("nan", "inf", …), phase ("start": before the run;
-        "backward" or "update": of step_of_origin; "forward", "loss", "evaluation"), layer (its index, or None), title
-        (its kind, in words), quantity ("z", "dW", "W", …), step_of_origin (found in the "network": that at the
-        latest, for tanh makes 1 of infinity, and the loss stays finite), largest_weight and largest_gradient
-        (absolute values of the finite ones; None where there are none), largest_input, learning_rate (of the last
-        update; None before the first), suggestions (what to try, the likeliest first).
+        A JSON-ready record with these keys:
+
+        - epoch, step, found (`what`) and value ("nan", "inf", …);
+        - phase: "start" (before the run), "backward" or "update" (of step_of_origin), "forward", "loss", "evaluation";
+        - layer (its index, or None), title (its kind, in words) and quantity ("z", "dW", "W", …);
+        - step_of_origin; for "network" it is the latest possible step, because tanh turns infinity into 1 and the loss
+          can stay finite;
+        - largest_weight, largest_gradient and largest_input: the largest finite absolute values, or None;
+        - learning_rate: of the last update; None before the first;
+        - suggestions: remedies to try, the most likely first.
     """
     before = step - 1 if what == "loss" else step  # steps whose update has been made
     phase, layer, quantity = _origin(network, before > 0, what)
@@ -72,11 +76,11 @@ def find_divergence(network: Network, epoch: int, step: int, what: str, value: f
 
 
 def _origin(network: Network, stepped: bool, what: str) -> tuple[str, Layer | None, str]:
-    """Phase, layer and quantity of the first number that is not finite, in the order of computation."""
+    """Return phase, layer and quantity of the first number that is not finite, in the order of computation."""
     layers = network.layers
     if stepped:
         for layer in reversed(layers[1:]):
-            # the loss has used the output's delta as working space since
+            # the loss has since used the output's delta as working space
             names = ["delta"] if what == "network" or layer is not network.output else []
             for name in [*names, *(f"d{name}" for name in layer.parameter_shapes())]:
                 if not is_finite(getattr(layer, name)):
@@ -96,7 +100,7 @@ def _origin(network: Network, stepped: bool, what: str) -> tuple[str, Layer | No
 
 
 def _updated(network: Network, layer: Layer) -> Iterator[tuple[str, Array]]:
-    """Name and values of what an update changes in a layer: parameters, then their optimizer vectors."""
+    """Yield name and values of everything that an update changes in a layer: parameters, then optimizer vectors."""
     for name in layer.parameter_shapes():
         yield name, layer.views[name]
     for name, vector in network.optimizer.state.items():
@@ -105,13 +109,13 @@ def _updated(network: Network, layer: Layer) -> Iterator[tuple[str, Array]]:
 
 
 def _largest(values: Array) -> float | None:
-    """The largest absolute value among the finite ones."""
+    """Return the largest finite absolute value; None if no value is finite."""
     finite = np.abs(values[np.isfinite(values)])
     return float(finite.max()) if finite.size else None
 
 
 def _suggestions(network: Network, record: dict[str, Any]) -> list[str]:
-    """What may help, the likeliest first; three at most."""
+    """Return up to three remedies, the most likely first."""
     if record["phase"] == "start":
         return ["network.reset()"]
     found: list[str] = []
@@ -131,7 +135,7 @@ def _suggestions(network: Network, record: dict[str, Any]) -> list[str]:
 
 
 def _smaller_rate(network: Network) -> float:
-    """A tenth of the last rate, or the optimizer's own default where that is smaller still."""
+    """Return a tenth of the last rate, or the optimizer's default if that is smaller."""
     rates = [network.optimizer.last_rate / 10]
     usual = inspect.signature(type(network.optimizer)).parameters.get("learning_rate")
     if usual is not None and isinstance(usual.default, float):
@@ -140,7 +144,7 @@ def _smaller_rate(network: Network) -> float:
 
 
 def explain_divergence(record: dict[str, Any]) -> str:
-    """A record of `find_divergence` in words: three lines of 80 columns, with as many suggestions as they hold."""
+    """Describe a record of `find_divergence` in three lines of 80 columns, with as many suggestions as fit."""
     layer = f" of layer {record['layer']} ({record['title']})"
     quantity, step = record["quantity"], record["step_of_origin"]
     what = (
@@ -155,7 +159,7 @@ def explain_divergence(record: dict[str, Any]) -> str:
             "update": f"It began in the update of step {step}, with {quantity}{layer}",
             "forward": f"It began in the forward pass, with {quantity}{layer}",
             "loss": "It began in the loss itself: the outputs are finite",
-            "evaluation": "The weights are finite, but too large for it",
+            "evaluation": "The weights are finite, but too large for the evaluation",
         }[record["phase"]]
         if record["found"] != "network"
         else f"It is in {quantity}{layer}"
@@ -167,7 +171,7 @@ def explain_divergence(record: dict[str, Any]) -> str:
     ]
     report = (
         f"{what} in epoch {record['epoch']}, at step {record['step']}. {place}"
-        f"{'; largest ' if sizes else ''}{', '.join(sizes)}."
+        f"{'. Largest ' if sizes else ''}{', '.join(sizes)}."
     )
     lines = textwrap.wrap(report, COLUMNS)
     for count in range(len(record["suggestions"]), 0, -1):

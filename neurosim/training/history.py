@@ -1,4 +1,4 @@
-"""What a run of training recorded."""
+"""The record of a training run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _FIGURE = number(infinite=True, nan=True)
 
 
 def rows_rule(figure: Rule) -> Rule:
-    """What the rows of a history may be, read from a file, with these figures; a callback may add others."""
+    """Return the rule for the rows of a history in a file, with these figures. A callback may add others."""
     return listed(record({"epoch": count(1)}, others=figure, left_out={"seconds": optional(number(0.0))}))
 
 
@@ -47,22 +47,22 @@ HISTORY = record(
         "divergence": optional(record({}, others=anything)),
     }
 )
-"""What `History.to_json` may have written."""
+"""The rule for the JSON text of `History.to_json`."""
 
 
 class History:
-    """One row an epoch, and one loss a step.
+    """The record of a training: one row per epoch, and one loss per step.
 
     Attributes:
-        rows: a dict an epoch: epoch (from 1), loss and accuracy (averages over the epoch, while the weights were
-            changing), val_loss and val_accuracy (at its end, on validation data), train_loss and train_accuracy (at
-            its end, on the training data, if ``fit`` was asked to), seconds (training alone), learning_rate (of its
-            last step).
+        rows: one dict per epoch. epoch counts from 1. loss and accuracy are means over the epoch, while the weights
+            were changing. val_loss and val_accuracy are computed at its end, on validation data. train_loss and
+            train_accuracy are the same on the training data, if ``fit`` has ``evaluate_train``. seconds is the time of
+            the steps alone, and learning_rate that of the last step.
         batch_losses: the loss of every step.
-        stopped: why training ended: "finished", "interrupted", "early stopping", "diverged", or another reason that a
-            callback gave; "running" until then.
-        message: a sentence about it; of a run that diverged, up to three lines.
-        divergence: of a run that diverged, where that began and what may help, as a JSON-ready record (see
+        stopped: the reason why training ended: "finished", "interrupted", "early stopping", "diverged", or the reason
+            of another callback; "running" before the end.
+        message: a sentence about the end; up to three lines if the run diverged.
+        divergence: the cause of a divergence and possible remedies, as a JSON-ready record (see
             `neurosim.training.divergence.find_divergence`); otherwise ``None``.
     """
 
@@ -83,10 +83,10 @@ class History:
         return column in self.columns
 
     def __getitem__(self, column: str) -> list[float]:
-        """A column, e.g. ``history["val_accuracy"]``; epochs in which it was not recorded give NaN.
+        """Return a column, e.g. ``history["val_accuracy"]``, with NaN for epochs that did not record it.
 
         Raises:
-            NeurosimError: no run records a column of that name.
+            NeurosimError: the column is unknown.
         """
         if column not in COLUMNS and column not in self:
             raise unknown("column", column, dict.fromkeys((*self.columns, *COLUMNS)))
@@ -94,25 +94,25 @@ class History:
 
     @property
     def columns(self) -> list[str]:
-        """The names of what was recorded."""
+        """The names of the recorded columns."""
         return list(dict.fromkeys(name for row in self.rows for name in row))
 
     def to_frame(self) -> pd.DataFrame:
-        """A new DataFrame, one row an epoch."""
+        """Return a new DataFrame with one row per epoch."""
         import pandas as pd
 
         return pd.DataFrame(self.rows, columns=self.columns or ["epoch", "loss", "accuracy"])
 
     def to_json(self) -> str:
-        """Everything as JSON, with null for NaN and infinity; `from_json` is the way back (to NaN)."""
+        """Return everything as JSON, with null for NaN and infinity; `from_json` reads it (null becomes NaN)."""
         return json.dumps(finite_or_null(vars(self)), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> History:
-        """The history that `to_json` wrote.
+        """Return the history that `to_json` wrote.
 
         Raises:
-            DataError: the text is another.
+            DataError: the text is not such a history.
         """
         history = cls()
         try:
@@ -150,7 +150,7 @@ class History:
 
 
 def finite_or_null(value: Any) -> Any:
-    """A copy in which numbers that JSON does not have are None."""
+    """Copy a value, with None for numbers that JSON does not have."""
     if isinstance(value, dict):
         return {name: finite_or_null(each) for name, each in value.items()}
     if isinstance(value, list):

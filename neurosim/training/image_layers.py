@@ -1,4 +1,4 @@
-"""The layers of images that a setting asks for: "8x5,pool2,16x5,pool2" as layers."""
+"""The image layers of a setting: the text "8x5,pool2,16x5,pool2" becomes layers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ..layers import AveragePool2D, BatchNorm, Conv2D, Flatten, Layer, MaxPool2D
 from ..parameters import Shape
 
 GRAMMAR = (
-    "FILTERSxKERNEL (8x5), poolSIZE or avgpoolSIZE (pool2), in order; 8x5same: zeros around the image, 8x5s2 or "
-    "pool3s2: a stride of 2"
+    "FILTERSxKERNEL (8x5), poolSIZE or avgpoolSIZE (pool2), in order. 8x5same adds zeros around the image. 8x5s2 and "
+    "pool3s2 have a stride of 2"
 )
 NUMBER = "([1-9][0-9]{0,5})"
 CONVOLUTION = re.compile(rf"{NUMBER}x{NUMBER}(?:s{NUMBER})?(same)?")
@@ -21,10 +21,10 @@ POOLING = re.compile(rf"(pool|avgpool){NUMBER}(?:s{NUMBER})?")
 
 
 def read_conv(name: str, value: Any) -> tuple[str, ...]:
-    """The layers of images one by one, each as it is written; "none" has none.
+    """Split a setting into the texts of its layers; "none" has no layers.
 
     Raises:
-        NeurosimError: one of them is none.
+        NeurosimError: one of the texts is not an image layer.
     """
     if isinstance(value, str):
         value = [] if value.strip() in ("none", "") else value.split(",")
@@ -34,33 +34,35 @@ def read_conv(name: str, value: Any) -> tuple[str, ...]:
     except (AttributeError, TypeError):
         layers, wrong = (), [value]
     if wrong:
-        raise NeurosimError(f"{name}: expected {GRAMMAR}; received {wrong[0]!r}, e.g. 8x5,pool2,16x5,pool2 (or none)")
+        raise NeurosimError(
+            f"{name}: expected layers, e.g. 8x5,pool2,16x5,pool2, or none, received {wrong[0]!r}. Layers are {GRAMMAR}"
+        )
     return layers
 
 
 def image_layers(
     conv: Sequence[str], shape: Shape, activation: str, initializer: str | None, batch_norm: bool
 ) -> list[Layer]:
-    """New layers of images, and a `Flatten` after them; none where none are asked for.
+    """Make image layers, with a `Flatten` after them. An empty setting makes no layers.
 
     Args:
-        conv: each as it is written.
-        shape: of a sample.
-        activation: of the convolutions.
-        initializer: of their kernels; None: by the activation.
-        batch_norm: whether batch normalization stands between each convolution and its activation.
+        conv: the text of each layer.
+        shape: the shape of a sample.
+        activation: the activation function of the convolutions.
+        initializer: the initializer of their kernels; None: it depends on the activation.
+        batch_norm: whether batch normalization comes between each convolution and its activation.
 
     Raises:
-        NeurosimError: the samples are no images, or no pixels are left.
+        NeurosimError: the samples are not images, or a layer does not fit into the layer below.
     """
     if conv and len(shape) not in (2, 3):
         size = " x ".join(map(str, shape))
         raise NeurosimError(
-            f"conv: expected images, height x width or height x width x channels, received samples of {size} numbers; "
-            "leave it out for these data"
+            f"conv: expected images, height x width or height x width x channels, received samples of {size} numbers. "
+            "Leave out conv for these data"
         )
     made: list[Layer] = []
-    left: list[tuple[str, str]] = []  # each layer, and the sides of what it leaves
+    left: list[tuple[str, str]] = []  # each layer, and height and width of its output
     start = shape
     for text in conv:
         layers = _layers_of(text, activation, initializer, batch_norm)
@@ -79,7 +81,7 @@ def _layers_of(text: str, activation: str, initializer: str | None, batch_norm: 
         size, padding = (int(filters), int(kernel_size)), same or "valid"
         if not batch_norm:
             return [Conv2D(*size, activation, int(stride or 1), padding, initializer)]
-        # the kernels are initialized for the activation that BatchNorm applies behind them
+        # the kernels are initialized for the activation that BatchNorm applies after them
         initializer = initializer or ACTIVATIONS.create(activation).initializer
         return [
             Conv2D(*size, "linear", int(stride or 1), padding, initializer, use_bias=False),
@@ -93,12 +95,12 @@ def _layers_of(text: str, activation: str, initializer: str | None, batch_norm: 
 
 
 def _too_small(text: str, shape: Shape, left: Sequence[tuple[str, str]], conv: Sequence[str], start: Shape) -> str:
-    """What to say where a layer does not fit into what those before it leave: all sizes, layer by layer."""
+    """Return the message for a layer that is larger than its input, with all sizes, layer by layer."""
     steps = "".join(f"{each} leaves {sides}, " for each, sides in left) + ("and " if left else "")
-    other = f", or {text}same, which puts zeros around" if CONVOLUTION.fullmatch(text) else ""
+    other = f", or {text}same, which adds zeros around the image" if CONVOLUTION.fullmatch(text) else ""
     return (
-        f"conv: expected layers that images of {_sides(start)} pixels are large enough for, received {','.join(conv)}: "
-        f"{steps}{text} does not fit into {_sides(shape)}; take smaller kernels or less pooling{other}"
+        f"conv: expected layers that fit into images of {_sides(start)} pixels, received {','.join(conv)}: "
+        f"{steps}{text} does not fit into {_sides(shape)}. Use smaller kernels or less pooling{other}"
     )
 
 

@@ -1,9 +1,9 @@
 """The training loop.
 
-`fit` walks over shuffled mini-batches: gather, forward, loss, backward, update.  What else should happen during a
-run is a `Callback`.  Training ends after the last epoch, when a callback says so, on Ctrl-C, or when it diverges: at
-the step whose loss is no longer finite, or after the epoch at whose end the network is not; in every case the history
-so far is returned and says why.
+`fit` runs over shuffled batches: gather, forward, loss, backward, update.  A `Callback` adds other actions.  Training
+ends after the last epoch, when a callback ends it, on Ctrl-C, or when it diverges.  It diverges at the first step whose
+loss is not finite, or after the first epoch whose final network is not finite.  In every case `fit` returns the history
+up to this point, with the reason.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from .callbacks import Callback, TrainingRun
 from .divergence import all_finite, explain_divergence, find_divergence
 from .history import History
 
-AT_ONCE = 25  # steps between two looks at the progress
-LOOK_EVERY = 0.05  # seconds that a call may take: so long Ctrl-C and the progress have to wait
-MANY = 50  # epochs: a line for each would fill more than a screen
+AT_ONCE = 25  # steps between two updates of the progress bar
+LOOK_EVERY = 0.05  # seconds that a call may take: Ctrl-C and the progress bar wait for it
+MANY = 50  # epochs: one line per epoch would fill more than a screen
 
 
 @check_names
@@ -53,34 +53,35 @@ def fit(
     class_weight: Any = None,
     sample_weight: Any = None,
 ) -> History:
-    """Train a network by mini-batch gradient descent.
+    """Train a network by gradient descent on batches.
 
     Args:
-        network: what to train. Calling `fit` again goes on, with the optimizer's state as it is.
-        x: a `Dataset`, or (N, …) samples. The first training decides how the `Input` layer scales them, and the network
-            remembers that: see `neurosim.samples`. No NaN, no infinity.
-        y: (N,) class indices or the names of the classes, or (N, n_out) rows; None where x is a `Dataset`.
+        network: the network to train. A second call of `fit` continues with the optimizer's state.
+        x: a `Dataset`, or (N, …) samples without NaN and infinity. The first training decides how the `Input` layer
+            scales them, and the network remembers the scale: see `neurosim.samples`.
+        y: (N,) class indices or names of classes, or (N, n_out) rows; None if x is a `Dataset`.
         epochs: passes over the data, at least 0.
-        batch_size: samples per step: 1 is single-sample descent, ``None`` full-batch. The last batch may be smaller.
-        validation_data: ``(x, y)``, or a `Dataset`, to evaluate on after each epoch.
-        verbose: a progress bar and a line per epoch, on standard error; of more than 50 epochs every 25th part.
-        callbacks: hooks, called in their order.
-        shuffle: whether each epoch goes through the samples in a new random order.
-        drop_last: whether each epoch leaves out the samples that do not fill its last batch. With them that batch
-            weighs each of its samples more, and a large rate steps far on the word of a few.
-        evaluate_train: whether to evaluate on the training data too after each epoch (columns train_loss,
-            train_accuracy): unlike loss and accuracy, which are averages over an epoch of changing weights, these
-            are of the same weights as the validation figures.
-        augment: what is done to each batch of uint8 images before it is scaled, e.g. "affine"; see `neurosim.augment`.
-        class_weight: what the samples of each class count, by index or name, or "balanced".
-        sample_weight: (N,) what each sample counts. The loss of a batch is Σ w L / Σ w, as PyTorch's; figures of an
-            evaluation count all samples alike.
+        batch_size: samples per step; 1 is single-sample descent, ``None`` is full-batch. The last batch may be smaller.
+        validation_data: ``(x, y)``, or a `Dataset`, for an evaluation after each epoch.
+        verbose: whether to print a progress bar and one line per epoch on standard error. With more than 50 epochs, not
+            every epoch has a line.
+        callbacks: the callbacks, called in their order.
+        shuffle: whether each epoch uses the samples in a new random order.
+        drop_last: whether each epoch leaves out the samples that do not fill its last batch. A small last batch gives
+            more weight to each of its samples, so a large learning rate makes a noisy step.
+        evaluate_train: whether to evaluate on the training data after each epoch (columns train_loss, train_accuracy).
+            These figures use the same weights as the validation figures. loss and accuracy are means over the epoch,
+            while the weights were changing.
+        augment: the augmentation of each batch of uint8 images, e.g. "affine"; see `neurosim.augment`.
+        class_weight: the weight of each class by index or name, or "balanced".
+        sample_weight: (N,) the weight of each sample. The loss of a batch is Σ w L / Σ w, as in PyTorch. Evaluations
+            give the same weight to all samples.
 
     Returns:
-        The `History` of this run; ``history.stopped`` says how it ended.
+        The `History` of this run; ``history.stopped`` is the reason for its end.
 
     Raises:
-        NeurosimError: data or settings that do not fit; nothing has been changed then.
+        NeurosimError: the data or the settings do not fit. Nothing has changed then.
 
     Reference: Goodfellow et al. (2016), Deep learning, algorithm 8.1.
     """
@@ -108,7 +109,7 @@ def fit(
         )
         _start(run)
     history = run.history
-    # a diverging run overflows before its loss does: the loss is checked at every step, warnings would only repeat it
+    # a diverging run overflows before its loss does; the loss is checked at every step, so warnings are not needed
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         try:
             while run.epoch <= run.epochs and _epoch(run):
@@ -131,10 +132,10 @@ def fit(
 
 
 def _as_callbacks(callbacks: Any) -> list[Callback]:
-    """The callbacks as a list; a single one will do.
+    """Return the callbacks as a list; a single callback is allowed.
 
     Raises:
-        NeurosimError: one of them is something else.
+        NeurosimError: one of them is not a `Callback`.
     """
     found = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
     for each in found:
@@ -144,10 +145,10 @@ def _as_callbacks(callbacks: Any) -> list[Callback]:
 
 
 def _as_validation(network: Network, data: Any) -> tuple[Array, Array] | None:
-    """Validation data as rows and targets.
+    """Return validation data as rows and targets.
 
     Raises:
-        NeurosimError: they are no pair, or do not fit the network.
+        NeurosimError: the data are not a pair, or do not fit the network.
     """
     if data is None:
         return None
@@ -155,13 +156,13 @@ def _as_validation(network: Network, data: Any) -> tuple[Array, Array] | None:
         x, y = (data, None) if is_dataset(data) else data
     except (TypeError, ValueError):
         raise NeurosimError(
-            f"validation_data: expected a pair (x, y), received something else: {type(data).__name__}"
+            f"validation_data: expected a pair (x, y) or a Dataset, received a {type(data).__name__}"
         ) from None
     return as_data(network, x, y, "validation_data")
 
 
 def _start(run: TrainingRun) -> None:
-    """Check what is asked for, and start schedule and callbacks; where one fails, the schedule is as it was."""
+    """Check the settings, and start schedule and callbacks. If a start fails, the schedule is restored."""
     for each in run.callbacks:
         each.check(run)
     optimizer, before = run.network.optimizer, None
@@ -180,7 +181,7 @@ def _start(run: TrainingRun) -> None:
 
 
 def _epoch(run: TrainingRun) -> bool:
-    """Train for an epoch, or for what is left of it, and record its figures. Returns whether to go on after it."""
+    """Train for an epoch or its rest, and record its figures. Return whether training continues after it."""
     network, history, batches = run.network, run.history, run.batches
     if not _train(run):
         return _diverged(run, "loss", history.batch_losses[-1])
@@ -208,7 +209,7 @@ def _epoch(run: TrainingRun) -> bool:
 
 
 def _train(run: TrainingRun) -> bool:
-    """The steps of an epoch, or what is left of them. Returns whether every loss was finite."""
+    """Run the steps of an epoch, or the rest of them. Return whether every loss was finite."""
     batches, losses = run.batches, run.history.batch_losses
     hooks = [each for each in run.callbacks if getattr(each.on_step, "__func__", None) is not Callback.on_step]
     run.network.prepare_(batches.batch_size)
@@ -235,7 +236,7 @@ def _train(run: TrainingRun) -> bool:
 
 
 def _diverged(run: TrainingRun, what: str, value: float) -> bool:
-    """End a run that has diverged, and say why; `what` and `value` gave it away. Returns False: it cannot go on."""
+    """End a run because the figure `what` has the `value`, which is not finite. Return False: training ends."""
     history = run.history
     history.divergence = find_divergence(run.network, run.epoch, run.step, what, value)
     history.stopped, history.message = "diverged", explain_divergence(history.divergence)
@@ -243,18 +244,18 @@ def _diverged(run: TrainingRun, what: str, value: float) -> bool:
 
 
 def _bar(run: TrainingRun) -> Any:
-    """The progress of an epoch, or nothing."""
+    """Return the progress bar of an epoch, which is hidden if the run is not verbose."""
     batches, what = run.batches, f"epoch {run.epoch}/{run.epochs}"
     return progress_bar(batches.steps_per_epoch, what, "steps", done=batches.steps, shown=run.verbose)
 
 
 def _lines_every(epochs: int) -> int:
-    """After how many epochs there is a line: after each, unless they are more than a screen holds."""
+    """Return the number of epochs per printed line: 1, unless the lines would fill more than a screen."""
     return 1 if epochs <= MANY else math.ceil(epochs / (MANY // 2))
 
 
 def _line(row: dict[str, float], epochs: int) -> str:
-    """An epoch's figures as a line that a terminal of 80 columns holds."""
+    """Return an epoch's figures as a line of at most 80 columns."""
     words = [f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}"]
     for name, title, form in (
         ("loss", "loss", "{:.4f}"),

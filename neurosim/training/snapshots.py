@@ -1,4 +1,4 @@
-"""Snapshots: the parameters of a network at moments of its training, close together at first, then ever further apart.
+"""Snapshots: copies of a network's parameters during training, frequent at first and then less and less frequent.
 
 snapshots = ns.Snapshots(16)
 net.fit(train, callbacks=[snapshots])
@@ -23,7 +23,7 @@ COUNT = 16
 
 
 def moments(last: int, count: int) -> list[int]:
-    """At most `count` steps from 0 to `last`: 0, 1 and powers of one ratio, of 2 where there are enough of them."""
+    """Return at most `count` steps from 0 to `last`: both ends, and powers of one ratio between them."""
     if last == 0:
         return [0]
     powers = np.geomspace(1.0, last, max(count - 1, 1)) if count > 2 else [last]
@@ -31,27 +31,27 @@ def moments(last: int, count: int) -> list[int]:
 
 
 class Snapshots(Callback):
-    """Keep all parameters at a few steps of a run: before the first, after the last, and between them ever more rarely.
+    """Keep all parameters at a few steps of a run: before the first, after the last, and at some steps between them.
 
-    Most of what is to be seen happens early, so that the steps are spaced evenly on a logarithmic axis. The optimizer's
-    state is not kept: training taken up from a snapshot starts its optimizer afresh. Each snapshot takes as much memory
-    as the network's parameters.
+    Networks change most at the beginning, so the steps are evenly spaced on a logarithmic axis. The optimizer's state
+    is not kept, so training from a snapshot starts with a new optimizer. Each snapshot needs as much memory as the
+    network's parameters.
 
-    Where `EarlyStopping` takes the network back to an earlier epoch, snapshots taken later are dropped, and the last
-    is of that epoch. It has to stand before this one among the callbacks.
+    If `EarlyStopping` restores an earlier epoch, later snapshots are removed, and the last one is of this epoch.
+    `EarlyStopping` must come before `Snapshots` among the callbacks.
 
     Args:
-        count: how many at most, at least 2.
+        count: the largest number of snapshots, at least 2.
 
     Attributes:
-        steps: how many steps had been taken, for each snapshot.
-        thetas: all parameters at these steps, copies laid out as ``network.parameters.theta``.
-        arrays: what else training changes in the layers, by name (the running statistics of batch normalization).
-        steps_per_epoch: of the run.
-        batch_size: of the run.
+        steps: the number of finished steps at each snapshot.
+        thetas: copies of all parameters at these steps, in the order of ``network.parameters.theta``.
+        arrays: other arrays that training changes in the layers, by name (running statistics of batch normalization).
+        steps_per_epoch: the number of steps per epoch of the run.
+        batch_size: the batch size of the run.
 
     Raises:
-        NeurosimError: when training begins: early stopping stands after it.
+        NeurosimError: at the beginning of the training: early stopping comes after it.
 
     Example:
         >>> snapshots = ns.Snapshots(8)
@@ -71,15 +71,15 @@ class Snapshots(Callback):
 
     @property
     def epochs(self) -> list[float]:
-        """How many epochs had been done, for each snapshot; 0.5 in the middle of the first."""
+        """The number of finished epochs at each snapshot; 0.5 is the middle of the first."""
         return [step / max(self.steps_per_epoch, 1) for step in self.steps]
 
     def check(self, run: TrainingRun) -> None:
         mine = run.callbacks.index(self)
         if any(isinstance(each, EarlyStopping) for each in run.callbacks[mine:]):
             raise NeurosimError(
-                "snapshots: expected after early stopping among the callbacks, so that the last is of the weights that "
-                "it goes back to, received before it"
+                "snapshots: expected early stopping first among the callbacks, received it after Snapshots. The last "
+                "snapshot must have the weights that early stopping restores"
             )
 
     def on_start(self, run: TrainingRun) -> None:
@@ -102,7 +102,7 @@ class Snapshots(Callback):
             self._keep(run, last)
 
     def _keep(self, run: TrainingRun, step: int) -> None:
-        """Copy what the network is now."""
+        """Copy the current parameters and state of the network."""
         network = run.network
         self.steps.append(step)
         self.thetas.append(network.parameters.theta.copy())

@@ -1,4 +1,4 @@
-"""The walk through one neuron: a trace of one sample, its stages, and the stepper that moves about in them."""
+"""The walk through one neuron: the trace of one sample, its stages, and the stepper that goes through them."""
 
 from .neuron import NeuronTrace
 from .rows import Row

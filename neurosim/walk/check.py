@@ -18,13 +18,13 @@ STEP = 1e-5  # of the central differences
 
 @dataclass(frozen=True)
 class Check:
-    """How well the gradient of a neuron agrees with central differences, taken in float64.
+    """The agreement of a neuron's gradient with central differences, computed in float64.
 
     Attributes:
         weights: relative error of dL/dw, ‖backprop - difference‖ / (‖backprop‖ + ‖difference‖).
         bias: relative error of dL/db; ``None``: there is no bias.
-        skipped: how many of these could not be compared, because a kink (ReLU at 0) lay within the difference.
-        tolerance: what counts as agreement; backprop in float32 has lost some digits.
+        skipped: the number of parameters left out because a kink (ReLU at 0) lies within the difference.
+        tolerance: the largest relative error that counts as agreement; it is larger for float32.
     """
 
     weights: float
@@ -34,35 +34,35 @@ class Check:
 
     @property
     def max_relative_error(self) -> float:
-        """The larger of the two."""
-        return float(np.max([self.weights, 0.0 if self.bias is None else self.bias]))  # NaN, if one of them is
+        """The larger of the two relative errors."""
+        return float(np.max([self.weights, 0.0 if self.bias is None else self.bias]))  # NaN if one of them is NaN
 
     @property
     def passed(self) -> bool:
-        """Whether backprop and differences agree."""
+        """Whether backpropagation and central differences agree."""
         return self.max_relative_error <= self.tolerance
 
     def __str__(self) -> str:
-        skipped = f"; {self.skipped:,} at a kink, left out" if self.skipped else ""
+        skipped = f"; {self.skipped:,} at a kink left out" if self.skipped else ""
         verdict = "agree" if self.passed else "DISAGREE"
         bias = "" if self.bias is None else f", {self.bias:.1e} (bias)"
         return f"central differences {verdict}: relative error {self.weights:.1e} (weights){bias}{skipped}"
 
 
 @computes
-@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network has differences of NaN
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the differences of a diverged network are NaN
 def check_neuron(
     neuron: Neuron, network: Network, x: Array, targets: Array, dL_dW: Array, dL_db: float | None
 ) -> Check:
-    """Compare a neuron's gradient with central differences of the loss, taken in float64 on a copy of the network.
+    """Compare a neuron's gradient with central differences of the loss, computed in float64 on a copy of the network.
 
     Args:
-        neuron: of the network.
-        network: it is left as it was.
-        x: (n,) one sample, as the input layer gives it out.
+        neuron: a neuron of the network.
+        network: the network; it is not changed.
+        x: (n,) one sample, the output of the input layer.
         targets: (n_out,) its targets.
         dL_dW: (k,) the gradient of the weights, penalties included.
-        dL_db: that of the bias; ``None``: there is none.
+        dL_db: the gradient of the bias; ``None``: there is no bias.
     """
     twin = Network.from_config(network.config() | {"dtype": "float64"})
     for name, array in network.arrays().items():
@@ -72,7 +72,7 @@ def check_neuron(
     twin.load_batch(as_rows(x[None, :].astype(np.float64)), targets[None, :])
 
     def compare(array: Array, backprop: Array) -> tuple[float, int]:
-        """The relative error over the entries that no kink lies next to, and how many have one."""
+        """Return the relative error over the parameters without a kink nearby, and the number of the others."""
         compared, numeric = central_differences(array, np.arange(array.size), STEP, lambda: objective(twin))
         return relative_error(backprop[compared], numeric), array.size - len(compared)
 

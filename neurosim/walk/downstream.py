@@ -1,4 +1,4 @@
-"""The stage of the downstream sum: what comes back to a neuron from above, and how it passes what only hands it on."""
+"""The stage of the downstream sum: the gradient that comes back from above, also through layers without weights."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .stages import Stage, largest_terms
 
 
 class Fed(NamedTuple):
-    """What a number of x feeds in the layer above.
+    """The units of the layer above that depend on one number x.
 
     Attributes:
         above: that layer.
-        number: the number of x.
-        numbers: (k,) of z of that layer.
-        weights, deltas, products: (k,) dz/dx of each, its delta, and the two multiplied.
+        number: the index of x.
+        numbers: (k,) indices of the z of that layer that depend on x.
+        weights, deltas, products: (k,) dz/dx of each, its delta, and their product.
     """
 
     above: Layer
@@ -34,22 +34,22 @@ class Fed(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """What they are, in a word: neurons, windows that pool, or units, which are filters at a place."""
+        """Their kind: "neurons", "windows" that pool, or "units", which are filters at one place."""
         return "neurons" if self.above.windows is None else "units" if self.above.weight_name else "windows"
 
     @classmethod
     def nothing(cls, output: Layer) -> Fed:
-        """What a number of the output layer feeds."""
+        """Return the empty `Fed` of an output neuron."""
         none = np.empty(0, output.dtype)
         return cls(output, 0, np.empty(0, np.intp), none, none, none)
 
     def name(self, i: int) -> str:
-        """The i-th of them, as a reader finds it."""
+        """Return the name of the i-th unit."""
         return fed_name(self.above, int(self.numbers[i]))
 
 
 def fed_by(trace: SampleRun, layer: int, number: int) -> Fed:
-    """What a number that a layer gives out feeds in the layer above."""
+    """Return the units above that depend on one output of a layer."""
     above = trace.network[layer + 1]
     while above.reshapes and not above.is_output:
         above = trace.network[above.index + 1]
@@ -59,12 +59,12 @@ def fed_by(trace: SampleRun, layer: int, number: int) -> Fed:
 
 
 def downstream(trace: SampleRun, fed: Fed, dL_da: float, top: int) -> Stage:
-    """dL/da = Σ w_k delta_k over what a neuron feeds, with the `top` largest products one by one."""
+    """Return the stage dL/da = Σ w_k delta_k over the units above, with the `top` largest products."""
     rows, rest = largest_terms("downstream.term", fed.name, {"w": fed.weights, "delta": fed.deltas}, fed.products, top)
     factors = {"layer": fed.above.index, "count": len(fed.products)}
     result = Row("downstream.result", "dL/da", dL_da, factors, {"above": fed.kind})
     rows = [_over(fed), *_contests(trace, fed), *rows]
-    if rest is not None and not fed.above.neuron_by_neuron:  # what passes a window on follows after all of them
+    if rest is not None and not fed.above.neuron_by_neuron:  # the way through a window follows after all terms
         passed = _passed_on(trace, fed, top)
         rows, rest = ([*rows, rest, *passed], None) if passed else (rows, rest)
     else:
@@ -73,7 +73,7 @@ def downstream(trace: SampleRun, fed: Fed, dL_da: float, top: int) -> Stage:
 
 
 def _over(fed: Fed, above: str = "") -> Row:
-    """Over what the sum goes; `above`: " above" where it is not the neuron's own."""
+    """Return the row that names the units of the sum; `above`: " above" for the sum of a layer further up."""
     layer = fed.above
     numbers = {"layer": layer.index}
     names = {"above": layer.title}
@@ -86,7 +86,7 @@ def _over(fed: Fed, above: str = "") -> Row:
 
 
 def _contests(trace: SampleRun, fed: Fed, indent: str = "") -> list[Row]:
-    """Of each window that hands on the largest number alone: whether it is this one."""
+    """Return a row for each max-pooling window: whether it passes this number on."""
     layer, rows = fed.above, []
     a = trace.flows[layer.index - 1]["a"]
     for number, winner, ties in layer.contests(fed.number):
@@ -105,7 +105,7 @@ def _contests(trace: SampleRun, fed: Fed, indent: str = "") -> list[Row]:
 
 
 def _why_nothing(fed: Fed, dL_da: float) -> str:
-    """Why nothing comes back from above, if nothing does."""
+    """Return why no gradient comes back from above; '' if some does."""
     if dL_da != 0.0:
         return ""
     w, delta = fed.weights, fed.deltas
@@ -119,7 +119,7 @@ def _why_nothing(fed: Fed, dL_da: float) -> str:
 
 
 def _passed_on(trace: SampleRun, fed: Fed, top: int) -> list[Row]:
-    """How what comes back passes a layer right above that only hands on what it looks at, and so on upwards."""
+    """Return the rows of a layer above without weights, through which the gradient passes, and so on upwards."""
     layer = fed.above
     if not (layer.neuron_by_neuron or layer.hands_on) or not len(fed.numbers):
         return []
@@ -143,7 +143,7 @@ def _passed_on(trace: SampleRun, fed: Fed, top: int) -> list[Row]:
 
 
 def _slope(fed: Fed, i: int) -> Row:
-    """How the weight of a layer that only hands on follows."""
+    """Return the row that derives the slope dz/dx of a layer without weights."""
     layer = fed.above
     equation, numbers = layer.explain_slope(fed.number)
     kind = layer.hands_on or ("slope" if equation else "handed on")
@@ -154,7 +154,7 @@ def _slope(fed: Fed, i: int) -> Row:
 
 
 def _delta(trace: SampleRun, layer: Layer, number: int) -> Row:
-    """How the delta of a number of z follows."""
+    """Return the row that derives the delta of one z."""
     flow, activation = trace.flows[layer.index], layer.activation
     told: dict[str, float] = {"layer": layer.index}
     kind = "above"

@@ -1,4 +1,4 @@
-"""The words of the picture of a neuron, beside those of its stages; templates as those of `neurosim.walk.words`."""
+"""The words of the picture of a neuron that are not in its stages, as templates like those of `neurosim.walk.words`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ FIGURE: dict[str, str] = {
     "title of filter": "Filter {neuron} of layer {layer} ({activation}) at row {row}, column {column}: "
     "what it does with {sample}",
     "one sample": "one sample",
-    "how to read it": "follow the numbers of the walk: forward {forward}, backward {backward}, update {update}; "
-    "red: above zero, blue: below; each scale centred on zero",
+    "how to read it": "Stages of the walk: forward {forward}, backward {backward}, update {update}. "
+    "Red is above zero, blue is below; each scale is centred on zero.",
     "stage of": "stage {stage} of {count}",
     "inputs": "inputs x",
     "weights": "weights w",
@@ -43,7 +43,7 @@ FIGURE: dict[str, str] = {
     "bias": "bias b",
     "z": "z",
     "slope": "slope {name} = {value}",
-    "answer": "the whole network's answer",
+    "answer": "output of the whole network",
     "prediction": "prediction",
     "label": "label",
     "output a": "output a",
@@ -52,7 +52,7 @@ FIGURE: dict[str, str] = {
     "right": "right",
     "wrong": "wrong",
     "loss": "loss L",
-    "way back": "of this one sample;\nthe way back starts here",
+    "way back": "of this one sample;\nthe backward pass starts here",
     "over neurons.one": "over {count} neuron k of layer {layer}",
     "over neurons.many": "over {count} neurons k of layer {layer}",
     "over windows.one": "over {count} window k of layer {layer}",
@@ -62,19 +62,19 @@ FIGURE: dict[str, str] = {
     "deltas and gradient": "its δ at {count} places, and dL/dw",
     "of layer": "{inputs} of layer {layer}",
     "weights of filter": "kernel w",
-    "last stop": "an output neuron: the last stop",
+    "last stop": "an output neuron: no layer above",
     "from the loss": "Its delta comes from the loss:",
     "y of the label": "y ({neuron} is the label)",
     "y of another": "y ({neuron} is not the label)",
     "rule": "{name} = {formula}",
     "definition": "delta = dL/dz",
-    "meaning of delta": "delta = dL/dz: how z moves L",
+    "meaning of delta": "delta = dL/dz: how L changes with z",
     "shared delta": "through the whole {activation}",
     "all of them": "all dL/da",
     "equals": "= {name}",
-    "no gradient": "Every gradient is zero.",
-    "no gradient of weights": "Every dL/dw is zero, as every\ninput is; dL/db = {value}",
-    "no gradient, no bias": "Every dL/dw is zero,\nas every input is.",
+    "no gradient": "Every gradient is 0.",
+    "no gradient of weights": "Every dL/dw is 0, because every\ninput is 0; dL/db = {value}",
+    "no gradient, no bias": "Every dL/dw is 0,\nbecause every input is 0.",
     "rate": "{optimizer}, learning rate {rate}",
     "no change": "No weight moves.",
     "largest": "the {count} largest of {all}",
@@ -83,4 +83,4 @@ FIGURE: dict[str, str] = {
     "after": "after",
     "change": "change",
 }
-"""What is written in the picture of a neuron, beside the rows of its stages."""
+"""The texts of the picture of a neuron, except for the rows of its stages."""

@@ -1,4 +1,4 @@
-"""The words of the walk that only filters and images need; they are part of the tables of `neurosim.walk.words`."""
+"""The words of the walk that only filters and images need, as parts of the tables of `neurosim.walk.words`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ RULES: dict[str, dict[str, str]] = {
     "gradient of filter": {"text": "Σ delta x"},
     "penalized gradient of filter": {"text": "Σ delta x + penalty"},
 }
-"""The ways in which the gradient of a filter follows."""
+"""The rules by which the gradient of a filter is computed."""
 
 ROWS: dict[str, dict[str, str]] = {
     "inputs.patch of sample": {
@@ -16,7 +16,7 @@ ROWS: dict[str, dict[str, str]] = {
     "inputs.patch of layer": {
         "role": "note",
         "line": "a patch of {size} x {size} places of layer {layer}, {below}: {field}\n"
-        "in the sample it depends on {seen}",
+        "it depends on {seen} of the sample",
         "caption": "a patch of {size} x {size} places of layer {layer}, {below}: {field}",
     },
     "inputs.patch.one": {"role": "note", "line": "one number, {low}"},
@@ -27,52 +27,55 @@ ROWS: dict[str, dict[str, str]] = {
     "inputs.patch outside": {
         "role": "note",
         "line": "{count} numbers, {nonzero} of them not zero, from {low} to {high};\n"
-        "{outside} of them are outside of the image, 0",
+        "{outside} lie outside of the image and are 0",
     },
     "downstream.over windows": {
         "role": "note",
-        "line": "over the windows of layer {layer}, {above}, that look at it:",
+        "line": "sum over the windows of layer {layer}, {above}, that contain it:",
     },
     "downstream.over filters.one": {
         "role": "note",
-        "line": "over the filters of layer {layer}, {above}, at the one place where they look at it:",
+        "line": "sum over the filters of layer {layer}, {above}, at the one place whose patch contains it:",
     },
     "downstream.over filters.many": {
         "role": "note",
-        "line": "over the filters of layer {layer}, {above}, at the {places} places where they look at it:",
+        "line": "sum over the filters of layer {layer}, {above}, at the {places} places whose patch contains it:",
     },
-    "downstream.won": {"role": "note", "line": "{indent}{name}: it won, {own} is the largest of {count}"},
+    "downstream.won": {"role": "note", "line": "{indent}{name}: it is passed on, {own} is the largest of {count}"},
     "downstream.won first": {
         "role": "note",
-        "line": "{indent}{name}: it won, as the first of {ties} that are the largest, {own}",
+        "line": "{indent}{name}: it is passed on, the first of {ties} that are the largest, {own}",
     },
-    "downstream.lost": {"role": "note", "line": "{indent}{name}: it lost, {place} is larger, {winner} against {own}"},
+    "downstream.lost": {
+        "role": "note",
+        "line": "{indent}{name}: it is not passed on, {place} is larger, {winner} against {own}",
+    },
     "downstream.lost to the first": {
         "role": "note",
-        "line": "{indent}{name}: it lost, {place} is as large, {own}, and comes first",
+        "line": "{indent}{name}: it is not passed on, {place} is as large, {own}, and comes first",
     },
     "downstream.one of them": {"role": "note", "line": "the largest of them, {name}:"},
     "downstream.largest": {
         "role": "slope above",
-        "line": "w = {value}: layer {layer} hands on the largest number of each window, and no other",
+        "line": "w = {value}: layer {layer} passes on only the largest number of each window",
     },
     "downstream.mean": {
         "role": "slope above",
-        "line": "w = {formula} = {substituted} = {value}: layer {layer} hands on the mean of each window",
+        "line": "w = {formula} = {substituted} = {value}: layer {layer} passes on the mean of each window",
     },
     "downstream.over windows above": {
         "role": "note",
-        "line": "its dL/da = Σ w_k delta_k over the windows of layer {layer}, {above}, that look at it:",
+        "line": "its dL/da = Σ w_k delta_k over the windows of layer {layer}, {above}, that contain it:",
     },
     "downstream.over filters above.one": {
         "role": "note",
-        "line": "its dL/da = Σ w_k delta_k over the filters of layer {layer}, {above}, at the one place where they "
-        "look at it:",
+        "line": "its dL/da = Σ w_k delta_k over the filters of layer {layer}, {above}, at the one place whose "
+        "patch contains it:",
     },
     "downstream.over filters above.many": {
         "role": "note",
-        "line": "its dL/da = Σ w_k delta_k over the filters of layer {layer}, {above}, at the {places} places where "
-        "they look at it:",
+        "line": "its dL/da = Σ w_k delta_k over the filters of layer {layer}, {above}, at the {places} places "
+        "whose patch contains it:",
     },
     "gradients.share": {"role": "note", "line": "what this place adds to dL/dw, delta * x:"},
     "gradients.share of one": {
@@ -84,22 +87,22 @@ ROWS: dict[str, dict[str, str]] = {
     "gradients.other shares.many": {"role": "rest of shares", "line": "and {count} others, {zero} of them zero"},
     "gradients.sum": {
         "role": "note",
-        "line": "dL/dw is the sum over all {places} places; the largest, of {name}:",
+        "line": "dL/dw is the sum over all {places} places; the largest, that of {name}:",
     },
     "gradients.sum over one": {
         "role": "note",
-        "line": "there is no other place: this is dL/dw, and the largest is",
+        "line": "there is no other place: this is dL/dw; the largest is",
     },
     "gradients.sum of nothing": {
         "role": "note",
-        "line": "dL/dw is the sum over all {places} places; to the largest, of {name}, none of them adds",
+        "line": "dL/dw is the sum over all {places} places; each adds 0 to the largest, that of {name}",
     },
     "gradients.place": {
         "role": "place",
         "formula": "{delta} * {x}",
         "line": "{name}  {substituted} = {value}",
     },
-    "gradients.other places.one": {"role": "rest of places", "line": "the other place comes to {value}"},
+    "gradients.other places.one": {"role": "rest of places", "line": "the other place adds {value}"},
     "gradients.other places.many": {"role": "rest of places", "line": "the other {count} places sum to {value}"},
     "gradients.of filter": {
         "role": "gradient of filter",
@@ -129,17 +132,17 @@ ROWS: dict[str, dict[str, str]] = {
 """The rows of a filter."""
 
 WHY: dict[str, str] = {
-    "no term here": "Everything above that looks at it has delta 0: nothing comes back.",
-    "no win": "It won no window: nothing comes back.",
-    "not looked at": "Nothing above looks at it: nothing comes back.",
-    "delta is zero here": "Nothing comes back to this place: dL/da is 0.",
+    "no term here": "Everything above that depends on it has delta 0: no gradient comes back.",
+    "no win": "No window passes it on: no gradient comes back.",
+    "not looked at": "Nothing above depends on it: no gradient comes back.",
+    "delta is zero here": "dL/da is 0: no gradient comes back to this place.",
     "no gradient of filter": "Every gradient is 0, because delta is 0 at every place.",
-    "only penalty of filter": "delta is 0 at every place: what is left of dL/dw is the penalty.",
-    "no share": "delta is 0 here: this place adds nothing, others do.",
-    "no input here": "Every input is 0 here: this place adds to dL/db alone.",
+    "only penalty of filter": "delta is 0 at every place: only the penalty is left in dL/dw.",
+    "no share": "delta is 0 here: this place adds nothing to dL/dw, but others do.",
+    "no input here": "Every input is 0 here: this place adds only to dL/db.",
     "no input here without bias": "Every input is 0 here: this place adds nothing.",
 }
-"""Reasons that hold for one place of many."""
+"""Reasons that are true of one place among many."""
 
 NAMES: dict[str, str] = {
     "filter": "filter {i}",
@@ -157,24 +160,24 @@ NAMES: dict[str, str] = {
     "columns": "columns {first} to {last}",
     "filter of layer": "layer {layer}, filter {neuron} at row {row}, column {column} ({activation}), {sample}: "
     "{verdict}",
-    "largest a of places.one": "of the {count} filters of layer {layer}, each at one place, it has the largest |a|, "
-    "{a}, for this sample",
-    "largest a of places.many": "of the {count} filters of layer {layer}, each at {places} places, it has the largest "
-    "|a| here, {a}, for this sample",
-    "largest delta of places.one": "of the {count} filters of layer {layer}, each at one place, it has the largest "
-    "|delta|, {delta}: a change of its z would change the loss most",
-    "largest delta of places.many": "of the {count} filters of layer {layer}, each at {places} places, it has the "
-    "largest |delta| here, {delta}: a change of its z here would change the loss most",
+    "largest a of places.one": "for this sample, this filter has the largest |a| of the {count} in layer {layer} "
+    "(one place each): {a}",
+    "largest a of places.many": "for this sample, this filter has the largest |a| of the {count} in layer {layer} "
+    "({places} places each): {a} here",
+    "largest delta of places.one": "this filter has the largest |delta| of the {count} in layer {layer} "
+    "(one place each): {delta}. The loss depends most on its z.",
+    "largest delta of places.many": "this filter has the largest |delta| of the {count} in layer {layer} "
+    "({places} places each): {delta} here. The loss depends most on its z here.",
     "no delta of places.one": "all {count} filters of layer {layer} have delta 0 for this sample",
     "no delta of places.many": "all {count} filters of layer {layer} have delta 0 at every place for this sample",
     "only neuron": "it is the only neuron of layer {layer}",
     "only filter": "it is the only filter of layer {layer}; {place}",
-    "largest delta of layer at a place": "of layer {layer} it has the largest |delta| at row {row}, column {column}",
-    "largest a of layer at a place": "of layer {layer} it has the largest |a| at row {row}, column {column}",
+    "largest delta of layer at a place": "it has the largest |delta| in layer {layer} at row {row}, column {column}",
+    "largest a of layer at a place": "it has the largest |a| in layer {layer} at row {row}, column {column}",
     "no delta of layer at a place": "all filters of layer {layer} have delta 0 at row {row}, column {column}",
     "only place": "this is its only place",
-    "place of delta": "of its {places} places this one has the largest |delta|, {delta}",
-    "place of a": "of its {places} places this one has the largest |a|, {a}",
-    "place without delta, by a": "delta is 0 at all {places} places; here |a| is largest, {a}",
+    "place of delta": "of its {places} places, this one has the largest |delta|, {delta}",
+    "place of a": "of its {places} places, this one has the largest |a|, {a}",
+    "place without delta, by a": "delta is 0 at all {places} places; |a| is largest here, {a}",
 }
-"""What images and their parts are called."""
+"""The names of images and their parts."""

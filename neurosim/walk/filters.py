@@ -1,4 +1,4 @@
-"""The stages of a filter that differ from those of a dense neuron: its patch, and its gradient, a sum over places."""
+"""The stages in which a filter differs from a dense neuron: its patch, and its gradient as a sum over places."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .stages import Stage, largest_terms
 
 
 class Patch(NamedTuple):
-    """Where a filter looks at one place.
+    """The patch of a filter at one place.
 
     Attributes:
         size: pixels along a side.
-        layer: the layer that made what it sees, and its title; 0: the sample's own.
-        field: rows and columns there, in words; `seen`: those of the sample that it depends on.
+        layer: the layer below, whose outputs are in the patch; 0: the sample. `below`: the title of that layer.
+        field: rows and columns of the patch, in words; `seen`: those of its receptive field in the sample.
         outside: how many of its numbers lie outside of the image.
     """
 
@@ -33,7 +33,7 @@ class Patch(NamedTuple):
 
 
 def inputs(patch: Patch, x: Array) -> Stage:
-    """What comes in from a patch; x: (k k C,) its numbers."""
+    """Return the stage of the inputs from a patch; x: (k k C,) its numbers."""
     names = {"field": patch.field, "seen": patch.seen, "below": patch.below}
     where = {"size": patch.size} | ({"layer": patch.layer} if patch.layer else {})
     numbers = {"count": len(x), "nonzero": int(np.count_nonzero(x)), "low": float(x.min()), "high": float(x.max())}
@@ -45,12 +45,12 @@ def inputs(patch: Patch, x: Array) -> Stage:
 
 
 class Sum(NamedTuple):
-    """One weight's gradient as the sum that it is.
+    """The gradient of one weight, as a sum over places.
 
     Attributes:
-        name: of the weight.
-        value: dL/dw, the penalty included; `penalty`: its share; None: there is none.
-        deltas, x, terms: (H' W',) place by place; the terms are delta x.
+        name: the name of the weight.
+        value: dL/dw, the penalty included; `penalty`: the part of the penalty; ``None``: there is none.
+        deltas, x, terms: (H' W',) one number per place; the terms are delta x.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Sum(NamedTuple):
     terms: Array
 
     def row(self, kind: str, numbers: Mapping[str, float] | None = None) -> Row:
-        """The row that says what the terms, and a penalty, come to."""
+        """Return the row with the sum of the terms and the penalty."""
         factors = {"Σ delta x": float(self.terms.sum(dtype=np.float64)), **(numbers or {})}
         if self.penalty is None:
             return Row(kind, self.name, self.value, factors | {"Σ delta x": self.value})
@@ -78,17 +78,17 @@ def gradients(
     dL_db: float | None,
     top: int,
 ) -> Stage:
-    """What one place adds to dL/dw of each weight, and the largest dL/dw as the sum over all places.
+    """Return the stage of a filter's gradients: the part of one place, and the largest dL/dw as a sum over places.
 
     Args:
-        name: of each input.
-        delta: of the place.
-        x: (k k C,) its inputs.
+        name: function that returns the name of an input.
+        delta: delta at the place.
+        x: (k k C,) the inputs at the place.
         largest: the weight with the largest |dL/dw|.
-        columns: W', how many places stand in a row.
-        dL_dW: (k k C,) the filter's gradient.
-        dL_db: that of its bias; ``None``: it has none.
-        top: how many terms to show.
+        columns: W', the number of places in a row.
+        dL_dW: (k k C,) the gradient of the filter's weights.
+        dL_db: the gradient of its bias; ``None``: it has no bias.
+        top: number of terms to show.
     """
     places = len(largest.terms)
     shares = delta * x
@@ -124,7 +124,7 @@ def gradients(
 
 
 def _places(sum_: Sum, columns: int, top: int) -> list[Row]:
-    """The places that add most to a weight's gradient, and the rest."""
+    """Return rows of the places that add most to a weight's gradient, and a row of the rest."""
 
     def at(place: int) -> str:
         return place_name(*divmod(place, columns), "place")
@@ -136,7 +136,7 @@ def _places(sum_: Sum, columns: int, top: int) -> list[Row]:
 
 
 def _why(delta: float, x: Array, largest: Sum, bias: str) -> str:
-    """Why gradients are zero, or this place's share of them."""
+    """Return why the gradients, or the part of this place in them, are zero; '' if they are not."""
     if not largest.deltas.any():
         return words.WHY["no gradient of filter" if largest.penalty is None else "only penalty of filter"]
     if delta == 0.0:

@@ -1,9 +1,9 @@
-"""Equations as texts: with names in braces, to be filled with names and read, or with numbers and computed.
+"""Equations as texts with names in braces: shown with letters filled in, computed with numbers filled in.
 
     "{beta1} * {m} + (1 - {beta1}) * {grad}"
 
 They are written as in a book: ``x²``, ``β^t``, ``√(v)``, ``|g|``, ``ln(a)``, ``max(u, v)``, ``sign(m)``.  `value_of`
-computes one, so that a line can be written with as many digits as a reader needs who computes it again.
+computes an equation, so that `digits_for` can find how many digits a reader needs to compute the same result.
 """
 
 from __future__ import annotations
@@ -35,21 +35,23 @@ AS_PYTHON = (
     (re.compile("²"), "**2"),
     (re.compile(r"\^"), "**"),
 )
-DIGITS, EQUAL_UP_TO, AT_MOST = 5, 7, 9  # digits: of a result; tried to give exactly it; tried to give it but for one
+DIGITS = 5  # of a result
+EQUAL_UP_TO = 7  # digits that may be tried to reach exactly the result
+AT_MOST = 9  # digits that may be tried to reach the result up to its last digit
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """Put texts in the places of the names in braces."""
+    """Replace the names in braces by texts."""
     return HOLE.sub(lambda hole: values[hole[1]], template)
 
 
 def names_in(template: str) -> list[str]:
-    """The names in braces, each once, in their order."""
+    """Return the names in braces, each once, in their order."""
     return list(dict.fromkeys(HOLE.findall(template)))
 
 
 def fill_numbers(template: str, values: Mapping[str, str]) -> str:
-    """The same with numbers: what is raised to a power gets brackets where it needs them, "+ -2" becomes "- 2"."""
+    """Replace the names in braces by numbers, with brackets before a power if needed; "+ -2" becomes "- 2"."""
 
     def written(hole: re.Match[str]) -> str:
         text = values[hole[1]]
@@ -63,20 +65,20 @@ def fill_numbers(template: str, values: Mapping[str, str]) -> str:
 
 @np.errstate(all="ignore")
 def value_of(template: str, numbers: Mapping[str, float]) -> float | None:
-    """What an equation comes to; None for one that holds a function which is not known here, as ``relu``."""
+    """Return the value of an equation; None if it contains an unknown function, such as ``relu``."""
     names = names_in(template)
     source = fill(template, {name: f"v{k}_" for k, name in enumerate(names)})
     for pattern, python in AS_PYTHON:
         source = pattern.sub(python, source)
     try:
         values = {f"v{k}_": np.float64(numbers[name]) for k, name in enumerate(names)}
-        return float(eval(source, FUNCTIONS | values))  # the source is ours: the equation of a class
+        return float(eval(source, FUNCTIONS | values))  # the source is trusted: the equation of a class
     except (KeyError, NameError, SyntaxError, TypeError):
         return None
 
 
 def digits_for(template: str, numbers: Mapping[str, float], value: float, digits: int = DIGITS) -> int:
-    """How many digits the numbers need, so that computing with them gives `value` to `digits` digits."""
+    """Return how many digits the numbers need for a computation with them to give `value` to `digits` digits."""
     if not math.isfinite(value):
         return digits
     shown = number(value, digits)

@@ -1,4 +1,4 @@
-"""One neuron in a trace: its numbers, and what there is to say of them, stage by stage."""
+"""One neuron in a trace: its numbers, and the stages of its walk."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from .update import Move, Step, causes, update
 if TYPE_CHECKING:
     import pandas as pd
 
-NO_LABEL = "the sample has no label: expected one, net.trace(x, y), for gradients, their check and an update"
+NO_LABEL = "the sample has no label: gradients, their check and an update need net.trace(x, y)"
 BACKWARD = ("da_dz", "downstream", "dL_da", "delta", "dL_dW", "dL_db", "loss", "update", "loss_after")
 
 
 class NeuronTrace(NeuronTerms):
-    """One neuron, one sample: every term, forward, backward and through the update. Of a filter, at one place.
+    """One neuron and one sample: every term, forward, backward and through the update. A filter: at one place.
 
-    Its numbers are those of `NeuronTerms`.
+    Its attributes are those of `NeuronTerms`.
     """
 
     def at(self, row: int, column: int) -> NeuronTrace:
-        """The same filter at another place, from 0; negative numbers count from the end.
+        """Return the same filter at another place; row and column count from 0, negative numbers from the end.
 
         Raises:
-            NeurosimError: this is a neuron without places.
+            NeurosimError: this neuron is not a filter.
             OutOfRangeError: there is no such place.
         """
         where = self._layer[self.index].at(row, column)
         return NeuronTrace(self.trace, self._layer, self.index, (where.row, where.column))
 
     def to_frame(self) -> pd.DataFrame:
-        """The terms, one row an input, the largest |w x| first.
+        """Return the terms as a table, one row per input, the largest |w x| first.
 
         Columns: input, x, weight, product, dL_dw, each of the optimizer's terms, weight_after.
         """
@@ -63,10 +63,10 @@ class NeuronTrace(NeuronTerms):
         return frame.iloc[np.argsort(-np.abs(self.products), kind="stable")].reset_index(drop=True)
 
     def check(self) -> Check:
-        """Compare this neuron's gradient with central differences of the loss, in float64.
+        """Compare this neuron's gradient with central differences of the loss, computed in float64.
 
         Raises:
-            NeurosimError: the sample has no label, so that there is no gradient.
+            NeurosimError: the sample has no label, so there is no gradient.
         """
         if self.trace.forward_only:
             raise NeurosimError(NO_LABEL)
@@ -74,14 +74,14 @@ class NeuronTrace(NeuronTerms):
         return check_neuron(self._layer[self.index], self.trace.network, x, self.trace.targets, self.dL_dW, dL_db)
 
     def to_dict(self, check: bool = True, top: int = 5) -> dict[str, Any]:
-        """Everything as plain numbers, texts and lists, ready for JSON; see `python main.py step --json`.
+        """Return everything as plain numbers, texts and lists, ready for JSON; see `python main.py step --json`.
 
         Args:
-            check: whether to compare the gradient with central differences, too.
-            top: how many terms of each sum the stages show.
+            check: whether to also compare the gradient with central differences.
+            top: number of terms of each sum in the stages.
 
         Raises:
-            NeurosimError: something is NaN or infinite, which JSON cannot say.
+            NeurosimError: a number is NaN or infinite, which JSON cannot hold.
         """
         trace = self.trace
         document: dict[str, Any] = {
@@ -130,13 +130,13 @@ class NeuronTrace(NeuronTerms):
             json.dumps(document, allow_nan=False)
         except ValueError:
             raise NeurosimError(
-                "json: the network holds NaN or infinity, which JSON has no numbers for; "
+                "json: expected a network of finite numbers, received NaN or infinity; "
                 "train it with a smaller learning rate"
             ) from None
         return document
 
     def _downstream_as_dicts(self) -> list[dict[str, Any]]:
-        """What the neuron feeds, ready for JSON; by name, too, if it is a filter."""
+        """Return the terms of the downstream sum, ready for JSON; for a filter with their names."""
         fed = zip(
             self.downstream_neurons,
             self.downstream_weights,
@@ -151,7 +151,7 @@ class NeuronTrace(NeuronTerms):
         ]
 
     def _place_as_dict(self) -> dict[str, Any]:
-        """Where a filter is looked at, ready for JSON; nothing for other neurons."""
+        """Return the place of a filter, ready for JSON; empty for other neurons."""
         if self.patch_shape is None:
             return {}
         field, seen = ([[part.start, part.stop - 1] for part in field] for field in (self.field, self.receptive_field))
@@ -166,13 +166,13 @@ class NeuronTrace(NeuronTerms):
         }
         return found if self.trace.forward_only else found | {"place_deltas": self.place_deltas.tolist()}
 
-    # -- what there is to say ---------------------------------------------------------------------------------------
+    # -- the stages of the walk --------------------------------------------------------------------------------------
 
-    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network shows what it has
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network has NaN and infinity
     def stages(self, top: int = 5) -> list[Stage]:
-        """The stages of the walk: forward, backward, update; with the `top` largest terms of each sum.
+        """Return the stages of the walk (forward, backward, update), with the `top` largest terms of each sum.
 
-        Without a label only those forward.
+        Without a label, return only the forward stages.
         """
         trace, layer, network = self.trace, self._layer, self.trace.network
         key = self.activation.key
@@ -212,7 +212,7 @@ class NeuronTrace(NeuronTerms):
         ]
 
     def _first_stages(self, top: int) -> list[Stage]:
-        """From what comes in to a."""
+        """Return the stages from the inputs to a."""
         bias = self.bias if self.has_bias else None
         together = None if self.activation.elementwise else self._layer_z
         return [
@@ -250,7 +250,7 @@ class NeuronTrace(NeuronTerms):
         return filters.gradients(self.input_name, self.delta, self.inputs, largest, columns, self.dL_dW, dL_db, top)
 
     def _sum_over_places(self, i: int) -> filters.Sum:
-        """dL/dw of weight i of a filter as the sum that it is."""
+        """Return dL/dw of weight i of a filter, as a sum over places."""
         return filters.Sum(
             self.weight_name(i),
             float(self.dL_dW[i]),
@@ -296,7 +296,7 @@ class NeuronTrace(NeuronTerms):
         return update(step, weight, bias, counts)
 
     def _move(self, symbol: str, name: str, parameter: str, i: int) -> Move:
-        """How the update moves number i of this neuron's part of a parameter."""
+        """Return how the update moves number i of this neuron's part of a parameter."""
         trace, of_bias = self.trace, symbol == "b"
         penalty = None
         vectors = (trace.network.parameters.theta, trace.theta_after, trace.grad, *trace.state_before.values())
@@ -316,7 +316,7 @@ class NeuronTrace(NeuronTerms):
         return Move(symbol, name, before, after, gradient, seen, remembered, terms, penalty)
 
     def _gradient_row(self, i: int) -> Row:
-        """How the gradient of weight i follows, for its update."""
+        """Return the row that derives the gradient of weight i, for its update."""
         if self._layer.places > 1:
             of_weight = self._sum_over_places(i)._replace(name="g")
             return of_weight.row("update.gradient of filter", {"places": self._layer.places})
@@ -327,7 +327,7 @@ class NeuronTrace(NeuronTerms):
         return Row("update.gradient with penalty", "g", float(self.dL_dW[i]), numbers)
 
     def explain(self, top: int = 5) -> str:
-        """The whole walk as text, with the numbers plugged in and the `top` largest terms of each sum."""
+        """Return the whole walk as text, with the numbers filled in and the `top` largest terms of each sum."""
         told = enumerate(self.stages(top), start=1)
         return "\n\n".join([str(self), *(f"{place}. {stage.heading}\n{stage.text}" for place, stage in told)])
 

@@ -1,4 +1,4 @@
-"""How the numbers of images are called: by their place, and the filter or the channel that they are of."""
+"""The names of numbers in images: place, and filter or channel."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from .formula import fill
 
 
 def is_image(layer: Layer) -> bool:
-    """Whether a layer gives out an image with channels."""
+    """Return whether the output of a layer is an image with channels."""
     return len(layer.out_shape) == 3
 
 
 def split(layer: Layer, number: int) -> tuple[int, int, int]:
-    """Row, column and channel of a number of the image that a layer gives out."""
+    """Return row, column and channel of a number in the output image of a layer."""
     place, channel = divmod(int(number), layer.out_shape[2])
     return (*divmod(place, layer.out_shape[1]), channel)
 
 
 def place_name(row: int, column: int, key: str) -> str:
-    """A place as a reader finds it, with the word of a key of `words.NAMES`: "window 10,12"."""
+    """Return the name of a place, with a key of `words.NAMES`: "window 10,12"."""
     return fill(words.NAMES[key], {"row": str(row), "column": str(column)})
 
 
 def channel_name(layer: Layer, channel: int) -> str:
-    """A channel of what a layer gives out: of filters, it is one of them; what has no weights keeps them apart."""
+    """Return the name of an output channel: the filter that computed it, or "channel 0" of the sample."""
     below: Layer | None = layer
     while below is not None and not below.weight_name:
         below = below.previous
@@ -32,7 +32,7 @@ def channel_name(layer: Layer, channel: int) -> str:
 
 
 def number_name(layer: Layer, number: int) -> str:
-    """A number of what a layer gives out: a neuron by its number, of an image by channel and place."""
+    """Return the name of an output of a layer: the neuron, or channel and place in an image."""
     if not is_image(layer):
         return fill(words.NAMES["neuron"], {"i": str(number)})
     row, column, channel = split(layer, number)
@@ -41,7 +41,7 @@ def number_name(layer: Layer, number: int) -> str:
 
 
 def fed_name(above: Layer, number: int) -> str:
-    """A number of z of the layer above, by what feeds it: a window that pools has the channel of that."""
+    """Return the name of one z of the layer above: a pooling window by its place, any other unit by `number_name`."""
     if above.windows is None or above.weight_name:
         return number_name(above, number)
     row, column, _ = split(above, number)
@@ -49,7 +49,7 @@ def fed_name(above: Layer, number: int) -> str:
 
 
 def kernel_name(size: int, channels: int, i: int, below: Layer) -> str:
-    """Weight i of a kernel: by its row and column, and by the channel of the layer below where there are several."""
+    """Return the name of weight i of a kernel: row, column, and the channel below if there are several."""
     pixel, channel = divmod(i, channels)
     row, column = divmod(pixel, size)
     name = place_name(row, column, "kernel")
@@ -59,7 +59,7 @@ def kernel_name(size: int, channels: int, i: int, below: Layer) -> str:
 
 
 def rows_and_columns(field: tuple[slice, slice]) -> str:
-    """A part of an image, in words."""
+    """Return the rows and columns of a part of an image, in words."""
     said = []
     for name, part in zip(("row", "column"), field, strict=True):
         key = name if part.stop - part.start == 1 else f"{name}s"

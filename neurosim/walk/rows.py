@@ -1,4 +1,4 @@
-"""Rows: the lines of which the stages of the walk are made, and the ways in which their numbers are written."""
+"""The rows of the stages of the walk, and the formats of their numbers."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from . import words
 from .formula import DIGITS, digits_for, fill, fill_numbers
 
 Form = Callable[[str, float], str]
-"""How a number is written, given its name."""
+"""A function that formats a number, given its name."""
 
 
 def plural(key: str, count: float) -> str:
-    """The key of the template for one of a thing, or for any other count."""
+    """Return the key of the template for a count of one, or for any other count."""
     return f"{key}.one" if count == 1 else f"{key}.many"
 
 
 def in_text(name: str, value: float) -> str:
-    """A number in running text: five digits, or as many as `words.DIGITS` says."""
+    """Format a number in running text: five digits, or the number of digits in `words.DIGITS`."""
     return to_digits(words.DIGITS.get(name, DIGITS), name, value)
 
 
 def to_digits(digits: int, name: str, value: float) -> str:
-    """A number to so many digits; a whole number of things with all of them."""
+    """Format a number to `digits` digits; a count with all its digits."""
     if isinstance(value, int):
         return str(value) if name in words.PLAIN else thousands(value)
     return number(value, digits, sign=name in words.SIGNED)
 
 
 def in_columns(name: str, value: float) -> str:
-    """A number in ten columns, for lines of which the numbers stand below each other."""
+    """Format a number in ten columns, for numbers that are aligned below each other."""
     return column(value)
 
 
 def in_figure(name: str, value: float) -> str:
-    """A number in a picture: three digits, a true minus, and nothing that is below 1 rounded up to it."""
+    """Format a number in a picture: three digits, a true minus, and no rounding up to 1."""
     if isinstance(value, int):
         return in_text(name, value)
     return signed_short(value) if name in words.SIGNED else probability(value)
@@ -51,11 +51,11 @@ class Row:
 
     Attributes:
         kind: its entry in `words.ROWS`.
-        name: what it is about: an input, a neuron, a quantity.
-        value: the number that comes out; ``None`` for a note.
-        factors: name -> the numbers that it comes from, or that a note tells.
-        names: name -> what else its sentences need: the name of an activation, of a layer.
-        template: a formula in the place of that of its kind.
+        name: its subject: an input, a neuron, a quantity.
+        value: the result; ``None`` for a note.
+        factors: name -> number, the numbers in its equation or in its note.
+        names: name -> other texts for its sentences: the name of an activation, of a layer.
+        template: a formula that replaces the one of its kind.
     """
 
     kind: str
@@ -67,24 +67,24 @@ class Row:
 
     @property
     def role(self) -> str:
-        """What the row is in its stage: "term", "rest", "bias", "result", "note" and so on."""
+        """The role of the row in its stage: "term", "rest", "bias", "result", "note" and so on."""
         return words.ROWS[self.kind]["role"]
 
     @property
     def formula(self) -> str:
-        """The equation with the names of its factors: ``w * x``; nothing for a note."""
+        """The equation with the names of its factors, such as ``w * x``; empty for a note."""
         return fill(self._equation, {name: words.SYMBOLS.get(name, name) for name in self.factors} | dict(self.names))
 
     @property
     def substituted(self) -> str:
-        """The equation with the numbers plugged in; of a note, its sentence."""
+        """The equation with the numbers filled in; for a note, its sentence."""
         if self._equation or self.value is not None:
             return self.with_numbers(self.exact)
         return self.line()
 
     @property
     def exact(self) -> Form:
-        """How a number of the equation is written: with the digits that it takes to compute the value again."""
+        """The format of the equation's numbers: with enough digits to compute the value again."""
         digits = words.DIGITS["L"] if self.name == "L" else DIGITS
         if self.value is not None and self.role not in words.IN_COLUMNS:
             digits = digits_for(self._equation, self.factors, self.value, digits)
@@ -95,12 +95,12 @@ class Row:
         return words.ROWS[self.kind].get("formula", "") if self.template is None else self.template
 
     def with_numbers(self, form: Form) -> str:
-        """The equation with the numbers plugged in, written in another form."""
-        filled = fill if form is in_columns else fill_numbers  # columns stay as they are, signs too
+        """Return the equation with the numbers filled in, in another format."""
+        filled = fill if form is in_columns else fill_numbers  # columns keep their width and their signs
         return filled(self._equation, self._filling(form))
 
     def steps(self, form: Form) -> list[tuple[str, str]]:
-        """The equation factor by factor, each with the sign before it: ("dL/da", "0.2"), ("* f'(z)", "1")."""
+        """Return the factors of the equation, each with its sign: ("dL/da", "0.2"), ("* f'(z)", "1")."""
         found = re.findall(r"([^{}]*)\{([^{}]+)\}(\)*)", self._equation)
         return [(f"{sign.lstrip()}{name}{end}", form(name, self.factors[name])) for sign, name, end in found]
 
@@ -118,16 +118,16 @@ class Row:
         return fill(template, own | self._filling(form))
 
     def line(self, form: Form = in_text, name: str | None = None) -> str:
-        """The row as a line of text."""
+        """Return the row as a line of text."""
         return self.say(words.ROWS[self.kind]["line"], form, name)
 
     def caption(self, form: Form = in_text) -> str:
-        """The row as a line below a picture."""
+        """Return the row as a line below a picture."""
         kind = words.ROWS[self.kind]
         return self.say(kind.get("caption", kind["line"]), form)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain numbers and texts, ready for JSON."""
+        """Return the row as plain numbers and texts, ready for JSON."""
         return {
             "name": self.name,
             "formula": self.formula,

@@ -1,8 +1,8 @@
-"""The stages of the walk through one neuron, as one table: numbers with their names, and the words that go with them.
+"""The stages of the walk through one neuron: numbers with their names, and the kinds of their sentences.
 
-Every function here takes numbers and gives one `Stage`.  A stage holds no sentence: its rows name a kind, and the
-templates of that kind are data, in `neurosim.walk.words`.  What is shown of a stage in the terminal, in a notebook, in
-a figure or in JSON is made from this table, and from nothing else.
+Every function below takes numbers and returns one `Stage`.  A stage contains no sentences: each of its rows names a
+kind, and `neurosim.walk.words` holds the templates of that kind.  The terminal, notebooks, figures and JSON show a
+stage from these rows only.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ STAGES = tuple(words.STAGES)
 """The keys of the stages, in their order."""
 
 FEATURE = ("feature", "mean", "deviation")
-"""What a standardized input is made of."""
+"""The numbers from which a standardized input is computed."""
 
 OF_ONE_NEURON = ("weighted_sum", "activation", "downstream", "derivative", "delta")
-"""Those whose result is a number of the neuron itself: z, a, dL/da, da/dz, delta."""
+"""The stages whose result is a number of the neuron itself: z, a, dL/da, da/dz, delta."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class Stage:
 
     Attributes:
         key: its name in `STAGES`.
-        rows: what is shown one by one, in the order in which it is read.
-        rest: how many other terms there are, and what they sum to; ``None``: there are none.
-        result: what comes out; ``None`` where nothing is computed.
-        why: the reason, true of this neuron and this sample; nothing where there is none to give.
-        names: name -> what title and formula need.
-        variant: which of the formulas holds, an ending of the key "formula".
+        rows: the single rows, in reading order.
+        rest: the number of the other terms and their sum; ``None``: there are none.
+        result: the result; ``None`` if nothing is computed.
+        why: the reason, true of this neuron and this sample; empty if there is none.
+        names: name -> text to fill into title and formula.
+        variant: the ending of the key "formula" that selects the formula.
     """
 
     key: str
@@ -60,22 +60,22 @@ class Stage:
 
     @property
     def title(self) -> str:
-        """What it is called."""
+        """The title, with its names filled in."""
         return fill(words.STAGES[self.key]["title"], self.names)
 
     @property
     def formula(self) -> str:
-        """The equation of the stage, in names."""
+        """The equation of the stage, written with names."""
         return fill(words.STAGES[self.key][f"formula{self.variant}"], self.names)
 
     @property
     def heading(self) -> str:
-        """The title with the formula beside it."""
+        """The title, with the formula if it belongs there."""
         return fill(words.STAGES[self.key]["heading"], {"title": self.title, "formula": self.formula})
 
     @property
     def lines(self) -> list[Row]:
-        """All its rows in the order in which they are read: the rest follows the terms, then bias and result."""
+        """All its rows in reading order: the terms, then the rest, bias and result."""
         first = [row for row in self.rows if row.role != "bias"]
         bias = [row for row in self.rows if row.role == "bias"]
         return [row for row in (*first, self.rest, *bias, self.result) if row is not None]
@@ -98,11 +98,11 @@ class Stage:
         return "\n".join(_within_width(f"  {line}") for lines in said if lines for line in lines.split("\n"))
 
     def caption(self, form: Form = in_text) -> str:
-        """The stage in one line, for a picture."""
+        """Return the stage in one line, for a picture."""
         return (self.result or self.rows[0]).caption(form)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain numbers and texts, ready for JSON."""
+        """Return the stage as plain numbers and texts, ready for JSON."""
         return {
             "key": self.key,
             "title": self.title,
@@ -115,7 +115,7 @@ class Stage:
 
 
 def _within_width(line: str) -> str:
-    """A line, broken where it is too long for a terminal."""
+    """Return a line, broken if it is too long for a terminal."""
     indent = " " * (len(line) - len(line.lstrip()))
     return (
         line
@@ -125,12 +125,12 @@ def _within_width(line: str) -> str:
 
 
 def _note(text: str) -> str:
-    """A sentence for a notebook, if there is one."""
+    """Return a sentence as HTML for a notebook; '' if there is none."""
     return f"<div>{html.small(typeset(text))}</div>" if text else ""
 
 
 def as_html(stages: Iterable[Stage]) -> str:
-    """The stages one below the other, for a notebook."""
+    """Return the stages below each other as HTML, for a notebook."""
     parts = []
     for place, stage in enumerate(stages, start=1):
         heading = stage.heading.replace(stage.formula, typeset(stage.formula))
@@ -148,20 +148,20 @@ def as_html(stages: Iterable[Stage]) -> str:
     return "".join(parts)
 
 
-# -- the table: one function a stage -----------------------------------------------------------------------------------
+# -- one function per stage --------------------------------------------------------------------------------------------
 
 
 def inputs(
     name: Callable[[int], str], x: Array, layer: int, standardized: tuple[Array, Array, Array] | None, top: int
 ) -> Stage:
-    """What comes in.
+    """Return the stage of the inputs.
 
     Args:
-        name: of each input.
-        x: (n_in,) the numbers.
-        layer: the layer that made them; 0: they are the sample's own.
-        standardized: (n_in,) the features from which x was made, their means and deviations; None: it was not.
-        top: how many features to show.
+        name: function that returns the name of an input.
+        x: (n_in,) the inputs.
+        layer: the layer that computed them; 0: they are numbers of the sample.
+        standardized: (n_in,) the raw features, their means and deviations; ``None``: x is not standardized.
+        top: number of features to show.
     """
     numbers = {"count": len(x), "nonzero": int(np.count_nonzero(x)), "low": float(x.min()), "high": float(x.max())}
     if layer:
@@ -180,7 +180,7 @@ def inputs(
 def weighted_sum(
     name: Callable[[int], str], w: Array, x: Array, products: Array, bias: float | None, z: float, top: int
 ) -> Stage:
-    """z = Σ w x + b, with the `top` largest products (n_in,) one by one; without a bias it is None."""
+    """Return the stage z = Σ w x + b with the `top` largest of the products (n_in,); `bias` is None without a bias."""
     rows, rest = largest_terms("weighted_sum.term", name, {"w": w, "x": x}, products, top)
     total = {"Σ w x": float(products.sum(dtype=np.float64))}
     if bias is None:
@@ -191,14 +191,14 @@ def weighted_sum(
 
 
 def activation(key: str, z: float, a: float, forced: float | None, together: Array | None) -> Stage:
-    """a = f(z).
+    """Return the stage a = f(z).
 
     Args:
-        key: of f.
-        z: the neuron's own.
-        a: what comes out.
-        forced: the value that `a` is held at; ``None``: it is free.
-        together: (n,) z of all neurons of the layer where f looks at all of them, as softmax does; else None.
+        key: key of f.
+        z: the weighted sum of the neuron.
+        a: its activation.
+        forced: the value to which `a` is forced; ``None``: it is not forced.
+        together: (n,) z of all neurons of the layer if f depends on all of them, as softmax does; else ``None``.
     """
     if forced is not None:
         row = Row("activation.forced", "a", a, {"forced": forced})
@@ -224,18 +224,18 @@ def output(
     L: float,
     top: int,
 ) -> Stage:
-    """What the network makes of it.
+    """Return the stage of the network's output and its loss.
 
     Args:
         layers: index and activations of each layer above the neuron.
-        a: (n,) the output's activations.
-        classes: (n,) what the classes are called that they are for; none where they are for no class each.
+        a: (n,) the activations of the output layer.
+        classes: (n,) the class name of each output; empty if the outputs do not stand for classes.
         y: (n,) the targets.
-        target: (n,) what the loss draws the outputs to: y, or a softer form of it.
+        target: (n,) the targets that the loss uses: y, or y with label smoothing.
         verdict: the label and the prediction, in words.
-        loss: of the network.
+        loss: the loss function of the network.
         L: its value.
-        top: how many terms of the loss to show.
+        top: number of terms of the loss to show.
     """
     rows = _through(layers, a, classes)
     told = {"verdict": verdict, "loss": loss.key, "formula of L": loss.formula}
@@ -257,13 +257,13 @@ def output(
 
 
 def reading(layers: Iterable[tuple[int, Array]], a: Array, classes: Sequence[str], verdict: str) -> Stage:
-    """What the network makes of a sample without a label: `output` without a loss."""
+    """Return the stage of the output for a sample without a label: `output` without a loss."""
     rows = [*_through(layers, a, classes), Row("output.read", names={"verdict": verdict})]
     return Stage("output", rows, variant=" of a")
 
 
 def _output_name(k: int, classes: Sequence[str]) -> str:
-    """What output k is called: by its number, and by the class that it is for where that has a name."""
+    """Return the name of output k: its number, and its class if that has a name."""
     named = bool(classes) and classes[k] != str(k)
     return fill(
         words.NAMES["output of class" if named else "output"], {"i": str(k), "class": classes[k] if named else ""}
@@ -271,7 +271,7 @@ def _output_name(k: int, classes: Sequence[str]) -> str:
 
 
 def _through(layers: Iterable[tuple[int, Array]], a: Array, classes: Sequence[str]) -> list[Row]:
-    """The layers above, and the largest outputs; the first ones where they are no classes."""
+    """Return rows of the layers above and of the largest outputs; of the first outputs if they are not classes."""
     rows = [
         Row(
             "output.layer",
@@ -289,7 +289,7 @@ def _through(layers: Iterable[tuple[int, Array]], a: Array, classes: Sequence[st
 
 
 def _loss_terms(loss: Loss, a: Array, classes: Sequence[str], y: Array, top: int) -> tuple[list[Row], Row | None]:
-    """The `top` largest terms of which the loss is the sum, and the rest; none, where the loss does not say them."""
+    """Return the `top` largest terms of the loss, and the rest; no terms if the loss does not provide them."""
     rows = []
     for k in range(len(a)):
         derived = loss.derive(a, y, k)
@@ -320,17 +320,17 @@ def output_delta(
     delta: Array,
     top: int,
 ) -> Stage:
-    """dL/dz of the output layer.
+    """Return the stage dL/dz of the output layer.
 
     Args:
-        loss: of the network.
-        activation: the key of the output's activation.
-        rule: how delta follows, a key of `words.RULES`.
-        factors: name -> (n,) the numbers that it follows from.
-        classes: (n,) what the classes are called that the outputs are for; none where they are for no class each.
-        target: (n,) what the loss draws the outputs to.
-        delta: (n,) of each output.
-        top: how many of them to show, at most three.
+        loss: the loss function of the network.
+        activation: the key of the activation of the output layer.
+        rule: the rule for delta, a key of `words.RULES`.
+        factors: name -> (n,) the numbers in the rule.
+        classes: (n,) the class name of each output; empty if the outputs do not stand for classes.
+        target: (n,) the targets that the loss uses.
+        delta: (n,) delta of each output.
+        top: number of outputs to show, at most three.
     """
     told = {"rule": words.RULES[rule]["text"], "loss": loss.key, "activation": activation}
     rows = [Row("output_delta.rule", names=told)]
@@ -347,23 +347,23 @@ def output_delta(
 
 
 def _loss_gradient(stage: str, loss: Loss, a: Array, y: Array, k: int, dL_da: float, name: str) -> Row:
-    """How dL/da of output k follows from the loss."""
+    """Return the row that derives dL/da of output k from the loss."""
     derived = loss.derive(a, y, k)
     kinds = {"output_delta": ("gradient", "given gradient"), "downstream": ("output", "output given")}[stage]
-    if derived is None or not names_in(derived.gradient):  # nothing is said of it, or it is 0 at once
+    if derived is None or not names_in(derived.gradient):  # the loss does not derive it, or it is simply 0
         return Row(f"{stage}.{kinds[1]}", name, dL_da)
     used = {each: derived.numbers[each] for each in names_in(derived.gradient)}
     return Row(f"{stage}.{kinds[0]}", name, dL_da, used, template=derived.gradient)
 
 
 def downstream_of_output(loss: Loss, a: Array, target: Array, k: int, dL_da: float) -> Stage:
-    """What takes the place of the sum at output neuron k; a, target: (n,) of all outputs."""
+    """Return the stage that replaces the sum at output neuron k; a, target: (n,) of all outputs."""
     result = _loss_gradient("downstream", loss, a, target, k, dL_da, "dL/da")
     return Stage("downstream", result=result, why="" if dL_da else words.WHY["no slope of the loss"])
 
 
 def derivative(key: str, z: float, a: float, da_dz: float, forced: bool, alone: bool) -> Stage:
-    """da/dz of f, a key; `alone`: whether a depends on the neuron's own z alone."""
+    """Return the stage da/dz of the activation `key`; `alone`: whether a depends only on the neuron's own z."""
     kind, why, factors = "result", "", {"z": z}
     if forced:
         kind, why, factors = "forced", words.WHY["forced"], {}
@@ -386,18 +386,18 @@ def delta(
     names: Mapping[str, str],
     one_of_many: bool = False,
 ) -> Stage:
-    """dL/dz of the neuron.
+    """Return the stage dL/dz of the neuron.
 
     Args:
-        kind: which of the rows "delta.…" tells it.
-        rule: how it follows, a key of `words.RULES`.
-        factors: the numbers that it follows from.
-        value: what comes out.
-        dL_da: what comes back to it.
-        da_dz: the slope, which may be what stopped it.
-        forced: whether its output is.
-        names: the key of f as "activation", "dtype".
-        one_of_many: whether it is of one place of many.
+        kind: the kind of the row, one of "delta.…".
+        rule: the rule for delta, a key of `words.RULES`.
+        factors: the numbers in the rule.
+        value: delta.
+        dL_da: the gradient that comes back to the neuron.
+        da_dz: the slope; at 0 it stops the gradient.
+        forced: whether the output of the neuron is forced.
+        names: the key of f as "activation", and "dtype".
+        one_of_many: whether this is one of several places of a filter.
     """
     row = Row(kind, "delta", value, factors, names, words.RULES[rule]["formula"])
     why = "delta is positive" if value > 0 else "delta is negative" if value < 0 else "delta is zero"
@@ -425,7 +425,7 @@ def gradients(
     dL_db: float | None,
     top: int,
 ) -> Stage:
-    """dL/dw of each weight, the `top` largest one by one; `penalty` is what one holds beside delta x, if it does."""
+    """Return the stage dL/dw with the `top` largest gradients; `penalty` gives the part beside delta x, if any."""
     penalized = penalty is not None
     shown = np.argsort(-np.abs(dL_dW), kind="stable")[:top]
     kind = "gradients.term with penalty" if penalized else "gradients.term"
@@ -451,7 +451,7 @@ def gradients(
 
 
 def _why_no_gradient(delta: float, x: Array, penalized: bool, bias: str) -> str:
-    """Why gradients are zero, if some are."""
+    """Return why gradients are zero; '' if none is."""
     if delta == 0.0:
         return words.WHY["only penalty" if penalized else "no gradient"]
     if penalized or x.all():
@@ -460,7 +460,7 @@ def _why_no_gradient(delta: float, x: Array, penalized: bool, bias: str) -> str:
 
 
 def loss_after(before: float, after: float) -> Stage:
-    """What the update of all neurons did to the loss of the sample."""
+    """Return the stage of the sample's loss before and after the update of all neurons."""
     change = after - before
     kind = "better" if change < 0 else "worse" if change > 0 else "same"
     if not np.isfinite(after):
@@ -470,7 +470,7 @@ def loss_after(before: float, after: float) -> Stage:
 
 
 def _why_loss(before: float, after: float) -> str:
-    """What the step did to the loss, in words."""
+    """Return the effect of the step on the loss, in words."""
     if not np.isfinite(after):
         return words.WHY["loss is lost"]
     if not np.isfinite(before):
@@ -488,7 +488,7 @@ def _why_loss(before: float, after: float) -> str:
 def largest_terms(
     kind: str, name: Callable[[int], str], factors: Mapping[str, Array], products: Array, top: int
 ) -> tuple[list[Row], Row | None]:
-    """The `top` largest of the products (k,) that are not zero, and the rest: how many, and what they sum to."""
+    """Return rows of the `top` largest nonzero products (k,), and a row of the rest: their number and their sum."""
     shown = [int(i) for i in np.argsort(-np.abs(products), kind="stable")[:top] if np.abs(products[i]) > 0]
     rows = [
         Row(kind, name(i), float(products[i]), {each: float(values[i]) for each, values in factors.items()})

@@ -1,11 +1,11 @@
-"""The walk through a network, step by step, forwards and backwards, as an object without a terminal.
+"""The walk through a network, stage by stage, forwards and backwards, as an object without a terminal.
 
-A `Stepper` stands at one stage of one neuron for one sample, on a network that it can train by a sample, a batch or an
-epoch, and change by hand.  Walking changes nothing.  What does change the network can be undone, exactly: parameters,
-optimizer state, random streams, interventions and the place in the data come back bit for bit, so that the batches that
-follow are the same ones too.
+A `Stepper` stands at one stage of one neuron for one sample.  It can also train the network by a sample, a batch or an
+epoch, and change it by hand.  Walking changes nothing.  Every change of the network can be undone exactly: parameters,
+optimizer state, random streams, interventions and the place in the data are restored bit for bit.  The next batches are
+therefore the same, too.
 
-The prompt of ``python main.py step`` is one user of it; a notebook may be another.
+The prompt of ``python main.py step`` uses a `Stepper`; a notebook can use one, too.
 
     stepper = ns.Stepper(net, train.images, train.labels)
     print(stepper.next().text)
@@ -42,17 +42,20 @@ from .stages import STAGES, Stage
 from .trace import Trace
 from .undo import Undo
 
+BY_THE_USER = "by the user"
+"""What `Stepper.why` says of a neuron that the caller chose."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def _undoable(label: str, changes: str = "settings") -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Make a method of `Stepper` one that `undo` takes back, and that changes nothing if it fails.
+    """Decorate a method of `Stepper`: `undo` can take its change back, and a failed call changes nothing.
 
     Args:
-        label: what `undo` and `changes` call it, with the names of arguments in braces.
-        changes: what it may change, and so what is kept: "training" everything; "neuron" the present neuron's weights
-            and bias; "settings" neither: learning rate and interventions, which every change keeps.
+        label: the name of the change in `undo` and `changes`, with the names of arguments in braces.
+        changes: what the method may change, and so what is kept. "training": everything. "neuron": weights and bias of
+            the present neuron. "settings": neither. Learning rate and interventions are always kept.
     """
 
     def decorate(method: Callable[P, R]) -> Callable[P, R]:
@@ -86,25 +89,25 @@ def _undoable(label: str, changes: str = "settings") -> Callable[[Callable[P, R]
 
 
 class Stepper:
-    """A place in a network, and the ways to go on from there.
+    """A place in a network, with methods to walk, to train and to change the network.
 
     Args:
-        network: what to walk through. It is trained and changed in place.
+        network: the network to walk through. It is trained and changed in place.
         x: (N, …) training samples, for `batch` and `epoch`.
-        y: (N,) class indices, or (N, n_out) rows.
-        samples: ``(x, y)`` from which single samples are taken; ``None``: the training samples.
-        batch_size: of `batch` and `epoch`.
-        layer: where to begin; ``None``: at an interesting neuron.
-        neuron: likewise.
-        place: row and column of a filter; ``None``: where its |delta| is largest.
-        sample: from 0; "misread": the first that the network reads wrongly; ``None``: the same, or if there
-            is none, the one that it reads most barely.
-        augment: what `batch` and `epoch` do to the training images, as in ``fit``; single samples stay as they are.
+        y: (N,) class indices, or (N, n_out) rows of targets.
+        samples: ``(x, y)``, the set of the single samples; ``None``: the training samples.
+        batch_size: samples per batch in `batch` and `epoch`.
+        layer: index of the first layer to look at; ``None``: that of an interesting neuron.
+        neuron: index of the first neuron to look at; ``None``: an interesting one.
+        place: row and column of a filter; ``None``: the place of its largest |delta|.
+        sample: number of a sample, from 0; "misread": the first misread one; ``None``: the first misread one, or if
+            none is misread, the one with the closest decision.
+        augment: how `batch` and `epoch` change the training images, as in ``fit``; single samples stay unchanged.
 
     Attributes:
-        layer, neuron, sample: where it stands; of a filter `row` and `column`, too.
-        why: why it began at that neuron; `why_sample`: why at that sample, nothing where it was asked for.
-        why_place: why it looks at a filter at that place; nothing where it was asked for, or where `why` says it.
+        layer, neuron, sample: the present place; a filter also has `row` and `column`.
+        why: the reason for the first neuron; `why_sample`: that for the first sample, empty if the caller chose it.
+        why_place: the reason for the place of a filter; empty if the caller chose the place, or if `why` tells it.
         losses: the loss of every batch that was trained on and not undone.
 
     Raises:
@@ -143,7 +146,7 @@ class Stepper:
         self._begin_schedule()
         self.why_sample = ""
         if sample is None:
-            sample, self.why_sample = self._worth_a_look()
+            sample, self.why_sample = self._interesting_sample()
         self.sample = self.next_misread(-1) if sample == "misread" else self._check_sample(sample)
         best_layer, best, why = self.trace.interesting()
         self.layer = best_layer if layer is None else network[layer].index
@@ -151,19 +154,19 @@ class Stepper:
         if neuron is None and not at_once:
             best, why = self.trace[self.layer].strongest(place)
         self.neuron = best if neuron is None else neuron
-        self.why = "as asked for" if neuron is not None else why
+        self.why = BY_THE_USER if neuron is not None else why
         self.neuron = self.trace[self.layer][self.neuron].index  # checks both
         self.choose_place()
         if at_once:
-            self.why_place = ""  # it is said of both
+            self.why_place = ""  # `why` tells both
         if place is not None:
             self.go_to_place(*place)
 
-    # -- where it stands -------------------------------------------------------------------------------------------
+    # -- the present place -----------------------------------------------------------------------------------------
 
     @property
     def trace(self) -> Trace:
-        """The trace of the present sample in the network as it is now."""
+        """The trace of the present sample in the present network."""
         if self._trace is None or not self._trace.is_of(self.network):
             one = slice(self.sample, self.sample + 1)
             rows, targets = self._sample_rows[one], self._sample_targets[one]
@@ -178,26 +181,26 @@ class Stepper:
 
     @property
     def row(self) -> int | None:
-        """The row of the present place; None: the neuron is no filter."""
+        """The row of the present place; None if the neuron is not a filter."""
         return self.neuron_trace.row
 
     @property
     def column(self) -> int | None:
-        """The column of the present place; None: the neuron is no filter."""
+        """The column of the present place; None if the neuron is not a filter."""
         return self.neuron_trace.column
 
     @property
     def live_neuron(self) -> Neuron:
-        """The present neuron of the network itself: live."""
+        """The present neuron of the live network."""
         return self.network.neuron(self.layer, self.neuron)
 
     def stage(self, top: int = 5) -> Stage:
-        """The present stage, with the `top` largest terms of each sum."""
+        """Return the present stage, with the `top` largest terms of each sum."""
         return self.neuron_trace.stages(top)[self._stage]
 
     @property
     def batch_size(self) -> int:
-        """How many samples `batch` trains on."""
+        """The number of samples in a batch."""
         return self.batches.batch_size
 
     @property
@@ -211,29 +214,29 @@ class Stepper:
         """Go to the next stage.
 
         Raises:
-            OutOfRangeError: this was the last.
+            OutOfRangeError: this was the last stage.
         """
         if self._stage == len(STAGES) - 1:
             raise OutOfRangeError(
-                "this is the last stage: update, batch or epoch go on with training, "
-                "neuron and sample go elsewhere, goto inputs starts over"
+                "this is the last stage. Train on with update, batch or epoch; move with neuron or sample; "
+                "start again with goto inputs"
             )
         self._stage += 1
         return self.stage(top)
 
     def back(self, top: int = 5) -> Stage:
-        """Go to the stage before.
+        """Go to the previous stage.
 
         Raises:
-            OutOfRangeError: this was the first.
+            OutOfRangeError: this was the first stage.
         """
         if self._stage == 0:
-            raise OutOfRangeError("this is the first stage: undo takes back changes of the network")
+            raise OutOfRangeError("this is the first stage; undo takes back changes of the network")
         self._stage -= 1
         return self.stage(top)
 
     def goto(self, stage: str | int, top: int = 5) -> Stage:
-        """Go to a stage: by its number from 1, by its key or its title as it is shown, or by how one of these begins.
+        """Go to a stage: by its number from 1, by its key, by its title, or by the beginning of one of these.
 
         Raises:
             NeurosimError: there is no such stage.
@@ -251,7 +254,7 @@ class Stepper:
         return self.stage(top)
 
     def _stage_called(self, name: str) -> str:
-        """The key of the stage of that key or title, or of the only one that begins so."""
+        """Return the key of the stage with this key or title, or of the only one that begins with `name`."""
         if name in STAGES:
             return name
         asked = " ".join(name.lower().split())
@@ -268,7 +271,7 @@ class Stepper:
         return found[0]
 
     def go_to_neuron(self, layer: int, neuron: int) -> None:
-        """Stand at another neuron, at the same stage.
+        """Go to another neuron, at the same stage.
 
         Raises:
             NeurosimError: there is no such neuron, or it has no weights.
@@ -280,16 +283,16 @@ class Stepper:
             self.choose_place()
 
     def go_to_place(self, row: int, column: int) -> None:
-        """Look at a filter at this place, also for other samples and other filters of its layer.
+        """Look at a filter at this place, and keep the place for other samples and other filters of its layer.
 
         Raises:
-            NeurosimError: the present neuron is no filter, or has no such place.
+            NeurosimError: the present neuron is not a filter, or has no such place.
         """
         unit = self.live_neuron.at(row, column)
         self._place, self._place_is_asked, self.why_place = (unit.row, unit.column), True, ""
 
     def choose_place(self) -> None:
-        """Look at a filter where its |delta| is largest, and so from now on for each sample and each filter."""
+        """Look at a filter at the place of its largest |delta|, now and for each later sample and filter."""
         self._place, self._place_is_asked, self.why_place = None, False, ""
         if self.live_neuron.layer.windows is not None:
             here = self.trace[self.layer][self.neuron]
@@ -308,28 +311,30 @@ class Stepper:
             self.choose_place()
 
     def misread(self) -> Array:
-        """The numbers of the samples that the network, as it is now, reads wrongly.
+        """Return the numbers of the samples that the present network misreads.
 
         Raises:
-            NeurosimError: the targets are no classes.
+            NeurosimError: the targets are not class labels.
         """
         classes = class_indices(self._sample_targets)
         if classes is None:
-            raise NeurosimError("misread: expected targets that are classes, received others: nothing is read wrongly")
+            raise NeurosimError(
+                "misread: expected targets that are class labels, received other targets, which cannot be misread"
+            )
         return np.flatnonzero(self.network.predict(self._sample_rows) != classes)
 
     def next_misread(self, after: int | None = None) -> int:
-        """The number of the next sample that the network reads wrongly; from the last it goes on with the first.
+        """Return the number of the next misread sample; after the last one comes the first.
 
         Args:
             after: the number of a sample; ``None``: the present one.
 
         Raises:
-            NeurosimError: there is none, or the targets are no classes.
+            NeurosimError: no sample is misread, or the targets are not class labels.
         """
         found = self.misread()
         if not len(found):
-            raise NeurosimError(f"misread: the network reads all {len(self._sample_rows):,} samples right")
+            raise NeurosimError(f"misread: the network misreads none of the {len(self._sample_rows):,} samples")
         later = found[found > (self.sample if after is None else after)]
         return int(later[0] if len(later) else found[0])
 
@@ -337,27 +342,27 @@ class Stepper:
         """Compare the present neuron's gradient with central differences."""
         return self.neuron_trace.check()
 
-    # -- what changes the network, and can be undone ---------------------------------------------------------------
+    # -- changes of the network, which can be undone ---------------------------------------------------------------
 
     @_undoable("update", "training")
     def update(self) -> float:
-        """Apply the update that the walk shows: one step on this sample alone. Returns the loss after it."""
+        """Apply the update that the walk shows, one step on this sample alone, and return the loss after it."""
         i = self.sample
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             loss = self.network.gradients(self._sample_rows[i : i + 1], self._sample_targets[i : i + 1])
             if not np.isfinite(loss):
-                raise NeurosimError(f"the loss is {loss}: nothing was changed; there is no way down from there")
+                raise NeurosimError(f"the loss is {loss}, so no update is possible; nothing was changed")
             self.network.update_()
         self._trace = None
         return self.trace.loss
 
     def batch(self, count: int = 1) -> list[float]:
-        """Train on the next `count` batches, exactly as `fit` would; each can be undone. Returns their losses."""
+        """Train on the next `count` batches exactly as `fit` does, and return their losses. Each can be undone."""
         count = check_count("batch", count)
         size = self._bytes_of_network()
         if count == 1:
             return [self._one_batch()]
-        if not self._undo.fits(2 * size):  # one state only: that before all of them
+        if not self._undo.fits(2 * size):  # keep only the state before all of them
             return self._batches(count)
         mark = self._undo.mark()
         before, _ = self._before("training")
@@ -374,10 +379,10 @@ class Stepper:
     @computes
     @_undoable("epoch", "training")
     def epoch(self, verbose: bool = False) -> list[float]:
-        """Train to the end of the epoch; undone as a whole. Returns the losses of its batches.
+        """Train to the end of the epoch and return the losses of its batches. `undo` takes back the whole epoch.
 
         Args:
-            verbose: show progress.
+            verbose: whether to show progress.
         """
         batches = self.batches
         with progress_bar(batches.steps_per_epoch, "epoch", "batches", done=batches.steps, shown=verbose) as bar:
@@ -396,14 +401,14 @@ class Stepper:
         return [self._train() for _ in range(count)]
 
     def _train(self) -> float:
-        """One step on the next batch."""
+        """Train one step on the next batch and return its loss."""
         batches, schedule = self.batches, self.network.optimizer.learning_rate
         if batches.order is None:
             self._begin_schedule()
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the loss says it
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the loss shows it
             loss = batches.step()
         if not np.isfinite(loss):
-            kept = "what was trained before stays" if not self.takes_back else "nothing was changed"
+            kept = "the steps before it stay" if not self.takes_back else "nothing was changed"
             raise NeurosimError(f"the loss became {loss}: {kept}; try a smaller learning rate")
         self.losses.append(loss)
         if batches.epoch_is_done:
@@ -414,7 +419,7 @@ class Stepper:
 
     @_undoable("set weight {index} {value}", "neuron")
     def set_weight(self, index: int, value: float) -> str:
-        """Write one incoming weight of the present neuron. Returns what was done, in words, as those below do.
+        """Set one incoming weight of the present neuron. Return a text of the change, as the next methods do.
 
         Raises:
             NeurosimError: no such weight, or not a finite number.
@@ -427,7 +432,7 @@ class Stepper:
 
     @_undoable("set bias {value}", "neuron")
     def set_bias(self, value: float) -> str:
-        """Write the bias of the present neuron."""
+        """Set the bias of the present neuron."""
         self.live_neuron.bias = value
         return f"set bias {value}"
 
@@ -439,7 +444,7 @@ class Stepper:
 
     @_undoable("set activation {name}")
     def set_activation(self, name: str | None) -> str:
-        """Give the present neuron an activation of its own; None takes it away."""
+        """Give the present neuron its own activation; None restores that of its layer."""
         self.live_neuron.activation = name
         return f"set activation {'none' if name is None else name}"
 
@@ -451,23 +456,23 @@ class Stepper:
 
     @_undoable("unfreeze")
     def unfreeze(self) -> str:
-        """Let it be trained again."""
+        """End `freeze` of the present neuron."""
         self.live_neuron.unfreeze()
-        return "free again"
+        return "unfrozen"
 
     @_undoable("ablate {to}")
     def ablate(self, to: float | str = 0.0) -> str:
-        """Silence the present neuron; "mean": its mean over the samples (at most 1,000 of them)."""
+        """Ablate the present neuron: set its output to 0, to a value, or to its "mean" over the first 1,000 samples."""
         mean = to == "mean"
         if mean:
             a = self.network.activations(self._sample_rows[:1000], self.layer, self.neuron)
             to = float(a.mean(dtype=np.float64))
         self.live_neuron.ablate(to)
-        return "held at its mean" if mean else f"held at {to}" if to else "silenced"
+        return "ablated to its mean" if mean else f"ablated to {to}" if to else "ablated"
 
     @_undoable("clamp {value}")
     def clamp(self, value: float) -> str:
-        """Force the present neuron's output to a value."""
+        """Clamp the present neuron: force its output to a value."""
         self.live_neuron.clamp(value)
         return f"clamped to {value}"
 
@@ -478,7 +483,7 @@ class Stepper:
         return "restored"
 
     def undo(self) -> str:
-        """Take back the last change; returns what it was.
+        """Take back the last change and return its name.
 
         Raises:
             NeurosimError: there is nothing to undo.
@@ -487,28 +492,28 @@ class Stepper:
             raise NeurosimError(f"nothing to undo{': ' if self.undo_ends else ''}{self.undo_ends}")
         what, before = self._undo.last()
         self._restore(before)
-        self._undo.pop()  # last: interrupted before, it can be said again
+        self._undo.pop()  # at the end: after an interrupt before it, undo can be repeated
         return what
 
     @property
     def changes(self) -> list[str]:
-        """What can be undone, the last of them last."""
+        """The names of the changes that can be undone, the latest at the end."""
         return self._undo.labels
 
     @property
     def undo_ends(self) -> str:
-        """Where `undo` ends for want of memory, in words; nothing as long as it takes back everything."""
+        """A sentence on the changes that `undo` cannot take back for lack of memory; empty if it can take back all."""
         return str(self._undo)
 
     @property
     def takes_back(self) -> bool:
-        """Whether training that is interrupted leaves the network as it was: there is memory to keep that."""
+        """Whether interrupted training leaves the network unchanged; it needs memory for a copy."""
         return not self._undo.too_large
 
     # -- helpers ---------------------------------------------------------------------------------------------------
 
-    def _worth_a_look(self) -> tuple[int, str]:
-        """A sample that is read wrongly, or barely, and why it."""
+    def _interesting_sample(self) -> tuple[int, str]:
+        """Return the number of a sample that is misread, or else has the closest decision, and the reason."""
         classes, count = class_indices(self._sample_targets), len(self._sample_rows)
         if classes is None or not count:
             return 0, ""
@@ -535,22 +540,24 @@ class Stepper:
         return int(sample)
 
     def _begin_schedule(self) -> None:
-        """Let a schedule that stretches over a run stretch over the epoch to come, as ``fit(epochs=1)`` would."""
+        """Let a schedule of a whole run span the next epoch, as ``fit(epochs=1)`` does."""
         schedule = self.network.optimizer.learning_rate
         if isinstance(schedule, Schedule):
             schedule.begin(self.network.optimizer.t, self.batches.steps_per_epoch)
 
     def _bytes_of_network(self) -> int:
-        """What a copy of all that training changes takes."""
+        """Return the bytes of a copy of everything that training changes."""
         return sum(array.nbytes for array in self.network.arrays().values())
 
     def _before(self, changes: str) -> tuple[dict[str, Any] | None, int]:
-        """What brings the present state back after a change, as `_undoable` names it, and the bytes of its arrays.
+        """Return what restores the present state after a change, and the bytes of its arrays.
 
-        It is None where that is more than undo may hold.
+        The first is None if it takes more memory than undo may use. For `changes` see `_undoable`.
         """
         network, place = self.network, self.batches.place
-        order = 0 if place[0] is None or self._undo.last_place() is place[0] else place[0].nbytes  # an epoch shares it
+        order = (
+            0 if place[0] is None or self._undo.last_place() is place[0] else place[0].nbytes
+        )  # shared within an epoch
         size = self._bytes_of_network() + order if changes == "training" else 0
         if not self._undo.make_room(size):
             return None, 0
@@ -565,14 +572,14 @@ class Stepper:
         }, size
 
     def _copy_of_neuron(self) -> tuple[int, int, dict[str, Array]]:
-        """Weights and bias of the present neuron, and which it is."""
+        """Return layer and index of the present neuron, with a copy of its weights and bias."""
         layer = self.live_neuron.layer
         names = [name for name in (layer.weight_name, layer.bias_name) if name in layer.views]
         parts = {name: layer.neuron_part(layer.views[name], self.neuron).copy() for name in names}
         return self.layer, self.neuron, parts
 
     def _take_back(self, before: dict[str, Any] | None, mark: object) -> None:
-        """A change failed: bring back the state before it, if that was kept, and what could be undone then."""
+        """Restore the state before a failed change, if that state was kept, and the list of changes before it."""
         self._undo.back_to(mark)
         if before is None:
             self._undo.forget()

@@ -1,4 +1,4 @@
-"""The numbers of one neuron in a trace: every term that passes through it, forward, backward and through the update."""
+"""The numbers of one neuron in a trace: every term, forward, backward and through the update."""
 
 from __future__ import annotations
 
@@ -22,44 +22,44 @@ from .sample import SampleRun, through_softmax
 
 
 def strongest_place(trace: SampleRun, layer: Layer, index: int) -> tuple[int, int]:
-    """Row and column where the |delta| of a filter is largest; without one, its |a|."""
+    """Return row and column of a filter's largest |delta|, or of its largest |a| if there is no delta."""
     strength = np.abs(strength_of(trace, layer, index)[1])
     row, column = np.unravel_index(int(strength.argmax()), strength.shape)
     return int(row), int(column)
 
 
 def strength_of(trace: SampleRun, layer: Layer, index: int) -> tuple[str, Array]:
-    """What says where a filter is worth a look: "delta" or "a", and (H', W') that of all its places."""
+    """Return the quantity that selects a filter's place, "delta" or "a", and its (H', W') values."""
     flow = trace.flows[layer.index]
     name = "a" if trace.forward_only or not layer.neuron_values(flow["delta"][None], index).any() else "delta"
     return name, layer.neuron_values(flow[name][None], index)[0]
 
 
 class NeuronTerms:
-    """One neuron, one sample: every number, forward, backward and through the update. Of a filter, at one place.
+    """One neuron and one sample: every number, forward, backward and through the update. A filter: at one place.
 
     Args:
-        trace: of the sample.
-        layer: the neuron's.
-        index: which of its neurons.
-        place: row and column of a filter; ``None``: where its |delta| is largest; without a label, or where delta is 0
-            everywhere, its |a|.
+        trace: the run of the sample.
+        layer: the layer of the neuron.
+        index: the number of the neuron in its layer.
+        place: row and column of a filter; ``None``: the place of its largest |delta|. Without a label, or if delta is 0
+            everywhere, it is the place of its largest |a|.
 
     Attributes:
-        layer, index: which neuron.
-        row, column: the place of a filter, None for other neurons; `unit`: the neuron's number in its layer's buffers.
-        sources: (n_in,) which numbers of the layer below the inputs are; -1: outside of the image, where they are 0.
+        layer, index: the numbers of the layer and of the neuron.
+        row, column: the place of a filter, None for other neurons; `unit`: the neuron's index in its layer's buffers.
+        sources: (n_in,) indices of the inputs in the layer below; -1: outside of the image, where inputs are 0.
         patch_shape: (k, k, C) of a filter, whose n_in is k k C; None for other neurons.
         inputs: (n_in,) x.
         weights: (n_in,) w before the update.
         products: (n_in,) w x, term by term.
         bias, z, a: as in the forward pass; z = Σ products + bias.
         da_dz: f'(z); for softmax its diagonal entry.
-        downstream_neurons, downstream_weights, downstream_deltas, downstream_products: (k,) the neurons above that this
-            one feeds, the weight of each connection, their deltas, and the products, whose sum is dL/da. Empty for an
-            output neuron.
+        downstream_neurons, downstream_weights, downstream_deltas, downstream_products: (k,) the neurons above that
+            depend on this one, the weight of each connection, their deltas, and the products. The products sum to
+            dL/da. All are empty for an output neuron.
         dL_da, delta: dL/da and dL/dz.
-        dL_dW: (n_in,) dL/dw, penalties included; dL_db: dL/db. Of a filter they are sums over all its places.
+        dL_dW: (n_in,) dL/dw, penalties included; dL_db: dL/db. For a filter they are sums over all its places.
         weights_after: (n_in,), bias_after: after the update.
     """
 
@@ -96,7 +96,7 @@ class NeuronTerms:
         self.weights_after: Array = self._part(trace.theta_after, layer.weight_name).ravel().copy()
         self.bias_after = float(self._part(trace.theta_after, layer.bias_name)) if self.has_bias else 0.0
 
-    # what belongs to the sample, not to the neuron
+    # attributes of the sample, not of the neuron
     loss = property(lambda self: self.trace.loss)
     loss_after = property(lambda self: self.trace.loss_after)
     label = property(lambda self: self.trace.label)
@@ -109,7 +109,7 @@ class NeuronTerms:
 
     @property
     def why_here(self) -> str:
-        """Why a filter's trace begins at the place where it does; nothing for other neurons."""
+        """The reason for the place of a filter's trace; empty for other neurons."""
         if self.patch_shape is None:
             return ""
         name, strength = strength_of(self.trace, self._layer, self.index)
@@ -128,7 +128,7 @@ class NeuronTerms:
 
     @property
     def field(self) -> tuple[slice, slice]:
-        """The rows and the columns that a filter sees at its place, of the image that comes into its layer."""
+        """The rows and the columns of a filter's patch, in the input image of its layer."""
         return self._unit.field
 
     @property
@@ -144,7 +144,7 @@ class NeuronTerms:
 
     @cached_property
     def patches(self) -> Array:
-        """(H' W', n_in) what the filter sees at each place."""
+        """(H' W', n_in) the inputs of the filter at each place."""
         windows, x = self._layer.windows, self.trace.flows[self.layer - 1]["a"]
         if windows is None:
             return self.inputs[None]
@@ -152,7 +152,7 @@ class NeuronTerms:
         return seen
 
     def place_terms(self, i: int) -> Array:
-        """(H' W',) delta x of weight i, place by place: they sum to dL/dw, but for a penalty.
+        """Return (H' W',) delta x of weight i at each place; they sum to dL/dw without penalties.
 
         Raises:
             OutOfRangeError: there is no such weight.
@@ -164,22 +164,22 @@ class NeuronTerms:
 
     @property
     def source_layer(self) -> int:
-        """The layer that made the inputs; those that pass them on are looked through. 0: they are the sample's own."""
+        """The layer that computed the inputs, not one that only passes them on; 0: they are numbers of the sample."""
         source = self._layer.source
         return 0 if source is None else source.index
 
     @property
     def forced(self) -> float | None:
-        """The value that a is held at, by `ablate` or `clamp`; None: it is free."""
+        """The value to which `ablate` or `clamp` forces a; None if a is not forced."""
         return self._layer.interventions.values.get(self.index)
 
     @property
     def penalized(self) -> bool:
-        """Whether dL/dw holds the gradient of a penalty."""
+        """Whether dL/dw includes the gradient of a penalty."""
         return self._layer.penalizes(self.index)
 
     def penalty_of(self, i: int) -> float:
-        """What a penalty adds to the gradient of weight i: by its equation, or what there is beside delta x."""
+        """Return the part of penalties in the gradient of weight i: by their equation, or as dL/dw minus delta x."""
         equation, strengths = self._layer.explain_penalty(self.index)
         added = value_of(equation, strengths | {"w": float(self.weights[i])}) if equation else None
         if added is not None:
@@ -195,7 +195,7 @@ class NeuronTerms:
 
     @property
     def input_shape(self) -> tuple[int, ...] | None:
-        """The shape of the sample where the neuron looks at it directly, e.g. (28, 28); else None."""
+        """The shape of the sample, e.g. (28, 28), if the sample is the neuron's direct input; else None."""
         below = self._layer.source
         if below is None or below.index:
             return None
@@ -203,14 +203,14 @@ class NeuronTerms:
 
     @property
     def image_shape(self) -> tuple[int, int] | None:
-        """Height and width of the sample where it is a grey image and the neuron looks at it directly; else None."""
+        """Height and width of the sample if it is a grey image and the neuron's direct input; else None."""
         shape = self.input_shape or ()
         if len(shape) == 3 and shape[2] == 1:
             shape = shape[:2]
         return (shape[0], shape[1]) if len(shape) == 2 else None
 
     def input_name(self, i: int) -> str:
-        """Input i as a reader finds it: a pixel by row and column, a feature by name, another input by number."""
+        """Return the name of input i: a pixel by row and column, a feature by name, another input by number."""
         i = int(self.sources[i])
         if i < 0:
             return words.NAMES["outside"]
@@ -224,7 +224,7 @@ class NeuronTerms:
         return fill(words.NAMES["pixel"], {"row": str(row), "column": str(column)})
 
     def weight_name(self, i: int) -> str:
-        """Weight i as a reader finds it: by its input; of a filter, which looks at many, by its place in the kernel."""
+        """Return the name of weight i: that of its input; for a filter, its place in the kernel."""
         below = self._layer.source
         if self.patch_shape is None or below is None:
             return self.input_name(i)
@@ -237,15 +237,15 @@ class NeuronTerms:
 
     @property
     def downstream_kind(self) -> str:
-        """What the neurons above that it feeds are, in a word: neurons, windows that pool, or units of filters."""
+        """The kind of the neurons above that depend on this one: "neurons", "windows" or "units" (of filters)."""
         return self._fed.kind
 
     def downstream_name(self, i: int) -> str:
-        """Number i of the neurons above that this one feeds, as a reader finds it."""
+        """Return the name of number i of the neurons above that depend on this one."""
         return self._fed.name(i)
 
     def curve(self, z: Array) -> Array:
-        """(n,) a for any z (n,) of this neuron, the other neurons of its layer held still."""
+        """Return (n,) a for any z (n,) of this neuron, with the other neurons of its layer unchanged."""
         if self.forced is not None:
             return np.full(len(z), self.forced)
         if self.activation.elementwise:
@@ -259,14 +259,14 @@ class NeuronTerms:
         return self._together("z")
 
     def _together(self, name: str) -> Array:
-        """(neurons,) what the neurons of the layer have in a buffer, filters at this place: what softmax looks at."""
+        """Return (neurons,) the values of the layer's neurons in a buffer, for filters at this place."""
         place = self.unit // self._layer.neuron_count
         beside: Array = self._layer.by_neuron(self.trace.flows[self.layer][name][None])[place]
         return beside
 
     @property
     def delta_rule(self) -> tuple[str, str, dict[str, float]]:
-        """How delta follows: the row of `words.ROWS` that tells it, a key of `words.RULES`, and the numbers in it."""
+        """The rule for delta: its kind of row in `words.ROWS`, its key in `words.RULES`, and the numbers in it."""
         layer, shared = self._layer, self._layer.activation
         if self.is_output:
             rule, columns = self.trace.output_rule
@@ -278,12 +278,12 @@ class NeuronTerms:
         else:
             kind = "delta.shared"
             rule, columns = through_softmax(shared, self._together("a"), self._together("da"), {})
-            if layer.interventions:  # some of its neurons have no part in it
+            if layer.interventions:  # some of its neurons do not take part in the softmax
                 rule, columns = "unknown", {}
         return kind, rule, {name: values[self.index].item() for name, values in columns.items()}
 
     def _part(self, flat: Array, name: str) -> Array:
-        """This neuron's part of a vector laid out as all parameters are."""
+        """Return this neuron's part of a flat vector of all parameters."""
         return self._layer.neuron_part(self._layer.flat_view(flat, name), self.index)
 
     @cached_property
@@ -295,9 +295,9 @@ class NeuronTerms:
             for name, values in self._terms(self._layer.weight_name).items()
         }
 
-    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network shows what it has
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a diverged network has NaN and infinity
     def _terms(self, name: str) -> dict[str, Array]:
-        """The terms of the optimizer's rule for this neuron's part (k,) of one parameter."""
+        """Return the terms of the optimizer's rule for this neuron's part (k,) of one parameter."""
         trace, optimizer = self.trace, self.trace.optimizer
         state = [trace.state_before[each] for each in optimizer.state_names]
         vectors = (trace.network.parameters.theta, trace.grad, *state)

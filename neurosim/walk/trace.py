@@ -1,9 +1,8 @@
-"""One sample under the microscope: every term of every neuron, forward, backward and through the update.
+"""The trace of one sample: every term of every neuron, forward, backward and through the update.
 
-A `Trace` runs one step of training on one sample in a copy of the network, with the same vectorized code that trains,
-and keeps what passed through: nothing here is computed a second way but sums that are shown term by term.  Dropout is
-off and batch normalization uses its running statistics, as in evaluation, so that a trace is a fact about the network
-and not about chance.
+A `Trace` runs one step of training on one sample in a copy of the network, and keeps every number.  It uses the same
+vectorized code as training; only the terms of sums are computed again for display.  Dropout is off and batch
+normalization uses its running statistics, as in evaluation.  A trace is therefore not random.
 
     trace = net.trace(x, y)
     print(trace[1][17].explain())
@@ -28,17 +27,17 @@ from .sample import SampleRun
 
 
 class Trace(SampleRun):
-    """Everything that one sample does in a network, up to the update it would cause: ``net.trace(x, y)``.
+    """All numbers of one sample in a network, up to the update that it causes: ``net.trace(x, y)``.
 
-    Its layers are `LayerTrace`s, their neurons `NeuronTrace`s; arguments and attributes are those of `SampleRun`.
+    Its layers are `LayerTrace`s and their neurons `NeuronTrace`s. Arguments and attributes are those of `SampleRun`.
     """
 
     def is_of(self, network: Network) -> bool:
-        """Whether `network` is still as it was when this trace was taken of it."""
+        """Return whether `network` is unchanged since this trace was taken."""
         mine = self.network
         try:
             same = mine.config() == network.config()
-        except NeurosimError:  # a class without a key has no settings that could be compared
+        except NeurosimError:  # a class without a key has no settings to compare
             return False
         pairs = zip(mine.arrays().values(), network.arrays().values(), strict=True) if same else ()
         return (
@@ -51,28 +50,27 @@ class Trace(SampleRun):
         return len(self.flows)
 
     def __getitem__(self, index: int) -> LayerTrace:
-        """Layer `index`, counted as in the network; negative numbers count from the end.
+        """Return layer `index`, counted as in the network; negative numbers count from the end.
 
         Raises:
-            OutOfRangeError: there is no such layer, or it is the input, which has no neurons that compute.
+            OutOfRangeError: there is no such layer, or it is the input, which computes nothing.
         """
         return LayerTrace(self, traceable(self.network, index, weights=False))
 
     def __iter__(self) -> Iterator[LayerTrace]:
-        """The layers that compute, from 1 on."""
+        """Yield the layers that compute, from layer 1."""
         return (self[index] for index in range(1, len(self)))
 
     def interesting(self) -> tuple[int, int, str]:
-        """A neuron worth looking at first: layer, neuron, and why.
+        """Return an interesting neuron: its layer, its number, and the reason.
 
-        The one with the largest |delta| in the first layer that can be traced: where the loss would change most.
-        Without a label, the one with the largest |a|.  A filter has it at the place that its trace begins with.
+        It has the largest |delta| of the first layer that can be traced: the loss depends most on its z.
+        Without a label it has the largest |a|.  The trace of a filter begins at the place of this largest value.
         """
         layer = next((layer for layer in self.network if layer.weight_name), None)
         if layer is None:
             raise NeurosimError(
-                "trace: expected a network with a Dense or a Conv2D layer, received one without: it has no "
-                "neurons with weights to look at"
+                "trace: expected a network with a Dense or a Conv2D layer, received one whose neurons have no weights"
             )
         if layer.neuron_count == 1:
             told = {"layer": str(layer.index), "place": self[layer.index][0].why_here}
@@ -139,16 +137,16 @@ class Trace(SampleRun):
 
 
 def traceable(network: Network, index: int, weights: bool = True) -> Layer:
-    """Layer `index` of a network, if its neurons can be traced.
+    """Return layer `index` of a network, if its neurons can be traced.
 
     Args:
         network: the network.
         index: counted as in the network; negative numbers count from the end.
-        weights: whether they must have some.
+        weights: whether the layer must have weights.
 
     Raises:
-        OutOfRangeError: there is no such layer, or it is the input, which has no neurons that compute.
-        NeurosimError: it has no weights.
+        OutOfRangeError: there is no such layer, or it is the input, which computes nothing.
+        NeurosimError: the layer has no weights.
     """
     layer = network[index]
     if layer.index == 0:
@@ -174,10 +172,10 @@ class LayerTrace:
         return len(self.layer)
 
     def strongest(self, place: tuple[int, int] | None = None) -> tuple[int, str]:
-        """The neuron with the largest |delta|, without a label the largest |a|, and why it.
+        """Return the neuron with the largest |delta|, or |a| without a label, and the reason.
 
         Args:
-            place: row and column of filters; ``None``: it may have it anywhere.
+            place: row and column of the filters; ``None``: compare all places.
 
         Raises:
             NeurosimError: the layer has no weights, or no such place.
@@ -195,7 +193,7 @@ class LayerTrace:
         return best, fill(words.NAMES[f"{reason} of layer{at}"], told)
 
     def __getitem__(self, j: int) -> NeuronTrace:
-        """Neuron j; a filter at the place where its |delta| is largest, see `NeuronTrace.at`.
+        """Return neuron j; a filter at the place of its largest |delta|, see `NeuronTrace.at`.
 
         Raises:
             OutOfRangeError: there is no such neuron.

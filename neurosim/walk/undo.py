@@ -1,4 +1,4 @@
-"""What a walk can take back: its last changes, as many as a number of bytes holds."""
+"""The changes that a walk can take back: the latest ones, within a limit of memory."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 
 from ..text import counted, thousands
 
-BYTES = 500_000_000  # that all kept changes may take together, whatever the size of the network
-SMALL = 8192  # bytes that a change takes beside its arrays: random streams, a schedule, places
+BYTES = 500_000_000  # limit for all kept changes together, for networks of any size
+SMALL = 8192  # bytes of a change without its arrays: random streams, a schedule, places
 
 
 class Undo:
-    """A list of changes, each with what brings back the state before it. The oldest go first.
+    """A list of changes, each with the data that restore the state before it. The oldest are dropped first.
 
     Args:
-        budget: bytes for all of them together.
+        budget: bytes for all changes together.
 
     Attributes:
-        let_go: whether changes below the oldest that is kept cannot be taken back any more.
-        too_large: bytes of a change that the whole budget does not hold; 0: there was none.
+        let_go: whether older changes were dropped and can no longer be taken back.
+        too_large: bytes of a change that exceeds the whole budget; 0: there was none.
     """
 
     def __init__(self, budget: int = BYTES) -> None:
@@ -32,19 +32,19 @@ class Undo:
 
     @property
     def labels(self) -> list[str]:
-        """What can be taken back, the last of them last."""
+        """The names of the changes that can be taken back, the latest at the end."""
         return [label for label, _, _ in self._entries]
 
     def last_place(self) -> Any:
-        """The order of samples that the last change holds, if there is one."""
+        """Return the order of samples that the last change keeps; None if there is no change."""
         return self._entries[-1][1]["place"][0] if self._entries else None
 
     def fits(self, size: int) -> bool:
-        """Whether so many bytes of arrays are within the budget."""
+        """Return whether arrays of `size` bytes fit in the budget."""
         return size + SMALL <= self.budget - self._reserved
 
     def make_room(self, size: int) -> bool:
-        """Before so many bytes are copied: let the oldest changes go; False: there cannot be room enough."""
+        """Drop the oldest changes until `size` bytes fit. Return False if they never fit."""
         if not self.fits(size):
             self.too_large = size
             return False
@@ -55,7 +55,7 @@ class Undo:
 
     @contextmanager
     def reserving(self, size: int) -> Iterator[None]:
-        """Within this, so many bytes of the budget are taken by something else."""
+        """Reserve `size` bytes of the budget for something else while the block runs."""
         self._reserved = size
         try:
             yield
@@ -63,31 +63,31 @@ class Undo:
             self._reserved = 0
 
     def push(self, label: str, before: dict[str, Any], size: int) -> None:
-        """A change was made: its name, the state before it, and the bytes of arrays in that."""
+        """Record a change: its name, the state before it, and the bytes of the arrays in that state."""
         self._entries.append((label, before, size + SMALL))
         self.held += size + SMALL
 
     def last(self) -> tuple[str, dict[str, Any]]:
-        """The last change: its name, and the state before it."""
+        """Return the name of the last change, and the state before it."""
         label, before, _ = self._entries[-1]
         return label, before
 
     def pop(self) -> None:
-        """The last change was taken back."""
+        """Remove the last change, which was taken back."""
         self.held -= self._entries.pop()[2]
 
     def mark(self) -> object:
-        """The last change as it stands now, to come `back_to`."""
+        """Return the present last change, for `back_to`."""
         return self._entries[-1] if self._entries else None
 
     def back_to(self, mark: object) -> None:
-        """Drop the changes after `mark`: what made them failed, and the state before them is brought back."""
+        """Drop the changes after `mark`: their method failed, and the state before them is restored."""
         while self._entries and self._entries[-1] is not mark:
             self._entries.pop()
         self.held, self._reserved = sum(size for _, _, size in self._entries), 0
 
     def forget(self) -> None:
-        """A change was made that cannot be taken back, and so those before it cannot."""
+        """Drop all changes: the present one cannot be taken back, so the earlier ones cannot either."""
         self.held, self.let_go = 0, True
         self._entries.clear()
 
@@ -95,14 +95,14 @@ class Undo:
         return len(self._entries)
 
     def __str__(self) -> str:
-        """Where it ends, and why there; nothing as long as everything can be taken back."""
+        """Return a sentence on the changes that cannot be taken back; empty if all can."""
         budget = f"{thousands(self.budget / 1e6)} MB"
         if self.too_large:
             return (
-                f"training of a network of this size cannot be undone: what it would take back is "
-                f"{thousands(self.too_large / 1e6)} MB, and undo holds at most {budget}"
+                f"training of a network of this size cannot be undone: it needs "
+                f"{thousands(self.too_large / 1e6)} MB, and undo may use at most {budget}"
             )
         if not self.let_go:
             return ""
-        reach = f"undo reaches back {counted(len(self), 'change')}"
-        return f"{reach}; older ones were let go to hold memory under {budget}"
+        reach = f"undo can take back {counted(len(self), 'change')}"
+        return f"{reach}; older ones were dropped to keep memory under {budget}"

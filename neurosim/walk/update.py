@@ -1,4 +1,4 @@
-"""The stage of the update: the optimizer's algorithm line by line, for the weight that moves most and for the bias."""
+"""The stage of the update: the optimizer's algorithm line by line, for the weight that moves most and the bias."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .stages import Stage
 
 @dataclass(frozen=True)
 class Step:
-    """What all parameters of the neuron share in one update.
+    """The quantities of one update that all parameters of the neuron share.
 
     Attributes:
-        optimizer: after the step; `earlier`: before it.
+        optimizer: the optimizer after the step; `earlier`: the optimizer before it.
         rate: the learning rate of the step.
-        norm: that of the whole gradient, before it was clipped.
-        factor: what the neuron's changes are multiplied by: 1, unless it is slowed down; 0: it is frozen.
-        bound: on the norm of the weights; ``None``: there is none, or it does not hold for this neuron.
-        weights_norm: the norm that its weights would have without the bound.
-        interventions: what is done to the neuron, in words.
+        norm: the norm of the whole gradient before clipping.
+        factor: the factor on the neuron's changes: 1, or another one if it is slowed down; 0: it is frozen.
+        bound: the largest norm of the weights; ``None``: this neuron has no bound.
+        weights_norm: the norm of its weights without the bound.
+        interventions: the interventions on the neuron, in words.
     """
 
     optimizer: Optimizer
@@ -48,17 +48,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Move:
-    """How the update moves one parameter.
+    """The update of one parameter.
 
     Attributes:
         symbol: "w" or "b".
-        name: what it is called, "w of pixel 3,4".
-        before, after: its value.
-        gradient: how dL/dw follows, or what dL/db is.
-        seen: what clipping left of the gradient for the optimizer.
-        state: name -> what the optimizer remembered of it.
+        name: its name, such as "w of pixel 3,4".
+        before, after: its value before and after the update.
+        gradient: the row that derives dL/dw, or gives dL/db.
+        seen: the gradient that the optimizer uses, after clipping.
+        state: name -> number, the optimizer's state of the parameter before the step.
         terms: name -> number, the terms of the rule; the last is "step".
-        penalty: how what a penalty adds to the gradient follows; ``None``: there is none, or it does not say.
+        penalty: the row that derives the part of a penalty; ``None``: no penalty, or one without an equation.
     """
 
     symbol: str
@@ -73,19 +73,19 @@ class Move:
 
     @property
     def is_unasked(self) -> bool:
-        """Whether it moves without a gradient."""
+        """Whether the parameter moves without a gradient."""
         return self.seen == 0.0 and self.after != self.before
 
 
 def update(step: Step, weight: Move, bias: Move | None, counts: Mapping[str, float]) -> Stage:
-    """What the optimizer makes of the gradients.
+    """Return the stage of the update by the optimizer.
 
     Args:
-        step: what all parameters share.
-        weight: how the weight moves that moves most.
-        bias: how the bias moves; ``None``: there is none.
-        counts: how many weights there are ("count"), how many move ("moved"), by how much at most ("most"), and how
-            many move without a gradient, by cause: "memory", "decay", "memory and decay", "norm".
+        step: the quantities that all parameters share.
+        weight: the update of the weight that moves most.
+        bias: the update of the bias; ``None``: there is no bias.
+        counts: the number of weights ("count"), of those that move ("moved"), and their largest change ("most").
+            The numbers that move without a gradient, by cause: "memory", "decay", "memory and decay", "norm".
     """
     rows = _settings(step)
     rows.append(Row("update.most" if counts["moved"] else "update.none", weight.name))
@@ -104,7 +104,7 @@ def update(step: Step, weight: Move, bias: Move | None, counts: Mapping[str, flo
 
 
 def _rule(optimizer: Optimizer) -> str:
-    """The algorithm in one line, in names."""
+    """Return the algorithm in one line, written with names."""
     symbols = words.SYMBOLS
     lines = [
         f"{symbols.get(name, name)} = " + fill(each, {used: symbols.get(used, used) for used in names_in(each)})
@@ -114,7 +114,7 @@ def _rule(optimizer: Optimizer) -> str:
 
 
 def _settings(step: Step) -> list[Row]:
-    """Learning rate and hyperparameters, each by its name and by its letter."""
+    """Return rows of the learning rate and the hyperparameters, each with its name and its letter."""
     optimizer, schedule = step.optimizer, step.optimizer.learning_rate
     key = {"optimizer": optimizer.key}
     kind = "update.rate"
@@ -128,7 +128,7 @@ def _settings(step: Step) -> list[Row]:
 
 
 def hyperparameters(optimizer: Optimizer) -> dict[str, float]:
-    """What was chosen for an optimizer beside its learning rate: name -> number."""
+    """Return the hyperparameters of an optimizer without its learning rate: name -> number."""
     chosen = [name for name in optimizer.setting_names() if name not in ("learning_rate", "clip_norm")]
     chosen += [
         name
@@ -140,7 +140,7 @@ def hyperparameters(optimizer: Optimizer) -> dict[str, float]:
 
 
 def _gradient(step: Step, move: Move) -> list[Row]:
-    """How g follows: the gradient, and what clipping makes of it."""
+    """Return the rows that derive g: the gradient, then its clipped value."""
     rows = [move.gradient] if move.penalty is None else [move.penalty, move.gradient]
     clip = step.optimizer.clip_norm
     gradient = move.gradient.value
@@ -152,7 +152,7 @@ def _gradient(step: Step, move: Move) -> list[Row]:
 
 
 def _remembered(step: Step, move: Move, of: str = "") -> list[Row]:
-    """What the lines start from: the state, and once what else goes on from step to step, as Nadam's product."""
+    """Return rows of the state before the step; once also of other values kept between steps, as Nadam's product."""
     formulas = {} if of else step.optimizer.formulas
     others = {name: getattr(step.earlier, name) for name in formulas if name not in move.terms}
     kept = dict(move.state) | {name: value for name, value in others.items() if name in names_in(formulas[name])}
@@ -160,7 +160,7 @@ def _remembered(step: Step, move: Move, of: str = "") -> list[Row]:
 
 
 def _lines(step: Step, move: Move, of: str = "") -> Iterator[Row]:
-    """The algorithm line by line; of an optimizer that does not say how its terms follow, the terms."""
+    """Yield the algorithm line by line; only the terms if the optimizer has no formulas."""
     optimizer = step.optimizer
     if not optimizer.formulas:
         yield from (Row(f"update.given{of}", name, value) for name, value in move.terms.items())
@@ -174,7 +174,7 @@ def _lines(step: Step, move: Move, of: str = "") -> Iterator[Row]:
                 given[used] = _attribute(optimizer, used)
         value = move.terms[name] if name in move.terms else float(_attribute(optimizer, name))
         factors = {used: given[used] for used in names_in(template)}
-        if name in move.terms or not of:  # what is no term is the same for all, and is said once
+        if name in move.terms or not of:  # a value that is not a term is the same for all parameters: shown once
             yield Row(f"update.term{of}", name, value, factors, {"theta": move.symbol}, template)
         given[name] = value
 
@@ -190,7 +190,7 @@ def _attribute(optimizer: Optimizer, name: str) -> Any:
 
 
 def _change(step: Step, move: Move) -> Row:
-    """The parameter after, as what it was and the change, and what the neuron and its bound make of it."""
+    """Return the row of the parameter's new value, with the neuron's factor and bound."""
     of_bias = " of bias" if move.symbol == "b" else ""
     if step.factor == 0.0:
         return Row(f"update.frozen{of_bias}", move.name, move.after, {"before": move.before}, template="")
@@ -207,25 +207,25 @@ def _change(step: Step, move: Move) -> Row:
 
 
 def _memory(optimizer: Optimizer) -> str:
-    """The state that holds earlier gradients, by name: what moves a parameter without one."""
+    """Return the name of the state that holds earlier gradients and can move a parameter without one."""
     names = [name for name in optimizer.state_names if name in ("velocity", "m")] or optimizer.state_names
     return names[0] if names else ""
 
 
 def causes(optimizer: Optimizer, terms: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Whether memory, and whether weight decay, is part of a step (numbers or arrays) that no gradient asked for."""
+    """Return whether memory, and whether weight decay, is part of a step without a gradient (numbers or arrays)."""
     step = np.asarray(terms["step"])
     decay = np.asarray(terms.get("decay", np.zeros_like(step)))
     return step - decay != 0.0, decay != 0.0
 
 
 def _unasked_row(step: Step, move: Move) -> list[Row]:
-    """Why a parameter moves that has no gradient, if it does."""
+    """Return a row with the reason why a parameter without a gradient moves, if it does."""
     return [Row("update.unasked", names={"cause": _cause(step, move)})] if move.is_unasked else []
 
 
 def _cause(step: Step, move: Move) -> str:
-    """Why a parameter without a gradient moves, in words."""
+    """Return the reason why a parameter without a gradient moves, in words."""
     by_memory, by_decay = causes(step.optimizer, move.terms)
     found = []
     if by_memory:
@@ -237,7 +237,7 @@ def _cause(step: Step, move: Move) -> str:
 
 
 def _unasked(optimizer: Optimizer, counts: Mapping[str, float]) -> str:
-    """How many weights move without a gradient, and why; nothing where none does."""
+    """Return how many weights move without a gradient, and why; '' if none does."""
     for cause in ("memory and decay", "memory", "decay", "norm"):
         if counts.get(cause):
             key = "rule" if cause == "memory" and not _memory(optimizer) else cause

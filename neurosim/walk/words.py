@@ -1,16 +1,16 @@
 """The words of the walk: every title, formula, name and sentence, once, as data.
 
-A template holds ``{names}`` in braces and nothing else: no format codes and no logic.  Whoever fills it in decides how
-a number looks; `neurosim.walk.stages` does it for the terminal, for notebooks and for figures, and a page in another
-language may do it from the same tables, which are nothing but dictionaries of texts.  A line break in a reason is where
-a long line may be broken.
+The tables are plain dictionaries of templates.  A template holds text and ``{names}`` in braces: no format codes and no
+logic.  The code that fills a template decides how a number is written.  `neurosim.walk.stages` fills them for the
+terminal, for notebooks and for figures; the page fills the same tables in JavaScript.  A line break in a reason marks a
+place where a long line may be broken.
 
-A row of a stage is of a *kind*, an entry of `ROWS`:
+Each row of a stage has a *kind*, an entry of `ROWS`:
 
-    role     what the row is: a term of a sum, a bias, a result, a note …
-    formula  the equation with names in braces; filled with the names it is read, filled with the numbers it is computed
-    line     the row as a line of text; ``{name}``, ``{value}``, ``{formula}`` and ``{substituted}`` are the row's own
-    caption  the same under a picture, where it differs
+- ``role``: the part of the row in its stage, such as a term of a sum, a bias, a result or a note.
+- ``formula``: the equation with names in braces, to be shown with the names or computed with the numbers.
+- ``line``: the row as a line of text, with the row's ``{name}``, ``{value}``, ``{formula}`` and ``{substituted}``.
+- ``caption``: the row under a picture, if it differs from the line.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ STAGES: Table = {
         "formula": "L(θ) -> L(θ - step)",
     },
 }
-"""The stages in their order: the pass that they belong to, the title, the heading of the text, and the formula."""
+"""The stages in their order: the pass to which each belongs, its title, the heading of its text, and its formula."""
 
 PHASES = ("forward", "backward", "update")
 """The passes, in their order."""
@@ -105,7 +105,7 @@ RULES: Table = {
     "step": {"text": "θ ← θ - step"},
     "unknown": {"text": "Jᵀ dL/da, J the Jacobian of the layer's function", "formula": ""},
 } | filter_words.RULES
-"""The ways in which a delta, or a gradient, follows."""
+"""The rules by which a delta, or a gradient, is computed."""
 
 ROWS: Table = {
     "inputs.sample.one": {"role": "note", "line": "one number from the sample, {low}"},
@@ -121,15 +121,15 @@ ROWS: Table = {
     "inputs.standardized.one": {"role": "note", "line": "one feature, standardized: x = (feature - mean) / deviation"},
     "inputs.standardized.many": {
         "role": "note",
-        "line": "{count} features of the sample, standardized: x = (feature - mean) / deviation,\n"
-        "with the feature's mean and standard deviation in the training samples",
+        "line": "{count} features of the sample, standardized: x = (feature - mean) / deviation;\n"
+        "mean and standard deviation come from the training samples",
     },
     "inputs.feature": {
         "role": "feature",
         "formula": "({feature} - {mean}) / {deviation}",
         "line": "{name}  {substituted} = {value}",
     },
-    "inputs.rest": {"role": "note", "line": "likewise the rest"},
+    "inputs.rest": {"role": "note", "line": "the rest is computed in the same way"},
     "weighted_sum.term": {
         "role": "term",
         "formula": "{w} * {x}",
@@ -167,7 +167,7 @@ ROWS: Table = {
     "output.layer": {"role": "note", "line": "layer {layer}: {count} activations from {low} to {high}"},
     "output.class": {"role": "output", "line": "{name} {output}"},
     "output.number": {"role": "output", "line": "{output}"},
-    "output.read": {"role": "note", "line": "{verdict}; without a label there is no loss, and no way back"},
+    "output.read": {"role": "note", "line": "{verdict}; without a label there is no loss and no backward pass"},
     "output.loss": {"role": "note", "line": "{verdict}\nloss {loss}: L = {formula of L}"},
     "output.mean loss": {
         "role": "note",
@@ -175,16 +175,16 @@ ROWS: Table = {
     },
     "output.smoothed": {
         "role": "note",
-        "line": "label smoothing: it aims at y = {high} for the label, {low} for all others",
+        "line": "label smoothing: y is {high} for the label and {low} for all others",
     },
     "output.term": {"role": "loss term", "formula": "", "line": "{name}: {substituted} = {value}"},
-    "output.from z": {"role": "note", "line": "a is rounded to {dtype}: L was computed from z, where less is lost"},
+    "output.from z": {"role": "note", "line": "a is rounded to {dtype}: L comes from z, which loses fewer digits"},
     "output.result": {"role": "result", "line": "L = {L}", "caption": "{verdict}; L = {loss} = {L}"},
     "output.result without formula": {"role": "result", "line": "{verdict}; L = {loss} = {L}"},
     "output_delta.rule": {
         "role": "note",
         "line": "delta = {rule}   ({loss} on {activation})",
-        "caption": "the way back starts at the output: delta = {rule} ({loss} on {activation})",
+        "caption": "the backward pass starts at the output: delta = {rule} ({loss} on {activation})",
     },
     "output_delta.gradient": {
         "role": "output gradient",
@@ -196,7 +196,7 @@ ROWS: Table = {
         "line": "{name}: delta = {formula} = {substituted} = {value}",
     },
     "output_delta.unknown": {"role": "output delta", "line": "{name}: delta = {value}"},
-    "downstream.over": {"role": "note", "line": "over the neurons of layer {layer}, {above}:"},
+    "downstream.over": {"role": "note", "line": "sum over the neurons of layer {layer}, {above}:"},
     "downstream.term": {
         "role": "term",
         "formula": "{w} * {delta}",
@@ -204,11 +204,11 @@ ROWS: Table = {
     },
     "downstream.slope": {
         "role": "slope above",
-        "line": "w = dz/dx of that neuron, by its running statistics:\nw = {formula} = {substituted} = {value}",
+        "line": "w = dz/dx of that neuron, from its running statistics:\nw = {formula} = {substituted} = {value}",
     },
     "downstream.handed on": {
         "role": "slope above",
-        "line": "w = {value}: layer {layer} is off in a walk, and hands on what it gets",
+        "line": "w = {value}: layer {layer} is off in a walk and passes its input on unchanged",
     },
     "downstream.delta above": {
         "role": "delta above",
@@ -222,7 +222,7 @@ ROWS: Table = {
     },
     "downstream.delta of the output": {
         "role": "delta above",
-        "line": "its delta = {value}: layer {layer} is the output, see the output delta",
+        "line": "its delta = {value}: layer {layer} is the output layer, see stage output delta",
     },
     "downstream.over above": {
         "role": "note",
@@ -233,7 +233,7 @@ ROWS: Table = {
         "formula": "{w} * {delta}",
         "line": "  {name}  {substituted} = {value}",
     },
-    "downstream.rest above.one": {"role": "rest above", "line": "  the other {count} term comes to {value}"},
+    "downstream.rest above.one": {"role": "rest above", "line": "  the other term is {value}"},
     "downstream.rest above.many": {"role": "rest above", "line": "  the other {count} terms sum to {value}"},
     "downstream.sum above": {"role": "sum above", "line": "  dL/da of layer {below} = {value}"},
     "downstream.result": {
@@ -243,12 +243,12 @@ ROWS: Table = {
     },
     "downstream.output": {
         "role": "result",
-        "line": "an output neuron: nothing lies above it, the loss gives\ndL/da = {formula} = {substituted} = {value}",
-        "caption": "an output neuron: nothing lies above it, the loss gives dL/da = {value}",
+        "line": "an output neuron has no layer above it: the loss gives\ndL/da = {formula} = {substituted} = {value}",
+        "caption": "an output neuron has no layer above it: the loss gives dL/da = {value}",
     },
     "downstream.output given": {
         "role": "result",
-        "line": "an output neuron: nothing lies above it, the loss gives dL/da = {value}",
+        "line": "an output neuron has no layer above it: the loss gives dL/da = {value}",
     },
     "derivative.result": {
         "role": "result",
@@ -305,7 +305,7 @@ ROWS: Table = {
     },
     "update.setting": {"role": "setting", "line": "{name} = {value}"},
     "update.most": {"role": "note", "line": "the weight that moves most, {name}:"},
-    "update.none": {"role": "note", "line": "no weight moves; one of them, {name}:"},
+    "update.none": {"role": "note", "line": "no weight moves; an example, {name}:"},
     "update.gradient": {
         "role": "gradient of it",
         "formula": "{delta} * {x}",
@@ -330,17 +330,17 @@ ROWS: Table = {
     "update.given": {"role": "optimizer", "line": "  {name} = {value}"},
     "update.given of bias": {"role": "optimizer of bias", "line": "  {name} = {value}"},
     "update.weight": {"role": "change", "line": "  w: {substituted} = {value}"},
-    "update.frozen": {"role": "change", "line": "  w: {value}, as before: the neuron is frozen"},
-    "update.unasked": {"role": "note", "line": "  its gradient is 0, and yet it moves: {cause}"},
+    "update.frozen": {"role": "change", "line": "  w: {value}, unchanged: the neuron is frozen"},
+    "update.unasked": {"role": "note", "line": "  its gradient is 0, but it moves: {cause}"},
     "update.max_norm": {
         "role": "note",
-        "line": "its weights would have a norm of {norm}: brought back to a norm of {bound}",
+        "line": "its weights would have a norm of {norm}: the bound scales it down to {bound}",
     },
-    "update.within max_norm": {"role": "note", "line": "its weights have a norm of {norm}, within a norm of {bound}"},
+    "update.within max_norm": {"role": "note", "line": "its weights have a norm of {norm}, within the bound {bound}"},
     "update.intervention": {"role": "note", "line": "this neuron: {what}"},
-    "update.the bias": {"role": "note", "line": "the bias likewise:"},
+    "update.the bias": {"role": "note", "line": "the bias in the same way:"},
     "update.bias": {"role": "change", "line": "  b: {substituted} = {value}"},
-    "update.frozen of bias": {"role": "change", "line": "  b: {value}, as before: the neuron is frozen"},
+    "update.frozen of bias": {"role": "change", "line": "  b: {value}, unchanged: the neuron is frozen"},
     "update.result": {
         "role": "result",
         "line": "{moved} of {count} weights move",
@@ -349,23 +349,23 @@ ROWS: Table = {
     "loss_after.better": {
         "role": "result",
         "formula": "{L} + {change}",
-        "line": "L = {L} -> {L after} ({change}, better), all neurons updated",
+        "line": "L = {L} -> {L after} ({change}, better), with all neurons updated",
     },
     "loss_after.worse": {
         "role": "result",
         "formula": "{L} + {change}",
-        "line": "L = {L} -> {L after} ({change}, worse), all neurons updated",
+        "line": "L = {L} -> {L after} ({change}, worse), with all neurons updated",
     },
     "loss_after.same": {
         "role": "result",
         "formula": "{L} + {change}",
-        "line": "L = {L} -> {L after} ({change}, the same), all neurons updated",
+        "line": "L = {L} -> {L after} ({change}, the same), with all neurons updated",
     },
     "loss_after.lost": {
         "role": "result",
-        "line": "L = {L} -> {L after} (no longer a number), all neurons updated",
+        "line": "L = {L} -> {L after} (not a finite number), with all neurons updated",
     },
-    "rest.one": {"role": "rest", "line": "the other {count} term comes to {value}"},
+    "rest.one": {"role": "rest", "line": "the other term is {value}"},
     "rest.many": {"role": "rest", "line": "the other {count} terms sum to {value}"},
     "rest.gradient.one": {"role": "rest", "line": "and {count} other, {zero} of them zero"},
     "rest.gradient.many": {"role": "rest", "line": "and {count} others, {zero} of them zero"},
@@ -377,59 +377,61 @@ JOINED: Table = {
     "state": {"line": "  before: {items}", "between": ", "},
     "state of bias": {"line": "  before: {items}", "between": ", "},
 }
-"""Rows of these roles stand in one line."""
+"""The roles of rows that are written in one line."""
 
 WHY: dict[str, str] = {
-    "rule difference": "Why: dL/da_k = -y_k / a_k, and softmax has da_k/dz_j = a_k (1 - a_k) where k = j, "
-    "else -a_k a_j. In Σ_k dL/da_k da_k/dz_j every a_k cancels, and Σ y_k = 1: a_j - y_j is left.",
-    "rule mean_difference": "Why: dL/da = (a - y) / (a (1 - a)) / n, and sigmoid has da/dz = a (1 - a): it cancels.",
-    "rule chain": "Why: the chain rule: L moves with a by dL/da, a moves with z by f'(z).",
-    "rule jacobian": "Why: each z moves every a of softmax. Σ_k dL/da_k da_k/dz_j = a_j (dL/da_j - Σ_k a_k dL/da_k).",
+    "rule difference": "Why: dL/da_k = -y_k / a_k. For softmax, da_k/dz_j = a_k (1 - a_k) if k = j, "
+    "else -a_k a_j. In Σ_k dL/da_k da_k/dz_j every a_k cancels. Because Σ y_k = 1, a_j - y_j is left.",
+    "rule mean_difference": "Why: dL/da = (a - y) / (a (1 - a)) / n. For sigmoid, da/dz = a (1 - a), which cancels.",
+    "rule chain": "Why: the chain rule. L changes with a at the rate dL/da, and a changes with z at the rate f'(z).",
+    "rule jacobian": "Why: each z changes every a of softmax. Σ_k dL/da_k da_k/dz_j = a_j (dL/da_j - Σ_k a_k dL/da_k).",
     "rule unknown": "",
-    "flat": "f is flat here: nothing passes back through this neuron.",
-    "forced": "a is forced: nothing passes back through this neuron.",
-    "together": "But z of each neuron of the layer\nmoves a of all: what counts is their sum, Jᵀ dL/da.",
-    "no term": "Every neuron above has delta 0: nothing comes back.",
-    "no weight": "Every weight to the layer above is 0: it hears nothing of this neuron.",
+    "flat": "f is flat here: no gradient passes back through this neuron.",
+    "forced": "a is forced: no gradient passes back through this neuron.",
+    "together": "But each z of the layer changes every a:\ndelta is the sum over all of them, Jᵀ dL/da.",
+    "no term": "Every neuron above has delta 0: no gradient comes back.",
+    "no weight": "Every weight to the layer above is 0: that layer does not depend on this neuron.",
     "no product": "In every term the weight or the delta is 0.",
     "terms cancel": "The terms cancel.",
     "no slope of the loss": "The slope of the loss at this output is 0.",
-    "delta is zero": "Nothing comes back: dL/da is 0. This sample teaches it nothing.",
-    "delta is stopped": "The slope is zero: nothing gets through, no weight hears of it.",
-    "delta is forced": "The output is forced, z has no say in it: nothing gets through, no weight hears of it.",
-    "delta is too small": "The product is too small for a number of {dtype}: no weight hears of it.",
-    "output is right": "The output is what it should be: this sample teaches it nothing.",
+    "delta is zero": "dL/da is 0: no gradient comes back. The neuron learns nothing from this sample.",
+    "delta is stopped": "The slope is 0: no gradient reaches the weights.",
+    "delta is forced": "The output is forced, whatever z is: no gradient reaches the weights.",
+    "delta is too small": "The product is too small for {dtype} and becomes 0: no gradient reaches the weights.",
+    "output is right": "The output equals its target: the neuron learns nothing from this sample.",
     "no gradient": "Every gradient is 0, because delta is 0.",
-    "only penalty": "delta is 0: what is left of dL/dw is the penalty.",
+    "only penalty": "delta is 0: only the penalty is left in dL/dw.",
     "no input": "Every dL/dw is 0, because every input is 0. A bias has no input: dL/db is delta.",
     "no input without bias": "Every dL/dw is 0, because every input is 0.",
-    "some inputs": "dL/dw is 0 where the input is 0.",
+    "some inputs": "dL/dw is 0 for each input that is 0.",
     "delta is positive": "A smaller z would lower the loss.",
     "delta is negative": "A larger z would lower the loss.",
-    "delta is lost": "Not a number: the run has diverged.",
-    "memory.one": "{count} weight with zero gradient moved: momentum, kept in {state}.",
-    "memory.many": "{count} weights with zero gradient moved: momentum, kept in {state}.",
-    "decay.one": "{count} weight with zero gradient moved: weight decay does that.",
-    "decay.many": "{count} weights with zero gradient moved: weight decay does that.",
-    "memory and decay.one": "{count} weight with zero gradient moved: momentum, kept in {state}, and weight decay.",
-    "memory and decay.many": "{count} weights with zero gradient moved: momentum, kept in {state}, and weight decay.",
-    "rule.one": "{count} weight with zero gradient moved: the rule does that.",
-    "rule.many": "{count} weights with zero gradient moved: the rule does that.",
-    "moved by memory": "{state} still holds what earlier gradients left",
-    "moved by decay": "weight decay takes a share of every weight",
-    "moved by rule": "the rule moves it without one",
-    "moved by norm": "the bound on the norm moves every weight",
+    "delta is lost": "delta is not a number: the training has diverged.",
+    "memory.one": "{count} weight with zero gradient moves, because of momentum (kept in {state}).",
+    "memory.many": "{count} weights with zero gradient move, because of momentum (kept in {state}).",
+    "decay.one": "{count} weight with zero gradient moves, because of weight decay.",
+    "decay.many": "{count} weights with zero gradient move, because of weight decay.",
+    "memory and decay.one": "{count} weight with zero gradient moves, because of momentum (kept in {state}) and "
+    "weight decay.",
+    "memory and decay.many": "{count} weights with zero gradient move, because of momentum (kept in {state}) and "
+    "weight decay.",
+    "rule.one": "{count} weight with zero gradient moves, because of the update rule.",
+    "rule.many": "{count} weights with zero gradient move, because of the update rule.",
+    "moved by memory": "{state} still holds earlier gradients",
+    "moved by decay": "weight decay shrinks every weight",
+    "moved by rule": "the update rule moves it without a gradient",
+    "moved by norm": "the bound on the norm scales every weight",
     "and": ", and ",
-    "norm.one": "{count} weight with zero gradient moved: the bound on the norm does that.",
-    "norm.many": "{count} weights with zero gradient moved: the bound on the norm does that.",
-    "loss is lost": "The loss is no longer a number.",
-    "loss stays": "The update leaves the loss of this sample as it was.",
+    "norm.one": "{count} weight with zero gradient moves, because of the bound on the norm.",
+    "norm.many": "{count} weights with zero gradient move, because of the bound on the norm.",
+    "loss is lost": "The loss is not a finite number.",
+    "loss stays": "The update does not change the loss of this sample.",
     "loss falls": "The update lowers the loss of this sample by {percent} %.",
     "loss falls to almost nothing": "The update lowers the loss of this sample by more than 99 %.",
     "loss rises": "The update raises the loss of this sample by {percent} %.",
     "loss rises far": "The update raises the loss of this sample.",
 } | filter_words.WHY
-"""Reasons, each true only where the numbers say so."""
+"""Reasons. Each is shown only if it is true of the numbers."""
 
 NAMES: dict[str, str] = {
     "pixel": "pixel {row},{column}",
@@ -445,19 +447,19 @@ NAMES: dict[str, str] = {
     "neuron of layer": "layer {layer}, neuron {neuron} ({activation}), {sample}: {verdict}",
     "sample": "sample {i}",
     "some sample": "the sample",
-    "first misread": "sample {i}: of {all} samples the network reads {count} wrongly, this one first",
-    "read barely": "sample {i}: the network reads all {all} right, this one most barely, {label} at {a} before {other} "
-    "at {b}",
-    "read barely, one output": "sample {i}: the network reads all {all} right, this one most barely, at {a}",
+    "first misread": "sample {i}: the first misread sample; the network misreads {count} of {all}",
+    "read barely": "sample {i}: none of {all} samples is misread; this decision is the closest, {label} at {a} and "
+    "{other} at {b}",
+    "read barely, one output": "sample {i}: none of {all} samples is misread; this decision is the closest, at {a}",
     "verdict": "label {label}, read as {prediction}",
     "read as": "read as {prediction}",
-    "largest a": "of the {count} neurons of layer {layer} it has the largest |a|, {a}, for this sample",
+    "largest a": "for this sample, this neuron has the largest |a| of the {count} in layer {layer}: {a}",
     "targets": "targets {items}",
     "more targets": "targets {items} …",
-    "largest delta": "of the {count} neurons of layer {layer} it has the largest |delta|, {delta}: a change of its z "
-    "would change the loss most",
-    "largest delta of layer": "of layer {layer} it has the largest |delta| for this sample",
-    "largest a of layer": "of layer {layer} it has the largest |a| for this sample",
+    "largest delta": "this neuron has the largest |delta| of the {count} in layer {layer}, {delta}: "
+    "the loss depends most on its z",
+    "largest delta of layer": "it has the largest |delta| in layer {layer} for this sample",
+    "largest a of layer": "it has the largest |a| in layer {layer} for this sample",
     "no delta": "all {count} neurons of layer {layer} have delta 0 for this sample",
     "no delta of layer": "all neurons of layer {layer} have delta 0 for this sample",
 } | filter_words.NAMES
@@ -466,22 +468,22 @@ DIGITS: dict[str, int] = {
     "low": 4, "high": 4, "output": 4, "a": 4, "y": 4, "L": 6, "L after": 6, "change": 3, "forced": 6, "rate": 6,
     "norm": 6,
 }  # fmt: skip
-"""How many digits a number of that name gets in a text; the others get five."""
+"""Digits that a number of that name gets in a text; all other numbers get five."""
 
 PLAIN = ("layer", "t")
-"""Whole numbers that count nothing: no comma between thousands."""
+"""Whole numbers that are not counts: no comma between thousands."""
 
 SIGNED = ("change",)
-"""Numbers with a sign, a plus too."""
+"""Numbers that are written with a sign, also with a plus."""
 
 IN_COLUMNS = ("term", "gradient", "term above", "share", "place")
-"""Rows of these roles stand below each other: their numbers get ten columns and five digits."""
+"""The roles of rows whose numbers are aligned below each other, in ten columns with five digits."""
 
 ALIGNED = ("term", "term above", "feature", "share", "place")
-"""Rows of these roles begin with a name, and have their numbers below each other."""
+"""The roles of rows that begin with a name; their numbers are aligned below each other."""
 
 SYMBOLS: dict[str, str] = {
     "theta": "θ", "grad": "g", "rate": "η", "beta1": "β₁", "beta2": "β₂", "epsilon": "ε", "rho": "ρ", "momentum": "μ",
     "weight_decay": "λ", "momentum_decay": "ψ",
 }  # fmt: skip
-"""The letters that stand in equations for what programs call by a name."""
+"""The letter that an equation shows for each name of the code."""

@@ -1,4 +1,4 @@
-"""What the benchmark trains, and a description of the machine it runs on."""
+"""The networks that the benchmark trains, and a description of the machine it runs on."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Case:
         optimizer: "sgd" (without momentum) or "adam".
         steps: updates in one round; each round goes on with other rows of the data.
         conv: layers before the dense ones: (filters, kernel size) of a convolution, (size,) of a max pooling.
-        title: what the network is called; its widths unless given.
+        title: the name of the network; its widths if none is given.
     """
 
     widths: tuple[int, ...]
@@ -48,21 +48,21 @@ class Case:
 
     @property
     def name(self) -> str:
-        """What it is called: ``784-128-64-10/64/sgd``."""
+        """Return its name: ``784-128-64-10/64/sgd``."""
         return f"{self.title or '-'.join(map(str, self.widths))}/{self.batch_size}/{self.optimizer}"
 
     @property
     def learning_rate(self) -> float:
-        """The same for all competitors; it has no influence on the time."""
+        """Return the learning rate, the same for all competitors; it has no influence on the time."""
         return LEARNING_RATES[self.optimizer]
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers are trained."""
+        """Return the number of parameters."""
         return sum(math.prod(shape) + shape[-1] for shape, _ in shapes(self.widths, self.conv))
 
     def with_steps(self, steps: int) -> Case:
-        """The same with another number of steps a round."""
+        """Return the same with another number of steps per round."""
         return replace(self, steps=steps)
 
 
@@ -90,7 +90,7 @@ GROUPS = {"all": tuple(DENSE), "small": SMALL, "conv": tuple(CONVOLUTIONAL)}
 
 
 def choose_cases(text: str) -> list[Case]:
-    """The cases that ``--cases`` names: names of `GROUPS` or of cases, with commas between them.
+    """Return the cases that ``--cases`` names: names of `GROUPS` or of cases, with commas between them.
 
     Raises:
         NeurosimError: no such case.
@@ -103,7 +103,7 @@ def choose_cases(text: str) -> list[Case]:
 
 
 def choose_peers(text: str | None) -> list[str]:
-    """The peers that ``--peers`` names; those that are installed where it names none (``None``).
+    """Return the peers that ``--peers`` names; if it names none (``None``), those that are installed.
 
     Raises:
         NeurosimError: no such peer, or one that is not installed.
@@ -121,22 +121,22 @@ def choose_peers(text: str | None) -> list[str]:
 
 
 def choose_competitors(peers: list[str]) -> list[str]:
-    """The floor, neurosim, its NumPy engine where its own row is the compiled one, and the peers."""
+    """Return the floor, neurosim, its NumPy engine if its own row is the compiled one, and the peers."""
     return ["floor", "neurosim", *(["neurosim numpy"] if has_engines() else []), *peers]
 
 
 def missing_modules(peer: str) -> list[str]:
-    """The modules that a peer needs and that are not installed."""
+    """Return the modules that a peer needs and that are not installed."""
     return [module for module in PEERS[peer] if find_spec(module) is None]
 
 
 def thread_counts() -> list[int]:
-    """The thread counts to try for each competitor: one, two, all."""
+    """Return the thread counts to try for each competitor: one, two, all."""
     return sorted({1, min(2, core_count()), core_count()})
 
 
 def machine() -> dict[str, Any]:
-    """Everything about this computer and what is installed on it that figures of speed depend on. JSON-ready."""
+    """Return everything that speed depends on: this computer, and the packages on it. JSON-ready."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -155,7 +155,7 @@ def machine() -> dict[str, Any]:
 
 
 def _versions(packages: Iterable[str]) -> dict[str, str]:
-    """Package -> version, of those that are installed."""
+    """Return package -> version, of those that are installed."""
     found = {}
     for package in packages:
         try:
@@ -166,7 +166,7 @@ def _versions(packages: Iterable[str]) -> dict[str, str]:
 
 
 def cpu_model() -> str:
-    """What the processor calls itself."""
+    """Return the processor's own name."""
     try:
         with open("/proc/cpuinfo") as file:
             return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
@@ -175,7 +175,7 @@ def cpu_model() -> str:
 
 
 def blas() -> list[dict[str, Any]]:
-    """The libraries that multiply NumPy's matrices, with the threads they have; only the name of an unknown one."""
+    """Return the libraries that multiply NumPy's matrices, with their threads; only the name of an unknown one."""
     from threadpoolctl import threadpool_info
 
     config: Any = np.show_config(mode="dicts")

@@ -1,4 +1,4 @@
-"""``bench``, but for its options: measures, prints and writes each case when it is finished, and draws a figure."""
+"""The command ``bench``, without its options: measure, print and write each finished case, and draw a figure."""
 
 from __future__ import annotations
 
@@ -48,22 +48,22 @@ def measure(
     threads: int | None = None,
     fresh: bool = False,
 ) -> None:
-    """Measure; print what comes out, and write its tables and figures.
+    """Measure; print the results, and write the tables and figures.
 
     Args:
         mode: one of `MODES`; None: the comparison with the peers.
-        cases: what the comparison trains.
-        competitors: who takes part in it.
+        cases: the cases of the comparison.
+        competitors: their names.
         train: images to train on, 28 x 28 of 10 classes.
         rounds: how many, at least 1.
         folder: where to write.
-        command: how this was asked for, for the record.
+        command: the command as it was typed, for the record.
         threads: of every competitor; None: each its best number.
         fresh: whether to measure finished cases again.
 
     Raises:
         NeurosimError: other images.
-        KeyboardInterrupt: Ctrl-C; what there was so far is written.
+        KeyboardInterrupt: Ctrl-C; the results so far are written.
     """
     if train.images[0].size != 784 or len(train.class_names) != 10:
         raise NeurosimError(f"--data: expected 28 x 28 images of 10 classes, as MNIST has, received {train.describe()}")
@@ -79,7 +79,7 @@ def measure(
     report = Report(mode or "bench", folder, note, record)
     choices = thread_counts() if threads is None else [threads]
     try:
-        if mode in ("inspect", "variants"):  # a minute, of which nothing is kept
+        if mode in ("inspect", "variants"):  # a minute: nothing is kept
             look_inside(mode, train, rounds, report)
         else:
             report.store = Store(folder / "cases", here, train.sha256, rounds, fresh)
@@ -96,7 +96,7 @@ def measure(
 
 
 def machine_text(here: dict[str, Any], data: str) -> str:
-    """The machine in a few lines."""
+    """Describe the machine in a few lines."""
     blas = ", ".join(
         " ".join(str(each[key]) for key in ("library", "version") if each.get(key))
         + (f" ({each['threads']} threads)" if "threads" in each else "")
@@ -105,22 +105,22 @@ def machine_text(here: dict[str, Any], data: str) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in here["versions"].items())
     lines = [f"{here['cpu']}, {here['cores']} cores, {here['date'][:10]}", f"BLAS: {blas}", versions, f"data: {data}"]
     if here["load"] > BUSY:
-        lines.append(f"The machine is not idle (load {here['load']}): take the figures as rough.")
+        lines.append(f"The machine is not idle (load {here['load']}): the figures are rough.")
     return "\n".join(textwrap.fill(line, 79, subsequent_indent="  ") for line in lines)
 
 
 class Report:
-    """Where a measurement leaves its tables and figures.
+    """The folder of a measurement's tables and figures.
 
     Args:
         mode: names the files.
         folder: where they go.
         note: at the foot of each figure.
-        record: what the JSON file says of how it was done.
+        record: how the measurement was done, for the JSON file.
 
     Attributes:
         store: the finished cases.
-        interrupted: whether there is less than was asked for.
+        interrupted: whether the measurement ended early.
     """
 
     def __init__(self, mode: str, folder: Path, note: str, record: dict[str, Any]) -> None:
@@ -130,7 +130,7 @@ class Report:
         self.paths: list[Path] = []
 
     def write(self, summary: pd.DataFrame, rounds: pd.DataFrame, text: str, **more: Any) -> None:
-        """Write the tables (medians; every round), the text and the record, in place of those of fewer cases."""
+        """Write the tables (medians; every round), the text and the record. They replace those of fewer cases."""
         stem = self.folder / self.mode
         self.paths = [
             write_text(stem.with_suffix(".csv"), summary.to_csv(index=False)),
@@ -149,16 +149,16 @@ class Report:
 
     @contextmanager
     def interruptible(self, total: int) -> Iterator[Any]:
-        """A progress bar of `total` ticks; Ctrl-C ends the block quietly, and what there is is reported."""
+        """Show a progress bar of `total` ticks; Ctrl-C ends the block quietly, and the results so far are reported."""
         with progress_bar(total, self.mode, "rounds") as bar:
             try:
                 yield bar
             except KeyboardInterrupt:
                 self.interrupted = True
-                tell("interrupted: this is what there is so far")
+                tell("interrupted: these are the results so far")
 
     def nothing(self) -> BaseException:
-        """What to raise where not even one round was done."""
+        """Return the error to raise if not even one round was done."""
         if self.interrupted:
             return KeyboardInterrupt()
         return NeurosimError(f"{self.mode}: ended before the first round was done")
@@ -179,10 +179,10 @@ def race_all(
     choices: Sequence[int],
     **options: Any,
 ) -> Generator[tuple[str, pd.DataFrame, pd.DataFrame], None, None]:
-    """Run the races, or take over those that were finished before.
+    """Run the races, or reuse those that were finished before.
 
     Yields:
-        After each case its name, and of all that are finished every round and the summary; at last of one that was
+        After each case its name, and every round and the summary of all that are finished; at last of one that was
         interrupted.
 
     Raises:
@@ -198,7 +198,7 @@ def race_all(
             if (result := report.store.read(race.case, race.competitors, choices)) is not None:
                 race.take_over(result)
         if taken := sum(race.is_complete for race in races):
-            tell(f"{report.mode}: {taken} of {len(cases)} cases were finished before and are taken over")
+            tell(f"{report.mode}: {taken} of {len(cases)} cases were finished before and are reused")
         for race in races:
             bar.set_description(race.case.name)
             if race.is_complete:
@@ -219,7 +219,7 @@ def race_all(
 
 
 def tables_of(races: list[Race]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Every round, and the summary with settings, memory, loss and preparation beside the medians."""
+    """Return every round, and the summary with settings, memory, loss and preparation beside the medians."""
     from .tables import summarize
 
     frame = pd.DataFrame([row for race in races for row in race.rows])
@@ -323,6 +323,6 @@ def look_inside(mode: str, train: Any, rounds: int, report: Report, **options: A
     if len(rows) > shown:  # the kind that was interrupted
         summary = report_kinds()
     print()
-    heading = "What looking costs" if mode == "inspect" else "What every variant costs"
+    heading = "What looking at neurons costs" if mode == "inspect" else "What every variant costs"
     report.end(lambda: viz.step_cost(summary, baseline, title=heading))
     return summary

@@ -1,4 +1,4 @@
-"""Measurements of neurosim alone: what looking costs, what each variant costs, and where the time of a step goes."""
+"""Measurements of neurosim alone: the cost of looking, the cost of each variant, and the parts of a step."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from .peers import Products
 CASE = CASES[SMALL[0]]  # 784-128-64-10, batch 64
 BASE = "SGD, ReLU, cross-entropy"
 TRACE_EVERY = 100  # steps
-LOOKING_STEPS = 200  # a pass: short, so that a ratio compares two neighbouring moments
-LOOKING_REPEATS = 5  # passes a round
+LOOKING_STEPS = 200  # per pass: short, so that a ratio compares two neighbouring moments
+LOOKING_REPEATS = 5  # passes per round
 VARIANT_STEPS = 100
 
 Tick = Callable[[], None]
@@ -41,7 +41,7 @@ Tick = Callable[[], None]
 
 
 class CallEvery(Callback):
-    """Calls a function after every so many steps."""
+    """Call a function after every `every` steps."""
 
     def __init__(self, function: Callable[[], object], every: int = 1) -> None:
         self.function, self.every, self.step = function, every, 0
@@ -53,7 +53,7 @@ class CallEvery(Callback):
 
 
 def ways_of_looking(network: Network, images: Any, labels: Any) -> dict[str, list[Callback]]:
-    """What to look at -> the callbacks that do."""
+    """Return what to look at -> the callbacks that do."""
     one = network[1][17]
     ten = [*(network[1][j] for j in range(0, 120, 20)), *(network[2][j] for j in range(0, 60, 15))]
 
@@ -78,7 +78,9 @@ def cost_of_looking(
     tick: Tick = lambda: None,
     steps: int = LOOKING_STEPS,
 ) -> Iterator[str]:
-    """Train one network again and again, each time looking at something else; ``rows`` get kind, what, round, seconds.
+    """Train one network again and again, each time looking at something else; fill ``rows``.
+
+    Each row has kind, what, round, seconds.
 
     Yields:
         The kind, when it is done.
@@ -121,12 +123,12 @@ def take_turns(
 
 
 def _settings(**changes: Any) -> Settings:
-    """The settings that everything here is compared with."""
+    """Return the settings that everything here is compared with."""
     return Settings(hidden=CASE.widths[1:-1], optimizer="sgd", learning_rate=0.01).change(**changes)
 
 
 def variants() -> dict[str, dict[str, Settings]]:
-    """Kind -> name -> settings: every optimizer, activation and loss, each beside the step of SGD."""
+    """Return kind -> name -> settings: every optimizer, activation and loss, each beside the step of SGD."""
     return {
         "optimizer": {BASE: _settings()}
         | {name: _settings(optimizer=name, learning_rate=None) for name in OPTIMIZERS if name != "sgd"},
@@ -183,13 +185,13 @@ PARTS = {
 def profile_step(
     network: Network, x: Any, y: Any, batch_size: int | None = 64, steps: int = 300, chunks: int = 6
 ) -> tuple[pd.DataFrame, str]:
-    """Where the time of a training step goes, beside the matrix products that nothing could spare.
+    """Measure where the time of a training step goes, beside the matrix products that every step needs.
 
-    A copy of the network is trained, one half of the time by `fit` and the other half piece by piece, the same pieces
-    with a clock in between; what `fit` takes beyond the pieces is the *rest*.
+    A copy of the network is trained: one half of the time by `fit`, the other half piece by piece, with a clock between
+    the same pieces. What `fit` takes beyond the pieces is the *rest*.
 
     Args:
-        network: what to profile; it stays as it is.
+        network: what to profile; it does not change.
         x: (N, …) samples.
         y: (N,) class indices, or (N, n_out) rows.
         batch_size: samples per step; ``None``: all.
@@ -197,8 +199,8 @@ def profile_step(
         chunks: into how many parts to divide them; medians are taken over the means of these.
 
     Returns:
-        A DataFrame with one row a part and a last one for the step: part, seconds, share (of the step), floor
-        (seconds of the matrix products alone; NaN where there are none); and the same as a table of text.
+        A DataFrame with one row per part and a last one for the step: part, seconds, share (of the step), floor
+        (seconds of the matrix products alone; NaN if the part has none); and the same as a table of text.
 
     Example:
         >>> frame, text = profile_step(net, train.images, train.labels, 64)
@@ -232,7 +234,7 @@ def profile_step(
 
 
 def _time_pieces(batches: Batches) -> list[int]:
-    """Nanoseconds of gather, forward, loss, backward and update in one step, as the network's engine does it."""
+    """Return nanoseconds of gather, forward, loss, backward and update in one step, on the network's engine."""
     clock = time.perf_counter_ns
     pieces = batches.pieces()
     times = [clock()]
@@ -244,7 +246,7 @@ def _time_pieces(batches: Batches) -> list[int]:
 
 
 def _time_products(products: Products) -> tuple[int, int]:
-    """Nanoseconds of the matrix products of a forward and a backward pass."""
+    """Return nanoseconds of the matrix products of a forward and a backward pass."""
     clock = time.perf_counter_ns
     began = clock()
     products.forward()
@@ -254,7 +256,7 @@ def _time_products(products: Products) -> tuple[int, int]:
 
 
 def _profile_frame(pieces: Any, whole: float, floor: Any, network: Network, B: int) -> tuple[pd.DataFrame, str]:
-    """The measurements as a table of figures and one of text."""
+    """Return the measurements as a table of figures and one of text."""
     seconds = [*map(float, pieces), max(whole - float(np.sum(pieces)), 0.0)]
     total = sum(seconds)
     floors = {"forward": float(floor[0]), "backward": float(floor[1]), "step": float(np.sum(floor))}
@@ -268,7 +270,7 @@ def _profile_frame(pieces: Any, whole: float, floor: Any, network: Network, B: i
 
 
 def profile_text(frame: pd.DataFrame, title: str) -> str:
-    """The table of `profile_step` as text."""
+    """Return the table of `profile_step` as text."""
     head = f"{'part':<10}{'µs':>9}{'share':>8}{'products alone':>16}   what"
     lines = [*textwrap.wrap(title, 79), "", head, "-" * 79]
     for row in frame.itertuples():
@@ -280,7 +282,7 @@ def profile_text(frame: pd.DataFrame, title: str) -> str:
             f"{PARTS.get(row.part, '')}".rstrip()
         )
     step = frame.iloc[-1]
-    text = f"the matrix products alone are {percent(step.floor / step.seconds, 0)} of the step"
+    text = f"the matrix products alone take {percent(step.floor / step.seconds, 0)} of the step"
     if step.floor > step.seconds:
         text += ", which skips numbers that are 0"
     lines.append(text)

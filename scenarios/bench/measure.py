@@ -1,7 +1,7 @@
 """Rounds: every competitor in turn, with a rest between them, again and again.
 
-What is compared is the time of two competitors in the *same* round, so that a slow minute of the machine hits both; the
-median of these ratios is the result and their quartiles its uncertainty.  The rests matter: threads that a library
+The times of two competitors in the *same* round are compared, so that a slow minute of the machine hits both.  The
+median of these ratios is the result, and their quartiles are its uncertainty.  The rests matter: threads that a library
 keeps spinning for its next product slow down whoever comes next.
 """
 
@@ -30,7 +30,7 @@ from .cases import Case, thread_counts
 from .peers import COMPETITORS, environment
 
 REST = 0.15  # seconds
-TRIALS = 2  # passes by which calibration decides, after a first look
+TRIALS = 2  # passes that calibration compares, after a first one
 SLOWER = 1.5  # times the fastest's first pass: a setting that takes longer is dropped
 PATIENCE = (
     1.0  # seconds that a pass may take beyond that before it is ended: threads of a library can starve each other
@@ -41,7 +41,7 @@ Note = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Setting:
-    """A competitor in one form with so many threads."""
+    """A competitor in one form, with a number of threads."""
 
     name: str
     threads: int
@@ -53,7 +53,7 @@ class WorkerError(NeurosimError):
 
 
 class TooSlow(WorkerError):
-    """A competitor's program took longer than somebody was willing to wait."""
+    """A competitor's program took longer than the time limit."""
 
 
 class Worker:
@@ -94,7 +94,7 @@ class Worker:
         """Send a message, and return the answer.
 
         Args:
-            limit: seconds; where the answer takes longer the program is ended.
+            limit: seconds; if the answer takes longer, the program is ended.
             message: nothing, to wait until it is ready.
 
         Raises:
@@ -135,7 +135,7 @@ class Worker:
 
 @contextmanager
 def shared_data(train: Dataset) -> Iterator[Path]:
-    """A folder with the images (N, 784) uint8 and their labels, for the workers to read."""
+    """Make a folder with the images (N, 784) uint8 and their labels, for the workers to read."""
     with scratch_folder("neurosim-bench-") as folder:
         np.save(folder / "images.npy", np.ascontiguousarray(train.images.reshape(len(train), -1)))
         np.save(folder / "labels.npy", train.labels)
@@ -155,7 +155,7 @@ class Race:
         choices: thread counts to try.
 
     Attributes:
-        rows: one dict a round and competitor: case, competitor, round, seconds (a step).
+        rows: one dict per round and competitor: case, competitor, round, seconds (per step).
         chosen: competitor -> setting.
         finals: competitor -> its memory (bytes), its loss at the end, and the seconds to prepare the data.
     """
@@ -187,12 +187,12 @@ class Race:
         return list(self.finals) == self.competitors
 
     def to_json(self) -> str:
-        """What came of it."""
+        """Return the result."""
         chosen = {name: asdict(setting) for name, setting in self.chosen.items()}
         return json.dumps({"rows": self.rows, "chosen": chosen, "finals": self.finals})
 
     def take_over(self, text: str) -> None:
-        """Be a race that was finished before, of which this came."""
+        """Load the result of a race that was finished before."""
         record = json.loads(text)
         self.rows, self.finals = record["rows"], record["finals"]
         self.chosen = {name: Setting(**setting) for name, setting in record["chosen"].items()}
@@ -237,7 +237,7 @@ class Race:
         return fastest
 
     def _fastest(self, settings: list[Setting]) -> Worker:
-        """The worker with the shortest pass; the others are closed, those that are clearly slower after one look."""
+        """Return the worker with the shortest pass; close the others, the clearly slower ones after one pass."""
         with ExitStack() as stack:
             workers = [Worker(setting, self.case, self.folder) for setting in settings]
             closing = {worker.setting: stack.enter_context(ExitStack()) for worker in workers}

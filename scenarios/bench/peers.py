@@ -1,10 +1,10 @@
 """The competitors: the same training, written the way its own documentation would write it.
 
 All get the same initial weights, the same rows in the same order, float32 and plain cross-entropy of a softmax, and
-make the same updates; a test holds their weights to each other afterwards.  Each runs as a program of its own, so that
+make the same updates; a test compares their weights afterwards.  Each runs as a program of its own, so that
 no library's threads or memory disturb another's; nothing but the training loop is timed.  Compiling and the first
-passes are done before, and so is the *preparation*: the data in the form that a competitor keeps, made once for a data
-set, whose seconds stand in a column of their own.  What is better for a library in one place and worse in another is a
+passes are done before, and so is the *preparation*: the data are brought into a competitor's form, once per
+data set. Its seconds have their own column.  What is better for a library in one place and worse in another is a
 *form*: the benchmark tries all forms with one thread and with several, and lets the fastest compete.  The thread count
 is set in the environment before the library starts, which all of them obey (JAX reads it only then), or are told to
 (PyTorch, neurosim).
@@ -241,8 +241,8 @@ class Sklearn(Competitor):
 class Jax(Competitor):
     """JAX: all steps of the round compiled as one ``lax.scan``, its buffers donated; the optimizer is optax's.
 
-    With convolutions it is called step by step, for within the loop of a scan XLA runs these many times as long
-    (77 ms in place of 8); or they are written as products of patches, all in one scan.
+    With convolutions it is called step by step, because XLA runs them much more slowly within the
+    loop of a scan (77 ms instead of 8). Or they are written as products of patches, all in one scan.
     """
 
     forms = ("float32", "uint8")
@@ -355,7 +355,7 @@ class Products:
         self.forward_products = [(a[k], W[k], z[k]) for k in range(len(pairs))]
         self.backward_products = [
             product for k in last for product in ((a[k].T, delta[k], dW[k]), (delta[k], W[k].T, below[k]))
-        ][:-1]  # nobody wants dL/dx of the input
+        ][:-1]  # dL/dx of the input is not needed
 
     @property
     def flops(self) -> int:
@@ -403,7 +403,7 @@ COMPETITORS: dict[str, type[Competitor]] = {
 
 
 def has_engines() -> bool:
-    """Whether neurosim has a compiled engine here, beside NumPy: it needs numba."""
+    """Return whether neurosim has a compiled engine here, beside NumPy: it needs numba."""
     from neurosim import Network
 
     return find_spec("numba") is not None and "engine" in inspect.signature(Network).parameters
@@ -486,7 +486,7 @@ def serve(request: dict[str, Any]) -> None:
     - ``{"begin": {"start": …, "seed": …}}``: make a round ready; no answer
     - ``{"train": true}``: train it; answers its seconds
     - ``{"finish": true}``: answers how much memory that took, peak beyond the interpreter with NumPy, the loss reached,
-      and the seconds of a preparation when nobody else is at work
+      and the seconds of a preparation when no other program runs
     """
     from types import SimpleNamespace
 

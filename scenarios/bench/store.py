@@ -1,7 +1,7 @@
-"""What is kept of finished cases, so that an interrupted benchmark goes on where it was.
+"""Finished cases that are kept, so that an interrupted benchmark goes on where it was.
 
-There is one file per case (see `scenarios.protocol.kept`).  What decides its seconds: the machine and what is installed
-on it, the data, the case, the competitors and their threads, the number of rounds, and the code.
+There is one file per case (see `scenarios.protocol.kept`).  Its seconds depend on the machine and its packages, the
+data, the case, the competitors and their threads, the number of rounds, and the code.
 """
 
 from __future__ import annotations
@@ -44,20 +44,20 @@ class Store:
         self.parts = {"format": FORMAT, "machine": machine, "data": data, "rounds": rounds, "code": _code()}
 
     def key(self, case: Case, competitors: Sequence[str], choices: Sequence[int]) -> str:
-        """A checksum of everything that decides the seconds of a case."""
+        """Return a checksum of everything that the seconds of a case depend on."""
         return key_of(self.parts | {"case": asdict(case), "competitors": [*competitors], "threads": [*choices]})
 
     def read(self, case: Case, competitors: Sequence[str], choices: Sequence[int]) -> str | None:
-        """What came of a case; None if it is not there, or the file is damaged or of something else."""
+        """Return the result of a case; None if it is not there, or the file is damaged or of something else."""
         result = self.kept.read(self.key(case, competitors, choices))
         return result if result is not None and self._is_possible(result, case, competitors, choices) else None
 
     def write(self, case: Case, competitors: Sequence[str], choices: Sequence[int], result: str) -> None:
-        """Keep what came of a case."""
+        """Keep the result of a case."""
         self.kept.write(self.key(case, competitors, choices), result, case=case.name)
 
     def _is_possible(self, result: str, case: Case, competitors: Sequence[str], choices: Sequence[int]) -> bool:
-        """Whether a result holds what such a race can give."""
+        """Return whether a result holds what such a race can give."""
         row = {
             "case": one_of(case.name),
             "competitor": one_of(*competitors),
@@ -81,5 +81,5 @@ class Store:
 
 @cache
 def _code() -> str:
-    """A checksum of what is measured and of what measures: who changes either gets new seconds."""
+    """Return a checksum of the measured and the measuring code: new code gets new seconds."""
     return checksum_of([*simulator_files(), *(Path(__file__).with_name(name) for name in MEASURING)])

@@ -15,7 +15,7 @@ US = "neurosim"
 
 
 def quartiles(values: Any) -> tuple[float, float, float]:
-    """Median, first and third quartile; NaN for no values."""
+    """Return median, first and third quartile; NaN for no values."""
     values = np.asarray(values, float)
     if not values.size:
         return (float("nan"),) * 3
@@ -24,13 +24,13 @@ def quartiles(values: Any) -> tuple[float, float, float]:
 
 
 def summarize(rounds: pd.DataFrame, baseline: str = US, by: str = "case", who: str = "competitor") -> pd.DataFrame:
-    """One row per case and competitor.
+    """Return one row per case and competitor.
 
     Args:
-        rounds: columns case, competitor, round, seconds (a step).
-        baseline: the competitor whose time in the same round the others' are divided by.
-        by: the column in place of case.
-        who: the column in place of competitor.
+        rounds: columns case, competitor, round, seconds (per step).
+        baseline: the competitor whose time in the same round divides the others' times.
+        by: the column to use instead of case.
+        who: the column to use instead of competitor.
 
     Returns:
         Columns case, competitor, rounds, seconds, seconds_low, seconds_high, ratio, ratio_low, ratio_high: medians
@@ -52,7 +52,7 @@ def summarize(rounds: pd.DataFrame, baseline: str = US, by: str = "case", who: s
 
 
 def overall(summary: pd.DataFrame) -> pd.DataFrame:
-    """Over all cases, one row per competitor: the geometric mean of its ratios, the smallest, and where that was."""
+    """Return one row per competitor, over all cases: the geometric mean of its ratios, the smallest, and its case."""
     rows = []
     for name, table in summary[summary["competitor"] != US].dropna(subset="ratio").groupby("competitor", sort=False):
         worst = table.loc[table["ratio"].idxmin()]
@@ -69,21 +69,21 @@ def overall(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def floor_shares(summary: pd.DataFrame) -> dict[str, float]:
-    """Optimizer -> the part of neurosim's time that its matrix products alone would take, geometric mean."""
+    """Return optimizer -> the part of neurosim's time that its matrix products alone would take, geometric mean."""
     floor = summary[summary["competitor"] == "floor"]
     optimizers = floor["case"].str.split("/").str[-1]
     return {name: geometric_mean(table["ratio"]) for name, table in floor.groupby(optimizers, sort=False)}
 
 
-RACE_HEAD = f"{'':<17}{'µs a step':>9}{'times':>7}{'quartiles':>11}{'prepare':>9}{'MB':>6}  setting"
-RACE_NOTE = """times: of neurosim's time in the same round, median and quartiles
-prepare: seconds to bring all data into the form that is kept, once, not timed
-MB: the peak of a process beyond the interpreter with NumPy"""
+RACE_HEAD = f"{'':<17}{'µs/step':>9}{'times':>7}{'quartiles':>11}{'prepare':>9}{'MB':>6}  setting"
+RACE_NOTE = """times: how many times neurosim's time in the same round, median and quartiles
+prepare: seconds to convert all data once, not part of the times
+MB: peak memory of a process, beyond the interpreter with NumPy"""
 RACE_START = f"{RACE_NOTE}\n\n{RACE_HEAD}\n{'-' * 79}"
 
 
 def race_rows(summary: pd.DataFrame) -> str:
-    """The rows of ``bench`` for one case: a line for each competitor."""
+    """Return the rows of ``bench`` for one case: one line per competitor."""
     lines = [str(summary["case"].iloc[0])]
     for row in summary.itertuples():
         ratio, quartiles_text = "1" if row.competitor == US else "-", ""
@@ -104,12 +104,12 @@ def race_rows(summary: pd.DataFrame) -> str:
 
 
 def race_table(summary: pd.DataFrame) -> str:
-    """The rows of all cases, below what the columns mean."""
+    """Return the rows of all cases, below the meaning of the columns."""
     return "\n".join([RACE_START, *(race_rows(table) for _, table in summary.groupby("case", sort=False))])
 
 
 def race_text(summary: pd.DataFrame) -> str:
-    """What holds over all cases: every ratio in one table, geometric means, and the worst of each."""
+    """Return the results over all cases: every ratio in one table, geometric means, and the worst of each."""
     names = [name for name in dict.fromkeys(summary["competitor"]) if name not in (US, "floor")]
     shares = [
         f"the floor's share of neurosim's time with {name}: {percent(value, 0)} (geometric mean)"
@@ -142,8 +142,8 @@ def race_text(summary: pd.DataFrame) -> str:
 
 
 def cost_text(summary: pd.DataFrame, title: str, baseline: str) -> str:
-    """A table of what things cost beside a baseline: microseconds a step, percent more, quartiles of it."""
-    lines = [f"{title:<34}{'µs a step':>12}{'more':>12}{'quartiles':>21}"]
+    """Return a table of costs beside a baseline: microseconds per step, percent more, and its quartiles."""
+    lines = [f"{title:<34}{'µs per step':>12}{'more':>12}{'quartiles':>21}"]
     lines += ["-" * len(lines[0])]
     for row in summary.itertuples():
         name = row.what
@@ -156,16 +156,16 @@ def cost_text(summary: pd.DataFrame, title: str, baseline: str) -> str:
 
 
 def scale_head(sweep: str) -> str:
-    """Above the rows of a sweep of ``bench --scale``."""
+    """Return the lines above the rows of a sweep of ``bench --scale``."""
     head = (
-        f"{'parameters' if sweep == 'parameters' else 'batch size':>12}{'optimizer':>11}{'µs a sample':>13}"
+        f"{'parameters' if sweep == 'parameters' else 'batch size':>12}{'optimizer':>11}{'µs/sample':>13}"
         f"{'floor':>9}{'share':>8}{'MB':>8}{'µs/1e5 params':>15}"
     )
     return f"{head}\n{'-' * len(head)}"
 
 
 def scale_row(table: pd.DataFrame) -> str:
-    """A row of ``bench --scale``: time a sample, the floor's, and memory, of one case."""
+    """Return a row of ``bench --scale``: time per sample, the floor's, and memory, of one case."""
     known = {row.competitor: row for row in table.itertuples()}
     if US not in known:
         return f"{table['case'].iloc[0]:>12}: -"
@@ -180,7 +180,7 @@ def scale_row(table: pd.DataFrame) -> str:
 
 
 def scale_text(summary: pd.DataFrame) -> str:
-    """The tables of ``bench --scale``: time and memory against parameters, and against batch size."""
+    """Return the tables of ``bench --scale``: time and memory against parameters, and against batch size."""
     return "\n\n".join(
         "\n".join([scale_head(str(sweep)), *(scale_row(case) for _, case in table.groupby("case", sort=False))])
         for sweep, table in summary.groupby("sweep", sort=False)

@@ -1,1 +1,1 @@
-"""How a fair comparison is made: what a scenario is, how it is run, and what is kept."""
+"""The protocol of a fair comparison: what a scenario is, how it is run, and what is kept."""

@@ -1,4 +1,4 @@
-"""The answer of a network everywhere in the plane, over its training: for data that are points."""
+"""The predictions of a network everywhere in the plane, during training: only for data that are points."""
 
 from __future__ import annotations
 
@@ -19,37 +19,40 @@ from neurosim.training.callbacks import EarlyStopping, TrainingRun
 from .scenario import Recorder
 
 RESOLUTION = 56  # places across and up
-FINEST = 65_535  # so many parts a probability has in a table
-FRAMES = 12  # looks at a run, beside those before it and at its end
+FINEST = 65_535  # parts of a probability in a table
+FRAMES = 12  # records of a run, beside those before it and at its end
 
 
 def points_table(data: Dataset) -> pd.DataFrame:
-    """Points (N, 2) and their classes as a table: columns x1, x2, label, class."""
+    """Return points (N, 2) and their classes as a table: columns x1, x2, label, class."""
     names = np.array(data.class_names)[data.labels]
     return pd.DataFrame({"x1": data.x[:, 0], "x2": data.x[:, 1], "label": data.labels, "class": names})
 
 
 def is_drawn(data: Dataset) -> bool:
-    """Whether data are points of several classes, which a boundary parts."""
+    """Return whether data are points of several classes, so that there is a boundary to draw."""
     return data.kind == "points" and bool(data.class_names)
 
 
 class Boundary(Recorder):
-    """What a network answers in the plane, from before training to its end.
+    """The predictions of a network in the plane, from before training to its end.
 
-    Columns epoch (0: before training; the last may be an earlier epoch, whose weights are kept), classes (how many),
-    columns (of places; one less where probabilities add up to 1), places (the probability of each class at each place
-    of a grid, in 65,535ths) and points (the class that it names for each test point); both are packed by `packed`.
+    Columns:
+        epoch: 0 is before training; the last may be an earlier epoch, whose weights are kept.
+        classes: how many.
+        columns: of places; one less than the classes if probabilities add up to 1.
+        places: the probability of each class at each place of a grid, in 65,535ths; packed by `packed`.
+        points: the predicted class of each test point; packed by `packed`.
 
     Args:
-        data: points, around which it looks.
+        data: points; the grid lies around them.
         epochs: how many there will be.
-        resolution: how many places it looks at in each direction.
-        frames: about how often it looks.
+        resolution: how many places the grid has in each direction.
+        frames: about how often to record.
 
     Attributes:
-        epochs: of each look.
-        answers: of each look (places + N, k): at the places of `viz.places_around` and, after these, at the points.
+        epochs: of each record.
+        answers: of each record (places + N, k): at the places of `viz.places_around` and, after these, at the points.
     """
 
     table = "boundary"
@@ -61,18 +64,18 @@ class Boundary(Recorder):
         self.answers: list[Array] = []
 
     def on_start(self, run: TrainingRun) -> None:
-        """Look at the network before training."""
+        """Record the network before training."""
         self.epochs, self.answers = [], []
         self._look(run.network, 0)
 
     def on_epoch(self, run: TrainingRun) -> bool:
-        """Look at it after some of the epochs."""
+        """Record it after some of the epochs."""
         if run.epoch % self.every == 0:
             self._look(run.network, run.epoch)
         return False
 
     def on_end(self, run: TrainingRun) -> None:
-        """Look at what is left of it in the end."""
+        """Record the network that is left in the end."""
         stopping = next((each for each in run.callbacks if isinstance(each, EarlyStopping)), None)
         last = (stopping.best_epoch if stopping else 0) or len(run.history)
         if self.epochs and last != self.epochs[-1]:
@@ -94,7 +97,7 @@ class Boundary(Recorder):
         self.epochs, self.answers = [int(epoch) for epoch in state["epochs"]], list(state["answers"])
 
     def titles(self) -> list[str]:
-        """What there is to say of each look."""
+        """Return the title of each record."""
         return [title(epoch, before) for epoch, before in zip(self.epochs, [0, *self.epochs], strict=False)]
 
     def to_frame(self) -> pd.DataFrame:
@@ -108,16 +111,16 @@ class Boundary(Recorder):
 
 
 def title(epoch: int, before: int) -> str:
-    """What there is to say of a look after an epoch, the look before it having been after another."""
+    """Return the title of a record after an epoch; `before` is the epoch of the record before it."""
     if epoch < before:
         return f"Weights of epoch {epoch}, which are kept"
     return f"After epoch {epoch}" if epoch else "Before training"
 
 
 def answers_of(network: Network, x: Array) -> Array:
-    """The probability of each class at points x (N, 2), (N, k); where the outputs are none, as softmax would make them.
+    """Return the probability of each class at points x (N, 2), (N, k); outputs that are not shares go through softmax.
 
-    So the class that is named stays the same, and the farther the outputs are apart, the surer it looks.
+    The predicted class stays the same. The farther the outputs are apart, the surer the prediction appears.
     """
     outputs = network.predict_proba(x).astype(np.float64)
     shares = network.output.activation.range == (0.0, 1.0)
@@ -132,10 +135,10 @@ def answers_of(network: Network, x: Array) -> Array:
 
 
 def packed(values: Array) -> str:
-    """Whole numbers from 0 to `FINEST` as text that a cell of a table can hold: base64 of zlib of their bytes."""
+    """Pack whole numbers from 0 to `FINEST` as text for a cell of a table: base64 of zlib of their bytes."""
     return base64.b64encode(zlib.compress(values.astype("<u2").tobytes(), 9)).decode()
 
 
 def unpacked(text: str, *shape: int) -> Array:
-    """The way back from `packed`: an array of this shape."""
+    """Undo `packed`: return an array of this shape."""
     return np.frombuffer(zlib.decompress(base64.b64decode(text)), "<u2").reshape(*shape)

@@ -1,4 +1,4 @@
-"""Where the time of an experiment goes: what several processes share, and what all of them wait for."""
+"""A clock for the time of an experiment: the part that several processes share, and the part that all wait for."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Work(Protocol):
 
     @property
     def kind(self) -> str:
-        """What its time is counted as: search, runs or figures."""
+        """The kind of its time: search, runs or figures."""
 
     def perform(self, data: Any) -> Any:
-        """Do it; returns what came of it."""
+        """Do it, and return the result."""
 
 
 class Done(NamedTuple):
-    """What came of a piece of work, and what it took: seconds of wall time, and of a processor."""
+    """The result of a piece of work, and its cost: seconds of wall time, and of a processor."""
 
     result: Any
     seconds: float
@@ -37,14 +37,14 @@ class Done(NamedTuple):
 
 
 def timed(work: Work, data: Any) -> Done:
-    """Do a piece of work, and say how long it took."""
+    """Do a piece of work, and measure how long it took."""
     began, used = perf_counter(), process_time()
     result = work.perform(data)
     return Done(result, perf_counter() - began, process_time() - used)
 
 
 class Clock:
-    """Where the time of a command went.
+    """A record of where the time of a command went.
 
     Args:
         began: when the command began, by `perf_counter`; None: now.
@@ -75,13 +75,13 @@ class Clock:
         self.costs.setdefault(key, []).append(done.processor)
 
     def seconds(self, scenario: str) -> dict[str, Any]:
-        """Where the time of a scenario went, in seconds.
+        """Return where the time of a scenario went, in seconds.
 
         Returns:
-            start (imports), data and report (tables and documents), which this process does alone; search, runs and
+            start (imports), data and report (tables and documents): this process does them alone. search, runs and
             figures, each with wall (while some of it was being done), work (summed over the processes) and processor
-            (what they computed); whole, since the command began; and serial, that part of it in which nothing was
-            being done that a second process could have taken over.
+            (their computing time). whole: since the command began. serial: the part of it without any work that a
+            second process could have done.
         """
         found: dict[str, Any] = {name: round(seconds, 3) for name, seconds in self.phases.items()}
         for kind in ("search", "runs", "figures"):
@@ -97,7 +97,7 @@ class Clock:
 
 
 def covered(spans: Iterable[Span]) -> float:
-    """How long at least one of several spans lasted."""
+    """Return how long at least one of several spans lasted."""
     total, last = 0.0, -math.inf
     for begin, end in sorted(spans):
         total += max(0.0, end - max(begin, last))

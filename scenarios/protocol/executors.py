@@ -68,7 +68,7 @@ _data: Any  # in a worker
 
 @contextmanager
 def processes(data: Any, jobs: int) -> Iterator[Pool]:
-    """Perform up to `jobs` tasks at once, each in a process of its own; in this one where none can be started.
+    """Perform up to `jobs` tasks at once, each in its own process; if none can be started, in this one.
 
     Raises:
         NeurosimError: a process was ended from outside.
@@ -86,14 +86,14 @@ def processes(data: Any, jobs: int) -> Iterator[Pool]:
             if forks:
                 _submit(pool, os.getpid)  # all workers start with the first task: now, before there is another thread
             yield Pool(partial(_submit, pool, _do), 2 * jobs)
-        except BaseException as error:  # nobody waits for what the workers still do
+        except BaseException as error:  # the workers' other results are not needed
             pool.shutdown(wait=False, cancel_futures=True)
             for process in set(multiprocessing.active_children()) - others:
                 process.kill()  # it leaves signals to this process
             if isinstance(error, BrokenProcessPool):
                 raise NeurosimError(
-                    "a worker process ended unexpectedly; what is finished is kept. Was it short of memory? Use fewer "
-                    '--jobs. A script of your own has to stand under: if __name__ == "__main__":'
+                    "a worker process ended unexpectedly; finished runs are kept. If memory was short, use fewer "
+                    '--jobs. In your own script, the call has to stand under: if __name__ == "__main__":'
                 ) from None
             raise
         finally:
@@ -101,9 +101,9 @@ def processes(data: Any, jobs: int) -> Iterator[Pool]:
 
 
 def _is_safe_to_fork() -> bool:
-    """Whether this process has a single thread, as only Linux says: what forks has everything imported, and the data.
+    """Return whether this process has a single thread; only Linux tells. A fork has all imports and the data.
 
-    Another thread could hold a lock at that moment, which nobody would give back in the new process.
+    Another thread could hold a lock at that moment, which would never be released in the new process.
     """
     try:
         return len(os.listdir("/proc/self/task")) == 1
@@ -112,9 +112,9 @@ def _is_safe_to_fork() -> bool:
 
 
 def _shared(data: Any) -> tuple[bytes, list[Any]]:
-    """Data as they are handed to a worker: a pickle, and its arrays in memory that all processes share.
+    """Return data for a worker: a pickle, and its arrays in memory that all processes share.
 
-    The memory has no name that could outlive the processes, and a worker gets no more than a handle of it: this process
+    The memory has no name that could outlive the processes, and a worker gets only a handle of it. So this process
     need not wait until a worker that starts has taken the data.
     """
     buffers: list[pickle.PickleBuffer] = []
@@ -130,7 +130,7 @@ def _shared(data: Any) -> tuple[bytes, list[Any]]:
 def _submit(pool: ProcessPoolExecutor, function: Callable[..., T], *arguments: Any) -> Future[T]:
     """Hand over a call. A signal is answered afterwards: a worker that is half started would complain.
 
-    A worker that is started here holds signals back from its first moment on.
+    A worker that is started here blocks signals from its first moment on.
     """
     came: list[int] = []
     before: dict[int, Any] = {}
@@ -151,7 +151,7 @@ def _submit(pool: ProcessPoolExecutor, function: Callable[..., T], *arguments: A
 
 
 def _has_folder() -> bool:
-    """Whether the current folder is there: without it, deleted perhaps, no process can be started."""
+    """Return whether the current folder exists: without it, no process can be started."""
     try:
         os.getcwd()
     except OSError:
@@ -193,7 +193,7 @@ def _do(task: Work) -> Done:
 
 @contextmanager
 def dask(data: Any, scheduler: str) -> Iterator[Pool]:
-    """Perform the tasks on a Dask cluster, whose workers need the same neurosim; those that write files, here.
+    """Perform the tasks on a Dask cluster, whose workers need the same neurosim; tasks that write files run here.
 
     Args:
         data: sent to every worker once.
@@ -217,7 +217,7 @@ def dask(data: Any, scheduler: str) -> Iterator[Pool]:
     over = threading.Event()
     try:
         with (
-            _silent("distributed.client"),  # of a scheduler that is lost it tells in tracebacks
+            _silent("distributed.client"),  # it would print tracebacks about a lost scheduler
             distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False) as client,
         ):
             slots = sum(client.nthreads().values())
@@ -242,13 +242,13 @@ def dask(data: Any, scheduler: str) -> Iterator[Pool]:
                     executor.shutdown(wait=False)  # cancels what is not done
     except (CancelledError, distributed.KilledWorker, CommClosedError) as error:
         raise NeurosimError(
-            f"the cluster at {scheduler} was lost while it computed ({type(error).__name__}); what is finished is "
+            f"the cluster at {scheduler} was lost while it computed ({type(error).__name__}); finished runs are "
             "kept, and the same command goes on from there. Were its workers short of memory?"
         ) from None
 
 
 def _watch(client: Any, over: threading.Event) -> None:
-    """Close a client, which cancels all that it waits for, when for too long no scheduler has told it of a worker."""
+    """Close a client, which cancels its waiting, if no scheduler has reported a worker for too long."""
     heard = time.monotonic()
     while not over.wait(1):
         with suppress(Exception):
@@ -261,7 +261,7 @@ def _watch(client: Any, over: threading.Event) -> None:
 
 @contextmanager
 def _silent(name: str) -> Iterator[None]:
-    """Nothing is logged under a name in the block."""
+    """Log nothing under a name in the block."""
     logger = logging.getLogger(name)
     before = logger.disabled
     logger.disabled = True

@@ -16,17 +16,17 @@ from neurosim.files.atomic import write_text
 
 
 def checksum(text: str) -> str:
-    """The SHA-256 of a text."""
+    """Return the SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def key_of(parts: dict[str, Any]) -> str:
-    """A checksum of everything that decides what comes of a piece of work."""
+    """Return a checksum of everything that decides the result of a piece of work."""
     return checksum(json.dumps(parts, sort_keys=True))
 
 
 def checksum_of(paths: Iterable[Path]) -> str:
-    """A checksum of files and their names: who changes the code gets new results."""
+    """Return a checksum of files and their names: new code gets new results."""
     digest = hashlib.sha256()
     for path in paths:
         digest.update(f"{path.name}\n".encode() + path.read_bytes())  # as text it would depend on the locale
@@ -49,7 +49,7 @@ class Kept:
                 path.unlink()
 
     def read(self, key: str) -> str | None:
-        """What came of it, as JSON; None if it is not there, or the file is damaged or of something else."""
+        """Return the result, as JSON; None if it is not there, or the file is damaged or of something else."""
         if self.folder is None:
             return None
         try:
@@ -61,7 +61,7 @@ class Kept:
         return result if intact else None
 
     def write(self, key: str, result: str, **about: Any) -> None:
-        """Keep what came of it, as JSON, and what a reader of the file wants to know about it."""
+        """Keep the result, as JSON, with notes for a reader of the file."""
         if self.folder is not None:
             # the checksum is that of the text which reading gives again
             values = json.loads(result)

@@ -1,4 +1,4 @@
-"""What is measured of a network and of its weights: the numbers that recorders write down."""
+"""Measurements of a network and of its weights: the numbers that recorders write down."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .scenario import Run
 
 
 def hidden_layers(network: Network) -> list[tuple[Layer, Activation]]:
-    """The hidden layers at the place where each applies its activation, and that activation.
+    """Return the hidden layers at the place where each applies its activation, and that activation.
 
     A layer in front of batch normalization is linear: its activation is applied behind the normalization.
     """
@@ -32,12 +32,12 @@ def hidden_layers(network: Network) -> list[tuple[Layer, Activation]]:
 
 
 def weights_of(layer: Layer) -> Array:
-    """The incoming weights of a layer's neurons, (n_in, n), one column per neuron; of filters (k k C, n). Live."""
+    """Return a layer's incoming weights, (n_in, n), one column per neuron; of filters (k k C, n). Live."""
     return layer.views[layer.weight_name].reshape(-1, layer.neuron_count)
 
 
 def layer_outputs(network: Network, layer: Layer, images: Array) -> Array:
-    """The activations of a layer for images in evaluation mode, (N, n). A copy."""
+    """Return the activations of a layer for images in evaluation mode, (N, n). A copy."""
     rows = network.input.as_rows(images)
     parts = []
     for start in range(0, len(rows), EVALUATION_BATCH):
@@ -47,22 +47,24 @@ def layer_outputs(network: Network, layer: Layer, images: Array) -> Array:
 
 
 def class_means(a: Array, labels: Array, classes: int) -> Array:
-    """The mean activation of each neuron in each class, (classes, n); NaN where no sample is of that class."""
+    """Return the mean activation of each neuron in each class, (classes, n); NaN for a class without samples."""
     return np.array(
         [a[labels == c].mean(axis=0) if (labels == c).any() else np.full(a.shape[1], np.nan) for c in range(classes)]
     )
 
 
 def selectivity(a: Array, labels: Array, classes: int) -> Array:
-    """How well each neuron's activation alone tells the classes apart: eta², its variance between classes / in all.
+    """Measure how well each neuron's activation alone tells the classes apart: eta².
+
+    eta² is the variance of the activation between the classes, divided by all of its variance.
 
     Args:
         a: (N, n) activations.
         labels: (N,) class indices.
-        classes: how many classes there are.
+        classes: the number of classes.
 
     Returns:
-        (n,) 0: every class has the same mean, 1: the class alone determines the activation; NaN where it never changes.
+        (n,) 0: every class has the same mean, 1: the class alone determines the activation; NaN if it never changes.
 
     Reference: Pearson (1911), On a correction to be made to the correlation ratio η.
     """
@@ -75,13 +77,13 @@ def selectivity(a: Array, labels: Array, classes: int) -> Array:
 
 
 def smoothness(image: Array) -> float:
-    """How alike the neighbours in an image are: their covariance over the variance of all pixels.
+    """Measure how alike the neighbours in an image are: their covariance over the variance of all pixels.
 
     Args:
         image: (height, width).
 
     Returns:
-        About 0 where neighbours have nothing to do with each other, towards 1 for broad strokes; NaN for one colour.
+        About 0 if neighbours have nothing to do with each other, towards 1 for broad strokes; NaN for one colour.
 
     Reference: Moran (1950), Notes on continuous stochastic phenomena (his I, with neighbours that share an edge).
     """
@@ -96,9 +98,9 @@ def smoothness(image: Array) -> float:
 
 
 def shifted(images: Array, down: int, right: int) -> Array:
-    """Images (N, height, width) moved by whole pixels: new[r, c] = old[r - down, c - right], 0 where that is outside.
+    """Move images (N, height, width) by whole pixels: new[r, c] = old[r - down, c - right], 0 if that is outside.
 
-    Negative numbers move them up and to the left. A new array.
+    Negative numbers move them up and to the left. Returns a new array.
     """
     moved = np.zeros_like(images)
     (to_rows, rows), (to_columns, columns) = (
@@ -109,19 +111,20 @@ def shifted(images: Array, down: int, right: int) -> Array:
 
 
 def _staying(by: int, side: int) -> tuple[slice, slice]:
-    """Of a side of pixels that all move: where those that stay inside go, and where they come from."""
+    """Return where the pixels of a side go that stay inside when all move, and where they come from."""
     left = max(0, side - abs(by))
     first = max(by, 0), max(-by, 0)
     return slice(first[0], first[0] + left), slice(first[1], first[1] + left)
 
 
 def explained(kernels: Array, derivative: int) -> Array:
-    """The share of each kernel's energy that the best oriented edge, or line, explains.
+    """Return the share of each kernel's energy that the best oriented edge, or line, explains.
 
         share = max over θ of (k · t_θ)² / |k|²
 
-    t_θ is the first or second derivative of a Gaussian in the direction θ, of unit length: an edge (dark here, bright
-    there), or a line (bright between dark, or the other way round). The standard deviation is a quarter of the side.
+    t_θ is the first or second derivative of a Gaussian in the direction θ, of unit length. The first is an edge (dark
+    here, bright there), the second a line (bright between dark, or the other way round). The standard deviation is a
+    quarter of the side.
 
     Args:
         kernels: (n, height, width).
@@ -144,7 +147,7 @@ def explained(kernels: Array, derivative: int) -> Array:
 
 @cache
 def _oriented(height: int, width: int, derivative: int, angles: int = 36) -> Array:
-    """Derivatives of a Gaussian in directions that are 5 degrees apart, (angles, height width), of unit length."""
+    """Return derivatives of a Gaussian in directions 5 degrees apart, (angles, height width), of unit length."""
     sigma = min(height, width) / 4
     y, x = np.mgrid[:height, :width] - np.array([height - 1, width - 1])[:, None, None] / 2
     theta = np.arange(angles)[:, None, None] * np.pi / angles
@@ -159,11 +162,11 @@ def _oriented(height: int, width: int, derivative: int, angles: int = 36) -> Arr
 
 
 def distances(vectors: Array) -> Array:
-    """The Euclidean distance between each two columns of vectors (d, n), (n, n), in float64."""
+    """Return the Euclidean distance between each two columns of vectors (d, n), (n, n), in float64."""
     vectors = vectors.astype(np.float64)
     return np.stack([np.sqrt(((vectors - column[:, None]) ** 2).sum(axis=0)) for column in vectors.T])
 
 
 def commonest_class(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
-    """The accuracy of answering the commonest class of the test images every time; table "chance"."""
+    """Measure the accuracy of always answering the most common class of the test images; table "chance"."""
     return {"chance": pd.DataFrame([{"accuracy": commonest_share(test.labels)}])}

@@ -1,7 +1,7 @@
-"""What a scenario can record while its networks train: callbacks that each fill a table.
+"""The recorders of scenarios: callbacks that each fill a table while a network trains.
 
-A recorder is made anew for every run, in the process that trains it; the runner puts variant and seed in front of its
-table and writes those of all runs as one CSV.
+A recorder is made anew for every run, in the process that trains it.  The runner puts variant and seed in front of its
+table, and writes the tables of all runs as one CSV.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class GradientNorms(training.GradientNorms, Recorder):
 
 
 class Divergences(Recorder):
-    """Where a run that diverged began to; no row for one that did not.
+    """The beginning of each run's divergence; no row for a run that did not diverge.
 
     Columns epoch, step (where it was noticed), layer (missing where it was the loss), quantity, phase, learning_rate,
     largest_weight; see `neurosim.training.divergence.find_divergence`.
@@ -66,13 +66,13 @@ class Divergences(Recorder):
 class UnitHealth(Recorder):
     """The share of dead and of saturated units in each hidden layer, before training and after each epoch.
 
-    A unit is dead when it is off for every one of the images: it answers nothing and learns nothing.  It is saturated
-    for an image when its activation is flat there without being off; the share is the average over the images.  A unit
-    of a layer of images is a filter: dead where it is off at every place, and the shares are over the places, too.  Off
-    and flat are those of `neurosim.analysis.report_card.report_card`.
+    A unit is dead if it is off for every one of the images: it answers nothing and learns nothing.  It is saturated
+    for an image if its activation is flat there without being off; the share is the average over the images.  A unit
+    of a convolutional layer is a filter.  It is dead if it is off at every place, and the shares are over the places,
+    too.  Off and flat are defined as in `neurosim.analysis.report_card.report_card`.
 
     Args:
-        images: (N, height, width) what the units are looked at with, at least one.
+        images: (N, height, width) the images to measure the units with, at least one.
 
     Attributes:
         rows: dicts of epoch (0: before training), layer (see `numbers_of`), dead, saturated.
@@ -121,7 +121,7 @@ class StepLosses(Recorder):
     """The loss of single steps, and the learning rate of each; columns step (from 1), learning_rate, loss.
 
     Args:
-        every: record every so many steps.
+        every: the number of steps from one record to the next.
     """
 
     table = "steps"
@@ -169,10 +169,10 @@ class TrainFigures(Recorder):
 
 
 class GradientNoise(Recorder):
-    """How far the gradients of batches lie from that of all images, before training and after each epoch.
+    """The distance of the gradients of batches from that of all images, before training and after each epoch.
 
-    noise = √(mean over batches |g_batch - g|²) / |g|, g being the gradient of the mean loss over all images: 1 where a
-    batch misses it by as much as it is long.
+    noise = √(mean over batches |g_batch - g|²) / |g|, g being the gradient of the mean loss over all images. It is
+    1 if a batch misses g by as much as g is long.
 
     Args:
         train: the training images.
@@ -264,7 +264,7 @@ class AtSteps(Recorder):
 
 
 class Preactivations(AtSteps):
-    """What enters the activation functions of the first, the middle and the last hidden layer, in the training batch.
+    """The inputs of the activation functions of the first, the middle and the last hidden layer, in the training batch.
 
     Columns step, layer (see `numbers_of`), p5, p25, p50, p75, p95 (percentiles of z over all
     units and images), and images: how different images are to a unit, the root mean square over the units of the
@@ -301,8 +301,8 @@ class NeuronLife(AtSteps):
 
     Args:
         steps: when to record.
-        train: whose first images the neuron is looked at with.
-        images: so many of them.
+        train: its first images measure the neuron.
+        images: how many of them.
     """
 
     table = "neuron_life"
@@ -350,15 +350,20 @@ class NeuronLife(AtSteps):
 class FilterLife(AtSteps):
     """The life of each filter of the first layer with weights, by its kernel and by what it answers.
 
-    Columns step, filter, height and width (of its kernel), edge and line (the share of the kernel's energy that one
-    explains, see `measures.explained`), likeness (the cosine between the kernel and what it was at the first look),
-    moved (how far it is from there, as a multiple of its length then), active (at how many places, over all images, it
-    is on, z > 0; 0: dead), watched_accuracy (of the network, on these images), and w0, w1, … its weights.
+    Columns:
+        step, filter.
+        height, width: of its kernel.
+        edge, line: the share of the kernel's energy that one explains, see `measures.explained`.
+        likeness: the cosine between the kernel and the first recorded one.
+        moved: the distance from that one, as a multiple of its length.
+        active: the share of places, over all images, at which it is on (z > 0); 0: dead.
+        watched_accuracy: of the network, on these images.
+        w0, w1, …: its weights.
 
     Args:
         steps: when to record.
-        train: whose first images the network is looked at with.
-        images: so many of them.
+        train: its first images measure the network.
+        images: how many of them.
     """
 
     table = "filter_life"
@@ -415,14 +420,14 @@ class FilterLife(AtSteps):
 class UnitLife(AtSteps):
     """For how many images each hidden unit is on (z > 0), unit by unit: columns step, layer, neuron, active (0 to 1).
 
-    A unit of a layer of images is a filter; it is on for an image where it is so at any place.
+    A unit of a convolutional layer is a filter; it is on for an image if it is on at any place.
 
-    It looks with a copy of the network as in training, so that batch normalization goes by the images watched: its
-    running statistics mean nothing before training.
+    It uses a copy of the network in training mode, so that batch normalization uses these images: its running
+    statistics mean nothing before training.
 
     Args:
         steps: when to record.
-        images: (N, height, width) what the units are looked at with, at least one.
+        images: (N, height, width) the images to measure the units with, at least one.
     """
 
     table = "unit_life"
@@ -448,10 +453,10 @@ class UnitLife(AtSteps):
 
 
 class DistinctNeurons(AtSteps):
-    """Whether the neurons of the first hidden layer are different from each other, by their weights and biases.
+    """The differences between the neurons of the first hidden layer, by their weights and biases.
 
     Columns step, neurons (how many), distance (the largest between two of them), distinct (the share of neurons that
-    are no copy of an earlier one: farther than `apart` times the mean norm of a neuron from each of those).
+    are not copies of an earlier one: farther than `apart` times the mean norm of a neuron from each of those).
     """
 
     table = "parting"
@@ -484,7 +489,7 @@ class NeuronWeights(AtSteps):
     Args:
         steps: when to record.
         pixels: which weights.
-        neurons: of so many neurons.
+        neurons: the number of neurons, the first ones.
     """
 
     table = "neurons"

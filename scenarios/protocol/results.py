@@ -1,4 +1,4 @@
-"""The tables that a scenario leaves: everything that is said or drawn of a run is computed from them."""
+"""The tables that a scenario leaves: everything that is said or drawn about a run is computed from them."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ RENAMED = {("dead-neurons", "life"): "unit_life", ("neuron-life", "life"): "neur
 
 
 def _hold(path: Path, rule: Callable[..., None], *arguments: Any) -> None:
-    """Hold what was read from a file to a rule.
+    """Check what was read from a file with a rule.
 
     Raises:
-        DataError: it is another; the message names the file.
+        DataError: it breaks the rule; the message names the file.
     """
     try:
         rule(*arguments)
@@ -104,13 +104,14 @@ class Results:
         return cls(scenario, found.pop("results"), found, note, settings or {}, noun)
 
     def table(self, name: str) -> pd.DataFrame:
-        """A table by its name; an empty one where there is none."""
+        """Return a table by its name; an empty one if there is no such table."""
         return self.tables.get(name, pd.DataFrame())
 
     def rates(self) -> pd.DataFrame:
-        """The search for learning rates, one row per variant and rate: variant, learning_rate, val_accuracy, chosen.
+        """Return the search for learning rates, one row per variant and rate.
 
-        val_accuracy is the mean over the seeds of the search; NaN where one of them diverged.
+        Columns: variant, learning_rate, val_accuracy (the mean over the seeds of the search; NaN if one
+        diverged), chosen.
         """
         rates = self.table("rates")
         if rates.empty:
@@ -120,7 +121,7 @@ class Results:
         )
 
     def search_curves(self) -> pd.DataFrame:
-        """The search for learning rates as it is drawn: a rate that diverged in one seed is NaN in all of them."""
+        """Return the search for learning rates for drawing: a rate that diverged in one seed is NaN in all of them."""
         rates = self.table("rates")
         means = rates.groupby(["variant", "learning_rate"])["val_accuracy"].transform(
             lambda each: each.mean(skipna=False)
@@ -142,21 +143,21 @@ class Results:
         return [variant.name for variant in self.scenario.variants if variant.name in present]
 
     def final(self, metric: str = METRIC) -> pd.DataFrame:
-        """The metric at the end of each run: one row per seed, one column per variant; NaN where the run diverged."""
+        """Return the metric at the end of each run, one row per seed, one column per variant; NaN if a run diverged."""
         kept = self.epochs[self.epochs["kept"]]  # one epoch of each run
         return kept.pivot(index="seed", columns="variant", values=metric)[self.names]
 
     def ends(self, metric: str = METRIC) -> pd.DataFrame:
-        """The same, tidy: columns seed, variant and the metric."""
+        """Return the same as a tidy table: columns seed, variant and the metric."""
         return self.final(metric).melt(ignore_index=False, value_name=metric).reset_index()
 
     def summary(self) -> pd.DataFrame:
-        """One row per variant: mean and standard deviation over the seeds, and the paired difference from the baseline.
+        """Return one row per variant: mean and standard deviation over the seeds, and the difference from the baseline.
 
         Columns: variant, seeds, diverged (how many seeds), test_accuracy_mean, test_accuracy_sd, test_loss_mean,
         test_loss_sd, seconds_mean, difference (mean over the seeds of the variant minus the baseline, same seed, same
-        initial weights and batches), low and high (its 95 % interval by Student's t), verdict. Without a baseline these
-        four are empty.
+        initial weights and batches), low and high (its 95 % interval by Student's t), verdict. Without a baseline the
+        last four are empty.
         """
         accuracy, loss = self.final(), self.final("test_loss")
         seconds = self.epochs.groupby(["variant", "seed"])["seconds"].sum(min_count=1).groupby("variant").mean()
@@ -187,16 +188,16 @@ class Results:
         return pd.DataFrame(rows)
 
     def _verdict(self, name: str, difference: Difference) -> str:
-        """What a variant's difference from the baseline allows to say; "" where there is no baseline."""
+        """Return the verdict on a variant's difference from the baseline; "" without a baseline."""
         baseline = self.scenario.baseline
         return "baseline" if name == baseline else difference.verdict if baseline else ""
 
     def ranked(self) -> pd.DataFrame:
-        """The summary, best first: in this order variants are listed wherever they are ranked."""
+        """Return the summary, best first. Every ranked list of variants has this order."""
         return self.summary().sort_values(f"{METRIC}_mean", ascending=False, na_position="last", kind="stable")
 
     def epochs_to(self, accuracy: float, name: str) -> float:
-        """The first epoch at whose end a variant reached a test accuracy, on average; NaN where not all seeds did."""
+        """Return the first epoch at whose end a variant reached a test accuracy, on average; NaN if a seed did not."""
         runs = self.epochs[self.epochs["variant"] == name]
         first = [run.loc[run[METRIC] >= accuracy, "epoch"].min() for _, run in runs.groupby("seed")]
         return float(np.mean(first))

@@ -1,10 +1,10 @@
 """The runner: every variant with every seed, from the same initial weights, over the same batches.
 
-For one seed all variants draw their initial weights and the order of their batches from streams of that seed alone,
-so that where the shapes agree the weights do too, and a paired difference compares like with like.
+For one seed, all variants draw their initial weights and the order of their batches from streams of that seed alone.
+So if the shapes agree, the weights do too, and a paired difference compares like with like.
 
-The work is cut into tasks: one run each, or one seed of a rate in a search for a learning rate.  What comes of all
-tasks is put together into tables.
+The work is cut into tasks: one run each, or one seed of a rate in a search for a learning rate.  The results of
+all tasks are put together into tables.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ class Experiment:
         first_seed: the first of them.
         overrides: settings that replace the scenario's base.
         note: what must be said of the data.
-        folder: where finished tasks are kept, so that an interrupted experiment can be taken up again; None: nowhere.
-        drawings: what there is to draw of its results: done where the runs are, before the results are given out.
+        folder: where finished tasks are kept, so that an interrupted experiment can resume; None: nowhere.
+        drawings: returns the figures of its results. They are drawn where the runs are, before the results appear.
     """
 
     scenario: Scenario
@@ -91,10 +91,10 @@ class Experiment:
 
 
 class Plan:
-    """The tasks of an experiment, in their order, and what has come of them.
+    """The tasks of an experiment, in their order, and their results so far.
 
     Args:
-        experiment: what is planned.
+        experiment: the experiment to plan.
 
     Raises:
         NeurosimError: settings that do not fit together.
@@ -121,7 +121,7 @@ class Plan:
         self.total = sum(map(len, self.searches.values())) + len(self.settings) * experiment.seeds
 
     def _rates(self, variant: Variant) -> list[float]:
-        """The learning rates that a variant may choose from."""
+        """Return the learning rates that a variant may choose from."""
         usual = OPTIMIZERS.create(self.settings[variant.name].optimizer).rate
         return [float(f"{usual * factor:.3g}") for factor in self.scenario.rate_factors]
 
@@ -138,7 +138,7 @@ class Plan:
         )
 
     def _search_epochs(self, variant: Variant) -> int:
-        """Enough epochs for `MIN_UPDATES`, but no more than the scenario itself has."""
+        """Return enough epochs for `MIN_UPDATES`, but no more than the scenario itself has."""
         settings, images = self.settings[variant.name], len(self.experiment.train)
         images = min(variant.train_size or images, images - round(HELD_OUT * images))
         steps = math.ceil(images / (settings.batch_size or images))  # an epoch
@@ -170,11 +170,11 @@ class Plan:
             run.network(self.experiment.train).prepare_(run.settings.batch_size or 1)
 
     def first_tasks(self) -> list[Task]:
-        """What can be begun with."""
+        """Return the tasks that can be started first."""
         return [task for each in self.scenario.variants for task in self.searches[each.name] or self._runs(each)]
 
     def finish(self, task: Task, result: str) -> list[Task]:
-        """Take note of what came of a task; returns the tasks that can be begun because of it."""
+        """Record the result of a task; return the tasks that can be started because of it."""
         self.done[task] = json.loads(result)
         name = task.run.variant
         if not task.search or not all(each in self.done for each in self.searches[name]):
@@ -215,12 +215,12 @@ class Plan:
         return [row | {"chosen": row["learning_rate"] == best} for row in rows]
 
     def order(self, task: Task) -> tuple[int, int, int]:
-        """Which task comes first: seed by seed, so that the variants of a seed meet the same state of the machine."""
+        """Return a task's rank: seed by seed, so that the variants of a seed meet the same state of the machine."""
         variants = [each.name for each in self.scenario.variants]
         return (0 if task.search else 1, task.run.seed, variants.index(task.run.variant))
 
     def results(self) -> Results:
-        """The tables, once everything is done."""
+        """Return the tables, once everything is done."""
         runs = [task for each in self.scenario.variants for task in self._runs(each)]
         keys = {task: {"variant": task.run.variant, "seed": task.run.seed} for task in runs}
         rows = [keys[task] | row for task in runs for row in self.done[task]["epochs"]]
@@ -294,7 +294,7 @@ def run_experiments(
         for number, plan in enumerate(plans):
             taken = queue.add(number, plan.first_tasks())
             if taken and progress:
-                tell(f"{plan.scenario.name}: {taken} of {plan.total} runs were finished before and are taken over")
+                tell(f"{plan.scenario.name}: {taken} of {plan.total} runs were finished before and are reused")
             yield from queue.results(number)
         while queue.ready or running:
             while queue.ready and len(running) < pool.slots:
@@ -310,7 +310,7 @@ def run_experiments(
 
 
 class _Queue:
-    """What is to be done for several plans, the first plan's first, and what has come of it."""
+    """The work of several plans, the first plan's first, and the results so far."""
 
     def __init__(self, plans: Sequence[Plan], stores: Sequence[Store], bar: Any) -> None:
         self.plans, self.stores, self.bar = plans, stores, bar
@@ -320,7 +320,7 @@ class _Queue:
         self._drawings: dict[int, int] = {}  # how many of its drawings are not
 
     def add(self, number: int, tasks: Sequence[Task]) -> int:
-        """Take over what was finished before, and queue the rest; returns how many were taken over."""
+        """Reuse what was finished before, and queue the rest; return how many were reused."""
         taken, plan = 0, self.plans[number]
         for task in tasks:
             kept = self.stores[number].read(task)
@@ -341,12 +341,12 @@ class _Queue:
         heapq.heappush(self.ready, ((number, *order), next(self._tickets), number, work))
 
     def pop(self) -> tuple[int, Work]:
-        """What is to be done first: the number of its plan, and it."""
+        """Return the number of a plan, and its work that comes first."""
         *_, number, work = heapq.heappop(self.ready)
         return number, work
 
     def finish(self, number: int, work: Work, result: Any) -> None:
-        """Keep what came of something, and queue what can be begun because of it."""
+        """Keep the result of a piece of work, and queue what can be started because of it."""
         if isinstance(work, Task):
             self.stores[number].write(work, result)
             self.bar.update()
@@ -355,14 +355,14 @@ class _Queue:
             self._drawings[number] -= 1
 
     def results(self, number: int) -> Generator[Results, None, None]:
-        """The results of a plan, once it is done and drawn."""
+        """Yield the results of a plan, once it is done and drawn."""
         if self._drawings.get(number) == 0:
             del self._drawings[number]
             yield self._found[number]
 
 
 def has_failed(future: Future[Done]) -> bool:
-    """Whether a future that is done has no result."""
+    """Return whether a finished future has no result."""
     return future.cancelled() or future.exception() is not None
 
 

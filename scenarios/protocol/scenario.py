@@ -1,4 +1,4 @@
-"""What a scenario is: a question, the variants that are compared, what is recorded of them and how it is drawn."""
+"""A scenario: a question, the variants that are compared, what is recorded of them and how it is drawn."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Variant:
     """One of the things compared.
 
     Args:
-        name: what it is called.
+        name: its name.
         settings: the few settings in which it differs from the base.
-        train_size: trains on so many of the run's training images only; never on more than there are.
+        train_size: the number of the run's training images that it uses; never more than there are.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Run:
     train_size: int | None = None
 
     def network(self, train: Dataset) -> Network:
-        """Its network before training."""
+        """Return its network before training."""
         return self.settings.network_for(train, self.seed)
 
 
@@ -59,7 +59,7 @@ class Recorder(Callback, ABC):
 
     @abstractmethod
     def to_frame(self) -> pd.DataFrame:
-        """What was recorded, tidy, without variant and seed."""
+        """Return what was recorded, as a tidy table without variant and seed."""
 
 
 class Picture(NamedTuple):
@@ -77,33 +77,32 @@ class Scenario:
     """A question, and the experiment that answers it.
 
     Args:
-        name: what it is called on the command line.
+        name: its name on the command line.
         question: one sentence.
         what_to_watch: a few sentences for the learner, read before looking at the figures.
-        variants: what is compared.
+        variants: the variants that are compared.
         baseline: the name of the variant that the others are compared with; "": none.
         base: the settings that all variants share.
         rate_factors: if given, every variant first searches its learning rate among these multiples of its
             optimizer's own, in a short search on images held out of the training set.
-        pictures: the figures of its own, beside those that every scenario has. Like `findings` it works from the
-            tables alone, so that both can be made again without training.
-        findings: the findings of its own, likewise.
-        train_size: how many training images it uses unless told otherwise; enough to tell variants apart in about
-            a minute.
+        pictures: its own figures, beside those that every scenario has. Like `findings` it uses only the tables, so
+            that both can be made again without training.
+        findings: its own findings, beside those that every scenario has.
+        train_size: the default number of training images; enough to tell variants apart in about a minute.
         recorders: makes new recorders for a run, given the run and its training images; each fills a table.
         measure: measures further tables, given the run, its training images and the test images, before the run and
             apart from it. Like `recorders` a function of a module, because it is sent to other processes.
         measure_trained: measures further tables of the network that a run ends with, given the run, this network, the
-            training images and the test images; not of one that diverged. Likewise a function of a module.
+            training images and the test images; not of one that diverged. It is a function of a module, too.
         quick: the settings that --quick changes beside the number of seeds, images and epochs.
         of_images: whether it looks at grey images, and can be run with no other data.
-        dense: whether it looks at the weights that a neuron has for each number of a sample, which a filter has not.
+        dense: whether it looks at the weights that a neuron has for each feature of a sample; a filter has none.
         of_filters: whether it looks at the kernels of the first layer, which only a convolution has.
         grid: the two settings that are varied together, with their values as they are written; the variants are all
-            pairs of them, in order. Empty: it is no such comparison.
+            pairs of them, in order. Empty: one setting is varied, or several are.
 
     Raises:
-        NeurosimError: variants of one name, or a baseline that is none of them.
+        NeurosimError: variants with the same name, or a baseline that is not one of them.
 
     Example:
         >>> from neurosim import data
@@ -148,36 +147,38 @@ class Scenario:
             )
 
     def check_settings(self, settings: Settings) -> None:
-        """Refuse settings that leave nothing of what it looks at.
+        """Refuse settings without the layers that the scenario looks at.
 
         Raises:
-            NeurosimError: layers of images come first, and it looks at dense neurons; or none, and it looks at filters.
+            NeurosimError: the first layers are convolutional or pooling layers, but it looks at dense neurons; or there
+                is no convolution, but it looks at filters.
         """
         if self.dense and settings.conv:
             raise NeurosimError(
-                f"{self.name}: expected without --conv, since it looks at the weights of neurons that see whole "
+                f"{self.name}: expected no --conv, because it looks at the weights of neurons that see whole "
                 f"samples; received {','.join(settings.conv)}"
             )
 
         if self.of_filters and not any("x" in each for each in settings.conv):
             raise NeurosimError(
-                f"{self.name}: expected --conv with a convolution such as 8x5, since it looks at kernels; received "
-                f"{','.join(settings.conv) or 'none'}"
+                f"{self.name}: expected --conv with a convolution such as 8x5, because it looks at kernels; "
+                f"received {','.join(settings.conv) or 'none'}"
             )
 
     def check_data(self, train: Dataset) -> None:
-        """Refuse data that it has no answer for.
+        """Refuse data that the scenario cannot use.
 
         Raises:
-            NeurosimError: they are no grey images, and it looks at some; or no classes, so that there is no accuracy.
+            NeurosimError: they are not grey images, but it looks at pixels; or they have no classes, so that there is
+                no accuracy.
         """
         if self.of_images and train.x.ndim != 3:
             raise NeurosimError(
-                f"{self.name}: expected grey images, since it looks at their pixels; received {train.name}, "
+                f"{self.name}: expected grey images, because it looks at their pixels; received {train.name}, "
                 f"{'colour images' if train.kind == 'image' else f'{train.noun}s'}"
             )
         if not train.class_names:
             raise NeurosimError(
-                f"{self.name}: expected classes, since it compares accuracies; received {train.name}, whose targets "
-                "are numbers; train takes them"
+                f"{self.name}: expected classes, because it compares accuracies; received {train.name}, whose "
+                "targets are numbers; use train for them"
             )

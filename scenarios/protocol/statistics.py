@@ -1,4 +1,4 @@
-"""What can be told apart from noise: paired differences over seeds, with Student's t."""
+"""Differences beyond noise: paired over seeds, with Student's t."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ T_975 = (
 
 
 def t_975(degrees: int) -> float:
-    """The 97.5 % quantile of Student's t; beyond the table, to three digits."""
+    """Return the 97.5 % quantile of Student's t; beyond the table, to three digits."""
     return T_975[degrees - 1] if degrees <= len(T_975) else 1.96 + 2.4 / degrees
 
 
 @cache
 def chance_of_a_false_alarm(comparisons: int, seeds: int, draws: int = 20_000) -> float:
-    """How likely one or more of the paired intervals of 95 % miss 0 where no variant differs from the baseline.
+    """Estimate how likely at least one paired 95 % interval misses 0 if no variant differs from the baseline.
 
-    1 - 0.95^k would be right for k independent comparisons. These share a baseline: where it is unlucky, all of them
-    are. So the chance is smaller, and it is found by trial, on normal numbers of equal spread.
+    1 - 0.95^k would be right for k independent comparisons. These share a baseline: if it is unlucky, all of them are.
+    So the chance is smaller, and it is found by trial, on normal numbers of equal spread.
 
     Args:
         comparisons: k, how many variants are compared with the baseline.
@@ -59,7 +59,7 @@ class Difference:
 
     @classmethod
     def between(cls, variant: pd.Series, baseline: pd.Series) -> Difference:
-        """Of two columns with one value per seed; seeds in which either diverged are left out."""
+        """Compare two columns with one value per seed; seeds in which either diverged are left out."""
         d = (variant - baseline).dropna().to_numpy(float)
         if len(d) == 0:
             return cls(math.nan, math.nan, math.nan)
@@ -71,7 +71,7 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """What the interval allows to say: "better", "worse", "within noise", "one seed" or "diverged"."""
+        """Return what the interval shows: "better", "worse", "within noise", "one seed" or "diverged"."""
         if math.isnan(self.mean):
             return "diverged"
         if math.isnan(self.low):
@@ -79,7 +79,7 @@ class Difference:
         return "better" if self.low > 0 else "worse" if self.high < 0 else "within noise"
 
     def text(self, unit: str = "points", factor: float = 100.0, decimals: int = 2) -> str:
-        """In words, with what the seeds allow to say of it: "+1.20 points, beyond the noise"."""
+        """Describe it in words, with what the seeds can show: "+1.20 points, beyond the noise"."""
         says = {
             "better": "beyond the noise",
             "worse": "beyond the noise",
@@ -87,14 +87,14 @@ class Difference:
             "one seed": "one seed",
         }
         if self.verdict not in says:
-            return "unknown, for lack of runs that did not diverge"
+            return "unknown, because in every seed one of them diverged"
         return f"{signed(factor * self.mean, decimals)} {unit}".rstrip() + f", {says[self.verdict]}"
 
 
 def geometric_mean(values: Any) -> float:
-    """exp of the mean log of sizes: 0 where one of them is 0, NaN where none is finite.
+    """Return exp of the mean log of sizes: 0 if one of them is 0, NaN if none is finite.
 
-    Of ratios it is the fair mean: one and its inverse average to 1.
+    For ratios it is the fair mean: a ratio and its inverse average to 1.
     """
     values = np.asarray(values, float)
     values = values[np.isfinite(values)]

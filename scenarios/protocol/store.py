@@ -1,6 +1,6 @@
-"""What is kept of finished tasks, so that an interrupted scenario goes on where it was.
+"""Finished tasks that are kept, so that an interrupted scenario goes on where it was.
 
-There is one file per task (see `kept`).  What decides its numbers: settings, seed, images, recorders, and the code that
+There is one file per task (see `kept`).  Its numbers depend on settings, seed, images, recorders, and the code that
 computes.
 """
 
@@ -47,12 +47,12 @@ class Store:
         self.kept = Kept(folder, FORMAT, fresh)
 
     def read(self, task: Task) -> str | None:
-        """What came of a task; None if it is not there, or the file is damaged or of something else."""
+        """Return the result of a task; None if it is not there, or the file is damaged or of something else."""
         result = self.kept.read(key(task))
         return result if result is not None and _possible(task, json.loads(result)) else None
 
     def write(self, task: Task, result: str) -> None:
-        """Keep what came of a task."""
+        """Keep the result of a task."""
         self.kept.write(key(task), result, run=asdict(task.run))
 
 
@@ -62,11 +62,11 @@ RESULT = record_of(
         "tables": record_of({}, others=record_of({}, others=listed(plain))),
     }
 )
-"""What comes of a task, whatever it was."""
+"""The rule for the result of any task."""
 
 
 def _possible(task: Task, result: Any) -> bool:
-    """Whether a result holds what such a task can give."""
+    """Return whether a result holds what such a task can give."""
     own = {"variant": task.run.variant, "seed": task.run.seed}
     try:
         hold("result", RESULT, result)
@@ -84,7 +84,7 @@ def _possible(task: Task, result: Any) -> bool:
 
 
 def key(task: Task) -> str:
-    """A checksum of everything that decides the numbers of a task."""
+    """Return a checksum of everything that decides the numbers of a task."""
     functions = [each for each in (task.recorders, task.measure, task.measure_trained) if each is not None]
     parts = {
         "format": FORMAT,
@@ -102,7 +102,7 @@ def key(task: Task) -> str:
 
 
 def simulator_files() -> list[Path]:
-    """What computes for everybody, but for the rooms of which only some files count."""
+    """Return the files that compute for every scenario, without the rooms that count only in part."""
     return [
         path
         for path in sorted(SIMULATOR.rglob("*.py"))
@@ -112,14 +112,14 @@ def simulator_files() -> list[Path]:
 
 @cache
 def _code() -> str:
-    """A checksum of what trains and records for every scenario: who changes how it computes gets new numbers."""
+    """Return a checksum of the code that trains and records for every scenario: new code gets new numbers."""
     protocol = sorted(PROTOCOL.glob("*.py"))
     return checksum_of([*simulator_files(), *protocol, *_lent_to(protocol)])
 
 
 @cache
 def _code_of(function: Callable[..., Any]) -> str:
-    """A checksum of the module in which a function stands; of the function alone where that is no file."""
+    """Return a checksum of the module of a function; of the function alone if it is not from a file."""
     try:
         path = Path(inspect.getfile(function))
         return checksum_of([path, *_lent_to([path])])
@@ -129,7 +129,7 @@ def _code_of(function: Callable[..., Any]) -> str:
 
 
 def _lent_to(paths: Iterable[Path]) -> list[Path]:
-    """The files of the `LENDING` rooms that these files import from: all of a room, where they name no file of it."""
+    """Return the files of the `LENDING` rooms that these files import from: all of a room if they name no file."""
     found: set[Path] = set()
     for module in {module for path in paths for module in _imported(path)}:
         package, *rest = module.split(".")
@@ -142,7 +142,7 @@ def _lent_to(paths: Iterable[Path]) -> list[Path]:
 
 
 def _imported(path: Path) -> Iterator[str]:
-    """The modules that a file imports, by their full names."""
+    """Return the modules that a file imports, by their full names."""
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)

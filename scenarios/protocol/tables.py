@@ -1,6 +1,6 @@
-"""What may stand in the tables of a scenario, column by column: what is read is held to it before anything is drawn.
+"""The rules for the tables of a scenario, column by column: every table from a file is checked before it is drawn.
 
-A table of which nothing is declared here, of somebody's own recorder, is held to having a variant and a seed.
+A table without rules here, from a user's own recorder, needs only a variant and a seed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MOST_UNPACKED = 2**24  # bytes that a packed cell may hold
 
 
 class Column(NamedTuple):
-    """What one column holds: "whole" or any "number"s, a "flag", "text", anything, or "packed" numbers."""
+    """The rule for one column: "whole" or any "number"s, a "flag", "text", anything, or "packed" numbers."""
 
     kind: str
     low: float = -math.inf
@@ -32,14 +32,14 @@ class Column(NamedTuple):
 
     @property
     def words(self) -> str:
-        """What is expected, in words."""
+        """The expected values, in words."""
         bounds = "" if self.low == -math.inf else f" of at least {self.low:g}"
         bounds = bounds if self.high == math.inf else f" from {self.low:g} to {self.high:g}"
         names = {"whole": "whole numbers", "number": "numbers", "flag": "True or False", "text": "text"}
         return names.get(self.kind, "packed numbers") + bounds
 
     def holds(self, values: pd.Series) -> bool:
-        """Whether all values are so."""
+        """Return whether all values follow the rule."""
         present = values.dropna() if self.missing else values
         if self.kind == "any":
             return True
@@ -64,7 +64,7 @@ class Table(NamedTuple):
 
 
 def _unpacks(text: str) -> bool:
-    """Whether a cell holds packed numbers, and no more than a cell may."""
+    """Return whether a cell holds packed numbers, and no more than a cell may."""
     try:
         unpacker = zlib.decompressobj()
         raw = unpacker.decompress(base64.b64decode(text, validate=True), MOST_UNPACKED)
@@ -174,7 +174,7 @@ MEASURED = {
     ("convolution", "example"): Table(("row", "column"), {"row": INDEX, "column": INDEX, "value": GAPS}),
     ("learning-rates", "range_test"): Table(("step",), {"step": FIRST, "learning_rate": SIZE, "loss": GAPS}),
 }
-"""(scenario, table) -> what that scenario measures for itself."""
+"""(scenario, table) -> the table that this scenario measures for itself."""
 OF_WEIGHTS = ("neuron_life", "filter_life")
 """Tables with the weights of a neuron in each row."""
 NEEDED = {"activations": ("gradients", "units"), "vanishing-gradients": ("gradients",)}
@@ -183,16 +183,16 @@ POINTS = {"x1": ANY, "x2": ANY, "label": Column("whole", 0, 1000), "class": Colu
 
 
 def hold_table(scenario: str, name: str, table: pd.DataFrame, variants: Collection[str]) -> None:
-    """Hold a table that was read to what is declared of it.
+    """Check a table that was read with its rules.
 
     Args:
-        scenario: whose it is.
+        scenario: the name of its scenario.
         name: of the table.
-        table: it.
+        table: the table.
         variants: that the scenario has.
 
     Raises:
-        NeurosimError: a column is missing, a value is none that it can have, or a row is there twice.
+        NeurosimError: a column is missing, a value breaks the rule of its column, or a row is there twice.
     """
     declared = MEASURED.get((scenario, name), TABLES.get(name, Table((), {})))
     needed = POINTS if name == "points" else {**RUN, **declared.columns}
@@ -217,10 +217,10 @@ def hold_table(scenario: str, name: str, table: pd.DataFrame, variants: Collecti
 
 
 def _hold_weights(table: pd.DataFrame) -> None:
-    """Hold a table of weights to having as many in each row, w0, w1, …, as fill its height and width.
+    """Check that each row has as many weights, w0, w1, …, as fill its height and width.
 
     Raises:
-        NeurosimError: they are others.
+        NeurosimError: it has another number.
     """
     found = [column for column in table if column[:1] == "w" and column[1:].isdigit()]
     sizes = table["height"] * table["width"]
@@ -231,10 +231,10 @@ def _hold_weights(table: pd.DataFrame) -> None:
 
 
 def _hold_runs(table: pd.DataFrame, variants: Collection[str]) -> None:
-    """Hold the results to being those of whole runs: each with epochs 1, 2, …, of which the weights of one are kept.
+    """Check that the results are whole runs: each with epochs 1, 2, …, and with the weights of one of them kept.
 
     Raises:
-        NeurosimError: they are of others.
+        NeurosimError: they are not.
     """
     runs = table.groupby(["variant", "seed"])
     if len(runs) != len(variants) * table["seed"].nunique():
@@ -244,7 +244,7 @@ def _hold_runs(table: pd.DataFrame, variants: Collection[str]) -> None:
 
 
 def hold_boundary(boundary: pd.DataFrame, points: pd.DataFrame) -> None:
-    """Hold what was recorded of boundaries to one grid of places, and to the points.
+    """Check that recorded boundaries have one grid of places, and fit the points.
 
     Raises:
         NeurosimError: they do not fit together.

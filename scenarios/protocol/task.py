@@ -33,8 +33,8 @@ class Task:
     Args:
         run: what to train.
         data: the checksum of the images to use.
-        search: whether it tries a rate in a search, measured on held-out images in place of the test images.
-        watched: whether its boundary is recorded, where the data are points.
+        search: whether it tries a rate in a search, measured on held-out images instead of the test images.
+        watched: whether its boundary is recorded, if the data are points.
         hold_out: whether some of its training images are held out for decisions made in training.
         recorders: of the scenario.
         measure: of the scenario.
@@ -57,7 +57,7 @@ class Task:
 
     @property
     def kind(self) -> str:
-        """What the time that it takes is counted as."""
+        """The kind of time that it takes."""
         return "search" if self.search else "runs"
 
     def perform(self, data: Data) -> str:
@@ -141,7 +141,7 @@ def train_run(
         run: what to train.
         train: on what.
         deciding: what early stopping and schedules may watch after each epoch.
-        test: what it is measured on after each epoch; the same as `deciding` where nothing is decided.
+        test: what it is measured on after each epoch; the same as `deciding` if nothing is decided.
         recorders: callbacks.
 
     Returns:

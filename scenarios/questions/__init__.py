@@ -1,1 +1,1 @@
-"""One file a question. Each has a `SCENARIO`."""
+"""One file per question. Each has a `SCENARIO`."""

@@ -17,56 +17,55 @@ from ..protocol.results import Results
 from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
 from ..protocol.steps import step_interval
 
-WATCHED = 1_000  # training images with which the health of the units is looked at
+WATCHED = 1_000  # training images on which the health of the units is measured
 
 
 def recorders(run: Run, train: Dataset) -> list[Recorder]:
-    """The gradients of the layers, and how many units are dead or saturated."""
+    """Record the gradients of the layers, and the shares of dead and saturated units."""
     return [GradientNorms(step_interval(run, train)), UnitHealth(train.images[:WATCHED])]
 
 
 def pictures(results: Results) -> Iterator[Picture]:
-    """The functions themselves, and what reaches each layer's weights."""
+    """Draw the functions themselves, and the gradient that reaches each layer's weights."""
     yield Picture(
         "functions",
-        "Each activation f (solid) and its derivative f' (dashed). Where f' is near zero the "
-        "neuron passes hardly any gradient on.",
+        "Each activation function f (solid) and its derivative f' (dashed). Where f' is near zero, the neuron "
+        "passes on hardly any gradient.",
         lambda: viz.activation_curves([ACTIVATIONS.create(name) for name in results.names]),
         note="",
     )
     yield Picture(
         "gradient_flow",
-        "The size of the gradient of each layer's weights during training. Lines far apart: "
-        "what reaches the layers differs in size. Plain gradient descent would then move them at different "
-        "speeds; Adam, which is used here, divides each weight's step by the usual size of its gradient, so "
-        "accuracy need not follow.",
+        "The gradient norm of each layer's weights during training. If the lines lie far apart, the gradients of "
+        "the layers differ in size. Plain gradient descent would then move the layers at different speeds. Adam, "
+        "used here, divides each weight's step by the usual size of its gradient. So accuracy need not follow.",
         lambda: viz.gradient_flow(results.table("gradients")),
     )
     yield Picture(
         "unit_health",
-        "The share of hidden units that are dead (off for every one of the images watched) "
-        "and saturated (on the flat part of f, averaged over the images), before training and after each "
-        "epoch. Neither kind passes a gradient on.",
+        "The share of hidden units that are dead or saturated, before training and after each epoch. A dead unit "
+        "is off for all of the images measured. A saturated unit is on the flat part of f; its share is an average "
+        "over the images. Neither passes on a gradient.",
         lambda: viz.unit_health(_all_hidden(results.table("units")), styles=viz.variant_style(results.names)),
     )
 
 
 def _all_hidden(units: pd.DataFrame) -> pd.DataFrame:
-    """The health of all hidden layers together: the mean over the layers."""
+    """Return the health of all hidden layers together: the mean over the layers."""
     return units.groupby(["variant", "seed", "epoch"], sort=False, as_index=False)[["dead", "saturated"]].mean()
 
 
 def findings(results: Results) -> Iterator[str]:
-    """How large the first layer's gradient is at first, compared with the last's."""
+    """Compare the first layer's gradient at the start of training with the last layer's."""
     g = results.table("gradients")
     early = g[g["step"] <= g["step"].quantile(0.1)]
     norm = early.groupby(["variant", "layer"])["norm"].mean().unstack("layer").reindex(results.names)
     ratio = (norm.iloc[:, 0] / norm.iloc[:, -1]).dropna().sort_values() if norm.shape[1] else pd.Series(dtype=float)
     if len(ratio) > 1 and ratio.iloc[0] < ratio.iloc[-1]:
         yield (
-            f"At the start of training the first layer's gradient is {rounded(ratio.iloc[0], 2)} times the output "
-            f"layer's with {ratio.index[0]}, and {rounded(ratio.iloc[-1], 2)} times with {ratio.index[-1]}. Adam takes "
-            "such differences of size out of its steps, so that this alone makes no first layer slow."
+            f"At the start of training, the first layer's gradient is {rounded(ratio.iloc[0], 2)} times the output "
+            f"layer's with {ratio.index[0]}. With {ratio.index[-1]} it is {rounded(ratio.iloc[-1], 2)} times. Adam "
+            "removes such differences of size from its steps, so this alone does not make a first layer slow."
         )
 
 
@@ -74,11 +73,11 @@ SCENARIO = Scenario(
     name="activations",
     question="Which hidden activation learns fastest, and why?",
     what_to_watch=(
-        "All networks start from the same weights and see the same batches; only f differs. Compare the first epoch "
-        "rather than the last, then look at the gradient norms: an activation whose derivative is small everywhere "
-        "hands less down to the layers near the input. Adam divides each weight's step by the usual size of its "
-        "gradient, so these layers need not learn more slowly for it; vanishing-gradients shows ten layers without "
-        "that help."
+        "All networks start from the same weights and see the same batches; only f differs. Compare the first "
+        "epoch, not the last. Then look at the gradient norms. An activation function with a small derivative "
+        "everywhere passes less gradient down to the layers near the input. Adam divides each weight's step by the "
+        "usual size of its gradient, so these layers need not learn more slowly. The scenario vanishing-gradients "
+        "shows ten layers without that help."
     ),
     variants=tuple(
         Variant(name, {"activation": name})

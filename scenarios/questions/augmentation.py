@@ -1,4 +1,4 @@
-"""Shifted, turned, bent: what distorted copies of the training images are worth, for small and large sets of them."""
+"""Shifted, turned, bent: what distorted copies of the training images are worth, for small and large training sets."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ from ..report.listed import of_each
 NONE = "none"
 KINDS = (NONE, "shift", "affine", "elastic")
 SIZES = (500, 1_500, None)  # None: as many as the run has
-IMAGES = 5_000  # that is, unless told otherwise
+IMAGES = 5_000  # by default
 EXAMPLES = 12
 
 
 def name_of(kind: str, size: int | None) -> str:
-    """What a variant is called."""
+    """Return the name of a variant."""
     return f"{kind} on {thousands(size) if size else 'all'}"
 
 
 def measure(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
-    """On how many images it really trains: there may be fewer than the variant asks for."""
+    """Record on how many images the run really trains: there may be fewer than the variant asks for."""
     kind = run.settings.augment or NONE
     rows = {"augmentation": [kind], "images": [len(train)]}
     return {"sizes": pd.DataFrame(rows)}
 
 
 def ends(results: Results) -> pd.DataFrame:
-    """The end of each run: seed, augmentation, images, test_accuracy (NaN: diverged)."""
+    """Return the end of each run: seed, augmentation, images, test_accuracy (NaN if it diverged)."""
     merged = results.ends().merge(results.table("sizes"), on=["variant", "seed"])
     return merged[["seed", "augmentation", "images", METRIC]]
 
 
 def examples() -> tuple[Array, Array]:
-    """The same built-in digits once in each kind: images, and the place of the kind in `KINDS`."""
+    """Return the same built-in digits once in each kind: images, and the index of the kind in `KINDS`."""
     plain, _ = draw_digits(EXAMPLES)
     rng = np.random.default_rng(0)
     rows = [plain if kind == NONE else AUGMENTATIONS.create(kind)(plain, rng) for kind in KINDS]
@@ -54,12 +54,11 @@ def examples() -> tuple[Array, Array]:
 
 
 def pictures(results: Results) -> Iterator[Picture]:
-    """What the distortions look like, and accuracy against the size of the training set."""
+    """Draw the distortions, and accuracy against the size of the training set."""
     yield Picture(
         "examples",
-        "The same digits as they are, and once in each kind of distortion; in training each "
-        "image is distorted anew every time. These digits are the built-in ones, whatever the networks were "
-        "trained on.",
+        "The same digits plain, and once with each kind of distortion. In training, each image is distorted anew "
+        "every time. These are always the built-in digits, whatever the networks were trained on.",
         lambda: viz.contact_sheet(
             *examples(),
             columns=EXAMPLES,
@@ -74,8 +73,8 @@ def pictures(results: Results) -> Iterator[Picture]:
     frame = ends(results).drop_duplicates(["augmentation", "images", "seed"])
     yield Picture(
         "accuracy_by_size",
-        "Final test accuracy against the number of training images. Read across: how "
-        "many more images would a network without augmentation need for the accuracy of one with it?",
+        "Final test accuracy against the number of training images. Read across: how many more images would a "
+        "network need without augmentation to reach the same accuracy?",
         lambda: viz.learning_curves(
             frame,
             METRIC,
@@ -86,7 +85,7 @@ def pictures(results: Results) -> Iterator[Picture]:
     )
     yield Picture(
         "gain",
-        "The same numbers as a table: one row per kind of augmentation, one column per number of training images.",
+        "The same numbers as a map: one row per kind of augmentation, one column per number of training images.",
         lambda: viz.heatmap(
             frame, "images", "augmentation", METRIC, title="Final test accuracy by augmentation and training images"
         ),
@@ -94,7 +93,7 @@ def pictures(results: Results) -> Iterator[Picture]:
 
 
 def findings(results: Results) -> Iterator[str]:
-    """What each kind gains at each size, and how many plain images the best of them is worth."""
+    """State the gain of each kind at each size, and how many plain images the best kind is worth."""
     if not len(results.table("sizes")):
         return
     frame = ends(results)
@@ -113,7 +112,7 @@ def findings(results: Results) -> Iterator[str]:
 
 
 def _worth(tables: dict[int, pd.DataFrame]) -> Iterator[str]:
-    """Where augmented images are, in the mean, no worse than a larger number of plain ones: the boldest exchange.
+    """Find the largest factor by which augmented images replace plain ones and are, in the mean, not worse.
 
     Args:
         tables: by number of images: test accuracy, one row per seed, one column per kind of augmentation.
@@ -129,10 +128,10 @@ def _worth(tables: dict[int, pd.DataFrame]) -> Iterator[str]:
     if trades:
         factor, accuracy, kind, few, many, difference = max(trades, key=lambda trade: trade[:3])
         yield (
-            f"{thousands(few)} images with {kind} reach {percent(accuracy, 2)}, {thousands(many)} without "
-            f"augmentation, {fixed(factor, 1)} times as many, {percent(tables[many][NONE].mean(), 2)}: "
-            f"{difference.text()}. Of the {pairs} such exchanges this is the boldest in which the fewer images are not "
-            "behind in the mean."
+            f"{thousands(few)} images with {kind} reach {percent(accuracy, 2)}. {thousands(many)} images without "
+            f"augmentation, {fixed(factor, 1)} times as many, reach {percent(tables[many][NONE].mean(), 2)}: "
+            f"{difference.text()}. Of {pairs} such pairs, this has the largest factor at which the smaller set is "
+            "not behind in the mean."
         )
     elif pairs:
         seeds = max(len(table) for table in tables.values())
@@ -146,14 +145,15 @@ SCENARIO = Scenario(
     name="augmentation",
     question="What are distorted copies of the training images worth?",
     what_to_watch=(
-        "Four ways of training on 500, on 1,500 and on all images of the run (5,000 unless told otherwise; where there "
-        "are fewer than a name says, the numbers below say so): as they are, or moved by up to two pixels (shift), "
-        "turned, stretched and slanted (affine), or bent as by an unsteady hand (elastic), anew in every epoch. The "
-        "label stays the same, so the network is told what does not matter about a digit. Look at the accuracy "
-        "against the size of the training set first and compare its lines at one size, then read across from line to "
-        "line: collecting images is dear, distorting them is nearly free. Training accuracy is lower with "
-        "augmentation, because the task is harder; that is no fault, but it takes time: in a run of few epochs "
-        "nothing is gained yet. Only runs on the same number of images take the same number of steps."
+        "Each network trains on 500, on 1,500 or on all images of the run (5,000 by default). If the run has fewer "
+        "than a name says, the numbers below tell. The images are plain, or moved by up to two pixels (shift), or "
+        "turned, stretched and slanted (affine), or bent as by an unsteady hand (elastic). They are distorted anew "
+        "in every epoch. The label stays the same, so the network is told what does not matter about a digit. Look "
+        "first at the accuracy against the size of the training set, and compare its lines at one size. Then read "
+        "across from line to line: collecting images is expensive, distorting them is nearly free. Training "
+        "accuracy is lower with augmentation, because the task is harder. That is not a fault, but it takes time: "
+        "a run of few epochs gains nothing yet. Only runs on the same number of images take the same number of "
+        "steps."
     ),
     variants=tuple(
         Variant(name_of(kind, size), {} if kind == NONE else {"augment": kind}, size)

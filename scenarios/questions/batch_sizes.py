@@ -1,4 +1,4 @@
-"""From one image a step to all of them: noise, speed and accuracy of batch sizes."""
+"""Batch sizes from one image per step to all of them: noise, speed and accuracy."""
 
 from __future__ import annotations
 
@@ -22,38 +22,37 @@ BASELINE = "batch 64"
 
 
 def recorders(run: Run, train: Dataset) -> list[Recorder]:
-    """The noise of the batches' gradients."""
+    """Record the noise of the batches' gradients."""
     return [GradientNoise(train, run.settings.batch_size)]
 
 
 def pictures(results: Results) -> Iterator[Picture]:
-    """The same runs by update and by second, and the noise."""
+    """Draw the same runs by update and by second, and the noise."""
     styles = viz.variant_style(results.names)
     noise = results.table("gradient_noise")
     if len(noise):
         yield Picture(
             "accuracy_by_update",
-            "The same runs against the number of updates, on a logarithmic axis: at "
-            "one place all have taken as many steps. The larger the batch, the more an update is worth, "
-            "and the more images it needs.",
+            "The same runs against the number of updates, on a logarithmic axis. At one place on this axis, all "
+            "runs have taken the same number of steps. The larger the batch, the more an update is worth, and the "
+            "more images it needs.",
             lambda: viz.learning_curves(_by_update(results), METRIC, x="updates", styles=styles),
         )
     timed = _by_time(results)
     if len(timed):
         yield Picture(
             "accuracy_by_time",
-            "The same runs against the time spent training. Small batches take many "
-            "small matrix products, large ones a few large ones, which a processor computes faster.",
+            "The same runs against the time spent training. Small batches take many small matrix products. Large "
+            "batches take a few large ones, which a processor computes faster.",
             lambda: viz.learning_curves(timed, METRIC, x="time", styles=styles),
         )
     noisy = noise[noise["gradient_noise"] > 0] if len(noise) else noise
     if len(noisy):
         yield Picture(
             "gradient_noise",
-            "How far the gradient of one batch lies from that of all images, before "
-            "training (0) and after each epoch. Above 1 a batch misses the direction by more than the whole "
-            "length of the gradient. Each is measured with the weights of its own run. The full batch has no "
-            "noise, and no line.",
+            "How far the gradient of one batch lies from that of all images, before training (0) and after each "
+            "epoch. Above 1, a batch misses the gradient by more than the gradient's length. Each value is "
+            "measured with the weights of its own run. The full batch has no noise, and so no line.",
             lambda: viz.learning_curves(
                 noisy, "gradient_noise", styles=styles, title="Noise of a batch's gradient by epoch"
             ),
@@ -61,16 +60,15 @@ def pictures(results: Results) -> Iterator[Picture]:
     if len(results.table("rates")):
         yield Picture(
             "learning_rates",
-            "The search: accuracy on held-out training images after two epochs at each "
-            "learning rate, or after more where two have few updates; the mean of the seeds, the chosen "
-            "one ringed. Compare along a line only, since the epochs differ. Do larger batches bear larger "
-            "rates?",
+            "The search: accuracy on held-out training images at each learning rate, the mean of the seeds. It is "
+            "measured after two epochs, or after more if two have few updates. The chosen rate has a ring. Compare "
+            "along one line only, because the epochs differ. Do larger batches allow larger rates?",
             lambda: viz.rate_sensitivity(results.search_curves(), styles=styles),
         )
 
 
 def _by_update(results: Results) -> pd.DataFrame:
-    """variant, seed, updates and test_accuracy of every epoch that was reached."""
+    """Return variant, seed, updates and test_accuracy of every epoch that was reached."""
     updates = results.table("gradient_noise")[["variant", "seed", "epoch", "updates"]]
     return results.epochs[["variant", "seed", "epoch", METRIC]].merge(updates, on=["variant", "seed", "epoch"])[
         ["variant", "seed", "updates", METRIC]
@@ -78,7 +76,7 @@ def _by_update(results: Results) -> pd.DataFrame:
 
 
 def _by_time(results: Results) -> pd.DataFrame:
-    """variant, seed, time (until the end of an epoch, the mean over the seeds) and test_accuracy."""
+    """Return variant, seed, time (until the end of an epoch, the mean over the seeds) and test_accuracy."""
     epochs = results.epochs.sort_values("epoch", kind="stable")
     spent = epochs.groupby(["variant", "seed"])["seconds"].cumsum()
     time = spent.groupby([epochs["variant"], epochs["epoch"]]).transform("mean")
@@ -86,7 +84,7 @@ def _by_time(results: Results) -> pd.DataFrame:
 
 
 def findings(results: Results) -> Iterator[str]:
-    """Updates and accuracy, time, the noise against the square-root law, the rates against the scaling rule."""
+    """Compare updates and accuracy, times, the noise with the square-root law, the rates with the scaling rule."""
     yield from _updates(results)
     yield from _time(results)
     yield from _noise(results)
@@ -103,14 +101,14 @@ def _updates(results: Results) -> Iterator[str]:
     if len(names) > 1:
         most, least = max(names, key=updates.get), min(names, key=updates.get)
         yield (
-            f"In the same {results.epochs['epoch'].max()} epochs, {most} makes {thousands(updates[most])} "
-            f"updates and ends at {percent(accuracy[most])}; {least} makes {thousands(updates[least])} and ends at "
+            f"In the same {results.epochs['epoch'].max()} epochs, {most} makes {thousands(updates[most])} updates "
+            f"and ends at {percent(accuracy[most])}. {least} makes {thousands(updates[least])} and ends at "
             f"{percent(accuracy[least])}."
         )
 
 
 def _time(results: Results) -> Iterator[str]:
-    """Who computes an epoch fastest, and who reaches a good accuracy in the shortest time."""
+    """State which variant computes an epoch fastest, and which reaches a good accuracy in the shortest time."""
     seconds = results.epochs.groupby("variant")["seconds"].median().dropna()
     if len(seconds) < 2:
         return
@@ -128,12 +126,12 @@ def _time(results: Results) -> Iterator[str]:
             ("variant", "seconds"),
             [(name, rounded(arrived[name], 2)) for name in first],
             "{} in {} s",
-            end="These times depend on the machine, and their order is not tested for noise.",
+            end="These times depend on the machine. Their order is not tested for noise.",
         )
 
 
 def _seconds_to(results: Results, accuracy: float, name: str) -> float:
-    """The time until a variant reached a test accuracy, mean over the seeds; NaN where not all did."""
+    """Return the time until a variant reached a test accuracy, the mean over the seeds; NaN if one did not."""
     times = []
     for _, run in results.epochs[results.epochs["variant"] == name].sort_values("epoch").groupby("seed"):
         spent = run["seconds"].cumsum()
@@ -142,7 +140,7 @@ def _seconds_to(results: Results, accuracy: float, name: str) -> float:
 
 
 def law(noise: pd.DataFrame) -> tuple[float, pd.Series]:
-    """How the noise falls with the batch size.
+    """Fit a power law to the noise over the batch size.
 
     Args:
         noise: columns batch_size, gradient_noise.
@@ -167,8 +165,8 @@ def _noise(results: Results) -> Iterator[str]:
         return
     yield (
         f"Before training, one batch of {thousands(start.index[0])} misses the full gradient by "
-        f"{rounded(start.iloc[0], 2)} times its length, one of {thousands(start.index[-1])} by "
-        f"{rounded(start.iloc[-1], 2)} times: the noise goes with the batch size to the power {fixed(power)} "
+        f"{rounded(start.iloc[0], 2)} times its length. One of {thousands(start.index[-1])} misses it by "
+        f"{rounded(start.iloc[-1], 2)} times. The noise follows the batch size to the power {fixed(power)} "
         "(independent images: -0.50)."
     )
     _, end = law(noise[noise["epoch"] == noise["epoch"].max()])
@@ -176,13 +174,13 @@ def _noise(results: Results) -> Iterator[str]:
     if len(grown) > 1:
         low, high = min(grown.values()), max(grown.values())
         yield (
-            f"Measured again after the last epoch, it is {fixed(low, 1)} to {fixed(high, 1)} times what it was"
-            + (": the mean gradient has shrunk more than its spread." if low > 1 else ".")
+            f"After the last epoch, the noise is {fixed(low, 1)} to {fixed(high, 1)} times what it was before "
+            "training" + (". The mean gradient has shrunk more than its spread." if low > 1 else ".")
         )
 
 
 def _rates(results: Results) -> Iterator[str]:
-    """The rates that were chosen, against the rule that they grow with the batch size."""
+    """Compare the chosen rates with the rule that they grow with the batch size."""
     rates = results.rates()
     if not len(rates):
         return
@@ -198,8 +196,8 @@ def _rates(results: Results) -> Iterator[str]:
         [(name, plain(chosen[name])) for name in chosen.index],
         "{1} for {0}",
         AND,
-        f"From {low} to {high} the batch grows {fixed(growth, 0)}-fold and its rate {rounded(grown)}-fold; the linear "
-        f"scaling rule (Goyal et al., 2017) would have it grow {fixed(growth, 0)}-fold, the square-root rule "
+        f"From {low} to {high}, the batch grows {fixed(growth, 0)}-fold and its rate {rounded(grown)}-fold. The "
+        f"linear scaling rule (Goyal et al., 2017) gives {fixed(growth, 0)}-fold, the square-root rule "
         f"{fixed(math.sqrt(growth), 0)}-fold.",
     )
 
@@ -208,13 +206,13 @@ SCENARIO = Scenario(
     name="batch-sizes",
     question="How many images should a step see: what do noise, speed and accuracy say, from one image to all?",
     what_to_watch=(
-        "All runs see the same images equally often; only how many share a step differs. Each batch size first "
-        "searches its own learning rate, because a mean over more images is less noisy and bears longer steps. The "
-        "search is short, two seeds and rates about a factor of 3 apart, and large batches make few updates in it, so "
-        "a rate is only about right. Look at the accuracy by epoch, by update and by second, one after the other: the "
-        "order of the lines turns round. By epoch small batches lead, since they take more steps; by update large "
-        "batches lead, since each step is better; by second the winner lies in between. Then look at the noise: four "
-        "times the images only halve it, which is why very large batches are poor value."
+        "All runs see the same images equally often; only the number of images per step differs. Each batch size "
+        "first searches its own learning rate, because a mean over more images is less noisy and allows longer "
+        "steps. The search is short: two seeds, and rates about a factor of 3 apart. Large batches make few "
+        "updates in it, so each rate is only about right. Look at the accuracy by epoch, by update and by second, "
+        "one after the other: the order of the lines changes. By epoch small batches lead, because they take more "
+        "steps. By update large batches lead, because each step is better. By second the winner lies in between. "
+        "Then look at the noise. Four times the images only halve it, so very large batches gain little."
     ),
     variants=tuple(
         Variant(f"batch {size}" if size else "full batch", {"batch_size": size}) for size in (1, 8, 64, 512, None)

@@ -1,4 +1,4 @@
-"""Shifted digits: what a convolution keeps of its accuracy where a plain network of the same size loses it."""
+"""Shifted digits: how much accuracy a convolution keeps when a plain network of the same size loses it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SHIFTED = "shifted_accuracy"
 
 
 def measure(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
-    """The size of the network, how many products it takes for an image, and once the test image that is shown."""
+    """Measure parameters and multiplications per image; for one variant, also return the test image that is shown."""
     network = run.network(train)
     products = sum(layer.views[layer.weight_name].size * layer.places for layer in network if layer.weight_name)
     tables = {"networks": pd.DataFrame([{"parameters": network.parameters.size, "products": products}])}
@@ -49,12 +49,12 @@ def measure(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
 
 
 def distances_of(images: Array) -> range:
-    """By how many pixels images are moved: 0 to 8, but never by more than half a side."""
+    """Return the distances by which images are moved: 0 to 8 pixels, but never more than half a side."""
     return range(min(FARTHEST, min(images.shape[1:]) // 2) + 1)
 
 
 def measure_trained(run: Run, network: Network, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
-    """How well it reads shifted test images, and what it says of the first one, moved to the right."""
+    """Measure the accuracy on shifted test images, and the prediction for the first one, moved to the right."""
     moved = test.subset(max(1, min(len(test), len(train) // PER_TEST_IMAGE)), seed=0)
     names, first = test.class_names, test.images[:1]
     shifts = [
@@ -69,14 +69,14 @@ def measure_trained(run: Run, network: Network, train: Dataset, test: Dataset) -
 
 
 def accuracy_at(network: Network, data: Dataset, by: int) -> float:
-    """The share of images that are read rightly when all are moved by so many pixels: the mean of four directions."""
+    """Return the accuracy when all images are moved by `by` pixels: the mean of four directions."""
     ways = DIRECTIONS if by else DIRECTIONS[:1]
     right = [network.predict(shifted(data.images, down * by, across * by)) == data.labels for down, across in ways]
     return float(np.mean(right))
 
 
 def by_shift(results: Results) -> dict[int, pd.DataFrame]:
-    """Shift -> accuracy on images moved so far, one row per seed, one column per variant."""
+    """Return shift -> accuracy on images moved that far, one row per seed, one column per variant."""
     table = results.table("shifts")
     return {
         int(shift): rows.pivot(index="seed", columns="variant", values=SHIFTED).reindex(columns=results.names)
@@ -85,17 +85,17 @@ def by_shift(results: Results) -> dict[int, pd.DataFrame]:
 
 
 def pictures(results: Results) -> Iterator[Picture]:
-    """The curve, and what the networks read in one image that moves away."""
+    """Draw the curve, and the networks' predictions for one image that moves away."""
     styles = viz.variant_style(results.names)
     table = results.table("shifts")
     if len(table):
         count = int(table["images"].max())
         yield Picture(
             "shifts",
-            f"The same networks on {counted(count, 'test image')}, moved by so many pixels up, down, left and right "
-            "(the mean of the four; what moves in is background). The augmented networks saw training images that "
-            f"were moved by up to {MIDDLE} pixels in both directions. A network that is blind to where a digit "
-            "stands would have a level line.",
+            f"The same networks on {counted(count, 'test image')}, moved by a number of pixels up, down, left and "
+            "right: the mean of the four. The pixels that move in are background. The augmented networks saw "
+            f"training images that were moved by up to {MIDDLE} pixels in both directions. A network to which a "
+            "digit's place does not matter would have a level line.",
             lambda: viz.learning_curves(
                 table, SHIFTED, x="shift", title="Accuracy on test images that are moved", styles=styles
             ),
@@ -104,14 +104,14 @@ def pictures(results: Results) -> Iterator[Picture]:
     if len(example) and len(readings):
         yield Picture(
             "moving",
-            "The first test image, moved to the right pixel by pixel, and what each network reads in it, in the first "
-            "seed. One image shows what a shift is; how often it is misread, the curve says.",
+            "The first test image, moved to the right pixel by pixel, and each network's prediction, in the first "
+            "seed. One image shows what a shift is. The curve shows how often it is misread.",
             lambda: _moving(example, readings, results.names),
         )
 
 
 def _moving(example: pd.DataFrame, readings: pd.DataFrame, names: list[str]) -> object:
-    """The first test image at each shift, and below it the answers of all variants."""
+    """Draw the first test image at each shift, and below it the predictions of all variants."""
     first = example[example["seed"] == example["seed"].min()]
     image = first.pivot(index="row", columns="column", values="value").fillna(0.0).to_numpy(float)[None]
     rows = readings[readings["seed"] == readings["seed"].min()].sort_values("shift")
@@ -126,12 +126,12 @@ def _moving(example: pd.DataFrame, readings: pd.DataFrame, names: list[str]) -> 
         {name: answers.loc[name].tolist() for name in names if name in answers.index},
         0,
         classes,
-        title="A test image that moves to the right, and what is read in it",
+        title="A test image that moves to the right, and what it is read as",
     )
 
 
 def findings(results: Results) -> Iterator[str]:
-    """Sizes and times, what is left at each shift, who keeps more, and that nobody keeps all."""
+    """Compare sizes, times, the accuracy at each shift, and what the networks lose by it."""
     yield from _sizes(results)
     tables = by_shift(results)
     if not tables:
@@ -141,23 +141,23 @@ def findings(results: Results) -> Iterator[str]:
     names = [name for name in results.names if far[name].notna().any()]
     shown = [shift for shift in sorted(tables) if shift % 2 == 0]
     yield Listed(
-        "Accuracy on test images that are moved by so many pixels",
+        "Accuracy on test images, by the number of pixels that they are moved",
         ("variant", *map(str, shown)),
         [(name, *(_share(tables[shift][name].mean()) for shift in shown)) for name in names],
     )
     pairs = [(one, other) for one, other in PAIRS if {one, other} <= set(names)]
     if pairs:
         yield Listed(
-            f"At a shift of {by}",
+            f"Accuracy compared at a shift of {by}",
             ("compared", "difference"),
             [(f"{one} against {other}", Difference.between(far[one], far[other]).text()) for one, other in pairs],
         )
     lost = {name: Difference.between(far[name], zero[name]) for name in names}
     of_all = bool(lost) and all(each.verdict == "worse" for each in lost.values())
     yield of_each(
-        f"None of them is invariant to shifts. What {by} change{'s' if distance == 1 else ''}"
+        f"No network is invariant to shifts. Change in accuracy at a shift of {by}"
         if of_all
-        else f"What a shift of {by} changes",
+        else f"Change in accuracy at a shift of {by}",
         ("variant", "change"),
         [(name, difference.text(decimals=1)) for name, difference in lost.items()],
         joint="; ",
@@ -170,7 +170,7 @@ def _share(value: float) -> str:
 
 
 def _sizes(results: Results) -> Iterator[str]:
-    """How many parameters the networks have, and how their times compare."""
+    """Compare the numbers of parameters, and the times."""
     networks = results.table("networks")
     if not len(networks):
         return
@@ -180,14 +180,14 @@ def _sizes(results: Results) -> Iterator[str]:
         sentence = f"Parameters: {', '.join(f'{name} {thousands(sizes.parameters[name])}' for name in both)}."
         if many > ALIKE * few:
             sentence += (
-                " On images of this size, or with these settings, they are not about the same, "
-                "so that size may be part of every difference."
+                " On images of this size, or with these settings, they are not about the same. So size may be part "
+                "of every difference."
             )
         yield sentence
         yield (
-            "Products of a weight and a number that one image takes: "
-            f"{', '.join(f'{name} {thousands(sizes.products[name])}' for name in both)}. "
-            "A weight of a kernel is used at every place, one of a dense layer once."
+            "Multiplications by a weight for one image: "
+            f"{', '.join(f'{name} {thousands(sizes.products[name])}' for name in both)}. A weight of a kernel is "
+            "used at every place, a weight of a dense layer once."
         )
     seconds = results.epochs.groupby(["seed", "variant"])["seconds"].sum(min_count=1).unstack("variant")
     if set(both) <= set(seconds) and (seconds[PLAIN] > 0).any():
@@ -205,13 +205,13 @@ SCENARIO = Scenario(
     name="convolution",
     question="What does a convolution do about digits that stand a few pixels to the side?",
     what_to_watch=(
-        "Two networks with about the same number of parameters: a plain one, and one whose first layers look at every "
-        "patch of the image with the same small kernels, take the largest answer of each neighbourhood, and hand what "
-        "is left to dense layers. Both are also trained on images that were moved at random (+ shifts). Look at the "
-        "curve of accuracy against shift first. The test images are the same at every shift, but for where they "
-        "stand. See where each line begins to fall, and which falls more slowly; then what augmentation adds to each, "
-        "and where that ends. Do not expect a level line: the pooled maps are still read by position. What all "
-        "this costs is in the column of seconds."
+        "Two networks have about the same number of parameters. One is plain. The first layers of the other apply "
+        "the same small kernels to every patch of the image, and keep the largest activation of each "
+        "neighbourhood. Dense layers read what is left. Both are also trained on images that were moved at random "
+        "(+ shifts). Look first at the curve of accuracy against shift. The test images are the same at every "
+        "shift, except for where they stand. See where each line begins to fall, and which falls more slowly. Then "
+        "see what augmentation adds to each, and where that ends. Do not expect a level line: the pooled maps are "
+        "still read by position. The cost is in the column of seconds."
     ),
     variants=(
         Variant(PLAIN, {"conv": (), "hidden": (17,)}),

@@ -1,4 +1,4 @@
-"""Filters: what training makes of random kernels, and whether that is edges."""
+"""Filters: what training does to random kernels, and whether it makes edges of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..protocol.statistics import Difference
 from ..protocol.steps import early_steps
 from ..report.listed import Listed, of_each
 
-WATCHED = 500  # training images with which the filters are looked at
+WATCHED = 500  # training images on which the filters are measured
 RECORDS = 12
 SHOWN = 12  # filters in a picture
 IS_EDGE = 0.5  # the share of its energy from which on a kernel is called an edge detector
@@ -32,19 +32,19 @@ RANDOM = 10_000  # kernels of random numbers, to compare with
 
 
 def recorders(run: Run, train: Dataset) -> list[Recorder]:
-    """The kernels of the first layer, and what can be said of them."""
+    """Record the kernels of the first layer, and what can be measured of them."""
     return [FilterLife(early_steps(run, train, RECORDS), train, WATCHED)]
 
 
 @cache
 def of_random_kernels(height: int, width: int) -> float:
-    """The share of its energy that an edge explains in 99 of 100 kernels of random numbers, or less."""
+    """Return the share of its energy that an edge explains in 99 of 100 kernels of random numbers, or less."""
     kernels = np.random.default_rng(0).standard_normal((RANDOM, height, width))
     return float(np.quantile(explained(kernels, 1), 0.99))
 
 
 def pictures(results: Results) -> Iterator[Picture]:
-    """For each variant, in its first seed, the kernels as a film; how edge-like they are, and how like the start."""
+    """Draw each variant's kernels as a film, in its first seed; how edge-like they are, and how like their start."""
     life = results.table("filter_life")
     if not len(life):
         return
@@ -57,10 +57,10 @@ def pictures(results: Results) -> Iterator[Picture]:
         frames, name = _frames(run[whole], variant), re.sub(r"\W+", "_", variant)
         yield Picture(
             f"kernels_{name}",
-            f"{variant}: the kernels of the first layer, a row each, from before training (left) to its end. Red ink "
-            "raises z, blue ink lowers it. An edge detector is red on one side and blue on the other. At the left: its "
-            "number, and how much of its energy an edge explains, before training and at the last look. In the film "
-            "they stand in this order, row by row.",
+            f"{variant}: the kernels of the first layer, one row per filter, from before training (left) to its "
+            "end. Red raises z, blue lowers it. An edge detector is red on one side and blue on the other. On the "
+            "left: the filter's number, and the share of its energy that an edge explains, before and after "
+            "training. The film shows the filters in this order, row by row.",
             partial(viz.filmstrip, names=_names(run[whole]), **frames),
             partial(_film, frames),
         )
@@ -69,22 +69,22 @@ def pictures(results: Results) -> Iterator[Picture]:
     means = life.groupby(["variant", "seed", "step"], as_index=False, sort=False)[measured].mean()
     yield Picture(
         "edge",
-        "How much of a kernel's energy (the sum of its squared weights) the best oriented edge explains, the mean of "
-        "all filters: 100 % is an edge and nothing else.",
+        "How much of a kernel's energy (the sum of its squared weights) the best oriented edge explains, the mean "
+        "of all filters. 100 % is an edge and nothing else.",
         lambda: viz.learning_curves(means, "edge", x="step", title="How much of a kernel is an edge", styles=styles),
     )
     yield Picture(
         "likeness",
-        "The cosine between a kernel and what it was before training, the mean of all filters: 1 is the same pattern, "
-        "0 another one.",
+        "The cosine between a kernel and what it was before training, the mean of all filters. 1 is the same "
+        "pattern; 0 has nothing in common with it.",
         lambda: viz.learning_curves(
             means, "likeness", x="step", title="How like its random start a kernel still is", styles=styles
         ),
     )
     yield Picture(
         "accuracy_by_step",
-        "Accuracy on the training images that the filters are looked at with, at the same steps: does it wait for the "
-        "kernels to change?",
+        "Accuracy at the same steps, on the training images that the filters are measured with. Does it wait for "
+        "the kernels to change?",
         lambda: viz.learning_curves(
             means, "watched_accuracy", x="step", title="Accuracy while the kernels change", styles=styles
         ),
@@ -92,7 +92,7 @@ def pictures(results: Results) -> Iterator[Picture]:
 
 
 def _frames(run: pd.DataFrame, variant: str) -> dict[str, Any]:
-    """What a film of kernels is drawn from."""
+    """Return the arguments from which a film of kernels is drawn."""
     shape = int(run["height"].iloc[0]), int(run["width"].iloc[0])
     steps = sorted({int(step) for step in run["step"]})
     weights = run[[f"w{k}" for k in range(shape[0] * shape[1])]].to_numpy(float)
@@ -101,7 +101,7 @@ def _frames(run: pd.DataFrame, variant: str) -> dict[str, Any]:
 
 
 def _names(run: pd.DataFrame) -> list[str]:
-    """The number of each filter, and how edge-like it was and is."""
+    """Return the number of each filter, and how edge-like it was and is."""
     edge = run.pivot(index="filter", columns="step", values="edge")
     return [
         f"{int(j)}: edge {_share(before, 0)} to {_share(after, 0)}"
@@ -110,12 +110,12 @@ def _names(run: pd.DataFrame) -> list[str]:
 
 
 def _film(frames: dict[str, Any], path: Path, note: str) -> object:
-    """The kernels in motion."""
+    """Draw the kernels in motion."""
     return viz.weight_film(path=path, note=note, **frames)
 
 
 def findings(results: Results) -> Iterator[str]:
-    """How edge-like the kernels were and are, how many are edges by a number, how far they went, and which died."""
+    """Compare how edge-like the kernels were and are, how far they moved, and how many filters are dead."""
     life, baseline = results.table("filter_life"), results.scenario.baseline
     if life.empty:
         return
@@ -123,25 +123,25 @@ def findings(results: Results) -> Iterator[str]:
     first, last = (life[life["step"] == steps.transform(end)] for end in ("min", "max"))
     names = [name for name in results.names if name in set(last["variant"])]
     yield Listed(
-        "The kernels of the first layer at the last look, the mean of all filters and seeds",
-        ("variant", "before", "edge", "edges", "line", "likeness", "way", "dead"),
+        "The kernels of the first layer at the end, the mean of all filters and seeds",
+        ("variant", "before", "edge", "edges", "line", "likeness", "moved", "dead"),
         [
             (name, _share(first.loc[first["variant"] == name, "edge"].mean()), *_row(last[last["variant"] == name]))
             for name in names
         ],
-        "Edge, line: how much of a kernel's energy the best oriented one explains, at the last look; before: of an "
-        f"edge, before training. Edges: kernels with at least {percent(IS_EDGE, 0)} of edge. Likeness: its cosine with "
-        "its random start. Way: how far it went from there, in lengths of it. Dead: off at every place of all images "
-        "looked at.",
+        "Edge and line: the share of a kernel's energy that the best oriented edge or line explains, at the end. "
+        f"Before: the share of an edge before training. Edges: kernels with at least {percent(IS_EDGE, 0)} of edge. "
+        "Likeness: the cosine with the random start. Moved: the distance from this start, in lengths of the start. "
+        "Dead: filters that are off at every place of all images measured.",
     )
     height, width = (int(life[side].iloc[0]) for side in ("height", "width"))
     yield (
-        f"Of {thousands(RANDOM)} kernels of {height} x {width} random numbers, an edge explains less than "
-        f"{percent(of_random_kernels(height, width))} in 99 of 100."
+        f"An edge explains less than {percent(of_random_kernels(height, width))} in 99 of 100 kernels of random "
+        f"numbers (of {thousands(RANDOM)} kernels, {height} x {width})."
     )
     before, after = (each.groupby(["variant", "seed"])["edge"].mean() for each in (first, last))
     yield of_each(
-        "What training changed in the share that an edge explains",
+        "Change in the share that an edge explains, by training",
         ("variant", "change"),
         [(name, Difference.between(after[name], before[name]).text(decimals=1)) for name in names],
         joint="; ",
@@ -149,7 +149,7 @@ def findings(results: Results) -> Iterator[str]:
     others = [name for name in names if name != baseline]
     if baseline in names and others:
         yield of_each(
-            f"That share at the last look, against {baseline}",
+            f"That share at the end, against {baseline}",
             ("variant", "difference"),
             [(name, Difference.between(after[name], after[baseline]).text(decimals=1)) for name in others],
             joint="; ",
@@ -157,12 +157,12 @@ def findings(results: Results) -> Iterator[str]:
 
 
 def _share(value: float, decimals: int = 1) -> str:
-    """A share in percent; "-" where there is none."""
+    """Return a share in percent; "-" if it is NaN."""
     return percent(value, decimals) if value == value else "-"
 
 
 def _row(filters: pd.DataFrame) -> tuple[str, ...]:
-    """What there is to say of the filters of a variant, in all its seeds."""
+    """Return the cells for the filters of a variant, in all its seeds."""
     edge, line, likeness, moved = (filters[column] for column in ("edge", "line", "likeness", "moved"))
     counts = [f"{int(found.sum())} of {len(filters)}" for found in (edge >= IS_EDGE, filters["active"] == 0.0)]
     return _share(edge.mean()), counts[0], _share(line.mean()), fixed(likeness.mean()), fixed(moved.mean()), counts[1]
@@ -172,13 +172,13 @@ SCENARIO = Scenario(
     name="filters",
     question="What does training make of random kernels: edge detectors?",
     what_to_watch=(
-        "Each strip shows the kernels of the first layer, a row each, from random numbers on the left to the end of "
-        "training on the right; steps are closer together at the beginning. Look for kernels that become red on one "
-        "side and blue on the other: they answer to an edge of that direction. Then look at the curves before you "
-        "believe your eyes: how much of a kernel an edge explains, and how like its start it still is. A network can "
-        "read digits well with kernels that are still mostly random, because the layers behind them learn to use "
-        "whatever they are given. A smaller start has less to unlearn, and a penalty wears off what the loss does not "
-        "ask for. A filter that answers nowhere is dead: no image tells it any more what to change."
+        "Each strip shows the kernels of the first layer, one row per filter. It goes from random numbers on the "
+        "left to the end of training on the right; steps are closer together at the beginning. Look for kernels "
+        "that become red on one side and blue on the other: they answer to an edge of that direction. Then look at "
+        "the curves before you believe your eyes: how much of a kernel an edge explains, and how like its start it "
+        "still is. A network can read digits well with kernels that are still mostly random, because later layers "
+        "learn to use what they get. A smaller start has less to unlearn, and a penalty wears off what the loss "
+        "does not need. A filter that answers nowhere is dead: no image gives it a gradient any more."
     ),
     variants=(
         Variant("usual start"),

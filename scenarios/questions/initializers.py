@@ -24,7 +24,7 @@ LEVEL = 10.0  # a signal that changes by less than this factor from the first to
 
 
 def measure(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
-    """What reaches each hidden layer before training: the spread of its activations and of its deltas."""
+    """Measure what reaches each hidden layer before training: the spread of its activations and of its deltas."""
     network = run.network(train)
     network.gradients(train.images[:MEASURED], train.labels[:MEASURED], training=True)
     hidden = [layer for layer, _ in hidden_layers(network)]
@@ -39,28 +39,27 @@ def measure(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
 
 
 def pictures(results: Results) -> Iterator[Picture]:
-    """What passes forward and backward through the layers before the first step."""
+    """Draw what passes forward and backward through the layers before the first step."""
     signal, styles = results.table("signal"), viz.variant_style(results.names)
     if signal.empty:
         return
     yield Picture(
         "forward",
-        "Before training: the standard deviation of the activations in each hidden layer, over "
-        "all its units and images. A level line carries the image to the output; a falling one loses it; "
-        "a rising one drowns everything.",
+        "Before training: the standard deviation of the activations in each hidden layer, over all its units and "
+        "images. A level line carries the image to the output. A falling one loses it; a rising one drowns "
+        "everything.",
         lambda: viz.spread_by_layer(signal, "activation", styles=styles, label="standard deviation of activations"),
     )
     yield Picture(
         "backward",
-        "Before training: the standard deviation of the deltas dL/dz in each hidden layer. Read "
-        "it from right to left, for that is how they travel. Weights of a layer whose deltas are tiny "
-        "hardly move.",
+        "Before training: the standard deviation of the deltas dL/dz in each hidden layer. Read it from right to "
+        "left, because the deltas travel that way. If the deltas of a layer are tiny, its weights hardly move.",
         lambda: viz.spread_by_layer(signal, "delta", styles=styles, label="standard deviation of deltas"),
     )
 
 
 def findings(results: Results) -> Iterator[str]:
-    """By what factor the signal changes on its way, who keeps it, and who learns nothing."""
+    """State by what factor the signal changes on its way, which variants keep it, and which learn nothing."""
     signal = results.table("signal")
     if len(signal) and signal["layer"].nunique() > 1:
         first, last = int(signal["layer"].min()), int(signal["layer"].max())
@@ -75,15 +74,15 @@ def findings(results: Results) -> Iterator[str]:
             none = [name for name in names if size[name][start] == 0]
             if factor:
                 yield of_each(
-                    f"Before training the {what} change on their way from layer {start} to layer {end} by a factor of",
+                    f"Before training, the {what} change from layer {start} to layer {end} by a factor of",
                     ("variant", "factor"),
                     [(name, rounded(factor[name], 2)) for name in factor],
-                    end=f"Nothing at all sets out with {listing(none)}." if none else "",
+                    end=f"With {listing(none)} there is no signal at the start." if none else "",
                 )
             level = [name for name in factor if 1 / LEVEL < factor[name] < LEVEL]
             if level and len(level) < len(names):
                 yield (
-                    f"Within a factor of {plain(LEVEL)} of level {'forward' if end > start else 'backward'}: "
+                    f"Changed by less than a factor of {plain(LEVEL)} {'forward' if end > start else 'backward'}: "
                     f"{listing(level)}."
                 )
     yield from learned_nothing(results)
@@ -93,12 +92,12 @@ SCENARIO = Scenario(
     name="initializers",
     question="What do the initial weights let through to the tenth layer?",
     what_to_watch=(
-        "Look at the two figures drawn before training first: the images enter at layer 1, and what matters is how "
-        "much of their differences arrives at layer 10. Each layer multiplies the signal by about the same factor, so "
-        "a factor a little below or above 1 becomes a very small or very large one after ten layers. The deltas on "
-        "their way back meet the same factors. Glorot's rule aims at a factor of 1 for activations that are straight "
-        "near zero; He's allows for the half that ReLU cuts off. Only then look at the curves: who lets nothing "
-        "through learns nothing, and who multiplies too much diverges."
+        "Look first at the two figures drawn before training. The images enter at layer 1, and what matters is how "
+        "much of their differences arrives at layer 10. Each layer multiplies the signal by about the same factor. "
+        "So a factor a little below or above 1 becomes a very small or very large one after ten layers. The deltas "
+        "meet the same factors on their way back. Glorot's rule aims at a factor of 1 for activations that are "
+        "straight near zero. He's rule allows for the half that ReLU cuts off. Only then look at the curves. A "
+        "network that lets nothing through learns nothing, and one that multiplies too much diverges."
     ),
     variants=(
         Variant("zeros", {"initializer": "zeros"}),

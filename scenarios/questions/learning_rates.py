@@ -30,7 +30,7 @@ def range_test(run: Run, train: Dataset) -> pd.DataFrame:
 
     Args:
         run: its network, its batches, its seed.
-        train: the images. Where one pass has fewer than `TEST_STEPS` batches there are further passes.
+        train: the images. If one pass has fewer than `TEST_STEPS` batches, there are further passes.
 
     Returns:
         Columns step (from 1), learning_rate, loss: of the batch, before its update; NaN after divergence.
@@ -59,12 +59,12 @@ def range_test(run: Run, train: Dataset) -> pd.DataFrame:
 
 
 def measure(run: Run, train: Dataset, test: Dataset) -> dict[str, pd.DataFrame]:
-    """The range test, once a seed: it is the same for all variants."""
+    """Run the range test, once per seed: it is the same for all variants."""
     return {"range_test": range_test(run, train)} if run.variant == BASELINE else {}
 
 
 def suggestions(results: Results) -> dict[str, float]:
-    """What the range test suggests, by two rules, from the mean of its losses over the seeds."""
+    """Return what the range test suggests, by two rules, from the mean of its losses over the seeds."""
     table = results.table("range_test")
     if not len(table):
         return {}
@@ -72,18 +72,17 @@ def suggestions(results: Results) -> dict[str, float]:
     rates = losses.index.to_numpy(float)
     found = {
         "a tenth of the rate at which the smoothed loss is lowest": suggested_rate(rates, losses),
-        "the rate at which it falls most steeply": steepest_rate(rates, losses),
+        "the rate at which the smoothed loss falls most steeply": steepest_rate(rates, losses),
     }
     return {rule: rate for rule, rate in found.items() if rate > 0}
 
 
 def pictures(results: Results) -> Iterator[Picture]:
-    """The end of training against the rate, and the range test."""
+    """Draw the end of training against the rate, and the range test."""
     yield Picture(
         "accuracy_by_rate",
-        "Where training ended against the rate. To the left of the top there was not "
-        "enough time, to the right the steps overshoot; a cross: the loss became infinite, in one seed at "
-        "least.",
+        "Where training ended, against the learning rate. To the left of the top there was not enough time; to the "
+        "right the steps overshoot. A cross: the loss became infinite in at least one seed.",
         lambda: viz.rate_sensitivity(
             _by_rate(results), metric=METRIC, title="Test accuracy at the end against learning rate"
         ),
@@ -91,21 +90,20 @@ def pictures(results: Results) -> Iterator[Picture]:
     if len(results.table("range_test")):
         yield Picture(
             "range_test",
-            "A learning-rate range test: one pass over the data, during which the rate rises. "
-            "On the left nothing happens yet, then the loss falls, on the right it climbs again. The ring "
-            "marks a tenth of the rate at which the smoothed loss is lowest: there the loss still falls, "
-            "with room to the cliff.",
+            "A learning-rate range test: one pass over the data, during which the rate rises. On the left nothing "
+            "happens yet, then the loss falls, on the right it climbs again. The ring marks a tenth of the rate at "
+            "which the smoothed loss is lowest. There the loss still falls, with room before the cliff.",
             lambda: viz.range_test(results.table("range_test").drop(columns="variant")),
         )
 
 
 def _rate(name: str) -> float:
-    """The learning rate of a variant."""
+    """Return the learning rate of a variant."""
     return float(name.split()[-1])
 
 
 def _by_rate(results: Results) -> pd.DataFrame:
-    """The end of each run: seed, learning_rate, test_accuracy (NaN: its rate diverged, in this seed or another)."""
+    """Return the end of each run: seed, learning_rate, test_accuracy (NaN if this rate diverged in any seed)."""
     ends = results.ends()
     lost = ends.groupby("variant")[METRIC].transform(lambda each: each.isna().any())
     ends[METRIC] = ends[METRIC].mask(lost)
@@ -113,7 +111,7 @@ def _by_rate(results: Results) -> pd.DataFrame:
 
 
 def findings(results: Results) -> Iterator[str]:
-    """Which rates are too low and too high, and how good the suggestion of the range test is."""
+    """State which rates are too low and too high, and how good the suggestions of the range test are."""
     final = results.final()
     means = final.mean()  # of the seeds that did not diverge
     whole = means[final.notna().all()]
@@ -127,14 +125,15 @@ def findings(results: Results) -> Iterator[str]:
     )
     yield from _against(final, best, results.epochs["epoch"].max()) if len(final) > 1 else _of_one_seed(final, best)
     each = [
-        f"{rounded(rate, 2)} ({rule}), {_distance(rate, _rate(best))}" for rule, rate in suggestions(results).items()
+        f"suggests {rounded(rate, 2)}, {_distance(rate, _rate(best), best)}. This is {rule}."
+        for rule, rate in suggestions(results).items()
     ]
     if each:
-        yield f"Against the best of the rates tried, {best}, the range test suggests {'; or '.join(each)}."
+        yield f"The range test {' It also '.join(each)}"
 
 
 def _against(final: pd.DataFrame, best: str, epochs: int) -> Iterator[str]:
-    """Which rates are too low or too high against the best one, as far as several seeds can tell."""
+    """State which rates are too low or too high against the best one, as far as several seeds can tell."""
     words: dict[str, list[str]] = {"too low": [], "too high": [], "as good": [], "diverged": []}
     for name in final.columns:
         if name == best:
@@ -148,44 +147,44 @@ def _against(final: pd.DataFrame, best: str, epochs: int) -> Iterator[str]:
             words[kind].append(f"{name} ({percent(final[name].mean())})")
     for kind, names in words.items():
         if names and kind == "as good":
-            yield f"Not to be told apart from it by {len(final)} seeds: {listing(names)}."
+            yield f"{len(final)} seeds cannot tell these from it: {listing(names)}."
         elif names and kind == "diverged":
-            yield f"Smaller, and yet not safe: {listing(names)}."
+            yield f"Smaller, but not safe either: {listing(names)}."
         elif names:
             yield f"{kind.capitalize()} for these {epochs} epochs: {listing(names)}."
 
 
 def _of_one_seed(final: pd.DataFrame, best: str) -> Iterator[str]:
-    """What one seed can say of the rates: where each ended, and no more."""
+    """State where each rate ended in one seed, and no more."""
     others = final.drop(columns=best).iloc[0]
     ends = [(str(name), "diverged" if math.isnan(end) else percent(end, 2)) for name, end in others.items()]
     if ends:
         yield of_each(
-            "In this one seed the others ended so",
+            "Test accuracy of the other rates at the end, in this one seed",
             ("variant", "test accuracy"),
             ends,
-            end="Which of them are too low or too high, one seed cannot tell.",
+            end="One seed cannot tell which of them are too low or too high.",
         )
 
 
-def _distance(rate: float, best: float) -> str:
-    """How far a suggestion is from the best rate."""
+def _distance(rate: float, best: float, name: str) -> str:
+    """Describe how far a suggestion is from the best rate."""
     factor = max(rate / best, best / rate)
     if factor < 1.05:
-        return "the same"
-    return f"{fixed(factor, 1)} times {'smaller' if rate < best else 'larger'}"
+        return f"the same as {name}"
+    return f"{fixed(factor, 1)} times {'smaller' if rate < best else 'larger'} than {name}"
 
 
 SCENARIO = Scenario(
     name="learning-rates",
     question="What happens when the learning rate is too low, right, or too high, and how is a good one found?",
     what_to_watch=(
-        "Only the learning rate differs: plain gradient descent, the same weights, the same batches. Look at the "
-        "accuracy curves first. A rate that is too low draws a smooth curve that is still rising when training ends; "
-        "one that is too high learns fast and then jumps about, because its steps are longer than the valley is wide; "
-        "beyond a limit the loss explodes within a few steps. Then look at the range test: it finds that limit in one "
-        "pass over the data, before any rate is tried in earnest. Compare the rate in its ring with the top of "
-        "accuracy against rate."
+        "Only the learning rate differs: plain gradient descent, the same weights, the same batches. Look first at "
+        "the accuracy curves. A rate that is too low gives a smooth curve that is still rising when training ends. "
+        "One that is too high learns fast and then jumps about, because its steps are longer than the valley is "
+        "wide. Beyond a limit, the loss explodes within a few steps. Then look at the range test. It finds that "
+        "limit in one pass over the data, before any rate is tried in full. Compare the rate in its ring with the "
+        "top of accuracy against rate."
     ),
     variants=tuple(Variant(f"rate {plain(rate)}", {"learning_rate": rate}) for rate in RATES),
     baseline=BASELINE,

@@ -1,4 +1,4 @@
-"""Cross-entropy, squared error and the rest: what the choice of loss does to learning."""
+"""Cross-entropy, squared error and the rest: what the choice of loss changes in learning."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLASSES = 10
 
 
 def delta_curve(name: str) -> pd.DataFrame:
-    """The size of the right output's delta against the output that the right class gets, of a loss in `curved`.
+    """Return the size of the right output's delta against the output that the right class gets, for one loss.
 
     The right class c gets p, the other nine share 1 - p; delta_c = dL/dz_c comes from the loss and its natural output
     activation. Sizes are given as shares of the largest, because the learning rate makes up for a constant factor.
@@ -39,22 +39,22 @@ def delta_curve(name: str) -> pd.DataFrame:
 
 
 def curved(results: Results) -> list[str]:
-    """The losses whose outputs are probabilities. A hinge's are plain sums, and its delta has no such curve."""
+    """Return the losses whose outputs are probabilities. A hinge's are plain sums, and its delta has no such curve."""
     return [name for name in results.names if LOSSES.create(name).natural_output != "linear"]
 
 
 def pictures(results: Results) -> Iterator[Picture]:
-    """How hard each loss pushes back against a mistake."""
+    """Draw how hard each loss corrects a mistake."""
     names = curved(results)
     if names:
         yield Picture(
             "delta_against_error",
-            "The push that the output of the right class gets, as a share of the "
-            "largest, from surely right (left) to surely wrong (right). A loss whose curve falls towards the "
-            "right corrects its worst mistakes least. huber, whose threshold is 1, is half of mse on outputs "
-            "in [0, 1], so their curves are one. The hinges are left out: their outputs are plain sums and "
-            "no probabilities. hinge pushes with full strength until its margin is kept and then not at all; "
-            "squared_hinge pushes the harder, the farther the margin is missed.",
+            "The size of the delta at the output of the right class, as a share of its largest. The output goes "
+            "from surely right (left) to surely wrong (right). A loss whose curve falls towards the right corrects "
+            "its worst mistakes least. huber, with its threshold of 1, is half of mse on outputs in [0, 1], so "
+            "their curves coincide. The hinges are left out, because their outputs are plain sums and not "
+            "probabilities. hinge pushes with full strength until its margin is reached, and then not at all. "
+            "squared_hinge pushes harder, the farther the margin is missed.",
             lambda: viz.delta_against_error(
                 pd.concat([delta_curve(name) for name in names]),
                 styles=viz.variant_style(results.names),
@@ -65,7 +65,7 @@ def pictures(results: Results) -> Iterator[Picture]:
 
 
 def findings(results: Results) -> Iterator[str]:
-    """What the surest mistakes get from each loss, how the losses compare after one epoch, and how mse begins."""
+    """Compare the deltas at the surest mistakes, the losses after one epoch, and how mse begins."""
     alike: dict[str, list[str]] = {}
     for push, name in sorted(
         ((float(delta_curve(name)["delta"].iloc[-1]), name) for name in curved(results)), key=lambda each: -each[0]
@@ -73,7 +73,7 @@ def findings(results: Results) -> Iterator[str]:
         alike.setdefault(percent(push, 0), []).append(name)
     if len(alike) > 1:
         yield of_each(
-            "When the right class gets an output of only 1\u00a0%, its delta is this share of the loss's largest",
+            "Delta when the right class gets an output of only 1\u00a0%, as a share of its largest value",
             ("loss", "share"),
             [(listing(names), share) for share, names in alike.items()],
         )
@@ -89,7 +89,7 @@ def findings(results: Results) -> Iterator[str]:
     if {"mse", "cross_entropy"} <= set(results.names):
         start = first.pivot(index="seed", columns="variant", values="accuracy")
         yield (
-            "While the first epoch lasts, training accuracy with mse on sigmoids against cross_entropy on softmax: "
+            "Training accuracy during the first epoch, mse on sigmoids against cross_entropy on softmax: "
             f"{Difference.between(start['mse'], start['cross_entropy']).text()}."
         )
 
@@ -98,13 +98,14 @@ SCENARIO = Scenario(
     name="losses",
     question="What does the loss change: speed, final accuracy, or how hard a confident mistake is corrected?",
     what_to_watch=(
-        "Each loss sits on its natural output: softmax for cross-entropy, sigmoids for binary cross-entropy and the "
-        "regression losses, plain sums for the hinges. Loss values of different losses cannot be compared; accuracies "
-        "can. Absolute error is smallest at the median of the targets, and of one-hot targets that is zero. Look at "
-        "how large the output's delta is when the network is surely wrong: with squared error on a sigmoid it vanishes "
-        "there. Each loss runs at the learning rate that did best in a short search on held-out images: two seeds, "
-        "rates about a factor of 3 apart. So its rate is about right, and no more than that. With its threshold of 1, "
-        "huber is half of mse here, because outputs in [0, 1] never miss by more; Adam makes up for the half."
+        "Each loss has its natural output: softmax for cross-entropy, sigmoids for binary cross-entropy and the "
+        "regression losses, plain sums for the hinges. Values of different losses cannot be compared; accuracies "
+        "can. Absolute error is smallest at the median of the targets, and the median of one-hot targets is zero. "
+        "Look at how large the output's delta is when the network is surely wrong: with squared error on a sigmoid "
+        "it vanishes there. Each loss runs at the learning rate that did best in a short search on held-out "
+        "images. The search has two seeds and rates about a factor of 3 apart, so each rate is only about right. "
+        "With its threshold of 1, huber is half of mse here, because outputs in [0, 1] never miss by more. Adam "
+        "makes up for the half."
     ),
     variants=tuple(
         Variant(name, {"loss": name})

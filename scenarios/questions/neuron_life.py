@@ -22,18 +22,18 @@ from ..protocol.statistics import Difference
 from ..protocol.steps import early_steps
 from ..report.listed import of_each
 
-WATCHED = 2_000  # training images with which the neurons are looked at
+WATCHED = 2_000  # training images on which the neurons are measured
 RECORDS = 16
 MEAN = "mean for "
 
 
 def recorders(run: Run, train: Dataset) -> list[Recorder]:
-    """The weights of the neuron and its answers to each class."""
+    """Record the weights of the neuron and its answers to each class."""
     return [NeuronLife(early_steps(run, train, RECORDS), train, WATCHED)]
 
 
 def pictures(results: Results) -> Iterator[Picture]:
-    """For each variant, in its first seed: the weights as a film, and the answers by class."""
+    """Draw for each variant, in its first seed: the weights as a film, and the answers by class."""
     life = results.table("neuron_life")
     for variant in results.names:
         run = life[life["variant"] == variant] if len(life) else life
@@ -51,30 +51,29 @@ def pictures(results: Results) -> Iterator[Picture]:
         }
         yield Picture(
             f"weights_{name}",
-            f"{variant}: the incoming weights of the hidden neuron that in the end tells "
-            "the classes apart best, pixel by pixel, from before training to its end. Ink on red raises its "
-            "z, ink on blue lowers it.",
+            f"{variant}: the incoming weights of one hidden neuron, pixel by pixel, from before training to its "
+            "end. It is the neuron that tells the classes apart best in the end. Ink on red raises its z, ink on "
+            "blue lowers it.",
             partial(viz.filmstrip, **frames),
             partial(_film, frames),
         )
         began, ended = (fixed(share) if share == share else "nothing" for share in run["selectivity"].iloc[[0, -1]])
         yield Picture(
             f"answers_{name}",
-            f"{variant}: what the same neuron answers to each class on average, step by "
-            f"step. The class accounts for {began} of its variance before training and for {ended} at the "
-            "last look (eta squared). It was chosen as the best of its layer by the last of these, so part "
-            "of the rise is the choice.",
+            f"{variant}: the mean activation of the same neuron for each class, step by step. The class accounts "
+            f"for {began} of its variance before training, and for {ended} at the last step (eta squared). The "
+            "neuron was chosen as the best of its layer by the last value, so part of the rise is the choice.",
             partial(_answers, run, title=f"{variant}: the mean activation of neuron {neuron} by class"),
         )
 
 
 def _film(frames: dict[str, Any], path: Path, note: str) -> object:
-    """The weights in motion."""
+    """Draw the weights in motion."""
     return viz.weight_film(path=path, note=note, **frames)
 
 
 def _answers(run: pd.DataFrame, title: str) -> object:
-    """Mean activation by class and step."""
+    """Draw the mean activation by class and step."""
     means = run[[column for column in run if column.startswith(MEAN)]]
     return viz.heatmap(
         means.to_numpy(float).T,
@@ -88,7 +87,7 @@ def _answers(run: pd.DataFrame, title: str) -> object:
 
 
 def findings(results: Results) -> Iterator[str]:
-    """From noise to strokes in numbers, and who draws the smoothest."""
+    """Compare how smooth and how selective the neurons were and are."""
     life, baseline = results.table("neuron_life"), results.scenario.baseline
     if life.empty:
         return
@@ -98,20 +97,21 @@ def findings(results: Results) -> Iterator[str]:
     }
     mean = {moment: table.groupby("variant")[["smoothness", "selectivity"]].mean() for moment, table in ends.items()}
     names = [name for name in results.names if all(name in table.index for table in mean.values())]
-    for column, text in (
-        ("smoothness", "How alike neighbouring weights are (Moran's I: 0 for noise, towards 1 for broad strokes)"),
+    for column, text, end in (
+        ("smoothness", "Likeness of neighbouring weights (Moran's I: 0 for noise, towards 1 for broad strokes)", ""),
         (
             "selectivity",
-            "Share of the neuron's variance that the class accounts for (eta squared; the neuron is "
-            "the best of its layer at the last look, so part of the rise is the choice)",
+            "Share of the neuron's variance that the class accounts for (eta squared)",
+            "The neuron is the best of its layer after training, so part of the rise is the choice.",
         ),
     ):
         first, final = (mean[moment][column] for moment in ("first", "last"))
         yield of_each(
-            f"{text}, before training and at the last look",
-            ("variant", "before", "at the last look"),
+            f"{text}, before and after training",
+            ("variant", "before", "after"),
             [(name, fixed(first[name]), fixed(final[name])) for name in names],
             "{} {} and {}",
+            end=end,
         )
     last = ends["last"]["smoothness"].unstack("variant")
     against = [
@@ -121,7 +121,7 @@ def findings(results: Results) -> Iterator[str]:
     ]
     if against:
         yield of_each(
-            f"Likeness of neighbouring weights at the last look, against {baseline}",
+            f"Likeness of neighbouring weights after training, against {baseline}",
             ("variant", "difference"),
             against,
             joint="; ",
@@ -130,21 +130,21 @@ def findings(results: Results) -> Iterator[str]:
     best = means.idxmax(axis="columns") if means.size else pd.Series(dtype=str)
     chosen = [(name, best[name].removeprefix(MEAN)) for name in names if name in best.index]
     if chosen:
-        yield of_each("The class that the neuron shown answers to most, at the last look", ("variant", "class"), chosen)
+        yield of_each("Class that the neuron shown answers to most, after training", ("variant", "class"), chosen)
 
 
 SCENARIO = Scenario(
     name="neuron-life",
     question="How does a neuron turn from random weights into a detector of strokes?",
     what_to_watch=(
-        "Each frame is one neuron's weights, laid out like the image it looks at. Read the strip from the top left: at "
-        "first there is only noise, then patches of one sign grow together until they look like a pen's stroke (red) "
-        "with the gaps beside it (blue). Steps are closer together at the beginning, where most happens. With the "
-        "usual start the noise of the initial weights never quite goes away, because nothing in the loss asks for it; "
-        "an L2 penalty wears it off, and a smaller start hardly has any. Look at the corners, too: no image has ink "
-        "there, so without a penalty those weights stay as they were drawn. Then see in the table of answers whether "
-        "the neuron comes to prefer some classes. It is the one of its layer that tells the classes apart best in the "
-        "end, not a usual one."
+        "Each frame shows one neuron's weights, laid out like the image that it sees. Read the strip from the top "
+        "left. At first there is only noise. Then patches of one sign grow together until they look like a pen's "
+        "stroke (red) with the gaps beside it (blue). Steps are closer together at the beginning, where most "
+        "happens. With the usual start, the noise of the initial weights never quite goes away, because nothing in "
+        "the loss removes it. An L2 penalty wears it off, and a smaller start hardly has any. Look at the corners, "
+        "too: no image has ink there, so without a penalty those weights keep their initial values. Then see in "
+        "the map of answers whether the neuron comes to prefer some classes. It is not a typical neuron: of its "
+        "layer, it tells the classes apart best in the end."
     ),
     variants=(
         Variant("usual start"),

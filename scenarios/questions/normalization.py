@@ -1,4 +1,4 @@
-"""What batch normalization does for deep nets: with and without, of sigmoids and of ReLUs."""
+"""What batch normalization does for deep nets: with and without it, for sigmoids and for ReLUs."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ WITH = " + batch norm"
 
 
 def recorders(run: Run, train: Dataset) -> list[Recorder]:
-    """The distribution of the pre-activations."""
+    """Record the distribution of the pre-activations."""
     return [Preactivations({1, *even_steps(run, train, RECORDS)})]
 
 
 def pictures(results: Results) -> Iterator[Picture]:
-    """The pre-activations in the first, the middle and the last hidden layer."""
+    """Draw the pre-activations in the first, the middle and the last hidden layer."""
     table = results.table("preactivations")
     if len(table):
         yield Picture(
             "preactivations",
-            "What enters the activation function, z, over all units of a layer and the "
-            "images of the batch: one row per variant, one column per layer. Without normalization the bands may "
-            "drift, widen or shrink as the layers below change; with it they keep nearly their place.",
+            "The weighted sums z that enter the activation function, over all units of a layer and the images of "
+            "the batch. One row per variant, one column per layer. Without normalization, the bands may drift, "
+            "widen or shrink as the layers below change. With normalization, they nearly keep their place.",
             lambda: viz.histogram_over_time(table, label="pre-activation z"),
         )
         yield Picture(
             "between_images",
-            "How different two images look to a unit, at the last step: the standard "
-            "deviation of z over the images, in the first, the middle and the last hidden layer. Where it "
-            "falls to nothing, the layer gets the same input whatever the image. Behind batch normalization "
-            "it is about 1 by construction, but for the scale that each unit learns: that line shows what "
-            "the normalization does, and no result of training.",
+            "How different two images look to a unit at the last step, in the first, the middle and the last "
+            "hidden layer. The measure is the standard deviation of z over the images. If it falls to nothing, the "
+            "layer gets the same input for every image. After batch normalization it is about 1 by construction, "
+            "except for the scale that each unit learns. So that line shows what the normalization does, not a "
+            "result of training.",
             lambda: viz.spread_by_layer(
                 table[table["step"] == table["step"].max()],
                 "images",
@@ -57,17 +57,17 @@ def pictures(results: Results) -> Iterator[Picture]:
 
 
 def findings(results: Results) -> Iterator[str]:
-    """With against without, early and at the end, and what happened to the pre-activations."""
+    """Compare with and without, early and at the end, and state what happened to the pre-activations."""
     first = results.epochs[results.epochs["epoch"] == 1].groupby("variant")[METRIC].mean().dropna()
     for name in ACTIVATIONS:
         words = versus(results, name + WITH, name)
         if words:
             early = (
-                f"; after the first epoch {percent(first[name + WITH])} against {percent(first[name])}"
+                f" After the first epoch: {percent(first[name + WITH])} against {percent(first[name])}."
                 if {name, name + WITH} <= set(first.index)
                 else ""
             )
-            yield f"Test accuracy at the end, {words}{early}."
+            yield f"Test accuracy at the end, {words}.{early}"
     table = results.table("preactivations")
     if len(table):
         last = table[table["layer"] == table["layer"].max()]
@@ -81,7 +81,7 @@ def findings(results: Results) -> Iterator[str]:
         if spreads:
             yield of_each(
                 f"Standard deviation of z over the images in hidden layer {int(table['layer'].max())}, at the first "
-                "step and at the last",
+                "and the last step",
                 ("variant", "first step", "last step"),
                 spreads,
                 "{} {} and {}",
@@ -93,13 +93,13 @@ SCENARIO = Scenario(
     name="normalization",
     question="What does batch normalization do for a deep net?",
     what_to_watch=(
-        "Compare each activation with itself: the same net, the same initial weights, with and without normalization. "
-        "Look first at how different two images still look to the units of the last hidden layer: where the "
-        "difference is next to nothing, that layer gets the same input whatever the image, and nothing can be learned "
-        "from it. Batch normalization sets the mean and the spread of every unit anew in each batch, so that "
-        "differences between images reach every layer whatever the weights below. "
-        "It matters more to sigmoids, which lose the signal layer by layer, than to ReLUs with He's weights, which "
-        "were made to keep it. The price is in the column of seconds."
+        "Compare each activation function with itself: the same net and the same initial weights, with and without "
+        "normalization. Look first at how different two images still look to the units of the last hidden layer. "
+        "If the difference is next to nothing, that layer gets the same input for every image, and nothing can be "
+        "learned from it. Batch normalization sets the mean and the spread of every unit anew in each batch. So "
+        "differences between images reach every layer, whatever the weights below. It matters more to sigmoids, "
+        "which lose the signal layer by layer, than to ReLUs with He's weights, which were made to keep it. The "
+        "cost is in the column of seconds."
     ),
     variants=tuple(
         Variant(name + extra, {"activation": name, "batch_norm": bool(extra)})

@@ -1,4 +1,4 @@
-"""Which optimizer gets there first, per step and per second, each at a learning rate of its own."""
+"""Which optimizer gets there first, per step and per second, each at its own learning rate."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ CLEAR = 0.03  # accuracies of a search, of two seeds and few images, differ by l
 
 
 def pictures(results: Results) -> Iterator[Picture]:
-    """The same curves against time, and what the learning rate does to each optimizer."""
+    """Draw the same curves against time, and what the learning rate does to each optimizer."""
     styles = viz.variant_style(results.names)
     yield Picture(
         "accuracy_by_time",
-        "The same accuracy against the time spent training. By epoch all optimizers have "
-        "taken the same number of steps; by time a rule with fewer operations has taken more.",
+        "The same accuracy against the time spent training. After one epoch all optimizers have taken the same "
+        "number of steps. After one second, a rule with fewer operations has taken more.",
         lambda: viz.learning_curves(results.epochs, METRIC, x="seconds", styles=styles),
     )
     yield Picture(
         "learning_rates",
-        "The search: accuracy on held-out training images after a few epochs at each "
-        "learning rate, the mean of the seeds, the chosen one ringed. A flat curve forgives a bad guess.",
+        "The search: accuracy on held-out training images after a few epochs at each learning rate, the mean of "
+        "the seeds. The chosen rate has a ring. A flat curve forgives a bad guess.",
         lambda: viz.rate_sensitivity(results.search_curves(), styles=styles),
     )
 
 
 def findings(results: Results) -> Iterator[str]:
-    """The rates that were chosen, who is least sensitive to them, and the price of a step."""
+    """State the chosen rates, which optimizers are least sensitive to them, and the cost of a step."""
     rates = results.rates()
     yield of_each(
         "Learning rates chosen on held-out images",
@@ -50,21 +50,21 @@ def findings(results: Results) -> Iterator[str]:
     seconds = results.epochs.groupby("variant")["seconds"].median().dropna()
     if len(seconds) > 1:
         yield (
-            f"Quickest in the median epoch: {seconds.idxmin()}; {seconds.idxmax()} takes "
-            f"{fixed(seconds.max() / seconds.min(), 1)} times as long. These times depend on the machine and on what "
-            "else it did; small differences mean nothing."
+            f"Quickest in the median epoch: {seconds.idxmin()}. {seconds.idxmax()} takes "
+            f"{fixed(seconds.max() / seconds.min(), 1)} times as long. These times depend on the machine and on "
+            "what else it did. Small differences mean nothing."
         )
 
 
 def worst_of_window(tried: pd.DataFrame) -> float:
-    """What the worst learning rate costs against the best, over the `WINDOW` that suits the optimizer best.
+    """Return what the worst learning rate costs against the best, over the `WINDOW` that suits the optimizer best.
 
     Args:
         tried: one row per rate: learning_rate, val_accuracy (NaN: diverged, counted as 0).
 
     Returns:
-        The smallest of best - worst accuracy over all windows of two decades that contain the best rate; NaN where
-        the rates that were tried do not span two decades.
+        The smallest of best - worst accuracy over all windows of two decades that contain the best rate; NaN if the
+        rates that were tried do not span two decades.
     """
     tried = tried.sort_values("learning_rate")
     rate, accuracy = tried["learning_rate"].to_numpy(float), tried["val_accuracy"].fillna(0.0).to_numpy(float)
@@ -78,7 +78,7 @@ def worst_of_window(tried: pd.DataFrame) -> float:
 
 
 def _forgiving(rates: pd.DataFrame, baseline: str) -> Iterator[str]:
-    """Who loses less than the baseline by a bad guess of the learning rate, and who loses more."""
+    """State which optimizers lose less than the baseline by a bad guess of the learning rate, and which lose more."""
     cost = {name: worst_of_window(tried) for name, tried in rates.groupby("variant", sort=False)}
     own = cost.pop(baseline, math.nan)
     words = {
@@ -90,15 +90,16 @@ def _forgiving(rates: pd.DataFrame, baseline: str) -> Iterator[str]:
         rows = [(name, points(cost[name], 0)) for name in sorted(names, key=cost.__getitem__)]
         if rows:
             yield of_each(
-                f"{word} sensitive to the rate than {baseline}, whose worst rate over two decades costs "
-                f"{points(own, 0)} points against its best, in the mean of the search's two seeds, not tested for noise"
+                f"{word} sensitive to the rate than {baseline}, by the points lost at the worst rate over two decades"
                 if word
-                else f"As sensitive to the rate as {baseline} ({points(own, 0)} points over two decades), within "
-                f"{points(CLEAR, 0)} points",
-                ("optimizer", "points that its worst rate costs"),
+                else f"As sensitive to the rate as {baseline}, within {points(CLEAR, 0)} points lost at the worst "
+                "rate over two decades",
+                ("optimizer", "points lost at its worst rate"),
                 rows,
                 "{} ({})",
                 AND,
+                f"{baseline} loses {points(own, 0)} points against its best rate. These are means of the search's "
+                "two seeds, not tested for noise.",
             )
 
 
@@ -106,10 +107,11 @@ SCENARIO = Scenario(
     name="optimizers",
     question="Which optimizer gets there first, per step and per second?",
     what_to_watch=(
-        "Every optimizer first searches its own learning rate on images held out of the training set: one rate for all "
-        "would only show whom that rate suits. The search is short, with two seeds and rates about a factor of 3 "
-        "apart, so each rate is about right, and no more than that. Then all start from the same weights. Look at the "
-        "first epoch, at the spread over seeds, and at how narrow the range of rates is in which each works."
+        "Every optimizer first searches its own learning rate on images held out of the training set. One rate for "
+        "all would only show which optimizer it suits. The search is short, with two seeds and rates about a "
+        "factor of 3 apart, so each rate is only about right. Then all start from the same weights. Look at the "
+        "first epoch, at the spread over seeds, and at how narrow the range of rates is in which each optimizer "
+        "works."
     ),
     variants=tuple(Variant(name, {"optimizer": name}) for name in OPTIMIZERS),
     baseline="sgd",

@@ -1,4 +1,4 @@
-"""Penalties, dropout, bounded weights, early stopping: what holds a network back from learning its images by heart."""
+"""Penalties, dropout, bounded weights, early stopping: what keeps a network from memorizing its training images."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ NONE = "none"
 
 
 def recorders(run: Run, train: Dataset) -> list[Recorder]:
-    """How well the training images are read by the same weights as the test images."""
+    """Record how well the training images are read by the same weights as the test images."""
     return [TrainFigures(train)]
 
 
 def gaps(results: Results) -> pd.DataFrame:
-    """One row per run and epoch: the columns of the results, those of TrainFigures, and the gaps.
+    """Return one row per run and epoch: the columns of the results, those of TrainFigures, and the gaps.
 
     gap is training minus test accuracy in points, loss_gap test minus training loss.
     """
@@ -37,20 +37,20 @@ def gaps(results: Results) -> pd.DataFrame:
 
 
 def at_the_end(results: Results) -> Results:
-    """The results with `gaps` for epochs, so that `final` and `ends` give them at the end of each run."""
+    """Return the results with `gaps` as epochs, so that `final` and `ends` give the gaps at the end of each run."""
     return Results(results.scenario, gaps(results))
 
 
 def pictures(results: Results) -> Iterator[Picture]:
-    """The gaps over the run and at its end."""
+    """Draw the gaps over the run and at its end."""
     if not len(results.table("train")):
         return
     styles = viz.variant_style(results.names)
     table = gaps(results)
     yield Picture(
         "gap",
-        "By how many points the training images are read better than the test images, at the end of "
-        "each epoch and by the same weights. A line that climbs: the network learns its images by heart.",
+        "Training accuracy minus test accuracy in points, at the end of each epoch and with the same weights. If a "
+        "line climbs, the network memorizes its training images.",
         lambda: viz.learning_curves(
             table, "gap", styles=styles, title="Gap between training and test accuracy by epoch"
         ),
@@ -68,22 +68,22 @@ def pictures(results: Results) -> Iterator[Picture]:
     )
     yield Picture(
         "test_loss",
-        "Test loss at the end of each epoch. Where it climbs while accuracy stays, the network "
-        "grows ever surer of its mistakes: that is overfitting, too.",
+        "Test loss at the end of each epoch. If it climbs while accuracy stays, the network grows ever surer of "
+        "its mistakes. That is overfitting, too.",
         lambda: viz.learning_curves(table, "test_loss", styles=styles),
     )
 
 
 def findings(results: Results) -> Iterator[str]:
-    """Which gaps are narrower than without regularization, and whether that helped the test accuracy."""
+    """State which gaps are narrower than without regularization, and whether that helped the test accuracy."""
     if not len(results.table("train")) or NONE not in results.names:
         return
     end = at_the_end(results)
     train, gap, loss_gap, accuracy = (end.final(name) for name in ("train_accuracy", "gap", "loss_gap", METRIC))
     if gap[NONE].notna().any():
         yield (
-            f"Without regularization the network reads {percent(train[NONE].mean())} of its training images and "
-            f"{percent(accuracy[NONE].mean())} of the test images: a gap of {fixed(gap[NONE].mean())} points."
+            f"Without regularization, training accuracy is {percent(train[NONE].mean())} and test accuracy "
+            f"{percent(accuracy[NONE].mean())}: a gap of {fixed(gap[NONE].mean())} points."
         )
     others = [name for name in results.names if name != NONE]
     for what, table, unit in (
@@ -97,24 +97,24 @@ def findings(results: Results) -> Iterator[str]:
     better = [name for name in narrower if Difference.between(accuracy[name], accuracy[NONE]).verdict == "better"]
     if narrower:
         yield (
-            f"Narrower in loss beyond the noise: {listing(narrower)}. Of these, better at the test images, too, "
+            f"Gap in loss narrower beyond the noise: {listing(narrower)}. Of these, also a better test accuracy "
             f"beyond the noise: {listing(better) if better else 'none'}."
         )
 
 
 SCENARIO = Scenario(
     name="regularization",
-    question="What keeps a network from learning a small training set by heart?",
+    question="What keeps a network from memorizing a small training set?",
     what_to_watch=(
-        "There are only 1,000 images to train on, a wide layer and many epochs, so the network learns all of them by "
-        "heart, while the test accuracy stops rising early. Look at the gap between training and test accuracy first, "
-        "then at the test loss: without regularization it climbs, because the network grows ever surer of its "
-        "mistakes. A penalty or a bound keeps the weights small, dropout keeps any neuron from relying on a certain "
-        "other one, early stopping just ends in time, by images that it does not train on. A narrow gap is no aim in "
-        "itself: a network that has learned nothing has none. So look last at whether the test accuracy gained, or "
-        "whether the narrower gap was paid for with it."
+        "There are only 1,000 images to train on, a wide layer and many epochs. So the network memorizes all of "
+        "them, while the test accuracy stops rising early. Look first at the gap between training and test "
+        "accuracy, then at the test loss. Without regularization the loss climbs, because the network grows ever "
+        "surer of its mistakes. A penalty or a bound keeps the weights small. Dropout keeps any neuron from "
+        "relying on one particular other neuron. Early stopping just ends in time, by images that it does not "
+        "train on. A narrow gap is not an aim in itself: a network that has learned nothing has none. So look last "
+        "at whether the test accuracy gained, or whether it paid for the narrower gap."
     ),
-    # strong enough that each changes something; not tuned, and so no verdict on which kind is best
+    # strong enough that each changes something; not tuned, so this does not decide which kind is best
     variants=(
         Variant(NONE),
         Variant("l1", {"l1": 1e-3}),
@@ -125,7 +125,7 @@ SCENARIO = Scenario(
     ),
     baseline=NONE,
     base=Settings(hidden=(512,), epochs=30, batch_size=32),
-    train_size=1_200,  # of which some are held out for early stopping
+    train_size=1_200,  # some of them are held out for early stopping
     recorders=recorders,
     pictures=pictures,
     findings=findings,

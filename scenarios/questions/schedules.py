@@ -21,27 +21,27 @@ LOW = RATE / 10
 
 
 def recorders(run: Run, train: Dataset) -> list[Recorder]:
-    """Rate and loss of about fifty steps an epoch."""
+    """Record rate and loss of about fifty steps per epoch."""
     return [StepLosses(step_interval(run, train, 50))]
 
 
 def pictures(results: Results) -> Iterator[Picture]:
-    """Rate and loss together."""
+    """Draw rate and loss together."""
     steps = results.table("steps")
     if len(steps):
         yield Picture(
             "schedule_and_loss",
-            "Above, the learning rate of each step; below, the training loss of the "
-            "same steps. Compare the loss and its jitter where the rate is large with where it is small.",
+            "Above, the learning rate of each step; below, the training loss of the same steps. Compare the loss "
+            "and its jitter at a large rate with those at a small rate.",
             lambda: viz.schedule_and_loss(steps),
         )
 
 
 def roughness(results: Results) -> dict[str, float]:
-    """How far the test accuracy of an epoch lies from the mean of its neighbours, in the second half of training.
+    """Return how far an epoch's test accuracy lies from the mean of its neighbours, in the second half of training.
 
-    The mean of |a_t - (a_{t-1} + a_{t+1}) / 2|: steady progress counts nothing. Empty where the second half has fewer
-    than three epochs, for then none has two neighbours in it.
+    The mean of |a_t - (a_{t-1} + a_{t+1}) / 2|: steady progress counts nothing. Empty if the second half has fewer
+    than three epochs, because then no epoch has two neighbours in it.
     """
     late = results.epochs[results.epochs["epoch"] > results.epochs["epoch"].max() / 2].sort_values("epoch")
     accuracy = late.groupby(["variant", "seed"])[METRIC]
@@ -51,22 +51,27 @@ def roughness(results: Results) -> dict[str, float]:
 
 
 def findings(results: Results) -> Iterator[str]:
-    """What each schedule gains on the better of the constant rates, and how restless each is at the end."""
+    """State what each schedule gains on the better constant rate, and how restless each is at the end."""
     final = results.final()
     constants = [name for name in results.names if name.startswith("constant") and final[name].notna().any()]
     schedules = [name for name in results.names if not name.startswith("constant")]
     if constants and schedules:
         best = final[constants].mean().idxmax()
         rows = [(name, Difference.between(final[name], final[best]).text()) for name in schedules]
-        chosen = " (picked by these same accuracies, which favours it)" if len(constants) > 1 else ""
-        yield of_each(f"Against the better constant rate, {best}{chosen}", ("schedule", "difference"), rows, joint="; ")
+        yield of_each(
+            f"Against the better constant rate, {best}",
+            ("schedule", "difference"),
+            rows,
+            joint="; ",
+            end="It was picked by these same accuracies, which favours it." if len(constants) > 1 else "",
+        )
     restless = roughness(results)
     if restless:
         yield of_each(
-            "How far the test accuracy of an epoch in the second half lies from the mean of its two neighbours, in "
-            "points, as an average that is not tested for noise",
+            "Points between an epoch's test accuracy and the mean of its two neighbours, averaged over the second half",
             ("variant", "points"),
             [(name, points(value)) for name, value in restless.items()],
+            end="These averages are not tested for noise.",
         )
 
 
@@ -74,12 +79,12 @@ SCENARIO = Scenario(
     name="schedules",
     question="What does a learning rate that changes during training gain over a constant one?",
     what_to_watch=(
-        f"All runs but one have the same largest learning rate, {plain(RATE)}; the other is constant at a tenth of it. "
-        "Look at rate and loss together first: a large rate comes down fast and then jitters about the valley's floor, "
-        "a small one creeps along without jitter. A schedule wants both, speed at first and calm at the end. "
-        "Staircase and cosine begin high and fall; warm-up begins low and stays high; one cycle does both. Then "
-        "look at the accuracy from epoch to epoch and from seed to seed: with a rate that is still large at the end, "
-        "it is partly chance where the last step lands."
+        f"All runs have the same largest learning rate, {plain(RATE)}, except one: it is constant at a tenth of it. "
+        "Look first at rate and loss together. At a large rate the loss comes down fast and then jitters about the "
+        "valley's floor; at a small one it creeps along without jitter. A schedule wants both, speed at first and "
+        "calm at the end. Staircase and cosine begin high and fall; warm-up begins low and stays high; one cycle "
+        "does both. Then look at the accuracy from epoch to epoch and from seed to seed. If the rate is still "
+        "large at the end, it is partly chance where the last step lands."
     ),
     variants=(
         Variant("constant"),

@@ -1,4 +1,4 @@
-"""What equal initial weights do: neurons that stay copies of each other, and what parts them."""
+"""What equal initial weights do: neurons stay copies of each other, until something makes them different."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from ..report.findings import learned_nothing
 from ..report.listed import of_each
 
 RECORDS = 41
-NEURONS, PIXELS = 4, 3  # so many lines can be told apart
+NEURONS, PIXELS = 4, 3  # few enough lines to tell apart
 
 
 def recorders(run: Run, train: Dataset) -> list[Recorder]:
-    """How different the neurons are, and some weights of some of them, at the pixels that vary most."""
+    """Record how different the neurons are, and some of their weights, at the pixels that vary most."""
     steps = even_steps(run, train, RECORDS)
     variance = train.images.reshape(len(train), -1).var(axis=0)
     return [
@@ -34,14 +34,13 @@ def recorders(run: Run, train: Dataset) -> list[Recorder]:
 
 
 def pictures(results: Results) -> Iterator[Picture]:
-    """Weights that stay together or part, and how many neurons are more than copies."""
+    """Draw weights that stay together or part, and how many neurons are more than copies."""
     neurons, parting = results.table("neurons"), results.table("parting")
     if len(neurons):
         yield Picture(
             "weights",
-            f"The weights of the first {NEURONS} neurons for the {PIXELS} pixels that vary most, "
-            "in the first seed. One band where there should be several lines: the neurons are copies of "
-            "each other.",
+            f"The weights of the first {NEURONS} neurons for the {PIXELS} pixels that vary most, in the first seed. "
+            "If there is one band instead of several lines, the neurons are copies of each other.",
             lambda: viz.neurons_together(
                 neurons[neurons["seed"] == neurons["seed"].min()], title="Do equal neurons part?"
             ),
@@ -49,27 +48,27 @@ def pictures(results: Results) -> Iterator[Picture]:
     if len(parting):
         yield Picture(
             "distinct",
-            "The share of neurons in the hidden layer that are no copy of another one: their "
-            f"weights differ by more than {percent(DistinctNeurons.apart, 0)} of the mean length of a neuron's "
-            "weights. A layer of copies is worth one neuron.",
+            "The share of neurons in the hidden layer that are not copies of another one. A neuron is not a copy "
+            f"if its weights differ by more than {percent(DistinctNeurons.apart, 0)} of the mean length of a "
+            "neuron's weights. A layer of copies is worth one neuron.",
             lambda: viz.unit_health(
                 parting,
                 styles=viz.variant_style(results.names),
                 shares=("distinct",),
-                title="Neurons that are no copy of another",
+                title="Neurons that are not copies of another",
             ),
         )
 
 
 def findings(results: Results) -> Iterator[str]:
-    """Who stays equal to the last bit, who parts and when, and who learns nothing."""
+    """State which neurons stay equal to the last bit, which part and when, and which networks learn nothing."""
     parting = results.table("parting")
     if len(parting):
         end = parting[parting["step"] == parting["step"].max()]
         count = (end["distinct"] * end["neurons"]).groupby(end["variant"]).mean()
         names = [name for name in results.names if name in count.index]
         yield of_each(
-            f"Distinct neurons at the last look, of {int(end['neurons'].max())}",
+            f"Distinct neurons after training, of {int(end['neurons'].max())}",
             ("variant", "neurons"),
             [(name, rounded(count[name])) for name in names],
         )
@@ -77,7 +76,7 @@ def findings(results: Results) -> Iterator[str]:
         equal = [name for name in names if farthest[name] == 0.0]
         if equal:
             yield (
-                f"To the last bit the same all through training, in every seed: the neurons of {listing(equal)}. "
+                f"Identical to the last bit all through training, in every seed: the neurons of {listing(equal)}. "
                 "Equal weights get equal gradients."
             )
         parted = parting[parting["distinct"] > 0.5].groupby(["variant", "seed"])["step"].min().groupby("variant").max()
@@ -85,12 +84,12 @@ def findings(results: Results) -> Iterator[str]:
         when = [(name, str(int(parted[name]))) for name in names if name in parted.index and parted[name] > start[name]]
         if when:
             yield of_each(
-                "Neurons that start as copies part in training. When more than half of them were distinct, in the "
-                "seed that took longest",
+                "Neurons that start as copies part in training. More than half of them were distinct, in the "
+                "slowest seed",
                 ("variant", "step"),
                 when,
                 "{} at step {}",
-                end="The networks are looked at every few steps only; seeds that never got there are left out.",
+                end="The networks are measured every few steps only. Seeds that never got there are left out.",
             )
     yield from learned_nothing(results)
 
@@ -99,11 +98,12 @@ SCENARIO = Scenario(
     name="symmetry",
     question="Why do initial weights have to be random?",
     what_to_watch=(
-        "If all neurons of a layer start with the same weights, they give the same answer, get the same blame, and "
-        "take the same step: they stay copies of each other for ever, and the layer is worth one neuron. Look first at "
-        "the lines of the weights: where they lie on top of each other, nothing tells the neurons apart. Then look at "
-        "when they part. Differences of a millionth are enough in the end, for they grow, but the time until they have "
-        "grown is lost. Dropout parts equal neurons too, since each step leaves out some and not others."
+        "If all neurons of a layer start with the same weights, they have the same activation, get the same delta, "
+        "and take the same step. They stay copies of each other for ever, and the layer is worth one neuron. Look "
+        "first at the lines of the weights: if they lie on top of each other, nothing tells the neurons apart. "
+        "Then look at when they part. Differences of a millionth are enough in the end, because they grow, but the "
+        "time until they have grown is lost. Dropout parts equal neurons too, because each step leaves out some "
+        "and not others."
     ),
     variants=(
         Variant("random"),

@@ -1,4 +1,4 @@
-"""What is written of a comparison: findings, figures, and the report in two forms."""
+"""The report on a comparison: findings, figures, and the documents in two forms."""
 
 from .files import redraw, write_report
 from .summary import terminal_table

@@ -1,4 +1,4 @@
-"""The decision boundaries of the variants, side by side: where the data are points in the plane."""
+"""The decision boundaries of the variants, side by side: only for data that are points in the plane."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Looks = list[tuple[int, Array]]  # (epoch, answers at the places and at the poin
 
 
 def boundary_pictures(results: Results) -> Iterator[Picture]:
-    """A panel for each variant: its first seed at the end of training; and the way there as a film."""
+    """Draw one panel per variant: its first seed at the end of training; and the way there as a film."""
     if results.table("boundary").empty or results.table("points").empty:
         return
     points, seed = results.table("points"), results.epochs["seed"].min()
@@ -36,8 +36,10 @@ def boundary_pictures(results: Results) -> Iterator[Picture]:
         return
     x, y = points[["x1", "x2"]].to_numpy(np.float32), points["label"].to_numpy()  # the same from a file
     given: dict[str, Any] = {"class_names": [str(names.get(k, k)) for k in range(int(y.max()) + 1)]}
-    left_out = f" The first {len(shown)} of {len(final)} variants." if len(final.dropna()) > MOST_PANELS else ""
-    diverged = " A run that diverged has none." if final.isna().any() else ""
+    left_out = (
+        f" Only the first {len(shown)} of {len(final)} variants are shown." if len(final.dropna()) > MOST_PANELS else ""
+    )
+    diverged = " A run that diverged has no panel." if final.isna().any() else ""
 
     def film(path: Path, note: str) -> None:
         frames, titles = film_frames(looks)
@@ -45,16 +47,16 @@ def boundary_pictures(results: Results) -> Iterator[Picture]:
 
     yield Picture(
         "boundary",
-        f"Which class each variant answers at every point of the plane, at the end of training with seed {seed}, and "
-        f"the {thousands(len(points))} test points; above each panel, how many of these it reads correctly."
-        f"{left_out}{diverged}",
+        "The class that each variant predicts at every point of the plane, at the end of training with seed "
+        f"{seed}. The dots are the {thousands(len(points))} test points. Above each panel: how many of these it "
+        f"reads correctly.{left_out}{diverged}",
         lambda: viz.decision_boundaries({name: each[-1][1] for name, each in looks.items()}, x, y, **given),
         film if len(shown) <= MOST_FILMED else None,
     )
 
 
 def _looks(table: pd.DataFrame, name: str, seed: int, points: pd.DataFrame) -> Looks:
-    """What was recorded of one run."""
+    """Return what was recorded of one run."""
     rows = table[(table["variant"] == name) & (table["seed"] == seed)]
     found = []
     for row in rows.itertuples():
@@ -67,7 +69,7 @@ def _looks(table: pd.DataFrame, name: str, seed: int, points: pd.DataFrame) -> L
 
 
 def film_frames(looks: Mapping[str, Looks]) -> tuple[list[dict[str, Array]], list[str]]:
-    """What stood at each epoch that any run was looked at; a run that has ended stays as it ended."""
+    """Return the answers at each epoch at which any run was recorded; a run that has ended stays as it ended."""
     frames: list[dict[str, Array]] = []
     epochs = sorted({epoch for each in looks.values() for epoch, _ in each})
     for epoch in epochs:
@@ -80,7 +82,7 @@ def film_frames(looks: Mapping[str, Looks]) -> tuple[list[dict[str, Array]], lis
 
 
 def _at(looks: Looks, epoch: int) -> Array:
-    """The last of the looks up to an epoch; what is kept in the end is none of them, where training went on from it."""
+    """Return the last answers up to an epoch. Weights kept from an earlier epoch do not count before the end."""
     before, answers = looks[0]
     for at, each in looks:
         if before < at <= epoch:

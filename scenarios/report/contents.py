@@ -1,4 +1,4 @@
-"""What a report says, block by block: the question, the findings, the figures, the numbers, and how it was done."""
+"""The contents of a report, block by block: the question, the findings, the figures, the numbers, and the method."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from neurosim.text import computed_with, listing, rounded, setting, thousands
+from neurosim.text import counted, listing, rounded, setting, thousands
 from neurosim.training.settings import HELD_OUT, HELD_OUT_TEXT, Settings
 
 from ..protocol.results import Results
@@ -46,14 +46,14 @@ def contents(results: Results, record: dict[str, Any], figures: list[tuple[Pictu
         )
     yield Heading(2, "Numbers")
     if scenario.grid:
-        yield Paragraph("Test accuracy in %, and the means of rows and columns:")
+        yield Paragraph("Test accuracy in %, with the means of rows and columns:")
         yield Table(*grid_table(results))
-    compared = (f"difference from {scenario.baseline}, 95 % interval", "verdict") if scenario.baseline else ()
+    compared = (f"difference from {scenario.baseline} in points, 95 % interval", "verdict") if scenario.baseline else ()
     yield Table(
         (
             "variant",
             "test accuracy",
-            "test loss (of different losses: not to be compared)" if loss_units(results) else "test loss",
+            "test loss (different losses cannot be compared)" if loss_units(results) else "test loss",
             *compared,
             "seconds",
         ),
@@ -79,7 +79,7 @@ def contents(results: Results, record: dict[str, Any], figures: list[tuple[Pictu
 
 
 def _findings(findings: list[str]) -> Iterator[Block]:
-    """Findings as bullets; those that have a table, as the table between them."""
+    """Yield findings as bullets; those with a table, as a table between them."""
     for _, group in groupby(findings, lambda each: isinstance(each, Listed)):
         texts = []
         for each in group:
@@ -93,16 +93,16 @@ def _findings(findings: list[str]) -> Iterator[Block]:
 
 
 def how_it_was_done(results: Results, record: dict[str, Any]) -> Iterator[str]:
-    """The protocol, sentence by sentence."""
+    """Yield the protocol, item by item."""
     train, test = record["data"]["train"], record["data"]["test"]
     yield (
         f"Trained on {thousands(train['images'])} images of {train['name']} ({train['source']}), measured on "
-        f"{thousands(test['images'])} test images after each epoch. No setting, rate or epoch of a run was chosen by "
-        "the test images. But which variant is called the best is: its lead over the others owes a little to the luck "
+        f"{thousands(test['images'])} test images after each epoch. No setting, rate or epoch of a run was chosen "
+        "by the test images. But they decide which variant is called the best: its lead owes a little to the luck "
         "of these seeds and images."
     )
     yield (
-        "Every batch is full: images that are too few for one more batch are left out of the epoch. They are drawn "
+        "Every batch is full. Images that are too few for one more batch are left out of the epoch; they are drawn "
         "anew in each epoch."
     )
     sizes = {name: size for name, size in record["train_sizes"].items() if size is not None}
@@ -110,33 +110,33 @@ def how_it_was_done(results: Results, record: dict[str, Any]) -> Iterator[str]:
     most = train["images"] - (round(HELD_OUT * train["images"]) if held_out else 0)
     for size in sorted({size for size in sizes.values() if size <= most}):
         yield (
-            f"On {thousands(size)} of these images only, as they were meant to: "
+            f"On {thousands(size)} of these images only, by design: "
             f"{listing([name for name in sizes if sizes[name] == size])}."
         )
-    cut = [f"{name} on {thousands(most)} in place of {thousands(size)}" for name, size in sizes.items() if size > most]
+    cut = [f"{name} on {thousands(most)} instead of {thousands(size)}" for name, size in sizes.items() if size > most]
     if cut:
         yield f"There were fewer images than some variants ask for: {listing(cut)}."
     if held_out:
         yield (
-            f"{HELD_OUT_TEXT.capitalize()} of the training images was held out for early stopping and the "
-            "learning-rate schedule to watch, in all variants alike; accuracies are those at the epoch whose weights "
-            "were kept."
+            f"{HELD_OUT_TEXT.capitalize()} of the training images was held out in all variants, for early stopping "
+            "and the learning-rate schedule to watch. Accuracies are those of the epoch whose weights were kept."
         )
     if record["seeds"]:
         yield (
-            f"Seeds {', '.join(map(str, record['seeds']))}: for one seed all variants draw their weights and the "
-            "order of their images from the same random numbers, so that they start alike where layers and "
-            "initializer agree, and see the same batches where images and batch size do. Differences are paired by "
-            "seed; the interval is Student's t. Each is an interval at 95 % of its own: among twenty variants that "
-            "do not differ, one is expected to look as if it did."
+            f"Seeds: {', '.join(map(str, record['seeds']))}. For one seed, all variants draw their weights and the "
+            "order of their images from the same random numbers. So they start alike if layers and initializer "
+            "agree, and see the same batches if images and batch size agree. Differences are paired by seed; the "
+            "interval is Student's t. Each interval alone covers 95 %. So of twenty variants that do not differ, "
+            "one is expected to look as if it did."
         )
     rates = results.table("rates")
     if len(rates):
         tried = rates.groupby("variant")["learning_rate"].nunique().max()
         epochs = listing([str(each) for each in sorted(set(rates["epochs"]))], "or")
         yield (
-            f"Learning rates, each the best of {tried} on {HELD_OUT_TEXT} of the training images that was held out, "
-            f"after {epochs} epochs, the mean of {rates['seed'].nunique()} seeds: see the settings below."
+            f"Each learning rate is the best of {tried} in a search: after {epochs} epochs, in the mean of "
+            f"{rates['seed'].nunique()} seeds. The search measures on {HELD_OUT_TEXT} of the training images, which "
+            "it does not train on. The rates are in the settings below."
         )
     else:
         found = {each.rate_text() for each in results.settings.values()}
@@ -144,15 +144,24 @@ def how_it_was_done(results: Results, record: dict[str, Any]) -> Iterator[str]:
             yield f"Learning rate: {found.pop()}."
         elif found:
             yield "Learning rate and schedule of each variant: see its settings below."
-    # earlier versions had one thread, and did not record it
-    means = computed_with(record.get("threads") or 1, record.get("engine"))
-    yield f"Every run computed with {means}; its times, but no other numbers, depend on how many ran at once."
+    yield " ".join(_computed_with(record))
     if record["command"]:
         yield f"Made by `{record['command']}`."
 
 
+def _computed_with(record: dict[str, Any]) -> Iterator[str]:
+    """Yield what the runs computed with. Only the wanted engine is recorded; a network may not be one for it."""
+    # earlier versions had one thread, and did not record it
+    yield f"Every run computed with {counted(record.get('threads') or 1, 'thread')}."
+    if record.get("engine") == "numpy":
+        yield "All training steps used NumPy."
+    elif record.get("engine") == "compiled":
+        yield "Training steps used the compiled engine; runs that it cannot compile used NumPy."
+    yield "The times depend on how many runs were computed at once; the other numbers do not."
+
+
 def _settings_tables(results: Results) -> Iterator[Block]:
-    """The settings that all variants share, and those in which they differ, as they were used."""
+    """Yield the settings that all variants share, and those in which they differ, as they were used."""
     all_settings = {name: _in_use(results.settings[name]) for name in results.names if name in results.settings}
     if not all_settings:
         return
@@ -160,12 +169,12 @@ def _settings_tables(results: Results) -> Iterator[Block]:
     differ = [name for name, each in values.items() if any(value != each[0] for value in each)]
     yield Heading(2, "Settings")
     if differ:
-        yield Paragraph("In these the variants differ:")
+        yield Paragraph("The variants differ in these settings:")
         yield Table(
             ("variant", *differ),
             [(name, *(settings[each] for each in differ)) for name, settings in all_settings.items()],
         )
-    yield Paragraph("These they share:")
+    yield Paragraph("All variants share these settings:")
     noun = "sample" if results.noun != IMAGE else IMAGE  # some of them are for images only
     yield Table(
         ("setting", "value", "meaning"),
@@ -178,7 +187,7 @@ def _settings_tables(results: Results) -> Iterator[Block]:
 
 
 def _in_use(settings: Settings) -> dict[str, str]:
-    """The settings of a variant in words; of those that it leaves to others, what these chose."""
+    """Return the settings of a variant in words; a setting left open shows the value that was chosen for it."""
     used, given = settings.used(), asdict(settings)
     others = {"output": "by the loss", "learning_rate": "the optimizer's own", "initializer": "by the activation"}
     if settings.schedule is not None:

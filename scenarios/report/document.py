@@ -1,7 +1,7 @@
-"""A document once, in two forms: Markdown, and a web page that is a single file.
+"""A document in two forms: Markdown, and a web page that is a single file.
 
-A document is a list of blocks.  In their text, `backticks` set code; everything else stands for itself, whatever
-stands in the names of files, classes and data.
+A document is a list of blocks.  In their text, `backticks` set code; everything else stands for itself, whatever the
+names of files, classes and data contain.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from viz.colours import DARK_PAGE, LIGHT_PAGE
 
 
 def _variables(colours: Mapping[str, str]) -> str:
-    """Colours as CSS variables."""
+    """Return colours as CSS variables."""
     return " ".join(f"--{name}: {colour};" for name, colour in colours.items())
 
 
@@ -88,7 +88,7 @@ Block = Heading | Paragraph | Bullets | Table | Image
 
 
 def to_markdown(blocks: Iterable[Block], folder: Path) -> str:
-    """The document as Markdown for `folder`, with links to its images."""
+    """Return the document as Markdown for `folder`, with links to its images."""
     return "\n\n".join(_markdown(block, folder) for block in blocks) + "\n"
 
 
@@ -112,12 +112,12 @@ def _link(path: Path, folder: Path) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text in a table, where a bar ends the cell even in code."""
+    """Escape text in a table, where a bar ends the cell even in code."""
     return re.sub(r"(?<!\\)\|", r"\|", markdown(text))
 
 
 def to_html(blocks: Sequence[Block]) -> str:
-    """The document as a page that needs no other file: images, style and all are in it."""
+    """Return the document as a page that needs no other file: images, style and all are in it."""
     title = next((block.text for block in blocks if isinstance(block, Heading)), "")
     body = "\n".join(_html(block) for block in blocks)
     return (
@@ -139,7 +139,7 @@ def _html(block: Block) -> str:
         images = [_img(block.path, block.alt)]
         if block.film:
             images.append(_img(block.film, f"{block.alt}, in motion"))
-            caption += " Second, the same in motion."
+            caption += " The second picture shows the same in motion."
         return "\n".join(["<figure>", *images, f"<figcaption>{_inline(caption)}</figcaption>", "</figure>"])
     header = "".join(f'<th scope="col">{_inline(cell)}</th>' for cell in block.header)
     rows = [
@@ -161,11 +161,11 @@ def _html(block: Block) -> str:
 
 
 def _img(path: Path, alt: str) -> str:
-    """A picture that is in the page itself."""
+    """Return a picture that is part of the page itself."""
     data = base64.b64encode(path.read_bytes()).decode()
     return f'<img src="data:image/{path.suffix[1:]};base64,{data}" alt="{html.escape(visible(alt))}">'
 
 
 def _inline(text: str) -> str:
-    """Text as HTML, with code where backticks are."""
+    """Return text as HTML, with code between backticks."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(visible(text)))

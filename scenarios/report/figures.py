@@ -19,7 +19,7 @@ FILM = ".gif"
 
 
 def common_pictures(results: Results) -> Iterator[Picture]:
-    """The figures of every scenario, then its own. Each variant keeps its colour and marker in all of them."""
+    """Yield the figures of every scenario, then its own. Each variant keeps its colour and marker in all of them."""
     styles = viz.variant_style(results.names)
     yield Picture(
         "accuracy",
@@ -30,7 +30,7 @@ def common_pictures(results: Results) -> Iterator[Picture]:
     yield Picture(
         "loss",
         "Training loss: the mean over the batches of each epoch, while the weights change from batch to batch."
-        + (" Each loss has a panel: their values are measured in different units." if units else ""),
+        + (" Each loss has its own panel, because the losses have different units." if units else ""),
         lambda: (
             viz.curves_apart(results.epochs, units, styles=styles, title="Training loss by epoch")
             if units
@@ -39,9 +39,9 @@ def common_pictures(results: Results) -> Iterator[Picture]:
     )
     yield Picture(
         "comparison",
-        "Test accuracy at the end of training, one dot per seed. The bars show how far the seeds "
-        "spread, one standard deviation either way; they are no test. Variants are compared seed by seed, "
-        "so what decides is the paired interval in the table, whether bars overlap or not.",
+        "Test accuracy at the end of training, one dot per seed. The bars show how far the seeds spread: one "
+        "standard deviation either way. They do not test a difference. Variants are compared seed by seed. So what "
+        "decides is the paired interval in the table, whether bars overlap or not.",
         lambda: viz.comparison(results.ends(), METRIC, results.scenario.baseline or None, styles=styles),
     )
     if results.scenario.grid:
@@ -52,7 +52,7 @@ def common_pictures(results: Results) -> Iterator[Picture]:
 
 
 def loss_units(results: Results) -> dict[str, str]:
-    """In which unit the loss of each variant is measured; empty where it is the same for all."""
+    """Return the unit of each variant's loss; empty if it is the same for all."""
     units = {}
     for name, settings in results.settings.items():
         smoothing = settings.label_smoothing
@@ -87,7 +87,7 @@ class Drawing:
 
 
 def drawings(results: Results, folder: Path) -> list[Drawing]:
-    """All figures and films, in ``folder/figures``; what an earlier run has left there beside them is removed."""
+    """List all figures and films, in ``folder/figures``. Remove old boundary pictures there: the data may be others."""
     for kind in (".png", FILM):  # of data that were points
         (folder / "figures" / f"boundary{kind}").unlink(missing_ok=True)
     found = [

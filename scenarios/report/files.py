@@ -107,14 +107,14 @@ RECORD = record_of(
         "grid": record_of({}, others=listed(plain)),
     },
 )
-"""What run.json may say."""
+"""What run.json may contain."""
 
 
 def redraw(scenarios: dict[str, Scenario], folder: Path) -> list[Path]:
     """Draw the figures of an earlier run and write its reports again, from its files alone.
 
-    A scenario that is not in `scenarios`, such as a comparison of a user's own, gets the figures and findings that
-    all scenarios have.
+    A scenario that is not in `scenarios`, such as a user's own comparison, gets the figures and findings that all
+    scenarios have.
 
     Raises:
         DataError: `folder` holds no results.
@@ -146,15 +146,15 @@ def redraw(scenarios: dict[str, Scenario], folder: Path) -> list[Path]:
         raise DataError(f"{folder}: {error}") from None
     except (OSError, KeyError, TypeError, ValueError, RecursionError):
         raise DataError(
-            f"{folder}: expected the results of a scenario there, found no run.json that describes one; "
-            f"make them with: {command_line('scenario')}"
+            f"{folder}: expected the results of a scenario there, found no run.json that describes one; make them "
+            f"with: {command_line('scenario')}"
         ) from None
     draw(results, folder)
     return _write_documents(results, record, folder)
 
 
 def _write_documents(results: Results, record: dict[str, Any], folder: Path) -> list[Path]:
-    """Write report.md and report.html around the figures; returns their paths."""
+    """Write report.md and report.html around the figures, and return the paths of the figures."""
     figures = [(each, folder / "figures" / f"{each.name}.png") for each in common_pictures(results)]
     blocks = list(contents(results, record, figures))
     write_text(folder / "report.md", to_markdown(blocks, folder))

@@ -1,9 +1,9 @@
-"""Findings: sentences that are computed from the numbers, and that turn round when the numbers do."""
+"""Findings: sentences that are computed from the numbers, and that change when the numbers do."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
@@ -13,20 +13,21 @@ from neurosim.text import fixed, listing, percent, plain, points, signed
 from ..protocol.results import METRIC, Results
 from ..protocol.statistics import Difference, chance_of_a_false_alarm
 from .grid import grid_findings
-from .listed import AND, MANY, of_each
+from .listed import AND, MANY, of_each, words
 from .nouns import in_nouns
 
-MANY_COMPARISONS = 5  # comparisons with one baseline, from which on a finding tells how many false alarms to expect
+MANY_COMPARISONS = 5  # comparisons with one baseline, from which a finding tells how many false alarms to expect
+LONGEST_LIST = 18  # words that a list of names may have in a sentence
 
 
 def all_findings(results: Results) -> list[str]:
-    """What can be said of the results: first what holds for every scenario, then what is its own."""
+    """Return all findings: first those that every scenario has, then the scenario's own."""
     own = results.scenario.findings(results) if results.scenario.findings else ()
     return [in_nouns(each, results.noun) for each in (*general_findings(results), *own)]
 
 
 def general_findings(results: Results) -> Iterator[str]:
-    """What can be said of any comparison: who is best, what differs from the baseline beyond noise, who diverged."""
+    """Yield the findings of any comparison: the best, differences from the baseline beyond noise, divergence."""
     summary, baseline = results.summary(), results.scenario.baseline
     seeds = int(summary["seeds"].max())
     ranked = results.ranked().dropna(subset=["test_accuracy_mean"])
@@ -39,7 +40,7 @@ def general_findings(results: Results) -> Iterator[str]:
             sentence += f" over the {seeds - first.diverged} of {seeds} seeds that did not diverge"
         base = summary.loc[summary["variant"] == baseline, "test_accuracy_mean"].dropna()
         if first.variant != baseline and len(base):
-            sentence += f"; the baseline {baseline} has {percent(base.item(), 2)}"
+            sentence += f". The baseline {baseline} has {percent(base.item(), 2)}"
         yield sentence + "."
     if results.scenario.grid:
         yield from grid_findings(results)
@@ -52,28 +53,28 @@ def general_findings(results: Results) -> Iterator[str]:
         runs = results.epochs[(results.epochs["variant"] == row.variant) & results.epochs["diverged"]]
         when = sorted(set(runs.groupby("seed")["epoch"].min()))
         yield (
-            f"{row.variant} diverged in {row.diverged} of {row.seeds} seeds, in epoch "
-            f"{listing([str(int(epoch)) for epoch in when])}{_origins(results, row.variant)}."
+            f"{row.variant} diverged in {row.diverged} of {row.seeds} seeds, in "
+            f"{_numbered('epoch', when)}.{_origins(results, row.variant)}"
         )
 
 
 def _against_baseline(
     results: Results, summary: pd.DataFrame, ranked: pd.DataFrame, baseline: str, seeds: int
 ) -> Iterator[str]:
-    """Which variants differ from the baseline beyond the noise, and how many would by chance."""
+    """State which variants differ from the baseline beyond the noise, and how many would by chance."""
     final = results.final()
     pairs = final.sub(final[baseline], axis="index").count()  # seeds in which neither diverged
     whole = ranked[ranked["variant"].map(pairs) == seeds]
-    for verdict, words in (
+    for verdict, lead in (
         ("better", f"Better than {baseline} beyond the noise of {seeds} seeds"),
         ("worse", f"Worse than {baseline} beyond the noise of {seeds} seeds"),
         ("within noise", f"No difference from {baseline} that {seeds} seeds can show"),
     ):
         rows = [(row.variant, signed(100 * row.difference)) for row in whole[whole["verdict"] == verdict].itertuples()]
         if rows:
-            yield of_each(words, ("variant", "points"), rows, "{} ({} points)", AND)
+            yield of_each(lead, ("variant", "points"), rows, "{} ({} points)", AND)
     if (whole["verdict"] == "one seed").any():
-        yield "One seed cannot tell a difference from noise; run more with --seeds 3."
+        yield "One seed cannot tell a difference from noise. Run more seeds with --seeds 3."
     for count in range(seeds - 1, 0, -1):
         rows = [
             (name, Difference.between(final[name], final[baseline]).text())
@@ -86,50 +87,55 @@ def _against_baseline(
                 ("variant", "difference"),
                 rows,
                 joint="; ",
-                end="Seeds that diverged are left out, which makes such a variant look better than it is.",
+                end="Seeds that diverged are left out. That makes such a variant look better than it is.",
             )
     yield from _false_alarms(summary, baseline, seeds)
 
 
 def _false_alarms(summary: pd.DataFrame, baseline: str, seeds: int) -> Iterator[str]:
-    """How many differences are to be expected beyond the noise where there are none, if there are many comparisons."""
+    """State how many false differences beyond the noise to expect, if there are many comparisons."""
     compared = summary["verdict"].isin(("better", "worse", "within noise")).sum()
     found = summary["verdict"].isin(("better", "worse")).sum()
     if found and compared >= MANY_COMPARISONS:
         yield (
-            f"These are {compared} comparisons with {baseline}, each at {percent(0.05, 0)}: if no variant differed "
-            f"from it, about {fixed(0.05 * compared, 1)} of them would be beyond the noise all the same, and the "
-            f"chance that there is at least one such false alarm would be about "
+            f"These are {compared} comparisons with {baseline}, each at {percent(0.05, 0)}. If no variant differed "
+            f"from it, about {fixed(0.05 * compared, 1)} of them would still be beyond the noise. The chance of at "
+            "least one such false alarm would be about "
             f"{percent(chance_of_a_false_alarm(int(compared), seeds), 0)}. Here {found} "
             f"{'are' if found > 1 else 'is'} beyond the noise."
         )
 
 
 def _origins(results: Results, variant: str) -> str:
-    """In which layers the first NaN or infinity of a variant's runs appeared."""
+    """State in which layers the first NaN or infinity of a variant's runs appeared."""
     table = results.table("divergences")
     if not len(table):
         return ""
     layers = table.loc[table["variant"] == variant, "layer"].dropna()
     if not len(layers):
-        return ", in the loss itself"
-    numbers = [str(int(layer)) for layer in sorted(set(layers))]
-    return f": the first NaN or infinity appeared in layer {listing(numbers)}"
+        return " The first NaN or infinity appeared in the loss itself."
+    return f" The first NaN or infinity appeared in {_numbered('layer', sorted(set(layers)))}."
+
+
+def _numbered(noun: str, numbers: Sequence[float]) -> str:
+    """Write numbers after their noun: "epoch 1", "layers 2 and 3"."""
+    return f"{noun}{'s' if len(numbers) > 1 else ''} {listing([str(int(each)) for each in numbers])}"
 
 
 def _rates_at_the_edge(results: Results) -> Iterator[str]:
-    """Whose chosen learning rate is the smallest or largest of those tried, so that a better one may lie beyond."""
+    """List the variants whose chosen learning rate is the smallest or largest tried: a better one may lie beyond."""
     edges, rates = [], results.rates()
     for name, tried in rates.groupby("variant", sort=False) if len(rates) else ():
         rate = tried.loc[tried["chosen"], "learning_rate"].min()
         if len(tried) > 1 and rate in (tried["learning_rate"].min(), tried["learning_rate"].max()):
-            edges.append(f"{name} ({plain(rate)})")
+            edges.append((str(name), plain(rate)))
     if edges:
-        yield f"The best learning rate lies at the edge of the range that was searched for {listing(edges)}."
+        lead = "The best learning rate lies at the edge of the range that was searched"
+        yield of_each(lead, ("variant", "learning rate"), edges, "{} ({})", AND)
 
 
 def _speed(results: Results, ranked: pd.DataFrame) -> Iterator[str]:
-    """Who comes near the best final accuracy first."""
+    """State which variants come near the best final accuracy first."""
     if len(ranked) < 2 or results.epochs["epoch"].max() < 2:
         return
     goal = math.floor(100 * 0.97 * ranked.iloc[0].test_accuracy_mean) / 100
@@ -140,22 +146,29 @@ def _speed(results: Results, ranked: pd.DataFrame) -> Iterator[str]:
     quickest = min(arrived.values())
     first = [name for name, epochs in arrived.items() if epochs == quickest]
     late = [name for name in needed if name not in arrived]
-    sentence = f"First to reach {percent(goal, 0)} test accuracy: {listing(first)}, "
-    sentence += f"after {plain(round(quickest, 1))} epoch{'s' if quickest > 1 else ''}"
     seeds = results.epochs["seed"].nunique()
-    sentence += f" ({f'the mean of {seeds} seeds' if seeds > 1 else 'one seed'}, in whole epochs, not tested for noise)"
+    after = f"after {plain(round(quickest, 1))} epoch{'s' if quickest > 1 else ''}"
+    text = f"First to reach {percent(goal, 0)} test accuracy, {after}: {_few_or_count(first)}. "
+    basis = f"in the mean of {seeds} seeds" if seeds > 1 else "with one seed"
+    text += f"It is measured in whole epochs, {basis}, and not tested for noise."
     if late:
-        missed = "not there in every seed by the end" if seeds > 1 else "not there by the end"
+        missed = "Not there in every seed by the end" if seeds > 1 else "Not there by the end"
         others = f"the other {len(late)}" if len(late) == len(needed) - len(first) else f"{len(late)} others"
-        sentence += f"; {missed}: {listing(late) if len(late) < MANY else others}"
-    yield sentence + "."
+        text += f" {missed}: {listing(late) if len(late) < MANY else others}."
+    yield text
+
+
+def _few_or_count(names: list[str]) -> str:
+    """List names, or count them if the list would be too long for a sentence."""
+    text = listing(names)
+    return text if words(text) <= LONGEST_LIST else f"{len(names)} variants, among them {names[0]}"
 
 
 # -- what several scenarios say --------------------------------------------------------------------------------------
 
 
 def learned_nothing(results: Results) -> Iterator[str]:
-    """Which variants end no better than if they answered one class every time; says so too where there is none."""
+    """State which variants end no better than with one answer for all samples, or that none does."""
     chance = results.table("chance")
     if chance.empty:
         return
@@ -164,27 +177,27 @@ def learned_nothing(results: Results) -> Iterator[str]:
     if final.empty:
         return
     idle = {name: int((final[name] <= share + MARGIN_OVER_CHANCE).sum()) for name in final}
-    names = [
-        f"{name} ({count} of {final[name].count()} seeds)" if len(final) > 1 else name
-        for name, count in idle.items()
-        if count
-    ]
-    if names:
-        yield (
-            f"Learned nothing: {listing(names)}. To answer the commonest class every time is right for "
-            f"{percent(share, 2)} of the test images, and these end no more than "
-            f"{points(MARGIN_OVER_CHANCE, 0)} point above it."
+    rows = [(str(name), f"{count} of {final[name].count()}") for name, count in idle.items() if count]
+    if rows:
+        yield of_each(
+            "Learned nothing",
+            ("variant", "seeds"),
+            rows,
+            "{} ({} seeds)" if len(final) > 1 else "{}",
+            AND,
+            f"Always answering the most common class is right for {percent(share, 2)} of the test images. These runs "
+            f"end no more than {points(MARGIN_OVER_CHANCE, 0)} point above that.",
         )
     else:
         low = final.mean().idxmin()
         yield (
-            f"All that did not diverge learned something: the lowest mean, that of {low}, is "
-            f"{points(final[low].mean() - share, 1)} points above answering the commonest class every time."
+            f"Every variant that did not diverge learned something. The lowest mean, that of {low}, is "
+            f"{points(final[low].mean() - share, 1)} points above always answering the most common class."
         )
 
 
 def versus(results: Results, name: str, other: str, metric: str = METRIC) -> str:
-    """How one variant ends against another, seed by seed; empty where one of them is missing.
+    """Compare the ends of two variants, seed by seed; empty if one of them is missing.
 
     Example:
         >>> versus(results, "relu + batch norm", "relu")

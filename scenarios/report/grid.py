@@ -1,4 +1,4 @@
-"""Two settings that are varied together: what each does, and whether what one does depends on the other."""
+"""Two settings that are varied together: the effect of each, and whether it depends on the other."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ MEAN = "mean"
 
 
 def names_of(results: Results) -> tuple[str, str, pd.DataFrame]:
-    """The two settings, and the variant of each pair of their values: one row per value of the first."""
+    """Return the two settings, and the variant of each pair of their values: one row per value of the first."""
     (down, rows), (across, columns) = results.scenario.grid.items()
     names = np.array([each.name for each in results.scenario.variants]).reshape(len(rows), len(columns))
     return down, across, pd.DataFrame(names, index=pd.Index(rows), columns=pd.Index(columns))
 
 
 def accuracies(results: Results) -> tuple[str, str, Array, pd.DataFrame]:
-    """The two settings, the final accuracies (seeds, values of the first, values of the second), and the names."""
+    """Return the two settings, the accuracies (seeds, values of the first, values of the second), and the names."""
     down, across, names = names_of(results)
     final = results.final().reindex(columns=names.to_numpy().ravel())
     return down, across, final.to_numpy(float).reshape(len(final), *names.shape), names
 
 
 def interaction(accuracy: Array) -> Array:
-    """What is left of each cell when its row and its column are accounted for: a - row mean - column mean + mean.
+    """Return what is left of each cell after its row and its column: a - row mean - column mean + mean.
 
     Args:
         accuracy: (seeds, rows, columns).
 
     Returns:
-        (seeds without a diverged run, rows, columns): all 0 where the effects of rows and columns just add up.
+        (seeds without a diverged run, rows, columns): all 0 if the effects of rows and columns just add up.
 
     Reference: Fisher (1935), The design of experiments, on factorial experiments.
     """
@@ -51,7 +51,7 @@ def interaction(accuracy: Array) -> Array:
 
 
 def differences(residual: Array) -> pd.DataFrame:
-    """The interaction of each cell with its interval: a `Difference` for each row and column."""
+    """Return the interaction of each cell with its interval: a `Difference` for each row and column."""
     _, rows, columns = residual.shape
     zero = pd.Series(np.zeros(len(residual)))
     return pd.DataFrame(
@@ -60,9 +60,9 @@ def differences(residual: Array) -> pd.DataFrame:
 
 
 def grid_table(results: Results) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Header and rows: mean ± standard deviation over the seeds for each pair, and the means of rows and columns.
+    """Return header and rows: mean ± standard deviation for each pair, and the means of rows and columns.
 
-    A row or column in which a run diverged has no mean: it would leave out the worst.
+    A row or column in which a run diverged has no mean, because the mean would leave out the worst run.
     """
     down, across, a, names = accuracies(results)
 
@@ -86,7 +86,7 @@ def grid_table(results: Results) -> tuple[tuple[str, ...], list[tuple[str, ...]]
 
 
 def grid_pictures(results: Results) -> Iterator[Picture]:
-    """The accuracies as a map, and the interaction as another."""
+    """Draw the accuracies as a map, and the interaction as another."""
     down, across, a, names = accuracies(results)
     ends = results.ends().merge(
         names.rename_axis(down).reset_index().melt(down, var_name=across, value_name="variant"), on="variant"
@@ -94,7 +94,7 @@ def grid_pictures(results: Results) -> Iterator[Picture]:
     yield Picture(
         "grid",
         f"Final test accuracy for each pair of {down} (down) and {across} (to the right), the mean of the seeds.",
-        lambda: viz.heatmap(ends, across, down, METRIC, title=_title(f"Final test accuracy over {down} and {across}")),
+        lambda: viz.heatmap(ends, across, down, METRIC, title=_title(f"Final test accuracy by {down} and {across}")),
     )
     residual = interaction(a)
     if not len(residual):
@@ -102,9 +102,9 @@ def grid_pictures(results: Results) -> Iterator[Picture]:
     beyond = differences(residual).map(lambda each: each.verdict in ("better", "worse")).to_numpy(bool)
     yield Picture(
         "interaction",
-        "What is left of each pair when its row and its column are accounted for, in points. All near 0: each setting "
-        "does the same, whatever the other is. Far from 0: what one of them does depends on the other. A frame: "
-        "beyond the noise of the seeds.",
+        "What is left of each pair's accuracy after the effects of its row and its column, in points. If all are "
+        "near 0, each setting has the same effect at every value of the other. Far from 0, the effect of one "
+        "depends on the other. A frame: beyond the noise of the seeds.",
         lambda: viz.heatmap(
             100 * residual.mean(axis=0),
             across,
@@ -115,24 +115,25 @@ def grid_pictures(results: Results) -> Iterator[Picture]:
             y_labels=list(names.index),
             centred=True,
             framed=beyond,
-            note=f"accuracy less what row and column add up to{'; frame: beyond the noise' if beyond.any() else ''}",
+            note="accuracy minus the sum of row and column effects"
+            f"{'; frame: beyond the noise' if beyond.any() else ''}",
         ),
     )
 
 
 def _title(text: str) -> str:
-    """With the names of settings as words."""
+    """Write the names of settings as words."""
     return text.replace("_", " ")
 
 
 def grid_findings(results: Results) -> Iterator[str]:
-    """What each setting does on average over the other, and whether they interact."""
+    """State the average effect of each setting over the other, and whether they interact."""
     down, across, a, names = accuracies(results)
     whole = a[np.isfinite(a).all(axis=(1, 2))]
     if not len(whole):
         yield (
-            f"No seed ended without a run that diverged: what {down} and {across} do on average, and whether they "
-            "interact, cannot be said."
+            f"In every seed some run diverged. So the average effects of {down} and {across}, and whether they "
+            "interact, are unknown."
         )
         return
     seeds = counted(len(whole), "seed")
@@ -146,34 +147,35 @@ def grid_findings(results: Results) -> Iterator[str]:
         ]
         yield of_each(
             f"{setting}, on average over {other}: the highest is {values[best]} "
-            f"({percent(means[:, best].mean(), 2)}), which favours it; against it",
+            f"({percent(means[:, best].mean(), 2)}). Against it",
             (setting, "difference"),
             against,
             joint="; ",
+            end=f"{values[best]} was picked by these same accuracies, which favours it.",
         )
     yield _interaction(interaction(a), names, down, across, seeds)
 
 
 def _interaction(residual: Array, names: pd.DataFrame, down: str, across: str, seeds: str) -> str:
-    """Whether what one setting does depends on the other."""
+    """State whether the effect of one setting depends on the other."""
     each = differences(residual)
     size = each.map(lambda difference: abs(difference.mean)).to_numpy(float)
     i, j = np.unravel_index(size.argmax(), size.shape)
     largest = each.iloc[i, j]
     where = f"{down} {names.index[i]} with {across} {names.columns[j]}"
-    apart = f"{signed(100 * largest.mean)} points from what row and column add up to"
+    apart = f"{signed(100 * largest.mean)} points from the sum of its row and column effects"
     if len(residual) == 1:
-        return f"Interaction: the farthest pair, {where}, lies {apart}; one seed cannot tell that from noise."
+        return f"Interaction: the farthest pair, {where}, lies {apart}. One seed cannot tell that from noise."
     beyond = [difference.verdict != "within noise" for difference in each.to_numpy().ravel()]
     if not any(beyond):
-        return f"No interaction of {down} and {across} that {seeds} can show: the farthest pair, {where}, lies {apart}."
-    if residual[0].size == 4:  # all four are the same number but for its sign
+        return f"No interaction of {down} and {across} that {seeds} can show. The farthest pair, {where}, lies {apart}."
+    if residual[0].size == 4:  # all four are the same number, except for the sign
         return (
-            f"{down} and {across} interact, beyond the noise of {seeds}: what the one does depends on the other. Each "
-            f"pair lies {fixed(abs(100 * largest.mean))} points from what row and column add up to; {where} "
-            f"{'above' if largest.mean > 0 else 'below'} it."
+            f"{down} and {across} interact, beyond the noise of {seeds}: the effect of one depends on the other. "
+            f"Each pair lies {fixed(abs(100 * largest.mean))} points from the sum of its row and column effects; "
+            f"{where} {'above' if largest.mean > 0 else 'below'} it."
         )
     return (
-        f"{down} and {across} interact in {sum(beyond)} of {len(beyond)} pairs, beyond the noise of {seeds}; by noise "
-        f"alone about {fixed(0.05 * len(beyond), 1)} would. The farthest pair, {where}, lies {apart}."
+        f"{down} and {across} interact in {sum(beyond)} of {len(beyond)} pairs, beyond the noise of {seeds}. By "
+        f"noise alone about {fixed(0.05 * len(beyond), 1)} would. The farthest pair, {where}, lies {apart}."
     )

@@ -1,4 +1,4 @@
-"""A finding that has something to say of each variant: a sentence where they are few, a table where they are many."""
+"""A finding with a number for each variant: a sentence if there are few variants, a table if there are many."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from neurosim.text import listing
 
-MANY = 5  # variants: from so many on a sentence is a heap of numbers
+MANY = 5  # rows from which a finding is a table
+LONG = 24  # words that a sentence with rows may have
 AND = " and "
 
 
@@ -17,7 +18,7 @@ class Listed(str):
         lead: the sentence in front of the table.
         header: the names of its columns.
         rows: its rows, the first cell of each naming it.
-        end: what is to be said after it; "": nothing.
+        end: a sentence after the table; "": none.
     """
 
     lead: str
@@ -41,10 +42,12 @@ def of_each(
     joint: str = ", ",
     end: str = "",
 ) -> str:
-    """What there is to say of each: a sentence where there are fewer than `MANY`, otherwise a table.
+    """Return a finding about each of several rows: a short sentence, or otherwise a table.
+
+    It is a table from `MANY` rows on, or if the sentence would have more than `LONG` words.
 
     Args:
-        lead: what is said of them; a colon follows.
+        lead: the beginning of the finding; a colon follows.
         header: the names of the columns.
         rows: a cell for each column.
         form: how the cells of a row stand in a sentence.
@@ -55,14 +58,19 @@ def of_each(
         >>> of_each("Accuracy", ("variant", "%"), [("sgd", "97.1"), ("adam", "97.4")])
         'Accuracy: sgd 97.1, adam 97.4.'
     """
-    if len(rows) >= MANY:
-        return Listed(lead, header, rows, end)
     items = [form.format(*row) for row in rows]
     text = f"{lead}: {listing(items) if joint == AND else joint.join(items)}."
+    if len(rows) >= MANY or words(" ".join([lead.rpartition(". ")[2], *items])) > LONG:
+        return Listed(lead, header, rows, end)
     return f"{text} {end}" if end else text
 
 
+def words(text: str) -> int:
+    """Count the words of a text; a lone sign is not a word."""
+    return sum(any(map(str.isalnum, each)) for each in text.split())
+
+
 def in_columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Rows as lines, their cells below each other."""
+    """Return rows as lines, their cells below each other."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -1,4 +1,4 @@
-"""Texts of scenarios speak of images; of a table they say rows, of data in the plane points."""
+"""The word for a sample: scenarios write "image", which becomes "row" for a table and "point" for data in the plane."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ IMAGE = "image"
 
 
 def in_nouns(text: str, noun: str) -> str:
-    """A text with what a sample is called in these data: "an image" as "a row"; a finding with a table stays one.
+    """Return a text with the word for a sample in these data: "a row" for "an image". A finding keeps its table.
 
     Args:
         text: as a scenario writes it.
         noun: "image", "row" or "point".
 
     Example:
-        >>> in_nouns("off for every one of the images", "row")
+        >>> in_nouns('off for every one of the images', "row")
         'off for every one of the rows'
     """
     if noun == IMAGE:

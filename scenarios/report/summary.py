@@ -13,14 +13,14 @@ from .listed import in_columns
 
 
 def accuracy_text(row: Any) -> str:
-    """Mean ± standard deviation of the test accuracy, as far as they are known."""
+    """Return mean ± standard deviation of the test accuracy, as far as they are known."""
     if math.isnan(row.test_accuracy_mean):
         return "diverged"
     return f"{mean_and_sd(100 * row.test_accuracy_mean, 100 * row.test_accuracy_sd)} %"
 
 
 def difference_text(row: Any) -> str:
-    """The difference from the baseline in points, with its interval."""
+    """Return the difference from the baseline in points, with its interval."""
     if row.verdict in ("baseline", "diverged"):
         return "-"
     ends = "" if math.isnan(row.low) else f" {interval(100 * row.low, 100 * row.high)}"
@@ -28,10 +28,10 @@ def difference_text(row: Any) -> str:
 
 
 def terminal_table(results: Results, columns: int = 80) -> str:
-    """The summary as a table for a terminal, best first; where names are too long for a column, each has its line."""
+    """Return the summary as a table for a terminal, best first. If names are too long, each has its own line."""
     summary = results.ranked()
     baseline = results.scenario.baseline
-    rows: list[tuple[str, ...]] = [("variant", "test accuracy", "points from it [95 %]", "verdict")]
+    rows: list[tuple[str, ...]] = [("variant", "test accuracy", "difference [95 %]", "verdict")]
     rows += [(row.variant, accuracy_text(row), difference_text(row), row.verdict) for row in summary.itertuples()]
     rows = rows if baseline else [row[:2] for row in rows]
     lines = in_columns(rows)
@@ -39,7 +39,9 @@ def terminal_table(results: Results, columns: int = 80) -> str:
         figures = in_columns([row[1:] for row in rows])
         lines = [f"{name}\n  {line}" for (name, *_), line in zip(rows, figures, strict=True)]
     rule = "-" * max(len(part) for line in lines for part in line.split("\n"))
-    text = "\n".join([*([f"baseline: {baseline}"] if baseline else []), lines[0], rule, *lines[1:]])
+    text = "\n".join(
+        [*([f"baseline: {baseline}; differences in points"] if baseline else []), lines[0], rule, *lines[1:]]
+    )
     if not results.scenario.grid:
         return text
     header, cells = grid_table(results)

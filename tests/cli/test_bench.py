@@ -37,17 +37,17 @@ def test_bench_goes_on_where_it_stopped_and_takes_a_number_of_threads(cli, tmp_p
         "--cases",
     ]
     result = cli(*words, "784-30-10/10/sgd")
-    assert result.code == 0 and "taken over" not in result.err, result.err
+    assert result.code == 0 and "reused" not in result.err, result.err
     assert max(map(len, result.out.partition("\n  out/")[0].splitlines())) <= 80
     first = pd.read_csv(tmp_path / "out/bench.csv")
     assert (first["threads"] == 1).all()
     result = cli(*words, "784-30-10/10/sgd,784-30-10/10/adam")
-    assert result.code == 0 and "bench: 1 of 2 cases were finished before and are taken over" in result.err
+    assert result.code == 0 and "bench: 1 of 2 cases were finished before and are reused" in result.err
     both = pd.read_csv(tmp_path / "out/bench.csv")
     assert both["case"].nunique() == 2
     pd.testing.assert_frame_equal(both[: len(first)], first)
     result = cli(*words, "784-30-10/10/sgd", "--fresh")
-    assert result.code == 0 and "taken over" not in result.err
+    assert result.code == 0 and "reused" not in result.err
     assert pd.read_csv(tmp_path / "out/bench.csv")["seconds"].tolist() != first["seconds"].tolist()
     assert len(list((tmp_path / "out/cases").iterdir())) == 1
 

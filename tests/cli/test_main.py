@@ -24,7 +24,7 @@ def test_help_names_every_command(cli):
     assert result.code == 0
     for name, command in COMMANDS.items():
         assert f"    {name}" in result.out and command.summary in " ".join(result.out.split())
-    assert cli() == result  # nothing is asked for
+    assert cli() == result  # no command
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,4 +1,4 @@
-"""The command line with people's own data: tables, folders of pictures, points in the plane."""
+"""The command line with the user's own data: tables, folders of pictures, points in the plane."""
 
 import math
 import re
@@ -21,7 +21,7 @@ QUICK = ("--epochs", "3", "--hidden", "6", "--quiet")
 
 
 def iris(seed=0, count=50):
-    """Drawn with the means of Fisher's irises."""
+    """Draw a table with the means of Fisher's irises."""
     rng = np.random.default_rng(seed)
     x = (np.repeat(MEANS, count, axis=0) + rng.normal(size=(3 * count, 4)) * (0.45, 0.33, 0.4, 0.2)).round(1)
     return pd.DataFrame(x.clip(0.1), columns=FEATURES).assign(species=np.repeat(SPECIES, count))
@@ -35,7 +35,7 @@ def houses(count=120, seed=1):
 
 
 def draw_shapes(folder, count, seed=0):
-    """Circles, squares and triangles on white paper, of many sizes, in many places."""
+    """Draw circles, squares and triangles on white paper, in many sizes and places."""
     rng = np.random.default_rng(seed)
     for name in ("circle", "square", "triangle"):
         (folder / name).mkdir(parents=True)
@@ -66,7 +66,7 @@ def prices(cli, tmp_path):
 
 
 def said(result):
-    """What was printed, as one line; nothing of it may be wider than a terminal."""
+    """Return the printed text as one line; check that no line is wider than a terminal."""
     assert result.code == 0, result.err
     for line in result.out.splitlines():
         assert len(line) < 80 or len(line.split()) == 1, line  # a path stays whole
@@ -99,7 +99,7 @@ def test_train_on_points_draws_their_boundary_and_its_film(name, cli, tmp_path):
 
 
 def check_predictions(run, test):
-    """predictions.csv holds what the saved network says of each test sample."""
+    """Check that predictions.csv has the saved network's prediction for each test sample."""
     net, written = ns.Network.load(run / "net.npz"), pd.read_csv(run / "predictions.csv", dtype={"label": str})
     proba = net.predict_proba(test.x)
     names = np.array(test.class_names)
@@ -193,7 +193,7 @@ def test_a_share_is_held_out_for_validation_and_the_test_rows_are_not_looked_at(
     assert found["accuracy"] == pytest.approx(history["val_accuracy"][epoch])
     assert found["loss"] != pytest.approx(evaluate(ns.Network.load(tmp_path / "run/net.npz"), test)["loss"])
     learned = ns.Network.load(tmp_path / "run/net.npz").input.learned
-    assert learned.mean == pytest.approx(kept.x.mean(axis=0))  # standardized by what it is trained on alone
+    assert learned.mean == pytest.approx(kept.x.mean(axis=0))  # standardized only by its training samples
 
 
 @pytest.mark.parametrize("share", ["0", "1", "-0.1", "1.5", "nan", "a tenth", ""])
@@ -211,8 +211,8 @@ def test_a_share_of_nothing_is_refused(table, cli):
 
 
 def interrupted_after(steps, monkeypatch):
-    """Let the next training end as if by Ctrl-C, after some steps."""
-    advance, done = Batches.advance, []  # with NumPy's engine by one step
+    """End the next training after a number of steps, as Ctrl-C would."""
+    advance, done = Batches.advance, []  # one step in NumPy's engine
 
     def stop(self, *arguments):
         if len(done) == steps:
@@ -234,7 +234,7 @@ ROUGH = [
 
 @pytest.fixture
 def rough(cli, tmp_path):
-    """A table that has to be read with options."""
+    """Write a table that needs options."""
     frame = iris().rename(columns={"species": "kind"})
     frame.insert(1, "colour", np.where(np.arange(150) % 2, "red", "blue"))
     frame.loc[7, FEATURES[0]] = np.nan
@@ -377,7 +377,7 @@ def test_a_scenario_that_wants_few_of_many_images_keeps_its_settings(words, cli,
 def test_how_to_read_files_is_no_question_of_built_in_data(name, option, value, cli):
     result = cli("train", "--data", name, option, value)
     assert result.code == 2 and name in result.err and len(result.err.splitlines()) == 1
-    assert "own table or own pictures" in result.err
+    assert "your own table or images" in result.err
 
 
 @pytest.mark.parametrize(("words", "expected"), [
@@ -388,19 +388,19 @@ def test_how_to_read_files_is_no_question_of_built_in_data(name, option, value, 
     (("--one-hot", "colour"), "colour"),
     (("--target", "petal width (cm)"), "--one-hot species"),
     (("--target", "petal width (cm)", "--one-hot", "species"), "loss: expected one for numbers"),
-    (("--transpose", "yes"), "--transpose: expected with pictures"),
+    (("--transpose", "yes"), "--transpose: expected images with this option"),
 ])  # fmt: skip
 def test_options_that_do_not_go_with_a_table_are_refused(words, expected, table, cli, tmp_path):
     result = cli("train", "--data", "iris.csv", *words)
     assert result.code == 2 and expected in result.err and len(result.err.splitlines()) == 1, result.err
 
 
-# -- inspecting a network of the user's data ------------------------------------------------------------------------
+# -- inspecting a network for your own data --------------------------------------------------------------------------
 
 
 @pytest.fixture
 def flowers(table, cli):
-    """A network for the table of irises, saved."""
+    """Train and save a network for the table of irises."""
     assert cli("train", "--data", "iris.csv", *QUICK, "--out", "flowers").code == 0
     return "flowers/net.npz"
 

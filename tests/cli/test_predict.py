@@ -141,7 +141,7 @@ def test_step_walks_forward_through_a_picture(model, pictures, cli):
     result = cli("step", "--data", "digits", "--model", model, "--sample", "two.png")
     assert result.code == 0, result.err
     assert "two.png: black on white, cropped and centred" in result.out and "4. " in result.out
-    assert "read as 2; without a label there is no loss, and no way back" in result.out and "nan" not in result.out
+    assert "read as 2; without a label there is no loss and no backward pass" in result.out and "nan" not in result.out
     assert (
         result.out.rstrip().endswith("`python main.py step --sample 0`.") and "use --layer L --neuron J." in result.out
     )

@@ -50,7 +50,10 @@ def test_at_goes_to_a_place_and_back_to_the_largest(ask):
         assert (ask.stepper.row, ask.stepper.column) == (2, 1) and "chosen" not in said
         assert said.startswith("layer 5, filter 1 at row 2, column 1 (tanh), sample 0: label") and "1/11 inputs" in said
     said = ask("at")
-    assert (ask.stepper.row, ask.stepper.column) == first and "chosen: of its 6 places this one has the largest" in said
+    assert (
+        ask.stepper.row,
+        ask.stepper.column,
+    ) == first and "chosen: of its 6 places, this one has the largest" in said
     assert "chosen: of its 6 places" in ask("neuron 2") and "chosen: of its 6 places" in ask("sample 3")
     ask("at 0,1")
     assert "chosen" not in ask("neuron 1") and ask.stepper.row == 0
@@ -91,12 +94,12 @@ def test_the_status_and_the_weights_are_about_the_filter(ask):
     assert ask.stepper.live_neuron.weights.flat[int(i)] == 0.5
     assert re.search(r"kernel \d,\d on filter \d", ask("gradient")) and re.search(r"filter \d at \d,\d", ask("inputs"))
     assert ask("undo").startswith("undone: set weight") and (ask.stepper.row, ask.stepper.column) == (2, 1)
-    assert ask("ablate").startswith("silenced") and ask("restore").startswith("restored")
+    assert ask("ablate").startswith("ablated") and ask("restore").startswith("restored")
     assert "agree" in ask("check")
 
 
 def test_a_shortened_ablate_is_still_one(ask):
-    assert ask("a").startswith("silenced") and ask("u").startswith("undone: ablate")
+    assert ask("a").startswith("ablated") and ask("u").startswith("undone: ablate")
 
 
 # --- the command -----------------------------------------------------------------------------------------------------
@@ -109,9 +112,12 @@ def test_step_at_a_place(cli, small):
     assert document["field"] == {"rows": [10, 14], "columns": [12, 16]}
     result = cli("step", *small, "--at", "3,4", stdin="goto 9\n")
     assert result.code == 0 and re.search(r"layer 1, filter \d at row 3, column 4 \(relu\)", result.out)
-    assert "largest |delta| at row 3, column 4" in " ".join(result.out.split()) and "9/11 weight grad" in result.out
+    assert (
+        "it has the largest |delta| in layer 1 at row 3, column 4" in " ".join(result.out.split())
+        and "9/11 weight grad" in result.out
+    )
     result = cli("step", *small, "--layer", "3", "--neuron", "1")
-    assert "chosen: of its 144 places this one has" in result.out and "central differences agree" in result.out
+    assert "chosen: of its 144 places, this one has" in result.out and "central differences agree" in result.out
 
 
 @pytest.mark.parametrize(
@@ -168,6 +174,10 @@ def test_a_picture_of_ones_own_is_walked_through_at_a_place(cli, small, tmp_path
     picture.paste(0, (10, 6, 18, 22))
     picture.save(path)
     result = cli("step", *small, "--sample", str(path))
-    assert result.code == 0 and "largest |a| here" in " ".join(result.out.split()) and "1. inputs" in result.out
+    assert (
+        result.code == 0
+        and "this filter has the largest |a| of the" in " ".join(result.out.split())
+        and "1. inputs" in result.out
+    )
     result = cli("step", *small, "--sample", str(path), "--at", "3,4", "--layer", "3")
     assert result.code == 0 and re.search(r"layer 3, filter \d at row 3, column 4", result.out)

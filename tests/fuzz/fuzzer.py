@@ -1,12 +1,11 @@
-"""Fuzzing of what reads files: ``python tests/fuzz/fuzzer.py --runs 5000``.
+"""Fuzzing of the file readers: ``python tests/fuzz/fuzzer.py --runs 5000``.
 
-Each reader gets mutated files. A file that makes it execute a line that no file before has reached joins the corpus,
-and is mutated further. For every file the reader has to raise a `DataError` of one line, or to return just what an
-independent reading of the file gives, within five seconds and within memory that the file accounts for; anything else
-is a finding.
+Each reader gets mutated files. A file joins the corpus if it makes the reader execute a new line, and is then mutated
+further. For every file, the reader must raise a `DataError` of one line, or return the same as an independent reader.
+It must do so within five seconds and with memory in proportion to the file. Anything else is a finding.
 
-With ``--keep`` the corpus is cut down to a few files that reach the same lines, and written to ``tests/fuzz/corpus``,
-gzipped, where the tests replay it. All images in it are random numbers.
+With ``--keep`` the corpus is reduced to a few files that reach the same lines. They are written to
+``tests/fuzz/corpus``, gzipped, and the tests replay them. All images in them are random numbers.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ from scenarios.report import files as report_files
 
 CORPUS = Path(__file__).parent / "corpus"
 SECONDS = 5
-MEMORY = 8 * 2**20  # bytes that any file may cost, beside MAX_RATIO times its own
+MEMORY = 8 * 2**20  # bytes of memory that any file may need, in addition to MAX_RATIO times its size
 WATCHED = (
     "files/npz.py",
     "files/atomic.py",
@@ -73,7 +72,7 @@ WATCHED = (
 
 
 class Target(NamedTuple):
-    """A reader, an independent reading of the same bytes (None where there is none), and files to begin with."""
+    """A reader, an independent reader of the same bytes (or None), and the first files."""
 
     read: Callable[[Path], Any]
     oracle: Callable[[bytes], Any]
@@ -83,7 +82,7 @@ class Target(NamedTuple):
 
 
 class Finding(Exception):
-    """A file that a reader did not deal with as it should; the kind is "traceback", "hang", "memory", …"""
+    """The error for a file that a reader handled wrongly; the kind is "traceback", "hang", "memory", …"""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(f"{kind}: {text}")
@@ -94,7 +93,7 @@ class Finding(Exception):
 
 
 def idx_seeds() -> list[bytes]:
-    """Small images and labels, plain and gzipped."""
+    """Make small images and labels, plain and gzipped."""
     pixels = random.Random(0).randbytes(2 * 3 * 4)
     images = struct.pack(">4B3I", 0, 0, 8, 3, 2, 3, 4) + pixels
     labels = struct.pack(">4BI", 0, 0, 8, 1, 5) + bytes(5)
@@ -102,7 +101,7 @@ def idx_seeds() -> list[bytes]:
 
 
 def idx_oracle(content: bytes) -> Any:
-    """The images of an IDX file, by the book."""
+    """Read the images of an IDX file by its definition."""
     if content[:2] == b"\x1f\x8b":
         try:
             content = gzip.decompress(content)
@@ -121,7 +120,7 @@ def idx_oracle(content: bytes) -> Any:
 
 
 def csv_seeds() -> list[bytes]:
-    """Tables in several dialects."""
+    """Make tables in several dialects."""
     rows = [[k % 3, *(7 * k * j % 256 for j in range(49))] for k in range(12)]
     plain = "".join(",".join(map(str, row)) + "\n" for row in rows)
     return [
@@ -138,7 +137,7 @@ def csv_seeds() -> list[bytes]:
 
 
 def csv_oracle(content: bytes) -> Any:
-    """The lines of a table that are not blank."""
+    """Return the lines of a table that are not blank."""
     if content[:2] == b"\x1f\x8b":
         try:
             content = gzip.decompress(content)
@@ -155,7 +154,7 @@ def csv_oracle(content: bytes) -> Any:
 
 
 def csv_agree(received: Samples, lines: list[str]) -> bool:
-    """Whether every number and label stands in its row and column, for one of the ways of writing rows."""
+    """Return whether every number and label is in its row and column, for one way of writing rows."""
     count = len(received.x)
     before, rows = lines[: len(lines) - count], lines[len(lines) - count :]
     plan = received.plan
@@ -175,7 +174,9 @@ def _csv_agree(received: Samples, header: list[str], rows: list[str], separator:
     names: list[Any] = list(range(len(keys)))
     if plan.named:  # type: ignore[union-attr]
         names = cells_of(header[0].lstrip("# "), separator)
-        unnamed = len(names) == len(cells[0]) - 1 and any(row[-1] for row in cells)  # R leaves out the first name
+        unnamed = len(names) == len(cells[0]) - 1 and any(
+            row[-1] for row in cells
+        )  # R writes no name for the first column
         names = ["", *names] if unnamed else names
         names = [
             *names[:1],
@@ -208,20 +209,20 @@ def _csv_agree(received: Samples, header: list[str], rows: list[str], separator:
 
 
 def cells_of(line: str, separator: str) -> list[str]:
-    """The cells of a line, by Python's reader of CSV."""
+    """Return the cells of a line, by Python's CSV reader."""
     if not separator:
         return [cell.strip('"') for cell in re.findall(r'"[^"]*"|[^"\s]\S*', line)]
     return [cell.strip() for cell in next(csv.reader([line], delimiter=separator, skipinitialspace=True))]
 
 
 def number_in(cell: str, separator: str) -> float:
-    """The number that stands in a cell; NaN if none does."""
+    """Return the number in a cell; NaN if there is none."""
     cell = cell.replace(",", ".") if separator != "," else cell
     return float(cell) if re.fullmatch(r"[-+.eE0-9]*[0-9.]", cell, re.ASCII) and is_float(cell) else float("nan")
 
 
 def is_float(text: str) -> bool:
-    """Whether Python reads a number in it."""
+    """Return whether Python reads it as a number."""
     try:
         float(text)
     except ValueError:
@@ -233,14 +234,14 @@ def is_float(text: str) -> bool:
 
 
 def npz_bytes(arrays: dict[str, Any], packed: bool = False) -> bytes:
-    """An npz file."""
+    """Make an npz file."""
     stream = io.BytesIO()
     (np.savez_compressed if packed else np.savez)(stream, **arrays)
     return stream.getvalue()
 
 
 def npz_seeds() -> list[bytes]:
-    """Data sets as npz files."""
+    """Make data sets as npz files."""
     pixels = np.frombuffer(random.Random(1).randbytes(3 * 4 * 4), np.uint8).reshape(3, 4, 4)
     labels = np.array([0, 2, 1])
     both = {"x_train": pixels, "y_train": labels}
@@ -261,18 +262,18 @@ def npz_seeds() -> list[bytes]:
 
 
 def npz_oracle(content: bytes, names: tuple[str, ...] = ()) -> Any:
-    """What NumPy reads, without pickle: these arrays, or all."""
+    """Read these arrays, or all, with NumPy and without pickles."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 return {name: file[name] for name in names or file.files if name in file.files}
-    except Exception:  # NumPy may stumble in any way
+    except Exception:  # NumPy may raise any error
         return None
 
 
 def npz_agree(received: Any, expected: Any) -> bool:
-    """Whether the numbers and labels are NumPy's, finite, and a row with one 1 is the label of its place."""
+    """Return whether numbers and labels are finite and NumPy's, with one-hot rows as class indices."""
     for name, array in received.items():
         values = expected[name]
         if name.startswith("y") and values.ndim == 2 and values.shape[1] > 1:
@@ -288,7 +289,7 @@ def npz_agree(received: Any, expected: Any) -> bool:
 
 
 def network_seeds() -> list[bytes]:
-    """Saved networks with all that a file can hold."""
+    """Make saved networks with everything that a file can contain."""
     made = []
     for hidden, optimizer in (
         ([ns.Dense(3, "tanh"), ns.BatchNorm("relu"), ns.Dropout(0.2)], ns.Nadam("one_cycle")),
@@ -305,7 +306,7 @@ def network_seeds() -> list[bytes]:
 
 
 def network_agree(net: ns.Network, expected: Any) -> bool:
-    """Whether a network has the arrays and the config of its file, and goes on from it."""
+    """Return whether a network has the arrays and the config of its file, and can continue."""
     config = json.loads(str(expected.pop("config")))
     arrays = net.arrays()
     same = arrays.keys() == expected.keys() and all(
@@ -326,12 +327,12 @@ def network_agree(net: ns.Network, expected: Any) -> bool:
 
 
 def contains(whole: Any, part: Any) -> bool:
-    """Whether everything that a config says is so; what it leaves out has a default."""
+    """Return whether every setting of a config is true; missing settings have defaults."""
     if isinstance(whole, dict) and isinstance(part, dict):
         return all(name in whole and contains(whole[name], value) for name, value in part.items())
     if isinstance(whole, list) and isinstance(part, list):
         return len(whole) == len(part) and all(map(contains, whole, part))
-    if isinstance(whole, dict) and isinstance(part, str):  # a name, with or without settings, stands for its config
+    if isinstance(whole, dict) and isinstance(part, str):  # a name, with or without settings, means its config
         return whole.get("name") == part.partition(":")[0]
     return bool(whole == part)
 
@@ -343,7 +344,7 @@ ROWS, CLASSES = np.linspace(0.0, 1.0, 15).reshape(5, 3), [0, 1, 1, 0, 1]
 
 
 def checkpoint_fit(folder: Path, **more: Any) -> tuple[ns.Network, ns.History]:
-    """The run that the checkpoints are of."""
+    """Train the run that the checkpoints belong to."""
     net = ns.Network(
         [ns.Input(3), ns.Dense(3), ns.BatchNorm("relu"), ns.Dropout(0.2), ns.Dense(2, "softmax")],
         optimizer=ns.Nadam(ns.ReduceOnPlateau(0.01, patience=0)),
@@ -366,7 +367,7 @@ def checkpoint_fit(folder: Path, **more: Any) -> tuple[ns.Network, ns.History]:
 
 
 def checkpoint_seeds() -> list[bytes]:
-    """Checkpoints of a run, at its beginning, within it and at its end."""
+    """Make checkpoints of a run: at its beginning, in it and at its end."""
     kept = []
 
     class Keep(ns.Checkpoint):
@@ -374,14 +375,14 @@ def checkpoint_seeds() -> list[bytes]:
             super()._write(run)
             kept.append(self._written[-1].read_bytes())
 
-    Keep.__name__ = "Checkpoint"  # which the run is known by
+    Keep.__name__ = "Checkpoint"  # which identifies the run
     with tempfile.TemporaryDirectory() as folder, mock.patch.object(ns, "Checkpoint", Keep):
         checkpoint_fit(Path(folder))
     return [*kept, *kept[1:-1]]
 
 
 def signed(content: bytes) -> bytes:
-    """A checkpoint with the checksum of what it holds."""
+    """Write a checkpoint with the checksum of its contents."""
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     config = json.loads(str(arrays.pop("config")))
@@ -393,7 +394,7 @@ def signed(content: bytes) -> bytes:
 
 
 def mutate_checkpoint(rng: random.Random, content: bytes, others: list[bytes]) -> bytes:
-    """Change a checkpoint, mostly in one value of its state or its arrays, and sign it anew."""
+    """Change a checkpoint, mostly in one value of its state or its arrays, and sign it again."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = {name: file[name].copy() for name in file.files}
@@ -408,12 +409,12 @@ def mutate_checkpoint(rng: random.Random, content: bytes, others: list[bytes]) -
             config["state"] = json.loads(mutate_json(rng, json.dumps(config["state"])))
             arrays["config"] = np.array(json.dumps(config))
         return signed(npz_bytes(arrays))
-    except Exception:  # it is damaged already
+    except Exception:  # it is already damaged
         return mutate(rng, content, others)
 
 
 def go_on(path: Path) -> Any:
-    """Read a checkpoint, and go on from it."""
+    """Read a checkpoint, and resume from it."""
     state = read_checkpoint(path)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "checkpoint-000000001.npz").write_bytes(path.read_bytes())
@@ -422,13 +423,13 @@ def go_on(path: Path) -> Any:
                 net, history = checkpoint_fit(Path(folder), resume=True)
             except ns.NeurosimError as error:
                 if not isinstance(error, ns.DataError) and "received another" not in str(error):
-                    raise  # its own words for a run that was another
+                    raise  # its message for a different run
                 raise ns.DataError(str(error).replace(folder, str(path))) from None
     return state, net, history
 
 
 def checkpoint_oracle(content: bytes) -> Any:
-    """The state and the arrays of a checkpoint, if its checksum is that of both."""
+    """Return the state and the arrays of a checkpoint, if its checksum matches both."""
     arrays = npz_oracle(content)
     try:
         config = json.loads(str(arrays.pop("config")))
@@ -441,7 +442,7 @@ def checkpoint_oracle(content: bytes) -> Any:
 
 
 def checkpoint_agree(received: Any, expected: Any) -> bool:
-    """Whether a state is the one in the file, with its arrays in their places, and the run ends as it should."""
+    """Return whether a state is the one in the file, with its arrays, and the run ends correctly."""
     received, net, history = received
     state, arrays = expected
 
@@ -456,7 +457,7 @@ def checkpoint_agree(received: Any, expected: Any) -> bool:
 
 
 def possible(state: Any, net: ns.Network, history: ns.History) -> bool:
-    """Whether numbers of a state are some that its run of 3 epochs with 3 steps each can have, and it has ended so."""
+    """Return whether its run of 3 epochs with 3 steps each can have such a state, and has ended with it."""
     progress, rows, stopped = state["progress"], state["history"]["rows"], state["history"]["stopped"]
     steps, t, streams = progress["steps"], state["network"]["scalars"]["t"], state["network"]["streams"]
     whole = (steps, t, progress["epoch"], *(row["epoch"] for row in rows))
@@ -488,7 +489,7 @@ RESULTS = "results"
 
 @contextlib.contextmanager
 def without_figures(instead: Callable[..., None]) -> Iterator[None]:
-    """Within this, reports are written without figures, and `instead` is called where they would be drawn."""
+    """Write reports without figures in this block; `instead` is called for each figure."""
     with (
         mock.patch.object(report_files, "draw", instead),
         mock.patch.object(report_files, "common_pictures", lambda _: []),
@@ -497,7 +498,7 @@ def without_figures(instead: Callable[..., None]) -> Iterator[None]:
 
 
 def results_seeds() -> list[bytes]:
-    """Folders of results as archives: of a scenario with recorders, one with a search, and one of points."""
+    """Make result folders as archives: a scenario with recorders, one with a search, and one on points."""
     made = []
     train, test = ns.data.load("digits")
     plane = [each.subset(60) for each in ns.data.load("moons")]
@@ -520,7 +521,7 @@ CELLS = ("", "-1", "1e308", "nan", "inf", "0.5", "7", "True", "x", "=1", "relu",
 
 
 def archive(files: dict[str, bytes]) -> bytes:
-    """Files in one."""
+    """Put files into one archive."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as file:
         for name, content in files.items():
@@ -555,13 +556,13 @@ def mutate_results(rng: random.Random, content: bytes, others: list[bytes]) -> b
             text = io.StringIO()
             csv.writer(text, lineterminator="\n").writerows(rows)
             files[name] = text.getvalue().encode()
-    except Exception:  # it is damaged already
+    except Exception:  # it is already damaged
         files[name] = mutate_bytes(rng, files[name], list(files.values()))
     return archive(files)
 
 
 def read_results(path: Path) -> Any:
-    """Write the reports of a folder again, all but the figures; its tables."""
+    """Write the reports of a folder again without figures; return its tables."""
     with tempfile.TemporaryDirectory() as folder:
         kept: list[Any] = []
         with zipfile.ZipFile(path) as file:
@@ -579,14 +580,14 @@ def read_results(path: Path) -> Any:
 
 
 def results_oracle(content: bytes) -> Any:
-    """The rows of results.csv, by Python's own reader."""
+    """Return the rows of results.csv, by Python's CSV reader."""
     with zipfile.ZipFile(io.BytesIO(content)) as file:
         record, text = json.loads(file.read("run.json")), file.read("results.csv").decode()
     return record, list(csv.DictReader(text.splitlines()))
 
 
 def results_agree(received: Any, expected: Any) -> bool:
-    """Whether what was read of the runs is something that runs can have."""
+    """Return whether runs can have the values that were read."""
     record, rows = expected
     runs = Counter((row["variant"], row["seed"]) for row in rows)
 
@@ -621,12 +622,12 @@ TARGETS = {
 
 
 class _Late(BaseException):
-    """The time is up."""
+    """The error for a reader that needs too much time."""
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """End what takes more of the processor's time: that of the clock says how busy the machine is, too."""
+    """Stop a block that needs more processor time; clock time would depend on other processes."""
 
     def stop(*_: Any) -> None:
         raise _Late
@@ -644,7 +645,7 @@ def judge(target: Target, path: Path, seconds: float = SECONDS) -> tuple[str, in
     """Give a file to a reader.
 
     Returns:
-        "accepted" or "refused", and the most bytes that were held at once.
+        "accepted" or "refused", and the peak of memory in bytes.
 
     Raises:
         Finding: a traceback, a hang, too much memory, or a wrong answer.
@@ -762,7 +763,7 @@ VALUES = (
 
 
 def mutate_bytes(rng: random.Random, content: bytes, others: list[bytes]) -> bytes:
-    """Change a file without knowing what it is."""
+    """Change a file without knowing its format."""
     data = bytearray(content)
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
         at = rng.randrange(len(data) + 1)
@@ -810,7 +811,7 @@ def mutate_json(rng: random.Random, text: str) -> str:
 
 
 def places_of(tree: Any) -> Iterator[tuple[Any, Any]]:
-    """Every container and key in a JSON tree."""
+    """Yield every container and key in a JSON tree."""
     for key in tree if isinstance(tree, dict) else range(len(tree)):
         yield tree, key
         if isinstance(tree[key], (dict, list)):
@@ -818,7 +819,7 @@ def places_of(tree: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def mutate_zip(rng: random.Random, content: bytes, others: list[bytes]) -> bytes:
-    """Change a member of a zip archive, or which there are, so that all checksums are right again."""
+    """Change a member of a zip archive, or the list of members, and correct all checksums."""
     with zipfile.ZipFile(io.BytesIO(content)) as file:
         members = [[member.filename, file.read(member)] for member in file.infolist()]
     chosen = rng.choice(members)
@@ -853,14 +854,14 @@ def mutate_zip(rng: random.Random, content: bytes, others: list[bytes]) -> bytes
 
 
 def npy_bytes(array: Any) -> bytes:
-    """An array as an npy file."""
+    """Return an array as an npy file."""
     stream = io.BytesIO()
     np.save(stream, array)
     return stream.getvalue()
 
 
 def mutate(rng: random.Random, content: bytes, others: list[bytes]) -> bytes:
-    """Change a file, looking into it where it is packed."""
+    """Change a file, or the contents of a compressed one."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -868,7 +869,7 @@ def mutate(rng: random.Random, content: bytes, others: list[bytes]) -> bytes:
                 return mutate_zip(rng, content, others)
             if content[:2] == b"\x1f\x8b" and rng.random() < 0.5:
                 return gzip.compress(mutate_bytes(rng, gzip.decompress(content), others), rng.choice((1, 9)), mtime=0)
-    except Exception:  # it is damaged already
+    except Exception:  # it is already damaged
         pass
     return mutate_bytes(rng, content, others)
 
@@ -880,12 +881,12 @@ class Session:
     """Fuzzing of one reader.
 
     Attributes:
-        corpus: bytes -> the lines they reach.
-        reached: all lines.
-        verdicts: how many files were accepted and refused, how many findings of each kind there were.
-        findings: kind -> the files, with what was wrong.
-        peak: the most memory of any file.
-        slowest: seconds of the slowest.
+        corpus: bytes -> the lines that they reach.
+        reached: all reached lines.
+        verdicts: the numbers of accepted and refused files, and of findings of each kind.
+        findings: kind -> the files, with their problem.
+        peak: the largest memory of any file.
+        slowest: the seconds of the slowest file.
     """
 
     def __init__(self, target: Target, folder: Path) -> None:
@@ -926,7 +927,7 @@ class Session:
             self.run((self.target.mutate or mutate)(rng, rng.choice(rng.choice((pool, seeds))), pool))
 
     def smallest_corpus(self) -> list[bytes]:
-        """A few of the files, short ones first, that together reach every line."""
+        """Return a few files, short ones first, that together reach every line."""
         left, chosen = set(self.reached), []
         while left:
             best = max(self.corpus, key=lambda content: (len(self.corpus[content] & left), -len(content)))
@@ -936,7 +937,7 @@ class Session:
 
 
 def known_files(name: str) -> list[Path]:
-    """The corpus files of a target."""
+    """Return the corpus files of a target."""
     return sorted(CORPUS.glob(f"{name}-*.gz"))
 
 

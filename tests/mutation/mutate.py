@@ -1,12 +1,12 @@
-"""Breaks the simulator on purpose, one small change at a time, and sees whether the tests notice.
+"""Breaks the simulator on purpose, one small change at a time, and checks whether the tests notice.
 
     python -m tests.mutation.mutate --count 300 --seed 0
     python -m tests.mutation.mutate --modules losses --count 50 --list
 
-A *mutant* is a module with one change: another operator, comparison or constant, two arguments the other way round, a
-statement left out. Docstrings, annotations and the words of messages are left alone. Each runs, in a copy of the
-project in a temporary folder, the tests of its module (`TESTS`) up to the first failure. A mutant that no test catches
-is printed: either a test is missing, or the change changes nothing.
+A *mutant* is a module with one change: another operator, comparison or constant, two arguments exchanged, or a
+statement left out. Docstrings, annotations and the words of messages do not change. For each mutant, the tests of its
+module (`TESTS`) run up to the first failure, in a copy of the project in a temporary folder. A mutant that no test
+catches is printed: either a test is missing, or the change has no effect.
 
 Reference: DeMillo, Lipton and Sayward (1978), Hints on test data selection; Offutt et al. (1996), An experimental
 determination of sufficient mutant operators, for the choice of changes.
@@ -47,7 +47,7 @@ TESTS = {  # module -> test files in tests/neurosim, the quickest to fail first
     **dict.fromkeys(("layers/input", "layers/weighted", "layers/dense", "layers/dropout"), LAYER_TESTS),
     "layers/batch_norm": LAYER_TESTS,
 }
-BAR = 0.9  # of the mutants have to be caught
+BAR = 0.9  # share of the mutants that must be caught
 
 OPERATORS = {
     ast.Add: ast.Sub,
@@ -87,7 +87,7 @@ FUNCTIONS = {
     "log": "log1p",
     "log1p": "log",
 }
-COMMUTATIVE = {"add", "multiply", "maximum", "minimum", "logaddexp"}  # to swap their arguments changes nothing
+COMMUTATIVE = {"add", "multiply", "maximum", "minimum", "logaddexp"}  # exchanging their arguments changes nothing
 
 
 class Mutant(NamedTuple):
@@ -101,7 +101,7 @@ class Mutant(NamedTuple):
 
 
 def mutants_of(module):
-    """All mutants of a module, in the order of its lines."""
+    """Yield all mutants of a module, in the order of its lines."""
     tree = ast.parse((ROOT / "neurosim" / f"{module}.py").read_text(encoding="utf-8"))
     unchanged = ast.unparse(tree)
     for kind, node, fields, shown in list(_changes_below(tree)):
@@ -118,7 +118,7 @@ def _on_a_line(text):
 
 
 def _changes_below(node):
-    """All changes to what is below a node: kind, the node changed, its fields as changed, the node to show."""
+    """Yield all changes below a node: the kind, the changed node, its new fields, and the node to show."""
     for child in ast.iter_child_nodes(node):
         if not _is_left_alone(node, child):
             yield from _changes(child)
@@ -126,7 +126,7 @@ def _changes_below(node):
 
 
 def _is_left_alone(parent, child):
-    """Whether it is no behaviour: messages, annotations, decorators, bases, `__repr__`, what type checkers read."""
+    """Return whether a node is not behaviour: a message, an annotation, a base, `__repr__`, code for type checkers."""
     if isinstance(child, (ast.Raise, ast.JoinedStr, ast.Assert, ast.Import, ast.ImportFrom)):
         return True
     if isinstance(child, ast.FunctionDef):
@@ -136,7 +136,7 @@ def _is_left_alone(parent, child):
     if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
         return True
     if isinstance(child, ast.BinOp) and isinstance(child.op, ast.BitOr) and isinstance(parent, ast.Assign):
-        return True  # an alias of types, A | B
+        return True  # a type alias, A | B
     of_no_value = [
         *getattr(parent, "decorator_list", ()),
         *getattr(parent, "bases", ()),
@@ -147,7 +147,7 @@ def _is_left_alone(parent, child):
 
 
 def _changes(node):
-    """The changes to one node."""
+    """Yield the changes to one node."""
     if isinstance(node, (ast.BinOp, ast.AugAssign)) and type(node.op) in OPERATORS:
         yield "operator", node, {"op": OPERATORS[type(node.op)]()}, node
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
@@ -180,14 +180,14 @@ def _changes(node):
 
 
 def _another(value):
-    """Another constant of the same type."""
+    """Return another constant of the same type."""
     if isinstance(value, bool):
         return not value
     return value + 1 if isinstance(value, int) else 2 * value or 1.0
 
 
 def run_tests(folder, module, deadline):
-    """Whether a test fails: "failed", "passed" or "time-out"."""
+    """Return whether a test fails: "failed", "passed" or "time-out"."""
     files = [str(folder / "tests" / "neurosim" / name) for name in TESTS[module]]
     child = multiprocessing.get_context("fork").Process(target=_in_child, args=(folder, files))
     child.start()
@@ -200,13 +200,13 @@ def run_tests(folder, module, deadline):
 
 
 def _in_child(folder, files):
-    """Run pytest on the copy, silently; the exit code is its own."""
+    """Run pytest on the copy without output, and exit with its exit code."""
     os.chdir(folder)
     sys.path.insert(0, str(folder))
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
-    with contextlib.suppress(ImportError):  # a mutant may not even import; then pytest says so
+    with contextlib.suppress(ImportError):  # a mutant may fail at import; pytest reports that
         import neurosim
 
         if folder not in Path(neurosim.__file__).parents:
@@ -231,7 +231,7 @@ def main():
         for each in chosen:
             print(f"{each.module}.py:{each.line}  {each.kind:<10}  {each.change}")
         return 0
-    sys.dont_write_bytecode = True  # or a mutant could run another's
+    sys.dont_write_bytecode = True  # otherwise a mutant could run another mutant's code
     survivors = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()

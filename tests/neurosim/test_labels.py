@@ -1,4 +1,4 @@
-"""What comes in as y: class indices, names, rows; and what each sample counts."""
+"""Labels y: class indices, names or rows; and the weights of classes and samples."""
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ def net(n_out=3, output="softmax", loss="cross_entropy", **options):
         (pd.Series(NAMES[INDEX], dtype="string"), tuple(NAMES)),
         (pd.Series(NAMES[INDEX], dtype="category"), tuple(NAMES)),
         (pd.Categorical(NAMES[INDEX]), tuple(NAMES)),
-        (np.array(["8", "9", "10"])[INDEX], ("8", "9", "10")),  # by their numbers, not "10" before "8"
+        (np.array(["8", "9", "10"])[INDEX], ("8", "9", "10")),  # sorted as numbers, not "10" before "8"
         (INDEX, ()),
         (INDEX[:, None], ()),
         (INDEX.astype(np.uint8), ()),
@@ -48,7 +48,7 @@ def test_labels_of_any_kind_are_class_indices(labels, names):
     assert network.class_names == names
     assert network.evaluate(X, labels) == twin.evaluate(X, INDEX)
     if names:
-        assert network.evaluate(X, INDEX) == twin.evaluate(X, INDEX)  # indices go on being understood
+        assert network.evaluate(X, INDEX) == twin.evaluate(X, INDEX)  # indices are still allowed
 
 
 def test_categories_keep_their_own_order():
@@ -64,7 +64,7 @@ def test_the_names_are_kept_with_the_network(tmp_path, refused):
     network.fit(X, NAMES[INDEX], epochs=1, verbose=False)
     loaded = ns.Network.load(network.save(tmp_path / "net.npz"))
     assert loaded.class_names == tuple(NAMES)
-    some = np.array(["triangle", "circle"])  # fewer classes than it knows: still by its own order
+    some = np.array(["triangle", "circle"])  # fewer classes than it knows: its own order stays
     np.testing.assert_array_equal(loaded.as_targets(some, 2).argmax(1), [2, 0])
     with refused("labels: expected one of circle, square, triangle", "'cirle'", "circle"):
         loaded.evaluate(X[:1], ["cirle"])
@@ -114,7 +114,7 @@ LOSSES += [("binary_cross_entropy", "sigmoid"), ("mae", "linear"), ("squared_hin
 
 @pytest.mark.parametrize(("loss", "output"), LOSSES)
 def test_the_loss_is_the_weighted_mean_and_its_gradient_is_that_of_differences(loss, output):
-    """Σ w L / Σ w, where L is the loss of each sample alone; the gradient by central differences of that."""
+    """Σ w L / Σ w, where L is the loss of each sample alone; the gradient by central differences of this mean."""
     w = rng.uniform(0.0, 3.0, 7)
     network = net(loss=loss, output=output, dtype="float64")
     x, y = X[:7], INDEX[:7]
@@ -171,7 +171,7 @@ def test_balanced_classes_count_the_same_in_all():
         ({"class_weight": {"a": 1.0}}, ("unknown class", "'a'")),
         ({"class_weight": [1.0, 2.0]}, ("class_weight: expected 3 finite numbers", "(2,)")),
         ({"class_weight": {0: -1.0}}, ("class_weight", "-1")),
-        ({"class_weight": {0: 0, 1: 0, 2: 0}}, ("some above 0",)),
+        ({"class_weight": {0: 0, 1: 0, 2: 0}}, ("at least one above 0",)),
         ({"sample_weight": np.ones(59)}, ("sample_weight: expected 60", "(59,)")),
         ({"sample_weight": -np.ones(60)}, ("sample_weight", "at least 0")),
         ({"sample_weight": np.full(60, np.nan)}, ("sample_weight", "finite")),

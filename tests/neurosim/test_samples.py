@@ -1,6 +1,6 @@
-"""What comes in as x: how it is scaled, what is remembered of it, and what is refused or warned about.
+"""Samples x: their scaling, the facts that the network remembers, refusals and warnings.
 
-The right values are those of a network that was given the same samples already scaled by hand.
+The expected values are those of a network with the same samples, scaled by hand.
 """
 
 import warnings
@@ -31,7 +31,7 @@ def fitted(x, y=LABELS, **options):
 
 
 def same_as(network, x, prepared):
-    """Whether x is read by `network` as the hand-scaled floats are by a twin that takes everything as it is."""
+    """Return whether `network` reads x like a twin without scaling reads the hand-scaled floats."""
     config = network.config()
     config["layers"][0]["scale"] = None
     twin = ns.Network.from_config(config | {"samples": None})
@@ -64,8 +64,8 @@ def test_a_line_through_whole_numbers_is_found():
     ("x", "top"),
     [
         (IMAGES, 255),
-        (IMAGES.astype(np.int64), 255),  # out of a CSV
-        (IMAGES.astype(float), 255),  # whole, though they are floats
+        (IMAGES.astype(np.int64), 255),  # from a CSV file
+        (IMAGES.astype(float), 255),  # whole numbers in floats
         (IMAGES.reshape(60, 36), 255),
         (IMAGES // 16, 16),  # of 4 bits: the built-in digits of scikit-learn
         (IMAGES.astype(np.int64) // 16, 16),
@@ -73,7 +73,7 @@ def test_a_line_through_whole_numbers_is_found():
         ((IMAGES > 127).astype(np.int8), 1),
         ((IMAGES / 255).astype(np.uint8), 1),
         (IMAGES.astype(np.uint16) * 257, 65_535),
-        (IMAGES[:, 0, :2], 255),  # bytes are pixels, however few
+        (IMAGES[:, 0, :2], 255),  # bytes are always pixels
         (IMAGES[:, 0, :2].astype(int), None),  # two whole features
         (UNIT, None),
         (IMAGES - 128.0, None),
@@ -100,7 +100,7 @@ def test_each_feature_can_be_standardized():
     network = fitted(x, scale="standardize")
     expected = np.column_stack([*(((x - x.mean(0)) / np.maximum(x.std(0), 1e-300)).T[:3]), np.zeros(60)])
     assert same_as(network, x, expected)
-    assert same_as(network, x[:1], expected[:1])  # by the training samples' figures, not its own
+    assert same_as(network, x[:1], expected[:1])  # by the mean and deviation of the training samples, not by its own
 
 
 def test_standardizing_needs_training_samples(refused):
@@ -117,7 +117,7 @@ def test_a_scale_of_ones_own(scale, factor):
 
 def test_floats_that_a_scale_of_ones_own_leaves_large_are_warned_about():
     network = fitted(IMAGES, scale=1 / 255)
-    with pytest.warns(ns.NeurosimWarning, match=r"x has floats from 0 to 255, which are taken as they are"):
+    with pytest.warns(ns.NeurosimWarning, match=r"x has floats from 0 to 255, which are used unchanged"):
         network.predict(IMAGES.astype(float))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -131,7 +131,7 @@ def test_a_scale_that_means_nothing_is_refused(scale, refused):
 
 
 def test_training_far_from_one_is_warned_about():
-    with pytest.warns(ns.NeurosimWarning, match=r"x goes from 0 to 254\.7\d* and is taken as it is") as caught:
+    with pytest.warns(ns.NeurosimWarning, match=r"x goes from 0 to 254\.7\d* and is used unchanged") as caught:
         fitted(IMAGES * 0.999)
     assert Path(caught[0].filename).name == Path(__file__).name  # the line of the user, not of neurosim
 
@@ -166,7 +166,7 @@ def test_pixels_of_any_type_are_brought_to_the_units_of_training(given):
 
 @pytest.mark.parametrize("x", [UNIT, UNIT.astype(np.float32), IMAGES > 127, (IMAGES > 127).astype(int), IMAGES // 16])
 def test_bytes_are_read_right_by_a_network_trained_on_other_units(x):
-    """Floats from 0 to 1, bits and 4 bits are of the whole range of a pixel, as bytes are."""
+    """Floats from 0 to 1, bits, 4 bits and bytes all mean the whole range of a pixel."""
     assert same_as(fitted(x), IMAGES, UNIT)
 
 
@@ -201,8 +201,8 @@ def test_another_range_of_features_is_warned_about():
     network = fitted(x)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        network.predict(x * 2)  # somewhat further out
-    with pytest.warns(ns.NeurosimWarning, match=r"x goes from .* where the network was trained on"):
+        network.predict(x * 2)  # slightly outside the range
+    with pytest.warns(ns.NeurosimWarning, match=r"x goes from .* but the network was trained on"):
         network.predict(x * 20)
 
 
@@ -214,7 +214,7 @@ def test_almost_black_pictures_are_warned_about():
 def test_a_second_fit_keeps_what_the_first_decided():
     x = rng.integers(0, 9, (60, 36)).astype(float)
     network = fitted(UNIT.reshape(60, 36))
-    with pytest.warns(ns.NeurosimWarning, match="from 0 to 8, where the network was trained on 0 to 1") as caught:
+    with pytest.warns(ns.NeurosimWarning, match="from 0 to 8, but the network was trained on 0 to 1") as caught:
         network.fit(x + 0.5 - 0.5 + (x == 1) * 0.25, LABELS, epochs=1, verbose=False)
     assert network.input.learned.high == 1.0 and len(caught) == 1
 
@@ -229,7 +229,7 @@ def test_a_first_batch_decides_for_those_that_follow():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for k in (1, 10, 100):
-            features.train_batch(x * k, LABELS)  # a batch says nothing about how far others reach
+            features.train_batch(x * k, LABELS)  # one batch does not show the range of the others
 
 
 def test_a_first_batch_that_is_refused_leaves_nothing_behind(refused):
@@ -422,7 +422,7 @@ def test_a_data_set_brings_names_and_scaling():
     twin = net(2, scale="standardize")
     twin.fit(x, LABELS, epochs=1, verbose=False)
     np.testing.assert_array_equal(network.predict_proba(x), twin.predict_proba(x))
-    own = net(2, scale=None)  # what the layer says stays
+    own = net(2, scale=None)  # the layer's own setting stays
     own.fit(data, epochs=1, verbose=False)
     assert own.input.scale is None and not own.input.learned.mean
 
@@ -455,7 +455,7 @@ def test_a_single_output_between_minus_one_and_one_is_cut_at_zero(output, loss):
     x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     network = ns.Network([ns.Input(2), ns.Dense(8, "tanh"), ns.Dense(1, output)], loss, ns.Adam(0.05), seed=1)
     y = np.array([-1, 1, 1, -1])
-    network[2].b = 0.3  # between 0 and 1/2, where the two cuts differ
+    network[2].b = 0.3  # between 0 and 1/2, where the two thresholds differ
     network[2].W = 0.0
     network.learn(x, y)
     assert network.threshold == 0.0

@@ -114,7 +114,7 @@ def test_all_competitors_take_the_same_steps(name, form, train):
 
 
 def by_hand_with_convolutions(case, images, labels, order):
-    """Weights after the case's SGD steps, by neurosim in float64, which other tests hold to PyTorch."""
+    """Weights after the case's SGD steps, by neurosim in float64, which other tests compare with PyTorch."""
     kernels = [ns.Conv2D(*each, "relu") if len(each) == 2 else ns.MaxPool2D(*each) for each in case.conv]
     layers = [*kernels, *(ns.Dense(n, "relu") for n in case.widths[1:-1]), ns.Dense(case.widths[-1], "softmax")]
     optimizer = ns.SGD(case.learning_rate)
@@ -567,7 +567,7 @@ def test_finished_cases_are_taken_over(train, tmp_path, monkeypatch, capsys):
     capsys.readouterr()
     again, measured = race_two(train, tmp_path, here={**HERE, "date": "tomorrow", "load": 9.0})
     said = capsys.readouterr()
-    assert measured == [] and "bench: 2 of 2 cases were finished before and are taken over" in said.err
+    assert measured == [] and "bench: 2 of 2 cases were finished before and are reused" in said.err
     assert f"{TINY.name}\n  floor" in said.out and f"{OTHER.name}\n  floor" in said.out
     pd.testing.assert_frame_equal(first, again)
     third = Case((784, 12, 10), 16, "sgd", 2)
@@ -620,7 +620,7 @@ def test_the_cases_before_an_interrupted_one_are_kept(train, tmp_path, monkeypat
         interrupt_in_the_second_round_of(OTHER, patch)
         summary, _ = race_two(train, tmp_path)
     assert summary.set_index(["case", "competitor"])["rounds"].tolist() == [2, 2, 1, 1]
-    assert "interrupted: this is what there is so far" in capsys.readouterr().err
+    assert "interrupted: these are the results so far" in capsys.readouterr().err
     before = summary[summary["case"] == TINY.name]
     summary, measured = race_two(train, tmp_path)
     assert measured == [OTHER.name]

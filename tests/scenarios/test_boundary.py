@@ -177,7 +177,7 @@ def test_a_run_that_diverged_has_no_panel_and_is_told_of(moons):
         found = run_scenario(Scenario("rates", "?", "!", variants, "calm", base), *moons, seeds=1, progress=False)
     (picture,) = [each for each in common_pictures(found) if each.name == "boundary"]
     assert [ax.get_title(loc="left").partition(":")[0] for ax in picture.draw().axes] == ["calm"]
-    assert "A run that diverged has none." in picture.reading
+    assert "A run that diverged has no panel." in picture.reading
 
 
 def test_many_panels_have_no_film(moons):
@@ -242,7 +242,7 @@ def test_a_scenario_of_images_refuses_points_and_colours(name, moons, refused):
 def test_numbers_to_predict_are_refused(refused, tmp_path, monkeypatch):
     x = np.random.default_rng(0).normal(size=(40, 2))
     data = ns.data.Dataset(x, x[:, 0] * 2, "prices", "train", "drawn in a test", kind="table")
-    with refused("widths: expected classes", "prices", "train takes them"):
+    with refused("widths: expected classes", "prices", "use train for them"):
         run_scenario(scenario("one", "two", loss="mse"), data, data, seeds=1, progress=False)
     monkeypatch.chdir(tmp_path)
     pd.DataFrame({"a": x[:, 0], "price": x[:, 1]}).to_csv("prices.csv", index=False)

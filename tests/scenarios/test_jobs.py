@@ -1,4 +1,4 @@
-"""Many runs at once, interrupted and taken up again: always the same numbers, and nothing lost."""
+"""Many runs at once, interrupted and resumed: always the same numbers, and nothing lost."""
 
 import hashlib
 import json

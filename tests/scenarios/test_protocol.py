@@ -145,7 +145,7 @@ def test_a_diverged_run_is_a_result(digits):
     assert "diverged" in terminal_table(results)
     found = results.table("divergences")
     assert found["variant"].tolist() == ["mad", "mad"] and (found["learning_rate"] == 1e30).all()
-    assert any("the first NaN or infinity appeared in layer" in finding for finding in all_findings(results))
+    assert any("The first NaN or infinity appeared in layer" in finding for finding in all_findings(results))
 
 
 def test_the_search_reports_every_rate_and_uses_the_best(digits):
@@ -254,9 +254,9 @@ def test_many_comparisons_come_with_the_false_alarms_to_expect(two):
     values["v3"] = [0.95, 0.95, 0.951]
     (caveat,) = [each for each in all_findings(made_up(many, values)) if "comparisons" in each]
     assert caveat == (
-        "These are 6 comparisons with v0, each at 5\u00a0%: if no variant differed from it, about 0.3 of "
-        "them would be beyond the noise all the same, and the chance that there is at least one such false alarm would "
-        "be about 24\u00a0%. Here 1 is beyond the noise."
+        "These are 6 comparisons with v0, each at 5\u00a0%. If no variant differed from it, about 0.3 of them would "
+        "still be beyond the noise. The chance of at least one such false alarm would be about 24\u00a0%. Here 1 is "
+        "beyond the noise."
     )
     few = {name: values[name] for name in ("v0", "v1", "v3")}
     assert not any("comparisons" in each for each in all_findings(made_up(many, few)))
@@ -325,7 +325,7 @@ def test_a_small_gradient_is_not_called_slow_where_adam_makes_the_steps():
         )
     }
     text = all_findings(results)[-1]
-    assert "0.1 times the output layer's with sigmoid" in text and "Adam takes such differences of size out" in text
+    assert "0.1 times the output layer's with sigmoid" in text and "Adam removes such differences of size" in text
     assert "slower" not in text
 
 
@@ -477,8 +477,8 @@ def test_the_report_says_on_how_many_images_each_variant_trained(two, digits, mo
         how_it_was_done(results, {"data": data, "train_sizes": {"a": 50, "b": 230}, "seeds": [], "command": ""})
     )
     assert seen == {"a": 50, "b": 200}
-    assert "On 50 of these images only, as they were meant to: a." in text
-    assert "fewer images than some variants ask for: b on 200 in place of 230." in text
+    assert "On 50 of these images only, by design: a." in text
+    assert "fewer images than some variants ask for: b on 200 instead of 230." in text
 
 
 def test_the_final_figures_are_those_of_the_weights_that_early_stopping_kept(two, digits):

@@ -163,15 +163,15 @@ def test_findings_of_convolution_turn_round_with_the_numbers():
     assert "convolution against plain +40.00 points" in told
     assert "plain 95.1 % 20.1 % 10.1 %" in told
     assert "plain 13,525, convolution 13,354." in told and "not about the same" not in told
-    assert "None of them is invariant to shifts. What 4 pixels change: plain -75.0" in told
+    assert "No network is invariant to shifts. Change in accuracy at a shift of 4 pixels: plain -75.0" in told
     assert "plain 2.0 s, convolution 4.0 s, 2 times as long." in told
-    assert "that one image takes: plain 9, convolution 900. A weight of a kernel is used at every place" in told
+    assert "by a weight for one image: plain 9, convolution 900. A weight of a kernel is used at every place" in told
     assert "plain 0.060 s, convolution 2.400 s, 40 times as long." in text(
         (0.9,) * 3, (0.9,) * 3, seconds=1.2, fast=0.03
     )
     told = text((0.95, 0.6, 0.1), (0.97, 0.97, 0.2), sizes.assign(parameters=[9, 13, 9, 13]), 0.5)
     assert "convolution against plain +37.00 points" in told and "not about the same" in told
-    assert "What a shift of 4 pixels changes" in told and "None of them" not in told and "as long" not in told
+    assert "Change in accuracy at a shift of 4 pixels" in told and "invariant" not in told and "as long" not in told
     assert "convolution against plain -30.00 points" in text((0.95, 0.6, 0.1), (0.97, 0.3, 0.2))
 
 
@@ -285,8 +285,8 @@ def test_tables_and_findings_go_by_the_networks_own_numbers_where_pooling_lies_b
     assert layers["vanishing-gradients"] == [*hidden, 8] and layers["initializers"] == hidden
     assert layers["dead-neurons"] == hidden and layers["normalization"] == [2, 6, 7]
     told = {name: " ".join(own(results).split()) for name, results in found.items()}
-    assert "the gradient of layer 2 as a multiple" in told["vanishing-gradients"]
-    assert "on their way from layer 2 to layer 7 by" in told["initializers"]
+    assert "Gradient of layer 2 at the first step, as a multiple" in told["vanishing-gradients"]
+    assert "change from layer 2 to layer 7 by" in told["initializers"]
     table = found["vanishing-gradients"].table("gradients").query("step == 1 and variant == 'relu'").set_index("layer")
     factor = (table["norm"][4] / table["norm"][7]) ** (1 / 2)  # two layers on the way
     assert f"relu {factor:.2g}" in told["vanishing-gradients"].split("each layer multiplies the gradient by")[1]
@@ -317,7 +317,7 @@ def test_a_filter_answers_to_an_image_where_it_is_on_at_any_place():
 
 
 def filter_life(edges, active=0.5, seeds=3):
-    """A table "filter_life" of two filters and two looks: variant -> what an edge explains at each look."""
+    """A table "filter_life" of two filters at two steps: variant -> what an edge explains at each step."""
     return pd.DataFrame(
         [
             {"variant": name, "seed": seed, "step": 10 * look, "filter": j, "height": 3, "width": 3,
@@ -336,14 +336,14 @@ def test_findings_of_filters_turn_round_with_the_numbers():
 
     told = text({"usual start": (0.1, 0.2), "small start": (0.1, 0.6)})
     assert "usual start 10.5 % 20.6 % 0 of 6" in told and "small start 10.5 % 60.6 % 6 of 6" in told
-    assert "0.50 1.00 3 of 6" in told  # likeness, way, and every first filter is dead
+    assert "0.50 1.00 3 of 6" in told  # likeness, moved, and every first filter is dead
     assert "usual start +10.1 points, beyond the noise; small start +50.1 points, beyond the noise" in told
-    assert "That share at the last look, against usual start: small start +40.0 points, beyond" in told
+    assert "That share at the end, against usual start: small start +40.0 points, beyond" in told
     told = text({"usual start": (0.6, 0.2), "small start": (0.1, 0.1)})
     assert "usual start -39.9 points" in told and "small start -10.0 points" in told and "6 of 6" not in told
 
 
-def test_random_kernels_are_no_edges():
+def test_random_kernels_are_not_edges():
     assert 0.15 < filters.of_random_kernels(7, 7) < 0.2 < filters.of_random_kernels(5, 5) < filters.IS_EDGE
 
 

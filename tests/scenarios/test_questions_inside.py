@@ -135,7 +135,7 @@ def test_who_learned_nothing_is_told_by_the_commonest_class(digits):
     (sentence,) = learned_nothing(of("initializers", all_equal("initializers", 0.9) | {"zeros": 0.1}, table, 1))
     assert sentence.startswith("Learned nothing: zeros. ")
     (sentence,) = learned_nothing(of("initializers", all_equal("initializers", 0.9) | {"zeros": 0.5}, table))
-    assert sentence.startswith("All that did not diverge learned something") and "zeros" in sentence
+    assert sentence.startswith("Every variant that did not diverge learned something") and "zeros" in sentence
     assert not list(learned_nothing(of("initializers", all_equal("initializers", math.nan), table)))
 
 
@@ -143,7 +143,7 @@ def test_against_another_variant_the_words_follow_the_numbers():
     up = of("normalization", all_equal("normalization", 0.8) | {"relu + batch norm": 0.9})
     assert versus(up, "relu + batch norm", "relu") == "relu + batch norm against relu: +10.00 points, beyond the noise"
     assert "-10.00 points" in versus(up, "relu", "relu + batch norm")
-    assert versus(up, "relu", "nobody") == ""
+    assert versus(up, "relu", "no variant") == ""
 
 
 @pytest.mark.parametrize(("values", "mean"), [([1.0, 100.0], 10.0), ([0.0, 5.0], 0.0), ([math.nan, 2.0], 2.0)])
@@ -198,12 +198,15 @@ def signal(factors):
 def test_findings_of_initializers_turn_round():
     final = all_equal("initializers")
     text = own(of("initializers", final, signal({"zeros": 0, "too small": 0.1, "He": 1.0})))
-    assert "from layer 1 to layer 3 by a factor of: too small 0.01, He 1. Nothing at all sets out with zeros." in text
+    assert (
+        "from layer 1 to layer 3 by a factor of: too small 0.01, He 1. With zeros there is no signal at the start."
+        in text
+    )
     assert "from layer 3 to layer 1 by a factor of: too small 0.01, He 1." in text
-    assert "Within a factor of 10 of level forward: He." in text
+    assert "Changed by less than a factor of 10 forward: He." in text
     text = own(of("initializers", final, signal({"zeros": 1.0, "too small": 2.0, "He": 100.0})))
-    assert "zeros 1, too small 4, He 10,000." in text and "sets out" not in text
-    assert "Within a factor of 10 of level backward: zeros and too small." in text
+    assert "zeros 1, too small 4, He 10,000." in text and "no signal" not in text
+    assert "Changed by less than a factor of 10 backward: zeros and too small." in text
 
 
 def test_zeros_learn_nothing_and_pass_nothing_on(tiny):
@@ -238,7 +241,7 @@ def gradients(first):
 def test_findings_of_vanishing_gradients_turn_round():
     final = all_equal("vanishing-gradients")
     text = own(of("vanishing-gradients", final, gradients({"sigmoid": 1e-4, "relu": 0.5, "tanh": math.nan})))
-    assert "of that of the output layer: sigmoid 0.0001, relu 0.5." in text
+    assert "as a multiple of the output layer's: sigmoid 0.0001, relu 0.5." in text
     # of layers 2 to 4 alone: neither the 784 pixels of layer 1 nor the ten units of the output are in it
     assert "From layer 4 down to layer 2, each layer multiplies the gradient by: sigmoid 0.5, tanh 0.5, relu" in text
     assert "as a multiple of that with relu: sigmoid 0.0002." in text
@@ -309,8 +312,9 @@ def test_findings_of_normalization_turn_round():
     )
     text = own(of("normalization", {"sigmoid": 0.2, "sigmoid + batch norm": 0.9}, {"preactivations": spread}))
     assert "sigmoid + batch norm against sigmoid: +70.00 points, beyond the noise" in text
-    assert "hidden layer 8, at the first step and at the last: sigmoid 0.0001 and 0.0005, " in text
-    assert text.endswith("sigmoid + batch norm 1 and 5.")
+    assert "hidden layer 8, at the first and the last step:" in text
+    rows = [line.split() for line in text.splitlines()[-2:]]
+    assert rows == [["sigmoid", "0.0001", "0.0005"], ["sigmoid", "+", "batch", "norm", "1", "5"]]
     text = own(of("normalization", {"sigmoid": 0.9, "sigmoid + batch norm": 0.2}))
     assert "sigmoid + batch norm against sigmoid: -70.00 points, beyond the noise" in text
 
@@ -343,7 +347,7 @@ def test_findings_of_dead_neurons_turn_round():
     text = own(of("dead-neurons", final, life({"large rate": DYING, "large rate + leaky": alive})))
     assert "large rate 25\u00a0% and 50\u00a0%, large rate + leaky 0\u00a0% and 0\u00a0%" in text
     assert "Silent units, large rate + leaky against large rate: -50 points, beyond the noise" in text
-    assert "How many of them answered again at the end, all seeds together: large rate 3 of 9." in text
+    assert "silent for a while, in all seeds together: large rate 3 of 9." in text
     text = own(of("dead-neurons", final, life({"large rate": alive, "large rate + leaky": DYING})))
     assert "Silent units, large rate + leaky against large rate: +50 points, beyond the noise" in text
 
@@ -437,7 +441,7 @@ def test_the_caption_of_the_answers_follows_the_numbers_and_owns_up_to_the_choic
     )
     (picture,) = [each for each in results.scenario.pictures(results) if each.name == "answers_small_start"]
     assert (
-        f"accounts for {life.iloc[0]:.2f} of its variance before training and for {life.iloc[-1]:.2f} at"
+        f"accounts for {life.iloc[0]:.2f} of its variance before training, and for {life.iloc[-1]:.2f} at"
         in picture.reading
     )
     assert "chosen as the best of its layer" in picture.reading
@@ -477,9 +481,9 @@ def test_findings_of_a_neurons_life_turn_round():
 
     final = all_equal("neuron-life")
     text = own(of("neuron-life", final, table({"usual start": 0.3, "small start": 0.8})))
-    assert "usual start 0.00 and 0.30, small start 0.00 and 0.80" in text
+    assert "usual start  0.00    0.30\n  small start  0.00    0.80" in text
     assert "against usual start: small start +0.50, beyond the noise." in text
-    assert "answers to most, at the last look: usual start b, small start b." in text
+    assert "answers to most, after training: usual start b, small start b." in text
     assert "usual start 0.00 and 0.00" in own(of("neuron-life", final, table({"usual start": -0.005})))  # not -0.00
     text = own(of("neuron-life", final, table({"usual start": 0.8, "small start": 0.3})))
     assert "against usual start: small start -0.50, beyond the noise." in text
@@ -508,7 +512,7 @@ def test_equal_neurons_stay_equal_and_noise_parts_them(tiny):
     farthest = table.groupby("variant")["distance"].max()
     assert farthest["equal"] == 0.0 < farthest["noise 1e-6"] < farthest["noise 1e-3"] < farthest["random"]
     text = own(tiny["symmetry"])
-    assert "To the last bit the same all through training, in every seed: the neurons of equal." in text
+    assert "Identical to the last bit all through training, in every seed: the neurons of equal." in text
     assert farthest["equal + dropout"] > 0.0
 
 
@@ -535,7 +539,7 @@ def test_findings_of_symmetry_turn_round():
     final = all_equal("symmetry")
     text = own(of("symmetry", final, table({"random": (1.0, 1.0), "equal": (0.25, 0.25), "noise 1e-6": (0.25, 1.0)})))
     assert "of 4: random 4, equal 1, noise 1e-6 4." in text and "the neurons of equal." in text
-    assert "distinct, in the seed that took longest: noise 1e-6 at step 10." in text
+    assert "distinct, in the slowest seed: noise 1e-6 at step 10." in text
     text = own(of("symmetry", final, table({"random": (0.25, 0.25), "equal": (0.25, 1.0)})))
     assert "the neurons of random." in text and "equal at step 10." in text
 

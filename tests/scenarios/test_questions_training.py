@@ -222,7 +222,7 @@ def test_findings_on_rates_call_noise_noise_and_divergence_divergence():
             },
         )
     )
-    assert "Not to be told apart from it by 3 seeds: rate 0.01" in text
+    assert "3 seeds cannot tell these from it: rate 0.01" in text
     assert "rate 1 (diverged in 1 of 3 seeds) and rate 10 (diverged in 3 of 3 seeds)" in text
     assert "Too high" in text and "Too low" not in text
     assert "all of them are too high" in own(made_up("learning-rates", {"rate 0.1": [math.nan] * 3}))
@@ -251,11 +251,12 @@ def test_the_suggestion_is_compared_with_the_best_rate():
         ]
     )
     for best, words in (
-        ("rate 0.1", "lowest), the same; or"),
-        ("rate 0.01", "lowest), 10.0 times larger; or"),
-        ("rate 1", "lowest), 10.0 times smaller; or"),
+        ("rate 0.1", "suggests 0.1, the same as rate 0.1."),
+        ("rate 0.01", "suggests 0.1, 10.0 times larger than rate 0.01."),
+        ("rate 1", "suggests 0.1, 10.0 times smaller than rate 1."),
     ):
-        assert "suggests 0.1 (a tenth" in own(made_up("learning-rates", {best: steady(0.9, 2)}, {"range_test": table}))
+        text = own(made_up("learning-rates", {best: steady(0.9, 2)}, {"range_test": table}))
+        assert "The range test suggests 0.1, " in text and "This is a tenth of the rate" in text
         others = {name: steady(0.5, 2) for name in ("rate 0.01", "rate 0.1", "rate 1") if name != best}
         assert words in own(made_up("learning-rates", others | {best: steady(0.9, 2)}, {"range_test": table}))
 
@@ -302,10 +303,10 @@ def test_findings_on_batch_sizes_follow_the_numbers():
     assert "batch 1 makes 2,000 updates and ends at 90.0" in text
     assert "64 makes 31 and ends at 50.0" in text
     assert "misses the full gradient by 5 times its length" in text and "to the power -0.50" in text
-    assert "2.0 to 2.0 times what it was: the mean gradient has shrunk" in text
+    assert "2.0 to 2.0 times what it was before training. The mean gradient has shrunk" in text
     assert "64-fold and its rate 30-fold" in text and "square-root rule 8-fold" in text
     text = own(made_up("batch-sizes", accuracies, {"gradient_noise": noise_table(-0.5, growth=0.5)}))
-    assert "0.5 to 0.5 times what it was." in text and "shrunk" not in text
+    assert "0.5 to 0.5 times what it was before training." in text and "shrunk" not in text
 
 
 @pytest.mark.full
@@ -314,9 +315,9 @@ def test_the_report_says_how_long_the_search_was(digits, tmp_path):
         SCENARIOS["batch-sizes"], *digits, seeds=1, overrides={"hidden": (8,), "epochs": 9}, progress=False
     )
     write_report(results, *digits, tmp_path, {"seeds": [0], "command": "test"})
-    # 200 of the 240 images are left: 200, 25, 4 and (of 512 and of all) one step an epoch
+    # 200 of the 240 images are left: 200, 25, 4 and (of 512 and of all) one step per epoch
     report = (tmp_path / "report.md").read_text()
-    assert "held out, after 2, 8 or 9 epochs, the mean of 2 seeds: see the settings below." in report
+    assert "after 2, 8 or 9 epochs, in the mean of 2 seeds." in report
     for name, settings in results.settings.items():  # each with the rate that was found for it
         assert f"| {name} | {settings.learning_rate:g} |" in report
 
@@ -364,7 +365,7 @@ def test_findings_on_architectures_turn_round_with_the_numbers():
     equal = made_up("architectures", {"1 x 8": [0.90, 0.91, 0.89], "4 x 256": [0.91, 0.89, 0.91]}, table)
     assert "is 1 x 8, with 8,000 parameters" in own(equal) and "picked by these same accuracies" in own(equal)
     single = made_up("architectures", {"1 x 8": [0.90], "4 x 256": [0.91]}, table)
-    assert "one seed cannot say which others are as good" in own(single)
+    assert "One seed cannot say which others are as good" in own(single)
 
 
 # -- regularization --------------------------------------------------------------------------------------------------
@@ -399,11 +400,11 @@ def test_gaps_are_differences_of_the_same_epoch_and_end_with_the_weights_that_we
         (
             0.5,
             0.8,
-            "Narrower in loss beyond the noise: l2. Of these, better at the test images, too, beyond the noise: l2.",
+            "Gap in loss narrower beyond the noise: l2. Of these, also a better test accuracy beyond the noise: l2.",
             "noise: none",
         ),
-        (0.5, 0.6, "better at the test images, too, beyond the noise: none.", "too, beyond the noise: l2"),
-        (0.01, 0.8, "l2 +0.09, beyond the noise", "Narrower"),
+        (0.5, 0.6, "also a better test accuracy beyond the noise: none.", "accuracy beyond the noise: l2"),
+        (0.01, 0.8, "l2 +0.09, beyond the noise", "narrower"),
     ],
 )
 def test_findings_on_gaps_turn_round_with_the_numbers(train_loss, test, says, says_not):
@@ -434,9 +435,9 @@ def test_findings_on_schedules_turn_round_with_the_numbers():
             "schedules", {"constant": steady(constant), "constant at 0.03": steady(low), "cosine": steady(cosine)}
         )
 
-    picked = "(picked by these same accuracies, which favours it)"
-    assert f"constant rate, constant {picked}: cosine +10.00 points, beyond" in own(results(0.8, 0.7, 0.9))
-    assert f"constant rate, constant at 0.03 {picked}: cosine -5.00 points" in own(results(0.8, 0.95, 0.9))
+    assert "constant rate, constant: cosine +10.00 points, beyond" in own(results(0.8, 0.7, 0.9))
+    assert "constant rate, constant at 0.03: cosine -5.00 points" in own(results(0.8, 0.95, 0.9))
+    assert "It was picked by these same accuracies, which favours it." in own(results(0.8, 0.7, 0.9))
     assert "neighbours" not in own(results(0.8, 0.7, 0.9))  # two epochs
 
 
@@ -484,11 +485,14 @@ def augmented(**accuracies):
 def test_findings_on_augmentation_turn_round_with_the_numbers():
     text = own(augmented(none_500=0.7, shift_500=0.85, none_1500=0.8, shift_1500=0.9))
     assert "With 500 images, against none: shift +15.00 points, beyond the noise" in text
-    assert "500 images with shift reach 85.10\u00a0%, 1,500 without augmentation, 3.0 times as many, 80.10" in text
-    assert ": +5.00 points, beyond the noise. Of the 1 such exchanges" in text
+    assert (
+        "500 images with shift reach 85.10\u00a0%. 1,500 images without augmentation, 3.0 times as many, reach 80.10"
+        in text
+    )
+    assert ": +5.00 points, beyond the noise. Of 1 such pairs" in text
     text = own(augmented(none_500=0.7, shift_500=0.6, none_1500=0.8, shift_1500=0.75))
     assert "With 500 images, against none: shift -10.00 points, beyond the noise" in text
-    assert "no augmentation made up" in text and "exchanges" not in text
+    assert "no augmentation made up" in text and "such pairs" not in text
 
 
 def test_a_loss_within_the_noise_is_no_exchange():
@@ -583,10 +587,11 @@ def test_the_curves_of_the_deltas_leave_the_hinges_out_and_tell_all_that_are_ali
     (picture,) = SCENARIOS["losses"].pictures(results)
     labels = {line.get_label() for line in picture.draw().lines}
     assert {"cross_entropy", "mse", "huber"} <= labels and not labels & {"hinge", "squared_hinge"}
+    told = " ".join(own(results).split())
     assert (
-        "of the loss's largest: cross_entropy and binary_cross_entropy 100\u00a0%, mse and huber 7\u00a0%, mae "
-        "4\u00a0%."
-    ) in own(results)
+        "as a share of its largest value: loss share cross_entropy and binary_cross_entropy 100 % mse and huber" in told
+    )
+    assert "huber 7 % mae 4 %" in told
     assert "largest" not in own(made_up("losses", {"hinge": steady(0.8), "squared_hinge": steady(0.8)}))
 
 

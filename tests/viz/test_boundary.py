@@ -73,10 +73,10 @@ def test_each_panel_has_its_own_boundary_on_shared_axes():
             (up[0], up[-1])
         )
         assert_legible(ax, *([figure._suptitle] if ax is panels[0] else []))
-    assert "black rim: read wrongly" in words(figure) and "no" in words(figure) and "class yes" in words(figure)
+    assert "black rim: misread" in words(figure) and "no" in words(figure) and "class yes" in words(figure)
 
 
-def test_the_colour_of_a_place_is_that_of_its_class_the_deeper_the_surer():
+def test_a_place_has_the_colour_of_its_class_deeper_if_more_certain():
     given = answers(1.0)
     figure = viz.decision_boundaries({"one": given}, X, Y)
     assert title(figure.axes[0]).startswith("one: 100.00") and "black rim" not in words(figure)
@@ -107,7 +107,8 @@ def test_a_column_alone_is_that_of_class_one():
 
 
 @pytest.mark.parametrize(("given", "word"), [
-    ({}, "at least one"), ({"a": answers(1.0)[:-1]}, "places_around"), ({"a": answers(1.0)[: len(X) + 3]}, "60 points"),
+    ({}, "at least one"), ({"a": answers(1.0)[:-1]}, "places_around"),
+    ({"a": answers(1.0)[: len(X) + 3]}, "per point (60)"),
     ({"a": 2 * answers(1.0)}, "0..1"), ({"a": np.full((1660, 2), np.nan)}, "NaN"),
     ({"a": np.ones(1660)[:, None, None]}, "probabilities"),
 ])  # fmt: skip
@@ -121,7 +122,7 @@ def test_answers_that_do_not_fit_are_refused(given, word, refused):
 # -- in motion -------------------------------------------------------------------------------------------------------
 
 
-def test_a_film_has_a_frame_for_each_look_and_begins_before_training(tmp_path, monkeypatch):
+def test_a_film_has_one_frame_per_measurement_and_begins_before_training(tmp_path, monkeypatch):
     drawn = []
     pixels = viz.boundary.film_pixels
     monkeypatch.setattr("viz.boundary.film_pixels", lambda figure: drawn.append(figure) or pixels(figure))
@@ -148,7 +149,7 @@ def test_a_film_has_a_frame_for_each_look_and_begins_before_training(tmp_path, m
         ax = figure.axes[0]
         assert boundary_of(ax) == pytest.approx(edge, abs=0.03)
         right = np.mean((X[:, 0] > edge) == (X[:, 0] > 1.0))
-        assert title(ax) == f"{told}: {100 * right:.2f} % of 60 points read correctly"
+        assert title(ax) == f"{told}: accuracy {100 * right:.2f} % on 60 points"
         assert (ax.get_xlabel(), ax.get_ylabel()) == ("u", "v")
     boxes = np.array([figure.axes[0].get_window_extent().extents for figure in drawn])  # pixels
     assert np.ptp(boxes, axis=0).max() < 1.0  # nothing moves but the answer
@@ -169,8 +170,8 @@ def test_a_film_of_several(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("change", "word"), [
     ({"path": "film.png"}, "ends in .gif"), ({"path": "film"}, "ends in .gif"),
-    ({"seconds_per_frame": 0}, "seconds_per_frame"), ({"titles": []}, "one for each of 0"),
-    ({"titles": ["a", "b"]}, "one for each of 2"), ({"y": Y[:-1]}, "one class a point"),
+    ({"seconds_per_frame": 0}, "seconds_per_frame"), ({"titles": []}, "one per title, 0"),
+    ({"titles": ["a", "b"]}, "one per title, 2"), ({"y": Y[:-1]}, "one class per point"),
 ])  # fmt: skip
 def test_a_film_that_cannot_be_made_leaves_nothing(change, word, refused, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

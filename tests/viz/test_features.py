@@ -48,7 +48,7 @@ def test_neurons_keep_their_numbers_and_weights_their_unit():
     assert_legible(ax)
 
 
-def test_many_neurons_have_colours_alone():
+def test_many_neurons_have_colours_without_numbers():
     wide = np.random.default_rng(0).normal(size=(3, 128))
     ax = viz.weight_table(wide, ["a", "b", "c"])
     assert cells(ax) == {} and np.array_equal(ax.images[0].get_array(), wide)

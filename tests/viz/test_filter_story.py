@@ -1,4 +1,4 @@
-"""The story and the film of a filter say what its trace says, at its place, in every kind of layer of images."""
+"""The story and the film of a filter show its trace, at its place, in every kind of convolutional and pooling layer."""
 
 import itertools
 
@@ -127,11 +127,11 @@ def test_captions_of_a_filter_are_one_line_each_and_true(kind):
 
 
 @pytest.mark.full
-def test_what_a_window_makes_of_it_is_said():
+def test_the_result_of_a_pooling_window_is_written():
     won = words(viz.neuron_story(traced(1, 2, lenet())))
-    assert "over 1 window k of layer 2" in won and "it won" in won
+    assert "over 1 window k of layer 2" in won and "it is passed on" in won
     lost = " ".join(words(viz.neuron_story(losing(traced(1, 2, lenet())))).split())
-    assert "over 0 windows k of layer 2" in lost and "it lost" in lost and "It won no window" in lost
+    assert "over 0 windows k of layer 2" in lost and "it is not passed on" in lost and "No window passes it on" in lost
     assert "over 24 units k of layer 2" in words(
         viz.neuron_story(traced(1, 2, [ns.Conv2D(4, 2, "tanh"), ns.Conv2D(6, 2, "tanh")], (6, 6), (2, 2)))
     )
@@ -159,4 +159,4 @@ def test_a_film_of_a_filter(tmp_path):
 
 def test_the_line_that_says_how_to_read_the_picture_is_whole():
     said = words(viz.neuron_story(traced(1, 0, [ns.Conv2D(1, 3)], (6, 6))))
-    assert "each scale centred on zero" in said and figure_words.FIGURE["how to read it"][:18] in said
+    assert "each scale is centred on zero" in said and figure_words.FIGURE["how to read it"][:18] in said

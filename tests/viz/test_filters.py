@@ -81,7 +81,7 @@ def test_kernels_of_several_channels_are_a_table(k, channels, filters):
         for f in range(filters):
             tile = sheet[c * pitch : c * pitch + side, f * pitch : f * pitch + side]
             np.testing.assert_array_equal(tile, enlarged(W[None, :, :, c, f])[0])
-    assert is_centred(image) and "a column for each filter, a row for each channel" in words(ax)
+    assert is_centred(image) and "one column per filter, one row per input channel" in words(ax)
     names = [each.get_text() for each in texts(ax)]
     assert [str(f) for f in range(filters)] == names[:filters]
     assert names[filters : filters + channels] == (
@@ -90,7 +90,7 @@ def test_kernels_of_several_channels_are_a_table(k, channels, filters):
     assert_legible(ax)
 
 
-def test_of_many_filters_and_channels_the_largest_are_drawn_and_it_is_said():
+def test_of_many_filters_and_channels_the_largest_are_drawn_and_counted():
     W = rng.normal(size=(3, 3, 40, 64))
     W[..., 50] *= 10
     W[:, :, 33] *= 10
@@ -105,13 +105,13 @@ def test_of_many_filters_and_channels_the_largest_are_drawn_and_it_is_said():
 def test_one_filter_has_a_picture_for_each_channel():
     net = ns.Network([ns.Input((9, 9, 3)), ns.Conv2D(4, 3, "relu"), ns.Dense(2, "softmax")], seed=0)
     ax = viz.kernel_grid(net[1][2].weights, [2], ["red", "green", "blue"])
-    assert title(ax) == "The kernel of filter 2" and "a picture for each channel" in words(ax)
+    assert title(ax) == "The kernel of filter 2" and "one image per channel" in words(ax)
     assert [each.get_text() for each in texts(ax)][:3] == ["red", "green", "blue"]
     assert_legible(ax)
 
 
 @pytest.mark.parametrize("W", [np.ones((3, 3)), np.ones((0, 0, 1, 2)), np.ones(4)])
-def test_what_is_no_kernel_is_refused(W):
+def test_arrays_that_are_not_kernels_are_refused(W):
     with pytest.raises(ShapeError, match="expected kernels"):
         viz.kernel_grid(W)
 
@@ -196,7 +196,7 @@ def test_few_maps_leave_room_for_the_heading():
     assert title in words(figure) and len(written) == 2 and outside(written, figure) == []
 
 
-def test_what_are_no_maps_is_refused():
+def test_arrays_that_are_not_maps_are_refused():
     with pytest.raises(ShapeError, match="layer 3: expected maps"):
         viz.feature_maps(SAMPLE, {"layer 3": np.ones(4)})
     with pytest.raises(NeurosimError, match="at least one layer"):
@@ -251,11 +251,11 @@ def test_top_patches_are_drawn_in_their_images_and_beside_them(colours, size):
             np.testing.assert_allclose(drawn, part)
     said = [each.get_text() for each in texts(ax)]
     assert said[2] == f"2  #2\nrow {far}, column {2 % (far + 1)}: a = 2.80"
-    assert "of each of 20 images its strongest place; above it the class, and after # the" in words(ax)
+    assert "one place per image, from 20 images" in words(ax)
     assert_legible(ax)
 
 
-def test_where_nothing_excites_a_filter_it_is_said():
+def test_if_nothing_excites_a_filter_the_picture_says_it():
     ax = viz.top_patches(np.zeros((2, 4, 4)), [], np.zeros(2, int))
     assert "nothing to show" in words(ax) and "the same at every place of every image" in words(ax)
     assert_legible(ax)

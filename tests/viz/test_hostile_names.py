@@ -1,4 +1,4 @@
-"""Names from outside are drawn as text, whatever stands in them: by every function of viz, whole and to a file."""
+"""Names from outside are drawn as text, whatever they contain, by every function of viz."""
 
 import itertools
 import re
@@ -226,7 +226,7 @@ def test_names_of_variants_stay_apart_and_stand_in_legends():
     assert any(each.startswith(f"{HAIR}_a_") for each in said) and any(each.startswith("$x_$") for each in said)
 
 
-def test_in_axes_of_somebody_else_names_are_text_and_his_formulas_stay():
+def test_in_given_axes_names_are_text_and_formulas_of_the_user_stay():
     ax = matplotlib.figure.Figure().subplots()
     own = ax.text(0, 0, "$x^2$")
     viz.activation_by_class(rng.random(4 * N), LABELS, HOSTILE, ax=ax, title="$x_$")

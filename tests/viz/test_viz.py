@@ -357,7 +357,7 @@ def test_axes_and_title_can_be_given_and_bad_input_is_refused():
     given = figure.subplots()
     ax = viz.learning_curves(run_table(["a"]), ax=given, title="Mine")
     assert ax is given and title(ax) == "Mine"
-    with pytest.raises(NeurosimError, match="Add epoch"):
+    with pytest.raises(NeurosimError, match="add epoch"):
         viz.learning_curves(pd.DataFrame({"val_accuracy": [0.5]}))
     with pytest.raises(NeurosimError, match=r"epoch.*seconds"):
         viz.learning_curves(run_table(["a"]), x="steps")
@@ -383,7 +383,7 @@ def test_history_curves_mark_the_best_epoch():
     assert line(accuracy, "validation").get_ydata() == pytest.approx(100 * frame["val_accuracy"].to_numpy())
     assert line(loss, "best epoch").get_xdata()[0] == 4
     assert "best epoch: 4, with the highest validation accuracy, 99.00 %" in words(figure)
-    assert "training: the mean over the batches of an epoch, while the weights change; validation: " in words(figure)
+    assert "training: mean over the batches of an epoch, while the weights change; validation: " in words(figure)
 
 
 def test_history_curves_take_a_history_and_a_loss_alone():
@@ -393,7 +393,7 @@ def test_history_curves_take_a_history_and_a_loss_alone():
 
     figure = viz.history_curves(History())
     assert len(figure.axes) == 1 and "best epoch: 2" in words(figure)
-    assert "the mean over the batches of an epoch" in words(figure) and "validation" not in words(figure)
+    assert "training: mean over the batches of an epoch" in words(figure) and "validation" not in words(figure)
     assert "one epoch" in words(viz.history_curves(pd.DataFrame({"loss": [1.0]})))
     by_epoch = pd.DataFrame({"loss": [1.0, 0.5]}, index=pd.Index([11, 12], name="epoch"))
     assert "best epoch: 12" in words(viz.history_curves(by_epoch))
@@ -438,7 +438,7 @@ def test_comparison_shows_the_weights_that_were_kept_and_no_deviation_as_zero():
     assert quantity("seconds").with_sd(123.4, 0.3) == "123.4 ± 0.3"
 
 
-def test_crowded_comparison_is_legible_and_hides_nobody():
+def test_crowded_comparison_is_legible_and_hides_no_variant():
     frame = diverge(run_table([*OPTIMIZERS, "binary_cross_entropy"]), "lion")
     frame = diverge(frame, "sgd", seeds=[2])
     frame.loc[frame["variant"] == "adadelta", "val_accuracy"] = 0.11
@@ -446,7 +446,9 @@ def test_crowded_comparison_is_legible_and_hides_nobody():
     assert_legible(ax)
     assert ax.get_xlim()[0] > 90
     assert "11.00 ± 0.00 %" in words(ax) and "diverged (3 of 3 seeds)" in words(ax)
-    assert "arrow: below the axis" in words(ax) and "arrow" not in words(viz.comparison(run_table(["a", "b"])))
+    assert "arrow: the value lies below the axis" in words(ax) and "arrow" not in words(
+        viz.comparison(run_table(["a", "b"]))
+    )
     assert "(1 of 3 seeds diverged)" in words(ax)
     assert [t.get_text() for t in ax.get_yticklabels()][-2:] == ["adadelta", "lion"]
 
@@ -545,7 +547,7 @@ def gradients(names, layers=3):
 
 
 @pytest.mark.parametrize("count", [1, 5, 15])
-def test_gradient_flow_has_a_panel_a_variant_and_a_line_a_layer(count):
+def test_gradient_flow_has_one_panel_per_variant_and_one_line_per_layer(count):
     figure = viz.gradient_flow(gradients(ACTIVATIONS[:count]))
     assert len(figure.axes) == count
     for ax in figure.axes:
@@ -579,7 +581,7 @@ def test_unit_health_draws_shares_in_percent():
     figure = viz.unit_health(frame)
     dead, saturated = figure.axes
     assert line(dead, "relu").get_ydata() == pytest.approx([10, 20, 30])
-    assert not saturated.lines and [text.get_text() for text in texts(saturated)] == ["0 throughout: every variant"]
+    assert not saturated.lines and [text.get_text() for text in texts(saturated)] == ["always 0: every variant"]
     assert saturated.get_ylabel() == "saturated units (%)"
     assert len(viz.unit_health(frame.drop(columns="saturated")).axes) == 1
     legend = figure.legends[0].get_texts()
@@ -592,7 +594,7 @@ def test_unit_health_draws_shares_in_percent():
         viz.unit_health(frame[["epoch"]])
 
 
-def test_unit_health_names_those_at_0_instead_of_drawing_one_on_another():
+def test_unit_health_names_variants_at_0_instead_of_drawing_them():
     rows = [
         {"variant": name, "epoch": epoch, "dead": 0.1 * (name == "relu") * epoch, "saturated": 0.2 * (i < 14)}
         for i, name in enumerate(ACTIVATIONS)
@@ -601,9 +603,9 @@ def test_unit_health_names_those_at_0_instead_of_drawing_one_on_another():
     figure = viz.unit_health(pd.DataFrame(rows))
     dead, saturated = figure.axes
     assert [each.get_label() for each in dead.lines] == ["relu"] and texts(saturated) == []
-    assert line(saturated, ACTIVATIONS[14]).get_ydata() == pytest.approx([0, 0])  # alone at 0, it hides nobody
+    assert line(saturated, ACTIVATIONS[14]).get_ydata() == pytest.approx([0, 0])  # alone at 0, it hides no other line
     (text,) = texts(dead)
-    named = " ".join(text.get_text().split()).removeprefix("0 throughout: ").split(", ")
+    named = " ".join(text.get_text().split()).removeprefix("always 0: ").split(", ")
     assert named == [name for name in ACTIVATIONS if name != "relu"]
     assert [each.get_text() for each in figure.legends[0].get_texts()] == ACTIVATIONS
     assert_legible(dead, saturated.yaxis.label)
@@ -668,7 +670,7 @@ def test_weight_grid_forms_and_faults():
     assert viz.weight_grid(np.zeros((6, 2)), shape=(2, 3)).images[0].get_clim() == (-1, 1)
     named = viz.weight_grid(np.ones((784, 5)), count=2, titles=["zero", "one"])
     assert [text.get_text() for text in texts(named)][:2] == ["zero", "one"]
-    with pytest.raises(ShapeError, match="Transpose"):
+    with pytest.raises(ShapeError, match="transpose"):
         viz.weight_grid(np.ones((10, 784)))
     with pytest.raises(ShapeError, match="shape="):
         viz.weight_grid(np.ones((100, 10)))
@@ -676,7 +678,7 @@ def test_weight_grid_forms_and_faults():
         viz.weight_grid(np.ones((784, 3)), titles=["a"])
 
 
-def test_mistakes_come_surest_first():
+def test_mistakes_come_in_order_of_confidence():
     images = np.zeros((6, 28, 28), np.uint8)
     images[:, 10:20, 10:20] = 200
     labels, predicted = np.array([4, 1, 2, 3, 4, 5]), np.array([9, 1, 7, 8, 4, 5])
@@ -708,7 +710,7 @@ def test_no_mistakes_is_said():
         viz.mistakes(np.zeros(3), [1, 2, 3], [1, 2, 3], [1.0, 1.0, 1.0])
 
 
-def test_contact_sheet_has_a_row_a_class():
+def test_contact_sheet_has_one_row_per_class():
     labels = np.arange(50) % 10
     images = np.broadcast_to((labels * 20)[:, None, None], (50, 28, 28)).astype(np.uint8)
     ax = viz.contact_sheet(images, labels, columns=3)
@@ -718,7 +720,7 @@ def test_contact_sheet_has_a_row_a_class():
         assert set(np.unique(sheet[label * cell : label * cell + 28])) <= {0, label * 20}
     assert [text.get_text() for text in texts(ax)][:4] == ["0", "5", "1", "5"]
     assert_legible(ax)
-    assert "left: kind," in words(viz.contact_sheet(images, labels, kind="kind"))
+    assert "left: the kind," in words(viz.contact_sheet(images, labels, kind="kind"))
     with pytest.raises(ShapeError, match="labels"):
         viz.contact_sheet(images, labels[:3])
     with pytest.raises(NeurosimError, match="class_names"):

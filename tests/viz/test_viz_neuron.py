@@ -218,10 +218,10 @@ def test_words_for_outputs_and_dead_neurons():
     mean = words(viz.neuron_story(KINDS["sigmoid output"]))
     assert "δ = (a − y) / n" in mean and "/ n" in mean
     dead = words(viz.neuron_story(KINDS["dead"]))
-    assert "Every gradient is zero." in dead and "No weight moves." in dead
-    assert "The slope is zero" in " ".join(dead.split())
+    assert "Every gradient is 0." in dead and "No weight moves." in dead
+    assert "The slope is 0" in " ".join(dead.split())
     assert "+ penalty" in words(viz.neuron_story(KINDS["frozen with penalty"]))
-    assert "784 weights with zero gradient moved: momentum" in words(
+    assert "784 weights with zero gradient move, because of momentum" in words(
         viz.neuron_story(make_trace(784, 64, shape=(28, 28), z=-2.0, change=remember))
     )
 
@@ -278,7 +278,7 @@ def test_numbers_in_short_form():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_captions_plug_the_numbers_in(kind):
+def test_captions_have_the_numbers_filled_in(kind):
     told = KINDS[kind]
     lines = [stage_caption(stage) for stage in told.stages()]
     assert len(lines) == len(STAGES)  # the same walk, the same numbers

@@ -109,7 +109,7 @@ def test_bands_are_the_percentiles():
 @pytest.mark.parametrize(("variants", "layers", "panels"), [
     (("a",), (1, 2, 3), 3), (("a", "b", "c", "d"), (1,), 4), (("a", "b"), (1, 2, 3), 6),
 ])  # fmt: skip
-def test_a_panel_a_variant_and_layer_on_shared_axes(variants, layers, panels):
+def test_one_panel_per_variant_and_layer_on_shared_axes(variants, layers, panels):
     figure = viz.histogram_over_time(percentiles(variants, layers))
     assert len(figure.axes) == panels
     assert len({ax.get_ylim() for ax in figure.axes}) == 1 and len({ax.get_xlim() for ax in figure.axes}) == 1
@@ -117,7 +117,7 @@ def test_a_panel_a_variant_and_layer_on_shared_axes(variants, layers, panels):
         assert name in words(figure).split(" | ")
 
 
-def test_very_uneven_spreads_are_said():
+def test_very_uneven_spreads_are_explained_in_the_subtitle():
     wide = pd.concat([percentiles(), percentiles(("b",)), percentiles(("c",), scale=1e9)])
     figure = viz.histogram_over_time(wide)
     assert figure.axes[0].get_yscale() == "symlog"
@@ -178,7 +178,7 @@ def test_filmstrip_has_one_scale_and_the_steps():
     assert np.array_equal(rows.images[0].get_array().filled(9), image.get_array().filled(9))
 
 
-def test_film_is_one_frame_a_step_and_only_the_picture_moves(tmp_path):
+def test_film_has_one_frame_per_step_and_only_the_picture_moves(tmp_path):
     images = np.stack([np.full((4, 4), value) for value in (-1.0, 0.0, 1.0)])
     path = viz.weight_film(images, [0, 5, 10], tmp_path / "new" / "a.gif", note="data: toy", seconds_per_frame=0.1)
     film = Image.open(path)
@@ -205,13 +205,13 @@ def test_a_filmstrip_of_several_neurons_has_a_row_each(tmp_path):
     assert film.n_frames == 2
 
 
-def test_films_refuse_what_does_not_fit(tmp_path, refused):
+def test_films_refuse_images_that_do_not_fit(tmp_path, refused):
     images = np.zeros((3, 16))
     with refused("steps: expected 3", error=ShapeError):
         viz.filmstrip(images, [0, 1], shape=(4, 4))
     with refused("shape=", error=ShapeError):
         viz.filmstrip(images, [0, 1, 2])
-    with refused("a step for each of n, and a name for each", "1 steps", error=ShapeError):
+    with refused("n steps and one name per neuron", "1 steps", error=ShapeError):
         viz.filmstrip(np.zeros((2, 3, 4, 4)), [0])
     with refused(".gif"):
         viz.weight_film(images, [0, 1, 2], tmp_path / "a.png", shape=(4, 4))
@@ -265,7 +265,7 @@ def test_timeline_refuses_several_runs_and_shares_out_of_range(refused):
 # -------- frontier
 
 
-def test_pareto_is_what_comparing_every_pair_finds():
+def test_pareto_agrees_with_a_comparison_of_every_pair():
     rng = np.random.default_rng(2)
     for _ in range(30):
         cost, worth = rng.integers(0, 6, 12).astype(float), rng.integers(0, 6, 12).astype(float)
@@ -280,7 +280,7 @@ def test_pareto_is_what_comparing_every_pair_finds():
         assert pareto(cost, worth).tolist() == expected
 
 
-def test_frontier_draws_the_best_and_names_everyone():
+def test_frontier_draws_the_best_and_names_every_variant():
     frame = pd.DataFrame({
         "variant": ["small", "bad", "large", "lost"], "parameters": [1000, 5000, 9000, 700],
         "test_accuracy": [0.8, 0.7, 0.9, np.nan],
@@ -359,7 +359,7 @@ def test_boundary_lies_where_the_answer_changes_and_counts_the_wrong():
     ax = viz.decision_boundary(step_classifier, x, np.array([0, 1, 1, 1]))
     (contour,) = [each for each in ax.collections if isinstance(each, matplotlib.contour.ContourSet)]
     assert contour.get_paths()[0].vertices[:, 0] == pytest.approx(0.5, abs=0.01)
-    assert "75.00 % of 4 points" in words(ax)
+    assert "75.00 % on 4 points" in words(ax)
     assert line(ax, "_wrong 1").get_xydata().tolist() == [[0.0, 0.5]]
     pixels = ax.images[0].get_array()
     left, right = pixels[100, 5], pixels[100, -5]
@@ -376,7 +376,7 @@ def test_three_classes_meet():
         return scores / scores.sum(axis=1, keepdims=True)
 
     ax = viz.decision_boundary(nearest, centres, np.arange(3), class_names=["a", "b", "c"])
-    assert "100.00 % of 3 points" in words(ax) and "class c" in words(ax)
+    assert "100.00 % on 3 points" in words(ax) and "class c" in words(ax)
     contours = [each for each in ax.collections if isinstance(each, matplotlib.contour.ContourSet)]
     for contour in contours:
         for corner in contour.get_paths()[0].vertices:
@@ -402,12 +402,12 @@ def test_the_neurons_of_a_network_are_drawn_with_the_side_where_they_answer():
     assert found["neuron 0"][:, 0] == pytest.approx(-0.25) and found["neuron 1"][:, 1] == pytest.approx(0.25)
     for j in (0, 1):
         assert found[f"side {j}"][1] @ weights[:, j] + biases[j] > 0.01
-    assert "neuron 2" not in found and "outside or without direction: neuron 2" in words(ax)
+    assert "neuron 2" not in found and "no line on this map: neuron 2" in words(ax)
 
 
 @pytest.mark.parametrize(("change", "word"), [
-    ({"x": np.zeros((3, 3))}, "(N, 2)"), ({"y": np.zeros(3)}, "one class a point"),
-    ({"weights": np.ones((2, 1))}, "together"),
+    ({"x": np.zeros((3, 3))}, "(N, 2)"), ({"y": np.zeros(3)}, "one class per point"),
+    ({"weights": np.ones((2, 1))}, "expected both"),
     ({"weights": np.ones((3, 2)), "biases": np.ones(2)}, "(2, n)"), ({"predict": lambda p: p * 9}, "0..1"),
     ({"predict": lambda p: np.full(len(p), np.nan)}, "NaN"), ({"predict": lambda p: np.ones(3)}, "probabilities"),
     ({"resolution": 1}, "resolution"), ({"y": np.array([0, -1])}, "whole numbers"),
@@ -439,7 +439,7 @@ def test_surface_contours_lie_at_their_level():
 def test_surface_shows_where_there_is_no_number_and_refuses_none_at_all(refused):
     loss = np.ones((3, 3))
     loss[0, 0] = np.inf
-    assert "grey: no finite number" in words(viz.loss_surface([0, 1, 2], [0, 1, 2], loss))
+    assert "grey: the loss is not finite" in words(viz.loss_surface([0, 1, 2], [0, 1, 2], loss))
     with refused("finite"):
         viz.loss_surface([0, 1], [0, 1], np.full((2, 2), np.nan))
     with refused("(R, C)", error=ShapeError):
@@ -497,7 +497,7 @@ def test_schedule_and_loss_stand_above_one_another_on_shared_axes():
 # -------- symmetry
 
 
-def test_neurons_that_stay_together_still_show():
+def test_neurons_that_stay_equal_still_show():
     rows = [
         {"variant": variant, "neuron": j, "weight": w, "step": k, "value": w + k + j * part}
         for variant, part in (("together", 0.0), ("apart", 0.5))
@@ -561,7 +561,7 @@ def test_the_new_pictures_keep_the_rule():
         viz.heatmap(np.ones((2, 2)), ax=figure)
 
 
-def test_a_landscape_is_drawn_as_it_comes(blobs, make_net):
+def test_a_landscape_is_drawn_unchanged(blobs, make_net):
     found = ns.loss_landscape(make_net(), *blobs, resolution=5)
     whole, parts = viz.loss_surface(found), viz.loss_surface(*found)
     assert words(whole) == words(parts)
@@ -614,7 +614,7 @@ def test_a_cross_on_a_curve_is_explained():
 # -------- losses of different units
 
 
-def test_losses_of_different_units_have_axes_of_their_own():
+def test_losses_of_different_units_have_their_own_axes():
     rng = np.random.default_rng(0)
     scale = {"mse": 0.01, "mse fast": 0.02, "hinge": 50.0}
     rows = [
@@ -641,7 +641,7 @@ def test_losses_of_different_units_have_axes_of_their_own():
         viz.curves_apart(frame, {"mse": "mse", "mse fast": "mse"})
 
 
-def test_a_loss_that_diverged_at_once_has_a_panel_that_says_so():
+def test_a_loss_that_diverged_at_once_is_named_in_its_panel():
     frame = pd.DataFrame({"variant": ["a", "b"], "seed": 0, "epoch": 1, "loss": [np.nan, 1.0]})
     fig = viz.curves_apart(frame, {"a": "mse", "b": "mae"})
     assert "diverged" in [text.get_text() for text in texts(fig.axes[0])] and len(fig.axes[0].get_yticks()) == 0

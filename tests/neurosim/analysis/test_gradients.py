@@ -1,4 +1,4 @@
-"""Backprop through whole networks, held against central differences and against the reference's loops."""
+"""Backpropagation through whole networks, compared with central differences and with the reference's loops."""
 
 import numpy as np
 import pytest
@@ -318,7 +318,7 @@ def test_a_gradient_check_needs_a_step_and_something_to_check(refused, setting):
         ns.check_gradients(network(dtype="float64"), X[:3], Y[:3], **setting)
 
 
-def test_a_gradient_that_is_no_number_never_passes_a_check():
+def test_a_gradient_that_is_not_a_number_never_passes_a_check():
     from neurosim.analysis.gradcheck import GradientCheck, relative_error
 
     for wrong in (np.nan, np.inf):

@@ -1,4 +1,4 @@
-"""The landscape is the loss that a slow, obvious loop finds, and the network does not notice."""
+"""The landscape is the loss that a slow, simple loop finds, and the network is left unchanged."""
 
 import math
 
@@ -28,7 +28,7 @@ def slow_loss(W1, b1, W2, b2, x, y):
     return total / len(x)
 
 
-def test_every_point_is_what_a_slow_loop_finds(blobs, make_net):
+def test_every_point_agrees_with_a_slow_loop(blobs, make_net):
     x, y = blobs[0][:12], blobs[1][:12]
     net = make_net(hidden=[ns.Dense(4, "tanh")], dtype="float64")
     net[1].b, net[2].b = np.linspace(-1, 1, 4), [0.3, -0.2, 0.1]
@@ -116,7 +116,7 @@ def test_wrong_numbers_are_refused(options, words, blobs, make_net, refused):
         ns.loss_landscape(make_net(), *blobs, **options)
 
 
-def test_it_reads_aloud_what_was_found(blobs, make_net):
+def test_its_repr_says_what_was_found(blobs, make_net):
     net = make_net()
     found = ns.loss_landscape(net, *blobs, span=0.5, resolution=3)
     here = net.evaluate(*blobs)["loss"]

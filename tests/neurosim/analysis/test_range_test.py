@@ -52,5 +52,5 @@ def test_the_steepest_fall_is_found():
 
 @pytest.mark.parametrize("function", [suggested_rate, steepest_rate])
 def test_there_is_one_loss_for_each_rate(function, refused):
-    with refused("losses: expected 3, one for each rate; received 2", error=ns.ShapeError):
+    with refused("losses: expected 3, one for each rate, received 2", error=ns.ShapeError):
         function([0.1, 0.2, 0.3], [1.0, 2.0])

@@ -1,4 +1,4 @@
-"""The report card, the comparison and the maximizing input, held against loops over samples and honest ablations."""
+"""The report card, the comparison and the maximizing input, compared with loops over samples and real ablations."""
 
 import copy
 import math
@@ -317,7 +317,7 @@ def test_a_dead_neuron_and_a_forced_one(crowd):
 # --- what surrounds it ---------------------------------------------------------------------------------------------
 
 
-def test_the_network_is_as_it_was(full_net, blobs):
+def test_the_network_is_left_unchanged(full_net, blobs):
     x, y = blobs
     net = full_net()
     net.fit(x, y, epochs=2, verbose=False)
@@ -435,7 +435,7 @@ def test_comparison_is_counted_sample_by_sample(crowd):
     assert result.change == two - one < 0.0
     assert result.recovery == pytest.approx((three - two) / (one - two))
     text = repr(result)
-    assert f"{result.changed} of 700 samples" in text and f"{result.recovery:.0%} of the accuracy lost" in text
+    assert f"{result.changed} of 700 samples" in text and f"{result.recovery:.0%} of the lost accuracy" in text
     assert f"{one:.2%} -> {two:.2%} -> {three:.2%}" in text and len(text.splitlines()) == 3 + 1 + 9
 
 
@@ -462,7 +462,7 @@ def test_comparison_of_one_output(crowd):
 def test_comparison_refuses_what_it_cannot_compare(make_net, blobs, refused):
     x, y = blobs
     net = make_net()
-    with refused("received one of them twice", "copy.deepcopy(net)"):
+    with refused("received one network twice", "copy.deepcopy(net)"):
         compare(net, net, x, y)
     with refused("at least one sample", error=ns.ShapeError):
         compare(net, make_net(), x[:0], y[:0])
@@ -509,7 +509,7 @@ def test_it_excites_more_than_any_sample(index, j):
     net = ns.Network([ns.Input(64), ns.Dense(12, "relu"), ns.Dense(8, "tanh"), ns.Dense(6, "softmax")], seed=4)
     net.predict(x[:200])
     highest = net[index].a[:, j].max()
-    image, a = maximizing_input(net, index, j, l2=0.1, smooth=0.0)  # held back less than by default
+    image, a = maximizing_input(net, index, j, l2=0.1, smooth=0.0)  # weaker penalties than by default
     assert image.shape == (64,) and image.min() >= 0.0 and image.max() <= 1.0 and a > highest
     net.predict(image[None, :])
     assert net[index].a[0, j] == pytest.approx(a, rel=1e-6)

@@ -84,7 +84,7 @@ def test_nothing_is_found_where_there_is_nothing(net):
     net[1].W = before
 
 
-def test_what_makes_no_images_is_refused(net):
+def test_a_layer_without_images_is_refused(net):
     with pytest.raises(NeurosimError, match="expected a neuron of a layer that makes images"):
         ns.top_patches(net, IMAGES, 4, 0)
     with pytest.raises(OutOfRangeError):

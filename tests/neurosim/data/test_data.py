@@ -25,7 +25,7 @@ REAL_MNIST = os.environ.get("NEUROSIM_DATA", "")
 
 @pytest.fixture(autouse=True)
 def nothing_but_tmp(tmp_path, monkeypatch):
-    """No test sees this machine's data, cache, proxy or network."""
+    """Hide this machine's data, cache, proxy and internet from every test."""
     for name in ("NEUROSIM_DATA", "NEUROSIM_MIRROR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NEUROSIM_HOME", str(tmp_path / "home"))
@@ -83,10 +83,10 @@ BAD_IDX = {
     "truncated": (GOOD[:-1], "2 x 3 x 4 = 24 values, received 23"),
     "no values": (GOOD[:16], "24 values, received 0"),
     "padded": (GOOD + b"\0", "24 values, received"),
-    "wrong magic": (b"\x01" + GOOD[1:], "starting 00 00, received 01 00 08 03"),
+    "wrong magic": (b"\x01" + GOOD[1:], "starting with 00 00, received 01 00 08 03"),
     "little-endian": (struct.pack("<4I", 2051, 2, 3, 4) + IMAGES.tobytes(), "received 03 08 00 00"),
     "float32": (header(2, 3, 4, type_code=0x0D) + bytes(96), "0x08 (uint8), received 0x0d (float32)"),
-    "unknown type": (header(2, 3, 4, type_code=7) + bytes(24), "0x07 (no IDX type)"),
+    "unknown type": (header(2, 3, 4, type_code=7) + bytes(24), "0x07 (not an IDX type)"),
     "labels": (idx_bytes(np.zeros(30, np.uint8)), "received 1: these are labels"),
     "four dimensions": (header(2, 3, 2, 2) + bytes(24), "3 dimension(s), received 4"),
     "no images": (header(0, 28, 28), "received 0 x 28 x 28"),
@@ -135,7 +135,7 @@ def test_gzip_bomb_is_not_unpacked(tmp_path):
     assert "24 values, received more" in error_of(read_idx, path, 3)
     assert time.perf_counter() - started < 0.2
     path.write_bytes(gzip.compress(header(2**20, 28, 28) + bytes(1000)))  # promises 800 MB, in 50 bytes
-    assert "cannot hold as many" in error_of(read_idx, path, 3)
+    assert "cannot contain so much" in error_of(read_idx, path, 3)
 
 
 def test_idx_is_not_a_file(tmp_path):
@@ -170,7 +170,7 @@ def test_csv_in_its_dialects(tmp_path, line_end, with_header, mark):
     assert received.x.dtype == received.labels.dtype == np.uint8
 
 
-BITS = ",".join("01" * 24 + "0")  # 49 numbers that are no labels
+BITS = ",".join("01" * 24 + "0")  # 49 numbers that are not labels
 
 
 @pytest.mark.parametrize(
@@ -210,28 +210,28 @@ BAD_CSV = {
     "word after header": (b"label,a\n1,2\n\n3,x\n", "line 4, column 2 (a): expected a number, received 'x'"),
     "negative": (b"label,pixel0,pixel1,pixel2,pixel3\n1,2,3,4,5\n1,-9,3,4,5\n", "at least two classes"),
     "huge": (b"label,a\n1,2\n1,1e999\n", "line 3, column 2 (a): expected a number, received '1e999'"),
-    "missing": (b"1,2\n1,\n", "line 2, column 2: expected a number, received an empty cell; --missing mean fills in"),
+    "missing": (b"1,2\n1,\n", "column 2: expected a number, received an empty cell. Use --missing mean to fill in"),
     "question mark": (b"label,a\n1,2\n0,?\n1,?\n", "line 3, column 2 (a): expected a number, received '?', which"),
-    "no label": (b"label,a\n1,2\nNA,3\n", "line 3, column 1 (label): expected a label, received 'NA', which stands"),
+    "no label": (b"label,a\n1,2\nNA,3\n", "line 3, column 1 (label): expected a label, received 'NA', which means"),
     "too few": (b"1,2,3\n1,2\n", "line 2: expected 3 columns as before, received 2"),
     "too many": (b"1,2\n1,2\n1,2,3\n", "line 3: expected 2 columns as before, received 3"),
-    "not as header": (b"label,a,b\n1,2\n", "line 2: expected 3 columns, as the header, received 2"),
-    "a name too few": (b"label,a\n3,1,2\n3,1,2\n4,5,6\n", "line 2: expected 2 columns, as the header, received 3"),
-    "a header with a gap": (b",label,a\n1,7,2,4\n", "line 2: expected 3 columns, as the header, received 4"),
+    "not as header": (b"label,a,b\n1,2\n", "line 2: expected 3 columns as in the header, received 2"),
+    "a name too few": (b"label,a\n3,1,2\n3,1,2\n4,5,6\n", "line 2: expected 2 columns as in the header, received 3"),
+    "a header with a gap": (b",label,a\n1,7,2,4\n", "line 2: expected 3 columns as in the header, received 4"),
     "semicolons": (b"1;2\n3;x\n", "line 2, column 2: expected a number, received 'x'"),
     "two separators": (b"1,2\n3;4\n", "line 2: expected 2 columns as before, received 1"),
-    "unclear": (b"1;2\n3;4\n", "received 2 columns and 2 rows; it could be column 1, with 2 different whole numbers"),
+    "unclear": (b"1;2\n3;4\n", "2 columns and 2 rows. The labels could be column 1, with 2 different whole numbers"),
     "bytes": (b"1,2\n\xff\xfe,3\n", "line 2, column 1: expected a number, received"),
     "zeros": (bytes(50), "line 1: expected text as UTF-8"),
     "label only": (b"label\n3\n", "at least one pixel"),
-    "pixels only": (b"pixel0,pixel1,pixel2,pixel3\n1,2,3,4\n", "received pixels alone, from pixel0 to pixel3"),
-    "pixels by place": (b"1x1,1x2,2x1,2x2\n0,1,1,0\n1,0,0,1\n", "received pixels alone, from 1x1 to 2x2"),
+    "pixels only": (b"pixel0,pixel1,pixel2,pixel3\n1,2,3,4\n", "received only pixels, from pixel0 to pixel3"),
+    "pixels by place": (b"1x1,1x2,2x1,2x2\n0,1,1,0\n1,0,0,1\n", "received only pixels, from 1x1 to 2x2"),
     "web page": (b"<html>\n<body>\n", "line 1: expected rows of numbers, received a web page: download"),
     "Weka": (b"@RELATION iris\n@DATA\n1,2\n", "line 1: expected rows of numbers, received a file of Weka"),
     "JSON": (b'[{"a": 1}]\n', "line 1: expected rows of numbers, received JSON"),
     "workbook": (b"\xd0\xcf\x11\xe0" + bytes(50), "an Excel workbook: save it as CSV"),
-    "a fraction or thousands": (b"a;label\n1,234;0\n2,345;1\n", "column 1: expected a number, received 1,234, which"),
-    "both": (b"a;b;label\n1,5;1.234;0\n2,5;1.5;1\n", "line 2, column 2: expected decimal commas as in other cells"),
+    "a fraction or thousands": (b"a;label\n1,234;0\n2,345;1\n", "column 1: expected a number, received 1,234. The"),
+    "both": (b"a;b;label\n1,5;1.234;0\n2,5;1.5;1\n", "line 2, column 2: expected a decimal comma as in other cells"),
     "a novel": (b"label,a\n1," + b"x" * 201 + b"\n", "column 2: expected a number or a name, received a text of 201"),
 }  # fmt: skip
 
@@ -306,7 +306,7 @@ def test_npz_of_every_type(tmp_path, x, y, read_x, dtype, read_y, names):
         ({"x_train": np.zeros((2, 2, 2), int), "y_train": np.array(["a", " "])}, "received an empty text"),
         (
             {"x_train": np.zeros((2, 2, 2), int), "y_train": np.array([97, 2**31], np.uint32).view("U1")},
-            "received characters that are none",
+            "received invalid characters",
         ),
         ({"x_train": np.zeros((0, 2, 2), int), "y_train": np.zeros(0, int)}, "received nothing"),
         ({"x_train": np.array([None]), "y_train": np.zeros(2, int)}, "plain arrays"),
@@ -360,15 +360,15 @@ def test_dataset_is_read_only_and_leaves_the_given_array_alone():
 @pytest.mark.parametrize(
     ("images", "labels", "expected"),
     [
-        (np.full((2, 2, 2), "a"), np.zeros(2, np.uint8), "expected numbers as images (N, height, width)"),
-        (np.zeros(2), np.zeros(2, np.uint8), "or as rows (N, features), received float64 of shape (2,)"),
+        (np.full((2, 2, 2), "a"), np.zeros(2, np.uint8), "expected images (N, height, width)"),
+        (np.zeros(2), np.zeros(2, np.uint8), "or rows (N, features), of numbers, received float64 of shape (2,)"),
         (np.zeros((2, 2, 2, 2, 2)), np.zeros(2, np.uint8), "received float64 of shape (2, 2, 2, 2, 2)"),
         (np.zeros((2, 2, 2), np.uint8), np.zeros(2), "labels: expected integer labels (N,)"),
         (np.zeros((2, 2, 2), np.uint8), np.zeros((2, 3, 1), int), "labels: expected integer labels (N,)"),
         (np.zeros((2, 2, 2), np.uint8), np.zeros(3, np.uint8), "received 2 samples and 3 labels"),
         (np.zeros((0, 2, 2), np.uint8), np.zeros(0, np.uint8), "received 0 samples"),
-        (np.zeros((2, 2, 2), np.uint8), np.full(2, -1), "labels 0..2, received -1"),
-        (np.zeros((2, 2, 2), np.uint8), np.full(2, 3, np.uint8), "labels 0..2, received 3"),
+        (np.zeros((2, 2, 2), np.uint8), np.full(2, -1), "labels from 0 to 2, received -1"),
+        (np.zeros((2, 2, 2), np.uint8), np.full(2, 3, np.uint8), "labels from 0 to 2, received 3"),
     ],
 )
 def test_dataset_refuses(images, labels, expected):
@@ -504,12 +504,12 @@ def kaggle(folder, arrays):
 
 
 def test_kaggle_competition(mnist, tmp_path):
-    kaggle(tmp_path / "here" / "data", small_set(seed=7))  # Kaggle's choice of images has a checksum of its own
+    kaggle(tmp_path / "here" / "data", small_set(seed=7))  # Kaggle's images are another choice, with another checksum
     for name in ("mnist", tmp_path / "here" / "data"):
         train, test = data.load(name)
         assert (len(train), len(test)) == (50, 10)
         assert test.split == "test"
-        assert "10 of the training images were held out" in train.note
+        assert "10 of the training images are held out" in train.note
         assert np.bincount(test.labels).tolist() == [1] * 10
         assert data.load(name)[1].sha256 == test.sha256
     assert data.load("mnist")[0].name == "mnist"
@@ -632,7 +632,7 @@ def test_own_csv_file(tmp_path):
     train, test = data.load(str(path))
     assert (len(train), len(test)) == (30, 6)
     assert (train.name, train.source, len(train.class_names)) == ("letters", str(path), 13)
-    assert "6 of the training images were held out" in train.note
+    assert "6 of the training images are held out" in train.note
 
 
 def test_own_folder_with_labelled_test_csv(tmp_path):
@@ -654,23 +654,23 @@ def test_own_files_that_cannot_be_used(tmp_path):
     assert "a folder with nothing" in error_of(data.load, folder)
     (folder / "a.png").write_bytes(b"")
     assert "a folder with a.png" in error_of(data.load, folder)
-    assert "one .csv or .npz file" in error_of(data.load, folder / "a.png")
+    assert "a .csv file, an .npz file or a folder" in error_of(data.load, folder / "a.png")
     (folder / "a.csv").write_text("1,2,3,4\n")
-    assert "column of labels" in error_of(data.load, folder)
+    assert "column that looks like labels" in error_of(data.load, folder)
     (folder / "b.csv").write_text("1,2\n")
     assert "a folder with a.csv, a.png, b.csv" in error_of(data.load, folder)
     arrays = small_set()
     write_idx(folder, arrays | {"t10k-labels": arrays["t10k-labels"][1:]})
-    assert "expected 20 labels, as many as" in error_of(data.load, folder)
+    assert "expected 20 labels, one for each image of" in error_of(data.load, folder)
     write_idx(folder, arrays | {"t10k-images": arrays["t10k-images"][:, 1:]})
     assert "expected images of 8 x 8 as in train-images-idx3-ubyte, received 7 x 8" in error_of(data.load, folder)
     (folder / "one.csv").write_text("1,2\n")
     assert "2 columns and 1 row" in error_of(data.load, folder / "one.csv")
-    assert "the label 1 everywhere" in error_of(data.load, folder / "one.csv", label_column="first")
+    assert "the label 1 for all samples" in error_of(data.load, folder / "one.csv", label_column="first")
     (folder / "two.csv").write_text("1,2\n0,3\n")
     train, test = data.load(folder / "two.csv", label_column="first")
     assert (len(train), len(test)) == (1, 1)
-    assert "no training row is of" in train.note
+    assert "but the training set has none" in train.note
 
 
 # --- the report, the real thing, and the import ---------------------------------------------------

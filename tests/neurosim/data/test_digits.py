@@ -1,4 +1,4 @@
-"""The built-in digits: the same for the same seed, made like MNIST, neither too easy nor too far from it."""
+"""The built-in digits: equal for equal seeds, similar to MNIST, and not too easy."""
 
 import hashlib
 import os
@@ -24,7 +24,7 @@ def drawn():
 
 @pytest.fixture(scope="module")
 def reader():
-    """A small network that has seen nothing but drawn digits, and the drawn digits that it has not seen."""
+    """Train a small network on drawn digits alone; return it and other drawn digits."""
     images, labels = draw_digits(12_000, seed=0)
     net = ns.Network(
         [ns.Input(784), ns.Dense(128, "relu"), ns.Dense(64, "relu"), ns.Dense(10, "softmax")],
@@ -41,7 +41,7 @@ def digest(images, labels):
 
 
 def ink_box(image):
-    """Height and width of the ink, in pixels."""
+    """Return height and width of the ink, in pixels."""
     return [np.ptp(np.flatnonzero(image.max(axis=axis) > 25)) + 1 for axis in (1, 0)]
 
 
@@ -131,7 +131,7 @@ def test_centre_of_mass_is_in_the_middle(drawn):
     for axis in (1, 2):
         centre = images.sum(axis=3 - axis) @ grid / mass
         assert (np.abs(centre - 14) < 0.51).mean() > 0.995  # the box moves by whole pixels
-        assert np.abs(centre - 14).max() < 2  # a box that would leave the field stops at its edge
+        assert np.abs(centre - 14).max() < 2  # a box stops at the edge of the field
         assert centre.mean() == pytest.approx(14, abs=0.05)
 
 
@@ -176,7 +176,7 @@ def test_every_style_is_readable(digit):
     assert probabilities.sum() == pytest.approx(1)
     for style in styles:
         assert style.curve.shape == (digits.PATH_POINTS, len(style.points))
-        assert np.allclose(style.curve.sum(axis=1), 1, atol=1e-5)  # a digit moved is the same digit elsewhere
+        assert np.allclose(style.curve.sum(axis=1), 1, atol=1e-5)  # a moved digit is the same digit at another place
         height = np.ptp(style.points[:, 1])
         assert 0.75 < height < 1.1
 

@@ -27,7 +27,7 @@ FIRST = f"{file_stem(PARTS[0])}.gz"
 
 
 class Mirror:
-    """A web server on this machine; `behaviour` says what it does for the first file, or for all."""
+    """A web server on this machine; `behaviour` is its answer to the first file, or to all."""
 
     def __init__(self, behaviour="good"):
         self.behaviour = behaviour
@@ -133,7 +133,7 @@ class Mirror:
 
 @pytest.fixture
 def serve(monkeypatch):
-    """Start mirrors of these behaviours, and make them MNIST's."""
+    """Start mirrors with these behaviours, and use them for MNIST."""
     running = []
 
     def start(*behaviours):
@@ -148,7 +148,7 @@ def serve(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def nothing_but_tmp(tmp_path, monkeypatch):
-    """No test sees this machine's data, cache, proxy or network."""
+    """Hide this machine's data, cache, proxy and internet from every test."""
     for name in (
         "NEUROSIM_DATA",
         "NEUROSIM_OFFLINE",
@@ -199,7 +199,7 @@ def test_load_downloads_once(serve):
 
 BAD = {
     "altered": "its checksum differs",
-    "truncated": "broke off after",
+    "truncated": "stopped after",
     "truncated_silently": "its checksum differs",
     "web_page": "sent a web page",
     "redirected": "sent a web page",
@@ -223,7 +223,7 @@ def test_bad_mirror_then_a_good_one(serve, tmp_path, monkeypatch, behaviour):
     fetch(tmp_path)
     assert names_in(tmp_path / "cache") == sorted(FILES)
     assert len(good.requests) == 4
-    # once, or twice where it redirects, or until urllib has had enough: the next files come from the good one
+    # once, twice for a redirect, or until urllib gives up: the next files come from the good mirror
     assert len(bad.requests) <= (11 if behaviour == "round_and_round" else 2)
 
 
@@ -287,7 +287,7 @@ downloading.download(published, Path(sys.argv[2]), timeout=10, progress=False)
 
 
 def start_downloading(mirror, folder):
-    """A process that downloads into a folder."""
+    """Start a process that downloads into a folder."""
     checksums = [CATALOG["mnist"].checksums[part] for part in PARTS]
     return subprocess.Popen(
         [sys.executable, "-c", DOWNLOADING, mirror.url, str(folder), *checksums], cwd=Path(__file__).parents[3]
@@ -313,7 +313,7 @@ def test_a_killed_process_leaves_no_file_under_its_name(serve, tmp_path):
     (left,) = (tmp_path / "cache").glob(".*.part")
     fetch(tmp_path)
     assert {name: (tmp_path / "cache" / name).read_bytes() for name in FILES} == FILES
-    assert left.exists()  # for all that the second one knows, the first still runs
+    assert left.exists()  # the second process must assume that the first still runs
     os.utime(left, (time.time() - 7200,) * 2)
     fetch(tmp_path)
     assert names_in(tmp_path / "cache") == sorted(FILES)
@@ -342,7 +342,7 @@ def hang(*_):
 @pytest.mark.parametrize("trouble", ["no name", "refused", "look-up hangs", "silent", "missing", "web_page"])
 def test_auto_falls_back_quickly(serve, monkeypatch, trouble):
     monkeypatch.setattr("neurosim.data.loading._QUICK_TIMEOUT", 0.3)
-    data.load("digits")  # drawing them takes longer than finding out
+    data.load("digits")  # drawing them takes longer than the check of the connection
     (good, *_) = serve("good") if trouble not in BAD else serve(trouble)
     if trouble not in BAD:
         first = {"refused": f"http://127.0.0.1:{closed_port()}/"}.get(trouble, "http://no-such-host.invalid/")

@@ -1,4 +1,4 @@
-"""Own pictures: read from files of every kind, told apart from their paper, and placed as MNIST's are."""
+"""Your own pictures: read from files of every kind, separated from their paper, and placed as in MNIST."""
 
 import io
 import itertools
@@ -22,13 +22,13 @@ def rng():
 
 @pytest.fixture
 def two(rng):
-    """A 2, black on white, 200 x 200: a picture of Pillow."""
+    """Draw a 2, black on white, 200 x 200, with Pillow."""
     return draw(strokes_of(2, rng), 130, 12, centre=(90, 110))
 
 
 @pytest.fixture
 def file_of(tmp_path):
-    """A function that saves a picture and returns its path."""
+    """Return a function that saves a picture and returns its path."""
 
     def save(image, name="picture.png", **options):
         image.save(tmp_path / name, **options)
@@ -38,7 +38,7 @@ def file_of(tmp_path):
 
 
 def alike(one, other, limit=0.97):
-    """Whether two pictures are the same but for grey rims: by their correlation."""
+    """Return whether two pictures are equal except for grey rims, by their correlation."""
     return np.corrcoef(one.ravel(), other.ravel())[0, 1] > limit
 
 
@@ -48,7 +48,7 @@ def alike(one, other, limit=0.97):
 @pytest.mark.quick_for("off centre", "photograph")
 @pytest.mark.parametrize("look", ["thick", "off centre", "slanted", "photograph"])
 def test_a_drawing_fills_a_box_of_20_and_its_centre_of_mass_is_in_the_middle(look, rng, file_of):
-    """LeCun's description, measured on the result as it is measured on MNIST: there it is 13.5 to 14.5 everywhere."""
+    """LeCun's description, measured as on MNIST, where the centre is always between 13.5 and 14.5."""
     for digit in range(10):
         x = ns.data.read_image(file_of(drawn_digit(digit, look, rng))).astype(float)
         assert x.shape == (28, 28) and x.max() == 255
@@ -67,7 +67,7 @@ def test_proportions_are_kept():
 
 
 def test_grey_levels_are_means_over_the_area():
-    """A drawing of 40 x 40 is halved: each pixel is the mean of four, but for the smooth filter at the edges."""
+    """A drawing of 40 x 40 is halved: each pixel is the mean of four, except for the smooth filter at the edges."""
     ink = np.ones((40, 40), np.float32)
     ink[:, 20:] = np.tile([1.0, 0.0], 10)  # lines of one pixel become half grey
     ink[:, -1] = 1
@@ -106,7 +106,7 @@ def test_where_it_lies_how_large_it_is_and_what_colour_it_has_makes_no_differenc
         ((0, 0, 200), (255, 255, 255)),
         ((255, 230, 0), (255, 255, 255)),  # yellow on white hardly differs in brightness
         ((0, 0, 255), (0, 0, 0)),
-        ((220, 40, 40), (40, 130, 40)),  # red on a green as bright
+        ((220, 40, 40), (40, 130, 40)),  # red on a green with the same brightness
         ((250, 250, 240), (20, 60, 40)),
     ],
 )
@@ -144,7 +144,7 @@ def test_a_drawing_that_reaches_the_edge_is_said_to(rng, file_of):
 
 
 def in_light(image, light):
-    """A drawing on paper in some light (height, width): ink reflects a sixth of it."""
+    """Draw on paper in this light (height, width): ink reflects a sixth of it."""
     return Image.fromarray(np.clip(light * (40 + 0.84 * np.asarray(image, float)), 0, 255).astype(np.uint8))
 
 
@@ -208,7 +208,7 @@ def test_an_empty_picture_is_refused(level, file_of, rng, refused):
 
 
 def test_connected_parts(rng):
-    """Held to a search by neighbours, one pixel after the other."""
+    """Compared with a search by neighbours, pixel by pixel."""
     for _ in range(20):
         mask = rng.random((13, 17)) < 0.45
         expected, count = np.zeros(mask.shape, int), 0
@@ -231,7 +231,7 @@ def test_connected_parts(rng):
 
 
 def on_nothing(two):
-    """The ink alone, on transparent ground."""
+    """Return the ink alone, on a transparent background."""
     ink = np.zeros((200, 200, 4), np.uint8)
     ink[:, :, 3] = 255 - np.asarray(two)
     return ink
@@ -359,7 +359,7 @@ def test_the_shape_of_a_networks_pictures(refused):
 
 
 def test_pictures_come_in_the_units_of_the_training_samples(two, file_of):
-    """Bytes, 0..16, 0..1, -1..1: black is the lowest number that a network was trained on, and white the highest."""
+    """Bytes, 0..16, 0..1, -1..1: black is the lowest training number of a network, and white the highest."""
     path = file_of(two)
     rng = np.random.default_rng(0)
     levels = rng.integers(0, 256, (12, 28, 28)).astype(np.uint8)

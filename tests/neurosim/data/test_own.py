@@ -1,4 +1,4 @@
-"""What people bring: files of every dialect are read right, or refused by a sentence that says why and what to do."""
+"""Users' files: every dialect is read correctly, or refused with the reason and a remedy."""
 
 import gzip
 import zipfile
@@ -93,7 +93,7 @@ def test_floats_of_pixels(tmp_path):
         assert train.x.dtype == np.float32
         assert (read.min(), read.max()) == (0.0, 1.0)
         assert np.allclose(np.sort(read.ravel()), np.sort(PIXELS.ravel() / 255), atol=1e-4)
-        assert ("-1 to 1" in train.note) == (low < 0)
+        assert ("-1 and 1" in train.note) == (low < 0)
 
 
 def test_letters_are_classes_with_names(tmp_path):
@@ -107,7 +107,7 @@ def test_letters_are_classes_with_names(tmp_path):
 def test_an_empty_class_is_remarked(tmp_path):
     path = tmp_path / "own.csv"
     path.write_text(text(LABELS + 1, PIXELS))
-    assert "no sample has the label 0, of 11 classes" in data.load(path)[0].note
+    assert "there are 11 classes, but no sample has the label 0" in data.load(path)[0].note
 
 
 def test_features_that_are_a_square_number_are_no_picture(tmp_path):
@@ -127,14 +127,14 @@ def test_test_file_in_another_order_is_matched_by_name(tmp_path):
     assert np.array_equal(test.x, train.x)
     assert train.feature_names == ("a", "b", "c", "d")
     assert "matched by name" in train.note
-    assert "every test row is a training row, too" in train.note
+    assert "every test row is also a training row" in train.note
 
 
 FEW = PIXELS[:40, 20:23]
 TWO = np.arange(40) % 2
 REFUSED = {
-    "two rows": (text(LABELS[:2], PIXELS[:2]), {}, "say which with --label-column"),
-    "xor": ("0,0,0\n0,1,1\n1,0,1\n1,1,0\n", {}, "say which with --label-column"),
+    "two rows": (text(LABELS[:2], PIXELS[:2]), {}, "Choose them with --label-column"),
+    "xor": ("0,0,0\n0,1,1\n1,0,1\n1,1,0\n", {}, "Choose them with --label-column"),
     "one class": (text(TWO * 0 + 7, FEW, header="label,a,b,c"), {}, "at least two classes"),
     "a label that is a number": (text(np.arange(40) * 3 % 41, FEW, header="label,a,b,c"), {}, "--target NAME"),
     "an empty cell": ("label,a,b\n" + "0,1,2\n1,,3\n" * 9, {}, "line 3, column 2 (a): expected a number, received an"),
@@ -171,7 +171,7 @@ def test_missing_one_hot_and_targets(tmp_path):
     assert not np.isnan(train.x).any()
     known = train.x[train.labels == 0, 0]
     assert train.x[train.labels == 1, 0] == pytest.approx(known.mean())
-    with pytest.raises(DataError, match="the label 0 everywhere"):  # every row of class 1 has an empty cell
+    with pytest.raises(DataError, match="the label 0 for all samples"):  # every row of class 1 has an empty cell
         data.load(path, one_hot=("colour",), missing="drop")
     path.write_text("label,a\n" + "0,1\n1,\n1,3\n" * 12)
     train, test = data.load(path, missing="drop")

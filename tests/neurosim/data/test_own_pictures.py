@@ -1,4 +1,4 @@
-"""Pictures that people bring: sets with other names, other types, on their side; folders of pictures per class."""
+"""Users' images: sets with other names or types, or on their side; one folder of pictures per class."""
 
 import gzip
 import pickle
@@ -25,7 +25,7 @@ def nothing_but_tmp(tmp_path, monkeypatch):
 
 
 def wide_idx(array, code, dtype):
-    """An IDX file of another integer type, big-endian as the format has it."""
+    """Return an IDX file of another integer type, big-endian as in the format."""
     return struct.pack(f">4B{array.ndim}I", 0, 0, code, array.ndim, *array.shape) + array.astype(dtype).tobytes()
 
 
@@ -61,7 +61,7 @@ def test_emnist_is_put_upright_and_its_classes_have_their_letters(tmp_path, fami
         assert np.array_equal(train.x, LYING.transpose(0, 2, 1)) and np.array_equal(test.x, train.x)
         assert "".join(train.class_names[k] for k in train.labels) == "".join(names[k - shift] for k in labels)
         assert sorted(train.class_names) == sorted(set(names))
-        assert f"as {family} stores them lying (--transpose no leaves them so)" in train.note
+        assert f"because {family} stores images on their side (--transpose no keeps them so)" in train.note
     train, _ = data.load(folder, transpose=False)
     assert np.array_equal(train.x, LYING) and "exchanged" not in train.note
 
@@ -96,22 +96,22 @@ def test_letters_under_other_names_are_remarked_and_turned_when_asked(tmp_path):
     folder = write_idx(tmp_path / "mine", dict(zip(names, [LYING, LETTERS.astype(np.uint8)] * 2, strict=True)))
     train, _ = data.load(folder)
     assert np.array_equal(train.x, LYING) and len(train.class_names) == 27
-    assert "no sample has the label 0, of 27 classes" in train.note and "then --transpose yes" in train.note
+    assert "there are 27 classes, but no sample has the label 0" in train.note and "use --transpose yes" in train.note
     train, _ = data.load(folder, transpose=True)
     assert np.array_equal(train.x, LYING.transpose(0, 2, 1))
-    assert "exchanged, as asked for" in train.note and "then --transpose yes" not in train.note
+    assert "exchanged, as requested" in train.note and "use --transpose yes" not in train.note
 
 
 def test_transpose_goes_with_pictures_only(tmp_path):
     (tmp_path / "a.csv").write_text("label,a,b\n" + "0,1,2\n1,3,4\n" * 9)
-    with pytest.raises(DataError, match="--transpose: expected with pictures, received a table"):
+    with pytest.raises(DataError, match="--transpose: expected images with this option, received a table"):
         data.load(tmp_path / "a.csv", transpose=True)
 
 
 def test_two_families_in_one_folder(tmp_path):
     folder = write_family(tmp_path / "mine", "emnist-letters", LYING, LETTERS)
     write_family(folder, "emnist-digits", LYING, LETTERS % 10)
-    with pytest.raises(DataError, match="received emnist-digits, emnist-letters; give the path of one of its files"):
+    with pytest.raises(DataError, match="received emnist-digits, emnist-letters; choose one by the path"):
         data.load(folder)
     train, _ = data.load(folder / "emnist-digits-test-labels-idx1-ubyte")
     assert train.class_names == tuple("0123456789")
@@ -175,10 +175,10 @@ def test_a_test_part_called_test(tmp_path, spelling):
 def test_the_same_file_twice_is_remarked(tmp_path):
     arrays = small_set()
     arrays |= {"t10k-images": arrays["train-images"], "t10k-labels": arrays["train-labels"]}
-    assert "every test image is a training image, too" in data.load(write_idx(tmp_path / "mine", arrays))[0].note
+    assert "every test image is also a training image" in data.load(write_idx(tmp_path / "mine", arrays))[0].note
     others = small_set(test=45, seed=4)["t10k-images"]
     arrays |= {"t10k-images": np.concatenate([arrays["train-images"][:15], others])}
-    assert "15 of 60 test images are training images, too" in data.load(write_idx(tmp_path / "some", arrays))[0].note
+    assert "15 of 60 test images are also training images" in data.load(write_idx(tmp_path / "some", arrays))[0].note
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_the_same_file_twice_is_remarked(tmp_path):
 def test_a_pickle_is_refused_whatever_it_is_called(tmp_path, name):
     content = pickle.dumps([1, 2])
     (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
-    with pytest.raises(DataError, match=r"can run code when it is read.*np\.savez"):
+    with pytest.raises(DataError, match=r"can run code.*np\.savez"):
         data.load(tmp_path / name)
 
 
@@ -195,7 +195,7 @@ def test_a_pickle_is_refused_whatever_it_is_called(tmp_path, name):
 
 
 def shape(k, side=8, ink=200, paper=10):
-    """Class 0: a bar that stands; 1: one that lies; 2: a dot."""
+    """Draw class 0, a vertical bar; 1, a horizontal bar; 2, a dot."""
     pixels = np.full((side, side), paper, np.uint8)
     pixels[[slice(1, -1), slice(3, 5), slice(3, 5)][k], [slice(3, 5), slice(1, -1), slice(3, 5)][k]] = ink
     return pixels
@@ -247,7 +247,7 @@ def test_a_class_that_only_the_test_folder_has(tmp_path):
     write_pictures(tmp_path / "train")
     write_pictures(tmp_path / "test")
     (tmp_path / "test" / "dot").rename(tmp_path / "test" / "ring")
-    with pytest.raises(DataError, match="expected the classes of train in test, received 'ring' there"):
+    with pytest.raises(DataError, match="expected only classes of train in test, received 'ring'"):
         data.load(tmp_path)
 
 
@@ -284,7 +284,7 @@ def test_grey_pictures_of_every_mode(tmp_path, mode):
 def test_a_picture_is_turned_as_its_camera_says(tmp_path):
     def save(image, path):
         exif = Image.Exif()
-        exif[0x0112] = 6  # shown turned clockwise by a quarter
+        exif[0x0112] = 6  # the camera says: turn it clockwise by a quarter
         image.save(path, exif=exif)
 
     _, x, names = whole(write_pictures(tmp_path / "mine", save=save))
@@ -311,7 +311,7 @@ def test_pictures_of_different_size_come_to_one(tmp_path):
                 tmp_path / name / f"large{side}.png"
             )
     train, x, names = whole(tmp_path)
-    assert train.sample_shape == (8, 8) and "of different sizes: all are brought to 8 x 8" in train.note
+    assert train.sample_shape == (8, 8) and "have different sizes. All are scaled to 8 x 8 pixels" in train.note
     for image, name in zip(x, names, strict=True):
         assert np.abs(image.astype(int) - shape(KINDS.index(name))).max() <= 4
 
@@ -319,7 +319,9 @@ def test_pictures_of_different_size_come_to_one(tmp_path):
 def test_large_pictures_become_smaller(tmp_path):
     write_pictures(tmp_path, side=200)
     train, _ = data.load(tmp_path)
-    assert train.sample_shape == (64, 64) and "of 200 pixels: all are brought to 64 x 64" in train.note
+    assert (
+        train.sample_shape == (64, 64) and "sides of up to 200 pixels. All are scaled to 64 x 64 pixels" in train.note
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + bytes(20), "cut"])
@@ -355,7 +357,7 @@ def test_options_of_tables_do_not_go_with_pictures(tmp_path):
     folder = write_idx(tmp_path / "mine", small_set())
     for path in (folder, tmp_path / "pictures"):
         for options in ({"label_column": "a"}, {"target": ("a",)}, {"one_hot": ("a",)}, {"missing": "mean"}):
-            with pytest.raises(DataError, match="expected with a table"):
+            with pytest.raises(DataError, match="expected a table"):
                 data.load(path, **options)
 
 

@@ -1,4 +1,4 @@
-"""Tables as spreadsheets, statistics packages and collections write them; and small ones that once failed."""
+"""Tables as spreadsheets, statistics packages and data collections write them, and small ones that once failed."""
 
 import io
 
@@ -13,7 +13,7 @@ from neurosim.errors import DataError
 N = 30
 RNG = np.random.default_rng(0)
 X = np.round(RNG.normal(5, 1, (N, 3)), 1)
-X[0, 0] = 5.5  # a fraction, whatever is drawn
+X[0, 0] = 5.5  # a fraction in every case
 THREE = np.arange(N) % 3
 TWO = np.arange(N) % 2
 KINDS = np.array(["setosa", "versicolor", "virginica"])[THREE]
@@ -26,7 +26,7 @@ def table(*columns, header="", separator=",", end="\n"):
 
 
 def by_label(part):
-    """The samples and the names of their classes, in an order that does not depend on what was held out."""
+    """Return the samples and their class names, in an order that does not depend on the held-out samples."""
     return sorted((part.class_names[k], tuple(x.ravel().tolist())) for k, x in zip(part.labels, part.x, strict=True))
 
 
@@ -47,14 +47,14 @@ QUOTED = [f'"{kind}"' for kind in KINDS]
 COUNTER = list(range(1, N + 1))
 IDS = [1000 + 7919 * k % 1009 for k in range(N)]
 
-# name: text or bytes, the columns of x, their names, the labels, what the note has to say
+# name: text or bytes, the columns of x, their names, the labels, words of the note
 DIALECTS = {
     "Excel, German": (
         table(*COMMA, KINDS, header="l;b;h;species", separator=";", end="\r\n").encode("cp1252"),
         "abc",
         ("l", "b", "h"),
         KINDS,
-        "commas in its numbers are decimal points",
+        "commas in the numbers are read as decimal points",
     ),
     "Excel with its first line": (
         table(A, B, KINDS, header="sep=;\nl;b;species", separator=";", end="\r\n"),
@@ -75,9 +75,15 @@ DIALECTS = {
         "ab",
         ("l", "b"),
         KINDS,
-        "called so",
+        "found by its name",
     ),
-    "a blank line first": ("\n,,\n" + table(A, B, KINDS, header="l,b,species"), "ab", ("l", "b"), KINDS, "called so"),
+    "a blank line first": (
+        "\n,,\n" + table(A, B, KINDS, header="l,b,species"),
+        "ab",
+        ("l", "b"),
+        KINDS,
+        "found by its name",
+    ),
     "Windows-1252 in a name": (
         table(A, B, KINDS, header="L\xe4nge,b,species").encode("cp1252"),
         "ab",
@@ -90,21 +96,21 @@ DIALECTS = {
         "a",
         ("l",),
         np.array(["größer", "klein"])[TWO],
-        "not coded as UTF-8",
+        "not in UTF-8",
     ),
     "write.table of R": (
         table([f'"{k}"' for k in COUNTER], A, B, QUOTED, header='"l" "b" "species"', separator=" "),
         "ab",
         ("l", "b"),
         KINDS,
-        "column 1 only tells the rows apart and is left out",
+        "column 1 only identifies the rows and is left out",
     ),
     "write.csv of R": (
         table([f'"{k}"' for k in COUNTER], A, B, QUOTED, header='"","l","b","Species"'),
         "ab",
         ("l", "b"),
         KINDS,
-        "apart",
+        "identifies the rows",
     ),
     "write.csv2 of R": (
         table([f'"{k}"' for k in COUNTER], *COMMA[:2], QUOTED, header='"l";"b";"Species"', separator=";"),
@@ -120,33 +126,57 @@ DIALECTS = {
         KINDS,
         "(rownames) only",
     ),
-    "Id": (table(COUNTER, A, B, KINDS, header="Id,l,b,Species"), "ab", ("l", "b"), KINDS, "column 1 (Id) only tells"),
-    "Id in any order": (table(IDS, A, B, KINDS, header="Id,l,b,Species"), "ab", ("l", "b"), KINDS, "(Id) only tells"),
-    "a counter without name": (table(COUNTER, A, B, KINDS), "ab", (), KINDS, "column 1 only tells the rows apart"),
-    "iris.data": (table(A, B, C, KINDS) + "\n\n", "abc", (), KINDS, "the only one of text"),
-    "wine.data": (table(THREE + 1, A, B), "ab", (), (THREE + 1).astype(str), "no sample has the label 0, of 4 classes"),
+    "Id": (
+        table(COUNTER, A, B, KINDS, header="Id,l,b,Species"),
+        "ab",
+        ("l", "b"),
+        KINDS,
+        "column 1 (Id) only identifies",
+    ),
+    "Id in any order": (
+        table(IDS, A, B, KINDS, header="Id,l,b,Species"),
+        "ab",
+        ("l", "b"),
+        KINDS,
+        "(Id) only identifies",
+    ),
+    "a counter without name": (table(COUNTER, A, B, KINDS), "ab", (), KINDS, "column 1 only identifies the rows"),
+    "iris.data": (table(A, B, C, KINDS) + "\n\n", "abc", (), KINDS, "the only column of text"),
+    "wine.data": (
+        table(THREE + 1, A, B),
+        "ab",
+        (),
+        (THREE + 1).astype(str),
+        "4 classes, but no sample has the label 0",
+    ),
     "breast-cancer": (
         table(IDS, A, B, 2 + 2 * TWO),
         "iab",
         (),
         (2 + 2 * TWO).astype(str),
-        "another whole number in every",
+        "a different whole number in every",
     ),
     "numpy.c_": (saved(np.c_[X, TWO]), "abc", (), TWO.astype(str), "the last one"),
-    "numpy.savetxt": (saved(np.c_[X, TWO], header="l b h label"), "abc", ("l", "b", "h"), TWO.astype(str), "called so"),
+    "numpy.savetxt": (
+        saved(np.c_[X, TWO], header="l b h label"),
+        "abc",
+        ("l", "b", "h"),
+        TWO.astype(str),
+        "found by its name",
+    ),
     "numpy.savetxt with commas": (
         saved(np.c_[X, TWO], header="l,b,h,label", delimiter=","),
         "abc",
         ("l", "b", "h"),
         TWO.astype(str),
-        "called so",
+        "found by its name",
     ),
     "aligned": (
         table([f"{a:10}" for a in A], [f"{b:7}" for b in B], THREE, header="    l       b   label", separator="  "),
         "ab",
         ("l", "b"),
         THREE.astype(str),
-        "blanks stand between",
+        "separated by blanks",
     ),
     "vertical bars": (
         table(A, B, KINDS, header="l|b|species", separator="|"),
@@ -167,9 +197,9 @@ DIALECTS = {
         "ab",
         ("l", "b"),
         KINDS,
-        "its first 2 lines are remarks",
+        "the first 2 lines are comments",
     ),
-    "old Macintosh": (table(A, B, KINDS, header="l,b,species", end="\r"), "ab", ("l", "b"), KINDS, "called so"),
+    "old Macintosh": (table(A, B, KINDS, header="l,b,species", end="\r"), "ab", ("l", "b"), KINDS, "found by its name"),
     "yes and no": (
         table(A, B, np.array(["Yes", "No"])[TWO], header="l,b,ill"),
         "ab",
@@ -182,7 +212,7 @@ DIALECTS = {
         "ab",
         ("l", "b"),
         (TWO == 1).astype(str),
-        "the only one of text",
+        "the only column of text",
     ),
     "plus and minus one": (
         table(A, B, np.array(["-1", "+1"])[TWO]),
@@ -199,7 +229,7 @@ DIALECTS = {
         "text",
     ),
     "a label in the middle": (table(A, KINDS, B, header="l,species,b"), "ab", ("l", "b"), KINDS, "column 2 (species)"),
-    "everything in quotes": (table([f'"{a}"' for a in A], QUOTED), "a", (), KINDS, "the only one of text"),
+    "everything in quotes": (table([f'"{a}"' for a in A], QUOTED), "a", (), KINDS, "the only column of text"),
     "a comma in a label": (
         table(A, [f'"{kind}, dry"' for kind in KINDS]),
         "a",
@@ -256,7 +286,7 @@ REFUSED = {
     ),
     "thousands": (
         table([f"{k},200" for k in COUNTER], THREE, separator=";"),
-        "1,200, which may be a fraction or thousands",
+        "1,200. The comma may be a decimal comma",
     ),
     "thousands in quotes": (
         table([f'"{k},200"' for k in COUNTER], THREE, header="l,label"),
@@ -264,7 +294,7 @@ REFUSED = {
     ),
     "percent": (
         table([f"{k} %" for k in COUNTER], THREE, header="l,label"),
-        "such as '1 %' in column 1 (l); write numbers",
+        "such as '1 %' in column 1 (l). Write numbers",
     ),
     "money": (table([f"${k}.00" for k in COUNTER], THREE, header="l,label"), "such as '$1.00' in column 1 (l)"),
     "dates": (table([f"2020-01-{k % 9 + 1}" for k in COUNTER], A), "such as '2020-01-9'"),
@@ -276,15 +306,18 @@ REFUSED = {
     ),
     "two texts": (
         table(KINDS, A, KINDS),
-        "received text in column 1 and column 3; say which it is with --label-column",
+        "received text in column 1 and column 3. Choose the labels with --label-column",
     ),
-    "two ends": (table(THREE, A, TWO), "it could be column 1, with 3 different whole numbers from 0 to 2 and column 3"),
-    "a pixel for a label": (table(TWO, TWO, TWO), "say which with --label-column"),
+    "two ends": (
+        table(THREE, A, TWO),
+        "could be column 1, with 3 different whole numbers from 0 to 2, or column 3",
+    ),
+    "a pixel for a label": (table(TWO, TWO, TWO), "Choose them with --label-column"),
     "letters and digits": (
         table(list("0123456789ABCDE" * 2), A, B),
         "column 1: expected a number, received 'A'; correct it, or",
     ),
-    "no label": (table(A, B, C, header="l,b,h"), "numbers are predicted with --target NAME --loss mse"),
+    "no label": (table(A, B, C, header="l,b,h"), "To predict numbers, use --target NAME --loss mse"),
     "amounts as labels": (
         table(A, [k * 3 for k in IDS], header="l,target"),
         "received 30 different numbers in 30 rows",
@@ -294,16 +327,16 @@ REFUSED = {
         table(A, [""] * N, THREE, header="l,b,label"),
         "column 2 (b): expected a number, received an empty cell (one of 30)",
     ),
-    "one label": (table(A, ["x"] * N, header="l,species"), "received the label x everywhere"),
-    "one row": ("l,b,label\n1,2,0\n", "received the label 0 everywhere"),
-    "LIBSVM": (table(2 * TWO - 1, [f"1:{a}" for a in A], separator=" "), "a file of LIBSVM (index:value)"),
+    "one label": (table(A, ["x"] * N, header="l,species"), "received the label x for all samples"),
+    "one row": ("l,b,label\n1,2,0\n", "received the label 0 for all samples"),
+    "LIBSVM": (table(2 * TWO - 1, [f"1:{a}" for a in A], separator=" "), "a LIBSVM file (index:value)"),
     "Weka": (
         "% made by hand\n@relation x\n@attribute l numeric\n",
         "line 2: expected rows of numbers, received a file of Weka",
     ),
     "a name twice": (
         table(A, B, THREE, header="# made\nl,l,label"),
-        "line 2, column 2: expected another name for each column",
+        "line 2, column 2: expected a different name for each column",
     ),
 }
 
@@ -321,7 +354,7 @@ def test_what_is_no_table_of_numbers_is_refused_with_a_remedy(tmp_path, name):
 def test_classes_that_differ_in_capitals_are_remarked(tmp_path):
     path = tmp_path / "own.csv"
     path.write_text(table(A, np.array(["Setosa", "setosa", "other"])[THREE]))
-    assert "Setosa and setosa are two classes that differ in capitals only" in data.load(path)[0].note
+    assert "Setosa and setosa are two classes that differ only in capital letters" in data.load(path)[0].note
     path.write_text(table(A, np.array(["a", "A", "b"])[THREE]))
     assert "capitals" not in data.load(path)[0].note
     path.write_text(table(A[:24], list("bDcAaBdC" * 3)))
@@ -346,10 +379,10 @@ def test_an_alphabet_of_one_sample_each_says_what_was_held_out(tmp_path):
     train, test = data.load(tmp_path / "train.csv")
     lacking = set(range(26)) - set(train.labels.tolist())
     assert len(lacking) == len(test) == 4
-    assert f"no training row is of {train.class_names[min(lacking)]}" in train.note
+    assert f"has rows of {train.class_names[min(lacking)]}" in train.note
     (tmp_path / "test.csv").write_text(table(letters, B[:26], A[:26], header="letter,l,b"))
     train, test = data.load(tmp_path)
-    assert train.labels.tolist() == test.labels.tolist() == list(range(26)) and "no training row" not in train.note
+    assert train.labels.tolist() == test.labels.tolist() == list(range(26)) and "set has none" not in train.note
 
 
 # --- what the user says ----------------------------------------------------------------------------------------------
@@ -393,11 +426,11 @@ def test_missing_cells_are_filled_with_the_mean_of_the_training_rows(tmp_path):
     train, test = data.load(tmp_path, missing="mean")
     assert train.x[:, 0].tolist() == [1, 4, 3, 8] * 5
     assert test.x[:, 0].tolist() == [100, 4, 4, 100] * 5
-    assert "15 empty cells filled with the mean of the column in the training rows" in train.note
+    assert "15 empty cells are filled with the mean of the column in the training rows" in train.note
     train, test = data.load(tmp_path, missing="drop")
     assert train.x[:, 0].tolist() == [1, 3, 8] * 5 and test.x[:, 0].tolist() == [100, 100] * 5
     assert np.array_equal(test.x[:, 1], np.array(A)[:20].reshape(5, 4)[:, [0, 3]].ravel())
-    assert "5 rows with empty cells left out" in train.note and "test.csv: 10 rows with empty cells" in train.note
+    assert "5 rows with empty cells are left out" in train.note and "test.csv: 10 rows with empty cells" in train.note
     with pytest.raises(
         DataError, match=r"train\.csv, line 3, column 1 \(l\): expected a number, received an empty cell"
     ):
@@ -407,7 +440,7 @@ def test_missing_cells_are_filled_with_the_mean_of_the_training_rows(tmp_path):
 def test_a_column_without_a_number_has_no_mean(tmp_path):
     path = tmp_path / "own.csv"
     path.write_text(table(A, ["NA"] * N, THREE, header="l,b,label"))
-    with pytest.raises(DataError, match=r"received none for feature 2 \(b\); take it out of the file"):
+    with pytest.raises(DataError, match=r"received none for feature 2 \(b\); remove the column from the file"):
         data.load(path, missing="mean")
 
 
@@ -439,7 +472,7 @@ def test_columns_are_matched_by_their_names(tmp_path, header):
     train, test = data.load(both(tmp_path, table(A, B, KINDS, header="l,b,species"), test))
     assert np.array_equal(train.x, X[:, :2]) and np.array_equal(test.x, X[::-1, :2])
     assert np.array_equal(train.labels, THREE) and np.array_equal(test.labels, THREE[::-1])
-    assert ("stand in another order" in train.note) == (header.replace(",species", "").replace("species,", "") != "l,b")
+    assert ("are in another order" in train.note) == (header.replace(",species", "").replace("species,", "") != "l,b")
 
 
 def test_a_test_file_with_more_columns_or_fewer(tmp_path):
@@ -461,7 +494,7 @@ def test_a_test_file_without_labels_is_no_test_set(tmp_path, first):
     for header in ("", "species,l,b" if first else "l,b,species"):
         test = table(A, B, header="l,b" if header else "")
         train, rest = data.load(both(tmp_path, table(*columns, header=header), test))
-        assert (len(train), len(rest)) == (25, 5) and "held out as test set: there is none with labels" in train.note
+        assert (len(train), len(rest)) == (25, 5) and "are held out as test set" in train.note
         plan = read_csv(tmp_path / "train.csv").plan
         read = read_csv(tmp_path / "test.csv", like=plan)
         assert read.labels is None and np.array_equal(read.x, X[:, :2])
@@ -469,7 +502,7 @@ def test_a_test_file_without_labels_is_no_test_set(tmp_path, first):
 
 def test_names_in_the_test_file_alone(tmp_path):
     train, test = data.load(both(tmp_path, table(A, B, KINDS), table(A, B, KINDS, header="l,b,species")))
-    assert np.array_equal(test.x, train.x) and "names of its columns are passed over" in train.note
+    assert np.array_equal(test.x, train.x) and "names of its columns are ignored" in train.note
     with pytest.raises(DataError, match=r"test\.csv: expected no names of columns, as in the training file"):
         data.load(both(tmp_path, table(A, B, KINDS), table(KINDS, A, B, header="species,l,b")))
 
@@ -477,7 +510,7 @@ def test_names_in_the_test_file_alone(tmp_path):
 # --- like the files that once failed ---------------------------------------------------------------------------------
 
 INK = RNG.integers(1, 256, (60, 49)) * (RNG.random((60, 49)) < 0.5)
-INK[:, [0, 6, 42, 48]] = 0  # the corners are empty, as in pictures
+INK[:, [0, 6, 42, 48]] = 0  # the corners are empty, as in images
 TEN = np.arange(60) % 10
 P = [f"p{k}" for k in range(49)]
 FONT = RNG.integers(0, 2, (60, 35))

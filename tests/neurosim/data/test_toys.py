@@ -1,4 +1,4 @@
-"""The toy sets have the geometry that their equations say, and a small network learns each of them."""
+"""The toy sets: their geometry follows their equations, and a small network learns each of them."""
 
 import math
 

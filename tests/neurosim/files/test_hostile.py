@@ -1,4 +1,4 @@
-"""Files made to do harm: they may neither run code, nor ask for more memory than they account for, nor crash."""
+"""Files made to do harm: they must not run code, use more memory than their size allows, or crash."""
 
 import bz2
 import gc
@@ -28,15 +28,15 @@ RNG = np.random.default_rng(0)
 
 
 def peak_of(call, *args):
-    """What a call returns, and the most bytes it holds at once beyond those that were there before: of calls the least.
+    """Return the result of a call and its peak of new memory in bytes: the least over several calls.
 
-    What happens once in a process is not the call's own: an import, a cache that is filled, a table of all interned
-    names that has to grow at this moment.  The more modules other tests have imported, the more bytes that takes.
+    Memory that a process needs only once does not belong to the call: an import, a cache, a table of all interned names
+    that grows.  It grows with the number of modules that other tests have imported.
     """
     peaks = []
     for _ in range(3):
         call_result = None
-        gc.disable()  # the finalizers of what earlier tests left behind, e.g. in the frames of one that failed
+        gc.disable()  # finalizers of objects from earlier tests, e.g. in the frames of a failed one
         tracemalloc.start()
         before = tracemalloc.get_traced_memory()[0]
         try:
@@ -67,7 +67,7 @@ def test_the_measure_counts_what_every_call_holds_and_nothing_that_happens_once(
     Cycle()
     result, peak = peak_of(once_more, 2**21)
     assert result == 2**21 and 2**21 <= peak < 2**21 + 2**16
-    result, peak = peak_of(lambda: [[] for _ in range(10_000)])  # a thousand is when Python looks for cycles
+    result, peak = peak_of(lambda: [[] for _ in range(10_000)])  # Python searches for cycles after a thousand
     assert len(result) == 10_000 and peak < 2**21
     gc.collect()
     assert freed
@@ -75,8 +75,8 @@ def test_the_measure_counts_what_every_call_holds_and_nothing_that_happens_once(
 
 # --- memory: honest files --------------------------------------------------------------------------------------------
 
-BIG = RNG.integers(0, 256, (4000, 28, 28), np.uint8)  # 3 MB, random: they cannot be packed
-SLACK = 2**20  # the block that is read at a time, and Python's own
+BIG = RNG.integers(0, 256, (4000, 28, 28), np.uint8)  # 3 MB, random, so they cannot be compressed
+SLACK = 2**20  # one block of reading, and Python's own needs
 
 
 def big_files(tmp_path):
@@ -112,7 +112,7 @@ def test_reading_takes_at_most_twice_the_memory_of_the_data(tmp_path):
 
 
 def npy(array, **header):
-    """An npy file as `numpy.save` writes it, or with another header or text in its place."""
+    """Return an npy file as `numpy.save` writes it, or with another header or text."""
     stream = io.BytesIO()
     if header:
         text = header.get("text") or repr(
@@ -126,7 +126,7 @@ def npy(array, **header):
 
 
 def write_zip(path, members, method=zipfile.ZIP_STORED):
-    """A zip archive of (name, bytes) pairs."""
+    """Write a zip archive of (name, bytes) pairs."""
     with zipfile.ZipFile(path, "w", method) as file:
         for name, content in members:
             file.writestr(name, content)
@@ -136,29 +136,29 @@ def write_zip(path, members, method=zipfile.ZIP_STORED):
 ONES = np.ones(6, np.float32)
 
 BAD_MEMBERS = {
-    "no npy file": (b"hello", "does not begin as an npy file"),
-    "empty": (b"", "does not begin as an npy file"),
-    "magic alone": (b"\x93NUMPY", "does not begin as an npy file"),
-    "version 9": (b"\x93NUMPY\x09\x00" + npy(ONES)[8:], "does not begin as an npy file"),
-    "version 1.1": (b"\x93NUMPY\x01\x01" + npy(ONES)[8:], "does not begin as an npy file"),
-    "header not in ASCII": (npy(ONES).replace(b" \n", b"\xa0\n"), "header that is none"),
-    "header cut off": (npy(ONES)[:40], "header that is none"),
+    "no npy file": (b"hello", "does not begin like an npy file"),
+    "empty": (b"", "does not begin like an npy file"),
+    "magic alone": (b"\x93NUMPY", "does not begin like an npy file"),
+    "version 9": (b"\x93NUMPY\x09\x00" + npy(ONES)[8:], "does not begin like an npy file"),
+    "version 1.1": (b"\x93NUMPY\x01\x01" + npy(ONES)[8:], "does not begin like an npy file"),
+    "header not in ASCII": (npy(ONES).replace(b" \n", b"\xa0\n"), "invalid header"),
+    "header cut off": (npy(ONES)[:40], "invalid header"),
     "header of 60,000": (b"\x93NUMPY\x01\x00" + struct.pack("<H", 60_000) + b" " * 60_000, "header of 60,000 bytes"),
     "header of 4 GB": (b"\x93NUMPY\x02\x00" + b"\xff" * 4 + b" " * 60, "header of 4,294,967,295 bytes"),
-    "header that is a call": (npy(ONES, text="__import__('os').mkdir('harm')"), "header that is none"),
-    "header that is nested": (npy(ONES, text="(" * 1000 + ")" * 1000), "header that is none"),
-    "header that is negated": (npy(ONES, text="-" * 2000 + "1"), "header that is none"),
-    "header that is a list": (npy(ONES, text="[1, 2]"), "header that is none"),
-    "header with more": (npy(ONES, extra=1), "header that is none"),
-    "more declared": (npy(ONES, shape=(7,)), "which is 28 bytes, in 24"),
-    "less declared": (npy(ONES, shape=(5,)), "which is 20 bytes, in 24"),
+    "header that is a call": (npy(ONES, text="__import__('os').mkdir('harm')"), "invalid header"),
+    "header that is nested": (npy(ONES, text="(" * 1000 + ")" * 1000), "invalid header"),
+    "header that is negated": (npy(ONES, text="-" * 2000 + "1"), "invalid header"),
+    "header that is a list": (npy(ONES, text="[1, 2]"), "invalid header"),
+    "header with more": (npy(ONES, extra=1), "invalid header"),
+    "more declared": (npy(ONES, shape=(7,)), "which needs 28 bytes, in 24"),
+    "less declared": (npy(ONES, shape=(5,)), "which needs 20 bytes, in 24"),
     "terabytes declared": (npy(ONES, shape=(10**6, 10**6)), "bytes, in 24"),
-    "beyond 64 bits": (npy(ONES, shape=(10**30,)), "shape that is none"),
-    "negative": (npy(ONES, shape=(-1, -6)), "shape that is none"),
-    "fractional": (npy(ONES, shape=(6.0,)), "shape that is none"),
-    "bool": (npy(ONES, shape=(True, 6)), "shape that is none"),
-    "list": (npy(ONES, shape=[6]), "shape that is none"),
-    "33 dimensions": (npy(ONES, shape=(1,) * 32 + (6,)), "shape that is none"),
+    "beyond 64 bits": (npy(ONES, shape=(10**30,)), "invalid shape"),
+    "negative": (npy(ONES, shape=(-1, -6)), "invalid shape"),
+    "fractional": (npy(ONES, shape=(6.0,)), "invalid shape"),
+    "bool": (npy(ONES, shape=(True, 6)), "invalid shape"),
+    "list": (npy(ONES, shape=[6]), "invalid shape"),
+    "33 dimensions": (npy(ONES, shape=(1,) * 32 + (6,)), "invalid shape"),
     "objects": (npy(np.array([{}], object)), "neither numbers nor text"),
     "records": (npy(np.zeros(2, [("a", "f4")])), "neither numbers nor text"),
     "records as text": (npy(ONES, descr="f4,f4", shape=(3,)), "neither numbers nor text"),
@@ -180,7 +180,7 @@ def test_a_member_that_is_no_plain_array_is_refused(name, tmp_path, monkeypatch,
 
 
 class Harm:
-    """Unpickling an instance makes a folder."""
+    """An object that makes a folder when it is unpickled."""
 
     def __reduce__(self):
         return os.mkdir, ("harm",)
@@ -197,7 +197,7 @@ def test_nothing_is_unpickled(tmp_path, monkeypatch, refused):
                 with refused(str(path), error=ns.DataError):
                     read(path)
     assert not (tmp_path / "harm").exists()
-    with pytest.raises(FileExistsError):  # and the file would have done harm
+    with pytest.raises(FileExistsError):  # so the file can do harm
         for _ in range(2):
             pickle.loads(pickled)
 
@@ -230,7 +230,7 @@ def test_npy_versions_2_and_3_are_read(tmp_path):
 
 
 def overlapping(path, count=200, size=20_000):
-    """An archive whose members all share the bytes of the first."""
+    """Write an archive whose members all share the bytes of the first."""
     content = npy(RNG.integers(0, 256, size, np.uint8))
     write_zip(path, [("a.npy", content)])
     with zipfile.ZipFile(path, "a") as file:
@@ -242,14 +242,17 @@ def overlapping(path, count=200, size=20_000):
 
 
 def crafted_archives(tmp_path):
-    """Name -> (path, words): archives that are not what npz files are."""
+    """Return name -> (path, words) of archives that are not npz files."""
     zeros = npy(np.zeros(2**24, np.uint8))
     good = npy(ONES)
     made = {
         "bomb": (write_zip(tmp_path / "bomb", [("x.npy", zeros)], zipfile.ZIP_DEFLATED), "packed into"),
         "bzip2": (write_zip(tmp_path / "bzip2", [("x.npy", good)], zipfile.ZIP_BZIP2), "compressed in an unusual way"),
         "lzma": (write_zip(tmp_path / "lzma", [("x.npy", good)], zipfile.ZIP_LZMA), "compressed in an unusual way"),
-        "other": (write_zip(tmp_path / "other", [("x.npy", good), ("run.sh", b"rm -r")]), "'run.sh' that is no npy"),
+        "other": (
+            write_zip(tmp_path / "other", [("x.npy", good), ("run.sh", b"rm -r")]),
+            "'run.sh' that is not an npy",
+        ),
         "overlap": (overlapping(tmp_path / "overlap"), "two members called"),
     }
     with pytest.warns(UserWarning, match="Duplicate name"):
@@ -288,7 +291,7 @@ def test_crafted_archives_are_refused_within_their_own_memory(tmp_path, refused)
 
 
 def test_members_that_share_bytes_under_different_names_are_bounded(tmp_path, monkeypatch, refused):
-    """A zip bomb without a single suspicious ratio: many members, one piece of data."""
+    """A zip bomb without a suspicious ratio: many members share one piece of data."""
     monkeypatch.setattr(archive, "MAX_RATIO", 5)
     path = write_zip(tmp_path / "a", [(f"{k:03}.npy", npy(np.zeros(1000, np.uint8))) for k in range(100)])
     assert len(read_arrays(path)) == 100
@@ -327,7 +330,7 @@ def test_what_is_no_file_is_not_opened(read, tmp_path, refused):
 
 @pytest.fixture
 def tampered(full_net, blobs, tmp_path):
-    """A function that saves a trained network, lets a function change its config and arrays, and returns the path."""
+    """Return a function that saves a trained network with a changed config or arrays, and returns the path."""
     net = full_net()
     net.neuron(1, 2).rate_factor = 0.5
     net.neuron(1, 3).clamp(0.25)
@@ -347,7 +350,7 @@ def tampered(full_net, blobs, tmp_path):
 
 
 def setting(where, value):
-    """A change that puts a value at a path of keys into the config."""
+    """Return a change that puts a value at a path of keys into the config."""
 
     def change(config, arrays):
         for key in where[:-1]:
@@ -358,7 +361,7 @@ def setting(where, value):
 
 
 def filling(name, value):
-    """A change that puts a value into an array."""
+    """Return a change that puts a value into an array."""
 
     def change(config, arrays):
         arrays[name].flat[1] = value
@@ -416,7 +419,7 @@ TAMPERED = {
     "a setting that becomes another": setting((*LAYER, "use_bias"), "no"),
     "a stream with more": setting(("streams", "weights", "extra"), 1),
     "an intervention that is nothing": setting((*NETWORK, "interventions"), None),
-    "text in place of a config": lambda config, arrays: arrays.update(W1=np.array("x")),
+    "text instead of a config": lambda config, arrays: arrays.update(W1=np.array("x")),
     "NaN among the weights": filling("W1", np.nan),
     "infinity among the biases": filling("b1", np.inf),
     "NaN among the moments": filling("optimizer.m", np.nan),
@@ -482,25 +485,25 @@ def test_a_config_that_is_no_text_is_refused(config, tmp_path, refused):
 # --- tables and published sets ---------------------------------------------------------------------------------------
 
 BAD_CSV = {
-    "a name twice": (b"label,p0,p0,p1\n1,2,3,4\n", "line 1, column 3: expected another name"),
+    "a name twice": (b"label,p0,p0,p1\n1,2,3,4\n", "line 1, column 3: expected a different name"),
     "two columns of labels": (b"label,p0,class\n1,2,3\n", "column 3: expected one column of labels"),
     "the header again": (b"label,p0\n1,2\nlabel,p0\n", "line 3, column 2 (p0): expected a number, received the header"),
-    "one endless line": (b"1," * 2**20, "line 1: expected one sample a line, received a line of more than 1,048,576"),
-    "an endless line later": (b"1,2\n" + b"1," * 2**20, "line 2: expected one sample a line"),
-    "an endless line packed": (gzip.compress(b"1,2\n" + b"1," * 2**24), "line 2: expected one sample a line"),
+    "one endless line": (b"1," * 2**20, "line 1: expected one sample per line, received a line of more than 1,048,576"),
+    "an endless line later": (b"1,2\n" + b"1," * 2**20, "line 2: expected one sample per line"),
+    "an endless line packed": (gzip.compress(b"1,2\n" + b"1," * 2**24), "line 2: expected one sample per line"),
     "an endless number": (b"1,2\n1," + b"9" * 10**6 + b"\n", "line 2, column 2: expected a number or a name"),
     "a number beyond floats": (b"1,2\n1," + b"9" * 180 + b"e200\n", "line 2, column 2: expected a number, received '9"),
     "an endless name": (b"label,a\n1,2\n" + b"x" * 10**6 + b",3\n", "line 3, column 1: expected a number or a name"),
     "UTF-16 without mark": ("1,2\n3,4\n".encode("utf-16-le"), "line 1: expected text as UTF-8, or as UTF-16 with"),
     "NUL": (b"1,2\n1,\0\n", "line 2: expected text as UTF-8, or as UTF-16 with its byte-order mark, received a"),
     "NUL behind a number": (b"label,a\n1,2\n1,3\0\n", "line 3: expected text"),
-    "a quotation mark left open": (b'1,2\n"1,2\n3,4\n', "line 2: expected each quotation mark closed"),
-    "a quotation over lines": (b'label,a\n1,"2\n3",4\n', "line 2: expected each quotation mark closed"),
+    "a quotation mark left open": (b'1,2\n"1,2\n3,4\n', "line 2: expected each quotation mark to be closed"),
+    "a quotation over lines": (b'label,a\n1,"2\n3",4\n', "line 2: expected each quotation mark to be closed"),
     "an endless quotation": (b'label,a\n1,"' + b"9" * 140_000 + b'"\n', "line 2"),
-    "a quotation that goes on": (b'label,a\n1,"2"3\n', "line 2: expected each quotation mark closed at the end of its"),
-    "a quotation in the header": (b'label,"a\n1,2\n', "line 1: expected each quotation mark closed at the end of its"),
+    "a quotation that goes on": (b'label,a\n1,"2"3\n', "line 2: expected each quotation mark to be closed at the end"),
+    "a quotation in the header": (b'label,"a\n1,2\n', "line 1: expected each quotation mark to be closed at the end"),
     "true and false": (b"1,2\n1,True\n", "line 2, column 2: expected a number, received 'True'"),
-    "NaN": (b"1,2\n1,nan\n", "line 2, column 2: expected a number, received 'nan', which stands for none"),
+    "NaN": (b"1,2\n1,nan\n", "line 2, column 2: expected a number, received 'nan', which means an empty cell"),
     "infinity": (b"1,2\n1,inf\n", "line 2, column 2: expected a number, received 'inf'"),
     "underscores": (b"1,2\n1,1_0\n", "line 2, column 2: expected a number, received '1_0'"),
     "hexadecimal": (b"1,2\n1,0x10\n", "line 2, column 2: expected a number, received '0x10'"),
@@ -562,5 +565,5 @@ def test_labels_beyond_a_published_sets_classes_name_the_place(tmp_path, monkeyp
     arrays = small_set()
     arrays["train-labels"][7] = len(CATALOG["kmnist"].class_names)
     folder = write_idx(tmp_path / "kmnist", arrays)
-    with refused(str(folder), "expected labels 0..9, received 10", error=ns.DataError):
+    with refused(str(folder), "expected labels from 0 to 9, received 10", error=ns.DataError):
         ns.data.load("kmnist", folder=folder)

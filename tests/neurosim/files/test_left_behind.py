@@ -1,4 +1,4 @@
-"""Full disks, two processes on one folder, and what killed processes leave: real processes, real file systems."""
+"""Full disks, two processes in one folder, and files of killed processes, with real processes and file systems."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ def command(*words, cwd):
 
 
 def stopped(program, cwd):
-    """A Python process that has run this program, has said so, and now waits: it is to be killed."""
+    """Start a Python process that runs this program, prints a line and then waits to be killed."""
     process = start("-c", program + "\nprint('ready', flush=True)\nimport time\ntime.sleep(100)", cwd=cwd)
     said = process.stdout.readline()
     assert said == "ready\n", process.communicate()[1]
@@ -53,7 +53,7 @@ def kill(process):
 
 @pytest.fixture
 def disk(tmp_path):
-    """A file system of 3 MB."""
+    """Mount a file system of 3 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     if (
@@ -68,7 +68,7 @@ def disk(tmp_path):
 
 
 def fill_once_it_trains(disk, process):
-    """Leave no room on a disk, as soon as a process has looked for it."""
+    """Fill a disk as soon as a process has checked its free space."""
     while not process.stdout.readline().startswith("optimizer"):
         assert process.poll() is None, process.communicate()
     with open(disk / "filler", "wb", buffering=0) as file, pytest.raises(OSError, match="space"):
@@ -82,7 +82,7 @@ def fill_once_it_trains(disk, process):
 def test_a_disk_without_room_is_refused_before_the_training(disk, tmp_path):
     status, out, err = command(*SMALL, "--hidden", "1024", "--out", disk / "run", cwd=tmp_path)
     assert status == 2 and len(err.splitlines()) == 1
-    assert "takes 10.3 MB" in err and "MB free" in err
+    assert "need 10.3 MB" in err and "MB free" in err
     assert not list(disk.iterdir()) and "test accuracy" not in out
 
 
@@ -131,9 +131,9 @@ def test_a_folder_in_which_another_process_trains_is_refused_until_that_is_dead(
     other = stopped(HOLD, tmp_path)
     for words in (["train", "--resume", "run"], [*SMALL, "--checkpoint-every", "5", "--out", "run"]):
         status, _, err = command(*words, cwd=tmp_path)
-        assert status == 2 and len(err.splitlines()) == 1 and "run: another process is training there" in err, err
+        assert status == 2 and len(err.splitlines()) == 1 and "run: another process is training in" in err, err
     net = ns.Network([ns.Input(2), ns.Dense(2, "softmax")])
-    with pytest.raises(ns.NeurosimError, match="another process is training there"):
+    with pytest.raises(ns.NeurosimError, match="another process is training in this folder"):
         net.fit(np.eye(2), [0, 1], callbacks=[ns.Checkpoint(tmp_path / "run")], verbose=False)
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
     kill(other)
@@ -184,10 +184,10 @@ def test_a_file_half_written_goes_with_the_next_start_once_its_process_is_dead(t
     assert len(list((tmp_path / "run").glob(".mistakes.png.*.neurosim"))) == 2
     status, _, err = command(*SMALL, "--epochs", "0", "--out", "run", cwd=tmp_path)
     assert status == 0, err
-    assert len(list((tmp_path / "run").glob(".mistakes.png.*.neurosim"))) == 1  # that of the living
+    assert len(list((tmp_path / "run").glob(".mistakes.png.*.neurosim"))) == 1  # the file of the living process
     kill(living)
     atomic._swept.clear()
-    write_text(tmp_path / "run" / "a.txt", "a")  # whoever writes there cleans up, too
+    write_text(tmp_path / "run" / "a.txt", "a")  # a process that writes there also cleans up
     assert sorted(path.name for path in (tmp_path / "run").glob("*.neurosim")) == sorted(foreign[1:])
     assert (tmp_path / "run" / foreign[0]).exists()
 

@@ -1,4 +1,4 @@
-"""Networks and checkpoints written before the rooms were made (tests/fixtures/first) are read as they were."""
+"""Networks and checkpoints of the first version (tests/fixtures/first) are still read correctly."""
 
 import shutil
 from pathlib import Path
@@ -15,7 +15,7 @@ IMAGES, LABELS = rng.integers(0, 256, (120, 6, 6), dtype=np.uint8), np.arange(12
 
 
 class Stop(ns.Callback):
-    """It interrupted the run that was kept; this one lets it go on."""
+    """The class that interrupted the saved run; this one does nothing."""
 
 
 @pytest.mark.parametrize(("name", "layers"), [("network", 6), ("flat", 3), ("norm", 6)])
@@ -38,7 +38,7 @@ def test_its_interventions_are_there_and_it_can_be_trained_on():
 
 
 def test_batch_normalization_right_behind_images_is_that_of_each_number():
-    """They were written by that version, before there were channels; the numbers here are those that it went on to."""
+    """The files are from the version before channels; the numbers are the results of that version."""
     images, labels = np.random.default_rng(5).integers(0, 256, (60, 3, 4, 2), dtype=np.uint8), np.arange(60) % 3
     net = ns.Network.load(FIRST / "norm.npz")
     assert net[1].gamma.shape == net[3].gamma.shape == (24,) and len(net[1]) == 24

@@ -1,4 +1,4 @@
-"""Values that no file of ours holds are refused in one line that names the file, whatever its checksum says."""
+"""Impossible values in a file are refused in one line with its name, even if its checksum is right."""
 
 import io
 import json
@@ -18,7 +18,7 @@ def seeds():
 
 
 def changed(content, change):
-    """A checkpoint in which something was changed, signed anew."""
+    """Change something in a checkpoint, and sign it again."""
     with np.load(io.BytesIO(content)) as file:
         arrays = {name: file[name].copy() for name in file.files}
     config = json.loads(str(arrays["config"]))
@@ -118,7 +118,7 @@ def test_a_letter_that_there_is_not_is_refused(tmp_path):
     codes = np.array([*map(ord, str(arrays["config"])), 0x110000], np.uint32)
     arrays["config"] = codes.view(f"<U{len(codes)}").reshape(())
     (tmp_path / "net.npz").write_bytes(npz_bytes(arrays))
-    with pytest.raises(ns.DataError, match="characters that are none in config"):
+    with pytest.raises(ns.DataError, match="invalid characters in config"):
         ns.Network.load(tmp_path / "net.npz")
 
 

@@ -504,7 +504,7 @@ def test_a_bound_on_the_norm_holds_for_a_hurried_neuron_and_leaves_a_frozen_one_
     norms = np.linalg.norm(net[1].W, axis=0)
     assert norms[0] <= 0.5 * (1 + 1e-6) and (net[1][1].weights == 2.0).all()
     trace = net.trace(X[0], Y[0])
-    assert "within a norm" in trace[1][0].explain() and "within a norm" not in trace[1][1].explain()
+    assert "within the bound" in trace[1][0].explain() and "within the bound" not in trace[1][1].explain()
 
 
 def test_neurons_are_equal_if_they_are_the_same(refused):

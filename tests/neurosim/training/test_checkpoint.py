@@ -24,11 +24,11 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class Killed(Exception):
-    """Stands for the end of the process."""
+    """An error that means the end of the process."""
 
 
 class Die(ns.Callback):
-    """Ends the run after so many steps, as a kill would: no other callback hears of it in time to write anything."""
+    """Ends the run after a number of steps like a kill: no other callback can write anything."""
 
     def __init__(self, after, error=Killed):
         self.after, self.error = after, error
@@ -43,7 +43,7 @@ def images(N=90, seed=0):
     return rng.integers(0, 256, (N, 6, 5), dtype=np.uint8), rng.integers(0, 4, N)
 
 
-# name -> (network settings, fit settings, callbacks): each holds something that a run could forget
+# name -> (network settings, fit settings, callbacks): each has something that a run could forget
 RUNS = {
     "everything": (
         {
@@ -74,7 +74,7 @@ RUNS = {
 
 
 def run(name, folder=None, *, every=4, resume=False, die=None, **changes):
-    """Train one of RUNS: its network, its history and its callbacks."""
+    """Train one of RUNS; return its network, its history and its callbacks."""
     net_settings, fit_settings, callbacks = RUNS[name]
     settings = dict(net_settings)
     hidden = [ns.LAYERS.create(layer.config()) for layer in settings.pop("hidden", [ns.Dense(9, "relu")])]
@@ -87,14 +87,14 @@ def run(name, folder=None, *, every=4, resume=False, die=None, **changes):
     options = {"epochs": 4, "batch_size": 16, "validation_data": images(30, 1), "verbose": False} | fit_settings
     own = callbacks()
     if folder is not None:
-        # Die stands before the checkpoint: at that step none is written any more
+        # Die comes before the checkpoint, so none is written at this step
         own += [Die(-1 if die is None else die), ns.Checkpoint(folder, every, resume)]
     history = network.fit(x, y, **options | changes, callbacks=own)
     return network, history, own
 
 
 def outcome(network, history, callbacks):
-    """All that may depend on the way there: everything but seconds."""
+    """Return everything that may depend on an interruption: all except seconds."""
     rows = [{name: value for name, value in row.items() if name != "seconds"} for row in history.rows]
     norms = [each.rows for each in callbacks if isinstance(each, ns.GradientNorms)]
     best = [each.best_epoch for each in callbacks if isinstance(each, ns.EarlyStopping)]
@@ -123,7 +123,7 @@ def test_a_run_that_goes_on_ends_as_if_it_had_never_been_interrupted(name, tmp_p
         with pytest.raises(Killed):
             run(name, folder, die=die)
         _, state = read_checkpoint(folder)
-        assert len(state["history"]["batch_losses"]) == (die - 1) // 4 * 4  # so it has to go on from there
+        assert len(state["history"]["batch_losses"]) == (die - 1) // 4 * 4  # so it must resume from there
         assert outcome(*run(name, folder, resume=True)) == expected, die
 
 
@@ -194,7 +194,7 @@ def test_the_last_two_are_kept_and_hold_what_they_say(tmp_path):
     with np.load(tmp_path / "checkpoint-000000012.npz", allow_pickle=False) as file:  # nothing is pickled
         assert all(file[name].dtype != object for name in file.files)
         state = json.loads(str(file["config"]))["state"]
-    assert (state["progress"]["epoch"], state["progress"]["steps"]) == (2, 6)  # six steps an epoch
+    assert (state["progress"]["epoch"], state["progress"]["steps"]) == (2, 6)  # six steps per epoch
 
 
 def damage(path, how):
@@ -203,7 +203,7 @@ def damage(path, how):
         raw = raw[: len(raw) // 2]
     elif how == "empty":
         raw = b""
-    elif how == "one bit":  # inside the numbers, past what zip's own checksum is told about
+    elif how == "one bit":  # inside the numbers, with zip's own checksum corrected
         with zipfile.ZipFile(path) as archive:
             parts = {each.filename: archive.read(each) for each in archive.infolist()}
         largest = max(parts, key=lambda name: len(parts[name]) * (name != "config.npy"))
@@ -269,7 +269,7 @@ def test_another_run_is_refused_with_what_differs(tmp_path, refused):
 
 def test_it_has_to_be_the_last_callback(tmp_path, refused):
     network = ns.Network([ns.Input((6, 5)), ns.Dense(4, "softmax")], seed=3)
-    with refused("last callback"):
+    with refused("last among the callbacks"):
         network.fit(*images(), callbacks=[ns.Checkpoint(tmp_path), ns.GradientNorms()], verbose=False)
     assert not list(tmp_path.iterdir())
 
@@ -331,7 +331,7 @@ def test_a_full_disk_ends_the_run_with_a_message_and_leaves_the_last_checkpoint(
 
 
 class PressCtrlC(ns.Callback):
-    """Sends Ctrl-C at a step, and notes whether the step went on to its end."""
+    """Sends Ctrl-C at a step, and records whether the step ended."""
 
     def __init__(self, at, times=1):
         self.at, self.times, self.went_on = at, times, False
@@ -414,7 +414,7 @@ COMMAND = [
 
 
 def allow_ctrl_c():
-    """A process that was started in the background may ignore Ctrl-C, and so would its children."""
+    """Allow Ctrl-C in child processes: a process in the background may ignore it, and its children too."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -438,7 +438,7 @@ def train(arguments, folder):
 
 
 def result(folder):
-    """The SHA-256 of everything in the network, and the history without seconds."""
+    """Return the SHA-256 of everything in the network, and the history without seconds."""
     network = ns.Network.load(folder / "net.npz")
     with open(folder / "history.csv", newline="") as file:
         rows = [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
@@ -449,7 +449,7 @@ def result(folder):
 
 
 def assert_whole(folder):
-    """Every file under its final name is complete; only a killed process may leave temporary ones."""
+    """Check that every file with its final name is complete; only a killed process may leave temporary files."""
     for path in folder.iterdir():
         if path.name.startswith("."):
             continue
@@ -468,7 +468,7 @@ STEPS = 12 * -(-(1500 - 250) // 8)  # a sixth of the images is held out for earl
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
-    """The result of a run that nobody interrupted."""
+    """Return the result of an uninterrupted run."""
     folder = tmp_path_factory.mktemp("uninterrupted")
     status, _, err = train([*COMMAND, "--out", "run"], folder)
     assert status == 0, err
@@ -476,7 +476,7 @@ def uninterrupted(tmp_path_factory):
 
 
 def wait_for_step(process, folder, step):
-    """Until a checkpoint of that step or a later one is written."""
+    """Wait for a checkpoint of this step or a later one."""
     while process.poll() is None:
         found = checkpoints(folder)
         if found and int(found[-1].stem.partition("-")[2]) >= step:
@@ -491,7 +491,7 @@ def wait_for_step(process, folder, step):
 @pytest.mark.parametrize("number", range(int(os.environ.get("NEUROSIM_KILLS", "4"))))
 def test_train_that_was_killed_or_interrupted_goes_on_to_the_same_bits(sent, number, tmp_path, uninterrupted):
     rng, folder = random.Random(number), tmp_path / "run"
-    in_training = number % 4 != 3  # otherwise while the figures are drawn
+    in_training = number % 4 != 3  # otherwise the figures are being drawn
     process = start([*COMMAND, "--out", "run", "--checkpoint-every", "100"], tmp_path)
     wait_for_step(process, folder, rng.randrange(STEPS * 2 // 3) if in_training else STEPS)
     time.sleep(rng.uniform(0.0, 0.05 if in_training else 0.5))
@@ -523,7 +523,7 @@ def test_resume_takes_the_settings_from_the_run_and_refuses_others(tmp_path):
     status, _, err = train([*SMALL, "--out", "run", "--checkpoint-every", "3", "--optimizer", "sgd"], tmp_path)
     assert status == 0, err
     first = result(tmp_path / "run")
-    (tmp_path / "run" / "net.npz").unlink()  # as if it had been killed before it could write that
+    (tmp_path / "run" / "net.npz").unlink()  # as if it had been killed before it wrote this file
     status, out, err = train(["--resume", "run", "--quiet", "--out", "./run", "--epochs", "2"], tmp_path)
     assert status == 0 and "had ended already (finished)" in out, err
     assert result(tmp_path / "run") == first

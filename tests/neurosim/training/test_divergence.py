@@ -1,5 +1,5 @@
-"""A run that diverges stops, and says where that began: each way for a number to become none is brought about on its
-own, so that where it began is known."""
+"""A run that diverges stops and reports the origin.  Each cause of a number that is not finite is made separately,
+so its origin is known."""
 
 import json
 import math
@@ -15,7 +15,7 @@ F32 = float(np.finfo(np.float32).max)
 
 
 def net(*hidden, optimizer=None, loss="mse", output="linear", n_in=5, **settings):
-    """A network 5 -> hidden -> 3, by default without anything that keeps numbers small."""
+    """Make a network 5 -> hidden -> 3, by default without anything that keeps numbers small."""
     return ns.Network(
         [ns.Input(n_in, scale=None), *hidden, ns.Dense(3, output)],
         loss,
@@ -29,7 +29,7 @@ def fit(network, x, y, epochs=3, batch_size=16, callbacks=(), **options):
 
 
 class At(ns.Callback):
-    """Does something after a step, counted from 1."""
+    """A callback that acts after one step, counted from 1."""
 
     def __init__(self, step, do):
         self.step, self.do = step, do
@@ -47,7 +47,7 @@ def put(layer, name, value):
 
 
 def told(history, *words):
-    """The record, after a check of everything that holds for each."""
+    """Check everything that is true for every record, and return it."""
     record = history.divergence
     assert history.stopped == "diverged"
     lines = history.message.split("\n")
@@ -144,7 +144,7 @@ def test_an_activation_that_overflows_though_its_sum_does_not(blobs):
 
 def test_a_loss_that_overflows_though_the_outputs_do_not(blobs):
     network = net()
-    network[1].W = 1e25  # its square is beyond float32
+    network[1].W = 1e25  # its square is too large for float32
     record = told(fit(network, *blobs), "loss itself", "became inf")
     assert (record["phase"], record["layer"], record["value"]) == ("loss", None, "inf")
 
@@ -194,7 +194,7 @@ def test_an_infinite_weight_that_tanh_hides_from_the_loss_is_noticed(blobs):
 
 
 def test_moments_that_overflowed_are_noticed(blobs):
-    """g² overflows in Adam's v: its steps become 0, the weights stay finite and would never move again."""
+    """g² overflows in Adam's v: its steps become 0, so the weights stay finite and never change again."""
     network = net(optimizer="adam", loss="mae")
     record = told(fit(network, np.full((90, 5), 1e30), blobs[1], epochs=1), "adam's v of W of layer 1", "input near 1")
     assert (record["phase"], record["layer"]) == ("update", 1) and record["largest_input"] == pytest.approx(1e30)
@@ -211,9 +211,9 @@ def test_a_running_variance_that_overflowed_is_noticed():
 def test_an_evaluation_that_overflows_is_noticed(blobs, evaluate_train):
     x = blobs[0][:8] * 1e30
     network = net()
-    with pytest.warns(ns.NeurosimWarning, match=r"validation_data goes from .*e\+30, where the network was trained on"):
+    with pytest.warns(ns.NeurosimWarning, match=r"validation_data goes from .*e\+30, but the network was trained on"):
         history = fit(network, *blobs, epochs=2, validation_data=(x, blobs[1][:8]), evaluate_train=evaluate_train)
-    record = told(history, "val loss became inf", "too large for it")
+    record = told(history, "val loss became inf", "too large for the evaluation")
     assert (record["phase"], record["found"], len(history)) == ("evaluation", "val_loss", 0)
 
 
@@ -228,7 +228,7 @@ def test_the_best_weights_come_back_all_the_same(blobs):
 
 @pytest.mark.parametrize("optimizer", ns.OPTIMIZERS)
 def test_a_network_that_was_trained_to_the_end_can_be_loaded(optimizer, blobs, tmp_path):
-    """Nothing that is not finite is in a file of a run that did not say so."""
+    """A run that did not report divergence saves finite numbers only."""
     for scale in (1.0, 1e10, 1e20, 1e30, 1e37):
         network = net(ns.Dense(4, "relu"), optimizer=optimizer, loss="mae")
         history = fit(network, blobs[0] * scale, blobs[1], epochs=2)
@@ -315,7 +315,7 @@ def test_the_rate_to_try_is_a_tenth_or_the_usual_one():
 def test_only_what_is_not_done_already_is_suggested():
     assert "clip_norm=1" in suggestions(ns.SGD(0.1)) and "clip_norm=1" not in suggestions(ns.SGD(0.1, clip_norm=2.0))
     assert "BatchNorm" in suggestions(ns.SGD(0.1), ns.Dense(4))
-    assert "BatchNorm" not in suggestions(ns.SGD(0.1))  # no layer to put it behind
+    assert "BatchNorm" not in suggestions(ns.SGD(0.1))  # there is no layer before it
     assert "BatchNorm" not in suggestions(ns.SGD(0.1), ns.Dense(4), ns.BatchNorm("relu"))
     assert not any("learning rate" in each for each in suggestions(ns.SGD(0.0)))
 

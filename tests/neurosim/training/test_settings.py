@@ -1,4 +1,4 @@
-"""What a setting that is left open stands for: held to the network that comes of it."""
+"""The meaning of settings without a value, checked on the network that they make."""
 
 import json
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""Snapshots: the parameters at their steps, to the bit, however a run is interrupted, taken up or stopped."""
+"""Snapshots: bit-identical parameters at their steps, after every interruption, resume or stop."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from neurosim.training.snapshots import moments
 
 
 class Recorder(ns.Callback):
-    """Copies all parameters after every step."""
+    """A callback that copies all parameters after every step."""
 
     def on_start(self, run):
         self.thetas = [run.network.parameters.theta.copy()]
@@ -19,7 +19,7 @@ class Recorder(ns.Callback):
 
 
 class Interruption(ns.Callback):
-    """Ctrl-C after so many steps."""
+    """A callback that sends Ctrl-C after a number of steps."""
 
     def __init__(self, step):
         self.at = step
@@ -108,5 +108,5 @@ def test_a_run_that_is_taken_up_has_those_of_one_that_never_ended(at, tmp_path):
 def test_what_is_wrong_is_said(refused):
     with refused("count: expected a whole number of at least 2"):
         ns.Snapshots(1)
-    with refused("snapshots: expected after early stopping"):
+    with refused("snapshots: expected early stopping first"):
         network().fit(X, Y, callbacks=[ns.Snapshots(), ns.EarlyStopping("loss")], verbose=False)

@@ -26,7 +26,7 @@ def fingerprint(net):
 
 
 class StopAfter(ns.Callback):
-    """Raise an error, or stop, after so many steps or epochs."""
+    """A callback that raises an error, or stops, after a number of steps or epochs."""
 
     reason = "enough"
 
@@ -512,7 +512,7 @@ def test_divergence_seen_first_in_an_evaluation_is_reported_not_warned_about(blo
 
 
 class Best(ns.Callback):
-    """Keeps, outside of the simulator, the weights of the epoch with the lowest val_loss."""
+    """A callback that keeps the weights of the epoch with the lowest val_loss, outside the simulator."""
 
     loss, theta, epoch = math.inf, None, 0
 
@@ -675,7 +675,7 @@ def test_an_epoch_of_fit_allocates_no_copy_of_the_data(make_net):
 
 
 def test_gathering_a_batch_makes_no_second_one():
-    """np.take(out=…) buffers the whole batch unless it is told mode="clip"."""
+    """np.take(out=…) buffers the whole batch unless it has mode="clip"."""
     x = np.zeros((6000, 100), np.float32)
     net = ns.Network([ns.Input(100), ns.Dense(100)], loss="mse", optimizer="sgd")
     net.fit(x, x, epochs=1, batch_size=None, verbose=False)
@@ -746,7 +746,7 @@ def write_npz(path, **arrays):
 
 
 def changed(net, tmp_path, change):
-    """The file of a network after a function has changed its arrays and its config."""
+    """Write the file of a network after a function has changed its arrays and its config."""
     with np.load(net.save(tmp_path / "good.npz")) as file:
         arrays = {name: file[name] for name in file.files}
     config = json.loads(str(arrays.pop("config")))

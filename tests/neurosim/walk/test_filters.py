@@ -284,8 +284,8 @@ def test_a_trace_begins_where_delta_is_largest_and_goes_to_any_other_place():
     layer, j, why = trace.interesting()
     here = trace[layer][j]
     assert layer == 1 and abs(here.delta) == np.abs(trace.flows[1]["delta"]).max()
-    assert why.startswith("of the 4 filters of layer 1, each at 30 places, it has the largest |delta| here, ")
-    assert here.why_here == f"of its 30 places this one has the largest |delta|, {number(abs(here.delta), 3)}"
+    assert why.startswith("this filter has the largest |delta| of the 4 in layer 1 (30 places each): ")
+    assert here.why_here == f"of its 30 places, this one has the largest |delta|, {number(abs(here.delta), 3)}"
     for filter_ in trace[2]:
         assert abs(filter_.delta) == np.abs(filter_.place_deltas).max()
     assert len(trace[2]) == 3 and (here.at(-1, -2).row, here.at(-1, -2).column) == (5, 3)
@@ -306,21 +306,21 @@ def test_without_a_label_it_begins_where_a_is_largest():
     layer, j, why = trace.interesting()
     here = trace[layer][j]
     a = trace.flows[1]["a"]
-    assert layer == 1 and abs(here.a) == np.abs(a).max() and "largest |a| here" in why and "|a|" in here.why_here
+    assert layer == 1 and abs(here.a) == np.abs(a).max() and why.endswith(" here") and "|a|" in here.why_here
     assert [stage.key for stage in here.stages()] == list(STAGES[:4]) and "a patch of 3 x 3 pixels" in here.explain()
     document = here.to_dict()
     assert document["row"] == here.row and "place_deltas" not in document and "delta" not in document
     json.dumps(document, allow_nan=False)
 
 
-def test_one_filter_and_one_place_are_told_so():
+def test_the_only_filter_and_the_only_place_are_named_as_such():
     why = network(GREY, ns.Conv2D(1, 3)).trace(GREY[0], int(Y[0])).interesting()[2]
     assert re.fullmatch(
-        r"it is the only filter of layer 1; of its 30 places this one has the largest \|delta\|, \S+", why
+        r"it is the only filter of layer 1; of its 30 places, this one has the largest \|delta\|, \S+", why
     )
     trace = network(GREY[:, :5, :5], ns.Conv2D(4, 5)).trace(GREY[0, :5, :5], int(Y[0]))
     why = trace.interesting()[2]
-    assert why.startswith("of the 4 filters of layer 1, each at one place, it has the largest |delta|, ")
+    assert why.startswith("this filter has the largest |delta| of the 4 in layer 1 (one place each): ")
     assert trace[1][0].why_here == "this is its only place"
     why = network(GREY[:, :5, :5], ns.Conv2D(1, 5)).trace(GREY[0, :5, :5]).interesting()[2]
     assert why == "it is the only filter of layer 1; this is its only place"
@@ -330,7 +330,7 @@ def test_one_filter_and_one_place_are_told_so():
 
 def test_a_silent_filter_is_looked_at_where_a_is_largest():
     here = case("flat").trace[2][2]
-    assert here.delta == 0.0 and here.why_here == "delta is 0 at all 20 places; here |a| is largest, 0"
+    assert here.delta == 0.0 and here.why_here == "delta is 0 at all 20 places; |a| is largest here, 0"
     net = dead_above()
     trace = net.trace(GREY[0], int(Y[0]))
     assert trace.interesting()[2] == "all 4 filters of layer 1 have delta 0 at every place for this sample"
@@ -396,22 +396,22 @@ def test_a_patch_is_said_where_it_lies():
     )
     assert "channel 1 at 2,3" in section("coloured", "weighted_sum", 99)
     padded = section("a corner of padding", "inputs")
-    assert "rows 0 to 2, columns 4 to 6" in padded and "16 of them are outside of the image, 0" in padded
+    assert "rows 0 to 2, columns 4 to 6" in padded and "16 lie outside of the image and are 0" in padded
     assert "pixel 2,4" in section("a corner of padding", "weighted_sum", 99)
     corner = case("a corner of padding")
     assert corner.input_name(0) == "outside of the image" and corner.weight_name(0) == "kernel 0,0"
     assert section("one pixel", "inputs").startswith("  a patch of 1 x 1 pixels of the sample: row 2, column 0\n")
     deep = section("behind filters", "inputs")
     assert deep.startswith("  a patch of 2 x 2 places of layer 2, MaxPool2D 2: rows 0 to 1, column 1\n")
-    assert "in the sample it depends on rows 0 to 5, columns 2 to 5" in deep
-    assert "8 of them are outside of the image, 0" in deep
+    assert "it depends on rows 0 to 5, columns 2 to 5 of the sample" in deep
+    assert "8 lie outside of the image and are 0" in deep
     assert "filter 3 at 1,1" in section("behind filters", "weighted_sum", 99)
     assert case("behind filters").weight_name(5) == "kernel 0,1 on filter 1"
     channels = re.findall(r"channel (\d) at", section("behind pooled channels", "weighted_sum", 99))
     assert sorted(channels) == ["0"] * 4 + ["1"] * 4
 
 
-def test_a_window_says_who_won():
+def test_a_window_tells_which_number_it_passes_on():
     for name in CASES:
         neuron = case(name)
         above = neuron.trace.network[min(neuron.layer + 1, len(neuron.trace.network.layers) - 1)]
@@ -435,16 +435,22 @@ def test_a_window_says_who_won():
                 looking += 1
                 first = np.unravel_index(window.argmax(), window.shape)
                 wins = (top + first[0], left + first[1]) == (neuron.row, neuron.column)
-                assert ("it won" in said[f"window {row},{column}"]) == wins == (f"window {row},{column}" in won)
+                assert (
+                    ("it is passed on" in said[f"window {row},{column}"]) == wins == (f"window {row},{column}" in won)
+                )
                 ties = int((window == window.max()).sum())
                 assert (f"the first of {ties} that are" in said[f"window {row},{column}"]) == (wins and ties > 1)
                 if not wins:
-                    assert f"it lost, {top + first[0]},{left + first[1]} is " in said[f"window {row},{column}"]
+                    assert (
+                        f"it is not passed on, {top + first[0]},{left + first[1]} is " in said[f"window {row},{column}"]
+                    )
         assert len(said) == looking
-    assert section("nothing looks at it", "downstream").endswith("Nothing above looks at it: nothing comes back.")
-    assert section("no patch looks at it", "downstream").endswith("Nothing above looks at it: nothing comes back.")
-    assert section("a window that it lost", "downstream").endswith("It won no window: nothing comes back.")
-    assert "w = 1 / size² = 1 / 2² = 0.25: layer 2 hands on the mean of each window" in " ".join(
+    assert section("nothing looks at it", "downstream").endswith("Nothing above depends on it: no gradient comes back.")
+    assert section("no patch looks at it", "downstream").endswith(
+        "Nothing above depends on it: no gradient comes back."
+    )
+    assert section("a window that it lost", "downstream").endswith("No window passes it on: no gradient comes back.")
+    assert "w = 1 / size² = 1 / 2² = 0.25: layer 2 passes on the mean of each window" in " ".join(
         section("mean of windows", "downstream").split()
     )
 

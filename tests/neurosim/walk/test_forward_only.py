@@ -1,4 +1,4 @@
-"""A trace without a label: the way forward is the same as with one, and nothing is said of a way back."""
+"""A trace without a label: the forward pass is the same as with one, and nothing backward is shown."""
 
 import json
 import math
@@ -39,7 +39,7 @@ def test_it_ends_with_what_the_network_reads(net, refused):
     neuron = trace[1][2]
     assert [stage.key for stage in neuron.stages()] == ["inputs", "weighted_sum", "activation", "output"]
     text = neuron.explain()
-    assert f"read as {trace.prediction}; without a label there is no loss, and no way back" in text
+    assert f"read as {trace.prediction}; without a label there is no loss and no backward pass" in text
     assert "nan" not in text and "delta" not in text and "label " not in str(neuron)
     assert math.isnan(trace.loss) and math.isnan(neuron.delta) and np.isnan(neuron.dL_dW).all()
     assert trace.label is None and "forward only" in repr(trace) and "nan" not in repr(trace)

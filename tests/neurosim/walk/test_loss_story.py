@@ -95,13 +95,13 @@ def test_where_the_probability_rounds_to_nothing_the_loss_is_said_to_come_from_z
     net = network("cross_entropy", "softmax", n_out=2, dtype="float32")
     net[2].W, net[2].b = 0.0, [200.0, 0.0]
     said = stages_of(net)["output"].text
-    assert "a is rounded to float32: L was computed from z, where less is lost" in said
+    assert "a is rounded to float32: L comes from z, which loses fewer digits" in said
     assert "output 1: -ln(0) = inf" in said and said.endswith("\n  L = 200")
 
 
 def test_smoothed_labels_are_said():
     said = stages_of(network(ns.CrossEntropy(0.2), "softmax"))["output"].text
-    assert "label smoothing: it aims at y = 0.85 for the label, 0.05 for all others" in said
+    assert "label smoothing: y is 0.85 for the label and 0.05 for all others" in said
     assert re.search(rf"output 1: -0\.85 \* ln\({NUMBER}\) = ", said) and len(re.findall(r"-0\.05 \* ln", said)) == 3
 
 
@@ -115,7 +115,7 @@ def test_huber_says_the_branch_that_holds(residual):
     assert (near, far) == (residual < 1, residual > 1)
 
 
-def test_a_loss_of_ones_own_is_named_and_not_explained():
+def test_your_own_loss_is_named_but_not_explained():
     class Quartic(Loss):
         one_hot = False
 

@@ -42,7 +42,7 @@ def test_the_inputs_are_shown_as_they_came_and_standardized(net):
         assert name.strip() == FEATURES[i]
         by_hand = (float(feature) - (float(m) if sign == "-" else -float(m))) / float(s)
         assert by_hand == pytest.approx(float(x), rel=1e-4)
-    assert "in the training samples" in stage.text
+    assert "come from the training samples" in stage.text
 
 
 def test_of_many_features_the_first_are_shown(net):
@@ -51,7 +51,7 @@ def test_of_many_features_the_first_are_shown(net):
     wide.fit(data(tuple("abcdefghi"), x=x, labels=KIND % 2, classes=CLASSES[:2]), epochs=1, verbose=False)
     stage = wide.trace(x[0], 0)[1][0].stages(top=4)[0]
     assert [row.name for row in stage.rows[1:]] == ["a", "b", "c", "d", ""]
-    assert stage.text.endswith("likewise the rest")
+    assert stage.text.endswith("the rest is computed in the same way")
 
 
 def test_behind_the_first_layer_nothing_is_said_of_features(net):
@@ -84,11 +84,11 @@ def test_the_figure_has_the_names(net):
 def test_the_choice_of_a_sample_names_the_classes(net):
     read_right = net.predict(X) == KIND
     stepper = ns.Stepper(net, data(x=X[read_right], labels=KIND[read_right]), None, sample=None)
-    assert re.search(r"most barely, (apple|pear|plum) at \S+ before (apple|pear|plum) at \S+$", stepper.why_sample)
+    assert re.search(r"closest, (apple|pear|plum) at \S+ and (apple|pear|plum) at \S+$", stepper.why_sample)
 
 
 @pytest.mark.parametrize("n_out", [1, 2, 4])
-def test_numbers_that_are_predicted_are_no_classes(n_out):
+def test_predicted_numbers_are_not_class_labels(n_out):
     network = ns.Network([ns.Input(3), ns.Dense(n_out)], loss="mse", seed=0)
     y = X @ rng.normal(size=(3, n_out))
     network.fit(ns.data.Dataset(X, y, "fruit", "train", "", scaling="standardize"), epochs=1, verbose=False)

@@ -87,7 +87,7 @@ def test_what_comes_back_is_followed_up_to_the_next_sum(name, neuron):
 
 def test_batch_norm_that_is_the_output_points_to_the_output_delta():
     net = ns.Network([ns.Input(6), ns.Dense(3), ns.BatchNorm("softmax")], seed=1)
-    assert "layer 2 is the output, see the output delta" in told(net)["downstream"].text
+    assert "layer 2 is the output layer, see stage output delta" in told(net)["downstream"].text
 
 
 # --- why a number is zero ---------------------------------------------------------------------------------------------
@@ -99,9 +99,7 @@ def test_a_forced_output_is_said_to_be_forced_and_not_flat(act):
     act(net[1][0])
     stages = told(net)
     text = "\n".join(stages[key].text for key in ("derivative", "delta"))
-    assert (
-        "a is forced" in text and "The output is forced" in text and "flat" not in text and "slope is zero" not in text
-    )
+    assert "a is forced" in text and "The output is forced" in text and "flat" not in text and "slope is 0" not in text
     assert "Every gradient is 0, because delta is 0." in stages["gradients"].text
 
 
@@ -109,7 +107,7 @@ def test_a_neuron_that_is_off_is_flat():
     net = network()
     net[1][0].bias = -50.0
     stages = told(net)
-    assert "f is flat here" in stages["derivative"].text and "The slope is zero" in stages["delta"].text
+    assert "f is flat here" in stages["derivative"].text and "The slope is 0" in stages["delta"].text
     assert "because delta is 0" in stages["gradients"].text
 
 
@@ -126,15 +124,15 @@ def test_inputs_of_zero_are_the_reason_and_the_bias_has_none():
 
 def test_some_inputs_of_zero():
     x = X[30] * [1, 0, 1, 0, 1, 1]
-    assert told(network(), x, neuron=2)["gradients"].why in ("dL/dw is 0 where the input is 0.", "")
+    assert told(network(), x, neuron=2)["gradients"].why in ("dL/dw is 0 for each input that is 0.", "")
     net = network(ns.Dense(5, "tanh"))
-    assert told(net, x)["gradients"].why == "dL/dw is 0 where the input is 0." and told(net)["gradients"].why == ""
+    assert told(net, x)["gradients"].why == "dL/dw is 0 for each input that is 0." and told(net)["gradients"].why == ""
 
 
 def test_a_penalty_is_what_is_left():
     net = network(regularizer="l2:strength=0.1")
     net[1][0].bias = -50.0
-    assert told(net)["gradients"].why == "delta is 0: what is left of dL/dw is the penalty."
+    assert told(net)["gradients"].why == "delta is 0: only the penalty is left in dL/dw."
 
 
 @pytest.mark.parametrize(
@@ -149,7 +147,7 @@ def test_why_nothing_comes_back(change, why):
     change(net)
     stages = told(net)
     assert why in stages["downstream"].why and stages["downstream"].result.value == 0
-    assert stages["delta"].why == "Nothing comes back: dL/da is 0. This sample teaches it nothing."
+    assert stages["delta"].why == "dL/da is 0: no gradient comes back. The neuron learns nothing from this sample."
 
 
 def test_terms_that_cancel_are_said_to_cancel():
@@ -164,7 +162,7 @@ def test_an_output_that_is_right_teaches_nothing():
     net[3].W, net[3].b = 0.0, 0.5
     stages = told(net, y=[0.5], layer=3)
     assert stages["downstream"].why == "The slope of the loss at this output is 0."
-    assert stages["delta"].why == "Nothing comes back: dL/da is 0. This sample teaches it nothing."
+    assert stages["delta"].why == "dL/da is 0: no gradient comes back. The neuron learns nothing from this sample."
 
 
 def test_a_product_too_small_for_its_numbers_is_said_to_be_too_small():
@@ -173,7 +171,7 @@ def test_a_product_too_small_for_its_numbers_is_said_to_be_too_small():
     net[1].b = -60.0
     stages = told(net)
     assert stages["downstream"].result.value != 0 != stages["derivative"].result.value
-    assert stages["delta"].result.value == 0 and "too small for a number of float32" in stages["delta"].why
+    assert stages["delta"].result.value == 0 and "too small for float32" in stages["delta"].why
 
 
 def test_the_figure_says_of_the_bias_what_it_does_not_say_of_the_weights():
@@ -183,7 +181,7 @@ def test_the_figure_says_of_the_bias_what_it_does_not_say_of_the_weights():
     texts = " ".join(
         each.get_text() for each in viz.neuron_story(trace).findobj(lambda each: hasattr(each, "get_text"))
     )
-    assert "Every gradient is zero" not in texts and "Every dL/dw is zero" in texts and "dL/db = " in texts
+    assert "Every gradient is 0" not in texts and "Every dL/dw is 0" in texts and "dL/db = " in texts
     assert trace.dL_db != 0
 
 

@@ -223,7 +223,7 @@ def test_the_change_of_a_weight_is_the_sum_that_it_is():
         of_bias = {"slowed": "b + factor * change", "frozen": ""}.get(name, "b + change")
         assert [row.formula for row in rows] == [equation, of_bias], name
         for row in rows:
-            assert row.formula or "as before: the neuron is frozen" in row.line()
+            assert row.formula or "unchanged: the neuron is frozen" in row.line()
 
 
 # --- reasons ----------------------------------------------------------------------------------------------------------
@@ -234,7 +234,7 @@ def test_reasons_are_true_of_the_neuron_and_the_sample(neuron):
     why = told["delta"].why
     assert ("smaller z" in why) == (neuron.delta > 0) and ("larger z" in why) == (neuron.delta < 0)
     held = neuron.forced is not None
-    assert ("slope is zero" in why) == (neuron.delta == 0 and neuron.da_dz == 0 and not held)
+    assert ("slope is 0" in why) == (neuron.delta == 0 and neuron.da_dz == 0 and not held)
     assert ("output is forced" in why) == (neuron.delta == 0 and held)
     flat = told["derivative"].why
     assert ("flat" in flat) == (neuron.da_dz == 0 and neuron.forced is None)
@@ -242,7 +242,7 @@ def test_reasons_are_true_of_the_neuron_and_the_sample(neuron):
     assert ("lowers" in told["loss_after"].why) == (neuron.loss_after < neuron.loss)
     assert ("raises" in told["loss_after"].why) == (neuron.loss_after > neuron.loss)
     unasked = (neuron.weights_after != neuron.weights) & (neuron.dL_dW == 0)
-    count = re.match(r"(\d+) weights? with zero gradient moved", told["update"].why)
+    count = re.match(r"(\d+) weights? with zero gradient moves?, because", told["update"].why)
     assert (int(count[1]) if count else 0) == unasked.sum()
 
 
@@ -257,12 +257,16 @@ def test_a_larger_or_smaller_z_does_lower_the_loss():
 
 def test_what_moves_a_weight_without_a_gradient_is_named():
     net, layer, j, _, y = case("momentum")
-    assert net.trace(np.zeros((1, 12)), [y])[layer][j].stages()[9].why.endswith("moved: momentum, kept in velocity.")
+    assert (
+        net.trace(np.zeros((1, 12)), [y])[layer][j]
+        .stages()[9]
+        .why.endswith("move, because of momentum (kept in velocity).")
+    )
     net, layer, j, x, y = case("bounded norm")
     neuron = net.trace(x[None], [y])[layer][j]
     assert (neuron.dL_dW == 0).any() and np.linalg.norm(neuron.weights) > 0.4
     net.optimizer = ns.SGD(0.1)  # has no memory: what moves them is the bound
-    assert "the bound on the norm does that" in net.trace(x[None], [y])[layer][j].stages()[9].why
+    assert "because of the bound on the norm" in net.trace(x[None], [y])[layer][j].stages()[9].why
 
 
 @pytest.mark.parametrize(
@@ -274,9 +278,9 @@ def test_what_moves_a_weight_without_a_gradient_is_named():
         (1.0, 1.5, "raises the loss of this sample by 50 %."),
         (1.0, 50.0, "raises the loss of this sample."),
         (0.0, 0.1, "raises the loss of this sample."),
-        (0.5, 0.5, "leaves the loss of this sample as it was."),
-        (0.5, np.nan, "no longer a number"),
-        (0.5, np.inf, "no longer a number"),
+        (0.5, 0.5, "does not change the loss of this sample."),
+        (0.5, np.nan, "not a finite number"),
+        (0.5, np.inf, "not a finite number"),
         (np.inf, 0.5, ""),
     ],
 )
@@ -284,7 +288,7 @@ def test_what_the_step_did_to_the_loss(before, after, why):
     stage = stages.loss_after(before, after)
     assert stage.why.endswith(why) or why in stage.why
     word = "better" if after < before else "worse" if after > before else "the same"
-    assert ("no longer a number" if not np.isfinite(after) else word) in stage.text
+    assert ("not a finite number" if not np.isfinite(after) else word) in stage.text
 
 
 # --- names ------------------------------------------------------------------------------------------------------------
@@ -553,7 +557,7 @@ def test_a_document_holds_plain_numbers_and_texts(neuron):
 def test_what_json_cannot_say_is_refused_in_one_line(refused):
     net = network(steps=0)
     net[1].W[0, 0] = np.nan
-    with refused("NaN or infinity", "JSON has no numbers for", "smaller learning rate"):
+    with refused("expected a network of finite numbers", "NaN or infinity", "smaller learning rate"):
         net.trace(X[:1], [1])[1][0].to_dict()
 
 

@@ -89,7 +89,7 @@ def test_goto_nowhere_is_refused_and_stays(stage, words, make, refused):
     assert stepper.position == 3
 
 
-def test_stages_are_those_of_the_trace_with_as_many_terms_as_asked_for(make):
+def test_stages_are_those_of_the_trace_with_the_given_number_of_terms(make):
     stepper = make()
     trace = stepper.network.trace(stepper.batches.rows[4], stepper.batches.targets[4])
     for top in (1, 3):
@@ -109,7 +109,7 @@ def test_to_another_neuron_and_sample_at_the_same_stage(make):
     assert stepper.sample == 3 and state(stepper) == before
 
 
-def test_where_there_is_nothing_to_go_to(make, refused):
+def test_a_stage_or_neuron_or_sample_that_does_not_exist_is_refused(make, refused):
     stepper = make()
     place = walk(stepper)
     for layer, neuron, words in (
@@ -136,7 +136,7 @@ def test_it_begins_at_an_interesting_neuron_and_says_why(make, blobs):
     other = Stepper(stepper.network, *blobs, layer=4)
     deltas = [abs(other.trace[4][k].delta) for k in range(6)]
     assert other.neuron == np.argmax(deltas) and "layer 4" in other.why
-    assert Stepper(stepper.network, *blobs, layer=4, neuron=1).why == "as asked for"
+    assert Stepper(stepper.network, *blobs, layer=4, neuron=1).why == "by the user"
     assert Stepper(stepper.network, *blobs, neuron=3).layer == 1
 
 
@@ -320,10 +320,10 @@ def test_what_is_set_is_what_the_network_and_the_walk_have(make):
         (lambda s: s.set_activation("gelu"), "set activation gelu", "set activation gelu"),
         (lambda s: s.set_activation(None), "set activation none", "set activation None"),
         (lambda s: s.freeze(), "frozen", "freeze"),
-        (lambda s: s.unfreeze(), "free again", "unfreeze"),
-        (lambda s: s.ablate(), "silenced", "ablate 0.0"),
-        (lambda s: s.ablate("mean"), "held at its mean", "ablate mean"),
-        (lambda s: s.ablate(to=0.5), "held at 0.5", "ablate 0.5"),
+        (lambda s: s.unfreeze(), "unfrozen", "unfreeze"),
+        (lambda s: s.ablate(), "ablated", "ablate 0.0"),
+        (lambda s: s.ablate("mean"), "ablated to its mean", "ablate mean"),
+        (lambda s: s.ablate(to=0.5), "ablated to 0.5", "ablate 0.5"),
         (lambda s: s.clamp(0.4), "clamped to 0.4", "clamp 0.4"),
         (lambda s: s.release(), "restored", "release"),
     ],
@@ -432,7 +432,7 @@ def test_the_trace_is_kept_until_anything_of_the_network_is_changed_by_hand(what
     assert stepper.neuron_trace.explain() == fresh[4][1].explain()
 
 
-def test_a_network_with_a_class_of_ones_own_is_traced_too(make_net, blobs):
+def test_a_network_with_your_own_class_is_traced_too(make_net, blobs):
     class Unregistered(ns.SGD):
         @staticmethod
         def rule(theta, grad, rate, t):
@@ -570,7 +570,7 @@ def test_ctrl_c_between_any_two_lines_leaves_nothing_or_the_whole_change(how, ma
 
 
 @pytest.mark.parametrize("how", ["batch", "epoch"])
-def test_a_loss_that_is_no_number_changes_nothing_and_says_so(how, make_net, blobs, refused, recwarn):
+def test_a_loss_that_is_not_finite_changes_nothing_and_is_reported(how, make_net, blobs, refused, recwarn):
     stepper = Stepper(make_net(activation="relu", optimizer=ns.SGD(0.1)), *blobs, batch_size=16)
     stepper.batch()
     stepper.set_rate(1e25)
@@ -582,7 +582,7 @@ def test_a_loss_that_is_no_number_changes_nothing_and_says_so(how, make_net, blo
 
 @pytest.fixture
 def budget(monkeypatch):
-    """A function that lets undo hold so many states of a network, which are small here, and any number of edits."""
+    """Return a function that limits undo to a number of network states, small ones here, but not of edits."""
     monkeypatch.setattr(undo, "SMALL", 1)
 
     def budget(stepper, states):
@@ -619,11 +619,11 @@ def test_undo_stays_within_its_bytes_and_says_where_it_ends(make, refused, budge
         assert held(stepper) <= most + 8 * len(stepper.batches.rows)  # the order that an epoch shares is counted once
     reach = len(stepper.changes)
     assert 3 <= reach <= 5
-    assert stepper.undo_ends == f"undo reaches back {reach} changes; older ones were let go to hold memory under 0 MB"
+    assert stepper.undo_ends == f"undo can take back {reach} changes; older ones were dropped to keep memory under 0 MB"
     for earlier in copies[::-1][:reach]:
         stepper.undo()
         assert state(stepper) == state(earlier)
-    with refused("nothing to undo: undo reaches back 0 changes; older ones were let go"):
+    with refused("nothing to undo: undo can take back 0 changes; older ones were dropped"):
         stepper.undo()
 
 
@@ -755,7 +755,7 @@ def certain_network(classes):
 def test_the_default_sample_is_the_first_that_is_read_wrongly():
     stepper = certain_network([0, 2, 1])
     assert stepper.misread().tolist() == [1, 2] and stepper.sample == 1
-    assert stepper.why_sample == "sample 1: of 3 samples the network reads 2 wrongly, this one first"
+    assert stepper.why_sample == "sample 1: the first misread sample; the network misreads 2 of 3"
     assert [stepper.next_misread(), stepper.next_misread(2), stepper.next_misread(-1)] == [2, 1, 1]
 
 
@@ -764,14 +764,14 @@ def test_where_all_are_right_it_is_the_one_that_is_read_most_barely(refused):
     share = np.exp(2) / (np.exp(2) + 2)
     assert stepper.sample == 2
     assert (
-        f"reads all 3 right, this one most barely, 2 at {share:.3g} before 0 at {(1 - share) / 2:.3g}"
+        f"none of 3 samples is misread; this decision is the closest, 2 at {share:.3g} and 0 at {(1 - share) / 2:.3g}"
         in stepper.why_sample
     )
-    with refused("misread", "reads all 3 samples right"):
+    with refused("misread", "misreads none of the 3 samples"):
         stepper.next_misread()
 
 
-def test_one_output_and_targets_that_are_no_classes(refused):
+def test_one_output_and_targets_that_are_not_class_labels(refused):
     net = ns.Network([ns.Input(1), ns.Dense(1, "sigmoid")], "binary_cross_entropy", seed=0)
     net[1].W, net[1].b = 4.0, 0.0
     x = np.array([[-1.0], [0.1], [1.0]])
@@ -779,5 +779,5 @@ def test_one_output_and_targets_that_are_no_classes(refused):
     assert Stepper(net, x, np.array([0, 1, 0]), sample="misread", batch_size=1).sample == 2
     other = Stepper(net, x, np.array([0.2, 0.4, 0.9]), sample=None, batch_size=1)
     assert (other.sample, other.why_sample) == (0, "")
-    with refused("misread", "classes"):
+    with refused("misread", "class labels"):
         other.next_misread()

@@ -45,9 +45,9 @@ def test_it_begins_at_the_interesting_unit_and_says_why_once(make):
     assert abs(stepper.neuron_trace.delta) == np.abs(delta).max()
 
 
-def test_a_place_is_chosen_anew_for_each_filter_and_sample_until_one_is_asked_for(make):
+def test_a_place_is_chosen_for_each_filter_and_sample_until_the_user_chooses_one(make):
     stepper = make()
-    assert stepper.why == "as asked for" and stepper.why_place.startswith("of its 6 places this one has the largest |d")
+    assert stepper.why == "by the user" and stepper.why_place.startswith("of its 6 places, this one has the largest |d")
     for layer, neuron, sample in ((5, 2, 4), (1, 3, 4), (1, 0, 9), (5, 0, 11)):
         stepper.go_to_neuron(layer, neuron)
         stepper.go_to_sample(sample)
@@ -74,20 +74,20 @@ def test_a_place_stays_while_the_network_changes(make):
         assert where(stepper) == place
 
 
-def test_a_place_may_be_asked_for_at_the_beginning(make, images, refused):
+def test_the_caller_may_choose_the_first_place(make, images, refused):
     net = make().network
     stepper = Stepper(net, *images, layer=5, place=(1, 0), sample=3)
     assert (stepper.row, stepper.column) == (1, 0) and stepper.why_place == ""
     deltas = [abs(filter_.at(1, 0).delta) for filter_ in stepper.trace[5]]
-    assert stepper.neuron == int(np.argmax(deltas)) and stepper.why.endswith("the largest |delta| at row 1, column 0")
+    assert stepper.neuron == int(np.argmax(deltas)) and stepper.why.endswith("|delta| in layer 5 at row 1, column 0")
     stepper = Stepper(net, *images, layer=5, neuron=2, place=(1, 0), sample=3)
-    assert where(stepper) == (5, 2, 1, 0) and stepper.why == "as asked for"
+    assert where(stepper) == (5, 2, 1, 0) and stepper.why == "by the user"
     silent = copy.deepcopy(net)
     for filter_ in silent[5]:
         filter_.ablate()
     why = Stepper(silent, *images, layer=5, place=(0, 1)).why
     assert why == "all filters of layer 5 have delta 0 at row 0, column 1"
-    assert Stepper(net, *images, layer=5).why == "of layer 5 it has the largest |delta| for this sample"
+    assert Stepper(net, *images, layer=5).why == "it has the largest |delta| in layer 5 for this sample"
     for layer, place, words in (
         (5, (3, 0), "layer 5 has rows 0 to 2, received 3"),
         (5, (0, 7), "layer 5 has columns 0 to 1, received 7"),
@@ -98,7 +98,7 @@ def test_a_place_may_be_asked_for_at_the_beginning(make, images, refused):
             Stepper(net, *images, layer=layer, place=place)
 
 
-def test_where_there_is_no_place_it_stays(make, refused):
+def test_a_place_that_does_not_exist_changes_nothing(make, refused):
     stepper = make()
     here = where(stepper)
     with refused("layer 5 has rows 0 to 2, received 3"):

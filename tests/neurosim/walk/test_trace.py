@@ -225,14 +225,14 @@ def test_clipping_is_seen_by_the_optimizer_but_not_in_the_gradient(make):
     assert "clip_norm" not in free[1][0].explain()
 
 
-def test_max_norm_comes_after_the_step_and_is_said(make):
+def test_max_norm_comes_after_the_step_and_is_shown(make):
     _, trace = make(max_norm=0.3, steps=0)
     neuron = trace[1][0]
     assert np.linalg.norm(neuron.weights) > 0.3
     moved = neuron.weights - neuron.update_terms["step"]["weights"]
     np.testing.assert_allclose(neuron.weights_after, moved * 0.3 / np.linalg.norm(moved), rtol=1e-9)
     would_be = float(np.linalg.norm(moved))
-    assert f"would have a norm of {would_be:.6g}: brought back to a norm of 0.3" in neuron.explain()
+    assert f"would have a norm of {would_be:.6g}: the bound scales it down to 0.3" in neuron.explain()
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_theta_minus_step_is_theta_after_for_every_optimizer(key, steps, dtype, 
             assert each["weights"].shape == neuron.weights.shape and isinstance(each["bias"], float), name
 
 
-def test_an_optimizer_of_ones_own_shows_the_terms_of_its_rule(make):
+def test_your_own_optimizer_shows_the_terms_of_its_rule(make):
     class Terms(NamedTuple):
         rate: float
         step: float
@@ -357,9 +357,8 @@ def test_explain_gives_the_largest_terms_and_the_sum_of_the_others(top, make):
             assert (w, x, product) == pytest.approx((neuron.weights[i], neuron.inputs[i], neuron.products[i]), rel=1e-4)
         rest = len(neuron.inputs) - shown
         if rest > 0:
-            words = "terms sum" if rest > 1 else "term comes"
-            count, total = re.search(rf"the other (\d+) {words} to (\S+)$", forward[shown]).groups()
-            assert int(count) == rest
+            words = f"the other {rest} terms sum to" if rest > 1 else "the other term is"
+            total = re.search(rf"{words} (\S+)$", forward[shown])[1]
             assert float(total) == pytest.approx(neuron.products[order[shown:]].sum(), rel=1e-4, abs=1e-12)
         else:
             assert "the other" not in neuron.stages(top)[1].text
@@ -561,7 +560,7 @@ def test_integer_images_are_scaled_as_the_network_scales_them():
     assert neuron.input_shape == (4, 4) and net.trace(image, 1)[2][0].input_shape is None
 
 
-# --- what to look at, and what there is not --------------------------------------------------------------------------
+# --- interesting neurons, and neurons that do not exist ---------------------------------------------------------------
 
 
 def test_the_interesting_neuron_has_the_largest_delta_and_says_so(make):

@@ -55,7 +55,7 @@ def computed(equation, values=()):
 
 
 def is_shown_as(value, text, units=1.0):
-    """Whether a number is what was printed, up to so many units of its last digit (five digits at least)."""
+    """Return whether a number is the printed one, up to some units of its last digit (five digits at least)."""
     mantissa, _, exponent = text.lstrip("-").partition("e")
     whole, _, decimals = mantissa.partition(".")
     places = len(decimals)
@@ -98,7 +98,7 @@ def test_the_algorithm_run_by_hand_on_the_printed_settings_state_and_gradient_gi
     """The stage says everything that the published loop needs: tests/reference.py is not asked, nor the rule."""
     for neuron in range(8):
         text = told(network(OPTIMIZERS[key](**SETTINGS.get(key, {})), dtype="float64"), neuron)
-        weight, bias = text.split("the bias likewise:")
+        weight, bias = text.split("the bias in the same way:")
         known = dict(re.findall(rf"(\w+) [^\s=]+ = ({NUMBER})", text.split("the weight that")[0]))
         known |= {"rate": re.search(r"η = (\S+?),", text)[1], "t": re.search(r"t = (\d+)", text)[1]}
         lines = dict(re.findall(r"^    ([a-z_]+) = ([^=\n]*[^=\d\s][^=\n]*)\n      =", weight, re.MULTILINE))
@@ -189,22 +189,32 @@ def moved_without_a_gradient(optimizer, steps=4, **settings):
 @pytest.mark.parametrize(
     ("optimizer", "steps", "why", "cause"),
     [
-        (ns.Adam(), 4, "12 weights with zero gradient moved: momentum, kept in m.", "m still holds what earlier"),
-        (ns.Momentum(), 4, "momentum, kept in velocity.", "velocity still holds what earlier gradients left"),
-        (ns.Nesterov(), 4, "momentum, kept in velocity.", "velocity still holds"),
-        (ns.Nadam(), 4, "momentum, kept in m.", "m still holds"),
-        (ns.AdamW(weight_decay=0.1), 4, "momentum, kept in m, and weight decay.", "and weight decay takes a share"),
+        (
+            ns.Adam(),
+            4,
+            "12 weights with zero gradient move, because of momentum (kept in m).",
+            "m still holds earlier gradients",
+        ),
+        (ns.Momentum(), 4, "because of momentum (kept in velocity).", "velocity still holds earlier gradients"),
+        (ns.Nesterov(), 4, "because of momentum (kept in velocity).", "velocity still holds"),
+        (ns.Nadam(), 4, "because of momentum (kept in m).", "m still holds"),
+        (
+            ns.AdamW(weight_decay=0.1),
+            4,
+            "because of momentum (kept in m) and weight decay.",
+            "and weight decay shrinks every weight",
+        ),
         (
             ns.AdamW(weight_decay=0.1),
             0,
-            "moved: weight decay does that.",
-            ": weight decay takes a share of every weight",
+            "move, because of weight decay.",
+            ": weight decay shrinks every weight",
         ),
         (
             ns.Lion(weight_decay=0.1),
             0,
-            "moved: weight decay does that.",
-            ": weight decay takes a share of every weight",
+            "move, because of weight decay.",
+            ": weight decay shrinks every weight",
         ),
         (ns.SGD(), 4, "", ""),
         (ns.RMSProp(), 4, "", ""),
@@ -217,29 +227,29 @@ def test_why_a_weight_without_a_gradient_moves(optimizer, steps, why, cause):
     stage = moved_without_a_gradient(optimizer, steps)
     text = " ".join(stage.text.split())
     assert stage.why.endswith(why) if why else stage.why == ""
-    assert (f"its gradient is 0, and yet it moves{':' if cause else ''}" in text) == bool(cause) and cause in text
-    assert ("no weight moves; one of them" in text) == (not why)
+    assert (f"its gradient is 0, but it moves{':' if cause else ''}" in text) == bool(cause) and cause in text
+    assert ("no weight moves; an example" in text) == (not why)
 
 
-def test_a_penalty_is_a_gradient_and_is_told_as_one():
+def test_a_penalty_is_shown_as_part_of_the_gradient():
     stage = moved_without_a_gradient(ns.SGD(0.1), regularizer="l2:strength=0.05")
     assert stage.why == "" and "zero gradient" not in stage.text
     said = re.search(rf"g = dL/dw = delta \* x \+ penalty = ({NUMBER}) \* 0 ([+-]) ({NUMBER}) = ({NUMBER})", stage.text)
     assert float(said[4]) == float(said[2] + said[3]) != 0.0
 
 
-def test_the_bound_on_the_norm_moves_weights_and_is_told():
+def test_the_bound_on_the_norm_moves_weights_and_is_shown():
     stage = moved_without_a_gradient(ns.SGD(0.1), 0, max_norm=0.3)
     text = " ".join(stage.text.split())
-    assert "12 weights with zero gradient moved: the bound on the norm does that." in text
-    assert "its gradient is 0, and yet it moves: the bound on the norm moves every weight" in text
+    assert "12 weights with zero gradient move, because of the bound on the norm." in text
+    assert "its gradient is 0, but it moves: the bound on the norm scales every weight" in text
     w, bound, norm, after = re.search(rf"w: \(({NUMBER}) \+ 0\) \* ({NUMBER}) / ({NUMBER}) = ({NUMBER})", text).groups()
     assert float(w) * float(bound) / float(norm) == pytest.approx(float(after), rel=1e-4) and bound == "0.3"
     within = moved_without_a_gradient(ns.SGD(0.1), 0, max_norm=30.0)
-    assert "within a norm of 30" in within.text and "brought back" not in within.text
+    assert "within the bound 30" in within.text and "scales it down" not in within.text
 
 
-# --- optimizers of one's own ------------------------------------------------------------------------------------------
+# --- your own optimizers ------------------------------------------------------------------------------------------
 
 
 SignumTerms = namedtuple("SignumTerms", "m step")
@@ -253,18 +263,18 @@ class Halve(ns.SGD):
         return SGDTerms(step=0.5 * theta)
 
 
-def test_the_formulas_of_a_parent_are_not_said_of_an_optimizer_that_states_none():
+def test_an_optimizer_without_formulas_does_not_show_those_of_its_parent():
     assert Halve.formulas == {} and "η * g" in told(network(ns.SGD(0.1)))
     stage = network(Halve(0.1), 0).trace(np.zeros(12), 1)[1][0].stages()[9]
     assert stage.formula == "θ ← θ - step" and "η *" not in stage.text
     step = float(re.search(rf"    step = ({NUMBER})\n", stage.text)[1])
     before, after = map(float, re.search(rf"w: ({NUMBER}) [+-] {NUMBER} = ({NUMBER})", stage.text).groups())
     assert step == pytest.approx(before / 2, rel=1e-4) and after == pytest.approx(before / 2, rel=1e-4)
-    assert stage.why == "12 weights with zero gradient moved: the rule does that."
-    assert "the rule moves it without one" in stage.text
+    assert stage.why == "12 weights with zero gradient move, because of the update rule."
+    assert "the update rule moves it without a gradient" in " ".join(stage.text.split())
 
 
-def test_an_optimizer_of_ones_own_says_its_formulas_and_its_settings():
+def test_your_own_optimizer_shows_its_formulas_and_settings():
     class Signum(Optimizer):
         formulas: ClassVar = {"m": "{beta} * {m} + (1 - {beta}) * {grad}", "step": "{rate} * sign({m})"}
         state_names = ("m",)
@@ -280,7 +290,7 @@ def test_an_optimizer_of_ones_own_says_its_formulas_and_its_settings():
     assert re.search(rf"step = η \* sign\(m\)\n      = 0\.01 \* sign\({NUMBER}\) = -?0\.01\n", text)
 
 
-def test_a_formula_with_a_name_that_there_is_not_is_one_clear_line(refused):
+def test_a_formula_with_an_unknown_name_is_refused_in_one_clear_line(refused):
     class Wrong(ns.SGD):
         formulas: ClassVar = {"step": "{rate} * {gradient}"}
 
@@ -315,7 +325,7 @@ def test_equations_are_read_and_computed(equation, numbers, text, value):
     assert value_of(equation, numbers) == pytest.approx(value)
 
 
-def test_what_cannot_be_computed_is_none():
+def test_an_equation_that_cannot_be_computed_gives_none():
     assert value_of("{activation}({z})", {"z": 1.0}) is None and value_of("", {}) is None
     assert value_of("relu({z})", {"z": 1.0}) is None
 
@@ -332,5 +342,7 @@ def test_numbers_get_the_digits_that_their_result_needs():
 
 def test_in_a_notebook_the_lines_keep_their_order():
     page = network("adam").trace(X[50], Y[50])[1][2]._repr_html_()
-    places = [page.index(words) for words in ("10. update by adam", "beta1", "moves most", "likewise", "weights move")]
+    places = [
+        page.index(words) for words in ("10. update by adam", "beta1", "moves most", "in the same way", "weights move")
+    ]
     assert places == sorted(places)

@@ -1,4 +1,4 @@
-// The stages backward, and the loss after the update.
+// The backward stages, and the loss after the update.
 
 import { short } from "../numbers.js";
 import { fill, namesIn } from "./formula.js";
@@ -11,7 +11,7 @@ import { plural, words } from "./words.js";
 const taken = (numbers, names) => Object.fromEntries(names.map((name) => [name, numbers[name]]));
 const any = (values) => values.some((each) => each !== 0);
 
-// dL/dz of the output layer. rule: how it follows, a key of words.RULES; factors: name -> (n,) numbers.
+// Return the stage dL/dz of the output layer. rule: a key of words.RULES; factors: name -> (n,) numbers in the rule.
 export function outputDelta({ loss, activation, rule, factors, classes, target, delta, top }) {
   const told = { rule: words.RULES[rule].text, loss: loss.key, activation };
   const rows = [new Row("output_delta.rule", { names: told })];
@@ -28,22 +28,22 @@ export function outputDelta({ loss, activation, rule, factors, classes, target, 
   return new Stage("output_delta", { rows, names: told, why: words.WHY[`rule ${rule}`] });
 }
 
-// How dL/da of output k follows from the loss.
+// Return the row that derives dL/da of output k from the loss.
 function lossGradient(stage, loss, a, y, k, value, name) {
   const { gradient, numbers } = loss.derive(a, y, k);
   const [derived, given] = stage === "downstream" ? ["output", "output given"] : ["gradient", "given gradient"];
   const used = namesIn(gradient);
-  if (!used.length) return new Row(`${stage}.${given}`, { name, value }); // it is 0 at once
+  if (!used.length) return new Row(`${stage}.${given}`, { name, value }); // it is simply 0
   return new Row(`${stage}.${derived}`, { name, value, factors: taken(numbers, used), template: gradient });
 }
 
-// What takes the place of the sum at output neuron k.
+// Return the stage that replaces the sum at output neuron k.
 export function downstreamOfOutput(loss, a, target, k, value) {
   const result = lossGradient("downstream", loss, a, target, k, value, "dL/da");
   return new Stage("downstream", { result, why: value ? "" : words.WHY["no slope of the loss"] });
 }
 
-// da/dz of f, a key; alone: whether a depends on the neuron's own z alone.
+// Return the stage da/dz of the activation `key`; alone: whether a depends only on the neuron's own z.
 export function derivative(key, z, a, value, forced, alone) {
   let [kind, why, factors] = ["result", "", { z }];
   if (forced) {
@@ -57,8 +57,8 @@ export function derivative(key, z, a, value, forced, alone) {
   return new Stage("derivative", { result, why: why.replaceAll("\n", " ") });
 }
 
-// dL/dz of the neuron. kind: which of the rows "delta.…" tells it; rule: how it follows; oneOfMany: whether it is of one
-// place of many.
+// Return the stage dL/dz of the neuron. kind: one of the rows "delta.…"; rule: a key of words.RULES;
+// oneOfMany: whether this is one of several places of a filter.
 export function deltaOf({ kind, rule, factors, value, dL_da, da_dz, forced, names, oneOfMany }) {
   const result = new Row(kind, { name: "delta", value, factors, names, template: words.RULES[rule].formula });
   let why = value > 0 ? "delta is positive" : value < 0 ? "delta is negative" : "delta is zero";
@@ -71,7 +71,7 @@ export function deltaOf({ kind, rule, factors, value, dL_da, da_dz, forced, name
   return new Stage("delta", { result, why: fill(words.WHY[why], names), names: { rule: words.RULES[rule].text } });
 }
 
-// dL/dw of each weight, the `top` largest one by one; penalty(i): what one holds beside delta x, or null.
+// Return the stage dL/dw with the `top` largest gradients; penalty(i): the part beside delta x, or null.
 export function gradients({ name, delta, x, dL_dW, penalty, dL_db, top }) {
   const shown = byFallingSize(dL_dW.map(Math.abs)).slice(0, top);
   const kind = penalty ? "gradients.term with penalty" : "gradients.term";
@@ -97,14 +97,14 @@ export function gradients({ name, delta, x, dL_dW, penalty, dL_db, top }) {
   return new Stage("gradients", { rows, rest, result, why: whyNoGradient(delta, x, penalty, bias), variant });
 }
 
-// Why gradients are zero, if some are.
+// Return why gradients are zero; "" if none is.
 function whyNoGradient(delta, x, penalty, bias) {
   if (delta === 0) return words.WHY[penalty ? "only penalty" : "no gradient"];
   if (penalty || x.every((each) => each !== 0)) return "";
   return words.WHY[any(x) ? "some inputs" : `no input${bias}`];
 }
 
-// What the update of all neurons did to the loss of the sample.
+// Return the stage of the sample's loss before and after the update of all neurons.
 export function lossAfter(before, after) {
   const change = after - before;
   let kind = change < 0 ? "better" : change > 0 ? "worse" : "same";
@@ -114,7 +114,7 @@ export function lossAfter(before, after) {
   return new Stage("loss_after", { result, why: whyLoss(before, after) });
 }
 
-// What the step did to the loss, in words.
+// Return the effect of the step on the loss, in words.
 function whyLoss(before, after) {
   if (!Number.isFinite(after)) return words.WHY["loss is lost"];
   if (!Number.isFinite(before)) return "";

@@ -1,13 +1,13 @@
-// One neuron's gradient for one sample, compared with central differences of the loss, taken in float64.
-// A difference across a kink (ReLU at 0) says nothing about either side: such entries are left out.
+// One neuron's gradient for one sample, compared with central differences of the loss in float64.
+// A difference across a kink (ReLU at 0) does not measure the slope of either side: these parameters are left out.
 
 import { Network } from "../network.js";
 import { norm } from "./sums.js";
 
 const STEP = 1e-5; // of the differences
-const RESOLUTION = 1e-9; // a difference over 1e-5 of a loss near 1 cannot tell a smaller gradient from zero
+const RESOLUTION = 1e-9; // for a loss near 1, central differences cannot tell a smaller gradient from 0
 
-// The larger of the relative errors of weights and bias.
+// Return the larger of the relative errors of weights and bias.
 export function check(here) {
   const { network } = here.run;
   const twin = new Network({ ...network.config(), dtype: "float64" });
@@ -24,7 +24,7 @@ export function check(here) {
   return Math.max(...errors);
 }
 
-// What lies below the layer stays as it is, and need not be computed again.
+// Return the loss, and the sides of all kinks. Only this layer and those above are computed: those below do not change.
 function objective(twin, layer) {
   twin.forwardBatch(false, layer.index);
   const loss = twin.loss.value(twin.output, twin.targets) + twin.penalty();

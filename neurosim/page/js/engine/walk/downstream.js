@@ -1,4 +1,4 @@
-// The stage of the downstream sum: what comes back to a neuron from above, and how it passes what only hands it on.
+// The stage of the downstream sum: the gradient that comes back from above, also through layers without weights.
 
 import { largestTerms } from "./forward_stages.js";
 import { fedName, placeName, split } from "./places.js";
@@ -9,7 +9,7 @@ import { plural, words } from "./words.js";
 
 const any = (values) => values.some((each) => each !== 0);
 
-// What a number of x feeds in the layer above: numbers of z, dz/dx and delta of each, and the two multiplied.
+// The units of the layer above that depend on one number x: their indices, dz/dx, delta, and the products.
 export class Fed {
   constructor(run, above, number, numbers, weights) {
     Object.assign(this, { above, number, numbers, weights });
@@ -27,7 +27,7 @@ export class Fed {
   }
 }
 
-// What a number that a layer gives out feeds in the layer above; of the output layer nothing.
+// Return the units above that depend on one output of a layer; none for the output layer.
 export function fedBy(run, layer, number) {
   if (layer.isOutput) return new Fed(run, layer, number, [], layer.Float.of());
   let above = run.network.layers[layer.index + 1];
@@ -35,7 +35,7 @@ export function fedBy(run, layer, number) {
   return new Fed(run, above, number, ...above.outgoing(number, run.flows[above.index - 1].a));
 }
 
-// dL/da = Σ w_k delta_k over what a neuron feeds, with the `top` largest products one by one.
+// Return the stage dL/da = Σ w_k delta_k over the units above, with the `top` largest products.
 export function downstream(run, fed, dL_da, top) {
   const { weights: w, deltas: delta, products } = fed;
   let [rows, rest] = largestTerms("downstream.term", (i) => fed.name(i), { w, delta }, products, top);
@@ -44,13 +44,13 @@ export function downstream(run, fed, dL_da, top) {
   rows = [over(fed), ...contests(run, fed), ...rows];
   const passed = passedOn(run, fed, top);
   if (rest !== null && passed.length && !fed.above.neuronByNeuron) {
-    rows.push(rest); // what passes a window on follows after all of them
+    rows.push(rest); // the way through a window follows after all terms
     rest = null;
   }
   return new Stage("downstream", { rows: [...rows, ...passed], rest, result, why: whyNothing(fed, dL_da) });
 }
 
-// Over what the sum goes; above: " above" where it is not the neuron's own.
+// Return the row that names the units of the sum; above: " above" for the sum of a layer further up.
 function over({ above: layer, numbers }, above = "") {
   const told = { factors: { layer: layer.index }, names: { above: layer.title } };
   if (layer.windows === null) return new Row(`downstream.over${above}`, told);
@@ -60,7 +60,7 @@ function over({ above: layer, numbers }, above = "") {
   return new Row(plural(`downstream.over filters${above}`, places), told);
 }
 
-// Of each window that hands on the largest number alone: whether it is this one.
+// Return a row for each max-pooling window: whether it passes this number on.
 function contests(run, fed, indent = "") {
   const { above: layer, number: own, x: a } = fed;
   return fed.contests().map(([number, winner, ties]) => {
@@ -80,7 +80,7 @@ function contests(run, fed, indent = "") {
   });
 }
 
-// Why nothing comes back from above, if nothing does.
+// Return why no gradient comes back from above; "" if some does.
 function whyNothing(fed, dL_da) {
   if (dL_da !== 0) return "";
   const { weights, deltas, products, above } = fed;
@@ -90,7 +90,7 @@ function whyNothing(fed, dL_da) {
   return words.WHY[any(weights) ? "no product" : "no weight"];
 }
 
-// How what comes back passes a layer right above that only hands on what it looks at, and so on upwards.
+// Return the rows of a layer above without weights, through which the gradient passes, and so on upwards.
 function passedOn(run, fed, top) {
   const { above: layer } = fed;
   if (!(layer.neuronByNeuron || layer.handsOn) || !fed.numbers.length) return [];
@@ -112,7 +112,7 @@ function passedOn(run, fed, top) {
   return [...rows, ...passedOn(run, further, top)];
 }
 
-// How the weight of a layer that only hands on follows.
+// Return the row that derives the slope dz/dx of a layer without weights.
 function slope(fed, i) {
   const { above: layer } = fed;
   const [equation, numbers] = layer.explainSlope(fed.number);
@@ -122,7 +122,7 @@ function slope(fed, i) {
   return new Row(`downstream.${kind}`, { name: "w", value: fed.weights[i], factors, template: equation });
 }
 
-// How the delta of a number of z of a layer above follows.
+// Return the row that derives the delta of one z of a layer above.
 function deltaAbove(run, layer, number) {
   const flow = run.flows[layer.index];
   const factors = { layer: layer.index };

@@ -1,4 +1,4 @@
-// The stages of a filter that differ from those of a dense neuron: its patch, and its gradient, a sum over places.
+// The stages in which a filter differs from a dense neuron: its patch, and its gradient as a sum over places.
 
 import { largestTerms } from "./forward_stages.js";
 import { placeName } from "./places.js";
@@ -10,9 +10,9 @@ import { plural, words } from "./words.js";
 const nonzero = (values) => values.reduce((count, each) => count + (each !== 0 ? 1 : 0), 0);
 const any = (values) => values.some((each) => each !== 0);
 
-// What comes in from a patch, x (k k C,). layer: the one that made what it sees, `below` its title, 0: the sample's own;
-// field: rows and columns there, in words; seen: those of the sample that it depends on; outside: how many numbers are
-// outside of the image.
+// Return the stage of the inputs from a patch, x (k k C,). layer: the layer below, 0: the sample; below: its title;
+// field: rows and columns of the patch, in words; seen: those of its receptive field in the sample;
+// outside: how many numbers lie outside of the image.
 export function inputs({ size, layer, below, field, seen, outside }, x) {
   const factors = { size, ...(layer ? { layer } : {}) };
   const first = new Row(`inputs.patch of ${layer ? "layer" : "sample"}`, { factors, names: { field, seen, below } });
@@ -21,16 +21,16 @@ export function inputs({ size, layer, below, field, seen, outside }, x) {
   return new Stage("inputs", { rows: [first, new Row(outside ? "inputs.patch outside" : plural("inputs.patch", x.length), { factors: numbers })] });
 }
 
-// The row that says what the terms of a sum over places, and a penalty, come to.
-// summed: {name, value, penalty (null: none), deltas, x, terms}, of one weight, place by place.
+// Return the row with the sum of the terms over places, and of a penalty.
+// summed: {name, value, penalty (null: none), deltas, x, terms} of one weight; the last three by place.
 export function sumRow(kind, { name, value, penalty, terms }, numbers = {}) {
   const factors = { "Σ delta x": penalty === null ? value : sum(terms), ...numbers };
   if (penalty === null) return new Row(kind, { name, value, factors });
   return new Row(`${kind} with penalty`, { name, value, factors: { ...factors, penalty } });
 }
 
-// What one place adds to dL/dw of each weight, and the largest dL/dw as the sum over all places.
-// largest: the sum of the weight with the largest |dL/dw|; columns: how many places stand in a row.
+// Return the stage of a filter's gradients: the part of one place, and the largest dL/dw as a sum over places.
+// largest: the sum of the weight with the largest |dL/dw|; columns: the number of places in a row.
 export function gradients({ name, delta, x, largest, columns, dL_dW, dL_db, top }) {
   const places = largest.terms.length;
   const shares = x.map((each) => delta * each);
@@ -63,7 +63,7 @@ export function gradients({ name, delta, x, largest, columns, dL_dW, dL_db, top 
   return new Stage("gradients", { rows, result, why: whyNone(delta, x, largest, bias), variant });
 }
 
-// The places that add most to a weight's gradient, and the rest.
+// Return rows of the places that add most to a weight's gradient, and a row of the rest.
 function largestPlaces({ deltas: delta, x, terms }, columns, top) {
   const name = (place) => placeName(Math.floor(place / columns), place % columns, "place");
   const [rows, rest] = largestTerms("gradients.place", name, { delta, x }, terms, top);
@@ -72,7 +72,7 @@ function largestPlaces({ deltas: delta, x, terms }, columns, top) {
   return [...rows, new Row(kind, { name: rest.name, value: rest.value, factors: rest.factors })];
 }
 
-// Why gradients are zero, or this place's share of them.
+// Return why the gradients, or the part of this place in them, are zero; "" if they are not.
 function whyNone(delta, x, { deltas, penalty }, bias) {
   if (!any(deltas)) return words.WHY[penalty === null ? "no gradient of filter" : "only penalty of filter"];
   if (delta === 0) return words.WHY["no share"];

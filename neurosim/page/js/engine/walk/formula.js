@@ -1,17 +1,17 @@
-// Equations as texts: with names in braces, to be filled with names and read, or with numbers and computed.
+// Equations as texts with names in braces: shown with letters filled in, computed with numbers filled in.
 //
 //     "{beta1} * {m} + (1 - {beta1}) * {grad}"
 //
-// They are written as in a book: x², β^t, √(v), |g|, ln(a), max(u, v), sign(m). What is no such equation has no value.
+// They are written as in a book: x², β^t, √(v), |g|, ln(a), max(u, v), sign(m). Any other text has no value.
 
 import { floorLog10, number } from "../numbers.js";
 
 const HOLE = /\{([^{}]+)\}/g;
 const DIGITS = 5; // of a result
-const EQUAL_UP_TO = 7; // tried to give exactly it
-const AT_MOST = 9; // tried to give it but for one in its last digit
+const EQUAL_UP_TO = 7; // digits that may be tried to reach exactly the result
+const AT_MOST = 9; // digits that may be tried to reach the result up to its last digit
 
-// Put texts in the places of the names in braces.
+// Replace the names in braces by texts.
 export function fill(template, values) {
   return template.replace(HOLE, (_, name) => {
     if (!(name in values)) throw new Error(`The text "${template}" has no value for {${name}}.`);
@@ -19,12 +19,12 @@ export function fill(template, values) {
   });
 }
 
-// The names in braces, each once, in their order.
+// Return the names in braces, each once, in their order.
 export function namesIn(template) {
   return [...new Set(Array.from(template.matchAll(HOLE), (found) => found[1]))];
 }
 
-// The same with numbers: what is raised to a power gets brackets where it needs them, "+ -2" becomes "- 2".
+// Replace the names in braces by numbers, with brackets before a power if needed; "+ -2" becomes "- 2".
 export function fillNumbers(template, values) {
   const text = template.replace(HOLE, (hole, name, at) => {
     const value = values[name];
@@ -171,7 +171,7 @@ function functionOf(template) {
   return read.get(template);
 }
 
-// What an equation comes to; null for one that holds a function which is not known here, as relu.
+// Return the value of an equation; null if it contains an unknown function, such as relu.
 export function valueOf(template, numbers) {
   const value = functionOf(template);
   if (value === null || namesIn(template).some((name) => !(name in numbers))) return null;
@@ -185,7 +185,7 @@ function valueOfRounded(template, numbers, digits) {
   return valueOf(template, Object.fromEntries(rounded));
 }
 
-// How many digits the numbers need, so that computing with them gives `value` to `digits` digits.
+// Return how many digits the numbers need for a computation with them to give `value` to `digits` digits.
 export function digitsFor(template, numbers, value, digits = DIGITS) {
   if (!Number.isFinite(value)) return digits;
   const shown = number(value, digits);

@@ -1,4 +1,4 @@
-// The stages forward, up to the loss: inputs, weighted sum, activation, output.
+// The forward stages, up to the loss: inputs, weighted sum, activation, output.
 
 import { fill, valueOf } from "./formula.js";
 import { Row } from "./rows.js";
@@ -6,12 +6,12 @@ import { Stage } from "./stage.js";
 import { byFallingSize, greatest, least, sum, without } from "./sums.js";
 import { formulas, plural, words } from "./words.js";
 
-const FEATURE = ["feature", "mean", "deviation"]; // what a standardized input is made of
+const FEATURE = ["feature", "mean", "deviation"]; // the numbers from which a standardized input is computed
 
 const nonzero = (values) => values.reduce((count, each) => count + (each !== 0 ? 1 : 0), 0);
 const pick = (arrays, i) => Object.fromEntries(Object.entries(arrays).map(([name, values]) => [name, values[i]]));
 
-// The `top` largest of the products that are not zero, and the rest: how many, and what they sum to.
+// Return rows of the `top` largest nonzero products, and a row of the rest: their number and their sum.
 export function largestTerms(kind, name, factors, products, top) {
   const sizes = products.map(Math.abs);
   const shown = byFallingSize(sizes)
@@ -24,7 +24,7 @@ export function largestTerms(kind, name, factors, products, top) {
   return [rows, new Row(plural("rest", count), { name: words.NAMES.others, value, factors: { count } })];
 }
 
-// What comes in. standardized: features, means and deviations, or null.
+// Return the stage of the inputs. standardized: features, means and deviations, or null.
 export function inputs(name, x, layer, standardized, top) {
   const numbers = { count: x.length, nonzero: nonzero(x), low: least(x), high: greatest(x) };
   if (layer) return new Stage("inputs", { rows: [new Row(plural("inputs.layer", x.length), { factors: { ...numbers, layer } })] });
@@ -38,7 +38,7 @@ export function inputs(name, x, layer, standardized, top) {
   return new Stage("inputs", { rows });
 }
 
-// z = Σ w x + b; without a bias it is null.
+// Return the stage z = Σ w x + b; without a bias, `bias` is null.
 export function weightedSum(name, w, x, products, bias, z, top) {
   const [rows, rest] = largestTerms("weighted_sum.term", name, { w, x }, products, top);
   const total = { "Σ w x": sum(products) };
@@ -51,7 +51,8 @@ export function weightedSum(name, w, x, products, bias, z, top) {
   return new Stage("weighted_sum", { rows, rest, result });
 }
 
-// a = f(z). forced: the value that a is held at, or null; together: z of all neurons where f looks at them all.
+// Return the stage a = f(z). forced: the value to which a is forced, or null;
+// together: z of all neurons of the layer if f depends on all of them.
 export function activation(key, z, a, forced, together) {
   const about = { name: "a", value: a };
   const names = { activation: key };
@@ -70,8 +71,8 @@ export function activation(key, z, a, forced, together) {
   return new Stage("activation", { result: row, names });
 }
 
-// What the network makes of it. layers: [index, activations] of each layer above; y: the targets; target: what the
-// loss draws the outputs to.
+// Return the stage of the network's output and its loss. layers: [index, activations] of each layer above;
+// y: the targets; target: the targets that the loss uses.
 export function output({ layers, a, classes, y, target, verdict, loss, L, top, dtype }) {
   const rows = through(layers, a, classes);
   const formula = formulas.loss[loss.key] ?? "";
@@ -96,19 +97,19 @@ export function output({ layers, a, classes, y, target, verdict, loss, L, top, d
   return new Stage("output", { rows, rest, result, names: { "formula of L": formula } });
 }
 
-// What the network makes of a sample without a label.
+// Return the stage of the output for a sample without a label.
 export function reading(layers, a, classes, verdict) {
   const rows = [...through(layers, a, classes), new Row("output.read", { names: { verdict } })];
   return new Stage("output", { rows, variant: " of a" });
 }
 
-// What output k is called: by its number, and by the class that it is for where that has a name.
+// Return the name of output k: its number, and its class if that has a name.
 export function outputName(k, classes) {
   const named = classes.length > 0 && classes[k] !== String(k);
   return fill(words.NAMES[named ? "output of class" : "output"], { i: String(k), class: named ? classes[k] : "" });
 }
 
-// The layers above, and the largest outputs; the first ones where they are no classes.
+// Return rows of the layers above and of the largest outputs; of the first outputs if they are not classes.
 function through(layers, a, classes) {
   const rows = layers.map(
     ([layer, each]) =>
@@ -127,7 +128,7 @@ function through(layers, a, classes) {
   return rows;
 }
 
-// The `top` largest terms of which the loss is the sum, and the rest.
+// Return the `top` largest terms of the loss, and the rest.
 function lossTerms(loss, a, classes, y, top) {
   const rows = Array.from(a, (_, k) => {
     const { term, numbers } = loss.derive(a, y, k);

@@ -1,4 +1,4 @@
-// One neuron in a run, and what there is to say of it, stage by stage.
+// One neuron in a run, and the stages of its walk.
 
 import { general } from "../numbers.js";
 import * as backward from "./backward_stages.js";
@@ -117,7 +117,7 @@ export class NeuronTrace extends NeuronTerms {
     return update(step, weight, this.hasBias ? this.move("b", "bias", "b", 0) : null, counts);
   }
 
-  // How the update moves number i of this neuron's part of a parameter.
+  // Return how the update moves number i of this neuron's part of a parameter.
   move(symbol, name, parameter, i) {
     const { run } = this;
     const at = (vector) => this.part(vector, parameter)[i];
@@ -141,7 +141,7 @@ export class NeuronTrace extends NeuronTerms {
     return { symbol, name, before, after: at(run.thetaAfter), gradient, seen: at(run.grad), state, terms, penalty };
   }
 
-  // How the gradient of weight i follows, for its update.
+  // Return the row that derives the gradient of weight i, for its update.
   gradientRow(i) {
     if (this.layer.places > 1) {
       return filters.sumRow("update.gradient of filter", { ...this.sumOverPlaces(i), name: "g" }, { places: this.layer.places });
@@ -154,7 +154,7 @@ export class NeuronTrace extends NeuronTerms {
   }
 }
 
-// What is done to neuron j, in words.
+// Return the interventions on neuron j, in words.
 function describe({ frozen, factors, values, activations, l2 }, j) {
   const say = (kind, number) => fill(words.interventions[kind], { number: general(number, 6) });
   const said = frozen.has(j) ? [words.interventions.frozen] : [];

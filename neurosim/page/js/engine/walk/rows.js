@@ -1,4 +1,4 @@
-// Rows: the lines of which the stages of the walk are made, and the ways in which their numbers are written.
+// The rows of the stages of the walk, and the formats of their numbers.
 
 import { column, number, thousands } from "../numbers.js";
 import { digitsFor, fill, fillNumbers } from "./formula.js";
@@ -6,31 +6,31 @@ import { words } from "./words.js";
 
 const DIGITS = 5;
 
-// Numbers of these names are whole: they count something, or are the number of something.
+// The names of whole numbers: counts and indices.
 const WHOLE = new Set([
   ...["count", "nonzero", "zero", "moved", "layer", "below", "n", "t", "classes too near"],
   ...["places", "size", "outside", "ties"],
 ]);
 
-// A number in running text: five digits, or as many as the words say.
+// Format a number in running text: five digits, or the number of digits in words.DIGITS.
 export function inText(name, value) {
   return toDigits(words.DIGITS[name] ?? DIGITS, name, value);
 }
 
-// A number to so many digits; a whole number of things with all of them.
+// Format a number to `digits` digits; a count with all its digits.
 function toDigits(digits, name, value) {
   if (WHOLE.has(name)) return words.PLAIN.includes(name) ? String(value) : thousands(value);
   return number(value, digits, words.SIGNED.includes(name));
 }
 
-// A number in ten columns, for lines of which the numbers stand below each other.
+// Format a number in ten columns, for numbers that are aligned below each other.
 export function inColumns(name, value) {
   return column(value);
 }
 
 // One line of a stage: numbers with their names.
-// kind: its entry in words.ROWS; value: the number that comes out, null for a note; factors: the numbers that it comes
-// from; names: what else its sentences need; template: a formula in the place of that of its kind.
+// kind: its entry in words.ROWS; value: the result, null for a note; factors: the numbers in its equation;
+// names: other texts for its sentences; template: a formula that replaces the one of its kind.
 export class Row {
   constructor(kind, { name = "", value = null, factors = {}, names = {}, template = null } = {}) {
     Object.assign(this, { kind, name, value, factors, names, template });
@@ -44,18 +44,18 @@ export class Row {
     return this.template ?? words.ROWS[this.kind].formula ?? "";
   }
 
-  // The equation with the names of its factors; nothing for a note.
+  // The equation with the names of its factors; empty for a note.
   get formula() {
     const symbols = Object.keys(this.factors).map((name) => [name, words.SYMBOLS[name] ?? name]);
     return fill(this.equation, { ...Object.fromEntries(symbols), ...this.names });
   }
 
-  // The equation with the numbers plugged in; of a note, its sentence.
+  // The equation with the numbers filled in; for a note, its sentence.
   get substituted() {
     return this.equation || this.value !== null ? this.withNumbers(this.exact) : this.line();
   }
 
-  // How a number of the equation is written: with the digits that it takes to compute the value again.
+  // The format of the equation's numbers: with enough digits to compute the value again.
   get exact() {
     let digits = this.name === "L" ? words.DIGITS.L : DIGITS;
     if (this.value !== null && !words.IN_COLUMNS.includes(this.role)) {
@@ -65,7 +65,7 @@ export class Row {
   }
 
   withNumbers(form) {
-    const filled = form === inColumns ? fill : fillNumbers; // columns stay as they are, signs too
+    const filled = form === inColumns ? fill : fillNumbers; // columns keep their width and their signs
     return filled(this.equation, this.filling(form));
   }
 
@@ -85,18 +85,18 @@ export class Row {
     return fill(template, { ...own, ...this.filling(form) });
   }
 
-  // The row as a line of text.
+  // Return the row as a line of text.
   line(form = inText, name = null) {
     return this.say(words.ROWS[this.kind].line, form, name);
   }
 
-  // The row as a line below a picture.
+  // Return the row as a line below a picture.
   caption(form = inText) {
     const kind = words.ROWS[this.kind];
     return this.say(kind.caption ?? kind.line, form);
   }
 
-  // As plain numbers and texts; `line` beside what Python's document has.
+  // Return the row as plain numbers and texts: those of Python's document, and `line`.
   toObject() {
     return {
       name: this.name,

@@ -1,4 +1,4 @@
-// One step of training on one sample, run in a copy of the network, with all that passed through it.
+// One step of training on one sample, run in a copy of the network, with all its numbers.
 // Dropout is off and batch normalization uses its running statistics, as in evaluation.
 
 import { number } from "../numbers.js";
@@ -7,11 +7,11 @@ import { fill } from "./formula.js";
 import { words } from "./words.js";
 
 export class SampleRun {
-  // raw: one sample as it came; label: a class index or a row of targets, null: it is walked forward only;
-  // sample: its number in its data, only to be shown.
+  // raw: one sample before scaling; label: a class index or a row of targets, null: forward only;
+  // sample: its number in its data, only for display.
   constructor(network, raw, label = null, sample = null) {
     const twin = network.clone();
-    this.network = network; // as it is before the update
+    this.network = network; // before the update
     this.sample = sample;
     this.forwardOnly = label === null;
     this.loss = twin.gradients(raw, label);
@@ -28,31 +28,31 @@ export class SampleRun {
     this.learningRate = twin.optimizer.rate;
     this.stateBefore = Object.fromEntries(twin.optimizer.stateNames.map((name) => [name, twin.optimizer.state[name].slice()]));
     this.earlier = "mu_product" in twin.optimizer ? earlierOf(twin.optimizer) : {};
-    this.gradBefore = twin.grad.slice(); // before it is clipped
+    this.gradBefore = twin.grad.slice(); // before clipping
     twin.update();
     this.twin = twin;
     this.optimizer = twin.optimizer; // after the step
     this.thetaAfter = twin.theta;
-    this.grad = twin.grad; // as the optimizer saw it: clipped, if it clips
+    this.grad = twin.grad; // as the optimizer uses it: clipped if it clips
     twin.forwardBatch(false);
     this.lossAfter = twin.loss.value(twin.output, twin.targets) + 0; // makes -0 a plain 0
   }
 
-  // What the classes are called that the outputs are for; none where they are for no class each.
+  // The class name of each output; empty if the outputs do not stand for classes.
   get classes() {
     const n = this.network.output.nOut;
     const ofClasses = n > 1 && (this.forwardOnly || this.label !== null);
     return ofClasses ? Array.from({ length: n }, (_, k) => this.network.className(k)) : [];
   }
 
-  // The features as they came, the means and the deviations of the training samples; null: none was used.
+  // The raw features, and means and deviations of the training samples; null if x is not standardized.
   get standardized() {
     const { mean = [], deviation = [] } = this.network.input.learned ?? {};
     if (!mean.length) return null;
     return [Array.from(this.flows[0].a, (x, i) => x * deviation[i] + mean[i]), mean, deviation];
   }
 
-  // The label and the prediction in words; where the targets are no class, only these.
+  // The label and the prediction in words; only the targets if they are not class labels.
   get verdict() {
     const prediction = this.network.className(this.prediction);
     if (this.forwardOnly) return fill(words.NAMES["read as"], { prediction });
@@ -64,12 +64,12 @@ export class SampleRun {
     return fill(words.NAMES.verdict, { label: this.network.className(this.label), prediction });
   }
 
-  // What the loss draws the outputs to: the targets, or a softer form of them.
+  // The targets that the loss uses: the given ones, or those with label smoothing.
   get aim() {
     return this.network.loss.aim(this.targets, this.targets.length);
   }
 
-  // How delta of the output layer follows: a key of words.RULES, and name -> (n,) the numbers in it.
+  // The rule for delta of the output layer: a key of words.RULES, and name -> (n,) the numbers in it.
   get outputRule() {
     const { loss, output } = this.network;
     const a = this.probabilities;
@@ -85,12 +85,12 @@ export class SampleRun {
   }
 }
 
-// Numbers of an optimizer that go on from step to step, before the step.
+// Return the numbers that an optimizer keeps between steps, before the step.
 function earlierOf({ mu, mu_next, mu_product }) {
   return { mu, mu_next, mu_product };
 }
 
-// The rule for delta_j = a_j (dL/da_j - Σ_k a_k dL/da_k), by the Jacobian of softmax.
+// Return the rule for delta_j = Σ_k dL/da_k da_k/dz_j; for softmax it is a_j (dL/da_j - Σ_k a_k dL/da_k).
 export function throughSoftmax(activation, a, dL_da, numbers) {
   if (activation.key !== "softmax") return ["unknown", numbers];
   const mean = a.reduce((sum, each, k) => sum + each * dL_da[k], 0);

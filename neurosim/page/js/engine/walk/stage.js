@@ -1,4 +1,4 @@
-// A stage of the walk: its rows, the rest of its terms, its result and the reason, and the text that they make.
+// A stage of the walk: its rows, the rest of its terms, its result, the reason, and its text.
 
 import { lengthOf, padEnd } from "../numbers.js";
 import { fill } from "./formula.js";
@@ -23,7 +23,7 @@ export class Stage {
     return fill(words.STAGES[this.key].heading, { title: this.title, formula: this.formula });
   }
 
-  // All its rows in the order in which they are read: the rest follows the terms, then bias and result.
+  // All its rows in reading order: the terms, then the rest, bias and result.
   get lines() {
     const first = this.rows.filter((row) => row.role !== "bias");
     const bias = this.rows.filter((row) => row.role === "bias");
@@ -50,7 +50,7 @@ export class Stage {
     return lines.map((line) => withinWidth(`  ${line}`)).join("\n");
   }
 
-  // The stage in one line, for a picture.
+  // Return the stage in one line, for a picture.
   caption(form = inText) {
     return (this.result ?? this.rows[0]).caption(form);
   }
@@ -70,7 +70,7 @@ export class Stage {
   }
 }
 
-// Rows that follow each other with the same role, together.
+// Group neighbouring rows with the same role.
 function byRole(rows) {
   const groups = [];
   for (const row of rows) {

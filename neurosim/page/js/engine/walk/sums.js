@@ -1,6 +1,6 @@
-// Sums and orders, as NumPy takes them, so that what is shown of them is the same.
+// Sums and orders computed as NumPy does, so that the same numbers are shown.
 
-// The sum in float64, taken pairwise as NumPy does: halves of halves, eight sums side by side in each.
+// Return the sum in float64, computed pairwise as NumPy does: halves of halves, with eight sums side by side in each.
 export function sum(values, start = 0, count = values.length) {
   if (count < 8) {
     let total = 0;
@@ -20,7 +20,7 @@ export function sum(values, start = 0, count = values.length) {
   return sum(values, start, half) + sum(values, start + half, count - half);
 }
 
-// The indices that put sizes into falling order; what is equal stays in its order, NaN comes last.
+// Return the indices that sort sizes, largest first; equal ones keep their order, NaN comes last.
 export function byFallingSize(sizes) {
   const order = Array.from(sizes, (_, k) => k);
   return order.sort((one, other) => {
@@ -30,7 +30,7 @@ export function byFallingSize(sizes) {
   });
 }
 
-// Where the largest size is, the first of several; NaN counts as the largest.
+// Return the index of the largest size, the first of several; NaN counts as the largest.
 export function largestAt(values) {
   let best = 0;
   for (let k = 1; k < values.length; k++) {
@@ -49,7 +49,7 @@ export function norm(values) {
 export const least = (values) => values.reduce((low, each) => (each < low || each !== each ? each : low), Infinity);
 export const greatest = (values) => values.reduce((high, each) => (each > high || each !== each ? each : high), -Infinity);
 
-// The values without those at some places.
+// Return the values without those at the given indices.
 export function without(values, places) {
   const left = new Set(places);
   return Array.from(values).filter((_, k) => !left.has(k));

@@ -1,4 +1,4 @@
-// One neuron in a run: its numbers, forward, backward and through the update, and what they are called.
+// One neuron in a run: its numbers, forward, backward and through the update, and their names.
 
 import { fedBy } from "./downstream.js";
 import { fill, valueOf } from "./formula.js";
@@ -7,8 +7,8 @@ import { throughSoftmax } from "./sample.js";
 import { largestAt, sum } from "./sums.js";
 import { formulas, words } from "./words.js";
 
-// Of a filter they are those of one place: where its |delta| is largest, unless `place` {row, column} is another; without
-// a label, or where delta is 0 everywhere, where its |a| is.
+// For a filter they are those of one place: `place` {row, column}, or the place of its largest |delta|.
+// Without a label, or if delta is 0 everywhere, it is the place of its largest |a|.
 export class NeuronTerms {
   constructor(run, layerIndex, index, place = null) {
     const layer = run.network.layers[layerIndex];
@@ -25,7 +25,7 @@ export class NeuronTerms {
     const { unit } = this;
     const flow = run.flows[layerIndex];
     const x = run.flows[layerIndex - 1].a;
-    this.sources = layer.sources(unit); // which numbers of the layer below the inputs are; -1: outside of the image
+    this.sources = layer.sources(unit); // indices of the inputs in the layer below; -1: outside of the image
     this.inputs = layer.Float.from(this.sources, (i) => (i < 0 ? 0 : x[i]));
     this.weights = layer.neuronPart(layer.W, index);
     this.products = this.inputs.map((each, i) => r(each * this.weights[i]));
@@ -33,7 +33,7 @@ export class NeuronTerms {
     this.bias = this.hasBias ? layer.b[index] : 0;
     [this.z, this.a, this.delta] = [flow.z[unit], flow.a[unit], flow.delta[unit]];
     this.da_dz = layer.slopes(flow.z)[unit];
-    this.fed = fedBy(run, layer, unit); // what is above that this one feeds
+    this.fed = fedBy(run, layer, unit); // the units above that depend on this one
     this.dL_da = layer.isOutput ? run.outputDa[unit] : flow.da[unit];
     this.dL_dW = this.part(run.gradBefore, "W");
     this.dL_db = this.hasBias ? this.part(run.gradBefore, "b")[0] : 0;
@@ -42,12 +42,12 @@ export class NeuronTerms {
     this.updateTerms = { weights: this.terms("W"), bias: this.hasBias ? this.terms("b") : null };
   }
 
-  // This neuron's part of a vector laid out as theta is.
+  // Return this neuron's part of a flat vector of all parameters.
   part(flat, name) {
     return this.layer.neuronPart(this.layer.flatView(flat, name), this.index);
   }
 
-  // The terms of the optimizer's rule for this neuron's part of one parameter: name -> array.
+  // Return the terms of the optimizer's rule for this neuron's part of one parameter: name -> array.
   terms(name) {
     const { run, layer } = this;
     const theta = this.part(run.network.theta, name);
@@ -79,7 +79,7 @@ export class NeuronTerms {
     this.patchShape = layer.weightShape().slice(0, 3);
   }
 
-  // What the neuron has in one of the layer's buffers at all its places.
+  // Return the neuron's values in one of the layer's buffers, at all its places.
   everywhere(name) {
     const { layer, run, index } = this;
     return run.flows[layer.index][name].filter((_, k) => k % layer.neuronCount === index);
@@ -90,7 +90,7 @@ export class NeuronTerms {
     return this.everywhere("delta");
   }
 
-  // (H' W',) number i of what it sees at each place.
+  // Return (H' W',) input i of the filter at each place.
   seenBy(i) {
     const { layer, run } = this;
     const x = run.flows[layer.index - 1].a;
@@ -101,20 +101,20 @@ export class NeuronTerms {
     });
   }
 
-  // dL/dw of weight i of a filter as the sum over places that it is, but for a penalty.
+  // Return dL/dw of weight i of a filter, without a penalty, as a sum over places.
   sumOverPlaces(i) {
     const penalty = this.layer.penalizes(this.index) ? this.penaltyOf(i) : null;
     const [deltas, x, terms] = [this.placeDeltas, this.seenBy(i), this.placeTerms(i)];
     return { name: this.weightName(i), value: this.dL_dW[i], penalty, deltas, x, terms };
   }
 
-  // (H' W',) delta x of weight i, place by place.
+  // Return (H' W',) delta x of weight i at each place.
   placeTerms(i) {
     const x = this.seenBy(i);
     return this.placeDeltas.map((delta, place) => delta * x[place]);
   }
 
-  // Rows and columns that a filter sees at its place, of the image that comes into its layer, and of the sample.
+  // Rows and columns of a filter's patch in the input image of its layer, and of its receptive field in the sample.
   get field() {
     return fieldOf(this.layer, this.row, this.column, this.layer.index - 1);
   }
@@ -123,14 +123,14 @@ export class NeuronTerms {
     return fieldOf(this.layer, this.row, this.column, 0);
   }
 
-  // What the neurons of the layer have in one of its buffers, filters at this place: what softmax looks at.
+  // Return the values of the layer's neurons in one of its buffers, for filters at this place.
   together(name) {
     const n = this.layer.neuronCount;
     const start = this.unit - this.index;
     return this.run.flows[this.layer.index][name].subarray(start, start + n);
   }
 
-  // What a penalty adds to the gradient of weight i: by its equation, or what there is beside delta x.
+  // Return the part of penalties in the gradient of weight i: by their equation, or as dL/dw minus delta x.
   penaltyOf(i) {
     const [equation, strengths] = this.layer.explainPenalty(this.index, formulas.regularizer);
     const added = equation ? valueOf(equation, { ...strengths, w: this.weights[i] }) : null;
@@ -138,9 +138,9 @@ export class NeuronTerms {
     return this.dL_dW[i] - (this.patchShape === null ? this.delta * this.inputs[i] : sum(this.placeTerms(i)));
   }
 
-  // -- what it is called ---------------------------------------------------------------------------------------------
+  // -- names ---------------------------------------------------------------------------------------------------------
 
-  // The layer that made the inputs; those that pass them on are looked through. 0: they are the sample's own.
+  // The layer that computed the inputs, not one that only passes them on; 0: they are numbers of the sample.
   get sourceLayer() {
     return this.layer.source?.index ?? 0;
   }
@@ -153,7 +153,7 @@ export class NeuronTerms {
     return this.layer.activationOf(this.index);
   }
 
-  // Height and width of the sample where it is a grey image and the neuron looks at it directly.
+  // Height and width of the sample if it is a grey image and the neuron's direct input.
   get imageShape() {
     const source = this.layer.source;
     if (!source || source.index) return null;
@@ -162,7 +162,7 @@ export class NeuronTerms {
     return shape.length === 2 ? shape : null;
   }
 
-  // Input i as a reader finds it: a pixel by row and column, a feature by name, another input by number.
+  // Return the name of input i: a pixel by row and column, a feature by name, another input by number.
   inputName(index) {
     const i = this.sources[index];
     if (i < 0) return words.NAMES.outside;
@@ -176,7 +176,7 @@ export class NeuronTerms {
     return fill(words.NAMES.pixel, { row: String(Math.floor(i / shape[1])), column: String(i % shape[1]) });
   }
 
-  // Weight i as a reader finds it: by its input; of a filter, which looks at many, by its place in the kernel.
+  // Return the name of weight i: that of its input; for a filter, its place in the kernel.
   weightName(i) {
     if (this.patchShape === null) return this.inputName(i);
     return kernelName(this.patchShape[1], this.patchShape[2], i, this.layer.source);
@@ -196,7 +196,7 @@ export class NeuronTerms {
     });
   }
 
-  // How delta follows: the row that tells it, a key of words.RULES, and the numbers in it.
+  // The rule for delta: its kind of row, its key in words.RULES, and the numbers in it.
   get deltaRule() {
     const { run, layer } = this;
     const own = (columns) => Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values[this.index]]));
@@ -209,7 +209,7 @@ export class NeuronTerms {
     if (layer.activation.elementwise) {
       return { kind: "delta.result", rule: "chain", factors: { "dL/da": this.dL_da, "f'(z)": this.da_dz } };
     }
-    if (layer.interventions.any) return { kind: "delta.shared", rule: "unknown", factors: {} }; // some have no part in it
+    if (layer.interventions.any) return { kind: "delta.shared", rule: "unknown", factors: {} }; // not all take part
     const [rule, columns] = throughSoftmax(layer.activation, this.together("a"), this.together("da"), {});
     return { kind: "delta.shared", rule, factors: own(columns) };
   }

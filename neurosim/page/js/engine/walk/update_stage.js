@@ -1,4 +1,4 @@
-// The stage of the update: the optimizer's algorithm line by line, for the weight that moves most and for the bias.
+// The stage of the update: the optimizer's algorithm line by line, for the weight that moves most and the bias.
 
 import { fill, namesIn } from "./formula.js";
 import { inText, Row } from "./rows.js";
@@ -7,8 +7,8 @@ import { formulas, plural, words } from "./words.js";
 
 // step: what all parameters of the neuron share {optimizer (after the step), earlier (name -> number before it), rate,
 //     norm, factor, bound, weightsNorm, interventions};
-// weight, bias: how they move {symbol, name, before, after, gradient, seen, state, terms, penalty}, bias null if none;
-// counts: how many weights there are and move, by how much at most, and how many without a gradient, by cause.
+// weight, bias: their updates {symbol, name, before, after, gradient, seen, state, terms, penalty}, bias null if none;
+// counts: the number of weights, of those that move, of those that move without a gradient by cause; the largest change.
 export function update(step, weight, bias, counts) {
   const { optimizer } = step;
   const rows = settings(step);
@@ -34,7 +34,7 @@ const isBounded = (step) => step.bound !== null && step.weightsNorm > step.bound
 const equationsOf = (optimizer) => formulas.optimizer[optimizer.key] ?? {};
 const symbol = (name) => words.SYMBOLS[name] ?? name;
 
-// The algorithm in one line, in names.
+// Return the algorithm in one line, written with names.
 function ruleOf(optimizer) {
   const all = Object.entries(equationsOf(optimizer)).map(([name, template]) => {
     const symbols = Object.fromEntries(namesIn(template).map((used) => [used, symbol(used)]));
@@ -43,7 +43,7 @@ function ruleOf(optimizer) {
   return [...all, words.RULES.step.text].join(";  ");
 }
 
-// Learning rate and hyperparameters, each by its name and by its letter.
+// Return rows of the learning rate and the hyperparameters, each with its name and its letter.
 function settings({ optimizer, rate }) {
   const { schedule } = optimizer;
   const names = { optimizer: optimizer.key, ...(schedule ? { schedule: schedule.key } : {}) };
@@ -58,7 +58,7 @@ function settings({ optimizer, rate }) {
   ];
 }
 
-// How g follows: the gradient, and what clipping makes of it.
+// Return the rows that derive g: the gradient, then its clipped value.
 function gradientOf({ optimizer, norm }, move) {
   const rows = move.penalty === null ? [move.gradient] : [move.penalty, move.gradient];
   if (optimizer.clipNorm !== null && norm + 1e-6 > optimizer.clipNorm) {
@@ -68,7 +68,7 @@ function gradientOf({ optimizer, norm }, move) {
   return rows;
 }
 
-// What the lines start from: the state, and once what else goes on from step to step, as Nadam's product.
+// Return rows of the state before the step; once also of other values kept between steps, as Nadam's product.
 function remembered({ optimizer, earlier }, move, of) {
   const kept = { ...move.state };
   if (!of) {
@@ -79,7 +79,7 @@ function remembered({ optimizer, earlier }, move, of) {
   return Object.entries(kept).map(([name, value]) => new Row(`update.state${of}`, { name, value }));
 }
 
-// The algorithm line by line; of an optimizer that does not say how its terms follow, the terms.
+// Return the algorithm line by line; only the terms if the optimizer has no formulas.
 function lines({ optimizer, earlier, rate }, move, of) {
   const equations = equationsOf(optimizer);
   if (!Object.keys(equations).length) {
@@ -93,7 +93,7 @@ function lines({ optimizer, earlier, rate }, move, of) {
     const value = name in move.terms ? move.terms[name] : optimizer[name];
     const factors = Object.fromEntries(namesIn(template).map((used) => [used, given[used]]));
     if (name in move.terms || !of) {
-      // what is no term is the same for all, and is said once
+      // a value that is not a term is the same for all parameters: shown once
       rows.push(new Row(`update.term${of}`, { name, value, factors, names: { theta: move.symbol }, template }));
     }
     given[name] = value;
@@ -101,7 +101,7 @@ function lines({ optimizer, earlier, rate }, move, of) {
   return rows;
 }
 
-// The parameter after, as what it was and the change, and what the neuron and its bound make of it.
+// Return the row of the parameter's new value, with the neuron's factor and bound.
 function change(step, move) {
   const ofBias = move.symbol === "b" ? " of bias" : "";
   const about = { name: move.name, value: move.after };
@@ -121,18 +121,18 @@ function change(step, move) {
   return new Row(`update.${ofBias ? "bias" : "weight"}`, { ...about, factors, template });
 }
 
-// The state that holds earlier gradients, by name: what moves a parameter without one.
+// Return the name of the state that holds earlier gradients and can move a parameter without one.
 function memoryOf(optimizer) {
   const names = optimizer.stateNames.filter((name) => name === "velocity" || name === "m");
   return (names.length ? names : optimizer.stateNames)[0] ?? "";
 }
 
-// Whether memory, and whether weight decay, is part of a step that no gradient asked for.
+// Return whether memory, and whether weight decay, is part of a step without a gradient.
 export function causes({ step, decay = 0 }) {
   return [step - decay !== 0, decay !== 0];
 }
 
-// Why a parameter moves that has no gradient, if it does.
+// Return a row with the reason why a parameter without a gradient moves, if it does.
 function unaskedRow(step, move) {
   if (move.seen !== 0 || move.after === move.before) return [];
   const [byMemory, byDecay] = causes(move.terms);
@@ -146,7 +146,7 @@ function unaskedRow(step, move) {
   return [new Row("update.unasked", { names: { cause } })];
 }
 
-// How many weights move without a gradient, and why; nothing where none does.
+// Return how many weights move without a gradient, and why; "" if none does.
 function unasked(optimizer, counts) {
   for (const cause of ["memory and decay", "memory", "decay", "norm"]) {
     if (counts[cause]) {

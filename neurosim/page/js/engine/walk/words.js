@@ -1,4 +1,4 @@
-// The words of the walk, as the manifest brings them from neurosim/walk/words.py: nothing is said here a second time.
+// The words of the walk, which the manifest takes from neurosim/walk/words.py: no sentence is written twice.
 
 export const words = {};
 export const formulas = { optimizer: {}, loss: {}, regularizer: {} };
@@ -9,7 +9,7 @@ export function useWords(tables, equations) {
   Object.assign(formulas, equations);
 }
 
-// The key of the template for one of a thing, or for any other count.
+// Return the key of the template for a count of one, or for any other count.
 export function plural(key, count) {
   return `${key}.${count === 1 ? "one" : "many"}`;
 }

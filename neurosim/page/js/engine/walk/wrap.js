@@ -1,10 +1,10 @@
-// Breaking a long line, at the places where Python's `textwrap` breaks it.
+// Break a long line where Python's `textwrap` breaks it.
 
 import { lengthOf } from "../numbers.js";
 
 export const WIDTH = 79; // one less than a terminal has
 
-// White space, a dash between words, or a word, which a hyphen between letters may end.
+// White space, a dash between words, or a word; a hyphen between letters may end a word.
 const SPACE = "[\\t\\n\\v\\f\\r ]";
 const IN_WORD = "[\\p{L}\\p{N}_!\"'&.,?]";
 const LETTER = "[\\p{L}_]";
@@ -34,7 +34,7 @@ function wrapped(text, width, first, others) {
   return lines.join("\n");
 }
 
-// A chunk that fits on no line: as much of it as there is room for, up to a hyphen where there is one.
+// Break a chunk that fits on no line: take as much as fits, up to a hyphen if there is one.
 function breakLong(chunks, line, left, width) {
   const space = width < 1 ? 1 : left;
   const letters = [...chunks.at(-1)];
@@ -47,7 +47,7 @@ function breakLong(chunks, line, left, width) {
   chunks[chunks.length - 1] = letters.slice(end).join("");
 }
 
-// A line, broken where it is too long for a terminal; what follows stands two further in.
+// Return a line, broken if it is too long for a terminal; further lines are indented by two more.
 export function withinWidth(line) {
   if (lengthOf(line) <= WIDTH) return line;
   const indent = " ".repeat(lengthOf(line) - lengthOf(line.trimStart()));
