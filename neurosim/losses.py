@@ -407,7 +407,7 @@ class Huber(ByOutput):
     Reference: Huber (1964), Robust estimation of a location parameter.
     """
 
-    formula = "Σ h(a_k - y_k) / n, h(r) = r² / 2 up to |r| = d, else d (|r| - d / 2)"
+    formula = "Σ h(a_k - y_k) / n, h(r) = r² / 2 if |r| ≤ d, else d (|r| - d / 2)"
 
     def __init__(self, threshold: float = 1.0) -> None:
         self.threshold = check_number("threshold", threshold, 0.0, math.inf, open_low=True, open_high=True)
@@ -537,7 +537,7 @@ class Hinge(Margin):
     over the classes, as PyTorch's ``MultiMarginLoss``.
     """
 
-    formula = "Σ max(0, m - a_c + a_k) / n over k ≠ c, the label"
+    formula = "Σ max(0, m - a_c + a_k) / n over all k except the label c"
     _power = 1
 
     def __init__(self, margin: float = 1.0) -> None:
@@ -554,7 +554,7 @@ class SquaredHinge(Margin):
     Reference: as `Hinge`; PyTorch's ``MultiMarginLoss(p=2)``.
     """
 
-    formula = "Σ max(0, m - a_c + a_k)² / n over k ≠ c, the label"
+    formula = "Σ max(0, m - a_c + a_k)² / n over all k except the label c"
     _power = 2
 
     def __init__(self, margin: float = 1.0) -> None:

@@ -67,7 +67,7 @@ def loss_surface(
             f"received {loss.shape} with {alpha.shape} and {beta.shape}"
         )
     if (np.diff(alpha) <= 0).any() or (np.diff(beta) <= 0).any():
-        raise NeurosimError("alpha, beta: expected rising numbers, received others")
+        raise NeurosimError("alpha, beta: expected rising numbers, received numbers that do not rise")
     values = np.ma.masked_invalid(loss)
     if values.count() == 0:
         raise NeurosimError("loss: expected at least one finite number, received none")

@@ -466,7 +466,7 @@ def test_comparison_refuses_what_it_cannot_compare(make_net, blobs, refused):
         compare(net, net, x, y)
     with refused("at least one sample", error=ns.ShapeError):
         compare(net, make_net(), x[:0], y[:0])
-    with refused("no classes"):
+    with refused("not class labels"):
         linear = make_net(output="linear", loss="mse")
         compare(linear, copy.deepcopy(linear), x, np.eye(3)[y] + 0.5)
 
