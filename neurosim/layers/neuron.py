@@ -36,7 +36,10 @@ class Neuron:
         >>> neuron.weights.reshape(28, 28)             # the same memory, as an image
     """
 
-    __slots__ = ("index", "layer")
+    __slots__ = {  # with docstrings for `help`
+        "index": "The neuron's place in its layer, from 0.",
+        "layer": "The layer of the neuron.",
+    }
 
     def __init__(self, layer: Neurons, index: int) -> None:
         self.layer = layer

@@ -21,7 +21,7 @@ from ..layers import BatchNorm, Dense, Dropout, Input, Layer
 from ..losses import LOSSES, CrossEntropy, check_pair
 from ..network import BATCH_SIZE, EPOCHS, Network
 from ..optimizers import OPTIMIZERS, Optimizer
-from ..registry import Registry, unknown
+from ..registry import Registry, explain_arguments, unknown
 from ..regularizers import L1, L2, Regularizer
 from ..schedules import SCHEDULES
 from ..text import plain
@@ -338,3 +338,6 @@ class Settings:
     def callbacks(self) -> list[Callback]:
         """Make the callbacks that these settings need."""
         return [EarlyStopping(self.monitor, self.early_stopping)] if self.early_stopping else []
+
+
+Settings.__init__ = explain_arguments(Settings.__init__)  # type: ignore[method-assign]

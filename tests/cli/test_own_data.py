@@ -472,7 +472,7 @@ def test_step_at_numbers_to_predict_draws_output_and_target(prices, cli, tmp_pat
     words = ("step", "--data", "houses.csv", "--target", "price", "--loss", "mse", "--hidden", "5", "--epochs", "3")
     result = cli(*words, "--plot", "story", stdin="clamp 0\nnext misread\n")
     assert re.search(r"clamped to 0: sample 0: loss \S+ -> \S+\n", result.out)
-    assert "expected targets that are classes" in result.out
+    assert "expected targets that are class labels" in result.out
     assert len(list((tmp_path / "story").glob("layer*.png"))) == 1
 
 

@@ -490,9 +490,9 @@ def test_what_is_refused_changes_nothing_and_is_said_in_a_line(make_net, refused
         with refused("finite number", repr(value)):
             neuron.clamp(value)
     for value in (-0.1, np.nan, np.inf, "fast"):
-        with refused("rate_factor of a neuron", "[0, inf)"):
+        with refused("rate_factor of a neuron", "at least 0"):
             neuron.rate_factor = value
-        with refused("l2 of a neuron", "[0, inf)"):
+        with refused("l2 of a neuron", "at least 0"):
             neuron.l2 = value
     for layer in (0, 2, 4):
         for change in (net[layer][0].freeze, net[layer][0].ablate, lambda k=layer: setattr(net[k][0], "l2", 0.1)):
