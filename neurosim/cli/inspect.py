@@ -47,7 +47,7 @@ NAME = max(map(len, COLUMNS)) + 2  # characters
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `inspect`."""
     parser.add_argument("model", type=place, metavar="FILE", help="a network saved by train, e.g. runs/latest/net.npz")
-    add_data_options(parser, "auto: mnist if found; name the data that the network was trained on")
+    add_data_options(parser, "auto: mnist if found. Name the data that the network was trained on")
     parser.add_argument("--layer", type=at_least(1), metavar="L", help="show only this layer")
     parser.add_argument("--neuron", type=at_least(0), metavar="J", help="show and draw only this neuron of the layer")
     parser.add_argument(
