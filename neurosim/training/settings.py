@@ -244,9 +244,9 @@ class Settings:
         }
 
     def rate_text(self) -> str:
-        """Describe learning rate and schedule: "0.002 at most (twice adam's default), schedule one_cycle"."""
+        """Describe learning rate and schedule: "up to 0.002 (twice adam's default), schedule one_cycle"."""
         used, optimizer = self.used(), self.optimizer.partition(":")[0]
-        text = f"{plain(self.rate)}{'' if self.schedule is None else ' at most'}"
+        text = f"{'' if self.schedule is None else 'up to '}{plain(self.rate)}"
         if self.learning_rate is None and "learning_rate" not in self.optimizer:
             times = self.rate / OPTIMIZERS.create(self.optimizer).rate
             own = f"{optimizer}'s default"
