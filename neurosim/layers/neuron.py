@@ -218,10 +218,10 @@ class Neuron:
 
     def _unforced_mean(self) -> float:
         """Return the mean of f(z) over the last batch: the mean output without `ablate` or `clamp`."""
-        layer, values = self.layer, self.layer.interventions.values
-        if self.index not in values or layer.activation is None:
+        layer = self.layer
+        if layer.activation is None:
             return float(self.a.mean())
-        others = {j: value for j, value in values.items() if j != self.index}
+        others = {j: value for j, value in layer.interventions.values.items() if j != self.index}
         function = replace(layer.interventions, values=others).function_for(layer.activation)
         return float(function(layer.by_neuron(layer.z))[:, self.index].mean())
 

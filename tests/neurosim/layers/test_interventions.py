@@ -181,7 +181,13 @@ def test_the_mean_is_that_of_the_output_before_it_was_forced(make_net, blobs):
     net.predict(blobs[0])
     net[1][3].ablate("mean")
     assert mean != 0.0 and net[1][3].clamped == pytest.approx(mean, rel=1e-12)
-    images = ns.Network([ns.Input((6, 6)), ns.Conv2D(4, 3, activation="tanh"), ns.Dense(2)], seed=1, dtype="float64")
+    net.predict(blobs[0])
+    net[1][3].release()
+    net[1][3].ablate("mean")
+    assert net[1][3].clamped == pytest.approx(mean, rel=1e-12)
+    images = ns.Network(
+        [ns.Input((6, 6)), ns.Conv2D(4, 3, activation="tanh"), ns.Dense(2, "softmax")], seed=1, dtype="float64"
+    )
     x = np.random.default_rng(0).random((5, 6, 6))
     images.predict(x)
     means = images[1].by_neuron(images[1].a).mean(axis=0)

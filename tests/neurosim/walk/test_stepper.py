@@ -238,6 +238,14 @@ CHANGES = {
 }
 
 
+def test_the_mean_of_an_ablated_neuron_is_that_before_the_ablation(make):
+    one, two = make(), make()
+    one.ablate("mean")
+    two.ablate()
+    two.ablate("mean")
+    assert two.live_neuron.clamped == one.live_neuron.clamped != 0.0
+
+
 @pytest.mark.parametrize("what", list(CHANGES))
 def test_each_change_is_undone_exactly(what, make):
     stepper = make()
