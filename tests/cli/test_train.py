@@ -195,4 +195,4 @@ def test_train_names_its_learning_rate_and_schedule(words, says, cli, tmp_path):
     assert f"\n{says}\n" in result.out
     optimizer = ns.Network.load(tmp_path / "run/net.npz").optimizer
     rate = optimizer.learning_rate
-    assert (rate if isinstance(rate, float) else rate.rate) == float(re.search(r"rate ([\d.]+)", says)[1])
+    assert (rate if isinstance(rate, float) else rate.rate) == float(re.search(r"rate (?:up to )?([\d.]+)", says)[1])

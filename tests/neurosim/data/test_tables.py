@@ -442,10 +442,10 @@ def test_an_empty_cell_is_found_beside_a_one_hot_column_of_text(tmp_path):
     sizes, colours, kinds = [1, 2, "", 4, 5, 6, 7], ["red", "blue"] * 3 + ["red"], list("abababa")
     (tmp_path / "t.csv").write_text(table(sizes, colours, kinds, header="size,colour,kind"))
     with pytest.raises(DataError) as error:
-        data.load(tmp_path / "t.csv", one_hot="colour")
+        data.load(tmp_path / "t.csv", one_hot=["colour"])
     where = r"t\.csv, line 4, column 1 \(size\): expected a number, received an empty cell\. Use --missing mean"
     assert re.search(where, str(error.value))
-    train, _ = data.load(tmp_path / "t.csv", one_hot="colour", missing="drop")
+    train, _ = data.load(tmp_path / "t.csv", one_hot=["colour"], missing="drop")
     assert "1 row with an empty cell is left out" in train.note
     assert "the only column of text that is not in --one-hot" in train.note
 
