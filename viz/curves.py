@@ -107,11 +107,8 @@ def learning_curves(
     seeds = int(frame.groupby(by)["seed"].nunique().max())
     course = {"epoch": "by epoch", "seconds": "against training time"}.get(x, f"against {quantity(x).label}")
     mark = _mark(tables.values())
-    note = (
-        seeds_text(seeds, mark, mark if by == "variant" else "point")
-        + cut
-        + ("; ring: epoch whose weights a run kept" if len(rings) else "")
-    )
+    note = seeds_text(seeds, mark, mark if by == "variant" else "point") + cut
+    note += "; ring: epoch whose weights a run kept" if len(rings) else ""
     if any(each.get_label() == "_diverged" for each in ax.lines):
         note += "\n×: the last value before a run diverged"
     heading(ax, title or f"{kind.label[:1].upper()}{kind.label[1:]} {course}", note)

@@ -248,9 +248,8 @@ def seeds_text(count: int, mark: str = "line", run: str = "line") -> str:
 
 def cut_text(low: float, percent: bool) -> str:
     """Return a text on values that lie below the lower limit of the axis."""
-    return (
-        f"values below {plain(round(low, 1))} % are cut off" if percent else f"values below {rounded(low)} are cut off"
-    )
+    limit = f"{plain(round(low, 1))} %" if percent else rounded(low)
+    return f"values below {limit} are cut off"
 
 
 def decades(values: Any) -> float:

@@ -197,7 +197,7 @@ def test_a_table_among_the_findings_is_a_table_in_both_reports(tmp_path):
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_a_report_tells_of_intervals_only_if_there_are_some(seeds, tmp_path):
     for varied, baseline in ((["optimizer=sgd,adam"], True), (["optimizer=sgd,adam", "l2=0,0.1"], False)):
-        scenario = comparison(varied)
+        scenario = comparison(varied, Settings())
         rng = np.random.default_rng(0)
         results = made_up(scenario, {each.name: rng.uniform(0.5, 0.9, seeds) for each in scenario.variants})
         pictures = [(each, tmp_path / f"{each.name}.png") for each in common_pictures(results)]

@@ -341,6 +341,13 @@ def test_few_seeds_and_epochs(seeds, epochs):
     assert_legible(ax)
 
 
+def test_the_subtitle_names_the_limit_below_which_values_are_cut_off():
+    frame = run_table([f"v{i}" for i in range(11)] + ["low"])
+    frame.loc[frame["variant"] == "low", "val_accuracy"] = 0.11
+    ax = viz.learning_curves(frame)
+    assert f"values below {round(ax.get_ylim()[0], 1):g} % are cut off" in words(ax)
+
+
 def test_loss_gets_a_logarithmic_axis_where_it_spans_decades():
     frame = run_table(["a", "b"])
     assert viz.learning_curves(frame, "val_loss").get_yscale() == "linear"
