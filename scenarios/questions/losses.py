@@ -52,8 +52,8 @@ def pictures(results: Results) -> Iterator[Picture]:
             "The size of the delta at the output of the right class, as a share of its largest. The output goes "
             "from certain and right (left) to certain and wrong (right). A loss whose curve falls towards the "
             "right corrects its worst mistakes least. huber, with its threshold of 1, is half of mse on outputs "
-            "in [0, 1], so their curves coincide. The hinges are left out, because their outputs are plain sums and not "
-            "probabilities. hinge pushes with full strength until its margin is reached, and then not at all. "
+            "in [0, 1], so their curves coincide. The hinges are left out, because their outputs are plain sums "
+            "and not probabilities. hinge pushes with full strength until its margin is reached, and then not at all. "
             "squared_hinge pushes harder, the farther the margin is missed.",
             lambda: viz.delta_against_error(
                 pd.concat([delta_curve(name) for name in names]),
