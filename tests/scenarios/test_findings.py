@@ -251,7 +251,7 @@ def test_the_report_and_run_json_name_the_rate_and_the_schedule(varied, shared, 
         assert f"| learning_rate | {shared} |" in text
         assert "Learning rate: 0.001 (adam's default), schedule constant." in text
     else:
-        assert "see its settings below" in text
+        assert "Learning rates and schedules: see the settings below." in text
         for name, settings in results.settings.items():
             assert re.search(rf"^\\| {name} \\|.* {settings.rate:g}( \\(the optimizer's own\\))? \\|", text, re.M)
 
