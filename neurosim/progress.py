@@ -77,7 +77,8 @@ class ProgressLines:
     def _say(self) -> None:
         self._said, self._at = self.n, time.monotonic()
         if self.shown:
-            tell(f"{self.what}: {self.n:,} of {self.total:,} {self.unit}")
+            unit = "" if self.unit == self.what else f" {self.unit}"
+            tell(f"{self.what}: {self.n:,} of {self.total:,}{unit}")
 
     def __enter__(self) -> ProgressLines:
         return self

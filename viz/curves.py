@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from .tables import (
     Quantity,
     as_frame,
     band,
+    cut_text,
     decades,
     ended_with,
     finite,
@@ -105,7 +106,9 @@ def learning_curves(
     ax.set_xlabel(label)
     seeds = int(frame.groupby(by)["seed"].nunique().max())
     course = {"epoch": "by epoch", "seconds": "against training time"}.get(x, f"against {quantity(x).label}")
-    note = seeds_text(seeds) + cut + ("; ring: epoch whose weights a run kept" if len(rings) else "")
+    mark = _mark(tables.values())
+    note = seeds_text(seeds, mark, mark if by == "variant" else "point") + cut
+    note += "; ring: epoch whose weights a run kept" if len(rings) else ""
     if any(each.get_label() == "_diverged" for each in ax.lines):
         note += "\n×: the last value before a run diverged"
     heading(ax, title or f"{kind.label[:1].upper()}{kind.label[1:]} {course}", note)
@@ -150,11 +153,13 @@ def curves_apart(
     panels = list(dict.fromkeys(units[name] for name in names))
     fig, grid = panel_grid(fig, panels, share_y=False)
     label_panels(grid, panels, "epoch", kind.axis)
+    tables: dict[str, pd.DataFrame] = {}
     for panel, ax in zip(panels, grid.flat, strict=False):
         inside = [name for name in names if units[name] == panel]
         for i, name in enumerate(inside):
             rows = frame[frame["variant"] == name]
-            draw_line(ax, name, _means(rows, "epoch", in_seconds=False), styles[name], percent=kind.percent, offset=i)
+            tables[name] = _means(rows, "epoch", in_seconds=False)
+            draw_line(ax, name, tables[name], styles[name], percent=kind.percent, offset=i)
             if rows["value"].isna().all():
                 ax.text(0.5, 0.5, "diverged", transform=ax.transAxes, ha="center", color=MUTED)
                 ax.set_yticks([])
@@ -162,9 +167,18 @@ def curves_apart(
             ax.legend(fontsize=7.5, handlelength=2.5)
         epoch_axis(ax, frame["epoch"])
     seeds = int(frame.groupby("variant")["seed"].nunique().max())
-    note = f"{seeds_text(seeds)}\neach panel has its own axis, because values of different losses cannot be compared"
+    mark = _mark(tables.values())
+    note = (
+        f"{seeds_text(seeds, mark, mark)}\n"
+        "each panel has its own axis, because values of different losses cannot be compared"
+    )
     figure_heading(fig, title or f"{kind.label[:1].upper()}{kind.label[1:]} by epoch", note)
     return fig
+
+
+def _mark(tables: Iterable[pd.DataFrame]) -> str:
+    """Return what shows the means: "point" if no table has a second one to draw a line to, otherwise "line"."""
+    return "line" if any(table["mean"].count() > 1 for table in tables) else "point"
 
 
 def _means(rows: pd.DataFrame, time: str, in_seconds: bool) -> pd.DataFrame:
@@ -192,7 +206,7 @@ def _set_limits(ax: Axes, tables: Mapping[str, pd.DataFrame], values: Array, kin
         means = np.concatenate([table["mean"] for table in tables.values()])
         low, high = zoom(np.concatenate([values, *band(means, sd, True)]), percent=True)
         ax.set_ylim(low, high)
-        return "; lower values lie below the axis" if np.nanmin(values) < low else ""
+        return f"; {cut_text(low, True)}" if np.nanmin(values) < low else ""
     if decades(values) > 1.5:
         ax.set_yscale("log")
         lowest = np.nanmin(values)

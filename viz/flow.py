@@ -84,16 +84,16 @@ def gradient_flow(frame: pd.DataFrame, fig: AnyFigure | None = None, title: str 
         ax.set_yscale("log")
         powers_log(ax.yaxis)
     label_panels(grid, names, x, "gradient norm")
-    note = f"{_log_note(frame)}; logarithmic axis{_mark_zeros(grid[0, 0], norm, floor)}"
+    note = f"{_log_note(frame, 'panel')}; logarithmic axis{_mark_zeros(grid[0, 0], norm, floor)}"
     figure_heading(fig, title or "Size of the gradient in each layer", note)
     fig.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside right upper")
     return fig
 
 
-def _log_note(frame: pd.DataFrame) -> str:
-    """Return the text on seeds for means and bands of log10."""
+def _log_note(frame: pd.DataFrame, run: str = "line") -> str:
+    """Return the text on seeds for means and bands of log10; `run`: what shows one run if there is one seed."""
     seeds = int(frame.groupby("variant")["seed"].nunique().max())
-    return seeds_text(seeds).replace("deviation", "deviation (of log10)")
+    return seeds_text(seeds, run=run).replace("deviation", "deviation (of log10)")
 
 
 def _mark_zeros(ax: Any, sizes: pd.Series, floor: float) -> str:

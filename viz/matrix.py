@@ -96,7 +96,7 @@ def heatmap(
     bar.outline.set_visible(False)
     if not centred:
         bar.ax.set_ylim(low, low + span)  # only the range of the values: the palest colours belong to no value
-    notes = [note] if note else ["one run per cell" if runs.max() < 2 else f"mean of up to {runs.max()} runs per cell"]
+    notes = [note or _runs_text(runs, lost)]
     notes += ["×: diverged"] if lost.any() else []
     notes += ["empty: not run"] if (runs == 0).any() else []
     notes += ["numbers left out: too many cells"] if columns > READABLE else []
@@ -105,6 +105,14 @@ def heatmap(
     over = f"{y} and {x}".replace("_", " ")
     heading(ax, title or f"{kind.label.capitalize()} over {over}", "; ".join(notes))
     return ax
+
+
+def _runs_text(runs: Any, lost: Any) -> str:
+    """Return how many runs a cell is the mean of; runs that diverged are left out of it."""
+    most, counts = runs.max(), (runs - lost)[runs > lost]
+    if most < 2:
+        return "one run per cell"
+    return f"mean of {'' if (counts == most).all() else 'up to '}{most} runs per cell"
 
 
 def _write_cells(ax: Axes, picture: Any, lost: Any, runs: Any, decimals: int, signs: bool) -> None:

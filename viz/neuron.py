@@ -34,7 +34,7 @@ THROUGH_THE_LAYER = ("jacobian", "unknown")
 """The rules for a delta that depends on dL/da of the whole layer."""
 
 CONTESTS = ("downstream.won", "downstream.lost")
-"""The kinds of rows that say whether a unit won its pooling window."""
+"""The kinds of rows that say whether a pooling window passes a unit's activation on."""
 
 Told = dict[str, Stage]
 """The stages by their keys."""

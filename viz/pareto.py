@@ -114,7 +114,7 @@ def frontier(
     ax.set_ylabel(kind.axis)
     seeds = int(frame.groupby(by)["seed"].nunique().max())
     notes = [
-        seeds_text(seeds, "bar").replace("no band", "no bar").replace("line:", "point:"),
+        seeds_text(seeds, "point", "point"),
         "dashed: the frontier, which no other variant beats",
     ]
     notes += [f"diverged: {', '.join(lost)}"] if lost else []

@@ -24,6 +24,7 @@ from .tables import (
     band,
     checked_positive,
     checked_sizes,
+    cut_text,
     decades,
     finite,
     quantity,
@@ -101,10 +102,10 @@ def rate_sensitivity(
     plain_log(ax.xaxis)
     ax.set_xlabel("learning rate, logarithmic scale")
     ax.set_ylabel(kind.axis)
-    notes = [seeds_text(int(frame.groupby("variant")["seed"].nunique().max()))]
+    notes = [seeds_text(int(frame.groupby("variant")["seed"].nunique().max()), run="point")]
     notes += ["ring: chosen rate"] if "chosen" in frame else []
     notes += ["grey strip: diverged, no value"] if lost else []
-    notes += ["lower values lie below the axis"] if np.nanmin(means, initial=np.inf) < low else []
+    notes += [cut_text(low, kind.percent)] if np.nanmin(means, initial=np.inf) < low else []
     heading(ax, title or f"{kind.label.capitalize()} against learning rate", "; ".join(notes))
     if names != [NO_VARIANT]:
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0, handlelength=3)

@@ -248,6 +248,7 @@ def maximizing_input(
     heading(
         ax,
         title or "A smooth input that excites the neuron",
-        f"{label} = {short(activation_value)}; gradient ascent on the pixels, kept faint and smooth",
+        f"{label} = {short(activation_value)}; found by gradient ascent on the pixels;\n"
+        "strong and rough patterns are penalized",
     )
     return ax

@@ -11,7 +11,7 @@ import pandas as pd
 from neurosim.errors import NeurosimError
 from neurosim.metrics import rises
 from neurosim.parameters import Array
-from neurosim.text import decimals_of, fixed, mean_and_sd, plain
+from neurosim.text import decimals_of, fixed, mean_and_sd, plain, rounded
 
 NO_VARIANT = "run"
 """The name of the only variant, if a table has no column for it."""
@@ -233,9 +233,23 @@ def foot(sizes: Any) -> float:
     return float(positive.min()) / 3 if positive.size else 1e-12
 
 
-def seeds_text(count: int, band: str = "band") -> str:
-    """Return a text on the number of seeds and the meaning of the band."""
-    return "one seed, no band" if count < 2 else f"line: mean of {count} seeds; {band}: ± 1 standard deviation"
+def seeds_text(count: int, mark: str = "line", run: str = "line") -> str:
+    """Return a text on the number of seeds and the meaning of the band or bar.
+
+    Args:
+        count: the number of seeds.
+        mark: what shows the mean: "line", in a band, or "point", with a bar.
+        run: what shows one run if there is one seed: "line", "point" or "panel".
+    """
+    if count < 2:
+        return f"one seed: each {run} is one run"
+    return f"{mark}: mean of {count} seeds; {'bar' if mark == 'point' else 'band'}: ± 1 standard deviation"
+
+
+def cut_text(low: float, percent: bool) -> str:
+    """Return a text on values that lie below the lower limit of the axis."""
+    limit = f"{plain(round(low, 1))} %" if percent else rounded(low)
+    return f"values below {limit} are cut off"
 
 
 def decades(values: Any) -> float:

@@ -98,7 +98,7 @@ class Results:
             _hold(path, hold_table, scenario.name, name, table, [each.name for each in scenario.variants])
             found[name] = table
         if "results" not in found:
-            raise DataError(f"{folder}: expected the results of a scenario there, found no results.csv")
+            raise DataError(f"{folder}: expected results of scenario or compare there, found no results.csv")
         if "boundary" in found and "points" in found:
             _hold(folder / "boundary.csv", hold_boundary, found["boundary"], found["points"])
         return cls(scenario, found.pop("results"), found, note, settings or {}, noun)
@@ -141,6 +141,16 @@ class Results:
         """The variants, in the order of the scenario."""
         present = set(self.epochs["variant"])
         return [variant.name for variant in self.scenario.variants if variant.name in present]
+
+    @property
+    def seeds(self) -> int:
+        """The number of seeds."""
+        return int(self.epochs["seed"].nunique())
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether a difference from the baseline has an interval: not without a baseline, nor with one seed."""
+        return bool(self.summary()["low"].notna().any())
 
     def final(self, metric: str = METRIC) -> pd.DataFrame:
         """Return the metric at the end of each run, one row per seed, one column per variant; NaN if a run diverged."""

@@ -288,7 +288,7 @@ def run_experiments(
         plan.compile(store)
     with (
         executor(data) as pool,
-        progress_bar(total, "scenarios", "runs", shown=progress, leave=True) as bar,
+        progress_bar(total, "runs", "runs", shown=progress, leave=True) as bar,
     ):
         queue = _Queue(plans, stores, bar)
         for number, plan in enumerate(plans):

@@ -191,7 +191,7 @@ def _rates(results: Results) -> Iterator[str]:
     low, high = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
     growth, grown = sizes[high] / sizes[low], chosen[high] / chosen[low]
     yield of_each(
-        "Learning rates chosen on held-out images",
+        "Learning rates chosen on validation images",
         ("variant", "learning rate"),
         [(name, plain(chosen[name])) for name in chosen.index],
         "{1} for {0}",

@@ -50,10 +50,10 @@ def pictures(results: Results) -> Iterator[Picture]:
         yield Picture(
             "delta_against_error",
             "The size of the delta at the output of the right class, as a share of its largest. The output goes "
-            "from surely right (left) to surely wrong (right). A loss whose curve falls towards the right corrects "
-            "its worst mistakes least. huber, with its threshold of 1, is half of mse on outputs in [0, 1], so "
-            "their curves coincide. The hinges are left out, because their outputs are plain sums and not "
-            "probabilities. hinge pushes with full strength until its margin is reached, and then not at all. "
+            "from certain and right (left) to certain and wrong (right). A loss whose curve falls towards the "
+            "right corrects its worst mistakes least. huber, with its threshold of 1, is half of mse on outputs "
+            "in [0, 1], so their curves coincide. The hinges are left out, because their outputs are plain sums "
+            "and not probabilities. hinge pushes with full strength until its margin is reached, and then not at all. "
             "squared_hinge pushes harder, the farther the margin is missed.",
             lambda: viz.delta_against_error(
                 pd.concat([delta_curve(name) for name in names]),
@@ -101,8 +101,8 @@ SCENARIO = Scenario(
         "Each loss has its natural output: softmax for cross-entropy, sigmoids for binary cross-entropy and the "
         "regression losses, plain sums for the hinges. Values of different losses cannot be compared; accuracies "
         "can. Absolute error is smallest at the median of the targets, and the median of one-hot targets is zero. "
-        "Look at how large the output's delta is when the network is surely wrong: with squared error on a sigmoid "
-        "it vanishes there. Each loss runs at the learning rate that did best in a short search on held-out "
+        "Look at how large the output's delta is when the network is certain and wrong: with squared error on a "
+        "sigmoid it vanishes there. Each loss runs at the learning rate that did best in a short search on held-out "
         "images. The search has two seeds and rates about a factor of 3 apart, so each rate is only about right. "
         "With its threshold of 1, huber is half of mse here, because outputs in [0, 1] never miss by more. Adam "
         "makes up for the half."

@@ -40,7 +40,8 @@ def contents(results: Results, record: dict[str, Any], figures: list[tuple[Pictu
     yield from _findings(all_findings(results))
     yield Heading(2, "Figures")
     for picture, path in figures:
-        alt = f"Chart: {picture.name.replace('_', ' ')} of the scenario {scenario.name}"
+        kind = "" if scenario.name.startswith("compare-") else "the scenario "
+        alt = f"Chart: {picture.name.replace('_', ' ')} of {kind}{scenario.name}"
         yield Image(
             path, alt, in_nouns(picture.reading, results.noun), path.with_suffix(FILM) if picture.film else None
         )
@@ -48,7 +49,8 @@ def contents(results: Results, record: dict[str, Any], figures: list[tuple[Pictu
     if scenario.grid:
         yield Paragraph("Test accuracy in %, with the means of rows and columns:")
         yield Table(*grid_table(results))
-    compared = (f"difference from {scenario.baseline} in points, 95 % interval", "verdict") if scenario.baseline else ()
+    difference = f"difference from {scenario.baseline} in points" + (", 95 % interval" if results.has_intervals else "")
+    compared = (difference, "verdict") if scenario.baseline else ()
     yield Table(
         (
             "variant",
@@ -102,8 +104,8 @@ def how_it_was_done(results: Results, record: dict[str, Any]) -> Iterator[str]:
         "of these seeds and images."
     )
     yield (
-        "Every batch is full. Images that are too few for one more batch are left out of the epoch; they are drawn "
-        "anew in each epoch."
+        "Every batch is full. The few images that remain at the end of an epoch are left out; they are different "
+        "ones in each epoch."
     )
     sizes = {name: size for name, size in record["train_sizes"].items() if size is not None}
     held_out = any(each.needs_validation for each in results.settings.values())
@@ -122,13 +124,7 @@ def how_it_was_done(results: Results, record: dict[str, Any]) -> Iterator[str]:
             "and the learning-rate schedule to watch. Accuracies are those of the epoch whose weights were kept."
         )
     if record["seeds"]:
-        yield (
-            f"Seeds: {', '.join(map(str, record['seeds']))}. For one seed, all variants draw their weights and the "
-            "order of their images from the same random numbers. So they start alike if layers and initializer "
-            "agree, and see the same batches if images and batch size agree. Differences are paired by seed; the "
-            "interval is Student's t. Each interval alone covers 95 %. So of twenty variants that do not differ, "
-            "one is expected to look as if it did."
-        )
+        yield _seeds_text(results, record["seeds"])
     rates = results.table("rates")
     if len(rates):
         tried = rates.groupby("variant")["learning_rate"].nunique().max()
@@ -143,16 +139,36 @@ def how_it_was_done(results: Results, record: dict[str, Any]) -> Iterator[str]:
         if len(found) == 1:
             yield f"Learning rate: {found.pop()}."
         elif found:
-            yield "Learning rate and schedule of each variant: see its settings below."
+            yield "Learning rates and schedules: see the settings below."
     yield " ".join(_computed_with(record))
     if record["command"]:
         yield f"Made by `{record['command']}`."
 
 
+def _seeds_text(results: Results, seeds: list[int]) -> str:
+    """Return what the runs of one seed share, and how seeds are compared if there are several."""
+    text = (
+        f"Seed{'s' if len(seeds) > 1 else ''}: {', '.join(map(str, seeds))}. For one seed, all variants draw their "
+        "weights and the order of their images from the same random numbers. So they start alike if layers and "
+        "initializer agree, and see the same batches if images and batch size agree."
+    )
+    if results.has_intervals:
+        return (
+            f"{text} Differences are paired by seed; the interval is Student's t. Each interval alone covers 95 %. So "
+            "of twenty variants that do not differ, one is expected to look as if it did."
+        )
+    if results.seeds > 1:
+        return (
+            f"{text} Differences are paired by seed. A difference is beyond the noise if its 95 % interval, by "
+            "Student's t, does not contain 0."
+        )
+    return text
+
+
 def _computed_with(record: dict[str, Any]) -> Iterator[str]:
     """Yield what the runs computed with. Only the wanted engine is recorded; a network may not be one for it."""
     # earlier versions had one thread, and did not record it
-    yield f"Every run computed with {counted(record.get('threads') or 1, 'thread')}."
+    yield f"Every run used {counted(record.get('threads') or 1, 'thread')}."
     if record.get("engine") == "numpy":
         yield "All training steps used NumPy."
     elif record.get("engine") == "compiled":

@@ -21,9 +21,11 @@ FILM = ".gif"
 def common_pictures(results: Results) -> Iterator[Picture]:
     """Yield the figures of every scenario, then its own. Each variant keeps its colour and marker in all of them."""
     styles = viz.variant_style(results.names)
+    spread = "as a point with a bar" if results.epochs["epoch"].max() < 2 else "in a band"
     yield Picture(
         "accuracy",
-        "Test accuracy at the end of each epoch: the mean over the seeds, in a band of one standard deviation.",
+        "Test accuracy at the end of each epoch"
+        + (f": the mean over the seeds, {spread} of one standard deviation." if results.seeds > 1 else "."),
         lambda: viz.learning_curves(results.epochs, METRIC, styles=styles),
     )
     units = loss_units(results)
@@ -39,9 +41,7 @@ def common_pictures(results: Results) -> Iterator[Picture]:
     )
     yield Picture(
         "comparison",
-        "Test accuracy at the end of training, one dot per seed. The bars show how far the seeds spread: one "
-        "standard deviation either way. They do not test a difference. Variants are compared seed by seed. So what "
-        "decides is the paired interval in the table, whether bars overlap or not.",
+        _comparison_text(results),
         lambda: viz.comparison(results.ends(), METRIC, results.scenario.baseline or None, styles=styles),
     )
     if results.scenario.grid:
@@ -49,6 +49,25 @@ def common_pictures(results: Results) -> Iterator[Picture]:
     yield from boundary_pictures(results)
     if results.scenario.pictures:
         yield from results.scenario.pictures(results)
+
+
+def _comparison_text(results: Results) -> str:
+    """Return how to read the dots of the runs, as far as there are bars and intervals."""
+    if results.seeds < 2:
+        return (
+            "Test accuracy at the end of training. One seed: each point is one run, so there are no bars and no "
+            "intervals."
+        )
+    text = (
+        "Test accuracy at the end of training, one dot per seed. The bars show how far the seeds spread: one "
+        "standard deviation either way. They do not test a difference."
+    )
+    if results.has_intervals:
+        text += (
+            " Variants are compared seed by seed. So what decides is the paired interval in the table, whether bars "
+            "overlap or not."
+        )
+    return text
 
 
 def loss_units(results: Results) -> dict[str, str]:

@@ -146,8 +146,8 @@ def redraw(scenarios: dict[str, Scenario], folder: Path) -> list[Path]:
         raise DataError(f"{folder}: {error}") from None
     except (OSError, KeyError, TypeError, ValueError, RecursionError):
         raise DataError(
-            f"{folder}: expected the results of a scenario there, found no run.json that describes one; make them "
-            f"with: {command_line('scenario')}"
+            f"{folder}: expected results of scenario or compare there, found no run.json that describes one; make "
+            f"them with: {command_line('scenario')}"
         ) from None
     draw(results, folder)
     return _write_documents(results, record, folder)

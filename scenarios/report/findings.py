@@ -148,7 +148,8 @@ def _speed(results: Results, ranked: pd.DataFrame) -> Iterator[str]:
     late = [name for name in needed if name not in arrived]
     seeds = results.epochs["seed"].nunique()
     after = f"after {plain(round(quickest, 1))} epoch{'s' if quickest > 1 else ''}"
-    text = f"First to reach {percent(goal, 0)} test accuracy, {after}: {_few_or_count(first)}. "
+    reached = f"{percent(goal, 0)} test accuracy (97\u00a0% of the highest, rounded down)"
+    text = f"First to reach {reached}, {after}: {_few_or_count(first)}. "
     basis = f"in the mean of {seeds} seeds" if seeds > 1 else "with one seed"
     text += f"It is measured in whole epochs, {basis}, and not tested for noise."
     if late:

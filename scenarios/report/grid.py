@@ -14,7 +14,7 @@ from neurosim.text import counted, fixed, mean_and_sd, percent, signed
 from ..protocol.results import METRIC, Results
 from ..protocol.scenario import Picture
 from ..protocol.statistics import Difference
-from .listed import of_each
+from .listed import Listed, of_each
 
 MEAN = "mean"
 
@@ -104,7 +104,7 @@ def grid_pictures(results: Results) -> Iterator[Picture]:
         "interaction",
         "What is left of each pair's accuracy after the effects of its row and its column, in points. If all are "
         "near 0, each setting has the same effect at every value of the other. Far from 0, the effect of one "
-        "depends on the other. A frame: beyond the noise of the seeds.",
+        "depends on the other. A frame marks a value beyond the noise of the seeds.",
         lambda: viz.heatmap(
             100 * residual.mean(axis=0),
             across,
@@ -141,19 +141,31 @@ def grid_findings(results: Results) -> Iterator[str]:
         means = whole.mean(axis=axis)  # (seeds, values of the setting)
         best = int(means.mean(axis=0).argmax())
         against = [
-            (str(value), Difference.between(pd.Series(means[:, k]), pd.Series(means[:, best])).text())
+            (str(value), Difference.between(pd.Series(means[:, k]), pd.Series(means[:, best])))
             for k, value in enumerate(values)
             if k != best
         ]
-        yield of_each(
-            f"{setting}, on average over {other}: the highest is {values[best]} "
-            f"({percent(means[:, best].mean(), 2)}). Against it",
-            (setting, "difference"),
-            against,
-            joint="; ",
-            end=f"{values[best]} was picked by these same accuracies, which favours it.",
+        lead = (
+            f"{setting}, on average over {other}: the highest is {values[best]} ({percent(means[:, best].mean(), 2)})."
         )
+        end = f"{values[best]} was picked by these same accuracies, which favours it."
+        rows = [(value, each.text()) for value, each in against]
+        listed = of_each(f"{lead} Against it", (setting, "difference"), rows, joint="; ", end=end)
+        yield listed if isinstance(listed, Listed) else " ".join([lead, *(_lower(*each) for each in against), end])
     yield _interaction(interaction(a), names, down, across, seeds)
+
+
+def _lower(value: str, difference: Difference) -> str:
+    """Return a sentence on a value of a setting whose accuracy is not the highest.
+
+    Example:
+        >>> _lower("16", Difference(-0.1005, -0.11, -0.09))
+        '16 is 10.05 points lower, beyond the noise.'
+    """
+    _, _, verdict = difference.text().partition(", ")
+    noise = "but one seed cannot tell that from noise" if difference.verdict == "one seed" else verdict
+    side = "higher" if difference.mean > 0 else "lower"
+    return f"{value} is {fixed(abs(100 * difference.mean))} points {side}, {noise}."
 
 
 def _interaction(residual: Array, names: pd.DataFrame, down: str, across: str, seeds: str) -> str:

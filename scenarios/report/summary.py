@@ -31,7 +31,8 @@ def terminal_table(results: Results, columns: int = 80) -> str:
     """Return the summary as a table for a terminal, best first. If names are too long, each has its own line."""
     summary = results.ranked()
     baseline = results.scenario.baseline
-    rows: list[tuple[str, ...]] = [("variant", "test accuracy", "difference [95 %]", "verdict")]
+    difference = "difference [95 %]" if results.has_intervals else "difference"
+    rows: list[tuple[str, ...]] = [("variant", "test accuracy", difference, "verdict")]
     rows += [(row.variant, accuracy_text(row), difference_text(row), row.verdict) for row in summary.itertuples()]
     rows = rows if baseline else [row[:2] for row in rows]
     lines = in_columns(rows)

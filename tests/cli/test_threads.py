@@ -97,7 +97,7 @@ def test_a_scenario_says_and_records_it_and_keeps_the_runs_apart(cli, jobs):
     assert result.code == 0 and "(300 training images, 2 threads and the NumPy engine per run)" in result.out
     folder = Path("here/symmetry")
     assert json.loads((folder / "run.json").read_text())["threads"] == 2
-    assert "Every run computed with 2 threads. All training steps used NumPy." in (folder / "report.md").read_text()
+    assert "Every run used 2 threads. All training steps used NumPy." in (folder / "report.md").read_text()
     kept = len(list((folder / "runs").glob("*.json")))
     result = cli(*SCENARIO, "--jobs", jobs, "--out", "here")
     assert "were finished before" not in result.err and "1 thread and the NumPy engine per run" in result.out

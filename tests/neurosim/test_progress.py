@@ -76,15 +76,15 @@ def test_a_walk_in_a_program_shows_nothing_unless_it_is_told_to(make_net, blobs,
 
 def test_lines_count_on_from_what_was_done_and_say_at_the_end_what_was_reached(monkeypatch, capsys):
     monkeypatch.setattr(progress, "LINE_EVERY", 0.0)
-    with progress.progress_bar(2_000, "scenarios", "runs", done=998, leave=True) as bar:
+    with progress.progress_bar(2_000, "runs", "runs", done=998, leave=True) as bar:
         bar.update(2)
         bar.update(0)  # nothing new
         tell("a line of its own")
         assert bar.n == 1_000
     assert capsys.readouterr().err.splitlines() == [
-        "scenarios: 1,000 of 2,000 runs",
+        "runs: 1,000 of 2,000",
         "a line of its own",
-        "scenarios: 1,000 of 2,000 runs",
+        "runs: 1,000 of 2,000",
     ]
 
 

@@ -103,6 +103,7 @@ def test_who_is_late_is_named_where_they_are_few(seeds, says, late):
     values = {name: [0.9 if name == names[0] else 0.5] * seeds for name in names}
     (text,) = [each for each in told("optimizers", values) if each.startswith("First to reach")]
     few = f"{', '.join(names[1:-1])} and {names[-1]}"
+    assert text.startswith("First to reach 87\u00a0% test accuracy (97\u00a0% of the highest, rounded down), after ")
     assert text.endswith(f"{says}: {few if late < MANY else f'the other {late}'}.")
 
 
@@ -193,6 +194,22 @@ def test_a_table_among_the_findings_is_a_table_in_both_reports(tmp_path):
             assert f'<th scope="row">{row[0]}</th><td>{row[1]}</td>' in to_html(blocks).replace("&#x27;", "'")
 
 
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_a_report_tells_of_intervals_only_if_there_are_some(seeds, tmp_path):
+    for varied, baseline in ((["optimizer=sgd,adam"], True), (["optimizer=sgd,adam", "l2=0,0.1"], False)):
+        scenario = comparison(varied, Settings())
+        rng = np.random.default_rng(0)
+        results = made_up(scenario, {each.name: rng.uniform(0.5, 0.9, seeds) for each in scenario.variants})
+        pictures = [(each, tmp_path / f"{each.name}.png") for each in common_pictures(results)]
+        text = to_markdown(contents(results, RECORD | {"seeds": list(range(seeds))}, pictures), tmp_path)
+        shown = baseline and seeds > 1
+        for words in ("the paired interval in the table", "Each interval alone covers 95"):
+            assert (words in text) == shown
+        assert ("points, 95" in text) == shown and ("[95 %]" in terminal_table(results)) == shown
+        assert ("One seed: each point is one run" in text) == (seeds == 1) != ("one standard deviation" in text)
+        assert "Chart: accuracy of compare-" in text
+
+
 def test_the_order_is_the_same_in_the_terminal_and_in_the_report():
     scenario = SCENARIOS["losses"]
     rng = np.random.default_rng(1)
@@ -234,7 +251,7 @@ def test_the_report_and_run_json_name_the_rate_and_the_schedule(varied, shared, 
         assert f"| learning_rate | {shared} |" in text
         assert "Learning rate: 0.001 (adam's default), schedule constant." in text
     else:
-        assert "see its settings below" in text
+        assert "Learning rates and schedules: see the settings below." in text
         for name, settings in results.settings.items():
             assert re.search(rf"^\\| {name} \\|.* {settings.rate:g}( \\(the optimizer's own\\))? \\|", text, re.M)
 

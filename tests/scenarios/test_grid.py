@@ -79,7 +79,7 @@ def test_findings_tell_whether_they_interact(varied, effect, says):
     assert "Better than" not in text and "Worse than" not in text and "baseline" not in text
     assert f"highest is adam ({100 * a[:, 1].mean():.2f}\u00a0%)" in text
     difference = 100 * (a[:, 0].mean() - a[:, 1].mean())
-    assert f"sgd {difference:+.2f} points, beyond the noise" in text
+    assert f"sgd is {-difference:.2f} points lower, beyond the noise." in text
 
 
 def test_one_seed_does_not_tell_whether_they_interact():

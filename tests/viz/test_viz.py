@@ -335,8 +335,17 @@ def test_every_run_diverged():
 def test_few_seeds_and_epochs(seeds, epochs):
     ax = viz.learning_curves(run_table(["binary_cross_entropy", "hinge"], seeds, epochs))
     bands = [c for c in ax.collections if isinstance(c, PolyCollection)]
-    assert bands == [] and ("one seed" in words(ax)) == (seeds == 1)
+    says = "point: mean of 3 seeds; bar: ± 1 standard deviation"
+    says = f"one seed: each {'point' if epochs == 1 else 'line'} is one run" if seeds == 1 else says
+    assert bands == [] and says in words(ax)
     assert_legible(ax)
+
+
+def test_the_subtitle_names_the_limit_below_which_values_are_cut_off():
+    frame = run_table([f"v{i}" for i in range(11)] + ["low"])
+    frame.loc[frame["variant"] == "low", "val_accuracy"] = 0.11
+    ax = viz.learning_curves(frame)
+    assert f"values below {round(ax.get_ylim()[0], 1):g} % are cut off" in words(ax)
 
 
 def test_loss_gets_a_logarithmic_axis_where_it_spans_decades():

@@ -49,7 +49,8 @@ def test_heatmap_writes_the_mean_of_each_cell_and_marks_the_lost():
     assert len([patch for patch in ax.patches if isinstance(patch, Rectangle)]) == 1
     large = viz.heatmap(frame.assign(width=1500 * frame["width"]), "width", "depth", "test_accuracy")
     assert [tick.get_text() for tick in large.get_xticklabels()] == ["12,000", "24,000", "96,000"]
-    assert "diverged" in words(ax) and "not run" in words(ax)
+    assert "diverged" in words(ax) and "not run" in words(ax) and "mean of up to 2 runs per cell" in words(ax)
+    assert "mean of 2 runs per cell" in words(viz.heatmap(grid_table(), "width", "depth", "test_accuracy"))
     assert_legible(ax)
 
 
