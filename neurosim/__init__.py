@@ -1,4 +1,4 @@
-"""neurosim: an educational simulator of neural networks on NumPy, in which every neuron is an object.
+"""neurosim, a debugger for neurons: open any neuron of a neural network while it learns.
 
     import neurosim as ns
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .errors import ArgumentError, NeurosimError
-from .registry import did_you_mean
+from .errors import NeurosimError
+from .registry import no_argument
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -86,7 +86,9 @@ def samples_and_labels(x: Any, y: Any) -> tuple[Any, Any]:
     if y is not None:
         return x, y
     if not is_dataset(x):
-        raise NeurosimError(f"expected a Dataset, or samples and their labels, received a {type(x).__name__} alone")
+        raise NeurosimError(
+            f"expected a Dataset, or samples and their labels, received only an object of type {type(x).__name__}"
+        )
     numbered = tuple(map(str, range(len(x.class_names))))
     return x, x.labels if x.class_names in ((), numbered) else np.array(x.class_names)[x.labels]
 
@@ -94,6 +96,21 @@ def samples_and_labels(x: Any, y: Any) -> tuple[Any, Any]:
 def is_dataset(x: Any) -> bool:
     """Whether `x` is a `Dataset`: it has samples, labels and a split."""
     return hasattr(x, "x") and hasattr(x, "labels") and hasattr(x, "split")
+
+
+def check_snapshot(snapshot: Any, weights_only: bool) -> Mapping[str, Any]:
+    """Return `snapshot` if it has the parts that `Network.restore` needs.
+
+    Raises:
+        NeurosimError: it has not.
+    """
+    expected = "snapshot: expected the result of `net.snapshot()`, received"
+    if not isinstance(snapshot, Mapping):
+        raise NeurosimError(f"{expected} an object of type {type(snapshot).__name__}")
+    for part in ("arrays",) if weights_only else ("arrays", "scalars", "streams"):
+        if part not in snapshot:
+            raise NeurosimError(f"{expected} a dict without {part!r}")
+    return snapshot
 
 
 def check_max_norm(norm: float | None) -> float | None:
@@ -119,9 +136,7 @@ def check_names(function: Callable[P, T]) -> Callable[P, T]:
     def checked(*arguments: P.args, **named: P.kwargs) -> T:
         for name in named:
             if name not in names:
-                raise ArgumentError(
-                    f"{called} has no argument {name!r}{did_you_mean(name, own)} (it takes {', '.join(own)})"
-                )
+                raise no_argument(called, name, own)
         return function(*arguments, **named)
 
     return checked

@@ -122,5 +122,5 @@ def wrong_label(y: Array, n: int, names: Sequence[str] = ()) -> NeurosimError:
     called = f" ({listing(list(names))})" if names and len(names) <= SHOWN else ""
     return NeurosimError(
         f"labels: expected whole numbers from 0 to {n - 1}{called} (the network has {n} outputs), "
-        f"received {y[at]} at position {at}{hint}"
+        f"received {y[at]}{f' at position {at}' if len(y) > 1 else ''}{hint}"
     )

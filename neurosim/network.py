@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from .checks import check_count, check_max_norm, check_names, is_dataset, samples_and_labels
+from .checks import check_count, check_max_norm, check_names, check_snapshot, is_dataset, samples_and_labels
 from .compiled import Engine
 from .errors import NeurosimError, OutOfRangeError, ShapeError
 from .labels import read_labels, target_rows
@@ -27,7 +27,7 @@ from .processors import computes
 from .regularizers import REGULARIZERS, Regularizer
 from .samples import Learned
 from .streams import random_streams
-from .text import Text
+from .text import Text, size_in_memory
 
 if TYPE_CHECKING:  # types of the methods at the end, which lead to other packages
     import pandas as pd
@@ -235,7 +235,7 @@ class Network:
         self.targets = self._full_targets[:batch_size]
 
     def prepare_(self, batch_size: int) -> None:
-        """Do once what the first step on such batches would do: make the workspaces and compile."""
+        """Make the workspaces and compile for batches of this size, before the first step."""
         self.set_batch_size(batch_size)
         self._engine.compile(self)
 
@@ -280,7 +280,7 @@ class Network:
 
     @contextmanager
     def unless_refused(self) -> Iterator[None]:
-        """Forget what was learned about the data in this context if an error ends it."""
+        """If an error ends this block, forget what the network learned about the data in it."""
         memory = self.memory
         try:
             yield
@@ -526,8 +526,7 @@ class Network:
 
     @property
     def _size(self) -> str:
-        kibibytes = self.parameters.theta.nbytes / 1024
-        return f"{self.parameters.size:,} parameters, {self.dtype} ({kibibytes:,.0f} KiB)"
+        return f"{self.parameters.size:,} parameters, {self.dtype} ({size_in_memory(self.parameters.theta.nbytes)})"
 
     def config(self) -> dict[str, Any]:
         """Return all settings without the trained numbers, ready for JSON: layers, loss, optimizer, seed, dtype."""
@@ -615,7 +614,7 @@ class Network:
         Raises:
             NeurosimError: the snapshot is of another network or another optimizer. Nothing has changed then.
         """
-        arrays = snapshot["arrays"]
+        arrays = check_snapshot(snapshot, weights_only)["arrays"]
         for name, array in self.arrays().items():
             if not name.startswith("optimizer.") and (name not in arrays or arrays[name].shape != array.shape):
                 raise NeurosimError(
@@ -669,8 +668,8 @@ class Network:
             epochs: passes over the samples, at least 0.
             batch_size: samples per step; ``None``: all.
             validation_data: ``(x, y)``, or a `Dataset`, to evaluate after each epoch.
-            verbose: show the progress, and one line per epoch. With more than 50 epochs, show a line after every 25th
-                part.
+            verbose: show the progress, and one line per epoch. With more than 50 epochs, print about 25
+                lines, evenly spaced.
             callbacks: objects that are called during the run.
             shuffle: visit the samples in a new random order in each epoch.
             drop_last: leave out the last batch of an epoch if it is not full.

@@ -20,7 +20,7 @@ import numpy as np
 from .checks import check_number
 from .errors import NeurosimError, ShapeError
 from .parameters import Array, aligned_zeros
-from .registry import Configurable, use_defaults_of
+from .registry import Configurable, did_you_mean, use_defaults_of
 from .schedules import SCHEDULES, Schedule
 from .schema import Rule, anything, count, one_of
 
@@ -126,6 +126,11 @@ class Optimizer(Configurable, ABC):
 
     @learning_rate.setter
     def learning_rate(self, rate: Rate) -> None:
+        if isinstance(rate, str) and rate.partition(":")[0] not in SCHEDULES:
+            raise NeurosimError(
+                f"learning_rate: expected a number, or a schedule: {', '.join(SCHEDULES)}, "
+                f"received {rate!r}{did_you_mean(rate, SCHEDULES)}"
+            )
         if isinstance(rate, (Schedule, str, dict)):
             # a copy, because a schedule keeps its position in a run
             self._learning_rate: float | Schedule = deepcopy(SCHEDULES.create(rate))

@@ -11,9 +11,10 @@ import difflib
 import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
 from typing import Any, Generic, TypeVar
 
-from .errors import NeurosimError
+from .errors import ArgumentError, NeurosimError
 
 T = TypeVar("T", bound="Configurable")
 
@@ -21,7 +22,7 @@ T = TypeVar("T", bound="Configurable")
 def did_you_mean(name: object, choices: Iterable[str]) -> str:
     """Return a hint at the choice that is most like `name`, ``"; did you mean 'relu'?"``; "" if none is like it."""
     written, lower = str(name).lower(), {choice.lower(): choice for choice in choices}
-    close = difflib.get_close_matches(written, lower, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(written, lower, n=3, cutoff=0.55)
     if not close:
         return ""
 
@@ -40,6 +41,36 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> NeurosimError:
     return NeurosimError(f"unknown {kind} {name!r}{did_you_mean(name, choices)} (choose from: {', '.join(choices)})")
 
 
+def no_argument(called: str, name: str, names: Iterable[str]) -> ArgumentError:
+    """Return the error for an argument that the function or class `called` does not have."""
+    names = list(names)
+    takes = f"it takes {', '.join(names)}" if names else "it takes none"
+    return ArgumentError(f"{called} has no argument {name!r}{did_you_mean(name, names)} ({takes})")
+
+
+def explain_arguments(constructor: Callable[..., None]) -> Callable[..., None]:
+    """Let a constructor explain wrong arguments with an `ArgumentError`, which lists its arguments. A decorator."""
+
+    @wraps(constructor)
+    def explained(self: object, *arguments: Any, **named: Any) -> None:
+        try:
+            constructor(self, *arguments, **named)
+        except TypeError:
+            signature, called = inspect.signature(constructor), type(self).__name__
+            try:
+                signature.bind(self, *arguments, **named)
+            except TypeError as error:
+                own = list(signature.parameters)[1:]
+                for name in named:
+                    if name not in own:
+                        raise no_argument(called, name, own) from None
+                takes = ", ".join(own) or "no arguments"
+                raise ArgumentError(f"{called} takes {takes}, received other arguments ({error})") from None
+            raise
+
+    return explained
+
+
 class Configurable:
     """A base class for things with a registry key and settings.
 
@@ -48,8 +79,14 @@ class Configurable:
 
     key: str = ""
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "__init__" in vars(cls):
+            cls.__init__ = explain_arguments(cls.__init__)  # type: ignore[method-assign]
+
+    @explain_arguments
     def __init__(self) -> None:
-        """Take no settings."""
+        """The docstring of the class explains the settings."""
         # without this method, `inspect.signature` would parse the text of `object.__init__`, which is slow
 
     @classmethod
@@ -170,7 +207,10 @@ class Registry(Generic[T]):
         hint = ""
         if isinstance(what, type) and issubclass(what, self.base):
             hint = f"; this is the class, so make an instance of it: {what.__name__}()"
-        raise NeurosimError(f"expected {self.kind} as a name or a {self.base.__name__}, received {what!r}{hint}")
+        raise NeurosimError(
+            f"{self.kind}: expected a name such as {next(iter(self), '')!r}, or an instance of {self.base.__name__}, "
+            f"received {what!r}{hint}"
+        )
 
     def _parse(self, text: str) -> dict[str, Any]:
         """Read ``"key:name=value,…"`` as a config."""

@@ -235,6 +235,11 @@ def counted(count: int, what: str, many: str | None = None) -> str:
     return f"{count:,} {what if count == 1 else many or what + 's'}"
 
 
+def size_in_memory(count: int) -> str:
+    """Write a number of bytes: "68 bytes", "397 KiB"."""
+    return counted(count, "byte") if count < 1024 else f"{count / 1024:,.0f} KiB"
+
+
 def computed_with(threads: int, engine: str | None) -> str:
     """Write the number of threads and the engine: "1 thread and the compiled engine"; only the threads if unknown."""
     name = {"numpy": "NumPy", "compiled": "compiled"}.get(engine or "")

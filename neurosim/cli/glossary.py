@@ -27,8 +27,10 @@ def explained(terms: Sequence[str]) -> str:
     return "\n".join(wrapped(f"{term:<{width}}{GLOSSARY[term]}", indent=width) for term in terms)
 
 
-def terms_in(words: Sequence[str]) -> list[str]:
+def terms_in(words: Sequence[str], help_: str = "without a word, all words are listed") -> list[str]:
     """Return the terms that some words name. A term may have several words, and may be in the plural.
+
+    `help_` tells, in an error, how to list all terms.
 
     Raises:
         NeurosimError: a word is not in the glossary.
@@ -41,7 +43,7 @@ def terms_in(words: Sequence[str]) -> list[str]:
                 break
         else:
             hint = did_you_mean(" ".join(rest), GLOSSARY) or did_you_mean(rest[0], GLOSSARY)
-            raise NeurosimError(f"{rest[0]!r} is not in the glossary{hint} (without a word, all words are listed)")
+            raise NeurosimError(f"{rest[0]!r} is not in the glossary{hint} ({help_})")
         found.append(term)
         rest = rest[count:]
     return list(dict.fromkeys(found))

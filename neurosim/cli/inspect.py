@@ -47,7 +47,7 @@ NAME = max(map(len, COLUMNS)) + 2  # characters
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `inspect`."""
     parser.add_argument("model", type=place, metavar="FILE", help="a network saved by train, e.g. runs/latest/net.npz")
-    add_data_options(parser)
+    add_data_options(parser, "auto: mnist if found; name the data that the network was trained on")
     parser.add_argument("--layer", type=at_least(1), metavar="L", help="show only this layer")
     parser.add_argument("--neuron", type=at_least(0), metavar="J", help="show and draw only this neuron of the layer")
     parser.add_argument(
@@ -156,19 +156,28 @@ def print_card(card: pd.DataFrame, output: int, rows: int, filters: Sequence[int
     hidden = card[card["layer"] != output]  # an output neuron is always needed for its class
     if hidden.empty:
         hidden = card
-    by, why = "accuracy_lost", "most accuracy is lost without"
-    if by not in card:
-        by, why = "weight_norm", "the largest weights are those of"
+    by = "accuracy_lost" if "accuracy_lost" in card else "weight_norm"
     shown = hidden.sort_values(by, ascending=False).head(rows)
     noun = "neuron" if set(card["layer"]) - {*filters} else "filter"
-    kind = f"hidden {noun}" if len(hidden) < len(card) else noun
-    print(f"{counted(len(card), noun)}; {why} {'this' if len(shown) == 1 else 'these'} {counted(len(shown), kind)}:\n")
+    print(f"{counted(len(card), noun)}{which_neurons(len(shown), len(hidden), len(card), by)}:\n")
     print(card_table(shown))
     print("\nthe columns, here and in the CSV file:")
     for name in card:
         print(f"  {name:<{NAME}}{COLUMNS[name]}")
     if filters:
         say(about_filters(filters))
+
+
+def which_neurons(shown: int, hidden: int, every: int, by: str) -> str:
+    """Describe the printed neurons: how many they are, and the column `by` which they were chosen or sorted."""
+    lost = by == "accuracy_lost"
+    if shown == every:
+        return f", sorted by {'the accuracy lost without each' if lost else 'the norm of their weights'}" * (every > 1)
+    kind = "hidden " if hidden < every else ""
+    if shown == 1:
+        return f"; this {kind}one " + ("matters most (accuracy lost without it)" if lost else "has the largest weights")
+    which = f"; these {shown:,}{' hidden ones' if kind else ''} "
+    return which + ("matter most (accuracy lost without one)" if lost else "have the largest weights")
 
 
 def card_table(card: pd.DataFrame) -> str:

@@ -61,11 +61,11 @@ def at_least(low: int) -> Callable[[str], int]:
     return read
 
 
-def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that choose the data."""
+def add_data_options(parser: argparse.ArgumentParser, default: str = DATA) -> None:
+    """Add the options that choose the data. `default` describes the default in the help."""
     group = parser.add_argument_group("data")
     group.add_argument(
-        "--data", metavar="NAME", default=DATA, help=f"{', '.join(NAMES)}, or the path of your own files [{DATA}]"
+        "--data", metavar="NAME", default=DATA, help=f"{', '.join(NAMES)}, or the path of your own files [{default}]"
     )
     group.add_argument("--offline", action="store_true", help="do not download anything")
     group = parser.add_argument_group("how to read your own files")

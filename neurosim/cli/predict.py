@@ -18,7 +18,7 @@ from ..data.pictures import picture_files
 from ..errors import DataError
 from ..files.atomic import writable_folder, write_text
 from ..network import Network
-from ..text import NARROW, certainty, counted, number
+from ..text import NARROW, certainty, number
 from .options import place
 from .picture import has_blocks, picture
 from .terminal import complain, makes_files, say
@@ -71,7 +71,9 @@ class Classes:
 
     def value(self, value: float) -> str:
         """Write a probability in percent, or an output that is not a probability as a number."""
-        return certainty(value).replace(NARROW, " ") if self.shares else number(value, 3)
+        if not self.shares:
+            return number(value, 3)
+        return certainty(value).replace(NARROW, " ").replace("< ", "under ").replace("> ", "over ")
 
     def best(self, outputs: Sequence[float], count: int) -> list[int]:
         """Return the classes of the largest outputs, the largest first."""
@@ -131,7 +133,7 @@ def run(arguments: argparse.Namespace) -> None:
         for path in written(readings, classes, folder, f"network: {arguments.model}"):
             print(path)
     if failed:
-        print(f"{len(readings)} of {counted(len(readings) + failed, 'picture')} read")
+        print(f"{len(readings):,} of {len(readings) + failed:,} pictures read")
         sys.exit(2)
 
 
@@ -175,7 +177,7 @@ def line_of(reading: Reading, classes: Classes, width: int) -> str:
     said = [reading.prediction]
     if len(classes.names) > 1:
         second = classes.best(reading.outputs, 2)[1]
-        said = [f"{reading.prediction:<{max(map(len, classes.names))}} {classes.value(reading.value):>8}"]
+        said = [f"{reading.prediction:<{max(map(len, classes.names))}} {classes.value(reading.value):>11}"]
         said.append(f"then {classes.names[second]}: {classes.value(reading.outputs[second])}")
     return f"{reading.path!s:<{width}}  {', '.join(said)}; {reading.drawing.said}"
 
@@ -191,7 +193,7 @@ def shown(reading: Reading, classes: Classes) -> list[str]:
     for k in listed:
         a = reading.outputs[k]
         bar = ("█" if blocks else "#") * round(BAR * a) if classes.shares else ""
-        right.append(f"{classes.names[k]:<{longest}} {classes.value(a):>8}  {bar}")
+        right.append(f"{classes.names[k]:<{longest}} {classes.value(a):>11}  {bar}")
     return [f"  {a:<{width if left else 0}}  {b}".rstrip() for a, b in zip_longest(left, right, fillvalue="")]
 
 

@@ -44,6 +44,7 @@ SHORT = {
     "?": "help",
     "q": "quit",
     "l": "here",
+    "glossary": "word",
     "EOF": "quit",
 }
 
@@ -135,7 +136,7 @@ class Prompt(cmd.Cmd):
             self.say(
                 wrapped(
                     f"schedule: from here, {schedule.key} starts again in each epoch, with a learning rate of at most "
-                    f"{number(schedule.rate, 6)}. Use set rate X for a constant rate."
+                    f"{number(schedule.rate, 6)}. Use set rate VALUE for a constant rate."
                 )
             )
         self.show()
@@ -181,7 +182,7 @@ class Prompt(cmd.Cmd):
             return leave
         except NeurosimError as error:
             self.errors += 1
-            self.say(f"error: {error}")
+            self.say(wrapped(f"error: {error}"))
         except Ended:
             raise
         except KeyboardInterrupt:
@@ -238,7 +239,7 @@ class Prompt(cmd.Cmd):
             self.do_sample(rest)
         elif rest:
             hint = "; for another neuron use neuron L J" if rest[0].isdecimal() else ""
-            raise NeurosimError(f"next: expected nothing after it, or misread, received {rest!r}{hint}")
+            raise NeurosimError(f"expected next, or next misread, received {f'next {rest}'!r}{hint}")
         else:
             self._move(self.stepper.next)
 
@@ -258,7 +259,7 @@ class Prompt(cmd.Cmd):
     @command("goto STAGE", "go to a stage, given by its number, name or title; goto: list the stages.")
     def do_goto(self, rest: str) -> None:
         if not rest:
-            self.say("\n".join(f"{k:>3} {name}" for k, name in enumerate(STAGES, start=1)))
+            self.say("\n".join(f"{k:>3} {name}" for k, name in enumerate(self.stepper.titles(), start=1)))
             return
         self.stepper.goto(rest)
         self.show()
@@ -358,10 +359,16 @@ class Prompt(cmd.Cmd):
             f"{scheduled}\n"
             f"{wrapped(repr(stepper.live_neuron))}\n"
             f"{self._place()}"
-            f"this neuron: {', '.join(done) or 'nothing done to it'}\n"
-            f"to undo: {', '.join(stepper.changes[-5:]) or 'nothing'}"
+            f"this neuron: {', '.join(done) or 'not ablated, clamped or frozen'}\n"
+            f"{wrapped(self._to_undo())}"
             f"{chr(10) if stepper.undo_ends else ''}{wrapped(stepper.undo_ends)}"
         )
+
+    def _to_undo(self) -> str:
+        """Return the last changes that can be undone, and the number of earlier ones."""
+        changes = self.stepper.changes
+        earlier = f" (and {len(changes) - 5} earlier)" if len(changes) > 5 else ""
+        return f"to undo: {', '.join(changes[-5:]) or 'nothing'}{earlier}"
 
     def _place(self) -> str:
         """Return a line with the present place of a filter; "" for other neurons."""
@@ -401,7 +408,7 @@ class Prompt(cmd.Cmd):
 
     @command("epoch [N]", "train to the end of the epoch, N times; undo takes back one epoch at a time.")
     def do_epoch(self, rest: str) -> None:
-        for _ in range(*(self._numbers("epoch [N]", rest, 0, 1) or [1])):
+        for _ in range(self._count("epoch [N]", rest)):
             before = self.stepper.trace.loss
             losses = self.stepper.epoch(verbose=True)
             told = f"{counted(len(losses), 'batch', 'batches')}, mean loss {number(np.mean(losses), 4)}"
@@ -413,13 +420,18 @@ class Prompt(cmd.Cmd):
 
     @command("undo [N]", "take back the last change, or the last N changes, exactly (short: u).")
     def do_undo(self, rest: str) -> None:
-        for _ in range(*(self._numbers("undo [N]", rest, 0, 1) or [1])):
+        count = self._count("undo [N]", rest)
+        for done in range(count):
+            if done and not self.stepper.changes:
+                self.say(wrapped(f"{counted(done, 'change')} undone; there is no more to undo"))
+                break
             before = self.stepper.trace.loss
             self.say(f"undone: {self.stepper.undo()}; {self._of_the_sample(before)}")
 
     @command(
-        "set weight I X | bias X | rate X | activation NAME",
-        "change this neuron, or the learning rate of the network; set activation none: use the layer's own again.",
+        "set weight I VALUE | bias VALUE | rate VALUE | activation NAME",
+        "change this neuron, or the learning rate of the network. I is the number in the first column of weights. "
+        "set activation none: use the layer's own again.",
     )
     def do_set(self, rest: str) -> None:
         stepper, words = self.stepper, rest.split()
@@ -504,7 +516,7 @@ class Prompt(cmd.Cmd):
 
     @command("word [TERM]", "explain a word, such as delta; word: list the words that can be explained.")
     def do_word(self, rest: str) -> None:
-        self.say(explained(terms_in([rest])) if rest else wrapped(", ".join(GLOSSARY)))
+        self.say(explained(terms_in([rest], "word alone lists all words")) if rest else wrapped(", ".join(GLOSSARY)))
 
     @command("help [COMMAND]", "explain a command; help: list all commands (short: h).")
     def do_help(self, rest: str) -> None:
@@ -521,6 +533,13 @@ class Prompt(cmd.Cmd):
         if sys.stdin.isatty() and not self.echo:
             self.say("")
         return True
+
+    def _count(self, usage: str, rest: str) -> int:
+        """Read how often to repeat a command: at least once."""
+        count = (self._numbers(usage, rest, 0, 1) or [1])[0]
+        if count < 1:
+            raise NeurosimError(f"{usage.split()[0]}: expected a whole number of at least 1, received {count}")
+        return count
 
     def _value(self, name: str, word: str) -> float:
         """Read a finite number. A whole number stays whole, so that it is printed as it was typed."""

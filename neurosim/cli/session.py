@@ -79,7 +79,8 @@ class Session:
         """
         train, validation = hold_out(settings, train, share)
         if validation is None and always_validate:
-            print(f"validation: the test {test.noun}s, which decide nothing in training")
+            figures = "val loss and val acc are" if test.class_names else "val loss is"
+            say(f"validation: {figures} measured on the test {test.noun}s, which do not influence the training")
             validation = test
         return cls(settings, settings.network_for(train, seed), train, test, validation)
 
@@ -191,6 +192,8 @@ def load_data(
     if train_size is not None:
         train = first_images(train, train_size)
     counts = f"{thousands(len(train))} training and {thousands(len(test))} test {test.noun}s"
+    if 1 in (len(train), len(test)):
+        counts = f"{counted(len(train), f'training {train.noun}')} and {counted(len(test), f'test {test.noun}')}"
     print(f"data: {train.name}, {counts}", flush=True)
     return train, test
 
@@ -271,8 +274,8 @@ def enough_updates(settings: Settings, given: Collection[str], train: Dataset) -
     moved = f", each {train.noun} moved by up to {counted(pixels, 'pixel')}" if "augment" in changes else ""
     smooth = f", activation {SMOOTH}" if "activation" in changes else ""
     say(
-        f"few {train.noun}s: {counted(settings.epochs, 'epoch')} with batches of {size}, which are {thousands(steps)} "
-        f"steps{moved}{smooth} (to change this: {options})"
+        f"few {train.noun}s: {counted(settings.epochs, 'epoch')} with at most {counted(size, train.noun)} per batch, "
+        f"{counted(steps, 'step')} in all{moved}{smooth} (to change this: {options})"
     )
     return settings
 

@@ -6,6 +6,7 @@ import argparse
 import io
 import json
 import os
+import re
 import select
 import stat
 import sys
@@ -21,6 +22,7 @@ from ..network import Network
 from ..text import command_line
 from ..training.settings import Settings
 from ..walk.stepper import BY_THE_USER, Stepper
+from ..walk.words import NAMES
 from .figures import draw_boundary
 from .options import (
     MIN_TRAIN_SIZE,
@@ -78,7 +80,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def which_sample(text: str) -> int | str | Path:
     """Read the number of a sample, the word misread, or the name of a file. An argument type."""
-    return Path(text) if os.path.isfile(text) else text if text == "misread" else at_least(0)(text)
+    if os.path.isfile(text):
+        return Path(text)
+    if re.search(r"[./\\]", text):
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number of at least 0 or the path of a picture; there is no file {text}"
+        )
+    return text if text == "misread" else at_least(0)(text)
 
 
 def row_and_column(text: str) -> tuple[int, int]:
@@ -135,7 +143,7 @@ def walk_forward(network: Network, path: Path, arguments: argparse.Namespace) ->
         print(picture(drawing.pixels, has_blocks(sys.stdout)))
     if why:
         say(f"chosen: {why}")
-    print(here.explain(arguments.top))
+    print(here.explain(arguments.top).replace(f", {NAMES['some sample']}: ", f", {path.name}: ", 1))
     print()
     say(
         f"For another neuron, use --layer L --neuron J. The backward pass and the update need a label, and {path.name} "

@@ -68,6 +68,10 @@ ARGPARSE = (
     (r"expected one argument$", "expected a value after it, received none"),
     (r"expected at least one argument$", "expected at least one value after it, received none"),
     (r"ignored explicit argument (.*)$", r"expected no value, received \1"),
+    (
+        r"^the following arguments are required: PICTURE$",
+        "expected FILE PICTURE (first the saved network, then your pictures), received only one name",
+    ),
     (r"^the following arguments are required: (.*)$", r"expected \1, received nothing"),
     (r"invalid choice: (.*) \(choose from (.*)\)$", r"expected one of \2, received \1"),
     (r"not allowed with argument (.*)$", r"expected no \1 with it, received both"),

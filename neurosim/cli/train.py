@@ -382,7 +382,7 @@ def predictions(session: Session, outputs: Array, targets: Sequence[str] = ()) -
 
 
 def learned_nothing(session: Session, accuracy: float, outputs: Array) -> str:
-    """Return advice if a trained network is no better than a guess; "" if it is better.
+    """Return advice if a trained network is not better than a guess, or if the test set cannot show it; otherwise "".
 
     Args:
         session: the network and its test samples.
@@ -392,6 +392,11 @@ def learned_nothing(session: Session, accuracy: float, outputs: Array) -> str:
     test = session.test
     if test.class_names:
         guess = metrics.commonest_share(test.labels)
+        if guess == 1:
+            return (
+                f"All test {test.noun}s are of one class, so the test accuracy cannot show whether the network has "
+                f"learned anything. Use more {test.noun}s."
+            )
         if not accuracy <= guess + metrics.MARGIN_OVER_CHANCE:  # NaN too
             return ""
         why = (

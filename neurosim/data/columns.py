@@ -257,7 +257,8 @@ def _find_labels(grid: Grid, left: list[int], one_hot: list[int], reading: Readi
         and not _are_amounts(grid, texts[0])
         and 1 < len(set(grid.texts[texts[0]].tolist())) <= max(2, len(grid.lines) / 2)
     ):
-        return texts, "the only column of text"
+        others = any(grid.only_text(k) for k in one_hot)
+        return texts, "the only column of text" + (" that is not in --one-hot" if others else "")
     check_numbers(grid, [k for k in left if k not in (*texts, *one_hot)], reading, labels_are_found=False)
     if len(texts) > 1:
         titles = listing([grid.title(k) for k in texts[:SHOWN]])

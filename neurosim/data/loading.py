@@ -59,7 +59,7 @@ def load(
             MNIST, or the built-in digits if MNIST can neither be found nor downloaded. ``"moons"``, ``"circles"``,
             ``"spirals"``, ``"xor"`` and ``"blobs"`` are points in the plane.
         folder: The first folder to search for a published data set.
-        offline: Whether to never download, like the environment variable ``NEUROSIM_OFFLINE=1``.
+        offline: Whether downloads are forbidden, as ``NEUROSIM_OFFLINE=1`` does.
         progress: Whether a download shows a progress bar.
         seed: The seed of the built-in digits and the points.
         scale: How a network scales the samples: "standardize", a number to multiply by, or None. "auto" scales pixels
@@ -68,7 +68,8 @@ def load(
         target: For your own table: names of columns of numbers to predict, instead of classes.
         one_hot: For your own table: names of columns to encode as one-hot columns.
         missing: For your own table: "mean" fills empty cells, "drop" leaves out their rows; empty: they are refused.
-        transpose: For your own images: whether to exchange rows and columns; None: only for file names of EMNIST.
+        transpose: For your own images: whether to exchange rows and columns; None: exchanged only if the file's name is
+            one of EMNIST's.
         split_seed: For your own data: the seed that draws the test samples if there is no test set.
 
     Returns:
@@ -82,6 +83,10 @@ def load(
         >>> train.images.shape, test.images.shape
         ((10000, 28, 28), (2000, 28, 28))
     """
+    if not isinstance(name, (str, os.PathLike)):
+        raise DataError(
+            f"expected the name or the path of a data set, received an object of type {type(name).__name__}"
+        )
     if folder is not None and not os.path.isdir(os.path.expanduser(folder)):
         raise DataError(f"{os.fspath(folder)}: expected an existing folder to search in")
     offline = offline or os.environ.get("NEUROSIM_OFFLINE", "0") not in ("", "0")
@@ -216,7 +221,9 @@ def _own(path: str | os.PathLike[str], reading: Reading, scale: str | float | No
     if not os.fspath(path) or not os.path.exists(where):
         near = difflib.get_close_matches(str(path).lower(), NAMES, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise DataError(f"expected {', '.join(NAMES)}, or a folder or file, received {str(path)!r}{hint}")
+        raise DataError(
+            f"there is no file or folder {str(path)!r}{hint}; expected a path, or one of {', '.join(NAMES)}"
+        )
     try:
         return read_own(where, reading, scale, NAMES)
     except OSError as error:

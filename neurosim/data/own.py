@@ -275,7 +275,7 @@ def _finish(
         test = replace(test, split="test")
         are = "is" if len(test) == 1 else "are"
         notes.append(
-            f"there is no labelled test set, so {len(test):,} of the training {noun}s {are} held out as test set"
+            f"there is no labelled test set, so {len(test):,} of the training {noun}s {are} held out as the test set"
         )
     if class_names and (strange := np.setdiff1d(test.labels, train.labels)).size:
         few = listing([class_names[k] for k in strange.tolist()[:SHOWN]])

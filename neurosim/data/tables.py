@@ -84,7 +84,8 @@ def read_csv(path: Path, reading: Reading = AS_IT_IS, like: Plan | None = None) 
         keep &= ~np.isnan(x.reshape(len(x), -1)).any(axis=1)
     if not keep.all():
         dropped = int((~keep).sum())
-        notes.append(f"{counted(dropped, 'row')} with empty cells {'is' if dropped == 1 else 'are'} left out")
+        cells, are = ("an empty cell", "is") if dropped == 1 else ("empty cells", "are")
+        notes.append(f"{counted(dropped, 'row')} with {cells} {are} left out")
         x, labels = x[keep], None if labels is None else labels[keep]
         if not len(x):
             raise DataError(f"{path}: expected some rows without empty cells, received none; use --missing mean")
@@ -167,7 +168,7 @@ def _features(
             names.append(str(key) if key != "" else f"column {k + 1}")
             x[:, start] = grid.values[:, k]
     if not reading.missing and np.isnan(x).any():
-        used = [at[key] for key in plan.features]
+        used = [at[key] for key in plan.features if key not in wide]  # `_indicators` refuses empty cells
         raise empty_cell(grid, used, grid.values[:, used])
     every = list(range(x.shape[1]))
     low, high = range_of(x, every)

@@ -180,8 +180,11 @@ def file_size(path: str | os.PathLike[str]) -> int:
     """Return the size of a regular file in bytes. A folder, pipe or device would fail late or wait for ever.
 
     Raises:
-        DataError: the file does not exist, or it is not a regular file.
+        DataError: `path` is not a path, the file does not exist, or it is not a regular file.
     """
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        kind = "a NumPy array" if isinstance(path, np.ndarray) else f"an object of type {type(path).__name__}"
+        raise DataError(f"expected the path of a file, received {kind}")
     try:
         status = os.stat(path)
     except (OSError, ValueError) as error:

@@ -53,7 +53,12 @@ def load_network(path: str | os.PathLike[str]) -> Network:
     Raises:
         DataError: the file does not exist, or is not a network of a version that this program knows.
     """
-    config, arrays = read_configured(path, FORMAT, VERSION)
+    try:
+        config, arrays = read_configured(path, FORMAT, VERSION)
+    except DataError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise DataError(f"{error}; expected a file written by `net.save` or `train`") from error.__cause__
+        raise
     try:
         hold("config", CONFIG, config)
         settings, scalars, streams = config["network"], config["scalars"], config["streams"]

@@ -45,6 +45,9 @@ from .neuron import Neurons
 class ParameterView:
     """A parameter or gradient array of a layer. Reading returns the live view; assigning copies into it."""
 
+    def __init__(self, text: str = "A parameter or gradient array. Live.") -> None:
+        self.__doc__ = text  # `help` shows it
+
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 

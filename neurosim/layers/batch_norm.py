@@ -45,10 +45,10 @@ class BatchNorm(ActivationLayer):
     never_negative = ("running_variance",)
     neuron_by_neuron = True
     least_batch = 2  # a single sample is its own mean: x̂ is then always 0
-    gamma = ParameterView()
-    beta = ParameterView()
-    dgamma = ParameterView()
-    dbeta = ParameterView()
+    gamma = ParameterView("The scale γ of each neuron. Live; assigning copies.")
+    beta = ParameterView("The shift β of each neuron. Live; assigning copies.")
+    dgamma = ParameterView("The gradient of the mean batch loss for gamma. Live.")
+    dbeta = ParameterView("The gradient of the mean batch loss for beta. Live.")
     x_hat: Array
     _work: Array
 

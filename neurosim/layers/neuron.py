@@ -10,6 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -35,7 +36,10 @@ class Neuron:
         >>> neuron.weights.reshape(28, 28)             # the same memory, as an image
     """
 
-    __slots__ = ("index", "layer")
+    __slots__ = {  # with docstrings for `help`
+        "index": "The neuron's place in its layer, from 0.",
+        "layer": "The layer of the neuron.",
+    }
 
     def __init__(self, layer: Neurons, index: int) -> None:
         self.layer = layer
@@ -58,6 +62,11 @@ class Neuron:
                 f"the layer has {', '.join(self.layer.views) or 'no parameters'}"
             ) from None
 
+    def _name(self) -> str:
+        """Return a short name for errors."""
+        layer = self.layer
+        return f"neuron {self.index} of {f'layer {layer.index}' if layer.index >= 0 else repr(layer)}"
+
     @property
     def weights(self) -> Array:
         """(n_in,) the incoming weights, column j of W; (k, k, C) for a filter. Live; assigning copies."""
@@ -69,10 +78,12 @@ class Neuron:
         try:
             array = np.asarray(value, weights.dtype)
         except (TypeError, ValueError):
-            raise ShapeError(f"weights of {self}: expected {weights.size} numbers, received {value!r}") from None
+            raise ShapeError(
+                f"weights of {self._name()}: expected {weights.size} numbers, received {value!r}"
+            ) from None
         whole = self.layer.in_shape if math.prod(self.layer.in_shape) == weights.size else ()
         if array.shape not in ((), weights.shape, whole):
-            raise ShapeError(f"weights of {self}: expected shape {weights.shape}, received {array.shape}")
+            raise ShapeError(f"weights of {self._name()}: expected shape {weights.shape}, received {array.shape}")
         weights[...] = array.reshape(weights.shape) if array.ndim else array
 
     @property
@@ -83,7 +94,7 @@ class Neuron:
     @bias.setter
     def bias(self, value: float) -> None:
         view = self._part(self.layer.bias_name or "b")
-        view[...] = check_value(f"bias of {self}", value, view.dtype)
+        view[...] = check_value(f"bias of {self._name()}", value, view.dtype)
 
     @property
     def weight_gradient(self) -> Array:
@@ -187,12 +198,12 @@ class Neuron:
         Raises:
             NeurosimError: the neuron is in the output layer, or `value` is not a finite number of the layer's dtype.
         """
-        self._change("values", check_value("forced output", value, self.layer.dtype))
+        self._change("values", check_value("value", value, self.layer.dtype))
 
     def ablate(self, to: float | str = 0.0) -> None:
         """Ablate the neuron: force its output to 0, or with ``"mean"`` to its mean over the last batch.
 
-        It works in a hidden layer only. `release` undoes it.
+        The mean is that of the output before it was forced. It works in a hidden layer only. `release` undoes it.
 
         Raises:
             NeurosimError: there is no batch for the mean yet, or the neuron is in the output layer.
@@ -202,8 +213,17 @@ class Neuron:
                 raise NeurosimError(
                     "ablate to the mean: expected a batch for the mean, but none was run yet; call net.predict(x) first"
                 )
-            to = float(self.a.mean())
+            to = self._unforced_mean()
         self.clamp(to)  # type: ignore[arg-type]
+
+    def _unforced_mean(self) -> float:
+        """Return the mean of f(z) over the last batch: the mean output without `ablate` or `clamp`."""
+        layer, values = self.layer, self.layer.interventions.values
+        if self.index not in values or layer.activation is None:
+            return float(self.a.mean())
+        others = {j: value for j, value in values.items() if j != self.index}
+        function = replace(layer.interventions, values=others).function_for(layer.activation)
+        return float(function(layer.by_neuron(layer.z))[:, self.index].mean())
 
     def release(self) -> None:
         """Undo `ablate` or `clamp`."""
@@ -286,8 +306,8 @@ class Neuron:
         if layer.bias_name in layer.views:
             parts.append(f"bias {self.bias:.3g}")
         if layer.batch_size:
-            last = "the last sample" if layer.batch_size == 1 else f"the last batch, of {layer.batch_size:,} samples"
-            parts.append(f"mean activation {float(self.a.mean()):.3g} over {last}")
+            read = "one sample" if layer.batch_size == 1 else f"{layer.batch_size:,} samples"
+            parts.append(f"mean activation {float(self.a.mean()):.3g} over the {read} that it last read")
         parts += self.interventions
         return ": ".join((parts[0], ", ".join(parts[1:]))) if parts[1:] else parts[0]
 
@@ -311,7 +331,10 @@ class Unit:
     def __init__(self, neuron: Neuron, row: int, column: int) -> None:
         layer = neuron.layer
         if len(layer.out_shape) != 3 or layer.index == 0:
-            raise NeurosimError(f"at: expected a neuron of a layer that makes images, received one of {layer!r}")
+            why = "which has no rows and columns" if layer.index else "the input"
+            raise NeurosimError(
+                f"at: expected a filter, or a channel of a feature map, received {neuron._name()}, {why}"
+            )
         self.neuron = neuron
         self.row, self.column = (
             _in_range(layer, name, at, count)

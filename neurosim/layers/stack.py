@@ -25,7 +25,9 @@ def checked_layers(layers: Any) -> list[Layer]:
     shape: tuple[int, ...] = ()
     for k, layer in enumerate(layers):
         if not isinstance(layer, Layer):
-            raise NeurosimError(f"layers: expected {', '.join(_layer_names())}, received {layer!r}")
+            raise NeurosimError(
+                f"layers: expected a list of layers ({', '.join(_layer_names())}), received {layer!r} in place {k}"
+            )
         if isinstance(layer, Input) != (k == 0):
             raise NeurosimError(f"layers: expected one Input, in the first place, received {layer!r} in place {k}")
         if layer.index >= 0:

@@ -37,10 +37,10 @@ class WeightedLayer(ActivationLayer):
 
     weight_name = "W"
     bias_name = "b"
-    W = ParameterView()
-    b = ParameterView()
-    dW = ParameterView()
-    db = ParameterView()
+    W = ParameterView("The weights; the last axis counts the neurons. Live; assigning copies.")
+    b = ParameterView("The biases, one per neuron. Live; assigning copies.")
+    dW = ParameterView("The gradient of the mean batch loss for W. Live.")
+    db = ParameterView("The gradient of the mean batch loss for b. Live.")
 
     def __init__(
         self,

@@ -63,8 +63,8 @@ def fit(
         epochs: passes over the data, at least 0.
         batch_size: samples per step; 1 is single-sample descent, ``None`` is full-batch. The last batch may be smaller.
         validation_data: ``(x, y)``, or a `Dataset`, for an evaluation after each epoch.
-        verbose: whether to print a progress bar and one line per epoch on standard error. With more than 50 epochs, not
-            every epoch has a line.
+        verbose: whether to print a progress bar and one line per epoch on standard error. With more than 50 epochs,
+            print about 25 lines, evenly spaced.
         callbacks: the callbacks, called in their order.
         shuffle: whether each epoch uses the samples in a new random order.
         drop_last: whether each epoch leaves out the samples that do not fill its last batch. A small last batch gives
@@ -156,7 +156,7 @@ def _as_validation(network: Network, data: Any) -> tuple[Array, Array] | None:
         x, y = (data, None) if is_dataset(data) else data
     except (TypeError, ValueError):
         raise NeurosimError(
-            f"validation_data: expected a pair (x, y) or a Dataset, received a {type(data).__name__}"
+            f"validation_data: expected a pair (x, y) or a Dataset, received an object of type {type(data).__name__}"
         ) from None
     return as_data(network, x, y, "validation_data")
 

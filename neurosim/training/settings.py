@@ -21,7 +21,7 @@ from ..layers import BatchNorm, Dense, Dropout, Input, Layer
 from ..losses import LOSSES, CrossEntropy, check_pair
 from ..network import BATCH_SIZE, EPOCHS, Network
 from ..optimizers import OPTIMIZERS, Optimizer
-from ..registry import Registry, unknown
+from ..registry import Registry, explain_arguments, unknown
 from ..regularizers import L1, L2, Regularizer
 from ..schedules import SCHEDULES
 from ..text import plain
@@ -244,9 +244,9 @@ class Settings:
         }
 
     def rate_text(self) -> str:
-        """Describe learning rate and schedule: "0.002 at most (twice adam's default), schedule one_cycle"."""
+        """Describe learning rate and schedule: "up to 0.002 (twice adam's default), schedule one_cycle"."""
         used, optimizer = self.used(), self.optimizer.partition(":")[0]
-        text = f"{plain(self.rate)}{'' if self.schedule is None else ' at most'}"
+        text = f"{'' if self.schedule is None else 'up to '}{plain(self.rate)}"
         if self.learning_rate is None and "learning_rate" not in self.optimizer:
             times = self.rate / OPTIMIZERS.create(self.optimizer).rate
             own = f"{optimizer}'s default"
@@ -338,3 +338,6 @@ class Settings:
     def callbacks(self) -> list[Callback]:
         """Make the callbacks that these settings need."""
         return [EarlyStopping(self.monitor, self.early_stopping)] if self.early_stopping else []
+
+
+Settings.__init__ = explain_arguments(Settings.__init__)  # type: ignore[method-assign]

@@ -41,18 +41,21 @@ ROWS: dict[str, dict[str, str]] = {
         "role": "note",
         "line": "sum over the filters of layer {layer}, {above}, at the {places} places whose patch contains it:",
     },
-    "downstream.won": {"role": "note", "line": "{indent}{name}: it is passed on, {own} is the largest of {count}"},
+    "downstream.won": {
+        "role": "note",
+        "line": "{indent}{name}: this place is passed on, {own} is the largest of {count}",
+    },
     "downstream.won first": {
         "role": "note",
-        "line": "{indent}{name}: it is passed on, the first of {ties} that are the largest, {own}",
+        "line": "{indent}{name}: this place is passed on, the first of {ties} that are the largest, {own}",
     },
     "downstream.lost": {
         "role": "note",
-        "line": "{indent}{name}: it is not passed on, {place} is larger, {winner} against {own}",
+        "line": "{indent}{name}: this place is not passed on, place {place} is larger, {winner} against {own}",
     },
     "downstream.lost to the first": {
         "role": "note",
-        "line": "{indent}{name}: it is not passed on, {place} is as large, {own}, and comes first",
+        "line": "{indent}{name}: this place is not passed on, place {place} is as large, {own}, and comes first",
     },
     "downstream.one of them": {"role": "note", "line": "the largest of them, {name}:"},
     "downstream.largest": {
@@ -65,16 +68,16 @@ ROWS: dict[str, dict[str, str]] = {
     },
     "downstream.over windows above": {
         "role": "note",
-        "line": "its dL/da = Σ w_k delta_k over the windows of layer {layer}, {above}, that contain it:",
+        "line": "dL/da_k = Σ w delta over the windows of layer {layer}, {above}, that contain it:",
     },
     "downstream.over filters above.one": {
         "role": "note",
-        "line": "its dL/da = Σ w_k delta_k over the filters of layer {layer}, {above}, at the one place whose "
+        "line": "dL/da_k = Σ w delta over the filters of layer {layer}, {above}, at the one place whose "
         "patch contains it:",
     },
     "downstream.over filters above.many": {
         "role": "note",
-        "line": "its dL/da = Σ w_k delta_k over the filters of layer {layer}, {above}, at the {places} places "
+        "line": "dL/da_k = Σ w delta over the filters of layer {layer}, {above}, at the {places} places "
         "whose patch contains it:",
     },
     "gradients.share": {"role": "note", "line": "what this place adds to dL/dw, delta * x:"},

@@ -64,7 +64,10 @@ def _undoable(label: str, changes: str = "settings") -> Callable[[Callable[P, R]
         def said(*arguments: P.args, **named: P.kwargs) -> str:
             bound = signature.bind(*arguments, **named)
             bound.apply_defaults()
-            return fill(label, {name: str(value) for name, value in bound.arguments.items()})
+            given = dict(bound.arguments)
+            defaults = {name: each.default for name, each in signature.parameters.items()}
+            typed = {name: "" if value == defaults[name] else str(value) for name, value in given.items()}
+            return fill(label, {n: "none" if given[n] is None else text for n, text in typed.items()}).strip()
 
         @wraps(method)
         def changing(*arguments: P.args, **named: P.kwargs) -> R:
@@ -250,8 +253,12 @@ class Stepper:
         elif isinstance(stage, str):
             self._stage = STAGES.index(self._stage_called(stage))
         else:
-            raise unknown("stage", stage, STAGES)
+            raise unknown("stage", stage, self.titles())
         return self.stage(top)
+
+    def titles(self) -> list[str]:
+        """Return the titles of all stages, as they are printed."""
+        return [stage.title for stage in self.neuron_trace.stages()]
 
     def _stage_called(self, name: str) -> str:
         """Return the key of the stage with this key or title, or of the only one that begins with `name`."""
@@ -267,7 +274,7 @@ class Stepper:
         if len(found) > 1 and asked:
             raise NeurosimError(f"stage '{name}' could be {', '.join(found)}")
         if len(found) != 1:
-            raise unknown("stage", name, STAGES)
+            raise unknown("stage", name, self.titles())
         return found[0]
 
     def go_to_neuron(self, layer: int, neuron: int) -> None:
@@ -465,6 +472,7 @@ class Stepper:
         """Ablate the present neuron: set its output to 0, to a value, or to its "mean" over the first 1,000 samples."""
         mean = to == "mean"
         if mean:
+            self.live_neuron.release()  # the mean is that of the output that is not forced
             a = self.network.activations(self._sample_rows[:1000], self.layer, self.neuron)
             to = float(a.mean(dtype=np.float64))
         self.live_neuron.ablate(to)
@@ -476,7 +484,7 @@ class Stepper:
         self.live_neuron.clamp(value)
         return f"clamped to {value}"
 
-    @_undoable("release")
+    @_undoable("restore")
     def release(self) -> str:
         """End `ablate` or `clamp` of the present neuron."""
         self.live_neuron.release()

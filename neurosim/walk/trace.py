@@ -29,7 +29,22 @@ from .sample import SampleRun
 class Trace(SampleRun):
     """All numbers of one sample in a network, up to the update that it causes: ``net.trace(x, y)``.
 
-    Its layers are `LayerTrace`s and their neurons `NeuronTrace`s. Arguments and attributes are those of `SampleRun`.
+    Its layers are `LayerTrace`s and their neurons `NeuronTrace`s.
+
+    Args:
+        network: the network; it is not changed.
+        x: one sample; integers are scaled by the `Input`.
+        y: its class index, or a row of n_out targets; ``None``: no label.
+        sample: the number of the sample in its data set, only for display.
+
+    Attributes:
+        network: a copy of the network before the update.
+        loss, loss_after: L of the sample before and after the update, without penalties.
+        probabilities: (n_out,) the output's activations.
+        prediction: the predicted class.
+        label: the class of the targets; ``None`` if they are not class labels.
+        forward_only: whether there are no targets.
+        optimizer, learning_rate: those of the update.
     """
 
     def is_of(self, network: Network) -> bool:

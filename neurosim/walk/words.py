@@ -99,13 +99,13 @@ RULES: Table = {
     "difference": {"text": "a - y", "formula": "{a} - {y}"},
     "mean_difference": {"text": "(a - y) / n", "formula": "({a} - {y}) / {n}"},
     "jacobian": {
-        "text": "Jᵀ dL/da, J the Jacobian of softmax",
+        "text": "Σ_k dL/da_k da_k/dz_j",
         "formula": "{a} * ({dL/da} - {Σ a dL/da})",
     },
     "gradient": {"text": "delta x"},
     "penalized gradient": {"text": "delta x + penalty"},
     "step": {"text": "θ ← θ - step"},
-    "unknown": {"text": "Jᵀ dL/da, J the Jacobian of the layer's function", "formula": ""},
+    "unknown": {"text": "Σ_k dL/da_k da_k/dz_j", "formula": ""},
 } | filter_words.RULES
 """The rules by which a delta, or a gradient, is computed."""
 
@@ -219,20 +219,20 @@ ROWS: Table = {
     "downstream.delta above": {
         "role": "delta above",
         "formula": "{dL/da} * {f'(z)}",
-        "line": "its delta = dL/da * f'(z) = {substituted} = {value}, of layer {layer}",
+        "line": "delta_k of layer {layer} = dL/da_k * f'(z_k) = {substituted} = {value}",
     },
-    "downstream.delta handed on": {"role": "delta above", "line": "its delta = dL/da = {value}, of layer {layer}"},
+    "downstream.delta handed on": {"role": "delta above", "line": "delta_k of layer {layer} = dL/da_k = {value}"},
     "downstream.delta together": {
         "role": "delta above",
-        "line": "its delta = {value}, from dL/da of the whole layer {layer}: its neurons share one {activation}",
+        "line": "delta_k of layer {layer} = {value}, from dL/da of the whole layer: its neurons share one {activation}",
     },
     "downstream.delta of the output": {
         "role": "delta above",
-        "line": "its delta = {value}: layer {layer} is the output layer, see stage output delta",
+        "line": "delta_k = {value}: layer {layer} is the output layer, see stage output delta",
     },
     "downstream.over above": {
         "role": "note",
-        "line": "its dL/da = Σ w_k delta_k over the neurons of layer {layer}, {above}:",
+        "line": "dL/da_k = Σ w delta over the neurons of layer {layer}, {above}:",
     },
     "downstream.term above": {
         "role": "term above",
@@ -351,21 +351,21 @@ ROWS: Table = {
     "loss_after.better": {
         "role": "result",
         "formula": "{L} + {change}",
-        "line": "L = {L} -> {L after} ({change}, better), with all neurons updated",
+        "line": "L = {L} -> {L after} ({change}, better), after the update of the network",
     },
     "loss_after.worse": {
         "role": "result",
         "formula": "{L} + {change}",
-        "line": "L = {L} -> {L after} ({change}, worse), with all neurons updated",
+        "line": "L = {L} -> {L after} ({change}, worse), after the update of the network",
     },
     "loss_after.same": {
         "role": "result",
         "formula": "{L} + {change}",
-        "line": "L = {L} -> {L after} ({change}, the same), with all neurons updated",
+        "line": "L = {L} -> {L after} ({change}, the same), after the update of the network",
     },
     "loss_after.lost": {
         "role": "result",
-        "line": "L = {L} -> {L after} (not a finite number), with all neurons updated",
+        "line": "L = {L} -> {L after} (not a finite number), after the update of the network",
     },
     "rest.one": {"role": "rest", "line": "the other term is {value}"},
     "rest.many": {"role": "rest", "line": "the other {count} terms sum to {value}"},
@@ -390,7 +390,7 @@ WHY: dict[str, str] = {
     "rule unknown": "",
     "flat": "f is flat here: no gradient passes back through this neuron.",
     "forced": "a is forced: no gradient passes back through this neuron.",
-    "together": "But each z of the layer changes every a:\ndelta is the sum over all of them, Jᵀ dL/da.",
+    "together": "But each z of the layer changes every a:\ndelta is the sum over all of them, Σ_k dL/da_k da_k/dz_j.",
     "no term": "Every neuron above has delta 0: no gradient comes back.",
     "no weight": "Every weight to the layer above is 0: that layer does not depend on this neuron.",
     "no product": "In every term the weight or the delta is 0.",

@@ -95,7 +95,7 @@ def test_a_report_card_says_what_its_figures_mean_of_filters(model, cli, tmp_pat
     result = cli("inspect", model, "--data", "digits")
     assert result.code == 0, result.err
     said = " ".join(result.out.split())
-    assert "14 neurons; most accuracy is lost without these 4 hidden neurons:" in said
+    assert "14 neurons; these 4 hidden ones matter most (accuracy lost without one):" in said
     over = "are filters: their activation is measured over all samples and all places."
     assert f"The neurons of layer 1 {over}" in said
     assert max(map(len, result.out.partition("all neurons, with")[0].splitlines())) <= 80
@@ -110,7 +110,7 @@ def test_a_report_card_says_what_its_figures_mean_of_filters(model, cli, tmp_pat
 def test_a_report_card_of_a_part_says_so_of_filters_alone(model, cli):
     over = "are filters: their activation is measured over all samples and all places."
     alone = cli("inspect", model, "--data", "digits", "--layer", "1").out
-    assert "4 filters; most accuracy is lost without these 4 filters:" in alone and over in " ".join(alone.split())
+    assert "4 filters, sorted by the accuracy lost without each:" in alone and over in " ".join(alone.split())
     assert over not in " ".join(cli("inspect", model, "--data", "digits", "--layer", "4").out.split())
     assert over in " ".join(cli("inspect", model, "--data", "digits", "--layer", "1", "--neuron", "2").out.split())
 

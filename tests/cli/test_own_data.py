@@ -88,7 +88,7 @@ def held_out(data, **reading):
 @pytest.mark.parametrize("name", TOYS)
 def test_train_on_points_draws_their_boundary_and_its_film(name, cli, tmp_path):
     text = said(cli("train", "--data", name, *QUICK, "--out", "run"))
-    assert "400 training and 400 test points" in text and "validation: the test points" in text and "image" not in text
+    assert "400 training and 400 test points" in text and "measured on the test points" in text and "image" not in text
     assert files(tmp_path / "run") == {
         *("net.npz", "history.csv", "predictions.csv"),
         *("learning_curves.png", "confusion_matrix.png", "boundary.png", "boundary.gif"),
@@ -183,7 +183,7 @@ def test_a_share_is_held_out_for_validation_and_the_test_rows_are_not_looked_at(
     train, test = ns.data.load(table)
     kept, held = train.hold_out(0.1)  # the first of each class
     assert len(held) == 12 and "validation: 12 rows, kept out of the training set" in text
-    assert "which decide nothing" not in text
+    assert "measured on the test" not in text
     assert [len(x) for x, *_ in looked[:-1]] == [12] * (len(looked) - 1)  # after each epoch
     assert looked[-1][0].split == "test" and len(looked[-1][0]) == len(test) == 25  # once, at the end
     history = pd.read_csv(tmp_path / "run/history.csv").set_index("epoch")
@@ -300,18 +300,30 @@ def test_few_samples_get_enough_updates_and_are_told_so(count, kind, classes, up
     assert settings.batch_size == SMALL_BATCH and settings.augment is None and settings.activation == activation
     assert settings.epochs == max(Settings().epochs, math.ceil(updates / steps))
     text = " ".join(capsys.readouterr().out.split())
-    assert f"few {data.noun}s: {settings.epochs:,} epochs with batches of {SMALL_BATCH}" in text
+    assert f"few {data.noun}s: {settings.epochs:,} epochs with at most {SMALL_BATCH} {data.noun}s per batch" in text
     others = "(to change this: --batch-size and --epochs)"
     if activation == "tanh":
         others = "activation tanh (to change this: --batch-size, --epochs and --activation)"
-    assert re.search(rf"which are {settings.epochs * steps:,} steps,? {re.escape(others)}", text)
+    assert re.search(rf"{settings.epochs * steps:,} steps in all,? {re.escape(others)}", text)
     asked = enough_updates(Settings(activation="selu"), {"activation"}, data)
     assert asked.activation == "selu" and asked.epochs == settings.epochs
 
 
+def test_a_small_table_counts_its_rows_and_steps_in_the_singular_too(cli, tmp_path):
+    rows = "\n".join(f"{k},{k * k % 7},{'yes' if k > 2 else 'no'}" for k in range(1, 6))
+    (tmp_path / "t.csv").write_text(f"size,weight,kind\n{rows}\n")
+    text = said(cli("train", "--data", "t.csv", "--epochs", "1", "--quiet", "--out", "run"))
+    assert "4 training rows and 1 test row" in text and "1 of the training rows is held out as the test set" in text
+    assert "few rows: 1 epoch with at most 16 rows per batch, 1 step in all" in text
+    assert (
+        "All test rows are of one class, so the test accuracy cannot show whether the network has learned anything. "
+        "Use more rows."
+    ) in text and "has learned nothing" not in text
+
+
 def test_what_is_said_is_what_is_done(table, cli, tmp_path):
     text = said(cli("train", "--data", "iris.csv", "--hidden", "4", "--quiet", "--out", "run"))
-    told = re.search(r"few rows: (\S+) epochs with batches of (\S+), which are (\S+) steps", text)
+    told = re.search(r"few rows: (\S+) epochs with at most (\S+) rows per batch, (\S+) steps in all", text)
     epochs, size, updates = (int(each.replace(",", "")) for each in told.groups())
     net = ns.Network.load(tmp_path / "run/net.npz")
     assert net.optimizer.t == updates == epochs * math.ceil(125 / size)
@@ -411,7 +423,7 @@ def test_inspect_calls_classes_by_their_names(flowers, table, cli, tmp_path):
     report = ns.Network.load(flowers).report(held_out(table))
     for name in ("strongest_class", "weakest_class"):
         assert card[name].tolist() == [SPECIES[k] for k in report[name]]
-    assert card["strongest_class"].iloc[0] in text and "most accuracy is lost without" in text
+    assert card["strongest_class"].iloc[0] in text and "hidden ones matter most (accuracy lost without one):" in text
     text = said(cli("inspect", flowers, "--data", "iris.csv", "--layer", "1", "--neuron", "2"))
     assert f"strongest_class {SPECIES[report['strongest_class'].iloc[2]]} " in text
     assert {"layer1-neuron2-by_class.png", "layer1-neuron2-weights.png"} <= files(tmp_path / "results/inspect")
@@ -432,7 +444,7 @@ def test_inspect_says_nothing_of_classes_where_there_are_none(prices, cli, tmp_p
     words = ("--data", "houses.csv", "--target", "price")
     assert cli("train", *words, "--loss", "mse", *QUICK, "--out", "run").code == 0
     text = said(cli("inspect", "run/net.npz", *words, "--rows", "3"))
-    assert "the largest weights are those of these 3 hidden neurons:" in text
+    assert "these 3 hidden ones have the largest weights:" in text
     assert not re.search(r"nan|NA|class|accuracy", text.partition("7 neurons")[2])
     card = pd.read_csv(tmp_path / "results/inspect/neurons.csv")
     shown = card[card["layer"] == 1].sort_values("weight_norm", ascending=False)["neuron"][:3]
@@ -472,7 +484,7 @@ def test_step_at_numbers_to_predict_draws_output_and_target(prices, cli, tmp_pat
     words = ("step", "--data", "houses.csv", "--target", "price", "--loss", "mse", "--hidden", "5", "--epochs", "3")
     result = cli(*words, "--plot", "story", stdin="clamp 0\nnext misread\n")
     assert re.search(r"clamped to 0: sample 0: loss \S+ -> \S+\n", result.out)
-    assert "expected targets that are classes" in result.out
+    assert "expected targets that are class labels" in result.out
     assert len(list((tmp_path / "story").glob("layer*.png"))) == 1
 
 

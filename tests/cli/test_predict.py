@@ -12,6 +12,7 @@ from PIL import Image
 
 import neurosim as ns
 from neurosim.cli.picture import picture
+from neurosim.cli.predict import Classes
 
 MNIST = os.environ.get("NEUROSIM_DATA", "")  # what the fixture `cli` takes away
 
@@ -59,7 +60,7 @@ def test_the_picture_as_the_network_sees_it_beside_its_probabilities(model, pict
     assert shown == picture(seen, blocks=True).splitlines() and len(block) >= 10
     probabilities = ns.Network.load(model).predict_proba(seen[None])[0]
     for k in range(10):
-        words = block[k][32:].replace("> ", "").replace("< ", "").split()
+        words = block[k][32:].replace("over ", "").replace("under ", "").split()
         assert words[0] == str(k) and float(words[1]) == pytest.approx(100 * probabilities[k], abs=0.5)
         assert len(words[3] if len(words) > 3 else "") == round(20 * float(probabilities[k]))
 
@@ -99,6 +100,18 @@ def test_what_cannot_be_read_is_one_line_each_and_the_others_are_predicted(model
     ):
         assert any(name in line and words in line for line in errors), name
     assert "two.png    2" in result.out and result.out.endswith("1 of 5 pictures read\n")
+
+
+def test_predict_says_how_many_pictures_and_which_name_comes_first(model, pictures, cli):
+    assert cli("predict", model, "nowhere.png").out.endswith("0 of 1 pictures read\n")
+    result = cli("predict", "two.png")
+    said = "expected FILE PICTURE (first the saved network, then your pictures), received only one name"
+    assert result.code == 2 and said in result.err
+
+
+def test_probabilities_near_certainty_are_written_in_words():
+    classes = Classes(["0", "1"], shares=True)
+    assert [classes.value(a) for a in (0.99999, 0.00001, 0.5)] == ["over 99.9 %", "under 0.1 %", "50 %"]
 
 
 def test_invert_and_as_is(model, pictures, cli):
@@ -141,6 +154,7 @@ def test_step_walks_forward_through_a_picture(model, pictures, cli):
     result = cli("step", "--data", "digits", "--model", model, "--sample", "two.png")
     assert result.code == 0, result.err
     assert "two.png: black on white, cropped and centred" in result.out and "4. " in result.out
+    assert ", two.png: read as 2\n" in result.out and "the sample: read as" not in result.out
     assert "read as 2; without a label there is no loss and no backward pass" in result.out and "nan" not in result.out
     assert (
         result.out.rstrip().endswith("`python main.py step --sample 0`.") and "use --layer L --neuron J." in result.out
@@ -155,6 +169,8 @@ def test_step_walks_forward_through_a_picture(model, pictures, cli):
     for words, said in ((["nowhere.png"], "--sample"), (["two.png", "--plot", "story"], "--plot")):
         result = cli("step", "--data", "digits", "--model", model, "--sample", *words)
         assert result.code == 2 and said in result.err and len(result.err.splitlines()) == 1
+    result = cli("step", "--data", "digits", "--model", model, "--sample", "nowhere.png")
+    assert "or the path of a picture; there is no file nowhere.png" in result.err
     (pictures / "text.png").write_text("hello")
     assert "expected a picture" in cli("step", "--data", "digits", "--sample", "text.png").err
 

@@ -80,7 +80,7 @@ def test_a_place_that_is_none_is_refused_and_it_stays(line, words, ask):
 def test_a_dense_neuron_has_no_places(ask):
     ask("neuron 8 1")
     for line in ("at 0,0", "at"):
-        assert ask(line).startswith("error: at: expected a neuron of a layer that makes images")
+        assert ask(line).startswith("error: at: expected a filter, or a channel of a feature map")
 
 
 def test_the_status_and_the_weights_are_about_the_filter(ask):
@@ -125,7 +125,7 @@ def test_step_at_a_place(cli, small):
     [
         (("--at", "24,3"), "layer 1 has rows 0 to 23, received 24"),
         (("--at", "3,24"), "layer 1 has columns 0 to 23, received 24"),
-        (("--at", "3,4", "--layer", "4"), "at: expected a neuron of a layer that makes images, received one of Dense"),
+        (("--at", "3,4", "--layer", "4"), "at: expected a filter, or a channel of a feature map, received neuron"),
         (("--at", "3"), "expected a row and a column, such as 10,12, received '3'"),
         (("--at", "3,x"), "expected a whole number of at least 0, received 'x'"),
         (("--at", "3,4,5"), "expected a row and a column, such as 10,12, received '3,4,5'"),
@@ -155,7 +155,7 @@ def test_a_wrong_place_is_refused_before_a_training(place, said, cli):
 @pytest.mark.full
 def test_a_place_of_a_dense_neuron_is_refused(cli):
     result = cli("step", "--data", "digits", "--train-size", "300", "--hidden", "4", "--at", "0,0")
-    assert result.code == 2 and "expected a neuron of a layer that makes images" in result.err
+    assert result.code == 2 and "expected a filter, or a channel of a feature map" in result.err
 
 
 def test_a_walk_reads_well_at_a_terminal_of_80_columns(cli, small):

@@ -3,6 +3,7 @@
 import inspect
 import pydoc
 
+import numpy as np
 import pytest
 
 import neurosim as ns
@@ -62,3 +63,58 @@ def test_positional_arguments_are_counted_as_ever(make_net, blobs):
         make_net().fit(*blobs, 1, 2, 3, 4)
     history = make_net().fit(*blobs, 1, 8, verbose=False)
     assert len(history) == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (
+            lambda: ns.Adam(lr=0.1),
+            "Adam has no argument 'lr' (it takes learning_rate, beta1, beta2, epsilon, clip_norm)",
+        ),
+        (lambda: ns.SGD(0.1, momentum=0.9), "SGD has no argument 'momentum' (it takes learning_rate, clip_norm)"),
+        (lambda: ns.Dense(3, act="relu"), "Dense has no argument 'act'"),
+        (lambda: ns.Dense(), "Dense takes units, activation, "),
+        (lambda: ns.Flatten(3), "Flatten takes no arguments, received other arguments"),
+        (lambda: ns.Settings(epoch=3), "Settings has no argument 'epoch'; did you mean 'epochs'?"),
+    ],
+)
+def test_a_constructor_explains_wrong_arguments(make, text):
+    with pytest.raises(ns.ArgumentError) as error:
+        make()
+    assert text in str(error.value)
+
+
+def test_an_own_constructor_keeps_its_errors_and_its_signature():
+    class Mine(ns.ReLU):
+        def __init__(self, size=1):
+            len(size)
+
+    assert list(inspect.signature(Mine).parameters) == ["size"]
+    with pytest.raises(TypeError, match="has no len") as error:
+        Mine(3)
+    assert not isinstance(error.value, ns.ArgumentError)
+
+
+def test_a_snapshot_is_checked_before_it_is_restored(make_net):
+    net = make_net()
+    for wrong, received in (({}, "a dict without 'arrays'"), (3, "an object of type int")):
+        with pytest.raises(ns.NeurosimError) as error:
+            net.restore(wrong)
+        assert str(error.value) == f"snapshot: expected the result of `net.snapshot()`, received {received}"
+
+
+def test_a_path_is_checked_before_a_network_is_loaded(tmp_path):
+    with pytest.raises(ns.DataError, match=r"^expected the path of a file, received a NumPy array$"):
+        ns.Network.load(np.zeros(3))
+    with pytest.raises(
+        ns.DataError, match=r"No such file or directory; expected a file written by `net.save` or `train`"
+    ):
+        ns.Network.load(tmp_path / "nothing.npz")
+    with pytest.raises(ns.NeurosimError, match=r"layers: expected a list of layers \(.*\), received 2 in place 0"):
+        ns.Network([2])
+
+
+def test_a_small_network_is_measured_in_bytes():
+    net = ns.Network([ns.Input(3), ns.Dense(3, "relu"), ns.Dense(1, "sigmoid")], "binary_cross_entropy", engine="numpy")
+    assert "16 parameters, float32 (64 bytes)" in str(net.summary())

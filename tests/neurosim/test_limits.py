@@ -80,7 +80,7 @@ def test_one_sample(batch_size, layer):
     net = network(ns.Dense(16, "relu"), *([layer()] if layer else []), scale="auto")
     x = np.full((1, 6), 200, np.uint8)
     if layer is ns.BatchNorm:
-        with pytest.raises(ns.NeurosimError, match="batch_size: expected at least 2, for batch normalization"):
+        with pytest.raises(ns.NeurosimError, match="batch_size: expected at least 2, because batch normalization"):
             net.fit(x, [2], batch_size=batch_size, verbose=False)
     else:
         learns(net, x, [2], batch_size=batch_size)

@@ -225,7 +225,7 @@ def test_writing_to_a_neuron_checks_the_shape(make_net, refused):
     neuron.weights = 0.0
     assert not net[1].W[:, 2].any()
     for wrong in (np.zeros(4), np.zeros((5, 1)), np.zeros((1, 5))):
-        with refused("weights of Neuron 2", "(5,)", str(wrong.shape), error=ns.ShapeError):
+        with refused("weights of neuron 2 of layer", "(5,)", str(wrong.shape), error=ns.ShapeError):
             neuron.weights = wrong
 
 

@@ -396,7 +396,7 @@ def test_a_checkpoint_says_when_a_run_goes_on_with_another_number(net, tmp_path,
     with ns.threads(2):
         twin = small()
         said = train(twin, True)
-    assert "resume: threads were 1 and are 2: the numbers to come may differ in their last bits" in said
+    assert "resume: threads were 1 and are 2. Results may now differ in their last bits" in said
     assert read_checkpoint(tmp_path)[1]["run"]["threads"] == 2
     assert "threads" not in train(small(), False) and "threads" not in train(small(), True)
     fit(net := small(), Look(), epochs=2)

@@ -182,7 +182,7 @@ def test_settings_that_do_not_exist_or_do_not_fit_are_refused(text, words, refus
 
 @pytest.mark.parametrize("what", [3, None, ["relu"], 0.5, ns.Adam, object])
 def test_other_types_are_refused(what, refused):
-    with refused("expected activation as a name or a Activation", "received"):
+    with refused("activation: expected a name such as", "or an instance of Activation", "received"):
         ns.ACTIVATIONS.create(what)
 
 

@@ -548,7 +548,7 @@ def test_wrong_settings_of_the_ascent_are_refused(make_net, refused):
     with refused("rate: expected at most", "oscillates"):
         maximizing_input(net, 1, 0, rate=0.5)
     for name in ("rate", "l2", "smooth"):
-        with refused(f"{name}: expected a number"):
+        with refused(f"{name}: expected a finite number"):
             maximizing_input(net, 1, 0, **{name: -1.0})
 
 

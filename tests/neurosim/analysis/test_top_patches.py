@@ -85,7 +85,7 @@ def test_nothing_is_found_where_there_is_nothing(net):
 
 
 def test_a_layer_without_images_is_refused(net):
-    with pytest.raises(NeurosimError, match="expected a neuron of a layer that makes images"):
+    with pytest.raises(NeurosimError, match="expected a filter, or a channel of a feature map"):
         ns.top_patches(net, IMAGES, 4, 0)
     with pytest.raises(OutOfRangeError):
         ns.top_patches(net, IMAGES, 1, 3)

@@ -435,7 +435,12 @@ def test_unknown_name(name):
     message = error_of(data.load, name)
     assert all(choice in message for choice in data.NAMES)
     assert ("did you mean" in message) == (name not in ("./nowhere", "", "no\0where"))
+    assert f"there is no file or folder {name!r}" in message
     assert issubclass(DataError, NeurosimError)
+
+
+def test_a_number_is_no_name():
+    assert error_of(data.load, 3) == "expected the name or the path of a data set, received an object of type int"
 
 
 def test_unknown_folder():

@@ -1,6 +1,7 @@
 """Tables as spreadsheets, statistics packages and data collections write them, and small ones that once failed."""
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -437,6 +438,18 @@ def test_missing_cells_are_filled_with_the_mean_of_the_training_rows(tmp_path):
         data.load(tmp_path)
 
 
+def test_an_empty_cell_is_found_beside_a_one_hot_column_of_text(tmp_path):
+    sizes, colours, kinds = [1, 2, "", 4, 5, 6, 7], ["red", "blue"] * 3 + ["red"], list("abababa")
+    (tmp_path / "t.csv").write_text(table(sizes, colours, kinds, header="size,colour,kind"))
+    with pytest.raises(DataError) as error:
+        data.load(tmp_path / "t.csv", one_hot="colour")
+    where = r"t\.csv, line 4, column 1 \(size\): expected a number, received an empty cell\. Use --missing mean"
+    assert re.search(where, str(error.value))
+    train, _ = data.load(tmp_path / "t.csv", one_hot="colour", missing="drop")
+    assert "1 row with an empty cell is left out" in train.note
+    assert "the only column of text that is not in --one-hot" in train.note
+
+
 def test_a_column_without_a_number_has_no_mean(tmp_path):
     path = tmp_path / "own.csv"
     path.write_text(table(A, ["NA"] * N, THREE, header="l,b,label"))
@@ -494,7 +507,7 @@ def test_a_test_file_without_labels_is_no_test_set(tmp_path, first):
     for header in ("", "species,l,b" if first else "l,b,species"):
         test = table(A, B, header="l,b" if header else "")
         train, rest = data.load(both(tmp_path, table(*columns, header=header), test))
-        assert (len(train), len(rest)) == (25, 5) and "are held out as test set" in train.note
+        assert (len(train), len(rest)) == (25, 5) and "are held out as the test set" in train.note
         plan = read_csv(tmp_path / "train.csv").plan
         read = read_csv(tmp_path / "test.csv", like=plan)
         assert read.labels is None and np.array_equal(read.x, X[:, :2])

@@ -317,7 +317,7 @@ def test_a_place_outside_the_image_is_refused(net, refused):
     with refused("layer 1 has columns 0 to 5, received 'x'", error=ns.OutOfRangeError):
         net[1][0].at(0, "x")
     for layer in (0, 7, 8):
-        with refused("at: expected a neuron of a layer that makes images"):
+        with refused("at: expected a filter, or a channel of a feature map"):
             net[layer][0].at(0, 0)
 
 

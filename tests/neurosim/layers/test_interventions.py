@@ -173,6 +173,25 @@ def test_ablation_to_the_mean_is_a_shift_of_the_biases_above(make_net, blobs):
     np.testing.assert_allclose(net.predict_proba(blobs[0]), twin.predict_proba(blobs[0]), rtol=1e-12)
 
 
+def test_the_mean_is_that_of_the_output_before_it_was_forced(make_net, blobs):
+    net = make_net(dtype="float64")
+    net.predict(blobs[0])
+    mean = float(net[1][3].a.mean())
+    net[1][3].ablate()
+    net.predict(blobs[0])
+    net[1][3].ablate("mean")
+    assert mean != 0.0 and net[1][3].clamped == pytest.approx(mean, rel=1e-12)
+    images = ns.Network([ns.Input((6, 6)), ns.Conv2D(4, 3, activation="tanh"), ns.Dense(2)], seed=1, dtype="float64")
+    x = np.random.default_rng(0).random((5, 6, 6))
+    images.predict(x)
+    means = images[1].by_neuron(images[1].a).mean(axis=0)
+    images[1][2].clamp(7.0)
+    images[1][1].ablate()
+    images.predict(x)
+    images[1][2].ablate("mean")
+    assert images[1][2].clamped == pytest.approx(means[2], rel=1e-12)
+
+
 def test_restore_gives_back_every_output_bit_for_bit(make_net, blobs):
     net = fit(make_net(), blobs)
     before, function = net.predict_proba(blobs[0]), net[1].function
@@ -344,7 +363,9 @@ def test_the_other_layers_and_neurons_are_left_alone(make_net, blobs):
     assert "output forced to 0.8" in repr(net[1][3])
 
 
-@pytest.mark.parametrize(("count", "says"), [(1, "over the last sample"), (2, "over the last batch, of 2 samples")])
+@pytest.mark.parametrize(
+    ("count", "says"), [(1, "over the one sample that it last read"), (2, "over the 2 samples that it last read")]
+)
 def test_a_neuron_says_over_what_its_mean_is(count, says, make_net, blobs):
     net = make_net()
     net.predict(blobs[0][:count])
@@ -469,9 +490,9 @@ def test_what_is_refused_changes_nothing_and_is_said_in_a_line(make_net, refused
         with refused("finite number", repr(value)):
             neuron.clamp(value)
     for value in (-0.1, np.nan, np.inf, "fast"):
-        with refused("rate_factor of a neuron", "[0, inf)"):
+        with refused("rate_factor of a neuron", "at least 0"):
             neuron.rate_factor = value
-        with refused("l2 of a neuron", "[0, inf)"):
+        with refused("l2 of a neuron", "at least 0"):
             neuron.l2 = value
     for layer in (0, 2, 4):
         for change in (net[layer][0].freeze, net[layer][0].ablate, lambda k=layer: setattr(net[k][0], "l2", 0.1)):
@@ -515,7 +536,7 @@ def test_neurons_are_equal_if_they_are_the_same(refused):
         net[0][0].activation  # noqa: B018
     with refused("in no network yet"):
         ns.Dense(4)[0].freeze()
-    with refused("forced output"):
+    with refused("value: "):
         net[1][0].clamp(1e39)
-    with refused("bias of"):
+    with refused("bias of neuron 0 of layer 1: "):
         net[1][0].bias = 1e300

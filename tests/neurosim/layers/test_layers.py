@@ -299,7 +299,7 @@ def test_a_layer_cannot_be_in_two_places(refused):
         (lambda: ns.Dense(3, initializer="he"), "he_normal"),
         (lambda: ns.BatchNorm(momentum=0.0), "momentum"),
         (lambda: ns.BatchNorm(epsilon=0.0), "epsilon"),
-        (lambda: ns.Dense(3, ns.ReLU), "make an instance: ReLU()"),
+        (lambda: ns.Dense(3, ns.ReLU), "make an instance of it: ReLU()"),
         (lambda: ns.Network([ns.Input(3), ns.Dense(2, "softmax")], dtype="float16"), "float16"),
         (lambda: ns.Network([ns.Input(3), ns.Dense(2, "softmax")], dtype=np.float64), "dtype"),
         (lambda: ns.Network([ns.Input(3), ns.Dense(2, "softmax")], seed=-1), "seed"),

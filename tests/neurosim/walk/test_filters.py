@@ -341,7 +341,7 @@ def test_a_silent_filter_is_looked_at_where_a_is_largest():
 def test_what_has_no_places_is_refused(refused):
     net, x, *_ = CASES["grey"]()
     trace = net.trace(x[0], int(Y[0]))
-    with refused("at: expected a neuron of a layer that makes images", "Dense"):
+    with refused("at: expected a filter, or a channel of a feature map", "no rows and columns"):
         trace[3][0].at(1, 1)
     with refused("layer 1 has rows 0 to 5, received 6"):
         trace[1][0].at(6, 0)
@@ -436,13 +436,16 @@ def test_a_window_tells_which_number_it_passes_on():
                 first = np.unravel_index(window.argmax(), window.shape)
                 wins = (top + first[0], left + first[1]) == (neuron.row, neuron.column)
                 assert (
-                    ("it is passed on" in said[f"window {row},{column}"]) == wins == (f"window {row},{column}" in won)
+                    ("this place is passed on" in said[f"window {row},{column}"])
+                    == wins
+                    == (f"window {row},{column}" in won)
                 )
                 ties = int((window == window.max()).sum())
                 assert (f"the first of {ties} that are" in said[f"window {row},{column}"]) == (wins and ties > 1)
                 if not wins:
                     assert (
-                        f"it is not passed on, {top + first[0]},{left + first[1]} is " in said[f"window {row},{column}"]
+                        f"this place is not passed on, place {top + first[0]},{left + first[1]} is "
+                        in said[f"window {row},{column}"]
                     )
         assert len(said) == looking
     assert section("nothing looks at it", "downstream").endswith("Nothing above depends on it: no gradient comes back.")

@@ -58,10 +58,12 @@ def test_what_comes_back_is_followed_up_to_the_next_sum(name, neuron):
         if term and coming is None:
             assert float(term[3]) == pytest.approx(float(term[1]) * float(term[2]), rel=1e-3)
             total += float(term[3])
-        if line.startswith("its dL/da = ") and coming is None:
+        if line.startswith("dL/da_k = ") and coming is None:
             coming = total
             assert coming == pytest.approx(expected, rel=1e-3, abs=1e-6)
-        delta = re.match(rf"its delta = dL/da(?: \* f'\(z\) = ({NUMBER}) \* ({NUMBER}))? = ({NUMBER}), of layer", line)
+        delta = re.match(
+            rf"delta_k of layer \d = dL/da_k(?: \* f'\(z_k\) = ({NUMBER}) \* ({NUMBER}))? = ({NUMBER})$", line
+        )
         if delta:
             slope = float(delta[2] or 1.0)
             assert float(delta[3]) == pytest.approx(coming * slope, rel=1e-3, abs=1e-7)

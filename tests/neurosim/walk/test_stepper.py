@@ -73,7 +73,7 @@ def test_goto_by_name_and_number(stage, make):
         (12, "1 to 11"),
         ("12", "1 to 11"),
         (-1, "1 to 11"),
-        ("weighted-sum", "mean 'weighted_sum'"),
+        ("weighted-sum", "mean 'weighted sum'"),
         ("", "choose from"),
         ("-1", "choose from"),
         ("²", "choose from"),
@@ -234,7 +234,7 @@ CHANGES = {
     "ablate": lambda s: s.ablate(),
     "ablate mean": lambda s: s.ablate("mean"),
     "clamp": lambda s: s.clamp(0.5),
-    "release": lambda s: s.release(),
+    "restore": lambda s: s.release(),
 }
 
 
@@ -300,9 +300,9 @@ def test_what_is_set_is_what_the_network_and_the_walk_have(make):
         "set weight 3 0.75",
         "set bias -2",
         "ablate mean",
-        "release",
+        "restore",
         "set activation sigmoid",
-        "set activation None",
+        "set activation none",
         "freeze",
         "batch",
         "batch",
@@ -318,14 +318,14 @@ def test_what_is_set_is_what_the_network_and_the_walk_have(make):
         (lambda s: s.set_bias(1e-7), "set bias 1e-07", "set bias 1e-07"),
         (lambda s: s.set_rate(0.25), "set rate 0.25", "set rate 0.25"),
         (lambda s: s.set_activation("gelu"), "set activation gelu", "set activation gelu"),
-        (lambda s: s.set_activation(None), "set activation none", "set activation None"),
+        (lambda s: s.set_activation(None), "set activation none", "set activation none"),
         (lambda s: s.freeze(), "frozen", "freeze"),
         (lambda s: s.unfreeze(), "unfrozen", "unfreeze"),
-        (lambda s: s.ablate(), "ablated", "ablate 0.0"),
+        (lambda s: s.ablate(), "ablated", "ablate"),
         (lambda s: s.ablate("mean"), "ablated to its mean", "ablate mean"),
         (lambda s: s.ablate(to=0.5), "ablated to 0.5", "ablate 0.5"),
         (lambda s: s.clamp(0.4), "clamped to 0.4", "clamp 0.4"),
-        (lambda s: s.release(), "restored", "release"),
+        (lambda s: s.release(), "restored", "restore"),
     ],
 )
 def test_a_change_returns_what_it_did_and_undo_names_it(change, done, label, make):

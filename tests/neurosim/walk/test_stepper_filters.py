@@ -91,7 +91,7 @@ def test_the_caller_may_choose_the_first_place(make, images, refused):
     for layer, place, words in (
         (5, (3, 0), "layer 5 has rows 0 to 2, received 3"),
         (5, (0, 7), "layer 5 has columns 0 to 1, received 7"),
-        (8, (0, 0), "expected a neuron of a layer that makes images"),
+        (8, (0, 0), "expected a filter, or a channel of a feature map"),
         (3, (0, 0), "no weights"),
     ):
         with refused(words):
@@ -107,7 +107,7 @@ def test_a_place_that_does_not_exist_changes_nothing(make, refused):
         stepper.go_to_neuron(2, 0)
     assert where(stepper) == here
     stepper.go_to_neuron(8, 0)
-    with refused("expected a neuron of a layer that makes images"):
+    with refused("expected a filter, or a channel of a feature map"):
         stepper.go_to_place(0, 0)
 
 

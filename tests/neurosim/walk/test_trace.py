@@ -442,7 +442,7 @@ def test_the_rule_for_the_output_delta_holds_for_the_numbers_beside_it(loss, out
         if rule in ("a - y", "(a - y) / n"):
             assert names == rule and not gradients
         else:
-            assert rule.startswith("Jᵀ" if output == "softmax" else "dL/da * f'(z)") and "dL/da" in names
+            assert rule.startswith("Σ_k" if output == "softmax" else "dL/da * f'(z)") and "dL/da" in names
             assert float(gradients[k]) == pytest.approx(trace[-1][int(k)].dL_da, rel=1e-4, abs=1e-12)
 
 
