@@ -62,15 +62,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--samples",
         type=at_least(1),
         metavar="N",
-        help="number of test samples on the page, with four times as many training samples. A given number has no "
-        "limit of size [500, or as many as fit into 4 MB]",
+        help="number of test samples on the page, with four times as many training samples. If you give a "
+        "number, the page may become larger than 4 MB [500, or as many as fit into 4 MB]",
     )
     group.add_argument(
         "--snapshots",
         type=at_least(2),
         metavar="N",
-        help="number of snapshots of the training on the page. A given number has no limit of size "
-        f"[{COUNT}, or as many as fit into 4 MB]",
+        help="number of snapshots of the training on the page. If you give a number, the page may "
+        f"become larger than 4 MB [{COUNT}, or as many as fit into 4 MB]",
     )
 
 

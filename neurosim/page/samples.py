@@ -33,7 +33,7 @@ def as_dataset(data: Any, split: str) -> Dataset:
     try:
         x, y = data
     except (TypeError, ValueError):
-        raise NeurosimError(f"{split}: expected a Dataset or a pair (x, y), received: {type(data).__name__}") from None
+        raise NeurosimError(f"{split}: expected a Dataset or a pair (x, y), received a {type(data).__name__}") from None
     x, features = as_numbers(x)
     labels, names = read_labels(y)
     if not names and labels.ndim == 1 and labels.dtype.kind in "ui" and labels.size and labels.min() >= 0:

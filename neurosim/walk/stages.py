@@ -200,6 +200,7 @@ def activation(key: str, z: float, a: float, forced: float | None, together: Arr
         forced: the value to which `a` is forced; ``None``: it is not forced.
         together: (n,) z of all neurons of the layer if f depends on all of them, as softmax does; else ``None``.
     """
+    rows: list[Row] = []
     if forced is not None:
         row = Row("activation.forced", "a", a, {"forced": forced})
     elif together is None:
@@ -207,10 +208,11 @@ def activation(key: str, z: float, a: float, forced: float | None, together: Arr
     elif key == "softmax":
         largest = float(together.max())
         of_all = largest + float(np.log(np.exp(together.astype(np.float64) - largest).sum()))
-        row = Row("activation.softmax", "a", a, {"z": z, "ln Σ e^z": of_all, "count": len(together)})
+        rows.append(Row("activation.log of sum", factors={"ln Σ e^z": of_all, "count": len(together)}))
+        row = Row("activation.softmax", "a", a, {"z": z, "ln Σ e^z": of_all})
     else:
         row = Row("activation.together", "a", a, {"z": z, "count": len(together)}, {"activation": key})
-    return Stage("activation", result=row, names={"activation": key})
+    return Stage("activation", rows, result=row, names={"activation": key})
 
 
 def output(
@@ -359,7 +361,10 @@ def _loss_gradient(stage: str, loss: Loss, a: Array, y: Array, k: int, dL_da: fl
 def downstream_of_output(loss: Loss, a: Array, target: Array, k: int, dL_da: float) -> Stage:
     """Return the stage that replaces the sum at output neuron k; a, target: (n,) of all outputs."""
     result = _loss_gradient("downstream", loss, a, target, k, dL_da, "dL/da")
-    return Stage("downstream", result=result, why="" if dL_da else words.WHY["no slope of the loss"])
+    why = "" if dL_da else words.WHY["no slope of the loss"]
+    if not result.formula:
+        return Stage("downstream", result=result, why=why, variant=" of output given")
+    return Stage("downstream", result=result, why=why, names={"formula of dL/da": result.formula}, variant=" of output")
 
 
 def derivative(key: str, z: float, a: float, da_dz: float, forced: bool, alone: bool) -> Stage:

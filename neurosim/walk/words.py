@@ -53,6 +53,8 @@ STAGES: Table = {
         "title": "downstream sum",
         "heading": "{title}: {formula}",
         "formula": "dL/da = Σ w_k delta_k",
+        "formula of output": "dL/da = {formula of dL/da}",
+        "formula of output given": "dL/da, from the loss",
     },
     "derivative": {
         "phase": "backward",
@@ -153,10 +155,14 @@ ROWS: Table = {
         "formula": "{activation}({z})",
         "line": "a = {substituted} = {value}",
     },
+    "activation.log of sum": {
+        "role": "note",
+        "line": "ln Σ e^z_k = {ln Σ e^z} over the {count} neurons of the layer, and a = e^(z - ln Σ e^z_k)",
+    },
     "activation.softmax": {
         "role": "result",
         "formula": "e^({z} - {ln Σ e^z})",
-        "line": "a = e^z / Σ e^z_k over the {count} neurons of the layer = {value}, with z = {z}",
+        "line": "a = e^z / Σ e^z_k = {value}, with z = {z}",
         "caption": "a = {formula} = {substituted} = {value}",
     },
     "activation.together": {
@@ -264,11 +270,7 @@ ROWS: Table = {
         "line": "da/dz of the neuron itself = a (1 - a) = {substituted} = {value}",
         "caption": "da/dz of the neuron itself = {formula} = {substituted} = {value}",
     },
-    "derivative.together": {
-        "role": "result",
-        "line": "da/dz of the neuron itself = {value}",
-        "caption": "da/dz of the neuron itself = {value}",
-    },
+    "derivative.together": {"role": "result", "line": "da/dz of the neuron itself = {value}"},
     "delta.result": {"role": "result", "line": "delta = {formula} = {substituted} = {value}"},
     "delta.output": {"role": "result", "line": "delta = {formula} = {substituted} = {value}"},
     "delta.output of softmax": {

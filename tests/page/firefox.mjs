@@ -182,7 +182,7 @@ async function trains(reader) {
   await reader.press("Pause");
   await wait(400);
   found.paused = await step();
-  await reader.press("Back");
+  await reader.press("Undo training");
   found.back = await step();
   found.sameAfterBack = JSON.stringify(await parameters()) === JSON.stringify(start);
   await reader.focus('[role="slider"]');

@@ -104,6 +104,31 @@ def test_the_walk_says_what_python_says(tab, net, held):
     assert tab.state()["stage"] == "loss_after"
 
 
+def test_an_output_neuron_says_where_its_numbers_come_from(tab, net, held):
+    index = tab.state()["sample"]
+    row = held.manifest["samples"]["test"]["index"].index(index)
+    x, label = held.array("test/x")[row], int(held.array("test/labels")[row])
+    tab.goto(layer=3, neuron=label, stage="downstream")
+    shown = plain(tab.text("#stage"))
+    assert "An output neuron has no layer above it: the loss gives" in shown and "Σ" not in shown
+    assert plain(typeset("dL/da = -y / a")) in shown
+    tab.goto(layer=3, neuron=label, stage="activation")
+    net.predict(x[None])
+    of_all = np.log(np.exp(net[3].z[0].astype(float)).sum())
+    assert plain(typeset(f"ln Σ e^z_k = {number(of_all, 5)} over the 10 neurons")) in plain(tab.text("#stage"))
+
+
+def test_a_number_beyond_the_last_neuron_says_which_there_are(tab):
+    tab.goto(layer=1, neuron=0)
+    last = tab.page.locator("#view-network [id^=neuron-1-]").count() - 1
+    field = tab.page.get_by_label("Neuron", exact=True)
+    field.fill("99")
+    field.press("Enter")
+    tab.settle()
+    assert tab.text("#notice") == f"Layer 1 has neurons 0 to {last}." and tab.state()["neuron"] == last
+    assert field.input_value() == str(last)
+
+
 def test_predict_first_hides_the_number_and_names_the_mistake(tab, net, held):
     index = tab.state()["sample"]
     row = held.manifest["samples"]["test"]["index"].index(index)
@@ -120,7 +145,7 @@ def test_predict_first_hides_the_number_and_names_the_mistake(tab, net, held):
     for value, said in (
         (here.z - here.bias, "You forgot the bias."),
         (-here.z, "Wrong sign."),
-        (1234.5, "No common mistake"),
+        (1234.5, "Not right, and not one of the usual mistakes."),
     ):
         answer.fill(f"{value:.5g}")
         tab.button("Check").click()
@@ -234,7 +259,7 @@ def test_it_trains_pauses_goes_back_and_resets(tab):
     tab.page.wait_for_timeout(200)
     stopped = tab.state()
     assert not stopped["training"] and stopped["step"] > first
-    tab.button("Back").click()
+    tab.button("Undo training").click()
     wait_for(first)
     assert tab.state()["step"] == first and tab.page.evaluate("neurosim.parameters()") == start
     for name, steps in (("1 sample", 1), ("1 batch", 1), ("1 epoch", 125)):

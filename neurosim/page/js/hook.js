@@ -26,7 +26,7 @@ export function installHook(window, app) {
     // Resolves when the page is ready.
     ready: app.ready,
 
-    // Show another network in this page: {manifest, blobs}, with the blobs as texts.
+    // Show another network on this page: {manifest, blobs}, with the blobs as texts.
     load: async (source) => {
       await app.ready;
       await app.open(source);
@@ -46,7 +46,7 @@ export function installHook(window, app) {
     // Return the output's activations.
     predict: (pixels) => Array.from(app.store().network.predictProba(app.model().asRaw(pixels))),
 
-    // Train in the page for `steps` steps. order: rows of the training samples in this page, batch after batch,
+    // Train in the page for `steps` steps. order: rows of the training samples on this page, batch after batch,
     // repeated. Without it, each epoch uses all rows in a new random order.
     train: async ({ steps, order, batch_size: batchSize } = {}) => {
       await app.store().train({ steps, order, batchSize });
@@ -56,7 +56,7 @@ export function installHook(window, app) {
     goto: (place) => app.store().goto(place),
     state: () => app.store().describe(),
 
-    // Return the accuracy on the test samples in this page, without the extra misread samples.
+    // Return the accuracy on the test samples on this page, without the extra misread samples.
     accuracy: () => app.store().measure().accuracy,
 
     // Return all parameters, in the layout of Python's Network.parameters.theta.

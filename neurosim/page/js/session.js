@@ -134,17 +134,17 @@ export class Session {
         store.notePoint(step);
         if (performance.now() - shownAt > 60) shownAt += 1000; // a large network
       }
-      entry.said = `${said}: ${(step - start).toLocaleString("en")} steps`;
+      entry.said = withSteps(said, step - start);
     };
     try {
       const final = await this.trainer.start({ network, samples: store.model.train, batchSize, steps, order, seed: this.seed }, onProgress);
       if (store.network === network) {
         network.take(final);
         const done = final.steps;
-        entry.said = `${said}: ${done.toLocaleString("en")} ${done === 1 ? "step" : "steps"}`;
+        entry.said = withSteps(said, done);
         store.noteLoss(start + done, final.loss);
         if (done) store.addMoment(start + done);
-        const diverged = final.stopped === "diverged" ? "Training diverged and stopped: the loss is not a number. Press Back to undo it, then try a smaller learning rate." : "";
+        const diverged = final.stopped === "diverged" ? "Training diverged and stopped: the loss is not a number. Press Undo training, then try a smaller learning rate." : "";
         const { augment } = store.model.manifest.settings ?? {};
         const unmoved = augment && !this.saidUnmoved ? `The original run changed its training images at random (${augment}). This page trains on the unchanged images.` : "";
         this.saidUnmoved = true;
@@ -245,4 +245,8 @@ export class Session {
     }
     action();
   }
+}
+
+function withSteps(said, count) {
+  return `${said} (${count.toLocaleString("en")} ${count === 1 ? "step" : "steps"})`;
 }

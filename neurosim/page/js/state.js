@@ -288,7 +288,7 @@ export class Store {
     return here.neuronPart(moment.step === this.state.step ? here.W : here.flatView(this.parametersAt(moment), "W"), neuron);
   }
 
-  /** Store the network that the training in this page has reached. */
+  /** Store the network that the training on this page has reached. */
   addMoment(step) {
     this.forgetAfter(step - 1);
     this.moments = [...this.moments, { step, kept: this.network.snapshot() }];

@@ -129,8 +129,8 @@ def test_your_own_loss_is_named_but_not_explained():
     told = stages_of(network(Quartic(), "sigmoid"))
     assert "L = quartic = " in told["output"].text and told["output"].formula == "L = quartic(a, y)"
     assert "from the loss" in told["output_delta"].text
-    output = stages_of(network(Quartic(), "sigmoid"), layer=2)["downstream"].text
-    assert "the loss gives dL/da = " in output
+    output = stages_of(network(Quartic(), "sigmoid"), layer=2)["downstream"]
+    assert "the loss gives dL/da = " in output.text and output.formula == "dL/da, from the loss"
 
     class Doubled(ns.MSE):
         def __call__(self, a, y):

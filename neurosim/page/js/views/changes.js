@@ -31,7 +31,7 @@ export class Changes {
     );
     explain(
       root.querySelector("h2"),
-      `Accuracy on the ${store.model.test.count} test samples in this page.${store.model.mistakes ? " The extra misread samples do not count." : ""} ` +
+      `Accuracy on the ${store.model.test.count} test samples on this page.${store.model.mistakes ? " The extra misread samples do not count." : ""} ` +
           "Each bar is one class. After your latest change, a green part shows what a class gained, and an outlined part what it lost. Undo reverses that change.",
       store.model.glossary,
     );
@@ -58,7 +58,7 @@ export class Changes {
     const last = undo.last;
     if (last && !store.state.training) last.after = now;
     this.name.textContent = store.classes ? `Test accuracy ${percent(now.accuracy)}` : `Test loss ${short(store.measure().loss)}`;
-    this.subtitle.textContent = `${store.model.test.count} samples in this page`;
+    this.subtitle.textContent = `${store.model.test.count} samples on this page`;
     if (store.classes) this.drawClasses(now.perClass, last ? last.before.perClass : null);
     else this.classes.parentNode.hidden = true;
     this.says.replaceChildren(...(last && last.after ? effect(store, last) : ["No changes yet. Open a neuron, then press “Change this neuron” below its numbers."]));

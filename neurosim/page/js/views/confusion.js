@@ -22,7 +22,7 @@ export class Confusion {
     );
     explain(
       head,
-      "Each row is a true class, and each column is a prediction. On the diagonal, the prediction is right. The numbers count the test samples in this page. " +
+      "Each row is a true class, and each column is a prediction. On the diagonal, the prediction is right. The numbers count the test samples on this page. " +
           "Press a number to see its samples. The list below also shows extra misread samples of the whole test set. The table does not count these.",
       store.model.glossary,
     );

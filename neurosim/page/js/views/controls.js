@@ -10,8 +10,8 @@ export class Controls {
     this.play = button("Play", () => session.toggle(), { class: "strong", title: "Train from the current step (Space)" });
     this.sample = button("1 sample", () => session.oneSample(), { title: "Train one step on the sample shown" });
     this.batch = button("1 batch", () => session.train({ steps: 1 }, "trained one batch"), { title: "Train one step on the next batch of training samples" });
-    this.epoch = button("1 epoch", () => session.train({ steps: session.stepsOfEpoch }, "trained one epoch"), { title: "Train once on each training sample in this page" });
-    this.back = button("Back", () => session.back(), { title: "Undo the latest training and all changes after it" });
+    this.epoch = button("1 epoch", () => session.train({ steps: session.stepsOfEpoch }, "trained one epoch"), { title: "Train once on each training sample on this page" });
+    this.back = button("Undo training", () => session.back(), { title: "Undo the latest training and all changes after it" });
     this.reset = button("Reset", () => session.reset(), { title: "Return to the initial weights" });
     this.seed = button("New seed", () => session.newSeed(), { title: "Draw new initial weights with another seed" });
     this.more = button("Settings", () => this.toggleSettings(), { "aria-expanded": "false", "aria-controls": "settings" });
@@ -51,7 +51,7 @@ export class Controls {
     const { manifest, train } = this.store.model;
     const [kept, all] = [train.count, manifest.data.train_size].map((count) => count.toLocaleString("en"));
     if (kept === all) return `Training here uses all ${kept} training samples.`;
-    return `Training here uses the ${kept} of ${all} training samples in this page. The first batch size is ${this.session.batchSize}.`;
+    return `Training here uses the ${kept} of ${all} training samples on this page. At first, the batch size is ${this.session.batchSize}.`;
   }
 
   toggleSettings() {

@@ -24,13 +24,13 @@ const FIRST = {
   ],
 };
 const LATER = [
-  ["microscope", "The microscope shows the arithmetic of the open neuron, stage by stage. Press next and back, or use the arrow keys."],
-  ["timeline", "Drag along the timeline to see the network at earlier steps of its training. Press Play, at the top, to train it further in this page."],
+  ["microscope", "This panel shows the arithmetic of the open neuron, stage by stage. Press “next →” and “← back” in it, or use the arrow keys."],
+  ["timeline", "Drag along the timeline to see the network at earlier steps of its training. Press Play, at the top, to train it further on this page."],
 ];
 const KEYS = [
   ["Tab", "go to the next control or panel"],
-  ["arrow keys", "next neuron (network), next stage (microscope), next stored step (timeline), or move the drawing (pad)"],
-  ["Enter", "in the network: open the neuron in the microscope"],
+  ["arrow keys", "next neuron (network), next stage (neuron panel), next stored step (timeline), or move the drawing (pad)"],
+  ["Enter", "in the network: open the neuron in the neuron panel"],
   ["Esc", "return to the network"],
   ["Delete", "on the drawing pad: clear it"],
   ["Space", "start or pause training, if no button is focused"],

@@ -19,7 +19,7 @@ export class Microscope {
     this.body = h("div", { id: "stage" });
     this.live = h("p", { class: "visually-hidden", "aria-live": "polite" });
     this.predict = check("predict first", false, (on) => store.set({ predict: on }), { title: "Hide each result until you type your own answer" });
-    this.neuron = h("input", { type: "number", class: "short", min: "0", "aria-label": "Neuron", onchange: () => store.select(store.state.layer, Math.round(Number(this.neuron.value))) });
+    this.neuron = h("input", { type: "number", class: "short", min: "0", "aria-label": "Neuron", onchange: () => this.chooseNeuron() });
     const placed = (name) => h("input", { type: "number", class: "short", min: "0", "aria-label": name, onchange: () => this.choosePlace() });
     [this.row, this.column] = [placed("Row"), placed("Column")];
     this.auto = button("strongest", () => store.select(store.state.layer, store.state.neuron, null), { title: "Go to the place with the largest |delta|, or |a| if there is no label" });
@@ -61,6 +61,16 @@ export class Microscope {
     const { layer, neuron } = this.store.state;
     const { row, column } = this.store.place() ?? {};
     return `${layer}/${neuron}/${row}/${column}/${this.store.sampleKey}/${this.store.version}`;
+  }
+
+  chooseNeuron() {
+    const { store } = this;
+    const asked = Math.round(Number(this.neuron.value));
+    const last = store.layer().neuronCount - 1;
+    const exists = asked >= 0 && asked <= last;
+    store.select(store.state.layer, asked);
+    this.neuron.value = String(store.state.neuron);
+    store.set({ note: exists ? "" : `Layer ${store.state.layer} has ${store.place() ? "filters" : "neurons"} 0 to ${last}.` });
   }
 
   choosePlace() {
@@ -173,7 +183,8 @@ export class Microscope {
         this.body.append(h("p", { class: "why good", role: "status", text: `Right. ${asked.sum}` }));
         return;
       }
-      verdict.replaceChildren(h("b", { class: "mark", text: "Not yet. " }), judged.says || "No common mistake gives this number.", h("br"), asked.sum);
+      const says = judged.says ? [h("b", { class: "mark", text: "Not yet. " }), judged.says] : [h("b", { class: "mark", text: "Not right" }), ", and not one of the usual mistakes."];
+      verdict.replaceChildren(...says, h("br"), asked.sum);
     };
     return h(
       "div",

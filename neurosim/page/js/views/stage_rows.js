@@ -31,7 +31,8 @@ function isTerm(row) {
  * @param inWords whether the rows from the layers above are told in the sentences of the walk, as for a filter
  */
 export function stageRows(stage, hidden, inWords = false) {
-  const nodes = [];
+  const lead = leadOf(stage);
+  const nodes = lead ? [h("p", { class: "said", text: lead })] : [];
   let group = [];
   const flush = () => {
     if (group.length) nodes.push(group[0].joined ? joinedLine(group.map((each) => each.row)) : termTable(group.map((each) => each.row), hidden, stage));
@@ -51,6 +52,13 @@ export function stageRows(stage, hidden, inWords = false) {
   }
   flush();
   return nodes;
+}
+
+/** Return the words before the result of the downstream stage: at an output neuron, they say where it comes from. */
+function leadOf(stage) {
+  if (stage.key !== "downstream" || !stage.result) return "";
+  const words = stage.result.line.split(stage.result.name)[0].trim();
+  return words && `${words[0].toUpperCase()}${words.slice(1)}`;
 }
 
 /** When a stage opens: let the number of each term fly into the sum of its table, once. */

@@ -27,7 +27,7 @@ export class Timeline {
     root.append(this.box);
     explain(
       root.querySelector("h2"),
-      "Loss and accuracy on the test samples in this page, at each stored step. The axis of the steps is logarithmic. " +
+      "Loss and accuracy on the test samples on this page, at each stored step. The axis of the steps is logarithmic. " +
           (store.losses.length ? "The thin line is the loss of each training batch. " : "") +
           `Drag the cursor, or use the arrow keys, to go to a step. All panels then show the network at that step. Training continues from there, with the state of the optimizer reset.${rounded} ${left.join(" ")}`,
       store.model.glossary,

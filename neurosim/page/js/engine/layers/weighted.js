@@ -117,7 +117,7 @@ export class WeightedLayer extends ActivationLayer {
 
   intervene(interventions) {
     if (this.isOutput && (interventions.activations.size || interventions.values.size)) {
-      throw new Error("The activation of an output neuron belongs to the loss: choose a neuron of a hidden layer.");
+      throw new Error(`Layer ${this.index} is the output layer: the loss needs its activation, which cannot be forced or replaced. Choose a neuron of a hidden layer.`);
     }
     this.interventions = interventions;
     const slowed = interventions.frozen.size || interventions.factors.size;

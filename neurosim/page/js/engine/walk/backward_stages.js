@@ -40,7 +40,9 @@ function lossGradient(stage, loss, a, y, k, value, name) {
 // Return the stage that replaces the sum at output neuron k.
 export function downstreamOfOutput(loss, a, target, k, value) {
   const result = lossGradient("downstream", loss, a, target, k, value, "dL/da");
-  return new Stage("downstream", { result, why: value ? "" : words.WHY["no slope of the loss"] });
+  const why = value ? "" : words.WHY["no slope of the loss"];
+  if (!result.formula) return new Stage("downstream", { result, why, variant: " of output given" });
+  return new Stage("downstream", { result, why, names: { "formula of dL/da": result.formula }, variant: " of output" });
 }
 
 // Return the stage da/dz of the activation `key`; alone: whether a depends only on the neuron's own z.

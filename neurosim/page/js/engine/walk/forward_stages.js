@@ -56,6 +56,7 @@ export function weightedSum(name, w, x, products, bias, z, top) {
 export function activation(key, z, a, forced, together) {
   const about = { name: "a", value: a };
   const names = { activation: key };
+  const rows = [];
   let row;
   if (forced !== null) {
     row = new Row("activation.forced", { ...about, factors: { forced } });
@@ -64,11 +65,12 @@ export function activation(key, z, a, forced, together) {
   } else if (key === "softmax") {
     const largest = greatest(together);
     const ofAll = largest + Math.log(sum(Array.from(together, (each) => Math.exp(each - largest))));
-    row = new Row("activation.softmax", { ...about, factors: { z, "ln Σ e^z": ofAll, count: together.length } });
+    rows.push(new Row("activation.log of sum", { factors: { "ln Σ e^z": ofAll, count: together.length } }));
+    row = new Row("activation.softmax", { ...about, factors: { z, "ln Σ e^z": ofAll } });
   } else {
     row = new Row("activation.together", { ...about, factors: { z, count: together.length }, names });
   }
-  return new Stage("activation", { result: row, names });
+  return new Stage("activation", { rows, result: row, names });
 }
 
 // Return the stage of the network's output and its loss. layers: [index, activations] of each layer above;
