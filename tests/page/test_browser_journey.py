@@ -111,7 +111,7 @@ def test_an_output_neuron_says_where_its_numbers_come_from(tab, net, held):
     tab.goto(layer=3, neuron=label, stage="downstream")
     shown = plain(tab.text("#stage"))
     assert "An output neuron has no layer above it: the loss gives" in shown and "Σ" not in shown
-    assert plain(typeset("dL/da = -y / a")) in shown
+    assert plain(typeset("dL/da = -1 / a")) in shown
     tab.goto(layer=3, neuron=label, stage="activation")
     net.predict(x[None])
     of_all = np.log(np.exp(net[3].z[0].astype(float)).sum())
