@@ -142,4 +142,4 @@ def test_a_scenario_takes_them_and_says_where_it_does_not(cli):
     few = ("--data", "digits", "--train-size", "60", "--epochs", "1", "--seeds", "1", "--jobs", "1")
     result = cli("scenario", "losses", "symmetry", *few, "--conv", "2x5,pool4", "--hidden", "none")
     assert result.code == 0, result.err
-    assert "left out: symmetry: expected without --conv" in " ".join(result.out.split())
+    assert "left out: symmetry: expected no --conv" in " ".join(result.out.split())

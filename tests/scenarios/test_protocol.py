@@ -558,4 +558,4 @@ def test_who_is_less_sensitive_to_the_rate_turns_round_with_the_numbers():
         word = "Less" if forgiving == "adam" else "More"
         assert f"{word} sensitive to the rate than sgd" in findings and "adam (" in findings
         assert ("Less sensitive" in findings) != ("More sensitive" in findings)
-        assert findings.count("not tested for noise") == 2  # of the rates, and of who is first
+        assert findings.count("not tested for noise") == 2  # of the rates, and of the first to reach it
