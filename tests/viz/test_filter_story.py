@@ -128,7 +128,7 @@ def test_captions_of_a_filter_are_one_line_each_and_true(kind):
 
 @pytest.mark.full
 def test_the_result_of_a_pooling_window_is_written():
-    won = words(viz.neuron_story(traced(1, 2, lenet())))
+    won = " ".join(words(viz.neuron_story(traced(1, 2, lenet()))).split())
     assert "over 1 window k of layer 2" in won and "this place is passed on" in won
     lost = " ".join(words(viz.neuron_story(losing(traced(1, 2, lenet())))).split())
     assert (
