@@ -199,7 +199,7 @@ def test_a_cluster_that_is_lost_is_one_line_and_the_run_goes_on_elsewhere(
 
         thread = threading.Thread(target=lose)
         thread.start()
-        with refused(f"the cluster at {address} was lost", "what is finished is kept", "goes on from there"):
+        with refused(f"the cluster at {address} was lost", "finished runs are kept", "goes on from there"):
             results(partial(dask, scheduler=address), tmp_path, epochs=60, factors=())
         thread.join()
         assert time.monotonic() - lost[0] < seconds

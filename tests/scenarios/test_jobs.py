@@ -139,7 +139,7 @@ def test_an_interrupted_scenario_goes_on_and_ends_the_same(how, jobs, tmp_path):
     os.killpg(process.pid, how) if how == signal.SIGINT else process.kill()
     _, err = process.communicate(timeout=60)
     if how == signal.SIGINT:
-        assert process.returncode == 130 and "the same command goes on" in err and "Traceback" not in err
+        assert process.returncode == 130 and "the same command continues" in err and "Traceback" not in err
         assert "leaked" not in err
     deadline = time.monotonic() + 10
     with pytest.raises(ProcessLookupError):  # nothing that it started lives on

@@ -508,7 +508,11 @@ def test_train_that_was_killed_or_interrupted_goes_on_to_the_same_bits(sent, num
     assert state["history"]["stopped"] == ("running" if in_training else "finished")
     status, out, err = train(["--resume", "run"], tmp_path)
     assert status == 0, err
-    assert f"epoch {at['epoch']}, {at['steps']} steps of it done" in out if in_training else "had ended already" in err
+    assert (
+        f"epoch {at['epoch']}, of which {at['steps']} steps are done" in out
+        if in_training
+        else "had ended already" in err
+    )
     assert_whole(folder)
     assert not [path for path in folder.iterdir() if path.name.startswith(".checkpoint")]
     assert result(folder) == uninterrupted
