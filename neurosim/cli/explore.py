@@ -20,8 +20,8 @@ from ..training import Callback, History, Snapshots, TrainingRun
 from ..training.settings import Settings
 from ..training.snapshots import COUNT
 from .options import (
-    MIN_TRAIN_SIZE,
     add_data_options,
+    add_sample_options,
     add_settings,
     at_least,
     given_settings,
@@ -30,7 +30,7 @@ from .options import (
 from .pages import described, make_page
 from .session import Session, load_for, load_with_settings
 from .terminal import fail, makes_files, say
-from .train import share, test_figures, write_somewhere
+from .train import test_figures, write_somewhere
 
 SETTINGS: dict[str, Any] = {"hidden": (32, 16)}  # small enough to see all of it, and to train in seconds
 SEED = 0
@@ -44,15 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, SETTINGS)
     group = parser.add_argument_group("which network")
     group.add_argument("--model", type=place, metavar="FILE", help="a network saved by train [a new one is trained]")
-    group.add_argument(
-        "--train-size", type=at_least(MIN_TRAIN_SIZE), metavar="N", help="number of training samples [all]"
-    )
-    group.add_argument(
-        "--validation",
-        type=share,
-        metavar="SHARE",
-        help="share of the training samples to keep as validation set, e.g. 0.1",
-    )
+    add_sample_options(group)
     group.add_argument("--seed", type=at_least(0), metavar="N", help=f"seed of a new network [{SEED}]")
     group.add_argument("--quiet", action="store_true", help="print no progress")
     group = parser.add_argument_group("the page")

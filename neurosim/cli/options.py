@@ -61,6 +61,30 @@ def at_least(low: int) -> Callable[[str], int]:
     return read
 
 
+def share(text: str) -> float:
+    """Read a number between 0 and 1. An argument type."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"expected a share between 0 and 1, such as 0.1, received {text!r}")
+    return value
+
+
+def add_sample_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options that choose training samples: how many, and which share to validate on."""
+    group.add_argument(
+        "--train-size", type=at_least(MIN_TRAIN_SIZE), metavar="N", help="number of training samples [all]"
+    )
+    group.add_argument(
+        "--validation",
+        type=share,
+        metavar="SHARE",
+        help="share of the training samples to keep as validation set, e.g. 0.1",
+    )
+
+
 def add_data_options(parser: argparse.ArgumentParser, default: str = DATA) -> None:
     """Add the options that choose the data. `default` describes the default in the help."""
     group = parser.add_argument_group("data")

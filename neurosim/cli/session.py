@@ -186,8 +186,8 @@ def load_data(
         print("!" * WIDTH)
         say(train.note)
         print("!" * WIDTH)
-    elif train.note:
-        for note in train.note.split("; "):
+    else:
+        for note in train.notes:
             say(f"note: {note}")
     if train_size is not None:
         train = first_images(train, train_size)

@@ -31,9 +31,9 @@ from ..training.settings import Settings
 from .figures import boundaries, draw_training as draw
 from .options import (
     DATA,
-    MIN_TRAIN_SIZE,
     READING,
     add_data_options,
+    add_sample_options,
     add_settings,
     at_least,
     given_settings,
@@ -63,15 +63,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, SETTINGS)
     parser.set_defaults(data=None)  # filled in later: a given option must not contradict a resumed run
     group = parser.add_argument_group("run")
-    group.add_argument(
-        "--train-size", type=at_least(MIN_TRAIN_SIZE), metavar="N", help="number of training samples [all]"
-    )
-    group.add_argument(
-        "--validation",
-        type=share,
-        metavar="SHARE",
-        help="share of the training samples to keep as validation set, e.g. 0.1",
-    )
+    add_sample_options(group)
     group.add_argument("--seed", type=at_least(0), metavar="N", help=f"seed of all random numbers [{RUN['seed']}]")
     group.add_argument("--out", type=place, metavar="DIR", help=f"folder to write to [{RUN['out']}]")
     group.add_argument(
@@ -168,17 +160,6 @@ def start(arguments: argparse.Namespace, settings: Settings) -> Session:
     """Load the data and make the untrained network."""
     data, settings = load_with_settings(arguments, settings, adapt=not arguments.resume)
     return Session.new(settings, *data, arguments.seed, always_validate=True, share=arguments.validation)
-
-
-def share(text: str) -> float:
-    """Read a number between 0 and 1. An argument type."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"expected a share between 0 and 1, such as 0.1, received {text!r}")
-    return value
 
 
 # -- options ---------------------------------------------------------------------------------------------------------

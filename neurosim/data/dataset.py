@@ -153,8 +153,12 @@ class Dataset:
             low, high = float(self.labels.min()), float(self.labels.max())
             lines.append(f"  targets  {self.outputs}: {number(low)} to {number(high)}")
         lines += [f"  source   {self.source}", f"  sha256   {self.sha256}"]
-        notes = re.split(r"; (?![^()]*\))", self.note) if self.note else []  # a reason in brackets stays whole
-        return "\n".join([*lines, *(f"  NOTE     {each}" for each in notes)])
+        return "\n".join([*lines, *(f"  NOTE     {each}" for each in self.notes)])
+
+    @property
+    def notes(self) -> list[str]:
+        """The notes one by one. A reason in brackets stays whole."""
+        return re.split(r"; (?![^()]*\))", self.note) if self.note else []
 
     def subset(self, count: int, seed: int | None = None) -> Dataset:
         """Return `count` samples that keep the share of each class, in their original order.

@@ -197,11 +197,6 @@ class Results:
             )
         return pd.DataFrame(rows)
 
-    def _verdict(self, name: str, difference: Difference) -> str:
-        """Return the verdict on a variant's difference from the baseline; "" without a baseline."""
-        baseline = self.scenario.baseline
-        return "baseline" if name == baseline else difference.verdict if baseline else ""
-
     def ranked(self) -> pd.DataFrame:
         """Return the summary, best first. Every ranked list of variants has this order."""
         return self.summary().sort_values(f"{METRIC}_mean", ascending=False, na_position="last", kind="stable")
