@@ -312,7 +312,7 @@ def test_your_own_optimizer_shows_the_terms_of_its_rule(make):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_check_is_small_for_right_gradients_and_large_for_wrong_ones(dtype, make):
     _, trace = make(dtype=dtype)
-    small = 1e-7 if dtype == "float64" else 1e-4
+    small = 1e-6 if dtype == "float64" else 1e-4  # rounding of the differences: about 1e-11 beside gradients of 1e-4
     for neuron in dense(trace):
         check = neuron.check()
         assert check.max_relative_error == max(check.weights, check.bias) < small
@@ -326,7 +326,7 @@ def test_check_is_small_for_right_gradients_and_large_for_wrong_ones(dtype, make
 def test_check_knows_label_smoothing_and_penalties(make):
     _, trace = make(loss=ns.CrossEntropy(label_smoothing=0.2), regularizer=ns.L2(0.1))
     for neuron in dense(trace):
-        assert neuron.check().max_relative_error < 1e-7
+        assert neuron.check().max_relative_error < 1e-6
 
 
 def test_check_leaves_the_trace_as_it_is(make):
