@@ -167,15 +167,15 @@ def _draw_terms(page: Page, neuron: NeuronTrace, told: Told) -> None:
         _cell(page, 0, 1, "weighted_sum", title="weights of filter" if patch else "weights"),
         _cell(page, 0, 2, "weighted_sum", title="products"),
     ]
-    first = next(row for row in told["inputs"].rows if "nonzero" in row.factors)
-    lit, count = first.factors["nonzero"], _number("count", n)
+    first = next(row for row in told["inputs"].rows if "zero" in row.factors)
+    zero, count = first.factors["zero"], _number("count", n)
     if patch and neuron.source_layer:
         count = _say("of layer", inputs=count, layer=str(neuron.source_layer))
     total = float(np.sum(neuron.products, dtype=np.float64))
     if first.kind == "inputs.standardized":
         count = _say("standardized", inputs=count)
-    elif lit < n:
-        count = _say("count of which", inputs=count, nonzero=in_figure("nonzero", lit))
+    elif zero:
+        count = _say("count of which", inputs=count, nonzero=in_figure("count", n - int(zero)))
     page.caption(cells[0], 0, count)
     page.caption(cells[1], 0, span(neuron.weights))
     page.caption(cells[2], 0, _say("sum", value=short(total)))

@@ -25,7 +25,7 @@ from ..errors import NeurosimError
 from ..files.atomic import sweep, writable_folder
 from ..processors import core_count, threads
 from ..registry import unknown
-from ..text import command_line, computed_with, thousands
+from ..text import command_line, counted, thousands
 from .options import MIN_TRAIN_SIZE, add_data_options, at_least, given_settings, place, reading
 from .session import SMALL, enough_updates, figure_note, first_images, load_data
 from .terminal import WIDTH, makes_files, say, wrapped
@@ -187,9 +187,8 @@ def print_results(results: Results, train: Dataset, folder: Path) -> None:
     """Print the table and the findings of a scenario, and the path of its report."""
     with above_bars():
         count = f"{sizes(results, len(train))} training {train.noun}s"
-        means = computed_with(threads().count, engine_in_force())
         print()
-        say(f"{results.scenario.name} ({count}, {means} per run)")
+        say(f"{results.scenario.name} ({count}, {counted(threads().count, 'thread')} per run)")
         say(in_nouns(results.scenario.question, train.noun))
         print("\n" + terminal_table(results) + "\n")
         for finding in all_findings(results):

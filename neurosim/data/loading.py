@@ -91,6 +91,9 @@ def load(
         raise DataError(f"{os.fspath(folder)}: expected an existing folder to search in")
     offline = offline or os.environ.get("NEUROSIM_OFFLINE", "0") not in ("", "0")
     scale = _scale(scale)
+    for option, columns in (("target", target), ("one_hot", one_hot)):
+        if isinstance(columns, str):
+            raise DataError(f"{option}: expected a list of column names, received {columns!r}. Write [{columns!r}]")
     reading = Reading(label_column, tuple(target), tuple(one_hot), missing, transpose, split_seed)
     if name not in NAMES:
         return _own(name, reading, scale)

@@ -246,7 +246,7 @@ class Settings:
     def rate_text(self) -> str:
         """Describe learning rate and schedule: "up to 0.002 (twice adam's default), schedule one_cycle"."""
         used, optimizer = self.used(), self.optimizer.partition(":")[0]
-        text = f"{'' if self.schedule is None else 'up to '}{plain(self.rate)}"
+        text = f"{'up to ' if used['schedule'] != CONSTANT else ''}{plain(self.rate)}"
         if self.learning_rate is None and "learning_rate" not in self.optimizer:
             times = self.rate / OPTIMIZERS.create(self.optimizer).rate
             own = f"{optimizer}'s default"

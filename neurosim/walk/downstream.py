@@ -134,7 +134,8 @@ def _passed_on(trace: SampleRun, fed: Fed, top: int) -> list[Row]:
         "downstream.term above", further.name, {"w": further.weights, "delta": further.deltas}, further.products, top
     )
     if rest is not None:
-        kind = plural("downstream.rest above", rest.factors["count"])
+        key = "downstream.rest above" if further.products.any() else "downstream.rest zero above"
+        kind = plural(key, rest.factors["count"])
         terms.append(Row(kind, rest.name, rest.value, rest.factors))
     dL_da = float(trace.flows[layer.index]["da"][number])
     rows += [_over(further, " above"), *_contests(trace, further, "  "), *terms]

@@ -22,11 +22,11 @@ ROWS: dict[str, dict[str, str]] = {
     "inputs.patch.one": {"role": "note", "line": "one number, {low}"},
     "inputs.patch.many": {
         "role": "note",
-        "line": "{count} numbers, {nonzero} of them not zero, from {low} to {high}",
+        "line": "{count} numbers, {zero} of them zero, from {low} to {high}",
     },
     "inputs.patch outside": {
         "role": "note",
-        "line": "{count} numbers, {nonzero} of them not zero, from {low} to {high};\n"
+        "line": "{count} numbers, {zero} of them zero, from {low} to {high};\n"
         "{outside} lie outside of the image and are 0",
     },
     "downstream.over windows": {
@@ -86,7 +86,7 @@ ROWS: dict[str, dict[str, str]] = {
         "formula": "{delta} * {x}",
         "line": "{name}  {substituted} = {value}",
     },
-    "gradients.other shares.one": {"role": "rest of shares", "line": "and {count} other, {zero} of them zero"},
+    "gradients.other shares.one": {"role": "rest of shares", "line": "and {count} other"},
     "gradients.other shares.many": {"role": "rest of shares", "line": "and {count} others, {zero} of them zero"},
     "gradients.sum": {
         "role": "note",

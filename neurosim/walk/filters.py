@@ -36,7 +36,7 @@ def inputs(patch: Patch, x: Array) -> Stage:
     """Return the stage of the inputs from a patch; x: (k k C,) its numbers."""
     names = {"field": patch.field, "seen": patch.seen, "below": patch.below}
     where = {"size": patch.size} | ({"layer": patch.layer} if patch.layer else {})
-    numbers = {"count": len(x), "nonzero": int(np.count_nonzero(x)), "low": float(x.min()), "high": float(x.max())}
+    numbers = {"count": len(x), "zero": int(np.count_nonzero(x == 0.0)), "low": float(x.min()), "high": float(x.max())}
     kind = plural("inputs.patch", len(x))
     if patch.outside:
         kind, numbers = "inputs.patch outside", numbers | {"outside": patch.outside}
@@ -96,7 +96,7 @@ def gradients(
     terms, rest = largest_terms("gradients.share of one", name, factors, shares, top)
     rows = [Row("gradients.share"), *terms] if terms else []
     if terms and rest is not None:
-        zero = len(shares) - int(np.count_nonzero(shares))
+        zero = int(np.count_nonzero(shares == 0.0))
         kind = plural("gradients.other shares", rest.factors["count"])
         rows.append(Row(kind, rest.name, factors={"count": rest.factors["count"], "zero": zero}))
     if places == 1:

@@ -105,7 +105,10 @@ class Row:
         return [(f"{sign.lstrip()}{name}{end}", form(name, self.factors[name])) for sign, name, end in found]
 
     def _filling(self, form: Form) -> dict[str, str]:
-        return dict(self.names) | {name: form(name, value) for name, value in self.factors.items()}
+        filling = dict(self.names) | {name: form(name, value) for name, value in self.factors.items()}
+        if (zero := self.factors.get("zero")) in (0, self.factors.get("count")):
+            filling["zero"] = "all" if zero else "none"  # "none of them zero"
+        return filling
 
     def say(self, template: str, form: Form = in_text, name: str | None = None) -> str:
         """Fill any template with the numbers of this row, and with its name, formula and value."""

@@ -163,7 +163,7 @@ def inputs(
         standardized: (n_in,) the raw features, their means and deviations; ``None``: x is not standardized.
         top: number of features to show.
     """
-    numbers = {"count": len(x), "nonzero": int(np.count_nonzero(x)), "low": float(x.min()), "high": float(x.max())}
+    numbers = {"count": len(x), "zero": int(np.count_nonzero(x == 0.0)), "low": float(x.min()), "high": float(x.max())}
     if layer:
         return Stage("inputs", [Row(plural("inputs.layer", len(x)), factors=numbers | {"layer": layer})])
     if standardized is None:
@@ -503,4 +503,5 @@ def largest_terms(
     if not count:
         return rows, None
     others = float(np.delete(products, shown).sum(dtype=np.float64))
-    return rows, Row(plural("rest", count), words.NAMES["others"], others, {"count": count})
+    kind = "rest" if products.any() else "rest.zero"
+    return rows, Row(plural(kind, count), words.NAMES["others"], others, {"count": count})

@@ -113,12 +113,12 @@ ROWS: Table = {
     "inputs.sample.one": {"role": "note", "line": "one number from the sample, {low}"},
     "inputs.sample.many": {
         "role": "note",
-        "line": "{count} numbers from the sample, {nonzero} of them not zero, from {low} to {high}",
+        "line": "{count} numbers from the sample, {zero} of them zero, from {low} to {high}",
     },
     "inputs.layer.one": {"role": "note", "line": "one number from layer {layer}, {low}"},
     "inputs.layer.many": {
         "role": "note",
-        "line": "{count} numbers from layer {layer}, {nonzero} of them not zero, from {low} to {high}",
+        "line": "{count} numbers from layer {layer}, {zero} of them zero, from {low} to {high}",
     },
     "inputs.standardized.one": {"role": "note", "line": "one feature, standardized: x = (feature - mean) / deviation"},
     "inputs.standardized.many": {
@@ -241,6 +241,8 @@ ROWS: Table = {
     },
     "downstream.rest above.one": {"role": "rest above", "line": "  the other term is {value}"},
     "downstream.rest above.many": {"role": "rest above", "line": "  the other {count} terms sum to {value}"},
+    "downstream.rest zero above.one": {"role": "rest above", "line": "  the only term is 0"},
+    "downstream.rest zero above.many": {"role": "rest above", "line": "  all {count} terms are 0"},
     "downstream.sum above": {"role": "sum above", "line": "  dL/da of layer {below} = {value}"},
     "downstream.result": {
         "role": "result",
@@ -369,7 +371,9 @@ ROWS: Table = {
     },
     "rest.one": {"role": "rest", "line": "the other term is {value}"},
     "rest.many": {"role": "rest", "line": "the other {count} terms sum to {value}"},
-    "rest.gradient.one": {"role": "rest", "line": "and {count} other, {zero} of them zero"},
+    "rest.zero.one": {"role": "rest", "line": "the only term is 0"},
+    "rest.zero.many": {"role": "rest", "line": "all {count} terms are 0"},
+    "rest.gradient.one": {"role": "rest", "line": "and {count} other"},
     "rest.gradient.many": {"role": "rest", "line": "and {count} others, {zero} of them zero"},
 } | filter_words.ROWS
 

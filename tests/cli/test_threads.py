@@ -94,13 +94,13 @@ def test_a_resumed_run_takes_its_own_number_or_says_that_it_is_another(cli, seen
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_scenario_says_and_records_it_and_keeps_the_runs_apart(cli, jobs):
     result = cli(*SCENARIO, "--jobs", jobs, "--threads", "2", "--out", "here")
-    assert result.code == 0 and "(300 training images, 2 threads and the NumPy engine per run)" in result.out
+    assert result.code == 0 and "(300 training images, 2 threads per run)" in result.out
     folder = Path("here/symmetry")
     assert json.loads((folder / "run.json").read_text())["threads"] == 2
     assert "Every run used 2 threads. All training steps used NumPy." in (folder / "report.md").read_text()
     kept = len(list((folder / "runs").glob("*.json")))
     result = cli(*SCENARIO, "--jobs", jobs, "--out", "here")
-    assert "were finished before" not in result.err and "1 thread and the NumPy engine per run" in result.out
+    assert "were finished before" not in result.err and "1 thread per run" in result.out
     assert json.loads((folder / "run.json").read_text())["threads"] == 1
     assert len(list((folder / "runs").glob("*.json"))) == 2 * kept
     assert "were finished before" in cli(*SCENARIO, "--jobs", jobs, "--threads", "2", "--out", "here").err

@@ -354,7 +354,7 @@ def test_the_command_line_says_and_records_it(cli, tmp_path):
     assert " s with 1 thread and the compiled engine (finished)" in result.out
     words = ["scenario", "symmetry", "--quick", "--data", "digits", "--out", tmp_path, "--jobs", "1"]
     result = cli(*words, "--engine", "compiled")
-    assert result.code == 0 and "1 thread and the compiled engine per run)" in result.out
+    assert result.code == 0 and "1 thread per run)" in result.out
     assert json.loads((tmp_path / "symmetry" / "run.json").read_text())["engine"] == "compiled"
     told = "Training steps used the compiled engine; runs that it cannot compile used NumPy."
     assert told in (tmp_path / "symmetry" / "report.md").read_text()

@@ -183,6 +183,12 @@ def test_missing_one_hot_and_targets(tmp_path):
     assert np.allclose(test.labels, 2 * test.x[:, 0] + 1.5)
 
 
+def test_a_text_in_place_of_a_list_of_columns_is_refused(tmp_path):
+    for option in ("one_hot", "target"):
+        with pytest.raises(DataError, match=f"{option}: expected a list of column names, received 'colour'"):
+            data.load(tmp_path / "t.csv", **{option: "colour"})
+
+
 def test_own_files_never_have_a_built_in_name(tmp_path):
     for name in ("digits", "moons", "auto"):
         path = tmp_path / f"{name}.csv"

@@ -43,6 +43,7 @@ def test_what_is_left_open_is_named_as_it_is_used(given):
     ("given", "text"),
     [
         ({}, "0.001 (adam's default), schedule constant"),
+        ({"schedule": "constant"}, "0.001 (adam's default), schedule constant"),
         ({"schedule": "one_cycle"}, "up to 0.002 (twice adam's default), schedule one_cycle"),
         ({"optimizer": "momentum:momentum=0.95"}, "0.01 (momentum's default), schedule constant"),
         ({"learning_rate": 0.5}, "0.5, schedule constant"),

@@ -377,7 +377,7 @@ def test_the_other_terms_of_a_big_sum_are_counted_and_summed_right():
     assert float(total) == pytest.approx(neuron.products[order[5:]].sum(), rel=1e-4)
     assert f"pixel {order[0] // 28},{order[0] % 28} " in text
     active = int(np.count_nonzero(image))
-    assert f"784 numbers from the sample, {active} of them not zero" in text
+    assert f"784 numbers from the sample, {784 - active} of them zero" in text
     assert f"and 779 others, {784 - active} of them zero" in text
     below = np.abs(neuron.downstream_products).argmax()
     assert f"neuron {below} " in neuron.stages()[5].text
@@ -388,7 +388,7 @@ def test_terms_of_zero_are_not_shown_one_by_one_but_counted():
     x = np.array([0.0, 0.1, 0.0, 0.0, 0.2, 0.0])
     lines = net.trace(x, 0)[1][0].stages(5)[1].text.splitlines()
     assert len(lines) == 5 and lines[2].strip() == "the other 4 terms sum to 0"
-    assert net.trace(np.zeros(6), 0)[1][0].stages()[1].text.startswith("  the other 6 terms sum to 0")
+    assert net.trace(np.zeros(6), 0)[1][0].stages()[1].text.startswith("  all 6 terms are 0")
 
 
 @pytest.mark.parametrize("activation", ["tanh", "softmax", "relu"])

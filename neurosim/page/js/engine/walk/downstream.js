@@ -103,7 +103,8 @@ function passedOn(run, fed, top) {
   const { weights: w, deltas: delta, products } = further;
   const [terms, rest] = largestTerms("downstream.term above", (i) => further.name(i), { w, delta }, products, top);
   if (rest !== null) {
-    const kind = plural("downstream.rest above", rest.factors.count);
+    const key = any(products) ? "downstream.rest above" : "downstream.rest zero above";
+    const kind = plural(key, rest.factors.count);
     terms.push(new Row(kind, { name: rest.name, value: rest.value, factors: rest.factors }));
   }
   rows.push(over(further, " above"), ...contests(run, further, "  "), ...terms);

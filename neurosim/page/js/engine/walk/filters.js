@@ -16,7 +16,7 @@ const any = (values) => values.some((each) => each !== 0);
 export function inputs({ size, layer, below, field, seen, outside }, x) {
   const factors = { size, ...(layer ? { layer } : {}) };
   const first = new Row(`inputs.patch of ${layer ? "layer" : "sample"}`, { factors, names: { field, seen, below } });
-  const numbers = { count: x.length, nonzero: nonzero(x), low: least(x), high: greatest(x) };
+  const numbers = { count: x.length, zero: x.length - nonzero(x), low: least(x), high: greatest(x) };
   if (outside) numbers.outside = outside;
   return new Stage("inputs", { rows: [first, new Row(outside ? "inputs.patch outside" : plural("inputs.patch", x.length), { factors: numbers })] });
 }

@@ -9,6 +9,7 @@ import { formulas, plural, words } from "./words.js";
 const FEATURE = ["feature", "mean", "deviation"]; // the numbers from which a standardized input is computed
 
 const nonzero = (values) => values.reduce((count, each) => count + (each !== 0 ? 1 : 0), 0);
+const any = (values) => values.some((each) => each !== 0);
 const pick = (arrays, i) => Object.fromEntries(Object.entries(arrays).map(([name, values]) => [name, values[i]]));
 
 // Return rows of the `top` largest nonzero products, and a row of the rest: their number and their sum.
@@ -21,12 +22,13 @@ export function largestTerms(kind, name, factors, products, top) {
   const count = products.length - shown.length;
   if (!count) return [rows, null];
   const value = sum(without(products, shown));
-  return [rows, new Row(plural("rest", count), { name: words.NAMES.others, value, factors: { count } })];
+  const key = any(products) ? "rest" : "rest.zero";
+  return [rows, new Row(plural(key, count), { name: words.NAMES.others, value, factors: { count } })];
 }
 
 // Return the stage of the inputs. standardized: features, means and deviations, or null.
 export function inputs(name, x, layer, standardized, top) {
-  const numbers = { count: x.length, nonzero: nonzero(x), low: least(x), high: greatest(x) };
+  const numbers = { count: x.length, zero: x.length - nonzero(x), low: least(x), high: greatest(x) };
   if (layer) return new Stage("inputs", { rows: [new Row(plural("inputs.layer", x.length), { factors: { ...numbers, layer } })] });
   if (standardized === null) return new Stage("inputs", { rows: [new Row(plural("inputs.sample", x.length), { factors: numbers })] });
   const rows = [new Row(plural("inputs.standardized", x.length), { factors: numbers })];

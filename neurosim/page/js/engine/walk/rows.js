@@ -8,7 +8,7 @@ const DIGITS = 5;
 
 // The names of whole numbers: counts and indices.
 const WHOLE = new Set([
-  ...["count", "nonzero", "zero", "moved", "layer", "below", "n", "t", "classes too near"],
+  ...["count", "zero", "moved", "layer", "below", "n", "t", "classes too near"],
   ...["places", "size", "outside", "ties"],
 ]);
 
@@ -71,7 +71,10 @@ export class Row {
 
   filling(form) {
     const numbers = Object.entries(this.factors).map(([name, value]) => [name, form(name, value)]);
-    return { ...this.names, ...Object.fromEntries(numbers) };
+    const filling = { ...this.names, ...Object.fromEntries(numbers) };
+    const { zero, count } = this.factors;
+    if (zero === 0 || (zero !== undefined && zero === count)) filling.zero = zero ? "all" : "none"; // "none of them zero"
+    return filling;
   }
 
   // Fill any template with the numbers of this row, and with its name, formula and value.
