@@ -61,7 +61,7 @@ export class Changes {
     if (last && !store.state.training) last.after = now;
     this.name.textContent = store.classes ? `Test accuracy ${percent(now.accuracy)}` : `Test loss ${short(store.measure().loss)}`;
     const { count, total } = store.model.test;
-    this.subtitle.textContent = total > count ? `${count} samples; ${total - count} extra misread samples are not counted` : `${count} samples on this page`;
+    this.subtitle.textContent = total > count ? `${count} samples, without the ${total - count} extra ones` : `${count} samples on this page`;
     if (store.classes) this.drawClasses(now.perClass, last ? last.before.perClass : null);
     else this.classes.parentNode.hidden = true;
     this.says.replaceChildren(...(last && last.after ? effect(store, last) : [`No changes yet. Open a ${kind}, then press “Change this ${kind}” below its numbers.`]));

@@ -26,7 +26,7 @@ const ABOUT_FILTERS =
   "Each filter looks at every patch of the image with the same weights, its kernel. In a kernel, red is above zero and blue is below. " +
   "Beside the kernel is the feature map: the activation of the filter at each place. A darker pixel means a larger activation; all maps of a layer " +
   "use one scale. Pooling makes each map smaller. Flatten puts all numbers of the maps in one row. An outline is the receptive field of a unit, " +
-  "which is a filter at one place. Point at a map. Click a place to open the filter there. On the large map below, the arrow keys move to another place.";
+  "which is a filter at one place. A gray line leads from the map of the open filter to a later layer; a thicker line means a larger kernel. Point at a map. Click a place to open the filter there. On the large map below, the arrow keys move to another place.";
 
 export class NetworkView {
   constructor(root, store) {
@@ -40,7 +40,7 @@ export class NetworkView {
       onblur: () => store.set({ hover: null }),
     });
     const convolves = store.network.layers.some(hasMaps);
-    const lines = convolves ? "Lines: the largest terms of z, or weights, of the open filter or neuron, + red, − blue. Gray: from its map to the next filters, thicker for larger kernels." : "Lines: the largest weights of the open neuron, + red, − blue.";
+    const lines = convolves ? "Lines: the largest terms of z, or weights, of the open filter or neuron, + red, − blue. Gray: from its map to the next filters." : "Lines: the largest weights of the open neuron, + red, − blue.";
     this.legend = h("p", { class: "muted", text: `${lines} Faint: the largest terms of the prediction.` });
     const hovered = h("div", { id: "hovered" });
     this.strip = new Strip(hovered, store);
