@@ -150,7 +150,9 @@ def test_training_without_a_step_is_no_change(browser, lost):
         ):
             tab.goto(layer=4, neuron=1)
             tab.button(name).click()
-            tab.page.wait_for_function("said => document.getElementById('notice').textContent.startsWith(said)", arg=said)
+            tab.page.wait_for_function(
+                "said => document.getElementById('notice').textContent.startsWith(said)", arg=said
+            )
             tab.page.wait_for_function("!neurosim.state().training")
             tab.settle()
             assert not tab.button("Undo").is_enabled() and "No changes yet." in tab.text("#changes")

@@ -35,12 +35,17 @@ export class Report {
     ];
   }
 
-  /** Name a neuron as the network view does: an output by its class. */
+  /** Name a neuron as the network view does, an output by its class. On a narrow screen its kind is left out. */
   nameOf({ layer, neuron }) {
     const { store } = this;
-    const { isOutput, nOut } = store.layer(layer);
-    if (isOutput) return store.classes && nOut > 1 ? `output, class ${store.className(neuron)}` : `output, neuron ${neuron}`;
-    return `layer ${layer}, ${hasMaps(store.layer(layer)) ? "filter" : "neuron"} ${neuron}`;
+    const here = store.layer(layer);
+    const ofClass = here.isOutput && store.classes && here.nOut > 1;
+    const kind = ofClass ? "class" : hasMaps(here) ? "filter" : "neuron";
+    const [where, name] = [here.isOutput ? "output" : `layer ${layer}`, ofClass ? store.className(neuron) : neuron];
+    const said = `${where}, ${kind} ${name}`;
+    const node = button("", () => store.select(layer, neuron), { "aria-label": said, title: said });
+    node.append(`${where}, `, h("span", { class: "kind", text: `${kind} ` }), String(name));
+    return node;
   }
 
   /** Compute the rows of the current network, in pieces, so that the page stays responsive. */
@@ -76,7 +81,7 @@ export class Report {
       h("th", { scope: "col", "aria-sort": this.sort.by === key ? (this.sort.down ? "descending" : "ascending") : "none" },
         button(`${name}${this.sort.by === key ? (this.sort.down ? " ↓" : " ↑") : ""}`, () => this.sortBy(key), { "data-key": key })),
     );
-    const cells = (row) => columns.map(([key, , text]) => h("td", {}, key === "place" ? button(text(row), () => store.select(row.layer, row.neuron)) : text(row)));
+    const cells = (row) => columns.map(([, , text]) => h("td", {}, text(row)));
     this.body.replaceChildren(
       h("table", { class: "sheet" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows.map((row) => h("tr", { "data-place": `${row.layer}/${row.neuron}` }, cells(row))))),
     );
