@@ -57,7 +57,7 @@ def test_undo_after_reset_gives_back_the_trained_weights_and_the_optimizer(tab):
 
 def test_reset_returns_to_the_initial_weights_of_this_network(tab):
     tab.button("New seed").click()
-    tab.page.wait_for_function("neurosim.state().step === 0")
+    tab.page.wait_for_function("() => neurosim.state().step === 0")
     fresh = parameters(tab)
     tab.button("Settings").click()
     tab.page.get_by_label("optimizer").select_option("sgd")
@@ -153,7 +153,7 @@ def test_training_without_a_step_is_no_change(browser, lost):
             tab.page.wait_for_function(
                 "said => document.getElementById('notice').textContent.startsWith(said)", arg=said
             )
-            tab.page.wait_for_function("!neurosim.state().training")
+            tab.page.wait_for_function("() => !neurosim.state().training")
             tab.settle()
             assert not tab.button("Undo").is_enabled() and "No changes yet." in tab.text("#changes")
         assert tab.state()["step"] == before["step"]

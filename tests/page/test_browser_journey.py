@@ -351,7 +351,7 @@ def test_report_card_and_mistakes_lead_to_neurons_and_samples(tab, net, held):
 def test_a_link_leads_to_the_same_place(tab, browser, file, net):
     tab.goto(layer=2, neuron=7, stage="delta", step=net.snapshots.steps[3], tab="network")
     tab.page.get_by_label("predict first").check()
-    tab.page.wait_for_function("location.hash.includes('neuron=7') && location.hash.includes('predict=1')")
+    tab.page.wait_for_function("() => location.hash.includes('neuron=7') && location.hash.includes('predict=1')")
     address = tab.page.evaluate("location.hash")
     with Tab(browser, file, hash=address) as other:
         assert other.state() == tab.state()

@@ -35,15 +35,14 @@ export class Report {
     ];
   }
 
-  /** Name a neuron as the network view does, an output by its class. On a narrow screen its kind is left out. */
+  /** Name a neuron as the network view does, an output by its class. On a narrow screen its kind is not shown. */
   nameOf({ layer, neuron }) {
     const { store } = this;
     const here = store.layer(layer);
     const ofClass = here.isOutput && store.classes && here.nOut > 1;
     const kind = ofClass ? "class" : hasMaps(here) ? "filter" : "neuron";
     const [where, name] = [here.isOutput ? "output" : `layer ${layer}`, ofClass ? store.className(neuron) : neuron];
-    const said = `${where}, ${kind} ${name}`;
-    const node = button("", () => store.select(layer, neuron), { "aria-label": said, title: said });
+    const node = button("", () => store.select(layer, neuron), { title: `${where}, ${kind} ${name}` });
     node.append(`${where}, `, h("span", { class: "kind", text: `${kind} ` }), String(name));
     return node;
   }
