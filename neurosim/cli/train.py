@@ -395,7 +395,8 @@ def no_better_than_a_guess(session: Session, accuracy: float, outputs: Array, lo
     if losses[-1] < (1 - MARGIN) * losses[0]:  # it learned something about the training samples
         return (
             f"On the test {test.noun}s, the network is no better than a guess: {why}. Its training loss fell from "
-            f"{rounded(losses[0], 4)} to {rounded(losses[-1], 4)}. More --epochs or more training {test.noun}s may help."
+            f"{rounded(losses[0], 4)} to {rounded(losses[-1], 4)}. Try more --epochs or more training "
+            f"{test.noun}s."
         )
     lead = "The network has learned nothing" if len(losses) > 1 else "The network is no better than a guess"
     return (

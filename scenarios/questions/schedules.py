@@ -63,7 +63,7 @@ def findings(results: Results) -> Iterator[str]:
             ("schedule", "difference"),
             rows,
             joint="; ",
-            end="It was picked by these same accuracies, which favours it." if len(constants) > 1 else "",
+            end="It was chosen by these same accuracies, so it looks a little too good." if len(constants) > 1 else "",
         )
     restless = roughness(results)
     if restless:

@@ -166,7 +166,11 @@ def test_predictions_no_better_than_the_mean_are_no_better_than_a_guess(words, i
 @pytest.mark.parametrize(
     ("losses", "error", "says"),
     [
-        ([21243.0, 8083.0], 1.08, "On the test rows, the network is no better than a guess: its error is not below the"),
+        (
+            [21243.0, 8083.0],
+            1.08,
+            "On the test rows, the network is no better than a guess: its error is not below the",
+        ),
         ([21243.0, 8083.0], 0.97, "On the test rows, the network is no better than a guess: its error is hardly below"),
         ([21243.0, 21240.0], 1.08, "The network has learned nothing: its error is not below the error of always"),
         ([21243.0], 1.08, "The network is no better than a guess: its error is not below the error of always"),
@@ -511,3 +515,12 @@ def test_data_are_described_in_eighty_columns(table, cli):
     text = said(cli("data", "--data", "iris.csv"))
     assert "features sepal length (cm), sepal width (cm), petal length (cm), petal width (cm)" in text
     assert "classes 3: setosa, versicolor, virginica" in text
+
+
+def test_a_single_picture_cannot_train(cli, tmp_path):
+    Image.new("L", (28, 28)).save(tmp_path / "two.png")
+    result = cli("train", "--data", "two.png")
+    assert (
+        result.code == 2 and "received one picture. To train, give a folder with one folder of pictures" in result.err
+    )
+    assert "predict" in result.err
