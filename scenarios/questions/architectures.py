@@ -102,14 +102,14 @@ def findings(results: Results) -> Iterator[str]:
     elif smallest == best:
         yield (
             f"No smaller network is within the noise of the most accurate, {best} ({thousands(full)} parameters). "
-            "It was chosen by these same accuracies, so its lead is a little too large."
+            "It was chosen by these same accuracies, so its lead may be a little too large."
         )
     else:
         yield (
             f"The most accurate network is {best}, with {thousands(full)} parameters and {percent(means[best], 2)}. "
             f"The smallest that {len(final)} seeds cannot tell from it is {smallest}, with {thousands(size)} "
             f"parameters and {percent(means[smallest], 2)}. The most accurate was chosen by these same accuracies, "
-            "so its lead is a little too large. A difference that is not seen may still exist."
+            "so its lead may be a little too large. A difference that is not seen may still exist."
         )
 
 

@@ -73,8 +73,8 @@ def findings(results: Results) -> Iterator[str]:
         alike.setdefault(percent(push, 0), []).append(name)
     if len(alike) > 1:
         yield of_each(
-            "The largest delta of each loss counts as 100\u00a0%. If the output of the right class is only 1\u00a0%, its "
-            "delta is",
+            "The largest delta of each loss counts as 100\u00a0%. If the output of the right class is only 1\u00a0%, "
+            "its delta is",
             ("loss", "size of the delta"),
             [(listing(names), share) for share, names in alike.items()],
         )

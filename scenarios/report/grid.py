@@ -150,7 +150,7 @@ def grid_findings(results: Results) -> Iterator[str]:
             f"On average over {other}, the {setting} with the highest accuracy is {values[best]}: "
             f"{percent(means[:, best].mean(), 2)}."
         )
-        end = f"{values[best]} was chosen by these same accuracies, so its lead is a little too large."
+        end = f"{values[best]} was chosen by these same accuracies, so its lead may be a little too large."
         rows = [(value, each.text()) for value, each in against]
         listed = of_each(f"{lead} Against it", (setting, "difference"), rows, joint="; ", end=end)
         yield listed if isinstance(listed, Listed) else " ".join([lead, *(_lower(*each) for each in against), end])
