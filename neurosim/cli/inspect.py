@@ -20,7 +20,7 @@ from ..text import counted, listing
 from .figures import draw_weights, drawable, images_of
 from .filters import KINDS as OF_FILTERS, channels_of, draw_filter, draw_layers, is_image, kernels_of
 from .options import add_data_options, at_least, place, reading
-from .session import figure_note, load_data
+from .session import figure_note, load_data, say_if_data_are_guessed
 from .terminal import makes_files, say
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
     network = Network.load(arguments.model)
     check_place(network, arguments.layer, arguments.neuron)
     folder = writable_folder(arguments.out)
+    say_if_data_are_guessed(arguments)
     train, test = load_data(arguments.data, arguments.offline, **reading(arguments))
     check_fit(network, test, arguments.model)
     samples = check_samples(network, arguments.samples, arguments.neuron, len(test))
