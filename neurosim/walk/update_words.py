@@ -26,7 +26,9 @@ ROWS: dict[str, dict[str, str]] = {
     "update.clipped": {
         "role": "gradient of it",
         "formula": "{g} * {c} / ({norm} + 1e-06)",
-        "line": "  the norm of the whole gradient is {norm}, above clip_norm = {c}:\n  g = {substituted} = {value}",
+        "line": "  the norm of the whole gradient is {norm}, above clip_norm = {c}:\n"
+        "  g is scaled by clip_norm / (norm + 1e-06); 1e-06 avoids a division by 0\n"
+        "  g = {substituted} = {value}",
     },
     "update.state": {"role": "state", "line": "{name} = {value}"},
     "update.state of bias": {"role": "state of bias", "line": "{name} = {value}"},

@@ -157,20 +157,19 @@ ROWS: Table = {
     },
     "activation.log of sum": {
         "role": "note",
-        "line": "ln Σ e^z_k = {ln Σ e^z} over the {count} neurons of the layer, and a = e^(z - ln Σ e^z_k)",
+        "line": "S = ln Σ e^(z_k) = {S}, over the {count} neurons of the layer",
     },
     "activation.softmax": {
         "role": "result",
-        "formula": "e^({z} - {ln Σ e^z})",
-        "line": "a = e^z / Σ e^z_k = {value}, with z = {z}",
-        "caption": "a = {formula} = {substituted} = {value}",
+        "formula": "e^({z} - {S})",
+        "line": "a = {formula} = {substituted} = {value}",
     },
     "activation.together": {
         "role": "result",
         "line": "a = {activation}(z of all {count} neurons of the layer) = {value}, with z = {z}",
     },
     "activation.forced": {"role": "result", "line": "a is forced to {forced}, whatever z is"},
-    "output.layer": {"role": "note", "line": "layer {layer}: {count} activations from {low} to {high}"},
+    "output.layer": {"role": "note", "line": "{name}: {count} activations from {low} to {high}"},
     "output.class": {"role": "output", "line": "{name} {output}"},
     "output.number": {"role": "output", "line": "{output}"},
     "output.read": {"role": "note", "line": "{verdict}; without a label there is no loss and no backward pass"},
@@ -232,7 +231,7 @@ ROWS: Table = {
     },
     "downstream.over above": {
         "role": "note",
-        "line": "dL/da_k = Σ w delta over the neurons of layer {layer}, {above}:",
+        "line": "dL/da_k of layer {below} = Σ w delta over the neurons of layer {layer}, {above}:",
     },
     "downstream.term above": {
         "role": "term above",
@@ -243,7 +242,7 @@ ROWS: Table = {
     "downstream.rest above.many": {"role": "rest above", "line": "  the other {count} terms sum to {value}"},
     "downstream.rest zero above.one": {"role": "rest above", "line": "  the only term is 0"},
     "downstream.rest zero above.many": {"role": "rest above", "line": "  all {count} terms are 0"},
-    "downstream.sum above": {"role": "sum above", "line": "  dL/da of layer {below} = {value}"},
+    "downstream.sum above": {"role": "sum above", "line": "  dL/da_k of layer {below} = {value}"},
     "downstream.result": {
         "role": "result",
         "line": "dL/da = {value}",
@@ -335,6 +334,10 @@ WHY: dict[str, str] = {
     "no product": "In every term the weight or the delta is 0.",
     "terms cancel": "The terms cancel.",
     "no slope of the loss": "The slope of the loss at this output is 0.",
+    "no slope, but shared": "The slope of the loss at this output is 0. But z also changes the other outputs, "
+    "through {activation}.",
+    "not in the loss, but shared": "L does not contain this output, because its y is 0. But z also changes the other "
+    "outputs, through {activation}.",
     "delta is zero": "dL/da is 0: no gradient comes back. The neuron learns nothing from this sample.",
     "delta is stopped": "The slope is 0: no gradient reaches the weights.",
     "delta is forced": "The output is forced, whatever z is: no gradient reaches the weights.",
@@ -358,6 +361,8 @@ NAMES: dict[str, str] = {
     "input": "input {i}",
     "neuron": "neuron {i}",
     "layer": "layer {layer}",
+    "layer of kind": "layer {layer}, {kind}",
+    "through": "{above}, through layer {layer}, {kind}",
     "class": "class {i}",
     "output": "output {i}",
     "number": "number {i}",
@@ -399,8 +404,8 @@ SIGNED = ("change",)
 IN_COLUMNS = ("term", "gradient", "term above", "share", "place")
 """The roles of rows whose numbers are aligned below each other, in ten columns with five digits."""
 
-ALIGNED = ("term", "term above", "feature", "share", "place")
-"""The roles of rows that begin with a name; their numbers are aligned below each other."""
+ALIGNED = ("term", "term above", "feature", "gradient", "share", "place")
+"""The roles of rows that name one number each; their numbers are aligned below each other."""
 
 SYMBOLS: dict[str, str] = {
     "theta": "θ", "grad": "g", "rate": "η", "beta1": "β₁", "beta2": "β₂", "epsilon": "ε", "rho": "ρ", "momentum": "μ",

@@ -430,7 +430,7 @@ def test_no_word_is_written_that_is_never_said(together):
 def test_a_whole_number_has_no_digits_and_a_count_has_commas():
     row = Row("update.rate", factors={"rate": 0.001, "t": 12345}, names={"optimizer": "adam"})
     assert row.line() == "learning rate η = 0.001, update number t = 12345"
-    row = Row("output.layer", factors={"layer": 3, "count": 12345, "low": -0.0, "high": 1234.56})
+    row = Row("output.layer", "layer 3", factors={"layer": 3, "count": 12345, "low": -0.0, "high": 1234.56})
     assert row.line() == "layer 3: 12,345 activations from 0 to 1235"
 
 
