@@ -383,8 +383,8 @@ NAMES: dict[str, str] = {
     "more targets": "targets {items} …",
     "largest delta": "this neuron has the largest |delta| of the {count} in layer {layer}, {delta}: "
     "the loss depends most on its z",
-    "largest delta of layer": "it has the largest |delta| in layer {layer} for this sample",
-    "largest a of layer": "it has the largest |a| in layer {layer} for this sample",
+    "largest delta of layer": "this neuron has the largest |delta| in layer {layer} for this sample",
+    "largest a of layer": "this neuron has the largest |a| in layer {layer} for this sample",
     "no delta": "all {count} neurons of layer {layer} have delta 0 for this sample",
     "no delta of layer": "all neurons of layer {layer} have delta 0 for this sample",
 } | filter_words.NAMES

@@ -321,16 +321,16 @@ def test_without_a_label_it_begins_where_a_is_largest():
 def test_the_only_filter_and_the_only_place_are_named_as_such():
     why = network(GREY, ns.Conv2D(1, 3)).trace(GREY[0], int(Y[0])).interesting()[2]
     assert re.fullmatch(
-        r"it is the only filter of layer 1; of its 30 places, this one has the largest \|delta\|, \S+", why
+        r"this is the only filter of layer 1; of its 30 places, this one has the largest \|delta\|, \S+", why
     )
     trace = network(GREY[:, :5, :5], ns.Conv2D(4, 5)).trace(GREY[0, :5, :5], int(Y[0]))
     why = trace.interesting()[2]
     assert why.startswith("this filter has the largest |delta| of the 4 in layer 1 (one place each): ")
     assert trace[1][0].why_here == "this is its only place"
     why = network(GREY[:, :5, :5], ns.Conv2D(1, 5)).trace(GREY[0, :5, :5]).interesting()[2]
-    assert why == "it is the only filter of layer 1; this is its only place"
+    assert why == "this is the only filter of layer 1; this is its only place"
     why = network(GREY, ns.Dense(1)).trace(GREY[0], int(Y[0])).interesting()[2]
-    assert why == "it is the only neuron of layer 1"
+    assert why == "this is the only neuron of layer 1"
 
 
 def test_a_silent_filter_is_looked_at_where_a_is_largest():
