@@ -233,7 +233,7 @@ def test_a_change_is_said_with_the_numbers_before_and_after(ask):
         "set activation relu"
     )
     for line in ("batch 2", "epoch"):
-        assert re.search(r"; sample 0: loss \S+ -> \S+$", ask(line))
+        assert re.search(r"; sample 0: loss\s\S+ -> \S+$", ask(line))
 
 
 def test_a_weight_of_an_input_of_zero_says_why_z_stays(capsys):
