@@ -8,7 +8,7 @@ from small_problem import X, Y, network
 
 import neurosim as ns
 from neurosim.checks import check_count, check_number
-from neurosim.registry import Configurable, Registry
+from neurosim.registry import Configurable, Registry, did_you_mean
 
 REGISTRIES = {
     "activation": ns.ACTIVATIONS,
@@ -135,6 +135,11 @@ def test_a_misspelt_name_gets_the_nearest_one(kind, wrong, right, refused):
     else:
         with refused(f"did you mean '{right}'?"):
             REGISTRIES[kind].create(wrong)
+
+
+def test_a_number_or_an_unlike_word_gets_no_hint():
+    assert did_you_mean("foo", ["goto"]) == did_you_mean(11, ["1"]) == did_you_mean("-1.5", ["1"]) == ""
+    assert did_you_mean("nxet", ["next"]) == "; did you mean 'next'?"
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_an_output_neuron_says_where_its_numbers_come_from(tab, net, held):
     tab.goto(layer=3, neuron=label, stage="activation")
     net.predict(x[None])
     of_all = np.log(np.exp(net[3].z[0].astype(float)).sum())
-    assert plain(typeset(f"ln Σ e^z_k = {number(of_all, 5)} over the 10 neurons")) in plain(tab.text("#stage"))
+    assert plain(typeset(f"S = ln Σ e^(z_k) = {number(of_all, 5)}, over the 10 neurons")) in plain(tab.text("#stage"))
 
 
 def test_a_number_beyond_the_last_neuron_says_which_there_are(tab):
