@@ -81,7 +81,7 @@ def made_from_the_settings():
         wrong = {
             "N": ("many", "-1", "1.5", "nan"),
             "X": ("much", "-1", "nan", "1e", "1,5"),
-            "YES": ("perhaps", "2"),
+            "{yes,no}": ("perhaps", "2"),
             "W,W": ("0", "1;2", "-3", "a,b", "2000000"),
             "FxK,poolS": ("8", "0x5", "8x5;pool2", "pool0", "8x5,maxpool2", "8x-5", "8x5x5", "pool2same", "2000000x5"),
             "NAME": ("nonsense", "5", ":"),
