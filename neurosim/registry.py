@@ -164,6 +164,9 @@ class Registry(Generic[T]):
 
         return file
 
+    def __repr__(self) -> str:
+        return f"Registry({self.kind}: {', '.join(self)})"
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._classes)
 

@@ -40,6 +40,10 @@ def make(kind, key):
     return REGISTRIES[kind].create({"name": key} | NEEDED.get(key, {}))
 
 
+def test_a_registry_prints_its_keys():
+    assert repr(ns.REGULARIZERS) == f"Registry(regularizer: {', '.join(ns.REGULARIZERS)})"
+
+
 def test_the_keys_are_those_of_the_documentation():
     assert list(ns.OPTIMIZERS) == [
         "sgd",

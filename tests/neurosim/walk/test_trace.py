@@ -540,7 +540,7 @@ def test_tracing_changes_nothing_of_the_network(full_net, blobs):
     trace = net.trace(x[3], y[3])
     for neuron in dense(trace):
         neuron.explain(), neuron.to_frame(), neuron.to_dict(), repr(neuron)
-    assert state(net) == before and "Trace of sample" in repr(trace) and trace._repr_html_()
+    assert state(net) == before and "Trace of one sample" in repr(trace) and trace._repr_html_()
     for each in (net, twin):  # and the training that follows is the same
         each.fit(x, y, epochs=2, batch_size=16, verbose=False)
     assert net.parameters.theta.tobytes() == twin.parameters.theta.tobytes()
