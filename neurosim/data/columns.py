@@ -47,6 +47,13 @@ MOST_CLASSES = 100  # more different numbers are not classes, unless the column 
 RARE = 0.1  # of the mean number of samples of a class: a class that is rarer makes a column look less like a label
 MISSING_WAYS = ("mean", "drop")
 SHOWN = 5  # names shown in a message
+LABEL_COLUMN = "--label-column NAME (in Python: label_column='NAME')"  # options, as messages name them
+ONE_HOT = "--one-hot NAME (in Python: one_hot=['NAME'])"
+FILL_IN = "--missing mean (in Python: missing='mean')"
+LEAVE_OUT = "--missing drop (in Python: missing='drop')"
+TO_PREDICT_NUMBERS = (
+    "To predict numbers, use --target NAME --loss mse (in Python: target=['NAME'], and a network with loss='mse')"
+)
 BLOCK = 1000  # rows that are copied at a time
 
 
@@ -72,10 +79,12 @@ class Reading:
     split_seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.missing and self.missing not in MISSING_WAYS:
-            raise DataError(f"--missing: expected {' or '.join(MISSING_WAYS)}, received {self.missing!r}")
+        if not isinstance(self.missing, str) or self.missing not in ("", *MISSING_WAYS):
+            raise DataError(f"missing: expected {' or '.join(MISSING_WAYS)}, received {self.missing!r}")
+        if self.transpose is not None and not isinstance(self.transpose, bool):
+            raise DataError(f"transpose: expected True, False or None, received {self.transpose!r}")
         if self.label_column and self.target:
-            raise DataError("--target: expected either --target or --label-column, received both")
+            raise DataError("target: expected either target or label_column, received both")
 
 
 @dataclass
@@ -241,12 +250,12 @@ def _find_labels(grid: Grid, left: list[int], one_hot: list[int], reading: Readi
     if called:
         raise DataError(
             f"{grid.path}, column {called[1] + 1}: expected one column of labels, received "
-            f"{listing([repr(grid.names[k]) for k in called])}; choose one with --label-column NAME"
+            f"{listing([repr(grid.names[k]) for k in called])}. Choose one with {LABEL_COLUMN}"
         )
     if grid.names and _are_called_pixels([grid.names[k] for k in left]):
         raise DataError(
             f"{grid.path}: expected a column of labels, received only pixels, from {grid.names[left[0]]} to "
-            f"{grid.names[left[-1]]}; choose the labels with --label-column NAME"
+            f"{grid.names[left[-1]]}. Choose the labels with {LABEL_COLUMN}"
         )
     for block in (_one_hot_at(grid, left[::-1])[::-1], _one_hot_at(grid, left)):
         if block:
@@ -258,13 +267,13 @@ def _find_labels(grid: Grid, left: list[int], one_hot: list[int], reading: Readi
         and 1 < len(set(grid.texts[texts[0]].tolist())) <= max(2, len(grid.lines) / 2)
     ):
         others = any(grid.only_text(k) for k in one_hot)
-        return texts, "the only column of text" + (" that is not in --one-hot" if others else "")
+        return texts, "the only column of text" + (" that is not in one_hot" if others else "")
     check_numbers(grid, [k for k in left if k not in (*texts, *one_hot)], reading, labels_are_found=False)
     if len(texts) > 1:
         titles = listing([grid.title(k) for k in texts[:SHOWN]])
         raise DataError(
             f"{grid.path}: expected one column of text, the labels, received text in {titles}. Choose the labels with "
-            "--label-column NAME, and turn the others into numbers with --one-hot NAME"
+            f"{LABEL_COLUMN}. Turn the others into numbers with {ONE_HOT}"
         )
     return _at_an_end(grid, left)
 
@@ -322,8 +331,8 @@ def _at_an_end(grid: Grid, left: list[int]) -> tuple[list[int], str]:
     said = ", or ".join(f"{grid.title(k)}, with {_said(np.unique(cells))}" for k, cells in zip(ends, held, strict=True))
     raise DataError(
         f"{grid.path}: expected one column that looks like labels, received {counted(len(left), 'column')} and "
-        f"{counted(len(grid.lines), 'row')}. The labels could be {said}. Choose them with --label-column first, last, "
-        "a name or a number. To predict numbers, use --target NAME --loss mse"
+        f"{counted(len(grid.lines), 'row')}. The labels could be {said}. Choose them with {LABEL_COLUMN}. "
+        f"NAME is first, last, the name of a column or its number. {TO_PREDICT_NUMBERS}"
     )
 
 
@@ -454,7 +463,8 @@ def not_a_number(grid: Grid, row: int, k: int, labels_are_found: bool = True) ->
     if grid.names and cell == grid.names[k]:
         hint = "received the header again; remove this line"
     elif not labels_are_found and k in (0, grid.values.shape[1] - 1):
-        hint += f"; if this column has the labels, use --label-column {'last' if k else 'first'}"
+        end = "last" if k else "first"
+        hint += f". If this column has the labels, use --label-column {end} (in Python: label_column={end!r})"
     return DataError(f"{grid.path}, line {grid.lines[row]}, {grid.title(k)}: expected a number, {hint}")
 
 
@@ -468,5 +478,5 @@ def empty_cell(grid: Grid, columns: list[int], values: Array) -> DataError:
     more = f" (one of {thousands(int(holes.sum()))})" if holes.sum() > 1 else ""
     return DataError(
         f"{grid.path}, line {grid.lines[row]}, {grid.title(at)}: expected a number, received {received}{more}. "
-        "Use --missing mean to fill in the column's mean, or --missing drop to leave out such rows"
+        f"Use {FILL_IN} to fill in the column's mean, or {LEAVE_OUT} to leave out such rows"
     )

@@ -11,7 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..checks import check_number
+import numpy as np
+
+from ..checks import check_count, check_number
 from ..errors import DataError, NeurosimError
 from ..places import cache_folder
 from .catalog import CATALOG, DIGIT_NAMES, PARTS, Published
@@ -44,9 +46,9 @@ def load(
     progress: bool = True,
     seed: int = 0,
     scale: str | float | None = "auto",
-    label_column: str = "",
-    target: Sequence[str] = (),
-    one_hot: Sequence[str] = (),
+    label_column: str | int = "",
+    target: Sequence[str | int] = (),
+    one_hot: Sequence[str | int] = (),
     missing: str = "",
     transpose: bool | None = None,
     split_seed: int = 0,
@@ -65,8 +67,8 @@ def load(
         scale: How a network scales the samples: "standardize", a number to multiply by, or None. "auto" scales pixels
             as `neurosim.samples` describes, and standardizes features.
         label_column: For your own table: a name, a number from 1, "first" or "last"; empty: it is found from the data.
-        target: For your own table: names of columns of numbers to predict, instead of classes.
-        one_hot: For your own table: names of columns to encode as one-hot columns.
+        target: For your own table: names (or numbers from 1) of columns of numbers to predict, instead of classes.
+        one_hot: For your own table: names (or numbers from 1) of columns to encode as one-hot columns.
         missing: For your own table: "mean" fills empty cells, "drop" leaves out their rows; empty: they are refused.
         transpose: For your own images: whether to exchange rows and columns; None: exchanged only if the file's name is
             one of EMNIST's.
@@ -77,6 +79,7 @@ def load(
 
     Raises:
         DataError: The name is unknown, nothing was found, or the files cannot be read or have the wrong contents.
+        NeurosimError: An argument has a wrong type or value.
 
     Example:
         >>> train, test = load("digits")
@@ -87,14 +90,18 @@ def load(
         raise DataError(
             f"expected the name or the path of a data set, received an object of type {type(name).__name__}"
         )
-    if folder is not None and not os.path.isdir(os.path.expanduser(folder)):
-        raise DataError(f"{os.fspath(folder)}: expected an existing folder to search in")
-    offline = offline or os.environ.get("NEUROSIM_OFFLINE", "0") not in ("", "0")
+    _check_folder(folder)
+    seed, split_seed = check_count("seed", seed, 0), check_count("split_seed", split_seed, 0)
+    offline = bool(offline) or os.environ.get("NEUROSIM_OFFLINE", "0") not in ("", "0")
     scale = _scale(scale)
-    for option, columns in (("target", target), ("one_hot", one_hot)):
-        if isinstance(columns, str):
-            raise DataError(f"{option}: expected a list of column names, received {columns!r}. Write [{columns!r}]")
-    reading = Reading(label_column, tuple(target), tuple(one_hot), missing, transpose, split_seed)
+    reading = Reading(
+        _column("label_column", "" if label_column is None else label_column),
+        _columns("target", target),
+        _columns("one_hot", one_hot),
+        "" if missing is None else missing,
+        transpose,
+        split_seed,
+    )
     if name not in NAMES:
         return _own(name, reading, scale)
     if reading != Reading():
@@ -103,20 +110,63 @@ def load(
     return (train, test) if scale == "auto" else (replace(train, scaling=scale), replace(test, scaling=scale))
 
 
+def _check_folder(folder: Any) -> None:
+    """Refuse anything but an existing folder, or None.
+
+    Raises:
+        DataError: it is something else.
+    """
+    if folder is None:
+        return
+    if not isinstance(folder, (str, os.PathLike)):
+        raise DataError(f"folder: expected the path of a folder, received an object of type {type(folder).__name__}")
+    if not os.path.isdir(os.path.expanduser(folder)):
+        raise DataError(f"folder: expected an existing folder to search in, received {os.fspath(folder)!r}")
+
+
+def _column(option: str, column: Any) -> str:
+    """Return the name or the number of a column as a text.
+
+    Raises:
+        DataError: it is neither.
+    """
+    if isinstance(column, str):
+        return column
+    if isinstance(column, (bool, np.bool_)) or not isinstance(column, (int, np.integer)):
+        raise DataError(f"{option}: expected the name of a column, or its number from 1, received {column!r}")
+    return str(column)
+
+
+def _columns(option: str, columns: Any) -> tuple[str, ...]:
+    """Return names or numbers of columns as texts.
+
+    Raises:
+        DataError: they are not names or numbers in a list.
+    """
+    if isinstance(columns, str):
+        raise DataError(f"{option}: expected a list of column names, received {columns!r}. Write [{columns!r}]")
+    if not isinstance(columns, (list, tuple)):
+        raise DataError(
+            f"{option}: expected a list of column names, received an object of type {type(columns).__name__}"
+        )
+    return tuple(_column(option, column) for column in columns)
+
+
 def _scale(scale: str | float | None) -> str | float | None:
     """Return the setting for `Input` that the user's text or number means.
 
     Raises:
         DataError: it is not a valid setting.
     """
-    if scale is None or scale == "none":
+    if scale is None or (isinstance(scale, str) and scale == "none"):
         return None
-    if scale in ("auto", "standardize"):
+    if isinstance(scale, str) and scale in SCALES:
         return scale
     try:
-        return check_number("scale", float(scale), 0.0, math.inf, open_low=True, open_high=True)
+        number = float(scale) if isinstance(scale, str) else scale
+        return check_number("scale", number, 0.0, math.inf, open_low=True, open_high=True)
     except (NeurosimError, ValueError):
-        raise DataError(f"--scale: expected {', '.join(SCALES)} or a number above 0, received {scale!r}") from None
+        raise DataError(f"scale: expected {', '.join(SCALES)} or a number above 0, received {scale!r}") from None
 
 
 def _named(
@@ -139,7 +189,8 @@ def _named(
     except _NotFound as error:
         places = ", ".join(str(place) for place in search_path(folder))
         raise DataError(
-            f"{error}; searched in {places}. Put its files there, or use --data digits, which needs no files"
+            f"{error}; searched in {places}. Put its files there, or load the built-in digits, "
+            "which need no files: --data digits (in Python: load('digits'))"
         ) from error
 
 

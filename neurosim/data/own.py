@@ -15,7 +15,7 @@ from ..errors import DataError
 from ..labels import in_order
 from ..text import counted, listing, thousands
 from .catalog import CATALOG, PARTS
-from .columns import MOST_CLASSES, Reading
+from .columns import LABEL_COLUMN, MOST_CLASSES, TO_PREDICT_NUMBERS, Reading
 from .dataset import Dataset
 from .picture_folders import find_classes, read_classes
 from .sources import Source, is_published, own_source, read_source
@@ -25,6 +25,7 @@ HELD_OUT = 1 / 6  # share of the test samples, for data without a test set; MNIS
 COPIES = 0.2  # share of test samples that are also in the training set; from this share on, a note names them
 ONE_BYTE = 255
 SHOWN = 6  # classes shown in a note
+AS_STORED = "--transpose no, in Python transpose=False,"
 
 Array = NDArray[Any]
 
@@ -69,8 +70,8 @@ def _has_tables(folder: Path) -> bool:
 
 def _refuse(reading: Reading, received: str) -> None:
     for option, given in (
-        ("--label-column", reading.label_column), ("--target", reading.target), ("--one-hot", reading.one_hot),
-        ("--missing", reading.missing),
+        ("label_column", reading.label_column), ("target", reading.target), ("one_hot", reading.one_hot),
+        ("missing", reading.missing),
     ):  # fmt: skip
         if given:
             raise DataError(f"{option}: expected a table (.csv) with this option, received {received}")
@@ -132,11 +133,11 @@ def _turned(parts: list[Samples], source: Source, reading: Reading) -> None:
     emnist = family.startswith("emnist")
     pictures = parts[0].x.ndim > 2
     if reading.transpose and not pictures:
-        raise DataError("--transpose: expected images with this option, received a table")
+        raise DataError("transpose: expected images with this option, received a table")
     if pictures and (emnist if reading.transpose is None else reading.transpose):
         for part in parts:
             part.x = np.ascontiguousarray(part.x.swapaxes(1, 2))
-        stored = f"because {family} stores images on their side (--transpose no keeps them so)"
+        stored = f"because {family} stores images on their side ({AS_STORED} keeps them so)"
         why = stored if emnist else "as requested"
         parts[0].notes.append(f"the rows and columns of the images are exchanged, {why}")
     if emnist and (letters := _letters(source.folder, family)):
@@ -299,7 +300,7 @@ def _classes(
     if len(train) < 2:
         raise DataError(
             f"{where}: expected samples of at least two classes, received the label {_plain(train[0].item())} for all "
-            "samples. If the labels are in another column, use --label-column NAME"
+            f"samples. If the labels are in another column, use {LABEL_COLUMN}"
         )
     if raw[0].dtype.kind != "U":
         _check_many(where, raw[0], train)
@@ -313,7 +314,7 @@ def _classes(
     if not (both == np.floor(both)).all():
         raise DataError(
             f"{where}: expected class labels, received fractions such as "
-            f"{float(both[both != np.floor(both)][0]):g}; to predict numbers, use --target NAME --loss mse"
+            f"{float(both[both != np.floor(both)][0]):g}. {TO_PREDICT_NUMBERS}"
         )
     if both.min() < 0 or len(np.unique(both)) <= both.max() / 2:  # more than half of the classes would be empty
         return _by_name(raw, key=lambda name: (float(name), name))
@@ -325,7 +326,8 @@ def _classes(
         notes.append(f"there are {len(names)} classes, but no sample has the {plural} {few}")
         if reading.transpose is None and int(both.min()) == 1 and parts[0].x.shape[1:] == (28, 28):
             notes.append(
-                "labels from 1 may be those of EMNIST's letters. Their images lie on their side: use --transpose yes"
+                "labels from 1 may be those of EMNIST's letters. Their images lie on their side: use --transpose yes "
+                "(in Python: transpose=True)"
             )
     return [each.astype(np.uint8 if len(names) <= ONE_BYTE + 1 else np.int64) for each in raw], names
 
@@ -336,8 +338,8 @@ def _check_many(where: str, labels: Array, different: Array) -> None:
     if (len(labels) >= 10 and len(different) > len(labels) / 2) or (gaps and len(different) > MOST_CLASSES):
         raise DataError(
             f"{where}: expected class labels, received {thousands(len(different))} different numbers in "
-            f"{thousands(len(labels))} rows. If the labels are in another column, use --label-column NAME. To predict "
-            "numbers, use --target NAME --loss mse"
+            f"{thousands(len(labels))} rows. If the labels are in another column, use {LABEL_COLUMN}. "
+            f"{TO_PREDICT_NUMBERS}"
         )
 
 

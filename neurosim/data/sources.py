@@ -163,7 +163,7 @@ def _families(folder: Path) -> dict[str, Source]:
 def _pickled(path: Path) -> DataError:
     return DataError(
         f"{path}: neurosim does not read pickles, because a pickle can run code. If you trust it, load it in a program "
-        'and write np.savez("own.npz", x_train=..., y_train=..., x_test=..., y_test=...). Then use --data own.npz'
+        'and write np.savez("own.npz", x_train=..., y_train=..., x_test=..., y_test=...). Then load own.npz'
     )
 
 

@@ -12,6 +12,8 @@ from ..errors import DataError
 from ..labels import in_order
 from ..text import counted, listing, number
 from .columns import (
+    FILL_IN,
+    LEAVE_OUT,
     SHOWN,
     Array,
     Key,
@@ -88,14 +90,14 @@ def read_csv(path: Path, reading: Reading = AS_IT_IS, like: Plan | None = None) 
         notes.append(f"{counted(dropped, 'row')} with {cells} {are} left out")
         x, labels = x[keep], None if labels is None else labels[keep]
         if not len(x):
-            raise DataError(f"{path}: expected some rows without empty cells, received none; use --missing mean")
+            raise DataError(f"{path}: expected some rows without empty cells, received none. Use {FILL_IN}")
     if labels is not None and (empty := _is_missing(labels)).any():
         row, column = int(np.argmax(empty)), at[plan.labels[0]]
         cell = grid.cell(row, column)
         received = f"{cell!r}, which means an empty cell" if cell else "an empty cell"
         raise DataError(
-            f"{path}, line {grid.lines[row]}, {grid.title(column)}: expected a label, received {received}; "
-            "use --missing drop to leave out such rows"
+            f"{path}, line {grid.lines[row]}, {grid.title(column)}: expected a label, received {received}. "
+            f"Use {LEAVE_OUT} to leave out such rows"
         )
     if like is not None:
         notes = [f"{path.name}: {note}" for note in notes]
@@ -149,12 +151,13 @@ def _features(
     if faults := faults_in(grid, [k for k in texts if not grid.only_text(k)]):
         raise not_a_number(grid, *min(faults))
     if texts:
-        options = ",".join(str(grid.names[k] if grid.names else k + 1) for k in texts[:SHOWN])
+        options = [str(grid.names[k] if grid.names else k + 1) for k in texts[:SHOWN]]
         example = next(cell for cell in grid.texts[texts[0]].tolist() if cell)
         raise DataError(
             f"{grid.path}: expected numbers as features, received text such as {example[:20]!r} in "
             f"{listing([grid.title(k) for k in texts[:SHOWN]])}. Write numbers, remove the column, or use "
-            f"--one-hot {shlex.quote(options)} to make a column of 0 and 1 for each value"
+            f"--one-hot {shlex.quote(','.join(options))} (in Python: one_hot={options}) to make a column of 0 and 1 "
+            "for each value"
         )
     names: list[str] = []
     wide = {key: _one_hot(grid, at[key], plan, key, reading, first) for key in plan.features if key in one_hot}

@@ -394,7 +394,8 @@ def read_checkpoint(folder: str | os.PathLike[str]) -> tuple[Path, dict[str, Any
     found = checkpoints(folder)
     if not found:
         raise DataError(
-            f"{folder}: expected a run's folder with checkpoints, found none; train --checkpoint-every N writes them"
+            f"{folder}: expected a run's folder with checkpoints, found none. They are written by "
+            "train --checkpoint-every N (in Python: the callback Checkpoint)"
         )
     for path in reversed(found):
         try:

@@ -393,14 +393,14 @@ def test_how_to_read_files_is_no_question_of_built_in_data(name, option, value, 
 
 
 @pytest.mark.parametrize(("words", "expected"), [
-    (("--missing", "median"), "--missing"), (("--scale", "much"), "--scale: expected auto, standardize, none"),
-    (("--scale", "-1"), "--scale"), (("--split-seed", "-1"), "--split-seed"),
+    (("--missing", "median"), "missing: expected mean"), (("--scale", "much"), "scale: expected auto, standardize, none"),
+    (("--scale", "-1"), "scale: expected"), (("--split-seed", "-1"), "--split-seed"),
     (("--transpose", "maybe"), "--transpose: expected yes or no"),
     (("--label-column", "specis"), "did you mean 'species'"), (("--target", "prize"), "prize"),
     (("--one-hot", "colour"), "colour"),
     (("--target", "petal width (cm)"), "--one-hot species"),
     (("--target", "petal width (cm)", "--one-hot", "species"), "loss: expected one for numbers"),
-    (("--transpose", "yes"), "--transpose: expected images with this option"),
+    (("--transpose", "yes"), "transpose: expected images with this option"),
 ])  # fmt: skip
 def test_options_that_do_not_go_with_a_table_are_refused(words, expected, table, cli, tmp_path):
     result = cli("train", "--data", "iris.csv", *words)

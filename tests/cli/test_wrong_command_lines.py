@@ -233,7 +233,7 @@ def about_the_data():
         (["train", "--data", ""], "expected"),
         (["train", "--data", "text.npz"], "text.npz"),
         (["train", "--data", "few.csv"], "could be column 1"),  # two rows tell nothing of their columns
-        (["train", "--data", "few.csv"], "--label-column first, last, a name or a number"),
+        (["train", "--data", "few.csv"], "--label-column NAME (in Python: label_column='NAME'). NAME is first, last, "),
         (["train", "--data", "bad.csv"], "bad.csv, line 2, column 2: expected a number, received 'x'"),
         (["train", "--data", "bad.csv", "--label-column", "first"], "bad.csv, line 2, column 2: expected a number"),
         (["train", "--data", "typo.csv"], "typo.csv, line 7, column 3: expected a number, received 'x'"),

@@ -61,7 +61,10 @@ def test_emnist_is_put_upright_and_its_classes_have_their_letters(tmp_path, fami
         assert np.array_equal(train.x, LYING.transpose(0, 2, 1)) and np.array_equal(test.x, train.x)
         assert "".join(train.class_names[k] for k in train.labels) == "".join(names[k - shift] for k in labels)
         assert sorted(train.class_names) == sorted(set(names))
-        assert f"because {family} stores images on their side (--transpose no keeps them so)" in train.note
+        assert (
+            f"because {family} stores images on their side (--transpose no, in Python transpose=False, keeps them so)"
+            in train.note
+        )
     train, _ = data.load(folder, transpose=False)
     assert np.array_equal(train.x, LYING) and "exchanged" not in train.note
 
@@ -104,7 +107,7 @@ def test_letters_under_other_names_are_remarked_and_turned_when_asked(tmp_path):
 
 def test_transpose_goes_with_pictures_only(tmp_path):
     (tmp_path / "a.csv").write_text("label,a,b\n" + "0,1,2\n1,3,4\n" * 9)
-    with pytest.raises(DataError, match="--transpose: expected images with this option, received a table"):
+    with pytest.raises(DataError, match="^transpose: expected images with this option, received a table"):
         data.load(tmp_path / "a.csv", transpose=True)
 
 

@@ -447,7 +447,7 @@ def test_an_empty_cell_is_found_beside_a_one_hot_column_of_text(tmp_path):
     assert re.search(where, str(error.value))
     train, _ = data.load(tmp_path / "t.csv", one_hot=["colour"], missing="drop")
     assert "1 row with an empty cell is left out" in train.note
-    assert "the only column of text that is not in --one-hot" in train.note
+    assert "the only column of text that is not in one_hot" in train.note
 
 
 def test_a_column_without_a_number_has_no_mean(tmp_path):
