@@ -172,7 +172,11 @@ def styled(function: Callable[P, T]) -> Callable[P, T]:
             try:
                 return function(*bound.args, **bound.kwargs)
             except (TypeError, ValueError, AttributeError, IndexError) as error:
-                raise _of_wrong_type(signature, bound.arguments, function.__name__) or error
+                if not isinstance(error, NeurosimError) and (
+                    wrong := _of_wrong_type(signature, bound.arguments, function.__name__)
+                ):
+                    raise wrong from error
+                raise
 
     return decorated
 
@@ -183,7 +187,7 @@ def _of_wrong_type(signature: inspect.Signature, given: Mapping[str, Any], calle
         needed = signature.parameters[name].default is inspect.Parameter.empty
         if needed and (value is None or isinstance(value, Configurable | Network) or type(value) in (object, str)):
             received = "None" if value is None else f"an object of type {type(value).__name__}"
-            return NeurosimError(f"{name}: expected what help(viz.{called}) says, received {received}")
+            return NeurosimError(f"{name}: expected what help(viz.{called}) describes, received {received}")
     return None
 
 
