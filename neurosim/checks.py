@@ -86,9 +86,8 @@ def samples_and_labels(x: Any, y: Any) -> tuple[Any, Any]:
     if y is not None:
         return x, y
     if not is_dataset(x):
-        raise NeurosimError(
-            f"expected a Dataset, or samples and their labels, received only an object of type {type(x).__name__}"
-        )
+        kind = type(x).__name__
+        raise NeurosimError(f"expected a Dataset, or samples and their labels, received one object of type {kind}")
     numbered = tuple(map(str, range(len(x.class_names))))
     return x, x.labels if x.class_names in ((), numbered) else np.array(x.class_names)[x.labels]
 

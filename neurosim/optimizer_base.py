@@ -128,8 +128,8 @@ class Optimizer(Configurable, ABC):
     def learning_rate(self, rate: Rate) -> None:
         if isinstance(rate, str) and rate.partition(":")[0] not in SCHEDULES:
             raise NeurosimError(
-                f"learning_rate: expected a number, or a schedule: {', '.join(SCHEDULES)}, "
-                f"received {rate!r}{did_you_mean(rate, SCHEDULES)}"
+                f"learning_rate: expected a number or a schedule, received {rate!r}{did_you_mean(rate, SCHEDULES)} "
+                f"(schedules: {', '.join(SCHEDULES)})"
             )
         if isinstance(rate, (Schedule, str, dict)):
             # a copy, because a schedule keeps its position in a run

@@ -20,9 +20,14 @@ T = TypeVar("T", bound="Configurable")
 
 
 def did_you_mean(name: object, choices: Iterable[str]) -> str:
-    """Return a hint at the choice that is most like `name`, ``"; did you mean 'relu'?"``; "" if none is like it."""
+    """Return a hint at the choice that is most like `name`, ``"; did you mean 'relu'?"``; "" if none is like it.
+
+    A number gets no hint, because digits that are alike do not make two numbers alike.
+    """
     written, lower = str(name).lower(), {choice.lower(): choice for choice in choices}
-    close = difflib.get_close_matches(written, lower, n=3, cutoff=0.55)
+    if written.lstrip("+-").replace(".", "", 1).isdecimal():
+        return ""
+    close = difflib.get_close_matches(written, lower, n=3, cutoff=0.6)
     if not close:
         return ""
 
@@ -158,6 +163,9 @@ class Registry(Generic[T]):
             return cls
 
         return file
+
+    def __repr__(self) -> str:
+        return f"Registry({self.kind}: {', '.join(self)})"
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._classes)

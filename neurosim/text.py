@@ -235,6 +235,11 @@ def counted(count: int, what: str, many: str | None = None) -> str:
     return f"{count:,} {what if count == 1 else many or what + 's'}"
 
 
+def picture_size(height: int, width: int) -> str:
+    """Write the size of a picture: "28 x 28 pixels", "64 pixels wide and 51 high"."""
+    return f"{height} x {width} pixels" if height == width else f"{width} pixels wide and {height} high"
+
+
 def size_in_memory(count: int) -> str:
     """Write a number of bytes: "68 bytes", "397 KiB"."""
     return counted(count, "byte") if count < 1024 else f"{count / 1024:,.0f} KiB"
@@ -248,8 +253,11 @@ def computed_with(threads: int, engine: str | None) -> str:
 
 def listing(names: Sequence[str], last: str = "and") -> str:
     """Write ["a", "b", "c"] as "a, b and c", with `last` before the last; semicolons if names contain commas."""
-    mark = "; " if any("," in name for name in names) else ", "
-    return names[0] if len(names) == 1 else f"{mark.join(names[:-1])} {last} {names[-1]}"
+    if len(names) == 1:
+        return names[0]
+    if any("," in name for name in names):
+        return f"{'; '.join(names[:-1])}; {last} {names[-1]}"
+    return f"{', '.join(names[:-1])} {last} {names[-1]}"
 
 
 # -- commands ----------------------------------------------------------------------------------------------------------

@@ -123,7 +123,7 @@ def of_errors():
 
 
 def of_walk():
-    for name in ("words", "filter_words", "figure_words", "stepper", "update", "undo", "check"):
+    for name in ("words", "filter_words", "update_words", "figure_words", "stepper", "update", "undo", "check"):
         yield from (text for _, text in strings(ROOT / f"neurosim/walk/{name}.py"))
     yield from (text for _, text in strings(ROOT / "neurosim/cli/prompt.py"))
 

@@ -31,7 +31,7 @@ def readings_below(
     """Draw images side by side, and below each image the predictions of several networks; wrong ones are bold.
 
     Args:
-        images: shape (n, height, width); uint8, or floats in 0..1.
+        images: shape (n, height, width), or (n, height, width, 3) in colour; uint8, or floats in 0..1.
         captions: a line above each image.
         answers: network -> the class that it predicts for each image, from 0; -1 for none.
         label: the true class of all images.
@@ -46,7 +46,7 @@ def readings_below(
         ShapeError: if there are no images, or if an image has no caption or no answer.
     """
     images = as_images(images)
-    n, height, width = images.shape
+    n, height, width = images.shape[:3]
     classes = names_of_classes(class_names, max(label, *(max(each) for each in answers.values())) + 1)
     if not n or any(len(each) != n for each in (captions, *answers.values())):
         counts = ", ".join(str(len(each)) for each in answers.values())

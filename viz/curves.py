@@ -34,6 +34,8 @@ from .tables import (
 )
 from .variants import styles_for
 
+DASHED = 40  # epochs up to which the line of the validation set is dashed
+
 
 @styled
 def learning_curves(
@@ -284,10 +286,12 @@ def history_curves(
 
     fig = new_figure(fig, height=3.9)
     axes = fig.subplots(1, len(panels), squeeze=False)[0]
+    # the dashes of a line that jumps at each of many epochs would run into each other
+    validation: dict[str, Any] = {"linestyle": (0, (5, 1.6))} if len(frame) <= DASHED else {"linewidth": 0.9}
     for ax, (panel, label) in zip(axes, panels, strict=True):
         for column, name, style in (
             (panel, "training", {"color": PALETTE[0], "linestyle": "-", "marker": "o"}),
-            (f"val_{panel}", "validation", {"color": PALETTE[1], "linestyle": (0, (5, 1.6)), "marker": "s"}),
+            (f"val_{panel}", "validation", {"color": PALETTE[1], "marker": "s", **validation}),
         ):
             if column in columns:
                 every = marker_spacing(len(frame))
@@ -298,6 +302,7 @@ def history_curves(
         elif decades(drawn) > 1.5:
             ax.set_yscale("log")
             plain_log(ax.yaxis)
+            label += ", logarithmic scale"
         if best is not None:
             ax.axvline(
                 best, color=MUTED, linewidth=1, linestyle=":", zorder=1, label="weights kept" if kept else "best epoch"

@@ -43,6 +43,15 @@ def mosaic(tiles: Array, columns: int, gap: int = 2, head: int = 0) -> Array:
     return sheet.reshape(rows * cell_height, columns * cell_width, *colours)
 
 
+def between(tiles: Array, gap: int) -> Array:
+    """Return images, a float copy, with `gap` columns of paper around each: half at its left, the rest at its right.
+
+    Paper is 0 for ink (n, height, width), and NaN, which is drawn white, for images (n, height, width, 3) in colour.
+    """
+    sides = ((0, 0), (0, 0), (gap // 2, gap - gap // 2), (0, 0))[: tiles.ndim]
+    return np.pad(tiles.astype(float), sides, constant_values=0.0 if tiles.ndim == 3 else np.nan)
+
+
 def blank(ax: Axes) -> None:
     """Remove the axes, so that only the image is left."""
     ax.set_axis_off()
@@ -270,8 +279,8 @@ def mistakes(
     """Draw the misread samples, those with the highest confidence first.
 
     Args:
-        images: all images, also those read correctly, shape (n, height, width) or (n, pixels); uint8, or floats in
-            0..1.
+        images: all images, also those read correctly, shape (n, height, width) or (n, pixels), drawn as ink, or
+            (n, height, width, 3), drawn in their colours; uint8, or floats in 0..1.
         labels: the true classes, shape (n,).
         predicted: the predicted classes, shape (n,).
         confidence: the probability of the predicted class, 0..1, shape (n,).
@@ -304,12 +313,11 @@ def mistakes(
         return ax
     columns = min(5, len(shown)) if len(shown) <= 25 else 8
     rows = -(-len(shown) // columns)
-    height, width = images.shape[1:]
+    height, width = images.shape[1:3]
     gap, head = round(width * 0.5), round(height * 0.45)
     cell = 1.5 if columns <= 5 else 0.97
     ax = new_axes(ax, height=0.8 + rows * cell * (head + height + 2) / (width + gap))
-    padded = np.pad(images[shown].astype(float), ((0, 0), (0, 0), (gap // 2, gap - gap // 2)))
-    show_ink(ax, mosaic(padded, columns, 0, head), images)
+    show_ink(ax, mosaic(between(images[shown], gap), columns, 0, head), images)
     size = 8 if columns <= 5 else 6
     short = max(map(len, names)) <= 2
     size -= 0 if short else 1
@@ -344,7 +352,8 @@ def contact_sheet(
     """Draw the first samples of each class, one row per class, with the number of samples in the class.
 
     Args:
-        images: shape (n, height, width) or (n, pixels); uint8, or floats in 0..1.
+        images: shape (n, height, width) or (n, pixels), drawn as ink, or (n, height, width, 3), drawn in their colours;
+            uint8, or floats in 0..1.
         labels: classes from 0, shape (n,).
         columns: the number of samples drawn per class.
         class_names: a name for each class; its number if left out.
@@ -364,8 +373,8 @@ def contact_sheet(
         raise NeurosimError(f"images, columns: expected at least one of each, received {len(images)} and {columns}")
     classes = int(labels.max()) + 1 if class_names is None else len(class_names)
     names = names_of_classes(class_names, int(labels.max()) + 1)
-    height, width = images.shape[1:]
-    tiles = np.zeros((classes * columns, height, width))
+    height, width, *colours = images.shape[1:]
+    tiles = np.full((classes * columns, height, width, *colours), np.nan if colours else 0.0)
     for label in range(classes):
         first = np.flatnonzero(labels == label)[:columns]
         tiles[label * columns : label * columns + len(first)] = images[first]

@@ -79,6 +79,7 @@ def rate_sensitivity(
     tops = np.concatenate([(table["mean"] + table["std"].fillna(0.0)).to_numpy() for table in tables.values()])
     _, high = zoom(np.minimum(tops, 100.0) if kind.percent else tops, percent=kind.percent, cut=0.3)
     lost: dict[float, list[str]] = {}
+    ringed: list[float] = []
     for name, table in tables.items():
         rates, mean, sd = table.index.to_numpy(float), table["mean"].to_numpy(), table["std"].to_numpy()
         rows = frame[frame["variant"] == name]
@@ -89,8 +90,11 @@ def rate_sensitivity(
         if np.isfinite(sd).any():
             ax.fill_between(rates, *band(mean, sd, kind.percent), color=style["color"], alpha=0.12, linewidth=0)
         picked = np.isin(rates, chosen) & np.isfinite(mean)
-        ring = {"color": style["color"], "markersize": 12, "markeredgewidth": 1.6, "fillstyle": "none"}
-        ax.plot(rates[picked], mean[picked], "o", label="_chosen", **ring)
+        for rate, height in zip(rates[picked], mean[picked], strict=True):
+            size = 12 + 3 * min(ringed.count(rate), 5)  # rings at one rate lie in each other, so that each is seen
+            ring = {"color": style["color"], "markersize": size, "markeredgewidth": 1.6, "fillstyle": "none"}
+            ax.plot(rate, height, "o", label="_chosen", **ring)
+            ringed.append(rate)
         for rate in rates[~np.isfinite(mean)]:
             lost.setdefault(float(rate), []).append(name)
     ax.set_xscale("log")

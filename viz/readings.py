@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from neurosim.errors import ShapeError
 from neurosim.parameters import Array
-from neurosim.text import certainty, counted, short
+from neurosim.text import certainty, short
 
 from .colours import AXIS, FAINT, INK_COLOUR, MUTED, PALETTE
 from .images import blank
@@ -64,7 +64,7 @@ def readings(
     columns = min(n, 3)
     rows = -(-n // columns)
     inches = (WIDTH - 0.3) / 3 / CELL[0]  # of a unit
-    ax = new_axes(ax, width=max(4.2, columns * CELL[0] * inches + 0.3), height=0.75 + rows * CELL[1] * inches)
+    ax = new_axes(ax, width=max(4.2, columns * CELL[0] * inches + 0.3), height=0.92 + rows * CELL[1] * inches)
     for i in range(n):
         left, top = i % columns * CELL[0], i // columns * CELL[1]
         if captions is not None:
@@ -77,8 +77,9 @@ def readings(
     blank(ax)
     heading(
         ax,
-        title or f"{counted(n, 'picture')}: as given, as the network's input, and the prediction",
-        "bars: probability of each class, the most probable at the top" if shares else "the largest outputs",
+        title or ("The prediction for one picture" if n == 1 else f"The predictions for {n:,} pictures"),
+        "left: the picture as given; beside it: the network's input\n"
+        + ("bars: probability of each class, the most probable at the top" if shares else "then: the largest outputs"),
     )
     return ax
 

@@ -14,7 +14,7 @@ from neurosim.parameters import Array
 from neurosim.text import MINUS, cautious_percent, decimals_of, fixed, short, thousands
 
 from .colours import FAINT, INK_COLOUR, MUTED, PALETTE
-from .images import blank, mosaic, show_ink
+from .images import between, blank, mosaic, show_ink
 from .samples import as_images, as_labels, names_of_classes
 from .style import beside, heading, new_axes, styled
 
@@ -153,7 +153,8 @@ def top_samples(
     """Draw the samples that excite one neuron most, the strongest first.
 
     Args:
-        images: shape (N, height, width) or (N, pixels); uint8, or floats in 0..1.
+        images: shape (N, height, width) or (N, pixels), drawn as ink, or (N, height, width, 3), drawn in their colours;
+            uint8, or floats in 0..1.
         activations: the neuron's activations, one per sample, shape (N,).
         labels: classes from 0, shape (N,).
         class_names: a name for each class; its number if left out.
@@ -186,13 +187,12 @@ def top_samples(
     shown = np.argsort(-a, kind="stable")[:count]
     columns = int(np.ceil(np.sqrt(len(shown)))) if len(shown) <= 16 else 8
     rows = -(-len(shown) // columns)
-    height, width = images.shape[1:]
+    height, width = images.shape[1:3]
     gap, head = round(width * 0.25) + 1, round(height * 0.2) + 1
     page = max(5.0, 1.1 * columns)
     cell = page / columns
     ax = new_axes(ax, width=page, height=0.78 + rows * (cell - 0.04) * (head + height) / (width + gap))
-    padded = np.pad(images[shown].astype(float), ((0, 0), (0, 0), (gap // 2, gap - gap // 2)))
-    show_ink(ax, mosaic(padded, columns, 0, head), images)
+    show_ink(ax, mosaic(between(images[shown], gap), columns, 0, head), images)
     size = 9.0 if columns <= 3 else 7.5
     decimals = decimals_of(float(np.abs(a[shown]).max()))
     for i, which in enumerate(shown):
@@ -224,10 +224,11 @@ def maximizing_input(
     title: str | None = None,
     label: str = "a",
 ) -> Axes:
-    """Draw the input that gradient ascent on the pixels found to excite one neuron most, as ink.
+    """Draw the input that gradient ascent on the pixels found to excite one neuron most.
 
     Args:
-        image: the input found, 0 (paper) to 1 (ink), shape (height, width), or (pixels,) of a square.
+        image: the input found.  Ink from 0 (paper) to 1, shape (height, width), or (pixels,) of a square.  Or colours
+            from 0 to 1, shape (height, width, 3).
         activation_value: the neuron's activation for it.
         ax: where to draw; a new figure if left out.
         title: replaces the usual title.
@@ -240,10 +241,11 @@ def maximizing_input(
         ShapeError: if it is not an image.
     """
     picture = np.asarray(image, dtype=float)
-    (picture,) = as_images(picture[None] if picture.ndim in (1, 2) else picture)
+    whole = picture.ndim in (1, 2) or (picture.ndim == 3 and picture.shape[2] == 3)
+    (picture,) = as_images(picture[None] if whole else picture)
     ax = new_axes(ax, width=4.8, height=5.2)
     show_ink(ax, picture, picture)
-    height, width = picture.shape
+    height, width = picture.shape[:2]
     _frame(ax, 0, 0, width, height)
     heading(
         ax,

@@ -12,7 +12,10 @@ from neurosim.parameters import Array
 
 
 def as_images(images: Any, shape: tuple[int, int] | None = None) -> Array:
-    """Return images as (n, height, width); rows of pixels are folded to `shape`, or to a square."""
+    """Return images as (n, height, width), or (n, height, width, 3) in colour.
+
+    Rows of pixels are folded to `shape`, or to a square.
+    """
     array: Array = np.asarray(images)
     if array.ndim == 4 and array.shape[-1] == 1:
         array = array[..., 0]
@@ -21,8 +24,11 @@ def as_images(images: Any, shape: tuple[int, int] | None = None) -> Array:
         height, width = shape or (side, side)
         if height * width == array.shape[1]:
             array = array.reshape(-1, height, width)
-    if array.ndim != 3:
-        raise ShapeError(f"images: expected (n, height, width) or (n, pixels) of square images, received {array.shape}")
+    if array.ndim != 3 and not (array.ndim == 4 and array.shape[3] == 3):
+        raise ShapeError(
+            "images: expected (n, height, width), (n, height, width, 3) in colour, or (n, pixels) of square images, "
+            f"received {array.shape}"
+        )
     return array
 
 

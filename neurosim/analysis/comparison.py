@@ -86,9 +86,9 @@ class Comparison:
         table = frame.to_string(formatters=dict.fromkeys(shares, "{:.2%}".format) | {"change": "{:+.2%}".format})
         loss = " -> ".join(f"{value:.4g}" for value in self.losses)
         lines = [
-            f"accuracy {' -> '.join(f'{value:.2%}' for value in self.accuracies)} ({self.change:+.2%} after), "
+            f"accuracy {' -> '.join(f'{value:.2%}' for value in self.accuracies)} ({100 * self.change:+.2f} points), "
             f"loss {loss}",
-            f"{self.changed:,} of {self.count:,} samples have another prediction after than before",
+            f"the prediction of {self.changed:,} of {self.count:,} samples changed",
         ]
         if len(self.accuracies) > 2:
             lines.append(

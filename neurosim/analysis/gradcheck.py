@@ -58,6 +58,16 @@ class GradientCheck:
         """Return whether all arrays agree, and most entries could be compared."""
         return self.max_relative_error <= self.tolerance and self.checked > self.skipped
 
+    def __str__(self) -> str:
+        """Return whether they agree, in a sentence, with the arrays that do not."""
+        if self.passed:
+            what = f"agree: largest relative error {self.max_relative_error:.1e} in {self.checked:,} parameters"
+        elif wrong := {name: error for name, error in self.errors.items() if not error <= self.tolerance}:
+            what = f"DISAGREE: relative error {', '.join(f'{error:.1e} in {name}' for name, error in wrong.items())}"
+        else:
+            what = f"say little: {self.skipped:,} of {self.checked + self.skipped:,} parameters are at a kink"
+        return f"central differences {what} (tolerance {self.tolerance:g})"
+
     def to_frame(self) -> pd.DataFrame:
         """Return a new DataFrame with one row per parameter array."""
         import pandas as pd

@@ -1,4 +1,4 @@
-"""A learning-rate range test: the loss of each step while the rate grows, and the rate that it suggests.
+"""The learning rate that a range test suggests, from the loss at each step while the rate grew.
 
 Reference: Smith (2017), Cyclical learning rates for training neural networks, section 3.3.
 """

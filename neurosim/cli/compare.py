@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from scenarios import Scenario
 from scenarios.comparison import SIZE, comparison, setting_of
 
 from ..errors import NeurosimError
@@ -28,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help='variant to compare the others with, e.g. "optimizer sgd" [the first; none with two --vary]',
     )
-    add_experiment(parser)
+    add_experiment(parser, str(Scenario.train_size))
     add_settings(parser)
 
 

@@ -9,7 +9,7 @@ from ..data.catalog import CATALOG
 from ..errors import NeurosimError
 from ..files.atomic import writable_folder
 from ..text import thousands
-from .figures import grey_images
+from .figures import images_of
 from .options import DATA, add_data_options, place, reading
 from .session import figure_note
 from .terminal import makes_files, wrapped
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
     if folder is not None:
         import viz  # only here: without a picture the command does not wait for matplotlib
 
-        images = grey_images(train)
+        images = images_of(train)
         if images is None:
             raise NeurosimError(f"--preview: expected pictures, received {train.noun}s")
         sheet = viz.contact_sheet(images, train.labels, class_names=train.class_names)

@@ -33,8 +33,13 @@ from .terminal import WIDTH, makes_files, say, wrapped
 EXECUTORS = ("processes", "dask")
 
 
-def add_experiment(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """Add the options of a comparison of variants over seeds. Return their group, to which more can be added."""
+def add_experiment(parser: argparse.ArgumentParser, train_size: str) -> argparse._ArgumentGroup:
+    """Add the options of a comparison of variants over seeds. Return their group, to which more can be added.
+
+    Args:
+        parser: the parser of the command.
+        train_size: the default of --train-size, as the help shows it.
+    """
     add_data_options(parser)
     group = parser.add_argument_group("experiment")
     group.add_argument(
@@ -47,7 +52,7 @@ def add_experiment(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         "--train-size",
         type=at_least(MIN_TRAIN_SIZE),
         metavar="N",
-        help=f"number of training samples [the scenario's, mostly {Scenario.train_size}]",
+        help=f"number of training samples [{train_size}]",
     )
     group.add_argument("--fresh", action="store_true", help="start all runs again, also those that are finished")
     group.add_argument("--out", type=place, default="results", metavar="DIR", help="folder to write to [%(default)s]")
@@ -112,8 +117,11 @@ def run_and_report(
         images, target = first_images(train, size), folder / each.name
         if arguments.train_size is None and len(images) == len(train):  # all samples, which may be few
             overrides = {**overrides, **small_changes(each, overrides, given_settings(arguments), train)}
+        note = figure_note(train)
+        if len(images) < len(train):
+            note += f", {thousands(len(images))} training {train.noun}s"
         experiments[each.name] = Experiment(
-            *(each, images, test, seeds, arguments.seed, overrides, figure_note(train), target / "runs"),
+            *(each, images, test, seeds, arguments.seed, overrides, note, target / "runs"),
             drawings=partial(drawings, folder=target),
         )
     record = {

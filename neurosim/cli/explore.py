@@ -20,6 +20,7 @@ from ..training import Callback, History, Snapshots, TrainingRun
 from ..training.settings import Settings
 from ..training.snapshots import COUNT
 from .options import (
+    OF_A_MODEL,
     add_data_options,
     add_sample_options,
     add_settings,
@@ -40,7 +41,7 @@ OF_TRAINING = ("seed", "validation", "snapshots")  # options for a new network, 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `explore`."""
-    add_data_options(parser)
+    add_data_options(parser, OF_A_MODEL)
     add_settings(parser, SETTINGS)
     group = parser.add_argument_group("which network")
     group.add_argument("--model", type=place, metavar="FILE", help="a network saved by train [a new one is trained]")

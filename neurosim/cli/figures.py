@@ -29,16 +29,16 @@ FRAMES = 24  # frames of the film of a decision boundary
 RESOLUTION = 80  # places across and up, in a film
 
 
-def grey_images(data: Dataset) -> Array | None:
-    """Return the samples as grey images (N, height, width): the mean of the colours. None if they are not images."""
+def images_of(data: Dataset) -> Array | None:
+    """Return the samples as images to draw, see `drawable`. None if they are not images."""
     if data.kind != "image":
         return None
-    return grey(data.x)
+    return drawable(data.x)
 
 
-def grey(images: Array) -> Array:
-    """Return images (N, height, width); of images with colours (N, height, width, colours), the mean of the colours."""
-    return images if images.ndim == 3 else images.mean(axis=3).astype(images.dtype)
+def drawable(images: Array) -> Array:
+    """Return images (N, height, width), or (N, height, width, 3) in colour. Of other channels, return the mean."""
+    return images if images.ndim == 3 or images.shape[3] == 3 else images.mean(axis=3).astype(images.dtype)
 
 
 def draw_training(
@@ -73,7 +73,7 @@ def draw_training(
         predicted, confidence = network.decide(outputs), outputs.max(axis=1)
         matrix = metrics.confusion_matrix(test.labels, predicted, len(test.class_names))
         pictures["confusion_matrix"] = lambda: viz.confusion_matrix(matrix, test.class_names)
-        if (images := grey_images(test)) is not None:
+        if (images := images_of(test)) is not None:
             pictures["mistakes"] = lambda: viz.mistakes(
                 images, test.labels, predicted, np.clip(confidence, 0, 1), test.class_names
             )

@@ -17,10 +17,10 @@ from ..files.atomic import writable_folder, write_text
 from ..network import Network
 from ..page.samples import check_fit
 from ..text import counted, listing
-from .figures import draw_weights, grey, grey_images
+from .figures import draw_weights, drawable, images_of
 from .filters import KINDS as OF_FILTERS, channels_of, draw_filter, draw_layers, is_image, kernels_of
 from .options import add_data_options, at_least, place, reading
-from .session import figure_note, load_data
+from .session import figure_note, load_data, say_if_data_are_guessed
 from .terminal import makes_files, say
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
     network = Network.load(arguments.model)
     check_place(network, arguments.layer, arguments.neuron)
     folder = writable_folder(arguments.out)
+    say_if_data_are_guessed(arguments)
     train, test = load_data(arguments.data, arguments.offline, **reading(arguments))
     check_fit(network, test, arguments.model)
     samples = check_samples(network, arguments.samples, arguments.neuron, len(test))
@@ -236,14 +237,14 @@ def draw_neuron(network: Network, layer: int, j: int, test: Dataset, folder: Pat
             a, test.labels, names, title=f"{who}: its activation for each class{over}"
         )
     weights = network.neuron(layer, j).weights
-    images = grey_images(test)
+    images = images_of(test)
     if images is not None:
         image, reached = maximizing_input(network, layer, j)
         if not is_image(target):
             pictures["top_samples"] = viz.top_samples(
                 images, a, test.labels, names, title=f"{who}: the images that excite it most"
             )
-        shown = grey(image.reshape(1, *test.sample_shape))[0]
+        shown = drawable(image.reshape(1, *test.sample_shape))[0]
         title = f"{who}: an input that {excites}"
         pictures["maximizing_input"] = viz.maximizing_input(shown, reached, title=title, label=reaches)
     if kernels_of(target) is not None:

@@ -31,12 +31,14 @@ class Command(NamedTuple):
     Attributes:
         summary: what it does, in one line.
         example: an example of the words after its name.
-        computes: whether it takes ``--threads`` and ``--engine``.
+        computes: whether it takes ``--threads``.
+        trains: whether it takes ``--engine`` too.
     """
 
     summary: str
     example: str = ""
     computes: bool = True
+    trains: bool = True
 
 
 COMMANDS = {
@@ -52,6 +54,7 @@ COMMANDS = {
     "predict": Command(
         "Let a saved network read your own pictures: drawings, scans or photographs.",
         "runs/latest/net.npz two.png folder --out read",
+        trains=False,
     ),
     "data": Command("Show which data were found, where, and with which checksum.", "--data mnist --preview", False),
     "explore": Command(
@@ -64,6 +67,7 @@ COMMANDS = {
     "inspect": Command(
         "Print a report card of a saved network's neurons, or draw one of them.",
         "runs/latest/net.npz --layer 1 --neuron 5",
+        trains=False,
     ),
     "gradcheck": Command("Compare every gradient of backpropagation with central differences."),
     "bench": Command(
@@ -153,7 +157,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=f"neurosim {__version__}")
     parsers = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser, required=True)
     chosen, known = parser, list[str]()
-    for name, (summary, example, computes) in COMMANDS.items():
+    for name, (summary, example, computes, trains) in COMMANDS.items():
         sub = parsers.add_parser(
             name,
             help=summary,
@@ -167,7 +171,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
             if computes:
                 from .options import add_computing  # imports NumPy, which the command has imported by now
 
-                add_computing(sub)
+                add_computing(sub, trains)
             chosen, known = sub, [option for action in sub._actions for option in action.option_strings]
     arguments, rest = parser.parse_known_args(argv)
     if rest:

@@ -11,15 +11,29 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from ..activations import ACTIVATIONS
 from ..checks import check_count
 from ..compiled import ENGINES
 from ..data import NAMES
 from ..errors import NeurosimError
-from ..training.settings import Settings
+from ..initializers import INITIALIZERS
+from ..optimizers import OPTIMIZERS
+from ..registry import Registry
+from ..schedules import SCHEDULES
+from ..text import listing
+from ..training.settings import CONSTANT, Settings
 
 DATA = "auto"
+OF_A_MODEL = "auto: mnist if found. With --model, name the data that the network was trained on"
 MIN_TRAIN_SIZE = 10  # images: fewer teach nothing
 OF_A_LOADED_NETWORK = ("optimizer", "learning_rate", "batch_size", "augment")  # settings that it can be given
+
+NAMED: dict[str, Registry[Any]] = {  # settings whose help lists the names that they can have
+    "activation": ACTIVATIONS,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "initializer": INITIALIZERS,
+}
 
 READING = {  # option -> the name of its value, and its help text
     "label_column": ("NAME", "column with the labels: its name, its number, first or last [found from the data]"),
@@ -35,7 +49,7 @@ READING = {  # option -> the name of its value, and its help text
         "standardized]",
     ),
     "split_seed": ("N", "seed that chooses the test rows if there is no test set [0]"),
-    "transpose": ("YES", "exchange the rows and columns of each picture: yes or no [yes for files of EMNIST]"),
+    "transpose": ("{yes,no}", "exchange the rows and columns of each picture [yes for files of EMNIST]"),
 }
 
 
@@ -121,13 +135,15 @@ def reading(arguments: argparse.Namespace) -> dict[str, Any]:
     return given
 
 
-def add_computing(parser: argparse.ArgumentParser) -> None:
-    """Add the options of every command that computes. They are in force until the command ends."""
-    parser.add_argument(
-        "--engine",
-        choices=ENGINES,
-        help="what computes a training step: NumPy, or code that numba compiles [auto: compiled if numba is installed]",
-    )
+def add_computing(parser: argparse.ArgumentParser, trains: bool = True) -> None:
+    """Add the options of every command that computes, and of those that train. They are in force until it ends."""
+    if trains:
+        parser.add_argument(
+            "--engine",
+            choices=ENGINES,
+            help="what computes a training step: NumPy, or code that numba compiles [auto: compiled if numba is "
+            "installed]",
+        )
     parser.add_argument(
         "--threads",
         type=at_least(1),
@@ -145,14 +161,22 @@ def add_settings(parser: argparse.ArgumentParser, defaults: Mapping[str, Any] = 
     """
     group = parser.add_argument_group("network and training")
     for each in fields(Settings):
-        default = defaults.get(each.name, each.default)
+        default = defaults.get(each.name, CONSTANT if each.name == "schedule" else each.default)
         kind: dict[str, Any] = {"nargs": "?", "const": "yes"} if isinstance(default, bool) else {}
         group.add_argument(
             option_of(each.name),
             metavar=each.metadata["metavar"],
-            help=each.metadata["help"] + default_text(default, each.metadata["help"]),
+            help=with_names(each.name, each.metadata["help"]) + default_text(default, each.metadata["help"]),
             **kind,
         )
+
+
+def with_names(setting: str, help_text: str) -> str:
+    """Return the help of a setting with the names that it can have, before the default that the help text contains."""
+    if setting not in NAMED:
+        return help_text
+    text, bracket, default = help_text.partition(" [")
+    return f"{text}: {listing(list(NAMED[setting]), 'or')}{bracket}{default}"
 
 
 def refuse_with_model(given: Mapping[str, Any], others: Sequence[str]) -> None:

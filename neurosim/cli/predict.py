@@ -18,10 +18,10 @@ from ..data.pictures import picture_files
 from ..errors import DataError
 from ..files.atomic import writable_folder, write_text
 from ..network import Network
-from ..text import NARROW, certainty, number
+from ..text import NARROW, certainty, counted, number, picture_size
 from .options import place
 from .picture import has_blocks, picture
-from .terminal import complain, makes_files, say
+from .terminal import WIDTH, complain, makes_files, say
 
 SHOWN = 3  # pictures that are drawn in the terminal
 SHEET = 60  # pictures on one sheet
@@ -133,7 +133,8 @@ def run(arguments: argparse.Namespace) -> None:
         for path in written(readings, classes, folder, f"network: {arguments.model}"):
             print(path)
     if failed:
-        print(f"{len(readings):,} of {len(readings) + failed:,} pictures read")
+        read = f"{counted(len(readings), 'picture')} read" if readings else "no picture was read"
+        print(f"{read}; {counted(failed, 'error')}, see above")
         sys.exit(2)
 
 
@@ -162,9 +163,9 @@ def reading_of(network: Network, path: Path, drawing: Drawing, classes: Classes)
 
 def explanation(shape: tuple[int, ...], as_is: bool) -> str:
     """Describe in a sentence what is done to each picture."""
-    size = f"{shape[0]} x {shape[1]}"
+    size = picture_size(*shape[:2])
     if as_is or len(shape) == 3:
-        return f"each picture is scaled to the {size} pixels that the network takes, and not cropped or moved"
+        return f"each picture is scaled to {size}, the size of the network's input, and not cropped or moved"
     box = f"{number(min(shape) * 20 / 28, 3)}"
     return (
         f"each drawing is cropped, scaled to {box} pixels and centred in {size} by its centre of mass, as in MNIST "
@@ -173,13 +174,17 @@ def explanation(shape: tuple[int, ...], as_is: bool) -> str:
 
 
 def line_of(reading: Reading, classes: Classes, width: int) -> str:
-    """Return a picture's line: its name, the two likeliest classes, their probabilities, and how it was read."""
+    """Return a picture's line: its name, the two likeliest classes, their probabilities, and how it was read.
+
+    If that is too long for one line of the terminal, a second one says how it was read.
+    """
     said = [reading.prediction]
     if len(classes.names) > 1:
         second = classes.best(reading.outputs, 2)[1]
-        said = [f"{reading.prediction:<{max(map(len, classes.names))}} {classes.value(reading.value):>11}"]
+        said = [f"{reading.prediction}: {classes.value(reading.value)}"]
         said.append(f"then {classes.names[second]}: {classes.value(reading.outputs[second])}")
-    return f"{reading.path!s:<{width}}  {', '.join(said)}; {reading.drawing.said}"
+    line, how = f"{reading.path!s:<{width}}  {', '.join(said)}", reading.drawing.said
+    return f"{line}; {how}" if len(line) + len(how) + 2 <= WIDTH else f"{line}\n  {how}"
 
 
 def shown(reading: Reading, classes: Classes) -> list[str]:

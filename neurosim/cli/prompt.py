@@ -357,7 +357,7 @@ class Prompt(cmd.Cmd):
             f"{wrapped(repr(stepper.network))}\n"
             f"optimizer {optimizer.key}, learning rate {number(optimizer.rate, 6)}, updates so far: {optimizer.t}"
             f"{scheduled}\n"
-            f"{wrapped(repr(stepper.live_neuron))}\n"
+            f"{wrapped(stepper.live_neuron.describe(batch=False))}\n"
             f"{self._place()}"
             f"this neuron: {', '.join(done) or 'not ablated, clamped or frozen'}\n"
             f"{wrapped(self._to_undo())}"
@@ -393,40 +393,41 @@ class Prompt(cmd.Cmd):
     def do_update(self, rest: str) -> None:
         before = self.stepper.trace.loss
         after = self.stepper.update()
-        self.say(f"updated on sample {self.stepper.sample} alone: loss {number(before, 6)} -> {number(after, 6)}")
+        self.say(wrapped(f"updated on sample {self.stepper.sample} alone: loss {arrow(before, after, 6)}"))
 
     @command("batch [N]", "train on the next N batches; undo takes back one batch at a time.")
     def do_batch(self, rest: str) -> None:
         count = self._numbers("batch [N]", rest, 0, 1)
         before = self.stepper.trace.loss
         losses = self.stepper.batch(*count)
-        last = f", of the last {number(losses[-1], 4)}" if len(losses) > 1 else ""
-        self.say(
+        last = f", of the last {number(losses[-1], 6)}" if len(losses) > 1 else ""
+        told = (
             f"{counted(len(losses), 'batch', 'batches')} of {self.stepper.batch_size}: loss "
-            f"{'of the first ' if last else ''}{number(losses[0], 4)}{last}; {self._of_the_sample(before)}"
+            f"{'of the first ' if last else ''}{number(losses[0], 6)}{last}"
         )
+        self.say(wrapped(f"{told}; {self._of_the_sample(before)}"))
 
     @command("epoch [N]", "train to the end of the epoch, N times; undo takes back one epoch at a time.")
     def do_epoch(self, rest: str) -> None:
         for _ in range(self._count("epoch [N]", rest)):
             before = self.stepper.trace.loss
             losses = self.stepper.epoch(verbose=True)
-            told = f"{counted(len(losses), 'batch', 'batches')}, mean loss {number(np.mean(losses), 4)}"
-            self.say(f"{told}; {self._of_the_sample(before)}")
+            told = f"{counted(len(losses), 'batch', 'batches')}, mean loss {number(np.mean(losses), 6)}"
+            self.say(wrapped(f"{told}; {self._of_the_sample(before)}"))
 
     def _of_the_sample(self, before: float) -> str:
         """Describe the loss of the present sample, before and after."""
-        return f"sample {self.stepper.sample}: loss {arrow(before, self.stepper.trace.loss, 4)}"
+        return f"sample {self.stepper.sample}: loss {arrow(before, self.stepper.trace.loss, 6)}"
 
     @command("undo [N]", "take back the last change, or the last N changes, exactly (short: u).")
     def do_undo(self, rest: str) -> None:
         count = self._count("undo [N]", rest)
         for done in range(count):
             if done and not self.stepper.changes:
-                self.say(wrapped(f"{counted(done, 'change')} undone; there is no more to undo"))
+                self.say(wrapped(f"{counted(done, 'change')} undone; there is nothing more to undo"))
                 break
             before = self.stepper.trace.loss
-            self.say(f"undone: {self.stepper.undo()}; {self._of_the_sample(before)}")
+            self.say(wrapped(f"undone: {self.stepper.undo()}; {self._of_the_sample(before)}"))
 
     @command(
         "set weight I VALUE | bias VALUE | rate VALUE | activation NAME",
@@ -440,12 +441,16 @@ class Prompt(cmd.Cmd):
             index = self._input(" ".join(words[1:-1]))
             value = self._value("weight", words[-1])
             self._change(lambda: stepper.set_weight(index, value), "weight", lambda: float(self._weight(index)))
+            if stepper.neuron_trace.inputs[index] == 0.0:
+                self.say(f"  the input of this weight is 0 {self._here()}: it does not change z")
         elif kind == "bias" and len(words) == 2:
             value = self._value("bias", words[1])
             self._change(lambda: stepper.set_bias(value), "bias", lambda: stepper.live_neuron.bias)
         elif kind == "rate" and len(words) == 2:
             value = self._value("learning rate", words[1])
-            self._change(lambda: stepper.set_rate(value), "rate", lambda: stepper.network.optimizer.rate)
+            before = stepper.network.optimizer.rate
+            stepper.set_rate(value)
+            self.say(f"rate {arrow(before, stepper.network.optimizer.rate)}")
         elif kind == "activation" and len(words) == 2:
             name = None if words[1] == "none" else words[1]
             self._change(lambda: stepper.set_activation(name), "activation", lambda: stepper.live_neuron.activation.key)
@@ -461,6 +466,10 @@ class Prompt(cmd.Cmd):
         named = {now.weight_name(i): i for i in range(len(now.weights))}
         return named[text] if text in named else self._numbers("set weight I VALUE", text, 1, 1)[0]
 
+    def _here(self) -> str:
+        """Return where a number of this neuron is true: in the sample, or at one place of a filter."""
+        return "in this sample" if self.stepper.neuron_trace.row is None else "at this place"
+
     def _weight(self, index: int) -> float:
         """Return a weight of the present neuron; NaN if the index is out of range."""
         weights = self.stepper.live_neuron.weights
@@ -468,13 +477,16 @@ class Prompt(cmd.Cmd):
 
     @command("freeze", "keep this neuron's weights and bias as they are while the others are trained.")
     def do_freeze(self, rest: str) -> None:
-        self._change(self.stepper.freeze)
+        self.say(f"{self.stepper.freeze()}: this neuron's weights and bias stay as they are")
 
     @command("unfreeze", "end freeze: train this neuron again.")
     def do_unfreeze(self, rest: str) -> None:
-        self._change(self.stepper.unfreeze)
+        self.say(f"{self.stepper.unfreeze()}: this neuron is trained again")
 
-    @command("ablate [mean]", "set this neuron's output to 0; ablate mean: to its mean (short: a).")
+    @command(
+        "ablate [mean]",
+        "set this neuron's output to 0; ablate mean: to its mean over the first 1,000 samples (short: a).",
+    )
     def do_ablate(self, rest: str) -> None:
         if rest not in ("", "mean"):
             raise NeurosimError(
@@ -507,10 +519,10 @@ class Prompt(cmd.Cmd):
             named = stepper.network.class_name
             again = " as before" if now.prediction == was.prediction else f", before as {named(was.prediction)}"
             read = f" is read as {named(now.prediction)}{again},"
-        self.say(f"{what}: sample {stepper.sample}{read} loss {arrow(was.loss, now.loss, 6)}")
+        self.say(wrapped(f"{what}: sample {stepper.sample}{read} loss {arrow(was.loss, now.loss, 6)}"))
         told = [f"{name} {arrow(before, value())}"] if name else []
         told += [f"{name} {arrow(one, two)}" for name, one, two in (("z", old.z, new.z), ("a", old.a, new.a))]
-        self.say(f"  {', '.join(told)}")
+        self.say(wrapped(f"  {', '.join(told)}", indent=2))
 
     # -- help, and leaving -----------------------------------------------------------------------------------------
 
@@ -526,7 +538,7 @@ class Prompt(cmd.Cmd):
         for name in names:
             self.say(wrapped("  {}: {}".format(*COMMANDS[name]), indent=6))
         if not rest:
-            self.say("  Enter repeats the last command. Names may be shortened.")
+            self.say("  Enter repeats the last command. Commands may be shortened: up for update.")
 
     @command("quit", "leave (short: q, or Ctrl-D).")
     def do_quit(self, rest: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from scenarios import SCENARIOS
+from scenarios import SCENARIOS, Scenario
 
 from ..errors import NeurosimError
 from ..registry import unknown
@@ -25,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"scenarios to run [{' '.join(COURSE)}]")
     parser.add_argument("--all", action="store_true", help="run all scenarios")
     parser.add_argument("--list", action="store_true", help="list the scenarios with their questions")
-    group = add_experiment(parser)
+    group = add_experiment(parser, f"the scenario's, mostly {Scenario.train_size}")
     group.add_argument("--epochs", metavar="N", help="passes over the training samples [the scenario's]")
     group.add_argument("--batch-size", metavar="N", help="samples per step [the scenario's]")
     group.add_argument(

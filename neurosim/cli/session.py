@@ -26,7 +26,7 @@ from ..training import Callback, History
 from ..training.settings import HELD_OUT, Settings
 from ..walk import Stepper
 from ..walk.trace import traceable
-from .options import given_settings, reading, refuse_with_model
+from .options import DATA, given_settings, reading, refuse_with_model
 from .terminal import WIDTH, say
 
 SMALL = 2_000  # training samples: with fewer, the usual epochs are too few steps
@@ -235,10 +235,17 @@ def load_for(arguments: argparse.Namespace, refused: Collection[str]) -> Session
     given = given_settings(arguments)
     refuse_with_model(given, list(refused))
     network = Network.load(arguments.model)
+    say_if_data_are_guessed(arguments)
     data = load_asked(arguments)
     for each in data:
         check_fit(network, each, arguments.model)
     return Session.around(network, *data, given)
+
+
+def say_if_data_are_guessed(arguments: argparse.Namespace) -> None:
+    """Print a note if no data are named for a saved network: its file does not say what it was trained on."""
+    if arguments.data == DATA:
+        say(f"note: {arguments.model} does not say what data it was trained on; --data names them")
 
 
 def enough_updates(settings: Settings, given: Collection[str], train: Dataset) -> Settings:

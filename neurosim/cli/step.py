@@ -26,6 +26,7 @@ from ..walk.words import NAMES
 from .figures import draw_boundary
 from .options import (
     MIN_TRAIN_SIZE,
+    OF_A_MODEL,
     add_data_options,
     add_settings,
     at_least,
@@ -44,7 +45,7 @@ PATIENCE = 1.0  # seconds to wait for the first command from a pipe
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `step`."""
-    add_data_options(parser)
+    add_data_options(parser, OF_A_MODEL)
     add_settings(parser, SETTINGS)
     group = parser.add_argument_group("which network")
     group.add_argument("--model", type=place, metavar="FILE", help="a network saved by train [a new one is trained]")

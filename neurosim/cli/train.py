@@ -23,7 +23,7 @@ from ..network import Network
 from ..parameters import Array
 from ..places import cache_folder
 from ..processors import core_count, threads
-from ..text import command_line, number, percent, points, setting
+from ..text import command_line, number, percent, points, rounded, setting
 from ..training import Callback, Checkpoint, History, Snapshots
 from ..training.checkpoint import KEPT, delete_checkpoints, read_checkpoint, take_folder
 from ..training.divergence import all_finite
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SETTINGS: dict[str, Any] = {"schedule": "one_cycle"}  # defaults that differ from those of `Settings`
-MARGIN = 0.05  # a network whose error is at least 95 % of the targets' standard deviation has learned nothing
+MARGIN = 0.05  # share by which an error must be below the guess's, and a loss must fall, to count
 RUN: dict[str, Any] = {"data": DATA, "train_size": None, "validation": None, "seed": 0, "out": "runs/latest"}
 RUN |= dict.fromkeys(READING) | {"page": False}
 PAGE = "page.html"
@@ -142,7 +142,7 @@ def train(arguments: argparse.Namespace, settings: Settings, folder: Path) -> No
     else:
         say(f"no test {'accuracy' if session.test.class_names else 'loss'}: the network's outputs are not finite")
     print(f"{session.trained_in(history)} ({history.stopped})")
-    if history["loss"] and (idle := learned_nothing(session, figures["accuracy"], outputs)):
+    if history["loss"] and (idle := no_better_than_a_guess(session, figures["accuracy"], outputs, history["loss"])):
         say(idle)
     for path in paths:
         print(f"  {path}")
@@ -362,13 +362,14 @@ def predictions(session: Session, outputs: Array, targets: Sequence[str] = ()) -
     )
 
 
-def learned_nothing(session: Session, accuracy: float, outputs: Array) -> str:
+def no_better_than_a_guess(session: Session, accuracy: float, outputs: Array, losses: Sequence[float]) -> str:
     """Return advice if a trained network is not better than a guess, or if the test set cannot show it; otherwise "".
 
     Args:
         session: the network and its test samples.
         accuracy: the accuracy on these; NaN if they have no classes.
         outputs: (N, n_out) the network's outputs for them.
+        losses: the training loss of each epoch.
     """
     test = session.test
     if test.class_names:
@@ -385,11 +386,21 @@ def learned_nothing(session: Session, accuracy: float, outputs: Array) -> str:
             f"accuracy of always answering the most common class of the test {test.noun}s"
         )
     else:
-        if not all(missed >= (1 - MARGIN) * spread for _, missed, spread in misses(test, outputs)):  # NaN too
+        errors = misses(test, outputs)
+        if not all(missed >= (1 - MARGIN) * spread for _, missed, spread in errors):  # NaN too
             return ""
-        why = "its error is hardly below the error of always answering the mean of the targets"
+        below = [missed < spread for _, missed, spread in errors]
+        side = "hardly below" if all(below) else "not below, or hardly below," if any(below) else "not below"
+        why = f"its error is {side} the error of always answering the mean of the targets"
+    if losses[-1] < (1 - MARGIN) * losses[0]:  # it learned something about the training samples
+        return (
+            f"On the test {test.noun}s, the network is no better than a guess: {why}. Its training loss fell from "
+            f"{rounded(losses[0], 4)} to {rounded(losses[-1], 4)}. Try more --epochs or more training "
+            f"{test.noun}s."
+        )
+    lead = "The network has learned nothing" if len(losses) > 1 else "The network is no better than a guess"
     return (
-        f"The network has learned nothing: {why}. The learning rate may be too large or too small, or there were too "
+        f"{lead}: {why}. The learning rate may be too large or too small, or there were too "
         f"few steps. Try --learning-rate and --epochs. `{command_line('step')}` shows which gradient reaches a neuron."
     )
 

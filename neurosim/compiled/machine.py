@@ -132,7 +132,7 @@ class Kernel:
 @cache
 def _say_once() -> None:
     """Tell the user, once per process, that compiling takes a moment."""
-    tell("compiling the training step: some seconds, only the first time; kept on disk")
+    tell("compiling the training step for these settings: some seconds, then kept on disk")
 
 
 def compiled(module: ModuleType, name: str, signature: tuple[Any, ...]) -> Any:

@@ -120,7 +120,7 @@ def read_drawing(
         return Drawing(_as_bytes(1 - _whole(pixels, (height, width))), f"{said}, {AS_IS}", original)
     ink = drawing_of(pixels)
     if ink is None:
-        raise DataError(f"{path}: expected a drawing, received a picture with nothing darker or lighter than its paper")
+        raise DataError(f"{path}: expected a drawing. Nothing in this picture stands out clearly from the background")
     at_edge = np.concatenate([ink[0], ink[-1], ink[:, 0], ink[:, -1]]).max() > 0.5
     said += ", cropped and centred" + ("; it reaches the edge of the picture" if at_edge else "")
     return Drawing(_as_bytes(as_mnist(ink, (height, width))), said, original)

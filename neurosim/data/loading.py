@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ import numpy as np
 from ..checks import check_count, check_number
 from ..errors import DataError, NeurosimError
 from ..places import cache_folder
+from ..registry import did_you_mean
 from .catalog import CATALOG, DIGIT_NAMES, PARTS, Published
 from .columns import Reading
 from .dataset import Dataset
@@ -273,10 +273,9 @@ def _samples(arrays: dict[str, Any]) -> list[Samples]:
 def _own(path: str | os.PathLike[str], reading: Reading, scale: str | float | None) -> tuple[Dataset, Dataset]:
     where = Path(os.path.expanduser(path)).absolute()
     if not os.fspath(path) or not os.path.exists(where):
-        near = difflib.get_close_matches(str(path).lower(), NAMES, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(path, NAMES)
         raise DataError(
-            f"there is no file or folder {str(path)!r}{hint}; expected a path, or one of {', '.join(NAMES)}"
+            f"there is no file or folder {str(path)!r}{hint} (expected a path, or one of {', '.join(NAMES)})"
         )
     try:
         return read_own(where, reading, scale, NAMES)

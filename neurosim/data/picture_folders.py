@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from ..labels import in_order
-from ..text import counted
+from ..text import counted, picture_size
 from .pictures import SUFFIXES, read_picture
 
 PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
@@ -87,7 +87,7 @@ def _common_size(paths: list[Path], notes: list[str]) -> tuple[int, int, bool]:
     width, height = max(2, round(width * share)), max(2, round(height * share))
     if different or share < 1:
         received = "have different sizes" if different else f"have sides of up to {largest} pixels"
-        notes.append(f"the images {received}. All are scaled to {width} x {height} pixels and keep their proportions")
+        notes.append(f"the images {received}. All are scaled to {picture_size(height, width)}, in their proportions")
     return width, height, colour
 
 

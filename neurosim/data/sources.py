@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..files.atomic import file_size, sha256_of
 from ..places import cache_folder
+from ..text import command_line
 from .arrays import read_npz
 from .catalog import CATALOG, PARTS, Published, file_stem
 from .columns import Reading
 from .delimited import read_header
 from .idx import idx_sha256, read_idx
+from .pictures import SUFFIXES
 from .tables import read_csv
 
 _TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
@@ -115,6 +117,11 @@ def own_source(path: Path) -> Source:
         return Source("npz", path.parent, dict.fromkeys(PARTS, path), chosen=True)
     if lower.endswith(_TABLES + _OTHER_TABLES):
         return Source("CSV", path.parent, dict.fromkeys(PARTS[:2], path), chosen=True)
+    if lower.endswith(SUFFIXES):
+        raise DataError(
+            f"{path}: expected {_ACCEPTED}, received one picture. To train, give a folder with one folder of pictures "
+            f"per class. To read a picture with a trained network, use `{command_line('predict')}`"
+        )
     raise DataError(
         f"{path}: expected {_ACCEPTED}, received another file. {_IN_A_FOLDER}. For IDX files, give the folder"
     )

@@ -181,7 +181,7 @@ class Input(Layer):
         known = self.out_shape if self.learned is None else self.learned.shape
         raise ShapeError(
             f"{name}: expected samples of {n} numbers, shape (N, {', '.join(map(str, known))}), received shape "
-            f"{array.shape}. Give the Input layer the size of one sample, and pass one sample as x[None]"
+            f"{array.shape}. To pass a single sample, write x[None]. Otherwise, change the samples or the Input"
         )
 
     def fill(self, rows: Array) -> None:

@@ -298,6 +298,10 @@ class Neuron:
         return html.block(title, html.table(("", ""), rows), picture)
 
     def __repr__(self) -> str:
+        return self.describe()
+
+    def describe(self, batch: bool = True) -> str:
+        """Return the neuron in one line; `batch`: whether with its mean activation over the last batch."""
         layer = self.layer
         parts = [f"Neuron {self.index} of layer {layer.index}, {layer!r}"]
         if layer.weight_name in layer.views:
@@ -305,9 +309,9 @@ class Neuron:
             parts.append(f"{weights.size} weights in [{weights.min():.3g}, {weights.max():.3g}]")
         if layer.bias_name in layer.views:
             parts.append(f"bias {self.bias:.3g}")
-        if layer.batch_size:
+        if batch and layer.batch_size:
             read = "one sample" if layer.batch_size == 1 else f"{layer.batch_size:,} samples"
-            parts.append(f"mean activation {float(self.a.mean()):.3g} over the {read} that it last read")
+            parts.append(f"mean activation {float(self.a.mean()):.3g} over the last batch of {read}")
         parts += self.interventions
         return ": ".join((parts[0], ", ".join(parts[1:]))) if parts[1:] else parts[0]
 

@@ -29,7 +29,8 @@ def checked_layers(layers: Any) -> list[Layer]:
                 f"layers: expected a list of layers ({', '.join(_layer_names())}), received {layer!r} in place {k}"
             )
         if isinstance(layer, Input) != (k == 0):
-            raise NeurosimError(f"layers: expected one Input, in the first place, received {layer!r} in place {k}")
+            where = "first" if k == 0 else "only as the first"
+            raise NeurosimError(f"layers: expected an Input {where} layer, received {layer!r} as layer {k}")
         if layer.index >= 0:
             raise NeurosimError(f"{layer!r} is already layer {layer.index} of a network: make a new layer")
         if any(layer is other for other in layers[:k]):

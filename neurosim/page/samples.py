@@ -17,6 +17,7 @@ from ..samples import as_numbers
 
 TEST, TRAIN = 500, 2_000  # samples of each in a page, at most
 MISTAKES = 60  # extra test samples that the network misreads
+OTHER_DATA = "give the data that it was trained on (in the command line: --data)"
 SEED = 0  # for drawing them
 WIDE = {"i": np.int32, "u": np.int32}  # JavaScript's type for whole numbers of other sizes
 
@@ -53,15 +54,14 @@ def check_fit(network: Network, data: Dataset, model: str = "the network") -> No
     if data.x[0].size != n_in:
         shape = " x ".join(map(str, data.sample_shape))
         raise ShapeError(
-            f"{model} takes samples of {n_in} numbers, received {data.noun}s of {shape} ({data.name}): choose the data "
-            "that it was trained on"
+            f"{model} takes samples of {n_in:,} numbers, received {data.noun}s of {shape} ({data.name}): {OTHER_DATA}"
         )
     fits = (1, 2) if n_out == 1 else (n_out,)
     known = network.class_names
     if data.outputs not in fits and not (data.class_names and set(data.class_names) <= set(known)):
         raise ShapeError(
             f"{model} has {n_out} outputs, received {data.name} with {data.outputs} "
-            f"{'classes' if data.class_names else 'targets'}: choose the data that it was trained on"
+            f"{'classes' if data.class_names else 'targets'}: {OTHER_DATA}"
         )
 
 

@@ -11,6 +11,7 @@ from .. import html
 from ..errors import DataError
 from ..registry import unknown
 from ..schema import Rule, anything, brief, count, hold, listed, number, optional, record, text
+from ..text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,7 +147,7 @@ class History:
             for name in ("loss", "accuracy", "val_loss", "val_accuracy")
             if name in figures
         )
-        return f"History({len(self)} epochs, {self.stopped}{': ' + shown if shown else ''})"
+        return f"History({counted(len(self), 'epoch')}, {self.stopped}{': ' + shown if shown else ''})"
 
 
 def finite_or_null(value: Any) -> Any:

@@ -147,8 +147,8 @@ class Settings:
     loss: str = _setting(
         "cross_entropy",
         _named(LOSSES),
-        "loss function. Every loss except cross_entropy is a mean over the n outputs; books often use the sum. So "
-        "adapt the learning rate of a book. Multiply it by n/2 if the book uses half the sum of squares (mse with ten "
+        "loss function. Every loss except cross_entropy is a mean over the n outputs. Many books use the sum. "
+        "For a learning rate from a book, multiply it by n/2 if the book uses half the sum of squares (mse with ten "
         "classes: 3.0 becomes 15). Multiply it by n for binary_cross_entropy (0.5 becomes 5)",
         "NAME",
     )
@@ -170,7 +170,7 @@ class Settings:
     input_dropout: float = _setting(
         0.0, _real(0.0, 1.0, open_high=True), "share of the input features that each step drops (sets to 0)"
     )
-    batch_norm: bool = _setting(False, _flag, "batch normalization in the hidden layers", "YES")
+    batch_norm: bool = _setting(False, _flag, "batch normalization in the hidden layers", "{yes,no}")
     l1: float = _setting(0.0, _real(0.0, math.inf, open_high=True), "strength of the L1 penalty")
     l2: float = _setting(0.0, _real(0.0, math.inf, open_high=True), "strength of the L2 penalty")
     max_norm: float | None = _setting(

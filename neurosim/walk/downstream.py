@@ -9,7 +9,8 @@ import numpy as np
 from ..layers import Layer
 from ..parameters import Array
 from . import words
-from .places import fed_name, place_name, split
+from .formula import fill
+from .places import fed_name, split
 from .rows import Row, plural
 from .sample import SampleRun
 from .stages import Stage, largest_terms
@@ -63,7 +64,7 @@ def downstream(trace: SampleRun, fed: Fed, dL_da: float, top: int) -> Stage:
     rows, rest = largest_terms("downstream.term", fed.name, {"w": fed.weights, "delta": fed.deltas}, fed.products, top)
     factors = {"layer": fed.above.index, "count": len(fed.products)}
     result = Row("downstream.result", "dL/da", dL_da, factors, {"above": fed.kind})
-    rows = [_over(fed), *_contests(trace, fed), *rows]
+    rows = [_over(trace, fed), *_contests(trace, fed), *rows]
     if rest is not None and not fed.above.neuron_by_neuron:  # the way through a window follows after all terms
         passed = _passed_on(trace, fed, top)
         rows, rest = ([*rows, rest, *passed], None) if passed else (rows, rest)
@@ -72,11 +73,16 @@ def downstream(trace: SampleRun, fed: Fed, dL_da: float, top: int) -> Stage:
     return Stage("downstream", rows, rest, result, _why_nothing(fed, dL_da))
 
 
-def _over(fed: Fed, above: str = "") -> Row:
-    """Return the row that names the units of the sum; `above`: " above" for the sum of a layer further up."""
+def _over(trace: SampleRun, fed: Fed, below: int | None = None) -> Row:
+    """Return the row that names the units of the sum; `below`: the layer whose sum it is, if it is one further up."""
     layer = fed.above
-    numbers = {"layer": layer.index}
+    above = "" if below is None else " above"
+    numbers = {"layer": layer.index} | ({} if below is None else {"below": below})
     names = {"above": layer.title}
+    passed = trace.network[layer.index - 1]
+    if passed.reshapes:
+        told = names | {"layer": str(passed.index), "kind": passed.title}
+        names["above"] = fill(words.NAMES["through"], told)
     if layer.windows is None:
         return Row(f"downstream.over{above}", factors=numbers, names=names)
     if not layer.weight_name:
@@ -97,7 +103,7 @@ def _contests(trace: SampleRun, fed: Fed, indent: str = "") -> list[Row]:
             numbers |= {"ties": ties} if ties > 1 else {"count": layer.windows.size**2 if layer.windows else 1}
         else:
             row, column, _ = split(trace.network[layer.index - 1], winner)
-            told["place"] = place_name(row, column, "row and column")
+            told |= {"row": str(row), "column": str(column)}
             kind = "lost" if a[winner] != a[fed.number] else "lost to the first"
             numbers |= {"winner": float(a[winner])} if kind == "lost" else {}
         rows.append(Row(f"downstream.{kind}", fed_name(layer, number), factors=numbers, names=told))
@@ -126,9 +132,9 @@ def _passed_on(trace: SampleRun, fed: Fed, top: int) -> list[Row]:
     best = int(np.abs(fed.products).argmax())
     number = int(fed.numbers[best])
     rows = [Row("downstream.one of them", fed.name(best))] if len(fed.numbers) > 1 else []
-    rows += [_slope(fed, best), _delta(trace, layer, number)]
+    rows.append(_slope(fed, best))
     if layer.is_output:
-        return rows
+        return [*rows, _delta(trace, layer, number)]
     further = fed_by(trace, layer.index, number)
     terms, rest = largest_terms(
         "downstream.term above", further.name, {"w": further.weights, "delta": further.deltas}, further.products, top
@@ -138,8 +144,9 @@ def _passed_on(trace: SampleRun, fed: Fed, top: int) -> list[Row]:
         kind = plural(key, rest.factors["count"])
         terms.append(Row(kind, rest.name, rest.value, rest.factors))
     dL_da = float(trace.flows[layer.index]["da"][number])
-    rows += [_over(further, " above"), *_contests(trace, further, "  "), *terms]
+    rows += [_over(trace, further, layer.index), *_contests(trace, further, "  "), *terms]
     rows.append(Row("downstream.sum above", "dL/da", dL_da, {"below": layer.index}))
+    rows.append(_delta(trace, layer, number))
     return rows + _passed_on(trace, further, top)
 
 

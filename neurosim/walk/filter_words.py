@@ -43,19 +43,21 @@ ROWS: dict[str, dict[str, str]] = {
     },
     "downstream.won": {
         "role": "note",
-        "line": "{indent}{name}: this place is passed on, {own} is the largest of {count}",
+        "line": "{indent}{name} passes this place on: {own} is the largest of its {count} numbers",
     },
     "downstream.won first": {
         "role": "note",
-        "line": "{indent}{name}: this place is passed on, the first of {ties} that are the largest, {own}",
+        "line": "{indent}{name} passes this place on: it is the first of {ties} places with the largest number, {own}",
     },
     "downstream.lost": {
         "role": "note",
-        "line": "{indent}{name}: this place is not passed on, place {place} is larger, {winner} against {own}",
+        "line": "{indent}{name} does not pass this place on: {winner} at row {row}, column {column} "
+        "is larger than {own}",
     },
     "downstream.lost to the first": {
         "role": "note",
-        "line": "{indent}{name}: this place is not passed on, place {place} is as large, {own}, and comes first",
+        "line": "{indent}{name} does not pass this place on: {own} at row {row}, column {column} is as large "
+        "and comes first",
     },
     "downstream.one of them": {"role": "note", "line": "the largest of them, {name}:"},
     "downstream.largest": {
@@ -68,17 +70,17 @@ ROWS: dict[str, dict[str, str]] = {
     },
     "downstream.over windows above": {
         "role": "note",
-        "line": "dL/da_k = Σ w delta over the windows of layer {layer}, {above}, that contain it:",
+        "line": "dL/da_k of layer {below} = Σ w delta over the windows of layer {layer}, {above}, that contain it:",
     },
     "downstream.over filters above.one": {
         "role": "note",
-        "line": "dL/da_k = Σ w delta over the filters of layer {layer}, {above}, at the one place whose "
-        "patch contains it:",
+        "line": "dL/da_k of layer {below} = Σ w delta over the filters of layer {layer}, {above}, at the one place "
+        "whose patch contains it:",
     },
     "downstream.over filters above.many": {
         "role": "note",
-        "line": "dL/da_k = Σ w delta over the filters of layer {layer}, {above}, at the {places} places "
-        "whose patch contains it:",
+        "line": "dL/da_k of layer {below} = Σ w delta over the filters of layer {layer}, {above}, at the {places} "
+        "places whose patch contains it:",
     },
     "gradients.share": {"role": "note", "line": "what this place adds to dL/dw, delta * x:"},
     "gradients.share of one": {
@@ -90,15 +92,24 @@ ROWS: dict[str, dict[str, str]] = {
     "gradients.other shares.many": {"role": "rest of shares", "line": "and {count} others, {zero} of them zero"},
     "gradients.sum": {
         "role": "note",
-        "line": "dL/dw is the sum over all {places} places; the largest, that of {name}:",
+        "line": "dL/dw is the sum of delta * x over all {places} places\n"
+        "the largest dL/dw is that of the weight at {name}:",
     },
     "gradients.sum over one": {
         "role": "note",
-        "line": "there is no other place: this is dL/dw; the largest is",
+        "line": "there is no other place, so this is dL/dw; the largest is",
     },
-    "gradients.sum of nothing": {
+    "gradients.sum of nothing.one": {
         "role": "note",
-        "line": "dL/dw is the sum over all {places} places; each adds 0 to the largest, that of {name}",
+        "line": "dL/dw is the sum of delta * x over all {places} places, and it is 0",
+    },
+    "gradients.sum of nothing.many": {
+        "role": "note",
+        "line": "dL/dw is the sum of delta * x over all {places} places: all {count} sums are 0",
+    },
+    "gradients.only penalty": {
+        "role": "note",
+        "line": "the largest dL/dw is that of the weight at {name}: delta * x is 0 at every place",
     },
     "gradients.place": {
         "role": "place",
@@ -152,7 +163,6 @@ NAMES: dict[str, str] = {
     "channel": "channel {i}",
     "channel at": "{channel} at {row},{column}",
     "outside": "outside of the image",
-    "row and column": "{row},{column}",
     "place": "place {row},{column}",
     "window": "window {row},{column}",
     "kernel": "kernel {row},{column}",
@@ -173,10 +183,11 @@ NAMES: dict[str, str] = {
     "({places} places each): {delta} here. The loss depends most on its z here.",
     "no delta of places.one": "all {count} filters of layer {layer} have delta 0 for this sample",
     "no delta of places.many": "all {count} filters of layer {layer} have delta 0 at every place for this sample",
-    "only neuron": "it is the only neuron of layer {layer}",
-    "only filter": "it is the only filter of layer {layer}; {place}",
-    "largest delta of layer at a place": "it has the largest |delta| in layer {layer} at row {row}, column {column}",
-    "largest a of layer at a place": "it has the largest |a| in layer {layer} at row {row}, column {column}",
+    "only neuron": "this is the only neuron of layer {layer}",
+    "only filter": "this is the only filter of layer {layer}; {place}",
+    "largest delta of layer at a place": "this filter has the largest |delta| in layer {layer} at row {row}, "
+    "column {column}",
+    "largest a of layer at a place": "this filter has the largest |a| in layer {layer} at row {row}, column {column}",
     "no delta of layer at a place": "all filters of layer {layer} have delta 0 at row {row}, column {column}",
     "only place": "this is its only place",
     "place of delta": "of its {places} places, this one has the largest |delta|, {delta}",

@@ -101,12 +101,16 @@ def gradients(
         rows.append(Row(kind, rest.name, factors={"count": rest.factors["count"], "zero": zero}))
     if places == 1:
         rows.append(Row("gradients.sum over one"))
-    elif not largest.terms.any():
-        rows.append(Row("gradients.sum of nothing", largest.name, factors={"places": places}))
-    else:
+    elif largest.terms.any():
         rows.append(Row("gradients.sum", largest.name, factors={"places": places}))
         rows += _places(largest, columns, top)
-    rows.append(largest.row("gradients.of filter"))
+    elif largest.penalty is not None:
+        rows.append(Row("gradients.only penalty", largest.name, factors={"places": places}))
+    else:
+        kind = plural("gradients.sum of nothing", len(dL_dW))
+        rows.append(Row(kind, factors={"places": places, "count": len(dL_dW)}))
+    if largest.value or largest.penalty is not None or places == 1:
+        rows.append(largest.row("gradients.of filter"))
     numbers = {"low": float(dL_dW.min()), "high": float(dL_dW.max())}
     bias = " without bias"
     if dL_db is not None:

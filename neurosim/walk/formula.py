@@ -51,7 +51,7 @@ def names_in(template: str) -> list[str]:
 
 
 def fill_numbers(template: str, values: Mapping[str, str]) -> str:
-    """Replace the names in braces by numbers, with brackets before a power if needed; "+ -2" becomes "- 2"."""
+    """Replace the names in braces by numbers, with brackets before a power if needed; "+ -2" becomes "- 2", -0 is 0."""
 
     def written(hole: re.Match[str]) -> str:
         text = values[hole[1]]
@@ -60,7 +60,14 @@ def fill_numbers(template: str, values: Mapping[str, str]) -> str:
 
     text = HOLE.sub(written, template)
     text = re.sub(r"(?<=\S )\+ -(?=[\d.])", "- ", text).replace("+ +", "+ ")
+    text = re.sub(r"^-0(?= )", "0", text)
     return re.sub(r"(?<=\S )- -(?=[\d.])", "+ ", text)
+
+
+def fill_columns(template: str, values: Mapping[str, str]) -> str:
+    """Replace the names in braces by numbers that are aligned in columns; "+ -2" becomes "- 2"."""
+    text = fill(template, values)
+    return re.sub(r"\+ +-(?=[\d.])(\S+)", lambda found: "- " + found[1].rjust(10), text)
 
 
 @np.errstate(all="ignore")

@@ -176,7 +176,10 @@ class NeuronTrace(NeuronTerms):
         """
         trace, layer, network = self.trace, self._layer, self.trace.network
         key = self.activation.key
-        above = [(each.index, trace.flows[each.index]["a"]) for each in network.layers[self.layer + 1 :]]
+        above = [
+            (each.index, "" if each.weight_name else each.title, trace.flows[each.index]["a"])
+            for each in network.layers[self.layer + 1 :]
+        ]
         forward = self._first_stages(top)
         if trace.forward_only:
             return [*forward, stages.reading(above, trace.probabilities, trace.classes, trace.verdict)]
@@ -238,7 +241,9 @@ class NeuronTrace(NeuronTerms):
         trace = self.trace
         if not self.is_output:
             return downstream(trace, self._fed, self.dL_da, top)
-        return stages.downstream_of_output(trace.network.loss, trace.probabilities, trace.aim, self.unit, self.dL_da)
+        shared = "" if self.activation.elementwise or self.forced is not None else self.activation.key
+        a, aim = trace.probabilities, trace.aim
+        return stages.downstream_of_output(trace.network.loss, a, aim, self.unit, self.dL_da, shared)
 
     def _gradients_stage(self, top: int) -> Stage:
         dL_db = self.dL_db if self.has_bias else None

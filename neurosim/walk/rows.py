@@ -10,7 +10,7 @@ from typing import Any
 
 from ..text import column, number, probability, signed_short, thousands
 from . import words
-from .formula import DIGITS, digits_for, fill, fill_numbers
+from .formula import DIGITS, digits_for, fill, fill_columns, fill_numbers
 
 Form = Callable[[str, float], str]
 """A function that formats a number, given its name."""
@@ -96,7 +96,7 @@ class Row:
 
     def with_numbers(self, form: Form) -> str:
         """Return the equation with the numbers filled in, in another format."""
-        filled = fill if form is in_columns else fill_numbers  # columns keep their width and their signs
+        filled = fill_columns if form is in_columns else fill_numbers
         return filled(self._equation, self._filling(form))
 
     def steps(self, form: Form) -> list[tuple[str, str]]:

@@ -208,15 +208,15 @@ def activation(key: str, z: float, a: float, forced: float | None, together: Arr
     elif key == "softmax":
         largest = float(together.max())
         of_all = largest + float(np.log(np.exp(together.astype(np.float64) - largest).sum()))
-        rows.append(Row("activation.log of sum", factors={"ln Σ e^z": of_all, "count": len(together)}))
-        row = Row("activation.softmax", "a", a, {"z": z, "ln Σ e^z": of_all})
+        rows.append(Row("activation.log of sum", factors={"S": of_all, "count": len(together)}))
+        row = Row("activation.softmax", "a", a, {"z": z, "S": of_all})
     else:
         row = Row("activation.together", "a", a, {"z": z, "count": len(together)}, {"activation": key})
     return Stage("activation", rows, result=row, names={"activation": key})
 
 
 def output(
-    layers: Iterable[tuple[int, Array]],
+    layers: Iterable[tuple[int, str, Array]],
     a: Array,
     classes: Sequence[str],
     y: Array,
@@ -229,7 +229,8 @@ def output(
     """Return the stage of the network's output and its loss.
 
     Args:
-        layers: index and activations of each layer above the neuron.
+        layers: index, kind and activations of each layer above the neuron.
+            kind: the title of a layer without weights, else "".
         a: (n,) the activations of the output layer.
         classes: (n,) the class name of each output; empty if the outputs do not stand for classes.
         y: (n,) the targets.
@@ -258,7 +259,7 @@ def output(
     )
 
 
-def reading(layers: Iterable[tuple[int, Array]], a: Array, classes: Sequence[str], verdict: str) -> Stage:
+def reading(layers: Iterable[tuple[int, str, Array]], a: Array, classes: Sequence[str], verdict: str) -> Stage:
     """Return the stage of the output for a sample without a label: `output` without a loss."""
     rows = [*_through(layers, a, classes), Row("output.read", names={"verdict": verdict})]
     return Stage("output", rows, variant=" of a")
@@ -272,15 +273,15 @@ def _output_name(k: int, classes: Sequence[str]) -> str:
     )
 
 
-def _through(layers: Iterable[tuple[int, Array]], a: Array, classes: Sequence[str]) -> list[Row]:
+def _through(layers: Iterable[tuple[int, str, Array]], a: Array, classes: Sequence[str]) -> list[Row]:
     """Return rows of the layers above and of the largest outputs; of the first outputs if they are not classes."""
     rows = [
         Row(
             "output.layer",
-            fill(words.NAMES["layer"], {"layer": str(layer)}),
+            fill(words.NAMES["layer of kind" if kind else "layer"], {"layer": str(layer), "kind": kind}),
             factors={"layer": layer, "count": len(each), "low": float(each.min()), "high": float(each.max())},
         )
-        for layer, each in layers
+        for layer, kind, each in layers
     ]
     kind = "output.class" if len(a) > 1 else "output.number"
     for k in np.argsort(-a, kind="stable")[:3] if classes else range(min(3, len(a))):
@@ -358,10 +359,29 @@ def _loss_gradient(stage: str, loss: Loss, a: Array, y: Array, k: int, dL_da: fl
     return Row(f"{stage}.{kinds[0]}", name, dL_da, used, template=derived.gradient)
 
 
-def downstream_of_output(loss: Loss, a: Array, target: Array, k: int, dL_da: float) -> Stage:
-    """Return the stage that replaces the sum at output neuron k; a, target: (n,) of all outputs."""
+def downstream_of_output(loss: Loss, a: Array, target: Array, k: int, dL_da: float, shared: str) -> Stage:
+    """Return the stage that replaces the sum at output neuron k.
+
+    Args:
+        loss: the loss function of the network.
+        a: (n,) the activations of the output layer.
+        target: (n,) the targets that the loss uses.
+        k: the neuron.
+        dL_da: the gradient of the loss with respect to its a.
+        shared: the key of the activation if z of the neuron changes all outputs, else "".
+    """
     result = _loss_gradient("downstream", loss, a, target, k, dL_da, "dL/da")
-    why = "" if dL_da else words.WHY["no slope of the loss"]
+    why = ""
+    if dL_da == 0.0:
+        absent = loss.key == "cross_entropy" and target[k] == 0.0
+        key = (
+            "no slope of the loss"
+            if not shared
+            else "not in the loss, but shared"
+            if absent
+            else "no slope, but shared"
+        )
+        why = fill(words.WHY[key], {"activation": shared})
     if not result.formula:
         return Stage("downstream", result=result, why=why, variant=" of output given")
     return Stage("downstream", result=result, why=why, names={"formula of dL/da": result.formula}, variant=" of output")
@@ -430,9 +450,14 @@ def gradients(
     dL_db: float | None,
     top: int,
 ) -> Stage:
-    """Return the stage dL/dw with the `top` largest gradients; `penalty` gives the part beside delta x, if any."""
+    """Return the stage dL/dw with the `top` largest gradients; `penalty` gives the part beside delta x, if any.
+
+    Without a penalty, gradients that are 0 get no rows: the reason says why they are 0.
+    """
     penalized = penalty is not None
     shown = np.argsort(-np.abs(dL_dW), kind="stable")[:top]
+    if not penalized:
+        shown = shown[dL_dW[shown] != 0.0]
     kind = "gradients.term with penalty" if penalized else "gradients.term"
     rows = []
     for i in shown:
@@ -440,7 +465,7 @@ def gradients(
         rows.append(Row(kind, name(i), float(dL_dW[i]), factors))
     others = np.delete(dL_dW, shown)
     rest = None
-    if len(others):
+    if len(others) and len(shown):
         counts = {"count": len(others), "zero": int(np.count_nonzero(others == 0.0))}
         rest = Row(plural("rest.gradient", len(others)), words.NAMES["others"], factors=counts)
     numbers = {"low": float(dL_dW.min()), "high": float(dL_dW.max())}

@@ -197,6 +197,10 @@ class Stepper:
         """The present neuron of the live network."""
         return self.network.neuron(self.layer, self.neuron)
 
+    def __repr__(self) -> str:
+        where = f"layer {self.layer}, neuron {self.neuron}, sample {self.sample}"
+        return f"Stepper({where}, stage {self.position + 1} of {len(STAGES)})"
+
     def stage(self, top: int = 5) -> Stage:
         """Return the present stage, with the `top` largest terms of each sum."""
         return self.neuron_trace.stages(top)[self._stage]

@@ -106,18 +106,15 @@ class Trace(SampleRun):
         return layer.index, number_of_z % layer.neuron_count, fill(words.NAMES[key], told)
 
     def __repr__(self) -> str:
-        which = "" if self.sample is None else f" {self.sample}"
+        which = "one sample" if self.sample is None else f"sample {self.sample}"
         sure = float(self.probabilities.max())
         if len(self.probabilities) == 1 and self.prediction == 0:
             sure = 1.0 - sure
         a_share = (self.forward_only or self.label is not None) and self.network.output.activation.range == (0.0, 1.0)
         share = f" with {100 * sure:.1f} %" if a_share else ""
         if self.forward_only:
-            return f"Trace of sample{which}: {self.verdict}{share}, forward only: it has no label"
-        return (
-            f"Trace of sample{which}: {self.verdict}{share}, loss {self.loss:.4g}, "
-            f"after the update {self.loss_after:.4g}"
-        )
+            return f"Trace of {which}: {self.verdict}{share}, forward only: it has no label"
+        return f"Trace of {which}: {self.verdict}{share}, loss {self.loss:.4g}, after the update {self.loss_after:.4g}"
 
     def _repr_html_(self) -> str:
         right = "right" if self.label == self.prediction else "wrong"
@@ -221,4 +218,4 @@ class LayerTrace:
         return (self[j] for j in range(len(self)))
 
     def __repr__(self) -> str:
-        return f"Layer {self.layer.index} of {self.trace!r}"
+        return f"Layer {self.layer.index} of the {str(self.trace)[0].lower()}{str(self.trace)[1:]}"

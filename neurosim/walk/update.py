@@ -87,14 +87,14 @@ def update(step: Step, weight: Move, bias: Move | None, counts: Mapping[str, flo
         counts: the number of weights ("count"), of those that move ("moved"), and their largest change ("most").
             The numbers that move without a gradient, by cause: "memory", "decay", "memory and decay", "norm".
     """
-    rows = _settings(step)
+    rows = [Row("update.intervention", names={"what": what}) for what in step.interventions]
+    rows += _settings(step)
     rows.append(Row("update.most" if counts["moved"] else "update.none", weight.name))
     rows += [*_gradient(step, weight), *_remembered(step, weight), *_lines(step, weight), _change(step, weight)]
     rows += _unasked_row(step, weight)
     if step.bound is not None:
         kind = "update.max_norm" if step.is_bounded else "update.within max_norm"
         rows.append(Row(kind, factors={"norm": step.weights_norm, "bound": step.bound}))
-    rows += [Row("update.intervention", names={"what": what}) for what in step.interventions]
     if bias is not None:
         rows += [Row("update.the bias"), *_gradient(step, bias), *_remembered(step, bias, " of bias")]
         rows += [*_lines(step, bias, " of bias"), _change(step, bias), *_unasked_row(step, bias)]

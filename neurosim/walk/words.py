@@ -15,7 +15,7 @@ Each row of a stage has a *kind*, an entry of `ROWS`:
 
 from __future__ import annotations
 
-from . import filter_words
+from . import filter_words, update_words
 
 Table = dict[str, dict[str, str]]
 
@@ -157,20 +157,19 @@ ROWS: Table = {
     },
     "activation.log of sum": {
         "role": "note",
-        "line": "ln Σ e^z_k = {ln Σ e^z} over the {count} neurons of the layer, and a = e^(z - ln Σ e^z_k)",
+        "line": "S = ln Σ e^(z_k) = {S}, over the {count} neurons of the layer",
     },
     "activation.softmax": {
         "role": "result",
-        "formula": "e^({z} - {ln Σ e^z})",
-        "line": "a = e^z / Σ e^z_k = {value}, with z = {z}",
-        "caption": "a = {formula} = {substituted} = {value}",
+        "formula": "e^({z} - {S})",
+        "line": "a = {formula} = {substituted} = {value}",
     },
     "activation.together": {
         "role": "result",
         "line": "a = {activation}(z of all {count} neurons of the layer) = {value}, with z = {z}",
     },
     "activation.forced": {"role": "result", "line": "a is forced to {forced}, whatever z is"},
-    "output.layer": {"role": "note", "line": "layer {layer}: {count} activations from {low} to {high}"},
+    "output.layer": {"role": "note", "line": "{name}: {count} activations from {low} to {high}"},
     "output.class": {"role": "output", "line": "{name} {output}"},
     "output.number": {"role": "output", "line": "{output}"},
     "output.read": {"role": "note", "line": "{verdict}; without a label there is no loss and no backward pass"},
@@ -232,7 +231,7 @@ ROWS: Table = {
     },
     "downstream.over above": {
         "role": "note",
-        "line": "dL/da_k = Σ w delta over the neurons of layer {layer}, {above}:",
+        "line": "dL/da_k of layer {below} = Σ w delta over the neurons of layer {layer}, {above}:",
     },
     "downstream.term above": {
         "role": "term above",
@@ -243,7 +242,7 @@ ROWS: Table = {
     "downstream.rest above.many": {"role": "rest above", "line": "  the other {count} terms sum to {value}"},
     "downstream.rest zero above.one": {"role": "rest above", "line": "  the only term is 0"},
     "downstream.rest zero above.many": {"role": "rest above", "line": "  all {count} terms are 0"},
-    "downstream.sum above": {"role": "sum above", "line": "  dL/da of layer {below} = {value}"},
+    "downstream.sum above": {"role": "sum above", "line": "  dL/da_k of layer {below} = {value}"},
     "downstream.result": {
         "role": "result",
         "line": "dL/da = {value}",
@@ -302,80 +301,15 @@ ROWS: Table = {
         "caption": "dL/dw = {rule}: {low} to {high}; dL/db = {dL/db}",
     },
     "gradients.result without bias": {"role": "result", "line": "", "caption": "dL/dw = {rule}: {low} to {high}"},
-    "update.rate": {"role": "note", "line": "learning rate η = {rate}, update number t = {t}"},
-    "update.rate of schedule": {
-        "role": "note",
-        "line": "learning rate η = {rate} (schedule {schedule}), update number t = {t}",
-    },
-    "update.setting": {"role": "setting", "line": "{name} = {value}"},
-    "update.most": {"role": "note", "line": "the weight that moves most, {name}:"},
-    "update.none": {"role": "note", "line": "no weight moves; an example, {name}:"},
-    "update.gradient": {
-        "role": "gradient of it",
-        "formula": "{delta} * {x}",
-        "line": "  g = dL/dw = delta * x = {substituted} = {value}",
-    },
-    "update.gradient with penalty": {
-        "role": "gradient of it",
-        "formula": "{delta} * {x} + {penalty}",
-        "line": "  g = dL/dw = delta * x + penalty = {substituted} = {value}",
-    },
-    "update.penalty": {"role": "gradient of it", "line": "  penalty = {formula} = {substituted} = {value}"},
-    "update.gradient of bias": {"role": "gradient of it", "line": "  g = dL/db = {value}"},
-    "update.clipped": {
-        "role": "gradient of it",
-        "formula": "{g} * {c} / ({norm} + 1e-06)",
-        "line": "  the norm of the whole gradient is {norm}, above clip_norm = {c}:\n  g = {substituted} = {value}",
-    },
-    "update.state": {"role": "state", "line": "{name} = {value}"},
-    "update.state of bias": {"role": "state of bias", "line": "{name} = {value}"},
-    "update.term": {"role": "optimizer", "line": "  {name} = {formula}\n    = {substituted} = {value}"},
-    "update.term of bias": {"role": "optimizer of bias", "line": "  {name} = {substituted} = {value}"},
-    "update.given": {"role": "optimizer", "line": "  {name} = {value}"},
-    "update.given of bias": {"role": "optimizer of bias", "line": "  {name} = {value}"},
-    "update.weight": {"role": "change", "line": "  w: {substituted} = {value}"},
-    "update.frozen": {"role": "change", "line": "  w: {value}, unchanged: the neuron is frozen"},
-    "update.unasked": {"role": "note", "line": "  its gradient is 0, but it moves: {cause}"},
-    "update.max_norm": {
-        "role": "note",
-        "line": "its weights would have a norm of {norm}: the bound scales it down to {bound}",
-    },
-    "update.within max_norm": {"role": "note", "line": "its weights have a norm of {norm}, within the bound {bound}"},
-    "update.intervention": {"role": "note", "line": "this neuron: {what}"},
-    "update.the bias": {"role": "note", "line": "the bias in the same way:"},
-    "update.bias": {"role": "change", "line": "  b: {substituted} = {value}"},
-    "update.frozen of bias": {"role": "change", "line": "  b: {value}, unchanged: the neuron is frozen"},
-    "update.result": {
-        "role": "result",
-        "line": "{moved} of {count} weights move",
-        "caption": "{moved} of {count} weights move, by up to {most}",
-    },
-    "loss_after.better": {
-        "role": "result",
-        "formula": "{L} + {change}",
-        "line": "L = {L} -> {L after} ({change}, better), after the update of the network",
-    },
-    "loss_after.worse": {
-        "role": "result",
-        "formula": "{L} + {change}",
-        "line": "L = {L} -> {L after} ({change}, worse), after the update of the network",
-    },
-    "loss_after.same": {
-        "role": "result",
-        "formula": "{L} + {change}",
-        "line": "L = {L} -> {L after} ({change}, the same), after the update of the network",
-    },
-    "loss_after.lost": {
-        "role": "result",
-        "line": "L = {L} -> {L after} (not a finite number), after the update of the network",
-    },
     "rest.one": {"role": "rest", "line": "the other term is {value}"},
     "rest.many": {"role": "rest", "line": "the other {count} terms sum to {value}"},
     "rest.zero.one": {"role": "rest", "line": "the only term is 0"},
     "rest.zero.many": {"role": "rest", "line": "all {count} terms are 0"},
     "rest.gradient.one": {"role": "rest", "line": "and {count} other"},
     "rest.gradient.many": {"role": "rest", "line": "and {count} others, {zero} of them zero"},
-} | filter_words.ROWS
+    **update_words.ROWS,
+    **filter_words.ROWS,
+}
 
 JOINED: Table = {
     "output": {"line": "output: {items}", "between": ", "},
@@ -400,6 +334,10 @@ WHY: dict[str, str] = {
     "no product": "In every term the weight or the delta is 0.",
     "terms cancel": "The terms cancel.",
     "no slope of the loss": "The slope of the loss at this output is 0.",
+    "no slope, but shared": "The slope of the loss at this output is 0. But z also changes the other outputs, "
+    "through {activation}.",
+    "not in the loss, but shared": "L does not contain this output, because its y is 0. But z also changes the other "
+    "outputs, through {activation}.",
     "delta is zero": "dL/da is 0: no gradient comes back. The neuron learns nothing from this sample.",
     "delta is stopped": "The slope is 0: no gradient reaches the weights.",
     "delta is forced": "The output is forced, whatever z is: no gradient reaches the weights.",
@@ -413,30 +351,9 @@ WHY: dict[str, str] = {
     "delta is positive": "A smaller z would lower the loss.",
     "delta is negative": "A larger z would lower the loss.",
     "delta is lost": "delta is not a number: the training has diverged.",
-    "memory.one": "{count} weight with zero gradient moves, because of momentum (kept in {state}).",
-    "memory.many": "{count} weights with zero gradient move, because of momentum (kept in {state}).",
-    "decay.one": "{count} weight with zero gradient moves, because of weight decay.",
-    "decay.many": "{count} weights with zero gradient move, because of weight decay.",
-    "memory and decay.one": "{count} weight with zero gradient moves, because of momentum (kept in {state}) and "
-    "weight decay.",
-    "memory and decay.many": "{count} weights with zero gradient move, because of momentum (kept in {state}) and "
-    "weight decay.",
-    "rule.one": "{count} weight with zero gradient moves, because of the update rule.",
-    "rule.many": "{count} weights with zero gradient move, because of the update rule.",
-    "moved by memory": "{state} still holds earlier gradients",
-    "moved by decay": "weight decay shrinks every weight",
-    "moved by rule": "the update rule moves it without a gradient",
-    "moved by norm": "the bound on the norm scales every weight",
-    "and": ", and ",
-    "norm.one": "{count} weight with zero gradient moves, because of the bound on the norm.",
-    "norm.many": "{count} weights with zero gradient move, because of the bound on the norm.",
-    "loss is lost": "The loss is not a finite number.",
-    "loss stays": "The update does not change the loss of this sample.",
-    "loss falls": "The update lowers the loss of this sample by {percent} %.",
-    "loss falls to almost nothing": "The update lowers the loss of this sample by more than 99 %.",
-    "loss rises": "The update raises the loss of this sample by {percent} %.",
-    "loss rises far": "The update raises the loss of this sample.",
-} | filter_words.WHY
+    **update_words.WHY,
+    **filter_words.WHY,
+}
 """Reasons. Each is shown only if it is true of the numbers."""
 
 NAMES: dict[str, str] = {
@@ -444,6 +361,8 @@ NAMES: dict[str, str] = {
     "input": "input {i}",
     "neuron": "neuron {i}",
     "layer": "layer {layer}",
+    "layer of kind": "layer {layer}, {kind}",
+    "through": "{above}, through layer {layer}, {kind}",
     "class": "class {i}",
     "output": "output {i}",
     "number": "number {i}",
@@ -464,8 +383,8 @@ NAMES: dict[str, str] = {
     "more targets": "targets {items} …",
     "largest delta": "this neuron has the largest |delta| of the {count} in layer {layer}, {delta}: "
     "the loss depends most on its z",
-    "largest delta of layer": "it has the largest |delta| in layer {layer} for this sample",
-    "largest a of layer": "it has the largest |a| in layer {layer} for this sample",
+    "largest delta of layer": "this neuron has the largest |delta| in layer {layer} for this sample",
+    "largest a of layer": "this neuron has the largest |a| in layer {layer} for this sample",
     "no delta": "all {count} neurons of layer {layer} have delta 0 for this sample",
     "no delta of layer": "all neurons of layer {layer} have delta 0 for this sample",
 } | filter_words.NAMES
@@ -485,8 +404,8 @@ SIGNED = ("change",)
 IN_COLUMNS = ("term", "gradient", "term above", "share", "place")
 """The roles of rows whose numbers are aligned below each other, in ten columns with five digits."""
 
-ALIGNED = ("term", "term above", "feature", "share", "place")
-"""The roles of rows that begin with a name; their numbers are aligned below each other."""
+ALIGNED = ("term", "term above", "feature", "gradient", "share", "place")
+"""The roles of rows that name one number each; their numbers are aligned below each other."""
 
 SYMBOLS: dict[str, str] = {
     "theta": "θ", "grad": "g", "rate": "η", "beta1": "β₁", "beta2": "β₂", "epsilon": "ε", "rho": "ρ", "momentum": "μ",

@@ -62,7 +62,7 @@ def pictures(results: Results) -> Iterator[Picture]:
     yield Picture(
         "parameters",
         "Accuracy against the number of weights and biases, one point per network (layers x neurons). A network "
-        "below the dashed line is beaten by a smaller one in the mean of the seeds. A small distance may be noise.",
+        "below the dashed line is beaten by a smaller one, on average over the seeds. A small distance may be noise.",
         lambda: viz.frontier(ends, "parameters", METRIC, styles=styles),
     )
     timed = ends[ends["seconds"] > 0]
@@ -102,14 +102,14 @@ def findings(results: Results) -> Iterator[str]:
     elif smallest == best:
         yield (
             f"No smaller network is within the noise of the most accurate, {best} ({thousands(full)} parameters). "
-            "It was picked by these same accuracies, which favours it."
+            "It was chosen by these same accuracies, so its lead may be a little too large."
         )
     else:
         yield (
             f"The most accurate network is {best}, with {thousands(full)} parameters and {percent(means[best], 2)}. "
             f"The smallest that {len(final)} seeds cannot tell from it is {smallest}, with {thousands(size)} "
-            f"parameters and {percent(means[smallest], 2)}. The most accurate was picked by these same accuracies, "
-            "which favours it. A difference that is not seen may still exist."
+            f"parameters and {percent(means[smallest], 2)}. The most accurate was chosen by these same accuracies, "
+            "so its lead may be a little too large. A difference that is not seen may still exist."
         )
 
 

@@ -16,6 +16,7 @@ from neurosim.training.settings import Settings
 from ..protocol.recorders import GradientNoise
 from ..protocol.results import METRIC, Results
 from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
+from ..report.findings import seconds_per_epoch
 from ..report.listed import AND, of_each
 
 BASELINE = "batch 64"
@@ -109,13 +110,13 @@ def _updates(results: Results) -> Iterator[str]:
 
 def _time(results: Results) -> Iterator[str]:
     """State which variant computes an epoch fastest, and which reaches a good accuracy in the shortest time."""
-    seconds = results.epochs.groupby("variant")["seconds"].median().dropna()
-    if len(seconds) < 2:
-        return
-    yield (
-        f"The median epoch takes {rounded(seconds.max(), 2)} s with {seconds.idxmax()}, {rounded(seconds.min(), 2)} s "
-        f"with {seconds.idxmin()}: {fixed(seconds.max() / seconds.min(), 0)} times as fast, on this machine."
-    )
+    seconds = seconds_per_epoch(results)
+    if len(seconds) > 1:
+        yield (
+            f"Median time per epoch: {rounded(seconds.max(), 2)} s with {seconds.idxmax()}, "
+            f"{rounded(seconds.min(), 2)} s with {seconds.idxmin()}. That is {fixed(seconds.max() / seconds.min(), 0)} "
+            "times as fast, on this machine."
+        )
     goal = math.floor(97 * results.final().mean().max()) / 100 if results.final().notna().any(axis=None) else math.nan
     when = {name: _seconds_to(results, goal, name) for name in results.names}
     arrived = {name: time for name, time in when.items() if not math.isnan(time)}
@@ -204,7 +205,7 @@ def _rates(results: Results) -> Iterator[str]:
 
 SCENARIO = Scenario(
     name="batch-sizes",
-    question="How many images should a step see: what do noise, speed and accuracy say, from one image to all?",
+    question="How does the batch size, from one image to all of them, change noise, speed and accuracy?",
     what_to_watch=(
         "All runs see the same images equally often; only the number of images per step differs. Each batch size "
         "first searches its own learning rate, because a mean over more images is less noisy and allows longer "

@@ -90,7 +90,7 @@ def findings(results: Results) -> Iterator[str]:
 
 SCENARIO = Scenario(
     name="initializers",
-    question="What do the initial weights let through to the tenth layer?",
+    question="With which initial weights does the signal reach the tenth layer, neither faded nor exploded?",
     what_to_watch=(
         "Look first at the two figures drawn before training. The images enter at layer 1, and what matters is how "
         "much of their differences arrives at layer 10. Each layer multiplies the signal by about the same factor. "

@@ -49,8 +49,8 @@ def pictures(results: Results) -> Iterator[Picture]:
     if names:
         yield Picture(
             "delta_against_error",
-            "The size of the delta at the output of the right class, as a share of its largest. The output goes "
-            "from certain and right (left) to certain and wrong (right). A loss whose curve falls towards the "
+            "The size of the delta at the output of the right class; 1 is the largest that the loss gives. The output "
+            "goes from certain and right (left) to certain and wrong (right). A loss whose curve falls towards the "
             "right corrects its worst mistakes least. huber, with its threshold of 1, is half of mse on outputs "
             "in [0, 1], so their curves coincide. The hinges are left out, because their outputs are plain sums "
             "and not probabilities. hinge pushes with full strength until its margin is reached, and then not at all. "
@@ -58,7 +58,7 @@ def pictures(results: Results) -> Iterator[Picture]:
             lambda: viz.delta_against_error(
                 pd.concat([delta_curve(name) for name in names]),
                 styles=viz.variant_style(results.names),
-                ylabel="size of the output's delta |dL/dz|,\nas a share of its largest",
+                ylabel="size of the delta |dL/dz| at the right output\n(1: the largest of the loss)",
             ),
             note="",
         )
@@ -73,8 +73,9 @@ def findings(results: Results) -> Iterator[str]:
         alike.setdefault(percent(push, 0), []).append(name)
     if len(alike) > 1:
         yield of_each(
-            "Delta when the right class gets an output of only 1\u00a0%, as a share of its largest value",
-            ("loss", "share"),
+            "The largest delta of each loss counts as 100\u00a0%. If the output of the right class is only 1\u00a0%, "
+            "its delta is",
+            ("loss", "size of the delta"),
             [(listing(names), share) for share, names in alike.items()],
         )
     first, baseline = results.epochs[results.epochs["epoch"] == 1], results.scenario.baseline

@@ -14,6 +14,7 @@ from neurosim.training.settings import Settings
 
 from ..protocol.results import METRIC, Results
 from ..protocol.scenario import Picture, Scenario, Variant
+from ..report.findings import seconds_per_epoch
 from ..report.listed import AND, of_each
 
 WINDOW = 100.0  # two decades of learning rates
@@ -47,10 +48,10 @@ def findings(results: Results) -> Iterator[str]:
         [(row.variant, plain(row.learning_rate)) for row in rates[rates["chosen"]].itertuples()],
     )
     yield from _forgiving(rates, results.scenario.baseline)
-    seconds = results.epochs.groupby("variant")["seconds"].median().dropna()
+    seconds = seconds_per_epoch(results)
     if len(seconds) > 1:
         yield (
-            f"Quickest in the median epoch: {seconds.idxmin()}. {seconds.idxmax()} takes "
+            f"Shortest median time per epoch: {seconds.idxmin()}. {seconds.idxmax()} takes "
             f"{fixed(seconds.max() / seconds.min(), 1)} times as long. These times depend on the machine and on "
             "what else it did. Small differences mean nothing."
         )
@@ -87,20 +88,22 @@ def _forgiving(rates: pd.DataFrame, baseline: str) -> Iterator[str]:
         "": [name for name in cost if abs(cost[name] - own) <= CLEAR],
     }
     told = {word: sorted(names, key=cost.__getitem__) for word, names in words.items() if names}
-    for k, (word, names) in enumerate(told.items(), start=1):
+    if told:
+        yield (
+            "Sensitivity to the learning rate is the accuracy at an optimizer's best rate minus that at the worst rate "
+            f"of a range, in points. The highest rate of a range is {plain(WINDOW)} times its lowest. Of all ranges "
+            f"with the best rate, the one that loses least counts. {baseline} loses {points(own, 0)} points. These are "
+            "means of the search's two seeds, not tested for noise."
+        )
+    for word, names in told.items():
         yield of_each(
-            f"{word} sensitive to the rate than {baseline}, by the points lost at the worst rate"
+            f"{word} sensitive to the rate than {baseline}, by points lost"
             if word
-            else f"As sensitive to the rate as {baseline}, within {points(CLEAR, 0)} points lost at the worst rate",
-            ("optimizer", "points lost at its worst rate"),
+            else f"As sensitive to the rate as {baseline}, within {points(CLEAR, 0)} points",
+            ("optimizer", "points lost"),
             [(name, points(cost[name], 0)) for name in names],
             "{} ({})",
             AND,
-            f"The worst rate is that of a range where the highest rate is {plain(WINDOW)} times the lowest. {baseline} "
-            f"loses {points(own, 0)} points there against its best rate. These are means of the search's two seeds, "
-            "not tested for noise."
-            if k == len(told)
-            else "",
         )
 
 

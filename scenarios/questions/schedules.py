@@ -63,7 +63,9 @@ def findings(results: Results) -> Iterator[str]:
             ("schedule", "difference"),
             rows,
             joint="; ",
-            end="It was picked by these same accuracies, which favours it." if len(constants) > 1 else "",
+            end="It was chosen by these same accuracies, so it may look a little too good."
+            if len(constants) > 1
+            else "",
         )
     restless = roughness(results)
     if restless:

@@ -100,8 +100,8 @@ def how_it_was_done(results: Results, record: dict[str, Any]) -> Iterator[str]:
     yield (
         f"Trained on {thousands(train['images'])} images of {train['name']} ({train['source']}), measured on "
         f"{thousands(test['images'])} test images after each epoch. No setting, rate or epoch of a run was chosen "
-        "by the test images. But they decide which variant is called the best: its lead owes a little to the luck "
-        "of these seeds and images."
+        "by the test images. But the test images decide which variant is called the best. So its lead owes a little "
+        "to the luck of these seeds and images."
     )
     yield (
         "Every batch is full. The few images that remain at the end of an epoch are left out; they are different "
@@ -130,7 +130,7 @@ def how_it_was_done(results: Results, record: dict[str, Any]) -> Iterator[str]:
         tried = rates.groupby("variant")["learning_rate"].nunique().max()
         epochs = listing([str(each) for each in sorted(set(rates["epochs"]))], "or")
         yield (
-            f"Each learning rate is the best of {tried} in a search: after {epochs} epochs, in the mean of "
+            f"Each learning rate is the best of {tried} in a search: after {epochs} epochs, averaged over "
             f"{rates['seed'].nunique()} seeds. The search measures on {HELD_OUT_TEXT} of the training images, which "
             "it does not train on. The rates are in the settings below."
         )
@@ -172,7 +172,7 @@ def _computed_with(record: dict[str, Any]) -> Iterator[str]:
     if record.get("engine") == "numpy":
         yield "All training steps used NumPy."
     elif record.get("engine") == "compiled":
-        yield "Training steps used the compiled engine; runs that it cannot compile used NumPy."
+        yield "Training steps used the compiled engine, except in runs that it cannot compile. NumPy computed those."
     yield "The times depend on how many runs were computed at once; the other numbers do not."
 
 

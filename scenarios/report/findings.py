@@ -17,6 +17,7 @@ from .listed import AND, MANY, of_each, words
 from .nouns import in_nouns
 
 MANY_COMPARISONS = 5  # comparisons with one baseline, from which a finding tells how many false alarms to expect
+TIMED = 4  # epochs of a variant, from which their median time means something
 LONGEST_LIST = 18  # words that a list of names may have in a sentence
 
 
@@ -150,10 +151,10 @@ def _speed(results: Results, ranked: pd.DataFrame) -> Iterator[str]:
     after = f"after {plain(round(quickest, 1))} epoch{'s' if quickest > 1 else ''}"
     reached = f"{percent(goal, 0)} test accuracy (97\u00a0% of the highest, rounded down)"
     text = f"First to reach {reached}, {after}: {_few_or_count(first)}. "
-    basis = f"in the mean of {seeds} seeds" if seeds > 1 else "with one seed"
-    text += f"It is measured in whole epochs, {basis}, and not tested for noise."
+    basis = f"averaged over {seeds} seeds" if seeds > 1 else "with one seed"
+    text += f"Only whole epochs are counted, {basis}, and differences are not tested for noise."
     if late:
-        missed = "Not there in every seed by the end" if seeds > 1 else "Not there by the end"
+        missed = "At least one seed never reached it" if seeds > 1 else "Never reached it"
         others = f"the other {len(late)}" if len(late) == len(needed) - len(first) else f"{len(late)} others"
         text += f" {missed}: {listing(late) if len(late) < MANY else others}."
     yield text
@@ -195,6 +196,15 @@ def learned_nothing(results: Results) -> Iterator[str]:
             f"Every variant that did not diverge learned something. The lowest mean, that of {low}, is "
             f"{points(final[low].mean() - share, 1)} points above always answering the most common class."
         )
+
+
+def seconds_per_epoch(results: Results) -> pd.Series:
+    """Return the median time of an epoch of each variant that has at least `TIMED` epochs.
+
+    With fewer, a slow first epoch would count too much.
+    """
+    groups = results.epochs.dropna(subset=["seconds"]).groupby("variant")["seconds"]
+    return groups.median()[groups.count() >= TIMED]
 
 
 def versus(results: Results, name: str, other: str, metric: str = METRIC) -> str:

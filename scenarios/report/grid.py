@@ -9,7 +9,7 @@ import pandas as pd
 
 import viz
 from neurosim.parameters import Array
-from neurosim.text import counted, fixed, mean_and_sd, percent, signed
+from neurosim.text import counted, fixed, mean_and_sd, percent
 
 from ..protocol.results import METRIC, Results
 from ..protocol.scenario import Picture
@@ -93,7 +93,8 @@ def grid_pictures(results: Results) -> Iterator[Picture]:
     )
     yield Picture(
         "grid",
-        f"Final test accuracy for each pair of {down} (down) and {across} (to the right), the mean of the seeds.",
+        f"Final test accuracy for each pair of {down} (down) and {across} (to the right)"
+        f"{', the mean of the seeds' if results.seeds > 1 else ''}.",
         lambda: viz.heatmap(ends, across, down, METRIC, title=_title(f"Final test accuracy by {down} and {across}")),
     )
     residual = interaction(a)
@@ -102,9 +103,9 @@ def grid_pictures(results: Results) -> Iterator[Picture]:
     beyond = differences(residual).map(lambda each: each.verdict in ("better", "worse")).to_numpy(bool)
     yield Picture(
         "interaction",
-        "What is left of each pair's accuracy after the effects of its row and its column, in points. If all are "
+        "Each pair's accuracy minus the accuracy that its row and its column alone predict, in points. If all are "
         "near 0, each setting has the same effect at every value of the other. Far from 0, the effect of one "
-        "depends on the other. A frame marks a value beyond the noise of the seeds.",
+        f"depends on the other.{' A frame marks a value beyond the noise of the seeds.' if len(residual) > 1 else ''}",
         lambda: viz.heatmap(
             100 * residual.mean(axis=0),
             across,
@@ -115,7 +116,7 @@ def grid_pictures(results: Results) -> Iterator[Picture]:
             y_labels=list(names.index),
             centred=True,
             framed=beyond,
-            note="accuracy minus the sum of row and column effects"
+            note="accuracy minus what row and column alone predict"
             f"{'; frame: beyond the noise' if beyond.any() else ''}",
         ),
     )
@@ -146,9 +147,10 @@ def grid_findings(results: Results) -> Iterator[str]:
             if k != best
         ]
         lead = (
-            f"{setting}, on average over {other}: the highest is {values[best]} ({percent(means[:, best].mean(), 2)})."
+            f"On average over {other}, the {setting} with the highest accuracy is {values[best]}: "
+            f"{percent(means[:, best].mean(), 2)}."
         )
-        end = f"{values[best]} was picked by these same accuracies, which favours it."
+        end = f"{values[best]} was chosen by these same accuracies, so its lead may be a little too large."
         rows = [(value, each.text()) for value, each in against]
         listed = of_each(f"{lead} Against it", (setting, "difference"), rows, joint="; ", end=end)
         yield listed if isinstance(listed, Listed) else " ".join([lead, *(_lower(*each) for each in against), end])
@@ -175,19 +177,21 @@ def _interaction(residual: Array, names: pd.DataFrame, down: str, across: str, s
     i, j = np.unravel_index(size.argmax(), size.shape)
     largest = each.iloc[i, j]
     where = f"{down} {names.index[i]} with {across} {names.columns[j]}"
-    apart = f"{signed(100 * largest.mean)} points from the sum of its row and column effects"
+    side = "higher" if largest.mean > 0 else "lower"
+    points = fixed(abs(100 * largest.mean))
+    apart = f"{where}: its accuracy is {points} points {side} than its two settings alone predict"
     if len(residual) == 1:
-        return f"Interaction: the farthest pair, {where}, lies {apart}. One seed cannot tell that from noise."
+        return f"Interaction: the strongest pair is {apart}. One seed cannot tell that from noise."
     beyond = [difference.verdict != "within noise" for difference in each.to_numpy().ravel()]
     if not any(beyond):
-        return f"No interaction of {down} and {across} that {seeds} can show. The farthest pair, {where}, lies {apart}."
+        return f"No interaction of {down} and {across} that {seeds} can show. The strongest pair is {apart}."
     if residual[0].size == 4:  # all four are the same number, except for the sign
         return (
             f"{down} and {across} interact, beyond the noise of {seeds}: the effect of one depends on the other. "
-            f"Each pair lies {fixed(abs(100 * largest.mean))} points from the sum of its row and column effects; "
-            f"{where} {'above' if largest.mean > 0 else 'below'} it."
+            f"Each pair's accuracy is {points} points away from what its two settings alone predict. "
+            f"For {where} it is {side}."
         )
     return (
         f"{down} and {across} interact in {sum(beyond)} of {len(beyond)} pairs, beyond the noise of {seeds}. By "
-        f"noise alone about {fixed(0.05 * len(beyond), 1)} would. The farthest pair, {where}, lies {apart}."
+        f"noise alone about {fixed(0.05 * len(beyond), 1)} would. The strongest pair is {apart}."
     )

@@ -2,6 +2,7 @@
 
 import math
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from PIL import Image, ImageDraw
 
 import neurosim as ns
 from neurosim.cli.session import MOVED, SMALL, SMALL_BATCH, UPDATES, enough_updates
+from neurosim.cli.train import no_better_than_a_guess
 from neurosim.data.toys import TOYS
 from neurosim.training.batches import Batches
 from neurosim.training.settings import Settings
@@ -155,11 +157,32 @@ def test_train_on_numbers_to_predict(targets, prices, cli, tmp_path):
 
 
 @pytest.mark.parametrize(("words", "idle"), [(("--epochs", "1"), True), (("--epochs", "400", "--hidden", "32"), False)])
-def test_predictions_no_better_than_the_mean_have_learned_nothing(words, idle, prices, cli):
+def test_predictions_no_better_than_the_mean_are_no_better_than_a_guess(words, idle, prices, cli):
     text = said(cli("train", "--data", "houses.csv", "--target", "price", "--loss", "mse", "--quiet", *words))
-    assert (
-        "The network has learned nothing: its error is hardly below the error of always answering the mean" in text
-    ) == idle
+    assert ("no better than a guess" in text) == idle
+    assert not idle or re.search("its error is (not|hardly) below the error of always answering the mean", text)
+
+
+@pytest.mark.parametrize(
+    ("losses", "error", "says"),
+    [
+        (
+            [21243.0, 8083.0],
+            1.08,
+            "On the test rows, the network is no better than a guess: its error is not below the",
+        ),
+        ([21243.0, 8083.0], 0.97, "On the test rows, the network is no better than a guess: its error is hardly below"),
+        ([21243.0, 21240.0], 1.08, "The network has learned nothing: its error is not below the error of always"),
+        ([21243.0], 1.08, "The network is no better than a guess: its error is not below the error of always"),
+        ([21243.0, 8083.0], 0.5, ""),
+    ],
+)
+def test_a_network_has_learned_nothing_only_if_its_training_loss_did_not_fall(losses, error, says, prices):
+    test = held_out(prices, target=["price"])
+    outputs = test.labels + error * test.labels.std()
+    told = no_better_than_a_guess(SimpleNamespace(test=test), math.nan, outputs, losses)
+    assert told.startswith(says) and bool(told) == bool(says)
+    assert ("Its training loss fell from 21,243 to 8,083." in told) == (says.startswith("On the"))
 
 
 def test_outputs_that_are_no_probabilities_are_called_values(table, cli, tmp_path):
@@ -393,8 +416,9 @@ def test_how_to_read_files_is_no_question_of_built_in_data(name, option, value, 
 
 
 @pytest.mark.parametrize(("words", "expected"), [
-    (("--missing", "median"), "missing: expected mean"), (("--scale", "much"), "scale: expected auto, standardize, none"),
-    (("--scale", "-1"), "scale: expected"), (("--split-seed", "-1"), "--split-seed"),
+    (("--missing", "median"), "missing: expected mean or drop"),
+    (("--scale", "much"), "scale: expected auto, standardize, none"),
+    (("--scale", "-1"), "scale"), (("--split-seed", "-1"), "--split-seed"),
     (("--transpose", "maybe"), "--transpose: expected yes or no"),
     (("--label-column", "specis"), "did you mean 'species'"), (("--target", "prize"), "prize"),
     (("--one-hot", "colour"), "colour"),
@@ -472,8 +496,9 @@ def test_step_at_a_table_says_what_changes_and_takes_it_back(words, table, cli):
     script = "clamp 0.5\nundo\nupdate\nundo\nclamp\n"
     result = cli("step", "--data", "iris.csv", "--hidden", "6", "--epochs", "20", *words, stdin=script)
     assert "image" not in result.out and "125 training and 25 test rows" in result.out
-    clamped = re.search(r"clamped to 0.5: sample (\d+) .*loss (\S+) -> (\S+)\n", result.out)
-    undone = re.search(r"undone: clamp 0.5; sample (\d+): loss (\S+) -> (\S+)\n", result.out)
+    out = " ".join(result.out.split())  # long lines are wrapped
+    clamped = re.search(r"clamped to 0.5: sample (\d+) .*?loss (\S+) -> (\S+)", out)
+    undone = re.search(r"undone: clamp 0.5; sample (\d+): loss (\S+) -> (\S+)", out)
     assert clamped[1] == undone[1]
     assert float(undone[2]) == pytest.approx(float(clamped[3]), rel=1e-3)
     assert float(undone[3]) == pytest.approx(float(clamped[2]), rel=1e-3)
@@ -492,3 +517,12 @@ def test_data_are_described_in_eighty_columns(table, cli):
     text = said(cli("data", "--data", "iris.csv"))
     assert "features sepal length (cm), sepal width (cm), petal length (cm), petal width (cm)" in text
     assert "classes 3: setosa, versicolor, virginica" in text
+
+
+def test_a_single_picture_cannot_train(cli, tmp_path):
+    Image.new("L", (28, 28)).save(tmp_path / "two.png")
+    result = cli("train", "--data", "two.png")
+    assert (
+        result.code == 2 and "received one picture. To train, give a folder with one folder of pictures" in result.err
+    )
+    assert "predict" in result.err

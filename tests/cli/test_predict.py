@@ -3,7 +3,9 @@
 import csv
 import json
 import os
+import re
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from PIL import Image
 
 import neurosim as ns
 from neurosim.cli.picture import picture
-from neurosim.cli.predict import Classes
+from neurosim.cli.predict import Classes, Reading, explanation, line_of
+from neurosim.data.drawings import Drawing
 
 MNIST = os.environ.get("NEUROSIM_DATA", "")  # what the fixture `cli` takes away
 
@@ -42,10 +45,12 @@ def test_a_line_for_each_picture(model, pictures, cli):
     result = cli("predict", model, "two.png", "folder")
     assert result.code == 0, result.err
     lines = [line for line in result.out.splitlines() if ".png" in line or ".jpg" in line]
-    assert [line.split()[:2] for line in lines] == [["two.png", "2"], ["folder/7.jpg", "7"], ["folder/10.png", "0"]]
-    assert lines[0].endswith("; black on white, cropped and centred")
-    assert lines[2].endswith("; white on black, cropped and centred")
-    assert "cropped, scaled to 20 pixels and centred in 28 x 28 by its" in result.out
+    assert [line.split()[:2] for line in lines] == [["two.png", "2:"], ["folder/7.jpg", "7:"], ["folder/10.png", "0:"]]
+    text = " ".join(result.out.split())
+    for line, told in zip(lines, ("black on white", "black on white", "white on black"), strict=True):
+        assert re.search(rf"{re.escape(' '.join(line.partition(';')[0].split()))};? {told}, cropped and centred", text)
+    assert all(len(line) <= 80 for line in result.out.splitlines())
+    assert "cropped, scaled to 20 pixels and centred in 28 x 28 pixels by its" in text
     net = ns.Network.load(model)
     probabilities = net.predict_proba(ns.data.read_image("two.png")[None])[0]
     order = np.argsort(-probabilities)
@@ -99,11 +104,11 @@ def test_what_cannot_be_read_is_one_line_each_and_the_others_are_predicted(model
         ("white.png", "expected a drawing"),
     ):
         assert any(name in line and words in line for line in errors), name
-    assert "two.png    2" in result.out and result.out.endswith("1 of 5 pictures read\n")
+    assert "two.png    2: " in result.out and result.out.endswith("1 picture read; 4 errors, see above\n")
 
 
 def test_predict_says_how_many_pictures_and_which_name_comes_first(model, pictures, cli):
-    assert cli("predict", model, "nowhere.png").out.endswith("0 of 1 pictures read\n")
+    assert cli("predict", model, "nowhere.png").out.endswith("no picture was read; 1 error, see above\n")
     result = cli("predict", "two.png")
     said = "expected FILE PICTURE (first the saved network, then your pictures), received only one name"
     assert result.code == 2 and said in result.err
@@ -118,7 +123,23 @@ def test_invert_and_as_is(model, pictures, cli):
     assert "; black on white, cropped" in cli("predict", model, "two.png", "--invert", "yes").out
     assert "; white on black" in cli("predict", model, "two.png", "--invert", "no", "--as-is").out
     result = cli("predict", model, "two.png", "--as-is")
-    assert "; black on white, as it is" in result.out and "scaled to the 28 x 28 pixels" in result.out
+    assert "; black on white, as it is" in result.out and "scaled to 28 x 28 pixels, the size" in result.out
+
+
+def test_a_line_that_would_be_too_long_is_two():
+    reading = Reading(
+        Path("a.png"), Drawing(np.zeros((28, 28)), "black on white", np.zeros((9, 9))), [0.9999, 0.0001], "0", 0.9999
+    )
+    classes = Classes(["0", "1"], shares=True)
+    line = "a.png  0: over 99.9 %, then 1: under 0.1 %"
+    assert line_of(reading, classes, 5) == f"{line}; black on white"
+    padded = line.replace("a.png", f"{'a.png':<40}")
+    assert line_of(reading, classes, 40) == f"{padded}\n  black on white"
+
+
+@pytest.mark.parametrize("shape", [(20, 20), (51, 64)])
+def test_the_size_of_a_picture_names_its_sides_unless_it_is_square(shape):
+    assert ("20 x 20 pixels" if shape[0] == 20 else "64 pixels wide and 51 high") in explanation(shape, True)
 
 
 @pytest.mark.parametrize("output", ["sigmoid", "linear", "names", "colour", "one number"])
@@ -137,7 +158,7 @@ def test_networks_of_other_kinds(output, pictures, cli):
     line = next(line for line in result.out.splitlines() if line.startswith("two.png"))
     header, row = (pictures / "read/predictions.csv").read_text().splitlines()
     if output == "names":
-        assert line.split()[1] in ("cat", "dog", "owl") and header.endswith("probability,cat,dog,owl")
+        assert line.split()[1] in ("cat:", "dog:", "owl:") and header.endswith("probability,cat,dog,owl")
     elif output == "one number":
         assert header == "file,prediction,value,output" and float(line.split()[1].rstrip(";")) == float(
             row.split(",")[1]

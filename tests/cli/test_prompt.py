@@ -217,8 +217,7 @@ def test_a_change_is_said_with_the_numbers_before_and_after(ask):
         ("clamp 0.4", {"a", "loss"}),
         ("restore", {"a", "loss"}),
         ("ablate", {"a", "loss"}),
-        ("set rate 0.5", set()),
-        ("freeze", set()),
+        ("set weight 1 0.5", {"z"}),  # its output is ablated
     ):
         before = numbers()
         said = ask(line)
@@ -227,12 +226,27 @@ def test_a_change_is_said_with_the_numbers_before_and_after(ask):
             one, two = (f"{each[name]:.{6 if name == 'loss' else 5}g}" for each in (before, after))
             assert (name in names) == (one != two), (line, name)
             assert f"{name} {one} -> {two}" in said if one != two else f"{name} {two} as before" in said
-    assert "rate 0.001 -> 0.5" in ask("undo 2") + ask("set rate 0.5")
+    assert ask("set rate 0.5") == "rate 0.001 -> 0.5"
+    assert ask("freeze") == "frozen: this neuron's weights and bias stay as they are"
+    assert ask("unfreeze") == "unfrozen: this neuron is trained again"
     assert re.search(r"bias 0\.75 -> -1,", ask("set bias -1")) and "activation tanh -> relu" in ask(
         "set activation relu"
     )
     for line in ("batch 2", "epoch"):
-        assert re.search(r"; sample 0: loss \S+ -> \S+$", ask(line))
+        assert re.search(r"; sample 0: loss\s\S+ -> \S+$", ask(line))
+
+
+def test_a_weight_of_an_input_of_zero_says_why_z_stays(capsys):
+    net = ns.Network([ns.Input(5), ns.Dense(8, "tanh"), ns.Dense(3, "softmax")], seed=0)
+    stepper = Stepper(net, np.array([[0.0, 1.0, 0.0, 2.0, 1.0]], "float32"), [1], sample=0, layer=1, neuron=0)
+    prompt = Prompt(stepper)
+    prompt.onecmd("set weight 0 0.5")
+    said = capsys.readouterr().out
+    assert "the input of this weight is 0 in this sample: it does not change z" in said
+    prompt.onecmd("set weight 1 0.5")
+    prompt.onecmd("status")
+    said = capsys.readouterr().out
+    assert "the input of this weight" not in said and "mean activation" not in said and "bias 0" in said
 
 
 def test_the_next_misread_sample(ask):
@@ -281,10 +295,10 @@ def test_changing_says_what_came_of_it_and_undo_takes_it_back(ask):
     for line, words in (
         ("set weight 2 0.5", "set weight 2 0.5: sample 0 is read as"),
         ("set bias -1", "set bias -1: sample 0"),
-        ("set rate 0.01", "loss"),
+        ("set rate 0.01", "rate 0.001 -> 0.01"),
         ("set activation relu", "loss"),
         ("set activation none", "loss"),
-        ("freeze", "frozen: sample 0"),
+        ("freeze", "frozen: this neuron"),
         ("unfreeze", "unfrozen"),
         ("ablate", "ablated"),
         ("ablate mean", "ablated to its mean"),
@@ -298,11 +312,11 @@ def test_changing_says_what_came_of_it_and_undo_takes_it_back(ask):
         assert words in ask(line), line
     assert stepper.live_neuron.weights[2] != 0.5 and stepper.network.optimizer.rate == 0.01
     assert "to undo:" in ask("status") and "epoch" in ask("status")
-    losses = [f"{stepper.trace.loss:.4g}"]
+    losses = [f"{stepper.trace.loss:.6g}"]
     said = []
     for _ in range(17):
         said.append(ask("undo"))
-        losses.append(f"{stepper.trace.loss:.4g}")
+        losses.append(f"{stepper.trace.loss:.6g}")
     assert said[0].startswith("undone: epoch; ") and said[-1].startswith("undone: set weight 2 0.5; ")
     for line, old, new in zip(said, losses, losses[1:], strict=False):
         told = f"{old} as before" if old == new else f"{old} -> {new}"
@@ -314,7 +328,7 @@ def test_changing_says_what_came_of_it_and_undo_takes_it_back(ask):
     told = "to undo: set activation none, freeze, unfreeze, freeze, unfreeze (and 2 earlier)"
     assert told in " ".join(ask("status").split())
     said = ask("undo 99").splitlines()
-    assert len(said) == 8 and said[-1] == "7 changes undone; there is no more to undo"
+    assert len(said) == 8 and said[-1] == "7 changes undone; there is nothing more to undo"
     assert stepper.network.predict_proba(stepper.batches.rows).tobytes() == before
 
 
@@ -452,7 +466,7 @@ def test_numbers_are_parsed_here_and_said_as_they_were_typed(ask, monkeypatch):
     assert handed == [(2, 0.5), (0, -3), (1, 0.001), (2,), (0.25,)]
     assert all(isinstance(value, (int, float)) for given in handed for value in given)
     for line in ("set bias 2", "set bias -1.5", "set rate 0.125"):
-        assert ask(line).startswith(f"{line}: sample 0")
+        assert ask(line).startswith("rate 0.001 -> 0.125" if "rate" in line else f"{line}: sample 0")
         assert re.fullmatch(rf"undone: {re.escape(line)}; sample 0: loss \S+( -> \S+| as before)", ask("undo"))
 
 
@@ -643,7 +657,7 @@ SESSION = [  # line, what the answer has to hold
     ("status", "optimizer adam"),
     ("set weight 300 0.5", "is read as"),
     ("set bias 0.25", "is read as"),
-    ("set rate 0.01", "is read as"),
+    ("set rate 0.01", r"rate 0.001 -> 0\.01"),
     ("set activation tanh", "is read as"),
     ("set weight 784 1", "error: weight"),
     ("set nothing", "error: set: expected"),

@@ -113,7 +113,7 @@ def test_step_at_a_place(cli, small):
     result = cli("step", *small, "--at", "3,4", stdin="goto 9\n")
     assert result.code == 0 and re.search(r"layer 1, filter \d at row 3, column 4 \(relu\)", result.out)
     assert (
-        "it has the largest |delta| in layer 1 at row 3, column 4" in " ".join(result.out.split())
+        "this filter has the largest |delta| in layer 1 at row 3, column 4" in " ".join(result.out.split())
         and "9/11 weight grad" in result.out
     )
     result = cli("step", *small, "--layer", "3", "--neuron", "1")

@@ -35,7 +35,7 @@ def test_scenario_without_mnist_says_so_first_and_writes_everything(quick):
             assert (folder / file).stat().st_size > 0
         record = json.loads((folder / "run.json").read_text())
         assert record["data"]["train"]["images"] == 300 and len(record["data"]["test"]["sha256"]) == 64
-        assert record["note"] == "data: built-in digits, NOT MNIST"
+        assert record["note"] == "data: built-in digits, NOT MNIST, 300 training images"
         assert record["command"] == f"python main.py {' '.join(WORDS)}"
         for figure in (folder / "report.md").read_text().split("](figures/")[1:]:
             path = folder / "figures" / figure.split(")")[0]

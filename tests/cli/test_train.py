@@ -159,6 +159,7 @@ def test_profile_says_where_the_time_goes_and_writes_nothing(cli, tmp_path):
         (("--learning-rate", "3", "--optimizer", "sgd", "--hidden", "64,64,64", "--epochs", "3"), True),
         (("--epochs", "6"), False),
         (("--epochs", "0"), False),  # it was not even tried
+        (("--learning-rate", "1e-9", "--schedule", "none", "--epochs", "2"), True),
     ],
 )
 def test_training_that_learned_nothing_says_so(words, idle, cli, tmp_path):
@@ -170,7 +171,9 @@ def test_training_that_learned_nothing_says_so(words, idle, cli, tmp_path):
     if idle:
         assert accuracy <= commonest + 0.01
     text = " ".join(result.out.split())
-    assert ("The network has learned nothing" in text) == idle
+    one = idle and "--epochs" not in words  # with one epoch, there is no fall of the loss to see
+    assert ("The network is no better than a guess: " in text) == one
+    assert ("The network has learned nothing: " in text) == (idle and not one)
     assert (f"1 point above {100 * commonest:.2f} %, the accuracy of always answering" in text) == idle
 
 

@@ -81,7 +81,7 @@ def made_from_the_settings():
         wrong = {
             "N": ("many", "-1", "1.5", "nan"),
             "X": ("much", "-1", "nan", "1e", "1,5"),
-            "YES": ("perhaps", "2"),
+            "{yes,no}": ("perhaps", "2"),
             "W,W": ("0", "1;2", "-3", "a,b", "2000000"),
             "FxK,poolS": ("8", "0x5", "8x5;pool2", "pool0", "8x5,maxpool2", "8x-5", "8x5x5", "pool2same", "2000000x5"),
             "NAME": ("nonsense", "5", ":"),
@@ -233,7 +233,7 @@ def about_the_data():
         (["train", "--data", ""], "expected"),
         (["train", "--data", "text.npz"], "text.npz"),
         (["train", "--data", "few.csv"], "could be column 1"),  # two rows tell nothing of their columns
-        (["train", "--data", "few.csv"], "--label-column NAME (in Python: label_column='NAME'). NAME is first, last, "),
+        (["train", "--data", "few.csv"], "NAME is first, last, the name of a column or its number"),
         (["train", "--data", "bad.csv"], "bad.csv, line 2, column 2: expected a number, received 'x'"),
         (["train", "--data", "bad.csv", "--label-column", "first"], "bad.csv, line 2, column 2: expected a number"),
         (["train", "--data", "typo.csv"], "typo.csv, line 7, column 3: expected a number, received 'x'"),

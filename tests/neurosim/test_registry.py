@@ -8,7 +8,7 @@ from small_problem import X, Y, network
 
 import neurosim as ns
 from neurosim.checks import check_count, check_number
-from neurosim.registry import Configurable, Registry
+from neurosim.registry import Configurable, Registry, did_you_mean
 
 REGISTRIES = {
     "activation": ns.ACTIVATIONS,
@@ -38,6 +38,10 @@ def other(value):
 
 def make(kind, key):
     return REGISTRIES[kind].create({"name": key} | NEEDED.get(key, {}))
+
+
+def test_a_registry_prints_its_keys():
+    assert repr(ns.REGULARIZERS) == f"Registry(regularizer: {', '.join(ns.REGULARIZERS)})"
 
 
 def test_the_keys_are_those_of_the_documentation():
@@ -135,6 +139,11 @@ def test_a_misspelt_name_gets_the_nearest_one(kind, wrong, right, refused):
     else:
         with refused(f"did you mean '{right}'?"):
             REGISTRIES[kind].create(wrong)
+
+
+def test_a_number_or_an_unlike_word_gets_no_hint():
+    assert did_you_mean("foo", ["goto"]) == did_you_mean(11, ["1"]) == did_you_mean("-1.5", ["1"]) == ""
+    assert did_you_mean("nxet", ["next"]) == "; did you mean 'next'?"
 
 
 @pytest.mark.parametrize(

@@ -88,8 +88,8 @@ def test_values_of_settings(value, expected):
 
 def test_lists_take_another_last_word():
     assert text.listing(["2", "8", "9"], "or") == "2, 8 or 9"
-    assert text.listing(["a"], "or") == "a" and text.listing(["a, b", "c"]) == "a, b and c"
-    assert text.listing(["a, b", "c", "d"]) == "a, b; c and d"
+    assert text.listing(["a"], "or") == "a" and text.listing(["a, b", "c"]) == "a, b; and c"
+    assert text.listing(["a, b", "c", "d"]) == "a, b; c; and d"
 
 
 def test_names_keep_their_digits():

@@ -99,6 +99,7 @@ def test_no_text_lies_over_another_or_is_cut(browser, files, name, width):
         tab.check()
 
 
+@pytest.mark.quick_for("digits-light", "table-dark")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["digits", "moons", "table"])
 def test_screen_readers_find_their_way(browser, files, name, scheme):

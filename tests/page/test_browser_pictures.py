@@ -231,7 +231,7 @@ def test_a_picture_without_a_drawing_gives_a_notice(tab, tmp_path, size):
     stroke(tab)
     before = shown(tab)
     drop(tab, tmp_path / "blank.png")
-    assert says(tab, "blank.png: nothing is drawn on it")
+    assert says(tab, "blank.png: expected a drawing. Nothing in this picture stands out clearly")
     assert np.array_equal(shown(tab), before)
 
 

@@ -95,7 +95,7 @@ def test_a_smaller_rate_that_diverged_is_not_called_too_low():
     assert "Too low" not in text and "Too high for these" in text
 
 
-@pytest.mark.parametrize(("seeds", "says"), [(1, "Not there by the end"), (3, "Not there in every seed by the end")])
+@pytest.mark.parametrize(("seeds", "says"), [(1, "Never reached it"), (3, "At least one seed never reached it")])
 @pytest.mark.parametrize("late", [2, MANY])
 def test_who_is_late_is_named_where_they_are_few(seeds, says, late):
     scenario = SCENARIOS["optimizers"]

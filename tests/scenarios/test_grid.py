@@ -77,7 +77,7 @@ def test_findings_tell_whether_they_interact(varied, effect, says):
     text = " ".join(all_findings(results_of(varied, a)))
     assert says in text
     assert "Better than" not in text and "Worse than" not in text and "baseline" not in text
-    assert f"highest is adam ({100 * a[:, 1].mean():.2f}\u00a0%)" in text
+    assert f"the optimizer with the highest accuracy is adam: {100 * a[:, 1].mean():.2f}\u00a0%." in text
     difference = 100 * (a[:, 0].mean() - a[:, 1].mean())
     assert f"sgd is {-difference:.2f} points lower, beyond the noise." in text
 
@@ -85,6 +85,7 @@ def test_findings_tell_whether_they_interact(varied, effect, says):
 def test_one_seed_does_not_tell_whether_they_interact():
     text = " ".join(all_findings(results_of(TWO, noisy(1, 2, 2, effect=0.2))))
     assert "One seed cannot tell that from noise" in text and "interact," not in text and "beyond" not in text
+    assert "Interaction: the strongest pair is" in text and "than its two settings alone predict" in text
 
 
 def test_where_a_pair_always_diverges_nothing_is_averaged():
@@ -92,7 +93,7 @@ def test_where_a_pair_always_diverges_nothing_is_averaged():
     a[:, 0, 1] = math.nan
     results = results_of(TWO, a)
     text = " ".join(all_findings(results))
-    assert "and whether they interact, are unknown" in text and "on average over" not in text
+    assert "and whether they interact, are unknown" in text and "n average over" not in text
     _, rows = grid_table(results)
     assert rows[0][2] == "diverged" and rows[0][-1] == "-" and rows[-1][2] == "-" and rows[-1][-1] == "-"
     assert rows[1][-1] == f"{100 * a[:, 1].mean():.2f}"

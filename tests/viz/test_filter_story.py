@@ -129,11 +129,11 @@ def test_captions_of_a_filter_are_one_line_each_and_true(kind):
 @pytest.mark.full
 def test_the_result_of_a_pooling_window_is_written():
     won = " ".join(words(viz.neuron_story(traced(1, 2, lenet()))).split())
-    assert "over 1 window k of layer 2" in won and "this place is passed on" in won
+    assert "over 1 window k of layer 2" in won and "passes this place on" in won
     lost = " ".join(words(viz.neuron_story(losing(traced(1, 2, lenet())))).split())
     assert (
         "over 0 windows k of layer 2" in lost
-        and "this place is not passed on" in lost
+        and "does not pass this place on" in lost
         and "No window passes it on" in lost
     )
     assert "over 24 units k of layer 2" in words(

@@ -112,6 +112,9 @@ class Page {
   writeHash() {
     if (location.protocol === "about:") return; // in a notebook's frame this would load the notebook into the frame
     if (this.current.state.training || this.current.state.drawing) return;
+    const wanted = `#${hashOf(this.current)}`;
+    if (wanted === this.wanted) return; // what changes besides the place must not put off the writing
+    this.wanted = wanted;
     clearTimeout(this.later);
     this.later = setTimeout(() => {
       const hash = `#${hashOf(this.current)}`;
@@ -127,6 +130,7 @@ class Page {
 
   followHash() {
     if (!this.current || location.hash === this.written) return;
+    this.wanted = null;
     const wanted = fromHash(location.hash);
     this.current.goto(wanted);
     for (const name of ["predict", "centre"]) if (wanted[name] !== undefined) this.current.set({ [name]: wanted[name] });

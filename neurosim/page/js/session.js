@@ -3,6 +3,8 @@
 import { Trainer } from "./training.js";
 
 const SMALL_BATCH = 16;
+const DIVERGED = "Training diverged and stopped: the loss is not a number. Press Undo training, then try a smaller learning rate.";
+const NOT_STARTED = "No step was trained: the loss of the first batch is not a number. Undo the change that caused it, or press Reset.";
 
 export class Session {
   /** @param store of the page; script: the text of the worker */
@@ -13,8 +15,12 @@ export class Session {
     const { manifest } = store.model;
     const { count } = store.model.train;
     const few = manifest.data.train_size > count; // fewer than in the run: with smaller batches, an epoch has as many steps
-    this.batchSize = Math.min(manifest.batch_size || 32, few ? SMALL_BATCH : Infinity, Math.max(count, 1));
+    const ofRun = Math.min(manifest.batch_size || 32, Math.max(count, 1));
+    this.batchSize = few ? Math.min(ofRun, SMALL_BATCH) : ofRun;
+    this.smallBatch = this.batchSize < ofRun ? this.batchSize : null; // the batch size that replaces that of the run
     this.seed = (manifest.network && manifest.network.seed) || 0;
+    this.starts = new WeakMap(); // network that was begun here -> its initial weights
+    this.chosen = new WeakSet(); // networks whose optimizer the learner chose
   }
 
   // -- undo -------------------------------------------------------------------------------------------------------------
@@ -47,14 +53,14 @@ export class Session {
 
   undo() {
     const { store } = this;
-    const entry = store.undo.pop();
+    const entry = store.state.training ? null : store.undo.pop();
     if (!entry) return;
     store.network = entry.network;
     store.network.restore(entry.kept);
     store.moments = entry.moments;
     store.points = entry.points;
     store.losses = entry.losses;
-    store.set({ step: entry.step, edited: entry.edited });
+    store.set({ step: entry.step, edited: entry.edited, note: "" });
     store.touched("edits", "moments", "network");
   }
 
@@ -78,7 +84,7 @@ export class Session {
       store.set({ note: error.message });
       return;
     }
-    store.set({ edited: true });
+    store.set({ edited: true, note: "" });
     store.touched("edits");
   }
 
@@ -102,8 +108,13 @@ export class Session {
       store.set({ note: "Choose a label for the input first: a step needs a label." });
       return;
     }
-    this.keep("trained on this sample", "training");
-    store.network.gradients(store.raw, store.label);
+    const entry = this.keep("trained on this sample", "training");
+    const loss = store.network.gradients(store.raw, store.label);
+    if (!Number.isFinite(loss)) {
+      this.forget(entry);
+      store.set({ note: `No step was trained: the loss of this sample is not a number.` });
+      return;
+    }
     store.network.update();
     store.addMoment(store.state.step + 1);
     store.set({ note: "" });
@@ -144,18 +155,30 @@ export class Session {
         entry.said = withSteps(said, done);
         store.noteLoss(start + done, final.loss);
         if (done) store.addMoment(start + done);
-        const diverged = final.stopped === "diverged" ? "Training diverged and stopped: the loss is not a number. Press Undo training, then try a smaller learning rate." : "";
+        else this.forget(entry);
+        const diverged = final.stopped === "diverged" ? (done ? DIVERGED : NOT_STARTED) : "";
         const { augment } = store.model.manifest.settings ?? {};
         const unmoved = augment && !this.saidUnmoved ? `The original run changed its training images at random (${augment}). This page trains on the unchanged images.` : "";
         this.saidUnmoved = true;
         store.set({ note: [final.note, unmoved, diverged].filter(Boolean).join(" ") });
       }
     } catch (error) {
+      if (store.state.step === start) this.forget(entry);
       store.set({ note: `Training stopped: ${error.message}` });
     }
     store.set({ training: false, rate: null });
     store.touched("edits", "moments");
     store.notePoint(store.state.step);
+  }
+
+  /** Take back a change that had no effect. */
+  forget(entry) {
+    const { store } = this;
+    if (store.undo.last !== entry) return;
+    store.undo.pop();
+    store.moments = entry.moments;
+    store.points = entry.points;
+    store.losses = entry.losses;
   }
 
   pause() {
@@ -169,18 +192,18 @@ export class Session {
 
   // -- another start, another rule --------------------------------------------------------------------------------------
 
-  /** Return to the initial weights. */
+  /** Return to the initial weights. An optimizer that the learner chose stays. */
   reset() {
     this.stopped(() => {
       const { store } = this;
-      if (this.fresh && store.network === this.fresh.network) {
-        store.network.restore(this.fresh.kept);
-        store.moments = [{ step: 0, kept: this.fresh.kept, here: true }];
+      const kept = this.starts.get(store.network);
+      this.keep(`reset to step ${kept ? 0 : store.recorded()[0].step.toLocaleString("en")}`, "time");
+      if (!this.chosen.has(store.network)) store.network.useOptimizer((kept ?? store.final).optimizer);
+      if (kept) {
+        store.moments = [{ step: 0, kept, here: true }];
         store.points = new Map();
         store.losses = [];
-        store.undo.clear();
-        store.set({ step: 0, edited: false });
-        store.touched("moments", "edits");
+        store.show({ step: 0, kept });
       } else store.resetRun();
       store.set({ note: store.moments[0].step === 0 ? "" : "This file does not hold the initial weights. These are the earliest weights that it holds." });
       store.notePoint(store.state.step);
@@ -202,8 +225,9 @@ export class Session {
     const { store } = this;
     this.keep(said, "edit");
     store.network = network;
-    this.fresh = { network, kept: network.snapshot() };
-    store.moments = [{ step: 0, kept: this.fresh.kept, here: true }];
+    const kept = network.snapshot();
+    this.starts.set(network, kept);
+    store.moments = [{ step: 0, kept, here: true }];
     store.points = new Map();
     store.losses = [];
     store.select(store.state.layer, store.state.neuron);
@@ -217,7 +241,10 @@ export class Session {
     this.stopped(() => {
       const { store } = this;
       this.keep(`optimizer ${key}, learning rate ${settings.learning_rate}`, "edit");
-      store.network = store.network.withOptimizer(key, settings);
+      const network = store.network.withOptimizer(key, settings);
+      if (this.starts.has(store.network)) this.starts.set(network, this.starts.get(store.network));
+      this.chosen.add(network);
+      store.network = network;
       store.set({ edited: true, note: `The optimizer is now ${key} with learning rate ${settings.learning_rate}. Its state is reset.` });
       store.touched("network", "edits");
     });

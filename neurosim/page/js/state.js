@@ -254,9 +254,14 @@ export class Store {
   /** Go to a stored step. Earlier changes stay in the list to undo. */
   gotoMoment(moment) {
     if (moment.step === this.state.step && !this.state.edited) return;
-    const { network } = this;
     if (this.undo.last) this.beforeMoment(moment.step); // so that the changes can be undone
-    network.restore({ ...network.snapshot(), interventions: this.final.interventions });
+    this.show(moment);
+  }
+
+  /** Give the network the weights of a stored step, and a new optimizer state. */
+  show(moment) {
+    const { network } = this;
+    network.restore({ ...network.snapshot(), interventions: (moment.kept ?? this.final).interventions });
     if (moment.position !== undefined) this.model.goTo(network, moment.position);
     else if (moment.kept.optimizer.name === network.optimizer.key) {
       network.restore({ ...moment.kept, optimizer: network.optimizer.config() });
@@ -355,13 +360,10 @@ export class Store {
 
   /** Return to the timeline of the file, at its first step. */
   resetRun() {
-    this.network = this.model.makeNetwork();
     this.moments = this.recorded();
     this.points = new Map();
     this.losses = this.recordedLosses();
-    this.set({ edited: true });
-    this.gotoMoment(this.moments[0]);
-    this.tell("network");
+    this.show(this.moments[0]);
   }
 
   // -- for links and programs -------------------------------------------------------------------------------------------

@@ -256,6 +256,16 @@ def test_a_right_network_is_right_wherever_its_errors_lie(loss, error):
     assert ns.check_gradients(net, np.array([[1.0, 2.0]]), y).max_relative_error < 1e-6
 
 
+def test_a_check_says_in_a_sentence_whether_the_gradients_agree():
+    right = ns.GradientCheck({"W1": 3e-9, "b1": 1e-10}, checked=34, skipped=0, tolerance=1e-6)
+    said = "central differences agree: largest relative error 3.0e-09 in 34 parameters (tolerance 1e-06)"
+    assert str(right) == said
+    wrong = ns.GradientCheck({"W1": 0.94, "b1": 1e-10, "W2": np.nan}, checked=34, skipped=0, tolerance=1e-6)
+    assert "DISAGREE: relative error 9.4e-01 in W1, nan in W2 (" in str(wrong) and not wrong.passed
+    few = ns.GradientCheck({"W1": 0.0}, checked=4, skipped=30, tolerance=1e-6)
+    assert "say little: 30 of 34 parameters are at a kink" in str(few) and not few.passed
+
+
 def test_check_counts_entries_at_a_kink_instead_of_failing():
     net = three_layers("relu", "cross_entropy", "softmax")
     x, y = batch("cross_entropy")

@@ -210,7 +210,7 @@ BAD_CSV = {
     "word after header": (b"label,a\n1,2\n\n3,x\n", "line 4, column 2 (a): expected a number, received 'x'"),
     "negative": (b"label,pixel0,pixel1,pixel2,pixel3\n1,2,3,4,5\n1,-9,3,4,5\n", "at least two classes"),
     "huge": (b"label,a\n1,2\n1,1e999\n", "line 3, column 2 (a): expected a number, received '1e999'"),
-    "missing": (b"1,2\n1,\n", "column 2: expected a number, received an empty cell. Use --missing mean (in Python: missing='mean') to fill in"),
+    "missing": (b"1,2\n1,\n", "column 2: expected a number, received an empty cell. Use --missing mean (in Python"),
     "question mark": (b"label,a\n1,2\n0,?\n1,?\n", "line 3, column 2 (a): expected a number, received '?', which"),
     "no label": (b"label,a\n1,2\nNA,3\n", "line 3, column 1 (label): expected a label, received 'NA', which means"),
     "too few": (b"1,2,3\n1,2\n", "line 2: expected 3 columns as before, received 2"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from neurosim import data
-from neurosim.errors import DataError
+from neurosim.errors import DataError, NeurosimError
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(300) % 10
@@ -183,10 +183,24 @@ def test_missing_one_hot_and_targets(tmp_path):
     assert np.allclose(test.labels, 2 * test.x[:, 0] + 1.5)
 
 
-def test_a_text_in_place_of_a_list_of_columns_is_refused(tmp_path):
-    for option in ("one_hot", "target"):
-        with pytest.raises(DataError, match=f"{option}: expected a list of column names, received 'colour'"):
-            data.load(tmp_path / "t.csv", **{option: "colour"})
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"one_hot": "colour"}, "one_hot: expected a list of column names, received 'colour'. Write \\['colour'\\]"),
+        ({"target": "colour"}, "target: expected a list of column names, received 'colour'"),
+        ({"target": 3}, "target: expected a list of column names, received an object of type int"),
+        ({"label_column": 1.5}, "label_column: expected the name of a column, or its number from 1, received 1.5"),
+        ({"missing": True}, "missing: expected mean or drop, received True"),
+        ({"transpose": "yes"}, "transpose: expected True, False or None, received 'yes'"),
+        ({"scale": [1]}, "scale: expected .* or a number above 0"),
+        ({"folder": 5}, "folder: expected the path of a folder, received an object of type int"),
+        ({"split_seed": -1}, "split_seed: expected"),
+    ],
+)
+def test_arguments_of_a_wrong_kind_are_refused_by_their_name(given, words, tmp_path):
+    (tmp_path / "t.csv").write_text("label,a\n" + "0,1\n1,2\n" * 12)
+    with pytest.raises(NeurosimError, match=words):
+        data.load(tmp_path / "t.csv", **given)
 
 
 def test_own_files_never_have_a_built_in_name(tmp_path):

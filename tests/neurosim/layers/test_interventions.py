@@ -370,13 +370,13 @@ def test_the_other_layers_and_neurons_are_left_alone(make_net, blobs):
 
 
 @pytest.mark.parametrize(
-    ("count", "says"), [(1, "over the one sample that it last read"), (2, "over the 2 samples that it last read")]
+    ("count", "says"), [(1, "over the last batch of one sample"), (2, "over the last batch of 2 samples")]
 )
 def test_a_neuron_says_over_what_its_mean_is(count, says, make_net, blobs):
     net = make_net()
     net.predict(blobs[0][:count])
     assert f"{says}" in repr(net[1][0])
-    assert f"mean activation {net[1].a[:, 0].mean():.3g} over" in repr(net[1][0])
+    assert f"mean activation {net[1].a[:, 0].mean():.3g} over the last batch of" in repr(net[1][0])
 
 
 # --- several at once, batches of any size, ways to keep them --------------------------------------------------------

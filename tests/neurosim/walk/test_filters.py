@@ -86,6 +86,7 @@ CASES = {
         None,
     ),
     "the first of equals": lambda: (linear(ns.MaxPool2D(2), ns.Dense(5)), np.zeros_like(GREY), 1, 1, (2, 2)),
+    "one weight without input": lambda: (network(GREY, ns.Conv2D(4, 1)), np.zeros_like(GREY), 1, 1, None),
     "mean of windows": lambda: (linear(ns.AveragePool2D(2), ns.Conv2D(3, 2)), GREY, 1, 1, (2, 2)),
     "mean of windows that overlap": lambda: (linear(ns.AveragePool2D(3, 1), ns.Flatten()), GREY, 1, 1, (2, 2)),
     "nothing looks at it": lambda: (linear(ns.MaxPool2D(2)), GREY, 1, 1, (0, 4)),
@@ -202,10 +203,13 @@ def test_the_rows_and_the_rest_sum_to_the_result(neuron):
             assert len(shown) <= top and all(row.value for row in shown)
         # the gradient of a weight over all places
         rows = told["gradients"].rows
-        (whole,) = [row for row in rows if row.role == "gradient of filter"]
+        whole = next((row for row in rows if row.role == "gradient of filter"), None)
         places = [row for row in rows if row.role in ("place", "rest of places")]
         none = not any(neuron.place_terms(int(np.abs(neuron.dL_dW).argmax())))
-        assert [row.kind for row in rows].count("gradients.sum of nothing") == (none and neuron.place_deltas.size > 1)
+        kinds, many = [row.kind for row in rows], neuron.place_deltas.size > 1
+        assert any("of nothing" in kind for kind in kinds) == (none and many and not neuron.penalized)
+        assert ("gradients.only penalty" in kinds) == (none and many and neuron.penalized)
+        assert (whole is None) == (none and many and not neuron.penalized)
         if neuron.place_deltas.size > 1 and not none:
             counted = sum(row.factors.get("count", 1) for row in places)
             assert counted == neuron.place_deltas.size
@@ -229,9 +233,10 @@ def test_the_numbers_of_the_text_are_those_of_the_trace(neuron):
             i = names.index(row.name)
             assert row.factors == {"delta": neuron.delta, "x": neuron.inputs[i]}
             assert row.value == (neuron.delta * neuron.inputs)[i]  # in the type of the inputs
-    (whole,) = [row for row in rows if row.role == "gradient of filter"]
     i = int(np.abs(neuron.dL_dW).argmax())
-    assert whole.name == neuron.weight_name(i) and whole.value == neuron.dL_dW[i]
+    for row in rows:
+        if row.role == "gradient of filter":
+            assert row.name == neuron.weight_name(i) and row.value == neuron.dL_dW[i]
     for row in rows:
         if row.role == "place":
             at = tuple(map(int, re.fullmatch(r"place (\d+),(\d+)", row.name).groups()))
@@ -316,16 +321,16 @@ def test_without_a_label_it_begins_where_a_is_largest():
 def test_the_only_filter_and_the_only_place_are_named_as_such():
     why = network(GREY, ns.Conv2D(1, 3)).trace(GREY[0], int(Y[0])).interesting()[2]
     assert re.fullmatch(
-        r"it is the only filter of layer 1; of its 30 places, this one has the largest \|delta\|, \S+", why
+        r"this is the only filter of layer 1; of its 30 places, this one has the largest \|delta\|, \S+", why
     )
     trace = network(GREY[:, :5, :5], ns.Conv2D(4, 5)).trace(GREY[0, :5, :5], int(Y[0]))
     why = trace.interesting()[2]
     assert why.startswith("this filter has the largest |delta| of the 4 in layer 1 (one place each): ")
     assert trace[1][0].why_here == "this is its only place"
     why = network(GREY[:, :5, :5], ns.Conv2D(1, 5)).trace(GREY[0, :5, :5]).interesting()[2]
-    assert why == "it is the only filter of layer 1; this is its only place"
+    assert why == "this is the only filter of layer 1; this is its only place"
     why = network(GREY, ns.Dense(1)).trace(GREY[0], int(Y[0])).interesting()[2]
-    assert why == "it is the only neuron of layer 1"
+    assert why == "this is the only neuron of layer 1"
 
 
 def test_a_silent_filter_is_looked_at_where_a_is_largest():
@@ -436,17 +441,16 @@ def test_a_window_tells_which_number_it_passes_on():
                 first = np.unravel_index(window.argmax(), window.shape)
                 wins = (top + first[0], left + first[1]) == (neuron.row, neuron.column)
                 assert (
-                    ("this place is passed on" in said[f"window {row},{column}"])
+                    ("passes this place on" in said[f"window {row},{column}"])
                     == wins
                     == (f"window {row},{column}" in won)
                 )
                 ties = int((window == window.max()).sum())
-                assert (f"the first of {ties} that are" in said[f"window {row},{column}"]) == (wins and ties > 1)
+                assert (f"it is the first of {ties} places" in said[f"window {row},{column}"]) == (wins and ties > 1)
                 if not wins:
-                    assert (
-                        f"this place is not passed on, place {top + first[0]},{left + first[1]} is "
-                        in said[f"window {row},{column}"]
-                    )
+                    text = said[f"window {row},{column}"]
+                    assert "does not pass this place on" in text
+                    assert f" at row {top + first[0]}, column {left + first[1]} is " in text
         assert len(said) == looking
     assert section("nothing looks at it", "downstream").endswith("Nothing above depends on it: no gradient comes back.")
     assert section("no patch looks at it", "downstream").endswith(

@@ -7,6 +7,7 @@ import pytest
 
 import neurosim as ns
 import viz
+from neurosim.walk.stages import downstream_of_output as at_output
 
 NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 X = np.random.default_rng(5).normal(size=(40, 6))
@@ -49,25 +50,28 @@ def test_what_comes_back_is_followed_up_to_the_next_sum(name, neuron):
     net = ABOVE[name]()
     stage = told(net, neuron=neuron)["downstream"]
     lines = [line.strip() for line in stage.text.splitlines()]
-    coming = None
+    coming = waiting = None
     for line in reversed(lines[:-1]):
-        sum_of_terms = re.match(rf"dL/da of layer \d = ({NUMBER})", line)
+        sum_of_terms = re.match(rf"dL/da_k of layer \d = ({NUMBER})$", line)
         if sum_of_terms:
             expected, total = float(sum_of_terms[1]), 0.0
         term = re.match(rf"neuron \d+ +({NUMBER}) \* +({NUMBER}) = +({NUMBER})$", line)
         if term and coming is None:
             assert float(term[3]) == pytest.approx(float(term[1]) * float(term[2]), rel=1e-3)
             total += float(term[3])
-        if line.startswith("dL/da_k = ") and coming is None:
-            coming = total
-            assert coming == pytest.approx(expected, rel=1e-3, abs=1e-6)
+        if re.match(r"dL/da_k of layer \d = Σ", line) and coming is None:
+            assert total == pytest.approx(expected, rel=1e-3, abs=1e-6)
+            coming = total * waiting[0]
+            assert waiting[1] == pytest.approx(coming, rel=1e-3, abs=1e-7)
+            coming = waiting[1]
         delta = re.match(
             rf"delta_k of layer \d = dL/da_k(?: \* f'\(z_k\) = ({NUMBER}) \* ({NUMBER}))? = ({NUMBER})$", line
         )
         if delta:
-            slope = float(delta[2] or 1.0)
-            assert float(delta[3]) == pytest.approx(coming * slope, rel=1e-3, abs=1e-7)
-            coming = float(delta[3])
+            waiting = float(delta[2] or 1.0), float(delta[3])  # its sum stands before it
+            if coming is not None:
+                assert waiting[1] == pytest.approx(coming * waiting[0], rel=1e-3, abs=1e-7)
+                coming = waiting[1]
         slope = re.match(
             rf"w = (?:γ / √\(variance \+ ε\) = ({NUMBER}) / √\(({NUMBER}) \+ ({NUMBER})\) = )?({NUMBER})", line
         )
@@ -165,6 +169,47 @@ def test_an_output_that_is_right_teaches_nothing():
     stages = told(net, y=[0.5], layer=3)
     assert stages["downstream"].why == "The slope of the loss at this output is 0."
     assert stages["delta"].why == "dL/da is 0: no gradient comes back. The neuron learns nothing from this sample."
+
+
+def test_an_output_that_the_loss_does_not_contain_is_changed_through_softmax():
+    stages = told(network(), layer=3, neuron=0)  # the label is 1
+    assert "dL/da = -y / a = 0 / " in stages["downstream"].text and "-0" not in stages["downstream"].text
+    assert "because its y is 0. But z also changes the other outputs, through softmax." in stages["downstream"].why
+    assert stages["delta"].result.value > 0 and stages["delta"].why == "A smaller z would lower the loss."
+    said = " ".join(stages["activation"].text.split())
+    log, z, again, a = re.search(
+        rf"S = ln Σ e\^\(z_k\) = ({NUMBER}), over the 3 neurons of the layer "
+        rf"a = e\^\(z - S\) = e\^\(({NUMBER}) [-+] ({NUMBER})\) = ({NUMBER})$",
+        said,
+    ).groups()
+    sign = 1 if float(log) < 0 else -1
+    assert float(again) == pytest.approx(abs(float(log)), rel=1e-4)
+    assert np.exp(float(z) + sign * float(again)) == pytest.approx(float(a), rel=1e-4)
+    target, nothing = np.array([0.2, 0.8]), "The slope of the loss at this output is 0."
+    told_by = [at_output(ns.MSE(), target, target, 0, 0.0, shared).why for shared in ("", "softmax")]
+    assert told_by == [nothing, f"{nothing} But z also changes the other outputs, through softmax."]
+
+
+def test_gradients_of_zero_get_no_lines():
+    net = network()
+    net[1][0].ablate()
+    lines = told(net)["gradients"].text.splitlines()
+    assert [line.strip() for line in lines] == ["dL/db = 0", "Every gradient is 0, because delta is 0."]
+    x = X[30] * [1, 0, 1, 0, 1, 1]
+    text = told(network(ns.Dense(5, "tanh")), x)["gradients"].text
+    assert text.count("dL/dw of") == 4 and "and 2 others, all of them zero" in text
+
+
+def test_an_intervention_is_said_at_the_top_of_the_update():
+    net = network()
+    net[1][0].ablate()
+    assert told(net)["update"].text.splitlines()[0].strip() == "this neuron: ablated"
+
+
+def test_layers_without_weights_are_named():
+    net = network(ns.Dense(5, "tanh"), ns.Dropout(0.4), ns.Dense(4))
+    lines = told(net)["output"].text.splitlines()
+    assert lines[0].strip().startswith("layer 2, Dropout 0.4: 5 activations") and lines[1].strip()[:8] == "layer 3:"
 
 
 def test_a_product_too_small_for_its_numbers_is_said_to_be_too_small():

@@ -371,6 +371,13 @@ def together():
     ACTIVATIONS._classes.update(known)
 
 
+def certain_behind_dropout(width):
+    """A network so sure of its label that every delta is 0, with dropout above layer 1."""
+    net = network(ns.Dense(8), ns.Dropout(0.5), ns.Dense(width), steps=0, dtype="float32")
+    net[4].b = [-200.0, 200.0, 0.0]
+    return net
+
+
 def test_no_word_is_written_that_is_never_said(together):
     nets = [case(name) for name in CASES]
     nets.append((network(ns.Dense(8, together), ns.Dense(6, "tanh")), 1, 2, X[0], 1))
@@ -398,6 +405,7 @@ def test_no_word_is_written_that_is_never_said(together):
         *(without_derivation.trace(X[:1], [1])[layer][1] for layer in (1, 3)),
         network(loss="mse", output=together).trace(X[:1], [1])[3][1],
         certain.trace(X[:1], [1])[1][0],
+        *(certain_behind_dropout(width).trace(X[:1], [1])[1][0] for width in (1, 6)),
     ):
         kinds |= {row.kind for row in rows_of(told)}
         rules |= {told.trace.output_rule[0]}
@@ -422,7 +430,7 @@ def test_no_word_is_written_that_is_never_said(together):
 def test_a_whole_number_has_no_digits_and_a_count_has_commas():
     row = Row("update.rate", factors={"rate": 0.001, "t": 12345}, names={"optimizer": "adam"})
     assert row.line() == "learning rate η = 0.001, update number t = 12345"
-    row = Row("output.layer", factors={"layer": 3, "count": 12345, "low": -0.0, "high": 1234.56})
+    row = Row("output.layer", "layer 3", factors={"layer": 3, "count": 12345, "low": -0.0, "high": 1234.56})
     assert row.line() == "layer 3: 12,345 activations from 0 to 1235"
 
 

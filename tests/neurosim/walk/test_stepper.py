@@ -40,7 +40,7 @@ def test_next_to_the_end_and_back_to_the_beginning_changes_nothing(make):
     place = walk(stepper)
     for _ in range(10):
         texts.append(stepper.next().text)
-    assert stepper.position == 10
+    assert stepper.position == 10 and repr(stepper) == "Stepper(layer 1, neuron 2, sample 4, stage 11 of 11)"
     for text in texts[-2::-1]:
         assert stepper.back().text == text
     assert walk(stepper) == place and state(stepper) == before and stepper.changes == []

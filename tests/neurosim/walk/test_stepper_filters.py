@@ -87,7 +87,7 @@ def test_the_caller_may_choose_the_first_place(make, images, refused):
         filter_.ablate()
     why = Stepper(silent, *images, layer=5, place=(0, 1)).why
     assert why == "all filters of layer 5 have delta 0 at row 0, column 1"
-    assert Stepper(net, *images, layer=5).why == "it has the largest |delta| in layer 5 for this sample"
+    assert Stepper(net, *images, layer=5).why == "this neuron has the largest |delta| in layer 5 for this sample"
     for layer, place, words in (
         (5, (3, 0), "layer 5 has rows 0 to 2, received 3"),
         (5, (0, 7), "layer 5 has columns 0 to 1, received 7"),

@@ -1,6 +1,7 @@
 // The effect of the learner's changes: accuracy before and after, per class, and the list to undo.
 
 import { percent, short } from "../engine/numbers.js";
+import { hasMaps } from "../maps.js";
 import { link, pageAsFile, weightsAsJson } from "../save.js";
 import { button, h, offerFile, s, explain } from "./dom.js";
 
@@ -56,12 +57,14 @@ export class Changes {
     const { undo } = store;
     const now = this.session.measured();
     const last = undo.last;
+    const kind = hasMaps(store.layer()) ? "filter" : "neuron";
     if (last && !store.state.training) last.after = now;
     this.name.textContent = store.classes ? `Test accuracy ${percent(now.accuracy)}` : `Test loss ${short(store.measure().loss)}`;
-    this.subtitle.textContent = `${store.model.test.count} samples on this page`;
+    const { count, total } = store.model.test;
+    this.subtitle.textContent = total > count ? `${count} samples, without the ${total - count} extra ones` : `${count} samples on this page`;
     if (store.classes) this.drawClasses(now.perClass, last ? last.before.perClass : null);
     else this.classes.parentNode.hidden = true;
-    this.says.replaceChildren(...(last && last.after ? effect(store, last) : ["No changes yet. Open a neuron, then press “Change this neuron” below its numbers."]));
+    this.says.replaceChildren(...(last && last.after ? effect(store, last) : [`No changes yet. Open a ${kind}, then press “Change this ${kind}” below its numbers.`]));
     this.says.className = last ? "" : "muted";
     this.list.hidden = undo.entries.length < 2;
     this.list.replaceChildren(...undo.entries.slice(0, -1).reverse().map((entry) => h("li", { class: "muted", text: entry.said })));
@@ -89,7 +92,7 @@ export class Changes {
   }
 
   render(changed) {
-    if (!["theta", "edits", "sample", "theme", "network", "points", "training", "all"].some((name) => changed.has(name))) return;
+    if (!["theta", "edits", "sample", "theme", "network", "points", "training", "layer", "all"].some((name) => changed.has(name))) return;
     const { training } = this.store.state;
     // this runs the network on all test samples: while something moves, a few times per second is enough
     const wait = training ? 600 : this.store.undo.last && this.store.undo.last.open ? 120 : 0;

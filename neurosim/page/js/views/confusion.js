@@ -75,8 +75,7 @@ export class Confusion {
       const [label, read] = [test.label(row), readings[row]];
       return this.chosen ? label === this.chosen[0] && read === this.chosen[1] : label !== read;
     });
-    const what = this.chosen ? `${store.className(this.chosen[0])} read as ${store.className(this.chosen[1])}` : "Misread samples";
-    this.heading.replaceChildren(rows.length ? `${what}: ${rows.length}${rows.length > MOST ? `, the first ${MOST}` : ""} ` : this.chosen ? `${what}: no samples ` : "No sample is misread. ");
+    this.heading.replaceChildren(`${this.summary(rows)} `);
     if (this.chosen) {
       this.heading.append(button("show all misread samples", () => {
         this.chosen = null;
@@ -93,6 +92,16 @@ export class Confusion {
         return node;
       }),
     );
+  }
+
+  /** Count the samples shown: how many are not in the table, and how many are drawn. */
+  summary(rows) {
+    const { store, chosen } = this;
+    const samples = (kind) => `${rows.length || "no"} ${kind}sample${rows.length === 1 ? "" : "s"}`;
+    const extra = rows.filter((row) => row >= store.model.test.count).length;
+    const what = chosen ? `${store.className(chosen[0])} read as ${store.className(chosen[1])}: ${samples("")}` : samples("misread ");
+    const outside = extra ? `, ${extra} of them extra (not in the table)` : "";
+    return rows.length || chosen ? `${what}${outside}${rows.length > MOST ? `; the first ${MOST} are shown` : ""}` : "No sample is misread.";
   }
 
   render(changed) {

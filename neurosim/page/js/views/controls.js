@@ -1,6 +1,7 @@
 // The training controls at the top, and the settings under them.
 
 import { button, choice, h } from "./dom.js";
+import { numberAboveZero, wholeNumber } from "./fields.js";
 
 export class Controls {
   constructor(root, store, session) {
@@ -34,6 +35,7 @@ export class Controls {
     this.size = h("input", { type: "number", min: "1", max: String(store.model.train.count), onchange: () => this.chooseSize() });
     const known = Object.keys(activation).filter((key) => key !== "softmax").map((key) => [key, key]);
     this.activation = choice("activation of hidden layers", known, this.currentActivation || known[0][0], (key) => session.chooseActivation(key));
+    this.trains = h("span", { class: "muted" });
     this.settings.append(
       h(
         "div",
@@ -42,7 +44,7 @@ export class Controls {
         h("label", { title: meaning("learning rate") }, "learning rate ", this.rate),
         h("label", { title: meaning("batch") }, "batch size ", this.size),
         this.currentActivation ? this.activation.label : null,
-        h("span", { class: "muted", text: this.trainsOn() }),
+        this.trains,
       ),
     );
   }
@@ -51,7 +53,9 @@ export class Controls {
     const { manifest, train } = this.store.model;
     const [kept, all] = [train.count, manifest.data.train_size].map((count) => count.toLocaleString("en"));
     if (kept === all) return `Training here uses all ${kept} training samples.`;
-    return `Training here uses the ${kept} of ${all} training samples on this page. At first, the batch size is ${this.session.batchSize}.`;
+    const { batchSize, smallBatch } = this.session;
+    const small = batchSize === smallBatch ? ` The batch size starts at ${smallBatch}, so that an epoch has more steps.` : "";
+    return `Training here uses ${kept} of the ${all} training samples: those on this page.${small}`;
   }
 
   toggleSettings() {
@@ -74,21 +78,24 @@ export class Controls {
   }
 
   chooseRate() {
-    const rate = Number(this.rate.value);
-    if (!(rate > 0 && Number.isFinite(rate))) {
-      this.store.set({ note: "Learning rate: expected a number above 0, such as 0.01." });
-      this.draw();
-      return;
-    }
-    this.session.chooseOptimizer(this.currentOptimizer, { ...this.store.network.optimizer.config(), learning_rate: rate });
+    const rate = numberAboveZero(this.store, this.rate, "Learning rate");
+    if (rate === null) this.showRate();
+    else this.session.chooseOptimizer(this.currentOptimizer, { ...this.store.network.optimizer.config(), learning_rate: rate });
   }
 
   chooseSize() {
-    const { count } = this.store.model.train;
-    const size = Math.round(Number(this.size.value));
-    if (size >= 1 && size <= count) this.session.batchSize = size;
-    else this.store.set({ note: `Batch size: expected a whole number from 1 to ${count.toLocaleString("en")}.` });
+    const size = wholeNumber(this.store, this.size, "Batch size", 1, this.store.model.train.count);
+    if (size !== null) this.session.batchSize = size;
+    this.showSize();
     this.draw();
+  }
+
+  showRate() {
+    this.rate.value = String(Number(this.store.network.optimizer.rate.toPrecision(6)));
+  }
+
+  showSize() {
+    this.size.value = String(this.session.batchSize);
   }
 
   draw() {
@@ -105,8 +112,9 @@ export class Controls {
     this.summary.textContent = [store.model.manifest.data.name, shape, this.currentActivation, `${network.optimizer.key} ${Number(rate.toPrecision(4))}`, step, speed].filter(Boolean).join(" · ");
     this.optimizer.list.value = this.currentOptimizer;
     if (this.currentActivation) this.activation.list.value = this.currentActivation;
-    if (document.activeElement !== this.rate) this.rate.value = String(Number(rate.toPrecision(6)));
-    if (document.activeElement !== this.size) this.size.value = String(session.batchSize);
+    if (document.activeElement !== this.rate) this.showRate();
+    if (document.activeElement !== this.size) this.showSize();
+    this.trains.textContent = this.trainsOn();
     this.help.setAttribute("aria-expanded", String(Boolean(state.help)));
   }
 

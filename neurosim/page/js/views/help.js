@@ -103,7 +103,7 @@ export class Help {
     if (this.hint.hidden) return;
     const [panel, text] = this.hints[this.at];
     document.getElementById(panel).classList.add("hinted");
-    this.text.textContent = `${this.at + 1} of ${this.hints.length}: ${text}`;
+    this.text.textContent = `Hint ${this.at + 1} of ${this.hints.length}. ${text}`;
     this.next.hidden = this.at === this.hints.length - 1;
   }
 

@@ -91,7 +91,8 @@ export class InputView {
     const size = this.store.network.layers[0].nOut;
     const own = this.pad ? " Draw on the image, or press Clear and draw your own. The prediction changes while you draw." : "";
     const field = this.store.network.layers.some(hasMaps) ? " The outline is the receptive field of the unit that you point at, or of the open one." : "";
-    return `These ${size} numbers are the input of the network. They come from a test sample, which training did not use.${own} A red line below a sample means that it is misread.${field}`;
+    const extra = this.model.mistakes ? " The extra samples are misread samples of the whole test set. Accuracy does not count them." : "";
+    return `These ${size} numbers are the input of the network. They come from a test sample, which training did not use.${own} A red line below a sample means that it is misread.${extra}${field}`;
   }
 
   /** Say why the filter leaves no sample. */
@@ -131,8 +132,9 @@ export class InputView {
     const readings = this.store.readings();
     this.thumbs.replaceChildren(...shown.map((row) => this.thumb(row, readings[row])));
     this.shown = shown;
+    const extra = rows.filter((row) => row >= this.model.test.count).length;
     this.where.textContent = rows.length
-      ? `${first + 1} to ${first + shown.length} of ${rows.length}`
+      ? `${first + 1} to ${first + shown.length} of ${rows.length}${extra ? ` (${extra} extra)` : ""}`
       : this.emptyText();
     this.back.hidden = first === 0;
     this.next.hidden = first + shown.length >= rows.length;

@@ -11,7 +11,7 @@ export class Life {
     this.moments = h("div", { id: "moments" });
     this.title = root.querySelector("h2");
     root.append(this.moments);
-    explain(this.title, "The weights of the selected neuron at several steps of training. All images use one colour scale: red is above zero, blue is below. Click an image to go to that step.", store.model.glossary);
+    explain(this.title, "The weights of the open neuron at several steps of training. All images use one colour scale: red is above zero, blue is below. Click an image to go to that step.", store.model.glossary);
     new ResizeObserver(() => this.draw()).observe(this.moments);
   }
 

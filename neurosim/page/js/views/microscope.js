@@ -3,6 +3,7 @@
 import { number, typeset } from "../engine/numbers.js";
 import { judge, question } from "../quiz.js";
 import { button, check, h, explain, withTerms } from "./dom.js";
+import { wholeNumber } from "./fields.js";
 import { stagePicture } from "./stage_pictures.js";
 import { flyIntoSums, stageRows } from "./stage_rows.js";
 
@@ -20,8 +21,8 @@ export class Microscope {
     this.live = h("p", { class: "visually-hidden", "aria-live": "polite" });
     this.predict = check("predict first", false, (on) => store.set({ predict: on }), { title: "Hide each result until you type your own answer" });
     this.neuron = h("input", { type: "number", class: "short", min: "0", "aria-label": "Neuron", onchange: () => this.chooseNeuron() });
-    const placed = (name) => h("input", { type: "number", class: "short", min: "0", "aria-label": name, onchange: () => this.choosePlace() });
-    [this.row, this.column] = [placed("Row"), placed("Column")];
+    const placed = (name, side) => h("input", { type: "number", class: "short", min: "0", "aria-label": name, onchange: () => this.choosePlace(side) });
+    [this.row, this.column] = ["Row", "Column"].map(placed);
     this.auto = button("strongest", () => store.select(store.state.layer, store.state.neuron, null), { title: "Go to the place with the largest |delta|, or |a| if there is no label" });
     this.places = h("div", { id: "place", class: "row" }, h("label", {}, "row ", this.row), h("label", {}, "column ", this.column), this.auto);
     this.layer = h("select", { "aria-label": "Layer", onchange: () => store.select(Number(this.layer.value), 0) });
@@ -40,7 +41,7 @@ export class Microscope {
     explain(
       this.title,
       "One neuron and one sample, number by number. The stages follow the forward pass to the loss, the backward pass to the gradients, and the optimizer's step. " +
-          "`python main.py step` shows the same walk with the same numbers. Each dot is a stage; the arrow keys move between stages.",
+          "In neurosim's terminal program, the command “step” shows the same walk with the same numbers. Each dot is a stage; the arrow keys move between stages.",
       store.model.glossary,
     );
     this.shown = "";
@@ -65,17 +66,19 @@ export class Microscope {
 
   chooseNeuron() {
     const { store } = this;
-    const asked = Math.round(Number(this.neuron.value));
-    const last = store.layer().neuronCount - 1;
-    const exists = asked >= 0 && asked <= last;
-    store.select(store.state.layer, asked);
+    const { layer } = store.state;
+    const asked = wholeNumber(store, this.neuron, `${store.place() ? "Filter" : "Neuron"} of layer ${layer}`, 0, store.layer().neuronCount - 1);
+    if (asked !== null) store.select(layer, asked);
     this.neuron.value = String(store.state.neuron);
-    store.set({ note: exists ? "" : `Layer ${store.state.layer} has ${store.place() ? "filters" : "neurons"} 0 to ${last}.` });
   }
 
-  choosePlace() {
-    const [row, column] = [this.row, this.column].map((field) => Math.round(Number(field.value)));
-    this.store.select(this.store.state.layer, this.store.state.neuron, { row, column });
+  /** Choose a row or a column: the other one stays. */
+  choosePlace(side) {
+    const { store } = this;
+    const name = ["row", "column"][side];
+    const asked = wholeNumber(store, this[name], ["Row", "Column"][side], 0, store.layer().outShape[side] - 1);
+    if (asked !== null) store.select(store.state.layer, store.state.neuron, { ...store.place(), [name]: asked });
+    this[name].value = String(store.place()[name]);
   }
 
   drawPlace() {
@@ -102,7 +105,7 @@ export class Microscope {
     const { sample } = document;
     const named = (k) => (sample.classes && sample.classes[k] !== undefined ? sample.classes[k] : k);
     const said = sample.index === null || sample.index === undefined ? "your own input" : `${store.state.set === "train" ? "training" : "test"} sample ${sample.index}`;
-    const read = sample.prediction === null || !store.classes ? "" : `, read as ${named(sample.prediction)}`;
+    const read = sample.prediction === null || !store.classes || !store.answer().output.every(Number.isFinite) ? "" : `, read as ${named(sample.prediction)}`;
     const label = sample.label === null || !store.classes ? "" : `, label ${named(sample.label)}`;
     this.subtitle.textContent = said + label + read;
     const layers = store.visibleLayers();
@@ -183,7 +186,7 @@ export class Microscope {
         this.body.append(h("p", { class: "why good", role: "status", text: `Right. ${asked.sum}` }));
         return;
       }
-      const says = judged.says ? [h("b", { class: "mark", text: "Not yet. " }), judged.says] : [h("b", { class: "mark", text: "Not right" }), ", and not one of the usual mistakes."];
+      const says = judged.says ? [h("b", { class: "mark", text: "Not yet. " }), judged.says] : [h("b", { class: "mark", text: "Not right" }), ". The correct calculation:"];
       verdict.replaceChildren(...says, h("br"), asked.sum);
     };
     return h(

@@ -26,7 +26,7 @@ const ABOUT_FILTERS =
   "Each filter looks at every patch of the image with the same weights, its kernel. In a kernel, red is above zero and blue is below. " +
   "Beside the kernel is the feature map: the activation of the filter at each place. A darker pixel means a larger activation; all maps of a layer " +
   "use one scale. Pooling makes each map smaller. Flatten puts all numbers of the maps in one row. An outline is the receptive field of a unit, " +
-  "which is a filter at one place. Point at a map. Click a place to open the filter there. On the large map below, the arrow keys move to another place.";
+  "which is a filter at one place. A gray line leads from the map of the open filter to a later layer; a thicker line means a larger kernel. Point at a map. Click a place to open the filter there. On the large map below, the arrow keys move to another place.";
 
 export class NetworkView {
   constructor(root, store) {
@@ -34,13 +34,13 @@ export class NetworkView {
     this.root = root;
     this.verdict = h("p", { id: "verdict" });
     this.net = h("div", {
-      id: "net", tabindex: "0", role: "listbox", "aria-label": "Neurons. Arrow keys move between them. Enter opens one in the microscope.",
+      id: "net", tabindex: "0", role: "listbox", "aria-label": "Neurons. Arrow keys move between them. Enter opens one in the neuron panel.",
       onkeydown: (event) => this.key(event),
       onpointerleave: () => store.set({ hover: null }),
       onblur: () => store.set({ hover: null }),
     });
     const convolves = store.network.layers.some(hasMaps);
-    const lines = convolves ? "Lines: the terms of z from each map, + red, − blue. Gray: the largest kernels." : "Lines: the largest weights of the open neuron, + red, − blue.";
+    const lines = convolves ? "Lines: the largest terms of z, or weights, of the open filter or neuron, + red, − blue. Gray: from its map to the next filters." : "Lines: the largest weights of the open neuron, + red, − blue.";
     this.legend = h("p", { class: "muted", text: `${lines} Faint: the largest terms of the prediction.` });
     const hovered = h("div", { id: "hovered" });
     this.strip = new Strip(hovered, store);
@@ -57,7 +57,7 @@ export class NetworkView {
     const visible = this.store.visibleLayers();
     const shown = network.layers.filter((layer) => visible.includes(layer) || (layer.windows && hasMaps(layer)) || isStrip(layer));
     return shown.map((layer) => {
-      if (isStrip(layer)) return { index: layer.index, count: 0, strip: true, title: `layer ${layer.index}: all ${layer.nOut} numbers in a row`, brief: "row" };
+      if (isStrip(layer)) return { index: layer.index, count: 0, strip: true, title: `layer ${layer.index}: all ${layer.nOut} numbers in a row`, brief: "flat" };
       if (hasMaps(layer)) return mapsOf(layer);
       const images = layer === visible[0] && visible.length > 1 && this.store.kind === "image" && layer.nIn === network.layers[0].nOut;
       const count = Math.min(layer.nOut, images ? MOST.images : MOST.dots);
@@ -246,8 +246,9 @@ export class NetworkView {
 
   drawOutput(node, parts, a, neuron, output, decided, label) {
     const shares = output.every((each) => each >= 0 && each <= 1);
-    const share = shares ? a : Math.abs(a) / (largest(output) || 1);
-    const top = output.length > 1 ? neuron === decided && this.store.classes > 0 : true;
+    const finite = output.every(Number.isFinite);
+    const share = shares ? a : finite ? Math.abs(a) / (largest(output) || 1) : 0;
+    const top = output.length > 1 ? finite && neuron === decided && this.store.classes > 0 : true;
     node.classList.toggle("top", top);
     node.classList.toggle("is-label", label === neuron && output.length > 1);
     parts[1].firstChild.style.width = `${100 * share}%`;

@@ -201,7 +201,7 @@ export class Pad {
     if (!this.box.isConnected) return; // another network is shown now
     const note = pixels
       ? files.length > 1 ? `Only ${file.name} was used: choose one picture at a time.` : ""
-      : `${file.name}: ${pixels === null ? "nothing is drawn on it. No part is darker or lighter than its paper." : "expected a picture (PNG, JPEG, GIF, WebP), but the browser cannot read this file."}`;
+      : `${file.name}: ${pixels === null ? "expected a drawing. Nothing in this picture stands out clearly from the background." : "expected a picture (PNG, JPEG, GIF, WebP), but the browser cannot read this file."}`;
     this.store.set({ note });
     if (!pixels) return;
     this.last = this.middle = null;

@@ -25,7 +25,7 @@ export class Report {
   get columns() {
     const { store } = this;
     return [
-      ["place", "neuron", (row) => `${row.layer}, ${row.neuron}`, (row) => row.layer * 1e6 + row.neuron],
+      ["place", "neuron", (row) => this.nameOf(row), (row) => row.layer * 1e6 + row.neuron],
       ...(store.classes ? [["lost", "accuracy lost", (row) => typeset(percent(row.lost)), (row) => row.lost], ["strongest", "strongest for", (row) => (row.strongest === null ? "–" : store.className(row.strongest)), (row) => row.strongest ?? -1], ["selectivity", "selectivity", (row) => short(row.selectivity, 2), (row) => row.selectivity]] : []),
       ["mean", "mean a", (row) => short(row.mean), (row) => row.mean],
       ["dead", "off", (row) => percent(row.dead, 0), (row) => row.dead],
@@ -33,6 +33,18 @@ export class Report {
       ["norm", "norm of w", (row) => short(row.norm), (row) => row.norm],
       ["similar", "most similar", (row) => (row.similar === null ? "–" : `${row.similar} (${short(row.correlation, 2)})`), (row) => (Number.isNaN(row.correlation) ? -2 : row.correlation)],
     ];
+  }
+
+  /** Name a neuron as the network view does, an output by its class. On a narrow screen its kind is not shown. */
+  nameOf({ layer, neuron }) {
+    const { store } = this;
+    const here = store.layer(layer);
+    const ofClass = here.isOutput && store.classes && here.nOut > 1;
+    const kind = ofClass ? "class" : hasMaps(here) ? "filter" : "neuron";
+    const [where, name] = [here.isOutput ? "output" : `layer ${layer}`, ofClass ? store.className(neuron) : neuron];
+    const node = button("", () => store.select(layer, neuron), { title: `${where}, ${kind} ${name}` });
+    node.append(`${where}, `, h("span", { class: "kind", text: `${kind} ` }), String(name));
+    return node;
   }
 
   /** Compute the rows of the current network, in pieces, so that the page stays responsive. */
@@ -68,7 +80,7 @@ export class Report {
       h("th", { scope: "col", "aria-sort": this.sort.by === key ? (this.sort.down ? "descending" : "ascending") : "none" },
         button(`${name}${this.sort.by === key ? (this.sort.down ? " ↓" : " ↑") : ""}`, () => this.sortBy(key), { "data-key": key })),
     );
-    const cells = (row) => columns.map(([key, , text]) => h("td", {}, key === "place" ? button(`layer ${row.layer}, ${row.neuron}`, () => store.select(row.layer, row.neuron)) : text(row)));
+    const cells = (row) => columns.map(([, , text]) => h("td", {}, text(row)));
     this.body.replaceChildren(
       h("table", { class: "sheet" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows.map((row) => h("tr", { "data-place": `${row.layer}/${row.neuron}` }, cells(row))))),
     );

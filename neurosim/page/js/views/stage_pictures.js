@@ -169,6 +169,7 @@ function waterfall(document) {
     ["bias b", positive + negative, positive + negative + document.bias],
     ["z", 0, document.z],
   ];
+  if (!steps.every(([, , to]) => Number.isFinite(to))) return null;
   const low = Math.min(0, ...steps.map(([, , to]) => to));
   const high = Math.max(0, ...steps.map(([, , to]) => to), 1e-12);
   const [left, right] = [104, WIDTH - 76];
@@ -197,6 +198,7 @@ function wide(node) {
 
 /** Draw f over z, the neuron's point on it, and the tangent if the slope is the subject. */
 function activationCurve(store, document, tangent, hideA) {
+  if (![document.z, document.a].every(Number.isFinite)) return null;
   const reach = Math.max(3, Math.min(Math.abs(document.z) * 1.35, 1e6));
   const z = Float64Array.from({ length: 161 }, (_, k) => -reach + (2 * reach * k) / 160);
   store.network.forward(store.raw); // if the activation depends on several neurons, the curve needs the z of the others
@@ -253,7 +255,8 @@ export function termBars(terms, sorted = true, plain = false) {
   const shown = sorted && all.length > TERMS + 1 ? all.slice(0, TERMS) : all;
   const rest = all.slice(shown.length);
   const bars = rest.length ? [...shown, { name: `${rest.length} others`, value: rest.reduce((sum, each) => sum + each.value, 0) }] : shown;
-  const limit = largest(bars.map((each) => each.value)) || 1;
+  const sizes = bars.map((each) => (Number.isFinite(each.value) ? Math.abs(each.value) : 0));
+  const limit = Math.max(...sizes) || 1;
   const signed = bars.some((each) => each.value < 0);
   const letters = bars.some((each) => each.name.includes(" at ")) ? 17 : signed ? 13 : 7; // a unit of a filter has a long name
   const [left, right] = [letters === 17 ? 112 : signed ? 84 : 52, WIDTH - 66];
@@ -265,7 +268,7 @@ export function termBars(terms, sorted = true, plain = false) {
       { viewBox: `0 0 ${WIDTH} ${18 * bars.length + 4}`, role: "img", "aria-label": "the terms as bars" },
       bars.map((each, k) => [
         s("text", { x: 0, y: 14 + 18 * k }, clip(each.name, letters)),
-        s("rect", { x: each.value < 0 ? zero + each.value * scale : zero, y: 4 + 18 * k, width: Math.max(Math.abs(each.value) * scale, 0.8), height: 11, fill: plain ? "var(--ink)" : each.value < 0 ? "var(--low)" : "var(--red)" }),
+        s("rect", { x: each.value < 0 ? zero - sizes[k] * scale : zero, y: 4 + 18 * k, width: Math.max(sizes[k] * scale, 0.8), height: 11, fill: plain ? "var(--ink)" : each.value < 0 ? "var(--low)" : "var(--red)" }),
         s("text", { x: WIDTH, y: 14 + 18 * k, "text-anchor": "end" }, (!plain && each.value > 0 ? "+" : "") + short(each.value)),
       ]),
       s("line", { x1: zero, x2: zero, y1: 0, y2: 18 * bars.length + 4, stroke: "var(--axis)" }),

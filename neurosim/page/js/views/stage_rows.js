@@ -122,7 +122,7 @@ function line(row, hidden, stage) {
     return h("p", { class: "said" }, `${row.name}: `, row.substituted ? `${typeset(row.substituted)} = ` : "", h("b", { text: known ? value : "?" }));
   }
   if (stage.key === "loss_after" && row.factors["L after"] !== undefined) {
-    return h("p", { class: "said" }, `L = ${typeset(row.substituted)} = `, h("b", { text: value }));
+    return h("p", { class: "said" }, "L = ", row.substituted ? `${typeset(row.substituted)} = ` : "", h("b", { text: value }));
   }
   if (row.value === null) return h("p", { class: "said pre", text: typeset(row.substituted || "") });
   return h("p", { class: "said" }, `${row.name} = `, row.substituted ? `${typeset(row.substituted)} = ` : "", h("b", { text: known ? value : "?" }));

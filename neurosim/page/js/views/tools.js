@@ -4,6 +4,7 @@
 import { short } from "../engine/numbers.js";
 import { hasMaps, weightShape } from "../maps.js";
 import { button, check, h } from "./dom.js";
+import { finiteNumber } from "./fields.js";
 import { imageShape, largest, paintSigned } from "./paint.js";
 
 export class Tools {
@@ -13,15 +14,16 @@ export class Tools {
     this.sign = 1;
     const meaning = (term) => store.model.glossary.meaning(term);
     this.silence = check("ablate", false, (on) => this.hold(on, 0, "ablated"), { title: meaning("ablate") });
-    this.clamp = check("clamp at", false, (on) => this.hold(on, this.number(this.level, 1), `clamped at ${this.level.value}`), { title: meaning("clamp") });
-    this.level = h("input", { type: "number", step: "any", value: "1", "aria-label": "Value of the clamped output", onchange: () => this.clamp.box.checked && this.hold(true, this.number(this.level, 1), `clamped at ${this.level.value}`) });
+    this.clamp = check("clamp at", false, (on) => this.hold(on, this.clampAt, `clamped at ${short(this.clampAt)}`), { title: meaning("clamp") });
+    this.clampAt = 1;
+    this.level = h("input", { type: "number", step: "any", value: "1", "aria-label": "Value of the clamped output", onchange: () => this.chooseLevel() });
     this.freeze = check("freeze", false, (on) => this.setFrozen(on), { title: meaning("freeze") });
     this.holding = h("span", { class: "row wide" }, this.silence.label, h("span", { class: "row" }, this.clamp.label, this.level));
     this.which = h("select", { "aria-label": "Which weight", onchange: () => this.drawWeight() });
     this.slider = this.range((value) => this.setWeight(value));
-    this.typed = h("input", { type: "number", step: "any", "aria-label": "The weight", onchange: () => this.type(this.typed, (value) => this.setWeight(value)) });
+    this.typed = h("input", { type: "number", step: "any", "aria-label": "The weight", onchange: () => this.type(this.typed, "Weight", this.weight, (value) => this.setWeight(value)) });
     this.biasSlider = this.range((value) => this.setBias(value));
-    this.biasTyped = h("input", { type: "number", step: "any", "aria-label": "The bias", onchange: () => this.type(this.biasTyped, (value) => this.setBias(value)) });
+    this.biasTyped = h("input", { type: "number", step: "any", "aria-label": "The bias", onchange: () => this.type(this.biasTyped, "Bias", this.layer.b[this.neuron], (value) => this.setBias(value)) });
     this.biasRow = h("div", { class: "row" }, h("span", { text: "bias" }), this.biasTyped, this.biasSlider);
     this.brush = button("paint +", () => this.flip(), { title: "Choose whether the brush raises or lowers weights" });
     this.canvas = h("canvas", {
@@ -55,14 +57,17 @@ export class Tools {
     this.draw();
   }
 
-  number(input, otherwise) {
-    const value = Number(input.value);
-    return input.value.trim() !== "" && Number.isFinite(value) ? value : otherwise;
+  chooseLevel() {
+    const value = finiteNumber(this.store, this.level, "Value of the clamped output");
+    if (value === null) this.level.value = String(this.clampAt);
+    else this.clampAt = value;
+    if (value !== null && this.clamp.box.checked) this.hold(true, value, `clamped at ${short(value)}`);
   }
 
-  type(input, change) {
-    const value = Number(input.value);
-    if (input.value.trim() === "" || !Number.isFinite(value)) this.store.set({ note: "Expected a number, such as 0.25." });
+  /** Change a number of the network from `before` to the one in a field. */
+  type(field, name, before, change) {
+    const value = finiteNumber(this.store, field, name);
+    if (value === null) field.value = written(before);
     else change(value);
     this.settle();
   }
@@ -190,16 +195,19 @@ export class Tools {
     this.which.value = chosen;
   }
 
+  get weight() {
+    return this.layer.W[this.at(Number(this.which.value))];
+  }
+
   drawWeight() {
-    const value = this.layer.W[this.at(Number(this.which.value))];
-    this.fit(this.slider, this.typed, value, 1.5 * this.limit);
+    this.fit(this.slider, this.typed, this.weight, 1.5 * this.limit);
   }
 
   /** Set a slider and a field for one number. The slider's range stays fixed while it is dragged. */
   fit(slider, typed, value, limit) {
     if (document.activeElement !== slider) [slider.min, slider.max] = [-Math.max(limit, Math.abs(value)), Math.max(limit, Math.abs(value))];
     slider.value = String(value);
-    if (document.activeElement !== typed) typed.value = String(Number(value.toPrecision(4)));
+    if (document.activeElement !== typed) typed.value = written(value);
   }
 
   draw() {
@@ -210,6 +218,7 @@ export class Tools {
     this.holding.hidden = layer.isOutput; // the loss uses its activation
     this.silence.box.checked = held === 0;
     this.clamp.box.checked = held !== undefined && held !== 0;
+    if (held) this.clampAt = held;
     if (held && document.activeElement !== this.level) this.level.value = String(held);
     this.freeze.box.checked = store.isFrozen(layer.index, neuron);
     if (!this.inStroke) this.limit = largest(layer.W) || 1;
@@ -229,6 +238,10 @@ export class Tools {
     if (this.store.state.training && !changed.has("training")) return;
     this.draw();
   }
+}
+
+function written(value) {
+  return String(Number(value.toPrecision(4)));
 }
 
 /** Name a weight of a kernel, or of a neuron that looks at maps. */

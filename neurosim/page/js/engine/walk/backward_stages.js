@@ -37,10 +37,15 @@ function lossGradient(stage, loss, a, y, k, value, name) {
   return new Row(`${stage}.${derived}`, { name, value, factors: taken(numbers, used), template: gradient });
 }
 
-// Return the stage that replaces the sum at output neuron k.
-export function downstreamOfOutput(loss, a, target, k, value) {
+// Return the stage that replaces the sum at output neuron k. shared: the activation if z changes all outputs, else "".
+export function downstreamOfOutput(loss, a, target, k, value, shared) {
   const result = lossGradient("downstream", loss, a, target, k, value, "dL/da");
-  const why = value ? "" : words.WHY["no slope of the loss"];
+  let why = "";
+  if (value === 0) {
+    const absent = loss.key === "cross_entropy" && target[k] === 0;
+    const key = !shared ? "no slope of the loss" : absent ? "not in the loss, but shared" : "no slope, but shared";
+    why = fill(words.WHY[key], { activation: shared });
+  }
   if (!result.formula) return new Stage("downstream", { result, why, variant: " of output given" });
   return new Stage("downstream", { result, why, names: { "formula of dL/da": result.formula }, variant: " of output" });
 }
@@ -74,8 +79,10 @@ export function deltaOf({ kind, rule, factors, value, dL_da, da_dz, forced, name
 }
 
 // Return the stage dL/dw with the `top` largest gradients; penalty(i): the part beside delta x, or null.
+// Without a penalty, gradients that are 0 get no rows: the reason says why they are 0.
 export function gradients({ name, delta, x, dL_dW, penalty, dL_db, top }) {
-  const shown = byFallingSize(dL_dW.map(Math.abs)).slice(0, top);
+  let shown = byFallingSize(dL_dW.map(Math.abs)).slice(0, top);
+  if (!penalty) shown = shown.filter((i) => dL_dW[i] !== 0);
   const kind = penalty ? "gradients.term with penalty" : "gradients.term";
   const rows = shown.map((i) => {
     const factors = penalty ? { delta, x: x[i], penalty: penalty(i) } : { delta, x: x[i] };
@@ -83,7 +90,7 @@ export function gradients({ name, delta, x, dL_dW, penalty, dL_db, top }) {
   });
   const others = without(dL_dW, shown);
   let rest = null;
-  if (others.length) {
+  if (others.length && shown.length) {
     const factors = { count: others.length, zero: others.filter((each) => each === 0).length };
     rest = new Row(plural("rest.gradient", others.length), { name: words.NAMES.others, factors });
   }

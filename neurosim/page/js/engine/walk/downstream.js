@@ -1,7 +1,8 @@
 // The stage of the downstream sum: the gradient that comes back from above, also through layers without weights.
 
+import { fill } from "./formula.js";
 import { largestTerms } from "./forward_stages.js";
-import { fedName, placeName, split } from "./places.js";
+import { fedName, split } from "./places.js";
 import { Row } from "./rows.js";
 import { Stage } from "./stage.js";
 import { largestAt } from "./sums.js";
@@ -41,7 +42,7 @@ export function downstream(run, fed, dL_da, top) {
   let [rows, rest] = largestTerms("downstream.term", (i) => fed.name(i), { w, delta }, products, top);
   const factors = { layer: fed.above.index, count: products.length };
   const result = new Row("downstream.result", { name: "dL/da", value: dL_da, factors });
-  rows = [over(fed), ...contests(run, fed), ...rows];
+  rows = [over(run, fed), ...contests(run, fed), ...rows];
   const passed = passedOn(run, fed, top);
   if (rest !== null && passed.length && !fed.above.neuronByNeuron) {
     rows.push(rest); // the way through a window follows after all terms
@@ -50,9 +51,14 @@ export function downstream(run, fed, dL_da, top) {
   return new Stage("downstream", { rows: [...rows, ...passed], rest, result, why: whyNothing(fed, dL_da) });
 }
 
-// Return the row that names the units of the sum; above: " above" for the sum of a layer further up.
-function over({ above: layer, numbers }, above = "") {
-  const told = { factors: { layer: layer.index }, names: { above: layer.title } };
+// Return the row that names the units of the sum; below: the layer whose sum it is, if it is one further up.
+function over(run, { above: layer, numbers }, below = null) {
+  const above = below === null ? "" : " above";
+  const told = { factors: { layer: layer.index, ...(below === null ? {} : { below }) }, names: { above: layer.title } };
+  const passed = run.network.layers[layer.index - 1];
+  if (passed.reshapes) {
+    told.names.above = fill(words.NAMES.through, { above: layer.title, layer: String(passed.index), kind: passed.title });
+  }
   if (layer.windows === null) return new Row(`downstream.over${above}`, told);
   if (!layer.weightName) return new Row(`downstream.over windows${above}`, told);
   const places = Math.floor(numbers.length / layer.neuronCount);
@@ -72,7 +78,7 @@ function contests(run, fed, indent = "") {
       else factors.count = layer.windows.size ** 2;
     } else {
       const [row, column] = split(run.network.layers[layer.index - 1], winner);
-      names.place = placeName(row, column, "row and column");
+      Object.assign(names, { row: String(row), column: String(column) });
       kind = a[winner] === a[own] ? "lost to the first" : "lost";
       if (kind === "lost") factors.winner = a[winner];
     }
@@ -97,8 +103,8 @@ function passedOn(run, fed, top) {
   const best = largestAt(fed.products);
   const number = fed.numbers[best];
   const rows = fed.numbers.length > 1 ? [new Row("downstream.one of them", { name: fed.name(best) })] : [];
-  rows.push(slope(fed, best), deltaAbove(run, layer, number));
-  if (layer.isOutput) return rows;
+  rows.push(slope(fed, best));
+  if (layer.isOutput) return [...rows, deltaAbove(run, layer, number)];
   const further = fedBy(run, layer, number);
   const { weights: w, deltas: delta, products } = further;
   const [terms, rest] = largestTerms("downstream.term above", (i) => further.name(i), { w, delta }, products, top);
@@ -107,9 +113,10 @@ function passedOn(run, fed, top) {
     const kind = plural(key, rest.factors.count);
     terms.push(new Row(kind, { name: rest.name, value: rest.value, factors: rest.factors }));
   }
-  rows.push(over(further, " above"), ...contests(run, further, "  "), ...terms);
+  rows.push(over(run, further, layer.index), ...contests(run, further, "  "), ...terms);
   const value = run.flows[layer.index].da[number];
   rows.push(new Row("downstream.sum above", { name: "dL/da", value, factors: { below: layer.index } }));
+  rows.push(deltaAbove(run, layer, number));
   return [...rows, ...passedOn(run, further, top)];
 }
 

@@ -43,12 +43,15 @@ export function gradients({ name, delta, x, largest, columns, dL_dW, dL_db, top 
   }
   if (places === 1) {
     rows.push(new Row("gradients.sum over one"));
-  } else if (!any(largest.terms)) {
-    rows.push(new Row("gradients.sum of nothing", { name: largest.name, factors: { places } }));
-  } else {
+  } else if (any(largest.terms)) {
     rows.push(new Row("gradients.sum", { name: largest.name, factors: { places } }), ...largestPlaces(largest, columns, top));
+  } else if (largest.penalty !== null) {
+    rows.push(new Row("gradients.only penalty", { name: largest.name, factors: { places } }));
+  } else {
+    const factors = { places, count: dL_dW.length };
+    rows.push(new Row(plural("gradients.sum of nothing", dL_dW.length), { factors }));
   }
-  rows.push(sumRow("gradients.of filter", largest));
+  if (largest.value !== 0 || largest.penalty !== null || places === 1) rows.push(sumRow("gradients.of filter", largest));
   const numbers = { low: least(dL_dW), high: greatest(dL_dW) };
   const bias = dL_db === null ? " without bias" : "";
   if (dL_db !== null) {

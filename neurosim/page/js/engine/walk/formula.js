@@ -24,7 +24,7 @@ export function namesIn(template) {
   return [...new Set(Array.from(template.matchAll(HOLE), (found) => found[1]))];
 }
 
-// Replace the names in braces by numbers, with brackets before a power if needed; "+ -2" becomes "- 2".
+// Replace the names in braces by numbers, with brackets before a power if needed; "+ -2" becomes "- 2", -0 is 0.
 export function fillNumbers(template, values) {
   const text = template.replace(HOLE, (hole, name, at) => {
     const value = values[name];
@@ -34,7 +34,13 @@ export function fillNumbers(template, values) {
   return text
     .replace(/(?<=\S )\+ -(?=[\d.])/g, "- ")
     .replaceAll("+ +", "+ ")
+    .replace(/^-0(?= )/, "0")
     .replace(/(?<=\S )- -(?=[\d.])/g, "+ ");
+}
+
+// Replace the names in braces by numbers that are aligned in columns; "+ -2" becomes "- 2".
+export function fillColumns(template, values) {
+  return fill(template, values).replace(/\+ +-(?=[\d.])(\S+)/g, (_, digits) => `- ${digits.padStart(10)}`);
 }
 
 // -- computing -------------------------------------------------------------------------------------------------------

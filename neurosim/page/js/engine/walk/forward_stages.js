@@ -67,15 +67,16 @@ export function activation(key, z, a, forced, together) {
   } else if (key === "softmax") {
     const largest = greatest(together);
     const ofAll = largest + Math.log(sum(Array.from(together, (each) => Math.exp(each - largest))));
-    rows.push(new Row("activation.log of sum", { factors: { "ln Σ e^z": ofAll, count: together.length } }));
-    row = new Row("activation.softmax", { ...about, factors: { z, "ln Σ e^z": ofAll } });
+    rows.push(new Row("activation.log of sum", { factors: { S: ofAll, count: together.length } }));
+    row = new Row("activation.softmax", { ...about, factors: { z, S: ofAll } });
   } else {
     row = new Row("activation.together", { ...about, factors: { z, count: together.length }, names });
   }
   return new Stage("activation", { rows, result: row, names });
 }
 
-// Return the stage of the network's output and its loss. layers: [index, activations] of each layer above;
+// Return the stage of the network's output and its loss. layers: [index, kind, activations] of each layer above,
+// kind: its title if it has no weights, else "";
 // y: the targets; target: the targets that the loss uses.
 export function output({ layers, a, classes, y, target, verdict, loss, L, top, dtype }) {
   const rows = through(layers, a, classes);
@@ -116,9 +117,9 @@ export function outputName(k, classes) {
 // Return rows of the layers above and of the largest outputs; of the first outputs if they are not classes.
 function through(layers, a, classes) {
   const rows = layers.map(
-    ([layer, each]) =>
+    ([layer, kind, each]) =>
       new Row("output.layer", {
-        name: fill(words.NAMES.layer, { layer: String(layer) }),
+        name: fill(words.NAMES[kind ? "layer of kind" : "layer"], { layer: String(layer), kind }),
         factors: { layer, count: each.length, low: least(each), high: greatest(each) },
       }),
   );

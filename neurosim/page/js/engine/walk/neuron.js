@@ -23,7 +23,7 @@ export class NeuronTrace extends NeuronTerms {
     const name = (i) => this.inputName(i);
     const alone = this.activation.elementwise;
     const layerZ = this.together("z");
-    const above = network.layers.slice(layer.index + 1).map((each) => [each.index, run.flows[each.index].a]);
+    const above = network.layers.slice(layer.index + 1).map((each) => [each.index, each.weightName ? "" : each.title, run.flows[each.index].a]);
     const { probabilities: a, classes, verdict } = run;
     const found = [
       this.inputsStage(top),
@@ -68,7 +68,8 @@ export class NeuronTrace extends NeuronTerms {
   downstreamStage(top) {
     const { run, layer } = this;
     if (!layer.isOutput) return downstream(run, this.fed, this.dL_da, top);
-    return backward.downstreamOfOutput(run.network.loss, run.probabilities, run.aim, this.unit, this.dL_da);
+    const shared = this.activation.elementwise || this.forced !== null ? "" : this.activation.key;
+    return backward.downstreamOfOutput(run.network.loss, run.probabilities, run.aim, this.unit, this.dL_da, shared);
   }
 
   gradientsStage(top) {

@@ -1,7 +1,7 @@
 // The rows of the stages of the walk, and the formats of their numbers.
 
 import { column, number, thousands } from "../numbers.js";
-import { digitsFor, fill, fillNumbers } from "./formula.js";
+import { digitsFor, fill, fillColumns, fillNumbers } from "./formula.js";
 import { words } from "./words.js";
 
 const DIGITS = 5;
@@ -65,7 +65,7 @@ export class Row {
   }
 
   withNumbers(form) {
-    const filled = form === inColumns ? fill : fillNumbers; // columns keep their width and their signs
+    const filled = form === inColumns ? fillColumns : fillNumbers;
     return filled(this.equation, this.filling(form));
   }
 

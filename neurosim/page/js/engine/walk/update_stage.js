@@ -11,7 +11,8 @@ import { formulas, plural, words } from "./words.js";
 // counts: the number of weights, of those that move, of those that move without a gradient by cause; the largest change.
 export function update(step, weight, bias, counts) {
   const { optimizer } = step;
-  const rows = settings(step);
+  const rows = step.interventions.map((what) => new Row("update.intervention", { names: { what } }));
+  rows.push(...settings(step));
   rows.push(new Row(counts.moved ? "update.most" : "update.none", { name: weight.name }));
   rows.push(...gradientOf(step, weight), ...remembered(step, weight, ""), ...lines(step, weight, ""));
   rows.push(change(step, weight), ...unaskedRow(step, weight));
@@ -19,7 +20,6 @@ export function update(step, weight, bias, counts) {
     const kind = isBounded(step) ? "update.max_norm" : "update.within max_norm";
     rows.push(new Row(kind, { factors: { norm: step.weightsNorm, bound: step.bound } }));
   }
-  rows.push(...step.interventions.map((what) => new Row("update.intervention", { names: { what } })));
   if (bias !== null) {
     rows.push(new Row("update.the bias"), ...gradientOf(step, bias), ...remembered(step, bias, " of bias"));
     rows.push(...lines(step, bias, " of bias"), change(step, bias), ...unaskedRow(step, bias));
