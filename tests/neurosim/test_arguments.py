@@ -120,33 +120,6 @@ def test_a_small_network_is_measured_in_bytes():
     assert "16 parameters, float32 (64 bytes)" in str(net.summary())
 
 
-WRONG_ARGUMENTS_OF_LOAD = [
-    ("folder", 3, "folder: expected the path of a folder, received an object of type int"),
-    ("folder", "nowhere", "folder: expected an existing folder to search in, received 'nowhere'"),
-    ("scale", [1], "scale: expected auto, standardize, none or a number above 0, received [1]"),
-    ("scale", np.ones(2), "scale: expected auto, standardize, none or a number above 0, received array([1., 1.])"),
-    ("scale", True, "scale: expected auto, standardize, none or a number above 0, received True"),
-    ("missing", np.ones(2), "missing: expected mean or drop, received array([1., 1.])"),
-    ("missing", 0, "missing: expected mean or drop, received 0"),
-    ("transpose", "yes", "transpose: expected True, False or None, received 'yes'"),
-    ("label_column", 2.5, "label_column: expected the name of a column, or its number from 1, received 2.5"),
-    ("target", 3, "target: expected a list of column names, received an object of type int"),
-    ("target", [None], "target: expected the name of a column, or its number from 1, received None"),
-    ("one_hot", None, "one_hot: expected a list of column names, received an object of type NoneType"),
-    ("seed", "3", "seed: expected a whole number of at least 0, received '3'"),
-    ("split_seed", -1, "split_seed: expected a whole number of at least 0, received -1"),
-]
-
-
-@pytest.mark.parametrize(("name", "value", "text"), WRONG_ARGUMENTS_OF_LOAD)
-def test_a_wrong_argument_of_load_is_named(name, value, text, tmp_path):
-    table = tmp_path / "t.csv"
-    table.write_text("a,b,kind\n" + "1,2,x\n3,4,y\n" * 10)
-    with pytest.raises(ns.NeurosimError) as error:
-        ns.data.load(table, **{name: value})
-    assert str(error.value) == text
-
-
 def test_columns_may_be_given_by_their_numbers(tmp_path):
     table = tmp_path / "t.csv"
     table.write_text("a,b,kind\n" + "1,2,x\n3,4,y\n" * 10)
