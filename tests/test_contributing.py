@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from first_lines import listed
 from test_house import FLOOR_OF, ROOT
 
 import neurosim as ns
@@ -97,3 +98,7 @@ def test_every_file_that_it_names_exists():
     assert len(named) > 60
     for path in named:
         assert any(each == path or each.endswith("/" + path) for each in FILES), path
+
+
+def test_the_list_of_files_is_that_of_the_files():
+    assert TEXT.endswith("\n" + listed()), "python -m tests.first_lines writes it anew"
