@@ -210,6 +210,7 @@ def boundary_film(
     return write_gif(frames, path, seconds_per_frame)
 
 
+@styled
 def places_around(x: Any, resolution: int) -> tuple[Array, Array, Array]:
     """Return a grid over the part of the plane in which points x (N, 2) lie, with some room around it.
 

@@ -33,7 +33,9 @@ from matplotlib.ticker import Formatter, FuncFormatter, NullFormatter
 
 from neurosim.errors import NeurosimError
 from neurosim.files.atomic import atomic_file
+from neurosim.network import Network
 from neurosim.parameters import Array
+from neurosim.registry import Configurable
 from neurosim.text import cut, plain, visible
 
 from .colours import AXIS, GRID, INK_COLOUR, MUTED, SHARES
@@ -167,9 +169,26 @@ def styled(function: Callable[P, T]) -> Callable[P, T]:
             if name != "path":
                 bound.arguments[name] = drawable(value)
         with matplotlib.rc_context(cast(Any, RC)):
-            return function(*bound.args, **bound.kwargs)
+            try:
+                return function(*bound.args, **bound.kwargs)
+            except (TypeError, ValueError, AttributeError, IndexError) as error:
+                if not isinstance(error, NeurosimError) and (
+                    wrong := _of_wrong_type(signature, bound.arguments, function.__name__)
+                ):
+                    raise wrong from error
+                raise
 
     return decorated
+
+
+def _of_wrong_type(signature: inspect.Signature, given: Mapping[str, Any], called: str) -> NeurosimError | None:
+    """Return the error for the first argument that cannot be drawn, such as a network; None if all could be."""
+    for name, value in given.items():
+        needed = signature.parameters[name].default is inspect.Parameter.empty
+        if needed and (value is None or isinstance(value, Configurable | Network) or type(value) in (object, str)):
+            received = "None" if value is None else f"an object of type {type(value).__name__}"
+            return NeurosimError(f"{name}: expected what help(viz.{called}) describes, received {received}")
+    return None
 
 
 class Picture(Figure):

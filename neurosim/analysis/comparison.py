@@ -17,6 +17,7 @@ from ..metrics import class_indices
 from ..network import Network
 from ..parameters import Array
 from ..processors import computes
+from ..text import number, percent, signed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,21 +83,28 @@ class Comparison:
     def __repr__(self) -> str:
         """Return a short report."""
         frame = self.to_frame()
-        shares = ["before", "after", "later"][: len(self.accuracies)]
-        table = frame.to_string(formatters=dict.fromkeys(shares, "{:.2%}".format) | {"change": "{:+.2%}".format})
-        loss = " -> ".join(f"{value:.4g}" for value in self.losses)
+        for name in frame.columns.drop("samples"):
+            frame[name] = [_written(share, difference=name == "change") for share in frame[name]]
+        accuracies = " -> ".join(percent(share, 2) for share in self.accuracies)
+        loss = " -> ".join(number(value, 4) for value in self.losses)
         lines = [
-            f"accuracy {' -> '.join(f'{value:.2%}' for value in self.accuracies)} ({100 * self.change:+.2f} points), "
-            f"loss {loss}",
+            f"accuracy {accuracies} ({signed(100 * self.change)} points), loss {loss}",
             f"the prediction of {self.changed:,} of {self.count:,} samples changed",
         ]
         if len(self.accuracies) > 2:
             lines.append(
                 "no accuracy was lost, so there is nothing to recover"
                 if math.isnan(self.recovery)
-                else f"{self.recovery:.0%} of the lost accuracy was won back later"
+                else f"{percent(self.recovery, 0)} of the lost accuracy was won back later"
             )
-        return "\n".join([*lines, "", table])
+        return "\n".join([*lines, "", frame.to_string()])
+
+
+def _written(share: float, difference: bool) -> str:
+    """Write an accuracy in percent, or a difference of two in points; "none" for a class without samples."""
+    if math.isnan(share):
+        return "none"
+    return f"{signed(100 * share)} points" if difference else percent(share, 2)
 
 
 @computes

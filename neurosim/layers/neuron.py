@@ -22,7 +22,7 @@ from ..checks import check_number, check_value
 from ..errors import NeurosimError, OutOfRangeError, ShapeError
 from ..optimizers import Optimizer
 from ..parameters import Array, Shape
-from ..text import four_digits
+from ..text import four_digits, number
 from .interventions import Interventions, check_own_activation
 from .windows import Windows
 
@@ -306,12 +306,12 @@ class Neuron:
         parts = [f"Neuron {self.index} of layer {layer.index}, {layer!r}"]
         if layer.weight_name in layer.views:
             weights = self.weights
-            parts.append(f"{weights.size} weights in [{weights.min():.3g}, {weights.max():.3g}]")
+            parts.append(f"{weights.size} weights in [{number(weights.min(), 3)}, {number(weights.max(), 3)}]")
         if layer.bias_name in layer.views:
-            parts.append(f"bias {self.bias:.3g}")
+            parts.append(f"bias {number(self.bias, 3)}")
         if batch and layer.batch_size:
             read = "one sample" if layer.batch_size == 1 else f"{layer.batch_size:,} samples"
-            parts.append(f"mean activation {float(self.a.mean()):.3g} over the last batch of {read}")
+            parts.append(f"mean activation {number(self.a.mean(), 3)} over the last batch of {read}")
         parts += self.interventions
         return ": ".join((parts[0], ", ".join(parts[1:]))) if parts[1:] else parts[0]
 

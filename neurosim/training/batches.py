@@ -22,7 +22,7 @@ from ..parameters import Array
 from ..registry import unknown
 from ..samples import as_numbers
 from ..signals import signals_wait
-from ..text import thousands
+from ..text import counted, thousands
 
 if TYPE_CHECKING:
     from ..compiled.program import Program
@@ -97,6 +97,10 @@ class Batches:
         at_once = self.augment is None and self.weights is None and feed.fits
         self._feed = feed if at_once else None
         self.begin_epoch()
+
+    def __repr__(self) -> str:
+        count, steps = counted(len(self.rows), "sample"), f"step {self.steps:,} of {self.steps_per_epoch:,}"
+        return f"Batches({count} in batches of {self.batch_size:,}, {steps} in this epoch)"
 
     def begin_epoch(self) -> None:
         """Go to the first step of a new epoch."""

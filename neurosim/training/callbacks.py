@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -100,6 +102,13 @@ class Callback:
     """
 
     reason: str = "callback"
+
+    def __repr__(self) -> str:
+        """Return the class and its settings that are texts, numbers or paths."""
+        given = {name: getattr(self, name, None) for name in inspect.signature(type(self)).parameters}
+        plain = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
+        shown = [f"{name}={value!r}" for name, value in plain.items() if isinstance(value, str | int | float)]
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     def check(self, run: TrainingRun) -> None:
         """Check the run before anything else. Raise a NeurosimError if it lacks something, e.g. a column."""

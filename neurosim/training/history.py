@@ -11,7 +11,7 @@ from .. import html
 from ..errors import DataError
 from ..registry import unknown
 from ..schema import Rule, anything, brief, count, hold, listed, number, optional, record, text
-from ..text import counted
+from ..text import counted, number as decimal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,7 +143,7 @@ class History:
     def __repr__(self) -> str:
         figures: dict[str, Any] = self.rows[-1] if self.rows else {}
         shown = ", ".join(
-            f"{name} {figures[name]:.4g}"
+            f"{name} {decimal(figures[name], 4)}"
             for name in ("loss", "accuracy", "val_loss", "val_accuracy")
             if name in figures
         )

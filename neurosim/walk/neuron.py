@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import html
 from ..errors import NeurosimError
+from ..text import number
 from . import filters, stages, words
 from .check import Check, check_neuron
 from .downstream import downstream
@@ -353,7 +354,7 @@ class NeuronTrace(NeuronTerms):
         )
 
     def __repr__(self) -> str:
-        return f"NeuronTrace({self}, z {self.z:.4g}, a {self.a:.4g}, delta {self.delta:.4g})"
+        return f"NeuronTrace({self}, z {number(self.z, 4)}, a {number(self.a, 4)}, delta {number(self.delta, 4)})"
 
     def _repr_html_(self) -> str:
         return html.block(html.title(str(self)), stages.as_html(self.stages()))

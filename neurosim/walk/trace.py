@@ -18,7 +18,7 @@ from .. import html
 from ..errors import NeurosimError, OutOfRangeError
 from ..layers import Layer
 from ..network import Network
-from ..text import four_digits, number
+from ..text import four_digits, number, percent
 from . import stages, words
 from .formula import fill
 from .neuron import NeuronTrace
@@ -111,10 +111,11 @@ class Trace(SampleRun):
         if len(self.probabilities) == 1 and self.prediction == 0:
             sure = 1.0 - sure
         a_share = (self.forward_only or self.label is not None) and self.network.output.activation.range == (0.0, 1.0)
-        share = f" with {100 * sure:.1f} %" if a_share else ""
+        share = f" with {percent(sure)}" if a_share else ""
         if self.forward_only:
             return f"Trace of {which}: {self.verdict}{share}, forward only: it has no label"
-        return f"Trace of {which}: {self.verdict}{share}, loss {self.loss:.4g}, after the update {self.loss_after:.4g}"
+        loss, after = number(self.loss, 4), number(self.loss_after, 4)
+        return f"Trace of {which}: {self.verdict}{share}, loss {loss}, after the update {after}"
 
     def _repr_html_(self) -> str:
         right = "right" if self.label == self.prediction else "wrong"

@@ -118,3 +118,12 @@ def test_a_path_is_checked_before_a_network_is_loaded(tmp_path):
 def test_a_small_network_is_measured_in_bytes():
     net = ns.Network([ns.Input(3), ns.Dense(3, "relu"), ns.Dense(1, "sigmoid")], "binary_cross_entropy", engine="numpy")
     assert "16 parameters, float32 (64 bytes)" in str(net.summary())
+
+
+def test_columns_may_be_given_by_their_numbers(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("a,b,kind\n" + "1,2,x\n3,4,y\n" * 10)
+    by_name, _ = ns.data.load(table, label_column="kind")
+    by_number, _ = ns.data.load(table, label_column=3)
+    assert by_number.class_names == by_name.class_names == ("x", "y")
+    assert ns.data.load(table, target=[1], one_hot=[3])[0].feature_names == ("b", "kind=x", "kind=y")

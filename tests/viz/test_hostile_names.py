@@ -1,5 +1,6 @@
 """Names from outside are drawn as text, whatever they contain, by every function of viz."""
 
+import inspect
 import itertools
 import re
 import warnings
@@ -233,3 +234,15 @@ def test_in_given_axes_names_are_text_and_formulas_of_the_user_stay():
     ax.figure.draw_without_rendering()
     assert own.get_parse_math() and not ax._left_title.get_parse_math()
     assert not any(each.get_parse_math() for each in ax.get_yticklabels() if "$" in each.get_text())
+
+
+@pytest.mark.parametrize("wrong", ["a network", None, object()], ids=["network", "None", "object"])
+@pytest.mark.parametrize(
+    "name", ["activation_by_class", "confusion_matrix", "kernel_grid", "places_around", "weight_grid"]
+)
+def test_a_network_or_none_instead_of_an_array_is_refused(name, wrong):
+    net = ns.Network([ns.Input(4), ns.Dense(3, "relu"), ns.Dense(2, "softmax")])
+    draw = getattr(viz, name)
+    needed = [each for each in inspect.signature(draw).parameters.values() if each.default is each.empty]
+    with pytest.raises(ns.NeurosimError, match=r"expected .*received"):
+        draw(net if wrong == "a network" else wrong, *[1] * (len(needed) - 1))

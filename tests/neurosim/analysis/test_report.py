@@ -2,6 +2,7 @@
 
 import copy
 import math
+import re
 import statistics
 import time
 
@@ -17,6 +18,7 @@ from neurosim.analysis.report_card import (
     class_indices,
     report_card,
 )
+from neurosim.text import percent
 
 COLUMNS = [
     "layer",
@@ -435,8 +437,8 @@ def test_comparison_is_counted_sample_by_sample(crowd):
     assert result.change == two - one < 0.0
     assert result.recovery == pytest.approx((three - two) / (one - two))
     text = repr(result)
-    assert f"{result.changed} of 700 samples" in text and f"{result.recovery:.0%} of the lost accuracy" in text
-    assert f"{one:.2%} -> {two:.2%} -> {three:.2%}" in text and len(text.splitlines()) == 3 + 1 + 9
+    assert f"{result.changed} of 700 samples" in text and f"{percent(result.recovery, 0)} of the lost accuracy" in text
+    assert " -> ".join(percent(each, 2) for each in (one, two, three)) in text and len(text.splitlines()) == 3 + 1 + 9
 
 
 def test_comparison_without_a_change(crowd):
@@ -445,6 +447,8 @@ def test_comparison_without_a_change(crowd):
     result = compare(net, copy.deepcopy(net), x, y)
     assert result.changed == 0 and result.change == 0.0 and math.isnan(result.recovery)
     assert "later" not in result.to_frame() and "recover" not in repr(result)
+    rows = repr(compare(net, copy.deepcopy(net), x[y == 2], y[y == 2])).splitlines()
+    assert re.fullmatch(r"0 +0 +none +none +none", rows[5]) and rows[7].endswith("0.00 points")
     assert "nothing to recover" in repr(compare(net, copy.deepcopy(net), x, y, copy.deepcopy(net)))
     only = compare(net, copy.deepcopy(net), x[y == 2], y[y == 2]).to_frame()
     assert math.isnan(only.before[0]) and only.samples[0] == 0 and only.before[2] == only.before["all"]

@@ -259,7 +259,7 @@ def test_networks_with_one_output(loss, output, y, make_net):
         assert neuron.check().max_relative_error < 1e-6
         json.dumps(neuron.to_dict())
     assert len(trace[-1]) == 1 and "class 0" not in trace[1][0].explain()
-    share = re.search(r"with ([\d.]+) %", repr(trace))
+    share = re.search(r"with ([\d.]+)\s%", repr(trace))
     assert (share is not None) == (output == "sigmoid" and trace.label is not None)
     assert share is None or float(share[1]) >= 50.0
 
