@@ -185,7 +185,7 @@ def _of_wrong_type(signature: inspect.Signature, given: Mapping[str, Any], calle
     """Return the error for the first argument that cannot be drawn, such as a network; None if all could be."""
     for name, value in given.items():
         needed = signature.parameters[name].default is inspect.Parameter.empty
-        if needed and (value is None or isinstance(value, Configurable | Network) or type(value) in (object, str)):
+        if needed and (value is None or isinstance(value, Configurable | Network) or type(value) is object):
             received = "None" if value is None else f"an object of type {type(value).__name__}"
             return NeurosimError(f"{name}: expected what help(viz.{called}) describes, received {received}")
     return None
