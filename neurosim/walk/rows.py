@@ -106,7 +106,8 @@ class Row:
 
     def _filling(self, form: Form) -> dict[str, str]:
         filling = dict(self.names) | {name: form(name, value) for name, value in self.factors.items()}
-        if (zero := self.factors.get("zero")) in (0, self.factors.get("count")):
+        zero = self.factors.get("zero")
+        if zero is not None and zero in (0, self.factors["count"]):
             filling["zero"] = "all" if zero else "none"  # "none of them zero"
         return filling
 

@@ -7,11 +7,9 @@ import pytest
 from page_browser import Tab
 
 import neurosim as ns
+from neurosim.walk import STAGES
 
 pytestmark = pytest.mark.browser
-
-STAGES = ["inputs", "weighted_sum", "activation", "output", "output_delta", "downstream", "derivative", "delta"]
-STAGES += ["gradients", "update", "loss_after"]
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,9 @@ from page_browser import Tab, axe
 
 import neurosim as ns
 from neurosim.text import number, percent, typeset
+from neurosim.walk import STAGES
 
 pytestmark = pytest.mark.browser
-
-STAGES = ["inputs", "weighted_sum", "activation", "output", "output_delta", "downstream", "derivative", "delta"]
-STAGES += ["gradients", "update", "loss_after"]
 
 
 @pytest.fixture(scope="module")

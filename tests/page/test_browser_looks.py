@@ -8,11 +8,10 @@ import pytest
 from page_browser import WIDTHS, Tab, axe
 
 import neurosim as ns
+from neurosim.walk import STAGES
 
 pytestmark = pytest.mark.browser
 
-STAGES = ["inputs", "weighted_sum", "activation", "output", "output_delta", "downstream", "derivative", "delta"]
-STAGES += ["gradients", "update", "loss_after"]
 HOSTILE = (
     "</script><script>bad=1</script>",
     '"quoted" & <b>bold</b>',

@@ -5,11 +5,10 @@ import { fill, namesIn } from "./formula.js";
 import { outputName } from "./forward_stages.js";
 import { Row } from "./rows.js";
 import { Stage } from "./stage.js";
-import { byFallingSize, greatest, least, without } from "./sums.js";
+import { any, byFallingSize, greatest, least, without, zeros } from "./sums.js";
 import { plural, words } from "./words.js";
 
 const taken = (numbers, names) => Object.fromEntries(names.map((name) => [name, numbers[name]]));
-const any = (values) => values.some((each) => each !== 0);
 
 // Return the stage dL/dz of the output layer. rule: a key of words.RULES; factors: name -> (n,) numbers in the rule.
 export function outputDelta({ loss, activation, rule, factors, classes, target, delta, top }) {
@@ -91,7 +90,7 @@ export function gradients({ name, delta, x, dL_dW, penalty, dL_db, top }) {
   const others = without(dL_dW, shown);
   let rest = null;
   if (others.length && shown.length) {
-    const factors = { count: others.length, zero: others.filter((each) => each === 0).length };
+    const factors = { count: others.length, zero: zeros(others) };
     rest = new Row(plural("rest.gradient", others.length), { name: words.NAMES.others, factors });
   }
   const numbers = { low: least(dL_dW), high: greatest(dL_dW) };

@@ -5,10 +5,9 @@ import { largestTerms } from "./forward_stages.js";
 import { fedName, split } from "./places.js";
 import { Row } from "./rows.js";
 import { Stage } from "./stage.js";
-import { largestAt } from "./sums.js";
+import { any, largestAt } from "./sums.js";
 import { plural, words } from "./words.js";
 
-const any = (values) => values.some((each) => each !== 0);
 
 // The units of the layer above that depend on one number x: their indices, dz/dx, delta, and the products.
 export class Fed {

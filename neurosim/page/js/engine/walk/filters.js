@@ -4,11 +4,9 @@ import { largestTerms } from "./forward_stages.js";
 import { placeName } from "./places.js";
 import { Row } from "./rows.js";
 import { Stage } from "./stage.js";
-import { greatest, least, sum } from "./sums.js";
+import { any, greatest, least, sum, zeros } from "./sums.js";
 import { plural, words } from "./words.js";
 
-const nonzero = (values) => values.reduce((count, each) => count + (each !== 0 ? 1 : 0), 0);
-const any = (values) => values.some((each) => each !== 0);
 
 // Return the stage of the inputs from a patch, x (k k C,). layer: the layer below, 0: the sample; below: its title;
 // field: rows and columns of the patch, in words; seen: those of its receptive field in the sample;
@@ -16,7 +14,7 @@ const any = (values) => values.some((each) => each !== 0);
 export function inputs({ size, layer, below, field, seen, outside }, x) {
   const factors = { size, ...(layer ? { layer } : {}) };
   const first = new Row(`inputs.patch of ${layer ? "layer" : "sample"}`, { factors, names: { field, seen, below } });
-  const numbers = { count: x.length, zero: x.length - nonzero(x), low: least(x), high: greatest(x) };
+  const numbers = { count: x.length, zero: zeros(x), low: least(x), high: greatest(x) };
   if (outside) numbers.outside = outside;
   return new Stage("inputs", { rows: [first, new Row(outside ? "inputs.patch outside" : plural("inputs.patch", x.length), { factors: numbers })] });
 }
@@ -38,7 +36,7 @@ export function gradients({ name, delta, x, largest, columns, dL_dW, dL_db, top 
   const rows = terms.length ? [new Row("gradients.share"), ...terms] : [];
   if (terms.length && rest !== null) {
     const { count } = rest.factors;
-    const factors = { count, zero: shares.length - nonzero(shares) };
+    const factors = { count, zero: zeros(shares) };
     rows.push(new Row(plural("gradients.other shares", count), { name: rest.name, factors }));
   }
   if (places === 1) {

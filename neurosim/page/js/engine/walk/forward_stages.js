@@ -3,13 +3,11 @@
 import { fill, valueOf } from "./formula.js";
 import { Row } from "./rows.js";
 import { Stage } from "./stage.js";
-import { byFallingSize, greatest, least, sum, without } from "./sums.js";
+import { any, byFallingSize, greatest, least, sum, without, zeros } from "./sums.js";
 import { formulas, plural, words } from "./words.js";
 
 const FEATURE = ["feature", "mean", "deviation"]; // the numbers from which a standardized input is computed
 
-const nonzero = (values) => values.reduce((count, each) => count + (each !== 0 ? 1 : 0), 0);
-const any = (values) => values.some((each) => each !== 0);
 const pick = (arrays, i) => Object.fromEntries(Object.entries(arrays).map(([name, values]) => [name, values[i]]));
 
 // Return rows of the `top` largest nonzero products, and a row of the rest: their number and their sum.
@@ -28,7 +26,7 @@ export function largestTerms(kind, name, factors, products, top) {
 
 // Return the stage of the inputs. standardized: features, means and deviations, or null.
 export function inputs(name, x, layer, standardized, top) {
-  const numbers = { count: x.length, zero: x.length - nonzero(x), low: least(x), high: greatest(x) };
+  const numbers = { count: x.length, zero: zeros(x), low: least(x), high: greatest(x) };
   if (layer) return new Stage("inputs", { rows: [new Row(plural("inputs.layer", x.length), { factors: { ...numbers, layer } })] });
   if (standardized === null) return new Stage("inputs", { rows: [new Row(plural("inputs.sample", x.length), { factors: numbers })] });
   const rows = [new Row(plural("inputs.standardized", x.length), { factors: numbers })];

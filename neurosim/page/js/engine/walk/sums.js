@@ -20,6 +20,16 @@ export function sum(values, start = 0, count = values.length) {
   return sum(values, start, half) + sum(values, start + half, count - half);
 }
 
+// Return whether any value is not 0; NaN is not 0.
+export function any(values) {
+  return values.some((each) => each !== 0);
+}
+
+// Return how many values are 0.
+export function zeros(values) {
+  return values.reduce((count, each) => count + (each === 0 ? 1 : 0), 0);
+}
+
 // Return the indices that sort sizes, largest first; equal ones keep their order, NaN comes last.
 export function byFallingSize(sizes) {
   const order = Array.from(sizes, (_, k) => k);
