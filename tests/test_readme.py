@@ -30,7 +30,6 @@ from neurosim.cli.main import COMMANDS, parse
 TEXT = README.read_text("utf-8")
 SECTIONS = sections(TEXT)
 PAGES = {path: path.read_text("utf-8") for path in (README, GALLERY / "README.md", ROOT / "scenarios/bench/README.md")}
-SLOW = {"Compare"}  # ten seconds
 LONGEST = 10  # seconds of a command that the tests run, as README has it
 INSTALL = ("pip install -e . && python main.py scenario", 'pip install -e ".[test]" && pytest')
 
@@ -46,10 +45,10 @@ def commands():
 
 def titles():
     """The sections with a transcript."""
-    found = [title for title, blocks in SECTIONS.items() if any(is_transcript(block) for block in blocks)]
-    return [pytest.param(title, marks=[pytest.mark.full] if title in SLOW else []) for title in found]
+    return [title for title, blocks in SECTIONS.items() if any(is_transcript(block) for block in blocks)]
 
 
+@pytest.mark.quick_for("First screen", "Step through a neuron", "Explore", "Program")
 @pytest.mark.parametrize("title", titles())
 def test_the_program_prints_what_the_readme_shows(title):
     names = {}
@@ -75,6 +74,7 @@ def quick_commands():
     ]
 
 
+@pytest.mark.quick_for("step")
 @pytest.mark.parametrize("words", quick_commands())
 def test_the_quick_commands_run(words):
     with folder_of_a_user():

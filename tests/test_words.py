@@ -136,6 +136,7 @@ def of_findings():
 WHERE = {"README": of_readme, "help": of_help, "errors": of_errors, "walk": of_walk, "findings": of_findings}
 
 
+@pytest.mark.quick_for("help", "walk", "findings")
 @pytest.mark.parametrize("where", WHERE)
 def test_sentences_that_users_read_are_short(where):
     lengths = {sentence: len(words(sentence)) for text in WHERE[where]() for sentence in sentences(text)}

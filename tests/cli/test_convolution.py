@@ -27,6 +27,7 @@ def model(tmp_path_factory):
     return str(net.save(tmp_path_factory.mktemp("model") / "net.npz"))
 
 
+@pytest.mark.full
 def test_train_saves_the_network_that_it_shows(cli, tmp_path):
     result = cli("train", *SMALL, *CONV, "--out", "run", "--quiet")
     assert result.code == 0, result.err

@@ -31,6 +31,7 @@ def read(path):
     return PageFile(Path(path).read_text("utf-8"))
 
 
+@pytest.mark.full
 def test_it_trains_writes_and_opens_a_page(cli, tmp_path, opened):
     result = cli("explore", "--out", "new/own.html", "--epochs", "1")
     assert result.code == 0, result.err
@@ -100,6 +101,7 @@ def test_a_run_that_diverged_makes_a_page_that_says_so(cli, tmp_path):
     assert read(tmp_path / "results/page.html").manifest["diverged"] is True
 
 
+@pytest.mark.full
 def test_train_writes_a_page_beside_the_run(cli, tmp_path):
     words = ("train", *SMALL[1:], "--out", "run")
     assert "run/page.html" in cli(*words, "--page").out
@@ -109,6 +111,7 @@ def test_train_writes_a_page_beside_the_run(cli, tmp_path):
     assert "page.html" not in cli(*words).out and not (tmp_path / "run/page.html").exists()
 
 
+@pytest.mark.full
 def test_a_run_with_a_page_is_taken_up_with_it(cli, tmp_path):
     words = ("train", *SMALL[1:], "--page", "--checkpoint-every", "2", "--out")
     assert cli(*words, "run").code == 0

@@ -1,9 +1,12 @@
 """``gradcheck``: every gradient, by name."""
 
+import pytest
+
 import neurosim as ns
 from neurosim.analysis.gradcheck import GradientCheck
 
 
+@pytest.mark.full
 def test_gradcheck_covers_every_activation_and_loss_and_passes(cli):
     result = cli("gradcheck")
     assert result.code == 0, result.out

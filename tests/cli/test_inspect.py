@@ -132,6 +132,7 @@ def test_pictures_of_layers_of_another_run_are_taken_out_of_the_folder(images, t
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(mine)
 
 
+@pytest.mark.full
 def test_the_input_that_a_filter_likes_is_that_of_its_mean(images, tmp_path, monkeypatch):
     net, (_, test) = ns.Network.load(images), ns.data.load("digits")
     drawn = []

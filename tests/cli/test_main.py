@@ -84,6 +84,7 @@ def test_help_imports_neither_matplotlib_nor_pandas_nor_numpy():
     )
 
 
+@pytest.mark.quick_for("train")
 @pytest.mark.parametrize("command", ["train", "step", "inspect", "data"])
 def test_what_may_draw_imports_matplotlib_and_pandas_only_when_it_does(command):
     in_a_process(
@@ -99,6 +100,7 @@ def test_importing_neurosim_imports_nothing_that_draws():
     )
 
 
+@pytest.mark.full
 def test_what_was_typed_is_on_record(cli, tmp_path):
     words = ["scenario", "losses", "--quick", "--data", "digits", "--train-size", "50", "--epochs", "1", "--jobs", "1"]
     assert cli(*words, "--out", "my results", program="/usr/bin/neurosim").code == 0

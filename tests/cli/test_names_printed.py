@@ -50,6 +50,7 @@ def test_train_writes_everything(trained):
     assert {"net.npz", "confusion_matrix.png", "learning_curves.png", "weights.png"} <= made
 
 
+@pytest.mark.quick_for("data", "inspect", "inspect --layer 1", "explore TABLE --out")
 @pytest.mark.parametrize("words", [
     ["data", "--data", "TABLE"],
     ["inspect", "NET", "--data", "TABLE"],
@@ -85,6 +86,7 @@ def test_an_error_shows_the_name_it_speaks_of(tmp_path):
     assert result.code == 2 and not BAD.search(result.err) and r"no\x1b[31m\u202e.csv" in result.err
 
 
+@pytest.mark.full
 def test_a_report_holds_no_markup_of_names(table, tmp_path):
     clean(run_cli(
         "compare", "--vary", "optimizer=sgd,adam", "--data", table, "--epochs", "1", "--hidden", "4", "--seeds", "2",

@@ -127,6 +127,7 @@ def test_what_a_command_does_not_know_is_called_what_it_is(words, says, cli):
     assert result.code == 2 and result.err.startswith(f"error: {says} (see python main.py {words[0]} --help)")
 
 
+@pytest.mark.quick_for("lr")
 @pytest.mark.parametrize("short", ["lr", "bs", "batchnorm"])
 def test_compare_varies_a_setting_by_the_name_of_other_programs(short, cli):
     values = {"lr": "0.1,0.01", "bs": "8,16", "batchnorm": "yes,no"}[short]

@@ -86,7 +86,7 @@ def held_out(data, **reading):
 # -- train -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.quick_for("moons")
+@pytest.mark.full
 @pytest.mark.parametrize("name", TOYS)
 def test_train_on_points_draws_their_boundary_and_its_film(name, cli, tmp_path):
     text = said(cli("train", "--data", name, *QUICK, "--out", "run"))
@@ -156,6 +156,7 @@ def test_train_on_numbers_to_predict(targets, prices, cli, tmp_path):
     assert "predictions.png" in files(tmp_path / "run") and "confusion_matrix.png" not in files(tmp_path / "run")
 
 
+@pytest.mark.quick_for("words0-True")
 @pytest.mark.parametrize(("words", "idle"), [(("--epochs", "1"), True), (("--epochs", "400", "--hidden", "32"), False)])
 def test_predictions_no_better_than_the_mean_are_no_better_than_a_guess(words, idle, prices, cli):
     text = said(cli("train", "--data", "houses.csv", "--target", "price", "--loss", "mse", "--quiet", *words))
@@ -195,6 +196,7 @@ def test_outputs_that_are_no_probabilities_are_called_values(table, cli, tmp_pat
 # -- validation ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.quick_for("more0")
 @pytest.mark.parametrize("more", [(), ("--early-stopping", "2", "--epochs", "30")])
 def test_a_share_is_held_out_for_validation_and_the_test_rows_are_not_looked_at(
     more, table, cli, tmp_path, monkeypatch
@@ -265,6 +267,7 @@ def rough(cli, tmp_path):
     return tmp_path / "rough.csv"
 
 
+@pytest.mark.full
 def test_resume_reads_the_data_as_the_run_did(rough, cli, tmp_path, monkeypatch):
     words = ("train", "--data", "rough.csv", *sum(ROUGH, ()), *QUICK, "--validation", "0.2", "--checkpoint-every", "4")
     assert cli(*words, "--out", "whole").code == 0
@@ -441,6 +444,7 @@ def flowers(table, cli):
     return "flowers/net.npz"
 
 
+@pytest.mark.full
 def test_inspect_calls_classes_by_their_names(flowers, table, cli, tmp_path):
     text = said(cli("inspect", flowers, "--data", "iris.csv"))
     card = pd.read_csv(tmp_path / "results/inspect/neurons.csv")
@@ -453,6 +457,7 @@ def test_inspect_calls_classes_by_their_names(flowers, table, cli, tmp_path):
     assert {"layer1-neuron2-by_class.png", "layer1-neuron2-weights.png"} <= files(tmp_path / "results/inspect")
 
 
+@pytest.mark.full
 def test_a_class_with_a_long_name_fits_the_table_of_the_terminal(cli, tmp_path):
     frame = iris()
     frame["species"] = frame["species"].map(lambda name: f"Iris {name} of a very long name")
@@ -505,6 +510,7 @@ def test_step_at_a_table_says_what_changes_and_takes_it_back(words, table, cli):
     assert "error: clamp VALUE: expected a finite number, received nothing" in result.out and result.code == 2
 
 
+@pytest.mark.full
 def test_step_at_numbers_to_predict_draws_output_and_target(prices, cli, tmp_path):
     words = ("step", "--data", "houses.csv", "--target", "price", "--loss", "mse", "--hidden", "5", "--epochs", "3")
     result = cli(*words, "--plot", "story", stdin="clamp 0\nnext misread\n")

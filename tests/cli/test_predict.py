@@ -207,6 +207,7 @@ def rates(model, folder, cli, seed):
     return Counter(look for path, (digit, look) in digits.items() if read[path] == str(digit))
 
 
+@pytest.mark.full
 def test_drawn_digits_with_the_built_in_set(model, cli, tmp_path):
     right = rates(model, tmp_path, cli, seed=0)
     assert sum(right.values()) >= 43 and min(right[look] for look in LOOKS) >= 7, right

@@ -686,6 +686,7 @@ SESSION = [  # line, what the answer has to hold
 
 
 @posix
+@pytest.mark.full
 def test_a_session_at_the_prompt(terminal, tmp_path):
     session = terminal(*STEP)
     assert re.search(r"layer 1, neuron \d+ \(relu\), sample \d+: label (\d), read as (?!\1)\d\n", session.first)
@@ -717,6 +718,7 @@ def test_the_places_of_a_filter_at_the_prompt(terminal, tmp_path, small):
 
 
 @posix
+@pytest.mark.quick_for("q")
 @pytest.mark.parametrize("keys", ["\x04", "\x03", "q\n", "half a line\x03"], ids=["ctrl-d", "ctrl-c", "q", "typing"])
 def test_leaving_is_clean(keys, terminal, small):
     session = terminal("step", *small)
@@ -727,6 +729,7 @@ def test_leaving_is_clean(keys, terminal, small):
 
 
 @posix
+@pytest.mark.full
 def test_ctrl_c_in_a_long_command_comes_back_to_the_prompt_with_the_network_as_it_was(terminal, small):
     session = terminal("step", *small)
     before = session.ask("status").split("\n", 1)[1]
@@ -745,6 +748,7 @@ def test_ctrl_c_in_a_long_command_comes_back_to_the_prompt_with_the_network_as_i
 
 
 @posix
+@pytest.mark.full
 def test_ctrl_c_in_a_command_of_many_changes_keeps_those_that_were_finished_and_says_so(terminal, small):
     session = terminal("step", *small)
     os.write(session.here, b"epoch 1000000\n")
@@ -816,12 +820,14 @@ def test_without_terminal_and_without_commands_the_whole_walk(run, small, tmp_pa
         assert is_the_whole_walk(run("step", *small, stdin=empty).stdout)
 
 
+@pytest.mark.full
 def test_a_network_trained_on_the_spot(run):
     result = run(*STEP, stdin=subprocess.DEVNULL)
     assert result.returncode == 0 and is_the_whole_walk(result.stdout), result.stderr
     assert "largest |delta|" in result.stdout and "Traceback" not in result.stderr
 
 
+@pytest.mark.full
 def test_a_fresh_network_with_a_schedule(run):
     result = run(
         "step",
@@ -848,6 +854,7 @@ def test_a_closed_standard_input_does_not_matter(run, small):
 
 
 @posix
+@pytest.mark.full
 def test_an_open_pipe_on_which_nobody_writes_does_not_hang(run, small):
     reading, writing = os.pipe()
     try:
@@ -875,6 +882,7 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(small, tmp_path):
 
 
 @posix
+@pytest.mark.full
 def test_a_signal_while_it_works_is_one_word(model, tmp_path):
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "main.py"), *STEP[:-2], "--epochs", "500"],
@@ -896,7 +904,7 @@ def test_a_signal_while_it_works_is_one_word(model, tmp_path):
 # --- --json ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.quick_every(2)
+@pytest.mark.full
 @pytest.mark.parametrize("script", [None, "next\nfoo\n"])
 def test_json_is_one_document_with_everything_in_it(script, run):
     given = {"stdin": subprocess.DEVNULL} if script is None else {"input": script}
@@ -942,6 +950,7 @@ def test_json_has_the_stages_that_the_walk_shows(model, capsys, tmp_path, monkey
     assert document["stages"][1]["result"]["value"] == document["z"]
 
 
+@pytest.mark.full
 def test_json_stays_one_document_beside_a_film(model, capsys, tmp_path, monkeypatch):
     import viz
 
@@ -1028,6 +1037,7 @@ def test_a_model_that_is_none_is_one_line(content, expected, run, tmp_path):
     assert len(result.stderr.splitlines()) == 1 and "net.npz" in result.stderr and expected in result.stderr
 
 
+@pytest.mark.full
 def test_data_of_another_size_than_the_model_is_one_line(run, tmp_path):
     ns.Network([ns.Input(5), ns.Dense(3, "softmax")]).save(tmp_path / "net.npz")
     result = run("step", "--model", "net.npz", "--data", "digits", stdin=subprocess.DEVNULL)

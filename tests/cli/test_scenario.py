@@ -25,6 +25,7 @@ def quick(tmp_path_factory):
         return run_cli(*WORDS), folder
 
 
+@pytest.mark.full
 def test_scenario_without_mnist_says_so_first_and_writes_everything(quick):
     result, place = quick
     assert result.code == 0, result.err
@@ -43,6 +44,7 @@ def test_scenario_without_mnist_says_so_first_and_writes_everything(quick):
     assert max(len(line) for line in result.out.splitlines()) <= 80
 
 
+@pytest.mark.full
 def test_plot_draws_the_figures_again_from_the_tables(quick, cli, monkeypatch):
     _, place = quick
     monkeypatch.chdir(place)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -34,11 +35,6 @@ REDIRECTED = {  # how a shell starts a command
     "output full": ">/dev/full",
     "errors full": "2>/dev/full",
     "both full": ">/dev/full 2>&1",
-}
-QUICK = {  # every way, and of commands that take long some
-    "train": ["output full", "all closed"],
-    "step": ["output closed", "no reader of both"],
-    "help": [*REDIRECTED],
 }
 posix = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 
@@ -73,15 +69,11 @@ def in_a_shell(words, redirected, folder, **more):
     return int((folder / "status").read_text()), result.stderr.decode()
 
 
-def cases():
-    for name in COMMANDS:
-        for how in REDIRECTED:
-            marks = [] if how in QUICK.get(name, []) else [pytest.mark.full]
-            yield pytest.param(name, how, id=f"{name}-{how}", marks=marks)
-
-
 @posix
-@pytest.mark.parametrize(("name", "how"), list(cases()))
+@pytest.mark.quick_for(*(f"help-{how}" for how in REDIRECTED))
+@pytest.mark.parametrize(
+    ("name", "how"), [pytest.param(*case, id="-".join(case)) for case in product(COMMANDS, REDIRECTED)]
+)
 def test_files_are_made_whoever_reads_and_text_without_a_reader_is_no_success(name, how, tmp_path):
     status, err = in_a_shell(COMMANDS[name], REDIRECTED[how], tmp_path)
     assert "Traceback" not in err and "Exception ignored" not in err
@@ -98,6 +90,7 @@ def test_files_are_made_whoever_reads_and_text_without_a_reader_is_no_success(na
 
 
 @posix
+@pytest.mark.full
 @pytest.mark.parametrize("words", [["train", *TRAIN[1:-2], "--profile"], ["scenario", "--list"]])
 def test_a_command_of_files_that_is_asked_for_text_ends_without_a_reader(words, tmp_path):
     assert in_a_shell(words, "| true", tmp_path)[0] == 141
@@ -120,6 +113,7 @@ print("trained", flush=True)
 
 
 @posix
+@pytest.mark.quick_for("none")
 @pytest.mark.parametrize("how", ["none", "closed", "2>&-", "2>/dev/full", "2> >(true)"])
 def test_a_program_trains_whatever_its_standard_error_is(how, tmp_path):
     (tmp_path / "program.py").write_text(FIT)
@@ -191,12 +185,13 @@ def sent(number, words, folder, is_ready, before=lambda: signal.signal(signal.SI
 
 SIGNALS = [
     pytest.param(signal.SIGTERM, id="TERM"),
-    pytest.param(getattr(signal, "SIGHUP", None), id="HUP", marks=pytest.mark.full),
-    pytest.param(signal.SIGINT, id="INT", marks=pytest.mark.full),
+    pytest.param(getattr(signal, "SIGHUP", None), id="HUP"),
+    pytest.param(signal.SIGINT, id="INT"),
 ]
 
 
 @posix
+@pytest.mark.full
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_training_that_is_asked_to_end_saves_what_there_is(number, tmp_path):
     folder = tmp_path / "made"
@@ -239,6 +234,7 @@ def told(pattern, folder):
 
 
 @posix
+@pytest.mark.full
 def test_under_nohup_the_end_of_the_terminal_is_nothing(tmp_path):
     def nohup():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -264,9 +260,8 @@ def table(path):
 
 
 @posix
-@pytest.mark.parametrize(
-    "encoding", ["ascii", *(pytest.param(each, marks=pytest.mark.full) for each in ("utf-8", "cp1252"))]
-)
+@pytest.mark.full
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8", "cp1252"])
 def test_a_name_that_is_not_utf_8_is_as_good_as_any(encoding, tmp_path):
     folder = tmp_path / STRANGE
     folder.mkdir()
@@ -288,7 +283,7 @@ def test_a_name_that_is_not_utf_8_is_as_good_as_any(encoding, tmp_path):
 
 
 @posix
-@pytest.mark.quick_for("compare")  # which has processes to start, too
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["train", "compare"])
 def test_a_deleted_folder_to_stand_in_is_enough_where_the_place_to_write_is_named(name, tmp_path):
     out = tmp_path / "made"
@@ -348,6 +343,7 @@ def test_data_that_cannot_be_used_are_one_line(command, rows, told, cli, tmp_pat
     assert result.code == 2 and told in result.err and len(result.err.splitlines()) == 1
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("rows", ["1,2,x\n3,4,y\n", "1,2,x\n3,4,y\n4,4,x\n"])
 def test_two_or_three_rows_train(rows, cli, tmp_path):
     (tmp_path / "own.csv").write_text(f"a,b,label\n{rows}")

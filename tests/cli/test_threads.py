@@ -33,7 +33,7 @@ def seen(monkeypatch):
     return found
 
 
-@pytest.mark.quick_for("words0-1-1 thread", "words1-2-2 threads")
+@pytest.mark.quick_for("words1-2-2 threads")
 @pytest.mark.parametrize(
     ("words", "count", "said"),
     [((), 1, "1 thread"), (("--threads", "2"), 2, "2 threads"), (("--threads=1",), 1, "1 thread")],
@@ -52,7 +52,7 @@ def test_step_says_with_how_many(cli, seen):
     assert " s with 2 threads and the NumPy engine\n" in document.err and json.loads(document.out)
 
 
-@pytest.mark.quick_every(2)
+@pytest.mark.quick_for("words0")
 @pytest.mark.parametrize(
     "words",
     [
@@ -90,7 +90,7 @@ def test_a_resumed_run_takes_its_own_number_or_says_that_it_is_another(cli, seen
     assert "resume: threads were 2 and are 1. Results may now differ in their last bits" in result.err
 
 
-@pytest.mark.quick_every(2)
+@pytest.mark.full
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_scenario_says_and_records_it_and_keeps_the_runs_apart(cli, jobs):
     result = cli(*SCENARIO, "--jobs", jobs, "--threads", "2", "--out", "here")

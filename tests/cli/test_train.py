@@ -41,6 +41,7 @@ def test_train_saves_the_network_its_history_and_its_figures(cli, tmp_path):
     assert history["val_accuracy"].iloc[-1] == pytest.approx(accuracy)
 
 
+@pytest.mark.full
 def test_figures_of_an_earlier_run_do_not_stay(cli, tmp_path):
     (tmp_path / "first").mkdir()
     (tmp_path / "first/learning_curves.png").write_bytes(b"old")
@@ -52,6 +53,7 @@ def test_figures_of_an_earlier_run_do_not_stay(cli, tmp_path):
     }
 
 
+@pytest.mark.full
 def test_train_takes_every_setting(cli, tmp_path):
     result = cli(
         *("train", "--data", "digits", "--epochs", "1", "--train-size", "300", "--hidden", "12,8"),
@@ -100,13 +102,14 @@ def test_the_same_seed_trains_the_same_network_in_two_processes(tmp_path):
     assert all(np.array_equal(one[name], two[name]) for name in one.files)
 
 
+@pytest.mark.full
 def test_a_schedule_that_watches_the_validation_loss_never_watches_the_test_images(cli):
     result = cli(*SMALL, "--schedule", "reduce_on_plateau:patience=1", "--quiet")
     assert result.code == 0, result.err
     assert "validation: 50 images, kept out of the training set" in result.out
 
 
-@pytest.mark.quick_every(2)
+@pytest.mark.full
 @pytest.mark.parametrize(("monitor", "best"), [("val_loss", "idxmin"), ("val_accuracy", "idxmax")])
 def test_early_stopping_goes_by_the_figure_that_is_asked_for(monitor, best, cli, tmp_path):
     words = ("--epochs", "12", "--schedule", "none", "--learning-rate", "0.005", "--hidden", "32", "--seed", "1")
@@ -126,6 +129,7 @@ def test_early_stopping_goes_by_the_figure_that_is_asked_for(monitor, best, cli,
 VALIDATED = "validation: val loss and val acc are measured on the test images, which do not influence the training"
 
 
+@pytest.mark.full
 def test_what_is_decided_by_training_figures_needs_no_validation_images(cli):
     result = cli(*SMALL, "--early-stopping", "2", "--monitor", "accuracy", "--quiet")
     assert result.code == 0 and VALIDATED in " ".join(result.out.split())

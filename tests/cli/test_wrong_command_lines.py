@@ -320,6 +320,7 @@ def test_what_does_not_go_with_the_data_is_refused(words, expected, refused):
     assert expected in refused(words)
 
 
+@pytest.mark.quick_for("words0")
 @pytest.mark.parametrize("words", [["trian"], ["train", "--epochs", "many"], ["plot", "nowhere"]])
 def test_a_process_of_its_own_says_the_same(words, refused):
     message = refused(words)

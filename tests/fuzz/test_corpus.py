@@ -28,7 +28,7 @@ def test_every_file_that_fuzzing_found_is_refused_in_one_line_or_read_rightly(na
     assert verdicts == {"accepted", "refused"}
 
 
-@pytest.mark.quick_for("idx", "csv", "npz", "network")  # the other targets train, or write reports
+@pytest.mark.quick_for("idx", "npz")
 @pytest.mark.parametrize("name", TARGETS)
 def test_new_mutations_find_nothing(name, tmp_path):
     session = Session(TARGETS[name], tmp_path)

@@ -271,6 +271,7 @@ history = net.fit(images, labels, epochs=2, verbose=False)""",
 ]
 
 
+@pytest.mark.full
 def test_a_notebook_shows_tables_and_pictures(monkeypatch, tmp_path):
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")

@@ -355,6 +355,7 @@ net.save(sys.argv[1])
 """
 
 
+@pytest.mark.full
 def test_the_environment_changes_no_bit(tmp_path):
     files = []
     for count in ("1", "2", "4"):

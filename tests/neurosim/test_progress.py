@@ -88,6 +88,7 @@ def test_lines_count_on_from_what_was_done_and_say_at_the_end_what_was_reached(m
     ]
 
 
+@pytest.mark.full
 def test_training_from_the_command_line_into_a_file_leaves_no_blanks(tmp_path):
     words = [
         "train",

@@ -240,6 +240,7 @@ def test_a_page_of_a_large_network_has_fewer_snapshots_and_a_note_on_it(hidden, 
         assert len(page) > 3_000_000  # the room is used
 
 
+@pytest.mark.full
 def test_a_page_has_fewer_large_pictures_unless_samples_is_given():
     rng = np.random.default_rng(0)
     x, labels = rng.integers(0, 256, (700, 64, 64, 3)).astype(np.uint8), rng.integers(0, 2, 700)

@@ -161,6 +161,7 @@ def test_it_is_written_to_the_given_path(small, tmp_path, refused):
         small.save(tmp_path / "file" / "page.html")
 
 
+@pytest.mark.full
 def test_making_a_page_needs_neither_matplotlib_nor_pandas():
     program = (
         "import sys, neurosim as ns\ntrain, test = ns.data.load('moons')\n"

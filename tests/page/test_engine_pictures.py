@@ -46,7 +46,7 @@ def coloured(image, ink, paper):
     return ImageOps.colorize(image.convert("L"), ink, paper)
 
 
-@pytest.mark.quick_for("thin", "photograph")
+@pytest.mark.full
 @pytest.mark.parametrize("look", LOOKS)
 def test_drawn_digits_are_read_alike(engine, tmp_path, look):
     rng = np.random.default_rng(5)
@@ -54,6 +54,7 @@ def test_drawn_digits_are_read_alike(engine, tmp_path, look):
     assert max(differences(engine, images, (28, 28), tmp_path)) <= OFF
 
 
+@pytest.mark.full
 def test_every_kind_of_paper_and_ink(engine, tmp_path):
     rng = np.random.default_rng(6)
     two = draw(strokes_of(2, rng), 130, 14)
@@ -72,7 +73,7 @@ def test_every_kind_of_paper_and_ink(engine, tmp_path):
     assert max(differences(engine, images, (28, 28), tmp_path)) <= OFF
 
 
-@pytest.mark.quick_every(3)  # in grey and in colour
+@pytest.mark.quick_for("shape3")
 @pytest.mark.parametrize("shape", [(8, 8), (16, 24), (20, 12, 3), (32, 32, 3)])
 def test_pictures_of_other_sizes_and_in_colour(engine, tmp_path, shape):
     rng = np.random.default_rng(7)

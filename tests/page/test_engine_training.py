@@ -135,6 +135,7 @@ def test_the_loop_uses_the_batches_in_the_given_order(engine):
     np.testing.assert_allclose(answer["theta"], network.parameters.theta, atol=1e-10)
 
 
+@pytest.mark.full
 def test_the_page_learns_with_dropout_and_from_its_own_weights(engine):
     train, test = (each.subset(count) for each, count in zip(ns.data.load("digits"), (1000, 300), strict=True))
     layers = [ns.Input((28, 28)), ns.Dense(32, "relu"), ns.Dropout(0.2), ns.Dense(10, "softmax")]
@@ -149,6 +150,7 @@ def test_the_page_learns_with_dropout_and_from_its_own_weights(engine):
     assert one["theta"] == again["theta"] != other["theta"] and one["before"] != other["before"]
 
 
+@pytest.mark.quick_for("True")
 @pytest.mark.parametrize("worker", [False, True])
 def test_the_worker_does_what_the_loop_does(engine, worker):
     rng = np.random.default_rng(10)
@@ -164,6 +166,7 @@ def test_the_worker_does_what_the_loop_does(engine, worker):
     assert all(each["size"] == network.parameters.size for each in trainer["reports"])
 
 
+@pytest.mark.quick_for("True")
 @pytest.mark.parametrize("worker", [False, True])
 def test_training_pauses_at_once_and_reports_no_faster_than_is_drawn(engine, worker):
     data = made_data(np.random.default_rng(11), 60, 64, 10, "pixels", (8, 8))

@@ -49,6 +49,7 @@ def script():
 
 
 @needs_node
+@pytest.mark.full
 def test_the_joined_engine_gives_the_numbers_of_the_modules(modules, joined):
     requests = []
     for case in map(random_case, range(24)):
@@ -66,6 +67,7 @@ def test_the_joined_engine_gives_the_numbers_of_the_modules(modules, joined):
 
 
 @needs_node
+@pytest.mark.full
 def test_the_pages_own_script_trains_in_a_worker(modules, script, tmp_path):
     rng = np.random.default_rng(4)
     data = made_data(rng, 40, 64, 10, "pixels", (8, 8))

@@ -97,7 +97,7 @@ def trained(name, form, case, train):
     return competitor
 
 
-@pytest.mark.quick_every(3)
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("name", "form"), [(name, form) for name, kind in COMPETITORS.items() if name != "floor" for form in kind.forms]
 )
@@ -377,6 +377,7 @@ def test_wrong_names_are_told(refused, monkeypatch):
 # -- running ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_a_race_of_every_peer(train, report, capsys):
     others = [name for name in ("sklearn",) if has(name)]  # torch and jax take seconds to start
     case = TINY.with_steps(3)
@@ -395,6 +396,7 @@ def test_a_race_of_every_peer(train, report, capsys):
     assert pd.read_csv(report.folder / "bench.csv")["ratio"].notna().all()
 
 
+@pytest.mark.full
 def test_scale(train, report, capsys):
     swept = [("parameters", TINY), ("batch_size", Case((784, 12, 10), 16, "sgd", 2))]
     summary = command.scale(swept, train, 1, report, rest=0.0, choices=[1])
@@ -412,6 +414,7 @@ def test_the_sweeps_reach_from_end_to_end():
     assert len({case.name for _, case in swept}) == len(swept)
 
 
+@pytest.mark.quick_for("inspect")
 @pytest.mark.parametrize("mode", ["inspect", "variants"])
 def test_looking_inside(mode, train, report, capsys):
     summary = command.look_inside(mode, train, 1, report, steps=2)
@@ -466,6 +469,7 @@ def test_a_failing_peer_drops_out(train, tmp_path):
     assert race.rows == []
 
 
+@pytest.mark.full
 def test_ctrl_c_leaves_what_there_is(train, report, monkeypatch, capsys):
     interrupt_in_the_second_round_of(TINY, monkeypatch)
     summary = command.compare([TINY], ["floor", "neurosim"], train, 3, report, rest=0.0, choices=[1])
@@ -599,6 +603,7 @@ def test_whatever_decides_the_seconds_is_measured_anew(change, train, tmp_path):
     assert race_two(train, tmp_path, **{"cases": (TINY,), **change})[1] == [TINY.name]
 
 
+@pytest.mark.full
 def test_what_is_damaged_or_impossible_is_measured_anew(train, tmp_path):
     race_two(train, tmp_path, cases=(TINY,))
     (path,) = (tmp_path / "cases").iterdir()
@@ -632,6 +637,7 @@ def test_a_case_without_all_of_its_competitors_is_not_finished(train, tmp_path, 
     assert race_two(train, tmp_path, cases=(TINY,))[1] == [TINY.name]
 
 
+@pytest.mark.full
 def test_ctrl_c_at_any_moment_says_how_to_go_on_and_leaves_no_folder(train, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr("scenarios.bench.measure.REST", 0.0)
@@ -704,6 +710,7 @@ def test_a_setting_that_is_clearly_slower_is_dropped_after_one_look(tmp_path, mo
     assert sorted(Five.closed) == [*"abce"]
 
 
+@pytest.mark.full
 def test_a_pass_that_takes_too_long_is_ended(train):
     long = Case((784, 800, 800, 10), 8, "adam", 25)
     with shared_data(train) as folder:
@@ -719,7 +726,7 @@ def test_a_pass_that_takes_too_long_is_ended(train):
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads Linux's clocks")
-@pytest.mark.quick_for("neurosim")
+@pytest.mark.full
 @pytest.mark.parametrize("name", [name for name in COMPETITORS if name != "floor"])
 def test_a_worker_that_waits_does_not_spin(name, train):
     if not has(name):

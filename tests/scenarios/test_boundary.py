@@ -141,6 +141,7 @@ def test_each_panel_is_the_network_at_the_end_of_its_first_seed(results, moons):
     assert "seed 0" in picture.reading and "400 test points" in picture.reading and picture.film is not None
 
 
+@pytest.mark.full
 def test_a_report_on_points_has_the_boundary_its_film_and_speaks_of_points(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = run_cli(

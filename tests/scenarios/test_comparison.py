@@ -82,6 +82,7 @@ def test_a_setting_both_varied_and_given_is_refused(capsys):
     assert ended.value.code == 2 and "--vary optimizer" in capsys.readouterr().err
 
 
+@pytest.mark.full
 def test_compare_writes_what_a_scenario_writes_and_plot_draws_it_again(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     main.main(

@@ -228,6 +228,7 @@ def test_the_order_is_the_same_in_the_terminal_and_in_the_report():
 # -- the report holds what it promises -------------------------------------------------------------------------------
 
 
+@pytest.mark.quick_for("varied0-0.001 (the optimizer's own)")
 @pytest.mark.parametrize(
     ("varied", "shared"),
     [

@@ -131,6 +131,7 @@ def test_the_map_of_the_interaction_has_its_numbers_and_frames():
     assert low == -high  # colours part at 0
 
 
+@pytest.mark.full
 def test_compare_records_the_grid(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = "--data digits --offline --train-size 60 --epochs 1 --seeds 1 --jobs 1 --hidden 4"

@@ -114,7 +114,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.skipif(not is_installed(), reason="numba is not installed")
-@pytest.mark.quick_for("True")
+@pytest.mark.full
 @pytest.mark.parametrize("forks", [True, False])
 def test_compiling_is_said_once_however_many_run_at_once(forks, tmp_path):
     (tmp_path / "program.py").write_text(COMPILED)
@@ -330,6 +330,7 @@ def end_at_once(run, train):
     os._exit(3)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("recorders", "words"), [(refuse, "no recorder for"), (end_at_once, "ended unexpectedly")])
 def test_what_goes_wrong_in_a_worker_is_one_line_here(three, digits, recorders, words, refused):
     with refused(words):

@@ -491,6 +491,7 @@ def test_the_final_figures_are_those_of_the_weights_that_early_stopping_kept(two
     assert results.final()["a"].item() == best["test_accuracy"]
 
 
+@pytest.mark.full
 def test_both_reports_say_the_same_and_the_page_needs_no_other_file(two, digits, tmp_path):
     results = run_scenario(two, *digits, seeds=2, note="data: <made> & marked", progress=False)
     figures = write_report(results, *digits, tmp_path, {"seeds": [0, 1], "command": "python main.py"})

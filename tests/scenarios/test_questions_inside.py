@@ -69,7 +69,7 @@ def all_equal(name, value=0.5):
 # --- every scenario ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.quick_for("symmetry", "normalization")
+@pytest.mark.quick_for("symmetry")
 @pytest.mark.parametrize("name", NAMES)
 def test_the_report_of_two_seeds_has_every_figure(name, tiny, digits, tmp_path):
     results = tiny[name]
@@ -87,6 +87,7 @@ def test_the_report_of_two_seeds_has_every_figure(name, tiny, digits, tmp_path):
     assert all_findings(Results.read(results.scenario, tmp_path)) == all_findings(results)
 
 
+@pytest.mark.quick_for("neuron-life")
 @pytest.mark.parametrize("name", NAMES)
 def test_figures_and_findings_do_without_any_variant_or_table(name, tiny):
     whole = tiny[name]

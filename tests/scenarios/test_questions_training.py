@@ -524,6 +524,7 @@ def test_examples_of_the_built_in_digits_are_not_signed_with_the_data_of_the_res
     assert notes["examples"] == "built-in digits" and notes["accuracy"] == "data: mnist"
 
 
+@pytest.mark.quick_for("losses-delta_against_error")
 @pytest.mark.parametrize(("name", "figure"), [("activations", "functions"), ("losses", "delta_against_error")])
 def test_figures_that_show_no_data_are_signed_with_none(name, figure, monkeypatch, tmp_path):
     results = made_up(

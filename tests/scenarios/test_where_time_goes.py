@@ -79,7 +79,7 @@ def test_time_is_serial_while_nothing_is_done_that_a_second_process_could_do(mon
     }
 
 
-@pytest.mark.quick_for("2")
+@pytest.mark.full
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_run_json_says_where_the_time_went(jobs, cli):
     result = cli(*COMPARE, "--jobs", jobs, "--out", "here")
@@ -96,6 +96,7 @@ def test_run_json_says_where_the_time_went(jobs, cli):
 # -- what workers do -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_who_trains_or_only_lists_the_figures_imports_no_matplotlib(tmp_path):
     code = f"""
 import sys
@@ -114,6 +115,7 @@ print(len(drawings(results, Path({str(tmp_path)!r}))), heavy & {{*sys.modules}})
     assert result.stdout == "6 set()\n"
 
 
+@pytest.mark.full
 def test_workers_map_the_data_in_place_of_taking_a_copy():
     train, test = ns.data.load("digits")
     head, arrays = executors._shared({"data": (train, test)})
@@ -173,7 +175,7 @@ def two():
     return scenario, train.subset(200), test.subset(100)
 
 
-@pytest.mark.quick_for("2")
+@pytest.mark.full
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_figures_are_drawn_where_the_runs_are(jobs, two, tmp_path):
     drawn = []
@@ -195,6 +197,7 @@ def test_figures_are_drawn_where_the_runs_are(jobs, two, tmp_path):
         assert each.path.read_bytes() == same.read_bytes()
 
 
+@pytest.mark.full
 def test_a_figure_that_cannot_be_drawn_in_a_worker_is_one_line(cli, tmp_path):
     (tmp_path / "here/compare-optimizer/figures/loss.png").mkdir(parents=True)
     result = cli(*COMPARE, "--jobs", "2", "--out", "here")
@@ -263,6 +266,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.full
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how many threads a process has")
 def test_workers_are_forked_where_there_is_no_other_thread_and_give_the_same_numbers(tmp_path):
     script = tmp_path / "script.py"

@@ -89,7 +89,7 @@ def test_a_place_has_the_colour_of_its_class_deeper_if_more_certain():
         assert pixels[row, column] == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.quick_for("2", "5")
+@pytest.mark.quick_for("2")
 @pytest.mark.parametrize("count", [2, 5, 14])
 def test_many_panels_can_be_read(count):
     figure = viz.decision_boundaries({f"variant {k}": answers(k / 5, 12) for k in range(count)}, X, Y)

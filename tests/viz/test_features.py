@@ -85,6 +85,7 @@ def test_predictions_stand_over_their_targets():
     assert_legible(ax, figure._suptitle)
 
 
+@pytest.mark.quick_for("1", "2")
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 def test_each_target_has_a_panel(count):
     rng = np.random.default_rng(count)

@@ -193,6 +193,7 @@ def test_every_function_is_drawn():
     assert set(DRAWN) == set(viz.__all__)
 
 
+@pytest.mark.quick_every(9)
 @pytest.mark.parametrize("name", [name for name, draw in DRAWN.items() if draw])
 def test_hostile_names_are_drawn_as_text(name, tmp_path, monkeypatch):
     figures = []

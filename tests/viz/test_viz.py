@@ -555,6 +555,7 @@ def gradients(names, layers=3):
     )
 
 
+@pytest.mark.quick_for("1", "5")
 @pytest.mark.parametrize("count", [1, 5, 15])
 def test_gradient_flow_has_one_panel_per_variant_and_one_line_per_layer(count):
     figure = viz.gradient_flow(gradients(ACTIVATIONS[:count]))
@@ -768,6 +769,7 @@ def test_confusion_matrix_faults():
 # -------- the rule
 
 
+@pytest.mark.full
 def test_pictures_can_share_a_figure(tmp_path):
     figure = Figure(figsize=(12, 8), layout="constrained")
     left, right = figure.subfigures(1, 2)

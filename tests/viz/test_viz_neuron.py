@@ -91,7 +91,7 @@ KINDS = {
 }  # fmt: skip
 
 
-@pytest.mark.quick_every(5)
+@pytest.mark.quick_every(10)
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_overlaps_or_leaves_its_cell_at_1200_pixels(kind):
     figure, page, _ = draw_story(KINDS[kind], None, None, HEIGHT)
@@ -133,6 +133,7 @@ def test_images_are_the_arrays_and_signed_maps_are_centred():
         assert low == (0 if values is trace.inputs else -high)
 
 
+@pytest.mark.full
 def test_signed_inputs_get_a_signed_map():
     x = np.linspace(-1, 2, 4)
     figure = viz.neuron_story(make_trace(4, 2, shape=(2, 2), x=x))
@@ -173,6 +174,7 @@ def table_trace(names, targets=None):
     return net.trace(x[0], labels[0])[1][2]
 
 
+@pytest.mark.quick_for("many")
 @pytest.mark.parametrize("names", [
     ["sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"],
     ["x", "a name with far more letters than any cell of the picture has room for", "W" * 40],
@@ -209,6 +211,7 @@ def test_the_number_line_ends_at_z():
     assert bias.get_x() + bias.get_width() == pytest.approx(trace.z) == z.get_width()
 
 
+@pytest.mark.full
 def test_words_for_outputs_and_dead_neurons():
     right = words(viz.neuron_story(KINDS["right output"]))
     assert "7 is the label" in right and "0.9999996" in right and "comes from the loss" in right
@@ -226,18 +229,21 @@ def test_words_for_outputs_and_dead_neurons():
     )
 
 
+@pytest.mark.full
 def test_a_neuron_without_a_bias_has_none_in_its_picture():
     figure = viz.neuron_story(KINDS["without bias"])
     assert "Σ w x = " in words(figure) and "dL/db" not in words(figure)
     assert "bias b" not in words(figure)
 
 
+@pytest.mark.full
 def test_the_drawn_function_is_the_constant_where_the_output_is_forced():
     figure = viz.neuron_story(KINDS["forced"])
     assert "a is forced to 0.75, whatever z is" in words(figure) and "slope da/dz = 0" in words(figure)
     assert (KINDS["forced"].curve(np.linspace(-3, 3, 5)) == 0.75).all()
 
 
+@pytest.mark.full
 def test_a_real_trace():
     net = ns.Network([ns.Input((6, 5)), ns.Dense(8, "relu"), ns.Dense(3, "softmax")], seed=0)
     trace = net.trace(np.random.default_rng(0).random((1, 6, 5)), np.array([1]))
@@ -249,6 +255,7 @@ def test_a_real_trace():
         assert len([ax for ax in figure.axes if ax.images]) == (5 if layer == 1 else 0)
 
 
+@pytest.mark.full
 def test_it_draws_in_a_subfigure_and_leaves_pyplot_alone():
     before = dict(matplotlib.rcParams)
     top, bottom = Figure(figsize=(8, 15), dpi=150, layout="constrained").subfigures(2, 1)
@@ -287,6 +294,7 @@ def test_captions_have_the_numbers_filled_in(kind):
     assert kind == "forced" or short(told.z) in lines[1]
 
 
+@pytest.mark.full
 def test_film(tmp_path):
     from PIL import Image
 

@@ -292,6 +292,7 @@ def test_tiny_pictures(file_of):
             ns.data.read_image(file_of(Image.new("L", size, 255), "tiny.png"))
 
 
+@pytest.mark.full
 def test_a_large_photograph_takes_no_long_time_and_little_memory(file_of, two, peak_memory):
     large = file_of(two.resize((6000, 4000)), "large.jpg")
     assert alike(ns.data.read_image(large), ns.data.read_image(file_of(two.resize((600, 400)), "small.png")), 0.95)
@@ -318,6 +319,7 @@ def test_what_is_no_picture_is_refused(tmp_path, two, refused):
             ns.data.read_image(tmp_path / name)
 
 
+@pytest.mark.full
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, refused, monkeypatch):
     Image.new("1", (30_000, 30_000)).save(tmp_path / "bomb.png")
     with refused("bomb.png", "expected at most 200,000,000 pixels", error=DataError):

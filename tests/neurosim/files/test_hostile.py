@@ -100,6 +100,7 @@ def big_files(tmp_path):
     }
 
 
+@pytest.mark.full
 def test_reading_takes_at_most_twice_the_memory_of_the_data(tmp_path):
     for name, (read, *rest) in big_files(tmp_path).items():
         result, peak = peak_of(read, tmp_path / name, *rest)

@@ -79,6 +79,7 @@ def fill_once_it_trains(disk, process):
 # -- a full disk -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_a_disk_without_room_is_refused_before_the_training(disk, tmp_path):
     status, out, err = command(*SMALL, "--hidden", "1024", "--out", disk / "run", cwd=tmp_path)
     assert status == 2 and len(err.splitlines()) == 1
@@ -86,6 +87,7 @@ def test_a_disk_without_room_is_refused_before_the_training(disk, tmp_path):
     assert not list(disk.iterdir()) and "test accuracy" not in out
 
 
+@pytest.mark.full
 def test_a_disk_that_fills_up_while_training_sends_everything_to_the_cache(disk, tmp_path):
     process = start(ROOT / "main.py", *SMALL, "--epochs", "30", "--out", disk / "run", cwd=tmp_path)
     fill_once_it_trains(disk, process)
@@ -99,6 +101,7 @@ def test_a_disk_that_fills_up_while_training_sends_everything_to_the_cache(disk,
     assert not list((disk / "run").glob(".*"))
 
 
+@pytest.mark.full
 def test_a_page_for_which_there_is_no_room_is_written_to_the_cache(disk, tmp_path):
     (disk / "big").write_bytes(bytes(2_950_000))  # of its 3 MB
     status, out, err = command(

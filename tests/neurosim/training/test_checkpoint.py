@@ -546,6 +546,7 @@ def test_resume_takes_the_settings_from_the_run_and_refuses_others(tmp_path):
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.full
 def test_resume_says_in_one_line_that_there_is_nothing_to_go_on_with(tmp_path):
     (tmp_path / "empty").mkdir()
     network = ns.Network([ns.Input((6, 5)), ns.Dense(4, "softmax")], seed=3)

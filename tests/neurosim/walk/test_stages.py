@@ -465,7 +465,7 @@ def shown_in_the_film(neuron, monkeypatch):
     return viz.film._frames(neuron, "a note")
 
 
-@pytest.mark.quick_every(10)
+@pytest.mark.quick_every(20)
 def test_all_that_is_shown_has_the_same_titles_names_and_numbers(neuron, monkeypatch):
     told = neuron.stages()
     text, page, frames = shown_as_text(neuron), shown_as_html(neuron), shown_in_the_film(neuron, monkeypatch)
@@ -501,7 +501,7 @@ def test_all_that_is_shown_has_the_same_titles_names_and_numbers(neuron, monkeyp
             assert probability(stage.result.value) in frame
 
 
-@pytest.mark.quick_every(5)
+@pytest.mark.quick_every(20)
 def test_the_figure_writes_the_names_and_the_numbers_of_the_table(neuron):
     figure = viz.neuron_story(neuron)
     figure.draw_without_rendering()
