@@ -79,6 +79,7 @@ def test_colour_images_come_in(cli, tmp_path):
     assert refused.code == 2 and "4x9 does not fit into 9 x 8" in refused.err
 
 
+@pytest.mark.full
 def test_the_products_alone_are_those_of_all_patches(cli, monkeypatch):
     from scenarios.bench import inside
 

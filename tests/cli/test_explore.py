@@ -52,6 +52,7 @@ def test_it_trains_writes_and_opens_a_page(cli, tmp_path, opened):
     )
 
 
+@pytest.mark.full
 def test_no_browser_is_opened_where_none_is_wanted_or_can_be(cli, opened, monkeypatch):
     assert cli(*SMALL, "--no-open").out.endswith("open it in a browser:\n  results/page.html\n")
     monkeypatch.undo()

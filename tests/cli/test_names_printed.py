@@ -66,6 +66,7 @@ def test_every_command_ends_well(words, table, trained, tmp_path):
     clean(run_cli(*words))
 
 
+@pytest.mark.full
 def test_folders_of_pictures_too(tmp_path):
     rng = np.random.default_rng(0)
     for k, name in enumerate(["$x_$", "\x1b[31mred", "b|`c`\u202e"]):

@@ -186,6 +186,7 @@ def test_a_network_has_learned_nothing_only_if_its_training_loss_did_not_fall(lo
     assert ("Its training loss fell from 21,243 to 8,083." in told) == (says.startswith("On the"))
 
 
+@pytest.mark.full
 def test_outputs_that_are_no_probabilities_are_called_values(table, cli, tmp_path):
     said(cli("train", "--data", "iris.csv", *QUICK, "--loss", "hinge", "--out", "run"))
     written = pd.read_csv(tmp_path / "run/predictions.csv")
@@ -335,6 +336,7 @@ def test_few_samples_get_enough_updates_and_are_told_so(count, kind, classes, up
     assert asked.activation == "selu" and asked.epochs == settings.epochs
 
 
+@pytest.mark.full
 def test_a_small_table_counts_its_rows_and_steps_in_the_singular_too(cli, tmp_path):
     rows = "\n".join(f"{k},{k * k % 7},{'yes' if k > 2 else 'no'}" for k in range(1, 6))
     (tmp_path / "t.csv").write_text(f"size,weight,kind\n{rows}\n")
@@ -347,6 +349,7 @@ def test_a_small_table_counts_its_rows_and_steps_in_the_singular_too(cli, tmp_pa
     ) in text and "has learned nothing" not in text
 
 
+@pytest.mark.full
 def test_what_is_said_is_what_is_done(table, cli, tmp_path):
     text = said(cli("train", "--data", "iris.csv", "--hidden", "4", "--quiet", "--out", "run"))
     told = re.search(r"few rows: (\S+) epochs with at most (\S+) rows per batch, (\S+) steps in all", text)

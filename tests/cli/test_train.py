@@ -154,7 +154,7 @@ def test_profile_says_where_the_time_goes_and_writes_nothing(cli, tmp_path):
         assert refused.code == 2 and f"expected no {words[0]} with it" in refused.err
 
 
-@pytest.mark.quick_every(4)  # one that has learned nothing, one that was not tried
+@pytest.mark.quick_for("words0-True")
 @pytest.mark.parametrize(
     ("words", "idle"),
     [
@@ -181,7 +181,7 @@ def test_training_that_learned_nothing_says_so(words, idle, cli, tmp_path):
     assert (f"1 point above {100 * commonest:.2f} %, the accuracy of always answering" in text) == idle
 
 
-@pytest.mark.quick_every(2)
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize(
     ("words", "says"),
     [

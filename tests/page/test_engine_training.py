@@ -59,6 +59,7 @@ def small_network(optimizer, dtype, **more):
     return ns.Network(layers, optimizer=optimizer, seed=3, dtype=dtype, **more)
 
 
+@pytest.mark.quick_every(3)
 @pytest.mark.parametrize(
     ("optimizer", "dtype", "tolerance"),
     [

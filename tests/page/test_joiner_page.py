@@ -87,6 +87,7 @@ def test_the_pages_own_script_trains_in_a_worker(modules, script, tmp_path):
     np.testing.assert_allclose(answer["theta"], network.parameters.theta, atol=1e-10)
 
 
+@pytest.mark.full
 def test_every_module_is_in_the_script_once(script):
     files = {str(path.relative_to(JS)) for path in JS.rglob("*.js")} - {"loader.js"}  # it unpacks the script
     made = re.findall(r"^const (module_\w+) = \(\(\) => \{$", script, re.MULTILINE)

@@ -127,7 +127,7 @@ def by_hand_with_convolutions(case, images, labels, order):
     return [(layer.W, layer.b) for layer in weighted]
 
 
-@pytest.mark.quick_every(2)
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("name", "form"),
     [(name, form) for name, kind in COMPETITORS.items() if name != "floor" for form in kind.conv_forms],
@@ -586,6 +586,7 @@ def test_finished_cases_are_taken_over(train, tmp_path, monkeypatch, capsys):
     assert measured == [third.name] and found == [TINY.name, OTHER.name]  # of those, no file loses one on the way
 
 
+@pytest.mark.quick_every(3)
 @pytest.mark.parametrize(
     "change",
     [

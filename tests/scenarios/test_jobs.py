@@ -237,6 +237,7 @@ def house(tmp_path, monkeypatch):
     store._code_of.cache_clear()
 
 
+@pytest.mark.quick_every(5)
 @pytest.mark.parametrize(
     "file",
     [
@@ -260,6 +261,7 @@ def test_who_changes_what_computes_gets_new_numbers(file, house):
     assert house(file) != house()
 
 
+@pytest.mark.quick_every(5)
 @pytest.mark.parametrize(
     "file",
     [
@@ -293,6 +295,7 @@ def test_a_measure_that_takes_names_from_a_room_or_from_the_package_counts_what_
     assert [path.name for path in store._lent_to([source])] == ["landscape.py", "dataset.py"]
 
 
+@pytest.mark.full
 def test_one_thread_is_asked_for_before_numpy_is_imported():
     code = (
         "import os, sys\n"

@@ -69,7 +69,7 @@ def all_equal(name, value=0.5):
 # --- every scenario ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.quick_for("symmetry")
+@pytest.mark.full
 @pytest.mark.parametrize("name", NAMES)
 def test_the_report_of_two_seeds_has_every_figure(name, tiny, digits, tmp_path):
     results = tiny[name]

@@ -76,7 +76,7 @@ def test_one_tiny_epoch_gives_its_pictures_and_claims_nothing_about_noise(name, 
     assert "beyond the noise" not in own(results) and "within the noise" not in own(results)
 
 
-@pytest.mark.quick_every(3)
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("missing", ["the baseline", "all but the baseline", "no run ended", "nothing but results"])
 def test_findings_and_figures_bear_what_is_missing(name, missing, tiny):

@@ -56,6 +56,7 @@ def test_places_around_a_single_point():
 # -- side by side ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_each_panel_has_its_own_boundary_on_shared_axes():
     edges = {"low": 0.2, "middle": 1.0, "high": 2.1}
     figure = viz.decision_boundaries({name: answers(edge) for name, edge in edges.items()}, X, Y, None, ["no", "yes"])
@@ -122,6 +123,7 @@ def test_answers_that_do_not_fit_are_refused(given, word, refused):
 # -- in motion -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_a_film_has_one_frame_per_measurement_and_begins_before_training(tmp_path, monkeypatch):
     drawn = []
     pixels = viz.boundary.film_pixels

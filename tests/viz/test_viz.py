@@ -514,6 +514,7 @@ def test_activation_curves_take_objects_and_refuse_others():
         viz.activation_curves({"sum": (np.sum, np.sum)})
 
 
+@pytest.mark.full
 def test_delta_against_error_runs_from_right_to_wrong():
     p = np.linspace(0.01, 0.99, 50)
     names = [

@@ -192,6 +192,7 @@ def test_bars_of_features_with_long_names_stay_in_their_cells(names):
     assert any(each.startswith(names[0][:6]) for each in shown)
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 def test_targets_that_are_numbers_stand_beside_the_outputs(count):
     neuron = table_trace(["a", "b"], targets=count)
@@ -202,6 +203,7 @@ def test_targets_that_are_numbers_stand_beside_the_outputs(count):
     assert f"loss L | {short(neuron.loss)}" in text
 
 
+@pytest.mark.full
 def test_the_number_line_ends_at_z():
     trace = KINDS["hidden"]
     (ax,) = [ax for ax in viz.neuron_story(trace).axes if any(t.get_text() == "bias b" for t in ax.texts)]

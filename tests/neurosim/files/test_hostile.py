@@ -437,6 +437,7 @@ TAMPERED = {
 }
 
 
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize("name", TAMPERED)
 def test_a_tampered_network_is_refused_before_it_is_built(name, tampered, refused):
     path = tampered(TAMPERED[name])

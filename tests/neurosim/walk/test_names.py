@@ -75,6 +75,7 @@ def test_classes_are_called_by_their_names(net, label):
     assert net.trace(x).verdict == f"read as {read}"
 
 
+@pytest.mark.full
 def test_the_figure_has_the_names(net):
     figure = viz.neuron_story(net.trace(X[7], 1)[1][2])
     texts = {text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))}

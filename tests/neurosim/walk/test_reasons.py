@@ -221,6 +221,7 @@ def test_a_product_too_small_for_its_numbers_is_said_to_be_too_small():
     assert stages["delta"].result.value == 0 and "too small for float32" in stages["delta"].why
 
 
+@pytest.mark.full
 def test_the_figure_says_of_the_bias_what_it_does_not_say_of_the_weights():
     net = network()
     net[1].b = 0.3
