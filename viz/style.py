@@ -31,6 +31,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import Formatter, FuncFormatter, NullFormatter
 
+from neurosim.checks import check_number
 from neurosim.errors import NeurosimError
 from neurosim.files.atomic import atomic_file
 from neurosim.network import Network
@@ -336,7 +337,7 @@ def figure_heading(fig: AnyFigure, title: str, subtitle: str = "") -> None:
         fig.add_artist(line)
 
 
-def save(target: Axes | AnyFigure, path: str | os.PathLike[str], note: str = "", *, dpi: int = DPI) -> Path:
+def save(target: Axes | AnyFigure, path: str | os.PathLike[str], note: str = "", *, dpi: float = DPI) -> Path:
     """Write a figure as a PNG file, completely or not at all, and leave the figure unchanged.
 
     No one ever sees half a file, and if writing fails, the old picture stays.
@@ -345,17 +346,21 @@ def save(target: Axes | AnyFigure, path: str | os.PathLike[str], note: str = "",
         target: a Figure, or any Axes in it.
         path: the file to write; ends in `.png`; missing folders are made.
         note: a small line at the foot, e.g. "data: built-in digits, NOT MNIST".
-        dpi: pixels per inch; at 150 the usual 8 inches are 1200 pixels wide.
+        dpi: pixels per inch, 10 to 1200; at 150 the usual 8 inches are 1200 pixels wide.
 
     Returns:
         The path written.
 
     Raises:
-        NeurosimError: if the name does not end in `.png`, or the file cannot be written.
+        NeurosimError: if the name does not end in `.png`, `dpi` lies outside 10 to 1200, or the file cannot be
+            written.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise NeurosimError(f"path: expected a file name, received {type(path).__name__}")
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise NeurosimError(f"path: expected a name that ends in .png, received {path.name!r}")
+    dpi = check_number("dpi", dpi, 10, 1200)
     figure = root_figure(target)
     with noted(figure, note):
         pixels = _pixels(figure, dpi)
@@ -364,7 +369,7 @@ def save(target: Axes | AnyFigure, path: str | os.PathLike[str], note: str = "",
     return path
 
 
-def _pixels(figure: Figure, dpi: int) -> Array:
+def _pixels(figure: Figure, dpi: float) -> Array:
     """Return the drawn figure, shape (height, width, 3), uint8.
 
     Each channel keeps its six upper bits: the difference cannot be seen, and the file is a third smaller.

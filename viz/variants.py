@@ -34,6 +34,8 @@ def variant_style(names: Iterable[str]) -> dict[str, Style]:
     """
     if isinstance(names, str):
         raise NeurosimError(f"names: expected several names, received the one string {names!r}; write [{names!r}]")
+    if not isinstance(names, Iterable):
+        raise NeurosimError(f"names: expected a list of names, received {names!r}")
     return {
         name: {
             "color": PALETTE[i % len(PALETTE)],

@@ -82,6 +82,8 @@ def test_missing_style_says_how_to_build_one():
         viz.learning_curves(run_table(["a", "b"]), styles=viz.variant_style(["a"]))
     with pytest.raises(NeurosimError, match="several names"):
         viz.variant_style("relu")
+    with pytest.raises(NeurosimError, match="names: expected a list of names, received 3"):
+        viz.variant_style(3)
 
 
 def test_save_is_whole_or_nothing(tmp_path, monkeypatch):
@@ -140,11 +142,16 @@ def test_an_empty_note_or_subtitle_leaves_nothing_behind(tmp_path):
     assert not bare.texts and not panels.artists and panels._suptitle.get_text() == "title"
 
 
-def test_save_refuses_another_format(tmp_path):
+def test_save_refuses_what_is_no_png_figure_or_resolution(tmp_path):
     with pytest.raises(NeurosimError, match=r"\.png"):
         viz.save(viz.new_axes(), tmp_path / "a.svg")
     with pytest.raises(NeurosimError, match="Axes or a Figure"):
         viz.save("figure", tmp_path / "a.png")
+    with pytest.raises(NeurosimError, match="path: expected a file name, received NoneType"):
+        viz.save(viz.new_axes(), None)
+    for dpi in (0, -5, 1e9, "150", None):
+        with pytest.raises(NeurosimError, match="dpi: expected a number from 10 to 1200, received"):
+            viz.save(viz.new_axes(), tmp_path / "a.png", dpi=dpi)
 
 
 def test_no_global_state_and_no_pyplot_figure():
