@@ -273,7 +273,7 @@ class BinaryCrossEntropy(Loss):
 
     def refuses(self, y: Array) -> str:
         if not ((y >= 0.0) & (y <= 1.0)).all():
-            return f"expected numbers in [0, 1], received rows from {y.min():g} to {y.max():g}"
+            return f"expected numbers in [0, 1], received numbers from {y.min():g} to {y.max():g}"
         return ""
 
     def __call__(self, a: Array, y: Array) -> float:

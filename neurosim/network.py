@@ -143,7 +143,7 @@ class Network:
 
     @property
     def regularizer(self) -> Regularizer | None:
-        """The penalty of every layer with weights that was not given its own."""
+        """The penalty of each layer with weights, unless the layer has a setting of its own."""
         return self._regularizer
 
     @regularizer.setter
@@ -154,7 +154,7 @@ class Network:
 
     @property
     def max_norm(self) -> float | None:
-        """The bound on weight norms of every layer with weights that was not given its own."""
+        """The largest norm of a neuron's weights in each layer, unless the layer has a setting of its own."""
         return self._max_norm
 
     @max_norm.setter
@@ -264,7 +264,7 @@ class Network:
 
     @property
     def memory(self) -> dict[str, Any]:
-        """Everything that the network remembers about its training data. Assign it to go back to it."""
+        """Everything that the network remembers about its training data. To go back, assign an earlier value."""
         return {
             "scale": self.input.scale,
             "learned": self.input.learned,
@@ -404,7 +404,7 @@ class Network:
 
         Returns:
             The mean loss of the batch before the update. It is NaN or infinite if numbers overflowed or x holds NaN. No
-            parameter has changed then, and the caller must stop (`fit` does so and reports the cause).
+            parameter has changed then, and the caller must stop, as `fit` does.
 
         Raises:
             ShapeError: the batch is empty, or it is too small for batch normalization.

@@ -100,10 +100,10 @@ class Configurable:
         return tuple(name for name in inspect.signature(cls).parameters)
 
     def config(self) -> dict[str, Any]:
-        """Return the settings as JSON-ready values, ``{"name": key, …}``. `Registry.create` makes an instance of them.
+        """Return the settings as JSON-ready values, ``{"name": key, …}``. `Registry.create` makes an instance of it.
 
         Raises:
-            NeurosimError: the class has no key of its own, so no instance could be made of the config.
+            NeurosimError: the class has no key of its own, so no instance could be made from the config.
         """
         if "key" not in vars(type(self)):
             raise NeurosimError(

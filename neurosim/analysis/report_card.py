@@ -30,7 +30,7 @@ COLUMNS = {
     "mean_activation": "mean of its activation over the samples",
     "variance": "variance of its activation over the samples",
     "dead_fraction": "share of samples that turn it off: no learning",
-    "saturated_fraction": "share for which its activation is flat, not off",
+    "saturated_fraction": "share of samples on a flat part of f, not off",
     "strongest_class": "the class with its largest mean activation",
     "weakest_class": "the class with its smallest mean activation",
     "selectivity": "0: excited by all classes alike, 1: by one class",

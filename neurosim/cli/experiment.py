@@ -40,7 +40,7 @@ def add_experiment(parser: argparse.ArgumentParser, train_size: str) -> argparse
         parser: the parser of the command.
         train_size: the default of --train-size, as the help shows it.
     """
-    add_data_options(parser)
+    add_data_options(parser, classes_only=True)
     group = parser.add_argument_group("experiment")
     group.add_argument(
         "--seeds", type=at_least(1), metavar="N", help=f"runs per variant, one per seed [{Experiment.seeds}]"

@@ -178,7 +178,7 @@ def which_neurons(shown: int, hidden: int, every: int, by: str) -> str:
     if shown == 1:
         return f"; this {kind}one " + ("matters most (accuracy lost without it)" if lost else "has the largest weights")
     which = f"; these {shown:,}{' hidden ones' if kind else ''} "
-    return which + ("matter most (accuracy lost without one)" if lost else "have the largest weights")
+    return which + ("matter most (by the accuracy lost without each)" if lost else "have the largest weights")
 
 
 def card_table(card: pd.DataFrame) -> str:

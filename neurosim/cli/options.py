@@ -37,7 +37,10 @@ NAMED: dict[str, Registry[Any]] = {  # settings whose help lists the names that 
 
 READING = {  # option -> the name of its value, and its help text
     "label_column": ("NAME", "column with the labels: its name, its number, first or last [found from the data]"),
-    "target": ("NAME,NAME", "columns of numbers to predict instead of classes; use --loss mse with it"),
+    "target": (
+        "NAME,NAME",
+        "columns of numbers that the network predicts instead of classes (train it with --loss mse)",
+    ),
     "one_hot": ("NAME,NAME", "columns to write as one-hot columns of 0 and 1, such as columns of text"),
     "missing": (
         "WAY",
@@ -99,8 +102,11 @@ def add_sample_options(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def add_data_options(parser: argparse.ArgumentParser, default: str = DATA) -> None:
-    """Add the options that choose the data. `default` describes the default in the help."""
+def add_data_options(parser: argparse.ArgumentParser, default: str = DATA, *, classes_only: bool = False) -> None:
+    """Add the options that choose the data. `default` describes the default in the help.
+
+    Commands that compare accuracies take classes only: they have no --target.
+    """
     group = parser.add_argument_group("data")
     group.add_argument(
         "--data", metavar="NAME", default=DATA, help=f"{', '.join(NAMES)}, or the path of your own files [{default}]"
@@ -108,7 +114,8 @@ def add_data_options(parser: argparse.ArgumentParser, default: str = DATA) -> No
     group.add_argument("--offline", action="store_true", help="do not download anything")
     group = parser.add_argument_group("how to read your own files")
     for name, (metavar, text) in READING.items():
-        group.add_argument(option_of(name), metavar=metavar, help=text)
+        if not (classes_only and name == "target"):
+            group.add_argument(option_of(name), metavar=metavar, help=text)
 
 
 def _whole(text: str) -> Any:

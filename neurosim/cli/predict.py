@@ -93,7 +93,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--invert",
         choices=("yes", "no"),
-        help="yes: black on white; no: white on black, as in MNIST [chosen from the border of each picture]",
+        help="yes: the picture is black on white; no: white on black, as in MNIST [chosen from each picture's border]",
     )
     parser.add_argument(
         "--as-is",

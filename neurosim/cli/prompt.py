@@ -70,9 +70,9 @@ def command(usage: str, purpose: str) -> Callable[[Method], Method]:
 
 
 def arrow(before: float | str, after: float | str, digits: int = 5) -> str:
-    """Describe a change, "0.5 -> 0.7", or say that there was none, "0.5 as before"."""
+    """Describe a change, "0.5 -> 0.7", or say that there was none, "0.5 (as before)"."""
     one, two = (each if isinstance(each, str) else number(each, digits) for each in (before, after))
-    return f"{two} as before" if one == two else f"{one} -> {two}"
+    return f"{two} (as before)" if one == two else f"{one} -> {two}"
 
 
 def picture_of(stepper: Stepper, stream: IO[str] | None = None) -> str:
@@ -365,10 +365,12 @@ class Prompt(cmd.Cmd):
         )
 
     def _to_undo(self) -> str:
-        """Return the last changes that can be undone, and the number of earlier ones."""
+        """Return the last changes that can be undone, the latest first, and the number of earlier ones."""
         changes = self.stepper.changes
         earlier = f" (and {len(changes) - 5} earlier)" if len(changes) > 5 else ""
-        return f"to undo: {', '.join(changes[-5:]) or 'nothing'}{earlier}"
+        return (
+            f"to undo{', latest first' if len(changes) > 1 else ''}: {', '.join(changes[:-6:-1]) or 'nothing'}{earlier}"
+        )
 
     def _place(self) -> str:
         """Return a line with the present place of a filter; "" for other neurons."""
@@ -517,7 +519,7 @@ class Prompt(cmd.Cmd):
         read = ":"
         if now.label is not None:
             named = stepper.network.class_name
-            again = " as before" if now.prediction == was.prediction else f", before as {named(was.prediction)}"
+            again = " (as before)" if now.prediction == was.prediction else f" (before: {named(was.prediction)})"
             read = f" is read as {named(now.prediction)}{again},"
         self.say(wrapped(f"{what}: sample {stepper.sample}{read} loss {arrow(was.loss, now.loss, 6)}"))
         told = [f"{name} {arrow(before, value())}"] if name else []

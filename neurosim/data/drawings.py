@@ -122,7 +122,7 @@ def read_drawing(
     if ink is None:
         raise DataError(f"{path}: expected a drawing. Nothing in this picture stands out clearly from the background")
     at_edge = np.concatenate([ink[0], ink[-1], ink[:, 0], ink[:, -1]]).max() > 0.5
-    said += ", cropped and centred" + ("; it reaches the edge of the picture" if at_edge else "")
+    said += ", cropped and centred" + ("; the drawing touches the edge of the picture" if at_edge else "")
     return Drawing(_as_bytes(as_mnist(ink, (height, width))), said, original)
 
 

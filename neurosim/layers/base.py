@@ -462,7 +462,7 @@ class ActivationLayer(Layer):
         self._full_scratch = self.function.make_scratch(capacity * self.places, self.neuron_count, self.dtype)
 
     def choose_function(self) -> None:
-        """Choose the function to run again. The activations of the last batch are kept."""
+        """Choose again which function to run. The activations of the last batch are kept."""
         if self._full:
             self.reserve_scratch(len(self._full["z"]))
             self.set_batch_size(self.batch_size)

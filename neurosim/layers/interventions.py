@@ -26,7 +26,7 @@ SAID = {
     "frozen": "frozen",
     "factor": "learning rate times {number}",
     "silenced": "ablated",
-    "value": "output forced to {number}",
+    "value": "clamped to {number}",
     "activation": "its own activation {name}",
     "l2": "its own L2 {number}",
 }

@@ -26,7 +26,7 @@ def checked_layers(layers: Any) -> list[Layer]:
     for k, layer in enumerate(layers):
         if not isinstance(layer, Layer):
             raise NeurosimError(
-                f"layers: expected a list of layers ({', '.join(_layer_names())}), received {layer!r} in place {k}"
+                f"layers: expected a list of layers ({', '.join(_layer_names())}), received {layer!r} as layer {k}"
             )
         if isinstance(layer, Input) != (k == 0):
             where = "first" if k == 0 else "only as the first"
@@ -62,7 +62,7 @@ def _next_shape(below: Sequence[Layer], layer: Layer, shape: tuple[int, ...]) ->
         for each in below:
             shape = each.output_shape(shape)
             worked_out.append(f"{type(each).__name__} {_sides(shape)}")
-        raise ShapeError(f"{error} (layer by layer: {', '.join(worked_out)})") from None
+        raise ShapeError(f"{error} (output shapes up to this layer: {', '.join(worked_out)})") from None
 
 
 def _sides(shape: tuple[int, ...]) -> str:

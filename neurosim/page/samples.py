@@ -17,7 +17,7 @@ from ..samples import as_numbers
 
 TEST, TRAIN = 500, 2_000  # samples of each in a page, at most
 MISTAKES = 60  # extra test samples that the network misreads
-OTHER_DATA = "give the data that it was trained on (in the command line: --data)"
+OTHER_DATA = "give the data that the network was trained on (on the command line: --data)"
 SEED = 0  # for drawing them
 WIDE = {"i": np.int32, "u": np.int32}  # JavaScript's type for whole numbers of other sizes
 
@@ -52,7 +52,7 @@ def check_fit(network: Network, data: Dataset, model: str = "the network") -> No
     """
     n_in, n_out = network.input.n_out, network.output.n_out
     if data.x[0].size != n_in:
-        shape = " x ".join(map(str, data.sample_shape))
+        shape = " x ".join(map(str, data.sample_shape)) + " numbers" * (len(data.sample_shape) == 1)
         raise ShapeError(
             f"{model} takes samples of {n_in:,} numbers, received {data.noun}s of {shape} ({data.name}): {OTHER_DATA}"
         )

@@ -245,7 +245,7 @@ class Batches:
 
     @property
     def place(self) -> Place:
-        """The current place: order, steps, loss and right. Assign it to go back there."""
+        """The current place: order, steps, loss and right. To go back, assign an earlier value."""
         return self.order, self.steps, self.loss, self.right
 
     @place.setter
@@ -324,11 +324,10 @@ def _checked_weights(name: str, weights: Any, count: int) -> Array:
     """
     array, _ = as_numbers(weights, name)
     array = array.astype(np.float64)
-    if array.shape != (count,) or not np.isfinite(array).all() or (array < 0.0).any():
-        raise NeurosimError(
-            f"{name}: expected {thousands(count)} finite numbers of at least 0, received other values, of shape "
-            f"{array.shape}"
-        )
+    wrong = array[~((array >= 0.0) & (array < np.inf))]
+    if array.shape != (count,) or wrong.size:
+        what = f"{wrong[0]:g}" if wrong.size else f"numbers of shape {array.shape}"
+        raise NeurosimError(f"{name}: expected {thousands(count)} finite numbers of at least 0, received {what}")
     return array
 
 

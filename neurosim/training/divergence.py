@@ -165,13 +165,13 @@ def explain_divergence(record: dict[str, Any]) -> str:
         else f"It is in {quantity}{layer}"
     )
     sizes = [
-        f"{name} {record[key]:.2g}"
+        f"{name} is {record[key]:.2g}"
         for name, key in (("|weight|", "largest_weight"), ("|gradient|", "largest_gradient"))
         if record[key] is not None
     ]
     report = (
         f"{what} in epoch {record['epoch']}, at step {record['step']}. {place}"
-        f"{'. Largest ' if sizes else ''}{', '.join(sizes)}."
+        f"{'. The largest ' if sizes else ''}{', the largest '.join(sizes)}."
     )
     lines = textwrap.wrap(report, COLUMNS)
     for count in range(len(record["suggestions"]), 0, -1):

@@ -31,7 +31,7 @@ ROWS: dict[str, dict[str, str]] = {
     },
     "downstream.over windows": {
         "role": "note",
-        "line": "sum over the windows of layer {layer}, {above}, that contain it:",
+        "line": "sum over the windows of layer {layer}, {above}, that contain this place:",
     },
     "downstream.over filters.one": {
         "role": "note",
@@ -70,7 +70,8 @@ ROWS: dict[str, dict[str, str]] = {
     },
     "downstream.over windows above": {
         "role": "note",
-        "line": "dL/da_k of layer {below} = Σ w delta over the windows of layer {layer}, {above}, that contain it:",
+        "line": "dL/da_k of layer {below} = Σ w delta over the windows of layer {layer}, {above}, that contain "
+        "this place:",
     },
     "downstream.over filters above.one": {
         "role": "note",

@@ -225,8 +225,8 @@ class Stepper:
         """
         if self._stage == len(STAGES) - 1:
             raise OutOfRangeError(
-                "this is the last stage. Train on with update, batch or epoch; move with neuron or sample; "
-                "start again with goto inputs"
+                "this is the last stage. To train further: update, batch or epoch. To look elsewhere: neuron or "
+                "sample. To start again: goto inputs"
             )
         self._stage += 1
         return self.stage(top)

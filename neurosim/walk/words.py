@@ -170,7 +170,7 @@ ROWS: Table = {
     },
     "activation.forced": {"role": "result", "line": "a is forced to {forced}, whatever z is"},
     "output.layer": {"role": "note", "line": "{name}: {count} activations from {low} to {high}"},
-    "output.class": {"role": "output", "line": "{name} {output}"},
+    "output.class": {"role": "output", "line": "{name}: {output}"},
     "output.number": {"role": "output", "line": "{output}"},
     "output.read": {"role": "note", "line": "{verdict}; without a label there is no loss and no backward pass"},
     "output.loss": {"role": "note", "line": "{verdict}\nloss {loss}: L = {formula of L}"},

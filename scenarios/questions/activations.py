@@ -38,7 +38,8 @@ def pictures(results: Results) -> Iterator[Picture]:
         "gradient_flow",
         "The gradient norm of each layer's weights during training. If the lines lie far apart, the gradients of "
         "the layers differ in size. Plain gradient descent would then move the layers at different speeds. Adam, "
-        "used here, divides each weight's step by the usual size of its gradient. So accuracy need not follow.",
+        "used here, divides each weight's step by the usual size of its gradient. So a small "
+        "gradient does not mean a low accuracy.",
         lambda: viz.gradient_flow(results.table("gradients")),
     )
     yield Picture(
@@ -63,9 +64,10 @@ def findings(results: Results) -> Iterator[str]:
     ratio = (norm.iloc[:, 0] / norm.iloc[:, -1]).dropna().sort_values() if norm.shape[1] else pd.Series(dtype=float)
     if len(ratio) > 1 and ratio.iloc[0] < ratio.iloc[-1]:
         yield (
-            f"At the start of training, the first layer's gradient is {rounded(ratio.iloc[0], 2)} times the output "
-            f"layer's with {ratio.index[0]}. With {ratio.index[-1]} it is {rounded(ratio.iloc[-1], 2)} times. Adam "
-            "removes such differences of size from its steps, so this alone does not make a first layer slow."
+            f"In the first tenth of the steps, the mean gradient of the first layer is {rounded(ratio.iloc[0], 2)} "
+            f"times the output layer's with {ratio.index[0]}. With {ratio.index[-1]} it is "
+            f"{rounded(ratio.iloc[-1], 2)} times. Adam removes such differences of size from its steps, so this alone "
+            "does not make a first layer slow."
         )
 
 

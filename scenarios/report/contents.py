@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, fields
 from itertools import groupby
@@ -100,12 +101,12 @@ def how_it_was_done(results: Results, record: dict[str, Any]) -> Iterator[str]:
     yield (
         f"Trained on {thousands(train['images'])} images of {train['name']} ({train['source']}), measured on "
         f"{thousands(test['images'])} test images after each epoch. No setting, rate or epoch of a run was chosen "
-        "by the test images. But the test images decide which variant is called the best. So its lead owes a little "
-        "to the luck of these seeds and images."
+        "by the test images. But the test images decide which variant is called the best. So a small part "
+        "of its lead may be luck."
     )
     yield (
-        "Every batch is full. The few images that remain at the end of an epoch are left out; they are different "
-        "ones in each epoch."
+        "Every batch has exactly batch_size images. The few images that remain at the end of an epoch are left out; "
+        "they are different ones in each epoch."
     )
     sizes = {name: size for name, size in record["train_sizes"].items() if size is not None}
     held_out = any(each.needs_validation for each in results.settings.values())
@@ -195,17 +196,26 @@ def _settings_tables(results: Results) -> Iterator[Block]:
     yield Table(
         ("setting", "value", "meaning"),
         [
-            (each.name, values[each.name][0], in_nouns(each.metadata["help"], noun))
+            (each.name, values[each.name][0], in_nouns(_without_default(each.metadata["help"]), noun))
             for each in fields(Settings)
             if each.name not in differ
         ],
     )
 
 
+def _without_default(text: str) -> str:
+    """Leave out the default at the end of an option's help: the table shows the value in use."""
+    return re.sub(r" \[[^\]]*\]$", "", text)
+
+
 def _in_use(settings: Settings) -> dict[str, str]:
     """Return the settings of a variant in words; a setting left open shows the value that was chosen for it."""
     used, given = settings.used(), asdict(settings)
-    others = {"output": "by the loss", "learning_rate": "the optimizer's own", "initializer": "by the activation"}
+    others = {
+        "output": "chosen by the loss",
+        "learning_rate": "the optimizer's default",
+        "initializer": "chosen by the activation",
+    }
     if settings.schedule is not None:
         others["learning_rate"] = "the largest, by the optimizer and the schedule"
     return {

@@ -146,7 +146,7 @@ def redraw(scenarios: dict[str, Scenario], folder: Path) -> list[Path]:
         raise DataError(f"{folder}: {error}") from None
     except (OSError, KeyError, TypeError, ValueError, RecursionError):
         raise DataError(
-            f"{folder}: expected results of scenario or compare there, found no run.json that describes one; make "
+            f"{folder}: expected a folder with results of scenario or compare, found no run.json of either in it; make "
             f"them with: {command_line('scenario')}"
         ) from None
     draw(results, folder)

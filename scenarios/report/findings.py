@@ -69,7 +69,7 @@ def _against_baseline(
     for verdict, lead in (
         ("better", f"Better than {baseline} beyond the noise of {seeds} seeds"),
         ("worse", f"Worse than {baseline} beyond the noise of {seeds} seeds"),
-        ("within noise", f"No difference from {baseline} that {seeds} seeds can show"),
+        ("within noise", f"{seeds} seeds cannot show a difference from {baseline} for"),
     ):
         rows = [(row.variant, signed(100 * row.difference)) for row in whole[whole["verdict"] == verdict].itertuples()]
         if rows:

@@ -97,7 +97,7 @@ def test_a_report_card_says_what_its_figures_mean_of_filters(model, cli, tmp_pat
     result = cli("inspect", model, "--data", "digits")
     assert result.code == 0, result.err
     said = " ".join(result.out.split())
-    assert "14 neurons; these 4 hidden ones matter most (accuracy lost without one):" in said
+    assert "14 neurons; these 4 hidden ones matter most (by the accuracy lost without each):" in said
     over = "are filters: their activation is measured over all samples and all places."
     assert f"The neurons of layer 1 {over}" in said
     assert max(map(len, result.out.partition("all neurons, with")[0].splitlines())) <= 80

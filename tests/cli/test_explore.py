@@ -132,7 +132,7 @@ def test_a_run_with_a_page_is_taken_up_with_it(cli, tmp_path):
         (("--model", "nowhere.npz"), "nowhere.npz"),
         (
             ("--model", "net.npz", "--data", "moons"),
-            "net.npz takes samples of 784 numbers, received points of 2 (moons)",
+            "net.npz takes samples of 784 numbers, received points of 2 numbers (moons)",
         ),
         (("--model", "net.npz", "--epochs", "3"), "--epochs: expected a new network, received --model"),
         (("--model", "net.npz", "--seed", "3"), "--seed: expected a new network, received --model"),

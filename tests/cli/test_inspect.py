@@ -25,7 +25,7 @@ def model(tmp_path_factory):
 def test_inspect_prints_a_report_card(model, cli, tmp_path):
     result = cli("inspect", model, "--data", "digits")
     assert result.code == 0, result.err
-    assert "18 neurons; these 8 hidden ones matter most (accuracy lost without one):" in result.out
+    assert "18 neurons; these 8 hidden ones matter most (by the accuracy lost without each):" in result.out
     assert max(map(len, result.out.splitlines()[:-1])) <= 80
     card = pd.read_csv(tmp_path / "results/inspect/neurons.csv")
     assert len(card) == 18 and list(card.columns[:2]) == ["layer", "neuron"]
@@ -53,7 +53,7 @@ def test_inspect_prints_a_report_card(model, cli, tmp_path):
     ("words", "said"),
     [
         (["--layer", "2"], "10 neurons, sorted by the accuracy lost without each:"),
-        (["--rows", "3"], "18 neurons; these 3 hidden ones matter most (accuracy lost without one):"),
+        (["--rows", "3"], "18 neurons; these 3 hidden ones matter most (by the accuracy lost without each):"),
         (["--rows", "1"], "18 neurons; this hidden one matters most (accuracy lost without it):"),
     ],
 )

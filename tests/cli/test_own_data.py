@@ -454,7 +454,10 @@ def test_inspect_calls_classes_by_their_names(flowers, table, cli, tmp_path):
     report = ns.Network.load(flowers).report(held_out(table))
     for name in ("strongest_class", "weakest_class"):
         assert card[name].tolist() == [SPECIES[k] for k in report[name]]
-    assert card["strongest_class"].iloc[0] in text and "hidden ones matter most (accuracy lost without one):" in text
+    assert (
+        card["strongest_class"].iloc[0] in text
+        and "hidden ones matter most (by the accuracy lost without each):" in text
+    )
     text = said(cli("inspect", flowers, "--data", "iris.csv", "--layer", "1", "--neuron", "2"))
     assert f"strongest_class {SPECIES[report['strongest_class'].iloc[2]]} " in text
     assert {"layer1-neuron2-by_class.png", "layer1-neuron2-weights.png"} <= files(tmp_path / "results/inspect")
@@ -489,7 +492,7 @@ def test_inspect_says_nothing_of_classes_where_there_are_none(prices, cli, tmp_p
 @pytest.mark.quick_every(3)
 @pytest.mark.parametrize("command", [("inspect",), ("step", "--model")])
 @pytest.mark.parametrize(("data", "words"), [
-    ("moons", "points of 2 (moons)"),
+    ("moons", "points of 2 numbers (moons)"),
     ("digits", "images of 28 x 28 (digits)"),
 ])  # fmt: skip
 def test_data_of_another_size_are_refused_by_the_name_of_the_file(command, data, words, cli, tmp_path):

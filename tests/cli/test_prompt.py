@@ -181,7 +181,7 @@ def test_walking_says_each_stage_with_its_number(ask):
     for k, name in enumerate(STAGES[1:], start=2):
         text = ask("next")
         assert text.startswith(f"{k}/11 ") and ask.stepper.stage().text in text and STAGES[ask.stepper.position] == name
-    assert ask("next").startswith("this is the last stage. Train on with update") and ask.prompt.errors == 0
+    assert ask("next").startswith("this is the last stage. To train further: update") and ask.prompt.errors == 0
     for k in range(10, 0, -1):
         assert ask("back").startswith(f"{k}/11 ")
     assert ask("back").startswith("this is the first stage") and ask.prompt.errors == 0
@@ -225,7 +225,7 @@ def test_a_change_is_said_with_the_numbers_before_and_after(ask):
         for name in ("z", "a", "loss"):
             one, two = (f"{each[name]:.{6 if name == 'loss' else 5}g}" for each in (before, after))
             assert (name in names) == (one != two), (line, name)
-            assert f"{name} {one} -> {two}" in said if one != two else f"{name} {two} as before" in said
+            assert f"{name} {one} -> {two}" in said if one != two else f"{name} {two} (as before)" in said
     assert ask("set rate 0.5") == "rate 0.001 -> 0.5"
     assert ask("freeze") == "frozen: this neuron's weights and bias stay as they are"
     assert ask("unfreeze") == "unfrozen: this neuron is trained again"
@@ -311,7 +311,7 @@ def test_changing_says_what_came_of_it_and_undo_takes_it_back(ask):
     ):
         assert words in ask(line), line
     assert stepper.live_neuron.weights[2] != 0.5 and stepper.network.optimizer.rate == 0.01
-    assert "to undo:" in ask("status") and "epoch" in ask("status")
+    assert "to undo" in ask("status") and "epoch" in ask("status")
     losses = [f"{stepper.trace.loss:.6g}"]
     said = []
     for _ in range(17):
@@ -319,13 +319,13 @@ def test_changing_says_what_came_of_it_and_undo_takes_it_back(ask):
         losses.append(f"{stepper.trace.loss:.6g}")
     assert said[0].startswith("undone: epoch; ") and said[-1].startswith("undone: set weight 2 0.5; ")
     for line, old, new in zip(said, losses, losses[1:], strict=False):
-        told = f"{old} as before" if old == new else f"{old} -> {new}"
+        told = f"{old} (as before)" if old == new else f"{old} -> {new}"
         assert line.endswith(f"; sample 0: loss {told}"), line
     assert len(set(losses)) > 5
     assert ask("undo") == "error: nothing to undo"
     for line in ("ablate", "restore", "set activation none", *["freeze", "unfreeze"] * 2):
         ask(line)
-    told = "to undo: set activation none, freeze, unfreeze, freeze, unfreeze (and 2 earlier)"
+    told = "to undo, latest first: unfreeze, freeze, unfreeze, freeze, set activation none (and 2 earlier)"
     assert told in " ".join(ask("status").split())
     said = ask("undo 99").splitlines()
     assert len(said) == 8 and said[-1] == "7 changes undone; there is nothing more to undo"
@@ -467,7 +467,7 @@ def test_numbers_are_parsed_here_and_said_as_they_were_typed(ask, monkeypatch):
     assert all(isinstance(value, (int, float)) for given in handed for value in given)
     for line in ("set bias 2", "set bias -1.5", "set rate 0.125"):
         assert ask(line).startswith("rate 0.001 -> 0.125" if "rate" in line else f"{line}: sample 0")
-        assert re.fullmatch(rf"undone: {re.escape(line)}; sample 0: loss \S+( -> \S+| as before)", ask("undo"))
+        assert re.fullmatch(rf"undone: {re.escape(line)}; sample 0: loss \S+( -> \S+| \(as before\))", ask("undo"))
 
 
 def test_commands_are_data_and_not_what_their_docstrings_say():
@@ -675,7 +675,7 @@ SESSION = [  # line, what the answer has to hold
     ("undo", "undone: epoch"),
     ("u", "undone: batch"),
     ("", "undone: batch"),
-    ("status", "to undo: .*batch"),
+    ("status", "to undo[^:]*: .*batch"),
     ("word delta", "dL/dz"),
     ("plot pictures", "wrote pictures"),
     ("plot /proc/nowhere", "error: .*cannot write"),

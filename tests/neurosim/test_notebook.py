@@ -158,7 +158,7 @@ def test_layers(net):
     for j in range(5):
         net[1][j].freeze()
     net[1][0].clamp(1.5)
-    assert "neuron 0: frozen, output forced to 1.5" in read(net[1]._repr_html_()).joined
+    assert "neuron 0: frozen, clamped to 1.5" in read(net[1]._repr_html_()).joined
     assert "no parameters, and no batch so far" in read(ns.Dense(3, "relu")._repr_html_()).joined
 
 

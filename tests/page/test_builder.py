@@ -271,7 +271,7 @@ def test_arrays_can_replace_data_sets(blobs, make_net):
 def test_each_error_is_one_line(digits, trained, refused):
     net = trained[0]
     moons = ns.data.load("moons")
-    with refused("takes samples of 784 numbers", "points of 2 (moons)"):
+    with refused("takes samples of 784 numbers", "points of 2 numbers (moons)"):
         ns.explore(net, *moons)
     three = dataset(digits[0].x[:30], np.arange(30) % 3, class_names=("a", "b", "c"))
     with refused("10 outputs", "3 classes"):

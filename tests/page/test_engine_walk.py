@@ -134,13 +134,13 @@ DONE = {
     "frozen": lambda neuron: neuron.freeze(),
     "learning rate times 0.25": lambda neuron: setattr(neuron, "rate_factor", 0.25),
     "ablated": lambda neuron: neuron.ablate(),
-    "output forced to -0.1234": lambda neuron: neuron.clamp(-0.1234),
+    "clamped to -0.1234": lambda neuron: neuron.clamp(-0.1234),
     "its own activation softplus": lambda neuron: setattr(neuron, "activation", "softplus"),
     "its own L2 0.007": lambda neuron: setattr(neuron, "l2", 0.007),
 }
 
 
-@pytest.mark.parametrize("done", [[each] for each in DONE] + [["frozen", "output forced to -0.1234"]])
+@pytest.mark.parametrize("done", [[each] for each in DONE] + [["frozen", "clamped to -0.1234"]])
 def test_interventions_on_a_neuron_have_pythons_words(engine, done):
     data = made_data(np.random.default_rng(4), 30, 6, 4, "numbers")
     network = ns.Network([ns.Input(6), ns.Dense(5, "tanh"), ns.Dense(4, "softmax")], optimizer="adam", dtype="float64")

@@ -228,11 +228,11 @@ def test_the_order_is_the_same_in_the_terminal_and_in_the_report():
 # -- the report holds what it promises -------------------------------------------------------------------------------
 
 
-@pytest.mark.quick_for("varied0-0.001 (the optimizer's own)")
+@pytest.mark.quick_for("varied0-0.001 (the optimizer's default)")
 @pytest.mark.parametrize(
     ("varied", "shared"),
     [
-        (["hidden=4;8"], "0.001 (the optimizer's own)"),
+        (["hidden=4;8"], "0.001 (the optimizer's default)"),
         (["optimizer=sgd,adam"], None),
         (["learning_rate=0.1,0.2"], None),
     ],
@@ -246,7 +246,7 @@ def test_the_report_and_run_json_name_the_rate_and_the_schedule(varied, shared, 
         rate = settings.make_optimizer().learning_rate
         assert used[name]["learning_rate"] == rate and used[name]["schedule"] == "constant"
         assert None not in (used[name]["output"], used[name]["initializer"])
-    assert "| schedule | constant |" in text and "| output | softmax (by the loss) |" in text
+    assert "| schedule | constant |" in text and "| output | softmax (chosen by the loss) |" in text
     assert "| clip_norm | none |" in text
     if shared:
         assert f"| learning_rate | {shared} |" in text
@@ -254,7 +254,7 @@ def test_the_report_and_run_json_name_the_rate_and_the_schedule(varied, shared, 
     else:
         assert "Learning rates and schedules: see the settings below." in text
         for name, settings in results.settings.items():
-            assert re.search(rf"^\\| {name} \\|.* {settings.rate:g}( \\(the optimizer's own\\))? \\|", text, re.M)
+            assert re.search(rf"^\\| {name} \\|.* {settings.rate:g}( \\(the optimizer's default\\))? \\|", text, re.M)
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def test_a_drawing_that_covers_most_of_the_picture(rng, file_of):
 
 def test_a_drawing_that_reaches_the_edge_is_said_to(rng, file_of):
     picture = draw([np.array([[-0.5, -0.5], [0.5, 0.5]])], 220, 12)
-    assert read_drawing(file_of(picture)).said.endswith("it reaches the edge of the picture")
+    assert read_drawing(file_of(picture)).said.endswith("the drawing touches the edge of the picture")
 
 
 # -- light, noise, dust ------------------------------------------------------------------------------------------------

@@ -361,12 +361,12 @@ def test_the_other_layers_and_neurons_are_left_alone(make_net, blobs):
         ["frozen"],
         ["learning rate times 0.25"],
         ["its own activation leaky_relu"],
-        ["output forced to 0.8"],
+        ["clamped to 0.8"],
         ["its own L2 0.2"],
         ["frozen", "ablated"],
         ["learning rate times 2", "its own activation sigmoid", "its own L2 0.1"],
     ]
-    assert "output forced to 0.8" in repr(net[1][3])
+    assert "clamped to 0.8" in repr(net[1][3])
 
 
 @pytest.mark.parametrize(

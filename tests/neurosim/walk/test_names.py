@@ -66,7 +66,7 @@ def test_classes_are_called_by_their_names(net, label):
     assert trace.verdict == f"label {CLASSES[label]}, read as {read}"
     assert trace.verdict in str(trace[1][0]) and trace.verdict in repr(trace)
     text = trace[1][0].explain()
-    assert f"class {CLASSES[label]} " in text and f"output {label} ({CLASSES[label]}): -ln(" in text
+    assert f"class {CLASSES[label]}: " in text and f"output {label} ({CLASSES[label]}): -ln(" in text
     assert f"output {label} ({CLASSES[label]}): delta = a - y" in text
     page = trace._repr_html_()
     assert f"{read} (right)" in page or f"{read} (wrong)" in page
@@ -95,7 +95,7 @@ def test_predicted_numbers_are_not_class_labels(n_out):
     network.fit(ns.data.Dataset(X, y, "fruit", "train", "", scaling="standardize"), epochs=1, verbose=False)
     text = network.trace(X[0], y[0])[1][0].explain()
     assert "class" not in text
-    first = "output: number 0 " if n_out > 1 else "output: "
+    first = "output: number 0: " if n_out > 1 else "output: "
     assert first in text and "output 0: " in text
 
 
