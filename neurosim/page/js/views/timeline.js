@@ -77,7 +77,7 @@ export class Timeline {
     const curve = (y, name, colour, dash) =>
       s("polyline", { points: points.filter((each) => Number.isFinite(each[name])).map((each) => `${scale(each.step).toFixed(1)},${y(each[name]).toFixed(1)}`).join(" "), fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": dash });
     const x = scale(store.state.step);
-    const edited = store.state.edited ? " (changed)" : "";
+    const edited = store.state.edited ? " (the curves are without your latest changes)" : "";
     const accuracy = store.classes ? [curve(accuracyY, "accuracy", "var(--good)", "5 2"), s("text", { x: right + 12, y: base - 10, style: "fill:var(--good)" }, here ? `accuracy ${percent(here.accuracy)}` : "accuracy")] : [];
     this.svg.replaceChildren(
       s("line", { x1: left, x2: right, y1: lossZero, y2: lossZero, stroke: "var(--faint)" }),
