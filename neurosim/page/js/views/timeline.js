@@ -23,13 +23,14 @@ export class Timeline {
       this.svg,
     );
     const rounded = store.moments.some((each) => each.rounded) ? " The steps between the first and the last are stored in half precision (float16)." : "";
+    const anew = "The optimizer starts anew, without a memory of earlier gradients, except at the last step of the file and at steps trained on this page.";
     const left = store.model.manifest.left_out || [];
     root.append(this.box);
     explain(
       root.querySelector("h2"),
       "Loss and accuracy on the test samples on this page, at each stored step. The axis of the steps is logarithmic. " +
           (store.losses.length ? "The thin line is the loss of each training batch. " : "") +
-          `Drag the cursor, or use the arrow keys, to go to a step. All panels then show the network at that step. Training continues from there, with the state of the optimizer reset.${rounded} ${left.join(" ")}`,
+          `Drag the cursor, or use the arrow keys, to go to a step. All panels then show the network at that step. Training continues from there. ${anew}${rounded} ${left.join(" ")}`,
       store.model.glossary,
     );
     new ResizeObserver(() => this.draw()).observe(this.box);
