@@ -16,7 +16,7 @@ export class Changes {
     this.says = h("p", { "aria-live": "polite" });
     this.list = h("ol", { id: "edits", tabindex: "0", "aria-label": "Your changes, latest first" });
     this.undo = button("Undo", () => session.undo(), { title: "Undo the latest change (Ctrl+Z)" });
-    this.linkButton = button("Copy link", () => this.copy(), { title: "Copy an address that opens this neuron at this step" });
+    this.linkButton = button("Copy link", () => this.copy(), { title: "Copy an address that opens this neuron, sample, stage and step" });
     root.append(
       h("div", { id: "per-class" }, this.classes),
       h(
@@ -42,7 +42,7 @@ export class Changes {
     const address = link(this.store);
     try {
       await navigator.clipboard.writeText(address);
-      this.store.set({ note: "The link is copied. It opens this neuron, sample and stage in this file." });
+      this.store.set({ note: "The link is copied. It opens this neuron, sample, stage and step in this file." });
     } catch {
       this.store.set({ note: `The browser does not allow this page to copy. The link is in the address bar: ${address.slice(address.indexOf("#"))}` });
     }
