@@ -274,6 +274,20 @@ def test_the_walk_of_a_changed_neuron_says_what_python_says(tab, net, held):
     tab.page.locator(".quiz input").fill("7")
     tab.button("Check").click()
     assert tab.text(".quiz").endswith("a is forced to 1, whatever z is")
+    assert tab.page.get_by_title("Hide each result of the walk until you type your own answer").count() == 1
+
+
+def test_the_effect_of_a_change_is_told_in_points_of_the_class_that_moved_most(tab):
+    tab.goto(layer=2, neuron=4)
+    tab.page.locator(".tools summary").click()
+    for _ in range(2):
+        tab.page.get_by_label("ablate").click()
+        tab.page.wait_for_timeout(300)
+        said = tab.text("#changes")
+        before, after = map(float, re.search(r"accuracy ([\d.]+)\s% → ([\d.]+)\s%", said).groups())
+        way = "gained" if after > before else "lost"
+        assert re.search(rf"class \d {way} the most: [\d.]+ points?\.", said), said
+    assert "layer 2, neuron 4 no longer ablated" in said and "released" not in said
 
 
 def test_no_sentence_of_a_sum_without_terms_is_lost(tab):
