@@ -98,6 +98,9 @@ def test_a_number_that_is_not_accepted_leaves_a_message_until_one_is(tab):
             assert (tab.state(), parameters(tab), shown) == before, (name, text)
         notice, shown = typed(name, accepted)
         assert shown == accepted and "expected" not in notice, (name, notice)
+        assert "expected" in typed(name, refused[0])[0], name
+        notice, shown = typed(name, accepted)  # the number in force
+        assert shown == accepted and notice == "", (name, notice)
     assert [tab.state()[name] for name in ("neuron", "row", "column")] == [2, 5, 0]
 
 

@@ -248,6 +248,57 @@ def test_a_clamped_and_a_frozen_neuron(tab):
     assert (before != after).any() and (before[column] == after[column]).all()
 
 
+def test_the_walk_of_a_changed_neuron_says_what_python_says(tab, net, held):
+    index = tab.state()["sample"]
+    row = held.manifest["samples"]["test"]["index"].index(index)
+    x, label = held.array("test/x")[row], int(held.array("test/labels")[row])
+    tab.goto(layer=2, neuron=4)
+    tab.page.locator(".tools summary").click()
+    other = copy.deepcopy(net)
+    for name, change in (("clamp at", lambda: other[2][4].clamp(1)), ("freeze", other[2][4].freeze)):
+        tab.page.get_by_label(name).check()
+        change()
+    walk = {stage.key: stage for stage in other.trace(x, label, sample=index)[2][4].stages()}
+    for key, said in (
+        ("activation", "a is forced to 1, whatever z is"),
+        ("derivative", "da/dz = 0, whatever z is"),
+        ("update", "unchanged: the neuron is frozen"),
+    ):
+        tab.goto(stage=key)
+        lines = [row.line() for row in [*walk[key].rows, walk[key].result] if said in row.line()]
+        assert len(lines) == (2 if key == "update" else 1)
+        assert all(plain(typeset(line)) in plain(tab.text("#stage")) for line in lines), key
+    tab.page.get_by_label("predict first").check()
+    tab.goto(stage="activation")
+    assert "forced" not in tab.text("#stage")
+    tab.page.locator(".quiz input").fill("7")
+    tab.button("Check").click()
+    assert tab.text(".quiz").endswith("a is forced to 1, whatever z is")
+    assert tab.page.get_by_title("Hide each result of the walk until you type your own answer").count() == 1
+
+
+def test_the_effect_of_a_change_is_told_in_points_of_the_class_that_moved_most(tab):
+    tab.goto(layer=2, neuron=4)
+    tab.page.locator(".tools summary").click()
+    for _ in range(2):
+        tab.page.get_by_label("ablate").click()
+        tab.page.wait_for_timeout(300)
+        said = tab.text("#changes")
+        before, after = map(float, re.search(r"accuracy ([\d.]+)\s% → ([\d.]+)\s%", said).groups())
+        way = "gained" if after > before else "lost"
+        assert re.search(rf"class \d {way} the most: [\d.]+ points?\.", said), said
+    assert "layer 2, neuron 4 no longer ablated" in said and "released" not in said
+
+
+def test_no_sentence_of_a_sum_without_terms_is_lost(tab):
+    tab.button("Clear").click()
+    tab.settle()
+    tab.goto(layer=1, neuron=3, stage="weighted_sum")
+    shown = plain(tab.text("#stage"))
+    assert "all 784 terms are 0" in shown and "the others" not in shown
+    assert "1e" not in shown and shown.count("all 0") == 2  # the inputs and the products
+
+
 def test_it_trains_pauses_goes_back_and_resets(tab):
     def wait_for(step):
         tab.page.wait_for_function("step => neurosim.state().step === step", arg=step)

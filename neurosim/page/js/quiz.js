@@ -2,6 +2,7 @@
 // wrong one. Numbers in, words out; it does not use the document.
 
 import { number, typeset } from "./engine/numbers.js";
+import { toldBy } from "./sentences.js";
 
 const NEAR = 0.01; // of the value: within this share an answer is right, or a mistake explains it
 
@@ -13,8 +14,16 @@ export function question(document, stage) {
   const row = rowAskedOf(stage);
   if (!row || !Number.isFinite(row.value)) return null;
   const slips = slipsOf(document, stage, row).filter((slip) => Number.isFinite(slip.value) && !near(slip.value, row.value));
-  const sum = row.role === "gradient of filter" ? row.formula : row.substituted ? `${row.formula && stage.key !== "update" ? `${row.formula} = ` : ""}${row.substituted}` : stage.formula;
-  return { name: nameOf(stage, row), value: row.value, sum: typeset(`${nameOf(stage, row)} = ${sum} = ${number(row.value)}`), row, slips };
+  return { name: nameOf(stage, row), value: row.value, sum: typeset(calculation(stage, row)), row, slips };
+}
+
+/** Return the calculation of a row; its sentence if it has none. */
+function calculation(stage, row) {
+  if (!toldBy(row).arithmetic) return row.line.trim();
+  const name = nameOf(stage, row);
+  const symbols = row.formula && stage.key !== "update" ? `${row.formula} = ` : "";
+  const sum = row.role === "gradient of filter" ? row.formula : row.substituted ? `${symbols}${row.substituted}` : stage.formula;
+  return `${sum.startsWith(`${name} = `) ? "" : `${name} = `}${sum} = ${number(row.value)}`;
 }
 
 function rowAskedOf(stage) {
@@ -56,6 +65,7 @@ function slipsOf(document, stage, row) {
       add(document.weights.reduce((sum, w) => sum + w, document.bias), "You added the weights: multiply each by its input first.");
       break;
     case "activation":
+      if (factors.forced !== undefined) break;
       add(document.z, "That is z: apply the activation function to it.");
       add(document.da_dz, "That is the slope f'(z), not f(z).");
       add(Math.max(document.z, 0), "That is relu(z), but this neuron has another activation function.");

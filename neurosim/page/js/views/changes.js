@@ -16,7 +16,7 @@ export class Changes {
     this.says = h("p", { "aria-live": "polite" });
     this.list = h("ol", { id: "edits", tabindex: "0", "aria-label": "Your changes, latest first" });
     this.undo = button("Undo", () => session.undo(), { title: "Undo the latest change (Ctrl+Z)" });
-    this.linkButton = button("Copy link", () => this.copy(), { title: "Copy an address that opens this neuron at this step" });
+    this.linkButton = button("Copy link", () => this.copy(), { title: "Copy an address that opens this neuron, sample, stage and step" });
     root.append(
       h("div", { id: "per-class" }, this.classes),
       h(
@@ -42,7 +42,7 @@ export class Changes {
     const address = link(this.store);
     try {
       await navigator.clipboard.writeText(address);
-      this.store.set({ note: "The link is copied. It opens this neuron, sample and stage in this file." });
+      this.store.set({ note: "The link is copied. It opens this neuron, sample, stage and step in this file." });
     } catch {
       this.store.set({ note: `The browser does not allow this page to copy. The link is in the address bar: ${address.slice(address.indexOf("#"))}` });
     }
@@ -110,16 +110,24 @@ function shortened(text) {
   return text.length > 10 ? `${text.slice(0, 9)}…` : text;
 }
 
-/** Describe before → after: this sample's loss, accuracy, and the class that lost the most. */
+/** Write a difference of two shares in percentage points. */
+function points(by) {
+  const count = Number((100 * by).toPrecision(2));
+  return `${count} ${count === 1 ? "point" : "points"}`;
+}
+
+/** Describe before → after: this sample's loss, accuracy, and the class that gained the most, or else lost the most. */
 function effect(store, { said, before, after }) {
   const parts = [h("b", { text: said }), ": "];
   const ofSample = before.loss !== null && after.loss !== null && before.sample === after.sample;
   if (ofSample) parts.push(`loss of this sample ${short(before.loss)} → ${short(after.loss)}${store.classes ? ", " : ""}`);
   if (store.classes) {
     parts.push(`accuracy ${percent(before.accuracy)} → ${percent(after.accuracy)}`);
-    const falls = after.perClass.map((each, k) => ({ k, by: before.perClass[k].count ? (before.perClass[k].right - each.right) / before.perClass[k].count : 0 }));
-    const worst = falls.reduce((most, each) => (each.by > most.by ? each : most), { by: 0 });
-    if (worst.by > 0) parts.push(h("span", { class: "mark", text: `; class ${store.className(worst.k)} lost the most: ${percent(worst.by, 0)}` }));
+    const better = after.accuracy > before.accuracy;
+    const sign = better ? 1 : -1;
+    const moves = after.perClass.map((each, k) => ({ k, by: before.perClass[k].count ? (sign * (each.right - before.perClass[k].right)) / before.perClass[k].count : 0 }));
+    const most = moves.reduce((best, each) => (each.by > best.by ? each : best), { by: 0 });
+    if (most.by > 0) parts.push(h("span", { class: better ? "good" : "mark", text: `; class ${store.className(most.k)} ${better ? "gained" : "lost"} the most: ${points(most.by)}` }));
   }
   return [...parts, "."];
 }

@@ -16,7 +16,7 @@ export class Controls {
     this.reset = button("Reset", () => session.reset(), { title: "Return to the initial weights" });
     this.seed = button("New seed", () => session.newSeed(), { title: "Draw new initial weights with another seed" });
     this.more = button("Settings", () => this.toggleSettings(), { "aria-expanded": "false", "aria-controls": "settings" });
-    this.words = store.model.glossary.isEmpty ? [] : [button("Words", null, { "data-term": "", "aria-haspopup": "dialog", title: "Explain the words of this page" })];
+    this.words = store.model.glossary.isEmpty ? [] : [button("Words", null, { "data-term": "", "aria-haspopup": "dialog", title: "Explain the words that neurosim uses" })];
     this.help = button("?", () => store.set({ help: !store.state.help }), { "aria-label": "Help and keys", "aria-expanded": "false", "aria-controls": "help" });
     root.append(...(trains ? [this.play, this.sample, this.batch, this.epoch, this.back, this.reset, this.seed, this.more] : []), ...this.words, this.help);
     this.summary = document.getElementById("summary");

@@ -22,8 +22,17 @@ export function numberAboveZero(store, field, name) {
   return told(store, field, value > 0 && Number.isFinite(value) ? value : null, `${name}: expected a number above 0`);
 }
 
-/** Return the value. The message stays until a value is accepted. */
+/** Return the value. The message stays until a value is accepted, or until the number in force is typed again. */
 function told(store, field, value, expected) {
-  store.set({ note: value === null ? `${expected}, received ${field.value.trim() || "nothing"}.` : "" });
+  const note = value === null ? `${expected}, received ${field.value.trim() || "nothing"}.` : "";
+  store.set({ note });
+  // a browser does not call it a change if a field holds the same number as before
+  field.oninput = null;
+  if (note) {
+    queueMicrotask(() => {
+      const inForce = Number(field.value); // the view has put it back into the field
+      field.oninput = () => field.value.trim() !== "" && Number(field.value) === inForce && store.state.note === note && store.set({ note: "" });
+    });
+  }
   return value;
 }

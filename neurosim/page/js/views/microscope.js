@@ -19,7 +19,7 @@ export class Microscope {
     this.next = button("next →", () => store.walk(1), { title: "Next stage (right arrow)" });
     this.body = h("div", { id: "stage" });
     this.live = h("p", { class: "visually-hidden", "aria-live": "polite" });
-    this.predict = check("predict first", false, (on) => store.set({ predict: on }), { title: "Hide each result until you type your own answer" });
+    this.predict = check("predict first", false, (on) => store.set({ predict: on }), { title: "Hide each result of the walk until you type your own answer" });
     this.neuron = h("input", { type: "number", class: "short", min: "0", "aria-label": "Neuron", onchange: () => this.chooseNeuron() });
     const placed = (name, side) => h("input", { type: "number", class: "short", min: "0", "aria-label": name, onchange: () => this.choosePlace(side) });
     [this.row, this.column] = ["Row", "Column"].map(placed);

@@ -41,7 +41,9 @@ export class NetworkView {
     });
     const convolves = store.network.layers.some(hasMaps);
     const lines = convolves ? "Lines: the largest terms of z, or weights, of the open filter or neuron, + red, − blue. Gray: from its map to the next filters." : "Lines: the largest weights of the open neuron, + red, − blue.";
-    this.legend = h("p", { class: "muted", text: `${lines} Faint: the largest terms of the prediction.` });
+    const { nOut } = store.network.output;
+    const decided = nOut === 1 ? "output" : store.classes ? "predicted class" : "largest output";
+    this.legend = h("p", { class: "muted", text: `${lines} Faint lines: the largest terms in the weighted sum of the ${decided}.` });
     const hovered = h("div", { id: "hovered" });
     this.strip = new Strip(hovered, store);
     this.maps = new MapSheet(store);

@@ -67,17 +67,20 @@ function inputs(store, document, name) {
   if (tiles) {
     const [low, most] = [Math.min(...document.inputs), Math.max(...document.inputs)];
     paintTiles(canvas, document.inputs, tiles, { ink: low >= 0 });
-    const scale = low < 0 ? `± ${short(largest(document.inputs))}` : `${short(low)} to ${short(most)}`;
+    const scale = low < 0 ? `± ${short(largest(document.inputs))}` : rangeOf(low, most);
     return figure(canvas, tiles[2] > 1 ? `${name}, ${tiles[2]} channels` : name, scale);
   }
   if (isPicture(store, document)) {
-    const most = Math.max(...document.inputs, 1e-12);
-    const low = Math.min(...document.inputs);
+    const [low, most] = [Math.min(...document.inputs), Math.max(...document.inputs)];
     if (low < 0) paintSigned(canvas, overChannels(document.inputs, store.shape), store.shape);
-    else paintInk(canvas, document.inputs, store.shape, most);
-    return h("figure", {}, canvas, h("figcaption", {}, name, h("span", { class: "scale", text: `${short(low)} to ${short(most)}` })));
+    else paintInk(canvas, document.inputs, store.shape, most || 1);
+    return h("figure", {}, canvas, h("figcaption", {}, name, h("span", { class: "scale", text: rangeOf(low, most) })));
   }
   return signedImage(store, document, document.inputs, `${name}, one per column`, true);
+}
+
+function rangeOf(low, most) {
+  return low || most ? `${short(low)} to ${short(most)}` : "all 0";
 }
 
 /** Show signed numbers, one for each input: as an image if the neuron looks at one, else as a strip. */

@@ -1,10 +1,12 @@
 // A stage of the walk as rows: names, the arithmetic with its numbers, and the results, with aligned points.
 
 import { number, typeset } from "../engine/numbers.js";
+import { toldBy } from "../sentences.js";
 import { alignPoints, h, signedBar } from "./dom.js";
 
 const TERMS = ["term", "feature", "gradient", "share", "place", "loss term", "output gradient", "output delta", "output", "term above", "bias", "rest"];
 const JOINED = ["setting", "state", "state of bias"];
+const DRAWN = { before: [], arithmetic: true, after: [] };
 
 /** Return rows in reading order: the rest follows the terms, then bias and result. */
 function inOrder(stage) {
@@ -38,20 +40,45 @@ export function stageRows(stage, hidden, inWords = false) {
     if (group.length) nodes.push(group[0].joined ? joinedLine(group.map((each) => each.row)) : termTable(group.map((each) => each.row), hidden, stage));
     group = [];
   };
+  const say = (sentences) => {
+    if (sentences.length) flush();
+    nodes.push(...sentences.map((each) => h("p", { class: "said", text: typeset(each) })));
+  };
   for (const row of inOrder(stage)) {
     const joined = JOINED.includes(row.role) ? row.role : "";
     const term = isTerm(row) && stage.key !== "loss_after";
+    const { before, arithmetic, after } = row === hidden ? DRAWN : told(stage, row, inWords);
+    say(before);
+    if (!arithmetic) continue;
     if (!joined && !term) {
       flush();
-      nodes.push(inWords && row.role.endsWith("above") ? h("p", { class: "said", text: typeset(row.line.trim()) }) : line(row, hidden, stage));
+      nodes.push(isInWords(row, inWords) ? h("p", { class: "said", text: typeset(row.line.trim()) }) : line(row, hidden, stage));
+      say(after);
       continue;
     }
     if (group.length && group[0].joined !== joined) flush();
     group.push({ row, joined });
     if (closes(row)) flush();
+    say(after);
   }
   flush();
   return nodes;
+}
+
+function isInWords(row, inWords) {
+  return inWords && row.role.endsWith("above");
+}
+
+/** Return what a row says beside its arithmetic. */
+function told(stage, row, inWords) {
+  if (isInWords(row, inWords) || stage.key === "loss_after" || (stage.key === "downstream" && row === stage.result)) return DRAWN; // said elsewhere
+  return isAlone(stage, row) ? { before: [row.line.trim()], arithmetic: false, after: [] } : toldBy(row);
+}
+
+/** Return whether a row of the rest stands for all terms, because each is 0. */
+function isAlone({ rows }, row) {
+  if (row.role === "rest above") return row.value === 0 && rows[rows.indexOf(row) - 1].role !== "term above";
+  return row.role === "rest" && row.value === 0 && !rows.some((each) => ["term", "loss term"].includes(each.role));
 }
 
 /** Return the words before the result of the downstream stage: at an output neuron, they say where it comes from. */

@@ -23,13 +23,14 @@ export class Timeline {
       this.svg,
     );
     const rounded = store.moments.some((each) => each.rounded) ? " The steps between the first and the last are stored in half precision (float16)." : "";
+    const anew = "The optimizer starts anew, without a memory of earlier gradients, except at the last step of the file and at steps trained on this page.";
     const left = store.model.manifest.left_out || [];
     root.append(this.box);
     explain(
       root.querySelector("h2"),
       "Loss and accuracy on the test samples on this page, at each stored step. The axis of the steps is logarithmic. " +
           (store.losses.length ? "The thin line is the loss of each training batch. " : "") +
-          `Drag the cursor, or use the arrow keys, to go to a step. All panels then show the network at that step. Training continues from there, with the state of the optimizer reset.${rounded} ${left.join(" ")}`,
+          `Drag the cursor, or use the arrow keys, to go to a step. All panels then show the network at that step. If you change the network, the curves stay as they were until you train it. Training continues from there. ${anew}${rounded} ${left.join(" ")}`,
       store.model.glossary,
     );
     new ResizeObserver(() => this.draw()).observe(this.box);
@@ -77,7 +78,7 @@ export class Timeline {
     const curve = (y, name, colour, dash) =>
       s("polyline", { points: points.filter((each) => Number.isFinite(each[name])).map((each) => `${scale(each.step).toFixed(1)},${y(each[name]).toFixed(1)}`).join(" "), fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": dash });
     const x = scale(store.state.step);
-    const edited = store.state.edited ? " (changed)" : "";
+    const edited = store.state.edited ? " (changed; the curves are not)" : "";
     const accuracy = store.classes ? [curve(accuracyY, "accuracy", "var(--good)", "5 2"), s("text", { x: right + 12, y: base - 10, style: "fill:var(--good)" }, here ? `accuracy ${percent(here.accuracy)}` : "accuracy")] : [];
     this.svg.replaceChildren(
       s("line", { x1: left, x2: right, y1: lossZero, y2: lossZero, stroke: "var(--faint)" }),

@@ -113,7 +113,8 @@ export class Tools {
   hold(on, value, how) {
     const { index } = this.layer;
     const { neuron } = this;
-    this.session.edit(`${this.name} ${on ? how : "released"}`, (network) => (on ? network.clamp(index, neuron, value) : network.intervene(index, neuron, "values", null)));
+    const no = `no longer ${this.store.heldAt(index, neuron) === 0 ? "ablated" : "clamped"}`;
+    this.session.edit(`${this.name} ${on ? how : no}`, (network) => (on ? network.clamp(index, neuron, value) : network.intervene(index, neuron, "values", null)));
     this.settle();
   }
 
