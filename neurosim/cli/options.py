@@ -105,7 +105,7 @@ def add_sample_options(group: argparse._ArgumentGroup) -> None:
 def add_data_options(parser: argparse.ArgumentParser, default: str = DATA, *, classes_only: bool = False) -> None:
     """Add the options that choose the data. `default` describes the default in the help.
 
-    Commands that compare accuracies take classes only: they have no --target.
+    Commands that compare accuracies take classes only. They refuse numbers to predict, and do not list --target.
     """
     group = parser.add_argument_group("data")
     group.add_argument(
@@ -114,8 +114,8 @@ def add_data_options(parser: argparse.ArgumentParser, default: str = DATA, *, cl
     group.add_argument("--offline", action="store_true", help="do not download anything")
     group = parser.add_argument_group("how to read your own files")
     for name, (metavar, text) in READING.items():
-        if not (classes_only and name == "target"):
-            group.add_argument(option_of(name), metavar=metavar, help=text)
+        hidden = classes_only and name == "target"
+        group.add_argument(option_of(name), metavar=metavar, help=argparse.SUPPRESS if hidden else text)
 
 
 def _whole(text: str) -> Any:

@@ -111,7 +111,7 @@ def test_a_path_is_checked_before_a_network_is_loaded(tmp_path):
         ns.DataError, match=r"No such file or directory; expected a file written by `net.save` or `train`"
     ):
         ns.Network.load(tmp_path / "nothing.npz")
-    with pytest.raises(ns.NeurosimError, match=r"layers: expected a list of layers \(.*\), received 2 in place 0"):
+    with pytest.raises(ns.NeurosimError, match=r"layers: expected a list of layers \(.*\), received 2 as layer 0"):
         ns.Network([2])
 
 
