@@ -82,7 +82,7 @@ def gradient_flow(frame: pd.DataFrame, fig: AnyFigure | None = None, title: str 
             table = part.groupby(x)["log"].agg(["mean", "std"])
             _draw_norm(ax, table, f"layer {layer}", look)
         ax.set_yscale("log")
-        powers_log(ax.yaxis)
+        (plain_log if decades(norm[norm > 0]) < 2 else powers_log)(ax.yaxis)
     label_panels(grid, names, x, "gradient norm")
     note = f"{_log_note(frame, 'panel')}; logarithmic axis{_mark_zeros(grid[0, 0], norm, floor)}"
     figure_heading(fig, title or "Size of the gradient in each layer", note)

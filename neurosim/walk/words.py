@@ -37,7 +37,7 @@ STAGES: Table = {
     "output": {
         "phase": "forward",
         "title": "output and loss",
-        "heading": "through the layers above: {title}",
+        "heading": "{title} of the network",
         "formula": "L = {formula of L}",
         "formula unknown": "L = {loss}(a, y)",
         "formula of a": "a",

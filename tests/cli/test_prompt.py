@@ -197,7 +197,7 @@ def test_goto_takes_what_is_printed_as_the_title(ask):
         for name in (stage.key, stage.title, stage.heading, stage.title.upper(), stage.key.replace("_", " ")):
             ask(f"goto {'inputs' if k else 'update'}")
             assert ask(f"goto {name}").startswith(f"{k + 1}/11 "), name
-    assert ask("goto through the layers").startswith("4/11") and ask("goto the loss").startswith("11/11")
+    assert ask("goto output and loss of").startswith("4/11") and ask("goto the loss").startswith("11/11")
 
 
 def test_a_change_is_said_with_the_numbers_before_and_after(ask):
@@ -426,7 +426,7 @@ WRONG = [
     ("clamp", "clamp VALUE: expected a finite number, received nothing"),
     ("n 1 5", "expected next, or next misread, received 'next 1 5'; for another neuron use neuron L J"),
     ("next misreed", "or next misread, received 'next misreed'"),
-    ("goto t", "could be output, loss_after"),
+    ("goto l", "could be derivative, loss_after"),
     ("clamp high", "finite number, received 'high'"),
     ("undo", "nothing to undo"),
     ("plot", "this prompt cannot draw"),

@@ -575,6 +575,15 @@ def test_gradient_flow_has_one_panel_per_variant_and_one_line_per_layer(count):
     assert "step" in words(figure) and "gradient norm" in words(figure)
 
 
+@pytest.mark.parametrize(("factor", "labels"), [(1.0, {"0.2", "1"}), (1e-4, {"10⁰", "10⁻²"})])
+def test_numbers_of_a_logarithmic_axis_can_be_read_however_far_it_goes(factor, labels):
+    rows = [("a", layer, step, size) for layer, size in ((1, 0.2 * factor), (2, 1.3)) for step in (1, 2, 3)]
+    figure = viz.gradient_flow(pd.DataFrame(rows, columns=["variant", "layer", "step", "norm"]))
+    figure.draw_without_rendering()
+    axis = figure.axes[0].yaxis
+    assert labels <= {each.get_text() for each in axis.get_ticklabels(which="both")}
+
+
 def test_gradient_flow_shows_zero_and_refuses_negatives():
     frame = gradients(["a"]).drop(columns=["variant", "seed"])
     frame.loc[frame["layer"] == 1, "norm"] = 0.0
