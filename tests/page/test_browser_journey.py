@@ -236,9 +236,9 @@ def test_a_typed_bias_changes_the_walk_as_in_python(tab, net, held):
 def test_a_clamped_and_a_frozen_neuron(tab):
     tab.goto(layer=1, neuron=3)
     tab.page.locator(".tools summary").click()
-    tab.page.get_by_label("clamp at").check()
+    tab.page.get_by_label("clamp to").check()
     tab.settle()
-    assert "a = 1" in tab.text("#hovered") and "clamped at 1" in tab.text("#hovered")
+    assert "a = 1" in tab.text("#hovered") and "clamped to 1" in tab.text("#hovered")
     tab.page.get_by_label("freeze").check()
     before = np.array(tab.page.evaluate("neurosim.parameters()"))
     tab.button("1 batch").click()
@@ -255,7 +255,7 @@ def test_the_walk_of_a_changed_neuron_says_what_python_says(tab, net, held):
     tab.goto(layer=2, neuron=4)
     tab.page.locator(".tools summary").click()
     other = copy.deepcopy(net)
-    for name, change in (("clamp at", lambda: other[2][4].clamp(1)), ("freeze", other[2][4].freeze)):
+    for name, change in (("clamp to", lambda: other[2][4].clamp(1)), ("freeze", other[2][4].freeze)):
         tab.page.get_by_label(name).check()
         change()
     walk = {stage.key: stage for stage in other.trace(x, label, sample=index)[2][4].stages()}

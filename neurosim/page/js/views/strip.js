@@ -52,7 +52,7 @@ export class Strip {
     const { a, z } = store.answer().layers[layer.index];
     const at = unitOf(layer, unit);
     const value = layer.W ? store.heldAt(layer.index, neuron) : undefined;
-    const held = [value === undefined ? "" : value ? `clamped at ${short(value)}` : "ablated", layer.W && store.isFrozen(layer.index, neuron) ? "frozen" : ""].filter(Boolean);
+    const held = [value === undefined ? "" : value ? `clamped to ${short(value)}` : "ablated", layer.W && store.isFrozen(layer.index, neuron) ? "frozen" : ""].filter(Boolean);
     const place = isMap ? [h("p", { text: `row ${unit.row}, column ${unit.column}` })] : [];
     if (!layer.W) {
       const { size } = layer.windows;

@@ -14,7 +14,7 @@ export class Tools {
     this.sign = 1;
     const meaning = (term) => store.model.glossary.meaning(term);
     this.silence = check("ablate", false, (on) => this.hold(on, 0, "ablated"), { title: meaning("ablate") });
-    this.clamp = check("clamp at", false, (on) => this.hold(on, this.clampAt, `clamped at ${short(this.clampAt)}`), { title: meaning("clamp") });
+    this.clamp = check("clamp to", false, (on) => this.hold(on, this.clampAt, `clamped to ${short(this.clampAt)}`), { title: meaning("clamp") });
     this.clampAt = 1;
     this.level = h("input", { type: "number", step: "any", value: "1", "aria-label": "Value of the clamped output", onchange: () => this.chooseLevel() });
     this.freeze = check("freeze", false, (on) => this.setFrozen(on), { title: meaning("freeze") });
@@ -61,7 +61,7 @@ export class Tools {
     const value = finiteNumber(this.store, this.level, "Value of the clamped output");
     if (value === null) this.level.value = String(this.clampAt);
     else this.clampAt = value;
-    if (value !== null && this.clamp.box.checked) this.hold(true, value, `clamped at ${short(value)}`);
+    if (value !== null && this.clamp.box.checked) this.hold(true, value, `clamped to ${short(value)}`);
   }
 
   /** Change a number of the network from `before` to the one in a field. */
