@@ -65,7 +65,7 @@ def without_extras(document):
     """Return the page's document without the keys that Python's does not have."""
 
     def row(each):
-        return each and {key: value for key, value in each.items() if key != "line"}
+        return each and {key: value for key, value in each.items() if key not in ("kind", "line")}
 
     stages = [
         {key: value for key, value in stage.items() if key not in ("heading", "text")}

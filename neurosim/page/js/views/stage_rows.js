@@ -72,13 +72,7 @@ function isInWords(row, inWords) {
 /** Return what a row says beside its arithmetic. */
 function told(stage, row, inWords) {
   if (isInWords(row, inWords) || stage.key === "loss_after" || (stage.key === "downstream" && row === stage.result)) return DRAWN; // said elsewhere
-  return isAlone(stage, row) ? { before: [row.line.trim()], arithmetic: false, after: [] } : toldBy(row);
-}
-
-/** Return whether a row of the rest stands for all terms, because each is 0. */
-function isAlone({ rows }, row) {
-  if (row.role === "rest above") return row.value === 0 && rows[rows.indexOf(row) - 1].role !== "term above";
-  return row.role === "rest" && row.value === 0 && !rows.some((each) => ["term", "loss term"].includes(each.role));
+  return toldBy(row);
 }
 
 /** Return the words before the result of the downstream stage: at an output neuron, they say where it comes from. */

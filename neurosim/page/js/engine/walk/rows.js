@@ -99,7 +99,7 @@ export class Row {
     return this.say(kind.caption ?? kind.line, form);
   }
 
-  // Return the row as plain numbers and texts: those of Python's document, and `line`.
+  // Return the row as plain numbers and texts: those of Python's document, `kind` and `line`.
   toObject() {
     return {
       name: this.name,
@@ -108,6 +108,7 @@ export class Row {
       substituted: this.substituted,
       value: this.value,
       role: this.role,
+      kind: this.kind,
       line: this.line(),
     };
   }
