@@ -311,7 +311,7 @@ def test_changing_says_what_came_of_it_and_undo_takes_it_back(ask):
     ):
         assert words in ask(line), line
     assert stepper.live_neuron.weights[2] != 0.5 and stepper.network.optimizer.rate == 0.01
-    assert "to undo" in ask("status") and "epoch" in ask("status")
+    assert "to undo, latest first:" in ask("status") and "epoch" in ask("status")
     losses = [f"{stepper.trace.loss:.6g}"]
     said = []
     for _ in range(17):
@@ -675,7 +675,7 @@ SESSION = [  # line, what the answer has to hold
     ("undo", "undone: epoch"),
     ("u", "undone: batch"),
     ("", "undone: batch"),
-    ("status", "to undo[^:]*: .*batch"),
+    ("status", "to undo(, latest first)?: .*batch"),
     ("word delta", "dL/dz"),
     ("plot pictures", "wrote pictures"),
     ("plot /proc/nowhere", "error: .*cannot write"),
@@ -755,7 +755,9 @@ def test_ctrl_c_in_a_command_of_many_changes_keeps_those_that_were_finished_and_
     time.sleep(2.0)
     answer = session.send("\x03")
     assert "interrupted; what was finished before stays" in answer and "Traceback" not in answer
-    assert re.search("to undo[^:]*: epoch", session.ask("status")) and "undone: epoch" in session.ask("undo")
+    assert re.search("to undo(, latest first)?: epoch", session.ask("status")) and "undone: epoch" in session.ask(
+        "undo"
+    )
     assert session.leave("\x04")[0] == 0
 
 
