@@ -76,13 +76,14 @@ def gradient_flow(frame: pd.DataFrame, fig: AnyFigure | None = None, title: str 
     ]
 
     fig, grid = panel_grid(fig, names)
+    write_numbers = plain_log if decades(norm[norm > 0]) < 2 else powers_log
     for ax, name in zip(grid.flat, names, strict=False):
         for layer, look in zip(layers, looks, strict=True):
             part = frame[(frame["variant"] == name) & (frame["layer"] == layer)]
             table = part.groupby(x)["log"].agg(["mean", "std"])
             _draw_norm(ax, table, f"layer {layer}", look)
         ax.set_yscale("log")
-        (plain_log if decades(norm[norm > 0]) < 2 else powers_log)(ax.yaxis)
+        write_numbers(ax.yaxis)
     label_panels(grid, names, x, "gradient norm")
     note = f"{_log_note(frame, 'panel')}; logarithmic axis{_mark_zeros(grid[0, 0], norm, floor)}"
     figure_heading(fig, title or "Size of the gradient in each layer", note)

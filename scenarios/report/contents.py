@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, fields
 from itertools import groupby
@@ -195,17 +194,12 @@ def _settings_tables(results: Results) -> Iterator[Block]:
     noun = "sample" if results.noun != IMAGE else IMAGE  # some of them are for images only
     yield Table(
         ("setting", "value", "meaning"),
-        [
-            (each.name, values[each.name][0], in_nouns(_without_default(each.metadata["help"]), noun))
+        [  # the help without the default at its end: the table shows the value in use
+            (each.name, values[each.name][0], in_nouns(each.metadata["help"].partition(" [")[0], noun))
             for each in fields(Settings)
             if each.name not in differ
         ],
     )
-
-
-def _without_default(text: str) -> str:
-    """Leave out the default at the end of an option's help: the table shows the value in use."""
-    return re.sub(r" \[[^\]]*\]$", "", text)
 
 
 def _in_use(settings: Settings) -> dict[str, str]:
