@@ -8,7 +8,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, NeurosimError, WriteError
+from ..signals import signals_wait
 from ..text import readable
 from .lock import is_own, try_lock
 
@@ -36,36 +37,39 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         WriteError: the file cannot be written.
     """
     path = Path(path)
-    temporary, held = None, -1
+    temporary, held = "", -1
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.parent.absolute() not in _swept:
             sweep(path.parent)
-        with _part_of(path) as file:
-            temporary = file.name
-            held = os.dup(file.fileno()) if os.name == "posix" else -1  # keeps the lock until the file has its name
+        with ExitStack() as opened:
+            with signals_wait():  # Ctrl-C before the name of the new file is known would leave the file behind
+                file, temporary = _part_of(path)
+                opened.enter_context(file)
+                held = os.dup(file.fileno()) if os.name == "posix" else -1  # keeps the lock until the file has its name
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-        temporary = None
+        temporary = ""
     except OSError as error:
         raise WriteError(f"cannot write {path}: {error.strerror or error}") from None
     finally:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
-        if held >= 0:
-            os.close(held)
+        with signals_wait():  # some press Ctrl-C twice
+            if temporary and os.path.exists(temporary):
+                os.unlink(temporary)
+            if held >= 0:
+                os.close(held)
 
 
-def _part_of(path: Path) -> Any:
-    """Open a new file in the folder of `path` for writing, locked as long as it is open."""
+def _part_of(path: Path) -> tuple[BinaryIO, str]:
+    """Open a new file in the folder of `path` for writing, locked as long as it is open; return it and its name."""
     while True:
-        file = tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=PART, delete=False)  # noqa: SIM115
-        if os.name != "posix" or (try_lock(file.fileno()) is not False and os.path.exists(file.name)):
-            return file
-        file.close()  # another process removed it before it was locked
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
+        if os.name != "posix" or (try_lock(descriptor) is not False and os.path.exists(name)):
+            return os.fdopen(descriptor, "wb"), name
+        os.close(descriptor)  # another process removed the file before it was locked
 
 
 def sweep(folder: str | os.PathLike[str]) -> None:
@@ -164,9 +168,10 @@ def check_room(folder: Path, size: int, option: str = "--out") -> None:
 
 def _umask() -> int:
     """Return the permissions that new files do not get. A temporary file is private, but the result should not be."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with signals_wait():
+        mask = os.umask(0)
+        os.umask(mask)
+        return mask
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> Path:

@@ -12,8 +12,10 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+from ..signals import signals_wait
 
 if sys.platform == "win32":
     import msvcrt
@@ -61,28 +63,30 @@ class FolderLock:
 
     def take(self) -> bool:
         """Take the lock; return False if another process has it. A file system without locks allows everyone."""
-        if not self.taken:
-            descriptor, count = _held.get(self.folder, (-1, 0))
-            try:
-                descriptor = descriptor if count else _open(self.folder)
-            except OSError as error:
-                return not isinstance(error, PermissionError)
-            if not count and try_lock(descriptor) is False:
-                os.close(descriptor)
-                return False
-            _held[self.folder] = descriptor, count + 1
-            self.taken = True
-        return True
+        with signals_wait():  # Ctrl-C in between would leave a lock that nobody can release
+            if not self.taken:
+                descriptor, count = _held.get(self.folder, (-1, 0))
+                try:
+                    descriptor = descriptor if count else _open(self.folder)
+                except OSError as error:
+                    return not isinstance(error, PermissionError)
+                if not count and try_lock(descriptor) is False:
+                    os.close(descriptor)
+                    return False
+                _held[self.folder] = descriptor, count + 1
+                self.taken = True
+            return True
 
     def release(self) -> None:
         """Release the lock."""
         if self.taken:
-            self.taken = False
-            descriptor, count = _held.pop(self.folder)
-            if count > 1:
-                _held[self.folder] = descriptor, count - 1
-            else:
-                os.close(descriptor)
+            with signals_wait():
+                self.taken = False
+                descriptor, count = _held.pop(self.folder)
+                if count > 1:
+                    _held[self.folder] = descriptor, count - 1
+                else:
+                    os.close(descriptor)
 
     def __del__(self) -> None:
         self.release()
@@ -95,25 +99,31 @@ def scratch_folder(prefix: str) -> Iterator[Path]:
     for left in place.glob(f"{prefix}*"):
         if is_own(left) and left.is_dir():
             _remove(left, FolderLock(left))
+    with ExitStack() as made:
+        with signals_wait():  # Ctrl-C before the folder is known would leave it behind
+            folder, lock = _new_folder(prefix)
+            made.callback(_remove, folder, lock)
+        yield folder
+
+
+def _new_folder(prefix: str) -> tuple[Path, FolderLock]:
+    """Make a temporary folder and take its lock."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=prefix))
         lock = FolderLock(folder)
         if lock.take() and folder.exists():  # no other process removed it before it was locked
-            break
+            return folder, lock
         lock.release()
-    try:
-        yield folder
-    finally:
-        _remove(folder, lock)
 
 
 def _remove(folder: Path, lock: FolderLock) -> None:
     """Remove a folder, unless another process has its lock."""
-    if lock.take():
-        shutil.rmtree(folder, ignore_errors=True)
-        lock.release()
-        with suppress(OSError):  # on Windows the lock is a file in it
-            folder.rmdir()
+    with signals_wait():
+        if lock.take():
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.release()
+            with suppress(OSError):  # on Windows the lock is a file in it
+                folder.rmdir()
 
 
 def is_own(path: str | os.PathLike[str]) -> bool:

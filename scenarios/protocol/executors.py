@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from neurosim.errors import NeurosimError
 from neurosim.processors import one_blas_thread
-from neurosim.signals import SIGNALS
+from neurosim.signals import SIGNALS, signals_wait
 
 from .clock import Done, Work, timed
 
@@ -132,22 +132,13 @@ def _submit(pool: ProcessPoolExecutor, function: Callable[..., T], *arguments: A
 
     A worker that is started here blocks signals from its first moment on.
     """
-    came: list[int] = []
-    before: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in SIGNALS:
-            if callable(signal.getsignal(number)):
-                before[number] = signal.signal(number, lambda number, _: came.append(number))
-    masked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS) if hasattr(signal, "pthread_sigmask") else None
-    try:
-        return pool.submit(function, *arguments)
-    finally:
-        if masked is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for number in came:
-            before[number](number, None)
+    with signals_wait():
+        masked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS) if hasattr(signal, "pthread_sigmask") else None
+        try:
+            return pool.submit(function, *arguments)
+        finally:
+            if masked is not None:
+                signal.pthread_sigmask(signal.SIG_SETMASK, masked)
 
 
 def _has_folder() -> bool:
@@ -255,7 +246,8 @@ def _watch(client: Any, over: threading.Event) -> None:
             if client.sync(client.scheduler.ncores, callback_timeout=SILENCE):
                 heard = time.monotonic()
         if time.monotonic() - heard > SILENCE:
-            client.close()
+            with suppress(Exception):  # it may miss the answer of its own loop, which is over
+                client.close()
             return
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 import neurosim as ns
 from neurosim.files import atomic
 from neurosim.files.atomic import atomic_file, sweep, write_text
-from neurosim.files.lock import FolderLock, scratch_folder
+from neurosim.files.lock import FolderLock, _held, scratch_folder
 
 ROOT = Path(__file__).parents[3]
 SMALL = ("train", "--data", "digits", "--train-size", "500", "--quiet", "--threads", "1")
@@ -229,6 +230,57 @@ for k in range(60):
     for process in processes:
         assert (process.communicate()[1], process.returncode) == ("", 0)
     assert len(list((tmp_path / "run").iterdir())) == 240
+
+
+def struck(work, moment):
+    """Do work with Ctrl-C before its line number `moment`, in whatever file; return whether it has so many lines."""
+    passed = count()
+
+    def trace(frame, event, _):
+        if event == "line" and next(passed) == moment:
+            signal.raise_signal(signal.SIGINT)
+        return trace
+
+    before = sys.gettrace()
+    try:
+        sys.settrace(trace)
+        work()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(before)
+    return next(passed) > moment
+
+
+def write(path):
+    with atomic_file(path) as file:
+        file.write(b"new")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a file is closed with its frame
+def test_ctrl_c_at_any_moment_leaves_the_old_file_or_the_new_one_and_nothing_else(tmp_path):
+    path, lines, contents = tmp_path / "file", count(), []
+    path.write_bytes(b"old")
+    write(tmp_path / "other")  # the folder is cleaned once
+    while struck(lambda: write(path), next(lines)):
+        assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "other"], contents
+        contents.append(path.read_bytes())
+        path.write_bytes(b"old")
+    assert set(contents) == {b"old", b"new"} and len(contents) > 60
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a file is closed with its frame
+def test_ctrl_c_at_any_moment_leaves_no_scratch_folder_and_no_lock(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def work():
+        with scratch_folder("neurosim-bench-") as folder:
+            (folder / "images.npy").write_bytes(b"pixels")
+
+    lines = count()
+    while struck(work, next(lines)):
+        assert not list(tmp_path.iterdir()) and not _held
+    assert next(lines) > 100
 
 
 @posix
