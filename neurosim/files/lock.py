@@ -63,7 +63,7 @@ class FolderLock:
 
     def take(self) -> bool:
         """Take the lock; return False if another process has it. A file system without locks allows everyone."""
-        with signals_wait():  # Ctrl-C in between would leave a lock that nobody can release
+        with signals_wait():  # Ctrl-C in between would leave a lock for ever
             if not self.taken:
                 descriptor, count = _held.get(self.folder, (-1, 0))
                 try:

@@ -233,7 +233,7 @@ for k in range(60):
 
 
 def struck(work, moment):
-    """Do work with Ctrl-C before its line number `moment`, in whatever file; return whether it has so many lines."""
+    """Do work with Ctrl-C before the line that it reaches as number `moment`, in any file; return whether it is that long."""
     passed = count()
 
     def trace(frame, event, _):
