@@ -233,7 +233,7 @@ for k in range(60):
 
 
 def struck(work, moment):
-    """Do work with Ctrl-C before the line that it reaches as number `moment`, in any file; return whether it is that long."""
+    """Do work with Ctrl-C before one of its lines, in any file; return whether it reaches line number `moment`."""
     passed = count()
 
     def trace(frame, event, _):
