@@ -140,10 +140,11 @@ def run_and_report(
                 figures += write_report(results, used, test, target, record, clock)
                 print_results(results, used, target)
     except KeyboardInterrupt:
-        for name in experiments:
-            sweep(folder / name / "figures")  # removes files that the workers had half written
         tell("\nfinished runs are kept; the same command continues with the others")
         raise
+    finally:
+        for name in experiments:
+            sweep(folder / name / "figures")  # removes files that ended workers had half written
     print("\nfigures:")
     for path in figures:
         print(f"  {path}")

@@ -88,8 +88,11 @@ def processes(data: Any, jobs: int) -> Iterator[Pool]:
             yield Pool(partial(_submit, pool, _do), 2 * jobs)
         except BaseException as error:  # the workers' other results are not needed
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in set(multiprocessing.active_children()) - others:
+            workers = set(multiprocessing.active_children()) - others
+            for process in workers:
                 process.kill()  # it leaves signals to this process
+            for process in workers:
+                process.join()  # until then it holds the locks of the files that it has half written
             if isinstance(error, BrokenProcessPool):
                 raise NeurosimError(
                     "a worker process ended unexpectedly; finished runs are kept. If memory was short, use fewer "

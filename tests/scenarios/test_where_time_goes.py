@@ -6,7 +6,9 @@ import pickle
 import random
 import subprocess
 import sys
+import time
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 import matplotlib.image
@@ -15,6 +17,8 @@ import pytest
 
 import neurosim as ns
 from neurosim.cli import experiment
+from neurosim.errors import NeurosimError
+from neurosim.files.atomic import atomic_file, sweep
 from neurosim.processors import VARIABLES, core_count
 from neurosim.training.settings import Settings
 from scenarios import Scenario, Variant
@@ -39,6 +43,13 @@ class Look:
 
     def perform(self, data):
         return self.what(data)
+
+
+def write_slowly(path, data):
+    kept = bytearray(2**28)  # a process of this size takes a while to end
+    with atomic_file(path) as file:
+        file.write(kept[:9])
+        time.sleep(60)
 
 
 def look(what, data=None, jobs=1):
@@ -207,17 +218,28 @@ def test_a_figure_that_cannot_be_drawn_in_a_worker_is_one_line(cli, tmp_path):
     assert result.code == 0 and "2 of 2 runs were finished before" in result.err
 
 
-def test_what_workers_had_half_drawn_is_removed_after_ctrl_c(cli, monkeypatch, tmp_path):
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (NeurosimError("a worker ended"), 2)])
+def test_what_workers_had_half_drawn_is_removed_after_ctrl_c_or_an_error(error, code, cli, monkeypatch, tmp_path):
     half = tmp_path / "here/compare-optimizer/figures/.loss.png.0a1b2c3d.neurosim"
 
     def run_experiments(*_, **__):
         half.parent.mkdir(parents=True)
         half.touch()
-        raise KeyboardInterrupt
+        raise error
         yield
 
     monkeypatch.setattr(experiment, "run_experiments", run_experiments)
-    assert cli(*COMPARE, "--out", "here").code == 130 and not half.exists()
+    assert cli(*COMPARE, "--out", "here").code == code and not half.exists()
+
+
+def test_a_file_that_a_worker_was_writing_can_be_removed_as_soon_as_the_workers_are_ended(tmp_path):
+    with pytest.raises(KeyboardInterrupt), processes(None, 1) as pool:
+        pool.submit(Look(partial(write_slowly, tmp_path / "picture.png")))
+        while not list(tmp_path.glob(".*.neurosim")):
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+    sweep(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_pictures_are_compressed_without_loss_and_small(two, tmp_path):
