@@ -17,7 +17,7 @@ GLOSSARY: dict[str, str] = {
         "backpropagation."
     ),
     "baseline": "The variant with which a comparison compares all others.",
-    "batch": "The samples that are used together in one step. Its gradient is the mean over them.",
+    "batch": "The samples that are used together in one step; B is their number. Its gradient is the mean over them.",
     "batch normalization": (
         "A layer that gives each neuron mean 0 and variance 1 over the batch. It then multiplies by γ and adds β, "
         "which are learned."

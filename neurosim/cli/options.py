@@ -98,7 +98,7 @@ def add_sample_options(group: argparse._ArgumentGroup) -> None:
         "--validation",
         type=share,
         metavar="SHARE",
-        help="share of the training samples to keep as validation set, e.g. 0.1",
+        help="share of the training samples to keep as validation set, e.g. 0.1 [none; 1/6 if the training needs one]",
     )
 
 

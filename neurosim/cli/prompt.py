@@ -216,7 +216,8 @@ class Prompt(cmd.Cmd):
         matches = [name for name in self.commands() if name.startswith(word)]
         if matches:
             raise NeurosimError(f"'{word}' could be {', '.join(matches)}")
-        raise NeurosimError(f"unknown command '{word}'{did_you_mean(word, self.commands())} (help lists them)")
+        meant = did_you_mean({"release": "restore"}.get(word, word), self.commands())  # its name in Python
+        raise NeurosimError(f"unknown command '{word}'{meant} (help lists all commands)")
 
     def run(self) -> None:
         """Read and run commands until quit, Ctrl-D or Ctrl-C."""
@@ -351,7 +352,9 @@ class Prompt(cmd.Cmd):
         stepper = self.stepper
         optimizer = stepper.network.optimizer
         schedule = optimizer.learning_rate
-        scheduled = f"\nschedule {schedule!r}" if isinstance(schedule, Schedule) else ""
+        scheduled = ""
+        if isinstance(schedule, Schedule):
+            scheduled = f"\nschedule {schedule.key}, learning rate at most {number(schedule.rate, 6)}"
         done = stepper.live_neuron.interventions
         self.say(
             f"{wrapped(repr(stepper.network))}\n"
@@ -505,8 +508,6 @@ class Prompt(cmd.Cmd):
 
     @command("restore", "end ablate or clamp.")
     def do_restore(self, rest: str) -> None:
-        if self.stepper.live_neuron.clamped is None:
-            raise NeurosimError("restore: expected an ablated or clamped neuron, received one that is neither")
         self._change(self.stepper.release)
 
     def _change(self, change: Callable[[], str], name: str = "", value: Callable[[], float | str] = lambda: "") -> None:
@@ -530,7 +531,8 @@ class Prompt(cmd.Cmd):
 
     @command("word [TERM]", "explain a word, such as delta; word: list the words that can be explained.")
     def do_word(self, rest: str) -> None:
-        self.say(explained(terms_in([rest], "word alone lists all words")) if rest else wrapped(", ".join(GLOSSARY)))
+        hint = "the command word lists all words"
+        self.say(explained(terms_in([rest], hint)) if rest else wrapped(", ".join(GLOSSARY)))
 
     @command("help [COMMAND]", "explain a command; help: list all commands (short: h).")
     def do_help(self, rest: str) -> None:

@@ -23,7 +23,7 @@ from ..page.samples import check_fit
 from ..processors import threads
 from ..text import computed_with, counted, listing, thousands
 from ..training import Callback, History
-from ..training.settings import HELD_OUT, Settings
+from ..training.settings import HELD_OUT, HELD_OUT_TEXT, Settings
 from ..walk import Stepper
 from ..walk.trace import traceable
 from .options import DATA, given_settings, reading, refuse_with_model
@@ -245,7 +245,7 @@ def load_for(arguments: argparse.Namespace, refused: Collection[str]) -> Session
 def say_if_data_are_guessed(arguments: argparse.Namespace) -> None:
     """Print a note if no data are named for a saved network: its file does not say what it was trained on."""
     if arguments.data == DATA:
-        say(f"note: {arguments.model} does not say what data it was trained on; --data names them")
+        say(f"note: {arguments.model} does not say what data it was trained on; name them with --data")
 
 
 def enough_updates(settings: Settings, given: Collection[str], train: Dataset) -> Settings:
@@ -306,7 +306,8 @@ def hold_out(settings: Settings, train: Dataset, share: float | None = None) -> 
     if share is None and not settings.needs_validation:
         return train, None
     train, validation = train.hold_out(share or HELD_OUT)  # the test images must not decide anything
-    print(f"validation: {thousands(len(validation))} {train.noun}s, kept out of the training set")
+    kept_out = "kept out of the training set" if share else f"{HELD_OUT_TEXT} of the training set, kept out of it"
+    print(f"validation: {thousands(len(validation))} {train.noun}s, {kept_out}")
     return train, validation
 
 

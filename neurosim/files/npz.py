@@ -55,10 +55,10 @@ def read_arrays(path: str | os.PathLike[str], names: Collection[str] | None = No
     """
     size = file_size(path)
     try:
-        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
-            file.seek(0)
+        with open(path, "rb") as file:
             if file.read(len(_ZIP)) != _ZIP:  # zipfile would ignore bytes before the archive
-                raise _Refused("something else")
+                raise _Refused("another kind of file" if size else "an empty file")
+            archive = zipfile.ZipFile(file)
             members = archive.infolist()
             _check_sizes(members, size)
             wanted = {member.filename.removesuffix(".npy"): member for member in members}

@@ -309,7 +309,7 @@ class Neuron:
             parts.append(f"{weights.size} weights in [{number(weights.min(), 3)}, {number(weights.max(), 3)}]")
         if layer.bias_name in layer.views:
             parts.append(f"bias {number(self.bias, 3)}")
-        if batch and layer.batch_size:
+        if batch and layer.batch_size and self.clamped is None:  # a clamp may be newer than the batch
             read = "one sample" if layer.batch_size == 1 else f"{layer.batch_size:,} samples"
             parts.append(f"mean activation {number(self.a.mean(), 3)} over the last batch of {read}")
         parts += self.interventions

@@ -461,13 +461,17 @@ class Stepper:
 
     @_undoable("freeze")
     def freeze(self) -> str:
-        """Freeze the present neuron."""
+        """Freeze the present neuron, which must not be frozen."""
+        if self.live_neuron.frozen:
+            raise NeurosimError("expected a neuron that is not frozen, received one that is")
         self.live_neuron.freeze()
         return "frozen"
 
     @_undoable("unfreeze")
     def unfreeze(self) -> str:
-        """End `freeze` of the present neuron."""
+        """End `freeze` of the present neuron, which must be frozen."""
+        if not self.live_neuron.frozen:
+            raise NeurosimError("expected a frozen neuron, received one that is not")
         self.live_neuron.unfreeze()
         return "unfrozen"
 
@@ -490,7 +494,9 @@ class Stepper:
 
     @_undoable("restore")
     def release(self) -> str:
-        """End `ablate` or `clamp` of the present neuron."""
+        """End `ablate` or `clamp` of the present neuron, which must be ablated or clamped."""
+        if self.live_neuron.clamped is None:
+            raise NeurosimError("expected an ablated or clamped neuron, received one that is neither")
         self.live_neuron.release()
         return "restored"
 

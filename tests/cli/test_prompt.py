@@ -228,6 +228,7 @@ def test_a_change_is_said_with_the_numbers_before_and_after(ask):
             assert f"{name} {one} -> {two}" in said if one != two else f"{name} {two} (as before)" in said
     assert ask("set rate 0.5") == "rate 0.001 -> 0.5"
     assert ask("freeze") == "frozen: this neuron's weights and bias stay as they are"
+    assert ask("freeze") == "error: expected a neuron that is not frozen, received one that is"
     assert ask("unfreeze") == "unfrozen: this neuron is trained again"
     assert re.search(r"bias 0\.75 -> -1,", ask("set bias -1")) and "activation tanh -> relu" in ask(
         "set activation relu"
@@ -370,8 +371,10 @@ def test_plot_says_where_or_why_not(ask, tmp_path):
 
 
 WRONG = [
-    ("nxet", "unknown command 'nxet'; did you mean 'next'? (help lists them)"),
+    ("nxet", "unknown command 'nxet'; did you mean 'next'? (help lists all commands)"),
     ("frobnicate", "unknown command"),
+    ("release", "did you mean 'restore'"),  # its name in Python
+    ("unfreeze", "expected a frozen neuron, received one that is not"),
     ("ne", "'ne' could be neuron, next"),
     ("un", "'un' could be undo, unfreeze"),
     ("help nosuch", "unknown command"),

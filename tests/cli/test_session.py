@@ -46,7 +46,7 @@ def test_images_are_held_out_where_something_is_decided_by_them(settings, held_o
     train, validation = hold_out(settings, data[0])
     assert len(train) == 120 - held_out and (0 if validation is None else len(validation)) == held_out
     assert capsys.readouterr().out == (
-        f"validation: {held_out} images, kept out of the training set\n" * bool(held_out)
+        f"validation: {held_out} images, a sixth of the training set, kept out of it\n" * bool(held_out)
     )
 
 

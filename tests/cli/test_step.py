@@ -7,7 +7,9 @@ import pytest
 def test_step_holds_images_out_for_what_decides_in_the_training_of_its_network(cli, option):
     result = cli("step", "--data", "digits", "--train-size", "300", "--hidden", "4", *option)
     assert result.code == 0, result.err
-    assert "validation: 50 images, kept out of the training set" in result.out and "1. inputs" in result.out
+    assert (
+        "validation: 50 images, a sixth of the training set, kept out of it" in result.out and "1. inputs" in result.out
+    )
 
 
 def test_commands_on_standard_input_are_carried_out(cli):

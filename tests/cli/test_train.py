@@ -106,7 +106,7 @@ def test_the_same_seed_trains_the_same_network_in_two_processes(tmp_path):
 def test_a_schedule_that_watches_the_validation_loss_never_watches_the_test_images(cli):
     result = cli(*SMALL, "--schedule", "reduce_on_plateau:patience=1", "--quiet")
     assert result.code == 0, result.err
-    assert "validation: 50 images, kept out of the training set" in result.out
+    assert "validation: 50 images, a sixth of the training set, kept out of it" in result.out
 
 
 @pytest.mark.full

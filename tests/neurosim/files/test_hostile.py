@@ -273,10 +273,10 @@ def crafted_archives(tmp_path):
     (tmp_path / "checksum").write_bytes(raw)
     made["checksum"] = (tmp_path / "checksum", "CRC")
     for name, content, words in (
-        ("empty", b"", "not a readable npz"),
-        ("text", b"hello", "not a zip"),
-        ("npy", good, "not a zip"),
-        ("bz2", bz2.compress(good), "not a zip"),
+        ("empty", b"", "an empty file"),
+        ("text", b"hello", "another kind of file"),
+        ("npy", good, "another kind of file"),
+        ("bz2", bz2.compress(good), "another kind of file"),
     ):
         (tmp_path / name).write_bytes(content)
         made[name] = (tmp_path / name, words)

@@ -377,6 +377,8 @@ def test_a_neuron_says_over_what_its_mean_is(count, says, make_net, blobs):
     net.predict(blobs[0][:count])
     assert f"{says}" in repr(net[1][0])
     assert f"mean activation {net[1].a[:, 0].mean():.3g} over the last batch of" in repr(net[1][0])
+    net[1][0].ablate()  # after that batch
+    assert "mean activation" not in repr(net[1][0]) and repr(net[1][0]).endswith("ablated")
 
 
 # --- several at once, batches of any size, ways to keep them --------------------------------------------------------

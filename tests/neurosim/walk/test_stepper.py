@@ -3,6 +3,7 @@
 import copy
 import inspect
 import sys
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -267,12 +268,14 @@ def test_each_change_is_undone_exactly(what, make):
 def test_changes_are_undone_in_their_order_wherever_one_stands(make, refused):
     stepper = make()
     states, rng = [], np.random.default_rng(0)
-    for k in range(40):
-        states.append(state(stepper))
-        list(CHANGES.values())[int(rng.integers(len(CHANGES)))](stepper)
+    for k in range(60):
+        before = state(stepper)
+        with suppress(ns.NeurosimError):  # there was nothing to end
+            list(CHANGES.values())[int(rng.integers(len(CHANGES)))](stepper)
+            states.append(before)
         stepper.go_to_neuron(*[(1, k % 8), (4, k % 6)][k % 2])
         stepper.go_to_sample(k)
-    assert len(stepper.changes) == 40
+    assert 40 < len(stepper.changes) == len(states) < 60
     for each in reversed(states):
         stepper.undo()
         assert state(stepper) == each
@@ -328,18 +331,33 @@ def test_what_is_set_is_what_the_network_and_the_walk_have(make):
         (lambda s: s.set_activation("gelu"), "set activation gelu", "set activation gelu"),
         (lambda s: s.set_activation(None), "set activation none", "set activation none"),
         (lambda s: s.freeze(), "frozen", "freeze"),
-        (lambda s: s.unfreeze(), "unfrozen", "unfreeze"),
         (lambda s: s.ablate(), "ablated", "ablate"),
         (lambda s: s.ablate("mean"), "ablated to its mean", "ablate mean"),
         (lambda s: s.ablate(to=0.5), "ablated to 0.5", "ablate 0.5"),
         (lambda s: s.clamp(0.4), "clamped to 0.4", "clamp 0.4"),
-        (lambda s: s.release(), "restored", "restore"),
     ],
 )
 def test_a_change_returns_what_it_did_and_undo_names_it(change, done, label, make):
     stepper = make()
     assert change(stepper) == done
     assert stepper.changes == [label] and stepper.undo() == label
+
+
+def test_only_what_is_done_to_a_neuron_can_be_ended_and_only_once(make, refused):
+    stepper = make()
+    for begin, done, end, ended, label in (
+        (stepper.freeze, "frozen", stepper.unfreeze, "unfrozen", "unfreeze"),
+        (stepper.ablate, "ablated", stepper.release, "restored", "restore"),
+    ):
+        with refused("received one that is n"):
+            end()
+        assert (begin(), end()) == (done, ended) and stepper.changes[-1] == label
+        with refused("received one that is n"):
+            end()
+    stepper.freeze()
+    with refused("expected a neuron that is not frozen"):
+        stepper.freeze()
+    assert stepper.changes == ["freeze", "unfreeze", "ablate", "restore", "freeze"]
 
 
 # --- training as fit does --------------------------------------------------------------------------------------------
@@ -677,7 +695,7 @@ def test_a_network_too_large_to_keep_is_trained_and_edits_are_undone(make, refus
 @pytest.mark.parametrize("what", [what for what in CHANGES if what not in ("batch", "epoch", "update")])
 def test_an_edit_copies_no_more_than_the_neuron(what, make):
     stepper = make()
-    stepper.clamp(0.1), stepper.freeze()
+    stepper.clamp(0.1), what == "freeze" or stepper.freeze()
     before = held(stepper)
     CHANGES[what](stepper)
     order = 0 if stepper.batches.order is None else stepper.batches.order.nbytes
