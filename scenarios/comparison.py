@@ -58,7 +58,7 @@ def comparison(varied: Sequence[str], base: Settings, baseline: str | None = Non
     return Scenario(
         name=f"compare-{'-'.join(choices)}",
         question=f"What does the choice of {what} change?",
-        what_to_watch=f"{len(variants)} variants differ only in {what}, and in defaults that follow from it. "
+        what_to_watch=f"{len(variants)} variants differ only in {what}, and in defaults that follow from this choice. "
         "Compare the dots of single seeds before you believe an order of the means."
         + (
             " Then look at the map of the interaction: does the effect of one setting depend on the other?"

@@ -1,4 +1,4 @@
-"""The network during training: gradients by layer, and dead or saturated units."""
+"""The network during training: gradients by layer, and dead or saturated neurons."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ def unit_health(
     styles: Mapping[str, Mapping[str, Any]] | None = None,
     shares: Sequence[str] = ("dead", "saturated"),
 ) -> AnyFigure:
-    """Draw the share of dead and of saturated units over training, one line per variant.
+    """Draw the share of dead and of saturated neurons over training, one line per variant.
 
     If several lines would stay at 0, they are not drawn, but named below the axes.
 
@@ -241,13 +241,13 @@ def unit_health(
         ax.set_ylim(-0.03 * top, min(top, 103.0))
         epoch_axis(ax, frame[x])
         ax.set_xlabel(x)
-        ax.set_ylabel(f"{column} units (%)")
+        ax.set_ylabel(f"{column} neurons (%)")
         if zero:
             listed = "every variant" if len(zero) == len(names) else ", ".join(zero)
             text = fill(f"always 0: {listed}", width=110 // len(shares))
             beside(ax, text, (0, 0), (0, -32), "axes fraction", color=MUTED, va="top", fontsize=7.5)
     seeds = int(frame.groupby("variant")["seed"].nunique().max())
-    figure_heading(fig, title or f"{' and '.join(shares).capitalize()} hidden units", seeds_text(seeds))
+    figure_heading(fig, title or f"{' and '.join(shares).capitalize()} hidden neurons", seeds_text(seeds))
     lines = {line.get_label(): line for ax in axes for line in ax.lines}
     shown = [name for name in names if name in lines]
     if names != [NO_VARIANT] and shown:

@@ -56,7 +56,7 @@ def add_experiment(parser: argparse.ArgumentParser, train_size: str) -> argparse
     )
     group.add_argument("--fresh", action="store_true", help="start all runs again, also those that are finished")
     group.add_argument("--out", type=place, default="results", metavar="DIR", help="folder to write to [%(default)s]")
-    where = parser.add_argument_group("where to compute (the numbers are the same everywhere)")
+    where = parser.add_argument_group("where to compute (processors of one kind give the same numbers)")
     where.add_argument(
         "--jobs", type=at_least(1), metavar="N", help="number of processes [number of processors / --threads]"
     )

@@ -265,7 +265,7 @@ def run_experiments(
 
     Args:
         experiments: what to run.
-        executor: where; see `scenarios.protocol.executors`. The numbers are the same everywhere.
+        executor: where; see `scenarios.protocol.executors`. Processors of one kind give the same numbers.
         fresh: whether to begin from the start, even if an experiment's folder holds finished tasks.
         progress: whether to show a bar.
         clock: takes note of where the time goes.

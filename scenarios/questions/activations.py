@@ -17,11 +17,11 @@ from ..protocol.results import Results
 from ..protocol.scenario import Picture, Recorder, Run, Scenario, Variant
 from ..protocol.steps import step_interval
 
-WATCHED = 1_000  # training images on which the health of the units is measured
+WATCHED = 1_000  # training images on which the health of the neurons is measured
 
 
 def recorders(run: Run, train: Dataset) -> list[Recorder]:
-    """Record the gradients of the layers, and the shares of dead and saturated units."""
+    """Record the gradients of the layers, and the shares of dead and saturated neurons."""
     return [GradientNorms(step_interval(run, train)), UnitHealth(train.images[:WATCHED])]
 
 
@@ -44,8 +44,8 @@ def pictures(results: Results) -> Iterator[Picture]:
     )
     yield Picture(
         "unit_health",
-        "The share of hidden units that are dead or saturated, before training and after each epoch. A dead unit "
-        "is off for all of the images measured. A saturated unit is on the flat part of f; its share is an average "
+        "The share of hidden neurons that are dead or saturated, before training and after each epoch. A dead neuron "
+        "is off for all of the images measured. A saturated neuron is on the flat part of f; its share is an average "
         "over the images. Neither passes on a gradient.",
         lambda: viz.unit_health(_all_hidden(results.table("units")), styles=viz.variant_style(results.names)),
     )

@@ -49,16 +49,16 @@ def pictures(results: Results) -> Iterator[Picture]:
     if names:
         yield Picture(
             "delta_against_error",
-            "The size of the delta at the output of the right class; 1 is the largest that the loss gives. The output "
-            "goes from certain and right (left) to certain and wrong (right). A loss whose curve falls towards the "
-            "right corrects its worst mistakes least. huber, with its threshold of 1, is half of mse on outputs "
+            "The size of the delta at the output of the right class; 1 is the largest on the curve of this loss. The "
+            "output goes from certain and right (left) to certain and wrong (right). A loss whose curve falls towards "
+            "the right corrects its worst mistakes least. huber, with its threshold of 1, is half of mse on outputs "
             "in [0, 1], so their curves coincide. The hinges are left out, because their outputs are plain sums "
             "and not probabilities. hinge pushes with full strength until its margin is reached, and then not at all. "
             "squared_hinge pushes harder, the farther the margin is missed.",
             lambda: viz.delta_against_error(
                 pd.concat([delta_curve(name) for name in names]),
                 styles=viz.variant_style(results.names),
-                ylabel="size of the delta |dL/dz| at the right output\n(1: the largest of the loss)",
+                ylabel="size of the delta |dL/dz| at the right output\n(1: the largest on this curve)",
             ),
             note="",
         )
@@ -73,8 +73,8 @@ def findings(results: Results) -> Iterator[str]:
         alike.setdefault(percent(push, 0), []).append(name)
     if len(alike) > 1:
         yield of_each(
-            "The largest delta of each loss counts as 100\u00a0%. If the output of the right class is only 1\u00a0%, "
-            "its delta is",
+            "The largest delta of each loss, for outputs of the right class from 99\u00a0% to 1\u00a0%, counts as "
+            "100\u00a0%. At an output of 1\u00a0% the delta is",
             ("loss", "size of the delta"),
             [(listing(names), share) for share, names in alike.items()],
         )

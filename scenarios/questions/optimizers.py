@@ -90,10 +90,10 @@ def _forgiving(rates: pd.DataFrame, baseline: str) -> Iterator[str]:
     told = {word: sorted(names, key=cost.__getitem__) for word, names in words.items() if names}
     if told:
         yield (
-            "Sensitivity to the learning rate is the accuracy at an optimizer's best rate minus that at the worst rate "
-            f"of a range, in points. The highest rate of a range is {plain(WINDOW)} times its lowest. Of all ranges "
-            f"with the best rate, the one that loses least counts. {baseline} loses {points(own, 0)} points. These are "
-            "means of the search's two seeds, not tested for noise."
+            "Sensitivity to the learning rate: how many points an optimizer loses by a badly chosen rate. It is the "
+            "best accuracy minus the lowest in a range of rates. The range contains the best rate, its highest rate is "
+            f"{plain(WINDOW)} times its lowest, and it is the one that loses least. {baseline} loses {points(own, 0)} "
+            "points. These are means of the search's two seeds, not tested for noise."
         )
     for word, names in told.items():
         yield of_each(

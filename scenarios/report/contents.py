@@ -57,7 +57,7 @@ def contents(results: Results, record: dict[str, Any], figures: list[tuple[Pictu
             "test accuracy",
             "test loss (different losses cannot be compared)" if loss_units(results) else "test loss",
             *compared,
-            "seconds",
+            "training time, mean (s)",
         ),
         [
             (

@@ -34,13 +34,15 @@ def general_findings(results: Results) -> Iterator[str]:
     ranked = results.ranked().dropna(subset=["test_accuracy_mean"])
     if len(ranked):
         first = ranked.iloc[0]
-        spread = f" ± {percent(first.test_accuracy_sd, 2)}" if seeds > 1 else ""
+        equal = list(ranked["variant"][ranked["test_accuracy_mean"] > first.test_accuracy_mean - 1e-9])
+        alone = len(equal) == 1
+        spread = f" ± {percent(first.test_accuracy_sd, 2)}" if seeds > 1 and alone else ""
         which = "Highest mean test accuracy" if seeds > 1 else "Highest test accuracy"
-        sentence = f"{which}: {first.variant}, {percent(first.test_accuracy_mean, 2)}{spread}"
-        if first.diverged:
+        sentence = f"{which}: {listing(equal)}, {percent(first.test_accuracy_mean, 2)}{spread}"
+        if first.diverged and alone:
             sentence += f" over the {seeds - first.diverged} of {seeds} seeds that did not diverge"
         base = summary.loc[summary["variant"] == baseline, "test_accuracy_mean"].dropna()
-        if first.variant != baseline and len(base):
+        if baseline not in equal and len(base):
             sentence += f". The baseline {baseline} has {percent(base.item(), 2)}"
         yield sentence + "."
     if results.scenario.grid:
@@ -149,10 +151,10 @@ def _speed(results: Results, ranked: pd.DataFrame) -> Iterator[str]:
     late = [name for name in needed if name not in arrived]
     seeds = results.epochs["seed"].nunique()
     after = f"after {plain(round(quickest, 1))} epoch{'s' if quickest > 1 else ''}"
+    after += f" (mean over {seeds} seeds)" if seeds > 1 else ""
     reached = f"{percent(goal, 0)} test accuracy (97\u00a0% of the highest, rounded down)"
     text = f"First to reach {reached}, {after}: {_few_or_count(first)}. "
-    basis = f"averaged over {seeds} seeds" if seeds > 1 else "with one seed"
-    text += f"Only whole epochs are counted, {basis}, and differences are not tested for noise."
+    text += "Accuracy is measured at the end of each epoch. Differences are not tested for noise."
     if late:
         missed = "At least one seed never reached it" if seeds > 1 else "Never reached it"
         others = f"the other {len(late)}" if len(late) == len(needed) - len(first) else f"{len(late)} others"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from neurosim.text import interval, mean_and_sd, signed
@@ -27,6 +28,16 @@ def difference_text(row: Any) -> str:
     return signed(100 * row.difference) + ends
 
 
+def _how_to_read(results: Results) -> Iterator[str]:
+    """Yield the lines above the table: what its differences, ± and [ ] are."""
+    baseline = results.scenario.baseline
+    if baseline:
+        yield f"baseline: {baseline}; differences in percentage points"
+    if results.seeds > 1:
+        intervals = "; [ ]: 95 % interval of the difference" if baseline and results.has_intervals else ""
+        yield f"±: standard deviation over the seeds{intervals}"
+
+
 def terminal_table(results: Results, columns: int = 80) -> str:
     """Return the summary as a table for a terminal, best first. If names are too long, each has its own line."""
     summary = results.ranked()
@@ -40,9 +51,7 @@ def terminal_table(results: Results, columns: int = 80) -> str:
         figures = in_columns([row[1:] for row in rows])
         lines = [f"{name}\n  {line}" for (name, *_), line in zip(rows, figures, strict=True)]
     rule = "-" * max(len(part) for line in lines for part in line.split("\n"))
-    text = "\n".join(
-        [*([f"baseline: {baseline}; differences in points"] if baseline else []), lines[0], rule, *lines[1:]]
-    )
+    text = "\n".join([*_how_to_read(results), lines[0], rule, *lines[1:]])
     if not results.scenario.grid:
         return text
     header, cells = grid_table(results)

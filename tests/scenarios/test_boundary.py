@@ -280,7 +280,7 @@ def test_a_table_is_spoken_of_in_rows(tmp_path, monkeypatch):
     assert "image" not in told and "(50 training rows" in told and "answer to no row" in " ".join(told.split())
     report = (tmp_path / "results/dead-neurons/report.md").read_text().partition("## Settings")[0]
     assert "image" not in report and "row" in report
-    assert "Hidden units that answer to no row" in words(
+    assert "Hidden neurons that answer to no row" in words(
         next(
             each for each in common_pictures(read_back(tmp_path / "results/dead-neurons")) if each.name == "silent"
         ).draw()

@@ -95,6 +95,17 @@ def test_a_smaller_rate_that_diverged_is_not_called_too_low():
     assert "Too low" not in text and "Too high for these" in text
 
 
+@pytest.mark.parametrize(
+    ("tie", "says"), [(True, "adam and lion, 80.00\u00a0%"), (False, "lion, 80.10\u00a0% ± 1.00\u00a0%")]
+)
+def test_all_that_share_the_highest_mean_are_named(tie, says):
+    values = {"adam": [0.79, 0.80, 0.81], "lion": [0.81, 0.79, 0.80], "sgd": [0.5, 0.6, 0.7]}
+    if not tie:
+        values["lion"] = [each + 0.001 for each in values["lion"]]
+    sentence = told("optimizers", values)[0]
+    assert sentence == f"Highest mean test accuracy: {says}. The baseline sgd has 60.00\u00a0%."
+
+
 @pytest.mark.parametrize(("seeds", "says"), [(1, "Never reached it"), (3, "At least one seed never reached it")])
 @pytest.mark.parametrize("late", [2, MANY])
 def test_who_is_late_is_named_where_they_are_few(seeds, says, late):
@@ -104,6 +115,7 @@ def test_who_is_late_is_named_where_they_are_few(seeds, says, late):
     (text,) = [each for each in told("optimizers", values) if each.startswith("First to reach")]
     few = f"{', '.join(names[1:-1])} and {names[-1]}"
     assert text.startswith("First to reach 87\u00a0% test accuracy (97\u00a0% of the highest, rounded down), after ")
+    assert f"2 epochs{' (mean over 3 seeds)' if seeds > 1 else ''}: {names[0]}. Accuracy is measured at the end" in text
     assert text.endswith(f"{says}: {few if late < MANY else f'the other {late}'}.")
 
 
@@ -221,7 +233,10 @@ def test_the_order_is_the_same_in_the_terminal_and_in_the_report():
         block for block in contents(results, RECORD, []) if isinstance(block, Table) and "verdict" in block.header
     ]
     assert [row[0] for row in numbers[0].rows] == expected
-    rows = terminal_table(results).splitlines()[3:]
+    lines = terminal_table(results).splitlines()
+    assert lines[0] == f"baseline: {scenario.baseline}; differences in percentage points"
+    assert lines[1] == "±: standard deviation over the seeds; [ ]: 95 % interval of the difference"
+    rows = lines[4:]
     assert [row.split()[0] for row in rows] == expected
 
 

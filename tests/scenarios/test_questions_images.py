@@ -291,7 +291,7 @@ def test_tables_and_findings_go_by_the_networks_own_numbers_where_pooling_lies_b
     factor = (table["norm"][4] / table["norm"][7]) ** (1 / 2)  # two layers on the way
     assert f"relu {factor:.2g}" in told["vanishing-gradients"].split("each layer multiplies the gradient by")[1]
     timeline = next(each for each in SCENARIOS["dead-neurons"].pictures(found["dead-neurons"]) if "line" in each.name)
-    assert "4 units of layer 2 are silent" in timeline.draw().get_title(loc="left")
+    assert "4 neurons of layer 2 are silent" in timeline.draw().get_title(loc="left")
 
 
 def test_a_filter_answers_to_an_image_where_it_is_on_at_any_place():

@@ -347,10 +347,10 @@ def test_findings_of_dead_neurons_turn_round():
     alive = [(0.5, 0.5, 0.5)] * 4
     text = own(of("dead-neurons", final, life({"large rate": DYING, "large rate + leaky": alive})))
     assert "large rate 25\u00a0% and 50\u00a0%, large rate + leaky 0\u00a0% and 0\u00a0%" in text
-    assert "Silent units, large rate + leaky against large rate: -50 points, beyond the noise" in text
+    assert "Silent neurons, large rate + leaky against large rate: -50 points, beyond the noise" in text
     assert "silent for a while, in all seeds together: large rate 3 of 9." in text
     text = own(of("dead-neurons", final, life({"large rate": alive, "large rate + leaky": DYING})))
-    assert "Silent units, large rate + leaky against large rate: +50 points, beyond the noise" in text
+    assert "Silent neurons, large rate + leaky against large rate: +50 points, beyond the noise" in text
 
 
 def test_a_diverged_run_says_nothing_about_the_last_look():
@@ -556,7 +556,7 @@ def test_weights_of_the_first_neurons_are_those_of_the_network(digits):
 def test_shares_of_units_are_drawn_by_step():
     frame = pd.DataFrame({"variant": "a", "step": [0, 10], "silent": [0.25, 0.5]})
     (ax,) = viz.unit_health(frame, shares=("silent",)).axes
-    assert ax.get_xlabel() == "step" and ax.get_ylabel() == "silent units (%)"
+    assert ax.get_xlabel() == "step" and ax.get_ylabel() == "silent neurons (%)"
     assert ax.lines[0].get_xydata().tolist() == [[0.0, 25.0], [10.0, 50.0]]
     with pytest.raises(ns.NeurosimError, match='"dead" or "saturated"'):
         viz.unit_health(frame)

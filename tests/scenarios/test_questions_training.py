@@ -597,7 +597,10 @@ def test_the_curves_of_the_deltas_leave_the_hinges_out_and_tell_all_that_are_ali
     labels = {line.get_label() for line in picture.draw().lines}
     assert {"cross_entropy", "mse", "huber"} <= labels and not labels & {"hinge", "squared_hinge"}
     told = " ".join(own(results).split())
-    assert "its delta is: cross_entropy and binary_cross_entropy 100 %, mse and huber 7 %, mae 4 %." in told
+    assert (
+        "At an output of 1 % the delta is: cross_entropy and binary_cross_entropy 100 %, mse and huber 7 %, mae 4 %."
+        in told
+    )
     assert "largest" not in own(made_up("losses", {"hinge": steady(0.8), "squared_hinge": steady(0.8)}))
 
 

@@ -609,7 +609,7 @@ def test_unit_health_draws_shares_in_percent():
     dead, saturated = figure.axes
     assert line(dead, "relu").get_ydata() == pytest.approx([10, 20, 30])
     assert not saturated.lines and [text.get_text() for text in texts(saturated)] == ["always 0: every variant"]
-    assert saturated.get_ylabel() == "saturated units (%)"
+    assert saturated.get_ylabel() == "saturated neurons (%)"
     assert len(viz.unit_health(frame.drop(columns="saturated")).axes) == 1
     legend = figure.legends[0].get_texts()
     assert [text.get_text() for text in legend] == ACTIVATIONS

@@ -40,7 +40,7 @@ export class NetworkView {
       onblur: () => store.set({ hover: null }),
     });
     const convolves = store.network.layers.some(hasMaps);
-    const lines = convolves ? "Lines: the largest terms of z, or weights, of the open filter or neuron, + red, − blue. Gray: from its map to the next filters." : "Lines: the largest weights of the open neuron, + red, − blue.";
+    const lines = convolves ? "Lines: the largest terms of z of the open filter, or the largest weights between the open neuron and the layers before and after it, + red, − blue. Gray: from its map to the next filters." : "Lines: the largest weights between the open neuron and the layers before and after it, + red, − blue.";
     const { nOut } = store.network.output;
     const decided = nOut === 1 ? "output" : store.classes ? "predicted class" : "largest output";
     this.legend = h("p", { class: "muted", text: `${lines} Faint lines: the largest terms in the weighted sum of the ${decided}.` });

@@ -16,7 +16,8 @@ export class Report {
       this.says,
       "Each row describes one neuron, measured on the test samples on this page. Accuracy lost: how much accuracy falls if the neuron is ablated. " +
           "Strongest for: the class with the largest mean activation. Selectivity: 0 if all classes have the same mean activation, 1 if only one class activates the neuron. " +
-          "Off: the share of samples that turn the neuron off, so that it learns nothing from them. Flat: the share for which it is not off, but its slope f'(z) is nearly 0. " +
+          "Mean a: the mean activation. Off: the share of samples for which the neuron is off, so that it learns nothing from them; all, if it is ablated or clamped. Flat: the share for which it is not off, but its slope f'(z) is nearly 0. " +
+          "Norm of w: the length of its weight vector, √Σ w². " +
           "Most similar: the neuron of its layer with the most similar activations, and their correlation. Click a heading to sort. Click a neuron to open it.",
       store.model.glossary,
     );

@@ -67,7 +67,7 @@ function inputs(store, document, name) {
   if (tiles) {
     const [low, most] = [Math.min(...document.inputs), Math.max(...document.inputs)];
     paintTiles(canvas, document.inputs, tiles, { ink: low >= 0 });
-    const scale = low < 0 ? `± ${short(largest(document.inputs))}` : rangeOf(low, most);
+    const scale = low < 0 ? rangeOf(-largest(document.inputs), largest(document.inputs)) : rangeOf(low, most);
     return figure(canvas, tiles[2] > 1 ? `${name}, ${tiles[2]} channels` : name, scale);
   }
   if (isPicture(store, document)) {
@@ -90,10 +90,10 @@ function signedImage(store, document, values, name, whole = false) {
   const scale = h("span", { class: "scale", text: !limit ? "all 0" : ink ? `0 to ${short(limit)}` : `−${short(limit)} blue to red +${short(limit)}` });
   const canvas = h("canvas", { role: "img", "aria-label": name });
   const tiles = tilesOf(store, document);
-  if (tiles) return figure(paintTiles(canvas, values, tiles), name, limit ? `± ${short(limit)}` : "all 0");
+  if (tiles) return figure(paintTiles(canvas, values, tiles), name, rangeOf(-limit, limit));
   if (isPicture(store, document)) {
     paintSigned(canvas, overChannels(values, store.shape), store.shape);
-    return h("figure", {}, canvas, h("figcaption", {}, name, h("span", { class: "scale", text: limit ? `± ${short(limit)}` : "all 0" })));
+    return h("figure", {}, canvas, h("figcaption", {}, name, h("span", { class: "scale", text: rangeOf(-limit, limit) })));
   }
   canvas.classList.add("flat");
   if (ink) paintInk(canvas, values, [1, values.length], limit || 1);
@@ -134,7 +134,7 @@ function deltas(document, stage) {
   const places = stage.rows.filter((row) => row.role === "place").map((row) => row.name.match(/\d+/g).map(Number));
   const boxes = places.map(([row, column]) => ({ x: column, y: row, width: 1, height: 1 }));
   const limit = largest(values);
-  return h("figure", {}, marked(canvas, [height, width], boxes), h("figcaption", {}, "delta at each place; outlines: the largest terms", h("span", { class: "scale", text: limit ? `± ${short(limit)}` : "all 0" })));
+  return h("figure", {}, marked(canvas, [height, width], boxes), h("figcaption", {}, "delta at each place; outlines: the largest terms", h("span", { class: "scale", text: rangeOf(-limit, limit) })));
 }
 
 /** Show the windows of a pooling that see a unit: their numbers, the outlined unit, and the number that is passed on. */
@@ -229,7 +229,7 @@ function activationCurve(store, document, tangent, hideA) {
         : null,
       s("line", { x1: px, x2: px, y1: hideA ? top : py, y2: bottom, stroke: "var(--ink)", "stroke-dasharray": "2 3" }),
       hideA ? null : s("circle", { cx: px, cy: py, r: 5, fill: "var(--ink)" }),
-      s("text", { x: x(0) + 5, y: top + 4 }, "a"),
+      s("text", { x: x(0) + 5, y: top + (y(a[80]) < top + 12 ? 18 : 4) }, "a"), // beside the axis, not on the curve
       s("text", { x: right, y: bottom + 16, "text-anchor": "end" }, "z"),
       ...ticks(reach, document.z, x).map((each) => s("text", { x: x(each), y: bottom + 16, "text-anchor": "middle" }, short(each))),
       s("text", { x: Math.min(Math.max(px, 60), right - 50), y: bottom + 32, "text-anchor": "middle", class: "strong" }, `z = ${short(document.z, 5)}`),
@@ -286,7 +286,9 @@ function clip(text, most) {
 /** Show the chain rule: dL/da times the slope is delta. */
 function chain(document, stage) {
   if (!stage.result || stage.result.formula !== "dL/da * f'(z)") return null;
-  const rows = [["dL/da, the gradient of a", document.dL_da], ["f'(z), the slope", document.da_dz]];
+  const forced = document.stages.some((each) => each.result?.kind === "derivative.forced");
+  const slope = forced ? "da/dz: a is forced" : "f'(z), the slope";
+  const rows = [["dL/da, the gradient of a", document.dL_da], [slope, document.da_dz]];
   const values = alignPoints(rows.map(([, value]) => typeset(number(value))));
   return h("table", { class: "bars" }, rows.map(([name], k) => h("tr", {}, h("th", { scope: "row", text: name }), h("td", { text: values[k] }))));
 }
