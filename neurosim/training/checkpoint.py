@@ -30,6 +30,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -344,7 +345,9 @@ def _plain(value: Any) -> Any:
 
 def checkpoints(folder: str | os.PathLike[str]) -> list[Path]:
     """Return the checkpoint files in a folder, the newest last."""
-    return sorted(Path(folder).glob(f"{PREFIX}*{SUFFIX}"))
+    with suppress(FileNotFoundError):  # another process may remove the folder at this moment
+        return sorted(Path(folder).glob(f"{PREFIX}*{SUFFIX}"))
+    return []
 
 
 def delete_checkpoints(folder: str | os.PathLike[str]) -> None:

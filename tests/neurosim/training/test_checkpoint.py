@@ -475,6 +475,23 @@ def uninterrupted(tmp_path_factory):
     return result(folder / "run")
 
 
+def test_a_folder_that_comes_and_goes_while_it_is_read_has_no_checkpoints(tmp_path):
+    folder, over = tmp_path / "run", threading.Event()
+
+    def come_and_go():  # as a training does when it checks whether its folder can be written to
+        while not over.is_set():
+            folder.mkdir()
+            folder.rmdir()
+
+    other = threading.Thread(target=come_and_go)
+    other.start()
+    try:
+        assert not any(checkpoints(folder) for _ in range(3000))
+    finally:
+        over.set()
+        other.join()
+
+
 def wait_for_step(process, folder, step):
     """Wait for a checkpoint of this step or a later one."""
     while process.poll() is None:
