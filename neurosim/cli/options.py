@@ -21,7 +21,7 @@ from ..optimizers import OPTIMIZERS
 from ..registry import Registry
 from ..schedules import SCHEDULES
 from ..text import listing
-from ..training.settings import CONSTANT, Settings
+from ..training.settings import CONSTANT, HELD_OUT_TEXT, Settings
 
 DATA = "auto"
 OF_A_MODEL = "auto: mnist if found. With --model, name the data that the network was trained on"
@@ -98,7 +98,8 @@ def add_sample_options(group: argparse._ArgumentGroup) -> None:
         "--validation",
         type=share,
         metavar="SHARE",
-        help="share of the training samples to keep as validation set, e.g. 0.1 [none; 1/6 if the training needs one]",
+        help="share of the training samples to keep as validation set, e.g. 0.1 "
+        f"[none; {HELD_OUT_TEXT} if the training needs one]",
     )
 
 

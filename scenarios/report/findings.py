@@ -34,12 +34,12 @@ def general_findings(results: Results) -> Iterator[str]:
     ranked = results.ranked().dropna(subset=["test_accuracy_mean"])
     if len(ranked):
         first = ranked.iloc[0]
-        equal = list(ranked["variant"][ranked["test_accuracy_mean"] > first.test_accuracy_mean - 1e-9])
-        alone = len(equal) == 1
-        spread = f" ± {percent(first.test_accuracy_sd, 2)}" if seeds > 1 and alone else ""
+        as_high = ranked["test_accuracy_mean"] > first.test_accuracy_mean - 1e-9
+        equal = list(ranked["variant"][as_high & (ranked["diverged"] == first.diverged)])
+        spread = f" ± {percent(first.test_accuracy_sd, 2)}" if seeds > 1 and len(equal) == 1 else ""
         which = "Highest mean test accuracy" if seeds > 1 else "Highest test accuracy"
         sentence = f"{which}: {listing(equal)}, {percent(first.test_accuracy_mean, 2)}{spread}"
-        if first.diverged and alone:
+        if first.diverged:
             sentence += f" over the {seeds - first.diverged} of {seeds} seeds that did not diverge"
         base = summary.loc[summary["variant"] == baseline, "test_accuracy_mean"].dropna()
         if baseline not in equal and len(base):

@@ -352,6 +352,7 @@ def test_only_what_is_done_to_a_neuron_can_be_ended_and_only_once(make, refused)
         with refused("received one that is n"):
             end()
         assert (begin(), end()) == (done, ended) and stepper.changes[-1] == label
+        assert stepper.undo() == label and end() == ended
         with refused("received one that is n"):
             end()
     stepper.freeze()

@@ -229,7 +229,7 @@ function activationCurve(store, document, tangent, hideA) {
         : null,
       s("line", { x1: px, x2: px, y1: hideA ? top : py, y2: bottom, stroke: "var(--ink)", "stroke-dasharray": "2 3" }),
       hideA ? null : s("circle", { cx: px, cy: py, r: 5, fill: "var(--ink)" }),
-      s("text", { x: x(0) + 5, y: top + (y(a[80]) < top + 12 ? 18 : 4) }, "a"), // beside the axis, not on the curve
+      s("text", { x: x(0) + 5, y: top + (y(a[80]) < top + 12 ? 18 : 4) }, "a"), // not on the curve, which crosses the axis at a[80]
       s("text", { x: right, y: bottom + 16, "text-anchor": "end" }, "z"),
       ...ticks(reach, document.z, x).map((each) => s("text", { x: x(each), y: bottom + 16, "text-anchor": "middle" }, short(each))),
       s("text", { x: Math.min(Math.max(px, 60), right - 50), y: bottom + 32, "text-anchor": "middle", class: "strong" }, `z = ${short(document.z, 5)}`),
